@@ -1,0 +1,54 @@
+# The ways in: `make setup`, then `make demo`. `make help` lists the rest.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules
+
+VENV := .venv
+BIN := $(VENV)/bin
+# The first Python on this machine that is new enough; `make setup PYTHON=...` names another.
+PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3.14 python; do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$python"; break; }; done)
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.PHONY: help setup server demo test check bench clean
+
+help: ## list the targets
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '|'
+
+setup: $(VENV)/.installed server ## create .venv, install Milepost and find or build a Temporal server
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@[ -n "$(PYTHON)" ] || [ -x $(BIN)/python ] || { \
+		echo "Milepost needs Python 3.11 or newer; name one: make setup PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@[ -x $(BIN)/python ] || { echo "Creating $(VENV) with $(PYTHON)"; "$(PYTHON)" -m venv $(VENV); }
+	@echo "Installing Milepost and what it needs (a minute, once)"
+	@$(PIP) install --constraint constraints.txt "setuptools>=80"
+	@$(PIP) install --constraint constraints.txt --no-build-isolation --editable ".[dev]"
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.installed
+	@$(PIP) install --constraint constraints.txt --no-build-isolation --editable ".[bench]"
+	@touch $@
+
+server: $(VENV)/.installed ## find a Temporal server for the demo and the tests, or build one (minutes, once)
+	@$(BIN)/python -m worker.embedded
+
+demo: setup ## replay real incidents on a real Temporal server
+	@$(BIN)/milepost demo
+
+test: setup ## run the tests
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.installed ## lint, format, types and who may import whom
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: $(VENV)/.bench ## measure, beside what others do
+	@$(BIN)/python -m benchmarks
+
+clean: ## remove .venv and what the tools left behind
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
