@@ -1,0 +1,62 @@
+"""The connection to Temporal: where it is, how payloads are written, and one clear sentence when nothing answers."""
+
+import asyncio
+from collections.abc import Sequence
+
+from temporalio.client import Client, Plugin
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.envconfig import ClientConfig, ClientConnectConfig
+from temporalio.service import RPCError
+
+from worker.errors import TemporalUnreachable
+
+DATA_CONVERTER = pydantic_data_converter
+"""Plain JSON, by the SDK's pydantic converter: a client in any language can read and write it."""
+
+DEFAULT_ADDRESS = "localhost:7233"
+PATIENCE = 10.0
+"""Seconds in which a server has to answer."""
+
+
+async def connect(
+    *,
+    address: str | None = None,
+    namespace: str | None = None,
+    plugins: Sequence[Plugin] = (),
+    patience: float = PATIENCE,
+) -> Client:
+    """Connect as the environment says (``TEMPORAL_ADDRESS``, namespace, TLS, API key, profile, or its file).
+
+    Args:
+        address: host and port, instead of the environment's; none of its TLS and API key is used then.
+        namespace: instead of the environment's.
+        plugins: what else client and worker share.
+        patience: seconds in which the server has to answer.
+
+    Raises:
+        TemporalUnreachable: nothing answers, or the server refuses the connection.
+    """
+    try:
+        loaded = ClientConfig.load_client_connect_config()
+    except (RuntimeError, ValueError, OSError) as error:
+        raise TemporalUnreachable(f"Temporal's client configuration cannot be read: {error}") from error
+    config: ClientConnectConfig = {} if address else loaded
+    target = address or loaded.get("target_host") or DEFAULT_ADDRESS
+    config["target_host"] = target
+    config["namespace"] = namespace or loaded.get("namespace") or "default"
+    try:
+        return await asyncio.wait_for(
+            Client.connect(**config, data_converter=DATA_CONVERTER, plugins=plugins), patience
+        )
+    except TimeoutError as error:
+        raise TemporalUnreachable(_unreachable(target, f"no answer in {patience:g} s")) from error
+    except (RuntimeError, RPCError, ValueError) as error:
+        raise TemporalUnreachable(_unreachable(target, str(error))) from error
+
+
+def _unreachable(target: str, reason: str) -> str:
+    return (
+        f"no Temporal server answers at {target} ({reason}). "
+        "Start one with `milepost dev`, or set TEMPORAL_ADDRESS (and TEMPORAL_NAMESPACE, TEMPORAL_TLS, "
+        "TEMPORAL_API_KEY as it needs them)."
+    )

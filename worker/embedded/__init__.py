@@ -1,0 +1,1 @@
+"""A real Temporal server on any machine, for the demo, for development and for the tests."""

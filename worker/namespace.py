@@ -1,0 +1,121 @@
+"""What a Temporal namespace must have before a case runs in it: the namespace itself and its search attributes."""
+
+import asyncio
+from collections.abc import Awaitable
+from datetime import timedelta
+
+from google.protobuf.duration_pb2 import Duration
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
+from temporalio.api.workflowservice.v1 import (
+    CountWorkflowExecutionsRequest,
+    DescribeNamespaceRequest,
+    RegisterNamespaceRequest,
+)
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
+
+from domain.errors import MilepostError
+
+SEARCH_ATTRIBUTES = {
+    "MilepostAccount": IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+    "MilepostEntitlement": IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+    "MilepostPriority": IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+    "MilepostStatus": IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+    "MilepostMilestone": IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+    "MilepostState": IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+    "MilepostNextDue": IndexedValueType.INDEXED_VALUE_TYPE_DATETIME,
+}
+"""By these cases are found and listed. SQL visibility has room for ten keywords and three of each other kind."""
+
+RETENTION = timedelta(days=30)
+"""How long a new namespace keeps the history of a closed case; an existing one keeps what it has."""
+
+_VISIBLE_WITHIN = 30.0
+_POLL_EVERY = 0.05
+
+
+class NamespaceUnfit(MilepostError):
+    """The namespace lacks what a case needs, and it could not be added."""
+
+
+async def ensure_namespace_and_search_attributes(client: Client, *, retention: timedelta = RETENTION) -> None:
+    """Make the client's namespace and its search attributes, where they do not exist; return when they can be used.
+
+    The same for every kind of server. Done twice, or by two workers at once, it is done once.
+
+    Raises:
+        NamespaceUnfit: an attribute exists with another type, or the server does not let us add it.
+    """
+    await _ensure_namespace(client, retention)
+    await _ensure_search_attributes(client)
+    await _until_usable(client)
+
+
+async def _ensure_namespace(client: Client, retention: timedelta) -> None:
+    service = client.workflow_service
+    try:
+        await service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
+        period = Duration()
+        period.FromTimedelta(retention)
+        request = RegisterNamespaceRequest(
+            namespace=client.namespace,
+            description="Cases and entitlements of Milepost",
+            workflow_execution_retention_period=period,
+        )
+        await _unless_exists(service.register_namespace(request))
+
+
+async def _ensure_search_attributes(client: Client) -> None:
+    operator = client.operator_service
+    try:
+        listed = await operator.list_search_attributes(ListSearchAttributesRequest(namespace=client.namespace))
+        there = dict(listed.custom_attributes)
+        for name in SEARCH_ATTRIBUTES.keys() & there.keys():
+            if there[name] != SEARCH_ATTRIBUTES[name]:
+                raise NamespaceUnfit(
+                    f"search attribute {name} of namespace {client.namespace} is of type "
+                    f"{_type(there[name])}; Milepost needs {_type(SEARCH_ATTRIBUTES[name])}"
+                )
+        if missing := {name: kind for name, kind in SEARCH_ATTRIBUTES.items() if name not in there}:
+            request = AddSearchAttributesRequest(namespace=client.namespace, search_attributes=missing)
+            await _unless_exists(operator.add_search_attributes(request))
+    except RPCError as error:
+        wanted = ", ".join(f"{name} ({_type(kind)})" for name, kind in SEARCH_ATTRIBUTES.items())
+        raise NamespaceUnfit(
+            f"the search attributes of namespace {client.namespace} cannot be checked or added here ({error.message}); "
+            f"add them by your provider's own means: {wanted}"
+        ) from error
+
+
+async def _until_usable(client: Client) -> None:
+    """Wait until the server's own caches know the attributes: until then it refuses them."""
+    query = " AND ".join(f"{name} IS NULL" for name in SEARCH_ATTRIBUTES)
+    request = CountWorkflowExecutionsRequest(namespace=client.namespace, query=query)
+    deadline = asyncio.get_running_loop().time() + _VISIBLE_WITHIN
+    while True:
+        try:
+            await client.workflow_service.count_workflow_executions(request)
+        except RPCError as error:
+            if asyncio.get_running_loop().time() > deadline:
+                raise NamespaceUnfit(
+                    f"namespace {client.namespace} does not take its search attributes: {error.message}"
+                ) from error
+        else:
+            return
+        await asyncio.sleep(_POLL_EVERY)
+
+
+async def _unless_exists(call: Awaitable[object]) -> None:
+    try:
+        await call
+    except RPCError as error:  # another worker was faster
+        if error.status is not RPCStatusCode.ALREADY_EXISTS:
+            raise
+
+
+def _type(kind: "IndexedValueType.ValueType") -> str:
+    return IndexedValueType.Name(kind).removeprefix("INDEXED_VALUE_TYPE_").capitalize()

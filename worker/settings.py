@@ -1,0 +1,66 @@
+"""What a person can set from outside: environment variables with the prefix ``MILEPOST_``.
+
+How to reach Temporal is not here: that is the SDK's own configuration (``TEMPORAL_ADDRESS``, ``TEMPORAL_NAMESPACE``,
+``TEMPORAL_API_KEY``, ``TEMPORAL_TLS*``, ``TEMPORAL_PROFILE``, and its file), read by `worker.connection`.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import platformdirs
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from domain.errors import MilepostError
+
+PREFIX = "MILEPOST_"
+
+
+class SettingsError(MilepostError):
+    """An environment variable with a value that cannot be."""
+
+
+def _user_data() -> Path:
+    return platformdirs.user_data_path("milepost", appauthor=False)
+
+
+def _user_cache() -> Path:
+    return platformdirs.user_cache_path("milepost", appauthor=False)
+
+
+class Settings(BaseSettings):
+    """The settings of one process. Each field is the variable of its name in capitals, after ``MILEPOST_``."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, env_ignore_empty=True)
+
+    data: Annotated[Path, Field(description="folder of what is kept between runs")] = Field(default_factory=_user_data)
+    cache: Annotated[Path, Field(description="folder of what can be made again, such as a built server")] = Field(
+        default_factory=_user_cache
+    )
+    database_url: Annotated[
+        str | None, Field(description="SQLAlchemy URL; default: a SQLite file in the data folder")
+    ] = None
+    task_queue: Annotated[str, Field(min_length=1, description="the task queue of all of Milepost's workers")] = (
+        "milepost"
+    )
+    temporal_cli: Annotated[Path | None, Field(description="a `temporal` program to use for the embedded server")] = (
+        None
+    )
+
+    @property
+    def database(self) -> str:
+        """The store's SQLAlchemy URL: what was set, else a SQLite file in the data folder."""
+        return self.database_url or f"sqlite:///{self.data / 'milepost.db'}"
+
+
+def get_settings() -> Settings:
+    """Read the environment.
+
+    Raises:
+        SettingsError: a variable has a value that cannot be; the message names it.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = "; ".join(f"{PREFIX}{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
+        raise SettingsError(f"bad settings in the environment: {wrong}") from error
