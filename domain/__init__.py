@@ -1,0 +1,1 @@
+"""The rules of the engine, pure: no clock, no I/O, no Temporal."""
