@@ -1,6 +1,7 @@
 """The connection to Temporal: where it is, how payloads are written, and one clear sentence when nothing answers."""
 
 import asyncio
+import gc
 from collections.abc import Sequence
 
 from temporalio.client import Client, Plugin
@@ -16,6 +17,8 @@ DATA_CONVERTER = pydantic_data_converter
 DEFAULT_ADDRESS = "localhost:7233"
 PATIENCE = 10.0
 """Seconds in which a server has to answer."""
+
+_SETTLING = 0.1
 
 
 async def connect(
@@ -60,3 +63,12 @@ def _unreachable(target: str, reason: str) -> str:
         "Start one with `milepost dev`, or set TEMPORAL_ADDRESS (and TEMPORAL_NAMESPACE, TEMPORAL_TLS, "
         "TEMPORAL_API_KEY as it needs them)."
     )
+
+
+async def settle() -> None:
+    """Await after the last client is gone, before the program ends.
+
+    The SDK's threads may call back into an interpreter that is ending, and abort a program that had succeeded.
+    """
+    gc.collect()
+    await asyncio.sleep(_SETTLING)

@@ -1,8 +1,9 @@
 """What a Temporal namespace must have before a case runs in it: the namespace itself and its search attributes."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from typing import TypeVar
 
 from google.protobuf.duration_pb2 import Duration
 from temporalio.api.enums.v1 import IndexedValueType
@@ -16,6 +17,8 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from domain.errors import MilepostError
+
+T = TypeVar("T")
 
 SEARCH_ATTRIBUTES = {
     "MilepostAccount": IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
@@ -31,7 +34,8 @@ SEARCH_ATTRIBUTES = {
 RETENTION = timedelta(days=30)
 """How long a new namespace keeps the history of a closed case; an existing one keeps what it has."""
 
-_VISIBLE_WITHIN = 30.0
+_KNOWN_WITHIN = 30.0
+_NOT_YET_KNOWN = frozenset({RPCStatusCode.NOT_FOUND, RPCStatusCode.INVALID_ARGUMENT})
 _POLL_EVERY = 0.05
 
 
@@ -49,7 +53,6 @@ async def ensure_namespace_and_search_attributes(client: Client, *, retention: t
     """
     await _ensure_namespace(client, retention)
     await _ensure_search_attributes(client)
-    await _until_usable(client)
 
 
 async def _ensure_namespace(client: Client, retention: timedelta) -> None:
@@ -72,7 +75,9 @@ async def _ensure_namespace(client: Client, retention: timedelta) -> None:
 async def _ensure_search_attributes(client: Client) -> None:
     operator = client.operator_service
     try:
-        listed = await operator.list_search_attributes(ListSearchAttributesRequest(namespace=client.namespace))
+        listed = await _once_known(
+            lambda: operator.list_search_attributes(ListSearchAttributesRequest(namespace=client.namespace))
+        )
         there = dict(listed.custom_attributes)
         for name in SEARCH_ATTRIBUTES.keys() & there.keys():
             if there[name] != SEARCH_ATTRIBUTES[name]:
@@ -83,6 +88,9 @@ async def _ensure_search_attributes(client: Client) -> None:
         if missing := {name: kind for name, kind in SEARCH_ATTRIBUTES.items() if name not in there}:
             request = AddSearchAttributesRequest(namespace=client.namespace, search_attributes=missing)
             await _unless_exists(operator.add_search_attributes(request))
+        query = " AND ".join(f"{name} IS NULL" for name in SEARCH_ATTRIBUTES)
+        count = CountWorkflowExecutionsRequest(namespace=client.namespace, query=query)
+        await _once_known(lambda: client.workflow_service.count_workflow_executions(count))
     except RPCError as error:
         wanted = ", ".join(f"{name} ({_type(kind)})" for name, kind in SEARCH_ATTRIBUTES.items())
         raise NamespaceUnfit(
@@ -91,21 +99,15 @@ async def _ensure_search_attributes(client: Client) -> None:
         ) from error
 
 
-async def _until_usable(client: Client) -> None:
-    """Wait until the server's own caches know the attributes: until then it refuses them."""
-    query = " AND ".join(f"{name} IS NULL" for name in SEARCH_ATTRIBUTES)
-    request = CountWorkflowExecutionsRequest(namespace=client.namespace, query=query)
-    deadline = asyncio.get_running_loop().time() + _VISIBLE_WITHIN
+async def _once_known(call: Callable[[], Awaitable[T]]) -> T:
+    """Call until the server's own caches know a new namespace or attribute: until then it refuses them."""
+    deadline = asyncio.get_running_loop().time() + _KNOWN_WITHIN
     while True:
         try:
-            await client.workflow_service.count_workflow_executions(request)
+            return await call()
         except RPCError as error:
-            if asyncio.get_running_loop().time() > deadline:
-                raise NamespaceUnfit(
-                    f"namespace {client.namespace} does not take its search attributes: {error.message}"
-                ) from error
-        else:
-            return
+            if error.status not in _NOT_YET_KNOWN or asyncio.get_running_loop().time() > deadline:
+                raise
         await asyncio.sleep(_POLL_EVERY)
 
 

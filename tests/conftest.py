@@ -1,0 +1,39 @@
+"""A real Temporal server for the whole session, and a client of it."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from temporalio.client import Client
+
+from tests.support import unique
+from worker.clock import VirtualClock
+from worker.connection import settle
+from worker.embedded import RunningServer, running_server
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def server() -> AsyncIterator[RunningServer]:
+    """The session's server, with a virtual clock; it keeps nothing."""
+    async with running_server(virtual_clock=True) as running:
+        yield running
+    del running
+    await settle()
+
+
+@pytest.fixture(scope="session")
+def client(server: RunningServer) -> Client:
+    """A client of the session's server, with the project's data converter and without plugins."""
+    return server.client
+
+
+@pytest.fixture
+def clock(client: Client) -> VirtualClock:
+    """Moves the clocks of workflows that are started through `clock.client`."""
+    return VirtualClock(client)
+
+
+@pytest.fixture
+def task_queue() -> str:
+    """A task queue of the test's own."""
+    return unique("queue")

@@ -1,0 +1,27 @@
+"""What tests of several packages share."""
+
+import asyncio
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+
+_POLL_EVERY = 0.02
+
+
+async def assert_eventually(check: Callable[[], Awaitable[object]], *, within: float = 20.0) -> None:
+    """Repeat a check until it raises no AssertionError; the last one stands when `within` seconds are over."""
+    deadline = time.monotonic() + within
+    while True:
+        try:
+            await check()
+        except AssertionError:
+            if time.monotonic() > deadline:
+                raise
+        else:
+            return
+        await asyncio.sleep(_POLL_EVERY)
+
+
+def unique(name: str) -> str:
+    """An id that no other test and no other run uses."""
+    return f"{name}-{uuid.uuid4().hex[:12]}"
