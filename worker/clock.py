@@ -46,7 +46,10 @@ class VirtualClock:
     async def go_to(
         self, workflow: WorkflowHandle[Any, Any], instant: datetime, *, patience: timedelta = _PATIENCE
     ) -> bool:
-        """Move a workflow's clock to an instant; every timer up to and including it has fired then.
+        """Move a workflow's clock to an instant; every timer that ends up to it has fired then.
+
+        A timer begins when the server records it, some milliseconds after the workflow asked: one that was meant for
+        T ends just after T. To see what happens at T, go a second beyond it.
 
         An instant that is not ahead moves nothing: clocks do not go back. Time passes only while the workflow is idle,
         so a worker must be running; an activity holds its workflow's clock. The clock follows continue-as-new. Only

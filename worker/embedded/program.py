@@ -77,6 +77,8 @@ class Program:
             self._watchdog = None
 
 
-def tail(log: Path, lines: int = 15) -> str:
-    """The last lines of a log file."""
-    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:]) if log.exists() else ""
+def tail(log: Path, lines: int = 12, width: int = 240) -> str:
+    """The last lines of a log file, each cut to a width."""
+    if not log.exists():
+        return ""
+    return "\n".join(line[:width] for line in log.read_text(errors="replace").splitlines()[-lines:])

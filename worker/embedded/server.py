@@ -26,7 +26,7 @@ from worker.embedded.configuration import (
 from worker.embedded.find import Cli, Found, GoServer, find_server
 from worker.embedded.program import Program, tail
 from worker.errors import ServerUnavailable, TemporalUnreachable
-from worker.namespace import ensure_namespace_and_search_attributes
+from worker.namespace import ensure_namespace_and_search_attributes, register_namespace
 from worker.settings import Settings, get_settings
 
 _READY_WITHIN = 60.0
@@ -130,6 +130,7 @@ class EmbeddedServer:
         Raises:
             ServerUnavailable: no program, no port, or it did not come up; the message has its last words.
         """
+        self.kill()  # what is left of one that died
         found = await find_server(self._settings, self._console, virtual_clock=self._virtual_clock, ui=self._wants_ui)
         try:
             self._open_directory()
@@ -216,6 +217,7 @@ class EmbeddedServer:
                 if time.monotonic() > deadline:
                     raise ServerUnavailable(_last_words("the Temporal server did not come up", self.log)) from None
                 await asyncio.sleep(_POLL_EVERY)
+        await register_namespace(client)
         await ensure_namespace_and_search_attributes(client)
 
     async def _until_listening(self, program: Program, port: int) -> None:
@@ -257,6 +259,9 @@ class EmbeddedServer:
             ) from None
         self._lock = lock
         self._directory = self._kept
+        for log in (self._kept / "server.log", self._kept / "ui.log"):  # one run's is kept beside the new one
+            if log.exists():
+                log.replace(log.with_suffix(".previous.log"))
 
     def _choose_ports(self) -> Ports:
         """The ports of the last run where they are free still: a restarted server then finds itself. Else new ones."""
