@@ -1,0 +1,35 @@
+"""What Milepost refuses, and why: one tree.
+
+    MilepostError
+    ├── Refused              a request that a running case or entitlement does not take; it stays as it was
+    ├── CatalogError         a catalog (or a part of it) that is not applied
+    └── NotFound             a name that nothing in the store answers to
+
+Calendars raise `domain.frozen.HorizonExceeded`, criteria `domain.criteria.CriteriaError`: they are about values, not requests.
+"""
+
+from __future__ import annotations
+
+
+class MilepostError(Exception):
+    """Something a person can put right; the message names the value and what would be allowed."""
+
+
+class Refused(MilepostError):
+    """A request that is not taken.
+
+    Attributes:
+        code: a stable, machine-readable reason, such as ``unknown_milestone``.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class CatalogError(MilepostError):
+    """A catalog that is not applied; nothing of it was stored."""
+
+
+class NotFound(MilepostError):
+    """No such case, entitlement, account or other thing."""

@@ -1,0 +1,236 @@
+"""A milestone instance: dated facts, and the arithmetic on them.
+
+An instance keeps what happened to it with the instant at which it happened, and derives the rest. So its target can be
+asked for *as of* any instant, which is what judges a completion that became known late: what came after its own time does
+not count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from domain.frozen import FrozenCalendar
+from domain.process import Trigger, TriggerKind
+
+Calendars = Mapping[str, FrozenCalendar]
+
+
+class InstanceState(StrEnum):
+    """Where an instance stands."""
+
+    SCHEDULED = "scheduled"
+    RUNNING = "running"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    REMOVED = "removed"
+    OPEN_AT_EXIT = "open at exit"
+
+
+class _Fact(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Term(_Fact):
+    """The span that an instance has from `at` on.
+
+    Attributes:
+        at: when this span came to count.
+        anchor_at: what the start follows: the entry into the process, or the completion it waited for.
+        start_at: the start of the instance under it; later than its anchor after a restart.
+        base_at: from where `open_seconds` are counted; later than the start where a used fraction was carried over.
+        span: as it was declared (``4h``, ``2bd``, ``by due_at``).
+        business_hours: the calendar, by its name in the plan.
+        open_seconds: from `base_at` to the target, before pauses and extensions. Negative where a carried fraction is over
+            100%.
+        nominal_seconds: the whole span in open seconds, of which percentages are taken.
+        fixed_at: the target itself, for spans that follow the calendar's days and for deadlines from a field.
+    """
+
+    at: AwareDatetime
+    anchor_at: AwareDatetime
+    start_at: AwareDatetime
+    base_at: AwareDatetime
+    span: str
+    business_hours: str
+    open_seconds: int = 0
+    nominal_seconds: int = 0
+    fixed_at: AwareDatetime | None = None
+
+
+class Pause(_Fact):
+    """A time in which the clock of an instance stood, for whatever reasons, each named once."""
+
+    from_at: AwareDatetime
+    to_at: AwareDatetime | None = None
+    causes: list[str]
+
+
+class Extension(_Fact):
+    """Open seconds that somebody added to a target."""
+
+    at: AwareDatetime
+    open_seconds: int
+    by: str | None = None
+    reason: str | None = None
+
+
+class Violation(_Fact):
+    """A missed target, with when it was missed and when that was noticed.
+
+    Attributes:
+        corrected_at: set when the target moved to or past the effective now, or a completion in time became known.
+    """
+
+    violated_at: AwareDatetime
+    noticed_at: AwareDatetime
+    corrected_at: AwareDatetime | None = None
+    correction: str | None = None
+
+
+class Firing(_Fact):
+    """A trigger that fired: which, for which time, and at which instant of the timeline."""
+
+    trigger: str
+    due_at: AwareDatetime
+    at: AwareDatetime
+
+
+class MilestoneInstance(_Fact):
+    """One run of a milestone of one process.
+
+    Attributes:
+        stay: which stay of the case in the process it belongs to, from 1.
+        placed_at: when it last started, came back, or had its target moved by a new span; a warning that was due
+            before that is late by that, not by an outage.
+        stopped_at: since when somebody has stopped the clock of this milestone alone.
+        lapsed: it was completed, and after that its criteria were false (or its completion rule true) at some time, so
+            that its next occurrence does not follow from the completion.
+    """
+
+    process: str
+    milestone: str
+    occurrence: int
+    stay: int
+    created_at: AwareDatetime
+    placed_at: AwareDatetime
+    begun: bool = False
+    terms: list[Term]
+    pauses: list[Pause] = Field(default_factory=list)
+    extensions: list[Extension] = Field(default_factory=list)
+    violations: list[Violation] = Field(default_factory=list)
+    fired: list[Firing] = Field(default_factory=list)
+    stopped_at: AwareDatetime | None = None
+    completed_at: AwareDatetime | None = None
+    completed_by: str | None = None
+    removed_at: AwareDatetime | None = None
+    exited_at: AwareDatetime | None = None
+    lapsed: bool = False
+
+    # --- where it stands ---
+
+    @property
+    def is_open(self) -> bool:
+        return self.completed_at is None and self.removed_at is None and self.exited_at is None
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When it was completed, or else removed, or else left open at exit."""
+        return self.completed_at or self.removed_at or self.exited_at
+
+    @property
+    def open_pause(self) -> Pause | None:
+        return self.pauses[-1] if self.pauses and self.pauses[-1].to_at is None else None
+
+    @property
+    def standing_violation(self) -> Violation | None:
+        return next((v for v in self.violations if v.corrected_at is None), None)
+
+    def state(self, now: datetime) -> InstanceState:
+        if self.completed_at is not None:
+            return InstanceState.COMPLETED
+        if self.removed_at is not None:
+            return InstanceState.REMOVED
+        if self.exited_at is not None:
+            return InstanceState.OPEN_AT_EXIT
+        if self.start_at > now:
+            return InstanceState.SCHEDULED
+        return InstanceState.PAUSED if self.open_pause else InstanceState.RUNNING
+
+    def effective_now(self, now: datetime) -> datetime:
+        """The instant at which an instance that is not completed is judged: its pause or its end, if it has one."""
+        end = min(self.ended_at or now, now)
+        pause = next(
+            (p for p in reversed(self.pauses) if p.from_at <= end and (p.to_at is None or p.to_at > end)), None
+        )
+        return pause.from_at if pause else end
+
+    # --- its span, as of an instant ---
+
+    @property
+    def term(self) -> Term:
+        """The span that counts: the one at its end, or the newest."""
+        return self.term_at(self.ended_at)
+
+    def term_at(self, instant: datetime | None) -> Term:
+        if instant is None:
+            return self.terms[-1]
+        return next((t for t in reversed(self.terms) if t.at <= instant), self.terms[0])
+
+    @property
+    def start_at(self) -> datetime:
+        return self.term.start_at
+
+    def target_at(self, calendars: Calendars, as_of: datetime | None = None) -> datetime:
+        """The target, by the facts up to `as_of` (default: its end, or else all).
+
+        A pause counts up to its end, or up to `as_of` or the end of the instance; one that is open moves nothing yet.
+
+        Raises:
+            HorizonExceeded: the target lies past the horizon of its calendar.
+        """
+        end = as_of or self.ended_at
+        term = self.term_at(end)
+        calendar = calendars[term.business_hours]
+        moved = self.paused_seconds(calendar, term.base_at, end)
+        moved += sum(e.open_seconds for e in self.extensions if end is None or e.at <= end)
+        if term.fixed_at is None:
+            return calendar.add(term.base_at, term.open_seconds + moved)
+        return calendar.add(term.fixed_at, moved) if moved else term.fixed_at
+
+    def paused_seconds(self, calendar: FrozenCalendar, since: datetime, until: datetime | None) -> int:
+        """Open seconds of the pauses between two instants; an open pause counts only up to a given `until`."""
+        total = 0
+        for pause in self.pauses:
+            to_at = pause.to_at if until is None or (pause.to_at is not None and pause.to_at <= until) else until
+            from_at = max(pause.from_at, since)
+            if to_at is not None and to_at > from_at:
+                total += calendar.elapsed(from_at, to_at)
+        return total
+
+    def is_violated(self, calendars: Calendars, now: datetime) -> bool:
+        """Completed after the target, or open and the effective now is after it. Strict: at the target is in time."""
+        target = self.target_at(calendars)
+        if self.completed_at is not None:
+            return self.completed_at > target
+        return self.effective_now(now) > target
+
+    # --- its triggers ---
+
+    def firings(self, trigger: str) -> list[Firing]:
+        return [f for f in self.fired if f.trigger == trigger]
+
+    def due_at(self, trigger: Trigger, calendar: FrozenCalendar, target: datetime) -> datetime:
+        """When a warning or violation trigger is due, by a given target; a warning never before the start."""
+        if trigger.kind is TriggerKind.WARNING:
+            before = trigger.before_target(self.term.nominal_seconds)
+            return max(calendar.add(target, -before), self.start_at) if before else target
+        return calendar.add(target, trigger.after_target) if trigger.after_target else target
+
+    def may_fire(self, trigger: Trigger, due_at: datetime) -> bool:
+        """Whether a trigger is still to come: once per instance, or again past its last firing if it rearms."""
+        fired = self.firings(trigger.id)
+        return not fired or (trigger.rearm and due_at > fired[-1].at)

@@ -1,0 +1,205 @@
+"""What travels between the parts: the intake of a case, its answers, its records and the orders for its actions.
+
+All of it is JSON on the wire, so that a client in any language can speak it. The requests to a running case are the events
+of `domain.events` without their `type`, which the name of the update or signal says.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from domain.effects import ActionCall, Noted, TriggerFired
+from domain.frozen import FrozenCalendar
+from domain.plan import Plan
+from domain.process import TriggerKind
+from domain.state import TimelineState
+from domain.views import CaseView
+
+CaseId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._~-]{0,99}$")]
+"""An id that is safe in URLs, mail headers and workflow ids: letters, digits and ``. _ ~ -``."""
+
+Reference = Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class CarriedCase(_Message):
+    """A case that goes on in another run: after continue-as-new, or reopened with what the store kept.
+
+    Attributes:
+        records: how many records of the case there are so far.
+        ahead: how far the case's own clock is ahead of the workflow's.
+        failed: actions that failed for good, by key; they can be retried by hand.
+    """
+
+    plan: Plan
+    state: TimelineState
+    entitlement: str | None = None
+    records: int = 1
+    ahead: timedelta = timedelta()
+    failed: dict[str, ActionOrder] = Field(default_factory=dict)
+
+
+class CaseIntake(_Message):
+    """The one argument with which a case is opened.
+
+    Attributes:
+        entitlement: the case is opened *from* this entitlement instead of looking for one.
+        business_hours: a calendar of the case's own, by its name in the catalog.
+        fields: values of the declared fields.
+        opened_at: when the case was opened; now, if left out.
+        clock: gives the case a clock of its own that starts at this instant; for replays and simulations.
+        carried: set by Milepost itself when the case goes on in another run.
+    """
+
+    case_id: CaseId
+    account: Reference | None = None
+    contact: Reference | None = None
+    asset: Reference | None = None
+    service_contract: Reference | None = None
+    contract_line_item: Reference | None = None
+    entitlement: Reference | None = None
+    product: Reference | None = None
+    channel: Reference | None = None
+    business_hours: Reference | None = None
+    fields: dict[str, Any] = Field(default_factory=dict)
+    opened_at: AwareDatetime | None = None
+    by: str | None = None
+    clock: AwareDatetime | None = None
+    carried: CarriedCase | None = None
+
+
+class Answer(_Message):
+    """What a request to a case comes to.
+
+    Attributes:
+        outcome: `taken`; `already` if it changed nothing because things stood so; `repeated` if its event_id was taken
+            before.
+        notes: what followed from it, one line each.
+    """
+
+    outcome: Literal["taken", "already", "repeated"]
+    notes: list[str]
+    case: CaseView
+
+
+# --- activities: what a workflow asks to be done ---------------------------------------------------------------------------
+
+OPEN_CASE = "open_case"
+RECORD_CASE = "record_case"
+FREEZE_CALENDARS = "freeze_calendars"
+
+
+class CaseOpening(_Message):
+    """Asks for the plan of a new case: coverage, usage and calendars, frozen; writes its opening record.
+
+    Attributes:
+        opened_at: by the case's own clock.
+        now: the case's clock when it asks.
+    """
+
+    intake: CaseIntake
+    opened_at: AwareDatetime
+    now: AwareDatetime
+
+
+class Overflow(_Message):
+    """An entitlement that was asked for this case and had nothing left."""
+
+    entitlement: str
+    unit: str
+    used: int
+    cap: int
+
+    @property
+    def text(self) -> str:
+        """One line for people."""
+        return f"entitlement {self.entitlement} has nothing left: {self.used} of {self.cap} {self.unit} used"
+
+
+class OpenedCase(_Message):
+    """The plan of a new case, and how it came by its entitlement.
+
+    Attributes:
+        fields: of the intake, checked against the declared ones and normalised.
+    """
+
+    plan: Plan
+    fields: dict[str, Any] = Field(default_factory=dict)
+    entitlement: str | None = None
+    overflows: list[Overflow] = Field(default_factory=list)
+
+
+class CaseRecord(_Message):
+    """The case as it stands, for the store; the one with the higher `number` counts.
+
+    Attributes:
+        number: grows with every record of a case, over all its runs.
+        notes: what was noted since the last record.
+        actions: the triggers fired since then, with their actions; field updates among them have taken effect.
+        carried: with the last record of a closed case: what a reopening goes on from.
+    """
+
+    number: int
+    run_id: str
+    account: str | None
+    entitlement: str | None
+    view: CaseView
+    notes: list[Noted] = Field(default_factory=list)
+    fired: list[TriggerFired] = Field(default_factory=list)
+    failures: list[ActionFailure] = Field(default_factory=list)
+    carried: CarriedCase | None = None
+
+
+class ActionOrder(_Message):
+    """One action to be carried out once, whatever happens: its receiver knows it by `call.key`.
+
+    Attributes:
+        context: what templates see: `case`, `milestone`, `entitlement`, `account`.
+    """
+
+    case_id: CaseId
+    milestone: str
+    trigger: str
+    kind: TriggerKind
+    due_at: AwareDatetime
+    at: AwareDatetime
+    call: ActionCall
+    context: dict[str, Any]
+
+
+class ActionFailure(_Message):
+    """An action that failed for good."""
+
+    key: str
+    error: str
+
+
+class ActionRetry(_Message):
+    """Asks for a failed action to be tried again, under the key that it has."""
+
+    key: str
+    by: str | None = None
+
+
+class HorizonRequest(_Message):
+    """Asks for the calendars of a plan again, over a longer horizon."""
+
+    plan: Plan
+    now: AwareDatetime
+
+
+class Horizon(_Message):
+    """The same calendars over a longer horizon."""
+
+    calendars: dict[str, FrozenCalendar]
+
+
+CarriedCase.model_rebuild()
+CaseIntake.model_rebuild()
+CaseRecord.model_rebuild()

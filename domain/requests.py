@@ -1,0 +1,246 @@
+"""What people and systems ask of a timeline: each request checked against where the case stands, then written down.
+
+A request that makes no sense is refused with what would be right, and changes nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from domain.book import Book
+from domain.effects import NoteKind
+from domain.errors import Refused
+from domain.events import (
+    CaseClosed,
+    CaseReopened,
+    ClockResumed,
+    ClockStopped,
+    CompletionCleared,
+    Event,
+    FieldsChanged,
+    MilestoneCompleted,
+    MilestoneExtended,
+)
+from domain.fields import FieldsError, check_values
+from domain.instance import Extension, InstanceState, MilestoneInstance
+from domain.process import Milestone
+from domain.state import Hold
+
+CLOCK_SKEW = timedelta(seconds=5)
+"""How far ahead of the case's clock an event may be: two machines' clocks differ that much."""
+
+
+def refuse_impossible(book: Book, event: Event, now: datetime | None) -> None:
+    """Refuse what can be told without knowing where the case stands.
+
+    Raises:
+        Refused: an event from before the case or from the future, an unknown milestone, a field that was not declared.
+    """
+    opened_at = book.state.opened_at
+    if event.occurred_at.astimezone(UTC).replace(microsecond=0) < opened_at:
+        raise Refused(
+            "before_case",
+            f"occurred_at {event.occurred_at.isoformat()} is before the case was opened ({opened_at.isoformat()})",
+        )
+    if now is not None and event.occurred_at > now + CLOCK_SKEW:
+        raise Refused(
+            "in_the_future",
+            f"occurred_at {event.occurred_at.isoformat()} is in the future; the case's clock says {now.isoformat()}",
+        )
+    name = getattr(event, "milestone", None)
+    if name is not None:
+        find_milestone(book, name)
+    if isinstance(event, FieldsChanged):
+        if not event.fields:
+            raise Refused("no_fields", "no field to change was given")
+        _checked_fields(book, event)
+
+
+def find_milestone(book: Book, name: str) -> Milestone:
+    """The milestone of that name.
+
+    Raises:
+        Refused: the process has none.
+    """
+    process = book.plan.process
+    if process is None:
+        raise Refused("unknown_milestone", f"unknown milestone {name!r}; case {book.state.case_id} is in no process")
+    milestone = process.milestone(name)
+    if milestone is None:
+        known = ", ".join(m.name for m in process.milestones)
+        raise Refused("unknown_milestone", f"unknown milestone {name!r}; process {process.name!r} has: {known}")
+    return milestone
+
+
+def _checked_fields(book: Book, event: FieldsChanged) -> dict[str, object]:
+    try:
+        return dict(check_values(event.fields, book.plan.fields))
+    except FieldsError as error:
+        raise Refused("bad_field", str(error)) from None
+
+
+def complete(book: Book, at: datetime, event: MilestoneCompleted) -> None:
+    """Complete the newest instance, at the event's own time."""
+    milestone = find_milestone(book, event.milestone)
+    instance = _instance(book, milestone)
+    own = min(event.occurred_at.astimezone(UTC).replace(microsecond=0), at)
+    if instance.completed_at is not None:
+        raise Refused(
+            "already_completed", f"{milestone.name} is already completed, since {instance.completed_at.isoformat()}"
+        )
+    ended_at = instance.removed_at or instance.exited_at
+    if ended_at is not None and own > ended_at:
+        state = instance.state(at)
+        raise Refused("not_open", f"{milestone.name} is not open: {state} since {ended_at.isoformat()}")
+    if own < instance.start_at:
+        raise Refused(
+            "before_start",
+            f"{milestone.name} starts at {instance.start_at.isoformat()}; it can't be completed at {own.isoformat()}",
+        )
+    book.complete(instance, own, by=event.by or "unknown", reason=event.reason)
+
+
+def clear(book: Book, at: datetime, event: CompletionCleared) -> None:
+    """Take the completion of the newest instance back."""
+    milestone = find_milestone(book, event.milestone)
+    instance = _instance(book, milestone)
+    if instance.completed_at is None:
+        earlier = any(
+            i.completed_at is not None and (i.process, i.milestone) == (instance.process, instance.milestone)
+            for i in book.state.instances
+        )
+        if earlier:
+            raise Refused(
+                "later_occurrence",
+                f"the completion of {milestone.name} can't be cleared: occurrence {instance.occurrence} has started",
+            )
+        raise Refused("not_completed", f"{milestone.name} is not completed; there is nothing to clear")
+    instance.completed_at = instance.completed_by = None
+    instance.lapsed = False
+    instance.exited_at = book.state.exited_at
+    book.note(
+        NoteKind.CLEARED,
+        at,
+        f"the completion of {milestone.name} is cleared",
+        instance,
+        by=event.by,
+        reason=event.reason,
+    )
+
+
+def extend(book: Book, at: datetime, event: MilestoneExtended) -> None:
+    """Move the target of an open instance later."""
+    milestone = find_milestone(book, event.milestone)
+    instance = _open_instance(book, milestone, at)
+    if milestone.by is not None:
+        raise Refused(
+            "deadline_of_field", f"the deadline of {milestone.name} is the field {milestone.by!r}; change that field"
+        )
+    seconds = event.open_seconds or 0
+    if event.until is not None:
+        target = instance.target_at(book.plan.calendars)
+        calendar = book.plan.calendars[instance.term.business_hours]
+        seconds = calendar.elapsed(target, event.until.astimezone(UTC).replace(microsecond=0))
+        if seconds <= 0:
+            raise Refused(
+                "not_later",
+                f"{event.until.isoformat()} adds no open time to the target of {milestone.name} ({target.isoformat()}); a target "
+                "only moves later",
+            )
+    instance.extensions.append(Extension(at=at, open_seconds=seconds, by=event.by, reason=event.reason))
+    target = instance.target_at(book.plan.calendars)
+    text = f"{milestone.name} extended by {timedelta(seconds=seconds)} of open time, target {target:%Y-%m-%d %H:%M:%S}Z"
+    book.note(NoteKind.EXTENDED, at, text, instance, by=event.by, reason=event.reason)
+    book.correct_if_ahead(instance, at, "its target was extended")
+
+
+def change_fields(book: Book, at: datetime, event: FieldsChanged) -> None:
+    """Set fields of the case."""
+    if not book.change_fields(_checked_fields(book, event), at, by=event.by, reason=event.reason):
+        book.note(NoteKind.ALREADY, at, f"already so: {', '.join(event.fields)}", by=event.by)
+
+
+def stop(book: Book, at: datetime, event: ClockStopped) -> None:
+    """Stop the clock of the case, or of one milestone."""
+    if event.milestone is None:
+        _refuse_closed(book)
+        if hold := book.state.hold("case stopped"):
+            return book.note(
+                NoteKind.ALREADY, at, f"the clock is already stopped, since {hold.from_at.isoformat()}", by=event.by
+            )
+        book.state.holds.append(Hold(cause="case stopped", from_at=at, by=event.by, reason=event.reason))
+        return book.note(
+            NoteKind.CLOCK_STOPPED, at, "the clock of the case is stopped", by=event.by, reason=event.reason
+        )
+    milestone = find_milestone(book, event.milestone)
+    instance = _open_instance(book, milestone, at)
+    if milestone.by is not None:
+        raise Refused(
+            "deadline_of_field", f"the deadline of {milestone.name} is the field {milestone.by!r}; no stop touches it"
+        )
+    if instance.stopped_at is not None:
+        since = instance.stopped_at.isoformat()
+        return book.note(
+            NoteKind.ALREADY, at, f"{milestone.name} is already stopped, since {since}", instance, by=event.by
+        )
+    instance.stopped_at = at
+    text = f"the clock of {milestone.name} is stopped"
+    return book.note(NoteKind.CLOCK_STOPPED, at, text, instance, by=event.by, reason=event.reason)
+
+
+def resume(book: Book, at: datetime, event: ClockResumed) -> None:
+    """Let the clock of the case, or of one milestone, go on."""
+    if event.milestone is None:
+        _refuse_closed(book)
+        hold = book.state.hold("case stopped")
+        if hold is None:
+            return book.note(NoteKind.ALREADY, at, "the clock of the case already runs", by=event.by)
+        hold.to_at = at
+        return book.note(NoteKind.CLOCK_RESUMED, at, "the clock of the case goes on", by=event.by, reason=event.reason)
+    milestone = find_milestone(book, event.milestone)
+    instance = _open_instance(book, milestone, at)
+    if instance.stopped_at is None:
+        return book.note(NoteKind.ALREADY, at, f"the clock of {milestone.name} is not stopped", instance, by=event.by)
+    instance.stopped_at = None
+    text = f"the clock of {milestone.name} goes on"
+    return book.note(NoteKind.CLOCK_RESUMED, at, text, instance, by=event.by, reason=event.reason)
+
+
+def close(book: Book, at: datetime, event: CaseClosed) -> None:
+    """Close the case."""
+    if book.state.closed_at is not None:
+        return book.note(
+            NoteKind.ALREADY, at, f"the case is already closed, since {book.state.closed_at.isoformat()}", by=event.by
+        )
+    book.state.closed_at = at
+    return book.note(NoteKind.CLOSED, at, "the case is closed", by=event.by, reason=event.reason)
+
+
+def reopen(book: Book, at: datetime, event: CaseReopened) -> None:
+    """Take a closed case up again."""
+    if book.state.closed_at is None:
+        return book.note(NoteKind.ALREADY, at, "the case is open", by=event.by)
+    book.state.closed_at = None
+    return book.note(NoteKind.REOPENED, at, "the case is reopened", by=event.by, reason=event.reason)
+
+
+def _instance(book: Book, milestone: Milestone) -> MilestoneInstance:
+    instance = book.latest(milestone)
+    if instance is None:
+        raise Refused("not_started", f"{milestone.name} has not started on case {book.state.case_id}")
+    return instance
+
+
+def _open_instance(book: Book, milestone: Milestone, at: datetime) -> MilestoneInstance:
+    instance = _instance(book, milestone)
+    state = instance.state(at)
+    if state not in (InstanceState.RUNNING, InstanceState.PAUSED, InstanceState.SCHEDULED):
+        raise Refused(
+            "not_open", f"{milestone.name} is not open: {state} since {(instance.ended_at or at).isoformat()}"
+        )
+    return instance
+
+
+def _refuse_closed(book: Book) -> None:
+    if book.state.closed_at is not None:
+        raise Refused("closed", f"case {book.state.case_id} is closed, since {book.state.closed_at.isoformat()}")

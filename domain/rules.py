@@ -1,0 +1,318 @@
+"""The rules at one instant: what follows when something about a case has changed.
+
+First completions (judged by the span before the change), then entry to and exit from the process, then, per milestone in
+the process's order: remove, start, new span, pause or resume. Again from the top until nothing changes.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from domain.book import Book
+from domain.effects import NoteKind
+from domain.fields import utc_text
+from domain.instance import MilestoneInstance, Pause, Term
+from domain.process import EntitlementProcess, Milestone, OnChange, Recurrence
+from domain.spans import Span
+from domain.state import Hold
+from domain.verdict import Scope
+
+MOST_ROUNDS = 10
+"""Rounds of evaluation at one instant after which the rules are taken to chase one another."""
+
+OPENED_AT = "opened_at"
+
+
+class Rules:
+    """Evaluates the process of a case at one instant."""
+
+    def __init__(self, book: Book, at: datetime) -> None:
+        self.book = book
+        self.plan = book.plan
+        self.state = book.state
+        self.at = at
+
+    def settle(self) -> None:
+        """Evaluate until nothing changes, or the guard ends it."""
+        if self.plan.process is None:
+            return
+        if self.state.rounds_at != self.at:
+            self.state.rounds_at, self.state.rounds = self.at, 0
+        while self.state.rounds < MOST_ROUNDS:
+            if not self._round(self.plan.process):
+                return
+            self.state.rounds += 1
+            if self.state.rounds == MOST_ROUNDS:
+                text = f"the rules of process {self.plan.process.name!r} still change after {MOST_ROUNDS} rounds; stopped here"
+                self.book.note(NoteKind.GUARD, self.at, text)
+
+    def _round(self, process: EntitlementProcess) -> bool:
+        self.scope = Scope(
+            {
+                "case": {"id": self.state.case_id, OPENED_AT: utc_text(self.state.opened_at), **self.state.fields},
+                "entitlement": self.plan.entitlement,
+                "account": self.plan.account,
+            }
+        )
+        changed = self._completions(process)
+        changed |= self._entry_and_exit(process)
+        for milestone in process.milestones:
+            changed |= self._milestone(process, milestone)
+        return changed
+
+    def holds(self, milestone: Milestone | None, rule: str, source: str) -> bool:
+        """Whether criteria hold. An error is false, and goes on record when it begins."""
+        verdict = self.scope.evaluate(source)
+        key = f"{milestone.name}: {rule}" if milestone else rule
+        if verdict.error is None:
+            self.state.failing.pop(key, None)
+        elif key not in self.state.failing:
+            self.state.failing[key] = verdict.error
+            self.book.note(NoteKind.CRITERIA_FAILED, self.at, f"{key} counts as false: {verdict.error}")
+        return verdict.holds
+
+    # --- completions ---
+
+    def _completions(self, process: EntitlementProcess) -> bool:
+        changed = False
+        for milestone in process.milestones:
+            instance = self.book.latest(milestone)
+            if instance and instance.is_open and instance.start_at <= self.at and self._is_complete(milestone):
+                self.book.complete(instance, self.at, by="complete_when")
+                changed = True
+        return changed
+
+    def _is_complete(self, milestone: Milestone) -> bool:
+        return bool(milestone.complete_when) and self.holds(milestone, "complete_when", milestone.complete_when)
+
+    # --- entry and exit ---
+
+    def _entry_and_exit(self, process: EntitlementProcess) -> bool:
+        state, changed = self.state, False
+        entry_at = state.opened_at if process.entry == OPENED_AT else self._instant(process.entry)
+        if entry_at is not None and entry_at != state.entry_at:
+            if state.entered_at is None:
+                state.stay = 1
+                self.book.note(NoteKind.ENTERED, self.at, f"process {process.name!r} version {process.version} entered")
+            state.entry_at = state.entered_at = entry_at
+            changed = True
+        if state.entered_at is None:
+            return changed
+        outside = state.closed_at is not None or (
+            bool(process.exit_when) and self.holds(None, "exit_when", process.exit_when)
+        )
+        if outside == (state.exited_at is not None):
+            return changed
+        if outside:
+            self._exit(process)
+        else:
+            self._reenter(process)
+        return True
+
+    def _exit(self, process: EntitlementProcess) -> None:
+        self.state.exited_at = self.at
+        self.state.holds.append(Hold(cause="outside the process", from_at=self.at))
+        self.book.note(NoteKind.EXITED, self.at, f"process {process.name!r} left")
+        for instance in self.state.instances:
+            if instance.is_open:
+                instance.exited_at = self.at
+
+    def _reenter(self, process: EntitlementProcess) -> None:
+        self.state.exited_at = None
+        self.state.reentered_at = self.at
+        self.state.stay += 1
+        if hold := self.state.hold("outside the process"):
+            hold.to_at = self.at
+        self.book.note(NoteKind.REENTERED, self.at, f"process {process.name!r} entered again")
+        for milestone in process.milestones:
+            instance = self.book.latest(milestone)
+            if instance and instance.exited_at is not None:
+                instance.exited_at = None
+                instance.stay = self.state.stay
+
+    def _instant(self, field: str) -> datetime | None:
+        value = self.state.fields.get(field)
+        return datetime.fromisoformat(value).replace(microsecond=0) if isinstance(value, str) and value else None
+
+    # --- one milestone ---
+
+    def _milestone(self, process: EntitlementProcess, milestone: Milestone) -> bool:
+        instance = self.book.latest(milestone)
+        changed = False
+        if self.state.entered_at is None or self.state.exited_at is not None:
+            if instance is not None:
+                instance.lapsed = True
+        else:
+            anchor = self._anchor(milestone)
+            eligible = anchor is not None and self._is_wanted(milestone)
+            if instance is not None and instance.is_open:
+                changed = self._keep_or_remove(process, milestone, instance, anchor if eligible else None)
+            elif eligible and anchor is not None:
+                changed = self._start(process, milestone, instance, anchor)
+            elif instance is not None:
+                instance.lapsed = True
+            instance = self.book.latest(milestone)
+        if instance is not None and not milestone.by:
+            changed |= self._pause_or_resume(milestone, instance)
+        return changed
+
+    def _is_wanted(self, milestone: Milestone) -> bool:
+        if milestone.by is not None and self._instant(milestone.by) is None:
+            return False
+        return self.holds(milestone, "when", milestone.when)
+
+    def _anchor(self, milestone: Milestone) -> datetime | None:
+        """From when a new instance would run: the entry, the completion it waits for, or now. None: not yet."""
+        if milestone.starts == "criteria":
+            return self.at
+        anchor = self.state.entered_at
+        if milestone.predecessor is not None:
+            assert self.plan.process is not None
+            before = self.plan.process.milestone(milestone.predecessor)
+            first = self.book.latest(before) if before else None
+            anchor = first.completed_at if first else None
+        if anchor is not None and milestone.on_reentry == "restart" and self.state.reentered_at is not None:
+            return max(anchor, self.state.reentered_at)
+        return anchor
+
+    def _keep_or_remove(
+        self, process: EntitlementProcess, milestone: Milestone, instance: MilestoneInstance, anchor: datetime | None
+    ) -> bool:
+        if anchor is None:
+            instance.removed_at = self.at
+            self.book.note(NoteKind.REMOVED, self.at, f"{milestone.name} removed: its criteria do not hold", instance)
+            return True
+        return self._follow(process, milestone, instance, anchor)
+
+    def _follow(
+        self, process: EntitlementProcess, milestone: Milestone, instance: MilestoneInstance, anchor: datetime
+    ) -> bool:
+        """Follow a moved entry, and a new span, calendar or deadline."""
+        term = instance.terms[-1]
+        if milestone.starts != "criteria" and term.anchor_at != anchor:
+            self.book.move(instance, self._term(process, milestone, anchor), self.at, "its start moved")
+            return True
+        span, hours = self._span(process, milestone)
+        if milestone.by is not None:
+            if term.fixed_at == self._instant(milestone.by):
+                return False
+            moved = self._term(process, milestone, term.start_at).model_copy(update={"anchor_at": term.anchor_at})
+            self.book.move(instance, moved, self.at, f"{milestone.by} changed")
+            return True
+        if (str(span), hours) == (term.span, term.business_hours):
+            return False
+        self.book.move(instance, self._changed_term(process, milestone, instance), self.at, "its span changed")
+        return True
+
+    def _start(
+        self, process: EntitlementProcess, milestone: Milestone, last: MilestoneInstance | None, anchor: datetime
+    ) -> bool:
+        if last is not None and last.completed_at is not None and not milestone.recurs:
+            return False
+        if milestone.recurs and self._is_complete(milestone):
+            if last is not None:
+                last.lapsed = True
+            return False
+        if last is not None and last.removed_at is not None and milestone.starts != "criteria":
+            last.removed_at = None
+            last.placed_at = self.at
+            self.book.note(NoteKind.RETURNED, self.at, f"{milestone.name} is back: its criteria hold again", last)
+            return True
+        start = self._next_start(process, milestone, last) if milestone.recurs else anchor
+        self.book.start(milestone, self._term(process, milestone, start), self.at)
+        return True
+
+    def _next_start(
+        self, process: EntitlementProcess, milestone: Milestone, last: MilestoneInstance | None
+    ) -> datetime:
+        """When the next occurrence starts: from the completion it follows, for `sequential` not before its target."""
+        start = last.completed_at if last and last.completed_at and not last.lapsed else self.at
+        if milestone.recurrence is Recurrence.SEQUENTIAL:
+            for done in self.state.instances:
+                if (done.process, done.milestone) == (process.id, milestone.name) and done.completed_at is not None:
+                    target = self.book.target(done)
+                    if target is not None and done.completed_at <= target:
+                        start = max(start, target)
+        return start
+
+    # --- spans ---
+
+    def _span(self, process: EntitlementProcess, milestone: Milestone) -> tuple[Span | None, str]:
+        default = milestone.business_hours or process.business_hours or self.plan.business_hours
+        for number, row in enumerate(milestone.within or [], 1):
+            if not row.when or self.holds(milestone, f"row {number}", row.when):
+                return row.span, row.business_hours or default
+        return None, default
+
+    def _term(self, process: EntitlementProcess, milestone: Milestone, start: datetime) -> Term:
+        """The span that a milestone has now, from `start`."""
+        span, hours = self._span(process, milestone)
+        calendar = self.plan.calendars[hours]
+        if span is None:
+            assert milestone.by is not None
+            label, fixed_at, seconds = f"by {milestone.by}", self._instant(milestone.by), 0
+        elif span.seconds is None:
+            label, fixed_at = str(span), span.target(calendar, start)
+            seconds = calendar.elapsed(start, fixed_at)
+        else:
+            label, fixed_at, seconds = str(span), None, span.seconds
+        return Term(
+            at=self.at,
+            anchor_at=start,
+            start_at=start,
+            base_at=start,
+            span=label,
+            business_hours=hours,
+            open_seconds=seconds,
+            nominal_seconds=seconds,
+            fixed_at=fixed_at,
+        )
+
+    def _changed_term(self, process: EntitlementProcess, milestone: Milestone, instance: MilestoneInstance) -> Term:
+        old = instance.terms[-1]
+        start = max(self.at, old.start_at) if milestone.on_change is OnChange.RESTART else old.start_at
+        new = self._term(process, milestone, start).model_copy(update={"anchor_at": old.anchor_at})
+        return self._carried(instance, new) if milestone.on_change is OnChange.CARRY else new
+
+    def _carried(self, instance: MilestoneInstance, new: Term) -> Term:
+        """The new span with the same fraction used as of the old one, up to now or to the pause."""
+        old = instance.terms[-1]
+        base = max(instance.effective_now(self.at), old.start_at)
+        calendar = self.plan.calendars[old.business_hours]
+        used = calendar.elapsed(old.base_at, base) - instance.paused_seconds(calendar, old.base_at, base)
+        left = -(-(old.open_seconds - used) * new.nominal_seconds // max(old.nominal_seconds, 1))
+        return new.model_copy(update={"base_at": base, "open_seconds": left, "fixed_at": None})
+
+    # --- pause and resume ---
+
+    def _pause_or_resume(self, milestone: Milestone, instance: MilestoneInstance) -> bool:
+        causes = self._causes(milestone, instance)
+        pause = instance.open_pause
+        if pause is None and not causes:
+            return False
+        if pause is None:
+            instance.pauses.append(Pause(from_at=self.at, causes=causes))
+        elif causes:
+            pause.causes += [c for c in causes if c not in pause.causes]
+            return False
+        elif pause.from_at >= self.at:
+            instance.pauses.pop()
+        else:
+            pause.to_at = self.at
+        if instance.is_open:
+            kind = NoteKind.PAUSED if causes else NoteKind.RESUMED
+            said = f"paused: {', '.join(causes)}" if causes else f"runs again, target {self._target_text(instance)}"
+            self.book.note(kind, self.at, f"{milestone.name} {said}", instance)
+        return True
+
+    def _target_text(self, instance: MilestoneInstance) -> str:
+        target = self.book.target(instance)
+        return f"{target:%Y-%m-%d %H:%M:%S}Z" if target else "past the horizon"
+
+    def _causes(self, milestone: Milestone, instance: MilestoneInstance) -> list[str]:
+        causes = [cause for cause in ("case stopped", "outside the process") if self.state.hold(cause)]
+        if instance.stopped_at is not None:
+            causes.append("milestone stopped")
+        if milestone.pause_when and self.holds(milestone, "pause_when", milestone.pause_when):
+            causes.append("pause_when")
+        return causes

@@ -1,0 +1,496 @@
+"""The workflow of a case: a thin, durable shell around its timeline.
+
+It feeds the timeline what is asked and what time it is, sleeps until the next instant at which something is due, and hands
+what follows to activities. It decides nothing: by time stamps, never by which branch woke up, the timeline does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from datetime import datetime, timedelta
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy, SearchAttributeKey, VersioningBehavior
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError
+
+with workflow.unsafe.imports_passed_through():
+    from domain import messages
+    from domain.effects import Effect, Noted, NoteKind, TriggerFired
+    from domain.errors import Refused
+    from domain.events import (
+        CaseClosed,
+        ClockResumed,
+        ClockStopped,
+        CompletionCleared,
+        Event,
+        FieldsChanged,
+        MilestoneCompleted,
+        MilestoneExtended,
+    )
+    from domain.inbox import read_event, read_message
+    from domain.messages import Answer, CarriedCase, CaseIntake, CaseRecord
+    from domain.process import FieldUpdate
+    from domain.timeline import Case, Timeline
+    from domain.views import CaseView
+    from workflows.details import case_details
+    from workflows.waiting import sleep_until
+
+ACCOUNT = SearchAttributeKey.for_keyword("MilepostAccount")
+ENTITLEMENT = SearchAttributeKey.for_keyword("MilepostEntitlement")
+PRIORITY = SearchAttributeKey.for_keyword("MilepostPriority")
+STATUS = SearchAttributeKey.for_keyword("MilepostStatus")
+MILESTONE = SearchAttributeKey.for_keyword("MilepostMilestone")
+STATE = SearchAttributeKey.for_keyword("MilepostState")
+NEXT_DUE = SearchAttributeKey.for_datetime("MilepostNextDue")
+
+OPENING = timedelta(seconds=60)
+RECORDING = timedelta(seconds=30)
+ACTING = timedelta(seconds=60)
+ACTION_GIVES_UP_AFTER = timedelta(hours=24)
+
+
+@workflow.defn(name="CaseWorkflow", versioning_behavior=VersioningBehavior.PINNED)
+class CaseWorkflow:
+    """One case. Started with a `CaseIntake`; id ``case/{case_id}``."""
+
+    @workflow.init
+    def __init__(self, intake: CaseIntake) -> None:
+        self.intake = intake
+        self.timeline: Timeline | None = None
+        self.refusal: ApplicationError | None = None
+        self.entitlement: str | None = None
+        self.ahead = intake.clock - workflow.info().start_time if intake.clock else timedelta()
+        self.failed: dict[str, messages.ActionOrder] = {}
+        self.acting = 0
+        self.records = 1
+        self.recording = False
+        self.unrecorded: list[Noted | TriggerFired] = []
+        self.new_failures: list[messages.ActionFailure] = []
+        self.published: dict[str, Any] = {}
+        if carried := intake.carried:
+            self._take_up(carried)
+
+    @workflow.run
+    async def run(self, intake: CaseIntake) -> CaseView:
+        """Walk the case's timeline until it is closed."""
+        if self.timeline is None:
+            await self._open(intake)
+        while not self._is_closed:
+            await self._keep_horizon()
+            self._do_what_is_due()
+            if self._may_roll_over:
+                await self._roll_over()
+            await sleep_until(self._next_due, unless=self._has_other_work, now=self._now, summary=self._timer_summary)
+        await self._drain()
+        return self._view()
+
+    # --- opening ---
+
+    async def _open(self, intake: CaseIntake) -> None:
+        """Get the plan of the case, with its calendars frozen; everything after depends on nothing else."""
+        opened_at = intake.opened_at or self._now()
+        opening = messages.CaseOpening(intake=intake, opened_at=opened_at, now=self._now())
+        try:
+            opened = await workflow.execute_activity(
+                messages.OPEN_CASE,
+                opening,
+                result_type=messages.OpenedCase,
+                start_to_close_timeout=OPENING,
+                summary="find the entitlement, freeze the calendars",
+            )
+        except ActivityError as error:
+            cause = error.cause
+            said = cause if isinstance(cause, ApplicationError) else ApplicationError(str(cause), type="NotOpened")
+            self.refusal = ApplicationError(said.message, type=said.type, non_retryable=True)
+            await workflow.wait_condition(workflow.all_handlers_finished)
+            raise self.refusal from error
+        self.entitlement = opened.entitlement
+        timeline = Timeline.enter(opened.plan, Case(case_id=intake.case_id, fields=opened.fields), opened_at)
+        self.timeline = timeline
+        # The opening activity has recorded what the entry noted; only what was fired is news.
+        self._do([effect for effect in timeline.advance(opened_at) if isinstance(effect, TriggerFired)])
+        for overflow in opened.overflows:
+            self._remark(NoteKind.OVERFLOWED, overflow.text)
+
+    def _take_up(self, carried: CarriedCase) -> None:
+        self.timeline = Timeline(carried.plan, carried.state)
+        self.entitlement = carried.entitlement
+        self.records = carried.records
+        self.ahead = carried.ahead
+        self.failed = dict(carried.failed)
+
+    # --- time ---
+
+    def _now(self) -> datetime:
+        """The case's own clock: the workflow's, ahead by what its intake said."""
+        return workflow.now() + self.ahead
+
+    @property
+    def _is_closed(self) -> bool:
+        return self.timeline is not None and self.timeline.state.closed_at is not None
+
+    def _next_due(self) -> datetime | None:
+        return self.timeline.next_due if self.timeline else None
+
+    def _timer_summary(self) -> str:
+        return self._view().next_summary
+
+    def _has_other_work(self) -> bool:
+        return self._is_closed or self._may_roll_over or not self._covers()
+
+    def _do_what_is_due(self) -> None:
+        self._do(self._opened().advance(self._now()))
+
+    def _covers(self) -> bool:
+        return self.timeline is None or self.timeline.covers(self._now())
+
+    async def _keep_horizon(self) -> None:
+        """Freeze the calendars further when a target, or the time itself, comes near to where they end."""
+        while not self._covers():
+            timeline = self._opened()
+            request = messages.HorizonRequest(plan=timeline.plan, now=self._now())
+            horizon = await workflow.execute_activity(
+                messages.FREEZE_CALENDARS,
+                request,
+                result_type=messages.Horizon,
+                start_to_close_timeout=OPENING,
+                summary="freeze the calendars further",
+            )
+            timeline.extend_horizon(horizon.calendars)
+
+    # --- effects ---
+
+    def _do(self, effects: list[Effect]) -> None:
+        """Set going what the timeline wants done. Nothing here waits, so nothing here holds up the clock."""
+        for effect in effects:
+            if isinstance(effect, TriggerFired):
+                self._start_actions(effect)
+        if effects:
+            self.unrecorded += effects
+            self._publish()
+            self._start_recording()
+
+    def _start_actions(self, fired: TriggerFired) -> None:
+        for call in fired.calls:
+            if isinstance(call.action, FieldUpdate):
+                continue  # took effect on the timeline itself
+            order = messages.ActionOrder(
+                case_id=self.intake.case_id,
+                milestone=fired.milestone,
+                trigger=fired.trigger,
+                kind=fired.kind,
+                due_at=fired.due_at,
+                at=fired.at,
+                call=call,
+                context=fired.context,
+            )
+            self._spawn(self._act(order))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        self.acting += 1
+        asyncio.create_task(work)
+
+    async def _act(self, order: messages.ActionOrder) -> None:
+        """Carry an action out. One that fails for good goes on record, and stops nothing."""
+        try:
+            await workflow.execute_activity(
+                order.call.action.do,
+                order,
+                start_to_close_timeout=ACTING,
+                schedule_to_close_timeout=ACTION_GIVES_UP_AFTER,
+                summary=f"{order.milestone}: {order.kind}, {order.call.action.do}",
+            )
+        except FailureError as error:
+            reason = str(error.cause or error)
+            self.failed[order.call.key] = order
+            self.new_failures.append(messages.ActionFailure(key=order.call.key, error=reason))
+            self._remark(NoteKind.ACTION_FAILED, f"{order.call.key} failed for good: {reason}")
+        finally:
+            self.acting -= 1
+
+    def _remark(self, kind: NoteKind, text: str, by: str | None = None) -> None:
+        if self.timeline is not None:
+            self._do(self.timeline.remark(kind, self._now(), text, by))
+
+    # --- records and what the Temporal UI shows ---
+
+    def _start_recording(self) -> None:
+        if not self.recording:
+            self.recording = True
+            self._spawn(self._record())
+
+    async def _record(self) -> None:
+        """Write the case down as it stands, in the background; what comes meanwhile goes into one more record."""
+        try:
+            while self.unrecorded:
+                record = self._next_record()
+                try:
+                    await workflow.execute_local_activity(
+                        messages.RECORD_CASE,
+                        record,
+                        start_to_close_timeout=timedelta(seconds=2),
+                        retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=50), maximum_attempts=3),
+                    )
+                except FailureError:  # the store is down; a normal activity waits for it without holding anything up
+                    await workflow.execute_activity(
+                        messages.RECORD_CASE, record, start_to_close_timeout=RECORDING, summary="record"
+                    )
+        finally:
+            self.recording = False
+            self.acting -= 1
+
+    def _next_record(self) -> CaseRecord:
+        self.records += 1
+        record = CaseRecord(
+            number=self.records,
+            run_id=workflow.info().run_id,
+            account=self.intake.account,
+            entitlement=self.entitlement,
+            view=self._view(),
+            notes=[e for e in self.unrecorded if isinstance(e, Noted)],
+            fired=[e for e in self.unrecorded if isinstance(e, TriggerFired)],
+            failures=self.new_failures,
+            carried=self._carried() if self._is_closed else None,
+        )
+        self.unrecorded, self.new_failures = [], []
+        return record
+
+    def _publish(self) -> None:
+        """Keep the Temporal UI's picture of the case right: details at no cost, search attributes when one changed."""
+        view = self._view()
+        workflow.set_current_details(case_details(view))
+        if self._is_closed:
+            return
+        running = next((m.milestone for m in view.milestones if m.remaining_seconds is not None), None)
+        new = {
+            ACCOUNT.name: self.intake.account,
+            ENTITLEMENT.name: self.entitlement,
+            PRIORITY.name: _text(view.fields.get("priority")),
+            STATUS.name: str(view.status),
+            MILESTONE.name: running,
+            STATE.name: "paused" if view.stopped else "open",
+            NEXT_DUE.name: view.next_due,
+        }
+        keys = (ACCOUNT, ENTITLEMENT, PRIORITY, STATUS, MILESTONE, STATE)
+        changed: list[Any] = [
+            key.value_unset() if new[key.name] is None else key.value_set(new[key.name])
+            for key in keys
+            if new[key.name] != self.published.get(key.name)
+        ]
+        if new[NEXT_DUE.name] != self.published.get(NEXT_DUE.name):
+            changed.append(NEXT_DUE.value_set(view.next_due) if view.next_due else NEXT_DUE.value_unset())
+        if changed:
+            workflow.upsert_search_attributes(changed)
+            self.published = new
+
+    # --- rolling over and closing ---
+
+    @property
+    def _may_roll_over(self) -> bool:
+        return workflow.info().is_continue_as_new_suggested() and self.acting == 0 and not self._is_closed
+
+    async def _roll_over(self) -> None:
+        """Go on in a new run. The state is taken last, when nothing is under way any more."""
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        if self._may_roll_over:
+            workflow.continue_as_new(self.intake.model_copy(update={"carried": self._carried(), "clock": None}))
+
+    def _carried(self) -> CarriedCase:
+        timeline = self._opened()
+        return CarriedCase(
+            plan=timeline.plan,
+            state=timeline.state,
+            entitlement=self.entitlement,
+            records=self.records,
+            ahead=self.ahead,
+            failed=self.failed,
+        )
+
+    async def _drain(self) -> None:
+        await workflow.wait_condition(lambda: self.acting == 0 and workflow.all_handlers_finished())
+
+    # --- what is asked ---
+
+    def _opened(self) -> Timeline:
+        if self.timeline is None:
+            raise ApplicationError("the case is not open yet", type="NotOpened")
+        return self.timeline
+
+    def _view(self) -> CaseView:
+        return self._opened().view(self._now())
+
+    def _check(self, kind: type[Any], raw: tuple[Any, ...]) -> None:
+        """Refuse a request before anything of it is recorded: it is tried on a copy of the timeline."""
+        try:
+            event = read_event(kind, raw, self._now())
+            if self.timeline is not None and self._covers():
+                self.timeline.fork().apply(event, self._now())
+        except Refused as refused:
+            raise ApplicationError(str(refused), type=refused.code, non_retryable=True) from None
+
+    async def _request(self, kind: type[Any], raw: tuple[Any, ...]) -> Answer:
+        event = read_event(kind, raw, self._now())
+        await workflow.wait_condition(
+            lambda: self.refusal is not None or (self.timeline is not None and self._covers())
+        )
+        if self.refusal is not None:
+            raise self.refusal
+        try:
+            return self._take(event)
+        except Refused as refused:
+            raise ApplicationError(str(refused), type=refused.code, non_retryable=True) from None
+
+    def _take(self, event: Event) -> Answer:
+        timeline = self._opened()
+        repeated = event.event_id in timeline.state.event_ids
+        effects = timeline.apply(event, self._now())
+        self._do(effects)
+        already = any(isinstance(e, Noted) and e.kind is NoteKind.ALREADY for e in effects)
+        outcome = "repeated" if repeated else "already" if already else "taken"
+        return Answer.model_validate(
+            {"outcome": outcome, "notes": [e.text for e in effects if isinstance(e, Noted)], "case": self._view()}
+        )
+
+    async def _news(self, kind: type[Any], raw: tuple[Any, ...]) -> None:
+        """A signal has nobody to answer to: what is refused goes on record."""
+        try:
+            await self._request(kind, raw)
+        except (Refused, ApplicationError) as refused:
+            self._remark(NoteKind.REFUSED, f"refused: {refused}")
+
+    @workflow.update(name="open")
+    async def open(self, *_: Any) -> Answer:
+        """Answer once the case is open."""
+        await workflow.wait_condition(lambda: self.refusal is not None or self.timeline is not None)
+        if self.refusal is not None:
+            raise self.refusal
+        return Answer(outcome="taken", notes=[], case=self._view())
+
+    @open.validator
+    def _check_open(self, *_: Any) -> None:
+        """Opening takes no arguments; whatever comes is ignored."""
+
+    @workflow.update(name="complete_milestone")
+    async def complete_milestone(self, *raw: Any) -> Answer:
+        """A milestone was reached (`MilestoneCompleted`)."""
+        return await self._request(MilestoneCompleted, raw)
+
+    @complete_milestone.validator
+    def _check_complete_milestone(self, *raw: Any) -> None:
+        self._check(MilestoneCompleted, raw)
+
+    @workflow.update(name="change_fields")
+    async def change_fields(self, *raw: Any) -> Answer:
+        """Fields of the case have new values (`FieldsChanged`)."""
+        return await self._request(FieldsChanged, raw)
+
+    @change_fields.validator
+    def _check_change_fields(self, *raw: Any) -> None:
+        self._check(FieldsChanged, raw)
+
+    @workflow.update(name="stop_clock")
+    async def stop_clock(self, *raw: Any) -> Answer:
+        """Stop the clock of the case, or of one milestone (`ClockStopped`)."""
+        return await self._request(ClockStopped, raw)
+
+    @stop_clock.validator
+    def _check_stop_clock(self, *raw: Any) -> None:
+        self._check(ClockStopped, raw)
+
+    @workflow.update(name="resume_clock")
+    async def resume_clock(self, *raw: Any) -> Answer:
+        """Let the clock of the case, or of one milestone, go on (`ClockResumed`)."""
+        return await self._request(ClockResumed, raw)
+
+    @resume_clock.validator
+    def _check_resume_clock(self, *raw: Any) -> None:
+        self._check(ClockResumed, raw)
+
+    @workflow.update(name="clear_completion")
+    async def clear_completion(self, *raw: Any) -> Answer:
+        """Take a completion back (`CompletionCleared`)."""
+        return await self._request(CompletionCleared, raw)
+
+    @clear_completion.validator
+    def _check_clear_completion(self, *raw: Any) -> None:
+        self._check(CompletionCleared, raw)
+
+    @workflow.update(name="extend_milestone")
+    async def extend_milestone(self, *raw: Any) -> Answer:
+        """Move a target later (`MilestoneExtended`)."""
+        return await self._request(MilestoneExtended, raw)
+
+    @extend_milestone.validator
+    def _check_extend_milestone(self, *raw: Any) -> None:
+        self._check(MilestoneExtended, raw)
+
+    @workflow.update(name="close")
+    async def close(self, *raw: Any) -> Answer:
+        """Close the case (`CaseClosed`)."""
+        return await self._request(CaseClosed, raw)
+
+    @close.validator
+    def _check_close(self, *raw: Any) -> None:
+        self._check(CaseClosed, raw)
+
+    @workflow.update(name="retry_action")
+    async def retry_action(self, *raw: Any) -> str:
+        """Try a failed action again, under the key that it has (`ActionRetry`)."""
+        retry = read_message(messages.ActionRetry, raw)
+        order = self.failed.pop(retry.key)
+        self._remark(NoteKind.ACTION_RETRIED, f"{retry.key} is tried again", retry.by)
+        self._spawn(self._act(order))
+        return f"{retry.key} is tried again"
+
+    @retry_action.validator
+    def _check_retry_action(self, *raw: Any) -> None:
+        try:
+            retry = read_message(messages.ActionRetry, raw)
+        except Refused as refused:
+            raise ApplicationError(str(refused), type=refused.code, non_retryable=True) from None
+        if retry.key not in self.failed:
+            known = ", ".join(self.failed) or "none"
+            raise ApplicationError(
+                f"no failed action {retry.key!r}; failed: {known}", type="unknown_action", non_retryable=True
+            )
+
+    @workflow.signal(name="milestone_completed")
+    async def milestone_completed(self, *raw: Any) -> None:
+        """News of `MilestoneCompleted`."""
+        await self._news(MilestoneCompleted, raw)
+
+    @workflow.signal(name="fields_changed")
+    async def fields_changed(self, *raw: Any) -> None:
+        """News of `FieldsChanged`."""
+        await self._news(FieldsChanged, raw)
+
+    @workflow.signal(name="clock_stopped")
+    async def clock_stopped(self, *raw: Any) -> None:
+        """News of `ClockStopped`."""
+        await self._news(ClockStopped, raw)
+
+    @workflow.signal(name="clock_resumed")
+    async def clock_resumed(self, *raw: Any) -> None:
+        """News of `ClockResumed`."""
+        await self._news(ClockResumed, raw)
+
+    @workflow.signal(name="case_closed")
+    async def case_closed(self, *raw: Any) -> None:
+        """News of `CaseClosed`."""
+        await self._news(CaseClosed, raw)
+
+    @workflow.signal(dynamic=True)
+    async def unknown(self, name: str, _: Any) -> None:
+        """A signal that a case does not know goes on record."""
+        self._remark(NoteKind.REFUSED, f"refused: unknown signal {name!r}")
+
+    @workflow.query(name="timeline")
+    def timeline_query(self, *_: Any) -> CaseView:
+        """The case as it stands now."""
+        return self._view()
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
