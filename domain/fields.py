@@ -81,6 +81,8 @@ def check_names(fields: dict[str, FieldType]) -> dict[str, FieldType]:
             problems.append(f"field {name!r} is no name in criteria: use letters, digits and _, such as {spelled!r}")
         elif name in _RESERVED:
             problems.append(f"field {name!r} has the name of a word of the criteria's grammar: name it {f'{name}_'!r}")
+        elif name in CASE_FIELDS:
+            problems.append(f"field {name!r} is built in: every case has it, so leave it out")
     if problems:
         raise FieldsError(problems)
     return fields
@@ -88,6 +90,9 @@ def check_names(fields: dict[str, FieldType]) -> dict[str, FieldType]:
 
 Fields = Annotated[dict[str, FieldType], AfterValidator(check_names)]
 """Declared fields by name, for pydantic models: names that criteria cannot spell are refused."""
+
+CASE_FIELDS: Mapping[str, FieldType] = {"id": FieldType.STRING, "opened_at": FieldType.DATETIME}
+"""What criteria see of every case beside the declared fields; an organisation can't declare these names again."""
 
 ENTITLEMENT_FIELDS: Mapping[str, FieldType] = {
     "id": FieldType.STRING,
@@ -129,7 +134,8 @@ class CriteriaSchema:
 
     def fields(self, root: str) -> Mapping[str, FieldType]:
         """The fields of `case`, `entitlement` or `account`."""
-        return {"case": self.case, "entitlement": self.entitlement, "account": self.account}[root]
+        case = {**self.case, **CASE_FIELDS}
+        return {"case": case, "entitlement": self.entitlement, "account": self.account}[root]
 
 
 def utc_text(at: datetime) -> str:

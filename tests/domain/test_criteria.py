@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from domain.criteria import CriteriaError, CriteriaSchema, Scope, Verdict, compile_criteria, evaluate
-from domain.fields import FieldType, check_values
+from domain.fields import FieldsError, FieldType, check_names, check_values
 from domain.verdict import TIME_ZONE_FUNCTIONS
 
 SCHEMA = CriteriaSchema(
@@ -371,3 +371,10 @@ def test_every_process_says_the_same() -> None:
     assert len(first) == 16
     assert all(first)
     assert "0x" not in "".join(filter(None, first))
+
+
+def test_every_case_has_an_id_and_the_time_of_its_opening() -> None:
+    """They are built in: criteria may name them, and an organisation can't declare them again."""
+    compile_criteria('case.id.startsWith("INC") && timestamp(case.opened_at) < timestamp("2030-01-01T00:00:00Z")', SCHEMA)
+    with pytest.raises(FieldsError, match="'opened_at' is built in"):
+        check_names({"opened_at": FieldType.DATETIME})
