@@ -60,6 +60,7 @@ class SlowCalendar:
             holidays.country_holidays(rules["country"], rules.get("subdivision")) if "country" in rules else {}
         )
         self.since, self.until = since, until
+        self.seen: dict[date, list[Stretch]] = {}  # dates already walked through
         borders = [b for windows in (*self.week.values(), *self.dates.values()) for window in windows for b in window]
         self.steps = [step for step in STEPS if not any(border % step for border in borders)]
 
@@ -162,12 +163,15 @@ class SlowCalendar:
         """The open time that belongs to `day`, in order: its windows, with what lies after midnight of the last."""
         if not self.windows_of(day):
             return []
-        found = []
+        if day in self.seen:
+            return self.seen[day]
+        found: list[Stretch] = []
         for step in self.forwards(datetime.combine(day - DAY, time(), UTC)):
             if step.start >= datetime.combine(day + 3 * DAY, time(), UTC):
                 break
             if day in self.open_dates_at(step.start):
                 found.append(step)
+        self.seen[day] = found
         return found
 
     def open_date(self, origin: date, n: int) -> date:
