@@ -35,8 +35,9 @@ RETENTION = timedelta(days=30)
 """How long a new namespace keeps the history of a closed case; an existing one keeps what it has."""
 
 _KNOWN_WITHIN = 30.0
-_NOT_YET_KNOWN = frozenset({RPCStatusCode.NOT_FOUND, RPCStatusCode.INVALID_ARGUMENT})
-_POLL_EVERY = 0.05
+_NOT_YET_KNOWN = frozenset({RPCStatusCode.NOT_FOUND, RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.RESOURCE_EXHAUSTED})
+_FIRST_WAIT, _LONGEST_WAIT = 0.05, 0.5
+"""Seconds between two questions: a namespace takes ten of this kind a second."""
 
 
 class NamespaceUnfit(MilepostError):
@@ -109,13 +110,15 @@ async def _ensure_search_attributes(client: Client) -> None:
 async def _once_known(call: Callable[[], Awaitable[T]]) -> T:
     """Call until the server's own caches know a new namespace or attribute: until then it refuses them."""
     deadline = asyncio.get_running_loop().time() + _KNOWN_WITHIN
+    wait = _FIRST_WAIT
     while True:
         try:
             return await call()
         except RPCError as error:
             if error.status not in _NOT_YET_KNOWN or asyncio.get_running_loop().time() > deadline:
                 raise
-        await asyncio.sleep(_POLL_EVERY)
+        await asyncio.sleep(wait)
+        wait = min(2 * wait, _LONGEST_WAIT)
 
 
 async def _unless_there(call: Awaitable[object]) -> None:

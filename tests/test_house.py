@@ -1,0 +1,230 @@
+"""The files around the code, checked as data: no container engine is needed to know that they fit together."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from ruamel.yaml import YAML
+
+from worker.embedded.release import SERVER, UI
+from worker.settings import PREFIX, Settings
+
+ROOT = Path(__file__).parent.parent
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+COMPOSE: dict[str, Any] = YAML(typ="safe").load(ROOT / "docker-compose.yml")
+SERVICES: dict[str, Any] = COMPOSE["services"]
+DOCKERFILE = (ROOT / "Dockerfile").read_text().replace("\\\n", " ").splitlines()
+PACKAGES = {"domain", "store", "workflows", "activities", "worker", "starters"}
+
+
+def instructions(name: str) -> list[str]:
+    """What follows an instruction's name, for each time it is given."""
+    return [line.removeprefix(name).strip() for line in DOCKERFILE if line.startswith(f"{name} ")]
+
+
+def known_variables() -> set[str]:
+    return {f"{PREFIX}{field}".upper() for field in Settings.model_fields}
+
+
+# --- docker-compose.yml ---
+
+
+def test_compose_has_the_whole_system() -> None:
+    assert set(SERVICES) == {"postgresql", "temporal-schema", "temporal", "temporal-ui", "worker"}
+
+
+@pytest.mark.parametrize("service", sorted(SERVICES))
+def test_images_are_pinned(service: str) -> None:
+    assert re.search(r":\d+\.\d+(\.\d+)?(-\w+)?$", SERVICES[service]["image"])
+
+
+def test_the_servers_are_the_releases_that_the_tests_run_on() -> None:
+    assert SERVICES["temporal"]["image"].endswith(SERVER.version.removeprefix("v"))
+    assert SERVICES["temporal-schema"]["image"].endswith(SERVER.version.removeprefix("v"))
+    assert SERVICES["temporal-ui"]["image"].endswith(UI.version.removeprefix("v"))
+
+
+@pytest.mark.parametrize("port", [port for service in SERVICES.values() for port in service.get("ports", [])])
+def test_ports_are_on_the_loopback(port: str) -> None:
+    assert re.fullmatch(r"127\.0\.0\.1:\d+:\d+", port)
+
+
+def test_the_worker_waits_for_what_it_needs() -> None:
+    assert SERVICES["worker"]["depends_on"] == {
+        "postgresql": {"condition": "service_healthy"},
+        "temporal": {"condition": "service_healthy"},
+    }
+    for service in ("postgresql", "temporal"):
+        assert "healthcheck" in SERVICES[service]
+    assert SERVICES["temporal"]["depends_on"] == {"temporal-schema": {"condition": "service_completed_successfully"}}
+
+
+def test_every_dependency_is_a_service() -> None:
+    assert {name for service in SERVICES.values() for name in service.get("depends_on", {})} <= set(SERVICES)
+
+
+def test_the_worker_is_told_in_words_it_knows() -> None:
+    environment = SERVICES["worker"]["environment"]
+    ours = {name for name in environment if name.startswith(PREFIX)}
+    assert ours <= known_variables()
+    assert set(environment) - ours == {"TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE"}
+    assert environment["TEMPORAL_ADDRESS"].partition(":")[0] in SERVICES
+    assert "@postgresql:" in environment["MILEPOST_DATABASE_URL"]
+
+
+def test_the_configuration_and_volumes_that_are_named_exist() -> None:
+    configs = {config["source"] for service in SERVICES.values() for config in service.get("configs", [])}
+    volumes = {volume.partition(":")[0] for service in SERVICES.values() for volume in service.get("volumes", [])}
+    assert configs == set(COMPOSE["configs"])
+    assert volumes == set(COMPOSE["volumes"])
+
+
+@pytest.mark.parametrize("command", [SERVICES["worker"]["command"], *map(YAML(typ="safe").load, instructions("CMD"))])
+def test_the_commands_exist(command: list[str]) -> None:
+    """The image's entry point is `milepost`, as pyproject names it."""
+    assert instructions("ENTRYPOINT") == ['["milepost"]']
+    module, _, function = PYPROJECT["project"]["scripts"]["milepost"].partition(":")
+    program = f"import sys; from {module} import {function} as main; sys.exit(main())"
+    ran = subprocess.run(
+        [sys.executable, "-c", program, *command, "--help"], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert ran.returncode == 0, ran.stderr
+
+
+# --- Dockerfile ---
+
+
+def test_the_image_is_glibc_and_pinned() -> None:
+    """The criteria engine has no wheels for musl."""
+    bases = {base.partition(" AS ")[0] for base in instructions("FROM")}
+    assert len(bases) == 1
+    assert re.fullmatch(r"python:3\.\d+\.\d+-slim-bookworm", bases.pop())
+
+
+def test_the_image_does_not_run_as_root() -> None:
+    assert instructions("USER") == ["milepost"]
+
+
+def test_the_health_check_exists() -> None:
+    (check,) = instructions("HEALTHCHECK")
+    module = re.search(r'"-m", "([\w.]+)"', check)
+    assert module
+    assert (ROOT / module[1].replace(".", "/")).with_suffix(".py").exists()
+
+
+def test_the_image_has_what_it_needs() -> None:
+    """Every source of a COPY exists, is let through by .dockerignore, and no package is missing."""
+    sources = {
+        source for copied in instructions("COPY") if not copied.startswith("--from") for source in copied.split()[:-1]
+    }
+    let_through = {
+        line.removeprefix("!").rstrip("/")
+        for line in (ROOT / ".dockerignore").read_text().splitlines()
+        if line.startswith("!")
+    }
+    assert sources == let_through
+    assert sources >= PACKAGES
+    assert {source for source in sources if not (ROOT / source).exists()} == set()
+
+
+def test_the_image_is_told_in_words_it_knows() -> None:
+    ours = {name for line in instructions("ENV") for name in re.findall(rf"\b({PREFIX}\w+)=", line)}
+    assert ours
+    assert ours <= known_variables()
+
+
+# --- packaging ---
+
+
+def pins() -> dict[str, str]:
+    lines = [line.partition(";")[0].strip() for line in (ROOT / "constraints.txt").read_text().splitlines()]
+    return {
+        canonicalize_name(name): version
+        for name, _, version in (line.partition("==") for line in lines if line and not line.startswith("#"))
+    }
+
+
+def test_constraints_are_exact_and_name_no_registry() -> None:
+    text = (ROOT / "constraints.txt").read_text()
+    for word in ("://", "--", "@", "file:"):
+        assert word not in text
+    assert all(re.fullmatch(r"[\w.]+", version) for version in pins().values())
+
+
+def test_constraints_pin_everything_that_is_installed_for_us() -> None:
+    """Followed through what each distribution asks for on this machine."""
+    project = PYPROJECT["project"]
+    waiting = [Requirement(line) for line in [*project["dependencies"], *project["optional-dependencies"]["dev"]]]
+    seen: set[str] = set()
+    while waiting:
+        requirement = waiting.pop()
+        name = canonicalize_name(requirement.name)
+        for line in metadata.requires(name) or []:
+            asked = Requirement(line)
+            extras = ["", *requirement.extras]
+            if any(asked.marker is None or asked.marker.evaluate({"extra": extra}) for extra in extras):
+                key = f"{canonicalize_name(asked.name)}[{','.join(sorted(asked.extras))}]"
+                if key not in seen:
+                    seen.add(key)
+                    waiting.append(asked)
+        assert pins().get(name) == metadata.version(name), f"{name} is not pinned to what is installed"
+
+
+def test_the_benchmarks_extra_is_pinned_too() -> None:
+    names = {
+        canonicalize_name(Requirement(line).name) for line in PYPROJECT["project"]["optional-dependencies"]["bench"]
+    }
+    assert names <= set(pins())
+
+
+# --- the ways in ---
+
+
+def targets() -> set[str]:
+    return set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+def test_make_has_the_five_ways_in() -> None:
+    assert targets() >= {"setup", "demo", "test", "check", "bench"}
+
+
+def test_ci_runs_nothing_that_a_contributor_does_not() -> None:
+    script = (ROOT / ".ci" / "run").read_text()
+    calls = re.findall(r"^(?!#|set |cd )(.+)$", script, re.MULTILINE)
+    assert calls == ["make check", "make test"]
+    assert (ROOT / ".ci" / "run").stat().st_mode & 0o100
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from datetime import datetime; datetime.now()",
+        "import datetime; datetime.datetime.utcnow()",
+        "import time",
+        "import random",
+        "from uuid import uuid4",
+        "import uuid; uuid.uuid4()",
+        "import asyncio; asyncio.sleep(1)",
+        "import asyncio; asyncio.wait([])",
+        "import asyncio; asyncio.as_completed([])",
+        "from zoneinfo import ZoneInfo",
+        "import holidays",
+    ],
+)
+def test_workflow_code_must_not_read_its_machine(line: str) -> None:
+    """By lint, under workflows/ alone."""
+
+    def banned(where: str) -> bool:
+        command = [sys.executable, "-m", "ruff", "check", "--select", "TID251", "--stdin-filename", where, "-"]
+        ran = subprocess.run(command, input=line, capture_output=True, text=True, check=False, cwd=ROOT)
+        return "TID251" in ran.stdout
+
+    assert banned("workflows/anything.py")
+    assert not banned("worker/anything.py")
