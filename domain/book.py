@@ -1,7 +1,7 @@
 """The book of a timeline: everything that changes its state and says so.
 
-The rules (`domain.rules`) and the order of events (`domain.timeline`) decide; the book writes. It has the state, the plan
-and the effects that came of it, and no opinion of its own.
+The rules (`domain.rules`) and the order of events (`domain.timeline`) decide; the book writes. It has the state, the
+plan and the effects that came of it, and no opinion of its own.
 """
 
 from __future__ import annotations
@@ -33,13 +33,18 @@ class Book:
 
     def latest(self, milestone: Milestone) -> MilestoneInstance | None:
         """The newest instance of a milestone, if it belongs to what the case lives through now."""
-        assert self.plan.process is not None
-        process = self.plan.process.id
-        for instance in reversed(self.state.instances):
-            if instance.milestone == milestone.name and instance.process == process:
-                fresh = milestone.on_reentry == "restart" and instance.stay != self.state.stay
-                return None if fresh else instance
-        return None
+        runs = self._runs(milestone)
+        if not runs or (milestone.on_reentry == "restart" and runs[-1].stay != self.state.stay):
+            return None
+        return runs[-1]
+
+    def _runs(self, milestone: Milestone) -> list[MilestoneInstance]:
+        process = self._process_id
+        return [i for i in self.state.instances if i.milestone == milestone.name and i.process == process]
+
+    @property
+    def _process_id(self) -> str:
+        return self.plan.process.id if self.plan.process else ""
 
     def target(self, instance: MilestoneInstance) -> datetime | None:
         """The target, or None while it lies past the horizon of its calendar."""
@@ -61,6 +66,7 @@ class Book:
         reason: str | None = None,
         occurred_at: datetime | None = None,
     ) -> None:
+        """Put a line on record."""
         self.state.notes += 1
         self.state.unsent.append(
             Noted(
@@ -80,13 +86,10 @@ class Book:
 
     def start(self, milestone: Milestone, term: Term, at: datetime) -> MilestoneInstance:
         """A new instance. One that starts in the past has the pauses that the case had since."""
-        assert self.plan.process is not None
-        process = self.plan.process.id
-        before = [i for i in self.state.instances if i.milestone == milestone.name and i.process == process]
         instance = MilestoneInstance(
-            process=process,
+            process=self._process_id,
             milestone=milestone.name,
-            occurrence=len(before) + 1,
+            occurrence=len(self._runs(milestone)) + 1,
             stay=self.state.stay,
             created_at=at,
             placed_at=at,
@@ -112,20 +115,16 @@ class Book:
     def move(self, instance: MilestoneInstance, term: Term, at: datetime, why: str) -> None:
         """Give an instance another span or start; a violation that this takes back is corrected."""
         before = self.target(instance)
-        if term.start_at < instance.terms[-1].start_at and not self._is_by(instance):
+        if term.start_at < instance.terms[-1].start_at and not self.plan.milestone(instance.milestone).by:
             instance.pauses = _union(self.holds_since(term.start_at) + instance.pauses)
         instance.terms.append(term)
         instance.placed_at = at
         instance.begun = instance.begun or term.start_at <= at
         if not instance.is_open:
             return
-        text = f"{why}: {instance.milestone} has {term.span}, target {_clock(before)} moves to {_clock(self.target(instance))}"
-        self.note(NoteKind.MOVED, at, text, instance)
+        moved = f"target {_clock(before)} moves to {_clock(self.target(instance))}"
+        self.note(NoteKind.MOVED, at, f"{why}: {instance.milestone} has {term.span}, {moved}", instance)
         self.correct_if_ahead(instance, at, why)
-
-    def _is_by(self, instance: MilestoneInstance) -> bool:
-        milestone = self.plan.process.milestone(instance.milestone) if self.plan.process else None
-        return milestone is not None and milestone.by is not None
 
     def complete(self, instance: MilestoneInstance, at: datetime, by: str, reason: str | None = None) -> None:
         """Complete an instance at `at`, which may lie before its removal or exit; judged by what counted then."""
@@ -133,14 +132,14 @@ class Book:
         instance.completed_by = by
         instance.removed_at = instance.exited_at = None
         target = self.target(instance)
-        in_time = target is None or at <= target
         standing = instance.standing_violation
-        if in_time and standing:
+        verdict = "in time"
+        if target is not None and at > target:
+            verdict = "late"
+            if standing is None:
+                self.violate(instance, target)
+        elif standing is not None:
             self._correct(instance, standing, f"completed in time at {_clock(at)}")
-        elif not in_time and standing is None:
-            assert target is not None
-            self.violate(instance, target)
-        verdict = "in time" if in_time else "late"
         self.note(
             NoteKind.COMPLETED,
             self.state.last_at,
@@ -150,14 +149,14 @@ class Book:
             reason=reason,
             occurred_at=at,
         )
-        milestone = self.plan.process.milestone(instance.milestone) if self.plan.process else None
-        for trigger in milestone.triggers if milestone else []:
+        for trigger in self.plan.milestone(instance.milestone).triggers:
             if trigger.kind is TriggerKind.SUCCESS and not instance.firings(trigger.id):
                 self.fire(instance, trigger, at, self.state.last_at)
 
     # --- violations ---
 
     def violate(self, instance: MilestoneInstance, target: datetime) -> None:
+        """Record that a target was missed."""
         instance.violations.append(Violation(violated_at=target, noticed_at=self.noticed_at))
         self.note(NoteKind.VIOLATED, target, f"{instance.milestone} violated at {_clock(target)}", instance)
 
@@ -180,13 +179,12 @@ class Book:
         """Fire a trigger; its field updates take effect here and now. Returns whether a field changed."""
         firing = len(instance.firings(trigger.id)) + 1
         instance.fired.append(Firing(trigger=trigger.id, due_at=due_at, at=at))
-        process, milestone = self.plan.process, instance.milestone
-        found = process.milestone(milestone) if process else None
-        assert process is not None and found is not None
-        place = f"{self.state.case_id}/{process.id}/{found.id}/{instance.occurrence}/{trigger.id}/{firing}"
+        milestone = self.plan.milestone(instance.milestone)
+        occurrence = f"{self.state.case_id}/{instance.process}/{milestone.id}/{instance.occurrence}"
+        place = f"{occurrence}/{trigger.id}/{firing}"
         self.state.unsent.append(
             TriggerFired(
-                milestone=milestone,
+                milestone=milestone.name,
                 occurrence=instance.occurrence,
                 trigger=trigger.id,
                 kind=trigger.kind,
@@ -201,10 +199,11 @@ class Book:
         changed = False
         for action in trigger.actions:
             if isinstance(action, FieldUpdate):
-                changed |= self.change_fields({action.field: action.value}, at, by=f"{milestone}: {trigger.id}")
+                changed |= self.change_fields({action.field: action.value}, at, by=f"{milestone.name}: {trigger.id}")
         return changed
 
     def change_fields(self, fields: dict[str, Any], at: datetime, *, by: str | None, reason: str | None = None) -> bool:
+        """Set fields of the case. Returns whether one of them has another value now."""
         new = {
             name: value
             for name, value in fields.items()

@@ -97,6 +97,7 @@ class TriggerFired(_Effect):
 
     @property
     def late_seconds(self) -> int:
+        """How long after it was due the engine got to it."""
         return int((self.noticed_at - self.due_at).total_seconds())
 
 

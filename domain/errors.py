@@ -5,7 +5,8 @@
     ├── CatalogError         a catalog (or a part of it) that is not applied
     └── NotFound             a name that nothing in the store answers to
 
-Calendars raise `domain.frozen.HorizonExceeded`, criteria `domain.criteria.CriteriaError`: they are about values, not requests.
+Values that can't be are refused by `ValueError`s of their own: `domain.frozen.HorizonExceeded`,
+`domain.criteria.CriteriaError`, `domain.fields.FieldsError`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A milestone instance: dated facts, and the arithmetic on them.
 
 An instance keeps what happened to it with the instant at which it happened, and derives the rest. So its target can be
-asked for *as of* any instant, which is what judges a completion that became known late: what came after its own time does
-not count.
+asked for *as of* any instant, which is what judges a completion that became known late: what came after its own time
+does not count.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ class Term(_Fact):
         base_at: from where `open_seconds` are counted; later than the start where a used fraction was carried over.
         span: as it was declared (``4h``, ``2bd``, ``by due_at``).
         business_hours: the calendar, by its name in the plan.
-        open_seconds: from `base_at` to the target, before pauses and extensions. Negative where a carried fraction is over
-            100%.
+        open_seconds: from `base_at` to the target, before pauses and extensions. Negative where a carried fraction is
+            over 100%.
         nominal_seconds: the whole span in open seconds, of which percentages are taken.
         fixed_at: the target itself, for spans that follow the calendar's days and for deadlines from a field.
     """
@@ -134,6 +134,7 @@ class MilestoneInstance(_Fact):
 
     @property
     def is_open(self) -> bool:
+        """Not completed, not removed, not left open at exit; it may be scheduled or paused."""
         return self.completed_at is None and self.removed_at is None and self.exited_at is None
 
     @property
@@ -143,13 +144,16 @@ class MilestoneInstance(_Fact):
 
     @property
     def open_pause(self) -> Pause | None:
+        """The pause that has not ended."""
         return self.pauses[-1] if self.pauses and self.pauses[-1].to_at is None else None
 
     @property
     def standing_violation(self) -> Violation | None:
+        """The violation that nothing has corrected."""
         return next((v for v in self.violations if v.corrected_at is None), None)
 
     def state(self, now: datetime) -> InstanceState:
+        """Where it stands at `now`."""
         if self.completed_at is not None:
             return InstanceState.COMPLETED
         if self.removed_at is not None:
@@ -176,12 +180,14 @@ class MilestoneInstance(_Fact):
         return self.term_at(self.ended_at)
 
     def term_at(self, instant: datetime | None) -> Term:
+        """The span that counted at an instant; None for the newest."""
         if instant is None:
             return self.terms[-1]
         return next((t for t in reversed(self.terms) if t.at <= instant), self.terms[0])
 
     @property
     def start_at(self) -> datetime:
+        """From when its span is counted."""
         return self.term.start_at
 
     def target_at(self, calendars: Calendars, as_of: datetime | None = None) -> datetime:
@@ -221,6 +227,7 @@ class MilestoneInstance(_Fact):
     # --- its triggers ---
 
     def firings(self, trigger: str) -> list[Firing]:
+        """The times that a trigger fired, in order."""
         return [f for f in self.fired if f.trigger == trigger]
 
     def due_at(self, trigger: Trigger, calendar: FrozenCalendar, target: datetime) -> datetime:

@@ -1,7 +1,7 @@
 """What travels between the parts: the intake of a case, its answers, its records and the orders for its actions.
 
-All of it is JSON on the wire, so that a client in any language can speak it. The requests to a running case are the events
-of `domain.events` without their `type`, which the name of the update or signal says.
+All of it is JSON on the wire, so that a client in any language can speak it. The requests to a running case are the
+events of `domain.events` without their `type`, which the name of the update or signal says.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class Answer(_Message):
     case: CaseView
 
 
-# --- activities: what a workflow asks to be done ---------------------------------------------------------------------------
+# --- activities: what a workflow asks to be done ---
 
 OPEN_CASE = "open_case"
 RECORD_CASE = "record_case"

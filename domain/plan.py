@@ -1,7 +1,7 @@
 """The plan of a case: everything its timeline depends on, as data that travels with the case.
 
-A running case reads no catalog, no time-zone database and no holiday package. What it needs of them was put into its plan
-when it was opened.
+A running case reads no catalog, no time-zone database and no holiday package. What it needs of them was put into its
+plan when it was opened.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from domain.fields import FieldType
 from domain.frozen import FrozenCalendar
-from domain.process import EntitlementProcess
+from domain.process import EntitlementProcess, Milestone
 
 RULES = 1
 """The version of the rules in `domain` under which cases are opened now. A case keeps the one that its plan names."""
@@ -43,3 +43,14 @@ class Plan(BaseModel):
     fields: dict[str, FieldType] = Field(default_factory=dict)
     entitlement: dict[str, Any] | None = None
     account: dict[str, Any] | None = None
+
+    def milestone(self, name: str) -> Milestone:
+        """The declaration of a milestone that the process has.
+
+        Raises:
+            KeyError: it has none of that name.
+        """
+        found = self.process.milestone(name) if self.process else None
+        if found is None:
+            raise KeyError(name)
+        return found

@@ -32,7 +32,7 @@ def slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "x"
 
 
-# --- actions -----------------------------------------------------------------------------------------------------------
+# --- actions ---
 
 
 class _Action(_Declaration):
@@ -73,7 +73,7 @@ class FieldUpdate(_Action):
 Action = Annotated[Email | Task | FieldUpdate, Field(discriminator="do")]
 
 
-# --- triggers ----------------------------------------------------------------------------------------------------------
+# --- triggers ---
 
 
 class TriggerKind(StrEnum):
@@ -90,7 +90,8 @@ class Trigger(_Declaration):
     Attributes:
         kind: warning (before the target), violation (at or after it), success (on completion).
         at: for a warning a span before the target (``60m``) or a percentage of the span (``75%``), for a violation a
-            span after the target (``0`` is at it), nothing for success. Offsets are open time of the milestone's calendar.
+            span after the target (``0`` is at it), nothing for success. Offsets are open time of the milestone's
+            calendar.
         late: a warning whose time is past when its instance starts fires at once, or is skipped.
         rearm: fires again when the target moved past the last firing.
         id: part of every effect's key; made from kind and offset when left out.
@@ -150,6 +151,7 @@ class Trigger(_Declaration):
 
     @property
     def is_percentage(self) -> bool:
+        """Whether its time is a part of the span, so that it needs one."""
         return self._percent is not None
 
 
@@ -158,12 +160,13 @@ def _percentage(text: str) -> Fraction:
         value = Fraction(text.removesuffix("%").strip())
     except (ValueError, ZeroDivisionError):
         raise ValueError(f"{text!r} is no percentage; write, for example, '75%'") from None
-    if not 0 < value <= 100:
+    value /= 100
+    if not 0 < value <= 1:
         raise ValueError(f"a percentage of the span is over 0% and at most 100%, not {text}")
-    return value / 100
+    return value
 
 
-# --- milestones --------------------------------------------------------------------------------------------------------
+# --- milestones ---
 
 
 class SpanRow(_Declaration):
@@ -242,7 +245,7 @@ class Milestone(_Declaration):
             raise ValueError(f"milestone {self.name!r} has two triggers with the id {twice!r}")
         if self.recurrence != Recurrence.NONE and self.starts == "process":
             raise ValueError(
-                f"milestone {self.name!r} recurs and starts at the process; a recurring milestone starts with 'criteria'"
+                f"milestone {self.name!r} recurs and starts at the process; a recurring one starts with 'criteria'"
             )
         if self.recurrence != Recurrence.NONE and isinstance(self.starts, After):
             raise ValueError(
@@ -252,8 +255,8 @@ class Milestone(_Declaration):
             self._check_table(self.within)
         elif any(t.is_percentage for t in self.triggers):
             raise ValueError(
-                f"milestone {self.name!r} has its deadline by {self.by!r}, so there is no span to take a percentage of; "
-                "give its warnings as spans, such as '4h'"
+                f"milestone {self.name!r} has its deadline by {self.by!r}, so there is no span to take a percentage "
+                "of; give its warnings as spans, such as '4h'"
             )
         return self
 
@@ -262,13 +265,14 @@ class Milestone(_Declaration):
             raise ValueError(f"milestone {self.name!r} has an empty span table")
         if rows[-1].when:
             raise ValueError(
-                f"the span table of milestone {self.name!r} has no last row: end it with a row without criteria, for every "
-                "case that none of the others matches"
+                f"the span table of milestone {self.name!r} has no last row: end it with a row without criteria, for "
+                "every case that none of the others matches"
             )
         for number, row in enumerate(rows[:-1], 1):
             if not row.when:
                 raise ValueError(
-                    f"row {number} of the span table of milestone {self.name!r} has no criteria, so no later row is reached"
+                    f"row {number} of the span table of milestone {self.name!r} has no criteria, so that no later "
+                    "row is reached"
                 )
         lengths = [row.span.seconds for row in rows]
         longest = None if None in lengths else max(s for s in lengths if s is not None)
@@ -283,6 +287,7 @@ class Milestone(_Declaration):
 
     @property
     def id(self) -> str:
+        """Its part of an effect's key."""
         return slug(self.name)
 
     @property
@@ -292,6 +297,7 @@ class Milestone(_Declaration):
 
     @property
     def recurs(self) -> bool:
+        """Whether it comes again after it was completed."""
         return self.recurrence is not Recurrence.NONE
 
 
@@ -322,7 +328,7 @@ def _named_action(action: Any, taken: set[Any]) -> Any:
     return {**action, "id": name}
 
 
-# --- the process -------------------------------------------------------------------------------------------------------
+# --- the process ---
 
 
 class EntitlementProcess(_Declaration):
@@ -350,8 +356,8 @@ class EntitlementProcess(_Declaration):
                 raise ValueError(
                     f"process {self.name!r} has two milestones named {milestone.name!r}"
                     if ids[milestone.id] == milestone.name
-                    else f"milestones {ids[milestone.id]!r} and {milestone.name!r} of process {self.name!r} have the same id "
-                    f"{milestone.id!r}; names differ by more than case and punctuation"
+                    else f"milestones {ids[milestone.id]!r} and {milestone.name!r} of process {self.name!r} have the "
+                    f"same id {milestone.id!r}; names differ by more than case and punctuation"
                 )
             ids[milestone.id] = milestone.name
         for milestone in self.milestones:
@@ -365,8 +371,8 @@ class EntitlementProcess(_Declaration):
             before = named.get(current.predecessor)
             if before is None:
                 raise ValueError(
-                    f"milestone {current.name!r} starts after {current.predecessor!r}, which process {self.name!r} does not "
-                    f"have; it has: {', '.join(named)}"
+                    f"milestone {current.name!r} starts after {current.predecessor!r}, which process {self.name!r} "
+                    f"does not have; it has: {', '.join(named)}"
                 )
             if before.recurs:
                 raise ValueError(
@@ -379,7 +385,9 @@ class EntitlementProcess(_Declaration):
 
     @property
     def id(self) -> str:
+        """Its part of an effect's key; the same for all its versions."""
         return slug(self.name)
 
     def milestone(self, name: str) -> Milestone | None:
+        """The milestone of that name, if there is one."""
         return next((m for m in self.milestones if m.name == name), None)

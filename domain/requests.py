@@ -144,8 +144,8 @@ def extend(book: Book, at: datetime, event: MilestoneExtended) -> None:
         if seconds <= 0:
             raise Refused(
                 "not_later",
-                f"{event.until.isoformat()} adds no open time to the target of {milestone.name} ({target.isoformat()}); a target "
-                "only moves later",
+                f"{event.until.isoformat()} adds no open time to the target of {milestone.name} "
+                f"({target.isoformat()}); a target only moves later",
             )
     instance.extensions.append(Extension(at=at, open_seconds=seconds, by=event.by, reason=event.reason))
     target = instance.target_at(book.plan.calendars)

@@ -1,7 +1,7 @@
 """The rules at one instant: what follows when something about a case has changed.
 
-First completions (judged by the span before the change), then entry to and exit from the process, then, per milestone in
-the process's order: remove, start, new span, pause or resume. Again from the top until nothing changes.
+First completions (judged by the span before the change), then entry to and exit from the process, then, per milestone
+in the process's order: remove, start, new span, pause or resume. Again from the top until nothing changes.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ class Rules:
                 return
             self.state.rounds += 1
             if self.state.rounds == MOST_ROUNDS:
-                text = f"the rules of process {self.plan.process.name!r} still change after {MOST_ROUNDS} rounds; stopped here"
+                name = self.plan.process.name
+                text = f"the rules of process {name!r} still change after {MOST_ROUNDS} rounds; stopped here"
                 self.book.note(NoteKind.GUARD, self.at, text)
 
     def _round(self, process: EntitlementProcess) -> bool:
@@ -167,9 +168,7 @@ class Rules:
             return self.at
         anchor = self.state.entered_at
         if milestone.predecessor is not None:
-            assert self.plan.process is not None
-            before = self.plan.process.milestone(milestone.predecessor)
-            first = self.book.latest(before) if before else None
+            first = self.book.latest(self.plan.milestone(milestone.predecessor))
             anchor = first.completed_at if first else None
         if anchor is not None and milestone.on_reentry == "restart" and self.state.reentered_at is not None:
             return max(anchor, self.state.reentered_at)
@@ -248,20 +247,21 @@ class Rules:
         """The span that a milestone has now, from `start`."""
         span, hours = self._span(process, milestone)
         calendar = self.plan.calendars[hours]
+        fixed_at: datetime | None = None
+        seconds = 0
         if span is None:
-            assert milestone.by is not None
-            label, fixed_at, seconds = f"by {milestone.by}", self._instant(milestone.by), 0
+            fixed_at = self._instant(milestone.by or "")
         elif span.seconds is None:
-            label, fixed_at = str(span), span.target(calendar, start)
+            fixed_at = span.target(calendar, start)
             seconds = calendar.elapsed(start, fixed_at)
         else:
-            label, fixed_at, seconds = str(span), None, span.seconds
+            seconds = span.seconds
         return Term(
             at=self.at,
             anchor_at=start,
             start_at=start,
             base_at=start,
-            span=label,
+            span=str(span) if span else f"by {milestone.by}",
             business_hours=hours,
             open_seconds=seconds,
             nominal_seconds=seconds,

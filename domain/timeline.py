@@ -1,7 +1,7 @@
 """The timeline of a case: a pure state machine over events and time.
 
-A timeline is fed events (`apply`) and the time (`advance`), and returns what is to be done, in order, as effects. It reads
-no clock and does no I/O. The same machine runs a live case, a backtest and a preview.
+A timeline is fed events (`apply`) and the time (`advance`), and returns what is to be done, in order, as effects. It
+reads no clock and does no I/O. The same machine runs a live case, a backtest and a preview.
 
     timeline = Timeline.enter(plan, case, at)
     effects = timeline.apply(event)        # what was due before the event's instant, then the event
@@ -139,12 +139,12 @@ class Timeline:
         """When something happens next by itself; in the past if it is overdue. None while nothing is."""
         if self.state.unsent:
             return self.state.last_at
-        due = self._next(Book(self.plan, self.state))
+        due = self._next()
         return due.at if due else None
 
     def view(self, now: datetime) -> CaseView:
         """The case as it stands at `now`, which changes nothing."""
-        due = self._next(Book(self.plan, self.state))
+        due = self._next()
         return look(self.plan, self.state, _whole(now), due.at if due else None, self._summary(due) if due else "")
 
     # --- horizon ---
@@ -170,12 +170,12 @@ class Timeline:
     # --- what is due ---
 
     def _catch_up(self, book: Book, until: datetime, *, inclusive: bool) -> None:
-        while due := self._next(book):
+        while due := self._next():
             if due.at > until or (due.at == until and not inclusive):
                 return
             self._do(book, due)
 
-    def _next(self, book: Book) -> Due | None:
+    def _next(self) -> Due | None:
         dues: list[Due] = []
         for number, instance in enumerate(self.state.instances):
             if not instance.is_open:
@@ -229,12 +229,11 @@ class Timeline:
             Rules(book, at).settle()
 
     def _order(self, instance: MilestoneInstance) -> int:
-        assert self.plan.process is not None
-        return next(n for n, m in enumerate(self.plan.process.milestones) if m.name == instance.milestone)
+        milestones = self.plan.process.milestones if self.plan.process else []
+        return next(n for n, m in enumerate(milestones) if m.name == instance.milestone)
 
     def _triggers(self, instance: MilestoneInstance) -> list[Trigger]:
-        assert self.plan.process is not None
-        return self.plan.process.milestones[self._order(instance)].triggers
+        return self.plan.milestone(instance.milestone).triggers
 
     def _summary(self, due: Due) -> str:
         instance = self.state.instances[due.instance]

@@ -124,7 +124,7 @@ def _look_at(plan: Plan, instance: MilestoneInstance, now: datetime) -> Mileston
         violated = instance.is_violated(plan.calendars, now)
         elapsed = calendar.elapsed(term.start_at, max(end, term.start_at))
         paused = instance.paused_seconds(calendar, term.start_at, end)
-        remaining = calendar.elapsed(instance.effective_now(end), target) if target and instance.is_open else None
+        remaining = calendar.elapsed(instance.effective_now(end), target) if instance.is_open else None
     except HorizonExceeded:
         pass  # past the horizon nothing is known yet; the calendars are about to be frozen further
     return MilestoneView(

@@ -1,1 +1,4 @@
-"""What is durable: cases and entitlements. Thin shells around `domain`; modules with workflow classes hold nothing else."""
+"""What is durable: cases and entitlements.
+
+Thin shells around `domain`; modules with workflow classes hold nothing else.
+"""

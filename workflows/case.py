@@ -1,7 +1,7 @@
 """The workflow of a case: a thin, durable shell around its timeline.
 
-It feeds the timeline what is asked and what time it is, sleeps until the next instant at which something is due, and hands
-what follows to activities. It decides nothing: by time stamps, never by which branch woke up, the timeline does.
+It feeds the timeline what is asked and what time it is, sleeps until the next instant at which something is due, and
+hands what follows to activities. It decides nothing: by time stamps, never by which branch woke up, the timeline does.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from temporalio import workflow
-from temporalio.common import RetryPolicy, SearchAttributeKey, VersioningBehavior
+from temporalio.common import RetryPolicy, SearchAttributeKey, SearchAttributeUpdate, VersioningBehavior
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 with workflow.unsafe.imports_passed_through():
@@ -63,7 +63,7 @@ class CaseWorkflow:
         self.entitlement: str | None = None
         self.ahead = intake.clock - workflow.info().start_time if intake.clock else timedelta()
         self.failed: dict[str, messages.ActionOrder] = {}
-        self.acting = 0
+        self.under_way: list[asyncio.Task[None]] = []
         self.records = 1
         self.recording = False
         self.unrecorded: list[Noted | TriggerFired] = []
@@ -141,7 +141,7 @@ class CaseWorkflow:
         return self._is_closed or self._may_roll_over or not self._covers()
 
     def _do_what_is_due(self) -> None:
-        self._do(self._opened().advance(self._now()))
+        self._do(self._timeline().advance(self._now()))
 
     def _covers(self) -> bool:
         return self.timeline is None or self.timeline.covers(self._now())
@@ -149,7 +149,7 @@ class CaseWorkflow:
     async def _keep_horizon(self) -> None:
         """Freeze the calendars further when a target, or the time itself, comes near to where they end."""
         while not self._covers():
-            timeline = self._opened()
+            timeline = self._timeline()
             request = messages.HorizonRequest(plan=timeline.plan, now=self._now())
             horizon = await workflow.execute_activity(
                 messages.FREEZE_CALENDARS,
@@ -189,8 +189,9 @@ class CaseWorkflow:
             self._spawn(self._act(order))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        self.acting += 1
-        asyncio.create_task(work)
+        task = asyncio.create_task(work)
+        self.under_way.append(task)
+        task.add_done_callback(self.under_way.remove)
 
     async def _act(self, order: messages.ActionOrder) -> None:
         """Carry an action out. One that fails for good goes on record, and stops nothing."""
@@ -207,8 +208,6 @@ class CaseWorkflow:
             self.failed[order.call.key] = order
             self.new_failures.append(messages.ActionFailure(key=order.call.key, error=reason))
             self._remark(NoteKind.ACTION_FAILED, f"{order.call.key} failed for good: {reason}")
-        finally:
-            self.acting -= 1
 
     def _remark(self, kind: NoteKind, text: str, by: str | None = None) -> None:
         if self.timeline is not None:
@@ -239,7 +238,6 @@ class CaseWorkflow:
                     )
         finally:
             self.recording = False
-            self.acting -= 1
 
     def _next_record(self) -> CaseRecord:
         self.records += 1
@@ -264,32 +262,31 @@ class CaseWorkflow:
         if self._is_closed:
             return
         running = next((m.milestone for m in view.milestones if m.remaining_seconds is not None), None)
-        new = {
-            ACCOUNT.name: self.intake.account,
-            ENTITLEMENT.name: self.entitlement,
-            PRIORITY.name: _text(view.fields.get("priority")),
-            STATUS.name: str(view.status),
-            MILESTONE.name: running,
-            STATE.name: "paused" if view.stopped else "open",
-            NEXT_DUE.name: view.next_due,
-        }
-        keys = (ACCOUNT, ENTITLEMENT, PRIORITY, STATUS, MILESTONE, STATE)
-        changed: list[Any] = [
-            key.value_unset() if new[key.name] is None else key.value_set(new[key.name])
-            for key in keys
-            if new[key.name] != self.published.get(key.name)
+        priority = view.fields.get("priority")
+        words: list[tuple[SearchAttributeKey[str], str | None]] = [
+            (ACCOUNT, self.intake.account),
+            (ENTITLEMENT, self.entitlement),
+            (PRIORITY, None if priority is None else str(priority)),
+            (STATUS, str(view.status)),
+            (MILESTONE, running),
+            (STATE, "paused" if view.stopped else "open"),
         ]
-        if new[NEXT_DUE.name] != self.published.get(NEXT_DUE.name):
-            changed.append(NEXT_DUE.value_set(view.next_due) if view.next_due else NEXT_DUE.value_unset())
-        if changed:
-            workflow.upsert_search_attributes(changed)
-            self.published = new
+        updates: list[SearchAttributeUpdate[Any]] = [
+            key.value_unset() if word is None else key.value_set(word)
+            for key, word in words
+            if word != self.published.get(key.name)
+        ]
+        if view.next_due != self.published.get(NEXT_DUE.name):
+            updates.append(NEXT_DUE.value_set(view.next_due) if view.next_due else NEXT_DUE.value_unset())
+        if updates:
+            workflow.upsert_search_attributes(updates)
+            self.published = {key.name: word for key, word in words} | {NEXT_DUE.name: view.next_due}
 
     # --- rolling over and closing ---
 
     @property
     def _may_roll_over(self) -> bool:
-        return workflow.info().is_continue_as_new_suggested() and self.acting == 0 and not self._is_closed
+        return workflow.info().is_continue_as_new_suggested() and not self.under_way and not self._is_closed
 
     async def _roll_over(self) -> None:
         """Go on in a new run. The state is taken last, when nothing is under way any more."""
@@ -298,7 +295,7 @@ class CaseWorkflow:
             workflow.continue_as_new(self.intake.model_copy(update={"carried": self._carried(), "clock": None}))
 
     def _carried(self) -> CarriedCase:
-        timeline = self._opened()
+        timeline = self._timeline()
         return CarriedCase(
             plan=timeline.plan,
             state=timeline.state,
@@ -309,17 +306,17 @@ class CaseWorkflow:
         )
 
     async def _drain(self) -> None:
-        await workflow.wait_condition(lambda: self.acting == 0 and workflow.all_handlers_finished())
+        await workflow.wait_condition(lambda: not self.under_way and workflow.all_handlers_finished())
 
     # --- what is asked ---
 
-    def _opened(self) -> Timeline:
+    def _timeline(self) -> Timeline:
         if self.timeline is None:
             raise ApplicationError("the case is not open yet", type="NotOpened")
         return self.timeline
 
     def _view(self) -> CaseView:
-        return self._opened().view(self._now())
+        return self._timeline().view(self._now())
 
     def _check(self, kind: type[Any], raw: tuple[Any, ...]) -> None:
         """Refuse a request before anything of it is recorded: it is tried on a copy of the timeline."""
@@ -343,7 +340,7 @@ class CaseWorkflow:
             raise ApplicationError(str(refused), type=refused.code, non_retryable=True) from None
 
     def _take(self, event: Event) -> Answer:
-        timeline = self._opened()
+        timeline = self._timeline()
         repeated = event.event_id in timeline.state.event_ids
         effects = timeline.apply(event, self._now())
         self._do(effects)
@@ -361,14 +358,14 @@ class CaseWorkflow:
             self._remark(NoteKind.REFUSED, f"refused: {refused}")
 
     @workflow.update(name="open")
-    async def open(self, *_: Any) -> Answer:
+    async def opened(self, *_: Any) -> Answer:
         """Answer once the case is open."""
         await workflow.wait_condition(lambda: self.refusal is not None or self.timeline is not None)
         if self.refusal is not None:
             raise self.refusal
         return Answer(outcome="taken", notes=[], case=self._view())
 
-    @open.validator
+    @opened.validator
     def _check_open(self, *_: Any) -> None:
         """Opening takes no arguments; whatever comes is ignored."""
 
@@ -490,7 +487,3 @@ class CaseWorkflow:
     def timeline_query(self, *_: Any) -> CaseView:
         """The case as it stands now."""
         return self._view()
-
-
-def _text(value: Any) -> str | None:
-    return None if value is None else str(value)

@@ -1,0 +1,1 @@
+"""Side effects: opening a case, usage, the kinds of action, records."""

@@ -1,0 +1,167 @@
+"""The Python client: opens cases and speaks to running ones, in a few words and with errors that a person can read."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any, NoReturn
+from uuid import uuid4
+
+from temporalio.client import (
+    Client,
+    WithStartWorkflowOperation,
+    WorkflowFailureError,
+    WorkflowHandle,
+    WorkflowQueryFailedError,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from domain.errors import MilepostError, NotFound, Refused
+from domain.messages import Answer, CaseIntake
+from domain.views import CaseView
+from workflows.case import CaseWorkflow
+
+PATIENCE = 30.0
+"""Seconds after which a case that does not answer is taken to have no worker."""
+
+ROLLING_OVER_TRIES = 20
+"""While a run rolls over into the next, some requests are turned away; they are sent again under the same id."""
+
+
+class NoAnswer(MilepostError):
+    """Nobody answers: most likely no worker runs."""
+
+
+class MilepostClient:
+    """Opens cases and sends them requests.
+
+    Every request carries an `event_id` and `occurred_at`; sending it again under the same id changes nothing.
+    """
+
+    def __init__(self, client: Client, *, task_queue: str = "milepost", patience: float = PATIENCE) -> None:
+        self.temporal = client
+        self.task_queue = task_queue
+        self.patience = patience
+
+    async def open(self, intake: CaseIntake) -> Answer:
+        """Open a case and wait until it has its entitlement and its timeline.
+
+        Opening a case that is open answers with it as it stands.
+
+        Raises:
+            Refused: the case cannot be opened so, or was opened and closed before.
+            NoAnswer: no worker answers.
+        """
+        case_id = intake.case_id
+        start = WithStartWorkflowOperation(
+            CaseWorkflow.run,
+            intake,
+            id=f"case/{case_id}",
+            task_queue=self.task_queue,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            static_summary=f"Case {case_id}",
+            static_details="A support case. Its timeline is under *current details*; the query `timeline` has all of it.",
+        )
+        try:
+            return await asyncio.wait_for(
+                self.temporal.execute_update_with_start_workflow(
+                    CaseWorkflow.opened, id=f"open-{case_id}", start_workflow_operation=start
+                ),
+                self.patience,
+            )
+        except TimeoutError:
+            raise NoAnswer(
+                f"case {case_id} was handed to Temporal, but nobody answers on task queue {self.task_queue!r}; it opens as soon "
+                "as a worker runs there (`milepost worker`)"
+            ) from None
+        except WorkflowAlreadyStartedError:
+            raise Refused("closed", f"case {case_id} was opened before and is closed") from None
+        except WorkflowUpdateFailedError as error:
+            _refuse(error)
+        except RPCError as error:
+            # An intake that does not fit fails its workflow, and the update is only told that it was aborted.
+            await self._raise_failure_of(case_id, error)
+
+    async def request(self, case_id: str, update: str, **event: Any) -> Answer:
+        """Send one request (an update of the case) and return what came of it.
+
+        Args:
+            case_id: the case.
+            update: the update's name, such as ``complete_milestone``.
+            **event: the fields of its event; `event_id` and `occurred_at` are made up if they are left out.
+
+        Raises:
+            Refused: the case does not take it; it stays as it was.
+            NotFound: there is no such case, or it is closed.
+            NoAnswer: no worker answers.
+        """
+        event = {
+            "event_id": str(uuid4()),
+            "occurred_at": datetime.now(UTC).isoformat(),
+            **{name: value for name, value in event.items() if value is not None},
+        }
+        handle = self.handle(case_id)
+        for attempt in range(ROLLING_OVER_TRIES):
+            try:
+                return await asyncio.wait_for(
+                    handle.execute_update(update, event, id=f"{event['event_id']}", result_type=Answer), self.patience
+                )
+            except WorkflowUpdateFailedError as error:
+                _refuse(error)
+            except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
+                raise NoAnswer(f"case {case_id} does not answer: does a worker run on {self.task_queue!r}?") from None
+            except RPCError as error:
+                if error.status is RPCStatusCode.NOT_FOUND:
+                    raise await self._not_found(case_id) from None
+                if error.status is not RPCStatusCode.FAILED_PRECONDITION:
+                    raise
+                await asyncio.sleep(0.05 * (attempt + 1))
+        raise NoAnswer(f"case {case_id} turned the request away {ROLLING_OVER_TRIES} times; try again")
+
+    async def view(self, case_id: str) -> CaseView:
+        """The case as it stands.
+
+        Raises:
+            NotFound: Temporal knows no such case (any more).
+            NoAnswer: no worker answers.
+        """
+        try:
+            return await asyncio.wait_for(self.handle(case_id).query(CaseWorkflow.timeline_query), self.patience)
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                raise NotFound(f"no case {case_id!r} is known here") from None
+            raise
+        except (TimeoutError, WorkflowQueryFailedError):
+            raise NoAnswer(f"case {case_id} does not answer: does a worker run on {self.task_queue!r}?") from None
+
+    def handle(self, case_id: str) -> WorkflowHandle[Any, Any]:
+        """The workflow of a case."""
+        return self.temporal.get_workflow_handle(f"case/{case_id}", result_type=CaseView)
+
+    async def _not_found(self, case_id: str) -> MilepostError:
+        try:
+            described = await self.handle(case_id).describe()
+        except RPCError:
+            return NotFound(f"no case {case_id!r} is known here")
+        return Refused("closed", f"case {case_id} is closed, since {described.close_time:%Y-%m-%d %H:%M:%SZ}")
+
+    async def _raise_failure_of(self, case_id: str, error: RPCError) -> NoReturn:
+        try:
+            await asyncio.wait_for(self.handle(case_id).result(), self.patience)
+        except WorkflowFailureError as failure:
+            raise Refused("not_opened", f"case {case_id} could not be opened: {failure.cause}") from None
+        except (TimeoutError, RPCError):
+            pass
+        raise error
+
+
+def _refuse(error: WorkflowUpdateFailedError) -> NoReturn:
+    cause = error.cause
+    if isinstance(cause, ApplicationError):
+        raise Refused(cause.type or "refused", cause.message) from None
+    raise error

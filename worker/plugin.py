@@ -1,0 +1,39 @@
+"""What client, worker and replayer share: the converter, the workflows, and what fails a workflow."""
+
+from pydantic import ValidationError
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.plugin import SimplePlugin
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from workflows.case import CaseWorkflow
+from workflows.entitlement import EntitlementWorkflow
+
+WORKFLOWS = [CaseWorkflow, EntitlementWorkflow]
+
+PASSED_THROUGH = (
+    "domain",
+    "workflows.details",
+    "workflows.waiting",
+    "pydantic",
+    "pydantic_core",
+    "cel_expr_python",
+    "google",
+)
+"""Modules that the sandbox takes as they are: pure, and dear (or, as the criteria's engine, impossible) to import once for
+each workflow."""
+
+RUNNER = SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH))
+
+
+def plugin() -> SimplePlugin:
+    """The plugin of every client, worker and replayer of Milepost.
+
+    A start argument that does not fit fails its workflow, instead of leaving it running for ever.
+    """
+    return SimplePlugin(
+        "milepost",
+        data_converter=pydantic_data_converter,
+        workflows=WORKFLOWS,
+        workflow_runner=RUNNER,
+        workflow_failure_exception_types=[ValidationError],
+    )
