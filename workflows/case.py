@@ -35,7 +35,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.timeline import Case, Timeline
     from domain.views import CaseView
     from workflows.details import case_details
-    from workflows.waiting import sleep_until
+    from workflows.waiting import until
 
 ACCOUNT = SearchAttributeKey.for_keyword("MilepostAccount")
 ENTITLEMENT = SearchAttributeKey.for_keyword("MilepostEntitlement")
@@ -82,7 +82,7 @@ class CaseWorkflow:
             self._do_what_is_due()
             if self._may_roll_over:
                 await self._roll_over()
-            await sleep_until(self._next_due, unless=self._has_other_work, now=self._now, summary=self._timer_summary)
+            await until(self._next_due, self._has_other_work, now=self._now, summary=self._timer_summary)
         await self._drain()
         return self._view()
 

@@ -1,0 +1,48 @@
+"""Waiting until an absolute instant: the one way in which a workflow of Milepost waits for time to pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from temporalio import workflow
+
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+async def until(
+    deadline: Callable[[], datetime | None],
+    wake: Callable[[], bool],
+    *,
+    now: Callable[[], datetime] = workflow.now,
+    summary: Callable[[], str] = str,
+) -> None:
+    """Wait until the deadline is reached or `wake` says so.
+
+    There is one timer, and only while there is a deadline; a message that leaves the deadline as it is leaves the timer
+    alone too. A deadline that has moved gets a new timer. One that has passed is not waited for.
+
+    Args:
+        deadline: the instant to wait for, by the same clock as `now`; None while there is nothing to wait for.
+        wake: whether there is something else to do.
+        now: the workflow's clock, or the case's own.
+        summary: what the Temporal UI says of the timer.
+    """
+    while not wake():
+        waited_for = deadline()
+        if waited_for is None:
+            await workflow.wait_condition(lambda: wake() or deadline() is not None)
+            continue
+        left = waited_for - now()
+        if left <= timedelta():
+            return
+        # Timers count whole milliseconds: rounded up, so that it is not a moment too early when one fires.
+        rounded = -(-left // _MILLISECOND) * _MILLISECOND
+        try:
+            await workflow.wait_condition(
+                lambda waited_for=waited_for: wake() or deadline() != waited_for,
+                timeout=rounded,
+                timeout_summary=summary(),
+            )
+        except TimeoutError:
+            continue
