@@ -149,7 +149,10 @@ def calendars(draw: st.DrawFn, grain: int, zone: str, around: date) -> dict[str,
         week = {day: [_window(*window) for window in windows[day]] for day in WEEKDAYS if day in windows}
     hours: dict[str, Any] = {"name": "Support", "time_zone": zone, "week": week}
     near = st.integers(-6, 8).map(lambda days: around + days * DAY)
-    added = draw(st.lists(near, max_size=3, unique=True))
+    added: list[date | str] = [*draw(st.lists(near, max_size=3, unique=True))]
+    if not draw(st.integers(0, 3)):
+        first = draw(near)
+        added.append(f"{first}..{first + draw(st.integers(1, 9)) * DAY}")
     if added:
         hours["holidays"] = {"add": added}
     dated = draw(st.lists(near, max_size=3, unique=True))
@@ -315,9 +318,10 @@ def test_elapsed_counts_the_open_seconds_of_the_model(world: World) -> None:
 @PROFILE
 @given(worlds())
 def test_add_arrives_where_the_model_does(world: World) -> None:
-    """Open time added, taken away, and none at all lead to the same instants."""
-    for t in world.moments:
-        for seconds in (world.seconds, -world.seconds, 0):
+    """Open time added, taken away, and none at all lead to the same instants, closing and opening times among them."""
+    for t, other in pairwise((*world.moments, world.moments[0])):
+        up_to_a_border = world.slow.elapsed(t, other)  # where `other` lies in closed time
+        for seconds in (world.seconds, -world.seconds, 0, up_to_a_border, -up_to_a_border):
             agree(world, "add", t, seconds)
 
 

@@ -54,8 +54,8 @@ class SlowCalendar:
         self.week = {day: [_window(text) for text in week.get(day, [])] for day in WEEKDAYS}
         self.dates = {day: [_window(text) for text in texts] for day, texts in hours.get("dates", {}).items()}
         rules = hours.get("holidays", {})
-        self.added = rules.get("add", [])
-        self.removed = rules.get("remove", [])
+        self.added = [day for entry in rules.get("add", []) for day in _dates(entry)]
+        self.removed = [day for entry in rules.get("remove", []) for day in _dates(entry)]
         self.public: Mapping[date, str] = (
             holidays.country_holidays(rules["country"], rules.get("subdivision")) if "country" in rules else {}
         )
@@ -208,6 +208,14 @@ class SlowCalendar:
         """`eod`, `Nbd eod`: the last closing of the date to which `t` or the next opening belongs, or n dates later."""
         origin = self.open_dates_at(self.next_open(t))[0]
         return self.stretches_of(self.open_date(origin, n))[-1].end
+
+
+def _dates(entry: date | str) -> list[date]:
+    """A date, or all dates of a range such as 2025-12-24..2026-01-01."""
+    if isinstance(entry, date):
+        return [entry]
+    first, last = (date.fromisoformat(part) for part in entry.split(".."))
+    return [first + days * DAY for days in range((last - first).days + 1)]
 
 
 def _window(text: str) -> Window:
