@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from temporalio import workflow
@@ -38,11 +39,13 @@ async def until(
             return
         # Timers count whole milliseconds: rounded up, so that it is not a moment too early when one fires.
         rounded = -(-left // _MILLISECOND) * _MILLISECOND
-        try:
+        with suppress(TimeoutError):
             await workflow.wait_condition(
-                lambda waited_for=waited_for: wake() or deadline() != waited_for,
-                timeout=rounded,
-                timeout_summary=summary(),
+                _changed(deadline, wake, waited_for), timeout=rounded, timeout_summary=summary()
             )
-        except TimeoutError:
-            continue
+
+
+def _changed(
+    deadline: Callable[[], datetime | None], wake: Callable[[], bool], waited_for: datetime
+) -> Callable[[], bool]:
+    return lambda: wake() or deadline() != waited_for
