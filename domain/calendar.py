@@ -309,17 +309,12 @@ def _check_country(country: str, subdivision: str | None, categories: tuple[str,
 
 @lru_cache(maxsize=4096)
 def _holidays_of(country: str, subdivision: str | None, categories: tuple[str, ...], year: int) -> frozenset[date]:
-    """Return a country's holidays of one year, those observed in it for a neighbouring year among them."""
-    known = _holidays_populated(country, subdivision, categories, year)
+    """Return a country's holidays of one year, one observed in it for the next year's first day among them."""
+    known: Any = holidays_package.country_holidays(
+        country, subdiv=subdivision, years=year, categories=categories or None
+    )
     if not known.start_year <= year <= known.end_year:
         raise CalendarError(
             f"the holidays of {country} are known from {known.start_year} to {known.end_year}, not in {year}"
         )
-    years = (_holidays_populated(country, subdivision, categories, near) for near in (year - 1, year, year + 1))
-    return frozenset(day for dates in years for day in dates if day.year == year)
-
-
-@lru_cache(maxsize=4096)
-def _holidays_populated(country: str, subdivision: str | None, categories: tuple[str, ...], year: int) -> Any:
-    """Return what the package makes of one year; it may hold dates of the years beside it."""
-    return holidays_package.country_holidays(country, subdiv=subdivision, years=year, categories=categories or None)
+    return frozenset(known)

@@ -91,7 +91,7 @@ class OpenDate:
 
     Attributes:
         midnight: the wall-clock midnight that begins it, written as if it were UTC.
-        pieces: its own windows in physical time, in order. An overnight one is all here, though it ends a date later.
+        pieces: its own windows in physical time, each in turn; an overnight one is all here, its morning too.
     """
 
     __slots__ = ("midnight", "pieces")
@@ -178,7 +178,7 @@ class OpenTime:
                 for piece in self.offsets.pieces(midnight + opens * SECOND, midnight + closes * SECOND)
             ]
             if pieces:
-                found.append(OpenDate(midnight, tuple(sorted(pieces))))
+                found.append(OpenDate(midnight, tuple(pieces)))
         return found
 
     @cached_property

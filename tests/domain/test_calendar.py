@@ -231,6 +231,21 @@ def test_a_holiday_takes_the_whole_night_that_opens_on_it() -> None:
     assert nights.next_open(ny(9, 12)) == ny(10, 22)
 
 
+def test_a_holiday_just_before_the_horizon_counts() -> None:
+    """Monday is a holiday, so the horizon that begins on Tuesday does not begin in Monday's night."""
+    hours = {"name": "N", "time_zone": "America/New_York", "week": NIGHTS, "holidays": {"add": ["2025-06-09"]}}
+    calendar = BusinessHours.model_validate(hours).freeze(ny(10, 0), ny(12, 0))
+    assert calendar.next_open(ny(10, 0)) == ny(10, 22)
+
+
+def test_a_night_that_the_horizon_begins_in_is_open() -> None:
+    """Its window opened on the date before."""
+    hours = {"name": "N", "time_zone": "America/New_York", "week": NIGHTS}
+    calendar = BusinessHours.model_validate(hours).freeze(ny(10, 2), ny(12, 0))
+    assert calendar.next_close(ny(10, 2)) == ny(10, 6)
+    assert calendar.end_of_business_day(ny(10, 2), 1) == ny(11, 6)
+
+
 def test_a_dated_window_that_touches_the_night_before_is_merged() -> None:
     """Open time counts once, however many windows it lies in."""
     nights = frozen(NIGHTS, dates={"2025-06-10": ["04:00-08:00"]})
@@ -428,7 +443,7 @@ def test_nothing_before_or_past_the_horizon() -> None:
 def test_the_next_opening_after_the_horizon_is_not_known() -> None:
     """The horizon ends over night."""
     calendar = BusinessHours.model_validate(
-        {"name": "short", "time_zone": "UTC", "week": {"mon": ["09:00-17:00"]}}
+        {"name": "short", "time_zone": "UTC", "week": {"mon": ["09:00-17:00"], "tue": ["09:00-17:00"]}}
     ).freeze(datetime(2025, 6, 9, tzinfo=UTC), datetime(2025, 6, 10, tzinfo=UTC))
     evening = datetime(2025, 6, 9, 18, tzinfo=UTC)
     assert calendar.next_close(evening.replace(hour=10)) == evening.replace(hour=17)

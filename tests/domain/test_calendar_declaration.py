@@ -252,6 +252,22 @@ def test_an_extension_leaves_what_was_frozen() -> None:
     assert longer.next_open(utc(2025, 6, 15)) == hours.freeze(utc(2025), utc(2026)).next_open(utc(2025, 6, 15))
 
 
+def test_an_extension_from_the_middle_of_a_date() -> None:
+    """The date on which the old horizon ends stays as it was frozen, the next is today's."""
+    noon = datetime(2025, 6, 9, 16, tzinfo=UTC)
+    edited = declare(dates={"2025-06-09": [], "2025-06-10": []})
+    assert edited.extend(declare().freeze(utc(2025), noon), utc(2026)).dates == {date(2025, 6, 10): ()}
+
+
+def test_an_extension_from_a_change_of_offset() -> None:
+    """The change is there once, and it is the one that the database of today knows."""
+    joint = datetime(2025, 3, 9, 7, tzinfo=UTC)
+    short = declare().freeze(utc(2025), joint)
+    assert declare().extend(short, utc(2026)) == declare().freeze(utc(2025), utc(2026))
+    other = short.model_copy(update={"offset_changes": ((joint, -3600),)})
+    assert declare().extend(other, utc(2026)) == declare().freeze(utc(2025), utc(2026))
+
+
 def test_an_extension_that_is_not_needed_changes_nothing() -> None:
     """The horizon reaches far enough already."""
     frozen = declare().freeze(utc(2025), utc(2026))

@@ -144,6 +144,15 @@ def test_an_evening_that_happens_twice() -> None:
     assert open_on(mornings, "2018-02-18") == [("18 03:00", "18 05:00")]
 
 
+def test_a_night_that_outlasts_the_next_dates_first_minute() -> None:
+    """St. John's, 2006-10-29: 00:01 went back to 23:01 of the Saturday, in which Friday's window is still open."""
+    week = {"fri": ["23:59-23:58"], "sat": ["23:00-23:10"], "sun": ["00:00-00:01"]}
+    calendar = frozen("America/St_Johns", week, date(2006, 10, 29))
+    second_evening = datetime(2006, 10, 29, 3, 0, tzinfo=UTC)
+    assert calendar.local(second_evening).isoformat() == "2006-10-28T23:30:00-03:30"
+    assert calendar.end_of_business_day(second_evening) == datetime(2006, 10, 29, 3, 28, tzinfo=UTC)
+
+
 def test_santiago_has_no_midnight_either() -> None:
     """2025-09-07: counting over it neither stops nor repeats."""
     calendar = frozen("America/Santiago", {"sat": ["18:00-24:00"], "sun": ["00:00-03:00"]}, date(2025, 9, 7))
