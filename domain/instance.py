@@ -231,10 +231,10 @@ class MilestoneInstance(_Fact):
         return [f for f in self.fired if f.trigger == trigger]
 
     def due_at(self, trigger: Trigger, calendar: FrozenCalendar, target: datetime) -> datetime:
-        """When a warning or violation trigger is due, by a given target; a warning never before the start."""
+        """When a warning or violation trigger is due by a given target. A warning may be due before the start."""
         if trigger.kind is TriggerKind.WARNING:
             before = trigger.before_target(self.term.nominal_seconds)
-            return max(calendar.add(target, -before), self.start_at) if before else target
+            return calendar.add(target, -before) if before else target
         return calendar.add(target, trigger.after_target) if trigger.after_target else target
 
     def may_fire(self, trigger: Trigger, due_at: datetime) -> bool:

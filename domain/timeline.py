@@ -208,10 +208,11 @@ class Timeline:
             if not instance.may_fire(trigger, due_at):
                 continue
             if trigger.kind is TriggerKind.WARNING:
-                was_past = due_at < instance.placed_at
-                if was_past and (trigger.late == "skip" or target <= instance.placed_at):
+                placed_at = max(instance.placed_at, instance.start_at)
+                was_past = due_at < placed_at
+                if was_past and (trigger.late == "skip" or target <= placed_at):
                     continue
-                dues.append((due_at, WARNING, order, number))
+                dues.append((max(due_at, instance.start_at), WARNING, order, number))
             else:
                 dues.append((due_at, VIOLATION, order, number))
         return dues
