@@ -6,7 +6,7 @@ plan when it was opened.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -25,7 +25,7 @@ class Plan(BaseModel):
         rules: the version of the rules that this case runs under.
         process: None for a case that no process covers; it has no milestones.
         business_hours: the calendar of milestones that name none and whose process names none: that of the case, of its
-            entitlement, or the organisation's default.
+            entitlement, or the organisation's default, as `business_hours_of` says.
         calendars: by the names that the process and `business_hours` use.
         calendar_versions: which version of each calendar was frozen, so that its horizon can be extended.
         fields: the declared fields of a case, with their types.
@@ -38,6 +38,7 @@ class Plan(BaseModel):
     rules: int = RULES
     process: EntitlementProcess | None = None
     business_hours: str
+    business_hours_of: Literal["case", "entitlement", "organisation"] = "organisation"
     calendars: dict[str, FrozenCalendar]
     calendar_versions: dict[str, int] = Field(default_factory=dict)
     fields: dict[str, FieldType] = Field(default_factory=dict)

@@ -14,7 +14,7 @@ from domain.fields import utc_text
 from domain.instance import MilestoneInstance, Pause, Term
 from domain.process import EntitlementProcess, Milestone, OnChange, Recurrence
 from domain.spans import Span
-from domain.state import Hold
+from domain.state import Hold, Verdict
 from domain.verdict import Scope
 
 MOST_ROUNDS = 10
@@ -62,15 +62,18 @@ class Rules:
         return changed
 
     def holds(self, milestone: Milestone | None, rule: str, source: str) -> bool:
-        """Whether criteria hold. An error is false, and goes on record when it begins."""
-        verdict = self.scope.evaluate(source)
-        key = f"{milestone.name}: {rule}" if milestone else rule
-        if verdict.error is None:
-            self.state.failing.pop(key, None)
-        elif key not in self.state.failing:
-            self.state.failing[key] = verdict.error
-            self.book.note(NoteKind.CRITERIA_FAILED, self.at, f"{key} counts as false: {verdict.error}")
-        return verdict.holds
+        """Whether criteria hold. What they come to goes on record when it changes; an error is false."""
+        if not source:
+            return True
+        holds, error = self.scope.evaluate(source)
+        history = self.state.verdicts.setdefault(f"{milestone.name}: {rule}" if milestone else rule, [])
+        last = history[-1] if history else None
+        if last is None or (last.holds, last.error) != (holds, error):
+            history.append(Verdict(at=self.at, holds=holds, error=error))
+            if error is not None and (last is None or last.error is None):
+                name = f"{rule} of {milestone.name}" if milestone else rule
+                self.book.note(NoteKind.CRITERIA_FAILED, self.at, f"{name} counts as false: {error}")
+        return holds
 
     # --- completions ---
 

@@ -22,6 +22,16 @@ class Hold(BaseModel):
     reason: str | None = None
 
 
+class Verdict(BaseModel):
+    """What criteria came to from an instant on."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    at: AwareDatetime
+    holds: bool
+    error: str | None = None
+
+
 class TimelineState(BaseModel):
     """What happened to a case so far.
 
@@ -30,7 +40,7 @@ class TimelineState(BaseModel):
         entry_at: the instant that the process's entry last named; a new one moves the start of open milestones.
         entered_at: from when the case is in its process; None while it has not been in it.
         stay: which stay in the process this is, from 1.
-        failing: criteria that could not be evaluated when last tried, with the error.
+        verdicts: by criteria (``First response: when``), each time that they came to something else.
         event_ids: the events taken, each with the instant at which it took effect.
         notes: how many notes there are so far.
         rounds: rounds of evaluation since the last event from outside, at the instant `rounds_at`.
@@ -51,7 +61,7 @@ class TimelineState(BaseModel):
     stay: int = 0
     holds: list[Hold] = Field(default_factory=list)
     instances: list[MilestoneInstance] = Field(default_factory=list)
-    failing: dict[str, str] = Field(default_factory=dict)
+    verdicts: dict[str, list[Verdict]] = Field(default_factory=dict)
     event_ids: dict[str, AwareDatetime] = Field(default_factory=dict)
     notes: int = 0
     rounds: int = 0
