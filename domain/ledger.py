@@ -1,0 +1,81 @@
+"""Who has taken what of an entitlement: so that a taking counts once, over the whole life of a term.
+
+A ledger has to fit into the 2 MB that a workflow may carry into its next run, whatever ids its cases have. It keeps of
+each reference a digest of twelve characters, side by side with those that took as much in the same period.
+"""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64encode
+from hashlib import blake2b
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+
+MOST_KEPT = 100_000
+"""References that a ledger remembers; past that it forgets those of its oldest period, the oldest of them first."""
+
+_BYTES = 9  # 72 bits: among 100,000 references two have the same digest once in a trillion ledgers
+_WIDTH = _BYTES * 8 // 6
+
+
+class Taking(NamedTuple):
+    """What one reference took: how much, in which period."""
+
+    period: int
+    amount: int
+
+
+def _digest(reference: str) -> str:
+    return urlsafe_b64encode(blake2b(reference.encode(), digest_size=_BYTES).digest()).decode()
+
+
+def _split(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: {digests[at : at + _WIDTH]: None for at in range(0, len(digests), _WIDTH)}
+        if isinstance(digests, str)
+        else digests
+        for key, digests in value.items()
+    }
+
+
+def _joined(groups: dict[str, dict[str, None]]) -> dict[str, str]:
+    return {key: "".join(digests) for key, digests in groups.items()}
+
+
+class Ledger(BaseModel):
+    """References, each with what it took. Dicts keep the order in which they came, through JSON too.
+
+    Attributes:
+        groups: by period and amount (``3:1``) the digests of the references that took it.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    groups: Annotated[
+        dict[str, dict[str, None]], BeforeValidator(_split), PlainSerializer(_joined, return_type=dict[str, str])
+    ] = Field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return sum(len(digests) for digests in self.groups.values())
+
+    def find(self, reference: str) -> Taking | None:
+        """What a reference took; None if nothing."""
+        digest = _digest(reference)
+        for key, digests in self.groups.items():
+            if digest in digests:
+                period, amount = key.split(":")
+                return Taking(int(period), int(amount))
+        return None
+
+    def add(self, reference: str, taking: Taking, most: int = MOST_KEPT) -> None:
+        """Remember what a reference took, and forget the oldest of more than `most`."""
+        self.groups.setdefault(f"{taking.period}:{taking.amount}", {})[_digest(reference)] = None
+        while len(self) > most:
+            oldest = min(self.groups, key=lambda key: int(key.split(":")[0]))
+            digests = self.groups[oldest]
+            del digests[next(iter(digests))]
+            if not digests:
+                del self.groups[oldest]

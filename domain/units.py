@@ -1,0 +1,22 @@
+"""What an allowance counts: in which measure amounts are kept, and how people read them.
+
+Amounts are whole numbers, so that adding up never rounds: minutes for ``hours``, one by one for everything else.
+"""
+
+HOURS = "hours"
+MINUTES_PER_HOUR = 60
+
+
+def measures_per_unit(unit: str) -> int:
+    """How many of the smallest measure make one of the unit."""
+    return MINUTES_PER_HOUR if unit == HOURS else 1
+
+
+def in_units(amount: int, unit: str) -> int | float:
+    """An amount in its unit, as people count: 90 minutes are 1.5 hours; to a hundredth."""
+    return round(amount / MINUTES_PER_HOUR, 2) if unit == HOURS else amount
+
+
+def amount_text(amount: int, unit: str) -> str:
+    """An amount as people read it: ``3 cases``, ``18.5 hours``."""
+    return f"{in_units(amount, unit)} {unit}".replace(".0 ", " ")
