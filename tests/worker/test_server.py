@@ -1,5 +1,6 @@
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -19,13 +20,13 @@ from worker.embedded.configuration import LOOPBACK, is_free
 from worker.errors import ServerUnavailable
 
 OTHER_PROCESS = """
-import asyncio, sys
-from pathlib import Path
+import asyncio, json
 from worker.embedded import EmbeddedServer
 
 async def main():
     async with EmbeddedServer(ui=True) as server:
-        print(*server.pids, *server.ports.all(), server.directory, flush=True)
+        found = {"pids": server.pids, "ports": server.ports.all(), "directory": str(server.directory)}
+        print(json.dumps(found), flush=True)
         await asyncio.sleep(600)
 
 asyncio.run(main())
@@ -45,7 +46,7 @@ async def test_leaves_nothing_behind() -> None:
     with contextlib.suppress(LookupError):
         async with EmbeddedServer(ui=True) as server:
             pids, ports, directory = server.pids, server.ports.all(), server.directory
-            assert len(pids) == 2
+            assert all(runs(pid) for pid in pids)
             assert not is_free(server.ports.frontend)
             raise LookupError
     assert not any(runs(pid) for pid in pids)
@@ -138,9 +139,8 @@ async def server_in_another_process() -> AsyncIterator[tuple[asyncio.subprocess.
     )
     try:
         assert process.stdout is not None
-        *numbers, directory = (await process.stdout.readline()).decode().split()
-        pids, ports = [int(n) for n in numbers[:2]], [int(n) for n in numbers[2:]]
-        yield process, pids, ports, Path(directory)
+        started = json.loads(await process.stdout.readline())
+        yield process, started["pids"], started["ports"], Path(started["directory"])
     finally:
         if process.returncode is None:
             process.kill()

@@ -1,6 +1,7 @@
 """A Temporal server of our own: started, waited for, made ready for cases, and stopped without a trace."""
 
 import asyncio
+import contextlib
 import shutil
 import tempfile
 import time
@@ -186,7 +187,8 @@ class EmbeddedServer:
                 "start",
             ]
             self._ui = Program(command, log=directory / "ui.log")
-            await self._until_listening(self._ui, ports.ui)
+        if self._wants_ui:
+            await self._until_ui_answers(self._ui or self._server, ports.ui)
 
     def _command(self, found: Found) -> list[str | Path]:
         ports, directory = self._started(), self.directory
@@ -199,7 +201,7 @@ class EmbeddedServer:
                 command: list[str | Path] = [path, "server", "start-dev", "--ip", LOOPBACK, "--log-level", "warn"]
                 command += ["--port", str(ports.frontend), "--http-port", str(ports.http)]
                 command += ["--ui-port", str(ports.ui)] if self._wants_ui else ["--headless"]
-                command += ["--namespace", self.namespace, "--db-filename", directory / "temporal.db"]
+                command += ["--db-filename", directory / "temporal.db"]
                 for name, value in DYNAMIC_CONFIG.items():
                     shown = str(value).lower() if isinstance(value, bool) else f'"{value}"'
                     command += ["--dynamic-config-value", f"{name}={shown}"]
@@ -220,26 +222,22 @@ class EmbeddedServer:
         await register_namespace(client)
         await ensure_namespace_and_search_attributes(client)
 
-    async def _until_listening(self, program: Program, port: int) -> None:
+    async def _until_ui_answers(self, program: Program, port: int) -> None:
+        """Wait until the UI has found the server: until then its pages would show an error."""
         deadline = time.monotonic() + _READY_WITHIN
-        log = self.directory / "ui.log"
+        log = self.directory / "ui.log" if program is self._ui else self.log
         while True:
             self._must_run(program, log)
-            try:
-                _, writer = await asyncio.open_connection(LOOPBACK, port)
-            except OSError:
-                if time.monotonic() > deadline:
-                    raise ServerUnavailable(_last_words("the Temporal UI did not come up", log)) from None
-                await asyncio.sleep(_POLL_EVERY)
-            else:
-                writer.close()
-                await writer.wait_closed()
+            if await _answers(port, "/api/v1/system-info"):
                 return
+            if time.monotonic() > deadline:
+                raise ServerUnavailable(_last_words("the Temporal UI did not come up", log))
+            await asyncio.sleep(_POLL_EVERY)
 
     def _must_run(self, program: Program, log: Path) -> None:
         if program.running:
             return
-        words = _last_words("the Temporal server ended while it was starting", log)
+        words = _last_words("the Temporal server or its UI ended while it was starting", log)
         program.stop(grace=0)
         raise (_PortTaken if "address already in use" in words else ServerUnavailable)(words)
 
@@ -305,6 +303,24 @@ class EmbeddedServer:
 
 class _PortTaken(ServerUnavailable):
     """Somebody took a port between its choice and the server's start."""
+
+
+async def _answers(port: int, path: str) -> bool:
+    """Whether a GET is answered with 200."""
+    try:
+        reader, writer = await asyncio.open_connection(LOOPBACK, port)
+    except OSError:
+        return False
+    try:
+        writer.write(f"GET {path} HTTP/1.0\r\nHost: {LOOPBACK}:{port}\r\n\r\n".encode())
+        status = await reader.readline()
+    except OSError:
+        return False
+    finally:
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+    return b" 200 " in status
 
 
 def _last_words(what: str, log: Path) -> str:
