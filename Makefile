@@ -47,7 +47,7 @@ check: $(VENV)/.installed ## lint, format, types and who may import whom
 	@$(BIN)/lint-imports
 
 bench: $(VENV)/.bench ## measure, beside what others do
-	@$(BIN)/python -m benchmarks
+	@for benchmark in benchmarks/[a-z]*.py; do echo "$$benchmark"; $(BIN)/python "$$benchmark"; done
 
 clean: ## remove .venv and what the tools left behind
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
