@@ -1,0 +1,29 @@
+"""The database: catalog, records and usage (SQLite or PostgreSQL)."""
+
+from store.errors import StoreError
+from store.store import Store
+from store.values import (
+    CaseRow,
+    Change,
+    Consumption,
+    Diff,
+    Mail,
+    StoredAction,
+    StoredCase,
+    TaskEntry,
+    VersionedHours,
+)
+
+__all__ = [
+    "CaseRow",
+    "Change",
+    "Consumption",
+    "Diff",
+    "Mail",
+    "Store",
+    "StoreError",
+    "StoredAction",
+    "StoredCase",
+    "TaskEntry",
+    "VersionedHours",
+]

@@ -1,0 +1,145 @@
+"""Finds the entitlements that may cover a case, by indexes: the time does not grow with the catalog."""
+
+from __future__ import annotations
+
+from datetime import UTC, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Select, and_, or_, select, union_all
+
+from domain.catalog import (
+    Account,
+    Asset,
+    Contact,
+    ContractLineItem,
+    Entitlement,
+    Kind,
+    ServiceContract,
+)
+from domain.coverage import Candidate, CoverageCandidates, CoverageQuestion, CoverageScope
+from store import tables
+from store.database import Database
+from store.reading import StoredCatalog, declaration_of
+
+OTHERS = 20
+"""How many entitlements of the same accounts that cannot match are given as well, so that the answer can say why."""
+
+
+class CoverageReading:
+    """The store's side that coverage is asked of."""
+
+    _database: Database
+
+    def coverage_candidates(self, question: CoverageQuestion) -> CoverageCandidates:
+        """The case's scope, and the entitlements that may cover it.
+
+        Raises:
+            NotFound: the question names something that the catalog does not have.
+        """
+        with self._database.read() as connection:
+            lookup = _Lookup(StoredCatalog(connection))
+            scope = lookup.scope(question)
+            found = _entitlements(connection, scope)
+            return CoverageCandidates(
+                scope=scope,
+                candidates=[
+                    Candidate(entitlement=entitlement, time_zone=lookup.time_zone(entitlement.account))
+                    for entitlement in found
+                ],
+            )
+
+
+class _Lookup:
+    """What the catalog knows of the things that a question names."""
+
+    def __init__(self, stored: StoredCatalog) -> None:
+        self._stored = stored
+        self._zones: dict[str, str] = {}
+
+    def scope(self, question: CoverageQuestion) -> CoverageScope:
+        if question.entitlement is not None:
+            entitlement = self._stored.get(Entitlement, question.entitlement)
+            question = question.filled_from(entitlement)
+        accounts = [question.account]
+        product = question.product
+        if question.account is not None:
+            self._stored.get(Account, question.account)
+        if question.contact is not None:
+            contact = self._stored.get(Contact, question.contact)
+            accounts.append(contact.account)
+        if question.asset is not None:
+            asset = self._stored.get(Asset, question.asset)
+            accounts.append(asset.account)
+            product = product or asset.product
+        lines = self._line_items(question.contract_line_item)
+        named = question.service_contract or (lines[0].service_contract if lines else None)
+        contracts = self._contracts(named)
+        if contracts:
+            accounts.append(contracts[0].account)
+        return CoverageScope(
+            at=question.at,
+            entitlement=question.entitlement,
+            accounts=list(dict.fromkeys(account for account in accounts if account is not None)),
+            contact=question.contact,
+            asset=question.asset,
+            product=product,
+            channel=question.channel,
+            contract_line_items=[line.id for line in lines],
+            service_contracts=[contract.id for contract in contracts],
+        )
+
+    def time_zone(self, account: str) -> str:
+        if account not in self._zones:
+            found = self._stored.get(Account, account)
+            self._zones[account] = found.time_zone or self._stored.organisation().time_zone
+        return self._zones[account]
+
+    def _line_items(self, name: str | None) -> list[ContractLineItem]:
+        """A line item and its parents."""
+        chain: list[ContractLineItem] = []
+        while name is not None:
+            line = self._stored.get(ContractLineItem, name)
+            chain.append(line)
+            name = line.parent
+        return chain
+
+    def _contracts(self, name: str | None) -> list[ServiceContract]:
+        """A service contract and its parents; that these form no ring was checked when they were applied."""
+        chain: list[ServiceContract] = []
+        while name is not None:
+            contract = self._stored.get(ServiceContract, name)
+            chain.append(contract)
+            name = contract.parent
+        return chain
+
+
+def _entitlements(connection: Connection, scope: CoverageScope) -> list[Entitlement]:
+    table = tables.entitlements
+    rows = list(connection.execute(_matching(scope)).mappings())
+    found = {row["id"]: row for row in rows}
+    others = select(table).where(table.c.account.in_(scope.accounts), table.c.id.not_in(found)).limit(OTHERS)
+    found |= {row["id"]: row for row in connection.execute(others).mappings()}
+    entitlements = [declaration_of(Kind.ENTITLEMENTS, row) for row in found.values()]
+    return [entitlement for entitlement in entitlements if isinstance(entitlement, Entitlement)]
+
+
+def _matching(scope: CoverageScope) -> Select[Any]:
+    """One search per combination of asset and contact, each by equality, so that each is one walk down an index."""
+    table, covered = tables.entitlements, tables.entitlement_contacts
+    of_account = table.c.account.in_(scope.accounts)
+    assets = [table.c.asset.is_(None)] + ([table.c.asset == scope.asset] if scope.asset else [])
+    anybody = table.c.for_contacts.is_(False)
+    day = timedelta(days=1)  # no zone's date is further from that in UTC
+    today = scope.at.astimezone(UTC).date()
+    dated = and_(
+        or_(table.c.starts_on.is_(None), table.c.starts_on <= today + day),
+        or_(table.c.ends_on.is_(None), table.c.ends_on >= today - day),
+        table.c.retired.is_(False),
+    )
+    searches = [select(table.c.id).where(of_account, asset, anybody, dated) for asset in assets]
+    if scope.contact:
+        named = select(table.c.id).join(covered, covered.c.entitlement == table.c.id)
+        searches.append(named.where(covered.c.contact == scope.contact, dated))
+    if scope.entitlement:
+        searches.append(select(table.c.id).where(table.c.id == scope.entitlement))
+    return select(table).where(table.c.id.in_(union_all(*searches)))

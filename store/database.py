@@ -1,0 +1,173 @@
+"""The connection to the database: SQLite or PostgreSQL, brought up to date when it is opened."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
+
+from store.errors import StoreError
+
+BUSY_SECONDS = 30
+"""How long a writer of SQLite waits for another one."""
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_MIGRATION_LOCK = 0x6D696C65  # "mile", in PostgreSQL's one space of advisory locks
+CATALOG_LOCK = _MIGRATION_LOCK + 1
+_EXPECTED = "expected sqlite:///path/to/milepost.db or postgresql://user@host/name"
+
+
+class Database:
+    """An engine, and the two ways in which it is used: to read, and to write."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        postgres = engine.dialect.name == "postgresql"
+        self._reading = engine.execution_options(isolation_level="REPEATABLE READ") if postgres else engine
+        self._writing = engine.execution_options(milepost_writes=True)
+
+    @classmethod
+    def open(cls, url: str) -> Database:
+        """Connects and brings the schema up to date; several processes may do so at once.
+
+        Raises:
+            StoreError: it is no address of a database, nobody answers there, or a newer Milepost has been here.
+        """
+        engine = _engine(_address(url))
+        database = cls(engine)
+        try:
+            if engine.dialect.name == "sqlite":
+                _use_wal(engine)
+            with database.write() as connection:
+                database.lock(connection, _MIGRATION_LOCK)
+                _migrate(connection)
+        except SQLAlchemyError as error:
+            engine.dispose()
+            cause = error.orig if isinstance(error, DBAPIError) else error
+            raise StoreError(f"cannot open the database {engine.url.render_as_string()}: {cause}") from error
+        except StoreError:
+            engine.dispose()
+            raise
+        return database
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """One view of the database, which stands still however many statements look at it."""
+        with self._reading.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One transaction, of which all or nothing is stored."""
+        with self._writing.begin() as connection:
+            yield connection
+
+    def lock(self, connection: Connection, number: int) -> None:
+        """Lets one writer at a time pass until the end of its transaction. On SQLite there is only ever one."""
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
+
+    def close(self) -> None:
+        """Closes every connection."""
+        self._engine.dispose()
+
+
+def insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
+    """An insert that knows what to do `on_conflict`; both databases spell it alike."""
+    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+
+
+def insert_new(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> int:
+    """Inserts those rows whose primary key is new, and says how many."""
+    statement = insert(connection, table).on_conflict_do_nothing(index_elements=list(table.primary_key.columns))
+    # Row by row: the count of a batch is not told by every driver.
+    return sum(connection.execute(statement, row).rowcount for row in rows)
+
+
+# --- how it is opened ---
+
+
+def _address(url: str) -> URL:
+    try:
+        address = make_url(url)
+    except ArgumentError:
+        raise StoreError(f"{url!r} is no address of a database; {_EXPECTED}") from None
+    match address.get_backend_name():
+        case "postgresql" | "postgres":
+            return address.set(drivername="postgresql+psycopg")
+        case "sqlite" if address.database in (None, "", ":memory:"):
+            raise StoreError(
+                f"{url!r} names no file; a database that several threads share is kept in one; {_EXPECTED}"
+            )
+        case "sqlite":
+            folder = Path(str(address.database)).absolute().parent
+            if not folder.is_dir():
+                raise StoreError(f"there is no folder {folder} for the database {url!r}; make it first")
+            return address.set(drivername="sqlite+pysqlite")
+        case other:
+            raise StoreError(f"{other!r} is no database that Milepost knows; {_EXPECTED}")
+
+
+def _engine(address: URL) -> Engine:
+    if address.get_backend_name() != "sqlite":
+        return create_engine(address, pool_pre_ping=True)
+    engine = create_engine(address, connect_args={"timeout": BUSY_SECONDS})
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # transactions begin below, not where the driver guesses
+        connection.execute("PRAGMA foreign_keys = ON")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A transaction that reads first and then wants to write would fail at once if another one wrote in between.
+        writes = connection.get_execution_options().get("milepost_writes")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _use_wal(engine: Engine) -> None:
+    """Readers and a writer side by side; kept in the file, so it is said once.
+
+    The change wants the file for itself and does not wait for it, so two processes that start at once take turns here.
+    """
+    give_up = time.monotonic() + BUSY_SECONDS
+    while True:
+        connection = engine.raw_connection()
+        try:
+            cursor = connection.cursor()
+            if cursor.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
+                return
+            if cursor.execute("PRAGMA journal_mode = WAL").fetchone()[0] == "wal":
+                return
+        except engine.dialect.loaded_dbapi.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > give_up:
+                raise OperationalError("PRAGMA journal_mode = WAL", {}, error) from error
+        finally:
+            connection.close()
+        time.sleep(0.02)
+
+
+def _migrate(connection: Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    current = set(MigrationContext.configure(connection).get_current_heads())
+    if unknown := current - known:
+        raise StoreError(
+            f"the database is at version {', '.join(unknown)}, which a newer Milepost has made; use that one"
+        )
+    command.upgrade(config, "head")

@@ -1,0 +1,57 @@
+"""The store: the catalog, and the records of cases, actions and usage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Self
+
+from domain.catalog_check import Known
+from store.action_records import ActionRecords
+from store.applying import CatalogApplying
+from store.candidates import CoverageReading
+from store.case_records import CaseRecords
+from store.database import Database
+from store.reading import CatalogReading, StoredCatalog
+from store.usage_records import UsageRecords
+
+
+class Store(CatalogApplying, CatalogReading, CoverageReading, CaseRecords, ActionRecords, UsageRecords):
+    """A database, used from any number of threads and processes. Takes and gives domain values.
+
+    Every method is one transaction. Instants are stored in UTC and come back aware.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @classmethod
+    def open(cls, url: str) -> Self:
+        """Opens a database and brings its schema up to date; several processes may do so at once.
+
+        Args:
+            url: ``sqlite:///path/to/file.db`` or ``postgresql://user@host/name``.
+
+        Raises:
+            StoreError: it is no address of a database, nobody answers there, or a newer Milepost has been here.
+        """
+        return cls(Database.open(url))
+
+    def close(self) -> None:
+        """Closes every connection."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def known(self) -> Iterator[Known]:
+        """What is declared already, to read catalog files beside it."""
+        with self._database.read() as connection:
+            yield StoredCatalog(connection)

@@ -1,0 +1,261 @@
+"""The tables. Of a declaration the whole is kept as JSON; its columns are what is looked up or joined by."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+)
+
+from domain.catalog import Kind
+from store.types import Document, Instant, Line
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# --- the catalog ---
+
+organisation = Table(
+    "organisation",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("definition", Document, nullable=False),
+)
+
+case_fields = Table(
+    "case_fields",
+    metadata,
+    Column("name", Line, primary_key=True),
+    Column("type", Line, nullable=False),
+)
+
+applications = Table(
+    "applications",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("by", Line, nullable=False),
+    Column("changes", Document, nullable=False),
+)
+"""Who applied what, and when."""
+
+
+def _versioned(name: str) -> Table:
+    return Table(
+        name,
+        metadata,
+        Column("name", Line, primary_key=True),
+        Column("version", Integer, primary_key=True, autoincrement=False),
+        Column("retired", Boolean, nullable=False),
+        Column("applied_at", Instant, nullable=False),
+        Column("applied_by", Line, nullable=False),
+        Column("definition", Document, nullable=False),
+    )
+
+
+def _declared(name: str, *columns: Column[Any] | Index) -> Table:
+    return Table(
+        name,
+        metadata,
+        Column("id", Line, primary_key=True),
+        Column("name", Line, nullable=False),
+        Column("retired", Boolean, nullable=False),
+        *columns,
+        Column("definition", Document, nullable=False),
+    )
+
+
+business_hours = _versioned("business_hours")
+processes = _versioned("processes")
+entitlement_templates = _declared("entitlement_templates")
+products = _declared("products")
+accounts = _declared("accounts")
+contacts = _declared("contacts", Column("account", ForeignKey("accounts.id"), nullable=False, index=True))
+assets = _declared(
+    "assets",
+    Column("account", ForeignKey("accounts.id"), nullable=False, index=True),
+    Column("product", ForeignKey("products.id")),
+)
+service_contracts = _declared(
+    "service_contracts",
+    Column("account", ForeignKey("accounts.id"), nullable=False, index=True),
+    Column("parent", Line),
+)
+contract_line_items = _declared(
+    "contract_line_items",
+    Column("service_contract", ForeignKey("service_contracts.id"), nullable=False, index=True),
+    Column("parent", Line),
+    Column("product", ForeignKey("products.id")),
+    Column("asset", ForeignKey("assets.id")),
+)
+entitlements = _declared(
+    "entitlements",
+    Column("account", ForeignKey("accounts.id"), nullable=False),
+    Column("asset", ForeignKey("assets.id")),
+    Column("service_contract", ForeignKey("service_contracts.id")),
+    Column("contract_line_item", ForeignKey("contract_line_items.id")),
+    Column("for_contacts", Boolean, nullable=False),
+    Column("starts_on", Date),
+    Column("ends_on", Date),
+    Index(None, "account", "asset", "for_contacts"),
+)
+entitlement_contacts = Table(
+    "entitlement_contacts",
+    metadata,
+    Column("contact", ForeignKey("contacts.id"), primary_key=True),
+    Column("entitlement", ForeignKey("entitlements.id"), primary_key=True, index=True),
+)
+
+DECLARED: dict[Kind, Table] = {
+    Kind.BUSINESS_HOURS: business_hours,
+    Kind.PROCESSES: processes,
+    Kind.ENTITLEMENT_TEMPLATES: entitlement_templates,
+    Kind.PRODUCTS: products,
+    Kind.ACCOUNTS: accounts,
+    Kind.CONTACTS: contacts,
+    Kind.ASSETS: assets,
+    Kind.SERVICE_CONTRACTS: service_contracts,
+    Kind.CONTRACT_LINE_ITEMS: contract_line_items,
+    Kind.ENTITLEMENTS: entitlements,
+}
+
+# --- records ---
+# A case may name an account or entitlement that the catalog does not hold (a replayed log): no foreign keys there.
+
+cases = Table(
+    "cases",
+    metadata,
+    Column("case_id", Line, primary_key=True),
+    Column("number", Integer, nullable=False),
+    Column("run_id", Line, nullable=False),
+    Column("account", Line, index=True),
+    Column("entitlement", Line, index=True),
+    Column("process", Line),
+    Column("process_version", Integer),
+    Column("status", Line, nullable=False, index=True),
+    Column("stopped", Boolean, nullable=False),
+    Column("opened_at", Instant, nullable=False, index=True),
+    Column("closed_at", Instant),
+    Column("next_due", Instant),
+    Column("view", Document, nullable=False),
+    Column("carried", Document),
+)
+
+milestones = Table(
+    "milestones",
+    metadata,
+    Column("case_id", ForeignKey("cases.case_id"), primary_key=True),
+    Column("process", Line, primary_key=True),
+    Column("milestone", Line, primary_key=True),
+    Column("occurrence", Integer, primary_key=True, autoincrement=False),
+    Column("state", Line, nullable=False),
+    Column("start_at", Instant, nullable=False),
+    Column("target_at", Instant),
+    Column("completed_at", Instant),
+    Column("violated", Boolean, nullable=False),
+    Column("violated_at", Instant),
+    Column("elapsed_seconds", BigInteger),
+    Column("paused_seconds", BigInteger),
+    Column("view", Document, nullable=False),
+    Index(None, "milestone", "start_at"),
+)
+
+notes = Table(
+    "notes",
+    metadata,
+    Column("case_id", ForeignKey("cases.case_id"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("at", Instant, nullable=False),
+    Column("kind", Line, nullable=False),
+    Column("text", Line, nullable=False),
+    Column("milestone", Line),
+    Column("occurrence", Integer),
+    Column("occurred_at", Instant),
+    Column("by", Line),
+    Column("reason", Line),
+)
+
+triggers = Table(
+    "triggers",
+    metadata,
+    Column("key", Line, primary_key=True),
+    Column("case_id", ForeignKey("cases.case_id"), nullable=False, index=True),
+    Column("milestone", Line, nullable=False),
+    Column("occurrence", Integer, nullable=False),
+    Column("trigger", Line, nullable=False),
+    Column("kind", Line, nullable=False),
+    Column("firing", Integer, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("noticed_at", Instant, nullable=False),
+)
+"""Triggers that fired, by the key of their effects without the action."""
+
+actions = Table(
+    "actions",
+    metadata,
+    Column("key", Line, primary_key=True),
+    Column("case_id", Line, nullable=False, index=True),
+    Column("position", Integer),
+    Column("trigger_key", Line),
+    Column("action", Document),
+    Column("status", Line, nullable=False, index=True),
+    Column("done_at", Instant),
+    Column("result", Document),
+    Column("failed_at", Instant),
+    Column("error", Line),
+)
+"""Actions by their keys. What became of one may be known before the case's own record says that it was ordered."""
+
+mails = Table(
+    "mails",
+    metadata,
+    Column("key", Line, primary_key=True),
+    Column("case_id", Line, nullable=False, index=True),
+    Column("to", Document, nullable=False),
+    Column("subject", Line, nullable=False),
+    Column("body", Line, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("due_at", Instant),
+)
+
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("key", Line, primary_key=True),
+    Column("case_id", Line, nullable=False, index=True),
+    Column("subject", Line, nullable=False),
+    Column("assign_to", Line, nullable=False),
+    Column("body", Line, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
+consumptions = Table(
+    "consumptions",
+    metadata,
+    Column("entitlement", Line, primary_key=True),
+    Column("reference", Line, primary_key=True),
+    Column("kind", Line, primary_key=True),
+    Column("unit", Line, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("period", Line),
+    Column("balance_after", BigInteger),
+    Column("by", Line),
+    Column("reason", Line),
+    Index(None, "entitlement", "at"),
+)

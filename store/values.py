@@ -1,0 +1,155 @@
+"""What the store gives back, and what it is given beside the domain's own messages."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from domain.calendar import BusinessHours
+from domain.messages import CarriedCase
+from domain.process import Action, TriggerKind
+from domain.views import CaseView
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class VersionedHours(NamedTuple):
+    """Business hours with the version under which they are stored; the built-in 24x7 has version 0."""
+
+    version: int
+    hours: BusinessHours
+
+
+class Change(_Value):
+    """What applying a catalog does to one declaration.
+
+    Attributes:
+        kind: a key of the catalog, such as `entitlements`.
+        version: of business hours and processes: the one that counts from now on.
+        details: what is different, one line each.
+    """
+
+    kind: str
+    name: str
+    what: Literal["created", "changed", "retired", "restored"]
+    version: int | None = None
+    details: list[str] = Field(default_factory=list)
+
+
+class Diff(_Value):
+    """What applying a catalog changes, or with a dry run would change.
+
+    Attributes:
+        unchanged: how many declarations are stored already just so.
+    """
+
+    changes: list[Change]
+    unchanged: int
+    dry_run: bool = False
+
+    def of(self, kind: str, what: str) -> list[str]:
+        """The names of what was created, changed, retired or restored of one kind."""
+        return [change.name for change in self.changes if change.kind == kind and change.what == what]
+
+    def __str__(self) -> str:
+        width = max((len(change.kind) for change in self.changes), default=0)
+        lines = []
+        for change in self.changes:
+            version = f" (version {change.version})" if change.version else ""
+            lines.append(f"{change.what:<9} {change.kind:<{width}}  {change.name}{version}")
+            lines += [f"{'':<{12 + width}}{detail}" for detail in change.details]
+        lines.append(f"{self.unchanged} unchanged" if lines else f"nothing to change; {self.unchanged} unchanged")
+        if self.dry_run:
+            lines.append("dry run: nothing was stored")
+        return "\n".join(lines)
+
+
+class CaseRow(_Value):
+    """A case as it was last recorded."""
+
+    case_id: str
+    number: int
+    run_id: str
+    account: str | None
+    entitlement: str | None
+    view: CaseView
+
+
+class StoredCase(CaseRow):
+    """With what a reopening of a closed case goes on from."""
+
+    carried: CarriedCase | None
+
+
+class StoredAction(_Value):
+    """An action and what became of it.
+
+    Attributes:
+        action: None while only its outcome is known, not yet the record of its case; so with the trigger's facts.
+    """
+
+    key: str
+    case_id: str
+    status: Literal["ordered", "done", "failed"]
+    milestone: str | None
+    occurrence: int | None
+    trigger: str | None
+    kind: TriggerKind | None
+    firing: int | None
+    due_at: AwareDatetime | None
+    at: AwareDatetime | None
+    noticed_at: AwareDatetime | None
+    action: Action | None
+    done_at: AwareDatetime | None
+    result: dict[str, Any] | None
+    failed_at: AwareDatetime | None
+    error: str | None
+
+
+class Mail(_Value):
+    """A mail that was sent."""
+
+    key: str
+    case_id: str
+    to: list[str]
+    subject: str
+    body: str
+    at: AwareDatetime
+    due_at: AwareDatetime | None
+
+
+class TaskEntry(_Value):
+    """A task that was made."""
+
+    key: str
+    case_id: str
+    subject: str
+    assign_to: str
+    body: str
+    at: AwareDatetime
+
+
+class Consumption(_Value):
+    """A taking from an entitlement, or a correction of one.
+
+    Attributes:
+        reference: the id of the case, time entry or visit.
+        kind: what sort of row this is, so that one reference may have several: `taken`, `overage`, `reversed` ...
+        amount: in the unit's smallest measure (minutes for hours); negative gives back.
+        period: the period that it counts in, as the ledger names it.
+        balance_after: what was left; None: unlimited.
+    """
+
+    entitlement: str
+    reference: str
+    kind: str = "taken"
+    unit: str
+    amount: int
+    at: AwareDatetime
+    period: str | None = None
+    balance_after: int | None = None
+    by: str | None = None
+    reason: str | None = None
