@@ -105,6 +105,15 @@ async def test_a_named_cli_that_is_unfit_is_an_error(
         await find_server(settings(tmp_path, named), said)
 
 
+async def test_what_was_downloaded_before_is_taken_without_asking_again(
+    bin_folder: Path, tmp_path: Path, said: Console
+) -> None:
+    downloads = tmp_path / "cache" / "cli"
+    downloads.mkdir(parents=True)
+    downloaded = cli(downloads / "temporal-sdk", "1.32.0")
+    assert await find_server(settings(tmp_path), said) == Cli(downloaded)
+
+
 async def test_nothing_to_run_is_one_message(bin_folder: Path, tmp_path: Path, said: Console) -> None:
     """What was tried, and what would help."""
     cli(bin_folder / "temporal", "1.25.0")

@@ -4,6 +4,7 @@ One that was built before is taken before anything is downloaded. What is too ol
 """
 
 import asyncio
+import os
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -66,7 +67,8 @@ async def find_server(settings: Settings, console: Console, *, virtual_clock: bo
             return Cli(cli)
         tried.append(wrong)
     if not go_install.built(SERVER, _programs(settings)):
-        downloaded = await _download(settings.cache / "cli", tried, virtual_clock=virtual_clock)
+        with console.status("Looking for a Temporal CLI to download"):
+            downloaded = await _download(settings.cache / "cli", tried, virtual_clock=virtual_clock)
         if downloaded:
             return Cli(downloaded)
     for line in tried:
@@ -112,21 +114,22 @@ def _unfit(cli: Path, *, virtual_clock: bool) -> str | None:
 
 
 async def _download(into: Path, tried: list[str], *, virtual_clock: bool) -> Path | None:
-    """The CLI that the SDK downloads for itself, or None. Without a network that is known within a second."""
-    try:
-        into.mkdir(parents=True, exist_ok=True)
-        async with asyncio.timeout(_DOWNLOAD_PATIENCE):
-            await (await WorkflowEnvironment.start_local(download_dest_dir=str(into))).shutdown()
-    except (RuntimeError, OSError, TimeoutError) as error:
-        tried.append(f"the SDK's download of the CLI failed: {str(error).partition(' for url')[0] or 'no answer'}")
-        return None
-    newest = max(
-        (path for path in into.iterdir() if path.is_file()), key=lambda path: path.stat().st_mtime, default=None
-    )
-    if newest is None:
-        tried.append("the SDK's download left no program")
-        return None
-    if wrong := _unfit(newest, virtual_clock=virtual_clock):
+    """The CLI that the SDK downloads for itself, once; or None. Without a network that is known within a second."""
+    into.mkdir(parents=True, exist_ok=True)
+    if not _programs_in(into):
+        try:
+            async with asyncio.timeout(_DOWNLOAD_PATIENCE):
+                await (await WorkflowEnvironment.start_local(download_dest_dir=str(into))).shutdown()
+        except (RuntimeError, OSError, TimeoutError) as error:
+            reason = str(error).partition(" for url")[0] or "no answer"
+            tried.append(f"the SDK's download of the CLI failed: {reason}")
+            return None
+    for cli in _programs_in(into):
+        if (wrong := _unfit(cli, virtual_clock=virtual_clock)) is None:
+            return cli
         tried.append(wrong)
-        return None
-    return newest
+    return None
+
+
+def _programs_in(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.is_file() and os.access(path, os.X_OK))
