@@ -107,6 +107,21 @@ class CaseRecords:
             rows = connection.execute(wanted.order_by(table.c.number)).mappings()
             return [Noted.model_validate(dict(row)) for row in rows]
 
+    def milestones(self, case_id: str) -> list[MilestoneView]:
+        """The milestone instances of a case as they were last recorded, by process, start and occurrence."""
+        table = tables.milestones
+        order = (table.c.process, table.c.start_at, table.c.milestone, table.c.occurrence)
+        wanted = select(table.c.view).where(table.c.case_id == case_id).order_by(*order)
+        with self._database.read() as connection:
+            return [MilestoneView.model_validate(view) for view in connection.execute(wanted).scalars()]
+
+    def triggers(self, case_id: str) -> list[str]:
+        """The keys of the triggers of a case that fired, in their order."""
+        table = tables.triggers
+        wanted = select(table.c.key).where(table.c.case_id == case_id).order_by(table.c.at, table.c.due_at, table.c.key)
+        with self._database.read() as connection:
+            return list(connection.execute(wanted).scalars())
+
     def actions(self, case_id: str) -> list[StoredAction]:
         """The actions of a case in the order in which they fell due, with what became of them."""
         acts, fired = tables.actions, tables.triggers
@@ -152,10 +167,10 @@ def _put_case(connection: Connection, record: CaseRecord) -> bool:
     keeps = and_(new.closed_at.isnot(None), new.carried.is_(None))
     changed: dict[str, Any] = {name: new[name] for name in row if name not in ("case_id", "carried")}
     changed["carried"] = sql_case((keeps, table.c.carried), else_=new.carried)
-    statement = statement.on_conflict_do_update(
+    newer = statement.on_conflict_do_update(
         index_elements=[table.c.case_id], set_=changed, where=table.c.number < new.number
     )
-    return connection.execute(statement).rowcount == 1
+    return connection.execute(newer.returning(table.c.case_id)).first() is not None
 
 
 def _put_milestones(connection: Connection, view: CaseView) -> None:

@@ -90,9 +90,10 @@ def insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.I
 
 def insert_new(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> int:
     """Inserts those rows whose primary key is new, and says how many."""
-    statement = insert(connection, table).on_conflict_do_nothing(index_elements=list(table.primary_key.columns))
-    # Row by row: the count of a batch is not told by every driver.
-    return sum(connection.execute(statement, row).rowcount for row in rows)
+    keys = list(table.primary_key.columns)
+    statement = insert(connection, table).on_conflict_do_nothing(index_elements=keys).returning(*keys)
+    # Row by row, and by what is returned: the count of rows is not told by every driver.
+    return sum(len(connection.execute(statement, row).all()) for row in rows)
 
 
 # --- how it is opened ---

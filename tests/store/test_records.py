@@ -1,0 +1,322 @@
+"""Records of cases and actions are taken once, in whatever order they arrive."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from domain.calendar import ALWAYS
+from domain.effects import ActionCall, Noted, NoteKind, TriggerFired
+from domain.errors import NotFound
+from domain.instance import InstanceState, Violation
+from domain.messages import ActionFailure, CarriedCase, CaseRecord
+from domain.plan import Plan
+from domain.process import Email, FieldUpdate, TriggerKind
+from domain.state import TimelineState
+from domain.views import CaseView, MilestoneStatus, MilestoneView
+from store import Consumption, Store
+
+T0 = datetime(2025, 6, 9, 13, 0, tzinfo=UTC)
+KEY = "c-1/gold/first-response/1/warning-75-percent/1"
+
+
+def minutes(count: int) -> datetime:
+    return T0 + timedelta(minutes=count)
+
+
+def milestone(**also: Any) -> MilestoneView:
+    facts: dict[str, Any] = {
+        "milestone": "First response",
+        "occurrence": 1,
+        "process": "gold",
+        "state": InstanceState.RUNNING,
+        "span": "4h",
+        "business_hours": "24x7",
+        "start_at": T0,
+        "target_at": minutes(240),
+        **dict.fromkeys(("completed_at", "completed_by", "removed_at", "exited_at", "remaining_seconds")),
+        "violated": False,
+        "violations": [],
+        "elapsed_seconds": 0,
+        "paused_seconds": 0,
+        "actual_seconds": 0,
+        "pauses": [],
+        "fired": [],
+    }
+    return MilestoneView.model_validate(facts | also)
+
+
+def record(
+    number: int, *, case_id: str = "c-1", account: str = "acme", view: dict[str, Any] | None = None, **also: Any
+) -> CaseRecord:
+    seen: dict[str, Any] = {
+        "case_id": case_id,
+        "now": minutes(number),
+        "opened_at": T0,
+        "closed_at": None,
+        "process": "gold",
+        "process_version": 1,
+        "entered_at": T0,
+        "exited_at": None,
+        "stopped": False,
+        "status": MilestoneStatus.COMPLIANT,
+        "fields": {"priority": "High", "number": number},
+        "milestones": [milestone()],
+    }
+    return CaseRecord(
+        number=number,
+        run_id=f"run-{number}",
+        account=account,
+        entitlement="e-1",
+        view=CaseView.model_validate(seen | (view or {})),
+        **also,
+    )
+
+
+def note(number: int, text: str = "opened") -> Noted:
+    return Noted(number=number, at=minutes(number), kind=NoteKind.OPENED, text=text, by="ann", reason="a \0 in it")
+
+
+def fired(*calls: ActionCall) -> TriggerFired:
+    return TriggerFired(
+        milestone="First response",
+        occurrence=1,
+        trigger="warning-75-percent",
+        kind=TriggerKind.WARNING,
+        firing=1,
+        due_at=minutes(180),
+        at=minutes(181),
+        noticed_at=minutes(182),
+        calls=list(calls),
+    )
+
+
+MAIL = ActionCall(key=f"{KEY}/email", action=Email(do="email", id="email", to=["a@example.com"], subject="soon"))
+RAISE = ActionCall(
+    key=f"{KEY}/field-update", action=FieldUpdate(do="field_update", id="field-update", field="priority", value="High")
+)
+
+
+def test_a_case_comes_back_as_it_was_recorded(store: Store) -> None:
+    """The view survives the database exactly, instants aware."""
+    given = record(3)
+    store.record_case(given)
+    found = store.case("c-1")
+    assert found.view == given.view
+    assert (found.number, found.run_id, found.account, found.entitlement) == (3, "run-3", "acme", "e-1")
+    assert found.view.opened_at.tzinfo is not None
+    assert found.carried is None
+
+
+def test_the_record_with_the_higher_number_counts(store: Store) -> None:
+    """A record that arrives after a later one adds its notes and triggers, and changes nothing else."""
+    store.record_case(record(2, view={"milestones": [milestone(state=InstanceState.PAUSED)]}, notes=[note(2)]))
+    store.record_case(record(1, notes=[note(1)], fired=[fired(MAIL)]))
+    assert store.case("c-1").number == 2
+    assert store.case("c-1").view.milestones[0].state is InstanceState.PAUSED
+    assert [n.number for n in store.notes("c-1")] == [1, 2]
+    assert [a.key for a in store.actions("c-1")] == [MAIL.key]
+
+
+def test_the_same_record_again_changes_nothing(store: Store) -> None:
+    """A retried activity may bring a record twice."""
+    given = record(
+        1, notes=[note(1), note(2)], fired=[fired(MAIL, RAISE)], failures=[ActionFailure(key=MAIL.key, error="no")]
+    )
+    store.record_case(given)
+    before = (store.case("c-1"), store.notes("c-1"), store.actions("c-1"))
+    store.record_case(given)
+    assert (store.case("c-1"), store.notes("c-1"), store.actions("c-1")) == before
+
+
+def test_notes_come_back_in_order_and_without_nul(store: Store) -> None:
+    """PostgreSQL takes no NUL in text; the note is kept on both, with the replacement character."""
+    store.record_case(record(1, notes=[note(2), note(1)]))
+    first, second = store.notes("c-1")
+    assert (first.number, second.number) == (1, 2)
+    assert first.at == minutes(1)
+    assert first.by == "ann"
+    assert first.reason == "a \N{REPLACEMENT CHARACTER} in it"
+    assert store.notes("nobody") == []
+
+
+def test_field_values_with_nul_are_kept(store: Store) -> None:
+    """What a view holds is JSON, in which NUL is escaped."""
+    store.record_case(record(1, view={"fields": {"text": "a\0b", "é": "ü"}}))
+    assert store.case("c-1").view.fields == {"text": "a\0b", "é": "ü"}
+
+
+def test_an_unknown_case_is_said_to_be_so(store: Store) -> None:
+    """One clear message."""
+    with pytest.raises(NotFound, match="unknown case 'c-9'"):
+        store.case("c-9")
+
+
+def carried() -> CarriedCase:
+    return CarriedCase(
+        plan=Plan(business_hours="24x7", calendars={"24x7": ALWAYS.freeze(T0, T0 + timedelta(days=9))}),
+        state=TimelineState(case_id="c-1", opened_at=T0, fields={}, last_at=T0),
+        entitlement="e-1",
+    )
+
+
+def test_a_closed_case_keeps_what_a_reopening_goes_on_from(store: Store) -> None:
+    """A later record of the closed case does not lose it; the record of the reopened case does away with it."""
+    store.record_case(record(5, view={"closed_at": minutes(5)}, carried=carried()))
+    store.record_case(record(6, view={"closed_at": minutes(5)}))
+    assert store.case("c-1").carried == carried()
+    assert store.case("c-1").number == 6
+    store.record_case(record(7))
+    assert store.case("c-1").carried is None
+
+
+def test_milestones_are_rows_by_process_name_and_occurrence(store: Store) -> None:
+    """Each instance once, as it stands now."""
+    store.record_case(record(1))
+    missed = [Violation(violated_at=minutes(240), noticed_at=minutes(241))]
+    instances = [
+        milestone(violated=True, violations=missed, state=InstanceState.COMPLETED, completed_at=minutes(250)),
+        milestone(occurrence=2),
+        milestone(process="silver"),
+    ]
+    store.record_case(record(2, view={"milestones": instances}))
+    rows = store.milestones("c-1")
+    assert [(row.process, row.milestone, row.occurrence) for row in rows] == [
+        ("gold", "First response", 1),
+        ("gold", "First response", 2),
+        ("silver", "First response", 1),
+    ]
+    assert rows[0].violations == missed
+
+
+def test_cases_are_found_by_what_they_are(store: Store) -> None:
+    """Each filter alone and together, the last opened first, so many at most."""
+    for number in range(1, 5):
+        view: dict[str, Any] = {"opened_at": minutes(number)}
+        if number == 4:
+            view |= {"closed_at": minutes(9), "status": MilestoneStatus.CLOSED_VIOLATION, "process": None}
+        store.record_case(record(1, case_id=f"c-{number}", account="acme" if number < 3 else "other", view=view))
+
+    def ids(**filters: Any) -> list[str]:
+        return [row.case_id for row in store.cases(**filters)]
+
+    assert ids() == ["c-4", "c-3", "c-2", "c-1"]
+    assert ids(limit=2) == ["c-4", "c-3"]
+    assert ids(account="acme") == ["c-2", "c-1"]
+    assert ids(closed=True) == ids(status=MilestoneStatus.CLOSED_VIOLATION) == ["c-4"]
+    assert ids(closed=False, account="other") == ["c-3"]
+    assert ids(process="gold") == ["c-3", "c-2", "c-1"]
+    assert ids(entitlement="e-2") == []
+    assert ids(opened_from=minutes(2), opened_before=minutes(3)) == ["c-2"]
+
+
+def test_instants_are_found_by_any_zone(store: Store) -> None:
+    """An instant is the same, however its offset is written."""
+    store.record_case(record(1))
+    there = T0.astimezone(timezone(timedelta(hours=-4)))
+    assert [row.case_id for row in store.cases(opened_from=there)] == ["c-1"]
+    assert store.cases(opened_before=there) == []
+
+
+def test_an_ordered_action_waits_and_a_field_update_is_done(store: Store) -> None:
+    """The timeline has carried out a field update by the time it tells of it."""
+    store.record_case(record(1, fired=[fired(MAIL, RAISE)]))
+    mail, raised = store.actions("c-1")
+    assert (mail.status, mail.action, mail.due_at, mail.at, mail.noticed_at) == (
+        "ordered",
+        MAIL.action,
+        minutes(180),
+        minutes(181),
+        minutes(182),
+    )
+    assert (mail.milestone, mail.occurrence, mail.trigger, mail.kind, mail.firing) == (
+        "First response",
+        1,
+        "warning-75-percent",
+        TriggerKind.WARNING,
+        1,
+    )
+    assert (raised.status, raised.done_at) == ("done", minutes(181))
+
+
+def test_an_outcome_may_come_before_the_order(store: Store) -> None:
+    """The action's own activity may be quicker than the record of its case."""
+    store.record_action_done(MAIL.key, at=minutes(182), result={"message": 1})
+    assert [(a.status, a.action) for a in store.actions("c-1")] == [("done", None)]
+    store.record_case(record(1, fired=[fired(MAIL)]))
+    found = store.actions("c-1")[0]
+    assert (found.status, found.action, found.done_at, found.result) == (
+        "done",
+        MAIL.action,
+        minutes(182),
+        {"message": 1},
+    )
+
+
+def test_what_is_done_stays_done_and_what_failed_may_yet_be(store: Store) -> None:
+    """A retry by hand after a failure; a failure that is told late."""
+    store.record_action_failed(MAIL.key, "mailbox full", at=minutes(1))
+    failed = store.actions("c-1")[0]
+    assert (failed.status, failed.error, failed.failed_at) == ("failed", "mailbox full", minutes(1))
+    store.record_action_done(MAIL.key, at=minutes(2))
+    store.record_action_failed(MAIL.key, "late news", at=minutes(3))
+    store.record_action_done(MAIL.key, at=minutes(4))
+    store.record_case(record(1, failures=[ActionFailure(key=MAIL.key, error="later news")]))
+    done = store.actions("c-1")[0]
+    assert (done.status, done.done_at, done.error) == ("done", minutes(2), None)
+
+
+def test_a_failure_in_a_record_is_kept(store: Store) -> None:
+    """With the time of the record."""
+    store.record_case(record(7, fired=[fired(MAIL)], failures=[ActionFailure(key=MAIL.key, error="refused")]))
+    found = store.actions("c-1")[0]
+    assert (found.status, found.error, found.failed_at) == ("failed", "refused", minutes(7))
+
+
+def test_a_trigger_without_actions_is_recorded_too(store: Store) -> None:
+    """Its key is made of the same parts."""
+    store.record_case(record(1, fired=[fired()]))
+    store.record_case(record(2, fired=[fired(MAIL)]))
+    assert store.triggers("c-1") == [KEY]
+
+
+def test_mails_and_tasks_are_written_once_by_key(store: Store) -> None:
+    """A retry writes no second one."""
+    for body in ("first", "second"):
+        new = store.record_mail(
+            "c-1/a", to=["x@example.com", "y@example.com"], subject="s", body=body, at=T0, due_at=T0
+        )
+        assert new is (body == "first")
+        assert store.record_task("c-1/b", subject="s", assign_to="desk", body=body, at=T0) is (body == "first")
+    store.record_mail("c-2/a", to=["x@example.com"], subject="s", body="", at=minutes(1))
+    assert [(m.key, m.to, m.body, m.due_at) for m in store.mails("c-1")] == [
+        ("c-1/a", ["x@example.com", "y@example.com"], "first", T0)
+    ]
+    assert [m.key for m in store.mails()] == ["c-1/a", "c-2/a"]
+    assert [(t.key, t.assign_to, t.body, t.at) for t in store.tasks()] == [("c-1/b", "desk", "first", T0)]
+    assert store.tasks("c-2") == []
+
+
+def test_a_taking_is_stored_once_by_entitlement_reference_and_kind(store: Store) -> None:
+    """The same again is no second one; another kind of the same reference is."""
+    taken = Consumption(
+        entitlement="e-1", reference="c-1", unit="cases", amount=1, at=T0, period="2025-06", balance_after=49
+    )
+    over = taken.model_copy(
+        update={"kind": "overage", "at": minutes(1), "balance_after": None, "by": "ann", "reason": "x"}
+    )
+    assert store.record_consumptions([taken, taken, over]) == 2
+    assert store.record_consumptions([taken.model_copy(update={"amount": 9})]) == 0
+    assert store.record_consumptions([]) == 0
+    assert store.consumptions("e-1") == [taken, over]
+    assert store.consumptions("e-2") == []
+
+
+def test_values_go_through_json(store: Store) -> None:
+    """What the store gives back can be sent on as JSON."""
+    store.record_case(record(1, fired=[fired(MAIL)], notes=[note(1)]))
+    for value in (store.case("c-1"), *store.actions("c-1"), *store.cases()):
+        assert type(value).model_validate(json.loads(value.model_dump_json())) == value
