@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from domain.catalog_wording import translated
 from domain.errors import MilepostError
 from domain.fields import FieldType, check_names, nearest
 from domain.messages import Reference
@@ -50,7 +51,7 @@ def _checked_zone(name: str) -> str:
     return name
 
 
-class Times(_Mapping):
+class TimeFormat(_Mapping):
     """How the log writes instants.
 
     Attributes:
@@ -62,7 +63,7 @@ class Times(_Mapping):
     time_zone: Annotated[str, AfterValidator(_checked_zone)] | None = None
 
     @model_validator(mode="after")
-    def _says_which_instant(self) -> Times:
+    def _says_which_instant(self) -> TimeFormat:
         if ("%z" in self.format) == (self.time_zone is not None):
             raise ValueError(
                 "give either time_zone, whose wall clock the times show, or a format with their offset (%z)"
@@ -119,15 +120,13 @@ class FieldColumn(_Mapping):
     """
 
     column: Column
-    type: Literal[FieldType.STRING, FieldType.INTEGER, FieldType.NUMBER, FieldType.BOOLEAN, FieldType.DATETIME] = (
-        FieldType.STRING
-    )
+    type: Literal["string", "integer", "number", "boolean", "datetime"] = "string"
     values: dict[str, str] | None = None
 
     @model_validator(mode="after")
     def _values_are_text(self) -> FieldColumn:
-        if self.values is not None and self.type is not FieldType.STRING:
-            raise ValueError(f"values are for fields of type string; this one is {self.type.value}")
+        if self.values is not None and self.type != "string":
+            raise ValueError(f"values are for fields of type string; this one is {self.type}")
         return self
 
 
@@ -162,7 +161,7 @@ class LogMapping(_Mapping):
     occurred_at: Column
     order: Column | None = None
     by: Column | None = None
-    times: Times
+    times: TimeFormat
     no_value: str = ""
     delimiter: str = Field(default=",", min_length=1, max_length=1)
     encoding: Literal["utf-8", "latin-1", "cp1252", "utf-16"] = "utf-8"
@@ -181,7 +180,7 @@ class LogMapping(_Mapping):
     @property
     def declared(self) -> dict[str, FieldType]:
         """The fields of a case that the log fills, with their types."""
-        return {self.state.field: FieldType.STRING, **{name: f.type for name, f in self.fields.items()}}
+        return {self.state.field: FieldType.STRING, **{name: FieldType(f.type) for name, f in self.fields.items()}}
 
     @property
     def columns(self) -> list[str]:
@@ -237,14 +236,8 @@ def load_mapping(path: Path) -> LogMapping:
 
 
 def _problems(path: Path, document: Any, error: ValidationError) -> Iterator[str]:
-    for problem in error.errors():
-        place = ".".join(str(part) for part in problem["loc"])
-        said = problem["msg"].removeprefix("Value error, ")
-        if problem["type"] == "extra_forbidden":
-            said = "unknown key"
-        elif problem["type"] == "missing":
-            said = "is missing"
-        yield f"{path}:{_line(document, problem['loc'])}: {f'{place}: ' if place else ''}{said}"
+    for problem in translated(error, LogMapping, document, ()):
+        yield f"{path}:{_line(document, problem.path)}: {problem}"
 
 
 def _line(document: Any, loc: tuple[int | str, ...]) -> int:

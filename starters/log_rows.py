@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, assert_never
 from pydantic import TypeAdapter, ValidationError
 
 from domain.calendar import EARLIEST_YEAR, LATEST_YEAR
-from domain.fields import FieldType, nearest, utc_text
+from domain.fields import nearest, utc_text
 from domain.messages import CaseId
 from starters.log_mapping import FieldColumn, LogError, LogMapping
 
@@ -254,15 +254,15 @@ class RowReader:
         if declared.values is not None:
             return partial(_listed, values=declared.values)
         match declared.type:
-            case FieldType.STRING:
+            case "string":
                 return str
-            case FieldType.INTEGER:
+            case "integer":
                 return _whole_number
-            case FieldType.NUMBER:
+            case "number":
                 return _number
-            case FieldType.BOOLEAN:
+            case "boolean":
                 return _boolean
-            case FieldType.DATETIME:
+            case "datetime":
                 return self._instant
             case _:
                 assert_never(declared.type)

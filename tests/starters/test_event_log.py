@@ -1,0 +1,454 @@
+"""Reading a log: what its rows become, what is reported, what is refused and with which words."""
+
+from collections import Counter
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from domain.events import CaseClosed, FieldsChanged
+from starters.event_log import EventLog, LogError, OddityKind, read_log
+from starters.log_mapping import LogMapping, load_mapping
+from tests.starters.incidents import FULL_LOG, MAPPING, SAMPLE, case, catalog, log, mapping
+
+HEADER = "id,opened,at,n,state,priority,by,kept"
+SMALL: dict[str, Any] = {
+    "case_id": "id",
+    "opened_at": "opened",
+    "occurred_at": "at",
+    "order": "n",
+    "by": "by",
+    "times": {"format": "%d-%m-%Y %H:%M", "time_zone": "UTC"},
+    "no_value": "?",
+    "state": {"column": "state", "opened": "New", "closed": ["Closed"], "values": ["New", "Active", "Closed"]},
+    "fields": {"priority": {"column": "priority", "values": {"1": "High", "2": "Low"}}},
+    "verdict": {"column": "kept", "met": ["yes"], "missed": ["no"]},
+}
+
+
+def small(**changes: Any) -> LogMapping:
+    return LogMapping.model_validate({**SMALL, **changes})
+
+
+def read(tmp_path: Path, *rows: str, header: str = HEADER, using: LogMapping | None = None) -> EventLog:
+    path = tmp_path / "log.csv"
+    path.write_text("\n".join([header, *rows, ""]), encoding="utf-8", newline="")
+    return read_log(path, using or small())
+
+
+def refused(tmp_path: Path, *rows: str, header: str = HEADER, using: LogMapping | None = None) -> list[str]:
+    """The problems for which a log is refused, each without the name of its file."""
+    with pytest.raises(LogError) as error:
+        read(tmp_path, *rows, header=header, using=using)
+    assert all(problem.startswith(f"{tmp_path / 'log.csv'}:") for problem in error.value.problems)
+    return [problem.removeprefix(f"{tmp_path / 'log.csv'}:") for problem in error.value.problems]
+
+
+def at(text: str) -> datetime:
+    return datetime.strptime(text, "%d-%m-%Y %H:%M").replace(tzinfo=UTC)
+
+
+def oddities(found: EventLog) -> list[tuple[str, int]]:
+    return [(oddity.kind.value, oddity.line) for oddity in found.oddities]
+
+
+# --- what rows become -------------------------------------------------------------------------------------------------
+
+
+def test_a_case_is_opened_with_its_first_row_but_in_the_opening_state(tmp_path: Path) -> None:
+    """Opened at `opened_at` with the first row's fields, state New; the row's own state follows at the row's time."""
+    found = read(tmp_path, "A,01-03-2016 09:00,01-03-2016 09:05,0,Active,1,ann,yes").cases[0]
+    assert found.intake.opened_at == found.opened_at == at("01-03-2016 09:00")
+    assert found.intake.fields == {"state": "New", "priority": "High"}
+    assert found.events == (
+        FieldsChanged(event_id="A/1", occurred_at=at("01-03-2016 09:05"), by="ann", fields={"state": "Active"}),
+    )
+    assert found.ended_at == at("01-03-2016 09:05")
+
+
+def test_an_event_holds_only_what_changed(tmp_path: Path) -> None:
+    """Every row shows the whole case; its event holds what differs from the row before. Nothing does: no event."""
+    found = read(
+        tmp_path,
+        "A,01-03-2016 09:00,01-03-2016 09:00,0,New,1,ann,yes",
+        "A,01-03-2016 09:00,01-03-2016 09:10,1,New,1,bob,yes",
+        "A,01-03-2016 09:00,01-03-2016 09:20,2,New,2,bob,yes",
+        "A,01-03-2016 09:00,01-03-2016 09:30,3,Active,?,?,yes",
+    ).cases[0]
+    assert [(e.event_id, e.by, e.fields) for e in found.events if isinstance(e, FieldsChanged)] == [
+        ("A/3", "bob", {"priority": "Low"}),
+        ("A/4", None, {"state": "Active", "priority": None}),
+    ]
+
+
+def test_a_closed_row_closes_the_case_and_a_second_one_changes_nothing(tmp_path: Path) -> None:
+    """What a row after the closing says is not taken, only reported."""
+    found = read(
+        tmp_path,
+        "A,01-03-2016 09:00,01-03-2016 09:00,0,New,1,ann,yes",
+        "A,01-03-2016 09:00,01-03-2016 10:00,1,Closed,1,ann,yes",
+        "A,01-03-2016 09:00,05-03-2016 10:00,2,Closed,2,ann,no",
+    )
+    assert found.cases[0].events == (
+        FieldsChanged(event_id="A/2", occurred_at=at("01-03-2016 10:00"), by="ann", fields={"state": "Closed"}),
+        CaseClosed(event_id="A/2/closed", occurred_at=at("01-03-2016 10:00"), by="ann"),
+    )
+    assert oddities(found) == [("after closing", 4)]
+    assert found.cases[0].kept is False
+
+
+def test_a_row_before_its_case_counts_at_the_opening_and_is_reported(tmp_path: Path) -> None:
+    found = read(
+        tmp_path,
+        "A,01-03-2016 09:00,01-03-2016 07:00,0,Active,1,ann,yes",
+        "A,01-03-2016 09:00,01-03-2016 09:30,1,Closed,1,ann,yes",
+    )
+    assert found.cases[0].events[0].occurred_at == at("01-03-2016 09:00")
+    assert oddities(found) == [("before opening", 2)]
+    assert "2016-03-01T07:00:00Z is before the case was opened" in found.oddities[0].text
+
+
+def test_rows_are_sorted_by_time_then_number_then_place(tmp_path: Path) -> None:
+    """Two states in one minute keep the order of their numbers, whatever the order of the file; it is reported."""
+    found = read(
+        tmp_path,
+        "A,01-03-2016 09:00,01-03-2016 10:00,10,Closed,1,ann,yes",
+        "B,01-03-2016 09:00,01-03-2016 09:00,0,New,1,ann,?",
+        "A,01-03-2016 09:00,01-03-2016 10:00,9,Active,1,ann,yes",
+        "A,01-03-2016 09:00,01-03-2016 09:30,11,New,2,ann,yes",
+    )
+    assert [c.case_id for c in found.cases] == ["A", "B"]
+    assert [e.event_id for e in found.cases[0].events] == ["A/2", "A/3", "A/3/closed"]
+    assert found.cases[0].intake.fields["priority"] == "Low"
+    assert oddities(found) == [("states at once", 2), ("never closed", 3)]
+    assert found.cases[1].kept is None
+
+
+def test_without_a_number_rows_of_one_instant_keep_their_place(tmp_path: Path) -> None:
+    rows = [f"A,01-03-2016 09:00,01-03-2016 10:00,x,{state},1,ann,yes" for state in ("Active", "New", "Closed")]
+    found = read(tmp_path, *rows, using=small(order=None)).cases[0]
+    assert [e.fields["state"] for e in found.events if isinstance(e, FieldsChanged)] == ["Active", "New", "Closed"]
+
+
+def test_the_first_opening_counts(tmp_path: Path) -> None:
+    found = read(
+        tmp_path,
+        "A,01-03-2016 09:00,01-03-2016 09:00,0,New,1,ann,yes",
+        "A,01-03-2016 09:01,01-03-2016 10:00,1,Closed,1,ann,yes",
+    )
+    assert found.cases[0].opened_at == at("01-03-2016 09:00")
+    assert oddities(found) == [("opened twice", 3)]
+
+
+def test_times_of_a_zone_become_instants(tmp_path: Path) -> None:
+    """09:00 in New York is 14:00Z in winter. A time that its clocks skipped, or had twice, is taken and reported."""
+    times = {"format": "%d-%m-%Y %H:%M", "time_zone": "America/New_York"}
+    found = read(
+        tmp_path,
+        "A,01-03-2016 09:00,13-03-2016 02:30,0,Active,1,ann,yes",
+        "A,01-03-2016 09:00,06-11-2016 01:30,1,Closed,1,ann,yes",
+        using=small(times=times),
+    )
+    assert found.cases[0].opened_at == datetime(2016, 3, 1, 14, tzinfo=UTC)
+    assert [e.occurred_at for e in found.cases[0].events[:2]] == [
+        datetime(2016, 3, 13, 7, 30, tzinfo=UTC),
+        datetime(2016, 11, 6, 5, 30, tzinfo=UTC),
+    ]
+    assert oddities(found) == [("skipped time", 2), ("repeated time", 3)]
+
+
+def test_times_may_carry_their_offset(tmp_path: Path) -> None:
+    times = {"format": "%Y-%m-%dT%H:%M:%S%z"}
+    found = read(
+        tmp_path, "A,2016-03-01T09:00:00-0500,2016-03-01T09:00:00-0500,0,New,1,ann,yes", using=small(times=times)
+    )
+    assert found.cases[0].opened_at == datetime(2016, 3, 1, 14, tzinfo=UTC)
+
+
+def test_cells_become_values_of_their_declared_types(tmp_path: Path) -> None:
+    fields = {
+        "count": {"column": "n", "type": "integer"},
+        "score": {"column": "priority", "type": "number"},
+        "vip": {"column": "by", "type": "boolean"},
+        "due_at": {"column": "opened", "type": "datetime"},
+        "text": {"column": "kept"},
+    }
+    row = "A,01-03-2016 09:00,01-03-2016 09:00,7,New,2.5,TRUE,yes"
+    found = read(tmp_path, row, using=small(fields=fields, by=None))
+    assert found.cases[0].intake.fields == {
+        "state": "New",
+        "count": 7,
+        "score": 2.5,
+        "vip": True,
+        "due_at": "2016-03-01T09:00:00Z",
+        "text": "yes",
+    }
+
+
+def test_quoted_cells_blank_lines_and_a_byte_order_mark_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    row = 'A,01-03-2016 09:00,01-03-2016 09:00,0,New,1,"ann,\nbob",yes'
+    path.write_text("\ufeff" + "\r\n".join([HEADER, "", row, row.replace("New", "Nwe")]), encoding="utf-8", newline="")
+    with pytest.raises(LogError, match=r"log.csv:5: column 'state': unknown state 'Nwe'"):
+        read_log(path, small())
+    path.write_text(f"\ufeff{HEADER}\r\n\r\n{row}\r\n", encoding="utf-8", newline="")
+    assert read_log(path, small()).rows == 1
+
+
+# --- what is refused --------------------------------------------------------------------------------------------------
+
+GOOD = "A,01-03-2016 09:00,01-03-2016 09:05,0,New,1,ann,yes"
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("A,01-03-2016 09:00,New", "3: the row has 3 cells, and the header 8"),
+        (f"{GOOD},more", "3: the row has 9 cells, and the header 8"),
+        (
+            GOOD.replace("09:05", "9 o'clock"),
+            "3: column 'at': \"01-03-2016 9 o'clock\" is no time of the form %d-%m-%Y %H:%M, such as 29-02-2016 17:45",
+        ),
+        (GOOD.replace("01-03-2016 09:05", "31-02-2016 09:00"), "3: column 'at': '31-02-2016 09:00' is no time"),
+        (GOOD.replace("01-03-2016 09:05", "01-03-0216 09:00"), "3: column 'at': '01-03-0216 09:00' is in no year"),
+        (GOOD.replace("01-03-2016 09:05", "?"), "3: column 'at': has no value, and every row needs one"),
+        (GOOD.replace("A,", ",", 1), "3: column 'id': has no value, and every row needs one"),
+        (GOOD.replace("A,", "A/1,", 1), "3: column 'id': 'A/1' is no id of a case: at most 100 letters"),
+        (
+            GOOD.replace("New", "Activ"),
+            "3: column 'state': unknown state 'Activ'; did you mean 'Active'? The mapping has",
+        ),
+        (GOOD.replace("New", "?"), "3: column 'state': has no value"),
+        (GOOD.replace(",0,", ",first,"), "3: column 'n': 'first' is no whole number, such as 3"),
+        (GOOD.replace(",1,", ",3,"), "3: column 'priority': unknown value '3'; there are 1, 2"),
+        (GOOD.replace("yes", "maybe"), "3: column 'kept': unknown verdict 'maybe'; expected one of yes, no"),
+    ],
+)
+def test_a_bad_row_is_refused_with_its_line_and_column(tmp_path: Path, row: str, said: str) -> None:
+    problems = refused(tmp_path, GOOD, row)
+    assert len(problems) == 1
+    assert problems[0].startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("kind", "cell", "said"),
+    [
+        ("integer", "1.5", "'1.5' is no whole number, such as 3"),
+        ("integer", "9" * 30, "is too large a number"),
+        ("number", "nan", "'nan' is no number, such as 2.5"),
+        ("boolean", "1", "'1' is neither TRUE nor FALSE"),
+        ("datetime", "soon", "'soon' is no time of the form"),
+    ],
+)
+def test_a_cell_that_does_not_fit_its_type_is_refused(tmp_path: Path, kind: str, cell: str, said: str) -> None:
+    using = small(fields={"x": {"column": "priority", "type": kind}})
+    assert said in refused(tmp_path, GOOD.replace(",1,", f",{cell},"), using=using)[0]
+
+
+def test_every_problem_is_named_at_once(tmp_path: Path) -> None:
+    rows = [GOOD.replace("New", "Nwe").replace(",1,", ",9,"), GOOD, "A"]
+    assert [problem.split(":")[0] for problem in refused(tmp_path, *rows)] == ["2", "2", "4"]
+
+
+def test_a_log_that_is_wrong_throughout_says_so_once(tmp_path: Path) -> None:
+    problems = refused(tmp_path, *[GOOD.replace("New", "Nwe")] * 500)
+    assert len(problems) == 21
+    assert problems[-1] == "22: and more from here on; reading stopped"
+
+
+def test_missing_columns_are_all_named(tmp_path: Path) -> None:
+    problems = refused(tmp_path, GOOD, header=HEADER.replace("state", "State").replace("by", "x"))
+    assert problems == [
+        "1: no column 'by'; there are State, at, id, kept, n, opened, priority, x",
+        "1: no column 'state'; did you mean 'State'?",
+    ]
+
+
+def test_a_column_that_is_there_twice_is_refused(tmp_path: Path) -> None:
+    assert refused(tmp_path, GOOD, header=HEADER.replace("by", "at")) == [
+        "1: no column 'by'; there are at, at, id, kept, n, opened, priority, state",
+        "1: two columns are named 'at'; rename one of them",
+    ]
+
+
+def test_an_empty_log_is_refused(tmp_path: Path) -> None:
+    assert refused(tmp_path, header="")[0].startswith("1: is empty; expected a header with the columns id,opened,at,n,")
+    assert refused(tmp_path) == ["2: has a header, but no row below it"]
+
+
+def test_an_open_quote_is_refused(tmp_path: Path) -> None:
+    assert refused(tmp_path, GOOD, GOOD.replace("ann", '"ann'))[0].startswith("3: the row is broken: ")
+
+
+@pytest.mark.parametrize(("encoding", "of_the_file"), [("utf-8", "latin-1"), ("utf-16", "latin-1")])
+def test_another_encoding_is_refused(tmp_path: Path, encoding: str, of_the_file: str) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text("\n".join([HEADER, GOOD, GOOD.replace("ann", "Zoë")]), encoding=of_the_file)
+    with pytest.raises(LogError, match=rf"log.csv:\d+: the byte 0x.. is no {encoding} text"):
+        read_log(path, small(encoding=encoding))
+    assert read_log(path, small(encoding="latin-1")).rows == 2
+
+
+def test_the_line_of_a_bad_byte_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_bytes(f"{HEADER}\n{GOOD}\n".encode() + GOOD.replace("ann", "Zoë").encode("latin-1"))
+    with pytest.raises(LogError, match=r"log.csv:3: the byte 0xEB is no utf-8 text; save the log as utf-8, or name"):
+        read_log(path, small())
+
+
+def test_a_log_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(LogError, match=r"nowhere\.csv: No such file or directory"):
+        read_log(tmp_path / "nowhere.csv", small())
+    with pytest.raises(LogError, match="Is a directory"):
+        read_log(tmp_path, small())
+
+
+def test_a_closed_case_is_not_taken_up_again(tmp_path: Path) -> None:
+    problems = refused(
+        tmp_path,
+        GOOD.replace("New", "Closed"),
+        GOOD.replace("New", "Active").replace("09:05,0", "10:00,1"),
+    )
+    assert problems[0].startswith("3: column 'state': case A is closed since line 2 and can't be 'Active' after that")
+
+
+# --- the mapping ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("case_id: number ", "case: number ", r":4: case: unknown key 'case'; did you mean 'case_id'"),
+        (
+            "case_id: number ",
+            "case_id: number\ncaseid: x ",
+            r":5: caseid: unknown key 'caseid'; did you mean 'case_id'",
+        ),
+        ("time_zone: UTC", "time_zone: Mars/Olympus", r":14: times.time_zone: unknown time zone 'Mars/Olympus'"),
+        ("time_zone: UTC", "time_zone: America/New_Yrok", "did you mean 'America/New_York'"),
+        ("  time_zone: UTC", "", r":12: times: give either time_zone, whose wall clock"),
+        ('"%d-%m-%Y %H:%M"', '"%H:%M"', r":12: times: format '%H:%M' does not hold a whole date"),
+        ('"%d-%m-%Y %H:%M"', '"%d-%m-%Y %Q"', r":12: times: bad format '%d-%m-%Y %Q'"),
+        ("opened: New", "opened: Fresh", r"state: 'Fresh' is none of the states in values: New, Active"),
+        ("closed: [Closed]", "closed: [Done]", r"state: 'Done' is none of the states"),
+        ("type: integer}", "type: int}", r":49: fields.reassignment_count.type: 'int' is not 'string'"),
+        ("category: {column", "state: {column", "the field 'state' is declared twice, by state and by fields"),
+        ("category: {column", "in: {column", "field 'in' has the name of a word of the criteria's grammar"),
+        ("case_id: number ", "# case_id: number ", r":1: case_id: missing; every log mapping has one"),
+        ('"?"', "5", r":16: no_value: expected text, not 5; in quotes it would be: '5'"),
+        ("case_id: number ", "case_id: [number ", r":\d+: no YAML: "),
+    ],
+)
+def test_a_bad_mapping_is_refused_with_its_line(tmp_path: Path, old: str, new: str, said: str) -> None:
+    text = MAPPING.read_text(encoding="utf-8")
+    assert old in text
+    path = tmp_path / "mapping.yaml"
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(LogError, match=said):
+        load_mapping(path)
+
+
+def test_a_mapping_that_is_not_there_or_is_no_mapping_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "mapping.yaml"
+    with pytest.raises(LogError, match=r"mapping.yaml: No such file"):
+        load_mapping(path)
+    path.write_text("- case_id\n", encoding="utf-8")
+    with pytest.raises(LogError, match=r"mapping.yaml:1: a column mapping is a mapping"):
+        load_mapping(path)
+    path.write_bytes(b"case_id: \xff\n")
+    with pytest.raises(LogError, match=r"mapping.yaml: is not UTF-8"):
+        load_mapping(path)
+
+
+def test_a_mapping_fits_the_fields_of_its_catalog() -> None:
+    """What the log fills has to be declared by the catalog, with the same type."""
+    assert mapping().misfits(catalog().fields) == []
+    declared = {**catalog().fields, "reopen_count": catalog().fields["state"]}
+    del declared["urgency"]
+    assert mapping().misfits(declared) == [
+        f"the mapping fills the field 'urgency'; the catalog has none: there are {', '.join(sorted(declared))}",
+        "the field 'reopen_count' is integer in the mapping and string in the catalog; make them one",
+    ]
+
+
+# --- the real log -----------------------------------------------------------------------------------------------------
+
+
+def test_the_sample_holds_every_kind_of_incident() -> None:
+    """What its README promises."""
+    found = log()
+    assert (len(found.cases), found.rows) == (150, 1038)
+    assert SAMPLE.stat().st_size < 500_000
+    first = Counter(c.intake.fields["priority"] for c in found.cases)
+    assert first == {"Critical": 14, "High": 16, "Moderate": 94, "Low": 26}
+    assert Counter(c.kept for c in found.cases) == {True: 64, False: 86}
+    by_kind = {kind: {o.case_id for o in found.oddities if o.kind is kind} for kind in OddityKind}
+    assert {kind: len(cases) for kind, cases in by_kind.items() if cases} == {
+        OddityKind.BEFORE_OPENING: 5,
+        OddityKind.AFTER_CLOSING: 4,
+        OddityKind.STATES_AT_ONCE: 50,
+    }
+    states = [
+        [e.fields["state"] for e in c.events if isinstance(e, FieldsChanged) and "state" in e.fields]
+        for c in found.cases
+    ]
+    assert sum(any(s.startswith("Awaiting") for s in one) for one in states) == 63
+    straight = [any(a.startswith("Awaiting") and b == "Resolved" for a, b in pairwise(s)) for s in states]
+    assert sum(straight) == 61
+    changed = [any("priority" in e.fields for e in c.events if isinstance(e, FieldsChanged)) for c in found.cases]
+    assert sum(changed) == 20
+    reopened = [any("reopen_count" in e.fields for e in c.events if isinstance(e, FieldsChanged)) for c in found.cases]
+    assert sum(reopened) == 5
+    assert {"INC0000510", "INC0000790"} <= {c.case_id for c in found.cases}
+
+
+def test_every_case_of_the_sample_ends_closed_in_order_with_ids_of_its_own() -> None:
+    for found in log().cases:
+        assert isinstance(found.events[-1], CaseClosed)
+        assert sum(isinstance(e, CaseClosed) for e in found.events) == 1
+        assert [e.occurred_at for e in found.events] == sorted(e.occurred_at for e in found.events)
+        assert found.events[0].occurred_at >= found.opened_at
+        assert len({e.event_id for e in found.events}) == len(found.events)
+
+
+def test_rows_before_their_case_and_after_its_close() -> None:
+    """INC0000131 was Active 147 minutes before it was opened; INC0001006 has two more rows months after its close."""
+    early = case("INC0000131")
+    assert early.opened_at == at("29-02-2016 09:41")
+    assert [(e.occurred_at, e.fields) for e in early.events[:2] if isinstance(e, FieldsChanged)] == [
+        (at("29-02-2016 09:41"), {"state": "Active"}),
+        (at("29-02-2016 09:45"), {"state": "Awaiting User Info"}),
+    ]
+    assert case("INC0001006").ended_at == at("08-03-2016 17:00")
+    late = [o for o in log().oddities if o.case_id == "INC0001006" and o.kind is OddityKind.AFTER_CLOSING]
+    assert len(late) == 2
+
+
+def test_rows_are_in_order_of_time_though_the_file_is_not() -> None:
+    """INC0000137 has its rows as 11:10, 09:52, 11:03 and numbers 1, 1, 2: Resolved at 11:03, New again at 11:10."""
+    states = [
+        (e.occurred_at, e.fields["state"])
+        for e in case("INC0000137").events
+        if isinstance(e, FieldsChanged) and "state" in e.fields
+    ]
+    assert states == [
+        (at("29-02-2016 11:03"), "Resolved"),
+        (at("29-02-2016 11:10"), "New"),
+        (at("05-03-2016 12:00"), "Closed"),
+    ]
+
+
+@pytest.mark.skipif(FULL_LOG is None, reason="MILEPOST_FULL_LOG names no file with all 890 incidents")
+def test_the_whole_log_is_read() -> None:
+    """Of 890 incidents 5 have rows before their opening, 4 after their close, 241 two states in one minute."""
+    assert FULL_LOG is not None
+    found = log(Path(FULL_LOG))
+    assert (len(found.cases), found.rows) == (890, 5998)
+    by_kind = {kind: {o.case_id for o in found.oddities if o.kind is kind} for kind in OddityKind}
+    assert {kind: len(cases) for kind, cases in by_kind.items() if cases} == {
+        OddityKind.BEFORE_OPENING: 5,
+        OddityKind.AFTER_CLOSING: 4,
+        OddityKind.STATES_AT_ONCE: 241,
+    }
