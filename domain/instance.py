@@ -218,11 +218,15 @@ class MilestoneInstance(_Fact):
         return total
 
     def is_violated(self, calendars: Calendars, now: datetime) -> bool:
-        """Completed after the target, or open and the effective now is after it. Strict: at the target is in time."""
+        """Completed after the target, or open and the effective now is after it. Strict: at the target is in time.
+
+        An open instance whose violation is on record and stands is violated too: at the very instant of the target, and
+        after a resume that moved the target past it.
+        """
         target = self.target_at(calendars)
         if self.completed_at is not None:
             return self.completed_at > target
-        return self.effective_now(now) > target
+        return self.standing_violation is not None or self.effective_now(now) > target
 
     # --- its triggers ---
 

@@ -39,6 +39,7 @@ class CarriedCase(_Message):
 
     plan: Plan
     state: TimelineState
+    account: str | None = None
     entitlement: str | None = None
     records: int = 1
     ahead: timedelta = timedelta()
@@ -108,20 +109,6 @@ class CaseOpening(_Message):
     now: AwareDatetime
 
 
-class Overflow(_Message):
-    """An entitlement that was asked for this case and had nothing left."""
-
-    entitlement: str
-    unit: str
-    used: int
-    cap: int
-
-    @property
-    def text(self) -> str:
-        """One line for people."""
-        return f"entitlement {self.entitlement} has nothing left: {self.used} of {self.cap} {self.unit} used"
-
-
 class OpenedCase(_Message):
     """The plan of a new case, and how it came by its entitlement.
 
@@ -131,8 +118,8 @@ class OpenedCase(_Message):
 
     plan: Plan
     fields: dict[str, Any] = Field(default_factory=dict)
+    account: str | None = None
     entitlement: str | None = None
-    overflows: list[Overflow] = Field(default_factory=list)
 
 
 class CaseRecord(_Message):

@@ -65,19 +65,19 @@ class MilepostClient:
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
             static_summary=f"Case {case_id}",
-            static_details="A support case. Its timeline is under *current details*; the query `timeline` has all of it.",
+            static_details="A support case. Its timeline is under *current details*; the query `timeline` has it all.",
         )
         try:
             return await asyncio.wait_for(
                 self.temporal.execute_update_with_start_workflow(
-                    CaseWorkflow.opened, id=f"open-{case_id}", start_workflow_operation=start
+                    "open", id=f"open-{case_id}", start_workflow_operation=start, result_type=Answer
                 ),
                 self.patience,
             )
-        except TimeoutError:
+        except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
             raise NoAnswer(
-                f"case {case_id} was handed to Temporal, but nobody answers on task queue {self.task_queue!r}; it opens as soon "
-                "as a worker runs there (`milepost worker`)"
+                f"case {case_id} was handed to Temporal, but nobody answers on task queue {self.task_queue!r}; it opens as "
+                "soon as a worker runs there (`milepost worker`)"
             ) from None
         except WorkflowAlreadyStartedError:
             raise Refused("closed", f"case {case_id} was opened before and is closed") from None
@@ -131,7 +131,10 @@ class MilepostClient:
             NoAnswer: no worker answers.
         """
         try:
-            return await asyncio.wait_for(self.handle(case_id).query(CaseWorkflow.timeline_query), self.patience)
+            now = datetime.now(UTC).isoformat()
+            return await asyncio.wait_for(
+                self.handle(case_id).query("timeline", now, result_type=CaseView), self.patience
+            )
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
                 raise NotFound(f"no case {case_id!r} is known here") from None

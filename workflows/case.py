@@ -4,15 +4,13 @@ It feeds the timeline what is asked and what time it is, sleeps until the next i
 hands what follows to activities. It decides nothing: by time stamps, never by which branch woke up, the timeline does.
 """
 
-from __future__ import annotations
-
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from temporalio import workflow
-from temporalio.common import RetryPolicy, SearchAttributeKey, SearchAttributeUpdate, VersioningBehavior
+from temporalio.common import RawValue, RetryPolicy, SearchAttributeKey, SearchAttributeUpdate
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 with workflow.unsafe.imports_passed_through():
@@ -51,7 +49,7 @@ ACTING = timedelta(seconds=60)
 ACTION_GIVES_UP_AFTER = timedelta(hours=24)
 
 
-@workflow.defn(name="CaseWorkflow", versioning_behavior=VersioningBehavior.PINNED)
+@workflow.defn(name="CaseWorkflow")
 class CaseWorkflow:
     """One case. Started with a `CaseIntake`; id ``case/{case_id}``."""
 
@@ -60,6 +58,7 @@ class CaseWorkflow:
         self.intake = intake
         self.timeline: Timeline | None = None
         self.refusal: ApplicationError | None = None
+        self.account: str | None = None
         self.entitlement: str | None = None
         self.ahead = intake.clock - workflow.info().start_time if intake.clock else timedelta()
         self.failed: dict[str, messages.ActionOrder] = {}
@@ -106,17 +105,15 @@ class CaseWorkflow:
             self.refusal = ApplicationError(said.message, type=said.type, non_retryable=True)
             await workflow.wait_condition(workflow.all_handlers_finished)
             raise self.refusal from error
-        self.entitlement = opened.entitlement
+        self.account, self.entitlement = opened.account, opened.entitlement
         timeline = Timeline.enter(opened.plan, Case(case_id=intake.case_id, fields=opened.fields), opened_at)
         self.timeline = timeline
         # The opening activity has recorded what the entry noted; only what was fired is news.
         self._do([effect for effect in timeline.advance(opened_at) if isinstance(effect, TriggerFired)])
-        for overflow in opened.overflows:
-            self._remark(NoteKind.OVERFLOWED, overflow.text)
 
     def _take_up(self, carried: CarriedCase) -> None:
         self.timeline = Timeline(carried.plan, carried.state)
-        self.entitlement = carried.entitlement
+        self.account, self.entitlement = carried.account, carried.entitlement
         self.records = carried.records
         self.ahead = carried.ahead
         self.failed = dict(carried.failed)
@@ -244,7 +241,7 @@ class CaseWorkflow:
         record = CaseRecord(
             number=self.records,
             run_id=workflow.info().run_id,
-            account=self.intake.account,
+            account=self.account,
             entitlement=self.entitlement,
             view=self._view(),
             notes=[e for e in self.unrecorded if isinstance(e, Noted)],
@@ -264,7 +261,7 @@ class CaseWorkflow:
         running = next((m.milestone for m in view.milestones if m.remaining_seconds is not None), None)
         priority = view.fields.get("priority")
         words: list[tuple[SearchAttributeKey[str], str | None]] = [
-            (ACCOUNT, self.intake.account),
+            (ACCOUNT, self.account),
             (ENTITLEMENT, self.entitlement),
             (PRIORITY, None if priority is None else str(priority)),
             (STATUS, str(view.status)),
@@ -299,6 +296,7 @@ class CaseWorkflow:
         return CarriedCase(
             plan=timeline.plan,
             state=timeline.state,
+            account=self.account,
             entitlement=self.entitlement,
             records=self.records,
             ahead=self.ahead,
@@ -479,11 +477,18 @@ class CaseWorkflow:
         await self._news(CaseClosed, raw)
 
     @workflow.signal(dynamic=True)
-    async def unknown(self, name: str, _: Any) -> None:
+    async def unknown(self, name: str, _: Sequence[RawValue]) -> None:
         """A signal that a case does not know goes on record."""
         self._remark(NoteKind.REFUSED, f"refused: unknown signal {name!r}")
 
     @workflow.query(name="timeline")
-    def timeline_query(self, *_: Any) -> CaseView:
-        """The case as it stands now."""
-        return self._view()
+    def timeline_query(self, *raw: Any) -> CaseView:
+        """The case as it stands now.
+
+        A workflow's clock stands still between its events. A caller that gives the time of its own clock (ISO 8601)
+        gets the case as of then.
+        """
+        now = workflow.now()
+        if raw and isinstance(raw[0], str):
+            now = max(now, datetime.fromisoformat(raw[0]))
+        return self._timeline().view(now + self.ahead)

@@ -1,0 +1,49 @@
+"""A small organisation with a worker, for the tests of the workflows."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from store.store import Store
+from tests.workflows.world import CATALOG, World
+from worker.clock import VirtualClock
+from worker.process import working
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> AsyncIterator[Store]:
+    """A store of the test's own, with the organisation's catalog."""
+    with Store.open(f"sqlite:///{tmp_path / 'milepost.db'}") as opened:
+        opened.apply(CATALOG, by="test")
+        yield opened
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def world(clock: VirtualClock, store: Store, task_queue: str) -> AsyncIterator[World]:
+    """The organisation, at work."""
+    async with working(clock.client, store, task_queue=task_queue):
+        yield World(clock, store, task_queue)
+
+
+Working = Callable[[], AbstractAsyncContextManager[None]]
+
+
+@pytest.fixture
+def idle_world(clock: VirtualClock, store: Store, task_queue: str) -> World:
+    """The organisation, with no worker until the test starts one (`at_work`)."""
+    return World(clock, store, task_queue)
+
+
+@pytest.fixture
+def at_work(clock: VirtualClock, store: Store, task_queue: str) -> Working:
+    """Starts a worker for as long as the test wants one."""
+
+    @asynccontextmanager
+    async def work() -> AsyncIterator[None]:
+        async with working(clock.client, store, task_queue=task_queue):
+            yield
+
+    return work

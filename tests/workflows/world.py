@@ -1,0 +1,163 @@
+"""A small organisation, and what tests do with its cases."""
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import WorkflowHistory
+
+from domain.catalog import Catalog
+from domain.messages import Answer, CaseIntake
+from domain.views import CaseView, MilestoneView
+from starters.client import MilepostClient
+from store.store import Store
+from tests.support import unique
+from worker.clock import VirtualClock
+
+MONDAY = datetime(2025, 6, 9, 13, 0, tzinfo=UTC)
+"""A Monday, 09:00 in New York."""
+
+OF_TIME_SKIPPING = {"WORKFLOW_EXECUTION_OPTIONS_UPDATED", "WORKFLOW_EXECUTION_TIME_SKIPPING_TRANSITIONED"}
+"""Events that only a virtual clock makes; a real run has none."""
+
+
+def _triggers(name: str) -> list[dict[str, Any]]:
+    mail = {"do": "email", "to": "desk@example.com", "subject": "{{ case.id }}: {{ milestone.name }} " + name}
+    return [
+        {"kind": "warning", "at": "75%", "actions": [{**mail, "body": "Due {{ milestone.target_at }}."}]},
+        {"kind": "violation", "at": "0", "actions": [{"do": "task", "subject": "call {{ account.name }}"}]},
+    ]
+
+
+CATALOG = Catalog.model_validate(
+    {
+        "organisation": {"name": "Example", "time_zone": "America/New_York"},
+        "fields": {"priority": "string", "state": "string", "due_at": "datetime", "escalated": "boolean"},
+        "business_hours": [
+            {
+                "name": "Office",
+                "time_zone": "America/New_York",
+                "week": {day: ["09:00-17:00"] for day in ("mon", "tue", "wed", "thu", "fri")},
+            }
+        ],
+        "processes": [
+            {
+                "name": "Support",
+                "business_hours": "Office",
+                "milestones": [
+                    {"name": "First response", "within": "4h", "triggers": _triggers("is due")},
+                    {
+                        "name": "Resolution",
+                        "within": [{"when": 'case.priority == "High"', "span": "8h"}, {"span": "16h"}],
+                        "pause_when": 'case.state == "Waiting"',
+                        "complete_when": 'case.state == "Resolved"',
+                        "triggers": _triggers("is due"),
+                    },
+                ],
+            },
+            {
+                "name": "Broken mail",
+                "milestones": [
+                    {
+                        "name": "Answer",
+                        "within": "1h",
+                        "triggers": [
+                            {
+                                "kind": "warning",
+                                "at": "30m",
+                                "actions": [{"do": "email", "to": "desk@example.com", "subject": "{{ case. }}"}],
+                            },
+                            {"kind": "violation", "at": "0", "actions": [{"do": "task", "subject": "late"}]},
+                        ],
+                    }
+                ],
+            },
+            {
+                "name": "Years away",
+                "business_hours": "Office",
+                "milestones": [{"name": "Audit", "within": "4000h"}],
+            },
+        ],
+        "accounts": [
+            {"id": "acme", "name": "Acme"},
+            {"id": "capped", "name": "Capped", "manager_mail": "manager@example.com"},
+            {"id": "broken", "name": "Broken"},
+            {"id": "slow", "name": "Slow"},
+            {"id": "strict", "name": "Strict", "without_entitlement": "refuse"},
+        ],
+        "entitlements": [
+            {"id": "acme-gold", "account": "acme", "process": "Support"},
+            {
+                "id": "capped-50",
+                "account": "capped",
+                "process": "Support",
+                "ends_on": "2030-12-31",
+                "allowance": {"unit": "cases", "cap": 50},
+            },
+            {"id": "capped-rest", "account": "capped", "process": "Support", "ends_on": "2031-12-31"},
+            {"id": "broken-1", "account": "broken", "process": "Broken mail"},
+            {"id": "slow-1", "account": "slow", "process": "Years away"},
+        ],
+    }
+)
+
+
+class World:
+    """The organisation's cases, each with a clock of its own that begins on a Monday at 9:00 in New York."""
+
+    def __init__(self, clock: VirtualClock, store: Store, task_queue: str) -> None:
+        self.clock = clock
+        self.store = store
+        self.task_queue = task_queue
+        self.started_at: dict[str, datetime] = {}
+        self.milepost = MilepostClient(clock.client, task_queue=task_queue)
+
+    async def open(self, account: str = "acme", case_id: str | None = None, **intake: Any) -> str:
+        """Open a case; returns its id."""
+        case_id = case_id or unique("case")
+        await self.milepost.open(
+            CaseIntake.model_validate({"case_id": case_id, "account": account, "clock": MONDAY, **intake})
+        )
+        return case_id
+
+    async def go_to(self, case_id: str, instant: datetime) -> None:
+        """Move the case's clock past an instant; everything due up to then has happened.
+
+        A second past it: a timer begins when the server records it, so it fires some milliseconds after its instant.
+        """
+        await self._go_to(case_id, instant + timedelta(seconds=1))
+
+    async def _go_to(self, case_id: str, instant: datetime) -> None:
+        handle = self.milepost.handle(case_id)
+        if case_id not in self.started_at:
+            self.started_at[case_id] = (await handle.describe()).start_time
+        await self.clock.go_to(handle, self.started_at[case_id] + (instant - MONDAY))
+
+    async def ask(self, case_id: str, update: str, at: datetime, **event: Any) -> Answer:
+        """Go to a second before an instant and send a request of that instant."""
+        await self._go_to(case_id, at - timedelta(seconds=1))
+        return await self.milepost.request(case_id, update, occurred_at=at.isoformat(), **event)
+
+    async def view(self, case_id: str) -> CaseView:
+        """The case as it stands."""
+        return await self.milepost.view(case_id)
+
+    async def milestone(self, case_id: str, name: str) -> MilestoneView:
+        """The newest instance of a milestone."""
+        return next(m for m in reversed((await self.view(case_id)).milestones) if m.milestone == name)
+
+    async def history(self, case_id: str) -> WorkflowHistory:
+        """The history of the newest run."""
+        return await self.milepost.handle(case_id).fetch_history()
+
+    async def events(self, case_id: str) -> Counter[str]:
+        """How many events of each type a real run would have."""
+        history = await self.history(case_id)
+        names = (EventType.Name(e.event_type).removeprefix("EVENT_TYPE_") for e in history.events)
+        return Counter(name for name in names if name not in OF_TIME_SKIPPING)
+
+
+def later(**span: float) -> datetime:
+    """An instant after Monday 9:00."""
+    return MONDAY + timedelta(**span)

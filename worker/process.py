@@ -1,0 +1,64 @@
+"""The worker: runs workflows and activities for everything on a task queue."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from temporalio.client import Client
+from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
+from temporalio.worker import Worker, WorkerDeploymentConfig
+
+from activities.actions import Actions
+from activities.opening import Opening
+from activities.planning import Planner
+from activities.records import Records
+from activities.usage import UsageActivities, UsageGate
+from store.store import Store
+from worker.plugin import plugin
+
+
+@asynccontextmanager
+async def working(
+    client: Client, store: Store, *, task_queue: str = "milepost", build_id: str | None = None
+) -> AsyncIterator[Worker]:
+    """Run a worker while the context lasts.
+
+    Args:
+        client: the connection to Temporal.
+        store: where the catalog is, and where records go.
+        task_queue: what it polls.
+        build_id: in production, the version of this deployment: running cases then stay with the version of the code
+            that opened them until they roll over.
+    """
+    gate = UsageGate(client, task_queue)
+    opening = Opening(store, Planner(store), gate)
+    actions = Actions(store)
+    records = Records(store)
+    usage = UsageActivities(store)
+    worker = Worker(
+        client,
+        task_queue=task_queue,
+        plugins=[plugin()],
+        activities=[
+            opening.open_case,
+            opening.freeze_calendars,
+            records.record_case,
+            actions.email,
+            actions.task,
+            *usage.all,
+        ],
+        deployment_config=_deployment(build_id),
+    )
+    async with worker:
+        yield worker
+
+
+def _deployment(build_id: str | None) -> WorkerDeploymentConfig | None:
+    if build_id is None:
+        return None
+    return WorkerDeploymentConfig(
+        version=WorkerDeploymentVersion(deployment_name="milepost", build_id=build_id),
+        use_worker_versioning=True,
+        default_versioning_behavior=VersioningBehavior.PINNED,
+    )
