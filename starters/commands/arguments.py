@@ -1,0 +1,56 @@
+"""What people type, read: instants, fields, and which option was wrong if it was."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import typer
+
+AN_INSTANT = "2025-06-13T16:45-04:00 or 2025-06-13T20:45Z"
+
+
+def instant(text: str, of: str) -> datetime:
+    """The instant that somebody typed, in UTC.
+
+    Raises:
+        BadParameter: it is none, or has no offset from UTC.
+    """
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text!r} is no ISO 8601 instant; write one like {AN_INSTANT}", param_hint=of
+        ) from None
+    if at.utcoffset() is None:
+        raise typer.BadParameter(f"{text!r} has no offset from UTC; write one like {AN_INSTANT}", param_hint=of)
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise typer.BadParameter(f"{text!r} is outside the years 1 to 9999", param_hint=of) from None
+
+
+def fields(pairs: list[str]) -> dict[str, Any]:
+    """The fields of ``name=value`` pairs. A value that is JSON is read as such, anything else is text.
+
+    Raises:
+        BadParameter: a pair has no name or no ``=``, or a name comes twice.
+    """
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name.strip():
+            raise typer.BadParameter(f"{pair!r} is no name=value, such as priority=High", param_hint="--field")
+        if name.strip() in found:
+            raise typer.BadParameter(f"{name.strip()!r} is given twice", param_hint="--field")
+        found[name.strip()] = _value(value)
+    return found
+
+
+def _value(text: str) -> Any:
+    try:
+        value = json.loads(text, parse_constant=lambda _: text)
+    except ValueError:
+        return text
+    return value

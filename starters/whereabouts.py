@@ -1,0 +1,110 @@
+"""Where Temporal and the store are, for the commands: as the environment says, else where `milepost dev` put them.
+
+While `milepost dev` runs it leaves a note in the data folder, so that the commands in the next terminal find it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+from collections.abc import Iterator
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from temporalio.client import Client
+from temporalio.envconfig import ClientConfig
+
+from worker.connection import connect
+from worker.settings import Settings, get_settings
+
+_NOTE = "running.json"
+_ANSWERS_WITHIN = 0.5
+
+
+class Whereabouts(BaseModel):
+    """Where a running `milepost dev` has its parts.
+
+    Attributes:
+        address: of Temporal, host and port.
+        ui: the URL of the Temporal UI, if it has one.
+        database: the store's SQLAlchemy URL.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    address: str
+    namespace: str
+    task_queue: str
+    database: str
+    ui: str | None = None
+
+
+@contextlib.contextmanager
+def announced(whereabouts: Whereabouts, settings: Settings) -> Iterator[None]:
+    """Let the other commands of this machine find it for as long as the context lasts."""
+    note = settings.data / _NOTE
+    note.parent.mkdir(parents=True, exist_ok=True)
+    written = whereabouts.model_dump_json()
+    note.write_text(written)
+    try:
+        yield
+    finally:
+        if note.exists() and note.read_text() == written:  # else another one runs by now
+            note.unlink()
+
+
+def running_here(settings: Settings) -> Whereabouts | None:
+    """What runs on this machine and left a note, if it answers."""
+    try:
+        found = Whereabouts.model_validate_json((settings.data / _NOTE).read_text())
+    except (OSError, ValidationError):
+        return None
+    host, _, port = found.address.rpartition(":")
+    try:
+        with socket.create_connection((host, int(port)), _ANSWERS_WITHIN):
+            return found
+    except (OSError, ValueError):
+        return None
+
+
+def anything_runs() -> bool:
+    """Whether the environment names a server, or `milepost dev` runs one here."""
+    return _environment_names_a_server() or running_here(get_settings()) is not None
+
+
+def effective_settings() -> Settings:
+    """The settings of the environment; what it leaves open, as the running `milepost dev` has it.
+
+    Raises:
+        SettingsError: a variable has a value that cannot be.
+    """
+    settings = get_settings()
+    if _environment_names_a_server():
+        return settings
+    found = running_here(settings)
+    if found is None:
+        return settings
+    unset: dict[str, str] = {}
+    if settings.database_url is None:
+        unset["database_url"] = found.database
+    if "task_queue" not in settings.model_fields_set:
+        unset["task_queue"] = found.task_queue
+    return settings.model_copy(update=unset)
+
+
+async def connect_to_temporal() -> Client:
+    """Connect to the server that the environment names, else to the running `milepost dev`, else to the usual address.
+
+    Raises:
+        TemporalUnreachable: nothing answers there.
+    """
+    if not _environment_names_a_server() and (found := running_here(get_settings())):
+        return await connect(address=found.address, namespace=os.environ.get("TEMPORAL_NAMESPACE") or found.namespace)
+    return await connect()
+
+
+def _environment_names_a_server() -> bool:
+    try:
+        return "target_host" in ClientConfig.load_client_connect_config()
+    except (RuntimeError, ValueError, OSError):
+        return True  # `connect` says what is wrong with it
