@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from domain.process import Action, slug
+from domain.process import Action, FieldUpdate, slug
 
 UNIT_PATTERN = r"^[A-Za-z][A-Za-z0-9_-]{0,39}$"
 
@@ -59,6 +59,13 @@ class Threshold(BaseModel):
     @classmethod
     def _as_text(cls, value: Any) -> Any:
         return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+    @field_validator("actions")
+    @classmethod
+    def _no_case_to_update(cls, actions: list[Action]) -> list[Action]:
+        if any(isinstance(action, FieldUpdate) for action in actions):
+            raise ValueError("an entitlement has no case whose field a field_update could set; use another action")
+        return actions
 
     @field_validator("at")
     @classmethod

@@ -19,14 +19,16 @@ class ActionRecords:
 
     _database: Database
 
-    def record_mail(
-        self, key: str, *, to: Sequence[str], subject: str, body: str, at: datetime, due_at: datetime | None = None
+    def record_mail(  # noqa: PLR0917 - in the order of a mail's own parts
+        self, key: str, to: Sequence[str], subject: str, body: str, at: datetime, due_at: datetime | None = None
     ) -> bool:
         """Puts a mail into the log of sent mail; False if it is there already."""
         row = {"key": key, "to": list(to), "subject": subject, "body": body, "at": at, "due_at": due_at}
         return self._record(tables.mails, row)
 
-    def record_task(self, key: str, *, subject: str, assign_to: str, body: str, at: datetime) -> bool:
+    def record_task(
+        self, key: str, subject: str, assign_to: str, body: str, at: datetime
+    ) -> bool:
         """Makes a task; False if it is there already."""
         return self._record(
             tables.tasks, {"key": key, "subject": subject, "assign_to": assign_to, "body": body, "at": at}
