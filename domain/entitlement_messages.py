@@ -52,29 +52,40 @@ def workflow_id(entitlement_id: str) -> str:
 # --- the terms ---
 
 
+class Outbox(BaseModel):
+    """What is still to be told, and what could not be; whatever is not confirmed when a run ends, the next does again.
+
+    Attributes:
+        records: of consumptions, for the store; it knows them by their numbers.
+        periods: likewise.
+        signals: overflows that their cases have not been told of.
+        mails: overflows that the account's manager has not been told of.
+        orders: actions not carried out yet; their receivers know them by their keys.
+        failures: actions that failed for good.
+        unknown: signals that an entitlement does not understand: how many, by name.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    records: list[ConsumptionRecord] = Field(default_factory=list)
+    periods: list[PeriodRecord] = Field(default_factory=list)
+    signals: list[EntitlementOverflowed] = Field(default_factory=list)
+    mails: list[EntitlementOverflowed] = Field(default_factory=list)
+    orders: list[UsageActionOrder] = Field(default_factory=list)
+    failures: list[UsageActionFailure] = Field(default_factory=list)
+    unknown: dict[str, int] = Field(default_factory=dict)
+
+
 class CarriedUsage(_Message):
     """An entitlement that goes on in another run.
 
     Attributes:
         ahead: how far its own clock is ahead of the workflow's.
-        updates: taken over all runs; for people.
-        records: not confirmed by the store yet; written again, which changes nothing there.
-        signals: to cases, not sent yet.
-        orders: actions not carried out yet, or under way when the run ended: their receivers know them by their keys.
-        failures: actions that failed for good.
-        unknown: signals that nobody here understands, by name.
     """
 
     state: UsageState
+    outbox: Outbox
     ahead: timedelta = timedelta()
-    updates: NonNegativeInt = 0
-    records: list[ConsumptionRecord] = Field(default_factory=list)
-    periods: list[PeriodRecord] = Field(default_factory=list)
-    signals: list[EntitlementOverflowed] = Field(default_factory=list)
-    overflows_to_tell: list[EntitlementOverflowed] = Field(default_factory=list)
-    orders: list[UsageActionOrder] = Field(default_factory=list)
-    failures: list[UsageActionFailure] = Field(default_factory=list)
-    unknown: dict[str, int] = Field(default_factory=dict)
 
 
 class EntitlementTerms(_Message):
@@ -269,6 +280,7 @@ class PeriodsRequest(_Message):
     now: AwareDatetime
 
 
+Outbox.model_rebuild()
 CarriedUsage.model_rebuild()
 EntitlementTerms.model_rebuild()
 Balance.model_rebuild()

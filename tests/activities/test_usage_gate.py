@@ -1,0 +1,117 @@
+"""The gate, on a real server."""
+
+import asyncio
+from collections import Counter
+
+import pytest
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import Client
+
+from activities.usage import NobodyCounts, UsageGate
+from domain.entitlement_messages import Consumed, workflow_id
+from tests.support import assert_eventually
+from tests.usage import NOON, RememberingStore, consumption, counting, terms
+
+
+async def test_of_200_at_once_against_a_cap_of_50_exactly_50_are_granted(client: Client, task_queue: str) -> None:
+    """Through two gates, as of two workers; all of it is on record, each once."""
+    gold, store = terms(), RememberingStore()
+    gates = [UsageGate(client, task_queue) for _ in range(2)]
+    async with counting(client, task_queue, store):
+        answers = await asyncio.gather(*(gates[n % 2].consume(gold, consumption(f"C{n}")) for n in range(200)))
+        assert Counter(answer.outcome for answer in answers) == {"granted": 50, "overflow": 150}
+        assert [answer.reference for answer in answers] == [f"C{n}" for n in range(200)]
+        balance = await gates[0].balance(gold, NOON)
+        assert (balance.current.used, balance.current.remaining, balance.current.overflows) == (50, 0, 150)
+
+        async def recorded() -> None:
+            assert len(store.consumptions) == 200
+
+        await assert_eventually(recorded)
+    assert Counter(one.kind for one in store.consumptions.values()) == {"taken": 50, "overflow": 150}
+
+
+async def test_many_at_once_share_few_updates(client: Client, task_queue: str) -> None:
+    """One update is in flight; what comes meanwhile goes together into the next."""
+    gold, gate = terms(cap=None), UsageGate(client, task_queue)
+    async with counting(client, task_queue, RememberingStore()):
+        answers = await asyncio.gather(*(gate.consume(gold, consumption(f"C{n}")) for n in range(1200)))
+        assert sorted(answer.used for answer in answers) == list(range(1, 1201))
+        history = await client.get_workflow_handle(workflow_id(gold.entitlement_id)).fetch_history()
+    accepted = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED
+    assert sum(event.event_type == accepted for event in history.events) == 3
+
+
+async def test_the_same_again_takes_nothing(client: Client, task_queue: str) -> None:
+    gold, gate = terms(), UsageGate(client, task_queue)
+    async with counting(client, task_queue, RememberingStore()):
+        first, again = await asyncio.gather(*(gate.consume(gold, consumption("C1")) for _ in range(2)))
+        other = await UsageGate(client, task_queue).consume(gold, consumption("C1", event_id="another"))
+    assert [first.outcome, again.outcome, other.outcome] == ["granted", "already", "already"]
+    assert other.used == 1
+    assert other.is_taken
+
+
+async def test_entitlements_do_not_wait_for_one_another(client: Client, task_queue: str) -> None:
+    gate = UsageGate(client, task_queue)
+    several = [terms(cap=1) for _ in range(5)]
+    async with counting(client, task_queue, RememberingStore()):
+        answers = await asyncio.gather(*(gate.consume(one, consumption("C1")) for one in several))
+    assert [answer.outcome for answer in answers] == ["granted"] * 5
+
+
+async def test_nothing_is_lost_or_taken_twice_while_runs_roll_over(
+    client: Client, task_queue: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run of four updates, eight gates: the count is exact, and every reference is known in the last run too."""
+    monkeypatch.setattr("domain.entitlement_messages.MOST_UPDATES_A_RUN", 4)
+    gold, store = terms(cap=60), RememberingStore()
+    gates = [UsageGate(client, task_queue) for _ in range(8)]
+
+    async def one_after_another(gate: UsageGate, number: int) -> list[Consumed]:
+        return [await gate.consume(gold, consumption(f"C{number}-{n}")) for n in range(10)]
+
+    async with counting(client, task_queue, store):
+        lists = await asyncio.gather(*(one_after_another(gate, n) for n, gate in enumerate(gates)))
+        outcomes = Counter(answer.outcome for answers in lists for answer in answers)
+        # An answer that was lost with a run is asked for again, and then says `already`.
+        assert outcomes["granted"] + outcomes["already"] == 60
+        assert outcomes["overflow"] == 20
+        repeated = await asyncio.gather(
+            *(gates[0].consume(gold, consumption(f"C{n}-{m}")) for n in range(8) for m in range(10))
+        )
+        assert Counter(answer.outcome for answer in repeated) == {"already": 60, "overflow": 20}
+        assert (await gates[0].balance(gold, NOON)).current.used == 60
+
+        async def recorded() -> None:
+            assert len(store.consumptions) == 80
+
+        await assert_eventually(recorded)
+        handle = client.get_workflow_handle(workflow_id(gold.entitlement_id))
+        described = await handle.describe()
+        assert described.run_id != described.raw_description.workflow_execution_info.first_run_id
+
+
+async def test_the_balance_of_what_nobody_asked_for_yet_is_whole(client: Client, task_queue: str) -> None:
+    balance = await UsageGate(client, task_queue).balance(terms(), NOON)
+    assert (balance.current.used, balance.current.remaining) == (0, 50)
+
+
+async def test_says_that_nobody_counts_when_no_worker_runs(client: Client, task_queue: str) -> None:
+    gold, gate = terms(), UsageGate(client, task_queue, patience=0.3)
+    with pytest.raises(NobodyCounts, match="is a worker running"):
+        await gate.consume(gold, consumption("C1"))
+    async with counting(client, task_queue, RememberingStore()):
+        patient = UsageGate(client, task_queue)
+        assert (await patient.consume(gold, consumption("C1"))).is_taken
+
+
+async def test_one_caller_who_goes_away_takes_no_answer_from_the_others(client: Client, task_queue: str) -> None:
+    gold, gate = terms(), UsageGate(client, task_queue)
+    async with counting(client, task_queue, RememberingStore()):
+        waiting = [asyncio.create_task(gate.consume(gold, consumption(f"C{n}"))) for n in range(3)]
+        await asyncio.sleep(0)
+        waiting[1].cancel()
+        answers = await asyncio.gather(*waiting, return_exceptions=True)
+    assert isinstance(answers[1], asyncio.CancelledError)
+    assert [answer.outcome for answer in (answers[0], answers[2]) if isinstance(answer, Consumed)] == ["granted"] * 2

@@ -1,0 +1,102 @@
+"""Entitlements at work, for the tests of their workflow and of the gate."""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, date, datetime
+from typing import Any
+
+from temporalio.client import Client
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from activities.usage import UsageActivities
+from domain.catalog_allowance import Allowance
+from domain.entitlement_messages import Consumption, EntitlementTerms
+from domain.frozen_periods import Term
+from domain.periods import freeze
+from store.values import Consumption as StoredConsumption
+from tests.support import unique
+from tests.workflows.stand_in_case import StandInCase
+from workflows.entitlement import EntitlementWorkflow
+
+NOON = datetime(2025, 2, 20, 12, tzinfo=UTC)
+STARTS_ON = date(2025, 1, 15)
+FAR = datetime(2040, 1, 1, tzinfo=UTC)
+
+RUNNER = SandboxedWorkflowRunner(
+    restrictions=SandboxRestrictions.default.with_passthrough_modules("domain", "pydantic", "cel_expr_python")
+)
+
+
+class RememberingStore:
+    """Keeps what it is given; while `down` is set, it takes nothing."""
+
+    def __init__(self) -> None:
+        self.down = False
+        self.consumptions: dict[tuple[str, str, str], StoredConsumption] = {}
+        self.mails: dict[str, str] = {}
+        self.tasks: dict[str, str] = {}
+        self.done: set[str] = set()
+        self.refused = 0
+
+    def _check(self) -> None:
+        if self.down:
+            self.refused += 1
+            raise ConnectionError("the store is down")
+
+    def record_consumptions(self, consumptions: Iterable[StoredConsumption]) -> int:
+        self._check()
+        found = {(one.entitlement, one.reference, one.kind): one for one in consumptions}
+        self.consumptions |= found
+        return len(found)
+
+    def record_mail(
+        self, key: str, *, to: Sequence[str], subject: str, body: str, at: datetime, due_at: datetime | None = None
+    ) -> bool:
+        self._check()
+        assert key not in self.mails, f"{key} was sent twice"
+        self.mails[key] = f"{', '.join(to)}: {subject}\n{body}"
+        return True
+
+    def record_task(self, key: str, *, subject: str, assign_to: str, body: str, at: datetime) -> bool:
+        self._check()
+        self.tasks[key] = subject
+        return True
+
+    def record_action_done(self, key: str, *, at: datetime | None = None) -> None:
+        self._check()
+        self.done.add(key)
+
+
+def terms(*, manager: str | None = None, clock: datetime | None = NOON, **allowance: Any) -> EntitlementTerms:
+    """An entitlement of its own, from 15 January 2025 in New York, with a cap of 50."""
+    declared = Allowance.model_validate({"cap": 50} | allowance)
+    return EntitlementTerms(
+        entitlement_id=unique("E"),
+        account="acme",
+        name="Gold",
+        allowance=declared,
+        periods=freeze(declared, Term(starts_on=STARTS_ON, time_zone="America/New_York"), FAR),
+        manager=manager,
+        clock=clock,
+    )
+
+
+def consumption(reference: str, at: datetime = NOON, **more: Any) -> Consumption:
+    return Consumption.model_validate(
+        {"reference": reference, "event_id": f"take-{reference}", "occurred_at": at} | more
+    )
+
+
+@asynccontextmanager
+async def counting(client: Client, task_queue: str, store: RememberingStore) -> AsyncIterator[None]:
+    """Run a worker for entitlements while the context lasts."""
+    worker = Worker(
+        client,
+        task_queue=task_queue,
+        workflows=[EntitlementWorkflow, StandInCase],
+        activities=UsageActivities(store).all,
+        workflow_runner=RUNNER,
+    )
+    async with worker:
+        yield
