@@ -117,7 +117,7 @@ def check_entries(
     fields: Mapping[str, FieldType],
     entries: Entries,
     known: Known = NOTHING,
-    broken: Iterable[tuple[Kind, str]] = (),
+    broken: Iterable[tuple[Kind, str | None]] = (),
 ) -> list[Problem]:
     """As `check_catalog`, of declarations that stand at any place of a document.
 
@@ -126,7 +126,8 @@ def check_entries(
         fields: as declared.
         entries: the declarations with their paths.
         known: what is declared already.
-        broken: names of declarations that could not be read, so that references to them are no further problem.
+        broken: names of declarations that could not be read, so that references to them are no further problem; None:
+            one whose name could not be read either, so it may be any.
     """
     return list(_Check(organisation, fields, entries, known, broken).problems())
 
@@ -165,7 +166,7 @@ class _Check:
         fields: Mapping[str, FieldType],
         entries: Entries,
         known: Known,
-        broken: Iterable[tuple[Kind, str]],
+        broken: Iterable[tuple[Kind, str | None]],
     ) -> None:
         self.organisation = organisation
         self.declared_fields = fields
@@ -217,18 +218,19 @@ class _Check:
                 yield from self._reference((*path, key), target, value)
 
     def _reference(self, path: Path, kind: Kind, name: str | None) -> Iterator[Problem]:
-        if name is None or (kind, name) in self.broken:
+        if name is None:
             return
         found = self.find(kind, name)
         if found is None:
-            if kind is Kind.BUSINESS_HOURS and name == ALWAYS.name:
+            built_in = kind is Kind.BUSINESS_HOURS and name == ALWAYS.name
+            if built_in or not self.broken.isdisjoint({(kind, name), (kind, None)}):
                 return
             yield Problem(path, f"unknown {kind.one} {name!r}; {nearest(name, self._names(kind))}")
         elif found.retired:
             yield Problem(path, f"{kind.one} {name!r} is retired; name another, or retire this too")
 
     def _names(self, kind: Kind) -> set[str]:
-        names = {name for declared, name in (*self.declared, *self.broken) if declared is kind}
+        names = {name for declared, name in (*self.declared, *self.broken) if declared is kind and name is not None}
         return names | set(self.known.names(kind)) | ({ALWAYS.name} if kind is Kind.BUSINESS_HOURS else set())
 
     def _parents(self, path: Path, kind: Kind, child: ServiceContract | ContractLineItem) -> Iterator[Problem]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from domain.catalog import MODELS, Catalog, Declaration, Kind, Organisation
+from domain.catalog import MODELS, Catalog, Declaration, Kind, Organisation, name_of
 from domain.catalog_check import (
     NOTHING,
     CatalogProblems,
@@ -35,6 +35,10 @@ def read_document(document: Mapping[str, Any], known: Known = NOTHING) -> Catalo
     """
     reading = _Reading(document)
     problems = [*reading.problems]
+    if reading.fields_unreadable:
+        # What processes say of fields can be told neither right nor wrong.
+        reading.broken += [(Kind.PROCESSES, name_of(process)) for _, process in reading.entries[Kind.PROCESSES]]
+        reading.entries[Kind.PROCESSES], reading.broken_processes = [], []
     checked = check_entries(reading.organisation, reading.fields, reading.entries, known, reading.broken)
     problems += checked
     schema = CriteriaSchema(case={**known.fields(), **reading.fields})
@@ -56,13 +60,14 @@ class _Reading:
     def __init__(self, document: Mapping[str, Any]) -> None:
         self.problems: list[Problem] = []
         self.entries: dict[Kind, list[tuple[Path, Declaration]]] = {kind: [] for kind in Kind}
-        self.broken: list[tuple[Kind, str]] = []
+        self.broken: list[tuple[Kind, str | None]] = []
         self.broken_processes: list[tuple[Path, Any]] = []
         keys = ["organisation", "fields", *(kind.value for kind in Kind)]
         for key in document:
             if key not in keys:
                 self.problems.append(Problem((str(key),), f"unknown key {key!r}; {nearest(str(key), keys)}"))
         self.organisation = self._organisation(document.get("organisation"))
+        self.fields_unreadable = not isinstance(document.get("fields"), Mapping | None)
         self.fields = self._fields(document.get("fields"))
         for kind in Kind:
             self._declarations(kind, document.get(kind.value))
@@ -79,7 +84,7 @@ class _Reading:
     def _fields(self, raw: Any) -> dict[str, FieldType]:
         fields: dict[str, FieldType] = {}
         types = [kind.value for kind in FieldType]
-        if raw is not None and not isinstance(raw, Mapping):
+        if self.fields_unreadable:
             self.problems.append(
                 Problem(("fields",), f"expected names with types, such as priority: string, not {shown(raw)}")
             )
@@ -103,9 +108,9 @@ class _Reading:
         if raw is None:
             return
         if not isinstance(raw, list):
-            self.problems.append(
-                Problem((kind.value,), f"expected a list of {kind.value}, each beginning with '- ', not {shown(raw)}")
-            )
+            message = f"expected a list of {kind.value}, each beginning with '- ', not {shown(raw)}"
+            self.problems.append(Problem((kind.value,), message))
+            self.broken.append((kind, None))
             return
         model = MODELS[kind]
         for number, item in enumerate(raw):
@@ -116,12 +121,16 @@ class _Reading:
             try:
                 self.entries[kind].append((path, model.model_validate(item)))
             except ValidationError as error:
-                self.problems += translated(error, model, item, path)
-                if isinstance(item, Mapping):
-                    name = item.get("name" if kind in (Kind.BUSINESS_HOURS, Kind.PROCESSES) else "id")
-                    self.broken.append((kind, str(name)))
-                    if kind is Kind.PROCESSES:
-                        self.broken_processes.append((path, item))
+                found = translated(error, model, item, path)
+                self.problems += found
+                self._broken(kind, path, item, found)
+
+    def _broken(self, kind: Kind, path: Path, item: Any, problems: list[Problem]) -> None:
+        key = "name" if kind in (Kind.BUSINESS_HOURS, Kind.PROCESSES) else "id"
+        named = isinstance(item, Mapping) and all(problem.path != (*path, key) for problem in problems)
+        self.broken.append((kind, str(item[key]) if named else None))
+        if kind is Kind.PROCESSES:
+            self.broken_processes.append((path, item))
 
 
 def _criteria_in(raw: Any, path: Path, schema: CriteriaSchema) -> Iterator[Problem]:

@@ -66,8 +66,11 @@ def record(
         "fields": {"priority": "High", "number": number},
         "milestones": [milestone()],
     }
+    notes = also.get("notes", [])
     return CaseRecord(
+        history=also.pop("history", number),
         number=number,
+        notes_from=also.pop("notes_from", min((n.number for n in notes), default=1000)),
         run_id=f"run-{number}",
         account=account,
         entitlement="e-1",
@@ -111,14 +114,38 @@ def test_a_case_comes_back_as_it_was_recorded(store: Store) -> None:
     assert found.carried is None
 
 
-def test_the_record_with_the_higher_number_counts(store: Store) -> None:
-    """A record that arrives after a later one adds its notes and triggers, and changes nothing else."""
-    store.record_case(record(2, view={"milestones": [milestone(state=InstanceState.PAUSED)]}, notes=[note(2)]))
-    store.record_case(record(1, notes=[note(1)], fired=[fired(MAIL)]))
+def test_the_newest_record_counts(store: Store) -> None:
+    """By run, then the length of its history, then number; what arrives late is old news and changes nothing."""
+    store.record_case(record(2, view={"milestones": [milestone(state=InstanceState.PAUSED)]}, notes=[note(1), note(2)]))
+    for late in (record(1), record(9, history=1), record(9, run=0, history=99)):
+        store.record_case(late)
     assert store.case("c-1").number == 2
     assert store.case("c-1").view.milestones[0].state is InstanceState.PAUSED
     assert [n.number for n in store.notes("c-1")] == [1, 2]
-    assert [a.key for a in store.actions("c-1")] == [MAIL.key]
+    store.record_case(record(1, run=2, history=1))
+    assert store.case("c-1").view.milestones[0].state is InstanceState.RUNNING
+
+
+def test_what_an_attempt_has_written_that_was_never_taken_is_replaced(store: Store) -> None:
+    """Its notes, its instances and its triggers go; an action that was carried out stays on record."""
+    store.record_case(record(1, notes=[note(1)]))
+    again = milestone(occurrence=2, fired=[Firing(trigger="warning-75-percent", due_at=minutes(180), at=minutes(181))])
+    attempt = fired(MAIL).model_copy(update={"occurrence": 2})
+    done = ActionCall(key=f"{KEY}/task", action=Task(do="task", id="task", subject="call"))
+    store.record_case(
+        record(
+            2,
+            history=10,
+            view={"milestones": [FIRED, again]},
+            notes=[note(2, "never"), note(3, "never")],
+            fired=[attempt, fired(done)],
+        )
+    )
+    store.record_action_done(done.key)
+    store.record_case(record(2, history=12, notes=[note(2, "so it was")]))
+    assert [n.text for n in store.notes("c-1")] == ["opened", "so it was"]
+    assert [m.occurrence for m in store.case("c-1").view.milestones] == [1]
+    assert [(a.key, a.status) for a in store.actions("c-1")] == [(done.key, "done")]
 
 
 def test_the_same_record_again_changes_nothing(store: Store) -> None:

@@ -1,0 +1,163 @@
+"""Coverage: what matches a case, in which order, and for every other entitlement why not."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from domain.catalog import Entitlement
+from domain.coverage import Candidate, Coverage, CoverageQuestion, CoverageScope, MatchedBy, choose
+
+AT = datetime(2025, 6, 11, 12, 0, tzinfo=UTC)
+
+
+def entitlement(name: str, **also: Any) -> Entitlement:
+    return Entitlement.model_validate({"id": name, "account": "acme", **also})
+
+
+def scope(**also: Any) -> CoverageScope:
+    return CoverageScope.model_validate({"at": AT, "accounts": ["acme"], **also})
+
+
+def cover(of_case: CoverageScope, *entitlements: Entitlement, exhausted: tuple[str, ...] = ()) -> Coverage:
+    zone = "America/New_York"
+    return choose(of_case, [Candidate(entitlement=e, time_zone=zone) for e in entitlements], exhausted)
+
+
+def why_not(of_case: CoverageScope, **also: Any) -> str | None:
+    """Why an entitlement does not match; None if it does."""
+    coverage = cover(of_case, entitlement("e", **also))
+    return coverage.unmatched[0].why if coverage.unmatched else None
+
+
+def test_an_entitlement_of_the_account_without_limits_matches() -> None:
+    """Nothing else is asked of it."""
+    assert why_not(scope()) is None
+    assert cover(scope()).chosen is None
+
+
+@pytest.mark.parametrize(
+    ("facts", "says"),
+    [
+        ({"starts_on": "2025-06-12"}, "it begins on 2025-06-12"),
+        ({"ends_on": "2025-06-10"}, "it expired at the end of 2025-06-10"),
+        ({"cancelled_at": "2025-06-11T12:00:00Z"}, "it was cancelled at 2025-06-11 12:00:00+00:00"),
+        ({"retired": True}, "it is retired"),
+        ({"account": "other"}, "it belongs to account 'other', the case to 'acme'"),
+        ({"asset": "a2"}, "it covers asset 'a2', and the asset of the case is 'a1'"),
+        ({"contacts": ["bob", "cy"]}, "it covers contact 'bob', 'cy', and the contact of the case is 'ann'"),
+        ({"products": ["q"]}, "it covers product 'q', and the product of the case is 'p'"),
+        ({"channels": ["phone"]}, "it covers channel 'phone', and the case names no channel"),
+    ],
+)
+def test_what_does_not_match_says_why(facts: dict[str, Any], says: str) -> None:
+    """The date, the account, or what it covers and what the case has."""
+    assert why_not(scope(asset="a1", contact="ann", product="p"), **facts) == says
+
+
+def test_what_an_entitlement_names_must_hold_the_cases() -> None:
+    """Asset, contacts, products and channels, each if given; several are alternatives."""
+    full = {"asset": "a1", "contacts": ["ann", "bob"], "products": ["p", "q"], "channels": ["mail", "phone"]}
+    case = {"asset": "a1", "contact": "bob", "product": "q", "channel": "mail"}
+    assert why_not(scope(**case), **full) is None
+    for missing in case:
+        assert why_not(scope(**{key: value for key, value in case.items() if key != missing}), **full) is not None
+
+
+def test_contract_and_line_item_only_rank() -> None:
+    """An entitlement of another contract, or of one that the case does not name, still covers it."""
+    assert why_not(scope(), service_contract="s1", contract_line_item="l1") is None
+    assert why_not(scope(service_contracts=["s2"], contract_line_items=["l2"]), service_contract="s1") is None
+
+
+def test_any_of_the_cases_accounts_will_do() -> None:
+    """Its own, or that of its contact, asset or contract."""
+    assert why_not(scope(accounts=["head-office", "acme"])) is None
+    assert why_not(scope(accounts=[])) == "it belongs to account 'acme', the case to none"
+
+
+def test_active_is_told_by_the_local_date() -> None:
+    """In New York it is still the 10th at 03:59 UTC on the 11th."""
+    early = scope(at=datetime(2025, 6, 11, 3, 59, tzinfo=UTC))
+    assert why_not(early, ends_on="2025-06-10") is None
+    assert why_not(early, starts_on="2025-06-11") == "it begins on 2025-06-11"
+
+
+CASE = scope(
+    entitlement="named",
+    contact="ann",
+    asset="a1",
+    contract_line_items=["l1", "l0"],
+    service_contracts=["s1", "s0"],
+)
+RANKED = [
+    entitlement("named"),
+    entitlement("z-contact", contacts=["ann"]),
+    entitlement("y-asset", asset="a1"),
+    entitlement("x-line", contract_line_item="l0"),
+    entitlement("w-contract", service_contract="s0"),
+    entitlement("a-account"),
+]
+
+
+def test_the_ranking_is_named_contact_asset_line_item_contract_account() -> None:
+    """Line items and contracts by their parents too; the order of the candidates says nothing."""
+    coverage = cover(CASE, *reversed(RANKED))
+    assert [match.entitlement.id for match in coverage.ranked] == [e.id for e in RANKED]
+    assert [match.by for match in coverage.ranked] == list(MatchedBy)
+    assert coverage.chosen == RANKED[0]
+
+
+def test_the_highest_of_several_reasons_counts() -> None:
+    """An entitlement for a contact and an asset matches by its contact."""
+    both = entitlement("both", contacts=["ann"], asset="a1", service_contract="s1")
+    assert cover(CASE, both).ranked[0].by is MatchedBy.CONTACT
+
+
+def test_a_better_reason_beats_what_has_allowance_left() -> None:
+    """Allowance counts among equals only."""
+    coverage = cover(CASE, *RANKED, exhausted=("named",))
+    assert coverage.chosen == RANKED[0]
+    assert not coverage.ranked[0].left
+
+
+def test_among_equals_allowance_then_expiry_then_id() -> None:
+    """With allowance left; then the soonest to expire, those that never do last; then by id."""
+    later = entitlement("a", ends_on="2025-12-31")
+    sooner = entitlement("d", ends_on="2025-06-30")
+    same = entitlement("e", ends_on="2025-06-30")
+    never = entitlement("b")
+    used_up = entitlement("0", ends_on="2025-06-12")
+    coverage = cover(scope(), never, later, same, sooner, used_up, exhausted=("0",))
+    assert [match.entitlement.id for match in coverage.ranked] == ["d", "e", "a", "b", "0"]
+    assert [(other.entitlement, other.why) for other in coverage.others] == [
+        ("e", "'d' is as good and comes first by id"),
+        ("a", "'d' expires sooner, on 2025-06-30; this on 2025-12-31"),
+        ("b", "'d' expires sooner, on 2025-06-30; this never"),
+        ("0", "its allowance is used up, that of 'd' is not"),
+    ]
+
+
+def test_every_other_candidate_says_why_it_was_not_chosen() -> None:
+    """Those that rank lower, then those that do not match, by id."""
+    coverage = cover(CASE, *RANKED[:2], entitlement("q", account="other"), entitlement("b", asset="a9"))
+    assert [(other.entitlement, other.why) for other in coverage.others] == [
+        ("z-contact", "it matches by its contact, 'named' by its name"),
+        ("b", "it covers asset 'a9', and the asset of the case is 'a1'"),
+        ("q", "it belongs to account 'other', the case to 'acme'"),
+    ]
+    assert cover(scope(), entitlement("q", account="other")).others[0].entitlement == "q"
+
+
+def test_an_entitlement_fills_in_what_the_intake_leaves_open() -> None:
+    """What the intake says stays."""
+    source = entitlement("e", asset="a1", service_contract="s1", contract_line_item="l1")
+    filled = CoverageQuestion(at=AT, entitlement="e", asset="a2").filled_from(source)
+    assert (filled.account, filled.asset, filled.service_contract, filled.contract_line_item) == (
+        "acme",
+        "a2",
+        "s1",
+        "l1",
+    )
