@@ -142,7 +142,9 @@ class Opening:
         effects = timeline.advance(opening.opened_at)
         self.store.record_case(
             CaseRecord(
+                history=0,
                 number=1,
+                notes_from=1,
                 run_id=activity.info().workflow_run_id or "",
                 account=account.id if account else None,
                 entitlement=entitlement.id if entitlement else None,

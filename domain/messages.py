@@ -32,7 +32,9 @@ class CarriedCase(_Message):
     """A case that goes on in another run: after continue-as-new, or reopened with what the store kept.
 
     Attributes:
+        runs: how many runs the case has had.
         records: how many records of the case there are so far.
+        recorded_notes: how many of its notes are among them.
         ahead: how far the case's own clock is ahead of the workflow's.
         failed: actions that failed for good, by key; they can be retried by hand.
     """
@@ -41,7 +43,9 @@ class CarriedCase(_Message):
     state: TimelineState
     account: str | None = None
     entitlement: str | None = None
+    runs: int = 1
     records: int = 1
+    recorded_notes: int = 0
     ahead: timedelta = timedelta()
     failed: dict[str, ActionOrder] = Field(default_factory=dict)
 
@@ -123,16 +127,25 @@ class OpenedCase(_Message):
 
 
 class CaseRecord(_Message):
-    """The case as it stands, for the store; the one with the higher `number` counts.
+    """The case as it stands, for the store. The newest counts, by `run`, then `history`, then `number`.
+
+    A record may come of an attempt at a step that the server never took: a worker that was killed, a step done again
+    because news came in between. What the case says after that has a longer history, and takes the place of all that the
+    attempt has written.
 
     Attributes:
+        run: which run of the case it comes from.
+        history: events in the history of that run when it was written.
         number: grows with every record of a case, over all its runs.
-        notes: what was noted since the last record.
+        notes: what was noted since the last record, from `notes_from` on.
         actions: the triggers fired since then, with their actions; field updates among them have taken effect.
         carried: with the last record of a closed case: what a reopening goes on from.
     """
 
+    run: int = 1
+    history: int
     number: int
+    notes_from: int
     run_id: str
     account: str | None
     entitlement: str | None

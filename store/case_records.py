@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection, and_, delete, or_, select, tuple_
 from sqlalchemy import case as sql_case
 
 from domain.effects import Noted, TriggerFired
@@ -32,15 +32,13 @@ class CaseRecords:
     _database: Database
 
     def record_case(self, record: CaseRecord) -> None:
-        """Stores a record. How the case stands is taken from the highest number; notes and actions from each, once."""
+        """Stores a record, in place of what an attempt that the server never took has left; the newest counts."""
         with self._database.write() as connection:
-            if _put_case(connection, record):
-                _put_milestones(connection, record.view)
-            case_id = record.view.case_id
-            notes = [
-                {"case_id": case_id, **{key: getattr(note, key) for key in _NOTE_COLUMNS}} for note in record.notes
-            ]
-            insert_new(connection, tables.notes, notes)
+            if not _put_case(connection, record):
+                return
+            _put_milestones(connection, record.view)
+            _put_notes(connection, record)
+            _forget_triggers(connection, record.view)
             for fired in record.fired:
                 _put_trigger(connection, record.view, fired)
             for failure in record.failures:
@@ -147,6 +145,8 @@ def _put_case(connection: Connection, record: CaseRecord) -> bool:
     view, table = record.view, tables.cases
     row = {
         "case_id": view.case_id,
+        "run": record.run,
+        "history": record.history,
         "number": record.number,
         "run_id": record.run_id,
         "account": record.account,
@@ -167,17 +167,46 @@ def _put_case(connection: Connection, record: CaseRecord) -> bool:
     keeps = and_(new.closed_at.isnot(None), new.carried.is_(None))
     changed: dict[str, Any] = {name: new[name] for name in row if name not in ("case_id", "carried")}
     changed["carried"] = sql_case((keeps, table.c.carried), else_=new.carried)
-    newer = statement.on_conflict_do_update(
-        index_elements=[table.c.case_id], set_=changed, where=table.c.number < new.number
+    same_run = table.c.run == new.run
+    is_newer = or_(
+        table.c.run < new.run,
+        and_(same_run, table.c.history < new.history),
+        and_(same_run, table.c.history == new.history, table.c.number <= new.number),
     )
+    newer = statement.on_conflict_do_update(index_elements=[table.c.case_id], set_=changed, where=is_newer)
     return connection.execute(newer.returning(table.c.case_id)).first() is not None
+
+
+def _put_notes(connection: Connection, record: CaseRecord) -> None:
+    table, case_id = tables.notes, record.view.case_id
+    connection.execute(delete(table).where(table.c.case_id == case_id, table.c.number >= record.notes_from))
+    rows = [{"case_id": case_id, **{key: getattr(note, key) for key in _NOTE_COLUMNS}} for note in record.notes]
+    insert_new(connection, table, rows)
+
+
+def _forget_triggers(connection: Connection, view: CaseView) -> None:
+    """Drop what the case does not know to have fired, with the actions that nobody has begun."""
+    fired = {
+        "/".join((view.case_id, m.process, slug(m.milestone), str(m.occurrence), trigger, str(firing)))
+        for m in view.milestones
+        for trigger in {f.trigger for f in m.fired}
+        for firing in range(1, sum(f.trigger == trigger for f in m.fired) + 1)
+    }
+    triggers, actions = tables.triggers, tables.actions
+    stored = connection.execute(select(triggers.c.key).where(triggers.c.case_id == view.case_id)).scalars()
+    for key in set(stored) - fired:
+        connection.execute(delete(actions).where(actions.c.trigger_key == key, actions.c.status == "ordered"))
+        connection.execute(delete(triggers).where(triggers.c.key == key))
 
 
 def _put_milestones(connection: Connection, view: CaseView) -> None:
     rows = [_milestone_row(view.case_id, milestone) for milestone in view.milestones]
+    table = tables.milestones
+    known = [(m.process, m.milestone, m.occurrence) for m in view.milestones]
+    there = tuple_(table.c.process, table.c.milestone, table.c.occurrence)
+    connection.execute(delete(table).where(table.c.case_id == view.case_id, there.not_in(known)))
     if not rows:
         return
-    table = tables.milestones
     statement = insert(connection, table)
     keys = list(table.primary_key.columns)
     changed = {name: statement.excluded[name] for name in rows[0] if name not in table.primary_key.columns}

@@ -140,6 +140,8 @@ cases = Table(
     "cases",
     metadata,
     Column("case_id", Line, primary_key=True),
+    Column("run", Integer, nullable=False),
+    Column("history", Integer, nullable=False),
     Column("number", Integer, nullable=False),
     Column("run_id", Line, nullable=False),
     Column("account", Line, index=True),

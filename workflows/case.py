@@ -63,7 +63,9 @@ class CaseWorkflow:
         self.ahead = intake.clock - workflow.info().start_time if intake.clock else timedelta()
         self.failed: dict[str, messages.ActionOrder] = {}
         self.under_way: list[asyncio.Task[None]] = []
+        self.runs = 1
         self.records = 1
+        self.recorded_notes = 0
         self.recording = False
         self.unrecorded: list[Noted | TriggerFired] = []
         self.new_failures: list[messages.ActionFailure] = []
@@ -108,13 +110,17 @@ class CaseWorkflow:
         self.account, self.entitlement = opened.account, opened.entitlement
         timeline = Timeline.enter(opened.plan, Case(case_id=intake.case_id, fields=opened.fields), opened_at)
         self.timeline = timeline
+        entered = timeline.advance(opened_at)
         # The opening activity has recorded what the entry noted; only what was fired is news.
-        self._do([effect for effect in timeline.advance(opened_at) if isinstance(effect, TriggerFired)])
+        self.recorded_notes = sum(isinstance(effect, Noted) for effect in entered)
+        self._do([effect for effect in entered if isinstance(effect, TriggerFired)])
 
     def _take_up(self, carried: CarriedCase) -> None:
         self.timeline = Timeline(carried.plan, carried.state)
         self.account, self.entitlement = carried.account, carried.entitlement
+        self.runs = carried.runs + 1
         self.records = carried.records
+        self.recorded_notes = carried.recorded_notes
         self.ahead = carried.ahead
         self.failed = dict(carried.failed)
 
@@ -237,9 +243,13 @@ class CaseWorkflow:
             self.recording = False
 
     def _next_record(self) -> CaseRecord:
+        timeline = self._timeline()
         self.records += 1
         record = CaseRecord(
+            run=self.runs,
+            history=workflow.info().get_current_history_length(),
             number=self.records,
+            notes_from=self.recorded_notes + 1,
             run_id=workflow.info().run_id,
             account=self.account,
             entitlement=self.entitlement,
@@ -249,6 +259,7 @@ class CaseWorkflow:
             failures=self.new_failures,
             carried=self._carried() if self._is_closed else None,
         )
+        self.recorded_notes = timeline.state.notes
         self.unrecorded, self.new_failures = [], []
         return record
 
@@ -298,7 +309,9 @@ class CaseWorkflow:
             state=timeline.state,
             account=self.account,
             entitlement=self.entitlement,
+            runs=self.runs,
             records=self.records,
+            recorded_notes=self.recorded_notes,
             ahead=self.ahead,
             failed=self.failed,
         )

@@ -11,10 +11,10 @@ import pytest
 from domain.calendar import ALWAYS
 from domain.effects import ActionCall, Noted, NoteKind, TriggerFired
 from domain.errors import NotFound
-from domain.instance import InstanceState, Violation
+from domain.instance import Firing, InstanceState, Violation
 from domain.messages import ActionFailure, CarriedCase, CaseRecord
 from domain.plan import Plan
-from domain.process import Email, FieldUpdate, TriggerKind
+from domain.process import Email, FieldUpdate, Task, TriggerKind
 from domain.state import TimelineState
 from domain.views import CaseView, MilestoneStatus, MilestoneView
 from store import Consumption, Store
@@ -128,24 +128,20 @@ def test_the_newest_record_counts(store: Store) -> None:
 
 def test_what_an_attempt_has_written_that_was_never_taken_is_replaced(store: Store) -> None:
     """Its notes, its instances and its triggers go; an action that was carried out stays on record."""
+    key = "c-1/gold/first-response/2/warning-75-percent/1"
+    mail = MAIL.model_copy(update={"key": f"{key}/email"})
+    task = ActionCall(key=f"{key}/task", action=Task(do="task", id="task", subject="call"))
+    attempt = fired(mail, task).model_copy(update={"occurrence": 2})
+    firing = Firing(trigger="warning-75-percent", due_at=minutes(180), at=minutes(181))
+    twice = {"milestones": [milestone(), milestone(occurrence=2, fired=[firing])]}
     store.record_case(record(1, notes=[note(1)]))
-    again = milestone(occurrence=2, fired=[Firing(trigger="warning-75-percent", due_at=minutes(180), at=minutes(181))])
-    attempt = fired(MAIL).model_copy(update={"occurrence": 2})
-    done = ActionCall(key=f"{KEY}/task", action=Task(do="task", id="task", subject="call"))
-    store.record_case(
-        record(
-            2,
-            history=10,
-            view={"milestones": [FIRED, again]},
-            notes=[note(2, "never"), note(3, "never")],
-            fired=[attempt, fired(done)],
-        )
-    )
-    store.record_action_done(done.key)
+    store.record_case(record(2, history=10, view=twice, notes=[note(2, "never"), note(3, "never")], fired=[attempt]))
+    store.record_action_done(task.key)
+    assert len(store.actions("c-1")) == 2
     store.record_case(record(2, history=12, notes=[note(2, "so it was")]))
     assert [n.text for n in store.notes("c-1")] == ["opened", "so it was"]
     assert [m.occurrence for m in store.case("c-1").view.milestones] == [1]
-    assert [(a.key, a.status) for a in store.actions("c-1")] == [(done.key, "done")]
+    assert [(a.key, a.status) for a in store.actions("c-1")] == [(task.key, "done")]
 
 
 def test_the_same_record_again_changes_nothing(store: Store) -> None:

@@ -1,6 +1,6 @@
 """A small organisation with a worker, for the tests of the workflows."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from worker.process import working
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> AsyncIterator[Store]:
+def store(tmp_path: Path) -> Iterator[Store]:
     """A store of the test's own, with the organisation's catalog."""
     with Store.open(f"sqlite:///{tmp_path / 'milepost.db'}") as opened:
         opened.apply(CATALOG, by="test")

@@ -73,6 +73,23 @@ CATALOG = Catalog.model_validate(
                     }
                 ],
             },
+            {"name": "Quick", "milestones": [{"name": "Answer", "within": "3s"}]},
+            {
+                "name": "Four",
+                "milestones": [
+                    {
+                        "name": "Answer",
+                        "within": "1h",
+                        "triggers": [
+                            *(
+                                {"kind": "warning", "at": at, "actions": [{"do": "task", "subject": at}]}
+                                for at in ("45m", "30m", "15m")
+                            ),
+                            {"kind": "violation", "at": "0", "actions": [{"do": "task", "subject": "late"}]},
+                        ],
+                    }
+                ],
+            },
             {
                 "name": "Years away",
                 "business_hours": "Office",
@@ -84,6 +101,8 @@ CATALOG = Catalog.model_validate(
             {"id": "capped", "name": "Capped", "manager_mail": "manager@example.com"},
             {"id": "broken", "name": "Broken"},
             {"id": "slow", "name": "Slow"},
+            {"id": "quick", "name": "Quick"},
+            {"id": "four", "name": "Four"},
             {"id": "strict", "name": "Strict", "without_entitlement": "refuse"},
         ],
         "entitlements": [
@@ -97,6 +116,8 @@ CATALOG = Catalog.model_validate(
             },
             {"id": "capped-rest", "account": "capped", "process": "Support", "ends_on": "2031-12-31"},
             {"id": "broken-1", "account": "broken", "process": "Broken mail"},
+            {"id": "quick-1", "account": "quick", "process": "Quick"},
+            {"id": "four-1", "account": "four", "process": "Four"},
             {"id": "slow-1", "account": "slow", "process": "Years away"},
         ],
     }

@@ -61,6 +61,8 @@ def upgrade() -> None:
     op.create_table(
         "cases",
         sa.Column("case_id", sa.Text(), nullable=False),
+        sa.Column("run", sa.Integer(), nullable=False),
+        sa.Column("history", sa.Integer(), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("run_id", sa.Text(), nullable=False),
         sa.Column("account", sa.Text(), nullable=True),

@@ -1,0 +1,155 @@
+"""What a case survives: a worker that is down, a store that is down, runs that roll over."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from sqlalchemy.exc import OperationalError
+
+from domain.instance import InstanceState
+from domain.messages import CaseRecord
+from store.store import Store
+from tests.support import assert_eventually, unique
+from tests.workflows.conftest import Working
+from tests.workflows.world import World, later
+from worker.clock import VirtualClock
+from worker.embedded import EmbeddedServer, configuration
+from worker.process import working
+
+SECOND = timedelta(seconds=1)
+
+
+async def test_a_completion_is_judged_by_its_time_though_the_worker_was_down(
+    idle_world: World, at_work: Working
+) -> None:
+    """Sent while no worker runs, handled after the target: met or violated by the time stamps alone."""
+    offsets = {"before": -SECOND, "at": timedelta(), "after": SECOND}
+    cases = {name: unique(f"case-{name}") for name in offsets}
+    async with at_work():
+        for case in cases.values():
+            await idle_world.open("quick", case, clock=None)
+        targets = {name: (await idle_world.milestone(case, "Answer")).target_at for name, case in cases.items()}
+    for name, case in cases.items():
+        target = targets[name]
+        assert target is not None
+        event = {"event_id": "done", "occurred_at": (target + offsets[name]).isoformat(), "milestone": "Answer"}
+        await idle_world.milepost.handle(case).signal("milestone_completed", event)
+    last = max(target for target in targets.values() if target is not None)
+
+    async def the_deadlines_are_over() -> None:
+        assert datetime.now(UTC) > last + 2 * SECOND
+
+    await assert_eventually(the_deadlines_are_over)
+    async with at_work():
+        for name, case in cases.items():
+            answer = await idle_world.milestone(case, "Answer")
+            assert answer.state is InstanceState.COMPLETED
+            assert answer.violated is (name == "after"), name
+            standing = [v.violated_at for v in answer.violations if v.corrected_at is None]
+            assert standing == ([targets[name]] if name == "after" else []), name
+            await idle_world.milepost.request(case, "close")
+
+
+class DownStore(Store):
+    """A store that goes down and comes back when the test says so; the database behind it is real."""
+
+    is_down = False
+
+    def record_case(self, record: CaseRecord) -> None:
+        """As ever, while it is up."""
+        if self.is_down:
+            raise OperationalError("INSERT", {}, Exception("the database is down"))
+        super().record_case(record)
+
+
+async def test_a_store_that_is_down_makes_no_timer_late(
+    clock: VirtualClock, tmp_path: Any, task_queue: str, store: Store
+) -> None:
+    """A minute without a store: every timer within a second, every answer at once; then every record is there."""
+    with DownStore.open(f"sqlite:///{tmp_path / 'milepost.db'}") as down:
+        async with working(clock.client, down, task_queue=task_queue):
+            world = World(clock, down, task_queue)
+            case = await world.open("four")
+            down.is_down = True
+            for minute in (15, 30, 45, 60):
+                await world.go_to(case, later(minutes=minute))
+                view = await world.view(case)
+                fired = {f.trigger: f for m in view.milestones for f in m.fired}
+                assert len(fired) == minute / 15
+            noticed = [v.noticed_at - v.violated_at for m in view.milestones for v in m.violations]
+            assert max(noticed) <= SECOND
+            answer = await world.ask(case, "complete_milestone", later(minutes=62), milestone="Answer")
+            assert answer.outcome == "taken"
+            down.is_down = False
+
+            async def everything_is_recorded() -> None:
+                actions = down.actions(case)
+                assert len(down.tasks(case)) == 4
+                assert [a.status for a in actions] == ["done"] * 4
+                assert len({a.key for a in actions}) == 4
+                assert down.case(case).view.milestones[0].state is InstanceState.COMPLETED
+
+            # The retries of a normal activity come by the workflow's own clock.
+            await world.go_to(case, later(hours=3))
+            await assert_eventually(everything_is_recorded)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def rolling(monkeypatch: pytest.MonkeyPatch, store: Store, task_queue: str) -> AsyncIterator[World]:
+    """A world whose server suggests a new run after 40 events."""
+    monkeypatch.setitem(configuration.DYNAMIC_CONFIG, "limit.historyCount.suggestContinueAsNew", 40)
+    async with EmbeddedServer(virtual_clock=True) as server:
+        clock = VirtualClock(await server.connect())
+        async with working(clock.client, store, task_queue=task_queue):
+            yield World(clock, store, task_queue)
+
+
+async def test_nothing_is_lost_when_a_run_rolls_over(rolling: World) -> None:
+    """Requests and signals from ten senders over many runs: every one taken, none twice, the clock and ledger kept."""
+    case = await rolling.open()
+    first_run = (await rolling.milepost.handle(case).describe()).run_id
+
+    async def send(sender: int) -> None:
+        for number in range(8):
+            event_id = f"{sender}-{number}"
+            if number % 2:
+                await rolling.milepost.handle(case).signal(
+                    "fields_changed", {"event_id": event_id, "fields": {"state": event_id}}
+                )
+            else:
+                await rolling.milepost.request(
+                    case,
+                    "extend_milestone",
+                    event_id=event_id,
+                    occurred_at=later().isoformat(),
+                    milestone="First response",
+                    open_seconds=60,
+                )
+
+    await asyncio.gather(*(send(sender) for sender in range(10)))
+
+    async def all_are_taken() -> None:
+        changed = [n for n in rolling.store.notes(case) if n.kind == "changed"]
+        extended = [n for n in rolling.store.notes(case) if n.kind == "extended"]
+        assert (len(changed), len(extended)) == (40, 40)
+
+    await assert_eventually(all_are_taken)
+    assert (await rolling.milestone(case, "First response")).target_at == later(hours=4, minutes=40)
+    assert (await rolling.milepost.handle(case).describe()).run_id != first_run
+    repeated = await rolling.milepost.request(
+        case,
+        "extend_milestone",
+        event_id="0-0",
+        occurred_at=later().isoformat(),
+        milestone="First response",
+        open_seconds=60,
+    )
+    assert repeated.outcome == "repeated"
+    await rolling.go_to(case, later(hours=5))
+    first = await rolling.milestone(case, "First response")
+    assert [v.violated_at for v in first.violations] == [later(hours=4, minutes=40)], "the case's own clock went on"
+    numbers = [n.number for n in rolling.store.notes(case)]
+    assert numbers == list(range(1, len(numbers) + 1)), "no note is missing, none is there twice"
