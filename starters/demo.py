@@ -14,6 +14,7 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from domain.views import CaseView
+from starters.case_actions import case_actions
 from starters.catalog_files import apply_files
 from starters.comparison import Compared
 from starters.compliance import compliance_table
@@ -23,6 +24,7 @@ from starters.log_mapping import load_mapping
 from starters.render import case_timeline
 from starters.replay import Replay, renamed
 from starters.replay_outcome import Outcome, progress_bar, replay_and_compare, verdict
+from store import Store
 
 TASK_QUEUE = "milepost-demo"
 """Of its own, so that no other worker takes part in it."""
@@ -67,13 +69,13 @@ async def run_demo(running: Running, *, limit: int | None, progress: Console) ->
         return await replay_and_compare(replay, cases, running.store, catalog)
 
 
-def report(outcome: Outcome) -> Iterator[RenderableType]:
+def report(outcome: Outcome, store: Store) -> Iterator[RenderableType]:
     """Compliance by priority, one case's timeline with its actions, and whether both runs are equal."""
     yield compliance_table(outcome.compliance(), by="priority")
     case = telling_case(outcome.compared)
     if case is not None:
         yield Text("\nOne of them\n", style="bold")
-        yield case_timeline(case, actions=outcome.actions[case.case_id])
+        yield case_timeline(case, actions=case_actions(store, case.case_id))
     yield Text()
     yield verdict(outcome)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import NamedTuple, assert_never
+from typing import NamedTuple
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -13,11 +14,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from domain.instance import InstanceState
+from domain.instance import InstanceState, Pause
 from domain.messages import Answer
-from domain.process import Email, FieldUpdate, Task
 from domain.views import CaseView, MilestoneStatus, MilestoneView
-from store.values import StoredAction
+from starters.case_actions import ShownAction
 
 PIPE_WIDTH = 160
 """Columns of what is written into a pipe or file, where nobody has a width."""
@@ -40,7 +40,8 @@ _STATUS_STYLES = {
 def console(*, stderr: bool = False) -> Console:
     """A console for output that may be read by a person or go into a pipe."""
     stream = sys.stderr if stderr else sys.stdout
-    return Console(stderr=stderr, highlight=False, width=None if stream.isatty() else PIPE_WIDTH)
+    knows_width = stream.isatty() or "COLUMNS" in os.environ
+    return Console(stderr=stderr, highlight=False, width=None if knows_width else PIPE_WIDTH)
 
 
 def span(seconds: int) -> str:
@@ -59,7 +60,7 @@ def clock(at: datetime, zone: tzinfo = UTC) -> str:
 
 
 def case_timeline(
-    view: CaseView, *, zone: tzinfo = UTC, note: str | None = None, actions: Sequence[StoredAction] = ()
+    view: CaseView, *, zone: tzinfo = UTC, note: str | None = None, actions: Sequence[ShownAction] = ()
 ) -> RenderableType:
     """Everything about a case at one instant.
 
@@ -116,18 +117,16 @@ def _milestones(view: CaseView, zone: tzinfo) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     for name in ("milestone", "state", "start", "target"):
         table.add_column(name)
-    for name in ("elapsed", "paused", "actual", "left"):
+    for name in ("elapsed", "paused", "left"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("pauses / triggers fired")
     for milestone in view.milestones:
         table.add_row(
             _name(milestone),
             _state(milestone),
             clock(milestone.start_at, zone),
             clock(milestone.target_at, zone) if milestone.target_at else "past the horizon",
-            *(_seconds(s) for s in (milestone.elapsed_seconds, milestone.paused_seconds, milestone.actual_seconds)),
+            *(_seconds(s) for s in (milestone.elapsed_seconds, milestone.paused_seconds)),
             _left(milestone),
-            f"{len(milestone.pauses)} / {len(milestone.fired)}",
         )
     return table
 
@@ -171,7 +170,7 @@ class _Moment(NamedTuple):
     style: str = ""
 
 
-def _moments_table(view: CaseView, zone: tzinfo, actions: Sequence[StoredAction]) -> Table:
+def _moments_table(view: CaseView, zone: tzinfo, actions: Sequence[ShownAction]) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True, style="dim")
     table.add_column(no_wrap=True)
@@ -189,7 +188,7 @@ def _moments_table(view: CaseView, zone: tzinfo, actions: Sequence[StoredAction]
     return table
 
 
-def _moments(view: CaseView, actions: Sequence[StoredAction]) -> Iterator[_Moment]:
+def _moments(view: CaseView, actions: Sequence[ShownAction]) -> Iterator[_Moment]:
     yield _Moment(view.opened_at, 0, "", "case opened")
     if view.entered_at and view.entered_at != view.opened_at:
         yield _Moment(view.entered_at, 1, "", f"enters {view.process}")
@@ -205,10 +204,10 @@ def _moments(view: CaseView, actions: Sequence[StoredAction]) -> Iterator[_Momen
         yield _Moment(max(view.next_due, view.now), 10, name, f"next: {what}", "dim")
 
 
-def _moments_of(milestone: MilestoneView, actions: Sequence[StoredAction]) -> Iterator[_Moment]:
+def _moments_of(milestone: MilestoneView, actions: Sequence[ShownAction]) -> Iterator[_Moment]:
     name = milestone.milestone if milestone.occurrence == 1 else f"{milestone.milestone} ({milestone.occurrence})"
     yield _Moment(milestone.start_at, 2, name, f"starts, {milestone.span} of {milestone.business_hours}")
-    for pause in milestone.pauses:
+    for pause in _pauses(milestone):
         yield _Moment(pause.from_at, 5, name, f"paused: {_listed(pause.causes)}", "yellow")
         if pause.to_at and pause.to_at not in (milestone.completed_at, milestone.exited_at, milestone.removed_at):
             yield _Moment(pause.to_at, 3, name, f"goes on, after {span(_wall_seconds(pause.from_at, pause.to_at))}")
@@ -217,8 +216,8 @@ def _moments_of(milestone: MilestoneView, actions: Sequence[StoredAction]) -> It
         fired = f"{firing.trigger} fires" + (f", {span(late)} late (due {clock(firing.due_at)} UTC)" if late else "")
         yield _Moment(firing.at, 6, name, fired, "red" if firing.trigger.startswith("violation") else "magenta")
         for action in actions:
-            if (action.trigger, action.due_at) == (firing.trigger, firing.due_at) and action.action:
-                yield _Moment(firing.at, 6, "", f"  {_action(action)}", "red" if action.status == "failed" else "dim")
+            if (action.trigger, action.due_at) == (firing.trigger, firing.due_at):
+                yield _moment_of(action, firing.at)
     for violation in milestone.violations:
         late = _wall_seconds(violation.violated_at, violation.noticed_at)
         noticed = f", noticed {span(late)} later" if late > 1 else ""
@@ -234,21 +233,15 @@ def _moments_of(milestone: MilestoneView, actions: Sequence[StoredAction]) -> It
         yield _Moment(milestone.exited_at, 7, name, "open at exit", "dim")
 
 
-def _action(stored: StoredAction) -> str:
-    """What an action does, and whether it was done; templates are as they were declared."""
-    failed = f"failed: {stored.error}" if stored.status == "failed" else stored.status
-    match stored.action:
-        case Email(to=to, subject=subject):
-            what = f"email to {', '.join(to)}: {subject}"
-        case Task(assign_to=assign_to, subject=subject):
-            what = f"task for {assign_to}: {subject}"
-        case FieldUpdate(field=field, value=value):
-            what = f"field update: {field} = {value}"
-        case None:
-            what = stored.key
-        case _:
-            assert_never(stored.action)
-    return f"{what} ({failed})"
+def _pauses(milestone: MilestoneView) -> list[Pause]:
+    """The pauses that count: those that began before its end."""
+    end = milestone.completed_at or milestone.removed_at or milestone.exited_at
+    return [pause for pause in milestone.pauses if end is None or pause.from_at < end]
+
+
+def _moment_of(action: ShownAction, at: datetime) -> _Moment:
+    became = f"failed for good: {action.error}" if action.status == "failed" else action.status
+    return _Moment(at, 6, "", f"  {action.text} ({became})", "bold red" if action.status == "failed" else "dim")
 
 
 def _verdict(milestone: MilestoneView) -> str:

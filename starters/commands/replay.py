@@ -102,7 +102,7 @@ async def _demo(limit: int | None, keep: bool) -> None:
     out, progress = console(), console(stderr=True)
     async with demo_running(progress) as running:
         outcome = await run_demo(running, limit=limit, progress=progress)
-        for part in report(outcome):
+        for part in report(outcome, running.store):
             out.print(part)
         if keep:
             out.print(where_to_look(running, outcome), soft_wrap=True)

@@ -55,6 +55,7 @@ def _zone(name: str) -> tzinfo:
 
 
 async def _show(case: str, watch: bool, zone: tzinfo, as_json: bool) -> None:
+    from starters.case_actions import case_actions
     from starters.client import MilepostClient
     from starters.render import case_timeline, console
     from starters.whereabouts import connect_to_temporal, effective_settings
@@ -67,7 +68,7 @@ async def _show(case: str, watch: bool, zone: tzinfo, as_json: bool) -> None:
     elif watch and note is None and view.closed_at is None:
         await _watch(client, view, zone)
     else:
-        actions = await _recorded(settings, lambda store: store.actions(case)) or []
+        actions = await _recorded(settings, lambda store: case_actions(store, case)) or []
         console().print(case_timeline(view, zone=zone, note=note, actions=actions))
 
 
