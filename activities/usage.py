@@ -44,7 +44,7 @@ from domain.entitlement_messages import (
     UsageRecords,
     workflow_id,
 )
-from domain.errors import MilepostError, Refused
+from domain.errors import Refused
 from domain.frozen_periods import FrozenPeriods
 from domain.periods import freeze, horizon
 from domain.process import Email, Task
@@ -79,8 +79,11 @@ _PASSING = frozenset(
 _NOT_READY = "WorkflowNotReadyFailure"
 
 
-class NobodyCounts(MilepostError):
-    """The workflow of an entitlement does not answer."""
+class NobodyCounts(Exception):
+    """The workflow of an entitlement does not answer.
+
+    Not a `MilepostError`: it passes by itself, so an activity that gets it is tried again, and its case not refused.
+    """
 
 
 @dataclass
