@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from store import Diff, Store
 
 _SUFFIXES = (".yaml", ".yml")
-_MOST_NODES = 20_000_000
-"""More values than any catalog has: a few aliases of aliases in a short file would make as many as they like."""
+_UNFOLDING = 10
+"""A value takes a character at least; aliases may make more of a text, but not without end."""
 
 _DEEPEST = 100
 
@@ -195,6 +195,7 @@ class _File:
         self.document: Mapping[str, Any] = {}
         self._places: dict[DocumentPath, tuple[int, int]] = {}
         self._nodes = 0
+        self._most_nodes = 0
         root = self._root()
         self.is_read = not self.problems and (root is None or isinstance(root, MappingNode))
         if root is None:
@@ -239,6 +240,7 @@ class _File:
         except OSError as error:
             self.problems.append(_Located(self.path, 0, 0, f"cannot be read: {error.strerror}"))
             return None
+        self._most_nodes = _UNFOLDING * len(text)
         try:
             root: Node | None = YAML(typ="safe", pure=True).compose(text)
         except MarkedYAMLError as error:
@@ -255,8 +257,8 @@ class _File:
 
     def _value(self, node: Node, path: DocumentPath, depth: int) -> Any:
         self._nodes += 1
-        if depth > _DEEPEST or self._nodes > _MOST_NODES:
-            raise _TooMuch("the document is nested too deeply, or an alias contains itself")
+        if depth > _DEEPEST or self._nodes > self._most_nodes:
+            raise _TooMuch("the document is nested too deeply, or its aliases contain one another")
         self._places.setdefault(path, _mark(node))
         match node:
             case MappingNode():

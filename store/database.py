@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from store.errors import StoreError
 
@@ -25,6 +26,9 @@ BUSY_SECONDS = 30
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _MIGRATION_LOCK = 0x6D696C65  # "mile", in PostgreSQL's one space of advisory locks
 CATALOG_LOCK = _MIGRATION_LOCK + 1
+_ONE_AT_A_TIME = threading.Lock()
+"""Alembic keeps the migration that is under way in a global variable."""
+
 _EXPECTED = "expected sqlite:///path/to/milepost.db or postgresql://user@host/name"
 
 
@@ -153,9 +157,9 @@ def _use_wal(engine: Engine) -> None:
                 return
             if cursor.execute("PRAGMA journal_mode = WAL").fetchone()[0] == "wal":
                 return
-        except engine.dialect.loaded_dbapi.OperationalError as error:
+        except engine.dialect.loaded_dbapi.Error as error:
             if "locked" not in str(error) or time.monotonic() > give_up:
-                raise OperationalError("PRAGMA journal_mode = WAL", {}, error) from error
+                raise DBAPIError("PRAGMA journal_mode = WAL", {}, error) from error
         finally:
             connection.close()
         time.sleep(0.02)
@@ -165,10 +169,12 @@ def _migrate(connection: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    scripts = ScriptDirectory.from_config(config)
     current = set(MigrationContext.configure(connection).get_current_heads())
-    if unknown := current - known:
+    if unknown := current - {script.revision for script in scripts.walk_revisions()}:
         raise StoreError(
             f"the database is at version {', '.join(unknown)}, which a newer Milepost has made; use that one"
         )
-    command.upgrade(config, "head")
+    if current != set(scripts.get_heads()):
+        with _ONE_AT_A_TIME:
+            command.upgrade(config, "head")

@@ -1,0 +1,123 @@
+"""Opening a database: brought up to date once, by however many at once; what cannot be opened says why."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError, StatementError
+
+from domain.catalog_document import read_document
+from store import Store, StoreError, tables
+
+ROOT = Path(__file__).parents[2]
+OPEN = "import sys; from store import Store; Store.open(sys.argv[1]).close()"
+
+
+def test_migrations_make_the_tables(store: Store) -> None:
+    """What the migrations build is what the code expects: no table, column or index more or less."""
+    with store._database.read() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, tables.metadata) == []
+
+
+def test_opening_again_keeps_what_is_there(url: str) -> None:
+    """A second process finds the catalog of the first."""
+    with Store.open(url) as first:
+        first.apply(read_document({"accounts": [{"id": "acme"}]}), by="ann")
+    with Store.open(url) as second:
+        assert second.account("acme").id == "acme"
+
+
+def test_several_processes_may_open_a_new_database_at_once(url: str) -> None:
+    """One of them builds the tables, the others wait for it."""
+    starting = [
+        subprocess.Popen([sys.executable, "-c", OPEN, url], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    errors = [process.communicate(timeout=120)[1] for process in starting]
+    assert [process.returncode for process in starting] == [0, 0, 0], errors
+
+
+def test_several_threads_may_open_a_new_database_at_once(url: str) -> None:
+    """As processes may; the tools of the migration share no state between them."""
+    with ThreadPoolExecutor(4) as pool:
+        stores = list(pool.map(Store.open, [url] * 4))
+    for store in stores:
+        assert store.catalog().accounts == []
+        store.close()
+
+
+def test_a_database_of_a_newer_milepost_is_left_alone(url: str) -> None:
+    """Its tables may be others."""
+    with Store.open(url) as store, store._database.write() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(StoreError, match="version 9999, which a newer Milepost has made"):
+        Store.open(url)
+
+
+@pytest.mark.parametrize(
+    ("address", "says"),
+    [
+        ("milepost.db", "'milepost.db' is no address of a database; expected sqlite:///path/to/milepost.db or"),
+        ("sqlite://", "'sqlite://' names no file"),
+        ("sqlite:///:memory:", "'sqlite:///:memory:' names no file"),
+        ("sqlite:////no/such/folder/milepost.db", "there is no folder /no/such/folder for the database"),
+        ("mysql://root@127.0.0.1/x", "'mysql' is no database that Milepost knows; expected"),
+        ("postgresql://nobody:secret@127.0.0.1:1/x", "cannot open the database postgresql"),
+    ],
+)
+def test_an_address_that_leads_nowhere_says_so(address: str, says: str) -> None:
+    """One clear message, without the password."""
+    with pytest.raises(StoreError) as error:
+        Store.open(address)
+    assert str(error.value).startswith(says)
+    assert "secret" not in str(error.value)
+
+
+def test_a_file_that_is_no_database_says_so(tmp_path: Path) -> None:
+    """It is not overwritten."""
+    file = tmp_path / "notes.txt"
+    file.write_text("These are notes, and no database at all.\n" * 40)
+    with pytest.raises(StoreError, match="file is not a database"):
+        Store.open(f"sqlite:///{file}")
+    assert file.read_text().startswith("These are notes")
+
+
+def test_sqlite_keeps_readers_and_a_writer_side_by_side(tmp_path: Path) -> None:
+    """A reader does not wait for a writer that has not finished; foreign keys are kept."""
+    with Store.open(f"sqlite:///{tmp_path / 'milepost.db'}") as store:
+        with store._database.write() as writer:
+            writer.execute(tables.case_fields.insert(), {"name": "x", "type": "string"})
+            assert store.fields() == {}
+            assert writer.execute(text("PRAGMA journal_mode")).scalar() == "wal"
+        assert list(store.fields()) == ["x"]
+        row = {"id": "ann", "name": "", "retired": False, "account": "nobody", "definition": {}}
+        with pytest.raises(IntegrityError), store._database.write() as writer:
+            writer.execute(tables.contacts.insert(), row)
+
+
+def test_writers_take_turns(store: Store) -> None:
+    """However many there are, none is turned away."""
+
+    def write(number: int) -> bool:
+        at = datetime(2025, 6, 11, tzinfo=UTC)
+        return store.record_task(f"c/{number % 20}", subject="s", assign_to="", body="", at=at)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(write, range(100))) == 20
+    assert len(store.tasks()) == 20
+
+
+def test_an_instant_without_a_zone_is_refused(store: Store) -> None:
+    """Nobody could say which it is."""
+    naive = datetime(2025, 6, 11)  # noqa: DTZ001 - that is the point
+    with pytest.raises(StatementError, match="has no zone"):
+        store.record_task("c/1", subject="s", assign_to="", body="", at=naive)
