@@ -13,7 +13,7 @@ from typing import Any
 
 import temporalio.bridge.proto.workflow_activation
 import temporalio.bridge.proto.workflow_completion
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from temporalio import workflow
 from temporalio.api.common.v1 import Payload
 from temporalio.bridge.proto.workflow_commands import WorkflowCommand
@@ -30,6 +30,7 @@ from temporalio.worker import (
     WorkflowRunner,
 )
 
+from domain.entitlement_messages import CarriedUsage
 from worker.plugin import RUNNER, WORKFLOWS
 
 Said = Counter[tuple[str, str]]
@@ -119,7 +120,7 @@ def _contents(payloads: Sequence[Payload]) -> str:
 
 
 def _named(fields: Any) -> str:
-    return json.dumps({name: json.loads(fields[name].data) for name in fields}, sort_keys=True)
+    return json.dumps({name: json.loads(fields[name].data or b"null") for name in fields}, sort_keys=True)
 
 
 class _Grab(Interceptor):
@@ -174,3 +175,13 @@ class _Tap(WorkflowInstance):
 
     def get_external_store_context(self, command_info: Any) -> Any:
         return self.inner.get_external_store_context(command_info)
+
+
+def state_of(instance: Any) -> Any:
+    """What a workflow object would carry into its next run, as JSON."""
+    # By name: the sandbox has classes of its own.
+    if type(instance).__name__ == "EntitlementWorkflow":
+        carried: BaseModel = CarriedUsage(state=instance.usage.state, outbox=instance.outbox, ahead=instance.ahead)
+    else:
+        carried = instance._carried()
+    return json.loads(carried.model_dump_json())

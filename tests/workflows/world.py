@@ -99,6 +99,7 @@ CATALOG = Catalog.model_validate(
         "accounts": [
             {"id": "acme", "name": "Acme"},
             {"id": "capped", "name": "Capped", "manager_mail": "manager@example.com"},
+            {"id": "few", "name": "Few"},
             {"id": "broken", "name": "Broken"},
             {"id": "slow", "name": "Slow"},
             {"id": "quick", "name": "Quick"},
@@ -113,6 +114,13 @@ CATALOG = Catalog.model_validate(
                 "process": "Support",
                 "ends_on": "2030-12-31",
                 "allowance": {"unit": "cases", "cap": 50},
+            },
+            {
+                "id": "few-2",
+                "account": "few",
+                "process": "Support",
+                "starts_on": "2025-01-15",
+                "allowance": {"unit": "cases", "cap": 2, "period": "quarter"},
             },
             {"id": "capped-rest", "account": "capped", "process": "Support", "ends_on": "2031-12-31"},
             {"id": "broken-1", "account": "broken", "process": "Broken mail"},

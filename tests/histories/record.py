@@ -1,0 +1,115 @@
+"""Records the histories that `tests/workflows/test_replay.py` replays: `python -m tests.histories.record`.
+
+Recorded once for each version of the workflows that has run anywhere; never again to make a failing test pass. A change
+that breaks a recorded history would break running cases: put it behind `workflow.patched`.
+"""
+
+import asyncio
+import json
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from temporalio.client import WorkflowHistory
+
+from domain.entitlement_messages import workflow_id
+from store.store import Store
+from tests.workflows.replaying import replay, state_of
+from tests.workflows.world import CATALOG, World, later
+from worker.clock import VirtualClock
+from worker.embedded import running_server
+from worker.process import working
+
+HERE = Path(__file__).parent
+
+
+async def closed_case(world: World) -> str:
+    """A case with a bit of everything, closed at the end."""
+    case = await world.open(case_id="closed", fields={"priority": "High", "state": "New"})
+    handle = world.milepost.handle(case)
+    await world.go_to(case, later(hours=3, minutes=10))
+    await world.ask(case, "stop_clock", later(hours=3, minutes=20), reason="waiting for parts")
+    await handle.signal("clock_stopped", args=[])
+    await handle.signal("nonsense", {"a": 1})
+    await world.ask(case, "resume_clock", later(hours=5))
+    await world.go_to(case, later(hours=6))
+    await world.ask(case, "change_fields", later(hours=6, minutes=10), fields={"priority": "Low"})
+    await world.ask(case, "complete_milestone", later(hours=5, minutes=30), milestone="First response", by="ann")
+    await world.ask(case, "clear_completion", later(hours=7), milestone="First response", reason="wrong case")
+    await world.ask(case, "complete_milestone", later(hours=7, minutes=1), milestone="First response", by="ann")
+    await world.ask(case, "change_fields", later(hours=25), fields={"state": "Waiting"})
+    await world.ask(case, "change_fields", later(hours=26), fields={"state": "New"})
+    await world.ask(case, "extend_milestone", later(hours=27), milestone="Resolution", open_seconds=3600)
+    await world.ask(case, "change_fields", later(days=2), fields={"state": "Resolved"})
+    await world.ask(case, "close", later(days=2, hours=1))
+    await handle.result()
+    return handle.id
+
+
+async def short_case(world: World) -> str:
+    """Opened, answered and closed, long before anything is due."""
+    case = await world.open(case_id="short")
+    for number, milestone in enumerate(("First response", "Resolution"), 1):
+        await world.ask(case, "complete_milestone", later(minutes=10 * number), milestone=milestone, by="ann")
+    await world.ask(case, "close", later(minutes=30))
+    handle = world.milepost.handle(case)
+    await handle.result()
+    return handle.id
+
+
+async def open_case(world: World) -> str:
+    """A case in the middle of its life: violated, with an action that failed."""
+    case = await world.open("broken", case_id="open")
+    await world.go_to(case, later(hours=2))
+    await world.ask(case, "stop_clock", later(hours=3), milestone="Answer")
+    return world.milepost.handle(case).id
+
+
+async def entitlement(world: World) -> str:
+    """An entitlement of which two cases took something, and a third had nothing left."""
+    for number in range(3):
+        await world.open("few", case_id=f"few-{number}")
+    return workflow_id("few-2")
+
+
+SCENARIOS: dict[str, Callable[[World], Awaitable[str]]] = {
+    "case-closed": closed_case,
+    "case-short": short_case,
+    "case-open": open_case,
+    "entitlement": entitlement,
+}
+
+
+async def main(names: list[str]) -> None:
+    """Record the named scenarios, or all."""
+    with tempfile.TemporaryDirectory() as folder, Store.open(f"sqlite:///{folder}/milepost.db") as store:
+        store.apply(CATALOG, by="test")
+        async with running_server(virtual_clock=True) as server:
+            clock = VirtualClock(server.client)
+            async with working(clock.client, store, task_queue="recording"):
+                world = World(clock, store, "recording")
+                for name in names or SCENARIOS:
+                    workflow_id = await SCENARIOS[name](world)
+                    history = await server.client.get_workflow_handle(workflow_id).fetch_history()
+                    await _write(name, history)
+
+
+async def _write(name: str, history: WorkflowHistory) -> None:
+    events = _without_machine(json.loads(history.to_json()))
+    (HERE / f"{name}.json").write_text(json.dumps(events, indent=1) + "\n")
+    state = state_of((await replay(history)).instance)
+    (HERE / f"{name}.state.json").write_text(json.dumps(state, indent=1, sort_keys=True) + "\n")
+    print(f"{name}: {len(history.events)} events")  # noqa: T201 - a script
+
+
+def _without_machine(value: Any) -> Any:
+    """Without what the SDK writes of the machine into events: names of processes, paths in stack traces."""
+    if isinstance(value, dict):
+        return {key: _without_machine(v) for key, v in value.items() if key not in {"identity", "stackTrace"}}
+    return [_without_machine(v) for v in value] if isinstance(value, list) else value
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1:]))
