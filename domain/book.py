@@ -38,6 +38,20 @@ class Book:
             return None
         return runs[-1]
 
+    def last_completed(self, milestone: Milestone) -> MilestoneInstance | None:
+        """The newest instance of a milestone that is completed, in what the case lives through now."""
+        latest = self.latest(milestone)
+        runs = [i for i in self._runs(milestone) if latest is not None and i.stay >= latest.stay]
+        return next((i for i in reversed(runs) if i.completed_at is not None), None)
+
+    def take_up_again(self, instance: MilestoneInstance, latest: MilestoneInstance, at: datetime) -> None:
+        """Make an earlier instance the newest again, in place of one that was scheduled and never started."""
+        if latest.is_open:
+            latest.removed_at = at
+            self.note(NoteKind.REMOVED, at, f"{latest.milestone} is scheduled no more", latest)
+        self.state.instances.remove(instance)
+        self.state.instances.append(instance)
+
     def _runs(self, milestone: Milestone) -> list[MilestoneInstance]:
         process = self._process_id
         return [i for i in self.state.instances if i.milestone == milestone.name and i.process == process]

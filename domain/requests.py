@@ -103,18 +103,17 @@ def complete(book: Book, at: datetime, event: MilestoneCompleted) -> None:
 def clear(book: Book, at: datetime, event: CompletionCleared) -> None:
     """Take the completion of the newest instance back."""
     milestone = find_milestone(book, event.milestone)
-    instance = _instance(book, milestone)
-    if instance.completed_at is None:
-        earlier = any(
-            i.completed_at is not None and (i.process, i.milestone) == (instance.process, instance.milestone)
-            for i in book.state.instances
-        )
-        if earlier:
+    latest = _instance(book, milestone)
+    instance = book.last_completed(milestone)
+    if instance is None:
+        raise Refused("not_completed", f"{milestone.name} is not completed; there is nothing to clear")
+    if instance is not latest:
+        if latest.begun:
             raise Refused(
                 "later_occurrence",
-                f"the completion of {milestone.name} can't be cleared: occurrence {instance.occurrence} has started",
+                f"the completion of {milestone.name} can't be cleared: occurrence {latest.occurrence} has started",
             )
-        raise Refused("not_completed", f"{milestone.name} is not completed; there is nothing to clear")
+        book.take_up_again(instance, latest, at)
     instance.completed_at = instance.completed_by = None
     instance.lapsed = False
     instance.exited_at = book.state.exited_at

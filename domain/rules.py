@@ -284,6 +284,8 @@ class Rules:
         calendar = self.plan.calendars[old.business_hours]
         used = calendar.elapsed(old.base_at, base) - instance.paused_seconds(calendar, old.base_at, base)
         left = -(-(old.open_seconds - used) * new.nominal_seconds // max(old.nominal_seconds, 1))
+        # However far over 100%, the target does not come to lie before the start.
+        left = max(left, -self.plan.calendars[new.business_hours].elapsed(new.start_at, base))
         return new.model_copy(update={"base_at": base, "open_seconds": left, "fixed_at": None})
 
     # --- pause and resume ---

@@ -82,7 +82,8 @@ class CaseView(_View):
 
 def look(plan: Plan, state: TimelineState, now: datetime, next_due: datetime | None, next_summary: str) -> CaseView:
     """The case at `now`."""
-    milestones = [_look_at(plan, instance, now) for instance in state.instances]
+    instances = sorted(state.instances, key=lambda i: (i.created_at, _order(plan, i), i.occurrence))
+    milestones = [_look_at(plan, instance, now) for instance in instances]
     return CaseView(
         case_id=state.case_id,
         now=now,
@@ -99,6 +100,11 @@ def look(plan: Plan, state: TimelineState, now: datetime, next_due: datetime | N
         next_due=next_due,
         next_summary=next_summary,
     )
+
+
+def _order(plan: Plan, instance: MilestoneInstance) -> int:
+    names = [m.name for m in plan.process.milestones] if plan.process else []
+    return names.index(instance.milestone) if instance.milestone in names else len(names)
 
 
 def _status(milestones: list[MilestoneView], *, in_process: bool) -> MilestoneStatus:
