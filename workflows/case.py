@@ -16,6 +16,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 with workflow.unsafe.imports_passed_through():
     from domain import messages
     from domain.effects import Effect, Noted, NoteKind, TriggerFired
+    from domain.entitlement_messages import ENTITLEMENT_OVERFLOWED, EntitlementOverflowed
     from domain.errors import Refused
     from domain.events import (
         CaseClosed,
@@ -488,6 +489,20 @@ class CaseWorkflow:
     async def case_closed(self, *raw: Any) -> None:
         """News of `CaseClosed`."""
         await self._news(CaseClosed, raw)
+
+    @workflow.signal(name=ENTITLEMENT_OVERFLOWED)
+    async def entitlement_overflowed(self, *raw: Any) -> None:
+        """An entitlement had nothing left for this case (`EntitlementOverflowed`)."""
+        try:
+            told = read_message(EntitlementOverflowed, raw)
+        except Refused as refused:
+            self._remark(NoteKind.REFUSED, f"refused: {refused}")
+            return
+        await workflow.wait_condition(lambda: self.refusal is not None or self.timeline is not None)
+        self._remark(
+            NoteKind.OVERFLOWED,
+            f"entitlement {told.entitlement_id} has nothing left for this case: {told.used} of {told.cap} {told.unit} used",
+        )
 
     @workflow.signal(dynamic=True)
     async def unknown(self, name: str, _: Sequence[RawValue]) -> None:

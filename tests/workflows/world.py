@@ -142,7 +142,7 @@ class World:
         self.started_at: dict[str, datetime] = {}
         self.milepost = MilepostClient(clock.client, task_queue=task_queue)
 
-    async def open(self, account: str = "acme", case_id: str | None = None, **intake: Any) -> str:
+    async def open(self, account: str | None = "acme", case_id: str | None = None, **intake: Any) -> str:
         """Open a case; returns its id."""
         case_id = case_id or unique("case")
         await self.milepost.open(
