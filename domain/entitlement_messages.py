@@ -11,13 +11,12 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt
 
 from domain.catalog_allowance import Allowance
 from domain.effects import ActionCall
 from domain.frozen_periods import FrozenPeriods, Term
 from domain.messages import CaseId, Reference
-from domain.process import FieldUpdate
 from domain.usage_state import ConsumptionRecord, PeriodRecord, UsageState
 
 ENTITLEMENT_WORKFLOW = "EntitlementWorkflow"
@@ -110,16 +109,6 @@ class EntitlementTerms(_Message):
     clock: AwareDatetime | None = None
     carried: CarriedUsage | None = None
 
-    @model_validator(mode="after")
-    def _no_case_to_update(self) -> EntitlementTerms:
-        for threshold in self.allowance.thresholds:
-            if any(isinstance(action, FieldUpdate) for action in threshold.actions):
-                raise ValueError(
-                    f"threshold {threshold.at!r} has a field_update, but an entitlement has no case whose field it "
-                    "could set; use email, task, outbound_message or signal"
-                )
-        return self
-
 
 # --- what is taken ---
 
@@ -196,9 +185,45 @@ class EntitlementOverflowed(_Message):
     first_day: date | None
 
 
+# --- changes by hand ---
+
+
+class _Change(_Message):
+    """Who changes it, and why; under one `event_id` it is changed once."""
+
+    event_id: str = Field(min_length=1, max_length=200)
+    by: str = Field(min_length=1, max_length=200)
+    reason: str = Field(min_length=1, max_length=1000)
+
+
+class CapAmended(_Change):
+    """The cap changes, from the current period on; in the unit, as a catalog declares it. None: unlimited."""
+
+    cap: NonNegativeInt | None
+
+
+class UsageAdjusted(_Change):
+    """More was taken than is counted (or, if negative, less), in the period of an instant: now, if omitted."""
+
+    amount: int
+    occurred_at: AwareDatetime | None = None
+
+
+class ConsumptionReversed(_Change):
+    """All that a reference took is given back, in the period in which it was taken."""
+
+    reference: Reference
+
+
+class EntitlementCancelled(_Change):
+    """From now on nothing is taken."""
+
+
+UsageChange = CapAmended | UsageAdjusted | ConsumptionReversed | EntitlementCancelled
+
 # --- the balance ---
 
-EntitlementStatus = Literal["inactive", "active", "expired"]
+EntitlementStatus = Literal["inactive", "active", "expired", "cancelled"]
 
 
 class PeriodBalance(_Message):

@@ -79,3 +79,14 @@ class Ledger(BaseModel):
             del digests[next(iter(digests))]
             if not digests:
                 del self.groups[oldest]
+
+    def move(self, reference: str, taking: Taking) -> None:
+        """Remember something else of a reference."""
+        digest = _digest(reference)
+        for key, digests in self.groups.items():
+            if digest in digests:
+                del digests[digest]
+                if not digests:
+                    del self.groups[key]
+                break
+        self.add(reference, taking)

@@ -89,8 +89,8 @@ class Usage:
                 unit=self.terms.allowance.unit,
             )
             return Taken(answer, [])
-        cap = self.cap
-        if cap is not None and self._use(period).used + consumption.amount > cap:
+        cap = self.cap(period)
+        if cap is not None and self.use(period).used + consumption.amount > cap:
             return self._overflow(consumption, period, cap, now)
         return self._grant(consumption, period, now)
 
@@ -100,12 +100,12 @@ class Usage:
         A period of which something was taken after its end is reported once more.
         """
         again, self.state.again = sorted(self.state.again), []
-        effects: list[UsageEffect] = [self._report(period, again=True) for period in again]
+        effects: list[UsageEffect] = [self.report(period, again=True) for period in again]
         while not self.state.is_over:
             ends_at = self.terms.periods.ends_before(self.state.period)
             if ends_at is None or ends_at > now:
                 break
-            effects.append(self._report(self.state.period, again=False))
+            effects.append(self.report(self.state.period, again=False))
             if self.terms.periods.is_last(self.state.period):
                 self.state.is_over = True
             elif self.state.period + 1 < self.terms.periods.count:
@@ -118,7 +118,7 @@ class Usage:
     def next_due(self) -> datetime | None:
         """When a period ends next; in the past if it is overdue. None once the term is over, or if it never ends."""
         if self.state.again:
-            return self.terms.periods.ends_before(self.state.again[0])
+            return self.terms.periods.ends_before(self.state.again[0]) or self.state.cancelled_at
         return None if self.state.is_over else self.terms.periods.ends_before(self.state.period)
 
     def balance(self, now: datetime) -> Balance:
@@ -131,17 +131,22 @@ class Usage:
             name=self.terms.name,
             unit=self.terms.allowance.unit,
             at=now,
-            status=_status(periods, now),
+            status=self._status(now),
             current=self._balance_of(current),
             past=[self._balance_of(n) for n in sorted(self.state.uses, reverse=True) if n < current][:MOST_PAST_SHOWN],
-            changes_at=periods.ends_before(current),
+            changes_at=None if self._status(now) == "cancelled" else periods.ends_before(current),
         )
 
-    @property
-    def cap(self) -> int | None:
+    def _status(self, at: datetime) -> EntitlementStatus:
+        cancelled_at = self.state.cancelled_at
+        return "cancelled" if cancelled_at is not None and at >= cancelled_at else _status(self.terms.periods, at)
+
+    def cap(self, period: int) -> int | None:
         """What may be taken in a period, in the smallest measure of the unit; None: unlimited."""
         allowance = self.terms.allowance
-        return None if allowance.cap is None else allowance.cap * measures_per_unit(allowance.unit)
+        amended = next((change for change in reversed(self.state.caps) if change.from_period <= period), None)
+        cap = amended.cap if amended else allowance.cap
+        return None if cap is None else cap * measures_per_unit(allowance.unit)
 
     # --- horizon ---
 
@@ -166,8 +171,8 @@ class Usage:
             period = terms.periods.number(consumption.occurred_at)
         except PeriodUnknown as unknown:
             raise _CannotTake(str(unknown)) from None
-        if period is None:
-            status = _status(terms.periods, consumption.occurred_at)
+        status = self._status(consumption.occurred_at)
+        if period is None or status == "cancelled":
             raise _CannotTake(
                 f"entitlement {terms.entitlement_id} is {status} at {consumption.occurred_at.isoformat()}; its term is "
                 f"{terms.periods.term.starts_on or 'always'} to {terms.periods.term.ends_on or 'no end'}, "
@@ -176,17 +181,15 @@ class Usage:
         return period
 
     def _grant(self, consumption: Consumption, period: int, now: datetime) -> Taken:
-        use = self._used_now(period)
+        use = self.changing_use(period)
         use.used += consumption.amount
         self.state.taken.add(consumption.reference, Taking(period, consumption.amount))
         effects: list[UsageEffect] = [self._record(consumption, "granted", period, now)]
-        for threshold in self._passed_just_now(period):
-            use.passed.append(threshold.id)
-            effects += self._orders(threshold, period, now)
+        effects += self.pass_thresholds(period, now)
         return Taken(self._answer(consumption, "granted", period), effects)
 
     def _overflow(self, consumption: Consumption, period: int, cap: int, now: datetime) -> Taken:
-        use = self._used_now(period)
+        use = self.changing_use(period)
         use.overflows += 1
         self.state.overflows += 1
         self.state.overflowed.add(consumption.event_id, Taking(period, consumption.amount))
@@ -207,13 +210,14 @@ class Usage:
         record = self._record(consumption, "overflow", period, now)
         return Taken(self._answer(consumption, "overflow", period), [record, overflowed])
 
-    def _used_now(self, period: int) -> PeriodUse:
+    def changing_use(self, period: int) -> PeriodUse:
         """The use of a period that is about to change; one that is over will be reported again."""
         if (period < self.state.period or self.state.is_over) and period not in self.state.again:
             self.state.again.append(period)
         return self.state.uses.setdefault(period, PeriodUse())
 
-    def _use(self, period: int) -> PeriodUse:
+    def use(self, period: int) -> PeriodUse:
+        """What was taken in a period."""
         return self.state.uses.get(period) or PeriodUse()
 
     def _answer(self, consumption: Consumption, outcome: Any, period: int) -> Consumed:
@@ -243,15 +247,23 @@ class Usage:
             taken_at=now,
             case_id=consumption.case_id,
             by=consumption.by,
-            used=self._use(period).used,
-            cap=self.cap,
+            used=self.use(period).used,
+            cap=self.cap(period),
         )
 
     # --- thresholds ---
 
+    def pass_thresholds(self, period: int, now: datetime) -> list[UsageActionOrder]:
+        """What is to be done for the thresholds that a period has come to; each is passed once."""
+        orders: list[UsageActionOrder] = []
+        for threshold in self._passed_just_now(period):
+            self.changing_use(period).passed.append(threshold.id)
+            orders += self._orders(threshold, period, now)
+        return orders
+
     def _passed_just_now(self, period: int) -> list[Threshold]:
         """The thresholds that a period has come to and had not passed before, the lowest first."""
-        use, cap = self._use(period), self.cap
+        use, cap = self.use(period), self.cap(period)
         if cap is None:
             return []
         marks = [(self._mark(threshold, cap), threshold) for threshold in self.terms.allowance.thresholds]
@@ -295,9 +307,9 @@ class Usage:
 
     # --- reports ---
 
-    def _report(self, period: int, *, again: bool) -> PeriodRecord:
-        ends_at = self.terms.periods.ends_before(period)
-        assert ends_at is not None  # noqa: S101  a period that is reported has ended
+    def report(self, period: int, *, again: bool) -> PeriodRecord:
+        """A period that has ended, by time or because the entitlement was cancelled."""
+        ends_at = min(at for at in (self.terms.periods.ends_before(period), self.state.cancelled_at) if at is not None)
         self.state.reports += 1
         balance = self._balance_of(period)
         return PeriodRecord(
@@ -310,11 +322,11 @@ class Usage:
             unused=balance.remaining,
             overflows=balance.overflows,
             again=again,
-            ends_term=self.terms.periods.is_last(period),
+            ends_term=self.terms.periods.is_last(period) or ends_at == self.state.cancelled_at,
         )
 
     def _balance_of(self, period: int) -> PeriodBalance:
-        use, cap = self._use(period), self.cap
+        use, cap = self.use(period), self.cap(period)
         return PeriodBalance(
             period=period,
             first_day=self.terms.periods.first_day(period),

@@ -59,6 +59,35 @@ class PeriodRecord(_Record):
     ends_term: bool
 
 
+class ChangeRecord(_Record):
+    """Something that was changed by hand: who, and why.
+
+    Attributes:
+        number: counts the changes of an entitlement from 1.
+        text: one line for people.
+        amount: taken (or, if negative, given back) in `period`; 0 if nothing was.
+    """
+
+    number: int
+    kind: Literal["cap_amended", "adjusted", "reversed", "cancelled"]
+    event_id: str
+    at: AwareDatetime
+    by: str
+    reason: str
+    text: str
+    period: int | None = None
+    amount: int = 0
+
+
+class CapChange(BaseModel):
+    """A cap that counts from a period on, instead of the one before; in the unit, as it is declared."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    from_period: int
+    cap: int | None
+
+
 class PeriodUse(BaseModel):
     """What was taken in one period.
 
@@ -83,6 +112,9 @@ class UsageState(BaseModel):
         again: ended periods to be reported once more.
         taken: the references that took something, each with what.
         overflowed: the requests for which not enough was left.
+        changed: the changes by hand that were made.
+        caps: amended ones; the last whose period has begun counts.
+        cancelled_at: from this instant nothing is taken.
         consumptions: how many were recorded so far.
         reports: how many periods were reported so far.
     """
@@ -95,6 +127,9 @@ class UsageState(BaseModel):
     again: list[int] = Field(default_factory=list)
     taken: Ledger = Field(default_factory=Ledger)
     overflowed: Ledger = Field(default_factory=Ledger)
+    changed: Ledger = Field(default_factory=Ledger)
+    caps: list[CapChange] = Field(default_factory=list)
+    cancelled_at: AwareDatetime | None = None
     consumptions: int = 0
     overflows: int = 0
     reports: int = 0

@@ -4,7 +4,6 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
 
 from domain.catalog_allowance import Allowance
 from domain.entitlement_messages import Consumed, Consumption, EntitlementOverflowed, EntitlementTerms, UsageActionOrder
@@ -294,12 +293,6 @@ def test_thresholds_passed_stay_passed_when_the_cap_rises() -> None:
     higher = Allowance.model_validate({"cap": 20, "thresholds": [{"at": "50%", "actions": TELL}]})
     raised = Usage(cases.terms.model_copy(update={"allowance": higher}), cases.state)
     assert passed(raised, *(f"C{n}" for n in range(5, 20))) == []
-
-
-def test_a_threshold_cannot_change_a_field_of_a_case() -> None:
-    action = {"do": "field_update", "field": "priority", "value": "High"}
-    with pytest.raises(ValidationError, match="threshold '8' has a field_update, but an entitlement has no case"):
-        terms(thresholds=[{"at": 8, "actions": [action]}])
 
 
 def test_the_balance_says_where_it_stands() -> None:

@@ -1,0 +1,199 @@
+"""Changes of an entitlement by hand, one rule each."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from domain.catalog_allowance import Allowance
+from domain.entitlement_messages import (
+    CapAmended,
+    Consumed,
+    Consumption,
+    ConsumptionReversed,
+    EntitlementCancelled,
+    EntitlementTerms,
+    UsageActionOrder,
+    UsageAdjusted,
+    UsageChange,
+)
+from domain.errors import Refused
+from domain.frozen_periods import Term
+from domain.periods import freeze
+from domain.usage import Usage
+from domain.usage_changes import change
+from domain.usage_state import ChangeRecord, PeriodRecord, UsageState
+
+NOON = datetime(2025, 2, 20, 12, tzinfo=UTC)
+MARCH = datetime(2025, 3, 20, 12, tzinfo=UTC)
+FAR = datetime(2035, 1, 1, tzinfo=UTC)
+
+
+def usage(**allowance: Any) -> Usage:
+    declared = Allowance.model_validate({"unit": "visits", "cap": 10, "period": "month"} | allowance)
+    term = Term(starts_on=date(2025, 1, 15), ends_on=date(2025, 12, 31), time_zone="UTC")
+    terms = EntitlementTerms(
+        entitlement_id="E1", account="acme", allowance=declared, periods=freeze(declared, term, FAR)
+    )
+    return Usage.begin(terms, NOON)
+
+
+def take(of: Usage, reference: str, amount: int = 1, at: datetime = NOON) -> Consumed:
+    asked = Consumption(reference=reference, event_id=f"{reference}-{at}", amount=amount, occurred_at=at)
+    return of.take(asked, at).answer
+
+
+def by_hand(kind: type[Any], event_id: str = "change-1", **fields: Any) -> Any:
+    return kind(event_id=event_id, by="ana", reason="agreed by phone", **fields)
+
+
+def refusal(of: Usage, asked: UsageChange, now: datetime = NOON) -> str:
+    before = of.state.model_dump_json()
+    with pytest.raises(Refused) as refused:
+        change(of, asked, now)
+    assert of.state.model_dump_json() == before
+    return str(refused.value)
+
+
+def test_a_change_carries_who_and_why() -> None:
+    [record] = change(usage(), by_hand(UsageAdjusted, amount=2), NOON)
+    assert isinstance(record, ChangeRecord)
+    assert (record.by, record.reason, record.text, record.number) == (
+        "ana",
+        "agreed by phone",
+        "adjusted by +2 visits",
+        1,
+    )
+    for missing in ("by", "reason"):
+        with pytest.raises(ValidationError, match=missing):
+            UsageAdjusted.model_validate({"event_id": "e", "by": "ana", "reason": "so", "amount": 1} | {missing: ""})
+
+
+def test_a_change_is_made_once() -> None:
+    visits = usage()
+    change(visits, by_hand(UsageAdjusted, amount=2), NOON)
+    assert change(visits, by_hand(UsageAdjusted, amount=2), NOON) == []
+    [second] = change(visits, by_hand(UsageAdjusted, "change-2", amount=-1), NOON)
+    assert isinstance(second, ChangeRecord)
+    assert second.number == 2
+    assert visits.balance(NOON).current.used == 1
+
+
+def test_a_higher_cap_counts_at_once_a_lower_one_takes_nothing_back() -> None:
+    visits = usage(cap=2)
+    take(visits, "V1", 2)
+    assert take(visits, "V2").outcome == "overflow"
+    change(visits, by_hand(CapAmended, cap=3), NOON)
+    later = NOON + timedelta(hours=1)
+    assert take(visits, "V2", at=later).outcome == "granted"
+    change(visits, by_hand(CapAmended, "change-2", cap=1), NOON)
+    assert (visits.balance(NOON).current.used, visits.balance(NOON).current.remaining) == (3, 0)
+
+
+def test_an_amended_cap_leaves_past_periods_as_they_were() -> None:
+    visits = usage(cap=2)
+    change(visits, by_hand(CapAmended, cap=5), MARCH)
+    assert [visits.cap(period) for period in (1, 2, 3)] == [2, 5, 5]
+    assert take(visits, "V1", 3, at=NOON).outcome == "overflow"
+    assert take(visits, "V2", 3, at=MARCH).outcome == "granted"
+
+
+def test_thresholds_follow_an_amended_cap_and_stay_passed() -> None:
+    tell = {"do": "task", "subject": "call"}
+    visits = usage(cap=10, thresholds=[{"at": "80%", "actions": [tell]}])
+    take(visits, "V1", 5)
+    effects = change(visits, by_hand(CapAmended, cap=6), NOON)
+    assert [effect.call.key for effect in effects if isinstance(effect, UsageActionOrder)] == [
+        "E1/1/threshold/80-percent/1/task-1"
+    ]
+    change(visits, by_hand(CapAmended, "change-2", cap=20), NOON)
+    assert visits.balance(NOON).current.thresholds_passed == ["80-percent"]
+    assert "thresholds are marks on the way to a cap" in refusal(visits, by_hand(CapAmended, "change-3", cap=None))
+
+
+def test_hours_are_amended_in_hours() -> None:
+    hours = usage(unit="hours", cap=20)
+    change(hours, by_hand(CapAmended, cap=30), NOON)
+    assert hours.cap(1) == 30 * 60
+
+
+def test_an_adjustment_stays_between_nothing_and_the_cap() -> None:
+    visits = usage(cap=3)
+    take(visits, "V1", 2)
+    assert "only 1 visits are left to be taken, not 2" in refusal(visits, by_hand(UsageAdjusted, amount=2))
+    assert "only 2 visits can be given back, not 3" in refusal(visits, by_hand(UsageAdjusted, amount=-3))
+    assert "changes nothing" in refusal(visits, by_hand(UsageAdjusted, amount=0))
+    outside = by_hand(UsageAdjusted, amount=1, occurred_at=datetime(2024, 1, 1, tzinfo=UTC))
+    assert "outside the term" in refusal(visits, outside)
+
+
+def test_an_adjustment_of_a_past_period_reports_it_again() -> None:
+    visits = usage()
+    visits.advance(MARCH)
+    change(visits, by_hand(UsageAdjusted, amount=4, occurred_at=NOON), MARCH)
+    [report] = visits.advance(MARCH)
+    assert isinstance(report, PeriodRecord)
+    assert (report.period, report.used, report.again) == (1, 4, True)
+
+
+def test_a_reversal_gives_back_all_of_an_entry_once_in_its_period() -> None:
+    """90 minutes of February come back to February, though it is March; the entry itself cannot be taken again."""
+    hours = usage(unit="hours", cap=20)
+    take(hours, "T1", 90)
+    take(hours, "T2", 30)
+    hours.advance(MARCH)
+    [record] = change(hours, by_hand(ConsumptionReversed, reference="T1"), MARCH)
+    assert isinstance(record, ChangeRecord)
+    assert (record.text, record.period, record.amount) == ("T1 gives back 1.5 hours", 1, -90)
+    assert hours.balance(NOON).current.used == 30
+    assert hours.balance(MARCH).current.used == 0
+    assert "was reversed before" in refusal(hours, by_hand(ConsumptionReversed, "change-2", reference="T1"), MARCH)
+    assert take(hours, "T1", 90).outcome == "already"
+    assert hours.balance(NOON).current.used == 30
+
+
+def test_a_reversal_names_what_was_taken() -> None:
+    assert "'V9' took nothing of E1" in refusal(usage(), by_hand(ConsumptionReversed, reference="V9"))
+
+
+def test_a_case_never_gives_back_what_it_took() -> None:
+    cases = usage(unit="cases")
+    take(cases, "C1")
+    assert "never gives back" in refusal(cases, by_hand(ConsumptionReversed, reference="C1"))
+
+
+def test_a_cancelled_entitlement_takes_nothing_from_that_instant() -> None:
+    """What happened before it still counts; its period is reported with the cancelling, and then nothing is due."""
+    visits = usage()
+    take(visits, "V1")
+    effects = change(visits, by_hand(EntitlementCancelled), NOON)
+    [report] = [effect for effect in effects if isinstance(effect, PeriodRecord)]
+    assert (report.ended_at, report.used, report.unused, report.ends_term) == (NOON, 1, 9, True)
+    assert visits.next_due is None
+    refused = take(visits, "V2", at=NOON)
+    assert refused.outcome == "refused"
+    assert "is cancelled at 2025-02-20T12:00:00" in str(refused.reason)
+    assert take(visits, "V3", at=NOON - timedelta(microseconds=1)).outcome == "granted"
+    [again] = visits.advance(NOON)
+    assert isinstance(again, PeriodRecord)
+    assert (again.used, again.ended_at, again.again) == (2, NOON, True)
+    assert (visits.balance(NOON).status, visits.balance(NOON).changes_at) == ("cancelled", None)
+    assert visits.balance(NOON - timedelta(seconds=1)).status == "active"
+    assert "cancelled already" in refusal(visits, by_hand(EntitlementCancelled, "change-2"))
+
+
+def test_what_has_expired_is_not_cancelled() -> None:
+    visits = usage()
+    after = datetime(2026, 2, 1, tzinfo=UTC)
+    visits.advance(after)
+    assert "its term has ended" in refusal(visits, by_hand(EntitlementCancelled), after)
+
+
+def test_changes_go_through_json() -> None:
+    hours = usage(unit="hours", cap=20)
+    take(hours, "T1", 90)
+    change(hours, by_hand(CapAmended, cap=30), NOON)
+    change(hours, by_hand(ConsumptionReversed, "change-2", reference="T1"), NOON)
+    change(hours, by_hand(EntitlementCancelled, "change-3"), NOON)
+    assert UsageState.model_validate_json(hours.state.model_dump_json()) == hours.state
