@@ -71,10 +71,12 @@ class Candidate(_Value):
 
     Attributes:
         time_zone: of its dates: the account's or the organisation's.
+        account_retired: with its account everything of it has ended.
     """
 
     entitlement: Entitlement
     time_zone: str
+    account_retired: bool = False
 
 
 class CoverageCandidates(_Value):
@@ -168,7 +170,7 @@ def choose(scope: CoverageScope, candidates: Iterable[Candidate], exhausted: Con
     matches, unmatched = [], []
     for candidate in candidates:
         entitlement = candidate.entitlement
-        why = _why_not(scope, entitlement, ZoneInfo(candidate.time_zone))
+        why = _why_not(scope, candidate)
         if why is None:
             left = entitlement.id not in exhausted
             matches.append(Match(entitlement=entitlement, by=_matched_by(scope, entitlement), left=left))
@@ -183,10 +185,13 @@ def _rank(match: Match) -> tuple[int, bool, date, str]:
     return match.by, not match.left, match.entitlement.ends_on or date.max, match.entitlement.id
 
 
-def _why_not(scope: CoverageScope, entitlement: Entitlement, zone: ZoneInfo) -> str | None:
+def _why_not(scope: CoverageScope, candidate: Candidate) -> str | None:
+    entitlement = candidate.entitlement
     if entitlement.retired:
         return "it is retired"
-    match status(entitlement, scope.at, zone):
+    if candidate.account_retired:
+        return f"its account {entitlement.account!r} is retired"
+    match status(entitlement, scope.at, ZoneInfo(candidate.time_zone)):
         case EntitlementStatus.INACTIVE:
             return f"it begins on {entitlement.starts_on}"
         case EntitlementStatus.EXPIRED:

@@ -26,9 +26,7 @@ class ActionRecords:
         row = {"key": key, "to": list(to), "subject": subject, "body": body, "at": at, "due_at": due_at}
         return self._record(tables.mails, row)
 
-    def record_task(
-        self, key: str, subject: str, assign_to: str, body: str, at: datetime
-    ) -> bool:
+    def record_task(self, key: str, subject: str, assign_to: str, body: str, at: datetime) -> bool:
         """Makes a task; False if it is there already."""
         return self._record(
             tables.tasks, {"key": key, "subject": subject, "assign_to": assign_to, "body": body, "at": at}

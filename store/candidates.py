@@ -42,10 +42,7 @@ class CoverageReading:
             found = _entitlements(connection, scope)
             return CoverageCandidates(
                 scope=scope,
-                candidates=[
-                    Candidate(entitlement=entitlement, time_zone=lookup.time_zone(entitlement.account))
-                    for entitlement in found
-                ],
+                candidates=[lookup.candidate(entitlement) for entitlement in found],
             )
 
 
@@ -54,7 +51,8 @@ class _Lookup:
 
     def __init__(self, stored: StoredCatalog) -> None:
         self._stored = stored
-        self._zones: dict[str, str] = {}
+        self._default_zone = stored.organisation().time_zone
+        self._accounts: dict[str, Account] = {}
 
     def scope(self, question: CoverageQuestion) -> CoverageScope:
         if question.entitlement is not None:
@@ -88,11 +86,13 @@ class _Lookup:
             service_contracts=[contract.id for contract in contracts],
         )
 
-    def time_zone(self, account: str) -> str:
-        if account not in self._zones:
-            found = self._stored.get(Account, account)
-            self._zones[account] = found.time_zone or self._stored.organisation().time_zone
-        return self._zones[account]
+    def candidate(self, entitlement: Entitlement) -> Candidate:
+        name = entitlement.account
+        if name not in self._accounts:
+            self._accounts[name] = self._stored.get(Account, name)
+        account = self._accounts[name]
+        zone = account.time_zone or self._default_zone
+        return Candidate(entitlement=entitlement, time_zone=zone, account_retired=account.retired)
 
     def _line_items(self, name: str | None) -> list[ContractLineItem]:
         """A line item and its parents."""

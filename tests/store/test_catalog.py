@@ -295,6 +295,16 @@ def test_candidates_have_their_accounts_zone(store: Store) -> None:
     assert {c.entitlement.id: c.time_zone for c in found} == {"e1": "America/New_York", "e2": "Asia/Tokyo"}
 
 
+def test_nothing_of_a_retired_account_covers_a_case(store: Store) -> None:
+    """Its entitlements need not be retired one by one."""
+    store.apply(catalog(), by="ann")
+    store.apply(Catalog.model_validate({"accounts": [{"id": "acme", "retired": True}]}), by="ann")
+    found = store.coverage_candidates(CoverageQuestion(at=AT, account="acme"))
+    coverage = choose(found.scope, found.candidates)
+    assert coverage.chosen is None
+    assert {other.why for other in coverage.others} == {"its account 'acme' is retired"}
+
+
 def test_what_cannot_match_is_given_too_to_say_why(store: Store) -> None:
     """Of the same accounts."""
     store.apply(catalog(), by="ann")
