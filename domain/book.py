@@ -39,10 +39,8 @@ class Book:
         return runs[-1]
 
     def last_completed(self, milestone: Milestone) -> MilestoneInstance | None:
-        """The newest instance of a milestone that is completed, in what the case lives through now."""
-        latest = self.latest(milestone)
-        runs = [i for i in self._runs(milestone) if latest is not None and i.stay >= latest.stay]
-        return next((i for i in reversed(runs) if i.completed_at is not None), None)
+        """The newest instance of a milestone that is completed."""
+        return next((i for i in reversed(self._runs(milestone)) if i.completed_at is not None), None)
 
     def take_up_again(self, instance: MilestoneInstance, latest: MilestoneInstance, at: datetime) -> None:
         """Make an earlier instance the newest again, in place of one that was scheduled and never started."""
