@@ -68,22 +68,52 @@ def postgresql_server() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The address of a new, empty database."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'milepost.db'}"
-    server: str = request.getfixturevalue("postgresql_server")
+def _create_database(server: str, template: str) -> str:
+    """The address of a new database, a copy of another one."""
     name = unique("test").replace("-", "_")
-    host = server.partition("@")[2]
-    address, _, port = host.partition(":")
+    host, _, port = server.partition("@")[2].partition(":")
     createdb = str(_program("createdb"))
-    subprocess.run([createdb, "-h", address, "-p", port, "-U", "milepost", "-T", "template0", name], check=True)
+    subprocess.run([createdb, "-h", host, "-p", port, "-U", "milepost", "-T", template, name], check=True, timeout=60)
     return f"{server}/{name}"
 
 
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database file that is up to date, to be copied."""
+    file = tmp_path_factory.mktemp("migrated") / "milepost.db"
+    Store.open(f"sqlite:///{file}").close()
+    return file
+
+
+@pytest.fixture(scope="session")
+def migrated_database(postgresql_server: str) -> str:
+    """The name of a database that is up to date, to be copied."""
+    url = _create_database(postgresql_server, "template0")
+    Store.open(url).close()
+    return url.rpartition("/")[2]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """On which database the test runs."""
+    return str(request.param)
+
+
 @pytest.fixture
-def store(url: str) -> Iterator[Store]:
+def url(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a new database without any table."""
+    if kind == "sqlite":
+        return f"sqlite:///{tmp_path / 'milepost.db'}"
+    return _create_database(request.getfixturevalue("postgresql_server"), "template0")
+
+
+@pytest.fixture
+def store(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     """A new, empty store."""
+    if kind == "sqlite":
+        url = f"sqlite:///{shutil.copy(request.getfixturevalue('migrated_file'), tmp_path)}"
+    else:
+        server = request.getfixturevalue("postgresql_server")
+        url = _create_database(server, request.getfixturevalue("migrated_database"))
     with Store.open(url) as opened:
         yield opened
