@@ -2,13 +2,25 @@
 
 import asyncio
 from collections import Counter
+from typing import Any
 
 import pytest
 from temporalio.api.enums.v1 import EventType
-from temporalio.client import Client
+from temporalio.client import (
+    Client,
+    Interceptor,
+    OutboundInterceptor,
+    StartWorkflowUpdateWithStartInput,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateHandle,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
 
 from activities.usage import NobodyCounts, UsageGate
 from domain.entitlement_messages import Consumed, workflow_id
+from domain.errors import Refused
 from tests.support import assert_eventually
 from tests.usage import NOON, RememberingStore, consumption, counting, terms
 
@@ -90,6 +102,83 @@ async def test_nothing_is_lost_or_taken_twice_while_runs_roll_over(
         handle = client.get_workflow_handle(workflow_id(gold.entitlement_id))
         described = await handle.describe()
         assert described.run_id != described.raw_description.workflow_execution_info.first_run_id
+
+
+class _Faults(Interceptor):
+    """Lets some of the gate's updates go wrong: before they reach the server, or on the way back."""
+
+    def __init__(self, *faults: tuple[str, Exception]) -> None:
+        self.faults = list(faults)
+
+    def intercept_client(self, next: OutboundInterceptor) -> OutboundInterceptor:  # noqa: A002  the SDK's own name
+        return _FaultyClient(next, self.faults)
+
+
+class _FaultyClient(OutboundInterceptor):
+    def __init__(self, next: OutboundInterceptor, faults: list[tuple[str, Exception]]) -> None:  # noqa: A002  likewise
+        super().__init__(next)
+        self.faults = faults
+
+    async def start_update_with_start_workflow(
+        self,
+        input: StartWorkflowUpdateWithStartInput,  # noqa: A002  likewise
+    ) -> WorkflowUpdateHandle[Any]:
+        where, fault = self.faults.pop(0) if self.faults else ("", None)
+        if fault is not None and where == "before":
+            raise fault
+        handle = await super().start_update_with_start_workflow(input)
+        if fault is not None:
+            raise fault
+        return handle
+
+
+NOT_READY = WorkflowUpdateFailedError(ApplicationError("the run is over", type="WorkflowNotReadyFailure"))
+
+
+def rpc_error(status: RPCStatusCode) -> RPCError:
+    return RPCError("made up for this test", status, b"")
+
+
+@pytest.mark.parametrize("where", ["before", "after"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        NOT_READY,
+        rpc_error(RPCStatusCode.FAILED_PRECONDITION),
+        rpc_error(RPCStatusCode.NOT_FOUND),
+        rpc_error(RPCStatusCode.UNAVAILABLE),
+        rpc_error(RPCStatusCode.RESOURCE_EXHAUSTED),
+        rpc_error(RPCStatusCode.DEADLINE_EXCEEDED),
+        WorkflowUpdateRPCTimeoutOrCancelledError(),
+    ],
+    ids=lambda fault: getattr(getattr(fault, "status", None), "name", type(fault).__name__),
+)
+async def test_what_passes_by_itself_is_asked_again_under_the_same_ids(
+    client: Client, task_queue: str, fault: Exception, where: str
+) -> None:
+    """Whether the request was lost or its answer: it is taken once."""
+    config = client.config()
+    config["interceptors"] = [_Faults((where, fault), (where, fault))]
+    gold, gate = terms(), UsageGate(Client(**config), task_queue)
+    async with counting(client, task_queue, RememberingStore()):
+        answer = await gate.consume(gold, consumption("C1"))
+        assert answer.outcome == ("granted" if where == "before" else "already")
+        assert answer.used == 1
+
+
+async def test_what_does_not_pass_is_not_tried_for_long(client: Client, task_queue: str) -> None:
+    """The caller is told at once, and the next one is served."""
+    config = client.config()
+    denied = rpc_error(RPCStatusCode.PERMISSION_DENIED)
+    refused = WorkflowUpdateFailedError(ApplicationError("not so", type="bad_message"))
+    config["interceptors"] = [_Faults(("before", denied), ("before", refused))]
+    gold, gate = terms(), UsageGate(Client(**config), task_queue)
+    async with counting(client, task_queue, RememberingStore()):
+        with pytest.raises(RPCError, match="made up"):
+            await gate.consume(gold, consumption("C1"))
+        with pytest.raises(Refused, match="not so"):
+            await gate.consume(gold, consumption("C1"))
+        assert (await gate.consume(gold, consumption("C1"))).outcome == "granted"
 
 
 async def test_the_balance_of_what_nobody_asked_for_yet_is_whole(client: Client, task_queue: str) -> None:
