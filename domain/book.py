@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from domain.effects import ActionCall, Noted, NoteKind, TriggerFired
-from domain.frozen import HorizonExceeded
+from domain.frozen import FrozenCalendar, HorizonExceeded
 from domain.instance import Firing, MilestoneInstance, Pause, Term, Violation
 from domain.plan import Plan
 from domain.process import FieldUpdate, Milestone, Trigger, TriggerKind
@@ -33,7 +33,7 @@ class Book:
 
     def latest(self, milestone: Milestone) -> MilestoneInstance | None:
         """The newest instance of a milestone, if it belongs to what the case lives through now."""
-        runs = self._runs(milestone)
+        runs = [i for i in self._runs(milestone) if i.stay >= self.state.first_stay]
         if not runs or (milestone.on_reentry == "restart" and runs[-1].stay != self.state.stay):
             return None
         return runs[-1]
@@ -164,6 +164,38 @@ class Book:
         for trigger in self.plan.milestone(instance.milestone).triggers:
             if trigger.kind is TriggerKind.SUCCESS and not instance.firings(trigger.id):
                 self.fire(instance, trigger, at, self.state.last_at)
+
+    # --- another plan ---
+
+    def leave_plan(self, plan: Plan, at: datetime, *, not_before: datetime | None) -> None:
+        """Go over to another plan: what is open is open at exit, and the new process is entered afresh."""
+        for instance in self.state.instances:
+            if instance.is_open:
+                instance.exited_at = at
+        if outside := self.state.hold("outside the process"):
+            outside.to_at = at
+        self.take_plan(plan)
+        self.state.not_before = not_before
+        self.state.first_stay = self.state.stay + 1
+        self.state.entry_at = self.state.entered_at = self.state.exited_at = self.state.reentered_at = None
+
+    def take_plan(self, plan: Plan) -> None:
+        """Take a plan over. Calendars that differ from those of the same name are kept for what was counted by them."""
+        kept: dict[str, FrozenCalendar] = {}
+        for name, calendar in self.plan.calendars.items():
+            if name not in plan.calendars or plan.calendars[name] == calendar:
+                kept[name] = calendar
+                continue
+            taken = {*self.plan.calendars, *plan.calendars, *kept}
+            old = next(f"{name}@{n}" for n in range(1, len(taken) + 2) if f"{name}@{n}" not in taken)
+            kept[old] = calendar
+            for instance in self.state.instances:
+                for term in instance.terms:
+                    if term.business_hours == name:
+                        term.business_hours = old
+        used = {term.business_hours for instance in self.state.instances for term in instance.terms}
+        calendars = {name: calendar for name, calendar in kept.items() if name in used}
+        self.plan = plan.model_copy(update={"calendars": {**calendars, **plan.calendars}})
 
     # --- violations ---
 

@@ -42,6 +42,8 @@ class NoteKind(StrEnum):
     ACTION_FAILED = "action_failed"
     ACTION_RETRIED = "action_retried"
     OVERFLOWED = "overflowed"
+    ENTITLEMENT_CHANGED = "entitlement_changed"
+    MIGRATED = "migrated"
     CRITERIA_FAILED = "criteria_failed"
     GUARD = "guard"
 

@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
+from domain.plan import Plan
+
 
 class _Event(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -82,6 +84,28 @@ class MilestoneExtended(_Event):
         return self
 
 
+class EntitlementChanged(_Event):
+    """The case goes over to another entitlement, and to that one's process.
+
+    Attributes:
+        entitlement: its id; None: the case goes on without one.
+        plan: what the case runs by from now on.
+        from_opening: the choice before was wrong: the new process is entered at the opening, not at the change.
+    """
+
+    type: Literal["entitlement_changed"] = "entitlement_changed"
+    entitlement: str | None = None
+    plan: Plan
+    from_opening: bool = False
+
+
+class PlanReplaced(_Event):
+    """A migration: the same process in another version, or the same calendars after an edit."""
+
+    type: Literal["plan_replaced"] = "plan_replaced"
+    plan: Plan
+
+
 Event = Annotated[
     MilestoneCompleted
     | FieldsChanged
@@ -90,6 +114,8 @@ Event = Annotated[
     | CaseClosed
     | CaseReopened
     | CompletionCleared
-    | MilestoneExtended,
+    | MilestoneExtended
+    | EntitlementChanged
+    | PlanReplaced,
     Field(discriminator="type"),
 ]

@@ -44,6 +44,7 @@ class Term(_Fact):
         base_at: from where `open_seconds` are counted; later than the start where a used fraction was carried over.
         span: as it was declared (``4h``, ``2bd``, ``by due_at``).
         business_hours: the calendar, by its name in the plan.
+        declared: what the process declared when this span came to count; it changes when that does.
         open_seconds: from `base_at` to the target, before pauses and extensions. Negative where a carried fraction is
             over 100%.
         nominal_seconds: the whole span in open seconds, of which percentages are taken.
@@ -56,6 +57,7 @@ class Term(_Fact):
     base_at: AwareDatetime
     span: str
     business_hours: str
+    declared: str
     open_seconds: int = 0
     nominal_seconds: int = 0
     fixed_at: AwareDatetime | None = None

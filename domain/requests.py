@@ -16,14 +16,17 @@ from domain.events import (
     ClockResumed,
     ClockStopped,
     CompletionCleared,
+    EntitlementChanged,
     Event,
     FieldsChanged,
     MilestoneCompleted,
     MilestoneExtended,
+    PlanReplaced,
 )
 from domain.fields import FieldsError, check_values
 from domain.instance import Extension, InstanceState, MilestoneInstance
 from domain.process import Milestone
+from domain.rules import Rules
 from domain.state import Hold
 
 CLOCK_SKEW = timedelta(seconds=5)
@@ -221,6 +224,29 @@ def reopen(book: Book, at: datetime, event: CaseReopened) -> None:
         return book.note(NoteKind.ALREADY, at, "the case is open", by=event.by)
     book.state.closed_at = None
     return book.note(NoteKind.REOPENED, at, "the case is reopened", by=event.by, reason=event.reason)
+
+
+def change_entitlement(book: Book, at: datetime, event: EntitlementChanged) -> None:
+    """Leave the process of one entitlement and enter that of another."""
+    _refuse_closed(book)
+    book.leave_plan(event.plan, at, not_before=None if event.from_opening else at)
+    text = f"the case goes over to {f'entitlement {event.entitlement}' if event.entitlement else 'no entitlement'}"
+    book.note(NoteKind.ENTITLEMENT_CHANGED, at, text, by=event.by, reason=event.reason)
+
+
+def migrate(book: Book, at: datetime, event: PlanReplaced) -> None:
+    """Go on under another version of the same process, or of its calendars."""
+    _refuse_closed(book)
+    old, new = book.plan.process, event.plan.process
+    if (old.name if old else None) != (new.name if new else None):
+        raise Refused(
+            "another_process",
+            f"a migration keeps the process: {old.name if old else 'none'}, not {new.name if new else 'none'}",
+        )
+    book.take_plan(event.plan)
+    said = f"process {new.name!r} version {new.version}" if new else "its calendars"
+    book.note(NoteKind.MIGRATED, at, f"migrated to {said}", by=event.by, reason=event.reason)
+    Rules(book, at).migrate()
 
 
 def _instance(book: Book, milestone: Milestone) -> MilestoneInstance:

@@ -47,7 +47,8 @@ class Rules:
                 text = f"the rules of process {name!r} still change after {MOST_ROUNDS} rounds; stopped here"
                 self.book.note(NoteKind.GUARD, self.at, text)
 
-    def _round(self, process: EntitlementProcess) -> bool:
+    def _see(self) -> None:
+        """Look at the case as it is now, once for all criteria of a round."""
         self.scope = Scope(
             {
                 "case": {"id": self.state.case_id, OPENED_AT: utc_text(self.state.opened_at), **self.state.fields},
@@ -55,6 +56,9 @@ class Rules:
                 "account": self.plan.account,
             }
         )
+
+    def _round(self, process: EntitlementProcess) -> bool:
+        self._see()
         changed = self._completions(process)
         changed |= self._entry_and_exit(process)
         for milestone in process.milestones:
@@ -94,9 +98,11 @@ class Rules:
     def _entry_and_exit(self, process: EntitlementProcess) -> bool:
         state, changed = self.state, False
         entry_at = state.opened_at if process.entry == OPENED_AT else self._instant(process.entry)
+        if entry_at is not None and state.not_before is not None:
+            entry_at = max(entry_at, state.not_before)
         if entry_at is not None and entry_at != state.entry_at:
             if state.entered_at is None:
-                state.stay = 1
+                state.stay += 1
                 self.book.note(NoteKind.ENTERED, self.at, f"process {process.name!r} version {process.version} entered")
             state.entry_at = state.entered_at = entry_at
             changed = True
@@ -201,7 +207,7 @@ class Rules:
             moved = self._term(process, milestone, term.start_at).model_copy(update={"anchor_at": term.anchor_at})
             self.book.move(instance, moved, self.at, f"{milestone.by} changed")
             return True
-        if (str(span), hours) == (term.span, term.business_hours):
+        if _declared(span, hours) == term.declared:
             return False
         self.book.move(instance, self._changed_term(process, milestone, instance), self.at, "its span changed")
         return True
@@ -237,6 +243,34 @@ class Rules:
                         start = max(start, target)
         return start
 
+    # --- a migration ---
+
+    def migrate(self) -> None:
+        """Take the spans and calendars of a new plan over, as if they had held from the start.
+
+        What is completed or violated keeps what happened to it; a milestone that the process no longer has is removed.
+        """
+        process = self.plan.process
+        if process is None:
+            return
+        self._see()
+        for instance in [i for i in self.state.instances if i.is_open]:
+            milestone = process.milestone(instance.milestone)
+            if milestone is None:
+                instance.removed_at = self.at
+                text = f"{instance.milestone} removed: process {process.name!r} has it no more"
+                self.book.note(NoteKind.REMOVED, self.at, text, instance)
+            elif milestone.by is None or self._instant(milestone.by) is not None:
+                self._migrate(process, milestone, instance)
+
+    def _migrate(self, process: EntitlementProcess, milestone: Milestone, instance: MilestoneInstance) -> None:
+        old = instance.terms[-1]
+        new = self._term(process, milestone, old.start_at).model_copy(update={"anchor_at": old.anchor_at})
+        if instance.standing_violation is not None:
+            instance.terms.append(old.model_copy(update={"at": self.at, "declared": new.declared}))
+        elif (new.span, new.business_hours) != (old.span, old.business_hours):
+            self.book.move(instance, new, self.at, "migrated")
+
     # --- spans ---
 
     def _span(self, process: EntitlementProcess, milestone: Milestone) -> tuple[Span | None, str]:
@@ -266,6 +300,7 @@ class Rules:
             base_at=start,
             span=str(span) if span else f"by {milestone.by}",
             business_hours=hours,
+            declared=_declared(span, hours),
             open_seconds=seconds,
             nominal_seconds=seconds,
             fixed_at=fixed_at,
@@ -321,3 +356,7 @@ class Rules:
         if milestone.pause_when and self.holds(milestone, "pause_when", milestone.pause_when):
             causes.append("pause_when")
         return causes
+
+
+def _declared(span: Span | None, hours: str) -> str:
+    return f"{span or 'by'} of {hours}"

@@ -39,7 +39,8 @@ class TimelineState(BaseModel):
         last_at: the instant of the last event applied or trigger fired; nothing takes effect before it any more.
         entry_at: the instant that the process's entry last named; a new one moves the start of open milestones.
         entered_at: from when the case is in its process; None while it has not been in it.
-        stay: which stay in the process this is, from 1.
+        not_before: the process is not entered before this instant; set when the entitlement changes.
+        stay: which stay in the process this is, from 1; `first_stay` is the first under this entitlement.
         verdicts: by criteria (``First response: when``), each time that they came to something else.
         event_ids: the events taken, each with the instant at which it took effect.
         notes: how many notes there are so far.
@@ -58,7 +59,9 @@ class TimelineState(BaseModel):
     reentered_at: AwareDatetime | None = None
     exited_at: AwareDatetime | None = None
     closed_at: AwareDatetime | None = None
+    not_before: AwareDatetime | None = None
     stay: int = 0
+    first_stay: int = 1
     holds: list[Hold] = Field(default_factory=list)
     instances: list[MilestoneInstance] = Field(default_factory=list)
     verdicts: dict[str, list[Verdict]] = Field(default_factory=dict)

@@ -28,10 +28,12 @@ from domain.events import (
     ClockResumed,
     ClockStopped,
     CompletionCleared,
+    EntitlementChanged,
     Event,
     FieldsChanged,
     MilestoneCompleted,
     MilestoneExtended,
+    PlanReplaced,
 )
 from domain.frozen import FrozenCalendar, HorizonExceeded
 from domain.instance import MilestoneInstance
@@ -249,6 +251,7 @@ class Timeline:
         before, self.state.last_at = self.state.last_at, at
         try:
             _write(book, at, event)
+            self.plan = book.plan
         except (Refused, HorizonExceeded):
             self.state.last_at = before
             raise
@@ -276,6 +279,10 @@ def _write(book: Book, at: datetime, event: Event) -> None:
             requests.clear(book, at, event)
         case MilestoneExtended():
             requests.extend(book, at, event)
+        case EntitlementChanged():
+            requests.change_entitlement(book, at, event)
+        case PlanReplaced():
+            requests.migrate(book, at, event)
         case _:
             assert_never(event)
 
