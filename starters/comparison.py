@@ -10,7 +10,6 @@ from domain.effects import Effect
 from domain.plan import Plan
 from domain.timeline import Case, Timeline
 from domain.views import CaseView, MilestoneView
-from starters.event_log import LoggedCase
 from starters.pure_run import Walked, walk
 from starters.replay import Replayed
 
@@ -41,22 +40,23 @@ def compare(replayed: Iterable[Replayed], plan: Plan, done: Mapping[str, Abstrac
 
 
 def _compared(replayed: Replayed, plan: Plan, done: AbstractSet[str]) -> Compared:
-    pure = pure_run(replayed.case, plan, replayed.view)
+    pure = pure_run(replayed, plan)
     case_id = replayed.case.case_id
     found = [*view_differences(replayed.view, pure.view), *_action_differences(pure, done)]
     return Compared(replayed.view, pure, tuple(f"{case_id}: {text}" for text in found))
 
 
-def pure_run(case: LoggedCase, plan: Plan, durable: CaseView) -> Walked:
-    """The pure run of a case, to the instant at which the durable one was looked at."""
-    if durable.closed_at is not None:
+def pure_run(replayed: Replayed, plan: Plan) -> Walked:
+    """The pure run of a case, as far as the durable one went, looked at as of the same instant."""
+    case, now = replayed.case, replayed.view.now
+    if replayed.view.closed_at is not None:
         return walk(case, plan)
     timeline = Timeline.enter(plan, Case(case_id=case.case_id, fields=case.intake.fields), case.opened_at)
     effects: list[Effect] = []
     for event in case.events:
         effects += timeline.apply(event)
-    effects += timeline.advance(durable.now)
-    return Walked(view=timeline.view(durable.now), effects=tuple(effects), kept=case.kept)
+    effects += timeline.advance(max(replayed.until, now))
+    return Walked(view=timeline.view(now), effects=tuple(effects), kept=case.kept)
 
 
 def view_differences(durable: CaseView, pure: CaseView) -> list[str]:

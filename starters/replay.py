@@ -35,7 +35,7 @@ AT_ONCE = 12
 PATIENCE = 600.0
 """Seconds for which nothing at all answers, after which the replay gives up."""
 
-_STEP = 15.0
+STEP = 15.0
 """Seconds that one step may take before it is tried again."""
 _PAUSE = 0.25
 _SHORT_OF_IT = timedelta(seconds=1)
@@ -62,10 +62,16 @@ class ReplayFailed(MilepostError):
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """A case of the log, and how its workflow stands at the end."""
+    """A case of the log, and how its workflow stands at the end.
+
+    Attributes:
+        view: of a case that is not closed it may be as of an earlier instant: of the last thing that happened.
+        until: everything due up to then has happened.
+    """
 
     case: LoggedCase
     view: CaseView
+    until: datetime
 
 
 @dataclass(slots=True)
@@ -100,6 +106,7 @@ class Replay:
         task_queue: str,
         at_once: int = AT_ONCE,
         patience: float = PATIENCE,
+        step: float = STEP,
         told: Callable[[Tally], None] = lambda _: None,
     ) -> None:
         """Nothing is started yet.
@@ -109,12 +116,14 @@ class Replay:
             task_queue: of the workers.
             at_once: how many cases walk at one time.
             patience: seconds for which nothing answers, after which to give up.
+            step: seconds that one step may take before it is tried again.
             told: is told of every step.
         """
         self._clock = VirtualClock(client)
-        self._client = MilepostClient(self._clock.client, task_queue=task_queue, patience=_STEP)
+        self._client = MilepostClient(self._clock.client, task_queue=task_queue, patience=step)
         self._at_once = at_once
         self._patience = patience
+        self._step = step
         self._told = told
         self._tally = Tally(0, 0)
         self._heard_at = time.monotonic()
@@ -147,7 +156,7 @@ class Replay:
                     group.create_task(self._walk_all(waiting, until, ends))
         except ExceptionGroup as failed:
             raise failed.exceptions[0] from None
-        return [Replayed(case, ends[number]) for number, case in enumerate(cases)]
+        return [Replayed(case, ends[number], until) for number, case in enumerate(cases)]
 
     async def _walk_all(
         self, waiting: Iterator[tuple[int, LoggedCase]], until: datetime, ends: dict[int, CaseView]
@@ -159,7 +168,7 @@ class Replay:
 
     async def _walk(self, case: LoggedCase, until: datetime) -> CaseView:
         """One case, from its opening to its end; or from where it was left."""
-        walker = _Walker(case, self._client, self._clock, self._patiently)
+        walker = _Walker(case, self._client, self._clock, self._patiently, self._step)
         if await walker.is_closed():
             self._sent(len(case.events))
             return await walker.result()
@@ -210,11 +219,13 @@ class _Walker:
         client: MilepostClient,
         clock: VirtualClock,
         patiently: Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]],
+        step: float,
     ) -> None:
         self._case = case
         self._client = client
         self._clock = clock
         self._patiently = patiently
+        self._step = step
         self._handle = client.handle(case.case_id)
         self._ahead = timedelta()
         """How far the case's own clock is ahead of its workflow's."""
@@ -276,13 +287,13 @@ class _Walker:
         """The case as it ends; one that the log does not close, when everything due up to `until` has happened."""
         if self._case.events and isinstance(self._case.events[-1], CaseClosed):
             return await self.result()
-        instant = until
+        beyond = until
         while True:
-            instant += _BEYOND_IT
-            if not await self._go_to(instant):
+            beyond += _BEYOND_IT
+            if not await self._go_to(beyond):
                 return await self.result()
             view: CaseView = await self._patiently(lambda: self._client.view(self._case.case_id))
-            if view.next_due is None or view.next_due > view.now:
+            if view.next_due is None or view.next_due > until:
                 return view
 
     async def result(self) -> CaseView:
@@ -294,7 +305,7 @@ class _Walker:
 
         async def ended() -> CaseView:
             try:
-                return CaseView.model_validate(await asyncio.wait_for(self._handle.result(), _STEP))
+                return CaseView.model_validate(await asyncio.wait_for(self._handle.result(), self._step))
             except TimeoutError:
                 raise NoAnswer(f"case {self._case.case_id} is closed and does not end: does a worker run?") from None
 
@@ -307,5 +318,7 @@ class _Walker:
         """Move the case's clock to an instant; False if the case is closed."""
         target = instant - self._ahead
         return bool(
-            await self._patiently(lambda: self._clock.go_to(self._handle, target, patience=timedelta(seconds=_STEP)))
+            await self._patiently(
+                lambda: self._clock.go_to(self._handle, target, patience=timedelta(seconds=self._step))
+            )
         )
