@@ -212,11 +212,20 @@ async def _request(case: str, update: str, occurred_at: datetime | None, **event
 
 
 async def _open(intake: CaseIntake) -> Answer:
+    from domain.errors import Refused
+    from domain.fields import utc_text
     from starters.client import MilepostClient
     from starters.whereabouts import connect_to_temporal, effective_settings
 
     client = MilepostClient(await connect_to_temporal(), task_queue=effective_settings().task_queue)
-    return await client.open(intake)
+    answer = await client.open(intake)
+    # Asked again, Temporal gives the first answer again, even of a case that is closed by now.
+    view = await client.view(intake.case_id)
+    if view.closed_at is not None:
+        raise Refused(
+            "closed", f"case {intake.case_id} was opened before and is closed, since {utc_text(view.closed_at)}"
+        )
+    return answer.model_copy(update={"case": view})
 
 
 def _checked(intake: dict[str, Any]) -> CaseIntake:

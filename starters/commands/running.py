@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import signal
 from collections.abc import AsyncIterator, Coroutine
 from typing import Any, TypeVar
@@ -11,9 +12,17 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-def run(command: Coroutine[Any, Any, T]) -> T:
-    """Run a command to its end, and let the SDK's threads come to theirs."""
+def run(command: Coroutine[Any, Any, T], *, logs: bool = False) -> T:
+    """Run a command to its end, and let the SDK's threads come to theirs.
+
+    Args:
+        command: what it does.
+        logs: whether the SDK's log is part of the output; it goes to stdout, where programs read answers.
+    """
     from worker.connection import settle
+
+    if not logs:
+        _silence()
 
     async def settled() -> T:
         try:
@@ -22,6 +31,14 @@ def run(command: Coroutine[Any, Any, T]) -> T:
             await settle()
 
     return asyncio.run(settled())
+
+
+@functools.cache
+def _silence() -> None:
+    """Keep the SDK's log out of the output. What it has to say reaches the command as an error too."""
+    from temporalio.runtime import Runtime, TelemetryConfig
+
+    Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=None)), error_if_already_set=False)
 
 
 @contextlib.asynccontextmanager

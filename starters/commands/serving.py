@@ -27,7 +27,7 @@ def dev(
     What happens is kept between runs, in the data folder (MILEPOST_DATA). The other commands find what runs here by
     themselves.
     """
-    run(_dev(ephemeral, port, ui_port))
+    run(_dev(ephemeral, port, ui_port), logs=True)
 
 
 async def _dev(ephemeral: bool, port: int | None, ui_port: int | None) -> None:
@@ -58,7 +58,7 @@ def worker() -> None:
     It needs a Temporal server (TEMPORAL_ADDRESS) and the database of the store (MILEPOST_DATABASE_URL). Any number may
     run.
     """
-    run(_worker())
+    run(_worker(), logs=True)
 
 
 async def _worker() -> None:

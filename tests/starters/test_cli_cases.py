@@ -1,0 +1,215 @@
+"""The commands that speak to cases, against a real server and a real worker."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from temporalio.client import Client
+from typer.testing import Result
+
+from domain.messages import CaseRecord
+from starters.catalog_files import apply_files
+from store import Store
+from tests.starters.command_line import milepost, program
+from tests.support import assert_eventually, unique
+from worker.embedded import RunningServer
+from worker.process import working
+
+CATALOG = """
+fields: {priority: string, tickets: integer}
+processes:
+  - name: Support
+    milestones:
+      - name: First response
+        within: 4h
+      - name: Resolution
+        within: [{when: case.priority == "High", span: 8h}, {span: 16h}]
+        triggers:
+          - {kind: success, actions: [{do: email, to: desk@example.com, subject: "{{ case.id }} is done"}]}
+organisation: {process: Support}
+accounts: [{id: acme}]
+"""
+
+Command = Callable[..., Awaitable[Result]]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def environment(
+    server: RunningServer, client: Client, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[dict[str, str]]:
+    """What the commands need to know of a worker that is at work."""
+    folder = tmp_path_factory.mktemp("cli")
+    database, task_queue = f"sqlite:///{folder / 'milepost.db'}", unique("queue")
+    (folder / "catalog.yaml").write_text(CATALOG)
+    with Store.open(database) as store:
+        apply_files(store, [folder / "catalog.yaml"], by="test")
+        async with working(client, store, task_queue=task_queue):
+            yield {
+                "TEMPORAL_ADDRESS": server.address,
+                "TEMPORAL_NAMESPACE": client.namespace,
+                "MILEPOST_DATA": str(folder),
+                "MILEPOST_DATABASE_URL": database,
+                "MILEPOST_TASK_QUEUE": task_queue,
+            }
+
+
+@pytest.fixture
+def command(environment: dict[str, str]) -> Command:
+    """Runs a command in a thread, beside the worker."""
+
+    async def run(*arguments: str, **options: str) -> Result:
+        return await asyncio.to_thread(milepost, *arguments, env=environment, **options)
+
+    return run
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def case(command: Command) -> str:
+    """An open case."""
+    case_id = unique("c")
+    opened = await command("open", case_id, "--account", "acme", "--field", "priority=High")
+    assert opened.exit_code == 0, opened.stderr
+    return case_id
+
+
+async def test_open_shows_targets_and_again_changes_nothing(command: Command, case: str) -> None:
+    again = await command("open", case, "--account", "acme", "--json")
+    answer = json.loads(again.stdout)
+    assert [m["span"] for m in answer["case"]["milestones"]] == ["4h", "8h"]
+    assert answer["case"]["fields"] == {"priority": "High"}
+
+
+async def test_open_from_a_json_file(command: Command, tmp_path: Path) -> None:
+    """Options win over the file; what the file says else is taken."""
+    case_id = unique("c")
+    intake = json.dumps({"account": "acme", "fields": {"priority": "Low", "tickets": 3}})
+    opened = await command("open", case_id, "--json-file", "-", "--field", "priority=High", "--json", stdin=intake)
+    assert json.loads(opened.stdout)["case"]["fields"] == {"priority": "High", "tickets": 3}
+
+
+async def test_open_of_an_unknown_field_is_refused(command: Command) -> None:
+    refused = await command("open", unique("c"), "--account", "acme", "--field", "priorty=High")
+    assert refused.exit_code == 2
+    assert "unknown field 'priorty' of case: did you mean 'priority'?" in refused.stderr
+
+
+async def test_a_case_from_open_to_close(command: Command, case: str) -> None:
+    """Each request answers with what followed from it; show has it all."""
+    assert "in time" in (await command("complete", case, "First response", "--by", "ann")).stdout
+    assert "16h" in (await command("change", case, "--field", "priority=Low", "--field", "tickets=2")).stdout
+    assert "clock stopped" in (await command("stop", case, "--reason", "parts")).stdout
+    assert "already" in (await command("stop", case)).stdout
+    assert "Resolution" in (await command("resume", case)).stdout
+    assert "stopped" in (await command("stop", case, "Resolution")).stdout
+    assert (await command("resume", case, "Resolution")).exit_code == 0
+    assert "completed" in (await command("complete", case, "Resolution")).stdout
+
+    async def told() -> None:
+        shown = await command("show", case)
+        assert f"email to desk@example.com: {case} is done (done)" in shown.stdout
+        assert "completed by ann, in time" in shown.stdout
+        assert "paused: case stopped" in shown.stdout
+        assert "priority=Low" in shown.stdout
+
+    await assert_eventually(told)
+    assert "closed" in (await command("close", case)).stdout
+    shown = json.loads((await command("show", case, "--json")).stdout)
+    assert shown["closed_at"] is not None
+    assert [m["state"] for m in shown["milestones"]] == ["completed", "completed"]
+
+
+async def test_same_event_id_is_taken_once(command: Command, case: str) -> None:
+    await command("complete", case, "First response", "--event-id", "e1")
+    again = await command("complete", case, "First response", "--event-id", "e1")
+    assert again.exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["complete", "CASE", "Frist response"], "unknown milestone 'Frist response'; process 'Support' has: First"),
+        (["complete", "CASE", "First response", "--at", "2099-01-01T00:00Z"], "is in the future"),
+        (["complete", "CASE", "First response", "--at", "2001-01-01T00:00Z"], "before the case was opened"),
+        (["complete", "CASE", "First response", "--at", "2001-01-01T00:00"], "has no offset from UTC"),
+        (["complete", "no-such-case", "First response"], "no case 'no-such-case' is known here"),
+        (["change", "CASE", "--field", "priority=3"], "priority is declared as string: 3 is no text"),
+        (["change", "CASE", "--field", "colour=red"], "unknown field 'colour'"),
+        (["change", "CASE"], "Missing option"),
+        (["stop", "CASE", "Frist response"], "unknown milestone"),
+        (["show", "no-such-case"], "no case 'no-such-case' is known here"),
+        (["show", "CASE", "--time-zone", "Mars/Base"], "unknown time zone 'Mars/Base'"),
+        (["show", "CASE", "--json", "--watch"], "give one of them"),
+    ],
+)
+async def test_what_can_not_be_is_refused_and_changes_nothing(
+    command: Command, case: str, arguments: list[str], said: str
+) -> None:
+    """Exit code 2, one message that says what would be right, and the case stays as it was."""
+    before = _facts(await command("show", case, "--json"))
+    refused = await command(*(case if argument == "CASE" else argument for argument in arguments))
+    assert refused.exit_code == 2
+    assert said in " ".join(refused.stderr.replace("│", " ").split())
+    assert refused.stdout == ""
+    assert _facts(await command("show", case, "--json")) == before
+
+
+async def test_completing_twice_is_refused(command: Command, case: str) -> None:
+    await command("complete", case, "First response")
+    twice = await command("complete", case, "First response")
+    assert twice.exit_code == 2
+    assert "First response is already completed, since " in twice.stderr
+
+
+async def test_closed_case_takes_nothing(command: Command, case: str) -> None:
+    await command("close", case)
+    for arguments in (["complete", case, "Resolution"], ["open", case, "--account", "acme"]):
+        refused = await command(*arguments)
+        assert refused.exit_code == 2
+        assert f"case {case}" in refused.stderr
+        assert "closed" in refused.stderr
+
+
+async def test_show_falls_back_to_the_record(environment: dict[str, str], command: Command, case: str) -> None:
+    """A case whose history Temporal does not have is shown as the store has it."""
+    await command("close", case)
+    forgotten = unique("c")
+    with Store.open(environment["MILEPOST_DATABASE_URL"]) as store:
+
+        async def recorded() -> None:
+            assert store.case(case).view.closed_at is not None
+
+        await assert_eventually(recorded)
+        known = store.case(case)
+        assert known.carried is not None
+        view = known.view.model_copy(update={"case_id": forgotten})
+        store.record_case(
+            CaseRecord(
+                history=1,
+                number=1,
+                notes_from=1,
+                run_id="x",
+                account="acme",
+                entitlement=None,
+                view=view,
+                carried=known.carried,
+            )
+        )
+    shown = await command("show", forgotten)
+    assert "from the store's record" in shown.stdout
+    assert "open at exit" in shown.stdout
+
+
+async def test_program_shows_instants_in_a_zone(environment: dict[str, str], case: str) -> None:
+    """The program itself, as people run it."""
+    done = await asyncio.to_thread(program, "show", case, "--time-zone", "Europe/Berlin", env=environment)
+    assert done.returncode == 0
+    assert "Europe/Berlin" in done.stdout
+
+
+def _facts(shown: Result) -> object:
+    view = json.loads(shown.stdout)
+    kept = ("state", "target_at", "completed_at", "pauses", "fired")
+    return view["fields"], view["stopped"], [{name: m[name] for name in kept} for m in view["milestones"]]
