@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from domain.calendar import BusinessHours, FrozenCalendar
+from temporalio import activity
+
+from activities.refusals import refusals
+from domain.calendar import FrozenCalendar
 from domain.catalog import Account, Entitlement
 from domain.fields import FieldType
-from domain.messages import CaseIntake
+from domain.messages import (
+    FREEZE_CALENDARS,
+    PLAN_MIGRATION,
+    CaseIntake,
+    Horizon,
+    HorizonRequest,
+    MigratedPlan,
+    MigrationPlan,
+)
 from domain.plan import Plan
 from domain.process import EntitlementProcess
 from store.store import Store
@@ -41,21 +53,42 @@ class Planner:
         organisation = self.store.organisation()
         process = self._process(entitlement)
         default, of = self._default_hours(intake, entitlement)
-        wanted = {default, *_named_hours(process)}
-        hours = {name: self.store.business_hours(name) for name in sorted(wanted)}
         fields = self.store.fields()
-        earliest = min([opened_at, *_instants(intake, fields)])
-        start, end = horizon(earliest, opened_at)
+        calendars, versions = self._freeze(process, default, min([opened_at, *_instants(intake, fields)]), opened_at)
         return Plan(
             process=process,
             business_hours=default,
             business_hours_of=of,
-            calendars={name: versioned.hours.freeze(start, end) for name, versioned in hours.items()},
-            calendar_versions={name: versioned.version for name, versioned in hours.items()},
+            calendars=calendars,
+            calendar_versions=versions,
             fields=fields,
             entitlement=entitlement.for_criteria() if entitlement else None,
             account=account.for_criteria(organisation) if account else None,
         )
+
+    def migrated(self, plan: Plan, earliest: datetime, now: datetime, process_version: int | None = None) -> Plan:
+        """The plan of a running case under another version of its process, and with its calendars as they are now.
+
+        Its entitlement and account stay as they stood when the case took them.
+
+        Raises:
+            NotFound: there is no such version, or business hours are gone.
+            CalendarError: the holidays of these years are not known.
+        """
+        process = self.store.process(plan.process.name, process_version) if plan.process else None
+        calendars, versions = self._freeze(process, plan.business_hours, earliest, now)
+        return plan.model_copy(
+            update={
+                "process": process,
+                "calendars": calendars,
+                "calendar_versions": versions,
+                "fields": self.store.fields(),
+            }
+        )
+
+    def further(self, plan: Plan, now: datetime) -> Plan:
+        """The same plan over a longer horizon."""
+        return plan.model_copy(update={"calendars": {**plan.calendars, **self.extend(plan, now)}})
 
     def extend(self, plan: Plan, now: datetime) -> dict[str, FrozenCalendar]:
         """The calendars of a plan over twice their horizon, and at least `REACH` past `now`.
@@ -64,14 +97,19 @@ class Planner:
             CalendarError: there is no open time in the ten years after the old horizon.
         """
         return {
-            name: self._hours(plan.calendar_versions, name).extend(
+            name: self.store.business_hours(frozen.name, plan.calendar_versions.get(name)).hours.extend(
                 frozen, max(frozen.end + (frozen.end - frozen.start), now + REACH)
             )
             for name, frozen in plan.calendars.items()
         }
 
-    def _hours(self, versions: Mapping[str, int], name: str) -> BusinessHours:
-        return self.store.business_hours(name, versions.get(name)).hours
+    def _freeze(
+        self, process: EntitlementProcess | None, default: str, earliest: datetime, latest: datetime
+    ) -> tuple[dict[str, FrozenCalendar], dict[str, int]]:
+        hours = {name: self.store.business_hours(name) for name in sorted({default, *_named_hours(process)})}
+        start, end = horizon(earliest, latest)
+        calendars = {name: versioned.hours.freeze(start, end) for name, versioned in hours.items()}
+        return calendars, {name: versioned.version for name, versioned in hours.items()}
 
     def _process(self, entitlement: Entitlement | None) -> EntitlementProcess | None:
         name = entitlement.process if entitlement else self.store.organisation().process
@@ -87,10 +125,32 @@ class Planner:
         return self.store.organisation().business_hours, "organisation"
 
 
-def horizon(earliest: datetime, opened_at: datetime) -> tuple[datetime, datetime]:
+class Planning:
+    """The activities that make plans of running cases anew."""
+
+    def __init__(self, planner: Planner) -> None:
+        self.planner = planner
+
+    @activity.defn(name=FREEZE_CALENDARS)
+    async def freeze_calendars(self, request: HorizonRequest) -> Horizon:
+        """The calendars of a plan over a longer horizon; what was frozen stays as it was."""
+        with refusals():
+            return Horizon(calendars=await asyncio.to_thread(self.planner.extend, request.plan, request.now))
+
+    @activity.defn(name=PLAN_MIGRATION)
+    async def plan_migration(self, request: MigrationPlan) -> MigratedPlan:
+        """The plan that a migration leads to."""
+        with refusals():
+            plan = await asyncio.to_thread(
+                self.planner.migrated, request.plan, request.earliest, request.now, request.process_version
+            )
+            return MigratedPlan(plan=plan)
+
+
+def horizon(earliest: datetime, latest: datetime) -> tuple[datetime, datetime]:
     """The horizon of a case's calendars: whole years around it, so that the cases of a year share their calendars."""
     start = datetime(earliest.astimezone(UTC).year - 1, 1, 1, tzinfo=UTC)
-    return start, datetime(opened_at.astimezone(UTC).year + 2, 1, 1, tzinfo=UTC)
+    return start, datetime(latest.astimezone(UTC).year + 2, 1, 1, tzinfo=UTC)
 
 
 def _named_hours(process: EntitlementProcess | None) -> set[str]:

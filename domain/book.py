@@ -182,6 +182,7 @@ class Book:
     def take_plan(self, plan: Plan) -> None:
         """Take a plan over. Calendars that differ from those of the same name are kept for what was counted by them."""
         kept: dict[str, FrozenCalendar] = {}
+        versions = dict(self.plan.calendar_versions)
         for name, calendar in self.plan.calendars.items():
             if name not in plan.calendars or plan.calendars[name] == calendar:
                 kept[name] = calendar
@@ -189,13 +190,20 @@ class Book:
             taken = {*self.plan.calendars, *plan.calendars, *kept}
             old = next(f"{name}@{n}" for n in range(1, len(taken) + 2) if f"{name}@{n}" not in taken)
             kept[old] = calendar
+            versions[old] = versions.get(name, 0)
             for instance in self.state.instances:
                 for term in instance.terms:
                     if term.business_hours == name:
                         term.business_hours = old
         used = {term.business_hours for instance in self.state.instances for term in instance.terms}
         calendars = {name: calendar for name, calendar in kept.items() if name in used}
-        self.plan = plan.model_copy(update={"calendars": {**calendars, **plan.calendars}})
+        sources = {name: versions[name] for name in calendars if name in versions}
+        self.plan = plan.model_copy(
+            update={
+                "calendars": {**calendars, **plan.calendars},
+                "calendar_versions": {**sources, **plan.calendar_versions},
+            }
+        )
 
     # --- violations ---
 

@@ -44,6 +44,7 @@ class NoteKind(StrEnum):
     OVERFLOWED = "overflowed"
     ENTITLEMENT_CHANGED = "entitlement_changed"
     MIGRATED = "migrated"
+    HORIZON_ENDS = "horizon_ends"
     CRITERIA_FAILED = "criteria_failed"
     GUARD = "guard"
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from domain.effects import ActionCall, Noted, TriggerFired
+from domain.events import CaseReopened
 from domain.frozen import FrozenCalendar
 from domain.plan import Plan
 from domain.process import TriggerKind
@@ -60,6 +61,7 @@ class CaseIntake(_Message):
         opened_at: when the case was opened; now, if left out.
         clock: gives the case a clock of its own that starts at this instant; for replays and simulations.
         carried: set by Milepost itself when the case goes on in another run.
+        reopened: with what was carried from a closed case: it is taken up again.
     """
 
     case_id: CaseId
@@ -77,6 +79,37 @@ class CaseIntake(_Message):
     by: str | None = None
     clock: AwareDatetime | None = None
     carried: CarriedCase | None = None
+    reopened: CaseReopened | None = None
+
+
+class EntitlementChange(_Message):
+    """Asks a case to go over to another entitlement.
+
+    Attributes:
+        entitlement: its id; None: the case goes on without one.
+        from_opening: the choice before was wrong: the new process is entered at the opening, not at the change.
+    """
+
+    event_id: str = Field(min_length=1, max_length=200)
+    occurred_at: AwareDatetime
+    by: str | None = None
+    reason: str | None = None
+    entitlement: Reference | None = None
+    from_opening: bool = False
+
+
+class Migration(_Message):
+    """Asks a case to go on under another version of its process, and under its calendars as they are now.
+
+    Attributes:
+        process_version: None: the latest.
+    """
+
+    event_id: str = Field(min_length=1, max_length=200)
+    occurred_at: AwareDatetime
+    by: str | None = None
+    reason: str | None = None
+    process_version: int | None = Field(default=None, ge=1)
 
 
 class Answer(_Message):
@@ -98,6 +131,8 @@ class Answer(_Message):
 OPEN_CASE = "open_case"
 RECORD_CASE = "record_case"
 FREEZE_CALENDARS = "freeze_calendars"
+PLAN_ENTITLEMENT_CHANGE = "plan_entitlement_change"
+PLAN_MIGRATION = "plan_migration"
 
 
 class CaseOpening(_Message):
@@ -106,11 +141,42 @@ class CaseOpening(_Message):
     Attributes:
         opened_at: by the case's own clock.
         now: the case's clock when it asks.
+        ahead: how far that clock is ahead of the workflow's.
     """
 
     intake: CaseIntake
     opened_at: AwareDatetime
     now: AwareDatetime
+    ahead: timedelta = timedelta()
+
+
+class EntitlementChangePlan(_Message):
+    """Asks for the plan of a case under another entitlement, of which it takes one."""
+
+    intake: CaseIntake
+    entitlement: Reference | None
+    opened_at: AwareDatetime
+    now: AwareDatetime
+
+
+class MigrationPlan(_Message):
+    """Asks for the plan of a running case under another version of its process and its calendars as they are now.
+
+    Attributes:
+        earliest: the calendars have to reach back to here.
+        process_version: None: the latest.
+    """
+
+    plan: Plan
+    earliest: AwareDatetime
+    now: AwareDatetime
+    process_version: int | None = None
+
+
+class MigratedPlan(_Message):
+    """The plan that a migration leads to."""
+
+    plan: Plan
 
 
 class OpenedCase(_Message):
@@ -139,7 +205,7 @@ class CaseRecord(_Message):
         number: grows with every record of a case, over all its runs.
         notes: what was noted since the last record, from `notes_from` on.
         actions: the triggers fired since then, with their actions; field updates among them have taken effect.
-        carried: with the last record of a closed case: what a reopening goes on from.
+        carried: what another run goes on from: a reopening of the case, when it is closed.
     """
 
     run: int = 1
@@ -153,7 +219,7 @@ class CaseRecord(_Message):
     notes: list[Noted] = Field(default_factory=list)
     fired: list[TriggerFired] = Field(default_factory=list)
     failures: list[ActionFailure] = Field(default_factory=list)
-    carried: CarriedCase | None = None
+    carried: CarriedCase
 
 
 class ActionOrder(_Message):

@@ -27,7 +27,8 @@ class Plan(BaseModel):
         business_hours: the calendar of milestones that name none and whose process names none: that of the case, of its
             entitlement, or the organisation's default, as `business_hours_of` says.
         calendars: by the names that the process and `business_hours` use.
-        calendar_versions: which version of each calendar was frozen, so that its horizon can be extended.
+        calendar_versions: which version of each calendar was frozen, so that its horizon can be extended. A calendar
+            that was edited since stands here under two names, while something is still counted by the old one.
         fields: the declared fields of a case, with their types.
         entitlement: as it stood when the case took it.
         account: as it stood then.

@@ -145,11 +145,17 @@ class Timeline:
         return due.at if due else None
 
     def view(self, now: datetime) -> CaseView:
-        """The case as it stands at `now`, which changes nothing."""
+        """The case as it stands at `now`, or at the last event, if that was a little ahead. Changes nothing."""
         due = self._next()
-        return look(self.plan, self.state, _whole(now), due.at if due else None, self._summary(due) if due else "")
+        now = max(_whole(now), self.state.last_at)
+        return look(self.plan, self.state, now, due.at if due else None, self._summary(due) if due else "")
 
     # --- horizon ---
+
+    @property
+    def earliest(self) -> datetime:
+        """The earliest instant that anything here is counted from; calendars have to reach back to it."""
+        return min([self.state.opened_at, *(t.start_at for i in self.state.instances for t in i.terms)])
 
     def covers(self, now: datetime) -> bool:
         """Whether every target is known and every calendar reaches a month past `now`. If not, freeze them again."""

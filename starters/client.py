@@ -21,7 +21,8 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from domain.errors import MilepostError, NotFound, Refused
-from domain.messages import Answer, CaseIntake
+from domain.events import CaseReopened
+from domain.messages import Answer, CarriedCase, CaseIntake
 from domain.views import CaseView
 from workflows.case import CaseWorkflow
 
@@ -86,6 +87,46 @@ class MilepostClient:
         except RPCError as error:
             # An intake that does not fit fails its workflow, and the update is only told that it was aborted.
             await self._raise_failure_of(case_id, error)
+
+    async def reopen(
+        self, case_id: str, carried: CarriedCase, *, occurred_at: datetime | None = None, by: str | None = None
+    ) -> Answer:
+        """Take a closed case up again, in a new run of the same id.
+
+        Args:
+            case_id: the case.
+            carried: what the store kept of it.
+            occurred_at: when it was reopened; now, if left out.
+            by: who reopens it.
+
+        Raises:
+            Refused: the case is open.
+            NoAnswer: no worker answers.
+        """
+        at = occurred_at or datetime.now(UTC) + carried.ahead
+        reopened = CaseReopened(event_id=f"reopen-{uuid4()}", occurred_at=at, by=by)
+        start = WithStartWorkflowOperation(
+            CaseWorkflow.run,
+            CaseIntake(case_id=case_id, carried=carried, reopened=reopened),
+            id=f"case/{case_id}",
+            task_queue=self.task_queue,
+            id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            static_summary=f"Case {case_id}, reopened",
+        )
+        try:
+            return await asyncio.wait_for(
+                self.temporal.execute_update_with_start_workflow(
+                    "open", id=reopened.event_id, start_workflow_operation=start, result_type=Answer
+                ),
+                self.patience,
+            )
+        except WorkflowAlreadyStartedError:
+            raise Refused("open", f"case {case_id} is open") from None
+        except WorkflowUpdateFailedError as error:
+            _refuse(error)
+        except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
+            raise NoAnswer(f"case {case_id} does not answer: does a worker run on {self.task_queue!r}?") from None
 
     async def request(self, case_id: str, update: str, **event: Any) -> Answer:
         """Send one request (an update of the case) and return what came of it.

@@ -11,7 +11,6 @@ from typing import Any
 
 from pydantic import TypeAdapter
 from sqlalchemy import Connection, and_, delete, or_, select, tuple_
-from sqlalchemy import case as sql_case
 
 from domain.effects import Noted, TriggerFired
 from domain.errors import NotFound
@@ -54,8 +53,7 @@ class CaseRecords:
             found = connection.execute(select(tables.cases).where(tables.cases.c.case_id == case_id)).mappings().first()
         if found is None:
             raise NotFound(f"unknown case {case_id!r}")
-        carried = found["carried"]
-        return StoredCase(**_row(found), carried=None if carried is None else CarriedCase.model_validate(carried))
+        return StoredCase(**_row(found), carried=CarriedCase.model_validate(found["carried"]))
 
     def cases(
         self,
@@ -159,14 +157,11 @@ def _put_case(connection: Connection, record: CaseRecord) -> bool:
         "closed_at": view.closed_at,
         "next_due": view.next_due,
         "view": view.model_dump(mode="json"),
-        "carried": record.carried.model_dump(mode="json") if record.carried else None,
+        "carried": record.carried.model_dump(mode="json"),
     }
     statement = insert(connection, table).values(row)
     new = statement.excluded
-    # A closed case may have records after its last, of an action that failed late; they say nothing of reopening it.
-    keeps = and_(new.closed_at.isnot(None), new.carried.is_(None))
-    changed: dict[str, Any] = {name: new[name] for name in row if name not in ("case_id", "carried")}
-    changed["carried"] = sql_case((keeps, table.c.carried), else_=new.carried)
+    changed: dict[str, Any] = {name: new[name] for name in row if name != "case_id"}
     same_run = table.c.run == new.run
     is_newer = or_(
         table.c.run < new.run,

@@ -154,7 +154,7 @@ cases = Table(
     Column("closed_at", Instant),
     Column("next_due", Instant),
     Column("view", Document, nullable=False),
-    Column("carried", Document),
+    Column("carried", Document, nullable=False),
 )
 
 milestones = Table(

@@ -79,9 +79,9 @@ class CaseRow(_Value):
 
 
 class StoredCase(CaseRow):
-    """With what a reopening of a closed case goes on from."""
+    """With what another run of it goes on from: a reopening, or a preview of a change."""
 
-    carried: CarriedCase | None
+    carried: CarriedCase
 
 
 class StoredAction(_Value):

@@ -10,8 +10,9 @@ from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.worker import Worker, WorkerDeploymentConfig
 
 from activities.actions import Actions
+from activities.covering import Covering
 from activities.opening import Opening
-from activities.planning import Planner
+from activities.planning import Planner, Planning
 from activities.records import Records
 from activities.usage import UsageActivities, UsageGate
 from store.store import Store
@@ -32,7 +33,9 @@ async def working(
             that opened them until they roll over.
     """
     gate = UsageGate(client, task_queue)
-    opening = Opening(store, Planner(store), gate)
+    planner = Planner(store)
+    opening = Opening(store, planner, Covering(store, gate))
+    planning = Planning(planner)
     actions = Actions(store)
     records = Records(store)
     usage = UsageActivities(store)
@@ -42,7 +45,9 @@ async def working(
         plugins=[plugin()],
         activities=[
             opening.open_case,
-            opening.freeze_calendars,
+            opening.plan_entitlement_change,
+            planning.freeze_calendars,
+            planning.plan_migration,
             records.record_case,
             actions.email,
             actions.task,

@@ -7,7 +7,7 @@ hands what follows to activities. It decides nothing: by time stamps, never by w
 import asyncio
 from collections.abc import Coroutine, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from temporalio import workflow
 from temporalio.common import RawValue, RetryPolicy, SearchAttributeKey, SearchAttributeUpdate
@@ -20,16 +20,20 @@ with workflow.unsafe.imports_passed_through():
     from domain.errors import Refused
     from domain.events import (
         CaseClosed,
+        CaseReopened,
         ClockResumed,
         ClockStopped,
         CompletionCleared,
+        EntitlementChanged,
         Event,
         FieldsChanged,
         MilestoneCompleted,
         MilestoneExtended,
+        PlanReplaced,
     )
+    from domain.explanation import Explanation, explain
     from domain.inbox import read_event, read_message
-    from domain.messages import Answer, CarriedCase, CaseIntake, CaseRecord
+    from domain.messages import Answer, CarriedCase, CaseIntake, CaseRecord, EntitlementChange, Migration
     from domain.process import FieldUpdate
     from domain.timeline import Case, Timeline
     from domain.views import CaseView
@@ -43,6 +47,8 @@ STATUS = SearchAttributeKey.for_keyword("MilepostStatus")
 MILESTONE = SearchAttributeKey.for_keyword("MilepostMilestone")
 STATE = SearchAttributeKey.for_keyword("MilepostState")
 NEXT_DUE = SearchAttributeKey.for_datetime("MilepostNextDue")
+
+P = TypeVar("P")
 
 OPENING = timedelta(seconds=60)
 RECORDING = timedelta(seconds=30)
@@ -62,6 +68,7 @@ class CaseWorkflow:
         self.account: str | None = None
         self.entitlement: str | None = None
         self.ahead = intake.clock - workflow.info().start_time if intake.clock else timedelta()
+        self.horizon_ends = False
         self.failed: dict[str, messages.ActionOrder] = {}
         self.under_way: list[asyncio.Task[None]] = []
         self.runs = 1
@@ -79,6 +86,8 @@ class CaseWorkflow:
         """Walk the case's timeline until it is closed."""
         if self.timeline is None:
             await self._open(intake)
+        elif intake.reopened is not None:
+            await self._reopen(intake.reopened)
         while not self._is_closed:
             await self._keep_horizon()
             self._do_what_is_due()
@@ -93,7 +102,7 @@ class CaseWorkflow:
     async def _open(self, intake: CaseIntake) -> None:
         """Get the plan of the case, with its calendars frozen; everything after depends on nothing else."""
         opened_at = intake.opened_at or self._now()
-        opening = messages.CaseOpening(intake=intake, opened_at=opened_at, now=self._now())
+        opening = messages.CaseOpening(intake=intake, opened_at=opened_at, now=self._now(), ahead=self.ahead)
         try:
             opened = await workflow.execute_activity(
                 messages.OPEN_CASE,
@@ -103,11 +112,8 @@ class CaseWorkflow:
                 summary="find the entitlement, freeze the calendars",
             )
         except ActivityError as error:
-            cause = error.cause
-            said = cause if isinstance(cause, ApplicationError) else ApplicationError(str(cause), type="NotOpened")
-            self.refusal = ApplicationError(said.message, type=said.type, non_retryable=True)
-            await workflow.wait_condition(workflow.all_handlers_finished)
-            raise self.refusal from error
+            await self._refuse_opening(_said(error))
+            return
         self.account, self.entitlement = opened.account, opened.entitlement
         timeline = Timeline.enter(opened.plan, Case(case_id=intake.case_id, fields=opened.fields), opened_at)
         self.timeline = timeline
@@ -116,6 +122,18 @@ class CaseWorkflow:
         self.recorded_notes = sum(isinstance(effect, Noted) for effect in entered)
         self._do([effect for effect in entered if isinstance(effect, TriggerFired)])
 
+    async def _reopen(self, reopened: CaseReopened) -> None:
+        try:
+            self._take(reopened)
+        except Refused as refused:
+            await self._refuse_opening(_refusal(refused))
+
+    async def _refuse_opening(self, refusal: ApplicationError) -> None:
+        """Answer whoever waits for the opening, then fail."""
+        self.refusal = refusal
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        raise refusal
+
     def _take_up(self, carried: CarriedCase) -> None:
         self.timeline = Timeline(carried.plan, carried.state)
         self.account, self.entitlement = carried.account, carried.entitlement
@@ -123,6 +141,8 @@ class CaseWorkflow:
         self.records = carried.records
         self.recorded_notes = carried.recorded_notes
         self.ahead = carried.ahead
+        if self.ahead and self.intake.reopened:  # a clock of its own does not go back
+            self.ahead = max(self.ahead, self.intake.reopened.occurred_at - workflow.now())
         self.failed = dict(carried.failed)
 
     # --- time ---
@@ -134,6 +154,11 @@ class CaseWorkflow:
     @property
     def _is_closed(self) -> bool:
         return self.timeline is not None and self.timeline.state.closed_at is not None
+
+    @property
+    def _is_taken_up(self) -> bool:
+        reopened = self.intake.reopened
+        return self.timeline is not None and (reopened is None or reopened.event_id in self.timeline.state.event_ids)
 
     def _next_due(self) -> datetime | None:
         return self.timeline.next_due if self.timeline else None
@@ -148,20 +173,20 @@ class CaseWorkflow:
         self._do(self._timeline().advance(self._now()))
 
     def _covers(self) -> bool:
-        return self.timeline is None or self.timeline.covers(self._now())
+        return self.timeline is None or self.horizon_ends or self.timeline.covers(self._now())
 
     async def _keep_horizon(self) -> None:
         """Freeze the calendars further when a target, or the time itself, comes near to where they end."""
         while not self._covers():
             timeline = self._timeline()
             request = messages.HorizonRequest(plan=timeline.plan, now=self._now())
-            horizon = await workflow.execute_activity(
-                messages.FREEZE_CALENDARS,
-                request,
-                result_type=messages.Horizon,
-                start_to_close_timeout=OPENING,
-                summary="freeze the calendars further",
-            )
+            try:
+                horizon = await self._plan_by(messages.FREEZE_CALENDARS, request, messages.Horizon)
+            except ApplicationError as error:
+                # What lies past the horizon stays unknown; the case goes on without it.
+                self.horizon_ends = True
+                self._remark(NoteKind.HORIZON_ENDS, f"the calendars can't be frozen further: {error.message}")
+                return
             timeline.extend_horizon(horizon.calendars)
 
     # --- effects ---
@@ -244,13 +269,13 @@ class CaseWorkflow:
             self.recording = False
 
     def _next_record(self) -> CaseRecord:
-        timeline = self._timeline()
         self.records += 1
+        notes_from, self.recorded_notes = self.recorded_notes + 1, self._timeline().state.notes
         record = CaseRecord(
             run=self.runs,
             history=workflow.info().get_current_history_length(),
             number=self.records,
-            notes_from=self.recorded_notes + 1,
+            notes_from=notes_from,
             run_id=workflow.info().run_id,
             account=self.account,
             entitlement=self.entitlement,
@@ -258,9 +283,8 @@ class CaseWorkflow:
             notes=[e for e in self.unrecorded if isinstance(e, Noted)],
             fired=[e for e in self.unrecorded if isinstance(e, TriggerFired)],
             failures=self.new_failures,
-            carried=self._carried() if self._is_closed else None,
+            carried=self._carried(),
         )
-        self.recorded_notes = timeline.state.notes
         self.unrecorded, self.new_failures = [], []
         return record
 
@@ -301,7 +325,8 @@ class CaseWorkflow:
         """Go on in a new run. The state is taken last, when nothing is under way any more."""
         await workflow.wait_condition(workflow.all_handlers_finished)
         if self._may_roll_over:
-            workflow.continue_as_new(self.intake.model_copy(update={"carried": self._carried(), "clock": None}))
+            rolled = self.intake.model_copy(update={"carried": self._carried(), "clock": None, "reopened": None})
+            workflow.continue_as_new(rolled)
 
     def _carried(self) -> CarriedCase:
         timeline = self._timeline()
@@ -337,19 +362,41 @@ class CaseWorkflow:
             if self.timeline is not None and self._covers():
                 self.timeline.fork().apply(event, self._now())
         except Refused as refused:
-            raise ApplicationError(str(refused), type=refused.code, non_retryable=True) from None
+            raise _refusal(refused) from None
+
+    def _check_message(self, kind: type[Any], raw: tuple[Any, ...]) -> None:
+        try:
+            read_event(kind, raw, self._now())
+        except Refused as refused:
+            raise _refusal(refused) from None
 
     async def _request(self, kind: type[Any], raw: tuple[Any, ...]) -> Answer:
         event = read_event(kind, raw, self._now())
+        await self._ready()
+        return self._answer(event)
+
+    async def _ready(self) -> None:
+        """Wait until the case is open and its calendars reach far enough."""
         await workflow.wait_condition(
             lambda: self.refusal is not None or (self.timeline is not None and self._covers())
         )
         if self.refusal is not None:
             raise self.refusal
+
+    async def _plan_by(self, activity: str, request: Any, kind: type[P]) -> P:
+        try:
+            planned: P = await workflow.execute_activity(
+                activity, request, result_type=kind, start_to_close_timeout=OPENING, summary=activity.replace("_", " ")
+            )
+        except ActivityError as error:
+            raise _said(error) from error
+        return planned
+
+    def _answer(self, event: Event) -> Answer:
         try:
             return self._take(event)
         except Refused as refused:
-            raise ApplicationError(str(refused), type=refused.code, non_retryable=True) from None
+            raise _refusal(refused) from None
 
     def _take(self, event: Event) -> Answer:
         timeline = self._timeline()
@@ -372,7 +419,7 @@ class CaseWorkflow:
     @workflow.update(name="open")
     async def opened(self, *_: Any) -> Answer:
         """Answer once the case is open."""
-        await workflow.wait_condition(lambda: self.refusal is not None or self.timeline is not None)
+        await workflow.wait_condition(lambda: self.refusal is not None or self._is_taken_up)
         if self.refusal is not None:
             raise self.refusal
         return Answer(outcome="taken", notes=[], case=self._view())
@@ -444,6 +491,55 @@ class CaseWorkflow:
     def _check_close(self, *raw: Any) -> None:
         self._check(CaseClosed, raw)
 
+    @workflow.update(name="change_entitlement")
+    async def change_entitlement(self, *raw: Any) -> Answer:
+        """The case goes over to another entitlement (`EntitlementChange`)."""
+        change = read_event(EntitlementChange, raw, self._now())
+        await self._ready()
+        opened_at = self._timeline().state.opened_at
+        planned = await self._plan_by(
+            messages.PLAN_ENTITLEMENT_CHANGE,
+            messages.EntitlementChangePlan(
+                intake=self.intake.model_copy(update={"carried": None, "fields": self._timeline().state.fields}),
+                entitlement=change.entitlement,
+                opened_at=opened_at,
+                now=self._now(),
+            ),
+            messages.OpenedCase,
+        )
+        event = EntitlementChanged(plan=planned.plan, **change.model_dump())
+        answer = self._answer(event)
+        self.account, self.entitlement = planned.account or self.account, planned.entitlement
+        self._publish()
+        return answer
+
+    @change_entitlement.validator
+    def _check_change_entitlement(self, *raw: Any) -> None:
+        self._check_message(EntitlementChange, raw)
+
+    @workflow.update(name="migrate")
+    async def migrate(self, *raw: Any) -> Answer:
+        """The case goes on under another version of its process, and its calendars as they are now (`Migration`)."""
+        migration = read_event(Migration, raw, self._now())
+        await self._ready()
+        timeline = self._timeline()
+        planned = await self._plan_by(
+            messages.PLAN_MIGRATION,
+            messages.MigrationPlan(
+                plan=timeline.plan,
+                earliest=timeline.earliest,
+                now=self._now(),
+                process_version=migration.process_version,
+            ),
+            messages.MigratedPlan,
+        )
+        self.horizon_ends = False
+        return self._answer(PlanReplaced(plan=planned.plan, **migration.model_dump(exclude={"process_version"})))
+
+    @migrate.validator
+    def _check_migrate(self, *raw: Any) -> None:
+        self._check_message(Migration, raw)
+
     @workflow.update(name="retry_action")
     async def retry_action(self, *raw: Any) -> str:
         """Try a failed action again, under the key that it has (`ActionRetry`)."""
@@ -458,7 +554,7 @@ class CaseWorkflow:
         try:
             retry = read_message(messages.ActionRetry, raw)
         except Refused as refused:
-            raise ApplicationError(str(refused), type=refused.code, non_retryable=True) from None
+            raise _refusal(refused) from None
         if retry.key not in self.failed:
             known = ", ".join(self.failed) or "none"
             raise ApplicationError(
@@ -501,7 +597,7 @@ class CaseWorkflow:
         await workflow.wait_condition(lambda: self.refusal is not None or self.timeline is not None)
         self._remark(
             NoteKind.OVERFLOWED,
-            f"entitlement {told.entitlement_id} has nothing left for this case: {told.used} of {told.cap} {told.unit} used",
+            f"entitlement {told.entitlement_id} has nothing left: {told.used} of {told.cap} {told.unit} used",
         )
 
     @workflow.signal(dynamic=True)
@@ -520,3 +616,23 @@ class CaseWorkflow:
         if raw and isinstance(raw[0], str):
             now = max(now, datetime.fromisoformat(raw[0]))
         return self._timeline().view(now + self.ahead)
+
+
+def _refusal(refused: Refused) -> ApplicationError:
+    return ApplicationError(str(refused), type=refused.code, non_retryable=True)
+
+
+def _said(error: ActivityError) -> ApplicationError:
+    """What an activity refused, in its own words."""
+    cause = error.cause
+    said = cause if isinstance(cause, ApplicationError) else ApplicationError(str(cause), type="NotOpened")
+    return ApplicationError(said.message, type=said.type, non_retryable=True)
+
+    @workflow.query(name="explain")
+    def explain_query(self, *raw: Any) -> Explanation:
+        """Why every target is what it is: of the time that the caller's clock says (as for `timeline`), of one milestone."""
+        now = workflow.now()
+        if raw and isinstance(raw[0], str):
+            now = max(now, datetime.fromisoformat(raw[0]))
+        timeline, milestone = self._timeline(), next(iter(raw[1:]), None)
+        return explain(timeline.plan, timeline.state, now + self.ahead, None if milestone is None else str(milestone))

@@ -8,11 +8,12 @@ import pytest
 from temporalio.api.common.v1 import Payload, Payloads, WorkflowExecution
 from temporalio.api.workflowservice.v1 import SignalWorkflowExecutionRequest
 
+from domain.catalog import Catalog
 from domain.errors import NotFound, Refused
 from domain.instance import InstanceState
 from domain.views import MilestoneStatus
 from tests.support import assert_eventually
-from tests.workflows.world import MONDAY, World, later
+from tests.workflows.world import CATALOG, MONDAY, World, later
 
 
 async def test_a_case_walks_its_timeline(world: World) -> None:
@@ -252,3 +253,54 @@ async def test_two_cases_in_one_process(world: World) -> None:
     cases = await asyncio.gather(*(world.open(fields={"priority": "High"}) for _ in range(5)))
     for case in cases:
         assert (await world.milestone(case, "Resolution")).span == "8h"
+
+
+async def test_a_case_goes_over_to_another_entitlement(world: World) -> None:
+    """What is open stays open at exit; the new process is entered at the change, and one is taken of the new entitlement."""
+    case = await world.open("capped")
+    answer = await world.ask(case, "change_entitlement", later(hours=2), entitlement="capped-rest", reason="no matter")
+    states = [(m.milestone, m.occurrence, m.state, m.start_at) for m in answer.case.milestones]
+    assert states == [
+        ("First response", 1, InstanceState.OPEN_AT_EXIT, MONDAY),
+        ("Resolution", 1, InstanceState.OPEN_AT_EXIT, MONDAY),
+        ("First response", 2, InstanceState.RUNNING, later(hours=2)),
+        ("Resolution", 2, InstanceState.RUNNING, later(hours=2)),
+    ]
+    assert (await world.milestone(case, "First response")).target_at == later(hours=6)
+
+    async def the_record_says_so() -> None:
+        assert world.store.case(case).entitlement == "capped-rest"
+
+    await assert_eventually(the_record_says_so)
+    with pytest.raises(Refused, match="nope"):
+        await world.ask(case, "change_entitlement", later(hours=3), entitlement="nope")
+    with pytest.raises(Refused, match="belongs to account 'acme'"):
+        await world.ask(case, "change_entitlement", later(hours=3), entitlement="acme-gold")
+
+
+async def test_a_case_is_migrated_to_a_new_version(world: World) -> None:
+    """Running milestones take the new spans over from their start; the case's plan says which version it has."""
+    case = await world.open()
+    support = next(p for p in CATALOG.processes if p.name == "Support").model_dump(mode="json", exclude={"version"})
+    support["milestones"][0]["within"] = "2h"
+    world.store.apply(Catalog.model_validate({"processes": [support]}), by="test")
+    assert (await world.milestone(case, "First response")).target_at == later(hours=4), "nothing moves by itself"
+    answer = await world.ask(case, "migrate", later(hours=1), by="ann")
+    assert answer.case.process_version == 2
+    assert (await world.milestone(case, "First response")).target_at == later(hours=2)
+    assert (await world.ask(case, "migrate", later(hours=1))).case.process_version == 2
+
+
+async def test_a_closed_case_is_reopened(world: World) -> None:
+    """By a new run of the same id, from what the store kept: the time between was a pause, and nothing is taken twice."""
+    case = await world.open("few")
+    await world.ask(case, "close", later(hours=1))
+    await world.milepost.handle(case).result()
+    carried = world.store.case(case).carried
+    with pytest.raises(Refused, match="before the case was opened"):
+        await world.milepost.reopen(case, carried, occurred_at=later(hours=-1))
+    answer = await world.milepost.reopen(case, carried, occurred_at=later(hours=1), by="ann")
+    assert answer.case.closed_at is None
+    assert [m.state for m in answer.case.milestones] == [InstanceState.RUNNING] * 2
+    with pytest.raises(Refused, match="is open"):
+        await world.milepost.reopen(case, carried, occurred_at=later(hours=1), by="ann")

@@ -75,7 +75,7 @@ def upgrade() -> None:
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("next_due", sa.DateTime(timezone=True), nullable=True),
         sa.Column("view", sa.JSON(), nullable=False),
-        sa.Column("carried", sa.JSON(), nullable=True),
+        sa.Column("carried", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("case_id", name="pk_cases"),
     )
     op.create_index("ix_cases_account", "cases", ["account"])

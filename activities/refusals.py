@@ -1,0 +1,27 @@
+"""What an activity refuses, told to its workflow: for good, with a stable type, in words for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from temporalio.exceptions import ApplicationError
+
+from domain.errors import MilepostError, Refused
+from domain.fields import FieldsError
+from store.errors import StoreError
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Turn what a person has to put right into a failure that is not tried again.
+
+    A store that is down passes by itself.
+    """
+    try:
+        yield
+    except StoreError:
+        raise
+    except (MilepostError, FieldsError) as error:
+        kind = error.code if isinstance(error, Refused) else type(error).__name__
+        raise ApplicationError(str(error), type=kind, non_retryable=True) from error
