@@ -32,6 +32,7 @@ with workflow.unsafe.imports_passed_through():
         PlanReplaced,
     )
     from domain.explanation import Explanation, explain
+    from domain.explanation import Explanation, explain
     from domain.inbox import read_event, read_message
     from domain.messages import Answer, CarriedCase, CaseIntake, CaseRecord, EntitlementChange, Migration
     from domain.process import FieldUpdate
@@ -616,6 +617,15 @@ class CaseWorkflow:
         if raw and isinstance(raw[0], str):
             now = max(now, datetime.fromisoformat(raw[0]))
         return self._timeline().view(now + self.ahead)
+
+    @workflow.query(name="explain")
+    def explain_query(self, *raw: Any) -> Explanation:
+        """Why every target is what it is, as of the caller's clock (see `timeline`); of one milestone, if it is named."""
+        now = workflow.now()
+        if raw and isinstance(raw[0], str):
+            now = max(now, datetime.fromisoformat(raw[0]))
+        milestone = str(raw[1]) if len(raw) > 1 and raw[1] is not None else None
+        return explain(self._timeline().plan, self._timeline().state, now + self.ahead, milestone)
 
 
 def _refusal(refused: Refused) -> ApplicationError:
