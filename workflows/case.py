@@ -32,7 +32,6 @@ with workflow.unsafe.imports_passed_through():
         PlanReplaced,
     )
     from domain.explanation import Explanation, explain
-    from domain.explanation import Explanation, explain
     from domain.inbox import read_event, read_message
     from domain.messages import Answer, CarriedCase, CaseIntake, CaseRecord, EntitlementChange, Migration
     from domain.process import FieldUpdate
@@ -637,12 +636,3 @@ def _said(error: ActivityError) -> ApplicationError:
     cause = error.cause
     said = cause if isinstance(cause, ApplicationError) else ApplicationError(str(cause), type="NotOpened")
     return ApplicationError(said.message, type=said.type, non_retryable=True)
-
-    @workflow.query(name="explain")
-    def explain_query(self, *raw: Any) -> Explanation:
-        """Why every target is what it is: of the time that the caller's clock says (as for `timeline`), of one milestone."""
-        now = workflow.now()
-        if raw and isinstance(raw[0], str):
-            now = max(now, datetime.fromisoformat(raw[0]))
-        timeline, milestone = self._timeline(), next(iter(raw[1:]), None)
-        return explain(timeline.plan, timeline.state, now + self.ahead, None if milestone is None else str(milestone))
