@@ -25,7 +25,9 @@ def store(tmp_path: Path) -> Iterator[Store]:
 async def world(clock: VirtualClock, store: Store, task_queue: str) -> AsyncIterator[World]:
     """The organisation, at work."""
     async with working(clock.client, store, task_queue=task_queue):
-        yield World(clock, store, task_queue)
+        world = World(clock, store, task_queue)
+        yield world
+        await world.end_entitlements()
 
 
 Working = Callable[[], AbstractAsyncContextManager[None]]

@@ -256,7 +256,7 @@ async def test_two_cases_in_one_process(world: World) -> None:
 
 
 async def test_a_case_goes_over_to_another_entitlement(world: World) -> None:
-    """What is open stays open at exit; the new process is entered at the change, and one is taken of the new entitlement."""
+    """What is open stays open at exit; the new process is entered at the change."""
     case = await world.open("capped")
     answer = await world.ask(case, "change_entitlement", later(hours=2), entitlement="capped-rest", reason="no matter")
     states = [(m.milestone, m.occurrence, m.state, m.start_at) for m in answer.case.milestones]
@@ -292,7 +292,7 @@ async def test_a_case_is_migrated_to_a_new_version(world: World) -> None:
 
 
 async def test_a_closed_case_is_reopened(world: World) -> None:
-    """By a new run of the same id, from what the store kept: the time between was a pause, and nothing is taken twice."""
+    """By a new run of the same id, from what the store kept; the time between was a pause."""
     case = await world.open("few")
     await world.ask(case, "close", later(hours=1))
     await world.milepost.handle(case).result()

@@ -1,13 +1,16 @@
 """A small organisation, and what tests do with its cases."""
 
 from collections import Counter
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowHistory
+from temporalio.service import RPCError
 
 from domain.catalog import Catalog
+from domain.entitlement_messages import workflow_id
 from domain.messages import Answer, CaseIntake
 from domain.views import CaseView, MilestoneView
 from starters.client import MilepostClient
@@ -149,6 +152,12 @@ class World:
             CaseIntake.model_validate({"case_id": case_id, "account": account, "clock": MONDAY, **intake})
         )
         return case_id
+
+    async def end_entitlements(self) -> None:
+        """End the entitlements' workflows: the next test's are on another task queue, under the same ids."""
+        for entitlement in CATALOG.entitlements:
+            with suppress(RPCError):
+                await self.clock.client.get_workflow_handle(workflow_id(entitlement.id)).terminate()
 
     async def go_to(self, case_id: str, instant: datetime) -> None:
         """Move the case's clock past an instant; everything due up to then has happened.
