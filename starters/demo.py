@@ -47,12 +47,12 @@ async def demo_running(console: Console) -> AsyncIterator[Running]:
         yield running
 
 
-async def run_demo(running: Running, *, limit: int | None, progress: Console) -> Outcome:
+async def run_demo(running: Running, *, limit: int, progress: Console) -> Outcome:
     """Apply the catalog of incidents, replay the sample and hold it against the pure run.
 
     Args:
         running: what it runs on.
-        limit: at most so many incidents; None: all of the sample.
+        limit: at most so many incidents of the sample.
         progress: where the progress bar is drawn.
 
     Raises:

@@ -74,9 +74,7 @@ def replay(
 
 
 def demo(
-    limit: Annotated[
-        int | None, typer.Option(min=1, help="At most so many incidents; all 150, if left out.", show_default=False)
-    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=150, help="How many of the sample's 150 incidents.")] = 120,
     keep: Annotated[
         bool | None,
         typer.Option(
@@ -88,14 +86,14 @@ def demo(
 ) -> None:
     """Replay real incidents on a real Temporal server, and see which promises were kept.
 
-    150 incidents of a ServiceNow log walk through an ITSM policy, in virtual time. Nothing is kept.
+    Incidents of a ServiceNow log walk through an ITSM policy, in virtual time. Nothing is kept.
 
     Ends with 1 if a case did not end as the pure timeline says.
     """
     run(_demo(limit, sys.stdout.isatty() if keep is None else keep))
 
 
-async def _demo(limit: int | None, keep: bool) -> None:
+async def _demo(limit: int, keep: bool) -> None:
     from starters.demo import demo_running, report, run_demo, where_to_look
     from starters.render import console
 
