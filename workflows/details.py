@@ -1,4 +1,4 @@
-"""What the Temporal UI shows of a case: its timeline as a table in Markdown."""
+"""What the Temporal UI shows of a case: its timeline as a list in Markdown (the UI draws tables without any space)."""
 
 from __future__ import annotations
 
@@ -9,25 +9,28 @@ from domain.views import CaseView, MilestoneView
 
 
 def case_details(view: CaseView) -> str:
-    """The current details of a case. Instants are UTC, spans open time."""
+    """The current details of a case, which stand until its next event. Instants are UTC, spans open time."""
     process = f"**{view.process}** version {view.process_version}" if view.process else "no process"
     stopped = ", clock stopped" if view.stopped else ""
     lines = [f"{process}, milestone status **{view.status}**{stopped}"]
     if view.next_due:
-        lines.append(f"Next: {view.next_summary}, {_clock(view.next_due)}")
-    if view.milestones:
-        lines += ["", "| milestone | state | target | left | |", "|---|---|---|---|---|"]
-        lines += [_row(m) for m in view.milestones]
-    return "\n".join(lines)
+        lines += ["", f"Next: {view.next_summary}, {_clock(view.next_due)}"]
+    lines += ["", *(f"- {_line(milestone)}" for milestone in view.milestones)]
+    return "\n".join(lines).rstrip()
 
 
-def _row(milestone: MilestoneView) -> str:
+def _line(milestone: MilestoneView) -> str:
     name = milestone.milestone if milestone.occurrence == 1 else f"{milestone.milestone} ({milestone.occurrence})"
+    said = [f"**{name}** {milestone.state}"]
+    if milestone.completed_at:
+        said.append(f"at {_clock(milestone.completed_at)}")
     target = _clock(milestone.target_at) if milestone.target_at else "past the horizon"
-    left = _span(milestone.remaining_seconds) if milestone.remaining_seconds is not None else ""
-    if milestone.state is InstanceState.COMPLETED and milestone.completed_at:
-        left = f"completed {_clock(milestone.completed_at)}"
-    return f"| {name} | {milestone.state} | {target} | {left} | {'**violated**' if milestone.violated else ''} |"
+    said.append(f"· target {target} ({milestone.span} of {milestone.business_hours})")
+    if milestone.state is InstanceState.PAUSED and milestone.remaining_seconds is not None:
+        said.append(f"· {_span(milestone.remaining_seconds)} left")
+    if milestone.violated:
+        said.append("· **violated**")
+    return " ".join(said)
 
 
 def _clock(instant: datetime) -> str:
