@@ -42,11 +42,15 @@ class Book:
         """The newest instance of a milestone that is completed."""
         return next((i for i in reversed(self._runs(milestone)) if i.completed_at is not None), None)
 
-    def take_up_again(self, instance: MilestoneInstance, latest: MilestoneInstance, at: datetime) -> None:
+    def take_up_again(
+        self, milestone: Milestone, instance: MilestoneInstance, latest: MilestoneInstance, at: datetime
+    ) -> None:
         """Make an earlier instance the newest again, in place of one that was scheduled and never started."""
         if latest.is_open:
             latest.removed_at = at
             self.note(NoteKind.REMOVED, at, f"{latest.milestone} is scheduled no more", latest)
+        if instance.completed_at and not milestone.by:
+            instance.pauses = _union(instance.pauses + self.holds_since(instance.completed_at) + latest.pauses)
         self.state.instances.remove(instance)
         self.state.instances.append(instance)
 

@@ -192,8 +192,10 @@ class MilestoneInstance(_Fact):
         """From when its span is counted."""
         return self.term.start_at
 
-    def target_at(self, calendars: Calendars, as_of: datetime | None = None) -> datetime:
-        """The target, by the facts up to `as_of` (default: its end, or else all).
+    def target_at(
+        self, calendars: Calendars, as_of: datetime | None = None, paused_until: datetime | None = None
+    ) -> datetime:
+        """The target, by the facts up to `as_of` (default: its end, or else all), its pauses up to `paused_until`.
 
         A pause counts up to its end, or up to `as_of` or the end of the instance; one that is open moves nothing yet.
 
@@ -203,7 +205,7 @@ class MilestoneInstance(_Fact):
         end = as_of or self.ended_at
         term = self.term_at(end)
         calendar = calendars[term.business_hours]
-        moved = self.paused_seconds(calendar, term.base_at, end)
+        moved = self.paused_seconds(calendar, term.base_at, paused_until or end)
         moved += sum(e.open_seconds for e in self.extensions if end is None or e.at <= end)
         if term.fixed_at is None:
             return calendar.add(term.base_at, term.open_seconds + moved)
@@ -225,10 +227,13 @@ class MilestoneInstance(_Fact):
         An open instance whose violation is on record and stands is violated too: at the very instant of the target, and
         after a resume that moved the target past it.
         """
-        target = self.target_at(calendars)
         if self.completed_at is not None:
-            return self.completed_at > target
-        return self.standing_violation is not None or self.effective_now(now) > target
+            return self.completed_at > self.target_at(calendars)
+        if self.standing_violation is not None:
+            return True
+        effective_now = self.effective_now(now)
+        # The pause that it is judged at has not moved the target of that instant.
+        return effective_now > self.target_at(calendars, paused_until=effective_now)
 
     # --- its triggers ---
 

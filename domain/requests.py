@@ -95,10 +95,11 @@ def complete(book: Book, at: datetime, event: MilestoneCompleted) -> None:
     if ended_at is not None and own > ended_at:
         state = instance.state(at)
         raise Refused("not_open", f"{milestone.name} is not open: {state} since {ended_at.isoformat()}")
-    if own < instance.start_at:
+    start_at = instance.term_at(own).start_at
+    if own < start_at:
         raise Refused(
             "before_start",
-            f"{milestone.name} starts at {instance.start_at.isoformat()}; it can't be completed at {own.isoformat()}",
+            f"{milestone.name} starts at {start_at.isoformat()}; it can't be completed at {own.isoformat()}",
         )
     book.complete(instance, own, by=event.by or "unknown", reason=event.reason)
 
@@ -116,7 +117,7 @@ def clear(book: Book, at: datetime, event: CompletionCleared) -> None:
                 "later_occurrence",
                 f"the completion of {milestone.name} can't be cleared: occurrence {latest.occurrence} has started",
             )
-        book.take_up_again(instance, latest, at)
+        book.take_up_again(milestone, instance, latest, at)
     instance.completed_at = instance.completed_by = None
     instance.lapsed = False
     instance.exited_at = book.state.exited_at

@@ -320,8 +320,15 @@ class Rules:
         used = calendar.elapsed(old.base_at, base) - instance.paused_seconds(calendar, old.base_at, base)
         left = -(-(old.open_seconds - used) * new.nominal_seconds // max(old.nominal_seconds, 1))
         # However far over 100%, the target does not come to lie before the start.
-        left = max(left, -self.plan.calendars[new.business_hours].elapsed(new.start_at, base))
-        return new.model_copy(update={"base_at": base, "open_seconds": left, "fixed_at": None})
+        earliest = -self.plan.calendars[new.business_hours].elapsed(new.start_at, base)
+        at_start = left < 0 and left <= earliest
+        return new.model_copy(
+            update={
+                "base_at": base,
+                "open_seconds": earliest if at_start else left,
+                "fixed_at": new.start_at if at_start else None,
+            }
+        )
 
     # --- pause and resume ---
 
