@@ -8,6 +8,7 @@ from typing import Any
 from temporalio import activity
 
 from activities.covering import Covering
+from activities.heartbeat import heartbeating
 from activities.planning import Planner
 from activities.refusals import refusals
 from domain.catalog import Account, Entitlement
@@ -40,35 +41,43 @@ class Opening:
     @activity.defn(name=OPEN_CASE)
     async def open_case(self, opening: CaseOpening) -> OpenedCase:
         """Find the entitlement, take one case of it, freeze the plan, and record the case as opened."""
-        intake = opening.intake
         with refusals():
-            fields: dict[str, Any] = check_values(intake.fields, await asyncio.to_thread(self.store.fields))
-            coverage, account = await self.covering.find(intake, opening.opened_at)
-            entitlement = await self.covering.take(intake, coverage, at=opening.opened_at, now=opening.now)
-            if entitlement is None and account is not None and account.without_entitlement == "refuse":
-                why = f"account {account.id!r} takes no case without an entitlement{_why(coverage)}"
-                raise Refused("not_entitled", why)
-            return await asyncio.to_thread(self._record, opening, entitlement, account, fields)
+            async with heartbeating():
+                return await self._open(opening)
 
     @activity.defn(name=PLAN_ENTITLEMENT_CHANGE)
     async def plan_entitlement_change(self, change: EntitlementChangePlan) -> OpenedCase:
         """The plan of a running case under another entitlement, of which it takes one."""
-        intake = change.intake.model_copy(update={"entitlement": change.entitlement})
         with refusals():
-            entitlement, account = None, None
-            if change.entitlement is not None:
-                coverage, account = await self.covering.find(intake, change.now)
-                entitlement = coverage.chosen
-                if entitlement and not await self.covering.takes(intake, entitlement, at=change.now, now=change.now):
-                    raise Refused("nothing_left", f"entitlement {entitlement.id!r} has nothing left for this case")
-            plan = await asyncio.to_thread(
-                self.planner.plan, intake, change.opened_at, entitlement=entitlement, account=account
-            )
-            return OpenedCase(
-                plan=plan,
-                account=account.id if account else None,
-                entitlement=entitlement.id if entitlement else None,
-            )
+            async with heartbeating():
+                return await self._plan_change(change)
+
+    async def _open(self, opening: CaseOpening) -> OpenedCase:
+        intake = opening.intake
+        fields: dict[str, Any] = check_values(intake.fields, await asyncio.to_thread(self.store.fields))
+        coverage, account = await self.covering.find(intake, opening.opened_at)
+        entitlement = await self.covering.take(intake, coverage, at=opening.opened_at, now=opening.now)
+        if entitlement is None and account is not None and account.without_entitlement == "refuse":
+            why = f"account {account.id!r} takes no case without an entitlement{_why(coverage)}"
+            raise Refused("not_entitled", why)
+        return await asyncio.to_thread(self._record, opening, entitlement, account, fields)
+
+    async def _plan_change(self, change: EntitlementChangePlan) -> OpenedCase:
+        intake = change.intake.model_copy(update={"entitlement": change.entitlement})
+        entitlement, account = None, None
+        if change.entitlement is not None:
+            coverage, account = await self.covering.find(intake, change.now)
+            entitlement = coverage.chosen
+            if entitlement and not await self.covering.takes(intake, entitlement, at=change.now, now=change.now):
+                raise Refused("nothing_left", f"entitlement {entitlement.id!r} has nothing left for this case")
+        plan = await asyncio.to_thread(
+            self.planner.plan, intake, change.opened_at, entitlement=entitlement, account=account
+        )
+        return OpenedCase(
+            plan=plan,
+            account=account.id if account else None,
+            entitlement=entitlement.id if entitlement else None,
+        )
 
     def _record(
         self, opening: CaseOpening, entitlement: Entitlement | None, account: Account | None, fields: dict[str, Any]

@@ -1,0 +1,296 @@
+"""What a case is asked: its updates, signals and queries.
+
+Every one takes whatever arguments come, and every update has a validator: a message from outside with a wrong number of
+arguments otherwise wedges the case for ever.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import RawValue
+from temporalio.exceptions import ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from domain import messages
+    from domain.effects import NoteKind
+    from domain.entitlement_messages import ENTITLEMENT_OVERFLOWED, EntitlementOverflowed
+    from domain.errors import Refused
+    from domain.events import (
+        CaseClosed,
+        ClockResumed,
+        ClockStopped,
+        CompletionCleared,
+        EntitlementChanged,
+        Event,
+        FieldsChanged,
+        MilestoneCompleted,
+        MilestoneExtended,
+        PlanReplaced,
+    )
+    from domain.explanation import Explanation, explain
+    from domain.inbox import read_event, read_message
+    from domain.messages import Answer, EntitlementChange, Migration
+    from domain.views import CaseView
+
+from workflows.case_at_work import CaseAtWork
+
+
+class CaseRequests(CaseAtWork):
+    """A case that answers."""
+
+    def _check(self, kind: type[Any], raw: tuple[Any, ...]) -> None:
+        """Refuse a request before anything of it is recorded: it is tried on a copy of the timeline."""
+        try:
+            event = read_event(kind, raw, self._now())
+            if self.timeline is not None and self._covers():
+                self.timeline.fork().apply(event, self._now())
+        except Refused as refused:
+            raise _refusal(refused) from None
+
+    def _check_message(self, kind: type[Any], raw: tuple[Any, ...]) -> None:
+        try:
+            read_event(kind, raw, self._now())
+        except Refused as refused:
+            raise _refusal(refused) from None
+
+    async def _request(self, kind: type[Any], raw: tuple[Any, ...]) -> Answer:
+        event = read_event(kind, raw, self._now())
+        await self._ready()
+        return self._answer(event)
+
+    async def _ready(self) -> None:
+        """Wait until the case is open and its calendars reach far enough."""
+        await workflow.wait_condition(
+            lambda: self.refusal is not None or (self.timeline is not None and self._covers())
+        )
+        if self.refusal is not None:
+            raise self.refusal
+
+    def _answer(self, event: Event) -> Answer:
+        try:
+            return self._take(event)
+        except Refused as refused:
+            raise _refusal(refused) from None
+
+    async def _news(self, kind: type[Any], raw: tuple[Any, ...]) -> None:
+        """A signal has nobody to answer to: what is refused goes on record."""
+        try:
+            await self._request(kind, raw)
+        except (Refused, ApplicationError) as refused:
+            self._remark(NoteKind.REFUSED, f"refused: {refused}")
+
+    @workflow.update(name="open")
+    async def opened(self, *_: Any) -> Answer:
+        """Answer once the case is open."""
+        await workflow.wait_condition(lambda: self.refusal is not None or self._is_taken_up)
+        if self.refusal is not None:
+            raise self.refusal
+        return Answer(outcome="taken", notes=[], case=self._view())
+
+    @opened.validator
+    def _check_open(self, *_: Any) -> None:
+        """Opening takes no arguments; whatever comes is ignored."""
+
+    @workflow.update(name="complete_milestone")
+    async def complete_milestone(self, *raw: Any) -> Answer:
+        """A milestone was reached (`MilestoneCompleted`)."""
+        return await self._request(MilestoneCompleted, raw)
+
+    @complete_milestone.validator
+    def _check_complete_milestone(self, *raw: Any) -> None:
+        self._check(MilestoneCompleted, raw)
+
+    @workflow.update(name="change_fields")
+    async def change_fields(self, *raw: Any) -> Answer:
+        """Fields of the case have new values (`FieldsChanged`)."""
+        return await self._request(FieldsChanged, raw)
+
+    @change_fields.validator
+    def _check_change_fields(self, *raw: Any) -> None:
+        self._check(FieldsChanged, raw)
+
+    @workflow.update(name="stop_clock")
+    async def stop_clock(self, *raw: Any) -> Answer:
+        """Stop the clock of the case, or of one milestone (`ClockStopped`)."""
+        return await self._request(ClockStopped, raw)
+
+    @stop_clock.validator
+    def _check_stop_clock(self, *raw: Any) -> None:
+        self._check(ClockStopped, raw)
+
+    @workflow.update(name="resume_clock")
+    async def resume_clock(self, *raw: Any) -> Answer:
+        """Let the clock of the case, or of one milestone, go on (`ClockResumed`)."""
+        return await self._request(ClockResumed, raw)
+
+    @resume_clock.validator
+    def _check_resume_clock(self, *raw: Any) -> None:
+        self._check(ClockResumed, raw)
+
+    @workflow.update(name="clear_completion")
+    async def clear_completion(self, *raw: Any) -> Answer:
+        """Take a completion back (`CompletionCleared`)."""
+        return await self._request(CompletionCleared, raw)
+
+    @clear_completion.validator
+    def _check_clear_completion(self, *raw: Any) -> None:
+        self._check(CompletionCleared, raw)
+
+    @workflow.update(name="extend_milestone")
+    async def extend_milestone(self, *raw: Any) -> Answer:
+        """Move a target later (`MilestoneExtended`)."""
+        return await self._request(MilestoneExtended, raw)
+
+    @extend_milestone.validator
+    def _check_extend_milestone(self, *raw: Any) -> None:
+        self._check(MilestoneExtended, raw)
+
+    @workflow.update(name="close")
+    async def close(self, *raw: Any) -> Answer:
+        """Close the case (`CaseClosed`)."""
+        return await self._request(CaseClosed, raw)
+
+    @close.validator
+    def _check_close(self, *raw: Any) -> None:
+        self._check(CaseClosed, raw)
+
+    @workflow.update(name="change_entitlement")
+    async def change_entitlement(self, *raw: Any) -> Answer:
+        """The case goes over to another entitlement (`EntitlementChange`)."""
+        change = read_event(EntitlementChange, raw, self._now())
+        await self._ready()
+        opened_at = self._timeline().state.opened_at
+        planned = await self._plan_by(
+            messages.PLAN_ENTITLEMENT_CHANGE,
+            messages.EntitlementChangePlan(
+                intake=self.intake.model_copy(update={"carried": None, "fields": self._timeline().state.fields}),
+                entitlement=change.entitlement,
+                opened_at=opened_at,
+                now=self._now(),
+            ),
+            messages.OpenedCase,
+            "freeze the calendars of another entitlement",
+        )
+        event = EntitlementChanged(plan=planned.plan, **change.model_dump())
+        answer = self._answer(event)
+        self.account, self.entitlement = planned.account or self.account, planned.entitlement
+        self._publish()
+        return answer
+
+    @change_entitlement.validator
+    def _check_change_entitlement(self, *raw: Any) -> None:
+        self._check_message(EntitlementChange, raw)
+
+    @workflow.update(name="migrate")
+    async def migrate(self, *raw: Any) -> Answer:
+        """The case goes on under another version of its process, and its calendars as they are now (`Migration`)."""
+        migration = read_event(Migration, raw, self._now())
+        await self._ready()
+        timeline = self._timeline()
+        planned = await self._plan_by(
+            messages.PLAN_MIGRATION,
+            messages.MigrationPlan(
+                plan=timeline.plan,
+                earliest=timeline.earliest,
+                now=self._now(),
+                process_version=migration.process_version,
+            ),
+            messages.MigratedPlan,
+            "freeze the calendars of another version",
+        )
+        self.horizon_ends = False
+        return self._answer(PlanReplaced(plan=planned.plan, **migration.model_dump(exclude={"process_version"})))
+
+    @migrate.validator
+    def _check_migrate(self, *raw: Any) -> None:
+        self._check_message(Migration, raw)
+
+    @workflow.update(name="retry_action")
+    async def retry_action(self, *raw: Any) -> str:
+        """Try a failed action again, under the key that it has (`ActionRetry`)."""
+        retry = read_message(messages.ActionRetry, raw)
+        order = self.failed.pop(retry.key)
+        self._remark(NoteKind.ACTION_RETRIED, f"{retry.key} is tried again", retry.by)
+        self._spawn(self._act(order))
+        return f"{retry.key} is tried again"
+
+    @retry_action.validator
+    def _check_retry_action(self, *raw: Any) -> None:
+        try:
+            retry = read_message(messages.ActionRetry, raw)
+        except Refused as refused:
+            raise _refusal(refused) from None
+        if retry.key not in self.failed:
+            known = ", ".join(self.failed) or "none"
+            raise ApplicationError(
+                f"no failed action {retry.key!r}; failed: {known}", type="unknown_action", non_retryable=True
+            )
+
+    @workflow.signal(name="milestone_completed")
+    async def milestone_completed(self, *raw: Any) -> None:
+        """News of `MilestoneCompleted`."""
+        await self._news(MilestoneCompleted, raw)
+
+    @workflow.signal(name="fields_changed")
+    async def fields_changed(self, *raw: Any) -> None:
+        """News of `FieldsChanged`."""
+        await self._news(FieldsChanged, raw)
+
+    @workflow.signal(name="clock_stopped")
+    async def clock_stopped(self, *raw: Any) -> None:
+        """News of `ClockStopped`."""
+        await self._news(ClockStopped, raw)
+
+    @workflow.signal(name="clock_resumed")
+    async def clock_resumed(self, *raw: Any) -> None:
+        """News of `ClockResumed`."""
+        await self._news(ClockResumed, raw)
+
+    @workflow.signal(name="case_closed")
+    async def case_closed(self, *raw: Any) -> None:
+        """News of `CaseClosed`."""
+        await self._news(CaseClosed, raw)
+
+    @workflow.signal(name=ENTITLEMENT_OVERFLOWED)
+    async def entitlement_overflowed(self, *raw: Any) -> None:
+        """An entitlement had nothing left for this case (`EntitlementOverflowed`)."""
+        try:
+            told = read_message(EntitlementOverflowed, raw)
+        except Refused as refused:
+            self._remark(NoteKind.REFUSED, f"refused: {refused}")
+            return
+        await workflow.wait_condition(lambda: self.refusal is not None or self.timeline is not None)
+        self._remark(
+            NoteKind.OVERFLOWED,
+            f"entitlement {told.entitlement_id} has nothing left: {told.used} of {told.cap} {told.unit} used",
+        )
+
+    @workflow.signal(dynamic=True)
+    async def unknown(self, name: str, _: Sequence[RawValue]) -> None:
+        """A signal that a case does not know goes on record."""
+        self._remark(NoteKind.REFUSED, f"refused: unknown signal {name!r}")
+
+    @workflow.query(name="timeline")
+    def timeline_query(self, *raw: Any) -> CaseView:
+        """The case as it stands now.
+
+        A workflow's clock stands still between its events. A caller that gives the time of its own clock (ISO 8601)
+        gets the case as of then.
+        """
+        return self._timeline().view(self._as_of(raw))
+
+    @workflow.query(name="explain")
+    def explain_query(self, *raw: Any) -> Explanation:
+        """Why every target is what it is, as of the caller's clock (see `timeline`); of one milestone, if named."""
+        milestone = str(raw[1]) if len(raw) > 1 and raw[1] is not None else None
+        return explain(self._timeline().plan, self._timeline().state, self._as_of(raw), milestone)
+
+    def _as_of(self, raw: Sequence[Any]) -> datetime:
+        asked = datetime.fromisoformat(raw[0]) if raw and isinstance(raw[0], str) else workflow.now()
+        return max(asked, workflow.now()) + self.ahead
+
+
+def _refusal(refused: Refused) -> ApplicationError:
+    return ApplicationError(str(refused), type=refused.code, non_retryable=True)
