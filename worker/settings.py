@@ -43,6 +43,10 @@ class Settings(BaseSettings):
     task_queue: Annotated[str, Field(min_length=1, description="the task queue of all of Milepost's workers")] = (
         "milepost"
     )
+    build_id: Annotated[
+        str | None,
+        Field(description="version of this deployment; running cases then stay with the one that opened them"),
+    ] = None
     temporal_cli: Annotated[Path | None, Field(description="a `temporal` program to use for the embedded server")] = (
         None
     )
