@@ -77,7 +77,8 @@ async def _worker() -> None:
     await ensure_namespace_and_search_attributes(client)
     store = await asyncio.to_thread(Store.open, settings.database)
     try:
-        async with working(client, store, task_queue=settings.task_queue), until_stopped() as stopped:
+        worker = working(client, store, task_queue=settings.task_queue, build_id=settings.build_id)
+        async with worker, until_stopped() as stopped:
             address = client.service_client.config.target_host
             out.print(f"Working on task queue {settings.task_queue} of {address}. Ctrl-C stops it.", soft_wrap=True)
             await stopped.wait()
