@@ -15,6 +15,7 @@ from sqlalchemy import Connection, and_, delete, or_, select, tuple_
 from domain.effects import Noted, TriggerFired
 from domain.errors import NotFound
 from domain.messages import CarriedCase, CaseRecord
+from domain.migration_messages import hours_in_use
 from domain.process import Action, FieldUpdate, slug
 from domain.views import CaseView, MilestoneStatus, MilestoneView
 from store import tables
@@ -35,6 +36,7 @@ class CaseRecords:
         with self._database.write() as connection:
             if not _put_case(connection, record):
                 return
+            _put_hours(connection, record)
             _put_milestones(connection, record.view)
             _put_notes(connection, record)
             _forget_triggers(connection, record.view)
@@ -170,6 +172,18 @@ def _put_case(connection: Connection, record: CaseRecord) -> bool:
     )
     newer = statement.on_conflict_do_update(index_elements=[table.c.case_id], set_=changed, where=is_newer)
     return connection.execute(newer.returning(table.c.case_id)).first() is not None
+
+
+def _put_hours(connection: Connection, record: CaseRecord) -> None:
+    """The business hours that the case goes by; none of one that is closed. They seldom change, so looked at first."""
+    table, case_id = tables.case_hours, record.view.case_id
+    hours = {} if record.view.closed_at is not None else hours_in_use(record.carried.plan)
+    stored = connection.execute(select(table.c.name, table.c.version).where(table.c.case_id == case_id)).all()
+    if {row.name: row.version for row in stored} == hours:
+        return
+    connection.execute(delete(table).where(table.c.case_id == case_id))
+    rows = [{"case_id": case_id, "name": name, "version": version} for name, version in hours.items()]
+    insert_new(connection, table, rows)
 
 
 def _put_notes(connection: Connection, record: CaseRecord) -> None:

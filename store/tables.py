@@ -156,6 +156,23 @@ cases = Table(
     Column("view", Document, nullable=False),
     Column("carried", Document, nullable=False),
 )
+RUNNING = cases.c.closed_at.is_(None)
+Index(
+    "ix_cases_running",
+    *(cases.c[name] for name in ("case_id", "process", "process_version", "account", "entitlement")),
+    sqlite_where=RUNNING,
+    postgresql_where=RUNNING,
+)
+"""The cases that run, with what they are picked by: those that are closed make no search longer."""
+
+case_hours = Table(
+    "case_hours",
+    metadata,
+    Column("case_id", ForeignKey("cases.case_id"), primary_key=True),
+    Column("name", Line, primary_key=True),
+    Column("version", Integer, nullable=False),
+)
+"""The business hours that a running case goes by, each in the version that was frozen for it."""
 
 milestones = Table(
     "milestones",
