@@ -19,6 +19,10 @@ from store.store import Store
 from worker.plugin import plugin
 
 
+DEPLOYMENT = "milepost"
+"""The name of the worker deployment whose versions the build ids are."""
+
+
 @asynccontextmanager
 async def working(
     client: Client, store: Store, *, task_queue: str = "milepost", build_id: str | None = None
@@ -63,7 +67,7 @@ def _deployment(build_id: str | None) -> WorkerDeploymentConfig | None:
     if build_id is None:
         return None
     return WorkerDeploymentConfig(
-        version=WorkerDeploymentVersion(deployment_name="milepost", build_id=build_id),
+        version=WorkerDeploymentVersion(deployment_name=DEPLOYMENT, build_id=build_id),
         use_worker_versioning=True,
         default_versioning_behavior=VersioningBehavior.PINNED,
     )

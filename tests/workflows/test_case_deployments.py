@@ -1,0 +1,61 @@
+"""Workers of two deployments: a running case stays with the version that opened it until it rolls over."""
+
+from temporalio.api.workflowservice.v1 import (
+    DescribeWorkflowExecutionRequest,
+    SetWorkerDeploymentCurrentVersionRequest,
+)
+from temporalio.service import RPCError
+
+from store.store import Store
+from tests.support import assert_eventually
+from tests.workflows.world import World, later
+from worker.clock import VirtualClock
+from worker.process import DEPLOYMENT, working
+
+
+async def make_current(world: World, build_id: str) -> None:
+    """Make a build the one that new cases get; possible once a worker of it has polled."""
+
+    async def set_version() -> None:
+        request = SetWorkerDeploymentCurrentVersionRequest(
+            namespace="default", deployment_name=DEPLOYMENT, build_id=build_id, ignore_missing_task_queues=True
+        )
+        try:
+            await world.milepost.temporal.workflow_service.set_worker_deployment_current_version(request)
+        except RPCError as error:
+            raise AssertionError(error.message) from error
+
+    await assert_eventually(set_version)
+
+
+async def build_of(world: World, case_id: str) -> str:
+    """The build that the newest run of a case is pinned to."""
+    request = DescribeWorkflowExecutionRequest(namespace="default")
+    request.execution.workflow_id = f"case/{case_id}"
+    described = await world.milepost.temporal.workflow_service.describe_workflow_execution(request)
+    return described.workflow_execution_info.versioning_info.deployment_version.build_id
+
+
+async def test_a_running_case_moves_to_a_new_deployment_with_its_data(
+    clock: VirtualClock, store: Store, task_queue: str
+) -> None:
+    """Pinned while it runs; at its next step it goes on in a new run of the new version, and nothing is recomputed."""
+    world = World(clock, store, task_queue)
+    async with working(clock.client, store, task_queue=task_queue, build_id="one"):
+        await make_current(world, "one")
+        case = await world.open()
+        first_run = (await world.milepost.handle(case).describe()).run_id
+        await world.ask(case, "stop_clock", later(hours=1))
+        assert await build_of(world, case) == "one"
+        async with working(clock.client, store, task_queue=task_queue, build_id="two"):
+            await make_current(world, "two")
+            await world.ask(case, "resume_clock", later(hours=2))
+
+            async def the_case_has_moved() -> None:
+                assert (await world.milepost.handle(case).describe()).run_id != first_run
+                assert await build_of(world, case) == "two"
+
+            await assert_eventually(the_case_has_moved)
+            assert (await world.milestone(case, "First response")).target_at == later(hours=5)
+            await world.ask(case, "close", later(hours=2))
+            await world.milepost.handle(case).result()
