@@ -196,8 +196,8 @@ class CaseRecord(_Message):
     """The case as it stands, for the store. The newest counts, by `run`, then `history`, then `number`.
 
     A record may come of an attempt at a step that the server never took: a worker that was killed, a step done again
-    because news came in between. What the case says after that has a longer history, and takes the place of all that the
-    attempt has written.
+    because news came in between. What the case says after that has a longer history, and takes the place of all that
+    the attempt has written.
 
     Attributes:
         run: which run of the case it comes from.

@@ -77,8 +77,8 @@ class MilepostClient:
             )
         except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
             raise NoAnswer(
-                f"case {case_id} was handed to Temporal, but nobody answers on task queue {self.task_queue!r}; it opens as "
-                "soon as a worker runs there (`milepost worker`)"
+                f"case {case_id} was handed to Temporal, but nobody answers on task queue {self.task_queue!r}; it "
+                "opens as soon as a worker runs there (`milepost worker`)"
             ) from None
         except WorkflowAlreadyStartedError:
             raise Refused("closed", f"case {case_id} was opened before and is closed") from None

@@ -19,8 +19,8 @@ PASSED_THROUGH = (
     "cel_expr_python",
     "google",
 )
-"""Modules that the sandbox takes as they are: pure, and dear to import once for each workflow; the criteria's engine can't
-be imported twice."""
+"""Modules that the sandbox takes as they are: pure, and dear to import once for each workflow. The criteria's engine
+can't be imported twice at all."""
 
 RUNNER = SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH))
 

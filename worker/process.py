@@ -18,7 +18,6 @@ from activities.usage import UsageActivities, UsageGate
 from store.store import Store
 from worker.plugin import plugin
 
-
 DEPLOYMENT = "milepost"
 """The name of the worker deployment whose versions the build ids are."""
 

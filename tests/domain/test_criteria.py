@@ -375,6 +375,7 @@ def test_every_process_says_the_same() -> None:
 
 def test_every_case_has_an_id_and_the_time_of_its_opening() -> None:
     """They are built in: criteria may name them, and an organisation can't declare them again."""
-    compile_criteria('case.id.startsWith("INC") && timestamp(case.opened_at) < timestamp("2030-01-01T00:00:00Z")', SCHEMA)
+    compile_criteria('case.id.startsWith("INC")', SCHEMA)
+    compile_criteria('timestamp(case.opened_at) < timestamp("2030-01-01T00:00:00Z")', SCHEMA)
     with pytest.raises(FieldsError, match="'opened_at' is built in"):
         check_names({"opened_at": FieldType.DATETIME})
