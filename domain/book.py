@@ -146,6 +146,7 @@ class Book:
         """Complete an instance at `at`, which may lie before its removal or exit; judged by what counted then."""
         instance.completed_at = at
         instance.completed_by = by
+        instance.lapsed = False
         instance.removed_at = instance.exited_at = None
         target = self.target(instance)
         standing = instance.standing_violation

@@ -198,7 +198,11 @@ class Rules:
         """Follow a moved entry, and a new span, calendar or deadline."""
         term = instance.terms[-1]
         if milestone.starts != "criteria" and term.anchor_at != anchor:
-            self.book.move(instance, self._term(process, milestone, anchor), self.at, "its start moved")
+            # Under the span that it has; a new one follows in the next round, by the milestone's own rule for it.
+            kept = None if milestone.by else Span.parse(term.span)
+            moved = self._term_of(milestone, kept, term.business_hours, anchor)
+            moved = moved.model_copy(update={"declared": term.declared})
+            self.book.move(instance, moved, self.at, "its start moved")
             return True
         span, hours = self._span(process, milestone)
         if milestone.by is not None:
@@ -282,7 +286,9 @@ class Rules:
 
     def _term(self, process: EntitlementProcess, milestone: Milestone, start: datetime) -> Term:
         """The span that a milestone has now, from `start`."""
-        span, hours = self._span(process, milestone)
+        return self._term_of(milestone, *self._span(process, milestone), start)
+
+    def _term_of(self, milestone: Milestone, span: Span | None, hours: str, start: datetime) -> Term:
         calendar = self.plan.calendars[hours]
         fixed_at: datetime | None = None
         seconds = 0
