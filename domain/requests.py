@@ -6,6 +6,7 @@ A request that makes no sense is refused with what would be right, and changes n
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import assert_never
 
 from domain.book import Book
 from domain.effects import NoteKind
@@ -57,6 +58,37 @@ def refuse_impossible(book: Book, event: Event, now: datetime | None) -> None:
         if not event.fields:
             raise Refused("no_fields", "no field to change was given")
         _checked_fields(book, event)
+
+
+def take(book: Book, at: datetime, event: Event) -> None:
+    """Do what an event asks for, at the instant at which it takes effect.
+
+    Raises:
+        Refused: it makes no sense where the case stands; nothing is changed.
+    """
+    match event:
+        case MilestoneCompleted():
+            complete(book, at, event)
+        case FieldsChanged():
+            change_fields(book, at, event)
+        case ClockStopped():
+            stop(book, at, event)
+        case ClockResumed():
+            resume(book, at, event)
+        case CaseClosed():
+            close(book, at, event)
+        case CaseReopened():
+            reopen(book, at, event)
+        case CompletionCleared():
+            clear(book, at, event)
+        case MilestoneExtended():
+            extend(book, at, event)
+        case EntitlementChanged():
+            change_entitlement(book, at, event)
+        case PlanReplaced():
+            migrate(book, at, event)
+        case _:
+            assert_never(event)
 
 
 def find_milestone(book: Book, name: str) -> Milestone:

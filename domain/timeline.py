@@ -14,7 +14,7 @@ Its state (`timeline.state`) is data: ``Timeline(plan, state)`` continues where 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple, assert_never
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -22,19 +22,7 @@ from domain import requests
 from domain.book import Book
 from domain.effects import Effect, NoteKind
 from domain.errors import Refused
-from domain.events import (
-    CaseClosed,
-    CaseReopened,
-    ClockResumed,
-    ClockStopped,
-    CompletionCleared,
-    EntitlementChanged,
-    Event,
-    FieldsChanged,
-    MilestoneCompleted,
-    MilestoneExtended,
-    PlanReplaced,
-)
+from domain.events import Event
 from domain.frozen import FrozenCalendar, HorizonExceeded
 from domain.instance import MilestoneInstance
 from domain.plan import Plan
@@ -256,7 +244,7 @@ class Timeline:
     def _take(self, book: Book, at: datetime, event: Event) -> None:
         before, self.state.last_at = self.state.last_at, at
         try:
-            _write(book, at, event)
+            requests.take(book, at, event)
             self.plan = book.plan
         except (Refused, HorizonExceeded):
             self.state.last_at = before
@@ -265,32 +253,6 @@ class Timeline:
     def _drain(self) -> list[Effect]:
         effects, self.state.unsent = list(self.state.unsent), []
         return effects
-
-
-def _write(book: Book, at: datetime, event: Event) -> None:
-    match event:
-        case MilestoneCompleted():
-            requests.complete(book, at, event)
-        case FieldsChanged():
-            requests.change_fields(book, at, event)
-        case ClockStopped():
-            requests.stop(book, at, event)
-        case ClockResumed():
-            requests.resume(book, at, event)
-        case CaseClosed():
-            requests.close(book, at, event)
-        case CaseReopened():
-            requests.reopen(book, at, event)
-        case CompletionCleared():
-            requests.clear(book, at, event)
-        case MilestoneExtended():
-            requests.extend(book, at, event)
-        case EntitlementChanged():
-            requests.change_entitlement(book, at, event)
-        case PlanReplaced():
-            requests.migrate(book, at, event)
-        case _:
-            assert_never(event)
 
 
 def _whole(instant: datetime) -> datetime:
