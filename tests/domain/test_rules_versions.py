@@ -1,0 +1,75 @@
+"""The rules of versions: what a migration does to a running case, and what it leaves alone."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from domain.calendar import BusinessHours
+from domain.effects import NoteKind
+from domain.instance import InstanceState
+from domain.plan import Plan
+from tests.domain.timeline_bench import Bench, calendars, plan, process, told, triggers
+
+
+def version_two(*milestones: dict[str, Any], **also: Any) -> Plan:
+    return plan(process(*milestones, version=2), **also)
+
+
+def test_a_case_keeps_its_version_until_it_is_migrated() -> None:
+    """Then it says which one it has, and who and why are on record."""
+    bench = Bench({"within": "4h"})
+    assert bench.view("Mon 10:00").process_version == 1
+    bench.migrate("Mon 10:00", version_two({"within": "4h"}), by="ann", reason="new terms")
+    assert bench.view("Mon 10:00").process_version == 2
+    note = bench.notes(NoteKind.MIGRATED)[0]
+    assert (note.by, note.reason) == ("ann", "new terms")
+
+
+def test_a_migration_moves_the_targets_of_running_instances() -> None:
+    """From the same start, with the pauses that they had; what was due by the new target fires."""
+    bench = Bench({"within": "4h"}).stop("Mon 10:00").resume("Mon 11:00")
+    new = {"within": "2h", "triggers": triggers("warning 1h", "violation 0")}
+    bench.migrate("Mon 11:30", version_two(new)).to("Mon 12:00")
+    assert (bench.start("Mon 12:00"), bench.target("Mon 12:00")) == ("Mon 09:00", "Mon 12:00")
+    assert bench.fired == ["M warning-1h Mon 11:00 at Mon 11:30", "M violation-0 Mon 12:00"]
+
+
+def test_what_is_completed_or_violated_keeps_what_happened_to_it() -> None:
+    """Neither target nor verdict of it changes."""
+    spans = {"Done": "4h", "Missed": "1h"}
+    bench = Bench(*({"name": name, "within": span} for name, span in spans.items())).complete("Mon 09:30", "Done")
+    bench.to("Mon 10:30").migrate("Mon 10:30", version_two(*({"name": name, "within": "8h"} for name in spans)))
+    done, missed = (bench.milestone("Mon 11:00", name) for name in spans)
+    assert (told(done.target_at), done.state, done.violated) == ("Mon 13:00", InstanceState.COMPLETED, False)
+    assert (told(missed.target_at), missed.violated, bench.violations) == ("Mon 10:00", True, ["Mon 10:00"])
+
+
+def test_a_milestone_that_the_new_version_lacks_is_removed() -> None:
+    """It stays on record; one that is new starts."""
+    bench = Bench({"name": "Old", "within": "4h"}).migrate("Mon 10:00", version_two({"name": "New", "within": "4h"}))
+    assert [(m.milestone, m.state) for m in bench.view("Mon 10:00").milestones] == [
+        ("Old", InstanceState.REMOVED),
+        ("New", InstanceState.RUNNING),
+    ]
+    assert bench.start("Mon 10:00", "New") == "Mon 09:00"
+
+
+def test_a_migration_takes_edited_calendars_over() -> None:
+    """Office hours that now begin at 11:00 move a running target; a violated one keeps the hours it had."""
+    week = {day: ["11:00-17:00"] for day in ("mon", "tue", "wed", "thu", "fri")}
+    edited = BusinessHours.model_validate({"name": "B", "time_zone": "America/New_York", "week": week})
+    frozen = edited.freeze(datetime(2025, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))
+    milestones = [{"name": "Running", "within": "4h"}, {"name": "Missed", "within": "30m"}]
+    bench = Bench(*milestones).to("Mon 10:00")
+    new = version_two(*milestones).model_copy(update={"calendars": {**calendars(), "B": frozen}})
+    bench.migrate("Mon 10:00", new)
+    assert (bench.target("Mon 10:00", "Running"), bench.target("Mon 10:00", "Missed")) == ("Mon 15:00", "Mon 09:30")
+
+
+def test_a_migration_is_to_the_same_process() -> None:
+    """Going over to another is a change of entitlement."""
+    bench = Bench({"within": "4h"})
+    assert bench.refused(bench.migrate, "Mon 10:00", plan(process({"within": "4h"}, name="Q"))) == "another_process"
+    closed = Bench({"within": "4h"}).close("Mon 10:00")
+    assert closed.refused(closed.migrate, "Mon 11:00", version_two({"within": "4h"})) == "closed"
