@@ -32,7 +32,7 @@ StartKind = Literal[
 ]
 ChangeKind = Literal["retroactive", "restart", "carry", "migration", "kept", "start", "deadline"]
 PauseCounts = Literal["counted", "open", "before", "after"]
-Basis = Literal["start", "carried", "business days", "deadline"]
+Basis = Literal["start", "carried", "used up", "business days", "deadline"]
 LateBecause = Literal["paused", "started", "moved", "late news"]
 TriggerStanding = Literal[
     "fired",
@@ -247,8 +247,9 @@ class Reckoning(_Value):
     before it, and of the windows.
 
     Attributes:
-        basis: what `from_at` is: the `start`; the instant at which a used fraction was `carried` over; the instant that
-            the `business days` give, or the field's `deadline`: from these only pauses and extensions are counted.
+        basis: what `from_at` is: the `start`; the instant at which a used fraction was `carried` over; the start again,
+            if that fraction was so much that the new span was `used up` before it began; the instant that the `business
+            days` give, or the field's `deadline`. From the last three only pauses and extensions are counted.
         span_seconds: what is left of the span at `from_at`; 0 if that is the span's end.
         business_days: the instants of a span that follows the calendar's days, one for each day, in order.
         business_day_numbers: which day each of them is; 0 is that of the start.

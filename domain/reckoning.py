@@ -49,7 +49,7 @@ def reckon(
     target: datetime | None = None
     windows: list[CountedWindow] = []
     try:
-        target = from_at if basis in ("business days", "deadline") and total == 0 else calendar.add(from_at, total)
+        target = from_at if term.fixed_at is not None and total == 0 else calendar.add(from_at, total)
         windows = _windows(calendar, from_at, target)
     except HorizonExceeded:
         pass  # nothing is known past the horizon; the calendar is about to be frozen further
@@ -73,7 +73,10 @@ def reckon(
 
 def _basis(term: Term) -> tuple[Basis, datetime, int]:
     if term.fixed_at is not None:
-        return ("deadline" if term.span.startswith("by ") else "business days"), term.fixed_at, 0
+        if term.span.startswith("by "):
+            return "deadline", term.fixed_at, 0
+        # A span that follows the days takes time; one that was carried over and is used up has none left.
+        return ("business days" if term.open_seconds > 0 else "used up"), term.fixed_at, 0
     return ("start" if term.base_at == term.start_at else "carried"), term.base_at, term.open_seconds
 
 
