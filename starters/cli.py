@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from starters.commands import backtest, case, catalog, hours, replay, serving, show
+from starters.commands import backtest, case, catalog, explain, hours, replay, serving, show
 
 DEBUG = "MILEPOST_DEBUG"
 """Set to anything, this environment variable lets an unexpected error show where it came from."""
@@ -52,6 +52,7 @@ app.command("dev", rich_help_panel=_START)(serving.dev)
 app.command("worker", rich_help_panel=_START)(serving.worker)
 app.command("open", rich_help_panel=_CASES)(case.open_case)
 app.command("show", rich_help_panel=_CASES)(show.show)
+app.command("explain", rich_help_panel=_CASES)(explain.explain)
 app.command("complete", rich_help_panel=_CASES)(case.complete)
 app.command("change", rich_help_panel=_CASES)(case.change)
 app.command("stop", rich_help_panel=_CASES)(case.stop)
