@@ -18,7 +18,7 @@ from starters.render import span
 MOST_GROUPS = 12
 """Groups that a table shows of a milestone; the rest is counted, and in the JSON."""
 
-BAR_WIDTH = 24
+BAR_WIDTH = 16
 BAR = {
     Outcome.MET: ("█", "green"),
     Outcome.MET_LATE: ("▓", "yellow"),
@@ -41,7 +41,8 @@ def tables(report: Report, *, source: str) -> Iterator[RenderableType]:
     yield _outcomes(report)
     yield legend()
     yield from left_out([report])
-    yield _times(report)
+    yield _responses(report)
+    yield _margins(report)
     if report.pauses:
         yield _pauses(report)
     yield _trend(report)
@@ -51,8 +52,8 @@ def tables(report: Report, *, source: str) -> Iterator[RenderableType]:
 
 def notable(rows: Sequence[CaseRow], most: int | None = None) -> RenderableType:
     """The cases that missed a milestone or nearly did."""
-    table = table_of("Missed, the worst first, and near misses, the closest first")
-    for name in ("Case", "Milestone", "Group", "Outcome", "Target (UTC)", "Ended (UTC)"):
+    table = table_of("Missed, the worst first, and near misses, the closest first (times in UTC)")
+    for name in ("Case", "Milestone", "Group", "Outcome", "Target", "Ended"):
         table.add_column(name)
     table.add_column("Over or left", justify="right")
     for row in rows[:most]:
@@ -109,7 +110,7 @@ def _outcomes(report: Report) -> Table:
     table = table_of(titled("Compliance", report.by))
     first_columns(table, report.by)
     table.add_column("", min_width=BAR_WIDTH, no_wrap=True)
-    for name in ("Count", "Met", "Met late", "Violated", "Open", "Removed", "In time"):
+    for name in ("Count", "Met", "Met\nlate", "Violated", "Open", "Removed", "In\ntime"):
         table.add_column(name, justify="right")
     for name, row, last in _rows(report):
         f = row.figures
@@ -124,31 +125,49 @@ def _outcomes(report: Report) -> Table:
     return table
 
 
-def _times(report: Report) -> Table:
-    table = table_of(f"{titled('Response, margin and overrun', report.by)}, in open time")
+def _responses(report: Report) -> Table:
+    table = table_of(f"{titled('Response and overrun', report.by)}, in open time")
     first_columns(table, report.by)
-    for name in (
-        "Response\nmean", "median", "p90", "Margin\nmean", "median", "p10", "of span\nmedian", "2h ahead",
-        "Last 20%", "Last hour", "Overrun\nmean", "median", "p90",
-    ):  # fmt: skip
+    for name in ("Response\nmean", "\nmedian", "\np90", "Missed", "Overrun\nmean", "\nmedian", "\np90"):
         table.add_column(name, justify="right", no_wrap=True)
     for name, row, last in _rows(report):
-        f = row.figures
-        response, margin, overrun = f.response_seconds, f.margin_seconds, f.overrun_seconds
         table.add_row(
             *_first_cells(name, row, report.by),
-            *spans(response, "mean", "median", "p90"),
-            *spans(margin, "mean", "median", "p10"),
-            percent(f.margin_percent.median if f.margin_percent else None),
-            *map(str, (f.met_well_ahead, f.met_in_last_part, f.met_in_last_hour)),
-            *spans(overrun, "mean", "median", "p90"),
+            *spans(row.figures.response_seconds, "mean", "median", "p90"),
+            str(row.figures.missed),
+            *spans(row.figures.overrun_seconds, "mean", "median", "p90"),
             end_section=last,
             style="bold" if row.group is None else "",
         )
-    table.caption = (
-        "Margin: from completion to target, of those met; last 20%, last hour: met with less than that left.\n"
-        "Overrun: from the target on, of those missed. p10, p90: a tenth lies below, above."
-    )
+    table.caption = "Response: from start to completion, less pauses. Overrun: from the target on, of those missed."
+    return table
+
+
+def _margins(report: Report) -> Table:
+    table = table_of(f"{titled('Margins of those met', report.by)}, in open time")
+    first_columns(table, report.by)
+    for name in (
+        "Margin\nmean",
+        "\nmedian",
+        "\np10",
+        "\np90",
+        "Of span\nmedian",
+        "2h\nahead",
+        "Last\n20%",
+        "Last\nhour",
+    ):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name, row, last in _rows(report):
+        f = row.figures
+        table.add_row(
+            *_first_cells(name, row, report.by),
+            *spans(f.margin_seconds, "mean", "median", "p10", "p90"),
+            percent(f.margin_percent.median if f.margin_percent else None),
+            *map(str, (f.met_well_ahead, f.met_in_last_part, f.met_in_last_hour)),
+            end_section=last,
+            style="bold" if row.group is None else "",
+        )
+    table.caption = "Margin: from completion to target. Last 20%, last hour: near misses, met with less than that left."
     return table
 
 
@@ -272,9 +291,9 @@ def left_out(reports: Sequence[Report]) -> Iterator[Text]:
 
 def first_columns(table: Table, by: str | None) -> None:
     """The columns of milestone and group."""
-    table.add_column("Milestone")
+    table.add_column("Milestone", no_wrap=True)
     if by:
-        table.add_column(by.replace("_", " ").capitalize())
+        table.add_column(by.replace("_", " ").capitalize(), no_wrap=True)
 
 
 def _first_cells(name: str, row: Row, by: str | None) -> Iterable[str]:
@@ -319,7 +338,7 @@ def counted(count: int, of: str) -> str:
 
 def minute(at: datetime | None) -> str:
     """An instant to the minute, in UTC; nothing for none."""
-    return f"{at.astimezone(UTC):%a %Y-%m-%d %H:%M}" if at else ""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M}" if at else ""
 
 
 def percent(percent: float | None) -> str:

@@ -46,24 +46,21 @@ def side_by_side(found: Comparison, *, source: str) -> Iterator[RenderableType]:
 
 def flipped(flips: Sequence[Flip]) -> RenderableType:
     """The cases that fare otherwise under the one process than under the other."""
-    table = table_of("Cases that fare otherwise")
-    for name in ("Case", "Milestone", "Group", "A", "B", "A: target (UTC)", "B: target (UTC)", "Ended (UTC)"):
-        table.add_column(name, no_wrap=True)
-    for name in ("A: over or left", "B: over or left"):
-        table.add_column(name, justify="right")
+    table = table_of("Cases that fare otherwise (times in UTC)")
+    for name in ("Case", "Milestone", "Group", "Ended", "A", "A: target"):
+        table.add_column(name)
+    table.add_column("A: left", justify="right")
+    for name in ("B", "B: target"):
+        table.add_column(name)
+    table.add_column("B: left", justify="right")
     for flip in flips:
-        ended_at = flip.before.ended_at or flip.after.ended_at
         table.add_row(
             flip.case_id,
             flip.milestone,
             flip.group or "",
-            _standing(flip.before),
-            _standing(flip.after),
-            minute(flip.before.target_at),
-            minute(flip.after.target_at),
-            minute(ended_at),
-            _over_or_left(flip.before),
-            _over_or_left(flip.after),
+            minute(flip.before.ended_at or flip.after.ended_at),
+            *_side_cells(flip.before),
+            *_side_cells(flip.after),
         )
     return table
 
@@ -83,7 +80,7 @@ def _compared(found: Comparison) -> Table:
     first_columns(table, found.first.by)
     for letter in ("A", "B"):
         table.add_column(letter, min_width=BAR_WIDTH, no_wrap=True)
-    for name in ("Count", "A missed", "B missed", "B - A", "A in time", "B in time", "B - A"):
+    for name in ("Count", "Missed\nA", "\nB", "\nB - A", "In time\nA", "\nB", "\nB - A"):
         table.add_column(name, justify="right")
     before = ""
     for name, group, a, b in _both(found):
@@ -110,11 +107,11 @@ def _compared(found: Comparison) -> Table:
 
 def _compared_times(found: Comparison) -> Table:
     table = table_of("All groups together, in open time")
-    table.add_column("Milestone")
-    table.add_column("")
+    table.add_column("Milestone", no_wrap=True)
+    table.add_column("", no_wrap=True)
     headings = (
-        "Response\nmedian", "p90", "Margin\nmedian", "of span", "2h ahead", "Last 20%", "Last hour",
-        "Overrun\nmedian", "p90", "Paused", "Paused for", "Triggers",
+        "Response\nmedian", "\np90", "Margin\nmedian", "\nof span", "2h\nahead", "Last\n20%", "Last\nhour",
+        "Overrun\nmedian", "\np90", "Paused", "\nfor", "Triggers\nfired",
     )  # fmt: skip
     for name in headings:
         table.add_column(name, justify="right", no_wrap=True)
@@ -133,8 +130,7 @@ def _compared_times(found: Comparison) -> Table:
                 *map(str, (f.met_well_ahead, f.met_in_last_part, f.met_in_last_hour)),
                 *spans(f.overrun_seconds, "median", "p90"),
                 str(f.paused),
-                f"{f.paused_seconds / HOUR:,.1f} h",
-                str(sum(row.fired for row in report.triggers if row.milestone == name)),
+                f"{f.paused_seconds / HOUR:,.0f} h",
                 end_section=letter == "B",
             )
     return table
@@ -157,6 +153,10 @@ def _flips(found: Comparison) -> Table:
 def _standing(side: Side) -> Text:
     style = {Standing.MET: "green", Standing.MISSED: "red", Standing.NEITHER: "dim"}[side.standing]
     return Text(side.standing.value, style=style)
+
+
+def _side_cells(side: Side) -> tuple[Text, str, str]:
+    return _standing(side), minute(side.target_at), _over_or_left(side)
 
 
 def _over_or_left(side: Side) -> str:
