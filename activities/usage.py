@@ -3,87 +3,61 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
-from typing import Any, NoReturn, Protocol
+from typing import Any, assert_never
+from weakref import WeakValueDictionary
 
 from temporalio import activity
-from temporalio.client import (
-    Client,
-    WithStartWorkflowOperation,
-    WorkflowUpdateFailedError,
-    WorkflowUpdateRPCTimeoutOrCancelledError,
-)
-from temporalio.common import (
-    SearchAttributeKey,
-    SearchAttributePair,
-    TypedSearchAttributes,
-    WorkflowIDConflictPolicy,
-    WorkflowIDReusePolicy,
-)
+from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
-from temporalio.service import RPCError, RPCStatusCode
 
+from activities.asking import Entitlements
+from activities.deeds import Deeds, UsageStore
 from activities.templates import BadTemplate, render
 from domain.entitlement_messages import (
-    BALANCE,
+    ADJUST,
+    AMEND,
+    APPROVE_OVERAGE,
+    CANCEL,
+    CARRY_IN,
     CONSUME_MANY,
-    ENTITLEMENT_WORKFLOW,
-    FREEZE_PERIODS,
+    LOG_HOURS,
     MOST_AT_ONCE,
-    PERFORM_USAGE_ACTION,
-    RECORD_CONSUMPTIONS,
+    RENEW,
+    REVERSE,
     Balance,
+    BalanceCarriedIn,
     Consumed,
     Consumption,
+    ConsumptionReversed,
+    EntitlementAmended,
+    EntitlementCancelled,
+    EntitlementRenewed,
     EntitlementTerms,
-    PeriodsRequest,
-    UsageActionOrder,
-    UsageRecords,
-    workflow_id,
+    OverageDecision,
+    TimeEntry,
+    UsageAdjusted,
+    UsageChange,
+    UsageChanged,
 )
-from domain.errors import Refused
 from domain.frozen_periods import FrozenPeriods
 from domain.periods import freeze, horizon
 from domain.process import Email, Task
 from domain.usage import Usage
-from domain.usage_state import ConsumptionRecord
-from store.values import Consumption as StoredConsumption
-
-ACCOUNT = SearchAttributeKey.for_keyword("MilepostAccount")
-ENTITLEMENT = SearchAttributeKey.for_keyword("MilepostEntitlement")
+from domain.usage_orders import (
+    FREEZE_PERIODS,
+    PERFORM_USAGE_ACTION,
+    RECORD_USAGE,
+    PeriodsRequest,
+    UsageActionOrder,
+    UsageRecords,
+)
 
 PATIENCE = 30.0
 """Seconds for which a request is sent again before its caller is told that nobody answers."""
-
-_FIRST_PAUSE = 0.02
-_LONGEST_PAUSE = 1.0
-
-_PASSING = frozenset(
-    {
-        RPCStatusCode.FAILED_PRECONDITION,  # the run goes on in the next one
-        RPCStatusCode.NOT_FOUND,  # it just did
-        RPCStatusCode.ABORTED,
-        RPCStatusCode.UNAVAILABLE,
-        RPCStatusCode.DEADLINE_EXCEEDED,
-        RPCStatusCode.RESOURCE_EXHAUSTED,
-        RPCStatusCode.CANCELLED,
-        RPCStatusCode.UNKNOWN,
-        RPCStatusCode.INTERNAL,
-    }
-)
-"""What may be otherwise the next moment. Sending again is safe: an event id is taken once."""
-
-_NOT_READY = "WorkflowNotReadyFailure"
-
-
-class NobodyCounts(Exception):
-    """The workflow of an entitlement does not answer.
-
-    Not a `MilepostError`: it passes by itself, so an activity that gets it is tried again, and its case not refused.
-    """
 
 
 @dataclass
@@ -100,19 +74,16 @@ class UsageGate:
 
     A workflow takes few updates at once: at most ten in flight over all clients, and many in flight slow it down a
     hundredfold. One gate for each worker process keeps the number of callers out of it. All calls come from one event
-    loop.
+    loop. Calling again with the same request changes nothing, and answers the same (`already` instead of `granted`).
     """
 
     def __init__(self, client: Client, task_queue: str, *, patience: float = PATIENCE) -> None:
-        self._client = client
-        self._task_queue = task_queue
-        self._patience = patience
+        self._entitlements = Entitlements(client, task_queue, patience=patience)
         self._lanes: dict[str, _Lane] = {}
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def consume(self, terms: EntitlementTerms, consumption: Consumption) -> Consumed:
         """Take something of an entitlement, whose workflow is started with these terms if it does not run yet.
-
-        Calling again with the same consumption changes nothing, and answers the same (`already` instead of `granted`).
 
         Raises:
             Refused: the entitlement does not understand the request.
@@ -126,30 +97,66 @@ class UsageGate:
             lane.runner = asyncio.create_task(self._run(lane))
         return await answer
 
+    async def log_hours(self, terms: EntitlementTerms, entry: TimeEntry) -> Consumed:
+        """Take the time of an entry. `left_over` of the answer is for the next entitlement (`is_rest`).
+
+        Raises:
+            Refused: the entitlement does not understand the request.
+            NobodyCounts: it does not answer. Call again.
+        """
+        answer: Consumed = await self._ask(terms, LOG_HOURS, entry, Consumed)
+        return answer
+
+    async def approve_overage(self, terms: EntitlementTerms, decision: OverageDecision) -> Consumed:
+        """Take what somebody decided about an overflow.
+
+        Raises:
+            Refused: there is nothing to decide.
+            NobodyCounts: it does not answer. Call again.
+        """
+        answer: Consumed = await self._ask(terms, APPROVE_OVERAGE, decision, Consumed)
+        return answer
+
+    async def change(self, terms: EntitlementTerms, asked: UsageChange) -> UsageChanged:
+        """Change an entitlement by hand.
+
+        Raises:
+            Refused: the change makes no sense there; nothing of it was done.
+            NobodyCounts: it does not answer. Call again.
+        """
+        answer: UsageChanged = await self._ask(terms, _update_of(asked), asked, UsageChanged)
+        return answer
+
+    async def begin(self, terms: EntitlementTerms) -> None:
+        """Let the count of an entitlement begin before anything is taken: its notices and its term's end need it."""
+        await self._entitlements.begin(terms)
+
     async def balance(self, terms: EntitlementTerms, at: datetime) -> Balance:
         """What an entitlement has at an instant; one whose workflow does not run yet has all.
 
         Raises:
             NobodyCounts: it does not answer.
         """
-        handle = self._client.get_workflow_handle(workflow_id(terms.entitlement_id))
-        try:
-            found: Balance = await handle.query(
-                BALANCE, at.isoformat(), result_type=Balance, rpc_timeout=timedelta(seconds=self._patience)
-            )
-        except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:
-                raise _nobody_counts(terms, error) from error
-            return Usage.begin(terms, at).balance(at)
-        return found
+        found = await self._entitlements.balance(terms.entitlement_id, at.isoformat())
+        if found is not None:
+            return found
+        usage = Usage.begin(terms, at)
+        usage.advance(at)
+        return usage.balance(at).model_copy(update={"rows": 0})
+
+    async def _ask(self, terms: EntitlementTerms, update: str, argument: Any, answer: type[Any]) -> Any:
+        turn = self._turns.setdefault(terms.entitlement_id, asyncio.Lock())
+        async with turn:
+            return await self._entitlements.ask(terms, update, argument, answer)
 
     async def _run(self, lane: _Lane) -> None:
         """Send one list after another, until nobody waits."""
         try:
             while batch := lane.waiting[:MOST_AT_ONCE]:
                 del lane.waiting[: len(batch)]
+                asked = [consumption for consumption, _ in batch]
                 try:
-                    answers = await self._send(lane.terms, [consumption for consumption, _ in batch])
+                    answers = await self._entitlements.ask(lane.terms, CONSUME_MANY, asked, list[Consumed])
                 except Exception as error:  # noqa: BLE001  whatever it is, those who wait are told
                     for _, answer in batch:
                         if not answer.done():
@@ -164,87 +171,26 @@ class UsageGate:
             for _, answer in lane.waiting:
                 answer.cancel()
 
-    async def _send(self, terms: EntitlementTerms, consumptions: list[Consumption]) -> list[Consumed]:
-        """Ask until there is an answer, under the same event ids."""
-        clock = asyncio.get_running_loop().time
-        deadline, pause = clock() + self._patience, _FIRST_PAUSE
-        while True:
-            try:
-                return await asyncio.wait_for(self._update(terms, consumptions), deadline - clock())
-            except WorkflowUpdateFailedError as error:
-                if not _is_not_ready(error):
-                    _refuse(error)
-                last: Exception = error
-            # The client makes an error of its own of an attempt that was cut short.
-            except (WorkflowUpdateRPCTimeoutOrCancelledError, TimeoutError) as error:
-                last = error
-            except RPCError as error:
-                if error.status not in _PASSING:
-                    raise
-                last = error
-            if clock() + pause > deadline:
-                raise _nobody_counts(terms, last) from last
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE)
 
-    async def _update(self, terms: EntitlementTerms, consumptions: list[Consumption]) -> list[Consumed]:
-        start: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
-            ENTITLEMENT_WORKFLOW,
-            terms,
-            id=workflow_id(terms.entitlement_id),
-            task_queue=self._task_queue,
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            # One that was terminated may be started again, from nothing; that is an operator's decision.
-            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
-            search_attributes=TypedSearchAttributes(
-                [SearchAttributePair(ACCOUNT, terms.account), SearchAttributePair(ENTITLEMENT, terms.entitlement_id)]
-            ),
-            static_summary=f"Entitlement {terms.entitlement_id}",
-            static_details="What an entitlement still has: under *current details*, and by the query `balance`.",
-        )
-        answers: list[Consumed] = await self._client.execute_update_with_start_workflow(
-            CONSUME_MANY, consumptions, start_workflow_operation=start, result_type=list[Consumed]
-        )
-        return answers
-
-
-def _is_not_ready(error: WorkflowUpdateFailedError) -> bool:
-    return isinstance(error.cause, ApplicationError) and error.cause.type == _NOT_READY
-
-
-def _refuse(error: WorkflowUpdateFailedError) -> NoReturn:
-    cause = error.cause
-    if isinstance(cause, ApplicationError):
-        raise Refused(cause.type or "refused", cause.message) from error
-    raise Refused("refused", str(cause)) from error
-
-
-def _nobody_counts(terms: EntitlementTerms, why: object) -> NobodyCounts:
-    return NobodyCounts(
-        f"entitlement {terms.entitlement_id} does not answer ({why or 'no answer'}): is a worker running? Look at "
-        f"workflow {workflow_id(terms.entitlement_id)!r} in Temporal"
-    )
+def _update_of(asked: UsageChange) -> str:
+    match asked:
+        case EntitlementAmended():
+            return AMEND
+        case UsageAdjusted():
+            return ADJUST
+        case ConsumptionReversed():
+            return REVERSE
+        case EntitlementCancelled():
+            return CANCEL
+        case EntitlementRenewed():
+            return RENEW
+        case BalanceCarriedIn():
+            return CARRY_IN
+        case _:
+            assert_never(asked)
 
 
 # --- what entitlements want done ---
-
-
-class UsageStore(Protocol):
-    """The part of the store that usage needs. It takes the same thing twice without harm."""
-
-    def record_consumptions(self, consumptions: Iterable[StoredConsumption]) -> int:
-        """Keep consumptions."""
-
-    def record_mail(
-        self, key: str, *, to: Sequence[str], subject: str, body: str, at: datetime, due_at: datetime | None = None
-    ) -> bool:
-        """Put a mail into the log of sent mail."""
-
-    def record_task(self, key: str, *, subject: str, assign_to: str, body: str, at: datetime) -> bool:
-        """Make a task."""
-
-    def record_action_done(self, key: str, *, at: datetime | None = None) -> None:
-        """Note that an action was carried out."""
 
 
 class UsageActivities:
@@ -252,30 +198,21 @@ class UsageActivities:
 
     def __init__(self, store: UsageStore) -> None:
         self._store = store
+        self._deeds = Deeds(store)
 
     @property
     def all(self) -> list[Callable[..., Any]]:
         """For the worker to register."""
-        return [self.record_consumptions, self.perform_usage_action, self.freeze_periods]
+        return [self.record_usage, self.perform_usage_action, self.freeze_periods, *self._deeds.all]
 
-    @activity.defn(name=RECORD_CONSUMPTIONS)
-    async def record_consumptions(self, records: UsageRecords) -> None:
-        """Keep what was taken, and say in the log which periods have ended: past periods follow from what was taken."""
-        await asyncio.to_thread(
-            self._store.record_consumptions, [_stored(records, one) for one in records.consumptions]
-        )
-        for period in records.periods:
-            activity.logger.info(
-                "entitlement %s: the period from %s ended with %d used of %s",
-                records.entitlement_id,
-                period.first_day or "ever",
-                period.used,
-                "unlimited" if period.cap is None else period.cap,
-            )
+    @activity.defn(name=RECORD_USAGE)
+    async def record_usage(self, news: UsageRecords) -> None:
+        """Keep rows of the ledger, and the periods that have ended."""
+        await asyncio.to_thread(self._store.record_usage, news)
 
     @activity.defn(name=PERFORM_USAGE_ACTION)
     async def perform_usage_action(self, order: UsageActionOrder) -> None:
-        """Carry out an action of a threshold, or tell the manager of an overflow."""
+        """Carry out an action of a threshold or a notice, or tell of an overflow or of what was left of a term."""
         key, action = order.call.key, order.call.action
         try:
             match action:
@@ -304,17 +241,3 @@ class UsageActivities:
     async def freeze_periods(self, request: PeriodsRequest) -> FrozenPeriods:
         """The periods of a term over the horizon that it has now."""
         return freeze(request.allowance, request.term, horizon(request.term, request.now))
-
-
-def _stored(records: UsageRecords, consumption: ConsumptionRecord) -> StoredConsumption:
-    return StoredConsumption(
-        entitlement=records.entitlement_id,
-        reference=consumption.reference,
-        kind="taken" if consumption.outcome == "granted" else consumption.outcome,
-        unit=records.unit,
-        amount=consumption.amount,
-        at=consumption.occurred_at,
-        period=None if consumption.first_day is None else consumption.first_day.isoformat(),
-        balance_after=None if consumption.cap is None else max(consumption.cap - consumption.used, 0),
-        by=consumption.by,
-    )

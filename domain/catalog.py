@@ -14,11 +14,8 @@ As YAML a catalog is a mapping with these keys, each optional; several files mak
 
 from __future__ import annotations
 
-import calendar
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
@@ -28,21 +25,25 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    GetCoreSchemaHandler,
     model_validator,
 )
-from pydantic_core import CoreSchema, core_schema
 
-from domain.calendar import ALWAYS, BusinessHours, _checked_zone
+from domain.calendar import ALWAYS, BusinessHours, checked_zone
 from domain.catalog_allowance import Allowance, Period
 from domain.fields import Fields
 from domain.process import EntitlementProcess, Name
+from domain.term_end import AtTermEnd, TermEnd
+from domain.term_length import TermLength as Term
 
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._~-]{0,99}$")]
 """An id that is safe in URLs, mail headers and workflow ids: letters, digits and ``. _ ~ -``."""
 
-TimeZone = Annotated[str, AfterValidator(_checked_zone)]
+TimeZone = Annotated[str, AfterValidator(checked_zone)]
 Mail = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$", max_length=254)]
+
+
+MOST_ORDERED = 100_000
+"""A quantity beyond this is a slip of the pen."""
 
 
 class Kind(StrEnum):
@@ -72,6 +73,9 @@ class Kind(StrEnum):
                 return "process"
             case _:
                 return self.value.removesuffix("s").replace("_", " ")
+
+
+_TERM_END_NEEDS_A_COUNT = "term_end is kept by the count of an allowance; give one, if only allowance: {unit: cases}"
 
 
 class _Declaration(BaseModel):
@@ -117,12 +121,14 @@ class Account(_Record):
     Attributes:
         time_zone: of its entitlements' dates; None: the organisation's.
         manager_mail: who is told when an entitlement overflows.
+        renewals_mail: who is told what was left when a term ends; None: who is told of overflows.
         without_entitlement: whether a case that no entitlement covers runs without one, or is refused.
     """
 
     type: str | None = None
     time_zone: TimeZone | None = None
     manager_mail: Mail | None = None
+    renewals_mail: Mail | None = None
     without_entitlement: Literal["run", "refuse"] = "run"
 
     def for_criteria(self, organisation: Organisation) -> dict[str, Any]:
@@ -183,52 +189,7 @@ class ContractLineItem(_Dated):
     parent: Id | None = None
     product: Id | None = None
     asset: Id | None = None
-    quantity: int = Field(default=1, ge=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Term:
-    """How long what is made from a template lasts: ``90 days``, ``12 months``, ``1 year``."""
-
-    count: int
-    unit: Literal["day", "month", "year"]
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Read a term.
-
-        Raises:
-            ValueError: It is none; the message says what would be right.
-        """
-        match = re.fullmatch(r"([1-9][0-9]{0,4}) (day|month|year)s?", text)
-        if match is None:
-            raise ValueError(f"bad term {text!r}; a term is written like 90 days, 12 months or 1 year")
-        unit: Literal["day", "month", "year"] = (
-            "day" if match[2] == "day" else "month" if match[2] == "month" else "year"
-        )
-        return cls(int(match[1]), unit)
-
-    def last_day(self, first: date) -> date:
-        """The last date of a term that begins on `first`: 12 months from 1 March end on the last of February."""
-        if self.unit == "day":
-            return first + timedelta(days=self.count - 1)
-        months = first.year * 12 + first.month - 1 + self.count * (12 if self.unit == "year" else 1)
-        year, month = divmod(months, 12)
-        day = min(first.day, calendar.monthrange(year, month + 1)[1])
-        after = date(year, month + 1, day)
-        # From the 31st a month later the term ends with that shorter month, not a day before its end.
-        return after if day < first.day else after - timedelta(days=1)
-
-    def __str__(self) -> str:
-        return f"{self.count} {self.unit}{'s' if self.count > 1 else ''}"
-
-    @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(
-            lambda value: value if isinstance(value, cls) else cls.parse(str(value)),
-            json_schema_input_schema=core_schema.str_schema(),
-            serialization=core_schema.to_string_ser_schema(),
-        )
+    quantity: int = Field(default=1, ge=1, le=MOST_ORDERED)
 
 
 class EntitlementTemplate(_Record):
@@ -239,6 +200,17 @@ class EntitlementTemplate(_Record):
     process: Name | None = None
     business_hours: Name | None = None
     allowance: Allowance | None = None
+    term_end: TermEnd | None = None
+
+    @model_validator(mode="after")
+    def _grants_something(self) -> Self:
+        if not (self.retired or self.type or self.process or self.business_hours or self.allowance):
+            raise ValueError(
+                f"template {self.id!r} grants nothing; give it one of process, allowance, business_hours and type"
+            )
+        if self.term_end is not None and self.allowance is None:
+            raise ValueError(_TERM_END_NEEDS_A_COUNT)
+        return self
 
 
 class Entitlement(_Dated):
@@ -248,6 +220,8 @@ class Entitlement(_Dated):
         contacts: whom it covers, of the account's people; nobody named: everybody. So with channels and products.
         process: None: its cases have no milestones.
         allowance: None: cases are not counted.
+        term_end: None: it expires, and nobody hears of it before.
+        renews: the entitlement whose renewal it is.
         cancelled_at: from this instant it matches nothing and takes nothing.
     """
 
@@ -262,6 +236,8 @@ class Entitlement(_Dated):
     process: Name | None = None
     business_hours: Name | None = None
     allowance: Allowance | None = None
+    term_end: TermEnd | None = None
+    renews: Id | None = None
     cancelled_at: AwareDatetime | None = None
 
     @model_validator(mode="after")
@@ -273,9 +249,28 @@ class Entitlement(_Dated):
             )
         return self
 
+    @model_validator(mode="after")
+    def _terms_can_end(self) -> Self:
+        if self.term_end is None:
+            return self
+        if self.allowance is None:
+            raise ValueError(_TERM_END_NEEDS_A_COUNT)
+        if self.term_end.policy is AtTermEnd.RESET:
+            if self.starts_on is None:
+                raise ValueError("terms that follow one another are counted from the start; give starts_on: a date")
+            if self.ends_on is not None:
+                raise ValueError(
+                    f"one that is reset goes on from term to term ({self.term_end.term} each) and has no last date; "
+                    "leave ends_on out"
+                )
+        elif self.ends_on is None and (self.term_end.notices or self.term_end.policy is AtTermEnd.RENEW):
+            raise ValueError("without ends_on its term does not end; give ends_on: a date, or leave term_end out")
+        return self
+
     def for_criteria(self) -> dict[str, Any]:
         """What criteria and templates see of it (`domain.fields.ENTITLEMENT_FIELDS`)."""
-        shown = self.model_dump(mode="json", exclude={"allowance", "cancelled_at", "retired"})
+        unseen = {"allowance", "cancelled_at", "retired", "renews", "term_end"}
+        shown = self.model_dump(mode="json", exclude=unseen)
         allowance = self.allowance
         return shown | {
             "unit": allowance.unit if allowance else None,

@@ -13,8 +13,16 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from domain.process import Action, FieldUpdate, slug
+from domain.spans import Span
+from domain.units import HOURS
 
 UNIT_PATTERN = r"^[A-Za-z][A-Za-z0-9_-]{0,39}$"
+PRICE_PATTERN = r"^[0-9]{1,9}(\.[0-9]{1,4})?( [A-Z]{3})?$"
+
+MOST = 1_000_000_000
+"""A cap beyond this is a slip of the pen; leave it out for unlimited."""
+
+_SECONDS_PER_MINUTE = 60
 
 
 class Period(StrEnum):
@@ -89,6 +97,10 @@ class Allowance(BaseModel):
         unit: ``cases``, ``hours``, ``visits`` or any name; fixed when the entitlement is made.
         cap: in that unit (hours for ``hours``); None: unlimited.
         aligned: whether periods run from the entitlement's start date or from the calendar's firsts.
+        overage_price: of one unit beyond the cap, with its currency if wanted (``85.00 EUR``); goes on every override.
+        prompt_within: with `overflow: prompt`, how long a decision is waited for, in the entitlement's hours; none
+            counts as no.
+        round_up_to: of hours: each time entry is rounded up to a multiple of this; None: not at all.
         carry_over: whether an unused balance goes on into the next period, or into a renewal only.
         carry_over_cap: the most that is carried over; None: all of it.
     """
@@ -96,13 +108,21 @@ class Allowance(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     unit: str = Field(default="cases", pattern=UNIT_PATTERN)
-    cap: int | None = Field(default=None, ge=0)
+    cap: int | None = Field(default=None, ge=0, le=MOST)
     period: Period = Period.TERM
     aligned: Literal["start", "calendar"] = "start"
     overflow: Overflow = Overflow.FALLBACK
+    overage_price: str | None = Field(default=None, pattern=PRICE_PATTERN)
+    prompt_within: Span = Span(seconds=None, business_days=1)
+    round_up_to: Span | None = None
     thresholds: list[Threshold] = Field(default_factory=list)
     carry_over: Literal["none", "period", "renewal"] = "none"
-    carry_over_cap: int | None = Field(default=None, ge=0)
+    carry_over_cap: int | None = Field(default=None, ge=0, le=MOST)
+
+    @field_validator("overage_price", mode="before")
+    @classmethod
+    def _price_as_text(cls, value: Any) -> Any:
+        return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
     @model_validator(mode="after")
     def _check(self) -> Allowance:
@@ -110,6 +130,15 @@ class Allowance(BaseModel):
             raise ValueError("thresholds are marks on the way to a cap; give a cap, or leave them out")
         if self.carry_over_cap is not None and self.carry_over == "none":
             raise ValueError("carry_over_cap without carry_over; add carry_over: period or carry_over: renewal")
+        if self.cap is None and self.carry_over != "none":
+            raise ValueError("of an unlimited allowance nothing is left to be carried over; give a cap")
+        if self.round_up_to is not None:
+            if self.unit != HOURS:
+                raise ValueError(
+                    f"round_up_to rounds time entries, and {self.unit} have none; it goes with unit: hours"
+                )
+            if self.round_up_to.seconds is None or self.round_up_to.seconds % _SECONDS_PER_MINUTE:
+                raise ValueError(f"round_up_to {self.round_up_to} is not in whole minutes; write it like 15m or 1h")
         ids = [threshold.id for threshold in self.thresholds]
         if twice := next((i for i in ids if ids.count(i) > 1), None):
             raise ValueError(f"two thresholds have the id {twice!r}")
@@ -118,3 +147,9 @@ class Allowance(BaseModel):
                 if threshold.of(self.cap) > self.cap:
                     raise ValueError(f"the threshold {threshold.at!r} lies over the cap of {self.cap} {self.unit}")
         return self
+
+    @property
+    def rounding_minutes(self) -> int:
+        """To a multiple of how many minutes a time entry is rounded up."""
+        step = self.round_up_to
+        return 1 if step is None or step.seconds is None else step.seconds // _SECONDS_PER_MINUTE

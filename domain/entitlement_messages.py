@@ -1,34 +1,42 @@
-"""What travels to and from an entitlement: its terms, what is taken of it, its answers, its records and its orders.
+"""What travels to and from an entitlement: its terms, what is asked of it, and its answers.
 
-All of it is JSON on the wire, so that a client in any language can speak it.
+All of it is JSON on the wire, so that a client in any language can speak it. What an entitlement wants done by others
+is in `domain.usage_orders`.
 
 Amounts are whole numbers in the smallest measure of the unit: minutes for ``hours``, one by one for everything else
-(`domain.units`). Only an `Allowance`, as the catalog declares it, counts in hours.
+(`domain.units`). Only an `Allowance`, as the catalog declares it, and a cap that is amended count in hours.
 """
 
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt
 
-from domain.catalog_allowance import Allowance
-from domain.effects import ActionCall
-from domain.frozen_periods import FrozenPeriods, Term
+from domain.catalog_allowance import MOST, Allowance, Overflow
+from domain.frozen_periods import FrozenPeriods
+from domain.ledger_rows import LedgerRow
 from domain.messages import CaseId, Reference
-from domain.usage_state import ConsumptionRecord, PeriodRecord, UsageState
+from domain.spans import Span
+from domain.term_end import TermEnd
+from domain.usage_orders import Deed, EntitlementId, UsageActionFailure, UsageActionOrder
+from domain.usage_state import PeriodRecord, UsageState
 
 ENTITLEMENT_WORKFLOW = "EntitlementWorkflow"
 CONSUME = "consume"
 CONSUME_MANY = "consume_many"
+LOG_HOURS = "log_hours"
+APPROVE_OVERAGE = "approve_overage"
+REVERSE = "reverse"
+ADJUST = "adjust"
+AMEND = "amend"
+CANCEL = "cancel"
+RENEW = "renew"
+CARRY_IN = "carry_in"
 BALANCE = "balance"
 ENTITLEMENT_OVERFLOWED = "entitlement_overflowed"
 """The signal by which a case learns that an entitlement had nothing left for it."""
-
-RECORD_CONSUMPTIONS = "record_consumptions"
-FREEZE_PERIODS = "freeze_periods"
-PERFORM_USAGE_ACTION = "perform_usage_action"
 
 MOST_AT_ONCE = 500
 """Consumptions that one `consume_many` takes."""
@@ -36,7 +44,8 @@ MOST_AT_ONCE = 500
 MOST_UPDATES_A_RUN = 1_800
 """Updates after which a run goes on in the next. The server ends a run's updates at 2,000."""
 
-EntitlementId = CaseId
+MOST_MINUTES = 31 * 24 * 60
+"""Of one time entry; a longer one is a slip of the pen."""
 
 
 class _Message(BaseModel):
@@ -55,22 +64,24 @@ class Outbox(BaseModel):
     """What is still to be told, and what could not be; whatever is not confirmed when a run ends, the next does again.
 
     Attributes:
-        records: of consumptions, for the store; it knows them by their numbers.
+        rows: of the ledger, for the store; it knows them by their numbers.
         periods: likewise.
         signals: overflows that their cases have not been told of.
         mails: overflows that the account's manager has not been told of.
         orders: actions not carried out yet; their receivers know them by their keys.
-        failures: actions that failed for good.
+        deeds: what is still to be done, in this order.
+        failures: what failed for good.
         unknown: signals that an entitlement does not understand: how many, by name.
     """
 
     model_config = ConfigDict(extra="forbid")
 
-    records: list[ConsumptionRecord] = Field(default_factory=list)
+    rows: list[LedgerRow] = Field(default_factory=list)
     periods: list[PeriodRecord] = Field(default_factory=list)
     signals: list[EntitlementOverflowed] = Field(default_factory=list)
     mails: list[EntitlementOverflowed] = Field(default_factory=list)
     orders: list[UsageActionOrder] = Field(default_factory=list)
+    deeds: list[Deed] = Field(default_factory=list)
     failures: list[UsageActionFailure] = Field(default_factory=list)
     unknown: dict[str, int] = Field(default_factory=dict)
 
@@ -94,8 +105,10 @@ class EntitlementTerms(_Message):
         account: its account's id.
         name: for people.
         allowance: unit, cap, overflow policy and thresholds.
+        term_end: what becomes of it when its term ends.
         periods: over which the cap is counted, frozen (`domain.periods.freeze`).
         manager: mail address of the one who is told of every overflow; None: nobody is.
+        renewals_mail: of the one who is told what was left when a term ends; None: the manager.
         clock: gives the entitlement a clock of its own that starts at this instant; for replays and simulations.
         carried: set by Milepost itself when the entitlement goes on in another run.
     """
@@ -104,8 +117,10 @@ class EntitlementTerms(_Message):
     account: Reference
     name: str = Field(default="", max_length=200)
     allowance: Allowance
+    term_end: TermEnd = TermEnd()
     periods: FrozenPeriods
     manager: str | None = Field(default=None, max_length=254)
+    renewals_mail: str | None = Field(default=None, max_length=254)
     clock: AwareDatetime | None = None
     carried: CarriedUsage | None = None
 
@@ -114,42 +129,88 @@ class EntitlementTerms(_Message):
 
 
 class Consumption(_Message):
-    """Something is taken.
+    """Something is taken: a case is opened, a visit dispatched.
 
     Attributes:
-        reference: what it is taken for: the id of the case, time entry or visit. It counts once, over the whole term.
+        reference: what it is taken for: the id of the case or visit. It counts once, over the whole term.
         event_id: of this request: sent again under the same id it gets the same answer, and nobody is told twice. A new
             attempt for the same reference has a new one.
         amount: in the smallest measure of the unit.
         unit: a mistake if it is not the entitlement's.
-        occurred_at: when the case was opened, the work done, the visit dispatched: decides the period. Now, if omitted.
+        occurred_at: when the case was opened, the visit dispatched: decides the period. Now, if omitted.
         case_id: who is told if there is not enough.
         by: who takes it.
     """
 
     reference: Reference
     event_id: str = Field(min_length=1, max_length=200)
-    amount: PositiveInt = 1
+    amount: PositiveInt = Field(default=1, le=MOST)
     unit: str | None = None
     occurred_at: AwareDatetime
     case_id: CaseId | None = None
     by: str | None = Field(default=None, max_length=200)
 
 
-Outcome = Literal["granted", "already", "overflow", "refused"]
+class TimeEntry(_Message):
+    """Work was done.
+
+    Attributes:
+        id: it counts once, over the whole term.
+        minutes: as they were worked; rounded up as the allowance says, before anything else.
+        worked_at: decides the period.
+        has_fallback: another entitlement follows that takes what is over the cap here (if the policy is to fall back).
+        is_rest: what another entitlement left over: it is not rounded again.
+    """
+
+    id: Reference
+    minutes: int = Field(ge=1, le=MOST_MINUTES)
+    worked_at: AwareDatetime
+    case_id: CaseId | None = None
+    by: str | None = Field(default=None, max_length=200)
+    note: str | None = Field(default=None, max_length=1000)
+    has_fallback: bool = False
+    is_rest: bool = False
+
+
+class OverageDecision(_Message):
+    """What somebody decided about an overflow that was asked about: yes takes it at the overage price, no does not.
+
+    Attributes:
+        reference: the case, visit or time entry.
+        amount: of a case or visit, as it was asked for. A time entry's overage is known.
+        occurred_at: of a case or visit, as it was asked for: when it was opened or dispatched.
+    """
+
+    reference: Reference
+    event_id: str = Field(min_length=1, max_length=200)
+    approved: bool
+    by: str = Field(min_length=1, max_length=200)
+    reason: str = Field(min_length=1, max_length=1000)
+    amount: PositiveInt = Field(default=1, le=MOST)
+    occurred_at: AwareDatetime
+    case_id: CaseId | None = None
+
+
+Outcome = Literal["granted", "already", "overflow", "blocked", "prompt", "refused"]
 
 
 class Consumed(_Message):
-    """What a consumption comes to.
+    """What a request comes to.
 
     Attributes:
-        outcome: `granted`; `already` if this reference took its part before; `overflow` if not enough is left (nothing
-            was taken; the case and the manager are told); `refused` if it cannot be taken from this entitlement at all.
+        outcome: `granted`; `already` if this reference took its part before; `overflow`, `blocked` or `prompt` if not
+            enough is left, by the policy (of a case or visit nothing was taken then; case and manager are told);
+            `refused` if it cannot be taken from this entitlement at all.
         reason: why it was refused.
         period: the number of the period it belongs to, from 0, and that period's first date.
         used: of that period, after it.
-        cap: of that period; None: unlimited.
+        cap: of that period, with what was carried over; None: unlimited.
         remaining: never below 0; None: unlimited.
+        taken: of this request, within the cap.
+        overage: of this request, beyond it.
+        left_over: of a time entry: what the next entitlement is to take.
+        overage_price: of one unit beyond the cap, with `prompt`.
+        prompt_within: how long a decision may take, in the entitlement's hours; with `prompt`.
     """
 
     reference: str
@@ -161,6 +222,11 @@ class Consumed(_Message):
     used: NonNegativeInt = 0
     cap: NonNegativeInt | None = None
     remaining: NonNegativeInt | None = None
+    taken: NonNegativeInt = 0
+    overage: NonNegativeInt = 0
+    left_over: NonNegativeInt = 0
+    overage_price: str | None = None
+    prompt_within: Span | None = None
 
     @property
     def is_taken(self) -> bool:
@@ -169,7 +235,13 @@ class Consumed(_Message):
 
 
 class EntitlementOverflowed(_Message):
-    """Tells a case (and the account's manager) that an entitlement had not enough left for it."""
+    """Tells a case (and the account's manager) that an entitlement had not enough left for it.
+
+    Attributes:
+        amount: how much there was not enough for; of a time entry the part over the cap.
+        cap: with what was carried over.
+        policy: what follows.
+    """
 
     event_id: str
     entitlement_id: EntitlementId
@@ -183,6 +255,9 @@ class EntitlementOverflowed(_Message):
     cap: int
     period: int
     first_day: date | None
+    policy: Overflow = Overflow.FALLBACK
+    overage_price: str | None = None
+    prompt_within: Span | None = None
 
 
 # --- changes by hand ---
@@ -196,21 +271,31 @@ class _Change(_Message):
     reason: str = Field(min_length=1, max_length=1000)
 
 
-class CapAmended(_Change):
-    """The cap changes, from the current period on; in the unit, as a catalog declares it. None: unlimited."""
+class EntitlementAmended(_Change):
+    """The cap changes, from the current period on, or the last date. What is left out stays as it is.
 
-    cap: NonNegativeInt | None
+    Attributes:
+        cap: in the unit, as a catalog declares it.
+        ends_on: of the term, in the account's zone: today or later.
+        unit, account, starts_on: stay as they are; one that differs is refused.
+    """
+
+    cap: Annotated[int, Field(ge=0, le=MOST)] | Literal["unlimited"] | None = None
+    ends_on: date | Literal["never"] | None = None
+    unit: str | None = None
+    account: str | None = None
+    starts_on: date | None = None
 
 
 class UsageAdjusted(_Change):
     """More was taken than is counted (or, if negative, less), in the period of an instant: now, if omitted."""
 
-    amount: int
+    amount: int = Field(ge=-MOST, le=MOST)
     occurred_at: AwareDatetime | None = None
 
 
 class ConsumptionReversed(_Change):
-    """All that a reference took is given back, in the period in which it was taken."""
+    """All that a reference took is given back, its overage too, in the period in which it was taken."""
 
     reference: Reference
 
@@ -219,7 +304,46 @@ class EntitlementCancelled(_Change):
     """From now on nothing is taken."""
 
 
-UsageChange = CapAmended | UsageAdjusted | ConsumptionReversed | EntitlementCancelled
+class EntitlementRenewed(_Change):
+    """It goes on in a new, linked record that starts the day after its last.
+
+    Attributes:
+        ends_on: of the new record; None: its term is as long as `term_end` says, or as this one's.
+    """
+
+    ends_on: date | None = None
+
+
+class BalanceCarriedIn(_Change):
+    """What was left of the entitlement that this one renews goes over into its first period."""
+
+    amount: PositiveInt
+
+
+UsageChange = (
+    EntitlementAmended
+    | UsageAdjusted
+    | ConsumptionReversed
+    | EntitlementCancelled
+    | EntitlementRenewed
+    | BalanceCarriedIn
+)
+
+
+class UsageChanged(_Message):
+    """What a change came to.
+
+    Attributes:
+        outcome: `already` if it was made before under this event id.
+        text: one line for people.
+        renewal: the id of the record that goes on where this one ends, if there is one.
+    """
+
+    outcome: Literal["done", "already"]
+    text: str
+    balance: PeriodBalance
+    renewal: EntitlementId | None = None
+
 
 # --- the balance ---
 
@@ -227,14 +351,24 @@ EntitlementStatus = Literal["inactive", "active", "expired", "cancelled"]
 
 
 class PeriodBalance(_Message):
-    """What was taken in one period. `usage_percent` is None without a cap, or with one of 0."""
+    """What was taken in one period. `usage_percent` is None without a cap, or with one of 0.
+
+    Attributes:
+        cap: with what was carried over; None: unlimited.
+        overage: beyond the cap, kept apart from `used`.
+        carried: over from the period before, or from the entitlement that this one renews; part of the cap.
+        carried_over: what goes on of it into the next period, or into a renewal.
+    """
 
     period: int
     first_day: date | None
     starts_at: AwareDatetime | None
     ends_before: AwareDatetime | None
     used: NonNegativeInt
+    overage: NonNegativeInt
     cap: NonNegativeInt | None
+    carried: NonNegativeInt
+    carried_over: NonNegativeInt
     remaining: NonNegativeInt | None
     usage_percent: Annotated[float, Field(ge=0)] | None
     overflows: NonNegativeInt
@@ -248,6 +382,8 @@ class Balance(_Message):
         current: the period of that instant; before the term its first, after it its last.
         past: the periods before it in which something was taken or asked for, the latest first.
         changes_at: when the count starts anew, or the term ends.
+        rows: how many rows its ledger has.
+        renewal: the id of the record that goes on where this one ends, if there is one.
     """
 
     entitlement_id: EntitlementId
@@ -259,53 +395,12 @@ class Balance(_Message):
     current: PeriodBalance
     past: list[PeriodBalance]
     changes_at: AwareDatetime | None
+    rows: NonNegativeInt
+    renewal: EntitlementId | None = None
     failures: list[UsageActionFailure] = Field(default_factory=list)
-
-
-# --- activities ---
-
-
-class UsageRecords(_Message):
-    """News for the store. Each may come more than once: a consumption is known by its number, a period by its own."""
-
-    entitlement_id: EntitlementId
-    account: str
-    unit: str
-    consumptions: list[ConsumptionRecord]
-    periods: list[PeriodRecord]
-
-
-class UsageActionOrder(_Message):
-    """One action to be carried out once, whatever happens: its receiver knows it by `call.key`.
-
-    Attributes:
-        cause: ``threshold`` or ``overflow``.
-        context: what templates see: `entitlement`, `account`, `usage`.
-    """
-
-    entitlement_id: EntitlementId
-    cause: Literal["threshold", "overflow"]
-    at: AwareDatetime
-    call: ActionCall
-    context: dict[str, Any]
-
-
-class UsageActionFailure(_Message):
-    """An action that failed for good."""
-
-    key: str
-    error: str
-
-
-class PeriodsRequest(_Message):
-    """Asks for the periods of a term again, over the horizon that it has now."""
-
-    allowance: Allowance
-    term: Term
-    now: AwareDatetime
 
 
 Outbox.model_rebuild()
 CarriedUsage.model_rebuild()
 EntitlementTerms.model_rebuild()
-Balance.model_rebuild()
+UsageChanged.model_rebuild()

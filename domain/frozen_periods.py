@@ -12,6 +12,7 @@ from typing import Annotated, NamedTuple, Self
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, model_validator
 
 from domain.errors import MilepostError
+from domain.term_length import TermLength
 
 UtcDatetime = Annotated[AwareDatetime, AfterValidator(lambda at: at.astimezone(UTC))]
 
@@ -27,6 +28,14 @@ class PeriodStart(NamedTuple):
     at: UtcDatetime
 
 
+class NoticeDue(NamedTuple):
+    """When notice is given that a term ends: the first instant of the date so many days before its last."""
+
+    days_before: int
+    at: UtcDatetime
+    ends_on: date
+
+
 class Term(BaseModel):
     """When an entitlement holds, as inclusive local dates.
 
@@ -34,6 +43,8 @@ class Term(BaseModel):
         starts_on: None if it always held.
         ends_on: None if it does not end.
         time_zone: of these dates: the account's, or else the organisation's.
+        length: of terms that follow one another without end, from the start on; None: there is one.
+        notice_days: how many days before its end notice is given.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,9 +52,13 @@ class Term(BaseModel):
     starts_on: date | None = None
     ends_on: date | None = None
     time_zone: str
+    length: TermLength | None = None
+    notice_days: tuple[int, ...] = ()
 
     @model_validator(mode="after")
     def _ends_after_it_starts(self) -> Self:
+        if self.length is not None and (self.starts_on is None or self.ends_on is not None):
+            raise ValueError("terms that follow one another have a start, and no last date")
         if self.starts_on is not None and self.ends_on is not None and self.ends_on < self.starts_on:
             raise ValueError(f"the term ends on {self.ends_on}, before it starts on {self.starts_on}")
         return self
@@ -57,6 +72,8 @@ class FrozenPeriods(BaseModel):
         starts: each known period's start. Empty for a term without one: it has one period.
         ends_at: the first instant after the term; None if it does not end.
         known_until: the end of the last period in `starts`, if the term goes on after it; None if all are known.
+        term_starts: of terms that follow one another: the numbers of the periods with which all but the first begin.
+        notices: when notice is given of the ends of terms, in order of time.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -65,6 +82,8 @@ class FrozenPeriods(BaseModel):
     starts: tuple[PeriodStart, ...] = ()
     ends_at: UtcDatetime | None = None
     known_until: UtcDatetime | None = None
+    term_starts: tuple[int, ...] = ()
+    notices: tuple[NoticeDue, ...] = ()
 
     @model_validator(mode="after")
     def _is_in_order(self) -> Self:
@@ -115,8 +134,12 @@ class FrozenPeriods(BaseModel):
         return self.known_until or self.ends_at
 
     def is_last(self, number: int) -> bool:
-        """Whether the term ends with this period."""
+        """Whether the last term ends with this period."""
         return number == self.count - 1 and self.known_until is None
+
+    def ends_term(self, number: int) -> bool:
+        """Whether a term ends with this period: the last one, or one that another follows."""
+        return self.is_last(number) or number + 1 in self.term_starts
 
     def extended(self, longer: "FrozenPeriods") -> "FrozenPeriods":
         """These periods and, after them, those that the same term has over a longer horizon. None of these moves."""
@@ -125,4 +148,12 @@ class FrozenPeriods(BaseModel):
             return self
         first = PeriodStart(longer.starts[known].day, self.known_until)
         later = [start for start in longer.starts[known + 1 :] if start.at > self.known_until]
-        return longer.model_copy(update={"starts": (*self.starts, first, *later), "ends_at": self.ends_at})
+        given = {(notice.days_before, notice.ends_on) for notice in self.notices}
+        notices = [notice for notice in longer.notices if (notice.days_before, notice.ends_on) not in given]
+        return longer.model_copy(
+            update={
+                "starts": (*self.starts, first, *later),
+                "ends_at": self.ends_at,
+                "notices": (*self.notices, *notices),
+            }
+        )

@@ -1,7 +1,8 @@
 """Who has taken what of an entitlement: so that a taking counts once, over the whole life of a term.
 
 A ledger has to fit into the 2 MB that a workflow may carry into its next run, whatever ids its cases have. It keeps of
-each reference a digest of twelve characters, side by side with those that took as much in the same period.
+each reference a digest of twelve characters, side by side with those that took as much in the same period. (The rows of
+the ledger that people read are `domain.ledger_rows`; this is what a running entitlement has to remember of them.)
 """
 
 from __future__ import annotations
@@ -20,10 +21,33 @@ _WIDTH = _BYTES * 8 // 6
 
 
 class Taking(NamedTuple):
-    """What one reference took: how much, in which period."""
+    """What one reference took, in which period. One that was reversed took nothing.
+
+    Attributes:
+        amount: within the cap.
+        overage: beyond it.
+        left_over: what it asked for and did not get here: to be taken from another entitlement.
+    """
 
     period: int
     amount: int
+    overage: int = 0
+    left_over: int = 0
+
+    @property
+    def is_reversed(self) -> bool:
+        """Whether nothing is left of it."""
+        return not (self.amount or self.overage or self.left_over)
+
+    @property
+    def key(self) -> str:
+        """As the key of a group of references."""
+        return ":".join(map(str, self))
+
+    @classmethod
+    def of(cls, key: str) -> Taking:
+        """What a group's key says."""
+        return cls(*map(int, key.split(":")))
 
 
 def _digest(reference: str) -> str:
@@ -49,7 +73,7 @@ class Ledger(BaseModel):
     """References, each with what it took. Dicts keep the order in which they came, through JSON too.
 
     Attributes:
-        groups: by period and amount (``3:1``) the digests of the references that took it.
+        groups: by what was taken (``3:1:0:0``: `Taking`) the digests of the references that took it.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -66,15 +90,14 @@ class Ledger(BaseModel):
         digest = _digest(reference)
         for key, digests in self.groups.items():
             if digest in digests:
-                period, amount = key.split(":")
-                return Taking(int(period), int(amount))
+                return Taking.of(key)
         return None
 
     def add(self, reference: str, taking: Taking, most: int = MOST_KEPT) -> None:
         """Remember what a reference took, and forget the oldest of more than `most`."""
-        self.groups.setdefault(f"{taking.period}:{taking.amount}", {})[_digest(reference)] = None
+        self.groups.setdefault(taking.key, {})[_digest(reference)] = None
         while len(self) > most:
-            oldest = min(self.groups, key=lambda key: int(key.split(":")[0]))
+            oldest = min(self.groups, key=lambda key: Taking.of(key).period)
             digests = self.groups[oldest]
             del digests[next(iter(digests))]
             if not digests:
@@ -82,11 +105,15 @@ class Ledger(BaseModel):
 
     def move(self, reference: str, taking: Taking) -> None:
         """Remember something else of a reference."""
+        self.forget(reference)
+        self.add(reference, taking)
+
+    def forget(self, reference: str) -> None:
+        """Forget a reference, if it is known."""
         digest = _digest(reference)
         for key, digests in self.groups.items():
             if digest in digests:
                 del digests[digest]
                 if not digests:
                     del self.groups[key]
-                break
-        self.add(reference, taking)
+                return

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from domain.effects import ActionCall
-from domain.entitlement_messages import EntitlementOverflowed, UsageActionOrder
+from domain.entitlement_messages import EntitlementOverflowed
 from domain.process import Email
 from domain.usage import Usage
+from domain.usage_orders import UsageActionOrder
 
 _SUBJECT = "Entitlement {{ entitlement.name or entitlement.id }} has overflowed"
 _BODY = """\

@@ -4,14 +4,14 @@ This reads the time-zone database, so no workflow imports it: a running entitlem
 """
 
 from calendar import monthrange
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import count
 from typing import assert_never
 from zoneinfo import ZoneInfo
 
 from domain.catalog_allowance import Allowance, Period
-from domain.frozen_periods import FrozenPeriods, PeriodStart, Term
+from domain.frozen_periods import FrozenPeriods, NoticeDue, PeriodStart, Term
 
 HORIZON_YEARS = 10
 """How far ahead periods are frozen at once."""
@@ -24,7 +24,8 @@ def freeze(allowance: Allowance, term: Term, until: datetime) -> FrozenPeriods:
 
     Periods that run from the start begin on its day of the month, or on the month's last if it has no such day, always
     reckoned from the start: from 31 January they begin on 28 February and 31 March. Periods aligned to the calendar
-    begin on its firsts; the first of them is shorter. Each begins with the first instant of its date.
+    begin on its firsts; the first of them is shorter. Each begins with the first instant of its date. Of terms that
+    follow one another each has periods of its own.
 
     Raises:
         ValueError: a period without a start date.
@@ -34,16 +35,59 @@ def freeze(allowance: Allowance, term: Term, until: datetime) -> FrozenPeriods:
     if term.starts_on is None:
         if allowance.period is not Period.TERM:
             raise ValueError(f"an allowance for each {allowance.period} needs a start date, from which its periods run")
-        return FrozenPeriods(term=term, ends_at=ends_at)
+        return FrozenPeriods(term=term, ends_at=ends_at, notices=_notices(term, [term.ends_on], zone))
     starts: list[PeriodStart] = []
+    term_starts: list[int] = []
+    last_days: list[date | None] = []
     known_until = None
-    for day in _first_days(allowance, term, term.starts_on):
+    for day, begun in _days(allowance, term, term.starts_on):
         at = first_instant(day, zone)
         if starts and at > until:
             known_until = at
             break
+        if begun is not None:
+            last_days.append(begun.ends_on)
+            if starts:
+                term_starts.append(len(starts))
         starts.append(PeriodStart(day, at))
-    return FrozenPeriods(term=term, starts=tuple(starts), ends_at=ends_at, known_until=known_until)
+    return FrozenPeriods(
+        term=term,
+        starts=tuple(starts),
+        ends_at=ends_at,
+        known_until=known_until,
+        term_starts=tuple(term_starts),
+        notices=_notices(term, last_days, zone),
+    )
+
+
+def _days(allowance: Allowance, term: Term, starts_on: date) -> Iterator[tuple[date, Term | None]]:
+    """The first date of each period, with the term that begins with it, if one does."""
+    for one in _terms(term, starts_on):
+        begins = one.starts_on or starts_on
+        for day in _first_days(allowance, one, begins):
+            yield day, one if day == begins else None
+
+
+def _terms(term: Term, starts_on: date) -> Iterator[Term]:
+    """The term; of those that follow one another each, always reckoned from the first start."""
+    if term.length is None:
+        yield term
+        return
+    begins = starts_on
+    for number in count(1):
+        ends = term.length.times(number).last_day(starts_on)
+        yield Term(starts_on=begins, ends_on=ends, time_zone=term.time_zone)
+        begins = ends + timedelta(days=1)
+
+
+def _notices(term: Term, last_days: Iterable[date | None], zone: ZoneInfo) -> tuple[NoticeDue, ...]:
+    due = [
+        NoticeDue(days, first_instant(ends_on - timedelta(days=days), zone), ends_on)
+        for ends_on in last_days
+        if ends_on is not None
+        for days in term.notice_days
+    ]
+    return tuple(sorted(due, key=lambda notice: notice.at))
 
 
 def horizon(term: Term, now: datetime) -> datetime:

@@ -1,24 +1,24 @@
 """What an entitlement still has: a pure state machine over consumptions and time.
 
-A usage is fed consumptions (`take`) and the time (`advance`), and returns what is to be done, in order, as effects. It
+A usage is fed what is taken (`take`; time entries by `domain.usage_hours`, decisions by `domain.usage_overage`, changes
+by hand by `domain.usage_changes`) and the time (`advance`), and returns what is to be done, in order, as effects. It
 reads no clock and does no I/O.
 
     usage = Usage.begin(terms, at)
     taken = usage.take(consumption, now)   # .answer for who asked, .effects for everybody else
-    effects = usage.advance(now)           # the ends of periods up to and including now
-    usage.next_due                         # when to call `advance` next; None: only a consumption can change anything
+    effects = usage.advance(now)           # notices and the ends of periods and terms, up to and including now
+    usage.next_due                         # when to call `advance` next; None: only a request can change anything
 
-Its state (`usage.state`) is data: ``Usage(terms, state)`` continues where the state was taken.
+Its state (`usage.state`) is data: ``Usage(terms, state)`` continues where the state was taken. Whoever takes something
+advances first: what is left of a period that has ended is known only then.
 """
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from fractions import Fraction
 from typing import Any, NamedTuple
 
-from domain.catalog_allowance import Threshold
-from domain.effects import ActionCall
+from domain.catalog_allowance import Overflow
 from domain.entitlement_messages import (
     Balance,
     Consumed,
@@ -26,24 +26,37 @@ from domain.entitlement_messages import (
     EntitlementOverflowed,
     EntitlementStatus,
     EntitlementTerms,
+    Outcome,
     PeriodBalance,
-    UsageActionOrder,
 )
+from domain.errors import Refused
 from domain.frozen_periods import FrozenPeriods, PeriodUnknown
 from domain.ledger import Taking
-from domain.units import in_units, measures_per_unit
-from domain.usage_state import ConsumptionRecord, PeriodRecord, PeriodUse, UsageState
+from domain.ledger_rows import LedgerRow, RowKind
+from domain.units import HOURS, in_units, measures_per_unit
+from domain.usage_orders import CarryOverOrder, RecordChange, RenewalOrder, UsageActionOrder
+from domain.usage_state import PeriodRecord, PeriodUse, UsageState
+from domain.usage_thresholds import pass_thresholds
+from domain.usage_time import advance, next_due
 
-UsageEffect = ConsumptionRecord | EntitlementOverflowed | UsageActionOrder | PeriodRecord
+UsageEffect = (
+    LedgerRow | EntitlementOverflowed | UsageActionOrder | PeriodRecord | RecordChange | RenewalOrder | CarryOverOrder
+)
 
 MOST_PAST_SHOWN = 24
 """Past periods that a balance lists; the store has all of them."""
 
 _HORIZON_LEFT = timedelta(days=2 * 366)
 
+_BY_POLICY: dict[Overflow, Outcome] = {
+    Overflow.FALLBACK: "overflow",
+    Overflow.BLOCK: "blocked",
+    Overflow.PROMPT: "prompt",
+}
+
 
 class Taken(NamedTuple):
-    """What a consumption comes to: for who asked, and for everybody else."""
+    """What a request comes to: for who asked, and for everybody else."""
 
     answer: Consumed
     effects: list[UsageEffect]
@@ -63,8 +76,22 @@ class Usage:
 
     @classmethod
     def begin(cls, terms: EntitlementTerms, at: datetime) -> Usage:
-        """Begin to count at `at`. Periods that were over by then are reported only if something of them is taken."""
-        return cls(terms, UsageState(period=_period_near(terms.periods, at)))
+        """Begin to count at `at`.
+
+        Periods that were over by then are reported only if something of them is taken, or if what was left of them was
+        carried over. Nobody is told of terms that were over by then.
+        """
+        # What a period has depends on all before it, if they are carried over.
+        period = 0 if terms.allowance.carry_over == "period" else _period_near(terms.periods, at)
+        ends_at = terms.periods.ends_at
+        is_over = ends_at is not None and at >= ends_at
+        return cls(terms, UsageState(begun_at=at, period=_last(terms.periods) if is_over else period, is_over=is_over))
+
+    def fork(self) -> Usage:
+        """A copy, to try something on."""
+        return Usage(self.terms, self.state.model_copy(deep=True))
+
+    # --- taking ---
 
     def take(self, consumption: Consumption, now: datetime) -> Taken:
         """Take something, whole or not at all; a reference that took its part before takes nothing more.
@@ -75,78 +102,319 @@ class Usage:
             consumption: what is taken.
             now: when it arrives; goes on record, and decides nothing.
         """
-        if known := self.state.taken.find(consumption.reference):
-            return Taken(self._answer(consumption, "already", known.period), [])
+        reference = consumption.reference
+        if known := self.state.taken.find(reference):
+            return Taken(self.answer(reference, "already", known), [])
         if known := self.state.overflowed.find(consumption.event_id):
-            return Taken(self._answer(consumption, "overflow", known.period), [])
+            declined = self.state.declined.find(reference) is not None
+            return Taken(self.answer(reference, "overflow" if declined else self.by_policy, known), [])
         try:
-            period = self._period_of(consumption)
-        except _CannotTake as refusal:
-            answer = Consumed(
-                reference=consumption.reference,
-                outcome="refused",
-                reason=str(refusal),
-                unit=self.terms.allowance.unit,
+            self._check_unit(consumption.unit)
+            if self.terms.allowance.unit == HOURS:
+                raise Refused("hours_are_logged", f"hours of {self.terms.entitlement_id} are taken by time entries")
+            period = self.period_of(consumption.occurred_at)
+        except Refused as refused:
+            return self.refusal(reference, refused)
+        room = self.room(period)
+        if room is not None and consumption.amount > room:
+            return self._overflow(consumption, period, now)
+        return self.grant(consumption, period, now)
+
+    def grant(self, consumption: Consumption, period: int, now: datetime) -> Taken:
+        """Take something for which there is room."""
+        self.changing_use(period).used += consumption.amount
+        taking = Taking(period, consumption.amount)
+        self.state.taken.add(consumption.reference, taking)
+        amount = consumption.amount
+        effects = [self._row_of(consumption, RowKind.TAKEN, period, now, amount=amount, used=amount)]
+        effects += self.settle(period, now)
+        return Taken(self.answer(consumption.reference, "granted", taking), effects)
+
+    def _overflow(self, consumption: Consumption, period: int, now: datetime) -> Taken:
+        taking = Taking(period, 0)
+        self.state.overflowed.add(consumption.event_id, taking)
+        self.state.declined.forget(consumption.reference)
+        row = self._row_of(consumption, RowKind.OVERFLOW, period, now, amount=consumption.amount)
+        told = self.overflowed(
+            consumption.reference,
+            consumption.event_id,
+            period,
+            amount=consumption.amount,
+            at=consumption.occurred_at,
+            case_id=consumption.case_id,
+        )
+        return Taken(self.answer(consumption.reference, self.by_policy, taking), [row, told])
+
+    def overflowed(
+        self, reference: str, event_id: str, period: int, *, amount: int, at: datetime, case_id: str | None
+    ) -> EntitlementOverflowed:
+        """Count an overflow; the case and the manager are told of it."""
+        use, allowance = self.changing_use(period), self.terms.allowance
+        use.overflows += 1
+        self.state.overflows += 1
+        return EntitlementOverflowed(
+            event_id=event_id,
+            entitlement_id=self.terms.entitlement_id,
+            reference=reference,
+            case_id=case_id,
+            number=self.state.overflows,
+            occurred_at=at,
+            unit=allowance.unit,
+            amount=amount,
+            used=use.used,
+            cap=self.limit(period) or 0,
+            period=period,
+            first_day=self.terms.periods.first_day(period),
+            policy=allowance.overflow,
+            overage_price=allowance.overage_price,
+            prompt_within=allowance.prompt_within if allowance.overflow is Overflow.PROMPT else None,
+        )
+
+    @property
+    def by_policy(self) -> Outcome:
+        """The answer when there is not enough."""
+        return _BY_POLICY[self.terms.allowance.overflow]
+
+    def period_of(self, at: datetime) -> int:
+        """The period that an instant belongs to.
+
+        Raises:
+            Refused: it is outside the term, after a cancellation, or further ahead than the periods are known.
+        """
+        terms = self.terms
+        try:
+            period = terms.periods.number(at)
+        except PeriodUnknown as unknown:
+            raise Refused("period_unknown", str(unknown)) from None
+        status = self.status(at)
+        if period is None or status == "cancelled":
+            raise Refused(
+                "outside_term",
+                f"entitlement {terms.entitlement_id} is {status} at {at.isoformat()}; its term is "
+                f"{terms.periods.term.starts_on or 'always'} to {terms.periods.term.ends_on or 'no end'}, "
+                f"{terms.periods.term.time_zone}",
             )
-            return Taken(answer, [])
+        return period
+
+    def _check_unit(self, unit: str | None) -> None:
+        if unit not in {None, self.terms.allowance.unit}:
+            counted = self.terms.allowance.unit
+            raise Refused("unit", f"entitlement {self.terms.entitlement_id} is counted in {counted}, not in {unit}")
+
+    def refusal(self, reference: str, refused: Refused) -> Taken:
+        """The answer to what can't be taken from this entitlement at all."""
+        unit = self.terms.allowance.unit
+        return Taken(Consumed(reference=reference, outcome="refused", reason=str(refused), unit=unit), [])
+
+    def answer(self, reference: str, outcome: Outcome, taking: Taking) -> Consumed:
+        """The answer to a request, with the balance of its period."""
+        balance, allowance = self.balance_of(taking.period), self.terms.allowance
+        return Consumed(
+            reference=reference,
+            outcome=outcome,
+            unit=allowance.unit,
+            period=taking.period,
+            first_day=balance.first_day,
+            used=balance.used,
+            cap=balance.cap,
+            remaining=balance.remaining,
+            taken=taking.amount,
+            overage=taking.overage,
+            left_over=taking.left_over,
+            overage_price=allowance.overage_price if outcome == "prompt" else None,
+            prompt_within=allowance.prompt_within if outcome == "prompt" else None,
+        )
+
+    # --- caps and what is left ---
+
+    def cap(self, period: int) -> int | None:
+        """The cap of a period as declared or amended, in the smallest measure of the unit; None: unlimited."""
+        cap = self.declared_cap(period)
+        return None if cap is None else cap * measures_per_unit(self.terms.allowance.unit)
+
+    def declared_cap(self, period: int) -> int | None:
+        """The cap of a period as declared or amended, in the unit."""
+        amended = next((change for change in reversed(self.state.caps) if change.from_period <= period), None)
+        return amended.cap if amended else self.terms.allowance.cap
+
+    def limit(self, period: int) -> int | None:
+        """What may be taken in a period, with what was carried over; None: unlimited."""
         cap = self.cap(period)
-        if cap is not None and self.use(period).used + consumption.amount > cap:
-            return self._overflow(consumption, period, cap, now)
-        return self._grant(consumption, period, now)
+        return None if cap is None else cap + self.use(period).carried
+
+    def left(self, period: int) -> int | None:
+        """What was not taken of a period; None: unlimited."""
+        limit = self.limit(period)
+        return None if limit is None else max(limit - self.use(period).used, 0)
+
+    def room(self, period: int) -> int | None:
+        """What can still be taken in a period.
+
+        Of one that is over, that is what lapsed, and what was carried over and is not used since: whatever is taken
+        late shrinks what was carried over, from period to period. What went into a renewal is no longer there.
+        """
+        room = self.left(self.state.period)
+        if room is not None:
+            room = max(room - self.use(self.state.period).carried_out, 0)
+        if period >= self.state.period:
+            return room if period == self.state.period else self.left(period)
+        for number in range(self.state.period - 1, period - 1, -1):
+            left = self.left(number)
+            if left is None:
+                room = None
+                continue
+            carried = self._onward(number)
+            room = left - carried + (carried if room is None else min(carried, room))
+        return room
+
+    def _onward(self, period: int) -> int:
+        """What goes on from a period into the next, if it ended now."""
+        allowance, left = self.terms.allowance, self.left(period)
+        if allowance.carry_over != "period" or left is None or self.terms.periods.is_last(period):
+            return 0
+        return self.carried_at_most(left)
+
+    def carried_at_most(self, left: int) -> int:
+        """What of a balance is carried over."""
+        most = self.terms.allowance.carry_over_cap
+        return left if most is None else min(left, most * measures_per_unit(self.terms.allowance.unit))
+
+    def settle(self, period: int, now: datetime) -> list[UsageEffect]:
+        """What follows when the use of a period has changed: thresholds, and what later periods have from it."""
+        effects: list[UsageEffect] = [*pass_thresholds(self, period, now)]
+        for number in range(period, self.state.period):
+            rows = self.carry(number, now)
+            if not rows:
+                break
+            effects += [*rows, *pass_thresholds(self, number + 1, now)]
+        return effects
+
+    def carry(self, period: int, now: datetime) -> list[LedgerRow]:
+        """Carry over what was left of a period that is over, or put right what was."""
+        more = self._onward(period) - self.use(period + 1).carried
+        if more == 0:
+            return []
+        self.changing_use(period + 1).carried += more
+        day = self.terms.periods.first_day(period)
+        reason = f"{'left over' if more > 0 else 'taken late'} from the period of {day}"
+        return [self.row(RowKind.CARRIED, period + 1, at=now, now=now, amount=more, carried=more, reason=reason)]
+
+    def changing_use(self, period: int) -> PeriodUse:
+        """The use of a period that is about to change; one that is over will be reported again."""
+        if (period < self.state.period or self.state.is_over) and period not in self.state.again:
+            self.state.again.append(period)
+        return self.state.uses.setdefault(period, PeriodUse())
+
+    def use(self, period: int) -> PeriodUse:
+        """What was taken in a period."""
+        return self.state.uses.get(period) or PeriodUse()
+
+    # --- rows of the ledger ---
+
+    def row(self, kind: RowKind, period: int, *, at: datetime, now: datetime, **fields: Any) -> LedgerRow:
+        """The next row of the ledger, for what has just changed."""
+        self.state.rows += 1
+        use = self.use(period)
+        who = {"by": "milepost"} if kind in {RowKind.RESET, RowKind.CARRIED} else {}
+        return LedgerRow.model_validate(
+            {
+                "number": self.state.rows,
+                "kind": kind,
+                "period": period,
+                "first_day": self.terms.periods.first_day(period),
+                "used_after": use.used,
+                "overage_after": use.overage,
+                "cap_after": self.limit(period),
+                "balance_after": self.left(period),
+                "at": at,
+                "recorded_at": now,
+                **who,
+                **fields,
+            }
+        )
+
+    def _row_of(
+        self, consumption: Consumption, kind: RowKind, period: int, now: datetime, **fields: Any
+    ) -> UsageEffect:
+        who = {name: getattr(consumption, name) for name in ("reference", "event_id", "case_id", "by")}
+        return self.row(kind, period, at=consumption.occurred_at, now=now, **who, **fields)
+
+    # --- time ---
 
     def advance(self, now: datetime) -> list[UsageEffect]:
-        """Report every period that has ended by `now`: that is, at the first instant after it.
+        """Do all that time brings up to and including `now`, in order: notices, renewal, the ends of periods and terms.
 
-        A period of which something was taken after its end is reported once more.
+        A period ends at the first instant after it. One of which something changed after its end is reported once more.
         """
-        again, self.state.again = sorted(self.state.again), []
-        effects: list[UsageEffect] = [self.report(period, again=True) for period in again]
-        while not self.state.is_over:
-            ends_at = self.terms.periods.ends_before(self.state.period)
-            if ends_at is None or ends_at > now:
-                break
-            effects.append(self.report(self.state.period, again=False))
-            if self.terms.periods.is_last(self.state.period):
-                self.state.is_over = True
-            elif self.state.period + 1 < self.terms.periods.count:
-                self.state.period += 1
-            else:
-                raise PeriodUnknown(f"the period after {ends_at.isoformat()} is not known; extend the periods first")
-        return effects
+        return advance(self, now)
 
     @property
     def next_due(self) -> datetime | None:
-        """When a period ends next; in the past if it is overdue. None once the term is over, or if it never ends."""
-        if self.state.again:
-            return self.terms.periods.ends_before(self.state.again[0]) or self.state.cancelled_at
-        return None if self.state.is_over else self.terms.periods.ends_before(self.state.period)
+        """When time brings something next; in the past if it is overdue. None if it brings nothing more."""
+        return next_due(self)
+
+    # --- what it says ---
 
     def balance(self, now: datetime) -> Balance:
         """The entitlement as it stands at `now`, which changes nothing."""
         periods = self.terms.periods
         current = _period_near(periods, now)
+        status = self.status(now)
         return Balance(
             entitlement_id=self.terms.entitlement_id,
             account=self.terms.account,
             name=self.terms.name,
             unit=self.terms.allowance.unit,
             at=now,
-            status=self._status(now),
-            current=self._balance_of(current),
-            past=[self._balance_of(n) for n in sorted(self.state.uses, reverse=True) if n < current][:MOST_PAST_SHOWN],
-            changes_at=None if self._status(now) == "cancelled" else periods.ends_before(current),
+            status=status,
+            current=self.balance_of(current),
+            past=[self.balance_of(n) for n in sorted(self.state.uses, reverse=True) if n < current][:MOST_PAST_SHOWN],
+            changes_at=None if status == "cancelled" else periods.ends_before(current),
+            rows=self.state.rows,
+            renewal=self.state.renewal.entitlement_id if self.state.renewal else None,
         )
 
-    def _status(self, at: datetime) -> EntitlementStatus:
+    def balance_of(self, period: int) -> PeriodBalance:
+        """One period as it stands."""
+        use, limit = self.use(period), self.limit(period)
+        over = period < self.state.period
+        return PeriodBalance(
+            period=period,
+            first_day=self.terms.periods.first_day(period),
+            starts_at=self.terms.periods.starts_at(period),
+            ends_before=self.terms.periods.ends_before(period),
+            used=use.used,
+            overage=use.overage,
+            cap=limit,
+            carried=use.carried,
+            carried_over=self.use(period + 1).carried if over else use.carried_out,
+            remaining=self.left(period),
+            usage_percent=round(100 * use.used / limit, 1) if limit else None,
+            overflows=use.overflows,
+            thresholds_passed=list(use.passed),
+        )
+
+    def status(self, at: datetime) -> EntitlementStatus:
+        """Where it stands at an instant."""
         cancelled_at = self.state.cancelled_at
         return "cancelled" if cancelled_at is not None and at >= cancelled_at else _status(self.terms.periods, at)
 
-    def cap(self, period: int) -> int | None:
-        """What may be taken in a period, in the smallest measure of the unit; None: unlimited."""
-        allowance = self.terms.allowance
-        amended = next((change for change in reversed(self.state.caps) if change.from_period <= period), None)
-        cap = amended.cap if amended else allowance.cap
-        return None if cap is None else cap * measures_per_unit(allowance.unit)
+    def context(self, period: int) -> dict[str, Any]:
+        """What the templates of actions see. Amounts are in the unit, as people count."""
+        terms, balance = self.terms, self.balance_of(period)
+        unit = terms.allowance.unit
+        return {
+            "entitlement": {"id": terms.entitlement_id, "name": terms.name, "unit": unit},
+            "account": {"id": terms.account},
+            "usage": {
+                "period": None if balance.first_day is None else balance.first_day.isoformat(),
+                "used": in_units(balance.used, unit),
+                "overage": in_units(balance.overage, unit),
+                "cap": None if balance.cap is None else in_units(balance.cap, unit),
+                "remaining": None if balance.remaining is None else in_units(balance.remaining, unit),
+                "percent": balance.usage_percent,
+            },
+        }
 
     # --- horizon ---
 
@@ -159,201 +427,20 @@ class Usage:
         """Take over the same periods over a longer horizon. None that was known moves."""
         self.terms = self.terms.model_copy(update={"periods": self.terms.periods.extended(longer)})
 
-    # --- taking ---
-
-    def _period_of(self, consumption: Consumption) -> int:
-        terms = self.terms
-        if consumption.unit not in {None, terms.allowance.unit}:
-            raise _CannotTake(
-                f"entitlement {terms.entitlement_id} is counted in {terms.allowance.unit}, not in {consumption.unit}"
-            )
-        try:
-            period = terms.periods.number(consumption.occurred_at)
-        except PeriodUnknown as unknown:
-            raise _CannotTake(str(unknown)) from None
-        status = self._status(consumption.occurred_at)
-        if period is None or status == "cancelled":
-            raise _CannotTake(
-                f"entitlement {terms.entitlement_id} is {status} at {consumption.occurred_at.isoformat()}; its term is "
-                f"{terms.periods.term.starts_on or 'always'} to {terms.periods.term.ends_on or 'no end'}, "
-                f"{terms.periods.term.time_zone}"
-            )
-        return period
-
-    def _grant(self, consumption: Consumption, period: int, now: datetime) -> Taken:
-        use = self.changing_use(period)
-        use.used += consumption.amount
-        self.state.taken.add(consumption.reference, Taking(period, consumption.amount))
-        effects: list[UsageEffect] = [self._record(consumption, "granted", period, now)]
-        effects += self.pass_thresholds(period, now)
-        return Taken(self._answer(consumption, "granted", period), effects)
-
-    def _overflow(self, consumption: Consumption, period: int, cap: int, now: datetime) -> Taken:
-        use = self.changing_use(period)
-        use.overflows += 1
-        self.state.overflows += 1
-        self.state.overflowed.add(consumption.event_id, Taking(period, consumption.amount))
-        overflowed = EntitlementOverflowed(
-            event_id=consumption.event_id,
-            entitlement_id=self.terms.entitlement_id,
-            reference=consumption.reference,
-            case_id=consumption.case_id,
-            number=self.state.overflows,
-            occurred_at=consumption.occurred_at,
-            unit=self.terms.allowance.unit,
-            amount=consumption.amount,
-            used=use.used,
-            cap=cap,
-            period=period,
-            first_day=self.terms.periods.first_day(period),
-        )
-        record = self._record(consumption, "overflow", period, now)
-        return Taken(self._answer(consumption, "overflow", period), [record, overflowed])
-
-    def changing_use(self, period: int) -> PeriodUse:
-        """The use of a period that is about to change; one that is over will be reported again."""
-        if (period < self.state.period or self.state.is_over) and period not in self.state.again:
-            self.state.again.append(period)
-        return self.state.uses.setdefault(period, PeriodUse())
-
-    def use(self, period: int) -> PeriodUse:
-        """What was taken in a period."""
-        return self.state.uses.get(period) or PeriodUse()
-
-    def _answer(self, consumption: Consumption, outcome: Any, period: int) -> Consumed:
-        balance = self._balance_of(period)
-        return Consumed(
-            reference=consumption.reference,
-            outcome=outcome,
-            unit=self.terms.allowance.unit,
-            period=period,
-            first_day=balance.first_day,
-            used=balance.used,
-            cap=balance.cap,
-            remaining=balance.remaining,
-        )
-
-    def _record(self, consumption: Consumption, outcome: Any, period: int, now: datetime) -> ConsumptionRecord:
-        self.state.consumptions += 1
-        return ConsumptionRecord(
-            number=self.state.consumptions,
-            reference=consumption.reference,
-            event_id=consumption.event_id,
-            outcome=outcome,
-            amount=consumption.amount,
-            period=period,
-            first_day=self.terms.periods.first_day(period),
-            occurred_at=consumption.occurred_at,
-            taken_at=now,
-            case_id=consumption.case_id,
-            by=consumption.by,
-            used=self.use(period).used,
-            cap=self.cap(period),
-        )
-
-    # --- thresholds ---
-
-    def pass_thresholds(self, period: int, now: datetime) -> list[UsageActionOrder]:
-        """What is to be done for the thresholds that a period has come to; each is passed once."""
-        orders: list[UsageActionOrder] = []
-        for threshold in self._passed_just_now(period):
-            self.changing_use(period).passed.append(threshold.id)
-            orders += self._orders(threshold, period, now)
-        return orders
-
-    def _passed_just_now(self, period: int) -> list[Threshold]:
-        """The thresholds that a period has come to and had not passed before, the lowest first."""
-        use, cap = self.use(period), self.cap(period)
-        if cap is None:
-            return []
-        marks = [(self._mark(threshold, cap), threshold) for threshold in self.terms.allowance.thresholds]
-        due = [(mark, threshold) for mark, threshold in marks if use.used >= mark and threshold.id not in use.passed]
-        return [threshold for _, threshold in sorted(due, key=lambda pair: pair[0])]
-
-    def _mark(self, threshold: Threshold, cap: int) -> Fraction:
-        """The amount at which a threshold is passed, in the smallest measure: an amount is declared in the unit."""
-        if threshold.at.endswith("%"):
-            return threshold.of(cap)
-        return threshold.of(0) * measures_per_unit(self.terms.allowance.unit)
-
-    def _orders(self, threshold: Threshold, period: int, now: datetime) -> list[UsageActionOrder]:
-        prefix = f"{self.terms.entitlement_id}/{period}/threshold/{threshold.id}/1"
-        return [
-            UsageActionOrder(
-                entitlement_id=self.terms.entitlement_id,
-                cause="threshold",
-                at=now,
-                call=ActionCall(key=f"{prefix}/{action.id or f'{action.do}-{number}'}", action=action),
-                context=self.context(period) | {"threshold": threshold.at},
-            )
-            for number, action in enumerate(threshold.actions, 1)
-        ]
-
-    def context(self, period: int) -> dict[str, Any]:
-        """What the templates of actions see. Amounts are in the unit, as people count."""
-        terms, balance = self.terms, self._balance_of(period)
-        unit = terms.allowance.unit
-        return {
-            "entitlement": {"id": terms.entitlement_id, "name": terms.name, "unit": unit},
-            "account": {"id": terms.account},
-            "usage": {
-                "period": None if balance.first_day is None else balance.first_day.isoformat(),
-                "used": in_units(balance.used, unit),
-                "cap": None if balance.cap is None else in_units(balance.cap, unit),
-                "remaining": None if balance.remaining is None else in_units(balance.remaining, unit),
-                "percent": balance.usage_percent,
-            },
-        }
-
-    # --- reports ---
-
-    def report(self, period: int, *, again: bool) -> PeriodRecord:
-        """A period that has ended, by time or because the entitlement was cancelled."""
-        ends_at = min(at for at in (self.terms.periods.ends_before(period), self.state.cancelled_at) if at is not None)
-        self.state.reports += 1
-        balance = self._balance_of(period)
-        return PeriodRecord(
-            number=self.state.reports,
-            period=period,
-            first_day=balance.first_day,
-            ended_at=ends_at,
-            used=balance.used,
-            cap=balance.cap,
-            unused=balance.remaining,
-            overflows=balance.overflows,
-            again=again,
-            ends_term=self.terms.periods.is_last(period) or ends_at == self.state.cancelled_at,
-        )
-
-    def _balance_of(self, period: int) -> PeriodBalance:
-        use, cap = self.use(period), self.cap(period)
-        return PeriodBalance(
-            period=period,
-            first_day=self.terms.periods.first_day(period),
-            starts_at=self.terms.periods.starts_at(period),
-            ends_before=self.terms.periods.ends_before(period),
-            used=use.used,
-            cap=cap,
-            remaining=None if cap is None else max(cap - use.used, 0),
-            usage_percent=round(100 * use.used / cap, 1) if cap else None,
-            overflows=use.overflows,
-            thresholds_passed=list(use.passed),
-        )
-
-
-class _CannotTake(Exception):
-    """A consumption that this entitlement can never take."""
-
 
 def _period_near(periods: FrozenPeriods, at: datetime) -> int:
     """The period of an instant; before the term its first, after it (or past the horizon) its last."""
     try:
         number = periods.number(at)
     except PeriodUnknown:
-        return periods.count - 1
+        return _last(periods)
     if number is not None:
         return number
-    return periods.count - 1 if _status(periods, at) == "expired" else 0
+    return _last(periods) if _status(periods, at) == "expired" else 0
+
+
+def _last(periods: FrozenPeriods) -> int:
+    return periods.count - 1
 
 
 def _status(periods: FrozenPeriods, at: datetime) -> EntitlementStatus:

@@ -1,4 +1,4 @@
-"""Changes of an entitlement by hand: amended, adjusted, reversed, cancelled; each with who and why, each made once.
+"""Changes of an entitlement by hand: amended, adjusted, reversed, cancelled, renewed; each with who and why, each once.
 
 A change that makes no sense is refused with what would be right, and changes nothing.
 """
@@ -6,65 +6,161 @@ A change that makes no sense is refused with what would be right, and changes no
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal, assert_never
+from typing import Any, assert_never
 
 from domain.entitlement_messages import (
-    CapAmended,
+    BalanceCarriedIn,
     ConsumptionReversed,
+    EntitlementAmended,
     EntitlementCancelled,
-    UsageActionOrder,
+    EntitlementRenewed,
     UsageAdjusted,
     UsageChange,
+    UsageChanged,
 )
 from domain.errors import Refused
-from domain.frozen_periods import PeriodUnknown
+from domain.frozen_periods import FrozenPeriods, PeriodUnknown, Term
 from domain.ledger import Taking
+from domain.ledger_rows import RowKind
+from domain.term_end import AtTermEnd
 from domain.units import amount_text
-from domain.usage import Usage
-from domain.usage_state import CapChange, ChangeRecord, PeriodRecord
-
-ChangeEffect = ChangeRecord | UsageActionOrder | PeriodRecord
+from domain.usage import Usage, UsageEffect
+from domain.usage_orders import RecordChange
+from domain.usage_renewal import renew
+from domain.usage_state import CapChange
+from domain.usage_thresholds import pass_thresholds
+from domain.usage_time import carry_to_renewal, report
 
 _NEVER_GIVEN_BACK = "cases"
 """A case takes its part when it is opened and never gives it back."""
 
 
-def change(usage: Usage, asked: UsageChange, now: datetime) -> list[ChangeEffect]:
+def change(
+    usage: Usage, asked: UsageChange, now: datetime, periods: FrozenPeriods | None = None
+) -> tuple[UsageChanged, list[UsageEffect]]:
     """Make a change; nothing if one with its `event_id` was made before.
+
+    Args:
+        usage: of the entitlement.
+        asked: what is to be changed.
+        now: the entitlement's clock.
+        periods: of an amended last date: frozen by `amended_term`.
 
     Raises:
         Refused: it makes no sense here. The usage is as it was.
     """
-    if usage.state.changed.find(asked.event_id):
-        return []
+    if known := usage.state.changed.find(asked.event_id):
+        return _said(usage, "already", "made before", known.period), []
     match asked:
-        case CapAmended():
-            effects = _amend(usage, asked, now)
+        case EntitlementAmended():
+            text, period, effects = _amend(usage, asked, now, periods)
         case UsageAdjusted():
-            effects = _adjust(usage, asked, now)
+            text, period, effects = _adjust(usage, asked, now)
         case ConsumptionReversed():
-            effects = _reverse(usage, asked, now)
+            text, period, effects = _reverse(usage, asked, now)
         case EntitlementCancelled():
-            effects = _cancel(usage, asked, now)
+            text, period, effects = _cancel(usage, asked, now)
+        case EntitlementRenewed():
+            text, period, effects = _renew(usage, asked, now)
+        case BalanceCarriedIn():
+            text, period, effects = _carry_in(usage, asked, now)
         case _:
             assert_never(asked)
-    usage.state.changed.add(asked.event_id, Taking(usage.state.period, 0))
-    return effects
+    usage.state.changed.add(asked.event_id, Taking(period, 0))
+    return _said(usage, "done", text, period), effects
 
 
-def _amend(usage: Usage, asked: CapAmended, now: datetime) -> list[ChangeEffect]:
-    """Change the cap from the current period on. What was taken stays taken; thresholds passed stay passed."""
+def amended_term(usage: Usage, asked: EntitlementAmended) -> Term | None:
+    """The term with its amended last date, whose periods are to be frozen; None if that is not amended.
+
+    Raises:
+        Refused: it can't be amended.
+    """
+    term = usage.terms.periods.term
+    if asked.ends_on is None or usage.state.changed.find(asked.event_id):
+        return None
+    ends_on = None if asked.ends_on == "never" else asked.ends_on
+    if ends_on == term.ends_on:
+        return None
+    entitlement_id, renewal = usage.terms.entitlement_id, usage.state.renewal
+    if usage.state.is_over:
+        raise Refused("expired", f"the term of {entitlement_id} has ended; renew it instead")
+    if renewal is not None:
+        raise Refused("already_renewed", f"{entitlement_id} goes on as {renewal.entitlement_id}; amend or cancel that")
+    if term.length is not None:
+        raise Refused("is_reset", f"{entitlement_id} goes from term to term and has no last date; cancel it instead")
+    if ends_on is None and (usage.terms.term_end.policy is AtTermEnd.RENEW or term.notice_days):
+        raise Refused("needs_end", f"{entitlement_id} is renewed, or has notices given, at its end; give a last date")
+    if ends_on is not None and term.starts_on is not None and ends_on < term.starts_on:
+        raise Refused("bad_dates", f"the last date {ends_on} lies before the first, {term.starts_on}")
+    return term.model_copy(update={"ends_on": ends_on})
+
+
+def _amend(
+    usage: Usage, asked: EntitlementAmended, now: datetime, periods: FrozenPeriods | None
+) -> tuple[str, int, list[UsageEffect]]:
+    """Change cap or end. What was taken stays taken; thresholds passed stay passed; what is left counts at once."""
+    check_amendment(usage, asked)
+    wants_end = amended_term(usage, asked)
+    texts: list[str] = []
+    if wants_end is not None:
+        if periods is None or periods.term != wants_end:
+            raise Refused("ends_on", "the periods of the amended term are not known yet; ask again")
+        if periods.ends_at is not None and periods.ends_at <= now:
+            raise Refused("bad_dates", f"{asked.ends_on} is over; give today or a later date, or cancel it")
+        usage.terms = usage.terms.model_copy(update={"periods": periods})
+        texts.append(f"it ends on {asked.ends_on}" if asked.ends_on != "never" else "it does not end")
     period = usage.balance(now).current.period
-    unit = usage.terms.allowance.unit
-    if asked.cap is None and usage.terms.allowance.thresholds:
+    if asked.cap is not None:
+        cap = None if asked.cap == "unlimited" else asked.cap
+        usage.state.caps.append(CapChange(from_period=period, cap=cap))
+        texts.append("the cap is unlimited" if cap is None else f"the cap is {cap} {usage.terms.allowance.unit}")
+    text = "; ".join(texts) or "nothing differs"
+    effects: list[UsageEffect] = [usage.row(RowKind.AMENDED, period, at=now, now=now, **_who(asked, text))]
+    if texts:
+        effects.append(
+            RecordChange(
+                entitlement_id=usage.terms.entitlement_id,
+                cap=asked.cap,
+                ends_on=asked.ends_on if wants_end is not None else None,
+                by=asked.by,
+            )
+        )
+    return text, period, [*effects, *pass_thresholds(usage, period, now)]
+
+
+def check_amendment(usage: Usage, asked: EntitlementAmended) -> None:
+    """Whether an amendment makes sense, as far as can be told before its periods are frozen.
+
+    Raises:
+        Refused: it does not.
+    """
+    if usage.state.changed.find(asked.event_id):
+        return
+    amended_term(usage, asked)
+    terms, term = usage.terms, usage.terms.periods.term
+    fixed = {
+        "unit": (terms.allowance.unit, asked.unit),
+        "account": (terms.account, asked.account),
+        "starts_on": (term.starts_on, asked.starts_on),
+    }
+    for name, (now, wanted) in fixed.items():
+        if wanted is not None and wanted != now:
+            raise Refused(
+                name,
+                f"the {name} of {terms.entitlement_id} is {now} and stays so, not {wanted}; "
+                "cancel it and declare another",
+            )
+    if asked.cap is None and asked.ends_on is None and all(wanted is None for _, wanted in fixed.values()):
+        raise Refused("nothing_to_amend", "give a cap, or a last date (ends_on)")
+    if usage.state.cancelled_at is not None:
+        raise Refused("cancelled", f"{terms.entitlement_id} was cancelled at {usage.state.cancelled_at.isoformat()}")
+    if asked.cap == "unlimited" and terms.allowance.thresholds:
         raise Refused("has_thresholds", "thresholds are marks on the way to a cap, so this entitlement needs one")
-    usage.state.caps.append(CapChange(from_period=period, cap=asked.cap))
-    said = "unlimited" if asked.cap is None else f"{asked.cap} {unit}"
-    return [_record(usage, "cap_amended", asked, now, f"the cap is {said}"), *usage.pass_thresholds(period, now)]
 
 
-def _adjust(usage: Usage, asked: UsageAdjusted, now: datetime) -> list[ChangeEffect]:
-    """Count more or less in a period, within nothing and its cap."""
+def _adjust(usage: Usage, asked: UsageAdjusted, now: datetime) -> tuple[str, int, list[UsageEffect]]:
+    """Count more or less in a period, within nothing and what is left of it."""
     at, unit = asked.occurred_at or now, usage.terms.allowance.unit
     try:
         period = usage.terms.periods.number(at)
@@ -72,69 +168,126 @@ def _adjust(usage: Usage, asked: UsageAdjusted, now: datetime) -> list[ChangeEff
         raise Refused("period_unknown", str(unknown)) from None
     if period is None:
         raise Refused("outside_term", f"{at.isoformat()} is outside the term of {usage.terms.entitlement_id}")
-    used, cap = usage.use(period).used, usage.cap(period)
+    used, room = usage.use(period).used, usage.room(period)
     if asked.amount == 0:
         raise Refused("no_amount", "an adjustment of 0 changes nothing")
     if used + asked.amount < 0:
         raise Refused("too_much", f"only {amount_text(used, unit)} can be given back, not {-asked.amount}")
-    if cap is not None and asked.amount > max(cap - used, 0):
-        left = amount_text(max(cap - used, 0), unit)
+    if room is not None and asked.amount > room:
+        left = amount_text(room, unit)
         raise Refused("too_much", f"only {left} are left to be taken, not {asked.amount}; amend the cap first")
     usage.changing_use(period).used += asked.amount
     sign = "+" if asked.amount > 0 else "-"
     text = f"adjusted by {sign}{amount_text(abs(asked.amount), unit)}"
-    record = _record(usage, "adjusted", asked, now, text, period=period, amount=asked.amount)
-    return [record, *usage.pass_thresholds(period, now)]
+    row = usage.row(
+        RowKind.ADJUSTED, period, at=at, now=now, amount=asked.amount, used=asked.amount, **_who(asked, text)
+    )
+    return text, period, [row, *usage.settle(period, now)]
 
 
-def _reverse(usage: Usage, asked: ConsumptionReversed, now: datetime) -> list[ChangeEffect]:
+def _reverse(usage: Usage, asked: ConsumptionReversed, now: datetime) -> tuple[str, int, list[UsageEffect]]:
     """Give back all that a reference took, once. It stays known: taking it again changes nothing."""
-    unit = usage.terms.allowance.unit
+    unit, reference = usage.terms.allowance.unit, asked.reference
     if unit == _NEVER_GIVEN_BACK:
         raise Refused("never_given_back", "a case never gives back what it took; adjust the usage, with a reason")
-    taking = usage.state.taken.find(asked.reference)
-    if taking is None:
-        raise Refused("unknown_reference", f"{asked.reference!r} took nothing of {usage.terms.entitlement_id}")
-    if taking.amount == 0:
-        raise Refused("already_reversed", f"{asked.reference!r} was reversed before")
-    usage.state.taken.move(asked.reference, taking._replace(amount=0))
-    use = usage.changing_use(taking.period)
-    use.used = max(use.used - taking.amount, 0)  # an adjustment may have given back some of it before
-    text = f"{asked.reference} gives back {amount_text(taking.amount, unit)}"
-    return [_record(usage, "reversed", asked, now, text, period=taking.period, amount=-taking.amount)]
+    taking = usage.state.taken.find(reference)
+    if taking is not None and taking.is_reversed:
+        raise Refused("already_reversed", f"{reference!r} was reversed before")
+    if taking is None or not (taking.amount or taking.overage):
+        raise Refused("unknown_reference", f"{reference!r} took nothing of {usage.terms.entitlement_id}")
+    period = taking.period
+    usage.state.taken.move(reference, Taking(period, 0))
+    use = usage.changing_use(period)
+    back = min(taking.amount, use.used)  # an adjustment may have given back some of it before
+    use.used -= back
+    use.overage -= taking.overage
+    text = f"{reference} gives back {amount_text(taking.amount + taking.overage, unit)}"
+    whole = -(taking.amount + taking.overage)
+    effects: list[UsageEffect] = [
+        usage.row(
+            RowKind.REVERSED,
+            period,
+            at=now,
+            now=now,
+            reference=reference,
+            amount=whole,
+            used=-back,
+            overage=-taking.overage,
+            **_who(asked, text),
+        )
+    ]
+    if usage.state.approved.find(reference):
+        usage.state.approved.forget(reference)
+        price = usage.terms.allowance.overage_price
+        effects.append(
+            usage.row(
+                RowKind.OVERRIDE,
+                period,
+                at=now,
+                now=now,
+                reference=reference,
+                amount=-taking.overage,
+                price=price,
+                **_who(asked, "no longer billed"),
+            )
+        )
+    return text, period, [*effects, *usage.settle(period, now)]
 
 
-def _cancel(usage: Usage, asked: EntitlementCancelled, now: datetime) -> list[ChangeEffect]:
+def _cancel(usage: Usage, asked: EntitlementCancelled, now: datetime) -> tuple[str, int, list[UsageEffect]]:
     """End it now: its current period is reported, and nothing more falls due."""
     state = usage.state
     if state.cancelled_at is not None:
         raise Refused("already_cancelled", f"cancelled already, at {state.cancelled_at.isoformat()}")
-    if state.is_over:
+    ends_at = usage.terms.periods.ends_at
+    if state.is_over or (ends_at is not None and ends_at <= now):
         raise Refused("expired", "its term has ended; there is nothing to cancel")
-    reports = usage.advance(now)
+    effects = usage.advance(now)
     state.cancelled_at, state.is_over = now, True
-    ended = [report for report in reports if isinstance(report, PeriodRecord)]
-    return [_record(usage, "cancelled", asked, now, "cancelled"), *ended, usage.report(state.period, again=False)]
+    effects.append(usage.row(RowKind.CANCELLED, state.period, at=now, now=now, **_who(asked, "cancelled")))
+    effects.append(report(usage, state.period, again=False))
+    effects.append(RecordChange(entitlement_id=usage.terms.entitlement_id, cancelled_at=now, by=asked.by))
+    return "cancelled", state.period, effects
 
 
-def _record(
-    usage: Usage,
-    kind: Literal["cap_amended", "adjusted", "reversed", "cancelled"],
-    asked: UsageChange,
-    now: datetime,
-    text: str,
-    *,
-    period: int | None = None,
-    amount: int = 0,
-) -> ChangeRecord:
-    return ChangeRecord(
-        number=len(usage.state.changed) + 1,
-        kind=kind,
-        event_id=asked.event_id,
-        at=now,
+def _renew(usage: Usage, asked: EntitlementRenewed, now: datetime) -> tuple[str, int, list[UsageEffect]]:
+    """Have the next record made, early or late. What is left goes over at the end of this one's term."""
+    effects = renew(
+        usage,
+        now,
         by=asked.by,
         reason=asked.reason,
-        text=text,
-        period=period,
-        amount=amount,
+        clocked_at=now,
+        ends_on=asked.ends_on,
+        event_id=asked.event_id,
     )
+    if usage.state.is_over:
+        effects += carry_to_renewal(usage, now, now)
+    renewal = usage.state.renewal
+    text = f"goes on as {renewal.entitlement_id}, {renewal.starts_on} to {renewal.ends_on}" if renewal else ""
+    return text, usage.state.period, effects
+
+
+def _carry_in(usage: Usage, asked: BalanceCarriedIn, now: datetime) -> tuple[str, int, list[UsageEffect]]:
+    """Add to the first period what was left of the entitlement that this one renews."""
+    usage.changing_use(0).carried += asked.amount
+    text = f"{amount_text(asked.amount, usage.terms.allowance.unit)} carried over"
+    row = usage.row(
+        RowKind.CARRIED, 0, at=now, now=now, amount=asked.amount, carried=asked.amount, **_who(asked, asked.reason)
+    )
+    return text, 0, [row, *usage.settle(0, now)]
+
+
+def _said(usage: Usage, outcome: Any, text: str, period: int) -> UsageChanged:
+    renewal = usage.state.renewal
+    return UsageChanged(
+        outcome=outcome,
+        text=text,
+        balance=usage.balance_of(period),
+        renewal=renewal.entitlement_id if renewal else None,
+    )
+
+
+def _who(asked: UsageChange, text: str) -> dict[str, Any]:
+    reason = asked.reason if text == asked.reason else f"{text}: {asked.reason}"
+    return {"event_id": asked.event_id, "by": asked.by, "reason": reason}

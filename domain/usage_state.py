@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -14,37 +13,17 @@ class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class ConsumptionRecord(_Record):
-    """One consumption, for the store.
-
-    Attributes:
-        number: counts the records of an entitlement from 1, so that one is stored once.
-        used: of its period, after it.
-    """
-
-    number: int
-    reference: str
-    event_id: str
-    outcome: Literal["granted", "overflow"]
-    amount: int
-    period: int
-    first_day: date | None
-    occurred_at: AwareDatetime
-    taken_at: AwareDatetime
-    case_id: str | None
-    by: str | None
-    used: int
-    cap: int | None
-
-
 class PeriodRecord(_Record):
     """A period that has ended, for the store; the one with the higher `number` counts.
 
     Attributes:
         number: grows with every report of an entitlement.
+        cap: with what was carried over into it; None: unlimited.
+        carried: from the period before, or from the entitlement that this one renews.
         unused: what was left of the cap; None: unlimited.
-        again: a consumption of this period came after its end, so that it is reported once more.
-        ends_term: the term ended with it.
+        carried_over: how much of that goes on, into the next period or a renewal; the rest has lapsed.
+        again: something of this period changed after its end, so that it is reported once more.
+        ends_term: a term ended with it.
     """
 
     number: int
@@ -52,52 +31,48 @@ class PeriodRecord(_Record):
     first_day: date | None
     ended_at: AwareDatetime
     used: int
+    overage: int
     cap: int | None
+    carried: int
     unused: int | None
+    carried_over: int
     overflows: int
     again: bool
     ends_term: bool
 
 
-class ChangeRecord(_Record):
-    """Something that was changed by hand: who, and why.
-
-    Attributes:
-        number: counts the changes of an entitlement from 1.
-        text: one line for people.
-        amount: taken (or, if negative, given back) in `period`; 0 if nothing was.
-    """
-
-    number: int
-    kind: Literal["cap_amended", "adjusted", "reversed", "cancelled"]
-    event_id: str
-    at: AwareDatetime
-    by: str
-    reason: str
-    text: str
-    period: int | None = None
-    amount: int = 0
-
-
-class CapChange(BaseModel):
+class CapChange(_Record):
     """A cap that counts from a period on, instead of the one before; in the unit, as it is declared."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     from_period: int
     cap: int | None
+
+
+class Renewal(_Record):
+    """The record that goes on where this one ends."""
+
+    entitlement_id: str
+    starts_on: date
+    ends_on: date
+    by: str
 
 
 class PeriodUse(BaseModel):
     """What was taken in one period.
 
     Attributes:
+        overage: beyond the cap, kept apart.
+        carried: from the period before, or from the entitlement that this one renews.
+        carried_out: into a renewal. (What goes into the next period is that one's `carried`.)
         passed: the ids of the thresholds that it passed, each once.
     """
 
     model_config = ConfigDict(extra="forbid")
 
     used: int = 0
+    overage: int = 0
+    carried: int = 0
+    carried_out: int = 0
     overflows: int = 0
     passed: list[str] = Field(default_factory=list)
 
@@ -106,30 +81,40 @@ class UsageState(BaseModel):
     """What was taken of an entitlement so far.
 
     Attributes:
+        begun_at: nobody is told of what was over before the count began.
         period: the first period whose end has not been reported.
         is_over: the end of the last period has been reported.
         uses: by period; those in which nothing happened are left out.
         again: ended periods to be reported once more.
         taken: the references that took something, each with what.
         overflowed: the requests for which not enough was left.
-        changed: the changes by hand that were made.
+        approved: the references whose overage somebody has approved.
+        declined: those of which somebody has said no.
+        changed: the changes by hand and the decisions that were made, by their event ids.
         caps: amended ones; the last whose period has begun counts.
+        noticed: the notices that were given, each as the term's last date and the notice's id.
+        renewal: the record that goes on where this one ends.
         cancelled_at: from this instant nothing is taken.
-        consumptions: how many were recorded so far.
+        rows: how many rows of the ledger were written so far.
         reports: how many periods were reported so far.
     """
 
     model_config = ConfigDict(extra="forbid")
 
+    begun_at: AwareDatetime
     period: int = 0
     is_over: bool = False
     uses: dict[int, PeriodUse] = Field(default_factory=dict)
     again: list[int] = Field(default_factory=list)
     taken: Ledger = Field(default_factory=Ledger)
     overflowed: Ledger = Field(default_factory=Ledger)
+    approved: Ledger = Field(default_factory=Ledger)
+    declined: Ledger = Field(default_factory=Ledger)
     changed: Ledger = Field(default_factory=Ledger)
     caps: list[CapChange] = Field(default_factory=list)
+    noticed: list[str] = Field(default_factory=list)
+    renewal: Renewal | None = None
     cancelled_at: AwareDatetime | None = None
-    consumptions: int = 0
+    rows: int = 0
     overflows: int = 0
     reports: int = 0

@@ -5,7 +5,6 @@ from store.store import Store
 from store.values import (
     CaseRow,
     Change,
-    Consumption,
     Diff,
     Mail,
     StoredAction,
@@ -17,7 +16,6 @@ from store.values import (
 __all__ = [
     "CaseRow",
     "Change",
-    "Consumption",
     "Diff",
     "Mail",
     "Store",

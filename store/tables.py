@@ -120,6 +120,20 @@ entitlement_contacts = Table(
     Column("entitlement", ForeignKey("entitlements.id"), primary_key=True, index=True),
 )
 
+orders = Table(
+    "orders",
+    metadata,
+    Column("id", Line, primary_key=True),
+    Column("revision", Integer, primary_key=True, autoincrement=False),
+    Column("account", ForeignKey("accounts.id"), nullable=False, index=True),
+    Column("at", Instant, nullable=False),
+    Column("by", Line, nullable=False),
+    Column("definition", Document, nullable=False),
+    Column("amendments", Document, nullable=False),
+    Column("told_at", Instant),
+)
+"""Orders, each revision as it was taken, with what entitlements that run already are to be told of it."""
+
 DECLARED: dict[Kind, Table] = {
     Kind.BUSINESS_HOURS: business_hours,
     Kind.PROCESSES: processes,
@@ -263,18 +277,56 @@ tasks = Table(
     Column("at", Instant, nullable=False),
 )
 
-consumptions = Table(
-    "consumptions",
+ledger = Table(
+    "ledger",
     metadata,
     Column("entitlement", Line, primary_key=True),
-    Column("reference", Line, primary_key=True),
-    Column("kind", Line, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("account", Line, nullable=False),
     Column("unit", Line, nullable=False),
+    Column("kind", Line, nullable=False),
+    Column("reference", Line),
+    Column("event_id", Line),
+    Column("period", Integer, nullable=False),
+    Column("first_day", Date),
     Column("amount", BigInteger, nullable=False),
-    Column("at", Instant, nullable=False),
-    Column("period", Line),
+    Column("used", BigInteger, nullable=False),
+    Column("overage", BigInteger, nullable=False),
+    Column("carried", BigInteger, nullable=False),
+    Column("carried_out", BigInteger, nullable=False),
+    Column("used_after", BigInteger, nullable=False),
+    Column("overage_after", BigInteger, nullable=False),
+    Column("cap_after", BigInteger),
     Column("balance_after", BigInteger),
+    Column("price", Line),
+    Column("at", Instant, nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    Column("case_id", Line),
     Column("by", Line),
     Column("reason", Line),
-    Index(None, "entitlement", "at"),
+    Index(None, "kind", "at"),
 )
+"""The rows of the entitlements' ledgers. None is ever changed."""
+
+usage_periods = Table(
+    "usage_periods",
+    metadata,
+    Column("entitlement", Line, primary_key=True),
+    Column("period", Integer, primary_key=True, autoincrement=False),
+    Column("number", Integer, nullable=False),
+    Column("account", Line, nullable=False),
+    Column("unit", Line, nullable=False),
+    Column("first_day", Date),
+    Column("ended_at", Instant, nullable=False),
+    Column("used", BigInteger, nullable=False),
+    Column("overage", BigInteger, nullable=False),
+    Column("cap", BigInteger),
+    Column("carried", BigInteger, nullable=False),
+    Column("unused", BigInteger),
+    Column("carried_over", BigInteger, nullable=False),
+    Column("overflows", Integer, nullable=False),
+    Column("again", Boolean, nullable=False),
+    Column("ends_term", Boolean, nullable=False),
+    Index(None, "ended_at"),
+)
+"""Periods that have ended, as they were last reported."""

@@ -130,26 +130,3 @@ class TaskEntry(_Value):
     assign_to: str
     body: str
     at: AwareDatetime
-
-
-class Consumption(_Value):
-    """A taking from an entitlement, or a correction of one.
-
-    Attributes:
-        reference: the id of the case, time entry or visit.
-        kind: what sort of row this is, so that one reference may have several: `taken`, `overage`, `reversed` ...
-        amount: in the unit's smallest measure (minutes for hours); negative gives back.
-        period: the period that it counts in, as the ledger names it.
-        balance_after: what was left; None: unlimited.
-    """
-
-    entitlement: str
-    reference: str
-    kind: str = "taken"
-    unit: str
-    amount: int
-    at: AwareDatetime
-    period: str | None = None
-    balance_after: int | None = None
-    by: str | None = None
-    reason: str | None = None

@@ -1,6 +1,6 @@
 """Entitlements at work, for the tests of their workflow and of the gate."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
 from typing import Any
@@ -10,11 +10,15 @@ from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.usage import UsageActivities
+from domain.catalog import Account, Catalog, Entitlement, Organisation
 from domain.catalog_allowance import Allowance
 from domain.entitlement_messages import Consumption, EntitlementTerms
+from domain.errors import NotFound
 from domain.frozen_periods import Term
+from domain.ledger_rows import LedgerRow
 from domain.periods import freeze
-from store.values import Consumption as StoredConsumption
+from domain.usage_orders import UsageRecords
+from domain.usage_state import PeriodRecord
 from tests.support import unique
 from tests.workflows.stand_in_case import StandInCase
 from workflows.entitlement import EntitlementWorkflow
@@ -33,7 +37,8 @@ class RememberingStore:
 
     def __init__(self) -> None:
         self.down = False
-        self.consumptions: dict[tuple[str, str, str], StoredConsumption] = {}
+        self.rows: dict[tuple[str, int], LedgerRow] = {}
+        self.periods: dict[tuple[str, int], PeriodRecord] = {}
         self.mails: dict[str, str] = {}
         self.tasks: dict[str, str] = {}
         self.done: set[str] = set()
@@ -44,11 +49,24 @@ class RememberingStore:
             self.refused += 1
             raise ConnectionError("the store is down")
 
-    def record_consumptions(self, consumptions: Iterable[StoredConsumption]) -> int:
+    def record_usage(self, news: UsageRecords) -> int:
         self._check()
-        found = {(one.entitlement, one.reference, one.kind): one for one in consumptions}
-        self.consumptions |= found
+        found = {(news.entitlement_id, row.number): row for row in news.rows}
+        self.rows |= found
+        self.periods |= {(news.entitlement_id, period.period): period for period in news.periods}
         return len(found)
+
+    def organisation(self) -> Organisation:
+        return Organisation()
+
+    def account(self, name: str) -> Account:
+        raise NotFound(f"no account {name}")
+
+    def entitlement(self, name: str) -> Entitlement:
+        raise NotFound(f"no entitlement {name}")
+
+    def apply(self, catalog: Catalog, *, by: str, dry_run: bool = False) -> None:
+        raise NotImplementedError
 
     def record_mail(
         self, key: str, *, to: Sequence[str], subject: str, body: str, at: datetime, due_at: datetime | None = None

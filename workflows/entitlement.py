@@ -1,7 +1,8 @@
 """The workflow of an entitlement: a thin, durable shell around its usage.
 
 It counts what is asked of it one request after another, which makes the count exact under any concurrency, sleeps until
-the period ends, and hands what follows to activities and to the cases concerned. It decides nothing: the usage does.
+notice is to be given or a period ends, and hands what follows to activities and to the cases concerned. It decides
+nothing: the usage does.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, assert_never
 
 from pydantic import ValidationError
@@ -19,28 +21,43 @@ from temporalio.exceptions import ApplicationError, FailureError
 
 with workflow.unsafe.imports_passed_through():
     from domain import entitlement_messages as messages
+    from domain import usage_orders as orders
     from domain.entitlement_messages import (
         Balance,
+        BalanceCarriedIn,
         CarriedUsage,
         Consumed,
         Consumption,
+        ConsumptionReversed,
+        EntitlementAmended,
+        EntitlementCancelled,
         EntitlementOverflowed,
+        EntitlementRenewed,
         EntitlementTerms,
         Outbox,
-        UsageActionOrder,
-        UsageRecords,
+        OverageDecision,
+        TimeEntry,
+        UsageAdjusted,
+        UsageChange,
+        UsageChanged,
     )
     from domain.errors import Refused
-    from domain.frozen_periods import FrozenPeriods
-    from domain.inbox import read_event
+    from domain.frozen_periods import FrozenPeriods, Term
+    from domain.inbox import read_event, read_message
+    from domain.ledger_rows import LedgerRow
     from domain.overflow_mail import overflow_mail
-    from domain.usage import Usage, UsageEffect
-    from domain.usage_state import ConsumptionRecord, PeriodRecord
+    from domain.usage import Taken, Usage, UsageEffect
+    from domain.usage_changes import amended_term, change, check_amendment
+    from domain.usage_hours import log_hours
+    from domain.usage_orders import CarryOverOrder, RecordChange, RenewalOrder, UsageActionOrder, UsageRecords
+    from domain.usage_overage import decide
+    from domain.usage_state import PeriodRecord
     from workflows.entitlement_details import balance_details
     from workflows.waiting import until
 
 RECORDING = timedelta(seconds=30)
 FREEZING = timedelta(seconds=30)
+DOING = timedelta(seconds=60)
 ACTING = timedelta(seconds=60)
 ACTION_GIVES_UP_AFTER = timedelta(hours=24)
 QUIET_WITHIN = timedelta(seconds=2)
@@ -57,7 +74,7 @@ MOST_FAILURES_KEPT = 100
 class EntitlementWorkflow:
     """One entitlement. Started with its `EntitlementTerms`; id ``entitlement/{entitlement_id}``.
 
-    It never ends by itself: a taking of an instant within the term may come after the term.
+    It never ends by itself: a taking of an instant within the term may come after the term, and it may be renewed late.
     """
 
     @workflow.init
@@ -73,7 +90,7 @@ class EntitlementWorkflow:
 
     @workflow.run
     async def run(self, _terms: EntitlementTerms) -> None:
-        """Report each period when it ends, for ever; what is asked is answered by the handlers below."""
+        """Do what time brings when it is due, for ever; what is asked is answered by the handlers below."""
         for order in self.outbox.orders:
             self._start_action(order)
         while True:
@@ -85,7 +102,7 @@ class EntitlementWorkflow:
                 lambda: self.usage.next_due,
                 self._should_roll_over,
                 now=self._now,
-                summary=lambda: "the period ends",
+                summary=lambda: "a notice, or the end of a period",
             )
 
     def _now(self) -> datetime:
@@ -98,33 +115,40 @@ class EntitlementWorkflow:
 
     async def _extend_horizon(self) -> None:
         """Get the periods further ahead, years before they are needed."""
-        terms = self.usage.terms
-        longer = await workflow.execute_activity(
-            messages.FREEZE_PERIODS,
-            messages.PeriodsRequest(allowance=terms.allowance, term=terms.periods.term, now=self._now()),
+        term = self.usage.terms.periods.term
+        longer = await self._freeze(term, "freeze the periods further")
+        if self.usage.terms.periods.term == term:  # else it was amended meanwhile
+            self.usage.extend_horizon(longer)
+
+    async def _freeze(self, term: Term, summary: str) -> FrozenPeriods:
+        frozen: FrozenPeriods = await workflow.execute_activity(
+            orders.FREEZE_PERIODS,
+            orders.PeriodsRequest(allowance=self.usage.terms.allowance, term=term, now=self._now()),
             result_type=FrozenPeriods,
             start_to_close_timeout=FREEZING,
-            summary="freeze the periods further",
+            summary=summary,
         )
-        self.usage.extend_horizon(longer)
+        return frozen
 
     # --- effects: nothing here waits, so nothing here holds up an answer or the clock ---
 
     def _do(self, effects: list[UsageEffect]) -> None:
         for effect in effects:
             self._put(effect)
-        if self.outbox.records or self.outbox.periods:
+        if self.outbox.rows or self.outbox.periods:
             self._spawn("records", self._record)
         if self.outbox.signals:
             self._spawn("signals", self._signal_cases)
         if self.outbox.mails:
             self._spawn("mails", self._tell_manager)
+        if self.outbox.deeds:
+            self._spawn("deeds", self._do_deeds)
         workflow.set_current_details(balance_details(self._balance()))
 
     def _put(self, effect: UsageEffect) -> None:
         match effect:
-            case ConsumptionRecord():
-                self.outbox.records.append(effect)
+            case LedgerRow():
+                self.outbox.rows.append(effect)
             case PeriodRecord():
                 self.outbox.periods.append(effect)
             case EntitlementOverflowed():
@@ -135,6 +159,11 @@ class EntitlementWorkflow:
             case UsageActionOrder():
                 self.outbox.orders.append(effect)
                 self._start_action(effect)
+            case RenewalOrder():
+                clock = self._now() if self.ahead else None
+                self.outbox.deeds.append(effect.model_copy(update={"clock": clock}))
+            case RecordChange() | CarryOverOrder():
+                self.outbox.deeds.append(effect)
             case _:
                 assert_never(effect)
 
@@ -155,21 +184,21 @@ class EntitlementWorkflow:
         A store that is down is waited for here, by the server, and by nobody else. What it has not confirmed is kept.
         """
         outbox, terms = self.outbox, self.usage.terms
-        while (outbox.records or outbox.periods) and not self.is_ending:
-            records, periods = outbox.records[:MOST_RECORDS_AT_ONCE], outbox.periods[:MOST_RECORDS_AT_ONCE]
+        while (outbox.rows or outbox.periods) and not self.is_ending:
+            rows, periods = outbox.rows[:MOST_RECORDS_AT_ONCE], outbox.periods[:MOST_RECORDS_AT_ONCE]
             await workflow.execute_activity(
-                messages.RECORD_CONSUMPTIONS,
+                orders.RECORD_USAGE,
                 UsageRecords(
                     entitlement_id=terms.entitlement_id,
                     account=terms.account,
                     unit=terms.allowance.unit,
-                    consumptions=records,
+                    rows=rows,
                     periods=periods,
                 ),
                 start_to_close_timeout=RECORDING,
-                summary=f"record {len(records)} consumptions, {len(periods)} periods",
+                summary=f"record {len(rows)} rows of the ledger, {len(periods)} periods",
             )
-            del outbox.records[: len(records)], outbox.periods[: len(periods)]
+            del outbox.rows[: len(rows)], outbox.periods[: len(periods)]
 
     async def _signal_cases(self) -> None:
         """Tell each case that there was not enough for it."""
@@ -189,6 +218,21 @@ class EntitlementWorkflow:
             del self.outbox.mails[: len(overflows)]
             await self._carry_out(order)
 
+    async def _do_deeds(self) -> None:
+        """Change the record in the catalog, make the renewal, carry over into it: one after another, in this order."""
+        while self.outbox.deeds and not self.is_ending:
+            deed = self.outbox.deeds[0]
+            try:
+                await workflow.execute_activity(
+                    orders.activity_of(deed),
+                    deed,
+                    start_to_close_timeout=DOING,
+                    summary=deed.deed.replace("_", " "),
+                )
+            except FailureError as error:
+                self._note_failure(f"{deed.entitlement_id}/{deed.deed}", error)
+            self.outbox.deeds.remove(deed)
+
     def _start_action(self, order: UsageActionOrder) -> None:
         self._spawn(order.call.key, lambda: self._carry_out(order))
 
@@ -196,17 +240,20 @@ class EntitlementWorkflow:
         """Carry an action out. One that fails for good can be seen in the balance, and stops nothing."""
         try:
             await workflow.execute_activity(
-                messages.PERFORM_USAGE_ACTION,
+                orders.PERFORM_USAGE_ACTION,
                 order,
                 start_to_close_timeout=ACTING,
                 schedule_to_close_timeout=ACTION_GIVES_UP_AFTER,
                 summary=f"{order.cause}: {order.call.action.do}",
             )
         except FailureError as error:
-            failure = messages.UsageActionFailure(key=order.call.key, error=str(error.cause or error)[:500])
-            self.outbox.failures = [*self.outbox.failures, failure][-MOST_FAILURES_KEPT:]
-            workflow.set_current_details(balance_details(self._balance()))
+            self._note_failure(order.call.key, error)
         self.outbox.orders.remove(order)
+
+    def _note_failure(self, key: str, error: FailureError) -> None:
+        failure = orders.UsageActionFailure(key=key, error=str(error.cause or error)[:500])
+        self.outbox.failures = [*self.outbox.failures, failure][-MOST_FAILURES_KEPT:]
+        workflow.set_current_details(balance_details(self._balance()))
 
     # --- rolling over ---
 
@@ -222,33 +269,63 @@ class EntitlementWorkflow:
         self.is_ending = True
         try:
             await workflow.wait_condition(
-                lambda: not self.under_way, timeout=QUIET_WITHIN, timeout_summary="finish what is under way"
+                lambda: not self.under_way and workflow.all_handlers_finished(),
+                timeout=QUIET_WITHIN,
+                timeout_summary="finish what is under way",
             )
         except TimeoutError:
             workflow.logger.info("what is under way goes on in the next run")
-        carried = CarriedUsage(state=self.usage.state, outbox=self.outbox, ahead=self.ahead)
         upgrade = workflow.info().is_target_worker_deployment_version_changed()
         workflow.continue_as_new(
-            self.usage.terms.model_copy(update={"carried": carried, "clock": None}),
+            self.usage.terms.model_copy(update={"carried": self._carried(), "clock": None}),
             initial_versioning_behavior=workflow.ContinueAsNewVersioningBehavior.AUTO_UPGRADE if upgrade else None,
         )
+
+    def _carried(self) -> CarriedUsage:
+        return CarriedUsage(state=self.usage.state, outbox=self.outbox, ahead=self.ahead)
 
     # --- what is asked ---
 
     def _balance(self, at: datetime | None = None) -> Balance:
         return self.usage.balance(at or self._now()).model_copy(update={"failures": self.outbox.failures})
 
-    def _take(self, consumptions: list[Consumption]) -> list[Consumed]:
+    def _taking(self, *requests: Callable[[datetime], Taken]) -> list[Consumed]:
+        """Answer requests, one after another; what is left of periods that have ended is settled first."""
         self.updates += 1
         now = self._now()
+        self._do(self.usage.advance(now))
         answers: list[Consumed] = []
         effects: list[UsageEffect] = []
-        for consumption in consumptions:
-            taken = self.usage.take(consumption, now)
+        for request in requests:
+            with _refusing():
+                taken = request(now)
             answers.append(taken.answer)
             effects += taken.effects
         self._do(effects + self.usage.advance(now))
         return answers
+
+    def _take(self, consumptions: list[Consumption]) -> list[Consumed]:
+        return self._taking(*(partial(self.usage.take, consumption) for consumption in consumptions))
+
+    def _change(self, asked: UsageChange, periods: FrozenPeriods | None = None) -> UsageChanged:
+        """Make a change by hand, or refuse it."""
+        self.updates += 1
+        now = self._now()
+        self._do(self.usage.advance(now))
+        with _refusing():
+            changed, effects = change(self.usage, asked, now, periods)
+        self._do(effects + self.usage.advance(now))
+        return changed
+
+    def _on_a_copy(self) -> Usage:
+        """To try a request on: one that is refused leaves no trace, not even in the history."""
+        copy = self.usage.fork()
+        copy.advance(self._now())
+        return copy
+
+    def _check_change(self, kind: type[UsageChange], raw: tuple[Any, ...]) -> None:
+        with _refusing():
+            change(self._on_a_copy(), read_message(kind, raw), self._now())
 
     @workflow.update(name=messages.CONSUME)
     def consume(self, *raw: Any) -> Consumed:
@@ -269,6 +346,88 @@ class EntitlementWorkflow:
     def _check_consume_many(self, *raw: Any) -> None:
         with _refusing():
             self._read_many(raw)
+
+    @workflow.update(name=messages.LOG_HOURS)
+    def log_hours(self, *raw: Any) -> Consumed:
+        """Take the time of a `TimeEntry`."""
+        entry = read_message(TimeEntry, raw)
+        return self._taking(lambda now: log_hours(self.usage, entry, now))[0]
+
+    @log_hours.validator
+    def _check_log_hours(self, *raw: Any) -> None:
+        with _refusing():
+            read_message(TimeEntry, raw)
+
+    @workflow.update(name=messages.APPROVE_OVERAGE)
+    def approve_overage(self, *raw: Any) -> Consumed:
+        """Take what somebody decided about an overflow (`OverageDecision`)."""
+        decision = read_event(OverageDecision, raw, self._now())
+        return self._taking(lambda now: decide(self.usage, decision, now))[0]
+
+    @approve_overage.validator
+    def _check_approve_overage(self, *raw: Any) -> None:
+        with _refusing():
+            decide(self._on_a_copy(), read_event(OverageDecision, raw, self._now()), self._now())
+
+    @workflow.update(name=messages.REVERSE)
+    def reverse(self, *raw: Any) -> UsageChanged:
+        """Give back all that a reference took (`ConsumptionReversed`)."""
+        return self._change(read_message(ConsumptionReversed, raw))
+
+    @reverse.validator
+    def _check_reverse(self, *raw: Any) -> None:
+        self._check_change(ConsumptionReversed, raw)
+
+    @workflow.update(name=messages.ADJUST)
+    def adjust(self, *raw: Any) -> UsageChanged:
+        """Count more or less (`UsageAdjusted`)."""
+        return self._change(read_message(UsageAdjusted, raw))
+
+    @adjust.validator
+    def _check_adjust(self, *raw: Any) -> None:
+        self._check_change(UsageAdjusted, raw)
+
+    # Without its periods an amended end can't be taken: of all requests, this one waits. Whoever asked asks again,
+    # under the same event id, if the run ends meanwhile.
+    @workflow.update(name=messages.AMEND, unfinished_policy=workflow.HandlerUnfinishedPolicy.ABANDON)
+    async def amend(self, *raw: Any) -> UsageChanged:
+        """Change the cap or the last date (`EntitlementAmended`)."""
+        asked = read_message(EntitlementAmended, raw)
+        with _refusing():
+            term = amended_term(self.usage, asked)
+        return self._change(asked, await self._freeze(term, "freeze the amended term") if term else None)
+
+    @amend.validator
+    def _check_amend(self, *raw: Any) -> None:
+        with _refusing():
+            check_amendment(self._on_a_copy(), read_message(EntitlementAmended, raw))
+
+    @workflow.update(name=messages.CANCEL)
+    def cancel(self, *raw: Any) -> UsageChanged:
+        """End it now (`EntitlementCancelled`)."""
+        return self._change(read_message(EntitlementCancelled, raw))
+
+    @cancel.validator
+    def _check_cancel(self, *raw: Any) -> None:
+        self._check_change(EntitlementCancelled, raw)
+
+    @workflow.update(name=messages.RENEW)
+    def renew(self, *raw: Any) -> UsageChanged:
+        """Have it go on in a new record after its last day (`EntitlementRenewed`)."""
+        return self._change(read_message(EntitlementRenewed, raw))
+
+    @renew.validator
+    def _check_renew(self, *raw: Any) -> None:
+        self._check_change(EntitlementRenewed, raw)
+
+    @workflow.update(name=messages.CARRY_IN)
+    def carry_in(self, *raw: Any) -> UsageChanged:
+        """Take over what was left of the entitlement that this one renews (`BalanceCarriedIn`)."""
+        return self._change(read_message(BalanceCarriedIn, raw))
+
+    @carry_in.validator
+    def _check_carry_in(self, *raw: Any) -> None:
+        self._check_change(BalanceCarriedIn, raw)
 
     def _read_many(self, raw: tuple[Any, ...]) -> list[Consumption]:
         if len(raw) != 1 or not isinstance(raw[0], list):

@@ -13,7 +13,7 @@ def balance_details(balance: Balance) -> str:
     lines = [f"**{left}**, {balance.status}"]
     if balance.changes_at:
         lines.append(f"Changes: {balance.changes_at:%a %Y-%m-%d %H:%M:%S}Z")
-    lines += ["", "| period from | used | cap | overflows | thresholds passed |", "|---|---|---|---|---|"]
+    lines += ["", "| period from | used | cap | overflows | beyond | thresholds passed |", "|---|---|---|---|---|---|"]
     lines += [_row(period, balance.unit) for period in (current, *balance.past)]
     if balance.failures:
         lines += ["", "Actions that failed for good:", *(f"- {f.key}: {f.error}" for f in balance.failures)]
@@ -25,4 +25,5 @@ def _row(period: PeriodBalance, unit: str) -> str:
     cap = "unlimited" if period.cap is None else amount_text(period.cap, unit)
     percent = "" if period.usage_percent is None else f" ({period.usage_percent:g}%)"
     passed = ", ".join(period.thresholds_passed)
-    return f"| {first_day} | {amount_text(period.used, unit)}{percent} | {cap} | {period.overflows} | {passed} |"
+    beyond = amount_text(period.overage, unit) if period.overage else ""
+    return f"| {first_day} | {amount_text(period.used, unit)}{percent} | {cap} | {period.overflows} | {beyond} | {passed} |"

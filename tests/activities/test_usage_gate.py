@@ -18,7 +18,8 @@ from temporalio.client import (
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.usage import NobodyCounts, UsageGate
+from activities.asking import NobodyCounts
+from activities.usage import UsageGate
 from domain.entitlement_messages import Consumed, workflow_id
 from domain.errors import Refused
 from tests.support import assert_eventually
@@ -37,10 +38,10 @@ async def test_of_200_at_once_against_a_cap_of_50_exactly_50_are_granted(client:
         assert (balance.current.used, balance.current.remaining, balance.current.overflows) == (50, 0, 150)
 
         async def recorded() -> None:
-            assert len(store.consumptions) == 200
+            assert len(store.rows) == 200
 
         await assert_eventually(recorded)
-    assert Counter(one.kind for one in store.consumptions.values()) == {"taken": 50, "overflow": 150}
+    assert Counter(one.kind for one in store.rows.values()) == {"taken": 50, "overflow": 150}
 
 
 async def test_many_at_once_share_few_updates(client: Client, task_queue: str) -> None:
@@ -96,7 +97,7 @@ async def test_nothing_is_lost_or_taken_twice_while_runs_roll_over(
         assert (await gates[0].balance(gold, NOON)).current.used == 60
 
         async def recorded() -> None:
-            assert len(store.consumptions) == 80
+            assert len(store.rows) == 80
 
         await assert_eventually(recorded)
         handle = client.get_workflow_handle(workflow_id(gold.entitlement_id))

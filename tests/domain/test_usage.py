@@ -6,13 +6,16 @@ from typing import Any
 import pytest
 
 from domain.catalog_allowance import Allowance
-from domain.entitlement_messages import Consumed, Consumption, EntitlementOverflowed, EntitlementTerms, UsageActionOrder
+from domain.entitlement_messages import Consumed, Consumption, EntitlementOverflowed, EntitlementTerms, TimeEntry
 from domain.frozen_periods import Term
 from domain.ledger import MOST_KEPT, Ledger, Taking
+from domain.ledger_rows import LedgerRow
 from domain.periods import freeze
 from domain.units import amount_text
-from domain.usage import Usage, UsageEffect
-from domain.usage_state import ConsumptionRecord, PeriodRecord, UsageState
+from domain.usage import Taken, Usage, UsageEffect
+from domain.usage_hours import log_hours
+from domain.usage_orders import UsageActionOrder
+from domain.usage_state import PeriodRecord, UsageState
 
 NOON = datetime(2025, 2, 20, 12, tzinfo=UTC)
 STARTS_ON = date(2025, 1, 15)
@@ -45,6 +48,14 @@ def take(of: Usage, *references: str, at: datetime = NOON, **more: Any) -> list[
     return [of.take(consumption(reference, at, **more), at).answer for reference in references]
 
 
+def log(of: Usage, entry: str, minutes: int, at: datetime = NOON, **more: Any) -> Taken:
+    return log_hours(of, TimeEntry.model_validate({"id": entry, "minutes": minutes, "worked_at": at} | more), at)
+
+
+def reports_of(of: Usage, now: datetime) -> list[PeriodRecord]:
+    return [effect for effect in of.advance(now) if isinstance(effect, PeriodRecord)]
+
+
 def effects_of(of: Usage, kind: type[Any], *references: str, at: datetime = NOON) -> list[Any]:
     found: list[UsageEffect] = []
     for reference in references:
@@ -63,7 +74,7 @@ def test_the_cap_is_granted_and_one_more_overflows() -> None:
 
 def test_a_bank_of_20_hours_after_90_minutes_has_18_and_a_half() -> None:
     hours = usage(unit="hours", cap=20)
-    [answer] = take(hours, "T1", amount=90)
+    answer = log(hours, "T1", 90).answer
     assert answer.remaining is not None
     assert amount_text(answer.remaining, answer.unit) == "18.5 hours"
 
@@ -115,8 +126,8 @@ def test_an_overflow_says_whom_it_concerns() -> None:
     cases = usage(cap=1)
     take(cases, "C1")
     record, overflowed = cases.take(consumption("C2", case_id="C2", by="portal"), NOON).effects
-    assert isinstance(record, ConsumptionRecord)
-    assert (record.outcome, record.by, record.used) == ("overflow", "portal", 1)
+    assert isinstance(record, LedgerRow)
+    assert (record.kind, record.by, record.used, record.used_after) == ("overflow", "portal", 0, 1)
     assert isinstance(overflowed, EntitlementOverflowed)
     assert (overflowed.case_id, overflowed.used, overflowed.cap, overflowed.number) == ("C2", 1, 1, 1)
 
@@ -171,16 +182,14 @@ def test_a_late_taking_belongs_to_the_period_of_its_own_instant() -> None:
     cases = usage(period="month", cap=3)
     take(cases, "C1")
     changes = datetime(2025, 3, 15, 4, tzinfo=UTC)
-    [report] = cases.advance(changes)
-    assert isinstance(report, PeriodRecord)
+    report = reports_of(cases, changes)[0]
     assert (report.first_day, report.used, report.unused, report.again) == (date(2025, 2, 15), 1, 2, False)
     late = take(cases, "C2", "C3", "C4", at=NOON)
     assert [answer.outcome for answer in late] == ["granted", "granted", "overflow"]
     assert cases.balance(changes).current.used == 0
     assert cases.next_due is not None
     assert cases.next_due <= changes
-    [again] = cases.advance(changes)
-    assert isinstance(again, PeriodRecord)
+    [again] = reports_of(cases, changes)
     assert (again.first_day, again.used, again.unused, again.overflows, again.again) == (
         date(2025, 2, 15),
         3,
@@ -198,25 +207,24 @@ def test_a_period_is_reported_at_the_first_instant_of_the_next_not_before() -> N
     changes = datetime(2025, 3, 15, 4, tzinfo=UTC)
     assert cases.next_due == changes
     assert cases.advance(changes - timedelta(microseconds=1)) == []
-    assert len(cases.advance(changes)) == 1
+    assert len(reports_of(cases, changes)) == 1
     assert cases.next_due == datetime(2025, 4, 15, 4, tzinfo=UTC)
 
 
 def test_after_an_outage_every_period_is_reported_in_order() -> None:
     cases = usage(period="quarter")
-    reports = cases.advance(datetime(2025, 11, 1, tzinfo=UTC))
-    assert [r.first_day.month for r in reports if isinstance(r, PeriodRecord) and r.first_day] == [1, 4, 7]
+    reports = reports_of(cases, datetime(2025, 11, 1, tzinfo=UTC))
+    assert [r.first_day.month for r in reports if r.first_day] == [1, 4, 7]
 
 
 def test_the_last_period_ends_the_term() -> None:
     cases = usage(period="quarter")
-    *_, last = cases.advance(datetime(2026, 1, 1, 5, tzinfo=UTC))
-    assert isinstance(last, PeriodRecord)
+    *_, last = reports_of(cases, datetime(2026, 1, 1, 5, tzinfo=UTC))
     assert (last.ends_term, last.unused) == (True, 50)
     assert cases.next_due is None
     [answer] = take(cases, "C1")
     assert answer.outcome == "granted"
-    assert [r.again for r in cases.advance(datetime(2026, 1, 2, tzinfo=UTC)) if isinstance(r, PeriodRecord)] == [True]
+    assert [r.again for r in reports_of(cases, datetime(2026, 1, 2, tzinfo=UTC))] == [True]
 
 
 def test_periods_over_before_the_count_began_are_not_reported() -> None:
@@ -267,14 +275,15 @@ def test_a_percentage_is_passed_when_it_is_reached(cap: int, at_the: int) -> Non
 
 def test_a_threshold_in_hours_is_declared_in_hours() -> None:
     hours = usage(unit="hours", cap=20, thresholds=[{"at": 16, "actions": TELL[:1]}, {"at": "95%"}])
-    take(hours, "T1", amount=15 * 60 + 59)
+    log(hours, "T1", 15 * 60 + 59)
     assert hours.balance(NOON).current.thresholds_passed == []
-    taken = hours.take(consumption("T2", amount=3 * 60 + 1), NOON)
+    taken = log(hours, "T2", 3 * 60 + 1)
     assert hours.balance(NOON).current.thresholds_passed == ["16", "95-percent"]
     [order] = [effect for effect in taken.effects if isinstance(effect, UsageActionOrder)]
     assert order.context["usage"] == {
         "period": "2025-01-15",
         "used": 19.0,
+        "overage": 0.0,
         "cap": 20.0,
         "remaining": 1.0,
         "percent": 95.0,
@@ -313,7 +322,7 @@ def test_the_balance_says_where_it_stands() -> None:
 
 def test_a_ledger_of_a_hundred_thousand_fits_into_a_payload() -> None:
     """A payload may have 2 MB."""
-    ledger = Ledger.model_validate({"groups": {"0:1": "".join(f"{n:012}" for n in range(MOST_KEPT))}})
+    ledger = Ledger.model_validate({"groups": {"0:1:0:0": "".join(f"{n:012}" for n in range(MOST_KEPT))}})
     assert len(ledger) == MOST_KEPT == 100_000
     assert len(ledger.model_dump_json()) < 1_300_000
 
@@ -325,8 +334,8 @@ def test_a_ledger_forgets_the_oldest_of_the_oldest_period() -> None:
     for number in range(3):
         ledger.add(f"old-{number}", Taking(0, 1), most=5)
     assert ledger.find("old-0") is None
-    assert ledger.find("old-1") == (0, 1)
-    assert ledger.find("new-0") == (1, 1)
+    assert ledger.find("old-1") == Taking(0, 1)
+    assert ledger.find("new-0") == Taking(1, 1)
     for number in range(3, 7):
         ledger.add(f"new-{number}", Taking(1, 1), most=5)
     assert [ledger.find(f"new-{number}") is None for number in range(7)] == [True, True, *[False] * 5]
@@ -340,8 +349,8 @@ def test_a_ledger_keeps_its_order_through_json() -> None:
     ledger.add("T1", Taking(2, 90))
     back = Ledger.model_validate_json(ledger.model_dump_json())
     assert back == ledger
-    assert list(back.groups["0:1"]) == list(ledger.groups["0:1"])
-    assert [back.find(reference) for reference in ("C1", "T1", "T2")] == [(0, 1), (2, 90), None]
+    assert list(back.groups["0:1:0:0"]) == list(ledger.groups["0:1:0:0"])
+    assert [back.find(reference) for reference in ("C1", "T1", "T2")] == [Taking(0, 1), Taking(2, 90), None]
 
 
 def test_the_state_goes_through_json() -> None:

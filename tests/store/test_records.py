@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta, timezone
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -12,12 +13,15 @@ from domain.calendar import ALWAYS
 from domain.effects import ActionCall, Noted, NoteKind, TriggerFired
 from domain.errors import NotFound
 from domain.instance import Firing, InstanceState, Violation
+from domain.ledger_rows import LedgerRow
 from domain.messages import ActionFailure, CarriedCase, CaseRecord
 from domain.plan import Plan
 from domain.process import Email, FieldUpdate, Task, TriggerKind
 from domain.state import TimelineState
+from domain.usage_orders import UsageRecords
+from domain.usage_state import PeriodRecord
 from domain.views import CaseView, MilestoneStatus, MilestoneView
-from store import Consumption, Store
+from store import Store
 
 T0 = datetime(2025, 6, 9, 13, 0, tzinfo=UTC)
 KEY = "c-1/gold/first-response/1/warning-75-percent/1"
@@ -321,19 +325,60 @@ def test_mails_and_tasks_are_written_once_by_key(store: Store) -> None:
     assert store.tasks("c-2") == []
 
 
-def test_a_taking_is_stored_once_by_entitlement_reference_and_kind(store: Store) -> None:
-    """The same again is no second one; another kind of the same reference is."""
-    taken = Consumption(
-        entitlement="e-1", reference="c-1", unit="cases", amount=1, at=T0, period="2025-06", balance_after=49
+def row(number: int, **fields: Any) -> LedgerRow:
+    told = {
+        "kind": "taken",
+        "period": 0,
+        "first_day": "2025-06-01",
+        "used": 1,
+        "amount": 1,
+        "at": T0,
+        "recorded_at": T0,
+    }
+    after = {"used_after": number, "overage_after": 0, "cap_after": 50, "balance_after": 50 - number}
+    return LedgerRow.model_validate({"number": number, **told, **after, **fields})
+
+
+def usage(*rows: LedgerRow, entitlement: str = "e-1", periods: Sequence[PeriodRecord] = ()) -> UsageRecords:
+    return UsageRecords(
+        entitlement_id=entitlement, account="acme", unit="cases", rows=list(rows), periods=list(periods)
     )
-    over = taken.model_copy(
-        update={"kind": "overage", "at": minutes(1), "balance_after": None, "by": "ann", "reason": "x"}
+
+
+def test_a_row_of_a_ledger_is_stored_once_by_its_number(store: Store) -> None:
+    """And comes back as it was, in the order in which it was written."""
+    rows = [row(1, reference="c-1", by="ann"), row(2, kind="override", price="85.00 EUR", reason="agreed")]
+    assert store.record_usage(usage(*reversed(rows), rows[0])) == 2
+    assert store.record_usage(usage(row(1, reference="another"))) == 0
+    assert store.record_usage(usage()) == 0
+    store.record_usage(usage(row(1), entitlement="e-2"))
+    assert store.ledger("e-1") == rows
+    assert store.ledger("e-3") == []
+    assert store.ledgers() == ["e-1", "e-2"]
+
+
+def test_of_a_period_the_last_report_counts(store: Store) -> None:
+    """Also when an older one comes after it."""
+    first = PeriodRecord(
+        number=1,
+        period=0,
+        first_day=date(2025, 6, 1),
+        ended_at=T0,
+        used=7,
+        overage=0,
+        cap=10,
+        carried=0,
+        unused=3,
+        carried_over=3,
+        overflows=0,
+        again=False,
+        ends_term=False,
     )
-    assert store.record_consumptions([taken, taken, over]) == 2
-    assert store.record_consumptions([taken.model_copy(update={"amount": 9})]) == 0
-    assert store.record_consumptions([]) == 0
-    assert store.consumptions("e-1") == [taken, over]
-    assert store.consumptions("e-2") == []
+    last = first.model_copy(update={"number": 3, "used": 8, "unused": 2, "carried_over": 2, "again": True})
+    other = first.model_copy(update={"number": 2, "period": 1, "cap": None, "unused": None})
+    store.record_usage(usage(periods=[first, other, last]))
+    store.record_usage(usage(periods=[first]))
+    assert store.usage_periods("e-1") == [last, other]
 
 
 def test_values_go_through_json(store: Store) -> None:

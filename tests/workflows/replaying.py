@@ -13,7 +13,7 @@ from typing import Any
 
 import temporalio.bridge.proto.workflow_activation
 import temporalio.bridge.proto.workflow_completion
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from temporalio import workflow
 from temporalio.api.common.v1 import Payload
 from temporalio.bridge.proto.workflow_commands import WorkflowCommand
@@ -30,7 +30,6 @@ from temporalio.worker import (
     WorkflowRunner,
 )
 
-from domain.entitlement_messages import CarriedUsage
 from worker.plugin import RUNNER, WORKFLOWS
 
 Said = Counter[tuple[str, str]]
@@ -179,9 +178,4 @@ class _Tap(WorkflowInstance):
 
 def state_of(instance: Any) -> Any:
     """What a workflow object would carry into its next run, as JSON."""
-    # By name: the sandbox has classes of its own.
-    if type(instance).__name__ == "EntitlementWorkflow":
-        carried: BaseModel = CarriedUsage(state=instance.usage.state, outbox=instance.outbox, ahead=instance.ahead)
-    else:
-        carried = instance._carried()
-    return json.loads(carried.model_dump_json())
+    return json.loads(instance._carried().model_dump_json())

@@ -26,7 +26,7 @@ async def test_a_hundred_cases_at_once_against_a_cap_of_fifty(world: World) -> N
     assert (used.used, used.remaining, used.overflows) == (50, 0, 50)
 
     async def the_store_says_the_same() -> None:
-        rows = [row for row in world.store.consumptions("capped-50") if row.kind == "taken"]
+        rows = [row for row in world.store.ledger("capped-50") if row.kind == "taken"]
         assert len(rows) == 50
         assert {row.reference for row in rows} <= set(cases)
         assert min(row.balance_after for row in rows if row.balance_after is not None) == 0

@@ -83,20 +83,55 @@ def upgrade() -> None:
     op.create_index("ix_cases_opened_at", "cases", ["opened_at"])
     op.create_index("ix_cases_status", "cases", ["status"])
     op.create_table(
-        "consumptions",
+        "ledger",
         sa.Column("entitlement", sa.Text(), nullable=False),
-        sa.Column("reference", sa.Text(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("account", sa.Text(), nullable=False),
         sa.Column("unit", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("reference", sa.Text(), nullable=True),
+        sa.Column("event_id", sa.Text(), nullable=True),
+        sa.Column("period", sa.Integer(), nullable=False),
+        sa.Column("first_day", sa.Date(), nullable=True),
         sa.Column("amount", sa.BigInteger(), nullable=False),
-        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("period", sa.Text(), nullable=True),
+        sa.Column("used", sa.BigInteger(), nullable=False),
+        sa.Column("overage", sa.BigInteger(), nullable=False),
+        sa.Column("carried", sa.BigInteger(), nullable=False),
+        sa.Column("carried_out", sa.BigInteger(), nullable=False),
+        sa.Column("used_after", sa.BigInteger(), nullable=False),
+        sa.Column("overage_after", sa.BigInteger(), nullable=False),
+        sa.Column("cap_after", sa.BigInteger(), nullable=True),
         sa.Column("balance_after", sa.BigInteger(), nullable=True),
+        sa.Column("price", sa.Text(), nullable=True),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("case_id", sa.Text(), nullable=True),
         sa.Column("by", sa.Text(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
-        sa.PrimaryKeyConstraint("entitlement", "reference", "kind", name="pk_consumptions"),
+        sa.PrimaryKeyConstraint("entitlement", "number", name="pk_ledger"),
     )
-    op.create_index("ix_consumptions_entitlement_at", "consumptions", ["entitlement", "at"])
+    op.create_index("ix_ledger_kind_at", "ledger", ["kind", "at"])
+    op.create_table(
+        "usage_periods",
+        sa.Column("entitlement", sa.Text(), nullable=False),
+        sa.Column("period", sa.Integer(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("account", sa.Text(), nullable=False),
+        sa.Column("unit", sa.Text(), nullable=False),
+        sa.Column("first_day", sa.Date(), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("used", sa.BigInteger(), nullable=False),
+        sa.Column("overage", sa.BigInteger(), nullable=False),
+        sa.Column("cap", sa.BigInteger(), nullable=True),
+        sa.Column("carried", sa.BigInteger(), nullable=False),
+        sa.Column("unused", sa.BigInteger(), nullable=True),
+        sa.Column("carried_over", sa.BigInteger(), nullable=False),
+        sa.Column("overflows", sa.Integer(), nullable=False),
+        sa.Column("again", sa.Boolean(), nullable=False),
+        sa.Column("ends_term", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("entitlement", "period", name="pk_usage_periods"),
+    )
+    op.create_index("ix_usage_periods_ended_at", "usage_periods", ["ended_at"])
     op.create_table(
         "entitlement_templates",
         sa.Column("id", sa.Text(), nullable=False),
@@ -165,6 +200,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_assets"),
     )
     op.create_index("ix_assets_account", "assets", ["account"])
+    op.create_table(
+        "orders",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("revision", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("account", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("definition", sa.JSON(), nullable=False),
+        sa.Column("amendments", sa.JSON(), nullable=False),
+        sa.Column("told_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["account"], ["accounts.id"], name="fk_orders_account_accounts"),
+        sa.PrimaryKeyConstraint("id", "revision", name="pk_orders"),
+    )
+    op.create_index("ix_orders_account", "orders", ["account"])
     op.create_table(
         "contacts",
         sa.Column("id", sa.Text(), nullable=False),
@@ -312,6 +361,8 @@ def downgrade() -> None:
     op.drop_table("milestones")
     op.drop_index("ix_contacts_account", table_name="contacts")
     op.drop_table("contacts")
+    op.drop_index("ix_orders_account", table_name="orders")
+    op.drop_table("orders")
     op.drop_index("ix_assets_account", table_name="assets")
     op.drop_table("assets")
     op.drop_index("ix_tasks_case_id", table_name="tasks")
@@ -322,8 +373,10 @@ def downgrade() -> None:
     op.drop_index("ix_mails_case_id", table_name="mails")
     op.drop_table("mails")
     op.drop_table("entitlement_templates")
-    op.drop_index("ix_consumptions_entitlement_at", table_name="consumptions")
-    op.drop_table("consumptions")
+    op.drop_index("ix_usage_periods_ended_at", table_name="usage_periods")
+    op.drop_table("usage_periods")
+    op.drop_index("ix_ledger_kind_at", table_name="ledger")
+    op.drop_table("ledger")
     op.drop_index("ix_cases_status", table_name="cases")
     op.drop_index("ix_cases_opened_at", table_name="cases")
     op.drop_index("ix_cases_entitlement", table_name="cases")

@@ -1,0 +1,119 @@
+"""What an entitlement wants done outside: rows stored, actions carried out, its record changed, itself renewed.
+
+Each may come more than once, and is done once: a row is known by its number, an action by its key, and the rest comes
+to the same however often it is done.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt
+
+from domain.catalog_allowance import Allowance
+from domain.effects import ActionCall
+from domain.frozen_periods import Term
+from domain.ledger_rows import LedgerRow
+from domain.messages import CaseId
+from domain.usage_state import PeriodRecord, Renewal
+
+RECORD_USAGE = "record_usage"
+FREEZE_PERIODS = "freeze_periods"
+PERFORM_USAGE_ACTION = "perform_usage_action"
+CHANGE_ENTITLEMENT_RECORD = "change_entitlement_record"
+RENEW_ENTITLEMENT = "renew_entitlement"
+CARRY_OVER_TO_RENEWAL = "carry_over_to_renewal"
+
+EntitlementId = CaseId
+
+
+class _Order(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class UsageRecords(_Order):
+    """News for the store."""
+
+    entitlement_id: EntitlementId
+    account: str
+    unit: str
+    rows: list[LedgerRow]
+    periods: list[PeriodRecord]
+
+
+class UsageActionOrder(_Order):
+    """One action to be carried out once, whatever happens: its receiver knows it by `call.key`.
+
+    Attributes:
+        context: what templates see: `entitlement`, `account`, `usage`, and of a notice or a term's end `term`.
+    """
+
+    entitlement_id: EntitlementId
+    cause: Literal["threshold", "overflow", "notice", "term_end"]
+    at: AwareDatetime
+    call: ActionCall
+    context: dict[str, Any]
+
+
+class UsageActionFailure(_Order):
+    """Something that failed for good."""
+
+    key: str
+    error: str
+
+
+class PeriodsRequest(_Order):
+    """Asks for the periods of a term again, over the horizon that it has now."""
+
+    allowance: Allowance
+    term: Term
+    now: AwareDatetime
+
+
+class RecordChange(_Order):
+    """The entitlement's record in the catalog is to say what was amended. What is None stays as it is."""
+
+    deed: Literal["record_change"] = "record_change"
+    entitlement_id: EntitlementId
+    cap: NonNegativeInt | Literal["unlimited"] | None = None
+    ends_on: date | Literal["never"] | None = None
+    cancelled_at: AwareDatetime | None = None
+    by: str
+
+
+class RenewalOrder(_Order):
+    """The record that goes on where this one ends is to be made, and its count to begin.
+
+    Attributes:
+        clock: gives the new count a clock of its own that starts at this instant, as this one has.
+    """
+
+    deed: Literal["renewal"] = "renewal"
+    entitlement_id: EntitlementId
+    renewal: Renewal
+    at: AwareDatetime
+    clock: AwareDatetime | None = None
+
+
+class CarryOverOrder(_Order):
+    """What was left is to go over into the renewal."""
+
+    deed: Literal["carry_over"] = "carry_over"
+    entitlement_id: EntitlementId
+    renewal_id: EntitlementId
+    amount: PositiveInt
+    at: AwareDatetime
+
+
+Deed = Annotated[RecordChange | RenewalOrder | CarryOverOrder, Field(discriminator="deed")]
+"""What is done one after another, in the order in which it was wanted."""
+
+
+def activity_of(deed: RecordChange | RenewalOrder | CarryOverOrder) -> str:
+    """The name of the activity that does a deed."""
+    return {
+        "record_change": CHANGE_ENTITLEMENT_RECORD,
+        "renewal": RENEW_ENTITLEMENT,
+        "carry_over": CARRY_OVER_TO_RENEWAL,
+    }[deed.deed]
