@@ -109,6 +109,15 @@ def test_a_case_that_is_paused_by_rule_from_the_start_uses_nothing_up() -> None:
     assert (bench.fired, bench.minutes("Tue 09:00")) == ([], (480, 480, 0))
 
 
+def test_a_case_that_is_created_outside_its_process_uses_nothing_up() -> None:
+    """Its exit criteria hold from the opening on: that time is a pause."""
+    declared = {**FOUR_HOURS, "triggers": triggers("violation 0")}
+    bench = Bench(declared, exit_when='case.state == "out"', fields={"state": "out"}).to("Tue 09:00")
+    assert bench.fired == []
+    bench.change("Tue 10:00", state="in")
+    assert (bench.target("Tue 10:00"), bench.minutes("Tue 10:00")) == ("Tue 14:00", (540, 540, 0))
+
+
 def test_stopping_what_is_stopped_answers_already() -> None:
     """And changes nothing; so does resuming what runs, closing what is closed, a value that a field has."""
     bench = Bench(FOUR_HOURS).stop("Mon 10:00").stop("Mon 11:00")

@@ -1,0 +1,74 @@
+"""The plan of a case: which process and which business hours it gets."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from activities.planning import Planner
+from domain.catalog import Catalog
+from domain.messages import CaseIntake
+from domain.plan import Plan
+from store import Store
+
+MONDAY = datetime(2025, 6, 9, 13, 0, tzinfo=UTC)
+WEEK: dict[str, Any] = {"time_zone": "UTC", "week": {"mon": ["09:00-17:00"]}}
+
+
+def planned(
+    folder: Path, intake: dict[str, Any], *, entitlement: dict[str, Any] | None, organisation: dict[str, Any]
+) -> Plan:
+    catalog = {
+        "organisation": {"name": "Us", **organisation},
+        "business_hours": [{"name": name, **WEEK} for name in ("Of the case", "Of the entitlement", "Of us")],
+        "processes": [{"name": name, "milestones": [{"name": "M", "within": "1h"}]} for name in ("Gold", "Default")],
+        "accounts": [{"id": "acme"}],
+        "entitlements": [{"id": "e", "account": "acme", **entitlement}] if entitlement is not None else [],
+    }
+    with Store.open(f"sqlite:///{folder / 'milepost.db'}") as store:
+        store.apply(Catalog.model_validate(catalog), by="ann")
+        taken = store.entitlement("e") if entitlement is not None else None
+        asked = CaseIntake.model_validate({"case_id": "c", **intake})
+        return Planner(store).plan(asked, MONDAY, entitlement=taken, account=None)
+
+
+@pytest.mark.parametrize(
+    ("intake", "entitlement", "organisation", "expected"),
+    [
+        ("Of the case", "Of the entitlement", "Of us", ("Of the case", "case")),
+        (None, "Of the entitlement", "Of us", ("Of the entitlement", "entitlement")),
+        (None, None, "Of us", ("Of us", "organisation")),
+        (None, None, None, ("24x7", "organisation")),
+    ],
+)
+def test_hours_of_the_case_then_of_its_entitlement_then_of_the_organisation(
+    tmp_path: Path, intake: str | None, entitlement: str | None, organisation: str | None, expected: tuple[str, str]
+) -> None:
+    """Which are 24x7 unless set."""
+    plan = planned(
+        tmp_path,
+        {"business_hours": intake},
+        entitlement={"business_hours": entitlement},
+        organisation={"business_hours": organisation} if organisation else {},
+    )
+    assert (plan.business_hours, plan.business_hours_of) == expected
+
+
+@pytest.mark.parametrize(
+    ("entitlement", "default", "process"),
+    [
+        ({"process": "Gold"}, "Default", "Gold"),
+        ({}, "Default", None),
+        (None, "Default", "Default"),
+        (None, None, None),
+    ],
+)
+def test_a_case_without_an_entitlement_has_the_default_process(
+    tmp_path: Path, entitlement: dict[str, Any] | None, default: str | None, process: str | None
+) -> None:
+    """If the organisation names one; else it has no milestones. An entitlement's own process comes first."""
+    plan = planned(tmp_path, {}, entitlement=entitlement, organisation={"process": default} if default else {})
+    assert (plan.process.name if plan.process else None) == process

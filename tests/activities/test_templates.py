@@ -1,0 +1,28 @@
+"""Texts with places for a case's values."""
+
+import pytest
+
+from activities.templates import BadTemplate, render
+
+CONTEXT = {"case": {"id": "c1", "priority": "High"}, "milestone": {"name": "First response"}, "account": None}
+
+
+def test_a_text_is_a_template_over_the_case() -> None:
+    """What is not set stays empty."""
+    assert render("{{ case.id }}: {{ milestone.name }}{{ account.name }}", CONTEXT) == "c1: First response"
+    assert render("{% if case.priority == 'High' %}now{% endif %}", CONTEXT) == "now"
+
+
+@pytest.mark.parametrize(
+    "template", ["{{ ''.__class__.__mro__[1].__subclasses__() }}", "{{ case.items.__call__.__globals__() }}"]
+)
+def test_a_template_reaches_nothing_but_its_values(template: str) -> None:
+    """It runs in a sandbox: what is private to Python is refused."""
+    with pytest.raises(BadTemplate, match="unsafe"):
+        render(template, CONTEXT)
+
+
+def test_a_broken_template_says_so() -> None:
+    """With the template's beginning."""
+    with pytest.raises(BadTemplate, match=r"template '\{\{ case. \}\}' can't be rendered"):
+        render("{{ case. }}", CONTEXT)

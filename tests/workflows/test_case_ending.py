@@ -1,0 +1,52 @@
+"""How a case ends: whatever came with its close counts, and nothing of it lives on."""
+
+from datetime import timedelta
+
+import pytest
+
+from domain.errors import Refused
+from domain.instance import InstanceState
+from tests.support import unique
+from tests.workflows.conftest import Working
+from tests.workflows.world import World, later
+
+
+async def test_a_close_ends_a_paused_case(idle_world: World, at_work: Working) -> None:
+    """Though no worker runs when it is sent: once there is one, the workflow completes."""
+    case = unique("case")
+    async with at_work():
+        await idle_world.open("acme", case)
+        await idle_world.ask(case, "stop_clock", later(hours=1))
+    await idle_world.milepost.handle(case).signal("case_closed", {"event_id": "close"})
+    async with at_work():
+        closed = await idle_world.milepost.handle(case).result()
+        await idle_world.end_entitlements()
+    assert [m.state for m in closed.milestones] == [InstanceState.OPEN_AT_EXIT] * 2
+
+
+async def test_what_comes_with_the_close_is_not_lost(idle_world: World, at_work: Working) -> None:
+    """A completion from before the close that arrives right behind it counts."""
+    case = unique("case")
+    async with at_work():
+        await idle_world.open("acme", case)
+        await idle_world.ask(case, "stop_clock", later(hours=1))
+        await idle_world.ask(case, "resume_clock", later(hours=1))
+    handle = idle_world.milepost.handle(case)
+    at = later(hours=1)
+    await handle.signal("case_closed", {"event_id": "close", "occurred_at": at.isoformat()})
+    done = {"event_id": "done", "occurred_at": (at - timedelta(minutes=1)).isoformat(), "milestone": "First response"}
+    await handle.signal("milestone_completed", done)
+    async with at_work():
+        closed = await handle.result()
+        await idle_world.end_entitlements()
+    assert [m.state for m in closed.milestones] == [InstanceState.COMPLETED, InstanceState.OPEN_AT_EXIT]
+    assert idle_world.store.case(case).view.milestones == closed.milestones
+
+
+async def test_who_asks_a_closed_case_is_told(world: World) -> None:
+    """The request is refused; nobody takes it for done."""
+    case = await world.open()
+    await world.ask(case, "close", later(hours=1))
+    await world.milepost.handle(case).result()
+    with pytest.raises(Refused, match="closed"):
+        await world.milepost.request(case, "stop_clock", occurred_at=later(hours=1).isoformat())
