@@ -398,7 +398,7 @@ class NotStarted(_Value):
 class Explanation(_Value):
     """A case's targets, each with what it is made of.
 
-    Instants of the case itself are on the wall clock of its default calendar.
+    Instants of the case itself are on the wall clock of its process's calendar, or else of its default one.
     """
 
     case_id: str

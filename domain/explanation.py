@@ -35,7 +35,7 @@ def explain(plan: Plan, state: TimelineState, now: datetime, milestone: str | No
     """
     now = now.astimezone(UTC).replace(microsecond=0)
     process = plan.process
-    hours = plan.calendars.get(plan.business_hours)
+    hours = plan.calendars.get((process.business_hours if process else None) or plan.business_hours)
     instances = sorted(state.instances, key=lambda i: (i.created_at, _order(process, i), i.occurrence))
     explanation = Explanation(
         case_id=state.case_id,

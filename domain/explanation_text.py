@@ -316,6 +316,9 @@ class _Part:
                 continue
             if pause.counts == "after" and all(cause.kind == "outside the process" for cause in pause.causes):
                 continue  # a case that is closed after the end is no news
+            if pause.counts == "after":
+                yield f"The clock stood from {moment(pause.from_at)}; that is after its end and moves nothing."
+                continue
             first, *rest = self._pause(pause)
             match pause.counts:
                 case "open":
@@ -324,8 +327,6 @@ class _Part:
                     why = f"Before {moment(self.reckoning.from_at)}, from where the time is counted; it moves nothing."
                     if self.reckoning.basis == "carried":
                         why = "Before the change; what was used by then already leaves it out."
-                case "after":
-                    why = "After the end of this milestone; it moves nothing."
                 case _:
                     assert_never(pause.counts)
             yield " ".join([f"{first[0].upper()}{first[1:]}.", *rest[:1], why])
@@ -337,7 +338,7 @@ class _Part:
     def _pause(self, pause: PauseExplained) -> list[str]:
         """The pause in a line, then each of its causes, then what is to be said of its time."""
         first = f"the clock stood {period(pause.from_at, pause.until_at)}"
-        if pause.counts != "after" and (pause.to_at is None or pause.to_at > pause.until_at):
+        if pause.to_at is None or pause.to_at > pause.until_at:
             ended = self.instance.outcome.state in _ENDED
             first += f"; then the milestone was {ended_how(self.instance)}" if ended else ", and still stands"
         causes = "; ".join(dict.fromkeys(cause_clause(cause) for cause in pause.causes))

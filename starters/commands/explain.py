@@ -101,7 +101,7 @@ async def _ask(client: MilepostClient, case: str) -> Explanation:
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
             raise NotFound(f"no case {case!r} is known here") from None
-        if error.status is not RPCStatusCode.FAILED_PRECONDITION:  # which says that nobody asks for its tasks
+        if error.status not in (RPCStatusCode.FAILED_PRECONDITION, RPCStatusCode.DEADLINE_EXCEEDED):  # nobody polls
             raise
         raise NoAnswer(nobody) from None
     except TimeoutError:
