@@ -27,7 +27,7 @@ SEARCH_YEARS = 10
 """How far an extension of the horizon looks for open time before it gives up."""
 
 
-def _checked_zone(name: str) -> str:
+def checked_zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (LookupError, ValueError, OSError):
@@ -113,7 +113,7 @@ class BusinessHours(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(min_length=1)
-    time_zone: Annotated[str, AfterValidator(_checked_zone)]
+    time_zone: Annotated[str, AfterValidator(checked_zone)]
     week: Week
     holidays: HolidayRules = HolidayRules()
     dates: dict[DateRange, DayWindows] = {}
