@@ -7,7 +7,7 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.service import RPCError
 
 from store.store import Store
-from tests.support import assert_eventually
+from tests.support import assert_eventually, unique
 from tests.workflows.world import World, later
 from worker.clock import VirtualClock
 from worker.process import DEPLOYMENT, working
@@ -52,6 +52,9 @@ async def test_a_running_case_moves_to_a_new_deployment_with_its_data(
             await world.ask(case, "resume_clock", later(hours=2))
 
             async def the_case_has_moved() -> None:
+                # At its next step after the server has told its parts of the new version, which takes a moment.
+                at = later(hours=2).isoformat()
+                await world.milepost.request(case, "change_fields", occurred_at=at, fields={"priority": unique("p")})
                 assert (await world.milepost.handle(case).describe()).run_id != first_run
                 assert await build_of(world, case) == "two"
 
