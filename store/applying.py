@@ -39,16 +39,25 @@ class CatalogApplying:
         """
         with self._database.write() as connection:
             self._database.lock(connection, CATALOG_LOCK)
-            stored = StoredCatalog(connection)
-            problems = check_catalog(catalog, stored)
-            problems += _refused_amendments(catalog, stored)
-            if problems:
-                raise CatalogProblems(problems)
-            diff = _Application(connection, stored, by, datetime.now(UTC)).run(catalog)
+            diff = write_catalog(connection, catalog, by=by, at=datetime.now(UTC))
             if dry_run:
                 connection.rollback()
                 return diff.model_copy(update={"dry_run": True})
             return diff
+
+
+def write_catalog(connection: Connection, catalog: Catalog, *, by: str, at: datetime) -> Diff:
+    """Checks a catalog and writes it, within a transaction that holds `CATALOG_LOCK`.
+
+    Raises:
+        CatalogProblems: with everything that is wrong; nothing of it was written.
+    """
+    stored = StoredCatalog(connection)
+    problems = check_catalog(catalog, stored)
+    problems += _refused_amendments(catalog, stored)
+    if problems:
+        raise CatalogProblems(problems)
+    return _Application(connection, stored, by, at).run(catalog)
 
 
 def _refused_amendments(catalog: Catalog, stored: StoredCatalog) -> Iterator[Problem]:
