@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from starters.commands import backtest, case, catalog, explain, hours, replay, serving, show
+from starters.commands import backtest, case, catalog, coverage, explain, hours, orders, replay, serving, show
 
 DEBUG = "MILEPOST_DEBUG"
 """Set to anything, this environment variable lets an unexpected error show where it came from."""
@@ -58,7 +58,9 @@ app.command("change", rich_help_panel=_CASES)(case.change)
 app.command("stop", rich_help_panel=_CASES)(case.stop)
 app.command("resume", rich_help_panel=_CASES)(case.resume)
 app.command("close", rich_help_panel=_CASES)(case.close)
+app.command("verify", rich_help_panel=_CASES)(coverage.verify)
 app.command("apply", rich_help_panel=_RULES)(catalog.apply)
+app.command("order", rich_help_panel=_RULES)(orders.order)
 app.command("replay", rich_help_panel=_RULES)(replay.replay)
 app.command("backtest", rich_help_panel=_RULES)(backtest.backtest)
 app.add_typer(hours.app, name="hours", rich_help_panel=_RULES)

@@ -22,7 +22,8 @@ from store.database import Database
 from store.reading import StoredCatalog, declaration_of
 
 OTHERS = 20
-"""How many entitlements of the same accounts that cannot match are given as well, so that the answer can say why."""
+"""How many entitlements of the same accounts that cannot match are given as well, so that the answer can say why; an
+account may have very many."""
 
 
 class CoverageReading:
@@ -30,8 +31,12 @@ class CoverageReading:
 
     _database: Database
 
-    def coverage_candidates(self, question: CoverageQuestion) -> CoverageCandidates:
+    def coverage_candidates(self, question: CoverageQuestion, *, others: int = OTHERS) -> CoverageCandidates:
         """The case's scope, and the entitlements that may cover it.
+
+        Args:
+            question: what is known of the case.
+            others: how many of those that cannot match are given as well.
 
         Raises:
             NotFound: the question names something that the catalog does not have.
@@ -39,7 +44,7 @@ class CoverageReading:
         with self._database.read() as connection:
             lookup = _Lookup(StoredCatalog(connection))
             scope = lookup.scope(question)
-            found = _entitlements(connection, scope)
+            found = _entitlements(connection, scope, others)
             return CoverageCandidates(
                 scope=scope,
                 candidates=[lookup.candidate(entitlement) for entitlement in found],
@@ -113,11 +118,11 @@ class _Lookup:
         return chain
 
 
-def _entitlements(connection: Connection, scope: CoverageScope) -> list[Entitlement]:
+def _entitlements(connection: Connection, scope: CoverageScope, most: int) -> list[Entitlement]:
     table = tables.entitlements
     rows = list(connection.execute(_matching(scope)).mappings())
     found = {row["id"]: row for row in rows}
-    others = select(table).where(table.c.account.in_(scope.accounts), table.c.id.not_in(found)).limit(OTHERS)
+    others = select(table).where(table.c.account.in_(scope.accounts), table.c.id.not_in(found)).limit(most)
     found |= {row["id"]: row for row in connection.execute(others).mappings()}
     entitlements = [declaration_of(Kind.ENTITLEMENTS, row) for row in found.values()]
     return [entitlement for entitlement in entitlements if isinstance(entitlement, Entitlement)]
