@@ -37,6 +37,9 @@ _PERIOD_LABELS = 9
 _CHARACTERS = 24
 """Of a group's name that fit beside its bars."""
 
+_CHARACTER_WIDTH = 0.58
+"""Of an average character, as a part of the font's size."""
+
 
 @dataclass
 class _Canvas:
@@ -62,7 +65,10 @@ class _Canvas:
     ) -> None:
         weight = ' font-weight="600"' if bold else ""
         place = f'x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}"'
-        self.elements.append(f'<text {place} fill="{colour}"{weight}>{escape(said)}</text>')
+        shown = escape(
+            _cut(said, int((WIDTH - _LEFT - x) / (size * _CHARACTER_WIDTH)) if anchor == "start" else len(said))
+        )
+        self.elements.append(f'<text {place} fill="{colour}"{weight}>{shown}</text>')
 
     def rectangle(self, x: float, y: float, width: float, height: float, colour: str, title: str = "") -> None:
         place = f'x="{x:.2f}" y="{y:.2f}" width="{width:.2f}" height="{height:.2f}"'
@@ -128,7 +134,7 @@ def _milestone(canvas: _Canvas, name: str, reports: Sequence[Report], scale: int
     trend = top + 50
     for report in shown:
         label = "" if len(reports) == 1 else "A" if report is reports[0] else "B"
-        _trend(canvas, name, report, trend, scale, label)
+        _trend(canvas, name, report, _periods(report, reports), trend, scale, label)
         trend += _TREND_HEIGHT + 40
     canvas.y = max(bars, trend) + 10
     canvas.line(_LEFT, canvas.y, WIDTH - _LEFT, canvas.y, "#eee")
@@ -141,7 +147,7 @@ def _bars(canvas: _Canvas, name: str, reports: Sequence[Report], y: float) -> fl
     canvas.text(_BARS + _BAR_WIDTH + 10, y - 10, "in time, of", colour="#555", size=11)
     top = y
     for group in [*_groups(name, reports), None]:
-        canvas.text(_BARS - 28, y + 13, _cut(group or "all"), anchor="end", bold=group is None)
+        canvas.text(_BARS - 28, y + 13, _cut(group or "all", _CHARACTERS), anchor="end", bold=group is None)
         for letter, report in zip("AB", reports, strict=False):
             counts = report.find(name, group)
             if len(reports) > 1:
@@ -172,9 +178,11 @@ def _share(canvas: _Canvas, counts: Counts, y: float) -> None:
     canvas.text(_BARS + _BAR_WIDTH + 50, y + 13, f"{judged}" + (f" (+{rest})" if rest else ""), colour="#555", size=11)
 
 
-def _trend(canvas: _Canvas, name: str, report: Report, y: float, scale: int, label: str) -> None:
+def _trend(
+    canvas: _Canvas, name: str, report: Report, periods: Sequence[str], y: float, scale: int, label: str
+) -> None:
     """A column for each period, as high as the instances whose target lay in it."""
-    rows = [row for row in report.trend if row.milestone == name]
+    rows = {row.period: row.counts for row in report.trend if row.milestone == name}
     said = f"Number by {report.trend_by} in which the target lay"
     canvas.text(_TREND, y - 10, f"{label}: {said}" if label else said, colour="#555")
     bottom = y + _TREND_HEIGHT
@@ -182,23 +190,23 @@ def _trend(canvas: _Canvas, name: str, report: Report, y: float, scale: int, lab
         height = bottom - _TREND_HEIGHT * tick / scale
         canvas.line(_TREND, height, _TREND + _TREND_WIDTH, height, "#999" if tick == 0 else "#e4e4e4")
         canvas.text(_TREND - 6, height + 4, f"{tick:,}", anchor="end", size=11, colour="#555")
-    if not rows:
+    if not periods:
         return
-    step = _TREND_WIDTH / len(rows)
-    every = math.ceil(len(rows) / _PERIOD_LABELS)
-    for number, row in enumerate(rows):
+    step = _TREND_WIDTH / len(periods)
+    every = math.ceil(len(periods) / _PERIOD_LABELS)
+    for number, period in enumerate(periods):
         x, top = _TREND + number * step, float(bottom)
         for outcome, colour in COLOURS.items():
-            count = row.counts.of(outcome)
+            count = rows[period].of(outcome) if period in rows else 0
             if count:
                 height = _TREND_HEIGHT * count / scale
                 top -= height
                 width = min(step * 0.8, 40)
                 canvas.rectangle(
-                    x + (step - width) / 2, top, width, height, colour, f"{row.period}: {outcome.value} {count}"
+                    x + (step - width) / 2, top, width, height, colour, f"{period}: {outcome.value} {count}"
                 )
         if number % every == 0:
-            canvas.text(x + step / 2, bottom + 15, row.period, anchor="middle", size=10, colour="#555")
+            canvas.text(x + step / 2, bottom + 15, period, anchor="middle", size=10, colour="#555")
 
 
 def _foot(canvas: _Canvas, reports: Sequence[Report]) -> None:
@@ -210,8 +218,10 @@ def _foot(canvas: _Canvas, reports: Sequence[Report]) -> None:
         )
     if any(report.trend for report in reports):
         notes.append("All columns are on one scale.")
-    canvas.text(_LEFT, canvas.y + 22, " ".join(notes), size=11, colour="#555")
-    canvas.y += 40
+    for note in notes:
+        canvas.y += 18
+        canvas.text(_LEFT, canvas.y, note, size=11, colour="#555")
+    canvas.y += 18
 
 
 # --- what is drawn ----------------------------------------------------------------------------------------------------
@@ -223,6 +233,12 @@ def _all_groups(name: str, reports: Sequence[Report]) -> list[str]:
 
 def _groups(name: str, reports: Sequence[Report]) -> list[str]:
     return _all_groups(name, reports)[:MOST_GROUPS]
+
+
+def _periods(report: Report, reports: Sequence[Report]) -> list[str]:
+    """The periods of a trend: with those of the other process, if it has periods of that length, on one axis of time."""
+    alike = [one for one in reports if one.trend_by is report.trend_by]
+    return sorted({row.period for one in alike for row in one.trend})
 
 
 def _scale(reports: Sequence[Report]) -> int:
@@ -238,8 +254,8 @@ def _ticks(most: int) -> Iterator[int]:
     yield from range(0, math.ceil(most / step) * step + 1, step)
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= _CHARACTERS else f"{text[: _CHARACTERS - 1]}…"
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def _described(reports: Sequence[Report], milestones: Sequence[str]) -> str:

@@ -52,13 +52,17 @@ def test_columns_are_as_high_as_they_say_on_one_scale(found: Callable[[], Report
 
 
 def test_nothing_lies_outside_the_picture() -> None:
-    for found in (reported(), compared(), report(run_of(by="assigned_to"))):
+    """However long the names are; text is about 0.6 of its size wide for each character."""
+    long = reported().model_copy(update={"name": "A very long name " * 20})
+    for found in (reported(), compared(), report(run_of(by="assigned_to")), long):
         root = picture(found)
         width, height = float(root.attrib["width"]), float(root.attrib["height"])
         for element in root.iter():
             x, y = float(element.attrib.get("x", 0)), float(element.attrib.get("y", 0))
-            assert 0 <= x <= width
+            assert 0 <= x + float(element.attrib.get("width", 0)) <= width
             assert 0 <= y <= height
+            if element.attrib.get("text-anchor") == "start":
+                assert x + 0.58 * float(element.attrib["font-size"]) * len(element.text or "") <= width
 
 
 def test_names_from_outside_stay_text() -> None:
