@@ -131,6 +131,13 @@ def test_e20_elapsed_less_paused_is_actual() -> None:
 # --- violated ---
 
 
+def test_e1_completed_before_the_target_is_in_time() -> None:
+    """E1: four hours around the clock from 10:00, completed 13:00: target 14:00, 180 minutes, not violated."""
+    bench = Bench(FOUR_HOURS, hours="X", opened="Mon 10:00").complete("Mon 13:00").to("Tue 09:00")
+    m = bench.milestone("Tue 09:00")
+    assert (told(m.target_at), m.elapsed_seconds, m.violated) == ("Mon 14:00", 180 * 60, False)
+
+
 def test_e19_completed_at_the_target_is_in_time() -> None:
     """E19: exactly at the target is met, one second later is missed."""
     in_time, late = Bench(FOUR_HOURS).complete("Mon 13:00"), Bench(FOUR_HOURS).complete("Mon 13:00:01")

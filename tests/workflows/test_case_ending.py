@@ -1,9 +1,10 @@
-"""How a case ends: whatever came with its close counts, and nothing of it lives on."""
+"""How a case ends, and what it has taken by then: whatever came with its close counts, and nothing of it lives on."""
 
 from datetime import timedelta
 
 import pytest
 
+from domain.entitlement_messages import Balance, workflow_id
 from domain.errors import Refused
 from domain.instance import InstanceState
 from tests.support import unique
@@ -50,3 +51,31 @@ async def test_who_asks_a_closed_case_is_told(world: World) -> None:
     await world.milepost.handle(case).result()
     with pytest.raises(Refused, match="closed"):
         await world.milepost.request(case, "stop_clock", occurred_at=later(hours=1).isoformat())
+
+
+async def used(world: World, entitlement: str) -> int:
+    handle = world.milepost.temporal.get_workflow_handle(workflow_id(entitlement))
+    balance: Balance = await handle.query("balance", result_type=Balance)
+    assert balance.current is not None
+    return balance.current.used
+
+
+async def test_a_reopened_case_takes_no_second_unit(world: World) -> None:
+    """Nor does a closed one give its unit back."""
+    case = await world.open("few")
+    await world.ask(case, "close", later(hours=1))
+    await world.milepost.handle(case).result()
+    assert await used(world, "few-2") == 1
+    await world.milepost.reopen(case, world.store.case(case).carried, occurred_at=later(hours=1), by="ann")
+    assert await used(world, "few-2") == 1
+
+
+async def test_the_entitlement_gone_over_to_takes_one_and_the_old_keeps_its(world: World) -> None:
+    """By the id of the case: going back takes no second one."""
+    case = await world.open("capped", entitlement="capped-rest")
+    await world.ask(case, "change_entitlement", later(hours=1), entitlement="capped-50")
+    assert await used(world, "capped-50") == 1
+    await world.ask(case, "change_entitlement", later(hours=2), entitlement="capped-rest")
+    assert await used(world, "capped-50") == 1
+    await world.ask(case, "change_entitlement", later(hours=3), entitlement="capped-50")
+    assert await used(world, "capped-50") == 1
