@@ -236,7 +236,7 @@ def _groups(name: str, reports: Sequence[Report]) -> list[str]:
 
 
 def _periods(report: Report, reports: Sequence[Report]) -> list[str]:
-    """The periods of a trend: with those of the other process, if it has periods of that length, on one axis of time."""
+    """The periods of a trend, with those of the other process if they are as long: one axis of time."""
     alike = [one for one in reports if one.trend_by is report.trend_by]
     return sorted({row.period for one in alike for row in one.trend})
 
