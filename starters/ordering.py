@@ -154,7 +154,7 @@ async def place_order(
 
 
 async def _tell(client: Client, told: ToldEntitlement) -> str | None:
-    """Tell one entitlement. None: it knows; "": it does not count yet, so there is nothing to tell; else what it says."""
+    """Tell one entitlement. None: it knows; "": it does not count yet and has nothing to know; else what it says."""
     handle = client.get_workflow_handle(workflow_id(told.entitlement))
     update, message = (CANCEL, told.cancelled) if told.cancelled else (AMEND, told.amended)
     try:

@@ -90,8 +90,8 @@ class Verified(_Value):
         at: the instant that was asked about.
         chosen: what ranks first of all that match.
         next_case: what becomes of a case that is opened then: the chosen one has it (`covered`) or, since nothing is
-            left of that, another (`falls_back`); it is `blocked`, or somebody is `asked`, as the policy says of the one of
-            which nothing is left; it runs without an entitlement (`uncovered`), or is `refused`, as its account is set.
+            left of that, another (`falls_back`); it is `blocked`, or somebody is `asked`, as the policy says of the one
+            that has nothing left; it runs without an entitlement (`uncovered`), or is `refused`, as its account is set.
         covered_by: which entitlement such a case has.
         others: every other, and why it was not chosen.
         more: the account has more entitlements that do not match than are listed.
