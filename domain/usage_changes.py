@@ -83,8 +83,6 @@ def amended_term(usage: Usage, asked: EntitlementAmended) -> Term | None:
     if ends_on == term.ends_on:
         return None
     entitlement_id, renewal = usage.terms.entitlement_id, usage.state.renewal
-    if usage.state.is_over:
-        raise Refused("expired", f"the term of {entitlement_id} has ended; renew it instead")
     if renewal is not None:
         raise Refused("already_renewed", f"{entitlement_id} goes on as {renewal.entitlement_id}; amend or cancel that")
     if term.length is not None:
@@ -137,7 +135,6 @@ def check_amendment(usage: Usage, asked: EntitlementAmended) -> None:
     """
     if usage.state.changed.find(asked.event_id):
         return
-    amended_term(usage, asked)
     terms, term = usage.terms, usage.terms.periods.term
     fixed = {
         "unit": (terms.allowance.unit, asked.unit),
@@ -155,8 +152,13 @@ def check_amendment(usage: Usage, asked: EntitlementAmended) -> None:
         raise Refused("nothing_to_amend", "give a cap, or a last date (ends_on)")
     if usage.state.cancelled_at is not None:
         raise Refused("cancelled", f"{terms.entitlement_id} was cancelled at {usage.state.cancelled_at.isoformat()}")
+    if usage.state.is_over:
+        raise Refused("expired", f"the term of {terms.entitlement_id} has ended; renew it instead")
     if asked.cap == "unlimited" and terms.allowance.thresholds:
         raise Refused("has_thresholds", "thresholds are marks on the way to a cap, so this entitlement needs one")
+    if asked.cap == "unlimited" and terms.allowance.carry_over != "none":
+        raise Refused("carries_over", "of an unlimited allowance nothing is left to be carried over; give a cap")
+    amended_term(usage, asked)
 
 
 def _adjust(usage: Usage, asked: UsageAdjusted, now: datetime) -> tuple[str, int, list[UsageEffect]]:

@@ -8,22 +8,27 @@ from pydantic import ValidationError
 
 from domain.catalog_allowance import Allowance
 from domain.entitlement_messages import (
-    CapAmended,
+    BalanceCarriedIn,
     Consumed,
     Consumption,
     ConsumptionReversed,
+    EntitlementAmended,
     EntitlementCancelled,
+    EntitlementRenewed,
     EntitlementTerms,
-    UsageActionOrder,
+    TimeEntry,
     UsageAdjusted,
     UsageChange,
 )
 from domain.errors import Refused
 from domain.frozen_periods import Term
+from domain.ledger_rows import LedgerRow
 from domain.periods import freeze
-from domain.usage import Usage
-from domain.usage_changes import change
-from domain.usage_state import ChangeRecord, PeriodRecord, UsageState
+from domain.usage import Usage, UsageEffect
+from domain.usage_changes import amended_term, change
+from domain.usage_hours import log_hours
+from domain.usage_orders import RecordChange, UsageActionOrder
+from domain.usage_state import PeriodRecord, UsageState
 
 NOON = datetime(2025, 2, 20, 12, tzinfo=UTC)
 MARCH = datetime(2025, 3, 20, 12, tzinfo=UTC)
@@ -40,12 +45,22 @@ def usage(**allowance: Any) -> Usage:
 
 
 def take(of: Usage, reference: str, amount: int = 1, at: datetime = NOON) -> Consumed:
+    if of.terms.allowance.unit == "hours":
+        return log_hours(of, TimeEntry(id=reference, minutes=amount, worked_at=at), at).answer
     asked = Consumption(reference=reference, event_id=f"{reference}-{at}", amount=amount, occurred_at=at)
     return of.take(asked, at).answer
 
 
 def by_hand(kind: type[Any], event_id: str = "change-1", **fields: Any) -> Any:
     return kind(event_id=event_id, by="ana", reason="agreed by phone", **fields)
+
+
+def changed(of: Usage, asked: UsageChange, now: datetime = NOON) -> list[UsageEffect]:
+    return change(of, asked, now)[1]
+
+
+def rows_of(effects: list[UsageEffect]) -> list[LedgerRow]:
+    return [effect for effect in effects if isinstance(effect, LedgerRow)]
 
 
 def refusal(of: Usage, asked: UsageChange, now: datetime = NOON) -> str:
@@ -57,14 +72,8 @@ def refusal(of: Usage, asked: UsageChange, now: datetime = NOON) -> str:
 
 
 def test_a_change_carries_who_and_why() -> None:
-    [record] = change(usage(), by_hand(UsageAdjusted, amount=2), NOON)
-    assert isinstance(record, ChangeRecord)
-    assert (record.by, record.reason, record.text, record.number) == (
-        "ana",
-        "agreed by phone",
-        "adjusted by +2 visits",
-        1,
-    )
+    [row] = rows_of(changed(usage(), by_hand(UsageAdjusted, amount=2)))
+    assert (row.by, row.reason, row.used, row.number) == ("ana", "adjusted by +2 visits: agreed by phone", 2, 1)
     for missing in ("by", "reason"):
         with pytest.raises(ValidationError, match=missing):
             UsageAdjusted.model_validate({"event_id": "e", "by": "ana", "reason": "so", "amount": 1} | {missing: ""})
@@ -73,9 +82,9 @@ def test_a_change_carries_who_and_why() -> None:
 def test_a_change_is_made_once() -> None:
     visits = usage()
     change(visits, by_hand(UsageAdjusted, amount=2), NOON)
-    assert change(visits, by_hand(UsageAdjusted, amount=2), NOON) == []
-    [second] = change(visits, by_hand(UsageAdjusted, "change-2", amount=-1), NOON)
-    assert isinstance(second, ChangeRecord)
+    said, effects = change(visits, by_hand(UsageAdjusted, amount=2), NOON)
+    assert (said.outcome, effects) == ("already", [])
+    [second] = rows_of(changed(visits, by_hand(UsageAdjusted, "change-2", amount=-1)))
     assert second.number == 2
     assert visits.balance(NOON).current.used == 1
 
@@ -84,16 +93,16 @@ def test_a_higher_cap_counts_at_once_a_lower_one_takes_nothing_back() -> None:
     visits = usage(cap=2)
     take(visits, "V1", 2)
     assert take(visits, "V2").outcome == "overflow"
-    change(visits, by_hand(CapAmended, cap=3), NOON)
+    change(visits, by_hand(EntitlementAmended, cap=3), NOON)
     later = NOON + timedelta(hours=1)
     assert take(visits, "V2", at=later).outcome == "granted"
-    change(visits, by_hand(CapAmended, "change-2", cap=1), NOON)
+    change(visits, by_hand(EntitlementAmended, "change-2", cap=1), NOON)
     assert (visits.balance(NOON).current.used, visits.balance(NOON).current.remaining) == (3, 0)
 
 
 def test_an_amended_cap_leaves_past_periods_as_they_were() -> None:
     visits = usage(cap=2)
-    change(visits, by_hand(CapAmended, cap=5), MARCH)
+    change(visits, by_hand(EntitlementAmended, cap=5), MARCH)
     assert [visits.cap(period) for period in (1, 2, 3)] == [2, 5, 5]
     assert take(visits, "V1", 3, at=NOON).outcome == "overflow"
     assert take(visits, "V2", 3, at=MARCH).outcome == "granted"
@@ -103,18 +112,20 @@ def test_thresholds_follow_an_amended_cap_and_stay_passed() -> None:
     tell = {"do": "task", "subject": "call"}
     visits = usage(cap=10, thresholds=[{"at": "80%", "actions": [tell]}])
     take(visits, "V1", 5)
-    effects = change(visits, by_hand(CapAmended, cap=6), NOON)
+    effects = changed(visits, by_hand(EntitlementAmended, cap=6))
     assert [effect.call.key for effect in effects if isinstance(effect, UsageActionOrder)] == [
         "E1/1/threshold/80-percent/1/task-1"
     ]
-    change(visits, by_hand(CapAmended, "change-2", cap=20), NOON)
+    change(visits, by_hand(EntitlementAmended, "change-2", cap=20), NOON)
     assert visits.balance(NOON).current.thresholds_passed == ["80-percent"]
-    assert "thresholds are marks on the way to a cap" in refusal(visits, by_hand(CapAmended, "change-3", cap=None))
+    assert "thresholds are marks on the way to a cap" in refusal(
+        visits, by_hand(EntitlementAmended, "change-3", cap="unlimited")
+    )
 
 
 def test_hours_are_amended_in_hours() -> None:
     hours = usage(unit="hours", cap=20)
-    change(hours, by_hand(CapAmended, cap=30), NOON)
+    change(hours, by_hand(EntitlementAmended, cap=30), NOON)
     assert hours.cap(1) == 30 * 60
 
 
@@ -132,8 +143,7 @@ def test_an_adjustment_of_a_past_period_reports_it_again() -> None:
     visits = usage()
     visits.advance(MARCH)
     change(visits, by_hand(UsageAdjusted, amount=4, occurred_at=NOON), MARCH)
-    [report] = visits.advance(MARCH)
-    assert isinstance(report, PeriodRecord)
+    [report] = [effect for effect in visits.advance(MARCH) if isinstance(effect, PeriodRecord)]
     assert (report.period, report.used, report.again) == (1, 4, True)
 
 
@@ -143,9 +153,8 @@ def test_a_reversal_gives_back_all_of_an_entry_once_in_its_period() -> None:
     take(hours, "T1", 90)
     take(hours, "T2", 30)
     hours.advance(MARCH)
-    [record] = change(hours, by_hand(ConsumptionReversed, reference="T1"), MARCH)
-    assert isinstance(record, ChangeRecord)
-    assert (record.text, record.period, record.amount) == ("T1 gives back 1.5 hours", 1, -90)
+    [row] = rows_of(changed(hours, by_hand(ConsumptionReversed, reference="T1"), MARCH))
+    assert (row.reason, row.period, row.used) == ("T1 gives back 1.5 hours: agreed by phone", 1, -90)
     assert hours.balance(NOON).current.used == 30
     assert hours.balance(MARCH).current.used == 0
     assert "was reversed before" in refusal(hours, by_hand(ConsumptionReversed, "change-2", reference="T1"), MARCH)
@@ -167,7 +176,8 @@ def test_a_cancelled_entitlement_takes_nothing_from_that_instant() -> None:
     """What happened before it still counts; its period is reported with the cancelling, and then nothing is due."""
     visits = usage()
     take(visits, "V1")
-    effects = change(visits, by_hand(EntitlementCancelled), NOON)
+    effects = changed(visits, by_hand(EntitlementCancelled))
+    assert [e.cancelled_at for e in effects if isinstance(e, RecordChange)] == [NOON]
     [report] = [effect for effect in effects if isinstance(effect, PeriodRecord)]
     assert (report.ended_at, report.used, report.unused, report.ends_term) == (NOON, 1, 9, True)
     assert visits.next_due is None
@@ -193,7 +203,81 @@ def test_what_has_expired_is_not_cancelled() -> None:
 def test_changes_go_through_json() -> None:
     hours = usage(unit="hours", cap=20)
     take(hours, "T1", 90)
-    change(hours, by_hand(CapAmended, cap=30), NOON)
+    change(hours, by_hand(EntitlementAmended, cap=30), NOON)
     change(hours, by_hand(ConsumptionReversed, "change-2", reference="T1"), NOON)
     change(hours, by_hand(EntitlementCancelled, "change-3"), NOON)
     assert UsageState.model_validate_json(hours.state.model_dump_json()) == hours.state
+
+
+def test_unit_account_and_start_stay_as_they_are() -> None:
+    """What was counted was counted by them. Saying the same again is no mistake."""
+    visits = usage()
+    assert "the unit of E1 is visits and stays so, not hours" in refusal(
+        visits, by_hand(EntitlementAmended, unit="hours", cap=5)
+    )
+    assert "the account of E1 is acme" in refusal(visits, by_hand(EntitlementAmended, account="other"))
+    assert "the starts_on of E1 is 2025-01-15" in refusal(
+        visits, by_hand(EntitlementAmended, starts_on=date(2025, 1, 1))
+    )
+    change(visits, by_hand(EntitlementAmended, unit="visits", account="acme", starts_on=date(2025, 1, 15), cap=5), NOON)
+    assert visits.cap(1) == 5
+    assert "give a cap, or a last date" in refusal(visits, by_hand(EntitlementAmended, "change-2"))
+
+
+def amend_end(of: Usage, ends_on: Any, now: datetime = NOON, event_id: str = "change-1") -> list[UsageEffect]:
+    asked = by_hand(EntitlementAmended, event_id, ends_on=ends_on)
+    term = amended_term(of, asked)
+    return change(of, asked, now, freeze(of.terms.allowance, term, FAR) if term else None)[1]
+
+
+def test_an_amended_end_counts_at_once_and_goes_into_the_record() -> None:
+    visits = usage()
+    effects = amend_end(visits, date(2025, 3, 20))
+    assert [effect.ends_on for effect in effects if isinstance(effect, RecordChange)] == [date(2025, 3, 20)]
+    assert take(visits, "V1", at=datetime(2025, 3, 21, tzinfo=UTC)).outcome == "refused"
+    assert visits.terms.periods.ends_at == datetime(2025, 3, 21, tzinfo=UTC)
+    amend_end(visits, "never", event_id="change-2")
+    assert take(visits, "V2", at=datetime(2030, 3, 21, tzinfo=UTC)).outcome == "granted"
+
+
+def test_an_end_is_not_amended_into_the_past() -> None:
+    visits = usage()
+    before = visits.terms
+    with pytest.raises(Refused, match="is over; give today or a later date, or cancel it"):
+        amend_end(visits, date(2025, 2, 19))
+    with pytest.raises(Refused, match="lies before the first"):
+        amend_end(visits, date(2025, 1, 1))
+    assert visits.terms == before
+    amend_end(visits, date(2025, 2, 20))
+    visits.advance(datetime(2025, 2, 21, tzinfo=UTC))
+    with pytest.raises(Refused, match="has ended; renew it instead"):
+        amend_end(visits, date(2025, 12, 31), datetime(2025, 2, 22, tzinfo=UTC), "change-2")
+
+
+@pytest.mark.parametrize("cap", [-1, 10**12, "many", 1.5])
+def test_an_absurd_cap_is_refused(cap: Any) -> None:
+    with pytest.raises(ValidationError, match="cap"):
+        by_hand(EntitlementAmended, cap=cap)
+
+
+@pytest.mark.parametrize("minutes", [0, -30, 31 * 24 * 60 + 1])
+def test_an_absurd_time_entry_is_refused(minutes: int) -> None:
+    with pytest.raises(ValidationError, match="minutes"):
+        TimeEntry(id="T1", minutes=minutes, worked_at=NOON)
+
+
+def test_a_balance_carried_in_adds_to_the_first_period_once() -> None:
+    visits = usage()
+    for _ in range(2):
+        change(visits, by_hand(BalanceCarriedIn, amount=3), NOON)
+    assert (visits.balance_of(0).carried, visits.balance_of(0).cap) == (3, 13)
+
+
+def test_what_does_not_end_is_not_renewed() -> None:
+    declared = Allowance(unit="visits", cap=10)
+    term = Term(starts_on=date(2025, 1, 15), time_zone="UTC")
+    periods = freeze(declared, term, FAR)
+    endless = Usage.begin(
+        EntitlementTerms(entitlement_id="E1", account="acme", allowance=declared, periods=periods), NOON
+    )
+    assert "E1 does not end" in refusal(endless, by_hand(EntitlementRenewed))
