@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from activities.usage import UsageGate
 from domain.catalog import Account, Entitlement
 from domain.coverage import Coverage, CoverageQuestion, choose
-from domain.entitlement_messages import Consumption, EntitlementTerms
+from domain.entitlement_messages import Consumed, Consumption, EntitlementTerms, OverageDecision, TimeEntry
+from domain.entitlement_terms import entitlement_terms
 from domain.errors import Refused
-from domain.frozen_periods import Term
-from domain.messages import CaseIntake
-from domain.periods import freeze, horizon
+from domain.messages import CaseIntake, OverageChoice, OveragePrompt
 from store.store import Store
 
 
+class Taken(NamedTuple):
+    """What a case takes: one of an entitlement, or nothing; or somebody has to decide first."""
+
+    entitlement: Entitlement | None = None
+    prompt: OveragePrompt | None = None
+
+
 class Covering:
-    """Finds entitlements by the catalog as it stands now, and takes cases of them."""
+    """Finds entitlements by the catalog as it stands now, and takes of them."""
 
     def __init__(self, store: Store, gate: UsageGate) -> None:
         self.store = store
@@ -42,46 +50,104 @@ class Covering:
         account = coverage.chosen.account if coverage.chosen else next(iter(found.scope.accounts), None)
         return coverage, self.store.account(account) if account else None
 
-    async def take(self, intake: CaseIntake, coverage: Coverage, *, at: datetime, now: datetime) -> Entitlement | None:
-        """The best entitlement that has a case left; an overflow falls back to the next that matches.
+    async def take(
+        self, intake: CaseIntake, entitlements: Sequence[Entitlement], *, at: datetime, now: datetime, attempt: str
+    ) -> Taken:
+        """One case of the first entitlement that has one left, by the overflow policy of each.
 
-        Done again it comes to the same: a case takes one, by its id.
+        Done again under the same `attempt` it comes to the same: a case takes one, by its id.
+
+        Raises:
+            Refused: an entitlement without anything left blocks the case.
         """
-        for match in coverage.ranked:
-            if await self.takes(intake, match.entitlement, at=at, now=now):
-                return match.entitlement
-        return None
+        for entitlement in entitlements:
+            if entitlement.allowance is None or entitlement.allowance.unit != "cases":
+                return Taken(entitlement)
+            consumption = Consumption(
+                reference=intake.case_id,
+                event_id=f"open-{intake.case_id}-{attempt}",
+                unit="cases",
+                occurred_at=at,
+                case_id=intake.case_id,
+                by=intake.by,
+            )
+            consumed = await self.gate.consume(await self.terms(intake, entitlement, now), consumption)
+            if consumed.is_taken:
+                return Taken(entitlement)
+            if consumed.outcome == "blocked":
+                left = f"{consumed.used} of {consumed.cap} cases used"
+                raise Refused("blocked", f"entitlement {entitlement.id!r} takes no more cases in this period: {left}")
+            if consumed.outcome == "prompt":
+                return Taken(prompt=await asyncio.to_thread(self._prompt, entitlement, consumed, at, now))
+        return Taken()
 
-    async def takes(self, intake: CaseIntake, entitlement: Entitlement, *, at: datetime, now: datetime) -> bool:
-        """Whether an entitlement covers the case; if it counts cases, this one is counted."""
-        if entitlement.allowance is None or entitlement.allowance.unit != "cases":
-            return True
-        consumption = Consumption(
+    async def decide(
+        self, intake: CaseIntake, prompt: OveragePrompt, choice: OverageChoice, *, now: datetime, attempt: str
+    ) -> Taken:
+        """What follows from a decision: one more at the overage price, or the next entitlement that matches."""
+        entitlement = await asyncio.to_thread(self.store.entitlement, prompt.entitlement)
+        decision = OverageDecision(
             reference=intake.case_id,
-            event_id=f"open-{intake.case_id}",
-            unit="cases",
-            occurred_at=at,
+            event_id=choice.event_id,
+            approved=choice.approved,
+            by=choice.by,
+            reason=choice.reason or ("approved" if choice.approved else "declined"),
+            occurred_at=prompt.occurred_at,
             case_id=intake.case_id,
-            by=intake.by,
         )
-        consumed = await self.gate.consume(await asyncio.to_thread(self._terms, intake, entitlement, now), consumption)
-        return consumed.is_taken
+        consumed = await self.gate.approve_overage(await self.terms(intake, entitlement, now), decision)
+        if choice.approved:
+            if not consumed.is_taken:
+                raise Refused("nothing_left", f"entitlement {entitlement.id!r}: {consumed.reason or consumed.outcome}")
+            return Taken(entitlement)
+        coverage, _ = await self.find(intake, prompt.occurred_at)
+        ids = [match.entitlement.id for match in coverage.ranked]
+        rest = coverage.ranked[ids.index(prompt.entitlement) + 1 :] if prompt.entitlement in ids else coverage.ranked
+        following = [match.entitlement for match in rest]
+        return await self.take(intake, following, at=prompt.occurred_at, now=now, attempt=attempt)
+
+    async def log_hours(self, intake: CaseIntake, entry: TimeEntry, now: datetime) -> list[tuple[str, Consumed]]:
+        """Take work done from the entitlements of hours that match, one after the other as far as each falls back.
+
+        Raises:
+            Refused: no entitlement that matches counts hours.
+        """
+        coverage, _ = await self.find(intake, entry.worked_at)
+        counting = [m.entitlement for m in coverage.ranked if m.entitlement.allowance]
+        counting = [e for e in counting if e.allowance and e.allowance.unit == "hours"]
+        if not counting:
+            raise Refused("not_entitled", f"no entitlement that covers case {intake.case_id} counts hours")
+        took: list[tuple[str, Consumed]] = []
+        for number, entitlement in enumerate(counting):
+            follows = number < len(counting) - 1
+            asked = entry.model_copy(update={"has_fallback": follows})
+            consumed = await self.gate.log_hours(await self.terms(intake, entitlement, now), asked)
+            took.append((entitlement.id, consumed))
+            if not consumed.left_over:
+                break
+            entry = entry.model_copy(update={"minutes": consumed.left_over, "is_rest": True})
+        return took
+
+    async def terms(self, intake: CaseIntake, entitlement: Entitlement, now: datetime) -> EntitlementTerms:
+        """By which an entitlement is counted."""
+        return await asyncio.to_thread(self._terms, intake, entitlement, now)
 
     def _terms(self, intake: CaseIntake, entitlement: Entitlement, now: datetime) -> EntitlementTerms:
-        organisation, account = self.store.organisation(), self.store.account(entitlement.account)
-        if entitlement.allowance is None:
-            raise Refused("no_allowance", f"entitlement {entitlement.id!r} counts nothing")
-        term = Term(
-            starts_on=entitlement.starts_on,
-            ends_on=entitlement.ends_on,
-            time_zone=account.time_zone or organisation.time_zone,
-        )
-        return EntitlementTerms(
-            entitlement_id=entitlement.id,
-            account=account.id,
-            name=entitlement.name,
-            allowance=entitlement.allowance,
-            periods=freeze(entitlement.allowance, term, horizon(term, now)),
-            manager=account.manager_mail,
-            clock=now if intake.clock else None,
+        account = self.store.account(entitlement.account)
+        clock = now if intake.clock else None
+        return entitlement_terms(entitlement, account, self.store.organisation(), now=now, clock=clock)
+
+    def _prompt(self, entitlement: Entitlement, consumed: Consumed, at: datetime, now: datetime) -> OveragePrompt:
+        within = consumed.prompt_within
+        if within is None:
+            raise Refused("nothing_left", f"entitlement {entitlement.id!r} does not say how long a decision may take")
+        hours = self.store.business_hours(entitlement.business_hours or self.store.organisation().business_hours).hours
+        calendar = hours.freeze(now, now.replace(year=now.year + 2, day=min(now.day, 28)))
+        return OveragePrompt(
+            entitlement=entitlement.id,
+            overage_price=consumed.overage_price,
+            used=consumed.used,
+            cap=consumed.cap or 0,
+            occurred_at=at,
+            until=within.target(calendar, now),
         )

@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 from typing import Any
 
 from temporalio import activity
 
-from activities.covering import Covering
+from activities.covering import Covering, Taken
 from activities.heartbeat import heartbeating
 from activities.planning import Planner
 from activities.refusals import refusals
-from domain.catalog import Account, Entitlement
+from domain.catalog import Account
 from domain.coverage import Coverage
 from domain.effects import Noted
+from domain.entitlement_messages import Consumed, TimeEntry
 from domain.errors import Refused
 from domain.fields import check_values
 from domain.messages import (
+    DECIDE_OVERAGE,
+    LOG_TIME,
     OPEN_CASE,
     PLAN_ENTITLEMENT_CHANGE,
     CarriedCase,
+    CaseIntake,
     CaseOpening,
     CaseRecord,
     EntitlementChangePlan,
     OpenedCase,
+    OverageDecided,
+    TimeTaken,
+    TimeToTake,
 )
 from domain.plan import Plan
 from domain.timeline import Case, Timeline
@@ -52,43 +60,85 @@ class Opening:
             async with heartbeating():
                 return await self._plan_change(change)
 
+    @activity.defn(name=DECIDE_OVERAGE)
+    async def decide_overage(self, decided: OverageDecided) -> OpenedCase:
+        """Take one more at the overage price, or fall back; and the plan that this leads to."""
+        with refusals():
+            async with heartbeating():
+                taken = await self.covering.decide(
+                    decided.intake, decided.prompt, decided.choice, now=decided.now, attempt=_attempt()
+                )
+                return await self._plan(decided.intake, taken, decided.opened_at)
+
+    @activity.defn(name=LOG_TIME)
+    async def log_time(self, asked: TimeToTake) -> TimeTaken:
+        """Take work done from the entitlements of hours that match."""
+        entry = TimeEntry(
+            id=asked.entry.id,
+            minutes=asked.entry.minutes,
+            worked_at=asked.entry.worked_at or asked.entry.occurred_at,
+            case_id=asked.intake.case_id,
+            by=asked.entry.by,
+            note=asked.entry.note,
+        )
+        with refusals():
+            async with heartbeating():
+                took = await self.covering.log_hours(asked.intake, entry, asked.now)
+                return TimeTaken(lines=[_took(entitlement, consumed) for entitlement, consumed in took])
+
     async def _open(self, opening: CaseOpening) -> OpenedCase:
         intake = opening.intake
         fields: dict[str, Any] = check_values(intake.fields, await asyncio.to_thread(self.store.fields))
         coverage, account = await self.covering.find(intake, opening.opened_at)
-        entitlement = await self.covering.take(intake, coverage, at=opening.opened_at, now=opening.now)
-        if entitlement is None and account is not None and account.without_entitlement == "refuse":
+        matching = [match.entitlement for match in coverage.ranked]
+        taken = await self.covering.take(intake, matching, at=opening.opened_at, now=opening.now, attempt=_attempt())
+        uncovered = taken.entitlement is None and taken.prompt is None
+        if uncovered and account is not None and account.without_entitlement == "refuse":
             why = f"account {account.id!r} takes no case without an entitlement{_why(coverage)}"
             raise Refused("not_entitled", why)
-        return await asyncio.to_thread(self._record, opening, entitlement, account, fields)
+        return await asyncio.to_thread(self._record, opening, taken, account, fields)
 
     async def _plan_change(self, change: EntitlementChangePlan) -> OpenedCase:
         intake = change.intake.model_copy(update={"entitlement": change.entitlement})
-        entitlement, account = None, None
+        taken = Taken()
         if change.entitlement is not None:
-            coverage, account = await self.covering.find(intake, change.now)
-            entitlement = coverage.chosen
-            if entitlement and not await self.covering.takes(intake, entitlement, at=change.now, now=change.now):
-                raise Refused("nothing_left", f"entitlement {entitlement.id!r} has nothing left for this case")
-        plan = await asyncio.to_thread(
-            self.planner.plan, intake, change.opened_at, entitlement=entitlement, account=account
-        )
+            coverage, _ = await self.covering.find(intake, change.now)
+            wanted = [coverage.chosen] if coverage.chosen else []
+            taken = await self.covering.take(intake, wanted, at=change.now, now=change.now, attempt=_attempt())
+            if taken.entitlement is None:
+                raise Refused("nothing_left", f"entitlement {change.entitlement!r} has nothing left for this case")
+        return await self._plan(intake, taken, change.opened_at)
+
+    async def _plan(self, intake: CaseIntake, taken: Taken, opened_at: datetime) -> OpenedCase:
+        account = await asyncio.to_thread(self._account, intake, taken)
+        plan = await asyncio.to_thread(self._planned, intake, opened_at, taken, account)
         return OpenedCase(
             plan=plan,
             account=account.id if account else None,
-            entitlement=entitlement.id if entitlement else None,
+            entitlement=taken.entitlement.id if taken.entitlement else None,
+            prompt=taken.prompt,
         )
 
+    def _account(self, intake: CaseIntake, taken: Taken) -> Account | None:
+        name = taken.entitlement.account if taken.entitlement else intake.account
+        return self.store.account(name) if name else None
+
+    def _planned(self, intake: CaseIntake, opened_at: datetime, taken: Taken, account: Account | None) -> Plan:
+        plan = self.planner.plan(intake, opened_at, entitlement=taken.entitlement, account=account)
+        # Until somebody has decided the case is in no process.
+        return plan.model_copy(update={"process": None}) if taken.prompt else plan
+
     def _record(
-        self, opening: CaseOpening, entitlement: Entitlement | None, account: Account | None, fields: dict[str, Any]
+        self, opening: CaseOpening, taken: Taken, account: Account | None, fields: dict[str, Any]
     ) -> OpenedCase:
-        timeline = self._enter(opening, entitlement, account, fields)
+        timeline = self._enter(opening, taken, account, fields)
         notes = [effect for effect in timeline.advance(opening.opened_at) if isinstance(effect, Noted)]
         opened = OpenedCase(
             plan=timeline.plan,
             fields=fields,
             account=account.id if account else None,
-            entitlement=entitlement.id if entitlement else None,
+            entitlement=taken.entitlement.id if taken.entitlement else None,
+            prompt=taken.prompt,
         )
         self.store.record_case(
             CaseRecord(
@@ -105,6 +155,7 @@ class Opening:
                     state=timeline.state,
                     account=opened.account,
                     entitlement=opened.entitlement,
+                    prompt=opened.prompt,
                     recorded_notes=len(notes),
                     ahead=opening.ahead,
                 ),
@@ -112,17 +163,26 @@ class Opening:
         )
         return opened
 
-    def _enter(
-        self, opening: CaseOpening, entitlement: Entitlement | None, account: Account | None, fields: dict[str, Any]
-    ) -> Timeline:
+    def _enter(self, opening: CaseOpening, taken: Taken, account: Account | None, fields: dict[str, Any]) -> Timeline:
         """The timeline as the case will enter it, with calendars that reach as far as its targets."""
         case = Case(case_id=opening.intake.case_id, fields=fields)
-        plan: Plan = self.planner.plan(opening.intake, opening.opened_at, entitlement=entitlement, account=account)
+        plan = self._planned(opening.intake, opening.opened_at, taken, account)
         timeline = Timeline.enter(plan, case, opening.opened_at)
         while not timeline.covers(opening.now):
             plan = self.planner.further(timeline.plan, opening.now)
             timeline = Timeline.enter(plan, case, opening.opened_at)
         return timeline
+
+
+def _attempt() -> str:
+    """A run of a case asks once, however often its activity is tried; a new run asks anew."""
+    return activity.info().workflow_run_id or ""
+
+
+def _took(entitlement: str, consumed: Consumed) -> str:
+    over = f", {consumed.overage} min beyond the cap" if consumed.overage else ""
+    left = "" if consumed.remaining is None else f", {consumed.remaining} min left"
+    return f"entitlement {entitlement}: {consumed.outcome}, {consumed.taken} min taken{over}{left}"
 
 
 def _why(coverage: Coverage) -> str:

@@ -45,6 +45,9 @@ class NoteKind(StrEnum):
     ENTITLEMENT_CHANGED = "entitlement_changed"
     MIGRATED = "migrated"
     HORIZON_ENDS = "horizon_ends"
+    PROMPTED = "prompted"
+    DECIDED = "decided"
+    TIME_LOGGED = "time_logged"
     CRITERIA_FAILED = "criteria_failed"
     GUARD = "guard"
 

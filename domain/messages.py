@@ -33,6 +33,7 @@ class CarriedCase(_Message):
     """A case that goes on in another run: after continue-as-new, or reopened with what the store kept.
 
     Attributes:
+        prompt: a decision that the case waits for.
         runs: how many runs the case has had.
         records: how many records of the case there are so far.
         recorded_notes: how many of its notes are among them.
@@ -44,6 +45,7 @@ class CarriedCase(_Message):
     state: TimelineState
     account: str | None = None
     entitlement: str | None = None
+    prompt: OveragePrompt | None = None
     runs: int = 1
     records: int = 1
     recorded_notes: int = 0
@@ -112,6 +114,67 @@ class Migration(_Message):
     process_version: int | None = Field(default=None, ge=1)
 
 
+class OverageChoice(_Message):
+    """Decides about an entitlement that had nothing left for the case: yes takes one more at the overage price."""
+
+    event_id: str = Field(min_length=1, max_length=200)
+    occurred_at: AwareDatetime
+    by: str = Field(min_length=1, max_length=200)
+    reason: str | None = Field(default=None, max_length=1000)
+    approved: bool
+
+
+class OveragePrompt(_Message):
+    """A decision that a case waits for.
+
+    Attributes:
+        entitlement: that had nothing left: `used` of `cap`.
+        overage_price: of one more.
+        occurred_at: when the case was opened: decides the period.
+        until: without a decision by then it counts as no.
+    """
+
+    entitlement: str
+    overage_price: str | None
+    used: int
+    cap: int
+    occurred_at: AwareDatetime
+    until: AwareDatetime
+
+    @property
+    def text(self) -> str:
+        """One line for people."""
+        price = f" at {self.overage_price}" if self.overage_price else ""
+        return (
+            f"entitlement {self.entitlement} has nothing left ({self.used} of {self.cap}): one more{price}? "
+            f"Decide until {self.until:%Y-%m-%d %H:%M}Z; after that it counts as no"
+        )
+
+
+class TimeLogged(_Message):
+    """Work was done on the case.
+
+    Attributes:
+        id: of the time entry; it counts once.
+        minutes: as they were worked.
+        worked_at: decides the period; `occurred_at`, if left out.
+    """
+
+    event_id: str = Field(min_length=1, max_length=200)
+    occurred_at: AwareDatetime
+    by: str | None = None
+    id: Reference
+    minutes: int = Field(ge=1, le=31 * 24 * 60)
+    worked_at: AwareDatetime | None = None
+    note: str | None = Field(default=None, max_length=1000)
+
+
+class TimeTaken(_Message):
+    """What a time entry took, one line for each entitlement that it went to."""
+
+    lines: list[str]
+
+
 class Answer(_Message):
     """What a request to a case comes to.
 
@@ -133,6 +196,8 @@ RECORD_CASE = "record_case"
 FREEZE_CALENDARS = "freeze_calendars"
 PLAN_ENTITLEMENT_CHANGE = "plan_entitlement_change"
 PLAN_MIGRATION = "plan_migration"
+DECIDE_OVERAGE = "decide_overage"
+LOG_TIME = "log_time"
 
 
 class CaseOpening(_Message):
@@ -156,6 +221,24 @@ class EntitlementChangePlan(_Message):
     intake: CaseIntake
     entitlement: Reference | None
     opened_at: AwareDatetime
+    now: AwareDatetime
+
+
+class OverageDecided(_Message):
+    """Asks for what follows from a decision, and for the plan that it leads to."""
+
+    intake: CaseIntake
+    prompt: OveragePrompt
+    choice: OverageChoice
+    opened_at: AwareDatetime
+    now: AwareDatetime
+
+
+class TimeToTake(_Message):
+    """Asks to take work done from the entitlements of hours that match."""
+
+    intake: CaseIntake
+    entry: TimeLogged
     now: AwareDatetime
 
 
@@ -184,12 +267,14 @@ class OpenedCase(_Message):
 
     Attributes:
         fields: of the intake, checked against the declared ones and normalised.
+        prompt: somebody has to decide first; until then the case runs without an entitlement and without a process.
     """
 
     plan: Plan
     fields: dict[str, Any] = Field(default_factory=dict)
     account: str | None = None
     entitlement: str | None = None
+    prompt: OveragePrompt | None = None
 
 
 class CaseRecord(_Message):

@@ -46,11 +46,8 @@ def refuse_impossible(book: Book, event: Event, now: datetime | None) -> None:
             "before_case",
             f"occurred_at {event.occurred_at.isoformat()} is before the case was opened ({opened_at.isoformat()})",
         )
-    if now is not None and event.occurred_at > now + CLOCK_SKEW:
-        raise Refused(
-            "in_the_future",
-            f"occurred_at {event.occurred_at.isoformat()} is in the future; the case's clock says {now.isoformat()}",
-        )
+    if now is not None:
+        refuse_future(event.occurred_at, now)
     name = getattr(event, "milestone", None)
     if name is not None:
         find_milestone(book, name)
@@ -58,6 +55,19 @@ def refuse_impossible(book: Book, event: Event, now: datetime | None) -> None:
         if not event.fields:
             raise Refused("no_fields", "no field to change was given")
         _checked_fields(book, event)
+
+
+def refuse_future(occurred_at: datetime, now: datetime) -> None:
+    """Refuse what lies further ahead of the case's clock than two clocks differ.
+
+    Raises:
+        Refused: it does.
+    """
+    if occurred_at > now + CLOCK_SKEW:
+        raise Refused(
+            "in_the_future",
+            f"occurred_at {occurred_at.isoformat()} is in the future; the case's clock says {now.isoformat()}",
+        )
 
 
 def take(book: Book, at: datetime, event: Event) -> None:

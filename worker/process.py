@@ -21,10 +21,18 @@ from worker.plugin import plugin
 DEPLOYMENT = "milepost"
 """The name of the worker deployment whose versions the build ids are."""
 
+CACHED_WORKFLOWS = 1000
+"""Some 170 KB each."""
+
 
 @asynccontextmanager
 async def working(
-    client: Client, store: Store, *, task_queue: str = "milepost", build_id: str | None = None
+    client: Client,
+    store: Store,
+    *,
+    task_queue: str = "milepost",
+    build_id: str | None = None,
+    cached_workflows: int = CACHED_WORKFLOWS,
 ) -> AsyncIterator[Worker]:
     """Run a worker while the context lasts.
 
@@ -34,6 +42,8 @@ async def working(
         task_queue: what it polls.
         build_id: in production, the version of this deployment: running cases then stay with the version of the code
             that opened them until they roll over.
+        cached_workflows: how many it keeps in memory; any other is replayed from its history when something happens to
+            it. 0: every one, every time.
     """
     gate = UsageGate(client, task_queue)
     planner = Planner(store)
@@ -49,6 +59,8 @@ async def working(
         activities=[
             opening.open_case,
             opening.plan_entitlement_change,
+            opening.decide_overage,
+            opening.log_time,
             planning.freeze_calendars,
             planning.plan_migration,
             records.record_case,
@@ -57,6 +69,7 @@ async def working(
             *usage.all,
         ],
         deployment_config=_deployment(build_id),
+        max_cached_workflows=cached_workflows,
     )
     async with worker:
         yield worker

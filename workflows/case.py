@@ -14,7 +14,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.effects import Noted, NoteKind, TriggerFired
     from domain.errors import Refused
     from domain.events import CaseReopened
-    from domain.messages import CaseIntake
+    from domain.messages import CaseIntake, OverageChoice
     from domain.timeline import Case, Timeline
     from domain.views import CaseView
     from workflows.waiting import until
@@ -42,6 +42,7 @@ class CaseWorkflow(CaseRequests):
         while not self._is_closed:
             await self._keep_horizon()
             self._do_what_is_due()
+            await self._take_silence_for_no()
             if self._may_roll_over:
                 await self._roll_over()
             await until(self._next_due, self._has_other_work, now=self._now, summary=self._timer_summary)
@@ -60,13 +61,15 @@ class CaseWorkflow(CaseRequests):
         except ApplicationError as refusal:
             await self._refuse_opening(refusal)
             return
-        self.account, self.entitlement = opened.account, opened.entitlement
+        self.account, self.entitlement, self.prompt = opened.account, opened.entitlement, opened.prompt
         timeline = Timeline.enter(opened.plan, Case(case_id=intake.case_id, fields=opened.fields), opened_at)
         self.timeline = timeline
         entered = timeline.advance(opened_at)
         # The opening activity has recorded what the entry noted; only what was fired is news.
         self.recorded_notes = sum(isinstance(effect, Noted) for effect in entered)
         self._do([effect for effect in entered if isinstance(effect, TriggerFired)])
+        if self.prompt is not None:
+            self._remark(NoteKind.PROMPTED, self.prompt.text)
 
     async def _reopen(self, reopened: CaseReopened) -> None:
         try:
@@ -83,16 +86,35 @@ class CaseWorkflow(CaseRequests):
     # --- time ---
 
     def _next_due(self) -> datetime | None:
-        return self.timeline.next_due if self.timeline else None
+        dues = [self.timeline.next_due if self.timeline else None, self.prompt.until if self.prompt else None]
+        return min((due for due in dues if due is not None), default=None)
 
     def _timer_summary(self) -> str:
-        return self._view().next_summary
+        return "time-out of the decision on overage" if self.prompt else self._view().next_summary
 
     def _has_other_work(self) -> bool:
         return self._is_closed or self._may_roll_over or not self._covers()
 
     def _do_what_is_due(self) -> None:
         self._do(self._timeline().advance(self._now()))
+
+    async def _take_silence_for_no(self) -> None:
+        """A decision that nobody has made in time counts as no."""
+        prompt = self.prompt
+        if prompt is None or prompt.until > self._now():
+            return
+        choice = OverageChoice(
+            event_id=f"time-out-{self.intake.case_id}-{prompt.entitlement}",
+            occurred_at=prompt.until,
+            by="time-out",
+            approved=False,
+        )
+        try:
+            await self._decide(prompt, choice)
+        except ApplicationError as error:
+            # Nobody has said yes, so nothing is taken; the case goes on as it is.
+            self.prompt = None
+            self._remark(NoteKind.REFUSED, f"no other entitlement was found: {error.message}")
 
     async def _keep_horizon(self) -> None:
         """Freeze the calendars further when a target, or the time itself, comes near to where they end."""

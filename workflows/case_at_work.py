@@ -13,7 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from domain import messages
     from domain.effects import Effect, Noted, NoteKind, TriggerFired
     from domain.events import Event
-    from domain.messages import Answer, CarriedCase, CaseIntake, CaseRecord
+    from domain.messages import Answer, CarriedCase, CaseIntake, CaseRecord, OveragePrompt
     from domain.process import FieldUpdate
     from domain.timeline import Timeline
     from domain.views import CaseView
@@ -46,6 +46,7 @@ class CaseAtWork:
         self.refusal: ApplicationError | None = None
         self.account: str | None = None
         self.entitlement: str | None = None
+        self.prompt: OveragePrompt | None = None
         self.ahead = intake.clock - workflow.info().start_time if intake.clock else timedelta()
         self.horizon_ends = False
         self.failed: dict[str, messages.ActionOrder] = {}
@@ -62,7 +63,7 @@ class CaseAtWork:
 
     def _take_up(self, carried: CarriedCase) -> None:
         self.timeline = Timeline(carried.plan, carried.state)
-        self.account, self.entitlement = carried.account, carried.entitlement
+        self.account, self.entitlement, self.prompt = carried.account, carried.entitlement, carried.prompt
         self.runs = carried.runs + 1
         self.records = carried.records
         self.recorded_notes = carried.recorded_notes
@@ -104,6 +105,7 @@ class CaseAtWork:
             state=timeline.state,
             account=self.account,
             entitlement=self.entitlement,
+            prompt=self.prompt,
             runs=self.runs,
             records=self.records,
             recorded_notes=self.recorded_notes,

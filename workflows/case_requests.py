@@ -31,10 +31,13 @@ with workflow.unsafe.imports_passed_through():
     )
     from domain.explanation import Explanation, explain
     from domain.inbox import read_event, read_message
-    from domain.messages import Answer, EntitlementChange, Migration
+    from domain.messages import Answer, EntitlementChange, Migration, OverageChoice, OveragePrompt, TimeLogged
+    from domain.requests import refuse_future
     from domain.views import CaseView
 
 from workflows.case_at_work import CaseAtWork
+
+NOTHING_TO_DECIDE = "this case waits for no decision on overage"
 
 
 class CaseRequests(CaseAtWork):
@@ -51,7 +54,7 @@ class CaseRequests(CaseAtWork):
 
     def _check_message(self, kind: type[Any], raw: tuple[Any, ...]) -> None:
         try:
-            read_event(kind, raw, self._now())
+            refuse_future(read_event(kind, raw, self._now()).occurred_at, self._now())
         except Refused as refused:
             raise _refusal(refused) from None
 
@@ -183,6 +186,76 @@ class CaseRequests(CaseAtWork):
     def _check_change_entitlement(self, *raw: Any) -> None:
         self._check_message(EntitlementChange, raw)
 
+    @workflow.update(name="decide_overage")
+    async def decide_overage(self, *raw: Any) -> Answer:
+        """Somebody decides whether the case takes one more at the overage price (`OverageChoice`)."""
+        choice = read_event(OverageChoice, raw, self._now())
+        await self._ready()
+        if self.prompt is None:
+            raise ApplicationError(NOTHING_TO_DECIDE, type="nothing_to_decide", non_retryable=True)
+        return await self._decide(self.prompt, choice)
+
+    @decide_overage.validator
+    def _check_decide_overage(self, *raw: Any) -> None:
+        self._check_message(OverageChoice, raw)
+        if self.timeline is not None and self.prompt is None:
+            raise ApplicationError(NOTHING_TO_DECIDE, type="nothing_to_decide", non_retryable=True)
+
+    async def _decide(self, prompt: OveragePrompt, choice: OverageChoice) -> Answer:
+        """Go over to the entitlement that a decision leads to; its process is entered now."""
+        self.prompt = None
+        try:
+            opened = await self._plan_by(
+                messages.DECIDE_OVERAGE,
+                messages.OverageDecided(
+                    intake=self.intake.model_copy(update={"carried": None}),
+                    prompt=prompt,
+                    choice=choice,
+                    opened_at=self._timeline().state.opened_at,
+                    now=self._now(),
+                ),
+                messages.OpenedCase,
+                "take one more at the overage price" if choice.approved else "fall back",
+            )
+        except ApplicationError:
+            self.prompt = prompt
+            raise
+        said = "approved" if choice.approved else "declined"
+        self._remark(NoteKind.DECIDED, f"one more of entitlement {prompt.entitlement} is {said}", choice.by)
+        self.account, self.entitlement = opened.account or self.account, opened.entitlement
+        self.prompt = opened.prompt
+        if opened.prompt is not None:
+            self._remark(NoteKind.PROMPTED, opened.prompt.text)
+        return self._answer(
+            EntitlementChanged(
+                event_id=choice.event_id,
+                occurred_at=choice.occurred_at,
+                by=choice.by,
+                reason=choice.reason,
+                entitlement=opened.entitlement,
+                plan=opened.plan,
+            )
+        )
+
+    @workflow.update(name="log_time")
+    async def log_time(self, *raw: Any) -> list[str]:
+        """Work was done on the case (`TimeLogged`): it is taken from the entitlements of hours that match."""
+        return await self._log_time(read_event(TimeLogged, raw, self._now()))
+
+    @log_time.validator
+    def _check_log_time(self, *raw: Any) -> None:
+        self._check_message(TimeLogged, raw)
+
+    async def _log_time(self, entry: TimeLogged) -> list[str]:
+        await self._ready()
+        request = messages.TimeToTake(
+            intake=self.intake.model_copy(update={"carried": None}), entry=entry, now=self._now()
+        )
+        taken = await self._plan_by(messages.LOG_TIME, request, messages.TimeTaken, f"take {entry.minutes} minutes")
+        for line in taken.lines:
+            self._remark(NoteKind.TIME_LOGGED, f"{entry.minutes} min of work ({entry.id}): {line}", entry.by)
+        return taken.lines
+
     @workflow.update(name="migrate")
     async def migrate(self, *raw: Any) -> Answer:
         """The case goes on under another version of its process, and its calendars as they are now (`Migration`)."""
@@ -247,6 +320,14 @@ class CaseRequests(CaseAtWork):
     async def clock_resumed(self, *raw: Any) -> None:
         """News of `ClockResumed`."""
         await self._news(ClockResumed, raw)
+
+    @workflow.signal(name="time_logged")
+    async def time_logged(self, *raw: Any) -> None:
+        """News of `TimeLogged`."""
+        try:
+            await self._log_time(read_event(TimeLogged, raw, self._now()))
+        except (Refused, ApplicationError) as refused:
+            self._remark(NoteKind.REFUSED, f"refused: {refused}")
 
     @workflow.signal(name="case_closed")
     async def case_closed(self, *raw: Any) -> None:

@@ -8,7 +8,7 @@ import pytest
 from domain.entitlement_messages import Balance, workflow_id
 from domain.errors import Refused
 from tests.support import assert_eventually, unique
-from tests.workflows.world import World
+from tests.workflows.world import MONDAY, World, later
 
 
 async def balance(world: World, entitlement: str) -> Balance:
@@ -64,3 +64,85 @@ async def test_a_case_that_nothing_covers_runs_without_milestones(world: World) 
     case = await world.open(None)
     view = await world.view(case)
     assert (view.process, view.milestones, view.next_due) == (None, [], None)
+
+
+async def test_a_blocked_case_is_refused_and_may_try_again(world: World) -> None:
+    """The entitlement says no; a new attempt asks it anew."""
+    await world.open("blocking")
+    with pytest.raises(Refused, match="takes no more cases"):
+        await world.open("blocking", unique("blocked"))
+
+
+async def prompted(world: World) -> str:
+    """A case that waits for a decision: another one has taken what there was."""
+    await world.open("asking")
+    case = await world.open("asking")
+    view = await world.view(case)
+    assert (view.process, view.milestones) == (None, []), "it runs, without this entitlement"
+    return case
+
+
+async def test_yes_takes_one_more_at_the_overage_price(world: World) -> None:
+    """The process is entered at the decision, and an override is written for billing."""
+    case = await prompted(world)
+    answer = await world.ask(case, "decide_overage", later(hours=2), approved=True, by="ann", reason="good customer")
+    assert [(m.milestone, m.start_at) for m in answer.case.milestones] == [
+        ("First response", later(hours=2)),
+        ("Resolution", later(hours=2)),
+    ]
+
+    async def the_override_is_on_record() -> None:
+        rows = [row for row in world.store.ledger("asking-1") if row.reference == case]
+        assert [(row.kind, row.by) for row in rows if row.kind == "override"] == [("override", "ann")]
+
+    await assert_eventually(the_override_is_on_record)
+    with pytest.raises(Refused, match="waits for no decision"):
+        await world.ask(case, "decide_overage", later(hours=3), approved=True, by="ann")
+
+
+async def test_no_falls_back(world: World) -> None:
+    """To the next entitlement that matches, whose process is entered at the decision."""
+    case = await prompted(world)
+    answer = await world.ask(case, "decide_overage", later(hours=1), approved=False, by="ann")
+    assert [(m.milestone, m.start_at) for m in answer.case.milestones] == [("Answer", later(hours=1))]
+    assert (await balance(world, "asking-1")).current.used == 1
+
+
+async def test_silence_counts_as_no(world: World) -> None:
+    """One business day of the entitlement's hours is the time that a decision has."""
+    case = await prompted(world)
+    await world.go_to(case, later(hours=23, minutes=59))
+    assert (await world.view(case)).process is None
+    await world.go_to(case, later(days=1, seconds=1))
+
+    async def it_has_fallen_back() -> None:
+        assert (await world.view(case)).process == "Quick"
+
+    await assert_eventually(it_has_fallen_back)
+    assert (await world.milestone(case, "Answer")).start_at == later(days=1)
+
+
+async def test_a_case_that_is_closed_while_it_waits_takes_nothing(world: World) -> None:
+    """Nobody has decided, so nothing is taken."""
+    case = await prompted(world)
+    await world.ask(case, "close", later(hours=1))
+    await world.milepost.handle(case).result()
+    assert (await balance(world, "asking-1")).current.used == 1
+
+
+async def test_time_is_taken_from_a_bank_of_hours(world: World) -> None:
+    """What is over the cap of the first goes to the next that matches; one entry counts once."""
+    case = await world.open("banked")
+    handle = world.milepost.handle(case)
+    entry = {"event_id": "1", "occurred_at": MONDAY.isoformat(), "id": "t-1", "minutes": 150, "by": "ann"}
+    lines = await handle.execute_update("log_time", entry)
+    assert [line.split(":")[0] for line in lines] == ["entitlement banked-1", "entitlement banked-2"]
+    await handle.execute_update("log_time", {**entry, "event_id": "2"})
+    assert (await balance(world, "banked-1")).current.used == 120
+    assert (await balance(world, "banked-2")).current.used == 30
+    await handle.signal("time_logged", {**entry, "event_id": "3", "id": "t-2", "minutes": 10})
+
+    async def the_signal_counts_too() -> None:
+        assert (await balance(world, "banked-2")).current.used == 40
+
+    await assert_eventually(the_signal_counts_too)
