@@ -181,8 +181,13 @@ class MigrationProgress(_Message):
 
 
 class Survey(_Message):
-    """How many cases there are to migrate, and to which versions."""
+    """How many cases there are to migrate, and to which versions.
 
+    Attributes:
+        selection: the one asked for, its values as cases hold them.
+    """
+
+    selection: CaseSelection
     goals: Versions
     total: int
 

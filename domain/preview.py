@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from enum import StrEnum
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, computed_field
 
 from domain.effects import Effect, TriggerFired
 from domain.errors import MilepostError
@@ -69,6 +69,7 @@ class MilestoneChange(_Value):
     before: MilestoneStanding | None
     after: MilestoneStanding | None
 
+    @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorated properties; pydantic's own advice
     @property
     def differences(self) -> list[Difference]:
         """In which ways, of those that have a name; a new span alone, of one that is violated, has none."""

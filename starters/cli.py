@@ -12,7 +12,19 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from starters.commands import backtest, case, catalog, coverage, explain, hours, orders, replay, serving, show
+from starters.commands import (
+    backtest,
+    case,
+    catalog,
+    coverage,
+    explain,
+    hours,
+    migration,
+    orders,
+    replay,
+    serving,
+    show,
+)
 
 DEBUG = "MILEPOST_DEBUG"
 """Set to anything, this environment variable lets an unexpected error show where it came from."""
@@ -61,6 +73,8 @@ app.command("close", rich_help_panel=_CASES)(case.close)
 app.command("verify", rich_help_panel=_CASES)(coverage.verify)
 app.command("apply", rich_help_panel=_RULES)(catalog.apply)
 app.command("order", rich_help_panel=_RULES)(orders.order)
+app.command("plan", rich_help_panel=_RULES)(migration.plan)
+app.command("migrate", rich_help_panel=_RULES)(migration.migrate)
 app.command("replay", rich_help_panel=_RULES)(replay.replay)
 app.command("backtest", rich_help_panel=_RULES)(backtest.backtest)
 app.add_typer(hours.app, name="hours", rich_help_panel=_RULES)

@@ -7,8 +7,9 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 from workflows.case import CaseWorkflow
 from workflows.entitlement import EntitlementWorkflow
+from workflows.migration import MigrationWorkflow
 
-WORKFLOWS = [CaseWorkflow, EntitlementWorkflow]
+WORKFLOWS = [CaseWorkflow, EntitlementWorkflow, MigrationWorkflow]
 
 PASSED_THROUGH = (
     "domain",

@@ -11,6 +11,7 @@ from temporalio.worker import Worker, WorkerDeploymentConfig
 
 from activities.actions import Actions
 from activities.covering import Covering
+from activities.migration import Migrating
 from activities.opening import Opening
 from activities.planning import Planner, Planning
 from activities.records import Records
@@ -67,6 +68,7 @@ async def working(
             actions.email,
             actions.task,
             *usage.all,
+            *Migrating(client, store).all,
         ],
         deployment_config=_deployment(build_id),
         max_cached_workflows=cached_workflows,
