@@ -13,6 +13,8 @@ import typer
 from typer.core import TyperGroup
 
 from starters.commands import (
+    afterwards,
+    audit,
     backtest,
     case,
     catalog,
@@ -70,7 +72,16 @@ app.command("change", rich_help_panel=_CASES)(case.change)
 app.command("stop", rich_help_panel=_CASES)(case.stop)
 app.command("resume", rich_help_panel=_CASES)(case.resume)
 app.command("close", rich_help_panel=_CASES)(case.close)
+app.command("reopen", rich_help_panel=_CASES)(afterwards.reopen)
+app.command("clear", rich_help_panel=_CASES)(afterwards.clear)
+app.command("extend", rich_help_panel=_CASES)(afterwards.extend)
+app.command("entitle", rich_help_panel=_CASES)(afterwards.entitle)
+app.command("decide", rich_help_panel=_CASES)(afterwards.decide)
+app.command("log-time", rich_help_panel=_CASES)(afterwards.log_time)
+app.command("retry", rich_help_panel=_CASES)(afterwards.retry)
 app.command("verify", rich_help_panel=_CASES)(coverage.verify)
+app.command("balance", rich_help_panel=_CASES)(audit.balance)
+app.command("audit", rich_help_panel=_CASES)(audit.audit)
 app.command("apply", rich_help_panel=_RULES)(catalog.apply)
 app.command("order", rich_help_panel=_RULES)(orders.order)
 app.command("plan", rich_help_panel=_RULES)(migration.plan)

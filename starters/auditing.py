@@ -1,0 +1,103 @@
+"""What entitlements have, and whether their ledgers say the same."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+
+from pydantic import BaseModel, ConfigDict
+from temporalio.client import Client
+
+from activities.asking import Entitlements, NobodyCounts
+from domain.audit import audit
+from domain.entitlement_messages import Balance
+from domain.entitlement_terms import entitlement_terms
+from domain.errors import MilepostError, NotFound
+from domain.ledger_rows import LedgerRow
+from domain.usage import Usage
+from store import Store
+
+_PATIENCE = 10.0
+_ROWS_ARRIVE_WITHIN = 10.0
+_LOOK_EVERY = 0.1
+
+
+class Audited(BaseModel):
+    """What an audit of one entitlement came to.
+
+    Attributes:
+        discrepancies: a line each; none if ledger and balance agree.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    entitlement: str
+    rows: int
+    discrepancies: list[str]
+
+
+class Auditor:
+    """Asks entitlements, and the store, what they have."""
+
+    def __init__(self, client: Client, store: Store, task_queue: str) -> None:
+        self._entitlements = Entitlements(client, task_queue, patience=_PATIENCE)
+        self._store = store
+
+    async def balance(self, entitlement: str, at: datetime | None = None) -> Balance:
+        """What an entitlement has; one that was never asked for anything has all.
+
+        Raises:
+            NotFound: neither Temporal nor the catalog knows of it.
+            Refused: it counts nothing.
+            MilepostError: it does not answer.
+        """
+        found = await self._counted(entitlement, at)
+        return found if found is not None else await asyncio.to_thread(self._untouched, entitlement, at or datetime.now(UTC))
+
+    async def audit(self, entitlements: Sequence[str] = ()) -> AsyncIterator[Audited]:
+        """Hold ledgers against balances: of some entitlements, or of all that have a ledger.
+
+        Raises:
+            NotFound: nobody knows of an entitlement that was named.
+            MilepostError: one does not answer.
+        """
+        for entitlement in entitlements or await asyncio.to_thread(self._store.ledgers):
+            yield await self._audit(entitlement)
+
+    async def _audit(self, entitlement: str) -> Audited:
+        balance = await self._counted(entitlement)
+        if balance is None:
+            rows = await asyncio.to_thread(self._store.ledger, entitlement)
+            if not rows:
+                await asyncio.to_thread(self._store.entitlement, entitlement)
+            gone = [f"the store has {len(rows)} rows, and nobody counts: its workflow is gone"] if rows else []
+            return Audited(entitlement=entitlement, rows=len(rows), discrepancies=gone)
+        rows = await self._rows(entitlement, balance.rows)
+        return Audited(entitlement=entitlement, rows=balance.rows, discrepancies=audit(rows, balance))
+
+    async def _rows(self, entitlement: str, count: int) -> list[LedgerRow]:
+        """The ledger, with all that was written before the balance was asked for: rows arrive in the background."""
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + _ROWS_ARRIVE_WITHIN
+        while True:
+            rows = await asyncio.to_thread(self._store.ledger, entitlement)
+            if len(rows) >= count or clock() > deadline:
+                return rows
+            await asyncio.sleep(_LOOK_EVERY)
+
+    async def _counted(self, entitlement: str, at: datetime | None = None) -> Balance | None:
+        try:
+            return await self._entitlements.balance(entitlement, None if at is None else at.isoformat())
+        except NobodyCounts as error:
+            raise MilepostError(str(error)) from error
+
+    def _untouched(self, entitlement: str, at: datetime) -> Balance:
+        try:
+            declared = self._store.entitlement(entitlement)
+        except NotFound:
+            raise NotFound(f"there is no entitlement {entitlement!r}, neither at work nor in the catalog") from None
+        account, organisation = self._store.account(declared.account), self._store.organisation()
+        usage = Usage.begin(entitlement_terms(declared, account, organisation, now=at), at)
+        usage.advance(at)
+        return usage.balance(at).model_copy(update={"rows": 0})

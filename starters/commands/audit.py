@@ -1,0 +1,130 @@
+"""``balance`` and ``audit``: what is left of entitlements, and whether their ledgers say the same."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from starters.commands import arguments
+from starters.commands.running import run
+
+if TYPE_CHECKING:
+    from domain.entitlement_messages import Balance, PeriodBalance
+    from starters.auditing import Audited, Auditor
+
+
+def balance(
+    entitlement: Annotated[
+        str, typer.Argument(metavar="ENTITLEMENT", help="The id of the entitlement.", show_default=False)
+    ],
+    at: Annotated[
+        str | None,
+        typer.Option(
+            "--at",
+            metavar="ISO",
+            help="In which period, by an instant with its offset; now, if left out.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the balance as JSON.")] = False,
+) -> None:
+    """Show what an entitlement has left, and what was used of it in this period and the ones before.
+
+    Example: milepost balance acme-gold
+    """
+    found = run(_balance(entitlement, at))
+    typer.echo(found.model_dump_json(indent=2) if as_json else _shown(found))
+
+
+def audit(
+    entitlements: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[ENTITLEMENT]...", help="Their ids; left out: all that have a ledger.", show_default=False
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the result as JSON, a line for each entitlement.")
+    ] = False,
+) -> None:
+    """Check that the ledger of each entitlement adds up to its balance. Exit code 1 if one does not.
+
+    Example: milepost audit acme-gold
+    """
+    found = run(_audit(entitlements or [], as_json))
+    wrong = sum(bool(one.discrepancies) for one in found)
+    if not as_json:
+        rows = sum(one.rows for one in found)
+        said = f"{wrong} of them do not agree with their ledger" if wrong else "all agree with their ledger"
+        typer.echo(f"{len(found)} entitlements, {rows} rows: {said}")
+    if wrong:
+        raise typer.Exit(1)
+
+
+async def _balance(entitlement: str, at: str | None) -> Balance:
+    instant = None if at is None else arguments.instant(at, "--at")
+    async with _auditor() as auditor:
+        return await auditor.balance(entitlement, instant)
+
+
+async def _audit(entitlements: list[str], as_json: bool) -> list[Audited]:
+    found: list[Audited] = []
+    async with _auditor() as auditor:
+        async for one in auditor.audit(entitlements):
+            found.append(one)
+            if as_json:
+                typer.echo(one.model_dump_json())
+            else:
+                for discrepancy in one.discrepancies:
+                    typer.echo(f"{one.entitlement}: {discrepancy}")
+    return found
+
+
+@asynccontextmanager
+async def _auditor() -> AsyncIterator[Auditor]:
+    from starters.auditing import Auditor
+    from starters.whereabouts import connect_to_temporal, effective_settings
+    from store import Store
+
+    settings = effective_settings()
+    client = await connect_to_temporal()
+    with Store.open(settings.database) as store:
+        yield Auditor(client, store, settings.task_queue)
+
+
+def _shown(balance: Balance) -> str:
+    from domain.units import amount_text
+
+    left = balance.current.remaining
+    said = "unlimited" if left is None else f"{amount_text(left, balance.unit)} left"
+    name = f"{balance.entitlement_id} ({balance.name})" if balance.name else balance.entitlement_id
+    lines = [
+        f"{name}, account {balance.account}: {said}, {balance.status}",
+        *(_period(period, balance.unit) for period in (balance.current, *balance.past)),
+    ]
+    if balance.changes_at:
+        lines.append(f"changes at {balance.changes_at:%Y-%m-%d %H:%M:%S}Z")
+    if balance.renewal:
+        lines.append(f"goes on as {balance.renewal}")
+    lines += [f"failed for good: {failure.key}: {failure.error}" for failure in balance.failures]
+    return "\n".join(lines)
+
+
+def _period(period: PeriodBalance, unit: str) -> str:
+    from domain.units import amount_text
+
+    parts = [f"{amount_text(period.used, unit)} used"]
+    if period.cap is not None:
+        parts[0] += f" of {amount_text(period.cap, unit)}"
+    if period.usage_percent is not None:
+        parts[0] += f" ({period.usage_percent:g}%)"
+    if period.carried:
+        parts.append(f"{amount_text(period.carried, unit)} of them carried over")
+    if period.overage:
+        parts.append(f"{amount_text(period.overage, unit)} beyond")
+    if period.overflows:
+        parts.append(f"{period.overflows} overflows")
+    return f"  from {period.first_day or 'ever'}: {', '.join(parts)}"

@@ -1,0 +1,247 @@
+"""The ends of periods and terms, and changes by hand, on a real server with a real store."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from temporalio.client import WorkflowHandle
+
+from activities.usage import UsageGate
+from domain.catalog import Catalog
+from domain.entitlement_messages import (
+    Balance,
+    Consumption,
+    ConsumptionReversed,
+    EntitlementAmended,
+    EntitlementCancelled,
+    EntitlementRenewed,
+    EntitlementTerms,
+    OverageDecision,
+    TimeEntry,
+    UsageAdjusted,
+    workflow_id,
+)
+from domain.entitlement_terms import entitlement_terms
+from domain.errors import Refused
+from domain.usage_renewal import renewal_id
+from starters.auditing import Auditor
+from store import Store
+from tests.support import assert_eventually, unique
+from worker.clock import VirtualClock
+from worker.process import working
+
+BEGINS = datetime(2025, 1, 15, 5, tzinfo=UTC)
+"""The first instant of the term, in New York."""
+
+MAIL = {"do": "email", "to": "am@example.com", "subject": "{{ entitlement.id }} ends on {{ term.ends_on }}"}
+GOLD: dict[str, Any] = {
+    "account": "acme",
+    "starts_on": "2025-01-15",
+    "ends_on": "2026-01-14",
+    "allowance": {"unit": "visits", "cap": 10, "period": "quarter", "carry_over": "renewal", "carry_over_cap": 4},
+    "term_end": {
+        "policy": "renew",
+        "notices": [{"days_before": 30, "actions": [MAIL]}, {"days_before": 7, "actions": [MAIL]}],
+    },
+}
+
+
+def catalog(gold: str, bank: str) -> Catalog:
+    hours = {"unit": "hours", "cap": 20, "overflow": "prompt"}
+    return Catalog.model_validate(
+        {
+            "organisation": {"time_zone": "America/New_York"},
+            "accounts": [
+                {"id": "acme", "manager_mail": "manager@example.com", "renewals_mail": "renewals@example.com"}
+            ],
+            "entitlements": [{"id": gold, **GOLD}, {"id": bank, "account": "acme", "allowance": hours}],
+        }
+    )
+
+
+class Office:
+    """Entitlements at work, each with a clock of its own that begins with the first term."""
+
+    def __init__(self, clock: VirtualClock, store: Store, task_queue: str) -> None:
+        self.clock = clock
+        self.store = store
+        self.gate = UsageGate(clock.client, task_queue)
+        self.auditor = Auditor(clock.client, store, task_queue)
+        self.began: dict[str, tuple[datetime, datetime]] = {}
+        self.gold, self.bank = unique("gold"), unique("bank")
+        store.apply(catalog(self.gold, self.bank), by="test")
+
+    def terms(self, entitlement: str, clock: datetime | None = BEGINS) -> EntitlementTerms:
+        declared = self.store.entitlement(entitlement)
+        account, organisation = self.store.account(declared.account), self.store.organisation()
+        return entitlement_terms(declared, account, organisation, now=clock or BEGINS, clock=clock)
+
+    def handle(self, entitlement: str) -> WorkflowHandle[Any, Any]:
+        return self.clock.client.get_workflow_handle(workflow_id(entitlement))
+
+    async def take(self, entitlement: str, reference: str, at: datetime) -> str:
+        asked = Consumption(reference=reference, event_id=f"take-{reference}", occurred_at=at, by="dispatcher")
+        return (await self.gate.consume(self.terms(entitlement), asked)).outcome
+
+    async def go_to(self, entitlement: str, instant: datetime) -> None:
+        """Move one entitlement's clock past an instant. The clock of a renewal begins when it is made."""
+        handle = self.handle(entitlement)
+        if entitlement not in self.began:
+            self.began[entitlement] = (await self.clock.now(handle), await self.now(entitlement))
+        real, own = self.began[entitlement]
+        await self.clock.go_to(handle, real + (instant - own) + timedelta(seconds=2))
+
+    async def now(self, entitlement: str) -> datetime:
+        balance: Balance = await self.handle(entitlement).query("balance", result_type=Balance)
+        return balance.at
+
+    async def balance(self, entitlement: str, at: datetime) -> tuple[int, int, int | None]:
+        current = (await self.auditor.balance(entitlement, at)).current
+        return current.used, current.carried, current.remaining
+
+    async def agrees(self) -> None:
+        """Every ledger adds up to its balance."""
+        async for one in self.auditor.audit():
+            assert one.discrepancies == [], one.entitlement
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def office(clock: VirtualClock, task_queue: str, tmp_path: Path) -> AsyncIterator[Office]:
+    with Store.open(f"sqlite:///{tmp_path / 'milepost.db'}") as store:
+        async with working(clock.client, store, task_queue=task_queue):
+            yield Office(clock, store, task_queue)
+
+
+def midnight(year: int, month: int) -> datetime:
+    """The first instant of the 15th in New York: from March to November an hour earlier in UTC."""
+    return datetime(year, month, 15, 5 if month == 1 else 4, tzinfo=UTC)
+
+
+async def test_a_contract_of_three_years_with_two_renewals(office: Office) -> None:
+    """Quarters begin at New York's midnights on either side of daylight saving; each year is a record of its own."""
+    gold = office.gold
+    names = [gold, f"{gold}~2", f"{gold}~3"]
+    for year, name in zip((2025, 2026, 2027), names, strict=True):
+        carried = 0 if name == gold else 4
+        if name == gold:
+            await office.gate.begin(office.terms(name))
+        else:
+            # The year before has ended in its own workflow: what was left of it has come over.
+            async def has_come(name: str = name, year: int = year) -> None:
+                assert await office.balance(name, midnight(year, 1)) == (0, 4, 14)
+
+            await assert_eventually(has_come)
+        for quarter, month in enumerate((1, 4, 7, 10)):
+            begins = midnight(year, month)
+            if month > 1:
+                await office.go_to(name, begins)
+                just_before = await office.balance(name, begins - timedelta(microseconds=1))
+                had = 10 + (carried if quarter == 1 else 0)
+                assert just_before == (3, carried if quarter == 1 else 0, had - 3)
+            assert await office.balance(name, begins) == (
+                0,
+                carried if month == 1 else 0,
+                10 + (carried if month == 1 else 0),
+            )
+            for number in range(3):
+                assert await office.take(name, f"{name}-{month}-{number}", begins + timedelta(days=number)) == "granted"
+        ends = midnight(year + 1, 1)
+        await office.go_to(name, ends - timedelta(minutes=10))
+        renewal = office.store.entitlement(renewal_id(name))
+        assert (renewal.starts_on, renewal.ends_on) == (date(year + 1, 1, 15), date(year + 2, 1, 14))
+        assert (renewal.renews, renewal.allowance) == (name, office.store.entitlement(gold).allowance)
+        await office.go_to(name, ends)
+
+    async def told() -> None:
+        mails = {mail.key: (mail.to, mail.subject) for mail in office.store.mails()}
+        for year, name in zip((2026, 2027, 2028), names, strict=True):
+            for days in (30, 7):
+                assert mails[f"{name}/{year}-01-14/notice/{days}-days/1/email-1"] == (
+                    ["am@example.com"],
+                    f"{name} ends on {year}-01-14",
+                )
+            assert mails[f"{name}/3/term-end/unused/1/renewals"][0] == ["renewals@example.com"]
+        for name in names:
+            periods = office.store.usage_periods(name)
+            first = 4 if name != gold else 0
+            assert [(period.used, period.unused, period.carried) for period in periods] == [
+                (3, 7 + first, first),
+                (3, 7, 0),
+                (3, 7, 0),
+                (3, 7, 0),
+            ]
+            assert [(period.ends_term, period.carried_over) for period in periods][-1] == (True, 4)
+            assert not any(period.ends_term for period in periods[:-1])
+
+    await assert_eventually(told)
+    await office.agrees()
+    assert office.store.ledgers() == [*names, f"{gold}~4"]
+
+
+async def test_changes_by_hand_count_at_once_and_go_into_the_catalog(office: Office) -> None:
+    """Each once by its event id; what makes no sense is refused, and leaves nothing behind."""
+    terms = office.terms(office.gold)
+    who: dict[str, Any] = {"by": "ana", "reason": "agreed by phone"}
+    assert await office.take(office.gold, "V1", BEGINS) == "granted"
+    for _ in range(2):
+        adjusted = await office.gate.change(terms, UsageAdjusted(event_id="a", amount=9, **who))
+    assert (adjusted.outcome, adjusted.balance.used) == ("already", 10)
+    assert await office.take(office.gold, "V2", BEGINS) == "overflow"
+    asked = EntitlementAmended(event_id="b", cap=12, ends_on=date(2026, 6, 30), **who)
+    amended = await office.gate.change(terms, asked)
+    assert (amended.text, amended.balance.remaining) == ("it ends on 2026-06-30; the cap is 12 visits", 2)
+    again = Consumption(reference="V2", event_id="once more", occurred_at=BEGINS)
+    assert (await office.gate.consume(terms, again)).outcome == "granted"
+    before = await office.auditor.balance(office.gold, BEGINS)
+    for wrong, says in (
+        (EntitlementAmended(event_id="c", unit="hours", **who), "is visits and stays so"),
+        (EntitlementAmended(event_id="c", ends_on=date(2024, 1, 1), **who), "lies before the first"),
+        (EntitlementAmended(event_id="c", ends_on=date(2025, 1, 14), cap=3, **who), "lies before the first"),
+        (UsageAdjusted(event_id="c", amount=-99, **who), "can be given back"),
+        (ConsumptionReversed(event_id="c", reference="V9", **who), "took nothing"),
+    ):
+        with pytest.raises(Refused, match=says):
+            await office.gate.change(terms, wrong)
+    assert await office.auditor.balance(office.gold, BEGINS) == before
+    renewed = await office.gate.change(terms, EntitlementRenewed(event_id="d", **who))
+    assert renewed.renewal == f"{office.gold}~2"
+    await office.gate.change(terms, ConsumptionReversed(event_id="e", reference="V1", **who))
+    with pytest.raises(Refused, match="was reversed before"):
+        await office.gate.change(terms, ConsumptionReversed(event_id="f", reference="V1", **who))
+    await office.gate.change(terms, EntitlementCancelled(event_id="g", **who))
+    assert await office.take(office.gold, "V3", BEGINS + timedelta(days=1)) == "refused"
+
+    async def declared() -> None:
+        gold = office.store.entitlement(office.gold)
+        assert gold.allowance is not None
+        assert (gold.allowance.cap, gold.ends_on, gold.cancelled_at is None) == (12, date(2026, 6, 30), False)
+        assert office.store.entitlement(f"{office.gold}~2").starts_on == date(2026, 7, 1)
+
+    await assert_eventually(declared)
+    await office.agrees()
+    kinds = [row.kind for row in office.store.ledger(office.gold)]
+    assert kinds == ["taken", "adjusted", "overflow", "amended", "taken", "renewed", "reversed", "cancelled"]
+    assert {row.by for row in office.store.ledger(office.gold)} == {"dispatcher", "ana", None}
+
+
+async def test_work_beyond_the_cap_is_recorded_and_billed_when_somebody_says_yes(office: Office) -> None:
+    """A bank of 20 hours has 18.5 left after 90 minutes."""
+    terms = office.terms(office.bank)
+
+    def entry(name: str, minutes: int) -> TimeEntry:
+        return TimeEntry(id=name, minutes=minutes, worked_at=BEGINS, by="ben")
+
+    assert (await office.gate.log_hours(terms, entry("T1", 90))).remaining == 18 * 60 + 30
+    answer = await office.gate.log_hours(terms, entry("T2", 20 * 60))
+    assert (answer.outcome, answer.taken, answer.overage) == ("prompt", 18 * 60 + 30, 90)
+    decision = OverageDecision(
+        reference="T2", event_id="yes", approved=True, by="ana", reason="agreed", occurred_at=BEGINS
+    )
+    assert (await office.gate.approve_overage(terms, decision)).outcome == "granted"
+    with pytest.raises(Refused, match="no time entry 'T3' has overage"):
+        await office.gate.approve_overage(terms, decision.model_copy(update={"reference": "T3", "event_id": "yes-3"}))
+    await office.agrees()
+    assert [row.amount for row in office.store.ledger(office.bank) if row.kind == "override"] == [90]
