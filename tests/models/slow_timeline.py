@@ -213,7 +213,7 @@ class Model:
         model._do_what_is_due(model.opened_at, inclusive=False)
         return model
 
-    # --- the order of events (§4) --------------------------------------------------------------------------------------
+    # --- the order of events (§4) --------------------------------------------------------------------------------
 
     def apply(self, event: Event, noticed_at: datetime | None = None) -> None:
         """§4: first what was due *before* the event's instant, then the event."""
@@ -296,7 +296,7 @@ class Model:
                 # "longer than one row's, it fires at the start"
                 return max(term.start, self._warning_time(instance, trigger))
             case TriggerKind.VIOLATION:
-                # "offset 0 is the target itself, never add(target, 0)"
+                # Offset 0 is the target itself and never `add` of nothing, which would be the next opening.
                 after = trigger.after_target
                 return target if after == 0 else hours.add(target, after)
             case TriggerKind.SUCCESS:
@@ -310,7 +310,8 @@ class Model:
         return target if before == 0 else self.calendars[term.hours].add(target, -before)
 
     def _may_fire(self, instance: Instance, trigger: Trigger, due_at: datetime) -> bool:
-        if trigger.id in instance.left_out and due_at <= instance.left_out[trigger.id]:
+        left_out = instance.left_out.get(trigger.id)
+        if left_out is not None and self._warning_time(instance, trigger) < left_out:
             return False
         firings = [f for f in instance.fired if f.trigger == trigger.id]
         # §5: "A trigger that fired does not fire again when its target moves (`rearm: true` allows it)."
@@ -325,7 +326,7 @@ class Model:
                 # §5: "it takes effect at the instant its trigger was due and re-evaluates the timeline"
                 self.fields[action.field] = action.value
 
-    # --- the events ------------------------------------------------------------------------------------------------------
+    # --- the events ----------------------------------------------------------------------------------------------
 
     def _take(self, event: Event, occurred_at: datetime, at: datetime) -> None:
         match event:
@@ -347,8 +348,8 @@ class Model:
                 self._take_clearing(self._started(event.milestone), at)
             case MilestoneExtended():
                 self._take_extension(event, at)
-            case never:
-                assert_never(never)
+            case _:
+                raise NotImplementedError(f"{event.type}: a change of process is not modelled")
 
     def _stops_for(self, milestone: str | None, *, stops: bool = False) -> list[Stretch]:
         if milestone is not None:
@@ -436,7 +437,7 @@ class Model:
         instance.extensions.append((at, seconds))
         self._correct_if_moved(instance, at)
 
-    # --- every change is evaluated at once (§4) --------------------------------------------------------------------------
+    # --- every change is evaluated at once (§4) ------------------------------------------------------------------
 
     def _evaluate(self, at: datetime) -> None:
         """§4: "first completions, then exit, then per milestone in the process's order remove, start, new span, pause
@@ -556,20 +557,20 @@ class Model:
         return start
 
     def _stay(self, milestone: Milestone) -> int:
-        """§7: with `keep` all stays are one; with `restart` each re-entry makes "a new occurrence from the re-entry"."""
+        """§7: with `keep` all stays are one; with `restart` each begins with "a new occurrence from the re-entry"."""
         return self.stay if milestone.on_reentry == "restart" else 1
 
     def _pause_by_rule(self, milestone: Milestone, at: datetime) -> None:
         for instance in self._of(milestone):
-            # Of one that has ended too: it may come back (a completion that is cleared, "as if it had never been"; criteria
-            # that are true again; a case that is reopened), and what paused it then has paused it without a gap.
+            # Of one that has ended too: it may come back (a completion that is cleared, "as if it had never been";
+            # criteria that are true again; a case that is reopened), and what paused it then did so without a gap.
             holds = milestone.pause_when != "" and self._holds(milestone.pause_when)
             if holds and not _holds(instance.ruled):
                 self._begin(instance.ruled, at)
             elif not holds:
                 self._finish(instance.ruled, at)
 
-    # --- spans and calendars (§3, §7) --------------------------------------------------------------------------------------
+    # --- spans and calendars (§3, §7) ----------------------------------------------------------------------------
 
     def _term(self, milestone: Milestone, at: datetime, start: datetime) -> Term:
         process = self.process
@@ -610,8 +611,8 @@ class Model:
                     # "start is now, pauses forgotten"
                     new.start = new.forgets_before = at
                 case OnChange.CARRY:
-                    # "the same fraction already used, up to now or to the pause; the rest rounded up to the second, over
-                    # 100% stays violated"
+                    # "the same fraction already used, up to now or to the pause; the rest rounded up to the second,
+                    # over 100% stays violated"
                     now = self._effective_now(instance, at)
                     left = math.ceil(self._share_left(instance, old, now) * self._span_seconds(new))
                     used = self._elapsed(new, now) - self._paused_seconds(instance, new, new.start, now)
@@ -667,7 +668,7 @@ class Model:
         if violation is not None and self._target(instance) >= self._effective_now(instance, at):
             violation.corrected = True
 
-    # --- targets, pauses, verdicts (§4) ------------------------------------------------------------------------------------
+    # --- targets, pauses, verdicts (§4) --------------------------------------------------------------------------
 
     def _target(self, instance: Instance, until: datetime | None = None) -> datetime:
         """§4: "Target = `add(start, span + paused open seconds)`, each extension added."
@@ -713,8 +714,8 @@ class Model:
         return [Pause(s.from_at, s.to_at) for s in merged]
 
     def _paused_seconds(self, instance: Instance, term: Term, since: datetime, until: datetime | None) -> int:
-        """§4: "A pause counts up to its end, or up to the completion, removal or exit that comes first; [..] time before
-        the start counts for nothing. An open pause moves no target until it ends."
+        """§4: "A pause counts up to its end, or up to the completion, removal or exit that comes first; [..] time
+        before the start counts for nothing. An open pause moves no target until it ends."
         """
         total = 0
         for pause in self._pauses(instance):
@@ -755,7 +756,7 @@ class Model:
         now = self._effective_now(instance, now)
         return now > self._target(instance, until=now)
 
-    # --- what can be compared ------------------------------------------------------------------------------------------------
+    # --- what can be compared ------------------------------------------------------------------------------------
 
     def snapshot(self, now: datetime) -> dict[str, Any]:
         now = max(whole(now), self.floor)
@@ -804,7 +805,7 @@ class Model:
             return "scheduled"
         return "running" if self._open_pause(instance) is None else "paused"
 
-    # --- facts ------------------------------------------------------------------------------------------------------------------
+    # --- facts ---------------------------------------------------------------------------------------------------
 
     def _fact(self) -> int:
         self.facts += 1
