@@ -49,7 +49,7 @@ class Rules:
 
     def _see(self) -> None:
         """Look at the case as it is now, once for all criteria of a round."""
-        self.scope = Scope(
+        self.scope = Scope.of_plain(
             {
                 "case": {"id": self.state.case_id, OPENED_AT: utc_text(self.state.opened_at), **self.state.fields},
                 "entitlement": self.plan.entitlement,

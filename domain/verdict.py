@@ -91,6 +91,15 @@ class Scope:
                 return
         self._activation = _ENVIRONMENT.Activation(plain)
 
+    @classmethod
+    def of_plain(cls, values: Mapping[str, Any]) -> Scope:
+        """A scope of what is plain JSON data already, such as a case's fields that were checked; nothing is copied."""
+        scope = cls.__new__(cls)
+        scope._nulls = tuple(root for root in ROOTS if values.get(root) is None)  # noqa: SLF001 - its own class
+        scope._problem = None  # noqa: SLF001
+        scope._activation = _ENVIRONMENT.Activation({root: values.get(root) for root in ROOTS})  # noqa: SLF001
+        return scope
+
     def evaluate(self, source: str | None) -> Verdict:
         """The verdict of one criterion; see `evaluate`."""
         if not source or source.isspace():

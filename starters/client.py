@@ -141,17 +141,29 @@ class MilepostClient:
             NotFound: there is no such case, or it is closed.
             NoAnswer: no worker answers.
         """
-        event = {
-            "event_id": str(uuid4()),
-            "occurred_at": datetime.now(UTC).isoformat(),
-            **{name: value for name, value in event.items() if value is not None},
-        }
+        given = {name: value for name, value in event.items() if value is not None}
+        return Answer.model_validate(await self.ask(case_id, update, {**_stamp(), **given}))
+
+    async def log_time(self, case_id: str, **entry: Any) -> list[str]:
+        """Log work done on a case (`TimeLogged`); returns what it took, one line for each entitlement.
+
+        Raises:
+            Refused, NotFound, NoAnswer: as `request`.
+        """
+        given = {name: value for name, value in entry.items() if value is not None}
+        return list(await self.ask(case_id, "log_time", {**_stamp(), **given}))
+
+    async def ask(self, case_id: str, update: str, message: dict[str, Any]) -> Any:
+        """Send one update as it is, and return its answer as plain JSON.
+
+        Raises:
+            Refused, NotFound, NoAnswer: as `request`.
+        """
         handle = self.handle(case_id)
+        update_id = str(message.get("event_id") or uuid4())
         for attempt in range(ROLLING_OVER_TRIES):
             try:
-                return await asyncio.wait_for(
-                    handle.execute_update(update, event, id=f"{event['event_id']}", result_type=Answer), self.patience
-                )
+                return await asyncio.wait_for(handle.execute_update(update, message, id=update_id), self.patience)
             except WorkflowUpdateFailedError as error:
                 _refuse(error)
             except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
@@ -202,6 +214,10 @@ class MilepostClient:
         except (TimeoutError, RPCError):
             pass
         raise error
+
+
+def _stamp() -> dict[str, str]:
+    return {"event_id": str(uuid4()), "occurred_at": datetime.now(UTC).isoformat()}
 
 
 def _refuse(error: WorkflowUpdateFailedError) -> NoReturn:

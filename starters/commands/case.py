@@ -112,7 +112,7 @@ def open_case(
     if field:
         fields = base.get("fields")
         intake["fields"] = (fields if isinstance(fields, dict) else {}) | arguments.fields(field)
-    _answered(run(_open(_checked(intake))), as_json)
+    answered(run(_open(_checked(intake))), as_json)
 
 
 def complete(
@@ -130,7 +130,7 @@ def complete(
 
     Example: milepost complete 4711 "First response"
     """
-    _send(case, "complete_milestone", at, by, as_json, milestone=milestone, reason=reason, event_id=event_id)
+    send(case, "complete_milestone", at, by, as_json, milestone=milestone, reason=reason, event_id=event_id)
 
 
 def change(
@@ -146,7 +146,7 @@ def change(
 
     Example: milepost change 4711 --field priority=Critical --field due_at=null
     """
-    _send(case, "change_fields", at, by, as_json, fields=arguments.fields(field), reason=reason, event_id=event_id)
+    send(case, "change_fields", at, by, as_json, fields=arguments.fields(field), reason=reason, event_id=event_id)
 
 
 def stop(
@@ -162,7 +162,7 @@ def stop(
 
     Example: milepost stop 4711 --reason "waiting for the customer"
     """
-    _send(case, "stop_clock", at, by, as_json, milestone=milestone, reason=reason, event_id=event_id)
+    send(case, "stop_clock", at, by, as_json, milestone=milestone, reason=reason, event_id=event_id)
 
 
 def resume(
@@ -178,7 +178,7 @@ def resume(
 
     Example: milepost resume 4711
     """
-    _send(case, "resume_clock", at, by, as_json, milestone=milestone, reason=reason, event_id=event_id)
+    send(case, "resume_clock", at, by, as_json, milestone=milestone, reason=reason, event_id=event_id)
 
 
 def close(
@@ -193,12 +193,13 @@ def close(
 
     Example: milepost close 4711
     """
-    _send(case, "close", at, by, as_json, reason=reason, event_id=event_id)
+    send(case, "close", at, by, as_json, reason=reason, event_id=event_id)
 
 
-def _send(case: str, update: str, at: str | None, by: str | None, as_json: bool, **event: Any) -> None:
+def send(case: str, update: str, at: str | None, by: str | None, as_json: bool, **event: Any) -> None:
+    """Send a request to a case, and print the answer."""
     occurred_at = arguments.instant(at, "--at") if at else None
-    _answered(run(_request(case, update, occurred_at, by=by or login(), **event)), as_json)
+    answered(run(_request(case, update, occurred_at, by=by or login(), **event)), as_json)
 
 
 async def _request(case: str, update: str, occurred_at: datetime | None, **event: Any) -> Answer:
@@ -258,7 +259,8 @@ def _from_file(path: Path, case_id: str) -> dict[str, Any]:
     return read
 
 
-def _answered(answer: Answer, as_json: bool) -> None:
+def answered(answer: Answer, as_json: bool) -> None:
+    """Print the answer of a case."""
     if as_json:
         typer.echo(answer.model_dump_json(indent=2))
         return

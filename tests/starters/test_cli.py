@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from starters.cli import app
 from starters.commands import hours as hours_command
 from store import Store
 from tests.starters.command_line import ROOT, milepost, program
 from tests.starters.incidents import CATALOG, MAPPING, SAMPLE
 
-COMMANDS = ["demo", "dev", "worker", "open", "show", "complete", "change", "stop", "resume", "close", "apply", "replay"]
+COMMANDS = [str(command.name) for command in app.registered_commands]
 
 CALENDARS = """
 business_hours:

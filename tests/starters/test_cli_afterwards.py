@@ -1,0 +1,89 @@
+"""The commands for what becomes known or is decided later, against a real server and a real worker."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from temporalio.client import Client
+from typer.testing import Result
+
+from starters.catalog_files import apply_files
+from store import Store
+from tests.starters.command_line import milepost
+from tests.support import assert_eventually, unique
+from worker.embedded import RunningServer
+from worker.process import working
+
+CATALOG = """
+fields: {priority: string}
+processes:
+  - name: Support
+    milestones: [{name: Answer, within: 4h}]
+accounts: [{id: acme}]
+entitlements:
+  - {id: ONE, account: acme, process: Support}
+  - {id: TWO, account: acme, process: Support, ends_on: 2099-12-31, allowance: {unit: hours, cap: 20}}
+"""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def environment(
+    server: RunningServer, client: Client, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[dict[str, str]]:
+    """What the commands need to know of a worker that is at work."""
+    folder: Path = tmp_path_factory.mktemp("afterwards")
+    database, task_queue = f"sqlite:///{folder / 'milepost.db'}", unique("queue")
+    catalog = CATALOG.replace("ONE", unique("one")).replace("TWO", unique("two"))
+    (folder / "catalog.yaml").write_text(catalog)
+    with Store.open(database) as store:
+        apply_files(store, [folder / "catalog.yaml"], by="test")
+        async with working(client, store, task_queue=task_queue):
+            yield {
+                "TEMPORAL_ADDRESS": server.address,
+                "TEMPORAL_NAMESPACE": client.namespace,
+                "MILEPOST_DATA": str(folder),
+                "MILEPOST_DATABASE_URL": database,
+                "MILEPOST_TASK_QUEUE": task_queue,
+            }
+
+
+@pytest.fixture
+def named(environment: dict[str, str]) -> dict[str, str]:
+    """The ids of the entitlements, by their names here."""
+    text = (Path(environment["MILEPOST_DATA"]) / "catalog.yaml").read_text()
+    ids = [line.split("id: ")[1].split(",")[0] for line in text.splitlines() if "account: acme" in line]
+    return dict(zip(("one", "two"), ids, strict=True))
+
+
+async def test_second_thoughts_about_a_case(environment: dict[str, str], named: dict[str, str]) -> None:
+    """Extended, completed, cleared, given another entitlement, worked on, closed and reopened."""
+
+    async def say(*arguments: str) -> Result:
+        return await asyncio.to_thread(milepost, *arguments, env=environment)
+
+    case = unique("c")
+    await say("open", case, "--entitlement", named["one"])
+    assert "extended by 1:30:00 of open time" in (await say("extend", case, "Answer", "90m")).stdout
+    assert (await say("extend", case, "Answer")).exit_code == 2
+    assert (await say("extend", case, "Answer", "1d")).exit_code == 2
+    assert "only moves later" in (await say("extend", case, "Answer", "--until", "2020-01-01T00:00Z")).stderr
+    await say("complete", case, "Answer")
+    assert "is cleared" in (await say("clear", case, "Answer", "--reason", "wrong case")).stdout
+    assert "nothing to clear" in (await say("clear", case, "Answer")).stderr
+    assert f"entitlement {named['two']}: granted, 90 min taken" in (await say("log-time", case, "T-1", "90")).stdout
+    refused = await say("log-time", case, "T-2", "0")
+    assert (refused.exit_code, "minutes" in refused.stderr) == (2, True)
+    assert "goes over to no entitlement" in (await say("entitle", case, "-")).stdout
+    assert (await say("decide", case, "maybe")).exit_code == 2
+    assert "waits for no decision" in (await say("decide", case, "yes")).stderr
+    assert "no failed action" in (await say("retry", case, "nothing")).stderr
+    assert "is open" in (await say("reopen", case)).stderr
+    await say("close", case)
+
+    async def the_case_is_reopened() -> None:
+        assert (await say("reopen", case, "--by", "ann")).exit_code == 0
+
+    await assert_eventually(the_case_is_reopened)
+    assert '"closed_at": null' in (await say("show", case, "--json")).stdout
