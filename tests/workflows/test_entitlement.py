@@ -26,6 +26,7 @@ from temporalio.service import RPCError
 from temporalio.worker import Replayer
 
 from domain.entitlement_messages import Balance, Consumed, Consumption, EntitlementTerms, workflow_id
+from domain.ledger_rows import RowKind
 from tests.support import assert_eventually, unique
 from tests.usage import NOON, RUNNER, RememberingStore, consumption, counting, terms
 from tests.workflows.stand_in_case import StandInCase
@@ -187,6 +188,23 @@ async def test_a_message_that_makes_no_sense_is_refused(entitlement: Handle, upd
     assert answer.outcome == "granted"
 
 
+CHANGES = ["log_hours", "approve_overage", "reverse", "adjust", "amend", "cancel", "renew", "carry_in"]
+
+
+@pytest.mark.parametrize("update", CHANGES)
+async def test_a_change_that_makes_no_sense_is_refused(entitlement: Handle, update: str) -> None:
+    """And nothing of it is done: no row is written, and it goes on counting."""
+    before = await entitlement.query("balance", result_type=Balance)
+    senseless: list[list[Any]] = [[], [1, 2], ["text"], [None], [{}], [{"sort": "of"}], [BROKEN]]
+    for arguments in senseless:
+        with pytest.raises(WorkflowUpdateFailedError) as refused:
+            await entitlement.execute_update(update, args=arguments)
+        assert isinstance(refused.value.cause, ApplicationError)
+    after = await entitlement.query("balance", result_type=Balance)
+    assert (after.rows, after.current, after.status) == (before.rows, before.current, "active")
+    assert (await take(entitlement, consumption(unique("C"))))[0].outcome == "granted"
+
+
 async def test_a_refusal_says_what_would_be_right(entitlement: Handle) -> None:
     async def refusal(update: str, *arguments: Any) -> str:
         with pytest.raises(WorkflowUpdateFailedError) as refused:
@@ -345,7 +363,7 @@ async def test_a_store_that_is_down_delays_nothing(client: Client, task_queue: s
         store.down = False
 
         async def recorded() -> None:
-            assert [row.kind for row in store.rows.values()].count("taken") == 20
+            assert [row.kind for row in store.rows.values()].count(RowKind.TAKEN) == 20
 
         await assert_eventually(recorded)
 
@@ -416,8 +434,8 @@ async def test_its_history_replays(client: Client, task_queue: str) -> None:
 async def test_it_can_be_read_in_the_temporal_ui(client: Client, task_queue: str) -> None:
     async with counting(client, task_queue, RememberingStore()):
         entitlement = await start(client, task_queue, terms(unit="hours", cap=20, period="month"))
-        await take(entitlement, consumption("T1", amount=90))
-        await take(entitlement, consumption("T2", amount=30))
+        for entry, minutes in (("T1", 90), ("T2", 30)):
+            await entitlement.execute_update("log_hours", {"id": entry, "minutes": minutes, "worked_at": NOON})
         metadata = await entitlement.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
         details = metadata.current_details
     assert details.splitlines()[0] == "**18 hours left**, active"
