@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 from temporalio import activity
 from temporalio.client import Client, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
@@ -25,8 +26,13 @@ from domain.migration_messages import (
 )
 from store.store import Store
 
+T = TypeVar("T")
+
 PATIENCE = 30.0
 """Seconds for which a case is waited for, before it is asked again under the same event id."""
+
+BEAT = 2.0
+"""Seconds between two signs of life."""
 
 
 class Migrating:
@@ -46,7 +52,7 @@ class Migrating:
     async def survey_migration(self, selection: CaseSelection) -> Survey:
         """How many cases there are to migrate, and to which versions; a selection that can't be is refused."""
         with refusals():
-            return await asyncio.to_thread(self._survey, selection)
+            return await _alive(asyncio.to_thread(self._survey, selection))
 
     def _survey(self, selection: CaseSelection) -> Survey:
         checked = self._store.checked(selection)
@@ -56,10 +62,10 @@ class Migrating:
     @activity.defn(name=FIND_OUTDATED_CASES)
     async def find_outdated_cases(self, request: OutdatedRequest) -> OutdatedPage:
         """The next cases that hold an older version than the batch brings."""
-        cases = await asyncio.to_thread(
+        looking = asyncio.to_thread(
             self._store.outdated, request.selection, request.goals, after=request.after, limit=request.limit
         )
-        return OutdatedPage(cases=cases)
+        return OutdatedPage(cases=await _alive(looking))
 
     @activity.defn(name=MIGRATE_CASE)
     async def migrate_case(self, order: CaseMigration) -> CaseMigrated:
@@ -78,7 +84,7 @@ class Migrating:
             "reason": order.reason,
         }
         try:
-            await asyncio.wait_for(handle.execute_update("migrate", message, id=asked), self._patience)
+            await asyncio.wait_for(_alive(handle.execute_update("migrate", message, id=asked)), self._patience)
         except WorkflowUpdateFailedError as error:
             return _refused(error)
         except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
@@ -88,6 +94,18 @@ class Migrating:
                 return CaseMigrated(outcome="skipped", said="it is closed")
             raise  # such as a run that goes on in the next one: it passes by itself
         return CaseMigrated(outcome="migrated")
+
+
+async def _alive(work: Coroutine[Any, Any, T]) -> T:
+    """Do something, and let the server know that this worker lives: what a dead one left undone is done elsewhere."""
+    task = asyncio.create_task(work)
+    try:
+        while not task.done():
+            activity.heartbeat()
+            await asyncio.wait({task}, timeout=BEAT)
+        return task.result()
+    finally:
+        task.cancel()
 
 
 def _refused(error: WorkflowUpdateFailedError) -> CaseMigrated:

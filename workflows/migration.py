@@ -36,8 +36,11 @@ with workflow.unsafe.imports_passed_through():
 CASES_A_RUN = 50
 """A case costs about six events, so a run has a few hundred."""
 
-LOOKING = timedelta(minutes=5)
+LOOKING = timedelta(minutes=10)
 ASKING = timedelta(seconds=60)
+DEAD_AFTER = timedelta(seconds=8)
+"""Without a sign of life from whoever is at it, another worker does it."""
+
 TRIES = RetryPolicy(
     initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=10), maximum_attempts=8
 )
@@ -64,8 +67,8 @@ class MigrationWorkflow:
         if self.carried is None:
             await self._survey()
         page = await self._next_page(self._carried())
-        if page:
-            await self._migrate(page)
+        await self._migrate(page)
+        if len(page) == CASES_A_RUN:
             self._roll_over(self._order(after=page[-1].case_id))
         self._finish()
         return self._progress()
@@ -78,6 +81,7 @@ class MigrationWorkflow:
                 self.order.selection,
                 result_type=Survey,
                 start_to_close_timeout=LOOKING,
+                heartbeat_timeout=DEAD_AFTER,
                 summary="count the cases",
             )
         except ActivityError as error:
@@ -95,6 +99,7 @@ class MigrationWorkflow:
             request,
             result_type=OutdatedPage,
             start_to_close_timeout=LOOKING,
+            heartbeat_timeout=DEAD_AFTER,
             summary=f"the next cases after {carried.after}" if carried.after else "the first cases",
         )
         return page.cases
@@ -124,6 +129,7 @@ class MigrationWorkflow:
                 asked,
                 result_type=CaseMigrated,
                 start_to_close_timeout=ASKING,
+                heartbeat_timeout=DEAD_AFTER,
                 retry_policy=TRIES,
                 summary=f"case {case.case_id}",
             )
@@ -165,11 +171,10 @@ class MigrationWorkflow:
     def _carried(self) -> CarriedMigration:
         if self.carried is None:
             raise ApplicationError("the cases are not counted yet", type="NotCounted")
-        return self.carried
+        return self.carried.model_copy(update={"tally": self.tally})
 
     def _order(self, *, after: str) -> MigrationOrder:
-        carried = self._carried().model_copy(update={"after": after, "tally": self.tally})
-        return self.order.model_copy(update={"carried": carried})
+        return self.order.model_copy(update={"carried": self._carried().model_copy(update={"after": after})})
 
     def _progress(self) -> MigrationProgress:
         carried = self.carried

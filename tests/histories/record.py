@@ -14,7 +14,10 @@ from typing import Any
 
 from temporalio.client import WorkflowHistory
 
+from domain.catalog_document import read_document
 from domain.entitlement_messages import workflow_id
+from domain.migration_messages import MIGRATION_WORKFLOW
+from domain.migration_messages import workflow_id as migration_workflow_id
 from store.store import Store
 from tests.workflows.replaying import replay, state_of
 from tests.workflows.world import CATALOG, World, later
@@ -74,11 +77,28 @@ async def entitlement(world: World) -> str:
     return workflow_id("few-2")
 
 
+async def migration(world: World) -> str:
+    """A batch over three cases: one runs, one is stopped, one is gone though its record says that it runs."""
+    cases = [await world.open("four", case_id=f"four-{number}") for number in range(3)]
+    await world.ask(cases[1], "stop_clock", later(minutes=5))
+    await world.milepost.handle(cases[2]).terminate()
+    four = next(process for process in CATALOG.processes if process.name == "Four").model_dump(mode="json")
+    four["milestones"][0]["within"] = [{"span": "2h"}]
+    world.store.apply(read_document({"processes": [{k: v for k, v in four.items() if k != "version"}]}), by="test")
+    order = {"migration_id": "four", "selection": {"process": "Four"}, "at_once": 1, "by": "ann"}
+    handle = await world.milepost.temporal.start_workflow(
+        MIGRATION_WORKFLOW, order, id=migration_workflow_id("four"), task_queue=world.task_queue
+    )
+    await handle.result()
+    return handle.id
+
+
 SCENARIOS: dict[str, Callable[[World], Awaitable[str]]] = {
     "case-closed": closed_case,
     "case-short": short_case,
     "case-open": open_case,
     "entitlement": entitlement,
+    "migration": migration,
 }
 
 
