@@ -58,8 +58,8 @@ def audit(
     wrong = sum(bool(one.discrepancies) for one in found)
     if not as_json:
         rows = sum(one.rows for one in found)
-        said = f"{wrong} of them do not agree with their ledger" if wrong else "all agree with their ledger"
-        typer.echo(f"{len(found)} entitlements, {rows} rows: {said}")
+        said = f"{wrong} not as the ledger says" if wrong else "all as the ledger says"
+        typer.echo(f"entitlements: {len(found)}, rows: {rows}; {said}")
     if wrong:
         raise typer.Exit(1)
 
