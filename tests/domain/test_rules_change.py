@@ -176,8 +176,8 @@ def test_a_restart_while_stopped_is_paused_from_its_start() -> None:
 def test_carry_takes_the_fraction_used_up_to_the_pause() -> None:
     """An eighth is used at 12:00, where it was stopped; changed at 14:00 and resumed at 15:00."""
     bench = Bench({"within": PRIORITY, "on_change": "carry"}, hours="X").stop("Mon 12:00")
-    bench.change("Mon 14:00", priority="High").resume("Mon 15:00")
-    assert bench.target("Mon 15:00") == "Mon 18:30"
+    assert bench.change("Mon 14:00", priority="High").target("Mon 14:00") == "Mon 15:30"
+    assert bench.resume("Mon 15:00").target("Mon 15:00") == "Mon 18:30"
 
 
 def test_carry_leaves_out_earlier_pauses() -> None:

@@ -275,10 +275,10 @@ def test_percentages_of_a_span_in_days_are_of_its_open_seconds() -> None:
 
 
 def test_carry_counts_the_open_seconds_of_a_span_in_days() -> None:
-    """Half of Monday is used when the span becomes four hours: two of them are left."""
-    table = [{"when": 'case.priority == "High"', "span": "4h"}, {"span": "eod"}]
-    bench = Bench({"within": table, "on_change": "carry"}).change("Mon 13:00", priority="High")
-    assert bench.target("Mon 13:00") == "Mon 15:00"
+    """Six of the twelve from Monday 13:00 are used on Tuesday at 11:00; of four hours two are left."""
+    table = [{"when": 'case.priority == "High"', "span": "4h"}, {"span": "1bd eod"}]
+    bench = Bench({"within": table, "on_change": "carry"}, opened="Mon 13:00").change("Tue 11:00", priority="High")
+    assert bench.target("Tue 11:00") == "Tue 13:00"
 
 
 # --- what its timeline begins from ---

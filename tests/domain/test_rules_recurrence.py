@@ -131,6 +131,9 @@ def test_an_independent_one_starts_whenever_its_criteria_hold() -> None:
     bench = Bench(recurring("independent"), hours="X", fields=ON).complete("Mon 09:10").complete("Mon 09:20")
     bench.change("Mon 09:30", state="off").change("Mon 09:50", state="on")
     assert [told(m.start_at) for m in bench.runs("Mon 09:50")] == ["Mon 09:00", "Mon 09:10", "Mon 09:20", "Mon 09:50"]
+    rule = recurring("independent", complete_when='case.state == "off"')
+    ended = Bench(rule, hours="X", fields=ON).change("Mon 09:30", state="off").change("Mon 09:50", state="on")
+    assert [told(m.start_at) for m in ended.runs("Mon 09:50")] == ["Mon 09:00", "Mon 09:50"]
 
 
 def test_a_scheduled_occurrence_takes_no_completion() -> None:
