@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from jinja2 import ChainableUndefined, TemplateError
+from jinja2 import ChainableUndefined
 from jinja2.sandbox import SandboxedEnvironment
 
 from domain.errors import MilepostError
@@ -25,9 +25,11 @@ def render(template: str, context: Mapping[str, Any]) -> str:
         context: `case`, `milestone`, `entitlement`, `account`.
 
     Raises:
-        BadTemplate: it can't be rendered, whatever the context.
+        BadTemplate: it can't be rendered with this context.
     """
     try:
         return _ENVIRONMENT.from_string(template).render(context)
-    except TemplateError as error:
+    except Exception as error:
+        # Whatever a template does wrong with these values (a sum of a text and a number, an endless range), it will do
+        # wrong with them again.
         raise BadTemplate(f"template {template!r:.80} can't be rendered: {error}") from error

@@ -22,12 +22,14 @@ class Book:
 
     Attributes:
         noticed_at: the engine's now while it works; later than the instants it writes about after an outage.
+        occurred_at: the own time of the event that is written down, which may be older than the instant of its effect.
     """
 
     def __init__(self, plan: Plan, state: TimelineState) -> None:
         self.plan = plan
         self.state = state
         self.noticed_at = state.last_at
+        self.occurred_at: datetime | None = None
 
     # --- reading ---
 
@@ -84,6 +86,7 @@ class Book:
     ) -> None:
         """Put a line on record."""
         self.state.notes += 1
+        occurred_at = occurred_at or self.occurred_at
         self.state.unsent.append(
             Noted(
                 number=self.state.notes,

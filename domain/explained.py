@@ -421,7 +421,7 @@ class Explanation(_Value):
         """
         if milestone is None:
             return self
-        names = list(dict.fromkeys(part.milestone for part in (*self.instances, *self.not_started)))
+        names = list(dict.fromkeys([*(i.milestone for i in self.instances), *(n.milestone for n in self.not_started)]))
         if milestone not in names:
             known = f"it has: {', '.join(names)}" if names else "it has none"
             raise Refused("unknown_milestone", f"unknown milestone {milestone!r} of case {self.case_id}; {known}")

@@ -262,7 +262,7 @@ class Milestone(_Declaration):
 
     def _check_table(self, rows: list[SpanRow]) -> None:
         if not rows:
-            raise ValueError(f"milestone {self.name!r} has an empty span table")
+            raise ValueError(f"milestone {self.name!r} has an empty span table; give at least a row {{span: 4h}}")
         if rows[-1].when:
             raise ValueError(
                 f"the span table of milestone {self.name!r} has no last row: end it with a row without criteria, for "
@@ -272,7 +272,7 @@ class Milestone(_Declaration):
             if not row.when:
                 raise ValueError(
                     f"row {number} of the span table of milestone {self.name!r} has no criteria, so that no later "
-                    "row is reached"
+                    "row is reached; give it a 'when', or move it to the end"
                 )
         lengths = [row.span.seconds for row in rows]
         longest = None if None in lengths else max(s for s in lengths if s is not None)
@@ -282,7 +282,7 @@ class Milestone(_Declaration):
             if trigger.kind is TriggerKind.WARNING and trigger.before_target(longest) > longest:
                 raise ValueError(
                     f"the warning {trigger.at!r} of milestone {self.name!r} is longer than its longest span "
-                    f"({timedelta(seconds=longest)}), so it would be due before the start"
+                    f"({timedelta(seconds=longest)}), so it would be due before the start; give less, or a percentage"
                 )
 
     @property
@@ -354,7 +354,7 @@ class EntitlementProcess(_Declaration):
         for milestone in self.milestones:
             if milestone.id in ids:
                 raise ValueError(
-                    f"process {self.name!r} has two milestones named {milestone.name!r}"
+                    f"process {self.name!r} has two milestones named {milestone.name!r}; give each a name of its own"
                     if ids[milestone.id] == milestone.name
                     else f"milestones {ids[milestone.id]!r} and {milestone.name!r} of process {self.name!r} have the "
                     f"same id {milestone.id!r}; names differ by more than case and punctuation"
@@ -380,7 +380,10 @@ class EntitlementProcess(_Declaration):
                 )
             path.append(before.name)
             if before.name in path[:-1]:
-                raise ValueError(f"milestones of process {self.name!r} wait for one another: {' after '.join(path)}")
+                raise ValueError(
+                    f"milestones of process {self.name!r} wait for one another: {' after '.join(path)}; let one of "
+                    "them start at 'process' or 'criteria'"
+                )
             current = before
 
     @property

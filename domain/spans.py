@@ -52,6 +52,8 @@ def _complaint(text: str, expected: str) -> str:
         )
     if text.startswith("-"):
         return f"bad span {text!r}: a span is not negative; {expected}"
+    if text == "0":
+        return f"bad span {text!r}: a milestone needs time; {expected}"
     if text.isascii() and text.isdigit():
         return f"bad span {text!r}: it has no unit; write {text}m for minutes or {text}h for hours"
     return f"bad span {text!r}; {expected}"

@@ -244,11 +244,14 @@ class Timeline:
     def _take(self, book: Book, at: datetime, event: Event) -> None:
         before, self.state.last_at = self.state.last_at, at
         try:
+            book.occurred_at = _whole(event.occurred_at)
             requests.take(book, at, event)
             self.plan = book.plan
         except (Refused, HorizonExceeded):
             self.state.last_at = before
             raise
+        finally:
+            book.occurred_at = None
 
     def _drain(self) -> list[Effect]:
         effects, self.state.unsent = list(self.state.unsent), []

@@ -55,7 +55,7 @@ def test_spans_that_follow_the_days(text: str, days: int, *, end_of_day: bool) -
         ("-4h", "a span is not negative"),
         ("-1d", "write 1bd"),
         ("90", "it has no unit; write 90m for minutes or 90h for hours"),
-        ("0", "it has no unit"),
+        ("0", "a milestone needs time"),
         ("", "a span is written like 90m, 4h"),
         ("soon", "bad span 'soon'; a span is written like 90m, 4h"),
         ("1.5h", "a span is written like"),
