@@ -131,6 +131,14 @@ class UsageGate:
         """Let the count of an entitlement begin before anything is taken: its notices and its term's end need it."""
         await self._entitlements.begin(terms)
 
+    async def running(self, entitlement_id: str) -> Balance | None:
+        """What an entitlement has now; None if it is not counted yet.
+
+        Raises:
+            NobodyCounts: it does not answer.
+        """
+        return await self._entitlements.balance(entitlement_id)
+
     async def balance(self, terms: EntitlementTerms, at: datetime) -> Balance:
         """What an entitlement has at an instant; one whose workflow does not run yet has all.
 

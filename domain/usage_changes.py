@@ -109,22 +109,21 @@ def _amend(
         usage.terms = usage.terms.model_copy(update={"periods": periods})
         texts.append(f"it ends on {asked.ends_on}" if asked.ends_on != "never" else "it does not end")
     period = usage.balance(now).current.period
-    if asked.cap is not None:
-        cap = None if asked.cap == "unlimited" else asked.cap
+    cap = None if asked.cap == "unlimited" else asked.cap
+    if asked.cap is not None and cap != usage.declared_cap(period):
         usage.state.caps.append(CapChange(from_period=period, cap=cap))
         texts.append("the cap is unlimited" if cap is None else f"the cap is {cap} {usage.terms.allowance.unit}")
-    text = "; ".join(texts) or "nothing differs"
-    effects: list[UsageEffect] = [usage.row(RowKind.AMENDED, period, at=now, now=now, **_who(asked, text))]
-    if texts:
-        effects.append(
-            RecordChange(
-                entitlement_id=usage.terms.entitlement_id,
-                cap=asked.cap,
-                ends_on=asked.ends_on if wants_end is not None else None,
-                by=asked.by,
-            )
-        )
-    return text, period, [*effects, *pass_thresholds(usage, period, now)]
+    if not texts:
+        return "nothing differs", period, []
+    text = "; ".join(texts)
+    row = usage.row(RowKind.AMENDED, period, at=now, now=now, **_who(asked, text))
+    record = RecordChange(
+        entitlement_id=usage.terms.entitlement_id,
+        cap=asked.cap,
+        ends_on=asked.ends_on if wants_end is not None else None,
+        by=asked.by,
+    )
+    return text, period, [row, record, *pass_thresholds(usage, period, now)]
 
 
 def check_amendment(usage: Usage, asked: EntitlementAmended) -> None:

@@ -10,7 +10,7 @@ import pytest_asyncio
 from temporalio.client import WorkflowHandle
 
 from activities.usage import UsageGate
-from domain.catalog import Catalog
+from domain.catalog import Catalog, Entitlement
 from domain.entitlement_messages import (
     Balance,
     Consumption,
@@ -28,6 +28,7 @@ from domain.entitlement_terms import entitlement_terms
 from domain.errors import Refused
 from domain.usage_renewal import renewal_id
 from starters.auditing import Auditor
+from starters.counting import Counting
 from store import Store
 from tests.support import assert_eventually, unique
 from worker.clock import VirtualClock
@@ -225,6 +226,28 @@ async def test_changes_by_hand_count_at_once_and_go_into_the_catalog(office: Off
     kinds = [row.kind for row in office.store.ledger(office.gold)]
     assert kinds == ["taken", "adjusted", "overflow", "amended", "taken", "renewed", "reversed", "cancelled"]
     assert {row.by for row in office.store.ledger(office.gold)} == {"dispatcher", "ana", None}
+
+
+async def test_a_count_follows_what_the_catalog_declares(office: Office, task_queue: str) -> None:
+    """What has consequences at its term's end is counted before anything is taken; a changed cap is an amendment."""
+    counting = Counting(office.clock.client, office.store, task_queue)
+    bank = office.bank
+    ongoing = {"policy": "reset", "term": "1 year"}
+    declared = GOLD | {"id": f"{bank}-visits", "ends_on": None, "term_end": ongoing}
+    visits = Entitlement.model_validate(declared | {"allowance": GOLD["allowance"] | {"carry_over": "period"}})
+    office.store.apply(Catalog(entitlements=[visits]), by="test")
+    why: dict[str, Any] = {"by": "ana", "reason": "the catalog was applied"}
+    assert await counting.follow([visits.id, bank], **why) == [f"{visits.id}: its count has begun"]
+    assert (await office.auditor.balance(visits.id)).status == "active"
+    assert visits.allowance is not None
+    more = visits.model_copy(update={"allowance": visits.allowance.model_copy(update={"cap": 12})})
+    office.store.apply(Catalog(entitlements=[more]), by="test")
+    assert await counting.follow([visits.id], **why) == [f"{visits.id}: the cap is 12 visits"]
+    assert await counting.follow([visits.id], **why) == []
+    ended = more.model_copy(update={"cancelled_at": datetime.now(UTC)})
+    office.store.apply(Catalog(entitlements=[ended]), by="test")
+    assert await counting.follow([visits.id], **why) == [f"{visits.id}: cancelled"]
+    assert await counting.follow([visits.id], **why) == []
 
 
 async def test_work_beyond_the_cap_is_recorded_and_billed_when_somebody_says_yes(office: Office) -> None:
