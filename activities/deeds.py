@@ -87,7 +87,7 @@ class Deeds:
             declared["allowance"]["cap"] = None if change.cap == "unlimited" else change.cap
         if change.ends_on is not None:
             declared["ends_on"] = None if change.ends_on == "never" else change.ends_on
-        if change.cancelled_at is not None:
+        if change.cancelled_at is not None and entitlement.cancelled_at is None:
             declared["cancelled_at"] = change.cancelled_at
         self._store.apply(Catalog(entitlements=[Entitlement.model_validate(declared)]), by=change.by)
 

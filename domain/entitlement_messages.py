@@ -272,16 +272,21 @@ class _Change(_Message):
 
 
 class EntitlementAmended(_Change):
-    """The cap changes, from the current period on, or the last date. What is left out stays as it is.
+    """The cap changes, from the current period on, the last date, or the rules. What is left out stays as it is.
 
     Attributes:
         cap: in the unit, as a catalog declares it.
         ends_on: of the term, in the account's zone: today or later.
+        allowance: policy, prices, thresholds and so on as a catalog declares them now (its cap is not looked at); unit,
+            periods and whether anything is carried over stay as they are.
+        term_end: what becomes of it at its term's end, and the notices before, likewise.
         unit, account, starts_on: stay as they are; one that differs is refused.
     """
 
     cap: Annotated[int, Field(ge=0, le=MOST)] | Literal["unlimited"] | None = None
     ends_on: date | Literal["never"] | None = None
+    allowance: Allowance | None = None
+    term_end: TermEnd | None = None
     unit: str | None = None
     account: str | None = None
     starts_on: date | None = None

@@ -5,7 +5,7 @@ A change that makes no sense is refused with what would be right, and changes no
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, assert_never
 
 from domain.entitlement_messages import (
@@ -71,27 +71,33 @@ def change(
 
 
 def amended_term(usage: Usage, asked: EntitlementAmended) -> Term | None:
-    """The term with its amended last date, whose periods are to be frozen; None if that is not amended.
+    """The term with its amended last date and notices, whose periods are to be frozen; None if these stay as they are.
 
     Raises:
         Refused: it can't be amended.
     """
+    if usage.state.changed.find(asked.event_id):
+        return None
     term = usage.terms.periods.term
-    if asked.ends_on is None or usage.state.changed.find(asked.event_id):
-        return None
-    ends_on = None if asked.ends_on == "never" else asked.ends_on
-    if ends_on == term.ends_on:
-        return None
-    entitlement_id, renewal = usage.terms.entitlement_id, usage.state.renewal
+    term_end = asked.term_end or usage.terms.term_end
+    ends_on = term.ends_on if asked.ends_on is None else None if asked.ends_on == "never" else asked.ends_on
+    if ends_on != term.ends_on:
+        _check_new_end(usage, ends_on)
+    if ends_on is None and term.length is None and (term_end.policy is AtTermEnd.RENEW or term_end.notices):
+        entitlement_id = usage.terms.entitlement_id
+        raise Refused("needs_end", f"{entitlement_id} is renewed, or has notices given, at its end; give a last date")
+    wanted = term.model_copy(update={"ends_on": ends_on, "notice_days": term_end.notice_days})
+    return None if wanted == term else wanted
+
+
+def _check_new_end(usage: Usage, ends_on: date | None) -> None:
+    entitlement_id, renewal, term = usage.terms.entitlement_id, usage.state.renewal, usage.terms.periods.term
     if renewal is not None:
         raise Refused("already_renewed", f"{entitlement_id} goes on as {renewal.entitlement_id}; amend or cancel that")
     if term.length is not None:
         raise Refused("is_reset", f"{entitlement_id} goes from term to term and has no last date; cancel it instead")
-    if ends_on is None and (usage.terms.term_end.policy is AtTermEnd.RENEW or term.notice_days):
-        raise Refused("needs_end", f"{entitlement_id} is renewed, or has notices given, at its end; give a last date")
     if ends_on is not None and term.starts_on is not None and ends_on < term.starts_on:
         raise Refused("bad_dates", f"the last date {ends_on} lies before the first, {term.starts_on}")
-    return term.model_copy(update={"ends_on": ends_on})
 
 
 def _amend(
@@ -99,15 +105,16 @@ def _amend(
 ) -> tuple[str, int, list[UsageEffect]]:
     """Change cap or end. What was taken stays taken; thresholds passed stay passed; what is left counts at once."""
     check_amendment(usage, asked)
-    wants_end = amended_term(usage, asked)
-    texts: list[str] = []
-    if wants_end is not None:
-        if periods is None or periods.term != wants_end:
+    wanted, before = amended_term(usage, asked), usage.terms.periods.term
+    if wanted is not None:
+        if periods is None or periods.term != wanted:
             raise Refused("ends_on", "the periods of the amended term are not known yet; ask again")
         if periods.ends_at is not None and periods.ends_at <= now:
-            raise Refused("bad_dates", f"{asked.ends_on} is over; give today or a later date, or cancel it")
+            raise Refused("bad_dates", f"{wanted.ends_on} is over; give today or a later date, or cancel it")
         usage.terms = usage.terms.model_copy(update={"periods": periods})
-        texts.append(f"it ends on {asked.ends_on}" if asked.ends_on != "never" else "it does not end")
+    new_end = wanted is not None and wanted.ends_on != before.ends_on
+    texts = [f"it ends on {asked.ends_on}" if asked.ends_on != "never" else "it does not end"] if new_end else []
+    texts += _amend_rules(usage, asked)
     period = usage.balance(now).current.period
     cap = None if asked.cap == "unlimited" else asked.cap
     if asked.cap is not None and cap != usage.declared_cap(period):
@@ -120,10 +127,25 @@ def _amend(
     record = RecordChange(
         entitlement_id=usage.terms.entitlement_id,
         cap=asked.cap,
-        ends_on=asked.ends_on if wants_end is not None else None,
+        ends_on=asked.ends_on if new_end else None,
         by=asked.by,
     )
     return text, period, [row, record, *pass_thresholds(usage, period, now)]
+
+
+def _amend_rules(usage: Usage, asked: EntitlementAmended) -> list[str]:
+    """Count by the policy, prices, thresholds and notices that are declared now."""
+    texts: list[str] = []
+    if asked.allowance is not None:
+        # The cap that was declared first still counts for the periods before it was amended.
+        allowance = asked.allowance.model_copy(update={"cap": usage.terms.allowance.cap})
+        if allowance != usage.terms.allowance:
+            usage.terms = usage.terms.model_copy(update={"allowance": allowance})
+            texts.append("its rules are those that are declared now")
+    if asked.term_end is not None and asked.term_end != usage.terms.term_end:
+        usage.terms = usage.terms.model_copy(update={"term_end": asked.term_end})
+        texts.append("what becomes of it at its term's end is what is declared now")
+    return texts
 
 
 def check_amendment(usage: Usage, asked: EntitlementAmended) -> None:
@@ -147,8 +169,9 @@ def check_amendment(usage: Usage, asked: EntitlementAmended) -> None:
                 f"the {name} of {terms.entitlement_id} is {now} and stays so, not {wanted}; "
                 "cancel it and declare another",
             )
-    if asked.cap is None and asked.ends_on is None and all(wanted is None for _, wanted in fixed.values()):
-        raise Refused("nothing_to_amend", "give a cap, or a last date (ends_on)")
+    _check_rules(usage, asked)
+    if not asked.model_dump(exclude={"event_id", "by", "reason"}, exclude_none=True):
+        raise Refused("nothing_to_amend", "give a cap, a last date (ends_on), or what else is declared now")
     if usage.state.cancelled_at is not None:
         raise Refused("cancelled", f"{terms.entitlement_id} was cancelled at {usage.state.cancelled_at.isoformat()}")
     if usage.state.is_over:
@@ -158,6 +181,28 @@ def check_amendment(usage: Usage, asked: EntitlementAmended) -> None:
     if asked.cap == "unlimited" and terms.allowance.carry_over != "none":
         raise Refused("carries_over", "of an unlimited allowance nothing is left to be carried over; give a cap")
     amended_term(usage, asked)
+
+
+def _check_rules(usage: Usage, asked: EntitlementAmended) -> None:
+    """What was counted was counted by unit, periods and what was carried over: these stay."""
+    old, new = usage.terms.allowance, asked.allowance
+    if new is not None:
+        for name in ("unit", "period", "aligned", "carry_over"):
+            before, wanted = getattr(old, name), getattr(new, name)
+            if before != wanted:
+                raise Refused(
+                    name,
+                    f"the {name} of {usage.terms.entitlement_id} is {before} and stays so, not {wanted}; "
+                    "cancel it and declare another",
+                )
+    at_end, wanted_end = usage.terms.term_end, asked.term_end or usage.terms.term_end
+    is_reset = AtTermEnd.RESET in {at_end.policy, wanted_end.policy}
+    if is_reset and (at_end.policy, at_end.term) != (wanted_end.policy, wanted_end.term):
+        raise Refused(
+            "is_reset",
+            f"whether {usage.terms.entitlement_id} goes from term to term, and how long each is, stays as it is; "
+            "cancel it and declare another",
+        )
 
 
 def _adjust(usage: Usage, asked: UsageAdjusted, now: datetime) -> tuple[str, int, list[UsageEffect]]:

@@ -31,8 +31,8 @@ class Counting:
         """Bring the counts of entitlements that were declared, or changed, up to date.
 
         One whose term's end has consequences (notices, another term, a renewal) begins to be counted; any other begins
-        with what is first taken of it. In one that is counted already the cap, the last date and a cancellation become
-        amendments, on record. Doing it again changes nothing.
+        with what is first taken of it. In one that is counted already the cap, the last date, the rules and a
+        cancellation become amendments, on record. Doing it again changes nothing.
 
         Args:
             entitlements: their ids.
@@ -68,7 +68,7 @@ class Counting:
             return [f"{declared.id}: its count has begun"]
         if balance.status in {"cancelled", "expired"}:
             return []
-        if declared.cancelled_at is not None:
+        if declared.cancelled_at is not None and declared.cancelled_at <= now:
             cancelled = EntitlementCancelled(event_id=str(uuid.uuid4()), by=by, reason=reason)
             return [f"{declared.id}: {(await self._gate.change(terms, cancelled)).text}"]
         cap = terms.allowance.cap
@@ -78,6 +78,8 @@ class Counting:
             reason=reason,
             cap="unlimited" if cap is None else cap,
             ends_on=declared.ends_on or "never",
+            allowance=terms.allowance,
+            term_end=terms.term_end,
             unit=terms.allowance.unit,
             account=declared.account,
             starts_on=declared.starts_on,

@@ -24,6 +24,7 @@ from domain.errors import Refused
 from domain.frozen_periods import Term
 from domain.ledger_rows import LedgerRow
 from domain.periods import freeze
+from domain.term_end import TermEnd
 from domain.usage import Usage, UsageEffect
 from domain.usage_changes import amended_term, change
 from domain.usage_hours import log_hours
@@ -221,7 +222,47 @@ def test_unit_account_and_start_stay_as_they_are() -> None:
     )
     change(visits, by_hand(EntitlementAmended, unit="visits", account="acme", starts_on=date(2025, 1, 15), cap=5), NOON)
     assert visits.cap(1) == 5
-    assert "give a cap, or a last date" in refusal(visits, by_hand(EntitlementAmended, "change-2"))
+    assert "give a cap, a last date" in refusal(visits, by_hand(EntitlementAmended, "change-2"))
+
+
+def test_the_rules_of_a_running_count_are_amended() -> None:
+    """What was passed stays passed; a threshold that is new and reached is passed at once."""
+    visits = usage(cap=2, overflow="fallback")
+    take(visits, "V1", 2)
+    declared = {"unit": "visits", "cap": 99, "period": "month", "overflow": "block", "thresholds": [{"at": 2}]}
+    rules = Allowance.model_validate(declared)
+    said, _ = change(visits, by_hand(EntitlementAmended, allowance=rules), NOON)
+    assert said.text == "its rules are those that are declared now"
+    assert visits.balance(NOON).current.thresholds_passed == ["2"]
+    assert take(visits, "V2").outcome == "blocked"
+    again, effects = change(visits, by_hand(EntitlementAmended, "change-2", allowance=rules, cap=2), NOON)
+    assert (again.text, effects) == ("nothing differs", [])
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("unit", "cases"), ("period", "year"), ("aligned", "calendar"), ("carry_over", "period")]
+)
+def test_what_was_counted_by_stays(field: str, value: str) -> None:
+    declared = Allowance.model_validate({"unit": "visits", "cap": 10, "period": "month", field: value})
+    asked = by_hand(EntitlementAmended, allowance=declared)
+    assert f"the {field} of E1 is" in refusal(usage(), asked)
+
+
+def test_whether_terms_follow_one_another_stays() -> None:
+    asked = by_hand(EntitlementAmended, term_end=TermEnd.model_validate({"policy": "reset", "term": "1 year"}))
+    assert "goes from term to term" in refusal(usage(), asked)
+
+
+def test_notices_are_amended_with_the_end_that_they_are_given_before() -> None:
+    visits = usage()
+    told = {"days_before": 30, "actions": [{"do": "task", "subject": "renew"}]}
+    asked = by_hand(EntitlementAmended, term_end=TermEnd.model_validate({"policy": "renew", "notices": [told]}))
+    term = amended_term(visits, asked)
+    assert term is not None
+    change(visits, asked, NOON, freeze(visits.terms.allowance, term, FAR))
+    orders = [e for e in visits.advance(datetime(2025, 12, 1, tzinfo=UTC)) if isinstance(e, UsageActionOrder)]
+    assert [order.call.key for order in orders] == ["E1/2025-12-31/notice/30-days/1/task-1"]
+    assert "give a last date" in refusal(visits, by_hand(EntitlementAmended, "change-2", ends_on="never"))
 
 
 def amend_end(of: Usage, ends_on: Any, now: datetime = NOON, event_id: str = "change-1") -> list[UsageEffect]:
