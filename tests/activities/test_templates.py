@@ -26,3 +26,10 @@ def test_a_broken_template_says_so() -> None:
     """With the template's beginning."""
     with pytest.raises(BadTemplate, match=r"template '\{\{ case. \}\}' can't be rendered"):
         render("{{ case. }}", CONTEXT)
+
+
+@pytest.mark.parametrize("template", ["{{ case.priority + 1 }}", "{{ 1 / 0 }}", "{{ range(1000000) }}"])
+def test_a_template_that_fails_on_its_values_says_so(template: str) -> None:
+    """As one that is broken: trying again would not help."""
+    with pytest.raises(BadTemplate, match="can't be rendered"):
+        render(template, CONTEXT)

@@ -51,18 +51,20 @@ CONTRADICTIONS = {
             "      - name: A\n        within: 1h\n        starts: {after: B}\n"
             "      - name: B\n        within: 1h\n        starts: {after: A}\n"
         ),
-        PROCESS + "milestones of process 'Gold' wait for one another: A after B after A",
+        PROCESS + "milestones of process 'Gold' wait for one another: A after B after A; let one of them start at",
     ),
     "a milestone that starts after itself": (
         "      - name: A\n        within: 1h\n        starts: {after: A}\n",
-        PROCESS + "milestones of process 'Gold' wait for one another: A after A",
+        PROCESS + "milestones of process 'Gold' wait for one another: A after A; let one of them start at",
     ),
     "a warning longer than every span": (
         (
             "      - name: A\n        within: [{when: case.priority == 'x', span: 1h}, {span: 90m}]\n"
             "        triggers:\n          - {kind: warning, at: 2h}\n"
         ),
-        FIRST + "the warning '2h' of milestone 'A' is longer than its longest span (1:30:00)",
+        FIRST
+        + "the warning '2h' of milestone 'A' is longer than its longest span (1:30:00), so it would be due before "
+        "the start; give less, or a percentage",
     ),
     "a percentage over 100": (
         "      - name: A\n        within: 1h\n        triggers:\n          - {kind: warning, at: 101%}\n",
@@ -86,7 +88,7 @@ CONTRADICTIONS = {
     ),
     "a name twice": (
         "      - name: A\n        within: 1h\n      - name: A\n        within: 2h\n",
-        PROCESS + "process 'Gold' has two milestones named 'A'",
+        PROCESS + "process 'Gold' has two milestones named 'A'; give each a name of its own",
     ),
     "names that differ by punctuation alone": (
         "      - name: A b\n        within: 1h\n      - name: a-B\n        within: 2h\n",
@@ -98,7 +100,8 @@ CONTRADICTIONS = {
     ),
     "a row that no case reaches": (
         "      - name: A\n        within: [{span: 1h}, {when: case.priority == 'x', span: 2h}, {span: 3h}]\n",
-        FIRST + "row 1 of the span table of milestone 'A' has no criteria, so that no later row is reached",
+        FIRST + "row 1 of the span table of milestone 'A' has no criteria, so that no later row is reached; "
+        "give it a 'when', or move it to the end",
     ),
     "a percentage of a deadline": (
         "      - name: A\n        by: due_at\n        triggers:\n          - {kind: warning, at: 75%}\n",
@@ -119,6 +122,14 @@ CONTRADICTIONS = {
     "a span of nothing": (
         "      - name: A\n        within: 0m\n",
         "a.yaml:6:9: processes[0].milestones[0].within: span '0m' is 0; a milestone needs time, at least 1s",
+    ),
+    "a table of nothing": (
+        "      - name: A\n        within: []\n",
+        FIRST + "milestone 'A' has an empty span table; give at least a row {span: 4h}",
+    ),
+    "a span that is the number 0": (
+        "      - name: A\n        within: 0\n",
+        "a.yaml:6:9: processes[0].milestones[0].within: bad span '0': a milestone needs time; a span is written like",
     ),
     "a span in bare days": (
         "      - name: A\n        within: 2d\n",
