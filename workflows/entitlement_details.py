@@ -1,4 +1,4 @@
-"""What the Temporal UI shows of an entitlement: its balance as a table in Markdown."""
+"""What the Temporal UI shows of an entitlement: its balance as a list in Markdown."""
 
 from __future__ import annotations
 
@@ -13,17 +13,20 @@ def balance_details(balance: Balance) -> str:
     lines = [f"**{left}**, {balance.status}"]
     if balance.changes_at:
         lines.append(f"Changes: {balance.changes_at:%a %Y-%m-%d %H:%M:%S}Z")
-    lines += ["", "| period from | used | cap | overflows | beyond | thresholds passed |", "|---|---|---|---|---|---|"]
-    lines += [_row(period, balance.unit) for period in (current, *balance.past)]
+    lines += ["", *(f"- {_line(period, balance.unit)}" for period in (current, *balance.past))]
     if balance.failures:
         lines += ["", "Actions that failed for good:", *(f"- {f.key}: {f.error}" for f in balance.failures)]
     return "\n".join(lines)
 
 
-def _row(period: PeriodBalance, unit: str) -> str:
-    first_day = period.first_day or "always"
-    cap = "unlimited" if period.cap is None else amount_text(period.cap, unit)
+def _line(period: PeriodBalance, unit: str) -> str:
+    cap = "" if period.cap is None else f" of {amount_text(period.cap, unit)}"
     percent = "" if period.usage_percent is None else f" ({period.usage_percent:g}%)"
-    passed = ", ".join(period.thresholds_passed)
-    beyond = amount_text(period.overage, unit) if period.overage else ""
-    return f"| {first_day} | {amount_text(period.used, unit)}{percent} | {cap} | {period.overflows} | {beyond} | {passed} |"
+    said = [f"**{period.first_day or 'always'}**: {amount_text(period.used, unit)}{cap} used{percent}"]
+    if period.overage:
+        said.append(f"{amount_text(period.overage, unit)} beyond the cap")
+    if period.overflows:
+        said.append(f"{period.overflows} overflows")
+    if period.thresholds_passed:
+        said.append(f"thresholds passed: {', '.join(period.thresholds_passed)}")
+    return " · ".join(said)
