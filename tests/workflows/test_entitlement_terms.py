@@ -1,5 +1,6 @@
 """The ends of periods and terms, and changes by hand, on a real server with a real store."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -268,3 +269,30 @@ async def test_work_beyond_the_cap_is_recorded_and_billed_when_somebody_says_yes
         await office.gate.approve_overage(terms, decision.model_copy(update={"reference": "T3", "event_id": "yes-3"}))
     await office.agrees()
     assert [row.amount for row in office.store.ledger(office.bank) if row.kind == "override"] == [90]
+
+
+async def test_what_is_asked_counts_once_over_many_runs(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Entries, decisions and changes, sent again and again while runs of two updates follow one another."""
+    monkeypatch.setattr("domain.entitlement_messages.MOST_UPDATES_A_RUN", 2)
+    terms = office.terms(office.bank)
+    who: dict[str, Any] = {"by": "ana", "reason": "agreed"}
+    asked = UsageAdjusted(event_id="adjust", amount=60, **who)
+    ends = EntitlementAmended(event_id="end", ends_on=date(2030, 12, 31), **who)
+    entries = [TimeEntry(id=f"T{n}", minutes=600, worked_at=BEGINS) for n in range(3)]
+    yes = OverageDecision(reference="T1", event_id="yes", approved=True, occurred_at=BEGINS, **who)
+    await office.gate.change(terms, asked)
+    for _ in range(3):
+        answers = await asyncio.gather(*(office.gate.log_hours(terms, entry) for entry in entries))
+        assert [(answer.taken, answer.overage) for answer in answers] == [(600, 0), (540, 60), (0, 600)]
+        await asyncio.gather(
+            office.gate.approve_overage(terms, yes),
+            office.gate.change(terms, asked),
+            office.gate.change(terms, ends),
+        )
+    current = (await office.auditor.balance(office.bank)).current
+    assert (current.used, current.overage, current.remaining) == (1200, 660, 0)
+    described = await office.handle(office.bank).describe()
+    assert described.run_id != described.raw_description.workflow_execution_info.first_run_id
+    await office.agrees()
+    kinds = [row.kind for row in office.store.ledger(office.bank)]
+    assert sorted(kinds) == sorted(["adjusted", "taken", "taken", "overage", "overage", "override", "amended"])
