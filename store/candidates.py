@@ -129,22 +129,21 @@ def _entitlements(connection: Connection, scope: CoverageScope, most: int) -> li
 
 
 def _matching(scope: CoverageScope) -> Select[Any]:
-    """One search per combination of asset and contact, each by equality, so that each is one walk down an index."""
+    """One search per combination of asset, contact and end, so that each is one walk down an index."""
     table, covered = tables.entitlements, tables.entitlement_contacts
     of_account = table.c.account.in_(scope.accounts)
     assets = [table.c.asset.is_(None)] + ([table.c.asset == scope.asset] if scope.asset else [])
     anybody = table.c.for_contacts.is_(False)
     day = timedelta(days=1)  # no zone's date is further from that in UTC
     today = scope.at.astimezone(UTC).date()
-    dated = and_(
-        or_(table.c.starts_on.is_(None), table.c.starts_on <= today + day),
-        or_(table.c.ends_on.is_(None), table.c.ends_on >= today - day),
-        table.c.retired.is_(False),
-    )
-    searches = [select(table.c.id).where(of_account, asset, anybody, dated) for asset in assets]
+    begun = and_(or_(table.c.starts_on.is_(None), table.c.starts_on <= today + day), table.c.retired.is_(False))
+    goes_on = [table.c.ends_on.is_(None), table.c.ends_on >= today - day]  # what has expired is not even looked at
+    searches = [
+        select(table.c.id).where(of_account, asset, anybody, ends, begun) for asset in assets for ends in goes_on
+    ]
     if scope.contact:
         named = select(table.c.id).join(covered, covered.c.entitlement == table.c.id)
-        searches.append(named.where(covered.c.contact == scope.contact, dated))
+        searches.append(named.where(covered.c.contact == scope.contact, or_(*goes_on), begun))
     if scope.entitlement:
         searches.append(select(table.c.id).where(table.c.id == scope.entitlement))
     return select(table).where(table.c.id.in_(union_all(*searches)))

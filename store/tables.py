@@ -111,7 +111,7 @@ entitlements = _declared(
     Column("for_contacts", Boolean, nullable=False),
     Column("starts_on", Date),
     Column("ends_on", Date),
-    Index(None, "account", "asset", "for_contacts"),
+    Index(None, "account", "asset", "for_contacts", "ends_on"),
 )
 entitlement_contacts = Table(
     "entitlement_contacts",

@@ -329,9 +329,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_entitlements"),
     )
     op.create_index(
-        "ix_entitlements_account_asset_for_contacts",
+        "ix_entitlements_account_asset_for_contacts_ends_on",
         "entitlements",
-        ["account", "asset", "for_contacts"],
+        ["account", "asset", "for_contacts", "ends_on"],
         unique=False,
     )
     op.create_table(
@@ -348,7 +348,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_index("ix_entitlement_contacts_entitlement", table_name="entitlement_contacts")
     op.drop_table("entitlement_contacts")
-    op.drop_index("ix_entitlements_account_asset_for_contacts", table_name="entitlements")
+    op.drop_index("ix_entitlements_account_asset_for_contacts_ends_on", table_name="entitlements")
     op.drop_table("entitlements")
     op.drop_index("ix_contract_line_items_service_contract", table_name="contract_line_items")
     op.drop_table("contract_line_items")
