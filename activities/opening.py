@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +19,7 @@ from domain.effects import Noted
 from domain.entitlement_messages import Consumed, TimeEntry
 from domain.errors import Refused
 from domain.fields import check_values
+from domain.frozen import HorizonExceeded
 from domain.messages import (
     DECIDE_OVERAGE,
     LOG_TIME,
@@ -167,11 +169,12 @@ class Opening:
         """The timeline as the case will enter it, with calendars that reach as far as its targets."""
         case = Case(case_id=opening.intake.case_id, fields=fields)
         plan = self._planned(opening.intake, opening.opened_at, taken, account)
-        timeline = Timeline.enter(plan, case, opening.opened_at)
-        while not timeline.covers(opening.now):
-            plan = self.planner.further(timeline.plan, opening.now)
-            timeline = Timeline.enter(plan, case, opening.opened_at)
-        return timeline
+        while True:
+            with suppress(HorizonExceeded):
+                timeline = Timeline.enter(plan, case, opening.opened_at)
+                if timeline.covers(opening.now):
+                    return timeline
+            plan = self.planner.further(plan, opening.now)
 
 
 def _attempt() -> str:

@@ -9,6 +9,7 @@ from typing import Literal
 
 from temporalio import activity
 
+from activities.heartbeat import heartbeating
 from activities.refusals import refusals
 from domain.calendar import FrozenCalendar
 from domain.catalog import Account, Entitlement
@@ -77,6 +78,9 @@ class Planner:
         """
         process = self.store.process(plan.process.name, process_version) if plan.process else None
         calendars, versions = self._freeze(process, plan.business_hours, earliest, now)
+        # Hours that were not edited stay as they were frozen, whatever became of zones and holidays since.
+        same = [name for name in calendars if plan.calendar_versions.get(name) == versions[name]]
+        calendars.update({name: plan.calendars[name] for name in same if name in plan.calendars})
         return plan.model_copy(
             update={
                 "process": process,
@@ -135,16 +139,18 @@ class Planning:
     async def freeze_calendars(self, request: HorizonRequest) -> Horizon:
         """The calendars of a plan over a longer horizon; what was frozen stays as it was."""
         with refusals():
-            return Horizon(calendars=await asyncio.to_thread(self.planner.extend, request.plan, request.now))
+            async with heartbeating():
+                return Horizon(calendars=await asyncio.to_thread(self.planner.extend, request.plan, request.now))
 
     @activity.defn(name=PLAN_MIGRATION)
     async def plan_migration(self, request: MigrationPlan) -> MigratedPlan:
         """The plan that a migration leads to."""
         with refusals():
-            plan = await asyncio.to_thread(
-                self.planner.migrated, request.plan, request.earliest, request.now, request.process_version
-            )
-            return MigratedPlan(plan=plan)
+            async with heartbeating():
+                plan = await asyncio.to_thread(
+                    self.planner.migrated, request.plan, request.earliest, request.now, request.process_version
+                )
+                return MigratedPlan(plan=plan)
 
 
 def horizon(earliest: datetime, latest: datetime) -> tuple[datetime, datetime]:

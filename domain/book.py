@@ -42,7 +42,12 @@ class Book:
 
     def last_completed(self, milestone: Milestone) -> MilestoneInstance | None:
         """The newest instance of a milestone that is completed."""
-        return next((i for i in reversed(self._runs(milestone)) if i.completed_at is not None), None)
+        return next(reversed(self.completed(milestone)), None)
+
+    def completed(self, milestone: Milestone) -> list[MilestoneInstance]:
+        """The completed instances of a milestone, under the entitlement that the case has now."""
+        runs = self._runs(milestone)
+        return [i for i in runs if i.completed_at is not None and i.stay >= self.state.first_stay]
 
     def take_up_again(
         self, milestone: Milestone, instance: MilestoneInstance, latest: MilestoneInstance, at: datetime
@@ -52,6 +57,9 @@ class Book:
             latest.removed_at = at
             self.note(NoteKind.REMOVED, at, f"{latest.milestone} is scheduled no more", latest)
         if instance.completed_at and not milestone.by:
+            # Since the completion the pauses were written down for the one that followed.
+            if pause := instance.open_pause:
+                pause.to_at = max(instance.completed_at, pause.from_at)
             instance.pauses = _union(instance.pauses + self.holds_since(instance.completed_at) + latest.pauses)
         self.state.instances.remove(instance)
         self.state.instances.append(instance)

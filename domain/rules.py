@@ -230,21 +230,17 @@ class Rules:
             last.placed_at = self.at
             self.book.note(NoteKind.RETURNED, self.at, f"{milestone.name} is back: its criteria hold again", last)
             return True
-        start = self._next_start(process, milestone, last) if milestone.recurs else anchor
+        start = self._next_start(milestone, last) if milestone.recurs else anchor
         self.book.start(milestone, self._term(process, milestone, start), self.at)
         return True
 
-    def _next_start(
-        self, process: EntitlementProcess, milestone: Milestone, last: MilestoneInstance | None
-    ) -> datetime:
+    def _next_start(self, milestone: Milestone, last: MilestoneInstance | None) -> datetime:
         """When the next occurrence starts: from the completion it follows, for `sequential` not before its target."""
         start = last.completed_at if last and last.completed_at and not last.lapsed else self.at
         if milestone.recurrence is Recurrence.SEQUENTIAL:
-            for done in self.state.instances:
-                if (done.process, done.milestone) == (process.id, milestone.name) and done.completed_at is not None:
-                    target = self.book.target(done)
-                    if target is not None and done.completed_at <= target:
-                        start = max(start, target)
+            # The target of one that was completed late is behind its completion.
+            targets = [self.book.target(done) for done in self.book.completed(milestone)]
+            start = max([start, *(target for target in targets if target is not None)])
         return start
 
     # --- a migration ---
@@ -259,13 +255,17 @@ class Rules:
             return
         self._see()
         for instance in [i for i in self.state.instances if i.is_open]:
-            milestone = process.milestone(instance.milestone)
-            if milestone is None:
+            if process.milestone(instance.milestone) is None:
                 instance.removed_at = self.at
                 text = f"{instance.milestone} removed: process {process.name!r} has it no more"
                 self.book.note(NoteKind.REMOVED, self.at, text, instance)
-            elif milestone.by is None or self._instant(milestone.by) is not None:
-                self._migrate(process, milestone, instance)
+        for milestone in process.milestones:
+            latest = self.book.latest(milestone)
+            # One that was removed or left open at exit may come back, under the new plan.
+            if latest is None or latest.completed_at is not None:
+                continue
+            if milestone.by is None or self._instant(milestone.by) is not None:
+                self._migrate(process, milestone, latest)
 
     def _migrate(self, process: EntitlementProcess, milestone: Milestone, instance: MilestoneInstance) -> None:
         old = instance.terms[-1]

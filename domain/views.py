@@ -94,7 +94,7 @@ def look(plan: Plan, state: TimelineState, now: datetime, next_due: datetime | N
         entered_at=state.entered_at,
         exited_at=state.exited_at,
         stopped=state.hold("case stopped") is not None,
-        status=_status(milestones, in_process=state.exited_at is None),
+        status=_status(milestones),
         fields=state.fields,
         milestones=milestones,
         next_due=next_due,
@@ -107,9 +107,9 @@ def _order(plan: Plan, instance: MilestoneInstance) -> int:
     return names.index(instance.milestone) if instance.milestone in names else len(names)
 
 
-def _status(milestones: list[MilestoneView], *, in_process: bool) -> MilestoneStatus:
+def _status(milestones: list[MilestoneView]) -> MilestoneStatus:
     ended = (InstanceState.COMPLETED, InstanceState.REMOVED, InstanceState.OPEN_AT_EXIT)
-    if in_process and any(m.violated and m.state not in ended for m in milestones):
+    if any(m.violated and m.state not in ended for m in milestones):
         return MilestoneStatus.OPEN_VIOLATION
     if any(m.violated for m in milestones):
         return MilestoneStatus.CLOSED_VIOLATION

@@ -14,6 +14,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.effects import Noted, NoteKind, TriggerFired
     from domain.errors import Refused
     from domain.events import CaseReopened
+    from domain.frozen import HorizonExceeded
     from domain.messages import CaseIntake, OverageChoice
     from domain.timeline import Case, Timeline
     from domain.views import CaseView
@@ -72,10 +73,18 @@ class CaseWorkflow(CaseRequests):
             self._remark(NoteKind.PROMPTED, self.prompt.text)
 
     async def _reopen(self, reopened: CaseReopened) -> None:
-        try:
-            self._take(reopened)
-        except Refused as refused:
-            await self._refuse_opening(ApplicationError(str(refused), type=refused.code, non_retryable=True))
+        while True:
+            await self._keep_horizon()
+            try:
+                self._take(reopened)
+            except Refused as refused:
+                await self._refuse_opening(ApplicationError(str(refused), type=refused.code, non_retryable=True))
+            except HorizonExceeded as exceeded:
+                if self.horizon_ends:
+                    await self._refuse_opening(ApplicationError(str(exceeded), type="past_the_horizon"))
+                self.is_beyond = True
+            else:
+                return
 
     async def _refuse_opening(self, refusal: ApplicationError) -> None:
         """Answer whoever waits for the opening, then fail."""
@@ -96,7 +105,17 @@ class CaseWorkflow(CaseRequests):
         return self._is_closed or self._may_roll_over or not self._covers()
 
     def _do_what_is_due(self) -> None:
-        self._do(self._timeline().advance(self._now()))
+        due = self._timeline().next_due
+        if due is None or due > self._now():
+            return
+        timeline = self._timeline().fork()
+        try:
+            effects = timeline.advance(self._now())
+        except HorizonExceeded:  # by a field update of a trigger; done again over a longer horizon
+            self.is_beyond = True
+            return
+        self.timeline = timeline
+        self._do(effects)
 
     async def _take_silence_for_no(self) -> None:
         """A decision that nobody has made in time counts as no."""
@@ -130,7 +149,9 @@ class CaseWorkflow(CaseRequests):
                 self.horizon_ends = True
                 self._remark(NoteKind.HORIZON_ENDS, f"the calendars can't be frozen further: {error.message}")
                 return
+            timeline = self._timeline()
             timeline.extend_horizon(horizon.calendars)
+            self.is_beyond = False
 
     # --- rolling over and closing ---
 

@@ -48,7 +48,8 @@ class CaseAtWork:
         self.entitlement: str | None = None
         self.prompt: OveragePrompt | None = None
         self.ahead = intake.clock - workflow.info().start_time if intake.clock else timedelta()
-        self.horizon_ends = False
+        self.is_beyond = False  # something asked for needs a longer horizon
+        self.horizon_ends = False  # there is none
         self.failed: dict[str, messages.ActionOrder] = {}
         self.under_way: list[asyncio.Task[None]] = []
         self.runs = 1
@@ -88,7 +89,9 @@ class CaseAtWork:
         return self.timeline is not None and (reopened is None or reopened.event_id in self.timeline.state.event_ids)
 
     def _covers(self) -> bool:
-        return self.timeline is None or self.horizon_ends or self.timeline.covers(self._now())
+        if self.timeline is None or self.horizon_ends:
+            return True
+        return not self.is_beyond and self.timeline.covers(self._now())
 
     def _timeline(self) -> Timeline:
         if self.timeline is None:
@@ -116,9 +119,16 @@ class CaseAtWork:
     # --- effects ---
 
     def _take(self, event: Event) -> Answer:
-        timeline = self._timeline()
+        """Take an event in, on a copy that takes the place of the timeline when it has gone well.
+
+        Raises:
+            Refused: it makes no sense.
+            HorizonExceeded: a target that follows from it lies past the horizon; nothing has changed.
+        """
+        timeline = self._timeline().fork()
         repeated = event.event_id in timeline.state.event_ids
         effects = timeline.apply(event, self._now())
+        self.timeline = timeline
         self._do(effects)
         already = any(isinstance(e, Noted) and e.kind is NoteKind.ALREADY for e in effects)
         outcome = "repeated" if repeated else "already" if already else "taken"

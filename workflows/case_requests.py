@@ -5,6 +5,7 @@ arguments otherwise wedges the case for ever.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -30,6 +31,7 @@ with workflow.unsafe.imports_passed_through():
         PlanReplaced,
     )
     from domain.explanation import Explanation, explain
+    from domain.frozen import HorizonExceeded
     from domain.inbox import read_event, read_message
     from domain.messages import Answer, EntitlementChange, Migration, OverageChoice, OveragePrompt, TimeLogged
     from domain.requests import refuse_future
@@ -48,7 +50,8 @@ class CaseRequests(CaseAtWork):
         try:
             event = read_event(kind, raw, self._now())
             if self.timeline is not None and self._covers():
-                self.timeline.fork().apply(event, self._now())
+                with suppress(HorizonExceeded):
+                    self.timeline.fork().apply(event, self._now())
         except Refused as refused:
             raise _refusal(refused) from None
 
@@ -59,9 +62,7 @@ class CaseRequests(CaseAtWork):
             raise _refusal(refused) from None
 
     async def _request(self, kind: type[Any], raw: tuple[Any, ...]) -> Answer:
-        event = read_event(kind, raw, self._now())
-        await self._ready()
-        return self._answer(event)
+        return await self._answer(read_event(kind, raw, self._now()))
 
     async def _ready(self) -> None:
         """Wait until the case is open and its calendars reach far enough."""
@@ -71,11 +72,28 @@ class CaseRequests(CaseAtWork):
         if self.refusal is not None:
             raise self.refusal
 
-    def _answer(self, event: Event) -> Answer:
-        try:
-            return self._take(event)
-        except Refused as refused:
-            raise _refusal(refused) from None
+    async def _answer(self, event: Event) -> Answer:
+        """Take an event in, over a longer horizon if it needs one."""
+        while True:
+            await self._ready()
+            try:
+                return self._take(event)
+            except Refused as refused:
+                raise _refusal(refused) from None
+            except HorizonExceeded as exceeded:
+                if self.horizon_ends:
+                    raise ApplicationError(str(exceeded), type="past_the_horizon", non_retryable=True) from None
+                if isinstance(event, EntitlementChanged | PlanReplaced):
+                    event = await self._over_a_longer_horizon(event)
+                else:
+                    self.is_beyond = True
+
+    async def _over_a_longer_horizon(self, event: EntitlementChanged | PlanReplaced) -> Event:
+        request = messages.HorizonRequest(plan=event.plan, now=self._now())
+        summary = "freeze the calendars further"
+        horizon = await self._plan_by(messages.FREEZE_CALENDARS, request, messages.Horizon, summary)
+        plan = event.plan.model_copy(update={"calendars": {**event.plan.calendars, **horizon.calendars}})
+        return event.model_copy(update={"plan": plan})
 
     async def _news(self, kind: type[Any], raw: tuple[Any, ...]) -> None:
         """A signal has nobody to answer to: what is refused goes on record."""
@@ -177,7 +195,7 @@ class CaseRequests(CaseAtWork):
             "freeze the calendars of another entitlement",
         )
         event = EntitlementChanged(plan=planned.plan, **change.model_dump())
-        answer = self._answer(event)
+        answer = await self._answer(event)
         self.account, self.entitlement = planned.account or self.account, planned.entitlement
         self._publish()
         return answer
@@ -226,7 +244,7 @@ class CaseRequests(CaseAtWork):
         self.prompt = opened.prompt
         if opened.prompt is not None:
             self._remark(NoteKind.PROMPTED, opened.prompt.text)
-        return self._answer(
+        return await self._answer(
             EntitlementChanged(
                 event_id=choice.event_id,
                 occurred_at=choice.occurred_at,
@@ -274,7 +292,7 @@ class CaseRequests(CaseAtWork):
             "freeze the calendars of another version",
         )
         self.horizon_ends = False
-        return self._answer(PlanReplaced(plan=planned.plan, **migration.model_dump(exclude={"process_version"})))
+        return await self._answer(PlanReplaced(plan=planned.plan, **migration.model_dump(exclude={"process_version"})))
 
     @migrate.validator
     def _check_migrate(self, *raw: Any) -> None:

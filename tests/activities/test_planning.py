@@ -72,3 +72,16 @@ def test_a_case_without_an_entitlement_has_the_default_process(
     """If the organisation names one; else it has no milestones. An entitlement's own process comes first."""
     plan = planned(tmp_path, {}, entitlement=entitlement, organisation={"process": default} if default else {})
     assert (plan.process.name if plan.process else None) == process
+
+
+def test_a_migration_keeps_hours_that_were_not_edited_as_they_were_frozen(tmp_path: Path) -> None:
+    """Whatever became of zones and holidays since: they are the very same data, a year later too."""
+    plan = planned(tmp_path, {}, entitlement=None, organisation={"business_hours": "Of us", "process": "Gold"})
+    with Store.open(f"sqlite:///{tmp_path / 'milepost.db'}") as store:
+        later = MONDAY.replace(year=MONDAY.year + 1)
+        assert Planner(store).migrated(plan, MONDAY, later).calendars == plan.calendars
+        edited = {"name": "Of us", "time_zone": "UTC", "week": {"mon": ["09:00-12:00"]}}
+        store.apply(Catalog.model_validate({"business_hours": [edited]}), by="ann")
+        migrated = Planner(store).migrated(plan, MONDAY, later)
+        assert migrated.calendars["Of us"] != plan.calendars["Of us"]
+        assert migrated.calendar_versions["Of us"] == 2

@@ -304,3 +304,16 @@ async def test_a_closed_case_is_reopened(world: World) -> None:
     assert [m.state for m in answer.case.milestones] == [InstanceState.RUNNING] * 2
     with pytest.raises(Refused, match="is open"):
         await world.milepost.reopen(case, carried, occurred_at=later(hours=1), by="ann")
+
+
+async def test_a_migration_to_a_target_past_the_horizon_freezes_further(world: World) -> None:
+    """Six hundred business days reach past the calendars that were frozen; the case gets longer ones and goes on."""
+    case = await world.open()
+    support = next(p for p in CATALOG.processes if p.name == "Support").model_dump(mode="json", exclude={"version"})
+    support["milestones"][0] |= {"within": "600bd", "triggers": []}
+    world.store.apply(Catalog.model_validate({"processes": [support]}), by="test")
+    answer = await world.ask(case, "migrate", later(hours=1))
+    assert answer.case.process_version == 2
+    # 120 weeks later, at the same local time: in summer it was 13:00 UTC, in late September it still is.
+    assert (await world.milestone(case, "First response")).target_at == later(weeks=120)
+    assert (await world.ask(case, "complete_milestone", later(hours=2), milestone="First response")).outcome == "taken"
