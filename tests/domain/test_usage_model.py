@@ -40,8 +40,11 @@ REFERENCES = st.integers(0, 9).map("R{}".format)
 
 @st.composite
 def spans(draw: st.DrawFn) -> timedelta:
-    """A span into a term; more often than not close to a midnight in some zone."""
-    if draw(st.booleans()):
+    """A span into a term: in one of a few months, so that they get full; or close to a midnight in some zone."""
+    where = draw(st.integers(0, 3))
+    if where > 1:
+        return timedelta(days=draw(st.sampled_from([2, 33, 64])))
+    if where == 1:
         return timedelta(days=draw(st.integers(-2, LENGTH + 2)), hours=draw(st.integers(0, 23)))
     return timedelta(seconds=draw(st.integers(-86_400, (LENGTH + 2) * 86_400)))
 
@@ -61,12 +64,14 @@ class UsageMachine(RuleBasedStateMachine):
         self.per_unit = 60 if self.unit == "hours" else 1
         self.step = data.draw(st.sampled_from([1, 15, 60]), label="step") if self.unit == "hours" else 1
         cap = data.draw(st.none() | st.integers(0, 6), label="cap")
-        carries = cap is not None and data.draw(st.booleans(), label="carries")
+        fills = data.draw(st.booleans(), label="months that get full, with carry-over")
+        cap = min(cap or 2, 3) if fills else cap
+        carries = cap is not None and (fills or data.draw(st.booleans(), label="carries"))
         most_carried = data.draw(st.none() | st.integers(0, 4), label="most carried") if carries else None
         declared = {
             "unit": self.unit,
             "cap": cap,
-            "period": data.draw(st.sampled_from(Period), label="period"),
+            "period": Period.MONTH if fills else data.draw(st.sampled_from(Period), label="period"),
             "aligned": data.draw(st.sampled_from(["start", "calendar"]), label="aligned"),
             "overflow": data.draw(st.sampled_from(["fallback", "block", "prompt"]), label="overflow"),
             "overage_price": "85.00 EUR",
@@ -93,6 +98,8 @@ class UsageMachine(RuleBasedStateMachine):
             carries=carries,
             most_carried=None if most_carried is None else most_carried * self.per_unit,
         )
+        if fills:  # what is taken from now on is late for the months before
+            self.now = self.begins + timedelta(days=data.draw(st.sampled_from([35, 66]), label="now"))
         self.rows: list[LedgerRow] = []
         self.reports: dict[date, PeriodRecord] = {}
         self.events = 0
