@@ -1,0 +1,389 @@
+"""Random cases through real workflows, held against the timeline alone; also with workers that stop and are killed.
+
+`MILEPOST_RANDOM_CASES=300` walks more of them, `MILEPOST_RANDOM_SEED=2` others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import Client
+
+from domain.effects import NoteKind
+from domain.errors import Refused
+from domain.events import CaseReopened
+from domain.instance import InstanceState
+from domain.views import CaseView
+from starters.client import MilepostClient, NoAnswer
+from starters.comparison import view_differences
+from store.store import Store
+from tests.support import unique
+from tests.workflows.random_cases import (
+    SEED,
+    SHORT_OF_IT,
+    Happening,
+    Purely,
+    RandomCase,
+    catalog_of,
+    random_cases,
+    walk_purely,
+)
+from tests.workflows.world import World, later
+from worker.clock import ClockStuck, VirtualClock
+from worker.embedded import RunningServer
+from worker.process import CACHED_WORKFLOWS, working
+
+COUNT = int(os.environ.get("MILEPOST_RANDOM_CASES", "25"))
+SOME, FEW = max(8, COUNT // 5), max(6, COUNT // 20)
+RESTARTS = 2 + COUNT // 50
+"""Each costs the cases that the old worker was at up to ten seconds, after which the server gives their tasks away."""
+AT_ONCE = 8
+PATIENCE = 60 + 2 * COUNT
+"""Seconds after which something is stuck."""
+ROOT = Path(__file__).parents[2]
+
+UPDATES = {
+    "milestone_completed": "complete_milestone",
+    "fields_changed": "change_fields",
+    "clock_stopped": "stop_clock",
+    "clock_resumed": "resume_clock",
+    "case_closed": "close",
+    "completion_cleared": "clear_completion",
+    "milestone_extended": "extend_milestone",
+}
+
+T = TypeVar("T")
+
+
+@dataclass
+class Durably:
+    """What a workflow made of a case."""
+
+    case_id: str
+    view: CaseView
+    answers: list[str | None] = field(default_factory=list)
+
+
+class Walker:
+    """Takes one random case through its workflow. Every step can be taken again without harm."""
+
+    def __init__(self, client: Client, store: Store, task_queue: str, case: RandomCase, prefix: str) -> None:
+        self.clock = VirtualClock(client)
+        self.milepost = MilepostClient(self.clock.client, task_queue=task_queue)
+        self.store = store
+        self.case = case
+        self.case_id = f"{prefix}-{case.number}"
+        self.handle = self.milepost.handle(self.case_id)
+        self.ahead = timedelta()
+        self.answers: list[str | None] = []
+        self.is_closed = False
+
+    async def walk(self, told: Callable[[], None]) -> Durably:
+        intake = self.case.intake(self.case_id, entitlement=self.case_id)
+        await _patiently(lambda: self.milepost.open(intake))
+        self.ahead = self.store.case(self.case_id).carried.ahead
+        for happening in self.case.happenings:
+            self.answers.append(await self._take(happening))
+            told()
+        return Durably(self.case_id, await self._result(), self.answers)
+
+    async def _take(self, happening: Happening) -> str | None:
+        event = happening.event
+        if isinstance(event, CaseReopened):
+            return await self._reopen(event)
+        if not self.is_closed:
+            instant = happening.arrives_at - SHORT_OF_IT - self.ahead
+            await _patiently(lambda: self.clock.go_to(self.handle, instant))
+        message = event.model_dump(mode="json", exclude={"type"})
+        if happening.way == "signal":
+            await self._tell(event.type, message)
+            return None
+        answer = await self._ask(UPDATES[event.type], message)
+        if event.type == "case_closed" and answer == "taken":
+            await self._result()
+            self.is_closed = True
+        if happening.way == "twice":
+            await self._tell(event.type, message)
+        return answer
+
+    async def _ask(self, update: str, message: dict[str, Any]) -> str:
+        try:
+            answer = await _patiently(lambda: self.milepost.request(self.case_id, update, **message))
+        except Refused as refused:
+            return refused.code
+        return answer.outcome
+
+    async def _tell(self, signal: str, message: dict[str, Any]) -> None:
+        await self.handle.signal(signal, message)
+        await _patiently(lambda: self.milepost.view(self.case_id))  # by then it was handled
+
+    async def _reopen(self, event: CaseReopened) -> str:
+        carried = self.store.case(self.case_id).carried
+        try:
+            await self.milepost.reopen(self.case_id, carried, occurred_at=event.occurred_at)
+        except Refused as refused:
+            return refused.code
+        self.ahead = max(carried.ahead, event.occurred_at - await self._began_at())
+        self.is_closed = False
+        return "taken"
+
+    async def _began_at(self) -> datetime:
+        """When the newest run did its first task, by the workflow's clock; lost attempts don't count."""
+        began_at: datetime | None = None
+        async for event in self.handle.fetch_history_events():
+            if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED:
+                began_at = event.event_time.ToDatetime(UTC)
+            if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
+                break
+        assert began_at is not None
+        return began_at
+
+    async def _result(self) -> CaseView:
+        async def ended() -> CaseView:
+            try:
+                return CaseView.model_validate(await asyncio.wait_for(self.handle.result(), 30))
+            except TimeoutError:
+                raise NoAnswer(f"case {self.case_id} is closed and does not end") from None
+
+        return await _patiently(ended)
+
+
+async def _patiently(step: Callable[[], Awaitable[T]]) -> T:
+    """Take a step, again while no worker answers; the test ends that goes on for too long."""
+    while True:
+        try:
+            return await step()
+        except (NoAnswer, ClockStuck):
+            continue
+
+
+Take = Callable[[RandomCase], Awaitable[Durably]]
+
+
+def through(
+    client: Client, store: Store, task_queue: str, prefix: str, *, told: Callable[[], None] = lambda: None
+) -> Take:
+    """Takes a case through its workflow; `told` hears of every message that was answered."""
+
+    async def take(case: RandomCase) -> Durably:
+        return await Walker(client, store, task_queue, case, prefix).walk(told)
+
+    return take
+
+
+async def walk_all(cases: Sequence[RandomCase], take: Take) -> list[Durably]:
+    """Take all cases through their workflows, some at once."""
+    turn = asyncio.Semaphore(AT_ONCE)
+
+    async def in_turn(case: RandomCase) -> Durably:
+        async with turn:
+            return await take(case)
+
+    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
+        walks = [group.create_task(in_turn(case)) for case in cases]
+    return [one.result() for one in walks]
+
+
+def differences(case: RandomCase, durable: Durably, store: Store) -> list[str]:
+    """What differs between a case's workflow and its timeline alone."""
+    pure = walk_purely(case, durable.case_id)
+    found = [
+        f"{happening.event.type} at {happening.arrives_at}: {ours} here and {theirs} in the pure run"
+        for happening, ours, theirs in zip(case.happenings, durable.answers, pure.answers, strict=True)
+        if ours != theirs
+    ]
+    found += view_differences(durable.view, pure.view)
+    found += _action_differences(pure, durable, store)
+    found += _record_differences(pure, durable, store)
+    return [f"{durable.case_id}: {line}" for line in found]
+
+
+def _action_differences(pure: Purely, durable: Durably, store: Store) -> list[str]:
+    wanted = Counter((call.key, fired.at) for fired in pure.fired for call in fired.calls if call.action.do == "task")
+    done = Counter((task.key, task.at) for task in store.tasks(durable.case_id))
+    return [
+        *(f"task {key} at {at} was not made" for key, at in wanted - done),
+        *(f"task {key} at {at} was made, or made twice, and is not in the pure run" for key, at in done - wanted),
+    ]
+
+
+def _record_differences(pure: Purely, durable: Durably, store: Store) -> list[str]:
+    notes = store.notes(durable.case_id)
+    found = view_differences(store.case(durable.case_id).view, durable.view)
+    if [note.number for note in notes] != list(range(1, len(notes) + 1)):
+        found.append(f"notes are missing or there twice: {[note.number for note in notes]}")
+    refused = sum(note.kind is NoteKind.REFUSED for note in notes)
+    if refused != pure.unanswered_refusals:
+        found.append(f"{refused} signals were refused, and {pure.unanswered_refusals} in the pure run")
+    return found
+
+
+def assert_equal(cases: Sequence[RandomCase], durable: Sequence[Durably], store: Store) -> None:
+    """Every workflow ended as the timeline says; says what differs, and of which case."""
+    said: list[str] = []
+    for case, one in zip(cases, durable, strict=True):
+        if found := differences(case, one, store):
+            said += ["", *found, case.process.model_dump_json(exclude_defaults=True), json.dumps(case.fields)]
+            said += [f"  {h.arrives_at} {h.way} {h.event!r}" for h in case.happenings]
+    assert not said, "\n".join(said)
+
+
+Applied = Callable[[tuple[RandomCase, ...]], str]
+
+
+@pytest.fixture
+def random_store(tmp_path: Path) -> Iterator[Store]:
+    """A store with nothing in it."""
+    with Store.open(f"sqlite:///{tmp_path / 'milepost.db'}") as opened:
+        yield opened
+
+
+@pytest.fixture
+def applied(random_store: Store) -> Applied:
+    """Applies the processes of cases; says the prefix of the cases' and entitlements' ids."""
+
+    def apply(cases: tuple[RandomCase, ...]) -> str:
+        prefix = unique("random")
+        random_store.apply(catalog_of(cases, prefix), by="test")
+        return prefix
+
+    return apply
+
+
+def on_no_hair(cases: Sequence[RandomCase], count: int) -> tuple[RandomCase, ...]:
+    """Cases in which no message comes within moments of something due, which a restart might turn round."""
+    return tuple(case for case in cases if not walk_purely(case, "near").near)[:count]
+
+
+class Shifts:
+    """When one worker makes room for the next: after so many messages."""
+
+    def __init__(self, cases: Sequence[RandomCase], count: int) -> None:
+        self.messages = sum(len(case.happenings) for case in cases)
+        self.ends = [asyncio.Event() for _ in range(count)]
+        self.taken = 0
+        self.over_in_the_middle = 0
+        # At random, but not all at once: each somewhere within its part of the messages.
+        chance = random.Random(SEED)  # noqa: S311 - where a worker stops is no secret
+        part = self.messages // (count + 1)
+        self.limits = [part * number + chance.randrange(part) for number in range(1, count + 1)]
+
+    def told(self) -> None:
+        self.taken += 1
+        for limit, end in zip(self.limits, self.ends, strict=True):
+            if self.taken >= limit:
+                end.set()
+
+    async def over(self, number: int) -> None:
+        await self.ends[number].wait()
+        self.over_in_the_middle += self.taken < self.messages
+
+    def end(self) -> None:
+        for end in self.ends:
+            end.set()
+
+
+async def test_workflows_end_as_the_timeline_says(
+    client: Client, random_store: Store, applied: Applied, task_queue: str
+) -> None:
+    """The same answers and refusals, the same milestones, and each task that was called for made once."""
+    cases = random_cases(COUNT)
+    prefix = applied(cases)
+    async with working(VirtualClock(client).client, random_store, task_queue=task_queue):
+        durable = await walk_all(cases, through(client, random_store, task_queue, prefix))
+    assert_equal(cases, durable, random_store)
+
+
+@pytest.mark.parametrize("cached", [CACHED_WORKFLOWS, 0], ids=["cached", "replayed-every-time"])
+async def test_workers_that_come_and_go_change_nothing(
+    client: Client, random_store: Store, applied: Applied, task_queue: str, cached: int
+) -> None:
+    """Stopped anywhere in the middle, and another started: the same end; also when nothing is kept in memory."""
+    cases = on_no_hair(random_cases(COUNT), SOME if cached else FEW)
+    prefix = applied(cases)
+    shifts = Shifts(cases, RESTARTS)
+
+    async def work() -> None:
+        for number in range(len(shifts.ends)):
+            async with working(client, random_store, task_queue=task_queue, cached_workflows=cached):
+                await shifts.over(number)
+        async with working(client, random_store, task_queue=task_queue, cached_workflows=cached):
+            await asyncio.Event().wait()
+
+    async with asyncio.TaskGroup() as group:
+        at_work = group.create_task(work())
+        durable = await walk_all(cases, through(client, random_store, task_queue, prefix, told=shifts.told))
+        at_work.cancel()
+    assert shifts.over_in_the_middle == len(shifts.ends)
+    assert_equal(cases, durable, random_store)
+
+
+async def test_killed_workers_change_nothing(
+    server: RunningServer, random_store: Store, applied: Applied, task_queue: str, tmp_path: Path
+) -> None:
+    """kill -9 of a worker's process in the middle: the same end, and no task twice."""
+    cases = on_no_hair(random_cases(COUNT), FEW)
+    prefix = applied(cases)
+    shifts = Shifts(cases, RESTARTS - 1)
+    environment = {
+        **os.environ,
+        "MILEPOST_DATA": str(tmp_path),
+        "MILEPOST_DATABASE_URL": f"sqlite:///{tmp_path / 'milepost.db'}",
+        "MILEPOST_TASK_QUEUE": task_queue,
+        "TEMPORAL_ADDRESS": server.address,
+        "TEMPORAL_NAMESPACE": server.client.namespace,
+    }
+
+    def worker() -> subprocess.Popen[bytes]:
+        return subprocess.Popen([sys.executable, "-m", "starters", "worker"], env=environment, cwd=ROOT)
+
+    at_work = worker()
+    try:
+        walking = asyncio.create_task(
+            walk_all(cases, through(server.client, random_store, task_queue, prefix, told=shifts.told))
+        )
+        for number in range(len(shifts.ends)):
+            over = asyncio.create_task(shifts.over(number))
+            await asyncio.wait([walking, over], return_when=asyncio.FIRST_COMPLETED)
+            over.cancel()
+            at_work.kill()
+            at_work.wait()
+            at_work = worker()
+        durable = await walking
+    finally:
+        at_work.kill()
+        at_work.wait()
+    assert shifts.over_in_the_middle == len(shifts.ends)
+    assert_equal(cases, durable, random_store)
+
+
+async def test_a_pause_of_a_year_costs_no_more_history_than_one_of_a_minute(world: World) -> None:
+    """Event by event the same: no timer, no poll, nothing at all while a case is stopped."""
+    events: dict[str, Counter[str]] = {}
+    for name, span in {"a minute": timedelta(minutes=1), "a year": timedelta(days=365)}.items():
+        case = await world.open()
+        await world.ask(case, "stop_clock", later(hours=1))
+        await world.go_to(case, later(hours=1) + span - timedelta(seconds=2))
+        before = await world.events(case)
+        await world.ask(case, "resume_clock", later(hours=1) + span)
+        resumed = await world.view(case)
+        assert all(m.state is InstanceState.RUNNING for m in resumed.milestones)
+        assert all(m.pauses[0].to_at == later(hours=1) + span for m in resumed.milestones)
+        await world.ask(case, "close", later(hours=2) + span)
+        await world.milepost.handle(case).result()
+        events[name] = await world.events(case)
+        assert events[name] - before, "the case went on"
+    assert events["a year"] == events["a minute"]
