@@ -615,6 +615,29 @@ def test_a_cleared_completion_had_never_been(kind: Kind) -> None:
     ]
 
 
+@pytest.mark.parametrize("recurrence", ["none", "sequential"])
+def test_a_pause_that_ended_before_the_clearing(kind: Kind, recurrence: str) -> None:
+    """A rule that paused it until 10:00 paused it until 10:00, whatever followed the completion meanwhile."""
+    again = {"within": "4h", "starts": "criteria", "recurrence": recurrence, "pause_when": 'case.status == "waiting"'}
+    story = Story(kind, again, fields={"status": "waiting"})
+    story.complete("Mon 09:30")
+    story.change("Mon 10:00", status="new")
+    story.clear("Mon 11:00")
+    assert (story.look().target, story.look().paused) == (at("Mon 14:00"), 60)
+
+
+def test_clearing_across_a_reentry_leaves_one_open_instance(kind: Kind) -> None:
+    """What is open again lets no other start."""
+    again = {"within": "4h", "starts": "criteria", "recurrence": "sequential", "on_reentry": "restart"}
+    story = Story(kind, again)
+    story.complete("Mon 09:30")
+    story.close("Mon 10:00")
+    story.reopen("Mon 11:00")
+    story.clear("Mon 12:00")
+    seen = story.timeline.snapshot(story.now)["instances"].values()
+    assert [i["occurrence"] for i in seen if i["state"] in {"scheduled", "running"}] == [1]
+
+
 def test_clearing_is_refused_once_a_later_occurrence_has_started(kind: Kind) -> None:
     """One that is only scheduled is taken back."""
     again = {"within": "1h", "starts": "criteria", "recurrence": "sequential"}

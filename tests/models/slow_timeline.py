@@ -363,7 +363,8 @@ class Model:
 
     def _started(self, milestone: str) -> Instance:
         """The instance that a request is about: the open one, else the last of this stay."""
-        instance = self._open(self._milestone(milestone)) or self._last(self._milestone(milestone))
+        known = [i for i in self._of(self._milestone(milestone)) if not i.is_undone]
+        instance = next((i for i in known if i.is_open), known[-1] if known else None)
         if instance is None or instance.stay != self._stay(instance.milestone):
             raise RefusedError("not_started")
         return instance
@@ -435,6 +436,7 @@ class Model:
         if seconds <= 0:
             raise RefusedError("not_later")  # "only later, never earlier"
         instance.extensions.append((at, seconds))
+        self._leave_out(instance, at)
         self._correct_if_moved(instance, at)
 
     # --- every change is evaluated at once (§4) ------------------------------------------------------------------
@@ -661,6 +663,8 @@ class Model:
                 is_past = self._warning_time(instance, trigger) < now
                 if is_past and (trigger.late == "skip" or self._target(instance) <= now):
                     instance.left_out[trigger.id] = now
+                else:
+                    instance.left_out.pop(trigger.id, None)
 
     def _correct_if_moved(self, instance: Instance, at: datetime) -> None:
         """§4: "If an extension or a new span moves the target to or past the effective now [..] it is corrected"."""
