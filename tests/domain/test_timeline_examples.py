@@ -29,7 +29,8 @@ from domain.events import (
 from domain.fields import FieldType
 from domain.process import EntitlementProcess
 from tests.models.both_timelines import AnyTimeline, Opening, RealTimeline, SlowTimeline
-from tests.models.slow_timeline import RefusedError
+from tests.models.slow_calendar import SlowCalendar
+from tests.models.slow_timeline import Model, RefusedError
 
 NEW_YORK = ZoneInfo("America/New_York")
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -1251,3 +1252,18 @@ def test_a_case_that_reenters_stopped_stays_paused(kind: Kind) -> None:
     assert story.look().state == "paused"
     story.resume("Mon 13:00")
     assert story.look().target == at("Mon 16:00")
+
+
+# --- the model itself ----------------------------------------------------------------------------------------------
+
+
+def test_the_model_runs_on_the_slow_calendar_too() -> None:
+    """E11b, with both models: no code of the real calendar and the real timeline takes part."""
+    office = {"time_zone": "America/New_York", **HOURS["B"]}
+    slow = {"B": SlowCalendar(office, at("Mon 00:00"), at("next Mon 00:00"))}
+    declared = EntitlementProcess.model_validate({"name": "P", "milestones": [{"name": "M", "within": "240m"}]})
+    model = Model.enter(declared, slow, "B", {}, at("Mon 09:00"))
+    model.apply(ClockStopped(event_id="1", occurred_at=at("Mon 10:00")))
+    model.apply(ClockResumed(event_id="2", occurred_at=at("Tue 10:00")))
+    seen = model.snapshot(at("Tue 10:00"))["instances"]["M", 1]
+    assert (seen["target"], seen["paused"]) == (at("Tue 13:00"), 480 * 60)
