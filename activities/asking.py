@@ -9,10 +9,12 @@ from typing import Any, NoReturn
 from temporalio.client import (
     Client,
     WithStartWorkflowOperation,
+    WorkflowQueryRejectedError,
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
 from temporalio.common import (
+    QueryRejectCondition,
     SearchAttributeKey,
     SearchAttributePair,
     TypedSearchAttributes,
@@ -110,7 +112,7 @@ class Entitlements:
             pause = min(pause * 2, _LONGEST_PAUSE)
 
     async def balance(self, entitlement_id: str, at: str | None = None) -> Balance | None:
-        """What an entitlement has, at an instant or now; None if it was never asked for anything.
+        """What an entitlement has, at an instant or now; None if no workflow of it runs.
 
         Raises:
             NobodyCounts: it does not answer.
@@ -121,11 +123,14 @@ class Entitlements:
                 BALANCE,
                 args=[] if at is None else [at],
                 result_type=Balance,
+                reject_condition=QueryRejectCondition.NOT_OPEN,
                 rpc_timeout=timedelta(seconds=self._patience),
             )
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise nobody_counts(entitlement_id, error) from error
+            return None
+        except WorkflowQueryRejectedError:  # terminated: the next request starts it again, from nothing
             return None
         return found
 

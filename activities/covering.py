@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from activities.usage import UsageGate
 from domain.catalog import Account, Entitlement
-from domain.coverage import Coverage, CoverageQuestion, choose
+from domain.coverage import Coverage, CoverageQuestion, Match, choose
 from domain.entitlement_messages import Consumed, Consumption, EntitlementTerms, OverageDecision, TimeEntry
 from domain.entitlement_terms import entitlement_terms
 from domain.errors import Refused
@@ -51,16 +51,16 @@ class Covering:
         return coverage, self.store.account(account) if account else None
 
     async def take(
-        self, intake: CaseIntake, entitlements: Sequence[Entitlement], *, at: datetime, now: datetime, attempt: str
+        self, intake: CaseIntake, matches: Sequence[Match], *, at: datetime, now: datetime, attempt: str
     ) -> Taken:
-        """One case of the first entitlement that has one left, by the overflow policy of each.
+        """One case of the best entitlement, by the overflow policy of each; of equal ones first those with some left.
 
         Done again under the same `attempt` it comes to the same: a case takes one, by its id.
 
         Raises:
             Refused: an entitlement without anything left blocks the case.
         """
-        for entitlement in entitlements:
+        for entitlement in await self._ranked(intake, matches, at, now):
             if entitlement.allowance is None or entitlement.allowance.unit != "cases":
                 return Taken(entitlement)
             consumption = Consumption(
@@ -103,8 +103,7 @@ class Covering:
         coverage, _ = await self.find(intake, prompt.occurred_at)
         ids = [match.entitlement.id for match in coverage.ranked]
         rest = coverage.ranked[ids.index(prompt.entitlement) + 1 :] if prompt.entitlement in ids else coverage.ranked
-        following = [match.entitlement for match in rest]
-        return await self.take(intake, following, at=prompt.occurred_at, now=now, attempt=attempt)
+        return await self.take(intake, rest, at=prompt.occurred_at, now=now, attempt=attempt)
 
     async def log_hours(self, intake: CaseIntake, entry: TimeEntry, now: datetime) -> list[tuple[str, Consumed]]:
         """Take work done from the entitlements of hours that match, one after the other as far as each falls back.
@@ -127,6 +126,21 @@ class Covering:
                 break
             entry = entry.model_copy(update={"minutes": consumed.left_over, "is_rest": True})
         return took
+
+    async def _ranked(
+        self, intake: CaseIntake, matches: Sequence[Match], at: datetime, now: datetime
+    ) -> list[Entitlement]:
+        """In their order, but those of equal rank that have nothing left behind the others."""
+        ranks = [match.by for match in matches]
+        spent: set[str] = set()
+        for match in matches:
+            allowance = match.entitlement.allowance
+            if allowance and allowance.unit == "cases" and ranks.count(match.by) > 1:
+                balance = await self.gate.balance(await self.terms(intake, match.entitlement, now), at)
+                if balance.current.remaining == 0:
+                    spent.add(match.entitlement.id)
+        ordered = sorted(matches, key=lambda match: (match.by, match.entitlement.id in spent))
+        return [match.entitlement for match in ordered]
 
     async def terms(self, intake: CaseIntake, entitlement: Entitlement, now: datetime) -> EntitlementTerms:
         """By which an entitlement is counted."""

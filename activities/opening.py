@@ -92,8 +92,9 @@ class Opening:
         intake = opening.intake
         fields: dict[str, Any] = check_values(intake.fields, await asyncio.to_thread(self.store.fields))
         coverage, account = await self.covering.find(intake, opening.opened_at)
-        matching = [match.entitlement for match in coverage.ranked]
-        taken = await self.covering.take(intake, matching, at=opening.opened_at, now=opening.now, attempt=_attempt())
+        taken = await self.covering.take(
+            intake, coverage.ranked, at=opening.opened_at, now=opening.now, attempt=_attempt()
+        )
         uncovered = taken.entitlement is None and taken.prompt is None
         if uncovered and account is not None and account.without_entitlement == "refuse":
             why = f"account {account.id!r} takes no case without an entitlement{_why(coverage)}"
@@ -105,7 +106,7 @@ class Opening:
         taken = Taken()
         if change.entitlement is not None:
             coverage, _ = await self.covering.find(intake, change.now)
-            wanted = [coverage.chosen] if coverage.chosen else []
+            wanted = coverage.ranked[:1]
             taken = await self.covering.take(intake, wanted, at=change.now, now=change.now, attempt=_attempt())
             if taken.entitlement is None:
                 raise Refused("nothing_left", f"entitlement {change.entitlement!r} has nothing left for this case")

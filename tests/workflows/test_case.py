@@ -257,7 +257,7 @@ async def test_two_cases_in_one_process(world: World) -> None:
 
 async def test_a_case_goes_over_to_another_entitlement(world: World) -> None:
     """What is open stays open at exit; the new process is entered at the change."""
-    case = await world.open("capped")
+    case = await world.open("capped", asset="capped-asset")
     answer = await world.ask(case, "change_entitlement", later(hours=2), entitlement="capped-rest", reason="no matter")
     states = [(m.milestone, m.occurrence, m.state, m.start_at) for m in answer.case.milestones]
     assert states == [

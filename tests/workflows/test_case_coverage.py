@@ -19,7 +19,7 @@ async def balance(world: World, entitlement: str) -> Balance:
 
 async def test_a_hundred_cases_at_once_against_a_cap_of_fifty(world: World) -> None:
     """Exactly fifty are granted; the rest fall back to the next entitlement, are told so, and all are open."""
-    cases = await asyncio.gather(*(world.open("capped", unique("capped")) for _ in range(100)))
+    cases = await asyncio.gather(*(world.open("capped", unique("capped"), asset="capped-asset") for _ in range(100)))
     taken = Counter(world.store.case(case).entitlement for case in cases)
     assert taken == {"capped-50": 50, "capped-rest": 50}
     used = (await balance(world, "capped-50")).current
@@ -75,8 +75,8 @@ async def test_a_blocked_case_is_refused_and_may_try_again(world: World) -> None
 
 async def prompted(world: World) -> str:
     """A case that waits for a decision: another one has taken what there was."""
-    await world.open("asking")
-    case = await world.open("asking")
+    await world.open("asking", asset="asking-asset")
+    case = await world.open("asking", asset="asking-asset")
     view = await world.view(case)
     assert (view.process, view.milestones) == (None, []), "it runs, without this entitlement"
     return case
@@ -146,3 +146,11 @@ async def test_time_is_taken_from_a_bank_of_hours(world: World) -> None:
         assert (await balance(world, "banked-2")).current.used == 40
 
     await assert_eventually(the_signal_counts_too)
+
+
+async def test_of_equal_entitlements_one_with_allowance_left_comes_first(world: World) -> None:
+    """One that is spent blocks a case only if no other of its rank has anything left."""
+    first, second = await world.open("two"), await world.open("two")
+    assert [world.store.case(case).entitlement for case in (first, second)] == ["two-first", "two-second"]
+    with pytest.raises(Refused, match="takes no more cases"):
+        await world.open("two")

@@ -107,16 +107,19 @@ CATALOG = Catalog.model_validate(
             {"id": "asking", "name": "Asking"},
             {"id": "blocking", "name": "Blocking"},
             {"id": "banked", "name": "Banked"},
+            {"id": "two", "name": "Two"},
             {"id": "slow", "name": "Slow"},
             {"id": "quick", "name": "Quick"},
             {"id": "four", "name": "Four"},
             {"id": "strict", "name": "Strict", "without_entitlement": "refuse"},
         ],
+        "assets": [{"id": "capped-asset", "account": "capped"}, {"id": "asking-asset", "account": "asking"}],
         "entitlements": [
             {"id": "acme-gold", "account": "acme", "process": "Support"},
             {
                 "id": "capped-50",
                 "account": "capped",
+                "asset": "capped-asset",
                 "process": "Support",
                 "ends_on": "2030-12-31",
                 "allowance": {"unit": "cases", "cap": 50},
@@ -133,6 +136,7 @@ CATALOG = Catalog.model_validate(
             {
                 "id": "asking-1",
                 "account": "asking",
+                "asset": "asking-asset",
                 "process": "Support",
                 "business_hours": "Office",
                 "ends_on": "2030-12-31",
@@ -145,6 +149,16 @@ CATALOG = Catalog.model_validate(
                 "process": "Support",
                 "allowance": {"unit": "cases", "cap": 1, "overflow": "block"},
             },
+            *(
+                {
+                    "id": f"two-{name}",
+                    "account": "two",
+                    "process": "Support",
+                    "ends_on": ends_on,
+                    "allowance": {"unit": "cases", "cap": 1, "overflow": "block"},
+                }
+                for name, ends_on in (("first", "2030-12-31"), ("second", "2031-12-31"))
+            ),
             {
                 "id": "banked-1",
                 "account": "banked",
