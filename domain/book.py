@@ -61,6 +61,7 @@ class Book:
             if pause := instance.open_pause:
                 pause.to_at = max(instance.completed_at, pause.from_at)
             instance.pauses = _union(instance.pauses + self.holds_since(instance.completed_at) + latest.pauses)
+        instance.stay = self.state.stay
         self.state.instances.remove(instance)
         self.state.instances.append(instance)
 
