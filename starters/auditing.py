@@ -53,7 +53,9 @@ class Auditor:
             MilepostError: it does not answer.
         """
         found = await self._counted(entitlement, at)
-        return found if found is not None else await asyncio.to_thread(self._untouched, entitlement, at or datetime.now(UTC))
+        if found is not None:
+            return found
+        return await asyncio.to_thread(self._untouched, entitlement, at or datetime.now(UTC))
 
     async def audit(self, entitlements: Sequence[str] = ()) -> AsyncIterator[Audited]:
         """Hold ledgers against balances: of some entitlements, or of all that have a ledger.

@@ -17,7 +17,7 @@ class UsageRecords:
     _database: Database
 
     def record_usage(self, news: News) -> int:
-        """Stores rows of a ledger, each once by its number, and periods as last reported; says how many rows are new."""
+        """Stores rows of a ledger, each once by number, and periods as last reported; says how many rows are new."""
         whose = {"entitlement": news.entitlement_id, "account": news.account, "unit": news.unit}
         rows = [{**whose, **row.model_dump(), "kind": row.kind.value} for row in news.rows]
         table = tables.usage_periods
