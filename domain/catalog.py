@@ -33,7 +33,7 @@ from domain.catalog_allowance import Allowance, Period
 from domain.fields import Fields
 from domain.process import EntitlementProcess, Name
 from domain.term_end import AtTermEnd, TermEnd
-from domain.term_length import TermLength as Term
+from domain.term_length import TermLength
 
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._~-]{0,99}$")]
 """An id that is safe in URLs, mail headers and workflow ids: letters, digits and ``. _ ~ -``."""
@@ -195,7 +195,7 @@ class ContractLineItem(_Dated):
 class EntitlementTemplate(_Record):
     """What an order of a product grants."""
 
-    term: Term
+    term: TermLength
     type: str | None = None
     process: Name | None = None
     business_hours: Name | None = None

@@ -11,12 +11,13 @@ from zoneinfo import ZoneInfo
 import pytest
 from ruamel.yaml import YAML
 
-from domain.catalog import Account, Catalog, Entitlement, Kind, Organisation, Term
+from domain.catalog import Account, Catalog, Entitlement, Kind, Organisation
 from domain.catalog_allowance import Allowance, Threshold
 from domain.catalog_check import CatalogProblems, KnownCatalog, check_catalog
 from domain.catalog_document import read_document
 from domain.catalog_status import EntitlementStatus, status, zone_of
 from domain.fields import ACCOUNT_FIELDS, ENTITLEMENT_FIELDS, FieldType
+from domain.term_length import TermLength
 
 DOCUMENT: dict[str, Any] = {
     "organisation": {"name": "Us", "time_zone": "America/New_York", "business_hours": "Office", "process": "Gold"},
@@ -245,7 +246,7 @@ def test_an_account_without_a_zone_has_the_organisations() -> None:
 )
 def test_a_term_ends_the_day_before_it_would_begin_again(term: str, first: date, last: date) -> None:
     """Or on the last day of a month that is too short."""
-    parsed = Term.parse(term)
+    parsed = TermLength.parse(term)
     assert parsed.last_day(first) == last
     assert str(parsed) == term
 
