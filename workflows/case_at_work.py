@@ -47,7 +47,7 @@ class CaseAtWork:
         self.account: str | None = None
         self.entitlement: str | None = None
         self.prompt: OveragePrompt | None = None
-        self.ahead = intake.clock - workflow.info().start_time if intake.clock else timedelta()
+        self.ahead = intake.clock - workflow.info().workflow_start_time if intake.clock else timedelta()
         self.is_beyond = False  # something asked for needs a longer horizon
         self.horizon_ends = False  # there is none
         self.failed: dict[str, messages.ActionOrder] = {}

@@ -486,4 +486,4 @@ async def _signal_case(overflowed: EntitlementOverflowed) -> None:
 
 
 def _ahead(terms: EntitlementTerms) -> timedelta:
-    return terms.clock - workflow.info().start_time if terms.clock else timedelta()
+    return terms.clock - workflow.info().workflow_start_time if terms.clock else timedelta()
