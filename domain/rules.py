@@ -139,6 +139,8 @@ class Rules:
             if instance and instance.exited_at is not None:
                 instance.exited_at = None
                 instance.stay = self.state.stay
+                if not milestone.by:
+                    self._pause_or_resume(milestone, instance)  # the time outside ends before anything else follows
 
     def _instant(self, field: str) -> datetime | None:
         value = self.state.fields.get(field)
