@@ -617,9 +617,8 @@ class Model:
                     # over 100% stays violated"
                     now = self._effective_now(instance, at)
                     left = math.ceil(self._share_left(instance, old, now) * self._span_seconds(new))
-                    used = self._elapsed(new, now) - self._paused_seconds(instance, new, new.start, now)
                     # However much was over: the target is not before the start.
-                    new.carried = (now, left) if left >= 0 or -left < used else (new.start, 0)
+                    new.carried = (now, left) if left >= 0 or -left < self._elapsed(new, now) else (new.start, 0)
                     new.forgets_before = now
                 case never:
                     assert_never(never)
