@@ -439,5 +439,5 @@ async def test_it_can_be_read_in_the_temporal_ui(client: Client, task_queue: str
         metadata = await entitlement.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
         details = metadata.current_details
     assert details.splitlines()[0] == "**18 hours left**, active"
-    assert "| 2025-02-15 | 2 hours (10%) | 20 hours | 0 |" in details
+    assert "- **2025-02-15**: 2 hours of 20 hours used (10%)" in details
     assert (await entitlement.describe()).status is WorkflowExecutionStatus.RUNNING
