@@ -192,6 +192,7 @@ def extend(book: Book, at: datetime, event: MilestoneExtended) -> None:
                 f"{event.until.isoformat()} adds no open time to the target of {milestone.name} "
                 f"({target.isoformat()}); a target only moves later",
             )
+    instance.placed_at = at  # a warning that is past by now fires only if the target is ahead again
     instance.extensions.append(Extension(at=at, open_seconds=seconds, by=event.by, reason=event.reason))
     target = instance.target_at(book.plan.calendars)
     text = f"{milestone.name} extended by {timedelta(seconds=seconds)} of open time, target {target:%Y-%m-%d %H:%M:%S}Z"
