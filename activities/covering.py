@@ -16,6 +16,8 @@ from domain.errors import Refused
 from domain.messages import CaseIntake, OverageChoice, OveragePrompt
 from store.store import Store
 
+_FIRST, _IN_ITS_ORDER, _LAST = range(3)
+
 
 class Taken(NamedTuple):
     """What a case takes: one of an entitlement, or nothing; or somebody has to decide first."""
@@ -130,16 +132,23 @@ class Covering:
     async def _ranked(
         self, intake: CaseIntake, matches: Sequence[Match], at: datetime, now: datetime
     ) -> list[Entitlement]:
-        """In their order, but those of equal rank that have nothing left behind the others."""
+        """In their order, but of equal rank first what has the case already, and last what has nothing left.
+
+        An attempt that was cut short may have taken the last one that there was: it is this case's, and looks spent.
+        """
         ranks = [match.by for match in matches]
-        spent: set[str] = set()
+        places = dict.fromkeys((match.entitlement.id for match in matches), _IN_ITS_ORDER)
         for match in matches:
-            allowance = match.entitlement.allowance
-            if allowance and allowance.unit == "cases" and ranks.count(match.by) > 1:
-                balance = await self.gate.balance(await self.terms(intake, match.entitlement, now), at)
-                if balance.current.remaining == 0:
-                    spent.add(match.entitlement.id)
-        ordered = sorted(matches, key=lambda match: (match.by, match.entitlement.id in spent))
+            entitlement = match.entitlement
+            if entitlement.allowance is None or entitlement.allowance.unit != "cases" or ranks.count(match.by) == 1:
+                continue
+            if await self.gate.has_taken(entitlement.id, intake.case_id):
+                places[entitlement.id] = _FIRST
+                continue
+            balance = await self.gate.balance(await self.terms(intake, entitlement, now), at)
+            if balance.current.remaining == 0:
+                places[entitlement.id] = _LAST
+        ordered = sorted(matches, key=lambda match: (match.by, places[match.entitlement.id]))
         return [match.entitlement for match in ordered]
 
     async def terms(self, intake: CaseIntake, entitlement: Entitlement, now: datetime) -> EntitlementTerms:

@@ -467,6 +467,11 @@ class EntitlementWorkflow:
             )
         return self._balance(instant)
 
+    @workflow.query(name="has_taken")
+    def has_taken(self, *raw: Any) -> bool:
+        """Whether a reference took its part: a case its one, an entry its time, a visit itself."""
+        return len(raw) == 1 and isinstance(raw[0], str) and self.usage.state.taken.find(raw[0]) is not None
+
 
 @contextmanager
 def _refusing() -> Iterator[None]:
