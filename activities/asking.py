@@ -48,8 +48,8 @@ _PASSING = frozenset(
 )
 """What may be otherwise the next moment. Sending again is safe: an event id is taken once."""
 
-_NOT_READY = frozenset({"WorkflowNotReadyFailure", "AcceptedUpdateCompletedWorkflow"})
-"""The run was about to go on in the next one."""
+_NOT_READY = frozenset({"WorkflowNotReadyFailure", "AcceptedUpdateCompletedWorkflow", "not_now"})
+"""The run was about to go on in the next one; `not_now` is the entitlement's own word for it."""
 
 
 class NobodyCounts(Exception):

@@ -63,6 +63,20 @@ ACTION_GIVES_UP_AFTER = timedelta(hours=24)
 QUIET_WITHIN = timedelta(seconds=2)
 """How long a run that is about to end waits for what is under way; the next run does again what did not come back."""
 
+MOST_CARRIED = 500
+"""Rows and the like that a run leaves to the next, give or take one list: a workflow's argument holds 2 MB, more than
+half of which the references of very many cases may need."""
+
+FULL_BYTES, FULL_EVENTS = 16 * 2**20, 20_000
+"""A history this long takes nothing more, until what is to be told has been told. The server ends a run at three times
+this; it suggests a new run at a quarter of it."""
+
+MOST_UPDATES_WHILE_FULL = 100
+"""Beyond those after which a run goes on in the next."""
+
+NOT_NOW = "not_now"
+"""The type of a refusal that passes by itself: ask again."""
+
 MOST_RECORDS_AT_ONCE = 500
 MOST_SIGNALS_AT_ONCE = 20
 MOST_OVERFLOWS_IN_A_MAIL = 50
@@ -258,11 +272,29 @@ class EntitlementWorkflow:
     # --- rolling over ---
 
     def _should_roll_over(self) -> bool:
-        return (
+        """Whether to go on in a new run. Not with more to tell than it could be given: a lagging store is awaited."""
+        return self._outboxed <= MOST_CARRIED and (
             workflow.info().is_continue_as_new_suggested()
             or self.updates >= messages.MOST_UPDATES_A_RUN
             or workflow.info().is_target_worker_deployment_version_changed()
         )
+
+    @property
+    def _outboxed(self) -> int:
+        """How much is still to be told."""
+        outbox = self.outbox
+        return len(outbox.rows) + len(outbox.periods) + len(outbox.signals) + len(outbox.mails)
+
+    def _check_ready(self) -> None:
+        """Turn away what would be more than the next run can be given; it is asked again, and soon there is room."""
+        info = workflow.info()
+        is_full = (
+            info.get_current_history_size() > FULL_BYTES
+            or info.get_current_history_length() > FULL_EVENTS
+            or self.updates > messages.MOST_UPDATES_A_RUN + MOST_UPDATES_WHILE_FULL
+        )
+        if (self.is_ending or is_full) and self._outboxed > MOST_CARRIED:
+            raise Refused(NOT_NOW, f"{self._outboxed} rows and messages are still to be told; ask again in a moment")
 
     async def _roll_over(self) -> None:
         """Go on in a new run, with all that was taken and all that is still to be told. The state is taken last."""
@@ -325,6 +357,7 @@ class EntitlementWorkflow:
 
     def _check_change(self, kind: type[UsageChange], raw: tuple[Any, ...]) -> None:
         with _refusing():
+            self._check_ready()
             change(self._on_a_copy(), read_message(kind, raw), self._now())
 
     @workflow.update(name=messages.CONSUME)
@@ -335,6 +368,7 @@ class EntitlementWorkflow:
     @consume.validator
     def _check_consume(self, *raw: Any) -> None:
         with _refusing():
+            self._check_ready()
             read_event(Consumption, raw, self._now())
 
     @workflow.update(name=messages.CONSUME_MANY)
@@ -345,6 +379,7 @@ class EntitlementWorkflow:
     @consume_many.validator
     def _check_consume_many(self, *raw: Any) -> None:
         with _refusing():
+            self._check_ready()
             self._read_many(raw)
 
     @workflow.update(name=messages.LOG_HOURS)
@@ -356,6 +391,7 @@ class EntitlementWorkflow:
     @log_hours.validator
     def _check_log_hours(self, *raw: Any) -> None:
         with _refusing():
+            self._check_ready()
             read_message(TimeEntry, raw)
 
     @workflow.update(name=messages.APPROVE_OVERAGE)
@@ -367,6 +403,7 @@ class EntitlementWorkflow:
     @approve_overage.validator
     def _check_approve_overage(self, *raw: Any) -> None:
         with _refusing():
+            self._check_ready()
             decide(self._on_a_copy(), read_event(OverageDecision, raw, self._now()), self._now())
 
     @workflow.update(name=messages.REVERSE)
@@ -400,6 +437,7 @@ class EntitlementWorkflow:
     @amend.validator
     def _check_amend(self, *raw: Any) -> None:
         with _refusing():
+            self._check_ready()
             check_amendment(self._on_a_copy(), read_message(EntitlementAmended, raw))
 
     @workflow.update(name=messages.CANCEL)

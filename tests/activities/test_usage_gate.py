@@ -24,6 +24,7 @@ from domain.entitlement_messages import Consumed, workflow_id
 from domain.errors import Refused
 from tests.support import assert_eventually
 from tests.usage import NOON, RememberingStore, consumption, counting, terms
+from workflows.entitlement import NOT_NOW
 
 
 async def test_of_200_at_once_against_a_cap_of_50_exactly_50_are_granted(client: Client, task_queue: str) -> None:
@@ -134,6 +135,7 @@ class _FaultyClient(OutboundInterceptor):
 
 
 NOT_READY = WorkflowUpdateFailedError(ApplicationError("the run is over", type="WorkflowNotReadyFailure"))
+FULL = WorkflowUpdateFailedError(ApplicationError("too much is still to be told", type=NOT_NOW))
 
 
 def rpc_error(status: RPCStatusCode) -> RPCError:
@@ -145,6 +147,7 @@ def rpc_error(status: RPCStatusCode) -> RPCError:
     "fault",
     [
         NOT_READY,
+        FULL,
         rpc_error(RPCStatusCode.FAILED_PRECONDITION),
         rpc_error(RPCStatusCode.NOT_FOUND),
         rpc_error(RPCStatusCode.UNAVAILABLE),

@@ -398,6 +398,37 @@ async def test_what_the_store_did_not_confirm_goes_into_the_next_run(
         await assert_eventually(recorded)
 
 
+async def test_a_run_does_not_end_with_more_to_tell_than_the_next_can_be_given(
+    client: Client, task_queue: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the store is down it goes on counting, then turns requests away; it catches up when the store is back."""
+    monkeypatch.setattr("domain.entitlement_messages.MOST_UPDATES_A_RUN", 2)
+    store = RememberingStore()
+    store.down = True
+    async with counting(client, task_queue, store):
+        entitlement = await start(client, task_queue, terms(cap=None))
+        first_run = (await entitlement.describe()).run_id
+        for number in range(2):
+            await take(entitlement, *(consumption(f"L{number}-{n}") for n in range(500)))
+        for number in range(101):
+            await take(entitlement, consumption(f"C{number}"))
+        adjusted = {"event_id": "a", "by": "ann", "reason": "counted twice", "amount": -1}
+        for request in (take(entitlement, consumption("late")), entitlement.execute_update("adjust", adjusted)):
+            with pytest.raises(WorkflowUpdateFailedError) as refused:
+                await request
+            assert isinstance(refused.value.cause, ApplicationError)
+            assert refused.value.cause.type == "not_now"
+        assert (await client.get_workflow_handle(entitlement.id).describe()).run_id == first_run
+        store.down = False
+        assert (await patiently(client, entitlement, consumption("late"))).used == 1102
+
+        async def caught_up() -> None:
+            assert len(store.rows) == 1102
+            assert (await client.get_workflow_handle(entitlement.id).describe()).run_id != first_run
+
+        await assert_eventually(caught_up)
+
+
 async def test_periods_are_known_further_before_they_run_out(client: Client, task_queue: str) -> None:
     short = terms(period="year")
     known = short.periods.model_copy(
