@@ -57,10 +57,11 @@ class Book:
             latest.removed_at = at
             self.note(NoteKind.REMOVED, at, f"{latest.milestone} is scheduled no more", latest)
         if instance.completed_at and not milestone.by:
-            # Since the completion the pauses were written down for the one that followed.
-            if pause := instance.open_pause:
+            # Since the completion the pauses were written down for the one that followed, its own stops too.
+            if (pause := instance.open_pause) and instance.stopped_at is None:
                 pause.to_at = max(instance.completed_at, pause.from_at)
             instance.pauses = _union(instance.pauses + self.holds_since(instance.completed_at) + latest.pauses)
+            instance.stopped_at = latest.stopped_at or instance.stopped_at
         instance.stay = self.state.stay
         self.state.instances.remove(instance)
         self.state.instances.append(instance)

@@ -627,6 +627,37 @@ def test_a_pause_that_ended_before_the_clearing(kind: Kind, recurrence: str) -> 
     assert (story.look().target, story.look().paused) == (at("Mon 14:00"), 60)
 
 
+@pytest.mark.parametrize(
+    ("recurrence", "stopped"), [("none", "Mon 09:15"), ("sequential", "Mon 09:15"), ("sequential", "Mon 10:00")]
+)
+def test_a_stop_of_a_milestone_outlasts_a_cleared_completion(kind: Kind, recurrence: str, stopped: str) -> None:
+    """Whether it was stopped before the completion or after it, as its next occurrence: it is stopped still."""
+    story = Story(kind, {"within": "4h", "starts": "criteria", "recurrence": recurrence})
+    if stopped == "Mon 09:15":
+        story.stop(stopped, "M")
+    story.complete("Mon 09:30")
+    if stopped == "Mon 10:00":
+        story.stop(stopped, "M")
+    story.clear("Mon 11:00")
+    assert (story.look().state, story.look().target) == ("paused", at("Mon 13:00"))
+    story.resume("Mon 12:00", "M")
+    paused = 165 if stopped == "Mon 09:15" else 120
+    assert (story.look().state, story.look().paused) == ("running", paused)
+    assert story.look().target == at("Mon 13:00") + timedelta(minutes=paused)
+
+
+def test_a_completion_that_was_cleared_after_a_reentry_can_be_given_again(kind: Kind) -> None:
+    """What is open takes a completion, though it began in the stay before."""
+    again = {"within": "4h", "starts": "criteria", "recurrence": "sequential", "on_reentry": "restart"}
+    story = Story(kind, again)
+    story.complete("Mon 09:30")
+    story.close("Mon 10:00")
+    story.reopen("Mon 11:00")
+    story.clear("Mon 12:00")
+    story.complete("Mon 12:30")
+    assert story.look(occurrence=1).state == "completed"
+
+
 def test_clearing_across_a_reentry_leaves_one_open_instance(kind: Kind) -> None:
     """What is open again lets no other start."""
     again = {"within": "4h", "starts": "criteria", "recurrence": "sequential", "on_reentry": "restart"}

@@ -418,7 +418,11 @@ class Model:
             scheduled.is_undone = True
             if scheduled.is_open:
                 scheduled.removed_at = at
+        if later and not _holds(instance.stops):
+            instance.stops += later[-1].stops  # Who stopped the milestone meanwhile stopped what is open now.
         instance.completed_at = None
+        # It runs now, so it is this stay's, also where a re-entry had begun another that never started.
+        instance.stay = self._stay(milestone)
         if _holds(self.outside):
             instance.exited_at = self.outside[-1].from_at
 
