@@ -55,8 +55,8 @@ class UsageStore(Protocol):
     def entitlement(self, name: str) -> Entitlement:
         """What an account may ask for."""
 
-    def apply(self, catalog: Catalog, *, by: str, dry_run: bool = False) -> Any:
-        """Store what a catalog declares."""
+    def apply(self, catalog: Catalog, *, by: str, dry_run: bool = False, tell: str | None = None) -> Any:
+        """Store what a catalog declares. `tell`: None if the counts of its entitlements know."""
 
 
 class Deeds:
@@ -89,7 +89,7 @@ class Deeds:
             declared["ends_on"] = None if change.ends_on == "never" else change.ends_on
         if change.cancelled_at is not None and entitlement.cancelled_at is None:
             declared["cancelled_at"] = change.cancelled_at
-        self._store.apply(Catalog(entitlements=[Entitlement.model_validate(declared)]), by=change.by)
+        self._store.apply(Catalog(entitlements=[Entitlement.model_validate(declared)]), by=change.by, tell=None)
 
     @activity.defn(name=RENEW_ENTITLEMENT)
     async def renew(self, order: RenewalOrder) -> None:
@@ -111,7 +111,7 @@ class Deeds:
                 "renews": before.id,
             }
             entitlement = Entitlement.model_validate(before.model_dump(mode="json") | changed)
-            self._store.apply(Catalog(entitlements=[entitlement]), by=renewal.by)
+            self._store.apply(Catalog(entitlements=[entitlement]), by=renewal.by, tell=None)
         account, organisation = self._store.account(entitlement.account), self._store.organisation()
         now = order.clock or datetime.now(UTC)
         return entitlement_terms(entitlement, account, organisation, now=now, clock=order.clock)

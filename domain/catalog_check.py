@@ -21,6 +21,7 @@ from domain.catalog import (
     ServiceContract,
     name_of,
 )
+from domain.catalog_amendments import refused_changes
 from domain.criteria import CriteriaError, CriteriaSchema, compile_criteria
 from domain.errors import CatalogError
 from domain.fields import FieldsError, FieldType, check_values, nearest
@@ -198,8 +199,8 @@ class _Check:
                         yield from self._process(path, declaration)
                     case ServiceContract() | ContractLineItem():
                         yield from self._parents(path, kind, declaration)
-                    case Entitlement() if not declaration.retired:
-                        yield from self._owners(path, declaration)
+                    case Entitlement():
+                        yield from self._entitlement(path, declaration)
                     case _:
                         pass
 
@@ -244,6 +245,34 @@ class _Check:
                 return
             above = self.find(kind, parent)
             parent = above.parent if isinstance(above, ServiceContract | ContractLineItem) else None
+
+    # --- entitlements ---
+
+    def _entitlement(self, path: Path, entitlement: Entitlement) -> Iterator[Problem]:
+        stored = self.known.find(Kind.ENTITLEMENTS, entitlement.id)
+        if isinstance(stored, Entitlement):
+            for key, message in refused_changes(stored, entitlement):
+                yield Problem((*path, key), message)
+        if not entitlement.retired:
+            yield from self._owners(path, entitlement)
+            yield from self._renewed(path, entitlement)
+
+    def _renewed(self, path: Path, entitlement: Entitlement) -> Iterator[Problem]:
+        """What an entitlement renews is another of the same account; that one may be retired by now."""
+        name = entitlement.renews
+        if name is None:
+            return
+        before = self.find(Kind.ENTITLEMENTS, name)
+        place = (*path, "renews")
+        if before is None:
+            if self.broken.isdisjoint({(Kind.ENTITLEMENTS, name), (Kind.ENTITLEMENTS, None)}):
+                known = nearest(name, self._names(Kind.ENTITLEMENTS) - {entitlement.id})
+                yield Problem(place, f"unknown {Kind.ENTITLEMENTS.one} {name!r}; {known}")
+        elif name == entitlement.id:
+            yield Problem(place, f"entitlement {name!r} renews itself; name the one before it, or leave it out")
+        elif isinstance(before, Entitlement) and before.account != entitlement.account:
+            message = f"entitlement {name!r} belongs to account {before.account!r}, this one to {entitlement.account!r}"
+            yield Problem(place, message)
 
     def _owners(self, path: Path, entitlement: Entitlement) -> Iterator[Problem]:
         """What an entitlement covers belongs to its own account."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from domain.catalog import (
     Catalog,
@@ -21,7 +21,6 @@ from domain.catalog import (
 )
 from domain.catalog_allowance import MOST, Allowance, Threshold
 from domain.catalog_check import Known, Problem
-from domain.entitlement_messages import EntitlementAmended, EntitlementCancelled
 from domain.orders import OrderProblems, PlacedLine, PlacedOrder
 from domain.term_end import AtTermEnd
 
@@ -220,52 +219,3 @@ def _problems(placed: PlacedOrder) -> Iterator[Problem]:
                 yield Problem(("lines", number), f"template {template.id!r}: {said}")
             except _NotMade as refusal:
                 yield Problem(("lines", number, *refusal.at), f"template {template.id!r}: {refusal}")
-
-
-class ToldEntitlement(BaseModel):
-    """What an entitlement that counts already is to be told: one of the two, by an event id of the revision."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    entitlement: str
-    amended: EntitlementAmended | None = None
-    cancelled: EntitlementCancelled | None = None
-
-
-def amendments(before: PlacedOrder | None, placed: PlacedOrder, *, by: str) -> list[ToldEntitlement]:
-    """What the order changes of entitlements that it made before: cap, last date, or that they are cancelled.
-
-    Args:
-        before: as it was taken the last time.
-        placed: as it is taken now.
-        by: who placed it; goes on record.
-    """
-    earlier = dict(_named(before))
-    told = []
-    for kind, after in made(placed):
-        was = earlier.get((kind, name_of(after)))
-        if isinstance(after, Entitlement) and isinstance(was, Entitlement) and after.allowance is not None:
-            amendment = _amendment(was, after, placed, by)
-            if amendment is not None:
-                told.append(amendment)
-    return told
-
-
-def _amendment(was: Entitlement, after: Entitlement, placed: PlacedOrder, by: str) -> ToldEntitlement | None:
-    event_id = f"order-{placed.id}-{placed.revision}"
-    reason = f"order {placed.id}, revision {placed.revision}"
-    if after.cancelled_at is not None:
-        if was.cancelled_at is not None:
-            return None
-        cancelled = EntitlementCancelled(event_id=event_id, by=by, reason=reason)
-        return ToldEntitlement(entitlement=after.id, cancelled=cancelled)
-    cap_was, cap = (one.allowance.cap if one.allowance else None for one in (was, after))
-    ends_on: date | Literal["never"] | None = None
-    if was.ends_on != after.ends_on:
-        ends_on = after.ends_on or "never"
-    if cap == cap_was and ends_on is None:
-        return None
-    amended = EntitlementAmended(
-        event_id=event_id, by=by, reason=reason, cap=None if cap == cap_was else cap, ends_on=ends_on
-    )
-    return ToldEntitlement(entitlement=after.id, amended=amended)

@@ -1,4 +1,4 @@
-"""Places orders: read from a file, stored, and told to the entitlements that count already."""
+"""Places orders: read from a file, stored, and told to the counts of the entitlements that they change."""
 
 from __future__ import annotations
 
@@ -10,22 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
-from temporalio.client import Client, WorkflowUpdateFailedError
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.client import Client
 
 from domain.catalog_check import Problem, path_text
 from domain.catalog_wording import translated
-from domain.entitlement_messages import AMEND, CANCEL, workflow_id
 from domain.errors import CatalogError
-from domain.order_making import ToldEntitlement
 from domain.orders import Order, OrderProblems
-from starters.client import NoAnswer
+from starters.counting import Told, tell_counts
 from starters.yaml_file import Located, YamlFile
 from store import Diff, Store
 
 AN_ORDER = "an order is a mapping with the keys id, account, name, starts_on, ends_on and lines"
-PATIENCE = 10.0
-"""Seconds for which one entitlement is waited for."""
 
 
 class OrderPlaced(BaseModel):
@@ -33,8 +28,7 @@ class OrderPlaced(BaseModel):
 
     Attributes:
         changed: what it made or amended; nothing if it was placed before just so.
-        told: the entitlements that count already and know of it now.
-        notes: what an entitlement that counts already had to say against it; the record is changed all the same.
+        counts: what the counts of its entitlements made of it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,8 +36,7 @@ class OrderPlaced(BaseModel):
     order: str
     revision: int
     changed: Diff
-    told: list[str]
-    notes: list[str]
+    counts: Told
 
     def __str__(self) -> str:
         head = f"order {self.order}, revision {self.revision}"
@@ -115,11 +108,10 @@ async def place_order(
     by: str,
     at: datetime,
     connect: Callable[[], Awaitable[Client]],
+    task_queue: str,
     dry_run: bool = False,
 ) -> OrderPlaced:
-    """Store an order, then tell the entitlements that count already what it changes of them.
-
-    What could not be told is told when the same order is placed again.
+    """Store an order, then tell the counts of its entitlements what it changes of them.
 
     Args:
         store: of the catalog.
@@ -127,47 +119,12 @@ async def place_order(
         by: who placed it; goes on record.
         at: now.
         connect: to Temporal; asked only if there is something to tell.
+        task_queue: of the workers of entitlements.
         dry_run: says what would change, and changes nothing.
 
     Raises:
         OrderProblems: with everything that is wrong; nothing of it was made.
-        MilepostError: Temporal does not answer, so that a part was not told.
     """
     taken = await asyncio.to_thread(store.place_order, order, by=by, at=at, dry_run=dry_run)
-    told, notes = [], []
-    if taken.untold:
-        client = await connect()
-        for one in taken.untold:
-            note = await _tell(client, one)
-            if note is None:
-                told.append(one.entitlement)
-            elif note:
-                notes.append(f"{one.entitlement}: {note}")
-        await asyncio.to_thread(store.order_told, taken.order.id, taken.order.revision, at)
-    return OrderPlaced(
-        order=taken.order.id,
-        revision=taken.order.revision,
-        changed=taken.diff,
-        told=list(dict.fromkeys(told)),
-        notes=notes,
-    )
-
-
-async def _tell(client: Client, told: ToldEntitlement) -> str | None:
-    """Tell one entitlement. None: it knows; "": it does not count yet and has nothing to know; else what it says."""
-    handle = client.get_workflow_handle(workflow_id(told.entitlement))
-    update, message = (CANCEL, told.cancelled) if told.cancelled else (AMEND, told.amended)
-    try:
-        await asyncio.wait_for(handle.execute_update(update, message), PATIENCE)
-    except WorkflowUpdateFailedError as refused:
-        return str(refused.cause)
-    except RPCError as error:
-        if error.status is RPCStatusCode.NOT_FOUND:
-            return ""
-        raise
-    except TimeoutError:
-        raise NoAnswer(
-            f"entitlement {told.entitlement} does not answer: is a worker running? What was ordered is stored; "
-            "place the same order again to tell it"
-        ) from None
-    return None
+    counts = Told(done=[], refused=[]) if dry_run else await tell_counts(store, connect, task_queue)
+    return OrderPlaced(order=taken.order.id, revision=taken.order.revision, changed=taken.diff, counts=counts)

@@ -10,12 +10,14 @@ from typing import Any, overload
 from sqlalchemy import Connection, delete, update
 
 from domain.catalog import Catalog, Declaration, Entitlement, Kind, name_of
-from domain.catalog_check import CatalogProblems, Problem, check_catalog
+from domain.catalog_check import CatalogProblems, check_catalog
 from store import tables
 from store.database import CATALOG_LOCK, Database, insert
 from store.reading import StoredCatalog
+from store.untold import concerns_its_count, note_untold
 from store.values import Change, Diff
 
+APPLIED = "the catalog was applied"
 _LONGEST_SHOWN = 40
 
 
@@ -24,7 +26,7 @@ class CatalogApplying:
 
     _database: Database
 
-    def apply(self, catalog: Catalog, *, by: str, dry_run: bool = False) -> Diff:
+    def apply(self, catalog: Catalog, *, by: str, dry_run: bool = False, tell: str | None = APPLIED) -> Diff:
         """Stores what a catalog declares, beside what is stored; nothing is deleted by being left out.
 
         A changed process becomes its next version, and so do changed business hours: running cases keep theirs.
@@ -33,56 +35,30 @@ class CatalogApplying:
             catalog: all declarations, or those that are to be added or changed.
             by: who applies it; goes on record.
             dry_run: says what would change, and changes nothing.
+            tell: why, for the counts of changed entitlements, which are `untold` from now on; None: they know.
 
         Raises:
             CatalogProblems: with everything that is wrong; nothing of it was stored.
         """
         with self._database.write() as connection:
             self._database.lock(connection, CATALOG_LOCK)
-            diff = write_catalog(connection, catalog, by=by, at=datetime.now(UTC))
+            diff = write_catalog(connection, catalog, by=by, at=datetime.now(UTC), tell=tell)
             if dry_run:
                 connection.rollback()
                 return diff.model_copy(update={"dry_run": True})
             return diff
 
 
-def write_catalog(connection: Connection, catalog: Catalog, *, by: str, at: datetime) -> Diff:
+def write_catalog(connection: Connection, catalog: Catalog, *, by: str, at: datetime, tell: str | None) -> Diff:
     """Checks a catalog and writes it, within a transaction that holds `CATALOG_LOCK`.
 
     Raises:
         CatalogProblems: with everything that is wrong; nothing of it was written.
     """
     stored = StoredCatalog(connection)
-    problems = check_catalog(catalog, stored)
-    problems += _refused_amendments(catalog, stored)
-    if problems:
+    if problems := check_catalog(catalog, stored):
         raise CatalogProblems(problems)
-    return _Application(connection, stored, by, at).run(catalog)
-
-
-def _refused_amendments(catalog: Catalog, stored: StoredCatalog) -> Iterator[Problem]:
-    """Of an entitlement unit, account and start stay as they are: what was counted was counted by them."""
-    for number, new in enumerate(catalog.entitlements):
-        old = stored.find(Kind.ENTITLEMENTS, new.id)
-        if not isinstance(old, Entitlement):
-            continue
-        fixed = {
-            "account": (old.account, new.account),
-            "starts_on": (old.starts_on, new.starts_on),
-            "allowance": (_unit(old), _unit(new)),
-        }
-        for key, (before, after) in fixed.items():
-            if before != after:
-                what = "unit" if key == "allowance" else key
-                message = (
-                    f"the {what} of entitlement {new.id!r} is {_shown(before)} and stays so, not {_shown(after)}; "
-                    "cancel it and declare another under a new id"
-                )
-                yield Problem(("entitlements", number, key), message)
-
-
-def _unit(entitlement: Entitlement) -> str | None:
-    return entitlement.allowance.unit if entitlement.allowance else None
+    return _Application(connection, stored, by, at, tell).run(catalog)
 
 
 @dataclass
@@ -93,6 +69,7 @@ class _Application:
     stored: StoredCatalog
     by: str
     at: datetime
+    tell: str | None
     changes: list[Change] = field(default_factory=list)
     unchanged: int = 0
 
@@ -159,6 +136,9 @@ class _Application:
             rows = [{"entitlement": declaration.id, "contact": contact} for contact in set(declaration.contacts)]
             if rows:
                 self.connection.execute(table.insert(), rows)
+            before = old if isinstance(old, Entitlement) else None
+            if self.tell is not None and concerns_its_count(before, declaration):
+                note_untold(self.connection, declaration.id, by=self.by, reason=self.tell)
 
     def _put(self, kind: Kind, declaration: Declaration, also: dict[str, Any]) -> None:
         table = tables.DECLARED[kind]

@@ -16,10 +16,20 @@ from store.database import Database
 from store.orders import OrderTaking
 from store.reading import StoredCatalog
 from store.running import RunningCases
+from store.untold import UntoldEntitlements
 from store.usage_records import UsageRecords
 
 
-class Store(CatalogApplying, OrderTaking, RunningCases, CoverageReading, CaseRecords, ActionRecords, UsageRecords):
+class Store(
+    CatalogApplying,
+    OrderTaking,
+    UntoldEntitlements,
+    RunningCases,
+    CoverageReading,
+    CaseRecords,
+    ActionRecords,
+    UsageRecords,
+):
     """A database, used from any number of threads and processes. Takes and gives domain values.
 
     Every method is one transaction. Instants are stored in UTC and come back aware.

@@ -129,10 +129,18 @@ orders = Table(
     Column("at", Instant, nullable=False),
     Column("by", Line, nullable=False),
     Column("definition", Document, nullable=False),
-    Column("amendments", Document, nullable=False),
-    Column("told_at", Instant),
 )
-"""Orders, each revision as it was taken, with what entitlements that run already are to be told of it."""
+"""Orders, each revision as it was taken."""
+
+untold_entitlements = Table(
+    "untold_entitlements",
+    metadata,
+    Column("entitlement", ForeignKey("entitlements.id"), primary_key=True),
+    Column("change", Line, nullable=False),
+    Column("by", Line, nullable=False),
+    Column("reason", Line, nullable=False),
+)
+"""Entitlements whose counts do not know yet what is declared of them, with the last change."""
 
 DECLARED: dict[Kind, Table] = {
     Kind.BUSINESS_HOURS: business_hours,

@@ -69,7 +69,7 @@ class RememberingStore:
     def entitlement(self, name: str) -> Entitlement:
         raise NotFound(f"no entitlement {name}")
 
-    def apply(self, catalog: Catalog, *, by: str, dry_run: bool = False) -> None:
+    def apply(self, catalog: Catalog, *, by: str, dry_run: bool = False, tell: str | None = None) -> None:
         raise NotImplementedError
 
     def record_mail(

@@ -10,6 +10,7 @@ import typer
 from starters.commands.running import run
 
 if TYPE_CHECKING:
+    from starters.counting import Told
     from store import Diff
 
 
@@ -26,30 +27,49 @@ def apply(
 ) -> None:
     """Apply a catalog: check it whole, then store all of it, or nothing.
 
-    New cases take what is applied. Cases that are open keep the process and the hours that they were opened with.
+    New cases take what is applied. Cases that are open keep the process and the hours that they were opened with. What
+    changes of an entitlement that is counted already is told to its count.
 
     Example: milepost apply catalogs/incidents.yaml --dry-run
     """
-    diff = run(_apply(files, dry_run, by))
+    diff, counts = run(_apply(files, dry_run, by))
     typer.echo(diff.model_dump_json(indent=2) if as_json else str(diff))
+    say_what_counts_made_of_it(counts, as_json=as_json)
 
 
-async def _apply(files: list[Path], dry_run: bool, by: str | None) -> Diff:
+def say_what_counts_made_of_it(counts: Told, *, as_json: bool) -> None:
+    """Tell the user what became of running counts; 1 is the exit code if one of them refuses.
+
+    Raises:
+        Exit: a count goes on otherwise than it is declared.
+    """
+    for line in counts.done:
+        typer.echo(line, err=as_json)
+    for line in counts.refused:
+        typer.echo(f"milepost: stored, but the count goes on as it was; {line}", err=True)
+    if counts.later:
+        typer.echo(f"milepost: stored; a worker will tell the counts that are changed by it ({counts.later})", err=True)
+    if counts.refused:
+        raise typer.Exit(1)
+
+
+async def _apply(files: list[Path], dry_run: bool, by: str | None) -> tuple[Diff, Told]:
     import asyncio
 
     from starters.catalog_files import apply_files
     from starters.commands.case import login
-    from starters.whereabouts import effective_settings
+    from starters.counting import Told, tell_counts
+    from starters.whereabouts import connect_to_temporal, effective_settings
     from store import Store
 
     settings = effective_settings()
     settings.data.mkdir(parents=True, exist_ok=True)
-
-    def applied() -> Diff:
-        store = Store.open(settings.database)
-        try:
-            return apply_files(store, files, by=by or login() or "unknown", dry_run=dry_run)
-        finally:
-            store.close()
-
-    return await asyncio.to_thread(applied)
+    store = await asyncio.to_thread(Store.open, settings.database)
+    try:
+        who = by or login() or "unknown"
+        diff = await asyncio.to_thread(apply_files, store, files, by=who, dry_run=dry_run)
+        if dry_run:
+            return diff, Told(done=[], refused=[])
+        return diff, await tell_counts(store, connect_to_temporal, settings.task_queue)
+    finally:
+        store.close()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from starters.commands.catalog import say_what_counts_made_of_it
 from starters.commands.running import run
 
 if TYPE_CHECKING:
@@ -30,8 +31,7 @@ def order(
     """
     placed = run(_order(file, dry_run, by))
     typer.echo(placed.model_dump_json(indent=2) if as_json else str(placed))
-    for note in placed.notes:
-        typer.echo(f"milepost: {note}", err=True)
+    say_what_counts_made_of_it(placed.counts, as_json=as_json)
 
 
 async def _order(file: Path, dry_run: bool, by: str | None) -> OrderPlaced:
@@ -55,6 +55,7 @@ async def _order(file: Path, dry_run: bool, by: str | None) -> OrderPlaced:
             by=by or login() or "unknown",
             at=datetime.now(UTC),
             connect=connect_to_temporal,
+            task_queue=settings.task_queue,
             dry_run=dry_run,
         )
     except OrderProblems as problems:

@@ -31,11 +31,16 @@ def dev(
 
 
 async def _dev(ephemeral: bool, port: int | None, ui_port: int | None) -> None:
+    from starters.counting import telling
     from starters.dev import everything
     from starters.render import console
 
     out = console()
-    async with everything(ephemeral=ephemeral, port=port, ui_port=ui_port) as running, until_stopped() as stopped:
+    async with (
+        everything(ephemeral=ephemeral, port=port, ui_port=ui_port) as running,
+        telling(running.client, running.store, running.whereabouts.task_queue),
+        until_stopped() as stopped,
+    ):
         where = running.whereabouts
         out.print("[bold]Milepost runs.[/bold] Ctrl-C stops it.")
         lines = {
@@ -64,6 +69,7 @@ def worker() -> None:
 async def _worker() -> None:
     import asyncio
 
+    from starters.counting import telling
     from starters.render import console
     from starters.whereabouts import connect_to_temporal, effective_settings
     from store import Store
@@ -78,7 +84,7 @@ async def _worker() -> None:
     store = await asyncio.to_thread(Store.open, settings.database)
     try:
         worker = working(client, store, task_queue=settings.task_queue, build_id=settings.build_id)
-        async with worker, until_stopped() as stopped:
+        async with worker, telling(client, store, settings.task_queue), until_stopped() as stopped:
             address = client.service_client.config.target_host
             out.print(f"Working on task queue {settings.task_queue} of {address}. Ctrl-C stops it.", soft_wrap=True)
             await stopped.wait()

@@ -13,7 +13,7 @@ from domain.catalog import Catalog, Entitlement, Kind, name_of
 from domain.catalog_check import KnownCatalog
 from domain.catalog_document import read_document
 from domain.errors import CatalogError
-from domain.order_making import ToldEntitlement, amendments, declared
+from domain.order_making import declared
 from domain.orders import Order, OrderProblems, PlacedOrder, place
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -71,14 +71,12 @@ class Shop:
     def __init__(self) -> None:
         self.catalog = read_document(DOCUMENT)
         self.placed: PlacedOrder | None = None
-        self.told: list[ToldEntitlement] = []
 
     def place(self, at: datetime = AT, **order: Any) -> Catalog:
         """What is to be stored of an order; it is stored."""
         given = Order.model_validate({"id": "o", "account": "acme", **order})
         placed = place(given, self.placed, KnownCatalog(self.catalog), at, NEW_YORK)
         made = declared(self.placed, placed, KnownCatalog(self.catalog))
-        self.told = amendments(self.placed, placed, by="ann")
         self.placed = placed
         for kind, declaration in made.everything():
             kept = [one for one in self.catalog.of(kind) if name_of(one) != name_of(declaration)]
@@ -191,7 +189,7 @@ def test_the_same_order_again_changes_nothing() -> None:
     template = shop.catalog.entitlement_templates[0].model_copy(update={"retired": True, "process": None})
     shop.catalog = shop.catalog.model_copy(update={"entitlement_templates": [template]})
     assert list(shop.place(LATER, lines=[line("unlimited"), line()]).everything()) == []
-    assert (shop.placed, shop.told) == (placed, [])
+    assert shop.placed == placed
 
 
 def test_a_changed_quantity_amends_the_allowance() -> None:
@@ -205,10 +203,6 @@ def test_a_changed_quantity_amends_the_allowance() -> None:
     assert (made.contract_line_items[0].quantity, made.service_contracts) == (2, [])
     assert shop.placed
     assert shop.placed.revision == 2
-    told = {one.entitlement: one.amended for one in shop.told}
-    bronze = told["o.support.bronze"]
-    assert bronze
-    assert (bronze.cap, bronze.ends_on, bronze.by, bronze.reason) == (20, None, "ann", "order o, revision 2")
 
 
 def test_a_changed_end_amends_everything() -> None:
@@ -217,7 +211,6 @@ def test_a_changed_end_amends_everything() -> None:
     shop.place(starts_on="2026-01-01", lines=[line()])
     made = shop.place(LATER, ends_on="2026-08-31", lines=[line()])
     assert {str(one.ends_on) for _, one in made.everything() if hasattr(one, "ends_on")} == {"2026-08-31"}
-    assert {str(one.amended and one.amended.ends_on) for one in shop.told} == {"2026-08-31"}
     shop.place(LATER, lines=[line()])
     assert [str(one.ends_on) for one in shop.catalog.entitlements] == ["2026-12-31", "2026-03-31"]
 
@@ -232,11 +225,6 @@ def test_a_cancelled_line_ends_its_entitlements_at_that_instant() -> None:
         ("o.support.bronze", LATER),
         ("o.support.visits", LATER),
     ]
-    assert [(one.entitlement, one.amended) for one in shop.told] == [
-        ("o.support.bronze", None),
-        ("o.support.visits", None),
-    ]
-    assert all(one.cancelled and one.cancelled.by == "ann" for one in shop.told)
     assert list(shop.place(datetime(2027, 1, 1, tzinfo=UTC), lines=cancelled).everything()) == []
 
 
@@ -246,7 +234,6 @@ def test_a_line_may_be_added() -> None:
     shop.place(starts_on="2026-01-01", lines=[line()])
     made = shop.place(LATER, lines=[line(), line("unlimited")])
     assert [(one.id, str(one.starts_on)) for one in made.entitlements] == [("o.unlimited.gold", "2026-01-01")]
-    assert shop.told == []
 
 
 def test_a_change_leaves_alone_what_was_changed_by_hand() -> None:

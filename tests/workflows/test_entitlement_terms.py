@@ -29,7 +29,7 @@ from domain.entitlement_terms import entitlement_terms
 from domain.errors import Refused
 from domain.usage_renewal import renewal_id
 from starters.auditing import Auditor
-from starters.counting import Counting
+from starters.counting import Counting, telling
 from store import Store
 from tests.support import assert_eventually, unique
 from worker.clock import VirtualClock
@@ -74,7 +74,7 @@ class Office:
         self.auditor = Auditor(clock.client, store, task_queue)
         self.began: dict[str, tuple[datetime, datetime]] = {}
         self.gold, self.bank = unique("gold"), unique("bank")
-        store.apply(catalog(self.gold, self.bank), by="test")
+        store.apply(catalog(self.gold, self.bank), by="test", tell=None)
 
     def terms(self, entitlement: str, clock: datetime | None = BEGINS) -> EntitlementTerms:
         declared = self.store.entitlement(entitlement)
@@ -237,18 +237,55 @@ async def test_a_count_follows_what_the_catalog_declares(office: Office, task_qu
     declared = GOLD | {"id": f"{bank}-visits", "ends_on": None, "term_end": ongoing}
     visits = Entitlement.model_validate(declared | {"allowance": GOLD["allowance"] | {"carry_over": "period"}})
     office.store.apply(Catalog(entitlements=[visits]), by="test")
-    why: dict[str, Any] = {"by": "ana", "reason": "the catalog was applied"}
-    assert await counting.follow([visits.id, bank], **why) == [f"{visits.id}: its count has begun"]
+    assert (await counting.tell()).done == [f"{visits.id}: its count has begun"]
     assert (await office.auditor.balance(visits.id)).status == "active"
     assert visits.allowance is not None
     more = visits.model_copy(update={"allowance": visits.allowance.model_copy(update={"cap": 12})})
-    office.store.apply(Catalog(entitlements=[more]), by="test")
-    assert await counting.follow([visits.id], **why) == [f"{visits.id}: the cap is 12 visits"]
-    assert await counting.follow([visits.id], **why) == []
+    office.store.apply(Catalog(entitlements=[more]), by="ana")
+    assert (await counting.tell()).done == [f"{visits.id}: the cap is 12 visits"]
+    assert (await counting.tell()).done == []
     ended = more.model_copy(update={"cancelled_at": datetime.now(UTC)})
-    office.store.apply(Catalog(entitlements=[ended]), by="test")
-    assert await counting.follow([visits.id], **why) == [f"{visits.id}: cancelled"]
-    assert await counting.follow([visits.id], **why) == []
+    office.store.apply(Catalog(entitlements=[ended]), by="bob", tell="the customer left")
+    assert (await counting.tell()).done == [f"{visits.id}: cancelled"]
+    assert office.store.untold() == []
+    ledger = [(r.kind, r.by, r.reason) for r in office.store.ledger(visits.id) if r.by != "milepost"]
+    assert ledger == [
+        ("amended", "ana", "the cap is 12 visits: the catalog was applied"),
+        ("cancelled", "bob", "cancelled: the customer left"),
+    ]
+
+
+async def test_a_count_that_does_not_take_what_is_declared_says_so(office: Office, task_queue: str) -> None:
+    """It goes on as it was, and is not asked again; the next one is told all the same."""
+    counting = Counting(office.clock.client, office.store, task_queue)
+    await office.gate.begin(office.terms(office.bank))
+    await office.gate.begin(office.terms(office.gold))
+    bank, gold = (office.store.entitlement(one) for one in (office.bank, office.gold))
+    assert gold.allowance is not None
+    more = gold.model_copy(update={"allowance": gold.allowance.model_copy(update={"cap": 12})})
+    over = bank.model_copy(update={"ends_on": BEGINS.date() - timedelta(days=1)})
+    office.store.apply(Catalog(entitlements=[over, more]), by="ana")
+    told = await counting.tell()
+    assert told.done == [f"{gold.id}: the cap is 12 visits"]
+    assert told.refused == [f"{bank.id}: {over.ends_on} is over; give today or a later date, or cancel it"]
+    assert (await counting.tell()).refused == []
+
+
+async def test_a_worker_tells_counts_what_they_do_not_know_yet(office: Office, task_queue: str) -> None:
+    """Whoever declared it could not: Temporal was away."""
+    client = office.clock.client
+    await office.gate.begin(office.terms(office.gold))
+    gold = office.store.entitlement(office.gold)
+    assert gold.allowance is not None
+    more = gold.model_copy(update={"allowance": gold.allowance.model_copy(update={"cap": 12})})
+    office.store.apply(Catalog(entitlements=[more]), by="ana")
+    async with telling(client, office.store, task_queue):
+
+        async def known() -> None:
+            assert office.store.untold() == []
+
+        await assert_eventually(known)
+    assert (await office.auditor.balance(office.gold)).current.cap == 12
 
 
 async def test_work_beyond_the_cap_is_recorded_and_billed_when_somebody_says_yes(office: Office) -> None:

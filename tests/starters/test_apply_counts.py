@@ -1,0 +1,138 @@
+"""`apply`: what it declares is told to the entitlements that are counted already."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from temporalio.client import Client
+from typer.testing import Result
+
+from domain.entitlement_messages import workflow_id
+from store import Store
+from tests.starters.command_line import milepost
+from tests.support import unique
+from worker.embedded import RunningServer
+from worker.process import working
+
+NOWHERE = {"TEMPORAL_ADDRESS": "127.0.0.1:1"}
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> dict[str, str]:
+    """The environment of somebody who has a store of his own, and no Temporal."""
+    return {
+        "MILEPOST_DATABASE_URL": f"sqlite:///{tmp_path / 'milepost.db'}",
+        "MILEPOST_DATA": str(tmp_path),
+        **NOWHERE,
+    }
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def live(server: RunningServer, client: Client, alone: dict[str, str]) -> AsyncIterator[dict[str, str]]:
+    """The same beside a worker at work."""
+    task_queue = unique("queue")
+    with Store.open(alone["MILEPOST_DATABASE_URL"]) as store:
+        async with working(client, store, task_queue=task_queue):
+            yield {
+                **alone,
+                "TEMPORAL_ADDRESS": server.address,
+                "TEMPORAL_NAMESPACE": client.namespace,
+                "MILEPOST_TASK_QUEUE": task_queue,
+            }
+
+
+def apply(environment: dict[str, str], *options: str, gold: str = "gold", **changed: Any) -> Result:
+    entitlement = {
+        "id": gold,
+        "account": "acme",
+        "starts_on": "2026-01-01",
+        "ends_on": "2099-12-31",
+        "allowance": {"unit": "cases", "cap": 50},
+        "term_end": {"policy": "renew"},
+    }
+    file = Path(environment["MILEPOST_DATA"]) / "catalog.yaml"
+    file.write_text(json.dumps({"accounts": [{"id": "acme"}], "entitlements": [entitlement | changed]}))
+    return milepost("apply", file, "--by", "ann", *options, env=environment)
+
+
+def untold(environment: dict[str, str]) -> list[str]:
+    with Store.open(environment["MILEPOST_DATABASE_URL"]) as store:
+        return [one.entitlement for one in store.untold()]
+
+
+def test_without_a_server_it_is_stored_and_told_later(alone: dict[str, str]) -> None:
+    """Nothing that was declared is lost, and nothing is asked of who only checks."""
+    assert apply(alone, "--dry-run").stderr == ""
+    result = apply(alone)
+    assert result.exit_code == 0, result.output
+    assert result.stderr.startswith("milepost: stored; a worker will tell the counts that are changed by it (no Tempo")
+    assert untold(alone) == ["gold"]
+
+
+def test_what_needs_no_telling_asks_for_no_server(alone: dict[str, str]) -> None:
+    result = apply(alone, term_end=None)
+    assert (result.exit_code, result.stderr, untold(alone)) == (0, "", [])
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        (
+            {"allowance": {"unit": "hours", "cap": 50}},
+            "the unit of entitlement 'gold' is cases and stays so",
+        ),
+        (
+            {"allowance": {"unit": "cases", "cap": 50, "period": "quarter"}},
+            "allowance: the period of entitlement 'gold' is term and stays so, not quarter; cancel it and",
+        ),
+        (
+            {"ends_on": None, "term_end": {"policy": "reset", "term": "1 year"}},
+            "term_end: the length of each term of entitlement 'gold' is none and stays so, not 1 year",
+        ),
+        ({"renews": "silver"}, "renews: unknown entitlement 'silver'"),
+        ({"renews": "gold"}, "renews: entitlement 'gold' renews itself; name the one before it"),
+    ],
+)
+def test_what_was_counted_by_stays(alone: dict[str, str], changed: dict[str, Any], said: str) -> None:
+    """Refused with nothing stored, whether anything was counted yet or not."""
+    assert apply(alone).exit_code == 0
+    result = apply(alone, **changed)
+    assert result.exit_code == 2
+    assert said in result.stderr
+    with Store.open(alone["MILEPOST_DATABASE_URL"]) as store:
+        gold = store.entitlement("gold")
+    assert gold.allowance is not None
+    assert (gold.allowance.unit, gold.allowance.period, gold.renews) == ("cases", "term", None)
+
+
+async def test_a_running_count_follows(live: dict[str, str], client: Client) -> None:
+    """It begins, is amended, and says so if it can't be; the same again tells nothing."""
+    gold = unique("gold")
+
+    async def applied(*options: str, **changed: Any) -> Result:
+        return await asyncio.to_thread(apply, live, *options, gold=gold, **changed)
+
+    try:
+        assert (await applied()).stdout.splitlines()[-1] == f"{gold}: its count has begun"
+        more = {"allowance": {"unit": "cases", "cap": 60}}
+        amended = await applied("--json", **more)
+        assert (json.loads(amended.stdout)["changes"][0]["name"], amended.stderr) == (
+            gold,
+            f"{gold}: the cap is 60 cases\n",
+        )
+        assert (await applied(**more)).stdout == "nothing to change; 2 unchanged\n"
+        over = await applied(**more, ends_on="2026-01-31")
+        assert over.exit_code == 1
+        assert over.stderr == (
+            f"milepost: stored, but the count goes on as it was; {gold}: 2026-01-31 is over; "
+            "give today or a later date, or cancel it\n"
+        )
+        assert await asyncio.to_thread(untold, live) == []
+    finally:
+        await client.get_workflow_handle(workflow_id(gold)).terminate()
