@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from domain.catalog_check import Path, Problem
+from domain.errors import Contradiction
 from domain.fields import nearest
 
 _LONGEST_SHOWN = 60
@@ -50,7 +51,9 @@ def _place(details: ErrorDetails, raw: Any) -> Path:
     """The part of an error's location that stands in the document: without the tags of alternatives."""
     path: list[str | int] = []
     here = raw
-    *before, last = details["loc"] or (None,)
+    cause = details.get("ctx", {}).get("error")
+    within = cause.at if isinstance(cause, Contradiction) else ()
+    *before, last = (*details["loc"], *within) or (None,)
     for part in before:
         if _holds(here, part):
             path.append(part)

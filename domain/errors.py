@@ -6,7 +6,7 @@
     └── NotFound             a name that nothing in the store answers to
 
 Values that can't be are refused by `ValueError`s of their own: `domain.frozen.HorizonExceeded`,
-`domain.criteria.CriteriaError`, `domain.fields.FieldsError`.
+`domain.criteria.CriteriaError`, `domain.fields.FieldsError`, `Contradiction`.
 """
 
 from __future__ import annotations
@@ -34,3 +34,15 @@ class CatalogError(MilepostError):
 
 class NotFound(MilepostError):
     """No such case, entitlement, account or other thing."""
+
+
+class Contradiction(ValueError):
+    """A declaration whose parts do not go together.
+
+    Attributes:
+        at: the part that is wrong, as a path from the declaration that is refused.
+    """
+
+    def __init__(self, message: str, *at: str | int) -> None:
+        super().__init__(message)
+        self.at = at

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
 
+from domain.errors import Contradiction
 from domain.spans import Offset, Span
 
 MOST_TRIGGERS = 10
@@ -241,48 +242,60 @@ class Milestone(_Declaration):
                 "warning, violation and success together. A trigger may hold several actions"
             )
         ids = [t.id for t in self.triggers]
-        if twice := next((i for i in ids if ids.count(i) > 1), None):
-            raise ValueError(f"milestone {self.name!r} has two triggers with the id {twice!r}")
-        if self.recurrence != Recurrence.NONE and self.starts == "process":
-            raise ValueError(
-                f"milestone {self.name!r} recurs and starts at the process; a recurring one starts with 'criteria'"
+        if twice := next((number for number, i in enumerate(ids) if i in ids[:number]), None):
+            raise Contradiction(
+                f"milestone {self.name!r} has two triggers with the id {ids[twice]!r}; give each an id of its own",
+                "triggers",
+                twice,
             )
-        if self.recurrence != Recurrence.NONE and isinstance(self.starts, After):
-            raise ValueError(
-                f"milestone {self.name!r} recurs and starts after another; a recurring one starts with 'criteria'"
+        if self.recurs and self.starts != "criteria":
+            where = "after another" if isinstance(self.starts, After) else "at the process"
+            raise Contradiction(
+                f"milestone {self.name!r} recurs and starts {where}; a recurring one starts with 'criteria'", "starts"
             )
         if self.within is not None:
             self._check_table(self.within)
-        elif any(t.is_percentage for t in self.triggers):
-            raise ValueError(
-                f"milestone {self.name!r} has its deadline by {self.by!r}, so there is no span to take a percentage "
-                "of; give its warnings as spans, such as '4h'"
-            )
+        for number, trigger in enumerate(self.triggers):
+            if self.within is None and trigger.is_percentage:
+                raise Contradiction(
+                    f"milestone {self.name!r} has its deadline by {self.by!r}, so there is no span to take a "
+                    "percentage of; give its warnings as spans, such as '4h'",
+                    "triggers",
+                    number,
+                )
         return self
 
     def _check_table(self, rows: list[SpanRow]) -> None:
         if not rows:
-            raise ValueError(f"milestone {self.name!r} has an empty span table; give at least a row {{span: 4h}}")
+            raise Contradiction(
+                f"milestone {self.name!r} has an empty span table; give at least a row {{span: 4h}}", "within"
+            )
         if rows[-1].when:
-            raise ValueError(
+            raise Contradiction(
                 f"the span table of milestone {self.name!r} has no last row: end it with a row without criteria, for "
-                "every case that none of the others matches"
+                "every case that none of the others matches",
+                "within",
+                len(rows) - 1,
             )
         for number, row in enumerate(rows[:-1], 1):
             if not row.when:
-                raise ValueError(
+                raise Contradiction(
                     f"row {number} of the span table of milestone {self.name!r} has no criteria, so that no later "
-                    "row is reached; give it a 'when', or move it to the end"
+                    "row is reached; give it a 'when', or move it to the end",
+                    "within",
+                    number - 1,
                 )
         lengths = [row.span.seconds for row in rows]
         longest = None if None in lengths else max(s for s in lengths if s is not None)
         if longest is None:
             return
-        for trigger in self.triggers:
+        for number, trigger in enumerate(self.triggers):
             if trigger.kind is TriggerKind.WARNING and trigger.before_target(longest) > longest:
-                raise ValueError(
+                raise Contradiction(
                     f"the warning {trigger.at!r} of milestone {self.name!r} is longer than its longest span "
-                    f"({timedelta(seconds=longest)}), so it would be due before the start; give less, or a percentage"
+                    f"({timedelta(seconds=longest)}), so it would be due before the start; give less, or a percentage",
+                    "triggers",
+                    number,
                 )
 
     @property
@@ -351,40 +364,44 @@ class EntitlementProcess(_Declaration):
     def _check(self) -> EntitlementProcess:
         named = {m.name: m for m in self.milestones}
         ids: dict[str, str] = {}
-        for milestone in self.milestones:
+        for number, milestone in enumerate(self.milestones):
             if milestone.id in ids:
-                raise ValueError(
+                raise Contradiction(
                     f"process {self.name!r} has two milestones named {milestone.name!r}; give each a name of its own"
                     if ids[milestone.id] == milestone.name
                     else f"milestones {ids[milestone.id]!r} and {milestone.name!r} of process {self.name!r} have the "
-                    f"same id {milestone.id!r}; names differ by more than case and punctuation"
+                    f"same id {milestone.id!r}; names differ by more than case and punctuation",
+                    "milestones",
+                    number,
                 )
             ids[milestone.id] = milestone.name
-        for milestone in self.milestones:
-            self._check_predecessors(milestone, named)
+        for number, milestone in enumerate(self.milestones):
+            if problem := self._contradicted_start(milestone, named):
+                raise Contradiction(problem, "milestones", number, "starts")
         return self
 
-    def _check_predecessors(self, milestone: Milestone, named: dict[str, Milestone]) -> None:
-        path = [milestone.name]
-        current = milestone
-        while current.predecessor is not None:
-            before = named.get(current.predecessor)
-            if before is None:
-                raise ValueError(
-                    f"milestone {current.name!r} starts after {current.predecessor!r}, which process {self.name!r} "
-                    f"does not have; it has: {', '.join(named)}"
-                )
-            if before.recurs:
-                raise ValueError(
-                    f"milestone {current.name!r} starts after {before.name!r}, which recurs; name one that does not"
-                )
-            path.append(before.name)
-            if before.name in path[:-1]:
-                raise ValueError(
-                    f"milestones of process {self.name!r} wait for one another: {' after '.join(path)}; let one of "
-                    "them start at 'process' or 'criteria'"
-                )
-            current = before
+    def _contradicted_start(self, milestone: Milestone, named: dict[str, Milestone]) -> str | None:
+        """Why a milestone can't start after the one that it names, if it can't."""
+        if milestone.predecessor is None:
+            return None
+        before = named.get(milestone.predecessor)
+        if before is None:
+            return (
+                f"milestone {milestone.name!r} starts after {milestone.predecessor!r}, which process {self.name!r} "
+                f"does not have; it has: {', '.join(named)}"
+            )
+        if before.recurs:
+            return f"milestone {milestone.name!r} starts after {before.name!r}, which recurs; name one that does not"
+        path, above = [milestone.name], milestone
+        while above.predecessor in named and above.name not in path[:-1]:
+            above = named[above.predecessor]
+            path.append(above.name)
+        if above.name != milestone.name:  # each of a ring says so; who only leads into it does not
+            return None
+        return (
+            f"milestones of process {self.name!r} wait for one another: {' after '.join(path)}; let one of "
+            "them start at 'process' or 'criteria'"
+        )
 
     @property
     def id(self) -> str:

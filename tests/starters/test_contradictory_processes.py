@@ -18,8 +18,10 @@ processes:
 """
 """The milestones begin in line 5."""
 
-PROCESS = "a.yaml:3:5: processes[0]: "
 FIRST = "a.yaml:5:9: processes[0].milestones[0]: "
+SECOND = "a.yaml:7:9: processes[0].milestones[1]: "
+ROW = "processes[0].milestones[0].within[0]: "
+STARTS = "a.yaml:7:9: processes[0].milestones[0].starts: "
 TRIGGER = "a.yaml:8:13: processes[0].milestones[0].triggers[0]: "
 ELEVEN = "".join(f"          - {{kind: violation, at: {n}m}}\n" for n in range(11))
 
@@ -33,36 +35,36 @@ CONTRADICTIONS = {
             "      - name: A\n        within: 1h\n"
             "      - name: B\n        within: 1h\n        starts: {after: A}\n        recurrence: independent\n"
         ),
-        "a.yaml:7:9: processes[0].milestones[1]: milestone 'B' recurs and starts after another; a recurring one starts",
+        "a.yaml:9:9: processes[0].milestones[1].starts: milestone 'B' recurs and starts after another; a recurring one",
     ),
     "a start after a recurring milestone": (
         (
             "      - name: A\n        within: 1h\n        starts: criteria\n        recurrence: independent\n"
             "      - name: B\n        within: 1h\n        starts: {after: A}\n"
         ),
-        PROCESS + "milestone 'B' starts after 'A', which recurs; name one that does not",
+        "a.yaml:11:9: processes[0].milestones[1].starts: milestone 'B' starts after 'A', which recurs; name one that",
     ),
     "a start after a milestone that is not there": (
         "      - name: A\n        within: 1h\n        starts: {after: Z}\n",
-        PROCESS + "milestone 'A' starts after 'Z', which process 'Gold' does not have; it has: A",
+        STARTS + "milestone 'A' starts after 'Z', which process 'Gold' does not have; it has: A",
     ),
     "milestones that start after one another": (
         (
             "      - name: A\n        within: 1h\n        starts: {after: B}\n"
             "      - name: B\n        within: 1h\n        starts: {after: A}\n"
         ),
-        PROCESS + "milestones of process 'Gold' wait for one another: A after B after A; let one of them start at",
+        STARTS + "milestones of process 'Gold' wait for one another: A after B after A; let one of them start at",
     ),
     "a milestone that starts after itself": (
         "      - name: A\n        within: 1h\n        starts: {after: A}\n",
-        PROCESS + "milestones of process 'Gold' wait for one another: A after A; let one of them start at",
+        STARTS + "milestones of process 'Gold' wait for one another: A after A; let one of them start at",
     ),
     "a warning longer than every span": (
         (
             "      - name: A\n        within: [{when: case.priority == 'x', span: 1h}, {span: 90m}]\n"
             "        triggers:\n          - {kind: warning, at: 2h}\n"
         ),
-        FIRST
+        TRIGGER
         + "the warning '2h' of milestone 'A' is longer than its longest span (1:30:00), so it would be due before "
         "the start; give less, or a percentage",
     ),
@@ -88,24 +90,24 @@ CONTRADICTIONS = {
     ),
     "a name twice": (
         "      - name: A\n        within: 1h\n      - name: A\n        within: 2h\n",
-        PROCESS + "process 'Gold' has two milestones named 'A'; give each a name of its own",
+        SECOND + "process 'Gold' has two milestones named 'A'; give each a name of its own",
     ),
     "names that differ by punctuation alone": (
         "      - name: A b\n        within: 1h\n      - name: a-B\n        within: 2h\n",
-        PROCESS + "milestones 'A b' and 'a-B' of process 'Gold' have the same id 'a-b'; names differ by more than case",
+        SECOND + "milestones 'A b' and 'a-B' of process 'Gold' have the same id 'a-b'; names differ by more than case",
     ),
     "a span table without a last row": (
         "      - name: A\n        within:\n          - {when: case.priority == 'x', span: 1h}\n",
-        FIRST + "the span table of milestone 'A' has no last row: end it with a row without criteria",
+        "a.yaml:7:13: " + ROW + "the span table of milestone 'A' has no last row: end it with a row without criteria",
     ),
     "a row that no case reaches": (
         "      - name: A\n        within: [{span: 1h}, {when: case.priority == 'x', span: 2h}, {span: 3h}]\n",
-        FIRST + "row 1 of the span table of milestone 'A' has no criteria, so that no later row is reached; "
-        "give it a 'when', or move it to the end",
+        "a.yaml:6:18: " + ROW + "row 1 of the span table of milestone 'A' has no criteria, so that no later row is "
+        "reached; give it a 'when', or move it to the end",
     ),
     "a percentage of a deadline": (
         "      - name: A\n        by: due_at\n        triggers:\n          - {kind: warning, at: 75%}\n",
-        FIRST + "milestone 'A' has its deadline by 'due_at', so there is no span to take a percentage of; give its",
+        TRIGGER + "milestone 'A' has its deadline by 'due_at', so there is no span to take a percentage of; give its",
     ),
     "a span and a deadline": (
         "      - name: A\n        within: 1h\n        by: due_at\n",
@@ -125,7 +127,7 @@ CONTRADICTIONS = {
     ),
     "a table of nothing": (
         "      - name: A\n        within: []\n",
-        FIRST + "milestone 'A' has an empty span table; give at least a row {span: 4h}",
+        "a.yaml:6:9: processes[0].milestones[0].within: milestone 'A' has an empty span table; give at least",
     ),
     "a span that is the number 0": (
         "      - name: A\n        within: 0\n",
