@@ -27,11 +27,13 @@ def freeze(allowance: Allowance, term: Term, until: datetime) -> FrozenPeriods:
     begin on its firsts; the first of them is shorter. Each begins with the first instant of its date. Of terms that
     follow one another each has periods of its own.
 
+    A term to the last date that there is (9999-12-31, as other systems write it) does not end.
+
     Raises:
         ValueError: a period without a start date.
     """
     zone = ZoneInfo(term.time_zone)
-    ends_at = None if term.ends_on is None else first_instant(term.ends_on + timedelta(days=1), zone)
+    ends_at = None if term.ends_on in {None, date.max} else first_instant(term.ends_on + timedelta(days=1), zone)
     if term.starts_on is None:
         if allowance.period is not Period.TERM:
             raise ValueError(f"an allowance for each {allowance.period} needs a start date, from which its periods run")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from enum import StrEnum
 from typing import Any
 
@@ -9,6 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from domain.process import Action, FieldUpdate
 from domain.term_length import TermLength
+
+LONGEST_YEARS = 100
+"""Terms longer than this are a slip of the pen."""
 
 
 class AtTermEnd(StrEnum):
@@ -68,6 +72,8 @@ class TermEnd(BaseModel):
     def _check(self) -> TermEnd:
         if self.policy is AtTermEnd.RESET and self.term is None:
             raise ValueError("policy reset needs the length of a term: give term, such as 12 months")
+        if self.term is not None and _is_too_long(self.term):
+            raise ValueError(f"a term of {self.term} is too long; give one of at most {LONGEST_YEARS} years")
         days = [notice.days_before for notice in self.notices]
         ids = [notice.id for notice in self.notices]
         if twice := next((n for n in days if days.count(n) > 1), None):
@@ -80,3 +86,11 @@ class TermEnd(BaseModel):
     def notice_days(self) -> tuple[int, ...]:
         """How many days before the end notice is given, the earliest first."""
         return tuple(sorted((notice.days_before for notice in self.notices), reverse=True))
+
+
+def _is_too_long(term: TermLength) -> bool:
+    begins = date(2000, 1, 1)
+    try:
+        return term.last_day(begins) > TermLength(LONGEST_YEARS, "year").last_day(begins)
+    except (OverflowError, ValueError):
+        return True

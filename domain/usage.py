@@ -270,7 +270,7 @@ class Usage:
     def _onward(self, period: int) -> int:
         """What goes on from a period into the next, if it ended now."""
         allowance, left = self.terms.allowance, self.left(period)
-        if allowance.carry_over != "period" or left is None or self.terms.periods.is_last(period):
+        if allowance.carry_over != "period" or left is None:
             return 0
         return self.carried_at_most(left)
 

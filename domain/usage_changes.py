@@ -180,7 +180,22 @@ def check_amendment(usage: Usage, asked: EntitlementAmended) -> None:
         raise Refused("has_thresholds", "thresholds are marks on the way to a cap, so this entitlement needs one")
     if asked.cap == "unlimited" and terms.allowance.carry_over != "none":
         raise Refused("carries_over", "of an unlimited allowance nothing is left to be carried over; give a cap")
+    _check_thresholds(usage, asked)
     amended_term(usage, asked)
+
+
+def _check_thresholds(usage: Usage, asked: EntitlementAmended) -> None:
+    """No mark lies over the cap: the catalog would not take the entitlement's record with it."""
+    allowance = asked.allowance or usage.terms.allowance
+    if not isinstance(asked.cap, int):
+        return
+    for threshold in allowance.thresholds:
+        if threshold.of(asked.cap) > asked.cap:
+            raise Refused(
+                "has_thresholds",
+                f"the threshold {threshold.at!r} lies over a cap of {asked.cap} {allowance.unit}; "
+                f"give a cap of at least {threshold.at}, or declare another threshold first",
+            )
 
 
 def _check_rules(usage: Usage, asked: EntitlementAmended) -> None:
@@ -214,6 +229,10 @@ def _adjust(usage: Usage, asked: UsageAdjusted, now: datetime) -> tuple[str, int
         raise Refused("period_unknown", str(unknown)) from None
     if period is None:
         raise Refused("outside_term", f"{at.isoformat()} is outside the term of {usage.terms.entitlement_id}")
+    if usage.status(at) == "cancelled":
+        raise Refused(
+            "cancelled", f"{usage.terms.entitlement_id} is cancelled at {at.isoformat()}; give an earlier instant"
+        )
     used, room = usage.use(period).used, usage.room(period)
     if asked.amount == 0:
         raise Refused("no_amount", "an adjustment of 0 changes nothing")

@@ -52,10 +52,7 @@ def renew(
     check_renewable(usage)
     assert term.ends_on is not None  # noqa: S101  checked just now
     starts_on = term.ends_on + timedelta(days=1)
-    length = terms.term_end.term or (
-        TermLength.between(term.starts_on, term.ends_on) if term.starts_on else TermLength(1, "year")
-    )
-    last = ends_on or length.last_day(starts_on)
+    last = ends_on or _last_day(terms.term_end.term, term.starts_on, term.ends_on)
     if last < starts_on:
         raise Refused("bad_dates", f"a renewal of {terms.entitlement_id} starts on {starts_on}; it can't end on {last}")
     state.renewal = Renewal(entitlement_id=renewal_id(terms.entitlement_id), starts_on=starts_on, ends_on=last, by=by)
@@ -86,5 +83,17 @@ def check_renewable(usage: Usage) -> None:
         raise Refused("already_renewed", f"{terms.entitlement_id} is renewed already: {said}")
     if terms.term_end.policy is AtTermEnd.RESET:
         raise Refused("is_reset", f"{terms.entitlement_id} goes on by itself, {terms.term_end.term} after another")
-    if terms.periods.term.ends_on is None:
+    if terms.periods.ends_at is None:
         raise Refused("no_end", f"{terms.entitlement_id} does not end; amend its last date before it is renewed")
+
+
+def _last_day(length: TermLength | None, starts_on: date | None, ends_on: date) -> date:
+    """The last date of the next term: as long as declared or else as this one, or a year if this one always held."""
+    try:
+        if length is None:
+            length = TermLength.between(starts_on, ends_on) if starts_on else TermLength(1, "year")
+        return length.last_day(ends_on + timedelta(days=1))
+    except (OverflowError, ValueError):
+        raise Refused(
+            "bad_dates", f"another such term after {ends_on} ends past the year {date.max.year}; give its last date"
+        ) from None
