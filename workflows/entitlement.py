@@ -473,10 +473,11 @@ class EntitlementWorkflow:
             raise Refused("bad_message", f"one JSON list of consumptions is expected, not {got}")
         if not 1 <= len(raw[0]) <= messages.MOST_AT_ONCE:
             raise Refused("bad_message", f"1 to {messages.MOST_AT_ONCE} consumptions at once, not {len(raw[0])}")
+        now = self._now()
         consumptions: list[Consumption] = []
         for number, one in enumerate(raw[0]):
             try:
-                consumptions.append(read_event(Consumption, [one], self._now()))
+                consumptions.append(read_event(Consumption, [one], now))
             except Refused as refused:
                 raise Refused(refused.code, f"consumption {number}: {refused}") from None
         return consumptions
