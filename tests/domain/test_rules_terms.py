@@ -9,11 +9,12 @@ import pytest
 from pydantic import ValidationError
 
 from domain.catalog import Account, Entitlement, Organisation
+from domain.catalog_allowance import Threshold
 from domain.entitlement_messages import EntitlementAmended, EntitlementCancelled, EntitlementRenewed, TimeEntry
 from domain.entitlement_terms import entitlement_terms
 from domain.errors import Refused
 from domain.ledger_rows import LedgerRow
-from domain.term_end import TermEnd
+from domain.term_end import Notice, TermEnd
 from domain.usage import Usage, UsageEffect
 from domain.usage_changes import change
 from domain.usage_hours import log_hours
@@ -149,6 +150,15 @@ def test_at_the_end_of_a_period_the_ledger_says_what_was_unused() -> None:
     february = datetime(2025, 2, 15, 5, tzinfo=UTC)
     rows = [row for row in usage.advance(february) if isinstance(row, LedgerRow)]
     assert [(row.kind, row.amount, row.at, row.by) for row in rows] == [("reset", 10, february, "milepost")]
+
+
+def test_an_entitlement_has_no_field_to_update() -> None:
+    """Neither a threshold nor a notice has a case whose field it could set."""
+    update = {"do": "field_update", "field": "priority", "value": "High"}
+    with pytest.raises(ValidationError, match="an entitlement has no case"):
+        Threshold.model_validate({"at": 8, "actions": [update]})
+    with pytest.raises(ValidationError, match="an entitlement has no case"):
+        Notice.model_validate({"days_before": 8, "actions": [update]})
 
 
 # --- absurd dates and lengths ---
