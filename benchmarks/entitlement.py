@@ -10,10 +10,10 @@ database in a file. (A server that `TEMPORAL_ADDRESS` names is used instead.) Th
 - a stream: consumptions at random instants, each timed from the instant at which it was due to be sent;
 - cases, opened under one entitlement: each a workflow of its own with its opening activity, as fast as the machine can.
 
-Afterwards nothing may be lost or be there twice, neither in the answers nor in the balance nor in the store. The stream
-is long enough for its entitlement to go on in a new run meanwhile (the server suggests it at 4 MiB or 4,096 events); so
-are 5,000 cases. Prints a table and writes it to `benchmarks/results/entitlement.json`. Ends with 1 if the count is wrong
-or a goal is missed. The goals are for a machine that has nothing else to do.
+Afterwards nothing may be lost or be there twice, neither in the answers nor in the balance nor in the store. The
+entitlement of the stream has to go on in a new run meanwhile (the server suggests it at 4 MiB or 4,096 events); so does
+that of 5,000 cases. Prints a table and writes it to `benchmarks/results/entitlement.json`. Ends with 1 if the count is
+wrong or a goal is missed. The goals are for a machine that has nothing else to do.
 """
 # ruff: noqa: E402 - the path is put right before anything is imported
 
