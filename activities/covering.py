@@ -9,14 +9,12 @@ from typing import NamedTuple
 
 from activities.usage import UsageGate
 from domain.catalog import Account, Entitlement
-from domain.coverage import Coverage, CoverageQuestion, Match, choose
+from domain.coverage import Coverage, CoverageQuestion, Match, choose, ranked
 from domain.entitlement_messages import Consumed, Consumption, EntitlementTerms, OverageDecision, TimeEntry
 from domain.entitlement_terms import entitlement_terms
 from domain.errors import Refused
 from domain.messages import CaseIntake, OverageChoice, OveragePrompt
 from store.store import Store
-
-_FIRST, _IN_ITS_ORDER, _LAST = range(3)
 
 
 class Taken(NamedTuple):
@@ -132,24 +130,22 @@ class Covering:
     async def _ranked(
         self, intake: CaseIntake, matches: Sequence[Match], at: datetime, now: datetime
     ) -> list[Entitlement]:
-        """In their order, but of equal rank first what has the case already, and last what has nothing left.
+        """In their order, by what is left of those that match equally well; first what has the case already.
 
         An attempt that was cut short may have taken the last one that there was: it is this case's, and looks spent.
         """
-        ranks = [match.by for match in matches]
-        places = dict.fromkeys((match.entitlement.id for match in matches), _IN_ITS_ORDER)
+        reasons = [match.by for match in matches]
+        exhausted: set[str] = set()
         for match in matches:
             entitlement = match.entitlement
-            if entitlement.allowance is None or entitlement.allowance.unit != "cases" or ranks.count(match.by) == 1:
+            if entitlement.allowance is None or reasons.count(match.by) == 1:
                 continue
-            if await self.gate.has_taken(entitlement.id, intake.case_id):
-                places[entitlement.id] = _FIRST
-                continue
+            if not match.takes_every_case and await self.gate.has_taken(entitlement.id, intake.case_id):
+                return [entitlement]
             balance = await self.gate.balance(await self.terms(intake, entitlement, now), at)
             if balance.current.remaining == 0:
-                places[entitlement.id] = _LAST
-        ordered = sorted(matches, key=lambda match: (match.by, places[match.entitlement.id]))
-        return [match.entitlement for match in ordered]
+                exhausted.add(entitlement.id)
+        return [match.entitlement for match in ranked(matches, exhausted)]
 
     async def terms(self, intake: CaseIntake, entitlement: Entitlement, now: datetime) -> EntitlementTerms:
         """By which an entitlement is counted."""

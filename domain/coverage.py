@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from domain.catalog import Entitlement
+from domain.catalog_allowance import Overflow
 from domain.catalog_status import EntitlementStatus, status
 
 
@@ -110,12 +111,24 @@ class Match(_Value):
     """An entitlement that covers the case.
 
     Attributes:
-        left: whether there is any of its allowance left.
+        left: whether there is any of its allowance left; of one that counts nothing there always is.
     """
 
     entitlement: Entitlement
     by: MatchedBy
     left: bool
+
+    @property
+    def takes_every_case(self) -> bool:
+        """Whether cases of it are not counted."""
+        allowance = self.entitlement.allowance
+        return allowance is None or allowance.unit != "cases"
+
+    @property
+    def overflows(self) -> bool:
+        """Whether nothing is left of it, and a case falls back to the next."""
+        allowance = self.entitlement.allowance
+        return not self.left and allowance is not None and allowance.overflow is Overflow.FALLBACK
 
 
 class NotMatched(_Value):
@@ -172,17 +185,36 @@ def choose(scope: CoverageScope, candidates: Iterable[Candidate], exhausted: Con
         entitlement = candidate.entitlement
         why = _why_not(scope, candidate)
         if why is None:
-            left = entitlement.id not in exhausted
-            matches.append(Match(entitlement=entitlement, by=_matched_by(scope, entitlement), left=left))
+            matches.append(Match(entitlement=entitlement, by=_matched_by(scope, entitlement), left=True))
         else:
             unmatched.append(NotMatched(entitlement=entitlement.id, why=why))
-    matches.sort(key=_rank)
     unmatched.sort(key=lambda other: other.entitlement)
-    return Coverage(ranked=matches, unmatched=unmatched)
+    return Coverage(ranked=ranked(matches, exhausted), unmatched=unmatched)
 
 
-def _rank(match: Match) -> tuple[int, bool, date, str]:
-    return match.by, not match.left, match.entitlement.ends_on or date.max, match.entitlement.id
+def ranked(matches: Iterable[Match], exhausted: Container[str] = ()) -> list[Match]:
+    """Matches, best first; after an overflow the next one is asked.
+
+    One of which no cases are counted takes every case, and nobody would hear that a better one is spent. So what falls
+    back to it is asked first: the case comes to the same, and the overflow is told.
+
+    Args:
+        matches: in any order.
+        exhausted: ids of entitlements of whose allowance nothing is left.
+    """
+    found = [match.model_copy(update={"left": match.entitlement.id not in exhausted}) for match in matches]
+    order = sorted(found, key=lambda match: (match.by, not match.left, *_end(match)))
+    last = next((match for match in order if match.takes_every_case), None)
+    if last is None:
+        return order
+    overflowing = [match for match in order if match.overflows and match.by == last.by and _end(match) < _end(last)]
+    rest = [match for match in order if match not in overflowing]
+    place = rest.index(last)
+    return [*rest[:place], *overflowing, *rest[place:]]
+
+
+def _end(match: Match) -> tuple[date, str]:
+    return match.entitlement.ends_on or date.max, match.entitlement.id
 
 
 def _why_not(scope: CoverageScope, candidate: Candidate) -> str | None:
@@ -233,7 +265,9 @@ def _outranked(match: Match, best: Match) -> str:
     chosen = best.entitlement.id
     if match.by != best.by:
         return f"it matches by its {match.by.words}, {chosen!r} by its {best.by.words}"
-    if match.left != best.left:
+    if match.left and not best.left:
+        return f"what is over the allowance of {chosen!r}, which is used up, falls back"
+    if best.left and not match.left:
         return f"its allowance is used up, that of {chosen!r} is not"
     if match.entitlement.ends_on != best.entitlement.ends_on:
         ends = match.entitlement.ends_on

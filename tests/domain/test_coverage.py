@@ -116,6 +116,27 @@ def test_the_highest_of_several_reasons_counts() -> None:
     assert cover(CASE, both).ranked[0].by is MatchedBy.CONTACT
 
 
+def test_an_overflow_is_not_hidden_by_one_that_counts_nothing() -> None:
+    """What falls back to it is asked first, so that the overflow is told; what blocks, or ranks after it, is not."""
+    counted = {"allowance": {"cap": 50}}
+    spent = entitlement("spent", ends_on="2026-01-01", **counted)
+    left = entitlement("left", ends_on="2026-02-01", **counted)
+    free = entitlement("free", ends_on="2026-03-01")
+    after = entitlement("after", ends_on="2026-04-01", **counted)
+    blocks = entitlement("blocks", ends_on="2026-01-02", allowance={"cap": 50, "overflow": "block"})
+    exhausted = ("spent", "after", "blocks")
+    coverage = cover(CASE, after, blocks, free, left, spent, exhausted=exhausted)
+    assert [match.entitlement.id for match in coverage.ranked] == ["left", "spent", "free", "blocks", "after"]
+    alone = cover(CASE, free, spent, exhausted=exhausted)
+    assert [match.entitlement.id for match in alone.ranked] == ["spent", "free"]
+    assert {o.entitlement: o.why for o in alone.others} == {
+        "free": "what is over the allowance of 'spent', which is used up, falls back"
+    }
+    by_asset = entitlement("by-asset", asset="router-1")
+    better = cover(scope(asset="router-1"), by_asset, spent, exhausted=exhausted)
+    assert [match.entitlement.id for match in better.ranked] == ["by-asset", "spent"]
+
+
 def test_a_better_reason_beats_what_has_allowance_left() -> None:
     """Allowance counts among equals only."""
     coverage = cover(CASE, *RANKED, exhausted=("named",))

@@ -326,7 +326,7 @@ MONDAY = "2026-05-04T15:00Z"
 
 
 async def test_the_51st_incident_falls_back(at_work: AtWork) -> None:
-    """To best effort, three business days instead of four hours; the 50th has the promise."""
+    """To best effort, three business days instead of four hours; the 50th has the promise, and the manager is told."""
     async with at_work("incidents-a-year", MONDAY) as desk:
         await desk.adjust("fallback-incidents", 49)
         cases = [await desk.open(account="fallback-inc", fields={"status": "New"}) for _ in range(2)]
@@ -336,7 +336,13 @@ async def test_the_51st_incident_falls_back(at_work: AtWork) -> None:
             ("Best effort", when("2026-05-07T15:00Z")),
         ]
         assert [desk.store.case(case).entitlement for case in cases] == ["fallback-incidents", "fallback-best-effort"]
-        assert (await desk.balance("fallback-incidents")).current.used == 50
+        current = (await desk.balance("fallback-incidents")).current
+        assert (current.used, current.overflows) == (50, 1)
+
+        async def the_manager_was_told() -> None:
+            assert [mail.to for mail in desk.store.mails()] == [["manager@example.com"]]
+
+        await assert_eventually(the_manager_was_told)
 
 
 async def test_the_51st_incident_is_blocked(at_work: AtWork) -> None:
