@@ -3,11 +3,18 @@
 import os
 import subprocess
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
+from temporalio.client import Client
 from typer.testing import CliRunner, Result
 
+from starters.catalog_files import apply_files
 from starters.cli import app
+from store import Store
+from tests.support import unique
+from worker.process import working
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,3 +37,26 @@ def program(*arguments: str | Path, env: dict[str, str] | None = None) -> subpro
         timeout=300,
         check=False,
     )
+
+
+@asynccontextmanager
+async def beside_a_worker(client: Client, folder: Path, *catalogs: Path) -> AsyncIterator[dict[str, str]]:
+    """The environment of commands beside a worker of their own, whose store is in a folder.
+
+    Args:
+        client: of the server.
+        folder: of the store; commands keep their own things there too.
+        catalogs: what is applied to the store first.
+    """
+    database, task_queue = f"sqlite:///{folder / 'milepost.db'}", unique("queue")
+    with Store.open(database) as store:
+        if catalogs:
+            apply_files(store, catalogs, by="test")
+        async with working(client, store, task_queue=task_queue):
+            yield {
+                "TEMPORAL_ADDRESS": client.service_client.config.target_host,
+                "TEMPORAL_NAMESPACE": client.namespace,
+                "MILEPOST_DATA": str(folder),
+                "MILEPOST_DATABASE_URL": database,
+                "MILEPOST_TASK_QUEUE": task_queue,
+            }

@@ -15,10 +15,8 @@ from typer.testing import Result
 
 from domain.entitlement_messages import workflow_id
 from store import Store
-from tests.starters.command_line import milepost
+from tests.starters.command_line import beside_a_worker, milepost
 from tests.support import unique
-from worker.embedded import RunningServer
-from worker.process import working
 
 NOWHERE = {"TEMPORAL_ADDRESS": "127.0.0.1:1"}
 
@@ -34,17 +32,10 @@ def alone(tmp_path: Path) -> dict[str, str]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def live(server: RunningServer, client: Client, alone: dict[str, str]) -> AsyncIterator[dict[str, str]]:
+async def live(client: Client, tmp_path: Path) -> AsyncIterator[dict[str, str]]:
     """The same beside a worker at work."""
-    task_queue = unique("queue")
-    with Store.open(alone["MILEPOST_DATABASE_URL"]) as store:
-        async with working(client, store, task_queue=task_queue):
-            yield {
-                **alone,
-                "TEMPORAL_ADDRESS": server.address,
-                "TEMPORAL_NAMESPACE": client.namespace,
-                "MILEPOST_TASK_QUEUE": task_queue,
-            }
+    async with beside_a_worker(client, tmp_path) as environment:
+        yield environment
 
 
 def apply(environment: dict[str, str], *options: str, gold: str = "gold", **changed: Any) -> Result:

@@ -9,12 +9,8 @@ import pytest_asyncio
 from temporalio.client import Client
 from typer.testing import Result
 
-from starters.catalog_files import apply_files
-from store import Store
-from tests.starters.command_line import milepost
+from tests.starters.command_line import beside_a_worker, milepost
 from tests.support import assert_eventually, unique
-from worker.embedded import RunningServer
-from worker.process import working
 
 CATALOG = """
 fields: {priority: string}
@@ -29,24 +25,12 @@ entitlements:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def environment(
-    server: RunningServer, client: Client, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[dict[str, str]]:
+async def environment(client: Client, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dict[str, str]]:
     """What the commands need to know of a worker that is at work."""
-    folder: Path = tmp_path_factory.mktemp("afterwards")
-    database, task_queue = f"sqlite:///{folder / 'milepost.db'}", unique("queue")
-    catalog = CATALOG.replace("ONE", unique("one")).replace("TWO", unique("two"))
-    (folder / "catalog.yaml").write_text(catalog)
-    with Store.open(database) as store:
-        apply_files(store, [folder / "catalog.yaml"], by="test")
-        async with working(client, store, task_queue=task_queue):
-            yield {
-                "TEMPORAL_ADDRESS": server.address,
-                "TEMPORAL_NAMESPACE": client.namespace,
-                "MILEPOST_DATA": str(folder),
-                "MILEPOST_DATABASE_URL": database,
-                "MILEPOST_TASK_QUEUE": task_queue,
-            }
+    folder = tmp_path_factory.mktemp("afterwards")
+    (folder / "catalog.yaml").write_text(CATALOG.replace("ONE", unique("one")).replace("TWO", unique("two")))
+    async with beside_a_worker(client, folder, folder / "catalog.yaml") as environment:
+        yield environment
 
 
 @pytest.fixture

@@ -22,11 +22,10 @@ from starters.catalog_files import apply_files
 from starters.client import MilepostClient
 from starters.migrating import MigrationClient
 from store import Store
-from tests.starters.command_line import ROOT, milepost, program
+from tests.starters.command_line import ROOT, beside_a_worker, milepost, program
 from tests.support import assert_eventually, unique
 from worker.connection import settle
-from worker.embedded import EmbeddedServer, RunningServer
-from worker.process import working
+from worker.embedded import EmbeddedServer
 
 OLD = """
 fields: {priority: string}
@@ -59,21 +58,12 @@ Command = Callable[..., Awaitable[Done]]
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def environment(server: RunningServer, client: Client, tmp_path: Path) -> AsyncIterator[dict[str, str]]:
+async def environment(client: Client, tmp_path: Path) -> AsyncIterator[dict[str, str]]:
     """A store of the test's own, and a worker."""
-    database, task_queue = f"sqlite:///{tmp_path / 'milepost.db'}", unique("queue")
     for name, text in {"old": OLD, "new": NEW, "nights-off": NIGHTS_OFF}.items():
         (tmp_path / f"{name}.yaml").write_text(text)
-    with Store.open(database) as store:
-        apply_files(store, [tmp_path / "old.yaml"], by="test")
-        async with working(client, store, task_queue=task_queue):
-            yield {
-                "TEMPORAL_ADDRESS": server.address,
-                "TEMPORAL_NAMESPACE": client.namespace,
-                "MILEPOST_DATA": str(tmp_path),
-                "MILEPOST_DATABASE_URL": database,
-                "MILEPOST_TASK_QUEUE": task_queue,
-            }
+    async with beside_a_worker(client, tmp_path, tmp_path / "old.yaml") as environment:
+        yield environment
 
 
 @pytest.fixture

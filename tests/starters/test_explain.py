@@ -12,12 +12,9 @@ from temporalio.client import Client
 from typer.testing import Result
 
 from domain.explanation import Explanation
-from starters.catalog_files import apply_files
 from store import Store
-from tests.starters.command_line import milepost
+from tests.starters.command_line import beside_a_worker, milepost
 from tests.support import assert_eventually, unique
-from worker.embedded import RunningServer
-from worker.process import working
 
 CATALOG = """
 fields: {priority: string}
@@ -42,24 +39,12 @@ Command = Callable[..., Awaitable[Result]]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def environment(
-    server: RunningServer, client: Client, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[dict[str, str]]:
+async def environment(client: Client, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dict[str, str]]:
     """What the commands need to know of a worker that is at work."""
     folder = tmp_path_factory.mktemp("explain")
-    database, task_queue = f"sqlite:///{folder / 'milepost.db'}", unique("queue")
     (folder / "catalog.yaml").write_text(CATALOG)
-    with Store.open(database) as store:
-        apply_files(store, [folder / "catalog.yaml"], by="test")
-        async with working(client, store, task_queue=task_queue):
-            yield {
-                "TEMPORAL_ADDRESS": server.address,
-                "TEMPORAL_NAMESPACE": client.namespace,
-                "MILEPOST_DATA": str(folder),
-                "MILEPOST_DATABASE_URL": database,
-                "MILEPOST_TASK_QUEUE": task_queue,
-                "COLUMNS": "100",
-            }
+    async with beside_a_worker(client, folder, folder / "catalog.yaml") as environment:
+        yield {**environment, "COLUMNS": "100"}
 
 
 @pytest.fixture

@@ -17,10 +17,8 @@ from domain.entitlement_messages import workflow_id
 from domain.errors import NotFound
 from starters.catalog_files import apply_files
 from store import Store
-from tests.starters.command_line import milepost
+from tests.starters.command_line import beside_a_worker, milepost
 from tests.support import unique
-from worker.embedded import RunningServer
-from worker.process import working
 
 CATALOG = """
 organisation: {time_zone: America/New_York}
@@ -148,17 +146,10 @@ def test_an_order_that_is_half_right_makes_nothing(alone: dict[str, str]) -> Non
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def live(server: RunningServer, client: Client, alone: dict[str, str]) -> AsyncIterator[dict[str, str]]:
+async def live(client: Client, alone: dict[str, str]) -> AsyncIterator[dict[str, str]]:
     """Beside a worker at work."""
-    task_queue = unique("queue")
-    with Store.open(alone["MILEPOST_DATABASE_URL"]) as store:
-        async with working(client, store, task_queue=task_queue):
-            yield {
-                **alone,
-                "TEMPORAL_ADDRESS": server.address,
-                "TEMPORAL_NAMESPACE": client.namespace,
-                "MILEPOST_TASK_QUEUE": task_queue,
-            }
+    async with beside_a_worker(client, Path(alone["MILEPOST_DATA"])) as environment:
+        yield environment
 
 
 async def test_a_running_count_is_told_of_what_changes(live: dict[str, str], client: Client) -> None:
