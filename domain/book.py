@@ -33,12 +33,17 @@ class Book:
 
     # --- reading ---
 
+    def newest(self, milestone: Milestone) -> MilestoneInstance | None:
+        """The newest instance of a milestone, under the entitlement that the case has now."""
+        runs = [i for i in self._runs(milestone) if i.stay >= self.state.first_stay]
+        return runs[-1] if runs else None
+
     def latest(self, milestone: Milestone) -> MilestoneInstance | None:
         """The newest instance of a milestone, if it belongs to what the case lives through now."""
-        runs = [i for i in self._runs(milestone) if i.stay >= self.state.first_stay]
-        if not runs or (milestone.on_reentry == "restart" and runs[-1].stay != self.state.stay):
+        newest = self.newest(milestone)
+        if newest is None or (milestone.on_reentry == "restart" and newest.stay != self.state.stay):
             return None
-        return runs[-1]
+        return newest
 
     def last_completed(self, milestone: Milestone) -> MilestoneInstance | None:
         """The newest instance of a milestone that is completed."""

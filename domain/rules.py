@@ -179,7 +179,8 @@ class Rules:
             return self.at
         anchor = self.state.entered_at
         if milestone.predecessor is not None:
-            first = self.book.latest(self.plan.milestone(milestone.predecessor))
+            # Also of the stay before, until a re-entry begins another: nobody has taken its completion back.
+            first = self.book.newest(self.plan.milestone(milestone.predecessor))
             anchor = first.completed_at if first else None
         if anchor is not None and milestone.on_reentry == "restart" and self.state.reentered_at is not None:
             return max(anchor, self.state.reentered_at)

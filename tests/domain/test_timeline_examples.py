@@ -646,6 +646,17 @@ def test_a_stop_of_a_milestone_outlasts_a_cleared_completion(kind: Kind, recurre
     assert story.look().target == at("Mon 13:00") + timedelta(minutes=paused)
 
 
+def test_what_follows_a_completion_runs_on_over_a_reentry(kind: Kind) -> None:
+    """Also if the milestone before begins anew with each stay, but has no occurrence in this one."""
+    first = {"within": "4h", "when": 'case.status == "new"', "on_reentry": "restart"}
+    story = Story(kind, first, {"within": "4h", "starts": {"after": "M"}}, fields={"status": "new"})
+    story.complete("Mon 10:00")
+    story.close("Mon 11:00")
+    story.change("Mon 11:30", status="open")
+    story.reopen("Mon 12:00")
+    assert (story.look(milestone="M1").state, story.look(milestone="M1").target) == ("running", at("Mon 15:00"))
+
+
 def test_a_completion_that_was_cleared_after_a_reentry_can_be_given_again(kind: Kind) -> None:
     """What is open takes a completion, though it began in the stay before."""
     again = {"within": "4h", "starts": "criteria", "recurrence": "sequential", "on_reentry": "restart"}
