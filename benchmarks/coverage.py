@@ -18,14 +18,10 @@ if Path(sys.path[0]).resolve() == ROOT / "benchmarks":
 
 import contextlib
 import json
-import os
 import platform
-import pwd
 import random
 import shutil
-import socket
 import statistics
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -41,6 +37,7 @@ from domain.catalog import Catalog, Declaration, Entitlement, Kind
 from domain.coverage import CoverageQuestion, choose
 from store import Store, tables
 from store.database import Database
+from tests.postgresql import NoPostgreSQL, private_postgresql
 
 AT = datetime(2026, 6, 11, 12, tzinfo=UTC)
 MANY, FEW = 100_000, 1_000
@@ -175,53 +172,13 @@ def sqlite(folder: Path) -> Iterator[Callable[[], str]]:
 
 
 @contextlib.contextmanager
-def postgresql(folder: Path) -> Iterator[Callable[[], str] | None]:
+def postgresql(_: Path) -> Iterator[Callable[[], str] | None]:
     """Addresses of new databases on a server of its own on the loopback; None where there is none."""
-    found = {name: _program(name) for name in ("initdb", "pg_ctl", "createdb")}
-    user = _somebody_else()
-    if None in found.values() or (os.geteuid() == 0 and user is None):
-        yield None
-        return
-    if user is not None:
-        shutil.chown(folder, user)
-    data, port, names = folder / "data", _free_port(), iter(range(100))
-
-    def run(name: str, *arguments: str) -> None:
-        command = [str(found[name]), *arguments]
-        subprocess.run(command, check=True, capture_output=True, user=user, cwd=folder, timeout=120)  # noqa: S603
-
-    def new() -> str:
-        name = f"bench{next(names)}"
-        run("createdb", "-h", "127.0.0.1", "-p", str(port), "-U", "milepost", name)
-        return f"postgresql://milepost@127.0.0.1:{port}/{name}"
-
-    run("initdb", "-D", str(data), "-U", "milepost", "--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C")
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
-    run("pg_ctl", "-D", str(data), "-w", "-l", str(folder / "log"), "-o", options, "start")
     try:
-        yield new
-    finally:
-        run("pg_ctl", "-D", str(data), "-w", "-m", "immediate", "stop")
-
-
-def _program(name: str) -> str | None:
-    installed = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), reverse=True)
-    return str(installed[0]) if installed else shutil.which(name)
-
-
-def _somebody_else() -> str | None:
-    """Who runs PostgreSQL: it refuses to be run by root."""
-    if os.geteuid() != 0:
-        return None
-    names = {user.pw_name for user in pwd.getpwall()}
-    return next((name for name in ("postgres", "nobody") if name in names), None)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+        with private_postgresql() as server:
+            yield server.new
+    except NoPostgreSQL:
+        yield None
 
 
 # --- the table ---
