@@ -1,0 +1,111 @@
+"""What cases take, of which period and by whose hours; each of an account of its own."""
+
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from temporalio.service import RPCError
+
+from domain.catalog import Catalog
+from domain.entitlement_messages import Balance, PeriodBalance, workflow_id
+from domain.errors import Refused
+from tests.support import assert_eventually, unique
+from tests.workflows.world import MONDAY, World
+
+FRIDAY = datetime(2025, 6, 13, 19, tzinfo=UTC)
+"""15:00 in New York."""
+
+
+class Customer:
+    """An account with entitlements of its own."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.account = unique("customer")
+        self.ids: list[str] = []
+
+    def buys(self, name: str, **fields: Any) -> str:
+        """An entitlement, by its id."""
+        declared = {"id": f"{self.account}-{name}", "account": self.account, **fields}
+        self.world.store.apply(
+            Catalog.model_validate({"accounts": [{"id": self.account}], "entitlements": [declared]}), by="test"
+        )
+        self.ids.append(declared["id"])
+        return self.ids[-1]
+
+    async def opens(self, **intake: Any) -> str:
+        """A case, by its id."""
+        return await self.world.open(self.account, **intake)
+
+    async def works(self, case: str, entry: str, minutes: int) -> list[str]:
+        """Logs time on a case; what each entitlement says."""
+        asked = {"event_id": entry, "occurred_at": MONDAY.isoformat(), "id": entry, "minutes": minutes, "by": "ann"}
+        said: list[str] = await self.world.milepost.handle(case).execute_update("log_time", asked)
+        return said
+
+    async def counted(self, entitlement: str) -> list[PeriodBalance]:
+        """The current period of an entitlement and those before it."""
+        handle = self.world.milepost.temporal.get_workflow_handle(workflow_id(entitlement))
+        balance: Balance = await handle.query("balance", result_type=Balance)
+        return [balance.current, *balance.past]
+
+    async def asks(self, entitlement: str, update: str, **fields: Any) -> None:
+        """Changes an entitlement by hand."""
+        asked = {"event_id": unique("change"), "by": "ann", "reason": "agreed", **fields}
+        await self.world.milepost.temporal.get_workflow_handle(workflow_id(entitlement)).execute_update(update, asked)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def customer(world: World) -> AsyncIterator[Customer]:
+    found = Customer(world)
+    yield found
+    for entitlement in found.ids:
+        with suppress(RPCError):  # one that nobody asked is not counted
+            await world.clock.client.get_workflow_handle(workflow_id(entitlement)).terminate()
+
+
+async def test_a_case_belongs_to_the_period_in_which_it_was_opened(customer: Customer) -> None:
+    """Not to the one in which it is reported."""
+    monthly = customer.buys("monthly", starts_on="2025-01-01", allowance={"cap": 5, "period": "month"})
+    await customer.opens()
+    await customer.opens(opened_at=MONDAY - timedelta(days=20))
+    assert [(one.first_day.isoformat(), one.used) for one in await customer.counted(monthly) if one.first_day] == [
+        ("2025-06-01", 1),
+        ("2025-05-01", 1),
+    ]
+
+
+async def test_a_decision_has_a_business_day_of_the_entitlement_s_hours(customer: Customer) -> None:
+    """Asked on Friday at 15:00, until Monday at 15:00."""
+    customer.buys("asking", business_hours="Office", allowance={"cap": 0, "overflow": "prompt"})
+    case = await customer.opens(clock=FRIDAY)
+
+    async def it_says_until_when() -> None:
+        prompted = [note.text for note in customer.world.store.notes(case) if note.kind == "prompted"]
+        assert ["2025-06-16" in text and "19:00" in text for text in prompted] == [True]
+
+    await assert_eventually(it_says_until_when)
+
+
+async def test_a_higher_cap_lets_the_next_case_in_at_once(customer: Customer) -> None:
+    """One that was blocked took nothing."""
+    blocking = customer.buys("blocking", allowance={"cap": 0, "overflow": "block"})
+    with pytest.raises(Refused, match="takes no more cases"):
+        await customer.opens()
+    await customer.asks(blocking, "amend", cap=1)
+    await customer.opens()
+    assert [(one.used, one.overflows) for one in await customer.counted(blocking)] == [(1, 1)]
+
+
+async def test_work_is_taken_from_hours_only_and_rounded_once(customer: Customer) -> None:
+    """An entitlement of cases ranks first and has no part in it; what goes on to the reserve is not rounded again."""
+    customer.buys("a-cases", ends_on="2030-12-31", allowance={"unit": "cases", "cap": 5})
+    bank = customer.buys("bank", ends_on="2031-12-31", allowance={"unit": "hours", "cap": 1, "round_up_to": "7m"})
+    reserve = customer.buys("reserve", ends_on="2032-12-31", allowance={"unit": "hours", "cap": 9, "round_up_to": "1h"})
+    case = await customer.opens()
+    said = await customer.works(case, unique("entry"), 62)
+    assert [line.split(":")[0] for line in said] == [f"entitlement {bank}", f"entitlement {reserve}"]
+    assert [one.used for name in (bank, reserve) for one in await customer.counted(name)] == [60, 3]
