@@ -521,7 +521,7 @@ class Model:
                 return False
             if last is not None and last.completed_at is not None and self.taken == (milestone.name, at):
                 # §4: "what follows from it (`after`, the next occurrence) starts from its time"
-                start = self._back_inside(last.completed_at)
+                start = last.completed_at
             if milestone.recurrence is Recurrence.SEQUENTIAL:
                 # §6: "not before the target of a previous one that was completed in time"
                 for previous in self._of(milestone):
@@ -542,10 +542,6 @@ class Model:
         self.instances.append(instance)
         self._leave_out(instance, at)
         return True
-
-    def _back_inside(self, t: datetime) -> datetime:
-        """`t`, or the re-entry if the case was outside of its process then."""
-        return next((s.to_at for s in self.outside if s.to_at is not None and s.from_at <= t < s.to_at), t)
 
     def _start_of(self, milestone: Milestone, at: datetime) -> datetime | None:
         """§3: when an instance that comes to be at `at` starts; None if it does not."""
