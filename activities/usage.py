@@ -26,6 +26,7 @@ from domain.entitlement_messages import (
     CANCEL,
     CARRY_IN,
     CONSUME_MANY,
+    HAS_TAKEN,
     LOG_HOURS,
     MOST_AT_ONCE,
     RENEW,
@@ -165,7 +166,7 @@ class UsageGate:
         """
         try:
             taken: bool = await self._client.get_workflow_handle(workflow_id(entitlement_id)).query(
-                "has_taken",
+                HAS_TAKEN,
                 reference,
                 result_type=bool,
                 reject_condition=QueryRejectCondition.NOT_OPEN,

@@ -1,13 +1,15 @@
-"""Whether an entitlement's ledger and its balance agree."""
+"""Whether an entitlement's ledger and its balance agree, and what counts that ended have left behind."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from pydantic import BaseModel, ConfigDict, NonNegativeInt
+
 from domain.entitlement_messages import Balance, PeriodBalance
-from domain.ledger_rows import LedgerRow
+from domain.ledger_rows import LedgerRow, RowKind
 
 
 @dataclass
@@ -25,7 +27,7 @@ class _Sum:
 
 
 def audit(rows: Iterable[LedgerRow], balance: Balance) -> list[str]:
-    """What does not agree, a line each; nothing if all does.
+    """What does not agree between a count and its own rows, a line each; nothing if all does.
 
     No row is missing or comes twice, each says what those up to it add up to, and of each period all of them add up to
     what the balance says. Rows that were written after the balance was asked for are left out.
@@ -80,3 +82,60 @@ def _differences(period: PeriodBalance, total: _Sum) -> Iterator[str]:
     for what, (said, added) in pairs.items():
         if said != added:
             yield f"period {period.period} from {period.first_day or 'ever'}: {what} is {said}, the ledger says {added}"
+
+
+# --- counts that ended ---
+
+
+class EndedCount(BaseModel):
+    """The rows of a count whose workflow was terminated: the one that runs began from nothing, without them.
+
+    Attributes:
+        used: what they add up to in the current period of the count that runs.
+        taken_over: somebody has adjusted a later count for them, under the event id `takes_over(count)`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    count: str
+    rows: NonNegativeInt
+    used: int
+    carried: int
+    taken_over: bool
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether the count that runs lets be taken again what was taken already."""
+        return self.used > 0 and not self.taken_over
+
+    @property
+    def text(self) -> str:
+        """One line for people."""
+        carried = f", {self.carried} carried over into it" if self.carried else ""
+        said = f"{self.rows} rows belong to a count that ended ({self.used} used in the current period{carried})"
+        if self.taken_over:
+            return f"{said}; they were taken over"
+        if self.is_missing:
+            return (
+                f"{said}; take them over with an adjustment, with a reason, under the event id {takes_over(self.count)}"
+            )
+        return said
+
+
+def takes_over(count: str) -> str:
+    """The event id of the adjustment by which a later count takes over what one that ended had used."""
+    return f"takes-over-{count}"
+
+
+def ended_counts(counts: Mapping[str, Sequence[LedgerRow]], balance: Balance) -> list[EndedCount]:
+    """All counts of an entitlement but the one that says the balance, in their order."""
+    adjusted = {row.event_id for rows in counts.values() for row in rows if row.kind is RowKind.ADJUSTED}
+    found: list[EndedCount] = []
+    for count, rows in counts.items():
+        if count == balance.count:
+            continue
+        current = [row for row in rows if row.period == balance.current.period]
+        used, carried = sum(row.used for row in current), sum(row.carried for row in current)
+        taken_over = takes_over(count) in adjusted
+        found.append(EndedCount(count=count, rows=len(rows), used=used, carried=carried, taken_over=taken_over))
+    return found

@@ -35,6 +35,7 @@ CANCEL = "cancel"
 RENEW = "renew"
 CARRY_IN = "carry_in"
 BALANCE = "balance"
+HAS_TAKEN = "has_taken"
 ENTITLEMENT_OVERFLOWED = "entitlement_overflowed"
 """The signal by which a case learns that an entitlement had nothing left for it."""
 
@@ -388,6 +389,8 @@ class Balance(_Message):
         past: the periods before it in which something was taken or asked for, the latest first.
         changes_at: when the count starts anew, or the term ends.
         rows: how many rows its ledger has.
+        count: which count says so: the id of its workflow's first run, which another begun after a termination does not
+            have; empty if none has begun.
         renewal: the id of the record that goes on where this one ends, if there is one.
     """
 
@@ -401,6 +404,7 @@ class Balance(_Message):
     past: list[PeriodBalance]
     changes_at: AwareDatetime | None
     rows: NonNegativeInt
+    count: str = ""
     renewal: EntitlementId | None = None
     failures: list[UsageActionFailure] = Field(default_factory=list)
 

@@ -1,7 +1,7 @@
 """What an entitlement wants done outside: rows stored, actions carried out, its record changed, itself renewed.
 
-Each may come more than once, and is done once: a row is known by its number, an action by its key, and the rest comes
-to the same however often it is done.
+Each may come more than once, and is done once: a row is known by its count and number, an action by its key, and the
+rest comes to the same however often it is done.
 """
 
 from __future__ import annotations
@@ -33,9 +33,15 @@ class _Order(BaseModel):
 
 
 class UsageRecords(_Order):
-    """News for the store."""
+    """News for the store.
+
+    Attributes:
+        count: whose rows and periods these are. An entitlement has one count, unless its workflow was terminated: then
+            the next taking begins another, whose rows are numbered from 1 again.
+    """
 
     entitlement_id: EntitlementId
+    count: str
     account: str
     unit: str
     rows: list[LedgerRow]

@@ -1,4 +1,4 @@
-"""What entitlements have, and whether their ledgers say the same."""
+"""What entitlements have, whether their ledgers say the same, and which rows no count that runs knows of."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from temporalio.client import Client
 
 from activities.asking import Entitlements, NobodyCounts
-from domain.audit import audit
+from domain.audit import EndedCount, audit, ended_counts
 from domain.entitlement_messages import Balance
 from domain.entitlement_terms import entitlement_terms
 from domain.errors import MilepostError, NotFound
@@ -27,7 +27,9 @@ class Audited(BaseModel):
     """What an audit of one entitlement came to.
 
     Attributes:
-        discrepancies: a line each; none if ledger and balance agree.
+        rows: of the count that runs.
+        discrepancies: a line each; none if its rows and its balance agree.
+        ended: counts before it whose workflows were terminated.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -35,6 +37,12 @@ class Audited(BaseModel):
     entitlement: str
     rows: int
     discrepancies: list[str]
+    ended: list[EndedCount] = []
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the balance is what all rows of the ledger come to, or somebody has seen why it is not."""
+        return not self.discrepancies and not any(count.is_missing for count in self.ended)
 
 
 class Auditor:
@@ -70,23 +78,28 @@ class Auditor:
     async def _audit(self, entitlement: str) -> Audited:
         balance = await self._counted(entitlement)
         if balance is None:
-            rows = await asyncio.to_thread(self._store.ledger, entitlement)
-            if not rows:
+            found = sum(len(rows) for rows in (await asyncio.to_thread(self._ledgers, entitlement)).values())
+            if not found:
                 await asyncio.to_thread(self._store.entitlement, entitlement)
-            gone = [f"the store has {len(rows)} rows, and nobody counts: its workflow is gone"] if rows else []
-            return Audited(entitlement=entitlement, rows=len(rows), discrepancies=gone)
-        rows = await self._rows(entitlement, balance.rows)
-        return Audited(entitlement=entitlement, rows=balance.rows, discrepancies=audit(rows, balance))
+            gone = [f"the store has {found} rows, and nobody counts: its workflow is gone"] if found else []
+            return Audited(entitlement=entitlement, rows=found, discrepancies=gone)
+        rows = await self._rows(entitlement, balance)
+        ended = ended_counts(await asyncio.to_thread(self._ledgers, entitlement), balance)
+        return Audited(entitlement=entitlement, rows=balance.rows, discrepancies=audit(rows, balance), ended=ended)
 
-    async def _rows(self, entitlement: str, count: int) -> list[LedgerRow]:
-        """The ledger, with all that was written before the balance was asked for: rows arrive in the background."""
+    async def _rows(self, entitlement: str, balance: Balance) -> list[LedgerRow]:
+        """The rows of the count, with all that it wrote before it was asked: they arrive in the background."""
         clock = asyncio.get_running_loop().time
         deadline = clock() + _ROWS_ARRIVE_WITHIN
         while True:
-            rows = await asyncio.to_thread(self._store.ledger, entitlement)
-            if len(rows) >= count or clock() > deadline:
+            rows = await asyncio.to_thread(self._store.ledger, entitlement, balance.count)
+            if len(rows) >= balance.rows or clock() > deadline:
                 return rows
             await asyncio.sleep(_LOOK_EVERY)
+
+    def _ledgers(self, entitlement: str) -> dict[str, list[LedgerRow]]:
+        """The whole ledger, by count."""
+        return {count: self._store.ledger(entitlement, count) for count in self._store.counts(entitlement)}
 
     async def _counted(self, entitlement: str, at: datetime | None = None) -> Balance | None:
         try:

@@ -207,7 +207,6 @@ class Verifying:
 
     async def _balance(self, entitlement: Entitlement, at: datetime) -> tuple[PeriodBalance, bool]:
         """The balance of the period of an instant, and whether the count itself says so."""
-        live = False
         if self._entitlements is not None:
             try:
                 found = await self._entitlements.balance(entitlement.id, at.isoformat())
@@ -216,14 +215,17 @@ class Verifying:
             else:
                 if found is not None:
                     return found.current, True
-                live = True  # nothing was ever taken of it
-        return await asyncio.to_thread(self._recorded, entitlement, at), live
+                return await asyncio.to_thread(self._whole, entitlement, at), True  # its count is still to begin
+        return await asyncio.to_thread(self._recorded, entitlement, at), False
 
-    def _recorded(self, entitlement: Entitlement, at: datetime) -> PeriodBalance:
-        """As the store recorded it last; what nothing is recorded of is whole."""
+    def _whole(self, entitlement: Entitlement, at: datetime) -> PeriodBalance:
         account: Account = self._store.account(entitlement.account)
         terms = entitlement_terms(entitlement, account, self._store.organisation(), now=at)
-        balance = Usage.begin(terms, at).balance(at).current
+        return Usage.begin(terms, at).balance(at).current
+
+    def _recorded(self, entitlement: Entitlement, at: datetime) -> PeriodBalance:
+        """As the store recorded it last, by the newest count; what nothing is recorded of is whole."""
+        balance = self._whole(entitlement, at)
         rows = [row for row in self._store.ledger(entitlement.id) if row.period == balance.period]
         if not rows:
             return balance

@@ -289,6 +289,7 @@ ledger = Table(
     "ledger",
     metadata,
     Column("entitlement", Line, primary_key=True),
+    Column("count", Line, primary_key=True),
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("account", Line, nullable=False),
     Column("unit", Line, nullable=False),
@@ -314,12 +315,13 @@ ledger = Table(
     Column("reason", Line),
     Index(None, "kind", "at"),
 )
-"""The rows of the entitlements' ledgers. None is ever changed."""
+"""The rows of the entitlements' ledgers, by the count that wrote them. None is ever changed."""
 
 usage_periods = Table(
     "usage_periods",
     metadata,
     Column("entitlement", Line, primary_key=True),
+    Column("count", Line, primary_key=True),
     Column("period", Integer, primary_key=True, autoincrement=False),
     Column("number", Integer, nullable=False),
     Column("account", Line, nullable=False),
@@ -337,4 +339,4 @@ usage_periods = Table(
     Column("ends_term", Boolean, nullable=False),
     Index(None, "ended_at"),
 )
-"""Periods that have ended, as they were last reported."""
+"""Periods that have ended, as each count last reported them."""

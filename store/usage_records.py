@@ -1,8 +1,11 @@
-"""The ledgers of entitlements and their periods, for reports and audits. The count itself is in their workflows."""
+"""The ledgers of entitlements and their periods, for reports and audits. The count itself is in their workflows.
+
+An entitlement's workflow that was terminated begins another count, from nothing: rows and periods are kept by count.
+"""
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import Connection, func, select
 
 from domain.ledger_rows import LedgerRow
 from domain.usage_orders import UsageRecords as News
@@ -17,11 +20,18 @@ class UsageRecords:
     _database: Database
 
     def record_usage(self, news: News) -> int:
-        """Stores rows of a ledger, each once by number, and periods as last reported; says how many rows are new."""
-        whose = {"entitlement": news.entitlement_id, "account": news.account, "unit": news.unit}
+        """Stores rows of a count, each once by number, and periods as it last reported them.
+
+        Says how many rows are new.
+        """
+        whose = {
+            "entitlement": news.entitlement_id,
+            "count": news.count,
+            "account": news.account,
+            "unit": news.unit,
+        }
         rows = [{**whose, **row.model_dump(), "kind": row.kind.value} for row in news.rows]
         table = tables.usage_periods
-        keys = [table.c.entitlement, table.c.period]
         with self._database.write() as connection:
             new = insert_new(connection, tables.ledger, rows)
             for period in news.periods:
@@ -29,18 +39,34 @@ class UsageRecords:
                 changed = {c.name: statement.excluded[c.name] for c in table.c if not c.primary_key}
                 connection.execute(
                     statement.on_conflict_do_update(
-                        index_elements=keys, set_=changed, where=table.c.number < statement.excluded.number
+                        index_elements=list(table.primary_key.columns),
+                        set_=changed,
+                        where=table.c.number < statement.excluded.number,
                     )
                 )
         return new
 
-    def ledger(self, entitlement: str) -> list[LedgerRow]:
-        """The ledger of an entitlement, in the order in which its rows were written."""
+    def ledger(self, entitlement: str, count: str | None = None) -> list[LedgerRow]:
+        """The rows of one count of an entitlement, in the order in which they were written.
+
+        Args:
+            entitlement: its id.
+            count: None: the newest, which is the one that runs.
+        """
         table = tables.ledger
-        wanted = select(*(table.c[name] for name in LedgerRow.model_fields)).where(table.c.entitlement == entitlement)
         with self._database.read() as connection:
+            if count is None:
+                count = next(reversed(_counts(connection, entitlement)), "")
+            wanted = select(*(table.c[name] for name in LedgerRow.model_fields)).where(
+                table.c.entitlement == entitlement, table.c["count"] == count
+            )
             found = connection.execute(wanted.order_by(table.c.number)).mappings()
             return [LedgerRow.model_validate(dict(row)) for row in found]
+
+    def counts(self, entitlement: str) -> list[str]:
+        """The counts that an entitlement has rows of, the newest last."""
+        with self._database.read() as connection:
+            return _counts(connection, entitlement)
 
     def ledgers(self) -> list[str]:
         """The ids of the entitlements that have a ledger."""
@@ -49,11 +75,22 @@ class UsageRecords:
             return list(connection.execute(select(column).distinct().order_by(column)).scalars())
 
     def usage_periods(self, entitlement: str) -> list[PeriodRecord]:
-        """The periods of an entitlement that have ended, as they were last reported."""
+        """The periods of an entitlement that have ended, as the newest count that has reported each last did.
+
+        A count that begins after a termination does not report those that were over by then.
+        """
         table = tables.usage_periods
-        wanted = select(*(table.c[name] for name in PeriodRecord.model_fields)).where(
-            table.c.entitlement == entitlement
-        )
+        wanted = select(table.c["count"], *(table.c[name] for name in PeriodRecord.model_fields))
         with self._database.read() as connection:
-            found = connection.execute(wanted.order_by(table.c.period)).mappings()
-            return [PeriodRecord.model_validate(dict(row)) for row in found]
+            ages = {count: age for age, count in enumerate(_counts(connection, entitlement))}
+            found = connection.execute(wanted.where(table.c.entitlement == entitlement)).mappings().all()
+        by_age = sorted(found, key=lambda row: ages.get(row["count"], -1))
+        periods = {row["period"]: {name: row[name] for name in PeriodRecord.model_fields} for row in by_age}
+        return [PeriodRecord.model_validate(periods[period]) for period in sorted(periods)]
+
+
+def _counts(connection: Connection, entitlement: str) -> list[str]:
+    table = tables.ledger
+    column = table.c["count"]
+    wanted = select(column).where(table.c.entitlement == entitlement).group_by(column)
+    return list(connection.execute(wanted.order_by(func.max(table.c.recorded_at), column)).scalars())

@@ -204,6 +204,7 @@ class EntitlementWorkflow:
                 orders.RECORD_USAGE,
                 UsageRecords(
                     entitlement_id=terms.entitlement_id,
+                    count=self._count,
                     account=terms.account,
                     unit=terms.allowance.unit,
                     rows=rows,
@@ -318,8 +319,14 @@ class EntitlementWorkflow:
 
     # --- what is asked ---
 
+    @property
+    def _count(self) -> str:
+        """Which count this is: the same over all its runs, another one after a termination."""
+        return workflow.info().first_execution_run_id
+
     def _balance(self, at: datetime | None = None) -> Balance:
-        return self.usage.balance(at or self._now()).model_copy(update={"failures": self.outbox.failures})
+        also = {"count": self._count, "failures": self.outbox.failures}
+        return self.usage.balance(at or self._now()).model_copy(update=also)
 
     def _taking(self, *requests: Callable[[datetime], Taken]) -> list[Consumed]:
         """Answer requests, one after another; what is left of periods that have ended is settled first."""
@@ -506,7 +513,7 @@ class EntitlementWorkflow:
             )
         return self._balance(instant)
 
-    @workflow.query(name="has_taken")
+    @workflow.query(name=messages.HAS_TAKEN)
     def has_taken(self, *raw: Any) -> bool:
         """Whether a reference took its part: a case its one, an entry its time, a visit itself."""
         return len(raw) == 1 and isinstance(raw[0], str) and self.usage.state.taken.find(raw[0]) is not None

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from domain.audit import audit
+from domain.audit import EndedCount, audit, ended_counts, takes_over
 from domain.catalog_allowance import Allowance
 from domain.entitlement_messages import Balance, Consumption, EntitlementTerms
 from domain.frozen_periods import Term
-from domain.ledger_rows import LedgerRow
+from domain.ledger_rows import LedgerRow, RowKind
 from domain.periods import freeze
 from domain.usage import Usage
 
@@ -73,3 +73,42 @@ def test_a_balance_that_is_wrong_is_found(kept: tuple[list[LedgerRow], Balance])
     rows, balance = kept
     wrong = balance.model_copy(update={"current": balance.current.model_copy(update={"used": 3})})
     assert audit(rows, wrong) == ["period 1 from 2025-03-15: used is 3, the ledger says 2"]
+
+
+def adjusted(row: LedgerRow, event_id: str) -> LedgerRow:
+    return row.model_copy(update={"kind": RowKind.ADJUSTED, "event_id": event_id})
+
+
+def test_what_a_count_that_ended_has_left_behind_is_found(kept: tuple[list[LedgerRow], Balance]) -> None:
+    """Its rows are no part of the sums of the one that runs; what it used of the current period is missing there."""
+    rows, balance = kept
+    running = balance.model_copy(update={"count": "running"})
+    assert ended_counts({"running": rows}, running) == []
+    (ended,) = ended_counts({"ended": rows, "running": []}, running)
+    assert ended == EndedCount(count="ended", rows=7, used=2, carried=7, taken_over=False)
+    assert ended.is_missing
+    assert ended.text == (
+        "7 rows belong to a count that ended (2 used in the current period, 7 carried over into it); "
+        "take them over with an adjustment, with a reason, under the event id takes-over-ended"
+    )
+
+
+def test_what_was_used_in_another_period_is_not_missing(kept: tuple[list[LedgerRow], Balance]) -> None:
+    rows, balance = kept
+    (ended,) = ended_counts({"": rows[:3]}, balance.model_copy(update={"count": "running"}))
+    assert (ended.used, ended.is_missing) == (0, False)
+    assert ended.text == "3 rows belong to a count that ended (0 used in the current period)"
+
+
+def test_what_was_taken_over_is_not_missing(kept: tuple[list[LedgerRow], Balance]) -> None:
+    """By an adjustment under its event id, of any later count: what that one used holds it."""
+    rows, balance = kept
+    second = [adjusted(rows[-1], takes_over("first"))]
+    third = [adjusted(rows[-1], takes_over("nobody")), rows[-1].model_copy(update={"event_id": takes_over("second")})]
+    counts = {"first": rows, "second": second, "third": third}
+    ended = ended_counts(counts, balance.model_copy(update={"count": "third"}))
+    assert [(one.count, one.taken_over, one.is_missing) for one in ended] == [
+        ("first", True, False),
+        ("second", False, True),
+    ]
+    assert ended[0].text.endswith("; they were taken over")

@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from sqlalchemy import delete
+from temporalio.client import Client
 from typer.testing import Result
 
 from activities.usage import UsageGate
+from domain.audit import takes_over
 from domain.catalog import Catalog
-from domain.entitlement_messages import Consumption
+from domain.entitlement_messages import Consumption, EntitlementTerms, UsageAdjusted, workflow_id
 from domain.entitlement_terms import entitlement_terms
 from store import Store, tables
 from tests.starters.command_line import milepost
@@ -27,9 +30,11 @@ from worker.process import working
 class Desk:
     """An entitlement of ten visits, of which three were taken, and the environment to ask about it."""
 
-    def __init__(self, store: Store, environment: dict[str, str]) -> None:
+    def __init__(self, client: Client, store: Store, environment: dict[str, str]) -> None:
+        self.client = client
         self.store = store
         self.environment = environment
+        self.gate = UsageGate(client, environment["MILEPOST_TASK_QUEUE"])
         self.gold, self.untouched = unique("gold"), unique("silver")
         allowance = {"unit": "visits", "cap": 10}
         entitlements = [
@@ -39,6 +44,10 @@ class Desk:
         uncounted = {"id": "uncounted", "account": "acme"}
         catalog = {"accounts": [{"id": "acme"}], "entitlements": [*entitlements, uncounted]}
         store.apply(Catalog.model_validate(catalog), by="test")
+
+    def terms(self, clock: datetime) -> EntitlementTerms:
+        gold, account = self.store.entitlement(self.gold), self.store.account("acme")
+        return entitlement_terms(gold, account, self.store.organisation(), now=clock, clock=clock)
 
     async def ask(self, *arguments: str) -> Result:
         return await asyncio.to_thread(milepost, *arguments, env=self.environment)
@@ -55,15 +64,14 @@ async def desk(server: RunningServer, task_queue: str, tmp_path: Path) -> AsyncI
     }
     with Store.open(url) as store:
         async with working(server.client, store, task_queue=task_queue):
-            desk = Desk(store, environment)
-            gate = UsageGate(server.client, task_queue)
-            terms = entitlement_terms(
-                store.entitlement(desk.gold), store.account("acme"), store.organisation(), now=NOON, clock=NOON
-            )
+            desk = Desk(server.client, store, environment)
             for number in range(3):
-                asked = Consumption(reference=f"V{number}", event_id=f"take-{number}", occurred_at=NOON)
-                await gate.consume(terms, asked)
+                await desk.gate.consume(desk.terms(NOON), taking(f"V{number}"))
             yield desk
+
+
+def taking(visit: str) -> Consumption:
+    return Consumption(reference=visit, event_id=f"take-{visit}", occurred_at=NOON)
 
 
 async def test_a_balance_says_what_is_left(desk: Desk) -> None:
@@ -83,7 +91,7 @@ async def test_ledgers_that_agree_pass(desk: Desk) -> None:
     everything = await desk.ask("audit")
     assert (everything.exit_code, everything.stdout) == (0, "entitlements: 1, rows: 3; all as the ledger says\n")
     one = await desk.ask("audit", desk.gold, "--json")
-    assert json.loads(one.stdout) == {"entitlement": desk.gold, "rows": 3, "discrepancies": []}
+    assert json.loads(one.stdout) == {"entitlement": desk.gold, "rows": 3, "discrepancies": [], "ended": []}
     assert (await desk.ask("audit", desk.untouched)).exit_code == 0
 
 
@@ -96,6 +104,35 @@ async def test_a_ledger_that_was_tampered_with_does_not(desk: Desk, monkeypatch:
     assert found.exit_code == 1
     assert f"{desk.gold}: 1 of 3 rows are missing: 2" in found.stdout
     assert "1 not as the ledger says" in found.stdout
+
+
+async def test_a_count_that_was_terminated_is_missing_until_it_is_taken_over(desk: Desk) -> None:
+    """Exit code 1 until an adjustment says that somebody has seen it; its rows stay on record."""
+    await desk.ask("audit")  # all rows are stored
+    await desk.client.get_workflow_handle(workflow_id(desk.gold)).terminate()
+    nobody = await desk.ask("audit")
+    assert (nobody.exit_code, nobody.stdout.splitlines()[0]) == (
+        1,
+        f"{desk.gold}: the store has 3 rows, and nobody counts: its workflow is gone",
+    )
+    await desk.gate.consume(desk.terms(NOON + timedelta(days=1)), taking("V9"))
+    found = await desk.ask("audit")
+    ended, _ = desk.store.counts(desk.gold)
+    said = f"{desk.gold}: 3 rows belong to a count that ended (3 used in the current period)"
+    assert found.exit_code == 1
+    assert found.stdout.splitlines() == [
+        f"{said}; take them over with an adjustment, with a reason, under the event id takes-over-{ended}",
+        "entitlements: 1, rows: 1; 1 not as the ledger says",
+    ]
+    over = UsageAdjusted(event_id=takes_over(ended), amount=3, by="ana", reason="terminated by mistake")
+    await desk.gate.change(desk.terms(NOON), over)
+    found = await desk.ask("audit")
+    assert (found.exit_code, found.stdout.splitlines()) == (
+        0,
+        [f"{said}; they were taken over", "entitlements: 1, rows: 2; all as the ledger says"],
+    )
+    shown = await desk.ask("balance", desk.gold)
+    assert "6 visits left" in shown.stdout
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from temporalio.service import RPCError
 from activities.asking import Entitlements
 from domain.coverage import CoverageQuestion
 from domain.entitlement_messages import workflow_id
+from domain.ledger_rows import LedgerRow, RowKind
+from domain.usage_orders import UsageRecords
 from starters.catalog_files import apply_files
 from starters.commands.coverage import NOT_COVERED
 from starters.verifying import Verified, Verifying
@@ -26,6 +28,8 @@ from tests.starters.command_line import milepost
 from tests.support import assert_eventually, unique
 from worker.embedded import RunningServer
 from worker.process import working
+
+AT = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 CATALOG = """
 organisation: {time_zone: America/New_York}
@@ -255,3 +259,39 @@ async def test_a_count_that_does_not_answer_is_passed_over(live: dict[str, str],
         assert (left.remaining, left.live) == (0, False)
     finally:
         await client.get_workflow_handle(workflow_id(started)).terminate()
+
+
+async def test_a_count_that_was_terminated_does_not_count(database: str, client: Client, prefix: str) -> None:
+    """Nobody runs: the next taking begins from nothing. By the store alone, the newest count says what is left."""
+    row = LedgerRow(
+        number=1,
+        kind=RowKind.TAKEN,
+        period=0,
+        first_day=date(2026, 1, 1),
+        used_after=60,
+        overage_after=0,
+        cap_after=1200,
+        balance_after=1140,
+        at=AT,
+        recorded_at=AT,
+    )
+    newer = row.model_copy(update={"used_after": 120, "balance_after": 1080, "recorded_at": AT + timedelta(days=1)})
+    with Store.open(database) as store:
+        for count, one in (("zeroth", newer), ("later", row)):
+            store.record_usage(
+                UsageRecords(
+                    entitlement_id=f"{prefix}-hours",
+                    count=count,
+                    account="counted",
+                    unit="hours",
+                    rows=[one],
+                    periods=[],
+                )
+            )
+        hours = store.entitlement(f"{prefix}-hours")
+        stored = await Verifying(store, None)._left_of(hours, AT)
+        live = await Verifying(store, Entitlements(client, "nowhere", patience=5))._left_of(hours, AT)
+    assert stored
+    assert live
+    assert (stored.remaining, stored.live) == (18, False)
+    assert (live.remaining, live.live) == (20, True)

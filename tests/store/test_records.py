@@ -8,6 +8,8 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from alembic import command
+from alembic.config import Config
 
 from domain.calendar import ALWAYS
 from domain.effects import ActionCall, Noted, NoteKind, TriggerFired
@@ -339,10 +341,29 @@ def row(number: int, **fields: Any) -> LedgerRow:
     return LedgerRow.model_validate({"number": number, **told, **after, **fields})
 
 
-def usage(*rows: LedgerRow, entitlement: str = "e-1", periods: Sequence[PeriodRecord] = ()) -> UsageRecords:
+def usage(
+    *rows: LedgerRow, entitlement: str = "e-1", count: str = "run-1", periods: Sequence[PeriodRecord] = ()
+) -> UsageRecords:
     return UsageRecords(
-        entitlement_id=entitlement, account="acme", unit="cases", rows=list(rows), periods=list(periods)
+        entitlement_id=entitlement, count=count, account="acme", unit="cases", rows=list(rows), periods=list(periods)
     )
+
+
+FIRST_PERIOD = PeriodRecord(
+    number=1,
+    period=0,
+    first_day=date(2025, 6, 1),
+    ended_at=T0,
+    used=7,
+    overage=0,
+    cap=10,
+    carried=0,
+    unused=3,
+    carried_over=3,
+    overflows=0,
+    again=False,
+    ends_term=False,
+)
 
 
 def test_a_row_of_a_ledger_is_stored_once_by_its_number(store: Store) -> None:
@@ -359,26 +380,46 @@ def test_a_row_of_a_ledger_is_stored_once_by_its_number(store: Store) -> None:
 
 def test_of_a_period_the_last_report_counts(store: Store) -> None:
     """Also when an older one comes after it."""
-    first = PeriodRecord(
-        number=1,
-        period=0,
-        first_day=date(2025, 6, 1),
-        ended_at=T0,
-        used=7,
-        overage=0,
-        cap=10,
-        carried=0,
-        unused=3,
-        carried_over=3,
-        overflows=0,
-        again=False,
-        ends_term=False,
-    )
+    first = FIRST_PERIOD
     last = first.model_copy(update={"number": 3, "used": 8, "unused": 2, "carried_over": 2, "again": True})
     other = first.model_copy(update={"number": 2, "period": 1, "cap": None, "unused": None})
-    store.record_usage(usage(periods=[first, other, last]))
+    store.record_usage(usage(row(1), row(2), row(3), periods=[first, other, last]))
     store.record_usage(usage(periods=[first]))
     assert store.usage_periods("e-1") == [last, other]
+
+
+def test_rows_and_periods_of_another_count_are_others(store: Store) -> None:
+    """Whatever their numbers; the newest count is the one that has recorded last, in whatever order the rows arrive."""
+    old = [row(number, reference=f"old-{number}") for number in (1, 2, 3)]
+    new = [row(number, reference=f"new-{number}", recorded_at=minutes(1)) for number in (1, 2)]
+    second = FIRST_PERIOD.model_copy(update={"number": 3, "period": 1})
+    again = second.model_copy(update={"number": 1, "used": 2})
+    assert store.record_usage(usage(*new, count="a-new", periods=[again])) == 2
+    assert store.record_usage(usage(*old, count="the-old", periods=[FIRST_PERIOD, second])) == 3
+    assert store.counts("e-1") == ["the-old", "a-new"]
+    assert store.ledger("e-1") == store.ledger("e-1", "a-new") == new
+    assert store.ledger("e-1", "the-old") == old
+    assert store.usage_periods("e-1") == [FIRST_PERIOD, again]
+    assert store.ledgers() == ["e-1"]
+    assert store.counts("e-3") == []
+    assert store.usage_periods("e-3") == []
+
+
+def test_a_ledger_from_before_counts_were_told_apart_is_kept_by_the_migration(store: Store) -> None:
+    """Its rows are those of a count without a name."""
+    rows = [row(1), row(2, kind="adjusted", by="ann")]
+    store.record_usage(usage(*rows, periods=[FIRST_PERIOD]))
+    with store._database.write() as connection:
+        config = Config()
+        config.set_main_option("script_location", "store:migrations")
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0003")
+        command.upgrade(config, "head")
+    assert store.counts("e-1") == [""]
+    assert (store.ledger("e-1"), store.usage_periods("e-1")) == (rows, [FIRST_PERIOD])
+    new = row(1, recorded_at=minutes(1))
+    assert store.record_usage(usage(new)) == 1
+    assert (store.counts("e-1"), store.ledger("e-1")) == (["", "run-1"], [new])
 
 
 def test_values_go_through_json(store: Store) -> None:

@@ -154,6 +154,7 @@ async def test_a_reference_counts_once_over_many_runs(
         assert len(runs) > 2
         now = await balance(client.get_workflow_handle(entitlement.id), NOON)
         assert (now.current.used, now.current.overflows) == (3, 1)
+        assert now.count == entitlement.first_execution_run_id
 
 
 @pytest.mark.parametrize("update", ["consume", "consume_many"])

@@ -11,6 +11,7 @@ import pytest_asyncio
 from temporalio.client import WorkflowHandle
 
 from activities.usage import UsageGate
+from domain.audit import takes_over
 from domain.catalog import Catalog, Entitlement
 from domain.entitlement_messages import (
     Balance,
@@ -229,6 +230,34 @@ async def test_changes_by_hand_count_at_once_and_go_into_the_catalog(office: Off
     assert {row.by for row in office.store.ledger(office.gold)} == {"dispatcher", "ana", None}
 
 
+async def test_a_count_that_was_terminated_begins_again_and_loses_no_row(office: Office) -> None:
+    """The rows of both are on record, though numbered alike; the audit says what the one that runs has not."""
+    gold = office.gold
+    for number in range(3):
+        assert await office.take(gold, f"V{number}", BEGINS) == "granted"
+    await office.agrees()
+    await office.handle(gold).terminate()
+    again = office.terms(gold, BEGINS + timedelta(days=1))
+    asked = Consumption(reference="V9", event_id="take-V9", occurred_at=BEGINS)
+    answer = await office.gate.consume(again, asked)
+    assert (answer.outcome, answer.used) == ("granted", 1)
+
+    (found,) = [one async for one in office.auditor.audit()]
+    assert (found.rows, found.discrepancies, found.agrees) == (1, [], False)
+    first, second = office.store.counts(gold)
+    assert [(one.count, one.rows, one.used, one.taken_over) for one in found.ended] == [(first, 3, 3, False)]
+    assert [row.reference for row in office.store.ledger(gold, first)] == ["V0", "V1", "V2"]
+    assert [(row.number, row.reference) for row in office.store.ledger(gold)] == [(1, "V9")]
+    balance = await office.auditor.balance(gold)
+    assert balance.count == second
+
+    who: dict[str, Any] = {"by": "ana", "reason": "its workflow was terminated by mistake"}
+    await office.gate.change(again, UsageAdjusted(event_id=takes_over(first), amount=3, occurred_at=BEGINS, **who))
+    assert await office.balance(gold, BEGINS) == (4, 0, 6)
+    (found,) = [one async for one in office.auditor.audit()]
+    assert (found.agrees, [one.taken_over for one in found.ended]) == (True, [True])
+
+
 async def test_a_count_follows_what_the_catalog_declares(office: Office, task_queue: str) -> None:
     """What has consequences at its term's end is counted before anything is taken; a changed cap is an amendment."""
     counting = Counting(office.clock.client, office.store, task_queue)
@@ -248,6 +277,7 @@ async def test_a_count_follows_what_the_catalog_declares(office: Office, task_qu
     office.store.apply(Catalog(entitlements=[ended]), by="bob", tell="the customer left")
     assert (await counting.tell()).done == [f"{visits.id}: cancelled"]
     assert office.store.untold() == []
+    await office.agrees()  # all rows are stored
     ledger = [(r.kind, r.by, r.reason) for r in office.store.ledger(visits.id) if r.by != "milepost"]
     assert ledger == [
         ("amended", "ana", "the cap is 12 visits: the catalog was applied"),
