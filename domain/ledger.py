@@ -9,12 +9,9 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64encode
 from hashlib import blake2b
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
-
-MOST_KEPT = 100_000
-"""References that a ledger remembers; past that it forgets those of its oldest period, the oldest of them first."""
 
 _BYTES = 9  # 72 bits: among 100,000 references two have the same digest once in a trillion ledgers
 _WIDTH = _BYTES * 8 // 6
@@ -73,10 +70,13 @@ class Ledger(BaseModel):
     """References, each with what it took. Dicts keep the order in which they came, through JSON too.
 
     Attributes:
+        most: references that it remembers; past that it forgets those of its oldest period, the oldest of them first.
         groups: by what was taken (``3:1:0:0``: `Taking`) the digests of the references that took it.
     """
 
     model_config = ConfigDict(extra="forbid")
+
+    most: ClassVar[int] = 100_000
 
     groups: Annotated[
         dict[str, dict[str, None]], BeforeValidator(_split), PlainSerializer(_joined, return_type=dict[str, str])
@@ -93,10 +93,10 @@ class Ledger(BaseModel):
                 return Taking.of(key)
         return None
 
-    def add(self, reference: str, taking: Taking, most: int = MOST_KEPT) -> None:
-        """Remember what a reference took, and forget the oldest of more than `most`."""
+    def add(self, reference: str, taking: Taking) -> None:
+        """Remember what a reference took, and forget the oldest if they are too many."""
         self.groups.setdefault(taking.key, {})[_digest(reference)] = None
-        while len(self) > most:
+        while len(self) > self.most:
             oldest = min(self.groups, key=lambda key: Taking.of(key).period)
             digests = self.groups[oldest]
             del digests[next(iter(digests))]
@@ -117,3 +117,9 @@ class Ledger(BaseModel):
                 if not digests:
                     del self.groups[key]
                 return
+
+
+class ShortLedger(Ledger):
+    """One of what happens less often, or matters only for a while: together they have to fit, full as they may be."""
+
+    most: ClassVar[int] = 10_000

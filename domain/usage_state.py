@@ -6,7 +6,7 @@ from datetime import date
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from domain.ledger import Ledger
+from domain.ledger import Ledger, ShortLedger
 
 
 class _Record(BaseModel):
@@ -107,10 +107,10 @@ class UsageState(BaseModel):
     uses: dict[int, PeriodUse] = Field(default_factory=dict)
     again: list[int] = Field(default_factory=list)
     taken: Ledger = Field(default_factory=Ledger)
-    overflowed: Ledger = Field(default_factory=Ledger)
-    approved: Ledger = Field(default_factory=Ledger)
-    declined: Ledger = Field(default_factory=Ledger)
-    changed: Ledger = Field(default_factory=Ledger)
+    overflowed: ShortLedger = Field(default_factory=ShortLedger)
+    approved: ShortLedger = Field(default_factory=ShortLedger)
+    declined: ShortLedger = Field(default_factory=ShortLedger)
+    changed: ShortLedger = Field(default_factory=ShortLedger)
     caps: list[CapChange] = Field(default_factory=list)
     noticed: list[str] = Field(default_factory=list)
     renewal: Renewal | None = None

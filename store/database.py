@@ -96,8 +96,8 @@ def insert_new(connection: Connection, table: Table, rows: Sequence[dict[str, An
     """Inserts those rows whose primary key is new, and says how many."""
     keys = list(table.primary_key.columns)
     statement = insert(connection, table).on_conflict_do_nothing(index_elements=keys).returning(*keys)
-    # Row by row, and by what is returned: the count of rows is not told by every driver.
-    return sum(len(connection.execute(statement, row).all()) for row in rows)
+    # By what is returned: the count of rows is not told by every driver.
+    return len(connection.execute(statement, list(rows)).all()) if rows else 0
 
 
 # --- how it is opened ---

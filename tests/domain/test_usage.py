@@ -8,7 +8,7 @@ import pytest
 from domain.catalog_allowance import Allowance
 from domain.entitlement_messages import Consumed, Consumption, EntitlementOverflowed, EntitlementTerms, TimeEntry
 from domain.frozen_periods import Term
-from domain.ledger import MOST_KEPT, Ledger, Taking
+from domain.ledger import Ledger, ShortLedger, Taking
 from domain.ledger_rows import LedgerRow
 from domain.periods import freeze
 from domain.units import amount_text
@@ -320,24 +320,31 @@ def test_the_balance_says_where_it_stands() -> None:
     assert (after.status, after.current.first_day) == ("expired", date(2025, 12, 15))
 
 
-def test_a_ledger_of_a_hundred_thousand_fits_into_a_payload() -> None:
-    """A payload may have 2 MB."""
-    ledger = Ledger.model_validate({"groups": {"0:1:0:0": "".join(f"{n:012}" for n in range(MOST_KEPT))}})
-    assert len(ledger) == MOST_KEPT == 100_000
-    assert len(ledger.model_dump_json()) < 1_300_000
+def test_what_a_full_count_remembers_fits_into_a_payload() -> None:
+    """A payload may have 2 MB. The takings are most of it; some is left for what is still to be told."""
+
+    def full(ledger: type[Ledger]) -> dict[str, dict[str, str]]:
+        return {"groups": {"0:1:0:0": "".join(f"{n:012}" for n in range(ledger.most))}}
+
+    short = ("overflowed", "approved", "declined", "changed")
+    ledgers = {"taken": full(Ledger), **{name: full(ShortLedger) for name in short}}
+    state = UsageState.model_validate({"begun_at": datetime(2025, 1, 15, tzinfo=UTC), **ledgers})
+    assert (len(state.taken), {len(getattr(state, name)) for name in short}) == (100_000, {10_000})
+    assert len(state.model_dump_json()) < 1_700_000
 
 
-def test_a_ledger_forgets_the_oldest_of_the_oldest_period() -> None:
+def test_a_ledger_forgets_the_oldest_of_the_oldest_period(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Ledger, "most", 5)
     ledger = Ledger()
     for number in range(3):
-        ledger.add(f"new-{number}", Taking(1, 1), most=5)
+        ledger.add(f"new-{number}", Taking(1, 1))
     for number in range(3):
-        ledger.add(f"old-{number}", Taking(0, 1), most=5)
+        ledger.add(f"old-{number}", Taking(0, 1))
     assert ledger.find("old-0") is None
     assert ledger.find("old-1") == Taking(0, 1)
     assert ledger.find("new-0") == Taking(1, 1)
     for number in range(3, 7):
-        ledger.add(f"new-{number}", Taking(1, 1), most=5)
+        ledger.add(f"new-{number}", Taking(1, 1))
     assert [ledger.find(f"new-{number}") is None for number in range(7)] == [True, True, *[False] * 5]
     assert len(ledger) == 5
 
