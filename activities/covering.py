@@ -13,7 +13,8 @@ from domain.coverage import Coverage, CoverageQuestion, Match, choose, ranked
 from domain.entitlement_messages import Consumed, Consumption, EntitlementTerms, OverageDecision, TimeEntry
 from domain.entitlement_terms import entitlement_terms
 from domain.errors import Refused
-from domain.messages import CaseIntake, OverageChoice, OveragePrompt
+from domain.frozen import HorizonExceeded
+from domain.messages import CaseIntake, HoursQuestion, OverageChoice, OveragePrompt
 from store.store import Store
 
 
@@ -86,15 +87,7 @@ class Covering:
     ) -> Taken:
         """What follows from a decision: one more at the overage price, or the next entitlement that matches."""
         entitlement = await asyncio.to_thread(self.store.entitlement, prompt.entitlement)
-        decision = OverageDecision(
-            reference=intake.case_id,
-            event_id=choice.event_id,
-            approved=choice.approved,
-            by=choice.by,
-            reason=choice.reason or ("approved" if choice.approved else "declined"),
-            occurred_at=prompt.occurred_at,
-            case_id=intake.case_id,
-        )
+        decision = _decision(intake, choice, intake.case_id, prompt.occurred_at, attempt)
         consumed = await self.gate.approve_overage(await self.terms(intake, entitlement, now), decision)
         if choice.approved:
             if not consumed.is_taken:
@@ -104,6 +97,35 @@ class Covering:
         ids = [match.entitlement.id for match in coverage.ranked]
         rest = coverage.ranked[ids.index(prompt.entitlement) + 1 :] if prompt.entitlement in ids else coverage.ranked
         return await self.take(intake, rest, at=prompt.occurred_at, now=now, attempt=attempt)
+
+    async def decide_hours(
+        self, intake: CaseIntake, question: HoursQuestion, choice: OverageChoice, *, now: datetime, attempt: str
+    ) -> None:
+        """Write down what was decided on the overage of a time entry: yes is an override for billing.
+
+        Raises:
+            Refused: there is nothing to decide any more.
+        """
+        entitlement = await asyncio.to_thread(self.store.entitlement, question.entitlement)
+        decision = _decision(intake, choice, question.entry, question.worked_at, attempt)
+        await self.gate.approve_overage(await self.terms(intake, entitlement, now), decision)
+
+    async def question(
+        self, entry: TimeEntry, took: Sequence[tuple[str, Consumed]], now: datetime
+    ) -> HoursQuestion | None:
+        """What is to be decided about a time entry, of what it took."""
+        name, consumed = took[-1]  # only what falls back leaves anything to the next
+        if consumed.outcome != "prompt" or not consumed.overage:
+            return None
+        entitlement = await asyncio.to_thread(self.store.entitlement, name)
+        return HoursQuestion(
+            entry=entry.id,
+            entitlement=name,
+            minutes=consumed.overage,
+            overage_price=consumed.overage_price,
+            worked_at=entry.worked_at,
+            until=await asyncio.to_thread(self._until, entitlement, consumed, now),
+        )
 
     async def log_hours(self, intake: CaseIntake, entry: TimeEntry, now: datetime) -> list[tuple[str, Consumed]]:
         """Take work done from the entitlements of hours that match, one after the other as far as each falls back.
@@ -157,16 +179,37 @@ class Covering:
         return entitlement_terms(entitlement, account, self.store.organisation(), now=now, clock=clock)
 
     def _prompt(self, entitlement: Entitlement, consumed: Consumed, at: datetime, now: datetime) -> OveragePrompt:
-        within = consumed.prompt_within
-        if within is None:
-            raise Refused("nothing_left", f"entitlement {entitlement.id!r} does not say how long a decision may take")
-        hours = self.store.business_hours(entitlement.business_hours or self.store.organisation().business_hours).hours
-        calendar = hours.freeze(now, now.replace(year=now.year + 2, day=min(now.day, 28)))
         return OveragePrompt(
             entitlement=entitlement.id,
             overage_price=consumed.overage_price,
             used=consumed.used,
             cap=consumed.cap or 0,
             occurred_at=at,
-            until=within.target(calendar, now),
+            until=self._until(entitlement, consumed, now),
         )
+
+    def _until(self, entitlement: Entitlement, consumed: Consumed, now: datetime) -> datetime:
+        """When a decision that is asked for now is due, by the entitlement's hours: within two years."""
+        within = consumed.prompt_within
+        if within is None:
+            raise Refused("nothing_left", f"entitlement {entitlement.id!r} does not say how long a decision may take")
+        hours = self.store.business_hours(entitlement.business_hours or self.store.organisation().business_hours).hours
+        latest = now.replace(year=now.year + 2, day=min(now.day, 28))
+        try:
+            return within.target(hours.freeze(now, latest), now)
+        except HorizonExceeded:
+            return latest
+
+
+def _decision(intake: CaseIntake, choice: OverageChoice, reference: str, at: datetime, attempt: str) -> OverageDecision:
+    """What an entitlement is told. It hears of many cases, and the ids of their events are unique in each case only."""
+    said = "approved" if choice.approved else "declined"
+    return OverageDecision(
+        reference=reference,
+        event_id=f"{said}-{reference}-{attempt}",
+        approved=choice.approved,
+        by=choice.by,
+        reason=choice.reason or said,
+        occurred_at=at,
+        case_id=intake.case_id,
+    )

@@ -30,6 +30,7 @@ from domain.messages import (
     CaseOpening,
     CaseRecord,
     EntitlementChangePlan,
+    HoursDecided,
     OpenedCase,
     OverageDecided,
     TimeTaken,
@@ -63,10 +64,18 @@ class Opening:
                 return await self._plan_change(change)
 
     @activity.defn(name=DECIDE_OVERAGE)
-    async def decide_overage(self, decided: OverageDecided) -> OpenedCase:
-        """Take one more at the overage price, or fall back; and the plan that this leads to."""
+    async def decide_overage(self, decided: OverageDecided | HoursDecided) -> OpenedCase | None:
+        """Take one more at the overage price, or fall back; and the plan that this leads to.
+
+        What is decided on a time entry leads to no other plan.
+        """
         with refusals():
             async with heartbeating():
+                if isinstance(decided, HoursDecided):
+                    await self.covering.decide_hours(
+                        decided.intake, decided.question, decided.choice, now=decided.now, attempt=_attempt()
+                    )
+                    return None
                 taken = await self.covering.decide(
                     decided.intake, decided.prompt, decided.choice, now=decided.now, attempt=_attempt()
                 )
@@ -86,7 +95,9 @@ class Opening:
         with refusals():
             async with heartbeating():
                 took = await self.covering.log_hours(asked.intake, entry, asked.now)
-                return TimeTaken(lines=[_took(entitlement, consumed) for entitlement, consumed in took])
+                question = await self.covering.question(entry, took, asked.now)
+                lines = [_took(entitlement, consumed) for entitlement, consumed in took]
+                return TimeTaken(lines=lines, question=question)
 
     async def _open(self, opening: CaseOpening) -> OpenedCase:
         intake = opening.intake

@@ -6,6 +6,7 @@ events of `domain.events` without their `type`, which the name of the update or 
 
 from __future__ import annotations
 
+import operator
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
@@ -34,6 +35,7 @@ class CarriedCase(_Message):
 
     Attributes:
         prompt: a decision that the case waits for.
+        questions: decisions on the overage of its time entries that are still open; not written where there are none.
         runs: how many runs the case has had.
         records: how many records of the case there are so far.
         recorded_notes: how many of its notes are among them.
@@ -46,6 +48,7 @@ class CarriedCase(_Message):
     account: str | None = None
     entitlement: str | None = None
     prompt: OveragePrompt | None = None
+    questions: list[HoursQuestion] = Field(default_factory=list, exclude_if=operator.not_)
     runs: int = 1
     records: int = 1
     recorded_notes: int = 0
@@ -115,13 +118,18 @@ class Migration(_Message):
 
 
 class OverageChoice(_Message):
-    """Decides about an entitlement that had nothing left for the case: yes takes one more at the overage price."""
+    """Decides about an entitlement that had nothing left for the case: yes takes one more at the overage price.
+
+    Attributes:
+        entry: decides about what this time entry took beyond a cap instead: yes bills it, no leaves it uncovered.
+    """
 
     event_id: str = Field(min_length=1, max_length=200)
     occurred_at: AwareDatetime
     by: str = Field(min_length=1, max_length=200)
     reason: str | None = Field(default=None, max_length=1000)
     approved: bool
+    entry: Reference | None = None
 
 
 class OveragePrompt(_Message):
@@ -151,6 +159,37 @@ class OveragePrompt(_Message):
         )
 
 
+class HoursQuestion(_Message):
+    """A decision on what a time entry took beyond a cap. The work is on record; the question is whether it is billed.
+
+    Attributes:
+        entry: the time entry.
+        entitlement: whose cap it is.
+        minutes: beyond it.
+        overage_price: of one hour.
+        worked_at: when the work was done.
+        until: without a decision by then it counts as no.
+    """
+
+    entry: str
+    entitlement: str
+    minutes: int
+    overage_price: str | None
+    worked_at: AwareDatetime
+    until: AwareDatetime
+
+    @property
+    def overage(self) -> str:
+        """What it is about, for people."""
+        price = f", at {self.overage_price} an hour" if self.overage_price else ""
+        return f"{self.minutes} min of time entry {self.entry} beyond the cap of entitlement {self.entitlement}{price}"
+
+    @property
+    def text(self) -> str:
+        """One line for people."""
+        return f"bill {self.overage}? Decide until {self.until:%Y-%m-%d %H:%M}Z; after that it counts as no"
+
+
 class TimeLogged(_Message):
     """Work was done on the case.
 
@@ -170,9 +209,15 @@ class TimeLogged(_Message):
 
 
 class TimeTaken(_Message):
-    """What a time entry took, one line for each entitlement that it went to."""
+    """What a time entry took.
+
+    Attributes:
+        lines: one for each entitlement that it went to.
+        question: somebody has to decide about the part beyond the cap.
+    """
 
     lines: list[str]
+    question: HoursQuestion | None = None
 
 
 class Answer(_Message):
@@ -231,6 +276,15 @@ class OverageDecided(_Message):
     prompt: OveragePrompt
     choice: OverageChoice
     opened_at: AwareDatetime
+    now: AwareDatetime
+
+
+class HoursDecided(_Message):
+    """Asks an entitlement to write down what was decided on a time entry."""
+
+    intake: CaseIntake
+    question: HoursQuestion
+    choice: OverageChoice
     now: AwareDatetime
 
 

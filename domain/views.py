@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -57,11 +58,27 @@ class MilestoneView(_View):
     fired: list[Firing]
 
 
+class OpenDecision(_View):
+    """Something that a case asks about.
+
+    Attributes:
+        entry: the time entry it is about; None: the case itself.
+        text: one line for people, with the price.
+        until: without a decision by then it counts as no.
+    """
+
+    entry: str | None
+    entitlement: str
+    text: str
+    until: AwareDatetime
+
+
 class CaseView(_View):
     """A case and its milestones at one instant.
 
     Attributes:
         next_due: when something happens next by itself, and `next_summary` what.
+        open_decisions: what somebody is asked about; not written where there is nothing.
     """
 
     case_id: str
@@ -78,6 +95,7 @@ class CaseView(_View):
     milestones: list[MilestoneView] = Field(default_factory=list)
     next_due: AwareDatetime | None = None
     next_summary: str = ""
+    open_decisions: list[OpenDecision] = Field(default_factory=list, exclude_if=operator.not_)
 
 
 def look(plan: Plan, state: TimelineState, now: datetime, next_due: datetime | None, next_summary: str) -> CaseView:

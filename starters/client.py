@@ -91,7 +91,7 @@ class MilepostClient:
     async def reopen(
         self, case_id: str, carried: CarriedCase, *, occurred_at: datetime | None = None, by: str | None = None
     ) -> Answer:
-        """Take a closed case up again, in a new run of the same id.
+        """Take a closed case up again: in a new run of the same id, unless the last one has still something to do.
 
         Args:
             case_id: the case.
@@ -122,7 +122,8 @@ class MilepostClient:
                 self.patience,
             )
         except WorkflowAlreadyStartedError:
-            raise Refused("open", f"case {case_id} is open") from None
+            message = reopened.model_dump(mode="json", exclude={"type"}, exclude_none=True)
+            return Answer.model_validate(await self.ask(case_id, "reopen", message))
         except WorkflowUpdateFailedError as error:
             _refuse(error)
         except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
@@ -146,6 +147,9 @@ class MilepostClient:
 
     async def log_time(self, case_id: str, **entry: Any) -> list[str]:
         """Log work done on a case (`TimeLogged`); returns what it took, one line for each entitlement.
+
+        One line more says what is to be decided about the part beyond a cap (`request` a ``decide_overage`` with the
+        id of its `entry`).
 
         Raises:
             Refused, NotFound, NoAnswer: as `request`.

@@ -103,6 +103,9 @@ def _heading(view: CaseView, zone: tzinfo) -> Text:
     elif not view.closed_at:
         heading.append("\nnext   ", style="dim")
         heading.append("nothing is due by itself")
+    for decision in view.open_decisions:
+        heading.append("\ndecide ", style="dim")
+        heading.append(decision.text, style="yellow")
     if view.fields:
         shown = "  ".join(f"{name}={_value(value)}" for name, value in view.fields.items() if value is not None)
         heading.append(f"\nfields {shown}", style="dim")
@@ -278,6 +281,8 @@ def answer_lines(answer: Answer) -> Text:
         text.append(", clock stopped", style="yellow")
     if view.process is None:
         text.append(", in no process", style="yellow")
+    for decision in view.open_decisions:
+        text.append("\n  to decide: ").append(decision.text, style="yellow")
     for milestone in view.milestones:
         if milestone.remaining_seconds is not None and milestone.target_at is not None:
             text.append(f"\n  {milestone.milestone}: {milestone.state}, target {clock(milestone.target_at)} UTC, ")

@@ -35,19 +35,19 @@ class CaseWorkflow(CaseRequests):
 
     @workflow.run
     async def run(self, intake: CaseIntake) -> CaseView:
-        """Walk the case's timeline until it is closed."""
+        """Walk the case's timeline until it is closed, and nothing is left to do for it."""
         if self.timeline is None:
             await self._open(intake)
         elif intake.reopened is not None:
             await self._reopen(intake.reopened)
-        while not self._is_closed:
+        while not self._is_over:
             await self._keep_horizon()
             self._do_what_is_due()
+            self._take_silence_on_hours_for_no()
             await self._take_silence_for_no()
             if self._may_roll_over:
                 await self._roll_over()
             await until(self._next_due, self._has_other_work, now=self._now, summary=self._timer_summary)
-        await self._drain()
         return self._view()
 
     # --- opening ---
@@ -95,14 +95,17 @@ class CaseWorkflow(CaseRequests):
     # --- time ---
 
     def _next_due(self) -> datetime | None:
-        dues = [self.timeline.next_due if self.timeline else None, self.prompt.until if self.prompt else None]
-        return min((due for due in dues if due is not None), default=None)
+        dues = [decision.until for decision in self._open_decisions()]
+        if self.timeline is not None and self.timeline.next_due is not None:
+            dues.append(self.timeline.next_due)
+        return min(dues, default=None)
 
     def _timer_summary(self) -> str:
-        return "time-out of the decision on overage" if self.prompt else self._view().next_summary
+        times_out = any(decision.until == self._next_due() for decision in self._open_decisions())
+        return "time-out of the decision on overage" if times_out else self._view().next_summary
 
     def _has_other_work(self) -> bool:
-        return self._is_closed or self._may_roll_over or not self._covers()
+        return self._is_over or self._may_roll_over or not self._covers()
 
     def _do_what_is_due(self) -> None:
         due = self._timeline().next_due
@@ -120,7 +123,7 @@ class CaseWorkflow(CaseRequests):
     async def _take_silence_for_no(self) -> None:
         """A decision that nobody has made in time counts as no."""
         prompt = self.prompt
-        if prompt is None or prompt.until > self._now():
+        if prompt is None or prompt.until > self._now() or self._is_closed:
             return
         choice = OverageChoice(
             event_id=f"time-out-{self.intake.case_id}-{prompt.entitlement}",
@@ -169,5 +172,7 @@ class CaseWorkflow(CaseRequests):
             moved = workflow.info().is_target_worker_deployment_version_changed()
             workflow.continue_as_new(rolled, initial_versioning_behavior=NEWEST if moved else None)
 
-    async def _drain(self) -> None:
-        await workflow.wait_condition(lambda: not self.under_way and workflow.all_handlers_finished())
+    @property
+    def _is_over(self) -> bool:
+        waits = self.under_way or self.questions or not workflow.all_handlers_finished()
+        return self._is_closed and not waits

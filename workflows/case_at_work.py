@@ -13,10 +13,10 @@ with workflow.unsafe.imports_passed_through():
     from domain import messages
     from domain.effects import Effect, Noted, NoteKind, TriggerFired
     from domain.events import Event
-    from domain.messages import Answer, CarriedCase, CaseIntake, CaseRecord, OveragePrompt
+    from domain.messages import Answer, CarriedCase, CaseIntake, CaseRecord, HoursQuestion, OveragePrompt
     from domain.process import FieldUpdate
     from domain.timeline import Timeline
-    from domain.views import CaseView
+    from domain.views import CaseView, OpenDecision
     from workflows.details import case_details
 
 ACCOUNT = SearchAttributeKey.for_keyword("MilepostAccount")
@@ -47,6 +47,8 @@ class CaseAtWork:
         self.account: str | None = None
         self.entitlement: str | None = None
         self.prompt: OveragePrompt | None = None
+        self.questions: dict[str, HoursQuestion] = {}
+        self.being_decided: dict[str, HoursQuestion] = {}
         self.ahead = intake.clock - workflow.info().workflow_start_time if intake.clock else timedelta()
         self.is_beyond = False  # something asked for needs a longer horizon
         self.horizon_ends = False  # there is none
@@ -65,6 +67,7 @@ class CaseAtWork:
     def _take_up(self, carried: CarriedCase) -> None:
         self.timeline = Timeline(carried.plan, carried.state)
         self.account, self.entitlement, self.prompt = carried.account, carried.entitlement, carried.prompt
+        self.questions = {question.entry: question for question in carried.questions}
         self.runs = carried.runs + 1
         self.records = carried.records
         self.recorded_notes = carried.recorded_notes
@@ -98,8 +101,15 @@ class CaseAtWork:
             raise ApplicationError("the case is not open yet", type="NotOpened")
         return self.timeline
 
-    def _view(self) -> CaseView:
-        return self._timeline().view(self._now())
+    def _view(self, at: datetime | None = None) -> CaseView:
+        view = self._timeline().view(at or self._now())
+        return view.model_copy(update={"open_decisions": self._open_decisions()})
+
+    def _open_decisions(self) -> list[OpenDecision]:
+        asked: list[tuple[str | None, OveragePrompt | HoursQuestion]] = [*self.questions.items()]
+        if self.prompt and not self._is_closed:
+            asked.insert(0, (None, self.prompt))
+        return [OpenDecision(entry=e, entitlement=q.entitlement, text=q.text, until=q.until) for e, q in asked]
 
     def _carried(self) -> CarriedCase:
         timeline = self._timeline()
@@ -109,6 +119,7 @@ class CaseAtWork:
             account=self.account,
             entitlement=self.entitlement,
             prompt=self.prompt,
+            questions=[*self.questions.values(), *self.being_decided.values()],
             runs=self.runs,
             records=self.records,
             recorded_notes=self.recorded_notes,
@@ -236,7 +247,8 @@ class CaseAtWork:
     def _publish(self) -> None:
         """Keep the Temporal UI's picture of the case right: details at no cost, search attributes when one changed."""
         view = self._view()
-        workflow.set_current_details(case_details(view))
+        asked = [f"To decide: {decision.text}" for decision in view.open_decisions]
+        workflow.set_current_details("\n\n".join([case_details(view), *asked]))
         if self._is_closed:
             return
         running = next((m.milestone for m in view.milestones if m.remaining_seconds is not None), None)

@@ -20,6 +20,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.errors import Refused
     from domain.events import (
         CaseClosed,
+        CaseReopened,
         ClockResumed,
         ClockStopped,
         CompletionCleared,
@@ -33,16 +34,22 @@ with workflow.unsafe.imports_passed_through():
     from domain.explanation import Explanation, explain
     from domain.frozen import HorizonExceeded
     from domain.inbox import read_event, read_message
-    from domain.messages import Answer, EntitlementChange, Migration, OverageChoice, OveragePrompt, TimeLogged
+    from domain.messages import (
+        Answer,
+        EntitlementChange,
+        HoursQuestion,
+        Migration,
+        OverageChoice,
+        OveragePrompt,
+        TimeLogged,
+    )
     from domain.requests import refuse_future
     from domain.views import CaseView
 
-from workflows.case_at_work import CaseAtWork
-
-NOTHING_TO_DECIDE = "this case waits for no decision on overage"
+from workflows.case_hours import CaseHours
 
 
-class CaseRequests(CaseAtWork):
+class CaseRequests(CaseHours):
     """A case that answers."""
 
     def _check(self, kind: type[Any], raw: tuple[Any, ...]) -> None:
@@ -177,6 +184,20 @@ class CaseRequests(CaseAtWork):
     def _check_close(self, *raw: Any) -> None:
         self._check(CaseClosed, raw)
 
+    @workflow.update(name="reopen")
+    async def reopen(self, *raw: Any) -> Answer:
+        """Take the case up again that is closed and still has something to do (`CaseReopened`).
+
+        One whose workflow has ended is taken up by a new run.
+        """
+        return await self._request(CaseReopened, raw)
+
+    @reopen.validator
+    def _check_reopen(self, *raw: Any) -> None:
+        self._check(CaseReopened, raw)
+        if self.timeline is not None and not self._is_closed:
+            raise ApplicationError(f"case {self.intake.case_id} is open", type="open", non_retryable=True)
+
     @workflow.update(name="change_entitlement")
     async def change_entitlement(self, *raw: Any) -> Answer:
         """The case goes over to another entitlement (`EntitlementChange`)."""
@@ -206,18 +227,37 @@ class CaseRequests(CaseAtWork):
 
     @workflow.update(name="decide_overage")
     async def decide_overage(self, *raw: Any) -> Answer:
-        """Somebody decides whether the case takes one more at the overage price (`OverageChoice`)."""
+        """Somebody decides about what is beyond a cap: of the case itself, or of a time entry (`OverageChoice`)."""
         choice = read_event(OverageChoice, raw, self._now())
         await self._ready()
-        if self.prompt is None:
-            raise ApplicationError(NOTHING_TO_DECIDE, type="nothing_to_decide", non_retryable=True)
-        return await self._decide(self.prompt, choice)
+        asked = self._asked(choice)
+        if isinstance(asked, OveragePrompt):
+            return await self._decide(asked, choice)
+        return await self._decide_hours(asked, choice)
 
     @decide_overage.validator
     def _check_decide_overage(self, *raw: Any) -> None:
         self._check_message(OverageChoice, raw)
-        if self.timeline is not None and self.prompt is None:
-            raise ApplicationError(NOTHING_TO_DECIDE, type="nothing_to_decide", non_retryable=True)
+        if self.timeline is not None:
+            self._asked(read_event(OverageChoice, raw, self._now()))
+
+    def _asked(self, choice: OverageChoice) -> OveragePrompt | HoursQuestion:
+        """What a choice answers.
+
+        Raises:
+            ApplicationError: nothing that the case asks.
+        """
+        if choice.entry in self.being_decided:
+            why = f"the overage of time entry {choice.entry!r} is being decided on"
+            raise ApplicationError(why, type="nothing_to_decide", non_retryable=True)
+        prompt = None if self._is_closed else self.prompt
+        asked = self.questions.get(choice.entry) if choice.entry else prompt
+        if asked is None:
+            about = f" of time entry {choice.entry!r}" if choice.entry else ""
+            others = f", only on that of its time entries: {', '.join(self.questions)}" if self.questions else ""
+            why = f"this case waits for no decision on overage{about}{others}"
+            raise ApplicationError(why, type="nothing_to_decide", non_retryable=True)
+        return asked
 
     async def _decide(self, prompt: OveragePrompt, choice: OverageChoice) -> Answer:
         """Go over to the entitlement that a decision leads to; its process is entered now."""
@@ -266,13 +306,7 @@ class CaseRequests(CaseAtWork):
 
     async def _log_time(self, entry: TimeLogged) -> list[str]:
         await self._ready()
-        request = messages.TimeToTake(
-            intake=self.intake.model_copy(update={"carried": None}), entry=entry, now=self._now()
-        )
-        taken = await self._plan_by(messages.LOG_TIME, request, messages.TimeTaken, f"take {entry.minutes} minutes")
-        for line in taken.lines:
-            self._remark(NoteKind.TIME_LOGGED, f"{entry.minutes} min of work ({entry.id}): {line}", entry.by)
-        return taken.lines
+        return await self._take_time(entry)
 
     @workflow.update(name="migrate")
     async def migrate(self, *raw: Any) -> Answer:
@@ -378,7 +412,7 @@ class CaseRequests(CaseAtWork):
         A workflow's clock stands still between its events. A caller that gives the time of its own clock (ISO 8601)
         gets the case as of then.
         """
-        return self._timeline().view(self._as_of(raw))
+        return self._view(self._as_of(raw))
 
     @workflow.query(name="explain")
     def explain_query(self, *raw: Any) -> Explanation:

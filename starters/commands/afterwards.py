@@ -122,7 +122,13 @@ def entitle(
 
 def decide(
     case: CaseArgument,
-    choice: Annotated[str, typer.Argument(metavar="yes|no", help="One more at the overage price?", show_default=False)],
+    choice: Annotated[str, typer.Argument(metavar="yes|no", help="At the overage price?", show_default=False)],
+    entry: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID", help="A time entry: bill what it took beyond the cap? show lists them.", show_default=False
+        ),
+    ] = None,
     at: At = None,
     by: By = None,
     reason: Reason = None,
@@ -131,11 +137,14 @@ def decide(
 ) -> None:
     """Decide about a case whose entitlement has nothing left: yes takes one more, no falls back.
 
-    Example: milepost decide 4711 yes --reason "agreed by phone"
+    With --entry about a time entry beyond the cap: yes bills the part beyond it, no leaves that uncovered.
+
+    Example: milepost decide 4711 yes --entry T-1 --reason "agreed by phone"
     """
     if choice not in {"yes", "no"}:
         raise typer.BadParameter(f"{choice!r} is neither yes nor no", param_hint="yes|no")
-    send(case, "decide_overage", at, by, as_json, approved=choice == "yes", reason=reason, event_id=event_id)
+    approved = choice == "yes"
+    send(case, "decide_overage", at, by, as_json, approved=approved, entry=entry, reason=reason, event_id=event_id)
 
 
 def log_time(
@@ -150,6 +159,8 @@ def log_time(
     event_id: EventId = None,
 ) -> None:
     """Log work done on a case: it is taken from the entitlements of hours that cover it.
+
+    What is beyond a cap may have to be decided on: see decide.
 
     Example: milepost log-time 4711 T-1 90 --by ann
     """

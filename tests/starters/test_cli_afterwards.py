@@ -17,10 +17,11 @@ fields: {priority: string}
 processes:
   - name: Support
     milestones: [{name: Answer, within: 4h}]
-accounts: [{id: acme}]
+accounts: [{id: acme}, {id: globex}]
 entitlements:
   - {id: ONE, account: acme, process: Support}
   - {id: TWO, account: acme, process: Support, ends_on: 2099-12-31, allowance: {unit: hours, cap: 20}}
+  - {id: SIX, account: globex, process: Support, allowance: {unit: hours, cap: 1, overflow: prompt, overage_price: 9}}
 """
 
 
@@ -28,7 +29,10 @@ entitlements:
 async def environment(client: Client, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dict[str, str]]:
     """What the commands need to know of a worker that is at work."""
     folder = tmp_path_factory.mktemp("afterwards")
-    (folder / "catalog.yaml").write_text(CATALOG.replace("ONE", unique("one")).replace("TWO", unique("two")))
+    catalog = CATALOG
+    for name in ("ONE", "TWO", "SIX"):
+        catalog = catalog.replace(name, unique(name.lower()))
+    (folder / "catalog.yaml").write_text(catalog)
     async with beside_a_worker(client, folder, folder / "catalog.yaml") as environment:
         yield environment
 
@@ -62,6 +66,10 @@ async def test_second_thoughts_about_a_case(environment: dict[str, str], named: 
     assert "goes over to no entitlement" in (await say("entitle", case, "-")).stdout
     assert (await say("decide", case, "maybe")).exit_code == 2
     assert "waits for no decision" in (await say("decide", case, "yes")).stderr
+    unasked = await say("decide", case, "yes", "--entry", "T-1")
+    assert (unasked.exit_code, "no decision on overage of time entry 'T-1'" in unasked.stderr) == (2, True)
+    nameless = await say("decide", case, "yes", "--entry", "")
+    assert (nameless.exit_code, "entry: " in nameless.stderr) == (2, True)
     assert "no failed action" in (await say("retry", case, "nothing")).stderr
     assert "is open" in (await say("reopen", case)).stderr
     await say("close", case)
@@ -71,3 +79,27 @@ async def test_second_thoughts_about_a_case(environment: dict[str, str], named: 
 
     await assert_eventually(the_case_is_reopened)
     assert '"closed_at": null' in (await say("show", case, "--json")).stdout
+
+
+async def test_hours_beyond_the_cap_are_decided_on(environment: dict[str, str]) -> None:
+    """Logging time asks, show says so, decide answers; also as JSON, and after the case was closed."""
+
+    async def say(*arguments: str) -> Result:
+        return await asyncio.to_thread(milepost, *arguments, env=environment)
+
+    def on_one_line(result: Result) -> str:
+        return " ".join(result.stdout.split())
+
+    case = unique("c")
+    await say("open", case, "--account", "globex")
+    question = "bill 30 min of time entry T-1 beyond the cap of entitlement"
+    assert question in on_one_line(await say("log-time", case, "T-1", "90"))
+    assert question in on_one_line(await say("show", case))
+    assert '"entry": "T-1"' in (await say("show", case, "--json")).stdout
+    decided = await say("decide", case, "no", "--entry", "T-1", "--reason", "goodwill")
+    assert (decided.exit_code, "declined, goodwill" in on_one_line(decided)) == (0, True)
+    assert "open_decisions" not in (await say("show", case, "--json")).stdout
+    assert "waits for no decision" in (await say("decide", case, "yes", "--entry", "T-1")).stderr
+    await say("log-time", case, "T-2", "10")
+    assert "to decide: bill 10 min of time entry T-2" in on_one_line(await say("close", case))
+    assert (await say("decide", case, "yes", "--entry", "T-2", "--json")).exit_code == 0

@@ -21,7 +21,6 @@ from domain.entitlement_messages import (
     Consumption,
     ConsumptionReversed,
     EntitlementTerms,
-    OverageDecision,
     UsageAdjusted,
     UsageChange,
     UsageChanged,
@@ -100,10 +99,6 @@ class Desk:
 
     async def change(self, entitlement: str, asked: UsageChange) -> UsageChanged:
         return await self.gate.change(self._terms(entitlement), asked)
-
-    async def decide(self, entitlement: str, decision: OverageDecision) -> Consumed:
-        """Say yes or no to time beyond the cap."""
-        return await self.gate.approve_overage(self._terms(entitlement), decision)
 
     async def balance(self, entitlement: str) -> Balance:
         return await self.gate.balance(self._terms(entitlement), self.at)
@@ -261,21 +256,17 @@ async def test_time_entries_empty_a_bank_and_the_rest_is_decided_on(at_work: AtW
         assert await desk.work(case, "entry-1", 90) == ["entitlement acme-bank: granted, 90 min taken, 1110 min left"]
         await desk.work(case, "entry-1", 90)
         await desk.adjust("acme-bank", 15 * 60)
-        assert await desk.work(case, "entry-2", 5 * 60) == [
-            "entitlement acme-bank: prompt, 210 min taken, 90 min beyond the cap, 0 min left"
-        ]
+        taken, asked = await desk.work(case, "entry-2", 5 * 60)
+        assert taken == "entitlement acme-bank: prompt, 210 min taken, 90 min beyond the cap, 0 min left"
+        assert asked.startswith(
+            "bill 90 min of time entry entry-2 beyond the cap of entitlement acme-bank, at 85.00 EUR"
+        )
+        assert "Decide until 2026-02-03 15:00Z" in asked
         current = (await desk.balance("acme-bank")).current
         assert (current.used, current.overage, current.remaining) == (20 * 60, 90, 0)
-        yes = OverageDecision(
-            reference="entry-2",
-            event_id="yes",
-            approved=True,
-            by="maria",
-            reason="they will pay",
-            occurred_at=desk.at,
-            case_id=case,
-        )
-        assert (await desk.decide("acme-bank", yes)).outcome == "granted"
+        yes = {"entry": "entry-2", "approved": True, "by": "maria", "reason": "they will pay"}
+        decided = await desk.ask(case, "decide_overage", "2026-02-02T16:00Z", **yes)
+        assert decided.case.open_decisions == []
         undone = ConsumptionReversed(event_id="r", by="ann", reason="wrong customer", reference="entry-1")
         assert (await desk.change("acme-bank", undone)).balance.remaining == 90
 

@@ -79,6 +79,9 @@ async def prompted(world: World) -> str:
     case = await world.open("asking", asset="asking-asset")
     view = await world.view(case)
     assert (view.process, view.milestones) == (None, []), "it runs, without this entitlement"
+    (asked,) = view.open_decisions
+    assert (asked.entry, asked.entitlement) == (None, "asking-1")
+    assert "one more at 85.00 EUR? Decide until 2025-06-10 13:00Z" in asked.text
     return case
 
 
@@ -126,7 +129,8 @@ async def test_a_case_that_is_closed_while_it_waits_takes_nothing(world: World) 
     """Nobody has decided, so nothing is taken."""
     case = await prompted(world)
     await world.ask(case, "close", later(hours=1))
-    await world.milepost.handle(case).result()
+    closed = await world.milepost.handle(case).result()
+    assert closed.open_decisions == [], "nor is anybody asked any longer"
     assert (await balance(world, "asking-1")).current.used == 1
 
 
