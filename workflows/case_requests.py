@@ -194,9 +194,9 @@ class CaseRequests(CaseHours):
 
     @reopen.validator
     def _check_reopen(self, *raw: Any) -> None:
-        self._check(CaseReopened, raw)
         if self.timeline is not None and not self._is_closed:
             raise ApplicationError(f"case {self.intake.case_id} is open", type="open", non_retryable=True)
+        self._check(CaseReopened, raw)
 
     @workflow.update(name="change_entitlement")
     async def change_entitlement(self, *raw: Any) -> Answer:
