@@ -25,6 +25,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    field_validator,
     model_validator,
 )
 
@@ -44,6 +45,10 @@ Mail = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$", max_length=254)]
 
 MOST_ORDERED = 100_000
 """A quantity beyond this is a slip of the pen."""
+
+
+_FIRST_YEAR, _LAST_YEAR = 1900, 2999
+"""In which a contract may start: its periods are reckoned from there."""
 
 
 class Kind(StrEnum):
@@ -167,6 +172,13 @@ class _Dated(_Record):
 
     starts_on: date | None = None
     ends_on: date | None = None
+
+    @field_validator("starts_on")
+    @classmethod
+    def _is_of_our_times(cls, day: date | None) -> date | None:
+        if day is not None and not _FIRST_YEAR <= day.year <= _LAST_YEAR:
+            raise ValueError(f"{day} is no start of a contract; give a year from {_FIRST_YEAR} to {_LAST_YEAR}")
+        return day
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, Strict, field_validator, model_validator
 
 from domain.process import Action, FieldUpdate, slug
 from domain.spans import Span
@@ -23,6 +23,7 @@ MOST = 1_000_000_000
 """A cap beyond this is a slip of the pen; leave it out for unlimited."""
 
 _SECONDS_PER_MINUTE = 60
+_LONGEST_STEP = 24 * 60 * _SECONDS_PER_MINUTE
 
 
 class Period(StrEnum):
@@ -108,7 +109,7 @@ class Allowance(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     unit: str = Field(default="cases", pattern=UNIT_PATTERN)
-    cap: int | None = Field(default=None, ge=0, le=MOST)
+    cap: Annotated[int, Strict()] | None = Field(default=None, ge=0, le=MOST)
     period: Period = Period.TERM
     aligned: Literal["start", "calendar"] = "start"
     overflow: Overflow = Overflow.FALLBACK
@@ -117,7 +118,7 @@ class Allowance(BaseModel):
     round_up_to: Span | None = None
     thresholds: list[Threshold] = Field(default_factory=list)
     carry_over: Literal["none", "period", "renewal"] = "none"
-    carry_over_cap: int | None = Field(default=None, ge=0, le=MOST)
+    carry_over_cap: Annotated[int, Strict()] | None = Field(default=None, ge=0, le=MOST)
 
     @field_validator("overage_price", mode="before")
     @classmethod
@@ -139,6 +140,8 @@ class Allowance(BaseModel):
                 )
             if self.round_up_to.seconds is None or self.round_up_to.seconds % _SECONDS_PER_MINUTE:
                 raise ValueError(f"round_up_to {self.round_up_to} is not in whole minutes; write it like 15m or 1h")
+            if self.round_up_to.seconds > _LONGEST_STEP:
+                raise ValueError(f"round_up_to {self.round_up_to} is over a day; write it like 15m or 1h")
         ids = [threshold.id for threshold in self.thresholds]
         if twice := next((i for i in ids if ids.count(i) > 1), None):
             raise ValueError(f"two thresholds have the id {twice!r}")

@@ -16,6 +16,7 @@ from domain.catalog import (
     ContractLineItem,
     Declaration,
     Entitlement,
+    EntitlementTemplate,
     Kind,
     Organisation,
     ServiceContract,
@@ -25,7 +26,8 @@ from domain.catalog_amendments import refused_changes
 from domain.criteria import CriteriaError, CriteriaSchema, compile_criteria
 from domain.errors import CatalogError
 from domain.fields import FieldsError, FieldType, check_values, nearest
-from domain.process import EntitlementProcess, FieldUpdate, Milestone
+from domain.process import Action, EntitlementProcess, FieldUpdate, Milestone
+from domain.template_syntax import OF_A_COUNT, OF_A_MILESTONE, template_problems
 
 Path = tuple[str | int, ...]
 Entries = Mapping[Kind, Sequence[tuple[Path, Declaration]]]
@@ -197,6 +199,8 @@ class _Check:
                 match declaration:
                     case EntitlementProcess():
                         yield from self._process(path, declaration)
+                    case EntitlementTemplate():
+                        yield from _count_templates(path, declaration)
                     case ServiceContract() | ContractLineItem():
                         yield from self._parents(path, kind, declaration)
                     case Entitlement():
@@ -249,6 +253,7 @@ class _Check:
     # --- entitlements ---
 
     def _entitlement(self, path: Path, entitlement: Entitlement) -> Iterator[Problem]:
+        yield from _count_templates(path, entitlement)
         stored = self.known.find(Kind.ENTITLEMENTS, entitlement.id)
         if isinstance(stored, Entitlement):
             for key, message in refused_changes(stored, entitlement):
@@ -335,9 +340,11 @@ class _Check:
             if not retired:
                 yield from self._reference((*place, "business_hours"), Kind.BUSINESS_HOURS, row.business_hours)
         for number, trigger in enumerate(milestone.triggers):
+            place = (*path, "triggers", number, "actions")
+            yield from _templates(place, trigger.actions, OF_A_MILESTONE)
             for position, action in enumerate(trigger.actions):
                 if isinstance(action, FieldUpdate):
-                    yield from self._field_update((*path, "triggers", number, "actions", position), action)
+                    yield from self._field_update((*place, position), action)
 
     def _criteria(self, path: Path, source: str) -> Iterator[Problem]:
         yield from criteria_problem(path, source, self.schema)
@@ -363,6 +370,20 @@ class _Check:
             check_values({action.field: action.value}, self.fields)
         except FieldsError as error:
             yield Problem((*path, "value"), str(error))
+
+
+def _count_templates(path: Path, declared: Entitlement | EntitlementTemplate) -> Iterator[Problem]:
+    for number, threshold in enumerate(declared.allowance.thresholds if declared.allowance else ()):
+        place = (*path, "allowance", "thresholds", number, "actions")
+        yield from _templates(place, threshold.actions, OF_A_COUNT)
+    for number, notice in enumerate(declared.term_end.notices if declared.term_end else ()):
+        yield from _templates((*path, "term_end", "notices", number, "actions"), notice.actions, OF_A_COUNT)
+
+
+def _templates(path: Path, actions: Sequence[Action], names: tuple[str, ...]) -> Iterator[Problem]:
+    for number, action in enumerate(actions):
+        for place, message in template_problems(action, names):
+            yield Problem((*path, number, *place), message)
 
 
 def criteria_problem(path: Path, source: Any, schema: CriteriaSchema) -> Iterator[Problem]:

@@ -104,6 +104,12 @@ def _misfit(details: ErrorDetails, value: Any, key: str) -> str:
             return f"expected a mapping (key: value), not {shown(value)}"
         case "list_type" | "tuple_type":
             return f"expected a list, such as [{shown(value)}], not {shown(value)}"
+        case "too_short" if isinstance(value, list):
+            return "is empty; give at least one"
+        case "string_pattern_mismatch" if key == "unit":
+            return f"{shown(value)} is no unit; a unit is cases, hours, visits, or any name of letters, digits, _ and -"
+        case "string_pattern_mismatch" if key == "overage_price":
+            return f"{shown(value)} is no price; write an amount, with its currency if wanted, such as 85.00 EUR"
         case "string_pattern_mismatch" if key == "id":
             return f"bad id {shown(value)}; an id is letters, digits and . _ ~ -, beginning with a letter or digit"
         case "string_pattern_mismatch" if key.endswith("mail"):

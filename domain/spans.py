@@ -53,7 +53,7 @@ def _complaint(text: str, expected: str) -> str:
     if text.startswith("-"):
         return f"bad span {text!r}: a span is not negative; {expected}"
     if text == "0":
-        return f"bad span {text!r}: a milestone needs time; {expected}"
+        return f"bad span {text!r}: it has to be some time; {expected}"
     if text.isascii() and text.isdigit():
         return f"bad span {text!r}: it has no unit; write {text}m for minutes or {text}h for hours"
     return f"bad span {text!r}; {expected}"
@@ -101,7 +101,7 @@ class Span:
             return cls(seconds=None, business_days=days, end_of_day=bool(in_days[2]))
         seconds = _elapsed_seconds(text, EXPECTED)
         if seconds == 0:
-            raise ValueError(f"span {text!r} is 0; a milestone needs time, at least 1s")
+            raise ValueError(f"span {text!r} is 0; it has to be some time, at least 1s")
         return cls(seconds=seconds)
 
     @property

@@ -8,6 +8,7 @@ from typing import Any
 
 import typer
 
+_FIRST_YEAR, _LAST_YEAR = 1900, 2999
 AN_INSTANT = "2025-06-13T16:45-04:00 or 2025-06-13T20:45Z"
 
 
@@ -15,7 +16,7 @@ def instant(text: str, of: str) -> datetime:
     """The instant that somebody typed, in UTC.
 
     Raises:
-        BadParameter: it is none, or has no offset from UTC.
+        BadParameter: it is none, has no offset from UTC, or lies in a year in which nothing is promised.
     """
     try:
         at = datetime.fromisoformat(text)
@@ -25,10 +26,9 @@ def instant(text: str, of: str) -> datetime:
         ) from None
     if at.utcoffset() is None:
         raise typer.BadParameter(f"{text!r} has no offset from UTC; write one like {AN_INSTANT}", param_hint=of)
-    try:
-        return at.astimezone(UTC)
-    except OverflowError:
-        raise typer.BadParameter(f"{text!r} is outside the years 1 to 9999", param_hint=of) from None
+    if not _FIRST_YEAR <= at.year <= _LAST_YEAR:
+        raise typer.BadParameter(f"{text!r} is outside the years {_FIRST_YEAR} to {_LAST_YEAR}", param_hint=of)
+    return at.astimezone(UTC)
 
 
 def fields(pairs: list[str]) -> dict[str, Any]:

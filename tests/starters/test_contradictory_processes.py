@@ -123,7 +123,7 @@ CONTRADICTIONS = {
     ),
     "a span of nothing": (
         "      - name: A\n        within: 0m\n",
-        "a.yaml:6:9: processes[0].milestones[0].within: span '0m' is 0; a milestone needs time, at least 1s",
+        "a.yaml:6:9: processes[0].milestones[0].within: span '0m' is 0; it has to be some time, at least 1s",
     ),
     "a table of nothing": (
         "      - name: A\n        within: []\n",
@@ -131,7 +131,7 @@ CONTRADICTIONS = {
     ),
     "a span that is the number 0": (
         "      - name: A\n        within: 0\n",
-        "a.yaml:6:9: processes[0].milestones[0].within: bad span '0': a milestone needs time; a span is written like",
+        "a.yaml:6:9: processes[0].milestones[0].within: bad span '0': it has to be some time; a span is written like",
     ),
     "a span in bare days": (
         "      - name: A\n        within: 2d\n",
