@@ -10,6 +10,7 @@ from uuid import uuid4
 from temporalio.client import (
     Client,
     WithStartWorkflowOperation,
+    WorkflowExecutionStatus,
     WorkflowFailureError,
     WorkflowHandle,
     WorkflowQueryFailedError,
@@ -51,7 +52,7 @@ class MilepostClient:
     async def open(self, intake: CaseIntake) -> Answer:
         """Open a case and wait until it has its entitlement and its timeline.
 
-        Opening a case that is open answers with it as it stands.
+        Opening a case that is open answers with it as it stands; one that was refused is tried anew.
 
         Raises:
             Refused: the case cannot be opened so, or was opened and closed before.
@@ -64,14 +65,15 @@ class MilepostClient:
             id=f"case/{case_id}",
             task_queue=self.task_queue,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            # One that was refused, or ended by an operator, may try again.
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
             static_summary=f"Case {case_id}",
             static_details="A support case. Its timeline is under *current details*; the query `timeline` has it all.",
         )
         try:
             return await asyncio.wait_for(
                 self.temporal.execute_update_with_start_workflow(
-                    "open", id=f"open-{case_id}", start_workflow_operation=start, result_type=Answer
+                    "open", id=await self._opening_id(case_id), start_workflow_operation=start, result_type=Answer
                 ),
                 self.patience,
             )
@@ -87,6 +89,20 @@ class MilepostClient:
         except RPCError as error:
             # An intake that does not fit fails its workflow, and the update is only told that it was aborted.
             await self._raise_failure_of(case_id, error)
+
+    async def _opening_id(self, case_id: str) -> str:
+        """The id of the update: under one that it knows the server repeats its answer, also of a case that is closed.
+
+        What was refused is not to be repeated: that attempt is over.
+        """
+        try:
+            status = (await self.handle(case_id).describe()).status
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            status = None
+        is_known = status in {None, WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.COMPLETED}
+        return f"open-{case_id}" if is_known else f"open-{case_id}-{uuid4()}"
 
     async def reopen(
         self, case_id: str, carried: CarriedCase, *, occurred_at: datetime | None = None, by: str | None = None

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from domain.entitlement_messages import Balance, workflow_id
+from domain.entitlement_messages import AMEND, Balance, EntitlementAmended, workflow_id
 from domain.errors import Refused
 from tests.support import assert_eventually, unique
 from tests.workflows.world import MONDAY, World, later
@@ -67,10 +67,16 @@ async def test_a_case_that_nothing_covers_runs_without_milestones(world: World) 
 
 
 async def test_a_blocked_case_is_refused_and_may_try_again(world: World) -> None:
-    """The entitlement says no; a new attempt asks it anew."""
+    """The entitlement says no; a new attempt under the same id asks it anew, and has what there is by then."""
     await world.open("blocking")
-    with pytest.raises(Refused, match="takes no more cases"):
-        await world.open("blocking", unique("blocked"))
+    blocked = unique("blocked")
+    for _ in range(2):
+        with pytest.raises(Refused, match="takes no more cases"):
+            await world.open("blocking", blocked)
+    more = EntitlementAmended(event_id=unique("more"), by="ana", reason="they bought another", cap=2)
+    await world.milepost.temporal.get_workflow_handle(workflow_id("blocking-1")).execute_update(AMEND, more)
+    await world.open("blocking", blocked)
+    assert world.store.case(blocked).entitlement == "blocking-1"
 
 
 async def prompted(world: World) -> str:

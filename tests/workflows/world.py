@@ -69,7 +69,7 @@ CATALOG = Catalog.model_validate(
                             {
                                 "kind": "warning",
                                 "at": "30m",
-                                "actions": [{"do": "email", "to": "desk@example.com", "subject": "{{ case. }}"}],
+                                "actions": [{"do": "email", "to": "desk@example.com", "subject": "{{ case.id + 1 }}"}],
                             },
                             {"kind": "violation", "at": "0", "actions": [{"do": "task", "subject": "late"}]},
                         ],
