@@ -39,15 +39,16 @@ class Covering:
             NotFound: the intake names something that the catalog does not have.
             Refused: the case is to be opened from an entitlement that does not match.
         """
-        return await asyncio.to_thread(self._find, intake, at)
-
-    def _find(self, intake: CaseIntake, at: datetime) -> tuple[Coverage, Account | None]:
-        asked = intake.model_dump(include=set(CoverageQuestion.model_fields))
-        found = self.store.coverage_candidates(CoverageQuestion(**asked, at=at))
-        coverage = choose(found.scope, found.candidates)
+        coverage, account = await asyncio.to_thread(self._coverage, intake, at)
         if intake.entitlement and (coverage.chosen is None or coverage.chosen.id != intake.entitlement):
             why = next((o.why for o in coverage.others if o.entitlement == intake.entitlement), "it does not match")
             raise Refused("not_entitled", f"the case can't have entitlement {intake.entitlement!r}: {why}")
+        return coverage, account
+
+    def _coverage(self, intake: CaseIntake, at: datetime) -> tuple[Coverage, Account | None]:
+        asked = intake.model_dump(include=set(CoverageQuestion.model_fields))
+        found = self.store.coverage_candidates(CoverageQuestion(**asked, at=at))
+        coverage = choose(found.scope, found.candidates)
         account = coverage.chosen.account if coverage.chosen else next(iter(found.scope.accounts), None)
         return coverage, self.store.account(account) if account else None
 
@@ -133,7 +134,8 @@ class Covering:
         Raises:
             Refused: no entitlement that matches counts hours.
         """
-        coverage, _ = await self.find(intake, entry.worked_at)
+        # The one that it was opened from may have ended since; what covers the case then still counts the work.
+        coverage, _ = await asyncio.to_thread(self._coverage, intake, entry.worked_at)
         counting = [m.entitlement for m in coverage.ranked if m.entitlement.allowance]
         counting = [e for e in counting if e.allowance and e.allowance.unit == "hours"]
         if not counting:

@@ -132,6 +132,11 @@ class Verifying:
         found = await asyncio.to_thread(self._store.coverage_candidates, question, others=OTHERS_LISTED)
         at, zones = question.at, {one.entitlement.id: one.time_zone for one in found.candidates}
         coverage = choose(found.scope, found.candidates)
+        if question.entitlement is not None:
+            coverage = _from(question.entitlement, coverage)
+            if coverage.chosen is None:  # a case that is opened from one that does not match is not opened
+                others, more = coverage.others, len(coverage.unmatched) >= OTHERS_LISTED
+                return Verified(at=at, chosen=None, next_case="refused", covered_by=None, others=others, more=more)
         await self._ask(at, _equals(coverage))
         spent = [name for name, left in self._left.items() if left is not None and left.is_spent]
         coverage = choose(found.scope, found.candidates, spent)
@@ -233,6 +238,15 @@ class Verifying:
         return balance.model_copy(
             update={"used": last.used_after, "cap": last.cap_after, "remaining": last.balance_after}
         )
+
+
+def _from(named: str, coverage: Coverage) -> Coverage:
+    """The coverage of a case that is opened from an entitlement: if that does not match, none does."""
+    if coverage.chosen is not None and coverage.chosen.id == named:
+        return coverage
+    why = f"it matches, but the case is to be opened from {named!r}"
+    others = [NotMatched(entitlement=match.entitlement.id, why=why) for match in coverage.ranked]
+    return Coverage(ranked=[], unmatched=[*coverage.unmatched, *others])
 
 
 def _equals(coverage: Coverage) -> list[Match]:

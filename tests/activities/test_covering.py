@@ -1,6 +1,7 @@
 """What a case takes when it is opened, and takes again when the attempt before was cut short."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest_asyncio
@@ -9,7 +10,7 @@ from temporalio.client import Client
 from activities.covering import Covering
 from activities.usage import UsageGate
 from domain.catalog import Catalog
-from domain.entitlement_messages import UsageAdjusted
+from domain.entitlement_messages import TimeEntry, UsageAdjusted
 from domain.messages import CaseIntake
 from store import Store
 from tests.support import unique
@@ -63,3 +64,14 @@ async def test_room_that_comes_between_two_attempts_is_not_taken_as_well(desk: D
     await desk.give_back(desk.sooner)
     assert await desk.open("case-2") == desk.later
     assert await desk.open("case-3") == desk.sooner
+
+
+async def test_work_counts_though_what_the_case_was_opened_from_has_ended(desk: Desk) -> None:
+    """Another that covers the case takes it."""
+    bank = unique("bank")
+    hours = {"id": bank, "account": "acme", "allowance": {"unit": "hours", "cap": 2}}
+    desk.store.apply(Catalog.model_validate({"entitlements": [hours]}), by="test")
+    intake = CaseIntake(case_id="case-1", entitlement=desk.sooner, clock=NOON)
+    after = datetime(2031, 6, 1, 12, tzinfo=UTC)
+    entry = TimeEntry(id="T1", minutes=30, worked_at=after)
+    assert [(name, took.taken) for name, took in await desk.covering.log_hours(intake, entry, after)] == [(bank, 30)]

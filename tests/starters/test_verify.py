@@ -140,6 +140,15 @@ def test_the_answer_as_people_read_it(alone: dict[str, str]) -> None:
     ]
 
 
+def test_a_case_from_an_entitlement_that_does_not_match_would_be_refused(alone: dict[str, str]) -> None:
+    """As its opening is; whatever else would match."""
+    found = answer(alone, "--account", "acme", "--entitlement", "by-phone", code=NOT_COVERED)
+    assert (found.chosen, found.next_case, found.covered_by) == (None, "refused", None)
+    others = {other.entitlement: other.why for other in found.others}
+    assert others["of-account"] == "it matches, but the case is to be opened from 'by-phone'"
+    assert others["by-phone"] == "it expired at the end of 2025-12-31"
+
+
 @pytest.mark.parametrize(
     ("account", "next_case", "says"),
     [
@@ -162,6 +171,8 @@ def test_who_is_not_covered_ends_with_3(alone: dict[str, str], account: str, nex
         ("--account acne", "unknown account 'acne'; did you mean 'acme'?"),
         ("--account acme --asset r2", "unknown asset 'r2'; there are r1"),
         ("--account acme --at yesterday", "is no ISO 8601 instant"),
+        ("--account acme --at 0001-01-01T00:00Z", "'0001-01-01T00:00Z' is outside the years 1900 to 2999"),
+        ("--account acme --at 9999-12-31T23:59Z", "'9999-12-31T23:59Z' is outside the years 1900 to 2999"),
         ("--channel phone", "say who it is: --account"),
     ],
 )
