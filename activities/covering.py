@@ -15,6 +15,7 @@ from domain.entitlement_terms import entitlement_terms
 from domain.errors import Refused
 from domain.frozen import HorizonExceeded
 from domain.messages import CaseIntake, HoursQuestion, OverageChoice, OveragePrompt
+from domain.years import FIRST_YEAR, LAST_YEAR, is_promised
 from store.store import Store
 
 
@@ -46,6 +47,9 @@ class Covering:
         return coverage, account
 
     def _coverage(self, intake: CaseIntake, at: datetime) -> tuple[Coverage, Account | None]:
+        if not is_promised(at):
+            years = f"the years {FIRST_YEAR} to {LAST_YEAR}"
+            raise Refused("no_such_time", f"{at.isoformat()} is outside {years}, for which entitlements are declared")
         asked = intake.model_dump(include=set(CoverageQuestion.model_fields))
         found = self.store.coverage_candidates(CoverageQuestion(**asked, at=at))
         coverage = choose(found.scope, found.candidates)

@@ -35,6 +35,7 @@ from domain.fields import Fields
 from domain.process import EntitlementProcess, Name
 from domain.term_end import AtTermEnd, TermEnd
 from domain.term_length import TermLength
+from domain.years import FIRST_YEAR, LAST_YEAR, is_promised
 
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._~-]{0,99}$")]
 """An id that is safe in URLs, mail headers and workflow ids: letters, digits and ``. _ ~ -``."""
@@ -45,10 +46,6 @@ Mail = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$", max_length=254)]
 
 MOST_ORDERED = 100_000
 """A quantity beyond this is a slip of the pen."""
-
-
-_FIRST_YEAR, _LAST_YEAR = 1900, 2999
-"""In which a contract may start: its periods are reckoned from there."""
 
 
 class Kind(StrEnum):
@@ -176,8 +173,8 @@ class _Dated(_Record):
     @field_validator("starts_on")
     @classmethod
     def _is_of_our_times(cls, day: date | None) -> date | None:
-        if day is not None and not _FIRST_YEAR <= day.year <= _LAST_YEAR:
-            raise ValueError(f"{day} is no start of a contract; give a year from {_FIRST_YEAR} to {_LAST_YEAR}")
+        if day is not None and not is_promised(day):
+            raise ValueError(f"{day} is no start of a contract; give a year from {FIRST_YEAR} to {LAST_YEAR}")
         return day
 
     @model_validator(mode="after")

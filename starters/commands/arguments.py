@@ -8,7 +8,8 @@ from typing import Any
 
 import typer
 
-_FIRST_YEAR, _LAST_YEAR = 1900, 2999
+from domain.years import FIRST_YEAR, LAST_YEAR, is_promised
+
 AN_INSTANT = "2025-06-13T16:45-04:00 or 2025-06-13T20:45Z"
 
 
@@ -26,8 +27,8 @@ def instant(text: str, of: str) -> datetime:
         ) from None
     if at.utcoffset() is None:
         raise typer.BadParameter(f"{text!r} has no offset from UTC; write one like {AN_INSTANT}", param_hint=of)
-    if not _FIRST_YEAR <= at.year <= _LAST_YEAR:
-        raise typer.BadParameter(f"{text!r} is outside the years {_FIRST_YEAR} to {_LAST_YEAR}", param_hint=of)
+    if not is_promised(at):
+        raise typer.BadParameter(f"{text!r} is outside the years {FIRST_YEAR} to {LAST_YEAR}", param_hint=of)
     return at.astimezone(UTC)
 
 

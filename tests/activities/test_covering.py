@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 from temporalio.client import Client
 
@@ -11,6 +12,7 @@ from activities.covering import Covering
 from activities.usage import UsageGate
 from domain.catalog import Catalog
 from domain.entitlement_messages import TimeEntry, UsageAdjusted
+from domain.errors import Refused
 from domain.messages import CaseIntake
 from store import Store
 from tests.support import unique
@@ -75,3 +77,10 @@ async def test_work_counts_though_what_the_case_was_opened_from_has_ended(desk: 
     after = datetime(2031, 6, 1, 12, tzinfo=UTC)
     entry = TimeEntry(id="T1", minutes=30, worked_at=after)
     assert [(name, took.taken) for name, took in await desk.covering.log_hours(intake, entry, after)] == [(bank, 30)]
+
+
+@pytest.mark.parametrize("year", [1, 1899, 3000, 9999])
+async def test_a_time_for_which_nothing_is_declared_is_refused(desk: Desk, year: int) -> None:
+    """Not tried again and again."""
+    with pytest.raises(Refused, match="is outside the years 1900 to 2999"):
+        await desk.covering.find(CaseIntake(case_id="case-1", account="acme"), datetime(year, 1, 1, tzinfo=UTC))
