@@ -26,6 +26,7 @@ from starters.commands import (
     replay,
     serving,
     show,
+    usage,
 )
 
 DEBUG = "MILEPOST_DEBUG"
@@ -59,7 +60,7 @@ app = typer.Typer(
     "localhost:7233. Milepost's own settings begin with MILEPOST_.",
 )
 
-_START, _CASES, _RULES = "Start", "Cases", "Rules and logs"
+_START, _CASES, _USAGE, _RULES = "Start", "Cases", "Entitlements in use", "Rules and logs"
 
 app.command("demo", rich_help_panel=_START)(replay.demo)
 app.command("dev", rich_help_panel=_START)(serving.dev)
@@ -80,8 +81,14 @@ app.command("decide", rich_help_panel=_CASES)(afterwards.decide)
 app.command("log-time", rich_help_panel=_CASES)(afterwards.log_time)
 app.command("retry", rich_help_panel=_CASES)(afterwards.retry)
 app.command("verify", rich_help_panel=_CASES)(coverage.verify)
-app.command("balance", rich_help_panel=_CASES)(audit.balance)
-app.command("audit", rich_help_panel=_CASES)(audit.audit)
+app.command("balance", rich_help_panel=_USAGE)(audit.balance)
+app.command("audit", rich_help_panel=_USAGE)(audit.audit)
+app.command("take", rich_help_panel=_USAGE)(usage.take)
+app.command("adjust", rich_help_panel=_USAGE, context_settings=usage.TAKES_NEGATIVE)(usage.adjust)
+app.command("reverse", rich_help_panel=_USAGE)(usage.reverse)
+app.command("amend", rich_help_panel=_USAGE)(usage.amend)
+app.command("cancel", rich_help_panel=_USAGE)(usage.cancel)
+app.command("renew", rich_help_panel=_USAGE)(usage.renew)
 app.command("apply", rich_help_panel=_RULES)(catalog.apply)
 app.command("order", rich_help_panel=_RULES)(orders.order)
 app.command("plan", rich_help_panel=_RULES)(migration.plan)

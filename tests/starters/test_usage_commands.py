@@ -1,0 +1,486 @@
+"""`take`, `adjust`, `reverse`, `amend`, `cancel` and `renew`, against a real server and a real worker."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from temporalio.client import Client
+from typer.testing import Result
+
+from activities.usage import UsageGate
+from domain.catalog import Catalog
+from domain.entitlement_messages import ConsumptionReversed, EntitlementTerms, TimeEntry
+from domain.entitlement_terms import entitlement_terms
+from domain.errors import MilepostError, Refused
+from domain.ledger_rows import RowKind
+from domain.units import HOURS
+from starters.usage import UsageDesk, read_amount
+from store import Store
+from tests.starters.command_line import beside_a_worker, milepost
+from tests.support import assert_eventually, unique
+
+YEAR = {"starts_on": "2026-01-01", "ends_on": "2099-12-31"}
+WORKED_AT = "2026-06-01T12:00Z"
+
+
+class Desk:
+    """Commands beside a worker, and a catalog to which each test adds what it needs."""
+
+    def __init__(self, client: Client, environment: dict[str, str], store: Store) -> None:
+        self.client = client
+        self.environment = environment
+        self.store = store
+        self.gate = UsageGate(client, environment["MILEPOST_TASK_QUEUE"])
+
+    async def say(self, *arguments: str) -> Result:
+        return await asyncio.to_thread(milepost, *arguments, env=self.environment)
+
+    async def done(self, *arguments: str) -> str:
+        result = await self.say(*arguments)
+        assert (result.exit_code, result.stderr) == (0, "")
+        return result.stdout
+
+    async def refused(self, *arguments: str) -> str:
+        """What a command says that can't be done: nothing else, and no traceback."""
+        result = await self.say(*arguments)
+        assert (result.exit_code, result.stdout, "Traceback" in result.stderr) == (2, "", False)
+        return " ".join(result.stderr.split())
+
+    def declare(self, account: str, *entitlements: dict[str, Any], **more: Any) -> None:
+        declared = [{"account": account, **entitlement} for entitlement in entitlements]
+        catalog = {"accounts": [{"id": account}], "entitlements": declared, **more}
+        self.store.apply(Catalog.model_validate(catalog), by="test")
+
+    def terms(self, entitlement: str) -> EntitlementTerms:
+        declared, organisation = self.store.entitlement(entitlement), self.store.organisation()
+        return entitlement_terms(declared, self.store.account(declared.account), organisation, now=datetime.now(UTC))
+
+    def visits(self, **allowance: Any) -> str:
+        """A new entitlement of four visits."""
+        name = unique("visits")
+        self.declare("acme", {"id": name, **YEAR, "allowance": {"unit": "visits", "cap": 4} | allowance})
+        return name
+
+    def bank(self) -> str:
+        """A new entitlement of twenty hours."""
+        name = unique("bank")
+        self.declare("acme", {"id": name, **YEAR, "allowance": {"unit": "hours", "cap": 20}})
+        return name
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def desk(client: Client, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
+    folder = tmp_path_factory.mktemp("usage")
+    async with beside_a_worker(client, folder) as environment:
+        with Store.open(environment["MILEPOST_DATABASE_URL"]) as store:
+            desk = Desk(client, environment, store)
+            desk.declare("acme")
+            yield desk
+
+
+# --- take ---
+
+
+async def test_a_visit_is_taken_once_and_says_what_is_left(desk: Desk) -> None:
+    visits = desk.visits()
+    said = await desk.done("take", visits, "V-1", "--by", "dispatch")
+    assert said == f"V-1: 1 visits taken of {visits}; 3 of 4 visits left in the period from 2026-01-01\n"
+    assert "V-1: taken of" in await desk.done("take", visits, "V-1")
+    answer = json.loads(await desk.done("take", visits, "V-2", "--amount", "2", "--json"))["answer"]
+    assert (answer["outcome"], answer["taken"], answer["remaining"]) == ("granted", 2, 1)
+
+    async def the_ledger_says_who() -> None:
+        assert [(row.reference, row.by) for row in desk.store.ledger(visits)][:1] == [("V-1", "dispatch")]
+
+    await assert_eventually(the_ledger_says_who)
+
+
+async def test_a_visit_belongs_to_the_period_in_which_it_is_dispatched(desk: Desk) -> None:
+    visits = desk.visits(period="month")
+    said = await desk.done("take", visits, "V-1", "--at", "2026-03-31T23:59:59Z")
+    assert "3 of 4 visits left in the period from 2026-03-01" in said
+    assert "4 visits left" in await desk.done("balance", visits, "--at", "2026-04-01T00:00Z")
+
+
+@pytest.mark.parametrize(
+    ("policy", "says"),
+    [
+        ({"overflow": "block"}, "it blocks until the cap is higher"),
+        ({}, "it falls back: milepost verify shows what else matches"),
+        (
+            {"overflow": "prompt", "overage_price": "90.00 EUR"},
+            "it asks: --overage, with a --reason, takes it beyond the cap at 90.00 EUR",
+        ),
+    ],
+)
+async def test_an_overflow_says_so_by_its_policy_and_ends_with_3(desk: Desk, policy: dict[str, Any], says: str) -> None:
+    visits = desk.visits(**policy)
+    await desk.done("take", visits, "V-1", "--amount", "3")
+    over = await desk.say("take", visits, "V-2", "--amount", "2")
+    said = f"V-2: nothing taken of {visits}; 1 of 4 visits left in the period from 2026-01-01; {says}\n"
+    assert (over.exit_code, over.stdout) == (3, said)
+
+
+async def test_the_case_is_told_of_an_overflow(desk: Desk) -> None:
+    visits, case = desk.visits(cap=0, overflow="block"), unique("c")
+    await desk.done("open", case, "--account", "acme")
+    assert (await desk.say("take", visits, "V-1", "--case", case)).exit_code == 3
+
+    async def the_case_knows() -> None:
+        assert any(f"entitlement {visits} has nothing left" in note.text for note in desk.store.notes(case))
+
+    await assert_eventually(the_case_knows)
+
+
+async def test_yes_to_the_overage_price_is_taken_beyond_the_cap(desk: Desk) -> None:
+    """Once; who asks for it where there is room, or where nobody asks, gets no override."""
+    visits = desk.visits(cap=1, overflow="prompt", overage_price="90.00 EUR")
+    yes = ("--overage", "--reason", "agreed by phone")
+    assert "1 visits taken" in await desk.done("take", visits, "V-1", *yes)
+    said = await desk.done("take", visits, "V-2", *yes)
+    assert said.startswith(
+        f"V-2: 1 visits taken of {visits}, beyond the cap at 90.00 EUR: an override for billing; 0 of"
+    )
+    assert "taken of" in await desk.done("take", visits, "V-2", *yes)
+
+    async def one_override() -> None:
+        rows = [row for row in desk.store.ledger(visits) if row.kind is RowKind.OVERRIDE]
+        assert [(row.reference, row.amount, row.price) for row in rows] == [("V-2", 1, "90.00 EUR")]
+
+    await assert_eventually(one_override)
+    assert "go together" in await desk.refused("take", visits, "V-3", "--overage")
+    blocking = desk.visits(cap=0, overflow="block")
+    assert (await desk.say("take", blocking, "V-1", *yes)).exit_code == 3
+
+
+NO_TAKING: list[tuple[list[str], str]] = [
+    (["--amount", "0"], "take 1 or more"),
+    (["--amount", "-1"], "take 1 or more"),
+    (["--amount", "1.5"], "'1.5' is no amount of visits; write a whole number"),
+    (["--amount", "9999999999"], "is a slip of the pen; at most 1,000,000,000"),
+    (["--case", "no case"], "case_id: "),
+    (["--at", "noon"], "is no ISO 8601 instant"),
+    (["--at", "2025-12-31T12:00Z"], "is inactive at"),
+    (["--at", "2101-01-01T12:00Z"], "is expired at"),
+    (["--by", "x" * 201], "by: "),
+]
+
+
+async def test_a_taking_that_cannot_be_ends_with_2(desk: Desk) -> None:
+    visits = desk.visits()
+    for arguments, says in NO_TAKING:
+        assert says in await desk.refused("take", visits, "V-1", *arguments)
+    assert "4 visits left" in await desk.done("balance", visits)
+
+
+async def test_cases_and_hours_are_not_taken_by_hand(desk: Desk) -> None:
+    cases = unique("cases")
+    desk.declare("acme", {"id": cases, "allowance": {"unit": "cases", "cap": 4}})
+    assert "when it is opened: milepost open" in await desk.refused("take", cases, "4711")
+    assert "taken by time entries: milepost log-time" in await desk.refused("take", desk.bank(), "T-1")
+
+
+async def test_what_the_catalog_has_ended_takes_nothing_more(desk: Desk) -> None:
+    """Also before its count knows; what was taken before stays taken."""
+    visits, cancelled = desk.visits(), unique("visits")
+    await desk.done("take", visits, "V-1")
+    desk.declare("acme", {"id": visits, **YEAR, "allowance": {"unit": "visits", "cap": 4}, "retired": True})
+    assert "it is retired" in await desk.refused("take", visits, "V-2")
+    assert "before" in await desk.done("take", visits, "V-1")
+    assert "is retired" in await desk.refused("renew", visits, "--reason", "x")
+    ended = {"cancelled_at": "2026-02-01T00:00:00Z", "allowance": {"unit": "visits", "cap": 4}}
+    desk.declare("acme", {"id": cancelled, **YEAR, **ended})
+    assert "it was cancelled at 2026-02-01 00:00:00Z" in await desk.refused("take", cancelled, "V-1")
+    assert "was cancelled at 2026-02-01" in await desk.refused("adjust", cancelled, "1", "--reason", "x")
+
+
+# --- adjust ---
+
+
+async def test_an_adjustment_carries_who_and_why(desk: Desk) -> None:
+    bank = desk.bank()
+    said = await desk.done("adjust", bank, "2h", "--reason", "from paper", "--by", "ann")
+    assert said == f"{bank}: adjusted by +2 hours; 18 of 20 hours left in the period from 2026-01-01\n"
+    assert "adjusted by -1.5 hours; 19.5 of 20" in await desk.done("adjust", bank, "-90m", "--reason", "goodwill")
+
+    async def it_is_on_record() -> None:
+        rows = desk.store.ledger(bank)
+        assert [(row.kind, row.used, row.by) for row in rows][:1] == [(RowKind.ADJUSTED, 120, "ann")]
+        assert "from paper" in (rows[0].reason or "")
+
+    await assert_eventually(it_is_on_record)
+
+
+async def test_hours_given_back_are_no_option(desk: Desk) -> None:
+    """`-2h` is an amount, not a request for help."""
+    bank = desk.bank()
+    await desk.done("adjust", bank, "3h", "--reason", "x")
+    assert "19 of 20 hours left" in await desk.done("adjust", bank, "-2h", "--reason", "x")
+
+
+async def test_an_adjustment_sent_again_counts_once(desk: Desk) -> None:
+    visits = desk.visits(period="month")
+    again = ("adjust", visits, "2", "--reason", "x", "--at", "2026-03-02T12:00Z", "--event-id", "a-1")
+    assert "2 of 4 visits left in the period from 2026-03-01" in await desk.done(*again)
+    assert "made before; 2 of 4 visits left in the period from 2026-03-01" in await desk.done(*again)
+
+
+NO_ADJUSTMENT: list[tuple[list[str], str]] = [
+    (["1"], "Missing option '--reason'"),
+    (["1", "--reason", "  "], "say why: it goes on record"),
+    (["1", "--reason", "x" * 1001], "reason: "),
+    (["0", "--reason", "x"], "an adjustment of 0 changes nothing"),
+    (["-1", "--reason", "x"], "only 0 visits can be given back"),
+    (["5", "--reason", "x"], "only 4 visits are left to be taken"),
+    (["90m", "--reason", "x"], "'90m' is no amount of visits; write a whole number"),
+    (["-2000000000", "--reason", "x"], "is a slip of the pen"),
+    (["1", "--reason", "x", "--at", "2025-12-31T12:00Z"], "outside the term"),
+    (["1", "--reasn", "x"], "Missing option '--reason'"),
+]
+
+
+async def test_an_adjustment_that_cannot_be_ends_with_2(desk: Desk) -> None:
+    visits = desk.visits()
+    for arguments, says in NO_ADJUSTMENT:
+        assert says in await desk.refused("adjust", visits, *arguments)
+    assert "4 visits left" in await desk.done("balance", visits)
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "amount"),
+    [("2h", HOURS, 120), ("-90m", HOURS, -90), ("+1h30m", HOURS, 90), ("120s", HOURS, 2), ("-3", "visits", -3)],
+)
+def test_amounts_are_read_as_people_write_them(text: str, unit: str, amount: int) -> None:
+    assert read_amount(text, unit) == amount
+
+
+@pytest.mark.parametrize(
+    ("unit", "text"),
+    [
+        *((HOURS, text) for text in ("90", "90s", "1.5h", "1d", "--1h", "", "900000000h")),
+        *(("visits", text) for text in ("", "-", "+-1", "1e3", "1.0", "\u0663")),
+    ],
+)
+def test_what_is_no_amount_is_refused(unit: str, text: str) -> None:
+    with pytest.raises(Refused, match="is no amount of"):
+        read_amount(text, unit)
+
+
+# --- reverse ---
+
+
+async def test_a_reversal_undoes_a_visit_once(desk: Desk) -> None:
+    visits = desk.visits()
+    await desk.done("take", visits, "V-1", "--amount", "3")
+    again = ("reverse", visits, "V-1", "--reason", "the customer was not there", "--event-id", "r-1")
+    assert await desk.done(*again) == (
+        f"{visits}: V-1 gives back 3 visits; 4 of 4 visits left in the period from 2026-01-01\n"
+    )
+    assert "made before" in await desk.done(*again)
+    assert "'V-1' was reversed before" in await desk.refused("reverse", visits, "V-1", "--reason", "x")
+    assert "'V-9' took nothing of" in await desk.refused("reverse", visits, "V-9", "--reason", "x")
+    assert "Missing option '--reason'" in await desk.refused("reverse", visits, "V-1")
+
+
+async def test_a_case_gives_nothing_back(desk: Desk) -> None:
+    account, cases, case = unique("account"), unique("cases"), unique("c")
+    desk.declare(account, {"id": cases, "allowance": {"unit": "cases", "cap": 4}})
+    await desk.done("open", case, "--account", account)
+    assert "never gives back" in await desk.refused("reverse", cases, case, "--reason", "x")
+
+
+async def split(desk: Desk) -> tuple[str, str]:
+    """An entry of three hours, of which a bank took one and a reserve two."""
+    account, bank, reserve = unique("account"), unique("bank"), unique("reserve")
+    hours = {"unit": "hours", "cap": 1}
+    desk.declare(
+        account,
+        {"id": bank, "starts_on": "2026-01-01", "ends_on": "2099-06-30", "allowance": hours},
+        {"id": reserve, **YEAR, "allowance": hours | {"cap": 10}},
+    )
+    case = unique("c")
+    await desk.done("open", case, "--account", account, "--opened-at", WORKED_AT)
+    taken = await desk.done("log-time", case, "T-1", "180", "--worked-at", WORKED_AT)
+    assert f"{bank}: overflow, 60 min taken" in taken
+    assert f"{reserve}: granted, 120 min taken" in taken
+    return bank, reserve
+
+
+@pytest.mark.parametrize("named", ["bank", "reserve"])
+async def test_a_reversal_undoes_all_parts_of_a_split_entry(desk: Desk, named: str) -> None:
+    """Whichever of its entitlements is named."""
+    bank, reserve = await split(desk)
+    first, second = (bank, reserve) if named == "bank" else (reserve, bank)
+    found = json.loads(await desk.done("reverse", first, "T-1", "--reason", "wrong case", "--json"))
+    assert ([part["entitlement"] for part in found["parts"]], found["missing"]) == ([first, second], 0)
+    assert "1 hours left" in await desk.done("balance", bank)
+    assert "10 hours left" in await desk.done("balance", reserve)
+    assert "was reversed before" in await desk.refused("reverse", second, "T-1", "--reason", "wrong case")
+
+
+async def test_a_reversal_that_was_cut_short_is_completed(desk: Desk) -> None:
+    """One part was undone already: the same again undoes the other."""
+    bank, reserve = await split(desk)
+    cut_short = ConsumptionReversed(reference="T-1", by="ann", reason="wrong case", event_id="r-1")
+    await desk.gate.change(desk.terms(bank), cut_short)
+    said = await desk.done("reverse", bank, "T-1", "--reason", "wrong case")
+    assert said.startswith(f"{reserve}: T-1 gives back 2 hours; 10 of 10")
+
+
+async def test_what_no_other_entitlement_has_taken_is_said(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever reverses an entry that is still on its way to the next entitlement has to know."""
+    monkeypatch.setattr("starters.split_entries.ARRIVES_WITHIN", 0.5)
+    bank, worked_at = desk.bank(), datetime.fromisoformat(WORKED_AT)
+    entry = TimeEntry(id="T-1", minutes=21 * 60, worked_at=worked_at, has_fallback=True)
+    await desk.gate.log_hours(desk.terms(bank), entry)
+    said = await desk.done("reverse", bank, "T-1", "--reason", "wrong case")
+    assert said.splitlines()[0].startswith(f"{bank}: T-1 gives back 20 hours")
+    assert said.splitlines()[1].startswith("60 min of it were left over for another entitlement and are in no ledger")
+
+
+async def test_an_entry_of_another_case_with_the_same_id_is_left_alone(desk: Desk) -> None:
+    account, banks = unique("account"), [unique("bank"), unique("bank")]
+    hours = {"unit": "hours", "cap": 10}
+    assets = [unique("asset"), unique("asset")]
+    desk.declare(
+        account,
+        *({"id": bank, "asset": asset, **YEAR, "allowance": hours} for bank, asset in zip(banks, assets, strict=True)),
+        assets=[{"id": asset, "account": account} for asset in assets],
+    )
+    for asset in assets:
+        case = unique("c")
+        await desk.done("open", case, "--asset", asset, "--opened-at", WORKED_AT)
+        await desk.done("log-time", case, "T-1", "60", "--worked-at", WORKED_AT)
+    said = await desk.done("reverse", banks[0], "T-1", "--reason", "wrong case")
+    assert said.splitlines() == [
+        f"{banks[0]}: T-1 gives back 1 hours; 10 of 10 hours left in the period from 2026-01-01"
+    ]
+    assert "9 hours left" in await desk.done("balance", banks[1])
+
+
+# --- amend, cancel, renew ---
+
+
+async def test_cap_and_end_are_amended_and_the_catalog_follows(desk: Desk) -> None:
+    visits = desk.visits()
+    await desk.done("take", visits, "V-1", "--amount", "4")
+    said = await desk.done("amend", visits, "--cap", "6", "--ends-on", "2098-12-31", "--reason", "order 1204")
+    assert said == (
+        f"{visits}: it ends on 2098-12-31; the cap is 6 visits; 2 of 6 visits left in the period from 2026-01-01\n"
+    )
+
+    async def the_catalog_says_so() -> None:
+        declared = desk.store.entitlement(visits)
+        assert declared.allowance is not None
+        assert (declared.allowance.cap, str(declared.ends_on)) == (6, "2098-12-31")
+
+    await assert_eventually(the_catalog_says_so)
+    said = await desk.done("amend", visits, "--cap", "unlimited", "--ends-on", "never", "--reason", "x")
+    assert said == f"{visits}: it does not end; the cap is unlimited; unlimited in the period from 2026-01-01\n"
+
+
+NO_AMENDMENT: list[tuple[list[str], str]] = [
+    ([], "say what changes: --cap, --ends-on or both"),
+    (["--cap", "-1"], "'-1' is neither a whole number from 0 nor unlimited"),
+    (["--cap", "2h"], "'2h' is neither"),
+    (["--cap", "9999999999"], "is a slip of the pen"),
+    (["--ends-on", "soon"], "'soon' is no date; write one like"),
+    (["--ends-on", "2025-06-30"], "lies before the first, 2026-01-01"),
+    (["--ends-on", "2026-01-31"], "2026-01-31 is over"),
+]
+
+
+async def test_an_amendment_that_cannot_be_ends_with_2(desk: Desk) -> None:
+    visits = desk.visits()
+    for arguments, says in NO_AMENDMENT:
+        assert says in await desk.refused("amend", visits, *arguments, "--reason", "x")
+    assert "4 visits left, active" in await desk.done("balance", visits)
+
+
+async def test_cancelled_it_takes_nothing_from_that_instant(desk: Desk) -> None:
+    visits = desk.visits()
+    await desk.done("take", visits, "V-1")
+    cancel = ("cancel", visits, "--reason", "the contract was terminated", "--event-id", "c-1")
+    said = await desk.done(*cancel)
+    assert said == f"{visits}: cancelled; 3 of 4 visits were left in the period from 2026-01-01\n"
+    assert "made before" in await desk.done(*cancel)
+    assert "cancelled already" in await desk.refused("cancel", visits, "--reason", "x")
+    assert "was cancelled at" in await desk.refused("amend", visits, "--cap", "9", "--reason", "x")
+
+    async def the_catalog_says_so() -> None:
+        assert desk.store.entitlement(visits).cancelled_at is not None
+
+    await assert_eventually(the_catalog_says_so)
+    assert "cancelled" in await desk.refused("take", visits, "V-3")
+
+
+async def test_it_is_renewed_early_once(desk: Desk) -> None:
+    visits, dated = desk.visits(), desk.visits()
+    renew = ("renew", visits, "--reason", "by phone", "--event-id", "r-1", "--json")
+    answer = json.loads(await desk.done(*renew))["answer"]
+    assert (answer["outcome"], answer["renewal"]) == ("done", f"{visits}~2")
+    assert json.loads(await desk.done(*renew))["answer"]["outcome"] == "already"
+    assert "is renewed already" in await desk.refused("renew", visits, "--reason", "x")
+    assert "it can't end on 2099-12-31" in await desk.refused(
+        "renew", dated, "--ends-on", "2099-12-31", "--reason", "x"
+    )
+    said = await desk.done("renew", dated, "--ends-on", "2100-06-30", "--reason", "x")
+    assert said.startswith(f"{dated}: goes on as {dated}~2, 2100-01-01 to 2100-06-30; 4 of 4 visits left")
+
+    async def the_new_record_is_there() -> None:
+        assert "inactive" in await desk.done("balance", f"{dated}~2")
+
+    await assert_eventually(the_new_record_is_there)
+
+
+# --- what is not there ---
+
+COMMANDS = [
+    ["take", "{}", "V-1"],
+    ["adjust", "{}", "1", "--reason", "x"],
+    ["reverse", "{}", "V-1", "--reason", "x"],
+    ["amend", "{}", "--cap", "9", "--reason", "x"],
+    ["cancel", "{}", "--reason", "x"],
+    ["renew", "{}", "--reason", "x"],
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: str(command[0]))
+async def test_what_is_not_counted_has_no_count_to_change(desk: Desk, command: list[str]) -> None:
+    uncounted = unique("phone")
+    desk.declare("acme", {"id": uncounted})
+    unknown = await desk.refused(*(word.format("nothing") for word in command))
+    assert unknown.startswith("milepost: unknown entitlement 'nothing'; ")
+    nothing = await desk.refused(*(word.format(uncounted) for word in command))
+    assert nothing.startswith(f"milepost: entitlement '{uncounted}' counts nothing; give it an allowance")
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: str(command[0]))
+async def test_every_command_shows_an_example(desk: Desk, command: list[str]) -> None:
+    assert f"Example: milepost {command[0]} acme-" in await desk.done(command[0], "--help")
+
+
+async def test_nobody_answering_says_how_to_go_on(desk: Desk) -> None:
+    """Nothing is done twice by whoever follows it."""
+    visits, bank = desk.visits(), desk.bank()
+    usage = UsageDesk(desk.client, desk.store, unique("nobody"), patience=0.2)
+    goes_on = r"is a worker running\?.* the same command again with --event-id e-1, and it is done once"
+    who = {"by": "ann", "event_id": "e-1"}
+    with pytest.raises(MilepostError, match=goes_on):
+        await usage.take(visits, "V-1", amount="1", at=None, case=None, **who)
+    with pytest.raises(MilepostError, match=goes_on):
+        await usage.adjust(bank, "1h", at=None, reason="x", **who)
+    with pytest.raises(MilepostError, match=goes_on):
+        await usage.reverse(bank, "T-1", reason="x", **who)
+
+
+async def test_no_server_at_all_ends_with_1(desk: Desk) -> None:
+    nowhere = {**desk.environment, "TEMPORAL_ADDRESS": "127.0.0.1:1"}
+    result = await asyncio.to_thread(milepost, "take", desk.visits(), "V-1", env=nowhere)
+    assert (result.exit_code, "127.0.0.1:1" in result.stderr, "Traceback" in result.stderr) == (1, True, False)
