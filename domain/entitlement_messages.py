@@ -272,6 +272,13 @@ class _Change(_Message):
     reason: str = Field(min_length=1, max_length=1000)
 
 
+class AccountMails(_Message):
+    """Whom of an account to write to, as the account is declared now: see `EntitlementTerms`."""
+
+    manager: str | None = Field(default=None, max_length=254)
+    renewals_mail: str | None = Field(default=None, max_length=254)
+
+
 class EntitlementAmended(_Change):
     """The cap changes, from the current period on, the last date, or the rules. What is left out stays as it is.
 
@@ -281,6 +288,7 @@ class EntitlementAmended(_Change):
         allowance: policy, prices, thresholds and so on as a catalog declares them now (its cap is not looked at); unit,
             periods and whether anything is carried over stay as they are.
         term_end: what becomes of it at its term's end, and the notices before, likewise.
+        mails: whom of the account to write to from now on.
         unit, account, starts_on: stay as they are; one that differs is refused.
     """
 
@@ -288,6 +296,7 @@ class EntitlementAmended(_Change):
     ends_on: date | Literal["never"] | None = None
     allowance: Allowance | None = None
     term_end: TermEnd | None = None
+    mails: AccountMails | None = None
     unit: str | None = None
     account: str | None = None
     starts_on: date | None = None

@@ -145,6 +145,11 @@ def _amend_rules(usage: Usage, asked: EntitlementAmended) -> list[str]:
     if asked.term_end is not None and asked.term_end != usage.terms.term_end:
         usage.terms = usage.terms.model_copy(update={"term_end": asked.term_end})
         texts.append("what becomes of it at its term's end is what is declared now")
+    if asked.mails is not None:
+        amended = usage.terms.model_copy(update=asked.mails.model_dump())
+        if amended != usage.terms:
+            usage.terms = amended
+            texts.append("its mails go to whom the account names now")
     return texts
 
 

@@ -16,7 +16,7 @@ from temporalio.service import RPCError
 from activities.asking import NobodyCounts
 from activities.usage import UsageGate
 from domain.catalog import Entitlement
-from domain.entitlement_messages import EntitlementAmended, EntitlementCancelled, EntitlementTerms
+from domain.entitlement_messages import AccountMails, EntitlementAmended, EntitlementCancelled, EntitlementTerms
 from domain.entitlement_terms import entitlement_terms
 from domain.errors import MilepostError, Refused
 from store import Store
@@ -137,6 +137,7 @@ class Counting:
             ends_on=declared.ends_on or "never",
             allowance=terms.allowance,
             term_end=terms.term_end,
+            mails=AccountMails(manager=terms.manager, renewals_mail=terms.renewals_mail),
             unit=terms.allowance.unit,
             account=declared.account,
             starts_on=declared.starts_on,

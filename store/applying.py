@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, overload
 
-from sqlalchemy import Connection, delete, update
+from sqlalchemy import Connection, delete, select, update
 
-from domain.catalog import Catalog, Declaration, Entitlement, Kind, name_of
+from domain.catalog import Account, Catalog, Declaration, Entitlement, Kind, name_of
 from domain.catalog_check import CatalogProblems, check_catalog
 from store import tables
 from store.database import CATALOG_LOCK, Database, insert
 from store.reading import StoredCatalog
-from store.untold import concerns_its_count, note_untold
+from store.untold import concerns_its_count, concerns_its_counts, note_untold
 from store.values import Change, Diff
 
 APPLIED = "the catalog was applied"
@@ -131,14 +131,27 @@ class _Application:
             return
         self._put(kind, declaration, {})
         if isinstance(declaration, Entitlement):
-            table = tables.entitlement_contacts
-            self.connection.execute(delete(table).where(table.c.entitlement == declaration.id))
-            rows = [{"entitlement": declaration.id, "contact": contact} for contact in set(declaration.contacts)]
-            if rows:
-                self.connection.execute(table.insert(), rows)
-            before = old if isinstance(old, Entitlement) else None
-            if self.tell is not None and concerns_its_count(before, declaration):
-                note_untold(self.connection, declaration.id, by=self.by, reason=self.tell)
+            self._entitlement(old if isinstance(old, Entitlement) else None, declaration)
+        if isinstance(declaration, Account):
+            self._account(old if isinstance(old, Account) else None, declaration)
+
+    def _entitlement(self, old: Entitlement | None, new: Entitlement) -> None:
+        table = tables.entitlement_contacts
+        self.connection.execute(delete(table).where(table.c.entitlement == new.id))
+        rows = [{"entitlement": new.id, "contact": contact} for contact in set(new.contacts)]
+        if rows:
+            self.connection.execute(table.insert(), rows)
+        if self.tell is not None and concerns_its_count(old, new):
+            note_untold(self.connection, new.id, by=self.by, reason=self.tell)
+
+    def _account(self, old: Account | None, new: Account) -> None:
+        if self.tell is None or not concerns_its_counts(old, new):
+            return
+        table = tables.entitlements
+        for name in self.connection.execute(select(table.c.id).where(table.c.account == new.id)).scalars().all():
+            declared = self.stored.find(Kind.ENTITLEMENTS, name)
+            if isinstance(declared, Entitlement) and declared.allowance is not None:
+                note_untold(self.connection, name, by=self.by, reason=self.tell)
 
     def _put(self, kind: Kind, declaration: Declaration, also: dict[str, Any]) -> None:
         table = tables.DECLARED[kind]

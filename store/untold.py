@@ -11,7 +11,7 @@ import uuid
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Connection, delete, select
 
-from domain.catalog import Entitlement
+from domain.catalog import Account, Entitlement
 from store import tables
 from store.database import Database, insert
 
@@ -66,6 +66,11 @@ def concerns_its_count(old: Entitlement | None, new: Entitlement) -> bool:
     return any(
         getattr(old, name) != getattr(new, name) for name in ("allowance", "ends_on", "term_end", "cancelled_at")
     )
+
+
+def concerns_its_counts(old: Account | None, new: Account) -> bool:
+    """Whether the counts of an account's entitlements are to know of a change: they write to whom it names."""
+    return old is not None and (old.manager_mail, old.renewals_mail) != (new.manager_mail, new.renewals_mail)
 
 
 def note_untold(connection: Connection, entitlement: str, *, by: str, reason: str) -> None:

@@ -93,6 +93,19 @@ def test_a_dry_run_and_what_a_count_says_itself_are_not_to_be_told(store: Store)
     assert store.untold() == []
 
 
+@pytest.mark.parametrize("mail", ["manager_mail", "renewals_mail"])
+def test_a_count_hears_to_whom_of_the_account_it_writes(store: Store, mail: str) -> None:
+    """Those of the account that count; another change of the account is none of theirs."""
+    declare(store)
+    uncounted = {"id": "free", "account": "acme"}
+    store.apply(Catalog.model_validate({"entitlements": [uncounted]}), by="ann")
+    store.apply(Catalog.model_validate({"accounts": [{"id": "acme", "name": "Acme"}]}), by="ann")
+    assert store.untold() == []
+    account = {"id": "acme", "name": "Acme", mail: "ana@example.com"}
+    store.apply(Catalog.model_validate({"accounts": [account]}), by="bob")
+    assert told_of(store) == [("gold", "bob", "the catalog was applied")]
+
+
 def test_an_order_says_which_it_was(store: Store) -> None:
     shop = {
         "accounts": [{"id": "acme"}],

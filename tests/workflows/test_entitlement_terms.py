@@ -289,6 +289,22 @@ async def test_a_count_follows_what_the_catalog_declares(office: Office, task_qu
     await assert_eventually(on_record)
 
 
+async def test_a_count_writes_to_whom_the_account_names_now(office: Office, task_queue: str) -> None:
+    """The manager has changed since it began."""
+    for number in range(10):
+        assert await office.take(office.gold, f"V{number}", BEGINS) == "granted"
+    account = office.store.account("acme").model_copy(update={"manager_mail": "successor@example.com"})
+    office.store.apply(Catalog(accounts=[account]), by="ana")
+    told = await Counting(office.clock.client, office.store, task_queue).tell()
+    assert told.done == [f"{office.gold}: its mails go to whom the account names now"]
+    assert await office.take(office.gold, "V10", BEGINS) == "overflow"
+
+    async def told_of_it() -> None:
+        assert [mail.to for mail in office.store.mails()] == [["successor@example.com"]]
+
+    await assert_eventually(told_of_it)
+
+
 async def test_a_count_that_does_not_take_what_is_declared_says_so(office: Office, task_queue: str) -> None:
     """It goes on as it was, and is not asked again; the next one is told all the same."""
     counting = Counting(office.clock.client, office.store, task_queue)
