@@ -116,9 +116,7 @@ class EndedCount(BaseModel):
         if self.taken_over:
             return f"{said}; they were taken over"
         if self.is_missing:
-            return (
-                f"{said}; take them over with an adjustment, with a reason, under the event id {takes_over(self.count)}"
-            )
+            return f"{said}; take them over: milepost adjust, with a reason and --event-id {takes_over(self.count)}"
         return said
 
 

@@ -17,6 +17,12 @@ def in_units(amount: int, unit: str) -> int | float:
     return round(amount / MINUTES_PER_HOUR, 2) if unit == HOURS else amount
 
 
+def number_text(amount: int, unit: str) -> str:
+    """An amount in its unit, without it: ``3``, ``18.5``."""
+    return f"{in_units(amount, unit)}".removesuffix(".0")
+
+
 def amount_text(amount: int, unit: str) -> str:
-    """An amount as people read it: ``3 cases``, ``18.5 hours``."""
-    return f"{in_units(amount, unit)} {unit}".replace(".0 ", " ")
+    """An amount as people read it: ``3 cases``, ``18.5 hours``, ``1 visit``."""
+    number = number_text(amount, unit)
+    return f"{number} {unit.removesuffix('s') if number == '1' else unit}"

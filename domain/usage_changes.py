@@ -242,10 +242,11 @@ def _adjust(usage: Usage, asked: UsageAdjusted, now: datetime) -> tuple[str, int
     if asked.amount == 0:
         raise Refused("no_amount", "an adjustment of 0 changes nothing")
     if used + asked.amount < 0:
-        raise Refused("too_much", f"only {amount_text(used, unit)} can be given back, not {-asked.amount}")
+        given, wanted = amount_text(used, unit), amount_text(-asked.amount, unit)
+        raise Refused("too_much", f"only {given} can be given back, not {wanted}")
     if room is not None and asked.amount > room:
-        left = amount_text(room, unit)
-        raise Refused("too_much", f"only {left} are left to be taken, not {asked.amount}; amend the cap first")
+        left, wanted = amount_text(room, unit), amount_text(asked.amount, unit)
+        raise Refused("too_much", f"only {left} can be taken, not {wanted}; amend the cap first")
     usage.changing_use(period).used += asked.amount
     sign = "+" if asked.amount > 0 else "-"
     text = f"adjusted by {sign}{amount_text(abs(asked.amount), unit)}"

@@ -34,7 +34,7 @@ from domain.entitlement_terms import entitlement_terms
 from domain.errors import MilepostError, Refused
 from domain.inbox import problems
 from domain.spans import Offset
-from domain.units import HOURS, amount_text
+from domain.units import HOURS, amount_text, number_text
 from starters.split_entries import SplitEntries
 from store import Store
 
@@ -398,4 +398,4 @@ def _left(remaining: int | None, cap: int | None, unit: str, first_day: date | N
     since = f" in the period from {first_day}" if first_day else ""
     if remaining is None or cap is None:
         return f"unlimited{since}"
-    return f"{amount_text(remaining, unit).removesuffix(f' {unit}')} of {amount_text(cap, unit)} {verb}{since}"
+    return f"{number_text(remaining, unit)} of {amount_text(cap, unit)} {verb}{since}"

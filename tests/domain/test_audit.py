@@ -89,7 +89,7 @@ def test_what_a_count_that_ended_has_left_behind_is_found(kept: tuple[list[Ledge
     assert ended.is_missing
     assert ended.text == (
         "7 rows belong to a count that ended (2 used in the current period, 7 carried over into it); "
-        "take them over with an adjustment, with a reason, under the event id takes-over-ended"
+        "take them over: milepost adjust, with a reason and --event-id takes-over-ended"
     )
 
 

@@ -133,8 +133,8 @@ def test_hours_are_amended_in_hours() -> None:
 def test_an_adjustment_stays_between_nothing_and_the_cap() -> None:
     visits = usage(cap=3)
     take(visits, "V1", 2)
-    assert "only 1 visits are left to be taken, not 2" in refusal(visits, by_hand(UsageAdjusted, amount=2))
-    assert "only 2 visits can be given back, not 3" in refusal(visits, by_hand(UsageAdjusted, amount=-3))
+    assert "only 1 visit can be taken, not 2 visits" in refusal(visits, by_hand(UsageAdjusted, amount=2))
+    assert "only 2 visits can be given back, not 3 visits" in refusal(visits, by_hand(UsageAdjusted, amount=-3))
     assert "changes nothing" in refusal(visits, by_hand(UsageAdjusted, amount=0))
     outside = by_hand(UsageAdjusted, amount=1, occurred_at=datetime(2024, 1, 1, tzinfo=UTC))
     assert "outside the term" in refusal(visits, outside)

@@ -121,7 +121,7 @@ async def test_a_count_that_was_terminated_is_missing_until_it_is_taken_over(des
     said = f"{desk.gold}: 3 rows belong to a count that ended (3 used in the current period)"
     assert found.exit_code == 1
     assert found.stdout.splitlines() == [
-        f"{said}; take them over with an adjustment, with a reason, under the event id takes-over-{ended}",
+        f"{said}; take them over: milepost adjust, with a reason and --event-id takes-over-{ended}",
         "entitlements: 1, rows: 1; 1 not as the ledger says",
     ]
     over = UsageAdjusted(event_id=takes_over(ended), amount=3, by="ana", reason="terminated by mistake")

@@ -90,7 +90,7 @@ async def desk(client: Client, tmp_path_factory: pytest.TempPathFactory) -> Asyn
 async def test_a_visit_is_taken_once_and_says_what_is_left(desk: Desk) -> None:
     visits = desk.visits()
     said = await desk.done("take", visits, "V-1", "--by", "dispatch")
-    assert said == f"V-1: 1 visits taken of {visits}; 3 of 4 visits left in the period from 2026-01-01\n"
+    assert said == f"V-1: 1 visit taken of {visits}; 3 of 4 visits left in the period from 2026-01-01\n"
     assert "V-1: taken of" in await desk.done("take", visits, "V-1")
     answer = json.loads(await desk.done("take", visits, "V-2", "--amount", "2", "--json"))["answer"]
     assert (answer["outcome"], answer["taken"], answer["remaining"]) == ("granted", 2, 1)
@@ -142,10 +142,10 @@ async def test_yes_to_the_overage_price_is_taken_beyond_the_cap(desk: Desk) -> N
     """Once; who asks for it where there is room, or where nobody asks, gets no override."""
     visits = desk.visits(cap=1, overflow="prompt", overage_price="90.00 EUR")
     yes = ("--overage", "--reason", "agreed by phone")
-    assert "1 visits taken" in await desk.done("take", visits, "V-1", *yes)
+    assert "1 visit taken" in await desk.done("take", visits, "V-1", *yes)
     said = await desk.done("take", visits, "V-2", *yes)
     assert said.startswith(
-        f"V-2: 1 visits taken of {visits}, beyond the cap at 90.00 EUR: an override for billing; 0 of"
+        f"V-2: 1 visit taken of {visits}, beyond the cap at 90.00 EUR: an override for billing; 0 of"
     )
     assert "taken of" in await desk.done("take", visits, "V-2", *yes)
 
@@ -237,7 +237,7 @@ NO_ADJUSTMENT: list[tuple[list[str], str]] = [
     (["1", "--reason", "x" * 1001], "reason: "),
     (["0", "--reason", "x"], "an adjustment of 0 changes nothing"),
     (["-1", "--reason", "x"], "only 0 visits can be given back"),
-    (["5", "--reason", "x"], "only 4 visits are left to be taken"),
+    (["5", "--reason", "x"], "only 4 visits can be taken, not 5 visits; amend the cap first"),
     (["90m", "--reason", "x"], "'90m' is no amount of visits; write a whole number"),
     (["-2000000000", "--reason", "x"], "is a slip of the pen"),
     (["1", "--reason", "x", "--at", "2025-12-31T12:00Z"], "outside the term"),
@@ -319,7 +319,7 @@ async def test_a_reversal_undoes_all_parts_of_a_split_entry(desk: Desk, named: s
     first, second = (bank, reserve) if named == "bank" else (reserve, bank)
     found = json.loads(await desk.done("reverse", first, "T-1", "--reason", "wrong case", "--json"))
     assert ([part["entitlement"] for part in found["parts"]], found["missing"]) == ([first, second], 0)
-    assert "1 hours left" in await desk.done("balance", bank)
+    assert "1 hour left" in await desk.done("balance", bank)
     assert "10 hours left" in await desk.done("balance", reserve)
     assert "was reversed before" in await desk.refused("reverse", second, "T-1", "--reason", "wrong case")
 
@@ -359,7 +359,7 @@ async def test_an_entry_of_another_case_with_the_same_id_is_left_alone(desk: Des
         await desk.done("log-time", case, "T-1", "60", "--worked-at", WORKED_AT)
     said = await desk.done("reverse", banks[0], "T-1", "--reason", "wrong case")
     assert said.splitlines() == [
-        f"{banks[0]}: T-1 gives back 1 hours; 10 of 10 hours left in the period from 2026-01-01"
+        f"{banks[0]}: T-1 gives back 1 hour; 10 of 10 hours left in the period from 2026-01-01"
     ]
     assert "9 hours left" in await desk.done("balance", banks[1])
 
