@@ -1,6 +1,5 @@
 """Entitlements at work, for the tests of their workflow and of the gate."""
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
@@ -22,14 +21,12 @@ from domain.usage_orders import UsageRecords
 from domain.usage_state import PeriodRecord
 from tests.support import unique
 from tests.workflows.stand_in_case import StandInCase
+from worker.process import running
 from workflows.entitlement import EntitlementWorkflow
 
 NOON = datetime(2025, 2, 20, 12, tzinfo=UTC)
 STARTS_ON = date(2025, 1, 15)
 FAR = datetime(2040, 1, 1, tzinfo=UTC)
-
-SHUT_WITHIN = 20.0
-"""Seconds in which a worker ends."""
 
 RUNNER = SandboxedWorkflowRunner(
     restrictions=SandboxRestrictions.default.with_passthrough_modules("domain", "pydantic", "cel_expr_python")
@@ -120,13 +117,5 @@ async def counting(client: Client, task_queue: str, store: RememberingStore) -> 
         activities=UsageActivities(store).all,
         workflow_runner=RUNNER,
     )
-    running = asyncio.create_task(worker.run())
-    try:
+    async with running(worker):
         yield
-    finally:
-        # A worker whose last step never comes back must not hold up everything after it.
-        try:
-            await asyncio.wait_for(asyncio.shield(worker.shutdown()), SHUT_WITHIN)
-            await running
-        except TimeoutError:
-            running.cancel()

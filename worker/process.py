@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -19,8 +21,13 @@ from activities.usage import UsageActivities, UsageGate
 from store.store import Store
 from worker.plugin import plugin
 
+_LOG = logging.getLogger(__name__)
+
 DEPLOYMENT = "milepost"
 """The name of the worker deployment whose versions the build ids are."""
+
+ENDS_WITHIN = 20.0
+"""Seconds."""
 
 CACHED_WORKFLOWS = 1000
 """Some 170 KB each."""
@@ -73,8 +80,26 @@ async def working(
         deployment_config=_deployment(build_id),
         max_cached_workflows=cached_workflows,
     )
-    async with worker:
+    async with running(worker):
         yield worker
+
+
+@asynccontextmanager
+async def running(worker: Worker) -> AsyncIterator[None]:
+    """Run a worker while the context lasts, and end it within bounds.
+
+    The SDK waits for every activity that the server has handed out, also for one that came with the shutdown and that
+    nobody runs. The server gives it to another worker when its time is up.
+    """
+    await worker.__aenter__()
+    try:
+        yield
+    finally:
+        try:
+            async with asyncio.timeout(ENDS_WITHIN):
+                await worker.__aexit__(None, None, None)
+        except TimeoutError:
+            _LOG.warning("the worker did not end within %g s; what it had begun is begun again elsewhere", ENDS_WITHIN)
 
 
 def _deployment(build_id: str | None) -> WorkerDeploymentConfig | None:
