@@ -10,13 +10,14 @@ import re
 from datetime import UTC, date, datetime
 from typing import Any, Literal, TypeVar, assert_never
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from temporalio.client import Client
 
 from activities.asking import NobodyCounts
 from activities.usage import UsageGate
 from domain.catalog import Entitlement
 from domain.catalog_allowance import MOST
+from domain.coverage import CoverageQuestion, choose
 from domain.entitlement_messages import (
     Consumed,
     Consumption,
@@ -35,6 +36,7 @@ from domain.errors import MilepostError, Refused
 from domain.inbox import problems
 from domain.spans import Offset
 from domain.units import HOURS, amount_text, number_text
+from domain.years import is_promised
 from starters.split_entries import SplitEntries
 from store import Store
 
@@ -56,11 +58,14 @@ class Taken(_Result):
     """What taking came to.
 
     Attributes:
+        entitlement: the last that was asked.
+        spent: those that were asked before, had not enough left, and fall back to the next.
         price: of one unit beyond the cap, if it was taken so, or could be.
     """
 
     entitlement: str
     answer: Consumed
+    spent: list[str] = Field(default_factory=list)
     price: str | None = None
 
     @property
@@ -81,7 +86,7 @@ class Taken(_Result):
             case "already":
                 said = f"taken {of} before; {left}"
             case "overflow":
-                said = f"nothing taken {of}; {left}; it falls back: milepost verify shows what else matches"
+                said = f"nothing taken {of}; {left}; it falls back, and nothing else matches"
             case "blocked":
                 said = f"nothing taken {of}; {left}; it blocks until the cap is higher"
             case "prompt":
@@ -92,7 +97,8 @@ class Taken(_Result):
                 said = f"nothing taken {of}: {answer.reason}"
             case _:
                 assert_never(answer.outcome)
-        return f"{answer.reference}: {said}"
+        before = f"; {', '.join(self.spent)} had not enough left" if self.spent else ""
+        return f"{answer.reference}: {said}{before}"
 
 
 class Changed(_Result):
@@ -158,10 +164,10 @@ class UsageDesk:
         event_id: str,
         overage: str | None = None,
     ) -> Taken:
-        """Take something at the instant at which it is dispatched.
+        """Take something at the instant at which it is dispatched; what falls back, of the next that matches.
 
         Args:
-            entitlement: its id.
+            entitlement: the id of the one that is asked first.
             reference: of the visit, or of whatever is taken; it counts once.
             amount: as it was typed.
             at: when it is dispatched; None: now.
@@ -191,18 +197,49 @@ class UsageDesk:
             case_id=case,
             by=by,
         )
-        with_reason = overage and _decision(consumption, overage, by, event_id)
+        decision = overage and _decision(consumption, overage, by, event_id)
         try:
-            await self._check_takes(declared, consumption)
-            answer = await self._gate.consume(terms, consumption)
-            price = answer.overage_price
-            if with_reason and answer.outcome == "prompt":
-                answer = await self._gate.approve_overage(terms, with_reason)
+            spent: list[str] = []
+            asked = [declared, *await asyncio.to_thread(self._next, declared, consumption)]
+            for one in await self._that_has_it(asked, reference) or asked:
+                taken = await self._take(one, consumption, decision or None, now)
+                if taken.answer.outcome != "overflow" or one is asked[-1]:
+                    break
+                spent.append(one.id)
         except NobodyCounts as error:
             raise _nobody(error, event_id) from error
+        return taken.model_copy(update={"spent": spent})
+
+    def _next(self, declared: Entitlement, consumption: Consumption) -> list[Entitlement]:
+        """What matches as the entitlement does, and counts the same, best first."""
+        if not is_promised(consumption.occurred_at):
+            return []
+        keys = ("account", "asset", "service_contract", "contract_line_item")
+        known = {key: getattr(declared, key) for key in keys}
+        found = self._store.coverage_candidates(CoverageQuestion(at=consumption.occurred_at, **known))
+        matches = [match.entitlement for match in choose(found.scope, found.candidates).ranked]
+        counting = [one for one in matches if one.allowance and one.allowance.unit == consumption.unit]
+        return [one for one in counting if one.id != declared.id]
+
+    async def _that_has_it(self, asked: list[Entitlement], reference: str) -> list[Entitlement]:
+        """The one of which it was taken before: it counts once, whatever has become of the others since."""
+        for one in asked[1:]:
+            if await self._gate.has_taken(one.id, reference):
+                return [one]
+        return []
+
+    async def _take(
+        self, declared: Entitlement, consumption: Consumption, decision: OverageDecision | None, now: datetime
+    ) -> Taken:
+        await self._check_takes(declared, consumption)
+        _, terms = await self._declared(declared.id, now)
+        answer = await self._gate.consume(terms, consumption)
+        price = answer.overage_price
+        if decision is not None and answer.outcome == "prompt":
+            answer = await self._gate.approve_overage(terms, decision)
         if answer.outcome == "refused":
-            raise Refused("refused", answer.reason or f"nothing can be taken of {entitlement}")
-        return Taken(entitlement=entitlement, answer=answer, price=price)
+            raise Refused("refused", answer.reason or f"nothing can be taken of {declared.id}")
+        return Taken(entitlement=declared.id, answer=answer, price=price)
 
     async def adjust(self, entitlement: str, amount: str, *, at: datetime | None, **who: str) -> Changed:
         """Count more or, if the amount is negative, less; in the period of an instant, or of now.

@@ -61,10 +61,12 @@ class Desk:
         declared, organisation = self.store.entitlement(entitlement), self.store.organisation()
         return entitlement_terms(declared, self.store.account(declared.account), organisation, now=datetime.now(UTC))
 
-    def visits(self, **allowance: Any) -> str:
-        """A new entitlement of four visits."""
+    def visits(self, account: str | None = None, **allowance: Any) -> str:
+        """A new entitlement of four visits, of an account of its own unless one is named."""
         name = unique("visits")
-        self.declare("acme", {"id": name, **YEAR, "allowance": {"unit": "visits", "cap": 4} | allowance})
+        self.declare(
+            account or f"of-{name}", {"id": name, **YEAR, "allowance": {"unit": "visits", "cap": 4} | allowance}
+        )
         return name
 
     def bank(self) -> str:
@@ -101,6 +103,22 @@ async def test_a_visit_is_taken_once_and_says_what_is_left(desk: Desk) -> None:
     await assert_eventually(the_ledger_says_who)
 
 
+async def test_a_visit_falls_back_to_the_next_that_counts_visits(desk: Desk) -> None:
+    """Once: also if the first has room again when the same is taken again."""
+    account = unique("two")
+    first, second = desk.visits(account, cap=1), desk.visits(account, cap=1)
+    first, second = sorted((first, second))
+    desk.declare(account, {"id": unique("hours"), **YEAR, "allowance": {"unit": "hours", "cap": 20}})
+    await desk.done("take", first, "V-1")
+    said = await desk.done("take", first, "V-2")
+    left = "0 of 1 visit left in the period from 2026-01-01"
+    assert said == f"V-2: 1 visit taken of {second}; {left}; {first} had not enough left\n"
+    over = await desk.say("take", first, "V-3")
+    assert (over.exit_code, over.stdout.endswith(f"nothing else matches; {first} had not enough left\n")) == (3, True)
+    await desk.done("amend", first, "--cap", "2", "--reason", "one more")
+    assert await desk.done("take", first, "V-2") == f"V-2: taken of {second} before; {left}\n"
+
+
 async def test_a_visit_belongs_to_the_period_in_which_it_is_dispatched(desk: Desk) -> None:
     visits = desk.visits(period="month")
     said = await desk.done("take", visits, "V-1", "--at", "2026-03-31T23:59:59Z")
@@ -112,7 +130,7 @@ async def test_a_visit_belongs_to_the_period_in_which_it_is_dispatched(desk: Des
     ("policy", "says"),
     [
         ({"overflow": "block"}, "it blocks until the cap is higher"),
-        ({}, "it falls back: milepost verify shows what else matches"),
+        ({}, "it falls back, and nothing else matches"),
         (
             {"overflow": "prompt", "overage_price": "90.00 EUR"},
             "it asks: --overage, with a --reason, takes it beyond the cap at 90.00 EUR",
@@ -188,7 +206,7 @@ async def test_cases_and_hours_are_not_taken_by_hand(desk: Desk) -> None:
 
 async def test_what_the_catalog_has_ended_takes_nothing_more(desk: Desk) -> None:
     """Also before its count knows; what was taken before stays taken."""
-    visits, cancelled = desk.visits(), unique("visits")
+    visits, cancelled = desk.visits("acme"), unique("visits")
     await desk.done("take", visits, "V-1")
     desk.declare("acme", {"id": visits, **YEAR, "allowance": {"unit": "visits", "cap": 4}, "retired": True})
     assert "it is retired" in await desk.refused("take", visits, "V-2")
