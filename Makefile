@@ -38,7 +38,7 @@ demo: setup ## replay real incidents on a real Temporal server
 	@$(BIN)/milepost demo
 
 test: setup ## run the tests
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 check: $(VENV)/.installed ## lint, format, types and who may import whom
 	@$(BIN)/ruff check

@@ -31,6 +31,7 @@ ACCOUNT = SearchAttributeKey.for_keyword("MilepostAccount")
 ENTITLEMENT = SearchAttributeKey.for_keyword("MilepostEntitlement")
 
 _FIRST_PAUSE = 0.02
+_UNTIL_THE_NEXT_RUN = 0.1
 _LONGEST_PAUSE = 1.0
 
 _PASSING = frozenset(
@@ -99,6 +100,7 @@ class Entitlements:
                 if not _is_not_ready(error):
                     _refuse(error)
                 last: Exception = error
+                pause = _UNTIL_THE_NEXT_RUN
             # The client makes an error of its own of an attempt that was cut short.
             except (WorkflowUpdateRPCTimeoutOrCancelledError, TimeoutError) as error:
                 last = error
@@ -150,6 +152,13 @@ class Entitlements:
         }
 
     async def _update(self, terms: EntitlementTerms, update: str, argument: Any, answer: type[Any]) -> Any:
+        """Of one that runs, which most do: a start besides keeps the server busy. Else of one that is started now."""
+        handle = self._client.get_workflow_handle(workflow_id(terms.entitlement_id))
+        try:
+            return await handle.execute_update(update, argument, result_type=answer)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
         start: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
             ENTITLEMENT_WORKFLOW, terms, **self._options(terms)
         )

@@ -39,7 +39,7 @@ HAS_TAKEN = "has_taken"
 ENTITLEMENT_OVERFLOWED = "entitlement_overflowed"
 """The signal by which a case learns that an entitlement had nothing left for it."""
 
-MOST_AT_ONCE = 500
+MOST_AT_ONCE = 1000
 """Consumptions that one `consume_many` takes."""
 
 MOST_UPDATES_A_RUN = 1_800

@@ -208,16 +208,16 @@ class Usage:
 
     def answer(self, reference: str, outcome: Outcome, taking: Taking) -> Consumed:
         """The answer to a request, with the balance of its period."""
-        balance, allowance = self.balance_of(taking.period), self.terms.allowance
+        period, allowance = taking.period, self.terms.allowance
         return Consumed(
             reference=reference,
             outcome=outcome,
             unit=allowance.unit,
-            period=taking.period,
-            first_day=balance.first_day,
-            used=balance.used,
-            cap=balance.cap,
-            remaining=balance.remaining,
+            period=period,
+            first_day=self.terms.periods.first_day(period),
+            used=self.use(period).used,
+            cap=self.limit(period),
+            remaining=self.left(period),
             taken=taking.amount,
             overage=taking.overage,
             left_over=taking.left_over,
@@ -234,8 +234,10 @@ class Usage:
 
     def declared_cap(self, period: int) -> int | None:
         """The cap of a period as declared or amended, in the unit."""
-        amended = next((change for change in reversed(self.state.caps) if change.from_period <= period), None)
-        return amended.cap if amended else self.terms.allowance.cap
+        for change in reversed(self.state.caps):
+            if change.from_period <= period:
+                return change.cap
+        return self.terms.allowance.cap
 
     def limit(self, period: int) -> int | None:
         """What may be taken in a period, with what was carried over; None: unlimited."""

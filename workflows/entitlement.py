@@ -294,7 +294,9 @@ class EntitlementWorkflow:
             or info.get_current_history_length() > FULL_EVENTS
             or self.updates > messages.MOST_UPDATES_A_RUN + MOST_UPDATES_WHILE_FULL
         )
-        if (self.is_ending or is_full) and self._outboxed > MOST_CARRIED:
+        if self.is_ending:  # what is asked of a run in its last moment gets no answer for a second
+            raise Refused(NOT_NOW, "the count is about to go on in its next run; ask again in a moment")
+        if is_full and self._outboxed > MOST_CARRIED:
             raise Refused(NOT_NOW, f"{self._outboxed} rows and messages are still to be told; ask again in a moment")
 
     async def _roll_over(self) -> None:

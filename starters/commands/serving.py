@@ -34,7 +34,9 @@ async def _dev(ephemeral: bool, port: int | None, ui_port: int | None) -> None:
     from starters.counting import telling
     from starters.dev import everything
     from starters.render import console
+    from worker.process import collect_garbage_seldom
 
+    collect_garbage_seldom()
     out = console()
     async with (
         everything(ephemeral=ephemeral, port=port, ui_port=ui_port) as running,
@@ -74,8 +76,9 @@ async def _worker() -> None:
     from starters.whereabouts import connect_to_temporal, effective_settings
     from store import Store
     from worker.namespace import ensure_namespace_and_search_attributes
-    from worker.process import working
+    from worker.process import collect_garbage_seldom, working
 
+    collect_garbage_seldom()
     out = console()
     settings = effective_settings()
     settings.data.mkdir(parents=True, exist_ok=True)

@@ -49,8 +49,8 @@ async def test_many_at_once_share_few_updates(client: Client, task_queue: str) -
     """One update is in flight; what comes meanwhile goes together into the next."""
     gold, gate = terms(cap=None), UsageGate(client, task_queue)
     async with counting(client, task_queue, RememberingStore()):
-        answers = await asyncio.gather(*(gate.consume(gold, consumption(f"C{n}")) for n in range(1200)))
-        assert sorted(answer.used for answer in answers) == list(range(1, 1201))
+        answers = await asyncio.gather(*(gate.consume(gold, consumption(f"C{n}")) for n in range(2400)))
+        assert sorted(answer.used for answer in answers) == list(range(1, 2401))
         history = await client.get_workflow_handle(workflow_id(gold.entitlement_id)).fetch_history()
     accepted = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED
     assert sum(event.event_type == accepted for event in history.events) == 3

@@ -164,7 +164,12 @@ async def test_exactly_the_cap_is_taken_while_the_worker_is_killed(tmp_path: Pat
                 await storm.hold_against(store)
                 audited = await asyncio.to_thread(milepost, "audit", "--json", env=environment)
                 assert audited.exit_code == 0, audited.output
-                assert json.loads(audited.stdout) == {"entitlement": "fifty", "rows": CASES, "discrepancies": []}
+                assert json.loads(audited.stdout) == {
+                    "entitlement": "fifty",
+                    "rows": CASES,
+                    "discrepancies": [],
+                    "ended": [],
+                }
             finally:
                 worker.kill()
             del storm

@@ -173,7 +173,7 @@ async def test_a_reference_counts_once_over_many_runs(
         [{"reference": "C1", "event_id": "e", "occurred_at": "2025-02-20T12:00:00"}],
         [{"reference": "C1", "event_id": "e", "amount": 0}],
         [{"reference": "C1", "event_id": "e", "sort": "of"}],
-        [[{"reference": f"C{n}", "event_id": "e"} for n in range(501)]],
+        [[{"reference": f"C{n}", "event_id": "e"} for n in range(1001)]],
         [BROKEN],
         [UNKNOWN_ENCODING],
     ],
@@ -217,7 +217,7 @@ async def test_a_refusal_says_what_would_be_right(entitlement: Handle) -> None:
     naive = {"reference": "C1", "event_id": "e", "occurred_at": "2025-02-20T12:00:00"}
     assert "consumption 1: occurred_at" in await refusal("consume_many", [{**naive, "occurred_at": NOON}, naive])
     assert "one JSON list of consumptions is expected, not 2 arguments" in await refusal("consume_many", [], [])
-    assert "1 to 500 consumptions at once, not 0" in await refusal("consume_many", [])
+    assert "1 to 1000 consumptions at once, not 0" in await refusal("consume_many", [])
 
 
 @pytest.mark.parametrize("name", ["consume", "no_such_signal"])
