@@ -67,7 +67,7 @@ class RememberingStore:
         raise NotFound(f"no entitlement {name}")
 
     def apply(self, catalog: Catalog, *, by: str, dry_run: bool = False, tell: str | None = None) -> None:
-        raise NotImplementedError
+        raise NotImplementedError  # its entitlements are in no catalog, so nothing gets as far as a change of one
 
     def record_mail(
         self, key: str, *, to: Sequence[str], subject: str, body: str, at: datetime, due_at: datetime | None = None

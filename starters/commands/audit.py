@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from starters.commands import arguments
-from starters.commands.running import run
+from starters.commands.running import connected, run
 
 if TYPE_CHECKING:
     from domain.entitlement_messages import Balance, PeriodBalance
@@ -89,13 +89,9 @@ async def _audit(entitlements: list[str], as_json: bool) -> list[Audited]:
 @asynccontextmanager
 async def _auditor() -> AsyncIterator[Auditor]:
     from starters.auditing import Auditor
-    from starters.whereabouts import connect_to_temporal, effective_settings
-    from store import Store
 
-    settings = effective_settings()
-    client = await connect_to_temporal()
-    with Store.open(settings.database) as store:
-        yield Auditor(client, store, settings.task_queue)
+    async with connected() as (client, store, task_queue):
+        yield Auditor(client, store, task_queue)
 
 
 def _shown(balance: Balance) -> str:

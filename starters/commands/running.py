@@ -7,7 +7,12 @@ import contextlib
 import functools
 import signal
 from collections.abc import AsyncIterator, Coroutine
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from temporalio.client import Client
+
+    from store import Store
 
 T = TypeVar("T")
 
@@ -31,6 +36,22 @@ def run(command: Coroutine[Any, Any, T], *, logs: bool = False) -> T:
             await settle()
 
     return asyncio.run(settled())
+
+
+@contextlib.asynccontextmanager
+async def connected() -> AsyncIterator[tuple[Client, Store, str]]:
+    """The connection to Temporal, the store, and the task queue of the workers, for what needs all three.
+
+    Raises:
+        TemporalUnreachable, StoreError: one of them is not there.
+    """
+    from starters.whereabouts import connect_to_temporal, effective_settings
+    from store import Store
+
+    settings = effective_settings()
+    client = await connect_to_temporal()
+    with Store.open(settings.database) as store:
+        yield client, store, settings.task_queue
 
 
 @functools.cache

@@ -12,7 +12,7 @@ import typer
 
 from starters.commands import arguments
 from starters.commands.case import AsJson, By, EventId, login
-from starters.commands.running import run
+from starters.commands.running import connected, run
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -316,13 +316,9 @@ async def _renew(entitlement: str, ends_on: date | None, **who: str) -> Changed:
 @asynccontextmanager
 async def _desk() -> AsyncIterator[UsageDesk]:
     from starters.usage import UsageDesk
-    from starters.whereabouts import connect_to_temporal, effective_settings
-    from store import Store
 
-    settings = effective_settings()
-    client = await connect_to_temporal()
-    with Store.open(settings.database) as store:
-        yield UsageDesk(client, store, settings.task_queue)
+    async with connected() as (client, store, task_queue):
+        yield UsageDesk(client, store, task_queue)
 
 
 def _print(result: Taken | Changed | Reversed, as_json: bool) -> None:

@@ -349,6 +349,7 @@ class Model:
             case MilestoneExtended():
                 self._take_extension(event, at)
             case _:
+                # Plans are made elsewhere; the examples of versions hold these two events, no random sequence has them.
                 raise NotImplementedError(f"{event.type}: a change of process is not modelled")
 
     def _stops_for(self, milestone: str | None, *, stops: bool = False) -> list[Stretch]:
