@@ -88,23 +88,28 @@ class Covering:
         return Taken()
 
     async def decide(
-        self, intake: CaseIntake, prompt: OveragePrompt, choice: OverageChoice, *, now: datetime, attempt: str
-    ) -> Taken:
-        """What follows from a decision: one more at the overage price, or the next entitlement that matches."""
+        self, intake: CaseIntake, prompt: OveragePrompt, choice: OverageChoice, *, now: datetime
+    ) -> Taken | None:
+        """What follows from a decision: one more at the overage price, or the next entitlement that matches.
+
+        None: a case that was to go over to the entitlement keeps what it has.
+        """
         entitlement = await asyncio.to_thread(self.store.entitlement, prompt.entitlement)
-        decision = _decision(intake, choice, intake.case_id, prompt.occurred_at, attempt)
+        decision = _decision(intake, choice, intake.case_id, prompt.occurred_at)
         consumed = await self.gate.approve_overage(await self.terms(intake, entitlement, now), decision)
         if choice.approved:
             if not consumed.is_taken:
                 raise Refused("nothing_left", f"entitlement {entitlement.id!r}: {consumed.reason or consumed.outcome}")
             return Taken(entitlement)
+        if prompt.change is not None:
+            return None
         coverage, _ = await self.find(intake, prompt.occurred_at)
         ids = [match.entitlement.id for match in coverage.ranked]
         rest = coverage.ranked[ids.index(prompt.entitlement) + 1 :] if prompt.entitlement in ids else coverage.ranked
-        return await self.take(intake, rest, at=prompt.occurred_at, now=now, attempt=attempt)
+        return await self.take(intake, rest, at=prompt.occurred_at, now=now, attempt=choice.event_id)
 
     async def decide_hours(
-        self, intake: CaseIntake, question: HoursQuestion, choice: OverageChoice, *, now: datetime, attempt: str
+        self, intake: CaseIntake, question: HoursQuestion, choice: OverageChoice, *, now: datetime
     ) -> None:
         """Write down what was decided on the overage of a time entry: yes is an override for billing.
 
@@ -112,7 +117,7 @@ class Covering:
             Refused: there is nothing to decide any more.
         """
         entitlement = await asyncio.to_thread(self.store.entitlement, question.entitlement)
-        decision = _decision(intake, choice, question.entry, question.worked_at, attempt)
+        decision = _decision(intake, choice, question.entry, question.worked_at)
         await self.gate.approve_overage(await self.terms(intake, entitlement, now), decision)
 
     async def question(
@@ -207,12 +212,12 @@ class Covering:
             return latest
 
 
-def _decision(intake: CaseIntake, choice: OverageChoice, reference: str, at: datetime, attempt: str) -> OverageDecision:
+def _decision(intake: CaseIntake, choice: OverageChoice, reference: str, at: datetime) -> OverageDecision:
     """What an entitlement is told. It hears of many cases, and the ids of their events are unique in each case only."""
     said = "approved" if choice.approved else "declined"
     return OverageDecision(
         reference=reference,
-        event_id=f"{said}-{reference}-{attempt}",
+        event_id=f"{said}-{reference}-{choice.event_id}",
         approved=choice.approved,
         by=choice.by,
         reason=choice.reason or said,

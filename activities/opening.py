@@ -67,19 +67,15 @@ class Opening:
     async def decide_overage(self, decided: OverageDecided | HoursDecided) -> OpenedCase | None:
         """Take one more at the overage price, or fall back; and the plan that this leads to.
 
-        What is decided on a time entry leads to no other plan.
+        No other plan follows from what is decided on a time entry, or from a no to a change of entitlement.
         """
         with refusals():
             async with heartbeating():
                 if isinstance(decided, HoursDecided):
-                    await self.covering.decide_hours(
-                        decided.intake, decided.question, decided.choice, now=decided.now, attempt=_attempt()
-                    )
+                    await self.covering.decide_hours(decided.intake, decided.question, decided.choice, now=decided.now)
                     return None
-                taken = await self.covering.decide(
-                    decided.intake, decided.prompt, decided.choice, now=decided.now, attempt=_attempt()
-                )
-                return await self._plan(decided.intake, taken, decided.opened_at)
+                taken = await self.covering.decide(decided.intake, decided.prompt, decided.choice, now=decided.now)
+                return await self._plan(decided.intake, taken, decided.opened_at) if taken else None
 
     @activity.defn(name=LOG_TIME)
     async def log_time(self, asked: TimeToTake) -> TimeTaken:
@@ -103,8 +99,10 @@ class Opening:
         intake = opening.intake
         fields: dict[str, Any] = check_values(intake.fields, await asyncio.to_thread(self.store.fields))
         coverage, account = await self.covering.find(intake, opening.opened_at)
+        # A run of a case asks once, however often its activity is tried; a new run asks anew.
+        attempt = activity.info().workflow_run_id or ""
         taken = await self.covering.take(
-            intake, coverage.ranked, at=opening.opened_at, now=opening.now, attempt=_attempt()
+            intake, coverage.ranked, at=opening.opened_at, now=opening.now, attempt=attempt
         )
         uncovered = taken.entitlement is None and taken.prompt is None
         if uncovered and account is not None and account.without_entitlement == "refuse":
@@ -118,8 +116,9 @@ class Opening:
         if change.entitlement is not None:
             coverage, _ = await self.covering.find(intake, change.now)
             wanted = coverage.ranked[:1]
-            taken = await self.covering.take(intake, wanted, at=change.now, now=change.now, attempt=_attempt())
-            if taken.entitlement is None:
+            attempt = change.event_id or activity.info().workflow_run_id or ""
+            taken = await self.covering.take(intake, wanted, at=change.now, now=change.now, attempt=attempt)
+            if taken.entitlement is None and taken.prompt is None:
                 raise Refused("nothing_left", f"entitlement {change.entitlement!r} has nothing left for this case")
         return await self._plan(intake, taken, change.opened_at)
 
@@ -187,11 +186,6 @@ class Opening:
                 if timeline.covers(opening.now):
                     return timeline
             plan = self.planner.further(plan, opening.now)
-
-
-def _attempt() -> str:
-    """A run of a case asks once, however often its activity is tried; a new run asks anew."""
-    return activity.info().workflow_run_id or ""
 
 
 def _took(entitlement: str, consumed: Consumed) -> str:

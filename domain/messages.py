@@ -138,8 +138,10 @@ class OveragePrompt(_Message):
     Attributes:
         entitlement: that had nothing left: `used` of `cap`.
         overage_price: of one more.
-        occurred_at: when the case was opened: decides the period.
+        occurred_at: when the case was opened, or was to go over to the entitlement: decides the period.
         until: without a decision by then it counts as no.
+        change: that was asked for. The case has what it had meanwhile, and after a no as well. None: it was opened so,
+            and falls back.
     """
 
     entitlement: str
@@ -148,6 +150,7 @@ class OveragePrompt(_Message):
     cap: int
     occurred_at: AwareDatetime
     until: AwareDatetime
+    change: EntitlementChange | None = Field(default=None, exclude_if=operator.not_)
 
     @property
     def text(self) -> str:
@@ -261,9 +264,14 @@ class CaseOpening(_Message):
 
 
 class EntitlementChangePlan(_Message):
-    """Asks for the plan of a case under another entitlement, of which it takes one."""
+    """Asks for the plan of a case under another entitlement, of which it takes one.
+
+    Attributes:
+        event_id: of the request: asked once more under another, the entitlement looks again at what it has left.
+    """
 
     intake: CaseIntake
+    event_id: str = ""
     entitlement: Reference | None
     opened_at: AwareDatetime
     now: AwareDatetime
@@ -317,11 +325,12 @@ class MigratedPlan(_Message):
 
 
 class OpenedCase(_Message):
-    """The plan of a new case, and how it came by its entitlement.
+    """The plan of a new case, or of one that goes over to another entitlement, and how it came by that.
 
     Attributes:
         fields: of the intake, checked against the declared ones and normalised.
-        prompt: somebody has to decide first; until then the case runs without an entitlement and without a process.
+        prompt: somebody has to decide first; until then a new case runs without an entitlement and without a process,
+            and any other as before.
     """
 
     plan: Plan

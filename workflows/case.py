@@ -125,8 +125,9 @@ class CaseWorkflow(CaseRequests):
         prompt = self.prompt
         if prompt is None or prompt.until > self._now() or self._is_closed:
             return
+        asked_for = prompt.change.event_id if prompt.change else prompt.entitlement
         choice = OverageChoice(
-            event_id=f"time-out-{self.intake.case_id}-{prompt.entitlement}",
+            event_id=f"time-out-{self.intake.case_id}-{asked_for}",
             occurred_at=prompt.until,
             by="time-out",
             approved=False,

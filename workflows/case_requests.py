@@ -208,6 +208,7 @@ class CaseRequests(CaseHours):
             messages.PLAN_ENTITLEMENT_CHANGE,
             messages.EntitlementChangePlan(
                 intake=self.intake.model_copy(update={"carried": None, "fields": self._timeline().state.fields}),
+                event_id=change.event_id,
                 entitlement=change.entitlement,
                 opened_at=opened_at,
                 now=self._now(),
@@ -215,11 +216,31 @@ class CaseRequests(CaseHours):
             messages.OpenedCase,
             "freeze the calendars of another entitlement",
         )
+        if planned.prompt is not None:
+            return self._ask_before(change, planned.prompt)
         event = EntitlementChanged(plan=planned.plan, **change.model_dump())
         answer = await self._answer(event)
         self.account, self.entitlement = planned.account or self.account, planned.entitlement
+        if self.prompt is not None and workflow.patched("a-change-settles-what-was-asked"):
+            settled, self.prompt = self.prompt, None
+            self._remark(
+                NoteKind.DECIDED, f"one more of entitlement {settled.entitlement} is needed no longer", change.by
+            )
         self._publish()
         return answer
+
+    def _ask_before(self, change: EntitlementChange, prompt: OveragePrompt) -> Answer:
+        """Have somebody decide before the case goes over to an entitlement that has nothing left.
+
+        Raises:
+            ApplicationError: the case waits for another decision.
+        """
+        if self.prompt is not None:
+            why = f"the case waits for a decision on entitlement {self.prompt.entitlement}; decide that first"
+            raise ApplicationError(why, type="decision_pending", non_retryable=True)
+        self.prompt = prompt.model_copy(update={"change": change})
+        self._remark(NoteKind.PROMPTED, self.prompt.text, change.by)
+        return Answer(outcome="taken", notes=[self.prompt.text], case=self._view())
 
     @change_entitlement.validator
     def _check_change_entitlement(self, *raw: Any) -> None:
@@ -262,8 +283,9 @@ class CaseRequests(CaseHours):
     async def _decide(self, prompt: OveragePrompt, choice: OverageChoice) -> Answer:
         """Go over to the entitlement that a decision leads to; its process is entered now."""
         self.prompt = None
+        stays = prompt.change is not None and not choice.approved
         try:
-            opened = await self._plan_by(
+            opened: messages.OpenedCase | None = await self._plan_by(
                 messages.DECIDE_OVERAGE,
                 messages.OverageDecided(
                     intake=self.intake.model_copy(update={"carried": None}),
@@ -272,14 +294,17 @@ class CaseRequests(CaseHours):
                     opened_at=self._timeline().state.opened_at,
                     now=self._now(),
                 ),
-                messages.OpenedCase,
-                "take one more at the overage price" if choice.approved else "fall back",
+                type(None) if stays else messages.OpenedCase,
+                "take one more at the overage price" if choice.approved else "stay" if stays else "fall back",
             )
         except ApplicationError:
             self.prompt = prompt
             raise
         said = "approved" if choice.approved else "declined"
-        self._remark(NoteKind.DECIDED, f"one more of entitlement {prompt.entitlement} is {said}", choice.by)
+        text = f"one more of entitlement {prompt.entitlement} is {said}"
+        self._remark(NoteKind.DECIDED, text, choice.by)
+        if opened is None:
+            return Answer(outcome="taken", notes=[text], case=self._view())
         self.account, self.entitlement = opened.account or self.account, opened.entitlement
         self.prompt = opened.prompt
         if opened.prompt is not None:
@@ -292,6 +317,7 @@ class CaseRequests(CaseHours):
                 reason=choice.reason,
                 entitlement=opened.entitlement,
                 plan=opened.plan,
+                from_opening=prompt.change is not None and prompt.change.from_opening,
             )
         )
 

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections import Counter
+from typing import Any
 
 import pytest
 
 from domain.entitlement_messages import AMEND, Balance, EntitlementAmended, workflow_id
 from domain.errors import Refused
+from domain.instance import InstanceState
 from tests.support import assert_eventually, unique
 from tests.workflows.world import MONDAY, World, later
 
@@ -138,6 +140,71 @@ async def test_a_case_that_is_closed_while_it_waits_takes_nothing(world: World) 
     closed = await world.milepost.handle(case).result()
     assert closed.open_decisions == [], "nor is anybody asked any longer"
     assert (await balance(world, "asking-1")).current.used == 1
+
+
+async def wants_to_change(world: World, **change: Any) -> str:
+    """A case that asks to go over, after an hour, to an entitlement that has nothing left."""
+    await world.open("asking", asset="asking-asset")
+    case = await world.open("asking", asset="asking-asset", entitlement="asking-rest")
+    answer = await world.ask(case, "change_entitlement", later(hours=1), entitlement="asking-1", by="ann", **change)
+    assert ["one more at 85.00 EUR? Decide until 2025-06-10" in note for note in answer.notes] == [True]
+    assert [asked.entitlement for asked in answer.case.open_decisions] == ["asking-1"]
+    assert (answer.case.process, [m.start_at for m in answer.case.milestones]) == ("Quick", [MONDAY])
+    return case
+
+
+async def test_a_case_asks_before_it_goes_over_to_an_entitlement_that_is_spent(world: World) -> None:
+    """Until somebody says yes it goes on with what it has."""
+    case = await wants_to_change(world)
+    answer = await world.ask(case, "decide_overage", later(hours=2), approved=True, by="bea", reason="good customer")
+    assert [(m.milestone, m.state, m.start_at) for m in answer.case.milestones] == [
+        ("Answer", InstanceState.OPEN_AT_EXIT, MONDAY),
+        ("First response", InstanceState.RUNNING, later(hours=2)),
+        ("Resolution", InstanceState.RUNNING, later(hours=2)),
+    ]
+    assert (await balance(world, "asking-1")).current.overage == 1
+
+
+async def test_a_change_from_the_opening_on_is_one_after_a_decision_too(world: World) -> None:
+    case = await wants_to_change(world, from_opening=True)
+    answer = await world.ask(case, "decide_overage", later(hours=2), approved=True, by="bea")
+    running = [m for m in answer.case.milestones if m.state is InstanceState.RUNNING]
+    assert [(m.milestone, m.start_at) for m in running] == [("First response", MONDAY), ("Resolution", MONDAY)]
+
+
+async def test_no_to_a_change_leaves_the_case_with_what_it_has(world: World) -> None:
+    """It neither changes nor falls back; asked once more the entitlement looks again at what it has left."""
+    case = await wants_to_change(world)
+    answer = await world.ask(case, "decide_overage", later(hours=2), approved=False, by="bea")
+    assert answer.notes == ["one more of entitlement asking-1 is declined"]
+    assert answer.case.open_decisions == []
+    assert [(m.milestone, m.start_at) for m in answer.case.milestones] == [("Answer", MONDAY)]
+    more = EntitlementAmended(event_id=unique("more"), by="ana", reason="they bought another", cap=2)
+    await world.milepost.temporal.get_workflow_handle(workflow_id("asking-1")).execute_update(AMEND, more)
+    answer = await world.ask(case, "change_entitlement", later(hours=3), entitlement="asking-1", by="ann")
+    assert answer.case.process == "Support"
+
+
+async def test_silence_on_a_change_counts_as_no(world: World) -> None:
+    case = await wants_to_change(world)
+    await world.go_to(case, later(days=1, hours=1, seconds=1))
+
+    async def nobody_is_asked_any_longer() -> None:
+        assert (await world.view(case)).open_decisions == []
+
+    await assert_eventually(nobody_is_asked_any_longer)
+    assert [m.start_at for m in (await world.view(case)).milestones] == [MONDAY]
+
+
+async def test_a_change_settles_what_was_asked_before(world: World) -> None:
+    """What is decided otherwise needs no decision, and silence changes nothing afterwards."""
+    case = await prompted(world)
+    answer = await world.ask(case, "change_entitlement", later(hours=1), entitlement="asking-rest", by="ann")
+    assert (answer.case.process, (await world.view(case)).open_decisions) == ("Quick", [])
+    await world.go_to(case, later(days=3))
+    assert [m.start_at for m in (await world.view(case)).milestones] == [later(hours=1)]
+    with pytest.raises(Refused, match="waits for no decision"):
+        await world.ask(case, "decide_overage", later(days=3), approved=True, by="ann")
 
 
 async def test_time_is_taken_from_a_bank_of_hours(world: World) -> None:

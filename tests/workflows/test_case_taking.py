@@ -90,6 +90,17 @@ async def test_a_decision_has_a_business_day_of_the_entitlement_s_hours(customer
     await assert_eventually(it_says_until_when)
 
 
+async def test_a_case_waits_for_one_decision_at_a_time(customer: Customer) -> None:
+    """A change that would have to be asked about as well is refused until the first is decided."""
+    first = customer.buys("first", ends_on="2030-12-31", allowance={"cap": 0, "overflow": "prompt"})
+    second = customer.buys("second", ends_on="2031-12-31", allowance={"cap": 0, "overflow": "prompt"})
+    case = await customer.opens()
+    change = {"entitlement": second, "by": "ann"}
+    with pytest.raises(Refused, match=f"waits for a decision on entitlement {first}; decide that first"):
+        await customer.world.ask(case, "change_entitlement", MONDAY, **change)
+    assert [d.entitlement for d in (await customer.world.view(case)).open_decisions] == [first]
+
+
 async def test_a_higher_cap_lets_the_next_case_in_at_once(customer: Customer) -> None:
     """One that was blocked took nothing."""
     blocking = customer.buys("blocking", allowance={"cap": 0, "overflow": "block"})
