@@ -14,7 +14,7 @@ from activities.heartbeat import heartbeating
 from activities.planning import Planner
 from activities.refusals import refusals
 from domain.catalog import Account
-from domain.coverage import Coverage
+from domain.coverage import Coverage, fields_filled_from
 from domain.effects import Noted
 from domain.entitlement_messages import Consumed, TimeEntry
 from domain.errors import Refused
@@ -97,8 +97,11 @@ class Opening:
 
     async def _open(self, opening: CaseOpening) -> OpenedCase:
         intake = opening.intake
-        fields: dict[str, Any] = check_values(intake.fields, await asyncio.to_thread(self.store.fields))
+        declared = await asyncio.to_thread(self.store.fields)
+        fields: dict[str, Any] = check_values(intake.fields, declared)
         coverage, account = await self.covering.find(intake, opening.opened_at)
+        if intake.entitlement and coverage.chosen:
+            fields = fields_filled_from(coverage.chosen, fields, declared)
         # A run of a case asks once, however often its activity is tried; a new run asks anew.
         attempt = activity.info().workflow_run_id or ""
         taken = await self.covering.take(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from datetime import date
 from enum import IntEnum
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -12,6 +13,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from domain.catalog import Entitlement
 from domain.catalog_allowance import Overflow
 from domain.catalog_status import EntitlementStatus, status
+from domain.fields import FieldType
 
 
 class _Value(BaseModel):
@@ -46,6 +48,21 @@ class CoverageQuestion(_Value):
         return self.model_copy(update=filled)
 
 
+def fields_filled_from(
+    entitlement: Entitlement, fields: dict[str, Any], declared: Mapping[str, FieldType]
+) -> dict[str, Any]:
+    """The fields of a case that is opened from an entitlement: its type is the case's, unless the intake gives one.
+
+    Args:
+        entitlement: from which it is opened.
+        fields: of the intake.
+        declared: of the organisation's cases; without a `type` that is text there is nothing to fill in.
+    """
+    if entitlement.type is None or "type" in fields or declared.get("type") is not FieldType.STRING:
+        return fields
+    return {**fields, "type": entitlement.type}
+
+
 class CoverageScope(_Value):
     """A question with what the catalog knows of the things that it names.
 
@@ -73,11 +90,13 @@ class Candidate(_Value):
     Attributes:
         time_zone: of its dates: the account's or the organisation's.
         account_retired: with its account everything of it has ended.
+        contract_of_line_item: the service contract of its line item, where it names no contract itself.
     """
 
     entitlement: Entitlement
     time_zone: str
     account_retired: bool = False
+    contract_of_line_item: str | None = None
 
 
 class CoverageCandidates(_Value):
@@ -185,7 +204,7 @@ def choose(scope: CoverageScope, candidates: Iterable[Candidate], exhausted: Con
         entitlement = candidate.entitlement
         why = _why_not(scope, candidate)
         if why is None:
-            matches.append(Match(entitlement=entitlement, by=_matched_by(scope, entitlement), left=True))
+            matches.append(Match(entitlement=entitlement, by=_matched_by(scope, candidate), left=True))
         else:
             unmatched.append(NotMatched(entitlement=entitlement.id, why=why))
     unmatched.sort(key=lambda other: other.entitlement)
@@ -247,7 +266,8 @@ def _why_not(scope: CoverageScope, candidate: Candidate) -> str | None:
     return None
 
 
-def _matched_by(scope: CoverageScope, entitlement: Entitlement) -> MatchedBy:
+def _matched_by(scope: CoverageScope, candidate: Candidate) -> MatchedBy:
+    entitlement = candidate.entitlement
     if entitlement.id == scope.entitlement:
         return MatchedBy.NAMED
     if entitlement.contacts:
@@ -256,7 +276,7 @@ def _matched_by(scope: CoverageScope, entitlement: Entitlement) -> MatchedBy:
         return MatchedBy.ASSET
     if entitlement.contract_line_item in scope.contract_line_items:
         return MatchedBy.CONTRACT_LINE_ITEM
-    if entitlement.service_contract in scope.service_contracts:
+    if (entitlement.service_contract or candidate.contract_of_line_item) in scope.service_contracts:
         return MatchedBy.SERVICE_CONTRACT
     return MatchedBy.ACCOUNT
 

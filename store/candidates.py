@@ -14,6 +14,7 @@ from domain.catalog import (
     ContractLineItem,
     Entitlement,
     Kind,
+    Product,
     ServiceContract,
 )
 from domain.coverage import Candidate, CoverageCandidates, CoverageQuestion, CoverageScope
@@ -65,6 +66,8 @@ class _Lookup:
             question = question.filled_from(entitlement)
         accounts = [question.account]
         product = question.product
+        if product is not None:
+            self._stored.get(Product, product)
         if question.account is not None:
             self._stored.get(Account, question.account)
         if question.contact is not None:
@@ -96,8 +99,13 @@ class _Lookup:
         if name not in self._accounts:
             self._accounts[name] = self._stored.get(Account, name)
         account = self._accounts[name]
-        zone = account.time_zone or self._default_zone
-        return Candidate(entitlement=entitlement, time_zone=zone, account_retired=account.retired)
+        line = None if entitlement.service_contract else entitlement.contract_line_item
+        return Candidate(
+            entitlement=entitlement,
+            time_zone=account.time_zone or self._default_zone,
+            account_retired=account.retired,
+            contract_of_line_item=self._stored.get(ContractLineItem, line).service_contract if line else None,
+        )
 
     def _line_items(self, name: str | None) -> list[ContractLineItem]:
         """A line item and its parents."""

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from domain.catalog import Entitlement
-from domain.coverage import Candidate, CoverageQuestion, CoverageScope, choose
+from domain.coverage import Candidate, CoverageQuestion, CoverageScope, choose, fields_filled_from
+from domain.fields import FieldType
 
 AT = datetime(2025, 6, 11, 12, tzinfo=UTC)
 
@@ -32,6 +33,19 @@ def test_an_entitlement_fills_in_its_asset() -> None:
     asked = CoverageQuestion(entitlement="gold", at=AT)
     assert asked.filled_from(gold).asset == "router"
     assert asked.model_copy(update={"asset": "switch"}).filled_from(gold).asset == "switch"
+
+
+def test_an_entitlement_fills_in_its_type() -> None:
+    """Into the field of that name, where the organisation has one and the intake leaves it open."""
+    phone, untyped = candidate("phone", type="Phone").entitlement, candidate("mail").entitlement
+    declared = {"type": FieldType.STRING, "priority": FieldType.STRING}
+    given = {"priority": "High"}
+    assert fields_filled_from(phone, given, declared) == {"priority": "High", "type": "Phone"}
+    assert fields_filled_from(phone, {"type": "Mail"}, declared) == {"type": "Mail"}
+    assert fields_filled_from(phone, {"type": None}, declared) == {"type": None}, "left open on purpose"
+    assert fields_filled_from(untyped, given, declared) == given
+    assert fields_filled_from(phone, given, {"priority": FieldType.STRING}) == given
+    assert fields_filled_from(phone, given, {"type": FieldType.INTEGER}) == given
 
 
 def test_a_contract_or_line_item_above_that_of_the_case_ranks_like_it() -> None:

@@ -133,7 +133,7 @@ def test_the_answer_as_people_read_it(alone: dict[str, str]) -> None:
         "  allowance       nothing is counted",
         "not chosen:",
         "  of-frame    it matches by its service contract, 'of-asset' by its asset",
-        "  of-hall     it matches by its account, 'of-asset' by its asset",
+        "  of-hall     it matches by its service contract, 'of-asset' by its asset",
         "  of-account  it matches by its account, 'of-asset' by its asset",
         "  by-phone    it expired at the end of 2025-12-31",
         "  of-ann      it covers contact 'ann', and the case names no contact",

@@ -281,9 +281,24 @@ def test_a_case_from_an_entitlement_is_of_its_account(store: Store) -> None:
     assert choose(found.scope, found.candidates).chosen == store.entitlement("for-a1")
 
 
+def test_an_entitlement_of_a_line_item_ranks_by_the_contract_of_that(store: Store) -> None:
+    """Though it names the line item alone, and the case the contract alone."""
+    gold, other = {"id": "gold", "contract_line_item": "l1"}, {"id": "a-first-by-id"}
+    both = [{"account": "acme", **one} for one in (gold, other)]
+    store.apply(catalog(entitlements=both), by="ann")
+    found = store.coverage_candidates(CoverageQuestion(at=AT, account="acme", service_contract="s1"))
+    ranked = choose(found.scope, found.candidates).ranked
+    assert [(match.entitlement.id, match.by.words) for match in ranked] == [
+        ("gold", "service contract"),
+        ("a-first-by-id", "account"),
+    ]
+
+
 def test_an_unknown_name_in_a_question_is_said_to_be_so(store: Store) -> None:
     """With a near miss."""
     store.apply(catalog(), by="ann")
+    with pytest.raises(NotFound, match="unknown product 'q'"):
+        candidates(store, account="acme", product="q")
     with pytest.raises(NotFound, match="unknown contact 'anne'; did you mean 'ann'"):
         candidates(store, contact="anne")
 

@@ -54,9 +54,10 @@ async def test_a_case_takes_one_however_often_it_is_opened(world: World) -> None
 
 
 async def test_a_case_may_be_opened_from_an_entitlement(world: World) -> None:
-    """It fills in the account; one that does not match is refused with the reason."""
+    """It fills in the account and the type; one that does not match is refused with the reason."""
     case = await world.open(None, entitlement="slow-1")
     assert world.store.case(case).account == "slow"
+    assert (await world.view(case)).fields == {"type": "Audit"}
     with pytest.raises(Refused, match="slow-1"):
         await world.open("acme", entitlement="slow-1")
 

@@ -36,7 +36,13 @@ def _triggers(name: str) -> list[dict[str, Any]]:
 CATALOG = Catalog.model_validate(
     {
         "organisation": {"name": "Example", "time_zone": "America/New_York"},
-        "fields": {"priority": "string", "state": "string", "due_at": "datetime", "escalated": "boolean"},
+        "fields": {
+            "type": "string",
+            "priority": "string",
+            "state": "string",
+            "due_at": "datetime",
+            "escalated": "boolean",
+        },
         "business_hours": [
             {
                 "name": "Office",
@@ -168,7 +174,7 @@ CATALOG = Catalog.model_validate(
             {"id": "banked-2", "account": "banked", "ends_on": "2031-12-31", "allowance": {"unit": "hours", "cap": 20}},
             {"id": "quick-1", "account": "quick", "process": "Quick"},
             {"id": "four-1", "account": "four", "process": "Four"},
-            {"id": "slow-1", "account": "slow", "process": "Years away"},
+            {"id": "slow-1", "account": "slow", "type": "Audit", "process": "Years away"},
         ],
     }
 )
