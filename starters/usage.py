@@ -150,7 +150,7 @@ class UsageDesk:
     def __init__(self, client: Client, store: Store, task_queue: str, *, patience: float = PATIENCE) -> None:
         self._store = store
         self._gate = UsageGate(client, task_queue, patience=patience)
-        self._splits = SplitEntries(client, store, self._gate)
+        self._splits = SplitEntries(store, self._gate)
 
     async def take(
         self,

@@ -314,6 +314,7 @@ ledger = Table(
     Column("by", Line),
     Column("reason", Line),
     Index(None, "kind", "at"),
+    Index(None, "reference", "case_id", "at"),
 )
 """The rows of the entitlements' ledgers, by the count that wrote them. None is ever changed."""
 

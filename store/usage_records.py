@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, func, select
 
-from domain.ledger_rows import LedgerRow
+from domain.ledger_rows import LedgerRow, RowKind
+from domain.units import HOURS
 from domain.usage_orders import UsageRecords as News
 from domain.usage_state import PeriodRecord
 from store import tables
 from store.database import Database, insert, insert_new
+
+_OF_AN_ENTRY = (RowKind.TAKEN, RowKind.OVERAGE, RowKind.OVERFLOW)
 
 
 class UsageRecords:
@@ -56,12 +59,50 @@ class UsageRecords:
         table = tables.ledger
         with self._database.read() as connection:
             if count is None:
-                count = next(reversed(_counts(connection, entitlement)), "")
+                count = _newest_count(connection, entitlement)
             wanted = select(*(table.c[name] for name in LedgerRow.model_fields)).where(
                 table.c.entitlement == entitlement, table.c["count"] == count
             )
             found = connection.execute(wanted.order_by(table.c.number)).mappings()
             return [LedgerRow.model_validate(dict(row)) for row in found]
+
+    def entry_rows(self, entitlement: str, reference: str) -> dict[str, list[LedgerRow]]:
+        """What a time entry took and left to others, of every entitlement that it was split over, whosever it is.
+
+        Two cases may each have an entry with the same id. What belongs together is of one case and one instant, and
+        without a case of one account. Only the newest count of an entitlement has a part.
+
+        Args:
+            entitlement: the id of one that has rows of the entry.
+            reference: the id of the entry.
+
+        Returns:
+            The rows by the ids of their entitlements; none if the entitlement that was named has none.
+        """
+        table = tables.ledger
+        of_entry = (table.c.reference == reference, table.c.unit == HOURS, table.c.kind.in_(_OF_AN_ENTRY))
+        with self._database.read() as connection:
+            count = _newest_count(connection, entitlement)
+            named = select(table.c.account, table.c.case_id, table.c.at).where(
+                *of_entry, table.c.entitlement == entitlement, table.c["count"] == count
+            )
+            # A reference that was forgotten may have been taken again: the last is the one that the count knows.
+            entry = connection.execute(named.order_by(table.c.number.desc()).limit(1)).first()
+            if entry is None:
+                return {}
+            same = [table.c.case_id == entry.case_id, table.c.at == entry.at]
+            if entry.case_id is None:
+                same.append(table.c.account == entry.account)
+            columns = (table.c[name] for name in ("entitlement", "count", *LedgerRow.model_fields))
+            wanted = select(*columns).where(*of_entry, *same).order_by(table.c.entitlement, table.c.number)
+            found = connection.execute(wanted).mappings().all()
+            newest = {one: _newest_count(connection, one) for one in {row["entitlement"] for row in found}}
+        rows: dict[str, list[LedgerRow]] = {}
+        for row in found:
+            if row["count"] == newest[row["entitlement"]]:
+                part = {name: row[name] for name in LedgerRow.model_fields}
+                rows.setdefault(row["entitlement"], []).append(LedgerRow.model_validate(part))
+        return rows
 
     def counts(self, entitlement: str) -> list[str]:
         """The counts that an entitlement has rows of, the newest last."""
@@ -94,3 +135,7 @@ def _counts(connection: Connection, entitlement: str) -> list[str]:
     column = table.c["count"]
     wanted = select(column).where(table.c.entitlement == entitlement).group_by(column)
     return list(connection.execute(wanted.order_by(func.max(table.c.recorded_at), column)).scalars())
+
+
+def _newest_count(connection: Connection, entitlement: str) -> str:
+    return next(reversed(_counts(connection, entitlement)), "")

@@ -15,10 +15,10 @@ from typer.testing import Result
 
 from activities.usage import UsageGate
 from domain.catalog import Catalog
-from domain.entitlement_messages import ConsumptionReversed, EntitlementTerms, TimeEntry
+from domain.entitlement_messages import ConsumptionReversed, EntitlementTerms, TimeEntry, workflow_id
 from domain.entitlement_terms import entitlement_terms
 from domain.errors import MilepostError, Refused
-from domain.ledger_rows import RowKind
+from domain.ledger_rows import LedgerRow, RowKind
 from domain.units import HOURS
 from starters.usage import UsageDesk, read_amount
 from store import Store
@@ -313,33 +313,48 @@ async def test_a_case_gives_nothing_back(desk: Desk) -> None:
     assert "never gives back" in await desk.refused("reverse", cases, case, "--reason", "x")
 
 
-async def split(desk: Desk) -> tuple[str, str]:
-    """An entry of three hours, of which a bank took one and a reserve two."""
-    account, bank, reserve = unique("account"), unique("bank"), unique("reserve")
+async def split(desk: Desk, through: str | None = None) -> tuple[str, str]:
+    """An entry of three hours, of which a bank took one and a reserve two.
+
+    Args:
+        desk: where.
+        through: the contact or service contract of the case by which it has the reserve of another account; None: both
+            are its own account's.
+    """
+    account, bank, reserve, case = (unique(name) for name in ("account", "bank", "reserve", "c"))
     hours = {"unit": "hours", "cap": 1}
-    desk.declare(
-        account,
-        {"id": bank, "starts_on": "2026-01-01", "ends_on": "2099-06-30", "allowance": hours},
-        {"id": reserve, **YEAR, "allowance": hours | {"cap": 10}},
-    )
-    case = unique("c")
-    await desk.done("open", case, "--account", account, "--opened-at", WORKED_AT)
+    first = {"id": bank, "starts_on": "2026-01-01", "ends_on": "2099-06-30", "allowance": hours}
+    second = {"id": reserve, **YEAR, "allowance": hours | {"cap": 10}}
+    whose: list[str] = []
+    if through is None:
+        desk.declare(account, first, second)
+    else:
+        another, by = unique("account"), unique(through)
+        desk.declare(account, first)
+        desk.declare(another, second, **{f"{through}s": [{"id": by, "account": another}]})
+        whose = [f"--{through.replace('_', '-')}", by]
+    await desk.done("open", case, "--account", account, *whose, "--opened-at", WORKED_AT)
     taken = await desk.done("log-time", case, "T-1", "180", "--worked-at", WORKED_AT)
     assert f"{bank}: overflow, 60 min taken" in taken
     assert f"{reserve}: granted, 120 min taken" in taken
     return bank, reserve
 
 
+@pytest.mark.parametrize("through", [None, "contact", "service_contract"])
 @pytest.mark.parametrize("named", ["bank", "reserve"])
-async def test_a_reversal_undoes_all_parts_of_a_split_entry(desk: Desk, named: str) -> None:
-    """Whichever of its entitlements is named."""
-    bank, reserve = await split(desk)
+async def test_a_reversal_undoes_all_parts_of_a_split_entry(desk: Desk, named: str, through: str | None) -> None:
+    """Once, whichever of its entitlements is named, and whosever they are; not what another case has by the same id."""
+    bank, reserve = await split(desk, through)
+    another_bank, another_reserve = await split(desk, through)
     first, second = (bank, reserve) if named == "bank" else (reserve, bank)
     found = json.loads(await desk.done("reverse", first, "T-1", "--reason", "wrong case", "--json"))
     assert ([part["entitlement"] for part in found["parts"]], found["missing"]) == ([first, second], 0)
     assert "1 hour left" in await desk.done("balance", bank)
     assert "10 hours left" in await desk.done("balance", reserve)
-    assert "was reversed before" in await desk.refused("reverse", second, "T-1", "--reason", "wrong case")
+    assert "0 hours left" in await desk.done("balance", another_bank)
+    assert "8 hours left" in await desk.done("balance", another_reserve)
+    for one in (first, second):
+        assert "was reversed before" in await desk.refused("reverse", one, "T-1", "--reason", "wrong case")
 
 
 async def test_a_reversal_that_was_cut_short_is_completed(desk: Desk) -> None:
@@ -351,6 +366,22 @@ async def test_a_reversal_that_was_cut_short_is_completed(desk: Desk) -> None:
     assert said.startswith(f"{reserve}: T-1 gives back 2 hours; 10 of 10")
 
 
+async def test_a_reversal_waits_for_parts_that_the_ledger_does_not_have_yet(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is written in the background: at first it has nothing of the entry, then what came first."""
+    bank, reserve = await split(desk)
+    entry_rows, looks = Store.entry_rows, iter([[], [bank]])
+
+    def written_late(store: Store, entitlement: str, reference: str) -> dict[str, list[LedgerRow]]:
+        found = entry_rows(store, entitlement, reference)
+        return {one: found[one] for one in next(looks, found)}
+
+    monkeypatch.setattr(Store, "entry_rows", written_late)
+    found = json.loads(await desk.done("reverse", bank, "T-1", "--reason", "wrong case", "--json"))
+    assert ([part["entitlement"] for part in found["parts"]], found["missing"]) == ([bank, reserve], 0)
+
+
 async def test_what_no_other_entitlement_has_taken_is_said(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever reverses an entry that is still on its way to the next entitlement has to know."""
     monkeypatch.setattr("starters.split_entries.ARRIVES_WITHIN", 0.5)
@@ -360,6 +391,15 @@ async def test_what_no_other_entitlement_has_taken_is_said(desk: Desk, monkeypat
     said = await desk.done("reverse", bank, "T-1", "--reason", "wrong case")
     assert said.splitlines()[0].startswith(f"{bank}: T-1 gives back 20 hours")
     assert said.splitlines()[1].startswith("60 min of it were left over for another entitlement and are in no ledger")
+
+
+async def test_a_part_of_a_count_that_was_terminated_is_not_undone(desk: Desk) -> None:
+    """Its rows are still there, but nothing is left of it to give back; nor does another count begin for it."""
+    bank, reserve = await split(desk, "contact")
+    await desk.client.get_workflow_handle(workflow_id(bank)).terminate()
+    found = json.loads(await desk.done("reverse", reserve, "T-1", "--reason", "wrong case", "--json"))
+    assert ([part["entitlement"] for part in found["parts"]], found["missing"]) == ([reserve], 0)
+    assert await desk.gate.running(bank) is None
 
 
 async def test_an_entry_of_another_case_with_the_same_id_is_left_alone(desk: Desk) -> None:

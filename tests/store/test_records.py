@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from alembic import command
 from alembic.config import Config
+from sqlalchemy import event, text
 
 from domain.calendar import ALWAYS
 from domain.effects import ActionCall, Noted, NoteKind, TriggerFired
@@ -23,7 +24,7 @@ from domain.state import TimelineState
 from domain.usage_orders import UsageRecords
 from domain.usage_state import PeriodRecord
 from domain.views import CaseView, MilestoneStatus, MilestoneView
-from store import Store
+from store import Store, tables
 
 T0 = datetime(2025, 6, 9, 13, 0, tzinfo=UTC)
 KEY = "c-1/gold/first-response/1/warning-75-percent/1"
@@ -342,10 +343,15 @@ def row(number: int, **fields: Any) -> LedgerRow:
 
 
 def usage(
-    *rows: LedgerRow, entitlement: str = "e-1", count: str = "run-1", periods: Sequence[PeriodRecord] = ()
+    *rows: LedgerRow,
+    entitlement: str = "e-1",
+    count: str = "run-1",
+    account: str = "acme",
+    unit: str = "cases",
+    periods: Sequence[PeriodRecord] = (),
 ) -> UsageRecords:
     return UsageRecords(
-        entitlement_id=entitlement, count=count, account="acme", unit="cases", rows=list(rows), periods=list(periods)
+        entitlement_id=entitlement, count=count, account=account, unit=unit, rows=list(rows), periods=list(periods)
     )
 
 
@@ -403,6 +409,85 @@ def test_rows_and_periods_of_another_count_are_others(store: Store) -> None:
     assert store.ledgers() == ["e-1"]
     assert store.counts("e-3") == []
     assert store.usage_periods("e-3") == []
+
+
+def hours(number: int, kind: str = "taken", **fields: Any) -> LedgerRow:
+    """A row of the entry T-1 of case c-1."""
+    return row(number, **{"kind": kind, "reference": "T-1", "case_id": "c-1", **fields})
+
+
+def test_an_entry_is_found_whole_from_each_of_its_entitlements(store: Store) -> None:
+    """Whosever they are; what has its id in another case, time or unit, or is no part of the work, is not of it."""
+    bank = [hours(1, amount=60), hours(2, "overflow", amount=120)]
+    reserve = [hours(2, amount=90), hours(3, "overage", amount=30)]
+    no_parts = [
+        hours(4, "override", amount=30),
+        hours(5, "reversed", amount=-120),
+        hours(6, reference="T-2"),
+    ]
+    other_reserve = row(1, reference="T-9", case_id="c-1")
+    store.record_usage(usage(*bank, unit="hours"))
+    store.record_usage(usage(other_reserve, *reserve, *no_parts, entitlement="e-2", account="parent", unit="hours"))
+    store.record_usage(usage(hours(1, case_id="c-2"), entitlement="e-3", unit="hours"))
+    store.record_usage(usage(hours(1, at=minutes(1)), entitlement="e-4", unit="hours"))
+    store.record_usage(usage(hours(1, case_id=None), entitlement="e-5", unit="hours"))
+    store.record_usage(usage(hours(1), entitlement="e-6", unit="visits"))
+    assert store.entry_rows("e-1", "T-1") == store.entry_rows("e-2", "T-1") == {"e-1": bank, "e-2": reserve}
+    assert list(store.entry_rows("e-3", "T-1")) == ["e-3"]
+    assert store.entry_rows("e-1", "T-2") == store.entry_rows("e-6", "T-1") == store.entry_rows("e-7", "T-1") == {}
+
+
+def test_an_entry_without_a_case_is_looked_for_in_its_account(store: Store) -> None:
+    """Case and time tell the entries of a case apart; two accounts may well have worked at the same instant."""
+    for entitlement, account in (("e-1", "acme"), ("e-2", "acme"), ("e-3", "globex")):
+        news = usage(hours(1, case_id=None), entitlement=entitlement, account=account, unit="hours")
+        store.record_usage(news)
+    assert list(store.entry_rows("e-1", "T-1")) == ["e-1", "e-2"]
+    assert list(store.entry_rows("e-3", "T-1")) == ["e-3"]
+
+
+def test_of_an_entry_only_the_newest_counts_have_parts(store: Store) -> None:
+    old, new = hours(1, amount=60), hours(1, amount=45, recorded_at=minutes(1))
+    begun_anew = row(1, reference="another", recorded_at=minutes(1))
+    store.record_usage(usage(old, unit="hours"))
+    store.record_usage(usage(new, count="run-2", unit="hours"))
+    store.record_usage(usage(old, entitlement="e-2", unit="hours"))
+    store.record_usage(usage(begun_anew, entitlement="e-2", count="run-2", unit="hours"))
+    assert store.entry_rows("e-1", "T-1") == {"e-1": [new]}
+    assert store.entry_rows("e-2", "T-1") == {}
+
+
+def test_of_an_entry_that_was_taken_again_after_it_was_forgotten_the_last_counts(store: Store) -> None:
+    """It is what the count knows, and what would be undone."""
+    again = hours(2, at=minutes(1), recorded_at=minutes(1))
+    store.record_usage(usage(hours(1), again, unit="hours"))
+    assert store.entry_rows("e-1", "T-1") == {"e-1": [again]}
+
+
+def test_an_entry_is_found_by_an_index(store: Store, kind: str) -> None:
+    """However long the ledger is, and however many cases have entries of that id: no plan reads the whole."""
+    told = {"account": "acme", "unit": "hours", "count": "run-1"}
+    entries = [hours(n, reference=f"T-{n}").model_dump() for n in range(1, 21)]
+    with store._database.write() as connection:
+        rows = [
+            {**told, **entry, "entitlement": f"e-{n}", "case_id": f"c-{n}"} for n in range(500) for entry in entries
+        ]
+        connection.execute(tables.ledger.insert(), rows)
+        if kind == "postgresql":  # which does so by itself after a while
+            connection.execute(text("ANALYZE"))
+    plans: list[list[str]] = []
+
+    def explain(connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        asked = "EXPLAIN" if kind == "postgresql" else "EXPLAIN QUERY PLAN"
+        driver = connection.connection.driver_connection
+        plans.append([str(line) for line in driver.execute(f"{asked} {statement}", parameters)])
+
+    engine = store._database._engine
+    event.listen(engine, "before_cursor_execute", explain)
+    assert list(store.entry_rows("e-7", "T-7")) == ["e-7"]
+    event.remove(engine, "before_cursor_execute", explain)
+    assert not [line for plan in plans for line in plan if "SCAN" in line or "Seq Scan" in line], plans
+    assert [plan for plan in plans if "ix_ledger_reference_case_id_at" in str(plan)], plans
 
 
 def test_a_ledger_from_before_counts_were_told_apart_is_kept_by_the_migration(store: Store) -> None:
