@@ -23,6 +23,7 @@ from domain.catalog_allowance import MOST, Allowance, Threshold
 from domain.catalog_check import Known, Problem
 from domain.orders import OrderProblems, PlacedLine, PlacedOrder
 from domain.term_end import AtTermEnd
+from domain.usage_renewal import renewal_id
 
 
 class _NotMade(Exception):
@@ -133,10 +134,17 @@ def _threshold_times(threshold: Threshold, quantity: int) -> Threshold:
 # --- what it changes ---
 
 
-def declared(before: PlacedOrder | None, placed: PlacedOrder, known: Known) -> Catalog:
+def declared(before: PlacedOrder | None, placed: PlacedOrder, known: Known, today: date) -> Catalog:
     """What is to be stored: all that is new, and of what was made before only what the order itself has changed.
 
-    What became of a record otherwise, by hand or by time, stays.
+    What became of a record otherwise, by hand or by time, stays. Of an entitlement that was renewed, amount and
+    cancellation are those of every record that has not ended, the end is that of the last; what has ended is history.
+
+    Args:
+        before: the order as it was taken the last time.
+        placed: as it is taken now.
+        known: what is declared.
+        today: in the account's zone.
 
     Raises:
         OrderProblems: its dates or amounts can't be, something else has one of the new ids, or a change does not fit
@@ -144,7 +152,7 @@ def declared(before: PlacedOrder | None, placed: PlacedOrder, known: Known) -> C
     """
     if problems := [*_problems(placed)]:
         raise OrderProblems(problems)
-    writing = _Writing(known, dict(_named(before)))
+    writing = _Writing(known, dict(_named(before)), today)
     for kind, declaration in made(placed):
         writing.put(kind, declaration)
     if writing.problems:
@@ -161,6 +169,7 @@ def _named(placed: PlacedOrder | None) -> Iterator[tuple[tuple[Kind, str], Decla
 class _Writing:
     known: Known
     before: dict[tuple[Kind, str], Declaration]
+    today: date
     found: dict[Kind, list[Declaration]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
@@ -173,14 +182,47 @@ class _Writing:
             message = f"this order would make {kind.one} {name!r}, and there is one already; give it another id"
             self.problems.append(Problem(("id",), message))
         elif changed := _changed(earlier.model_dump(mode="json"), declaration.model_dump(mode="json")):
-            was = stored.model_dump(mode="json")
-            if was.get("cancelled_at"):
-                changed.pop("cancelled_at", None)
-            try:
-                self.found.setdefault(kind, []).append(type(stored).model_validate(_with(was, changed)))
-            except ValidationError as error:
-                said = "; ".join(str(one["msg"]).removeprefix("Value error, ") for one in error.errors())
-                self.problems.append(Problem((), f"{kind.one} {name!r} was changed since: {said}"))
+            if isinstance(stored, Entitlement) and (renewals := self._renewals(stored)):
+                self._amend_renewed([stored, *renewals], changed)
+            else:
+                self._amend(kind, stored, changed)
+
+    def _amend(self, kind: Kind, stored: Declaration, changed: dict[str, Any]) -> None:
+        was = stored.model_dump(mode="json")
+        if was.get("cancelled_at"):
+            changed = {key: value for key, value in changed.items() if key != "cancelled_at"}
+        try:
+            self.found.setdefault(kind, []).append(type(stored).model_validate(_with(was, changed)))
+        except ValidationError as error:
+            said = "; ".join(str(one["msg"]).removeprefix("Value error, ") for one in error.errors())
+            self.problems.append(Problem((), f"{kind.one} {name_of(stored)!r} was changed since: {said}"))
+
+    def _renewals(self, entitlement: Entitlement) -> list[Entitlement]:
+        """What it goes on as, one after another."""
+        chain = [entitlement]
+        while isinstance(after := self.known.find(Kind.ENTITLEMENTS, renewal_id(chain[-1].id)), Entitlement):
+            if after.renews != chain[-1].id:
+                break
+            chain.append(after)
+        return chain[1:]
+
+    def _amend_renewed(self, records: list[Entitlement], changed: dict[str, Any]) -> None:
+        *_, last = records
+        ends_on = changed.pop("ends_on", None)
+        if ends_on is not None and last.starts_on and date.fromisoformat(ends_on) < last.starts_on:
+            message = (
+                f"entitlement {records[0].id!r} was renewed: it goes on as {last.id!r} from {last.starts_on}, and "
+                f"can't end on {ends_on}; give a later ends_on, or cancel its line"
+            )
+            self.problems.append(Problem(("ends_on",), message))
+            return
+        for record in records:
+            of_record = dict(changed)
+            if record is last and ends_on is not None:
+                of_record["ends_on"] = ends_on
+            has_ended = record.ends_on is not None and record.ends_on < self.today
+            if of_record and (record is last or not has_ended):
+                self._amend(Kind.ENTITLEMENTS, record, of_record)
 
 
 def _changed(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:

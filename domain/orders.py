@@ -1,8 +1,7 @@
 """Orders: taken as they come, checked whole, and again under the same id when they have changed.
 
     placed = place(order, before, known, at, zone)     # checked
-    catalog = declared(before, placed, known)          # `domain.order_making`: what is to be stored of it
-    told = amendments(before, placed, by=...)          # and what entitlements that run already are to be told
+    catalog = declared(before, placed, known, today)   # `domain.order_making`: what is to be stored of it
 
 `before` is what the order was taken as the last time, None the first time. Templates are kept in it as they stood when
 their line was first ordered, so that the same order again changes nothing, whatever became of its products meanwhile.

@@ -80,7 +80,8 @@ def _place(connection: Connection, order: Order, by: str, at: datetime) -> Order
     placed = place(order, before, stored, at, zone)
     try:
         why = f"order {placed.id}, revision {placed.revision}"
-        diff = write_catalog(connection, declared(before, placed, stored), by=by, at=at, tell=why)
+        made = declared(before, placed, stored, at.astimezone(zone).date())
+        diff = write_catalog(connection, made, by=by, at=at, tell=why)
     except CatalogProblems as problems:  # something that it relies on was retired since
         raise OrderProblems(problems.problems) from None
     if placed != before:

@@ -76,7 +76,7 @@ class Shop:
         """What is to be stored of an order; it is stored."""
         given = Order.model_validate({"id": "o", "account": "acme", **order})
         placed = place(given, self.placed, KnownCatalog(self.catalog), at, NEW_YORK)
-        made = declared(self.placed, placed, KnownCatalog(self.catalog))
+        made = declared(self.placed, placed, KnownCatalog(self.catalog), at.astimezone(NEW_YORK).date())
         self.placed = placed
         for kind, declaration in made.everything():
             kept = [one for one in self.catalog.of(kind) if name_of(one) != name_of(declaration)]
@@ -101,6 +101,14 @@ class Shop:
         changed = Entitlement.model_validate({**self.entitlement(name).model_dump(), **also})
         kept = [one for one in self.catalog.entitlements if one.id != name]
         self.catalog = self.catalog.model_copy(update={"entitlements": [*kept, changed]})
+
+    def renew(self, name: str, renewal: str, starts_on: str, ends_on: str) -> None:
+        """An entitlement is renewed."""
+        dates = {"starts_on": starts_on, "ends_on": ends_on}
+        renewed = Entitlement.model_validate(
+            {**self.entitlement(name).model_dump(), "id": renewal, "renews": name, **dates}
+        )
+        self.catalog = self.catalog.model_copy(update={"entitlements": [*self.catalog.entitlements, renewed]})
 
 
 def line(product: str = "support", **also: Any) -> dict[str, Any]:
@@ -254,6 +262,72 @@ def test_one_that_was_cancelled_by_hand_keeps_its_instant() -> None:
     shop.change("o.unlimited.gold", cancelled_at=AT)
     shop.place(LATER, lines=[line("unlimited", cancelled=True)])
     assert shop.entitlement("o.unlimited.gold").cancelled_at == AT
+
+
+# --- what was renewed since ---
+
+GOLD = "o.unlimited.gold"
+
+
+def renewed_twice() -> Shop:
+    """Ordered for 2025, renewed for 2026, and for 2027 before that is over."""
+    shop = Shop()
+    shop.place(starts_on="2025-01-01", ends_on="2025-12-31", lines=[line("unlimited")])
+    shop.renew(GOLD, f"{GOLD}~2", "2026-01-01", "2026-12-31")
+    shop.renew(f"{GOLD}~2", f"{GOLD}~3", "2027-01-01", "2027-12-31")
+    return shop
+
+
+def order(shop: Shop, **changed: Any) -> dict[str, Entitlement]:
+    """The entitlements that change with a changed order."""
+    given = {"starts_on": "2025-01-01", "ends_on": "2025-12-31", "lines": [line("unlimited")], **changed}
+    return {one.id: one for one in shop.place(LATER, **given).entitlements}
+
+
+def test_a_changed_quantity_counts_for_all_that_has_not_ended() -> None:
+    """What has ended stays as it was; the year that runs, and the one that it goes on as, are amended."""
+    shop = Shop()
+    shop.place(starts_on="2025-01-01", ends_on="2025-12-31", lines=[line()])
+    visits = "o.support.visits"
+    shop.renew(visits, f"{visits}~2", "2026-01-01", "2026-12-31")
+    shop.renew(f"{visits}~2", f"{visits}~3", "2027-01-01", "2027-12-31")
+    changed = order(shop, lines=[line(quantity=3)])
+    caps = {name: one.allowance.cap for name, one in changed.items() if one.allowance and visits in name}
+    assert caps == {f"{visits}~2": 12, f"{visits}~3": 12}
+    assert order(shop, lines=[line(quantity=3)]) == {}
+
+
+def test_what_was_renewed_and_has_ended_all_the_same_is_amended_in_its_last_record() -> None:
+    shop = Shop()
+    shop.place(starts_on="2024-01-01", ends_on="2024-12-31", lines=[line()])
+    visits = "o.support.visits"
+    shop.renew(visits, f"{visits}~2", "2025-01-01", "2025-12-31")
+    changed = order(shop, starts_on="2024-01-01", ends_on="2024-12-31", lines=[line(quantity=2)])
+    assert [name for name in changed if visits in name] == [f"{visits}~2"]
+
+
+def test_a_cancelled_line_ends_what_it_was_renewed_as() -> None:
+    """Its terms to come, too."""
+    changed = order(renewed_twice(), lines=[line("unlimited", cancelled=True)])
+    assert {name: one.cancelled_at for name, one in changed.items()} == {f"{GOLD}~2": LATER, f"{GOLD}~3": LATER}
+
+
+def test_a_changed_end_is_that_of_the_last_renewal() -> None:
+    """It can't lie in a year that has its own record."""
+    shop = renewed_twice()
+    changed = order(shop, ends_on="2028-06-30")
+    assert {name: str(one.ends_on) for name, one in changed.items()} == {f"{GOLD}~3": "2028-06-30"}
+    given = {"starts_on": "2025-01-01", "lines": [line("unlimited")]}
+    (problem,) = shop.refuse(LATER, ends_on="2026-06-30", **given)
+    assert problem.startswith(f"ends_on: entitlement '{GOLD}' was renewed: it goes on as '{GOLD}~3' from 2027-01-01, ")
+
+
+def test_an_id_that_only_looks_like_a_renewal_is_none() -> None:
+    shop = Shop()
+    shop.place(starts_on="2025-01-01", lines=[line()])
+    shop.renew("o.support.bronze", "o.support.visits~2", "2026-01-01", "2026-12-31")
+    changed = order(shop, ends_on=None, lines=[line(quantity=2)])
+    assert set(changed) == {"o.support.bronze", "o.support.visits"}
 
 
 # --- what is refused ---
