@@ -141,7 +141,7 @@ class Covering:
         """Take work done from the entitlements of hours that match, one after the other as far as each falls back.
 
         Raises:
-            Refused: no entitlement that matches counts hours.
+            Refused: no entitlement that matches counts hours, or the entry is another case's.
         """
         # The one that it was opened from may have ended since; what covers the case then still counts the work.
         coverage, _ = await asyncio.to_thread(self._coverage, intake, entry.worked_at)
@@ -149,6 +149,11 @@ class Covering:
         counting = [e for e in counting if e.allowance and e.allowance.unit == "hours"]
         if not counting:
             raise Refused("not_entitled", f"no entitlement that covers case {intake.case_id} counts hours")
+        ids = [entitlement.id for entitlement in counting]
+        other = await asyncio.to_thread(self.store.other_case_of, entry.id, intake.case_id, ids)
+        if other is not None:  # by its id an entry counts once: this work would not be counted at all
+            why = f"time entry {entry.id!r} was logged on case {other} before; give this one an id of its own"
+            raise Refused("entry_of_another_case", why)
         took: list[tuple[str, Consumed]] = []
         for number, entitlement in enumerate(counting):
             follows = number < len(counting) - 1

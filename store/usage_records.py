@@ -5,6 +5,8 @@ An entitlement's workflow that was terminated begins another count, from nothing
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import Connection, func, select
 
 from domain.ledger_rows import LedgerRow, RowKind
@@ -103,6 +105,18 @@ class UsageRecords:
                 part = {name: row[name] for name in LedgerRow.model_fields}
                 rows.setdefault(row["entitlement"], []).append(LedgerRow.model_validate(part))
         return rows
+
+    def other_case_of(self, reference: str, case_id: str, entitlements: Sequence[str]) -> str | None:
+        """The id of another case that some of these entitlements know a time entry from; None if there is none."""
+        table = tables.ledger
+        wanted = select(table.c.case_id).where(
+            table.c.reference == reference,
+            table.c.kind.in_(_OF_AN_ENTRY),
+            table.c.entitlement.in_(entitlements),
+            table.c.case_id != case_id,
+        )
+        with self._database.read() as connection:
+            return connection.execute(wanted.limit(1)).scalar()
 
     def counts(self, entitlement: str) -> list[str]:
         """The counts that an entitlement has rows of, the newest last."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from temporalio.client import WorkflowUpdateFailedError
 from temporalio.service import RPCError
 
 from domain.catalog import Catalog
@@ -109,6 +110,26 @@ async def test_a_higher_cap_lets_the_next_case_in_at_once(customer: Customer) ->
     await customer.asks(blocking, "amend", cap=1)
     await customer.opens()
     assert [(one.used, one.overflows) for one in await customer.counted(blocking)] == [(1, 1)]
+
+
+async def test_an_entry_of_another_case_is_refused(customer: Customer) -> None:
+    """By its id an entry counts once, so the second would not be counted at all, and nobody would know."""
+    bank = customer.buys("bank", allowance={"unit": "hours", "cap": 1})
+    first, second = await customer.opens(), await customer.opens()
+    entry = unique("entry")
+    await customer.works(first, entry, 30)
+
+    async def it_is_on_record() -> None:
+        assert len(customer.world.store.ledger(bank)) == 1
+
+    await assert_eventually(it_is_on_record)
+    with pytest.raises(WorkflowUpdateFailedError) as refused:
+        await customer.works(second, entry, 20)
+    assert str(refused.value.cause) == (
+        f"entry_of_another_case: time entry {entry!r} was logged on case {first} before; give this one an id of its own"
+    )
+    assert "already" in (await customer.works(first, entry, 30))[0]
+    assert [one.used for one in await customer.counted(bank)] == [30]
 
 
 async def test_work_is_taken_from_hours_only_and_rounded_once(customer: Customer) -> None:
