@@ -21,7 +21,7 @@ from domain.usage_orders import UsageRecords
 from domain.usage_state import PeriodRecord
 from tests.support import unique
 from tests.workflows.stand_in_case import StandInCase
-from worker.process import running
+from worker.process import FINISHES_WITHIN, running
 from workflows.entitlement import EntitlementWorkflow
 
 NOON = datetime(2025, 2, 20, 12, tzinfo=UTC)
@@ -116,6 +116,7 @@ async def counting(client: Client, task_queue: str, store: RememberingStore) -> 
         workflows=[EntitlementWorkflow, StandInCase],
         activities=UsageActivities(store).all,
         workflow_runner=RUNNER,
+        graceful_shutdown_timeout=FINISHES_WITHIN,
     )
     async with running(worker):
         yield

@@ -7,6 +7,7 @@ import gc
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 from temporalio.client import Client
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
@@ -29,6 +30,10 @@ DEPLOYMENT = "milepost"
 
 ENDS_WITHIN = 10.0
 """Seconds."""
+
+FINISHES_WITHIN = timedelta(seconds=5)
+"""What activities that are under way have to finish when a worker ends. Without it the SDK cancels one that came with the
+shutdown before it is begun, and sometimes waits for it for ever."""
 
 CACHED_WORKFLOWS = 1000
 """Some 170 KB each."""
@@ -80,6 +85,7 @@ async def working(
         ],
         deployment_config=_deployment(build_id),
         max_cached_workflows=cached_workflows,
+        graceful_shutdown_timeout=FINISHES_WITHIN,
     )
     async with running(worker):
         yield worker
@@ -99,8 +105,8 @@ def collect_garbage_seldom() -> None:
 async def running(worker: Worker) -> AsyncIterator[None]:
     """Run a worker while the context lasts, and end it within bounds.
 
-    The SDK waits for every activity that the server has handed out, also for one that came with the shutdown and that
-    nobody runs. The server gives it to another worker when its time is up.
+    The SDK waits for every activity that the server has handed out, however long it takes. The server gives it to
+    another worker when its time is up.
     """
     await worker.__aenter__()
     try:

@@ -1,0 +1,40 @@
+"""A worker that ends."""
+
+import asyncio
+import threading
+from pathlib import Path
+
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import Client
+
+from activities.usage import UsageGate
+from domain.entitlement_messages import workflow_id
+from domain.usage_orders import UsageRecords
+from store import Store
+from tests.usage import consumption, terms
+from worker.process import working
+
+
+async def test_what_is_under_way_is_finished_before_a_worker_ends(
+    client: Client, task_queue: str, tmp_path: Path
+) -> None:
+    """Else it would be done again by another, after the time that it has."""
+    begun, may_go_on = threading.Event(), threading.Event()
+
+    class SlowStore(Store):
+        def record_usage(self, news: UsageRecords) -> int:
+            begun.set()
+            may_go_on.wait(timeout=5)
+            return super().record_usage(news)
+
+    gold = terms()
+    with SlowStore.open(f"sqlite:///{tmp_path / 'milepost.db'}") as store:
+        async with working(client, store, task_queue=task_queue):
+            await UsageGate(client, task_queue).consume(gold, consumption("C1"))
+            assert await asyncio.to_thread(begun.wait, 10)
+            asyncio.get_running_loop().call_later(0.5, may_go_on.set)
+        assert len(store.ledger(gold.entitlement_id)) == 1
+    handle = client.get_workflow_handle(workflow_id(gold.entitlement_id))
+    kinds = [event.event_type for event in (await handle.fetch_history()).events]
+    assert EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED in kinds
+    await handle.terminate()
