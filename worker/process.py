@@ -32,8 +32,8 @@ ENDS_WITHIN = 10.0
 """Seconds."""
 
 FINISHES_WITHIN = timedelta(seconds=5)
-"""What activities that are under way have to finish when a worker ends. Without it the SDK cancels one that came with the
-shutdown before it is begun, and sometimes waits for it for ever."""
+"""What activities that are under way have to finish when a worker ends. Without it the SDK cancels one that came with
+the shutdown before it is begun, and sometimes waits for it for ever."""
 
 CACHED_WORKFLOWS = 1000
 """Some 170 KB each."""
