@@ -101,12 +101,15 @@ class EntitlementWorkflow:
         self.updates = 0
         self.under_way: dict[str, asyncio.Task[None]] = {}
         self.is_ending = False
+        self.mailing: str | None = None
 
     @workflow.run
     async def run(self, _terms: EntitlementTerms) -> None:
         """Do what time brings when it is due, for ever; what is asked is answered by the handlers below."""
         for order in self.outbox.orders:
-            self._start_action(order)
+            # What came with the first step has been handled before this, and its mail may be on its way.
+            if order.call.key != self.mailing or not workflow.patched("a-mail-on-its-way-is-sent-once"):
+                self._start_action(order)
         while True:
             self._do(self.usage.advance(self._now()))
             self._keep_horizon()
@@ -231,7 +234,9 @@ class EntitlementWorkflow:
             # From here on it is this mail with this key, in whichever run it is sent.
             self.outbox.orders.append(order)
             del self.outbox.mails[: len(overflows)]
+            self.mailing = order.call.key
             await self._carry_out(order)
+            self.mailing = None
 
     async def _do_deeds(self) -> None:
         """Change the record in the catalog, make the renewal, carry over into it: one after another, in this order."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -25,6 +26,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
 from temporalio.worker import Replayer
 
+from activities.usage import UsageGate
 from domain.entitlement_messages import Balance, Consumed, Consumption, EntitlementTerms, workflow_id
 from domain.ledger_rows import RowKind
 from tests.support import assert_eventually, unique
@@ -299,6 +301,21 @@ async def test_an_overflow_is_told_to_its_case_and_to_the_manager(client: Client
         # Asked again, nobody is told again.
         await take(entitlement, consumption(there, case_id=there))
         assert len(await in_history(entitlement, "SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED")) == 3
+
+
+async def test_an_overflow_with_which_a_count_begins_is_mailed_once(client: Client, task_queue: str) -> None:
+    """What starts the count is handled before the count itself begins to run."""
+    store, of = RememberingStore(), terms(cap=0, manager="manager@example.com")
+    async with counting(client, task_queue, store):
+        await UsageGate(client, task_queue).consume(of, consumption("C1"))
+
+        async def mailed() -> None:
+            assert store.done == {f"{of.entitlement_id}/0/overflow/1-1/1/manager"}
+
+        await assert_eventually(mailed)
+        history = await client.get_workflow_handle(workflow_id(of.entitlement_id)).fetch_history()
+    scheduled = (event.activity_task_scheduled_event_attributes.activity_type.name for event in history.events)
+    assert Counter(name for name in scheduled if name) == {"record_usage": 1, "perform_usage_action": 1}
 
 
 async def test_a_threshold_mails_once(client: Client, task_queue: str) -> None:
