@@ -27,7 +27,7 @@ from domain.criteria import CriteriaError, CriteriaSchema, compile_criteria
 from domain.errors import CatalogError
 from domain.fields import FieldsError, FieldType, check_values, nearest
 from domain.process import Action, EntitlementProcess, FieldUpdate, Milestone
-from domain.template_syntax import OF_A_COUNT, OF_A_MILESTONE, template_problems
+from domain.template_syntax import OF_A_NOTICE, OF_A_THRESHOLD, Sight, of_a_milestone, template_problems
 
 Path = tuple[str | int, ...]
 Entries = Mapping[Kind, Sequence[tuple[Path, Declaration]]]
@@ -341,7 +341,7 @@ class _Check:
                 yield from self._reference((*place, "business_hours"), Kind.BUSINESS_HOURS, row.business_hours)
         for number, trigger in enumerate(milestone.triggers):
             place = (*path, "triggers", number, "actions")
-            yield from _templates(place, trigger.actions, OF_A_MILESTONE)
+            yield from _templates(place, trigger.actions, of_a_milestone(self.fields))
             for position, action in enumerate(trigger.actions):
                 if isinstance(action, FieldUpdate):
                     yield from self._field_update((*place, position), action)
@@ -375,14 +375,14 @@ class _Check:
 def _count_templates(path: Path, declared: Entitlement | EntitlementTemplate) -> Iterator[Problem]:
     for number, threshold in enumerate(declared.allowance.thresholds if declared.allowance else ()):
         place = (*path, "allowance", "thresholds", number, "actions")
-        yield from _templates(place, threshold.actions, OF_A_COUNT)
+        yield from _templates(place, threshold.actions, OF_A_THRESHOLD)
     for number, notice in enumerate(declared.term_end.notices if declared.term_end else ()):
-        yield from _templates((*path, "term_end", "notices", number, "actions"), notice.actions, OF_A_COUNT)
+        yield from _templates((*path, "term_end", "notices", number, "actions"), notice.actions, OF_A_NOTICE)
 
 
-def _templates(path: Path, actions: Sequence[Action], names: tuple[str, ...]) -> Iterator[Problem]:
+def _templates(path: Path, actions: Sequence[Action], sight: Sight) -> Iterator[Problem]:
     for number, action in enumerate(actions):
-        for place, message in template_problems(action, names):
+        for place, message in template_problems(action, sight):
             yield Problem((*path, number, *place), message)
 
 

@@ -402,11 +402,17 @@ class Usage:
         return "cancelled" if cancelled_at is not None and at >= cancelled_at else _status(self.terms.periods, at)
 
     def context(self, period: int) -> dict[str, Any]:
-        """What the templates of actions see. Amounts are in the unit, as people count."""
+        """What the templates of actions see (`domain.template_syntax`). Amounts are in the unit, as people count."""
         terms, balance = self.terms, self.balance_of(period)
-        unit = terms.allowance.unit
+        unit, term = terms.allowance.unit, terms.periods.term
         return {
-            "entitlement": {"id": terms.entitlement_id, "name": terms.name, "unit": unit},
+            "entitlement": {
+                "id": terms.entitlement_id,
+                "name": terms.name,
+                "unit": unit,
+                "starts_on": None if term.starts_on is None else term.starts_on.isoformat(),
+                "ends_on": None if term.ends_on is None else term.ends_on.isoformat(),
+            },
             "account": {"id": terms.account},
             "usage": {
                 "period": None if balance.first_day is None else balance.first_day.isoformat(),
