@@ -10,7 +10,22 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from domain.errors import MilepostError
 
-_ENVIRONMENT = SandboxedEnvironment(undefined=ChainableUndefined, autoescape=False)
+
+class _Environment(SandboxedEnvironment):
+    """In which a field of the case may be called `items`: values come before the methods of what holds them."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """See jinja2."""
+        if isinstance(obj, Mapping) and attribute in obj:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
+
+
+def _shown(value: Any) -> Any:
+    return "" if value is None else value
+
+
+_ENVIRONMENT = _Environment(undefined=ChainableUndefined, autoescape=False, finalize=_shown)
 
 
 class BadTemplate(MilepostError):
@@ -18,11 +33,11 @@ class BadTemplate(MilepostError):
 
 
 def render(template: str, context: Mapping[str, Any]) -> str:
-    """The text of a template. What is not set stays empty: a mail with a gap beats none.
+    """The text of a template. What is null or not set stays empty: a mail with a gap beats none.
 
     Args:
         template: Jinja2.
-        context: `case`, `milestone`, `entitlement`, `account`.
+        context: what it sees, as `domain.template_syntax` says.
 
     Raises:
         BadTemplate: it can't be rendered with this context.

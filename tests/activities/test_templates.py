@@ -13,6 +13,22 @@ def test_a_text_is_a_template_over_the_case() -> None:
     assert render("{% if case.priority == 'High' %}now{% endif %}", CONTEXT) == "now"
 
 
+def test_null_is_nothing_in_a_text() -> None:
+    """A field that is declared and not set, in a sentence or by itself; 0 and false are something."""
+    context = {"case": {"group": None, "count": 0, "vip": False}}
+    assert render("for {{ case.group }}, {{ case.count }}, {{ case.vip }}", context) == "for , 0, False"
+    assert render("{{ case.group or 'Dispatch' }}", context) == "Dispatch"
+    assert render("{{ case.group if case.group is not none else 'none' }}", context) == "none"
+
+
+def test_a_field_may_have_the_name_of_a_method() -> None:
+    """A value of the case comes before what Python can do with it."""
+    assert render("{{ case.update }}, {{ case.items }}", {"case": {"update": "v2", "items": 3}}) == "v2, 3"
+    assert render("{% for name, value in case.items() %}{{ name }}={{ value }}{% endfor %}", CONTEXT).startswith(
+        "id=c1"
+    )
+
+
 @pytest.mark.parametrize(
     "template", ["{{ ''.__class__.__mro__[1].__subclasses__() }}", "{{ case.items.__call__.__globals__() }}"]
 )
