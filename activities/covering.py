@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import NamedTuple
 
 from activities.usage import UsageGate
+from domain.case_coverage import CaseCoverage, Left, case_coverage
 from domain.catalog import Account, Entitlement
-from domain.coverage import Coverage, CoverageQuestion, Match, choose, ranked
+from domain.coverage import Coverage, CoverageQuestion, Match, NotMatched, choose, ranked
 from domain.entitlement_messages import Consumed, Consumption, EntitlementTerms, OverageDecision, TimeEntry
 from domain.entitlement_terms import entitlement_terms
 from domain.errors import Refused
@@ -20,10 +21,15 @@ from store.store import Store
 
 
 class Taken(NamedTuple):
-    """What a case takes: one of an entitlement, or nothing; or somebody has to decide first."""
+    """What a case takes: one of an entitlement, or nothing; or somebody has to decide first.
+
+    Attributes:
+        coverage: how it came to that; None while somebody has to decide, and after a decision.
+    """
 
     entitlement: Entitlement | None = None
     prompt: OveragePrompt | None = None
+    coverage: CaseCoverage | None = None
 
 
 class Covering:
@@ -57,18 +63,37 @@ class Covering:
         return coverage, self.store.account(account) if account else None
 
     async def take(
-        self, intake: CaseIntake, matches: Sequence[Match], *, at: datetime, now: datetime, attempt: str
+        self,
+        intake: CaseIntake,
+        matches: Sequence[Match],
+        *,
+        at: datetime,
+        now: datetime,
+        attempt: str,
+        unmatched: Sequence[NotMatched] = (),
     ) -> Taken:
         """One case of the best entitlement, by the overflow policy of each; of equal ones first those with some left.
 
         Done again under the same `attempt` it comes to the same: a case takes one, by its id.
 
+        Args:
+            intake: of the case.
+            matches: of which it may take.
+            at: when it was opened, or is to go over.
+            now: the case's.
+            attempt: names the request.
+            unmatched: every other candidate; goes into the answer.
+
         Raises:
             Refused: an entitlement without anything left blocks the case.
         """
-        for entitlement in await self._ranked(intake, matches, at, now):
-            if entitlement.allowance is None or entitlement.allowance.unit != "cases":
-                return Taken(entitlement)
+        ranking = await self._ranked(intake, matches, at, now)
+        passed_over: list[NotMatched] = []
+        for match in ranking:
+            entitlement = match.entitlement
+            if match.takes_every_case:
+                left = await self._left(intake, entitlement, at, now)
+                return Taken(entitlement, coverage=case_coverage(ranking, match, left, [*passed_over, *unmatched]))
             consumption = Consumption(
                 reference=intake.case_id,
                 event_id=f"open-{intake.case_id}-{attempt}",
@@ -79,13 +104,23 @@ class Covering:
             )
             consumed = await self.gate.consume(await self.terms(intake, entitlement, now), consumption)
             if consumed.is_taken:
-                return Taken(entitlement)
+                left = Left(unit=consumed.unit, cap=consumed.cap, remaining=consumed.remaining)
+                return Taken(entitlement, coverage=case_coverage(ranking, match, left, [*passed_over, *unmatched]))
             if consumed.outcome == "blocked":
-                left = f"{consumed.used} of {consumed.cap} cases used"
-                raise Refused("blocked", f"entitlement {entitlement.id!r} takes no more cases in this period: {left}")
+                used = f"{consumed.used} of {consumed.cap} cases used"
+                raise Refused("blocked", f"entitlement {entitlement.id!r} takes no more cases in this period: {used}")
             if consumed.outcome == "prompt":
                 return Taken(prompt=await asyncio.to_thread(self._prompt, entitlement, consumed, at, now))
-        return Taken()
+            why = consumed.reason or "nothing is left of it"
+            passed_over.append(NotMatched(entitlement=entitlement.id, why=why))
+        return Taken(coverage=case_coverage(ranking, None, None, [*passed_over, *unmatched]))
+
+    async def _left(self, intake: CaseIntake, entitlement: Entitlement, at: datetime, now: datetime) -> Left | None:
+        """What is left of an entitlement of which cases take nothing."""
+        if entitlement.allowance is None:
+            return None
+        period = (await self.gate.balance(await self.terms(intake, entitlement, now), at)).current
+        return Left(unit=entitlement.allowance.unit, cap=period.cap, remaining=period.remaining)
 
     async def decide(
         self, intake: CaseIntake, prompt: OveragePrompt, choice: OverageChoice, *, now: datetime
@@ -106,7 +141,12 @@ class Covering:
         coverage, _ = await self.find(intake, prompt.occurred_at)
         ids = [match.entitlement.id for match in coverage.ranked]
         rest = coverage.ranked[ids.index(prompt.entitlement) + 1 :] if prompt.entitlement in ids else coverage.ranked
-        return await self.take(intake, rest, at=prompt.occurred_at, now=now, attempt=choice.event_id)
+        try:
+            return await self.take(intake, rest, at=prompt.occurred_at, now=now, attempt=choice.event_id)
+        except Refused as refused:
+            if refused.code != "blocked":
+                raise
+            return Taken()  # a case that runs can't be refused any more
 
     async def decide_hours(
         self, intake: CaseIntake, question: HoursQuestion, choice: OverageChoice, *, now: datetime
@@ -165,9 +205,7 @@ class Covering:
             entry = entry.model_copy(update={"minutes": consumed.left_over, "is_rest": True})
         return took
 
-    async def _ranked(
-        self, intake: CaseIntake, matches: Sequence[Match], at: datetime, now: datetime
-    ) -> list[Entitlement]:
+    async def _ranked(self, intake: CaseIntake, matches: Sequence[Match], at: datetime, now: datetime) -> list[Match]:
         """In their order, by what is left of those that match equally well; first what has the case already.
 
         An attempt that was cut short may have taken the last one that there was: it is this case's, and looks spent.
@@ -179,11 +217,11 @@ class Covering:
             if entitlement.allowance is None or reasons.count(match.by) == 1:
                 continue
             if not match.takes_every_case and await self.gate.has_taken(entitlement.id, intake.case_id):
-                return [entitlement]
+                return [match]
             balance = await self.gate.balance(await self.terms(intake, entitlement, now), at)
             if balance.current.remaining == 0:
                 exhausted.add(entitlement.id)
-        return [match.entitlement for match in ranked(matches, exhausted)]
+        return ranked(matches, exhausted)
 
     async def terms(self, intake: CaseIntake, entitlement: Entitlement, now: datetime) -> EntitlementTerms:
         """By which an entitlement is counted."""

@@ -15,7 +15,7 @@ from activities.planning import Planner
 from activities.refusals import refusals
 from domain.catalog import Account
 from domain.coverage import Coverage, fields_filled_from
-from domain.effects import Noted
+from domain.effects import Noted, NoteKind
 from domain.entitlement_messages import Consumed, TimeEntry
 from domain.errors import Refused
 from domain.fields import check_values
@@ -105,7 +105,12 @@ class Opening:
         # A run of a case asks once, however often its activity is tried; a new run asks anew.
         attempt = activity.info().workflow_run_id or ""
         taken = await self.covering.take(
-            intake, coverage.ranked, at=opening.opened_at, now=opening.now, attempt=attempt
+            intake,
+            coverage.ranked,
+            at=opening.opened_at,
+            now=opening.now,
+            attempt=attempt,
+            unmatched=coverage.unmatched,
         )
         uncovered = taken.entitlement is None and taken.prompt is None
         if uncovered and account is not None and account.without_entitlement == "refuse":
@@ -148,12 +153,16 @@ class Opening:
         self, opening: CaseOpening, taken: Taken, account: Account | None, fields: dict[str, Any]
     ) -> OpenedCase:
         timeline = self._enter(opening, taken, account, fields)
-        notes = [effect for effect in timeline.advance(opening.opened_at) if isinstance(effect, Noted)]
+        entered = timeline.advance(opening.opened_at)
+        if taken.coverage is not None:
+            entered += timeline.remark(NoteKind.COVERED, opening.opened_at, taken.coverage.text)
+        notes = [effect for effect in entered if isinstance(effect, Noted)]
         opened = OpenedCase(
             plan=timeline.plan,
             fields=fields,
             account=account.id if account else None,
             entitlement=taken.entitlement.id if taken.entitlement else None,
+            coverage=taken.coverage,
             prompt=taken.prompt,
         )
         self.store.record_case(

@@ -183,7 +183,7 @@ class Coverage(_Value):
             return
         best = self.ranked[0]
         for match in self.ranked[1:]:
-            yield NotMatched(entitlement=match.entitlement.id, why=_outranked(match, best))
+            yield NotMatched(entitlement=match.entitlement.id, why=outranked(match, best))
 
 
 def choose(scope: CoverageScope, candidates: Iterable[Candidate], exhausted: Container[str] = ()) -> Coverage:
@@ -281,7 +281,8 @@ def _matched_by(scope: CoverageScope, candidate: Candidate) -> MatchedBy:
     return MatchedBy.ACCOUNT
 
 
-def _outranked(match: Match, best: Match) -> str:
+def outranked(match: Match, best: Match) -> str:
+    """Why one that matches gives way to a better one."""
     chosen = best.entitlement.id
     if match.by != best.by:
         return f"it matches by its {match.by.words}, {chosen!r} by its {best.by.words}"

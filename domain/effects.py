@@ -41,6 +41,7 @@ class NoteKind(StrEnum):
     REFUSED = "refused"
     ACTION_FAILED = "action_failed"
     ACTION_RETRIED = "action_retried"
+    COVERED = "covered"
     OVERFLOWED = "overflowed"
     ENTITLEMENT_CHANGED = "entitlement_changed"
     MIGRATED = "migrated"

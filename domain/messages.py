@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from domain.case_coverage import CaseCoverage
 from domain.effects import ActionCall, Noted, TriggerFired
 from domain.events import CaseReopened
 from domain.frozen import FrozenCalendar
@@ -230,11 +231,14 @@ class Answer(_Message):
         outcome: `taken`; `already` if it changed nothing because things stood so; `repeated` if its event_id was taken
             before.
         notes: what followed from it, one line each.
+        coverage: of an opening: how the case came by its entitlement, and why not by any other; not written of another
+            request, nor while somebody has to decide.
     """
 
     outcome: Literal["taken", "already", "repeated"]
     notes: list[str]
     case: CaseView
+    coverage: CaseCoverage | None = Field(default=None, exclude_if=operator.not_)
 
 
 # --- activities: what a workflow asks to be done ---
@@ -329,6 +333,7 @@ class OpenedCase(_Message):
 
     Attributes:
         fields: of the intake, checked against the declared ones and normalised.
+        coverage: how a new case came by its entitlement; None while somebody has to decide first.
         prompt: somebody has to decide first; until then a new case runs without an entitlement and without a process,
             and any other as before.
     """
@@ -337,6 +342,7 @@ class OpenedCase(_Message):
     fields: dict[str, Any] = Field(default_factory=dict)
     account: str | None = None
     entitlement: str | None = None
+    coverage: CaseCoverage | None = Field(default=None, exclude_if=operator.not_)
     prompt: OveragePrompt | None = None
 
 

@@ -77,11 +77,14 @@ class CaseView(_View):
     """A case and its milestones at one instant.
 
     Attributes:
+        account, entitlement: whose case it is, and what covers it; only where a case is asked how it stands.
         next_due: when something happens next by itself, and `next_summary` what.
         open_decisions: what somebody is asked about; not written where there is nothing.
     """
 
     case_id: str
+    account: str | None = Field(default=None, exclude_if=operator.not_)
+    entitlement: str | None = Field(default=None, exclude_if=operator.not_)
     now: AwareDatetime
     opened_at: AwareDatetime
     closed_at: AwareDatetime | None

@@ -14,6 +14,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from domain.effects import Noted, NoteKind
 from domain.instance import InstanceState, Pause
 from domain.messages import Answer
 from domain.views import CaseView, MilestoneStatus, MilestoneView
@@ -60,7 +61,12 @@ def clock(at: datetime, zone: tzinfo = UTC) -> str:
 
 
 def case_timeline(
-    view: CaseView, *, zone: tzinfo = UTC, note: str | None = None, actions: Sequence[ShownAction] = ()
+    view: CaseView,
+    *,
+    zone: tzinfo = UTC,
+    note: str | None = None,
+    actions: Sequence[ShownAction] = (),
+    notes: Sequence[Noted] = (),
 ) -> RenderableType:
     """Everything about a case at one instant.
 
@@ -69,14 +75,16 @@ def case_timeline(
         zone: in which instants are shown.
         note: where this comes from, if not from the running case.
         actions: of the triggers that fired, with what became of them, as far as the store is at hand.
+        notes: what was noted of it, likewise.
     """
     parts: list[RenderableType] = [_heading(view, zone)]
     if note:
         parts.append(Text(note, style="yellow"))
     if view.milestones:
-        parts += [Text(), _milestones(view, zone), Text(), Padding(_moments_table(view, zone, actions), (0, 0, 0, 1))]
+        parts += [Text(), _milestones(view, zone)]
     else:
         parts.append(Text("no milestones", style="dim"))
+    parts += [Text(), Padding(_moments_table(view, zone, actions, notes), (0, 0, 0, 1))]
     return Group(*parts)
 
 
@@ -90,6 +98,7 @@ def _heading(view: CaseView, zone: tzinfo) -> Text:
         heading.append("  closed", style="dim")
     elif view.stopped:
         heading.append("  clock stopped", style="yellow")
+    heading.append(f"\n{_whose(view)}")
     heading.append(f"\nopened {clock(view.opened_at, zone)}, ", style="dim")
     heading.append(
         f"closed {clock(view.closed_at, zone)}" if view.closed_at else f"now {clock(view.now, zone)}", style="dim"
@@ -110,6 +119,11 @@ def _heading(view: CaseView, zone: tzinfo) -> Text:
         shown = "  ".join(f"{name}={_value(value)}" for name, value in view.fields.items() if value is not None)
         heading.append(f"\nfields {shown}", style="dim")
     return heading
+
+
+def _whose(view: CaseView) -> str:
+    covered = f"covered by {view.entitlement}" if view.entitlement else "covered by no entitlement"
+    return f"account {view.account}, {covered}" if view.account else covered
 
 
 def _value(value: object) -> str:
@@ -173,13 +187,31 @@ class _Moment(NamedTuple):
     style: str = ""
 
 
-def _moments_table(view: CaseView, zone: tzinfo, actions: Sequence[ShownAction]) -> Table:
+_TOLD = {
+    NoteKind.COVERED,
+    NoteKind.OVERFLOWED,
+    NoteKind.PROMPTED,
+    NoteKind.DECIDED,
+    NoteKind.TIME_LOGGED,
+    NoteKind.ENTITLEMENT_CHANGED,
+    NoteKind.MIGRATED,
+    NoteKind.REFUSED,
+}
+"""Notes of what is not to be seen of the milestones themselves."""
+
+
+def _moments_table(view: CaseView, zone: tzinfo, actions: Sequence[ShownAction], notes: Sequence[Noted]) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True, style="dim")
     table.add_column(no_wrap=True)
     table.add_column()
     day = ""
-    for moment in sorted(_moments(view, actions), key=lambda m: (m.at, m.rank)):
+    told = (
+        _Moment(note.at, 1, "", note.text + (f", by {note.by}" if note.by else ""))
+        for note in notes
+        if note.kind in _TOLD
+    )
+    for moment in sorted([*_moments(view, actions), *told], key=lambda m: (m.at, m.rank)):
         shown = clock(moment.at, zone)
         date, time = shown.rsplit(" ", 1)
         table.add_row(
@@ -273,6 +305,9 @@ def answer_lines(answer: Answer) -> Text:
             text.append("nothing changed: this event was taken before\n", style="yellow")
     for note in answer.notes:
         text.append(f"{note}\n")
+    if answer.coverage is not None:
+        text.append(f"{answer.coverage.verdict}\n")
+        text.append("".join(f"  not {other.entitlement}: {other.why}\n" for other in answer.coverage.others), "dim")
     text.append(f"case {view.case_id}: ")
     text.append(str(view.status), style=_STATUS_STYLES[view.status])
     if view.closed_at:

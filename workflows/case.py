@@ -63,9 +63,12 @@ class CaseWorkflow(CaseRequests):
             await self._refuse_opening(refusal)
             return
         self.account, self.entitlement, self.prompt = opened.account, opened.entitlement, opened.prompt
+        self.coverage = opened.coverage
         timeline = Timeline.enter(opened.plan, Case(case_id=intake.case_id, fields=opened.fields), opened_at)
         self.timeline = timeline
         entered = timeline.advance(opened_at)
+        if opened.coverage is not None:
+            entered += timeline.remark(NoteKind.COVERED, opened_at, opened.coverage.text)
         # The opening activity has recorded what the entry noted; only what was fired is news.
         self.recorded_notes = sum(isinstance(effect, Noted) for effect in entered)
         self._do([effect for effect in entered if isinstance(effect, TriggerFired)])

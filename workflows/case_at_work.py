@@ -11,6 +11,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 with workflow.unsafe.imports_passed_through():
     from domain import messages
+    from domain.case_coverage import CaseCoverage
     from domain.effects import Effect, Noted, NoteKind, TriggerFired
     from domain.events import Event
     from domain.messages import Answer, CarriedCase, CaseIntake, CaseRecord, HoursQuestion, OveragePrompt
@@ -47,6 +48,7 @@ class CaseAtWork:
         self.account: str | None = None
         self.entitlement: str | None = None
         self.prompt: OveragePrompt | None = None
+        self.coverage: CaseCoverage | None = None  # found in this run
         self.questions: dict[str, HoursQuestion] = {}
         self.being_decided: dict[str, HoursQuestion] = {}
         self.ahead = intake.clock - workflow.info().workflow_start_time if intake.clock else timedelta()

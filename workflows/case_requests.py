@@ -44,6 +44,7 @@ with workflow.unsafe.imports_passed_through():
         TimeLogged,
     )
     from domain.requests import refuse_future
+    from domain.units import number_text
     from domain.views import CaseView
 
 from workflows.case_hours import CaseHours
@@ -115,7 +116,7 @@ class CaseRequests(CaseHours):
         await workflow.wait_condition(lambda: self.refusal is not None or self._is_taken_up)
         if self.refusal is not None:
             raise self.refusal
-        return Answer(outcome="taken", notes=[], case=self._view())
+        return Answer(outcome="taken", notes=[], case=self._view(), coverage=self.coverage)
 
     @opened.validator
     def _check_open(self, *_: Any) -> None:
@@ -301,7 +302,9 @@ class CaseRequests(CaseHours):
             self.prompt = prompt
             raise
         said = "approved" if choice.approved else "declined"
-        text = f"one more of entitlement {prompt.entitlement} is {said}"
+        text = f"one more of entitlement {prompt.entitlement} is {said}" + (
+            f": {choice.reason}" if choice.reason else ""
+        )
         self._remark(NoteKind.DECIDED, text, choice.by)
         if opened is None:
             return Answer(outcome="taken", notes=[text], case=self._view())
@@ -423,7 +426,8 @@ class CaseRequests(CaseHours):
         await workflow.wait_condition(lambda: self.refusal is not None or self.timeline is not None)
         self._remark(
             NoteKind.OVERFLOWED,
-            f"entitlement {told.entitlement_id} has nothing left: {told.used} of {told.cap} {told.unit} used",
+            f"entitlement {told.entitlement_id} has nothing left: {number_text(told.used, told.unit)} of "
+            f"{number_text(told.cap, told.unit)} {told.unit} used",
         )
 
     @workflow.signal(dynamic=True)
@@ -438,7 +442,8 @@ class CaseRequests(CaseHours):
         A workflow's clock stands still between its events. A caller that gives the time of its own clock (ISO 8601)
         gets the case as of then.
         """
-        return self._view(self._as_of(raw))
+        whose = {"account": self.account, "entitlement": self.entitlement}
+        return self._view(self._as_of(raw)).model_copy(update=whose)
 
     @workflow.query(name="explain")
     def explain_query(self, *raw: Any) -> Explanation:

@@ -115,16 +115,21 @@ class EntitlementWorkflow:
             self._keep_horizon()
             if self._should_roll_over():
                 await self._roll_over()
-            await until(
-                lambda: self.usage.next_due,
-                self._should_roll_over,
-                now=self._now,
-                summary=lambda: "a notice, or the end of a period",
-            )
+            await until(self._next_due, self._should_roll_over, now=self._now, summary=self._timer_summary)
 
     def _now(self) -> datetime:
         """The entitlement's own clock: the workflow's, ahead by what its terms said."""
         return workflow.now() + self.ahead
+
+    def _next_due(self) -> datetime | None:
+        """When time brings something next. The term's beginning is for whoever looks: from then on it is active."""
+        due, begins = self.usage.next_due, self.usage.terms.periods.starts_at(0)
+        if begins is None or begins <= self._now() or not workflow.patched("wakes-when-its-term-begins"):
+            return due
+        return begins if due is None else min(begins, due)
+
+    def _timer_summary(self) -> str:
+        return "the term begins" if self._next_due() != self.usage.next_due else "a notice, or the end of a period"
 
     def _keep_horizon(self) -> None:
         if not self.usage.covers(self._now()):

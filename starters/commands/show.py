@@ -69,7 +69,8 @@ async def _show(case: str, watch: bool, zone: tzinfo, as_json: bool) -> None:
         await _watch(client, view, zone)
     else:
         actions = await _recorded(settings, lambda store: case_actions(store, case)) or []
-        console().print(case_timeline(view, zone=zone, note=note, actions=actions))
+        notes = await _recorded(settings, lambda store: store.notes(case)) or []
+        console().print(case_timeline(view, zone=zone, note=note, actions=actions, notes=notes))
 
 
 async def _find(client: MilepostClient, case: str, settings: Settings) -> tuple[CaseView, str | None]:
@@ -79,10 +80,13 @@ async def _find(client: MilepostClient, case: str, settings: Settings) -> tuple[
     try:
         return await client.view(case), None
     except NotFound:
-        recorded = await _recorded(settings, lambda store: store.case(case).view)
+        recorded = await _recorded(settings, lambda store: store.case(case))
         if recorded is None:
             raise
-        return recorded, "from the store's record: Temporal no longer has the history of this case"
+        whose = {"account": recorded.account, "entitlement": recorded.entitlement}
+        return recorded.view.model_copy(
+            update=whose
+        ), "from the store's record: Temporal no longer has the history of this case"
 
 
 async def _recorded(settings: Settings, question: Callable[[Store], T]) -> T | None:

@@ -10,9 +10,12 @@ import pytest_asyncio
 from temporalio.client import WorkflowUpdateFailedError
 from temporalio.service import RPCError
 
+from domain.case_coverage import CaseCoverage, Left
 from domain.catalog import Catalog
+from domain.coverage import NotMatched
 from domain.entitlement_messages import Balance, PeriodBalance, workflow_id
 from domain.errors import Refused
+from domain.messages import CaseIntake
 from tests.support import assert_eventually, unique
 from tests.workflows.world import MONDAY, World
 
@@ -27,6 +30,7 @@ class Customer:
         self.world = world
         self.account = unique("customer")
         self.ids: list[str] = []
+        self.cases: list[str] = []
 
     def buys(self, name: str, **fields: Any) -> str:
         """An entitlement, by its id."""
@@ -40,6 +44,14 @@ class Customer:
     async def opens(self, **intake: Any) -> str:
         """A case, by its id."""
         return await self.world.open(self.account, **intake)
+
+    async def covered(self, **intake: Any) -> CaseCoverage:
+        """Opens a case; what is said of its entitlement."""
+        self.cases.append(unique("case"))
+        asked = CaseIntake(case_id=self.cases[-1], account=self.account, clock=MONDAY, opened_at=MONDAY, **intake)
+        coverage = (await self.world.milepost.open(asked)).coverage
+        assert coverage is not None
+        return coverage
 
     async def works(self, case: str, entry: str, minutes: int) -> list[str]:
         """Logs time on a case; what each entitlement says."""
@@ -110,6 +122,81 @@ async def test_a_higher_cap_lets_the_next_case_in_at_once(customer: Customer) ->
     await customer.asks(blocking, "amend", cap=1)
     await customer.opens()
     assert [(one.used, one.overflows) for one in await customer.counted(blocking)] == [(1, 1)]
+
+
+async def test_an_opening_says_what_covers_the_case_and_why_nothing_else_does(customer: Customer) -> None:
+    """With what is left after the case has taken its part; it goes on record."""
+    customer.world.store.apply(Catalog.model_validate({"accounts": [{"id": customer.account}]}), by="test")
+    nothing = await customer.covered()
+    assert (nothing.verdict, nothing.others) == ("no entitlement covers it", [])
+    first = customer.buys("first", ends_on="2030-12-31", allowance={"cap": 2})
+    second = customer.buys("second", ends_on="2031-12-31", allowance={"cap": 5})
+    over = customer.buys("over", ends_on="2024-12-31")
+    expired = NotMatched(entitlement=over, why="it expired at the end of 2024-12-31")
+    for remaining in (1, 0):
+        assert await customer.covered() == CaseCoverage(
+            entitlement=first,
+            by="account",
+            left=Left(unit="cases", cap=2, remaining=remaining),
+            others=[
+                NotMatched(entitlement=second, why=f"{first!r} expires sooner, on 2030-12-31; this on 2031-12-31"),
+                expired,
+            ],
+        )
+    spent = await customer.covered()
+    assert (spent.entitlement, spent.left) == (second, Left(unit="cases", cap=5, remaining=4))
+    assert spent.others == [
+        NotMatched(entitlement=first, why=f"its allowance is used up, that of {second!r} is not"),
+        expired,
+    ]
+    said = [note.text for note in customer.world.store.notes(customer.cases[-1]) if note.kind == "covered"]
+    assert said == [spent.text]
+    view = await customer.world.view(customer.cases[-1])
+    assert (view.account, view.entitlement) == (customer.account, second)
+
+
+async def test_an_opening_says_what_it_fell_back_from(customer: Customer) -> None:
+    """And what is left of hours, of which a case takes none."""
+    asset = unique("press")
+    customer.world.store.apply(
+        Catalog.model_validate(
+            {"accounts": [{"id": customer.account}], "assets": [{"id": asset, "account": customer.account}]}
+        ),
+        by="test",
+    )
+    press = customer.buys("press", asset=asset, allowance={"cap": 0})
+    bank = customer.buys("bank", allowance={"unit": "hours", "cap": 3})
+    coverage = await customer.covered(asset=asset)
+    assert coverage.verdict == f"covered by {bank}, which matches by its account; 3 of 3 hours left"
+    assert coverage.others == [NotMatched(entitlement=press, why="nothing is left of it")]
+
+
+async def test_a_no_falls_back_to_nothing_if_the_next_blocks(customer: Customer) -> None:
+    """A case that runs can't be refused any more, and the no is on record."""
+    customer.buys("asking", ends_on="2030-12-31", allowance={"cap": 0, "overflow": "prompt"})
+    customer.buys("blocking", ends_on="2031-12-31", process="Support", allowance={"cap": 0, "overflow": "block"})
+    case = await customer.opens()
+    answer = await customer.world.ask(case, "decide_overage", MONDAY, approved=False, by="ann", reason="too dear")
+    assert (answer.case.process, answer.case.open_decisions) == (None, [])
+
+    async def it_is_on_record() -> None:
+        decided = [note.text for note in customer.world.store.notes(case) if note.kind == "decided"]
+        assert decided == [f"one more of entitlement {customer.ids[0]} is declined: too dear"]
+
+    await assert_eventually(it_is_on_record)
+
+
+async def test_a_case_is_told_of_hours_in_hours(customer: Customer) -> None:
+    """Not in the minutes in which they are counted."""
+    bank = customer.buys("bank", allowance={"unit": "hours", "cap": 2})
+    case = await customer.opens()
+    await customer.works(case, unique("entry"), 150)
+
+    async def it_is_told() -> None:
+        told = [note.text for note in customer.world.store.notes(case) if note.kind == "overflowed"]
+        assert told == [f"entitlement {bank} has nothing left: 2 of 2 hours used"]
+
+    await assert_eventually(it_is_told)
 
 
 async def test_an_entry_of_another_case_is_refused(customer: Customer) -> None:

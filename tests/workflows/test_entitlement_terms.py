@@ -1,6 +1,7 @@
 """The ends of periods and terms, and changes by hand, on a real server with a real store."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -121,6 +122,23 @@ async def office(clock: VirtualClock, task_queue: str, tmp_path: Path) -> AsyncI
 def midnight(year: int, month: int) -> datetime:
     """The first instant of the 15th in New York: from March to November an hour earlier in UTC."""
     return datetime(year, month, 15, 5 if month == 1 else 4, tzinfo=UTC)
+
+
+async def test_it_is_active_from_the_first_instant_of_its_term(office: Office) -> None:
+    """For whoever looks, in the Temporal UI or by a query: nobody has to ask anything of it first."""
+    gold, begins = office.gold, BEGINS
+    await office.gate.begin(office.terms(gold, clock=begins - timedelta(hours=6)))
+    handle = office.handle(gold)
+
+    async def status() -> str:
+        found: Balance = await handle.query("balance", result_type=Balance)
+        return found.status
+
+    assert await status() == "inactive"
+    await office.go_to(gold, begins)
+    assert await status() == "active"
+    summaries = [event.user_metadata.summary.data for event in (await handle.fetch_history()).events]
+    assert [json.loads(summary) for summary in summaries if b"begins" in summary] == ["the term begins"]
 
 
 async def test_a_contract_of_three_years_with_two_renewals(office: Office) -> None:

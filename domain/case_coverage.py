@@ -1,0 +1,82 @@
+"""How a case came by its entitlement when it was opened: which, what is left of it, and why not by any other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from domain.coverage import Match, NotMatched, outranked
+from domain.units import number_text
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Left(_Value):
+    """What is left of an allowance, in the smallest measure of its unit.
+
+    Attributes:
+        cap: of the period, with what was carried over; None: unlimited.
+        remaining: None: unlimited.
+    """
+
+    unit: str
+    cap: int | None
+    remaining: int | None
+
+    @property
+    def text(self) -> str:
+        """For people."""
+        if self.cap is None or self.remaining is None:
+            return f"unlimited {self.unit}"
+        return f"{number_text(self.remaining, self.unit)} of {number_text(self.cap, self.unit)} {self.unit} left"
+
+
+class CaseCoverage(_Value):
+    """The answer of an intake.
+
+    Attributes:
+        entitlement: None: none covers the case.
+        by: what it matches by, in words.
+        left: of its allowance, with what the case took; None: nothing is counted.
+        others: every other that could have been, and why it was not chosen.
+    """
+
+    entitlement: str | None
+    by: str | None = None
+    left: Left | None = None
+    others: list[NotMatched] = Field(default_factory=list)
+
+    @property
+    def verdict(self) -> str:
+        """Which one, in a line."""
+        if self.entitlement is None:
+            return "no entitlement covers it"
+        left = f"; {self.left.text}" if self.left else ""
+        return f"covered by {self.entitlement}, which matches by its {self.by}{left}"
+
+    @property
+    def text(self) -> str:
+        """All of it in a line."""
+        others = "; ".join(f"{other.entitlement}: {other.why}" for other in self.others)
+        return f"{self.verdict}. Not {others}" if others else self.verdict
+
+
+def case_coverage(
+    ranking: Sequence[Match], chosen: Match | None, left: Left | None, others: Sequence[NotMatched]
+) -> CaseCoverage:
+    """How a case came by its entitlement.
+
+    Args:
+        ranking: all that match, best first.
+        chosen: of these; None: none had anything left.
+        left: of its allowance.
+        others: those of the ranking that were asked before it, and all that do not match.
+    """
+    if chosen is None:
+        return CaseCoverage(entitlement=None, others=list(others))
+    after = ranking[ranking.index(chosen) + 1 :]
+    worse = [NotMatched(entitlement=match.entitlement.id, why=outranked(match, chosen)) for match in after]
+    return CaseCoverage(entitlement=chosen.entitlement.id, by=chosen.by.words, left=left, others=[*worse, *others])
