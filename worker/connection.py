@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import re
 from collections.abc import Sequence
 
 from temporalio.client import Client, Plugin
@@ -19,6 +20,9 @@ PATIENCE = 10.0
 """Seconds in which a server has to answer."""
 
 _SETTLING = 0.1
+
+_QUOTED = re.compile(r'"([^"]+)"')
+_NAME = re.compile(r"[A-Z][a-z]+(?:[A-Z][a-z]+)+")
 
 
 async def connect(
@@ -54,7 +58,7 @@ async def connect(
     except TimeoutError as error:
         raise TemporalUnreachable(_unreachable(target, f"no answer in {patience:g} s")) from error
     except (RuntimeError, RPCError, ValueError) as error:
-        raise TemporalUnreachable(_unreachable(target, str(error))) from error
+        raise TemporalUnreachable(_unreachable(target, _in_words(str(error)))) from error
 
 
 def _unreachable(target: str, reason: str) -> str:
@@ -63,6 +67,17 @@ def _unreachable(target: str, reason: str) -> str:
         "Start one with `milepost dev`, or set TEMPORAL_ADDRESS (and TEMPORAL_NAMESPACE, TEMPORAL_TLS, "
         "TEMPORAL_API_KEY as it needs them)."
     )
+
+
+def _in_words(reason: str) -> str:
+    """What the SDK's core says, without the Rust around it: its innermost text, or else its innermost name."""
+    if "::" not in reason and "{" not in reason:
+        return reason
+    if texts := _QUOTED.findall(reason):
+        return str(texts[-1])
+    if names := _NAME.findall(reason):
+        return re.sub(r"(?<!^)(?=[A-Z])", " ", names[-1]).lower()
+    return "it can't be reached"
 
 
 async def settle() -> None:
