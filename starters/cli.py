@@ -122,17 +122,23 @@ def _report(error: Exception) -> int:
 
     from domain.errors import CatalogError, MilepostError, NotFound, Refused
     from starters.log_mapping import LogError
+    from starters.whereabouts import database_comes_from, trouble_with_data_folder
+    from store.errors import BadAddress, StoreError
     from worker.settings import SettingsError
 
     match error:
         case Refused() | NotFound() | CatalogError() | LogError() | SettingsError():
             said, code = str(error), 2
+        case StoreError():
+            said, code = f"{error} ({database_comes_from()})", 2 if isinstance(error, BadAddress) else 1
         case MilepostError():
             said, code = str(error), 1
         case RPCError():
             said, code = f"Temporal answers: {error.message}", 1
         case SQLAlchemyError():
             said, code = f"the database says: {getattr(error, 'orig', None) or error}", 1
+        case OSError() if trouble := trouble_with_data_folder(error):
+            said, code = trouble, 2
         case OSError():
             said, code = f"{f'{error.filename}: ' if error.filename else ''}{error.strerror or error}", 1
         case _:

@@ -9,6 +9,7 @@ import contextlib
 import os
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from temporalio.client import Client
@@ -90,6 +91,33 @@ def effective_settings() -> Settings:
     if "task_queue" not in settings.model_fields_set:
         unset["task_queue"] = found.task_queue
     return settings.model_copy(update=unset)
+
+
+def database_comes_from() -> str:
+    """What said where the database is, for people who have to put that right."""
+    settings = get_settings()
+    if settings.database_url is not None:
+        return "from MILEPOST_DATABASE_URL"
+    if not _environment_names_a_server() and running_here(settings):
+        return "from the `milepost dev` that runs here"
+    return f"in the data folder, {_data_comes_from(settings)}; MILEPOST_DATABASE_URL names another"
+
+
+def trouble_with_data_folder(error: OSError) -> str | None:
+    """What is wrong with the data folder, if it is that of which the system complains."""
+    settings = get_settings()
+    data = settings.data.absolute()
+    complained = Path(os.fsdecode(error.filename)).absolute() if isinstance(error.filename, str | bytes) else None
+    if complained not in {data, *data.parents} or (data.is_dir() and complained != data):
+        return None
+    wrong = "is a file" if complained.is_file() else f"can't be used: {error.strerror}"
+    at = "it" if complained == data else complained
+    expected = "expected a folder that can be written to, or made"
+    return f"the data folder {settings.data}, {_data_comes_from(settings)}: {at} {wrong}; {expected}"
+
+
+def _data_comes_from(settings: Settings) -> str:
+    return "from MILEPOST_DATA" if "data" in settings.model_fields_set else "the default; MILEPOST_DATA names another"
 
 
 async def connect_to_temporal() -> Client:

@@ -13,12 +13,12 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, PoolProxiedConnection, Table, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
-from store.errors import StoreError
+from store.errors import BadAddress, StoreError
 
 BUSY_SECONDS = 30
 """How long a writer of SQLite waits for another one."""
@@ -46,7 +46,8 @@ class Database:
         """Connects and brings the schema up to date; several processes may do so at once.
 
         Raises:
-            StoreError: it is no address of a database, nobody answers there, or a newer Milepost has been here.
+            BadAddress: no database can be there.
+            StoreError: nobody answers there, it can't be opened, or a newer Milepost has been here.
         """
         engine = _engine(_address(url))
         database = cls(engine)
@@ -59,7 +60,8 @@ class Database:
         except SQLAlchemyError as error:
             engine.dispose()
             cause = error.orig if isinstance(error, DBAPIError) else error
-            raise StoreError(f"cannot open the database {engine.url.render_as_string()}: {cause}") from error
+            shown = engine.url.set(drivername=engine.url.get_backend_name()).render_as_string()
+            raise StoreError(f"cannot open the database {shown}: {cause}") from error
         except StoreError:
             engine.dispose()
             raise
@@ -107,21 +109,28 @@ def _address(url: str) -> URL:
     try:
         address = make_url(url)
     except ArgumentError:
-        raise StoreError(f"{url!r} is no address of a database; {_EXPECTED}") from None
+        raise BadAddress(f"{url!r} is no address of a database; {_EXPECTED}") from None
     match address.get_backend_name():
         case "postgresql" | "postgres":
             return address.set(drivername="postgresql+psycopg")
         case "sqlite" if address.database in (None, "", ":memory:"):
-            raise StoreError(
+            raise BadAddress(
                 f"{url!r} names no file; a database that several threads share is kept in one; {_EXPECTED}"
             )
         case "sqlite":
-            folder = Path(str(address.database)).absolute().parent
+            file = Path(str(address.database)).absolute()
+            folder = file.parent
+            if file.is_dir():
+                raise BadAddress(
+                    f"{url!r} names a folder; expected a file in it, such as {url.rstrip('/')}/milepost.db"
+                )
+            if folder.exists() and not folder.is_dir():
+                raise BadAddress(f"{folder} is a file, so the database {url!r} can't be in it; expected a folder")
             if not folder.is_dir():
-                raise StoreError(f"there is no folder {folder} for the database {url!r}; make it first")
+                raise BadAddress(f"there is no folder {folder} for the database {url!r}; make it first")
             return address.set(drivername="sqlite+pysqlite")
         case other:
-            raise StoreError(f"{other!r} is no database that Milepost knows; {_EXPECTED}")
+            raise BadAddress(f"{other!r} is no database that Milepost knows; {_EXPECTED}")
 
 
 def _engine(address: URL) -> Engine:
@@ -150,8 +159,9 @@ def _use_wal(engine: Engine) -> None:
     """
     give_up = time.monotonic() + BUSY_SECONDS
     while True:
-        connection = engine.raw_connection()
+        connection: PoolProxiedConnection | None = None
         try:
+            connection = engine.raw_connection()
             cursor = connection.cursor()
             if cursor.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
                 return
@@ -161,7 +171,8 @@ def _use_wal(engine: Engine) -> None:
             if "locked" not in str(error) or time.monotonic() > give_up:
                 raise DBAPIError("PRAGMA journal_mode = WAL", {}, error) from error
         finally:
-            connection.close()
+            if connection is not None:
+                connection.close()
         time.sleep(0.02)
 
 

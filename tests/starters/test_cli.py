@@ -177,10 +177,53 @@ def test_unexpected_error_is_one_line(calendars: Path, monkeypatch: pytest.Monke
     assert isinstance(asked.exception, ZeroDivisionError)
 
 
-def test_bad_database_is_named(tmp_path: Path) -> None:
-    result = milepost("apply", CATALOG, env={"MILEPOST_DATABASE_URL": "nonsense", "MILEPOST_DATA": str(tmp_path)})
+@pytest.mark.parametrize(
+    ("url", "code", "said"),
+    [
+        ("nonsense", 2, "'nonsense' is no address of a database; expected sqlite:///path/to/milepost.db or"),
+        ("sqlite:///{tmp}", 2, "names a folder; expected a file in it, such as sqlite:///{tmp}/milepost.db"),
+        ("sqlite:///{tmp}/note/x.db", 2, "{tmp}/note is a file, so the database"),
+        ("sqlite:///{tmp}/none/x.db", 2, "there is no folder {tmp}/none for the database"),
+        ("sqlite:////proc/x.db", 1, "cannot open the database sqlite:////proc/x.db: unable to open"),
+        ("postgresql://x:secret@127.0.0.1:1/x", 1, "cannot open the database postgresql://x:***@127.0.0.1:1"),
+    ],
+)
+def test_bad_database_is_named(tmp_path: Path, url: str, code: int, said: str) -> None:
+    """What it is, what would be right, and where it comes from."""
+    (tmp_path / "note").touch()
+    env = {"MILEPOST_DATABASE_URL": url.format(tmp=tmp_path), "MILEPOST_DATA": str(tmp_path)}
+    result = milepost("apply", CATALOG, env=env)
+    assert result.exit_code == code
+    assert said.format(tmp=tmp_path) in result.stderr
+    assert result.stderr.endswith("(from MILEPOST_DATABASE_URL)\n")
+    assert "secret" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ("/proc/x", "the data folder /proc/x, from MILEPOST_DATA: it can't be used: No such file or directory"),
+        (
+            "/proc/x/y",
+            "the data folder /proc/x/y, from MILEPOST_DATA: /proc/x can't be used: No such file or directory",
+        ),
+        ("{tmp}/note", "the data folder {tmp}/note, from MILEPOST_DATA: it is a file"),
+    ],
+)
+def test_bad_data_folder_is_named(tmp_path: Path, data: str, said: str) -> None:
+    """What it is, where it comes from, and what would be right; one message, and exit code 2."""
+    (tmp_path / "note").touch()
+    result = milepost("apply", CATALOG, env={"MILEPOST_DATA": data.format(tmp=tmp_path)})
+    assert result.exit_code == 2
+    expected = "expected a folder that can be written to, or made"
+    assert result.stderr == f"milepost: {said.format(tmp=tmp_path)}; {expected}\n"
+
+
+def test_missing_file_in_the_data_folder_is_no_fault_of_the_folder(tmp_path: Path) -> None:
+    env = {"TEMPORAL_ADDRESS": "127.0.0.1:1", "MILEPOST_DATA": str(tmp_path)}
+    result = milepost("open", "4711", "--json-file", tmp_path / "no.json", env=env)
     assert result.exit_code == 1
-    assert "'nonsense' is no address of a database" in result.stderr
+    assert result.stderr == f"milepost: {tmp_path / 'no.json'}: No such file or directory\n"
 
 
 # --- apply ----------------------------------------------------------------------------------------------------------

@@ -188,6 +188,15 @@ async def test_show_falls_back_to_the_record(environment: dict[str, str], comman
     assert "open at exit" in shown.stdout
 
 
+async def test_database_without_a_folder_says_where_it_comes_from(environment: dict[str, str], tmp_path: Path) -> None:
+    """Also if no variable names the database itself."""
+    env = {**environment, "MILEPOST_DATABASE_URL": "", "MILEPOST_DATA": str(tmp_path / "none")}
+    nowhere = await asyncio.to_thread(milepost, "balance", "acme-gold", env=env)
+    assert nowhere.exit_code == 2
+    assert f"there is no folder {tmp_path}/none for the database" in nowhere.stderr
+    assert "(in the data folder, from MILEPOST_DATA; MILEPOST_DATABASE_URL names another)" in nowhere.stderr
+
+
 async def test_program_shows_instants_in_a_zone(environment: dict[str, str], case: str) -> None:
     """The program itself, as people run it."""
     done = await asyncio.to_thread(program, "show", case, "--time-zone", "Europe/Berlin", env=environment)

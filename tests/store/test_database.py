@@ -70,6 +70,11 @@ def test_a_database_of_a_newer_milepost_is_left_alone(url: str) -> None:
         ("sqlite://", "'sqlite://' names no file"),
         ("sqlite:///:memory:", "'sqlite:///:memory:' names no file"),
         ("sqlite:////no/such/folder/milepost.db", "there is no folder /no/such/folder for the database"),
+        (
+            "sqlite:////proc",
+            "'sqlite:////proc' names a folder; expected a file in it, such as sqlite:////proc/milepost.db",
+        ),
+        ("sqlite:////proc/x.db", "cannot open the database sqlite:////proc/x.db: unable to open database file"),
         ("mysql://root@127.0.0.1/x", "'mysql' is no database that Milepost knows; expected"),
         ("postgresql://nobody:secret@127.0.0.1:1/x", "cannot open the database postgresql"),
     ],
