@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from domain.errors import MilepostError, Refused
 from domain.fields import FieldsError
@@ -16,7 +16,8 @@ from store.errors import StoreError
 def refusals() -> Iterator[None]:
     """Turn what a person has to put right into a failure that is not tried again.
 
-    A store that is down passes by itself.
+    A store that is down passes by itself. A refusal is an expected answer: the worker logs it for debugging only, and
+    counts it as no error.
     """
     try:
         yield
@@ -24,4 +25,5 @@ def refusals() -> Iterator[None]:
         raise
     except (MilepostError, FieldsError) as error:
         kind = error.code if isinstance(error, Refused) else type(error).__name__
-        raise ApplicationError(str(error), type=kind, non_retryable=True) from error
+        category = ApplicationErrorCategory.BENIGN
+        raise ApplicationError(str(error), type=kind, non_retryable=True, category=category) from error
