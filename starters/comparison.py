@@ -82,7 +82,8 @@ def view_differences(durable: CaseView, pure: CaseView) -> list[str]:
 
 
 def _facts(view: CaseView) -> dict[str, object]:
-    return view.model_dump(mode="json", exclude={"now", "milestones", "next_due", "next_summary"})
+    who = {"account", "entitlement"}  # of whom the timeline knows nothing
+    return view.model_dump(mode="json", exclude={"now", "milestones", "next_due", "next_summary", *who})
 
 
 def _instance_facts(milestone: MilestoneView) -> dict[str, object]:
