@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 from uuid import uuid4
 
 from temporalio.client import (
     Client,
     WithStartWorkflowOperation,
+    WorkflowExecutionDescription,
     WorkflowExecutionStatus,
     WorkflowFailureError,
     WorkflowHandle,
@@ -23,6 +24,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from domain.errors import MilepostError, NotFound, Refused
 from domain.events import CaseReopened
+from domain.explanation import Explanation
 from domain.messages import Answer, CarriedCase, CaseIntake
 from domain.views import CaseView
 from workflows.case import CaseWorkflow
@@ -32,6 +34,10 @@ PATIENCE = 30.0
 
 ROLLING_OVER_TRIES = 20
 """While a run rolls over into the next, some requests are turned away; they are sent again under the same id."""
+
+_NOBODY_POLLS = frozenset({RPCStatusCode.FAILED_PRECONDITION, RPCStatusCode.DEADLINE_EXCEEDED})
+
+T = TypeVar("T")
 
 
 class NoAnswer(MilepostError):
@@ -52,13 +58,15 @@ class MilepostClient:
     async def open(self, intake: CaseIntake) -> Answer:
         """Open a case and wait until it has its entitlement and its timeline.
 
-        Opening a case that is open answers with it as it stands; one that was refused is tried anew.
+        A case that is open already is answered with, `already`, and the intake not looked at. (Of two that open the
+        same case at the same instant either may be the one that does.) One that was refused is tried anew.
 
         Raises:
             Refused: the case cannot be opened so, or was opened and closed before.
             NoAnswer: no worker answers.
         """
         case_id = intake.case_id
+        known = await self._described(case_id)
         start = WithStartWorkflowOperation(
             CaseWorkflow.run,
             intake,
@@ -71,9 +79,9 @@ class MilepostClient:
             static_details="A support case. Its timeline is under *current details*; the query `timeline` has it all.",
         )
         try:
-            return await asyncio.wait_for(
+            answer: Answer = await asyncio.wait_for(
                 self.temporal.execute_update_with_start_workflow(
-                    "open", id=await self._opening_id(case_id), start_workflow_operation=start, result_type=Answer
+                    "open", id=_opening_id(case_id, known), start_workflow_operation=start, result_type=Answer
                 ),
                 self.patience,
             )
@@ -88,21 +96,12 @@ class MilepostClient:
             _refuse(error)
         except RPCError as error:
             # An intake that does not fit fails its workflow, and the update is only told that it was aborted.
-            await self._raise_failure_of(case_id, error)
-
-    async def _opening_id(self, case_id: str) -> str:
-        """The id of the update: under one that it knows the server repeats its answer, also of a case that is closed.
-
-        What was refused is not to be repeated: that attempt is over.
-        """
-        try:
-            status = (await self.handle(case_id).describe()).status
-        except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:
+            reason = await self._failure(case_id)
+            if reason is None:
                 raise
-            status = None
-        is_known = status in {None, WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.COMPLETED}
-        return f"open-{case_id}" if is_known else f"open-{case_id}-{uuid4()}"
+            raise Refused("not_opened", f"case {case_id} could not be opened: {reason}") from error
+        was_known = known is not None and (await start.workflow_handle()).first_execution_run_id in _runs(known)
+        return answer.model_copy(update={"outcome": "already"}) if was_known else answer
 
     async def reopen(
         self, case_id: str, carried: CarriedCase, *, occurred_at: datetime | None = None, by: str | None = None
@@ -154,8 +153,9 @@ class MilepostClient:
             **event: the fields of its event; `event_id` and `occurred_at` are made up if they are left out.
 
         Raises:
-            Refused: the case does not take it; it stays as it was.
-            NotFound: there is no such case, or it is closed.
+            Refused: the case does not take it and stays as it was; it is `closed`, or was refused when it was opened
+                (`not_opened`).
+            NotFound: there is no such case.
             NoAnswer: no worker answers.
         """
         given = {name: value for name, value in event.items() if value is not None}
@@ -190,7 +190,7 @@ class MilepostClient:
                 raise NoAnswer(f"case {case_id} does not answer: does a worker run on {self.task_queue!r}?") from None
             except RPCError as error:
                 if error.status is RPCStatusCode.NOT_FOUND:
-                    raise await self._not_found(case_id) from None
+                    raise await self._ended(case_id) from None
                 if error.status is not RPCStatusCode.FAILED_PRECONDITION:
                     raise
                 await asyncio.sleep(0.05 * (attempt + 1))
@@ -201,39 +201,97 @@ class MilepostClient:
 
         Raises:
             NotFound: Temporal knows no such case (any more).
+            Refused: it was refused when it was opened (`not_opened`).
             NoAnswer: no worker answers.
         """
+        return await self._query(case_id, "timeline", CaseView)
+
+    async def explanation(self, case_id: str) -> Explanation:
+        """Why its targets are what they are.
+
+        Raises:
+            NotFound, Refused, NoAnswer: as `view`.
+        """
+        return await self._query(case_id, "explain", Explanation)
+
+    async def _query(self, case_id: str, query: str, answer: type[T]) -> T:
+        said = f"does not answer: does a worker run on {self.task_queue!r}?"
+        asking = self.handle(case_id).query(query, datetime.now(UTC).isoformat(), result_type=answer)
         try:
-            now = datetime.now(UTC).isoformat()
-            return await asyncio.wait_for(
-                self.handle(case_id).query("timeline", now, result_type=CaseView), self.patience
-            )
+            return await asyncio.wait_for(asking, self.patience)
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
                 raise NotFound(f"no case {case_id!r} is known here") from None
-            raise
-        except (TimeoutError, WorkflowQueryFailedError):
-            raise NoAnswer(f"case {case_id} does not answer: does a worker run on {self.task_queue!r}?") from None
+            if error.status not in _NOBODY_POLLS:
+                raise
+        except TimeoutError:
+            pass
+        except WorkflowQueryFailedError as error:
+            said = f"can't answer now: {error}"
+        known = await self._described(case_id)
+        if known is not None and known.status is WorkflowExecutionStatus.FAILED:
+            raise await self._ended(case_id)
+        raise NoAnswer(f"case {case_id} {said}")
 
     def handle(self, case_id: str) -> WorkflowHandle[Any, Any]:
         """The workflow of a case."""
         return self.temporal.get_workflow_handle(f"case/{case_id}", result_type=CaseView)
 
-    async def _not_found(self, case_id: str) -> MilepostError:
+    async def _described(self, case_id: str) -> WorkflowExecutionDescription | None:
         try:
-            described = await self.handle(case_id).describe()
-        except RPCError:
-            return NotFound(f"no case {case_id!r} is known here")
-        return Refused("closed", f"case {case_id} is closed, since {described.close_time:%Y-%m-%d %H:%M:%SZ}")
+            return await self.handle(case_id).describe()
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            return None
 
-    async def _raise_failure_of(self, case_id: str, error: RPCError) -> NoReturn:
+    async def _ended(self, case_id: str) -> MilepostError:
+        """Why a case that does not run takes nothing."""
+        known = await self._described(case_id)
+        if known is None:
+            return NotFound(f"no case {case_id!r} is known here")
+        if known.status is not WorkflowExecutionStatus.FAILED:
+            return Refused("closed", f"case {case_id} is closed, since {known.close_time:%Y-%m-%d %H:%M:%SZ}")
+        reason, intake = await self._failure(case_id), await self._intake(known)
+        if not intake.get("carried"):
+            return Refused("not_opened", f"case {case_id} was refused when it was opened: {reason}")
+        if intake.get("reopened"):
+            return Refused("closed", f"case {case_id} is closed, and reopening it was refused: {reason}")
+        return Refused("failed", f"case {case_id} failed: {reason}")
+
+    async def _intake(self, known: WorkflowExecutionDescription) -> dict[str, Any]:
+        """With what a run of a case was started, whatever its shape."""
+        run = self.temporal.get_workflow_handle(known.id, run_id=known.run_id)
+        async for event in run.fetch_history_events(page_size=1):
+            given = event.workflow_execution_started_event_attributes.input
+            arguments = await self.temporal.data_converter.decode(given.payloads)
+            return arguments[0] if arguments and isinstance(arguments[0], dict) else {}
+        return {}
+
+    async def _failure(self, case_id: str) -> str | None:
+        """In one line why the workflow of a case failed; None: it did not."""
         try:
             await asyncio.wait_for(self.handle(case_id).result(), self.patience)
         except WorkflowFailureError as failure:
-            raise Refused("not_opened", f"case {case_id} could not be opened: {failure.cause}") from None
+            cause = failure.cause
+            return " ".join((cause.message if isinstance(cause, ApplicationError) else str(cause)).split())
         except (TimeoutError, RPCError):
             pass
-        raise error
+        return None
+
+
+def _opening_id(case_id: str, known: WorkflowExecutionDescription | None) -> str:
+    """The id of the update: under one that it knows the server repeats its answer, also of a case that is closed.
+
+    What was refused is not to be repeated: that attempt is over.
+    """
+    repeats = {WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.COMPLETED}
+    return f"open-{case_id}" if known is None or known.status in repeats else f"open-{case_id}-{uuid4()}"
+
+
+def _runs(known: WorkflowExecutionDescription) -> set[str | None]:
+    """What a server may call the execution's first run."""
+    return {known.run_id, known.raw_description.workflow_execution_info.first_run_id}
 
 
 def _stamp() -> dict[str, str]:

@@ -201,6 +201,7 @@ async def _retry(case: str, message: dict[str, Any]) -> str:
 
 
 async def _reopen(case: str, at: str | None, by: str | None) -> Answer:
+    from domain.errors import NotFound
     from starters.whereabouts import effective_settings
     from store.store import Store
 
@@ -209,6 +210,9 @@ async def _reopen(case: str, at: str | None, by: str | None) -> Answer:
     store = await asyncio.to_thread(Store.open, effective_settings().database)
     try:
         stored = await asyncio.to_thread(store.case, case)
+    except NotFound:
+        await client.view(case)  # says so itself if it is not known, or was refused
+        raise
     finally:
         store.close()
     return await client.reopen(case, stored.carried, occurred_at=occurred_at, by=by)

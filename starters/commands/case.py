@@ -112,7 +112,10 @@ def open_case(
     if field:
         fields = base.get("fields")
         intake["fields"] = (fields if isinstance(fields, dict) else {}) | arguments.fields(field)
-    answered(run(_open(_checked(intake))), as_json)
+    answer = run(_open(_checked(intake)))
+    if answer.outcome == "already":
+        typer.echo(f"milepost: case {case_id} was open already; what was given now is not looked at", err=True)
+    answered(answer, as_json)
 
 
 def complete(

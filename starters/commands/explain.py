@@ -63,7 +63,7 @@ async def _find(client: MilepostClient, case: str, settings: Settings) -> tuple[
     from starters.client import NoAnswer
 
     try:
-        return await _ask(client, case), None
+        return await client.explanation(case), None
     except (NotFound, NoAnswer) as nobody:
         recorded = await _recorded(settings, case)
         if recorded is None:
@@ -74,40 +74,6 @@ async def _find(client: MilepostClient, case: str, settings: Settings) -> tuple[
         )
         explanation = explain_by(recorded.plan, state, max(state.last_at, state.closed_at or state.last_at))
         return explanation, f"from the store's record: {known}"
-
-
-async def _ask(client: MilepostClient, case: str) -> Explanation:
-    """What the workflow of the case answers.
-
-    Raises:
-        NotFound: Temporal knows no such case (any more).
-        NoAnswer: no worker answers.
-    """
-    import asyncio
-    from datetime import UTC, datetime
-
-    from temporalio.client import WorkflowQueryFailedError
-    from temporalio.service import RPCError, RPCStatusCode
-
-    from domain.errors import NotFound
-    from domain.explanation import Explanation
-    from starters.client import NoAnswer
-
-    now = datetime.now(UTC).isoformat()
-    nobody = f"case {case} does not answer: does a worker run on {client.task_queue!r}?"
-    try:
-        query = client.handle(case).query("explain", now, result_type=Explanation)
-        return await asyncio.wait_for(query, client.patience)
-    except RPCError as error:
-        if error.status is RPCStatusCode.NOT_FOUND:
-            raise NotFound(f"no case {case!r} is known here") from None
-        if error.status not in (RPCStatusCode.FAILED_PRECONDITION, RPCStatusCode.DEADLINE_EXCEEDED):  # nobody polls
-            raise
-        raise NoAnswer(nobody) from None
-    except TimeoutError:
-        raise NoAnswer(nobody) from None
-    except WorkflowQueryFailedError as error:
-        raise NoAnswer(f"case {case} can't be explained now: {error}") from None
 
 
 async def _recorded(settings: Settings, case: str) -> CarriedCase | None:

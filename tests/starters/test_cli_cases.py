@@ -7,13 +7,16 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowFailureError
 from typer.testing import Result
 
+from domain.errors import Refused
 from domain.messages import CaseRecord
+from starters.client import MilepostClient
 from store import Store
 from tests.starters.command_line import beside_a_worker, milepost, program
 from tests.support import assert_eventually, unique
+from worker.process import working
 
 CATALOG = """
 fields: {priority: string, tickets: integer}
@@ -27,7 +30,8 @@ processes:
         triggers:
           - {kind: success, actions: [{do: email, to: desk@example.com, subject: "{{ case.id }} is done"}]}
 organisation: {process: Support}
-accounts: [{id: acme}]
+accounts: [{id: acme}, {id: full}]
+entitlements: [{id: spent, account: full, allowance: {unit: cases, cap: 0, overflow: block}}]
 """
 
 Command = Callable[..., Awaitable[Result]]
@@ -62,10 +66,86 @@ async def case(command: Command) -> str:
 
 
 async def test_open_shows_targets_and_again_changes_nothing(command: Command, case: str) -> None:
-    again = await command("open", case, "--account", "acme", "--json")
+    again = await command("open", case, "--account", "nope", "--json")
     answer = json.loads(again.stdout)
+    assert (again.exit_code, answer["outcome"]) == (0, "already")
+    assert again.stderr == f"milepost: case {case} was open already; what was given now is not looked at\n"
     assert [m["span"] for m in answer["case"]["milestones"]] == ["4h", "8h"]
     assert answer["case"]["fields"] == {"priority": "High"}
+
+
+async def test_open_of_a_new_case_says_nothing_of_an_old_one(command: Command) -> None:
+    opened = await command("open", unique("c"), "--account", "acme", "--json")
+    assert (opened.exit_code, opened.stderr) == (0, "")
+    assert json.loads(opened.stdout)["outcome"] == "taken"
+
+
+@pytest.mark.parametrize(
+    ("account", "why"), [("nope", "unknown account 'nope'"), ("full", "entitlement 'spent' takes no more cases")]
+)
+async def test_a_case_that_was_refused_says_so(command: Command, account: str, why: str) -> None:
+    """Whatever is asked of it: it is neither closed nor without an answer. It may be opened again."""
+    case = unique("c")
+    refused = await command("open", case, "--account", account)
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    reason = refused.stderr.removeprefix("milepost: ").strip()
+    assert why in reason
+    for arguments in (
+        ["show", case],
+        ["show", case, "--json"],
+        ["explain", case],
+        ["stop", case],
+        ["close", case],
+        ["decide", case, "yes"],
+        ["log-time", case, "T-1", "30"],
+        ["reopen", case],
+    ):
+        asked = await command(*arguments)
+        assert (asked.exit_code, asked.stdout) == (2, ""), arguments
+        assert asked.stderr == f"milepost: case {case} was refused when it was opened: {reason}\n", arguments
+    opened = await command("open", case, "--account", "acme", "--json")
+    assert (opened.exit_code, opened.stderr, json.loads(opened.stdout)["outcome"]) == (0, "", "taken")
+    assert (await command("stop", case)).exit_code == 0
+
+
+async def test_a_case_that_is_refused_again_says_the_new_reason(command: Command) -> None:
+    case = unique("c")
+    for account in ("nope", "full"):
+        await command("open", case, "--account", account)
+    assert "entitlement 'spent' takes no more cases" in (await command("show", case)).stderr
+
+
+async def test_a_closed_case_whose_reopening_was_refused_stays_closed(command: Command, case: str) -> None:
+    """It was opened; that it can't be reopened so is another matter."""
+    await command("close", case)
+    assert (await command("reopen", case, "--at", "2001-01-01T00:00Z")).exit_code == 2
+    assert json.loads((await command("show", case, "--json")).stdout)["closed_at"] is not None
+    stopped = await command("stop", case)
+    assert stopped.exit_code == 2
+    assert stopped.stderr.startswith(f"milepost: case {case} is closed, and reopening it was refused: ")
+    assert (await command("reopen", case)).exit_code == 0
+
+
+async def test_an_intake_that_does_not_fit_says_so(client: Client, environment: dict[str, str]) -> None:
+    """One that another client has sent; also when no worker runs any more, and in one line."""
+    case, queue = unique("c"), unique("queue")
+    with Store.open(environment["MILEPOST_DATABASE_URL"]) as store:
+        async with working(client, store, task_queue=queue):
+            intake = {"case_id": case, "colour": "red"}
+            started = await client.start_workflow("CaseWorkflow", intake, id=f"case/{case}", task_queue=queue)
+            with pytest.raises(WorkflowFailureError):
+                await started.result()
+    cases = MilepostClient(client, task_queue=queue, patience=0.5)
+    for asked in (cases.view(case), cases.explanation(case), cases.request(case, "close")):
+        with pytest.raises(Refused, match=rf"^case {case} was refused when it was opened: .*colour.*$") as refused:
+            await asked
+        assert refused.value.code == "not_opened"
+
+
+async def test_a_case_that_nobody_knows_is_unknown(command: Command) -> None:
+    for arguments in (["show", "nobody"], ["stop", "nobody"], ["reopen", "nobody"], ["explain", "nobody"]):
+        asked = await command(*arguments)
+        assert (asked.exit_code, asked.stderr) == (2, "milepost: no case 'nobody' is known here\n"), arguments
 
 
 async def test_open_from_a_json_file(command: Command, tmp_path: Path) -> None:
