@@ -65,6 +65,10 @@ class Auditor:
             return found
         return await asyncio.to_thread(self._untouched, entitlement, at or datetime.now(UTC))
 
+    async def is_retired(self, entitlement: str) -> bool:
+        """Whether the catalog has retired it, or its account: its count goes on, but nothing is taken of it."""
+        return await asyncio.to_thread(self._retired, entitlement)
+
     async def audit(self, entitlements: Sequence[str] = ()) -> AsyncIterator[Audited]:
         """Hold ledgers against balances: of some entitlements, or of all that have a ledger.
 
@@ -106,6 +110,13 @@ class Auditor:
             return await self._entitlements.balance(entitlement, None if at is None else at.isoformat())
         except NobodyCounts as error:
             raise MilepostError(str(error)) from error
+
+    def _retired(self, entitlement: str) -> bool:
+        try:
+            declared = self._store.entitlement(entitlement)
+        except NotFound:
+            return False
+        return declared.retired or self._store.account(declared.account).retired
 
     def _untouched(self, entitlement: str, at: datetime) -> Balance:
         try:

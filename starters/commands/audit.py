@@ -35,8 +35,15 @@ def balance(
 
     Example: milepost balance acme-gold
     """
-    found = run(_balance(entitlement, at))
-    typer.echo(found.model_dump_json(indent=2) if as_json else _shown(found))
+    import json
+
+    found, is_retired = run(_balance(entitlement, at))
+    status = "retired" if is_retired else found.status
+    if as_json:
+        said = json.dumps(found.model_dump(mode="json") | {"status": status}, indent=2, ensure_ascii=False)
+    else:
+        said = _shown(found, status)
+    typer.echo(said)
 
 
 def audit(
@@ -67,10 +74,10 @@ def audit(
         raise typer.Exit(1)
 
 
-async def _balance(entitlement: str, at: str | None) -> Balance:
+async def _balance(entitlement: str, at: str | None) -> tuple[Balance, bool]:
     instant = None if at is None else arguments.instant(at, "--at")
     async with _auditor() as auditor:
-        return await auditor.balance(entitlement, instant)
+        return await auditor.balance(entitlement, instant), await auditor.is_retired(entitlement)
 
 
 async def _audit(entitlements: list[str], as_json: bool) -> list[Audited]:
@@ -94,14 +101,14 @@ async def _auditor() -> AsyncIterator[Auditor]:
         yield Auditor(client, store, task_queue)
 
 
-def _shown(balance: Balance) -> str:
+def _shown(balance: Balance, status: str) -> str:
     from domain.units import amount_text
 
     left = balance.current.remaining
     said = "unlimited" if left is None else f"{amount_text(left, balance.unit)} left"
     name = f"{balance.entitlement_id} ({balance.name})" if balance.name else balance.entitlement_id
     lines = [
-        f"{name}, account {balance.account}: {said}, {balance.status}",
+        f"{name}, account {balance.account}: {said}, {status}",
         *(_period(period, balance.unit) for period in (balance.current, *balance.past)),
     ]
     if balance.changes_at:

@@ -87,6 +87,22 @@ async def test_what_was_never_asked_for_has_all(desk: Desk) -> None:
     assert "10 visits left" in (await desk.ask("balance", desk.untouched)).stdout
 
 
+@pytest.mark.parametrize("kind", ["entitlements", "accounts"])
+async def test_what_the_catalog_has_retired_is_retired(desk: Desk, kind: str) -> None:
+    """Whether it is itself or its account, and whether it is counted yet; the count itself goes on."""
+    account = {"id": "acme", "retired": True}
+    entitlements = [
+        desk.store.entitlement(name).model_dump(mode="json") | {"retired": True} for name in (desk.gold, desk.untouched)
+    ]
+    retired = {"accounts": [account]} if kind == "accounts" else {"entitlements": entitlements}
+    desk.store.apply(Catalog.model_validate(retired), by="test")
+    shown = await desk.ask("balance", desk.gold)
+    assert shown.stdout.splitlines()[0] == f"{desk.gold} (Gold), account acme: 7 visits left, retired"
+    assert "10 visits left, retired" in (await desk.ask("balance", desk.untouched)).stdout
+    answer = json.loads((await desk.ask("balance", desk.gold, "--json")).stdout)
+    assert (answer["status"], answer["current"]["remaining"]) == ("retired", 7)
+
+
 async def test_ledgers_that_agree_pass(desk: Desk) -> None:
     everything = await desk.ask("audit")
     assert (everything.exit_code, everything.stdout) == (0, "entitlements: 1, rows: 3; all as the ledger says\n")
