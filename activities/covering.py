@@ -16,6 +16,8 @@ from domain.entitlement_terms import entitlement_terms
 from domain.errors import Refused
 from domain.frozen import HorizonExceeded
 from domain.messages import CaseIntake, HoursQuestion, OverageChoice, OveragePrompt
+from domain.requests import CLOCK_SKEW
+from domain.units import HOURS
 from domain.years import FIRST_YEAR, LAST_YEAR, is_promised
 from store.store import Store
 
@@ -180,30 +182,65 @@ class Covering:
     async def log_hours(self, intake: CaseIntake, entry: TimeEntry, now: datetime) -> list[tuple[str, Consumed]]:
         """Take work done from the entitlements of hours that match, one after the other as far as each falls back.
 
+        What has taken the entry before answers again, also if it matches no more, and only what was left over goes on,
+        of the time by which the entry was taken. The ledger says who has; what was taken in the last 100 ms or so it
+        may not know yet, and an entry that comes again so soon goes by what matches.
+
         Raises:
-            Refused: no entitlement that matches counts hours, or the entry is another case's.
+            Refused: no entitlement that matches counts hours; the entry is another case's, was reversed, or of work
+                that is still to be done.
         """
+        if entry.worked_at > now + CLOCK_SKEW:
+            why = f"worked_at {entry.worked_at.isoformat()} is in the future; the case's clock says {now.isoformat()}"
+            raise Refused("in_the_future", why)
+        took, entry = await self._taken_before(intake, entry, now)
+        if took and not took[-1][1].left_over:
+            return took
         # The one that it was opened from may have ended since; what covers the case then still counts the work.
         coverage, _ = await asyncio.to_thread(self._coverage, intake, entry.worked_at)
         counting = [m.entitlement for m in coverage.ranked if m.entitlement.allowance]
-        counting = [e for e in counting if e.allowance and e.allowance.unit == "hours"]
-        if not counting:
+        asked_before = {name for name, _ in took}
+        counting = [e for e in counting if e.allowance and e.allowance.unit == HOURS and e.id not in asked_before]
+        if not counting and not took:
             raise Refused("not_entitled", f"no entitlement that covers case {intake.case_id} counts hours")
         ids = [entitlement.id for entitlement in counting]
         other = await asyncio.to_thread(self.store.other_case_of, entry.id, intake.case_id, ids)
         if other is not None:  # by its id an entry counts once: this work would not be counted at all
             why = f"time entry {entry.id!r} was logged on case {other} before; give this one an id of its own"
             raise Refused("entry_of_another_case", why)
-        took: list[tuple[str, Consumed]] = []
         for number, entitlement in enumerate(counting):
             follows = number < len(counting) - 1
             asked = entry.model_copy(update={"has_fallback": follows})
-            consumed = await self.gate.log_hours(await self.terms(intake, entitlement, now), asked)
+            consumed = await self._log(intake, entitlement, asked, now)
             took.append((entitlement.id, consumed))
             if not consumed.left_over:
                 break
-            entry = entry.model_copy(update={"minutes": consumed.left_over, "is_rest": True})
+            entry = _rest(entry, consumed)
         return took
+
+    async def _taken_before(
+        self, intake: CaseIntake, entry: TimeEntry, now: datetime
+    ) -> tuple[list[tuple[str, Consumed]], TimeEntry]:
+        """What an entry of this case took before, in the order in which it was split; and what is left of the entry."""
+        takers = await asyncio.to_thread(self.store.entry_takers, entry.id, intake.case_id)
+        took: list[tuple[str, Consumed]] = []
+        for name, worked_at in takers.items():
+            if not await self.gate.has_taken(name, entry.id):  # a count that was terminated
+                continue
+            entitlement = await asyncio.to_thread(self.store.entitlement, name)
+            if entitlement.allowance is None:
+                continue
+            if not took:
+                entry = entry.model_copy(update={"worked_at": worked_at})
+            took.append((name, await self._log(intake, entitlement, entry, now)))
+        took.sort(key=lambda one: -one[1].left_over)  # each was left what is over in the one before
+        return took, _rest(entry, took[-1][1]) if took else entry
+
+    async def _log(self, intake: CaseIntake, entitlement: Entitlement, entry: TimeEntry, now: datetime) -> Consumed:
+        consumed = await self.gate.log_hours(await self.terms(intake, entitlement, now), entry)
+        if consumed.is_reversed:
+            raise Refused("reversed", f"time entry {entry.id!r} was reversed; log the work again under another id")
+        return consumed
 
     async def _ranked(self, intake: CaseIntake, matches: Sequence[Match], at: datetime, now: datetime) -> list[Match]:
         """In their order, by what is left of those that match equally well; first what has the case already.
@@ -253,6 +290,11 @@ class Covering:
             return within.target(hours.freeze(now, latest), now)
         except HorizonExceeded:
             return latest
+
+
+def _rest(entry: TimeEntry, consumed: Consumed) -> TimeEntry:
+    """What an entitlement left over of an entry, for the next."""
+    return entry.model_copy(update={"minutes": consumed.left_over, "is_rest": True})
 
 
 def _decision(intake: CaseIntake, choice: OverageChoice, reference: str, at: datetime) -> OverageDecision:

@@ -9,6 +9,7 @@ Amounts are whole numbers in the smallest measure of the unit: minutes for ``hou
 
 from __future__ import annotations
 
+import operator
 from datetime import date, timedelta
 from typing import Annotated, Literal
 
@@ -212,6 +213,7 @@ class Consumed(_Message):
         left_over: of a time entry: what the next entitlement is to take.
         overage_price: of one unit beyond the cap, with `prompt`.
         prompt_within: how long a decision may take, in the entitlement's hours; with `prompt`.
+        is_reversed: with `already`: what it took was given back, and it takes nothing more. Left out where it is not so.
     """
 
     reference: str
@@ -228,11 +230,12 @@ class Consumed(_Message):
     left_over: NonNegativeInt = 0
     overage_price: str | None = None
     prompt_within: Span | None = None
+    is_reversed: bool = Field(default=False, exclude_if=operator.not_)
 
     @property
     def is_taken(self) -> bool:
         """Whether the entitlement covers the reference."""
-        return self.outcome in {"granted", "already"}
+        return self.outcome in {"granted", "already"} and not self.is_reversed
 
 
 class EntitlementOverflowed(_Message):

@@ -223,6 +223,7 @@ class Usage:
             left_over=taking.left_over,
             overage_price=allowance.overage_price if outcome == "prompt" else None,
             prompt_within=allowance.prompt_within if outcome == "prompt" else None,
+            is_reversed=outcome == "already" and taking.is_reversed,
         )
 
     # --- caps and what is left ---

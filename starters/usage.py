@@ -38,6 +38,7 @@ from domain.spans import Offset
 from domain.units import HOURS, amount_text, number_text
 from domain.years import is_promised
 from starters.split_entries import SplitEntries
+from starters.uncounted import RecordChanged, UncountedEntitlements
 from store import Store
 
 PATIENCE = 10.0
@@ -59,12 +60,14 @@ class Taken(_Result):
 
     Attributes:
         entitlement: the last that was asked.
+        asked: how much was asked for, in the smallest measure of the unit.
         spent: those that were asked before, had not enough left, and fall back to the next.
         price: of one unit beyond the cap, if it was taken so, or could be.
     """
 
     entitlement: str
     answer: Consumed
+    asked: int
     spent: list[str] = Field(default_factory=list)
     price: str | None = None
 
@@ -83,8 +86,10 @@ class Taken(_Result):
                 said = f"{beyond} taken {of}, beyond the cap{price}: an override for billing; {left}"
             case "granted":
                 said = f"{amount_text(answer.taken, answer.unit)} taken {of}; {left}"
+            case "already" if answer.is_reversed:
+                said = f"nothing taken {of}: {answer.reference} was reversed; take it under another id; {left}"
             case "already":
-                said = f"taken {of} before; {left}"
+                said = f"taken {of} before{self._another_amount}; {left}"
             case "overflow":
                 said = f"nothing taken {of}; {left}; it falls back, and nothing else matches"
             case "blocked":
@@ -99,6 +104,13 @@ class Taken(_Result):
                 assert_never(answer.outcome)
         before = f"; {', '.join(self.spent)} had not enough left" if self.spent else ""
         return f"{answer.reference}: {said}{before}"
+
+    @property
+    def _another_amount(self) -> str:
+        took = self.answer.taken + self.answer.overage
+        if took == self.asked:
+            return ""
+        return f", {amount_text(took, self.answer.unit)} and not {self.asked}; more is taken under another id"
 
 
 class Changed(_Result):
@@ -151,6 +163,7 @@ class UsageDesk:
         self._store = store
         self._gate = UsageGate(client, task_queue, patience=patience)
         self._splits = SplitEntries(store, self._gate)
+        self._uncounted = UncountedEntitlements(store)
 
     async def take(
         self,
@@ -166,11 +179,14 @@ class UsageDesk:
     ) -> Taken:
         """Take something at the instant at which it is dispatched; what falls back, of the next that matches.
 
+        What any entitlement of the account and unit has taken under the reference counts once, and is answered again.
+        Of those that do not match now the ledger knows, except of what was taken in the last 100 ms or so.
+
         Args:
             entitlement: the id of the one that is asked first.
             reference: of the visit, or of whatever is taken; it counts once.
             amount: as it was typed.
-            at: when it is dispatched; None: now.
+            at: when it is dispatched, or is planned to be; None: now.
             case: who is told if there is not enough.
             by: who takes it.
             event_id: of the request.
@@ -201,7 +217,9 @@ class UsageDesk:
         try:
             spent: list[str] = []
             asked = [declared, *await asyncio.to_thread(self._next, declared, consumption)]
-            for one in await self._that_has_it(asked, reference) or asked:
+            if before := await self._taken_before(asked, consumption, unit, now):
+                return before
+            for one in asked:
                 taken = await self._take(one, consumption, decision or None, now)
                 if taken.answer.outcome != "overflow" or one is asked[-1]:
                     break
@@ -221,12 +239,19 @@ class UsageDesk:
         counting = [one for one in matches if one.allowance and one.allowance.unit == consumption.unit]
         return [one for one in counting if one.id != declared.id]
 
-    async def _that_has_it(self, asked: list[Entitlement], reference: str) -> list[Entitlement]:
-        """The one of which it was taken before: it counts once, whatever has become of the others since."""
-        for one in asked[1:]:
-            if await self._gate.has_taken(one.id, reference):
-                return [one]
-        return []
+    async def _taken_before(
+        self, asked: list[Entitlement], consumption: Consumption, unit: str, now: datetime
+    ) -> Taken | None:
+        """The answer of the one that took it before and has not given it back, whatever has become of that since."""
+        reference, account = consumption.reference, asked[0].account
+        takers = await asyncio.to_thread(self._store.takers, reference, account=account, unit=unit)
+        for name in dict.fromkeys([*(one.id for one in asked), *takers]):
+            if not await self._gate.has_taken(name, reference):
+                continue
+            answer = await self._gate.consume((await self._declared(name, now))[1], consumption)
+            if not answer.is_reversed:
+                return Taken(entitlement=name, answer=answer, asked=consumption.amount)
+        return None
 
     async def _take(
         self, declared: Entitlement, consumption: Consumption, decision: OverageDecision | None, now: datetime
@@ -239,7 +264,7 @@ class UsageDesk:
             answer = await self._gate.approve_overage(terms, decision)
         if answer.outcome == "refused":
             raise Refused("refused", answer.reason or f"nothing can be taken of {declared.id}")
-        return Taken(entitlement=declared.id, answer=answer, price=price)
+        return Taken(entitlement=declared.id, answer=answer, asked=consumption.amount, price=price)
 
     async def adjust(self, entitlement: str, amount: str, *, at: datetime | None, **who: str) -> Changed:
         """Count more or, if the amount is negative, less; in the period of an instant, or of now.
@@ -265,23 +290,34 @@ class UsageDesk:
         cap: int | Literal["unlimited"] | None,
         ends_on: date | Literal["never"] | None,
         **who: str,
-    ) -> Changed:
-        """Change the cap, in the unit, or the last date.
+    ) -> Changed | RecordChanged:
+        """Change the cap, in the unit, or the last date: of one that counts nothing that alone, in the catalog.
 
         Raises:
             NotFound, Refused, MilepostError: as `adjust`.
         """
         if isinstance(cap, int) and cap > MOST:
             raise Refused("bad_amount", f"a cap of {cap} is a slip of the pen; at most {MOST:,}, or unlimited")
-        return await self._change(entitlement, _message(EntitlementAmended, cap=cap, ends_on=ends_on, **who))
+        asked = _message(EntitlementAmended, cap=cap, ends_on=ends_on, **who)
+        declared = await asyncio.to_thread(self._store.entitlement, entitlement)
+        if declared.allowance is not None:
+            return await self._change(entitlement, asked)
+        if cap is not None:
+            raise _uncounted(entitlement, "give it an allowance, with its cap, in the catalog: milepost apply")
+        _check_amended(declared, asked)
+        return await asyncio.to_thread(self._uncounted.amend, declared, asked)
 
-    async def cancel(self, entitlement: str, **who: str) -> Changed:
-        """End it now.
+    async def cancel(self, entitlement: str, **who: str) -> Changed | RecordChanged:
+        """End it now; one that counts nothing in the catalog.
 
         Raises:
             NotFound, Refused, MilepostError: as `adjust`.
         """
-        return await self._change(entitlement, _message(EntitlementCancelled, **who))
+        asked = _message(EntitlementCancelled, **who)
+        declared = await asyncio.to_thread(self._store.entitlement, entitlement)
+        if declared.allowance is not None:
+            return await self._change(entitlement, asked)
+        return await asyncio.to_thread(self._uncounted.cancel, declared, asked)
 
     async def renew(self, entitlement: str, *, ends_on: date | None, **who: str) -> Changed:
         """Let it go on in a new record from the day after its last.
@@ -289,7 +325,12 @@ class UsageDesk:
         Raises:
             NotFound, Refused, MilepostError: as `adjust`.
         """
-        return await self._change(entitlement, _message(EntitlementRenewed, ends_on=ends_on, **who))
+        asked = _message(EntitlementRenewed, ends_on=ends_on, **who)
+        declared = await asyncio.to_thread(self._store.entitlement, entitlement)
+        if declared.allowance is None:
+            how = "to let it go on, move its ends_on, in the catalog or with milepost amend --ends-on"
+            raise _uncounted(entitlement, how)
+        return await self._change(entitlement, asked)
 
     async def reverse(self, entitlement: str, reference: str, **who: str) -> Reversed:
         """Give back all that a visit or a time entry took, also where an entry was split over several entitlements.
@@ -322,8 +363,7 @@ class UsageDesk:
 
     async def _change(self, entitlement: str, asked: UsageChange) -> Changed:
         declared, terms = await self._declared(entitlement)
-        if declared.retired and isinstance(asked, EntitlementAmended | EntitlementRenewed):
-            raise Refused("retired", f"{entitlement} is retired")
+        _check_amended(declared, asked)
         try:
             # A count that begins now would not know that it is cancelled.
             if _is_cancelled(declared, datetime.now(UTC)) and await self._gate.running(entitlement) is None:
@@ -355,11 +395,7 @@ class UsageDesk:
     def _read(self, entitlement: str, now: datetime) -> tuple[Entitlement, EntitlementTerms]:
         declared = self._store.entitlement(entitlement)
         if declared.allowance is None:
-            raise Refused(
-                "no_allowance",
-                f"entitlement {entitlement!r} counts nothing; give it an allowance, or change its dates, in the "
-                "catalog: milepost apply",
-            )
+            raise _uncounted(entitlement, "give it an allowance in the catalog: milepost apply")
         account, organisation = self._store.account(declared.account), self._store.organisation()
         return declared, entitlement_terms(declared, account, organisation, now=now)
 
@@ -421,6 +457,15 @@ def _nobody(error: NobodyCounts, event_id: str) -> MilepostError:
         f"{error}. Whether it was done is not known: give the same command again with --event-id {event_id}, and it is "
         "done once"
     )
+
+
+def _uncounted(entitlement: str, how: str) -> Refused:
+    return Refused("no_allowance", f"entitlement {entitlement!r} counts nothing; {how}")
+
+
+def _check_amended(declared: Entitlement, asked: UsageChange) -> None:
+    if declared.retired and isinstance(asked, EntitlementAmended | EntitlementRenewed):
+        raise Refused("retired", f"{declared.id} is retired")
 
 
 def _is_cancelled(declared: Entitlement, at: datetime) -> bool:

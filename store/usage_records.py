@@ -6,8 +6,10 @@ An entitlement's workflow that was terminated begins another count, from nothing
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from domain.ledger_rows import LedgerRow, RowKind
 from domain.units import HOURS
@@ -17,6 +19,7 @@ from store import tables
 from store.database import Database, insert, insert_new
 
 _OF_AN_ENTRY = (RowKind.TAKEN, RowKind.OVERAGE, RowKind.OVERFLOW)
+_OF_A_VISIT = (RowKind.TAKEN, RowKind.OVERRIDE)
 
 
 class UsageRecords:
@@ -106,6 +109,37 @@ class UsageRecords:
                 rows.setdefault(row["entitlement"], []).append(LedgerRow.model_validate(part))
         return rows
 
+    def entry_takers(self, reference: str, case_id: str) -> dict[str, datetime]:
+        """The entitlements that were asked to take a time entry of a case, the first first: whenever it was worked.
+
+        Only their newest counts. Each with the instant by which the entry was taken. The ledger is written in the
+        background: of what was taken some 100 ms ago or less it may not know yet.
+        """
+        table = tables.ledger
+        of_entry = (
+            table.c.reference == reference,
+            table.c.case_id == case_id,
+            table.c.unit == HOURS,
+            table.c.kind.in_(_OF_AN_ENTRY),
+        )
+        with self._database.read() as connection:
+            return _takers(connection, *of_entry)
+
+    def takers(self, reference: str, *, account: str, unit: str) -> list[str]:
+        """The entitlements of an account and unit of which a visit, or whatever the unit is, was taken.
+
+        Only their newest counts, the first first, whether it was given back or not; as late as `entry_takers`.
+        """
+        table = tables.ledger
+        of_visit = (
+            table.c.reference == reference,
+            table.c.account == account,
+            table.c.unit == unit,
+            table.c.kind.in_(_OF_A_VISIT),
+        )
+        with self._database.read() as connection:
+            return list(_takers(connection, *of_visit))
+
     def other_case_of(self, reference: str, case_id: str, entitlements: Sequence[str]) -> str | None:
         """The id of another case that some of these entitlements know a time entry from; None if there is none."""
         table = tables.ledger
@@ -142,6 +176,16 @@ class UsageRecords:
         by_age = sorted(found, key=lambda row: ages.get(row["count"], -1))
         periods = {row["period"]: {name: row[name] for name in PeriodRecord.model_fields} for row in by_age}
         return [PeriodRecord.model_validate(periods[period]) for period in sorted(periods)]
+
+
+def _takers(connection: Connection, *which: ColumnElement[Any]) -> dict[str, datetime]:
+    """The entitlements whose newest counts have such rows, in the order in which these were written; and of when."""
+    table = tables.ledger
+    columns = (table.c[name] for name in ("entitlement", "count", "at"))
+    wanted = select(*columns).where(*which).order_by(table.c.recorded_at, table.c.entitlement, table.c.number)
+    found = connection.execute(wanted).all()
+    newest = {one: _newest_count(connection, one) for one in {entitlement for entitlement, _, _ in found}}
+    return {entitlement: at for entitlement, count, at in found if count == newest[entitlement]}
 
 
 def _counts(connection: Connection, entitlement: str) -> list[str]:

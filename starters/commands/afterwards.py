@@ -20,10 +20,13 @@ from starters.commands.case import (
     send,
 )
 from starters.commands.running import run
+from starters.commands.usage import id_typed
 
 if TYPE_CHECKING:
     from domain.messages import Answer
     from starters.client import MilepostClient
+
+_MOST_MINUTES = 31 * 24 * 60
 
 MilestoneName = Annotated[
     str, typer.Argument(metavar="MILESTONE", help="Its name, as the process has it.", show_default=False)
@@ -165,7 +168,15 @@ def log_time(
     Example: milepost log-time 4711 T-1 90 --by ann
     """
     at = arguments.instant(worked_at, "--worked-at").isoformat() if worked_at else None
-    done = {"id": entry, "minutes": minutes, "worked_at": at, "by": by or login(), "note": note, "event_id": event_id}
+    known_as = id_typed(entry, "ENTRY")
+    done = {
+        "id": known_as,
+        "minutes": _minutes_of_work(minutes),
+        "worked_at": at,
+        "by": by or login(),
+        "note": note,
+        "event_id": event_id,
+    }
     for line in run(_log_time(case, done)):
         typer.echo(line)
 
@@ -190,6 +201,14 @@ def reopen(case: CaseArgument, at: At = None, by: By = None, as_json: AsJson = F
     Example: milepost reopen 4711
     """
     answered(run(_reopen(case, at, by or login())), as_json)
+
+
+def _minutes_of_work(minutes: int) -> int:
+    if not 1 <= minutes <= _MOST_MINUTES:
+        wrong = "no work" if minutes < 1 else "a slip of the pen"
+        right = f"give 1 to {_MOST_MINUTES} ({_MOST_MINUTES // (24 * 60)} days)"
+        raise typer.BadParameter(f"{minutes} minutes are {wrong}; {right}", param_hint="'MINUTES'")
+    return minutes
 
 
 async def _log_time(case: str, entry: dict[str, Any]) -> list[str]:

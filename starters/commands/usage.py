@@ -17,6 +17,7 @@ from starters.commands.running import connected, run
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from starters.uncounted import RecordChanged
     from starters.usage import Changed, Reversed, Taken, UsageDesk
 
 NOT_TAKEN = 3
@@ -24,6 +25,8 @@ NOT_TAKEN = 3
 
 TAKES_NEGATIVE = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
 """How a command reads its line of which an argument may be ``-90m`` or ``-2h``: the ``h`` asks for no help."""
+
+_LONGEST_ID = 100
 
 _A_DATE = "2026-12-31"
 
@@ -45,7 +48,8 @@ def take(
         typer.Option(
             "--at",
             metavar="ISO",
-            help="When it is dispatched, with its offset from UTC: decides the period; now, if left out.",
+            help="When it is dispatched, or planned to be, with its offset from UTC: decides the period; now, if left "
+            "out.",
             show_default=False,
         ),
     ] = None,
@@ -70,8 +74,9 @@ def take(
 ) -> None:
     """Take a visit, or anything of another unit, when it is dispatched; says what is left.
 
-    Exit code 3: not enough is left, and nothing was taken; the answer says what follows. What was taken before under
-    the same reference is not taken again. See balance for what is left before anything is promised.
+    Exit code 3: nothing was taken, since not enough is left; the answer says what follows. What was taken before under
+    the same reference is not taken again, of whichever entitlement of the account; once it was reversed it takes
+    another one, and the exit code is 3 as well. See balance for what is left before anything is promised.
 
     Example: milepost take acme-visits V-1 --case 4711 --by dispatch
     """
@@ -80,7 +85,7 @@ def take(
     taken = run(
         _take(
             entitlement,
-            reference,
+            id_typed(reference, "REFERENCE"),
             amount,
             at=arguments.instant(at, "--at") if at else None,
             case=case,
@@ -144,7 +149,8 @@ def reverse(
 
     Example: milepost reverse acme-bank T-1 --reason "logged on the wrong case"
     """
-    _print(run(_reverse(entitlement, reference, **_who(by, reason, event_id))), as_json)
+    undone = id_typed(reference, "REFERENCE")
+    _print(run(_reverse(entitlement, undone, **_who(by, reason, event_id))), as_json)
 
 
 def amend(
@@ -172,7 +178,7 @@ def amend(
     event_id: EventId = None,
     as_json: AsJson = False,
 ) -> None:
-    """Change the cap or the last date of an entitlement in use. The catalog in the store follows.
+    """Change the cap or the last date of an entitlement. The catalog in the store follows.
 
     Files do not: with the old values in them the next apply amends it back.
 
@@ -220,6 +226,17 @@ def renew(
 
 
 # --- what was typed ---
+
+
+def id_typed(text: str, of: str) -> str:
+    """The id of something that takes its part once.
+
+    Raises:
+        BadParameter: it is empty, or too long.
+    """
+    if not 1 <= len(text) <= _LONGEST_ID:
+        raise typer.BadParameter(f"an id has 1 to {_LONGEST_ID} characters, not {len(text)}", param_hint=f"'{of}'")
+    return text
 
 
 def _who(by: str | None, reason: str, event_id: str | None) -> dict[str, str]:
@@ -298,12 +315,12 @@ async def _amend(
     cap: int | Literal["unlimited"] | None,
     ends_on: date | Literal["never"] | None,
     **who: str,
-) -> Changed:
+) -> Changed | RecordChanged:
     async with _desk() as desk:
         return await desk.amend(entitlement, cap=cap, ends_on=ends_on, **who)
 
 
-async def _cancel(entitlement: str, **who: str) -> Changed:
+async def _cancel(entitlement: str, **who: str) -> Changed | RecordChanged:
     async with _desk() as desk:
         return await desk.cancel(entitlement, **who)
 
@@ -321,5 +338,5 @@ async def _desk() -> AsyncIterator[UsageDesk]:
         yield UsageDesk(client, store, task_queue)
 
 
-def _print(result: Taken | Changed | Reversed, as_json: bool) -> None:
+def _print(result: Taken | Changed | RecordChanged | Reversed, as_json: bool) -> None:
     typer.echo(result.model_dump_json(indent=2) if as_json else str(result))

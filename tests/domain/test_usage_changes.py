@@ -163,6 +163,17 @@ def test_a_reversal_gives_back_all_of_an_entry_once_in_its_period() -> None:
     assert hours.balance(NOON).current.used == 30
 
 
+def test_what_was_reversed_says_so_when_it_comes_again() -> None:
+    """It is known, and takes nothing: who believes that it counts would never know. Left out where it is not so."""
+    visits = usage(unit="visits")
+    take(visits, "V1")
+    assert "is_reversed" not in take(visits, "V1").model_dump()
+    change(visits, by_hand(ConsumptionReversed, reference="V1"), NOON)
+    again = take(visits, "V1")
+    assert (again.outcome, again.is_reversed, again.is_taken, again.remaining) == ("already", True, False, 10)
+    assert again.model_dump()["is_reversed"]
+
+
 def test_a_reversal_names_what_was_taken() -> None:
     assert "'V9' took nothing of E1" in refusal(usage(), by_hand(ConsumptionReversed, reference="V9"))
 

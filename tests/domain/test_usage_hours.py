@@ -135,6 +135,17 @@ def test_a_reversal_undoes_an_entry_with_its_overage_once() -> None:
     assert bank.now == (0, 0, 120)
 
 
+def test_an_entry_that_was_reversed_says_so_when_it_comes_again() -> None:
+    """Nothing is counted of it; whoever believes that it is would never know."""
+    bank = Bank(overflow="block")
+    assert not bank.log("T1", 150).is_reversed
+    assert bank.log("T1", 150).is_taken is False, "blocked: it is uncovered in part"
+    bank.change(ConsumptionReversed, "undo", reference="T1")
+    again = bank.log("T1", 150)
+    assert (again.outcome, again.is_reversed, again.is_taken, again.taken) == ("already", True, False, 0)
+    assert bank.now == (0, 0, 120)
+
+
 def test_an_entry_outside_the_term_is_refused() -> None:
     answer = Bank().log("T1", 30, at=datetime(2026, 1, 1, tzinfo=UTC))
     assert answer.outcome == "refused"

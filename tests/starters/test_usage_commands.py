@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import pytest_asyncio
+from sqlalchemy import select
 from temporalio.client import Client
 from typer.testing import Result
 
@@ -21,7 +22,7 @@ from domain.errors import MilepostError, Refused
 from domain.ledger_rows import LedgerRow, RowKind
 from domain.units import HOURS
 from starters.usage import UsageDesk, read_amount
-from store import Store
+from store import Store, tables
 from tests.starters.command_line import beside_a_worker, milepost
 from tests.support import assert_eventually, unique
 
@@ -119,6 +120,63 @@ async def test_a_visit_falls_back_to_the_next_that_counts_visits(desk: Desk) -> 
     assert await desk.done("take", first, "V-2") == f"V-2: taken of {second} before; {left}\n"
 
 
+async def test_a_visit_counts_once_whichever_entitlement_is_named(desk: Desk) -> None:
+    """Also when what took it was cancelled since; what another account or unit has by that id is something else."""
+    account, other = unique("account"), unique("account")
+    first, second, theirs, lessons = desk.visits(account), desk.visits(account), desk.visits(other), unique("lessons")
+    desk.declare(account, {"id": lessons, **YEAR, "allowance": {"unit": "lessons", "cap": 4}})
+    await desk.done("take", first, "V-1")
+    await desk.done("cancel", first, "--reason", "moved")
+
+    async def it_is_on_record() -> None:
+        assert desk.store.takers("V-1", account=account, unit="visits") == [first]
+        assert desk.store.entitlement(first).cancelled_at is not None
+
+    await assert_eventually(it_is_on_record)
+    said = f"V-1: taken of {first} before; 3 of 4 visits left in the period from 2026-01-01\n"
+    assert await desk.done("take", second, "V-1") == await desk.done("take", first, "V-1") == said
+    assert "1 visit taken" in await desk.done("take", theirs, "V-1")
+    assert "1 lesson taken" in await desk.done("take", lessons, "V-1")
+
+
+async def test_a_visit_taken_before_says_how_many_it_took(desk: Desk) -> None:
+    """If another number is asked for now."""
+    visits = desk.visits()
+    await desk.done("take", visits, "V-1")
+    left = "3 of 4 visits left in the period from 2026-01-01"
+    assert await desk.done("take", visits, "V-1", "--amount", "2") == (
+        f"V-1: taken of {visits} before, 1 visit and not 2; more is taken under another id; {left}\n"
+    )
+    assert await desk.done("take", visits, "V-1", "--amount", "1") == f"V-1: taken of {visits} before; {left}\n"
+
+
+async def test_a_visit_that_was_reversed_is_not_taken_again(desk: Desk) -> None:
+    """It says so, and ends with 3: whoever dispatches it has to know that nothing is counted."""
+    account = unique("account")
+    first, second = desk.visits(account), desk.visits(account)
+    await desk.done("take", first, "V-1")
+    await desk.done("reverse", first, "V-1", "--reason", "nobody was at home")
+    again = await desk.say("take", first, "V-1")
+    said = f"V-1: nothing taken of {first}: V-1 was reversed; take it under another id; 4 of 4 visits left"
+    assert (again.exit_code, again.stdout) == (3, f"{said} in the period from 2026-01-01\n")
+    assert json.loads((await desk.say("take", first, "V-1", "--json")).stdout)["answer"]["is_reversed"] is True
+    assert "1 visit taken" in await desk.done("take", second, "V-1"), "there it was never taken"
+
+    async def it_is_on_record() -> None:
+        assert len(desk.store.takers("V-1", account=account, unit="visits")) == 2
+
+    await assert_eventually(it_is_on_record)
+    assert f"V-1: taken of {second} before" in await desk.done("take", first, "V-1")
+
+
+async def test_a_visit_is_planned_ahead(desk: Desk) -> None:
+    """It belongs to the period in which it will be dispatched."""
+    visits = desk.visits(period="month")
+    ahead = datetime.now(UTC) + timedelta(days=40)
+    said = await desk.done("take", visits, "V-1", "--at", ahead.isoformat())
+    assert f"3 of 4 visits left in the period from {ahead:%Y-%m}-01" in said
+
+
 async def test_a_visit_belongs_to_the_period_in_which_it_is_dispatched(desk: Desk) -> None:
     visits = desk.visits(period="month")
     said = await desk.done("take", visits, "V-1", "--at", "2026-03-31T23:59:59Z")
@@ -183,6 +241,7 @@ NO_TAKING: list[tuple[list[str], str]] = [
     (["--amount", "1.5"], "'1.5' is no amount of visits; write a whole number"),
     (["--amount", "9999999999"], "is a slip of the pen; at most 1,000,000,000"),
     (["--case", "no case"], "case_id: "),
+    (["--case", ""], "case_id: "),
     (["--at", "noon"], "is no ISO 8601 instant"),
     (["--at", "2025-12-31T12:00Z"], "is inactive at"),
     (["--at", "2101-01-01T12:00Z"], "is expired at"),
@@ -195,6 +254,13 @@ async def test_a_taking_that_cannot_be_ends_with_2(desk: Desk) -> None:
     for arguments, says in NO_TAKING:
         assert says in await desk.refused("take", visits, "V-1", *arguments)
     assert "4 visits left" in await desk.done("balance", visits)
+
+
+@pytest.mark.parametrize("command", [["take"], ["reverse", "--reason", "x"]], ids=lambda command: str(command[0]))
+@pytest.mark.parametrize("reference", ["", "x" * 101], ids=len)
+async def test_an_id_that_is_none_is_refused_in_words(desk: Desk, command: list[str], reference: str) -> None:
+    said = await desk.refused(*command, desk.visits(), reference)
+    assert f"'REFERENCE': an id has 1 to 100 characters, not {len(reference)}" in said
 
 
 async def test_cases_and_hours_are_not_taken_by_hand(desk: Desk) -> None:
@@ -214,7 +280,7 @@ async def test_what_the_catalog_has_ended_takes_nothing_more(desk: Desk) -> None
     assert "is retired" in await desk.refused("renew", visits, "--reason", "x")
     ended = {"cancelled_at": "2026-02-01T00:00:00Z", "allowance": {"unit": "visits", "cap": 4}}
     desk.declare("acme", {"id": cancelled, **YEAR, **ended})
-    assert "it was cancelled at 2026-02-01 00:00:00Z" in await desk.refused("take", cancelled, "V-1")
+    assert "it was cancelled at 2026-02-01 00:00:00Z" in await desk.refused("take", cancelled, "V-7")
     assert "was cancelled at 2026-02-01" in await desk.refused("adjust", cancelled, "1", "--reason", "x")
 
 
@@ -304,6 +370,35 @@ async def test_a_reversal_undoes_a_visit_once(desk: Desk) -> None:
     assert "'V-1' was reversed before" in await desk.refused("reverse", visits, "V-1", "--reason", "x")
     assert "'V-9' took nothing of" in await desk.refused("reverse", visits, "V-9", "--reason", "x")
     assert "Missing option '--reason'" in await desk.refused("reverse", visits, "V-1")
+
+
+async def test_work_whose_entry_was_reversed_is_logged_under_another_id(desk: Desk) -> None:
+    bank, reserve = await split(desk)
+    case = next(row.case_id for row in desk.store.ledger(reserve)) or ""
+    await desk.done("reverse", bank, "T-1", "--reason", "wrong case")
+    refused = await desk.refused("log-time", case, "T-1", "180", "--worked-at", WORKED_AT)
+    assert "time entry 'T-1' was reversed; log the work again under another id" in refused
+    assert f"{bank}: overflow, 60 min taken" in await desk.done(
+        "log-time", case, "T-2", "180", "--worked-at", WORKED_AT
+    )
+
+
+NO_WORK: list[tuple[list[str], str]] = [
+    (["T-1", "0"], "'MINUTES': 0 minutes are no work; give 1 to 44640 (31 days)"),
+    (["T-1", "44641"], "'MINUTES': 44641 minutes are a slip of the pen; give 1 to 44640 (31 days)"),
+    (["", "60"], "'ENTRY': an id has 1 to 100 characters, not 0"),
+    (["x" * 101, "60"], "'ENTRY': an id has 1 to 100 characters, not 101"),
+    (["T-1", "60", "--worked-at", "2098-01-01T12:00Z"], "worked_at 2098-01-01T12:00:00+00:00 is in the future"),
+]
+
+
+async def test_work_that_cannot_be_ends_with_2(desk: Desk) -> None:
+    account, bank, case = unique("account"), unique("bank"), unique("c")
+    desk.declare(account, {"id": bank, **YEAR, "allowance": {"unit": "hours", "cap": 20}})
+    await desk.done("open", case, "--account", account)
+    for arguments, says in NO_WORK:
+        assert says in await desk.refused("log-time", case, *arguments)
+    assert "20 hours left" in await desk.done("balance", bank)
 
 
 async def test_a_case_gives_nothing_back(desk: Desk) -> None:
@@ -499,6 +594,66 @@ async def test_it_is_renewed_early_once(desk: Desk) -> None:
 
 # --- what is not there ---
 
+UNCOUNTED = [
+    (["take", "{}", "V-1"], "give it an allowance in the catalog: milepost apply"),
+    (["adjust", "{}", "1", "--reason", "x"], "give it an allowance in the catalog: milepost apply"),
+    (["reverse", "{}", "V-1", "--reason", "x"], "give it an allowance in the catalog: milepost apply"),
+    (["amend", "{}", "--cap", "9", "--reason", "x"], "give it an allowance, with its cap, in the catalog: milepost"),
+    (["amend", "{}", "--cap", "9", "--ends-on", "never", "--reason", "x"], "give it an allowance, with its cap, in"),
+    (["renew", "{}", "--reason", "x"], "to let it go on, move its ends_on, in the catalog or with milepost"),
+]
+
+
+@pytest.mark.parametrize(("command", "says"), UNCOUNTED, ids=lambda value: str(value[0]))
+async def test_what_is_not_counted_has_no_count_to_change(desk: Desk, command: list[str], says: str) -> None:
+    uncounted = unique("phone")
+    desk.declare("acme", {"id": uncounted, "ends_on": "2099-12-31"})
+    nothing = await desk.refused(*(word.format(uncounted) for word in command))
+    assert nothing.startswith(f"milepost: entitlement '{uncounted}' counts nothing; {says}")
+    assert str(desk.store.entitlement(uncounted).ends_on) == "2099-12-31"
+
+
+async def test_what_is_not_counted_is_cancelled_in_the_catalog(desk: Desk) -> None:
+    """From this instant it matches nothing; once."""
+    account, uncounted = unique("account"), unique("phone")
+    desk.declare(account, {"id": uncounted})
+    before = datetime.now(UTC)
+    cancel = ("cancel", uncounted, "--reason", "the contract was terminated", "--by", "ann")
+    assert await desk.done(*cancel) == f"{uncounted}: cancelled; it counts nothing\n"
+    cancelled_at = desk.store.entitlement(uncounted).cancelled_at
+    assert cancelled_at is not None
+    assert before <= cancelled_at <= datetime.now(UTC)
+    assert f"cancelled already, at {cancelled_at:%Y-%m-%d %H:%M:%S}Z" in await desk.refused(*cancel)
+    assert "was cancelled at" in await desk.refused("amend", uncounted, "--ends-on", "never", "--reason", "x")
+    assert desk.store.untold() == []
+    with desk.store._database.read() as connection:
+        assert "ann: the contract was terminated" in connection.execute(select(tables.applications.c.by)).scalars()
+    over = unique("phone")
+    desk.declare(account, {"id": over, "ends_on": "2026-01-31"})
+    assert "its term has ended; there is nothing to cancel" in await desk.refused("cancel", over, "--reason", "x")
+
+
+async def test_what_is_not_counted_ends_on_an_amended_date(desk: Desk) -> None:
+    """In the catalog, which has nobody to tell; the same again changes nothing."""
+    uncounted = unique("phone")
+    desk.declare("acme", {"id": uncounted, "starts_on": "2026-01-01"})
+
+    def amend(ends_on: str) -> tuple[str, ...]:
+        return ("amend", uncounted, "--ends-on", ends_on, "--reason", "order 1204")
+
+    said = f"{uncounted}: it ends on 2098-12-31; it counts nothing\n"
+    assert await desk.done(*amend("2098-12-31")) == said
+    assert str(desk.store.entitlement(uncounted).ends_on) == "2098-12-31"
+    answer = json.loads(await desk.done(*amend("2098-12-31"), "--json"))
+    assert answer == {"entitlement": uncounted, "answer": {"outcome": "done", "text": "nothing differs"}}
+    assert "does not end" in await desk.done(*amend("never"))
+    assert desk.store.entitlement(uncounted).ends_on is None
+    assert "2026-01-31 is over; give today or a later date, or cancel it" in await desk.refused(*amend("2026-01-31"))
+    assert "2025-12-31 lies before the first, 2026-01-01" in await desk.refused(*amend("2025-12-31"))
+    desk.declare("acme", {"id": uncounted, "starts_on": "2026-01-01", "retired": True})
+    assert "is retired" in await desk.refused(*amend("2098-12-31"))
+
+
 COMMANDS = [
     ["take", "{}", "V-1"],
     ["adjust", "{}", "1", "--reason", "x"],
@@ -510,13 +665,9 @@ COMMANDS = [
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: str(command[0]))
-async def test_what_is_not_counted_has_no_count_to_change(desk: Desk, command: list[str]) -> None:
-    uncounted = unique("phone")
-    desk.declare("acme", {"id": uncounted})
+async def test_what_is_not_declared_is_unknown(desk: Desk, command: list[str]) -> None:
     unknown = await desk.refused(*(word.format("nothing") for word in command))
     assert unknown.startswith("milepost: unknown entitlement 'nothing'; ")
-    nothing = await desk.refused(*(word.format(uncounted) for word in command))
-    assert nothing.startswith(f"milepost: entitlement '{uncounted}' counts nothing; give it an allowance")
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: str(command[0]))

@@ -464,6 +464,40 @@ def test_of_an_entry_that_was_taken_again_after_it_was_forgotten_the_last_counts
     assert store.entry_rows("e-1", "T-1") == {"e-1": [again]}
 
 
+def test_what_has_taken_an_entry_of_a_case_is_found_whenever_it_was_worked(store: Store) -> None:
+    """The first that was asked is the first; each with the time by which it was taken. Newest counts only."""
+    asked_later = hours(1, recorded_at=minutes(1), at=minutes(-60))
+    store.record_usage(usage(asked_later, entitlement="e-1", account="parent", unit="hours"))
+    store.record_usage(usage(hours(4, "overflow"), hours(5, "overage"), entitlement="e-2", unit="hours"))
+    store.record_usage(usage(hours(1, case_id="c-2"), entitlement="e-3", unit="hours"))
+    store.record_usage(usage(hours(1, reference="T-2"), entitlement="e-4", unit="hours"))
+    store.record_usage(usage(hours(1), entitlement="e-5", unit="visits"))
+    store.record_usage(usage(hours(1, "reversed"), entitlement="e-6", unit="hours"))
+    store.record_usage(usage(hours(1), entitlement="e-7", unit="hours"))
+    begun_anew = row(1, reference="another", recorded_at=minutes(1))
+    store.record_usage(usage(begun_anew, entitlement="e-7", count="run-2", unit="hours"))
+    assert list(store.entry_takers("T-1", "c-1").items()) == [("e-2", T0), ("e-1", minutes(-60))]
+    assert store.entry_takers("T-1", "c-9") == {}
+
+
+def test_what_has_taken_a_visit_is_found_in_its_account(store: Store) -> None:
+    """Of the same unit, also beyond the cap; what had not enough left took nothing. Newest counts only."""
+
+    def visit(number: int, kind: str = "taken", **fields: Any) -> LedgerRow:
+        return row(number, **{"kind": kind, "reference": "V-1", **fields})
+
+    store.record_usage(usage(visit(1, recorded_at=minutes(1)), entitlement="e-1", unit="visits"))
+    store.record_usage(usage(visit(1, "override", case_id="c-1"), entitlement="e-2", unit="visits"))
+    store.record_usage(usage(visit(1), entitlement="e-3", unit="visits", account="globex"))
+    store.record_usage(usage(visit(1), entitlement="e-4", unit="lessons"))
+    store.record_usage(usage(visit(1, "overflow"), entitlement="e-5", unit="visits"))
+    store.record_usage(usage(visit(1, reference="V-2"), entitlement="e-6", unit="visits"))
+    store.record_usage(usage(visit(1), entitlement="e-7", unit="visits"))
+    begun_anew = row(1, reference="another", recorded_at=minutes(1))
+    store.record_usage(usage(begun_anew, entitlement="e-7", count="run-2", unit="visits"))
+    assert store.takers("V-1", account="acme", unit="visits") == ["e-2", "e-1"]
+
+
 def test_an_entry_is_found_by_an_index(store: Store, kind: str) -> None:
     """However long the ledger is, and however many cases have entries of that id: no plan reads the whole."""
     told = {"account": "acme", "unit": "hours", "count": "run-1"}
@@ -485,6 +519,8 @@ def test_an_entry_is_found_by_an_index(store: Store, kind: str) -> None:
     engine = store._database._engine
     event.listen(engine, "before_cursor_execute", explain)
     assert list(store.entry_rows("e-7", "T-7")) == ["e-7"]
+    assert list(store.entry_takers("T-7", "c-7")) == ["e-7"]
+    assert store.takers("T-7", account="acme", unit="visits") == []
     event.remove(engine, "before_cursor_execute", explain)
     assert not [line for plan in plans for line in plan if "SCAN" in line or "Seq Scan" in line], plans
     assert [plan for plan in plans if "ix_ledger_reference_case_id_at" in str(plan)], plans
