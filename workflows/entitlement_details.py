@@ -26,7 +26,7 @@ def _line(period: PeriodBalance, unit: str) -> str:
     if period.overage:
         said.append(f"{amount_text(period.overage, unit)} beyond the cap")
     if period.overflows:
-        said.append(f"{period.overflows} overflows")
+        said.append(amount_text(period.overflows, "overflows"))
     if period.thresholds_passed:
         said.append(f"thresholds passed: {', '.join(period.thresholds_passed)}")
     return " · ".join(said)

@@ -132,5 +132,5 @@ def _period(period: PeriodBalance, unit: str) -> str:
     if period.overage:
         parts.append(f"{amount_text(period.overage, unit)} beyond")
     if period.overflows:
-        parts.append(f"{period.overflows} overflows")
+        parts.append(amount_text(period.overflows, "overflows"))
     return f"  from {period.first_day or 'ever'}: {', '.join(parts)}"
