@@ -98,7 +98,8 @@ def _heading(view: CaseView, zone: tzinfo) -> Text:
         heading.append("  closed", style="dim")
     elif view.stopped:
         heading.append("  clock stopped", style="yellow")
-    heading.append(f"\n{_whose(view)}")
+    if view.account or view.entitlement:  # a timeline by itself knows neither
+        heading.append(f"\n{_whose(view)}")
     heading.append(f"\nopened {clock(view.opened_at, zone)}, ", style="dim")
     heading.append(
         f"closed {clock(view.closed_at, zone)}" if view.closed_at else f"now {clock(view.now, zone)}", style="dim"
@@ -206,11 +207,7 @@ def _moments_table(view: CaseView, zone: tzinfo, actions: Sequence[ShownAction],
     table.add_column(no_wrap=True)
     table.add_column()
     day = ""
-    told = (
-        _Moment(note.at, 1, "", note.text + (f", by {note.by}" if note.by else ""))
-        for note in notes
-        if note.kind in _TOLD
-    )
+    told = [_moment_of_note(note) for note in notes if note.kind in _TOLD]
     for moment in sorted([*_moments(view, actions), *told], key=lambda m: (m.at, m.rank)):
         shown = clock(moment.at, zone)
         date, time = shown.rsplit(" ", 1)
@@ -272,6 +269,11 @@ def _pauses(milestone: MilestoneView) -> list[Pause]:
     """The pauses that count: those that began before its end."""
     end = milestone.completed_at or milestone.removed_at or milestone.exited_at
     return [pause for pause in milestone.pauses if end is None or pause.from_at < end]
+
+
+def _moment_of_note(note: Noted) -> _Moment:
+    by = f", by {note.by}" if note.by else ""
+    return _Moment(note.at, 1, "", f"{note.text}{by}{f': {note.reason}' if note.reason else ''}")
 
 
 def _moment_of(action: ShownAction, at: datetime) -> _Moment:

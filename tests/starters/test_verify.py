@@ -235,8 +235,13 @@ async def test_what_is_left_is_counted_live_and_decides(
     assert before.chosen.allowance
     assert (before.chosen.entitlement, before.chosen.allowance.remaining) == (f"{prefix}-few", 2)
     assert before.chosen.allowance.live
-    for _ in range(2):
-        await _command(live, "open", unique("case"), "--account", "counted")
+    case = unique("case")
+    for one in (unique("case"), case):
+        opened = await _command(live, "open", one, "--account", "counted")
+    assert (opened["coverage"]["entitlement"], opened["coverage"]["left"]["remaining"]) == (f"{prefix}-few", 0)
+    shown = (await asyncio.to_thread(milepost, "show", case, env=live)).stdout
+    assert f"account counted, covered by {prefix}-few" in shown
+    assert f"covered by {prefix}-few, which matches by its account; 0 of 2 cases left. Not " in shown
     after = await verify()
     assert after.chosen
     assert (after.chosen.entitlement, after.covered_by) == (f"{prefix}-few-more",) * 2
