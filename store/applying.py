@@ -10,8 +10,11 @@ from typing import Any, overload
 from sqlalchemy import Connection, delete, select, update
 
 from domain.catalog import Account, Catalog, Declaration, Entitlement, Kind, name_of
+from domain.catalog_amendments import with_what_was_written
 from domain.catalog_check import CatalogProblems, check_catalog
+from domain.catalog_status import EntitlementStatus, status, zone_of
 from store import tables
+from store.counted import Counted
 from store.database import CATALOG_LOCK, Database, insert
 from store.reading import StoredCatalog
 from store.untold import concerns_its_count, concerns_its_counts, note_untold
@@ -29,34 +32,49 @@ class CatalogApplying:
     def apply(self, catalog: Catalog, *, by: str, dry_run: bool = False, tell: str | None = APPLIED) -> Diff:
         """Stores what a catalog declares, beside what is stored; nothing is deleted by being left out.
 
-        A changed process becomes its next version, and so do changed business hours: running cases keep theirs.
+        A changed process becomes its next version, and so do changed business hours: running cases keep theirs. What
+        running counts can't follow is refused.
 
         Args:
             catalog: all declarations, or those that are to be added or changed.
             by: who applies it; goes on record.
             dry_run: says what would change, and changes nothing.
-            tell: why, for the counts of changed entitlements, which are `untold` from now on; None: they know.
+            tell: why, for the counts of changed entitlements, which are `untold` from now on; None: they know, and have
+                followed already.
 
         Raises:
             CatalogProblems: with everything that is wrong; nothing of it was stored.
         """
         with self._database.write() as connection:
             self._database.lock(connection, CATALOG_LOCK)
-            diff = write_catalog(connection, catalog, by=by, at=datetime.now(UTC), tell=tell)
+            diff = write_catalog(connection, catalog, by=by, at=datetime.now(UTC), tell=tell, of_order=False)
             if dry_run:
                 connection.rollback()
                 return diff.model_copy(update={"dry_run": True})
             return diff
 
 
-def write_catalog(connection: Connection, catalog: Catalog, *, by: str, at: datetime, tell: str | None) -> Diff:
+def write_catalog(
+    connection: Connection, catalog: Catalog, *, by: str, at: datetime, tell: str | None, of_order: bool = True
+) -> Diff:
     """Checks a catalog and writes it, within a transaction that holds `CATALOG_LOCK`.
+
+    Args:
+        connection: of the transaction.
+        catalog: all declarations, or those that are to be added or changed.
+        by: who applies it.
+        at: now.
+        tell: why, for the counts of changed entitlements; None: they know.
+        of_order: whether an order amends what it made, or people declare it.
 
     Raises:
         CatalogProblems: with everything that is wrong; nothing of it was written.
     """
     stored = StoredCatalog(connection)
-    if problems := check_catalog(catalog, stored):
+    problems = check_catalog(catalog, stored)
+    if tell is not None:
+        problems += Counted(connection, stored, catalog, at).problems(of_order=of_order)
+    if problems:
         raise CatalogProblems(problems)
     return _Application(connection, stored, by, at, tell).run(catalog)
 
@@ -127,6 +145,8 @@ class _Application:
 
     def _declaration(self, kind: Kind, declaration: Declaration) -> None:
         old = self.stored.find(kind, name_of(declaration))
+        if isinstance(old, Entitlement) and isinstance(declaration, Entitlement):
+            declaration = with_what_was_written(old, declaration)
         if not self._unless_same(kind.value, name_of(declaration), _whole(old), _whole(declaration)):
             return
         self._put(kind, declaration, {})
@@ -147,10 +167,12 @@ class _Application:
     def _account(self, old: Account | None, new: Account) -> None:
         if self.tell is None or not concerns_its_counts(old, new):
             return
-        table = tables.entitlements
+        table, zone = tables.entitlements, zone_of(new, self.stored.organisation())
         for name in self.connection.execute(select(table.c.id).where(table.c.account == new.id)).scalars().all():
             declared = self.stored.find(Kind.ENTITLEMENTS, name)
-            if isinstance(declared, Entitlement) and declared.allowance is not None:
+            if not isinstance(declared, Entitlement) or declared.allowance is None:
+                continue
+            if status(declared, self.at, zone) in {EntitlementStatus.INACTIVE, EntitlementStatus.ACTIVE}:
                 note_untold(self.connection, name, by=self.by, reason=self.tell)
 
     def _put(self, kind: Kind, declaration: Declaration, also: dict[str, Any]) -> None:

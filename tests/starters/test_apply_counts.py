@@ -13,11 +13,13 @@ import pytest_asyncio
 from temporalio.client import Client
 from typer.testing import Result
 
+from domain.catalog import Catalog
 from domain.entitlement_messages import workflow_id
 from store import Store
 from tests.starters.command_line import beside_a_worker, milepost
-from tests.support import unique
+from tests.support import assert_eventually, unique
 
+ACME: dict[str, Any] = {"id": "acme"}
 NOWHERE = {"TEMPORAL_ADDRESS": "127.0.0.1:1"}
 
 
@@ -38,7 +40,13 @@ async def live(client: Client, tmp_path: Path) -> AsyncIterator[dict[str, str]]:
         yield environment
 
 
-def apply(environment: dict[str, str], *options: str, gold: str = "gold", **changed: Any) -> Result:
+def apply(
+    environment: dict[str, str],
+    *options: str,
+    gold: str = "gold",
+    account: dict[str, Any] = ACME,
+    **changed: Any,
+) -> Result:
     entitlement = {
         "id": gold,
         "account": "acme",
@@ -48,7 +56,7 @@ def apply(environment: dict[str, str], *options: str, gold: str = "gold", **chan
         "term_end": {"policy": "renew"},
     }
     file = Path(environment["MILEPOST_DATA"]) / "catalog.yaml"
-    file.write_text(json.dumps({"accounts": [{"id": "acme"}], "entitlements": [entitlement | changed]}))
+    file.write_text(json.dumps({"accounts": [account], "entitlements": [entitlement | changed]}))
     return milepost("apply", file, "--by", "ann", *options, env=environment)
 
 
@@ -102,8 +110,33 @@ def test_what_was_counted_by_stays(alone: dict[str, str], changed: dict[str, Any
     assert (gold.allowance.unit, gold.allowance.period, gold.renews) == ("cases", "term", None)
 
 
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        (
+            {"ends_on": "2026-01-31"},
+            "ends_on: entitlement 'gold' is counted and can't end on 2026-01-31, which is over; ",
+        ),
+        (
+            {"time_zone": "Asia/Tokyo"},
+            "time_zone: entitlement 'gold' of account 'acme' is counted by the dates of UTC, ",
+        ),
+    ],
+)
+def test_what_a_count_can_not_follow_is_not_stored(alone: dict[str, str], changed: dict[str, Any], said: str) -> None:
+    """Catalog and count would say something else from then on. It is refused at its line, before anybody is told."""
+    account = {"id": "acme", "time_zone": changed.pop("time_zone", None)}
+    assert apply(alone).exit_code == 0
+    result = apply(alone, account=account, **changed)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "catalog.yaml:1:" in result.stderr
+    assert said in result.stderr
+    with Store.open(alone["MILEPOST_DATABASE_URL"]) as store:
+        assert (str(store.entitlement("gold").ends_on), store.account("acme").time_zone) == ("2099-12-31", None)
+
+
 async def test_a_running_count_follows(live: dict[str, str], client: Client) -> None:
-    """It begins, is amended, and says so if it can't be; the same again tells nothing."""
+    """It begins and is amended; the same again tells nothing."""
     gold = unique("gold")
 
     async def applied(*options: str, **changed: Any) -> Result:
@@ -118,12 +151,50 @@ async def test_a_running_count_follows(live: dict[str, str], client: Client) -> 
             f"{gold}: the cap is 60 cases\n",
         )
         assert (await applied(**more)).stdout == "nothing to change; 2 unchanged\n"
-        over = await applied(**more, ends_on="2026-01-31")
-        assert over.exit_code == 1
-        assert over.stderr == (
+        assert await asyncio.to_thread(untold, live) == []
+    finally:
+        await client.get_workflow_handle(workflow_id(gold)).terminate()
+
+
+async def test_a_count_that_can_not_follow_says_so(live: dict[str, str], client: Client) -> None:
+    """What the catalog could not know: here its record is ahead of the count."""
+    gold = unique("gold")
+    over: dict[str, Any] = {"ends_on": "2026-01-31"}
+
+    def write_record() -> None:
+        with Store.open(live["MILEPOST_DATABASE_URL"]) as store:
+            record = store.entitlement(gold).model_dump(mode="json") | over
+            store.apply(Catalog.model_validate({"entitlements": [record]}), by="test", tell=None)
+
+    try:
+        assert (await asyncio.to_thread(apply, live, gold=gold)).exit_code == 0
+        await asyncio.to_thread(write_record)
+        result = await asyncio.to_thread(apply, live, gold=gold, **over, allowance={"unit": "cases", "cap": 60})
+        assert result.exit_code == 1
+        assert result.stderr == (
             f"milepost: stored, but the count goes on as it was; {gold}: 2026-01-31 is over; "
             "give today or a later date, or cancel it\n"
         )
         assert await asyncio.to_thread(untold, live) == []
+    finally:
+        await client.get_workflow_handle(workflow_id(gold)).terminate()
+
+
+async def test_what_was_cancelled_by_hand_stays_cancelled(live: dict[str, str], client: Client) -> None:
+    """The files do not say so, and take nothing back."""
+    gold = unique("gold")
+    try:
+        assert (await asyncio.to_thread(apply, live, gold=gold)).exit_code == 0
+        result = await asyncio.to_thread(milepost, "cancel", gold, "--reason", "the customer left", env=live)
+        assert result.exit_code == 0, result.output
+
+        async def on_record() -> None:
+            with Store.open(live["MILEPOST_DATABASE_URL"]) as store:
+                assert store.entitlement(gold).cancelled_at is not None
+
+        await assert_eventually(on_record)
+        again = await asyncio.to_thread(apply, live, gold=gold)
+        assert (again.exit_code, again.stdout, again.stderr) == (0, "nothing to change; 2 unchanged\n", "")
+        await on_record()
     finally:
         await client.get_workflow_handle(workflow_id(gold)).terminate()

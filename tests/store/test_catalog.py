@@ -200,8 +200,8 @@ def test_unit_account_and_start_of_an_entitlement_stay(store: Store, change: dic
 def test_cap_and_end_of_an_entitlement_are_amended(store: Store) -> None:
     """With what is different in the answer."""
     store.apply(catalog(), by="ann")
-    diff = store.apply(with_entitlement(ends_on="2025-12-31", allowance={"cap": 60}), by="ann")
-    assert diff.changes[0].details == ["ends_on: none -> 2025-12-31", "allowance.cap: 50 -> 60"]
+    diff = store.apply(with_entitlement(ends_on="2099-12-31", allowance={"cap": 60}), by="ann")
+    assert diff.changes[0].details == ["ends_on: none -> 2099-12-31", "allowance.cap: 50 -> 60"]
     amended = store.entitlement("e").allowance
     assert amended is not None
     assert amended.cap == 60

@@ -21,7 +21,7 @@ GOLD: dict[str, Any] = {
     "id": "gold",
     "account": "acme",
     "starts_on": "2026-01-01",
-    "ends_on": "2026-12-31",
+    "ends_on": "2099-12-31",
     "allowance": {"unit": "cases", "cap": 50},
 }
 RENEWS = {"term_end": {"policy": "renew"}}
@@ -48,7 +48,7 @@ def told_of(store: Store) -> list[tuple[str, str, str]]:
         ({"channels": ["phone"]}, False),
         ({"allowance": {"unit": "cases", "cap": 60}}, True),
         ({"allowance": {"unit": "cases", "cap": 50, "overflow": "block"}}, True),
-        ({"ends_on": "2027-12-31"}, True),
+        ({"ends_on": "2100-12-31"}, True),
         (RENEWS, True),
         ({"cancelled_at": AT}, True),
     ],
@@ -61,15 +61,15 @@ def test_a_new_one_is_counted_at_once_only_if_its_end_has_consequences() -> None
     assert not concerns_its_count(None, entitlement())
     assert concerns_its_count(None, entitlement(**RENEWS))
     assert not concerns_its_count(None, entitlement(**RENEWS, cancelled_at=AT))
-    assert not concerns_its_count(entitlement(allowance=None), entitlement(allowance=None, ends_on="2027-12-31"))
+    assert not concerns_its_count(entitlement(allowance=None), entitlement(allowance=None, ends_on="2100-12-31"))
 
 
 def test_what_changes_is_to_be_told_once(store: Store) -> None:
     declare(store)
     assert told_of(store) == []
-    declare(store, by="bob", ends_on="2027-12-31")
+    declare(store, by="bob", ends_on="2100-12-31")
     assert told_of(store) == [("gold", "bob", "the catalog was applied")]
-    declare(store, ends_on="2027-12-31")
+    declare(store, ends_on="2100-12-31")
     assert told_of(store) == [("gold", "bob", "the catalog was applied")]
     (one,) = store.untold()
     store.told(one)
@@ -78,16 +78,16 @@ def test_what_changes_is_to_be_told_once(store: Store) -> None:
 
 def test_a_change_that_comes_while_another_is_told_is_not_forgotten(store: Store) -> None:
     declare(store)
-    declare(store, ends_on="2027-12-31")
+    declare(store, ends_on="2100-12-31")
     (one,) = store.untold()
-    declare(store, by="bob", ends_on="2028-12-31")
+    declare(store, by="bob", ends_on="2101-12-31")
     store.told(one)
     assert told_of(store) == [("gold", "bob", "the catalog was applied")]
 
 
 def test_a_dry_run_and_what_a_count_says_itself_are_not_to_be_told(store: Store) -> None:
     declare(store)
-    changed = Catalog(entitlements=[entitlement(ends_on="2027-12-31")])
+    changed = Catalog(entitlements=[entitlement(ends_on="2100-12-31")])
     store.apply(changed, by="ann", dry_run=True)
     store.apply(changed, by="ann", tell=None)
     assert store.untold() == []
@@ -104,6 +104,16 @@ def test_a_count_hears_to_whom_of_the_account_it_writes(store: Store, mail: str)
     account = {"id": "acme", "name": "Acme", mail: "ana@example.com"}
     store.apply(Catalog.model_validate({"accounts": [account]}), by="bob")
     assert told_of(store) == [("gold", "bob", "the catalog was applied")]
+
+
+def test_what_is_over_hears_nothing_of_its_account(store: Store) -> None:
+    """It takes nothing more, and would refuse."""
+    dates = {"starts_on": "2020-01-01", "ends_on": "2020-12-31"}
+    entitlements = [{**GOLD, "id": "ended", **dates}, {**GOLD, "id": "cancelled", "cancelled_at": AT}]
+    store.apply(Catalog.model_validate({"accounts": [{"id": "acme"}], "entitlements": entitlements}), by="ann")
+    account = {"id": "acme", "manager_mail": "ana@example.com"}
+    store.apply(Catalog.model_validate({"accounts": [account]}), by="ann")
+    assert store.untold() == []
 
 
 def test_an_order_says_which_it_was(store: Store) -> None:
