@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import NamedTuple
 
 from activities.usage import UsageGate
-from domain.case_coverage import CaseCoverage, Left, case_coverage
+from domain.case_coverage import CaseCoverage, Left, NotMatched
 from domain.catalog import Account, Entitlement
-from domain.coverage import Coverage, CoverageQuestion, Match, NotMatched, choose, ranked
+from domain.coverage import Coverage, CoverageQuestion, Match, case_coverage, choose, ranked
 from domain.entitlement_messages import Consumed, Consumption, EntitlementTerms, OverageDecision, TimeEntry
 from domain.entitlement_terms import entitlement_terms
 from domain.errors import Refused

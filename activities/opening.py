@@ -37,6 +37,7 @@ from domain.messages import (
     TimeToTake,
 )
 from domain.plan import Plan
+from domain.requests import refuse_future
 from domain.timeline import Case, Timeline
 from store.store import Store
 
@@ -97,6 +98,7 @@ class Opening:
 
     async def _open(self, opening: CaseOpening) -> OpenedCase:
         intake = opening.intake
+        refuse_future(opening.opened_at, opening.now)
         declared = await asyncio.to_thread(self.store.fields)
         fields: dict[str, Any] = check_values(intake.fields, declared)
         coverage, account = await self.covering.find(intake, opening.opened_at)

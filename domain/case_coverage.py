@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from pydantic import BaseModel, ConfigDict, Field
 
-from domain.coverage import Match, NotMatched, outranked
 from domain.units import number_text
 
 
@@ -32,6 +29,13 @@ class Left(_Value):
         if self.cap is None or self.remaining is None:
             return f"unlimited {self.unit}"
         return f"{number_text(self.remaining, self.unit)} of {number_text(self.cap, self.unit)} {self.unit} left"
+
+
+class NotMatched(_Value):
+    """An entitlement that was not chosen, and why."""
+
+    entitlement: str
+    why: str
 
 
 class CaseCoverage(_Value):
@@ -62,21 +66,3 @@ class CaseCoverage(_Value):
         """All of it in a line."""
         others = "; ".join(f"{other.entitlement}: {other.why}" for other in self.others)
         return f"{self.verdict}. Not {others}" if others else self.verdict
-
-
-def case_coverage(
-    ranking: Sequence[Match], chosen: Match | None, left: Left | None, others: Sequence[NotMatched]
-) -> CaseCoverage:
-    """How a case came by its entitlement.
-
-    Args:
-        ranking: all that match, best first.
-        chosen: of these; None: none had anything left.
-        left: of its allowance.
-        others: those of the ranking that were asked before it, and all that do not match.
-    """
-    if chosen is None:
-        return CaseCoverage(entitlement=None, others=list(others))
-    after = ranking[ranking.index(chosen) + 1 :]
-    worse = [NotMatched(entitlement=match.entitlement.id, why=outranked(match, chosen)) for match in after]
-    return CaseCoverage(entitlement=chosen.entitlement.id, by=chosen.by.words, left=left, others=[*worse, *others])

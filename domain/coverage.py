@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from enum import IntEnum
 from typing import Any
@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from domain.case_coverage import CaseCoverage, Left, NotMatched
 from domain.catalog import Entitlement
 from domain.catalog_allowance import Overflow
 from domain.catalog_status import EntitlementStatus, status
@@ -150,13 +151,6 @@ class Match(_Value):
         return not self.left and allowance is not None and allowance.overflow is Overflow.FALLBACK
 
 
-class NotMatched(_Value):
-    """An entitlement that was not chosen, and why."""
-
-    entitlement: str
-    why: str
-
-
 class Coverage(_Value):
     """The answer.
 
@@ -183,7 +177,7 @@ class Coverage(_Value):
             return
         best = self.ranked[0]
         for match in self.ranked[1:]:
-            yield NotMatched(entitlement=match.entitlement.id, why=outranked(match, best))
+            yield NotMatched(entitlement=match.entitlement.id, why=_outranked(match, best))
 
 
 def choose(scope: CoverageScope, candidates: Iterable[Candidate], exhausted: Container[str] = ()) -> Coverage:
@@ -230,6 +224,24 @@ def ranked(matches: Iterable[Match], exhausted: Container[str] = ()) -> list[Mat
     rest = [match for match in order if match not in overflowing]
     place = rest.index(last)
     return [*rest[:place], *overflowing, *rest[place:]]
+
+
+def case_coverage(
+    ranking: Sequence[Match], chosen: Match | None, left: Left | None, others: Sequence[NotMatched]
+) -> CaseCoverage:
+    """How a case came by its entitlement.
+
+    Args:
+        ranking: all that match, best first.
+        chosen: of these; None: none had anything left.
+        left: of its allowance.
+        others: those of the ranking that were asked before it, and all that do not match.
+    """
+    if chosen is None:
+        return CaseCoverage(entitlement=None, others=list(others))
+    after = ranking[ranking.index(chosen) + 1 :]
+    worse = [NotMatched(entitlement=match.entitlement.id, why=_outranked(match, chosen)) for match in after]
+    return CaseCoverage(entitlement=chosen.entitlement.id, by=chosen.by.words, left=left, others=[*worse, *others])
 
 
 def _end(match: Match) -> tuple[date, str]:
@@ -281,8 +293,7 @@ def _matched_by(scope: CoverageScope, candidate: Candidate) -> MatchedBy:
     return MatchedBy.ACCOUNT
 
 
-def outranked(match: Match, best: Match) -> str:
-    """Why one that matches gives way to a better one."""
+def _outranked(match: Match, best: Match) -> str:
     chosen = best.entitlement.id
     if match.by != best.by:
         return f"it matches by its {match.by.words}, {chosen!r} by its {best.by.words}"

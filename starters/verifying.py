@@ -14,9 +14,10 @@ from typing import Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from activities.asking import Entitlements, NobodyCounts
+from domain.case_coverage import NotMatched
 from domain.catalog import Account, Entitlement
 from domain.catalog_allowance import Overflow
-from domain.coverage import Coverage, CoverageQuestion, Match, NotMatched, choose
+from domain.coverage import Coverage, CoverageQuestion, Match, choose
 from domain.entitlement_messages import PeriodBalance
 from domain.entitlement_terms import entitlement_terms
 from domain.units import in_units

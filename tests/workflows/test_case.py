@@ -234,6 +234,13 @@ async def test_an_action_that_fails_for_good_stops_nothing_and_can_be_retried(wo
     assert await handle.execute_update("retry_action", {"key": key, "by": "ann"}) == f"{key} is tried again"
 
 
+async def test_a_case_is_not_opened_ahead_of_its_clock(world: World) -> None:
+    """Five seconds are the difference between two clocks; more is a mistake."""
+    await world.open(opened_at=later(seconds=5))
+    with pytest.raises(Refused, match="in the future"):
+        await world.open(opened_at=later(seconds=20))
+
+
 async def test_a_target_years_away_is_right(world: World) -> None:
     """240,000 open minutes of office hours are 500 business days; the horizon reaches as far as it has to."""
     case = await world.open("slow")

@@ -10,9 +10,8 @@ import pytest_asyncio
 from temporalio.client import WorkflowUpdateFailedError
 from temporalio.service import RPCError
 
-from domain.case_coverage import CaseCoverage, Left
+from domain.case_coverage import CaseCoverage, Left, NotMatched
 from domain.catalog import Catalog
-from domain.coverage import NotMatched
 from domain.entitlement_messages import Balance, PeriodBalance, workflow_id
 from domain.errors import Refused
 from domain.messages import CaseIntake
