@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from sqlalchemy import select
+from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import Client
 from typer.testing import Result
 
@@ -201,6 +202,17 @@ async def test_an_overflow_says_so_by_its_policy_and_ends_with_3(desk: Desk, pol
     over = await desk.say("take", visits, "V-2", "--amount", "2")
     said = f"V-2: nothing taken of {visits}; 1 of 4 visits left in the period from 2026-01-01; {says}\n"
     assert (over.exit_code, over.stdout) == (3, said)
+
+
+async def test_one_overflow_is_one(desk: Desk) -> None:
+    """For whoever reads the balance, or looks into the Temporal UI."""
+    visits = desk.visits(cap=0, overflow="block")
+    for visit, says in (("V-1", "1 overflow"), ("V-2", "2 overflows")):
+        assert (await desk.say("take", visits, visit)).exit_code == 3
+        assert (await desk.done("balance", visits)).splitlines()[1].endswith(f", {says}")
+        count = desk.client.get_workflow_handle(workflow_id(visits))
+        metadata = await count.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
+        assert metadata.current_details.endswith(f" · {says}")
 
 
 async def test_the_case_is_told_of_an_overflow(desk: Desk) -> None:
