@@ -9,6 +9,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,26 @@ async def open_case(world: World) -> str:
     return world.milepost.handle(case).id
 
 
+async def asking_case(world: World) -> str:
+    """A case that is to go over to an entitlement that is spent: somebody says no, then yes."""
+    await world.open("asking", case_id="asking-first", asset="asking-asset")
+    case = await world.open("asking", case_id="asking", asset="asking-asset", entitlement="asking-rest")
+    for number, approved in enumerate((False, True), 1):
+        at = later(minutes=10 * number)
+        await world.ask(case, "change_entitlement", at, entitlement="asking-1", by="ann")
+        await world.ask(case, "decide_overage", at + timedelta(minutes=5), approved=approved, by="bea", reason="a word")
+    await world.ask(case, "close", later(hours=1))
+    handle = world.milepost.handle(case)
+    await handle.result()
+    return handle.id
+
+
+async def overflowed(world: World) -> str:
+    """An entitlement that begins with a case for which it has nothing left; its manager is told."""
+    await world.open("empty", case_id="empty")
+    return workflow_id("empty-0")
+
+
 async def entitlement(world: World) -> str:
     """An entitlement of which two cases took something, and a third had nothing left."""
     for number in range(3):
@@ -97,7 +118,9 @@ SCENARIOS: dict[str, Callable[[World], Awaitable[str]]] = {
     "case-closed": closed_case,
     "case-short": short_case,
     "case-open": open_case,
+    "case-asking": asking_case,
     "entitlement": entitlement,
+    "entitlement-overflowed": overflowed,
     "migration": migration,
 }
 

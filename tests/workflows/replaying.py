@@ -75,6 +75,10 @@ async def replay(history: WorkflowHistory) -> Replayed:
     )
 
 
+OF_PATCHES = "TemporalChangeVersion"
+"""The SDK itself keeps the patches of a workflow in this search attribute; the workflow does not set it."""
+
+
 def _commands(commands: Iterable[WorkflowCommand]) -> Iterable[tuple[str, str]]:
     for command in commands:
         match command.WhichOneof("variant"):
@@ -102,8 +106,9 @@ def _events(history: WorkflowHistory) -> Iterable[tuple[str, str]]:
             case "activity_task_scheduled_event_attributes":
                 yield "activity", _contents(event.activity_task_scheduled_event_attributes.input.payloads)
             case "upsert_workflow_search_attributes_event_attributes":
-                attributes = event.upsert_workflow_search_attributes_event_attributes
-                yield "search attributes", _named(attributes.search_attributes.indexed_fields)
+                fields = event.upsert_workflow_search_attributes_event_attributes.search_attributes.indexed_fields
+                if set(fields) != {OF_PATCHES}:
+                    yield "search attributes", _named(fields)
             case "workflow_execution_update_completed_event_attributes":
                 outcome = event.workflow_execution_update_completed_event_attributes.outcome
                 if outcome.HasField("success"):
