@@ -96,7 +96,7 @@ def _named(notice: NoticeDue) -> str:
 def _give_notice(usage: Usage, due: NoticeDue, now: datetime) -> list[UsageEffect]:
     usage.state.noticed.append(_named(due))
     declared = next((n for n in usage.terms.term_end.notices if n.days_before == due.days_before), None)
-    if declared is None:
+    if declared is None or _was_over(usage, due):
         return []
     term = {
         "ends_on": due.ends_on.isoformat(),
@@ -106,6 +106,14 @@ def _give_notice(usage: Usage, due: NoticeDue, now: datetime) -> list[UsageEffec
     key = f"{due.ends_on}/notice/{declared.id}/1"
     context = usage.context(usage.state.period) | {"term": term}
     return [*action_orders(usage, declared.actions, cause="notice", key=key, at=now, context=context)]
+
+
+def _was_over(usage: Usage, due: NoticeDue) -> bool:
+    """Whether the term of a notice was over before the count began."""
+    periods, next_day = usage.terms.periods, due.ends_on + timedelta(days=1)
+    next_terms = (periods.starts_at(n) for n in periods.term_starts if periods.first_day(n) == next_day)
+    ends_at = next(next_terms, periods.ends_at)
+    return ends_at is not None and ends_at <= usage.state.begun_at
 
 
 def _end_period(usage: Usage, ended_at: datetime, now: datetime) -> list[UsageEffect]:

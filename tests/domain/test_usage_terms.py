@@ -229,6 +229,19 @@ def test_nobody_hears_of_a_term_that_was_over_before_the_count_began() -> None:
     assert [record.again for record in visits.of(PeriodRecord)] == [True]
 
 
+def test_nor_of_terms_before_the_one_in_which_the_count_begins() -> None:
+    """Though their periods count, for what they carried over. Of a term that goes on a notice that is past is given."""
+    visits = Walk(
+        begins=midnight(12, 20, 2026),
+        ends_on=None,
+        allowance={"period": "quarter", "carry_over": "period"},
+        term_end={"policy": "reset", "term": "12 months", "notices": NOTICES},
+    )
+    visits.to(midnight(12, 21, 2026))
+    assert visits.keys("notice") == ["gold/2027-01-14/notice/30-days/1/email-1"]
+    assert visits.keys("term_end") == []
+
+
 # --- the end of the term ---
 
 AFTER = midnight(1, 15, 2026)
