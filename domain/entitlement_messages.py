@@ -213,7 +213,7 @@ class Consumed(_Message):
         left_over: of a time entry: what the next entitlement is to take.
         overage_price: of one unit beyond the cap, with `prompt`.
         prompt_within: how long a decision may take, in the entitlement's hours; with `prompt`.
-        is_reversed: with `already`: what it took was given back, and it takes nothing more. Left out where it is not so.
+        is_reversed: with `already`: what it took was given back, and it takes nothing more. Left out where it is not.
     """
 
     reference: str
