@@ -125,9 +125,6 @@ def _refused_of_what_runs(old: Entitlement, new: Entitlement, standing: Standing
         yield ("ends_on",), f"{why}: {kept}; declare it so, or another end of {renewal.id!r}"
     else:
         yield from refused_ends(old, new, standing)
-    if old.allowance and old.allowance.thresholds and new.allowance and new.allowance.cap is None:
-        message = f"{name} has thresholds, which are marks on the way to a cap, so it needs one"
-        yield ("allowance", "cap"), f"{message}; take them out with the cap as it is, then the cap"
 
 
 def _changes(old: Entitlement, new: Entitlement) -> Iterator[tuple[tuple[str, ...], Any, Any]]:

@@ -181,7 +181,7 @@ def check_amendment(usage: Usage, asked: EntitlementAmended) -> None:
         raise Refused("cancelled", f"{terms.entitlement_id} was cancelled at {usage.state.cancelled_at.isoformat()}")
     if usage.state.is_over:
         raise Refused("expired", f"the term of {terms.entitlement_id} has ended; renew it instead")
-    if asked.cap == "unlimited" and terms.allowance.thresholds:
+    if asked.cap == "unlimited" and (asked.allowance or terms.allowance).thresholds:
         raise Refused("has_thresholds", "thresholds are marks on the way to a cap, so this entitlement needs one")
     if asked.cap == "unlimited" and terms.allowance.carry_over != "none":
         raise Refused("carries_over", "of an unlimited allowance nothing is left to be carried over; give a cap")

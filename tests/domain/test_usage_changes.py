@@ -122,6 +122,9 @@ def test_thresholds_follow_an_amended_cap_and_stay_passed() -> None:
     assert "thresholds are marks on the way to a cap" in refusal(
         visits, by_hand(EntitlementAmended, "change-3", cap="unlimited")
     )
+    without = Allowance.model_validate({"unit": "visits", "period": "month"})
+    change(visits, by_hand(EntitlementAmended, "change-4", cap="unlimited", allowance=without), NOON)
+    assert visits.balance(NOON).current.cap is None
 
 
 def test_hours_are_amended_in_hours() -> None:

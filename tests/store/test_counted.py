@@ -21,7 +21,6 @@ AT = datetime(2026, 5, 1, 2, tzinfo=UTC)
 """In New York it is still 30 April."""
 
 CANCELLED_AT = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
-TIERS = {"unit": "cases", "cap": 50, "thresholds": [{"at": "40"}]}
 GOLD: dict[str, Any] = {
     "id": "gold",
     "account": "acme",
@@ -192,21 +191,6 @@ def test_the_end_of_one_that_was_renewed_stays(shop: Store) -> None:
     ]
     assert declare(shop, allowance={"unit": "cases", "cap": 60}).of("entitlements", "changed") == ["gold"]
     assert write(shop, entitlements=[{**renewal, "ends_on": "2028-06-30"}]).of("entitlements", "changed") == ["gold~2"]
-
-
-def test_a_cap_goes_after_the_thresholds_on_the_way_to_it(shop: Store) -> None:
-    """As a count does it."""
-    declare(shop, allowance=TIERS)
-    for one in shop.untold():
-        shop.told(one)
-    assert not_declared(shop, allowance={"unit": "cases"}) == [
-        (
-            "entitlements[0].allowance.cap: entitlement 'gold' has thresholds, which are marks on the way to a cap, so "
-            "it needs one; take them out with the cap as it is, then the cap"
-        )
-    ]
-    declare(shop, allowance={"unit": "cases", "cap": 50})
-    declare(shop, allowance={"unit": "cases"})
 
 
 def test_one_problem_of_an_allowance_hides_what_follows_from_it(shop: Store) -> None:
