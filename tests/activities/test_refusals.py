@@ -25,7 +25,7 @@ from worker.process import working
 CATALOG = {
     "accounts": [{"id": "acme"}, {"id": "strict", "without_entitlement": "refuse"}, {"id": "full"}],
     "entitlements": [
-        {"id": "spent", "account": "full", "allowance": {"unit": "cases", "cap": 0, "overflow": "block"}},
+        {"id": unique("spent"), "account": "full", "allowance": {"unit": "cases", "cap": 0, "overflow": "block"}},
         {"id": "bank", "account": "acme", "ends_on": "2020-12-31", "allowance": {"unit": "hours", "cap": 1}},
     ],
 }

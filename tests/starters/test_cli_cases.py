@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -31,8 +32,11 @@ processes:
           - {kind: success, actions: [{do: email, to: desk@example.com, subject: "{{ case.id }} is done"}]}
 organisation: {process: Support}
 accounts: [{id: acme}, {id: full}]
-entitlements: [{id: spent, account: full, allowance: {unit: cases, cap: 0, overflow: block}}]
+entitlements: [{id: SPENT, account: full, allowance: {unit: cases, cap: 0, overflow: block}}]
 """
+
+SPENT = unique("spent")
+"""A server has one count of that name."""
 
 Command = Callable[..., Awaitable[Result]]
 
@@ -41,7 +45,7 @@ Command = Callable[..., Awaitable[Result]]
 async def environment(client: Client, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dict[str, str]]:
     """What the commands need to know of a worker that is at work."""
     folder = tmp_path_factory.mktemp("cli")
-    (folder / "catalog.yaml").write_text(CATALOG)
+    (folder / "catalog.yaml").write_text(CATALOG.replace("SPENT", SPENT))
     async with beside_a_worker(client, folder, folder / "catalog.yaml") as environment:
         yield environment
 
@@ -81,7 +85,9 @@ async def test_open_of_a_new_case_says_nothing_of_an_old_one(command: Command) -
 
 
 @pytest.mark.parametrize(
-    ("account", "why"), [("nope", "unknown account 'nope'"), ("full", "entitlement 'spent' takes no more cases")]
+    ("account", "why"),
+    [("nope", "unknown account 'nope'"), ("full", f"entitlement '{SPENT}' takes no more cases")],
+    ids=["unknown", "blocked"],
 )
 async def test_a_case_that_was_refused_says_so(command: Command, account: str, why: str) -> None:
     """Whatever is asked of it: it is neither closed nor without an answer. It may be opened again."""
@@ -112,7 +118,7 @@ async def test_a_case_that_is_refused_again_says_the_new_reason(command: Command
     case = unique("c")
     for account in ("nope", "full"):
         await command("open", case, "--account", account)
-    assert "entitlement 'spent' takes no more cases" in (await command("show", case)).stderr
+    assert f"entitlement '{SPENT}' takes no more cases" in (await command("show", case)).stderr
 
 
 async def test_a_closed_case_whose_reopening_was_refused_stays_closed(command: Command, case: str) -> None:
@@ -163,15 +169,16 @@ async def test_open_of_an_unknown_field_is_refused(command: Command) -> None:
 
 
 async def test_a_case_from_open_to_close(command: Command, case: str) -> None:
-    """Each request answers with what followed from it; show has it all."""
+    """Each request answers with what followed from it; show has it all. (A pause within one second is none.)"""
     assert "in time" in (await command("complete", case, "First response", "--by", "ann")).stdout
     assert "16h" in (await command("change", case, "--field", "priority=Low", "--field", "tickets=2")).stdout
     assert "clock stopped" in (await command("stop", case, "--reason", "parts")).stdout
     assert "already" in (await command("stop", case)).stdout
-    assert "Resolution" in (await command("resume", case)).stdout
+    soon, later = ((datetime.now(UTC) + timedelta(seconds=seconds)).isoformat() for seconds in (2, 3))
+    assert "Resolution" in (await command("resume", case, "--at", soon)).stdout
     assert "stopped" in (await command("stop", case, "Resolution")).stdout
     assert (await command("resume", case, "Resolution")).exit_code == 0
-    assert "completed" in (await command("complete", case, "Resolution")).stdout
+    assert "completed" in (await command("complete", case, "Resolution", "--at", later)).stdout
 
     async def told() -> None:
         shown = await command("show", case)
