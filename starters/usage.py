@@ -382,6 +382,8 @@ class UsageDesk:
         """That the catalog has not ended it; what was taken before stays taken."""
         if declared.retired:
             why = "is retired"
+        elif (await asyncio.to_thread(self._store.account, declared.account)).retired:
+            why = f"is of account {declared.account}, which is retired"
         elif _is_cancelled(declared, consumption.occurred_at):
             why = f"was cancelled at {_instant(declared.cancelled_at)}"
         else:
