@@ -7,7 +7,6 @@ from typing import Any
 
 from temporalio.client import Client
 from temporalio.worker import Worker
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.usage import UsageActivities
 from domain.catalog import Account, Catalog, Entitlement, Organisation
@@ -21,16 +20,13 @@ from domain.usage_orders import UsageRecords
 from domain.usage_state import PeriodRecord
 from tests.support import unique
 from tests.workflows.stand_in_case import StandInCase
+from worker.plugin import RUNNER
 from worker.process import FINISHES_WITHIN, running
 from workflows.entitlement import EntitlementWorkflow
 
 NOON = datetime(2025, 2, 20, 12, tzinfo=UTC)
 STARTS_ON = date(2025, 1, 15)
 FAR = datetime(2040, 1, 1, tzinfo=UTC)
-
-RUNNER = SandboxedWorkflowRunner(
-    restrictions=SandboxRestrictions.default.with_passthrough_modules("domain", "pydantic", "cel_expr_python")
-)
 
 
 class RememberingStore:

@@ -30,9 +30,10 @@ from activities.usage import UsageGate
 from domain.entitlement_messages import Balance, Consumed, Consumption, EntitlementTerms, workflow_id
 from domain.ledger_rows import RowKind
 from tests.support import assert_eventually, unique
-from tests.usage import NOON, RUNNER, RememberingStore, consumption, counting, terms
+from tests.usage import NOON, RememberingStore, consumption, counting, terms
 from tests.workflows.stand_in_case import StandInCase
 from worker.clock import VirtualClock
+from worker.plugin import RUNNER
 from workflows.entitlement import EntitlementWorkflow
 
 Handle = WorkflowHandle[Any, Any]
