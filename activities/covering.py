@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from activities.asking import NobodyCounts
 from activities.usage import UsageGate
 from domain.case_coverage import CaseCoverage, Left, NotMatched
 from domain.catalog import Account, Entitlement
@@ -14,12 +15,16 @@ from domain.coverage import Coverage, CoverageQuestion, Match, case_coverage, ch
 from domain.entitlement_messages import Consumed, Consumption, EntitlementTerms, OverageDecision, TimeEntry
 from domain.entitlement_terms import entitlement_terms
 from domain.errors import Refused
+from domain.event_ids import event_id_of
 from domain.frozen import HorizonExceeded
 from domain.messages import CaseIntake, HoursQuestion, OverageChoice, OveragePrompt
 from domain.requests import CLOCK_SKEW
 from domain.units import HOURS
 from domain.years import FIRST_YEAR, LAST_YEAR, is_promised
 from store.store import Store
+
+_SAYS_WITHIN = 2.0
+"""Seconds for which a count is asked that only says how much it has left."""
 
 
 class Taken(NamedTuple):
@@ -98,7 +103,7 @@ class Covering:
                 return Taken(entitlement, coverage=case_coverage(ranking, match, left, [*passed_over, *unmatched]))
             consumption = Consumption(
                 reference=intake.case_id,
-                event_id=f"open-{intake.case_id}-{attempt}",
+                event_id=event_id_of("open", intake.case_id, attempt),
                 unit="cases",
                 occurred_at=at,
                 case_id=intake.case_id,
@@ -118,10 +123,14 @@ class Covering:
         return Taken(coverage=case_coverage(ranking, None, None, [*passed_over, *unmatched]))
 
     async def _left(self, intake: CaseIntake, entitlement: Entitlement, at: datetime, now: datetime) -> Left | None:
-        """What is left of an entitlement of which cases take nothing."""
+        """What is left of an entitlement of which cases take nothing; the case does not depend on the answer."""
         if entitlement.allowance is None:
             return None
-        period = (await self.gate.balance(await self.terms(intake, entitlement, now), at)).current
+        try:
+            async with asyncio.timeout(_SAYS_WITHIN):
+                period = (await self.gate.balance(await self.terms(intake, entitlement, now), at)).current
+        except (TimeoutError, NobodyCounts):
+            return None
         return Left(unit=entitlement.allowance.unit, cap=period.cap, remaining=period.remaining)
 
     async def decide(
@@ -132,6 +141,10 @@ class Covering:
         None: a case that was to go over to the entitlement keeps what it has.
         """
         entitlement = await asyncio.to_thread(self.store.entitlement, prompt.entitlement)
+        if choice.approved:
+            account = await asyncio.to_thread(self.store.account, entitlement.account)
+            if entitlement.retired or account.retired:
+                raise Refused("ended", f"nothing can be taken of {entitlement.id}: it, or its account, is retired")
         decision = _decision(intake, choice, intake.case_id, prompt.occurred_at)
         consumed = await self.gate.approve_overage(await self.terms(intake, entitlement, now), decision)
         if choice.approved:
@@ -254,7 +267,7 @@ class Covering:
             if entitlement.allowance is None or reasons.count(match.by) == 1:
                 continue
             if not match.takes_every_case and await self.gate.has_taken(entitlement.id, intake.case_id):
-                return [match]
+                return [match, *(other for other in matches if other is not match)]
             balance = await self.gate.balance(await self.terms(intake, entitlement, now), at)
             if balance.current.remaining == 0:
                 exhausted.add(entitlement.id)
@@ -302,7 +315,7 @@ def _decision(intake: CaseIntake, choice: OverageChoice, reference: str, at: dat
     said = "approved" if choice.approved else "declined"
     return OverageDecision(
         reference=reference,
-        event_id=f"{said}-{reference}-{choice.event_id}",
+        event_id=event_id_of(said, reference, choice.event_id),
         approved=choice.approved,
         by=choice.by,
         reason=choice.reason or said,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from pydantic import ValidationError
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from domain.errors import MilepostError, Refused
@@ -23,6 +24,9 @@ def refusals() -> Iterator[None]:
         yield
     except StoreError:
         raise
+    except ValidationError as error:  # tried again it would be no better, and whoever waits would wait for ever
+        said = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        raise ApplicationError(f"{error.title}: {said}", type="bad_message", non_retryable=True) from error
     except (MilepostError, FieldsError) as error:
         kind = error.code if isinstance(error, Refused) else type(error).__name__
         category = ApplicationErrorCategory.BENIGN

@@ -190,9 +190,12 @@ class MilepostClient:
                 raise NoAnswer(f"case {case_id} does not answer: does a worker run on {self.task_queue!r}?") from None
             except RPCError as error:
                 if error.status is RPCStatusCode.NOT_FOUND:
-                    raise await self._ended(case_id) from None
-                if error.status is not RPCStatusCode.FAILED_PRECONDITION:
+                    known = await self._described(case_id)
+                    if known is None or known.status is not WorkflowExecutionStatus.RUNNING:
+                        raise await self._ended(case_id) from None
+                elif error.status is not RPCStatusCode.FAILED_PRECONDITION:
                     raise
+                # It goes on in its next run just now.
                 await asyncio.sleep(0.05 * (attempt + 1))
         raise NoAnswer(f"case {case_id} turned the request away {ROLLING_OVER_TRIES} times; try again")
 

@@ -13,6 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from domain import messages
     from domain.effects import Noted, NoteKind, TriggerFired
     from domain.errors import Refused
+    from domain.event_ids import event_id_of
     from domain.events import CaseReopened
     from domain.frozen import HorizonExceeded
     from domain.messages import CaseIntake, OverageChoice
@@ -130,7 +131,7 @@ class CaseWorkflow(CaseRequests):
             return
         asked_for = prompt.change.event_id if prompt.change else prompt.entitlement
         choice = OverageChoice(
-            event_id=f"time-out-{self.intake.case_id}-{asked_for}",
+            event_id=event_id_of("time-out", self.intake.case_id, asked_for),
             occurred_at=prompt.until,
             by="time-out",
             approved=False,
@@ -140,7 +141,8 @@ class CaseWorkflow(CaseRequests):
         except ApplicationError as error:
             # Nobody has said yes, so nothing is taken; the case goes on as it is.
             self.prompt = None
-            self._remark(NoteKind.REFUSED, f"no other entitlement was found: {error.message}")
+            what = "the case keeps what it has" if prompt.change else "no other entitlement was found"
+            self._remark(NoteKind.REFUSED, f"{what}: {error.message}")
 
     async def _keep_horizon(self) -> None:
         """Freeze the calendars further when a target, or the time itself, comes near to where they end."""

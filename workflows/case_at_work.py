@@ -48,6 +48,7 @@ class CaseAtWork:
         self.account: str | None = None
         self.entitlement: str | None = None
         self.prompt: OveragePrompt | None = None
+        self.is_deciding = False  # what somebody said about the prompt is on its way
         self.coverage: CaseCoverage | None = None  # found in this run
         self.questions: dict[str, HoursQuestion] = {}
         self.being_decided: dict[str, HoursQuestion] = {}

@@ -6,6 +6,7 @@ from temporalio.exceptions import ApplicationError
 with workflow.unsafe.imports_passed_through():
     from domain import messages
     from domain.effects import NoteKind
+    from domain.event_ids import event_id_of
     from domain.messages import Answer, CaseIntake, HoursQuestion, OverageChoice, TimeLogged
 
 from workflows.case_at_work import CaseAtWork
@@ -74,7 +75,7 @@ class CaseHours(CaseAtWork):
 
     async def _time_out(self, question: HoursQuestion) -> None:
         choice = OverageChoice(
-            event_id=f"time-out-{question.entry}",
+            event_id=event_id_of("time-out", question.entry),
             occurred_at=question.until,
             by="time-out",
             approved=False,

@@ -204,6 +204,13 @@ class CaseRequests(CaseHours):
         """The case goes over to another entitlement (`EntitlementChange`)."""
         change = read_event(EntitlementChange, raw, self._now())
         await self._ready()
+        await self._until_decided()
+        if (
+            self.prompt is not None
+            and self.prompt.change is not None
+            and self.prompt.change.event_id == change.event_id
+        ):
+            return Answer(outcome="repeated", notes=[self.prompt.text], case=self._view())
         opened_at = self._timeline().state.opened_at
         planned = await self._plan_by(
             messages.PLAN_ENTITLEMENT_CHANGE,
@@ -217,6 +224,7 @@ class CaseRequests(CaseHours):
             messages.OpenedCase,
             "freeze the calendars of another entitlement",
         )
+        await self._until_decided()
         if planned.prompt is not None:
             return self._ask_before(change, planned.prompt)
         event = EntitlementChanged(plan=planned.plan, **change.model_dump())
@@ -229,6 +237,11 @@ class CaseRequests(CaseHours):
             )
         self._publish()
         return answer
+
+    async def _until_decided(self) -> None:
+        """A decision that is on its way comes first: it would undo a change."""
+        if self.is_deciding and workflow.patched("a-change-waits-for-a-decision"):
+            await workflow.wait_condition(lambda: not self.is_deciding)
 
     def _ask_before(self, change: EntitlementChange, prompt: OveragePrompt) -> Answer:
         """Have somebody decide before the case goes over to an entitlement that has nothing left.
@@ -283,7 +296,13 @@ class CaseRequests(CaseHours):
 
     async def _decide(self, prompt: OveragePrompt, choice: OverageChoice) -> Answer:
         """Go over to the entitlement that a decision leads to; its process is entered now."""
-        self.prompt = None
+        self.prompt, self.is_deciding = None, True
+        try:
+            return await self._follow(prompt, choice)
+        finally:
+            self.is_deciding = False
+
+    async def _follow(self, prompt: OveragePrompt, choice: OverageChoice) -> Answer:
         stays = prompt.change is not None and not choice.approved
         try:
             opened: messages.OpenedCase | None = await self._plan_by(
@@ -314,7 +333,8 @@ class CaseRequests(CaseHours):
             self._remark(NoteKind.PROMPTED, opened.prompt.text)
         return await self._answer(
             EntitlementChanged(
-                event_id=choice.event_id,
+                # What was asked for has been done with this: asked for again, it is known.
+                event_id=prompt.change.event_id if prompt.change else choice.event_id,
                 occurred_at=choice.occurred_at,
                 by=choice.by,
                 reason=choice.reason,

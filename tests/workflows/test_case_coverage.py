@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 
+from activities.covering import Covering
+from domain.catalog import Catalog
 from domain.entitlement_messages import AMEND, Balance, EntitlementAmended, workflow_id
 from domain.errors import Refused
 from domain.instance import InstanceState
+from domain.messages import Answer
 from tests.support import assert_eventually, unique
-from tests.workflows.world import MONDAY, World, later
+from tests.workflows.world import CATALOG, MONDAY, World, later
 
 
 async def balance(world: World, entitlement: str) -> Balance:
@@ -147,7 +150,8 @@ async def wants_to_change(world: World, **change: Any) -> str:
     """A case that asks to go over, after an hour, to an entitlement that has nothing left."""
     await world.open("asking", asset="asking-asset")
     case = await world.open("asking", asset="asking-asset", entitlement="asking-rest")
-    answer = await world.ask(case, "change_entitlement", later(hours=1), entitlement="asking-1", by="ann", **change)
+    asked = {"entitlement": "asking-1", "by": "ann", **change}
+    answer = await world.ask(case, "change_entitlement", later(hours=1), **asked)
     assert ["one more at 85.00 EUR? Decide until 2025-06-10" in note for note in answer.notes] == [True]
     assert [asked.entitlement for asked in answer.case.open_decisions] == ["asking-1"]
     assert (answer.case.process, [m.start_at for m in answer.case.milestones]) == ("Quick", [MONDAY])
@@ -184,6 +188,78 @@ async def test_no_to_a_change_leaves_the_case_with_what_it_has(world: World) -> 
     await world.milepost.temporal.get_workflow_handle(workflow_id("asking-1")).execute_update(AMEND, more)
     answer = await world.ask(case, "change_entitlement", later(hours=3), entitlement="asking-1", by="ann")
     assert answer.case.process == "Support"
+
+
+async def test_a_change_that_was_asked_for_twice_is_asked_and_done_once(world: World) -> None:
+    """The same event: while somebody has to decide, and after the yes."""
+    event_id = unique("change")
+    case = await wants_to_change(world, event_id=event_id)
+    change = {"event_id": event_id, "entitlement": "asking-1", "occurred_at": later(hours=1).isoformat(), "by": "ann"}
+
+    async def again() -> Answer:
+        """Under another id of the update, as after the case went on in a new run."""
+        handle = world.milepost.handle(case)
+        return Answer.model_validate(await handle.execute_update("change_entitlement", change, id=unique("again")))
+
+    assert (await again()).outcome == "repeated"
+    await world.ask(case, "decide_overage", later(hours=2), approved=True, by="bea")
+    answer = await again()
+    assert answer.outcome == "repeated"
+    assert [m.occurrence for m in answer.case.milestones] == [1, 1, 1]
+
+
+async def test_ids_as_long_as_they_may_be_wedge_nothing(world: World) -> None:
+    """What is made of them is not longer than an id may be."""
+    await world.open("asking", asset="asking-asset")
+    long = unique("c").ljust(100, "x")
+    case = await world.open("asking", long, asset="asking-asset", entitlement="asking-rest")
+    event_id = unique("e").ljust(200, "x")
+    await world.ask(case, "change_entitlement", later(hours=1), entitlement="asking-1", event_id=event_id)
+    await world.go_to(case, later(days=1, hours=1, seconds=1))
+
+    async def nobody_is_asked_any_longer() -> None:
+        assert (await world.view(case)).open_decisions == []
+
+    await assert_eventually(nobody_is_asked_any_longer)
+    again = unique("e").ljust(200, "y")
+    await world.ask(case, "change_entitlement", later(days=2), entitlement="asking-1", event_id=again)
+    answer = await world.ask(
+        case, "decide_overage", later(days=2, hours=1), approved=True, by="bea", event_id=unique("d").ljust(200, "z")
+    )
+    assert answer.case.process == "Support"
+
+
+async def test_a_change_waits_for_a_decision_that_is_on_its_way(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the one would undo the other, and a question asked meanwhile be lost."""
+    case = await prompted(world)
+    decided, decide = asyncio.Event(), Covering.decide
+
+    async def slowly(*args: Any, **kwargs: Any) -> Any:
+        found = await decide(*args, **kwargs)
+        await asyncio.sleep(0.5)
+        decided.set()
+        return found
+
+    monkeypatch.setattr(Covering, "decide", slowly)
+    no = asyncio.create_task(world.ask(case, "decide_overage", later(hours=1), approved=False, by="ann"))
+    await asyncio.sleep(0.2)
+    change = {"event_id": unique("change"), "entitlement": "asking-1", "occurred_at": later(hours=1).isoformat()}
+    answer = await world.milepost.handle(case).execute_update("change_entitlement", change)
+    assert decided.is_set()
+    assert [asked["entitlement"] for asked in answer["case"]["open_decisions"]] == ["asking-1"]
+    await no
+    assert [asked.entitlement for asked in (await world.view(case)).open_decisions] == ["asking-1"]
+
+
+async def test_nothing_more_is_taken_of_what_was_retired_while_the_case_waited(world: World) -> None:
+    case = await prompted(world)
+    declared = next(one for one in CATALOG.entitlements if one.id == "asking-1")
+    retired = declared.model_copy(update={"retired": True})
+    world.store.apply(Catalog(entitlements=[retired]), by="test", tell=None)
+    with pytest.raises(Refused, match="is retired"):
+        await world.ask(case, "decide_overage", later(hours=1), approved=True, by="ann")
+    answer = await world.ask(case, "decide_overage", later(hours=2), approved=False, by="ann")
+    assert answer.case.process == "Quick"
 
 
 async def test_silence_on_a_change_counts_as_no(world: World) -> None:
