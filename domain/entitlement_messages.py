@@ -100,6 +100,11 @@ class CarriedUsage(_Message):
     ahead: timedelta = timedelta()
 
 
+RULES = 2
+"""Of counts that begin now. Since 2 nobody hears of a term that was over before the count began, also if what was left
+of its periods is carried over."""
+
+
 class EntitlementTerms(_Message):
     """The one argument with which the workflow of an entitlement is started.
 
@@ -112,6 +117,7 @@ class EntitlementTerms(_Message):
         manager: mail address of the one who is told of every overflow; None: nobody is.
         renewals_mail: of the one who is told what was left when a term ends; None: the manager.
         clock: gives the entitlement a clock of its own that starts at this instant; for replays and simulations.
+        rules: the version of the rules by which it is counted, over all its runs; not written where it is 1.
         carried: set by Milepost itself when the entitlement goes on in another run.
     """
 
@@ -124,6 +130,7 @@ class EntitlementTerms(_Message):
     manager: str | None = Field(default=None, max_length=254)
     renewals_mail: str | None = Field(default=None, max_length=254)
     clock: AwareDatetime | None = None
+    rules: int = Field(default=1, ge=1, exclude_if=lambda version: version == 1)
     carried: CarriedUsage | None = None
 
 

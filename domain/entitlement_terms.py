@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from domain.catalog import Account, Entitlement, Organisation
-from domain.entitlement_messages import EntitlementTerms
+from domain.entitlement_messages import RULES, EntitlementTerms
 from domain.errors import Refused
 from domain.frozen_periods import Term
 from domain.periods import freeze, horizon
@@ -55,4 +55,5 @@ def entitlement_terms(
         manager=account.manager_mail,
         renewals_mail=account.renewals_mail,
         clock=clock,
+        rules=RULES,
     )

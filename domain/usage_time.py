@@ -110,6 +110,8 @@ def _give_notice(usage: Usage, due: NoticeDue, now: datetime) -> list[UsageEffec
 
 def _was_over(usage: Usage, due: NoticeDue) -> bool:
     """Whether the term of a notice was over before the count began."""
+    if usage.terms.rules == 1:
+        return False
     periods, next_day = usage.terms.periods, due.ends_on + timedelta(days=1)
     next_terms = (periods.starts_at(n) for n in periods.term_starts if periods.first_day(n) == next_day)
     ends_at = next(next_terms, periods.ends_at)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Connection, and_, or_, select
@@ -19,6 +19,9 @@ from store.reading import StoredCatalog, declaration_of
 
 _AT_ONCE = 100
 """Rows that are fetched together while one is looked for."""
+
+_DAYS_COMPARED = 3660
+"""Before and after today, of two zones: ten years."""
 
 
 @dataclass(frozen=True)
@@ -53,13 +56,20 @@ class Counted:
         account = self.stored.get(Account, old.account)
         renewal = self.stored.find(Kind.ENTITLEMENTS, renewal_id(old.id))
         is_its_own = isinstance(renewal, Entitlement) and renewal.renews == old.id
-        rows = select(tables.ledger.c.number).where(tables.ledger.c.entitlement == old.id).limit(1)
         return Standing(
             at=self.at,
             zone=zone_of(account, self.stored.organisation()),
             renewal=renewal if isinstance(renewal, Entitlement) and is_its_own else None,
-            is_counted=self.connection.execute(rows).first() is not None,
+            is_counted=self._has_taken(old.id),
         )
+
+    def _is_counted(self, stored: Entitlement) -> bool:
+        """Whether its count has begun: with its declaration, if its term's end is awaited, or else when it is used."""
+        return stored.allowance is not None and (stored.term_end is not None or self._has_taken(stored.id))
+
+    def _has_taken(self, entitlement: str) -> bool:
+        rows = select(tables.ledger.c.number).where(tables.ledger.c.entitlement == entitlement).limit(1)
+        return self.connection.execute(rows).first() is not None
 
     # --- time zones ---
 
@@ -71,14 +81,14 @@ class Counted:
             old = self.stored.find(Kind.ACCOUNTS, account.id)
             if isinstance(old, Account) and (old.time_zone or account.time_zone):
                 yield from self._zone_of_account((Kind.ACCOUNTS.value, number), zone_of(old, before), account, after)
-        if before.time_zone != after.time_zone:
+        if not _same_dates(ZoneInfo(before.time_zone), ZoneInfo(after.time_zone), self.at):
             yield from self._zone_of_organisation(before, after)
 
     def _zone_of_account(
         self, path: tuple[str | int, ...], was: ZoneInfo, account: Account, organisation: Organisation
     ) -> Iterator[Problem]:
         now = zone_of(account, organisation)
-        if account.retired or now.key == was.key:
+        if account.retired or _same_dates(was, now, self.at):
             return
         found = self._counted(tables.entitlements.c.account == account.id, was)
         if found is not None:
@@ -114,7 +124,7 @@ class Counted:
                 if zoned is not None and (row["of_account"].get("time_zone") or row["account"] in zoned):
                     continue
                 stored = declaration_of(Kind.ENTITLEMENTS, row)
-                if isinstance(stored, Entitlement) and stored.allowance is not None and self._goes_on(stored, zone):
+                if isinstance(stored, Entitlement) and self._is_counted(stored) and self._goes_on(stored, zone):
                     return stored
         return None
 
@@ -123,3 +133,11 @@ class Counted:
         entitlement = with_what_was_written(stored, declared) if isinstance(declared, Entitlement) else stored
         over = {EntitlementStatus.CANCELLED, EntitlementStatus.EXPIRED}
         return not entitlement.retired and status(entitlement, self.at, zone) not in over
+
+
+def _same_dates(one: ZoneInfo, other: ZoneInfo, at: datetime) -> bool:
+    """Whether no date of the years around moves, as from Asia/Calcutta to Asia/Kolkata: a new name for a zone."""
+    days = (at + timedelta(days=day) for day in range(-_DAYS_COMPARED, _DAYS_COMPARED))
+    return one.key == other.key or all(
+        day.astimezone(one).utcoffset() == day.astimezone(other).utcoffset() for day in days
+    )

@@ -237,9 +237,13 @@ def test_nor_of_terms_before_the_one_in_which_the_count_begins() -> None:
         allowance={"period": "quarter", "carry_over": "period"},
         term_end={"policy": "reset", "term": "12 months", "notices": NOTICES},
     )
+    before = visits.usage.fork()
     visits.to(midnight(12, 21, 2026))
     assert visits.keys("notice") == ["gold/2027-01-14/notice/30-days/1/email-1"]
     assert visits.keys("term_end") == []
+    before.terms = before.terms.model_copy(update={"rules": 1})
+    told = [effect for effect in before.advance(midnight(12, 21, 2026)) if isinstance(effect, UsageActionOrder)]
+    assert len(told) == 3, "a count that began under the first rules goes on by them"
 
 
 # --- the end of the term ---

@@ -241,6 +241,7 @@ def test_an_order_amends_neither_into_the_past(store: Store) -> None:
 
 def test_the_time_zone_of_what_is_counted_stays(shop: Store) -> None:
     """Its periods were frozen when its count began. Left out is the organisation's."""
+    count(shop)
     was = "entitlement 'gold' of account 'acme' is counted by the dates of America/New_York"
     right = "keep time_zone: America/New_York until nothing of the account is counted, or cancel or retire that first"
     assert refused(shop, accounts=[{"id": "acme", "time_zone": "Asia/Tokyo"}]) == [
@@ -267,8 +268,25 @@ def test_an_account_of_which_nothing_is_counted_may_move(store: Store, stands: d
     zone = {"id": "acme", "time_zone": "America/New_York"}
     moved = {"id": "acme", "time_zone": "Asia/Tokyo"}
     write(store, accounts=[zone], entitlements=[{**GOLD, **stands}])
+    count(store)
     write(store, accounts=[moved])
     assert store.account("acme").time_zone == "Asia/Tokyo"
+
+
+def test_what_is_not_counted_yet_moves_along(shop: Store) -> None:
+    """A count begins with the first taking; or with the declaration, if the end of its term is awaited."""
+    write(shop, accounts=[{"id": "acme", "time_zone": "Asia/Tokyo"}])
+    awaited = {**GOLD, "id": "awaited", "ends_on": "2026-12-31", "term_end": {"policy": "renew"}}
+    write(shop, tell=None, entitlements=[awaited])
+    assert len(refused(shop, accounts=[{"id": "acme", "time_zone": "Asia/Kolkata"}])) == 1
+
+
+def test_a_zone_may_get_its_new_name(store: Store) -> None:
+    """No date moves with it."""
+    write(store, accounts=[{"id": "acme", "time_zone": "Asia/Calcutta"}], entitlements=[GOLD])
+    count(store)
+    write(store, accounts=[{"id": "acme", "time_zone": "Asia/Kolkata"}])
+    assert store.account("acme").time_zone == "Asia/Kolkata"
 
 
 @pytest.mark.parametrize("ended", [{"cancelled_at": CANCELLED_AT}, {"retired": True}])
@@ -286,6 +304,7 @@ def test_an_account_with_a_term_until_today_does_not_move(store: Store) -> None:
         accounts=[{"id": "acme", "time_zone": "America/New_York"}],
         entitlements=[{**GOLD, "ends_on": "2026-04-30"}],
     )
+    count(store)
     assert len(refused(store, accounts=[{"id": "acme", "time_zone": "Asia/Tokyo"}])) == 1
 
 
@@ -297,6 +316,8 @@ def test_the_organisations_time_zone_stays_for_those_who_have_no_other(store: St
         entitlements=[GOLD, {**GOLD, "id": "other", "account": "here"}],
     )
     write(store, tell=None, entitlements=[{**GOLD, "id": "gone", "account": "left", "retired": True}])
+    for one in ("gold", "other", "gone"):
+        count(store, one)
     moved = {"name": "Us", "time_zone": "Europe/Berlin"}
     assert refused(store, organisation=moved) == [
         (
