@@ -14,6 +14,7 @@ from temporalio.api.workflowservice.v1 import UpdateWorkflowExecutionRequest
 from temporalio.client import (
     Client,
     WithStartWorkflowOperation,
+    WorkflowExecutionStatus,
     WorkflowQueryRejectedError,
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
@@ -124,22 +125,37 @@ class Entitlements:
         Raises:
             NobodyCounts: it does not answer.
         """
-        handle = self._client.get_workflow_handle(workflow_id(entitlement_id))
-        try:
-            found: Balance = await handle.query(
-                BALANCE,
-                args=[] if at is None else [at],
-                result_type=Balance,
-                reject_condition=QueryRejectCondition.NOT_OPEN,
-                rpc_timeout=timedelta(seconds=self._patience),
-            )
-        except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:
-                raise nobody_counts(entitlement_id, error) from error
-            return None
-        except WorkflowQueryRejectedError:  # terminated: the next request starts it again, from nothing
-            return None
+        found: Balance | None = await self.query(entitlement_id, BALANCE, *([] if at is None else [at]), answer=Balance)
         return found
+
+    async def query(self, entitlement_id: str, query: str, *arguments: Any, answer: type[Any]) -> Any:
+        """What an entitlement says; None if no workflow of it runs: the next request starts it, from nothing.
+
+        Raises:
+            NobodyCounts: it does not answer.
+        """
+        handle = self._client.get_workflow_handle(workflow_id(entitlement_id))
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + self._patience
+        while True:
+            try:
+                return await handle.query(
+                    query,
+                    args=arguments,
+                    result_type=answer,
+                    reject_condition=QueryRejectCondition.NOT_OPEN,
+                    rpc_timeout=timedelta(seconds=self._patience),
+                )
+            except RPCError as error:
+                if error.status is not RPCStatusCode.NOT_FOUND:
+                    raise nobody_counts(entitlement_id, error) from error
+                return None
+            except WorkflowQueryRejectedError as rejected:
+                if rejected.status is not WorkflowExecutionStatus.CONTINUED_AS_NEW:
+                    return None
+                if clock() > deadline:
+                    raise nobody_counts(entitlement_id, rejected) from rejected
+                await asyncio.sleep(_FIRST_PAUSE)  # for the next run to be there
 
     def _options(self, terms: EntitlementTerms) -> dict[str, Any]:
         """How the workflow is started."""

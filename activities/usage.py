@@ -5,18 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any, assert_never
 from weakref import WeakValueDictionary
 
 from temporalio import activity
-from temporalio.client import Client, WorkflowQueryRejectedError
-from temporalio.common import QueryRejectCondition
+from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
-from temporalio.service import RPCError, RPCStatusCode
 
-from activities.asking import Entitlements, nobody_counts
+from activities.asking import Entitlements
 from activities.deeds import Deeds, UsageStore
 from activities.templates import BadTemplate, render
 from domain.entitlement_messages import (
@@ -45,7 +43,6 @@ from domain.entitlement_messages import (
     UsageAdjusted,
     UsageChange,
     UsageChanged,
-    workflow_id,
 )
 from domain.frozen_periods import FrozenPeriods
 from domain.periods import freeze, horizon
@@ -82,8 +79,6 @@ class UsageGate:
     """
 
     def __init__(self, client: Client, task_queue: str, *, patience: float = PATIENCE) -> None:
-        self._client = client
-        self._patience = timedelta(seconds=patience)
         self._entitlements = Entitlements(client, task_queue, patience=patience)
         self._lanes: dict[str, _Lane] = {}
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -164,21 +159,7 @@ class UsageGate:
         Raises:
             NobodyCounts: it does not answer.
         """
-        try:
-            taken: bool = await self._client.get_workflow_handle(workflow_id(entitlement_id)).query(
-                HAS_TAKEN,
-                reference,
-                result_type=bool,
-                reject_condition=QueryRejectCondition.NOT_OPEN,
-                rpc_timeout=self._patience,
-            )
-        except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:
-                raise nobody_counts(entitlement_id, error) from error
-            return False
-        except WorkflowQueryRejectedError:
-            return False
-        return taken
+        return bool(await self._entitlements.query(entitlement_id, HAS_TAKEN, reference, answer=bool))
 
     async def _ask(self, terms: EntitlementTerms, update: str, argument: Any, answer: type[Any]) -> Any:
         turn = self._turns.setdefault(terms.entitlement_id, asyncio.Lock())

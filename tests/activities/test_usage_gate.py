@@ -10,7 +10,10 @@ from temporalio.client import (
     Client,
     Interceptor,
     OutboundInterceptor,
+    QueryWorkflowInput,
     StartWorkflowUpdateWithStartInput,
+    WorkflowExecutionStatus,
+    WorkflowQueryRejectedError,
     WorkflowUpdateFailedError,
     WorkflowUpdateHandle,
     WorkflowUpdateRPCTimeoutOrCancelledError,
@@ -168,6 +171,34 @@ async def test_what_passes_by_itself_is_asked_again_under_the_same_ids(
         answer = await gate.consume(gold, consumption("C1"))
         assert answer.outcome == ("granted" if where == "before" else "already")
         assert answer.used == 1
+
+
+async def test_a_run_that_has_just_gone_on_in_the_next_is_not_taken_for_no_count(
+    client: Client, task_queue: str
+) -> None:
+    """It would look as if everything were left."""
+
+    class Meets(Interceptor):
+        def intercept_client(self, next: OutboundInterceptor) -> OutboundInterceptor:  # noqa: A002  the SDK's own name
+            return MeetsTheEndOfARun(next)
+
+    class MeetsTheEndOfARun(OutboundInterceptor):
+        met = False
+
+        async def query_workflow(self, input: QueryWorkflowInput) -> Any:  # noqa: A002  likewise
+            if not self.met:
+                self.met = True
+                raise WorkflowQueryRejectedError(WorkflowExecutionStatus.CONTINUED_AS_NEW)
+            return await super().query_workflow(input)
+
+    config = client.config()
+    config["interceptors"] = [Meets()]
+    gold = terms()
+    async with counting(client, task_queue, RememberingStore()):
+        await UsageGate(client, task_queue).consume(gold, consumption("C1"))
+        balance = await UsageGate(Client(**config), task_queue).balance(gold, NOON)
+        assert balance.current.used == 1
+        assert await UsageGate(Client(**config), task_queue).has_taken(gold.entitlement_id, "C1")
 
 
 async def test_what_does_not_pass_is_not_tried_for_long(client: Client, task_queue: str) -> None:
