@@ -9,10 +9,13 @@ import pytest
 import pytest_asyncio
 from temporalio.client import Client
 
+from activities.asking import NobodyCounts
 from activities.covering import Covering
 from activities.usage import UsageGate
+from domain.case_coverage import CaseCoverage
 from domain.catalog import Catalog
 from domain.entitlement_messages import (
+    Balance,
     Consumed,
     ConsumptionReversed,
     EntitlementAmended,
@@ -208,3 +211,31 @@ async def test_a_time_for_which_nothing_is_declared_is_refused(desk: Desk, year:
     """Not tried again and again."""
     with pytest.raises(Refused, match="is outside the years 1900 to 2999"):
         await desk.covering.find(CaseIntake(case_id="case-1", account="acme"), datetime(year, 1, 1, tzinfo=UTC))
+
+
+async def test_a_case_does_not_wait_for_a_count_of_which_it_takes_nothing(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is only to say how much it has left."""
+
+    async def nobody_counts(*_: Any) -> Balance:
+        raise NobodyCounts
+
+    [bank] = desk.banks(3)
+    monkeypatch.setattr(desk.gate, "balance", nobody_counts)
+    intake = CaseIntake(case_id=unique("case"), account="acme", clock=NOON)
+    coverage, _ = await desk.covering.find(intake, NOON)
+    matches = [match for match in coverage.ranked if match.entitlement.id == bank]
+    taken = await desk.covering.take(intake, matches, at=NOON, now=NOON, attempt="run")
+    assert taken.coverage == CaseCoverage(entitlement=bank, by="account")
+
+
+async def test_an_attempt_that_is_made_again_says_the_same_of_all_others(desk: Desk) -> None:
+    intake = CaseIntake(case_id=unique("case"), account="acme", clock=NOON)
+    coverage, _ = await desk.covering.find(intake, NOON)
+    both = [
+        (await desk.covering.take(intake, coverage.ranked, at=NOON, now=NOON, attempt="run")).coverage for _ in range(2)
+    ]
+    assert both[0] == both[1]
+    assert both[0] is not None
+    assert (both[0].entitlement, [other.entitlement for other in both[0].others]) == (desk.sooner, [desk.later])

@@ -16,10 +16,11 @@ from activities.opening import Opening
 from activities.refusals import refusals
 from domain.catalog import Catalog
 from domain.errors import MilepostError, NotFound, Refused
-from domain.messages import CaseIntake
+from domain.messages import CaseIntake, OverageChoice
 from starters.client import MilepostClient, NoAnswer
 from store import Store, StoreError
 from tests.support import assert_eventually, unique
+from tests.usage import NOON
 from worker.process import working
 
 CATALOG = {
@@ -115,3 +116,10 @@ def test_a_store_that_is_down_passes_by_itself(tmp_path: Path) -> None:
     """It is tried again, and logged: it is no refusal."""
     with pytest.raises(StoreError), refusals():
         Store.open(f"sqlite:///{tmp_path / 'none' / 'milepost.db'}")
+
+
+def test_what_no_message_can_be_made_of_is_an_answer() -> None:
+    """Tried again it would be no better, and whoever waits for it would wait for ever."""
+    with pytest.raises(ApplicationError, match="event_id: String should have at most 200") as refused, refusals():
+        OverageChoice(event_id="x" * 201, occurred_at=NOON, by="ann", approved=True)
+    assert (refused.value.type, refused.value.non_retryable) == ("bad_message", True)

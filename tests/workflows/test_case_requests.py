@@ -4,8 +4,17 @@ import json
 from datetime import datetime
 from typing import Any
 
-from temporalio.client import WorkflowHistory
+from temporalio.client import (
+    Client,
+    Interceptor,
+    OutboundInterceptor,
+    StartWorkflowUpdateInput,
+    WorkflowHistory,
+    WorkflowUpdateHandle,
+)
+from temporalio.service import RPCError, RPCStatusCode
 
+from starters.client import MilepostClient
 from tests.workflows.world import World
 
 
@@ -23,3 +32,26 @@ async def test_a_request_always_says_when(world: World) -> None:
     assert request["event_id"]
     assert datetime.fromisoformat(request["occurred_at"]).tzinfo is not None
     await world.milepost.request(case, "close")
+
+
+async def test_a_request_that_meets_a_case_going_on_in_its_next_run_is_sent_again(world: World) -> None:
+    """The server knows no run that takes it for a moment; the case is not closed."""
+
+    class Meets(Interceptor):
+        def intercept_client(self, next: OutboundInterceptor) -> OutboundInterceptor:  # noqa: A002  the SDK's own name
+            return MeetsTheEndOfARun(next)
+
+    class MeetsTheEndOfARun(OutboundInterceptor):
+        met = False
+
+        async def start_workflow_update(self, input: StartWorkflowUpdateInput) -> WorkflowUpdateHandle[Any]:  # noqa: A002  likewise
+            if not self.met:
+                self.met = True
+                raise RPCError("workflow execution already completed", RPCStatusCode.NOT_FOUND, b"")
+            return await super().start_workflow_update(input)
+
+    config = world.milepost.temporal.config()
+    config["interceptors"] = [Meets()]
+    case = await world.open(clock=None)
+    client = MilepostClient(Client(**config), task_queue=world.task_queue)
+    assert (await client.request(case, "stop_clock")).outcome == "taken"
