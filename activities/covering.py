@@ -18,7 +18,7 @@ from domain.errors import Refused
 from domain.event_ids import event_id_of
 from domain.frozen import HorizonExceeded
 from domain.messages import CaseIntake, HoursQuestion, OverageChoice, OveragePrompt
-from domain.requests import CLOCK_SKEW
+from domain.requests import refuse_future
 from domain.units import HOURS
 from domain.years import FIRST_YEAR, LAST_YEAR, is_promised
 from store.store import Store
@@ -100,26 +100,27 @@ class Covering:
             entitlement = match.entitlement
             if match.takes_every_case:
                 left = await self._left(intake, entitlement, at, now)
-                return Taken(entitlement, coverage=case_coverage(ranking, match, left, [*passed_over, *unmatched]))
-            consumption = Consumption(
-                reference=intake.case_id,
-                event_id=event_id_of("open", intake.case_id, attempt),
-                unit="cases",
-                occurred_at=at,
-                case_id=intake.case_id,
-                by=intake.by,
-            )
-            consumed = await self.gate.consume(await self.terms(intake, entitlement, now), consumption)
-            if consumed.is_taken:
+            else:
+                consumption = Consumption(
+                    reference=intake.case_id,
+                    event_id=event_id_of("open", intake.case_id, attempt),
+                    unit="cases",
+                    occurred_at=at,
+                    case_id=intake.case_id,
+                    by=intake.by,
+                )
+                consumed = await self.gate.consume(await self.terms(intake, entitlement, now), consumption)
+                if consumed.outcome == "blocked":
+                    why = f"entitlement {entitlement.id!r} takes no more cases in this period"
+                    raise Refused("blocked", f"{why}: {consumed.used} of {consumed.cap} cases used")
+                if consumed.outcome == "prompt":
+                    return Taken(prompt=await asyncio.to_thread(self._prompt, entitlement, consumed, at, now))
+                if not consumed.is_taken:
+                    why = consumed.reason or "nothing is left of it"
+                    passed_over.append(NotMatched(entitlement=entitlement.id, why=why))
+                    continue
                 left = Left(unit=consumed.unit, cap=consumed.cap, remaining=consumed.remaining)
-                return Taken(entitlement, coverage=case_coverage(ranking, match, left, [*passed_over, *unmatched]))
-            if consumed.outcome == "blocked":
-                used = f"{consumed.used} of {consumed.cap} cases used"
-                raise Refused("blocked", f"entitlement {entitlement.id!r} takes no more cases in this period: {used}")
-            if consumed.outcome == "prompt":
-                return Taken(prompt=await asyncio.to_thread(self._prompt, entitlement, consumed, at, now))
-            why = consumed.reason or "nothing is left of it"
-            passed_over.append(NotMatched(entitlement=entitlement.id, why=why))
+            return Taken(entitlement, coverage=case_coverage(ranking, match, left, [*passed_over, *unmatched]))
         return Taken(coverage=case_coverage(ranking, None, None, [*passed_over, *unmatched]))
 
     async def _left(self, intake: CaseIntake, entitlement: Entitlement, at: datetime, now: datetime) -> Left | None:
@@ -203,9 +204,7 @@ class Covering:
             Refused: no entitlement that matches counts hours; the entry is another case's, was reversed, or of work
                 that is still to be done.
         """
-        if entry.worked_at > now + CLOCK_SKEW:
-            why = f"worked_at {entry.worked_at.isoformat()} is in the future; the case's clock says {now.isoformat()}"
-            raise Refused("in_the_future", why)
+        refuse_future(entry.worked_at, now, "worked_at")
         took, entry = await self._taken_before(intake, entry, now)
         if took and not took[-1][1].left_over:
             return took

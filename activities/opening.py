@@ -98,7 +98,7 @@ class Opening:
 
     async def _open(self, opening: CaseOpening) -> OpenedCase:
         intake = opening.intake
-        refuse_future(opening.opened_at, opening.now)
+        refuse_future(opening.opened_at, opening.now, "opened_at")
         declared = await asyncio.to_thread(self.store.fields)
         fields: dict[str, Any] = check_values(intake.fields, declared)
         coverage, account = await self.covering.find(intake, opening.opened_at)

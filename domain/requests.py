@@ -57,17 +57,15 @@ def refuse_impossible(book: Book, event: Event, now: datetime | None) -> None:
         _checked_fields(book, event)
 
 
-def refuse_future(occurred_at: datetime, now: datetime) -> None:
+def refuse_future(at: datetime, now: datetime, what: str = "occurred_at") -> None:
     """Refuse what lies further ahead of the case's clock than two clocks differ.
 
     Raises:
         Refused: it does.
     """
-    if occurred_at > now + CLOCK_SKEW:
-        raise Refused(
-            "in_the_future",
-            f"occurred_at {occurred_at.isoformat()} is in the future; the case's clock says {now.isoformat()}",
-        )
+    if at > now + CLOCK_SKEW:
+        why = f"{what} {at.isoformat()} is in the future; the case's clock says {now.isoformat()}"
+        raise Refused("in_the_future", why)
 
 
 def take(book: Book, at: datetime, event: Event) -> None:

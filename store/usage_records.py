@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
@@ -116,14 +115,7 @@ class UsageRecords:
         background: of what was taken some 100 ms ago or less it may not know yet.
         """
         table = tables.ledger
-        of_entry = (
-            table.c.reference == reference,
-            table.c.case_id == case_id,
-            table.c.unit == HOURS,
-            table.c.kind.in_(_OF_AN_ENTRY),
-        )
-        with self._database.read() as connection:
-            return _takers(connection, *of_entry)
+        return self._takers(reference, _OF_AN_ENTRY, table.c.case_id == case_id, table.c.unit == HOURS)
 
     def takers(self, reference: str, *, account: str, unit: str) -> list[str]:
         """The entitlements of an account and unit of which a visit, or whatever the unit is, was taken.
@@ -131,14 +123,18 @@ class UsageRecords:
         Only their newest counts, the first first, whether it was given back or not; as late as `entry_takers`.
         """
         table = tables.ledger
-        of_visit = (
-            table.c.reference == reference,
-            table.c.account == account,
-            table.c.unit == unit,
-            table.c.kind.in_(_OF_A_VISIT),
-        )
+        return list(self._takers(reference, _OF_A_VISIT, table.c.account == account, table.c.unit == unit))
+
+    def _takers(self, reference: str, kinds: Sequence[RowKind], *which: ColumnElement[bool]) -> dict[str, datetime]:
+        """The entitlements whose newest counts have such rows, in the order of writing, each with its instant."""
+        table = tables.ledger
+        columns = (table.c[name] for name in ("entitlement", "count", "at"))
+        rows = select(*columns).where(table.c.reference == reference, table.c.kind.in_(kinds), *which)
+        wanted = rows.order_by(table.c.recorded_at, table.c.entitlement, table.c.number)
         with self._database.read() as connection:
-            return list(_takers(connection, *of_visit))
+            found = connection.execute(wanted).all()
+            newest = {one: _newest_count(connection, one) for one in {row.entitlement for row in found}}
+        return {entitlement: at for entitlement, count, at in found if count == newest[entitlement]}
 
     def other_case_of(self, reference: str, case_id: str, entitlements: Sequence[str]) -> str | None:
         """The id of another case that some of these entitlements know a time entry from; None if there is none."""
@@ -176,16 +172,6 @@ class UsageRecords:
         by_age = sorted(found, key=lambda row: ages.get(row["count"], -1))
         periods = {row["period"]: {name: row[name] for name in PeriodRecord.model_fields} for row in by_age}
         return [PeriodRecord.model_validate(periods[period]) for period in sorted(periods)]
-
-
-def _takers(connection: Connection, *which: ColumnElement[Any]) -> dict[str, datetime]:
-    """The entitlements whose newest counts have such rows, in the order in which these were written; and of when."""
-    table = tables.ledger
-    columns = (table.c[name] for name in ("entitlement", "count", "at"))
-    wanted = select(*columns).where(*which).order_by(table.c.recorded_at, table.c.entitlement, table.c.number)
-    found = connection.execute(wanted).all()
-    newest = {one: _newest_count(connection, one) for one in {entitlement for entitlement, _, _ in found}}
-    return {entitlement: at for entitlement, count, at in found if count == newest[entitlement]}
 
 
 def _counts(connection: Connection, entitlement: str) -> list[str]:
