@@ -8,8 +8,10 @@ COPY domain domain
 COPY store store
 COPY workflows workflows
 COPY activities activities
+COPY clients clients
 COPY worker worker
 COPY starters starters
+COPY milepost milepost
 COPY catalogs catalogs
 RUN /opt/milepost/bin/pip install --constraint constraints.txt "setuptools>=80" \
     && /opt/milepost/bin/pip install --constraint constraints.txt --no-build-isolation .

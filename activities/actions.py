@@ -10,9 +10,8 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.templates import BadTemplate, render
-from domain.effects import ActionCall
-from domain.messages import ActionOrder
-from domain.process import Email, FieldUpdate, Task
+from domain.messages.cases import ActionOrder
+from domain.process import ActionCall, Email, FieldUpdate, Task
 from store.store import Store
 
 

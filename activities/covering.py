@@ -7,19 +7,19 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from activities.asking import NobodyCounts
-from activities.usage import UsageGate
-from domain.case_coverage import CaseCoverage, Left, NotMatched
-from domain.catalog import Account, Entitlement
-from domain.coverage import Coverage, CoverageQuestion, Match, case_coverage, choose, ranked
-from domain.entitlement_messages import Consumed, Consumption, EntitlementTerms, OverageDecision, TimeEntry
-from domain.entitlement_terms import entitlement_terms
+from clients.entitlements import NobodyCounts
+from clients.gate import UsageGate
+from domain.catalog.count_terms import entitlement_terms
+from domain.catalog.declarations import Account, Entitlement
+from domain.coverage.matching import Coverage, CoverageQuestion, Match, case_coverage, choose, ranked
 from domain.errors import Refused
-from domain.event_ids import event_id_of
 from domain.frozen import HorizonExceeded
-from domain.messages import CaseIntake, HoursQuestion, OverageChoice, OveragePrompt
-from domain.requests import refuse_future
-from domain.units import HOURS
+from domain.ids import event_id_of
+from domain.messages.cases import CaseIntake, HoursQuestion, OverageChoice, OveragePrompt
+from domain.messages.coverage import CaseCoverage, Left, NotMatched
+from domain.timeline.requests import refuse_future
+from domain.usage.requests import Consumed, Consumption, EntitlementTerms, OverageDecision, TimeEntry
+from domain.usage.units import HOURS
 from domain.years import FIRST_YEAR, LAST_YEAR, is_promised
 from store.store import Store
 

@@ -13,14 +13,12 @@ from activities.covering import Covering, Taken
 from activities.heartbeat import heartbeating
 from activities.planning import Planner
 from activities.refusals import refusals
-from domain.catalog import Account
-from domain.coverage import Coverage, fields_filled_from
-from domain.effects import Noted, NoteKind
-from domain.entitlement_messages import Consumed, TimeEntry
+from domain.catalog.declarations import Account
+from domain.coverage.matching import Coverage, fields_filled_from
+from domain.criteria.fields import check_values
 from domain.errors import Refused
-from domain.fields import check_values
 from domain.frozen import HorizonExceeded
-from domain.messages import (
+from domain.messages.cases import (
     DECIDE_OVERAGE,
     LOG_TIME,
     OPEN_CASE,
@@ -36,9 +34,11 @@ from domain.messages import (
     TimeTaken,
     TimeToTake,
 )
-from domain.plan import Plan
-from domain.requests import refuse_future
 from domain.timeline import Case, Timeline
+from domain.timeline.effects import Noted, NoteKind
+from domain.timeline.plan import Plan
+from domain.timeline.requests import refuse_future
+from domain.usage.requests import Consumed, TimeEntry
 from store.store import Store
 
 

@@ -12,9 +12,9 @@ from temporalio import activity
 from activities.heartbeat import heartbeating
 from activities.refusals import refusals
 from domain.calendar import FrozenCalendar
-from domain.catalog import Account, Entitlement
-from domain.fields import FieldType
-from domain.messages import (
+from domain.catalog.declarations import Account, Entitlement
+from domain.criteria.fields import FieldType
+from domain.messages.cases import (
     FREEZE_CALENDARS,
     PLAN_MIGRATION,
     CaseIntake,
@@ -23,8 +23,8 @@ from domain.messages import (
     MigratedPlan,
     MigrationPlan,
 )
-from domain.plan import Plan
 from domain.process import EntitlementProcess
+from domain.timeline.plan import Plan
 from store.store import Store
 
 REACH = timedelta(days=400)

@@ -6,7 +6,7 @@ import asyncio
 
 from temporalio import activity
 
-from domain.messages import RECORD_CASE, CaseRecord
+from domain.messages.cases import RECORD_CASE, CaseRecord
 from store.store import Store
 
 

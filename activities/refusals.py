@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pydantic import ValidationError
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
+from domain.criteria.fields import FieldsError
 from domain.errors import MilepostError, Refused
-from domain.fields import FieldsError
 from store.errors import StoreError
 
 

@@ -37,7 +37,7 @@ def render(template: str, context: Mapping[str, Any]) -> str:
 
     Args:
         template: Jinja2.
-        context: what it sees, as `domain.template_syntax` says.
+        context: what it sees, as `domain.process.templates` says.
 
     Raises:
         BadTemplate: it can't be rendered with this context.

@@ -29,12 +29,12 @@ from time import perf_counter, process_time
 from rich.console import Console
 from rich.table import Table
 
-from starters.backtest import backtest, process_named, trial
-from starters.backtest_report import report
-from starters.catalog_files import read_catalog
-from starters.event_log import read_log
-from starters.grouping import grouping
-from starters.log_mapping import load_mapping
+from domain.reports.grouping import grouping
+from starters.backtest.report import report
+from starters.backtest.running import backtest, process_named, trial
+from starters.files.catalogs import read_catalog
+from starters.logs.events import read_log
+from starters.logs.mapping import load_mapping
 
 SAMPLE = ROOT / "starters/incident_sample/incident_event_log.csv"
 SAMPLE_COPIES = 6

@@ -45,16 +45,16 @@ from rich.table import Table
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 
-from activities.asking import Entitlements, NobodyCounts
-from activities.usage import UsageGate
-from domain.audit import audit
-from domain.catalog import Catalog
-from domain.entitlement_messages import Consumed, Consumption, EntitlementTerms, workflow_id
-from domain.entitlement_terms import entitlement_terms
+from clients.cases import MilepostClient
+from clients.entitlements import Entitlements, NobodyCounts
+from clients.gate import UsageGate
+from domain.catalog.count_terms import entitlement_terms
+from domain.catalog.declarations import Catalog
 from domain.errors import MilepostError
-from domain.ledger_rows import LedgerRow
-from domain.messages import CaseIntake
-from starters.client import MilepostClient
+from domain.messages.cases import CaseIntake
+from domain.usage.audit import audit
+from domain.usage.requests import Consumed, Consumption, EntitlementTerms, workflow_id
+from domain.usage.rows import LedgerRow
 from store import Store
 from worker.connection import settle
 from worker.embedded import running_server

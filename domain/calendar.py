@@ -1,7 +1,7 @@
 """Business hours as an organisation declares them, and how they are frozen.
 
 The one place of the rules that reads the time-zone database and the `holidays` package. A workflow must not import it;
-what it needs is in `domain.frozen`.
+what it needs is in `domain.open_time.frozen`.
 """
 
 import difflib
@@ -16,8 +16,8 @@ import holidays as holidays_package
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_serializer, model_validator
 
 from domain.frozen import FrozenCalendar
-from domain.open_time import EPOCH, PADDING_DAYS, CalendarError, HorizonExceeded
-from domain.windows import DAYS, DateRange, DayWindows, Week
+from domain.open_time.stretches import EPOCH, PADDING_DAYS, CalendarError, HorizonExceeded
+from domain.open_time.windows import DAYS, DateRange, DayWindows, Week
 
 __all__ = ["ALWAYS", "BusinessHours", "CalendarError", "FrozenCalendar", "HolidayRules", "HorizonExceeded"]
 

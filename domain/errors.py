@@ -5,8 +5,8 @@
     ├── CatalogError         a catalog (or a part of it) that is not applied
     └── NotFound             a name that nothing in the store answers to
 
-Values that can't be are refused by `ValueError`s of their own: `domain.frozen.HorizonExceeded`,
-`domain.criteria.CriteriaError`, `domain.fields.FieldsError`, `Contradiction`.
+Values that can't be are refused by `ValueError`s of their own: `domain.open_time.frozen.HorizonExceeded`,
+`domain.criteria.compiling.CriteriaError`, `domain.criteria.fields.FieldsError`, `Contradiction`.
 """
 
 from __future__ import annotations

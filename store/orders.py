@@ -8,16 +8,16 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Connection, select
 
-from domain.catalog import Account
-from domain.catalog_check import CatalogProblems
-from domain.catalog_status import zone_of
+from domain.catalog.checks import CatalogProblems
+from domain.catalog.declarations import Account
+from domain.catalog.status import zone_of
 from domain.errors import NotFound
-from domain.order_making import declared
-from domain.orders import Order, OrderProblems, PlacedOrder, account_of, place
+from domain.orders.making import declared
+from domain.orders.placing import Order, OrderProblems, PlacedOrder, account_of, place
 from store import tables
-from store.applying import write_catalog
+from store.catalog.applying import write_catalog
+from store.catalog.reading import StoredCatalog
 from store.database import CATALOG_LOCK, Database
-from store.reading import StoredCatalog
 from store.values import Diff
 
 

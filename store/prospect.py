@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from domain.calendar import BusinessHours
-from domain.catalog import Catalog, Kind
-from domain.fields import FieldType
-from domain.migration_messages import Versions
+from domain.catalog.declarations import Catalog, Kind
+from domain.criteria.fields import FieldType
+from domain.messages.migrations import Versions
 from domain.process import EntitlementProcess
 from store.database import Database
 from store.store import Store

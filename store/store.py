@@ -7,17 +7,17 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
-from domain.catalog_check import Known
-from store.action_records import ActionRecords
-from store.applying import CatalogApplying
-from store.candidates import CoverageReading
-from store.case_records import CaseRecords
+from domain.catalog.checks import Known
+from store.cases.actions import ActionRecords
+from store.cases.records import CaseRecords
+from store.cases.running import RunningCases
+from store.catalog.applying import CatalogApplying
+from store.catalog.candidates import CoverageReading
+from store.catalog.reading import StoredCatalog
 from store.database import Database
 from store.orders import OrderTaking
-from store.reading import StoredCatalog
-from store.running import RunningCases
-from store.untold import UntoldEntitlements
-from store.usage_records import UsageRecords
+from store.usage.ledgers import UsageRecords
+from store.usage.unsynchronised import UntoldEntitlements
 
 
 class Store(

@@ -16,7 +16,7 @@ from sqlalchemy import (
     Table,
 )
 
-from domain.catalog import Kind
+from domain.catalog.declarations import Kind
 from store.types import Document, Instant, Line
 
 metadata = MetaData(

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Literal, NamedTuple
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, Field
 
 from domain.calendar import BusinessHours
-from domain.messages import CarriedCase
-from domain.process import Action, TriggerKind
-from domain.views import CaseView
-
-
-class _Value(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+from domain.messages.cases import CarriedCase
+from domain.model import Value
+from domain.process import TriggerKind
+from domain.process.actions import Action
+from domain.timeline.views import CaseView
 
 
 class VersionedHours(NamedTuple):
@@ -23,7 +21,7 @@ class VersionedHours(NamedTuple):
     hours: BusinessHours
 
 
-class Change(_Value):
+class Change(Value):
     """What applying a catalog does to one declaration.
 
     Attributes:
@@ -39,7 +37,7 @@ class Change(_Value):
     details: list[str] = Field(default_factory=list)
 
 
-class Diff(_Value):
+class Diff(Value):
     """What applying a catalog changes, or with a dry run would change.
 
     Attributes:
@@ -67,7 +65,7 @@ class Diff(_Value):
         return "\n".join(lines)
 
 
-class CaseRow(_Value):
+class CaseRow(Value):
     """A case as it was last recorded."""
 
     case_id: str
@@ -84,7 +82,7 @@ class StoredCase(CaseRow):
     carried: CarriedCase
 
 
-class StoredAction(_Value):
+class StoredAction(Value):
     """An action and what became of it.
 
     Attributes:
@@ -109,7 +107,7 @@ class StoredAction(_Value):
     error: str | None
 
 
-class Mail(_Value):
+class Mail(Value):
     """A mail that was sent."""
 
     key: str
@@ -121,7 +119,7 @@ class Mail(_Value):
     due_at: AwareDatetime | None
 
 
-class TaskEntry(_Value):
+class TaskEntry(Value):
     """A task that was made."""
 
     key: str

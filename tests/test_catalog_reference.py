@@ -14,7 +14,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from domain.calendar import HolidayRules
-from domain.catalog import (
+from domain.catalog.checks import KnownCatalog
+from domain.catalog.declarations import (
     Account,
     Asset,
     Catalog,
@@ -28,15 +29,14 @@ from domain.catalog import (
     Product,
     ServiceContract,
 )
-from domain.catalog_allowance import Allowance, Threshold
-from domain.catalog_check import KnownCatalog
-from domain.fields import ACCOUNT_FIELDS, CASE_FIELDS, ENTITLEMENT_FIELDS, FieldType
+from domain.criteria.fields import ACCOUNT_FIELDS, CASE_FIELDS, ENTITLEMENT_FIELDS, FieldType
+from domain.open_time.spans import Offset, Span
+from domain.open_time.windows import Week
 from domain.process import After, Email, EntitlementProcess, FieldUpdate, Milestone, SpanRow, Task, Trigger
-from domain.spans import Offset, Span
-from domain.template_syntax import OF_A_NOTICE, OF_A_THRESHOLD, of_a_milestone
-from domain.term_end import Notice, TermEnd
-from domain.windows import Week
-from starters.catalog_files import read_catalog
+from domain.process.templates import OF_A_NOTICE, OF_A_THRESHOLD, of_a_milestone
+from domain.usage.allowance import Allowance, Threshold
+from domain.usage.term_end import Notice, TermEnd
+from starters.files.catalogs import read_catalog
 
 PAGE = (Path(__file__).parents[1] / "docs" / "reference" / "catalog.md").read_text(encoding="utf-8")
 

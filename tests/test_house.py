@@ -21,7 +21,7 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 COMPOSE: dict[str, Any] = YAML(typ="safe").load(ROOT / "docker-compose.yml")
 SERVICES: dict[str, Any] = COMPOSE["services"]
 DOCKERFILE = (ROOT / "Dockerfile").read_text().replace("\\\n", " ").splitlines()
-PACKAGES = {"domain", "store", "workflows", "activities", "worker", "starters"}
+PACKAGES = {"domain", "store", "workflows", "activities", "clients", "worker", "starters", "milepost"}
 
 
 def instructions(name: str) -> list[str]:

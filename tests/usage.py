@@ -8,21 +8,21 @@ from typing import Any
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from activities.usage import UsageActivities
-from domain.catalog import Account, Catalog, Entitlement, Organisation
-from domain.catalog_allowance import Allowance
-from domain.entitlement_messages import Consumption, EntitlementTerms
+from activities.counts import UsageActivities
+from domain.catalog.declarations import Account, Catalog, Entitlement, Organisation
 from domain.errors import NotFound
-from domain.frozen_periods import Term
-from domain.ledger_rows import LedgerRow
-from domain.periods import freeze
-from domain.usage_orders import UsageRecords
-from domain.usage_state import PeriodRecord
+from domain.usage.allowance import Allowance
+from domain.usage.effects import UsageRecords
+from domain.usage.freezing import freeze
+from domain.usage.periods import Term
+from domain.usage.requests import Consumption, EntitlementTerms
+from domain.usage.rows import LedgerRow
+from domain.usage.state import PeriodRecord
 from tests.support import unique
 from tests.workflows.stand_in_case import StandInCase
 from worker.plugin import RUNNER
 from worker.process import FINISHES_WITHIN, running
-from workflows.entitlement import EntitlementWorkflow
+from workflows.entitlement.workflow import EntitlementWorkflow
 
 NOON = datetime(2025, 2, 20, 12, tzinfo=UTC)
 STARTS_ON = date(2025, 1, 15)

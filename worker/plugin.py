@@ -5,9 +5,9 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.plugin import SimplePlugin
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
-from workflows.case import CaseWorkflow
-from workflows.entitlement import EntitlementWorkflow
-from workflows.migration import MigrationWorkflow
+from workflows.case.workflow import CaseWorkflow
+from workflows.entitlement.workflow import EntitlementWorkflow
+from workflows.migration.workflow import MigrationWorkflow
 
 WORKFLOWS = [CaseWorkflow, EntitlementWorkflow, MigrationWorkflow]
 

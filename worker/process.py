@@ -14,12 +14,13 @@ from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.worker import Worker, WorkerDeploymentConfig
 
 from activities.actions import Actions
+from activities.counts import UsageActivities
 from activities.covering import Covering
-from activities.migration import Migrating
+from activities.migrating import Migrating
 from activities.opening import Opening
 from activities.planning import Planner, Planning
 from activities.records import Records
-from activities.usage import UsageActivities, UsageGate
+from clients.gate import UsageGate
 from store.store import Store
 from worker.plugin import plugin
 

@@ -9,12 +9,14 @@ import pytest
 import pytest_asyncio
 from temporalio.client import Client
 
-from activities.asking import NobodyCounts
 from activities.covering import Covering
-from activities.usage import UsageGate
-from domain.case_coverage import CaseCoverage
-from domain.catalog import Catalog
-from domain.entitlement_messages import (
+from clients.entitlements import NobodyCounts
+from clients.gate import UsageGate
+from domain.catalog.declarations import Catalog
+from domain.errors import Refused
+from domain.messages.cases import CaseIntake
+from domain.messages.coverage import CaseCoverage
+from domain.usage.requests import (
     Balance,
     Consumed,
     ConsumptionReversed,
@@ -25,8 +27,6 @@ from domain.entitlement_messages import (
     UsageChange,
     workflow_id,
 )
-from domain.errors import Refused
-from domain.messages import CaseIntake
 from store import Store
 from tests.support import assert_eventually, unique
 from tests.usage import NOON

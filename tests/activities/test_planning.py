@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from activities.planning import Planner
-from domain.catalog import Catalog
-from domain.messages import CaseIntake
-from domain.plan import Plan
+from domain.catalog.declarations import Catalog
+from domain.messages.cases import CaseIntake
+from domain.timeline.plan import Plan
 from store import Store
 
 MONDAY = datetime(2025, 6, 9, 13, 0, tzinfo=UTC)

@@ -14,10 +14,10 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities.opening import Opening
 from activities.refusals import refusals
-from domain.catalog import Catalog
+from clients.cases import MilepostClient, NoAnswer
+from domain.catalog.declarations import Catalog
 from domain.errors import MilepostError, NotFound, Refused
-from domain.messages import CaseIntake, OverageChoice
-from starters.client import MilepostClient, NoAnswer
+from domain.messages.cases import CaseIntake, OverageChoice
 from store import Store, StoreError
 from tests.support import assert_eventually, unique
 from tests.usage import NOON

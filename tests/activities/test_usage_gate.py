@@ -21,13 +21,13 @@ from temporalio.client import (
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.asking import NobodyCounts
-from activities.usage import UsageGate
-from domain.entitlement_messages import Consumed, workflow_id
+from clients.entitlements import NobodyCounts
+from clients.gate import UsageGate
 from domain.errors import Refused
+from domain.usage.requests import Consumed, workflow_id
 from tests.support import assert_eventually
 from tests.usage import NOON, RememberingStore, consumption, counting, terms
-from workflows.entitlement import NOT_NOW
+from workflows.entitlement.workflow import NOT_NOW
 
 
 async def test_of_200_at_once_against_a_cap_of_50_exactly_50_are_granted(client: Client, task_queue: str) -> None:
@@ -81,7 +81,7 @@ async def test_nothing_is_lost_or_taken_twice_while_runs_roll_over(
     client: Client, task_queue: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A run of four updates, eight gates: the count is exact, and every reference is known in the last run too."""
-    monkeypatch.setattr("domain.entitlement_messages.MOST_UPDATES_A_RUN", 4)
+    monkeypatch.setattr("domain.usage.requests.MOST_UPDATES_A_RUN", 4)
     gold, store = terms(cap=60), RememberingStore()
     gates = [UsageGate(client, task_queue) for _ in range(8)]
 

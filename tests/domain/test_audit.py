@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from domain.audit import EndedCount, audit, ended_counts, takes_over
-from domain.catalog_allowance import Allowance
-from domain.entitlement_messages import Balance, Consumption, EntitlementTerms
-from domain.frozen_periods import Term
-from domain.ledger_rows import LedgerRow, RowKind
-from domain.periods import freeze
-from domain.usage import Usage
+from domain.usage.allowance import Allowance
+from domain.usage.audit import EndedCount, audit, ended_counts, takes_over
+from domain.usage.freezing import freeze
+from domain.usage.machine import Usage
+from domain.usage.periods import Term
+from domain.usage.requests import Balance, Consumption, EntitlementTerms
+from domain.usage.rows import LedgerRow, RowKind
 
 NOON = datetime(2025, 2, 20, 12, tzinfo=UTC)
 MARCH = datetime(2025, 3, 20, 12, tzinfo=UTC)

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from domain.calendar import ALWAYS, BusinessHours, FrozenCalendar, HorizonExceeded
-from domain.spans import Span
+from domain.open_time.spans import Span
 
 NEW_YORK = ZoneInfo("America/New_York")
 LONDON = ZoneInfo("Europe/London")

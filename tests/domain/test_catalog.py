@@ -11,13 +11,13 @@ from zoneinfo import ZoneInfo
 import pytest
 from ruamel.yaml import YAML
 
-from domain.catalog import Account, Catalog, Entitlement, Kind, Organisation
-from domain.catalog_allowance import Allowance, Threshold
-from domain.catalog_check import CatalogProblems, KnownCatalog, check_catalog
-from domain.catalog_document import read_document
-from domain.catalog_status import EntitlementStatus, status, zone_of
-from domain.fields import ACCOUNT_FIELDS, ENTITLEMENT_FIELDS, FieldType
-from domain.term_length import TermLength
+from domain.catalog.checks import CatalogProblems, KnownCatalog, check_catalog
+from domain.catalog.declarations import Account, Catalog, Entitlement, Kind, Organisation
+from domain.catalog.documents import read_document
+from domain.catalog.status import EntitlementStatus, status, zone_of
+from domain.criteria.fields import ACCOUNT_FIELDS, ENTITLEMENT_FIELDS, FieldType
+from domain.usage.allowance import Allowance, Threshold
+from domain.usage.term_length import TermLength
 
 DOCUMENT: dict[str, Any] = {
     "organisation": {"name": "Us", "time_zone": "America/New_York", "business_hours": "Office", "process": "Gold"},
@@ -252,7 +252,7 @@ def test_a_term_ends_the_day_before_it_would_begin_again(term: str, first: date,
 
 
 def test_criteria_see_exactly_the_declared_fields_of_entitlement_and_account() -> None:
-    """Names and JSON kinds as `domain.fields` declares them."""
+    """Names and JSON kinds as `domain.criteria.fields` declares them."""
     shown = entitlement(starts_on="2025-06-01", allowance=Allowance(cap=5)).for_criteria()
     assert shown.keys() == ENTITLEMENT_FIELDS.keys()
     assert (shown["starts_on"], shown["unit"], shown["cap"], shown["period"]) == ("2025-06-01", "cases", 5, "term")

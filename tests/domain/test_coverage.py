@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from domain.catalog import Entitlement
-from domain.coverage import Candidate, Coverage, CoverageQuestion, CoverageScope, MatchedBy, choose
+from domain.catalog.declarations import Entitlement
+from domain.coverage.matching import Candidate, Coverage, CoverageQuestion, CoverageScope, MatchedBy, choose
 
 AT = datetime(2025, 6, 11, 12, 0, tzinfo=UTC)
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from domain.catalog import Catalog
-from domain.catalog_check import CatalogProblems
-from domain.catalog_document import read_document
-from domain.coverage import Candidate, Coverage, CoverageScope, MatchedBy, choose
+from domain.catalog.checks import CatalogProblems
+from domain.catalog.declarations import Catalog
+from domain.catalog.documents import read_document
+from domain.coverage.matching import Candidate, Coverage, CoverageScope, MatchedBy, choose
 
 AT = datetime(2026, 6, 11, 12, 0, tzinfo=UTC)
 ACCOUNTS: dict[str, Any] = {"accounts": [{"id": "acme"}, {"id": "other"}]}

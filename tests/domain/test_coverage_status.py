@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from domain.catalog import Account, Entitlement, Organisation
-from domain.catalog_status import EntitlementStatus, status, zone_of
-from domain.coverage import Candidate, CoverageScope, choose
+from domain.catalog.declarations import Account, Entitlement, Organisation
+from domain.catalog.status import EntitlementStatus, status, zone_of
+from domain.coverage.matching import Candidate, CoverageScope, choose
 
 SECOND = timedelta(seconds=1)
 

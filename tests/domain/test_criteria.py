@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from domain.criteria import CriteriaError, CriteriaSchema, Scope, Verdict, compile_criteria, evaluate
-from domain.fields import FieldsError, FieldType, check_names, check_values
-from domain.verdict import TIME_ZONE_FUNCTIONS
+from domain.criteria.compiling import CriteriaError, CriteriaSchema, Scope, Verdict, compile_criteria, evaluate
+from domain.criteria.evaluating import TIME_ZONE_FUNCTIONS
+from domain.criteria.fields import FieldsError, FieldType, check_names, check_values
 
 SCHEMA = CriteriaSchema(
     {
@@ -332,8 +332,8 @@ def test_checked_values_suit_checked_criteria() -> None:
 
 PROBE = """
 import json
-from domain.criteria import CriteriaError, CriteriaSchema, compile_criteria, evaluate
-from domain.fields import FieldType
+from domain.criteria.compiling import CriteriaError, CriteriaSchema, compile_criteria, evaluate
+from domain.criteria.fields import FieldType
 fields = {name: FieldType.STRING for name in ("priority", "state", "alpha", "beta", "gamma", "delta")}
 said = []
 for source in ('case.priorty == 1', 'case.zzzz == 1 && case.yyyy == 2', 'foo(1)', 'case.a = 1', 'case.beta + 1 > 2'):

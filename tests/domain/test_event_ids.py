@@ -1,6 +1,6 @@
 """Ids made of other ids."""
 
-from domain.event_ids import LONGEST, event_id_of
+from domain.ids import LONGEST, event_id_of
 
 
 def test_what_fits_is_as_it_is() -> None:

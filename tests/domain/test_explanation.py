@@ -13,8 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain.calendar import BusinessHours, FrozenCalendar
+from domain.criteria.fields import FieldType
 from domain.errors import Refused
-from domain.events import (
+from domain.explanation import Explanation, explain
+from domain.explanation.parts import InstanceExplained, TriggerStanding
+from domain.explanation.text import explanation_text
+from domain.process import EntitlementProcess
+from domain.timeline import Case, Timeline
+from domain.timeline.events import (
     CaseClosed,
     CaseReopened,
     ClockResumed,
@@ -27,14 +33,8 @@ from domain.events import (
     MilestoneExtended,
     PlanReplaced,
 )
-from domain.explained import Explanation, InstanceExplained, TriggerStanding
-from domain.explanation import explain
-from domain.explanation_text import explanation_text
-from domain.fields import FieldType
-from domain.instance import InstanceState
-from domain.plan import Plan
-from domain.process import EntitlementProcess
-from domain.timeline import Case, Timeline
+from domain.timeline.instances import InstanceState
+from domain.timeline.plan import Plan
 
 NEW_YORK = ZoneInfo("America/New_York")
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from domain.fields import Fields, FieldsError, FieldType, check_values, utc_text
+from domain.criteria.fields import Fields, FieldsError, FieldType, check_values, utc_text
 
 DECLARED = {
     "priority": FieldType.STRING,

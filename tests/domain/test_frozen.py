@@ -124,7 +124,7 @@ def test_the_wall_clock_is_for_people_to_read() -> None:
     assert office().local(datetime(2025, 3, 9, 7, tzinfo=UTC)).isoformat() == "2025-03-09T03:00:00-04:00"
 
 
-@pytest.mark.parametrize("module", ["domain.frozen", "domain.spans"])
+@pytest.mark.parametrize("module", ["domain.frozen", "domain.open_time.frozen", "domain.open_time.spans"])
 def test_a_workflow_can_import_it(module: str) -> None:
     """Neither `zoneinfo` nor `holidays` comes with it: they are taken away, and everything it does works without them.
 
@@ -138,7 +138,7 @@ class First(pydantic.BaseModel):
 sys.modules.update(dict.fromkeys(("zoneinfo", "holidays", "tzdata")))  # None: an import fails
 import {module}
 from domain.frozen import FrozenCalendar
-from domain.spans import Span
+from domain.open_time.spans import Span
 calendar = FrozenCalendar.model_validate_json(sys.argv[1])
 print(calendar.add(calendar.start, 3600).isoformat())
 print(Span.parse("2bd eod").target(calendar, calendar.start).isoformat())

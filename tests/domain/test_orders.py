@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 import pytest
 from pydantic import ValidationError
 
-from domain.catalog import Catalog, Entitlement, Kind, name_of
-from domain.catalog_check import KnownCatalog
-from domain.catalog_document import read_document
+from domain.catalog.checks import KnownCatalog
+from domain.catalog.declarations import Catalog, Entitlement, Kind, name_of
+from domain.catalog.documents import read_document
 from domain.errors import CatalogError
-from domain.order_making import declared
-from domain.orders import Order, OrderProblems, PlacedOrder, place
+from domain.orders.making import declared
+from domain.orders.placing import Order, OrderProblems, PlacedOrder, place
 
 NEW_YORK = ZoneInfo("America/New_York")
 AT = datetime(2026, 1, 1, 3, tzinfo=UTC)

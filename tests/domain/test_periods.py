@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from domain.catalog_allowance import Allowance, Period
-from domain.frozen_periods import FrozenPeriods, PeriodUnknown, Term
-from domain.periods import first_instant, freeze, horizon
+from domain.usage.allowance import Allowance, Period
+from domain.usage.freezing import first_instant, freeze, horizon
+from domain.usage.periods import FrozenPeriods, PeriodUnknown, Term
 
 FAR = datetime(2030, 1, 1, tzinfo=UTC)
 ZONES = [

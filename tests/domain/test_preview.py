@@ -9,15 +9,16 @@ from typing import Any
 import pytest
 
 from domain.calendar import ALWAYS, BusinessHours
+from domain.criteria.fields import FieldType
 from domain.errors import NotFound
-from domain.events import CaseClosed, ClockStopped, FieldsChanged, MilestoneCompleted, PlanReplaced
-from domain.fields import FieldType
-from domain.frozen import CalendarError, FrozenCalendar
-from domain.instance import InstanceState
-from domain.plan import Plan
-from domain.preview import CasePreview, Difference, PreviewTotals, preview
+from domain.frozen import FrozenCalendar
+from domain.open_time.frozen import CalendarError
 from domain.process import EntitlementProcess
 from domain.timeline import Case, Timeline
+from domain.timeline.events import CaseClosed, ClockStopped, FieldsChanged, MilestoneCompleted, PlanReplaced
+from domain.timeline.instances import InstanceState
+from domain.timeline.plan import Plan
+from domain.timeline.preview import CasePreview, Difference, PreviewTotals, preview
 
 T0 = datetime(2025, 6, 9, 9, 0, tzinfo=UTC)  # a Monday
 HORIZON = T0 - timedelta(days=400), T0 + timedelta(days=400)

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from domain.effects import NoteKind, TriggerFired
-from domain.instance import InstanceState
 from domain.process import Milestone
+from domain.timeline.effects import NoteKind, TriggerFired
+from domain.timeline.instances import InstanceState
 from tests.domain.timeline_bench import Bench, field_at, sets, told, triggers
 
 FOUR_HOURS: dict[str, Any] = {"within": "240m"}

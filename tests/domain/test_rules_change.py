@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from domain.effects import NoteKind
-from domain.instance import InstanceState
+from domain.timeline.effects import NoteKind
+from domain.timeline.instances import InstanceState
 from tests.domain.timeline_bench import Bench, plan, process, told, triggers
 
 FOUR_HOURS: dict[str, Any] = {"within": "240m"}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from domain.catalog import Entitlement
-from domain.coverage import Candidate, CoverageQuestion, CoverageScope, choose, fields_filled_from
-from domain.fields import FieldType
+from domain.catalog.declarations import Entitlement
+from domain.coverage.matching import Candidate, CoverageQuestion, CoverageScope, choose, fields_filled_from
+from domain.criteria.fields import FieldType
 
 AT = datetime(2025, 6, 11, 12, tzinfo=UTC)
 

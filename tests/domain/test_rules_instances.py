@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from domain.effects import NoteKind
-from domain.events import FieldsChanged, MilestoneCompleted
-from domain.instance import InstanceState
 from domain.timeline import Case, Timeline
-from domain.views import MilestoneStatus
+from domain.timeline.effects import NoteKind
+from domain.timeline.events import FieldsChanged, MilestoneCompleted
+from domain.timeline.instances import InstanceState
+from domain.timeline.views import MilestoneStatus
 from tests.domain.timeline_bench import Bench, field_at, ny, plan, process, sets, told, triggers
 
 FOUR_HOURS: dict[str, Any] = {"within": "240m"}

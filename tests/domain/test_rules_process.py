@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from domain.effects import NoteKind
-from domain.instance import InstanceState
-from domain.views import MilestoneStatus
+from domain.timeline.effects import NoteKind
+from domain.timeline.instances import InstanceState
+from domain.timeline.views import MilestoneStatus
 from tests.domain.timeline_bench import Bench, field_at, ny, plan, process, told, triggers
 
 # --- entry and exit ---

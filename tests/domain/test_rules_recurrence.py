@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from domain.instance import InstanceState
-from domain.views import MilestoneView
+from domain.timeline.instances import InstanceState
+from domain.timeline.views import MilestoneView
 from tests.domain.timeline_bench import Bench, told, triggers
 
 HOUR: dict[str, Any] = {"within": "60m", "starts": "criteria", "when": 'case.state != "off"'}

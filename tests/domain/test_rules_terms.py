@@ -8,17 +8,17 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from domain.catalog import Account, Entitlement, Organisation
-from domain.catalog_allowance import Threshold
-from domain.entitlement_messages import EntitlementAmended, EntitlementCancelled, EntitlementRenewed, TimeEntry
-from domain.entitlement_terms import entitlement_terms
+from domain.catalog.count_terms import entitlement_terms
+from domain.catalog.declarations import Account, Entitlement, Organisation
 from domain.errors import Refused
-from domain.ledger_rows import LedgerRow
-from domain.term_end import Notice, TermEnd
-from domain.usage import Usage, UsageEffect
-from domain.usage_changes import change
-from domain.usage_hours import log_hours
-from domain.usage_orders import UsageActionOrder
+from domain.usage.allowance import Threshold
+from domain.usage.changes import change
+from domain.usage.effects import UsageActionOrder
+from domain.usage.hours import log_hours
+from domain.usage.machine import Usage, UsageEffect
+from domain.usage.requests import EntitlementAmended, EntitlementCancelled, EntitlementRenewed, TimeEntry
+from domain.usage.rows import LedgerRow
+from domain.usage.term_end import Notice, TermEnd
 
 ORGANISATION = Organisation(time_zone="America/New_York")
 ACCOUNT = Account(id="acme", manager_mail="manager@example.com")

@@ -7,8 +7,17 @@ from typing import Any
 
 import pytest
 
-from domain.catalog_allowance import Allowance
-from domain.entitlement_messages import (
+from domain.errors import Refused
+from domain.usage.allowance import Allowance
+from domain.usage.changes import change, check_amendment
+from domain.usage.decisions import decide
+from domain.usage.effects import UsageActionOrder
+from domain.usage.freezing import freeze
+from domain.usage.hours import log_hours
+from domain.usage.machine import Usage, UsageEffect
+from domain.usage.mails import overflow_mail
+from domain.usage.periods import Term
+from domain.usage.requests import (
     Consumed,
     Consumption,
     ConsumptionReversed,
@@ -20,16 +29,7 @@ from domain.entitlement_messages import (
     TimeEntry,
     UsageAdjusted,
 )
-from domain.errors import Refused
-from domain.frozen_periods import Term
-from domain.ledger_rows import LedgerRow
-from domain.overflow_mail import overflow_mail
-from domain.periods import freeze
-from domain.usage import Usage, UsageEffect
-from domain.usage_changes import change, check_amendment
-from domain.usage_hours import log_hours
-from domain.usage_orders import UsageActionOrder
-from domain.usage_overage import decide
+from domain.usage.rows import LedgerRow
 
 JANUARY = datetime(2025, 1, 20, 12, tzinfo=UTC)
 FEBRUARY = datetime(2025, 2, 20, 12, tzinfo=UTC)

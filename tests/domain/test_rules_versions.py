@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from domain.calendar import BusinessHours
-from domain.effects import NoteKind
-from domain.instance import InstanceState
-from domain.plan import Plan
+from domain.timeline.effects import NoteKind
+from domain.timeline.instances import InstanceState
+from domain.timeline.plan import Plan
 from tests.domain.timeline_bench import Bench, calendars, plan, process, told, triggers
 
 

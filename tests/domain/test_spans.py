@@ -3,7 +3,7 @@
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from domain.spans import Offset, Span
+from domain.open_time.spans import Offset, Span
 
 
 class Milestone(BaseModel):

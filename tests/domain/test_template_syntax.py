@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
-from domain.catalog import Account, Entitlement, Organisation
-from domain.catalog_allowance import Allowance
-from domain.effects import TriggerFired
-from domain.entitlement_messages import Consumption
-from domain.entitlement_terms import entitlement_terms
-from domain.fields import FieldType
+from domain.catalog.count_terms import entitlement_terms
+from domain.catalog.declarations import Account, Entitlement, Organisation
+from domain.criteria.fields import FieldType
 from domain.process import Email, Task
-from domain.template_syntax import OF_A_NOTICE, OF_A_THRESHOLD, Sight, of_a_milestone, template_problems
-from domain.term_end import TermEnd
-from domain.usage import Usage
-from domain.usage_orders import UsageActionOrder
+from domain.process.templates import OF_A_NOTICE, OF_A_THRESHOLD, Sight, of_a_milestone, template_problems
+from domain.timeline.effects import TriggerFired
+from domain.usage.allowance import Allowance
+from domain.usage.effects import UsageActionOrder
+from domain.usage.machine import Usage
+from domain.usage.requests import Consumption
+from domain.usage.term_end import TermEnd
 from tests.domain.timeline_bench import Bench, sets, triggers
 
 MILESTONE = of_a_milestone({"priority": FieldType.STRING, "due_at": FieldType.DATETIME, "update": FieldType.STRING})

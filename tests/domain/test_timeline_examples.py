@@ -15,8 +15,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from domain.calendar import BusinessHours, FrozenCalendar
-from domain.effects import Noted, NoteKind
-from domain.events import (
+from domain.criteria.fields import FieldType
+from domain.process import EntitlementProcess
+from domain.timeline.effects import Noted, NoteKind
+from domain.timeline.events import (
     CaseClosed,
     CaseReopened,
     ClockResumed,
@@ -26,8 +28,6 @@ from domain.events import (
     MilestoneCompleted,
     MilestoneExtended,
 )
-from domain.fields import FieldType
-from domain.process import EntitlementProcess
 from tests.models.both_timelines import AnyTimeline, Opening, RealTimeline, SlowTimeline
 from tests.models.slow_calendar import SlowCalendar
 from tests.models.slow_timeline import Model, RefusedError

@@ -16,7 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain.calendar import BusinessHours, FrozenCalendar
-from domain.events import (
+from domain.criteria.fields import FieldType
+from domain.process import EntitlementProcess
+from domain.timeline.events import (
     CaseClosed,
     CaseReopened,
     ClockResumed,
@@ -27,8 +29,6 @@ from domain.events import (
     MilestoneCompleted,
     MilestoneExtended,
 )
-from domain.fields import FieldType
-from domain.process import EntitlementProcess
 from tests.models.both_timelines import Opening, RealTimeline, SlowTimeline
 from tests.models.slow_timeline import RefusedError
 

@@ -5,17 +5,17 @@ from typing import Any
 
 import pytest
 
-from domain.catalog_allowance import Allowance
-from domain.entitlement_messages import Consumed, Consumption, EntitlementOverflowed, EntitlementTerms, TimeEntry
-from domain.frozen_periods import Term
-from domain.ledger import Ledger, ShortLedger, Taking
-from domain.ledger_rows import LedgerRow
-from domain.periods import freeze
-from domain.units import amount_text
-from domain.usage import Taken, Usage, UsageEffect
-from domain.usage_hours import log_hours
-from domain.usage_orders import UsageActionOrder
-from domain.usage_state import PeriodRecord, UsageState
+from domain.usage.allowance import Allowance
+from domain.usage.effects import UsageActionOrder
+from domain.usage.freezing import freeze
+from domain.usage.hours import log_hours
+from domain.usage.machine import Taken, Usage, UsageEffect
+from domain.usage.periods import Term
+from domain.usage.requests import Consumed, Consumption, EntitlementOverflowed, EntitlementTerms, TimeEntry
+from domain.usage.rows import LedgerRow
+from domain.usage.state import PeriodRecord, UsageState
+from domain.usage.takings import Ledger, ShortLedger, Taking
+from domain.usage.units import amount_text
 
 NOON = datetime(2025, 2, 20, 12, tzinfo=UTC)
 STARTS_ON = date(2025, 1, 15)

@@ -6,8 +6,15 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from domain.catalog_allowance import Allowance
-from domain.entitlement_messages import (
+from domain.errors import Refused
+from domain.usage.allowance import Allowance
+from domain.usage.changes import amended_term, change
+from domain.usage.effects import RecordChange, UsageActionOrder
+from domain.usage.freezing import freeze
+from domain.usage.hours import log_hours
+from domain.usage.machine import Usage, UsageEffect
+from domain.usage.periods import Term
+from domain.usage.requests import (
     BalanceCarriedIn,
     Consumed,
     Consumption,
@@ -20,16 +27,9 @@ from domain.entitlement_messages import (
     UsageAdjusted,
     UsageChange,
 )
-from domain.errors import Refused
-from domain.frozen_periods import Term
-from domain.ledger_rows import LedgerRow
-from domain.periods import freeze
-from domain.term_end import TermEnd
-from domain.usage import Usage, UsageEffect
-from domain.usage_changes import amended_term, change
-from domain.usage_hours import log_hours
-from domain.usage_orders import RecordChange, UsageActionOrder
-from domain.usage_state import PeriodRecord, UsageState
+from domain.usage.rows import LedgerRow
+from domain.usage.state import PeriodRecord, UsageState
+from domain.usage.term_end import TermEnd
 
 NOON = datetime(2025, 2, 20, 12, tzinfo=UTC)
 MARCH = datetime(2025, 3, 20, 12, tzinfo=UTC)

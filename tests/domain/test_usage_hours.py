@@ -5,9 +5,16 @@ from typing import Any
 
 import pytest
 
-from domain.audit import audit
-from domain.catalog_allowance import Allowance
-from domain.entitlement_messages import (
+from domain.errors import Refused
+from domain.usage.allowance import Allowance
+from domain.usage.audit import audit
+from domain.usage.changes import change
+from domain.usage.decisions import decide
+from domain.usage.freezing import freeze
+from domain.usage.hours import log_hours
+from domain.usage.machine import Usage, UsageEffect
+from domain.usage.periods import Term
+from domain.usage.requests import (
     Consumed,
     Consumption,
     ConsumptionReversed,
@@ -17,14 +24,7 @@ from domain.entitlement_messages import (
     OverageDecision,
     TimeEntry,
 )
-from domain.errors import Refused
-from domain.frozen_periods import Term
-from domain.ledger_rows import LedgerRow
-from domain.periods import freeze
-from domain.usage import Usage, UsageEffect
-from domain.usage_changes import change
-from domain.usage_hours import log_hours
-from domain.usage_overage import decide
+from domain.usage.rows import LedgerRow
 
 NOON = datetime(2025, 2, 20, 12, tzinfo=UTC)
 

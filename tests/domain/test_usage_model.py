@@ -8,9 +8,16 @@ import hypothesis.strategies as st
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from domain.audit import audit
-from domain.catalog_allowance import Allowance, Period
-from domain.entitlement_messages import (
+from domain.errors import Refused
+from domain.usage.allowance import Allowance, Period
+from domain.usage.audit import audit
+from domain.usage.changes import change
+from domain.usage.decisions import decide
+from domain.usage.freezing import freeze
+from domain.usage.hours import log_hours
+from domain.usage.machine import Usage, UsageEffect
+from domain.usage.periods import Term
+from domain.usage.requests import (
     Consumption,
     ConsumptionReversed,
     EntitlementAmended,
@@ -19,15 +26,8 @@ from domain.entitlement_messages import (
     TimeEntry,
     UsageAdjusted,
 )
-from domain.errors import Refused
-from domain.frozen_periods import Term
-from domain.ledger_rows import LedgerRow, RowKind
-from domain.periods import freeze
-from domain.usage import Usage, UsageEffect
-from domain.usage_changes import change
-from domain.usage_hours import log_hours
-from domain.usage_overage import decide
-from domain.usage_state import PeriodRecord, UsageState
+from domain.usage.rows import LedgerRow, RowKind
+from domain.usage.state import PeriodRecord, UsageState
 from tests.models.slow_usage import SlowUsage
 
 ZONES = ["America/New_York", "America/Santiago", "Africa/Cairo", "Australia/Lord_Howe", "Asia/Kolkata", "UTC"]

@@ -6,9 +6,16 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from domain.audit import audit
-from domain.catalog import Account, Entitlement, Organisation
-from domain.entitlement_messages import (
+from domain.catalog.count_terms import entitlement_terms
+from domain.catalog.declarations import Account, Entitlement, Organisation
+from domain.errors import Refused
+from domain.usage.audit import audit
+from domain.usage.changes import amended_term, change
+from domain.usage.effects import CarryOverOrder, RenewalOrder, UsageActionOrder
+from domain.usage.freezing import freeze
+from domain.usage.machine import Usage, UsageEffect
+from domain.usage.renewals import renewal_id
+from domain.usage.requests import (
     BalanceCarriedIn,
     Consumption,
     ConsumptionReversed,
@@ -16,16 +23,9 @@ from domain.entitlement_messages import (
     EntitlementCancelled,
     EntitlementRenewed,
 )
-from domain.entitlement_terms import entitlement_terms
-from domain.errors import Refused
-from domain.ledger_rows import LedgerRow
-from domain.periods import freeze
-from domain.term_length import TermLength
-from domain.usage import Usage, UsageEffect
-from domain.usage_changes import amended_term, change
-from domain.usage_orders import CarryOverOrder, RenewalOrder, UsageActionOrder
-from domain.usage_renewal import renewal_id
-from domain.usage_state import PeriodRecord
+from domain.usage.rows import LedgerRow
+from domain.usage.state import PeriodRecord
+from domain.usage.term_length import TermLength
 
 ORGANISATION = Organisation(time_zone="America/New_York")
 ACCOUNT = Account(id="acme", manager_mail="manager@example.com", renewals_mail="renewals@example.com")

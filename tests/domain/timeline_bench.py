@@ -16,9 +16,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from domain.calendar import BusinessHours, FrozenCalendar
-from domain.effects import Effect, Noted, NoteKind, TriggerFired
+from domain.criteria.fields import FieldType
 from domain.errors import Refused
-from domain.events import (
+from domain.process import EntitlementProcess
+from domain.timeline import Case, Timeline
+from domain.timeline.effects import Effect, Noted, NoteKind, TriggerFired
+from domain.timeline.events import (
     CaseClosed,
     CaseReopened,
     ClockResumed,
@@ -31,12 +34,9 @@ from domain.events import (
     MilestoneExtended,
     PlanReplaced,
 )
-from domain.fields import FieldType
-from domain.plan import Plan
-from domain.process import EntitlementProcess
-from domain.state import TimelineState
-from domain.timeline import Case, Timeline
-from domain.views import CaseView, MilestoneView
+from domain.timeline.plan import Plan
+from domain.timeline.state import TimelineState
+from domain.timeline.views import CaseView, MilestoneView
 
 NEW_YORK = ZoneInfo("America/New_York")
 MONDAY = datetime(2025, 6, 9, tzinfo=NEW_YORK)

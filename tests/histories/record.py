@@ -15,10 +15,10 @@ from typing import Any
 
 from temporalio.client import WorkflowHistory
 
-from domain.catalog_document import read_document
-from domain.entitlement_messages import workflow_id
-from domain.migration_messages import MIGRATION_WORKFLOW
-from domain.migration_messages import workflow_id as migration_workflow_id
+from domain.catalog.documents import read_document
+from domain.messages.migrations import MIGRATION_WORKFLOW
+from domain.messages.migrations import workflow_id as migration_workflow_id
+from domain.usage.requests import workflow_id
 from store.store import Store
 from tests.workflows.replaying import replay, state_of
 from tests.workflows.world import CATALOG, World, later

@@ -6,14 +6,14 @@ from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 from domain.calendar import FrozenCalendar
-from domain.effects import Effect, TriggerFired
+from domain.criteria.fields import FieldType
 from domain.errors import Refused
-from domain.events import Event
-from domain.fields import FieldType
-from domain.plan import Plan
 from domain.process import EntitlementProcess
-from domain.state import TimelineState
 from domain.timeline import Case, Timeline
+from domain.timeline.effects import Effect, TriggerFired
+from domain.timeline.events import Event
+from domain.timeline.plan import Plan
+from domain.timeline.state import TimelineState
 from tests.models.slow_timeline import Model, RefusedError
 
 Fired = tuple[str, int, str, datetime, datetime]
@@ -43,7 +43,7 @@ class AnyTimeline(Protocol):
 
 
 class RealTimeline:
-    """`domain.timeline`."""
+    """`domain.timeline.machine`."""
 
     def __init__(self, case: Opening) -> None:
         self.plan = Plan(process=case.process, business_hours=case.hours, calendars=case.calendars, fields=case.types)

@@ -17,8 +17,10 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any, NamedTuple, Protocol, assert_never
 
-from domain.criteria import evaluate
-from domain.events import (
+from domain.criteria.compiling import evaluate
+from domain.open_time.spans import Span
+from domain.process import EntitlementProcess, FieldUpdate, Milestone, OnChange, Recurrence, Trigger, TriggerKind
+from domain.timeline.events import (
     CaseClosed,
     CaseReopened,
     ClockResumed,
@@ -29,16 +31,6 @@ from domain.events import (
     MilestoneCompleted,
     MilestoneExtended,
 )
-from domain.process import (
-    EntitlementProcess,
-    FieldUpdate,
-    Milestone,
-    OnChange,
-    Recurrence,
-    Trigger,
-    TriggerKind,
-)
-from domain.spans import Span
 
 SKEW = timedelta(seconds=5)
 ROUNDS = 10

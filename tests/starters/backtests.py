@@ -3,10 +3,10 @@
 from datetime import UTC
 from functools import cache
 
-from starters.backtest import Backtest, backtest, process_named, trial
-from starters.backtest_compare import Comparison, compare
-from starters.backtest_report import Report, report
-from starters.grouping import grouping
+from domain.reports.grouping import grouping
+from starters.backtest.comparing import Comparison, compare
+from starters.backtest.report import Report, report
+from starters.backtest.running import Backtest, backtest, process_named, trial
 from tests.starters.incidents import catalog, log, mapping
 
 PRIORITIES = ["Critical", "High", "Moderate", "Low"]

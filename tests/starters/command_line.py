@@ -10,8 +10,8 @@ from pathlib import Path
 from temporalio.client import Client
 from typer.testing import CliRunner, Result
 
-from starters.catalog_files import apply_files
-from starters.cli import app
+from starters.cli.app import app
+from starters.files.catalogs import apply_files
 from store import Store
 from tests.support import unique
 from worker.process import working

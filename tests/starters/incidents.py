@@ -6,12 +6,12 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from domain.catalog import Catalog
-from domain.catalog_document import read_document
-from domain.plan import Plan
-from starters.event_log import EventLog, LoggedCase, read_log
-from starters.log_mapping import LogMapping, load_mapping
-from starters.pure_run import Walked, plan_for, walk
+from domain.catalog.declarations import Catalog
+from domain.catalog.documents import read_document
+from domain.timeline.plan import Plan
+from starters.backtest.pure_run import Walked, plan_for, walk
+from starters.logs.events import EventLog, LoggedCase, read_log
+from starters.logs.mapping import LogMapping, load_mapping
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "starters/incident_sample/incident_event_log.csv"

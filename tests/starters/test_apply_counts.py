@@ -13,8 +13,8 @@ import pytest_asyncio
 from temporalio.client import Client
 from typer.testing import Result
 
-from domain.catalog import Catalog
-from domain.entitlement_messages import workflow_id
+from domain.catalog.declarations import Catalog
+from domain.usage.requests import workflow_id
 from store import Store
 from tests.starters.command_line import beside_a_worker, milepost
 from tests.support import assert_eventually, unique

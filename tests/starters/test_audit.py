@@ -14,11 +14,11 @@ from sqlalchemy import delete
 from temporalio.client import Client
 from typer.testing import Result
 
-from activities.usage import UsageGate
-from domain.audit import takes_over
-from domain.catalog import Catalog
-from domain.entitlement_messages import Consumption, EntitlementTerms, UsageAdjusted, workflow_id
-from domain.entitlement_terms import entitlement_terms
+from clients.gate import UsageGate
+from domain.catalog.count_terms import entitlement_terms
+from domain.catalog.declarations import Catalog
+from domain.usage.audit import takes_over
+from domain.usage.requests import Consumption, EntitlementTerms, UsageAdjusted, workflow_id
 from store import Store, tables
 from tests.starters.command_line import milepost
 from tests.support import unique
@@ -112,7 +112,7 @@ async def test_ledgers_that_agree_pass(desk: Desk) -> None:
 
 
 async def test_a_ledger_that_was_tampered_with_does_not(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("starters.auditing._ROWS_ARRIVE_WITHIN", 0.3)
+    monkeypatch.setattr("starters.operations.auditing._ROWS_ARRIVE_WITHIN", 0.3)
     assert (await desk.ask("audit")).exit_code == 0
     with desk.store._database.write() as connection:
         connection.execute(delete(tables.ledger).where(tables.ledger.c.number == 2))

@@ -8,19 +8,19 @@ from typing import Any
 
 import pytest
 
-from domain.catalog import Catalog
-from domain.catalog_document import read_document
+from domain.catalog.declarations import Catalog
+from domain.catalog.documents import read_document
 from domain.errors import NotFound
-from domain.events import CaseClosed, FieldsChanged
-from domain.messages import CaseIntake
+from domain.messages.cases import CaseIntake
 from domain.process import EntitlementProcess
-from domain.views import CaseView
-from starters.backtest import Backtest, backtest, process_named, trial
-from starters.backtest_compare import Standing, compare
-from starters.backtest_report import Report, notable_cases, report
-from starters.compliance import ALL, Outcome, compliance
-from starters.event_log import LoggedCase
-from starters.pure_run import walk
+from domain.reports.compliance import ALL, Outcome, compliance
+from domain.timeline.events import CaseClosed, FieldsChanged
+from domain.timeline.views import CaseView
+from starters.backtest.comparing import Standing, compare
+from starters.backtest.pure_run import walk
+from starters.backtest.report import Report, notable_cases, report
+from starters.backtest.running import Backtest, backtest, process_named, trial
+from starters.logs.events import LoggedCase
 from store import Store
 from tests.starters.backtests import PREMIUM, PRIORITIES, compared, reported, run_of
 from tests.starters.command_line import milepost

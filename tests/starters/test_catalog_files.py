@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from domain.catalog import Catalog
+from domain.catalog.declarations import Catalog
 from domain.errors import CatalogError
-from starters.catalog_files import apply_files, read_catalog
+from starters.files.catalogs import apply_files, read_catalog
 from store import Store
 
 SAMPLE = Path(__file__).parents[2] / "catalogs" / "minimal.yaml"

@@ -7,10 +7,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from starters.backtest_compare import Comparison
-from starters.backtest_report import Report, report
-from starters.chart import COLOURS, MOST_GROUPS, _ticks, drawn
-from starters.compliance import Outcome
+from domain.reports.compliance import Outcome
+from starters.backtest.chart import COLOURS, MOST_GROUPS, _ticks, drawn
+from starters.backtest.comparing import Comparison
+from starters.backtest.report import Report, report
 from tests.starters.backtests import compared, reported, run_of
 from tests.starters.command_line import milepost
 from tests.starters.incidents import CATALOG, SAMPLE

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from starters.cli import app
-from starters.commands import hours as hours_command
+from starters.cli.app import app
+from starters.cli.commands import hours as hours_command
 from store import Store
 from tests.starters.command_line import ROOT, milepost, program
 from tests.starters.incidents import CATALOG, MAPPING, SAMPLE
@@ -62,7 +62,7 @@ def test_no_command_shows_help() -> None:
 def test_help_is_quick_since_it_imports_nothing_heavy() -> None:
     """What a command needs is imported when it runs."""
     heavy = ("temporalio", "sqlalchemy", "holidays", "cel_expr_python", "pydantic_settings")
-    code = f"import sys, starters.cli; print([m for m in {heavy} if m in sys.modules])"
+    code = f"import sys, starters.cli.app; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert done.stdout.strip() == "[]"
 

@@ -11,9 +11,9 @@ import pytest_asyncio
 from temporalio.client import Client, WorkflowFailureError
 from typer.testing import Result
 
+from clients.cases import MilepostClient
 from domain.errors import Refused
-from domain.messages import CaseRecord
-from starters.client import MilepostClient
+from domain.messages.cases import CaseRecord
 from store import Store
 from tests.starters.command_line import beside_a_worker, milepost, program
 from tests.support import assert_eventually, unique

@@ -15,12 +15,12 @@ import pytest
 import pytest_asyncio
 from temporalio.client import Client
 
-from domain.effects import NoteKind
-from domain.messages import CaseIntake
-from domain.migration_messages import MigrationOrder, workflow_id
-from starters.catalog_files import apply_files
-from starters.client import MilepostClient
-from starters.migrating import MigrationClient
+from clients.cases import MilepostClient
+from clients.migrations import MigrationClient
+from domain.messages.cases import CaseIntake
+from domain.messages.migrations import MigrationOrder, workflow_id
+from domain.timeline.effects import NoteKind
+from starters.files.catalogs import apply_files
 from store import Store
 from tests.starters.command_line import ROOT, beside_a_worker, milepost, program
 from tests.support import assert_eventually, unique

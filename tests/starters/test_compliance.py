@@ -7,9 +7,9 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from domain.instance import InstanceState
-from domain.views import CaseView, MilestoneStatus, MilestoneView
-from starters.compliance import Outcome, compliance, compliance_table, outcome
+from domain.reports.compliance import Outcome, compliance, compliance_table, outcome
+from domain.timeline.instances import InstanceState
+from domain.timeline.views import CaseView, MilestoneStatus, MilestoneView
 from tests.starters.incidents import mapping, walked
 
 START = datetime(2025, 6, 9, 13, tzinfo=UTC)

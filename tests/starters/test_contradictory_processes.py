@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from domain.errors import CatalogError
-from starters.catalog_files import apply_files, read_catalog
+from starters.files.catalogs import apply_files, read_catalog
 from store import Store
 
 HEAD = """\

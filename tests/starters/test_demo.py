@@ -12,10 +12,10 @@ from typing import IO
 import pytest
 import typer
 
-from starters.commands.replay import _fail_if_different
-from starters.comparison import Compared
-from starters.demo import CATALOG, MAPPING, SAMPLE
-from starters.replay_outcome import Outcome
+from starters.cli.commands.replay import _fail_if_different
+from starters.replay.comparison import Compared
+from starters.replay.demo import CATALOG, MAPPING, SAMPLE
+from starters.replay.outcome import Outcome
 from tests.starters.command_line import ROOT, program
 from tests.starters.incidents import walked
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from domain.events import CaseClosed, FieldsChanged
-from starters.event_log import EventLog, LogError, OddityKind, read_log
-from starters.log_mapping import LogMapping, load_mapping
+from domain.timeline.events import CaseClosed, FieldsChanged
+from starters.logs.events import EventLog, LogError, OddityKind, read_log
+from starters.logs.mapping import LogMapping, load_mapping
 from tests.starters.incidents import FULL_LOG, MAPPING, SAMPLE, case, catalog, log, mapping
 
 HEADER = "id,opened,at,n,state,priority,by,kept"

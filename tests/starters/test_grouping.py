@@ -5,9 +5,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from domain.criteria.fields import FieldType
 from domain.errors import NotFound
-from domain.fields import FieldType
-from starters.grouping import Grouping, Period, fitting, grouping, text_of
+from domain.reports.grouping import Grouping, Period, fitting, grouping, text_of
 
 FIELDS = {"priority": FieldType.STRING, "reopen_count": FieldType.INTEGER}
 

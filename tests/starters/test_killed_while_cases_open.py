@@ -13,12 +13,12 @@ from pathlib import Path
 
 from temporalio.client import Client, WorkflowExecutionDescription
 
-from domain.catalog import Catalog
-from domain.effects import NoteKind
-from domain.entitlement_messages import Balance, workflow_id
-from domain.ledger_rows import RowKind
-from domain.messages import Answer, CaseIntake
-from starters.client import MilepostClient
+from clients.cases import MilepostClient
+from domain.catalog.declarations import Catalog
+from domain.messages.cases import Answer, CaseIntake
+from domain.timeline.effects import NoteKind
+from domain.usage.requests import Balance, workflow_id
+from domain.usage.rows import RowKind
 from store import Store
 from tests.starters.command_line import ROOT, milepost
 from tests.support import assert_eventually

@@ -5,13 +5,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from domain.calendar import ALWAYS, BusinessHours
-from domain.events import CaseClosed, ClockResumed, ClockStopped, Event, MilestoneCompleted
-from domain.fields import FieldType
-from domain.plan import Plan
+from domain.criteria.fields import FieldType
 from domain.process import EntitlementProcess
+from domain.reports.compliance import Outcome
+from domain.reports.measures import Measured, Spread, counts, figures, is_near_miss, measure
 from domain.timeline import Case, Timeline
-from starters.compliance import Outcome
-from starters.measures import Measured, Spread, counts, figures, is_near_miss, measure
+from domain.timeline.events import CaseClosed, ClockResumed, ClockStopped, Event, MilestoneCompleted
+from domain.timeline.plan import Plan
 
 MONDAY = datetime(2025, 6, 9, 13, tzinfo=UTC)
 """09:00 in New York."""

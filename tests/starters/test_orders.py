@@ -13,9 +13,9 @@ import pytest_asyncio
 from temporalio.client import Client
 from typer.testing import Result
 
-from domain.entitlement_messages import workflow_id
 from domain.errors import NotFound
-from starters.catalog_files import apply_files
+from domain.usage.requests import workflow_id
+from starters.files.catalogs import apply_files
 from store import Store
 from tests.starters.command_line import beside_a_worker, milepost
 from tests.support import unique

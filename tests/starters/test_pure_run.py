@@ -14,14 +14,14 @@ from typing import NamedTuple
 
 import pytest
 
-from domain.effects import Noted
 from domain.errors import NotFound
-from domain.events import FieldsChanged
-from domain.instance import InstanceState
 from domain.process import TriggerKind
-from domain.views import MilestoneView
-from starters.event_log import LoggedCase
-from starters.pure_run import HORIZON, Walked, plan_for, walk
+from domain.timeline.effects import Noted
+from domain.timeline.events import FieldsChanged
+from domain.timeline.instances import InstanceState
+from domain.timeline.views import MilestoneView
+from starters.backtest.pure_run import HORIZON, Walked, plan_for, walk
+from starters.logs.events import LoggedCase
 from tests.starters.incidents import ENTITLEMENT, FULL_LOG, SAMPLE, case, catalog, log, plan, walked
 
 LOGS = [SAMPLE] if FULL_LOG is None else [SAMPLE, Path(FULL_LOG)]

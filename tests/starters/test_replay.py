@@ -15,12 +15,12 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 
 from domain.errors import Refused
-from domain.events import CaseClosed
-from domain.messages import CaseIntake
-from starters.catalog_files import apply_files
-from starters.comparison import compare, view_differences
-from starters.event_log import LoggedCase
-from starters.replay import Replay, Replayed, ReplayFailed, Tally, renamed
+from domain.messages.cases import CaseIntake
+from domain.timeline.events import CaseClosed
+from starters.files.catalogs import apply_files
+from starters.logs.events import LoggedCase
+from starters.replay.comparison import compare, view_differences
+from starters.replay.running import Replay, Replayed, ReplayFailed, Tally, renamed
 from store import Store
 from tests.starters.incidents import CATALOG, ROOT, case, log, plan
 from tests.support import unique

@@ -12,23 +12,23 @@ from typing import Any
 import pytest
 
 from activities.planning import Planner
-from domain.coverage import CoverageQuestion
-from domain.effects import TriggerFired
-from domain.entitlement_messages import Consumed, Consumption, ConsumptionReversed, OverageDecision, TimeEntry
-from domain.entitlement_terms import entitlement_terms
-from domain.events import ClockStopped, FieldsChanged
-from domain.ledger_rows import LedgerRow, RowKind
-from domain.messages import CaseIntake
+from domain.catalog.count_terms import entitlement_terms
+from domain.coverage.matching import CoverageQuestion
+from domain.messages.cases import CaseIntake
 from domain.process import Email, Task
 from domain.timeline import Case, Timeline
-from domain.usage import Taken, Usage, UsageEffect
-from domain.usage_changes import change
-from domain.usage_hours import log_hours
-from domain.usage_orders import UsageActionOrder
-from domain.usage_overage import decide
-from starters.catalog_files import apply_files
-from starters.ordering import read_order
-from starters.verifying import Verified, Verifying
+from domain.timeline.effects import TriggerFired
+from domain.timeline.events import ClockStopped, FieldsChanged
+from domain.usage.changes import change
+from domain.usage.decisions import decide
+from domain.usage.effects import UsageActionOrder
+from domain.usage.hours import log_hours
+from domain.usage.machine import Taken, Usage, UsageEffect
+from domain.usage.requests import Consumed, Consumption, ConsumptionReversed, OverageDecision, TimeEntry
+from domain.usage.rows import LedgerRow, RowKind
+from starters.files.catalogs import apply_files
+from starters.operations.ordering import read_order
+from starters.operations.verifying import Verified, Verifying
 from store import Store
 from tests.starters.command_line import ROOT, milepost
 

@@ -11,11 +11,16 @@ from typing import Any
 import pytest
 from temporalio.service import RPCError
 
-from activities.asking import Entitlements
-from activities.usage import UsageGate
-from domain.coverage import CoverageQuestion
-from domain.effects import NoteKind
-from domain.entitlement_messages import (
+from clients.cases import MilepostClient
+from clients.entitlements import Entitlements
+from clients.gate import UsageGate
+from domain.catalog.count_terms import entitlement_terms
+from domain.coverage.matching import CoverageQuestion
+from domain.errors import Refused
+from domain.messages.cases import Answer, CaseIntake
+from domain.timeline.effects import NoteKind
+from domain.timeline.views import CaseView
+from domain.usage.requests import (
     Balance,
     Consumed,
     Consumption,
@@ -26,14 +31,9 @@ from domain.entitlement_messages import (
     UsageChanged,
     workflow_id,
 )
-from domain.entitlement_terms import entitlement_terms
-from domain.errors import Refused
-from domain.ledger_rows import LedgerRow, RowKind
-from domain.messages import Answer, CaseIntake
-from domain.views import CaseView
-from starters.catalog_files import apply_files
-from starters.client import MilepostClient
-from starters.verifying import Verified, Verifying
+from domain.usage.rows import LedgerRow, RowKind
+from starters.files.catalogs import apply_files
+from starters.operations.verifying import Verified, Verifying
 from store import Store
 from tests.starters.command_line import ROOT
 from tests.support import assert_eventually, unique

@@ -15,14 +15,14 @@ from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import Client
 from typer.testing import Result
 
-from activities.usage import UsageGate
-from domain.catalog import Catalog
-from domain.entitlement_messages import ConsumptionReversed, EntitlementTerms, TimeEntry, workflow_id
-from domain.entitlement_terms import entitlement_terms
+from clients.gate import UsageGate
+from domain.catalog.count_terms import entitlement_terms
+from domain.catalog.declarations import Catalog
 from domain.errors import MilepostError, Refused
-from domain.ledger_rows import LedgerRow, RowKind
-from domain.units import HOURS
-from starters.usage import UsageDesk, read_amount
+from domain.usage.requests import ConsumptionReversed, EntitlementTerms, TimeEntry, workflow_id
+from domain.usage.rows import LedgerRow, RowKind
+from domain.usage.units import HOURS
+from starters.operations.usage import UsageDesk, read_amount
 from store import Store, tables
 from tests.starters.command_line import beside_a_worker, milepost
 from tests.support import assert_eventually, unique
@@ -495,7 +495,7 @@ async def test_a_reversal_waits_for_parts_that_the_ledger_does_not_have_yet(
 
 async def test_what_no_other_entitlement_has_taken_is_said(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever reverses an entry that is still on its way to the next entitlement has to know."""
-    monkeypatch.setattr("starters.split_entries.ARRIVES_WITHIN", 0.5)
+    monkeypatch.setattr("starters.operations.split_entries.ARRIVES_WITHIN", 0.5)
     bank, worked_at = desk.bank(), datetime.fromisoformat(WORKED_AT)
     entry = TimeEntry(id="T-1", minutes=21 * 60, worked_at=worked_at, has_fallback=True)
     await desk.gate.log_hours(desk.terms(bank), entry)

@@ -15,14 +15,14 @@ import pytest_asyncio
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from activities.asking import Entitlements
-from domain.coverage import CoverageQuestion
-from domain.entitlement_messages import workflow_id
-from domain.ledger_rows import LedgerRow, RowKind
-from domain.usage_orders import UsageRecords
-from starters.catalog_files import apply_files
-from starters.commands.coverage import NOT_COVERED
-from starters.verifying import Verified, Verifying
+from clients.entitlements import Entitlements
+from domain.coverage.matching import CoverageQuestion
+from domain.usage.effects import UsageRecords
+from domain.usage.requests import workflow_id
+from domain.usage.rows import LedgerRow, RowKind
+from starters.cli.commands.coverage import NOT_COVERED
+from starters.files.catalogs import apply_files
+from starters.operations.verifying import Verified, Verifying
 from store import Store
 from tests.starters.command_line import milepost
 from tests.support import assert_eventually, unique

@@ -12,15 +12,15 @@ import pytest
 from sqlalchemy import event
 
 from domain.calendar import ALWAYS, BusinessHours
-from domain.catalog import Catalog
-from domain.catalog_check import CatalogProblems
-from domain.catalog_document import read_document
-from domain.coverage import CoverageQuestion, choose
+from domain.catalog.checks import CatalogProblems
+from domain.catalog.declarations import Catalog
+from domain.catalog.documents import read_document
+from domain.coverage.matching import CoverageQuestion, choose
+from domain.criteria.fields import FieldType
 from domain.errors import NotFound
-from domain.fields import FieldType
-from starters.catalog_files import read_catalog
+from starters.files.catalogs import read_catalog
 from store import Store, tables
-from store.candidates import OTHERS
+from store.catalog.candidates import OTHERS
 
 AT = datetime(2025, 6, 11, 12, 0, tzinfo=UTC)
 DOCUMENT: dict[str, Any] = {

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from domain.catalog import Catalog
-from domain.catalog_check import CatalogProblems
-from domain.ledger_rows import LedgerRow, RowKind
-from domain.orders import Order, OrderProblems
-from domain.usage_orders import UsageRecords
+from domain.catalog.checks import CatalogProblems
+from domain.catalog.declarations import Catalog
+from domain.orders.placing import Order, OrderProblems
+from domain.usage.effects import UsageRecords
+from domain.usage.rows import LedgerRow, RowKind
 from store import Store, tables
-from store.applying import write_catalog
+from store.catalog.applying import write_catalog
 from store.values import Diff
 
 AT = datetime(2026, 5, 1, 2, tzinfo=UTC)

@@ -14,7 +14,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError, StatementError
 
-from domain.catalog_document import read_document
+from domain.catalog.documents import read_document
 from store import Store, StoreError, tables
 
 ROOT = Path(__file__).parents[2]

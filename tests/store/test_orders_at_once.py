@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 from sqlalchemy import func, select
 
-from domain.catalog import Catalog
-from domain.orders import Order
+from domain.catalog.declarations import Catalog
+from domain.orders.placing import Order
 from store import Store, tables
 from store.orders import OrderTaken
 

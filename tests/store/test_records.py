@@ -13,17 +13,17 @@ from alembic.config import Config
 from sqlalchemy import event, text
 
 from domain.calendar import ALWAYS
-from domain.effects import ActionCall, Noted, NoteKind, TriggerFired
 from domain.errors import NotFound
-from domain.instance import Firing, InstanceState, Violation
-from domain.ledger_rows import LedgerRow
-from domain.messages import ActionFailure, CarriedCase, CaseRecord
-from domain.plan import Plan
-from domain.process import Email, FieldUpdate, Task, TriggerKind
-from domain.state import TimelineState
-from domain.usage_orders import UsageRecords
-from domain.usage_state import PeriodRecord
-from domain.views import CaseView, MilestoneStatus, MilestoneView
+from domain.messages.cases import ActionFailure, CarriedCase, CaseRecord
+from domain.process import ActionCall, Email, FieldUpdate, Task, TriggerKind
+from domain.timeline.effects import Noted, NoteKind, TriggerFired
+from domain.timeline.instances import Firing, InstanceState, Violation
+from domain.timeline.plan import Plan
+from domain.timeline.state import TimelineState
+from domain.timeline.views import CaseView, MilestoneStatus, MilestoneView
+from domain.usage.effects import UsageRecords
+from domain.usage.rows import LedgerRow
+from domain.usage.state import PeriodRecord
 from store import Store, tables
 
 T0 = datetime(2025, 6, 9, 13, 0, tzinfo=UTC)

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from domain.catalog_document import read_document
+from domain.catalog.documents import read_document
 from domain.errors import NotFound, Refused
-from domain.messages import CarriedCase, CaseRecord
-from domain.migration_messages import CaseSelection, Versions
-from domain.plan import Plan
+from domain.messages.cases import CarriedCase, CaseRecord
+from domain.messages.migrations import CaseSelection, Versions
 from domain.timeline import Case, Timeline
+from domain.timeline.plan import Plan
 from store import Store
 from store.prospect import Prospect
 
@@ -187,7 +187,7 @@ def test_an_older_version_may_be_the_goal(store: Store) -> None:
 
 def test_cases_come_in_pages(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each page goes on after the last id of the one before; also where fields leave little of what is read."""
-    monkeypatch.setattr("store.running._AT_ONCE", 2)
+    monkeypatch.setattr("store.cases.running._AT_ONCE", 2)
     for number in range(7):
         record(store, f"c-{number}", fields={"priority": "High" if number % 3 == 0 else "Low"})
     store.apply(read_document({"processes": [LATER_SUPPORT]}, _known(store)), by="ann")

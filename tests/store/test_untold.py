@@ -10,11 +10,11 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import text
 
-from domain.catalog import Catalog, Entitlement
-from domain.orders import Order
+from domain.catalog.declarations import Catalog, Entitlement
+from domain.orders.placing import Order
 from store import Store
 from store.database import CATALOG_LOCK
-from store.untold import Untold, concerns_its_count
+from store.usage.unsynchronised import Untold, concerns_its_count
 
 AT = datetime(2026, 5, 1, 12, tzinfo=UTC)
 GOLD: dict[str, Any] = {

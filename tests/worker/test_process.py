@@ -7,9 +7,9 @@ from pathlib import Path
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 
-from activities.usage import UsageGate
-from domain.entitlement_messages import workflow_id
-from domain.usage_orders import UsageRecords
+from clients.gate import UsageGate
+from domain.usage.effects import UsageRecords
+from domain.usage.requests import workflow_id
 from store import Store
 from tests.usage import consumption, terms
 from worker.process import working

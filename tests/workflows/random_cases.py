@@ -17,16 +17,16 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from domain.calendar import ALWAYS, BusinessHours, FrozenCalendar
-from domain.catalog import Catalog
-from domain.effects import Effect, Noted, NoteKind, TriggerFired
+from domain.catalog.declarations import Catalog
+from domain.criteria.fields import check_values
 from domain.errors import Refused
-from domain.events import CaseClosed, CaseReopened, Event
-from domain.fields import check_values
-from domain.messages import CaseIntake
-from domain.plan import Plan
+from domain.messages.cases import CaseIntake
 from domain.process import EntitlementProcess, TriggerKind
 from domain.timeline import Case, Timeline
-from domain.views import CaseView
+from domain.timeline.effects import Effect, Noted, NoteKind, TriggerFired
+from domain.timeline.events import CaseClosed, CaseReopened, Event
+from domain.timeline.plan import Plan
+from domain.timeline.views import CaseView
 from tests.domain.test_timeline_model import (
     DAYS,
     FIELDS,

@@ -8,10 +8,10 @@ import pytest
 from temporalio.api.common.v1 import Payload, Payloads, WorkflowExecution
 from temporalio.api.workflowservice.v1 import SignalWorkflowExecutionRequest
 
-from domain.catalog import Catalog
+from domain.catalog.declarations import Catalog
 from domain.errors import NotFound, Refused
-from domain.instance import InstanceState
-from domain.views import MilestoneStatus
+from domain.timeline.instances import InstanceState
+from domain.timeline.views import MilestoneStatus
 from tests.support import assert_eventually
 from tests.workflows.world import CATALOG, MONDAY, World, later
 

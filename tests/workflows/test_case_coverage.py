@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from activities.covering import Covering
-from domain.catalog import Catalog
-from domain.entitlement_messages import AMEND, Balance, EntitlementAmended, workflow_id
+from domain.catalog.declarations import Catalog
 from domain.errors import Refused
-from domain.instance import InstanceState
-from domain.messages import Answer
+from domain.messages.cases import Answer
+from domain.timeline.instances import InstanceState
+from domain.usage.requests import AMEND, Balance, EntitlementAmended, workflow_id
 from tests.support import assert_eventually, unique
 from tests.workflows.world import CATALOG, MONDAY, World, later
 

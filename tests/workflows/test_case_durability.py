@@ -9,8 +9,8 @@ import pytest
 import pytest_asyncio
 from sqlalchemy.exc import OperationalError
 
-from domain.instance import InstanceState
-from domain.messages import CaseRecord
+from domain.messages.cases import CaseRecord
+from domain.timeline.instances import InstanceState
 from store.store import Store
 from tests.support import assert_eventually, unique
 from tests.workflows.conftest import Working

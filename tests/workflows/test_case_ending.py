@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from domain.entitlement_messages import Balance, workflow_id
 from domain.errors import Refused
-from domain.instance import InstanceState
+from domain.timeline.instances import InstanceState
+from domain.usage.requests import Balance, workflow_id
 from tests.support import unique
 from tests.workflows.conftest import Working
 from tests.workflows.world import World, later

@@ -8,11 +8,11 @@ import pytest
 import pytest_asyncio
 from temporalio.api.sdk.v1 import WorkflowMetadata
 
-from domain.catalog import Catalog
-from domain.entitlement_messages import Balance, workflow_id
+from domain.catalog.declarations import Catalog
 from domain.errors import Refused
-from domain.ledger_rows import LedgerRow
-from domain.messages import Answer, CarriedCase
+from domain.messages.cases import Answer, CarriedCase
+from domain.usage.requests import Balance, workflow_id
+from domain.usage.rows import LedgerRow
 from tests.support import assert_eventually, unique
 from tests.workflows.conftest import Working
 from tests.workflows.world import MONDAY, World, later

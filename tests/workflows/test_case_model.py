@@ -22,13 +22,13 @@ import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 
-from domain.effects import NoteKind
+from clients.cases import MilepostClient, NoAnswer
 from domain.errors import Refused
-from domain.events import CaseReopened
-from domain.instance import InstanceState
-from domain.views import CaseView
-from starters.client import MilepostClient, NoAnswer
-from starters.comparison import view_differences
+from domain.timeline.effects import NoteKind
+from domain.timeline.events import CaseReopened
+from domain.timeline.instances import InstanceState
+from domain.timeline.views import CaseView
+from starters.replay.comparison import view_differences
 from store.store import Store
 from tests.support import unique
 from tests.workflows.random_cases import (

@@ -14,7 +14,7 @@ from temporalio.client import (
 )
 from temporalio.service import RPCError, RPCStatusCode
 
-from starters.client import MilepostClient
+from clients.cases import MilepostClient
 from tests.workflows.world import World
 
 

@@ -10,11 +10,11 @@ import pytest_asyncio
 from temporalio.client import WorkflowUpdateFailedError
 from temporalio.service import RPCError
 
-from domain.case_coverage import CaseCoverage, Left, NotMatched
-from domain.catalog import Catalog
-from domain.entitlement_messages import Balance, PeriodBalance, workflow_id
+from domain.catalog.declarations import Catalog
 from domain.errors import Refused
-from domain.messages import CaseIntake
+from domain.messages.cases import CaseIntake
+from domain.messages.coverage import CaseCoverage, Left, NotMatched
+from domain.usage.requests import Balance, PeriodBalance, workflow_id
 from tests.support import assert_eventually, unique
 from tests.workflows.world import MONDAY, World
 

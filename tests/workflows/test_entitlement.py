@@ -26,15 +26,15 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
 from temporalio.worker import Replayer
 
-from activities.usage import UsageGate
-from domain.entitlement_messages import Balance, Consumed, Consumption, EntitlementTerms, workflow_id
-from domain.ledger_rows import RowKind
+from clients.gate import UsageGate
+from domain.usage.requests import Balance, Consumed, Consumption, EntitlementTerms, workflow_id
+from domain.usage.rows import RowKind
 from tests.support import assert_eventually, unique
 from tests.usage import NOON, RememberingStore, consumption, counting, terms
 from tests.workflows.stand_in_case import StandInCase
 from worker.clock import VirtualClock
 from worker.plugin import RUNNER
-from workflows.entitlement import EntitlementWorkflow
+from workflows.entitlement.workflow import EntitlementWorkflow
 
 Handle = WorkflowHandle[Any, Any]
 
@@ -146,7 +146,7 @@ async def test_consumptions_leave_the_timer_alone(client: Client, task_queue: st
 async def test_a_reference_counts_once_over_many_runs(
     client: Client, task_queue: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("domain.entitlement_messages.MOST_UPDATES_A_RUN", 2)
+    monkeypatch.setattr("domain.usage.requests.MOST_UPDATES_A_RUN", 2)
     async with counting(client, task_queue, RememberingStore()):
         entitlement = await start(client, task_queue, terms(cap=3))
         runs = set()
@@ -390,7 +390,7 @@ async def test_a_store_that_is_down_delays_nothing(client: Client, task_queue: s
 async def test_what_the_store_did_not_confirm_goes_into_the_next_run(
     client: Client, task_queue: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("domain.entitlement_messages.MOST_UPDATES_A_RUN", 3)
+    monkeypatch.setattr("domain.usage.requests.MOST_UPDATES_A_RUN", 3)
     store = RememberingStore()
     store.down = True
     async with counting(client, task_queue, store):
@@ -421,7 +421,7 @@ async def test_a_run_does_not_end_with_more_to_tell_than_the_next_can_be_given(
     client: Client, task_queue: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While the store is down it goes on counting, then turns requests away; it catches up when the store is back."""
-    monkeypatch.setattr("domain.entitlement_messages.MOST_UPDATES_A_RUN", 2)
+    monkeypatch.setattr("domain.usage.requests.MOST_UPDATES_A_RUN", 2)
     store = RememberingStore()
     store.down = True
     async with counting(client, task_queue, store):

@@ -11,10 +11,13 @@ import pytest
 import pytest_asyncio
 from temporalio.client import WorkflowHandle
 
-from activities.usage import UsageGate
-from domain.audit import takes_over
-from domain.catalog import Catalog, Entitlement
-from domain.entitlement_messages import (
+from clients.gate import UsageGate
+from domain.catalog.count_terms import entitlement_terms
+from domain.catalog.declarations import Catalog, Entitlement
+from domain.errors import Refused
+from domain.usage.audit import takes_over
+from domain.usage.renewals import renewal_id
+from domain.usage.requests import (
     Balance,
     Consumption,
     ConsumptionReversed,
@@ -27,15 +30,12 @@ from domain.entitlement_messages import (
     UsageAdjusted,
     workflow_id,
 )
-from domain.entitlement_terms import entitlement_terms
-from domain.errors import Refused
-from domain.usage_renewal import renewal_id
-from starters.auditing import Auditor
-from starters.counting import Counting, telling
+from starters.operations.auditing import Auditor
 from store import Store
 from tests.support import assert_eventually, unique
 from worker.clock import VirtualClock
 from worker.process import working
+from worker.relay import Counting, telling
 
 BEGINS = datetime(2025, 1, 15, 5, tzinfo=UTC)
 """The first instant of the term, in New York."""
@@ -385,7 +385,7 @@ async def test_work_beyond_the_cap_is_recorded_and_billed_when_somebody_says_yes
 
 async def test_what_is_asked_counts_once_over_many_runs(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """Entries, decisions and changes, sent again and again while runs of two updates follow one another."""
-    monkeypatch.setattr("domain.entitlement_messages.MOST_UPDATES_A_RUN", 2)
+    monkeypatch.setattr("domain.usage.requests.MOST_UPDATES_A_RUN", 2)
     terms = office.terms(office.bank)
     who: dict[str, Any] = {"by": "ana", "reason": "agreed"}
     asked = UsageAdjusted(event_id="adjust", amount=60, **who)

@@ -11,10 +11,9 @@ from temporalio.client import WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError
 
 from activities.planning import Planner
-from domain.catalog import Catalog
-from domain.catalog_document import read_document
-from domain.effects import NoteKind
-from domain.migration_messages import (
+from domain.catalog.declarations import Catalog
+from domain.catalog.documents import read_document
+from domain.messages.migrations import (
     MIGRATION_WORKFLOW,
     CaseSelection,
     MigrationOrder,
@@ -22,9 +21,10 @@ from domain.migration_messages import (
     event_id,
     workflow_id,
 )
-from domain.preview import CasePreview, Difference
-from domain.views import CaseView
-from starters.previewing import preview_case, previews
+from domain.timeline.effects import NoteKind
+from domain.timeline.preview import CasePreview, Difference
+from domain.timeline.views import CaseView
+from starters.operations.previewing import preview_case, previews
 from store import Store, StoredCase
 from store.prospect import Prospect
 from tests.support import assert_eventually, unique

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from temporalio.client import WorkflowHistory
 
-from domain.instance import MilestoneInstance
+from domain.timeline.instances import MilestoneInstance
 from tests.histories.record import SCENARIOS
 from tests.workflows.replaying import replay, state_of
 

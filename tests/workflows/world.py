@@ -9,11 +9,11 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowHistory
 from temporalio.service import RPCError
 
-from domain.catalog import Catalog
-from domain.entitlement_messages import workflow_id
-from domain.messages import Answer, CaseIntake
-from domain.views import CaseView, MilestoneView
-from starters.client import MilepostClient
+from clients.cases import MilepostClient
+from domain.catalog.declarations import Catalog
+from domain.messages.cases import Answer, CaseIntake
+from domain.timeline.views import CaseView, MilestoneView
+from domain.usage.requests import workflow_id
 from store.store import Store
 from tests.support import unique
 from worker.clock import VirtualClock

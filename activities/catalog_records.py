@@ -1,0 +1,140 @@
+"""What an entitlement wants done to its record in the catalog, and to the one that renews it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from temporalio import activity
+
+from activities.refusals import refusals
+from clients.entitlements import Entitlements
+from domain.catalog.count_terms import entitlement_terms
+from domain.catalog.declarations import Account, Catalog, Entitlement, Organisation
+from domain.errors import NotFound
+from domain.usage.effects import (
+    CARRY_OVER_TO_RENEWAL,
+    CHANGE_ENTITLEMENT_RECORD,
+    RENEW_ENTITLEMENT,
+    CarryOverOrder,
+    RecordChange,
+    RenewalOrder,
+    UsageRecords,
+)
+from domain.usage.requests import CARRY_IN, BalanceCarriedIn, EntitlementTerms, UsageChanged
+
+PATIENCE = 20.0
+"""Seconds for which a renewal is asked again within one attempt of an activity."""
+
+
+class UsageStore(Protocol):
+    """The part of the store that usage needs. It takes the same thing twice without harm."""
+
+    def record_usage(self, news: UsageRecords) -> int:
+        """Keep rows of a ledger, and periods that have ended."""
+
+    def record_mail(
+        self, key: str, *, to: Sequence[str], subject: str, body: str, at: datetime, due_at: datetime | None = None
+    ) -> bool:
+        """Put a mail into the log of sent mail."""
+
+    def record_task(self, key: str, *, subject: str, assign_to: str, body: str, at: datetime) -> bool:
+        """Make a task."""
+
+    def record_action_done(self, key: str, *, at: datetime | None = None) -> None:
+        """Note that an action was carried out."""
+
+    def organisation(self) -> Organisation:
+        """Who promises."""
+
+    def account(self, name: str) -> Account:
+        """A customer."""
+
+    def entitlement(self, name: str) -> Entitlement:
+        """What an account may ask for."""
+
+    def apply(self, catalog: Catalog, *, by: str, dry_run: bool = False, tell: str | None = None) -> Any:
+        """Store what a catalog declares. `tell`: None if the counts of its entitlements know."""
+
+
+class Deeds:
+    """The activities that follow an amendment, a cancellation and a renewal."""
+
+    def __init__(self, store: UsageStore) -> None:
+        self._store = store
+
+    @property
+    def all(self) -> list[Callable[..., Any]]:
+        """For the worker to register."""
+        return [self.change_record, self.renew, self.carry_over]
+
+    @activity.defn(name=CHANGE_ENTITLEMENT_RECORD)
+    async def change_record(self, change: RecordChange) -> None:
+        """Let the catalog say what was amended: coverage looks there. One that it does not hold has no record."""
+        with refusals():
+            await asyncio.to_thread(self._change_record, change)
+
+    def _change_record(self, change: RecordChange) -> None:
+        try:
+            entitlement = self._store.entitlement(change.entitlement_id)
+        except NotFound:
+            activity.logger.info("entitlement %s is not in the catalog", change.entitlement_id)
+            return
+        declared = entitlement.model_dump(mode="json")
+        if change.cap is not None and declared["allowance"] is not None:
+            declared["allowance"]["cap"] = None if change.cap == "unlimited" else change.cap
+        if change.ends_on is not None:
+            declared["ends_on"] = None if change.ends_on == "never" else change.ends_on
+        if change.cancelled_at is not None and entitlement.cancelled_at is None:
+            declared["cancelled_at"] = change.cancelled_at
+        self._store.apply(Catalog(entitlements=[Entitlement.model_validate(declared)]), by=change.by, tell=None)
+
+    @activity.defn(name=RENEW_ENTITLEMENT)
+    async def renew(self, order: RenewalOrder) -> None:
+        """Make the record that goes on, as the one that it renews is now, and let its count begin."""
+        with refusals():
+            terms = await asyncio.to_thread(self._renew, order)
+            await _entitlements().begin(terms)
+
+    def _renew(self, order: RenewalOrder) -> EntitlementTerms:
+        renewal = order.renewal
+        try:
+            entitlement = self._store.entitlement(renewal.entitlement_id)
+        except NotFound:
+            before = self._store.entitlement(order.entitlement_id)
+            changed: dict[str, Any] = {
+                "id": renewal.entitlement_id,
+                "starts_on": renewal.starts_on,
+                "ends_on": renewal.ends_on,
+                "renews": before.id,
+            }
+            entitlement = Entitlement.model_validate(before.model_dump(mode="json") | changed)
+            self._store.apply(Catalog(entitlements=[entitlement]), by=renewal.by, tell=None)
+        account, organisation = self._store.account(entitlement.account), self._store.organisation()
+        now = order.clock or datetime.now(UTC)
+        return entitlement_terms(entitlement, account, organisation, now=now, clock=order.clock)
+
+    @activity.defn(name=CARRY_OVER_TO_RENEWAL)
+    async def carry_over(self, order: CarryOverOrder) -> None:
+        """Tell the renewal what was left. It takes it once."""
+        carried = BalanceCarriedIn(
+            event_id=f"carried-from-{order.entitlement_id}",
+            by="milepost",
+            reason=f"left over from {order.entitlement_id}",
+            amount=order.amount,
+        )
+        with refusals():
+            terms = await asyncio.to_thread(self._terms, order.renewal_id, order.at)
+            await _entitlements().ask(terms, CARRY_IN, carried, UsageChanged)
+
+    def _terms(self, entitlement_id: str, at: datetime) -> EntitlementTerms:
+        entitlement = self._store.entitlement(entitlement_id)
+        account, organisation = self._store.account(entitlement.account), self._store.organisation()
+        return entitlement_terms(entitlement, account, organisation, now=max(at, datetime.now(UTC)))
+
+
+def _entitlements() -> Entitlements:
+    """The workflows of entitlements, on the task queue of whoever asks."""
+    return Entitlements(activity.client(), activity.info().task_queue, patience=PATIENCE)

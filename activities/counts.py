@@ -1,0 +1,78 @@
+"""What entitlements want done: rows recorded, actions carried out, periods frozen."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.catalog_records import Deeds, UsageStore
+from activities.templates import BadTemplate, render
+from domain.process import Email, Task
+from domain.usage.effects import (
+    FREEZE_PERIODS,
+    PERFORM_USAGE_ACTION,
+    RECORD_USAGE,
+    PeriodsRequest,
+    UsageActionOrder,
+    UsageRecords,
+)
+from domain.usage.freezing import freeze, horizon
+from domain.usage.periods import FrozenPeriods
+
+PATIENCE = 30.0
+"""Seconds for which a request is sent again before its caller is told that nobody answers."""
+
+
+class UsageActivities:
+    """The activities of the entitlement workflow."""
+
+    def __init__(self, store: UsageStore) -> None:
+        self._store = store
+        self._deeds = Deeds(store)
+
+    @property
+    def all(self) -> list[Callable[..., Any]]:
+        """For the worker to register."""
+        return [self.record_usage, self.perform_usage_action, self.freeze_periods, *self._deeds.all]
+
+    @activity.defn(name=RECORD_USAGE)
+    async def record_usage(self, news: UsageRecords) -> None:
+        """Keep rows of the ledger, and the periods that have ended."""
+        await asyncio.to_thread(self._store.record_usage, news)
+
+    @activity.defn(name=PERFORM_USAGE_ACTION)
+    async def perform_usage_action(self, order: UsageActionOrder) -> None:
+        """Carry out an action of a threshold or a notice, or tell of an overflow or of what was left of a term."""
+        key, action = order.call.key, order.call.action
+        try:
+            match action:
+                case Email():
+                    to = [render(address, order.context) for address in action.to]
+                    subject, body = render(action.subject, order.context), render(action.body, order.context)
+                    record = partial(self._store.record_mail, key, to=to, subject=subject, body=body, at=order.at)
+                case Task():
+                    subject, body = render(action.subject, order.context), render(action.body, order.context)
+                    assign_to = render(action.assign_to, order.context)
+                    record = partial(
+                        self._store.record_task, key, subject=subject, assign_to=assign_to, body=body, at=order.at
+                    )
+                case _:
+                    raise ApplicationError(
+                        f"{action.do} can't be done for an entitlement; use email or task",
+                        type="UnknownAction",
+                        non_retryable=True,
+                    )
+        except BadTemplate as error:  # wrong today is wrong at every retry
+            raise ApplicationError(str(error), type="BadTemplate", non_retryable=True) from error
+        await asyncio.to_thread(record)
+        await asyncio.to_thread(self._store.record_action_done, key, at=order.at)
+
+    @activity.defn(name=FREEZE_PERIODS)
+    async def freeze_periods(self, request: PeriodsRequest) -> FrozenPeriods:
+        """The periods of a term over the horizon that it has now."""
+        return freeze(request.allowance, request.term, horizon(request.term, request.now))

@@ -1,0 +1,1 @@
+"""Asking the workflows: cases, entitlements and migrations."""

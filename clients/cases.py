@@ -1,0 +1,307 @@
+"""The Python client: opens cases and speaks to running ones, in a few words and with errors that a person can read."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any, NoReturn, TypeVar
+from uuid import uuid4
+
+from temporalio.client import (
+    Client,
+    WithStartWorkflowOperation,
+    WorkflowExecutionDescription,
+    WorkflowExecutionStatus,
+    WorkflowFailureError,
+    WorkflowHandle,
+    WorkflowQueryFailedError,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from domain.errors import MilepostError, NotFound, Refused
+from domain.explanation import Explanation
+from domain.messages.cases import CASE_WORKFLOW, Answer, CarriedCase, CaseIntake
+from domain.timeline.events import CaseReopened
+from domain.timeline.views import CaseView
+
+PATIENCE = 30.0
+"""Seconds after which a case that does not answer is taken to have no worker."""
+
+ROLLING_OVER_TRIES = 20
+"""While a run rolls over into the next, some requests are turned away; they are sent again under the same id."""
+
+_NOBODY_POLLS = frozenset({RPCStatusCode.FAILED_PRECONDITION, RPCStatusCode.DEADLINE_EXCEEDED})
+
+T = TypeVar("T")
+
+
+class NoAnswer(MilepostError):
+    """Nobody answers: most likely no worker runs."""
+
+
+class MilepostClient:
+    """Opens cases and sends them requests.
+
+    Every request carries an `event_id` and `occurred_at`; sending it again under the same id changes nothing.
+    """
+
+    def __init__(self, client: Client, *, task_queue: str = "milepost", patience: float = PATIENCE) -> None:
+        self.temporal = client
+        self.task_queue = task_queue
+        self.patience = patience
+
+    async def open(self, intake: CaseIntake) -> Answer:
+        """Open a case and wait until it has its entitlement and its timeline.
+
+        A case that is open already is answered with, `already`, and the intake not looked at. (Of two that open the
+        same case at the same instant either may be the one that does.) One that was refused is tried anew.
+
+        Raises:
+            Refused: the case cannot be opened so, or was opened and closed before.
+            NoAnswer: no worker answers.
+        """
+        case_id = intake.case_id
+        known = await self._described(case_id)
+        start: WithStartWorkflowOperation[Any, CaseView] = WithStartWorkflowOperation(
+            CASE_WORKFLOW,
+            intake,
+            id=f"case/{case_id}",
+            task_queue=self.task_queue,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            # One that was refused, or ended by an operator, may try again.
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+            static_summary=f"Case {case_id}",
+            static_details="A support case. Its timeline is under *current details*; the query `timeline` has it all.",
+        )
+        try:
+            answer: Answer = await asyncio.wait_for(
+                self.temporal.execute_update_with_start_workflow(
+                    "open", id=_opening_id(case_id, known), start_workflow_operation=start, result_type=Answer
+                ),
+                self.patience,
+            )
+        except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
+            raise NoAnswer(
+                f"case {case_id} was handed to Temporal, but nobody answers on task queue {self.task_queue!r}; it "
+                "opens as soon as a worker runs there (`milepost worker`)"
+            ) from None
+        except WorkflowAlreadyStartedError:
+            raise Refused("closed", f"case {case_id} was opened before and is closed") from None
+        except WorkflowUpdateFailedError as error:
+            _refuse(error)
+        except RPCError as error:
+            # An intake that does not fit fails its workflow, and the update is only told that it was aborted.
+            reason = await self._failure(case_id)
+            if reason is None:
+                raise
+            raise Refused("not_opened", f"case {case_id} could not be opened: {reason}") from error
+        was_known = known is not None and (await start.workflow_handle()).first_execution_run_id in _runs(known)
+        return answer.model_copy(update={"outcome": "already"}) if was_known else answer
+
+    async def reopen(
+        self, case_id: str, carried: CarriedCase, *, occurred_at: datetime | None = None, by: str | None = None
+    ) -> Answer:
+        """Take a closed case up again: in a new run of the same id, unless the last one has still something to do.
+
+        Args:
+            case_id: the case.
+            carried: what the store kept of it.
+            occurred_at: when it was reopened; now, if left out.
+            by: who reopens it.
+
+        Raises:
+            Refused: the case is open.
+            NoAnswer: no worker answers.
+        """
+        at = occurred_at or datetime.now(UTC) + carried.ahead
+        reopened = CaseReopened(event_id=f"reopen-{uuid4()}", occurred_at=at, by=by)
+        start: WithStartWorkflowOperation[Any, CaseView] = WithStartWorkflowOperation(
+            CASE_WORKFLOW,
+            CaseIntake(case_id=case_id, carried=carried, reopened=reopened),
+            id=f"case/{case_id}",
+            task_queue=self.task_queue,
+            id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            static_summary=f"Case {case_id}, reopened",
+        )
+        try:
+            return await asyncio.wait_for(
+                self.temporal.execute_update_with_start_workflow(
+                    "open", id=reopened.event_id, start_workflow_operation=start, result_type=Answer
+                ),
+                self.patience,
+            )
+        except WorkflowAlreadyStartedError:
+            message = reopened.model_dump(mode="json", exclude={"type"}, exclude_none=True)
+            return Answer.model_validate(await self.ask(case_id, "reopen", message))
+        except WorkflowUpdateFailedError as error:
+            _refuse(error)
+        except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
+            raise NoAnswer(f"case {case_id} does not answer: does a worker run on {self.task_queue!r}?") from None
+
+    async def request(self, case_id: str, update: str, **event: Any) -> Answer:
+        """Send one request (an update of the case) and return what came of it.
+
+        Args:
+            case_id: the case.
+            update: the update's name, such as ``complete_milestone``.
+            **event: the fields of its event; `event_id` and `occurred_at` are made up if they are left out.
+
+        Raises:
+            Refused: the case does not take it and stays as it was; it is `closed`, or was refused when it was opened
+                (`not_opened`).
+            NotFound: there is no such case.
+            NoAnswer: no worker answers.
+        """
+        given = {name: value for name, value in event.items() if value is not None}
+        return Answer.model_validate(await self.ask(case_id, update, {**_stamp(), **given}))
+
+    async def log_time(self, case_id: str, **entry: Any) -> list[str]:
+        """Log work done on a case (`TimeLogged`); returns what it took, one line for each entitlement.
+
+        One line more says what is to be decided about the part beyond a cap (`request` a ``decide_overage`` with the
+        id of its `entry`).
+
+        Raises:
+            Refused, NotFound, NoAnswer: as `request`.
+        """
+        given = {name: value for name, value in entry.items() if value is not None}
+        return list(await self.ask(case_id, "log_time", {**_stamp(), **given}))
+
+    async def ask(self, case_id: str, update: str, message: dict[str, Any]) -> Any:
+        """Send one update as it is, and return its answer as plain JSON.
+
+        Raises:
+            Refused, NotFound, NoAnswer: as `request`.
+        """
+        handle = self.handle(case_id)
+        update_id = str(message.get("event_id") or uuid4())
+        for attempt in range(ROLLING_OVER_TRIES):
+            try:
+                return await asyncio.wait_for(handle.execute_update(update, message, id=update_id), self.patience)
+            except WorkflowUpdateFailedError as error:
+                _refuse(error)
+            except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
+                raise NoAnswer(f"case {case_id} does not answer: does a worker run on {self.task_queue!r}?") from None
+            except RPCError as error:
+                if error.status is RPCStatusCode.NOT_FOUND:
+                    known = await self._described(case_id)
+                    if known is None or known.status is not WorkflowExecutionStatus.RUNNING:
+                        raise await self._ended(case_id) from None
+                elif error.status is not RPCStatusCode.FAILED_PRECONDITION:
+                    raise
+                # It goes on in its next run just now.
+                await asyncio.sleep(0.05 * (attempt + 1))
+        raise NoAnswer(f"case {case_id} turned the request away {ROLLING_OVER_TRIES} times; try again")
+
+    async def view(self, case_id: str) -> CaseView:
+        """The case as it stands.
+
+        Raises:
+            NotFound: Temporal knows no such case (any more).
+            Refused: it was refused when it was opened (`not_opened`).
+            NoAnswer: no worker answers.
+        """
+        return await self._query(case_id, "timeline", CaseView)
+
+    async def explanation(self, case_id: str) -> Explanation:
+        """Why its targets are what they are.
+
+        Raises:
+            NotFound, Refused, NoAnswer: as `view`.
+        """
+        return await self._query(case_id, "explain", Explanation)
+
+    async def _query(self, case_id: str, query: str, answer: type[T]) -> T:
+        said = f"does not answer: does a worker run on {self.task_queue!r}?"
+        asking = self.handle(case_id).query(query, datetime.now(UTC).isoformat(), result_type=answer)
+        try:
+            return await asyncio.wait_for(asking, self.patience)
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                raise NotFound(f"no case {case_id!r} is known here") from None
+            if error.status not in _NOBODY_POLLS:
+                raise
+        except TimeoutError:
+            pass
+        except WorkflowQueryFailedError as error:
+            said = f"can't answer now: {error}"
+        known = await self._described(case_id)
+        if known is not None and known.status is WorkflowExecutionStatus.FAILED:
+            raise await self._ended(case_id)
+        raise NoAnswer(f"case {case_id} {said}")
+
+    def handle(self, case_id: str) -> WorkflowHandle[Any, Any]:
+        """The workflow of a case."""
+        return self.temporal.get_workflow_handle(f"case/{case_id}", result_type=CaseView)
+
+    async def _described(self, case_id: str) -> WorkflowExecutionDescription | None:
+        try:
+            return await self.handle(case_id).describe()
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            return None
+
+    async def _ended(self, case_id: str) -> MilepostError:
+        """Why a case that does not run takes nothing."""
+        known = await self._described(case_id)
+        if known is None:
+            return NotFound(f"no case {case_id!r} is known here")
+        if known.status is not WorkflowExecutionStatus.FAILED:
+            return Refused("closed", f"case {case_id} is closed, since {known.close_time:%Y-%m-%d %H:%M:%SZ}")
+        reason, intake = await self._failure(case_id), await self._intake(known)
+        if not intake.get("carried"):
+            return Refused("not_opened", f"case {case_id} was refused when it was opened: {reason}")
+        if intake.get("reopened"):
+            return Refused("closed", f"case {case_id} is closed, and reopening it was refused: {reason}")
+        return Refused("failed", f"case {case_id} failed: {reason}")
+
+    async def _intake(self, known: WorkflowExecutionDescription) -> dict[str, Any]:
+        """With what a run of a case was started, whatever its shape."""
+        run = self.temporal.get_workflow_handle(known.id, run_id=known.run_id)
+        async for event in run.fetch_history_events(page_size=1):
+            given = event.workflow_execution_started_event_attributes.input
+            arguments = await self.temporal.data_converter.decode(given.payloads)
+            return arguments[0] if arguments and isinstance(arguments[0], dict) else {}
+        return {}
+
+    async def _failure(self, case_id: str) -> str | None:
+        """In one line why the workflow of a case failed; None: it did not."""
+        try:
+            await asyncio.wait_for(self.handle(case_id).result(), self.patience)
+        except WorkflowFailureError as failure:
+            cause = failure.cause
+            return " ".join((cause.message if isinstance(cause, ApplicationError) else str(cause)).split())
+        except (TimeoutError, RPCError):
+            pass
+        return None
+
+
+def _opening_id(case_id: str, known: WorkflowExecutionDescription | None) -> str:
+    """The id of the update: under one that it knows the server repeats its answer, also of a case that is closed.
+
+    What was refused is not to be repeated: that attempt is over.
+    """
+    repeats = {WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.COMPLETED}
+    return f"open-{case_id}" if known is None or known.status in repeats else f"open-{case_id}-{uuid4()}"
+
+
+def _runs(known: WorkflowExecutionDescription) -> set[str | None]:
+    """What a server may call the execution's first run."""
+    return {known.run_id, known.raw_description.workflow_execution_info.first_run_id}
+
+
+def _stamp() -> dict[str, str]:
+    return {"event_id": str(uuid4()), "occurred_at": datetime.now(UTC).isoformat()}
+
+
+def _refuse(error: WorkflowUpdateFailedError) -> NoReturn:
+    cause = error.cause
+    if isinstance(cause, ApplicationError):
+        raise Refused(cause.type or "refused", cause.message) from None
+    raise error

@@ -1,0 +1,152 @@
+"""Why every target of a case is what it is: a pure function of its plan and state.
+
+    explanation = explain(timeline.plan, timeline.state, now)
+
+The explanation is data (`domain.explanation.parts`); `domain.explanation.text` puts it into words.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from domain.explanation.parts import Because, Explanation, InstanceExplained, NotStarted, Outcome, ViolationExplained
+from domain.explanation.reasons import Reasons, criteria_of, exit_criterion
+from domain.explanation.sums import PausesOf, extensions_of, reckon, wall_seconds
+from domain.frozen import FrozenCalendar, HorizonExceeded
+from domain.process import EntitlementProcess, Milestone
+from domain.timeline.instances import MilestoneInstance
+from domain.timeline.plan import Plan
+from domain.timeline.state import TimelineState
+
+__all__ = ["Explanation", "explain"]
+
+
+def explain(plan: Plan, state: TimelineState, now: datetime, milestone: str | None = None) -> Explanation:
+    """Explain the targets of a case as they stand at `now`. Nothing that is due is done.
+
+    Args:
+        plan: what the case runs by.
+        state: what happened to it.
+        now: an aware instant; cut to the whole second.
+        milestone: of this milestone only, each of its occurrences.
+
+    Raises:
+        Refused: the case has no milestone of that name.
+    """
+    now = now.astimezone(UTC).replace(microsecond=0)
+    process = plan.process
+    hours = plan.calendars.get((process.business_hours if process else None) or plan.business_hours)
+    instances = sorted(state.instances, key=lambda i: (i.created_at, _order(process, i), i.occurrence))
+    explanation = Explanation(
+        case_id=state.case_id,
+        now=_local(hours, now),
+        opened_at=_local(hours, state.opened_at),
+        closed_at=_local(hours, state.closed_at) if state.closed_at else None,
+        process=process.name if process else None,
+        process_version=process.version if process else None,
+        entered_at=_local(hours, state.entered_at) if state.entered_at else None,
+        exited_at=_local(hours, state.exited_at) if state.exited_at else None,
+        exit_when=exit_criterion(plan, state, hours) if hours else None,
+        instances=[_instance(plan, state, instance, now) for instance in instances],
+        not_started=[
+            _not_started(plan, state, declared)
+            for declared in (process.milestones if process else [])
+            if not any((i.process, i.milestone) == (process.id if process else "", declared.name) for i in instances)
+        ],
+    )
+    return explanation.of(milestone)
+
+
+def _local(calendar: FrozenCalendar | None, at: datetime) -> datetime:
+    return calendar.local(at) if calendar else at
+
+
+def _order(process: EntitlementProcess | None, instance: MilestoneInstance) -> int:
+    names = [m.name for m in process.milestones] if process else []
+    return names.index(instance.milestone) if instance.milestone in names else len(names)
+
+
+def _instance(plan: Plan, state: TimelineState, instance: MilestoneInstance, now: datetime) -> InstanceExplained:
+    reasons = Reasons(plan, state, instance)
+    calendar = reasons.calendar
+    pause_when = reasons.milestone.pause_when if reasons.milestone else ""
+    pauses = PausesOf(state, instance, calendar, pause_when).explained(now)
+    reckoning = reckon(instance, calendar, pauses, reasons.end)
+    return InstanceExplained(
+        milestone=instance.milestone,
+        occurrence=instance.occurrence,
+        process=instance.process,
+        calendar=reasons.calendar_choice(),
+        start=reasons.start_reason(),
+        span=reasons.span_choice(),
+        changes=reasons.changes(),
+        pauses=pauses,
+        extensions=extensions_of(instance, calendar),
+        reckoning=reckoning,
+        outcome=_outcome(plan, instance, calendar, now, reckoning.target_at),
+        triggers=reasons.triggers(now, reckoning.target_at),
+        criteria=reasons.criteria(),
+    )
+
+
+def _outcome(
+    plan: Plan, instance: MilestoneInstance, calendar: FrozenCalendar, now: datetime, target: datetime | None
+) -> Outcome:
+    start = instance.start_at
+    end = instance.ended_at or max(now, start)
+    at = instance.completed_at or instance.effective_now(end)
+    margin = wall = elapsed = paused = None
+    violated = False
+    try:
+        violated = instance.is_violated(plan.calendars, now)
+        elapsed = calendar.elapsed(start, max(end, start))
+        paused = instance.paused_seconds(calendar, start, end)
+        margin = calendar.elapsed(at, target) if target else None
+        wall = wall_seconds(at, target) if target else None
+    except HorizonExceeded:
+        pass  # as in a view: past the horizon nothing is known yet
+    return Outcome(
+        state=instance.state(now),
+        state_at=calendar.local(at),
+        completed_by=instance.completed_by,
+        violated=violated,
+        margin_seconds=margin,
+        margin_wall_seconds=wall,
+        elapsed_seconds=elapsed,
+        paused_seconds=paused,
+        actual_seconds=elapsed - paused if elapsed is not None and paused is not None else None,
+        violations=[
+            ViolationExplained(
+                violated_at=calendar.local(violation.violated_at),
+                noticed_at=calendar.local(violation.noticed_at),
+                corrected_at=calendar.local(violation.corrected_at) if violation.corrected_at else None,
+                correction=violation.correction,
+            )
+            for violation in instance.violations
+        ],
+    )
+
+
+def _not_started(plan: Plan, state: TimelineState, milestone: Milestone) -> NotStarted:
+    because: Because
+    name: str | None = None
+    verdicts = state.verdicts.get(f"{milestone.name}: when", [])
+    if state.entered_at is None:
+        because, name = "not entered", plan.process.entry if plan.process else None
+    elif state.exited_at is not None:
+        because = "left"
+    elif milestone.predecessor is not None and not _is_completed(plan, state, milestone.predecessor):
+        because, name = "after", milestone.predecessor
+    elif milestone.by is not None and not state.fields.get(milestone.by):
+        because, name = "deadline", milestone.by
+    elif milestone.when and verdicts and not verdicts[-1].holds:
+        because = "criteria"
+    else:
+        because = "not yet"
+    criteria = criteria_of(state, milestone, plan.calendars[plan.business_hours])
+    return NotStarted(milestone=milestone.name, because=because, name=name, criteria=criteria)
+
+
+def _is_completed(plan: Plan, state: TimelineState, milestone: str) -> bool:
+    process = plan.process.id if plan.process else ""
+    return any(i.completed_at is not None and (i.process, i.milestone) == (process, milestone) for i in state.instances)

@@ -1,0 +1,430 @@
+"""What an explanation says, as values: JSON for programs, and what `domain.explanation.text` puts into words.
+
+Every instant of a milestone is on the wall clock of its calendar: its UTC offset is part of it, so that it names the
+local time and the instant in UTC at once. Seconds are open seconds of that calendar, unless their name says otherwise.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Literal
+
+from pydantic import AwareDatetime, Field
+
+from domain.errors import Refused
+from domain.model import Value
+from domain.open_time.windows import DayWindows, Week
+from domain.process import TriggerKind
+from domain.timeline.instances import InstanceState
+
+NamedBy = Literal["row", "milestone", "process", "case", "entitlement", "organisation", "earlier"]
+StartKind = Literal[
+    "opened",
+    "field",
+    "entitlement",
+    "entry",
+    "criteria",
+    "after",
+    "reentry",
+    "completed",
+    "target",
+    "restart",
+    "earlier",
+]
+ChangeKind = Literal["retroactive", "restart", "carry", "migration", "kept", "start", "deadline"]
+PauseCounts = Literal["counted", "open", "before", "after"]
+Basis = Literal["start", "carried", "used up", "business days", "deadline"]
+LateBecause = Literal["paused", "started", "moved", "late news"]
+TriggerStanding = Literal[
+    "fired",
+    "fired, not again",
+    "to come",
+    "waits",
+    "due",
+    "ended first",
+    "paused then",
+    "skipped",
+    "no target ahead",
+    "not completed",
+]
+Because = Literal["not entered", "left", "after", "deadline", "criteria", "not yet"]
+
+
+# --- what was chosen, and why ---
+
+
+class CalendarChoice(Value):
+    """The calendar, and who names it.
+
+    Attributes:
+        named_by: `earlier` if neither the process as the case has it now nor its defaults name it.
+        row: which row of the span table names it.
+        zone_is_utc: whether its wall clock is UTC's at every instant of its horizon.
+    """
+
+    name: str
+    time_zone: str
+    zone_is_utc: bool
+    week: Week
+    named_by: NamedBy
+    row: int | None = None
+    known_until: AwareDatetime
+
+
+class StartReason(Value):
+    """What the start of an instance follows.
+
+    Attributes:
+        kind: the case was `opened`; a `field` of it names the entry; it went over to another `entitlement`; it came
+            into the process (`entry`); the `criteria` became true; another milestone was completed (`after`); the case
+            came back into the process (`reentry`); the occurrence before was `completed`, or, for a sequential one, its
+            `target` came; the span changed and began afresh (`restart`); `earlier`: a process that the case has left.
+        milestone: the one that it comes after.
+        occurrence: the one that it follows.
+        field: the one that names the entry.
+        opens_at: the next opening, if it starts outside open time.
+    """
+
+    at: AwareDatetime
+    kind: StartKind
+    milestone: str | None = None
+    occurrence: int | None = None
+    field: str | None = None
+    criteria: str = ""
+    opens_at: AwareDatetime | None = None
+
+
+class PassedRow(Value):
+    """A row of a span table whose criteria were not true."""
+
+    row: int
+    criteria: str
+    error: str | None = None
+
+
+class SpanChoice(Value):
+    """The span that counts, and the row of the table that gives it.
+
+    Attributes:
+        span: as it was declared (``4h``, ``2bd``, ``by due_at``).
+        row: None if the table has one row only, or the span comes from an earlier declaration.
+        passed: the rows before it.
+    """
+
+    span: str
+    nominal_seconds: int
+    row: int | None = None
+    criteria: str = ""
+    passed: list[PassedRow] = Field(default_factory=list)
+
+
+class SpanChange(Value):
+    """A change of span, calendar, start or deadline, and what it did to the target.
+
+    Attributes:
+        kind: `retroactive`, `restart` or `carry` as the milestone's `on_change` says; `migration`; `kept`: a migration
+            left it as it was, since it was violated; `start`: what the start follows moved; `deadline`: the field
+            changed.
+        used_seconds: what was used up of the span before, of `of_seconds`; with `carry`.
+        left_seconds: what was left of the new span then; with `carry`.
+        counts: whether it came before the end of the instance; one that came after moves nothing.
+    """
+
+    at: AwareDatetime
+    kind: ChangeKind
+    span_before: str
+    span: str
+    business_hours_before: str
+    business_hours: str
+    start_at: AwareDatetime
+    target_before: AwareDatetime | None
+    target_after: AwareDatetime | None
+    used_seconds: int | None = None
+    of_seconds: int | None = None
+    left_seconds: int | None = None
+    counts: bool = True
+
+
+# --- how the target comes out ---
+
+
+class Cause(Value):
+    """Why a clock stood: what, for how long, and who said so.
+
+    Attributes:
+        criteria: of `pause_when`.
+    """
+
+    kind: str
+    from_at: AwareDatetime
+    to_at: AwareDatetime | None = None
+    by: str | None = None
+    reason: str | None = None
+    criteria: str = ""
+
+
+class PauseExplained(Value):
+    """A pause, and by how much it moves the target.
+
+    Attributes:
+        until_at: up to where it counts: its end, the end of the instance, or now.
+        open_seconds: the open time in it.
+        closed_seconds: the rest of it, by the wall clock: that counts for nothing.
+        moves_seconds: by how much it moves the target.
+        counts: `counted`; `open`: it moves the target when it ends; `before`: before the time that is counted (the
+            start, a restart, or a carried fraction, which has taken it into account); `after`: after the end.
+    """
+
+    from_at: AwareDatetime
+    to_at: AwareDatetime | None
+    until_at: AwareDatetime
+    causes: list[Cause]
+    open_seconds: int
+    closed_seconds: int
+    moves_seconds: int
+    counts: PauseCounts
+
+
+class ExtensionExplained(Value):
+    """Open time that somebody added."""
+
+    at: AwareDatetime
+    open_seconds: int
+    by: str | None = None
+    reason: str | None = None
+    counts: bool = True
+
+
+class CountedWindow(Value):
+    """Open time that was counted.
+
+    Attributes:
+        windows: of how many stretches; more than one stands for the middle of a long list.
+        open_seconds: negative if it is counted backwards.
+        running_seconds: the total so far.
+    """
+
+    from_at: AwareDatetime
+    to_at: AwareDatetime
+    windows: int = 1
+    open_seconds: int
+    running_seconds: int
+
+
+class SpecialDate(Value):
+    """A date in the stretch that has windows of its own: none on a holiday.
+
+    Attributes:
+        usual: the windows of that weekday.
+    """
+
+    date: date
+    windows: DayWindows
+    usual: DayWindows
+
+
+class OffsetChange(Value):
+    """The zone changed its clocks.
+
+    Attributes:
+        before: the wall clock until then, `after`: from then on; the same instant.
+        day_seconds: how long that local day was; None of a day that was skipped.
+    """
+
+    before: AwareDatetime
+    after: AwareDatetime
+    date: date
+    day_seconds: int | None
+
+
+class Reckoning(Value):
+    """The sum of which the target is the end.
+
+    The target is where `total_seconds` of open time have passed since `from_at`. That is the sum of the three
+    before it, and of the windows.
+
+    Attributes:
+        basis: what `from_at` is: the `start`; the instant at which a used fraction was `carried` over; the start again,
+            if that fraction was so much that the new span was `used up` before it began; the instant that the `business
+            days` give, or the field's `deadline`. From the last three only pauses and extensions are counted.
+        span_seconds: what is left of the span at `from_at`; 0 if that is the span's end.
+        business_days: the instants of a span that follows the calendar's days, one for each day, in order.
+        business_day_numbers: which day each of them is; 0 is that of the start.
+        target_at: None while it lies past the horizon of the calendar.
+    """
+
+    basis: Basis
+    from_at: AwareDatetime
+    span_seconds: int
+    paused_seconds: int
+    extended_seconds: int
+    total_seconds: int
+    business_days: list[AwareDatetime] = Field(default_factory=list)
+    business_day_numbers: list[int] = Field(default_factory=list)
+    windows: list[CountedWindow] = Field(default_factory=list)
+    special_dates: list[SpecialDate] = Field(default_factory=list)
+    offset_changes: list[OffsetChange] = Field(default_factory=list)
+    target_at: AwareDatetime | None
+
+
+# --- what became of it ---
+
+
+class ViolationExplained(Value):
+    """A target that was missed."""
+
+    violated_at: AwareDatetime
+    noticed_at: AwareDatetime
+    corrected_at: AwareDatetime | None = None
+    correction: str | None = None
+
+
+class Outcome(Value):
+    """Where the instance stands against its target.
+
+    Attributes:
+        state_at: when it was completed, removed or left open at exit, or else the effective now.
+        margin_seconds: open time from `state_at` to the target; negative after it.
+        margin_wall_seconds: the same by the wall clock.
+        violated: by the rule of `MilestoneInstance.is_violated`.
+    """
+
+    state: InstanceState
+    state_at: AwareDatetime
+    completed_by: str | None = None
+    violated: bool
+    margin_seconds: int | None
+    margin_wall_seconds: int | None
+    elapsed_seconds: int | None
+    paused_seconds: int | None
+    actual_seconds: int | None
+    violations: list[ViolationExplained] = Field(default_factory=list)
+
+
+class FiringExplained(Value):
+    """A trigger fired.
+
+    Attributes:
+        late_because: why not when it was due: the clock stood (`paused`), the instance `started` later, its target
+            `moved`, or an older event was applied by then (`late news`).
+    """
+
+    due_at: AwareDatetime
+    at: AwareDatetime
+    late_because: LateBecause | None = None
+
+
+class TriggerExplained(Value):
+    """A trigger: when it fired, or why it did not.
+
+    Attributes:
+        offset: as it was declared (``75%``, ``1h``, ``0``).
+        due_at: by the target as it is now; None of a success trigger, or past the horizon.
+        standing: `fired`; `fired, not again`: the target moved past the firing, and it does not rearm; `to come`;
+            `waits`: nothing fires while its instance is paused; `due`: the engine has not got to it; `ended first`: the
+            instance ended before it, or at its instant; `paused then`: the instance was ended while the clock stood;
+            `skipped`: past at the start or move, and `late` is skip; `no target ahead`: past, and so was the target;
+            `not completed`.
+    """
+
+    trigger: str
+    kind: TriggerKind
+    offset: str
+    due_at: AwareDatetime | None
+    fired: list[FiringExplained]
+    standing: TriggerStanding
+
+
+class VerdictExplained(Value):
+    """What a criterion came to from an instant on."""
+
+    at: AwareDatetime
+    holds: bool
+    error: str | None = None
+
+
+class CriterionHistory(Value):
+    """A criterion, and when it was true or false, as often as it was evaluated.
+
+    Attributes:
+        rule: `when`, `row 1`, `complete_when`, `pause_when`, `exit_when`.
+        criteria: its source; empty if the process that the case has now does not have it.
+    """
+
+    rule: str
+    criteria: str
+    verdicts: list[VerdictExplained]
+
+
+# --- all of it ---
+
+
+class InstanceExplained(Value):
+    """One milestone instance, from its calendar to what became of it."""
+
+    milestone: str
+    occurrence: int
+    process: str
+    calendar: CalendarChoice
+    start: StartReason
+    span: SpanChoice
+    changes: list[SpanChange]
+    pauses: list[PauseExplained]
+    extensions: list[ExtensionExplained]
+    reckoning: Reckoning
+    outcome: Outcome
+    triggers: list[TriggerExplained]
+    criteria: list[CriterionHistory]
+
+
+class NotStarted(Value):
+    """A milestone of the process that has no instance, and why.
+
+    Attributes:
+        because: the process is `not entered`, or was `left`; the milestone that it comes `after` is not completed; the
+            field of its `deadline` is not set; its `criteria` are not true; or `not yet`, which the next event settles.
+        name: of the field or milestone that it waits for.
+    """
+
+    milestone: str
+    because: Because
+    name: str | None = None
+    criteria: list[CriterionHistory] = Field(default_factory=list)
+
+
+class Explanation(Value):
+    """A case's targets, each with what it is made of.
+
+    Instants of the case itself are on the wall clock of its process's calendar, or else of its default one.
+    """
+
+    case_id: str
+    now: AwareDatetime
+    opened_at: AwareDatetime
+    closed_at: AwareDatetime | None
+    process: str | None
+    process_version: int | None
+    entered_at: AwareDatetime | None
+    exited_at: AwareDatetime | None
+    exit_when: CriterionHistory | None = None
+    instances: list[InstanceExplained] = Field(default_factory=list)
+    not_started: list[NotStarted] = Field(default_factory=list)
+
+    def of(self, milestone: str | None) -> Explanation:
+        """The part about one milestone; all of it for None.
+
+        Raises:
+            Refused: there is no milestone of that name.
+        """
+        if milestone is None:
+            return self
+        names = list(dict.fromkeys([*(i.milestone for i in self.instances), *(n.milestone for n in self.not_started)]))
+        if milestone not in names:
+            known = f"it has: {', '.join(names)}" if names else "it has none"
+            raise Refused("unknown_milestone", f"unknown milestone {milestone!r} of case {self.case_id}; {known}")
+        return self.model_copy(
+            update={
+                "instances": [part for part in self.instances if part.milestone == milestone],
+                "not_started": [part for part in self.not_started if part.milestone == milestone],
+            }
+        )

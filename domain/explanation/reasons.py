@@ -1,0 +1,343 @@
+"""Why an instance has the calendar, the start and the span that it has, and why its triggers fired or did not.
+
+The state of a timeline keeps what happened, not why; the reasons follow from it and from the process.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from domain.explanation.parts import (
+    CalendarChoice,
+    ChangeKind,
+    CriterionHistory,
+    FiringExplained,
+    LateBecause,
+    NamedBy,
+    PassedRow,
+    SpanChange,
+    SpanChoice,
+    StartKind,
+    StartReason,
+    TriggerExplained,
+    TriggerStanding,
+    VerdictExplained,
+)
+from domain.frozen import FrozenCalendar, HorizonExceeded
+from domain.process import Milestone, Recurrence, SpanRow, Trigger, TriggerKind
+from domain.timeline.instances import Firing, MilestoneInstance, Term
+from domain.timeline.plan import Plan
+from domain.timeline.state import TimelineState, Verdict
+
+OPENED_AT = "opened_at"
+
+
+class Reasons:
+    """The reasons of one instance.
+
+    Attributes:
+        milestone: as the process of the case declares it; None of an instance of a process that the case has left.
+        end: up to when facts count: the end of the instance, if it has one.
+    """
+
+    def __init__(self, plan: Plan, state: TimelineState, instance: MilestoneInstance) -> None:
+        self.plan = plan
+        self.state = state
+        self.instance = instance
+        process = plan.process
+        self.milestone = process.milestone(instance.milestone) if process and process.id == instance.process else None
+        self.end = instance.ended_at
+        self.term = instance.term_at(self.end)
+        self.calendar = plan.calendars[self.term.business_hours]
+
+    # --- the calendar ---
+
+    def calendar_choice(self) -> CalendarChoice:
+        """The calendar that counts, and who names it."""
+        calendar = self.calendar
+        row = self._row(self.term)
+        named_by: NamedBy = "earlier"
+        process = self.plan.process
+        if self.milestone is not None and process is not None:
+            levels: list[tuple[NamedBy, str | None]] = [
+                ("row", row[1].business_hours if row else None),
+                ("milestone", self.milestone.business_hours),
+                ("process", process.business_hours),
+                (self.plan.business_hours_of, self.plan.business_hours),
+            ]
+            level, name = next((by, name) for by, name in levels if name)
+            named_by = level if name == calendar.name else "earlier"
+        return CalendarChoice(
+            name=calendar.name,
+            time_zone=calendar.time_zone,
+            zone_is_utc=calendar.utc_offset == 0 and not calendar.offset_changes,
+            week=calendar.week,
+            named_by=named_by,
+            row=row[0] if row and named_by == "row" else None,
+            known_until=calendar.local(calendar.end),
+        )
+
+    # --- the span ---
+
+    def span_choice(self) -> SpanChoice:
+        """The span that counts, and the row that gives it."""
+        term, row = self.term, self._row(self.term)
+        chosen = SpanChoice(span=term.span, nominal_seconds=term.nominal_seconds)
+        if row is None or self.milestone is None or len(self.milestone.within or []) == 1:
+            return chosen
+        number, declared = row
+        passed = [
+            PassedRow(
+                row=n, criteria=before.when, error=verdict.error if (verdict := self._verdict(n, term.at)) else None
+            )
+            for n, before in enumerate((self.milestone.within or [])[: number - 1], 1)
+        ]
+        return chosen.model_copy(update={"row": number, "criteria": declared.when, "passed": passed})
+
+    def _row(self, term: Term) -> tuple[int, SpanRow] | None:
+        """The row of the table that gave a span, if the table is still the one that gave it."""
+        for number, row in enumerate((self.milestone.within or []) if self.milestone else [], 1):
+            verdict = self._verdict(number, term.at)
+            if not row.when or (verdict is not None and verdict.holds):
+                calendar = self.plan.calendars[term.business_hours]
+                same = str(row.span) == term.span and row.business_hours in (None, calendar.name)
+                return (number, row) if same else None
+        return None
+
+    def _verdict(self, row: int, at: datetime) -> Verdict | None:
+        history = self.state.verdicts.get(f"{self.instance.milestone}: row {row}", [])
+        return next((verdict for verdict in reversed(history) if verdict.at <= at), None)
+
+    # --- the start ---
+
+    def start_reason(self) -> StartReason:
+        """What the start that counts follows."""
+        at = self.term.start_at
+        reason = self._start(at)
+        update: dict[str, object] = {"at": self.calendar.local(at)}
+        try:
+            opens_at = self.calendar.next_open(at)
+        except HorizonExceeded:
+            opens_at = at
+        if opens_at != at:
+            update["opens_at"] = self.calendar.local(opens_at)
+        return reason.model_copy(update=update)
+
+    def _start(self, at: datetime) -> StartReason:
+        milestone, process = self.milestone, self.plan.process
+        if milestone is None or process is None:
+            return StartReason(at=at, kind="earlier")
+        if self.term.start_at != self.term.anchor_at:
+            return StartReason(at=at, kind="restart")
+        came_back = any(hold.cause == "outside the process" and hold.to_at == at for hold in self.state.holds)
+        if milestone.starts == "criteria":
+            kind: StartKind = "criteria" if milestone.when else "reentry" if came_back else "entry"
+            return self._recurring_start(at, milestone) or StartReason(at=at, kind=kind, criteria=milestone.when)
+        if came_back and milestone.on_reentry == "restart":
+            return StartReason(at=at, kind="reentry")
+        if milestone.predecessor is not None:
+            return StartReason(at=at, kind="after", milestone=milestone.predecessor)
+        if at == self.state.not_before:
+            return StartReason(at=at, kind="entitlement")
+        if process.entry == OPENED_AT:
+            return StartReason(at=at, kind="opened")
+        return StartReason(at=at, kind="field", field=process.entry)
+
+    def _recurring_start(self, at: datetime, milestone: Milestone) -> StartReason | None:
+        """Of an occurrence that follows an earlier one: from its completion, or not before its target."""
+        instance = self.instance
+        for before in reversed(self.state.instances):
+            mine = (before.process, before.milestone) == (instance.process, instance.milestone)
+            if not mine or before is instance or before.completed_at is None or not milestone.recurs:
+                continue
+            if before.completed_at == at and before.occurrence < instance.occurrence:
+                return StartReason(at=at, kind="completed", occurrence=before.occurrence, criteria=milestone.when)
+            if milestone.recurrence is Recurrence.SEQUENTIAL and self._target(before) == at:
+                return StartReason(at=at, kind="target", occurrence=before.occurrence, criteria=milestone.when)
+        return None
+
+    def _target(self, instance: MilestoneInstance) -> datetime | None:
+        try:
+            return instance.target_at(self.plan.calendars)
+        except HorizonExceeded:
+            return None
+
+    # --- changes ---
+
+    def changes(self) -> list[SpanChange]:
+        """Each change of span, calendar, start or deadline, with the target before and after it."""
+        terms = self.instance.terms
+        return [self._change(number) for number in range(1, len(terms))]
+
+    def _change(self, number: int) -> SpanChange:
+        old, new = self.instance.terms[number - 1 : number + 1]
+        kind = self._kind(old, new)
+        before, after = self._as_of(number, new.at), self._as_of(number + 1, new.at)
+        local = self.plan.calendars[new.business_hours].local
+        used: dict[str, int] = {}
+        if kind == "carry":
+            calendar = self.plan.calendars[old.business_hours]
+            elapsed = calendar.elapsed(old.base_at, new.base_at)
+            spent = elapsed - self.instance.paused_seconds(calendar, old.base_at, new.base_at)
+            used = {
+                "used_seconds": old.nominal_seconds - old.open_seconds + spent,
+                "of_seconds": old.nominal_seconds,
+                "left_seconds": new.open_seconds,
+            }
+        return SpanChange(
+            at=local(new.at),
+            kind=kind,
+            span_before=old.span,
+            span=new.span,
+            business_hours_before=self.plan.calendars[old.business_hours].name,
+            business_hours=self.plan.calendars[new.business_hours].name,
+            start_at=local(new.start_at),
+            target_before=local(before) if before else None,
+            target_after=local(after) if after else None,
+            counts=self.end is None or new.at <= self.end,
+            **used,
+        )
+
+    def _kind(self, old: Term, new: Term) -> ChangeKind:
+        if new.anchor_at != old.anchor_at:
+            return "start"
+        if new.span.startswith("by ") and old.span == new.span:
+            return "deadline"
+        if new.model_copy(update={"at": old.at, "declared": old.declared}) == old:
+            return "kept"
+        if self.milestone is None or not self._row_changed(new.at):
+            return "migration"
+        return self.milestone.on_change.value
+
+    def _row_changed(self, at: datetime) -> bool:
+        """Whether criteria of the span table came to something else at an instant: then the rules took another row."""
+        prefix = f"{self.instance.milestone}: row "
+        return any(
+            verdict.at == at
+            for name, history in self.state.verdicts.items()
+            if name.startswith(prefix)
+            for verdict in history[1:]
+        )
+
+    def _as_of(self, terms: int, at: datetime) -> datetime | None:
+        """The target with the first so many spans, by the facts up to an instant; an open pause moves none."""
+        then = self.instance.model_copy(
+            update={
+                "terms": self.instance.terms[:terms],
+                "pauses": [
+                    pause if pause.to_at and pause.to_at <= at else pause.model_copy(update={"to_at": None})
+                    for pause in self.instance.pauses
+                    if pause.from_at <= at
+                ],
+                "extensions": [extension for extension in self.instance.extensions if extension.at <= at],
+                "completed_at": None,
+                "removed_at": None,
+                "exited_at": None,
+            }
+        )
+        return self._target(then)
+
+    # --- triggers ---
+
+    def triggers(self, now: datetime, target: datetime | None) -> list[TriggerExplained]:
+        """Each trigger of the milestone: when it fired, or why it did not."""
+        return [self._trigger(trigger, now, target) for trigger in (self.milestone.triggers if self.milestone else [])]
+
+    def _trigger(self, trigger: Trigger, now: datetime, target: datetime | None) -> TriggerExplained:
+        due_at: datetime | None = None
+        if trigger.kind is not TriggerKind.SUCCESS and target is not None:
+            try:
+                due_at = self.instance.due_at(trigger, self.calendar, target)
+            except HorizonExceeded:
+                due_at = None
+        return TriggerExplained(
+            trigger=trigger.id,
+            kind=trigger.kind,
+            offset=trigger.at,
+            due_at=self.calendar.local(due_at) if due_at else None,
+            fired=[self._firing(firing) for firing in self.instance.firings(trigger.id)],
+            standing=self._standing(trigger, due_at, target, now),
+        )
+
+    def _standing(
+        self, trigger: Trigger, due_at: datetime | None, target: datetime | None, now: datetime
+    ) -> TriggerStanding:
+        instance = self.instance
+        fired = instance.firings(trigger.id)
+        if trigger.kind is TriggerKind.SUCCESS:
+            return "fired" if fired else "not completed"
+        if fired:
+            moved = due_at is not None and due_at > fired[-1].at
+            if not moved or (trigger.rearm and instance.is_open):
+                return "fired"
+            return "fired, not again" if instance.is_open else "fired"
+        if due_at is None or target is None:
+            return "to come" if instance.is_open else "ended first"
+        placed_at = max(instance.placed_at, instance.start_at)
+        if trigger.kind is TriggerKind.WARNING and due_at < placed_at:
+            if trigger.late == "skip":
+                return "skipped"
+            if target <= placed_at:
+                return "no target ahead"
+        return self._coming(due_at, now)
+
+    def _coming(self, due_at: datetime, now: datetime) -> TriggerStanding:
+        """Where a trigger stands that did not fire and was not left out."""
+        if self.end is not None:
+            return "ended first" if due_at >= self.end else "paused then"
+        if self.instance.open_pause is not None:
+            return "waits"
+        return "to come" if due_at > now else "due"
+
+    def _firing(self, firing: Firing) -> FiringExplained:
+        because: LateBecause | None = None
+        if firing.at > firing.due_at:
+            because = "late news"
+            if any(p.from_at <= firing.due_at and p.to_at == firing.at for p in self.instance.pauses):
+                because = "paused"
+            elif firing.at in (self.instance.created_at, self.instance.start_at):
+                because = "started"
+            elif any(term.at == firing.at for term in self.instance.terms[1:]):
+                because = "moved"
+        local = self.calendar.local
+        return FiringExplained(due_at=local(firing.due_at), at=local(firing.at), late_because=because)
+
+    # --- criteria ---
+
+    def criteria(self) -> list[CriterionHistory]:
+        """When each of the milestone's criteria was true and false."""
+        prefix = f"{self.instance.milestone}: "
+        if self.milestone is not None:
+            return criteria_of(self.state, self.milestone, self.calendar)
+        return [
+            _history(self.state, rule.removeprefix(prefix), "", rule, self.calendar)
+            for rule in self.state.verdicts
+            if rule.startswith(prefix)
+        ]
+
+
+def criteria_of(state: TimelineState, milestone: Milestone, calendar: FrozenCalendar) -> list[CriterionHistory]:
+    """When each of a milestone's criteria was true and false; those that were never evaluated are left out."""
+    rules = [("when", milestone.when)]
+    rules += [(f"row {number}", row.when) for number, row in enumerate(milestone.within or [], 1)]
+    rules += [("complete_when", milestone.complete_when), ("pause_when", milestone.pause_when)]
+    return [
+        _history(state, rule, source, f"{milestone.name}: {rule}", calendar)
+        for rule, source in rules
+        if source and f"{milestone.name}: {rule}" in state.verdicts
+    ]
+
+
+def exit_criterion(plan: Plan, state: TimelineState, calendar: FrozenCalendar) -> CriterionHistory | None:
+    """When the criteria for leaving the process were true and false, if it has any."""
+    if plan.process is None or not plan.process.exit_when or "exit_when" not in state.verdicts:
+        return None
+    return _history(state, "exit_when", plan.process.exit_when, "exit_when", calendar)
+
+
+def _history(state: TimelineState, rule: str, source: str, key: str, calendar: FrozenCalendar) -> CriterionHistory:
+    verdicts = [
+        VerdictExplained(at=calendar.local(verdict.at), holds=verdict.holds, error=verdict.error)
+        for verdict in state.verdicts[key]
+    ]
+    return CriterionHistory(rule=rule, criteria=source, verdicts=verdicts)

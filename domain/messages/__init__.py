@@ -1,0 +1,1 @@
+"""What travels between clients, workflows and activities, as JSON on the wire."""

@@ -1,0 +1,65 @@
+"""How a case came by its entitlement when it was opened: which, what is left of it, and why not by any other."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from domain.model import Value
+from domain.usage.units import number_text
+
+
+class Left(Value):
+    """What is left of an allowance, in the smallest measure of its unit.
+
+    Attributes:
+        cap: of the period, with what was carried over; None: unlimited.
+        remaining: None: unlimited.
+    """
+
+    unit: str
+    cap: int | None
+    remaining: int | None
+
+    @property
+    def text(self) -> str:
+        """For people."""
+        if self.cap is None or self.remaining is None:
+            return f"unlimited {self.unit}"
+        return f"{number_text(self.remaining, self.unit)} of {number_text(self.cap, self.unit)} {self.unit} left"
+
+
+class NotMatched(Value):
+    """An entitlement that was not chosen, and why."""
+
+    entitlement: str
+    why: str
+
+
+class CaseCoverage(Value):
+    """The answer of an intake.
+
+    Attributes:
+        entitlement: None: none covers the case.
+        by: what it matches by, in words.
+        left: of its allowance, with what the case took; None: nothing is counted.
+        others: every other that could have been, and why it was not chosen.
+    """
+
+    entitlement: str | None
+    by: str | None = None
+    left: Left | None = None
+    others: list[NotMatched] = Field(default_factory=list)
+
+    @property
+    def verdict(self) -> str:
+        """Which one, in a line."""
+        if self.entitlement is None:
+            return "no entitlement covers it"
+        left = f"; {self.left.text}" if self.left else ""
+        return f"covered by {self.entitlement}, which matches by its {self.by}{left}"
+
+    @property
+    def text(self) -> str:
+        """All of it in a line."""
+        others = "; ".join(f"{other.entitlement}: {other.why}" for other in self.others)
+        return f"{self.verdict}. Not {others}" if others else self.verdict

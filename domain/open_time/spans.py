@@ -1,0 +1,181 @@
+"""Time spans as configuration writes them.
+
+Elapsed spans count open seconds: ``90m``, ``4h``, ``1h30m``, ``45s``. Two more follow the calendar's days: ``2bd`` is
+the same local time two business days later, ``eod`` the end of the business day, ``2bd eod`` that of two business days
+later.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self
+
+from pydantic import GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
+from domain.open_time.frozen import FrozenCalendar
+
+EXPECTED = "a span is written like 90m, 4h, 1h30m, 45s, 2bd (business days), eod or 2bd eod"
+
+# Beyond any promise; so that no search for a target goes on for ever.
+MAX_SECONDS = 100 * 366 * 86_400
+MAX_BUSINESS_DAYS = 100 * 366
+
+_ELAPSED = re.compile(r"(?:([0-9]{1,12})h)?(?:([0-9]{1,12})m)?(?:([0-9]{1,12})s)?")
+_DAYS = re.compile(r"([0-9]{1,12})bd( eod)?")
+_BARE_DAYS = re.compile(r"-?([0-9]+) ?d(?:ays?)?")
+
+
+def _elapsed_seconds(text: str, expected: str) -> int:
+    """Return the seconds of an elapsed span, 0 among them.
+
+    Raises:
+        ValueError: It is something else; the message says what would be right.
+    """
+    match = _ELAPSED.fullmatch(text)
+    if match is None or not text:
+        raise ValueError(_complaint(text, expected))
+    hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    total = hours * 3600 + minutes * 60 + seconds
+    if total > MAX_SECONDS:
+        raise ValueError(f"span {text!r} is longer than a hundred years")
+    return total
+
+
+def _complaint(text: str, expected: str) -> str:
+    bare = _BARE_DAYS.fullmatch(text)
+    if bare:
+        days = int(bare[1]) or 1
+        return (
+            f"bad span {text!r}: a bare 'd' is refused, since an eight-hour calendar and a clock disagree on what it "
+            f"means; write {days}bd for business days, or {days * 24}h for open hours"
+        )
+    if text.startswith("-"):
+        return f"bad span {text!r}: a span is not negative; {expected}"
+    if text == "0":
+        return f"bad span {text!r}: it has to be some time; {expected}"
+    if text.isascii() and text.isdigit():
+        return f"bad span {text!r}: it has no unit; write {text}m for minutes or {text}h for hours"
+    return f"bad span {text!r}; {expected}"
+
+
+def _text_of(seconds: int) -> str:
+    hours, rest = divmod(seconds, 3600)
+    minutes, rest = divmod(rest, 60)
+    parts = ((hours, "h"), (minutes, "m"), (rest, "s"))
+    return "".join(f"{count}{unit}" for count, unit in parts if count) or "0m"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """How long a milestone may take. Equal spans are equal however they were written: ``90m`` is ``1h30m``.
+
+    Attributes:
+        seconds: open seconds of an elapsed span; None of one that follows the calendar's days.
+        business_days: open dates later; 0 of an elapsed span and of ``eod``.
+        end_of_day: whether it goes on to the last closing of that date.
+    """
+
+    seconds: int | None
+    business_days: int = 0
+    end_of_day: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read a span.
+
+        Raises:
+            ValueError: The text is no span, is 0 or negative, or counts in bare days; the message says what would be
+                right.
+        """
+        if text == "eod":
+            return cls(seconds=None, end_of_day=True)
+        in_days = _DAYS.fullmatch(text)
+        if in_days:
+            days = int(in_days[1])
+            if days == 0:
+                right = "eod for the end of the same business day" if in_days[2] else "at least 1bd, or eod"
+                raise ValueError(f"span {text!r} is 0 business days; write {right}")
+            if days > MAX_BUSINESS_DAYS:
+                raise ValueError(f"span {text!r} is longer than a hundred years")
+            return cls(seconds=None, business_days=days, end_of_day=bool(in_days[2]))
+        seconds = _elapsed_seconds(text, EXPECTED)
+        if seconds == 0:
+            raise ValueError(f"span {text!r} is 0; it has to be some time, at least 1s")
+        return cls(seconds=seconds)
+
+    @property
+    def is_calendar_days(self) -> bool:
+        """Whether it follows the calendar's days instead of counting open seconds."""
+        return self.seconds is None
+
+    def target(self, calendar: FrozenCalendar, start: datetime) -> datetime:
+        """Return the instant at which the span from ``start`` ends on a calendar, in UTC.
+
+        Raises:
+            HorizonExceeded: It lies past the calendar's horizon.
+        """
+        if self.seconds is not None:
+            return calendar.add(start, self.seconds)
+        if self.end_of_day:
+            return calendar.end_of_business_day(start, self.business_days)
+        return calendar.business_days_later(start, self.business_days)
+
+    def __str__(self) -> str:
+        if self.seconds is not None:
+            return _text_of(self.seconds)
+        days = f"{self.business_days}bd" if self.business_days else ""
+        return " ".join(part for part in (days, "eod" if self.end_of_day else "") if part)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return _text_schema(cls)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Offset:
+    """How long before or after its target a trigger fires: an elapsed span, 0 for the target itself.
+
+    Attributes:
+        seconds: open seconds.
+    """
+
+    seconds: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read an offset; ``0`` needs no unit.
+
+        Raises:
+            ValueError: The text is no elapsed span; the message says what would be right.
+        """
+        if text == "0":
+            return cls(0)
+        expected = "an offset is written like 0, 30m, 4h, 1h30m or 45s"
+        if text == "eod" or _DAYS.fullmatch(text):
+            raise ValueError(f"bad offset {text!r}: business days and eod make a target, not an offset; {expected}")
+        return cls(_elapsed_seconds(text, expected))
+
+    def __str__(self) -> str:
+        return _text_of(self.seconds)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return _text_schema(cls)
+
+
+def _text_schema(kind: type[Span] | type[Offset]) -> CoreSchema:
+    """Return the pydantic schema of a value that YAML and JSON carry as text. A number is read as its digits."""
+
+    def validate(value: object) -> Span | Offset:
+        if isinstance(value, kind):
+            return value
+        if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
+            return kind.parse(str(value))
+        raise ValueError(f"bad span {value!r}; {EXPECTED}")
+
+    return core_schema.no_info_plain_validator_function(
+        validate,
+        json_schema_input_schema=core_schema.str_schema(),
+        serialization=core_schema.to_string_ser_schema(),
+    )

@@ -1,0 +1,1 @@
+"""Orders: what a customer has ordered, and the contract, line items and entitlements that are made of it."""

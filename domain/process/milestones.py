@@ -1,0 +1,162 @@
+"""Milestones: what is promised, from when, within which time, and what completes or pauses it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from domain.errors import Contradiction
+from domain.model import Value
+from domain.open_time.spans import Span
+from domain.process.actions import slug
+from domain.process.triggers import MOST_TRIGGERS, Trigger, TriggerKind, named
+
+Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"\S")]
+Criteria = Annotated[str, Field(max_length=4000)]
+
+
+class SpanRow(Value):
+    """A row of a span table: the first whose criteria hold gives the span and, if it names one, the calendar."""
+
+    when: Criteria = ""
+    span: Span
+    business_hours: str | None = None
+
+
+class Recurrence(StrEnum):
+    """Whether a completed milestone comes again."""
+
+    NONE = "none"
+    INDEPENDENT = "independent"
+    SEQUENTIAL = "sequential"
+
+
+class OnChange(StrEnum):
+    """What a change of span or calendar does to a running instance."""
+
+    RETROACTIVE = "retroactive"
+    RESTART = "restart"
+    CARRY = "carry"
+
+
+class After(Value):
+    """The milestone starts when another one is completed."""
+
+    after: Name
+
+
+class Milestone(Value):
+    """One promise of a process: when it holds, how long it may take, and what happens on the way."""
+
+    name: Name
+    when: Criteria = ""
+    starts: Literal["process", "criteria"] | After = "process"
+    within: list[SpanRow] | None = None
+    by: str | None = None
+    business_hours: str | None = None
+    recurrence: Recurrence = Recurrence.NONE
+    complete_when: Criteria = ""
+    pause_when: Criteria = ""
+    on_change: OnChange = OnChange.RETROACTIVE
+    on_reentry: Literal["keep", "restart"] = "keep"
+    triggers: list[Trigger] = Field(default_factory=list)
+
+    @field_validator("within", mode="before")
+    @classmethod
+    def _one_span_is_a_table_of_one_row(cls, value: Any) -> Any:
+        return value if value is None or isinstance(value, list) else [{"span": value}]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_triggers(cls, value: Any) -> Any:
+        """Give each trigger and action its id, so that keys stay the same when the process is stored and read again."""
+        if not isinstance(value, dict) or not isinstance(value.get("triggers"), list):
+            return value
+        taken = {t.get("id") for t in value["triggers"] if isinstance(t, dict)}
+        return {**value, "triggers": [named(t, taken) for t in value["triggers"]]}
+
+    @model_validator(mode="after")
+    def _check(self) -> Milestone:
+        if (self.within is None) == (self.by is None):
+            raise ValueError(
+                f"milestone {self.name!r} needs either within (a span) or by (a date-time field of the case)"
+            )
+        if len(self.triggers) > MOST_TRIGGERS:
+            raise ValueError(
+                f"milestone {self.name!r} has {len(self.triggers)} triggers; at most {MOST_TRIGGERS} are allowed, over "
+                "warning, violation and success together. A trigger may hold several actions"
+            )
+        ids = [t.id for t in self.triggers]
+        if twice := next((number for number, i in enumerate(ids) if i in ids[:number]), None):
+            raise Contradiction(
+                f"milestone {self.name!r} has two triggers with the id {ids[twice]!r}; give each an id of its own",
+                "triggers",
+                twice,
+            )
+        if self.recurs and self.starts != "criteria":
+            where = "after another" if isinstance(self.starts, After) else "at the process"
+            raise Contradiction(
+                f"milestone {self.name!r} recurs and starts {where}; a recurring one starts with 'criteria'", "starts"
+            )
+        if self.within is not None:
+            self._check_table(self.within)
+        for number, trigger in enumerate(self.triggers):
+            if self.within is None and trigger.is_percentage:
+                raise Contradiction(
+                    f"milestone {self.name!r} has its deadline by {self.by!r}, so there is no span to take a "
+                    "percentage of; give its warnings as spans, such as '4h'",
+                    "triggers",
+                    number,
+                )
+        return self
+
+    def _check_table(self, rows: list[SpanRow]) -> None:
+        if not rows:
+            raise Contradiction(
+                f"milestone {self.name!r} has an empty span table; give at least a row {{span: 4h}}", "within"
+            )
+        if rows[-1].when:
+            raise Contradiction(
+                f"the span table of milestone {self.name!r} has no last row: end it with a row without criteria, for "
+                "every case that none of the others matches",
+                "within",
+                len(rows) - 1,
+            )
+        for number, row in enumerate(rows[:-1], 1):
+            if not row.when:
+                raise Contradiction(
+                    f"row {number} of the span table of milestone {self.name!r} has no criteria, so that no later "
+                    "row is reached; give it a 'when', or move it to the end",
+                    "within",
+                    number - 1,
+                )
+        lengths = [row.span.seconds for row in rows]
+        longest = None if None in lengths else max(s for s in lengths if s is not None)
+        if longest is None:
+            return
+        for number, trigger in enumerate(self.triggers):
+            if trigger.kind is TriggerKind.WARNING and trigger.before_target(longest) > longest:
+                raise Contradiction(
+                    f"the warning {trigger.at!r} of milestone {self.name!r} is longer than its longest span "
+                    f"({timedelta(seconds=longest)}), so it would be due before the start; give less, or a percentage",
+                    "triggers",
+                    number,
+                )
+
+    @property
+    def id(self) -> str:
+        """Its part of an effect's key."""
+        return slug(self.name)
+
+    @property
+    def predecessor(self) -> str | None:
+        """The milestone after whose completion this one starts."""
+        return self.starts.after if isinstance(self.starts, After) else None
+
+    @property
+    def recurs(self) -> bool:
+        """Whether it comes again after it was completed."""
+        return self.recurrence is not Recurrence.NONE

@@ -1,0 +1,119 @@
+"""What is wrong with a text template, before anything fires it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+
+from jinja2 import TemplateSyntaxError, meta, nodes
+from jinja2.sandbox import SandboxedEnvironment
+
+from domain.criteria.fields import ACCOUNT_FIELDS, ENTITLEMENT_FIELDS, FieldType, nearest
+from domain.process.actions import Action, Email, Task
+
+Sight = Mapping[str, Collection[str] | None]
+"""What the templates of an action see: each name with its attributes; None: it is a value itself."""
+
+_COUNTED: Sight = {
+    "entitlement": ("id", "name", "unit", "starts_on", "ends_on"),
+    "account": ("id",),
+    "usage": ("period", "used", "overage", "cap", "remaining", "percent"),
+}
+OF_A_THRESHOLD: Sight = {**_COUNTED, "threshold": None}
+OF_A_NOTICE: Sight = {**_COUNTED, "term": ("ends_on", "days_before", "follows")}
+
+_METHODS = frozenset({"get", "items", "keys", "values"})
+"""What may be called of a name."""
+
+_ENVIRONMENT = SandboxedEnvironment()
+
+
+def of_a_milestone(fields: Mapping[str, FieldType]) -> Sight:
+    """What templates of a milestone's actions see.
+
+    Args:
+        fields: the declared fields of a case.
+    """
+    return {
+        "case": ("id", *fields),
+        "milestone": ("name", "occurrence", "kind", "start_at", "target_at", "completed_at"),
+        "entitlement": tuple(ENTITLEMENT_FIELDS),
+        "account": tuple(ACCOUNT_FIELDS),
+    }
+
+
+def template_problems(action: Action, sight: Sight) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """What can't be rendered of an action, or names what it never sees: where in it, and a sentence.
+
+    Args:
+        action: as declared.
+        sight: what its templates see.
+    """
+    for path, source in _templates(action):
+        if problem := _problem(source, sight):
+            yield path, problem
+
+
+def _templates(action: Action) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    match action:
+        case Email():
+            yield from ((("to", number), address) for number, address in enumerate(action.to))
+            yield ("subject",), action.subject
+            yield ("body",), action.body
+        case Task():
+            yield ("subject",), action.subject
+            yield ("assign_to",), action.assign_to
+            yield ("body",), action.body
+        case _:
+            pass
+
+
+def _problem(source: str, sight: Sight) -> str | None:
+    try:
+        _ENVIRONMENT.from_string(source)
+    except TemplateSyntaxError as error:
+        return (
+            f"this is no template{_line(source, error.lineno)}: {error.message}; a value is written {_example(sight)}"
+        )
+    template = _ENVIRONMENT.parse(source)
+    unknown = sorted(meta.find_undeclared_variables(template) - set(sight))
+    unknown = [name for name in unknown if name not in _ENVIRONMENT.globals]
+    if unknown:
+        return f"the template names {unknown[0]!r}, which there is not; {nearest(unknown[0], sight)}"
+    for name, attribute, line in _attributes(template, sight):
+        known = sight[name]
+        if known is None:
+            return f"the template names '{name}.{attribute}'; {name!r} is a value itself, written {{{{ {name} }}}}"
+        if attribute not in known:
+            named = f"'{name}.{attribute}'{_line(source, line)}"
+            return f"the template names {named}, which there is not; {nearest(attribute, known)}"
+    return None
+
+
+def _attributes(template: nodes.Template, sight: Sight) -> Iterator[tuple[str, str, int]]:
+    """Which attribute is asked of which name that is seen, and in which line.
+
+    Left out are names that the template itself gives to something, even in a part of it, and attributes that are known
+    only when it is rendered.
+    """
+    own = {node.name for node in template.find_all(nodes.Name) if node.ctx != "load"}
+    called = {id(call.node) for call in template.find_all(nodes.Call)}
+    asked: list[tuple[nodes.Expr, nodes.Expr, object]] = []
+    asked += [(node, node.node, node.attr) for node in template.find_all(nodes.Getattr)]
+    asked += [(node, node.node, _constant(node.arg)) for node in template.find_all(nodes.Getitem)]
+    for node, of, attribute in sorted(asked, key=lambda one: one[0].lineno):
+        if not isinstance(of, nodes.Name) or of.name not in sight or of.name in own or not isinstance(attribute, str):
+            continue
+        if id(node) not in called or attribute not in _METHODS:
+            yield of.name, attribute, node.lineno
+
+
+def _constant(node: nodes.Node) -> object:
+    return node.value if isinstance(node, nodes.Const) else None
+
+
+def _line(source: str, number: int) -> str:
+    return f" in its line {number}" if "\n" in source else ""
+
+
+def _example(sight: Sight) -> str:
+    return f"{{{{ {next(iter(sight))}.id }}}}"

@@ -1,0 +1,1 @@
+"""Figures about milestones: what is measured, and how it is grouped."""

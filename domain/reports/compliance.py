@@ -1,0 +1,167 @@
+"""Milestone compliance of the cases of a log, beside the verdict of the system that wrote it.
+
+It takes cases as they are seen (`CaseView`), so that a durable run and a pure one are counted by the same code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, computed_field
+from rich.table import Table
+
+from domain.timeline.instances import InstanceState
+from domain.timeline.views import CaseView, MilestoneView
+
+ALL = "all"
+"""The group that holds every case."""
+
+_Judged = tuple[list[MilestoneView], bool | None]
+"""The instances of one milestone of a case, and the log's own verdict on the case."""
+
+
+class Outcome(StrEnum):
+    """What became of a milestone instance.
+
+    Attributes:
+        MET: completed in time.
+        MET_LATE: completed after its target.
+        VIOLATED: past its target, and never completed: still open, left open at exit, or removed.
+        OPEN: not past its target: still open, or left open at exit.
+        REMOVED: removed before its target.
+    """
+
+    MET = "met"
+    MET_LATE = "met late"
+    VIOLATED = "violated"
+    OPEN = "open"
+    REMOVED = "removed"
+
+
+def outcome(milestone: MilestoneView) -> Outcome:
+    """What became of an instance, as of its view."""
+    if milestone.state is InstanceState.COMPLETED:
+        return Outcome.MET_LATE if milestone.violated else Outcome.MET
+    if milestone.violated:
+        return Outcome.VIOLATED
+    return Outcome.REMOVED if milestone.state is InstanceState.REMOVED else Outcome.OPEN
+
+
+class ComplianceRow(BaseModel):
+    """How one milestone went in one group of cases.
+
+    Attributes:
+        instances: of the milestone; `met`, `met_late`, `violated`, `open` and `removed` add up to it.
+        log_met: cases with the milestone that were in time by the log's own verdict.
+        log_missed: those that were not. Cases of which the log says nothing are in neither.
+        agreed: cases of these two of which the milestone says the same: violated in none of its instances, or in some.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    milestone: str
+    group: str
+    instances: int
+    met: int
+    met_late: int
+    violated: int
+    open: int
+    removed: int
+    log_met: int
+    log_missed: int
+    agreed: int
+
+    @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorated properties
+    @property
+    def met_percent(self) -> float | None:
+        """Met in time, of those that were met or missed; None if there are none yet."""
+        return _percent(self.met, self.met + self.met_late + self.violated)
+
+    @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorated properties
+    @property
+    def log_met_percent(self) -> float | None:
+        """The same by the log's own verdict."""
+        return _percent(self.log_met, self.log_met + self.log_missed)
+
+
+def compliance(
+    results: Iterable[tuple[CaseView, bool | None]], *, by: str, groups: Sequence[str] = ()
+) -> list[ComplianceRow]:
+    """The compliance of each milestone, for each group of cases and for all of them.
+
+    Args:
+        results: each case in the end, and whether it kept its promises by the log's own verdict (None: not said).
+        by: the field of the case that makes the groups, with the value that it has in the end.
+        groups: those that come first, in this order; others follow by name.
+
+    Returns:
+        Milestones in the order in which cases have them; for each its groups, and last the group `ALL`.
+    """
+    tallies: dict[str, dict[str, list[_Judged]]] = {}
+    for view, kept in results:
+        value = view.fields.get(by)
+        group = "none" if value is None else str(value)
+        by_name: dict[str, list[MilestoneView]] = {}
+        for milestone in view.milestones:
+            by_name.setdefault(milestone.milestone, []).append(milestone)
+        for name, instances in by_name.items():
+            tallies.setdefault(name, {}).setdefault(group, []).append((instances, kept))
+    rows = []
+    for name, by_group in tallies.items():
+        ranked = sorted(by_group, key=lambda g: (groups.index(g) if g in groups else len(groups), g))
+        rows += [_row(name, group, by_group[group]) for group in ranked]
+        rows.append(_row(name, ALL, [case for group in ranked for case in by_group[group]]))
+    return rows
+
+
+def _row(name: str, group: str, cases: list[_Judged]) -> ComplianceRow:
+    outcomes = [outcome(instance) for instances, _ in cases for instance in instances]
+    judged = [(not any(i.violated for i in instances), kept) for instances, kept in cases if kept is not None]
+    return ComplianceRow(
+        milestone=name,
+        group=group,
+        instances=len(outcomes),
+        met=outcomes.count(Outcome.MET),
+        met_late=outcomes.count(Outcome.MET_LATE),
+        violated=outcomes.count(Outcome.VIOLATED),
+        open=outcomes.count(Outcome.OPEN),
+        removed=outcomes.count(Outcome.REMOVED),
+        log_met=sum(kept for _, kept in judged),
+        log_missed=sum(not kept for _, kept in judged),
+        agreed=sum(in_time == kept for in_time, kept in judged),
+    )
+
+
+def compliance_table(rows: Sequence[ComplianceRow], *, by: str) -> Table:
+    """The rows for a terminal."""
+    table = Table(title=f"Milestone compliance by {by}, beside the log's own verdict", title_justify="left")
+    table.add_column("Milestone")
+    table.add_column(by.replace("_", " ").capitalize())
+    numbers = ("Cases", "Met", "Met late", "Violated", "Open", "Removed", "In time", "Log: in time", "Log agrees")
+    for heading in numbers:
+        table.add_column(heading, justify="right")
+    last = ""
+    for row in rows:
+        counts = (row.instances, row.met, row.met_late, row.violated, row.open, row.removed)
+        judged = row.log_met + row.log_missed
+        table.add_row(
+            row.milestone if row.milestone != last else "",
+            row.group,
+            *map(str, counts),
+            _shown(row.met_percent),
+            _shown(row.log_met_percent),
+            f"{row.agreed} of {judged}" if judged else "",
+            end_section=row.group == ALL,
+            style="bold" if row.group == ALL else "",
+        )
+        last = row.milestone
+    return table
+
+
+def _percent(part: int, whole: int) -> float | None:
+    return round(100 * part / whole, 1) if whole else None
+
+
+def _shown(percent: float | None) -> str:
+    return "" if percent is None else f"{percent:.0f}%"

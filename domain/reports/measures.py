@@ -1,0 +1,256 @@
+"""What came of milestone instances, in numbers: each one measured, and figures over many.
+
+It takes instances as they are seen (`MilestoneView`), so that any run of them can be measured. All seconds are open
+seconds of the instance's own calendar.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydantic import computed_field
+
+from domain.frozen import FrozenCalendar, HorizonExceeded
+from domain.model import Value
+from domain.open_time.spans import Span
+from domain.reports.compliance import Outcome, outcome
+from domain.timeline.views import MilestoneView
+
+HOUR = 3600
+WELL_AHEAD = 2 * HOUR
+"""A completion this long before its target was met with room to spare."""
+
+LAST_PART = 20
+"""Per cent of the span: what is completed with less of it left was nearly missed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One milestone instance, measured.
+
+    Attributes:
+        target_at: None: past the horizon of its calendar.
+        ended_at: when it was completed, removed or left open at exit; None: it is open still.
+        violations: how many are on record, `corrected` of them corrected.
+        span_seconds: the whole span; None of a deadline from a field, and past the horizon.
+        response_seconds: from start to completion, less pauses; None if it was not completed.
+        margin_seconds: from the completion to the target, negative after it; None if it was not completed.
+        overrun_seconds: from the target to the completion, or to the instant at which it is judged; None if it is not
+            violated. 0 for one that was completed after the target, but before any more open time.
+    """
+
+    milestone: str
+    occurrence: int
+    outcome: Outcome
+    violated: bool
+    target_at: datetime | None
+    ended_at: datetime | None
+    violations: int
+    corrected: int
+    span_seconds: int | None
+    response_seconds: int | None
+    margin_seconds: int | None
+    overrun_seconds: int | None
+    paused_seconds: int
+    was_paused: bool
+
+
+def measure(milestone: MilestoneView, calendars: Mapping[str, FrozenCalendar], now: datetime) -> Measured:
+    """Measure an instance as of its view.
+
+    Args:
+        milestone: the instance.
+        calendars: of its plan.
+        now: of its view.
+    """
+    calendar = calendars[milestone.business_hours]
+    completed, target = milestone.completed_at, milestone.target_at
+    ended = completed or milestone.removed_at or milestone.exited_at
+    margin = calendar.elapsed(completed, target) if completed and target else None
+    overrun: int | None = None
+    if milestone.violated and target:
+        overrun = max(calendar.elapsed(target, completed or _judged_at(milestone, ended or now)), 0)
+    return Measured(
+        milestone=milestone.milestone,
+        occurrence=milestone.occurrence,
+        outcome=outcome(milestone),
+        violated=milestone.violated,
+        target_at=target,
+        ended_at=ended,
+        violations=len(milestone.violations),
+        corrected=sum(violation.corrected_at is not None for violation in milestone.violations),
+        span_seconds=_span_seconds(milestone, calendar),
+        response_seconds=milestone.actual_seconds if completed else None,
+        margin_seconds=margin,
+        overrun_seconds=overrun,
+        paused_seconds=milestone.paused_seconds or 0,
+        was_paused=any(True for _ in pauses_of(milestone, now)),
+    )
+
+
+def pauses_of(milestone: MilestoneView, now: datetime) -> Iterable[tuple[datetime, datetime, tuple[str, ...]]]:
+    """The pauses of an instance that count, each from when until when and by which causes.
+
+    They begin with its start at the earliest, and end with its end at the latest.
+    """
+    end = milestone.completed_at or milestone.removed_at or milestone.exited_at or now
+    for pause in milestone.pauses:
+        begins, ends = max(pause.from_at, milestone.start_at), min(pause.to_at or end, end)
+        if begins < ends:
+            yield begins, ends, tuple(pause.causes)
+
+
+def _judged_at(milestone: MilestoneView, end: datetime) -> datetime:
+    """The effective now of an instance that was not completed: its end, or the pause that it ended in."""
+    last = milestone.pauses[-1] if milestone.pauses else None
+    return last.from_at if last and last.from_at <= end and (last.to_at is None or last.to_at > end) else end
+
+
+def _span_seconds(milestone: MilestoneView, calendar: FrozenCalendar) -> int | None:
+    if milestone.span.startswith("by "):
+        return None
+    span = Span.parse(milestone.span)
+    if span.seconds is not None:
+        return span.seconds
+    try:
+        return calendar.elapsed(milestone.start_at, span.target(calendar, milestone.start_at))
+    except HorizonExceeded:
+        return None
+
+
+# --- figures over many ------------------------------------------------------------------------------------------------
+
+
+class Spread(Value):
+    """How values lie: mean, median, and the tenth and ninetieth percentile (the nearest value that there is)."""
+
+    count: int
+    mean: float
+    p10: float
+    median: float
+    p90: float
+
+    @classmethod
+    def of(cls, values: Iterable[float]) -> Spread | None:
+        """The spread of values; None if there are none."""
+        ordered = sorted(values)
+        if not ordered:
+            return None
+        return cls(
+            count=len(ordered),
+            mean=round(statistics.fmean(ordered), 1),
+            p10=_percentile(ordered, 10),
+            median=statistics.median(ordered),
+            p90=_percentile(ordered, 90),
+        )
+
+
+def _percentile(ordered: Sequence[float], percent: int) -> float:
+    return ordered[math.ceil(len(ordered) * percent / 100) - 1]
+
+
+class Counts(Value):
+    """How many instances there were, and what became of them: the five outcomes add up to `instances`."""
+
+    instances: int
+    met: int
+    met_late: int
+    violated: int
+    open: int
+    removed: int
+
+    @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorated properties
+    @property
+    def missed(self) -> int:
+        """Past their target: met late, or never."""
+        return self.met_late + self.violated
+
+    @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorated properties
+    @property
+    def met_percent(self) -> float | None:
+        """Met in time, of those that were met or missed; None if there are none yet."""
+        judged = self.met + self.missed
+        return round(100 * self.met / judged, 1) if judged else None
+
+    def of(self, outcome: Outcome) -> int:
+        """How many had that outcome."""
+        return int(getattr(self, outcome.value.replace(" ", "_")))
+
+
+class Figures(Counts):
+    """What came of a group of instances. Seconds are open seconds.
+
+    Attributes:
+        violations: those on record, repeated and corrected ones too; an instance that was completed after its target
+            with no open time between has none.
+        corrected: those of them that were corrected.
+        met_well_ahead: met at least 2 h before the target.
+        met_in_last_part: met with less than 20% of the span left; those with a deadline from a field have no span.
+        met_in_last_hour: met less than 1 h before the target.
+        response_seconds: from start to completion, less pauses, of those completed.
+        margin_seconds: from completion to target, of those met; `margin_percent` the same in percent of the span.
+        overrun_seconds: from the target on, of those missed.
+        paused: instances that were paused, for `paused_seconds` together.
+    """
+
+    violations: int
+    corrected: int
+    met_well_ahead: int
+    met_in_last_part: int
+    met_in_last_hour: int
+    response_seconds: Spread | None
+    margin_seconds: Spread | None
+    margin_percent: Spread | None
+    overrun_seconds: Spread | None
+    paused: int
+    paused_seconds: int
+
+
+def counts(instances: Iterable[Measured]) -> Counts:
+    """Count the outcomes of instances."""
+    return Counts(**_counted(list(instances)))
+
+
+def figures(instances: Sequence[Measured]) -> Figures:
+    """The figures of instances."""
+    margins = [
+        (one.margin_seconds, one.span_seconds)
+        for one in instances
+        if one.outcome is Outcome.MET and one.margin_seconds is not None
+    ]
+    return Figures(
+        **_counted(instances),
+        violations=sum(one.violations for one in instances),
+        corrected=sum(one.corrected for one in instances),
+        met_well_ahead=sum(margin >= WELL_AHEAD for margin, _ in margins),
+        met_in_last_part=sum(1 for margin, span in margins if span and is_last_part(margin, span)),
+        met_in_last_hour=sum(margin < HOUR for margin, _ in margins),
+        response_seconds=Spread.of(one.response_seconds for one in instances if one.response_seconds is not None),
+        margin_seconds=Spread.of(margin for margin, _ in margins),
+        margin_percent=Spread.of(round(100 * margin / span, 1) for margin, span in margins if span),
+        overrun_seconds=Spread.of(one.overrun_seconds for one in instances if one.overrun_seconds is not None),
+        paused=sum(one.was_paused for one in instances),
+        paused_seconds=sum(one.paused_seconds for one in instances),
+    )
+
+
+def is_near_miss(one: Measured) -> bool:
+    """Whether an instance was met with less than the last part of its span, or less than an hour, to go."""
+    if one.outcome is not Outcome.MET or one.margin_seconds is None:
+        return False
+    return one.margin_seconds < HOUR or bool(one.span_seconds and is_last_part(one.margin_seconds, one.span_seconds))
+
+
+def is_last_part(margin_seconds: int, span_seconds: int) -> bool:
+    """Whether less than the last part of a span was left. Exactly that much left is not."""
+    return 100 * margin_seconds < LAST_PART * span_seconds
+
+
+def _counted(instances: Sequence[Measured]) -> dict[str, int]:
+    outcomes = [one.outcome for one in instances]
+    of = {outcome.value.replace(" ", "_"): outcomes.count(outcome) for outcome in Outcome}
+    return {"instances": len(outcomes), **of}

@@ -1,0 +1,263 @@
+"""The timeline of a case: a pure state machine over events and time.
+
+A timeline is fed events (`apply`) and the time (`advance`), and returns what is to be done, in order, as effects. It
+reads no clock and does no I/O. The same machine runs a live case, a backtest and a preview.
+
+    timeline = Timeline.enter(plan, case, at)
+    effects = timeline.apply(event)        # what was due before the event's instant, then the event
+    effects = timeline.advance(now)        # everything due up to and including now
+    timeline.next_due                      # when to call `advance` next; None: only an event can change anything
+
+Its state (`timeline.state`) is data: ``Timeline(plan, state)`` continues where the state was taken.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from domain.errors import Refused
+from domain.frozen import FrozenCalendar, HorizonExceeded
+from domain.process import Trigger, TriggerKind
+from domain.timeline import requests
+from domain.timeline.book import Book
+from domain.timeline.effects import Effect, NoteKind
+from domain.timeline.events import Event
+from domain.timeline.instances import MilestoneInstance
+from domain.timeline.plan import Plan
+from domain.timeline.rules import Rules
+from domain.timeline.state import TimelineState
+from domain.timeline.views import CaseView, look
+
+
+class Case(BaseModel):
+    """A case as it enters its timeline: its id and its fields, in plain JSON types."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    case_id: str
+    fields: dict[str, Any] = Field(default_factory=dict)
+
+
+class Due(NamedTuple):
+    """Something that happens by itself. Sorts by when, then warnings before violations, then by order of definition."""
+
+    at: datetime
+    rank: int
+    milestone: int
+    trigger: int
+    instance: int
+
+
+START, WARNING, VIOLATION = range(3)
+THE_VIOLATION_ITSELF = -1
+
+
+class Timeline:
+    """The timeline of one case.
+
+    Attributes:
+        plan: what it runs by.
+        state: what happened so far; serialisable.
+    """
+
+    def __init__(self, plan: Plan, state: TimelineState) -> None:
+        self.plan = plan
+        self.state = state
+
+    @classmethod
+    def enter(cls, plan: Plan, case: Case, at: datetime) -> Timeline:
+        """Open a case at `at`. What follows at once is returned by the first `apply` or `advance`."""
+        at = _whole(at)
+        state = TimelineState(case_id=case.case_id, opened_at=at, fields=dict(case.fields), last_at=at)
+        timeline = cls(plan, state)
+        book = Book(plan, state)
+        book.note(NoteKind.OPENED, at, f"case {case.case_id} opened")
+        Rules(book, at).settle()
+        timeline._catch_up(book, at, inclusive=False)
+        return timeline
+
+    def apply(self, event: Event, noticed_at: datetime | None = None) -> list[Effect]:
+        """Take in an event: first what was due before its instant, then the event and all that follows from it.
+
+        An event older than the last one applied or trigger fired takes effect at that instant. One whose `event_id` was
+        taken before changes nothing.
+
+        Args:
+            event: what happened.
+            noticed_at: the engine's now, if it is later than the event.
+
+        Raises:
+            Refused: the event makes no sense here. The timeline is as if it had only been advanced.
+            HorizonExceeded: a calendar ends before the event's instant; ask `covers` first.
+        """
+        if event.event_id in self.state.event_ids:
+            return self._drain()
+        book = Book(self.plan, self.state)
+        requests.refuse_impossible(book, event, noticed_at)
+        at = max(_whole(event.occurred_at), self.state.last_at)
+        book.noticed_at = max(noticed_at or at, at)
+        self._catch_up(book, at, inclusive=False)
+        self._take(book, at, event)
+        self.state.event_ids[event.event_id] = at
+        self.state.rounds = 0
+        Rules(book, at).settle()
+        self._catch_up(book, at, inclusive=False)
+        return self._drain()
+
+    def advance(self, now: datetime) -> list[Effect]:
+        """Do everything that is due up to and including `now`, each at the instant at which it was due."""
+        now = _whole(now)
+        book = Book(self.plan, self.state)
+        book.noticed_at = max(now, self.state.last_at)
+        self._catch_up(book, now, inclusive=True)
+        return self._drain()
+
+    def fork(self) -> Timeline:
+        """A copy to try something on."""
+        return Timeline(self.plan, self.state.model_copy(deep=True))
+
+    def remark(self, kind: NoteKind, now: datetime, text: str, by: str | None = None) -> list[Effect]:
+        """Put something on record that changes nothing: a refused message, an action that failed."""
+        Book(self.plan, self.state).note(kind, _whole(now), text, by=by)
+        return self._drain()
+
+    @property
+    def next_due(self) -> datetime | None:
+        """When something happens next by itself; in the past if it is overdue. None while nothing is."""
+        if self.state.unsent:
+            return self.state.last_at
+        due = self._next()
+        return due.at if due else None
+
+    def view(self, now: datetime) -> CaseView:
+        """The case as it stands at `now`, or at the last event, if that was a little ahead. Changes nothing."""
+        due = self._next()
+        now = max(_whole(now), self.state.last_at)
+        return look(self.plan, self.state, now, due.at if due else None, self._summary(due) if due else "")
+
+    # --- horizon ---
+
+    @property
+    def earliest(self) -> datetime:
+        """The earliest instant that anything here is counted from; calendars have to reach back to it."""
+        return min([self.state.opened_at, *(t.start_at for i in self.state.instances for t in i.terms)])
+
+    def covers(self, now: datetime) -> bool:
+        """Whether every target is known and every calendar reaches a month past `now`. If not, freeze them again."""
+        reach = _whole(now) + timedelta(days=31)
+        used = {i.term.business_hours for i in self.state.instances if i.is_open}
+        try:
+            for name in used:
+                self.plan.calendars[name].is_open(reach)
+            for instance in self.state.instances:
+                if instance.is_open and instance.open_pause is None:
+                    self._dues(instance)
+        except HorizonExceeded:
+            return False
+        return True
+
+    def extend_horizon(self, calendars: dict[str, FrozenCalendar]) -> None:
+        """Take over the same calendars, frozen over a longer horizon. No instant inside the old one changes."""
+        self.plan = self.plan.model_copy(update={"calendars": {**self.plan.calendars, **calendars}})
+
+    # --- what is due ---
+
+    def _catch_up(self, book: Book, until: datetime, *, inclusive: bool) -> None:
+        while due := self._next():
+            if due.at > until or (due.at == until and not inclusive):
+                return
+            self._do(book, due)
+
+    def _next(self) -> Due | None:
+        dues: list[Due] = []
+        for number, instance in enumerate(self.state.instances):
+            if not instance.is_open:
+                continue
+            if not instance.begun:
+                dues.append(Due(instance.start_at, START, self._order(instance), 0, number))
+            elif instance.open_pause is None:
+                try:
+                    dues += (Due(*due, number) for due in self._dues(instance))
+                except HorizonExceeded:
+                    continue
+        return min(dues, default=None)
+
+    def _dues(self, instance: MilestoneInstance) -> list[tuple[datetime, int, int, int]]:
+        """The violation of a running instance and its triggers that are still to come.
+
+        Raises:
+            HorizonExceeded: its target, or an offset from it, lies past the horizon.
+        """
+        order = self._order(instance)
+        calendar = self.plan.calendars[instance.term.business_hours]
+        target = instance.target_at(self.plan.calendars)
+        dues: list[tuple[datetime, int, int, int]] = []
+        if instance.standing_violation is None:
+            dues.append((target, VIOLATION, order, THE_VIOLATION_ITSELF))
+        for number, trigger in enumerate(self._triggers(instance)):
+            if trigger.kind is TriggerKind.SUCCESS:
+                continue
+            due_at = instance.due_at(trigger, calendar, target)
+            if not instance.may_fire(trigger, due_at):
+                continue
+            if trigger.kind is TriggerKind.WARNING:
+                placed_at = max(instance.placed_at, instance.start_at)
+                was_past = due_at < placed_at
+                if was_past and (trigger.late == "skip" or target <= placed_at):
+                    continue
+                dues.append((max(due_at, instance.start_at), WARNING, order, number))
+            else:
+                dues.append((due_at, VIOLATION, order, number))
+        return dues
+
+    def _do(self, book: Book, due: Due) -> None:
+        instance = self.state.instances[due.instance]
+        at = self.state.last_at = max(due.at, self.state.last_at)
+        if due.rank == START:
+            instance.begun = True
+            book.note(NoteKind.STARTED, at, f"{instance.milestone} starts", instance)
+            Rules(book, at).settle()
+        elif due.trigger == THE_VIOLATION_ITSELF:
+            book.violate(instance, due.at)
+        elif book.fire(instance, self._triggers(instance)[due.trigger], due.at, at):
+            Rules(book, at).settle()
+
+    def _order(self, instance: MilestoneInstance) -> int:
+        milestones = self.plan.process.milestones if self.plan.process else []
+        return next(n for n, m in enumerate(milestones) if m.name == instance.milestone)
+
+    def _triggers(self, instance: MilestoneInstance) -> list[Trigger]:
+        return self.plan.milestone(instance.milestone).triggers
+
+    def _summary(self, due: Due) -> str:
+        instance = self.state.instances[due.instance]
+        if due.rank == START:
+            return f"{instance.milestone}: start"
+        if due.trigger == THE_VIOLATION_ITSELF:
+            return f"{instance.milestone}: violation"
+        trigger = self._triggers(instance)[due.trigger]
+        return f"{instance.milestone}: {trigger.kind} {trigger.at}".rstrip()
+
+    def _take(self, book: Book, at: datetime, event: Event) -> None:
+        before, self.state.last_at = self.state.last_at, at
+        try:
+            book.occurred_at = _whole(event.occurred_at)
+            requests.take(book, at, event)
+            self.plan = book.plan
+        except (Refused, HorizonExceeded):
+            self.state.last_at = before
+            raise
+        finally:
+            book.occurred_at = None
+
+    def _drain(self) -> list[Effect]:
+        effects, self.state.unsent = list(self.state.unsent), []
+        return effects
+
+
+def _whole(instant: datetime) -> datetime:
+    """The instant in UTC, cut to the whole second."""
+    return instant.astimezone(UTC).replace(microsecond=0)

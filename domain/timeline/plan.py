@@ -1,0 +1,58 @@
+"""The plan of a case: everything its timeline depends on, as data that travels with the case.
+
+A running case reads no catalog, no time-zone database and no holiday package. What it needs of them was put into its
+plan when it was opened.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from domain.criteria.fields import FieldType
+from domain.frozen import FrozenCalendar
+from domain.process import EntitlementProcess, Milestone
+
+RULES = 1
+"""The version of the rules in `domain` under which cases are opened now. A case keeps the one that its plan names."""
+
+
+class Plan(BaseModel):
+    """The process of a case, its frozen calendars, and what its criteria see of entitlement and account.
+
+    Attributes:
+        rules: the version of the rules that this case runs under.
+        process: None for a case that no process covers; it has no milestones.
+        business_hours: the calendar of milestones that name none and whose process names none: that of the case, of its
+            entitlement, or the organisation's default, as `business_hours_of` says.
+        calendars: by the names that the process and `business_hours` use.
+        calendar_versions: which version of each calendar was frozen, so that its horizon can be extended. A calendar
+            that was edited since stands here under two names, while something is still counted by the old one.
+        fields: the declared fields of a case, with their types.
+        entitlement: as it stood when the case took it.
+        account: as it stood then.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rules: int = RULES
+    process: EntitlementProcess | None = None
+    business_hours: str
+    business_hours_of: Literal["case", "entitlement", "organisation"] = "organisation"
+    calendars: dict[str, FrozenCalendar]
+    calendar_versions: dict[str, int] = Field(default_factory=dict)
+    fields: dict[str, FieldType] = Field(default_factory=dict)
+    entitlement: dict[str, Any] | None = None
+    account: dict[str, Any] | None = None
+
+    def milestone(self, name: str) -> Milestone:
+        """The declaration of a milestone that the process has.
+
+        Raises:
+            KeyError: it has none of that name.
+        """
+        found = self.process.milestone(name) if self.process else None
+        if found is None:
+            raise KeyError(name)
+        return found

@@ -1,0 +1,313 @@
+"""What people and systems ask of a timeline: each request checked against where the case stands, then written down.
+
+A request that makes no sense is refused with what would be right, and changes nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import assert_never
+
+from domain.criteria.fields import FieldsError, check_values
+from domain.errors import Refused
+from domain.process import Milestone
+from domain.timeline.book import Book
+from domain.timeline.effects import NoteKind
+from domain.timeline.events import (
+    CaseClosed,
+    CaseReopened,
+    ClockResumed,
+    ClockStopped,
+    CompletionCleared,
+    EntitlementChanged,
+    Event,
+    FieldsChanged,
+    MilestoneCompleted,
+    MilestoneExtended,
+    PlanReplaced,
+)
+from domain.timeline.instances import Extension, InstanceState, MilestoneInstance
+from domain.timeline.rules import Rules
+from domain.timeline.state import Hold
+
+CLOCK_SKEW = timedelta(seconds=5)
+"""How far ahead of the case's clock an event may be: two machines' clocks differ that much."""
+
+
+def refuse_impossible(book: Book, event: Event, now: datetime | None) -> None:
+    """Refuse what can be told without knowing where the case stands.
+
+    Raises:
+        Refused: an event from before the case or from the future, an unknown milestone, a field that was not declared.
+    """
+    opened_at = book.state.opened_at
+    if event.occurred_at.astimezone(UTC).replace(microsecond=0) < opened_at:
+        raise Refused(
+            "before_case",
+            f"occurred_at {event.occurred_at.isoformat()} is before the case was opened ({opened_at.isoformat()})",
+        )
+    if now is not None:
+        refuse_future(event.occurred_at, now)
+    name = getattr(event, "milestone", None)
+    if name is not None:
+        find_milestone(book, name)
+    if isinstance(event, FieldsChanged):
+        if not event.fields:
+            raise Refused("no_fields", "no field to change was given")
+        _checked_fields(book, event)
+
+
+def refuse_future(at: datetime, now: datetime, what: str = "occurred_at") -> None:
+    """Refuse what lies further ahead of the case's clock than two clocks differ.
+
+    Raises:
+        Refused: it does.
+    """
+    if at > now + CLOCK_SKEW:
+        why = f"{what} {at.isoformat()} is in the future; the case's clock says {now.isoformat()}"
+        raise Refused("in_the_future", why)
+
+
+def take(book: Book, at: datetime, event: Event) -> None:
+    """Do what an event asks for, at the instant at which it takes effect.
+
+    Raises:
+        Refused: it makes no sense where the case stands; nothing is changed.
+    """
+    match event:
+        case MilestoneCompleted():
+            complete(book, at, event)
+        case FieldsChanged():
+            change_fields(book, at, event)
+        case ClockStopped():
+            stop(book, at, event)
+        case ClockResumed():
+            resume(book, at, event)
+        case CaseClosed():
+            close(book, at, event)
+        case CaseReopened():
+            reopen(book, at, event)
+        case CompletionCleared():
+            clear(book, at, event)
+        case MilestoneExtended():
+            extend(book, at, event)
+        case EntitlementChanged():
+            change_entitlement(book, at, event)
+        case PlanReplaced():
+            migrate(book, at, event)
+        case _:
+            assert_never(event)
+
+
+def find_milestone(book: Book, name: str) -> Milestone:
+    """The milestone of that name.
+
+    Raises:
+        Refused: the process has none.
+    """
+    process = book.plan.process
+    if process is None:
+        raise Refused("unknown_milestone", f"unknown milestone {name!r}; case {book.state.case_id} is in no process")
+    milestone = process.milestone(name)
+    if milestone is None:
+        known = ", ".join(m.name for m in process.milestones)
+        raise Refused("unknown_milestone", f"unknown milestone {name!r}; process {process.name!r} has: {known}")
+    return milestone
+
+
+def _checked_fields(book: Book, event: FieldsChanged) -> dict[str, object]:
+    try:
+        return dict(check_values(event.fields, book.plan.fields))
+    except FieldsError as error:
+        raise Refused("bad_field", str(error)) from None
+
+
+def complete(book: Book, at: datetime, event: MilestoneCompleted) -> None:
+    """Complete the newest instance, at the event's own time."""
+    milestone = find_milestone(book, event.milestone)
+    instance = _instance(book, milestone)
+    own = min(event.occurred_at.astimezone(UTC).replace(microsecond=0), at)
+    if instance.completed_at is not None:
+        raise Refused(
+            "already_completed", f"{milestone.name} is already completed, since {instance.completed_at.isoformat()}"
+        )
+    ended_at = instance.removed_at or instance.exited_at
+    if ended_at is not None and own > ended_at:
+        state = instance.state(at)
+        raise Refused("not_open", f"{milestone.name} is not open: {state} since {ended_at.isoformat()}")
+    start_at = instance.term_at(own).start_at
+    if own < start_at:
+        raise Refused(
+            "before_start",
+            f"{milestone.name} starts at {start_at.isoformat()}; it can't be completed at {own.isoformat()}",
+        )
+    book.complete(instance, own, by=event.by or "unknown", reason=event.reason)
+
+
+def clear(book: Book, at: datetime, event: CompletionCleared) -> None:
+    """Take the completion of the newest instance back."""
+    milestone = find_milestone(book, event.milestone)
+    latest = _instance(book, milestone)
+    instance = book.last_completed(milestone)
+    if instance is None:
+        raise Refused("not_completed", f"{milestone.name} is not completed; there is nothing to clear")
+    if instance is not latest:
+        if latest.begun:
+            raise Refused(
+                "later_occurrence",
+                f"the completion of {milestone.name} can't be cleared: occurrence {latest.occurrence} has started",
+            )
+        book.take_up_again(milestone, instance, latest, at)
+    instance.completed_at = instance.completed_by = None
+    instance.lapsed = False
+    instance.exited_at = book.state.exited_at
+    book.note(
+        NoteKind.CLEARED,
+        at,
+        f"the completion of {milestone.name} is cleared",
+        instance,
+        by=event.by,
+        reason=event.reason,
+    )
+
+
+def extend(book: Book, at: datetime, event: MilestoneExtended) -> None:
+    """Move the target of an open instance later."""
+    milestone = find_milestone(book, event.milestone)
+    instance = _open_instance(book, milestone, at)
+    if milestone.by is not None:
+        raise Refused(
+            "deadline_of_field", f"the deadline of {milestone.name} is the field {milestone.by!r}; change that field"
+        )
+    seconds = event.open_seconds or 0
+    if event.until is not None:
+        target = instance.target_at(book.plan.calendars)
+        calendar = book.plan.calendars[instance.term.business_hours]
+        seconds = calendar.elapsed(target, event.until.astimezone(UTC).replace(microsecond=0))
+        if seconds <= 0:
+            raise Refused(
+                "not_later",
+                f"{event.until.isoformat()} adds no open time to the target of {milestone.name} "
+                f"({target.isoformat()}); a target only moves later",
+            )
+    instance.placed_at = at  # a warning that is past by now fires only if the target is ahead again
+    instance.extensions.append(Extension(at=at, open_seconds=seconds, by=event.by, reason=event.reason))
+    target = instance.target_at(book.plan.calendars)
+    text = f"{milestone.name} extended by {timedelta(seconds=seconds)} of open time, target {target:%Y-%m-%d %H:%M:%S}Z"
+    book.note(NoteKind.EXTENDED, at, text, instance, by=event.by, reason=event.reason)
+    book.correct_if_ahead(instance, at, "its target was extended")
+
+
+def change_fields(book: Book, at: datetime, event: FieldsChanged) -> None:
+    """Set fields of the case."""
+    if not book.change_fields(_checked_fields(book, event), at, by=event.by, reason=event.reason):
+        book.note(NoteKind.ALREADY, at, f"already so: {', '.join(event.fields)}", by=event.by)
+
+
+def stop(book: Book, at: datetime, event: ClockStopped) -> None:
+    """Stop the clock of the case, or of one milestone."""
+    if event.milestone is None:
+        _refuse_closed(book)
+        if hold := book.state.hold("case stopped"):
+            return book.note(
+                NoteKind.ALREADY, at, f"the clock is already stopped, since {hold.from_at.isoformat()}", by=event.by
+            )
+        book.state.holds.append(Hold(cause="case stopped", from_at=at, by=event.by, reason=event.reason))
+        return book.note(
+            NoteKind.CLOCK_STOPPED, at, "the clock of the case is stopped", by=event.by, reason=event.reason
+        )
+    milestone = find_milestone(book, event.milestone)
+    instance = _open_instance(book, milestone, at)
+    if milestone.by is not None:
+        raise Refused(
+            "deadline_of_field", f"the deadline of {milestone.name} is the field {milestone.by!r}; no stop touches it"
+        )
+    if instance.stopped_at is not None:
+        since = instance.stopped_at.isoformat()
+        return book.note(
+            NoteKind.ALREADY, at, f"{milestone.name} is already stopped, since {since}", instance, by=event.by
+        )
+    instance.stopped_at = at
+    text = f"the clock of {milestone.name} is stopped"
+    return book.note(NoteKind.CLOCK_STOPPED, at, text, instance, by=event.by, reason=event.reason)
+
+
+def resume(book: Book, at: datetime, event: ClockResumed) -> None:
+    """Let the clock of the case, or of one milestone, go on."""
+    if event.milestone is None:
+        _refuse_closed(book)
+        hold = book.state.hold("case stopped")
+        if hold is None:
+            return book.note(NoteKind.ALREADY, at, "the clock of the case already runs", by=event.by)
+        hold.to_at = at
+        return book.note(NoteKind.CLOCK_RESUMED, at, "the clock of the case goes on", by=event.by, reason=event.reason)
+    milestone = find_milestone(book, event.milestone)
+    instance = _open_instance(book, milestone, at)
+    if instance.stopped_at is None:
+        return book.note(NoteKind.ALREADY, at, f"the clock of {milestone.name} is not stopped", instance, by=event.by)
+    instance.stopped_at = None
+    text = f"the clock of {milestone.name} goes on"
+    return book.note(NoteKind.CLOCK_RESUMED, at, text, instance, by=event.by, reason=event.reason)
+
+
+def close(book: Book, at: datetime, event: CaseClosed) -> None:
+    """Close the case."""
+    if book.state.closed_at is not None:
+        return book.note(
+            NoteKind.ALREADY, at, f"the case is already closed, since {book.state.closed_at.isoformat()}", by=event.by
+        )
+    book.state.closed_at = at
+    return book.note(NoteKind.CLOSED, at, "the case is closed", by=event.by, reason=event.reason)
+
+
+def reopen(book: Book, at: datetime, event: CaseReopened) -> None:
+    """Take a closed case up again."""
+    if book.state.closed_at is None:
+        return book.note(NoteKind.ALREADY, at, "the case is open", by=event.by)
+    book.state.closed_at = None
+    return book.note(NoteKind.REOPENED, at, "the case is reopened", by=event.by, reason=event.reason)
+
+
+def change_entitlement(book: Book, at: datetime, event: EntitlementChanged) -> None:
+    """Leave the process of one entitlement and enter that of another."""
+    _refuse_closed(book)
+    book.leave_plan(event.plan, at, not_before=None if event.from_opening else at)
+    text = f"the case goes over to {f'entitlement {event.entitlement}' if event.entitlement else 'no entitlement'}"
+    book.note(NoteKind.ENTITLEMENT_CHANGED, at, text, by=event.by, reason=event.reason)
+
+
+def migrate(book: Book, at: datetime, event: PlanReplaced) -> None:
+    """Go on under another version of the same process, or of its calendars."""
+    _refuse_closed(book)
+    old, new = book.plan.process, event.plan.process
+    if (old.name if old else None) != (new.name if new else None):
+        raise Refused(
+            "another_process",
+            f"a migration keeps the process: {old.name if old else 'none'}, not {new.name if new else 'none'}",
+        )
+    book.take_plan(event.plan)
+    said = f"process {new.name!r} version {new.version}" if new else "its calendars"
+    book.note(NoteKind.MIGRATED, at, f"migrated to {said}", by=event.by, reason=event.reason)
+    Rules(book, at).migrate()
+
+
+def _instance(book: Book, milestone: Milestone) -> MilestoneInstance:
+    instance = book.latest(milestone)
+    if instance is None:
+        raise Refused("not_started", f"{milestone.name} has not started on case {book.state.case_id}")
+    return instance
+
+
+def _open_instance(book: Book, milestone: Milestone, at: datetime) -> MilestoneInstance:
+    instance = _instance(book, milestone)
+    state = instance.state(at)
+    if state not in (InstanceState.RUNNING, InstanceState.PAUSED, InstanceState.SCHEDULED):
+        raise Refused(
+            "not_open", f"{milestone.name} is not open: {state} since {(instance.ended_at or at).isoformat()}"
+        )
+    return instance
+
+
+def _refuse_closed(book: Book) -> None:
+    if book.state.closed_at is not None:
+        raise Refused("closed", f"case {book.state.case_id} is closed, since {book.state.closed_at.isoformat()}")

@@ -1,0 +1,76 @@
+"""The state of a timeline: plain data that goes through JSON and back at any moment and continues identically."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from domain.timeline.effects import Noted, TriggerFired
+from domain.timeline.instances import MilestoneInstance
+
+
+class Hold(BaseModel):
+    """A time in which every clock of the case stands: it was stopped, or it is outside its process."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    cause: Literal["case stopped", "outside the process"]
+    from_at: AwareDatetime
+    to_at: AwareDatetime | None = None
+    by: str | None = None
+    reason: str | None = None
+
+
+class Verdict(BaseModel):
+    """What criteria came to from an instant on."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    at: AwareDatetime
+    holds: bool
+    error: str | None = None
+
+
+class TimelineState(BaseModel):
+    """What happened to a case so far.
+
+    Attributes:
+        last_at: the instant of the last event applied or trigger fired; nothing takes effect before it any more.
+        entry_at: the instant that the process's entry last named; a new one moves the start of open milestones.
+        entered_at: from when the case is in its process; None while it has not been in it.
+        not_before: the process is not entered before this instant; set when the entitlement changes.
+        stay: which stay in the process this is, from 1; `first_stay` is the first under this entitlement.
+        verdicts: by criteria (``First response: when``), each time that they came to something else.
+        event_ids: the events taken, each with the instant at which it took effect.
+        notes: how many notes there are so far.
+        rounds: rounds of evaluation since the last event from outside, at the instant `rounds_at`.
+        unsent: effects that no caller has been given yet.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    case_id: str
+    opened_at: AwareDatetime
+    fields: dict[str, Any]
+    last_at: AwareDatetime
+    entry_at: AwareDatetime | None = None
+    entered_at: AwareDatetime | None = None
+    reentered_at: AwareDatetime | None = None
+    exited_at: AwareDatetime | None = None
+    closed_at: AwareDatetime | None = None
+    not_before: AwareDatetime | None = None
+    stay: int = 0
+    first_stay: int = 1
+    holds: list[Hold] = Field(default_factory=list)
+    instances: list[MilestoneInstance] = Field(default_factory=list)
+    verdicts: dict[str, list[Verdict]] = Field(default_factory=dict)
+    event_ids: dict[str, AwareDatetime] = Field(default_factory=dict)
+    notes: int = 0
+    rounds: int = 0
+    rounds_at: AwareDatetime | None = None
+    unsent: list[Noted | TriggerFired] = Field(default_factory=list)
+
+    def hold(self, cause: str) -> Hold | None:
+        """The hold of that cause which is open now."""
+        return next((h for h in self.holds if h.cause == cause and h.to_at is None), None)

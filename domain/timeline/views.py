@@ -1,0 +1,175 @@
+"""What a timeline looks like from outside, at one instant: for queries, answers, records and people."""
+
+from __future__ import annotations
+
+import operator
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from pydantic import AwareDatetime, Field
+
+from domain.frozen import HorizonExceeded
+from domain.model import Value
+from domain.timeline.instances import Firing, InstanceState, MilestoneInstance, Pause, Violation
+from domain.timeline.plan import Plan
+from domain.timeline.state import TimelineState
+
+
+class MilestoneStatus(StrEnum):
+    """The milestone status of a case."""
+
+    COMPLIANT = "compliant"
+    OPEN_VIOLATION = "open violation"
+    CLOSED_VIOLATION = "closed violation"
+
+
+class MilestoneView(Value):
+    """One milestone instance at one instant. Seconds are open seconds of its calendar.
+
+    Attributes:
+        target_at: None while it lies past the horizon of the calendar.
+        elapsed_seconds: from the start to the end (or now); `actual_seconds` is that less `paused_seconds`.
+        remaining_seconds: to the target from the effective now, negative when it is overdue; None once it has ended.
+    """
+
+    milestone: str
+    occurrence: int
+    process: str
+    state: InstanceState
+    span: str
+    business_hours: str
+    start_at: AwareDatetime
+    target_at: AwareDatetime | None
+    completed_at: AwareDatetime | None
+    completed_by: str | None
+    removed_at: AwareDatetime | None
+    exited_at: AwareDatetime | None
+    violated: bool
+    violations: list[Violation]
+    elapsed_seconds: int | None
+    paused_seconds: int | None
+    actual_seconds: int | None
+    remaining_seconds: int | None
+    pauses: list[Pause]
+    fired: list[Firing]
+
+
+class OpenDecision(Value):
+    """Something that a case asks about.
+
+    Attributes:
+        entry: the time entry it is about; None: the case itself.
+        text: one line for people, with the price.
+        until: without a decision by then it counts as no.
+    """
+
+    entry: str | None
+    entitlement: str
+    text: str
+    until: AwareDatetime
+
+
+class CaseView(Value):
+    """A case and its milestones at one instant.
+
+    Attributes:
+        account, entitlement: whose case it is, and what covers it; only where a case is asked how it stands.
+        next_due: when something happens next by itself, and `next_summary` what.
+        open_decisions: what somebody is asked about; not written where there is nothing.
+    """
+
+    case_id: str
+    account: str | None = Field(default=None, exclude_if=operator.not_)
+    entitlement: str | None = Field(default=None, exclude_if=operator.not_)
+    now: AwareDatetime
+    opened_at: AwareDatetime
+    closed_at: AwareDatetime | None
+    process: str | None
+    process_version: int | None
+    entered_at: AwareDatetime | None
+    exited_at: AwareDatetime | None
+    stopped: bool
+    status: MilestoneStatus
+    fields: dict[str, Any]
+    milestones: list[MilestoneView] = Field(default_factory=list)
+    next_due: AwareDatetime | None = None
+    next_summary: str = ""
+    open_decisions: list[OpenDecision] = Field(default_factory=list, exclude_if=operator.not_)
+
+
+def look(plan: Plan, state: TimelineState, now: datetime, next_due: datetime | None, next_summary: str) -> CaseView:
+    """The case at `now`."""
+    instances = sorted(state.instances, key=lambda i: (i.created_at, _order(plan, i), i.occurrence))
+    milestones = [_look_at(plan, instance, now) for instance in instances]
+    return CaseView(
+        case_id=state.case_id,
+        now=now,
+        opened_at=state.opened_at,
+        closed_at=state.closed_at,
+        process=plan.process.name if plan.process else None,
+        process_version=plan.process.version if plan.process else None,
+        entered_at=state.entered_at,
+        exited_at=state.exited_at,
+        stopped=state.hold("case stopped") is not None,
+        status=_status(milestones),
+        fields=state.fields,
+        milestones=milestones,
+        next_due=next_due,
+        next_summary=next_summary,
+    )
+
+
+def _order(plan: Plan, instance: MilestoneInstance) -> int:
+    names = [m.name for m in plan.process.milestones] if plan.process else []
+    return names.index(instance.milestone) if instance.milestone in names else len(names)
+
+
+def _status(milestones: list[MilestoneView]) -> MilestoneStatus:
+    ended = (InstanceState.COMPLETED, InstanceState.REMOVED, InstanceState.OPEN_AT_EXIT)
+    if any(m.violated and m.state not in ended for m in milestones):
+        return MilestoneStatus.OPEN_VIOLATION
+    if any(m.violated for m in milestones):
+        return MilestoneStatus.CLOSED_VIOLATION
+    return MilestoneStatus.COMPLIANT
+
+
+def _look_at(plan: Plan, instance: MilestoneInstance, now: datetime) -> MilestoneView:
+    term = instance.term
+    calendar = plan.calendars[term.business_hours]
+    end = instance.ended_at or max(now, term.start_at)
+    target: datetime | None = None
+    elapsed: int | None = None
+    paused: int | None = None
+    remaining: int | None = None
+    violated = False
+    try:
+        target = instance.target_at(plan.calendars)
+        violated = instance.is_violated(plan.calendars, now)
+        elapsed = calendar.elapsed(term.start_at, max(end, term.start_at))
+        paused = instance.paused_seconds(calendar, term.start_at, end)
+        remaining = calendar.elapsed(instance.effective_now(end), target) if instance.is_open else None
+    except HorizonExceeded:
+        pass  # past the horizon nothing is known yet; the calendars are about to be frozen further
+    return MilestoneView(
+        milestone=instance.milestone,
+        occurrence=instance.occurrence,
+        process=instance.process,
+        state=instance.state(now),
+        span=term.span,
+        business_hours=term.business_hours,
+        start_at=term.start_at,
+        target_at=target,
+        completed_at=instance.completed_at,
+        completed_by=instance.completed_by,
+        removed_at=instance.removed_at,
+        exited_at=instance.exited_at,
+        violated=violated,
+        violations=instance.violations,
+        elapsed_seconds=elapsed,
+        paused_seconds=paused,
+        actual_seconds=elapsed - paused if elapsed is not None and paused is not None else None,
+        remaining_seconds=remaining,
+        pauses=instance.pauses,
+        fired=instance.fired,
+    )

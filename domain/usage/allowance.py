@@ -1,0 +1,159 @@
+"""How much an entitlement covers, as the catalog declares it.
+
+Apart from the rest of the catalog, so that what runs inside a workflow can import it: it reads no time-zone database.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from fractions import Fraction
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, Strict, field_validator, model_validator
+
+from domain.open_time.spans import Span
+from domain.process import FieldUpdate
+from domain.process.actions import Action, slug
+from domain.usage.units import HOURS
+
+UNIT_PATTERN = r"^[A-Za-z][A-Za-z0-9_-]{0,39}$"
+PRICE_PATTERN = r"^[0-9]{1,9}(\.[0-9]{1,4})?( [A-Z]{3})?$"
+
+MOST = 1_000_000_000
+"""A cap beyond this is a slip of the pen; leave it out for unlimited."""
+
+_SECONDS_PER_MINUTE = 60
+_LONGEST_STEP = 24 * 60 * _SECONDS_PER_MINUTE
+
+
+class Period(StrEnum):
+    """What a cap is counted over."""
+
+    TERM = "term"
+    MONTH = "month"
+    QUARTER = "quarter"
+    YEAR = "year"
+
+
+class Overflow(StrEnum):
+    """What happens to a taking over the cap."""
+
+    FALLBACK = "fallback"
+    BLOCK = "block"
+    PROMPT = "prompt"
+
+
+class Threshold(BaseModel):
+    """A mark on the way to the cap, passed once per period.
+
+    Attributes:
+        at: an amount (``8``) or a percentage of the cap (``80%``).
+        id: made from `at` when left out; part of every effect's key.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    at: str
+    id: str = Field(default="", pattern=r"^[A-Za-z0-9_-]*$", max_length=60)
+    actions: list[Action] = Field(default_factory=list)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, value: Any) -> Any:
+        if isinstance(value, dict) and not value.get("id") and isinstance(value.get("at"), str | int):
+            return {**value, "id": slug(f"{value['at']}".replace("%", "-percent"))}
+        return value
+
+    @field_validator("at", mode="before")
+    @classmethod
+    def _as_text(cls, value: Any) -> Any:
+        return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+    @field_validator("actions")
+    @classmethod
+    def _no_case_to_update(cls, actions: list[Action]) -> list[Action]:
+        if any(isinstance(action, FieldUpdate) for action in actions):
+            raise ValueError("an entitlement has no case whose field a field_update could set; use another action")
+        return actions
+
+    @field_validator("at")
+    @classmethod
+    def _is_mark(cls, at: str) -> str:
+        found = re.fullmatch(r"([0-9]{1,12})(?:\.[0-9]{1,3})?(%?)", at)
+        if found is None or Fraction(at.rstrip("%")) == 0 or ("." in at and not found[2]):
+            raise ValueError(
+                f"bad threshold {at!r}; write an amount such as 8, or a percentage of the cap such as '80%'"
+            )
+        return at
+
+    def of(self, cap: int) -> Fraction:
+        """The amount at which it is passed under a cap; in the cap's own unit."""
+        return Fraction(self.at[:-1]) * cap / 100 if self.at.endswith("%") else Fraction(self.at)
+
+
+class Allowance(BaseModel):
+    """A unit, and how much of it there is in a period.
+
+    Attributes:
+        unit: ``cases``, ``hours``, ``visits`` or any name; fixed when the entitlement is made.
+        cap: in that unit (hours for ``hours``); None: unlimited.
+        aligned: whether periods run from the entitlement's start date or from the calendar's firsts.
+        overage_price: of one unit beyond the cap, with its currency if wanted (``85.00 EUR``); goes on every override.
+        prompt_within: with `overflow: prompt`, how long a decision is waited for, in the entitlement's hours; none
+            counts as no.
+        round_up_to: of hours: each time entry is rounded up to a multiple of this; None: not at all.
+        carry_over: whether an unused balance goes on into the next period, or into a renewal only.
+        carry_over_cap: the most that is carried over; None: all of it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    unit: str = Field(default="cases", pattern=UNIT_PATTERN)
+    cap: Annotated[int, Strict()] | None = Field(default=None, ge=0, le=MOST)
+    period: Period = Period.TERM
+    aligned: Literal["start", "calendar"] = "start"
+    overflow: Overflow = Overflow.FALLBACK
+    overage_price: str | None = Field(default=None, pattern=PRICE_PATTERN)
+    prompt_within: Span = Span(seconds=None, business_days=1)
+    round_up_to: Span | None = None
+    thresholds: list[Threshold] = Field(default_factory=list)
+    carry_over: Literal["none", "period", "renewal"] = "none"
+    carry_over_cap: Annotated[int, Strict()] | None = Field(default=None, ge=0, le=MOST)
+
+    @field_validator("overage_price", mode="before")
+    @classmethod
+    def _price_as_text(cls, value: Any) -> Any:
+        return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+    @model_validator(mode="after")
+    def _check(self) -> Allowance:
+        if self.cap is None and self.thresholds:
+            raise ValueError("thresholds are marks on the way to a cap; give a cap, or leave them out")
+        if self.carry_over_cap is not None and self.carry_over == "none":
+            raise ValueError("carry_over_cap without carry_over; add carry_over: period or carry_over: renewal")
+        if self.cap is None and self.carry_over != "none":
+            raise ValueError("of an unlimited allowance nothing is left to be carried over; give a cap")
+        if self.round_up_to is not None:
+            if self.unit != HOURS:
+                raise ValueError(
+                    f"round_up_to rounds time entries, and {self.unit} have none; it goes with unit: hours"
+                )
+            if self.round_up_to.seconds is None or self.round_up_to.seconds % _SECONDS_PER_MINUTE:
+                raise ValueError(f"round_up_to {self.round_up_to} is not in whole minutes; write it like 15m or 1h")
+            if self.round_up_to.seconds > _LONGEST_STEP:
+                raise ValueError(f"round_up_to {self.round_up_to} is over a day; write it like 15m or 1h")
+        ids = [threshold.id for threshold in self.thresholds]
+        if twice := next((i for i in ids if ids.count(i) > 1), None):
+            raise ValueError(f"two thresholds have the id {twice!r}")
+        if self.cap is not None:
+            for threshold in self.thresholds:
+                if threshold.of(self.cap) > self.cap:
+                    raise ValueError(f"the threshold {threshold.at!r} lies over the cap of {self.cap} {self.unit}")
+        return self
+
+    @property
+    def rounding_minutes(self) -> int:
+        """To a multiple of how many minutes a time entry is rounded up."""
+        step = self.round_up_to
+        return 1 if step is None or step.seconds is None else step.seconds // _SECONDS_PER_MINUTE

@@ -1,0 +1,120 @@
+"""What an entitlement wants done outside: rows stored, actions carried out, its record changed, itself renewed.
+
+Each may come more than once, and is done once: a row is known by its count and number, an action by its key, and the
+rest comes to the same however often it is done.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, Field, NonNegativeInt, PositiveInt
+
+from domain.ids import EntitlementId
+from domain.model import Value
+from domain.process import ActionCall
+from domain.usage.allowance import Allowance
+from domain.usage.periods import Term
+from domain.usage.rows import LedgerRow
+from domain.usage.state import PeriodRecord, Renewal
+
+RECORD_USAGE = "record_usage"
+FREEZE_PERIODS = "freeze_periods"
+PERFORM_USAGE_ACTION = "perform_usage_action"
+CHANGE_ENTITLEMENT_RECORD = "change_entitlement_record"
+RENEW_ENTITLEMENT = "renew_entitlement"
+CARRY_OVER_TO_RENEWAL = "carry_over_to_renewal"
+
+
+class UsageRecords(Value):
+    """News for the store.
+
+    Attributes:
+        count: whose rows and periods these are. An entitlement has one count, unless its workflow was terminated: then
+            the next taking begins another, whose rows are numbered from 1 again.
+    """
+
+    entitlement_id: EntitlementId
+    count: str
+    account: str
+    unit: str
+    rows: list[LedgerRow]
+    periods: list[PeriodRecord]
+
+
+class UsageActionOrder(Value):
+    """One action to be carried out once, whatever happens: its receiver knows it by `call.key`.
+
+    Attributes:
+        context: what templates see: `entitlement`, `account`, `usage`, and of a notice or a term's end `term`.
+    """
+
+    entitlement_id: EntitlementId
+    cause: Literal["threshold", "overflow", "notice", "term_end"]
+    at: AwareDatetime
+    call: ActionCall
+    context: dict[str, Any]
+
+
+class UsageActionFailure(Value):
+    """Something that failed for good."""
+
+    key: str
+    error: str
+
+
+class PeriodsRequest(Value):
+    """Asks for the periods of a term again, over the horizon that it has now."""
+
+    allowance: Allowance
+    term: Term
+    now: AwareDatetime
+
+
+class RecordChange(Value):
+    """The entitlement's record in the catalog is to say what was amended. What is None stays as it is."""
+
+    deed: Literal["record_change"] = "record_change"
+    entitlement_id: EntitlementId
+    cap: NonNegativeInt | Literal["unlimited"] | None = None
+    ends_on: date | Literal["never"] | None = None
+    cancelled_at: AwareDatetime | None = None
+    by: str
+
+
+class RenewalOrder(Value):
+    """The record that goes on where this one ends is to be made, and its count to begin.
+
+    Attributes:
+        clock: gives the new count a clock of its own that starts at this instant, as this one has.
+    """
+
+    deed: Literal["renewal"] = "renewal"
+    entitlement_id: EntitlementId
+    renewal: Renewal
+    at: AwareDatetime
+    clock: AwareDatetime | None = None
+
+
+class CarryOverOrder(Value):
+    """What was left is to go over into the renewal."""
+
+    deed: Literal["carry_over"] = "carry_over"
+    entitlement_id: EntitlementId
+    renewal_id: EntitlementId
+    amount: PositiveInt
+    at: AwareDatetime
+
+
+Deed = Annotated[RecordChange | RenewalOrder | CarryOverOrder, Field(discriminator="deed")]
+"""What is done one after another, in the order in which it was wanted."""
+
+
+def activity_of(deed: RecordChange | RenewalOrder | CarryOverOrder) -> str:
+    """The name of the activity that does a deed."""
+    return {
+        "record_change": CHANGE_ENTITLEMENT_RECORD,
+        "renewal": RENEW_ENTITLEMENT,
+        "carry_over": CARRY_OVER_TO_RENEWAL,
+    }[deed.deed]

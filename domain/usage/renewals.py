@@ -1,0 +1,99 @@
+"""The renewal of an entitlement: a new, linked record that starts the day after its last."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from domain.errors import Refused
+from domain.usage.effects import RenewalOrder
+from domain.usage.rows import RowKind
+from domain.usage.state import Renewal
+from domain.usage.term_end import AtTermEnd
+from domain.usage.term_length import TermLength
+
+if TYPE_CHECKING:
+    from domain.usage.machine import Usage, UsageEffect
+
+
+def renewal_id(entitlement_id: str) -> str:
+    """The id of the renewal of an entitlement: of ``gold`` it is ``gold~2``, of that ``gold~3``."""
+    found = re.fullmatch(r"(.+)~([1-9][0-9]{0,5})", entitlement_id)
+    return f"{found[1]}~{int(found[2]) + 1}" if found else f"{entitlement_id}~2"
+
+
+def renew(
+    usage: Usage,
+    at: datetime,
+    *,
+    by: str,
+    reason: str,
+    clocked_at: datetime,
+    ends_on: date | None = None,
+    event_id: str | None = None,
+) -> list[UsageEffect]:
+    """Have the new record made, at the end of the term or early.
+
+    Args:
+        usage: of the entitlement that is renewed.
+        at: when it is renewed.
+        by: who renews it.
+        reason: why.
+        clocked_at: the entitlement's now.
+        ends_on: the new record's last date; None: its term is as long as declared, or as this one's.
+        event_id: of the request, if there was one.
+
+    Raises:
+        Refused: its terms do not end, it is renewed already, or the dates can't be.
+    """
+    terms, state = usage.terms, usage.state
+    term = terms.periods.term
+    check_renewable(usage)
+    assert term.ends_on is not None  # noqa: S101  checked just now
+    starts_on = term.ends_on + timedelta(days=1)
+    last = ends_on or _last_day(terms.term_end.term, term.starts_on, term.ends_on)
+    if last < starts_on:
+        raise Refused("bad_dates", f"a renewal of {terms.entitlement_id} starts on {starts_on}; it can't end on {last}")
+    state.renewal = Renewal(entitlement_id=renewal_id(terms.entitlement_id), starts_on=starts_on, ends_on=last, by=by)
+    row = usage.row(
+        RowKind.RENEWED,
+        state.period,
+        at=at,
+        now=clocked_at,
+        by=by,
+        event_id=event_id,
+        reason=f"{reason}: goes on as {state.renewal.entitlement_id}, {starts_on} to {last}",
+    )
+    order = RenewalOrder(entitlement_id=terms.entitlement_id, renewal=state.renewal, at=clocked_at)
+    return [row, order]
+
+
+def check_renewable(usage: Usage) -> None:
+    """Whether it can be renewed.
+
+    Raises:
+        Refused: it can't; with the reason.
+    """
+    terms, state = usage.terms, usage.state
+    if state.cancelled_at is not None:
+        raise Refused("cancelled", f"{terms.entitlement_id} was cancelled at {state.cancelled_at.isoformat()}")
+    if state.renewal is not None:
+        said = f"it goes on as {state.renewal.entitlement_id} from {state.renewal.starts_on}"
+        raise Refused("already_renewed", f"{terms.entitlement_id} is renewed already: {said}")
+    if terms.term_end.policy is AtTermEnd.RESET:
+        raise Refused("is_reset", f"{terms.entitlement_id} goes on by itself, {terms.term_end.term} after another")
+    if terms.periods.ends_at is None:
+        raise Refused("no_end", f"{terms.entitlement_id} does not end; amend its last date before it is renewed")
+
+
+def _last_day(length: TermLength | None, starts_on: date | None, ends_on: date) -> date:
+    """The last date of the next term: as long as declared or else as this one, or a year if this one always held."""
+    try:
+        if length is None:
+            length = TermLength.between(starts_on, ends_on) if starts_on else TermLength(1, "year")
+        return length.last_day(ends_on + timedelta(days=1))
+    except (OverflowError, ValueError):
+        raise Refused(
+            "bad_dates", f"another such term after {ends_on} ends past the year {date.max.year}; give its last date"
+        ) from None

@@ -1,0 +1,431 @@
+"""What travels to and from an entitlement: its terms, what is asked of it, and its answers.
+
+All of it is JSON on the wire, so that a client in any language can speak it. What an entitlement wants done by others
+is in `domain.usage.effects`.
+
+Amounts are whole numbers in the smallest measure of the unit: minutes for ``hours``, one by one for everything else
+(`domain.usage.units`). Only an `Allowance`, as the catalog declares it, and a cap that is amended count in hours.
+"""
+
+from __future__ import annotations
+
+import operator
+from datetime import date, timedelta
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt
+
+from domain.ids import CaseId, EntitlementId, Reference
+from domain.model import Value
+from domain.open_time.spans import Span
+from domain.usage.allowance import MOST, Allowance, Overflow
+from domain.usage.effects import Deed, UsageActionFailure, UsageActionOrder
+from domain.usage.periods import FrozenPeriods
+from domain.usage.rows import LedgerRow
+from domain.usage.state import PeriodRecord, UsageState
+from domain.usage.term_end import TermEnd
+
+ENTITLEMENT_WORKFLOW = "EntitlementWorkflow"
+CONSUME = "consume"
+CONSUME_MANY = "consume_many"
+LOG_HOURS = "log_hours"
+APPROVE_OVERAGE = "approve_overage"
+REVERSE = "reverse"
+ADJUST = "adjust"
+AMEND = "amend"
+CANCEL = "cancel"
+RENEW = "renew"
+CARRY_IN = "carry_in"
+BALANCE = "balance"
+HAS_TAKEN = "has_taken"
+ENTITLEMENT_OVERFLOWED = "entitlement_overflowed"
+"""The signal by which a case learns that an entitlement had nothing left for it."""
+
+MOST_AT_ONCE = 1000
+"""Consumptions that one `consume_many` takes."""
+
+MOST_UPDATES_A_RUN = 1_800
+"""Updates after which a run goes on in the next. The server ends a run's updates at 2,000."""
+
+MOST_MINUTES = 31 * 24 * 60
+"""Of one time entry; a longer one is a slip of the pen."""
+
+
+def workflow_id(entitlement_id: str) -> str:
+    """The id of the workflow of an entitlement."""
+    return f"entitlement/{entitlement_id}"
+
+
+# --- the terms ---
+
+
+class Outbox(BaseModel):
+    """What is still to be told, and what could not be; whatever is not confirmed when a run ends, the next does again.
+
+    Attributes:
+        rows: of the ledger, for the store; it knows them by their numbers.
+        periods: likewise.
+        signals: overflows that their cases have not been told of.
+        mails: overflows that the account's manager has not been told of.
+        orders: actions not carried out yet; their receivers know them by their keys.
+        deeds: what is still to be done, in this order.
+        failures: what failed for good.
+        unknown: signals that an entitlement does not understand: how many, by name.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    rows: list[LedgerRow] = Field(default_factory=list)
+    periods: list[PeriodRecord] = Field(default_factory=list)
+    signals: list[EntitlementOverflowed] = Field(default_factory=list)
+    mails: list[EntitlementOverflowed] = Field(default_factory=list)
+    orders: list[UsageActionOrder] = Field(default_factory=list)
+    deeds: list[Deed] = Field(default_factory=list)
+    failures: list[UsageActionFailure] = Field(default_factory=list)
+    unknown: dict[str, int] = Field(default_factory=dict)
+
+
+class CarriedUsage(Value):
+    """An entitlement that goes on in another run.
+
+    Attributes:
+        ahead: how far its own clock is ahead of the workflow's.
+    """
+
+    state: UsageState
+    outbox: Outbox
+    ahead: timedelta = timedelta()
+
+
+RULES = 2
+"""Of counts that begin now. Since 2 nobody hears of a term that was over before the count began, also if what was left
+of its periods is carried over."""
+
+
+class EntitlementTerms(Value):
+    """The one argument with which the workflow of an entitlement is started.
+
+    Attributes:
+        account: its account's id.
+        name: for people.
+        allowance: unit, cap, overflow policy and thresholds.
+        term_end: what becomes of it when its term ends.
+        periods: over which the cap is counted, frozen (`domain.usage.freezing.freeze`).
+        manager: mail address of the one who is told of every overflow; None: nobody is.
+        renewals_mail: of the one who is told what was left when a term ends; None: the manager.
+        clock: gives the entitlement a clock of its own that starts at this instant; for replays and simulations.
+        rules: the version of the rules by which it is counted, over all its runs; not written where it is 1.
+        carried: set by Milepost itself when the entitlement goes on in another run.
+    """
+
+    entitlement_id: EntitlementId
+    account: Reference
+    name: str = Field(default="", max_length=200)
+    allowance: Allowance
+    term_end: TermEnd = TermEnd()
+    periods: FrozenPeriods
+    manager: str | None = Field(default=None, max_length=254)
+    renewals_mail: str | None = Field(default=None, max_length=254)
+    clock: AwareDatetime | None = None
+    rules: int = Field(default=1, ge=1, exclude_if=lambda version: version == 1)
+    carried: CarriedUsage | None = None
+
+
+# --- what is taken ---
+
+
+class Consumption(Value):
+    """Something is taken: a case is opened, a visit dispatched.
+
+    Attributes:
+        reference: what it is taken for: the id of the case or visit. It counts once, over the whole term.
+        event_id: of this request: sent again under the same id it gets the same answer, and nobody is told twice. A new
+            attempt for the same reference has a new one.
+        amount: in the smallest measure of the unit.
+        unit: a mistake if it is not the entitlement's.
+        occurred_at: when the case was opened, the visit dispatched: decides the period. Now, if omitted.
+        case_id: who is told if there is not enough.
+        by: who takes it.
+    """
+
+    reference: Reference
+    event_id: str = Field(min_length=1, max_length=200)
+    amount: PositiveInt = Field(default=1, le=MOST)
+    unit: str | None = None
+    occurred_at: AwareDatetime
+    case_id: CaseId | None = None
+    by: str | None = Field(default=None, max_length=200)
+
+
+class TimeEntry(Value):
+    """Work was done.
+
+    Attributes:
+        id: it counts once, over the whole term.
+        minutes: as they were worked; rounded up as the allowance says, before anything else.
+        worked_at: decides the period.
+        has_fallback: another entitlement follows that takes what is over the cap here (if the policy is to fall back).
+        is_rest: what another entitlement left over: it is not rounded again.
+    """
+
+    id: Reference
+    minutes: int = Field(ge=1, le=MOST_MINUTES)
+    worked_at: AwareDatetime
+    case_id: CaseId | None = None
+    by: str | None = Field(default=None, max_length=200)
+    note: str | None = Field(default=None, max_length=1000)
+    has_fallback: bool = False
+    is_rest: bool = False
+
+
+class OverageDecision(Value):
+    """What somebody decided about an overflow that was asked about: yes takes it at the overage price, no does not.
+
+    Attributes:
+        reference: the case, visit or time entry.
+        amount: of a case or visit, as it was asked for. A time entry's overage is known.
+        occurred_at: of a case or visit, as it was asked for: when it was opened or dispatched.
+    """
+
+    reference: Reference
+    event_id: str = Field(min_length=1, max_length=200)
+    approved: bool
+    by: str = Field(min_length=1, max_length=200)
+    reason: str = Field(min_length=1, max_length=1000)
+    amount: PositiveInt = Field(default=1, le=MOST)
+    occurred_at: AwareDatetime
+    case_id: CaseId | None = None
+
+
+Outcome = Literal["granted", "already", "overflow", "blocked", "prompt", "refused"]
+
+
+class Consumed(Value):
+    """What a request comes to.
+
+    Attributes:
+        outcome: `granted`; `already` if this reference took its part before; `overflow`, `blocked` or `prompt` if not
+            enough is left, by the policy (of a case or visit nothing was taken then; case and manager are told);
+            `refused` if it cannot be taken from this entitlement at all.
+        reason: why it was refused.
+        period: the number of the period it belongs to, from 0, and that period's first date.
+        used: of that period, after it.
+        cap: of that period, with what was carried over; None: unlimited.
+        remaining: never below 0; None: unlimited.
+        taken: of this request, within the cap.
+        overage: of this request, beyond it.
+        left_over: of a time entry: what the next entitlement is to take.
+        overage_price: of one unit beyond the cap, with `prompt`.
+        prompt_within: how long a decision may take, in the entitlement's hours; with `prompt`.
+        is_reversed: with `already`: what it took was given back, and it takes nothing more. Left out where it is not.
+    """
+
+    reference: str
+    outcome: Outcome
+    reason: str | None = None
+    unit: str
+    period: int | None = None
+    first_day: date | None = None
+    used: NonNegativeInt = 0
+    cap: NonNegativeInt | None = None
+    remaining: NonNegativeInt | None = None
+    taken: NonNegativeInt = 0
+    overage: NonNegativeInt = 0
+    left_over: NonNegativeInt = 0
+    overage_price: str | None = None
+    prompt_within: Span | None = None
+    is_reversed: bool = Field(default=False, exclude_if=operator.not_)
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether the entitlement covers the reference."""
+        return self.outcome in {"granted", "already"} and not self.is_reversed
+
+
+class EntitlementOverflowed(Value):
+    """Tells a case (and the account's manager) that an entitlement had not enough left for it.
+
+    Attributes:
+        amount: how much there was not enough for; of a time entry the part over the cap.
+        cap: with what was carried over.
+        policy: what follows.
+    """
+
+    event_id: str
+    entitlement_id: EntitlementId
+    reference: str
+    case_id: CaseId | None
+    number: int
+    occurred_at: AwareDatetime
+    unit: str
+    amount: int
+    used: int
+    cap: int
+    period: int
+    first_day: date | None
+    policy: Overflow = Overflow.FALLBACK
+    overage_price: str | None = None
+    prompt_within: Span | None = None
+
+
+# --- changes by hand ---
+
+
+class _Change(Value):
+    """Who changes it, and why; under one `event_id` it is changed once."""
+
+    event_id: str = Field(min_length=1, max_length=200)
+    by: str = Field(min_length=1, max_length=200)
+    reason: str = Field(min_length=1, max_length=1000)
+
+
+class AccountMails(Value):
+    """Whom of an account to write to, as the account is declared now: see `EntitlementTerms`."""
+
+    manager: str | None = Field(default=None, max_length=254)
+    renewals_mail: str | None = Field(default=None, max_length=254)
+
+
+class EntitlementAmended(_Change):
+    """The cap changes, from the current period on, the last date, or the rules. What is left out stays as it is.
+
+    Attributes:
+        cap: in the unit, as a catalog declares it.
+        ends_on: of the term, in the account's zone: today or later.
+        allowance: policy, prices, thresholds and so on as a catalog declares them now (its cap is not looked at); unit,
+            periods and whether anything is carried over stay as they are.
+        term_end: what becomes of it at its term's end, and the notices before, likewise.
+        mails: whom of the account to write to from now on.
+        unit, account, starts_on: stay as they are; one that differs is refused.
+    """
+
+    cap: Annotated[int, Field(ge=0, le=MOST)] | Literal["unlimited"] | None = None
+    ends_on: date | Literal["never"] | None = None
+    allowance: Allowance | None = None
+    term_end: TermEnd | None = None
+    mails: AccountMails | None = None
+    unit: str | None = None
+    account: str | None = None
+    starts_on: date | None = None
+
+
+class UsageAdjusted(_Change):
+    """More was taken than is counted (or, if negative, less), in the period of an instant: now, if omitted."""
+
+    amount: int = Field(ge=-MOST, le=MOST)
+    occurred_at: AwareDatetime | None = None
+
+
+class ConsumptionReversed(_Change):
+    """All that a reference took is given back, its overage too, in the period in which it was taken."""
+
+    reference: Reference
+
+
+class EntitlementCancelled(_Change):
+    """From now on nothing is taken."""
+
+
+class EntitlementRenewed(_Change):
+    """It goes on in a new, linked record that starts the day after its last.
+
+    Attributes:
+        ends_on: of the new record; None: its term is as long as `term_end` says, or as this one's.
+    """
+
+    ends_on: date | None = None
+
+
+class BalanceCarriedIn(_Change):
+    """What was left of the entitlement that this one renews goes over into its first period."""
+
+    amount: PositiveInt
+
+
+UsageChange = (
+    EntitlementAmended
+    | UsageAdjusted
+    | ConsumptionReversed
+    | EntitlementCancelled
+    | EntitlementRenewed
+    | BalanceCarriedIn
+)
+
+
+class UsageChanged(Value):
+    """What a change came to.
+
+    Attributes:
+        outcome: `already` if it was made before under this event id.
+        text: one line for people.
+        renewal: the id of the record that goes on where this one ends, if there is one.
+    """
+
+    outcome: Literal["done", "already"]
+    text: str
+    balance: PeriodBalance
+    renewal: EntitlementId | None = None
+
+
+# --- the balance ---
+
+EntitlementStatus = Literal["inactive", "active", "expired", "cancelled"]
+
+
+class PeriodBalance(Value):
+    """What was taken in one period. `usage_percent` is None without a cap, or with one of 0.
+
+    Attributes:
+        cap: with what was carried over; None: unlimited.
+        overage: beyond the cap, kept apart from `used`.
+        carried: over from the period before, or from the entitlement that this one renews; part of the cap.
+        carried_over: what goes on of it into the next period, or into a renewal.
+    """
+
+    period: int
+    first_day: date | None
+    starts_at: AwareDatetime | None
+    ends_before: AwareDatetime | None
+    used: NonNegativeInt
+    overage: NonNegativeInt
+    cap: NonNegativeInt | None
+    carried: NonNegativeInt
+    carried_over: NonNegativeInt
+    remaining: NonNegativeInt | None
+    usage_percent: Annotated[float, Field(ge=0)] | None
+    overflows: NonNegativeInt
+    thresholds_passed: list[str]
+
+
+class Balance(Value):
+    """An entitlement as it stands at one instant.
+
+    Attributes:
+        current: the period of that instant; before the term its first, after it its last.
+        past: the periods before it in which something was taken or asked for, the latest first.
+        changes_at: when the count starts anew, or the term ends.
+        rows: how many rows its ledger has.
+        count: which count says so: the id of its workflow's first run, which another begun after a termination does not
+            have; empty if none has begun.
+        renewal: the id of the record that goes on where this one ends, if there is one.
+    """
+
+    entitlement_id: EntitlementId
+    account: str
+    name: str
+    unit: str
+    at: AwareDatetime
+    status: EntitlementStatus
+    current: PeriodBalance
+    past: list[PeriodBalance]
+    changes_at: AwareDatetime | None
+    rows: NonNegativeInt
+    count: str = ""
+    renewal: EntitlementId | None = None
+    failures: list[UsageActionFailure] = Field(default_factory=list)
+
+
+Outbox.model_rebuild()
+CarriedUsage.model_rebuild()
+EntitlementTerms.model_rebuild()
+UsageChanged.model_rebuild()

@@ -1,0 +1,117 @@
+"""The state of an entitlement's usage: plain data that goes through JSON and back at any moment."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from domain.model import Value
+from domain.usage.takings import Ledger, ShortLedger
+
+
+class PeriodRecord(Value):
+    """A period that has ended, for the store; the one with the higher `number` counts.
+
+    Attributes:
+        number: grows with every report of an entitlement.
+        cap: with what was carried over into it; None: unlimited.
+        carried: from the period before, or from the entitlement that this one renews.
+        unused: what was left of the cap; None: unlimited.
+        carried_over: how much of that goes on, into the next period or a renewal; the rest has lapsed.
+        again: something of this period changed after its end, so that it is reported once more.
+        ends_term: a term ended with it.
+    """
+
+    number: int
+    period: int
+    first_day: date | None
+    ended_at: AwareDatetime
+    used: int
+    overage: int
+    cap: int | None
+    carried: int
+    unused: int | None
+    carried_over: int
+    overflows: int
+    again: bool
+    ends_term: bool
+
+
+class CapChange(Value):
+    """A cap that counts from a period on, instead of the one before; in the unit, as it is declared."""
+
+    from_period: int
+    cap: int | None
+
+
+class Renewal(Value):
+    """The record that goes on where this one ends."""
+
+    entitlement_id: str
+    starts_on: date
+    ends_on: date
+    by: str
+
+
+class PeriodUse(BaseModel):
+    """What was taken in one period.
+
+    Attributes:
+        overage: beyond the cap, kept apart.
+        carried: from the period before, or from the entitlement that this one renews.
+        carried_out: into a renewal. (What goes into the next period is that one's `carried`.)
+        passed: the ids of the thresholds that it passed, each once.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    used: int = 0
+    overage: int = 0
+    carried: int = 0
+    carried_out: int = 0
+    overflows: int = 0
+    passed: list[str] = Field(default_factory=list)
+
+
+class UsageState(BaseModel):
+    """What was taken of an entitlement so far.
+
+    Attributes:
+        begun_at: nobody is told of what was over before the count began.
+        period: the first period whose end has not been reported.
+        is_over: the end of the last period has been reported.
+        uses: by period; those in which nothing happened are left out.
+        again: ended periods to be reported once more.
+        taken: the references that took something, each with what.
+        overflowed: the requests for which not enough was left.
+        approved: the references whose overage somebody has approved.
+        declined: those of which somebody has said no.
+        changed: the changes by hand and the decisions that were made, by their event ids.
+        caps: amended ones; the last whose period has begun counts.
+        noticed: the notices that were given, each as the term's last date and the notice's id.
+        renewal: the record that goes on where this one ends.
+        cancelled_at: from this instant nothing is taken.
+        rows: how many rows of the ledger were written so far.
+        reports: how many periods were reported so far.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    begun_at: AwareDatetime
+    period: int = 0
+    is_over: bool = False
+    uses: dict[int, PeriodUse] = Field(default_factory=dict)
+    again: list[int] = Field(default_factory=list)
+    taken: Ledger = Field(default_factory=Ledger)
+    overflowed: ShortLedger = Field(default_factory=ShortLedger)
+    approved: ShortLedger = Field(default_factory=ShortLedger)
+    declined: ShortLedger = Field(default_factory=ShortLedger)
+    changed: ShortLedger = Field(default_factory=ShortLedger)
+    caps: list[CapChange] = Field(default_factory=list)
+    noticed: list[str] = Field(default_factory=list)
+    renewal: Renewal | None = None
+    cancelled_at: AwareDatetime | None = None
+    rows: int = 0
+    overflows: int = 0
+    reports: int = 0

@@ -1,0 +1,125 @@
+"""Who has taken what of an entitlement: so that a taking counts once, over the whole life of a term.
+
+A ledger has to fit into the 2 MB that a workflow may carry into its next run, whatever ids its cases have. It keeps of
+each reference a digest of twelve characters, side by side with those that took as much in the same period. (The rows of
+the ledger that people read are `domain.usage.rows`; this is what a running entitlement has to remember of them.)
+"""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64encode
+from hashlib import blake2b
+from typing import Annotated, Any, ClassVar, NamedTuple
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+
+_BYTES = 9  # 72 bits: among 100,000 references two have the same digest once in a trillion ledgers
+_WIDTH = _BYTES * 8 // 6
+
+
+class Taking(NamedTuple):
+    """What one reference took, in which period. One that was reversed took nothing.
+
+    Attributes:
+        amount: within the cap.
+        overage: beyond it.
+        left_over: what it asked for and did not get here: to be taken from another entitlement.
+    """
+
+    period: int
+    amount: int
+    overage: int = 0
+    left_over: int = 0
+
+    @property
+    def is_reversed(self) -> bool:
+        """Whether nothing is left of it."""
+        return not (self.amount or self.overage or self.left_over)
+
+    @property
+    def key(self) -> str:
+        """As the key of a group of references."""
+        return ":".join(map(str, self))
+
+    @classmethod
+    def of(cls, key: str) -> Taking:
+        """What a group's key says."""
+        return cls(*map(int, key.split(":")))
+
+
+def _digest(reference: str) -> str:
+    return urlsafe_b64encode(blake2b(reference.encode(), digest_size=_BYTES).digest()).decode()
+
+
+def _split(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: {digests[at : at + _WIDTH]: None for at in range(0, len(digests), _WIDTH)}
+        if isinstance(digests, str)
+        else digests
+        for key, digests in value.items()
+    }
+
+
+def _joined(groups: dict[str, dict[str, None]]) -> dict[str, str]:
+    return {key: "".join(digests) for key, digests in groups.items()}
+
+
+class Ledger(BaseModel):
+    """References, each with what it took. Dicts keep the order in which they came, through JSON too.
+
+    Attributes:
+        most: references that it remembers; past that it forgets those of its oldest period, the oldest of them first.
+        groups: by what was taken (``3:1:0:0``: `Taking`) the digests of the references that took it.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    most: ClassVar[int] = 100_000
+
+    groups: Annotated[
+        dict[str, dict[str, None]], BeforeValidator(_split), PlainSerializer(_joined, return_type=dict[str, str])
+    ] = Field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return sum(len(digests) for digests in self.groups.values())
+
+    def find(self, reference: str) -> Taking | None:
+        """What a reference took; None if nothing."""
+        digest = _digest(reference)
+        for key, digests in self.groups.items():
+            if digest in digests:
+                return Taking.of(key)
+        return None
+
+    def add(self, reference: str, taking: Taking) -> None:
+        """Remember what a reference took, and forget the oldest if they are too many."""
+        self.groups.setdefault(taking.key, {})[_digest(reference)] = None
+        while len(self) > self.most:
+            oldest = min(self.groups, key=lambda key: Taking.of(key).period)
+            digests = self.groups[oldest]
+            del digests[next(iter(digests))]
+            if not digests:
+                del self.groups[oldest]
+
+    def move(self, reference: str, taking: Taking) -> None:
+        """Remember something else of a reference."""
+        self.forget(reference)
+        self.add(reference, taking)
+
+    def forget(self, reference: str) -> None:
+        """Forget a reference, if it is known."""
+        digest = _digest(reference)
+        for key, digests in self.groups.items():
+            if digest in digests:
+                del digests[digest]
+                if not digests:
+                    del self.groups[key]
+                return
+
+
+class ShortLedger(Ledger):
+    """One of what happens less often, or matters only for a while: together they have to fit, full as they may be."""
+
+    most: ClassVar[int] = 10_000

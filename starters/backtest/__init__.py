@@ -1,0 +1,1 @@
+"""Backtests: past cases run through a process before it is promised."""

@@ -1,0 +1,5 @@
+"""The command line: ``milepost``."""
+
+from starters.cli.app import main
+
+__all__ = ["main"]

@@ -1,0 +1,234 @@
+"""What becomes known or is decided later: ``clear``, ``extend``, ``entitle``, ``decide``, ``log-time`` and more."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from starters.cli import arguments
+from starters.cli.commands.case import AsJson, At, By, CaseArgument, EventId, Reason, answered, login, send
+from starters.cli.commands.usage import id_typed
+from starters.cli.running import run
+
+if TYPE_CHECKING:
+    from clients.cases import MilepostClient
+    from domain.messages.cases import Answer
+
+_MOST_MINUTES = 31 * 24 * 60
+
+MilestoneName = Annotated[
+    str, typer.Argument(metavar="MILESTONE", help="Its name, as the process has it.", show_default=False)
+]
+
+
+def clear(
+    case: CaseArgument,
+    milestone: MilestoneName,
+    at: At = None,
+    by: By = None,
+    reason: Reason = None,
+    event_id: EventId = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take the completion of a milestone back, as if it had never been. What fell due meanwhile fires, late.
+
+    Example: milepost clear 4711 "First response" --reason "wrong case"
+    """
+    send(case, "clear_completion", at, by, as_json, milestone=milestone, reason=reason, event_id=event_id)
+
+
+def extend(
+    case: CaseArgument,
+    milestone: MilestoneName,
+    span: Annotated[
+        str | None, typer.Argument(metavar="[SPAN]", help="Open time to add, such as 90m or 4h.", show_default=False)
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="ISO", help="Or the instant to move the target to.", show_default=False)
+    ] = None,
+    at: At = None,
+    by: By = None,
+    reason: Reason = None,
+    event_id: EventId = None,
+    as_json: AsJson = False,
+) -> None:
+    """Move a target later, by open time or to an instant; never earlier.
+
+    Example: milepost extend 4711 Resolution 4h --reason "agreed with the customer"
+    """
+    from domain.open_time.spans import Offset
+
+    if (span is None) == (until is None):
+        raise typer.BadParameter("give either a span, such as 4h, or --until an instant", param_hint="SPAN")
+    seconds = None
+    if span is not None:
+        try:
+            seconds = Offset.parse(span).seconds
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="SPAN") from None
+    moved = arguments.instant(until, "--until").isoformat() if until else None
+    send(
+        case,
+        "extend_milestone",
+        at,
+        by,
+        as_json,
+        milestone=milestone,
+        open_seconds=seconds,
+        until=moved,
+        reason=reason,
+        event_id=event_id,
+    )
+
+
+def entitle(
+    case: CaseArgument,
+    entitlement: Annotated[str, typer.Argument(metavar="ENTITLEMENT", help="Its id; - for none.", show_default=False)],
+    from_opening: Annotated[
+        bool, typer.Option("--from-opening", help="The choice before was wrong: enter its process at the opening.")
+    ] = False,
+    at: At = None,
+    by: By = None,
+    reason: Reason = None,
+    event_id: EventId = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let a case go over to another entitlement. What is open stays open at exit; the new process is entered.
+
+    Example: milepost entitle 4711 acme-gold --from-opening --reason "the wrong contract was chosen"
+    """
+    chosen = None if entitlement == "-" else entitlement
+    send(
+        case,
+        "change_entitlement",
+        at,
+        by,
+        as_json,
+        entitlement=chosen,
+        from_opening=from_opening,
+        reason=reason,
+        event_id=event_id,
+    )
+
+
+def decide(
+    case: CaseArgument,
+    choice: Annotated[str, typer.Argument(metavar="yes|no", help="At the overage price?", show_default=False)],
+    entry: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID", help="A time entry: bill what it took beyond the cap? show lists them.", show_default=False
+        ),
+    ] = None,
+    at: At = None,
+    by: By = None,
+    reason: Reason = None,
+    event_id: EventId = None,
+    as_json: AsJson = False,
+) -> None:
+    """Decide about a case whose entitlement has nothing left: yes takes one more, no falls back.
+
+    With --entry about a time entry beyond the cap: yes bills the part beyond it, no leaves that uncovered.
+
+    Example: milepost decide 4711 yes --entry T-1 --reason "agreed by phone"
+    """
+    if choice not in {"yes", "no"}:
+        raise typer.BadParameter(f"{choice!r} is neither yes nor no", param_hint="yes|no")
+    approved = choice == "yes"
+    send(case, "decide_overage", at, by, as_json, approved=approved, entry=entry, reason=reason, event_id=event_id)
+
+
+def log_time(
+    case: CaseArgument,
+    entry: Annotated[str, typer.Argument(metavar="ENTRY", help="The time entry's id.", show_default=False)],
+    minutes: Annotated[int, typer.Argument(metavar="MINUTES", help="As they were worked.", show_default=False)],
+    worked_at: Annotated[
+        str | None, typer.Option(metavar="ISO", help="When; now, if left out.", show_default=False)
+    ] = None,
+    by: By = None,
+    note: Annotated[str | None, typer.Option(help="Goes on record.", show_default=False)] = None,
+    event_id: EventId = None,
+) -> None:
+    """Log work done on a case: it is taken from the entitlements of hours that cover it.
+
+    What is beyond a cap may have to be decided on: see decide.
+
+    Example: milepost log-time 4711 T-1 90 --by ann
+    """
+    at = arguments.instant(worked_at, "--worked-at").isoformat() if worked_at else None
+    known_as = id_typed(entry, "ENTRY")
+    done = {
+        "id": known_as,
+        "minutes": _minutes_of_work(minutes),
+        "worked_at": at,
+        "by": by or login(),
+        "note": note,
+        "event_id": event_id,
+    }
+    for line in run(_log_time(case, done)):
+        typer.echo(line)
+
+
+def retry(
+    case: CaseArgument,
+    key: Annotated[
+        str, typer.Argument(metavar="KEY", help="Of an action that failed for good; show lists it.", show_default=False)
+    ],
+    by: By = None,
+) -> None:
+    """Try a failed action again, under the key that it has.
+
+    Example: milepost retry 4711 4711/gold/first-response/1/warning-75-percent/1/email
+    """
+    typer.echo(run(_retry(case, {"key": key, "by": by or login()})))
+
+
+def reopen(case: CaseArgument, at: At = None, by: By = None, as_json: AsJson = False) -> None:
+    """Take a closed case up again. The time between was a pause, and nothing is taken of its entitlement twice.
+
+    Example: milepost reopen 4711
+    """
+    answered(run(_reopen(case, at, by or login())), as_json)
+
+
+def _minutes_of_work(minutes: int) -> int:
+    if not 1 <= minutes <= _MOST_MINUTES:
+        wrong = "no work" if minutes < 1 else "a slip of the pen"
+        right = f"give 1 to {_MOST_MINUTES} ({_MOST_MINUTES // (24 * 60)} days)"
+        raise typer.BadParameter(f"{minutes} minutes are {wrong}; {right}", param_hint="'MINUTES'")
+    return minutes
+
+
+async def _log_time(case: str, entry: dict[str, Any]) -> list[str]:
+    return await (await _client()).log_time(case, **entry)
+
+
+async def _retry(case: str, message: dict[str, Any]) -> str:
+    return str(await (await _client()).ask(case, "retry_action", message))
+
+
+async def _reopen(case: str, at: str | None, by: str | None) -> Answer:
+    from domain.errors import NotFound
+    from starters.local.whereabouts import effective_settings
+    from store.store import Store
+
+    client = await _client()
+    occurred_at = arguments.instant(at, "--at") if at else None
+    store = await asyncio.to_thread(Store.open, effective_settings().database)
+    try:
+        stored = await asyncio.to_thread(store.case, case)
+    except NotFound:
+        await client.view(case)  # says so itself if it is not known, or was refused
+        raise
+    finally:
+        store.close()
+    return await client.reopen(case, stored.carried, occurred_at=occurred_at, by=by)
+
+
+async def _client() -> MilepostClient:
+    from clients.cases import MilepostClient
+    from starters.local.whereabouts import connect_to_temporal, effective_settings
+
+    return MilepostClient(await connect_to_temporal(), task_queue=effective_settings().task_queue)

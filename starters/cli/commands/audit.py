@@ -1,0 +1,136 @@
+"""``balance`` and ``audit``: what is left of entitlements, and whether their ledgers say the same."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from starters.cli import arguments
+from starters.cli.running import connected, run
+
+if TYPE_CHECKING:
+    from domain.usage.requests import Balance, PeriodBalance
+    from starters.operations.auditing import Audited, Auditor
+
+
+def balance(
+    entitlement: Annotated[
+        str, typer.Argument(metavar="ENTITLEMENT", help="The id of the entitlement.", show_default=False)
+    ],
+    at: Annotated[
+        str | None,
+        typer.Option(
+            "--at",
+            metavar="ISO",
+            help="In which period, by an instant with its offset; now, if left out.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the balance as JSON.")] = False,
+) -> None:
+    """Show what an entitlement has left, and what was used of it in this period and the ones before.
+
+    Example: milepost balance acme-gold
+    """
+    import json
+
+    found, is_retired = run(_balance(entitlement, at))
+    status = "retired" if is_retired else found.status
+    if as_json:
+        said = json.dumps(found.model_dump(mode="json") | {"status": status}, indent=2, ensure_ascii=False)
+    else:
+        said = _shown(found, status)
+    typer.echo(said)
+
+
+def audit(
+    entitlements: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[ENTITLEMENT]...", help="Their ids; left out: all that have a ledger.", show_default=False
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the result as JSON, a line for each entitlement.")
+    ] = False,
+) -> None:
+    """Check that the ledger of each entitlement adds up to its balance. Exit code 1 if one does not.
+
+    Nor does one whose workflow was terminated: its count began again, and what the one before had used in the current
+    period is missing, until an adjustment takes it over.
+
+    Example: milepost audit acme-gold
+    """
+    found = run(_audit(entitlements or [], as_json))
+    wrong = sum(not one.agrees for one in found)
+    if not as_json:
+        rows = sum(one.rows for one in found)
+        said = f"{wrong} not as the ledger says" if wrong else "all as the ledger says"
+        typer.echo(f"entitlements: {len(found)}, rows: {rows}; {said}")
+    if wrong:
+        raise typer.Exit(1)
+
+
+async def _balance(entitlement: str, at: str | None) -> tuple[Balance, bool]:
+    instant = None if at is None else arguments.instant(at, "--at")
+    async with _auditor() as auditor:
+        return await auditor.balance(entitlement, instant), await auditor.is_retired(entitlement)
+
+
+async def _audit(entitlements: list[str], as_json: bool) -> list[Audited]:
+    found: list[Audited] = []
+    async with _auditor() as auditor:
+        async for one in auditor.audit(entitlements):
+            found.append(one)
+            if as_json:
+                typer.echo(one.model_dump_json())
+            else:
+                for line in (*one.discrepancies, *(count.text for count in one.ended)):
+                    typer.echo(f"{one.entitlement}: {line}")
+    return found
+
+
+@asynccontextmanager
+async def _auditor() -> AsyncIterator[Auditor]:
+    from starters.operations.auditing import Auditor
+
+    async with connected() as (client, store, task_queue):
+        yield Auditor(client, store, task_queue)
+
+
+def _shown(balance: Balance, status: str) -> str:
+    from domain.usage.units import amount_text
+
+    left = balance.current.remaining
+    said = "unlimited" if left is None else f"{amount_text(left, balance.unit)} left"
+    name = f"{balance.entitlement_id} ({balance.name})" if balance.name else balance.entitlement_id
+    lines = [
+        f"{name}, account {balance.account}: {said}, {status}",
+        *(_period(period, balance.unit) for period in (balance.current, *balance.past)),
+    ]
+    if balance.changes_at:
+        lines.append(f"changes at {balance.changes_at:%Y-%m-%d %H:%M:%S}Z")
+    if balance.renewal:
+        lines.append(f"goes on as {balance.renewal}")
+    lines += [f"failed for good: {failure.key}: {failure.error}" for failure in balance.failures]
+    return "\n".join(lines)
+
+
+def _period(period: PeriodBalance, unit: str) -> str:
+    from domain.usage.units import amount_text
+
+    parts = [f"{amount_text(period.used, unit)} used"]
+    if period.cap is not None:
+        parts[0] += f" of {amount_text(period.cap, unit)}"
+    if period.usage_percent is not None:
+        parts[0] += f" ({period.usage_percent:g}%)"
+    if period.carried:
+        parts.append(f"{amount_text(period.carried, unit)} of them carried over")
+    if period.overage:
+        parts.append(f"{amount_text(period.overage, unit)} beyond")
+    if period.overflows:
+        parts.append(amount_text(period.overflows, "overflows"))
+    return f"  from {period.first_day or 'ever'}: {', '.join(parts)}"

@@ -1,0 +1,282 @@
+"""``open``, ``complete``, ``change``, ``stop``, ``resume`` and ``close``: what people ask of a case."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from starters.cli import arguments
+from starters.cli.running import run
+
+if TYPE_CHECKING:
+    from domain.messages.cases import Answer, CaseIntake
+
+CaseArgument = Annotated[str, typer.Argument(metavar="CASE", help="The id of the case.", show_default=False)]
+MilestoneArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[MILESTONE]", help="Of one milestone only; left out: of the whole case.", show_default=False
+    ),
+]
+At = Annotated[
+    str | None,
+    typer.Option(
+        "--at", metavar="ISO", help="When it happened, with its offset from UTC; now, if left out.", show_default=False
+    ),
+]
+By = Annotated[
+    str | None, typer.Option("--by", metavar="NAME", help="Who is recorded; you, if left out.", show_default=False)
+]
+Reason = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Goes on record.", show_default=False)]
+EventId = Annotated[
+    str | None,
+    typer.Option(
+        "--event-id", metavar="ID", help="The same id twice is taken once; a new one, if left out.", show_default=False
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
+FieldOptions = Annotated[
+    list[str],
+    typer.Option(
+        "--field",
+        "-f",
+        metavar="NAME=VALUE",
+        help="A field of the case; may be repeated. What is JSON is read as such (3, true, null, '\"3\"'), "
+        "anything else is text.",
+        show_default=False,
+    ),
+]
+
+
+def open_case(
+    case_id: Annotated[str, typer.Argument(metavar="CASE_ID", help="The id that the case gets.", show_default=False)],
+    account: Annotated[str | None, typer.Option(help="Whose case it is.", show_default=False)] = None,
+    contact: Annotated[str | None, typer.Option(help="Who asks.", show_default=False)] = None,
+    asset: Annotated[str | None, typer.Option(help="What it is about.", show_default=False)] = None,
+    product: Annotated[str | None, typer.Option(help="Its product.", show_default=False)] = None,
+    channel: Annotated[str | None, typer.Option(help="How it came in.", show_default=False)] = None,
+    service_contract: Annotated[
+        str | None, typer.Option(help="The contract it falls under.", show_default=False)
+    ] = None,
+    contract_line_item: Annotated[str | None, typer.Option(help="The contract's line.", show_default=False)] = None,
+    entitlement: Annotated[
+        str | None, typer.Option(help="Open it from this entitlement, instead of looking for one.", show_default=False)
+    ] = None,
+    business_hours: Annotated[
+        str | None, typer.Option(help="A calendar of the case's own.", show_default=False)
+    ] = None,
+    field: FieldOptions = [],  # noqa: B006  Typer reads it, nobody changes it
+    opened_at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ISO", help="When it was opened, with its offset from UTC; now, if left out.", show_default=False
+        ),
+    ] = None,
+    by: By = None,
+    json_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--json-file",
+            metavar="FILE",
+            help="The intake as a JSON object; - reads stdin. Options win over it.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Open a case: find its entitlement, start the clocks of its milestones.
+
+    Opening a case that is open already shows it as it stands and changes nothing.
+
+    Example: milepost open 4711 --account acme --field priority=High
+    """
+    given = {
+        "account": account,
+        "contact": contact,
+        "asset": asset,
+        "product": product,
+        "channel": channel,
+        "service_contract": service_contract,
+        "contract_line_item": contract_line_item,
+        "entitlement": entitlement,
+        "business_hours": business_hours,
+        "opened_at": arguments.instant(opened_at, "--opened-at") if opened_at else None,
+    }
+    base = _from_file(json_file, case_id) if json_file else {}
+    intake = {**base, **{name: value for name, value in given.items() if value is not None}, "case_id": case_id}
+    intake["by"] = by or base.get("by") or login()
+    if field:
+        fields = base.get("fields")
+        intake["fields"] = (fields if isinstance(fields, dict) else {}) | arguments.fields(field)
+    answer = run(_open(_checked(intake)))
+    if answer.outcome == "already":
+        typer.echo(f"milepost: case {case_id} was open already; what was given now is not looked at", err=True)
+    answered(answer, as_json)
+
+
+def complete(
+    case: CaseArgument,
+    milestone: Annotated[
+        str, typer.Argument(metavar="MILESTONE", help="Its name, as the process has it.", show_default=False)
+    ],
+    at: At = None,
+    by: By = None,
+    reason: Reason = None,
+    event_id: EventId = None,
+    as_json: AsJson = False,
+) -> None:
+    """Complete a milestone of a case. Whether it was in time is decided by the time at which it happened.
+
+    Example: milepost complete 4711 "First response"
+    """
+    send(case, "complete_milestone", at, by, as_json, milestone=milestone, reason=reason, event_id=event_id)
+
+
+def change(
+    case: CaseArgument,
+    field: FieldOptions,
+    at: At = None,
+    by: By = None,
+    reason: Reason = None,
+    event_id: EventId = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change fields of a case; its milestones follow at once.
+
+    Example: milepost change 4711 --field priority=Critical --field due_at=null
+    """
+    send(case, "change_fields", at, by, as_json, fields=arguments.fields(field), reason=reason, event_id=event_id)
+
+
+def stop(
+    case: CaseArgument,
+    milestone: MilestoneArgument = None,
+    at: At = None,
+    by: By = None,
+    reason: Reason = None,
+    event_id: EventId = None,
+    as_json: AsJson = False,
+) -> None:
+    """Stop the clock of a case, or of one milestone. While it stands nothing fires.
+
+    Example: milepost stop 4711 --reason "waiting for the customer"
+    """
+    send(case, "stop_clock", at, by, as_json, milestone=milestone, reason=reason, event_id=event_id)
+
+
+def resume(
+    case: CaseArgument,
+    milestone: MilestoneArgument = None,
+    at: At = None,
+    by: By = None,
+    reason: Reason = None,
+    event_id: EventId = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let the clock go on; targets move by the open time that passed.
+
+    Example: milepost resume 4711
+    """
+    send(case, "resume_clock", at, by, as_json, milestone=milestone, reason=reason, event_id=event_id)
+
+
+def close(
+    case: CaseArgument,
+    at: At = None,
+    by: By = None,
+    reason: Reason = None,
+    event_id: EventId = None,
+    as_json: AsJson = False,
+) -> None:
+    """Close a case. Milestones that are open stay open at exit; closing completes none of them.
+
+    Example: milepost close 4711
+    """
+    send(case, "close", at, by, as_json, reason=reason, event_id=event_id)
+
+
+def send(case: str, update: str, at: str | None, by: str | None, as_json: bool, **event: Any) -> None:
+    """Send a request to a case, and print the answer."""
+    occurred_at = arguments.instant(at, "--at") if at else None
+    answered(run(_request(case, update, occurred_at, by=by or login(), **event)), as_json)
+
+
+async def _request(case: str, update: str, occurred_at: datetime | None, **event: Any) -> Answer:
+    from clients.cases import MilepostClient
+    from starters.local.whereabouts import connect_to_temporal, effective_settings
+
+    client = MilepostClient(await connect_to_temporal(), task_queue=effective_settings().task_queue)
+    if occurred_at is not None:
+        event["occurred_at"] = occurred_at.isoformat()
+    return await client.request(case, update, **event)
+
+
+async def _open(intake: CaseIntake) -> Answer:
+    from clients.cases import MilepostClient
+    from domain.criteria.fields import utc_text
+    from domain.errors import Refused
+    from starters.local.whereabouts import connect_to_temporal, effective_settings
+
+    client = MilepostClient(await connect_to_temporal(), task_queue=effective_settings().task_queue)
+    answer = await client.open(intake)
+    # Asked again, Temporal gives the first answer again, even of a case that is closed by now.
+    view = await client.view(intake.case_id)
+    if view.closed_at is not None:
+        raise Refused(
+            "closed", f"case {intake.case_id} was opened before and is closed, since {utc_text(view.closed_at)}"
+        )
+    return answer.model_copy(update={"case": view})
+
+
+def _checked(intake: dict[str, Any]) -> CaseIntake:
+    """The intake, checked here: Temporal's answer to a bad one is hard to read."""
+    from pydantic import ValidationError
+
+    from domain.messages.cases import CaseIntake
+    from domain.messages.inbox import problems
+
+    try:
+        return CaseIntake.model_validate(intake)
+    except ValidationError as error:
+        raise typer.BadParameter("; ".join(problems(error)), param_hint="the case's intake") from None
+
+
+def _from_file(path: Path, case_id: str) -> dict[str, Any]:
+    import json
+
+    text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
+    try:
+        read = json.loads(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{path} is no JSON: {error}", param_hint="--json-file") from None
+    if not isinstance(read, dict):
+        raise typer.BadParameter(f'{path} is no JSON object, such as {{"account": "acme"}}', param_hint="--json-file")
+    if read.get("case_id", case_id) != case_id:
+        raise typer.BadParameter(
+            f"{path} is the intake of case {read['case_id']!r}, not of {case_id!r}", param_hint="--json-file"
+        )
+    return read
+
+
+def answered(answer: Answer, as_json: bool) -> None:
+    """Print the answer of a case."""
+    if as_json:
+        typer.echo(answer.model_dump_json(indent=2))
+        return
+    from starters.terminal.cases import answer_lines, console
+
+    console().print(answer_lines(answer))
+
+
+def login() -> str | None:
+    """Who is at the keyboard, if the system says."""
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # no login name, as in some containers
+        return None

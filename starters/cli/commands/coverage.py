@@ -1,0 +1,119 @@
+"""``verify``: is this customer entitled, and to what?"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from starters.cli.arguments import AN_INSTANT, instant
+from starters.cli.running import run
+
+if TYPE_CHECKING:
+    from clients.entitlements import Entitlements
+    from domain.coverage.matching import CoverageQuestion
+    from starters.operations.verifying import Verified
+    from worker.settings import Settings
+
+NOT_COVERED = 3
+"""The exit code of a customer whom nothing covers: neither 1 (it went wrong) nor 2 (it can't be asked like that)."""
+
+_PATIENCE = 5.0
+
+
+def verify(
+    account: Annotated[str | None, typer.Option("--account", metavar="ID", show_default=False)] = None,
+    contact: Annotated[
+        str | None, typer.Option("--contact", metavar="ID", help="Who asks.", show_default=False)
+    ] = None,
+    asset: Annotated[
+        str | None, typer.Option("--asset", metavar="ID", help="What it is about.", show_default=False)
+    ] = None,
+    contract: Annotated[
+        str | None, typer.Option("--contract", metavar="ID", help="A service contract.", show_default=False)
+    ] = None,
+    line_item: Annotated[
+        str | None, typer.Option("--line-item", metavar="ID", help="A contract line item.", show_default=False)
+    ] = None,
+    product: Annotated[
+        str | None, typer.Option("--product", metavar="ID", help="That of the asset, if left out.", show_default=False)
+    ] = None,
+    channel: Annotated[
+        str | None, typer.Option("--channel", metavar="NAME", help="Such as phone.", show_default=False)
+    ] = None,
+    entitlement: Annotated[
+        str | None, typer.Option("--entitlement", metavar="ID", help="This one is asked for.", show_default=False)
+    ] = None,
+    at: Annotated[
+        str | None, typer.Option("--at", metavar="INSTANT", help=f"Like {AN_INSTANT}; now.", show_default=False)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
+) -> None:
+    """Say which entitlement covers a customer, what is left of it, and of every other why it does not.
+
+    It takes nothing. Ends with 0 if a case opened now would be covered, with 3 if not.
+
+    Example: milepost verify --account acme --asset acme-router-1 --channel phone
+    """
+    from domain.coverage.matching import CoverageQuestion
+
+    if not (account or contact or asset or contract or line_item or entitlement):
+        raise typer.BadParameter(
+            "say who it is: --account, or --contact, --asset, --contract, --line-item, --entitlement"
+        )
+    question = CoverageQuestion(
+        account=account,
+        contact=contact,
+        asset=asset,
+        service_contract=contract,
+        contract_line_item=line_item,
+        product=product,
+        channel=channel,
+        entitlement=entitlement,
+        at=_at(at),
+    )
+    verified = run(_verify(question))
+    if as_json:
+        typer.echo(verified.model_dump_json(indent=2))
+    else:
+        from starters.terminal.coverage import coverage_text
+
+        typer.echo(coverage_text(verified))
+    if not verified.is_covered:
+        raise typer.Exit(NOT_COVERED)
+
+
+def _at(text: str | None) -> datetime:
+    return datetime.now(UTC).replace(microsecond=0) if text is None else instant(text, "--at")
+
+
+async def _verify(question: CoverageQuestion) -> Verified:
+    import asyncio
+
+    from starters.local.whereabouts import effective_settings
+    from starters.operations.verifying import Verifying
+    from store import Store
+
+    settings = effective_settings()
+    settings.data.mkdir(parents=True, exist_ok=True)
+    store = await asyncio.to_thread(Store.open, settings.database)
+    try:
+        return await Verifying(store, await _entitlements(settings)).verify(question)
+    finally:
+        store.close()
+
+
+async def _entitlements(settings: Settings) -> Entitlements | None:
+    """The counts, if Temporal answers."""
+    from clients.entitlements import Entitlements
+    from starters.local.whereabouts import anything_runs, connect_to_temporal
+    from worker.errors import TemporalUnreachable
+
+    if not anything_runs():
+        return None
+    try:
+        client = await connect_to_temporal()
+    except TemporalUnreachable:
+        return None
+    return Entitlements(client, settings.task_queue, patience=_PATIENCE)

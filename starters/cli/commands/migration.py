@@ -1,0 +1,401 @@
+"""``plan`` and ``migrate``: what a new version would do to running cases, and doing it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from starters.cli import arguments
+from starters.cli.running import run, until_stopped
+
+if TYPE_CHECKING:
+    from clients.migrations import MigrationClient
+    from domain.messages.migrations import CaseSelection, MigrationOrder, MigrationProgress
+    from starters.terminal.migrations import Foresight
+    from store import Diff, Store
+
+SOMETHING_WOULD_CHANGE = 3
+INTERRUPTED = 130
+"""What a program ends with after Ctrl-C."""
+
+_WHICH = "Which cases"
+
+Process = Annotated[
+    str | None,
+    typer.Option("--process", metavar="NAME", help="In this process.", show_default=False, rich_help_panel=_WHICH),
+]
+Version = Annotated[
+    int | None,
+    typer.Option(
+        "--version",
+        metavar="N",
+        min=1,
+        help="To this version of that process, instead of the latest; also an older one.",
+        show_default=False,
+        rich_help_panel=_WHICH,
+    ),
+]
+Calendar = Annotated[
+    str | None,
+    typer.Option(
+        "--calendar",
+        metavar="NAME",
+        help="That hold an older version of these business hours.",
+        show_default=False,
+        rich_help_panel=_WHICH,
+    ),
+]
+Accounts = Annotated[
+    list[str],
+    typer.Option("--account", help="Of this account; may be repeated.", show_default=False, rich_help_panel=_WHICH),
+]
+Entitlements = Annotated[
+    list[str],
+    typer.Option(
+        "--entitlement", help="Under this entitlement; may be repeated.", show_default=False, rich_help_panel=_WHICH
+    ),
+]
+Cases = Annotated[
+    list[str],
+    typer.Option(
+        "--case", metavar="ID", help="This case; may be repeated.", show_default=False, rich_help_panel=_WHICH
+    ),
+]
+FieldOptions = Annotated[
+    list[str],
+    typer.Option(
+        "--field",
+        "-f",
+        metavar="NAME=VALUE",
+        help="With this value of a field, such as priority=High; may be repeated, and then all have to hold.",
+        show_default=False,
+        rich_help_panel=_WHICH,
+    ),
+]
+Only = Annotated[
+    Literal["moved", "violated", "no-longer-violated", "appears", "goes"] | None,
+    typer.Option("--only", help="List only cases with a milestone that differs so.", show_default=False),
+]
+Limit = Annotated[
+    int | None,
+    typer.Option(
+        "--limit",
+        min=0,
+        help="List at most so many cases; 20, and with --json all, if left out. The totals are always over all.",
+        show_default=False,
+    ),
+]
+
+
+def plan(
+    files: Annotated[
+        list[Path],
+        typer.Option(
+            "--files",
+            metavar="FILE",
+            help="A catalog that is not applied yet, file or folder; may be repeated.",
+            show_default=False,
+        ),
+    ] = [],  # noqa: B006  Typer reads it, nobody changes it
+    process: Process = None,
+    version: Version = None,
+    calendar: Calendar = None,
+    account: Accounts = [],  # noqa: B006
+    entitlement: Entitlements = [],  # noqa: B006
+    case: Cases = [],  # noqa: B006
+    field: FieldOptions = [],  # noqa: B006
+    only: Only = None,
+    limit: Limit = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """Show what newer versions would do to running cases: which targets move, and which would be violated.
+
+    Nothing is changed. Without --files: what milepost migrate would do now. With --files: what applying these files and
+    then migrating would do. Only the store is needed, no server.
+
+    A case goes over as a whole, to the latest version of its process and of all its business hours.
+
+    Ends with 0 if nothing would change, with 3 if something would, with 2 on bad input.
+
+    Example: milepost plan --files catalogs/support.yaml --account acme
+    """
+    selection = _selection(process, version, calendar, account, entitlement, case, field)
+    _show_plan(files, selection, only, limit, as_json)
+
+
+def migrate(
+    process: Process = None,
+    version: Version = None,
+    calendar: Calendar = None,
+    account: Accounts = [],  # noqa: B006
+    entitlement: Entitlements = [],  # noqa: B006
+    case: Cases = [],  # noqa: B006
+    field: FieldOptions = [],  # noqa: B006
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would change, as plan does.")] = False,
+    migration_id: Annotated[
+        str | None,
+        typer.Option("--id", metavar="ID", help="What the batch is called; made up, if left out.", show_default=False),
+    ] = None,
+    at_once: Annotated[int, typer.Option(min=1, max=50, help="Cases that go over at the same time.")] = 10,
+    by: Annotated[
+        str | None, typer.Option("--by", metavar="NAME", help="Who is recorded; you, if left out.", show_default=False)
+    ] = None,
+    reason: Annotated[
+        str | None, typer.Option("--reason", metavar="TEXT", help="Goes on every case's record.", show_default=False)
+    ] = None,
+    detach: Annotated[bool, typer.Option("--detach", help="Start it and do not wait.")] = False,
+    resume: Annotated[
+        str | None,
+        typer.Option(
+            "--resume",
+            metavar="ID",
+            help="Follow a batch that runs; start one again that was terminated, where it was.",
+            show_default=False,
+        ),
+    ] = None,
+    status: Annotated[
+        str | None, typer.Option("--status", metavar="ID", help="Say how far a batch is, and end.", show_default=False)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what came of it as JSON.")] = False,
+) -> None:
+    """Bring running cases to the latest version of their process and business hours.
+
+    What is completed or violated keeps what happened to it. One durable workflow does it all: it goes on when you press
+    Ctrl-C, and when server or worker are gone for a while. A case that refuses stays as it was and stops no other.
+
+    Ends with 0 when all cases went over, with 1 if some stayed behind, with 2 on bad input, with 130 after Ctrl-C.
+
+    Example: milepost migrate --process Support --field priority=High
+    """
+    selection = _selection(process, version, calendar, account, entitlement, case, field)
+    if dry_run:
+        _show_plan([], selection, None, None, as_json)
+        return
+    known = resume or status
+    if known is not None:
+        _only_that("--resume" if resume else "--status", selection, migration_id)
+        progress = run(_known(known, follow=resume is not None and not detach, as_json=as_json))
+    else:
+        order = _order(migration_id or _new_id(), selection, at_once, by, reason)
+        progress = run(_start(order, detach=detach, as_json=as_json))
+    if progress is not None and progress.tally.failed:
+        raise typer.Exit(1)
+
+
+# --- the preview ---
+
+
+def _show_plan(files: list[Path], selection: CaseSelection, only: str | None, limit: int | None, as_json: bool) -> None:
+    from domain.timeline.preview import Difference
+    from starters.terminal.cases import console
+    from starters.terminal.migrations import SHOWN_CASES, Foresight, foresight
+
+    seen = Foresight(
+        only=Difference(only) if only else None, limit=limit if limit is not None or as_json else SHOWN_CASES
+    )
+    diff = run(_foresee(files, selection, seen))
+    if as_json:
+        typer.echo(seen.as_json())
+    else:
+        out = console()
+        if diff is not None:
+            out.print(f"With these files applied:\n{diff}\n", soft_wrap=True)
+        for part in foresight(seen):
+            out.print(part)
+    if seen.totals.cases:
+        raise typer.Exit(SOMETHING_WOULD_CHANGE)
+
+
+async def _foresee(files: list[Path], selection: CaseSelection, seen: Foresight) -> Diff | None:
+    import asyncio
+
+    from starters.local.whereabouts import effective_settings
+    from store import Store
+
+    settings = effective_settings()
+    settings.data.mkdir(parents=True, exist_ok=True)
+
+    def look() -> Diff | None:
+        with Store.open(settings.database) as store:
+            if not files:
+                _collect(store, selection, seen)
+                return None
+            prospect, diff = _prospect(store, files)
+            _collect(prospect, selection, seen)
+            return diff
+
+    return await asyncio.to_thread(look)
+
+
+def _prospect(store: Store, files: list[Path]) -> tuple[Store, Diff]:
+    from starters.cli.commands.case import login
+    from starters.files.catalogs import apply_files, read_catalog
+    from store.prospect import Prospect
+
+    by = login() or "unknown"
+    diff = apply_files(store, files, by=by, dry_run=True)  # says of every problem in which file and line it is
+    with store.known() as known:
+        catalog = read_catalog(files, known)
+    return Prospect.of(store, catalog, by=by), diff
+
+
+def _collect(store: Store, selection: CaseSelection, seen: Foresight) -> None:
+    from starters.operations.previewing import count, previews
+    from starters.terminal.cases import console
+    from starters.terminal.migrations import bar
+
+    checked = store.checked(selection)
+    with bar(console(stderr=True), "looking at cases") as progress:
+        (task,) = progress.task_ids
+        progress.update(task, total=count(store, checked))
+        for case in previews(store, checked):
+            seen.add(case)
+            progress.advance(task)
+
+
+# --- the migration ---
+
+
+async def _start(order: MigrationOrder, *, detach: bool, as_json: bool) -> MigrationProgress | None:
+    client = await _client()
+    await client.start(order)
+    if detach:
+        ask = f"milepost migrate --status {order.migration_id}"
+        _tell(f"Migration {order.migration_id} is started; {ask} says how far it is")
+        return None
+    return await _follow(client, order.migration_id, as_json)
+
+
+async def _known(migration_id: str, *, follow: bool, as_json: bool) -> MigrationProgress | None:
+    client = await _client()
+    if follow:
+        if await client.resume(migration_id):
+            _tell(f"Migration {migration_id} had ended before it was done; it goes on where it was")
+        return await _follow(client, migration_id, as_json)
+    standing = await client.standing(migration_id)
+    if standing.progress is None:
+        from clients.cases import NoAnswer
+
+        raise NoAnswer(f"migration {migration_id} is {standing.ended or 'there'}, but no worker says how far it is")
+    _print(standing.progress, as_json, ended=standing.ended)
+    return None
+
+
+async def _follow(client: MigrationClient, migration_id: str, as_json: bool) -> MigrationProgress:
+    """Show how far it is until it is done. Ctrl-C leaves it to itself."""
+    import asyncio
+
+    from clients.migrations import Standing
+    from starters.terminal.cases import console
+    from starters.terminal.migrations import bar
+
+    with bar(console(stderr=True), f"migration {migration_id}") as shown:
+        (task,) = shown.task_ids
+
+        def told(standing: Standing) -> None:
+            if standing.progress is None:
+                shown.update(task, description=f"migration {migration_id}: waiting for a worker")
+            else:
+                known = standing.progress
+                shown.update(
+                    task, description=f"migration {migration_id}", completed=known.tally.done, total=known.total
+                )
+
+        async with until_stopped() as stopped:
+            following = asyncio.create_task(client.follow(migration_id, told))
+            stopping = asyncio.create_task(stopped.wait())
+            await asyncio.wait({following, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            stopping.cancel()
+            if not following.done():
+                following.cancel()
+                await asyncio.gather(following, return_exceptions=True)
+                _tell(f"The migration goes on by itself; milepost migrate --resume {migration_id} follows it again")
+                raise typer.Exit(INTERRUPTED)
+    progress = await following
+    _print(progress, as_json)
+    return progress
+
+
+async def _client() -> MigrationClient:
+    from clients.migrations import MigrationClient
+    from starters.local.whereabouts import connect_to_temporal, effective_settings
+
+    return MigrationClient(await connect_to_temporal(), task_queue=effective_settings().task_queue)
+
+
+def _print(progress: MigrationProgress, as_json: bool, *, ended: str | None = None) -> None:
+    from starters.terminal.cases import console
+    from starters.terminal.migrations import progress_lines
+
+    if as_json:
+        typer.echo(progress.model_dump_json(indent=2))
+    else:
+        console().print(progress_lines(progress, ended=ended), soft_wrap=True)
+
+
+def _tell(text: str) -> None:
+    typer.echo(text, err=True)
+
+
+# --- what was asked for ---
+
+
+def _selection(
+    process: str | None,
+    version: int | None,
+    calendar: str | None,
+    accounts: list[str],
+    entitlements: list[str],
+    cases: list[str],
+    fields: list[str],
+) -> CaseSelection:
+    from domain.messages.migrations import CaseSelection
+
+    if version is not None and process is None:
+        raise typer.BadParameter("a version is one of a process; name it with --process too", param_hint="--version")
+    return CaseSelection(
+        process=process,
+        process_version=version,
+        calendar=calendar,
+        accounts=accounts,
+        entitlements=entitlements,
+        cases=cases,
+        fields=arguments.fields(fields),
+    )
+
+
+def _order(
+    migration_id: str, selection: CaseSelection, at_once: int, by: str | None, reason: str | None
+) -> MigrationOrder:
+    from pydantic import ValidationError
+
+    from domain.messages.migrations import MigrationOrder
+    from starters.cli.commands.case import login
+
+    try:
+        return MigrationOrder(
+            migration_id=migration_id, selection=selection, at_once=at_once, by=by or login(), reason=reason
+        )
+    except ValidationError:
+        raise typer.BadParameter(
+            f"{migration_id!r} is no id; it has up to 80 letters, digits and . _ ~ -, such as summer-2025",
+            param_hint="--id",
+        ) from None
+
+
+def _only_that(option: str, selection: CaseSelection, migration_id: str | None) -> None:
+    from domain.messages.migrations import CaseSelection
+
+    if selection != CaseSelection() or migration_id is not None:
+        raise typer.BadParameter(
+            "a batch keeps the cases that it was started for; give its id alone", param_hint=option
+        )
+
+
+def _new_id() -> str:
+    from datetime import UTC, datetime
+    from uuid import uuid4
+
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid4().hex[:4]}"

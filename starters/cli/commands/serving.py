@@ -1,0 +1,96 @@
+"""``dev`` and ``worker``: what goes on running until somebody stops it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from starters.cli.running import run, until_stopped
+
+
+def dev(
+    ephemeral: Annotated[bool, typer.Option("--ephemeral", help="Keep nothing: all is gone when it ends.")] = False,
+    port: Annotated[
+        int | None,
+        typer.Option(min=1, max=65535, help="Of Temporal; 7233 if it is free, else another.", show_default=False),
+    ] = None,
+    ui_port: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=65535, help="Of the Temporal UI; 8233 if it is free, else another.", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """Run everything on this machine: a Temporal server with its UI, the store and a worker. Ctrl-C stops it all.
+
+    What happens is kept between runs, in the data folder (MILEPOST_DATA). The other commands find what runs here by
+    themselves.
+    """
+    run(_dev(ephemeral, port, ui_port), logs=True)
+
+
+async def _dev(ephemeral: bool, port: int | None, ui_port: int | None) -> None:
+    from starters.local.dev import everything
+    from starters.terminal.cases import console
+    from worker.process import collect_garbage_seldom
+    from worker.relay import telling
+
+    collect_garbage_seldom()
+    out = console()
+    async with (
+        everything(ephemeral=ephemeral, port=port, ui_port=ui_port) as running,
+        telling(running.client, running.store, running.whereabouts.task_queue),
+        until_stopped() as stopped,
+    ):
+        where = running.whereabouts
+        out.print("[bold]Milepost runs.[/bold] Ctrl-C stops it.")
+        lines = {
+            "Temporal": f"{where.address}, namespace {where.namespace}",
+            "Temporal UI": where.ui or "as the server at TEMPORAL_ADDRESS has it",
+            "store": where.database,
+            "task queue": where.task_queue,
+            "state": f"kept in {running.kept_in}" if running.kept_in else "not kept (--ephemeral)",
+        }
+        for name, said in lines.items():
+            out.print(f"  {name:<12} {said}", soft_wrap=True)
+        out.print("Next, in another terminal: milepost apply FILE..., then milepost open CASE_ID --account ...")
+        await stopped.wait()
+        out.print("Stopping.")
+
+
+def worker() -> None:
+    """Run a worker: it walks the cases of its task queue (MILEPOST_TASK_QUEUE). Ctrl-C lets it finish what it is at.
+
+    It needs a Temporal server (TEMPORAL_ADDRESS) and the database of the store (MILEPOST_DATABASE_URL). Any number may
+    run.
+    """
+    run(_worker(), logs=True)
+
+
+async def _worker() -> None:
+    import asyncio
+
+    from starters.local.whereabouts import connect_to_temporal, effective_settings
+    from starters.terminal.cases import console
+    from store import Store
+    from worker.namespace import ensure_namespace_and_search_attributes
+    from worker.process import collect_garbage_seldom, working
+    from worker.relay import telling
+
+    collect_garbage_seldom()
+    out = console()
+    settings = effective_settings()
+    settings.data.mkdir(parents=True, exist_ok=True)
+    client = await connect_to_temporal()
+    await ensure_namespace_and_search_attributes(client)
+    store = await asyncio.to_thread(Store.open, settings.database)
+    try:
+        worker = working(client, store, task_queue=settings.task_queue, build_id=settings.build_id)
+        async with worker, telling(client, store, settings.task_queue), until_stopped() as stopped:
+            address = client.service_client.config.target_host
+            out.print(f"Working on task queue {settings.task_queue} of {address}. Ctrl-C stops it.", soft_wrap=True)
+            await stopped.wait()
+            out.print("Stopping.")
+    finally:
+        store.close()

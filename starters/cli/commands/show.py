@@ -1,0 +1,131 @@
+"""``show``: a case's timeline in the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from starters.cli.commands.case import CaseArgument
+from starters.cli.running import run, until_stopped
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import tzinfo
+
+    from clients.cases import MilepostClient
+    from domain.timeline.views import CaseView
+    from store import Store
+    from worker.settings import Settings
+
+T = TypeVar("T")
+
+
+def show(
+    case: CaseArgument,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Stay, and follow it live until it is closed.")] = False,
+    time_zone: Annotated[
+        str, typer.Option("--time-zone", metavar="ZONE", help="In which instants are shown, by its IANA name.")
+    ] = "UTC",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the case as JSON.")] = False,
+) -> None:
+    """Show a case: its milestones with their targets and what is left, and what happened on its timeline.
+
+    A closed case whose history Temporal no longer has is shown as the store recorded it last.
+
+    Example: milepost show 4711 --watch --time-zone America/New_York
+    """
+    if watch and as_json:
+        raise typer.BadParameter("--watch is for people and --json for programs; give one of them", param_hint="--json")
+    run(_show(case, watch, _zone(time_zone), as_json))
+
+
+def _zone(name: str) -> tzinfo:
+    from datetime import UTC
+    from zoneinfo import ZoneInfo
+
+    if name == "UTC":
+        return UTC
+    try:
+        return ZoneInfo(name)
+    except (LookupError, ValueError, OSError):
+        raise typer.BadParameter(
+            f"unknown time zone {name!r}; expected an IANA name, such as America/New_York", param_hint="--time-zone"
+        ) from None
+
+
+async def _show(case: str, watch: bool, zone: tzinfo, as_json: bool) -> None:
+    from clients.cases import MilepostClient
+    from starters.local.whereabouts import connect_to_temporal, effective_settings
+    from starters.terminal.actions import case_actions
+    from starters.terminal.cases import case_timeline, console
+
+    settings = effective_settings()
+    client = MilepostClient(await connect_to_temporal(), task_queue=settings.task_queue)
+    view, note = await _find(client, case, settings)
+    if as_json:
+        typer.echo(view.model_dump_json(indent=2))
+    elif watch and note is None and view.closed_at is None:
+        await _watch(client, view, zone)
+    else:
+        actions = await _recorded(settings, lambda store: case_actions(store, case)) or []
+        notes = await _recorded(settings, lambda store: store.notes(case)) or []
+        console().print(case_timeline(view, zone=zone, note=note, actions=actions, notes=notes))
+
+
+async def _find(client: MilepostClient, case: str, settings: Settings) -> tuple[CaseView, str | None]:
+    """The case as it stands, and where this comes from if not from Temporal."""
+    from domain.errors import NotFound
+
+    try:
+        return await client.view(case), None
+    except NotFound:
+        recorded = await _recorded(settings, lambda store: store.case(case))
+        if recorded is None:
+            raise
+        whose = {"account": recorded.account, "entitlement": recorded.entitlement}
+        return recorded.view.model_copy(
+            update=whose
+        ), "from the store's record: Temporal no longer has the history of this case"
+
+
+async def _recorded(settings: Settings, question: Callable[[Store], T]) -> T | None:
+    """What the store says, if it is at hand and knows of it."""
+    import asyncio
+
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from domain.errors import NotFound
+    from store import Store, StoreError
+
+    def ask() -> T:
+        with Store.open(settings.database) as store:
+            return question(store)
+
+    try:
+        return await asyncio.to_thread(ask)
+    except (NotFound, StoreError, SQLAlchemyError):
+        return None
+
+
+async def _watch(client: MilepostClient, view: CaseView, zone: tzinfo) -> None:
+    """Show the case again every second, until it is closed or somebody stops it."""
+    import asyncio
+    import contextlib
+
+    from rich.live import Live
+
+    from domain.errors import MilepostError
+    from starters.terminal.cases import case_timeline, console
+
+    note: str | None = None
+    async with until_stopped() as stopped:
+        with Live(case_timeline(view, zone=zone), console=console(), auto_refresh=False, screen=False) as live:
+            while view.closed_at is None and not stopped.is_set():
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(stopped.wait(), 1)
+                try:
+                    view, note = await client.view(view.case_id), None
+                except MilepostError as error:
+                    note = f"as it stood at {view.now:%H:%M:%S} UTC: {error}"
+                live.update(case_timeline(view, zone=zone, note=note), refresh=True)

@@ -1,0 +1,342 @@
+"""``take``, ``adjust``, ``reverse``, ``amend``, ``cancel`` and ``renew``: what people do to an entitlement's count."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import date
+from typing import TYPE_CHECKING, Annotated, Literal
+from uuid import uuid4
+
+import typer
+
+from starters.cli import arguments
+from starters.cli.commands.case import AsJson, By, EventId, login
+from starters.cli.running import connected, run
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from starters.operations.uncounted import RecordChanged
+    from starters.operations.usage import Changed, Reversed, Taken, UsageDesk
+
+NOT_TAKEN = 3
+"""The exit code when not enough is left."""
+
+TAKES_NEGATIVE = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
+"""How a command reads its line of which an argument may be ``-90m`` or ``-2h``: the ``h`` asks for no help."""
+
+_LONGEST_ID = 100
+
+_A_DATE = "2026-12-31"
+
+EntitlementArgument = Annotated[
+    str, typer.Argument(metavar="ENTITLEMENT", help="The id of the entitlement.", show_default=False)
+]
+Why = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Goes on record.", show_default=False)]
+
+
+def take(
+    entitlement: EntitlementArgument,
+    reference: Annotated[
+        str,
+        typer.Argument(metavar="REFERENCE", help="The id of the visit; it counts once.", show_default=False),
+    ],
+    amount: Annotated[str, typer.Option("--amount", metavar="N", help="How many.")] = "1",
+    at: Annotated[
+        str | None,
+        typer.Option(
+            "--at",
+            metavar="ISO",
+            help="When it is dispatched, or planned to be, with its offset from UTC: decides the period; now, if left "
+            "out.",
+            show_default=False,
+        ),
+    ] = None,
+    case: Annotated[
+        str | None,
+        typer.Option("--case", metavar="CASE", help="Is told if not enough is left.", show_default=False),
+    ] = None,
+    overage: Annotated[
+        bool,
+        typer.Option(
+            "--overage",
+            help="If nothing is left and the entitlement asks (overflow: prompt): yes, at the overage price.",
+        ),
+    ] = False,
+    reason: Annotated[
+        str | None,
+        typer.Option("--reason", metavar="TEXT", help="With --overage: goes on record.", show_default=False),
+    ] = None,
+    by: By = None,
+    event_id: EventId = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take a visit, or anything of another unit, when it is dispatched; says what is left.
+
+    Exit code 3: nothing was taken, since not enough is left; the answer says what follows. What was taken before under
+    the same reference is not taken again, of whichever entitlement of the account; once it was reversed it takes
+    another one, and the exit code is 3 as well. See balance for what is left before anything is promised.
+
+    Example: milepost take acme-visits V-1 --case 4711 --by dispatch
+    """
+    if overage != (reason is not None):
+        raise typer.BadParameter("--overage and --reason go together", param_hint="--overage")
+    taken = run(
+        _take(
+            entitlement,
+            id_typed(reference, "REFERENCE"),
+            amount,
+            at=arguments.instant(at, "--at") if at else None,
+            case=case,
+            overage=None if reason is None else _reason(reason),
+            by=_by(by),
+            event_id=_event_id(event_id),
+        )
+    )
+    _print(taken, as_json)
+    if not taken.is_taken:
+        raise typer.Exit(NOT_TAKEN)
+
+
+def adjust(
+    entitlement: EntitlementArgument,
+    amount: Annotated[
+        str,
+        typer.Argument(
+            metavar="AMOUNT",
+            help="How much more was taken than is counted; less, if negative. Of hours: 2h, -90m, 1h30m.",
+            show_default=False,
+        ),
+    ],
+    reason: Why,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            "--at",
+            metavar="ISO",
+            help="In which period, by an instant with its offset; now, if left out.",
+            show_default=False,
+        ),
+    ] = None,
+    by: By = None,
+    event_id: EventId = None,
+    as_json: AsJson = False,
+) -> None:
+    """Count more or less by hand, with who and why; within nothing and what is left.
+
+    Example: milepost adjust acme-bank -90m --reason "goodwill: the first visit did not help"
+    """
+    decided = arguments.instant(at, "--at") if at else None
+    _print(run(_adjust(entitlement, amount, decided, **_who(by, reason, event_id))), as_json)
+
+
+def reverse(
+    entitlement: EntitlementArgument,
+    reference: Annotated[
+        str,
+        typer.Argument(metavar="REFERENCE", help="The id of the time entry or visit.", show_default=False),
+    ],
+    reason: Why,
+    by: By = None,
+    event_id: EventId = None,
+    as_json: AsJson = False,
+) -> None:
+    """Undo all of a time entry or a visit, once, in the period in which it was taken.
+
+    An entry that was split over several entitlements is undone in all of them; name any. A case never gives back what
+    it took.
+
+    Example: milepost reverse acme-bank T-1 --reason "logged on the wrong case"
+    """
+    undone = id_typed(reference, "REFERENCE")
+    _print(run(_reverse(entitlement, undone, **_who(by, reason, event_id))), as_json)
+
+
+def amend(
+    entitlement: EntitlementArgument,
+    reason: Why,
+    cap: Annotated[
+        str | None,
+        typer.Option(
+            "--cap",
+            metavar="N|unlimited",
+            help="In its unit, from the current period on.",
+            show_default=False,
+        ),
+    ] = None,
+    ends_on: Annotated[
+        str | None,
+        typer.Option(
+            "--ends-on",
+            metavar="DATE|never",
+            help=f"Its last date, in the account's zone: {_A_DATE}.",
+            show_default=False,
+        ),
+    ] = None,
+    by: By = None,
+    event_id: EventId = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change the cap or the last date of an entitlement. The catalog in the store follows.
+
+    Files do not: with the old values in them the next apply amends it back.
+
+    Example: milepost amend acme-visits --cap 6 --reason "two more, by order 1204"
+    """
+    if cap is None and ends_on is None:
+        raise typer.BadParameter("say what changes: --cap, --ends-on or both")
+    amended = _amend(entitlement, _cap(cap), _last_date(ends_on), **_who(by, reason, event_id))
+    _print(run(amended), as_json)
+
+
+def cancel(
+    entitlement: EntitlementArgument, reason: Why, by: By = None, event_id: EventId = None, as_json: AsJson = False
+) -> None:
+    """End an entitlement now: from this instant it matches and takes nothing. Running cases keep their clocks.
+
+    Example: milepost cancel acme-visits --reason "the contract was terminated"
+    """
+    _print(run(_cancel(entitlement, **_who(by, reason, event_id))), as_json)
+
+
+def renew(
+    entitlement: EntitlementArgument,
+    reason: Why,
+    ends_on: Annotated[
+        str | None,
+        typer.Option(
+            "--ends-on",
+            metavar="DATE",
+            help=f"The last date of the new term, such as {_A_DATE}; as long as declared or as the last term, if left "
+            "out.",
+            show_default=False,
+        ),
+    ] = None,
+    by: By = None,
+    event_id: EventId = None,
+    as_json: AsJson = False,
+) -> None:
+    """Renew an entitlement, early or late: a new, linked record goes on from the day after its last date.
+
+    Example: milepost renew acme-visits --reason "renewed by phone"
+    """
+    last = _date(ends_on) if ends_on else None
+    _print(run(_renew(entitlement, last, **_who(by, reason, event_id))), as_json)
+
+
+# --- what was typed ---
+
+
+def id_typed(text: str, of: str) -> str:
+    """The id of something that takes its part once.
+
+    Raises:
+        BadParameter: it is empty, or too long.
+    """
+    if not 1 <= len(text) <= _LONGEST_ID:
+        raise typer.BadParameter(f"an id has 1 to {_LONGEST_ID} characters, not {len(text)}", param_hint=f"'{of}'")
+    return text
+
+
+def _who(by: str | None, reason: str, event_id: str | None) -> dict[str, str]:
+    return {"by": _by(by), "reason": _reason(reason), "event_id": _event_id(event_id)}
+
+
+def _by(by: str | None) -> str:
+    return by or login() or "unknown"
+
+
+def _event_id(event_id: str | None) -> str:
+    return event_id or str(uuid4())
+
+
+def _reason(text: str) -> str:
+    if not text.strip():
+        raise typer.BadParameter("say why: it goes on record", param_hint="--reason")
+    return text.strip()
+
+
+def _cap(text: str | None) -> int | Literal["unlimited"] | None:
+    if text is None:
+        return None
+    if text == "unlimited":
+        return "unlimited"
+    if not (text.isascii() and text.isdigit()):
+        raise typer.BadParameter(f"{text!r} is neither a whole number from 0 nor unlimited", param_hint="--cap")
+    return int(text[:40])
+
+
+def _last_date(text: str | None) -> date | Literal["never"] | None:
+    if text is None:
+        return None
+    return "never" if text == "never" else _date(text)
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no date; write one like {_A_DATE}", param_hint="--ends-on") from None
+
+
+# --- asking ---
+
+
+async def _take(
+    entitlement: str,
+    reference: str,
+    amount: str,
+    *,
+    at: datetime | None,
+    case: str | None,
+    overage: str | None,
+    by: str,
+    event_id: str,
+) -> Taken:
+    async with _desk() as desk:
+        return await desk.take(
+            entitlement, reference, amount=amount, at=at, case=case, by=by, event_id=event_id, overage=overage
+        )
+
+
+async def _adjust(entitlement: str, amount: str, at: datetime | None, **who: str) -> Changed:
+    async with _desk() as desk:
+        return await desk.adjust(entitlement, amount, at=at, **who)
+
+
+async def _reverse(entitlement: str, reference: str, **who: str) -> Reversed:
+    async with _desk() as desk:
+        return await desk.reverse(entitlement, reference, **who)
+
+
+async def _amend(
+    entitlement: str,
+    cap: int | Literal["unlimited"] | None,
+    ends_on: date | Literal["never"] | None,
+    **who: str,
+) -> Changed | RecordChanged:
+    async with _desk() as desk:
+        return await desk.amend(entitlement, cap=cap, ends_on=ends_on, **who)
+
+
+async def _cancel(entitlement: str, **who: str) -> Changed | RecordChanged:
+    async with _desk() as desk:
+        return await desk.cancel(entitlement, **who)
+
+
+async def _renew(entitlement: str, ends_on: date | None, **who: str) -> Changed:
+    async with _desk() as desk:
+        return await desk.renew(entitlement, ends_on=ends_on, **who)
+
+
+@asynccontextmanager
+async def _desk() -> AsyncIterator[UsageDesk]:
+    from starters.operations.usage import UsageDesk
+
+    async with connected() as (client, store, task_queue):
+        yield UsageDesk(client, store, task_queue)
+
+
+def _print(result: Taken | Changed | RecordChanged | Reversed, as_json: bool) -> None:
+    typer.echo(result.model_dump_json(indent=2) if as_json else str(result))

@@ -1,0 +1,85 @@
+"""How a command runs: to its end, with an exit code that says what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import signal
+from collections.abc import AsyncIterator, Coroutine
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from temporalio.client import Client
+
+    from store import Store
+
+T = TypeVar("T")
+
+
+def run(command: Coroutine[Any, Any, T], *, logs: bool = False) -> T:
+    """Run a command to its end, and let the SDK's threads come to theirs.
+
+    Args:
+        command: what it does.
+        logs: whether the SDK's log is part of the output; it goes to stdout, where programs read answers.
+    """
+    from worker.connection import settle
+
+    if not logs:
+        _silence()
+
+    async def settled() -> T:
+        try:
+            return await command
+        finally:
+            await settle()
+
+    return asyncio.run(settled())
+
+
+@contextlib.asynccontextmanager
+async def connected() -> AsyncIterator[tuple[Client, Store, str]]:
+    """The connection to Temporal, the store, and the task queue of the workers, for what needs all three.
+
+    Raises:
+        TemporalUnreachable, StoreError: one of them is not there.
+    """
+    from starters.local.whereabouts import connect_to_temporal, effective_settings
+    from store import Store
+
+    settings = effective_settings()
+    client = await connect_to_temporal()
+    with Store.open(settings.database) as store:
+        yield client, store, settings.task_queue
+
+
+@functools.cache
+def _silence() -> None:
+    """Keep the SDK's log out of the output. What it has to say reaches the command as an error too."""
+    from temporalio.runtime import Runtime, TelemetryConfig
+
+    Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=None)), error_if_already_set=False)
+
+
+@contextlib.asynccontextmanager
+async def until_stopped() -> AsyncIterator[asyncio.Event]:
+    """An event that is set by Ctrl-C or SIGTERM. The second one ends the program there and then."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGINT, signal.SIGTERM)
+
+    def stop() -> None:
+        stopped.set()
+        for one in signals:
+            loop.remove_signal_handler(one)
+
+    try:
+        for one in signals:
+            loop.add_signal_handler(one, stop)
+    except NotImplementedError:  # Windows: there Ctrl-C interrupts the loop itself
+        pass
+    try:
+        yield stopped
+    finally:
+        stop()

@@ -1,0 +1,1 @@
+"""Everything on one machine: `milepost dev`, and where the commands find it."""

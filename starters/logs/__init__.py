@@ -1,0 +1,1 @@
+"""Event logs: their mapping, rows and cases."""

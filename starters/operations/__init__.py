@@ -1,0 +1,1 @@
+"""What every way in offers, once: verify, order, take, change, audit, preview."""

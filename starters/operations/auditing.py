@@ -1,0 +1,129 @@
+"""What entitlements have, whether their ledgers say the same, and which rows no count that runs knows of."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+
+from pydantic import BaseModel, ConfigDict
+from temporalio.client import Client
+
+from clients.entitlements import Entitlements, NobodyCounts
+from domain.catalog.count_terms import entitlement_terms
+from domain.errors import MilepostError, NotFound
+from domain.usage.audit import EndedCount, audit, ended_counts
+from domain.usage.machine import Usage
+from domain.usage.requests import Balance
+from domain.usage.rows import LedgerRow
+from store import Store
+
+_PATIENCE = 10.0
+_ROWS_ARRIVE_WITHIN = 10.0
+_LOOK_EVERY = 0.1
+
+
+class Audited(BaseModel):
+    """What an audit of one entitlement came to.
+
+    Attributes:
+        rows: of the count that runs.
+        discrepancies: a line each; none if its rows and its balance agree.
+        ended: counts before it whose workflows were terminated.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    entitlement: str
+    rows: int
+    discrepancies: list[str]
+    ended: list[EndedCount] = []
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the balance is what all rows of the ledger come to, or somebody has seen why it is not."""
+        return not self.discrepancies and not any(count.is_missing for count in self.ended)
+
+
+class Auditor:
+    """Asks entitlements, and the store, what they have."""
+
+    def __init__(self, client: Client, store: Store, task_queue: str) -> None:
+        self._entitlements = Entitlements(client, task_queue, patience=_PATIENCE)
+        self._store = store
+
+    async def balance(self, entitlement: str, at: datetime | None = None) -> Balance:
+        """What an entitlement has; one that was never asked for anything has all.
+
+        Raises:
+            NotFound: neither Temporal nor the catalog knows of it.
+            Refused: it counts nothing.
+            MilepostError: it does not answer.
+        """
+        found = await self._counted(entitlement, at)
+        if found is not None:
+            return found
+        return await asyncio.to_thread(self._untouched, entitlement, at or datetime.now(UTC))
+
+    async def is_retired(self, entitlement: str) -> bool:
+        """Whether the catalog has retired it, or its account: its count goes on, but nothing is taken of it."""
+        return await asyncio.to_thread(self._retired, entitlement)
+
+    async def audit(self, entitlements: Sequence[str] = ()) -> AsyncIterator[Audited]:
+        """Hold ledgers against balances: of some entitlements, or of all that have a ledger.
+
+        Raises:
+            NotFound: nobody knows of an entitlement that was named.
+            MilepostError: one does not answer.
+        """
+        for entitlement in entitlements or await asyncio.to_thread(self._store.ledgers):
+            yield await self._audit(entitlement)
+
+    async def _audit(self, entitlement: str) -> Audited:
+        balance = await self._counted(entitlement)
+        if balance is None:
+            found = sum(len(rows) for rows in (await asyncio.to_thread(self._ledgers, entitlement)).values())
+            if not found:
+                await asyncio.to_thread(self._store.entitlement, entitlement)
+            gone = [f"the store has {found} rows, and nobody counts: its workflow is gone"] if found else []
+            return Audited(entitlement=entitlement, rows=found, discrepancies=gone)
+        rows = await self._rows(entitlement, balance)
+        ended = ended_counts(await asyncio.to_thread(self._ledgers, entitlement), balance)
+        return Audited(entitlement=entitlement, rows=balance.rows, discrepancies=audit(rows, balance), ended=ended)
+
+    async def _rows(self, entitlement: str, balance: Balance) -> list[LedgerRow]:
+        """The rows of the count, with all that it wrote before it was asked: they arrive in the background."""
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + _ROWS_ARRIVE_WITHIN
+        while True:
+            rows = await asyncio.to_thread(self._store.ledger, entitlement, balance.count)
+            if len(rows) >= balance.rows or clock() > deadline:
+                return rows
+            await asyncio.sleep(_LOOK_EVERY)
+
+    def _ledgers(self, entitlement: str) -> dict[str, list[LedgerRow]]:
+        """The whole ledger, by count."""
+        return {count: self._store.ledger(entitlement, count) for count in self._store.counts(entitlement)}
+
+    async def _counted(self, entitlement: str, at: datetime | None = None) -> Balance | None:
+        try:
+            return await self._entitlements.balance(entitlement, None if at is None else at.isoformat())
+        except NobodyCounts as error:
+            raise MilepostError(str(error)) from error
+
+    def _retired(self, entitlement: str) -> bool:
+        try:
+            declared = self._store.entitlement(entitlement)
+        except NotFound:
+            return False
+        return declared.retired or self._store.account(declared.account).retired
+
+    def _untouched(self, entitlement: str, at: datetime) -> Balance:
+        try:
+            declared = self._store.entitlement(entitlement)
+        except NotFound:
+            raise NotFound(f"there is no entitlement {entitlement!r}, neither at work nor in the catalog") from None
+        account, organisation = self._store.account(declared.account), self._store.organisation()
+        usage = Usage.begin(entitlement_terms(declared, account, organisation, now=at), at)
+        usage.advance(at)
+        return usage.balance(at).model_copy(update={"rows": 0})

@@ -1,0 +1,482 @@
+"""What people do to the count of an entitlement: take a visit, adjust, reverse, amend, cancel, renew.
+
+All of it goes through the count itself, so it is exact and on record with who and why.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from datetime import UTC, date, datetime
+from typing import Any, Literal, TypeVar, assert_never
+
+from pydantic import BaseModel, Field, ValidationError
+from temporalio.client import Client
+
+from clients.entitlements import NobodyCounts
+from clients.gate import UsageGate
+from domain.catalog.count_terms import entitlement_terms
+from domain.catalog.declarations import Entitlement
+from domain.coverage.matching import CoverageQuestion, choose
+from domain.errors import MilepostError, Refused
+from domain.messages.inbox import problems
+from domain.model import Value
+from domain.open_time.spans import Offset
+from domain.usage.allowance import MOST
+from domain.usage.requests import (
+    Consumed,
+    Consumption,
+    ConsumptionReversed,
+    EntitlementAmended,
+    EntitlementCancelled,
+    EntitlementRenewed,
+    EntitlementTerms,
+    OverageDecision,
+    UsageAdjusted,
+    UsageChange,
+    UsageChanged,
+)
+from domain.usage.units import HOURS, amount_text, number_text
+from domain.years import is_promised
+from starters.operations.split_entries import SplitEntries
+from starters.operations.uncounted import RecordChanged, UncountedEntitlements
+from store import Store
+
+PATIENCE = 10.0
+"""Seconds for which a count is waited for."""
+
+_SECONDS_PER_MINUTE = 60
+_WHOLE = re.compile(r"[0-9]{1,40}")
+_NOTHING_THERE = frozenset({"already_reversed", "unknown_reference"})
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class Taken(Value):
+    """What taking came to.
+
+    Attributes:
+        entitlement: the last that was asked.
+        asked: how much was asked for, in the smallest measure of the unit.
+        spent: those that were asked before, had not enough left, and fall back to the next.
+        price: of one unit beyond the cap, if it was taken so, or could be.
+    """
+
+    entitlement: str
+    answer: Consumed
+    asked: int
+    spent: list[str] = Field(default_factory=list)
+    price: str | None = None
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether the entitlement covers it."""
+        return self.answer.is_taken
+
+    def __str__(self) -> str:
+        answer, of = self.answer, f"of {self.entitlement}"
+        left = _left(answer.remaining, answer.cap, answer.unit, answer.first_day)
+        price = f" at {self.price}" if self.price else ""
+        match answer.outcome:
+            case "granted" if answer.overage:
+                beyond = amount_text(answer.overage, answer.unit)
+                said = f"{beyond} taken {of}, beyond the cap{price}: an override for billing; {left}"
+            case "granted":
+                said = f"{amount_text(answer.taken, answer.unit)} taken {of}; {left}"
+            case "already" if answer.is_reversed:
+                said = f"nothing taken {of}: {answer.reference} was reversed; take it under another id; {left}"
+            case "already":
+                said = f"taken {of} before{self._another_amount}; {left}"
+            case "overflow":
+                said = f"nothing taken {of}; {left}; it falls back, and nothing else matches"
+            case "blocked":
+                said = f"nothing taken {of}; {left}; it blocks until the cap is higher"
+            case "prompt":
+                said = (
+                    f"nothing taken {of}; {left}; it asks: --overage, with a --reason, takes it beyond the cap{price}"
+                )
+            case "refused":
+                said = f"nothing taken {of}: {answer.reason}"
+            case _:
+                assert_never(answer.outcome)
+        before = f"; {', '.join(self.spent)} had not enough left" if self.spent else ""
+        return f"{answer.reference}: {said}{before}"
+
+    @property
+    def _another_amount(self) -> str:
+        took = self.answer.taken + self.answer.overage
+        if took == self.asked:
+            return ""
+        return f", {amount_text(took, self.answer.unit)} and not {self.asked}; more is taken under another id"
+
+
+class Changed(Value):
+    """What a change by hand came to; `was_left` says that nothing is left to be taken."""
+
+    entitlement: str
+    unit: str
+    answer: UsageChanged
+    was_left: bool = False
+
+    def __str__(self) -> str:
+        balance = self.answer.balance
+        verb = "were left" if self.was_left else "left"
+        left = _left(balance.remaining, balance.cap, self.unit, balance.first_day, verb)
+        return f"{self.entitlement}: {self.answer.text}; {left}"
+
+
+class Reversed(Value):
+    """What a reversal came to.
+
+    Attributes:
+        parts: of each entitlement that gives something back.
+        missing: minutes of a time entry that were left over for another entitlement, and that none has taken.
+    """
+
+    parts: list[Changed]
+    missing: int = 0
+
+    def __str__(self) -> str:
+        lines = [str(part) for part in self.parts]
+        if self.missing:
+            lines.append(
+                f"{self.missing} min of it were left over for another entitlement and are in no ledger: if they are "
+                "taken later, reverse them there"
+            )
+        return "\n".join(lines)
+
+
+class UsageDesk:
+    """Takes of entitlements, and changes what they count.
+
+    Args:
+        client: of Temporal.
+        store: of the catalog.
+        task_queue: of the workers of entitlements.
+        patience: seconds for which a count is waited for.
+    """
+
+    def __init__(self, client: Client, store: Store, task_queue: str, *, patience: float = PATIENCE) -> None:
+        self._store = store
+        self._gate = UsageGate(client, task_queue, patience=patience)
+        self._splits = SplitEntries(store, self._gate)
+        self._uncounted = UncountedEntitlements(store)
+
+    async def take(
+        self,
+        entitlement: str,
+        reference: str,
+        *,
+        amount: str,
+        at: datetime | None,
+        case: str | None,
+        by: str,
+        event_id: str,
+        overage: str | None = None,
+    ) -> Taken:
+        """Take something at the instant at which it is dispatched; what falls back, of the next that matches.
+
+        What any entitlement of the account and unit has taken under the reference counts once, and is answered again.
+        Of those that do not match now the ledger knows, except of what was taken in the last 100 ms or so.
+
+        Args:
+            entitlement: the id of the one that is asked first.
+            reference: of the visit, or of whatever is taken; it counts once.
+            amount: as it was typed.
+            at: when it is dispatched, or is planned to be; None: now.
+            case: who is told if there is not enough.
+            by: who takes it.
+            event_id: of the request.
+            overage: why it is taken at the overage price if nothing is left and the entitlement asks; None: it is not.
+
+        Raises:
+            NotFound, Refused: it can't be.
+            MilepostError: nobody answers.
+        """
+        now = datetime.now(UTC)
+        declared, terms = await self._declared(entitlement, now)
+        unit = terms.allowance.unit
+        if unit == HOURS:
+            raise Refused("hours_are_logged", f"hours of {entitlement} are taken by time entries: milepost log-time")
+        if unit == "cases":
+            raise Refused("cases_are_opened", f"a case takes its one of {entitlement} when it is opened: milepost open")
+        consumption = _message(
+            Consumption,
+            reference=reference,
+            event_id=event_id,
+            amount=_positive(read_amount(amount, unit)),
+            unit=unit,
+            occurred_at=at or now,
+            case_id=case,
+            by=by,
+        )
+        decision = overage and _decision(consumption, overage, by, event_id)
+        try:
+            spent: list[str] = []
+            asked = [declared, *await asyncio.to_thread(self._next, declared, consumption)]
+            if before := await self._taken_before(asked, consumption, unit, now):
+                return before
+            for one in asked:
+                taken = await self._take(one, consumption, decision or None, now)
+                if taken.answer.outcome != "overflow" or one is asked[-1]:
+                    break
+                spent.append(one.id)
+        except NobodyCounts as error:
+            raise _nobody(error, event_id) from error
+        return taken.model_copy(update={"spent": spent})
+
+    def _next(self, declared: Entitlement, consumption: Consumption) -> list[Entitlement]:
+        """What matches as the entitlement does, and counts the same, best first."""
+        if not is_promised(consumption.occurred_at):
+            return []
+        keys = ("account", "asset", "service_contract", "contract_line_item")
+        known = {key: getattr(declared, key) for key in keys}
+        found = self._store.coverage_candidates(CoverageQuestion(at=consumption.occurred_at, **known))
+        matches = [match.entitlement for match in choose(found.scope, found.candidates).ranked]
+        counting = [one for one in matches if one.allowance and one.allowance.unit == consumption.unit]
+        return [one for one in counting if one.id != declared.id]
+
+    async def _taken_before(
+        self, asked: list[Entitlement], consumption: Consumption, unit: str, now: datetime
+    ) -> Taken | None:
+        """The answer of the one that took it before and has not given it back, whatever has become of that since."""
+        reference, account = consumption.reference, asked[0].account
+        takers = await asyncio.to_thread(self._store.takers, reference, account=account, unit=unit)
+        for name in dict.fromkeys([*(one.id for one in asked), *takers]):
+            if not await self._gate.has_taken(name, reference):
+                continue
+            answer = await self._gate.consume((await self._declared(name, now))[1], consumption)
+            if not answer.is_reversed:
+                return Taken(entitlement=name, answer=answer, asked=consumption.amount)
+        return None
+
+    async def _take(
+        self, declared: Entitlement, consumption: Consumption, decision: OverageDecision | None, now: datetime
+    ) -> Taken:
+        await self._check_takes(declared, consumption)
+        _, terms = await self._declared(declared.id, now)
+        answer = await self._gate.consume(terms, consumption)
+        price = answer.overage_price
+        if decision is not None and answer.outcome == "prompt":
+            answer = await self._gate.approve_overage(terms, decision)
+        if answer.outcome == "refused":
+            raise Refused("refused", answer.reason or f"nothing can be taken of {declared.id}")
+        return Taken(entitlement=declared.id, answer=answer, asked=consumption.amount, price=price)
+
+    async def adjust(self, entitlement: str, amount: str, *, at: datetime | None, **who: str) -> Changed:
+        """Count more or, if the amount is negative, less; in the period of an instant, or of now.
+
+        Args:
+            entitlement: its id.
+            amount: as it was typed.
+            at: decides the period.
+            **who: `by`, `reason` and `event_id`.
+
+        Raises:
+            NotFound, Refused: it can't be.
+            MilepostError: nobody answers.
+        """
+        _, terms = await self._declared(entitlement)
+        more = read_amount(amount, terms.allowance.unit)
+        return await self._change(entitlement, _message(UsageAdjusted, amount=more, occurred_at=at, **who))
+
+    async def amend(
+        self,
+        entitlement: str,
+        *,
+        cap: int | Literal["unlimited"] | None,
+        ends_on: date | Literal["never"] | None,
+        **who: str,
+    ) -> Changed | RecordChanged:
+        """Change the cap, in the unit, or the last date: of one that counts nothing that alone, in the catalog.
+
+        Raises:
+            NotFound, Refused, MilepostError: as `adjust`.
+        """
+        if isinstance(cap, int) and cap > MOST:
+            raise Refused("bad_amount", f"a cap of {cap} is a slip of the pen; at most {MOST:,}, or unlimited")
+        asked = _message(EntitlementAmended, cap=cap, ends_on=ends_on, **who)
+        declared = await asyncio.to_thread(self._store.entitlement, entitlement)
+        if declared.allowance is not None:
+            return await self._change(entitlement, asked)
+        if cap is not None:
+            raise _uncounted(entitlement, "give it an allowance, with its cap, in the catalog: milepost apply")
+        _check_amended(declared, asked)
+        return await asyncio.to_thread(self._uncounted.amend, declared, asked)
+
+    async def cancel(self, entitlement: str, **who: str) -> Changed | RecordChanged:
+        """End it now; one that counts nothing in the catalog.
+
+        Raises:
+            NotFound, Refused, MilepostError: as `adjust`.
+        """
+        asked = _message(EntitlementCancelled, **who)
+        declared = await asyncio.to_thread(self._store.entitlement, entitlement)
+        if declared.allowance is not None:
+            return await self._change(entitlement, asked)
+        return await asyncio.to_thread(self._uncounted.cancel, declared, asked)
+
+    async def renew(self, entitlement: str, *, ends_on: date | None, **who: str) -> Changed:
+        """Let it go on in a new record from the day after its last.
+
+        Raises:
+            NotFound, Refused, MilepostError: as `adjust`.
+        """
+        asked = _message(EntitlementRenewed, ends_on=ends_on, **who)
+        declared = await asyncio.to_thread(self._store.entitlement, entitlement)
+        if declared.allowance is None:
+            how = "to let it go on, move its ends_on, in the catalog or with milepost amend --ends-on"
+            raise _uncounted(entitlement, how)
+        return await self._change(entitlement, asked)
+
+    async def reverse(self, entitlement: str, reference: str, **who: str) -> Reversed:
+        """Give back all that a visit or a time entry took, also where an entry was split over several entitlements.
+
+        What was reversed before stays so. Done again after it was cut short, it does the rest.
+
+        Raises:
+            NotFound, Refused, MilepostError: as `adjust`; nothing was taken, or all of it was reversed before.
+        """
+        asked = _message(ConsumptionReversed, reference=reference, **who)
+        declared, _ = await self._declared(entitlement)
+        try:
+            entry = await self._splits.parts(declared, reference)
+        except NobodyCounts as error:
+            raise _nobody(error, asked.event_id) from error
+        parts: list[Changed] = []
+        refusals: list[Refused] = []
+        for part in entry.entitlements:
+            try:
+                parts.append(await self._change(part, asked))
+            except Refused as refusal:
+                if refusal.code not in _NOTHING_THERE:
+                    raise
+                refusals.append(refusal)
+        if not parts:
+            raise refusals[0]
+        return Reversed(parts=parts, missing=entry.missing)
+
+    # --- asking ---
+
+    async def _change(self, entitlement: str, asked: UsageChange) -> Changed:
+        declared, terms = await self._declared(entitlement)
+        _check_amended(declared, asked)
+        try:
+            # A count that begins now would not know that it is cancelled.
+            if _is_cancelled(declared, datetime.now(UTC)) and await self._gate.running(entitlement) is None:
+                raise Refused("cancelled", f"{entitlement} was cancelled at {_instant(declared.cancelled_at)}")
+            answer = await self._gate.change(terms, asked)
+        except NobodyCounts as error:
+            raise _nobody(error, asked.event_id) from error
+        return Changed(
+            entitlement=entitlement,
+            unit=terms.allowance.unit,
+            answer=answer,
+            was_left=isinstance(asked, EntitlementCancelled),
+        )
+
+    async def _check_takes(self, declared: Entitlement, consumption: Consumption) -> None:
+        """That the catalog has not ended it; what was taken before stays taken."""
+        if declared.retired:
+            why = "is retired"
+        elif (await asyncio.to_thread(self._store.account, declared.account)).retired:
+            why = f"is of account {declared.account}, which is retired"
+        elif _is_cancelled(declared, consumption.occurred_at):
+            why = f"was cancelled at {_instant(declared.cancelled_at)}"
+        else:
+            return
+        if not await self._gate.has_taken(declared.id, consumption.reference):
+            raise Refused("ended", f"nothing can be taken of {declared.id}: it {why}")
+
+    async def _declared(self, entitlement: str, now: datetime | None = None) -> tuple[Entitlement, EntitlementTerms]:
+        return await asyncio.to_thread(self._read, entitlement, now or datetime.now(UTC))
+
+    def _read(self, entitlement: str, now: datetime) -> tuple[Entitlement, EntitlementTerms]:
+        declared = self._store.entitlement(entitlement)
+        if declared.allowance is None:
+            raise _uncounted(entitlement, "give it an allowance in the catalog: milepost apply")
+        account, organisation = self._store.account(declared.account), self._store.organisation()
+        return declared, entitlement_terms(declared, account, organisation, now=now)
+
+
+def read_amount(text: str, unit: str) -> int:
+    """An amount as people type it, in the smallest measure of its unit: ``-90m`` or ``2h`` of hours, ``3`` of others.
+
+    Raises:
+        Refused: it is none.
+    """
+    digits = text.removeprefix("-") if text.startswith("-") else text.removeprefix("+")
+    amount = _minutes(digits) if unit == HOURS else int(digits) if _WHOLE.fullmatch(digits) else None
+    if amount is None:
+        right = "hours and minutes: 2h, 90m, -1h30m" if unit == HOURS else "a whole number, such as 2 or -1"
+        raise Refused("bad_amount", f"{text!r} is no amount of {unit}; write {right}")
+    if amount > MOST:
+        raise Refused("bad_amount", f"{text} is a slip of the pen; at most {MOST:,} at once")
+    return -amount if text.startswith("-") else amount
+
+
+def _minutes(text: str) -> int | None:
+    try:
+        minutes, rest = divmod(Offset.parse(text).seconds, _SECONDS_PER_MINUTE)
+    except ValueError:
+        return None
+    return None if rest else minutes
+
+
+def _positive(amount: int) -> int:
+    if amount < 1:
+        raise Refused("bad_amount", "take 1 or more; what was taken is given back with milepost reverse")
+    return amount
+
+
+def _decision(consumption: Consumption, reason: str, by: str, event_id: str) -> OverageDecision:
+    return _message(
+        OverageDecision,
+        reference=consumption.reference,
+        event_id=f"{event_id}-overage",
+        approved=True,
+        by=by,
+        reason=reason,
+        amount=consumption.amount,
+        occurred_at=consumption.occurred_at,
+        case_id=consumption.case_id,
+    )
+
+
+def _message(kind: type[M], **fields: Any) -> M:
+    """A request, checked here: nothing is asked of anybody that can't be."""
+    try:
+        return kind.model_validate(fields)
+    except ValidationError as error:
+        raise Refused("bad_message", "; ".join(problems(error))) from None
+
+
+def _nobody(error: NobodyCounts, event_id: str) -> MilepostError:
+    return MilepostError(
+        f"{error}. Whether it was done is not known: give the same command again with --event-id {event_id}, and it is "
+        "done once"
+    )
+
+
+def _uncounted(entitlement: str, how: str) -> Refused:
+    return Refused("no_allowance", f"entitlement {entitlement!r} counts nothing; {how}")
+
+
+def _check_amended(declared: Entitlement, asked: UsageChange) -> None:
+    if declared.retired and isinstance(asked, EntitlementAmended | EntitlementRenewed):
+        raise Refused("retired", f"{declared.id} is retired")
+
+
+def _is_cancelled(declared: Entitlement, at: datetime) -> bool:
+    return declared.cancelled_at is not None and declared.cancelled_at <= at
+
+
+def _instant(at: datetime | None) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%SZ}" if at else ""
+
+
+def _left(remaining: int | None, cap: int | None, unit: str, first_day: date | None, verb: str = "left") -> str:
+    since = f" in the period from {first_day}" if first_day else ""
+    if remaining is None or cap is None:
+        return f"unlimited{since}"
+    return f"{number_text(remaining, unit)} of {amount_text(cap, unit)} {verb}{since}"

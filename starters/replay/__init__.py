@@ -1,0 +1,1 @@
+"""The durable run of a log through real workflows, and the demo."""

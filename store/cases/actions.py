@@ -1,0 +1,76 @@
+"""What actions write: the log of mails, tasks, and whether each was done. All by the effect's key, once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Table, select
+
+from store import tables
+from store.cases.records import case_of, put_failure
+from store.database import Database, insert, insert_new
+from store.values import Mail, TaskEntry
+
+
+class ActionRecords:
+    """The store's side that actions write to."""
+
+    _database: Database
+
+    def record_mail(  # noqa: PLR0917 - in the order of a mail's own parts
+        self, key: str, to: Sequence[str], subject: str, body: str, at: datetime, due_at: datetime | None = None
+    ) -> bool:
+        """Puts a mail into the log of sent mail; False if it is there already."""
+        row = {"key": key, "to": list(to), "subject": subject, "body": body, "at": at, "due_at": due_at}
+        return self._record(tables.mails, row)
+
+    def record_task(self, key: str, subject: str, assign_to: str, body: str, at: datetime) -> bool:
+        """Makes a task; False if it is there already."""
+        return self._record(
+            tables.tasks, {"key": key, "subject": subject, "assign_to": assign_to, "body": body, "at": at}
+        )
+
+    def record_action_done(self, key: str, *, at: datetime | None = None, result: dict[str, Any] | None = None) -> None:
+        """An action was carried out; the first time counts.
+
+        Args:
+            key: the effect's.
+            at: when, by the case's clock; now if left out.
+            result: what there is to tell, as JSON.
+        """
+        table = tables.actions
+        row = {"key": key, "case_id": case_of(key), "status": "done", "done_at": at or datetime.now(UTC)}
+        changed: dict[str, Any] = {"status": "done", "done_at": row["done_at"], "result": result, "error": None}
+        with self._database.write() as connection:
+            statement = insert(connection, table).values({**row, "result": result})
+            connection.execute(
+                statement.on_conflict_do_update(
+                    index_elements=[table.c.key], set_=changed, where=table.c.status != "done"
+                )
+            )
+
+    def record_action_failed(self, key: str, error: str, *, at: datetime | None = None) -> None:
+        """An action failed for good. One that is done stays so; one that is retried by hand may yet be done."""
+        with self._database.write() as connection:
+            put_failure(connection, key, error, at or datetime.now(UTC))
+
+    def mails(self, case_id: str | None = None, *, limit: int = 1000) -> list[Mail]:
+        """The log of sent mail, of one case or of all, in the order of sending; of very many the first `limit`."""
+        return [Mail.model_validate(row) for row in self._recorded(tables.mails, case_id, limit)]
+
+    def tasks(self, case_id: str | None = None, *, limit: int = 1000) -> list[TaskEntry]:
+        """The tasks that were made, of one case or of all, in their order; of very many the first `limit`."""
+        return [TaskEntry.model_validate(row) for row in self._recorded(tables.tasks, case_id, limit)]
+
+    def _record(self, table: Table, row: dict[str, Any]) -> bool:
+        with self._database.write() as connection:
+            return insert_new(connection, table, [{**row, "case_id": case_of(row["key"])}]) == 1
+
+    def _recorded(self, table: Table, case_id: str | None, limit: int) -> list[dict[str, Any]]:
+        wanted = select(table).order_by(table.c.at, table.c.key).limit(limit)
+        if case_id is not None:
+            wanted = wanted.where(table.c.case_id == case_id)
+        with self._database.read() as connection:
+            return [dict(row) for row in connection.execute(wanted).mappings()]

@@ -1,0 +1,284 @@
+"""Records of cases: how each stands, what was noted, what fired and what became of its actions.
+
+Everything is idempotent, and takes what arrives in any order: a record may come twice, or after a later one, and the
+outcome of an action may be known before the record that ordered it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import TypeAdapter
+from sqlalchemy import Connection, and_, delete, or_, select, tuple_
+
+from domain.errors import NotFound
+from domain.messages.cases import CarriedCase, CaseRecord
+from domain.messages.migrations import hours_in_use
+from domain.process import FieldUpdate
+from domain.process.actions import Action, slug
+from domain.timeline.effects import Noted, TriggerFired
+from domain.timeline.views import CaseView, MilestoneStatus, MilestoneView
+from store import tables
+from store.database import Database, insert, insert_new
+from store.values import CaseRow, StoredAction, StoredCase
+
+_ACTION: TypeAdapter[Any] = TypeAdapter(Action)
+_NOTE_COLUMNS = tuple(column.name for column in tables.notes.c if column.name != "case_id")
+
+
+class CaseRecords:
+    """The store's side that keeps cases."""
+
+    _database: Database
+
+    def record_case(self, record: CaseRecord) -> None:
+        """Stores a record, in place of what an attempt that the server never took has left; the newest counts."""
+        with self._database.write() as connection:
+            if not _put_case(connection, record):
+                return
+            _put_hours(connection, record)
+            _put_milestones(connection, record.view)
+            _put_notes(connection, record)
+            _forget_triggers(connection, record.view)
+            for fired in record.fired:
+                _put_trigger(connection, record.view, fired)
+            for failure in record.failures:
+                put_failure(connection, failure.key, failure.error, record.view.now)
+
+    def case(self, case_id: str) -> StoredCase:
+        """A case as it was last recorded.
+
+        Raises:
+            NotFound: no case of that id was ever recorded.
+        """
+        with self._database.read() as connection:
+            found = connection.execute(select(tables.cases).where(tables.cases.c.case_id == case_id)).mappings().first()
+        if found is None:
+            raise NotFound(f"unknown case {case_id!r}")
+        return StoredCase(**_row(found), carried=CarriedCase.model_validate(found["carried"]))
+
+    def cases(
+        self,
+        *,
+        account: str | None = None,
+        entitlement: str | None = None,
+        process: str | None = None,
+        status: MilestoneStatus | None = None,
+        closed: bool | None = None,
+        opened_from: datetime | None = None,
+        opened_before: datetime | None = None,
+        limit: int = 100,
+    ) -> list[CaseRow]:
+        """Cases, those opened last first.
+
+        Args:
+            account: of this account only; so with `entitlement`, `process` and `status`.
+            entitlement: the one that they took.
+            process: the one that they are or were in last.
+            status: their milestone status.
+            closed: closed ones only, or with False open ones only.
+            opened_from: opened then or later.
+            opened_before: opened earlier.
+            limit: at most so many.
+        """
+        table = tables.cases
+        columns = [column for column in table.c if column.name != "carried"]
+        wanted = select(*columns).order_by(table.c.opened_at.desc(), table.c.case_id).limit(limit)
+        same = {"account": account, "entitlement": entitlement, "process": process, "status": status}
+        for name, value in same.items():
+            if value is not None:
+                wanted = wanted.where(table.c[name] == str(value))
+        if closed is not None:
+            wanted = wanted.where(table.c.closed_at.isnot(None) if closed else table.c.closed_at.is_(None))
+        if opened_from is not None:
+            wanted = wanted.where(table.c.opened_at >= opened_from)
+        if opened_before is not None:
+            wanted = wanted.where(table.c.opened_at < opened_before)
+        with self._database.read() as connection:
+            return [CaseRow(**_row(found)) for found in connection.execute(wanted).mappings()]
+
+    def notes(self, case_id: str) -> list[Noted]:
+        """What was noted of a case, in order; nothing for a case that is not known."""
+        table = tables.notes
+        wanted = select(*(table.c[name] for name in _NOTE_COLUMNS)).where(table.c.case_id == case_id)
+        with self._database.read() as connection:
+            rows = connection.execute(wanted.order_by(table.c.number)).mappings()
+            return [Noted.model_validate(dict(row)) for row in rows]
+
+    def milestones(self, case_id: str) -> list[MilestoneView]:
+        """The milestone instances of a case as they were last recorded, by process, start and occurrence."""
+        table = tables.milestones
+        order = (table.c.process, table.c.start_at, table.c.milestone, table.c.occurrence)
+        wanted = select(table.c.view).where(table.c.case_id == case_id).order_by(*order)
+        with self._database.read() as connection:
+            return [MilestoneView.model_validate(view) for view in connection.execute(wanted).scalars()]
+
+    def triggers(self, case_id: str) -> list[str]:
+        """The keys of the triggers of a case that fired, in their order."""
+        table = tables.triggers
+        wanted = select(table.c.key).where(table.c.case_id == case_id).order_by(table.c.at, table.c.due_at, table.c.key)
+        with self._database.read() as connection:
+            return list(connection.execute(wanted).scalars())
+
+    def actions(self, case_id: str) -> list[StoredAction]:
+        """The actions of a case in the order in which they fell due, with what became of them."""
+        acts, fired = tables.actions, tables.triggers
+        shown = ("milestone", "occurrence", "trigger", "kind", "firing", "due_at", "at", "noticed_at")
+        kept = [column for column in acts.c if column.name not in ("position", "trigger_key")]
+        wanted = (
+            select(*kept, *(fired.c[name] for name in shown))
+            .select_from(acts.outerjoin(fired, fired.c.key == acts.c.trigger_key))
+            .where(acts.c.case_id == case_id)
+            .order_by(fired.c.at, fired.c.due_at, acts.c.trigger_key, acts.c.position, acts.c.key)
+        )
+        with self._database.read() as connection:
+            return [StoredAction.model_validate(dict(row)) for row in connection.execute(wanted).mappings()]
+
+
+def _row(found: Any) -> dict[str, Any]:
+    kept = ("case_id", "number", "run_id", "account", "entitlement")
+    return {**{name: found[name] for name in kept}, "view": CaseView.model_validate(found["view"])}
+
+
+def _put_case(connection: Connection, record: CaseRecord) -> bool:
+    """Whether this record is newer than what is stored."""
+    view, table = record.view, tables.cases
+    row = {
+        "case_id": view.case_id,
+        "run": record.run,
+        "history": record.history,
+        "number": record.number,
+        "run_id": record.run_id,
+        "account": record.account,
+        "entitlement": record.entitlement,
+        "process": view.process,
+        "process_version": view.process_version,
+        "status": view.status.value,
+        "stopped": view.stopped,
+        "opened_at": view.opened_at,
+        "closed_at": view.closed_at,
+        "next_due": view.next_due,
+        "view": view.model_dump(mode="json"),
+        "carried": record.carried.model_dump(mode="json"),
+    }
+    statement = insert(connection, table).values(row)
+    new = statement.excluded
+    changed: dict[str, Any] = {name: new[name] for name in row if name != "case_id"}
+    same_run = table.c.run == new.run
+    is_newer = or_(
+        table.c.run < new.run,
+        and_(same_run, table.c.history < new.history),
+        and_(same_run, table.c.history == new.history, table.c.number <= new.number),
+    )
+    newer = statement.on_conflict_do_update(index_elements=[table.c.case_id], set_=changed, where=is_newer)
+    return connection.execute(newer.returning(table.c.case_id)).first() is not None
+
+
+def _put_hours(connection: Connection, record: CaseRecord) -> None:
+    """The business hours that the case goes by; none of one that is closed. They seldom change, so looked at first."""
+    table, case_id = tables.case_hours, record.view.case_id
+    hours = {} if record.view.closed_at is not None else hours_in_use(record.carried.plan)
+    stored = connection.execute(select(table.c.name, table.c.version).where(table.c.case_id == case_id)).all()
+    if {row.name: row.version for row in stored} == hours:
+        return
+    connection.execute(delete(table).where(table.c.case_id == case_id))
+    rows = [{"case_id": case_id, "name": name, "version": version} for name, version in hours.items()]
+    insert_new(connection, table, rows)
+
+
+def _put_notes(connection: Connection, record: CaseRecord) -> None:
+    table, case_id = tables.notes, record.view.case_id
+    connection.execute(delete(table).where(table.c.case_id == case_id, table.c.number >= record.notes_from))
+    rows = [{"case_id": case_id, **{key: getattr(note, key) for key in _NOTE_COLUMNS}} for note in record.notes]
+    insert_new(connection, table, rows)
+
+
+def _forget_triggers(connection: Connection, view: CaseView) -> None:
+    """Drop what the case does not know to have fired, with the actions that nobody has begun."""
+    fired = {
+        "/".join((view.case_id, m.process, slug(m.milestone), str(m.occurrence), trigger, str(firing)))
+        for m in view.milestones
+        for trigger in {f.trigger for f in m.fired}
+        for firing in range(1, sum(f.trigger == trigger for f in m.fired) + 1)
+    }
+    triggers, actions = tables.triggers, tables.actions
+    stored = connection.execute(select(triggers.c.key).where(triggers.c.case_id == view.case_id)).scalars()
+    for key in set(stored) - fired:
+        connection.execute(delete(actions).where(actions.c.trigger_key == key, actions.c.status == "ordered"))
+        connection.execute(delete(triggers).where(triggers.c.key == key))
+
+
+def _put_milestones(connection: Connection, view: CaseView) -> None:
+    rows = [_milestone_row(view.case_id, milestone) for milestone in view.milestones]
+    table = tables.milestones
+    known = [(m.process, m.milestone, m.occurrence) for m in view.milestones]
+    there = tuple_(table.c.process, table.c.milestone, table.c.occurrence)
+    connection.execute(delete(table).where(table.c.case_id == view.case_id, there.not_in(known)))
+    if not rows:
+        return
+    statement = insert(connection, table)
+    keys = list(table.primary_key.columns)
+    changed = {name: statement.excluded[name] for name in rows[0] if name not in table.primary_key.columns}
+    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed), rows)
+
+
+def _milestone_row(case_id: str, milestone: MilestoneView) -> dict[str, Any]:
+    same = (
+        *("process", "milestone", "occurrence", "start_at", "target_at", "completed_at", "violated"),
+        *("elapsed_seconds", "paused_seconds"),
+    )
+    violations = milestone.violations
+    return {
+        "case_id": case_id,
+        **{name: getattr(milestone, name) for name in same},
+        "state": milestone.state.value,
+        "violated_at": violations[-1].violated_at if violations else None,
+        "view": milestone.model_dump(mode="json"),
+    }
+
+
+def _put_trigger(connection: Connection, view: CaseView, fired: TriggerFired) -> None:
+    key = _trigger_key(view, fired)
+    same = ("milestone", "occurrence", "trigger", "firing", "due_at", "at", "noticed_at")
+    row = {"key": key, "case_id": view.case_id, "kind": fired.kind.value}
+    insert_new(connection, tables.triggers, [row | {name: getattr(fired, name) for name in same}])
+    for position, call in enumerate(fired.calls):
+        known = {"position": position, "trigger_key": key, "action": call.action.model_dump(mode="json")}
+        # The timeline itself has carried out a change of a field by the time it tells of it.
+        taken = isinstance(call.action, FieldUpdate)
+        outcome = {"status": "done", "done_at": fired.at} if taken else {"status": "ordered"}
+        statement = insert(connection, tables.actions).values(
+            {"key": call.key, "case_id": view.case_id, **known, **outcome}
+        )
+        connection.execute(statement.on_conflict_do_update(index_elements=[tables.actions.c.key], set_=known))
+
+
+def _trigger_key(view: CaseView, fired: TriggerFired) -> str:
+    """The key of its effects without the action; also for a trigger that has none."""
+    if fired.calls:
+        return fired.calls[0].key.rpartition("/")[0]
+    instances = [
+        milestone
+        for milestone in view.milestones
+        if (milestone.milestone, milestone.occurrence) == (fired.milestone, fired.occurrence)
+    ]
+    process = instances[-1].process if instances else slug(view.process or "")
+    place = (view.case_id, process, slug(fired.milestone), str(fired.occurrence), fired.trigger, str(fired.firing))
+    return "/".join(place)
+
+
+def put_failure(connection: Connection, key: str, error: str, at: datetime) -> None:
+    """An action failed for good; what is done stays done."""
+    table = tables.actions
+    row = {"key": key, "case_id": case_of(key), "status": "failed", "failed_at": at, "error": error}
+    statement = insert(connection, table).values(row)
+    changed: dict[str, Any] = {name: row[name] for name in ("status", "failed_at", "error")}
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=[table.c.key], set_=changed, where=table.c.status != "done")
+    )
+
+
+def case_of(key: str) -> str:
+    """The case of an effect's key."""
+    return key.partition("/")[0]

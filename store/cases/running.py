@@ -1,0 +1,169 @@
+"""Running cases that hold an older version: of their process, or of business hours they go by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import Connection, Select, Table, and_, exists, func, or_, select, tuple_
+
+from domain.calendar import ALWAYS
+from domain.catalog.declarations import Account, Entitlement
+from domain.criteria.fields import FieldsError, check_values, nearest
+from domain.errors import NotFound, Refused
+from domain.messages.cases import CarriedCase
+from domain.messages.migrations import CaseSelection, OutdatedCase, Versions
+from domain.timeline.views import CaseView
+from store import tables
+from store.catalog.reading import CatalogReading, StoredCatalog
+from store.values import StoredCase
+
+_AT_ONCE = 500
+"""Rows that are read at a time."""
+
+_LISTED = 1000
+"""Cases among whose ids a near miss is looked for."""
+
+
+class RunningCases(CatalogReading):
+    """The store's side that finds the cases which a migration is about."""
+
+    def versions(self) -> Versions:
+        """The latest version of every process and of all business hours; the built-in 24x7 has version 0."""
+        with self._database.read() as connection:
+            hours = {ALWAYS.name: 0, **_latest(connection, tables.business_hours)}
+            return Versions(processes=_latest(connection, tables.processes), business_hours=hours)
+
+    def checked(self, selection: CaseSelection) -> CaseSelection:
+        """The selection, its fields' values as cases hold them.
+
+        Raises:
+            NotFound: a process, version, calendar, account, entitlement or case is unknown.
+            Refused: a field is not declared, or could not have that value.
+        """
+        if selection.process is not None:
+            self.process(selection.process, selection.process_version)
+        if selection.calendar is not None:
+            self.business_hours(selection.calendar)
+        with self._database.read() as connection:
+            stored, cases = StoredCatalog(connection), tables.cases.c
+            for name in selection.accounts:
+                if not _is_known(connection, cases.account, name):
+                    stored.get(Account, name)
+            for name in selection.entitlements:
+                if not _is_known(connection, cases.entitlement, name):
+                    stored.get(Entitlement, name)
+            for name in selection.cases:
+                if not _is_known(connection, cases.case_id, name):
+                    known = connection.execute(select(cases.case_id).order_by(cases.case_id).limit(_LISTED)).scalars()
+                    raise NotFound(f"unknown case {name!r}; {nearest(name, known)}")
+        try:
+            return selection.model_copy(update={"fields": dict(check_values(selection.fields, self.fields()))})
+        except FieldsError as error:
+            raise Refused("bad_field", str(error)) from None
+
+    def outdated(
+        self, selection: CaseSelection, goals: Versions, *, after: str = "", limit: int = 200
+    ) -> list[OutdatedCase]:
+        """Running cases that are selected and hold another version than the goals say, in the order of their ids.
+
+        Args:
+            selection: which of them.
+            goals: the versions to which they are to go.
+            after: those whose ids come after this one.
+            limit: at most so many.
+        """
+        with self._database.read() as connection:
+            return list(islice(_outdated(connection, selection, goals, after), limit))
+
+    def count_outdated(self, selection: CaseSelection, goals: Versions) -> int:
+        """How many cases `outdated` would give in all."""
+        with self._database.read() as connection:
+            if selection.fields:
+                return sum(1 for _ in _outdated(connection, selection, goals, ""))
+            wanted = select(func.count()).select_from(_wanted(selection, goals).subquery())
+            return int(connection.execute(wanted).scalar_one())
+
+    def stored_cases(self, case_ids: Sequence[str]) -> list[StoredCase]:
+        """Cases as they were last recorded, in the order of their ids; those that are unknown are left out."""
+        table = tables.cases
+        with self._database.read() as connection:
+            wanted = select(table).where(table.c.case_id.in_(case_ids)).order_by(table.c.case_id)
+            return [_stored(found) for found in connection.execute(wanted).mappings()]
+
+
+def _latest(connection: Connection, table: Table) -> dict[str, int]:
+    rows = connection.execute(select(table.c.name, func.max(table.c.version).label("latest")).group_by(table.c.name))
+    return {row.name: row.latest for row in rows}
+
+
+def _is_known(connection: Connection, column: Any, name: str) -> bool:
+    return connection.execute(select(column).where(column == name).limit(1)).first() is not None
+
+
+def _outdated(connection: Connection, selection: CaseSelection, goals: Versions, after: str) -> Iterator[OutdatedCase]:
+    """Page by page, so that a reader who wants few reads few."""
+    while True:
+        wanted = _wanted(selection, goals).where(tables.cases.c.case_id > after)
+        rows = connection.execute(wanted.order_by(tables.cases.c.case_id).limit(_AT_ONCE)).all()
+        for row in rows:
+            if _has_fields(row, selection.fields):
+                yield OutdatedCase(
+                    case_id=row.case_id, process=row.process, process_version=goals.processes[row.process]
+                )
+        if len(rows) < _AT_ONCE:
+            return
+        after = rows[-1].case_id
+
+
+def _wanted(selection: CaseSelection, goals: Versions) -> Select[Any]:
+    cases, hours = tables.cases.c, tables.case_hours.c
+    columns: list[Any] = [cases.case_id, cases.process]
+    if selection.fields:
+        columns.append(cases.view)
+    held = and_(
+        hours.case_id == cases.case_id,
+        hours.name.in_(list(goals.business_hours)),
+        tuple_(hours.name, hours.version).not_in(list(goals.business_hours.items())),
+    )
+    of_process = tuple_(cases.process, cases.process_version).not_in(list(goals.processes.items()))
+    wanted = (
+        select(*columns)
+        .where(tables.RUNNING, cases.process.in_(list(goals.processes)))
+        .where(or_(of_process, exists().where(held)))
+    )
+    if selection.process is not None:
+        wanted = wanted.where(cases.process == selection.process)
+    if selection.calendar is not None:
+        wanted = wanted.where(exists().where(held, hours.name == selection.calendar))
+    for column, values in (
+        (cases.account, selection.accounts),
+        (cases.entitlement, selection.entitlements),
+        (cases.case_id, selection.cases),
+    ):
+        if values:
+            wanted = wanted.where(column.in_(values))
+    return wanted
+
+
+def _has_fields(row: Any, fields: dict[str, Any]) -> bool:
+    """By their values as JSON has them, which no database compares as the other one does."""
+    if not fields:
+        return True
+    values = row.view["fields"]
+    return all(name in values and _same(values[name], value) for name, value in fields.items())
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Equal, and not only because Python takes true for 1."""
+    return one == other and isinstance(one, bool) == isinstance(other, bool)
+
+
+def _stored(found: Any) -> StoredCase:
+    kept = ("case_id", "number", "run_id", "account", "entitlement")
+    return StoredCase(
+        **{name: found[name] for name in kept},
+        view=CaseView.model_validate(found["view"]),
+        carried=CarriedCase.model_validate(found["carried"]),
+    )

@@ -1,0 +1,1 @@
+"""The catalog as it is stored: applied, read, searched."""

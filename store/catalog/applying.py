@@ -1,0 +1,255 @@
+"""Applies a catalog as one transaction: everything of it or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, overload
+
+from sqlalchemy import Connection, delete, select, update
+
+from domain.catalog.amendments import with_what_was_written
+from domain.catalog.checks import CatalogProblems, check_catalog
+from domain.catalog.declarations import Account, Catalog, Declaration, Entitlement, Kind, name_of
+from domain.catalog.status import EntitlementStatus, status, zone_of
+from store import tables
+from store.catalog.counted import Counted
+from store.catalog.reading import StoredCatalog
+from store.database import CATALOG_LOCK, Database, insert
+from store.usage.unsynchronised import concerns_its_count, concerns_its_counts, note_untold
+from store.values import Change, Diff
+
+APPLIED = "the catalog was applied"
+_LONGEST_SHOWN = 40
+
+
+class CatalogApplying:
+    """The store's side that takes catalogs."""
+
+    _database: Database
+
+    def apply(self, catalog: Catalog, *, by: str, dry_run: bool = False, tell: str | None = APPLIED) -> Diff:
+        """Stores what a catalog declares, beside what is stored; nothing is deleted by being left out.
+
+        A changed process becomes its next version, and so do changed business hours: running cases keep theirs. What
+        running counts can't follow is refused.
+
+        Args:
+            catalog: all declarations, or those that are to be added or changed.
+            by: who applies it; goes on record.
+            dry_run: says what would change, and changes nothing.
+            tell: why, for the counts of changed entitlements, which are `untold` from now on; None: they know, and have
+                followed already.
+
+        Raises:
+            CatalogProblems: with everything that is wrong; nothing of it was stored.
+        """
+        with self._database.write() as connection:
+            self._database.lock(connection, CATALOG_LOCK)
+            diff = write_catalog(connection, catalog, by=by, at=datetime.now(UTC), tell=tell, of_order=False)
+            if dry_run:
+                connection.rollback()
+                return diff.model_copy(update={"dry_run": True})
+            return diff
+
+
+def write_catalog(
+    connection: Connection, catalog: Catalog, *, by: str, at: datetime, tell: str | None, of_order: bool = True
+) -> Diff:
+    """Checks a catalog and writes it, within a transaction that holds `CATALOG_LOCK`.
+
+    Args:
+        connection: of the transaction.
+        catalog: all declarations, or those that are to be added or changed.
+        by: who applies it.
+        at: now.
+        tell: why, for the counts of changed entitlements; None: they know.
+        of_order: whether an order amends what it made, or people declare it.
+
+    Raises:
+        CatalogProblems: with everything that is wrong; nothing of it was written.
+    """
+    stored = StoredCatalog(connection)
+    problems = check_catalog(catalog, stored)
+    if tell is not None:
+        problems += Counted(connection, stored, catalog, at).problems(of_order=of_order)
+    if problems:
+        raise CatalogProblems(problems)
+    return _Application(connection, stored, by, at, tell).run(catalog)
+
+
+@dataclass
+class _Application:
+    """One catalog on its way into the database."""
+
+    connection: Connection
+    stored: StoredCatalog
+    by: str
+    at: datetime
+    tell: str | None
+    changes: list[Change] = field(default_factory=list)
+    unchanged: int = 0
+
+    def run(self, catalog: Catalog) -> Diff:
+        self._organisation(catalog)
+        self._fields(catalog)
+        for kind, declaration in catalog.everything():
+            if kind in (Kind.BUSINESS_HOURS, Kind.PROCESSES):
+                self._version(kind, declaration)
+            else:
+                self._declaration(kind, declaration)
+        if self.changes:
+            changes = [change.model_dump(mode="json") for change in self.changes]
+            row = {"at": self.at, "by": self.by, "changes": changes}
+            self.connection.execute(tables.applications.insert().values(row))
+        return Diff(changes=self.changes, unchanged=self.unchanged)
+
+    def _organisation(self, catalog: Catalog) -> None:
+        if catalog.organisation is None:
+            return
+        table = tables.organisation
+        before = self.connection.execute(table.select()).mappings().first()
+        new = catalog.organisation.model_dump(mode="json")
+        old = None if before is None else before["definition"]
+        if self._unless_same("organisation", catalog.organisation.name or "organisation", old, new):
+            statement = insert(self.connection, table).values({"id": 1, "definition": new})
+            self.connection.execute(
+                statement.on_conflict_do_update(index_elements=[table.c.id], set_={"definition": new})
+            )
+
+    def _fields(self, catalog: Catalog) -> None:
+        before = self.stored.fields()
+        table = tables.case_fields
+        for name, declared in catalog.fields.items():
+            old = {"type": before[name].value} if name in before else None
+            if self._unless_same("fields", name, old, {"type": declared.value}):
+                statement = insert(self.connection, table).values({"name": name, "type": declared.value})
+                self.connection.execute(
+                    statement.on_conflict_do_update(index_elements=[table.c.name], set_={"type": declared.value})
+                )
+
+    def _version(self, kind: Kind, declaration: Declaration) -> None:
+        table = tables.DECLARED[kind]
+        name = name_of(declaration)
+        old = self.stored.find(kind, name)
+        version = self.stored.version(kind, name)
+        before, after = None if old is None else _content(old), _content(declaration)
+        if before != after:
+            version += 1
+            row = {"version": version, "applied_at": self.at, "applied_by": self.by}
+            self._put(kind, declaration, row)
+        if old is not None and old.retired != declaration.retired:
+            self.connection.execute(update(table).where(table.c.name == name).values(retired=declaration.retired))
+        self._unless_same(kind.value, name, _whole(old), _whole(declaration), version)
+
+    def _declaration(self, kind: Kind, declaration: Declaration) -> None:
+        old = self.stored.find(kind, name_of(declaration))
+        if isinstance(old, Entitlement) and isinstance(declaration, Entitlement):
+            declaration = with_what_was_written(old, declaration)
+        if not self._unless_same(kind.value, name_of(declaration), _whole(old), _whole(declaration)):
+            return
+        self._put(kind, declaration, {})
+        if isinstance(declaration, Entitlement):
+            self._entitlement(old if isinstance(old, Entitlement) else None, declaration)
+        if isinstance(declaration, Account):
+            self._account(old if isinstance(old, Account) else None, declaration)
+
+    def _entitlement(self, old: Entitlement | None, new: Entitlement) -> None:
+        table = tables.entitlement_contacts
+        self.connection.execute(delete(table).where(table.c.entitlement == new.id))
+        rows = [{"entitlement": new.id, "contact": contact} for contact in set(new.contacts)]
+        if rows:
+            self.connection.execute(table.insert(), rows)
+        if self.tell is not None and concerns_its_count(old, new):
+            note_untold(self.connection, new.id, by=self.by, reason=self.tell)
+
+    def _account(self, old: Account | None, new: Account) -> None:
+        if self.tell is None or not concerns_its_counts(old, new):
+            return
+        table, zone = tables.entitlements, zone_of(new, self.stored.organisation())
+        for name in self.connection.execute(select(table.c.id).where(table.c.account == new.id)).scalars().all():
+            declared = self.stored.find(Kind.ENTITLEMENTS, name)
+            if not isinstance(declared, Entitlement) or declared.allowance is None:
+                continue
+            if status(declared, self.at, zone) in {EntitlementStatus.INACTIVE, EntitlementStatus.ACTIVE}:
+                note_untold(self.connection, name, by=self.by, reason=self.tell)
+
+    def _put(self, kind: Kind, declaration: Declaration, also: dict[str, Any]) -> None:
+        table = tables.DECLARED[kind]
+        row = {
+            **{
+                column.name: getattr(declaration, column.name)
+                for column in table.c
+                if hasattr(declaration, column.name)
+            },
+            **({"for_contacts": bool(declaration.contacts)} if isinstance(declaration, Entitlement) else {}),
+            **also,
+            "definition": _content(declaration),
+        }
+        statement = insert(self.connection, table).values(row)
+        keys = [column.name for column in table.primary_key.columns]
+        changed = {name: statement.excluded[name] for name in row if name not in keys}
+        self.connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed))
+
+    def _unless_same(
+        self, kind: str, name: str, old: Mapping[str, Any] | None, new: Mapping[str, Any], version: int | None = None
+    ) -> bool:
+        """Notes what becomes of a declaration; False if it stays as it is."""
+        if old == new:
+            self.unchanged += 1
+            return False
+        if old is None:
+            self.changes.append(Change(kind=kind, name=name, what="created", version=version))
+            return True
+        before, after = bool(old.get("retired")), bool(new.get("retired"))
+        details = [line for line in _differences(old, new) if not line.startswith("retired:")]
+        if before == after:
+            change = Change(kind=kind, name=name, what="changed", version=version, details=details)
+        else:
+            what = "retired" if after else "restored"
+            change = Change.model_validate(
+                {"kind": kind, "name": name, "what": what, "version": version, "details": details}
+            )
+        self.changes.append(change)
+        return True
+
+
+@overload
+def _whole(declaration: Declaration) -> dict[str, Any]: ...
+@overload
+def _whole(declaration: None) -> None: ...
+def _whole(declaration: Declaration | None) -> dict[str, Any] | None:
+    if declaration is None:
+        return None
+    return declaration.model_dump(mode="json", exclude={"version"})
+
+
+def _content(declaration: Declaration) -> dict[str, Any]:
+    """What makes a version: all but the version itself and whether it is retired."""
+    return declaration.model_dump(mode="json", exclude={"version", "retired"})
+
+
+def _differences(old: Any, new: Any, path: str = "") -> Iterator[str]:
+    """What is different, a line each: ``allowance.cap: 50 -> 60``."""
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for key in [*old, *(key for key in new if key not in old)]:
+            yield from _differences(old.get(key), new.get(key), f"{path}.{key}" if path else str(key))
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        for number, (one, other) in enumerate(zip(old, new, strict=True)):
+            yield from _differences(one, other, f"{path}[{number}]")
+    elif old != new:
+        yield f"{path}: {_shown(old)} -> {_shown(new)}"
+
+
+def _shown(value: Any) -> str:
+    match value:
+        case None | "":
+            return "none"
+        case list():
+            return f"{len(value)} entries"
+        case Mapping():
+            return "other"
+        case _:
+            text = str(value)
+            return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 3]}..."

@@ -1,0 +1,157 @@
+"""Finds the entitlements that may cover a case, by indexes: the time does not grow with the catalog."""
+
+from __future__ import annotations
+
+from datetime import UTC, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Select, and_, or_, select, union_all
+
+from domain.catalog.declarations import (
+    Account,
+    Asset,
+    Contact,
+    ContractLineItem,
+    Entitlement,
+    Kind,
+    Product,
+    ServiceContract,
+)
+from domain.coverage.matching import Candidate, CoverageCandidates, CoverageQuestion, CoverageScope
+from store import tables
+from store.catalog.reading import StoredCatalog, declaration_of
+from store.database import Database
+
+OTHERS = 20
+"""How many entitlements of the same accounts that cannot match are given as well, so that the answer can say why; an
+account may have very many."""
+
+
+class CoverageReading:
+    """The store's side that coverage is asked of."""
+
+    _database: Database
+
+    def coverage_candidates(self, question: CoverageQuestion, *, others: int = OTHERS) -> CoverageCandidates:
+        """The case's scope, and the entitlements that may cover it.
+
+        Args:
+            question: what is known of the case.
+            others: how many of those that cannot match are given as well.
+
+        Raises:
+            NotFound: the question names something that the catalog does not have.
+        """
+        with self._database.read() as connection:
+            lookup = _Lookup(StoredCatalog(connection))
+            scope = lookup.scope(question)
+            found = _entitlements(connection, scope, others)
+            return CoverageCandidates(
+                scope=scope,
+                candidates=[lookup.candidate(entitlement) for entitlement in found],
+            )
+
+
+class _Lookup:
+    """What the catalog knows of the things that a question names."""
+
+    def __init__(self, stored: StoredCatalog) -> None:
+        self._stored = stored
+        self._default_zone = stored.organisation().time_zone
+        self._accounts: dict[str, Account] = {}
+
+    def scope(self, question: CoverageQuestion) -> CoverageScope:
+        if question.entitlement is not None:
+            entitlement = self._stored.get(Entitlement, question.entitlement)
+            question = question.filled_from(entitlement)
+        accounts = [question.account]
+        product = question.product
+        if product is not None:
+            self._stored.get(Product, product)
+        if question.account is not None:
+            self._stored.get(Account, question.account)
+        if question.contact is not None:
+            contact = self._stored.get(Contact, question.contact)
+            accounts.append(contact.account)
+        if question.asset is not None:
+            asset = self._stored.get(Asset, question.asset)
+            accounts.append(asset.account)
+            product = product or asset.product
+        lines = self._line_items(question.contract_line_item)
+        named = question.service_contract or (lines[0].service_contract if lines else None)
+        contracts = self._contracts(named)
+        if contracts:
+            accounts.append(contracts[0].account)
+        return CoverageScope(
+            at=question.at,
+            entitlement=question.entitlement,
+            accounts=list(dict.fromkeys(account for account in accounts if account is not None)),
+            contact=question.contact,
+            asset=question.asset,
+            product=product,
+            channel=question.channel,
+            contract_line_items=[line.id for line in lines],
+            service_contracts=[contract.id for contract in contracts],
+        )
+
+    def candidate(self, entitlement: Entitlement) -> Candidate:
+        name = entitlement.account
+        if name not in self._accounts:
+            self._accounts[name] = self._stored.get(Account, name)
+        account = self._accounts[name]
+        line = None if entitlement.service_contract else entitlement.contract_line_item
+        return Candidate(
+            entitlement=entitlement,
+            time_zone=account.time_zone or self._default_zone,
+            account_retired=account.retired,
+            contract_of_line_item=self._stored.get(ContractLineItem, line).service_contract if line else None,
+        )
+
+    def _line_items(self, name: str | None) -> list[ContractLineItem]:
+        """A line item and its parents."""
+        chain: list[ContractLineItem] = []
+        while name is not None:
+            line = self._stored.get(ContractLineItem, name)
+            chain.append(line)
+            name = line.parent
+        return chain
+
+    def _contracts(self, name: str | None) -> list[ServiceContract]:
+        """A service contract and its parents; that these form no ring was checked when they were applied."""
+        chain: list[ServiceContract] = []
+        while name is not None:
+            contract = self._stored.get(ServiceContract, name)
+            chain.append(contract)
+            name = contract.parent
+        return chain
+
+
+def _entitlements(connection: Connection, scope: CoverageScope, most: int) -> list[Entitlement]:
+    table = tables.entitlements
+    rows = list(connection.execute(_matching(scope)).mappings())
+    found = {row["id"]: row for row in rows}
+    others = select(table).where(table.c.account.in_(scope.accounts), table.c.id.not_in(found)).limit(most)
+    found |= {row["id"]: row for row in connection.execute(others).mappings()}
+    entitlements = [declaration_of(Kind.ENTITLEMENTS, row) for row in found.values()]
+    return [entitlement for entitlement in entitlements if isinstance(entitlement, Entitlement)]
+
+
+def _matching(scope: CoverageScope) -> Select[Any]:
+    """One search per combination of asset, contact and end, so that each is one walk down an index."""
+    table, covered = tables.entitlements, tables.entitlement_contacts
+    of_account = table.c.account.in_(scope.accounts)
+    assets = [table.c.asset.is_(None)] + ([table.c.asset == scope.asset] if scope.asset else [])
+    anybody = table.c.for_contacts.is_(False)
+    day = timedelta(days=1)  # no zone's date is further from that in UTC
+    today = scope.at.astimezone(UTC).date()
+    begun = and_(or_(table.c.starts_on.is_(None), table.c.starts_on <= today + day), table.c.retired.is_(False))
+    goes_on = [table.c.ends_on.is_(None), table.c.ends_on >= today - day]  # what has expired is not even looked at
+    searches = [
+        select(table.c.id).where(of_account, asset, anybody, ends, begun) for asset in assets for ends in goes_on
+    ]
+    if scope.contact:
+        named = select(table.c.id).join(covered, covered.c.entitlement == table.c.id)
+        searches.append(named.where(covered.c.contact == scope.contact, or_(*goes_on), begun))
+    if scope.entitlement:
+        searches.append(select(table.c.id).where(table.c.id == scope.entitlement))
+    return select(table).where(table.c.id.in_(union_all(*searches)))

@@ -1,0 +1,32 @@
+"""What the Temporal UI shows of an entitlement: its balance as a list in Markdown."""
+
+from __future__ import annotations
+
+from domain.usage.requests import Balance, PeriodBalance
+from domain.usage.units import amount_text
+
+
+def balance_details(balance: Balance) -> str:
+    """The current details of an entitlement. Instants are UTC."""
+    current = balance.current
+    left = "unlimited" if current.remaining is None else f"{amount_text(current.remaining, balance.unit)} left"
+    lines = [f"**{left}**, {balance.status}"]
+    if balance.changes_at:
+        lines.append(f"Changes: {balance.changes_at:%a %Y-%m-%d %H:%M:%S}Z")
+    lines += ["", *(f"- {_line(period, balance.unit)}" for period in (current, *balance.past))]
+    if balance.failures:
+        lines += ["", "Actions that failed for good:", *(f"- {f.key}: {f.error}" for f in balance.failures)]
+    return "\n".join(lines)
+
+
+def _line(period: PeriodBalance, unit: str) -> str:
+    cap = "" if period.cap is None else f" of {amount_text(period.cap, unit)}"
+    percent = "" if period.usage_percent is None else f" ({period.usage_percent:g}%)"
+    said = [f"**{period.first_day or 'always'}**: {amount_text(period.used, unit)}{cap} used{percent}"]
+    if period.overage:
+        said.append(f"{amount_text(period.overage, unit)} beyond the cap")
+    if period.overflows:
+        said.append(amount_text(period.overflows, "overflows"))
+    if period.thresholds_passed:
+        said.append(f"thresholds passed: {', '.join(period.thresholds_passed)}")
+    return " · ".join(said)

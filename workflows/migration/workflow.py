@@ -1,0 +1,208 @@
+"""The workflow of a migration: one batch that brings running cases to newer versions, whatever happens meanwhile.
+
+It looks for the cases that hold an older version, page by page in the order of their ids, and asks each to go over.
+Every page is a run of its own, so that a batch of any size has a short history.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from datetime import timedelta
+from typing import Any, NoReturn
+
+from pydantic import ValidationError
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ActivityError, ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from domain.messages import migrations as messages
+    from domain.messages.migrations import (
+        CarriedMigration,
+        CaseFailure,
+        CaseMigrated,
+        CaseMigration,
+        MigrationOrder,
+        MigrationProgress,
+        MigrationTally,
+        OutdatedCase,
+        OutdatedPage,
+        OutdatedRequest,
+        Survey,
+    )
+    from workflows.migration.shown import migration_details
+
+CASES_A_RUN = 50
+"""A case costs about six events, so a run has a few hundred."""
+
+LOOKING = timedelta(minutes=10)
+ASKING = timedelta(seconds=60)
+DEAD_AFTER = timedelta(seconds=8)
+"""Without a sign of life from whoever is at it, another worker does it."""
+
+TRIES = RetryPolicy(
+    initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=10), maximum_attempts=8
+)
+"""How often a case is asked; while no worker runs, no attempt is used up."""
+
+MOST_FAILURES_LISTED = 1000
+LONGEST_ERROR = 300
+
+
+@workflow.defn(name=messages.MIGRATION_WORKFLOW, failure_exception_types=[ValidationError])
+class MigrationWorkflow:
+    """One batch. Started with a `MigrationOrder`; id ``migration/{migration_id}``."""
+
+    @workflow.init
+    def __init__(self, order: MigrationOrder | None = None) -> None:
+        self.given = order
+        self.carried = order.carried if order else None
+        self.tally = self.carried.tally if self.carried else MigrationTally()
+        self.is_done = False
+
+    @workflow.run
+    async def run(self, _order: MigrationOrder | None = None) -> MigrationProgress:
+        """Migrate the next page of cases, and go on with the one after it in another run, until there are no more."""
+        if self.carried is None:
+            await self._survey()
+        page = await self._next_page(self._carried())
+        await self._migrate(page)
+        if len(page) == CASES_A_RUN:
+            self._roll_over(self._order(after=page[-1].case_id))
+        self._finish()
+        return self._progress()
+
+    async def _survey(self) -> None:
+        """See what there is to do. The versions found now are those that every case of the batch goes to."""
+        try:
+            survey = await workflow.execute_activity(
+                messages.SURVEY_MIGRATION,
+                self.order.selection,
+                result_type=Survey,
+                start_to_close_timeout=LOOKING,
+                heartbeat_timeout=DEAD_AFTER,
+                summary="count the cases",
+            )
+        except ActivityError as error:
+            raise _said(error) from error
+        self.given = self.order.model_copy(update={"selection": survey.selection})
+        self.carried = CarriedMigration(goals=survey.goals, total=survey.total)
+        self._publish()
+
+    async def _next_page(self, carried: CarriedMigration) -> list[OutdatedCase]:
+        request = OutdatedRequest(
+            selection=self.order.selection, goals=carried.goals, after=carried.after, limit=CASES_A_RUN
+        )
+        page: OutdatedPage = await workflow.execute_activity(
+            messages.FIND_OUTDATED_CASES,
+            request,
+            result_type=OutdatedPage,
+            start_to_close_timeout=LOOKING,
+            heartbeat_timeout=DEAD_AFTER,
+            summary=f"the next cases after {carried.after}" if carried.after else "the first cases",
+        )
+        return page.cases
+
+    async def _migrate(self, page: list[OutdatedCase]) -> None:
+        """All cases of a page, so many at a time."""
+        waiting = deque(page)
+
+        async def one_after_the_other() -> None:
+            while waiting:
+                await self._migrate_one(waiting.popleft())
+
+        await asyncio.gather(*(one_after_the_other() for _ in range(self.order.at_once)))
+
+    async def _migrate_one(self, case: OutdatedCase) -> None:
+        """Ask one case. One that does not take it stays as it was, and stops nobody."""
+        asked = CaseMigration(
+            migration_id=self.order.migration_id,
+            case_id=case.case_id,
+            process_version=case.process_version,
+            by=self.order.by,
+            reason=self.order.reason,
+        )
+        try:
+            came = await workflow.execute_activity(
+                messages.MIGRATE_CASE,
+                asked,
+                result_type=CaseMigrated,
+                start_to_close_timeout=ASKING,
+                heartbeat_timeout=DEAD_AFTER,
+                retry_policy=TRIES,
+                summary=f"case {case.case_id}",
+            )
+        except ActivityError as error:
+            self._count("unanswered", case.case_id, _said(error).message)
+        else:
+            self._count(came.outcome, case.case_id, came.said)
+
+    def _count(self, outcome: str, case_id: str, said: str = "") -> None:
+        changed: dict[str, Any] = {outcome: getattr(self.tally, outcome) + 1}
+        if outcome in {"refused", "unanswered"} and len(self.tally.failures) < MOST_FAILURES_LISTED:
+            changed["failures"] = [*self.tally.failures, CaseFailure(case_id=case_id, error=said[:LONGEST_ERROR])]
+        self.tally = self.tally.model_copy(update=changed)
+        self._publish()
+
+    def _finish(self) -> None:
+        """Cases that were counted and not found again were closed, or went over by themselves."""
+        gone = self._carried().total - self.tally.done
+        if gone > 0:
+            self.tally = self.tally.model_copy(update={"skipped": self.tally.skipped + gone})
+        self.is_done = True
+        self._publish()
+
+    def _roll_over(self, order: MigrationOrder) -> NoReturn:
+        """Go on in a new run; after a new deployment of the worker, on that one."""
+        is_changed = workflow.info().is_target_worker_deployment_version_changed()
+        behavior = workflow.ContinueAsNewVersioningBehavior.AUTO_UPGRADE if is_changed else None
+        workflow.continue_as_new(order, initial_versioning_behavior=behavior)
+
+    # --- what it says ---
+
+    @property
+    def order(self) -> MigrationOrder:
+        """What it was started with, which a client in another language may have left out."""
+        if self.given is None:
+            raise ApplicationError("a migration is started with one MigrationOrder", type="bad_order")
+        return self.given
+
+    def _carried(self) -> CarriedMigration:
+        if self.carried is None:
+            raise ApplicationError("the cases are not counted yet", type="NotCounted")
+        return self.carried.model_copy(update={"tally": self.tally})
+
+    def _order(self, *, after: str) -> MigrationOrder:
+        return self.order.model_copy(update={"carried": self._carried().model_copy(update={"after": after})})
+
+    def _progress(self) -> MigrationProgress:
+        carried = self.carried
+        return MigrationProgress(
+            migration_id=self.order.migration_id,
+            state="done" if self.is_done else "counting" if carried is None else "migrating",
+            total=max(carried.total, self.tally.done) if carried else None,
+            goals=carried.goals if carried else messages.Versions(),
+            tally=self.tally,
+        )
+
+    def _publish(self) -> None:
+        workflow.set_current_details(migration_details(self._progress()))
+
+    @workflow.query(name=messages.PROGRESS)
+    def progress(self, *_: Any) -> MigrationProgress:
+        """How far it is."""
+        return self._progress()
+
+    @workflow.query(name=messages.ORDER)
+    def order_query(self, *_: Any) -> MigrationOrder:
+        """What to start it with so that it goes on where it is: for a batch that somebody has terminated."""
+        return self.order if self.carried is None else self._order(after=self.carried.after)
+
+
+def _said(error: ActivityError) -> ApplicationError:
+    """What an activity refused, or how it failed, in its own words."""
+    cause = error.cause
+    if isinstance(cause, ApplicationError):
+        return ApplicationError(cause.message, type=cause.type, non_retryable=True)
+    return ApplicationError(str(cause or error), type="Failed", non_retryable=True)
