@@ -1,0 +1,67 @@
+"""The bounds of what is sent in, said in one place.
+
+They hold for what is sent, not for what stands. Everything that leaves a process cut to a bound is cut by `cut`.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, AwareDatetime, Field
+
+from domain.years import FIRST_YEAR, LAST_YEAR
+
+MOST_TEXT_BYTES = 32 * 1024
+"""Of the text of one field of a case, in UTF-8."""
+MOST_LIST_ITEMS = 1000
+"""Of one field, or of one entry."""
+MOST_FIELDS_BYTES = 128 * 1024
+"""Of all fields of a case together, as JSON."""
+MOST_WORDS_BYTES = 1024
+"""Of a reason, a note, a name, who did it, and of what a refusal says."""
+MOST_AMOUNT = 10**9
+"""Of what is taken, adjusted or allowed, in the smallest measure of its unit."""
+MOST_SPAN_SECONDS = 10 * 366 * 24 * 3600
+"""Of a span or an extension: ten years of open time."""
+MOST_MILESTONES = 200
+"""Of one process."""
+MOST_MESSAGE_BYTES = 256 * 1024
+"""Of one message, as JSON."""
+MOST_ATTRIBUTE_BYTES = 512
+"""Of one search attribute: the server ends a workflow whose attribute is longer than 2 KB."""
+
+
+def cut(text: str, most: int = MOST_WORDS_BYTES) -> str:
+    """`text`, or its beginning with an ellipsis where it has more than so many bytes of UTF-8."""
+    encoded = text.encode("utf-8", "replace")
+    if len(encoded) <= most:
+        return encoded.decode("utf-8")
+    return encoded[: most - 3].decode("utf-8", "ignore") + "…"
+
+
+def _within_the_years(at: datetime) -> datetime:
+    try:
+        inside = FIRST_YEAR <= at.astimezone(UTC).year <= LAST_YEAR
+    except OverflowError:
+        inside = False
+    if not inside:
+        raise ValueError(f"an instant lies in the years {FIRST_YEAR} to {LAST_YEAR}")
+    return at
+
+
+def _short(words: str) -> str:
+    size = len(words.encode("utf-8", "surrogatepass"))
+    if size > MOST_WORDS_BYTES:
+        raise ValueError(f"at most {MOST_WORDS_BYTES} bytes, not {size}")
+    return words
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(_within_the_years)]
+"""An instant with an offset from UTC, in the years in which something may be promised."""
+
+Words = Annotated[str, AfterValidator(_short)]
+"""A reason, a note, a name, or who did it."""
+
+Amount = Annotated[int, Field(ge=-MOST_AMOUNT, le=MOST_AMOUNT)]
+"""An amount in the smallest measure of its unit; either sign."""
