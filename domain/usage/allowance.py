@@ -23,6 +23,9 @@ PRICE_PATTERN = r"^[0-9]{1,9}(\.[0-9]{1,4})?( [A-Z]{3})?$"
 MOST = 1_000_000_000
 """A cap beyond this is a slip of the pen; leave it out for unlimited."""
 
+_ALL = 100
+"""Per cent."""
+
 _SECONDS_PER_MINUTE = 60
 _LONGEST_STEP = 24 * 60 * _SECONDS_PER_MINUTE
 
@@ -33,6 +36,7 @@ class Period(StrEnum):
     TERM = "term"
     MONTH = "month"
     QUARTER = "quarter"
+    HALF_YEAR = "half_year"
     YEAR = "year"
 
 
@@ -87,9 +91,19 @@ class Threshold(BaseModel):
             )
         return at
 
+    @property
+    def is_percentage(self) -> bool:
+        """Whether it is a part of the cap, and not an amount."""
+        return self.at.endswith("%")
+
+    @property
+    def counts_overage(self) -> bool:
+        """Whether it lies beyond all that may be taken, where only overage comes to it."""
+        return self.is_percentage and Fraction(self.at[:-1]) > _ALL
+
     def of(self, cap: int) -> Fraction:
         """The amount at which it is passed under a cap; in the cap's own unit."""
-        return Fraction(self.at[:-1]) * cap / 100 if self.at.endswith("%") else Fraction(self.at)
+        return Fraction(self.at[:-1]) * cap / _ALL if self.is_percentage else Fraction(self.at)
 
 
 class Allowance(BaseModel):
@@ -148,7 +162,7 @@ class Allowance(BaseModel):
             raise ValueError(f"two thresholds have the id {twice!r}")
         if self.cap is not None:
             for threshold in self.thresholds:
-                if threshold.of(self.cap) > self.cap:
+                if not threshold.is_percentage and threshold.of(self.cap) > self.cap:
                     raise ValueError(f"the threshold {threshold.at!r} lies over the cap of {self.cap} {self.unit}")
         return self
 

@@ -87,7 +87,7 @@ class Taken(Value):
                 said = f"nothing taken {of}: {answer.reference} was reversed; take it under another id; {left}"
             case "already":
                 said = f"taken {of} before{self._another_amount}; {left}"
-            case "overflow":
+            case "overflow" | "exhausted":
                 said = f"nothing taken {of}; {left}; it falls back, and nothing else matches"
             case "blocked":
                 said = f"nothing taken {of}; {left}; it blocks until the cap is higher"

@@ -24,12 +24,20 @@ with workflow.unsafe.imports_passed_through():
     from domain.messages.inbox import read_event, read_message
     from domain.usage import effects as orders
     from domain.usage import requests as messages
-    from domain.usage.effects import CarryOverOrder, RecordChange, RenewalOrder, UsageActionOrder, UsageRecords
+    from domain.usage.effects import (
+        CarryBackOrder,
+        CarryOverOrder,
+        RecordChange,
+        RenewalOrder,
+        UsageActionOrder,
+        UsageRecords,
+    )
     from domain.usage.machine import Taken, Usage, UsageEffect
     from domain.usage.periods import FrozenPeriods, Term
     from domain.usage.requests import (
         Balance,
         BalanceCarriedIn,
+        BalanceTakenBack,
         CarriedUsage,
         Consumed,
         Consumption,
@@ -40,7 +48,9 @@ with workflow.unsafe.imports_passed_through():
         EntitlementRenewed,
         EntitlementTerms,
         Outbox,
+        OverageCovered,
         OverageDecision,
+        OverageVoided,
         TimeEntry,
         UsageAdjusted,
         UsageChange,
@@ -180,7 +190,7 @@ class EntitlementWorkflow:
             case RenewalOrder():
                 clock = self._now() if self.ahead else None
                 self.outbox.deeds.append(effect.model_copy(update={"clock": clock}))
-            case RecordChange() | CarryOverOrder():
+            case RecordChange() | CarryOverOrder() | CarryBackOrder():
                 self.outbox.deeds.append(effect)
             case _:
                 assert_never(effect)
@@ -243,8 +253,9 @@ class EntitlementWorkflow:
         """Change the record in the catalog, make the renewal, carry over into it: one after another, in this order."""
         while self.outbox.deeds and not self.is_ending:
             deed = self.outbox.deeds[0]
+            came_to: Any = None
             try:
-                await workflow.execute_activity(
+                came_to = await workflow.execute_activity(
                     orders.activity_of(deed),
                     deed,
                     start_to_close_timeout=DOING,
@@ -253,6 +264,22 @@ class EntitlementWorkflow:
             except FailureError as error:
                 self._note_failure(f"{deed.entitlement_id}/{deed.deed}", error)
             self.outbox.deeds.remove(deed)
+            self._note_outcome(deed, came_to)
+
+    def _note_outcome(self, deed: orders.Deed, came_to: Any) -> None:
+        """Count what a renewal could not give back, and note under which id it was made."""
+        now = self._now()
+        match deed:
+            case CarryBackOrder():
+                self._do(self.usage.taken_back(deed, came_to if isinstance(came_to, int) else 0, now))
+            case RenewalOrder() if isinstance(came_to, str):
+                planned = deed.renewal.entitlement_id
+                self._do(self.usage.renewed_as(planned, came_to, now))
+                for number, later in enumerate(self.outbox.deeds):
+                    if isinstance(later, CarryOverOrder | CarryBackOrder) and later.renewal_id == planned:
+                        self.outbox.deeds[number] = later.model_copy(update={"renewal_id": came_to})
+            case _:
+                pass
 
     def _start_action(self, order: UsageActionOrder) -> None:
         self._spawn(order.call.key, lambda: self._carry_out(order))
@@ -481,6 +508,33 @@ class EntitlementWorkflow:
     @carry_in.validator
     def _check_carry_in(self, *raw: Any) -> None:
         self._check_change(BalanceCarriedIn, raw)
+
+    @workflow.update(name=messages.CARRY_BACK)
+    def carry_back(self, *raw: Any) -> UsageChanged:
+        """Give back what is not used of what was carried over (`BalanceTakenBack`)."""
+        return self._change(read_message(BalanceTakenBack, raw))
+
+    @carry_back.validator
+    def _check_carry_back(self, *raw: Any) -> None:
+        self._check_change(BalanceTakenBack, raw)
+
+    @workflow.update(name=messages.COVER_OVERAGE)
+    def cover_overage(self, *raw: Any) -> UsageChanged:
+        """Pay for overage from what is left (`OverageCovered`)."""
+        return self._change(read_message(OverageCovered, raw))
+
+    @cover_overage.validator
+    def _check_cover_overage(self, *raw: Any) -> None:
+        self._check_change(OverageCovered, raw)
+
+    @workflow.update(name=messages.VOID_OVERAGE)
+    def void_overage(self, *raw: Any) -> UsageChanged:
+        """Let overage go (`OverageVoided`)."""
+        return self._change(read_message(OverageVoided, raw))
+
+    @void_overage.validator
+    def _check_void_overage(self, *raw: Any) -> None:
+        self._check_change(OverageVoided, raw)
 
     def _read_many(self, raw: tuple[Any, ...]) -> list[Consumption]:
         if len(raw) != 1 or not isinstance(raw[0], list):
