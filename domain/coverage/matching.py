@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from enum import IntEnum
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -133,11 +133,13 @@ class Match(Value):
 
     Attributes:
         left: whether there is any of its allowance left; of one that counts nothing there always is.
+        last_day: the last that it covers: its end, or the date on which it is cancelled; None: it does not end.
     """
 
     entitlement: Entitlement
     by: MatchedBy
     left: bool
+    last_day: date | None = None
 
     @property
     def rank(self) -> tuple[bool, bool, MatchedBy]:
@@ -209,7 +211,8 @@ def choose(scope: CoverageScope, candidates: Iterable[Candidate], exhausted: Con
         entitlement = candidate.entitlement
         why = _why_not(scope, candidate)
         if why is None:
-            matches.append(Match(entitlement=entitlement, by=_matched_by(scope, candidate), left=True))
+            by, last_day = _matched_by(scope, candidate), _last_day(candidate)
+            matches.append(Match(entitlement=entitlement, by=by, left=True, last_day=last_day))
         else:
             unmatched.append(NotMatched(entitlement=entitlement.id, why=why))
     unmatched.sort(key=lambda other: other.entitlement)
@@ -256,7 +259,15 @@ def case_coverage(
 
 
 def _end(match: Match) -> tuple[date, str]:
-    return match.entitlement.ends_on or date.max, match.entitlement.id
+    return match.last_day or date.max, match.entitlement.id
+
+
+def _last_day(candidate: Candidate) -> date | None:
+    entitlement = candidate.entitlement
+    if entitlement.cancelled_at is None:
+        return entitlement.ends_on
+    cancelled_on = (entitlement.cancelled_at - timedelta(microseconds=1)).astimezone(ZoneInfo(candidate.time_zone))
+    return min(cancelled_on.date(), entitlement.ends_on or date.max)
 
 
 def _why_not(scope: CoverageScope, candidate: Candidate) -> str | None:
@@ -321,10 +332,9 @@ def _outranked(match: Match, best: Match) -> str:
         return f"what is over the allowance of {chosen!r}, which is used up, falls back"
     if best.left and not match.left:
         return f"its allowance is used up, that of {chosen!r} is not"
-    if match.entitlement.ends_on != best.entitlement.ends_on:
-        ends = match.entitlement.ends_on
-        this = f"on {ends}" if ends else "never"
-        return f"{chosen!r} expires sooner, on {best.entitlement.ends_on}; this {this}"
+    if match.last_day != best.last_day:
+        this = f"on {match.last_day}" if match.last_day else "never"
+        return f"{chosen!r} expires sooner, on {best.last_day}; this {this}"
     return f"{chosen!r} is as good and comes first by id"
 
 

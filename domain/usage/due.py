@@ -79,7 +79,9 @@ def _next(book: UsageBook) -> _Due | None:
     # The period after the last known one is waited for: freezing the periods further makes it known.
     if ends_at is not None and (periods.is_last(state.period) or state.period + 1 < periods.count):
         due.append(_Due(ends_at, _END))
-    if periods.ends_at is not None and state.renewal is None and book.terms.term_end.policy is AtTermEnd.RENEW:
+    is_renewed = state.renewal is None and book.terms.term_end.policy is AtTermEnd.RENEW
+    # What was over before the count began is renewed by hand, if it is.
+    if is_renewed and periods.ends_at is not None and periods.ends_at > state.begun_at:
         due.append(_Due(periods.ends_at - RENEWED_AHEAD, _RENEWAL))
     due += [_Due(notice.at, _NOTICE, notice) for notice in _notices_ahead(book)[:1]]
     if state.cancelled_at is not None:

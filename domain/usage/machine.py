@@ -60,8 +60,7 @@ class Usage:
         if terms.allowance.carry_over == "period":
             period = 0 if terms.opening is None else min(period, period_near(terms.periods, terms.opening.at))
         ends_at = terms.periods.ends_at
-        is_over = ends_at is not None and at >= ends_at
-        period = terms.periods.count - 1 if is_over else period
+        is_over = ends_at is not None and at >= ends_at and terms.allowance.carry_over != "period"
         return cls(terms, UsageState(begun_at=at, period=period, is_over=is_over))
 
     @property
