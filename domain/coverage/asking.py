@@ -54,6 +54,11 @@ class Asking:
         """Note that one has given what it had."""
         self._asked.add(name)
 
+    def passed_over(self, name: str) -> list[str]:
+        """Those that rank before one that was asked, and had nothing left or not enough."""
+        before = self._ranking[: self._ranking.index(name)]
+        return [one for one in before if one in self._exhausted or one in self._asked]
+
 
 class AskingForCases:
     """Asks for a case: the ranking stands, and what is left counts among those that match as well.

@@ -17,6 +17,7 @@ from clients.entitlements import NobodyCounts
 from clients.gate import UsageGate
 from domain.catalog.count_terms import entitlement_terms
 from domain.catalog.declarations import Entitlement
+from domain.coverage.asking import Asking
 from domain.coverage.matching import CoverageQuestion, choose
 from domain.errors import MilepostError, Refused
 from domain.messages.inbox import problems
@@ -216,14 +217,30 @@ class UsageDesk:
             asked = [declared, *await asyncio.to_thread(self._next, declared, consumption)]
             if before := await self._taken_before(asked, consumption, unit, now):
                 return before
-            for one in asked:
-                taken = await self._take(one, consumption, decision or None, now)
-                if taken.answer.outcome != "overflow" or one is asked[-1]:
+            by_id = {one.id: one for one in asked}
+            asking = Asking(list(by_id), await self._with_nothing_left(asked, consumption.occurred_at, now))
+            while (ask := asking.next()) is not None:
+                wanted = consumption.model_copy(update={"yields": ask.yields})
+                taken = await self._take(by_id[ask.entitlement], wanted, decision or None, now)
+                if taken.answer.outcome == "exhausted":
+                    asking.has_nothing(ask.entitlement)
+                    continue
+                asking.was_asked(ask.entitlement)
+                if taken.answer.outcome != "overflow" or ask.is_last:
+                    spent = asking.passed_over(ask.entitlement)
                     break
-                spent.append(one.id)
         except NobodyCounts as error:
             raise _nobody(error, event_id) from error
         return taken.model_copy(update={"spent": spent})
+
+    async def _with_nothing_left(self, asked: list[Entitlement], at: datetime, now: datetime) -> list[str]:
+        """Of several entitlements those of whose period of an instant nothing is left."""
+        found: list[str] = []
+        for one in asked if len(asked) > 1 else []:
+            balance = await self._gate.balance((await self._declared(one.id, now))[1], at)
+            if balance.current.remaining == 0:
+                found.append(one.id)
+        return found
 
     def _next(self, declared: Entitlement, consumption: Consumption) -> list[Entitlement]:
         """What matches as the entitlement does, and counts the same, best first."""
