@@ -30,6 +30,18 @@ _SECONDS_PER_MINUTE = 60
 _LONGEST_STEP = 24 * 60 * _SECONDS_PER_MINUTE
 
 
+_MEANT = {
+    written: unit
+    for unit, forms in {
+        HOURS: ("hour", "hours", "h", "hr", "hrs", "minute", "minutes", "min", "mins"),
+        "cases": ("case", "cases"),
+        "visits": ("visit", "visits"),
+    }.items()
+    for written in forms
+}
+"""Units that time entries, cases and visits are taken of, by the ways in which people write them."""
+
+
 class Period(StrEnum):
     """What a cap is counted over."""
 
@@ -134,6 +146,14 @@ class Allowance(BaseModel):
     thresholds: list[Threshold] = Field(default_factory=list)
     carry_over: Literal["none", "period", "renewal"] = "none"
     carry_over_cap: Annotated[int, Strict()] | None = Field(default=None, ge=0, le=MOST)
+
+    @field_validator("unit")
+    @classmethod
+    def _is_no_slip(cls, unit: str) -> str:
+        meant = _MEANT.get(unit.casefold())
+        if meant is not None and unit != meant:
+            raise ValueError(f"unit {unit!r} counts nothing that is taken; write unit: {meant}")
+        return unit
 
     @field_validator("overage_price", mode="before")
     @classmethod

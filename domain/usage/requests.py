@@ -13,7 +13,7 @@ import operator
 from datetime import date, timedelta
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, Strict
 
 from domain.ids import CaseId, EntitlementId, Reference
 from domain.model import Value
@@ -325,7 +325,7 @@ class EntitlementAmended(_Change):
         unit, account, starts_on: stay as they are; one that differs is refused.
     """
 
-    cap: Annotated[int, Field(ge=0, le=MOST)] | Literal["unlimited"] | None = None
+    cap: Annotated[int, Strict(), Field(ge=0, le=MOST)] | Literal["unlimited"] | None = None
     ends_on: date | Literal["never"] | None = None
     allowance: Allowance | None = None
     term_end: TermEnd | None = None

@@ -86,6 +86,8 @@ class Taken(Value):
                 said = f"{amount_text(answer.taken, answer.unit)} taken {of}; {left}"
             case "already" if answer.is_reversed:
                 said = f"nothing taken {of}: {answer.reference} was reversed; take it under another id; {left}"
+            case "already" if answer.period is None:
+                said = f"taken {of} before, for an instant that is no longer in its term; it counts when that is back"
             case "already":
                 said = f"taken {of} before{self._another_amount}; {left}"
             case "overflow" | "exhausted":
