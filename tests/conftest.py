@@ -1,5 +1,6 @@
 """A real Temporal server for the whole session, and a client of it."""
 
+import signal
 from collections.abc import AsyncIterator
 
 import pytest
@@ -10,6 +11,10 @@ from tests.support import unique
 from worker.clock import VirtualClock
 from worker.connection import settle
 from worker.embedded import RunningServer, running_server
+
+# Whoever starts the tests in the background has Ctrl-C ignored, and what a test starts would inherit that: a server
+# that a test interrupts would never end.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
