@@ -1,7 +1,9 @@
 """A real Temporal server for the whole session, and a client of it."""
 
 import signal
+import sqlite3
 from collections.abc import AsyncIterator
+from datetime import date, datetime
 
 import pytest
 import pytest_asyncio
@@ -15,6 +17,14 @@ from worker.embedded import RunningServer, running_server
 # Whoever starts the tests in the background has Ctrl-C ignored, and what a test starts would inherit that: a server
 # that a test interrupts would never end.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _bound_without_a_type(value: date) -> str:
+    raise AssertionError(f"{value!r} was bound without a column type; Python 3.12 takes none without a warning")
+
+
+for kind in (date, datetime):
+    sqlite3.register_adapter(kind, _bound_without_a_type)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
