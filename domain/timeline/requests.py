@@ -191,7 +191,8 @@ def extend(book: Book, at: datetime, event: MilestoneExtended) -> None:
                 f"({target.isoformat()}); a target only moves later",
             )
     instance.placed_at = at  # a warning that is past by now fires only if the target is ahead again
-    instance.extensions.append(Extension(at=at, open_seconds=seconds, by=event.by, reason=event.reason))
+    added = Extension(at=at, open_seconds=seconds, by=event.by, reason=event.reason)
+    instance.extensions = (*instance.extensions, added)
     target = instance.target_at(book.plan.calendars)
     text = f"{milestone.name} extended by {timedelta(seconds=seconds)} of open time, target {target:%Y-%m-%d %H:%M:%S}Z"
     book.note(NoteKind.EXTENDED, at, text, instance, by=event.by, reason=event.reason)
@@ -212,7 +213,8 @@ def stop(book: Book, at: datetime, event: ClockStopped) -> None:
             return book.note(
                 NoteKind.ALREADY, at, f"the clock is already stopped, since {hold.from_at.isoformat()}", by=event.by
             )
-        book.state.holds.append(Hold(cause="case stopped", from_at=at, by=event.by, reason=event.reason))
+        stopped = Hold(cause="case stopped", from_at=at, by=event.by, reason=event.reason)
+        book.state.holds = (*book.state.holds, stopped)
         return book.note(
             NoteKind.CLOCK_STOPPED, at, "the clock of the case is stopped", by=event.by, reason=event.reason
         )
@@ -236,10 +238,8 @@ def resume(book: Book, at: datetime, event: ClockResumed) -> None:
     """Let the clock of the case, or of one milestone, go on."""
     if event.milestone is None:
         _refuse_closed(book)
-        hold = book.state.hold("case stopped")
-        if hold is None:
+        if not book.state.end_hold("case stopped", at):
             return book.note(NoteKind.ALREADY, at, "the clock of the case already runs", by=event.by)
-        hold.to_at = at
         return book.note(NoteKind.CLOCK_RESUMED, at, "the clock of the case goes on", by=event.by, reason=event.reason)
     milestone = find_milestone(book, event.milestone)
     instance = _open_instance(book, milestone, at)
