@@ -161,5 +161,5 @@ def test_a_count_gives_its_actions_what_they_may_name() -> None:
 
 def test_a_count_without_dates_says_none() -> None:
     """Which a text shows as nothing."""
-    shown = usage(starts_on=None, ends_on=None).context(0)["entitlement"]
+    shown = usage(starts_on=None, ends_on=None)._book.context(0)["entitlement"]
     assert (shown["starts_on"], shown["ends_on"]) == (None, None)

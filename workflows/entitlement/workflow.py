@@ -24,12 +24,8 @@ with workflow.unsafe.imports_passed_through():
     from domain.messages.inbox import read_event, read_message
     from domain.usage import effects as orders
     from domain.usage import requests as messages
-    from domain.usage.changes import amended_term, change, check_amendment
-    from domain.usage.decisions import decide
     from domain.usage.effects import CarryOverOrder, RecordChange, RenewalOrder, UsageActionOrder, UsageRecords
-    from domain.usage.hours import log_hours
     from domain.usage.machine import Taken, Usage, UsageEffect
-    from domain.usage.mails import overflow_mail
     from domain.usage.periods import FrozenPeriods, Term
     from domain.usage.requests import (
         Balance,
@@ -235,7 +231,7 @@ class EntitlementWorkflow:
         manager = self.usage.terms.manager
         while manager and self.outbox.mails and not self.is_ending:
             overflows = self.outbox.mails[:MOST_OVERFLOWS_IN_A_MAIL]
-            order = overflow_mail(self.usage, manager, overflows, self._now())
+            order = self.usage.overflow_mail(manager, overflows, self._now())
             # From here on it is this mail with this key, in whichever run it is sent.
             self.outbox.orders.append(order)
             del self.outbox.mails[: len(overflows)]
@@ -364,7 +360,7 @@ class EntitlementWorkflow:
         now = self._now()
         self._do(self.usage.advance(now))
         with _refusing():
-            changed, effects = change(self.usage, asked, now, periods)
+            changed, effects = self.usage.change(asked, now, periods)
         self._do(effects + self.usage.advance(now))
         return changed
 
@@ -377,7 +373,7 @@ class EntitlementWorkflow:
     def _check_change(self, kind: type[UsageChange], raw: tuple[Any, ...]) -> None:
         with _refusing():
             self._check_ready()
-            change(self._on_a_copy(), read_message(kind, raw), self._now())
+            self._on_a_copy().change(read_message(kind, raw), self._now())
 
     @workflow.update(name=messages.CONSUME)
     def consume(self, *raw: Any) -> Consumed:
@@ -405,7 +401,7 @@ class EntitlementWorkflow:
     def log_hours(self, *raw: Any) -> Consumed:
         """Take the time of a `TimeEntry`."""
         entry = read_message(TimeEntry, raw)
-        return self._taking(lambda now: log_hours(self.usage, entry, now))[0]
+        return self._taking(lambda now: self.usage.log_hours(entry, now))[0]
 
     @log_hours.validator
     def _check_log_hours(self, *raw: Any) -> None:
@@ -417,13 +413,13 @@ class EntitlementWorkflow:
     def approve_overage(self, *raw: Any) -> Consumed:
         """Take what somebody decided about an overflow (`OverageDecision`)."""
         decision = read_event(OverageDecision, raw, self._now())
-        return self._taking(lambda now: decide(self.usage, decision, now))[0]
+        return self._taking(lambda now: self.usage.decide(decision, now))[0]
 
     @approve_overage.validator
     def _check_approve_overage(self, *raw: Any) -> None:
         with _refusing():
             self._check_ready()
-            decide(self._on_a_copy(), read_event(OverageDecision, raw, self._now()), self._now())
+            self._on_a_copy().decide(read_event(OverageDecision, raw, self._now()), self._now())
 
     @workflow.update(name=messages.REVERSE)
     def reverse(self, *raw: Any) -> UsageChanged:
@@ -450,14 +446,14 @@ class EntitlementWorkflow:
         """Change the cap or the last date (`EntitlementAmended`)."""
         asked = read_message(EntitlementAmended, raw)
         with _refusing():
-            term = amended_term(self.usage, asked)
+            term = self.usage.amended_term(asked)
         return self._change(asked, await self._freeze(term, "freeze the amended term") if term else None)
 
     @amend.validator
     def _check_amend(self, *raw: Any) -> None:
         with _refusing():
             self._check_ready()
-            check_amendment(self._on_a_copy(), read_message(EntitlementAmended, raw))
+            self._on_a_copy().check_amendment(read_message(EntitlementAmended, raw))
 
     @workflow.update(name=messages.CANCEL)
     def cancel(self, *raw: Any) -> UsageChanged:
