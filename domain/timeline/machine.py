@@ -107,12 +107,18 @@ class Timeline:
         self._catch_up(book, at, inclusive=False)
         return self._drain()
 
-    def advance(self, now: datetime) -> list[Effect]:
-        """Do everything that is due up to and including `now`, each at the instant at which it was due."""
+    def advance(self, now: datetime, *, at_most: int | None = None, before: datetime | None = None) -> list[Effect]:
+        """Do everything that is due up to and including `now`, each at the instant at which it was due.
+
+        Args:
+            now: the engine's.
+            at_most: only so many things, in their order; the rest stays due.
+            before: only what is due before this instant.
+        """
         now = _whole(now)
         book = Book(self.plan, self.state)
         book.noticed_at = max(now, self.state.last_at)
-        self._catch_up(book, now, inclusive=True)
+        self._catch_up(book, _whole(before or now), inclusive=before is None, at_most=at_most)
         return self._drain()
 
     def fork(self) -> Timeline:
@@ -165,11 +171,13 @@ class Timeline:
 
     # --- what is due ---
 
-    def _catch_up(self, book: Book, until: datetime, *, inclusive: bool) -> None:
-        while due := self._next():
+    def _catch_up(self, book: Book, until: datetime, *, inclusive: bool, at_most: int | None = None) -> None:
+        done = 0
+        while (at_most is None or done < at_most) and (due := self._next()):
             if due.at > until or (due.at == until and not inclusive):
                 return
             self._do(book, due)
+            done += 1
 
     def _next(self) -> Due | None:
         dues: list[Due] = []
