@@ -10,7 +10,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.templates import BadTemplate, render
-from domain.messages.cases import ActionOrder
+from domain.messages.case_state import ActionOrder
 from domain.process import ActionCall, Email, FieldUpdate, Task
 from store.store import Store
 

@@ -6,7 +6,8 @@ import asyncio
 
 from temporalio import activity
 
-from domain.messages.cases import RECORD_CASE, CaseRecord
+from domain.messages.names import RECORD_CASE
+from domain.messages.steps import CaseRecord
 from store.store import Store
 
 

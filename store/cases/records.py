@@ -13,8 +13,9 @@ from pydantic import TypeAdapter
 from sqlalchemy import Connection, and_, delete, or_, select, tuple_
 
 from domain.errors import NotFound
-from domain.messages.cases import CarriedCase, CaseRecord
+from domain.messages.case_state import CaseState
 from domain.messages.migrations import hours_in_use
+from domain.messages.steps import CaseRecord
 from domain.process import FieldUpdate
 from domain.process.actions import Action, slug
 from domain.timeline.effects import Noted, TriggerFired
@@ -56,7 +57,7 @@ class CaseRecords:
             found = connection.execute(select(tables.cases).where(tables.cases.c.case_id == case_id)).mappings().first()
         if found is None:
             raise NotFound(f"unknown case {case_id!r}")
-        return StoredCase(**_row(found), carried=CarriedCase.model_validate(found["carried"]))
+        return StoredCase(**_row(found), carried=CaseState.model_validate(found["carried"]))
 
     def cases(
         self,

@@ -14,7 +14,8 @@ from sqlalchemy import event, text
 
 from domain.calendar import ALWAYS
 from domain.errors import NotFound
-from domain.messages.cases import ActionFailure, CarriedCase, CaseRecord
+from domain.messages.case_state import ActionFailure, CaseState
+from domain.messages.steps import CaseRecord
 from domain.process import ActionCall, Email, FieldUpdate, Task, TriggerKind
 from domain.timeline.effects import Noted, NoteKind, TriggerFired
 from domain.timeline.instances import Firing, InstanceState, Violation
@@ -56,8 +57,8 @@ def milestone(**also: Any) -> MilestoneView:
     return MilestoneView.model_validate(facts | also)
 
 
-def carried(**also: Any) -> CarriedCase:
-    return CarriedCase(
+def carried(**also: Any) -> CaseState:
+    return CaseState(
         plan=Plan(business_hours="24x7", calendars={"24x7": ALWAYS.freeze(T0, T0 + timedelta(days=9))}),
         state=TimelineState(case_id="c-1", opened_at=T0, fields={}, last_at=T0),
         entitlement="e-1",

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 from sqlalchemy.exc import OperationalError
 
-from domain.messages.cases import CaseRecord
+from domain.messages.steps import CaseRecord
 from domain.timeline.instances import InstanceState
 from store.store import Store
 from tests.support import assert_eventually, unique
