@@ -1,4 +1,4 @@
-"""What entitlements want done: rows recorded, actions carried out, periods frozen."""
+"""What entitlements want done: terms read, rows recorded, cases told, actions carried out, periods frozen."""
 
 from __future__ import annotations
 
@@ -9,23 +9,27 @@ from typing import Any
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
 
 from activities.catalog_records import Deeds, UsageStore
+from activities.refusals import refusals
 from activities.templates import BadTemplate, render
+from domain.catalog.count_terms import entitlement_terms
 from domain.process import Email, Task
 from domain.usage.effects import (
     FREEZE_PERIODS,
     PERFORM_USAGE_ACTION,
+    READ_ENTITLEMENT_TERMS,
     RECORD_USAGE,
+    TELL_CASES,
     PeriodsRequest,
+    TermsRequest,
     UsageActionOrder,
     UsageRecords,
 )
 from domain.usage.freezing import freeze, horizon
 from domain.usage.periods import FrozenPeriods
-
-PATIENCE = 30.0
-"""Seconds for which a request is sent again before its caller is told that nobody answers."""
+from domain.usage.requests import ENTITLEMENT_OVERFLOWED, EntitlementOverflowed, EntitlementTerms
 
 
 class UsageActivities:
@@ -38,12 +42,42 @@ class UsageActivities:
     @property
     def all(self) -> list[Callable[..., Any]]:
         """For the worker to register."""
-        return [self.record_usage, self.perform_usage_action, self.freeze_periods, *self._deeds.all]
+        return [
+            self.read_entitlement_terms,
+            self.record_usage,
+            self.tell_cases,
+            self.perform_usage_action,
+            self.freeze_periods,
+            *self._deeds.all,
+        ]
+
+    @activity.defn(name=READ_ENTITLEMENT_TERMS)
+    async def read_entitlement_terms(self, request: TermsRequest) -> EntitlementTerms:
+        """Read what the catalog declares of an entitlement, with its periods frozen."""
+        with refusals():
+            return await asyncio.to_thread(self._terms, request)
+
+    def _terms(self, request: TermsRequest) -> EntitlementTerms:
+        declared = self._store.entitlement(request.entitlement_id)
+        account, organisation = self._store.account(declared.account), self._store.organisation()
+        return entitlement_terms(declared, account, organisation, now=request.now, clock=request.clock)
 
     @activity.defn(name=RECORD_USAGE)
     async def record_usage(self, news: UsageRecords) -> None:
         """Keep rows of the ledger, and the periods that have ended."""
         await asyncio.to_thread(self._store.record_usage, news)
+
+    @activity.defn(name=TELL_CASES)
+    async def tell_cases(self, overflows: list[EntitlementOverflowed]) -> None:
+        """Tell each case that there was not enough for it. One that is not there, or closed, is nobody to tell."""
+        for overflowed in overflows:
+            case = activity.client().get_workflow_handle(f"case/{overflowed.case_id}")
+            try:
+                await case.signal(ENTITLEMENT_OVERFLOWED, overflowed)
+            except RPCError as error:
+                if error.status is not RPCStatusCode.NOT_FOUND:
+                    raise
+                activity.logger.info("case %s is not there, or closed: nobody to tell", overflowed.case_id)
 
     @activity.defn(name=PERFORM_USAGE_ACTION)
     async def perform_usage_action(self, order: UsageActionOrder) -> None:
@@ -75,4 +109,5 @@ class UsageActivities:
     @activity.defn(name=FREEZE_PERIODS)
     async def freeze_periods(self, request: PeriodsRequest) -> FrozenPeriods:
         """The periods of a term over the horizon that it has now."""
-        return freeze(request.allowance, request.term, horizon(request.term, request.now))
+        with refusals():
+            return freeze(request.allowance, request.term, horizon(request.term, request.now))
