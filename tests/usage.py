@@ -9,6 +9,7 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from activities.counts import UsageActivities
+from activities.rendering.renderer import Renderer
 from domain.catalog.declarations import Account, Catalog, Entitlement, Organisation
 from domain.errors import NotFound
 from domain.usage.allowance import Allowance
@@ -106,13 +107,14 @@ def consumption(reference: str, at: datetime = NOON, **more: Any) -> Consumption
 @asynccontextmanager
 async def counting(client: Client, task_queue: str, store: RememberingStore) -> AsyncIterator[None]:
     """Run a worker for entitlements while the context lasts."""
+    renderer = Renderer()
     worker = Worker(
         client,
         task_queue=task_queue,
         workflows=[EntitlementWorkflow, StandInCase],
-        activities=UsageActivities(store).all,
+        activities=UsageActivities(store, renderer).all,
         workflow_runner=RUNNER,
         graceful_shutdown_timeout=FINISHES_WITHIN,
     )
-    async with running(worker):
+    async with renderer, running(worker):
         yield
