@@ -11,6 +11,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
 from activities.counts import UsageActivities
+from activities.rendering.renderer import Renderer
 from domain.catalog.declarations import Account, Catalog, Entitlement, Organisation
 from domain.errors import NotFound
 from domain.usage.allowance import Allowance
@@ -128,7 +129,8 @@ async def counting(
     client: Client, task_queue: str, store: RememberingStore, *, cached_workflows: int = CACHED_WORKFLOWS
 ) -> AsyncIterator[None]:
     """Run a worker for entitlements while the context lasts."""
-    usage = UsageActivities(store)
+    renderer = Renderer()
+    usage = UsageActivities(store, renderer)
     worker = Worker(
         client,
         task_queue=task_queue,
@@ -138,5 +140,5 @@ async def counting(
         graceful_shutdown_timeout=FINISHES_WITHIN,
         max_cached_workflows=cached_workflows,
     )
-    async with running(worker):
+    async with renderer, running(worker):
         yield
