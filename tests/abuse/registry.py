@@ -12,7 +12,8 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel
 from temporalio import workflow
 
-from domain.messages.cases import ActionRetry, CaseIntake, EntitlementChange, Migration, OverageChoice, TimeLogged
+from domain.messages.case_state import EntitlementChange
+from domain.messages.cases import ActionRetry, CaseIntake, Migration, OverageChoice, TimeLogged
 from domain.messages.migrations import MigrationOrder
 from domain.timeline.events import (
     CaseClosed,

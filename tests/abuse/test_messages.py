@@ -20,10 +20,7 @@ from domain.timeline import Timeline
 from domain.timeline.events import FieldsChanged
 from domain.timeline.state import TimelineState
 from domain.usage.allowance import Allowance
-from domain.usage.changes import change, check_amendment
-from domain.usage.decisions import decide
 from domain.usage.freezing import freeze
-from domain.usage.hours import log_hours
 from domain.usage.machine import Usage
 from domain.usage.periods import Term
 from domain.usage.requests import Consumption, EntitlementTerms
@@ -192,13 +189,13 @@ def requests(usage: Usage, asked: Any) -> Callable[[], object]:
         case "Consumption":
             return partial(usage.take, asked, NOON)
         case "TimeEntry":
-            return partial(log_hours, usage, asked, NOON)
+            return partial(usage.log_hours, asked, NOON)
         case "OverageDecision":
-            return partial(decide, usage, asked, NOON)
+            return partial(usage.decide, asked, NOON)
         case "EntitlementAmended":
-            return partial(check_amendment, usage, asked)
+            return partial(usage.check_amendment, asked)
         case _:
-            return partial(change, usage, asked, NOON)
+            return partial(usage.change, asked, NOON)
 
 
 @pytest.mark.parametrize("message", rows("update", of=ENTITLEMENT))
