@@ -13,10 +13,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Processes for the tests, each with a Temporal server of its own: they wait more than they compute.
 TESTING ?= $(shell $(BIN)/python -c 'import os; print(min((os.cpu_count() or 1) + 1, 4))')
 
-.PHONY: help setup server demo test check bench clean
+.PHONY: help setup server demo test test-hostile siege rush check bench clean
 
 help: ## list the targets
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '|'
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '|'
 
 setup: $(VENV)/.installed server ## create .venv, install Milepost and find or build a Temporal server
 
@@ -41,6 +41,18 @@ demo: setup ## replay real incidents on a real Temporal server
 
 test: setup ## run the tests
 	@$(BIN)/python -m pytest --numprocesses $(TESTING) --dist loadfile $(ARGS)
+
+test-hostile: setup ## run the tests of the workflows with workers that keep nothing in memory
+	@MILEPOST_HOSTILE=1 $(BIN)/python -m pytest --numprocesses $(TESTING) --dist loadfile \
+		tests/workflows tests/starters tests/siege/test_hostile.py $(ARGS)
+
+SEED ?= 1
+MINUTES ?= 1
+siege: setup ## kill and stop everything, then check: make siege SEED=1 MINUTES=5
+	@$(BIN)/python -m tests.siege --seed $(SEED) --minutes $(MINUTES) $(ARGS)
+
+rush: setup ## send very much at once, and say how late it gets
+	@$(BIN)/python -m tests.siege.rush $(ARGS)
 
 check: $(VENV)/.installed ## lint, format, types and who may import whom
 	@$(BIN)/ruff check

@@ -8,6 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.siege.figures import silence
 from tests.siege.planted import PLANTED
 from tests.siege.siege import Plan, Siege, besiege
 
@@ -28,6 +29,7 @@ def main() -> int:
     parser.add_argument("--into", type=Path, default=Path("benchmarks/results"), help="folder of the JSON reports")
     parser.add_argument("--keep", type=Path, help="folder in which everything stays that was written")
     asked = parser.parse_args()
+    silence()
     wrong = 0
     for seed in range(asked.seed, asked.seed + asked.seeds):
         plan = Plan(

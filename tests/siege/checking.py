@@ -6,7 +6,6 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pydantic import ValidationError
@@ -18,7 +17,7 @@ from clients.cases import MilepostClient
 from clients.entitlements import Entitlements
 from domain.catalog.declarations import Catalog
 from domain.errors import MilepostError, NotFound
-from domain.process import FieldUpdate
+from domain.process import FieldUpdate, TriggerKind
 from domain.timeline.events import EntitlementChanged, PlanReplaced
 from domain.timeline.views import CaseView
 from domain.usage.requests import workflow_id
@@ -47,7 +46,8 @@ class Effect:
     """A mail or a task that a case calls for.
 
     Attributes:
-        due_at: seconds since 1970; `knowable_at` likewise: from when on the engine could know.
+        due_at: seconds since 1970, before which it is early; 0 of one that a message called for.
+        knowable_at: from when on the engine could know, likewise.
     """
 
     key: str
@@ -217,7 +217,8 @@ class Checker:
                     continue
                 if call.key in wanted:
                     self.verdict.find("timeline", f"{call.key} is called for twice")
-                wanted[call.key] = Effect(call.key, at, knowable)
+                is_due = fired.effect.kind is not TriggerKind.SUCCESS  # else it comes with a message, not with time
+                wanted[call.key] = Effect(call.key, at if is_due else 0.0, knowable)
         self.verdict.effects += wanted.values()
         done = Counter(mail.key for mail in self.store.mails(case_id, limit=_MANY))
         done.update(task.key for task in self.store.tasks(case_id, limit=_MANY))
@@ -314,8 +315,3 @@ def _phases(workflow: str, run: Run) -> Iterator[tuple[float, str]]:
         yield from ((now, f"{kind}: {done.activity} done") for done in step.done)
     if run.ended == "CONTINUED_AS_NEW" and run.steps:
         yield run.steps[-1].now.timestamp(), f"{kind}: goes on in the next run"
-
-
-def instant(seconds: float) -> datetime:
-    """Seconds since 1970 as an instant."""
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)

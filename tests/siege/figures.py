@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from temporalio.runtime import Runtime, TelemetryConfig
+
 from tests.siege.checking import Effect, Verdict
 from tests.siege.faults import Outage
 from tests.siege.wire import Sent
@@ -33,6 +35,11 @@ PHASES = (
     "entitlement: goes on in the next run",
 )
 """What every kind of fault should meet sometimes."""
+
+
+def silence() -> None:
+    """Keep the log of the SDK's core out of a report: that a server does not answer is what was wanted."""
+    Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=None)), error_if_already_set=False)
 
 
 def percentiles(seconds: Iterable[float]) -> dict[str, float]:

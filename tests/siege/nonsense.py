@@ -28,6 +28,8 @@ SIGNAL_NAMES = frozenset(
 
 _EDGES = ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00")
 _LONG = 3_000
+_AIMED = 0.4
+"""Of harsh nonsense, how much is aimed at a message that takes such a value."""
 _HUGE = 10**18
 
 
@@ -38,11 +40,11 @@ def draw(chance: random.Random, *, harsh: bool) -> tuple[str, list[Any]]:
         chance: where it comes from.
         harsh: values at the very edge, too.
     """
-    name = chance.choice([*UPDATES, *sorted(SIGNAL_NAMES)])
     event_id = f"nonsense-{chance.getrandbits(48)}"
     whole: dict[str, Any] = {"event_id": event_id, "occurred_at": datetime.now(UTC).isoformat()}
-    ugly = [*_mild(whole, chance), *(_harsh(whole) if harsh else [])]
-    return name, chance.choice(ugly)
+    if harsh and chance.random() < _AIMED:
+        return chance.choice(_harsh(whole))
+    return chance.choice([*UPDATES, *sorted(SIGNAL_NAMES)]), chance.choice(_mild(whole, chance))
 
 
 def _mild(whole: dict[str, Any], chance: random.Random) -> list[list[Any]]:
@@ -75,14 +77,30 @@ def _mild(whole: dict[str, Any], chance: random.Random) -> list[list[Any]]:
     ]
 
 
-def _harsh(whole: dict[str, Any]) -> list[list[Any]]:
-    return [
-        *([{**whole, "occurred_at": edge, "milestone": "First response"}] for edge in _EDGES),
-        *([{**whole, "milestone": "First response", "until": edge}] for edge in _EDGES),
-        *([{**whole, "occurred_at": edge, "entitlement": "north-rest"}] for edge in _EDGES),
-        [{**whole, "milestone": "First response", "open_seconds": _HUGE}],
-        [{**whole, "fields": {"priority": "h" * _LONG}}],
-        [{**whole, "fields": {"note": "n" * 200_000}}],
-        [{**whole, "id": "e", "minutes": _HUGE}],
-        [{**whole, "milestone": "First\x00response"}],
+def _harsh(whole: dict[str, Any]) -> list[tuple[str, list[Any]]]:
+    """Each with the message that it is aimed at."""
+    milestone = {**whole, "milestone": "First response"}
+    by = {**whole, "by": "nobody"}
+    at_the_edge: list[tuple[str, dict[str, Any]]] = []
+    for edge in _EDGES:
+        at_the_edge += [
+            ("milestone_completed", {**milestone, "occurred_at": edge}),
+            ("complete_milestone", {**milestone, "occurred_at": edge}),
+            ("extend_milestone", {**milestone, "until": edge}),
+            ("change_entitlement", {**whole, "occurred_at": edge, "entitlement": "north-rest"}),
+            ("decide_overage", {**by, "occurred_at": edge, "approved": True}),
+            ("migrate", {**whole, "occurred_at": edge}),
+            ("log_time", {**whole, "occurred_at": edge, "id": whole["event_id"], "minutes": 5}),
+            ("time_logged", {**whole, "worked_at": edge, "id": whole["event_id"], "minutes": 5}),
+        ]
+    too_much: list[tuple[str, dict[str, Any]]] = [
+        ("extend_milestone", {**milestone, "open_seconds": _HUGE}),
+        ("change_fields", {**whole, "fields": {"priority": "h" * _LONG}}),
+        ("fields_changed", {**whole, "fields": {"note": "n" * 200_000}}),
+        ("log_time", {**whole, "id": whole["event_id"], "minutes": _HUGE}),
+        ("complete_milestone", {**whole, "milestone": "m" * 500_000}),
+        ("clock_stopped", {**whole, "reason": "r" * 500_000}),
+        ("complete_milestone", {**whole, "milestone": "First\x00response"}),
+        ("entitlement_overflowed", {**whole, "entitlement_id": "north-capped", "used": _HUGE, "cap": _HUGE}),
     ]
+    return [(name, [message]) for name, message in (*at_the_edge, *too_much)]

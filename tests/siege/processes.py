@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -99,7 +99,6 @@ class Castle:
     workers: list[WorkerProcess]
     database: str
     sent_to: Path
-    is_server_wanted: bool = True
     logs: list[Path] = field(default_factory=list)
 
     @property
@@ -122,7 +121,13 @@ class Castle:
 
 @asynccontextmanager
 async def castle(
-    directory: Path, database: str, *, workers: int = 2, fault: str | None = None, cached: int | None = None
+    directory: Path,
+    database: str,
+    *,
+    workers: int = 2,
+    fault: str | None = None,
+    cached: int | None = None,
+    short_runs: bool = True,
 ) -> AsyncIterator[Castle]:
     """Run a server and workers while the context lasts; whatever happens, none of them is left behind.
 
@@ -132,8 +137,9 @@ async def castle(
         workers: how many.
         fault: planted in every worker (`planted.PLANTED`).
         cached: how many workflows a worker keeps in memory; its own default if left out.
+        short_runs: whether runs go on in the next one after few events.
     """
-    with _short_runs():
+    with _short_runs() if short_runs else nullcontext():
         server = EmbeddedServer(directory / "server", virtual_clock=False)
         built = Castle(directory, server, [], database, directory / "wire.jsonl")
         try:
