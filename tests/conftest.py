@@ -17,7 +17,7 @@ from worker.embedded import RunningServer, running_server
 
 @pytest.fixture(scope="session", autouse=True)
 def _hostile_if_asked_for() -> Iterator[None]:
-    """With ``MILEPOST_HOSTILE=1`` no worker of this process keeps a workflow in memory: each step replays all before it."""
+    """With ``MILEPOST_HOSTILE=1`` no worker of this process caches a workflow: each step replays all before it."""
     if os.environ.get("MILEPOST_HOSTILE") != "1":
         yield
         return
