@@ -1,10 +1,10 @@
 """A real Temporal server for the whole session, and a client of it."""
 
+import os
 import signal
 import sqlite3
-from datetime import date, datetime
-import os
 from collections.abc import AsyncIterator, Iterator
+from datetime import date, datetime
 from typing import Any
 
 import pytest
