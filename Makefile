@@ -13,10 +13,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Processes for the tests, each with a Temporal server of its own: they wait more than they compute.
 TESTING ?= $(shell $(BIN)/python -c 'import os; print(min((os.cpu_count() or 1) + 1, 4))')
 
-.PHONY: help setup server demo test check bench clean
+.PHONY: help setup server demo test test-hostile check bench clean
 
 help: ## list the targets
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '|'
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '|'
 
 setup: $(VENV)/.installed server ## create .venv, install Milepost and find or build a Temporal server
 
@@ -41,6 +41,9 @@ demo: setup ## replay real incidents on a real Temporal server
 
 test: setup ## run the tests
 	@$(BIN)/python -m pytest --numprocesses $(TESTING) --dist loadfile $(ARGS)
+
+test-hostile: setup ## run the tests of the workflows with nothing kept in memory (minutes)
+	@MILEPOST_CACHED_WORKFLOWS=0 $(BIN)/python -m pytest tests/workflows --numprocesses $(TESTING) --dist loadfile $(ARGS)
 
 check: $(VENV)/.installed ## lint, format, types and who may import whom
 	@$(BIN)/ruff check

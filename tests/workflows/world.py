@@ -1,5 +1,6 @@
 """A small organisation, and what tests do with its cases."""
 
+import os
 from collections import Counter
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -17,9 +18,14 @@ from domain.usage.requests import workflow_id
 from store.store import Store
 from tests.support import unique
 from worker.clock import VirtualClock
+from worker.process import CACHED_WORKFLOWS
 
 MONDAY = datetime(2025, 6, 9, 13, 0, tzinfo=UTC)
 """A Monday, 09:00 in New York."""
+
+CACHED = int(os.environ.get("MILEPOST_CACHED_WORKFLOWS", str(CACHED_WORKFLOWS)))
+"""Workflows that the workers of these tests keep in memory. 0 replays each from its history at every step, which shows
+commands that depend on how a worker was handed its tasks: `make test-hostile`."""
 
 OF_TIME_SKIPPING = {"WORKFLOW_EXECUTION_OPTIONS_UPDATED", "WORKFLOW_EXECUTION_TIME_SKIPPING_TRANSITIONED"}
 """Events that only a virtual clock makes; a real run has none."""
@@ -236,6 +242,11 @@ class World:
     async def history(self, case_id: str) -> WorkflowHistory:
         """The history of the newest run."""
         return await self.milepost.handle(case_id).fetch_history()
+
+    async def failed_tasks(self, case_id: str) -> list[str]:
+        """Why workflow tasks of the newest run failed: a task that is tried for ever shows here."""
+        failed = (e.workflow_task_failed_event_attributes for e in (await self.history(case_id)).events)
+        return [f.failure.message for f in failed if f.HasField("failure")]
 
     async def events(self, case_id: str) -> Counter[str]:
         """How many events of each type a real run would have."""
