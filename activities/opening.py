@@ -15,7 +15,7 @@ from activities.planning import Planner
 from activities.refusals import refusals
 from domain.catalog.declarations import Account
 from domain.coverage.matching import Coverage, fields_filled_from
-from domain.criteria.fields import check_values
+from domain.criteria.fields import check_bounds, check_values
 from domain.errors import Refused
 from domain.frozen import HorizonExceeded
 from domain.messages.case_state import CaseState
@@ -101,7 +101,9 @@ class Opening:
             return await asyncio.to_thread(self._reopened, opening, intake.reopened)
         refuse_future(opening.opened_at, opening.now, "opened_at")
         declared = await asyncio.to_thread(self.store.fields)
-        fields: dict[str, Any] = check_values(intake.fields, declared)
+        checked = check_values(intake.fields, declared)
+        check_bounds(checked)
+        fields: dict[str, Any] = dict(checked)
         coverage, account = await self.covering.find(intake, opening.opened_at)
         if intake.entitlement and coverage.chosen:
             fields = fields_filled_from(coverage.chosen, fields, declared)

@@ -161,6 +161,16 @@ def test_what_an_attempt_has_written_that_was_never_taken_is_replaced(store: Sto
     assert [(a.key, a.status) for a in store.actions("c-1")] == [(task.key, "done")]
 
 
+def test_a_trigger_was_noticed_when_the_attempt_that_was_taken_noticed_it(store: Store) -> None:
+    """An attempt that the server never took may have noticed it earlier."""
+    firing = Firing(trigger="warning-75-percent", due_at=minutes(180), at=minutes(181))
+    view = {"milestones": [milestone(fired=[firing])]}
+    for history, noticed_at in ((10, minutes(182)), (12, minutes(190))):
+        noticed = fired(MAIL).model_copy(update={"noticed_at": noticed_at})
+        store.record_case(record(2, history=history, view=view, fired=[noticed]))
+    assert [action.noticed_at for action in store.actions("c-1")] == [minutes(190)]
+
+
 def test_the_same_record_again_changes_nothing(store: Store) -> None:
     """A retried activity may bring a record twice."""
     given = record(

@@ -8,9 +8,9 @@ import pytest
 import pytest_asyncio
 
 from store.store import Store
-from tests.workflows.world import CACHED, CATALOG, World
+from tests.workflows.world import CATALOG, World
 from worker.clock import VirtualClock
-from worker.process import working
+from worker.process import CACHED_WORKFLOWS, working
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def world(clock: VirtualClock, store: Store, task_queue: str) -> AsyncIterator[World]:
     """The organisation, at work."""
-    async with working(clock.client, store, task_queue=task_queue, cached_workflows=CACHED):
+    async with working(clock.client, store, task_queue=task_queue):
         world = World(clock, store, task_queue)
         yield world
         await world.end_entitlements()
@@ -45,7 +45,7 @@ def at_work(clock: VirtualClock, store: Store, task_queue: str) -> Working:
     """Starts a worker for as long as the test wants one."""
 
     @asynccontextmanager
-    async def work(cached_workflows: int = CACHED) -> AsyncIterator[None]:
+    async def work(cached_workflows: int = CACHED_WORKFLOWS) -> AsyncIterator[None]:
         async with working(clock.client, store, task_queue=task_queue, cached_workflows=cached_workflows):
             yield
 

@@ -1,6 +1,5 @@
 """A small organisation, and what tests do with its cases."""
 
-import os
 from collections import Counter
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -18,14 +17,9 @@ from domain.usage.requests import workflow_id
 from store.store import Store
 from tests.support import unique
 from worker.clock import VirtualClock
-from worker.process import CACHED_WORKFLOWS
 
 MONDAY = datetime(2025, 6, 9, 13, 0, tzinfo=UTC)
 """A Monday, 09:00 in New York."""
-
-CACHED = int(os.environ.get("MILEPOST_CACHED_WORKFLOWS", str(CACHED_WORKFLOWS)))
-"""Workflows that the workers of these tests keep in memory. 0 replays each from its history at every step, which shows
-commands that depend on how a worker was handed its tasks: `make test-hostile`."""
 
 OF_TIME_SKIPPING = {"WORKFLOW_EXECUTION_OPTIONS_UPDATED", "WORKFLOW_EXECUTION_TIME_SKIPPING_TRANSITIONED"}
 """Events that only a virtual clock makes; a real run has none."""
