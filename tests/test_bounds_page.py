@@ -9,7 +9,7 @@ import pytest
 
 from domain import bounds
 from domain.bounds import MOST_MILESTONES
-from domain.criteria.cost import DEEPEST_LOOP, MOST_NANOSECONDS
+from domain.criteria.cost import DEEPEST_LOOP, MOST_NANOSECONDS, MOST_NANOSECONDS_TOGETHER
 from domain.criteria.patterns import MOST_STATES
 from domain.ids import LONGEST
 from domain.open_time.spans import MAX_BUSINESS_DAYS
@@ -57,6 +57,7 @@ def test_no_constant_is_named_that_there_is_not() -> None:
         ("a span in business days", f"{MAX_BUSINESS_DAYS:,}bd"),
         ("an id", f"an `event_id` {LONGEST}"),
         ("a criterion on a case", f"{MOST_NANOSECONDS // 10**6} ms"),
+        ("all criteria of a process", f"{MOST_NANOSECONDS_TOGETHER // 10**6} ms"),
         ("`exists` and `all` within", {2: "twice"}[DEEPEST_LOOP]),
         ("the pattern of `matches`", f"{MOST_STATES} parts"),
     ],
