@@ -22,14 +22,14 @@ from temporalio.worker import Worker
 
 from domain.timeline.views import CaseView
 from domain.usage.requests import Balance, workflow_id
-from tests.abuse.harness import Besieged, Found, is_closed, raw, refuse_failed_tasks, settles, strike
+from tests.abuse.harness import Besieged, Found, Handle, is_closed, raw, refuse_failed_tasks, settles, strike
 from tests.abuse.planted import Planted
 from tests.abuse.registry import CASE, ENTITLEMENT, MESSAGES, Message
 from tests.abuse.ugly import messages_of, shapes
 from tests.support import assert_eventually, unique
 from tests.usage import NOON, RememberingStore, counting, terms
 from tests.workflows.world import MONDAY, World
-from worker.clock import VirtualClock
+from worker.clock import ClockStuck, VirtualClock
 from worker.plugin import RUNNER
 from worker.process import running
 
@@ -39,6 +39,8 @@ SAMPLE = 1
 """Values of each message that are sent where not all of them are, beside the worst ones."""
 WORST = {"occurred_at: year 1", "argument: 1000 deep", "no argument"}
 AT_ONCE = 8
+HELD = timedelta(seconds=15)
+"""After which a clock that does not move is held by something that does not end."""
 SOON = 5.0
 """Seconds within which a timer that was due has fired."""
 
@@ -82,6 +84,18 @@ def of(workflow: str, *kinds: str) -> list[Any]:
     return [pytest.param(message, id=message.id) for message in chosen]
 
 
+async def pass_time(clock: VirtualClock, handle: Handle, instant: datetime) -> None:
+    """Move a workflow's clock a second past an instant. Something that is tried for ever holds it.
+
+    Raises:
+        Found: it does not get there.
+    """
+    try:
+        await clock.go_to(handle, instant + timedelta(seconds=1), patience=HELD)
+    except ClockStuck as stuck:
+        raise Found(str(stuck)) from stuck
+
+
 # --- cases ---
 
 
@@ -89,6 +103,7 @@ async def case_of(besieged: World) -> Besieged:
     """A case of its own with two milestones that run."""
     case = await besieged.open(fields={"priority": "High"})
     handle = besieged.milepost.handle(case)
+    began_at = (await handle.describe()).start_time
     fixed = (datetime.now(UTC) + timedelta(days=30)).isoformat()  # as of then it says the same until something is taken
 
     async def look() -> Any:
@@ -104,7 +119,7 @@ async def case_of(besieged: World) -> Besieged:
         before: CaseView = await besieged.view(case)
         if before.next_due is None:
             return
-        await besieged.go_to(case, before.next_due)
+        await pass_time(besieged.clock, handle, began_at + (before.next_due - MONDAY))
 
         async def happened() -> None:
             after: CaseView = await besieged.view(case)
@@ -164,7 +179,7 @@ async def entitlement_of(clock: VirtualClock, task_queue: str) -> Besieged:
         before = await handle.query("balance", result_type=Balance)
         if before.changes_at is None or before.status != "active":
             return
-        await clock.go_to(handle, began_at + (before.changes_at - NOON) + timedelta(seconds=1))
+        await pass_time(clock, handle, began_at + (before.changes_at - NOON))
 
         async def is_over() -> None:
             after = await handle.query("balance", result_type=Balance)
