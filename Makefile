@@ -16,7 +16,7 @@ TESTING ?= $(shell $(BIN)/python -c 'import os; print(min((os.cpu_count() or 1) 
 .PHONY: help setup server demo test versions check bench clean
 
 help: ## list the targets
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '|'
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '|'
 
 setup: $(VENV)/.installed server ## create .venv, install Milepost and find or build a Temporal server
 
@@ -46,6 +46,9 @@ versions: ## run the tests on other Pythons: make versions PYTHONS="python3.12 p
 	@[ -n "$(PYTHONS)" ] || { echo 'Name the Pythons: make versions PYTHONS="python3.12 python3.13"' >&2; exit 1; }
 	@for python in $(PYTHONS); do echo "With $$python"; \
 		$(MAKE) --no-print-directory VENV=".venvs/$$(basename "$$python")" PYTHON="$$python" test; done
+
+test-hostile: setup ## run the tests of the workflows on workers that keep none in memory
+	@MILEPOST_TEST_CACHED_WORKFLOWS=0 $(BIN)/python -m pytest --numprocesses $(TESTING) --dist loadfile tests/workflows tests/activities $(ARGS)
 
 check: $(VENV)/.installed ## lint, format, types and who may import whom
 	@$(BIN)/ruff check

@@ -20,10 +20,10 @@ from domain.usage.periods import Term
 from domain.usage.requests import Consumption, EntitlementTerms
 from domain.usage.rows import LedgerRow
 from domain.usage.state import PeriodRecord
-from tests.support import unique
+from tests.support import CACHED, unique
 from tests.workflows.stand_in_case import StandInCase
 from worker.plugin import RUNNER
-from worker.process import CACHED_WORKFLOWS, FINISHES_WITHIN, running
+from worker.process import FINISHES_WITHIN, running
 from workflows.entitlement.workflow import EntitlementWorkflow
 
 NOON = datetime(2025, 2, 20, 12, tzinfo=UTC)
@@ -125,7 +125,7 @@ def consumption(reference: str, at: datetime = NOON, **more: Any) -> Consumption
 
 @asynccontextmanager
 async def counting(
-    client: Client, task_queue: str, store: RememberingStore, *, cached_workflows: int = CACHED_WORKFLOWS
+    client: Client, task_queue: str, store: RememberingStore, *, cached_workflows: int = CACHED
 ) -> AsyncIterator[None]:
     """Run a worker for entitlements while the context lasts."""
     usage = UsageActivities(store)

@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 
 from store.store import Store
+from tests.support import CACHED
 from tests.workflows.world import CATALOG, World
 from worker.clock import VirtualClock
 from worker.process import working
@@ -24,7 +25,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def world(clock: VirtualClock, store: Store, task_queue: str) -> AsyncIterator[World]:
     """The organisation, at work."""
-    async with working(clock.client, store, task_queue=task_queue):
+    async with working(clock.client, store, task_queue=task_queue, cached_workflows=CACHED):
         world = World(clock, store, task_queue)
         yield world
         await world.end_entitlements()
@@ -45,7 +46,7 @@ def at_work(clock: VirtualClock, store: Store, task_queue: str) -> Working:
 
     @asynccontextmanager
     async def work() -> AsyncIterator[None]:
-        async with working(clock.client, store, task_queue=task_queue):
+        async with working(clock.client, store, task_queue=task_queue, cached_workflows=CACHED):
             yield
 
     return work
