@@ -22,14 +22,12 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from clients.sending import PATIENCE, NoAnswer
 from domain.errors import MilepostError, NotFound, Refused
 from domain.explanation import Explanation
 from domain.messages.cases import Answer, CaseIntake, CaseReopening
 from domain.messages.names import CASE_WORKFLOW
 from domain.timeline.views import CaseView
-
-PATIENCE = 30.0
-"""Seconds after which a case that does not answer is taken to have no worker."""
 
 ROLLING_OVER_TRIES = 20
 """While a run rolls over into the next, some requests are turned away; they are sent again under the same id."""
@@ -37,10 +35,6 @@ ROLLING_OVER_TRIES = 20
 _NOBODY_POLLS = frozenset({RPCStatusCode.FAILED_PRECONDITION, RPCStatusCode.DEADLINE_EXCEEDED})
 
 T = TypeVar("T")
-
-
-class NoAnswer(MilepostError):
-    """Nobody answers: most likely no worker runs."""
 
 
 class MilepostClient:

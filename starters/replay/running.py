@@ -20,7 +20,8 @@ from typing import Any, TypeVar
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError
 from temporalio.service import RPCError, RPCStatusCode
 
-from clients.cases import MilepostClient, NoAnswer
+from clients.cases import MilepostClient
+from clients.sending import NoAnswer
 from domain.errors import MilepostError, Refused
 from domain.timeline.events import CaseClosed, FieldsChanged
 from domain.timeline.views import CaseView
