@@ -36,12 +36,14 @@ async def _dev(ephemeral: bool, port: int | None, ui_port: int | None) -> None:
     from store.addresses import shown_address
     from worker.process import collect_garbage_seldom
     from worker.relay import telling
+    from worker.supervision import supervising
 
     collect_garbage_seldom()
     out = console()
     async with (
         everything(ephemeral=ephemeral, port=port, ui_port=ui_port) as running,
         telling(running.client, running.store, running.whereabouts.task_queue),
+        supervising(running.client, running.store),
         until_stopped() as stopped,
     ):
         where = running.whereabouts
@@ -79,6 +81,7 @@ async def _worker() -> None:
     from worker.private import private_folder
     from worker.process import collect_garbage_seldom, working
     from worker.relay import telling
+    from worker.supervision import supervising
 
     collect_garbage_seldom()
     out = console()
@@ -89,7 +92,12 @@ async def _worker() -> None:
     store = await asyncio.to_thread(Store.open, settings.database)
     try:
         worker = working(client, store, task_queue=settings.task_queue, build_id=settings.build_id)
-        async with worker, telling(client, store, settings.task_queue), until_stopped() as stopped:
+        async with (
+            worker,
+            telling(client, store, settings.task_queue),
+            supervising(client, store),
+            until_stopped() as stopped,
+        ):
             address = client.service_client.config.target_host
             out.print(f"Working on task queue {settings.task_queue} of {address}. Ctrl-C stops it.", soft_wrap=True)
             await stopped.wait()
