@@ -14,15 +14,9 @@ from activities.refusals import refusals
 from domain.calendar import FrozenCalendar
 from domain.catalog.declarations import Account, Entitlement
 from domain.criteria.fields import FieldType
-from domain.messages.cases import (
-    FREEZE_CALENDARS,
-    PLAN_MIGRATION,
-    CaseIntake,
-    Horizon,
-    HorizonRequest,
-    MigratedPlan,
-    MigrationPlan,
-)
+from domain.messages.cases import CaseIntake
+from domain.messages.names import FREEZE_CALENDARS, PLAN_MIGRATION
+from domain.messages.steps import Horizon, HorizonRequest, MigratedPlan, MigrationPlan
 from domain.process import EntitlementProcess
 from domain.timeline.plan import Plan
 from store.store import Store

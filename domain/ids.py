@@ -5,17 +5,22 @@ from __future__ import annotations
 import hashlib
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
+
+from domain.bounds import clean
 
 CaseId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._~-]{0,99}$")]
 """An id that is safe in URLs, mail headers and workflow ids: letters, digits and ``. _ ~ -``."""
 
 EntitlementId = CaseId
 
-Reference = Annotated[str, Field(min_length=1, max_length=100)]
+Reference = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(clean)]
 
 LONGEST = 200
 """Of an event's id, wherever one is taken."""
+
+EventId = Annotated[str, Field(min_length=1, max_length=LONGEST), AfterValidator(clean)]
+"""The id of a request: sent again under the same one, it is taken once."""
 
 _DIGITS = 40
 

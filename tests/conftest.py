@@ -1,7 +1,10 @@
 """A real Temporal server for the whole session, and a client of it."""
 
 import os
+import signal
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
+from datetime import date, datetime
 from typing import Any
 
 import pytest
@@ -13,6 +16,18 @@ from tests.support import unique
 from worker.clock import VirtualClock
 from worker.connection import settle
 from worker.embedded import RunningServer, running_server
+
+# Whoever starts the tests in the background has Ctrl-C ignored, and what a test starts would inherit that: a server
+# that a test interrupts would never end.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _bound_without_a_type(value: date) -> str:
+    raise AssertionError(f"{value!r} was bound without a column type; Python 3.12 takes none without a warning")
+
+
+for kind in (date, datetime):
+    sqlite3.register_adapter(kind, _bound_without_a_type)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -23,6 +23,7 @@ from domain.catalog.declarations import (
     ServiceContract,
     name_of,
 )
+from domain.catalog.sizes import oversized
 from domain.criteria.compiling import CriteriaError, CriteriaSchema, compile_criteria
 from domain.criteria.fields import FieldsError, FieldType, check_values, nearest
 from domain.errors import CatalogError
@@ -195,6 +196,9 @@ class _Check:
                     yield Problem(path, f"{kind.one} {name!r} is declared twice; keep one of the two", see=first[name])
                     continue
                 first[name] = path
+                if excess := list(oversized(declaration)):
+                    yield from (Problem((*path, *place), message) for place, message in excess)
+                    continue
                 if not declaration.retired:
                     yield from self._references(path, kind, declaration)
                 match declaration:

@@ -13,8 +13,9 @@ from pydantic import TypeAdapter
 from sqlalchemy import Connection, and_, delete, or_, select, tuple_
 
 from domain.errors import NotFound
-from domain.messages.cases import CarriedCase, CaseRecord
+from domain.messages.case_state import CaseState
 from domain.messages.migrations import hours_in_use
+from domain.messages.steps import CaseRecord
 from domain.process import FieldUpdate
 from domain.process.actions import Action, slug
 from domain.timeline.effects import Noted, TriggerFired
@@ -32,9 +33,14 @@ class CaseRecords:
 
     _database: Database
 
-    def record_case(self, record: CaseRecord) -> None:
-        """Stores a record, in place of what an attempt that the server never took has left; the newest counts."""
-        with self._database.write() as connection:
+    def record_case(self, record: CaseRecord, *, patience: float | None = None) -> None:
+        """Stores a record, in place of what an attempt that the server never took has left; the newest counts.
+
+        Args:
+            record: how the case stands.
+            patience: seconds to wait for another writer.
+        """
+        with self._database.write(patience=patience) as connection:
             if not _put_case(connection, record):
                 return
             _put_hours(connection, record)
@@ -56,7 +62,7 @@ class CaseRecords:
             found = connection.execute(select(tables.cases).where(tables.cases.c.case_id == case_id)).mappings().first()
         if found is None:
             raise NotFound(f"unknown case {case_id!r}")
-        return StoredCase(**_row(found), carried=CarriedCase.model_validate(found["carried"]))
+        return StoredCase(**_row(found), carried=CaseState.model_validate(found["carried"]))
 
     def cases(
         self,
@@ -242,7 +248,10 @@ def _put_trigger(connection: Connection, view: CaseView, fired: TriggerFired) ->
     key = _trigger_key(view, fired)
     same = ("milestone", "occurrence", "trigger", "firing", "due_at", "at", "noticed_at")
     row = {"key": key, "case_id": view.case_id, "kind": fired.kind.value}
-    insert_new(connection, tables.triggers, [row | {name: getattr(fired, name) for name in same}])
+    row |= {name: getattr(fired, name) for name in same}
+    # One that is there was recorded by an attempt that the server never took: it may have noticed it at another time.
+    triggers = insert(connection, tables.triggers).values(row)
+    connection.execute(triggers.on_conflict_do_update(index_elements=[tables.triggers.c.key], set_=row))
     for position, call in enumerate(fired.calls):
         known = {"position": position, "trigger_key": key, "action": call.action.model_dump(mode="json")}
         # The timeline itself has carried out a change of a field by the time it tells of it.

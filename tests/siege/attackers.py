@@ -137,10 +137,10 @@ class Attacker:
 
         async def reopened() -> str:
             try:
-                stored = await asyncio.to_thread(self.store.case, case_id)
+                await asyncio.to_thread(self.store.case, case_id)
             except NotFound:
                 return "not_there_yet"
-            return (await self._milepost.reopen(case_id, stored.carried, by=self.name)).outcome
+            return (await self._milepost.reopen(case_id, occurred_at=datetime.now(UTC), by=self.name)).outcome
 
         async def reopening() -> None:
             await self._until_answered(reopened)

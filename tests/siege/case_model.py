@@ -13,8 +13,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from domain.messages.cases import CaseIntake, EntitlementChange, Migration, OpenedCase, OverageDecided
+from domain.messages.case_state import EntitlementChange
+from domain.messages.cases import CaseIntake, Migration
 from domain.messages.inbox import read_event
+from domain.messages.steps import OpenedCase, OverageDecided
 from domain.timeline import Case, Timeline
 from domain.timeline.effects import Effect, Noted, NoteKind, TriggerFired
 from domain.timeline.events import (
@@ -331,7 +333,10 @@ def _of_decision(decided: OverageDecided, opened: OpenedCase) -> Event:
 def _reopening(run: Run) -> CaseReopened | None:
     if run.goes_on or not isinstance(run.argument, dict) or not run.argument.get("reopened"):
         return None
-    return CaseIntake.model_validate(run.argument).reopened
+    asked = CaseIntake.model_validate(run.argument).reopened
+    if asked is None or asked.occurred_at is None:
+        raise AssertionError("the siege's clients say when they reopen a case")
+    return CaseReopened.model_validate(asked.model_dump(exclude_none=True))
 
 
 def _place(fired: TriggerFired) -> str:

@@ -134,7 +134,10 @@ async def test_it_is_active_from_the_first_instant_of_its_term(office: Office) -
         found: Balance = await handle.query("balance", result_type=Balance)
         return found.status
 
-    assert await status() == "inactive"
+    async def inactive() -> None:
+        assert (await office.auditor.balance(gold)).status == "inactive"
+
+    await assert_eventually(inactive)
     await office.go_to(gold, begins)
     assert await status() == "active"
     summaries = [event.user_metadata.summary.data for event in (await handle.fetch_history()).events]

@@ -33,6 +33,7 @@ def dev(
 async def _dev(ephemeral: bool, port: int | None, ui_port: int | None) -> None:
     from starters.local.dev import everything
     from starters.terminal.cases import console
+    from store.addresses import shown_address
     from worker.process import collect_garbage_seldom
     from worker.relay import telling
 
@@ -48,7 +49,7 @@ async def _dev(ephemeral: bool, port: int | None, ui_port: int | None) -> None:
         lines = {
             "Temporal": f"{where.address}, namespace {where.namespace}",
             "Temporal UI": where.ui or "as the server at TEMPORAL_ADDRESS has it",
-            "store": where.database,
+            "store": shown_address(where.database),
             "task queue": where.task_queue,
             "state": f"kept in {running.kept_in}" if running.kept_in else "not kept (--ephemeral)",
         }
@@ -75,13 +76,14 @@ async def _worker() -> None:
     from starters.terminal.cases import console
     from store import Store
     from worker.namespace import ensure_namespace_and_search_attributes
+    from worker.private import private_folder
     from worker.process import collect_garbage_seldom, working
     from worker.relay import telling
 
     collect_garbage_seldom()
     out = console()
     settings = effective_settings()
-    settings.data.mkdir(parents=True, exist_ok=True)
+    private_folder(settings.data)
     client = await connect_to_temporal()
     await ensure_namespace_and_search_attributes(client)
     store = await asyncio.to_thread(Store.open, settings.database)
