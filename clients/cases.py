@@ -103,7 +103,14 @@ class MilepostClient:
         return answer.model_copy(update={"outcome": "already"}) if was_known else answer
 
     async def reopen(
-        self, case_id: str, carried: CarriedCase, *, occurred_at: datetime | None = None, by: str | None = None
+        self,
+        case_id: str,
+        carried: CarriedCase,
+        *,
+        occurred_at: datetime | None = None,
+        by: str | None = None,
+        event_id: str | None = None,
+        fields: dict[str, Any] | None = None,
     ) -> Answer:
         """Take a closed case up again: in a new run of the same id, unless the last one has still something to do.
 
@@ -112,13 +119,15 @@ class MilepostClient:
             carried: what the store kept of it.
             occurred_at: when it was reopened; now, if left out.
             by: who reopens it.
+            event_id: of the request; made up, if left out.
+            fields: of the case that have new values from then on.
 
         Raises:
             Refused: the case is open.
             NoAnswer: no worker answers.
         """
         at = occurred_at or datetime.now(UTC) + carried.ahead
-        reopened = CaseReopened(event_id=f"reopen-{uuid4()}", occurred_at=at, by=by)
+        reopened = CaseReopened(event_id=event_id or f"reopen-{uuid4()}", occurred_at=at, by=by, fields=fields or {})
         start: WithStartWorkflowOperation[Any, CaseView] = WithStartWorkflowOperation(
             CASE_WORKFLOW,
             CaseIntake(case_id=case_id, carried=carried, reopened=reopened),

@@ -379,6 +379,9 @@ def test_the_command_prints_json_that_says_as_much() -> None:
     done = milepost(*ASKED, "--json", "--cases")
     found = json.loads(done.stdout)
     listed = found.pop("listed")
+    assert {one["kind"]: one["count"] for one in found.pop("oddities")} == dict(
+        Counter(oddity.kind.value for oddity in log().oddities)
+    )
     assert Report.model_validate(_without_computed(found)) == reported()
     assert listed[0]["overrun_seconds"] == max(row["overrun_seconds"] or 0 for row in listed)
 
@@ -496,10 +499,10 @@ def test_a_broken_log_is_refused_with_its_lines(tmp_path: Path) -> None:
 def test_a_log_beyond_the_years_of_calendars_is_refused(tmp_path: Path) -> None:
     far = tmp_path / "log.csv"
     header, first = SAMPLE.read_text().splitlines()[:2]
-    far.write_text(f"{header}\n{first}\n".replace("29-02-2016", "28-02-8998"))
+    far.write_text(f"{header}\n{first}\n{first}\n".replace("29-02-2016", "28-02-8998"))
     done = milepost("backtest", far, "--process", "Incident", "--catalog", CATALOG)
     assert done.exit_code == 2
-    assert "the calendars do not reach over the log" in done.stderr
+    assert "'28-02-8998 01:16' is in no year that calendars know (1900 to 2999)" in done.stderr
 
 
 def test_many_groups_are_counted_where_they_are_not_shown() -> None:

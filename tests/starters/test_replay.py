@@ -20,7 +20,8 @@ from domain.timeline.events import CaseClosed
 from starters.files.catalogs import apply_files
 from starters.logs.events import LoggedCase
 from starters.replay.comparison import compare, view_differences
-from starters.replay.running import Replay, Replayed, ReplayFailed, Tally, renamed
+from starters.replay.running import Replay, Replayed, Tally, renamed
+from starters.replay.walking import ReplayFailed
 from store import Store
 from tests.starters.incidents import CATALOG, ROOT, case, log, plan
 from tests.support import unique
