@@ -233,7 +233,7 @@ class TimeReader:
     def _iso(self, text: str) -> tuple[datetime, tzinfo | None]:
         words = [word for word in _WORD.findall(text) if word not in ("T", "W", "Z")]
         bare, zone = text, None
-        if words:
+        if words and text[:1].isdigit():
             zone = self._zone_word(text, words[-1])
             bare = text.replace(words[-1], "").strip()
         try:

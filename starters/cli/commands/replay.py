@@ -17,7 +17,13 @@ if TYPE_CHECKING:
     from starters.replay.outcome import Outcome
 
 CaseOption = Annotated[
-    list[str], typer.Option("--case", metavar="ID", help="Only this case; may be repeated.", show_default=False)
+    list[str],
+    typer.Option(
+        "--case",
+        metavar="ID",
+        help="Only this case, by its id here or in the log; may be repeated.",
+        show_default=False,
+    ),
 ]
 
 
