@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
-from domain.messages.cases import CASE_WORKFLOW
+from domain.messages.names import CASE_WORKFLOW
 from store import Store
 from store.cases.ended import EndedCase, HowEnded, OpenCase
 
