@@ -1,8 +1,10 @@
 """The files around the code, checked as data: no container engine is needed to know that they fit together."""
 
 import re
+import shutil
 import subprocess
 import sys
+import sysconfig
 import tomllib
 from importlib import metadata
 from pathlib import Path
@@ -21,7 +23,7 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 COMPOSE: dict[str, Any] = YAML(typ="safe").load(ROOT / "docker-compose.yml")
 SERVICES: dict[str, Any] = COMPOSE["services"]
 DOCKERFILE = (ROOT / "Dockerfile").read_text().replace("\\\n", " ").splitlines()
-PACKAGES = {"domain", "store", "workflows", "activities", "clients", "worker", "starters", "milepost"}
+PACKAGES = {path.parent.name for path in ROOT.glob("*/__init__.py")}
 
 
 def instructions(name: str) -> list[str]:
@@ -132,6 +134,45 @@ def test_the_image_has_what_it_needs() -> None:
     assert sources == let_through
     assert sources >= PACKAGES
     assert {source for source in sources if not (ROOT / source).exists()} == set()
+
+
+def test_every_tool_knows_every_package() -> None:
+    """A package that is made later is installed, typed, sorted and held to its layer like the others."""
+    tools = PYPROJECT["tool"]
+    found = tools["setuptools"]["packages"]["find"]["include"]
+    assert {pattern.removesuffix("*") for pattern in found} == PACKAGES | {"catalogs"}
+    assert set(tools["mypy"]["files"]) == PACKAGES | {"tests", "benchmarks"}
+    assert set(tools["ruff"]["lint"]["isort"]["known-first-party"]) == PACKAGES | {"benchmarks"}
+    assert set(tools["importlinter"]["root_packages"]) == PACKAGES
+
+
+def test_what_the_image_copies_can_be_installed(tmp_path: Path) -> None:
+    """The install step, of what is copied and nothing else; the program then starts from what was installed."""
+    source, site = tmp_path / "src", tmp_path / "site"
+    source.mkdir()
+    for line in instructions("COPY"):
+        if not line.startswith("--from"):
+            for name in line.split()[:-1]:
+                copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
+                copy(ROOT / name, source / name)
+    install = ["install", "--quiet", "--no-deps", "--no-index", "--no-build-isolation", "--target", str(site), "."]
+    subprocess.run([sys.executable, "-m", "pip", *install], cwd=source, check=True, timeout=300)
+    # -S leaves out the checkout, which an editable install has on the path.
+    path = [str(site), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
+    program = (
+        f"import sys; sys.path[1:1] = {path!r}; from starters.cli import main; import milepost, worker.process; main()"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", program, "--help"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert {path.parent.name for path in site.glob("*/__init__.py")} == PACKAGES
+    installed = {path.relative_to(site) for path in site.rglob("*") if path.suffix in {".yaml", ".csv", ".mako"}}
+    assert {Path("catalogs/incidents.yaml"), Path("store/migrations/script.py.mako")} <= installed
 
 
 def test_the_image_is_told_in_words_it_knows() -> None:

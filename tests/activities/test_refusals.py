@@ -14,7 +14,8 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities.opening import Opening
 from activities.refusals import refusals
-from clients.cases import MilepostClient, NoAnswer
+from clients.cases import MilepostClient
+from clients.sending import NoAnswer
 from domain.catalog.declarations import Catalog
 from domain.errors import MilepostError, NotFound, Refused
 from domain.messages.cases import CaseIntake, OverageChoice

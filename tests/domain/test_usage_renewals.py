@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from domain.usage.rows import LedgerRow, RowKind
+from domain.usage.rows import RowKind
 from tests.models.usage_account import EngineAccount
 
 BEGINS = datetime(2025, 1, 2, 12, tzinfo=UTC)
@@ -103,7 +103,7 @@ def test_what_turned_into_overage_says_which_entry_it_was() -> None:
     record = Record()
     record.take(20, RENEWED)
     record.take(1, BEGINS, RENEWED)
-    [row] = [r for r in record.account.rows["old"] if isinstance(r, LedgerRow) and r.kind is RowKind.OVERAGE]
+    [row] = [r for r in record.account.rows["old"] if r.kind is RowKind.OVERAGE]
     assert (row.reference, row.used, row.overage, row.reason) == ("V-21", -1, 1, "old~2 has used it")
     taking = record.account.counts["old"].state.taken.find("V-21")
     assert taking is not None

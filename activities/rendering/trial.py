@@ -1,0 +1,42 @@
+"""Texts tried out before anything fires them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from activities.rendering.renderer import BadTemplate, Renderer, TooMuch
+from domain.catalog.checks import Problem
+from domain.catalog.texts import Text
+
+
+def excessive_texts(texts: Iterable[Text]) -> list[Problem]:
+    """Render each text on its example, in a rendering process, and say which take more than a text may.
+
+    What else goes wrong with an example may go well with the values of a case, so it is no problem here. Call it where
+    no event loop runs.
+    """
+    written = [text for text in texts if "{" in text.template]
+    return asyncio.run(_excessive(written)) if written else []
+
+
+async def _excessive(texts: list[Text]) -> list[Problem]:
+    problems: list[Problem] = []
+    found: dict[str, str | None] = {}
+    async with Renderer() as renderer:
+        for text in texts:
+            if text.template not in found:
+                found[text.template] = await _excess(renderer, text)
+            if excess := found[text.template]:
+                problems.append(Problem(text.path, excess))
+    return problems
+
+
+async def _excess(renderer: Renderer, text: Text) -> str | None:
+    try:
+        await renderer.render(text.template, text.example)
+    except TooMuch as error:
+        return str(error)
+    except BadTemplate:
+        return None
+    return None
