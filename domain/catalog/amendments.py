@@ -20,7 +20,8 @@ from domain.usage.term_end import AtTermEnd
 
 _ALLOWANCE = ("unit", "period", "aligned")
 _COUNTED_BY = ("allowance", "ends_on", "term_end")
-_WRITTEN = ("cancelled_at", "renews", "reckoned_from")
+WRITTEN = ("cancelled_at", "renews", "reckoned_from")
+"""What people and time write into a record, and files need not speak of."""
 
 Refusal = tuple[tuple[str, ...], str]
 """The path in a declaration of what is refused, and a sentence."""
@@ -53,7 +54,7 @@ def with_what_was_written(old: Entitlement, new: Entitlement) -> Entitlement:
         old: as it is stored.
         new: as it is declared.
     """
-    left_out = {name: getattr(old, name) for name in _WRITTEN if getattr(new, name) in (None, getattr(old, name))}
+    left_out = {name: getattr(old, name) for name in WRITTEN if getattr(new, name) in (None, getattr(old, name))}
     return new.model_copy(update=left_out)
 
 

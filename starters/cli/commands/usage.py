@@ -181,7 +181,7 @@ def amend(
 ) -> None:
     """Change the cap or the last date of an entitlement. The catalog in the store follows.
 
-    Files do not: with the old values in them the next apply amends it back.
+    Files do not, and need not: what was amended stays when they are applied again. See milepost apply --show-amended.
 
     Example: milepost amend acme-visits --cap 6 --reason "two more, by order 1204"
     """
