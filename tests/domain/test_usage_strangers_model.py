@@ -99,7 +99,7 @@ def declared(seed: int) -> tuple[str, str, list[dict[str, Any]], list[dict[str, 
         if e.get("opening"):
             big = 60 if e["unit"] == "hours" else 1
             e["opening"]["used"] = e["opening"]["used"] // big * big
-            if len(entitlements) > 1 or (e.get("end") and e["end"] < e["opening"]["as_of"]):
+            if len(entitlements) > 1 or (_end(e) or "9") < e["opening"]["as_of"]:
                 del e["opening"]
         if e["unit"] == "hours" and len(entitlements) > 1:  # of several another is left with what nobody takes
             e["overflow"] = entitlements[0]["overflow"]
