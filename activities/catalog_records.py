@@ -161,16 +161,27 @@ class Deeds:
     @activity.defn(name=TAKE_BACK_FROM_RENEWAL)
     async def take_back(self, order: CarryBackOrder) -> int:
         """Ask the renewal for what it has not used of what went over. It gives it once; returns how much it was."""
-        asked = BalanceTakenBack(
-            event_id=_event_id("taken-back-by", order.entitlement_id, order.number),
-            by="milepost",
-            reason=f"less was left of {order.entitlement_id}",
-            amount=order.amount,
-        )
         with refusals():
-            terms = await asyncio.to_thread(self._terms, order.renewal_id, order.at)
-            changed: UsageChanged = await _entitlements().ask(terms, CARRY_BACK, asked, UsageChanged)
-        return changed.amount or 0
+            event_id = _event_id("taken-back-by", order.entitlement_id, order.number)
+            return await self._take_back(order, order.renewal_id, order.amount, event_id)
+
+    async def _take_back(self, order: CarryBackOrder, renewal: str, amount: int, event_id: str) -> int:
+        """What a renewal gives back: what it has not used, and what it has not used of what went on to the next."""
+        asked = BalanceTakenBack(
+            event_id=event_id, by="milepost", reason=f"less was left of {order.entitlement_id}", amount=amount
+        )
+        terms = await asyncio.to_thread(self._terms, renewal, order.at)
+        changed: UsageChanged = await _entitlements().ask(terms, CARRY_BACK, asked, UsageChanged)
+        given, balance = changed.amount or 0, changed.balance
+        more = min(amount - given, balance.carried, balance.carried_over)
+        if changed.renewal is None or more <= 0:
+            return given
+        more = await self._take_back(order, changed.renewal, more, event_id)
+        if more == 0:
+            return given
+        further = asked.model_copy(update={"event_id": f"{event_id}-more", "amount": more, "from_renewal": more})
+        changed = await _entitlements().ask(terms, CARRY_BACK, further, UsageChanged)
+        return given + (changed.amount or 0)
 
     def _terms(self, entitlement_id: str, at: datetime) -> EntitlementTerms:
         entitlement = self._store.entitlement(entitlement_id)

@@ -38,6 +38,7 @@ def write_by_hand(
     used: int = 0,
     overage: int = 0,
     carried: int = 0,
+    carried_out: int = 0,
     price: str | None = None,
 ) -> LedgerRow:
     """Write the row of a change, with who and why; it counts at `now` unless `at` says otherwise."""
@@ -50,6 +51,7 @@ def write_by_hand(
         used=used,
         overage=overage,
         carried=carried,
+        carried_out=carried_out,
         reference=reference,
         event_id=asked.event_id,
         price=price,

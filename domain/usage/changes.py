@@ -142,14 +142,19 @@ def _carry_in(book: UsageBook, asked: BalanceCarriedIn, now: datetime) -> Made:
 
 def _give_back(book: UsageBook, asked: BalanceTakenBack, now: datetime) -> Made:
     """Give back, of what was carried over from the entitlement that this one renews, what is not used."""
+    use, unit = book.use(0), book.terms.allowance.unit
+    came_back = min(asked.from_renewal, use.carried_out)
     there = room(book, 0)
-    given = min(asked.amount, book.use(0).carried, asked.amount if there is None else there)
-    unit = book.terms.allowance.unit
+    given = min(asked.amount, use.carried, asked.amount if there is None else there + came_back)
     if given == 0:
         return Made("all of it is used", 0, [], 0)
-    book.changing_use(0).carried -= given
+    use = book.changing_use(0)
+    use.carried -= given
+    use.carried_out -= came_back
     text = f"{amount_text(given, unit)} given back"
-    row = write_by_hand(book, asked, text, RowKind.CARRIED, 0, now=now, amount=-given, carried=-given)
+    row = write_by_hand(
+        book, asked, text, RowKind.CARRIED, 0, now=now, amount=-given, carried=-given, carried_out=-came_back
+    )
     return Made(text, 0, [row, *settle(book, 0, now)], given)
 
 

@@ -411,9 +411,14 @@ class BalanceCarriedIn(_Change):
 
 
 class BalanceTakenBack(_Change):
-    """Less was left of the entitlement that this one renews: what is not used of that is given back."""
+    """Less was left of the entitlement that this one renews: what is not used of that is given back.
+
+    Attributes:
+        from_renewal: so much of it went on into what this one was renewed as, and came back from there.
+    """
 
     amount: PositiveInt
+    from_renewal: NonNegativeInt = 0
 
 
 class OverageCovered(_Change):
