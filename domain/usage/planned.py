@@ -38,9 +38,19 @@ def note_planned(book: UsageBook, reference: str, taking: Taking, at: datetime, 
 
 
 def forget_what_has_come(book: UsageBook, now: datetime) -> None:
-    """Forget of what is planned all whose instant has come: it is like everything else that was taken."""
-    if any(planned.at <= now for planned in book.state.planned):
-        book.state.planned = [planned for planned in book.state.planned if planned.at > now]
+    """Forget of what is planned all whose instant has come: it is like everything else that was taken.
+
+    What lies beyond an amended end by then stays known, and has let go of what it took: it will never count again.
+    """
+    come = [planned for planned in book.state.planned if planned.at <= now]
+    if not come:
+        return
+    book.state.planned = [planned for planned in book.state.planned if planned.at > now]
+    for planned in come:
+        taking = book.state.taken.find(planned.reference)
+        if taking is not None and not planned.counts:
+            let_go = Taking(taking.period, 0, let_go=taking.amount + taking.overage + taking.let_go)
+            book.state.taken.move(planned.reference, let_go)
 
 
 def find_planned(book: UsageBook, reference: str) -> Planned | None:

@@ -122,6 +122,19 @@ def test_a_visit_whose_day_has_come_is_like_any_other() -> None:
     assert visits.used() == 1
 
 
+def test_a_visit_beyond_the_end_gives_nothing_back_when_its_day_has_come() -> None:
+    """The period in which it was planned has not counted it for long."""
+    visits = Visits()
+    visits.take("V-1", BEGINS)
+    visits.take("P-1", BEGINS + timedelta(days=10))
+    visits.amend_end(date(2026, 11, 9))
+    visits.to(BEGINS + timedelta(days=30))
+    assert visits.used(BEGINS) == 1
+    visits.change(ConsumptionReversed, reference="P-1")
+    assert visits.used(BEGINS) == 1
+    assert visits.take("P-1", BEGINS).is_reversed
+
+
 def test_cancelling_at_a_date_reverses_what_is_planned_after_it() -> None:
     """What is planned before it, and what was taken, stays taken; until then visits are taken as ever."""
     visits = Visits()
