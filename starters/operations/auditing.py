@@ -82,6 +82,21 @@ class Auditor:
             return found
         return await asyncio.to_thread(self._untouched, entitlement, at or datetime.now(UTC))
 
+    async def balances(self, account: str, at: datetime | None = None) -> list[Balance]:
+        """What all entitlements of an account have that count something and have not ended, soonest exhausted first.
+
+        That is the one of which the smallest share is left; what is unlimited comes last.
+
+        Raises:
+            NotFound: there is no such account.
+            MilepostError: one does not answer.
+        """
+        declared = await asyncio.to_thread(self._store.entitlements_of, account)
+        counted = [one.id for one in declared if one.allowance is not None and not one.retired]
+        found = [await self.balance(name, at) for name in counted]
+        goes_on = [one for one in found if one.status in {"active", "inactive"}]
+        return sorted(goes_on, key=lambda one: (_share_left(one), one.entitlement_id))
+
     async def is_retired(self, entitlement: str) -> bool:
         """Whether the catalog has retired it, or its account: its count goes on, but nothing is taken of it."""
         return await asyncio.to_thread(self._retired, entitlement)
@@ -149,3 +164,11 @@ class Auditor:
         usage = Usage.begin(entitlement_terms(declared, account, organisation, now=at), at)
         usage.advance(at)
         return usage.balance(at).model_copy(update={"rows": 0})
+
+
+def _share_left(balance: Balance) -> float:
+    """How much of what may be taken in the period is left; of what is unlimited more than all."""
+    current = balance.current
+    if current.cap is None or current.remaining is None:
+        return 2.0
+    return current.remaining / current.cap if current.cap else 0.0

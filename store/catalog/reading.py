@@ -187,6 +187,19 @@ class CatalogReading:
         """
         return self._get(Entitlement, name)
 
+    def entitlements_of(self, account: str) -> list[Entitlement]:
+        """All entitlements of an account, by id.
+
+        Raises:
+            NotFound: there is no such account.
+        """
+        table = tables.entitlements
+        with self._database.read() as connection:
+            StoredCatalog(connection).get(Account, account)
+            rows = connection.execute(select(table).where(table.c.account == account).order_by(table.c.id)).mappings()
+            found = [declaration_of(Kind.ENTITLEMENTS, row) for row in rows]
+        return [one for one in found if isinstance(one, Entitlement)]
+
     def _get(self, model: type[Declared], name: str, version: int | None = None) -> Declared:
         with self._database.read() as connection:
             return StoredCatalog(connection).get(model, name, version)

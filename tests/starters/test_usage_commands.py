@@ -775,3 +775,18 @@ async def test_a_visit_beyond_a_new_end_answers_and_is_reversed(desk: Desk) -> N
     assert "1 visit taken" in await desk.done("take", visits, "V-1")
     assert "P-1 gives back 1 visit" in await desk.done("reverse", visits, "P-1", "--reason", "not needed")
     assert (await desk.say("audit", visits)).exit_code == 0
+
+
+async def test_the_balance_of_an_account_names_the_soonest_exhausted_first(desk: Desk) -> None:
+    """By the share that is left; what has ended or counts nothing is left out."""
+    account = unique("account")
+    few, many, gone = (desk.visits(account, cap=cap) for cap in (4, 10, 1))
+    await desk.done("take", few, "V-1")
+    await desk.done("take", many, "V-2", "--amount", "8")
+    await desk.done("cancel", gone, "--reason", "moved")
+    desk.declare(account, {"id": unique("uncounted"), "ends_on": "2099-12-31"})
+    found = json.loads(await desk.done("balance", "--account", account, "--json"))
+    assert [one["entitlement_id"] for one in found] == [many, few]
+    lines = (await desk.done("balance", "--account", account)).splitlines()
+    assert lines[0] == f"{many}, account {account}: 2 visits left, active"
+    assert "name an entitlement" in await desk.refused("balance")

@@ -205,6 +205,66 @@ async def test_a_contract_of_three_years_with_two_renewals(office: Office) -> No
     assert office.store.ledgers() == [*names, f"{gold}~4"]
 
 
+async def test_a_renewal_leaves_a_record_of_another_alone(office: Office) -> None:
+    """It has the next id that is free, and what was left goes there; the other record is untouched."""
+    gold = office.gold
+    theirs = {"id": f"{gold}~2", "account": "other", "allowance": {"unit": "hours", "cap": 7}}
+    declared = Catalog.model_validate({"accounts": [{"id": "other"}], "entitlements": [theirs]})
+    office.store.apply(declared, by="test", tell=None)
+    await office.gate.begin(office.terms(gold))
+    who: dict[str, Any] = {"by": "ana", "reason": "agreed by phone"}
+    await office.gate.change(office.terms(gold), EntitlementRenewed(event_id="r", **who))
+
+    async def is_made() -> None:
+        assert (await office.auditor.balance(gold)).renewal == f"{gold}~3"
+        made = office.store.entitlement(f"{gold}~3")
+        assert (made.renews, made.account) == (gold, "acme")
+
+    await assert_eventually(is_made)
+    await office.go_to(gold, midnight(2026, 1))
+
+    async def went_over() -> None:
+        assert await office.balance(f"{gold}~3", midnight(2026, 1)) == (0, 4, 14)
+
+    await assert_eventually(went_over)
+    foreign = office.store.entitlement(f"{gold}~2")
+    assert (foreign.account, foreign.renews, foreign.allowance and foreign.allowance.cap) == ("other", None, 7)
+    await office.agrees()
+
+
+async def test_late_work_is_taken_back_from_a_renewal(office: Office) -> None:
+    """As far as the renewal has not used it; the rest is overage of the old record, with a row of its own."""
+    gold, renewed_at = office.gold, midnight(2026, 1)
+    renewal, late_at = f"{gold}~2", midnight(2025, 10)
+    await office.gate.begin(office.terms(gold))
+    assert (await office.auditor.balance(gold)).status == "active"
+    await office.go_to(gold, renewed_at)
+
+    async def went_over() -> None:
+        assert await office.balance(renewal, renewed_at) == (0, 4, 14)
+
+    await assert_eventually(went_over)
+    for number in range(8):
+        assert await office.take(gold, f"late-{number}", late_at) == "granted"
+
+    async def is_asked_back() -> None:
+        assert await office.balance(renewal, renewed_at) == (0, 2, 12)
+
+    await assert_eventually(is_asked_back)
+    for number in range(11):
+        assert await office.take(renewal, f"new-{number}", renewed_at) == "granted"
+    for number in range(8, 10):
+        assert await office.take(gold, f"late-{number}", late_at) == "granted"
+
+    async def the_rest_is_overage() -> None:
+        assert await office.balance(renewal, renewed_at) == (11, 1, 0)
+        current = (await office.auditor.balance(gold, late_at)).current
+        assert (current.used, current.overage, current.carried_over) == (9, 1, 1)
+
+    await assert_eventually(the_rest_is_overage)
+    await office.agrees()
+
+
 async def test_changes_by_hand_count_at_once_and_go_into_the_catalog(office: Office) -> None:
     """Each once by its event id; what makes no sense is refused, and leaves nothing behind."""
     terms = office.terms(office.gold)

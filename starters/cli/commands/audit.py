@@ -18,8 +18,17 @@ if TYPE_CHECKING:
 
 def balance(
     entitlement: Annotated[
-        str, typer.Argument(metavar="ENTITLEMENT", help="The id of the entitlement.", show_default=False)
-    ],
+        str | None, typer.Argument(metavar="[ENTITLEMENT]", help="The id of the entitlement.", show_default=False)
+    ] = None,
+    account: Annotated[
+        str | None,
+        typer.Option(
+            "--account",
+            metavar="ID",
+            help="All of an account that have not ended, soonest exhausted first.",
+            show_default=False,
+        ),
+    ] = None,
     at: Annotated[
         str | None,
         typer.Option(
@@ -37,6 +46,17 @@ def balance(
     """
     import json
 
+    if (entitlement is None) == (account is None):
+        raise typer.BadParameter("name an entitlement, or an account with --account")
+    if account is not None:
+        all_of_it = run(_balances(account, at))
+        if as_json:
+            typer.echo(json.dumps([one.model_dump(mode="json") for one in all_of_it], indent=2, ensure_ascii=False))
+        else:
+            shown = [line for one in all_of_it for line in _shown(one, one.status).splitlines()[:2]]
+            typer.echo("\n".join(shown) or f"nothing of account {account} is counted")
+        return
+    assert entitlement is not None  # noqa: S101  checked just now
     found, is_retired = run(_balance(entitlement, at))
     status = "retired" if is_retired else found.status
     if as_json:
@@ -80,6 +100,12 @@ def audit(
             typer.echo(f"open cases that have not changed for ten minutes: {cases.checked}; {ended}")
     if wrong or (cases is not None and cases.ended):
         raise typer.Exit(1)
+
+
+async def _balances(account: str, at: str | None) -> list[Balance]:
+    instant = None if at is None else arguments.instant(at, "--at")
+    async with _auditor() as auditor:
+        return await auditor.balances(account, instant)
 
 
 async def _balance(entitlement: str, at: str | None) -> tuple[Balance, bool]:
