@@ -172,11 +172,10 @@ class Deeds:
         )
         terms = await asyncio.to_thread(self._terms, renewal, order.at)
         changed: UsageChanged = await _entitlements().ask(terms, CARRY_BACK, asked, UsageChanged)
-        given, balance = changed.amount or 0, changed.balance
-        more = min(amount - given, balance.carried, balance.carried_over)
-        if changed.renewal is None or more <= 0:
+        given = changed.amount or 0
+        if changed.renewal is None or changed.further == 0:
             return given
-        more = await self._take_back(order, changed.renewal, more, event_id)
+        more = await self._take_back(order, changed.renewal, changed.further, event_id)
         if more == 0:
             return given
         further = asked.model_copy(update={"event_id": f"{event_id}-more", "amount": more, "from_renewal": more})

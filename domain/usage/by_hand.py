@@ -21,6 +21,7 @@ class Made(NamedTuple):
     period: int
     effects: list[UsageEffect]
     amount: int | None = None
+    further: int = 0
     references: tuple[str, ...] = ()
 
 

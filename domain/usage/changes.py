@@ -51,9 +51,9 @@ def change(
         Refused: it makes no sense here. The usage is as it was.
     """
     if known := book.state.changed.find(asked.event_id):
-        return _said(book, "already", Made("made before", known.period, [], known.amount or None)), []
+        return _said(book, "already", Made("made before", known.period, [], known.amount or None, known.overage)), []
     made = _made(book, asked, now, periods)
-    book.state.changed.add(asked.event_id, Taking(made.period, made.amount or 0))
+    book.state.changed.add(asked.event_id, Taking(made.period, made.amount or 0, made.further))
     return _said(book, "done", made), made.effects
 
 
@@ -146,8 +146,11 @@ def _give_back(book: UsageBook, asked: BalanceTakenBack, now: datetime) -> Made:
     came_back = min(asked.from_renewal, use.carried_out)
     there = room(book, 0)
     given = min(asked.amount, use.carried, asked.amount if there is None else there + came_back)
+    # What went on unused into the next renewal may come back from there.
+    further = 0 if asked.from_renewal else max(min(asked.amount, use.carried) - given, 0)
+    further = min(further, use.carried_out)
     if given == 0:
-        return Made("all of it is used", 0, [], 0)
+        return Made("all of it is used, or went on", 0, [], 0, further)
     use = book.changing_use(0)
     use.carried -= given
     use.carried_out -= came_back
@@ -155,7 +158,7 @@ def _give_back(book: UsageBook, asked: BalanceTakenBack, now: datetime) -> Made:
     row = write_by_hand(
         book, asked, text, RowKind.CARRIED, 0, now=now, amount=-given, carried=-given, carried_out=-came_back
     )
-    return Made(text, 0, [row, *settle(book, 0, now)], given)
+    return Made(text, 0, [row, *settle(book, 0, now)], given, further)
 
 
 def _said(book: UsageBook, outcome: Literal["done", "already"], made: Made) -> UsageChanged:
@@ -166,5 +169,6 @@ def _said(book: UsageBook, outcome: Literal["done", "already"], made: Made) -> U
         balance=book.balance_of(made.period),
         renewal=renewal.entitlement_id if renewal else None,
         amount=made.amount,
+        further=made.further,
         references=list(made.references),
     )

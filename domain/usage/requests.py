@@ -468,6 +468,7 @@ class UsageChanged(Value):
         text: one line for people.
         renewal: the id of the record that goes on where this one ends, if there is one.
         amount: of what was taken back, covered or voided: how much it was.
+        further: of what was to be taken back: so much went on into the next renewal, which may be asked for it.
         references: of planned visits that a cancellation reversed.
     """
 
@@ -476,6 +477,7 @@ class UsageChanged(Value):
     balance: PeriodBalance
     renewal: EntitlementId | None = None
     amount: int | None = Field(default=None, exclude_if=lambda amount: amount is None)
+    further: int = Field(default=0, exclude_if=operator.not_)
     references: list[str] = Field(default_factory=list, exclude_if=operator.not_)
 
 

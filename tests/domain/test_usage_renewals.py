@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from domain.usage.requests import BalanceTakenBack
 from domain.usage.rows import RowKind
 from tests.models.usage_account import EngineAccount
 
@@ -85,6 +86,26 @@ def test_late_work_that_is_reversed_goes_over_again() -> None:
     assert record.account.request(late) == "done"
     record.account.check()
     assert record.carried == 6
+
+
+def test_what_went_on_to_a_third_record_comes_back_too() -> None:
+    """Unused it went on into the renewal of the renewal; a record that is asked again says the same."""
+    record = Record(months=1)
+    record.account.advance(datetime(2025, 3, 2, tzinfo=UTC))
+    third = record.account.counts["old~3"]
+    assert (record.carried, third.balance_of(0).carried) == (10, 20)
+    record.take(4, BEGINS, record.account.now)
+    assert (record.has("old"), record.carried) == ((4, 0, 6), 6)
+    assert record.account.counts["old~3"].balance_of(0).carried == 16
+    asked = BalanceTakenBack(event_id="again", by="milepost", reason="late", amount=20)
+    second = record.account.counts["old~2"]
+    first, _ = second.change(asked, record.account.now)
+    again, _ = second.change(asked, record.account.now)
+    assert (
+        (again.outcome, again.amount or 0, again.further)
+        == ("already", first.amount, first.further)
+        == ("already", 0, 6)
+    )
 
 
 @pytest.mark.parametrize("most", [0, 2, 5])

@@ -109,11 +109,10 @@ class EngineAccount:
         """As the activity does: what a renewal has not used, and what it has not used of what went on to the next."""
         asked = BalanceTakenBack(event_id=self._event(), amount=amount, **WHO)
         changed = self._change(renewal, asked)
-        given, balance = changed.amount or 0, changed.balance
-        more = min(amount - given, balance.carried, balance.carried_over)
-        if changed.renewal is None or more <= 0:
+        given = changed.amount or 0
+        if changed.renewal is None or changed.further == 0:
             return given
-        more = self._take_back(changed.renewal, more)
+        more = self._take_back(changed.renewal, changed.further)
         if more == 0:
             return given
         further = BalanceTakenBack(event_id=self._event(), amount=more, from_renewal=more, **WHO)
