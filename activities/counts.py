@@ -13,7 +13,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.catalog_records import Deeds, UsageStore
 from activities.refusals import refusals
-from activities.templates import BadTemplate, render
+from activities.rendering.renderer import BadTemplate, Renderer
 from domain.bounds import cut
 from domain.catalog.count_terms import entitlement_terms
 from domain.process import Email, Task
@@ -36,8 +36,9 @@ from domain.usage.requests import ENTITLEMENT_OVERFLOWED, EntitlementOverflowed,
 class UsageActivities:
     """The activities of the entitlement workflow."""
 
-    def __init__(self, store: UsageStore) -> None:
+    def __init__(self, store: UsageStore, renderer: Renderer) -> None:
         self._store = store
+        self._renderer = renderer
         self._deeds = Deeds(store)
 
     @property
@@ -84,15 +85,18 @@ class UsageActivities:
     async def perform_usage_action(self, order: UsageActionOrder) -> None:
         """Carry out an action of a threshold or a notice, or tell of an overflow or of what was left of a term."""
         key, action = order.call.key, order.call.action
+        render = self._renderer.render
         try:
             match action:
                 case Email():
-                    to = [render(address, order.context) for address in action.to]
-                    subject, body = render(action.subject, order.context), render(action.body, order.context)
+                    to = [await render(address, order.context) for address in action.to]
+                    subject = await render(action.subject, order.context)
+                    body = await render(action.body, order.context)
                     record = partial(self._store.record_mail, key, to=to, subject=subject, body=body, at=order.at)
                 case Task():
-                    subject, body = render(action.subject, order.context), render(action.body, order.context)
-                    assign_to = render(action.assign_to, order.context)
+                    subject = await render(action.subject, order.context)
+                    body = await render(action.body, order.context)
+                    assign_to = await render(action.assign_to, order.context)
                     record = partial(
                         self._store.record_task, key, subject=subject, assign_to=assign_to, body=body, at=order.at
                     )

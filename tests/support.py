@@ -1,15 +1,11 @@
 """What tests of several packages share."""
 
 import asyncio
-import os
 import time
 import uuid
 from collections.abc import Awaitable, Callable
 
 _POLL_EVERY = 0.02
-
-CACHED = int(os.environ.get("MILEPOST_TEST_CACHED_WORKFLOWS", "1000"))
-"""How many workflows the tests' workers keep in memory; `make test-hostile` says none."""
 
 
 async def assert_eventually(check: Callable[[], Awaitable[object]], *, within: float = 20.0) -> None:

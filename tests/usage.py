@@ -11,6 +11,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
 from activities.counts import UsageActivities
+from activities.rendering.renderer import Renderer
 from domain.catalog.declarations import Account, Catalog, Entitlement, Organisation
 from domain.errors import NotFound
 from domain.usage.allowance import Allowance
@@ -20,10 +21,10 @@ from domain.usage.periods import Term
 from domain.usage.requests import Consumption, EntitlementTerms
 from domain.usage.rows import LedgerRow
 from domain.usage.state import PeriodRecord
-from tests.support import CACHED, unique
+from tests.support import unique
 from tests.workflows.stand_in_case import StandInCase
 from worker.plugin import RUNNER
-from worker.process import FINISHES_WITHIN, running
+from worker.process import CACHED_WORKFLOWS, FINISHES_WITHIN, running
 from workflows.entitlement.workflow import EntitlementWorkflow
 
 NOON = datetime(2025, 2, 20, 12, tzinfo=UTC)
@@ -125,10 +126,11 @@ def consumption(reference: str, at: datetime = NOON, **more: Any) -> Consumption
 
 @asynccontextmanager
 async def counting(
-    client: Client, task_queue: str, store: RememberingStore, *, cached_workflows: int = CACHED
+    client: Client, task_queue: str, store: RememberingStore, *, cached_workflows: int = CACHED_WORKFLOWS
 ) -> AsyncIterator[None]:
     """Run a worker for entitlements while the context lasts."""
-    usage = UsageActivities(store)
+    renderer = Renderer()
+    usage = UsageActivities(store, renderer)
     worker = Worker(
         client,
         task_queue=task_queue,
@@ -138,5 +140,5 @@ async def counting(
         graceful_shutdown_timeout=FINISHES_WITHIN,
         max_cached_workflows=cached_workflows,
     )
-    async with running(worker):
+    async with renderer, running(worker):
         yield

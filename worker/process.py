@@ -20,6 +20,7 @@ from activities.migrating import Migrating
 from activities.opening import Opening
 from activities.planning import Planner, Planning
 from activities.records import Records
+from activities.rendering.renderer import Renderer
 from clients.gate import UsageGate
 from store.store import Store
 from worker.plugin import plugin
@@ -64,9 +65,10 @@ async def working(
     planner = Planner(store)
     opening = Opening(store, planner, Covering(store, gate))
     planning = Planning(planner)
-    actions = Actions(store)
+    renderer = Renderer()
+    actions = Actions(store, renderer)
     records = Records(store)
-    usage = UsageActivities(store)
+    usage = UsageActivities(store, renderer)
     worker = Worker(
         client,
         task_queue=task_queue,
@@ -88,7 +90,7 @@ async def working(
         max_cached_workflows=cached_workflows,
         graceful_shutdown_timeout=FINISHES_WITHIN,
     )
-    async with running(worker):
+    async with renderer, running(worker):
         yield worker
 
 

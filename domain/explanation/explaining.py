@@ -130,7 +130,7 @@ def _outcome(
 def _not_started(plan: Plan, state: TimelineState, milestone: Milestone) -> NotStarted:
     because: Because
     name: str | None = None
-    verdicts = state.verdicts.get(f"{milestone.name}: when", [])
+    verdicts = state.verdicts.get(f"{milestone.name}: when", ())
     if state.entered_at is None:
         because, name = "not entered", plan.process.entry if plan.process else None
     elif state.exited_at is not None:

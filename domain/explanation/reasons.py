@@ -105,7 +105,7 @@ class Reasons:
         return None
 
     def _verdict(self, row: int, at: datetime) -> Verdict | None:
-        history = self.state.verdicts.get(f"{self.instance.milestone}: row {row}", [])
+        history = self.state.verdicts.get(f"{self.instance.milestone}: row {row}", ())
         return next((verdict for verdict in reversed(history) if verdict.at <= at), None)
 
     # --- the start ---

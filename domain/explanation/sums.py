@@ -6,6 +6,7 @@ test holds the two together.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from domain.explanation.parts import (
@@ -207,7 +208,7 @@ class PausesOf:
         """What stood behind one cause of a pause: stops of the case, or times at which its criteria were true."""
         local = self.calendar.local
         if kind == "pause_when":
-            verdicts = self.state.verdicts.get(f"{self.instance.milestone}: pause_when", [])
+            verdicts = self.state.verdicts.get(f"{self.instance.milestone}: pause_when", ())
             found = [
                 Cause(kind=kind, from_at=local(begins), to_at=local(ends) if ends else None, criteria=self.pause_when)
                 for begins, ends in _true_times(verdicts)
@@ -228,7 +229,7 @@ class PausesOf:
         return found or [Cause(kind=kind, from_at=local(from_at))]
 
 
-def _true_times(verdicts: list[Verdict]) -> list[tuple[datetime, datetime | None]]:
+def _true_times(verdicts: Sequence[Verdict]) -> list[tuple[datetime, datetime | None]]:
     """The times in which a criterion was true; those of no length left out."""
     found: list[tuple[datetime, datetime | None]] = []
     ends: list[datetime | None] = [*(verdict.at for verdict in verdicts[1:]), None]

@@ -33,6 +33,9 @@ MigrationId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._~-]{0,79}$"
 """Short enough that with a case's id it makes an event id."""
 
 
+References = Annotated[list[Reference], Field(max_length=MOST_LIST_ITEMS)]
+
+
 def workflow_id(migration_id: str) -> str:
     """The id of a batch's workflow."""
     return f"migration/{migration_id}"
@@ -80,9 +83,9 @@ class CaseSelection(Value):
     process: Words | None = None
     process_version: Annotated[int, Field(ge=1, le=MOST_VERSION)] | None = None
     calendar: Words | None = None
-    accounts: list[Reference] = Field(default_factory=list, max_length=MOST_LIST_ITEMS)
-    entitlements: list[Reference] = Field(default_factory=list, max_length=MOST_LIST_ITEMS)
-    cases: list[Reference] = Field(default_factory=list, max_length=MOST_LIST_ITEMS)
+    accounts: References = Field(default_factory=list)
+    entitlements: References = Field(default_factory=list)
+    cases: References = Field(default_factory=list)
     fields: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")

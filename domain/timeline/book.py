@@ -6,9 +6,11 @@ the state, the plan and the effects that came of it, and no opinion of its own.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from domain.bounds import cut
 from domain.frozen import FrozenCalendar, HorizonExceeded
 from domain.process import ActionCall, FieldUpdate, Milestone, Trigger, TriggerKind
 from domain.timeline.effects import Noted, NoteKind, TriggerFired
@@ -30,13 +32,15 @@ class Book:
         self.state = state
         self.noticed_at = state.last_at
         self.occurred_at: datetime | None = None
+        self._by_milestone: dict[tuple[str, str], list[MilestoneInstance]] = {}
+        for instance in state.instances:
+            self._file(instance)
 
     # --- reading ---
 
     def newest(self, milestone: Milestone) -> MilestoneInstance | None:
         """The newest instance of a milestone, under the entitlement that the case has now."""
-        runs = [i for i in self._runs(milestone) if i.stay >= self.state.first_stay]
-        return runs[-1] if runs else None
+        return next((i for i in reversed(self._runs(milestone)) if i.stay >= self.state.first_stay), None)
 
     def latest(self, milestone: Milestone) -> MilestoneInstance | None:
         """The newest instance of a milestone, if it belongs to what the case lives through now."""
@@ -47,7 +51,8 @@ class Book:
 
     def last_completed(self, milestone: Milestone) -> MilestoneInstance | None:
         """The newest instance of a milestone that is completed."""
-        return next(reversed(self.completed(milestone)), None)
+        runs = reversed(self._runs(milestone))
+        return next((i for i in runs if i.completed_at is not None and i.stay >= self.state.first_stay), None)
 
     def completed(self, milestone: Milestone) -> list[MilestoneInstance]:
         """The completed instances of a milestone, under the entitlement that the case has now."""
@@ -64,16 +69,19 @@ class Book:
         if instance.completed_at and not milestone.by:
             # Since the completion the pauses were written down for the one that followed, its own stops too.
             if (pause := instance.open_pause) and instance.stopped_at is None:
-                pause.to_at = max(instance.completed_at, pause.from_at)
+                instance.change_pause(to_at=max(instance.completed_at, pause.from_at))
             instance.pauses = _union(instance.pauses + self.holds_since(instance.completed_at) + latest.pauses)
             instance.stopped_at = latest.stopped_at or instance.stopped_at
         instance.stay = self.state.stay
-        self.state.instances.remove(instance)
-        self.state.instances.append(instance)
+        for instances in (self.state.instances, self._runs(milestone)):
+            instances.remove(instance)
+            instances.append(instance)
 
     def _runs(self, milestone: Milestone) -> list[MilestoneInstance]:
-        process = self._process_id
-        return [i for i in self.state.instances if i.milestone == milestone.name and i.process == process]
+        return self._by_milestone.get((self._process_id, milestone.name), [])
+
+    def _file(self, instance: MilestoneInstance) -> None:
+        self._by_milestone.setdefault((instance.process, instance.milestone), []).append(instance)
 
     @property
     def _process_id(self) -> str:
@@ -128,30 +136,30 @@ class Book:
             created_at=at,
             placed_at=at,
             begun=term.start_at <= at,
-            terms=[term],
-            pauses=[] if milestone.by else self.holds_since(term.start_at),
+            terms=(term,),
+            pauses=() if milestone.by else self.holds_since(term.start_at),
         )
         self.state.instances.append(instance)
+        self._file(instance)
         target = self.target(instance)
         when = "starts" if instance.begun else f"starts at {_clock(term.start_at)},"
         self.note(NoteKind.STARTED, at, f"{milestone.name} {when} with {term.span}, target {_clock(target)}", instance)
         return instance
 
-    def holds_since(self, start: datetime) -> list[Pause]:
+    def holds_since(self, start: datetime) -> tuple[Pause, ...]:
         """The times since `start` in which the whole case stood."""
-        pauses = [
-            Pause(from_at=max(h.from_at, start), to_at=h.to_at, causes=[h.cause])
+        return _union(
+            Pause(from_at=max(h.from_at, start), to_at=h.to_at, causes=(h.cause,))
             for h in self.state.holds
             if h.to_at is None or h.to_at > start
-        ]
-        return _union(pauses)
+        )
 
     def move(self, instance: MilestoneInstance, term: Term, at: datetime, why: str) -> None:
         """Give an instance another span or start; a violation that this takes back is corrected."""
         before = self.target(instance)
         if term.start_at < instance.terms[-1].start_at and not self.plan.milestone(instance.milestone).by:
             instance.pauses = _union(self.holds_since(term.start_at) + instance.pauses)
-        instance.terms.append(term)
+        instance.terms = (*instance.terms, term)
         instance.placed_at = at
         instance.begun = instance.begun or term.start_at <= at
         if not instance.is_open:
@@ -195,8 +203,7 @@ class Book:
         for instance in self.state.instances:
             if instance.is_open:
                 instance.exited_at = at
-        if outside := self.state.hold("outside the process"):
-            outside.to_at = at
+        self.state.end_hold("outside the process", at)
         self.take_plan(plan)
         self.state.not_before = not_before
         self.state.first_stay = self.state.stay + 1
@@ -215,9 +222,11 @@ class Book:
             kept[old] = calendar
             versions[old] = versions.get(name, 0)
             for instance in self.state.instances:
-                for term in instance.terms:
-                    if term.business_hours == name:
-                        term.business_hours = old
+                if any(term.business_hours == name for term in instance.terms):
+                    instance.terms = tuple(
+                        term.model_copy(update={"business_hours": old}) if term.business_hours == name else term
+                        for term in instance.terms
+                    )
         used = {term.business_hours for instance in self.state.instances for term in instance.terms}
         calendars = {name: calendar for name, calendar in kept.items() if name in used}
         sources = {name: versions[name] for name in calendars if name in versions}
@@ -232,7 +241,8 @@ class Book:
 
     def violate(self, instance: MilestoneInstance, target: datetime) -> None:
         """Record that a target was missed."""
-        instance.violations.append(Violation(violated_at=target, noticed_at=self.noticed_at))
+        missed = Violation(violated_at=target, noticed_at=self.noticed_at)
+        instance.violations = (*instance.violations, missed)
         self.note(NoteKind.VIOLATED, target, f"{instance.milestone} violated at {_clock(target)}", instance)
 
     def correct_if_ahead(self, instance: MilestoneInstance, at: datetime, why: str) -> None:
@@ -243,8 +253,8 @@ class Book:
             self._correct(instance, standing, why)
 
     def _correct(self, instance: MilestoneInstance, violation: Violation, why: str) -> None:
-        violation.corrected_at = self.state.last_at
-        violation.correction = why
+        corrected = violation.model_copy(update={"corrected_at": self.state.last_at, "correction": why})
+        instance.violations = tuple(corrected if v is violation else v for v in instance.violations)
         text = f"{instance.milestone}: the violation at {_clock(violation.violated_at)} is corrected: {why}"
         self.note(NoteKind.CORRECTED, self.state.last_at, text, instance)
 
@@ -253,7 +263,7 @@ class Book:
     def fire(self, instance: MilestoneInstance, trigger: Trigger, due_at: datetime, at: datetime) -> bool:
         """Fire a trigger; its field updates take effect here and now. Returns whether a field changed."""
         firing = len(instance.firings(trigger.id)) + 1
-        instance.fired.append(Firing(trigger=trigger.id, due_at=due_at, at=at))
+        instance.fired = (*instance.fired, Firing(trigger=trigger.id, due_at=due_at, at=at))
         milestone = self.plan.milestone(instance.milestone)
         occurrence = f"{self.state.case_id}/{instance.process}/{milestone.id}/{instance.occurrence}"
         place = f"{occurrence}/{trigger.id}/{firing}"
@@ -288,7 +298,7 @@ class Book:
             return False
         self.state.fields.update(new)
         text = ", ".join(f"{name} is {value!r}" for name, value in new.items())
-        self.note(NoteKind.CHANGED, at, text, by=by, reason=reason)
+        self.note(NoteKind.CHANGED, at, cut(text), by=by, reason=reason)
         return True
 
     def _context(self, instance: MilestoneInstance, trigger: Trigger) -> dict[str, Any]:
@@ -308,18 +318,18 @@ class Book:
         }
 
 
-def _union(pauses: list[Pause]) -> list[Pause]:
+def _union(pauses: Iterable[Pause]) -> tuple[Pause, ...]:
     """The same paused time without overlaps, in order; an open pause stays open."""
     merged: list[Pause] = []
     for pause in sorted(pauses, key=lambda p: p.from_at):
         last = merged[-1] if merged else None
         if last and (last.to_at is None or pause.from_at <= last.to_at):
             to_at = None if last.to_at is None or pause.to_at is None else max(last.to_at, pause.to_at)
-            causes = last.causes + [c for c in pause.causes if c not in last.causes]
+            causes = last.causes + tuple(c for c in pause.causes if c not in last.causes)
             merged[-1] = Pause(from_at=last.from_at, to_at=to_at, causes=causes)
         else:
             merged.append(pause)
-    return merged
+    return tuple(merged)
 
 
 def _clock(instant: datetime | None) -> str:

@@ -3,6 +3,9 @@
 An instance keeps what happened to it with the instant at which it happened, and derives the rest. So its target can be
 asked for *as of* any instant, which is what judges a completion that became known late: what came after its own time
 does not count.
+
+Facts never change once they are made, and an instance holds them in tuples: a copy shares them, and every change is an
+assignment. So what follows from the facts is worked out once and remembered until something is assigned.
 """
 
 from __future__ import annotations
@@ -10,13 +13,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from domain.frozen import FrozenCalendar
+from domain.model import Value
 from domain.process import Trigger, TriggerKind
 
 Calendars = Mapping[str, FrozenCalendar]
+
+_MOVE_TIMES = frozenset({"terms", "pauses", "extensions", "placed_at", "completed_at", "removed_at", "exited_at"})
+"""Attributes of an instance from which its target and the times of its triggers follow."""
 
 
 class InstanceState(StrEnum):
@@ -30,11 +38,7 @@ class InstanceState(StrEnum):
     OPEN_AT_EXIT = "open at exit"
 
 
-class _Fact(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class Term(_Fact):
+class Term(Value):
     """The span that an instance has from `at` on.
 
     Attributes:
@@ -63,15 +67,15 @@ class Term(_Fact):
     fixed_at: AwareDatetime | None = None
 
 
-class Pause(_Fact):
+class Pause(Value):
     """A time in which the clock of an instance stood, for whatever reasons, each named once."""
 
     from_at: AwareDatetime
     to_at: AwareDatetime | None = None
-    causes: list[str]
+    causes: tuple[str, ...]
 
 
-class Extension(_Fact):
+class Extension(Value):
     """Open seconds that somebody added to a target."""
 
     at: AwareDatetime
@@ -80,7 +84,7 @@ class Extension(_Fact):
     reason: str | None = None
 
 
-class Violation(_Fact):
+class Violation(Value):
     """A missed target, with when it was missed and when that was noticed.
 
     Attributes:
@@ -93,7 +97,7 @@ class Violation(_Fact):
     correction: str | None = None
 
 
-class Firing(_Fact):
+class Firing(Value):
     """A trigger that fired: which, for which time, and at which instant of the timeline."""
 
     trigger: str
@@ -101,7 +105,7 @@ class Firing(_Fact):
     at: AwareDatetime
 
 
-class MilestoneInstance(_Fact):
+class MilestoneInstance(BaseModel):
     """One run of a milestone of one process.
 
     Attributes:
@@ -113,6 +117,14 @@ class MilestoneInstance(_Fact):
             that its next occurrence does not follow from the completion.
     """
 
+    model_config = ConfigDict(extra="forbid")
+    # Remembered and watched; a slot takes no part in a comparison, a copy or the JSON.
+    __slots__ = ("_target", "_times", "_watch")
+    if TYPE_CHECKING:
+        _target: tuple[Calendars, datetime] | None
+        _times: tuple[Any, Any] | None
+        _watch: dict[int, MilestoneInstance] | None
+
     process: str
     milestone: str
     occurrence: int
@@ -120,17 +132,50 @@ class MilestoneInstance(_Fact):
     created_at: AwareDatetime
     placed_at: AwareDatetime
     begun: bool = False
-    terms: list[Term]
-    pauses: list[Pause] = Field(default_factory=list)
-    extensions: list[Extension] = Field(default_factory=list)
-    violations: list[Violation] = Field(default_factory=list)
-    fired: list[Firing] = Field(default_factory=list)
+    terms: tuple[Term, ...]
+    pauses: tuple[Pause, ...] = ()
+    extensions: tuple[Extension, ...] = ()
+    violations: tuple[Violation, ...] = ()
+    fired: tuple[Firing, ...] = ()
     stopped_at: AwareDatetime | None = None
     completed_at: AwareDatetime | None = None
     completed_by: str | None = None
     removed_at: AwareDatetime | None = None
     exited_at: AwareDatetime | None = None
     lapsed: bool = False
+
+    # --- what is remembered ---
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name in _MOVE_TIMES:
+            object.__setattr__(self, "_target", None)
+            object.__setattr__(self, "_times", None)
+        watch = getattr(self, "_watch", None)
+        if watch is not None:
+            watch[id(self)] = self
+
+    def fork(self) -> Self:
+        """A copy that shares the facts and what follows from them, and that nobody watches."""
+        copy = self.model_copy()
+        object.__setattr__(copy, "_target", getattr(self, "_target", None))
+        object.__setattr__(copy, "_times", getattr(self, "_times", None))
+        return copy
+
+    def watched_by(self, changed: dict[int, MilestoneInstance]) -> bool:
+        """Enter this instance in `changed` at every change from now on. Returns whether it did so before."""
+        before = getattr(self, "_watch", None)
+        object.__setattr__(self, "_watch", changed)
+        return before is changed
+
+    def remembered(self, basis: object) -> Any:
+        """What was remembered of its times on the same basis, if nothing has moved them since; else None."""
+        times = getattr(self, "_times", None)
+        return times[1] if times is not None and times[0] is basis else None
+
+    def remember(self, basis: object, times: Any) -> None:
+        """Remember what follows from its terms, pauses, extensions and end on a basis (the plan)."""
+        object.__setattr__(self, "_times", (basis, times))
 
     # --- where it stands ---
 
@@ -148,6 +193,10 @@ class MilestoneInstance(_Fact):
     def open_pause(self) -> Pause | None:
         """The pause that has not ended."""
         return self.pauses[-1] if self.pauses and self.pauses[-1].to_at is None else None
+
+    def change_pause(self, **facts: Any) -> None:
+        """Write down more of the last pause: its end, or another cause."""
+        self.pauses = (*self.pauses[:-1], self.pauses[-1].model_copy(update=facts))
 
     @property
     def standing_violation(self) -> Violation | None:
@@ -202,7 +251,17 @@ class MilestoneInstance(_Fact):
         Raises:
             HorizonExceeded: the target lies past the horizon of its calendar.
         """
-        end = as_of or self.ended_at
+        if as_of is None and paused_until is None:
+            remembered = getattr(self, "_target", None)
+            if remembered is not None and remembered[0] is calendars:
+                known: datetime = remembered[1]
+                return known
+        target = self._reckoned(calendars, as_of or self.ended_at, paused_until)
+        if as_of is None and paused_until is None:
+            object.__setattr__(self, "_target", (calendars, target))
+        return target
+
+    def _reckoned(self, calendars: Calendars, end: datetime | None, paused_until: datetime | None) -> datetime:
         term = self.term_at(end)
         calendar = calendars[term.business_hours]
         moved = self.paused_seconds(calendar, term.base_at, paused_until or end)

@@ -14,18 +14,17 @@ Its state (`timeline.state`) is data: ``Timeline(plan, state)`` continues where 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from domain.errors import Refused
 from domain.frozen import FrozenCalendar, HorizonExceeded
-from domain.process import Trigger, TriggerKind
 from domain.timeline import requests
+from domain.timeline.agenda import START, THE_VIOLATION_ITSELF, Agenda, Due
 from domain.timeline.book import Book
 from domain.timeline.effects import Effect, NoteKind
 from domain.timeline.events import Event
-from domain.timeline.instances import MilestoneInstance
 from domain.timeline.plan import Plan
 from domain.timeline.rules import Rules
 from domain.timeline.state import TimelineState
@@ -41,20 +40,6 @@ class Case(BaseModel):
     fields: dict[str, Any] = Field(default_factory=dict)
 
 
-class Due(NamedTuple):
-    """Something that happens by itself. Sorts by when, then warnings before violations, then by order of definition."""
-
-    at: datetime
-    rank: int
-    milestone: int
-    trigger: int
-    instance: int
-
-
-START, WARNING, VIOLATION = range(3)
-THE_VIOLATION_ITSELF = -1
-
-
 class Timeline:
     """The timeline of one case.
 
@@ -66,6 +51,7 @@ class Timeline:
     def __init__(self, plan: Plan, state: TimelineState) -> None:
         self.plan = plan
         self.state = state
+        self._dues = Agenda(plan, state)
 
     @classmethod
     def enter(cls, plan: Plan, case: Case, at: datetime) -> Timeline:
@@ -107,17 +93,25 @@ class Timeline:
         self._catch_up(book, at, inclusive=False)
         return self._drain()
 
-    def advance(self, now: datetime) -> list[Effect]:
-        """Do everything that is due up to and including `now`, each at the instant at which it was due."""
+    def advance(self, now: datetime, *, at_most: int | None = None, before: datetime | None = None) -> list[Effect]:
+        """Do everything that is due up to and including `now`, each at the instant at which it was due.
+
+        Args:
+            now: the engine's now.
+            at_most: so many starts, triggers and violations and no more. Then `next_due` is still at or before `now`
+                if something is left; calling again until it is not comes to the same as doing all at once. A shell that
+                must not be held up does so before it applies an event.
+            before: only what is due before this instant: that of an event which is to be applied.
+        """
         now = _whole(now)
         book = Book(self.plan, self.state)
         book.noticed_at = max(now, self.state.last_at)
-        self._catch_up(book, now, inclusive=True)
+        self._catch_up(book, _whole(before or now), inclusive=before is None, at_most=at_most)
         return self._drain()
 
     def fork(self) -> Timeline:
-        """A copy to try something on."""
-        return Timeline(self.plan, self.state.model_copy(deep=True))
+        """A copy to try something on. It shares what never changes, so that it costs next to nothing."""
+        return Timeline(self.plan, self.state.fork())
 
     def remark(self, kind: NoteKind, now: datetime, text: str, by: str | None = None) -> list[Effect]:
         """Put something on record that changes nothing: a refused message, an action that failed."""
@@ -129,12 +123,12 @@ class Timeline:
         """When something happens next by itself; in the past if it is overdue. None while nothing is."""
         if self.state.unsent:
             return self.state.last_at
-        due = self._next()
+        due = self._agenda.next()
         return due.at if due else None
 
     def view(self, now: datetime) -> CaseView:
         """The case as it stands at `now`, or at the last event, if that was a little ahead. Changes nothing."""
-        due = self._next()
+        due = self._agenda.next()
         now = max(_whole(now), self.state.last_at)
         return look(self.plan, self.state, now, due.at if due else None, self._summary(due) if due else "")
 
@@ -148,16 +142,14 @@ class Timeline:
     def covers(self, now: datetime) -> bool:
         """Whether every target is known and every calendar reaches a month past `now`. If not, freeze them again."""
         reach = _whole(now) + timedelta(days=31)
-        used = {i.term.business_hours for i in self.state.instances if i.is_open}
+        agenda = self._agenda
+        running = [i for i in self.state.instances if i.is_open]
         try:
-            for name in used:
+            for name in dict.fromkeys(i.term.business_hours for i in running):
                 self.plan.calendars[name].is_open(reach)
-            for instance in self.state.instances:
-                if instance.is_open and instance.open_pause is None:
-                    self._dues(instance)
         except HorizonExceeded:
             return False
-        return True
+        return all(i.open_pause is not None or agenda.is_known(i) for i in running)
 
     def extend_horizon(self, calendars: dict[str, FrozenCalendar]) -> None:
         """Take over the same calendars, frozen over a longer horizon. No instant inside the old one changes."""
@@ -165,56 +157,23 @@ class Timeline:
 
     # --- what is due ---
 
-    def _catch_up(self, book: Book, until: datetime, *, inclusive: bool) -> None:
-        while due := self._next():
-            if due.at > until or (due.at == until and not inclusive):
+    @property
+    def _agenda(self) -> Agenda:
+        if not self._dues.is_of(self.plan, self.state):
+            self._dues = Agenda(self.plan, self.state)
+        return self._dues
+
+    def _catch_up(self, book: Book, until: datetime, *, inclusive: bool, at_most: int | None = None) -> None:
+        agenda, done = self._agenda, 0
+        while at_most is None or done < at_most:
+            due = agenda.next()
+            if due is None or due.at > until or (due.at == until and not inclusive):
                 return
             self._do(book, due)
-
-    def _next(self) -> Due | None:
-        dues: list[Due] = []
-        for number, instance in enumerate(self.state.instances):
-            if not instance.is_open:
-                continue
-            if not instance.begun:
-                dues.append(Due(instance.start_at, START, self._order(instance), 0, number))
-            elif instance.open_pause is None:
-                try:
-                    dues += (Due(*due, number) for due in self._dues(instance))
-                except HorizonExceeded:
-                    continue
-        return min(dues, default=None)
-
-    def _dues(self, instance: MilestoneInstance) -> list[tuple[datetime, int, int, int]]:
-        """The violation of a running instance and its triggers that are still to come.
-
-        Raises:
-            HorizonExceeded: its target, or an offset from it, lies past the horizon.
-        """
-        order = self._order(instance)
-        calendar = self.plan.calendars[instance.term.business_hours]
-        target = instance.target_at(self.plan.calendars)
-        dues: list[tuple[datetime, int, int, int]] = []
-        if instance.standing_violation is None:
-            dues.append((target, VIOLATION, order, THE_VIOLATION_ITSELF))
-        for number, trigger in enumerate(self._triggers(instance)):
-            if trigger.kind is TriggerKind.SUCCESS:
-                continue
-            due_at = instance.due_at(trigger, calendar, target)
-            if not instance.may_fire(trigger, due_at):
-                continue
-            if trigger.kind is TriggerKind.WARNING:
-                placed_at = max(instance.placed_at, instance.start_at)
-                was_past = due_at < placed_at
-                if was_past and (trigger.late == "skip" or target <= placed_at):
-                    continue
-                dues.append((max(due_at, instance.start_at), WARNING, order, number))
-            else:
-                dues.append((due_at, VIOLATION, order, number))
-        return dues
+            done += 1
 
     def _do(self, book: Book, due: Due) -> None:
-        instance = self.state.instances[due.instance]
+        instance = self._dues.instance(due)
         at = self.state.last_at = max(due.at, self.state.last_at)
         if due.rank == START:
             instance.begun = True
@@ -222,24 +181,17 @@ class Timeline:
             Rules(book, at).settle()
         elif due.trigger == THE_VIOLATION_ITSELF:
             book.violate(instance, due.at)
-        elif book.fire(instance, self._triggers(instance)[due.trigger], due.at, at):
+        elif book.fire(instance, self._dues.trigger(due), due.at, at):
             Rules(book, at).settle()
 
-    def _order(self, instance: MilestoneInstance) -> int:
-        milestones = self.plan.process.milestones if self.plan.process else []
-        return next(n for n, m in enumerate(milestones) if m.name == instance.milestone)
-
-    def _triggers(self, instance: MilestoneInstance) -> list[Trigger]:
-        return self.plan.milestone(instance.milestone).triggers
-
     def _summary(self, due: Due) -> str:
-        instance = self.state.instances[due.instance]
+        name = self._dues.instance(due).milestone
         if due.rank == START:
-            return f"{instance.milestone}: start"
+            return f"{name}: start"
         if due.trigger == THE_VIOLATION_ITSELF:
-            return f"{instance.milestone}: violation"
-        trigger = self._triggers(instance)[due.trigger]
-        return f"{instance.milestone}: {trigger.kind} {trigger.at}".rstrip()
+            return f"{name}: violation"
+        trigger = self._dues.trigger(due)
+        return f"{name}: {trigger.kind} {trigger.at}".rstrip()
 
     def _take(self, book: Book, at: datetime, event: Event) -> None:
         before, self.state.last_at = self.state.last_at, at

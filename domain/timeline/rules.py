@@ -70,13 +70,14 @@ class Rules:
         if not source:
             return True
         holds, error = self.scope.evaluate(source)
-        history = self.state.verdicts.setdefault(f"{milestone.name}: {rule}" if milestone else rule, [])
+        name = f"{milestone.name}: {rule}" if milestone else rule
+        history = self.state.verdicts.get(name, ())
         last = history[-1] if history else None
         if last is None or (last.holds, last.error) != (holds, error):
-            history.append(Verdict(at=self.at, holds=holds, error=error))
+            self.state.verdicts[name] = (*history, Verdict(at=self.at, holds=holds, error=error))
             if error is not None and (last is None or last.error is None):
-                name = f"{rule} of {milestone.name}" if milestone else rule
-                self.book.note(NoteKind.CRITERIA_FAILED, self.at, f"{name} counts as false: {error}")
+                said = f"{rule} of {milestone.name}" if milestone else rule
+                self.book.note(NoteKind.CRITERIA_FAILED, self.at, f"{said} counts as false: {error}")
         return holds
 
     # --- completions ---
@@ -121,7 +122,7 @@ class Rules:
 
     def _exit(self, process: EntitlementProcess) -> None:
         self.state.exited_at = self.at
-        self.state.holds.append(Hold(cause="outside the process", from_at=self.at))
+        self.state.holds = (*self.state.holds, Hold(cause="outside the process", from_at=self.at))
         self.book.note(NoteKind.EXITED, self.at, f"process {process.name!r} left")
         for instance in self.state.instances:
             if instance.is_open:
@@ -131,8 +132,7 @@ class Rules:
         self.state.exited_at = None
         self.state.reentered_at = self.at
         self.state.stay += 1
-        if hold := self.state.hold("outside the process"):
-            hold.to_at = self.at
+        self.state.end_hold("outside the process", self.at)
         self.book.note(NoteKind.REENTERED, self.at, f"process {process.name!r} entered again")
         for milestone in process.milestones:
             instance = self.book.latest(milestone)
@@ -274,7 +274,8 @@ class Rules:
         old = instance.terms[-1]
         new = self._term(process, milestone, old.start_at).model_copy(update={"anchor_at": old.anchor_at})
         if instance.standing_violation is not None:
-            instance.terms.append(old.model_copy(update={"at": self.at, "declared": new.declared}))
+            kept = old.model_copy(update={"at": self.at, "declared": new.declared})
+            instance.terms = (*instance.terms, kept)
         elif (new.span, new.business_hours) != (old.span, old.business_hours):
             self.book.move(instance, new, self.at, "migrated")
 
@@ -347,14 +348,15 @@ class Rules:
         if pause is None and not causes:
             return False
         if pause is None:
-            instance.pauses.append(Pause(from_at=self.at, causes=causes))
+            instance.pauses = (*instance.pauses, Pause(from_at=self.at, causes=causes))
         elif causes:
-            pause.causes += [c for c in causes if c not in pause.causes]
+            if new := tuple(c for c in causes if c not in pause.causes):
+                instance.change_pause(causes=pause.causes + new)
             return False
         elif pause.from_at >= self.at:
-            instance.pauses.pop()
+            instance.pauses = instance.pauses[:-1]
         else:
-            pause.to_at = self.at
+            instance.change_pause(to_at=self.at)
         if instance.is_open:
             kind = NoteKind.PAUSED if causes else NoteKind.RESUMED
             said = f"paused: {', '.join(causes)}" if causes else f"runs again, target {self._target_text(instance)}"
@@ -365,13 +367,13 @@ class Rules:
         target = self.book.target(instance)
         return f"{target:%Y-%m-%d %H:%M:%S}Z" if target else "past the horizon"
 
-    def _causes(self, milestone: Milestone, instance: MilestoneInstance) -> list[str]:
+    def _causes(self, milestone: Milestone, instance: MilestoneInstance) -> tuple[str, ...]:
         causes = [cause for cause in ("case stopped", "outside the process") if self.state.hold(cause)]
         if instance.stopped_at is not None:
             causes.append("milestone stopped")
         if milestone.pause_when and self.holds(milestone, "pause_when", milestone.pause_when):
             causes.append("pause_when")
-        return causes
+        return tuple(causes)
 
 
 def _declared(span: Span | None, hours: str) -> str:

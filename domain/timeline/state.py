@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from domain.model import Value
 from domain.timeline.effects import Noted, TriggerFired
 from domain.timeline.instances import MilestoneInstance
 
 
-class Hold(BaseModel):
+class Hold(Value):
     """A time in which every clock of the case stands: it was stopped, or it is outside its process."""
-
-    model_config = ConfigDict(extra="forbid")
 
     cause: Literal["case stopped", "outside the process"]
     from_at: AwareDatetime
@@ -22,10 +22,8 @@ class Hold(BaseModel):
     reason: str | None = None
 
 
-class Verdict(BaseModel):
+class Verdict(Value):
     """What criteria came to from an instant on."""
-
-    model_config = ConfigDict(extra="forbid")
 
     at: AwareDatetime
     holds: bool
@@ -62,9 +60,9 @@ class TimelineState(BaseModel):
     not_before: AwareDatetime | None = None
     stay: int = 0
     first_stay: int = 1
-    holds: list[Hold] = Field(default_factory=list)
+    holds: tuple[Hold, ...] = ()
     instances: list[MilestoneInstance] = Field(default_factory=list)
-    verdicts: dict[str, list[Verdict]] = Field(default_factory=dict)
+    verdicts: dict[str, tuple[Verdict, ...]] = Field(default_factory=dict)
     event_ids: dict[str, AwareDatetime] = Field(default_factory=dict)
     notes: int = 0
     rounds: int = 0
@@ -74,3 +72,22 @@ class TimelineState(BaseModel):
     def hold(self, cause: str) -> Hold | None:
         """The hold of that cause which is open now."""
         return next((h for h in self.holds if h.cause == cause and h.to_at is None), None)
+
+    def end_hold(self, cause: str, at: datetime) -> bool:
+        """End the hold of that cause which is open now. Returns whether there was one."""
+        found = self.hold(cause)
+        if found is None:
+            return False
+        ended = found.model_copy(update={"to_at": at})
+        self.holds = tuple(ended if hold is found else hold for hold in self.holds)
+        return True
+
+    def fork(self) -> TimelineState:
+        """A copy that goes its own way. It shares what never changes."""
+        copy = self.model_copy()
+        copy.fields = dict(self.fields)
+        copy.instances = [instance.fork() for instance in self.instances]
+        copy.verdicts = dict(self.verdicts)
+        copy.event_ids = dict(self.event_ids)
+        copy.unsent = list(self.unsent)
+        return copy

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from domain.errors import Refused
 from domain.usage.allowance import Overflow
-from domain.usage.machine import Taken, Usage, UsageEffect
+from domain.usage.answers import Taken, answer
+from domain.usage.book import RowDraft, UsageBook
+from domain.usage.carrying import room
 from domain.usage.requests import Consumption, OverageDecision
-from domain.usage.rows import RowKind
+from domain.usage.rows import LedgerRow, RowKind
+from domain.usage.taking import grant
 from domain.usage.takings import Taking
 from domain.usage.units import HOURS
 
 
-def decide(usage: Usage, decision: OverageDecision, now: datetime) -> Taken:
+def decide(book: UsageBook, decision: OverageDecision, now: datetime) -> Taken:
     """Take what somebody decided.
 
     Yes to a case or visit takes it: beyond the cap, unless there is room for it by now, and then it is no override. Yes
@@ -24,68 +26,99 @@ def decide(usage: Usage, decision: OverageDecision, now: datetime) -> Taken:
     Raises:
         Refused: there is nothing to decide. The usage is as it was.
     """
-    taking = usage.state.taken.find(decision.reference)
-    known = usage.state.changed.find(decision.event_id)
+    taking = book.state.taken.find(decision.reference)
+    known = book.state.changed.find(decision.event_id)
     if known is not None:
-        return Taken(usage.answer(decision.reference, "already" if taking else "overflow", taking or known), [])
-    policy = usage.terms.allowance.overflow
+        return Taken(answer(book, decision.reference, "already" if taking else "overflow", taking or known), [])
+    policy = book.terms.allowance.overflow
     if policy is not Overflow.PROMPT:
         raise Refused(
-            "nothing_to_decide", f"entitlement {usage.terms.entitlement_id} does not ask: its overflow is {policy}"
+            "nothing_to_decide", f"entitlement {book.terms.entitlement_id} does not ask: its overflow is {policy}"
         )
-    is_entry = usage.terms.allowance.unit == HOURS
-    taken = (_entry if is_entry else _case)(usage, decision, taking, now)
-    usage.state.changed.add(decision.event_id, Taking(taken.answer.period or 0, 0))
+    is_entry = book.terms.allowance.unit == HOURS
+    taken = (_entry if is_entry else _case)(book, decision, taking, now)
+    book.state.changed.add(decision.event_id, Taking(taken.answer.period or 0, 0))
     return taken
 
 
-def _entry(usage: Usage, decision: OverageDecision, taking: Taking | None, now: datetime) -> Taken:
+def _entry(book: UsageBook, decision: OverageDecision, taking: Taking | None, now: datetime) -> Taken:
     """A time entry: what is beyond the cap is recorded already; yes says that it is billed."""
     reference = decision.reference
     if taking is None or not taking.overage:
-        raise Refused("nothing_to_decide", f"no time entry {reference!r} has overage in {usage.terms.entitlement_id}")
-    if usage.state.approved.find(reference):
+        raise Refused("nothing_to_decide", f"no time entry {reference!r} has overage in {book.terms.entitlement_id}")
+    if book.state.approved.find(reference):
         if not decision.approved:
             raise Refused("already_approved", f"the overage of {reference!r} is approved; reverse the entry instead")
-        return Taken(usage.answer(reference, "already", taking), [])
+        return Taken(answer(book, reference, "already", taking), [])
     if not decision.approved:
-        return _no(usage, decision, taking, now)
-    usage.state.declined.forget(reference)
-    usage.state.approved.add(reference, Taking(taking.period, 0, taking.overage))
-    price = usage.terms.allowance.overage_price
-    row = _row(usage, decision, RowKind.OVERRIDE, taking.period, now, amount=taking.overage, price=price)
-    return Taken(usage.answer(reference, "granted", taking), [row])
+        return _no(book, decision, taking, now)
+    book.state.declined.forget(reference)
+    book.state.approved.add(reference, Taking(taking.period, 0, taking.overage))
+    row = _override(book, decision, taking.period, now, taking.overage, overage=0)
+    return Taken(answer(book, reference, "granted", taking), [row])
 
 
-def _case(usage: Usage, decision: OverageDecision, taking: Taking | None, now: datetime) -> Taken:
+def _case(book: UsageBook, decision: OverageDecision, taking: Taking | None, now: datetime) -> Taken:
     if taking is not None:
-        return Taken(usage.answer(decision.reference, "already", taking), [])
-    period, amount = usage.period_of(decision.occurred_at), decision.amount
+        return Taken(answer(book, decision.reference, "already", taking), [])
+    period, amount = book.period_of(decision.occurred_at), decision.amount
     if not decision.approved:
-        return _no(usage, decision, Taking(period, 0), now)
-    usage.state.declined.forget(decision.reference)
-    room = usage.room(period)
-    if room is None or amount <= room:
+        return _no(book, decision, Taking(period, 0), now)
+    book.state.declined.forget(decision.reference)
+    there = room(book, period)
+    if there is None or amount <= there:
         asked = decision.model_dump(include={"reference", "event_id", "amount", "occurred_at", "case_id", "by"})
-        return usage.grant(Consumption(**asked), period, now)
+        return grant(book, Consumption(**asked), period, now)
     taking = Taking(period, 0, amount)
-    usage.changing_use(period).overage += amount
-    usage.state.taken.add(decision.reference, taking)
-    usage.state.approved.add(decision.reference, taking)
-    price = usage.terms.allowance.overage_price
-    row = _row(usage, decision, RowKind.OVERRIDE, period, now, amount=amount, overage=amount, price=price)
-    return Taken(usage.answer(decision.reference, "granted", taking), [row])
+    book.changing_use(period).overage += amount
+    book.state.taken.add(decision.reference, taking)
+    book.state.approved.add(decision.reference, taking)
+    row = _override(book, decision, period, now, amount, overage=amount)
+    return Taken(answer(book, decision.reference, "granted", taking), [row])
 
 
-def _no(usage: Usage, decision: OverageDecision, taking: Taking, now: datetime) -> Taken:
-    usage.state.declined.forget(decision.reference)
-    usage.state.declined.add(decision.reference, taking)
-    row = _row(usage, decision, RowKind.DECLINED, taking.period, now)
-    return Taken(usage.answer(decision.reference, "overflow", taking), [row])
+def _no(book: UsageBook, decision: OverageDecision, taking: Taking, now: datetime) -> Taken:
+    book.state.declined.forget(decision.reference)
+    book.state.declined.add(decision.reference, taking)
+    draft = RowDraft(
+        kind=RowKind.DECLINED,
+        period=taking.period,
+        at=decision.occurred_at,
+        now=now,
+        reference=decision.reference,
+        event_id=decision.event_id,
+        case_id=decision.case_id,
+        by=decision.by,
+        reason=decision.reason,
+    )
+    return Taken(answer(book, decision.reference, "overflow", taking), [book.write(draft)])
 
 
-def _row(
-    usage: Usage, decision: OverageDecision, kind: RowKind, period: int, now: datetime, **fields: Any
-) -> UsageEffect:
-    who = {name: getattr(decision, name) for name in ("reference", "event_id", "case_id", "by", "reason")}
-    return usage.row(kind, period, at=decision.occurred_at, now=now, **who, **fields)
+def _override(
+    book: UsageBook, decision: OverageDecision, period: int, now: datetime, amount: int, *, overage: int
+) -> LedgerRow:
+    """The row by which overage is billed.
+
+    Args:
+        book: of the entitlement.
+        decision: yes.
+        period: whose overage it is.
+        now: the entitlement's clock.
+        amount: what is billed.
+        overage: what this adds to the overage of the period; 0 where that is on record already.
+    """
+    draft = RowDraft(
+        kind=RowKind.OVERRIDE,
+        period=period,
+        at=decision.occurred_at,
+        now=now,
+        amount=amount,
+        overage=overage,
+        price=book.terms.allowance.overage_price,
+        reference=decision.reference,
+        event_id=decision.event_id,
+        case_id=decision.case_id,
+        by=decision.by,
+        reason=decision.reason,
+    )
+    return book.write(draft)

@@ -3,85 +3,99 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from domain.errors import Refused
 from domain.usage.allowance import Overflow
-from domain.usage.machine import Taken, Usage, UsageEffect
+from domain.usage.answers import Taken, answer, by_policy, overflowed, refusal
+from domain.usage.book import RowDraft, UsageBook, UsageEffect
+from domain.usage.carrying import room, settle
 from domain.usage.requests import Outcome, TimeEntry
-from domain.usage.rows import RowKind
+from domain.usage.rows import LedgerRow, RowKind
 from domain.usage.takings import Taking
 from domain.usage.units import HOURS
 
 
-def log_hours(usage: Usage, entry: TimeEntry, now: datetime) -> Taken:
+def log_hours(book: UsageBook, entry: TimeEntry, now: datetime) -> Taken:
     """Take the time of an entry, up to the cap; what is over it is overage, or left for the next entitlement.
 
     It is rounded before it is split. An entry that was taken before takes nothing more, and gets the same answer.
 
     Args:
-        usage: of an entitlement counted in hours.
+        book: of an entitlement counted in hours.
         entry: what was worked.
         now: when it arrives; goes on record, and decides nothing.
     """
-    if known := usage.state.taken.find(entry.id):
-        return Taken(usage.answer(entry.id, _outcome_of(usage, entry.id, known), known), [])
+    if known := book.state.taken.find(entry.id):
+        return Taken(answer(book, entry.id, _outcome_of(book, entry.id, known), known), [])
     try:
-        if usage.terms.allowance.unit != HOURS:
-            counted = usage.terms.allowance.unit
-            raise Refused("unit", f"entitlement {usage.terms.entitlement_id} is counted in {counted}, not in hours")
-        period = usage.period_of(entry.worked_at)
+        if book.terms.allowance.unit != HOURS:
+            counted = book.terms.allowance.unit
+            raise Refused("unit", f"entitlement {book.terms.entitlement_id} is counted in {counted}, not in hours")
+        period = book.period_of(entry.worked_at)
     except Refused as refused:
-        return usage.refusal(entry.id, refused)
-    return _split(usage, entry, period, now)
+        return refusal(book, entry.id, refused)
+    return _split(book, entry, period, now)
 
 
-def _split(usage: Usage, entry: TimeEntry, period: int, now: datetime) -> Taken:
+def _split(book: UsageBook, entry: TimeEntry, period: int, now: datetime) -> Taken:
     """Take what fits into what is left of the period; the rest is overage, unless another entitlement takes it."""
-    minutes = entry.minutes if entry.is_rest else _rounded(entry.minutes, usage.terms.allowance.rounding_minutes)
-    room = usage.room(period)
-    fits = minutes if room is None else min(minutes, room)
+    minutes = entry.minutes if entry.is_rest else _rounded(entry.minutes, book.terms.allowance.rounding_minutes)
+    there = room(book, period)
+    fits = minutes if there is None else min(minutes, there)
     over = minutes - fits
-    falls_back = entry.has_fallback and usage.terms.allowance.overflow is Overflow.FALLBACK
+    falls_back = entry.has_fallback and book.terms.allowance.overflow is Overflow.FALLBACK
     taking = Taking(period, fits, 0 if falls_back else over, over if falls_back else 0)
-    usage.state.taken.add(entry.id, taking)
-
-    def row(kind: RowKind, **fields: Any) -> UsageEffect:
-        return usage.row(
-            kind,
-            period,
-            at=entry.worked_at,
-            now=now,
-            reference=entry.id,
-            case_id=entry.case_id,
-            by=entry.by,
-            reason=entry.note,
-            **fields,
-        )
-
+    book.state.taken.add(entry.id, taking)
     effects: list[UsageEffect] = []
     if fits:
-        usage.changing_use(period).used += fits
-        effects.append(row(RowKind.TAKEN, amount=fits, used=fits))
+        book.changing_use(period).used += fits
+        effects.append(_row(book, entry, RowKind.TAKEN, period, now=now, amount=fits, used=fits))
     if taking.overage:
-        usage.changing_use(period).overage += over
-        effects.append(row(RowKind.OVERAGE, amount=over, overage=over))
+        book.changing_use(period).overage += over
+        effects.append(_row(book, entry, RowKind.OVERAGE, period, now=now, amount=over, overage=over))
     if taking.left_over:
-        effects.append(row(RowKind.OVERFLOW, amount=over))
+        effects.append(_row(book, entry, RowKind.OVERFLOW, period, now=now, amount=over))
     if over:
         effects.append(
-            usage.overflowed(
-                entry.id, f"hours-{entry.id}", period, amount=over, at=entry.worked_at, case_id=entry.case_id
+            overflowed(
+                book, entry.id, f"hours-{entry.id}", period, amount=over, at=entry.worked_at, case_id=entry.case_id
             )
         )
-    effects += usage.settle(period, now)
-    return Taken(usage.answer(entry.id, usage.by_policy if over else "granted", taking), effects)
+    effects += settle(book, period, now)
+    return Taken(answer(book, entry.id, by_policy(book) if over else "granted", taking), effects)
 
 
-def _outcome_of(usage: Usage, entry_id: str, known: Taking) -> Outcome:
+def _row(
+    book: UsageBook,
+    entry: TimeEntry,
+    kind: RowKind,
+    period: int,
+    *,
+    now: datetime,
+    amount: int,
+    used: int = 0,
+    overage: int = 0,
+) -> LedgerRow:
+    draft = RowDraft(
+        kind=kind,
+        period=period,
+        at=entry.worked_at,
+        now=now,
+        amount=amount,
+        used=used,
+        overage=overage,
+        reference=entry.id,
+        case_id=entry.case_id,
+        by=entry.by,
+        reason=entry.note,
+    )
+    return book.write(draft)
+
+
+def _outcome_of(book: UsageBook, entry_id: str, known: Taking) -> Outcome:
     """What an entry was answered that comes again: what is over the cap may still wait for somebody."""
-    decided = usage.state.approved.find(entry_id) or usage.state.declined.find(entry_id)
-    return usage.by_policy if (known.overage or known.left_over) and not decided else "already"
+    decided = book.state.approved.find(entry_id) or book.state.declined.find(entry_id)
+    return by_policy(book) if (known.overage or known.left_over) and not decided else "already"
 
 
 def _rounded(minutes: int, step: int) -> int:

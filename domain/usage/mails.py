@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from domain.process import ActionCall, Email
+from domain.usage.book import UsageBook
 from domain.usage.effects import UsageActionOrder
-from domain.usage.machine import Usage
 from domain.usage.requests import EntitlementOverflowed
 
 _SUBJECT = "Entitlement {{ entitlement.name or entitlement.id }} has overflowed"
@@ -20,11 +20,11 @@ Account {{ account.id }} asked for more than is left of entitlement {{ entitleme
 
 
 def overflow_mail(
-    usage: Usage, manager: str, overflows: Sequence[EntitlementOverflowed], at: datetime
+    book: UsageBook, manager: str, overflows: Sequence[EntitlementOverflowed], at: datetime
 ) -> UsageActionOrder:
     """One mail about overflows that follow one another."""
     first, last = overflows[0], overflows[-1]
-    entitlement_id = usage.terms.entitlement_id
+    entitlement_id = book.terms.entitlement_id
     return UsageActionOrder(
         entitlement_id=entitlement_id,
         cause="overflow",
@@ -33,5 +33,5 @@ def overflow_mail(
             key=f"{entitlement_id}/{last.period}/overflow/{first.number}-{last.number}/1/manager",
             action=Email(do="email", id="manager", to=[manager], subject=_SUBJECT, body=_BODY),
         ),
-        context=usage.context(last.period) | {"overflows": [o.model_dump(mode="json") for o in overflows]},
+        context=book.context(last.period) | {"overflows": [o.model_dump(mode="json") for o in overflows]},
     )

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING
 
 from domain.errors import Refused
-from domain.usage.effects import RenewalOrder
+from domain.usage.book import RowDraft, UsageBook, UsageEffect
+from domain.usage.carrying import carried_at_most
+from domain.usage.effects import CarryOverOrder, RenewalOrder
 from domain.usage.rows import RowKind
 from domain.usage.state import Renewal
 from domain.usage.term_end import AtTermEnd
 from domain.usage.term_length import TermLength
-
-if TYPE_CHECKING:
-    from domain.usage.machine import Usage, UsageEffect
 
 
 def renewal_id(entitlement_id: str) -> str:
@@ -24,7 +22,7 @@ def renewal_id(entitlement_id: str) -> str:
 
 
 def renew(
-    usage: Usage,
+    book: UsageBook,
     at: datetime,
     *,
     by: str,
@@ -36,7 +34,7 @@ def renew(
     """Have the new record made, at the end of the term or early.
 
     Args:
-        usage: of the entitlement that is renewed.
+        book: of the entitlement that is renewed.
         at: when it is renewed.
         by: who renews it.
         reason: why.
@@ -47,35 +45,37 @@ def renew(
     Raises:
         Refused: its terms do not end, it is renewed already, or the dates can't be.
     """
-    terms, state = usage.terms, usage.state
+    terms, state = book.terms, book.state
     term = terms.periods.term
-    check_renewable(usage)
+    check_renewable(book)
     assert term.ends_on is not None  # noqa: S101  checked just now
     starts_on = term.ends_on + timedelta(days=1)
     last = ends_on or _last_day(terms.term_end.term, term.starts_on, term.ends_on)
     if last < starts_on:
         raise Refused("bad_dates", f"a renewal of {terms.entitlement_id} starts on {starts_on}; it can't end on {last}")
     state.renewal = Renewal(entitlement_id=renewal_id(terms.entitlement_id), starts_on=starts_on, ends_on=last, by=by)
-    row = usage.row(
-        RowKind.RENEWED,
-        state.period,
-        at=at,
-        now=clocked_at,
-        by=by,
-        event_id=event_id,
-        reason=f"{reason}: goes on as {state.renewal.entitlement_id}, {starts_on} to {last}",
+    row = book.write(
+        RowDraft(
+            kind=RowKind.RENEWED,
+            period=state.period,
+            at=at,
+            now=clocked_at,
+            by=by,
+            event_id=event_id,
+            reason=f"{reason}: goes on as {state.renewal.entitlement_id}, {starts_on} to {last}",
+        )
     )
     order = RenewalOrder(entitlement_id=terms.entitlement_id, renewal=state.renewal, at=clocked_at)
     return [row, order]
 
 
-def check_renewable(usage: Usage) -> None:
+def check_renewable(book: UsageBook) -> None:
     """Whether it can be renewed.
 
     Raises:
         Refused: it can't; with the reason.
     """
-    terms, state = usage.terms, usage.state
+    terms, state = book.terms, book.state
     if state.cancelled_at is not None:
         raise Refused("cancelled", f"{terms.entitlement_id} was cancelled at {state.cancelled_at.isoformat()}")
     if state.renewal is not None:
@@ -85,6 +85,26 @@ def check_renewable(usage: Usage) -> None:
         raise Refused("is_reset", f"{terms.entitlement_id} goes on by itself, {terms.term_end.term} after another")
     if terms.periods.ends_at is None:
         raise Refused("no_end", f"{terms.entitlement_id} does not end; amend its last date before it is renewed")
+
+
+def carry_to_renewal(book: UsageBook, at: datetime, now: datetime) -> list[UsageEffect]:
+    """What was left at the end of the last period goes over into the renewal, if so set and there is one."""
+    renewal, period = book.state.renewal, book.state.period
+    left = book.left(period)
+    if renewal is None or book.terms.allowance.carry_over != "renewal" or not left:
+        return []
+    amount = carried_at_most(book, left)
+    if amount == 0:
+        return []
+    book.changing_use(period).carried_out += amount
+    reason = f"left over; goes into {renewal.entitlement_id}"
+    row = book.write(
+        RowDraft(kind=RowKind.CARRIED, period=period, at=at, now=now, amount=amount, carried_out=amount, reason=reason)
+    )
+    order = CarryOverOrder(
+        entitlement_id=book.terms.entitlement_id, renewal_id=renewal.entitlement_id, amount=amount, at=at
+    )
+    return [row, order]
 
 
 def _last_day(length: TermLength | None, starts_on: date | None, ends_on: date) -> date:

@@ -5,39 +5,37 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from domain.process import ActionCall
 from domain.process.actions import Action
 from domain.usage.allowance import Threshold
+from domain.usage.book import UsageBook
 from domain.usage.effects import UsageActionOrder
 from domain.usage.units import measures_per_unit
 
-if TYPE_CHECKING:
-    from domain.usage.machine import Usage
 
-
-def pass_thresholds(usage: Usage, period: int, now: datetime) -> list[UsageActionOrder]:
-    """What is to be done for the thresholds that a period has come to, the lowest first; each is passed once.
+def pass_thresholds(book: UsageBook, period: int, now: datetime) -> list[UsageActionOrder]:
+    """Order what is to be done for the thresholds that a period has come to, the lowest first; each is passed once.
 
     Percentages are of all that may be taken in the period, with what was carried over.
     """
     orders: list[UsageActionOrder] = []
-    for threshold in _passed_just_now(usage, period):
-        usage.changing_use(period).passed.append(threshold.id)
+    for threshold in _passed_just_now(book, period):
+        book.changing_use(period).passed.append(threshold.id)
         orders += action_orders(
-            usage,
+            book,
             threshold.actions,
             cause="threshold",
             key=f"{period}/threshold/{threshold.id}/1",
             at=now,
-            context=usage.context(period) | {"threshold": threshold.at},
+            context=book.context(period) | {"threshold": threshold.at},
         )
     return orders
 
 
 def action_orders(
-    usage: Usage,
+    book: UsageBook,
     actions: Sequence[Action],
     *,
     cause: Literal["threshold", "notice", "term_end"],
@@ -45,14 +43,14 @@ def action_orders(
     at: datetime,
     context: dict[str, Any],
 ) -> list[UsageActionOrder]:
-    """Orders for actions, each with the key under which its receiver takes it once."""
+    """Order actions, each with the key under which its receiver takes it once."""
     return [
         UsageActionOrder(
-            entitlement_id=usage.terms.entitlement_id,
+            entitlement_id=book.terms.entitlement_id,
             cause=cause,
             at=at,
             call=ActionCall(
-                key=f"{usage.terms.entitlement_id}/{key}/{action.id or f'{action.do}-{number}'}", action=action
+                key=f"{book.terms.entitlement_id}/{key}/{action.id or f'{action.do}-{number}'}", action=action
             ),
             context=context,
         )
@@ -60,17 +58,17 @@ def action_orders(
     ]
 
 
-def _passed_just_now(usage: Usage, period: int) -> list[Threshold]:
-    use, limit = usage.use(period), usage.limit(period)
+def _passed_just_now(book: UsageBook, period: int) -> list[Threshold]:
+    use, limit = book.use(period), book.limit(period)
     if limit is None:
         return []
-    marks = [(_mark(usage, threshold, limit), threshold) for threshold in usage.terms.allowance.thresholds]
+    marks = [(_mark(book, threshold, limit), threshold) for threshold in book.terms.allowance.thresholds]
     due = [(mark, threshold) for mark, threshold in marks if use.used >= mark and threshold.id not in use.passed]
     return [threshold for _, threshold in sorted(due, key=lambda pair: pair[0])]
 
 
-def _mark(usage: Usage, threshold: Threshold, limit: int) -> Fraction:
+def _mark(book: UsageBook, threshold: Threshold, limit: int) -> Fraction:
     """The amount at which a threshold is passed, in the smallest measure: an amount is declared in the unit."""
     if threshold.at.endswith("%"):
         return threshold.of(limit)
-    return threshold.of(0) * measures_per_unit(usage.terms.allowance.unit)
+    return threshold.of(0) * measures_per_unit(book.terms.allowance.unit)

@@ -78,7 +78,7 @@ def test_a_rule_pauses() -> None:
     """While its criteria hold, with the rule as the cause."""
     bench = Bench({**FOUR_HOURS, "pause_when": 'case.state == "wait"'}).change("Mon 10:00", state="wait")
     m = bench.milestone("Mon 11:00")
-    assert (m.state, m.pauses[0].causes) == (InstanceState.PAUSED, ["pause_when"])
+    assert (m.state, m.pauses[0].causes) == (InstanceState.PAUSED, ("pause_when",))
     bench.change("Mon 12:00", state="new")
     assert (bench.milestone("Mon 12:00").state, bench.target("Mon 12:00")) == (InstanceState.RUNNING, "Mon 15:00")
 

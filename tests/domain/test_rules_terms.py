@@ -12,9 +12,7 @@ from domain.catalog.count_terms import entitlement_terms
 from domain.catalog.declarations import Account, Entitlement, Organisation
 from domain.errors import Refused
 from domain.usage.allowance import Threshold
-from domain.usage.changes import change
 from domain.usage.effects import UsageActionOrder
-from domain.usage.hours import log_hours
 from domain.usage.machine import Usage, UsageEffect
 from domain.usage.requests import EntitlementAmended, EntitlementCancelled, EntitlementRenewed, TimeEntry
 from domain.usage.rows import LedgerRow
@@ -45,7 +43,7 @@ def begun(at: datetime = START, *, allowance: Any = None, account: Account = ACC
 def refusal(usage: Usage, kind: type[Any], now: datetime = START, **fields: Any) -> str:
     before = usage.state.model_dump_json()
     with pytest.raises(Refused) as refused:
-        change(usage, kind(event_id="x", by="ana", reason="agreed", **fields), now)
+        usage.change(kind(event_id="x", by="ana", reason="agreed", **fields), now)
     assert usage.state.model_dump_json() == before
     return str(refused.value)
 
@@ -60,7 +58,7 @@ def test_periods_change_in_the_accounts_zone_or_else_in_the_organisations() -> N
 def test_the_most_that_is_carried_over_is_in_the_unit() -> None:
     """Of a bank of hours at most two hours go on, not two minutes."""
     usage = begun(allowance={"unit": "hours", "carry_over": "period", "carry_over_cap": 2})
-    log_hours(usage, TimeEntry(id="e1", minutes=60, worked_at=START), START)
+    usage.log_hours(TimeEntry(id="e1", minutes=60, worked_at=START), START)
     february = datetime(2025, 2, 15, 5, tzinfo=UTC)
     usage.advance(february)
     assert (usage.balance(february).current.carried, usage.balance(february).current.cap) == (120, 720)
@@ -94,7 +92,7 @@ def _notice(days: int) -> dict[str, Any]:
 def test_the_end_of_what_is_renewed_already_is_not_amended() -> None:
     """The renewal follows the day after; amend or cancel that."""
     usage = begun()
-    change(usage, EntitlementRenewed(event_id="r", by="ana", reason="early"), START)
+    usage.change(EntitlementRenewed(event_id="r", by="ana", reason="early"), START)
     assert "goes on as gold~2; amend or cancel that" in refusal(usage, EntitlementAmended, ends_on=date(2026, 6, 30))
 
 
@@ -108,7 +106,7 @@ def test_a_renewal_is_as_long_as_was_declared() -> None:
     """Or as the term before it, where no length is declared."""
     for term, ends_on in (("6 months", date(2026, 7, 14)), (None, date(2027, 1, 14))):
         usage = begun(term_end={"policy": "renew", "term": term})
-        change(usage, EntitlementRenewed(event_id="r", by="ana", reason="early"), START)
+        usage.change(EntitlementRenewed(event_id="r", by="ana", reason="early"), START)
         assert usage.state.renewal is not None
         assert usage.state.renewal.ends_on == ends_on
 
@@ -116,7 +114,7 @@ def test_a_renewal_is_as_long_as_was_declared() -> None:
 def test_only_what_ends_and_goes_on_is_renewed() -> None:
     """Not what was cancelled, nor what goes from term to term by itself, nor to a last date before its first."""
     cancelled = begun()
-    change(cancelled, EntitlementCancelled(event_id="c", by="ana", reason="over"), START)
+    cancelled.change(EntitlementCancelled(event_id="c", by="ana", reason="over"), START)
     assert "was cancelled" in refusal(cancelled, EntitlementRenewed)
     assert "goes on by itself" in refusal(
         begun(ends_on=None, term_end={"policy": "reset", "term": "1 year"}), EntitlementRenewed
@@ -184,5 +182,5 @@ def test_a_renewal_past_the_last_date_there_is_is_refused() -> None:
     """With what would be right; a last date that is given is taken."""
     usage = begun(ends_on="9990-01-14", term_end={"policy": "renew", "term": "20 years"})
     assert "ends past the year 9999; give its last date" in refusal(usage, EntitlementRenewed)
-    change(usage, EntitlementRenewed(event_id="r", by="ana", reason="so", ends_on=date(9995, 1, 14)), START)
+    usage.change(EntitlementRenewed(event_id="r", by="ana", reason="so", ends_on=date(9995, 1, 14)), START)
     assert usage.state.renewal is not None

@@ -9,13 +9,9 @@ import pytest
 
 from domain.errors import Refused
 from domain.usage.allowance import Allowance
-from domain.usage.changes import change, check_amendment
-from domain.usage.decisions import decide
 from domain.usage.effects import UsageActionOrder
 from domain.usage.freezing import freeze
-from domain.usage.hours import log_hours
 from domain.usage.machine import Usage, UsageEffect
-from domain.usage.mails import overflow_mail
 from domain.usage.periods import Term
 from domain.usage.requests import (
     Consumed,
@@ -60,7 +56,7 @@ class Count:
         return taken.answer
 
     def log(self, entry: str, minutes: int, at: datetime = JANUARY, **more: Any) -> Consumed:
-        taken = log_hours(self.usage, TimeEntry(id=entry, minutes=minutes, worked_at=at, **more), at)
+        taken = self.usage.log_hours(TimeEntry(id=entry, minutes=minutes, worked_at=at, **more), at)
         self.effects += taken.effects
         return taken.answer
 
@@ -68,13 +64,13 @@ class Count:
         asked = OverageDecision(
             reference=reference, event_id=event_id, approved=yes, by="ana", reason="urgent", occurred_at=JANUARY
         )
-        taken = decide(self.usage, asked, JANUARY)
+        taken = self.usage.decide(asked, JANUARY)
         self.effects += taken.effects
         return taken.answer
 
     def change(self, kind: type[Any], now: datetime = JANUARY, **fields: Any) -> None:
         asked = kind(event_id=f"change-{len(self.effects)}", by="ana", reason="agreed", **fields)
-        self.effects += change(self.usage, asked, now)[1]
+        self.effects += self.usage.change(asked, now)[1]
 
     def refusal(self, kind: type[Any], now: datetime = JANUARY, **fields: Any) -> str:
         before = self.usage.state.model_dump_json()
@@ -121,7 +117,7 @@ def test_mails_about_overflows_have_keys_of_their_own() -> None:
     for reference in ("v1", "v2"):
         count.take(reference)
         told = count.of(EntitlementOverflowed)[-1:]
-        keys.append(overflow_mail(count.usage, "manager@example.com", told, JANUARY).call.key)
+        keys.append(count.usage.overflow_mail("manager@example.com", told, JANUARY).call.key)
     assert keys == ["E1/0/overflow/1-1/1/manager", "E1/0/overflow/2-2/1/manager"]
 
 
@@ -225,7 +221,7 @@ def test_a_cap_below_a_threshold_is_refused() -> None:
     """Else the catalog could not take the record: no mark lies over the cap."""
     count = Count(thresholds=[{"at": 8, "actions": [MAIL]}])
     with pytest.raises(Refused, match="threshold '8' lies over a cap of 5 visits; give a cap of at least 8"):
-        check_amendment(count.usage, EntitlementAmended(event_id="a", by="ana", reason="less", cap=5))
+        count.usage.check_amendment(EntitlementAmended(event_id="a", by="ana", reason="less", cap=5))
     assert "lies over" in count.refusal(EntitlementAmended, cap=5)
     count.change(EntitlementAmended, cap=8)
     assert count.usage.balance(JANUARY).current.cap == 8

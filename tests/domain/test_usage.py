@@ -8,7 +8,6 @@ import pytest
 from domain.usage.allowance import Allowance
 from domain.usage.effects import UsageActionOrder
 from domain.usage.freezing import freeze
-from domain.usage.hours import log_hours
 from domain.usage.machine import Taken, Usage, UsageEffect
 from domain.usage.periods import Term
 from domain.usage.requests import Consumed, Consumption, EntitlementOverflowed, EntitlementTerms, TimeEntry
@@ -49,7 +48,7 @@ def take(of: Usage, *references: str, at: datetime = NOON, **more: Any) -> list[
 
 
 def log(of: Usage, entry: str, minutes: int, at: datetime = NOON, **more: Any) -> Taken:
-    return log_hours(of, TimeEntry.model_validate({"id": entry, "minutes": minutes, "worked_at": at} | more), at)
+    return of.log_hours(TimeEntry.model_validate({"id": entry, "minutes": minutes, "worked_at": at} | more), at)
 
 
 def reports_of(of: Usage, now: datetime) -> list[PeriodRecord]:

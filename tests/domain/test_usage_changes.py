@@ -8,10 +8,8 @@ from pydantic import ValidationError
 
 from domain.errors import Refused
 from domain.usage.allowance import Allowance
-from domain.usage.changes import amended_term, change
 from domain.usage.effects import RecordChange, UsageActionOrder
 from domain.usage.freezing import freeze
-from domain.usage.hours import log_hours
 from domain.usage.machine import Usage, UsageEffect
 from domain.usage.periods import Term
 from domain.usage.requests import (
@@ -47,7 +45,7 @@ def usage(**allowance: Any) -> Usage:
 
 def take(of: Usage, reference: str, amount: int = 1, at: datetime = NOON) -> Consumed:
     if of.terms.allowance.unit == "hours":
-        return log_hours(of, TimeEntry(id=reference, minutes=amount, worked_at=at), at).answer
+        return of.log_hours(TimeEntry(id=reference, minutes=amount, worked_at=at), at).answer
     asked = Consumption(reference=reference, event_id=f"{reference}-{at}", amount=amount, occurred_at=at)
     return of.take(asked, at).answer
 
@@ -57,7 +55,7 @@ def by_hand(kind: type[Any], event_id: str = "change-1", **fields: Any) -> Any:
 
 
 def changed(of: Usage, asked: UsageChange, now: datetime = NOON) -> list[UsageEffect]:
-    return change(of, asked, now)[1]
+    return of.change(asked, now)[1]
 
 
 def rows_of(effects: list[UsageEffect]) -> list[LedgerRow]:
@@ -67,7 +65,7 @@ def rows_of(effects: list[UsageEffect]) -> list[LedgerRow]:
 def refusal(of: Usage, asked: UsageChange, now: datetime = NOON) -> str:
     before = of.state.model_dump_json()
     with pytest.raises(Refused) as refused:
-        change(of, asked, now)
+        of.change(asked, now)
     assert of.state.model_dump_json() == before
     return str(refused.value)
 
@@ -82,8 +80,8 @@ def test_a_change_carries_who_and_why() -> None:
 
 def test_a_change_is_made_once() -> None:
     visits = usage()
-    change(visits, by_hand(UsageAdjusted, amount=2), NOON)
-    said, effects = change(visits, by_hand(UsageAdjusted, amount=2), NOON)
+    visits.change(by_hand(UsageAdjusted, amount=2), NOON)
+    said, effects = visits.change(by_hand(UsageAdjusted, amount=2), NOON)
     assert (said.outcome, effects) == ("already", [])
     [second] = rows_of(changed(visits, by_hand(UsageAdjusted, "change-2", amount=-1)))
     assert second.number == 2
@@ -94,17 +92,17 @@ def test_a_higher_cap_counts_at_once_a_lower_one_takes_nothing_back() -> None:
     visits = usage(cap=2)
     take(visits, "V1", 2)
     assert take(visits, "V2").outcome == "overflow"
-    change(visits, by_hand(EntitlementAmended, cap=3), NOON)
+    visits.change(by_hand(EntitlementAmended, cap=3), NOON)
     later = NOON + timedelta(hours=1)
     assert take(visits, "V2", at=later).outcome == "granted"
-    change(visits, by_hand(EntitlementAmended, "change-2", cap=1), NOON)
+    visits.change(by_hand(EntitlementAmended, "change-2", cap=1), NOON)
     assert (visits.balance(NOON).current.used, visits.balance(NOON).current.remaining) == (3, 0)
 
 
 def test_an_amended_cap_leaves_past_periods_as_they_were() -> None:
     visits = usage(cap=2)
-    change(visits, by_hand(EntitlementAmended, cap=5), MARCH)
-    assert [visits.cap(period) for period in (1, 2, 3)] == [2, 5, 5]
+    visits.change(by_hand(EntitlementAmended, cap=5), MARCH)
+    assert [visits._book.cap(period) for period in (1, 2, 3)] == [2, 5, 5]
     assert take(visits, "V1", 3, at=NOON).outcome == "overflow"
     assert take(visits, "V2", 3, at=MARCH).outcome == "granted"
 
@@ -117,20 +115,20 @@ def test_thresholds_follow_an_amended_cap_and_stay_passed() -> None:
     assert [effect.call.key for effect in effects if isinstance(effect, UsageActionOrder)] == [
         "E1/1/threshold/80-percent/1/task-1"
     ]
-    change(visits, by_hand(EntitlementAmended, "change-2", cap=20), NOON)
+    visits.change(by_hand(EntitlementAmended, "change-2", cap=20), NOON)
     assert visits.balance(NOON).current.thresholds_passed == ["80-percent"]
     assert "thresholds are marks on the way to a cap" in refusal(
         visits, by_hand(EntitlementAmended, "change-3", cap="unlimited")
     )
     without = Allowance.model_validate({"unit": "visits", "period": "month"})
-    change(visits, by_hand(EntitlementAmended, "change-4", cap="unlimited", allowance=without), NOON)
+    visits.change(by_hand(EntitlementAmended, "change-4", cap="unlimited", allowance=without), NOON)
     assert visits.balance(NOON).current.cap is None
 
 
 def test_hours_are_amended_in_hours() -> None:
     hours = usage(unit="hours", cap=20)
-    change(hours, by_hand(EntitlementAmended, cap=30), NOON)
-    assert hours.cap(1) == 30 * 60
+    hours.change(by_hand(EntitlementAmended, cap=30), NOON)
+    assert hours._book.cap(1) == 30 * 60
 
 
 def test_an_adjustment_stays_between_nothing_and_the_cap() -> None:
@@ -146,7 +144,7 @@ def test_an_adjustment_stays_between_nothing_and_the_cap() -> None:
 def test_an_adjustment_of_a_past_period_reports_it_again() -> None:
     visits = usage()
     visits.advance(MARCH)
-    change(visits, by_hand(UsageAdjusted, amount=4, occurred_at=NOON), MARCH)
+    visits.change(by_hand(UsageAdjusted, amount=4, occurred_at=NOON), MARCH)
     [report] = [effect for effect in visits.advance(MARCH) if isinstance(effect, PeriodRecord)]
     assert (report.period, report.used, report.again) == (1, 4, True)
 
@@ -171,7 +169,7 @@ def test_what_was_reversed_says_so_when_it_comes_again() -> None:
     visits = usage(unit="visits")
     take(visits, "V1")
     assert "is_reversed" not in take(visits, "V1").model_dump()
-    change(visits, by_hand(ConsumptionReversed, reference="V1"), NOON)
+    visits.change(by_hand(ConsumptionReversed, reference="V1"), NOON)
     again = take(visits, "V1")
     assert (again.outcome, again.is_reversed, again.is_taken, again.remaining) == ("already", True, False, 10)
     assert again.model_dump()["is_reversed"]
@@ -218,9 +216,9 @@ def test_what_has_expired_is_not_cancelled() -> None:
 def test_changes_go_through_json() -> None:
     hours = usage(unit="hours", cap=20)
     take(hours, "T1", 90)
-    change(hours, by_hand(EntitlementAmended, cap=30), NOON)
-    change(hours, by_hand(ConsumptionReversed, "change-2", reference="T1"), NOON)
-    change(hours, by_hand(EntitlementCancelled, "change-3"), NOON)
+    hours.change(by_hand(EntitlementAmended, cap=30), NOON)
+    hours.change(by_hand(ConsumptionReversed, "change-2", reference="T1"), NOON)
+    hours.change(by_hand(EntitlementCancelled, "change-3"), NOON)
     assert UsageState.model_validate_json(hours.state.model_dump_json()) == hours.state
 
 
@@ -234,8 +232,8 @@ def test_unit_account_and_start_stay_as_they_are() -> None:
     assert "the starts_on of E1 is 2025-01-15" in refusal(
         visits, by_hand(EntitlementAmended, starts_on=date(2025, 1, 1))
     )
-    change(visits, by_hand(EntitlementAmended, unit="visits", account="acme", starts_on=date(2025, 1, 15), cap=5), NOON)
-    assert visits.cap(1) == 5
+    visits.change(by_hand(EntitlementAmended, unit="visits", account="acme", starts_on=date(2025, 1, 15), cap=5), NOON)
+    assert visits._book.cap(1) == 5
     assert "give a cap, a last date" in refusal(visits, by_hand(EntitlementAmended, "change-2"))
 
 
@@ -245,11 +243,11 @@ def test_the_rules_of_a_running_count_are_amended() -> None:
     take(visits, "V1", 2)
     declared = {"unit": "visits", "cap": 99, "period": "month", "overflow": "block", "thresholds": [{"at": 2}]}
     rules = Allowance.model_validate(declared)
-    said, _ = change(visits, by_hand(EntitlementAmended, allowance=rules), NOON)
+    said, _ = visits.change(by_hand(EntitlementAmended, allowance=rules), NOON)
     assert said.text == "its rules are those that are declared now"
     assert visits.balance(NOON).current.thresholds_passed == ["2"]
     assert take(visits, "V2").outcome == "blocked"
-    again, effects = change(visits, by_hand(EntitlementAmended, "change-2", allowance=rules, cap=2), NOON)
+    again, effects = visits.change(by_hand(EntitlementAmended, "change-2", allowance=rules, cap=2), NOON)
     assert (again.text, effects) == ("nothing differs", [])
 
 
@@ -271,9 +269,9 @@ def test_notices_are_amended_with_the_end_that_they_are_given_before() -> None:
     visits = usage()
     told = {"days_before": 30, "actions": [{"do": "task", "subject": "renew"}]}
     asked = by_hand(EntitlementAmended, term_end=TermEnd.model_validate({"policy": "renew", "notices": [told]}))
-    term = amended_term(visits, asked)
+    term = visits.amended_term(asked)
     assert term is not None
-    change(visits, asked, NOON, freeze(visits.terms.allowance, term, FAR))
+    visits.change(asked, NOON, freeze(visits.terms.allowance, term, FAR))
     orders = [e for e in visits.advance(datetime(2025, 12, 1, tzinfo=UTC)) if isinstance(e, UsageActionOrder)]
     assert [order.call.key for order in orders] == ["E1/2025-12-31/notice/30-days/1/task-1"]
     assert "give a last date" in refusal(visits, by_hand(EntitlementAmended, "change-2", ends_on="never"))
@@ -281,8 +279,8 @@ def test_notices_are_amended_with_the_end_that_they_are_given_before() -> None:
 
 def amend_end(of: Usage, ends_on: Any, now: datetime = NOON, event_id: str = "change-1") -> list[UsageEffect]:
     asked = by_hand(EntitlementAmended, event_id, ends_on=ends_on)
-    term = amended_term(of, asked)
-    return change(of, asked, now, freeze(of.terms.allowance, term, FAR) if term else None)[1]
+    term = of.amended_term(asked)
+    return of.change(asked, now, freeze(of.terms.allowance, term, FAR) if term else None)[1]
 
 
 def test_an_amended_end_counts_at_once_and_goes_into_the_record() -> None:
@@ -324,7 +322,7 @@ def test_an_absurd_time_entry_is_refused(minutes: int) -> None:
 def test_a_balance_carried_in_adds_to_the_first_period_once() -> None:
     visits = usage()
     for _ in range(2):
-        change(visits, by_hand(BalanceCarriedIn, amount=3), NOON)
+        visits.change(by_hand(BalanceCarriedIn, amount=3), NOON)
     assert (visits.balance_of(0).carried, visits.balance_of(0).cap) == (3, 13)
 
 

@@ -8,10 +8,7 @@ import pytest
 from domain.errors import Refused
 from domain.usage.allowance import Allowance
 from domain.usage.audit import audit
-from domain.usage.changes import change
-from domain.usage.decisions import decide
 from domain.usage.freezing import freeze
-from domain.usage.hours import log_hours
 from domain.usage.machine import Usage, UsageEffect
 from domain.usage.periods import Term
 from domain.usage.requests import (
@@ -43,7 +40,7 @@ class Bank:
 
     def log(self, entry: str, minutes: int, at: datetime = NOON, **more: Any) -> Consumed:
         asked = TimeEntry.model_validate({"id": entry, "minutes": minutes, "worked_at": at} | more)
-        taken = log_hours(self.usage, asked, NOON)
+        taken = self.usage.log_hours(asked, NOON)
         self.effects += taken.effects
         return taken.answer
 
@@ -57,12 +54,12 @@ class Bank:
         asked = OverageDecision(
             reference=reference, event_id=event_id, approved=yes, by="ana", reason="urgent", occurred_at=NOON
         )
-        taken = decide(self.usage, asked, NOON)
+        taken = self.usage.decide(asked, NOON)
         self.effects += taken.effects
         return taken.answer
 
     def change(self, kind: type[Any], event_id: str, **fields: Any) -> None:
-        self.effects += change(self.usage, kind(event_id=event_id, by="ana", reason="so", **fields), NOON)[1]
+        self.effects += self.usage.change(kind(event_id=event_id, by="ana", reason="so", **fields), NOON)[1]
 
     def rows(self, *kinds: str) -> list[LedgerRow]:
         return [row for row in self.effects if isinstance(row, LedgerRow) and (not kinds or row.kind in kinds)]

@@ -11,10 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from domain.errors import Refused
 from domain.usage.allowance import Allowance, Period
 from domain.usage.audit import audit
-from domain.usage.changes import change
-from domain.usage.decisions import decide
 from domain.usage.freezing import freeze
-from domain.usage.hours import log_hours
 from domain.usage.machine import Usage, UsageEffect
 from domain.usage.periods import Term
 from domain.usage.requests import (
@@ -130,7 +127,7 @@ class UsageMachine(RuleBasedStateMachine):
         self.settle()
         at = self.begins + span
         entry = TimeEntry(id=reference, minutes=minutes, worked_at=at, has_fallback=has_fallback)
-        taken = log_hours(self.usage, entry, self.now)
+        taken = self.usage.log_hours(entry, self.now)
         self.collect(taken.effects)
         expected = self.model.log(reference, at, minutes, self.step, has_fallback=has_fallback)
         if expected is None:
@@ -153,7 +150,7 @@ class UsageMachine(RuleBasedStateMachine):
             expected = self.model.decide(reference, at, amount, yes=yes)
         asked = OverageDecision(reference=reference, amount=amount, occurred_at=at, approved=yes, **self.who())
         try:
-            taken = decide(self.usage, asked, self.now)
+            taken = self.usage.decide(asked, self.now)
         except Refused:
             assert expected == "refused"
         else:
@@ -243,7 +240,7 @@ class UsageMachine(RuleBasedStateMachine):
     def changed(self, asked: Any) -> bool:
         before = self.usage.state.model_dump_json()
         try:
-            _, effects = change(self.usage, asked, self.now)
+            _, effects = self.usage.change(asked, self.now)
         except Refused:
             assert self.usage.state.model_dump_json() == before
             return False

@@ -10,7 +10,6 @@ from domain.catalog.count_terms import entitlement_terms
 from domain.catalog.declarations import Account, Entitlement, Organisation
 from domain.errors import Refused
 from domain.usage.audit import audit
-from domain.usage.changes import amended_term, change
 from domain.usage.effects import CarryOverOrder, RenewalOrder, UsageActionOrder
 from domain.usage.freezing import freeze
 from domain.usage.machine import Usage, UsageEffect
@@ -73,7 +72,7 @@ class Walk:
     def change(self, kind: type[Any], **fields: Any) -> str:
         self.asked += 1
         asked = kind(event_id=f"change-{self.asked}", by="ana", reason="agreed", **fields)
-        said, effects = change(self.usage, asked, self.now)
+        said, effects = self.usage.change(asked, self.now)
         self.effects += effects
         return said.text
 
@@ -200,10 +199,10 @@ def test_notices_follow_an_amended_end() -> None:
 
     def amend(ends_on: date, event_id: str) -> None:
         asked = EntitlementAmended(event_id=event_id, by="ana", reason="agreed", ends_on=ends_on)
-        term = amended_term(visits.usage, asked)
+        term = visits.usage.amended_term(asked)
         assert term is not None
         periods = freeze(visits.usage.terms.allowance, term, visits.now + timedelta(days=4000))
-        visits.effects += change(visits.usage, asked, visits.now, periods)[1]
+        visits.effects += visits.usage.change(asked, visits.now, periods)[1]
 
     amend(date(2026, 6, 30), "later")
     visits.to(midnight(2, 1, 2026))
@@ -241,7 +240,7 @@ def test_nor_of_terms_before_the_one_in_which_the_count_begins() -> None:
     visits.to(midnight(12, 21, 2026))
     assert visits.keys("notice") == ["gold/2027-01-14/notice/30-days/1/email-1"]
     assert visits.keys("term_end") == []
-    before.terms = before.terms.model_copy(update={"rules": 1})
+    before = Usage(before.terms.model_copy(update={"rules": 1}), before.state)
     told = [effect for effect in before.advance(midnight(12, 21, 2026)) if isinstance(effect, UsageActionOrder)]
     assert len(told) == 3, "a count that began under the first rules goes on by them"
 

@@ -19,10 +19,7 @@ from domain.process import Email, Task
 from domain.timeline import Case, Timeline
 from domain.timeline.effects import TriggerFired
 from domain.timeline.events import ClockStopped, FieldsChanged
-from domain.usage.changes import change
-from domain.usage.decisions import decide
 from domain.usage.effects import UsageActionOrder
-from domain.usage.hours import log_hours
 from domain.usage.machine import Taken, Usage, UsageEffect
 from domain.usage.requests import Consumed, Consumption, ConsumptionReversed, OverageDecision, TimeEntry
 from domain.usage.rows import LedgerRow, RowKind
@@ -71,7 +68,7 @@ class Counted:
     def work(self, entry: str, minutes: int, at: str, **also: Any) -> Consumed:
         """Log time."""
         worked = TimeEntry(id=entry, minutes=minutes, worked_at=when(at), by="ann", **also)
-        return self._done(log_hours(self.usage, worked, when(at)))
+        return self._done(self.usage.log_hours(worked, when(at)))
 
     def decide(self, reference: str, at: str, *, approved: bool) -> Consumed:
         """Somebody says yes or no."""
@@ -83,7 +80,7 @@ class Counted:
             reason="as agreed",
             occurred_at=when(at),
         )
-        return self._done(decide(self.usage, decision, when(at)))
+        return self._done(self.usage.decide(decision, when(at)))
 
     def _done(self, taken: Taken) -> Consumed:
         self.effects += taken.effects
@@ -245,7 +242,7 @@ def test_a_bank_of_20_hours_after_90_minutes_has_18_and_a_half(opened: Callable[
     assert counted.decide("entry-3", at, approved=True).outcome == "granted"
     assert [(row.amount, row.price, row.by) for row in counted.rows(RowKind.OVERRIDE)] == [(90, "85.00 EUR", "manager")]
     reversal = ConsumptionReversed(event_id="r", by="ann", reason="wrong customer", reference="entry-2")
-    said, _ = change(counted.usage, reversal, when(at))
+    said, _ = counted.usage.change(reversal, when(at))
     assert said.balance.remaining == 15 * 60
 
 

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import text
+from sqlalchemy import bindparam, text
 
 from domain.catalog.declarations import Catalog, Entitlement
 from domain.orders.placing import Order
 from store import Store
 from store.database import CATALOG_LOCK
+from store.types import Instant
 from store.usage.unsynchronised import Untold, concerns_its_count
 
 AT = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -139,12 +140,12 @@ def test_what_orders_had_not_told_yet_is_kept_by_the_migration(store: Store) -> 
         config.set_main_option("script_location", "store:migrations")
         config.attributes["connection"] = connection
         command.downgrade(config, "0002")
-        row = (
+        row = text(
             "INSERT INTO orders (id, revision, account, at, by, definition, amendments, told_at)"
             " VALUES ('o', :revision, 'acme', :at, 'ann', '{}', :amendments, :told)"
-        )
+        ).bindparams(bindparam("at", type_=Instant()), bindparam("told", type_=Instant()))
         amendments = '[{"entitlement": "gold", "amended": null, "cancelled": null}]'
         for revision, told in ((1, AT), (2, None)):
-            connection.execute(text(row), {"revision": revision, "at": AT, "amendments": amendments, "told": told})
+            connection.execute(row, {"revision": revision, "at": AT, "amendments": amendments, "told": told})
         command.upgrade(config, "head")
     assert store.untold() == [Untold(entitlement="gold", change="o/2", by="ann", reason="order o, revision 2")]

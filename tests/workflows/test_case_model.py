@@ -136,7 +136,7 @@ class Walker:
     async def _reopen(self, event: CaseReopened) -> str:
         carried = self.store.case(self.case_id).carried
         try:
-            await self.milepost.reopen(self.case_id, carried, occurred_at=event.occurred_at)
+            await self.milepost.reopen(self.case_id, occurred_at=event.occurred_at)
         except Refused as refused:
             return refused.code
         self.ahead = max(carried.ahead, event.occurred_at - await self._began_at())

@@ -32,9 +32,9 @@ from domain.usage.requests import (
 )
 from starters.operations.auditing import Auditor
 from store import Store
-from tests.support import CACHED, assert_eventually, unique
+from tests.support import assert_eventually, unique
 from worker.clock import VirtualClock
-from worker.process import working
+from worker.process import CACHED_WORKFLOWS, working
 from worker.relay import Counting, telling
 
 BEGINS = datetime(2025, 1, 15, 5, tzinfo=UTC)
@@ -115,7 +115,7 @@ class Office:
 @pytest_asyncio.fixture(loop_scope="session")
 async def office(clock: VirtualClock, task_queue: str, tmp_path: Path) -> AsyncIterator[Office]:
     with Store.open(f"sqlite:///{tmp_path / 'milepost.db'}") as store:
-        async with working(clock.client, store, task_queue=task_queue, cached_workflows=CACHED):
+        async with working(clock.client, store, task_queue=task_queue, cached_workflows=CACHED_WORKFLOWS):
             yield Office(clock, store, task_queue)
 
 

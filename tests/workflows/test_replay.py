@@ -18,9 +18,9 @@ HISTORIES = sorted(
 
 
 def history(path: Path) -> WorkflowHistory:
-    recorded = path.read_text()
-    started = json.loads(recorded)["events"][0]["workflowExecutionStartedEventAttributes"]
-    return WorkflowHistory.from_json(started["workflowId"], recorded)
+    recorded = json.loads(path.read_text())
+    began = recorded["events"][0]["workflowExecutionStartedEventAttributes"]
+    return WorkflowHistory.from_json(began["workflowId"], recorded)
 
 
 def test_there_is_a_history_of_every_workflow() -> None:

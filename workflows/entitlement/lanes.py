@@ -18,7 +18,6 @@ from temporalio.exceptions import FailureError
 from domain.usage import requests as messages
 from domain.usage.effects import CarryOverOrder, RecordChange, RenewalOrder, UsageActionOrder, UsageRecords
 from domain.usage.machine import Usage, UsageEffect
-from domain.usage.mails import overflow_mail
 from domain.usage.requests import EntitlementOverflowed
 from domain.usage.rows import LedgerRow
 from domain.usage.state import PeriodRecord
@@ -135,7 +134,7 @@ class Lanes:
         manager = self._usage().terms.manager
         while manager and self._box.mails and not self._background.is_ending:
             overflows = self._box.mails[:MOST_OVERFLOWS_IN_A_MAIL]
-            order = overflow_mail(self._usage(), manager, overflows, self._now())
+            order = self._usage().overflow_mail(manager, overflows, self._now())
             # From here on it is this mail with this key, in whichever run it is sent.
             self._box.orders.append(order)
             del self._box.mails[: len(overflows)]

@@ -19,7 +19,6 @@ from temporalio.exceptions import FailureError
 from domain.usage import requests as messages
 from domain.usage.effects import CarryOverOrder, Deed, RecordChange, RenewalOrder, UsageActionOrder, UsageRecords
 from domain.usage.machine import Usage, UsageEffect
-from domain.usage.mails import overflow_mail
 from domain.usage.requests import EntitlementOverflowed
 from domain.usage.rows import LedgerRow
 from domain.usage.state import PeriodRecord
@@ -249,7 +248,7 @@ def _mails(usage: Usage, overflows: Sequence[EntitlementOverflowed], now: dateti
     manager = usage.terms.manager
     if manager is not None:
         for part in _parts(overflows, MOST_OVERFLOWS_IN_A_MAIL):
-            yield overflow_mail(usage, manager, part, now)
+            yield usage.overflow_mail(manager, part, now)
 
 
 def _parts(values: Iterable[T], most: int) -> Iterator[list[T]]:

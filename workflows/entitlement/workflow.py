@@ -18,9 +18,6 @@ with workflow.unsafe.imports_passed_through():
     from domain.bounds import cut
     from domain.messages.inbox import read_event, read_message
     from domain.usage import requests as messages
-    from domain.usage.changes import amended_term, change, check_amendment
-    from domain.usage.decisions import decide
-    from domain.usage.hours import log_hours
     from domain.usage.machine import Taken, Usage, UsageEffect
     from domain.usage.periods import FrozenPeriods
     from domain.usage.requests import (
@@ -106,7 +103,7 @@ class EntitlementWorkflow:
         now = self.course.now()
 
         def made(usage: Usage) -> tuple[UsageChanged, list[UsageEffect]]:
-            return change(usage, read_message(kind, raw), now, periods)
+            return usage.change(read_message(kind, raw), now, periods)
 
         changed = counter.ask(kind.__name__, request_key(), made, now)
         self.course.show()
@@ -123,7 +120,7 @@ class EntitlementWorkflow:
         def attempt(usage: Usage | None, now: datetime) -> None:
             asked = read_message(kind, raw)
             if usage is not None:
-                change(usage, asked, now)
+                usage.change(asked, now)
 
         self._check(kind.__name__, attempt)
 
@@ -154,7 +151,7 @@ class EntitlementWorkflow:
     @workflow.update(name=messages.LOG_HOURS, unfinished_policy=ABANDON)
     async def log_hours(self, *raw: Any) -> Consumed:
         """Take the time of a `TimeEntry`."""
-        return await self._answer("log_hours", lambda usage, now: log_hours(usage, read_message(TimeEntry, raw), now))
+        return await self._answer("log_hours", lambda usage, now: usage.log_hours(read_message(TimeEntry, raw), now))
 
     @log_hours.validator
     def _check_log_hours(self, *raw: Any) -> None:
@@ -166,7 +163,7 @@ class EntitlementWorkflow:
     async def approve_overage(self, *raw: Any) -> Consumed:
         """Take what somebody decided about an overflow (`OverageDecision`)."""
         return await self._answer(
-            "approve_overage", lambda usage, now: decide(usage, read_event(OverageDecision, raw, now), now)
+            "approve_overage", lambda usage, now: usage.decide(read_event(OverageDecision, raw, now), now)
         )
 
     @approve_overage.validator
@@ -174,7 +171,7 @@ class EntitlementWorkflow:
         def attempt(usage: Usage | None, now: datetime) -> None:
             decision = read_event(OverageDecision, raw, now)
             if usage is not None:
-                decide(usage, decision, now)
+                usage.decide(decision, now)
 
         self._check("approve_overage", attempt)
 
@@ -201,7 +198,7 @@ class EntitlementWorkflow:
         """Change the cap or the last date (`EntitlementAmended`). Without its periods an amended end can't be taken."""
         counter = await self.course.ready()
         with barrier("amend"):
-            term = amended_term(counter.usage, read_message(EntitlementAmended, raw))
+            term = counter.usage.amended_term(read_message(EntitlementAmended, raw))
         try:
             periods = await self.course.freeze(term, "freeze the amended term") if term else None
         except ActivityError as error:
@@ -213,7 +210,7 @@ class EntitlementWorkflow:
         def attempt(usage: Usage | None, _now: datetime) -> None:
             asked = read_message(EntitlementAmended, raw)
             if usage is not None:
-                check_amendment(usage, asked)
+                usage.check_amendment(asked)
 
         self._check("amend", attempt)
 

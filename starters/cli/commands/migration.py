@@ -213,9 +213,10 @@ async def _foresee(files: list[Path], selection: CaseSelection, seen: Foresight)
 
     from starters.local.whereabouts import effective_settings
     from store import Store
+    from worker.private import private_folder
 
     settings = effective_settings()
-    settings.data.mkdir(parents=True, exist_ok=True)
+    private_folder(settings.data)
 
     def look() -> Diff | None:
         with Store.open(settings.database) as store:

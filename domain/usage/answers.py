@@ -1,0 +1,83 @@
+"""The answers to whoever takes something, and what others are told when there is not enough."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+from domain.errors import Refused
+from domain.usage.allowance import Overflow
+from domain.usage.book import UsageBook, UsageEffect
+from domain.usage.requests import Consumed, EntitlementOverflowed, Outcome
+from domain.usage.takings import Taking
+
+_BY_POLICY: dict[Overflow, Outcome] = {
+    Overflow.FALLBACK: "overflow",
+    Overflow.BLOCK: "blocked",
+    Overflow.PROMPT: "prompt",
+}
+
+
+class Taken(NamedTuple):
+    """What a request comes to: for who asked, and for everybody else."""
+
+    answer: Consumed
+    effects: list[UsageEffect]
+
+
+def by_policy(book: UsageBook) -> Outcome:
+    """The answer when there is not enough."""
+    return _BY_POLICY[book.terms.allowance.overflow]
+
+
+def answer(book: UsageBook, reference: str, outcome: Outcome, taking: Taking) -> Consumed:
+    """The answer to a request, with the balance of its period."""
+    period, allowance = taking.period, book.terms.allowance
+    return Consumed(
+        reference=reference,
+        outcome=outcome,
+        unit=allowance.unit,
+        period=period,
+        first_day=book.terms.periods.first_day(period),
+        used=book.use(period).used,
+        cap=book.limit(period),
+        remaining=book.left(period),
+        taken=taking.amount,
+        overage=taking.overage,
+        left_over=taking.left_over,
+        overage_price=allowance.overage_price if outcome == "prompt" else None,
+        prompt_within=allowance.prompt_within if outcome == "prompt" else None,
+        is_reversed=outcome == "already" and taking.is_reversed,
+    )
+
+
+def refusal(book: UsageBook, reference: str, refused: Refused) -> Taken:
+    """The answer to what can't be taken from this entitlement at all."""
+    unit = book.terms.allowance.unit
+    return Taken(Consumed(reference=reference, outcome="refused", reason=str(refused), unit=unit), [])
+
+
+def overflowed(
+    book: UsageBook, reference: str, event_id: str, period: int, *, amount: int, at: datetime, case_id: str | None
+) -> EntitlementOverflowed:
+    """Count an overflow; the case and the manager are told of it."""
+    use, allowance = book.changing_use(period), book.terms.allowance
+    use.overflows += 1
+    book.state.overflows += 1
+    return EntitlementOverflowed(
+        event_id=event_id,
+        entitlement_id=book.terms.entitlement_id,
+        reference=reference,
+        case_id=case_id,
+        number=book.state.overflows,
+        occurred_at=at,
+        unit=allowance.unit,
+        amount=amount,
+        used=use.used,
+        cap=book.limit(period) or 0,
+        period=period,
+        first_day=book.terms.periods.first_day(period),
+        policy=allowance.overflow,
+        overage_price=allowance.overage_price,
+        prompt_within=allowance.prompt_within if allowance.overflow is Overflow.PROMPT else None,
+    )

@@ -1,0 +1,263 @@
+"""The book of an entitlement: its terms, its state, and what can be read off them. It knows no rule.
+
+The rules (`taking`, `hours`, `decisions`, `changes`, `amending`, `carrying`, `thresholds`, `renewals`, `due`) take the
+book and change its state; `domain.usage.machine` puts them together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from domain.errors import Refused
+from domain.usage.effects import CarryOverOrder, RecordChange, RenewalOrder, UsageActionOrder
+from domain.usage.periods import FrozenPeriods, PeriodUnknown
+from domain.usage.requests import (
+    Balance,
+    EntitlementOverflowed,
+    EntitlementStatus,
+    EntitlementTerms,
+    PeriodBalance,
+)
+from domain.usage.rows import LedgerRow, RowKind
+from domain.usage.state import PeriodRecord, PeriodUse, UsageState
+from domain.usage.units import in_units, measures_per_unit
+
+UsageEffect = (
+    LedgerRow | EntitlementOverflowed | UsageActionOrder | PeriodRecord | RecordChange | RenewalOrder | CarryOverOrder
+)
+
+MOST_PAST_SHOWN = 24
+"""Past periods that a balance lists; the store has all of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowDraft:
+    """A row of the ledger before it is written: what changed, when, by whom and why. See `LedgerRow`."""
+
+    kind: RowKind
+    period: int
+    at: datetime
+    now: datetime
+    amount: int = 0
+    used: int = 0
+    overage: int = 0
+    carried: int = 0
+    carried_out: int = 0
+    reference: str | None = None
+    event_id: str | None = None
+    case_id: str | None = None
+    price: str | None = None
+    by: str | None = None
+    reason: str | None = None
+
+
+class UsageBook:
+    """What was taken of one entitlement, and what is left.
+
+    Attributes:
+        terms: what it runs by.
+        state: what happened so far.
+    """
+
+    def __init__(self, terms: EntitlementTerms, state: UsageState) -> None:
+        self.terms = terms
+        self.state = state
+
+    # --- periods ---
+
+    def period_of(self, at: datetime) -> int:
+        """The period that an instant belongs to.
+
+        Raises:
+            Refused: it is outside the term, after a cancellation, or further ahead than the periods are known.
+        """
+        terms = self.terms
+        try:
+            period = terms.periods.number(at)
+        except PeriodUnknown as unknown:
+            raise Refused("period_unknown", str(unknown)) from None
+        status = self.status(at)
+        if period is None or status == "cancelled":
+            raise Refused(
+                "outside_term",
+                f"entitlement {terms.entitlement_id} is {status} at {at.isoformat()}; its term is "
+                f"{terms.periods.term.starts_on or 'always'} to {terms.periods.term.ends_on or 'no end'}, "
+                f"{terms.periods.term.time_zone}",
+            )
+        return period
+
+    def status(self, at: datetime) -> EntitlementStatus:
+        """Where it stands at an instant."""
+        cancelled_at = self.state.cancelled_at
+        return "cancelled" if cancelled_at is not None and at >= cancelled_at else _status(self.terms.periods, at)
+
+    # --- caps and what is left ---
+
+    def cap(self, period: int) -> int | None:
+        """The cap of a period as declared or amended, in the smallest measure of the unit; None: unlimited."""
+        cap = self.declared_cap(period)
+        return None if cap is None else cap * measures_per_unit(self.terms.allowance.unit)
+
+    def declared_cap(self, period: int) -> int | None:
+        """The cap of a period as declared or amended, in the unit."""
+        for change in reversed(self.state.caps):
+            if change.from_period <= period:
+                return change.cap
+        return self.terms.allowance.cap
+
+    def limit(self, period: int) -> int | None:
+        """What may be taken in a period, with what was carried over; None: unlimited."""
+        cap = self.cap(period)
+        return None if cap is None else cap + self.use(period).carried
+
+    def left(self, period: int) -> int | None:
+        """What was not taken of a period; None: unlimited."""
+        limit = self.limit(period)
+        return None if limit is None else max(limit - self.use(period).used, 0)
+
+    def use(self, period: int) -> PeriodUse:
+        """What was taken in a period."""
+        return self.state.uses.get(period) or PeriodUse()
+
+    def changing_use(self, period: int) -> PeriodUse:
+        """The use of a period that is about to change; one that is over will be reported again."""
+        if (period < self.state.period or self.state.is_over) and period not in self.state.again:
+            self.state.again.append(period)
+        return self.state.uses.setdefault(period, PeriodUse())
+
+    # --- rows of the ledger ---
+
+    def write(self, draft: RowDraft) -> LedgerRow:
+        """Write the next row of the ledger, for what has just changed."""
+        self.state.rows += 1
+        use = self.use(draft.period)
+        by_time = draft.by is None and draft.kind in {RowKind.RESET, RowKind.CARRIED}
+        return LedgerRow(
+            number=self.state.rows,
+            kind=draft.kind,
+            reference=draft.reference,
+            event_id=draft.event_id,
+            period=draft.period,
+            first_day=self.terms.periods.first_day(draft.period),
+            amount=draft.amount,
+            used=draft.used,
+            overage=draft.overage,
+            carried=draft.carried,
+            carried_out=draft.carried_out,
+            used_after=use.used,
+            overage_after=use.overage,
+            cap_after=self.limit(draft.period),
+            balance_after=self.left(draft.period),
+            price=draft.price,
+            at=draft.at,
+            recorded_at=draft.now,
+            case_id=draft.case_id,
+            by="milepost" if by_time else draft.by,
+            reason=draft.reason,
+        )
+
+    # --- what it says ---
+
+    def balance(self, now: datetime) -> Balance:
+        """The entitlement as it stands at `now`, which changes nothing."""
+        periods = self.terms.periods
+        current = period_near(periods, now)
+        status = self.status(now)
+        return Balance(
+            entitlement_id=self.terms.entitlement_id,
+            account=self.terms.account,
+            name=self.terms.name,
+            unit=self.terms.allowance.unit,
+            at=now,
+            status=status,
+            current=self.balance_of(current),
+            past=[self.balance_of(n) for n in sorted(self.state.uses, reverse=True) if n < current][:MOST_PAST_SHOWN],
+            changes_at=None if status == "cancelled" else periods.ends_before(current),
+            rows=self.state.rows,
+            renewal=self.state.renewal.entitlement_id if self.state.renewal else None,
+        )
+
+    def balance_of(self, period: int) -> PeriodBalance:
+        """One period as it stands."""
+        use, limit = self.use(period), self.limit(period)
+        over = period < self.state.period
+        return PeriodBalance(
+            period=period,
+            first_day=self.terms.periods.first_day(period),
+            starts_at=self.terms.periods.starts_at(period),
+            ends_before=self.terms.periods.ends_before(period),
+            used=use.used,
+            overage=use.overage,
+            cap=limit,
+            carried=use.carried,
+            carried_over=self.use(period + 1).carried if over else use.carried_out,
+            remaining=self.left(period),
+            usage_percent=round(100 * use.used / limit, 1) if limit else None,
+            overflows=use.overflows,
+            thresholds_passed=list(use.passed),
+        )
+
+    def context(self, period: int) -> dict[str, Any]:
+        """What the templates of actions see (`domain.process.templates`). Amounts are in the unit, as people count."""
+        terms, balance = self.terms, self.balance_of(period)
+        unit, term = terms.allowance.unit, terms.periods.term
+        return {
+            "entitlement": {
+                "id": terms.entitlement_id,
+                "name": terms.name,
+                "unit": unit,
+                "starts_on": None if term.starts_on is None else term.starts_on.isoformat(),
+                "ends_on": None if term.ends_on is None else term.ends_on.isoformat(),
+            },
+            "account": {"id": terms.account},
+            "usage": {
+                "period": None if balance.first_day is None else balance.first_day.isoformat(),
+                "used": in_units(balance.used, unit),
+                "overage": in_units(balance.overage, unit),
+                "cap": None if balance.cap is None else in_units(balance.cap, unit),
+                "remaining": None if balance.remaining is None else in_units(balance.remaining, unit),
+                "percent": balance.usage_percent,
+            },
+        }
+
+    def report(self, period: int, *, again: bool) -> PeriodRecord:
+        """Report a period that has ended, by time or because the entitlement was cancelled."""
+        state, periods = self.state, self.terms.periods
+        ends_at = min(at for at in (periods.ends_before(period), state.cancelled_at) if at is not None)
+        state.reports += 1
+        balance = self.balance_of(period)
+        return PeriodRecord(
+            number=state.reports,
+            period=period,
+            first_day=balance.first_day,
+            ended_at=ends_at,
+            used=balance.used,
+            overage=balance.overage,
+            cap=balance.cap,
+            carried=balance.carried,
+            unused=balance.remaining,
+            carried_over=balance.carried_over,
+            overflows=balance.overflows,
+            again=again,
+            ends_term=periods.ends_term(period) or ends_at == state.cancelled_at,
+        )
+
+
+def period_near(periods: FrozenPeriods, at: datetime) -> int:
+    """The period of an instant; before the term its first, after it (or past the horizon) its last."""
+    try:
+        number = periods.number(at)
+    except PeriodUnknown:
+        return periods.count - 1
+    if number is not None:
+        return number
+    return periods.count - 1 if _status(periods, at) == "expired" else 0
+
+
+def _status(periods: FrozenPeriods, at: datetime) -> EntitlementStatus:
+    if periods.ends_at is not None and at >= periods.ends_at:
+        return "expired"
+    starts_at = periods.starts_at(0)
+    return "inactive" if starts_at is not None and at < starts_at else "active"
