@@ -217,7 +217,7 @@ class CaseAtWork:
                     await workflow.execute_local_activity(
                         messages.RECORD_CASE,
                         record,
-                        start_to_close_timeout=timedelta(seconds=2),
+                        schedule_to_close_timeout=timedelta(seconds=2),
                         retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=50), maximum_attempts=3),
                     )
                 except FailureError:  # the store is down; a normal activity waits for it without holding anything up
