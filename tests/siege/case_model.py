@@ -13,8 +13,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from domain.errors import Refused
-from domain.frozen import HorizonExceeded
 from domain.messages.case_state import EntitlementChange
 from domain.messages.cases import CaseIntake, Migration
 from domain.messages.inbox import read_event
@@ -183,8 +181,8 @@ class CaseModel:
     def _wait_for(self, kind: type[Any], arguments: list[Any], now: datetime, lane: str, asked: Asked | None) -> None:
         try:
             event = read_event(kind, arguments, now)
-        except Refused:
-            return  # never reaches the timeline
+        except Exception:  # noqa: BLE001  refused, or worse: it never reaches the timeline
+            return
         self._waiting.append(Pending(event, lane, asked))
 
     def _finish(self, done: Done) -> None:
@@ -281,7 +279,7 @@ class CaseModel:
         timeline, asked = order.timeline.fork(), pending.wanted
         try:
             effects = timeline.apply(pending.event, now)
-        except (Refused, HorizonExceeded):
+        except Exception:  # noqa: BLE001  whatever a message raises on the copy is a refusal
             return None if asked is not None and asked.is_answered and asked.refused is None else order
         if asked is not None and asked.refused is not None:
             return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -38,7 +39,8 @@ PHASES = (
 
 
 def silence() -> None:
-    """Keep the log of the SDK's core out of a report: that a server does not answer is what was wanted."""
+    """Keep the SDK's log out of a report: that a server does not answer is what was wanted."""
+    logging.getLogger("temporalio").setLevel(logging.CRITICAL)
     Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=None)), error_if_already_set=False)
 
 

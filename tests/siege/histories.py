@@ -70,6 +70,7 @@ class Run:
         ended: how: `COMPLETED`, `FAILED`, `CONTINUED_AS_NEW` or another end; None while it runs.
         failed_tasks: why tasks failed, but for what is harmless.
         timed_out_tasks: tasks that were lost with a worker.
+        waiting: signals that no task has taken yet.
     """
 
     history: WorkflowHistory
@@ -80,6 +81,7 @@ class Run:
     ended: str | None = None
     failed_tasks: list[str] = field(default_factory=list)
     timed_out_tasks: int = 0
+    waiting: list[Told] = field(default_factory=list)
 
     @property
     def run_id(self) -> str:
@@ -132,6 +134,7 @@ class _Reader:
     def read(self) -> Run:
         for event in self.run.history.events:
             self._take(event)
+        self.run.waiting = self._told
         return self.run
 
     def _take(self, event: HistoryEvent) -> None:

@@ -24,7 +24,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def world(clock: VirtualClock, store: Store, task_queue: str) -> AsyncIterator[World]:
     """The organisation, at work."""
-    async with working(clock.client, store, task_queue=task_queue):
+    async with working(clock.client, store, task_queue=task_queue, cached_workflows=CACHED_WORKFLOWS):
         world = World(clock, store, task_queue)
         yield world
         await world.end_entitlements()
