@@ -6,7 +6,9 @@ import hashlib
 import re
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
+
+from domain.bounds import clean
 
 CaseId = Annotated[str, Field(pattern=r"^[A-Za-z0-9~][A-Za-z0-9._~-]{0,99}$")]
 """An id that is safe in URLs, mail headers and workflow ids: letters, digits and ``. _ ~ -``.
@@ -16,10 +18,13 @@ One that begins with ``~`` was made of a foreign id by `case_id_of`.
 
 EntitlementId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._~-]{0,99}$")]
 
-Reference = Annotated[str, Field(min_length=1, max_length=100)]
+Reference = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(clean)]
 
 LONGEST = 200
 """Of an event's id, wherever one is taken."""
+
+EventId = Annotated[str, Field(min_length=1, max_length=LONGEST), AfterValidator(clean)]
+"""The id of a request: sent again under the same one, it is taken once."""
 
 _DIGITS = 40
 

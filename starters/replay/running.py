@@ -20,8 +20,9 @@ from typing import TypeVar
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from clients.cases import MilepostClient, NoAnswer
-from domain.messages.cases import CarriedCase
+from clients.cases import MilepostClient
+from clients.sending import NoAnswer
+from domain.messages.case_state import CaseState
 from domain.timeline.views import CaseView
 from starters.logs.stories import LoggedCase
 from starters.replay.walking import ReplayFailed, Walker, after_closing
@@ -100,7 +101,7 @@ class Replay:
         patience: float = PATIENCE,
         step: float = STEP,
         told: Callable[[Tally], None] = lambda _: None,
-        stored: Callable[[str], CarriedCase] | None = None,
+        stored: Callable[[str], CaseState] | None = None,
     ) -> None:
         """Nothing is started yet.
 

@@ -10,9 +10,11 @@ from typing import Any
 from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError
 from temporalio.service import RPCError, RPCStatusCode
 
-from clients.cases import MilepostClient, NoAnswer
+from clients.cases import MilepostClient
+from clients.sending import NoAnswer
 from domain.errors import MilepostError, Refused
-from domain.messages.cases import CarriedCase, CaseIntake
+from domain.messages.case_state import CaseState
+from domain.messages.cases import CaseIntake
 from domain.timeline.events import CaseClosed, CaseReopened
 from domain.timeline.views import CaseView
 from starters.logs.stories import LogEvent, LoggedCase
@@ -48,7 +50,7 @@ class Walker:
         clock: VirtualClock,
         patiently: Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]],
         step: float,
-        stored: Callable[[str], CarriedCase] | None,
+        stored: Callable[[str], CaseState] | None,
     ) -> None:
         self._case = case
         self._stored = stored
@@ -122,22 +124,22 @@ class Walker:
                 began = event.event_time.ToDatetime(tzinfo=UTC)
             elif event.HasField("workflow_task_completed_event_attributes"):
                 break
-        if intake is None or intake.carried is None or intake.reopened is None or began is None:
+        if intake is None or intake.reopened is None or intake.reopened.occurred_at is None or began is None:
             return None
-        return max(intake.carried.ahead, intake.reopened.occurred_at - began)
+        if self._stored is None:
+            raise ReplayFailed(f"case {self._case.case_id} was reopened, and this replay has no store to look it up in")
+        stored = await asyncio.to_thread(self._stored, self._case.case_id)
+        return max(stored.ahead, intake.reopened.occurred_at - began)
 
     async def _reopen(self, event: CaseReopened) -> bool:
         """Take the case up again, in a run of its own, when the one before has come to its end."""
-        stored = self._stored
-        if stored is None:
+        if self._stored is None:
             raise ReplayFailed(f"case {self._case.case_id} is reopened, and this replay has no store to reopen it from")
         if await self.is_closed():
             await self.result()
-        carried = await self._patiently(lambda: asyncio.to_thread(stored, self._case.case_id))
         await self._patiently(
             lambda: self._client.reopen(
                 self._case.case_id,
-                carried,
                 occurred_at=event.occurred_at,
                 by=event.by,
                 event_id=event.event_id,

@@ -192,9 +192,10 @@ def _side(files: Sequence[Path], name: str, option: str) -> _Side:
             return _Side(files, catalog, process_named(catalog, name))
         from starters.local.whereabouts import effective_settings
         from store import Store
+        from worker.private import private_folder
 
         settings = effective_settings()
-        settings.data.mkdir(parents=True, exist_ok=True)
+        private_folder(settings.data)
         with Store.open(settings.database) as store:
             catalog = store.catalog()
             if not catalog.processes:
