@@ -36,7 +36,7 @@ from temporalio.common import WorkflowIDConflictPolicy
 
 from clients.cases import MilepostClient
 from domain.catalog.declarations import Catalog
-from domain.messages.cases import CASE_WORKFLOW, Answer, CaseIntake
+from domain.messages.names import CASE_WORKFLOW, Answer, CaseIntake
 from store import Store
 from worker.connection import settle
 from worker.embedded import EmbeddedServer

@@ -19,7 +19,8 @@ from clients.cases import MilepostClient
 from clients.sending import NoAnswer
 from domain.catalog.declarations import Catalog
 from domain.errors import MilepostError, NotFound, Refused
-from domain.messages.cases import CaseIntake, OverageChoice, TimeLogged, TimeToTake
+from domain.messages.cases import CaseIntake, OverageChoice, TimeLogged
+from domain.messages.steps import TimeToTake
 from store import Store, StoreError
 from tests.support import assert_eventually, unique
 from tests.usage import NOON

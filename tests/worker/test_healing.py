@@ -14,11 +14,12 @@ from temporalio.client import Client
 from clients.cases import MilepostClient
 from domain.messages.cases import CaseIntake
 from domain.timeline.instances import InstanceState
+from domain.timeline.views import CaseView
 from store import Store
 from tests.support import assert_eventually, unique
 from tests.worker.test_supervision import CATALOG
 from worker.process import working
-from workflows.case.at_work import CaseAtWork
+from workflows.case.shown import Picture
 
 
 async def test_a_nondeterministic_case_is_healed_by_a_reset(
@@ -27,10 +28,10 @@ async def test_a_nondeterministic_case_is_healed_by_a_reset(
     """To before the event that does not replay: what was asked after it is applied again, and the case goes on."""
     milepost, case = MilepostClient(client, task_queue=task_queue), unique("case")
     handle = milepost.handle(case)
-    publish = CaseAtWork._publish
+    show = Picture.show
 
-    def bad_build(self: CaseAtWork) -> None:
-        publish(self)
+    def bad_build(self: Picture, view: CaseView | None = None) -> None:
+        show(self, view)
         workflow.upsert_memo({"bad": True})  # a command that the right build does not have
 
     with Store.open(f"sqlite:///{tmp_path / 'milepost.db'}") as store:
@@ -38,7 +39,7 @@ async def test_a_nondeterministic_case_is_healed_by_a_reset(
         async with working(client, store, task_queue=task_queue):
             await milepost.open(CaseIntake(case_id=case, account="acme"))
         with monkeypatch.context() as patched:
-            patched.setattr(CaseAtWork, "_publish", bad_build)
+            patched.setattr(Picture, "show", bad_build)
             async with working(client, store, task_queue=task_queue):
                 await milepost.request(case, "complete_milestone", milestone="Answer")
         async with working(client, store, task_queue=task_queue):
