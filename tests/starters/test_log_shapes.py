@@ -241,6 +241,7 @@ def test_a_mapping_holds_what_its_shape_has(changes: dict[str, Any], said: str) 
     ("changes", "said"),
     [
         ({"events": []}, "events is missing"),
+        ({"state": {"closed": ["Closed"]}}, "state.opened is missing: the state in which a case is opened, before its"),
         ({"events": [{"at": "x"}]}, "an event does something to its case: give state, set or read"),
         ({"events": [{"at": "x", "read": {"y": "z"}}]}, "an event reads the field 'y', which is not declared"),
         ({"waits": [{"since": "a", "until": "b"}]}, "a wait is a state of its case, or a value of a field"),
