@@ -122,6 +122,7 @@ class Checker:
             for run in runs:
                 self.verdict.find("failed task", *(f"{workflow}: {why}" for why in run.failed_tasks))
                 self.verdict.counts["workflow tasks lost with a worker"] += run.timed_out_tasks
+                self.verdict.counts["workflow tasks over two seconds"] += run.slow_tasks
                 self.verdict.counts["runs"] += 1
                 self.verdict.counts["runs that went on in the next"] += run.ended == "CONTINUED_AS_NEW"
                 self.verdict.steps += _phases(workflow, run)
