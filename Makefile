@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Processes for the tests, each with a Temporal server of its own: they wait more than they compute.
 TESTING ?= $(shell $(BIN)/python -c 'import os; print(min((os.cpu_count() or 1) + 1, 4))')
 
-.PHONY: help setup server demo test test-hostile versions siege rush check bench clean
+.PHONY: help setup server demo test test-hostile abuse versions siege rush check bench clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '|'
@@ -58,6 +58,9 @@ siege: setup ## kill and stop everything, then check: make siege SEED=1 MINUTES=
 
 rush: setup ## send very much at once, and say how late it gets
 	@$(BIN)/python -m tests.siege.rush $(ARGS)
+
+abuse: setup ## send every ugly value to every message of running workflows (many minutes)
+	@MILEPOST_ABUSE=all $(BIN)/python -m pytest --numprocesses $(TESTING) --dist load tests/abuse $(ARGS)
 
 check: $(VENV)/.installed ## lint, format, types and who may import whom
 	@$(BIN)/ruff check

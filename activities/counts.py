@@ -14,6 +14,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.catalog_records import Deeds, UsageStore
 from activities.refusals import refusals
 from activities.rendering.renderer import BadTemplate, Renderer
+from domain.bounds import cut
 from domain.catalog.count_terms import entitlement_terms
 from domain.process import Email, Task
 from domain.usage.effects import (
@@ -112,6 +113,9 @@ class UsageActivities:
 
     @activity.defn(name=FREEZE_PERIODS)
     async def freeze_periods(self, request: PeriodsRequest) -> FrozenPeriods:
-        """The periods of a term over the horizon that it has now."""
-        with refusals():
-            return freeze(request.allowance, request.term, horizon(request.term, request.now))
+        """The periods of a term over the horizon that it has now. What can't be frozen now never can."""
+        try:
+            with refusals():
+                return freeze(request.allowance, request.term, horizon(request.term, request.now))
+        except (ValueError, OverflowError) as error:
+            raise ApplicationError(cut(str(error)), type="not_frozen", non_retryable=True) from error

@@ -18,6 +18,7 @@ from domain.coverage.matching import Coverage, fields_filled_from
 from domain.criteria.fields import check_bounds, check_values
 from domain.errors import Refused
 from domain.frozen import HorizonExceeded
+from domain.messages.case_state import CaseState
 from domain.messages.cases import CaseIntake, CaseReopening
 from domain.messages.names import DECIDE_OVERAGE, LOG_TIME, OPEN_CASE, PLAN_ENTITLEMENT_CHANGE
 from domain.messages.steps import (
@@ -79,16 +80,16 @@ class Opening:
     @activity.defn(name=LOG_TIME)
     async def log_time(self, asked: TimeToTake) -> TimeTaken:
         """Take work done from the entitlements of hours that match."""
-        entry = TimeEntry(
-            id=asked.entry.id,
-            minutes=asked.entry.minutes,
-            worked_at=asked.entry.worked_at or asked.entry.occurred_at,
-            case_id=asked.intake.case_id,
-            by=asked.entry.by,
-            note=asked.entry.note,
-        )
         with refusals():
             async with heartbeating():
+                entry = TimeEntry(
+                    id=asked.entry.id,
+                    minutes=asked.entry.minutes,
+                    worked_at=asked.entry.worked_at or asked.entry.occurred_at,
+                    case_id=asked.intake.case_id,
+                    by=asked.entry.by,
+                    note=asked.entry.note,
+                )
                 took = await self.covering.log_hours(asked.intake, entry, asked.now)
                 question = await self.covering.question(entry, took, asked.now)
                 lines = [_took(entitlement, consumed) for entitlement, consumed in took]
@@ -193,14 +194,22 @@ class Opening:
             opened = opened.model_copy(update={"plan": plan})
 
     def _reopened(self, opening: CaseOpening, asked: CaseReopening) -> OpenedCase:
-        """A closed case as the store has kept it, with calendars that reach as far as its targets."""
+        """A closed case as the store has kept it, with calendars that reach as far as its targets.
+
+        One that can't be reopened so is handed over all the same: its workflow refuses, and shows how it stands.
+        """
         stored = self.store.case(opening.intake.case_id).carried
-        while True:
-            with suppress(HorizonExceeded):
-                timeline = reopen_case(stored, asked, opening.now).timeline
-                if timeline.covers(opening.now + stored.ahead):
-                    return OpenedCase(plan=stored.plan, reopened=stored)
-            stored = stored.model_copy(update={"plan": self.planner.further(stored.plan, opening.now + stored.ahead)})
+        now = opening.now + stored.ahead
+        with suppress(Refused):
+            while not _reaches(stored, asked, opening.now):
+                stored = stored.model_copy(update={"plan": self.planner.further(stored.plan, now)})
+        return OpenedCase(plan=stored.plan, reopened=stored)
+
+
+def _reaches(stored: CaseState, asked: CaseReopening, now: datetime) -> bool:
+    with suppress(HorizonExceeded):
+        return reopen_case(stored, asked, now).timeline.covers(now + stored.ahead)
+    return False
 
 
 def _took(entitlement: str, consumed: Consumed) -> str:

@@ -28,7 +28,7 @@ def refusals() -> Iterator[None]:
     except ValidationError as error:  # tried again it would be no better, and whoever waits would wait for ever
         said = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
         raise ApplicationError(cut(f"{error.title}: {said}"), type="bad_message", non_retryable=True) from error
-    except (MilepostError, FieldsError) as error:
+    except (MilepostError, FieldsError, OverflowError) as error:  # a sum past the last year overflows for good
         kind = error.code if isinstance(error, Refused) else type(error).__name__
         category = ApplicationErrorCategory.BENIGN
         raise ApplicationError(cut(str(error)), type=kind, non_retryable=True, category=category) from error

@@ -22,14 +22,12 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from clients.sending import PATIENCE, NoAnswer
 from domain.errors import MilepostError, NotFound, Refused
 from domain.explanation import Explanation
 from domain.messages.cases import Answer, CaseIntake, CaseReopening
 from domain.messages.names import CASE_WORKFLOW
 from domain.timeline.views import CaseView
-
-PATIENCE = 30.0
-"""Seconds after which a case that does not answer is taken to have no worker."""
 
 ROLLING_OVER_TRIES = 20
 """While a run rolls over into the next, some requests are turned away; they are sent again under the same id."""
@@ -37,10 +35,6 @@ ROLLING_OVER_TRIES = 20
 _NOBODY_POLLS = frozenset({RPCStatusCode.FAILED_PRECONDITION, RPCStatusCode.DEADLINE_EXCEEDED})
 
 T = TypeVar("T")
-
-
-class NoAnswer(MilepostError):
-    """Nobody answers: most likely no worker runs."""
 
 
 class MilepostClient:
@@ -102,19 +96,31 @@ class MilepostClient:
         was_known = known is not None and (await start.workflow_handle()).first_execution_run_id in _runs(known)
         return answer.model_copy(update={"outcome": "already"}) if was_known else answer
 
-    async def reopen(self, case_id: str, *, occurred_at: datetime | None = None, by: str | None = None) -> Answer:
+    async def reopen(
+        self,
+        case_id: str,
+        *,
+        occurred_at: datetime | None = None,
+        by: str | None = None,
+        event_id: str | None = None,
+        fields: dict[str, Any] | None = None,
+    ) -> Answer:
         """Take a closed case up again: in a new run of the same id, unless the last one has still something to do.
 
         Args:
             case_id: the case.
             occurred_at: when it was reopened; now, by the case's own clock, if left out.
             by: who reopens it.
+            event_id: of the request; made up, if left out.
+            fields: of the case that have new values from then on.
 
         Raises:
             Refused: the case is open, or was never recorded.
             NoAnswer: no worker answers.
         """
-        reopened = CaseReopening(event_id=f"reopen-{uuid4()}", occurred_at=occurred_at, by=by)
+        reopened = CaseReopening(
+            event_id=event_id or f"reopen-{uuid4()}", occurred_at=occurred_at, by=by, fields=fields or {}
+        )
         start: WithStartWorkflowOperation[Any, CaseView] = WithStartWorkflowOperation(
             CASE_WORKFLOW,
             CaseIntake(case_id=case_id, reopened=reopened),

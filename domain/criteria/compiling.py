@@ -47,8 +47,11 @@ from domain.criteria.syntax import NestedTooDeeplyError, Tree, tree_of
 __all__ = ["CriteriaError", "CriteriaSchema", "Scope", "Verdict", "compile_criteria", "evaluate"]
 
 
-def compile_criteria(source: str | None, schema: CriteriaSchema) -> None:
+def compile_criteria(source: str | None, schema: CriteriaSchema) -> float:
     """Checks a criterion against the declared fields. None, empty or blank means always, and is right.
+
+    Returns:
+        How long it takes at most on a case at the bounds, in nanoseconds; see `domain.criteria.cost`.
 
     Raises:
         CriteriaError: an unknown name, a wrong type, a syntax error, a result that is neither true nor false, a macro
@@ -56,7 +59,7 @@ def compile_criteria(source: str | None, schema: CriteriaSchema) -> None:
             position and a remedy.
     """
     if not source or source.isspace():
-        return
+        return 0
     bare = without_texts(source)
     if (brace := bare.find("{")) >= 0:
         line = source.count("\n", 0, brace) + 1
@@ -73,7 +76,7 @@ def compile_criteria(source: str | None, schema: CriteriaSchema) -> None:
         value = type_in_words(declared_words(result.name()))
         message = f"the value is {value}, neither true nor false; compare it with something (==, <, in)"
         raise CriteriaError(message, *start(bare))
-    _refuse_expensive(program, source, bare, schema)
+    return _price(program, source, bare, schema)
 
 
 def estimate(source: str, schema: CriteriaSchema) -> float:
@@ -85,7 +88,7 @@ def estimate(source: str, schema: CriteriaSchema) -> float:
     return Estimate(tree_of(untyped(source)), schema).nanoseconds
 
 
-def _refuse_expensive(program: cel.Expression, source: str, bare: str, schema: CriteriaSchema) -> None:
+def _price(program: cel.Expression, source: str, bare: str, schema: CriteriaSchema) -> float:
     try:
         tree = tree_of(program)
     except NestedTooDeeplyError:
@@ -95,7 +98,7 @@ def _refuse_expensive(program: cel.Expression, source: str, bare: str, schema: C
     except TooExpensive as refused:
         raise CriteriaError(refused.message, *_position(tree, refused.node, source)) from None
     if price.nanoseconds <= MOST_NANOSECONDS:
-        return
+        return price.nanoseconds
     dearest = max(price.prices, key=lambda node: price.prices[node])
     message = (
         f"on a case at the bounds ({MOST_LIST_ITEMS:,} items in a list, {MOST_TEXT_BYTES // 1024} KB in a text) this "

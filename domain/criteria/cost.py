@@ -19,6 +19,9 @@ from domain.criteria.syntax import Call, Comprehension, Constant, ListLiteral, N
 MOST_NANOSECONDS: Final = 50_000_000
 """The estimate that a criterion may have: half of the 100 ms that it may take, for slower machines."""
 
+MOST_NANOSECONDS_TOGETHER: Final = 500_000_000
+"""The estimate that all criteria of a process may have together: they are evaluated in one step of a case."""
+
 DEEPEST_LOOP: Final = 2
 """exists() and all() within one another."""
 

@@ -24,12 +24,14 @@ class CaseReopening(Value):
 
     Attributes:
         occurred_at: when it was reopened; now, by the case's own clock, if left out.
+        fields: of the case that have new values from then on.
     """
 
     event_id: str = Field(min_length=1, max_length=200)
     occurred_at: Instant | None = None
     by: Words | None = None
     reason: Words | None = None
+    fields: dict[str, Any] = Field(default_factory=dict)
 
 
 class CaseIntake(Value):

@@ -26,6 +26,9 @@ ORDER = "order"
 MOST_AT_ONCE = 50
 """Cases that one batch migrates at the same time, at most."""
 
+MOST_VERSION = 10**9
+"""Of a process; the store's integers end there too."""
+
 MigrationId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._~-]{0,79}$")]
 """Short enough that with a case's id it makes an event id."""
 
@@ -78,7 +81,7 @@ class CaseSelection(Value):
     """
 
     process: Words | None = None
-    process_version: PositiveInt | None = None
+    process_version: Annotated[int, Field(ge=1, le=MOST_VERSION)] | None = None
     calendar: Words | None = None
     accounts: References = Field(default_factory=list)
     entitlements: References = Field(default_factory=list)

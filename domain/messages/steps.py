@@ -194,7 +194,7 @@ def reopen_case(stored: CaseState, asked: CaseReopening, now: datetime) -> Reope
     at = asked.occurred_at or now + stored.ahead
     ahead = max(stored.ahead, at - now) if stored.ahead else timedelta()
     timeline = Timeline(stored.plan, stored.state).fork()
-    event = CaseReopened(event_id=asked.event_id, occurred_at=at, by=asked.by, reason=asked.reason)
+    event = CaseReopened(event_id=asked.event_id, occurred_at=at, by=asked.by, reason=asked.reason, fields=asked.fields)
     effects = timeline.apply(event, now + ahead)
     taken_up = {"runs": stored.runs + 1, "ahead": ahead, "orders": [], "stuck": None}
     return Reopened(stored.model_copy(update=taken_up), timeline, effects)

@@ -6,6 +6,7 @@ same id twice is taken once, over the whole life of the case.
 
 from __future__ import annotations
 
+import operator
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -59,9 +60,14 @@ class CaseClosed(_Event):
 
 
 class CaseReopened(_Event):
-    """A closed case is taken up again; the time between was a pause."""
+    """A closed case is taken up again; the time between was a pause.
+
+    Attributes:
+        fields: that have new values from then on, such as its state: they are judged together with the reopening.
+    """
 
     type: Literal["case_reopened"] = "case_reopened"
+    fields: dict[str, Any] = Field(default_factory=dict, exclude_if=operator.not_)
 
 
 class CompletionCleared(_Event):

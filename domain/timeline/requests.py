@@ -52,9 +52,9 @@ def refuse_impossible(book: Book, event: Event, now: datetime | None) -> None:
     name = getattr(event, "milestone", None)
     if name is not None:
         find_milestone(book, name)
-    if isinstance(event, FieldsChanged):
-        if not event.fields:
-            raise Refused("no_fields", "no field to change was given")
+    if isinstance(event, FieldsChanged) and not event.fields:
+        raise Refused("no_fields", "no field to change was given")
+    if isinstance(event, FieldsChanged | CaseReopened):
         _checked_fields(book, event)
 
 
@@ -118,7 +118,7 @@ def find_milestone(book: Book, name: str) -> Milestone:
     return milestone
 
 
-def _checked_fields(book: Book, event: FieldsChanged) -> dict[str, object]:
+def _checked_fields(book: Book, event: FieldsChanged | CaseReopened) -> dict[str, object]:
     try:
         checked = check_values(event.fields, book.plan.fields)
         check_bounds(checked, book.state.fields)
@@ -276,7 +276,10 @@ def reopen(book: Book, at: datetime, event: CaseReopened) -> None:
     if book.state.closed_at is None:
         return book.note(NoteKind.ALREADY, at, "the case is open", by=event.by)
     book.state.closed_at = None
-    return book.note(NoteKind.REOPENED, at, "the case is reopened", by=event.by, reason=event.reason)
+    book.note(NoteKind.REOPENED, at, "the case is reopened", by=event.by, reason=event.reason)
+    if event.fields:
+        book.change_fields(_checked_fields(book, event), at, by=event.by, reason=event.reason)
+    return None
 
 
 def change_entitlement(book: Book, at: datetime, event: EntitlementChanged) -> None:

@@ -6,11 +6,11 @@ outcome of an action may be known before the record that ordered it.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, and_, delete, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, and_, delete, or_, select, tuple_
 
 from domain.errors import NotFound
 from domain.messages.case_state import CaseState
@@ -167,6 +167,7 @@ def _put_case(connection: Connection, record: CaseRecord) -> bool:
         "next_due": view.next_due,
         "view": view.model_dump(mode="json"),
         "carried": record.carried.model_dump(mode="json"),
+        "recorded_at": datetime.now(UTC),
     }
     statement = insert(connection, table).values(row)
     new = statement.excluded
@@ -176,9 +177,22 @@ def _put_case(connection: Connection, record: CaseRecord) -> bool:
         table.c.run < new.run,
         and_(same_run, table.c.history < new.history),
         and_(same_run, table.c.history == new.history, table.c.number <= new.number),
+        _begins_anew(new),
     )
     newer = statement.on_conflict_do_update(index_elements=[table.c.case_id], set_=changed, where=is_newer)
     return connection.execute(newer.returning(table.c.case_id)).first() is not None
+
+
+def _begins_anew(new: Any) -> ColumnElement[bool]:
+    """Whether another workflow takes the case up where none goes on: what it records counts from its first word on.
+
+    That is the opening of a case whose workflow was ended, and whatever comes after that end was marked.
+    """
+    cases, marks = tables.cases.c, tables.ended_cases.c
+    same = (marks[name] == cases[name] for name in ("case_id", "run_id", "run", "history", "number"))
+    is_marked = select(marks.case_id).where(*same).correlate(tables.cases).exists()
+    is_opening = and_(cases.run == new.run, new.history == 0, new.number == 1)
+    return and_(cases.run_id != new.run_id, cases.closed_at.is_(None), or_(is_opening, is_marked))
 
 
 def _put_hours(connection: Connection, record: CaseRecord) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
 
+from domain.catalog.checks import check_catalog
+from domain.catalog.declarations import Catalog
 from domain.criteria.compiling import CriteriaError, compile_criteria, estimate
 from domain.criteria.cost import MOST_NANOSECONDS
 from domain.criteria.evaluating import Scope
@@ -81,6 +84,29 @@ def test_the_estimate_is_never_far_too_low() -> None:
 def test_repetitions_of_a_pattern_are_counted(pattern: str, states: int) -> None:
     """Each of them, those of a group as often as the group; whatever is in a class stands for one character."""
     assert pattern_work(pattern).states == states
+
+
+def test_the_criteria_of_a_process_have_a_price_together() -> None:
+    """They are evaluated in one step of a case, which ends within two seconds or never."""
+    dear = "case.tags.all(a, case.tags.all(b, a == b))"
+    milestones = [{"name": f"M{n}", "within": "1h", "when": f"{dear} && true || {n} > 0"} for n in range(60)]
+    catalog = {"fields": SCHEMA.case, "processes": [{"name": "P", "milestones": milestones}]}
+    [problem] = check_catalog(Catalog.model_validate(catalog))
+    assert re.fullmatch(
+        r"processes\[0\]: on a case at the bounds its criteria take \d+ ms together; at most 500 ms are allowed",
+        str(problem),
+    )
+    catalog["processes"][0]["milestones"] = milestones[:20]  # type: ignore[index]
+    assert check_catalog(Catalog.model_validate(catalog)) == []
+
+
+def test_a_large_process_is_no_dear_one() -> None:
+    """Of 200 milestones with three criteria and ten rows each."""
+    rows = [*({"when": f'case.note == "{n}"', "span": "1h"} for n in range(10)), {"span": "2h"}]
+    usual = {"when": 'case.note != "x"', "complete_when": "case.vip", "pause_when": 'case.other == "w"'}
+    milestones = [{"name": f"M{n}", "within": rows, **usual} for n in range(200)]
+    catalog = {"fields": SCHEMA.case, "processes": [{"name": "P", "milestones": milestones}]}
+    assert check_catalog(Catalog.model_validate(catalog)) == []
 
 
 def test_a_comprehension_over_a_short_list_may_look_through_a_text() -> None:

@@ -14,7 +14,8 @@ from typing import Any, Literal
 from temporalio.client import Client, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.service import RPCError, RPCStatusCode
 
-from clients.cases import MilepostClient, NoAnswer
+from clients.cases import MilepostClient
+from clients.sending import NoAnswer
 from domain.errors import MilepostError, NotFound, Refused
 from domain.messages.cases import CaseIntake
 from domain.usage.requests import workflow_id

@@ -21,7 +21,8 @@ from typing import Any
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from clients.cases import MilepostClient, NoAnswer
+from clients.cases import MilepostClient
+from clients.sending import NoAnswer
 from domain.catalog.declarations import Catalog
 from domain.errors import Refused
 from domain.messages.cases import CaseIntake

@@ -22,7 +22,8 @@ import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 
-from clients.cases import MilepostClient, NoAnswer
+from clients.cases import MilepostClient
+from clients.sending import NoAnswer
 from domain.errors import Refused
 from domain.timeline.effects import NoteKind
 from domain.timeline.events import CaseReopened

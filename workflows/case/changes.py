@@ -57,7 +57,7 @@ class Changes:
         answer = await self._taking.take(EntitlementChanged(plan=planned.plan, **change.model_dump()))
         case.kept.account, case.kept.entitlement = planned.account or case.kept.account, planned.entitlement
         self._overage.settle(change)
-        self._picture.show(case.view())
+        self._picture.show()
         return answer
 
     async def migrate(self, migration: Migration) -> Answer:

@@ -94,7 +94,7 @@ def _open(case: RunningCase, opening: CaseOpening, opened: OpenedCase) -> None:
     entered = open_case(case.case_id, opened, opening.opened_at)
     kept = opened_state(opened, entered, case.ahead)
     case.begin(kept, entered.timeline)
-    case.do(entered.fired)  # the opening activity has recorded what the entry noted
+    case.do(entered.fired, None)  # the opening activity has recorded what the entry noted
     if kept.prompt is not None:
         case.remark(NoteKind.PROMPTED, kept.prompt.text)
 
@@ -103,6 +103,7 @@ def _reopen(case: RunningCase, opening: CaseOpening, stored: CaseState) -> None:
     asked = opening.intake.reopened
     if asked is None:
         raise Refused("not_reopened", "nobody asked for this case to be reopened")
+    case.begin(stored, Timeline(stored.plan, stored.state))  # if it is refused, the case stands as it stood
     reopened = reopen_case(stored, asked, opening.now)
     case.begin(reopened.state, reopened.timeline)
-    case.do(reopened.effects)
+    case.do(reopened.effects, None)

@@ -37,4 +37,4 @@ class Parts:
         self.taking = Taking(self.case, self.plans, self.passing)
         self.overage = Overage(self.case, self.taking)
         self.changes = Changes(self.case, self.plans, self.taking, self.overage, self.picture)
-        self.case.do = Doing(self.case, self.actions, self.recorder, self.picture).do
+        self.case.do = Doing(self.actions, self.recorder, self.picture).do

@@ -40,10 +40,21 @@ class Passing:
         return max(case.next_due, stuck.again_at) if stuck else case.next_due
 
     @property
-    def has_a_new_build(self) -> bool:
-        """A step failed under another build than the one that runs now."""
+    def has_news(self) -> bool:
+        """A step failed, and now another build runs; or a message has done what was due."""
+        return self._has_a_new_build or self._is_helped
+
+    @property
+    def _has_a_new_build(self) -> bool:
         stuck = self._case.is_open and self._case.kept.stuck
         return bool(stuck) and workflow.info().get_current_build_id() != self._build
+
+    @property
+    def _is_helped(self) -> bool:
+        case = self._case
+        if not case.is_open or not case.kept.stuck or self._plans.holds_up_time:
+            return False
+        return case.next_due is None or case.next_due > case.now()
 
     def resume(self) -> None:
         """Try a step that failed in an earlier run again at once."""
@@ -53,10 +64,13 @@ class Passing:
 
     async def catch_up(self) -> None:
         """Do everything that is due by now."""
-        if self.has_a_new_build:
+        if self._has_a_new_build:
+            self._build = workflow.info().get_current_build_id()
             self.resume()
         async with self._case.turn:
             await self._advance()
+        if self._is_helped:
+            self._unstick()
 
     async def catch_up_before(self, at: datetime) -> None:
         """Do what is due before the instant of a message, so that little is left to do when the message is taken.
@@ -99,11 +113,11 @@ class Passing:
             "case %s: what was due at %s could not be done and is tried again at %s: %s",
             case.case_id, case.next_due, again_at, why,
         )  # fmt: skip
-        self._picture.show(case.view())
+        self._picture.show()
         self._recorder.wake()
 
     def _unstick(self) -> None:
         case = self._case
         if case.kept.stuck:
             case.kept.stuck = None
-            self._picture.show(case.view())
+            self._picture.show()

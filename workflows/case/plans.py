@@ -14,6 +14,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.messages.steps import Horizon, HorizonRequest
     from domain.timeline.effects import NoteKind
     from domain.timeline.events import EntitlementChanged, Event, PlanReplaced
+    from workflows.barrier import barrier
     from workflows.case.recorder import Recorder
     from workflows.case.running import RunningCase
     from workflows.waiting import seal
@@ -93,13 +94,8 @@ class Plans:
     async def _freeze(self) -> None:
         case = self._case
         try:
-            asked = case.timeline.plan
-            horizon = await self._further(HorizonRequest(plan=asked, now=case.now()))
-            versions = case.timeline.plan.calendar_versions
-            # Another plan may have come meanwhile, with other calendars under the same names.
-            same = {n: c for n, c in horizon.calendars.items() if versions.get(n) == asked.calendar_versions.get(n)}
-            case.timeline.extend_horizon(same)
-            case.look_around()
+            with barrier("the horizon"):
+                await self._extend()
         except ApplicationError as error:
             # What lies past the horizon stays unknown; the case goes on without it.
             self.horizon_ends = True
@@ -108,6 +104,15 @@ class Plans:
             self._is_freezing = self._is_asked_for = self._time_waits = False
         seal(horizon=f"{case.now():%Y-%m-%d}")
         self._recorder.wake()
+
+    async def _extend(self) -> None:
+        case, asked = self._case, self._case.timeline.plan
+        horizon = await self._further(HorizonRequest(plan=asked, now=case.now()))
+        versions = case.timeline.plan.calendar_versions
+        # Another plan may have come meanwhile, with other calendars under the same names.
+        same = {n: c for n, c in horizon.calendars.items() if versions.get(n) == asked.calendar_versions.get(n)}
+        case.timeline.extend_horizon(same)
+        case.look_around()
 
     async def _further(self, request: HorizonRequest) -> Horizon:
         return await plan_by(names.FREEZE_CALENDARS, request, Horizon, "freeze the calendars further")

@@ -30,7 +30,7 @@ class RunningCase:
         next_due, next_summary: when something happens next by itself, and what.
         is_covered: its calendars reach as far as they have to.
         turn: of what changes its timeline.
-        do: sets going what the timeline wants done.
+        do: sets going what the timeline wants done, and shows the case as it then is, if that is known already.
         being_decided: questions on time entries about which an answer is on its way.
         prompt_being_decided: likewise.
     """
@@ -49,7 +49,7 @@ class RunningCase:
         self.prompt_being_decided: OveragePrompt | None = None
         self.turn = Turn()
         self.jobs = Jobs()
-        self.do: Callable[[Sequence[Effect]], None] = _nothing
+        self.do: Callable[[Sequence[Effect], CaseView | None], None] = _nothing
         self._attempts = Attempts("step")
 
     # --- where it stands ---
@@ -198,13 +198,13 @@ class RunningCase:
         self._timeline = step.timeline
         self.next_due, self.next_summary = step.next_due, step.view.next_summary
         self.is_covered = step.is_covered
-        self.do(step.effects)
+        self.do(step.effects, self.with_decisions(step.view))
 
     def remark(self, kind: NoteKind, text: str, by: str | None = None) -> None:
         """Put something on record that changes nothing."""
         if self._timeline is not None:
-            self.do(self._timeline.remark(kind, self.now(), cut(text), by))
+            self.do(self._timeline.remark(kind, self.now(), cut(text), by), None)
 
 
-def _nothing(_effects: Sequence[Effect]) -> None:
+def _nothing(_effects: Sequence[Effect], _view: CaseView | None) -> None:
     """Do nothing: the case is not put together yet."""

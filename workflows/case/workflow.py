@@ -6,6 +6,7 @@ coroutine woke first.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -79,9 +80,7 @@ class CaseWorkflow:
         return "time-out of the decision on overage" if times_out else cut(self.case.next_summary, MOST_SUMMARY_BYTES)
 
     def _has_other_work(self) -> bool:
-        return (
-            self._is_over or self._may_roll_over or self.parts.plans.needs_horizon or self.parts.passing.has_a_new_build
-        )
+        return self._is_over or self._may_roll_over or self.parts.plans.needs_horizon or self.parts.passing.has_news
 
     @property
     def _is_over(self) -> bool:
@@ -166,8 +165,10 @@ class CaseWorkflow:
     @workflow.signal(dynamic=True)
     async def unknown(self, name: str, _: Sequence[RawValue]) -> None:
         """A signal that a case does not know goes on record."""
-        refusal = ApplicationError(f"unknown signal {name!r}", type="unknown_signal")
-        self.parts.taking.refuse_news(refusal)
+        with suppress(ApplicationError):  # one that is not opened has no record
+            await self.case.ready()
+            refusal = ApplicationError(f"unknown signal {name!r}", type="unknown_signal")
+            self.parts.taking.refuse_news(refusal)
 
     # --- what a case shows: its queries ---
 

@@ -58,7 +58,7 @@ async def _explain(case: str, milestone: str | None, as_json: bool) -> None:
 
 async def _find(client: MilepostClient, case: str, settings: Settings) -> tuple[Explanation, str | None]:
     """The explanation by the case itself, else by what the store recorded of it, and a word on that."""
-    from clients.cases import NoAnswer
+    from clients.sending import NoAnswer
     from domain.errors import NotFound
     from domain.explanation import explain as explain_by
 

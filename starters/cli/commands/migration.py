@@ -277,7 +277,7 @@ async def _known(migration_id: str, *, follow: bool, as_json: bool) -> Migration
         return await _follow(client, migration_id, as_json)
     standing = await client.standing(migration_id)
     if standing.progress is None:
-        from clients.cases import NoAnswer
+        from clients.sending import NoAnswer
 
         raise NoAnswer(f"migration {migration_id} is {standing.ended or 'there'}, but no worker says how far it is")
     _print(standing.progress, as_json, ended=standing.ended)
