@@ -21,7 +21,7 @@ FAULT = "MILEPOST_SIEGE_FAULT"
 
 def _die_with_the_siege() -> None:
     """End when whoever started this process is gone, however that ended: its end of the pipe closes then."""
-    sys.stdin.buffer.read()
+    os.read(sys.stdin.fileno(), 1)  # not through a buffer, whose lock would be held when the process ends
     os._exit(1)
 
 
