@@ -27,7 +27,13 @@ SEARCH_YEARS = 10
 """How far an extension of the horizon looks for open time before it gives up."""
 
 
+_NO_PLACE = frozenset({"localtime", "posixrules", "Factory"})
+"""Files of the time-zone database that mean something else on every machine."""
+
+
 def checked_zone(name: str) -> str:
+    if name in _NO_PLACE or name.startswith(("posix/", "right/")):
+        raise ValueError(f"{name!r} is no time zone of a place; write an IANA name, such as 'America/New_York'")
     try:
         ZoneInfo(name)
     except (LookupError, ValueError, OSError):
