@@ -25,7 +25,7 @@ from starters.replay.comparison import view_differences
 from store import Store
 from store.values import StoredCase
 from tests.models.both_timelines import Opening, SlowTimeline
-from tests.models.slow_timeline import RefusedError
+from tests.models.specified.slow_timeline import RefusedError
 from tests.siege.attackers import Attacker
 from tests.siege.case_model import CaseModel, Order
 from tests.siege.histories import Histories, Run, fetch
