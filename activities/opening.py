@@ -80,16 +80,16 @@ class Opening:
     @activity.defn(name=LOG_TIME)
     async def log_time(self, asked: TimeToTake) -> TimeTaken:
         """Take work done from the entitlements of hours that match."""
-        entry = TimeEntry(
-            id=asked.entry.id,
-            minutes=asked.entry.minutes,
-            worked_at=asked.entry.worked_at or asked.entry.occurred_at,
-            case_id=asked.intake.case_id,
-            by=asked.entry.by,
-            note=asked.entry.note,
-        )
         with refusals():
             async with heartbeating():
+                entry = TimeEntry(
+                    id=asked.entry.id,
+                    minutes=asked.entry.minutes,
+                    worked_at=asked.entry.worked_at or asked.entry.occurred_at,
+                    case_id=asked.intake.case_id,
+                    by=asked.entry.by,
+                    note=asked.entry.note,
+                )
                 took = await self.covering.log_hours(asked.intake, entry, asked.now)
                 question = await self.covering.question(entry, took, asked.now)
                 lines = [_took(entitlement, consumed) for entitlement, consumed in took]

@@ -6,14 +6,14 @@ import asyncio
 
 from sqlalchemy.exc import SQLAlchemyError
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from domain.messages.names import RECORD_CASE
 from domain.messages.steps import CaseRecord
 from store.errors import StoreError
 from store.store import Store
 
-LOCAL_PATIENCE = 0.5
+LOCAL_PATIENCE = 1.0
 """Seconds to wait for another writer, while an answer may be waiting for the record."""
 
 
@@ -37,5 +37,8 @@ class Records:
             await asyncio.to_thread(self.store.record_case, record, patience=LOCAL_PATIENCE)
         except (SQLAlchemyError, StoreError) as error:
             raise ApplicationError(
-                f"the store is not at hand: {error}", type="StoreBusy", non_retryable=True
-            ) from error
+                f"the store is not at hand: {error}",
+                type="StoreBusy",
+                non_retryable=True,
+                category=ApplicationErrorCategory.BENIGN,  # nothing is lost, so nothing is logged
+            ) from None

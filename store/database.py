@@ -19,7 +19,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from store.addresses import shown_address, without_password
 from store.errors import BadAddress, StoreError
-from store.sqlite import sqlite_engine, use_wal
+from store.sqlite import BUSY_SECONDS, sqlite_engine, use_wal
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _MIGRATION_LOCK = 0x6D696C65  # "mile", in PostgreSQL's one space of advisory locks
@@ -38,6 +38,8 @@ class Database:
         postgres = engine.dialect.name == "postgresql"
         self._reading = engine.execution_options(isolation_level="REPEATABLE READ") if postgres else engine
         self._writing = engine.execution_options(milepost_writes=True)
+        # Of this process's writers SQLite lets one in at a time, and has the others look again and again.
+        self._turn = None if postgres else threading.Lock()
 
     @classmethod
     def open(cls, url: str) -> Database:
@@ -79,8 +81,17 @@ class Database:
             patience: seconds to wait for another writer; as long as it takes, or on SQLite 30 s, if left out.
         """
         writing = self._writing if patience is None else self._writing.execution_options(milepost_patience=patience)
-        with writing.begin() as connection:
-            yield connection
+        if self._turn is None:
+            with writing.begin() as connection:
+                yield connection
+            return
+        if not self._turn.acquire(timeout=BUSY_SECONDS if patience is None else patience):
+            raise StoreError("the database is locked: other writers of this process have not let go of it in time")
+        try:
+            with writing.begin() as connection:
+                yield connection
+        finally:
+            self._turn.release()
 
     def lock(self, connection: Connection, number: int) -> None:
         """Lets one writer at a time pass until the end of its transaction. On SQLite there is only ever one."""

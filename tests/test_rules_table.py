@@ -17,7 +17,7 @@ EXAMPLES = [
     *("E11a", "E11b", "E11c", "E11e", "E11f"),
     *("E12", "E13", "E14"),
     *(f"E{n}" for n in range(17, 25)),
-    *("E27", "E28", "E29", "E30"),
+    *("E27", "E28", "E29", "E30", "E31"),
 ]
 """The numbered examples of the rules."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 
 from activities.rendering.renderer import BadTemplate, Renderer, TooMuch
 from domain.catalog.checks import Problem
@@ -13,11 +14,14 @@ from domain.catalog.texts import Text
 def excessive_texts(texts: Iterable[Text]) -> list[Problem]:
     """Render each text on its example, in a rendering process, and say which take more than a text may.
 
-    What else goes wrong with an example may go well with the values of a case, so it is no problem here. Call it where
-    no event loop runs.
+    What else goes wrong with an example may go well with the values of a case, so it is no problem here.
     """
     written = [text for text in texts if "{" in text.template]
-    return asyncio.run(_excessive(written)) if written else []
+    if not written:
+        return []
+    # In a thread of its own, since whoever applies a catalog may have an event loop running in this one.
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        return thread.submit(asyncio.run, _excessive(written)).result()
 
 
 async def _excessive(texts: list[Text]) -> list[Problem]:

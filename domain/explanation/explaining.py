@@ -99,8 +99,8 @@ def _outcome(
     violated = False
     try:
         violated = instance.is_violated(plan.calendars, now)
-        elapsed = calendar.elapsed(start, max(end, start))
-        paused = instance.paused_seconds(calendar, start, end)
+        elapsed = instance.elapsed_seconds(plan.calendars, end)
+        paused = instance.rested_seconds(plan.calendars, end)
         margin = calendar.elapsed(at, target) if target else None
         wall = wall_seconds(at, target) if target else None
     except HorizonExceeded:
@@ -110,6 +110,8 @@ def _outcome(
         state_at=calendar.local(at),
         completed_by=instance.completed_by,
         violated=violated,
+        promise=instance.promise,
+        handed_over=instance.handed_over,
         margin_seconds=margin,
         margin_wall_seconds=wall,
         elapsed_seconds=elapsed,

@@ -6,6 +6,7 @@ local time and the instant in UTC at once. Seconds are open seconds of that cale
 
 from __future__ import annotations
 
+import operator
 from datetime import date
 from typing import Literal
 
@@ -29,11 +30,12 @@ StartKind = Literal[
     "completed",
     "target",
     "restart",
+    "handed over",
     "earlier",
 ]
 ChangeKind = Literal["retroactive", "restart", "carry", "migration", "kept", "start", "deadline"]
 PauseCounts = Literal["counted", "open", "before", "after"]
-Basis = Literal["start", "carried", "used up", "business days", "deadline"]
+Basis = Literal["start", "cutoff", "carried", "used up", "missed", "business days", "deadline"]
 LateBecause = Literal["paused", "started", "moved", "late news"]
 TriggerStanding = Literal[
     "fired",
@@ -78,7 +80,8 @@ class StartReason(Value):
         kind: the case was `opened`; a `field` of it names the entry; it went over to another `entitlement`; it came
             into the process (`entry`); the `criteria` became true; another milestone was completed (`after`); the case
             came back into the process (`reentry`); the occurrence before was `completed`, or, for a sequential one, its
-            `target` came; the span changed and began afresh (`restart`); `earlier`: a process that the case has left.
+            `target` came; the span changed and began afresh (`restart`); a field of
+            `restart_on` changed (`handed over`); `earlier`: a process that the case has left.
         milestone: the one that it comes after.
         occurrence: the one that it follows.
         field: the one that names the entry.
@@ -107,12 +110,16 @@ class SpanChoice(Value):
 
     Attributes:
         span: as it was declared (``4h``, ``2bd``, ``by due_at``).
+        deadline_of: the field whose instant is the target; None of a span.
+        cutoff: the local time from which on a start counts from the opening of the next open date.
         row: None if the table has one row only, or the span comes from an earlier declaration.
         passed: the rows before it.
     """
 
     span: str
     nominal_seconds: int
+    deadline_of: str | None = Field(default=None, exclude_if=operator.not_)
+    cutoff: str | None = Field(default=None, exclude_if=operator.not_)
     row: int | None = None
     criteria: str = ""
     passed: list[PassedRow] = Field(default_factory=list)
@@ -244,9 +251,10 @@ class Reckoning(Value):
     before it, and of the windows.
 
     Attributes:
-        basis: what `from_at` is: the `start`; the instant at which a used fraction was `carried` over; the start again,
-            if that fraction was so much that the new span was `used up` before it began; the instant that the `business
-            days` give, or the field's `deadline`. From the last three only pauses and extensions are counted.
+        basis: what `from_at` is: the `start`; the opening after a `cutoff`; the instant at which a used part was
+            `carried` over; that at which it was `used up`; the target `missed` before a carry; the instant that the
+            `business days` give, or the field's `deadline`. From the last four only pauses and extensions are
+            counted.
         span_seconds: what is left of the span at `from_at`; 0 if that is the span's end.
         business_days: the instants of a span that follows the calendar's days, one for each day, in order.
         business_day_numbers: which day each of them is; 0 is that of the start.
@@ -287,12 +295,16 @@ class Outcome(Value):
         margin_seconds: open time from `state_at` to the target; negative after it.
         margin_wall_seconds: the same by the wall clock.
         violated: by the rule of `MilestoneInstance.is_violated`.
+        promise: false: its target is none, and passing it is no violation.
+        handed_over: it ended because a field of `restart_on` changed.
     """
 
     state: InstanceState
     state_at: AwareDatetime
     completed_by: str | None = None
     violated: bool
+    promise: bool = Field(default=True, exclude_if=operator.truth)
+    handed_over: bool = Field(default=False, exclude_if=operator.not_)
     margin_seconds: int | None
     margin_wall_seconds: int | None
     elapsed_seconds: int | None

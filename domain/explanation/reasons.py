@@ -25,7 +25,8 @@ from domain.explanation.parts import (
 )
 from domain.frozen import FrozenCalendar, HorizonExceeded
 from domain.process import Milestone, Recurrence, SpanRow, Trigger, TriggerKind
-from domain.timeline.instances import Firing, MilestoneInstance, Term
+from domain.timeline.facts import Firing, Term
+from domain.timeline.instances import MilestoneInstance
 from domain.timeline.plan import Plan
 from domain.timeline.state import TimelineState, Verdict
 
@@ -82,7 +83,9 @@ class Reasons:
     def span_choice(self) -> SpanChoice:
         """The span that counts, and the row that gives it."""
         term, row = self.term, self._row(self.term)
-        chosen = SpanChoice(span=term.span, nominal_seconds=term.nominal_seconds)
+        chosen = SpanChoice(span=term.span, nominal_seconds=term.nominal_seconds, deadline_of=term.by)
+        if self.milestone is not None and self.milestone.cutoff and term.base_at != term.start_at:
+            chosen = chosen.model_copy(update={"cutoff": self.milestone.cutoff})
         if row is None or self.milestone is None or len(self.milestone.within or []) == 1:
             return chosen
         number, declared = row
@@ -127,7 +130,9 @@ class Reasons:
         milestone, process = self.milestone, self.plan.process
         if milestone is None or process is None:
             return StartReason(at=at, kind="earlier")
-        if self.term.start_at != self.term.anchor_at:
+        if self._follows_a_handover(at):
+            return StartReason(at=at, kind="handed over")
+        if self.term.is_detached and not self.term.is_kept:
             return StartReason(at=at, kind="restart")
         came_back = any(hold.cause == "outside the process" and hold.to_at == at for hold in self.state.holds)
         if milestone.starts == "criteria":
@@ -142,6 +147,11 @@ class Reasons:
         if process.entry == OPENED_AT:
             return StartReason(at=at, kind="opened")
         return StartReason(at=at, kind="field", field=process.entry)
+
+    def _follows_a_handover(self, at: datetime) -> bool:
+        mine = (self.instance.process, self.instance.milestone)
+        runs = (i for i in self.state.instances if (i.process, i.milestone) == mine)
+        return any(before.handed_over and before.removed_at == at for before in runs)
 
     def _recurring_start(self, at: datetime, milestone: Milestone) -> StartReason | None:
         """Of an occurrence that follows an earlier one: from its completion, or not before its target."""
@@ -177,8 +187,8 @@ class Reasons:
         used: dict[str, int] = {}
         if kind == "carry":
             calendar = self.plan.calendars[old.business_hours]
-            elapsed = calendar.elapsed(old.base_at, new.base_at)
-            spent = elapsed - self.instance.paused_seconds(calendar, old.base_at, new.base_at)
+            until = max(new.carried_at or new.base_at, old.base_at)
+            spent = calendar.elapsed(old.base_at, until) - self.instance.paused_seconds(calendar, old.base_at, until)
             used = {
                 "used_seconds": old.nominal_seconds - old.open_seconds + spent,
                 "of_seconds": old.nominal_seconds,
@@ -199,25 +209,21 @@ class Reasons:
         )
 
     def _kind(self, old: Term, new: Term) -> ChangeKind:
+        if new.is_kept and (new.start_at, new.fixed_at, new.span) == (old.start_at, old.fixed_at, old.span):
+            return "kept"
         if new.anchor_at != old.anchor_at:
             return "start"
-        if new.span.startswith("by ") and old.span == new.span:
+        if new.by is not None and old.by == new.by:
             return "deadline"
-        if new.model_copy(update={"at": old.at, "declared": old.declared}) == old:
-            return "kept"
         if self.milestone is None or not self._row_changed(new.at):
             return "migration"
         return self.milestone.on_change.value
 
     def _row_changed(self, at: datetime) -> bool:
         """Whether criteria of the span table came to something else at an instant: then the rules took another row."""
-        prefix = f"{self.instance.milestone}: row "
-        return any(
-            verdict.at == at
-            for name, history in self.state.verdicts.items()
-            if name.startswith(prefix)
-            for verdict in history[1:]
-        )
+        rows = len(self.milestone.within or []) if self.milestone else 0
+        keys = [f"{self.instance.milestone}: row {number}" for number in range(1, rows + 1)]
+        return any(verdict.at == at for key in keys for verdict in self.state.verdicts.get(key, ())[1:])
 
     def _as_of(self, terms: int, at: datetime) -> datetime | None:
         """The target with the first so many spans, by the facts up to an instant; an open pause moves none."""
@@ -306,13 +312,14 @@ class Reasons:
 
     def criteria(self) -> list[CriterionHistory]:
         """When each of the milestone's criteria was true and false."""
-        prefix = f"{self.instance.milestone}: "
         if self.milestone is not None:
             return criteria_of(self.state, self.milestone, self.calendar)
+        # No rule has a colon in its name, and a milestone may: the last one parts the two.
+        keys = [(key, *key.rpartition(": ")) for key in self.state.verdicts]
         return [
-            _history(self.state, rule.removeprefix(prefix), "", rule, self.calendar)
-            for rule in self.state.verdicts
-            if rule.startswith(prefix)
+            _history(self.state, rule, "", key, self.calendar)
+            for key, milestone, _, rule in keys
+            if milestone == self.instance.milestone
         ]
 
 

@@ -54,33 +54,34 @@ def start_sentence(start: StartReason, *, says_opening: bool) -> str:
     return said
 
 
+_STARTS: dict[str, str] = {
+    "opened": "the case was opened",
+    "entitlement": "the case went over to this entitlement",
+    "entry": "the case came into the process",
+    "reentry": "the case came back into the process",
+    "restart": "its span changed, and with on_change: restart the clock begins afresh",
+    "handed over": "a field of its restart_on changed, so that another began",
+    "earlier": "by the process that it had then",
+}
+
+
 def _start_reason(start: StartReason) -> str:
+    if start.kind in _STARTS:
+        return _STARTS[start.kind]
     match start.kind:
-        case "opened":
-            return "the case was opened"
         case "field":
             return f"the field {start.field} says so, by which the process is entered"
-        case "entitlement":
-            return "the case went over to this entitlement"
-        case "entry":
-            return "the case came into the process"
         case "criteria":
             return f"its criteria became true: {start.criteria}"
         case "after":
             return f"{start.milestone} was completed, after which it starts"
-        case "reentry":
-            return "the case came back into the process"
         case "completed":
             return f"occurrence {start.occurrence} was completed, which it follows"
         case "target":
             early = f"occurrence {start.occurrence} was completed early, and had its target then"
             return f"{early}; a sequential one starts no earlier"
-        case "restart":
-            return "its span changed, and with on_change: restart the clock begins afresh"
-        case "earlier":
-            return "by the process that it had then"
         case _:
-            assert_never(start.kind)
+            raise AssertionError(start.kind)
 
 
 def span_in_words(text: str) -> str:
@@ -89,6 +90,10 @@ def span_in_words(text: str) -> str:
     if parsed.seconds is not None:
         return " of open time"
     days = plural(parsed.business_days, "business day")
+    if parsed.clock is not None:
+        return (
+            f", that local time {days} later" if parsed.business_days else ", that local time on the same business day"
+        )
     if not parsed.end_of_day:
         return f", {days} later at the same local time"
     return f", the end of the business day {days} later" if parsed.business_days else ", the end of the business day"
@@ -110,7 +115,7 @@ def change_sentence(change: SpanChange) -> str:
         case "migration":
             said += f"moved to a newer version of the process or its calendar; {before} became {after}"
         case "kept":
-            said += "moved to a newer version of the process; what was missed already keeps its target"
+            said += "moved to a newer version of the process; what was missed or completed already keeps its target"
         case "start":
             said += f"what it starts from moved; it starts {moment(change.start_at)}"
         case "deadline":
@@ -142,6 +147,10 @@ def cause_clause(cause: Cause) -> str:
             return "the clock of this milestone was stopped"
         case "outside the process":
             return "the case was closed, or had left its process"
+        case "entry ahead":
+            return "the entry into the process was moved ahead"
+        case "completed":
+            return "it was completed; its rule took that back"
         case "pause_when":
             return f"its pause_when was true: {cause.criteria}" if cause.criteria else "its pause_when was true"
         case _:

@@ -22,7 +22,8 @@ from domain.explanation.parts import (
 )
 from domain.frozen import FrozenCalendar, HorizonExceeded
 from domain.open_time.spans import Span
-from domain.timeline.instances import MilestoneInstance, Pause, Term
+from domain.timeline.facts import Pause, Term
+from domain.timeline.instances import MilestoneInstance
 from domain.timeline.state import TimelineState, Verdict
 
 MOST_SHOWN = 14
@@ -44,7 +45,7 @@ def reckon(
     """The sum of an instance's target by the facts up to its end."""
     term = instance.term_at(end)
     paused = sum(pause.moves_seconds for pause in pauses)
-    extended = sum(e.open_seconds for e in instance.extensions if end is None or e.at <= end)
+    extended = sum(e.open_seconds for e in instance.extensions if end is None or e.at <= end) - term.extended_seconds
     basis, from_at, span_seconds = _basis(term)
     total = span_seconds + paused + extended
     target: datetime | None = None
@@ -74,11 +75,14 @@ def reckon(
 
 def _basis(term: Term) -> tuple[Basis, datetime, int]:
     if term.fixed_at is not None:
-        if term.span.startswith("by "):
+        if term.by is not None:
             return "deadline", term.fixed_at, 0
-        # A span that follows the days takes time; one that was carried over and is used up has none left.
-        return ("business days" if term.open_seconds > 0 else "used up"), term.fixed_at, 0
-    return ("start" if term.base_at == term.start_at else "carried"), term.base_at, term.open_seconds
+        if term.carried_at is None:
+            return "business days", term.fixed_at, 0
+        return ("missed" if term.start_at < term.fixed_at < term.base_at else "used up"), term.fixed_at, 0
+    if term.carried_at is not None:
+        return "carried", term.base_at, term.open_seconds
+    return ("start" if term.base_at == term.start_at else "cutoff"), term.base_at, term.open_seconds
 
 
 # --- windows ---
@@ -114,15 +118,12 @@ def _business_days(term: Term, calendar: FrozenCalendar, target: datetime | None
     """The instants that the calendar's days lead over to the end of a span that follows them, and which day each is."""
     span = Span.parse(term.span)
     last = span.business_days
-    if target is None:
+    if target is None or term.fixed_at is None:
         return [], []
     numbers = list(range(last + 1))
     if len(numbers) > MOST_SHOWN:
         numbers = [*numbers[:SHOWN_AT_ENDS], *numbers[-SHOWN_AT_ENDS:]]
-    ends_with = calendar.end_of_business_day if span.end_of_day else calendar.business_days_later
-    days = [
-        calendar.business_days_later(term.start_at, n) if n < last else ends_with(term.start_at, n) for n in numbers
-    ]
+    days = [calendar.business_days_later(term.base_at, n) if n < last else term.fixed_at for n in numbers]
     return numbers, days
 
 

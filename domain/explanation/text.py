@@ -43,6 +43,7 @@ from domain.explanation.words import (
     under,
     who,
 )
+from domain.open_time.spans import Span
 from domain.timeline.instances import InstanceState
 
 _SUM = 9
@@ -145,15 +146,16 @@ class _Part:
         said = f"target {moment(target)}" if target else "target past the horizon of its calendar"
         state = str(instance.outcome.state) + (", violated" if instance.outcome.violated else "")
         if instance.outcome.state is InstanceState.COMPLETED:
-            state = "completed late" if instance.outcome.violated else "completed in time"
+            passed = not instance.outcome.promise and (instance.outcome.margin_seconds or 0) < 0
+            late = instance.outcome.violated or passed
+            state = "completed late" if late else "completed in time"
         return f"{name}: {said}, {state}"
 
     # --- the span ---
 
     def _span(self) -> list[str]:
         chosen = self.instance.span
-        if chosen.span.startswith("by "):
-            field = chosen.span.removeprefix("by ")
+        if field := chosen.deadline_of:
             return [
                 f"none: the deadline is the field {field} itself, in open time or not. No stop and no pause moves it."
             ]
@@ -162,6 +164,10 @@ class _Part:
             why = f"because {chosen.criteria} was true" if chosen.criteria else "for all other cases"
             said += f": row {chosen.row} of its table, {why}"
         paragraphs = [said + "."]
+        if chosen.cutoff:
+            paragraphs.append(
+                f"It started at or after {chosen.cutoff}: counted from the opening of the next open date."
+            )
         for row in chosen.passed:
             error = f" (it could not be told: {row.error})" if row.error else ""
             paragraphs.append(f"Row {row.row} did not apply: {row.criteria} was false{error}.")
@@ -188,7 +194,7 @@ class _Part:
 
     def _day_in_words(self, number: int) -> str:
         last = number == self.reckoning.business_day_numbers[-1]
-        if last and self.instance.span.span.endswith("eod"):
+        if last and Span.parse(self.instance.span.span).end_of_day:
             return f"the end of business day {number}" if number else "the end of that business day"
         return (f"business day {number}" if number else "start") + (", the end of the span" if last else "")
 
@@ -203,8 +209,14 @@ class _Part:
         elif reckoning.basis == "carried":
             at = moment(reckoning.from_at)
             terms.insert(0, (reckoning.span_seconds, [f"what was left of the span at the change, {at}"]))
+        elif reckoning.basis == "cutoff":
+            at = moment(reckoning.from_at)
+            terms.insert(0, (reckoning.span_seconds, [f"the span, counted from the opening after the cutoff, {at}"]))
+        elif reckoning.basis == "missed":
+            at = moment(reckoning.from_at)
+            terms.insert(0, (0, [f"what was missed before the change keeps its target, {at}"]))
         elif reckoning.basis == "used up":
-            terms.insert(0, (0, ["nothing was left of the span at the change: the target is not before the start"]))
+            terms.insert(0, (0, ["nothing was left of the span at the change"]))
         lines: list[str] = []
         for number, (seconds, paragraphs) in enumerate(terms):
             lines += self._term("+" if number else "", seconds, paragraphs)
@@ -216,8 +228,12 @@ class _Part:
         match self.reckoning.basis:
             case "start" | "used up":
                 return "the start"
+            case "cutoff":
+                return "the opening after the cutoff"
             case "carried":
                 return "the change"
+            case "missed":
+                return "the target that was missed"
             case "business days":
                 return f"the end of the span, {moment(self.reckoning.from_at)}"
             case "deadline":

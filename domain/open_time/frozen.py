@@ -132,6 +132,23 @@ class FrozenCalendar(BaseModel):
         """
         return instant(self._open_time.end_of_business_day(_microseconds(t), _not_negative(n)))
 
+    def business_day_at(self, t: datetime, n: int, clock: int) -> datetime:
+        """Return a local time (seconds since midnight) of the open date of ``t``, or of the one ``n`` open dates later.
+
+        A ``t`` outside open time first moves to the next opening. A time outside the windows of its date moves as in
+        `business_days_later`; one that lies in the morning of an overnight window means that morning. With ``n`` 0, a
+        result that leaves no open time after ``t`` is that of the next open date.
+        """
+        return instant(self._open_time.business_day_at(_microseconds(t), _not_negative(n), clock))
+
+    def counted_from(self, t: datetime, cutoff: int) -> datetime:
+        """Return ``t``, or the opening of the next open date if ``t`` is at or after a cutoff of its open date.
+
+        The cutoff is a local time (seconds since midnight), which happens once a date: where the clocks go back, its
+        first. What lies after midnight belongs to the date on which its window opened. A closed date has no cutoff.
+        """
+        return instant(self._open_time.counted_from(_microseconds(t), cutoff))
+
     def open_windows(self, a: datetime, b: datetime) -> Iterator[tuple[datetime, datetime]]:
         """Yield the stretches of open time in [a, b), each from when until when; what adjoins is one stretch."""
         for start, end in self._open_time.stretches(_microseconds(a), _microseconds(b)):

@@ -2,7 +2,7 @@
 
 Elapsed spans count open seconds: ``90m``, ``4h``, ``1h30m``, ``45s``. Two more follow the calendar's days: ``2bd`` is
 the same local time two business days later, ``eod`` the end of the business day, ``2bd eod`` that of two business days
-later.
+later, ``1bd 16:00`` four o'clock on the next business day and ``0bd 16:00`` on this one.
 """
 
 import re
@@ -15,8 +15,9 @@ from pydantic_core import CoreSchema, core_schema
 
 from domain.bounds import MOST_SPAN_SECONDS, quoted
 from domain.open_time.frozen import FrozenCalendar
+from domain.open_time.windows import clock_seconds, clock_text
 
-EXPECTED = "a span is written like 90m, 4h, 1h30m, 45s, 2bd (business days), eod or 2bd eod"
+EXPECTED = "a span is written like 90m, 4h, 1h30m, 45s, 2bd (business days), eod, 2bd eod or 1bd 16:00"
 
 # Beyond any promise; so that no search for a target goes on for ever.
 MAX_SECONDS = MOST_SPAN_SECONDS
@@ -25,7 +26,7 @@ _TOO_LONG = f"is longer than ten years of open time; at most {MAX_SECONDS // 360
 
 _DIGITS = 12  # that a number in a span has at most
 _ELAPSED = re.compile(r"(?:([0-9]{1,12})h)?(?:([0-9]{1,12})m)?(?:([0-9]{1,12})s)?")
-_DAYS = re.compile(r"([0-9]{1,12})bd( eod)?")
+_DAYS = re.compile(r"([0-9]{1,12})bd(?: (eod|[0-9]{2}:[0-9]{2}))?")
 _BARE_DAYS = re.compile(r"-?([0-9]{1,6}) ?d(?:ays?)?")
 
 
@@ -78,11 +79,13 @@ class Span:
         seconds: open seconds of an elapsed span; None of one that follows the calendar's days.
         business_days: open dates later; 0 of an elapsed span and of ``eod``.
         end_of_day: whether it goes on to the last closing of that date.
+        clock: the local time of that date that it ends at, in seconds since midnight.
     """
 
     seconds: int | None
     business_days: int = 0
     end_of_day: bool = False
+    clock: int | None = None
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -94,19 +97,23 @@ class Span:
         """
         if text == "eod":
             return cls(seconds=None, end_of_day=True)
-        in_days = _DAYS.fullmatch(text)
-        if in_days:
-            days = int(in_days[1])
-            if days == 0:
-                right = "eod for the end of the same business day" if in_days[2] else "at least 1bd, or eod"
-                raise ValueError(f"span {text!r} is 0 business days; write {right}")
-            if days > MAX_BUSINESS_DAYS:
-                raise ValueError(f"span {text!r} {_TOO_LONG}")
-            return cls(seconds=None, business_days=days, end_of_day=bool(in_days[2]))
+        if in_days := _DAYS.fullmatch(text):
+            return cls._in_days(text, int(in_days[1]), in_days[2] or "")
         seconds = _elapsed_seconds(text, EXPECTED)
         if seconds == 0:
             raise ValueError(f"span {text!r} is 0; it has to be some time, at least 1s")
         return cls(seconds=seconds)
+
+    @classmethod
+    def _in_days(cls, text: str, days: int, until: str) -> Self:
+        if days > MAX_BUSINESS_DAYS:
+            raise ValueError(f"span {text!r} {_TOO_LONG}")
+        if until not in {"", "eod"}:
+            return cls(seconds=None, business_days=days, clock=clock_seconds(until))
+        if days == 0:
+            right = "eod for the end of the same business day" if until else "at least 1bd, eod, or 0bd 16:00"
+            raise ValueError(f"span {text!r} is 0 business days; write {right}")
+        return cls(seconds=None, business_days=days, end_of_day=bool(until))
 
     @property
     def is_calendar_days(self) -> bool:
@@ -121,6 +128,8 @@ class Span:
         """
         if self.seconds is not None:
             return calendar.add(start, self.seconds)
+        if self.clock is not None:
+            return calendar.business_day_at(start, self.business_days, self.clock)
         if self.end_of_day:
             return calendar.end_of_business_day(start, self.business_days)
         return calendar.business_days_later(start, self.business_days)
@@ -128,6 +137,8 @@ class Span:
     def __str__(self) -> str:
         if self.seconds is not None:
             return _text_of(self.seconds)
+        if self.clock is not None:
+            return f"{self.business_days}bd {clock_text(self.clock)}"
         days = f"{self.business_days}bd" if self.business_days else ""
         return " ".join(part for part in (days, "eod" if self.end_of_day else "") if part)
 

@@ -92,13 +92,15 @@ class OpenDate:
     Attributes:
         midnight: the wall-clock midnight that begins it, written as if it were UTC.
         pieces: its own windows in physical time, each in turn; an overnight one is all here, its morning too.
+        windows: when they open and close, in wall-clock seconds since that midnight.
     """
 
-    __slots__ = ("midnight", "pieces")
+    __slots__ = ("midnight", "pieces", "windows")
 
-    def __init__(self, midnight: int, pieces: tuple[Piece, ...]) -> None:
+    def __init__(self, midnight: int, pieces: tuple[Piece, ...], windows: Sequence[tuple[int, int]]) -> None:
         self.midnight = midnight
         self.pieces = pieces
+        self.windows = windows
 
     @property
     def opens(self) -> int:
@@ -116,6 +118,16 @@ class OpenDate:
             if start <= at < end:
                 return at + offset - self.midnight
         return None
+
+    def meant_by(self, clock: int) -> int:
+        """Return which time from its midnight a time of day (seconds) means: that morning, if it lies in one of its.
+
+        A window that crosses midnight has its morning on the date after; its closing still belongs to it.
+        """
+        morning = clock + DAY_SECONDS
+        if any(opens <= clock < closes for opens, closes in self.windows):
+            return clock * SECOND
+        return (morning if any(morning <= closes for _, closes in self.windows) else clock) * SECOND
 
     def at_wall_clock(self, since_midnight: int) -> int:
         """Return its first open instant at which the wall clock has reached that time, else its last closing."""
@@ -178,12 +190,16 @@ class OpenTime:
                 for piece in self.offsets.pieces(midnight + opens * SECOND, midnight + closes * SECOND)
             ]
             if pieces:
-                found.append(OpenDate(midnight, tuple(pieces)))
+                found.append(OpenDate(midnight, tuple(pieces), windows))
         return found
 
     @cached_property
     def _openings(self) -> list[int]:
         return [day.opens for day in self._open_dates]
+
+    @cached_property
+    def _midnights(self) -> list[int]:
+        return [day.midnight for day in self._open_dates]
 
     def exceeded(self, asked: str) -> HorizonExceeded:
         """Return the error that says what lies outside the horizon."""
@@ -272,6 +288,32 @@ class OpenTime:
         begin = self.next_open(at)
         i, _ = self._date_of(begin)
         return self._inside(max(begin, self._open_date(i + days, days, at).closes))
+
+    def business_day_at(self, at: int, days: int, clock: int) -> int:
+        """See `FrozenCalendar.business_day_at`."""
+        begin = self.next_open(at)
+        i, _ = self._date_of(begin)
+        day = self._open_date(i + days, days, at)
+        found = day.at_wall_clock(day.meant_by(clock))
+        if days == 0 and found <= begin:
+            day = self._open_date(i + 1, 1, at)
+            found = day.at_wall_clock(day.meant_by(clock))
+        return self._inside(max(begin, found))
+
+    def counted_from(self, at: int, cutoff: int) -> int:
+        """See `FrozenCalendar.counted_from`."""
+        self._inside(at)
+        if self.is_open(at):
+            i, _ = self._date_of(at)
+        else:
+            midnight = (at + self.offsets.at(at)) // DAY * DAY
+            i = bisect_left(self._midnights, midnight)
+            if i == len(self._midnights) or self._midnights[i] != midnight:
+                return at
+        day = self._open_dates[i]
+        wall = day.midnight + day.meant_by(cutoff)
+        since = next(start for start, _, _ in self.offsets.pieces(wall, wall + DAY))
+        return at if at < since else self._inside(self._open_date(i + 1, 1, at).opens)
 
     def _date_of(self, at: int) -> tuple[int, int]:
         """Return the open date to which an open instant belongs, and its wall-clock time from that date's midnight.

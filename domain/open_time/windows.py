@@ -30,6 +30,24 @@ HOUR_MINUTES = 60
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 _WINDOW = re.compile(r"([0-9]{2}):([0-9]{2})-([0-9]{2}):([0-9]{2})")
+_CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
+
+
+def clock_seconds(text: str) -> int:
+    """Return a local time of day in seconds since midnight.
+
+    Raises:
+        ValueError: The text is no time of day.
+    """
+    match = _CLOCK.fullmatch(text)
+    if match is None:
+        raise ValueError(f"bad time {text!r}; a time of day is written HH:MM, from 00:00 to 23:59")
+    return int(match[1]) * 3600 + int(match[2]) * 60
+
+
+def clock_text(seconds: int) -> str:
+    """Return seconds since midnight as a time of day."""
+    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}"
 
 
 @lru_cache(maxsize=4096)

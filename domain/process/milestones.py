@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import operator
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from domain.errors import Contradiction
 from domain.model import Value
 from domain.open_time.spans import Span
+from domain.open_time.windows import clock_seconds
 from domain.process.actions import slug
 from domain.process.triggers import MOST_TRIGGERS, Trigger, TriggerKind, named
 
 Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"\S")]
 Criteria = Annotated[str, Field(max_length=4000)]
+
+
+def _time_of_day(text: str) -> str:
+    clock_seconds(text)
+    return text
+
+
+Cutoff = Annotated[str, AfterValidator(_time_of_day)]
+"""A local time of day, ``HH:MM``."""
 
 
 class SpanRow(Value):
@@ -49,7 +60,16 @@ class After(Value):
 
 
 class Milestone(Value):
-    """One promise of a process: when it holds, how long it may take, and what happens on the way."""
+    """One promise of a process: when it holds, how long it may take, and what happens on the way.
+
+    Attributes:
+        cutoff: after a start at or after this local time (``HH:MM``) of an open date, its span counts from the opening
+            of the next open date.
+        restart_on: fields of the case; when one of them changes, the running instance ends and another begins.
+        when_undone: what follows when `complete_when` turns false again: the completion stays, or it is taken back and
+            the time since was a pause.
+        promise: false: passing the target is no violation.
+    """
 
     name: Name
     when: Criteria = ""
@@ -62,6 +82,10 @@ class Milestone(Value):
     pause_when: Criteria = ""
     on_change: OnChange = OnChange.RETROACTIVE
     on_reentry: Literal["keep", "restart"] = "keep"
+    cutoff: Cutoff | None = Field(default=None, exclude_if=operator.not_)
+    restart_on: list[str] = Field(default_factory=list, exclude_if=operator.not_)
+    when_undone: Literal["keep", "resume"] = Field(default="keep", exclude_if="keep".__eq__)
+    promise: bool = Field(default=True, exclude_if=operator.truth)
     triggers: list[Trigger] = Field(default_factory=list)
 
     @field_validator("within", mode="before")
@@ -101,6 +125,7 @@ class Milestone(Value):
             raise Contradiction(
                 f"milestone {self.name!r} recurs and starts {where}; a recurring one starts with 'criteria'", "starts"
             )
+        self._check_rules()
         if self.within is not None:
             self._check_table(self.within)
         for number, trigger in enumerate(self.triggers):
@@ -112,6 +137,22 @@ class Milestone(Value):
                     number,
                 )
         return self
+
+    def _check_rules(self) -> None:
+        """Refuse rules that contradict how the milestone starts, ends or recurs."""
+        if self.cutoff is not None and self.by is not None:
+            raise Contradiction(
+                f"milestone {self.name!r} has its deadline by {self.by!r}, whatever the time of its start; leave out "
+                "the cutoff",
+                "cutoff",
+            )
+        if self.restart_on and self.starts != "criteria":
+            raise Contradiction(
+                f"milestone {self.name!r} restarts on a field, so it needs starts: criteria", "restart_on"
+            )
+        if self.when_undone == "resume" and (self.recurs or not self.complete_when):
+            why = "recurs; the next occurrence is what follows" if self.recurs else "has no complete_when to turn false"
+            raise Contradiction(f"when_undone: resume is not for milestone {self.name!r}, which {why}", "when_undone")
 
     def _check_table(self, rows: list[SpanRow]) -> None:
         if not rows:
@@ -155,6 +196,11 @@ class Milestone(Value):
     def predecessor(self) -> str | None:
         """The milestone after whose completion this one starts."""
         return self.starts.after if isinstance(self.starts, After) else None
+
+    @property
+    def cutoff_seconds(self) -> int | None:
+        """The cutoff in seconds since midnight."""
+        return clock_seconds(self.cutoff) if self.cutoff else None
 
     @property
     def recurs(self) -> bool:

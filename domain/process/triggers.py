@@ -33,7 +33,8 @@ class Trigger(Value):
             span after the target (``0`` is at it), nothing for success. Offsets are open time of the milestone's
             calendar.
         late: a warning whose time is past when its instance starts fires at once, or is skipped.
-        rearm: fires again when the target moved past the last firing.
+        rearm: fires again when the target moves and its new time is still ahead then; of success, with every completion
+            instead of the first alone.
         id: part of every effect's key; made from kind and offset when left out.
     """
 
@@ -56,8 +57,8 @@ class Trigger(Value):
     def _check_offset(self) -> Trigger:
         match self.kind:
             case TriggerKind.SUCCESS:
-                if self.at or self.late != "fire" or self.rearm:
-                    raise ValueError("a success trigger fires on completion, once; it takes no at, late or rearm")
+                if self.at or self.late != "fire":
+                    raise ValueError("a success trigger fires on completion; it takes no at or late")
             case TriggerKind.WARNING:
                 if not self.at:
                     raise ValueError("a warning needs at: a span before the target ('60m') or a percentage ('75%')")

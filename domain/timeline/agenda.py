@@ -16,8 +16,9 @@ from domain.timeline.instances import MilestoneInstance
 from domain.timeline.plan import Plan
 from domain.timeline.state import TimelineState
 
-START, WARNING, VIOLATION = range(3)
+ENTRY, START, WARNING, VIOLATION = range(-1, 3)
 THE_VIOLATION_ITSELF = -1
+NOBODY = -1
 
 
 class Due(NamedTuple):
@@ -57,8 +58,11 @@ class Agenda:
         self._changed: dict[int, MilestoneInstance] = {}
         self._numbers: dict[int, int] = {}
         self._instances: list[MilestoneInstance] = []
+        self._is_seen: list[bool] = []
         self._next: list[Due | None] = []
-        self._heap: list[Due] = []
+        self._heaps: dict[bool, list[Due]] = {True: [], False: []}
+        self._behind: dict[int, list[MilestoneInstance]] = {}
+        self._known = 0
 
     def is_of(self, plan: Plan, state: TimelineState) -> bool:
         """Whether it is about this very plan and state."""
@@ -66,16 +70,28 @@ class Agenda:
 
     def next(self) -> Due | None:
         """The first of what is to come. None: nothing happens by itself, or it lies past the horizon."""
+        due = self._first_of(seen=True)
+        entry_at = self.state.awaited_at
+        if entry_at is None:
+            return due
+        entry = Due(entry_at, ENTRY, 0, 0, NOBODY)
+        return entry if due is None else min(entry, due)
+
+    def next_unseen(self) -> Due | None:
+        """The first of what is to come behind completions, of which nobody is told."""
+        return self._first_of(seen=False)
+
+    def _first_of(self, *, seen: bool) -> Due | None:
         self._catch_up()
-        while self._heap:
-            due = self._heap[0]
-            if self._next[due.instance] is due:
-                return due
-            heapq.heappop(self._heap)
+        heap = self._heaps[seen]
+        while heap:
+            if self._next[heap[0].instance] is heap[0]:
+                return heap[0]
+            heapq.heappop(heap)
         return None
 
     def instance(self, due: Due) -> MilestoneInstance:
-        """Whose due it is."""
+        """Whose due it is; an entry is nobody's."""
         return self._instances[due.instance]
 
     def triggers(self, instance: MilestoneInstance) -> list[Trigger]:
@@ -98,35 +114,56 @@ class Agenda:
 
     def _catch_up(self) -> None:
         """Take in instances that are new, and those that changed."""
-        missing = len(self.state.instances) - len(self._instances)
+        missing = len(self.state.instances) - self._known
         for instance in reversed(self.state.instances):
             if missing <= 0:
                 break
             if not instance.watched_by(self._changed):
-                self._changed[id(instance)] = instance
-                self._numbers[id(instance)] = -1
+                self._take_in(instance, seen=True)
+                self._known += 1
                 missing -= 1
-        if not self._changed:
-            return
-        for changed in sorted(self._changed.values(), key=self._age):
-            self._plan_next(changed)
-        self._changed.clear()
+        while self._changed:
+            changed = sorted(self._changed.values(), key=self._age)
+            self._changed.clear()
+            for instance in changed:
+                self._look_behind(instance)
+            for instance in changed:
+                if id(instance) in self._numbers:  # else it was dropped
+                    self._plan_next(instance)
+
+    def _take_in(self, instance: MilestoneInstance, *, seen: bool) -> None:
+        self._numbers[id(instance)] = len(self._instances)
+        self._instances.append(instance)
+        self._is_seen.append(seen)
+        self._next.append(None)
+        self._changed[id(instance)] = instance
+
+    def _look_behind(self, instance: MilestoneInstance) -> None:
+        """Take in what goes on behind a completion, and drop what went on there."""
+        behind = [*instance.unseen, *instance.resting]
+        for gone in self._behind.pop(id(instance), ()):
+            if all(gone is not other for other in behind):
+                self._next[self._numbers.pop(id(gone))] = None
+                gone.watched_by({})
+        if behind:
+            self._behind[id(instance)] = behind
+        for other in behind:
+            if not other.watched_by(self._changed):
+                self._take_in(other, seen=False)
 
     def _age(self, instance: MilestoneInstance) -> tuple[datetime, int, int]:
         return instance.created_at, self._places.get(instance.milestone, 0), instance.occurrence
 
     def _plan_next(self, instance: MilestoneInstance) -> None:
         number = self._numbers[id(instance)]
-        if number < 0:
-            number = self._numbers[id(instance)] = len(self._instances)
-            self._instances.append(instance)
-            self._next.append(None)
         due = self._first(instance, number) if instance.is_open else None
         self._next[number] = due
         if due is not None:
-            heapq.heappush(self._heap, due)
+            heapq.heappush(self._heaps[self._is_seen[number]], due)
 
     def _first(self, instance: MilestoneInstance, number: int) -> Due | None:
+        if instance.held_back:
+            return None
         if not instance.begun:
             return Due(instance.start_at, START, self._places[instance.milestone], 0, number)
         if instance.open_pause is not None:
@@ -144,7 +181,7 @@ class Agenda:
         """
         times = self._times(instance)
         ahead: list[tuple[datetime, int, int, int]] = []
-        if instance.standing_violation is None:
+        if instance.promise and instance.standing_violation is None:
             ahead.append((times.target_at, VIOLATION, times.order, THE_VIOLATION_ITSELF))
         triggers = self.triggers(instance)
         ahead += [

@@ -6,15 +6,17 @@ the state, the plan and the effects that came of it, and no opinion of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
 from domain.bounds import cut
-from domain.frozen import FrozenCalendar, HorizonExceeded
-from domain.process import ActionCall, FieldUpdate, Milestone, Trigger, TriggerKind
+from domain.frozen import HorizonExceeded
+from domain.process import ActionCall, FieldUpdate, Milestone, Trigger
 from domain.timeline.effects import Noted, NoteKind, TriggerFired
-from domain.timeline.instances import Firing, MilestoneInstance, Pause, Term, Violation
+from domain.timeline.facts import Firing, Pause, Term, Violation, clock_text, union
+from domain.timeline.instances import MilestoneInstance
 from domain.timeline.plan import Plan
 from domain.timeline.state import TimelineState
 
@@ -32,15 +34,25 @@ class Book:
         self.state = state
         self.noticed_at = state.last_at
         self.occurred_at: datetime | None = None
+        self._is_seen = True
         self._by_milestone: dict[tuple[str, str], list[MilestoneInstance]] = {}
         for instance in state.instances:
             self._file(instance)
+
+    @contextmanager
+    def writing(self, *, seen: bool) -> Iterator[None]:
+        """Write what happens behind a completion on nothing but the instances themselves."""
+        before, self._is_seen = self._is_seen, seen
+        try:
+            yield
+        finally:
+            self._is_seen = before
 
     # --- reading ---
 
     def newest(self, milestone: Milestone) -> MilestoneInstance | None:
         """The newest instance of a milestone, under the entitlement that the case has now."""
-        return next((i for i in reversed(self._runs(milestone)) if i.stay >= self.state.first_stay), None)
+        return next((i for i in reversed(self.runs_of(milestone)) if i.stay >= self.state.first_stay), None)
 
     def latest(self, milestone: Milestone) -> MilestoneInstance | None:
         """The newest instance of a milestone, if it belongs to what the case lives through now."""
@@ -51,33 +63,26 @@ class Book:
 
     def last_completed(self, milestone: Milestone) -> MilestoneInstance | None:
         """The newest instance of a milestone that is completed."""
-        runs = reversed(self._runs(milestone))
+        runs = reversed(self.runs_of(milestone))
         return next((i for i in runs if i.completed_at is not None and i.stay >= self.state.first_stay), None)
 
     def completed(self, milestone: Milestone) -> list[MilestoneInstance]:
         """The completed instances of a milestone, under the entitlement that the case has now."""
-        runs = self._runs(milestone)
+        runs = self.runs_of(milestone)
         return [i for i in runs if i.completed_at is not None and i.stay >= self.state.first_stay]
 
-    def take_up_again(
-        self, milestone: Milestone, instance: MilestoneInstance, latest: MilestoneInstance, at: datetime
-    ) -> None:
-        """Make an earlier instance the newest again, in place of one that was scheduled and never started."""
-        if latest.is_open:
-            latest.removed_at = at
-            self.note(NoteKind.REMOVED, at, f"{latest.milestone} is scheduled no more", latest)
-        if instance.completed_at and not milestone.by:
-            # Since the completion the pauses were written down for the one that followed, its own stops too.
-            if (pause := instance.open_pause) and instance.stopped_at is None:
-                instance.change_pause(to_at=max(instance.completed_at, pause.from_at))
-            instance.pauses = _union(instance.pauses + self.holds_since(instance.completed_at) + latest.pauses)
-            instance.stopped_at = latest.stopped_at or instance.stopped_at
-        instance.stay = self.state.stay
-        for instances in (self.state.instances, self._runs(milestone)):
+    def make_newest(self, milestone: Milestone, instance: MilestoneInstance) -> None:
+        """Make an earlier instance the newest again."""
+        for instances in (self.state.instances, self.runs_of(milestone)):
             instances.remove(instance)
             instances.append(instance)
 
-    def _runs(self, milestone: Milestone) -> list[MilestoneInstance]:
+    def runs(self, milestone: Milestone) -> list[MilestoneInstance]:
+        """The instances of a milestone under the entitlement that the case has now, oldest first."""
+        return [i for i in self.runs_of(milestone) if i.stay >= self.state.first_stay]
+
+    def runs_of(self, milestone: Milestone) -> list[MilestoneInstance]:
+        """The instances of a milestone, oldest first."""
         return self._by_milestone.get((self._process_id, milestone.name), [])
 
     def _file(self, instance: MilestoneInstance) -> None:
@@ -108,6 +113,8 @@ class Book:
         occurred_at: datetime | None = None,
     ) -> None:
         """Put a line on record."""
+        if not self._is_seen:
+            return
         self.state.notes += 1
         occurred_at = occurred_at or self.occurred_at
         self.state.unsent.append(
@@ -127,115 +134,92 @@ class Book:
     # --- instances ---
 
     def start(self, milestone: Milestone, term: Term, at: datetime) -> MilestoneInstance:
-        """A new instance. One that starts in the past has the pauses that the case had since."""
-        instance = MilestoneInstance(
+        """A new instance in sight. One that starts in the past has the pauses that the case had since."""
+        instance = self.made(milestone, term, at, occurrence=self.next_occurrence(milestone))
+        self.add(instance)
+        if instance.begun:
+            self.forget_unseen(milestone)
+        when = "starts" if instance.begun else f"starts at {clock_text(term.start_at)},"
+        text = f"{milestone.name} {when} with {term.span}, target {clock_text(self.target(instance))}"
+        self.note(NoteKind.STARTED, at, text, instance)
+        return instance
+
+    def made(self, milestone: Milestone, term: Term, at: datetime, occurrence: int) -> MilestoneInstance:
+        """An instance that nobody knows of yet."""
+        return MilestoneInstance(
             process=self._process_id,
             milestone=milestone.name,
-            occurrence=len(self._runs(milestone)) + 1,
+            occurrence=occurrence,
             stay=self.state.stay,
             created_at=at,
             placed_at=at,
             begun=term.start_at <= at,
             terms=(term,),
-            pauses=() if milestone.by else self.holds_since(term.start_at),
+            pauses=() if milestone.by else self.holds_since(milestone, term.start_at),
+            promise=milestone.promise,
         )
+
+    def next_occurrence(self, milestone: Milestone) -> int:
+        """The number of the next instance of a milestone."""
+        return len(self.runs_of(milestone)) + 1
+
+    def add(self, instance: MilestoneInstance) -> None:
+        """Take an instance in."""
         self.state.instances.append(instance)
         self._file(instance)
-        target = self.target(instance)
-        when = "starts" if instance.begun else f"starts at {_clock(term.start_at)},"
-        self.note(NoteKind.STARTED, at, f"{milestone.name} {when} with {term.span}, target {_clock(target)}", instance)
-        return instance
 
-    def holds_since(self, start: datetime) -> tuple[Pause, ...]:
-        """The times since `start` in which the whole case stood."""
-        return _union(
+    def begin(self, instance: MilestoneInstance, at: datetime) -> None:
+        """Note that a scheduled instance has reached its start."""
+        instance.begun = True
+        self.note(NoteKind.STARTED, at, f"{instance.milestone} starts", instance)
+        if self._is_seen:
+            self.forget_unseen(self.plan.milestone(instance.milestone))
+
+    def forget_unseen(self, milestone: Milestone) -> None:
+        """Drop what goes on behind a completion that can be cleared no more, since a later occurrence has begun."""
+        owner = self.last_completed(milestone)
+        if owner is not None and (owner.unseen or owner.resting):
+            owner.unseen = owner.resting = ()
+
+    def bring_back(self, instance: MilestoneInstance, at: datetime) -> None:
+        """Give a milestone its removed instance back."""
+        instance.removed_at = None
+        instance.placed_at = at
+        self.note(NoteKind.RETURNED, at, f"{instance.milestone} is back: its criteria hold again", instance)
+
+    def remove(self, milestone: Milestone, instance: MilestoneInstance, at: datetime, why: str) -> None:
+        """Remove an instance; it stays on record."""
+        self.record_missed(instance, milestone, at)
+        instance.removed_at = at
+        self.note(NoteKind.REMOVED, at, f"{milestone.name} removed: {why}", instance)
+
+    def holds_since(self, milestone: Milestone, start: datetime) -> tuple[Pause, ...]:
+        """The times since `start` in which the whole case stood.
+
+        An entry that lies ahead makes what starts at it wait, and pauses the others.
+        """
+        follows_entry = milestone.starts == "process"
+        return union(
             Pause(from_at=max(h.from_at, start), to_at=h.to_at, causes=(h.cause,))
             for h in self.state.holds
-            if h.to_at is None or h.to_at > start
+            if (h.to_at is None or h.to_at > start) and not (follows_entry and h.cause == "entry ahead")
         )
 
     def move(self, instance: MilestoneInstance, term: Term, at: datetime, why: str) -> None:
         """Give an instance another span or start; a violation that this takes back is corrected."""
         before = self.target(instance)
-        if term.start_at < instance.terms[-1].start_at and not self.plan.milestone(instance.milestone).by:
-            instance.pauses = _union(self.holds_since(term.start_at) + instance.pauses)
+        milestone = self.plan.milestone(instance.milestone)
+        if term.start_at < instance.terms[-1].start_at and not milestone.by:
+            instance.pauses = union(self.holds_since(milestone, term.start_at) + instance.pauses)
         instance.terms = (*instance.terms, term)
         instance.placed_at = at
-        instance.begun = instance.begun or term.start_at <= at
+        if instance.is_open:
+            instance.begun = term.start_at <= at
         if not instance.is_open:
             return
-        moved = f"target {_clock(before)} moves to {_clock(self.target(instance))}"
+        moved = f"target {clock_text(before)} moves to {clock_text(self.target(instance))}"
         self.note(NoteKind.MOVED, at, f"{why}: {instance.milestone} has {term.span}, {moved}", instance)
         self.correct_if_ahead(instance, at, why)
-
-    def complete(self, instance: MilestoneInstance, at: datetime, by: str, reason: str | None = None) -> None:
-        """Complete an instance at `at`, which may lie before its removal or exit; judged by what counted then."""
-        instance.completed_at = at
-        instance.completed_by = by
-        instance.lapsed = False
-        instance.removed_at = instance.exited_at = None
-        target = self.target(instance)
-        standing = instance.standing_violation
-        verdict = "in time"
-        if target is not None and at > target:
-            verdict = "late"
-            if standing is None:
-                self.violate(instance, target)
-        elif standing is not None:
-            self._correct(instance, standing, f"completed in time at {_clock(at)}")
-        self.note(
-            NoteKind.COMPLETED,
-            self.state.last_at,
-            f"{instance.milestone} completed {verdict}, target {_clock(target)}",
-            instance,
-            by=by,
-            reason=reason,
-            occurred_at=at,
-        )
-        for trigger in self.plan.milestone(instance.milestone).triggers:
-            if trigger.kind is TriggerKind.SUCCESS and not instance.firings(trigger.id):
-                self.fire(instance, trigger, at, self.state.last_at)
-
-    # --- another plan ---
-
-    def leave_plan(self, plan: Plan, at: datetime, *, not_before: datetime | None) -> None:
-        """Go over to another plan: what is open is open at exit, and the new process is entered afresh."""
-        for instance in self.state.instances:
-            if instance.is_open:
-                instance.exited_at = at
-        self.state.end_hold("outside the process", at)
-        self.take_plan(plan)
-        self.state.not_before = not_before
-        self.state.first_stay = self.state.stay + 1
-        self.state.entry_at = self.state.entered_at = self.state.exited_at = self.state.reentered_at = None
-
-    def take_plan(self, plan: Plan) -> None:
-        """Take a plan over. Calendars that differ from those of the same name are kept for what was counted by them."""
-        kept: dict[str, FrozenCalendar] = {}
-        versions = dict(self.plan.calendar_versions)
-        for name, calendar in self.plan.calendars.items():
-            if name not in plan.calendars or plan.calendars[name] == calendar:
-                kept[name] = calendar
-                continue
-            taken = {*self.plan.calendars, *plan.calendars, *kept}
-            old = next(f"{name}@{n}" for n in range(1, len(taken) + 2) if f"{name}@{n}" not in taken)
-            kept[old] = calendar
-            versions[old] = versions.get(name, 0)
-            for instance in self.state.instances:
-                if any(term.business_hours == name for term in instance.terms):
-                    instance.terms = tuple(
-                        term.model_copy(update={"business_hours": old}) if term.business_hours == name else term
-                        for term in instance.terms
-                    )
-        used = {term.business_hours for instance in self.state.instances for term in instance.terms}
-        calendars = {name: calendar for name, calendar in kept.items() if name in used}
-        sources = {name: versions[name] for name in calendars if name in versions}
-        self.plan = plan.model_copy(
-            update={
-                "calendars": {**calendars, **plan.calendars},
-                "calendar_versions": {**sources, **plan.calendar_versions},
-            }
-        )
 
     # --- violations ---
 
@@ -243,19 +227,56 @@ class Book:
         """Record that a target was missed."""
         missed = Violation(violated_at=target, noticed_at=self.noticed_at)
         instance.violations = (*instance.violations, missed)
-        self.note(NoteKind.VIOLATED, target, f"{instance.milestone} violated at {_clock(target)}", instance)
+        self.note(NoteKind.VIOLATED, target, f"{instance.milestone} violated at {clock_text(target)}", instance)
 
     def correct_if_ahead(self, instance: MilestoneInstance, at: datetime, why: str) -> None:
         """Take back a violation whose target moved to or past the effective now."""
         standing = instance.standing_violation
         target = self.target(instance)
         if standing and (target is None or target >= instance.effective_now(at)):
-            self._correct(instance, standing, why)
+            self.correct_one(instance, standing, why)
 
-    def _correct(self, instance: MilestoneInstance, violation: Violation, why: str) -> None:
+    def record_missed(self, instance: MilestoneInstance, milestone: Milestone, at: datetime) -> None:
+        """Put on record what was missed by a change; whether a target was a promise is decided when it passes."""
+        if not instance.begun:
+            return
+        try:
+            is_past = instance.is_past_target(self.plan.calendars, at)
+        except HorizonExceeded:
+            return
+        if not is_past:
+            if instance.promise != milestone.promise:
+                instance.promise = milestone.promise
+        elif instance.promise and instance.standing_violation is None:
+            effective_now = instance.effective_now(at)
+            self.violate(instance, instance.target_at(self.plan.calendars, paused_until=effective_now))
+
+    def correct_if_not_missed(self, at: datetime) -> None:
+        """Take back violations of an instant that something of the same instant has turned out to come before."""
+        for instance in self.state.instances:
+            standing = instance.standing_violation
+            if standing is None or standing.violated_at != at or instance.completed_at is not None:
+                continue
+            is_still_due = instance.is_open and instance.open_pause is None and self.target(instance) == at
+            if not is_still_due and not self._is_past(instance, at):
+                self.correct_one(instance, standing, "what happened in the same second came before it")
+
+    def _is_past(self, instance: MilestoneInstance, at: datetime) -> bool:
+        try:
+            return instance.is_past_target(self.plan.calendars, at)
+        except HorizonExceeded:
+            return False
+
+    def correct(self, instance: MilestoneInstance, why: str) -> None:
+        """Take back the violation that stands."""
+        if standing := instance.standing_violation:
+            self.correct_one(instance, standing, why)
+
+    def correct_one(self, instance: MilestoneInstance, violation: Violation, why: str) -> None:
+        """Take back one violation, with the reason."""
         corrected = violation.model_copy(update={"corrected_at": self.state.last_at, "correction": why})
         instance.violations = tuple(corrected if v is violation else v for v in instance.violations)
-        text = f"{instance.milestone}: the violation at {_clock(violation.violated_at)} is corrected: {why}"
+        text = f"{instance.milestone}: the violation at {clock_text(violation.violated_at)} is corrected: {why}"
         self.note(NoteKind.CORRECTED, self.state.last_at, text, instance)
 
     # --- triggers ---
@@ -287,6 +308,10 @@ class Book:
                 changed |= self.change_fields({action.field: action.value}, at, by=f"{milestone.name}: {trigger.id}")
         return changed
 
+    def owe(self, instance: MilestoneInstance, trigger: Trigger, due_at: datetime) -> None:
+        """Keep for later that a trigger fell due behind a completion."""
+        instance.owed = (*instance.owed, Firing(trigger=trigger.id, due_at=due_at, at=due_at))
+
     def change_fields(self, fields: dict[str, Any], at: datetime, *, by: str | None, reason: str | None = None) -> bool:
         """Set fields of the case. Returns whether one of them has another value now."""
         new = {
@@ -316,21 +341,3 @@ class Book:
             "entitlement": self.plan.entitlement,
             "account": self.plan.account,
         }
-
-
-def _union(pauses: Iterable[Pause]) -> tuple[Pause, ...]:
-    """The same paused time without overlaps, in order; an open pause stays open."""
-    merged: list[Pause] = []
-    for pause in sorted(pauses, key=lambda p: p.from_at):
-        last = merged[-1] if merged else None
-        if last and (last.to_at is None or pause.from_at <= last.to_at):
-            to_at = None if last.to_at is None or pause.to_at is None else max(last.to_at, pause.to_at)
-            causes = last.causes + tuple(c for c in pause.causes if c not in last.causes)
-            merged[-1] = Pause(from_at=last.from_at, to_at=to_at, causes=causes)
-        else:
-            merged.append(pause)
-    return tuple(merged)
-
-
-def _clock(instant: datetime | None) -> str:
-    return f"{instant:%Y-%m-%d %H:%M:%S}Z" if instant else "past the horizon"

@@ -4,22 +4,24 @@ An instance keeps what happened to it with the instant at which it happened, and
 asked for *as of* any instant, which is what judges a completion that became known late: what came after its own time
 does not count.
 
-Facts never change once they are made, and an instance holds them in tuples: a copy shares them, and every change is an
-assignment. So what follows from the facts is worked out once and remembered until something is assigned.
+Its facts (`domain.timeline.facts`) never change once they are made, and it holds them in tuples: a copy shares them,
+and every change is an assignment. So what follows from them is worked out once and remembered until something is
+assigned.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import operator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from domain.frozen import FrozenCalendar
-from domain.model import Value
 from domain.process import Trigger, TriggerKind
+from domain.timeline.facts import Extension, Firing, Pause, Term, Violation
 
 Calendars = Mapping[str, FrozenCalendar]
 
@@ -38,73 +40,6 @@ class InstanceState(StrEnum):
     OPEN_AT_EXIT = "open at exit"
 
 
-class Term(Value):
-    """The span that an instance has from `at` on.
-
-    Attributes:
-        at: when this span came to count.
-        anchor_at: what the start follows: the entry into the process, or the completion it waited for.
-        start_at: the start of the instance under it; later than its anchor after a restart.
-        base_at: from where `open_seconds` are counted; later than the start where a used fraction was carried over.
-        span: as it was declared (``4h``, ``2bd``, ``by due_at``).
-        business_hours: the calendar, by its name in the plan.
-        declared: what the process declared when this span came to count; it changes when that does.
-        open_seconds: from `base_at` to the target, before pauses and extensions. Negative where a carried fraction is
-            over 100%.
-        nominal_seconds: the whole span in open seconds, of which percentages are taken.
-        fixed_at: the target itself, for spans that follow the calendar's days and for deadlines from a field.
-    """
-
-    at: AwareDatetime
-    anchor_at: AwareDatetime
-    start_at: AwareDatetime
-    base_at: AwareDatetime
-    span: str
-    business_hours: str
-    declared: str
-    open_seconds: int = 0
-    nominal_seconds: int = 0
-    fixed_at: AwareDatetime | None = None
-
-
-class Pause(Value):
-    """A time in which the clock of an instance stood, for whatever reasons, each named once."""
-
-    from_at: AwareDatetime
-    to_at: AwareDatetime | None = None
-    causes: tuple[str, ...]
-
-
-class Extension(Value):
-    """Open seconds that somebody added to a target."""
-
-    at: AwareDatetime
-    open_seconds: int
-    by: str | None = None
-    reason: str | None = None
-
-
-class Violation(Value):
-    """A missed target, with when it was missed and when that was noticed.
-
-    Attributes:
-        corrected_at: set when the target moved to or past the effective now, or a completion in time became known.
-    """
-
-    violated_at: AwareDatetime
-    noticed_at: AwareDatetime
-    corrected_at: AwareDatetime | None = None
-    correction: str | None = None
-
-
-class Firing(Value):
-    """A trigger that fired: which, for which time, and at which instant of the timeline."""
-
-    trigger: str
-    due_at: AwareDatetime
-    at: AwareDatetime
-
-
 class MilestoneInstance(BaseModel):
     """One run of a milestone of one process.
 
@@ -115,6 +50,15 @@ class MilestoneInstance(BaseModel):
         stopped_at: since when somebody has stopped the clock of this milestone alone.
         lapsed: it was completed, and after that its criteria were false (or its completion rule true) at some time, so
             that its next occurrence does not follow from the completion.
+        held_back: its start was reached while its completion rule held; it starts when that turns false.
+        promise: false: passing its target is no violation.
+        handed_over: it was removed because a field of `restart_on` changed.
+        rule_held: since its completion its completion rule has been true.
+        watched: the fields of `restart_on`, as they were when it was last evaluated; those that are empty left out.
+        unseen: of a completed one: it as if it had never been completed, and the occurrences that followed from that.
+            A clear brings them to light.
+        resting: the same, paused since the completion. A completion rule that turns false brings them to light.
+        owed: triggers that fell due while it was unseen.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -143,6 +87,14 @@ class MilestoneInstance(BaseModel):
     removed_at: AwareDatetime | None = None
     exited_at: AwareDatetime | None = None
     lapsed: bool = False
+    held_back: bool = Field(default=False, exclude_if=operator.not_)
+    promise: bool = Field(default=True, exclude_if=operator.truth)
+    handed_over: bool = Field(default=False, exclude_if=operator.not_)
+    rule_held: bool = Field(default=False, exclude_if=operator.not_)
+    watched: dict[str, Any] = Field(default_factory=dict, exclude_if=operator.not_)
+    unseen: tuple[MilestoneInstance, ...] = Field(default=(), exclude_if=operator.not_)
+    resting: tuple[MilestoneInstance, ...] = Field(default=(), exclude_if=operator.not_)
+    owed: tuple[Firing, ...] = Field(default=(), exclude_if=operator.not_)
 
     # --- what is remembered ---
 
@@ -158,6 +110,9 @@ class MilestoneInstance(BaseModel):
     def fork(self) -> Self:
         """A copy that shares the facts and what follows from them, and that nobody watches."""
         copy = self.model_copy()
+        if copy.unseen or copy.resting:
+            copy.unseen = tuple(each.fork() for each in self.unseen)
+            copy.resting = tuple(each.fork() for each in self.resting)
         object.__setattr__(copy, "_target", getattr(self, "_target", None))
         object.__setattr__(copy, "_times", getattr(self, "_times", None))
         return copy
@@ -211,7 +166,7 @@ class MilestoneInstance(BaseModel):
             return InstanceState.REMOVED
         if self.exited_at is not None:
             return InstanceState.OPEN_AT_EXIT
-        if self.start_at > now:
+        if self.start_at > now or self.held_back:
             return InstanceState.SCHEDULED
         return InstanceState.PAUSED if self.open_pause else InstanceState.RUNNING
 
@@ -264,7 +219,7 @@ class MilestoneInstance(BaseModel):
     def _reckoned(self, calendars: Calendars, end: datetime | None, paused_until: datetime | None) -> datetime:
         term = self.term_at(end)
         calendar = calendars[term.business_hours]
-        moved = self.paused_seconds(calendar, term.base_at, paused_until or end)
+        moved = self.paused_seconds(calendar, term.base_at, paused_until or end) - term.extended_seconds
         moved += sum(e.open_seconds for e in self.extensions if end is None or e.at <= end)
         if term.fixed_at is None:
             return calendar.add(term.base_at, term.open_seconds + moved)
@@ -280,25 +235,52 @@ class MilestoneInstance(BaseModel):
                 total += calendar.elapsed(from_at, to_at)
         return total
 
-    def is_violated(self, calendars: Calendars, now: datetime) -> bool:
-        """Completed after the target, or open and the effective now is after it. Strict: at the target is in time.
+    def stretches(self, until: datetime) -> Iterator[tuple[str, datetime, datetime]]:
+        """The time from its start to an instant, newest first: each stretch with the calendar that ruled it.
 
-        An open instance whose violation is on record and stands is violated too: at the very instant of the target, and
-        after a resume that moved the target past it.
+        After a `carry` what was used before it is counted by the calendar of then.
         """
-        if self.completed_at is not None:
-            return self.completed_at > self.target_at(calendars)
-        if self.standing_violation is not None:
-            return True
+        term = self.term
+        start = term.start_at
+        for ruling in reversed(self.terms[: self.terms.index(term) + 1]):
+            since = max(ruling.carried_at or start, start)
+            if since < until:
+                yield ruling.business_hours, since, until
+                until = since
+            if ruling.carried_at is None:
+                return
+
+    def elapsed_seconds(self, calendars: Calendars, until: datetime) -> int:
+        """Open seconds from the start, each stretch by the calendar that ruled it."""
+        return sum(calendars[name].elapsed(a, b) for name, a, b in self.stretches(until))
+
+    def rested_seconds(self, calendars: Calendars, until: datetime) -> int:
+        """Open seconds of its pauses from the start, each stretch by the calendar that ruled it."""
+        return sum(self.paused_seconds(calendars[name], a, b) for name, a, b in self.stretches(until))
+
+    def is_past_target(self, calendars: Calendars, now: datetime) -> bool:
+        """Whether the effective now is after the target. Strict: at the target is in time."""
+        if self.is_open and (not self.pauses or (self.pauses[-1].to_at or now) < now):
+            return now > self.target_at(calendars)
         effective_now = self.effective_now(now)
         # The pause that it is judged at has not moved the target of that instant.
         return effective_now > self.target_at(calendars, paused_until=effective_now)
+
+    def is_violated(self, calendars: Calendars, now: datetime) -> bool:
+        """Whether a violation stands on record, or is about to: open, a promise, and the effective now is after it.
+
+        An open instance whose violation is on record and stands is violated at the very instant of the target too, and
+        after a resume that moved the target past it.
+        """
+        if self.standing_violation is not None:
+            return True
+        return self.is_open and self.promise and self.is_past_target(calendars, now)
 
     # --- its triggers ---
 
     def firings(self, trigger: str) -> list[Firing]:
         """The times that a trigger fired, in order."""
-        return [f for f in self.fired if f.trigger == trigger]
+        return [f for f in (*self.fired, *self.owed) if f.trigger == trigger]
 
     def due_at(self, trigger: Trigger, calendar: FrozenCalendar, target: datetime) -> datetime:
         """When a warning or violation trigger is due by a given target. A warning may be due before the start."""
@@ -308,6 +290,17 @@ class MilestoneInstance(BaseModel):
         return calendar.add(target, trigger.after_target) if trigger.after_target else target
 
     def may_fire(self, trigger: Trigger, due_at: datetime) -> bool:
-        """Whether a trigger is still to come: once per instance, or again past its last firing if it rearms."""
+        """Whether a trigger is still to come: once per instance.
+
+        One that rearms comes again if its new time was still ahead when the target last moved.
+        """
         fired = self.firings(trigger.id)
-        return not fired or (trigger.rearm and due_at > fired[-1].at)
+        if not fired:
+            return True
+        return trigger.rearm and due_at > fired[-1].at and due_at >= self.moved_at
+
+    @property
+    def moved_at(self) -> datetime:
+        """When its target last moved: by its start, a new span, an extension or a resume."""
+        ended = next((p.to_at for p in reversed(self.pauses) if p.to_at is not None), None)
+        return self.placed_at if ended is None else max(self.placed_at, ended)

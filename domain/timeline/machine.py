@@ -21,12 +21,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from domain.errors import Refused
 from domain.frozen import FrozenCalendar, HorizonExceeded
 from domain.timeline import requests
-from domain.timeline.agenda import START, THE_VIOLATION_ITSELF, Agenda, Due
+from domain.timeline.agenda import ENTRY, NOBODY, START, THE_VIOLATION_ITSELF, Agenda, Due
 from domain.timeline.book import Book
 from domain.timeline.effects import Effect, NoteKind
 from domain.timeline.events import Event
 from domain.timeline.plan import Plan
-from domain.timeline.rules import Rules
+from domain.timeline.rules import begin, settle
 from domain.timeline.state import TimelineState
 from domain.timeline.views import CaseView, look
 
@@ -61,7 +61,7 @@ class Timeline:
         timeline = cls(plan, state)
         book = Book(plan, state)
         book.note(NoteKind.OPENED, at, f"case {case.case_id} opened")
-        Rules(book, at).settle()
+        settle(book, at)
         timeline._catch_up(book, at, inclusive=False)
         return timeline
 
@@ -86,10 +86,16 @@ class Timeline:
         at = max(_whole(event.occurred_at), self.state.last_at)
         book.noticed_at = max(noticed_at or at, at)
         self._catch_up(book, at, inclusive=False)
+        self._catch_up_unseen(book, Due(at, ENTRY, 0, 0, NOBODY))
+        comes_first = self.state.alone_at == at == _whole(event.occurred_at)
         self._take(book, at, event)
         self.state.event_ids[event.event_id] = at
         self.state.rounds = 0
-        Rules(book, at).settle()
+        settle(book, at)
+        if comes_first:
+            book.correct_if_not_missed(at)
+        else:
+            self.state.alone_at = None
         self._catch_up(book, at, inclusive=False)
         return self._drain()
 
@@ -127,10 +133,16 @@ class Timeline:
         return due.at if due else None
 
     def view(self, now: datetime) -> CaseView:
-        """The case as it stands at `now`, or at the last event, if that was a little ahead. Changes nothing."""
+        """The case as it stands at `now`. Changes nothing.
+
+        A timeline knows no past: asked for an instant before the last thing that happened it answers for that. The view
+        says what it was `asked_at`, if that is further back than two clocks differ.
+        """
         due = self._agenda.next()
-        now = max(_whole(now), self.state.last_at)
-        return look(self.plan, self.state, now, due.at if due else None, self._summary(due) if due else "")
+        asked_at = _whole(now)
+        at = max(asked_at, self.state.last_at)
+        view = look(self.plan, self.state, at, due.at if due else None, self._summary(due) if due else "")
+        return view.model_copy(update={"asked_at": asked_at}) if at > asked_at + requests.CLOCK_SKEW else view
 
     # --- horizon ---
 
@@ -173,18 +185,36 @@ class Timeline:
             done += 1
 
     def _do(self, book: Book, due: Due) -> None:
+        self._catch_up_unseen(book, due)
+        at = self.state.last_at = self.state.alone_at = max(due.at, self.state.last_at)
+        if due.rank == ENTRY:
+            settle(book, at)
+            return
         instance = self._dues.instance(due)
-        at = self.state.last_at = max(due.at, self.state.last_at)
         if due.rank == START:
-            instance.begun = True
-            book.note(NoteKind.STARTED, at, f"{instance.milestone} starts", instance)
-            Rules(book, at).settle()
+            begin(book, instance, at)
+            settle(book, at)
         elif due.trigger == THE_VIOLATION_ITSELF:
             book.violate(instance, due.at)
         elif book.fire(instance, self._dues.trigger(due), due.at, at):
-            Rules(book, at).settle()
+            settle(book, at)
+
+    def _catch_up_unseen(self, book: Book, until: Due) -> None:
+        """Let happen what comes before something else behind completions. Nobody waits for it, and nobody is told."""
+        agenda = self._agenda
+        with book.writing(seen=False):
+            while (due := agenda.next_unseen()) is not None and due < until:
+                instance = agenda.instance(due)
+                if due.rank == START:
+                    begin(book, instance, due.at)
+                elif due.trigger == THE_VIOLATION_ITSELF:
+                    book.violate(instance, due.at)
+                else:
+                    book.owe(instance, agenda.trigger(due), due.at)
 
     def _summary(self, due: Due) -> str:
+        if due.rank == ENTRY:
+            return "entry into the process"
         name = self._dues.instance(due).milestone
         if due.rank == START:
             return f"{name}: start"

@@ -5,6 +5,7 @@ A request that makes no sense is refused with what would be right, and changes n
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import assert_never
 
@@ -12,6 +13,7 @@ from domain.bounds import MOST_SPAN_SECONDS, cut, quoted
 from domain.criteria.fields import FieldsError, check_bounds, check_values
 from domain.errors import Refused
 from domain.process import Milestone
+from domain.timeline import completing, replacing, revealing
 from domain.timeline.book import Book
 from domain.timeline.effects import NoteKind
 from domain.timeline.events import (
@@ -27,9 +29,12 @@ from domain.timeline.events import (
     MilestoneExtended,
     PlanReplaced,
 )
-from domain.timeline.instances import Extension, InstanceState, MilestoneInstance
-from domain.timeline.rules import Rules
+from domain.timeline.facts import Extension
+from domain.timeline.instances import InstanceState, MilestoneInstance
+from domain.timeline.replacing import leave_plan, take_plan
+from domain.timeline.sight import Sight
 from domain.timeline.state import Hold
+from domain.timeline.tracks import tracks
 
 CLOCK_SKEW = timedelta(seconds=5)
 """How far ahead of the case's clock an event may be: two machines' clocks differ that much."""
@@ -132,6 +137,7 @@ def complete(book: Book, at: datetime, event: MilestoneCompleted) -> None:
     milestone = find_milestone(book, event.milestone)
     instance = _instance(book, milestone)
     own = min(event.occurred_at.astimezone(UTC).replace(microsecond=0), at)
+    instance = _open_then(book, milestone, instance, own)
     if instance.completed_at is not None:
         raise Refused(
             "already_completed", f"{milestone.name} is already completed, since {instance.completed_at.isoformat()}"
@@ -141,12 +147,20 @@ def complete(book: Book, at: datetime, event: MilestoneCompleted) -> None:
         state = instance.state(at)
         raise Refused("not_open", f"{milestone.name} is not open: {state} since {ended_at.isoformat()}")
     start_at = instance.term_at(own).start_at
-    if own < start_at:
+    if own < start_at or instance.held_back:
         raise Refused(
             "before_start",
             f"{milestone.name} starts at {start_at.isoformat()}; it can't be completed at {own.isoformat()}",
         )
-    book.complete(instance, own, by=event.by or "unknown", reason=event.reason)
+    completing.complete(book, instance, own, by=event.by or "unknown", reason=event.reason)
+
+
+def _open_then(book: Book, milestone: Milestone, newest: MilestoneInstance, own: datetime) -> MilestoneInstance:
+    """The occurrence that was open when a milestone was completed: one that was handed over since, or the newest."""
+    for instance in book.runs(milestone):
+        if instance.handed_over and instance.start_at <= own and instance.removed_at and own < instance.removed_at:
+            return instance
+    return newest
 
 
 def clear(book: Book, at: datetime, event: CompletionCleared) -> None:
@@ -156,24 +170,26 @@ def clear(book: Book, at: datetime, event: CompletionCleared) -> None:
     instance = book.last_completed(milestone)
     if instance is None:
         raise Refused("not_completed", f"{milestone.name} is not completed; there is nothing to clear")
+    if instance is not latest and latest.begun:
+        raise Refused(
+            "later_occurrence",
+            f"the completion of {milestone.name} can't be cleared: occurrence {latest.occurrence} has started",
+        )
+    if milestone.complete_when and Sight(book, at).scope.evaluate(milestone.complete_when).holds:
+        raise Refused("rule_holds", f"{milestone.name} would be completed again at once: {_reads(book, milestone)}")
     if instance is not latest:
-        if latest.begun:
-            raise Refused(
-                "later_occurrence",
-                f"the completion of {milestone.name} can't be cleared: occurrence {latest.occurrence} has started",
-            )
-        book.take_up_again(milestone, instance, latest, at)
-    instance.completed_at = instance.completed_by = None
-    instance.lapsed = False
-    instance.exited_at = book.state.exited_at
-    book.note(
-        NoteKind.CLEARED,
-        at,
-        f"the completion of {milestone.name} is cleared",
-        instance,
-        by=event.by,
-        reason=event.reason,
-    )
+        if latest.is_open:
+            latest.removed_at = at
+            book.note(NoteKind.REMOVED, at, f"{latest.milestone} is scheduled no more", latest)
+        book.make_newest(milestone, instance)
+    revealing.clear(book, milestone, instance, at, by=event.by, reason=event.reason)
+
+
+def _reads(book: Book, milestone: Milestone) -> str:
+    """The completion rule of a milestone, and what it reads of the case."""
+    names = [name for name in book.state.fields if re.search(rf"\bcase\.{re.escape(name)}\b", milestone.complete_when)]
+    values = ", ".join(f"{name} is {book.state.fields[name]!r}" for name in names)
+    return cut(f"complete_when {milestone.complete_when!r} holds" + (f", where {values}" if values else ""), 500)
 
 
 def extend(book: Book, at: datetime, event: MilestoneExtended) -> None:
@@ -240,7 +256,8 @@ def stop(book: Book, at: datetime, event: ClockStopped) -> None:
         return book.note(
             NoteKind.ALREADY, at, f"{milestone.name} is already stopped, since {since}", instance, by=event.by
         )
-    instance.stopped_at = at
+    for each in (instance, *_behind(book, milestone)):
+        each.stopped_at = at
     text = f"the clock of {milestone.name} is stopped"
     return book.note(NoteKind.CLOCK_STOPPED, at, text, instance, by=event.by, reason=event.reason)
 
@@ -256,7 +273,8 @@ def resume(book: Book, at: datetime, event: ClockResumed) -> None:
     instance = _open_instance(book, milestone, at)
     if instance.stopped_at is None:
         return book.note(NoteKind.ALREADY, at, f"the clock of {milestone.name} is not stopped", instance, by=event.by)
-    instance.stopped_at = None
+    for each in (instance, *_behind(book, milestone)):
+        each.stopped_at = None
     text = f"the clock of {milestone.name} goes on"
     return book.note(NoteKind.CLOCK_RESUMED, at, text, instance, by=event.by, reason=event.reason)
 
@@ -285,7 +303,7 @@ def reopen(book: Book, at: datetime, event: CaseReopened) -> None:
 def change_entitlement(book: Book, at: datetime, event: EntitlementChanged) -> None:
     """Leave the process of one entitlement and enter that of another."""
     _refuse_closed(book)
-    book.leave_plan(event.plan, at, not_before=None if event.from_opening else at)
+    leave_plan(book, event.plan, at, not_before=None if event.from_opening else at)
     text = f"the case goes over to {f'entitlement {event.entitlement}' if event.entitlement else 'no entitlement'}"
     book.note(NoteKind.ENTITLEMENT_CHANGED, at, text, by=event.by, reason=event.reason)
 
@@ -299,10 +317,10 @@ def migrate(book: Book, at: datetime, event: PlanReplaced) -> None:
             "another_process",
             f"a migration keeps the process: {old.name if old else 'none'}, not {new.name if new else 'none'}",
         )
-    book.take_plan(event.plan)
+    take_plan(book, event.plan)
     said = f"process {new.name!r} version {new.version}" if new else "its calendars"
     book.note(NoteKind.MIGRATED, at, f"migrated to {said}", by=event.by, reason=event.reason)
-    Rules(book, at).migrate()
+    replacing.migrate(book, old, at)
 
 
 def _instance(book: Book, milestone: Milestone) -> MilestoneInstance:
@@ -310,6 +328,12 @@ def _instance(book: Book, milestone: Milestone) -> MilestoneInstance:
     if instance is None:
         raise Refused("not_started", f"{milestone.name} has not started on case {book.state.case_id}")
     return instance
+
+
+def _behind(book: Book, milestone: Milestone) -> list[MilestoneInstance]:
+    """What goes on behind the last completion of a milestone."""
+    found = [track.newest for track in tracks(book, milestone) if not track.is_seen]
+    return [instance for instance in found if instance is not None]
 
 
 def _open_instance(book: Book, milestone: Milestone, at: datetime) -> MilestoneInstance:

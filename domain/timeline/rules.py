@@ -1,380 +1,285 @@
 """The rules at one instant: what follows when something about a case has changed.
 
-First completions (judged by the span before the change), then entry to and exit from the process, then, per milestone
-in the process's order: remove, start, new span, pause or resume. Again from the top until nothing changes.
+First completions (judged by the span before the change), then entry to and exit from the process, then completions that
+their rule takes back, then, per milestone in the process's order: remove, start, new span, pause or resume. Again from
+the top until nothing changes.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
-from domain.criteria.evaluating import Scope
-from domain.criteria.fields import utc_text
-from domain.open_time.spans import Span
-from domain.process import EntitlementProcess, Milestone, OnChange, Recurrence
+from domain.process import EntitlementProcess, Milestone, Recurrence
 from domain.timeline.book import Book
+from domain.timeline.completing import complete
 from domain.timeline.effects import NoteKind
-from domain.timeline.instances import MilestoneInstance, Pause, Term
-from domain.timeline.state import Hold, Verdict
+from domain.timeline.entry import Entry
+from domain.timeline.instances import MilestoneInstance
+from domain.timeline.pauses import pause_or_resume
+from domain.timeline.revealing import take_back
+from domain.timeline.sight import Sight
+from domain.timeline.spans_in_force import SpansInForce
+from domain.timeline.tracks import Track, tracks
 
 MOST_ROUNDS = 10
 """Rounds of evaluation at one instant after which the rules are taken to chase one another."""
 
-OPENED_AT = "opened_at"
+
+def settle(book: Book, at: datetime) -> None:
+    """Evaluate the process of a case at one instant, if it has one."""
+    if book.plan.process is not None:
+        Rules(book, at, book.plan.process).settle()
+
+
+def begin(book: Book, instance: MilestoneInstance, at: datetime) -> None:
+    """Let a scheduled instance start. A recurring one does not while its completion rule holds."""
+    milestone = book.plan.milestone(instance.milestone)
+    if milestone.recurs and Sight(book, at).is_complete(milestone):
+        instance.held_back = True
+    else:
+        book.begin(instance, at)
 
 
 class Rules:
     """Evaluates the process of a case at one instant."""
 
-    def __init__(self, book: Book, at: datetime) -> None:
+    def __init__(self, book: Book, at: datetime, process: EntitlementProcess) -> None:
         self.book = book
-        self.plan = book.plan
         self.state = book.state
+        self.process = process
         self.at = at
+        self.sight = Sight(book, at)
+        self.spans = SpansInForce(book, self.sight, process)
+        self.entry = Entry(book, self.sight, process)
+        self._changed = False
+        self._counts = False
 
     def settle(self) -> None:
-        """Evaluate until nothing changes, or the guard ends it."""
-        if self.plan.process is None:
-            return
+        """Evaluate until nothing changes, or the guard ends it; then put on record what was missed by the change."""
         if self.state.rounds_at != self.at:
             self.state.rounds_at, self.state.rounds = self.at, 0
         while self.state.rounds < MOST_ROUNDS:
-            if not self._round(self.plan.process):
-                return
+            self._round()
+            if not self._changed:
+                break
+            if not self._counts:
+                continue
             self.state.rounds += 1
             if self.state.rounds == MOST_ROUNDS:
-                name = self.plan.process.name
+                name = self.process.name
                 text = f"the rules of process {name!r} still change after {MOST_ROUNDS} rounds; stopped here"
                 self.book.note(NoteKind.GUARD, self.at, text)
+        for milestone in self.process.milestones:
+            for track in tracks(self.book, milestone):
+                instance = track.newest
+                if instance is not None and instance.is_open:
+                    with self.book.writing(seen=track.is_seen):
+                        self.book.record_missed(instance, milestone, self.at)
 
-    def _see(self) -> None:
-        """Look at the case as it is now, once for all criteria of a round."""
-        self.scope = Scope.of_plain(
-            {
-                "case": {"id": self.state.case_id, OPENED_AT: utc_text(self.state.opened_at), **self.state.fields},
-                "entitlement": self.plan.entitlement,
-                "account": self.plan.account,
-            }
-        )
+    def _round(self) -> None:
+        self._changed = self._counts = False
+        self.sight.look()
+        self._complete()
+        if self.entry.follow():
+            self._mark()
+        self._take_back()
+        for milestone in self.process.milestones:
+            for track in tracks(self.book, milestone):
+                with self.book.writing(seen=track.is_seen):
+                    self._walk(track)
 
-    def _round(self, process: EntitlementProcess) -> bool:
-        self._see()
-        changed = self._completions(process)
-        changed |= self._entry_and_exit(process)
-        for milestone in process.milestones:
-            changed |= self._milestone(process, milestone)
-        return changed
-
-    def holds(self, milestone: Milestone | None, rule: str, source: str) -> bool:
-        """Whether criteria hold. What they come to goes on record when it changes; an error is false."""
-        if not source:
-            return True
-        holds, error = self.scope.evaluate(source)
-        name = f"{milestone.name}: {rule}" if milestone else rule
-        history = self.state.verdicts.get(name, ())
-        last = history[-1] if history else None
-        if last is None or (last.holds, last.error) != (holds, error):
-            self.state.verdicts[name] = (*history, Verdict(at=self.at, holds=holds, error=error))
-            if error is not None and (last is None or last.error is None):
-                said = f"{rule} of {milestone.name}" if milestone else rule
-                self.book.note(NoteKind.CRITERIA_FAILED, self.at, f"{said} counts as false: {error}")
-        return holds
+    def _mark(self, *, counts: bool = True) -> None:
+        """Something changed. A chain of milestones complete at their start ends by itself and never counts."""
+        self._changed = True
+        self._counts |= counts
 
     # --- completions ---
 
-    def _completions(self, process: EntitlementProcess) -> bool:
-        changed = False
-        for milestone in process.milestones:
+    def _complete(self) -> None:
+        for milestone in self.process.milestones:
             instance = self.book.latest(milestone)
-            if instance and instance.is_open and instance.start_at <= self.at and self._is_complete(milestone):
-                self.book.complete(instance, self.at, by="complete_when")
-                changed = True
-        return changed
+            if instance is None or not instance.is_open or instance.start_at > self.at:
+                continue
+            if milestone.recurs and not instance.begun:
+                continue
+            if self.sight.is_complete(milestone):
+                complete(self.book, instance, self.at, by="complete_when")
+                self._mark()
 
-    def _is_complete(self, milestone: Milestone) -> bool:
-        return bool(milestone.complete_when) and self.holds(milestone, "complete_when", milestone.complete_when)
-
-    # --- entry and exit ---
-
-    def _entry_and_exit(self, process: EntitlementProcess) -> bool:
-        state, changed = self.state, False
-        entry_at = state.opened_at if process.entry == OPENED_AT else self._instant(process.entry)
-        if entry_at is not None and state.not_before is not None:
-            entry_at = max(entry_at, state.not_before)
-        if entry_at is not None and entry_at != state.entry_at:
-            if state.entered_at is None:
-                state.stay += 1
-                self.book.note(NoteKind.ENTERED, self.at, f"process {process.name!r} version {process.version} entered")
-            state.entry_at = state.entered_at = entry_at
-            changed = True
-        if state.entered_at is None:
-            return changed
-        outside = state.closed_at is not None or (
-            bool(process.exit_when) and self.holds(None, "exit_when", process.exit_when)
-        )
-        if outside == (state.exited_at is not None):
-            return changed
-        if outside:
-            self._exit(process)
-        else:
-            self._reenter(process)
-        return True
-
-    def _exit(self, process: EntitlementProcess) -> None:
-        self.state.exited_at = self.at
-        self.state.holds = (*self.state.holds, Hold(cause="outside the process", from_at=self.at))
-        self.book.note(NoteKind.EXITED, self.at, f"process {process.name!r} left")
-        for instance in self.state.instances:
-            if instance.is_open:
-                instance.exited_at = self.at
-
-    def _reenter(self, process: EntitlementProcess) -> None:
-        self.state.exited_at = None
-        self.state.reentered_at = self.at
-        self.state.stay += 1
-        self.state.end_hold("outside the process", self.at)
-        self.book.note(NoteKind.REENTERED, self.at, f"process {process.name!r} entered again")
-        for milestone in process.milestones:
+    def _take_back(self) -> None:
+        """Take back completions whose rule held since and holds no more."""
+        for milestone in self.process.milestones:
             instance = self.book.latest(milestone)
-            if instance and instance.exited_at is not None:
-                instance.exited_at = None
-                instance.stay = self.state.stay
-                if not milestone.by:
-                    self._pause_or_resume(milestone, instance)  # the time outside ends before anything else follows
-
-    def _instant(self, field: str) -> datetime | None:
-        value = self.state.fields.get(field)
-        return datetime.fromisoformat(value).replace(microsecond=0) if isinstance(value, str) and value else None
+            if milestone.when_undone == "keep" or instance is None or not instance.resting:
+                continue
+            if self.sight.is_complete(milestone):
+                if not instance.rule_held:
+                    instance.rule_held = True
+            elif instance.rule_held and self.entry.is_inside and not self._is_handed_over(milestone, instance):
+                take_back(self.book, milestone, instance, self.at)
+                self._mark()
 
     # --- one milestone ---
 
-    def _milestone(self, process: EntitlementProcess, milestone: Milestone) -> bool:
-        instance = self.book.latest(milestone)
-        changed = False
-        if self.state.entered_at is None or self.state.exited_at is not None:
-            if instance is not None:
-                instance.lapsed = True
+    def _walk(self, track: Track) -> None:
+        milestone, instance = track.milestone, track.newest
+        if instance is None and not track.is_seen:
+            return  # another has begun, so nothing goes on behind the completion any more
+        if not self.entry.is_inside:
+            self._lapse(instance)
         else:
-            anchor = self._anchor(milestone)
-            eligible = anchor is not None and self._is_wanted(milestone)
-            if instance is not None and instance.is_open:
-                changed = self._keep_or_remove(process, milestone, instance, anchor if eligible else None)
-            elif eligible and anchor is not None:
-                changed = self._start(process, milestone, instance, anchor)
-            elif instance is not None:
-                instance.lapsed = True
-            instance = self.book.latest(milestone)
-        if instance is not None and not milestone.by:
-            changed |= self._pause_or_resume(milestone, instance)
-        return changed
+            anchor = self._anchor(milestone, instance)
+            term = instance.terms[-1] if instance else None
+            wanted = anchor is not None and self.sight.is_wanted(milestone, is_kept=bool(term and term.is_kept))
+            if wanted and anchor is not None and instance is not None and self._is_handed_over(milestone, instance):
+                self._hand_over(track, instance, anchor)
+            elif instance is not None and instance.is_open:
+                self._keep_or_remove(track, instance, anchor if wanted else None)
+                self._let_go(track, instance)
+            elif wanted and anchor is not None:
+                self._start(track, instance, anchor)
+            else:
+                self._lapse(instance)
+        instance = track.newest
+        if instance is None:
+            return
+        self._watch(milestone, instance)
+        if pause_or_resume(self.book, self.sight, milestone, instance, track.causes):
+            self._mark(counts=track.is_seen)
 
-    def _is_wanted(self, milestone: Milestone) -> bool:
-        if milestone.by is not None and self._instant(milestone.by) is None:
-            return False
-        return self.holds(milestone, "when", milestone.when)
+    def _lapse(self, instance: MilestoneInstance | None) -> None:
+        if instance is not None and not instance.lapsed:
+            instance.lapsed = True
 
-    def _anchor(self, milestone: Milestone) -> datetime | None:
+    def _anchor(self, milestone: Milestone, instance: MilestoneInstance | None) -> datetime | None:
         """From when a new instance would run: the entry, the completion it waits for, or now. None: not yet."""
         if milestone.starts == "criteria":
             return self.at
-        anchor = self.state.entered_at
-        if milestone.predecessor is not None:
-            # Also of the stay before, until a re-entry begins another: nobody has taken its completion back.
-            first = self.book.newest(self.plan.milestone(milestone.predecessor))
-            anchor = first.completed_at if first else None
-        if anchor is not None and milestone.on_reentry == "restart" and self.state.reentered_at is not None:
+        if instance is not None and instance.terms[-1].is_kept and instance.terms[-1].is_detached:
+            return instance.terms[-1].anchor_at
+        if milestone.predecessor is None:
+            anchor = self.state.entered_at
+            return self._of_the_stay(milestone, anchor) if anchor else None
+        before = self.process.milestone(milestone.predecessor)
+        done = [] if before is None else self.book.completed(before)
+        anchors = [self._of_the_stay(milestone, each.completed_at) for each in done if each.completed_at]
+        if instance is not None and instance.terms[-1].anchor_at in anchors:
+            # It runs on from the completion that it follows, also where its predecessor has begun anew.
+            return instance.terms[-1].anchor_at
+        # Also of the stay before, until a re-entry begins another: nobody has taken its completion back.
+        newest = self.book.newest(before) if before else None
+        return anchors[-1] if newest is not None and newest.completed_at and anchors else None
+
+    def _of_the_stay(self, milestone: Milestone, anchor: datetime) -> datetime:
+        if milestone.on_reentry == "restart" and self.state.reentered_at is not None:
             return max(anchor, self.state.reentered_at)
         return anchor
 
-    def _keep_or_remove(
-        self, process: EntitlementProcess, milestone: Milestone, instance: MilestoneInstance, anchor: datetime | None
-    ) -> bool:
+    def _keep_or_remove(self, track: Track, instance: MilestoneInstance, anchor: datetime | None) -> None:
         if anchor is None:
-            instance.removed_at = self.at
-            self.book.note(NoteKind.REMOVED, self.at, f"{milestone.name} removed: its criteria do not hold", instance)
-            return True
-        return self._follow(process, milestone, instance, anchor)
+            self.book.remove(track.milestone, instance, self.at, "its criteria do not hold")
+            self._mark(counts=track.is_seen)
+        elif self._follow(track.milestone, instance, anchor):
+            self._mark(counts=track.is_seen)
 
-    def _follow(
-        self, process: EntitlementProcess, milestone: Milestone, instance: MilestoneInstance, anchor: datetime
-    ) -> bool:
+    def _let_go(self, track: Track, instance: MilestoneInstance) -> None:
+        """Start what was held back while its completion rule held."""
+        if instance.is_open and instance.held_back and not self.sight.is_complete(track.milestone):
+            instance.held_back = False
+            instance.terms = (*instance.terms, self.spans.term(track.milestone, self.at))
+            instance.placed_at = self.at
+            self.book.begin(instance, self.at)
+            self._mark(counts=track.is_seen)
+
+    def _follow(self, milestone: Milestone, instance: MilestoneInstance, anchor: datetime) -> bool:
         """Follow a moved entry, and a new span, calendar or deadline."""
         term = instance.terms[-1]
-        if milestone.starts != "criteria" and term.anchor_at != anchor:
+        if milestone.starts != "criteria" and term.anchor_at != anchor and not self._is_loose(milestone, instance):
             # Under the span that it has; a new one follows in the next round, by the milestone's own rule for it.
-            kept = None if milestone.by else Span.parse(term.span)
-            moved = self._term_of(milestone, kept, term.business_hours, anchor)
-            moved = moved.model_copy(update={"declared": term.declared})
-            self.book.move(instance, moved, self.at, "its start moved")
+            self.book.move(instance, self.spans.moved(milestone, term, anchor), self.at, "its start moved")
             return True
-        span, hours = self._span(process, milestone)
         if milestone.by is not None:
-            if term.fixed_at == self._instant(milestone.by):
+            if term.deadline_at == self.sight.instant(milestone.by):
                 return False
-            moved = self._term(process, milestone, term.start_at).model_copy(update={"anchor_at": term.anchor_at})
+            moved = self.spans.term(milestone, term.start_at).model_copy(
+                update={"anchor_at": term.anchor_at, "is_detached": term.is_detached}
+            )
             self.book.move(instance, moved, self.at, f"{milestone.by} changed")
             return True
-        if _declared(span, hours) == term.declared:
+        if self.spans.declared(milestone) == term.declared:
             return False
-        self.book.move(instance, self._changed_term(process, milestone, instance), self.at, "its span changed")
+        self.book.move(instance, self.spans.changed(milestone, instance), self.at, "its span changed")
         return True
 
-    def _start(
-        self, process: EntitlementProcess, milestone: Milestone, last: MilestoneInstance | None, anchor: datetime
-    ) -> bool:
-        if last is not None and last.completed_at is not None and not milestone.recurs:
-            return False
-        if milestone.recurs and self._is_complete(milestone):
-            if last is not None:
-                last.lapsed = True
-            return False
+    def _is_loose(self, milestone: Milestone, instance: MilestoneInstance) -> bool:
+        """Whether its start follows nothing any more. What waits for another always follows its completion."""
+        term = instance.terms[-1]
+        return term.is_detached and (term.is_kept or milestone.predecessor is None)
+
+    # --- starting ---
+
+    def _start(self, track: Track, last: MilestoneInstance | None, anchor: datetime) -> None:
+        milestone = track.milestone
+        if self.entry.is_ahead or (last is not None and last.completed_at is not None and not milestone.recurs):
+            return
+        if milestone.recurs and self.sight.is_complete(milestone):
+            self._lapse(last)
+            return
         if last is not None and last.removed_at is not None and milestone.starts != "criteria":
-            last.removed_at = None
-            last.placed_at = self.at
-            self.book.note(NoteKind.RETURNED, self.at, f"{milestone.name} is back: its criteria hold again", last)
-            return True
-        start = self._next_start(milestone, last) if milestone.recurs else anchor
-        self.book.start(milestone, self._term(process, milestone, start), self.at)
-        return True
+            self.book.bring_back(last, self.at)
+            self._mark(counts=track.is_seen)
+            return
+        self._begin(track, last, anchor)
 
-    def _next_start(self, milestone: Milestone, last: MilestoneInstance | None) -> datetime:
+    def _begin(self, track: Track, last: MilestoneInstance | None, anchor: datetime) -> None:
+        milestone = track.milestone
+        start = self._next_start(track, last) if milestone.recurs else anchor
+        at_once = track.is_seen and start <= self.at and not milestone.recurs and self.sight.is_complete(milestone)
+        instance = track.start(self.spans.term(milestone, self.at if at_once else start), self.at)
+        self._watch(milestone, instance)
+        if at_once:
+            if start != self.at:
+                instance.terms = (instance.terms[0].model_copy(update={"anchor_at": start}),)
+            complete(self.book, instance, self.at, by="complete_when", in_time=True)
+            for resting in instance.resting:
+                # Should its rule take that back, it has this instant as its start, whatever becomes of the entry.
+                resting.terms = (resting.terms[0].model_copy(update={"is_detached": True}),)
+        self._mark(counts=track.is_seen and not at_once)
+
+    def _next_start(self, track: Track, last: MilestoneInstance | None) -> datetime:
         """When the next occurrence starts: from the completion it follows, for `sequential` not before its target."""
         start = last.completed_at if last and last.completed_at and not last.lapsed else self.at
-        if milestone.recurrence is Recurrence.SEQUENTIAL:
+        if track.milestone.recurrence is Recurrence.SEQUENTIAL:
             # The target of one that was completed late is behind its completion.
-            targets = [self.book.target(done) for done in self.book.completed(milestone)]
+            targets = [self.book.target(done) for done in track.completed()]
             start = max([start, *(target for target in targets if target is not None)])
         return start
 
-    # --- a migration ---
+    # --- handing over ---
 
-    def migrate(self) -> None:
-        """Take the spans and calendars of a new plan over, as if they had held from the start.
+    def _fields(self, milestone: Milestone) -> dict[str, Any]:
+        values = {name: self.state.fields.get(name) for name in milestone.restart_on}
+        return {name: value for name, value in values.items() if value not in (None, "", [])}
 
-        What is completed or violated keeps what happened to it; a milestone that the process no longer has is removed.
-        """
-        process = self.plan.process
-        if process is None:
-            return
-        self._see()
-        for instance in [i for i in self.state.instances if i.is_open]:
-            if process.milestone(instance.milestone) is None:
-                instance.removed_at = self.at
-                text = f"{instance.milestone} removed: process {process.name!r} has it no more"
-                self.book.note(NoteKind.REMOVED, self.at, text, instance)
-        for milestone in process.milestones:
-            latest = self.book.latest(milestone)
-            # One that was removed or left open at exit may come back, under the new plan.
-            if latest is None or latest.completed_at is not None:
-                continue
-            if milestone.by is None or self._instant(milestone.by) is not None:
-                self._migrate(process, milestone, latest)
-
-    def _migrate(self, process: EntitlementProcess, milestone: Milestone, instance: MilestoneInstance) -> None:
-        old = instance.terms[-1]
-        new = self._term(process, milestone, old.start_at).model_copy(update={"anchor_at": old.anchor_at})
-        if instance.standing_violation is not None:
-            kept = old.model_copy(update={"at": self.at, "declared": new.declared})
-            instance.terms = (*instance.terms, kept)
-        elif (new.span, new.business_hours) != (old.span, old.business_hours):
-            self.book.move(instance, new, self.at, "migrated")
-
-    # --- spans ---
-
-    def _span(self, process: EntitlementProcess, milestone: Milestone) -> tuple[Span | None, str]:
-        default = milestone.business_hours or process.business_hours or self.plan.business_hours
-        for number, row in enumerate(milestone.within or [], 1):
-            if not row.when or self.holds(milestone, f"row {number}", row.when):
-                return row.span, row.business_hours or default
-        return None, default
-
-    def _term(self, process: EntitlementProcess, milestone: Milestone, start: datetime) -> Term:
-        """The span that a milestone has now, from `start`."""
-        return self._term_of(milestone, *self._span(process, milestone), start)
-
-    def _term_of(self, milestone: Milestone, span: Span | None, hours: str, start: datetime) -> Term:
-        calendar = self.plan.calendars[hours]
-        fixed_at: datetime | None = None
-        seconds = 0
-        if span is None:
-            fixed_at = self._instant(milestone.by or "")
-        elif span.seconds is None:
-            fixed_at = span.target(calendar, start)
-            seconds = calendar.elapsed(start, fixed_at)
-        else:
-            seconds = span.seconds
-        return Term(
-            at=self.at,
-            anchor_at=start,
-            start_at=start,
-            base_at=start,
-            span=str(span) if span else f"by {milestone.by}",
-            business_hours=hours,
-            declared=_declared(span, hours),
-            open_seconds=seconds,
-            nominal_seconds=seconds,
-            fixed_at=fixed_at,
-        )
-
-    def _changed_term(self, process: EntitlementProcess, milestone: Milestone, instance: MilestoneInstance) -> Term:
-        old = instance.terms[-1]
-        start = max(self.at, old.start_at) if milestone.on_change is OnChange.RESTART else old.start_at
-        new = self._term(process, milestone, start).model_copy(update={"anchor_at": old.anchor_at})
-        return self._carried(instance, new) if milestone.on_change is OnChange.CARRY else new
-
-    def _carried(self, instance: MilestoneInstance, new: Term) -> Term:
-        """The new span with the same fraction used as of the old one, up to now or to the pause."""
-        old = instance.terms[-1]
-        base = max(instance.effective_now(self.at), old.start_at)
-        calendar = self.plan.calendars[old.business_hours]
-        used = calendar.elapsed(old.base_at, base) - instance.paused_seconds(calendar, old.base_at, base)
-        left = -(-(old.open_seconds - used) * new.nominal_seconds // max(old.nominal_seconds, 1))
-        # However far over 100%, the target does not come to lie before the start.
-        earliest = -self.plan.calendars[new.business_hours].elapsed(new.start_at, base)
-        at_start = left < 0 and left <= earliest
-        return new.model_copy(
-            update={
-                "base_at": base,
-                "open_seconds": earliest if at_start else left,
-                "fixed_at": new.start_at if at_start else None,
-            }
-        )
-
-    # --- pause and resume ---
-
-    def _pause_or_resume(self, milestone: Milestone, instance: MilestoneInstance) -> bool:
-        causes = self._causes(milestone, instance)
-        pause = instance.open_pause
-        if pause is None and not causes:
+    def _is_handed_over(self, milestone: Milestone, instance: MilestoneInstance) -> bool:
+        """Whether a field that restarts a milestone has another value; the first one of an empty field is no change."""
+        if not instance.watched:
             return False
-        if pause is None:
-            instance.pauses = (*instance.pauses, Pause(from_at=self.at, causes=causes))
-        elif causes:
-            if new := tuple(c for c in causes if c not in pause.causes):
-                instance.change_pause(causes=pause.causes + new)
-            return False
-        elif pause.from_at >= self.at:
-            instance.pauses = instance.pauses[:-1]
-        else:
-            instance.change_pause(to_at=self.at)
+        now = self._fields(milestone)
+        return any(now.get(name) != value for name, value in instance.watched.items())
+
+    def _watch(self, milestone: Milestone, instance: MilestoneInstance) -> None:
+        if milestone.restart_on and instance.watched != (now := self._fields(milestone)):
+            instance.watched = now
+
+    def _hand_over(self, track: Track, instance: MilestoneInstance, anchor: datetime) -> None:
+        """End the running instance as if its criteria had turned false and true again, and begin another."""
         if instance.is_open:
-            kind = NoteKind.PAUSED if causes else NoteKind.RESUMED
-            said = f"paused: {', '.join(causes)}" if causes else f"runs again, target {self._target_text(instance)}"
-            self.book.note(kind, self.at, f"{milestone.name} {said}", instance)
-        return True
-
-    def _target_text(self, instance: MilestoneInstance) -> str:
-        target = self.book.target(instance)
-        return f"{target:%Y-%m-%d %H:%M:%S}Z" if target else "past the horizon"
-
-    def _causes(self, milestone: Milestone, instance: MilestoneInstance) -> tuple[str, ...]:
-        causes = [cause for cause in ("case stopped", "outside the process") if self.state.hold(cause)]
-        if instance.stopped_at is not None:
-            causes.append("milestone stopped")
-        if milestone.pause_when and self.holds(milestone, "pause_when", milestone.pause_when):
-            causes.append("pause_when")
-        return tuple(causes)
-
-
-def _declared(span: Span | None, hours: str) -> str:
-    return f"{span or 'by'} of {hours}"
+            self.book.remove(track.milestone, instance, self.at, "handed over")
+            instance.handed_over = True
+            self._mark(counts=track.is_seen)
+        self._lapse(instance)
+        if self.entry.is_ahead or (track.milestone.recurs and self.sight.is_complete(track.milestone)):
+            return
+        self._begin(track, instance, anchor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from datetime import datetime
 from typing import Any, Literal
 
@@ -11,11 +12,13 @@ from domain.model import Value
 from domain.timeline.effects import Noted, TriggerFired
 from domain.timeline.instances import MilestoneInstance
 
+HoldCause = Literal["case stopped", "outside the process", "entry ahead"]
+
 
 class Hold(Value):
-    """A time in which every clock of the case stands: it was stopped, or it is outside its process."""
+    """A time in which every clock of the case stands: stopped, outside its process, or before an entry moved ahead."""
 
-    cause: Literal["case stopped", "outside the process"]
+    cause: HoldCause
     from_at: AwareDatetime
     to_at: AwareDatetime | None = None
     by: str | None = None
@@ -43,6 +46,7 @@ class TimelineState(BaseModel):
         event_ids: the events taken, each with the instant at which it took effect.
         notes: how many notes there are so far.
         rounds: rounds of evaluation since the last event from outside, at the instant `rounds_at`.
+        alone_at: the instant of the last thing that the timeline did by itself, if nothing older was applied since.
         unsent: effects that no caller has been given yet.
     """
 
@@ -67,11 +71,18 @@ class TimelineState(BaseModel):
     notes: int = 0
     rounds: int = 0
     rounds_at: AwareDatetime | None = None
+    alone_at: AwareDatetime | None = Field(default=None, exclude_if=operator.not_)
     unsent: list[Noted | TriggerFired] = Field(default_factory=list)
 
     def hold(self, cause: str) -> Hold | None:
         """The hold of that cause which is open now."""
         return next((h for h in self.holds if h.cause == cause and h.to_at is None), None)
+
+    @property
+    def awaited_at(self) -> datetime | None:
+        """The entry into the process that lies ahead: the first one, or one that was moved."""
+        is_ahead = self.entered_at is None or self.hold("entry ahead") is not None
+        return self.entry_at if is_ahead else None
 
     def end_hold(self, cause: str, at: datetime) -> bool:
         """End the hold of that cause which is open now. Returns whether there was one."""

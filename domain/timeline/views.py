@@ -11,7 +11,8 @@ from pydantic import AwareDatetime, Field
 
 from domain.frozen import HorizonExceeded
 from domain.model import Value
-from domain.timeline.instances import Firing, InstanceState, MilestoneInstance, Pause, Violation
+from domain.timeline.facts import Firing, Pause, Violation
+from domain.timeline.instances import InstanceState, MilestoneInstance
 from domain.timeline.plan import Plan
 from domain.timeline.state import TimelineState
 
@@ -30,6 +31,9 @@ class MilestoneView(Value):
     Attributes:
         target_at: None while it lies past the horizon of the calendar.
         elapsed_seconds: from the start to the end (or now); `actual_seconds` is that less `paused_seconds`.
+        promise: false: passing the target is no violation.
+        handed_over: it ended because a field of `restart_on` changed, and another began.
+        deadline_of: the field of the case whose instant is the target; None of a span.
         remaining_seconds: to the target from the effective now, negative when it is overdue; None once it has ended.
     """
 
@@ -46,6 +50,9 @@ class MilestoneView(Value):
     removed_at: AwareDatetime | None
     exited_at: AwareDatetime | None
     violated: bool
+    promise: bool = Field(default=True, exclude_if=operator.truth)
+    handed_over: bool = Field(default=False, exclude_if=operator.not_)
+    deadline_of: str | None = Field(default=None, exclude_if=operator.not_)
     violations: list[Violation]
     elapsed_seconds: int | None
     paused_seconds: int | None
@@ -75,6 +82,8 @@ class CaseView(Value):
 
     Attributes:
         account, entitlement: whose case it is, and what covers it; only where a case is asked how it stands.
+        now: the instant that it is about.
+        asked_at: the instant that was asked about, where that lies before the last thing that happened.
         next_due: when something happens next by itself, and `next_summary` what.
         open_decisions: what somebody is asked about; not written where there is nothing.
     """
@@ -83,6 +92,7 @@ class CaseView(Value):
     account: str | None = Field(default=None, exclude_if=operator.not_)
     entitlement: str | None = Field(default=None, exclude_if=operator.not_)
     now: AwareDatetime
+    asked_at: AwareDatetime | None = Field(default=None, exclude_if=operator.not_)
     opened_at: AwareDatetime
     closed_at: AwareDatetime | None
     process: str | None
@@ -146,8 +156,8 @@ def _look_at(plan: Plan, instance: MilestoneInstance, now: datetime) -> Mileston
     try:
         target = instance.target_at(plan.calendars)
         violated = instance.is_violated(plan.calendars, now)
-        elapsed = calendar.elapsed(term.start_at, max(end, term.start_at))
-        paused = instance.paused_seconds(calendar, term.start_at, end)
+        elapsed = instance.elapsed_seconds(plan.calendars, end)
+        paused = instance.rested_seconds(plan.calendars, end)
         remaining = calendar.elapsed(instance.effective_now(end), target) if instance.is_open else None
     except HorizonExceeded:
         pass  # past the horizon nothing is known yet; the calendars are about to be frozen further
@@ -165,6 +175,9 @@ def _look_at(plan: Plan, instance: MilestoneInstance, now: datetime) -> Mileston
         removed_at=instance.removed_at,
         exited_at=instance.exited_at,
         violated=violated,
+        promise=instance.promise,
+        handed_over=instance.handed_over,
+        deadline_of=term.by,
         violations=list(instance.violations),
         elapsed_seconds=elapsed,
         paused_seconds=paused,

@@ -98,7 +98,9 @@ async def everything(
         )
         store = await asyncio.to_thread(Store.open, database)
         stack.callback(store.close)
-        await stack.enter_async_context(working(server.client, store, task_queue=task_queue))
+        await stack.enter_async_context(
+            working(server.client, store, task_queue=task_queue, cached_workflows=settings.cached_workflows)
+        )
         whereabouts = Whereabouts(
             address=server.address,
             namespace=server.client.namespace,

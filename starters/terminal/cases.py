@@ -16,7 +16,8 @@ from rich.text import Text
 
 from domain.messages.cases import Answer
 from domain.timeline.effects import Noted, NoteKind
-from domain.timeline.instances import InstanceState, Pause
+from domain.timeline.facts import Pause
+from domain.timeline.instances import InstanceState
 from domain.timeline.views import CaseView, MilestoneStatus, MilestoneView
 from starters.terminal.actions import ShownAction
 

@@ -481,10 +481,10 @@ def test_a_change_of_span_says_what_it_did(mode: str, target: str, basis: str) -
 
 
 def test_a_carried_span_that_is_used_up() -> None:
-    """More than the whole was used: the target lies before the change, but not before the start."""
+    """What was missed keeps the target of its record; exactly the whole makes the instant of the change the target."""
     rows = [{"when": "case.b", "span": "2h"}, {"span": "1h"}]
     by = plan([{"within": rows, "on_change": "carry"}], hours="X")
-    for when, basis, target in (("06-09 10:30", "carried", "06-09 09:30"), ("06-09 13:00", "used up", "06-09 09:00")):
+    for when, basis, target in (("06-09 10:30", "missed", "06-09 10:00"), ("06-09 10:00", "used up", "06-09 10:00")):
         events: list[Moment] = [(when, FieldsChanged, {"fields": {"b": True}})]
         explanation = explained(by, "06-09 09:00", events, "06-09 14:00", fields={"b": False})
         reckoning = explanation.instances[0].reckoning

@@ -33,8 +33,9 @@ def test_every_state_can_be_read() -> None:
         {"name": "Done", **FOUR_HOURS},
         {"name": "Gone", **FOUR_HOURS, "when": when},
         entry="entry_at",
-        fields={"entry_at": field_at("Mon 10:00"), "state": "new"},
+        fields={"entry_at": field_at("Mon 09:00"), "state": "new"},
     )
+    bench.change("Mon 09:15", entry_at=field_at("Mon 10:00"))
     assert {m.state for m in bench.view("Mon 09:30").milestones} == {InstanceState.SCHEDULED}
     bench.to("Mon 10:00")
     assert {m.state for m in bench.view("Mon 10:00").milestones} == {InstanceState.RUNNING}

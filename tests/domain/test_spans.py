@@ -50,7 +50,7 @@ def test_spans_that_follow_the_days(text: str, days: int, *, end_of_day: bool) -
         ("1 day", "write 1bd for business days, or 24h for open hours"),
         ("0m", "span '0m' is 0; it has to be some time"),
         ("0h0m0s", "is 0"),
-        ("0bd", "is 0 business days; write at least 1bd, or eod"),
+        ("0bd", "is 0 business days; write at least 1bd, eod, or 0bd 16:00"),
         ("0bd eod", "is 0 business days; write eod"),
         ("-4h", "a span is not negative"),
         ("-1d", "write 1bd"),

@@ -30,7 +30,7 @@ from domain.timeline.events import (
     MilestoneExtended,
 )
 from tests.models.both_timelines import Opening, RealTimeline, SlowTimeline
-from tests.models.slow_timeline import RefusedError
+from tests.models.specified.slow_timeline import RefusedError
 
 _SLOW_ON_PURPOSE = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
 settings.register_profile(
@@ -68,7 +68,7 @@ def calendars() -> dict[str, FrozenCalendar]:
 # --- processes ---------------------------------------------------------------------------------------------------
 
 CRITERIA = ['case.p == "high"', 'case.s != "done"', 'case.s == "wait"', "case.b", "!case.b", "case.missing == 1"]
-SPANS = ["30m", "1h", "90m", "4h", "10h", "26h", "61s", "eod", "1bd", "2bd eod"]
+SPANS = ["30m", "1h", "90m", "4h", "10h", "26h", "61s", "eod", "1bd", "2bd eod", "1bd 16:00", "0bd 16:00", "1bd 02:00"]
 HOURS_OR_NONE = st.sampled_from([None, None, *HOURS])
 
 
@@ -88,8 +88,7 @@ def triggers(draw: st.DrawFn, *, percentages: bool) -> dict[str, Any]:
         trigger["late"] = draw(st.sampled_from(["fire", "fire", "skip"]))
     if kind == "violation":
         trigger["at"] = draw(st.sampled_from(["0", "30m", "10h"]))
-    if kind != "success":
-        trigger["rearm"] = draw(st.sampled_from([False, False, False, True]))
+    trigger["rearm"] = draw(st.sampled_from([False, False, False, True]))
     if draw(st.integers(0, 3)) == 0:
         field, value = draw(
             st.sampled_from([("p", "high"), ("p", "low"), ("s", "wait"), ("s", "done"), ("b", True), ("b", False)])
@@ -122,6 +121,13 @@ def milestones(draw: st.DrawFn, name: str, earlier: list[dict[str, Any]]) -> dic
     milestone["complete_when"] = draw(maybe(12, CRITERIA))
     milestone["pause_when"] = draw(maybe(12, CRITERIA))
     milestone["on_change"] = draw(st.sampled_from(["retroactive", "restart", "carry"]))
+    if milestone["complete_when"] and milestone.get("recurrence", "none") == "none":
+        milestone["when_undone"] = draw(st.sampled_from(["keep", "resume", "resume"]))
+    milestone["promise"] = draw(st.sampled_from([True, True, True, True, False]))
+    if milestone["starts"] == "criteria":
+        milestone["restart_on"] = draw(st.sampled_from([[], [], [], ["group"], ["group", "p"]]))
+    if not by:
+        milestone["cutoff"] = draw(st.sampled_from([None, None, None, "10:00", "14:00", "23:30", "02:00"]))
     milestone["on_reentry"] = draw(st.sampled_from(["keep", "keep", "restart"]))
     found = draw(st.lists(triggers(percentages=not by), max_size=4))
     milestone["triggers"] = [{**t, "id": f"t{n}"} for n, t in enumerate(found)]
@@ -157,6 +163,7 @@ FIELDS = {
     "p": FieldType.STRING,
     "s": FieldType.STRING,
     "b": FieldType.BOOLEAN,
+    "group": FieldType.STRING,
     "missing": FieldType.INTEGER,
     "due_at": FieldType.DATETIME,
     "entry_at": FieldType.DATETIME,
@@ -190,6 +197,7 @@ def field_values(draw: st.DrawFn, opened_at: datetime) -> dict[str, Any]:
         "p": draw(st.sampled_from(["high", "low", None])),
         "s": draw(st.sampled_from(["new", "wait", "done"])),
         "b": draw(st.booleans()),
+        "group": draw(st.sampled_from(["one", "two", "two", None])),
         "due_at": draw(instants),
         "entry_at": draw(instants),
     }
@@ -200,7 +208,7 @@ def steps(draw: st.DrawFn, opened_at: datetime, names: list[str]) -> Step:
     kinds = ["none", "complete", "complete", "change", "change", "stop", "resume", "close", "reopen", "clear", "extend"]
     values = draw(field_values(opened_at))
     changed = draw(
-        st.lists(st.sampled_from(["p", "p", "s", "s", "b", "b", "due_at", "entry_at"]), min_size=1, max_size=2)
+        st.lists(st.sampled_from(["p", "p", "s", "s", "b", "b", "group", "due_at", "entry_at"]), min_size=1, max_size=2)
     )
     if "entry_at" in changed:
         changed = ["entry_at"]  # what a new entry and a new span at one instant do together is nowhere said

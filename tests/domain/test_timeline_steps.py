@@ -16,7 +16,7 @@ from domain.timeline.events import FieldsChanged
 from tests.domain.test_timeline_model import FIELDS, PROFILE, World, calendars, event_of, worlds
 from tests.domain.timeline_bench import Bench, ny, triggers
 from tests.models.both_timelines import Opening, RealTimeline
-from tests.models.slow_timeline import RefusedError
+from tests.models.specified.slow_timeline import RefusedError
 
 TEN = triggers(*(f"warning {10 * n}m" for n in range(1, 10)), "violation 0")
 

@@ -197,7 +197,9 @@ class Bench:
         return self
 
     def _seen(self) -> list[dict[str, Any]]:
-        return [i.model_dump(exclude={"fired", "violations"}) for i in self.timeline.state.instances]
+        return [
+            i.model_dump(exclude={"fired", "violations", "unseen", "resting"}) for i in self.timeline.state.instances
+        ]
 
     # --- how it stands ---
 

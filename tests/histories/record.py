@@ -20,6 +20,7 @@ from domain.messages.migrations import MIGRATION_WORKFLOW
 from domain.messages.migrations import workflow_id as migration_workflow_id
 from domain.usage.requests import workflow_id
 from store.store import Store
+from tests.support import assert_eventually
 from tests.workflows.replaying import replay, state_of
 from tests.workflows.world import CATALOG, World, later
 from worker.clock import VirtualClock
@@ -85,6 +86,25 @@ async def asking_case(world: World) -> str:
     return handle.id
 
 
+async def many_actions(world: World) -> str:
+    """A case that is opened hours late: sixty triggers at once, in slices; more actions than are sent unseen."""
+    triggers = [
+        {"kind": "warning", "at": f"{5 * (n + 1)}m", "actions": [{"do": "task", "subject": "late"}]} for n in range(10)
+    ]
+    milestones = [{"name": f"Step {n}", "within": "1h", "triggers": triggers} for n in range(6)]
+    added = {
+        "processes": [{"name": "Sixty", "milestones": milestones}],
+        "accounts": [{"id": "sixty", "name": "Sixty"}],
+        "entitlements": [{"id": "sixty-1", "account": "sixty", "process": "Sixty"}],
+    }
+    world.store.apply(read_document(added), by="test")
+    case = await world.open("sixty", case_id="many", opened_at=later(hours=-9))
+    await world.ask(case, "close", later(minutes=5))
+    handle = world.milepost.handle(case)
+    await handle.result()
+    return handle.id
+
+
 async def overflowed(world: World) -> str:
     """An entitlement that begins with a case for which it has nothing left; its manager is told."""
     await world.open("empty", case_id="empty")
@@ -96,6 +116,21 @@ async def entitlement(world: World) -> str:
     for number in range(3):
         await world.open("few", case_id=f"few-{number}")
     return workflow_id("few-2")
+
+
+async def after_quiet(world: World) -> str:
+    """An entitlement with nothing left, asked again and again, each time after all that it had begun has come back."""
+    handle = world.milepost.temporal.get_workflow_handle(workflow_id("empty-0"))
+
+    async def quiet() -> None:
+        described = (await handle.describe()).raw_description
+        assert not described.pending_activities
+        assert not described.HasField("pending_workflow_task")
+
+    for number in range(4):
+        await world.open("empty", case_id=f"quiet-{number}")
+        await assert_eventually(quiet)
+    return handle.id
 
 
 async def migration(world: World) -> str:
@@ -119,8 +154,10 @@ SCENARIOS: dict[str, Callable[[World], Awaitable[str]]] = {
     "case-short": short_case,
     "case-open": open_case,
     "case-asking": asking_case,
+    "case-many": many_actions,
     "entitlement": entitlement,
     "entitlement-overflowed": overflowed,
+    "entitlement-quiet": after_quiet,
     "migration": migration,
 }
 

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from functools import cache
+from typing import Any, NamedTuple, Protocol, cast
 
 from domain.calendar import FrozenCalendar
+from domain.criteria.evaluating import evaluate
 from domain.criteria.fields import FieldType
 from domain.errors import Refused
-from domain.process import EntitlementProcess
+from domain.open_time.spans import Span
+from domain.open_time.windows import clock_seconds, clock_text
+from domain.process import EntitlementProcess, Milestone, TriggerKind
 from domain.timeline import Case, Timeline
 from domain.timeline.effects import Effect, TriggerFired
-from domain.timeline.events import Event
+from domain.timeline.events import Event, PlanReplaced
 from domain.timeline.plan import Plan
 from domain.timeline.state import TimelineState
-from tests.models.slow_timeline import Model, RefusedError
+from tests.models.specified import slow_inputs
+from tests.models.specified.slow_timeline import Model, RefusedError
 
 Fired = tuple[str, int, str, datetime, datetime]
 """A trigger that fired: milestone, occurrence, trigger, when it was due, when it fired."""
@@ -42,10 +47,24 @@ class AnyTimeline(Protocol):
     def snapshot(self, now: datetime) -> dict[str, Any]: ...
 
 
+def success_triggers(process: EntitlementProcess) -> frozenset[tuple[str, str]]:
+    """The success triggers of a process: milestone and trigger."""
+    kinds = ((m.name, t.id, t.kind) for m in process.milestones for t in m.triggers)
+    return frozenset((name, trigger) for name, trigger, kind in kinds if kind is TriggerKind.SUCCESS)
+
+
+def times_of(
+    success: frozenset[tuple[str, str]], milestone: str, trigger: str, due_at: datetime, at: datetime
+) -> tuple[datetime, datetime]:
+    """When a trigger was due and fired. Success is due at the completion's own time; the model says when it fired."""
+    return (at if (milestone, trigger) in success else due_at), at
+
+
 class RealTimeline:
     """`domain.timeline.machine`."""
 
     def __init__(self, case: Opening) -> None:
+        self.success = success_triggers(case.process)
         self.plan = Plan(process=case.process, business_hours=case.hours, calendars=case.calendars, fields=case.types)
         self.timeline = Timeline.enter(self.plan, Case(case_id="c", fields=case.fields), case.at)
         self.fired: list[Fired] = []
@@ -67,7 +86,10 @@ class RealTimeline:
         self.owes_effects = False
         self.effects += effects
         fired = [e for e in effects if isinstance(e, TriggerFired)]
-        self.fired += [(e.milestone, e.occurrence, e.trigger, e.due_at, e.at) for e in fired]
+        self.fired += [
+            (e.milestone, e.occurrence, e.trigger, *times_of(self.success, e.milestone, e.trigger, e.due_at, e.at))
+            for e in fired
+        ]
 
     def through_json(self) -> None:
         """Continue from the state as JSON."""
@@ -89,7 +111,10 @@ class RealTimeline:
                     "completed_at": m.completed_at,
                     "violated": m.violated,
                     "violations": [(v.violated_at, v.corrected_at is not None) for v in m.violations],
-                    "fired": [(f.trigger, f.due_at, f.at) for f in m.fired],
+                    "fired": [
+                        (f.trigger, *times_of(self.success, m.milestone, f.trigger, f.due_at, f.at)) for f in m.fired
+                    ],
+                    "handed_over": m.handed_over,
                     "elapsed": m.elapsed_seconds,
                     "paused": m.paused_seconds,
                     "actual": m.actual_seconds,
@@ -99,21 +124,121 @@ class RealTimeline:
         }
 
 
+class SlowHours:
+    """A frozen calendar under the names that the model knows."""
+
+    def __init__(self, calendar: FrozenCalendar) -> None:
+        self.calendar = calendar
+        self.add = calendar.add
+        self.elapsed = calendar.elapsed
+        self.business_days_later = calendar.business_days_later
+        self.end_of_business_day = calendar.end_of_business_day
+
+    def business_day_at(self, t: datetime, n: int, clock: str) -> datetime:
+        return self.calendar.business_day_at(t, n, clock_seconds(clock))
+
+    def after_cutoff(self, t: datetime, clock: str) -> datetime:
+        return self.calendar.counted_from(t, clock_seconds(clock))
+
+
+@cache
+def slow_hours(calendar: FrozenCalendar) -> SlowHours:
+    """One object for each calendar: the model takes another object for an edited calendar."""
+    return SlowHours(calendar)
+
+
+def slow_process(process: EntitlementProcess) -> Any:
+    """A process as the model is told of it."""
+    return slow_inputs.EntitlementProcess(
+        milestones=[_slow_milestone(milestone) for milestone in process.milestones],
+        name=process.name,
+        entry=process.entry,
+        exit_when=process.exit_when,
+        business_hours=process.business_hours,
+    )
+
+
+def _slow_milestone(milestone: Milestone) -> Any:
+    rows = [slow_inputs.Row(_slow_span(row.span), row.when, row.business_hours) for row in milestone.within or []]
+    same = ("name", "by", "when", "complete_when", "pause_when", "business_hours", "when_undone", "promise", "cutoff")
+    return slow_inputs.Milestone(
+        **{name: getattr(milestone, name) for name in same},
+        within=rows or None,
+        starts=milestone.starts if isinstance(milestone.starts, str) else "after",
+        after=milestone.predecessor,
+        recurrence=milestone.recurrence.value,
+        on_change=milestone.on_change.value,
+        on_reentry=milestone.on_reentry,
+        triggers=cast("Any", tuple(milestone.triggers)),
+        restart_on=tuple(milestone.restart_on),
+    )
+
+
+def _slow_span(span: Span) -> Any:
+    clock = clock_text(span.clock) if span.clock is not None else None
+    return slow_inputs.Span(span.seconds, span.business_days, span.end_of_day, clock)
+
+
+class Amended(Model):
+    """The model, with what it reads otherwise than the engine.
+
+    A violation that arises by a change is recorded when the change has been evaluated, not by a span that the very next
+    round replaces.
+    """
+
+    ties = "affected"
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.in_doubt: list[Any] | None = None
+        super().__init__(*args, **kwargs)
+
+    def _evaluate(self, at: datetime) -> None:
+        self.in_doubt = []
+        super()._evaluate(at)
+        doubtful, self.in_doubt = self.in_doubt, None
+        for instance in doubtful:
+            self._record_if_violated(instance, at)
+
+    def _record_if_violated(self, instance: Any, at: datetime) -> None:
+        if self.in_doubt is None:
+            super()._record_if_violated(instance, at)
+        elif not any(instance is other for other in self.in_doubt):
+            self.in_doubt.append(instance)
+
+
 class SlowTimeline:
     """The model."""
 
     def __init__(self, case: Opening) -> None:
-        self.model = Model.enter(*case[:5])
+        self.success = success_triggers(case.process)
+        hours = {name: slow_hours(calendar) for name, calendar in case.calendars.items()}
+        self.model = Amended.enter(
+            slow_process(case.process), hours, case.hours, case.fields, case.at, evaluate=evaluate
+        )
 
     @property
     def fired(self) -> list[Fired]:
-        return [(name, occurrence, *firing) for name, occurrence, firing in self.model.fired]
+        return [
+            (name, n, f.trigger, *times_of(self.success, name, f.trigger, f.due_at, f.at))
+            for name, n, f in self.model.fired
+        ]
 
     def apply(self, event: Event, noticed_at: datetime | None = None) -> None:
-        self.model.apply(event, noticed_at)
+        told: Any = event
+        if isinstance(event, PlanReplaced):
+            assert event.plan.process is not None
+            hours = {name: slow_hours(calendar) for name, calendar in event.plan.calendars.items()}
+            told = slow_inputs.CaseMigrated(event.event_id, event.occurred_at, slow_process(event.plan.process), hours)
+        self.model.apply(told, noticed_at)
 
     def advance(self, now: datetime) -> None:
         self.model.advance(now)
 
     def snapshot(self, now: datetime) -> dict[str, Any]:
-        return self.model.snapshot(now)
+        seen: dict[str, Any] = self.model.snapshot(now)
+        for (name, _), instance in seen["instances"].items():
+            instance["fired"] = [
+                (t, *times_of(self.success, name, t, due_at, at)) for t, due_at, at in instance["fired"]
+            ]
+            del instance["violated_at"], instance["records"]
+        return seen

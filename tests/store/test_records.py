@@ -18,7 +18,8 @@ from domain.messages.case_state import ActionFailure, CaseState
 from domain.messages.steps import CaseRecord
 from domain.process import ActionCall, Email, FieldUpdate, Task, TriggerKind
 from domain.timeline.effects import Noted, NoteKind, TriggerFired
-from domain.timeline.instances import Firing, InstanceState, Violation
+from domain.timeline.facts import Firing, Violation
+from domain.timeline.instances import InstanceState
 from domain.timeline.plan import Plan
 from domain.timeline.state import TimelineState
 from domain.timeline.views import CaseView, MilestoneStatus, MilestoneView

@@ -107,7 +107,7 @@ async def test_show_and_audit_say_that_a_case_was_ended(desk: Desk) -> None:
     assert (fresh.exit_code, "ended from outside" in fresh.stdout) == (0, False)
     shown = await desk.ask("show", case)
     assert "ended from outside (terminated) at " in shown.stdout
-    assert not any(counted in shown.stdout for counted in ("7h59m", "next "))
+    assert "7h5" not in shown.stdout
     answer = json.loads((await desk.ask("show", case, "--json")).stdout)
     assert answer["ended_from_outside"].startswith("ended from outside (terminated)")
     assert [m["remaining_seconds"] for m in answer["milestones"]] == [None, None]

@@ -82,12 +82,20 @@ async def test_four_hundred_missed_triggers_fire_in_slices(world: World, many: S
     case = await world.open("many", opened_at=MONDAY - timedelta(hours=9))
 
     async def all_have_fired() -> None:
-        assert sum(len(m.fired) for m in (await world.view(case)).milestones) == MILESTONES * TRIGGERS
+        view = await world.view(case)
+        assert sum(len(m.fired) for m in view.milestones) == MILESTONES * TRIGGERS
+        assert view.next_due is None, "every violation is on record"
         assert len(many.tasks(case)) == MILESTONES * TRIGGERS
         assert len(many.triggers(case)) == MILESTONES * TRIGGERS
         assert {a.status for a in many.actions(case)} == {"done"}
 
+    async def it_is_at_rest() -> None:
+        described = (await world.milepost.handle(case).describe()).raw_description
+        assert not described.HasField("pending_workflow_task")
+        assert not described.pending_activities
+
     await assert_eventually(all_have_fired, within=60)
+    await assert_eventually(it_is_at_rest)
     assert await world.failed_tasks(case) == []
     history = await world.history(case)
     most = under_way = 0
@@ -123,7 +131,8 @@ async def test_actions_under_way_hold_up_no_new_run(rolling: World) -> None:
     await assert_eventually(all_are_made, within=60)
 
     async def nothing_is_left() -> None:
-        await rolling.milepost.request(case, "change_fields", fields={"state": unique("x")})
+        at = MONDAY.isoformat()
+        await rolling.milepost.request(case, "change_fields", fields={"state": unique("x")}, occurred_at=at)
         carried = rolling.store.case(case).carried
         assert carried.orders == []
         assert carried.runs > 1

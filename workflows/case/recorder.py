@@ -18,8 +18,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.case.steps import Attempts
     from workflows.waiting import seal
 
-QUICKLY = timedelta(seconds=5)
-"""What a record has that is written while the workflow task is held open; half of what the task has."""
+QUICKLY = timedelta(seconds=2)
+"""What a record has, with all its attempts, while the workflow task is held open and an answer waits for it."""
 RECORDING = timedelta(seconds=10)
 TRIED_AGAIN_AFTER = timedelta(minutes=1)
 
@@ -87,7 +87,6 @@ class Recorder:
             await workflow.execute_local_activity(
                 RECORD_CASE,
                 record,
-                start_to_close_timeout=timedelta(seconds=2),
                 schedule_to_close_timeout=QUICKLY,
                 retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=50), maximum_attempts=3),
             )

@@ -34,11 +34,14 @@ async def _dev(ephemeral: bool, port: int | None, ui_port: int | None) -> None:
     from starters.local.dev import everything
     from starters.terminal.cases import console
     from store.addresses import shown_address
+    from worker.metrics import expose_metrics
     from worker.process import collect_garbage_seldom
     from worker.relay import telling
+    from worker.settings import get_settings
     from worker.supervision import supervising
 
     collect_garbage_seldom()
+    expose_metrics(get_settings().metrics)
     out = console()
     async with (
         everything(ephemeral=ephemeral, port=port, ui_port=ui_port) as running,
@@ -77,6 +80,7 @@ async def _worker() -> None:
     from starters.local.whereabouts import connect_to_temporal, effective_settings
     from starters.terminal.cases import console
     from store import Store
+    from worker.metrics import expose_metrics
     from worker.namespace import ensure_namespace_and_search_attributes
     from worker.private import private_folder
     from worker.process import collect_garbage_seldom, working
@@ -87,11 +91,18 @@ async def _worker() -> None:
     out = console()
     settings = effective_settings()
     private_folder(settings.data)
+    expose_metrics(settings.metrics)
     client = await connect_to_temporal()
     await ensure_namespace_and_search_attributes(client)
     store = await asyncio.to_thread(Store.open, settings.database)
     try:
-        worker = working(client, store, task_queue=settings.task_queue, build_id=settings.build_id)
+        worker = working(
+            client,
+            store,
+            task_queue=settings.task_queue,
+            build_id=settings.build_id,
+            cached_workflows=settings.cached_workflows,
+        )
         async with (
             worker,
             telling(client, store, settings.task_queue),

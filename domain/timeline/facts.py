@@ -1,0 +1,123 @@
+"""What happened to a milestone instance: dated facts, which never change once they are made."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable
+from datetime import datetime
+
+from pydantic import AwareDatetime, Field
+
+from domain.model import Value
+
+COMPLETED = "completed"
+"""What pauses an instance behind its completion, should that be taken back by its rule."""
+
+
+class Term(Value):
+    """The span that an instance has from `at` on.
+
+    Attributes:
+        at: when this span came to count.
+        anchor_at: what the start follows: the entry into the process, or the completion it waited for.
+        start_at: the start of the instance under it; later than its anchor after a restart.
+        base_at: from where `open_seconds` are counted; later than the start where a used fraction was carried over, or
+            after a cutoff.
+        span: as it was declared (``4h``, ``2bd``, ``by due_at``).
+        business_hours: the calendar, by its name in the plan.
+        declared: what the process declared when this span came to count; it changes when that does.
+        open_seconds: from `base_at` to the target, before pauses and extensions. Negative where a carried fraction is
+            over 100%.
+        nominal_seconds: the whole span in open seconds, of which percentages are taken.
+        fixed_at: the target itself, for spans that follow the calendar's days and for deadlines from a field; after a
+            carry also what was missed or used up.
+        by: the field of the case whose instant is the deadline; None of a span.
+        declared_at: the deadline that its field named when this term came to count, where that is not its target.
+        carried_at: when a fraction used up of an earlier span was carried over.
+        is_detached: its start follows the entry no more: it was restarted, or a migration kept it.
+        is_kept: a migration kept it, whatever the new version declares.
+        extended_seconds: extensions that `fixed_at` has in it already.
+    """
+
+    at: AwareDatetime
+    anchor_at: AwareDatetime
+    start_at: AwareDatetime
+    base_at: AwareDatetime
+    span: str
+    business_hours: str
+    declared: str
+    open_seconds: int = 0
+    nominal_seconds: int = 0
+    fixed_at: AwareDatetime | None = None
+    by: str | None = Field(default=None, exclude_if=operator.not_)
+    declared_at: AwareDatetime | None = Field(default=None, exclude_if=operator.not_)
+    carried_at: AwareDatetime | None = Field(default=None, exclude_if=operator.not_)
+    is_detached: bool = Field(default=False, exclude_if=operator.not_)
+    is_kept: bool = Field(default=False, exclude_if=operator.not_)
+    extended_seconds: int = Field(default=0, exclude_if=operator.not_)
+
+    @property
+    def deadline_at(self) -> datetime | None:
+        """The deadline that its field named when this term came to count."""
+        return self.declared_at or (self.fixed_at if self.by else None)
+
+
+class Pause(Value):
+    """A time in which the clock of an instance stood, for whatever reasons, each named once."""
+
+    from_at: AwareDatetime
+    to_at: AwareDatetime | None = None
+    causes: tuple[str, ...]
+
+
+class Extension(Value):
+    """Open seconds that somebody added to a target."""
+
+    at: AwareDatetime
+    open_seconds: int
+    by: str | None = None
+    reason: str | None = None
+
+
+class Violation(Value):
+    """A missed target, with when it was missed and when that was noticed.
+
+    Attributes:
+        corrected_at: set when the target moved to or past the effective now, or a completion in time became known.
+    """
+
+    violated_at: AwareDatetime
+    noticed_at: AwareDatetime
+    corrected_at: AwareDatetime | None = None
+    correction: str | None = None
+
+
+class Firing(Value):
+    """A trigger that fired: which, for which time, and at which instant of the timeline."""
+
+    trigger: str
+    due_at: AwareDatetime
+    at: AwareDatetime
+
+
+def union(pauses: Iterable[Pause]) -> tuple[Pause, ...]:
+    """The same paused time without overlaps, in order; an open pause stays open."""
+    merged: list[Pause] = []
+    for pause in sorted(pauses, key=_from):
+        last = merged[-1] if merged else None
+        if last and (last.to_at is None or pause.from_at <= last.to_at):
+            to_at = None if last.to_at is None or pause.to_at is None else max(last.to_at, pause.to_at)
+            causes = last.causes + tuple(c for c in pause.causes if c not in last.causes)
+            merged[-1] = Pause(from_at=last.from_at, to_at=to_at, causes=causes)
+        else:
+            merged.append(pause)
+    return tuple(merged)
+
+
+def _from(pause: Pause) -> datetime:
+    return pause.from_at
+
+
+def clock_text(instant: datetime | None) -> str:
+    """An instant for a note."""
+    return f"{instant:%Y-%m-%d %H:%M:%S}Z" if instant else "past the horizon"

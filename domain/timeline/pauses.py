@@ -1,0 +1,60 @@
+"""What pauses an instance, and since when: stops, rules, and the time outside the process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from domain.process import Milestone
+from domain.timeline.book import Book
+from domain.timeline.effects import NoteKind
+from domain.timeline.facts import Pause, clock_text
+from domain.timeline.instances import MilestoneInstance
+from domain.timeline.sight import Sight
+
+
+def pause_or_resume(
+    book: Book, sight: Sight, milestone: Milestone, instance: MilestoneInstance, also: Iterable[str] = ()
+) -> bool:
+    """Let an instance pause or run as what pauses it now says. Returns whether that changed.
+
+    Args:
+        book: writes it down.
+        sight: what the rules see.
+        milestone: as the process declares it; deadlines are never paused.
+        instance: of whatever state: one that has ended may come back, and what paused it then did so without a gap.
+        also: what pauses it besides.
+    """
+    if milestone.by is not None:
+        return False
+    causes = (*_causes(book, sight, milestone, instance), *also)
+    pause = instance.open_pause
+    if pause is None and not causes:
+        return False
+    if pause is None:
+        instance.pauses = (*instance.pauses, Pause(from_at=sight.at, causes=causes))
+    elif causes:
+        if new := tuple(cause for cause in causes if cause not in pause.causes):
+            instance.change_pause(causes=pause.causes + new)
+        return False
+    elif pause.from_at >= sight.at:
+        instance.pauses = instance.pauses[:-1]
+    else:
+        instance.change_pause(to_at=sight.at)
+    if instance.is_open:
+        kind = NoteKind.PAUSED if causes else NoteKind.RESUMED
+        runs = f"runs again, target {clock_text(book.target(instance))}"
+        said = f"paused: {', '.join(causes)}" if causes else runs
+        book.note(kind, sight.at, f"{milestone.name} {said}", instance)
+    return True
+
+
+def _causes(book: Book, sight: Sight, milestone: Milestone, instance: MilestoneInstance) -> tuple[str, ...]:
+    causes = [cause for cause in ("case stopped", "outside the process") if book.state.hold(cause)]
+    # What starts at an entry that lies ahead waits for it; the others are paused until then.
+    if (milestone.starts != "process" or instance.terms[-1].is_detached) and book.state.hold("entry ahead"):
+        causes.append("entry ahead")
+    if instance.stopped_at is not None:
+        causes.append("milestone stopped")
+    if milestone.pause_when and sight.holds(milestone, "pause_when", milestone.pause_when):
+        causes.append("pause_when")
+    return tuple(causes)

@@ -1,0 +1,145 @@
+"""Another plan for a running case: another entitlement's, or another version of the same process."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from domain.frozen import FrozenCalendar
+from domain.process import EntitlementProcess, Milestone
+from domain.timeline.book import Book
+from domain.timeline.entry import Entry
+from domain.timeline.facts import Term
+from domain.timeline.instances import MilestoneInstance
+from domain.timeline.plan import Plan
+from domain.timeline.sight import Sight
+from domain.timeline.spans_in_force import SpansInForce
+from domain.timeline.tracks import Track, tracks
+
+
+def leave_plan(book: Book, plan: Plan, at: datetime, *, not_before: datetime | None) -> None:
+    """Go over to another plan: what is open is open at exit, and the new process is entered afresh."""
+    state = book.state
+    for instance in state.instances:
+        if instance.unseen or instance.resting:
+            instance.unseen = instance.resting = ()
+        if instance.is_open:
+            instance.exited_at = at
+    state.end_hold("outside the process", at)
+    state.end_hold("entry ahead", at)
+    take_plan(book, plan)
+    state.not_before = not_before
+    state.first_stay = state.stay + 1
+    state.entry_at = state.entered_at = state.exited_at = state.reentered_at = None
+
+
+def take_plan(book: Book, plan: Plan) -> None:
+    """Take a plan over. Calendars that differ from those of the same name are kept for what was counted by them."""
+    kept: dict[str, FrozenCalendar] = {}
+    versions = dict(book.plan.calendar_versions)
+    instances = [each for instance in book.state.instances for each in _all_of(instance)]
+    for name, calendar in book.plan.calendars.items():
+        if name not in plan.calendars or plan.calendars[name] == calendar:
+            kept[name] = calendar
+            continue
+        taken = {*book.plan.calendars, *plan.calendars, *kept}
+        old = next(f"{name}@{n}" for n in range(1, len(taken) + 2) if f"{name}@{n}" not in taken)
+        kept[old] = calendar
+        versions[old] = versions.get(name, 0)
+        for instance in instances:
+            if any(term.business_hours == name for term in instance.terms):
+                instance.terms = tuple(_renamed(term, name, old) for term in instance.terms)
+    used = {term.business_hours for instance in instances for term in instance.terms}
+    calendars = {name: calendar for name, calendar in kept.items() if name in used}
+    sources = {name: versions[name] for name in calendars if name in versions}
+    book.plan = plan.model_copy(
+        update={
+            "calendars": {**calendars, **plan.calendars},
+            "calendar_versions": {**sources, **plan.calendar_versions},
+        }
+    )
+
+
+def _all_of(instance: MilestoneInstance) -> list[MilestoneInstance]:
+    return [instance, *instance.unseen, *instance.resting]
+
+
+def _renamed(term: Term, name: str, other: str) -> Term:
+    return term.model_copy(update={"business_hours": other}) if term.business_hours == name else term
+
+
+def migrate(book: Book, before: EntitlementProcess | None, at: datetime) -> None:
+    """Take the spans, starts and calendars of a new plan over, as if they had held from the start.
+
+    What is completed or violated keeps what happened to it; a milestone that the process no longer has is removed.
+
+    Args:
+        book: has the new plan.
+        before: the process that the case had.
+        at: the instant.
+    """
+    process = book.plan.process
+    if process is None:
+        return
+    for instance in [i for i in book.state.instances if i.is_open]:
+        old = before.milestone(instance.milestone) if before else None
+        if process.milestone(instance.milestone) is None and old is not None:
+            book.remove(old, instance, at, f"process {process.name!r} has it no more")
+    _Migration(book, before, process, at).take_over()
+
+
+class _Migration:
+    """One case going over to another version of its process."""
+
+    def __init__(
+        self, book: Book, before: EntitlementProcess | None, process: EntitlementProcess, at: datetime
+    ) -> None:
+        self.book = book
+        self.before = before
+        self.process = process
+        self.at = at
+        self.sight = Sight(book, at)
+        self.spans = SpansInForce(book, self.sight, process)
+
+    def take_over(self) -> None:
+        Entry(self.book, self.sight, self.process).follow()
+        for milestone in self.process.milestones:
+            for track in tracks(self.book, milestone):
+                instance = track.newest
+                # One that was removed or left open at exit may come back, under the new plan.
+                if instance is not None and instance.completed_at is None:
+                    with self.book.writing(seen=track.is_seen):
+                        self._migrate(milestone, track, instance)
+
+    def _migrate(self, milestone: Milestone, track: Track, instance: MilestoneInstance) -> None:
+        old = instance.terms[-1]
+        was = self.before.milestone(milestone.name) if self.before else None
+        same_start = was is None or (was.starts == milestone.starts)
+        if not track.is_seen or instance.standing_violation is not None or self._has_passed(instance):
+            self._keep(milestone, instance, same_start=same_start)
+        elif milestone.by is None or self.sight.instant(milestone.by) is not None:
+            start = instance.created_at if milestone.starts == "criteria" and not same_start else old.start_at
+            new = self.spans.term(milestone, start)
+            new = new.model_copy(update={"anchor_at": old.anchor_at, "is_detached": old.is_detached})
+            same = (new.span, new.business_hours, new.declared, new.start_at)
+            if same != (old.span, old.business_hours, old.declared, old.start_at):
+                self.book.move(instance, new, self.at, "migrated")
+
+    def _has_passed(self, instance: MilestoneInstance) -> bool:
+        """Whether its target was no promise, and is behind."""
+        return not instance.promise and instance.is_past_target(self.book.plan.calendars, self.at)
+
+    def _keep(self, milestone: Milestone, instance: MilestoneInstance, *, same_start: bool) -> None:
+        """Keep start and target, whatever the new version declares; what it declares later is a change as usual."""
+        old = instance.terms[-1]
+        anchor = old.anchor_at
+        if same_start and milestone.starts == "process" and self.book.state.entered_at is not None:
+            anchor = self.book.state.entered_at
+        kept = {
+            "at": self.at,
+            "anchor_at": anchor,
+            "declared": self.spans.declared(milestone),
+            "declared_at": self.sight.instant(milestone.by) if milestone.by else None,
+            "is_kept": True,
+            "is_detached": old.is_detached or not same_start,
+        }
+        instance.terms = (*instance.terms, old.model_copy(update=kept))

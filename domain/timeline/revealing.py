@@ -1,0 +1,119 @@
+"""What a completion hides, brought to light: by a clear, or because its rule holds no more."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from domain.process import Milestone
+from domain.timeline.book import Book
+from domain.timeline.effects import NoteKind
+from domain.timeline.facts import Firing, Violation
+from domain.timeline.instances import MilestoneInstance
+
+_AS_UNSEEN = (
+    "terms",
+    "pauses",
+    "extensions",
+    "placed_at",
+    "begun",
+    "stopped_at",
+    "removed_at",
+    "exited_at",
+    "lapsed",
+    "promise",
+    "handed_over",
+    "watched",
+)
+"""What a cleared instance takes from it as it went on unseen."""
+
+
+def clear(
+    book: Book, milestone: Milestone, instance: MilestoneInstance, at: datetime, *, by: str | None, reason: str | None
+) -> None:
+    """Take a completion back as if it had never been, and fire what fell due meanwhile, late."""
+    text = f"the completion of {milestone.name} is cleared"
+    chain, instance.unseen, instance.resting = instance.unseen, (), ()
+    _open(instance)
+    book.note(NoteKind.CLEARED, at, text, instance, by=by, reason=reason)
+    _reveal(book, milestone, instance, chain, at)
+
+
+def take_back(book: Book, milestone: Milestone, instance: MilestoneInstance, at: datetime) -> None:
+    """Take a completion back whose rule holds no more; the time since was a pause."""
+    text = f"the completion of {milestone.name} is taken back: its rule holds no more"
+    chain, instance.unseen, instance.resting = instance.resting, (), ()
+    _end_rest(book, milestone, chain[-1], at)
+    _open(instance)
+    book.note(NoteKind.CLEARED, at, text, instance, by="complete_when")
+    _reveal(book, milestone, instance, chain, at)
+
+
+def _end_rest(book: Book, milestone: Milestone, instance: MilestoneInstance, at: datetime) -> None:
+    """End the pause of a completion that is taken back, unless something else goes on pausing the instance."""
+    verdicts = book.state.verdicts.get(f"{milestone.name}: pause_when", ())
+    goes_on = instance.stopped_at is not None or any(hold.to_at is None for hold in book.state.holds)
+    pause = instance.open_pause
+    if pause is None or goes_on or (milestone.pause_when and verdicts and verdicts[-1].holds):
+        return
+    if pause.from_at >= at:
+        instance.pauses = instance.pauses[:-1]
+    else:
+        instance.change_pause(to_at=at)
+
+
+def _open(instance: MilestoneInstance) -> None:
+    instance.completed_at = instance.completed_by = None
+    instance.rule_held = False
+
+
+def _reveal(
+    book: Book,
+    milestone: Milestone,
+    instance: MilestoneInstance,
+    chain: tuple[MilestoneInstance, ...],
+    at: datetime,
+) -> None:
+    if not chain:
+        return
+    first, *others = chain
+    for name in _AS_UNSEEN:
+        setattr(instance, name, getattr(first, name))
+    instance.stay = book.state.stay
+    _put_right(book, instance, first.violations)
+    revealed = [instance]
+    owed = [(due, instance) for due in first.owed]
+    for other in others:
+        shown = other.model_copy(update={"occurrence": book.next_occurrence(milestone), "owed": ()})
+        book.add(shown)
+        revealed.append(shown)
+        owed += [(due, shown) for due in other.owed]
+        book.note(NoteKind.STARTED, at, f"{milestone.name} starts", shown)
+    triggers = {trigger.id: trigger for trigger in milestone.triggers}
+    for due, each in sorted(owed, key=_due_at):
+        if due.trigger in triggers:
+            book.fire(each, triggers[due.trigger], due.due_at, at)
+    for each in revealed:
+        if each.is_open:
+            book.record_missed(each, milestone, at)
+
+
+def _due_at(owed: tuple[Firing, MilestoneInstance]) -> datetime:
+    return owed[0].due_at
+
+
+def _put_right(book: Book, instance: MilestoneInstance, unseen: tuple[Violation, ...]) -> None:
+    """Keep the records that were made in sight, and add those that came to be behind them."""
+    seen = instance.violations
+    known = [(v.violated_at, v.noticed_at) for v in seen]
+    added = tuple(v for v in unseen if (v.violated_at, v.noticed_at) not in known)
+    standing = next((v for v in unseen if v.corrected_at is None), None)
+    if standing is None:
+        book.correct(instance, "its completion was taken back")
+        instance.violations = (*instance.violations, *added)
+        return
+    stands = instance.standing_violation
+    if stands is not None and stands.violated_at == standing.violated_at:
+        return
+    book.correct(instance, "its completion was taken back")
+    instance.violations = (*instance.violations, *(v for v in added if v is not standing))
+    book.violate(instance, standing.violated_at)

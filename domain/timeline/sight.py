@@ -1,0 +1,74 @@
+"""What the rules see of a case at one instant, and what its criteria come to."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from domain.criteria.evaluating import Scope
+from domain.criteria.fields import utc_text
+from domain.process import Milestone
+from domain.timeline.book import Book
+from domain.timeline.effects import NoteKind
+from domain.timeline.state import Verdict
+
+OPENED_AT = "opened_at"
+
+
+class Sight:
+    """The case as the criteria of one round see it.
+
+    Attributes:
+        at: the instant.
+    """
+
+    def __init__(self, book: Book, at: datetime) -> None:
+        self.book = book
+        self.at = at
+        self.look()
+
+    def look(self) -> None:
+        """See the case as it is now, once for all criteria of a round."""
+        state, plan = self.book.state, self.book.plan
+        self.scope = Scope.of_plain(
+            {
+                "case": {"id": state.case_id, OPENED_AT: utc_text(state.opened_at), **state.fields},
+                "entitlement": plan.entitlement,
+                "account": plan.account,
+            }
+        )
+
+    def holds(self, milestone: Milestone | None, rule: str, source: str) -> bool:
+        """Whether criteria hold. What they come to goes on record when it changes; an error is false."""
+        if not source:
+            return True
+        holds, error = self.scope.evaluate(source)
+        verdicts = self.book.state.verdicts
+        name = f"{milestone.name}: {rule}" if milestone else rule
+        history = verdicts.get(name, ())
+        last = history[-1] if history else None
+        if last is None or (last.holds, last.error) != (holds, error):
+            verdicts[name] = (*history, Verdict(at=self.at, holds=holds, error=error))
+            if error is not None and (last is None or last.error is None):
+                said = f"{rule} of {milestone.name}" if milestone else rule
+                self.book.note(NoteKind.CRITERIA_FAILED, self.at, f"{said} counts as false: {error}")
+        return holds
+
+    def instant(self, field: str) -> datetime | None:
+        """The instant that a date-time field of the case names."""
+        value = self.book.state.fields.get(field)
+        return datetime.fromisoformat(value).replace(microsecond=0) if isinstance(value, str) and value else None
+
+    def is_complete(self, milestone: Milestone) -> bool:
+        """Whether the completion rule of a milestone holds."""
+        return bool(milestone.complete_when) and self.holds(milestone, "complete_when", milestone.complete_when)
+
+    def is_wanted(self, milestone: Milestone, *, is_kept: bool = False) -> bool:
+        """Whether a milestone's criteria hold and, of a deadline, its field names one.
+
+        Args:
+            milestone: as the process declares it.
+            is_kept: of an instance that a migration kept: it started already, and needs no deadline.
+        """
+        if milestone.by is not None and self.instant(milestone.by) is None and not is_kept:
+            return False
+        return self.holds(milestone, "when", milestone.when)

@@ -1,0 +1,409 @@
+"""Corners of the rules: what two of them come to together, each as a table of its kind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from domain.timeline.effects import NoteKind
+from domain.timeline.instances import InstanceState
+from tests.domain.timeline_bench import Bench, field_at, plan, process, sets, triggers
+
+HIGH = 'case.priority == "High"'
+ON = 'case.state == "on"'
+DONE = 'case.state == "done"'
+
+
+def rows(high: str, low: str) -> list[dict[str, Any]]:
+    """A span for high priority, and another for all else."""
+    return [{"when": HIGH, "span": high}, {"span": low}]
+
+
+def version_two(*milestones: dict[str, Any], **also: Any) -> Any:
+    return plan(process(*milestones, version=2, **also))
+
+
+# --- migration ---
+
+MISSED = [
+    ({"by": "due_at", "starts": "criteria"}, {"within": "4h"}, "Mon 10:00"),
+    ({"by": "due_at"}, {"within": "1bd", "starts": "criteria"}, "Mon 10:00"),
+    ({"within": "1h"}, {"by": "due_at"}, "Mon 10:00"),
+    ({"within": "1h"}, {"within": "8h"}, "Mon 10:00"),
+    ({"within": "1h", "starts": "criteria"}, {"within": "8h", "starts": "process"}, "Mon 10:00"),
+    ({"within": "1h"}, {"within": "1h", "cutoff": "08:00"}, "Mon 10:00"),
+    ({"within": "1h"}, {"within": "8h", "promise": False}, "Mon 10:00"),
+    ({"within": "1h"}, {"within": "2bd eod", "on_change": "carry"}, "Mon 10:00"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "target"), MISSED)
+def test_a_migration_keeps_what_was_missed(old: dict[str, Any], new: dict[str, Any], target: str) -> None:
+    """Its start, its target and its record, whatever the new version declares instead."""
+    fields = {"due_at": field_at("Mon 10:00"), "entry_at": field_at("Mon 09:00")}
+    bench = Bench(old, entry="entry_at", fields=fields).to("Mon 11:00")
+    before = (bench.start("Mon 11:00"), bench.target("Mon 11:00"), bench.violations)
+    bench.migrate("Mon 11:00", version_two(new, entry="entry_at")).to("Mon 16:00")
+    assert (bench.start("Mon 16:00"), bench.target("Mon 16:00"), bench.violations) == before
+    assert (before[1], before[2]) == (target, [target])
+    assert bench.milestone("Mon 16:00").violated
+
+
+@pytest.mark.parametrize(("old", "new", "target"), MISSED)
+def test_a_migrated_case_takes_an_edited_entry(old: dict[str, Any], new: dict[str, Any], target: str) -> None:
+    """What was kept goes on under the new version; no edit of the entry ends in an error."""
+    fields = {"due_at": field_at("Mon 10:00"), "entry_at": field_at("Mon 09:00")}
+    bench = Bench(old, entry="entry_at", fields=fields).to("Mon 11:00")
+    bench.migrate("Mon 11:00", version_two(new, entry="entry_at"))
+    bench.change("Mon 12:00", entry_at=field_at("Mon 09:30")).to("Mon 13:00")
+    assert bench.milestone("Mon 13:00").state is InstanceState.RUNNING
+    assert bench.violations[0].startswith(target)
+
+
+def test_what_was_kept_stays_kept_when_its_completion_is_cleared() -> None:
+    """Completed at 09:30 with a target of 13:00; the new version's 1h has no say in it."""
+    bench = Bench({"within": "4h"}).complete("Mon 09:30").migrate("Mon 10:30", version_two({"within": "1h"}))
+    assert bench.clear("Mon 11:00").target("Mon 11:00") == "Mon 13:00"
+    assert bench.violations == []
+
+
+# --- nothing is violated without a record ---
+
+
+@pytest.mark.parametrize(
+    ("milestone", "events"),
+    [
+        ({"within": "1h", "when": ON}, [("stop", "Mon 12:00", {}), ("change", "Mon 13:00", {"state": "on"})]),
+        (
+            {"within": rows("1h", "8h")},
+            [("stop", "Mon 12:00", {}), ("change", "Mon 13:00", {"priority": "High"})],
+        ),
+        (
+            {"within": "1h", "when": ON},
+            [("change", "Mon 13:00", {"state": "on"})],
+        ),
+        (
+            {"within": "1h", "when": ON},
+            [
+                ("stop", "Mon 12:00", {}),
+                ("change", "Mon 13:00", {"state": "on"}),
+                ("change", "Mon 13:30", {"state": "off"}),
+            ],
+        ),
+    ],
+)
+def test_nothing_is_violated_without_a_record(
+    milestone: dict[str, Any], events: list[tuple[str, str, dict[str, Any]]]
+) -> None:
+    """A violation that arises by a change is recorded at that change, with the target as its time."""
+    bench = Bench(milestone)
+    for name, when, content in events:
+        getattr(bench, name)(when, **content)
+    bench.close("Mon 14:00")
+    m = bench.milestone("Mon 14:00")
+    assert (m.violated, bench.violations) == (True, ["Mon 10:00"])
+    assert [note.text for note in bench.notes(NoteKind.VIOLATED)] == ["M violated at 2025-06-09 14:00:00Z"]
+
+
+def test_the_triggers_of_what_was_missed_by_a_change_wait_for_the_resume() -> None:
+    """And lapse if it is completed before."""
+    missed = {"within": rows("1h", "8h"), "triggers": triggers("violation 0")}
+    bench = Bench(missed).stop("Mon 12:00").change("Mon 13:00", priority="High")
+    assert bench.to("Mon 14:00").fired == []
+    assert Bench(missed).stop("Mon 12:00").change("Mon 13:00", priority="High").complete("Mon 13:30").fired == []
+    assert bench.resume("Mon 14:00").to("Mon 15:00").fired == ["M violation-0 Mon 12:00 at Mon 14:00"]
+
+
+# --- re-entry ---
+
+
+@pytest.mark.parametrize("recompleted", [False, True])
+def test_what_keeps_runs_on_though_its_predecessor_begins_anew(*, recompleted: bool) -> None:
+    """It follows the completion that it came after, and has its timer."""
+    first = {"name": "A", "within": "1h", "on_reentry": "restart"}
+    bench = Bench(first, {"name": "B", "within": "4h", "starts": {"after": "A"}})
+    bench.complete("Mon 09:30", "A").close("Mon 10:00").reopen("Mon 11:00")
+    if recompleted:
+        bench.complete("Mon 11:30", "A")
+    assert (bench.start("Mon 12:00", "B"), bench.target("Mon 12:00", "B")) == ("Mon 09:30", "Mon 14:30")
+    assert bench.to("Mon 15:00").milestone("Mon 15:00", "B").violated
+
+
+# --- carry ---
+
+
+@pytest.mark.parametrize(
+    ("hours", "span", "change", "target"),
+    [
+        ("X", ("2h", "4h"), "Mon 13:00:01", "Mon 13:00"),
+        ("X", ("4h", "8h"), "Mon 18:00", "Mon 17:00"),
+        ("B", ("8h", "5h"), "Tue 08:00", "Mon 14:00"),
+        ("B", ("8h", "8h"), "Tue 08:00", "Mon 17:00"),
+    ],
+)
+def test_carry_keeps_the_target_of_what_was_missed(hours: str, span: tuple[str, str], change: str, target: str) -> None:
+    """It is not corrected, and not missed a second time."""
+    table = [{"when": HIGH, "span": span[0], "business_hours": "X"}, {"span": span[1]}]
+    bench = Bench({"within": table, "on_change": "carry"}, hours=hours).to(change).change(change, priority="High")
+    assert bench.to("Tue 12:00").target("Tue 12:00") == target
+    assert bench.violations == [target]
+
+
+def test_carry_at_exactly_the_whole_is_in_time_at_that_instant() -> None:
+    """Four hours of four are used at 13:00, and nothing is missed before that instant passes."""
+    bench = Bench({"within": rows("2h", "4h"), "on_change": "carry"}, hours="X").change("Mon 13:00", priority="High")
+    assert (bench.target("Mon 13:00"), bench.violations) == ("Mon 13:00", [])
+    assert bench.complete("Mon 13:00").milestone("Mon 13:00").violated is False
+
+
+def test_elapsed_after_carry_is_counted_by_the_calendar_of_then() -> None:
+    """Monday 15:00 to 18:00 around the clock, from then on in office hours: 3h, and 1h on Tuesday."""
+    table = [{"when": HIGH, "span": "8h"}, {"span": "12h", "business_hours": "X"}]
+    bench = Bench({"within": table, "on_change": "carry"}, opened="Mon 15:00").change("Mon 18:00", priority="High")
+    assert bench.complete("Tue 10:00").minutes("Tue 10:00") == (240, 0, 240)
+
+
+# --- complete_when at a start that lies back ---
+
+
+@pytest.mark.parametrize("span", ["1h", "4h", "1bd", "eod"])
+def test_what_is_complete_as_it_starts_is_in_time(span: str) -> None:
+    """However far back its start would have lain; nothing has elapsed."""
+    bench = Bench({"within": span, "when": ON, "complete_when": ON}).change("Tue 14:00", state="on")
+    m = bench.milestone("Tue 14:00")
+    assert (m.state, m.violated, m.elapsed_seconds, bench.violations) == (InstanceState.COMPLETED, False, 0, [])
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_a_chain_that_is_complete_as_it_starts_is_one_step(*, backwards: bool) -> None:
+    """Of twenty, in whatever order they are declared; the guard has nothing to end."""
+    names = [f"M{n}" for n in range(20)]
+    starts: list[Any] = ["process", *({"after": name} for name in names)]
+    declared = [
+        {"name": name, "within": "1h", "when": ON, "complete_when": ON, "starts": start}
+        for name, start in zip(names, starts, strict=False)
+    ]
+    bench = Bench(*(declared[::-1] if backwards else declared)).change("Mon 14:00", state="on")
+    assert {m.state for m in bench.view("Mon 14:00").milestones} == {InstanceState.COMPLETED}
+    assert (len(bench.view("Mon 14:00").milestones), bench.notes(NoteKind.GUARD)) == (20, [])
+
+
+# --- clear ---
+
+
+def done(milestone: dict[str, Any], **also: Any) -> Bench:
+    return Bench(milestone, fields={"state": "on"}, **also).complete("Mon 10:00")
+
+
+@pytest.mark.parametrize(
+    ("milestone", "events", "expected"),
+    [
+        (
+            {"within": "4h", "when": ON},
+            [("change", "Mon 11:00", {"state": "off"})],
+            ("removed", "Mon 09:00", "Mon 13:00", []),
+        ),
+        (
+            {"within": "1h", "when": ON},
+            [("change", "Mon 11:00", {"state": "off"})],
+            ("removed", "Mon 09:00", "Mon 10:00", ["Mon 10:00"]),
+        ),
+        ({"within": "4h"}, [("close", "Mon 13:30", {})], ("open at exit", "Mon 09:00", "Mon 13:00", ["Mon 13:00"])),
+        (
+            {"within": rows("2h", "8h"), "on_change": "restart"},
+            [("change", "Mon 11:00", {"priority": "High"})],
+            ("running", "Mon 11:00", "Mon 13:00", ["Mon 13:00"]),
+        ),
+        (
+            {"within": "4h"},
+            [("stop", "Mon 11:00", {}), ("resume", "Mon 13:00", {})],
+            ("running", "Mon 09:00", "Mon 15:00", []),
+        ),
+        (
+            {"within": "4h"},
+            [("stop", "Mon 13:15", {}), ("resume", "Mon 13:45", {})],
+            ("running", "Mon 09:00", "Mon 13:30", ["Mon 13:00"]),
+        ),
+    ],
+)
+def test_a_clear_is_as_if_it_had_never_been_completed(
+    milestone: dict[str, Any], events: list[tuple[str, str, dict[str, Any]]], expected: tuple[Any, ...]
+) -> None:
+    """State, start, target and records are those of a case without that completion."""
+    cleared, never = done(milestone), Bench(milestone, fields={"state": "on"})
+    for bench in (cleared, never):
+        for name, when, content in events:
+            getattr(bench, name)(when, **content)
+        bench.to("Mon 14:30")
+    cleared.clear("Mon 14:30")
+    for bench in (cleared, never):
+        m = bench.milestone("Mon 14:30")
+        assert (str(m.state), bench.start("Mon 14:30"), bench.target("Mon 14:30"), bench.violations) == expected
+
+
+def test_a_clear_brings_the_occurrence_that_began_behind_it() -> None:
+    """Criteria that were false for a while would have begun another: it is there, from then."""
+    declared = {"within": "4h", "starts": "criteria", "when": ON}
+    bench = done(declared).change("Mon 11:00", state="off").change("Mon 12:00", state="on").clear("Mon 13:00")
+    first, second = bench.runs("Mon 13:00")
+    assert (first.state, second.state) == (InstanceState.REMOVED, InstanceState.RUNNING)
+    assert bench.target("Mon 13:00") == "Mon 16:00"
+
+
+def test_what_fell_due_behind_a_completion_fires_at_the_clear() -> None:
+    """In the order in which it was due, late."""
+    declared = {"within": "4h", "triggers": triggers("warning 30m", "violation 0")}
+    bench = done(declared).clear("Mon 14:00")
+    assert bench.fired == ["M warning-30m Mon 12:30 at Mon 14:00", "M violation-0 Mon 13:00 at Mon 14:00"]
+
+
+def test_what_its_rule_would_complete_again_is_not_cleared() -> None:
+    """The refusal names the rule and what it reads."""
+    bench = Bench({"within": "4h", "complete_when": DONE}).change("Mon 10:00", state="done")
+    assert bench.refused(bench.clear, "Mon 11:00") == "rule_holds"
+    assert bench.change("Mon 12:00", state="open").clear("Mon 12:30").milestone("Mon 12:30").completed_at is None
+
+
+# --- late news, and rearming ---
+
+
+@pytest.mark.parametrize(
+    ("own", "records"),
+    [
+        ("Mon 13:05", ["Mon 13:00 corrected Mon 13:10", "Mon 13:50 corrected Mon 13:50", "Mon 13:00"]),
+        ("Mon 13:30", ["Mon 13:00 corrected Mon 13:10", "Mon 13:50 corrected Mon 13:50"]),
+        ("Mon 13:55", ["Mon 13:00 corrected Mon 13:10", "Mon 13:50"]),
+    ],
+)
+def test_the_record_of_a_late_completion_is_that_of_its_time(own: str, records: list[str]) -> None:
+    """Missed 13:00, extended to 13:50, missed again; what stands is what had been missed when it was completed."""
+    bench = Bench({"within": "4h"}).to("Mon 13:00").extend("Mon 13:10", open_seconds=3000)
+    bench.to("Mon 14:00").complete("Mon 15:00", occurred=own)
+    assert bench.violations == records
+
+
+@pytest.mark.parametrize(
+    ("stop", "resume", "fired"),
+    [
+        ("Mon 13:30", "Mon 15:30", ["M warning-60m Mon 12:00"]),
+        ("Mon 12:30", "Mon 13:00", ["M warning-60m Mon 12:00"]),
+        ("Mon 12:30", "Mon 15:00", ["M warning-60m Mon 12:00"]),
+    ],
+)
+def test_a_trigger_rearms_only_if_its_new_time_is_ahead(stop: str, resume: str, fired: list[str]) -> None:
+    """A pause after it fired moves the target, and not its time past the resume."""
+    declared = {"within": "4h", "triggers": triggers("warning 60m", rearm=True)}
+    bench = Bench(declared).stop(stop).resume(resume).stop("Mon 15:40").resume("Mon 15:45")
+    assert bench.to("Tue 12:00").fired == fired
+
+
+def test_a_trigger_rearms_when_an_extension_puts_it_ahead() -> None:
+    """Fired at 12:00; the target goes to 15:00 at 13:30."""
+    declared = {"within": "4h", "triggers": triggers("warning 60m", rearm=True)}
+    bench = Bench(declared).extend("Mon 13:30", open_seconds=7200)
+    assert bench.to("Mon 16:00").fired == ["M warning-60m Mon 12:00", "M warning-60m Mon 14:00"]
+
+
+# --- the entry ---
+
+
+def entered(*milestones: dict[str, Any], at: str = "Mon 09:00") -> Bench:
+    return Bench(*milestones, entry="entry_at", fields={"entry_at": field_at(at), "state": "on"})
+
+
+@pytest.mark.parametrize("starts", ["process", "criteria"])
+def test_nothing_runs_before_an_entry_that_lies_ahead(starts: str) -> None:
+    """No instance, nothing missed; at its instant the process is entered by itself."""
+    bench = entered({"within": "1h", "starts": starts}, at="Mon 12:00").to("Mon 11:59")
+    assert (bench.view("Mon 11:59").milestones, bench.violations) == ([], [])
+    assert bench.to("Mon 12:00").target("Mon 12:00") == "Mon 13:00"
+
+
+def test_an_entry_moved_ahead_schedules_and_pauses() -> None:
+    """What starts at the process waits for it, what runs is paused until then, and nothing starts."""
+    late = {"name": "Late", "within": "1h", "starts": "criteria", "when": 'case.priority == "High"'}
+    bench = entered({"name": "P", "within": "2h"}, {"name": "C", "within": "2h", "starts": "criteria"}, late)
+    bench.change("Mon 10:00", entry_at=field_at("Mon 12:00")).change("Mon 11:00", priority="High")
+    states = {m.milestone: str(m.state) for m in bench.view("Mon 11:00").milestones}
+    assert states == {"P": "scheduled", "C": "paused"}
+    bench.to("Mon 12:00")
+    targets = [bench.target("Mon 12:00", name) for name in ("P", "C", "Late")]
+    assert targets == ["Mon 14:00", "Mon 13:00", "Mon 13:00"]
+
+
+def test_an_entry_that_becomes_null_again_changes_nothing() -> None:
+    """Once entered."""
+    bench = entered({"within": "4h"}).change("Mon 10:00", entry_at=None)
+    assert bench.target("Mon 10:00") == "Mon 13:00"
+
+
+@pytest.mark.parametrize(
+    ("on_change", "entry", "start", "target"),
+    [
+        ("restart", "Mon 09:30", "Mon 10:00", "Mon 12:00"),
+        ("carry", "Mon 09:30", "Mon 09:30", "Mon 11:45"),
+        ("carry", "Mon 10:00", "Mon 10:00", "Mon 12:00"),
+        ("carry", "Mon 10:30", "Mon 10:30", "Mon 12:30"),
+        ("retroactive", "Mon 09:30", "Mon 09:30", "Mon 11:30"),
+    ],
+)
+def test_a_moved_entry_after_a_change_of_span(on_change: str, entry: str, start: str, target: str) -> None:
+    """A restarted one stays; a carried one keeps its target, unless its start is moved past the carrying."""
+    declared = {"within": rows("2h", "8h"), "on_change": on_change}
+    bench = entered(declared).change("Mon 10:00", priority="High").change("Mon 11:00", entry_at=field_at(entry))
+    assert (bench.start("Mon 11:00"), bench.target("Mon 11:00")) == (start, target)
+
+
+# --- the very second ---
+
+
+@pytest.mark.parametrize("looked", [False, True])
+@pytest.mark.parametrize(
+    ("request_", "content"),
+    [("stop", {}), ("close", {}), ("change", {"state": "off"}), ("complete", {}), ("extend", {"open_seconds": 600})],
+)
+def test_what_happens_in_the_second_of_a_target_comes_before_it(
+    request_: str, content: dict[str, Any], *, looked: bool
+) -> None:
+    """Whatever its kind, and whoever looked when: what stands is the same."""
+    bench = Bench({"within": "4h", "when": 'case.state != "off"'}, fields={"state": "on"})
+    if looked:
+        bench.to("Mon 13:00")
+    getattr(bench, request_)("Mon 13:00", **content)
+    m = bench.milestone("Mon 13:00")
+    assert [v for v in m.violations if v.corrected_at is None] == []
+    assert not m.violated
+
+
+def test_an_unrelated_event_in_the_second_of_a_target_leaves_its_record() -> None:
+    """It comes first, and the target is missed all the same."""
+    bench = Bench({"within": "4h"}).to("Mon 13:00").change("Mon 13:00", count=1)
+    assert bench.to("Mon 14:00").violations == ["Mon 13:00"]
+
+
+def test_a_view_of_the_past_says_so() -> None:
+    """It answers for the last thing that happened, and names what it was asked."""
+    bench = Bench({"within": "1h"}).to("Mon 11:00")
+    view = bench.view("Mon 09:30")
+    assert view.asked_at is not None
+    assert (view.now > view.asked_at, bench.view("Mon 11:00").asked_at) == (True, None)
+
+
+def test_a_name_with_a_colon_is_a_name() -> None:
+    """What is known of the rows of A is not what is known of a milestone that is called 'A: row 2'."""
+    bench = Bench({"name": "A", "within": rows("1h", "4h")}, {"name": "A: row 2", "within": "4h", "when": ON})
+    assert bench.change("Mon 10:00", state="on", priority="High").target("Mon 10:00", "A") == "Mon 10:00"
+    assert bench.runs("Mon 10:00", "A: row 2")
+
+
+def test_a_field_update_can_undo_what_it_completed() -> None:
+    """The rules that chase one another are stopped, on record."""
+    undone = {
+        "complete_when": DONE,
+        "when_undone": "resume",
+        "triggers": triggers("success", actions=sets(state="open")),
+    }
+    bench = Bench({"within": "4h", **undone}).change("Mon 10:00", state="done")
+    assert bench.milestone("Mon 10:00").state is InstanceState.RUNNING
+    assert bench.fired == ["M success Mon 10:00"]
