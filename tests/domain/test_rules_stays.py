@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from domain.process import Milestone
+from domain.reports.compliance import compliance
 from domain.timeline.instances import InstanceState
 from domain.timeline.views import MilestoneStatus
 from tests.domain.timeline_bench import Bench, plan, process, sets, told, triggers
@@ -204,3 +205,10 @@ def test_rules_that_contradict_one_another_are_refused(milestone: dict[str, Any]
     """With what would be right."""
     with pytest.raises(ValueError, match=said):
         Milestone.model_validate({"name": "M", **milestone})
+
+
+def test_compliance_leaves_out_what_is_no_promise() -> None:
+    """A reminder that passed is neither met nor missed."""
+    reminder = {"name": "Reminder", "within": "1h", "promise": False}
+    view = Bench({"within": "1h"}, reminder).to("Mon 12:00").view("Mon 12:00")
+    assert [row.milestone for row in compliance([(view, None)], by="priority")] == ["M", "M"]
