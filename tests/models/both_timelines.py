@@ -179,21 +179,37 @@ def _slow_span(span: Span) -> Any:
     return slow_inputs.Span(span.seconds, span.business_days, span.end_of_day, clock)
 
 
+VIOLATION = 2
+"""How the model ranks what happens at a target."""
+
+
 class Amended(Model):
     """The model, with what it reads otherwise than the engine.
 
     A violation that arises by a change is recorded when the change has been evaluated, not by a span that the very next
-    round replaces.
+    round replaces. Passing a target that is no promise is nothing that the timeline does, so that later news of before
+    counts at its own time. A change of a field that begins an occurrence anew does not end that very occurrence.
     """
 
     ties = "affected"
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.in_doubt: list[Any] | None = None
+        self.evaluated_at: datetime | None = None
         super().__init__(*args, **kwargs)
 
+    def _happen(self, due: Any) -> None:
+        before = self.floor, self.by_itself
+        super()._happen(due)
+        if due.rank == VIOLATION and due.trigger is None and not due.instance.milestone.promise:
+            self.floor, self.by_itself = before
+
+    def _is_regrouped(self, milestone: Any) -> bool:
+        began_now = self.world is not None and self.world[0].came_at == self.evaluated_at
+        return not began_now and super()._is_regrouped(milestone)
+
     def _evaluate(self, at: datetime) -> None:
-        self.in_doubt = []
+        self.in_doubt, self.evaluated_at = [], at
         super()._evaluate(at)
         doubtful, self.in_doubt = self.in_doubt, None
         for instance in doubtful:
