@@ -11,6 +11,7 @@ from temporalio import activity
 
 from activities.refusals import refusals
 from clients.entitlements import Entitlements
+from domain.catalog.amendments import is_same_kind
 from domain.catalog.count_terms import entitlement_terms
 from domain.catalog.declarations import Account, Catalog, Entitlement, Organisation
 from domain.errors import NotFound
@@ -18,12 +19,22 @@ from domain.usage.effects import (
     CARRY_OVER_TO_RENEWAL,
     CHANGE_ENTITLEMENT_RECORD,
     RENEW_ENTITLEMENT,
+    TAKE_BACK_FROM_RENEWAL,
+    CarryBackOrder,
     CarryOverOrder,
     RecordChange,
     RenewalOrder,
     UsageRecords,
 )
-from domain.usage.requests import CARRY_IN, BalanceCarriedIn, EntitlementTerms, UsageChanged
+from domain.usage.renewals import renewal_id
+from domain.usage.requests import (
+    CARRY_BACK,
+    CARRY_IN,
+    BalanceCarriedIn,
+    BalanceTakenBack,
+    EntitlementTerms,
+    UsageChanged,
+)
 
 PATIENCE = 20.0
 """Seconds for which a renewal is asked again within one attempt of an activity."""
@@ -68,7 +79,7 @@ class Deeds:
     @property
     def all(self) -> list[Callable[..., Any]]:
         """For the worker to register."""
-        return [self.change_record, self.renew, self.carry_over]
+        return [self.change_record, self.renew, self.carry_over, self.take_back]
 
     @activity.defn(name=CHANGE_ENTITLEMENT_RECORD)
     async def change_record(self, change: RecordChange) -> None:
@@ -92,35 +103,53 @@ class Deeds:
         self._store.apply(Catalog(entitlements=[Entitlement.model_validate(declared)]), by=change.by, tell=None)
 
     @activity.defn(name=RENEW_ENTITLEMENT)
-    async def renew(self, order: RenewalOrder) -> None:
-        """Make the record that goes on, as the one that it renews is now, and let its count begin."""
+    async def renew(self, order: RenewalOrder) -> str:
+        """Make the record that goes on, as the one that it renews is now, and let its count begin; returns its id.
+
+        A record that has the planned id and is no renewal of this one is another's, and is left alone: the new record
+        then has the next id that is free.
+        """
         with refusals():
             terms = await asyncio.to_thread(self._renew, order)
             await _entitlements().begin(terms)
+        return terms.entitlement_id
 
     def _renew(self, order: RenewalOrder) -> EntitlementTerms:
-        renewal = order.renewal
-        try:
-            entitlement = self._store.entitlement(renewal.entitlement_id)
-        except NotFound:
-            before = self._store.entitlement(order.entitlement_id)
+        renewal, before = order.renewal, self._store.entitlement(order.entitlement_id)
+        name, found = self._own_or_free(renewal.entitlement_id, before)
+        if found is None:
             changed: dict[str, Any] = {
-                "id": renewal.entitlement_id,
+                "id": name,
                 "starts_on": renewal.starts_on,
                 "ends_on": renewal.ends_on,
                 "renews": before.id,
+                "reckoned_from": renewal.reckoned_from,
+                "opening": None,
             }
-            entitlement = Entitlement.model_validate(before.model_dump(mode="json") | changed)
-            self._store.apply(Catalog(entitlements=[entitlement]), by=renewal.by, tell=None)
+            found = Entitlement.model_validate(before.model_dump(mode="json") | changed)
+            self._store.apply(Catalog(entitlements=[found]), by=renewal.by, tell=None)
+        entitlement = found
         account, organisation = self._store.account(entitlement.account), self._store.organisation()
         now = order.clock or datetime.now(UTC)
         return entitlement_terms(entitlement, account, organisation, now=now, clock=order.clock)
+
+    def _own_or_free(self, planned: str, before: Entitlement) -> tuple[str, Entitlement | None]:
+        """The renewal of a record, under the planned id or a later one; if there is none, the first id that is free."""
+        name = planned
+        while True:
+            try:
+                found = self._store.entitlement(name)
+            except NotFound:
+                return name, None
+            if found.renews == before.id and is_same_kind(before, found):
+                return name, found
+            name = renewal_id(name)
 
     @activity.defn(name=CARRY_OVER_TO_RENEWAL)
     async def carry_over(self, order: CarryOverOrder) -> None:
         """Tell the renewal what was left. It takes it once."""
         carried = BalanceCarriedIn(
-            event_id=f"carried-from-{order.entitlement_id}",
+            event_id=_event_id("carried-from", order.entitlement_id, order.number),
             by="milepost",
             reason=f"left over from {order.entitlement_id}",
             amount=order.amount,
@@ -129,10 +158,28 @@ class Deeds:
             terms = await asyncio.to_thread(self._terms, order.renewal_id, order.at)
             await _entitlements().ask(terms, CARRY_IN, carried, UsageChanged)
 
+    @activity.defn(name=TAKE_BACK_FROM_RENEWAL)
+    async def take_back(self, order: CarryBackOrder) -> int:
+        """Ask the renewal for what it has not used of what went over. It gives it once; returns how much it was."""
+        asked = BalanceTakenBack(
+            event_id=_event_id("taken-back-by", order.entitlement_id, order.number),
+            by="milepost",
+            reason=f"less was left of {order.entitlement_id}",
+            amount=order.amount,
+        )
+        with refusals():
+            terms = await asyncio.to_thread(self._terms, order.renewal_id, order.at)
+            changed: UsageChanged = await _entitlements().ask(terms, CARRY_BACK, asked, UsageChanged)
+        return changed.amount or 0
+
     def _terms(self, entitlement_id: str, at: datetime) -> EntitlementTerms:
         entitlement = self._store.entitlement(entitlement_id)
         account, organisation = self._store.account(entitlement.account), self._store.organisation()
         return entitlement_terms(entitlement, account, organisation, now=max(at, datetime.now(UTC)))
+
+
+def _event_id(what: str, entitlement_id: str, number: int) -> str:
+    return f"{what}-{entitlement_id}" if number == 0 else f"{what}-{entitlement_id}-{number}"
 
 
 def _entitlements() -> Entitlements:

@@ -11,7 +11,8 @@ from clients.entitlements import NobodyCounts
 from clients.gate import UsageGate
 from domain.catalog.count_terms import entitlement_terms
 from domain.catalog.declarations import Account, Entitlement
-from domain.coverage.matching import Coverage, CoverageQuestion, Match, case_coverage, choose, ranked
+from domain.coverage.asking import Asking, AskingForCases
+from domain.coverage.matching import Coverage, CoverageQuestion, Match, case_coverage, choose
 from domain.errors import Refused
 from domain.frozen import HorizonExceeded
 from domain.ids import event_id_of
@@ -95,10 +96,11 @@ class Covering:
         Raises:
             Refused: an entitlement without anything left blocks the case.
         """
-        ranking = await self._ranked(intake, matches, at, now)
+        first, asking = await self._asking(intake, matches, at, now)
         passed_over: list[NotMatched] = []
-        for match in ranking:
-            entitlement = match.entitlement
+        while (asked := (first, False) if first is not None else asking.next()) is not None:
+            (match, yields), first = asked, None
+            entitlement, ranking = match.entitlement, asking.ranking
             if match.takes_every_case:
                 left = await self._left(intake, entitlement, at, now)
             else:
@@ -109,8 +111,13 @@ class Covering:
                     occurred_at=at,
                     case_id=intake.case_id,
                     by=intake.by,
+                    yields=yields,
                 )
                 consumed = await self.gate.consume(await self.terms(intake, entitlement, now), consumption)
+                if consumed.outcome == "exhausted":
+                    asking.has_nothing(match)
+                    continue
+                asking.was_asked(match)
                 if consumed.outcome == "blocked":
                     why = f"entitlement {entitlement.id!r} takes no more cases in this period"
                     raise Refused("blocked", f"{why}: {consumed.used} of {consumed.cap} cases used")
@@ -122,7 +129,7 @@ class Covering:
                     continue
                 left = Left(unit=consumed.unit, cap=consumed.cap, remaining=consumed.remaining)
             return Taken(entitlement, coverage=case_coverage(ranking, match, left, [*passed_over, *unmatched]))
-        return Taken(coverage=case_coverage(ranking, None, None, [*passed_over, *unmatched]))
+        return Taken(coverage=case_coverage(asking.ranking, None, None, [*passed_over, *unmatched]))
 
     async def _left(self, intake: CaseIntake, entitlement: Entitlement, at: datetime, now: datetime) -> Left | None:
         """What is left of an entitlement of which cases take nothing; the case does not depend on the answer."""
@@ -156,8 +163,7 @@ class Covering:
         if prompt.change is not None:
             return None
         coverage, _ = await self.find(intake, prompt.occurred_at)
-        ids = [match.entitlement.id for match in coverage.ranked]
-        rest = coverage.ranked[ids.index(prompt.entitlement) + 1 :] if prompt.entitlement in ids else coverage.ranked
+        rest = [match for match in coverage.ranked if match.entitlement.id != prompt.entitlement]
         try:
             return await self.take(intake, rest, at=prompt.occurred_at, now=now, attempt=choice.event_id)
         except Refused as refused:
@@ -221,15 +227,33 @@ class Covering:
         if other is not None:  # by its id an entry counts once: this work would not be counted at all
             why = f"time entry {entry.id!r} was logged on case {other} before; give this one an id of its own"
             raise Refused("entry_of_another_case", why)
-        for number, entitlement in enumerate(counting):
-            follows = number < len(counting) - 1
-            asked = entry.model_copy(update={"has_fallback": follows})
-            consumed = await self._log(intake, entitlement, asked, now)
-            took.append((entitlement.id, consumed))
+        by_id = {entitlement.id: entitlement for entitlement in counting}
+        asking = Asking(list(by_id), await self._with_nothing_left(intake, counting, entry.worked_at, now))
+        while (ask := asking.next()) is not None:
+            asked = entry.model_copy(update={"has_fallback": not ask.is_last, "yields": ask.yields})
+            consumed = await self._log(intake, by_id[ask.entitlement], asked, now)
+            if consumed.outcome == "exhausted":
+                asking.has_nothing(ask.entitlement)
+                continue
+            asking.was_asked(ask.entitlement)
+            took.append((ask.entitlement, consumed))
             if not consumed.left_over:
                 break
             entry = _rest(entry, consumed)
         return took
+
+    async def _with_nothing_left(
+        self, intake: CaseIntake, counting: Sequence[Entitlement], at: datetime, now: datetime
+    ) -> list[str]:
+        """Of several entitlements those of whose period of an instant nothing is left."""
+        if len(counting) == 1:
+            return []
+        found: list[str] = []
+        for entitlement in counting:
+            balance = await self.gate.balance(await self.terms(intake, entitlement, now), at)
+            if balance.current.remaining == 0:
+                found.append(entitlement.id)
+        return found
 
     async def _taken_before(
         self, intake: CaseIntake, entry: TimeEntry, now: datetime
@@ -255,23 +279,25 @@ class Covering:
             raise Refused("reversed", f"time entry {entry.id!r} was reversed; log the work again under another id")
         return consumed
 
-    async def _ranked(self, intake: CaseIntake, matches: Sequence[Match], at: datetime, now: datetime) -> list[Match]:
-        """In their order, by what is left of those that match equally well; first what has the case already.
+    async def _asking(
+        self, intake: CaseIntake, matches: Sequence[Match], at: datetime, now: datetime
+    ) -> tuple[Match | None, AskingForCases]:
+        """In which order to ask, by what is left of those that match equally well; and what has the case already.
 
         An attempt that was cut short may have taken the last one that there was: it is this case's, and looks spent.
         """
-        reasons = [match.by for match in matches]
+        ranks = [match.rank for match in matches]
         exhausted: set[str] = set()
         for match in matches:
             entitlement = match.entitlement
-            if entitlement.allowance is None or reasons.count(match.by) == 1:
+            if entitlement.allowance is None or ranks.count(match.rank) == 1:
                 continue
             if not match.takes_every_case and await self.gate.has_taken(entitlement.id, intake.case_id):
-                return [match, *(other for other in matches if other is not match)]
+                return match, AskingForCases(matches, exhausted)
             balance = await self.gate.balance(await self.terms(intake, entitlement, now), at)
             if balance.current.remaining == 0:
                 exhausted.add(entitlement.id)
-        return ranked(matches, exhausted)
+        return None, AskingForCases(matches, exhausted)
 
     async def terms(self, intake: CaseIntake, entitlement: Entitlement, now: datetime) -> EntitlementTerms:
         """By which an entitlement is counted."""

@@ -20,15 +20,19 @@ from domain.usage.requests import (
     AMEND,
     APPROVE_OVERAGE,
     CANCEL,
+    CARRY_BACK,
     CARRY_IN,
     CONSUME_MANY,
+    COVER_OVERAGE,
     HAS_TAKEN,
     LOG_HOURS,
     MOST_AT_ONCE,
     RENEW,
     REVERSE,
+    VOID_OVERAGE,
     Balance,
     BalanceCarriedIn,
+    BalanceTakenBack,
     Consumed,
     Consumption,
     ConsumptionReversed,
@@ -36,7 +40,9 @@ from domain.usage.requests import (
     EntitlementCancelled,
     EntitlementRenewed,
     EntitlementTerms,
+    OverageCovered,
     OverageDecision,
+    OverageVoided,
     TimeEntry,
     UsageAdjusted,
     UsageChange,
@@ -196,5 +202,11 @@ def _update_of(asked: UsageChange) -> str:
             return RENEW
         case BalanceCarriedIn():
             return CARRY_IN
+        case BalanceTakenBack():
+            return CARRY_BACK
+        case OverageCovered():
+            return COVER_OVERAGE
+        case OverageVoided():
+            return VOID_OVERAGE
         case _:
             assert_never(asked)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from zoneinfo import ZoneInfo
 
-_OF_THE_MACHINE = frozenset({"localtime", "Factory"})
-"""Names that the zone files of some machines have, and that are no zone of any place."""
+_NO_PLACE = frozenset({"localtime", "posixrules", "Factory"})
+"""Files of the time-zone database that mean something else on every machine."""
 
 _ABBREVIATION = re.compile(r"(?:[A-Z]{1,4}[SD]?T|WET|WEST|MSK|UTC|GMT|UCT|Zulu|Z)")
 
@@ -25,7 +25,9 @@ def checked_zone(name: str) -> str:
     Raises:
         ValueError: it is none; the text names one only if it is surely what was meant.
     """
-    if zone_named(name) is None or name in _OF_THE_MACHINE:
+    if name in _NO_PLACE or name.startswith(("posix/", "right/")):
+        raise ValueError(f"{name!r} is no time zone of a place; write an IANA name, such as 'America/New_York'")
+    if zone_named(name) is None:
         known = _zone_of_words(name)
         hint = f"did you mean {known!r}?" if known else "expected an IANA name, such as 'America/New_York', or UTC"
         raise ValueError(f"unknown time zone {name!r}; {hint}")

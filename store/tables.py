@@ -142,6 +142,15 @@ untold_entitlements = Table(
 )
 """Entitlements whose counts do not know yet what is declared of them, with the last change."""
 
+applied_files = Table(
+    "applied_files",
+    metadata,
+    Column("kind", Line, primary_key=True),
+    Column("name", Line, primary_key=True),
+    Column("document", Document, nullable=False),
+)
+"""What files said of each declaration when they were last applied: only the keys that they had."""
+
 DECLARED: dict[Kind, Table] = {
     Kind.BUSINESS_HOURS: business_hours,
     Kind.PROCESSES: processes,

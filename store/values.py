@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 from pydantic import AwareDatetime, Field
 
 from domain.calendar import BusinessHours
+from domain.catalog.three_way import Against
 from domain.messages.case_state import CaseState
 from domain.model import Value
 from domain.process import TriggerKind
@@ -42,11 +43,20 @@ class Diff(Value):
 
     Attributes:
         unchanged: how many declarations are stored already just so.
+        against: keys of which files and what stands say different things.
+        asks: nothing was stored, since somebody has to say yes to what `against` says.
     """
 
     changes: list[Change]
     unchanged: int
+    against: list[Against] = Field(default_factory=list)
     dry_run: bool = False
+    asks: bool = False
+
+    @property
+    def to_be_asked(self) -> list[Against]:
+        """What somebody has to say yes to: what was amended by hand and is changed in a file, and what is left out."""
+        return [one for one in self.against if one.why != "amended"]
 
     def of(self, kind: str, what: str) -> list[str]:
         """The names of what was created, changed, retired or restored of one kind."""
@@ -60,6 +70,7 @@ class Diff(Value):
             lines.append(f"{change.what:<9} {change.kind:<{width}}  {change.name}{version}")
             lines += [f"{'':<{12 + width}}{detail}" for detail in change.details]
         lines.append(f"{self.unchanged} unchanged" if lines else f"nothing to change; {self.unchanged} unchanged")
+        lines += map(str, self.against)
         if self.dry_run:
             lines.append("dry run: nothing was stored")
         return "\n".join(lines)

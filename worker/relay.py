@@ -123,11 +123,17 @@ class Counting:
                 return None
             await self._gate.begin(terms)
             return "its count has begun"
-        if declared.cancelled_at is not None and declared.cancelled_at <= now:
+        if declared.cancelled_at is not None:
             if balance.status in {"cancelled", "expired"}:
                 return None
-            cancelled = EntitlementCancelled(event_id=str(uuid.uuid4()), by=by, reason=reason)
-            return (await self._gate.change(terms, cancelled)).text
+            at = declared.cancelled_at
+            cancelled = EntitlementCancelled(event_id=f"declared-{at.isoformat()}", at=at, by=by, reason=reason)
+            try:
+                return (await self._gate.change(terms, cancelled)).text
+            except Refused as refused:
+                if refused.code != "already_cancelled":
+                    raise
+                return None
         cap = terms.allowance.cap
         asked = EntitlementAmended(
             event_id=str(uuid.uuid4()),

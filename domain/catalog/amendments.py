@@ -18,9 +18,10 @@ from domain.catalog.declarations import Entitlement
 from domain.catalog.status import EntitlementStatus, status
 from domain.usage.term_end import AtTermEnd
 
-_ALLOWANCE = ("unit", "period", "aligned", "carry_over")
+_ALLOWANCE = ("unit", "period", "aligned")
 _COUNTED_BY = ("allowance", "ends_on", "term_end")
-_WRITTEN = ("cancelled_at", "renews")
+WRITTEN = ("cancelled_at", "renews", "reckoned_from")
+"""What people and time write into a record, and files need not speak of."""
 
 Refusal = tuple[tuple[str, ...], str]
 """The path in a declaration of what is refused, and a sentence."""
@@ -53,8 +54,14 @@ def with_what_was_written(old: Entitlement, new: Entitlement) -> Entitlement:
         old: as it is stored.
         new: as it is declared.
     """
-    left_out = {name: getattr(old, name) for name in _WRITTEN if getattr(new, name) in (None, getattr(old, name))}
+    left_out = {name: getattr(old, name) for name in WRITTEN if getattr(new, name) in (None, getattr(old, name))}
     return new.model_copy(update=left_out)
+
+
+def is_same_kind(old: Entitlement, new: Entitlement) -> bool:
+    """Whether one entitlement may go on as the other: both are of one account, and count the same unit."""
+    units = [one.allowance and one.allowance.unit for one in (old, new)]
+    return old.account == new.account and units[0] == units[1]
 
 
 def refused_changes(old: Entitlement, new: Entitlement) -> Iterator[tuple[str, str]]:

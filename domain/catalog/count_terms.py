@@ -6,13 +6,15 @@ This freezes periods, and so reads the time-zone database: no workflow imports i
 from __future__ import annotations
 
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from domain.catalog.declarations import Account, Entitlement, Organisation
 from domain.errors import Refused
-from domain.usage.freezing import freeze, horizon
+from domain.usage.freezing import first_instant, freeze, horizon
 from domain.usage.periods import Term
-from domain.usage.requests import RULES, EntitlementTerms
+from domain.usage.requests import RULES, EntitlementTerms, OpeningBalance
 from domain.usage.term_end import AtTermEnd, TermEnd
+from domain.usage.units import measures_per_unit
 
 
 def entitlement_terms(
@@ -44,6 +46,7 @@ def entitlement_terms(
         time_zone=account.time_zone or organisation.time_zone,
         length=term_end.term if term_end.policy is AtTermEnd.RESET else None,
         notice_days=term_end.notice_days,
+        reckoned_from=entitlement.reckoned_from,
     )
     return EntitlementTerms(
         entitlement_id=entitlement.id,
@@ -54,6 +57,17 @@ def entitlement_terms(
         periods=freeze(entitlement.allowance, term, horizon(term, now)),
         manager=account.manager_mail,
         renewals_mail=account.renewals_mail,
+        opening=_opening(entitlement, ZoneInfo(term.time_zone)),
         clock=clock,
         rules=RULES,
+    )
+
+
+def _opening(entitlement: Entitlement, zone: ZoneInfo) -> OpeningBalance | None:
+    opening, allowance = entitlement.opening, entitlement.allowance
+    if opening is None or allowance is None:
+        return None
+    measures = measures_per_unit(allowance.unit)
+    return OpeningBalance(
+        at=first_instant(opening.as_of, zone), used=opening.used * measures, carried=opening.carried * measures
     )

@@ -29,10 +29,11 @@ from pydantic import (
 
 from domain.calendar import ALWAYS, BusinessHours
 from domain.criteria.fields import Fields
+from domain.errors import Contradiction
 from domain.model import Value
 from domain.process import EntitlementProcess
 from domain.process.milestones import Name
-from domain.usage.allowance import Allowance, Period
+from domain.usage.allowance import MOST, Allowance, Period
 from domain.usage.term_end import AtTermEnd, TermEnd
 from domain.usage.term_length import TermLength
 from domain.years import FIRST_YEAR, LAST_YEAR, is_promised
@@ -219,6 +220,20 @@ class EntitlementTemplate(_Record):
         return self
 
 
+class Opening(Value):
+    """What was used of an entitlement before it was counted here.
+
+    Attributes:
+        as_of: the first date that is counted here.
+        used: of the period of that date, in the unit.
+        carried: over from the period before.
+    """
+
+    as_of: date
+    used: int = Field(default=0, ge=0, le=MOST)
+    carried: int = Field(default=0, ge=0, le=MOST)
+
+
 class Entitlement(_Dated):
     """What an account may ask for. Its status is derived (`domain.catalog.status`), never stored.
 
@@ -228,6 +243,8 @@ class Entitlement(_Dated):
         allowance: None: cases are not counted.
         term_end: None: it expires, and nobody hears of it before.
         renews: the entitlement whose renewal it is.
+        reckoned_from: the first record's start, from which months are counted in a renewal; None: `starts_on`.
+        opening: what was used of it elsewhere before; None: nothing.
         cancelled_at: from this instant it matches nothing and takes nothing.
     """
 
@@ -244,6 +261,8 @@ class Entitlement(_Dated):
     allowance: Allowance | None = None
     term_end: TermEnd | None = None
     renews: Id | None = None
+    reckoned_from: date | None = None
+    opening: Opening | None = None
     cancelled_at: AwareDatetime | None = None
 
     @model_validator(mode="after")
@@ -253,6 +272,18 @@ class Entitlement(_Dated):
             raise ValueError(
                 f"an allowance per {allowance.period.value} is counted from the start; give starts_on: a date"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _opens_in_its_term(self) -> Self:
+        opening = self.opening
+        if opening is None:
+            return self
+        if self.allowance is None:
+            raise Contradiction("an opening balance is of what is counted; give an allowance", "opening")
+        is_before = self.starts_on is not None and opening.as_of < self.starts_on
+        if is_before or (self.ends_on is not None and opening.as_of > self.ends_on):
+            raise Contradiction(f"as_of {opening.as_of} lies outside the term; give a date of it", "opening", "as_of")
         return self
 
     @model_validator(mode="after")
@@ -275,7 +306,7 @@ class Entitlement(_Dated):
 
     def for_criteria(self) -> dict[str, Any]:
         """What criteria and templates see of it (`domain.criteria.fields.ENTITLEMENT_FIELDS`)."""
-        unseen = {"allowance", "cancelled_at", "retired", "renews", "term_end"}
+        unseen = {"allowance", "cancelled_at", "opening", "reckoned_from", "retired", "renews", "term_end"}
         shown = self.model_dump(mode="json", exclude=unseen)
         allowance = self.allowance
         return shown | {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from enum import IntEnum
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -89,12 +89,16 @@ class Candidate(Value):
         time_zone: of its dates: the account's or the organisation's.
         account_retired: with its account everything of it has ended.
         contract_of_line_item: the service contract of its line item, where it names no contract itself.
+        line_asset: the asset that its line item names.
+        line_product: likewise.
     """
 
     entitlement: Entitlement
     time_zone: str
     account_retired: bool = False
     contract_of_line_item: str | None = None
+    line_asset: str | None = None
+    line_product: str | None = None
 
 
 class CoverageCandidates(Value):
@@ -129,11 +133,22 @@ class Match(Value):
 
     Attributes:
         left: whether there is any of its allowance left; of one that counts nothing there always is.
+        last_day: the last that it covers: its end, or the date on which it is cancelled; None: it does not end.
     """
 
     entitlement: Entitlement
     by: MatchedBy
     left: bool
+    last_day: date | None = None
+
+    @property
+    def rank(self) -> tuple[bool, bool, MatchedBy]:
+        """How well it matches, whatever is left of it; less is better.
+
+        What the case names comes first. Then comes what has a process: a bank of hours beside a support contract takes
+        the hours, and not the promises of the case.
+        """
+        return self.by is not MatchedBy.NAMED, self.entitlement.process is None, self.by
 
     @property
     def takes_every_case(self) -> bool:
@@ -181,9 +196,10 @@ def choose(scope: CoverageScope, candidates: Iterable[Candidate], exhausted: Con
     """Match and rank.
 
     An entitlement matches if it is active at the instant, its account is one of the case's, and its asset, contacts,
-    products and channels, each if given, hold the case's. Contract and line item only rank. Best is what the case
-    names, then what matches by contact, asset, line item, service contract, account; then what has allowance left;
-    then what expires soonest; then the lowest id.
+    products and channels, each if given, hold the case's. Contract and line item only rank; a line item that names the
+    case's asset, or its product and no asset, is as good as one that the case names. Best is what the case names, then
+    what has a process, then what matches by contact, asset, line item, service contract, account; then what has
+    allowance left; then what expires soonest; then the lowest id.
 
     Args:
         scope: the case.
@@ -195,7 +211,8 @@ def choose(scope: CoverageScope, candidates: Iterable[Candidate], exhausted: Con
         entitlement = candidate.entitlement
         why = _why_not(scope, candidate)
         if why is None:
-            matches.append(Match(entitlement=entitlement, by=_matched_by(scope, candidate), left=True))
+            by, last_day = _matched_by(scope, candidate), _last_day(candidate)
+            matches.append(Match(entitlement=entitlement, by=by, left=True, last_day=last_day))
         else:
             unmatched.append(NotMatched(entitlement=entitlement.id, why=why))
     unmatched.sort(key=lambda other: other.entitlement)
@@ -213,11 +230,11 @@ def ranked(matches: Iterable[Match], exhausted: Container[str] = ()) -> list[Mat
         exhausted: ids of entitlements of whose allowance nothing is left.
     """
     found = [match.model_copy(update={"left": match.entitlement.id not in exhausted}) for match in matches]
-    order = sorted(found, key=lambda match: (match.by, not match.left, *_end(match)))
+    order = sorted(found, key=lambda match: (match.rank, not match.left, *_end(match)))
     last = next((match for match in order if match.takes_every_case), None)
     if last is None:
         return order
-    overflowing = [match for match in order if match.overflows and match.by == last.by and _end(match) < _end(last)]
+    overflowing = [match for match in order if match.overflows and match.rank == last.rank and _end(match) < _end(last)]
     rest = [match for match in order if match not in overflowing]
     place = rest.index(last)
     return [*rest[:place], *overflowing, *rest[place:]]
@@ -242,7 +259,15 @@ def case_coverage(
 
 
 def _end(match: Match) -> tuple[date, str]:
-    return match.entitlement.ends_on or date.max, match.entitlement.id
+    return match.last_day or date.max, match.entitlement.id
+
+
+def _last_day(candidate: Candidate) -> date | None:
+    entitlement = candidate.entitlement
+    if entitlement.cancelled_at is None:
+        return entitlement.ends_on
+    cancelled_on = (entitlement.cancelled_at - timedelta(microseconds=1)).astimezone(ZoneInfo(candidate.time_zone))
+    return min(cancelled_on.date(), entitlement.ends_on or date.max)
 
 
 def _why_not(scope: CoverageScope, candidate: Candidate) -> str | None:
@@ -283,25 +308,33 @@ def _matched_by(scope: CoverageScope, candidate: Candidate) -> MatchedBy:
         return MatchedBy.CONTACT
     if entitlement.asset:
         return MatchedBy.ASSET
-    if entitlement.contract_line_item in scope.contract_line_items:
+    if entitlement.contract_line_item in scope.contract_line_items or _names_what_it_is_about(scope, candidate):
         return MatchedBy.CONTRACT_LINE_ITEM
     if (entitlement.service_contract or candidate.contract_of_line_item) in scope.service_contracts:
         return MatchedBy.SERVICE_CONTRACT
     return MatchedBy.ACCOUNT
 
 
+def _names_what_it_is_about(scope: CoverageScope, candidate: Candidate) -> bool:
+    """Whether the line item of an entitlement names the asset of the case, or its product and no asset."""
+    if candidate.line_asset is not None:
+        return candidate.line_asset == scope.asset
+    return candidate.line_product is not None and candidate.line_product == scope.product
+
+
 def _outranked(match: Match, best: Match) -> str:
     chosen = best.entitlement.id
+    if best.by is not MatchedBy.NAMED and (match.entitlement.process is None) != (best.entitlement.process is None):
+        return f"it has no process, {chosen!r} has {best.entitlement.process!r}"
     if match.by != best.by:
         return f"it matches by its {match.by.words}, {chosen!r} by its {best.by.words}"
     if match.left and not best.left:
         return f"what is over the allowance of {chosen!r}, which is used up, falls back"
     if best.left and not match.left:
         return f"its allowance is used up, that of {chosen!r} is not"
-    if match.entitlement.ends_on != best.entitlement.ends_on:
-        ends = match.entitlement.ends_on
-        this = f"on {ends}" if ends else "never"
-        return f"{chosen!r} expires sooner, on {best.entitlement.ends_on}; this {this}"
+    if match.last_day != best.last_day:
+        this = f"on {match.last_day}" if match.last_day else "never"
+        return f"{chosen!r} expires sooner, on {best.last_day}; this {this}"
     return f"{chosen!r} is as good and comes first by id"
 
 

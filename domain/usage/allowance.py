@@ -23,8 +23,23 @@ PRICE_PATTERN = r"^[0-9]{1,9}(\.[0-9]{1,4})?( [A-Z]{3})?$"
 MOST = 1_000_000_000
 """A cap beyond this is a slip of the pen; leave it out for unlimited."""
 
+_ALL = 100
+"""Per cent."""
+
 _SECONDS_PER_MINUTE = 60
 _LONGEST_STEP = 24 * 60 * _SECONDS_PER_MINUTE
+
+
+_MEANT = {
+    written: unit
+    for unit, forms in {
+        HOURS: ("hour", "hours", "h", "hr", "hrs", "minute", "minutes", "min", "mins"),
+        "cases": ("case", "cases"),
+        "visits": ("visit", "visits"),
+    }.items()
+    for written in forms
+}
+"""Units that time entries, cases and visits are taken of, by the ways in which people write them."""
 
 
 class Period(StrEnum):
@@ -33,6 +48,7 @@ class Period(StrEnum):
     TERM = "term"
     MONTH = "month"
     QUARTER = "quarter"
+    HALF_YEAR = "half_year"
     YEAR = "year"
 
 
@@ -87,9 +103,19 @@ class Threshold(BaseModel):
             )
         return at
 
+    @property
+    def is_percentage(self) -> bool:
+        """Whether it is a part of the cap, and not an amount."""
+        return self.at.endswith("%")
+
+    @property
+    def counts_overage(self) -> bool:
+        """Whether it lies beyond all that may be taken, where only overage comes to it."""
+        return self.is_percentage and Fraction(self.at[:-1]) > _ALL
+
     def of(self, cap: int) -> Fraction:
         """The amount at which it is passed under a cap; in the cap's own unit."""
-        return Fraction(self.at[:-1]) * cap / 100 if self.at.endswith("%") else Fraction(self.at)
+        return Fraction(self.at[:-1]) * cap / _ALL if self.is_percentage else Fraction(self.at)
 
 
 class Allowance(BaseModel):
@@ -121,6 +147,14 @@ class Allowance(BaseModel):
     carry_over: Literal["none", "period", "renewal"] = "none"
     carry_over_cap: Annotated[int, Strict()] | None = Field(default=None, ge=0, le=MOST)
 
+    @field_validator("unit")
+    @classmethod
+    def _is_no_slip(cls, unit: str) -> str:
+        meant = _MEANT.get(unit.casefold())
+        if meant is not None and unit != meant:
+            raise ValueError(f"unit {unit!r} counts nothing that is taken; write unit: {meant}")
+        return unit
+
     @field_validator("overage_price", mode="before")
     @classmethod
     def _price_as_text(cls, value: Any) -> Any:
@@ -148,7 +182,7 @@ class Allowance(BaseModel):
             raise ValueError(f"two thresholds have the id {twice!r}")
         if self.cap is not None:
             for threshold in self.thresholds:
-                if threshold.of(self.cap) > self.cap:
+                if not threshold.is_percentage and threshold.of(self.cap) > self.cap:
                     raise ValueError(f"the threshold {threshold.at!r} lies over the cap of {self.cap} {self.unit}")
         return self
 

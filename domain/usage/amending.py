@@ -5,14 +5,19 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from domain.errors import Refused
-from domain.usage.book import RowDraft, UsageBook, UsageEffect, period_near
+from domain.usage.book import UsageBook, UsageEffect
+from domain.usage.by_hand import Made, write_by_hand
 from domain.usage.effects import RecordChange
 from domain.usage.periods import FrozenPeriods, Term
+from domain.usage.planned import recount_planned
 from domain.usage.requests import EntitlementAmended
 from domain.usage.rows import RowKind
-from domain.usage.state import CapChange
+from domain.usage.state import CapChange, FormerRules
 from domain.usage.term_end import AtTermEnd
 from domain.usage.thresholds import pass_thresholds
+
+MOST_FORMER_RULES = 40
+"""Rules that are remembered for what comes late; what lies before them is counted by the oldest of them."""
 
 
 def amended_term(book: UsageBook, asked: EntitlementAmended) -> Term | None:
@@ -45,10 +50,8 @@ def _check_new_end(book: UsageBook, ends_on: date | None) -> None:
         raise Refused("bad_dates", f"the last date {ends_on} lies before the first, {term.starts_on}")
 
 
-def amend(
-    book: UsageBook, asked: EntitlementAmended, now: datetime, periods: FrozenPeriods | None
-) -> tuple[str, int, list[UsageEffect]]:
-    """Change cap or end. What was taken stays taken; thresholds passed stay passed; what is left counts at once."""
+def amend(book: UsageBook, asked: EntitlementAmended, now: datetime, periods: FrozenPeriods | None) -> Made:
+    """Change cap, end or rules: what was taken and thresholds that were passed stay; what is left counts at once."""
     check_amendment(book, asked)
     wanted, before = amended_term(book, asked), book.terms.periods.term
     if wanted is not None:
@@ -59,42 +62,39 @@ def amend(
         book.terms = book.terms.model_copy(update={"periods": periods})
     new_end = wanted is not None and wanted.ends_on != before.ends_on
     texts = [f"it ends on {asked.ends_on}" if asked.ends_on != "never" else "it does not end"] if new_end else []
-    texts += _amend_rules(book, asked)
-    period = period_near(book.terms.periods, now)
+    period = book.period_near(now)
+    texts += _amend_rules(book, asked, period)
     cap = None if asked.cap == "unlimited" else asked.cap
     if asked.cap is not None and cap != book.declared_cap(period):
+        book.state.caps = [change for change in book.state.caps if change.from_period != period]
         book.state.caps.append(CapChange(from_period=period, cap=cap))
         texts.append("the cap is unlimited" if cap is None else f"the cap is {cap} {book.terms.allowance.unit}")
     if not texts:
-        return "nothing differs", period, []
+        return Made("nothing differs", period, [])
     text = "; ".join(texts)
-    row = book.write(
-        RowDraft(
-            kind=RowKind.AMENDED,
-            period=period,
-            at=now,
-            now=now,
-            event_id=asked.event_id,
-            by=asked.by,
-            reason=f"{text}: {asked.reason}",
-        )
-    )
     record = RecordChange(
         entitlement_id=book.terms.entitlement_id,
         cap=asked.cap,
         ends_on=asked.ends_on if new_end else None,
         by=asked.by,
     )
-    return text, period, [row, record, *pass_thresholds(book, period, now)]
+    effects: list[UsageEffect] = [write_by_hand(book, asked, text, RowKind.AMENDED, period, now=now), record]
+    if new_end:
+        effects += recount_planned(book, now, by=asked.by, event_id=asked.event_id)
+    for number in sorted({period, *book.state.uses}):
+        if number >= period:  # what is planned for periods ahead may pass a threshold of a lower cap
+            effects += pass_thresholds(book, number, now)
+    return Made(text, period, effects)
 
 
-def _amend_rules(book: UsageBook, asked: EntitlementAmended) -> list[str]:
-    """Count by the policy, prices, thresholds and notices that are declared now."""
+def _amend_rules(book: UsageBook, asked: EntitlementAmended, period: int) -> list[str]:
+    """Count by what is declared now from a period on; what was counted before it stays as it was."""
     texts: list[str] = []
     if asked.allowance is not None:
         # The cap that was declared first still counts for the periods before it was amended.
         allowance = asked.allowance.model_copy(update={"cap": book.terms.allowance.cap})
         if allowance != book.terms.allowance:
+            _keep_former_rules(book, period)
             book.terms = book.terms.model_copy(update={"allowance": allowance})
             texts.append("its rules are those that are declared now")
     if asked.term_end is not None and asked.term_end != book.terms.term_end:
@@ -106,6 +106,14 @@ def _amend_rules(book: UsageBook, asked: EntitlementAmended) -> list[str]:
             book.terms = amended
             texts.append("its mails go to whom the account names now")
     return texts
+
+
+def _keep_former_rules(book: UsageBook, period: int) -> None:
+    """Go on counting the periods before this one by the rules that they had."""
+    former = book.state.former
+    if period > 0 and not any(rules.before_period == period for rules in former):
+        former.append(FormerRules(before_period=period, allowance=book.terms.allowance))
+        del former[:-MOST_FORMER_RULES]
 
 
 def check_amendment(book: UsageBook, asked: EntitlementAmended) -> None:
@@ -138,7 +146,7 @@ def check_amendment(book: UsageBook, asked: EntitlementAmended) -> None:
         raise Refused("expired", f"the term of {terms.entitlement_id} has ended; renew it instead")
     if asked.cap == "unlimited" and (asked.allowance or terms.allowance).thresholds:
         raise Refused("has_thresholds", "thresholds are marks on the way to a cap, so this entitlement needs one")
-    if asked.cap == "unlimited" and terms.allowance.carry_over != "none":
+    if asked.cap == "unlimited" and (asked.allowance or terms.allowance).carry_over != "none":
         raise Refused("carries_over", "of an unlimited allowance nothing is left to be carried over; give a cap")
     _check_thresholds(book, asked)
     amended_term(book, asked)
@@ -150,7 +158,7 @@ def _check_thresholds(book: UsageBook, asked: EntitlementAmended) -> None:
     if not isinstance(asked.cap, int):
         return
     for threshold in allowance.thresholds:
-        if threshold.of(asked.cap) > asked.cap:
+        if not threshold.is_percentage and threshold.of(asked.cap) > asked.cap:
             raise Refused(
                 "has_thresholds",
                 f"the threshold {threshold.at!r} lies over a cap of {asked.cap} {allowance.unit}; "
@@ -162,7 +170,7 @@ def _check_rules(book: UsageBook, asked: EntitlementAmended) -> None:
     """What was counted was counted by unit, periods and what was carried over: these stay."""
     old, new = book.terms.allowance, asked.allowance
     if new is not None:
-        for name in ("unit", "period", "aligned", "carry_over"):
+        for name in ("unit", "period", "aligned"):
             before, wanted = getattr(old, name), getattr(new, name)
             if before != wanted:
                 raise Refused(

@@ -16,6 +16,7 @@ _BY_POLICY: dict[Overflow, Outcome] = {
     Overflow.BLOCK: "blocked",
     Overflow.PROMPT: "prompt",
 }
+_NOTHING = Taking(0, 0)
 
 
 class Taken(NamedTuple):
@@ -25,14 +26,26 @@ class Taken(NamedTuple):
     effects: list[UsageEffect]
 
 
-def by_policy(book: UsageBook) -> Outcome:
-    """The answer when there is not enough."""
-    return _BY_POLICY[book.terms.allowance.overflow]
+def by_policy(book: UsageBook, period: int) -> Outcome:
+    """The answer when there is not enough, by the rules of a period."""
+    return _BY_POLICY[book.allowance(period).overflow]
 
 
 def answer(book: UsageBook, reference: str, outcome: Outcome, taking: Taking) -> Consumed:
-    """The answer to a request, with the balance of its period."""
-    period, allowance = taking.period, book.terms.allowance
+    """The answer to a request, with the balance of its period; of one that is not there any more, with nothing left."""
+    period, allowance = taking.period, book.allowance(taking.period)
+    if not book.has(period):
+        return Consumed(
+            reference=reference,
+            outcome=outcome,
+            unit=allowance.unit,
+            cap=0,
+            remaining=0,
+            taken=taking.amount,
+            overage=taking.overage,
+            left_over=taking.left_over,
+            is_reversed=outcome == "already" and taking.is_reversed,
+        )
     return Consumed(
         reference=reference,
         outcome=outcome,
@@ -51,6 +64,25 @@ def answer(book: UsageBook, reference: str, outcome: Outcome, taking: Taking) ->
     )
 
 
+def exhausted(book: UsageBook, reference: str, period: int) -> Taken:
+    """The answer to a request that yields to another entitlement: nothing of it goes on record."""
+    return Taken(answer(book, reference, "exhausted", Taking(period, 0)), [])
+
+
+def before_opening(book: UsageBook, reference: str, at: datetime) -> Taken | None:
+    """The answer to what was taken before the opening balance, which counts it already; None if it was not."""
+    opening, uncounted = book.terms.opening, book.state.uncounted
+    known = uncounted.find(reference)
+    if known is None and (opening is None or at >= opening.at):
+        return None
+    if known is None:
+        book.period_of(at)
+        uncounted.add(reference, _NOTHING)
+    period = book.period_near(at)
+    said = answer(book, reference, "already" if known else "granted", Taking(period, 0))
+    return Taken(said.model_copy(update={"is_reversed": False}), [])
+
+
 def refusal(book: UsageBook, reference: str, refused: Refused) -> Taken:
     """The answer to what can't be taken from this entitlement at all."""
     unit = book.terms.allowance.unit
@@ -61,7 +93,7 @@ def overflowed(
     book: UsageBook, reference: str, event_id: str, period: int, *, amount: int, at: datetime, case_id: str | None
 ) -> EntitlementOverflowed:
     """Count an overflow; the case and the manager are told of it."""
-    use, allowance = book.changing_use(period), book.terms.allowance
+    use, allowance = book.changing_use(period), book.allowance(period)
     use.overflows += 1
     book.state.overflows += 1
     return EntitlementOverflowed(

@@ -11,7 +11,8 @@ from datetime import datetime
 from typing import Any
 
 from domain.errors import Refused
-from domain.usage.effects import CarryOverOrder, RecordChange, RenewalOrder, UsageActionOrder
+from domain.usage.allowance import Allowance
+from domain.usage.effects import CarryBackOrder, CarryOverOrder, RecordChange, RenewalOrder, UsageActionOrder
 from domain.usage.periods import FrozenPeriods, PeriodUnknown
 from domain.usage.requests import (
     Balance,
@@ -25,7 +26,14 @@ from domain.usage.state import PeriodRecord, PeriodUse, UsageState
 from domain.usage.units import in_units, measures_per_unit
 
 UsageEffect = (
-    LedgerRow | EntitlementOverflowed | UsageActionOrder | PeriodRecord | RecordChange | RenewalOrder | CarryOverOrder
+    LedgerRow
+    | EntitlementOverflowed
+    | UsageActionOrder
+    | PeriodRecord
+    | RecordChange
+    | RenewalOrder
+    | CarryOverOrder
+    | CarryBackOrder
 )
 
 MOST_PAST_SHOWN = 24
@@ -93,7 +101,32 @@ class UsageBook:
         cancelled_at = self.state.cancelled_at
         return "cancelled" if cancelled_at is not None and at >= cancelled_at else _status(self.terms.periods, at)
 
-    # --- caps and what is left ---
+    def has(self, period: int) -> bool:
+        """Whether a period is there: not beyond an amended end, and not begun by a cancellation."""
+        return self.terms.periods.has(period) and period <= self.last_period
+
+    @property
+    def last_period(self) -> int:
+        """The last period that is known and was not cancelled."""
+        cancelled_at, periods = self.state.cancelled_at, self.terms.periods
+        if cancelled_at is None:
+            return periods.count - 1
+        begun = (number for number, start in enumerate(periods.starts) if start.at < cancelled_at)
+        return max(begun, default=0)
+
+    def ends_before(self, period: int) -> datetime | None:
+        """The first instant after a period, or at which it was cancelled; None if it does not end."""
+        ends = self.terms.periods.ends_before(period), self.state.cancelled_at
+        return min((at for at in ends if at is not None), default=None)
+
+    # --- rules, caps and what is left ---
+
+    def allowance(self, period: int) -> Allowance:
+        """The rules by which a period is counted: changed ones count from the period on in which they were changed."""
+        for former in self.state.former:
+            if period < former.before_period:
+                return former.allowance
+        return self.terms.allowance
 
     def cap(self, period: int) -> int | None:
         """The cap of a period as declared or amended, in the smallest measure of the unit; None: unlimited."""
@@ -123,7 +156,8 @@ class UsageBook:
 
     def changing_use(self, period: int) -> PeriodUse:
         """The use of a period that is about to change; one that is over will be reported again."""
-        if (period < self.state.period or self.state.is_over) and period not in self.state.again:
+        is_over = period < self.state.period or self.state.is_over
+        if is_over and self.has(period) and period not in self.state.again:
             self.state.again.append(period)
         return self.state.uses.setdefault(period, PeriodUse())
 
@@ -163,7 +197,7 @@ class UsageBook:
     def balance(self, now: datetime) -> Balance:
         """The entitlement as it stands at `now`, which changes nothing."""
         periods = self.terms.periods
-        current = period_near(periods, now)
+        current = self.period_near(now)
         status = self.status(now)
         return Balance(
             entitlement_id=self.terms.entitlement_id,
@@ -179,6 +213,10 @@ class UsageBook:
             renewal=self.state.renewal.entitlement_id if self.state.renewal else None,
         )
 
+    def period_near(self, at: datetime) -> int:
+        """The period of an instant; before the term its first, after it (or past the horizon) its last."""
+        return min(period_near(self.terms.periods, at), self.last_period)
+
     def balance_of(self, period: int) -> PeriodBalance:
         """One period as it stands."""
         use, limit = self.use(period), self.limit(period)
@@ -192,7 +230,7 @@ class UsageBook:
             overage=use.overage,
             cap=limit,
             carried=use.carried,
-            carried_over=self.use(period + 1).carried if over else use.carried_out,
+            carried_over=self.use(period + 1).carried if over and self.has(period + 1) else use.carried_out,
             remaining=self.left(period),
             usage_percent=round(100 * use.used / limit, 1) if limit else None,
             overflows=use.overflows,
@@ -225,7 +263,8 @@ class UsageBook:
     def report(self, period: int, *, again: bool) -> PeriodRecord:
         """Report a period that has ended, by time or because the entitlement was cancelled."""
         state, periods = self.state, self.terms.periods
-        ends_at = min(at for at in (periods.ends_before(period), state.cancelled_at) if at is not None)
+        ends_at = self.ends_before(period)
+        assert ends_at is not None  # noqa: S101  it has ended
         state.reports += 1
         balance = self.balance_of(period)
         return PeriodRecord(
@@ -242,6 +281,28 @@ class UsageBook:
             overflows=balance.overflows,
             again=again,
             ends_term=periods.ends_term(period) or ends_at == state.cancelled_at,
+        )
+
+    def report_taken_back(self, period: int) -> PeriodRecord:
+        """Report a period once more that a cancellation behind it has taken away: what was taken of it stays taken."""
+        ends_at = self.terms.periods.ends_before(period)
+        assert ends_at is not None  # noqa: S101  it has ended
+        use = self.use(period)
+        self.state.reports += 1
+        return PeriodRecord(
+            number=self.state.reports,
+            period=period,
+            first_day=self.terms.periods.first_day(period),
+            ended_at=ends_at,
+            used=use.used,
+            overage=use.overage,
+            cap=0,
+            carried=0,
+            unused=0,
+            carried_over=0,
+            overflows=use.overflows,
+            again=True,
+            ends_term=False,
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from domain.usage.book import RowDraft, UsageBook, UsageEffect
+from domain.usage.effects import CarryBackOrder, CarryOverOrder
 from domain.usage.rows import LedgerRow, RowKind
 from domain.usage.thresholds import pass_thresholds
 from domain.usage.units import measures_per_unit
@@ -20,6 +21,8 @@ def room(book: UsageBook, period: int) -> int | None:
     there = book.left(state.period)
     if there is not None:
         there = max(there - book.use(state.period).carried_out, 0)
+    if not book.has(period):
+        return 0
     if period >= state.period:
         return there if period == state.period else book.left(period)
     for number in range(state.period - 1, period - 1, -1):
@@ -32,27 +35,139 @@ def room(book: UsageBook, period: int) -> int | None:
     return there
 
 
-def carried_at_most(book: UsageBook, left: int) -> int:
-    """What of a balance is carried over."""
-    most = book.terms.allowance.carry_over_cap
-    return left if most is None else min(left, most * measures_per_unit(book.terms.allowance.unit))
+def room_for_late_work(book: UsageBook, period: int) -> int | None:
+    """What can be taken in a period, if what went into a renewal may be asked back; None: unlimited.
+
+    The record that was renewed takes late work within its cap. What of it the renewal has used by then becomes overage
+    of this record afterwards (`taken_back`), and is not there a second time.
+    """
+    use = book.use(period)
+    if not use.carried_out:
+        return room(book, period)
+    left = book.left(period)
+    return None if left is None else max(left - use.late, 0)
 
 
-def settle(book: UsageBook, period: int, now: datetime) -> list[UsageEffect]:
-    """Do what follows when the use of a period has changed: thresholds, and what later periods have from it."""
+def carried_at_most(book: UsageBook, period: int, left: int) -> int:
+    """What of a balance of a period is carried over, by the rules of that period."""
+    allowance = book.allowance(period)
+    most = allowance.carry_over_cap
+    return left if most is None else min(left, most * measures_per_unit(allowance.unit))
+
+
+def settle(book: UsageBook, period: int, now: datetime, reference: str | None = None) -> list[UsageEffect]:
+    """Do what follows when the use of a period has changed: thresholds, and what later periods have from it.
+
+    Args:
+        book: of the entitlement.
+        period: whose use has changed.
+        now: the entitlement's clock.
+        reference: what was taken of it, if something was.
+    """
     effects: list[UsageEffect] = [*pass_thresholds(book, period, now)]
     for number in range(period, book.state.period):
         rows = carry(book, number, now)
         if not rows:
             break
         effects += [*rows, *pass_thresholds(book, number + 1, now)]
+    if book.state.is_over and period <= book.state.period:
+        effects += carry_to_renewal(book, now, now, reference)
     return effects
+
+
+def carry_to_renewal(book: UsageBook, at: datetime, now: datetime, reference: str | None = None) -> list[UsageEffect]:
+    """Carry what was left at the end of the last period into the renewal, if so set and there is one.
+
+    If something changes afterwards, more goes over, or what went over is asked back; of a record that was cancelled all
+    of it.
+    """
+    renewal, period = book.state.renewal, book.state.period
+    use, left = book.use(period), book.left(period)
+    if renewal is None or left is None:
+        return []
+    goes_on = book.allowance(period).carry_over == "renewal" and book.state.cancelled_at is None
+    more = (carried_at_most(book, period, left) if goes_on else 0) - use.carried_out
+    if more == 0:
+        return []
+    number, book.state.carries = book.state.carries, book.state.carries + 1
+    entitlement_id, renewal_id = book.terms.entitlement_id, renewal.entitlement_id
+    if more < 0:
+        order = CarryBackOrder(
+            entitlement_id=entitlement_id,
+            renewal_id=renewal_id,
+            amount=-more,
+            at=at,
+            period=period,
+            reference=reference,
+            number=number,
+        )
+        # Until the renewal has answered nothing of it is there to be asked back once more.
+        return [_carried_out(book, more, at, now, f"asked back from {renewal_id}"), order]
+    row = _carried_out(book, more, at, now, f"left over; goes into {renewal_id}")
+    return [
+        row,
+        CarryOverOrder(entitlement_id=entitlement_id, renewal_id=renewal_id, amount=more, at=at, number=number),
+    ]
+
+
+def taken_back(book: UsageBook, order: CarryBackOrder, given: int, now: datetime) -> list[UsageEffect]:
+    """Count as overage what was taken late and the renewal could not give back, since it has used it.
+
+    Args:
+        book: of the record that was renewed.
+        order: by which the renewal was asked.
+        given: what it gave back.
+        now: the entitlement's clock.
+    """
+    period, short = order.period, order.amount - given
+    if short <= 0:
+        return []
+    effects: list[UsageEffect] = []
+    use = book.changing_use(period)
+    use.carried_out += short
+    reason = f"{order.renewal_id} has used it"
+    if book.state.cancelled_at is not None:
+        draft = RowDraft(
+            kind=RowKind.CARRIED, period=period, at=order.at, now=now, amount=short, carried_out=short, reason=reason
+        )
+        return [book.write(draft)]
+    moved = min(short, use.used)
+    use.used -= moved
+    use.overage += moved
+    use.late += moved
+    taking = None if order.reference is None else book.state.taken.find(order.reference)
+    if order.reference is not None and taking is not None and taking.amount >= moved:
+        late = taking._replace(amount=taking.amount - moved, overage=taking.overage + moved)
+        book.state.taken.move(order.reference, late)
+    draft = RowDraft(
+        kind=RowKind.OVERAGE,
+        period=period,
+        at=order.at,
+        now=now,
+        amount=moved,
+        used=-moved,
+        overage=moved,
+        carried_out=short,
+        reference=order.reference,
+        by="milepost",
+        reason=reason,
+    )
+    effects.append(book.write(draft))
+    return [*effects, *pass_thresholds(book, period, now)]
+
+
+def _carried_out(book: UsageBook, more: int, at: datetime, now: datetime, reason: str) -> LedgerRow:
+    period = book.state.period
+    book.changing_use(period).carried_out += more
+    return book.write(
+        RowDraft(kind=RowKind.CARRIED, period=period, at=at, now=now, amount=more, carried_out=more, reason=reason)
+    )
 
 
 def carry(book: UsageBook, period: int, now: datetime) -> list[LedgerRow]:
     """Carry over what was left of a period that is over, or put right what was."""
     more = _onward(book, period) - book.use(period + 1).carried
-    if more == 0:
+    if more == 0 or _opens_in(book, period + 1):
         return []
     book.changing_use(period + 1).carried += more
     day = book.terms.periods.first_day(period)
@@ -63,7 +178,21 @@ def carry(book: UsageBook, period: int, now: datetime) -> list[LedgerRow]:
 
 def _onward(book: UsageBook, period: int) -> int:
     """What goes on from a period into the next, if it ended now."""
-    left = book.left(period)
-    if book.terms.allowance.carry_over != "period" or left is None:
+    left, opening = book.left(period), book.terms.opening
+    if book.allowance(period).carry_over != "period" or left is None:
         return 0
-    return carried_at_most(book, left)
+    ends_at = book.terms.periods.ends_before(period)
+    if opening is not None and ends_at is not None and ends_at <= opening.at:
+        return 0  # what was left before the opening balance is in that, or lapsed
+    return carried_at_most(book, period, left)
+
+
+def _opens_in(book: UsageBook, period: int) -> bool:
+    """Whether the opening balance is of that period: it says what was carried over into it."""
+    opening, periods = book.terms.opening, book.terms.periods
+    starts_at, ends_at = periods.starts_at(period), periods.ends_before(period)
+    return (
+        opening is not None
+        and (starts_at is None or starts_at <= opening.at)
+        and (ends_at is None or opening.at < ends_at)
+    )

@@ -8,11 +8,13 @@ from domain.errors import Refused
 from domain.usage.allowance import Overflow
 from domain.usage.answers import Taken, answer
 from domain.usage.book import RowDraft, UsageBook
-from domain.usage.carrying import room
+from domain.usage.carrying import room_for_late_work
+from domain.usage.planned import note_planned
 from domain.usage.requests import Consumption, OverageDecision
 from domain.usage.rows import LedgerRow, RowKind
 from domain.usage.taking import grant
 from domain.usage.takings import Taking
+from domain.usage.thresholds import pass_thresholds
 from domain.usage.units import HOURS
 
 
@@ -21,7 +23,8 @@ def decide(book: UsageBook, decision: OverageDecision, now: datetime) -> Taken:
 
     Yes to a case or visit takes it: beyond the cap, unless there is room for it by now, and then it is no override. Yes
     to a time entry, whose work is on record, writes its override. No takes nothing. A decision that comes again changes
-    nothing.
+    nothing. What somebody was asked is decided also when the rules, which say nothing of that which was asked before
+    them, ask nobody any more; its price is the one that was named then.
 
     Raises:
         Refused: there is nothing to decide. The usage is as it was.
@@ -31,13 +34,14 @@ def decide(book: UsageBook, decision: OverageDecision, now: datetime) -> Taken:
     if known is not None:
         return Taken(answer(book, decision.reference, "already" if taking else "overflow", taking or known), [])
     policy = book.terms.allowance.overflow
-    if policy is not Overflow.PROMPT:
+    if policy is not Overflow.PROMPT and decision.reference not in book.state.asked:
         raise Refused(
             "nothing_to_decide", f"entitlement {book.terms.entitlement_id} does not ask: its overflow is {policy}"
         )
     is_entry = book.terms.allowance.unit == HOURS
     taken = (_entry if is_entry else _case)(book, decision, taking, now)
     book.state.changed.add(decision.event_id, Taking(taken.answer.period or 0, 0))
+    book.state.asked.pop(decision.reference, None)
     return taken
 
 
@@ -65,7 +69,7 @@ def _case(book: UsageBook, decision: OverageDecision, taking: Taking | None, now
     if not decision.approved:
         return _no(book, decision, Taking(period, 0), now)
     book.state.declined.forget(decision.reference)
-    there = room(book, period)
+    there = room_for_late_work(book, period)
     if there is None or amount <= there:
         asked = decision.model_dump(include={"reference", "event_id", "amount", "occurred_at", "case_id", "by"})
         return grant(book, Consumption(**asked), period, now)
@@ -73,8 +77,10 @@ def _case(book: UsageBook, decision: OverageDecision, taking: Taking | None, now
     book.changing_use(period).overage += amount
     book.state.taken.add(decision.reference, taking)
     book.state.approved.add(decision.reference, taking)
+    note_planned(book, decision.reference, taking, decision.occurred_at, now)
     row = _override(book, decision, period, now, amount, overage=amount)
-    return Taken(answer(book, decision.reference, "granted", taking), [row])
+    said = answer(book, decision.reference, "granted", taking)
+    return Taken(said, [row, *pass_thresholds(book, period, now)])
 
 
 def _no(book: UsageBook, decision: OverageDecision, taking: Taking, now: datetime) -> Taken:
@@ -107,6 +113,8 @@ def _override(
         amount: what is billed.
         overage: what this adds to the overage of the period; 0 where that is on record already.
     """
+    asked = book.state.asked.get(decision.reference)
+    price = asked.price if asked else book.allowance(period).overage_price
     draft = RowDraft(
         kind=RowKind.OVERRIDE,
         period=period,
@@ -114,7 +122,7 @@ def _override(
         now=now,
         amount=amount,
         overage=overage,
-        price=book.terms.allowance.overage_price,
+        price=price,
         reference=decision.reference,
         event_id=decision.event_id,
         case_id=decision.case_id,

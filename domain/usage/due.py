@@ -7,13 +7,18 @@ from typing import NamedTuple
 
 from domain.process import Email
 from domain.usage.book import RowDraft, UsageBook, UsageEffect
-from domain.usage.carrying import carry
+from domain.usage.carrying import carry, carry_to_renewal
+from domain.usage.opening import open_balance
 from domain.usage.periods import NoticeDue
-from domain.usage.renewals import carry_to_renewal, renew
+from domain.usage.planned import forget_what_has_come
+from domain.usage.renewals import renew
 from domain.usage.rows import RowKind
 from domain.usage.term_end import AtTermEnd
 from domain.usage.thresholds import action_orders
 from domain.usage.units import amount_text
+
+TELLS_OF_CANCELLING = 3
+"""The version of the rules since which the renewals contact hears what was unused of what is cancelled."""
 
 RENEWED_AHEAD = timedelta(hours=1)
 """How long before a term ends its renewal is made, so that the new record is there at the new term's first instant."""
@@ -36,16 +41,20 @@ class _Due(NamedTuple):
     notice: NoticeDue | None = None
 
 
-_NOTICE, _RENEWAL, _END = range(3)
+_NOTICE, _RENEWAL, _END, _CANCELLED = range(4)
 
 
 def advance(book: UsageBook, now: datetime) -> list[UsageEffect]:
     """Do all that time brings up to and including `now`, in order."""
+    effects = open_balance(book, now)
+    forget_what_has_come(book, now)
     again, book.state.again = sorted(book.state.again), []
-    effects: list[UsageEffect] = [book.report(period, again=True) for period in again]
+    effects += [book.report(period, again=True) for period in again]
     while (due := _next(book)) is not None and due.at <= now:
         if due.notice is not None:
             effects += _give_notice(book, due.notice, now)
+        elif due.rank == _CANCELLED:
+            effects += end_by_cancelling(book, now)
         elif due.rank == _RENEWAL:
             effects += renew(book, due.at, by="milepost", reason="its term ends", clocked_at=now)
         else:
@@ -56,7 +65,7 @@ def advance(book: UsageBook, now: datetime) -> list[UsageEffect]:
 def next_due(book: UsageBook) -> datetime | None:
     """When time brings something next; in the past if it is overdue."""
     if book.state.again:
-        return book.terms.periods.ends_before(book.state.again[0]) or book.state.cancelled_at
+        return book.ends_before(book.state.again[0])
     due = _next(book)
     return due.at if due else None
 
@@ -70,9 +79,15 @@ def _next(book: UsageBook) -> _Due | None:
     # The period after the last known one is waited for: freezing the periods further makes it known.
     if ends_at is not None and (periods.is_last(state.period) or state.period + 1 < periods.count):
         due.append(_Due(ends_at, _END))
-    if periods.ends_at is not None and state.renewal is None and book.terms.term_end.policy is AtTermEnd.RENEW:
+    is_renewed = state.renewal is None and book.terms.term_end.policy is AtTermEnd.RENEW
+    # What was over before the count began is renewed by hand, if it is.
+    if is_renewed and periods.ends_at is not None and periods.ends_at > state.begun_at:
         due.append(_Due(periods.ends_at - RENEWED_AHEAD, _RENEWAL))
     due += [_Due(notice.at, _NOTICE, notice) for notice in _notices_ahead(book)[:1]]
+    if state.cancelled_at is not None:
+        cancelled_at = state.cancelled_at
+        due = [one for one in due if one.at < cancelled_at and one.rank != _RENEWAL]
+        due.append(_Due(cancelled_at, _CANCELLED))
     return min(due, key=lambda one: (one.at, one.rank), default=None)
 
 
@@ -137,11 +152,44 @@ def _end_period(book: UsageBook, ended_at: datetime, now: datetime) -> list[Usag
     return effects
 
 
+def end_by_cancelling(book: UsageBook, now: datetime) -> list[UsageEffect]:
+    """End the period in which it was cancelled, report what is unused of it, and take back what came after it.
+
+    Nothing that was carried from one period to the next stays where the next has not begun by then.
+    """
+    state, last = book.state, book.last_period
+    was_reported = state.is_over or last < state.period
+    effects = carry_to_renewal(book, now, now)
+    taken_back = range(last + 1, state.period + 1)
+    for period in taken_back:
+        if carried := book.use(period).carried:
+            book.changing_use(period).carried -= carried
+            draft = RowDraft(
+                kind=RowKind.CARRIED,
+                period=period,
+                at=now,
+                now=now,
+                amount=-carried,
+                carried=-carried,
+                reason="cancelled before that period",
+            )
+            effects.append(book.write(draft))
+        if period < state.period or state.is_over:
+            effects.append(book.report_taken_back(period))
+    state.period, state.is_over = last, True
+    state.again = [number for number in state.again if number < last]
+    effects.append(book.report(last, again=was_reported))
+    if book.terms.rules >= TELLS_OF_CANCELLING:
+        effects += _tell_what_was_left(book, last, now)
+    return effects
+
+
 def _tell_what_was_left(book: UsageBook, period: int, now: datetime) -> list[UsageEffect]:
     to = book.terms.renewals_mail or book.terms.manager
     if to is None:
         return []
     balance = book.balance_of(period)
+    key = "term-end" if book.state.cancelled_at is None else "cancelled"
     starts = [number for number in (*book.terms.periods.term_starts, book.terms.periods.count) if number > period]
     next_day = book.terms.periods.first_day(starts[0]) if starts[0] < book.terms.periods.count else None
     ends_on = book.terms.periods.term.ends_on if next_day is None else next_day - timedelta(days=1)
@@ -152,11 +200,13 @@ def _tell_what_was_left(book: UsageBook, period: int, now: datetime) -> list[Usa
     }
     mail = Email(do="email", id="renewals", to=[to], subject=_SUBJECT, body=_BODY)
     context = book.context(period) | {"term": term}
-    return [*action_orders(book, [mail], cause="term_end", key=f"{period}/term-end/unused/1", at=now, context=context)]
+    return [*action_orders(book, [mail], cause="term_end", key=f"{period}/{key}/unused/1", at=now, context=context)]
 
 
 def _what_follows(book: UsageBook) -> str:
     renewal = book.state.renewal
+    if book.state.cancelled_at is not None:
+        return "it was cancelled"
     if renewal is not None:
         return f"renewed as {renewal.entitlement_id}, from {renewal.starts_on} to {renewal.ends_on}"
     match book.terms.term_end.policy:

@@ -6,6 +6,7 @@ rest comes to the same however often it is done.
 
 from __future__ import annotations
 
+import operator
 from datetime import date
 from typing import Annotated, Any, Literal
 
@@ -27,6 +28,7 @@ PERFORM_USAGE_ACTION = "perform_usage_action"
 CHANGE_ENTITLEMENT_RECORD = "change_entitlement_record"
 RENEW_ENTITLEMENT = "renew_entitlement"
 CARRY_OVER_TO_RENEWAL = "carry_over_to_renewal"
+TAKE_BACK_FROM_RENEWAL = "take_back_from_renewal"
 
 
 class UsageRecords(Value):
@@ -113,23 +115,48 @@ class RenewalOrder(Value):
 
 
 class CarryOverOrder(Value):
-    """What was left is to go over into the renewal."""
+    """What was left is to go over into the renewal.
+
+    Attributes:
+        number: which of several it is; 0 is the first.
+    """
 
     deed: Literal["carry_over"] = "carry_over"
     entitlement_id: EntitlementId
     renewal_id: EntitlementId
     amount: PositiveInt
     at: AwareDatetime
+    number: int = Field(default=0, exclude_if=operator.not_)
 
 
-Deed = Annotated[RecordChange | RenewalOrder | CarryOverOrder, Field(discriminator="deed")]
+class CarryBackOrder(Value):
+    """Less was left than went over into the renewal: it is to give back what it has not used of that.
+
+    Attributes:
+        period: the last of the record that asks.
+        reference: what was taken late; None: something else has changed.
+        number: as of `CarryOverOrder`.
+    """
+
+    deed: Literal["carry_back"] = "carry_back"
+    entitlement_id: EntitlementId
+    renewal_id: EntitlementId
+    amount: PositiveInt
+    at: AwareDatetime
+    period: int
+    reference: str | None = None
+    number: int = Field(default=0, exclude_if=operator.not_)
+
+
+Deed = Annotated[RecordChange | RenewalOrder | CarryOverOrder | CarryBackOrder, Field(discriminator="deed")]
 """What is done one after another, in the order in which it was wanted."""
 
 
-def activity_of(deed: RecordChange | RenewalOrder | CarryOverOrder) -> str:
+def activity_of(deed: RecordChange | RenewalOrder | CarryOverOrder | CarryBackOrder) -> str:
     """The name of the activity that does a deed."""
     return {
         "record_change": CHANGE_ENTITLEMENT_RECORD,
         "renewal": RENEW_ENTITLEMENT,
         "carry_over": CARRY_OVER_TO_RENEWAL,
+        "carry_back": TAKE_BACK_FROM_RENEWAL,
     }[deed.deed]

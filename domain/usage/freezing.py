@@ -3,7 +3,6 @@
 This reads the time-zone database, so no workflow imports it: a running entitlement carries what `freeze` makes of it.
 """
 
-from calendar import monthrange
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import count
@@ -12,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from domain.usage.allowance import Allowance, Period
 from domain.usage.periods import FrozenPeriods, NoticeDue, PeriodStart, Term
+from domain.usage.term_length import months_later, on_the_grid
 
 HORIZON_YEARS = 10
 """How far ahead periods are frozen at once."""
@@ -75,10 +75,11 @@ def _terms(term: Term, starts_on: date) -> Iterator[Term]:
     if term.length is None:
         yield term
         return
+    anchor = term.reckoned_from or starts_on
     begins = starts_on
-    for number in count(1):
-        ends = term.length.times(number).last_day(starts_on)
-        yield Term(starts_on=begins, ends_on=ends, time_zone=term.time_zone)
+    while True:
+        ends = term.length.last_day(begins, anchor)
+        yield Term(starts_on=begins, ends_on=ends, time_zone=term.time_zone, reckoned_from=anchor)
         begins = ends + timedelta(days=1)
 
 
@@ -124,11 +125,11 @@ def _first_days(allowance: Allowance, term: Term, starts_on: date) -> Iterator[d
     if allowance.period is Period.TERM:
         return
     months = _months(allowance.period)
-    begins = starts_on
+    anchor, before = on_the_grid(term.reckoned_from or starts_on, starts_on)
     if allowance.aligned == "calendar":
-        begins = date(starts_on.year, (starts_on.month - 1) // months * months + 1, 1)
+        anchor, before = date(starts_on.year, (starts_on.month - 1) // months * months + 1, 1), 0
     for number in count(1):
-        day = _months_later(begins, months * number)
+        day = months_later(anchor, before + months * number)
         if term.ends_on is not None and day > term.ends_on:
             return
         yield day
@@ -140,15 +141,11 @@ def _months(period: Period) -> int:
             return 1
         case Period.QUARTER:
             return 3
+        case Period.HALF_YEAR:
+            return 6
         case Period.YEAR:
             return 12
         case Period.TERM:
             raise ValueError("a term has no length in months")
         case _:
             assert_never(period)
-
-
-def _months_later(day: date, months: int) -> date:
-    years, month = divmod(day.month - 1 + months, 12)
-    year = day.year + years
-    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))

@@ -6,11 +6,13 @@ from datetime import datetime
 
 from domain.errors import Refused
 from domain.usage.allowance import Overflow
-from domain.usage.answers import Taken, answer, by_policy, overflowed, refusal
+from domain.usage.answers import Taken, answer, before_opening, by_policy, exhausted, overflowed, refusal
 from domain.usage.book import RowDraft, UsageBook, UsageEffect
-from domain.usage.carrying import room, settle
+from domain.usage.carrying import room_for_late_work, settle
 from domain.usage.requests import Outcome, TimeEntry
 from domain.usage.rows import LedgerRow, RowKind
+from domain.usage.state import Asked
+from domain.usage.taking import note_asked
 from domain.usage.takings import Taking
 from domain.usage.units import HOURS
 
@@ -31,6 +33,8 @@ def log_hours(book: UsageBook, entry: TimeEntry, now: datetime) -> Taken:
         if book.terms.allowance.unit != HOURS:
             counted = book.terms.allowance.unit
             raise Refused("unit", f"entitlement {book.terms.entitlement_id} is counted in {counted}, not in hours")
+        if said := before_opening(book, entry.id, entry.worked_at):
+            return said
         period = book.period_of(entry.worked_at)
     except Refused as refused:
         return refusal(book, entry.id, refused)
@@ -39,11 +43,14 @@ def log_hours(book: UsageBook, entry: TimeEntry, now: datetime) -> Taken:
 
 def _split(book: UsageBook, entry: TimeEntry, period: int, now: datetime) -> Taken:
     """Take what fits into what is left of the period; the rest is overage, unless another entitlement takes it."""
-    minutes = entry.minutes if entry.is_rest else _rounded(entry.minutes, book.terms.allowance.rounding_minutes)
-    there = room(book, period)
+    allowance = book.allowance(period)
+    minutes = entry.minutes if entry.is_rest else _rounded(entry.minutes, allowance.rounding_minutes)
+    there = room_for_late_work(book, period)
+    if there == 0 and entry.yields:
+        return exhausted(book, entry.id, period)
     fits = minutes if there is None else min(minutes, there)
     over = minutes - fits
-    falls_back = entry.has_fallback and book.terms.allowance.overflow is Overflow.FALLBACK
+    falls_back = entry.has_fallback and allowance.overflow is Overflow.FALLBACK
     taking = Taking(period, fits, 0 if falls_back else over, over if falls_back else 0)
     book.state.taken.add(entry.id, taking)
     effects: list[UsageEffect] = []
@@ -52,6 +59,8 @@ def _split(book: UsageBook, entry: TimeEntry, period: int, now: datetime) -> Tak
         effects.append(_row(book, entry, RowKind.TAKEN, period, now=now, amount=fits, used=fits))
     if taking.overage:
         book.changing_use(period).overage += over
+        if allowance.overflow is Overflow.PROMPT:
+            note_asked(book, entry.id, Asked(amount=over, price=allowance.overage_price))
         effects.append(_row(book, entry, RowKind.OVERAGE, period, now=now, amount=over, overage=over))
     if taking.left_over:
         effects.append(_row(book, entry, RowKind.OVERFLOW, period, now=now, amount=over))
@@ -61,8 +70,8 @@ def _split(book: UsageBook, entry: TimeEntry, period: int, now: datetime) -> Tak
                 book, entry.id, f"hours-{entry.id}", period, amount=over, at=entry.worked_at, case_id=entry.case_id
             )
         )
-    effects += settle(book, period, now)
-    return Taken(answer(book, entry.id, by_policy(book) if over else "granted", taking), effects)
+    effects += settle(book, period, now, entry.id)
+    return Taken(answer(book, entry.id, by_policy(book, period) if over else "granted", taking), effects)
 
 
 def _row(
@@ -95,7 +104,9 @@ def _row(
 def _outcome_of(book: UsageBook, entry_id: str, known: Taking) -> Outcome:
     """What an entry was answered that comes again: what is over the cap may still wait for somebody."""
     decided = book.state.approved.find(entry_id) or book.state.declined.find(entry_id)
-    return by_policy(book) if (known.overage or known.left_over) and not decided else "already"
+    if entry_id in book.state.asked:
+        return "prompt"
+    return by_policy(book, known.period) if (known.overage or known.left_over) and not decided else "already"
 
 
 def _rounded(minutes: int, step: int) -> int:

@@ -17,10 +17,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from domain.usage import amending, changes, decisions, due, hours, mails, taking
+from domain.usage import amending, carrying, changes, decisions, due, hours, mails, renewals, taking
 from domain.usage.answers import Taken
 from domain.usage.book import UsageBook, UsageEffect, period_near
-from domain.usage.effects import UsageActionOrder
+from domain.usage.effects import CarryBackOrder, UsageActionOrder
 from domain.usage.periods import FrozenPeriods, Term
 from domain.usage.requests import (
     Balance,
@@ -55,11 +55,12 @@ class Usage:
         Periods that were over by then are reported only if something of them is taken, or if what was left of them was
         carried over. Nobody is told of terms that were over by then.
         """
-        # What a period has depends on all before it, if they are carried over.
-        period = 0 if terms.allowance.carry_over == "period" else period_near(terms.periods, at)
+        # What a period has depends on all before it, if they are carried over; an opening balance says what that is.
+        period = period_near(terms.periods, at)
+        if terms.allowance.carry_over == "period":
+            period = 0 if terms.opening is None else min(period, period_near(terms.periods, terms.opening.at))
         ends_at = terms.periods.ends_at
-        is_over = ends_at is not None and at >= ends_at
-        period = terms.periods.count - 1 if is_over else period
+        is_over = ends_at is not None and at >= ends_at and terms.allowance.carry_over != "period"
         return cls(terms, UsageState(begun_at=at, period=period, is_over=is_over))
 
     @property
@@ -124,6 +125,16 @@ class Usage:
             Refused: it makes no sense.
         """
         amending.check_amendment(self._book, asked)
+
+    # --- what came of what was wanted ---
+
+    def renewed_as(self, planned_id: str, made_id: str, now: datetime) -> list[UsageEffect]:
+        """Note under which id the new record was made, where the planned one is another's."""
+        return renewals.renewed_as(self._book, planned_id, made_id, now)
+
+    def taken_back(self, order: CarryBackOrder, given: int, now: datetime) -> list[UsageEffect]:
+        """Count as overage what was taken late and the renewal has used: see `domain.usage.carrying`."""
+        return carrying.taken_back(self._book, order, given, now)
 
     # --- time ---
 

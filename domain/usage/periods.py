@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from itertools import pairwise
 from typing import Annotated, NamedTuple, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from domain.errors import MilepostError
 from domain.usage.term_length import TermLength
@@ -45,6 +45,7 @@ class Term(BaseModel):
         time_zone: of these dates: the account's, or else the organisation's.
         length: of terms that follow one another without end, from the start on; None: there is one.
         notice_days: how many days before its end notice is given.
+        reckoned_from: the first record's start, from which months are counted in a renewal; None: `starts_on`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -54,6 +55,7 @@ class Term(BaseModel):
     time_zone: str
     length: TermLength | None = None
     notice_days: tuple[int, ...] = ()
+    reckoned_from: date | None = Field(default=None, exclude_if=lambda day: day is None)
 
     @model_validator(mode="after")
     def _ends_after_it_starts(self) -> Self:
@@ -119,16 +121,22 @@ class FrozenPeriods(BaseModel):
             )
         return found
 
+    def has(self, number: int) -> bool:
+        """Whether there is a period of that number: an amended end may have taken it away."""
+        return 0 <= number < self.count
+
     def starts_at(self, number: int) -> datetime | None:
-        """The first instant of a period; None of a term without a start."""
-        return self.starts[number].at if self.starts else None
+        """The first instant of a period; None of a term without a start, and of a period that is not there."""
+        return self.starts[number].at if self.starts and self.has(number) else None
 
     def first_day(self, number: int) -> date | None:
-        """The first date of a period."""
-        return self.starts[number].day if self.starts else None
+        """The first date of a period; None as of `starts_at`."""
+        return self.starts[number].day if self.starts and self.has(number) else None
 
     def ends_before(self, number: int) -> datetime | None:
-        """The first instant after a period; None if it does not end."""
+        """The first instant after a period; None if it does not end, or is not there."""
+        if not self.has(number):
+            return None
         if number + 1 < len(self.starts):
             return self.starts[number + 1].at
         return self.known_until or self.ends_at

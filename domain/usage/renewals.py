@@ -7,12 +7,12 @@ from datetime import date, datetime, timedelta
 
 from domain.errors import Refused
 from domain.usage.book import RowDraft, UsageBook, UsageEffect
-from domain.usage.carrying import carried_at_most
-from domain.usage.effects import CarryOverOrder, RenewalOrder
+from domain.usage.effects import RenewalOrder
+from domain.usage.periods import Term
 from domain.usage.rows import RowKind
 from domain.usage.state import Renewal
 from domain.usage.term_end import AtTermEnd
-from domain.usage.term_length import TermLength
+from domain.usage.term_length import TermLength, on_the_grid
 
 
 def renewal_id(entitlement_id: str) -> str:
@@ -50,10 +50,17 @@ def renew(
     check_renewable(book)
     assert term.ends_on is not None  # noqa: S101  checked just now
     starts_on = term.ends_on + timedelta(days=1)
-    last = ends_on or _last_day(terms.term_end.term, term.starts_on, term.ends_on)
+    anchor = None if ends_on else _anchor(term.reckoned_from or term.starts_on, starts_on)
+    last = ends_on or _last_day(terms.term_end.term, term, starts_on)
     if last < starts_on:
         raise Refused("bad_dates", f"a renewal of {terms.entitlement_id} starts on {starts_on}; it can't end on {last}")
-    state.renewal = Renewal(entitlement_id=renewal_id(terms.entitlement_id), starts_on=starts_on, ends_on=last, by=by)
+    state.renewal = Renewal(
+        entitlement_id=renewal_id(terms.entitlement_id),
+        starts_on=starts_on,
+        ends_on=last,
+        by=by,
+        reckoned_from=anchor,
+    )
     row = book.write(
         RowDraft(
             kind=RowKind.RENEWED,
@@ -87,33 +94,37 @@ def check_renewable(book: UsageBook) -> None:
         raise Refused("no_end", f"{terms.entitlement_id} does not end; amend its last date before it is renewed")
 
 
-def carry_to_renewal(book: UsageBook, at: datetime, now: datetime) -> list[UsageEffect]:
-    """What was left at the end of the last period goes over into the renewal, if so set and there is one."""
-    renewal, period = book.state.renewal, book.state.period
-    left = book.left(period)
-    if renewal is None or book.terms.allowance.carry_over != "renewal" or not left:
+def renewed_as(book: UsageBook, planned_id: str, made_id: str, now: datetime) -> list[UsageEffect]:
+    """Note under which id the new record was made, where the planned one is another's."""
+    renewal = book.state.renewal
+    if renewal is None or planned_id == made_id or renewal.entitlement_id != planned_id:
         return []
-    amount = carried_at_most(book, left)
-    if amount == 0:
-        return []
-    book.changing_use(period).carried_out += amount
-    reason = f"left over; goes into {renewal.entitlement_id}"
-    row = book.write(
-        RowDraft(kind=RowKind.CARRIED, period=period, at=at, now=now, amount=amount, carried_out=amount, reason=reason)
-    )
-    order = CarryOverOrder(
-        entitlement_id=book.terms.entitlement_id, renewal_id=renewal.entitlement_id, amount=amount, at=at
-    )
-    return [row, order]
+    book.state.renewal = renewal.model_copy(update={"entitlement_id": made_id})
+    reason = f"{planned_id} is another entitlement; goes on as {made_id}"
+    draft = RowDraft(kind=RowKind.RENEWED, period=book.state.period, at=now, now=now, by="milepost", reason=reason)
+    return [book.write(draft)]
 
 
-def _last_day(length: TermLength | None, starts_on: date | None, ends_on: date) -> date:
-    """The last date of the next term: as long as declared or else as this one, or a year if this one always held."""
+def _anchor(first_of_all: date | None, starts_on: date) -> date | None:
+    """From which date the months of a new record are counted, if that is not its own start."""
+    if first_of_all is None or first_of_all.day == starts_on.day:
+        return None
+    anchor, _ = on_the_grid(first_of_all, starts_on)
+    return None if anchor == starts_on else anchor
+
+
+def _last_day(length: TermLength | None, term: Term, starts_on: date) -> date:
+    """The last date of the next term: as long as declared or else as this one, or a year if this one always held.
+
+    Months are reckoned from the first record's start.
+    """
+    anchor = term.reckoned_from or term.starts_on
     try:
-        if length is None:
-            length = TermLength.between(starts_on, ends_on) if starts_on else TermLength(1, "year")
-        return length.last_day(ends_on + timedelta(days=1))
+        if length is None and term.starts_on is not None and term.ends_on is not None:
+            length = TermLength.between(term.starts_on, term.ends_on, anchor)
+        return (length or TermLength(1, "year")).last_day(starts_on, anchor)
     except (OverflowError, ValueError):
         raise Refused(
-            "bad_dates", f"another such term after {ends_on} ends past the year {date.max.year}; give its last date"
+            "bad_dates",
+            f"another such term from {starts_on} ends past the year {date.max.year}; give its last date",
         ) from None

@@ -13,7 +13,7 @@ import operator
 from datetime import date, timedelta
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, Strict
 
 from domain.bounds import Instant, Words
 from domain.ids import CaseId, EntitlementId, Reference
@@ -37,6 +37,9 @@ AMEND = "amend"
 CANCEL = "cancel"
 RENEW = "renew"
 CARRY_IN = "carry_in"
+CARRY_BACK = "carry_back"
+COVER_OVERAGE = "cover_overage"
+VOID_OVERAGE = "void_overage"
 BALANCE = "balance"
 HAS_TAKEN = "has_taken"
 ENTITLEMENT_OVERFLOWED = "entitlement_overflowed"
@@ -106,9 +109,23 @@ class CarriedUsage(Value):
     faults: int = Field(default=0, exclude_if=operator.not_)
 
 
-RULES = 2
+RULES = 3
 """Of counts that begin now. Since 2 nobody hears of a term that was over before the count began, also if what was left
-of its periods is carried over."""
+of its periods is carried over. Since 3 the renewals contact hears what was unused of what is cancelled."""
+
+
+class OpeningBalance(Value):
+    """What was used of an entitlement before it was counted here.
+
+    Attributes:
+        at: the first instant that is counted; of what was taken before, this says all.
+        used: of the period of `at`, in the smallest measure of the unit.
+        carried: from the period before.
+    """
+
+    at: AwareDatetime
+    used: NonNegativeInt = 0
+    carried: NonNegativeInt = 0
 
 
 class EntitlementTerms(Value):
@@ -122,6 +139,7 @@ class EntitlementTerms(Value):
         periods: over which the cap is counted, frozen (`domain.usage.freezing.freeze`).
         manager: mail address of the one who is told of every overflow; None: nobody is.
         renewals_mail: of the one who is told what was left when a term ends; None: the manager.
+        opening: what was used of it elsewhere; None: nothing.
         clock: see `EntitlementStart`.
         rules: the version of the rules by which it is counted, over all its runs; not written where it is 1.
         carried: of a run that began before `EntitlementStart` was the argument.
@@ -135,6 +153,7 @@ class EntitlementTerms(Value):
     periods: FrozenPeriods
     manager: str | None = Field(default=None, max_length=254)
     renewals_mail: str | None = Field(default=None, max_length=254)
+    opening: OpeningBalance | None = Field(default=None, exclude_if=lambda opening: opening is None)
     clock: AwareDatetime | None = None
     rules: int = Field(default=1, ge=1, exclude_if=lambda version: version == 1)
     carried: CarriedUsage | None = None
@@ -182,6 +201,8 @@ class Consumption(Value):
         occurred_at: when the case was opened, the visit dispatched: decides the period. Now, if omitted.
         case_id: who is told if there is not enough.
         by: who takes it.
+        yields: if not enough is left, nothing of it goes on record and the answer is `exhausted`: another that has
+            something left is asked first.
     """
 
     reference: Reference
@@ -191,6 +212,7 @@ class Consumption(Value):
     occurred_at: Instant
     case_id: CaseId | None = None
     by: str | None = Field(default=None, max_length=200)
+    yields: bool = Field(default=False, exclude_if=operator.not_)
 
 
 class TimeEntry(Value):
@@ -202,6 +224,7 @@ class TimeEntry(Value):
         worked_at: decides the period.
         has_fallback: another entitlement follows that takes what is over the cap here (if the policy is to fall back).
         is_rest: what another entitlement left over: it is not rounded again.
+        yields: if nothing is left at all, as of a `Consumption`.
     """
 
     id: Reference
@@ -212,6 +235,7 @@ class TimeEntry(Value):
     note: Words | None = Field(default=None, max_length=1000)
     has_fallback: bool = False
     is_rest: bool = False
+    yields: bool = Field(default=False, exclude_if=operator.not_)
 
 
 class OverageDecision(Value):
@@ -233,7 +257,7 @@ class OverageDecision(Value):
     case_id: CaseId | None = None
 
 
-Outcome = Literal["granted", "already", "overflow", "blocked", "prompt", "refused"]
+Outcome = Literal["granted", "already", "overflow", "blocked", "prompt", "refused", "exhausted"]
 
 
 class Consumed(Value):
@@ -242,9 +266,11 @@ class Consumed(Value):
     Attributes:
         outcome: `granted`; `already` if this reference took its part before; `overflow`, `blocked` or `prompt` if not
             enough is left, by the policy (of a case or visit nothing was taken then; case and manager are told);
-            `refused` if it cannot be taken from this entitlement at all.
+            `refused` if it cannot be taken from this entitlement at all; `exhausted` if not enough is left and the
+            request yields to another.
         reason: why it was refused.
-        period: the number of the period it belongs to, from 0, and that period's first date.
+        period: the number of the period it belongs to, from 0, and that period's first date; None if an amended end
+            or a cancellation has taken that period away.
         used: of that period, after it.
         cap: of that period, with what was carried over; None: unlimited.
         remaining: never below 0; None: unlimited.
@@ -335,7 +361,7 @@ class EntitlementAmended(_Change):
         unit, account, starts_on: stay as they are; one that differs is refused.
     """
 
-    cap: Annotated[int, Field(ge=0, le=MOST)] | Literal["unlimited"] | None = None
+    cap: Annotated[int, Strict(), Field(ge=0, le=MOST)] | Literal["unlimited"] | None = None
     ends_on: date | Literal["never"] | None = None
     allowance: Allowance | None = None
     term_end: TermEnd | None = None
@@ -359,7 +385,13 @@ class ConsumptionReversed(_Change):
 
 
 class EntitlementCancelled(_Change):
-    """From now on nothing is taken."""
+    """From an instant on nothing is taken.
+
+    Attributes:
+        at: ahead or behind; None: now.
+    """
+
+    at: AwareDatetime | None = Field(default=None, exclude_if=lambda at: at is None)
 
 
 class EntitlementRenewed(_Change):
@@ -378,6 +410,38 @@ class BalanceCarriedIn(_Change):
     amount: PositiveInt = Field(le=MOST)
 
 
+class BalanceTakenBack(_Change):
+    """Less was left of the entitlement that this one renews: what is not used of that is given back."""
+
+    amount: PositiveInt
+
+
+class OverageCovered(_Change):
+    """Overage is paid for afterwards, from what is left of its own period or of a later one; in part if less is left.
+
+    Attributes:
+        reference: the case, visit or time entry that it belongs to.
+        occurred_at: an instant of the period that pays; None: its own.
+        amount: at most so much of it; None: all.
+    """
+
+    reference: Reference
+    occurred_at: AwareDatetime | None = None
+    amount: Annotated[PositiveInt, Field(le=MOST)] | None = None
+
+
+class OverageVoided(_Change):
+    """Overage is let go: it is not billed, and no longer counted as overage.
+
+    Attributes:
+        reference: the case, visit or time entry that it belongs to.
+        amount: at most so much of it; None: all.
+    """
+
+    reference: Reference
+    amount: Annotated[PositiveInt, Field(le=MOST)] | None = None
+
+
 UsageChange = (
     EntitlementAmended
     | UsageAdjusted
@@ -385,6 +449,9 @@ UsageChange = (
     | EntitlementCancelled
     | EntitlementRenewed
     | BalanceCarriedIn
+    | BalanceTakenBack
+    | OverageCovered
+    | OverageVoided
 )
 
 
@@ -395,12 +462,16 @@ class UsageChanged(Value):
         outcome: `already` if it was made before under this event id.
         text: one line for people.
         renewal: the id of the record that goes on where this one ends, if there is one.
+        amount: of what was taken back, covered or voided: how much it was.
+        references: of planned visits that a cancellation reversed.
     """
 
     outcome: Literal["done", "already"]
     text: str
     balance: PeriodBalance
     renewal: EntitlementId | None = None
+    amount: int | None = Field(default=None, exclude_if=lambda amount: amount is None)
+    references: list[str] = Field(default_factory=list, exclude_if=operator.not_)
 
 
 # --- the balance ---

@@ -27,6 +27,9 @@ class RowKind(StrEnum):
     RESET = "reset"
     CARRIED = "carried"
     RENEWED = "renewed"
+    OPENING = "opening"
+    COVERED = "covered"
+    VOIDED = "voided"
 
 
 class LedgerRow(BaseModel):

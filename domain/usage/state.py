@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 from datetime import date
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from domain.model import Value
+from domain.usage.allowance import Allowance
 from domain.usage.takings import Ledger, ShortLedger
 
 
@@ -45,13 +47,60 @@ class CapChange(Value):
     cap: int | None
 
 
+class FormerRules(Value):
+    """The rules by which the periods before one are counted, since they were changed in that one."""
+
+    before_period: int
+    allowance: Allowance
+
+
+class Planned(Value):
+    """Something that was taken for an instant ahead, such as a visit.
+
+    Attributes:
+        amount: within the cap; of the period, if it counts there.
+        overage: beyond it.
+        counts: its instant lies within the term; if not, it is on record and counts when the term reaches it again.
+    """
+
+    reference: str
+    period: int
+    at: AwareDatetime
+    amount: int
+    overage: int = 0
+    counts: bool = True
+
+
+class Asked(Value):
+    """An overflow about which somebody was asked. What was asked is decided, whatever rules come after it.
+
+    Attributes:
+        price: of one unit beyond the cap, as it was named then.
+    """
+
+    amount: int
+    price: str | None
+
+
+class Cover(Value):
+    """Overage of a reference that was paid for afterwards, from what was left of a period."""
+
+    period: int
+    amount: int
+
+
 class Renewal(Value):
-    """The record that goes on where this one ends."""
+    """The record that goes on where this one ends.
+
+    Attributes:
+        reckoned_from: the first record's start, if the months of the new one are counted from there.
+    """
 
     entitlement_id: str
     starts_on: date
     ends_on: date
     by: str
+    reckoned_from: date | None = Field(default=None, exclude_if=lambda day: day is None)
 
 
 class PeriodUse(BaseModel):
@@ -61,6 +110,7 @@ class PeriodUse(BaseModel):
         overage: beyond the cap, kept apart.
         carried: from the period before, or from the entitlement that this one renews.
         carried_out: into a renewal. (What goes into the next period is that one's `carried`.)
+        late: of the overage: what was taken late, within the cap, of what the renewal has used by then.
         passed: the ids of the thresholds that it passed, each once.
     """
 
@@ -70,6 +120,7 @@ class PeriodUse(BaseModel):
     overage: int = 0
     carried: int = 0
     carried_out: int = 0
+    late: int = Field(default=0, exclude_if=operator.not_)
     overflows: int = 0
     passed: list[str] = Field(default_factory=list)
 
@@ -89,6 +140,13 @@ class UsageState(BaseModel):
         declined: those of which somebody has said no.
         changed: the changes by hand and the decisions that were made, by their event ids.
         caps: amended ones; the last whose period has begun counts.
+        former: the rules before they were amended, the oldest first.
+        planned: what was taken for an instant that is still ahead.
+        asked: overflows that somebody was asked about and has not decided yet, by reference.
+        covers: overage that was paid for afterwards, by reference.
+        uncounted: references taken before the opening balance, which says what they took.
+        opened: the opening balance has been counted.
+        carries: how many times something was carried into the renewal, or asked back from it.
         noticed: the notices that were given, each as the term's last date and the notice's id.
         renewal: the record that goes on where this one ends.
         cancelled_at: from this instant nothing is taken.
@@ -109,6 +167,13 @@ class UsageState(BaseModel):
     declined: ShortLedger = Field(default_factory=ShortLedger)
     changed: ShortLedger = Field(default_factory=ShortLedger)
     caps: list[CapChange] = Field(default_factory=list)
+    former: list[FormerRules] = Field(default_factory=list, exclude_if=operator.not_)
+    planned: list[Planned] = Field(default_factory=list, exclude_if=operator.not_)
+    asked: dict[str, Asked] = Field(default_factory=dict, exclude_if=operator.not_)
+    covers: dict[str, list[Cover]] = Field(default_factory=dict, exclude_if=operator.not_)
+    uncounted: ShortLedger = Field(default_factory=ShortLedger, exclude_if=lambda ledger: not ledger.groups)
+    opened: bool = Field(default=False, exclude_if=operator.not_)
+    carries: int = Field(default=0, exclude_if=operator.not_)
     noticed: list[str] = Field(default_factory=list)
     renewal: Renewal | None = None
     cancelled_at: AwareDatetime | None = None

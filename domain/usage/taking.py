@@ -5,13 +5,19 @@ from __future__ import annotations
 from datetime import datetime
 
 from domain.errors import Refused
-from domain.usage.answers import Taken, answer, by_policy, overflowed, refusal
+from domain.usage.allowance import Overflow
+from domain.usage.answers import Taken, answer, before_opening, by_policy, exhausted, overflowed, refusal
 from domain.usage.book import RowDraft, UsageBook
-from domain.usage.carrying import room, settle
-from domain.usage.requests import Consumption
+from domain.usage.carrying import room_for_late_work, settle
+from domain.usage.planned import check_room_ahead, note_planned
+from domain.usage.requests import Consumption, Outcome
 from domain.usage.rows import RowKind
+from domain.usage.state import Asked
 from domain.usage.takings import Taking
 from domain.usage.units import HOURS
+
+MOST_ASKED = 1_000
+"""Questions that wait for a decision at once."""
 
 
 def take(book: UsageBook, consumption: Consumption, now: datetime) -> Taken:
@@ -29,16 +35,21 @@ def take(book: UsageBook, consumption: Consumption, now: datetime) -> Taken:
         return Taken(answer(book, reference, "already", known), [])
     if known := book.state.overflowed.find(consumption.event_id):
         declined = book.state.declined.find(reference) is not None
-        return Taken(answer(book, reference, "overflow" if declined else by_policy(book), known), [])
+        return Taken(answer(book, reference, "overflow" if declined else _told(book, reference, known), known), [])
     try:
         _check_unit(book, consumption.unit)
         if book.terms.allowance.unit == HOURS:
             raise Refused("hours_are_logged", f"hours of {book.terms.entitlement_id} are taken by time entries")
+        if said := before_opening(book, reference, consumption.occurred_at):
+            return said
         period = book.period_of(consumption.occurred_at)
+        check_room_ahead(book, consumption.occurred_at, now)
     except Refused as refused:
         return refusal(book, reference, refused)
-    there = room(book, period)
+    there = room_for_late_work(book, period)
     if there is not None and consumption.amount > there:
+        if consumption.yields:
+            return exhausted(book, reference, period)
         return _overflow(book, consumption, period, now)
     return grant(book, consumption, period, now)
 
@@ -49,14 +60,20 @@ def grant(book: UsageBook, consumption: Consumption, period: int, now: datetime)
     book.changing_use(period).used += amount
     taking = Taking(period, amount)
     book.state.taken.add(consumption.reference, taking)
+    note_planned(book, consumption.reference, taking, consumption.occurred_at, now)
     row = book.write(_draft(consumption, RowKind.TAKEN, period, now, used=amount))
-    return Taken(answer(book, consumption.reference, "granted", taking), [row, *settle(book, period, now)])
+    return Taken(
+        answer(book, consumption.reference, "granted", taking), [row, *settle(book, period, now, consumption.reference)]
+    )
 
 
 def _overflow(book: UsageBook, consumption: Consumption, period: int, now: datetime) -> Taken:
     taking = Taking(period, 0)
     book.state.overflowed.add(consumption.event_id, taking)
     book.state.declined.forget(consumption.reference)
+    allowance = book.allowance(period)
+    if allowance.overflow is Overflow.PROMPT:
+        note_asked(book, consumption.reference, Asked(amount=consumption.amount, price=allowance.overage_price))
     row = book.write(_draft(consumption, RowKind.OVERFLOW, period, now, used=0))
     told = overflowed(
         book,
@@ -67,7 +84,20 @@ def _overflow(book: UsageBook, consumption: Consumption, period: int, now: datet
         at=consumption.occurred_at,
         case_id=consumption.case_id,
     )
-    return Taken(answer(book, consumption.reference, by_policy(book), taking), [row, told])
+    return Taken(answer(book, consumption.reference, by_policy(book, period), taking), [row, told])
+
+
+def note_asked(book: UsageBook, reference: str, asked: Asked) -> None:
+    """Remember what somebody was asked, until it is decided: of very many the oldest is forgotten."""
+    book.state.asked.pop(reference, None)
+    book.state.asked[reference] = asked
+    while len(book.state.asked) > MOST_ASKED:
+        del book.state.asked[next(iter(book.state.asked))]
+
+
+def _told(book: UsageBook, reference: str, known: Taking) -> Outcome:
+    """What was answered to a request that comes again: who was asked then is asked now, whatever the rules are."""
+    return "prompt" if reference in book.state.asked else by_policy(book, known.period)
 
 
 def _check_unit(book: UsageBook, unit: str | None) -> None:

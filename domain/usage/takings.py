@@ -24,22 +24,24 @@ class Taking(NamedTuple):
         amount: within the cap.
         overage: beyond it.
         left_over: what it asked for and did not get here: to be taken from another entitlement.
+        let_go: overage that was voided, or paid for from another period.
     """
 
     period: int
     amount: int
     overage: int = 0
     left_over: int = 0
+    let_go: int = 0
 
     @property
     def is_reversed(self) -> bool:
         """Whether nothing is left of it."""
-        return not (self.amount or self.overage or self.left_over)
+        return not (self.amount or self.overage or self.left_over or self.let_go)
 
     @property
     def key(self) -> str:
         """As the key of a group of references."""
-        return ":".join(map(str, self))
+        return ":".join(map(str, self if self.let_go else self[:-1]))
 
     @classmethod
     def of(cls, key: str) -> Taking:

@@ -15,6 +15,23 @@ _LONGEST_MONTHS = 1_200
 """Terms of more than a hundred years are told in days."""
 
 
+def months_later(day: date, months: int) -> date:
+    """The same day so many months later, or the last day of that month if it has no such day."""
+    years, month = divmod(day.month - 1 + months, 12)
+    year = day.year + years
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
+
+
+def on_the_grid(anchor: date, day: date) -> tuple[date, int]:
+    """From which date the months of a term are reckoned that begins on `day`, and how many lie between the two.
+
+    That is the anchor, if `day` is the anchor's day of the month, or the last day of a month that has none; otherwise,
+    as after an end that was given by hand, it is `day` itself.
+    """
+    months = (day.year - anchor.year) * 12 + day.month - anchor.month
+    return (anchor, months) if months >= 0 and months_later(anchor, months) == day else (day, 0)
+
+
 @dataclass(frozen=True, slots=True)
 class TermLength:
     """How long a term lasts: ``90 days``, ``12 months``, ``1 year``."""
@@ -38,28 +55,32 @@ class TermLength:
         return cls(int(match[1]), unit)
 
     @classmethod
-    def between(cls, first: date, last: date) -> Self:
+    def between(cls, first: date, last: date, reckoned_from: date | None = None) -> Self:
         """How long a term lasts that has these two dates: in months if it ends as so many months do, else in days."""
         months = (last.year - first.year) * 12 + last.month - first.month
         for count in (months, months + 1):
-            if 1 <= count <= _LONGEST_MONTHS and cls(count, "month").last_day(first) == last:
+            if 1 <= count <= _LONGEST_MONTHS and cls(count, "month").last_day(first, reckoned_from) == last:
                 return cls(count, "month")
         return cls((last - first).days + 1, "day")
 
-    def last_day(self, first: date) -> date:
-        """The last date of a term that begins on `first`: 12 months from 1 March end on the last of February."""
-        if self.unit == "day":
-            return first + timedelta(days=self.count - 1)
-        months = first.year * 12 + first.month - 1 + self.count * (12 if self.unit == "year" else 1)
-        year, month = divmod(months, 12)
-        day = min(first.day, monthrange(year, month + 1)[1])
-        after = date(year, month + 1, day)
-        # From the 31st a month later the term ends with that shorter month, not a day before its end.
-        return after if day < first.day else after - timedelta(days=1)
+    def last_day(self, first: date, reckoned_from: date | None = None) -> date:
+        """The last date of a term that begins on `first`: the day before the date on which the next would begin.
 
-    def times(self, count: int) -> Self:
-        """As long as that many such terms, one after another."""
-        return type(self)(self.count * count, self.unit)
+        Months are reckoned as periods are: a year from 29 February 2024 ends on 27 February 2025, since the next begins
+        on the 28th.
+
+        Args:
+            first: the term's first date.
+            reckoned_from: the first date of the first term, whose day of the month counts; None: `first` is that.
+        """
+        return self.next_first_day(first, reckoned_from) - timedelta(days=1)
+
+    def next_first_day(self, first: date, reckoned_from: date | None = None) -> date:
+        """The date on which the next term begins, after one that begins on `first`."""
+        if self.unit == "day":
+            return first + timedelta(days=self.count)
+        anchor, before = on_the_grid(reckoned_from or first, first)
+        return months_later(anchor, before + self.count * (12 if self.unit == "year" else 1))
 
     def __str__(self) -> str:
         return f"{self.count} {self.unit}{'s' if self.count > 1 else ''}"

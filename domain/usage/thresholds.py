@@ -60,15 +60,25 @@ def action_orders(
 
 def _passed_just_now(book: UsageBook, period: int) -> list[Threshold]:
     use, limit = book.use(period), book.limit(period)
-    if limit is None:
+    if limit is None or not book.has(period):
         return []
-    marks = [(_mark(book, threshold, limit), threshold) for threshold in book.terms.allowance.thresholds]
-    due = [(mark, threshold) for mark, threshold in marks if use.used >= mark and threshold.id not in use.passed]
+    ahead = [threshold for threshold in book.terms.allowance.thresholds if threshold.id not in use.passed]
+    marks = [(_mark(book, threshold, limit), threshold) for threshold in ahead]
+    due = [(mark, threshold) for mark, threshold in marks if _is_passed(book, period, threshold, mark)]
     return [threshold for _, threshold in sorted(due, key=lambda pair: pair[0])]
+
+
+def _is_passed(book: UsageBook, period: int, threshold: Threshold, mark: Fraction) -> bool:
+    """Whether what was used comes to a mark; a percentage over 100 counts overage, and one of a cap of 0 is no mark."""
+    use = book.use(period)
+    if threshold.is_percentage and book.cap(period) == 0:
+        return False
+    beyond = threshold.counts_overage or mark > (book.limit(period) or 0)
+    return use.used + (use.overage if beyond else 0) >= mark
 
 
 def _mark(book: UsageBook, threshold: Threshold, limit: int) -> Fraction:
     """The amount at which a threshold is passed, in the smallest measure: an amount is declared in the unit."""
-    if threshold.at.endswith("%"):
+    if threshold.is_percentage:
         return threshold.of(limit)
     return threshold.of(0) * measures_per_unit(book.terms.allowance.unit)

@@ -37,7 +37,8 @@ class DecidedAtOpening(LogError):
         said = (
             f"{milestone!r} is completed at the opening of all {cases} cases that have it: what completes it stands in "
             "their first row already, so the log does not say when it happened. Map the column that says when as an "
-            "event of its own (shape: cases, or shape: activities); `milepost logs look` proposes a mapping"
+            "event of its own (shape: cases, or shape: activities), and say in which state a case is opened (state: "
+            "{opened: New}); `milepost logs look` proposes a mapping"
         )
         super().__init__([said])
 

@@ -41,7 +41,7 @@ def read_catalog(paths: Sequence[Path], known: Known = NOTHING) -> Catalog:
     return _read(paths, known)[0]
 
 
-def apply_files(store: Store, paths: Sequence[Path], *, by: str, dry_run: bool = False) -> Diff:
+def apply_files(store: Store, paths: Sequence[Path], *, by: str, dry_run: bool = False, consent: bool = True) -> Diff:
     """Reads files and applies them to a store, to whose declarations they may refer.
 
     The texts of actions are tried out in a process of their own; one that takes more than it may is a problem too.
@@ -54,7 +54,7 @@ def apply_files(store: Store, paths: Sequence[Path], *, by: str, dry_run: bool =
     if problems := excessive_texts(texts(catalog)):
         raise files.located(problems)
     try:
-        return store.apply(catalog, by=by, dry_run=dry_run)
+        return store.apply(catalog, by=by, dry_run=dry_run, consent=consent)
     except CatalogProblems as refused:
         raise files.located(refused.problems) from None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -197,3 +198,13 @@ def _words(node: Node) -> str:
             return "a single value"
         case _:
             return "something else"
+
+
+def as_yaml(document: Any) -> str:
+    """Plain data as people write it in a file; keys stay in their order."""
+    text = StringIO()
+    writer = YAML(typ="safe", pure=True)
+    writer.default_flow_style = False
+    writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # its own types say None
+    writer.dump(document, text)
+    return text.getvalue().rstrip()

@@ -8,7 +8,7 @@ from typing import Any
 
 from starters.logs.mapping import LogError
 from starters.logs.profiles import Profile, Sheet, groups_of
-from starters.logs.roles import Role, field_name, is_for, names_a_case, role_of_time
+from starters.logs.roles import Role, field_name, is_a_length, is_for, names_a_case, role_of_time
 from starters.logs.times import EPOCHS, ISO, TimeFormat, TimeReader
 
 MOST_FIELDS = 12
@@ -17,6 +17,7 @@ MOST_FIELDS = 12
 _FEW_ROWS = 20
 """Of a file in which a value for each row may still be a category."""
 
+_XES_BY = "org:resource"
 _LOOKED_AT = 500
 _FAR = 10_000
 
@@ -55,7 +56,7 @@ def begin(sheet: Sheet, draft: Draft, case_id: str) -> None:
 def case_column(sheet: Sheet, found: dict[str, Profile], times: dict[str, Profile]) -> str:
     """The column of the case's id: filled in every row and named like one.
 
-    Of several, one that is named after cases and repeats: an id beside it is that of the row.
+    Of several, one that is named after cases and repeats: an id beside it is that of the row. The choice is said.
 
     Raises:
         LogError: there is none.
@@ -72,7 +73,11 @@ def case_column(sheet: Sheet, found: dict[str, Profile], times: dict[str, Profil
         raise LogError([f"{sheet.path}: {said}"])
     sizes = {name: len(groups_of(sheet, name)) for name in named}
     repeating = [name for name in named if 1 < sizes[name] < len(sheet.rows) and names_a_case(name)]
-    return repeating[0] if repeating else max(named, key=lambda name: sizes[name])
+    chosen = repeating[0] if repeating else max(named, key=lambda name: sizes[name])
+    others = [name for name in named if sizes[name] not in (sizes[chosen], 1)]
+    if others:
+        sheet.unsure.append(f"which column is the id of a case: {chosen!r} is taken, and not {', '.join(others)}")
+    return chosen
 
 
 def constant_opening(sheet: Sheet, times: dict[str, Profile], case_id: str) -> str | None:
@@ -119,7 +124,7 @@ def other_columns(sheet: Sheet, draft: Draft, found: dict[str, Profile], used: s
     if order is not None and whole and found[order].filled == len(sheet.rows):
         draft.keys["order"] = order
         used.add(order)
-    by = column_for(Role.BY, found, used)
+    by = _XES_BY if sheet.xes and _XES_BY in found else column_for(Role.BY, found, used)
     if by is not None:
         draft.keys["by"] = by
         used.add(by)
@@ -215,6 +220,8 @@ def _no_field(sheet: Sheet, one: Profile, *, later: bool) -> str | None:
     known = is_for(Role.KNOWN, one.name)
     if one.holds_times:
         return "a time whose use is not known"
+    if is_a_length(one.name):
+        return "says how long something took, and not when it happened"
     if later and not known:
         return "may only be known later than the opening"
     if one.many or (len(one.values) == one.filled and len(sheet.rows) > _FEW_ROWS):

@@ -274,6 +274,8 @@ class LogMapping(Value):
             raise ValueError(
                 f"state.column is of the shape states; in the shape {self.shape} the state comes from what happened"
             )
+        elif self.shape == "cases" and self.has_state and state.opened is None:
+            raise ValueError("state.opened is missing: the state in which a case is opened, before its first event")
 
     @property
     def has_state(self) -> bool:

@@ -98,7 +98,9 @@ def sheet_of(path: Path) -> Sheet:
         return _xes_sheet(path)
     encoding, unsure = _encoding(path)
     text = text_of(path, encoding)
-    delimiter, rows = _divided(path, text)
+    delimiter, rows, twice = _divided(path, text)
+    if twice:
+        unsure.append(f"columns whose name stands twice can't be told apart, and are not read: {', '.join(twice)}")
     header, *body = rows
     names = [name.strip() for name in header]
     return _cleaned(
@@ -154,8 +156,8 @@ def _encoding(path: Path) -> tuple[str, list[str]]:
     return "utf-8", []
 
 
-def _divided(path: Path, text: str) -> tuple[str, list[list[str]]]:
-    """The delimiter that makes rows of one length, and the rows.
+def _divided(path: Path, text: str) -> tuple[str, list[list[str]], list[str]]:
+    """The delimiter that makes rows of one length, the rows, and the names of columns that stand twice.
 
     Raises:
         LogError: none does.
@@ -173,7 +175,7 @@ def _divided(path: Path, text: str) -> tuple[str, list[list[str]]]:
     if len(best[2]) == 1:
         raise LogError([f"{path}:2: has a header, but no row below it"])
     twice = [name for name, count in Counter(best[2][0]).items() if count > 1]
-    return best[1], _without(best[2], twice)
+    return best[1], _without(best[2], twice), twice
 
 
 def _without(rows: list[list[str]], twice: Sequence[str]) -> list[list[str]]:
@@ -197,7 +199,10 @@ def _not_divided(path: Path, text: str) -> str:
         longer = next((line for line, cells in rows if len(cells) > 1), None)
         above = f"; if the header stands on line {longer}, take out what is above it" if longer else ""
         return f"{path}:1: has one column; expected a header of several, divided by , ; tab or |{above}"
-    line, cells = next((line, cells) for line, cells in rows if len(cells) != len(rows[0][1]))
+    odd = [(line, cells) for line, cells in rows if len(cells) != len(rows[0][1])]
+    line, cells = odd[0]
+    if [number for number, _ in rows[-len(odd) :]] == [number for number, _ in odd]:
+        return f"{path}:{line}: what stands from here on is no row of the log, but a footer of its export; take it out"
     said = f"the row has {len(cells)} cells, and the header {len(rows[0][1])}"
     return f"{path}:{line}: {said}; a log is taken whole or not at all"
 

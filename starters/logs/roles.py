@@ -49,11 +49,11 @@ _WORDS: dict[Role, str] = {
 """The words for columns of times, in the order in which they are tried."""
 
 _OTHERS: dict[Role, str] = {
-    Role.CASE: r"^(case|ticket|incident|issue|request|bug|sr|number|id|key|nr|nummer|vorgang|fall|dossier|numero)|"
-    r"(ticket|case|incident|issue|request|sr|problem|vorgang).?(id|number|key|no|nr|nummer)|case:concept:name|"
-    r"\bid$|_id$",
+    Role.CASE: r"^(case|ticket|incident|issue|request|bug|sr|vorgang|fall|dossier|case:concept:name)$|"
+    r"\b(id|key|number|no|nr|num|nummer|numero)$|_(id|key|number|no|nr)$|(ticket|vorgangs?|fall|auftrags?)nummer$|"
+    r"(ticket|case|incident|issue|request)(id|number|no)$",
     Role.ACTIVITY: r"activity|event|action|task|concept:name|aktivitat|activite|operation",
-    Role.STATE: r"stat(e|us)|zustand|etat|estado|stage|phase|schritt",
+    Role.STATE: r"stat(e|us)|(field|new).?value|zustand|etat|estado|stage|phase|schritt",
     Role.ORDER: r"mod.?count|seq|version|revision|^order$|position|lfd",
     Role.BY: r"(updated|changed|modified|done|performed).?by|resource|^user|agent$|^by$|bearbeiter|author|actor|"
     r"operator",
@@ -64,6 +64,7 @@ _KNOWN = (
     r"tier|brand|service|prioritat|dringlichkeit|kategorie|typ|kanal|abteilung|kunde|gruppe|priorite|urgence|"
     r"categorie|entite|prioridad|categoria|issue.?type|contact.?type|location|via)"
 )
+_LENGTHS = r"\b(min|minutes|hours|seconds|duration|age|dauer|duree)\b|\((h|s)\)"
 _CASES = r"case|ticket|incident|issue|request|number|vorgang|dossier"
 _CLOSES = r"clos(e|ed)|geschlossen|abgeschlossen|schliessen|cerrad[oa]|ferme|clos|fechad[oa]|clotur"
 _ENDS = r"done|resolve|resolved|solved|complete|completed|cancel+ed|gelost|erledigt|resolu|resuelto"
@@ -99,6 +100,11 @@ def is_for(role: Role, name: str) -> bool:
 def names_a_case(name: str) -> bool:
     """Whether a column of ids is named after cases, and not only an id."""
     return re.search(_CASES, plain(name)) is not None
+
+
+def is_a_length(name: str) -> bool:
+    """Whether a column holds how long something took, by its name."""
+    return re.search(_LENGTHS, plain(name)) is not None
 
 
 def closes(value: str) -> bool:

@@ -48,17 +48,18 @@ class UncountedEntitlements:
         self._store = store
 
     def cancel(self, declared: Entitlement, asked: EntitlementCancelled) -> RecordChanged:
-        """End it now: from this instant it matches nothing.
+        """End it: from an instant on, which is now unless another is asked for, it matches nothing.
 
         Raises:
-            Refused: it has ended already.
+            Refused: it has ended by then, or is cancelled already.
         """
-        now = datetime.now(UTC)
+        at = asked.at or datetime.now(UTC)
         if declared.cancelled_at is not None:
             raise Refused("already_cancelled", f"cancelled already, at {declared.cancelled_at:%Y-%m-%d %H:%M:%S}Z")
-        if self._status(declared, now) is EntitlementStatus.EXPIRED:
-            raise Refused("expired", "its term has ended; there is nothing to cancel")
-        return self._change(declared, asked, "cancelled", cancelled_at=now)
+        if self._status(declared, at) is EntitlementStatus.EXPIRED:
+            raise Refused("expired", "its term has ended by then; there is nothing to cancel")
+        text = "cancelled" if asked.at is None else f"cancelled from {at.isoformat()} on"
+        return self._change(declared, asked, text, cancelled_at=at)
 
     def amend(self, declared: Entitlement, asked: EntitlementAmended) -> RecordChanged:
         """Change the last date, also of one that has expired: that one is active again.

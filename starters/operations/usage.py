@@ -6,144 +6,53 @@ All of it goes through the count itself, so it is exact and on record with who a
 from __future__ import annotations
 
 import asyncio
-import re
-from datetime import UTC, date, datetime
-from typing import Any, Literal, TypeVar, assert_never
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Literal, TypeVar
+from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 from temporalio.client import Client
 
 from clients.entitlements import NobodyCounts
 from clients.gate import UsageGate
 from domain.catalog.count_terms import entitlement_terms
 from domain.catalog.declarations import Entitlement
+from domain.catalog.status import zone_of
+from domain.coverage.asking import Asking
 from domain.coverage.matching import CoverageQuestion, choose
 from domain.errors import MilepostError, Refused
 from domain.messages.inbox import problems
-from domain.model import Value
-from domain.open_time.spans import Offset
 from domain.usage.allowance import MOST
+from domain.usage.freezing import first_instant
 from domain.usage.requests import (
-    Consumed,
     Consumption,
     ConsumptionReversed,
     EntitlementAmended,
     EntitlementCancelled,
     EntitlementRenewed,
     EntitlementTerms,
+    OverageCovered,
     OverageDecision,
+    OverageVoided,
     UsageAdjusted,
     UsageChange,
-    UsageChanged,
 )
-from domain.usage.units import HOURS, amount_text, number_text
+from domain.usage.rows import RowKind
+from domain.usage.units import HOURS
 from domain.years import is_promised
 from starters.operations.split_entries import SplitEntries
 from starters.operations.uncounted import RecordChanged, UncountedEntitlements
+from starters.operations.usage_amounts import read_amount
+from starters.operations.usage_answers import Cancelled, Changed, Reversed, Taken
 from store import Store
 
 PATIENCE = 10.0
 """Seconds for which a count is waited for."""
 
-_SECONDS_PER_MINUTE = 60
-_WHOLE = re.compile(r"[0-9]{1,40}")
+_TAKES = (RowKind.TAKEN, RowKind.OVERAGE, RowKind.OVERRIDE)
 _NOTHING_THERE = frozenset({"already_reversed", "unknown_reference"})
 
 M = TypeVar("M", bound=BaseModel)
-
-
-class Taken(Value):
-    """What taking came to.
-
-    Attributes:
-        entitlement: the last that was asked.
-        asked: how much was asked for, in the smallest measure of the unit.
-        spent: those that were asked before, had not enough left, and fall back to the next.
-        price: of one unit beyond the cap, if it was taken so, or could be.
-    """
-
-    entitlement: str
-    answer: Consumed
-    asked: int
-    spent: list[str] = Field(default_factory=list)
-    price: str | None = None
-
-    @property
-    def is_taken(self) -> bool:
-        """Whether the entitlement covers it."""
-        return self.answer.is_taken
-
-    def __str__(self) -> str:
-        answer, of = self.answer, f"of {self.entitlement}"
-        left = _left(answer.remaining, answer.cap, answer.unit, answer.first_day)
-        price = f" at {self.price}" if self.price else ""
-        match answer.outcome:
-            case "granted" if answer.overage:
-                beyond = amount_text(answer.overage, answer.unit)
-                said = f"{beyond} taken {of}, beyond the cap{price}: an override for billing; {left}"
-            case "granted":
-                said = f"{amount_text(answer.taken, answer.unit)} taken {of}; {left}"
-            case "already" if answer.is_reversed:
-                said = f"nothing taken {of}: {answer.reference} was reversed; take it under another id; {left}"
-            case "already":
-                said = f"taken {of} before{self._another_amount}; {left}"
-            case "overflow":
-                said = f"nothing taken {of}; {left}; it falls back, and nothing else matches"
-            case "blocked":
-                said = f"nothing taken {of}; {left}; it blocks until the cap is higher"
-            case "prompt":
-                said = (
-                    f"nothing taken {of}; {left}; it asks: --overage, with a --reason, takes it beyond the cap{price}"
-                )
-            case "refused":
-                said = f"nothing taken {of}: {answer.reason}"
-            case _:
-                assert_never(answer.outcome)
-        before = f"; {', '.join(self.spent)} had not enough left" if self.spent else ""
-        return f"{answer.reference}: {said}{before}"
-
-    @property
-    def _another_amount(self) -> str:
-        took = self.answer.taken + self.answer.overage
-        if took == self.asked:
-            return ""
-        return f", {amount_text(took, self.answer.unit)} and not {self.asked}; more is taken under another id"
-
-
-class Changed(Value):
-    """What a change by hand came to; `was_left` says that nothing is left to be taken."""
-
-    entitlement: str
-    unit: str
-    answer: UsageChanged
-    was_left: bool = False
-
-    def __str__(self) -> str:
-        balance = self.answer.balance
-        verb = "were left" if self.was_left else "left"
-        left = _left(balance.remaining, balance.cap, self.unit, balance.first_day, verb)
-        return f"{self.entitlement}: {self.answer.text}; {left}"
-
-
-class Reversed(Value):
-    """What a reversal came to.
-
-    Attributes:
-        parts: of each entitlement that gives something back.
-        missing: minutes of a time entry that were left over for another entitlement, and that none has taken.
-    """
-
-    parts: list[Changed]
-    missing: int = 0
-
-    def __str__(self) -> str:
-        lines = [str(part) for part in self.parts]
-        if self.missing:
-            lines.append(
-                f"{self.missing} min of it were left over for another entitlement and are in no ledger: if they are "
-                "taken later, reverse them there"
-            )
-        return "\n".join(lines)
 
 
 class UsageDesk:
@@ -216,14 +125,30 @@ class UsageDesk:
             asked = [declared, *await asyncio.to_thread(self._next, declared, consumption)]
             if before := await self._taken_before(asked, consumption, unit, now):
                 return before
-            for one in asked:
-                taken = await self._take(one, consumption, decision or None, now)
-                if taken.answer.outcome != "overflow" or one is asked[-1]:
+            by_id = {one.id: one for one in asked}
+            asking = Asking(list(by_id), await self._with_nothing_left(asked, consumption.occurred_at, now))
+            while (ask := asking.next()) is not None:
+                wanted = consumption.model_copy(update={"yields": ask.yields})
+                taken = await self._take(by_id[ask.entitlement], wanted, decision or None, now)
+                if taken.answer.outcome == "exhausted":
+                    asking.has_nothing(ask.entitlement)
+                    continue
+                asking.was_asked(ask.entitlement)
+                if taken.answer.outcome != "overflow" or ask.is_last:
+                    spent = asking.passed_over(ask.entitlement)
                     break
-                spent.append(one.id)
         except NobodyCounts as error:
             raise _nobody(error, event_id) from error
         return taken.model_copy(update={"spent": spent})
+
+    async def _with_nothing_left(self, asked: list[Entitlement], at: datetime, now: datetime) -> list[str]:
+        """Of several entitlements those of whose period of an instant nothing is left."""
+        found: list[str] = []
+        for one in asked if len(asked) > 1 else []:
+            balance = await self._gate.balance((await self._declared(one.id, now))[1], at)
+            if balance.current.remaining == 0:
+                found.append(one.id)
+        return found
 
     def _next(self, declared: Entitlement, consumption: Consumption) -> list[Entitlement]:
         """What matches as the entitlement does, and counts the same, best first."""
@@ -304,17 +229,96 @@ class UsageDesk:
         _check_amended(declared, asked)
         return await asyncio.to_thread(self._uncounted.amend, declared, asked)
 
-    async def cancel(self, entitlement: str, **who: str) -> Changed | RecordChanged:
-        """End it now; one that counts nothing in the catalog.
+    async def cancel(
+        self,
+        entitlement: str,
+        *,
+        at: datetime | None = None,
+        last_day: date | None = None,
+        with_renewal: bool = False,
+        **who: str,
+    ) -> Cancelled | RecordChanged:
+        """End it: now, from an instant on, or after a last day; one that counts nothing in the catalog.
+
+        Args:
+            entitlement: its id.
+            at: from when on; ahead or behind.
+            last_day: the last that it covers, in the account's zone.
+            with_renewal: cancel what it was renewed as, too.
+            **who: `by`, `reason` and `event_id`.
 
         Raises:
             NotFound, Refused, MilepostError: as `adjust`.
         """
-        asked = _message(EntitlementCancelled, **who)
         declared = await asyncio.to_thread(self._store.entitlement, entitlement)
-        if declared.allowance is not None:
-            return await self._change(entitlement, asked)
-        return await asyncio.to_thread(self._uncounted.cancel, declared, asked)
+        if last_day is not None:
+            zone = await asyncio.to_thread(self._zone, declared)
+            at = first_instant(last_day + timedelta(days=1), zone)
+        asked = _message(EntitlementCancelled, at=at, **who)
+        if declared.allowance is None:
+            return await asyncio.to_thread(self._uncounted.cancel, declared, asked)
+        changed = await self._change(entitlement, asked)
+        kept = await asyncio.to_thread(self._taken_after, entitlement, at) if at is not None else []
+        renewal = changed.answer.renewal
+        parts: list[Changed] = []
+        if renewal is not None and with_renewal:
+            parts = await self._cancel_renewal(renewal, at or datetime.now(UTC), who)
+        return Cancelled(**changed.model_dump(), stays_taken=kept, renewal=None if parts else renewal, with_it=parts)
+
+    async def _cancel_renewal(self, renewal: str, at: datetime, who: dict[str, str]) -> list[Changed]:
+        """Cancel a renewal, and what that was renewed as: from the same instant on, or before it begins."""
+        declared = await asyncio.to_thread(self._store.entitlement, renewal)
+        zone = await asyncio.to_thread(self._zone, declared)
+        starts_at = first_instant(declared.starts_on, zone) if declared.starts_on else at
+        asked = _message(EntitlementCancelled, at=max(at, starts_at), **who)
+        changed = await self._change(renewal, asked)
+        following = changed.answer.renewal
+        return [changed, *(await self._cancel_renewal(following, at, who) if following else [])]
+
+    def _zone(self, declared: Entitlement) -> ZoneInfo:
+        return zone_of(self._store.account(declared.account), self._store.organisation())
+
+    def _taken_after(self, entitlement: str, at: datetime) -> list[str]:
+        """The references of what was taken of an instant from which it is cancelled: that stays taken."""
+        rows = [row for row in self._store.ledger(entitlement) if row.reference and row.at >= at]
+        reversed_ = {row.reference for row in rows if row.kind is RowKind.REVERSED}
+        return [
+            name
+            for name in dict.fromkeys(row.reference for row in rows if row.kind in _TAKES and row.reference)
+            if name not in reversed_
+        ]
+
+    async def cover(
+        self, entitlement: str, reference: str, *, at: datetime | None, amount: str | None, **who: str
+    ) -> Changed:
+        """Pay for the overage of a reference from what is left of its own period, or of a later one.
+
+        Args:
+            entitlement: its id.
+            reference: of the case, visit or time entry.
+            at: an instant of the period that pays; None: its own.
+            amount: at most so much, as it was typed; None: all of it.
+            **who: `by`, `reason` and `event_id`.
+
+        Raises:
+            NotFound, Refused, MilepostError: as `adjust`.
+        """
+        most = await self._most(entitlement, amount)
+        asked = _message(OverageCovered, reference=reference, occurred_at=at, amount=most, **who)
+        return await self._change(entitlement, asked)
+
+    async def void(self, entitlement: str, reference: str, *, amount: str | None, **who: str) -> Changed:
+        """Let the overage of a reference go: an override is withdrawn, or countered where it was billed.
+
+        Raises:
+            NotFound, Refused, MilepostError: as `adjust`.
+        """
+        most = await self._most(entitlement, amount)
+        return await self._change(entitlement, _message(OverageVoided, reference=reference, amount=most, **who))
+
+    async def _most(self, entitlement: str, amount: str | None) -> int | None:
+        _, terms = await self._declared(entitlement)
+        return None if amount is None else _positive(read_amount(amount, terms.allowance.unit))
 
     async def renew(self, entitlement: str, *, ends_on: date | None, **who: str) -> Changed:
         """Let it go on in a new record from the day after its last.
@@ -399,30 +403,6 @@ class UsageDesk:
         return declared, entitlement_terms(declared, account, organisation, now=now)
 
 
-def read_amount(text: str, unit: str) -> int:
-    """An amount as people type it, in the smallest measure of its unit: ``-90m`` or ``2h`` of hours, ``3`` of others.
-
-    Raises:
-        Refused: it is none.
-    """
-    digits = text.removeprefix("-") if text.startswith("-") else text.removeprefix("+")
-    amount = _minutes(digits) if unit == HOURS else int(digits) if _WHOLE.fullmatch(digits) else None
-    if amount is None:
-        right = "hours and minutes: 2h, 90m, -1h30m" if unit == HOURS else "a whole number, such as 2 or -1"
-        raise Refused("bad_amount", f"{text!r} is no amount of {unit}; write {right}")
-    if amount > MOST:
-        raise Refused("bad_amount", f"{text} is a slip of the pen; at most {MOST:,} at once")
-    return -amount if text.startswith("-") else amount
-
-
-def _minutes(text: str) -> int | None:
-    try:
-        minutes, rest = divmod(Offset.parse(text).seconds, _SECONDS_PER_MINUTE)
-    except ValueError:
-        return None
-    return None if rest else minutes
-
-
 def _positive(amount: int) -> int:
     if amount < 1:
         raise Refused("bad_amount", "take 1 or more; what was taken is given back with milepost reverse")
@@ -473,10 +453,3 @@ def _is_cancelled(declared: Entitlement, at: datetime) -> bool:
 
 def _instant(at: datetime | None) -> str:
     return f"{at:%Y-%m-%d %H:%M:%SZ}" if at else ""
-
-
-def _left(remaining: int | None, cap: int | None, unit: str, first_day: date | None, verb: str = "left") -> str:
-    since = f" in the period from {first_day}" if first_day else ""
-    if remaining is None or cap is None:
-        return f"unlimited{since}"
-    return f"{number_text(remaining, unit)} of {amount_text(cap, unit)} {verb}{since}"

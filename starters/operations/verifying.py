@@ -224,7 +224,9 @@ class Verifying:
     def _whole(self, entitlement: Entitlement, at: datetime) -> PeriodBalance:
         account: Account = self._store.account(entitlement.account)
         terms = entitlement_terms(entitlement, account, self._store.organisation(), now=at)
-        return Usage.begin(terms, at).balance(at).current
+        usage = Usage.begin(terms, at)
+        usage.advance(at)
+        return usage.balance(at).current
 
     def _recorded(self, entitlement: Entitlement, at: datetime) -> PeriodBalance:
         """As the store recorded it last, by the newest count; what nothing is recorded of is whole."""
@@ -249,4 +251,4 @@ def _from(named: str, coverage: Coverage) -> Coverage:
 
 def _equals(coverage: Coverage) -> list[Match]:
     """Those that match by as good a reason as the best: among them counts what is left."""
-    return [match for match in coverage.ranked if match.by is coverage.ranked[0].by][:MOST_EQUALS_ASKED]
+    return [match for match in coverage.ranked if match.rank == coverage.ranked[0].rank][:MOST_EQUALS_ASKED]

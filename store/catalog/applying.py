@@ -15,6 +15,7 @@ from domain.catalog.declarations import Account, Catalog, Declaration, Entitleme
 from domain.catalog.status import EntitlementStatus, status, zone_of
 from store import tables
 from store.catalog.counted import Counted
+from store.catalog.files import AppliedFiles
 from store.catalog.reading import StoredCatalog
 from store.database import CATALOG_LOCK, Database, insert
 from store.usage.unsynchronised import concerns_its_count, concerns_its_counts, note_untold
@@ -29,18 +30,29 @@ class CatalogApplying:
 
     _database: Database
 
-    def apply(self, catalog: Catalog, *, by: str, dry_run: bool = False, tell: str | None = APPLIED) -> Diff:
+    def apply(
+        self,
+        catalog: Catalog,
+        *,
+        by: str,
+        dry_run: bool = False,
+        tell: str | None = APPLIED,
+        consent: bool = True,
+    ) -> Diff:
         """Stores what a catalog declares, beside what is stored; nothing is deleted by being left out.
 
         A changed process becomes its next version, and so do changed business hours: running cases keep theirs. What
-        running counts can't follow is refused.
+        running counts can't follow is refused. What files say is compared with what they said before: what was amended
+        by hand since stays.
 
         Args:
             catalog: all declarations, or those that are to be added or changed.
             by: who applies it; goes on record.
             dry_run: says what would change, and changes nothing.
             tell: why, for the counts of changed entitlements, which are `untold` from now on; None: they know, and have
-                followed already.
+                followed already, and no file says it.
+            consent: somebody says yes to conflicts and to what is left out; if not, nothing is stored where there is
+                any, and the answer `asks`.
 
         Raises:
             CatalogProblems: with everything that is wrong; nothing of it was stored.
@@ -48,9 +60,10 @@ class CatalogApplying:
         with self._database.write() as connection:
             self._database.lock(connection, CATALOG_LOCK)
             diff = write_catalog(connection, catalog, by=by, at=datetime.now(UTC), tell=tell, of_order=False)
-            if dry_run:
+            asks = not consent and bool(diff.to_be_asked)
+            if dry_run or asks:
                 connection.rollback()
-                return diff.model_copy(update={"dry_run": True})
+                return diff.model_copy(update={"dry_run": dry_run, "asks": asks and not dry_run})
             return diff
 
 
@@ -71,12 +84,19 @@ def write_catalog(
         CatalogProblems: with everything that is wrong; nothing of it was written.
     """
     stored = StoredCatalog(connection)
-    problems = check_catalog(catalog, stored)
+    files = AppliedFiles(connection, stored) if tell is not None and not of_order else None
+    if files is not None:
+        catalog = files.merged(catalog)
+    problems = [*check_catalog(catalog, stored), *(files.problems if files else [])]
     if tell is not None:
         problems += Counted(connection, stored, catalog, at).problems(of_order=of_order)
     if problems:
         raise CatalogProblems(problems)
-    return _Application(connection, stored, by, at, tell).run(catalog)
+    diff = _Application(connection, stored, by, at, tell).run(catalog)
+    if files is None:
+        return diff
+    files.keep()
+    return diff.model_copy(update={"against": files.against})
 
 
 @dataclass

@@ -99,12 +99,15 @@ class _Lookup:
         if name not in self._accounts:
             self._accounts[name] = self._stored.get(Account, name)
         account = self._accounts[name]
-        line = None if entitlement.service_contract else entitlement.contract_line_item
+        named = entitlement.contract_line_item
+        line = self._stored.get(ContractLineItem, named) if named else None
         return Candidate(
             entitlement=entitlement,
             time_zone=account.time_zone or self._default_zone,
             account_retired=account.retired,
-            contract_of_line_item=self._stored.get(ContractLineItem, line).service_contract if line else None,
+            contract_of_line_item=line.service_contract if line and not entitlement.service_contract else None,
+            line_asset=line.asset if line else None,
+            line_product=line.product if line else None,
         )
 
     def _line_items(self, name: str | None) -> list[ContractLineItem]:

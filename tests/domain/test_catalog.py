@@ -238,14 +238,15 @@ def test_an_account_without_a_zone_has_the_organisations() -> None:
         ("90 days", date(2025, 1, 1), date(2025, 3, 31)),
         ("1 day", date(2025, 1, 1), date(2025, 1, 1)),
         ("12 months", date(2025, 3, 1), date(2026, 2, 28)),
-        ("1 year", date(2024, 2, 29), date(2025, 2, 28)),
-        ("1 month", date(2025, 1, 31), date(2025, 2, 28)),
+        ("1 year", date(2024, 2, 29), date(2025, 2, 27)),
+        ("6 months", date(2026, 8, 31), date(2027, 2, 27)),
+        ("1 month", date(2025, 1, 31), date(2025, 2, 27)),
         ("1 month", date(2025, 2, 28), date(2025, 3, 27)),
         ("11 months", date(2025, 2, 15), date(2026, 1, 14)),
     ],
 )
 def test_a_term_ends_the_day_before_it_would_begin_again(term: str, first: date, last: date) -> None:
-    """Or on the last day of a month that is too short."""
+    """The next would begin on the same day of the month, or on the last of a month that has no such day."""
     parsed = TermLength.parse(term)
     assert parsed.last_day(first) == last
     assert str(parsed) == term

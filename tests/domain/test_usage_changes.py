@@ -251,9 +251,7 @@ def test_the_rules_of_a_running_count_are_amended() -> None:
     assert (again.text, effects) == ("nothing differs", [])
 
 
-@pytest.mark.parametrize(
-    ("field", "value"), [("unit", "cases"), ("period", "year"), ("aligned", "calendar"), ("carry_over", "period")]
-)
+@pytest.mark.parametrize(("field", "value"), [("unit", "cases"), ("period", "year"), ("aligned", "calendar")])
 def test_what_was_counted_by_stays(field: str, value: str) -> None:
     declared = Allowance.model_validate({"unit": "visits", "cap": 10, "period": "month", field: value})
     asked = by_hand(EntitlementAmended, allowance=declared)

@@ -10,7 +10,7 @@ from domain.catalog.count_terms import entitlement_terms
 from domain.catalog.declarations import Account, Entitlement, Organisation
 from domain.errors import Refused
 from domain.usage.audit import audit
-from domain.usage.effects import CarryOverOrder, RenewalOrder, UsageActionOrder
+from domain.usage.effects import CarryBackOrder, CarryOverOrder, RenewalOrder, UsageActionOrder
 from domain.usage.freezing import freeze
 from domain.usage.machine import Usage, UsageEffect
 from domain.usage.renewals import renewal_id
@@ -308,7 +308,7 @@ def test_it_is_renewed_an_hour_ahead_from_the_day_after() -> None:
 
 
 def test_an_early_renewal_carries_over_what_is_left_at_the_end() -> None:
-    """Once; what went over is no longer there to be taken late."""
+    """What is taken late is within the cap, and what went over is asked back as far as it is needed."""
     visits = Walk(
         allowance={"period": "term", "carry_over": "renewal", "carry_over_cap": 5}, term_end={"policy": "renew"}
     )
@@ -320,8 +320,12 @@ def test_an_early_renewal_carries_over_what_is_left_at_the_end() -> None:
     visits.to(AFTER)
     [order] = visits.of(CarryOverOrder)
     assert (order.renewal_id, order.amount) == ("gold~2", 5)
-    assert visits.take(3, at=START) == "overflow"
     assert visits.take(2, at=START) == "granted"
+    assert visits.of(CarryBackOrder) == []
+    assert visits.take(3, at=START) == "granted"
+    [asked_back] = visits.of(CarryBackOrder)
+    assert (asked_back.renewal_id, asked_back.amount) == ("gold~2", 3)
+    assert visits.take(3, at=START) == "overflow"
 
 
 def test_what_has_expired_can_be_renewed_late() -> None:
@@ -352,8 +356,8 @@ def test_a_renewal_is_known_by_what_it_renews(before: str, after: str) -> None:
     ("first", "last", "length"),
     [
         (date(2025, 1, 15), date(2026, 1, 14), "12 months"),
-        (date(2024, 2, 29), date(2025, 2, 28), "12 months"),
-        (date(2025, 1, 31), date(2025, 2, 28), "1 month"),
+        (date(2024, 2, 29), date(2025, 2, 27), "12 months"),
+        (date(2025, 1, 31), date(2025, 2, 27), "1 month"),
         (date(2025, 1, 1), date(2025, 1, 1), "1 day"),
         (date(2025, 1, 1), date(2025, 3, 31), "3 months"),
         (date(2025, 1, 1), date(2025, 4, 1), "91 days"),

@@ -86,6 +86,25 @@ async def asking_case(world: World) -> str:
     return handle.id
 
 
+async def many_actions(world: World) -> str:
+    """A case that is opened hours late: sixty triggers at once, in slices; more actions than are sent unseen."""
+    triggers = [
+        {"kind": "warning", "at": f"{5 * (n + 1)}m", "actions": [{"do": "task", "subject": "late"}]} for n in range(10)
+    ]
+    milestones = [{"name": f"Step {n}", "within": "1h", "triggers": triggers} for n in range(6)]
+    added = {
+        "processes": [{"name": "Sixty", "milestones": milestones}],
+        "accounts": [{"id": "sixty", "name": "Sixty"}],
+        "entitlements": [{"id": "sixty-1", "account": "sixty", "process": "Sixty"}],
+    }
+    world.store.apply(read_document(added), by="test")
+    case = await world.open("sixty", case_id="many", opened_at=later(hours=-9))
+    await world.ask(case, "close", later(minutes=5))
+    handle = world.milepost.handle(case)
+    await handle.result()
+    return handle.id
+
+
 async def overflowed(world: World) -> str:
     """An entitlement that begins with a case for which it has nothing left; its manager is told."""
     await world.open("empty", case_id="empty")
@@ -135,6 +154,7 @@ SCENARIOS: dict[str, Callable[[World], Awaitable[str]]] = {
     "case-short": short_case,
     "case-open": open_case,
     "case-asking": asking_case,
+    "case-many": many_actions,
     "entitlement": entitlement,
     "entitlement-overflowed": overflowed,
     "entitlement-quiet": after_quiet,

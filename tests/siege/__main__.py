@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tests.siege.figures import silence
 from tests.siege.planted import PLANTED
+from tests.siege.processes import end_in_order
 from tests.siege.siege import Plan, Siege, besiege
 
 
@@ -30,6 +31,7 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, help="folder in which everything stays that was written")
     asked = parser.parse_args()
     silence()
+    end_in_order()
     wrong = 0
     for seed in range(asked.seed, asked.seed + asked.seeds):
         plan = Plan(

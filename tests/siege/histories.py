@@ -16,6 +16,10 @@ from temporalio.client import Client, WorkflowHistory
 HARMLESS = frozenset({"UNHANDLED_COMMAND"})
 """Something arrived while a run was about to end: the task is done again, by the server's own rules."""
 
+_TOO_SLOW = "TMPRL1101"
+"""A step that took over two seconds. On a busy machine, or of a worker that was stopped, that says nothing; one that is
+slow each time never comes to rest, and is found by that."""
+
 
 @dataclass(frozen=True)
 class Told:
@@ -68,7 +72,7 @@ class Run:
     Attributes:
         goes_on: it carries on where another run ended.
         ended: how: `COMPLETED`, `FAILED`, `CONTINUED_AS_NEW` or another end; None while it runs.
-        failed_tasks: why tasks failed, but for what is harmless.
+        failed_tasks: why tasks failed, but for what is harmless; `slow_tasks` counts those that were only slow.
         timed_out_tasks: tasks that were lost with a worker.
         waiting: signals that no task has taken yet.
     """
@@ -80,6 +84,7 @@ class Run:
     steps: list[Step] = field(default_factory=list)
     ended: str | None = None
     failed_tasks: list[str] = field(default_factory=list)
+    slow_tasks: int = 0
     timed_out_tasks: int = 0
     waiting: list[Told] = field(default_factory=list)
 
@@ -184,7 +189,9 @@ class _Reader:
             case "FAILED":
                 failed = event.workflow_task_failed_event_attributes
                 cause = WorkflowTaskFailedCause.Name(failed.cause).removeprefix("WORKFLOW_TASK_FAILED_CAUSE_")
-                if cause not in HARMLESS:
+                if _TOO_SLOW in failed.failure.message:
+                    self.run.slow_tasks += 1
+                elif cause not in HARMLESS:
                     self.run.failed_tasks.append(f"{cause}: {failed.failure.message}")
             case "TIMED_OUT":
                 self.run.timed_out_tasks += 1

@@ -28,6 +28,11 @@ _SHORT_RUNS = {"limit.historyCount.suggestContinueAsNew": 120}
 """Runs go on in the next one after so many events, so that this happens many times in a minute."""
 
 
+def end_in_order() -> None:
+    """Take SIGTERM for Ctrl-C, from now on: what was started is then ended, and folders are removed."""
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
+
+
 class WorkerProcess:
     """A worker, as a process of its own."""
 
@@ -51,7 +56,7 @@ class WorkerProcess:
                 [sys.executable, "-m", "tests.siege.worker"],
                 env=self._environment,
                 cwd=ROOT,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,  # closes with this process: see worker.py
                 stdout=log,
                 stderr=log,
             )
@@ -62,6 +67,8 @@ class WorkerProcess:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+            if self._process.stdin is not None:
+                self._process.stdin.close()
             self._process = None
 
     def signal(self, number: signal.Signals) -> None:
@@ -79,6 +86,7 @@ class WorkerProcess:
         """Start it again if it has ended by itself: one that finds no server gives up after ten seconds."""
         if self.is_wanted and self._process is not None and self._process.poll() is not None:
             self.gave_up += 1
+            self.kill()
             self.start()
 
     def _said(self) -> int:

@@ -30,7 +30,7 @@ from store import Store
 from tests.siege import wire
 from tests.siege.figures import percentiles, silence
 from tests.siege.histories import fetch
-from tests.siege.processes import TASK_QUEUE, Castle, castle
+from tests.siege.processes import TASK_QUEUE, Castle, castle, end_in_order
 from worker.connection import settle
 
 _DUE_AFTER = 20
@@ -98,6 +98,7 @@ class Field:
         runs = (await fetch(self.client, [f"case/{case_id}"])).get(f"case/{case_id}", [])
         rush.wrong += [f"a task failed: {why}"[:300] for run in runs for why in run.failed_tasks][:3]
         rush.figures["tasks lost"] = sum(run.timed_out_tasks for run in runs)
+        rush.figures["tasks over 2 s"] = sum(run.slow_tasks for run in runs)
         rush.figures["runs"] = len(runs)
         pending = (await self.milepost.handle(case_id).describe()).raw_description.pending_workflow_task
         if pending.attempt > 1:
@@ -280,6 +281,7 @@ def main() -> int:
     parser.add_argument("--into", type=Path, default=Path("benchmarks/results"), help="folder of the JSON report")
     asked = parser.parse_args()
     silence()
+    end_in_order()
     found: list[Rush] = []
     for name in asked.names or list(RUSHES):  # each on a server of its own
         with tempfile.TemporaryDirectory(prefix="milepost-rush-", ignore_cleanup_errors=True) as folder:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -48,7 +48,7 @@ class Overflowing:
             Catalog.model_validate(
                 {
                     "fields": {"state": "string"},
-                    "processes": [{"name": "Support", "milestones": [{"name": "Answer", "within": "8h"}]}],
+                    "processes": [{"name": "Support", "milestones": [{"name": "Answer", "within": "3s"}]}],
                     "accounts": [{"id": self.name, "manager_mail": "manager@example.com"}],
                     "entitlements": [
                         {**counted, "allowance": {"cap": 1, "thresholds": [{"at": "100%", "actions": [mail]}]}},
@@ -138,6 +138,29 @@ async def test_messages_wait_for_a_fresh_worker(overflowing: Overflowing, cached
             await assert_eventually(where.is_at_rest, within=30)
     async with working(where.client, where.store, task_queue=where.task_queue, cached_workflows=cached):
         await where.replays()
+
+
+@pytest.mark.parametrize("after", [0, 1, 500_000, 999_999])
+async def test_a_message_of_the_second_of_a_due_trigger(overflowing: Overflowing, after: int) -> None:
+    """It waits for a fresh worker together with the trigger; whatever its microseconds, it is taken at once."""
+    where = overflowing
+    async with working(where.client, where.store, task_queue=where.task_queue):
+        await where.take()
+        due_at = (await where.milepost.view(where.cases[0])).next_due
+    assert due_at is not None
+    await assert_eventually(lambda: _is_over(due_at + timedelta(seconds=1)))
+    message = {"event_id": "in-its-second", "occurred_at": (due_at + timedelta(microseconds=after)).isoformat()}
+    handle = where.milepost.handle(where.cases[0])
+    await handle.signal("fields_changed", {**message, "fields": {"state": "Open"}})
+    async with working(where.client, where.store, task_queue=where.task_queue):
+        view = await where.milepost.view(where.cases[0])
+        assert view.fields == {"state": "Open"}
+        assert [violation.violated_at for m in view.milestones for violation in m.violations] == [due_at]
+        await where.replays()
+
+
+async def _is_over(instant: datetime) -> None:
+    assert datetime.now(UTC) > instant
 
 
 async def _has_work(where: Overflowing) -> None:

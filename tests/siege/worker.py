@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from functools import partial
 
 import worker.process
@@ -17,7 +18,15 @@ from tests.siege.planted import PLANTED
 CACHED = "MILEPOST_SIEGE_CACHED"
 FAULT = "MILEPOST_SIEGE_FAULT"
 
+
+def _die_with_the_siege() -> None:
+    """End when whoever started this process is gone, however that ended: its end of the pipe closes then."""
+    os.read(sys.stdin.fileno(), 1)  # not through a buffer, whose lock would be held when the process ends
+    os._exit(1)
+
+
 if __name__ == "__main__":
+    threading.Thread(target=_die_with_the_siege, daemon=True).start()
     wire.listen()
     if fault := os.environ.get(FAULT):
         PLANTED[fault]()

@@ -1,17 +1,14 @@
 """Reading a log: what its rows become, what is reported, what is refused and with which words."""
 
-from collections import Counter
 from datetime import UTC, datetime
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from domain.timeline.events import CaseClosed, FieldsChanged
-from starters.logs.events import EventLog, LogError, OddityKind, read_log
-from starters.logs.mapping import LogMapping, load_mapping
-from tests.starters.incidents import FULL_LOG, MAPPING, SAMPLE, case, catalog, log, mapping
+from starters.logs.events import EventLog, LogError, read_log
+from starters.logs.mapping import LogMapping
 
 HEADER = "id,opened,at,n,state,priority,by,kept"
 SMALL: dict[str, Any] = {
@@ -341,143 +338,3 @@ def test_a_log_that_is_not_there_is_refused(tmp_path: Path) -> None:
         read_log(tmp_path / "nowhere.csv", small())
     with pytest.raises(LogError, match="Is a directory"):
         read_log(tmp_path, small())
-
-
-# --- the mapping ------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "said"),
-    [
-        ("case_id: number ", "case: number ", r":4: case: unknown key 'case'; did you mean 'case_id'"),
-        (
-            "case_id: number ",
-            "case_id: number\ncaseid: x ",
-            r":5: caseid: unknown key 'caseid'; did you mean 'case_id'",
-        ),
-        ("time_zone: UTC", "time_zone: Mars/Olympus", r":14: times.time_zone: unknown time zone 'Mars/Olympus'"),
-        ("time_zone: UTC", "time_zone: America/New_Yrok", "did you mean 'America/New_York'"),
-        ("  time_zone: UTC", "", r":12: times: give either time_zone, whose wall clock"),
-        ('"%d-%m-%Y %H:%M"', '"%H:%M"', r":12: times: format '%H:%M' does not hold a whole date"),
-        ('"%d-%m-%Y %H:%M"', '"%d-%m-%Y %Q"', r":12: times: bad format '%d-%m-%Y %Q'"),
-        ("opened: New", "opened: Fresh", r"state: 'Fresh' is none of the states in values: New, Active"),
-        ("closed: [Closed]", "closed: [Done]", r"state: 'Done' is none of the states"),
-        ("type: integer}", "type: int}", r":49: fields.reassignment_count.type: 'int' is not 'string'"),
-        ("category: {column", "state: {column", "the field 'state' is declared twice, by state and by fields"),
-        ("category: {column", "in: {column", "field 'in' has the name of a word of the criteria's grammar"),
-        ("case_id: number ", "# case_id: number ", r":1: case_id: missing; every log mapping has one"),
-        ('"?"', "5", r":16: no_value: expected text, not 5; in quotes it would be: '5'"),
-        ("case_id: number ", "case_id: [number ", r":\d+: no YAML: "),
-    ],
-)
-def test_a_bad_mapping_is_refused_with_its_line(tmp_path: Path, old: str, new: str, said: str) -> None:
-    text = MAPPING.read_text(encoding="utf-8")
-    assert old in text
-    path = tmp_path / "mapping.yaml"
-    path.write_text(text.replace(old, new, 1), encoding="utf-8")
-    with pytest.raises(LogError, match=said):
-        load_mapping(path)
-
-
-def test_a_mapping_that_is_not_there_or_is_no_mapping_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "mapping.yaml"
-    with pytest.raises(LogError, match=r"mapping.yaml: No such file"):
-        load_mapping(path)
-    path.write_text("- case_id\n", encoding="utf-8")
-    with pytest.raises(LogError, match=r"mapping.yaml:1: a column mapping is a mapping"):
-        load_mapping(path)
-    path.write_bytes(b"case_id: \xff\n")
-    with pytest.raises(LogError, match=r"mapping.yaml: is not UTF-8"):
-        load_mapping(path)
-
-
-def test_a_mapping_fits_the_fields_of_its_catalog() -> None:
-    """What the log fills has to be declared by the catalog, with the same type."""
-    assert mapping().misfits(catalog().fields) == []
-    declared = {**catalog().fields, "reopen_count": catalog().fields["state"]}
-    del declared["urgency"]
-    assert mapping().misfits(declared) == [
-        f"the mapping fills the field 'urgency'; the catalog has none: there are {', '.join(sorted(declared))}",
-        "the field 'reopen_count' is integer in the mapping and string in the catalog; make them one",
-    ]
-
-
-# --- the real log -----------------------------------------------------------------------------------------------------
-
-
-def test_the_sample_holds_every_kind_of_incident() -> None:
-    """What its README promises."""
-    found = log()
-    assert (len(found.cases), found.rows) == (150, 1038)
-    assert SAMPLE.stat().st_size < 500_000
-    first = Counter(c.intake.fields["priority"] for c in found.cases)
-    assert first == {"Critical": 14, "High": 16, "Moderate": 94, "Low": 26}
-    assert Counter(c.kept for c in found.cases) == {True: 64, False: 86}
-    by_kind = {kind: {o.case_id for o in found.oddities if o.kind is kind} for kind in OddityKind}
-    assert {kind: len(cases) for kind, cases in by_kind.items() if cases} == {
-        OddityKind.BEFORE_OPENING: 5,
-        OddityKind.AFTER_CLOSING: 4,
-        OddityKind.STATES_AT_ONCE: 50,
-    }
-    states = [
-        [e.fields["state"] for e in c.events if isinstance(e, FieldsChanged) and "state" in e.fields]
-        for c in found.cases
-    ]
-    assert sum(any(s.startswith("Awaiting") for s in one) for one in states) == 63
-    straight = [any(a.startswith("Awaiting") and b == "Resolved" for a, b in pairwise(s)) for s in states]
-    assert sum(straight) == 61
-    changed = [any("priority" in e.fields for e in c.events if isinstance(e, FieldsChanged)) for c in found.cases]
-    assert sum(changed) == 20
-    reopened = [any("reopen_count" in e.fields for e in c.events if isinstance(e, FieldsChanged)) for c in found.cases]
-    assert sum(reopened) == 5
-    assert {"INC0000510", "INC0000790"} <= {c.case_id for c in found.cases}
-
-
-def test_every_case_of_the_sample_ends_closed_in_order_with_ids_of_its_own() -> None:
-    for found in log().cases:
-        assert isinstance(found.events[-1], CaseClosed)
-        assert sum(isinstance(e, CaseClosed) for e in found.events) == 1
-        assert [e.occurred_at for e in found.events] == sorted(e.occurred_at for e in found.events)
-        assert found.events[0].occurred_at >= found.opened_at
-        assert len({e.event_id for e in found.events}) == len(found.events)
-
-
-def test_rows_before_their_case_and_after_its_close() -> None:
-    """INC0000131 was Active 147 minutes before it was opened; INC0001006 has two more rows months after its close."""
-    early = case("INC0000131")
-    assert early.opened_at == at("29-02-2016 09:41")
-    assert [(e.occurred_at, e.fields) for e in early.events[:2] if isinstance(e, FieldsChanged)] == [
-        (at("29-02-2016 09:41"), {"state": "Active"}),
-        (at("29-02-2016 09:45"), {"state": "Awaiting User Info"}),
-    ]
-    assert case("INC0001006").ended_at == at("08-03-2016 17:00")
-    late = [o for o in log().oddities if o.case_id == "INC0001006" and o.kind is OddityKind.AFTER_CLOSING]
-    assert len(late) == 2
-
-
-def test_rows_are_in_order_of_time_though_the_file_is_not() -> None:
-    """INC0000137 has its rows as 11:10, 09:52, 11:03 and numbers 1, 1, 2: Resolved at 11:03, New again at 11:10."""
-    states = [
-        (e.occurred_at, e.fields["state"])
-        for e in case("INC0000137").events
-        if isinstance(e, FieldsChanged) and "state" in e.fields
-    ]
-    assert states == [
-        (at("29-02-2016 11:03"), "Resolved"),
-        (at("29-02-2016 11:10"), "New"),
-        (at("05-03-2016 12:00"), "Closed"),
-    ]
-
-
-@pytest.mark.skipif(FULL_LOG is None, reason="MILEPOST_FULL_LOG names no file with all 890 incidents")
-def test_the_whole_log_is_read() -> None:
-    """Of 890 incidents 5 have rows before their opening, 4 after their close, 241 two states in one minute."""
-    assert FULL_LOG is not None
-    found = log(Path(FULL_LOG))
-    assert (len(found.cases), found.rows) == (890, 5998)
-    by_kind = {kind: {o.case_id for o in found.oddities if o.kind is kind} for kind in OddityKind}
-    assert {kind: len(cases) for kind, cases in by_kind.items() if cases} == {
-        OddityKind.BEFORE_OPENING: 5,
-        OddityKind.AFTER_CLOSING: 4,
-        OddityKind.STATES_AT_ONCE: 241,
-    }

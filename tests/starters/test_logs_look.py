@@ -14,6 +14,10 @@ from tests.starters.incidents import ROOT, SAMPLE, log
 SAMPLES = ROOT / "starters/sample_logs"
 
 
+LOOKED_AT = Path(__file__).parent / "looked_at"
+"""Small files as the exports of other systems look: invented, in their columns and ways of writing."""
+
+
 def written(tmp_path: Path, *rows: str, name: str = "log.csv", encoding: str = "utf-8") -> Path:
     path = tmp_path / name
     path.write_bytes("\n".join([*rows, ""]).encode(encoding))
@@ -117,7 +121,8 @@ def test_what_is_known_in_the_end_is_no_field_of_the_opening(tmp_path: Path) -> 
             "no column that looks like a state or an activ",
         ),
         (["Tickets of March", "id,created", "1,2025-03-03T09:00Z"], "if the header stands on line 2, take out what is"),
-        (["id,created,x", "1,2025-03-03T09:00Z"], "2: the row has 2 cells, and the header 3"),
+        (["id,created,x", "1,2025-03-03T09:00Z", "1,2025-03-03T09:00Z,y"], "2: the row has 2 cells, and the header 3"),
+        (["id,created,x", "1,2025-03-03T09:00Z,y", "All rights reserved"], "3: what stands from here on is no row"),
         (['[{"id": 1}]'], "is JSON; save it as CSV or XES"),
     ],
 )
@@ -136,3 +141,37 @@ def test_a_workbook_is_named(tmp_path: Path) -> None:
     path.write_bytes(b"PK\x03\x04rest")
     with pytest.raises(LogError, match="is a workbook or another archive; save it as CSV or XES"):
         look(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "case_id", "what"),
+    [
+        ("zendesk.csv", "cases", "Ticket ID", ["Ticket solved - Timestamp"]),
+        ("jira.csv", "cases", "Issue key", ["Resolved"]),
+        ("glpi.csv", "cases", "ID", ["Date de résolution", "Date de clôture"]),
+        ("osticket.csv", "cases", "Ticket Number", ["Date Closed"]),
+        ("german.csv", "cases", "Ticketnummer", ["Erste Reaktion", "Gelöst am", "Geschlossen am"]),
+        ("epoch.csv", "cases", "issue", ["first_response_at", "closed_at"]),
+        ("helpdesk.csv", "activities", "Case ID", ["Activity"]),
+        ("metrics.tsv", "activities", "Number", ["Field value"]),
+        ("incidents.xes", "xes", "case:concept:name", ["concept:name", "lifecycle:transition"]),
+    ],
+)
+def test_exports_of_other_systems_are_read_without_a_hand(name: str, shape: str, case_id: str, what: list[str]) -> None:
+    """The right shape, id and events, whatever the delimiter, encoding, language and form of times."""
+    found = look(LOOKED_AT / name)
+    assert (found.mapping.shape, found.mapping.case_id) == (shape, case_id)
+    assert (found.mapping.activity or [event.at for event in found.mapping.events]) == what
+
+
+def test_a_footer_of_an_export_is_named() -> None:
+    with pytest.raises(LogError, match=r"salesforce\.csv:7: what stands from here on is no row of the log"):
+        look(LOOKED_AT / "salesforce.csv")
+
+
+def test_a_choice_between_two_ids_is_said(tmp_path: Path) -> None:
+    """The id of the row beside that of the case."""
+    rows = [f"{n},C{n // 2},2025-03-0{n}T09:00Z,step {n % 2}" for n in range(2, 8)]
+    found = look(written(tmp_path, "event_id,case_id,at,activity", *rows))
+    assert found.mapping.case_id == "case_id"
+    assert "which column is the id of a case: 'case_id' is taken, and not event_id" in found.unsure

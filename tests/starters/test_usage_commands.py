@@ -22,7 +22,8 @@ from domain.errors import MilepostError, Refused
 from domain.usage.requests import ConsumptionReversed, EntitlementTerms, TimeEntry, workflow_id
 from domain.usage.rows import LedgerRow, RowKind
 from domain.usage.units import HOURS
-from starters.operations.usage import UsageDesk, read_amount
+from starters.operations.usage import UsageDesk
+from starters.operations.usage_amounts import read_amount
 from store import Store, tables
 from tests.starters.command_line import beside_a_worker, milepost
 from tests.support import assert_eventually, unique
@@ -709,3 +710,68 @@ async def test_no_server_at_all_ends_with_1(desk: Desk) -> None:
     nowhere = {**desk.environment, "TEMPORAL_ADDRESS": "127.0.0.1:1"}
     result = await asyncio.to_thread(milepost, "take", desk.visits(), "V-1", env=nowhere)
     assert (result.exit_code, "127.0.0.1:1" in result.stderr, "Traceback" in result.stderr) == (1, True, False)
+
+
+# --- overage afterwards, and ends at a date ---
+
+
+async def test_an_overage_is_voided_and_another_covered(desk: Desk) -> None:
+    """Each withdraws its override; what is covered is used of the raised cap."""
+    visits = desk.visits(cap=1, overflow="prompt", overage_price="85.00 EUR")
+    await desk.done("take", visits, "V-1")
+    for name in ("V-2", "V-3"):
+        await desk.done("take", visits, name, "--overage", "--reason", "agreed by phone")
+    assert "1 visit of the overage of V-2 voided" in await desk.done("void", visits, "V-2", "--reason", "goodwill")
+    assert "nothing is left" in await desk.refused("cover", visits, "V-3", "--reason", "paid")
+    await desk.done("amend", visits, "--cap", "2", "--reason", "one more")
+    said = await desk.done("cover", visits, "V-3", "--reason", "the cap was raised for it")
+    left = "0 of 2 visits left in the period from 2026-01-01"
+    assert said == f"{visits}: 1 visit of the overage of V-3 covered; {left}\n"
+    assert "no overage" in await desk.refused("void", visits, "V-3", "--reason", "again")
+
+    async def nothing_is_billed() -> None:
+        rows = [row for row in desk.store.ledger(visits) if row.kind is RowKind.OVERRIDE]
+        assert [row.amount for row in rows] == [1, 1, -1, -1]
+
+    await assert_eventually(nothing_is_billed)
+    assert (await desk.say("audit", visits)).exit_code == 0
+
+
+async def test_it_is_cancelled_at_a_date_with_what_follows_listed(desk: Desk) -> None:
+    """Visits planned after it are reversed and named; until then it is taken of, and coverage follows the date."""
+    visits = desk.visits()
+    await desk.done("take", visits, "P-1", "--at", "2098-03-10T09:00Z")
+    await desk.done("take", visits, "P-2", "--at", "2098-09-10T09:00Z")
+    said = await desk.done("cancel", visits, "--on", "2098-06-30", "--reason", "moved away")
+    assert "cancelled from 2098-07-01T00:00:00+00:00 on" in said
+    assert "planned after that, and reversed: P-2" in said
+    assert "1 visit used of 4 visits" in await desk.done("balance", visits)
+    assert "cancelled at" in await desk.refused("take", visits, "P-3", "--at", "2098-07-01T00:00Z")
+    assert "cancelled already" in await desk.refused("cancel", visits, "--reason", "again")
+
+
+async def test_cancelling_behind_lists_what_stays_taken(desk: Desk) -> None:
+    visits = desk.visits()
+    await desk.done("take", visits, "V-1", "--at", "2026-03-10T09:00Z")
+
+    async def it_is_on_record() -> None:
+        assert len(desk.store.ledger(visits)) == 1
+
+    await assert_eventually(it_is_on_record)
+    said = await desk.done("cancel", visits, "--at", "2026-02-01T00:00Z", "--reason", "it was never paid")
+    assert "taken after that, and stays taken: V-1" in said
+
+
+async def test_a_visit_beyond_a_new_end_answers_and_is_reversed(desk: Desk) -> None:
+    """Nothing that is asked of a period that is not there any more holds up the count."""
+    visits = unique("visits")
+    monthly = {"unit": "visits", "cap": 4, "period": "month"}
+    dates = {"starts_on": "2026-01-01", "ends_on": "2098-06-30"}
+    desk.declare(f"of-{visits}", {"id": visits, **dates, "allowance": monthly})
+    planned = ("take", visits, "P-1", "--at", "2030-03-10T09:00Z")
+    await desk.done(*planned)
+    await desk.done("amend", visits, "--ends-on", "2029-01-31", "--reason", "shorter")
+    assert "taken of" in await desk.done(*planned)
+    assert "1 visit taken" in await desk.done("take", visits, "V-1")
+    assert "P-1 gives back 1 visit" in await desk.done("reverse", visits, "P-1", "--reason", "not needed")
+    assert (await desk.say("audit", visits)).exit_code == 0

@@ -53,7 +53,7 @@ entitlements:
   - {id: of-frame, account: acme, service_contract: frame, ends_on: 2099-12-31}
   - {id: of-hall, account: acme, contract_line_item: hall, ends_on: 2099-12-31}
   - {id: of-asset, account: acme, asset: r1, process: Support, type: phone}
-  - {id: of-ann, account: acme, contacts: [ann]}
+  - {id: of-ann, account: acme, contacts: [ann], process: Support}
   - {id: by-phone, account: acme, channels: [phone], ends_on: 2025-12-31}
   - {id: blocked-0, account: blocked, allowance: {unit: cases, cap: 0, overflow: block}}
   - {id: asked-0, account: asked, allowance: {unit: cases, cap: 0, overflow: prompt}}
@@ -120,7 +120,7 @@ def test_every_other_says_why_not(alone: dict[str, str]) -> None:
     assert others.keys() == {"of-account", "of-frame", "of-hall", "of-ann", "by-phone"}
     assert others["of-ann"] == "it covers contact 'ann', and the case names no contact"
     assert others["by-phone"] == "it expired at the end of 2025-12-31"
-    assert others["of-account"] == "it matches by its account, 'of-asset' by its asset"
+    assert others["of-account"] == "it has no process, 'of-asset' has 'Support'"
 
 
 def test_the_answer_as_people_read_it(alone: dict[str, str]) -> None:
@@ -132,9 +132,9 @@ def test_the_answer_as_people_read_it(alone: dict[str, str]) -> None:
         "  term            always to no end, America/New_York",
         "  allowance       nothing is counted",
         "not chosen:",
-        "  of-frame    it matches by its service contract, 'of-asset' by its asset",
-        "  of-hall     it matches by its service contract, 'of-asset' by its asset",
-        "  of-account  it matches by its account, 'of-asset' by its asset",
+        "  of-frame    it has no process, 'of-asset' has 'Support'",
+        "  of-hall     it has no process, 'of-asset' has 'Support'",
+        "  of-account  it has no process, 'of-asset' has 'Support'",
         "  by-phone    it expired at the end of 2025-12-31",
         "  of-ann      it covers contact 'ann', and the case names no contact",
     ]

@@ -162,7 +162,7 @@ def test_of_one_that_is_cancelled_nothing_is_amended(shop: Store) -> None:
 def test_of_a_term_that_has_ended_nothing_is_amended(shop: Store) -> None:
     """If anything was counted. If not, it was a slip of the pen that can be put right."""
     record(shop, ends_on="2026-04-29")
-    assert declare(shop).changes[0].details == ["ends_on: 2026-04-29 -> 2026-12-31"]
+    assert declare(shop, ends_on="2026-12-30").changes[0].details == ["ends_on: 2026-04-29 -> 2026-12-30"]
     record(shop, ends_on="2026-04-29")
     for one in shop.untold():
         shop.told(one)
@@ -355,3 +355,21 @@ def test_what_is_counted_of_an_account_is_found_by_an_index(shop: Store) -> None
     event.remove(engine, "before_cursor_execute", explain)
     assert bool(plans) is (engine.dialect.name == "sqlite")
     assert [plan for plan in plans if plan.startswith("SCAN")] == []
+
+
+def test_what_was_amended_by_hand_is_no_reason_to_refuse_anything(shop: Store) -> None:
+    """The old file applied again changes nothing of it, changes the rest, and says what was amended since."""
+    record(shop, ends_on="2027-06-30")
+    found = declare(shop, name="Gold support")
+    assert found.changes[0].details == ["name: none -> Gold support"]
+    assert [(one.why, one.key, one.stands) for one in found.against] == [("amended", "ends_on", "2027-06-30")]
+    assert str(shop.entitlement("gold").ends_on) == "2027-06-30"
+
+
+def test_a_conflict_is_not_stored_before_somebody_says_yes(shop: Store) -> None:
+    record(shop, ends_on="2027-06-30")
+    catalog = Catalog.model_validate({"entitlements": [GOLD | {"ends_on": "2028-12-31"}]})
+    asked = shop.apply(catalog, by="ana", consent=False)
+    assert (asked.asks, [one.why for one in asked.against]) == (True, ["conflict"])
+    assert str(shop.entitlement("gold").ends_on) == "2027-06-30"
+    assert shop.apply(catalog, by="ana").changes[0].details == ["ends_on: 2027-06-30 -> 2028-12-31"]

@@ -152,6 +152,7 @@ async def test_a_request_before_the_opening_is_answered(idle_world: World, at_wo
     async with at_work():
         with pytest.raises(WorkflowUpdateFailedError):
             await asyncio.wait_for(asking, 30)
+        await handle.execute_update("open")
         assert (await idle_world.view(case)).process == "Support"
         assert await idle_world.failed_tasks(case) == []
         await idle_world.milepost.request(case, "close", occurred_at=MONDAY.isoformat())

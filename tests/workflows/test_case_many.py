@@ -84,7 +84,7 @@ async def test_four_hundred_missed_triggers_fire_in_slices(world: World, many: S
     async def all_have_fired() -> None:
         view = await world.view(case)
         assert sum(len(m.fired) for m in view.milestones) == MILESTONES * TRIGGERS
-        assert all(m.violated for m in view.milestones)
+        assert view.next_due is None, "every violation is on record"
         assert len(many.tasks(case)) == MILESTONES * TRIGGERS
         assert len(many.triggers(case)) == MILESTONES * TRIGGERS
         assert {a.status for a in many.actions(case)} == {"done"}

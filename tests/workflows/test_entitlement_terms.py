@@ -294,9 +294,11 @@ async def test_a_count_follows_what_the_catalog_declares(office: Office, task_qu
     office.store.apply(Catalog(entitlements=[more]), by="ana")
     assert (await counting.tell()).done == [f"{visits.id}: the cap is 12 visits"]
     assert (await counting.tell()).done == []
-    ended = more.model_copy(update={"cancelled_at": datetime.now(UTC)})
+    cancelled_at = datetime.now(UTC)
+    ended = more.model_copy(update={"cancelled_at": cancelled_at})
     office.store.apply(Catalog(entitlements=[ended]), by="bob", tell="the customer left")
-    assert (await counting.tell()).done == [f"{visits.id}: cancelled"]
+    [said] = (await counting.tell()).done
+    assert said == f"{visits.id}: cancelled from {cancelled_at.isoformat()} on"
     assert office.store.untold() == []
     await office.agrees()  # all rows are stored
 

@@ -78,7 +78,8 @@ class Passing:
         Whoever calls has the turn. What fails here is left to time itself.
         """
         if not self._case.kept.stuck:
-            await self._advance(before=min(at, self._case.now()))
+            # The timeline counts whole seconds: what is due in the very second of the message comes after it.
+            await self._advance(before=min(at, self._case.now()).replace(microsecond=0))
 
     async def _advance(self, *, before: datetime | None = None) -> None:
         case, at_once = self._case, True

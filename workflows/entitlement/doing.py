@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 from temporalio import workflow
 
@@ -64,9 +65,9 @@ async def act(order: UsageActionOrder) -> None:
     )
 
 
-async def do_deed(deed: Deed) -> None:
-    """Change the record in the catalog, make the renewal, or carry over into it."""
-    await workflow.execute_activity(
+async def do_deed(deed: Deed) -> Any:
+    """Change the record in the catalog, make the renewal, or carry over into it or back; returns what it came to."""
+    return await workflow.execute_activity(
         effects.activity_of(deed),
         deed,
         start_to_close_timeout=DOING,

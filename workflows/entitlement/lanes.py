@@ -16,14 +16,22 @@ from temporalio import workflow
 from temporalio.exceptions import FailureError
 
 from domain.usage import requests as messages
-from domain.usage.effects import CarryOverOrder, RecordChange, RenewalOrder, UsageActionOrder, UsageRecords
+from domain.usage.effects import (
+    CarryBackOrder,
+    CarryOverOrder,
+    Deed,
+    RecordChange,
+    RenewalOrder,
+    UsageActionOrder,
+    UsageRecords,
+)
 from domain.usage.machine import Usage, UsageEffect
 from domain.usage.requests import EntitlementOverflowed
 from domain.usage.rows import LedgerRow
 from domain.usage.state import PeriodRecord
 from workflows.entitlement import doing
 from workflows.entitlement.background import Background
-from workflows.entitlement.outbox import MOST_OVERFLOWS_IN_A_MAIL, MOST_RECORDS_AT_ONCE
+from workflows.entitlement.outbox import MOST_OVERFLOWS_IN_A_MAIL, MOST_RECORDS_AT_ONCE, renewals_named
 
 MOST_SIGNALS_AT_ONCE = 20
 
@@ -44,6 +52,7 @@ class Lanes:
         count: names the count of the entitlement, for the ledger.
         usage: as it is now.
         now: the entitlement's.
+        came_of: counts what a deed came to.
     """
 
     def __init__(
@@ -54,12 +63,14 @@ class Lanes:
         *,
         usage: Callable[[], Usage],
         now: Callable[[], datetime],
+        came_of: Callable[[Deed, Any], None],
     ) -> None:
         self._box = box
         self._background = background
         self._count = count
         self._usage = usage
         self._now = now
+        self._came_of = came_of
         self._mailing: str | None = None
 
     def plan(self, usage: Usage, effects: Sequence[UsageEffect], now: datetime, clock: datetime | None) -> Planned:
@@ -105,7 +116,7 @@ class Lanes:
                 self._start_action(effect)
             case RenewalOrder():
                 self._box.deeds.append(effect.model_copy(update={"clock": clock}))
-            case RecordChange() | CarryOverOrder():
+            case RecordChange() | CarryOverOrder() | CarryBackOrder():
                 self._box.deeds.append(effect)
 
     async def _record(self) -> None:
@@ -144,12 +155,14 @@ class Lanes:
 
     async def _do_deeds(self) -> None:
         while self._box.deeds and not self._background.is_ending:
-            deed = self._box.deeds[0]
+            deed, came_to = self._box.deeds[0], None
             try:
-                await doing.do_deed(deed)
+                came_to = await doing.do_deed(deed)
             except FailureError as error:
                 self._background.note_failure(f"{deed.entitlement_id}/{deed.deed}", error)
             self._box.deeds.remove(deed)
+            self._box.deeds[:] = renewals_named(self._box.deeds, deed, came_to)
+            self._came_of(deed, came_to)
 
     def _start_action(self, order: UsageActionOrder) -> None:
         self._background.begin(order.call.key, lambda: self._carry_out(order))

@@ -17,7 +17,15 @@ from pydantic import BaseModel
 from temporalio.exceptions import FailureError
 
 from domain.usage import requests as messages
-from domain.usage.effects import CarryOverOrder, Deed, RecordChange, RenewalOrder, UsageActionOrder, UsageRecords
+from domain.usage.effects import (
+    CarryBackOrder,
+    CarryOverOrder,
+    Deed,
+    RecordChange,
+    RenewalOrder,
+    UsageActionOrder,
+    UsageRecords,
+)
 from domain.usage.machine import Usage, UsageEffect
 from domain.usage.requests import EntitlementOverflowed
 from domain.usage.rows import LedgerRow
@@ -57,15 +65,23 @@ class Outbox:
         background: where jobs run.
         count: names the count of the entitlement, for the ledger.
         look_again: leads to a command.
+        came_of: counts what a deed came to.
     """
 
     def __init__(
-        self, carried: messages.Outbox, background: Background, count: str, look_again: Callable[[], None]
+        self,
+        carried: messages.Outbox,
+        background: Background,
+        count: str,
+        *,
+        look_again: Callable[[], None],
+        came_of: Callable[[Deed, Any], None],
     ) -> None:
         self._carried = carried
         self._background = background
         self._count = count
         self._look_again = look_again
+        self._came_of = came_of
         self._number = 0
         self._records: dict[int, UsageRecords] = {}
         self._overflows: dict[int, list[EntitlementOverflowed]] = {}
@@ -102,7 +118,7 @@ class Outbox:
                     orders.append(effect)
                 case RenewalOrder():
                     deeds.append(effect.model_copy(update={"clock": clock}))
-                case RecordChange() | CarryOverOrder():
+                case RecordChange() | CarryOverOrder() | CarryBackOrder():
                     deeds.append(effect)
                 case _:
                     assert_never(effect)
@@ -214,12 +230,14 @@ class Outbox:
 
     async def _do_deed(self) -> None:
         while self._deeds and not self._background.is_ending:
-            deed = self._deeds[0]
+            deed, came_to = self._deeds[0], None
             try:
-                await doing.do_deed(deed)
+                came_to = await doing.do_deed(deed)
             except FailureError as error:
                 self._background.note_failure(f"{deed.entitlement_id}/{deed.deed}", error)
             self._deeds.remove(deed)
+            self._deeds[:] = renewals_named(self._deeds, deed, came_to)
+            self._came_of(deed, came_to)
             self._look_again()
 
     # --- what is to be told still ---
@@ -241,6 +259,19 @@ class Outbox:
             orders=[*box.orders, *self._orders.values()],
             deeds=[*box.deeds, *self._deeds],
         )
+
+
+def renewals_named(deeds: Sequence[Deed], done: Deed, came_to: Any) -> list[Deed]:
+    """Deeds that are to come, with the id under which a renewal was made, where the planned one is another's."""
+    if not isinstance(done, RenewalOrder) or not isinstance(came_to, str):
+        return list(deeds)
+    planned = done.renewal.entitlement_id
+    return [
+        deed.model_copy(update={"renewal_id": came_to})
+        if isinstance(deed, CarryOverOrder | CarryBackOrder) and deed.renewal_id == planned
+        else deed
+        for deed in deeds
+    ]
 
 
 def _mails(usage: Usage, overflows: Sequence[EntitlementOverflowed], now: datetime) -> Iterator[UsageActionOrder]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, NoReturn
 
@@ -11,8 +12,8 @@ from temporalio.exceptions import ActivityError, ApplicationError
 from domain.bounds import cut
 from domain.errors import Refused
 from domain.usage import requests as messages
-from domain.usage.effects import PeriodsRequest, TermsRequest
-from domain.usage.machine import Usage
+from domain.usage.effects import CarryBackOrder, Deed, PeriodsRequest, RenewalOrder, TermsRequest
+from domain.usage.machine import Usage, UsageEffect
 from domain.usage.periods import FrozenPeriods, Term
 from domain.usage.requests import Balance, CarriedUsage, EntitlementStart, EntitlementTerms
 from workflows.barrier import barrier
@@ -109,9 +110,16 @@ class EntitlementRun:
         self._faults.count = carried.faults if carried else 0
         jobs: Outbox | Lanes
         if self._is_old:
-            jobs = Lanes(box, self._background, self.count, usage=lambda: self.counter.usage, now=self.now)
+            jobs = Lanes(
+                box,
+                self._background,
+                self.count,
+                usage=lambda: self.counter.usage,
+                now=self.now,
+                came_of=self._count_outcome,
+            )
         else:
-            jobs = Outbox(box, self._background, self.count, self._look_again)
+            jobs = Outbox(box, self._background, self.count, look_again=self._look_again, came_of=self._count_outcome)
         self._jobs = jobs
         self._counter = Counter(usage, jobs, self._faults, has_clock=bool(self._ahead))
 
@@ -212,6 +220,23 @@ class EntitlementRun:
         """Look again in a moment: starts a timer, so that this workflow task is not joined with the next (`outbox`)."""
         if not self._is_old:
             self._look_at = self.now() + LOOKS_AGAIN_AFTER
+
+    def _count_outcome(self, deed: Deed, came_to: Any) -> None:
+        """Count what a renewal could not give back, and note under which id it was made."""
+        now = self.now()
+        match deed:
+            case CarryBackOrder():
+                given = came_to if isinstance(came_to, int) else 0
+                self._count_after(f"taken-back-{deed.number}", lambda usage: usage.taken_back(deed, given, now), now)
+            case RenewalOrder() if isinstance(came_to, str) and came_to != deed.renewal.entitlement_id:
+                planned = deed.renewal.entitlement_id
+                self._count_after(f"renewed-{came_to}", lambda usage: usage.renewed_as(planned, came_to, now), now)
+            case _:
+                pass
+
+    def _count_after(self, key: str, change: Callable[[Usage], list[UsageEffect]], now: datetime) -> None:
+        self.counter.ask("what came of a renewal", key, lambda usage: (None, change(usage)), now)
+        self.show()
 
     def _keep_horizon(self, now: datetime) -> None:
         wait = self._freeze_at is not None and now < self._freeze_at

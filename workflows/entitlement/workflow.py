@@ -23,6 +23,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.usage.requests import (
         Balance,
         BalanceCarriedIn,
+        BalanceTakenBack,
         CarriedUsage,
         Consumed,
         Consumption,
@@ -30,7 +31,9 @@ with workflow.unsafe.imports_passed_through():
         EntitlementAmended,
         EntitlementCancelled,
         EntitlementRenewed,
+        OverageCovered,
         OverageDecision,
+        OverageVoided,
         TimeEntry,
         UsageAdjusted,
         UsageChange,
@@ -240,6 +243,33 @@ class EntitlementWorkflow:
     @carry_in.validator
     def _check_carry_in(self, *raw: Any) -> None:
         self._check_change(BalanceCarriedIn, raw)
+
+    @workflow.update(name=messages.CARRY_BACK, unfinished_policy=ABANDON)
+    async def carry_back(self, *raw: Any) -> UsageChanged:
+        """Give back what is not used of what was carried over (`BalanceTakenBack`)."""
+        return await self._change(BalanceTakenBack, raw)
+
+    @carry_back.validator
+    def _check_carry_back(self, *raw: Any) -> None:
+        self._check_change(BalanceTakenBack, raw)
+
+    @workflow.update(name=messages.COVER_OVERAGE, unfinished_policy=ABANDON)
+    async def cover_overage(self, *raw: Any) -> UsageChanged:
+        """Pay for overage from what is left (`OverageCovered`)."""
+        return await self._change(OverageCovered, raw)
+
+    @cover_overage.validator
+    def _check_cover_overage(self, *raw: Any) -> None:
+        self._check_change(OverageCovered, raw)
+
+    @workflow.update(name=messages.VOID_OVERAGE, unfinished_policy=ABANDON)
+    async def void_overage(self, *raw: Any) -> UsageChanged:
+        """Let overage go (`OverageVoided`)."""
+        return await self._change(OverageVoided, raw)
+
+    @void_overage.validator
+    def _check_void_overage(self, *raw: Any) -> None:
+        self._check_change(OverageVoided, raw)
 
     @workflow.signal(dynamic=True)
     def unknown_signal(self, name: str, _: Sequence[RawValue]) -> None:

@@ -23,18 +23,66 @@ def apply(
     by: Annotated[
         str | None, typer.Option("--by", metavar="NAME", help="Who is recorded; you, if left out.", show_default=False)
     ] = None,
+    yes: Annotated[
+        bool,
+        typer.Option(
+            "--yes",
+            help="Take what the files say where it was amended by hand since, and of what they leave out the default.",
+        ),
+    ] = False,
+    show_amended: Annotated[
+        bool,
+        typer.Option(
+            "--show-amended",
+            help="Only print the lines that would bring the files up to date with what was amended by hand.",
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what changes as JSON.")] = False,
 ) -> None:
     """Apply a catalog: check it whole, then store all of it, or nothing.
 
     New cases take what is applied. Cases that are open keep the process and the hours that they were opened with. What
-    changes of an entitlement that is counted already is told to its count.
+    changes of an entitlement that is counted already is told to its count. What was amended by hand since then stays,
+    unless the files change it, too: then, and if they leave out what they said before, you are asked.
 
     Example: milepost apply catalogs/incidents.yaml --dry-run
     """
-    diff, counts = run(_apply(files, dry_run, by))
+    if show_amended:
+        diff, _ = run(_apply(files, by, dry_run=True, consent=True))
+        typer.echo(_lines_to_add(diff))
+        return
+    diff, counts = run(_apply(files, by, dry_run=dry_run, consent=yes))
+    if diff.asks:
+        _ask(diff)
+        diff, counts = run(_apply(files, by, dry_run=False, consent=True))
     typer.echo(diff.model_dump_json(indent=2) if as_json else str(diff))
     say_what_counts_made_of_it(counts, as_json=as_json)
+
+
+def _ask(diff: Diff) -> None:
+    """Ask whether what the files say is to be taken.
+
+    Raises:
+        Exit: no, or nobody is there to be asked.
+    """
+    import sys
+
+    for line in diff.to_be_asked:
+        typer.echo(str(line), err=True)
+    if not sys.stdin.isatty():
+        typer.echo("milepost: nothing was stored; --yes takes what the files say", err=True)
+        raise typer.Exit(2)
+    typer.confirm("Take what the files say?", abort=True, err=True)
+
+
+def _lines_to_add(diff: Diff) -> str:
+    from domain.catalog.three_way import lines_to_add
+    from starters.files.yaml import as_yaml
+
+    lines = lines_to_add(diff.against)
+    if not lines:
+        return "nothing was amended by hand that the files do not say"
+    return as_yaml(lines)
 
 
 def say_what_counts_made_of_it(counts: Told, *, as_json: bool) -> None:
@@ -53,7 +101,7 @@ def say_what_counts_made_of_it(counts: Told, *, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-async def _apply(files: list[Path], dry_run: bool, by: str | None) -> tuple[Diff, Told]:
+async def _apply(files: list[Path], by: str | None, *, dry_run: bool, consent: bool) -> tuple[Diff, Told]:
     import asyncio
 
     from starters.cli.commands.case import login
@@ -68,8 +116,8 @@ async def _apply(files: list[Path], dry_run: bool, by: str | None) -> tuple[Diff
     store = await asyncio.to_thread(Store.open, settings.database)
     try:
         who = by or login() or "unknown"
-        diff = await asyncio.to_thread(apply_files, store, files, by=who, dry_run=dry_run)
-        if dry_run:
+        diff = await asyncio.to_thread(apply_files, store, files, by=who, dry_run=dry_run, consent=consent)
+        if dry_run or diff.asks:
             return diff, Told(done=[], refused=[])
         return diff, await tell_counts(store, connect_to_temporal, settings.task_queue)
     finally:

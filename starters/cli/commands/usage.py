@@ -1,4 +1,4 @@
-"""``take``, ``adjust``, ``reverse``, ``amend``, ``cancel`` and ``renew``: what people do to an entitlement's count."""
+"""``take``, ``adjust``, ``amend``, ``cancel``, ``cover`` and others: what people do to an entitlement's count."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from starters.operations.uncounted import RecordChanged
-    from starters.operations.usage import Changed, Reversed, Taken, UsageDesk
+    from starters.operations.usage import UsageDesk
+    from starters.operations.usage_answers import Cancelled, Changed, Reversed, Taken
 
 NOT_TAKEN = 3
 """The exit code when not enough is left."""
@@ -180,7 +181,7 @@ def amend(
 ) -> None:
     """Change the cap or the last date of an entitlement. The catalog in the store follows.
 
-    Files do not: with the old values in them the next apply amends it back.
+    Files do not, and need not: what was amended stays when they are applied again. See milepost apply --show-amended.
 
     Example: milepost amend acme-visits --cap 6 --reason "two more, by order 1204"
     """
@@ -191,13 +192,108 @@ def amend(
 
 
 def cancel(
-    entitlement: EntitlementArgument, reason: Why, by: By = None, event_id: EventId = None, as_json: AsJson = False
+    entitlement: EntitlementArgument,
+    reason: Why,
+    on: Annotated[
+        str | None,
+        typer.Option(
+            "--on",
+            metavar="DATE",
+            help=f"The last date that it covers, in the account's zone: {_A_DATE}. Ahead or behind.",
+            show_default=False,
+        ),
+    ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            "--at",
+            metavar="ISO",
+            help="From this instant on, with its offset from UTC; now, if left out.",
+            show_default=False,
+        ),
+    ] = None,
+    with_renewal: Annotated[bool, typer.Option("--with-renewal", help="Cancel what it was renewed as, too.")] = False,
+    by: By = None,
+    event_id: EventId = None,
+    as_json: AsJson = False,
 ) -> None:
-    """End an entitlement now: from this instant it matches and takes nothing. Running cases keep their clocks.
+    """End an entitlement: from an instant on it matches and takes nothing. Running cases keep their clocks.
 
-    Example: milepost cancel acme-visits --reason "the contract was terminated"
+    What was taken after that instant stays taken and is listed; what is planned for after it is reversed.
+
+    Example: milepost cancel acme-visits --on 2026-12-31 --reason "the contract was terminated"
     """
-    _print(run(_cancel(entitlement, **_who(by, reason, event_id))), as_json)
+    if on is not None and at is not None:
+        raise typer.BadParameter("give a last date or an instant, not both", param_hint="--on")
+    asked = _cancel(
+        entitlement,
+        at=arguments.instant(at, "--at") if at else None,
+        last_day=_date(on, "--on") if on else None,
+        with_renewal=with_renewal,
+        **_who(by, reason, event_id),
+    )
+    _print(run(asked), as_json)
+
+
+def cover(
+    entitlement: EntitlementArgument,
+    reference: Annotated[
+        str,
+        typer.Argument(metavar="REFERENCE", help="The id of the case, visit or time entry.", show_default=False),
+    ],
+    reason: Why,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="ISO",
+            help="An instant of the period that pays; its own, if left out, or a later one.",
+            show_default=False,
+        ),
+    ] = None,
+    amount: Annotated[
+        str | None, typer.Option("--amount", metavar="N", help="At most so much; all of it.", show_default=False)
+    ] = None,
+    by: By = None,
+    event_id: EventId = None,
+    as_json: AsJson = False,
+) -> None:
+    """Pay for overage from what is left of its period, or of a later one; in part if less is left.
+
+    What is covered is used there, and is not billed any more.
+
+    Example: milepost cover acme-bank T-7 --reason "the cap was raised for it"
+    """
+    asked = _cover(
+        entitlement,
+        id_typed(reference, "REFERENCE"),
+        at=arguments.instant(at, "--from") if at else None,
+        amount=amount,
+        **_who(by, reason, event_id),
+    )
+    _print(run(asked), as_json)
+
+
+def void(
+    entitlement: EntitlementArgument,
+    reference: Annotated[
+        str,
+        typer.Argument(metavar="REFERENCE", help="The id of the case, visit or time entry.", show_default=False),
+    ],
+    reason: Why,
+    amount: Annotated[
+        str | None, typer.Option("--amount", metavar="N", help="At most so much; all of it.", show_default=False)
+    ] = None,
+    by: By = None,
+    event_id: EventId = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let overage go: it is not billed; an override that was billed already is countered by another.
+
+    Example: milepost void acme-bank T-7 --reason "goodwill"
+    """
+    asked = _void(entitlement, id_typed(reference, "REFERENCE"), amount=amount, **_who(by, reason, event_id))
+    _print(run(asked), as_json)
 
 
 def renew(
@@ -273,11 +369,11 @@ def _last_date(text: str | None) -> date | Literal["never"] | None:
     return "never" if text == "never" else _date(text)
 
 
-def _date(text: str) -> date:
+def _date(text: str, option: str = "--ends-on") -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise typer.BadParameter(f"{text!r} is no date; write one like {_A_DATE}", param_hint="--ends-on") from None
+        raise typer.BadParameter(f"{text!r} is no date; write one like {_A_DATE}", param_hint=option) from None
 
 
 # --- asking ---
@@ -320,9 +416,21 @@ async def _amend(
         return await desk.amend(entitlement, cap=cap, ends_on=ends_on, **who)
 
 
-async def _cancel(entitlement: str, **who: str) -> Changed | RecordChanged:
+async def _cancel(
+    entitlement: str, *, at: datetime | None, last_day: date | None, with_renewal: bool, **who: str
+) -> Cancelled | RecordChanged:
     async with _desk() as desk:
-        return await desk.cancel(entitlement, **who)
+        return await desk.cancel(entitlement, at=at, last_day=last_day, with_renewal=with_renewal, **who)
+
+
+async def _cover(entitlement: str, reference: str, *, at: datetime | None, amount: str | None, **who: str) -> Changed:
+    async with _desk() as desk:
+        return await desk.cover(entitlement, reference, at=at, amount=amount, **who)
+
+
+async def _void(entitlement: str, reference: str, *, amount: str | None, **who: str) -> Changed:
+    async with _desk() as desk:
+        return await desk.void(entitlement, reference, amount=amount, **who)
 
 
 async def _renew(entitlement: str, ends_on: date | None, **who: str) -> Changed:

@@ -1,0 +1,132 @@
+"""Overage afterwards: it is covered from what is left of a period, or voided; each with who and why."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from domain.errors import Refused
+from domain.usage.book import UsageBook, UsageEffect
+from domain.usage.by_hand import Made, write_by_hand
+from domain.usage.carrying import room, settle
+from domain.usage.planned import change_planned, find_planned
+from domain.usage.requests import OverageCovered, OverageVoided
+from domain.usage.reversing import withdraw_override
+from domain.usage.rows import RowKind
+from domain.usage.state import Cover
+from domain.usage.takings import Taking
+from domain.usage.units import amount_text
+
+MOST_COVERS = 1_000
+"""References whose overage is paid for from another period."""
+
+
+def cover(book: UsageBook, asked: OverageCovered, now: datetime) -> Made:
+    """Pay for overage from what is left of its own period or of a later one, in part if less is left.
+
+    What is covered is used of the period that pays, is no overage any more and is not billed.
+
+    Raises:
+        Refused: the reference has no overage, nothing is left, or the period lies before its own.
+    """
+    taking = _with_overage(book, asked.reference)
+    pays = taking.period if asked.occurred_at is None else book.period_of(asked.occurred_at)
+    unit = book.terms.allowance.unit
+    if pays < taking.period:
+        raise Refused("earlier_period", "overage is covered from its own period or from a later one")
+    there = room(book, pays)
+    amount = min(taking.overage, asked.amount or taking.overage, taking.overage if there is None else there)
+    if amount == 0:
+        raise Refused("nothing_left", "nothing is left of that period; amend the cap first, or void the overage")
+    effects = _let_go(book, asked, taking, amount, now=now, text=f"covered from {_named(book, pays)}")
+    if pays == taking.period:
+        moved = taking._replace(amount=taking.amount + amount, overage=taking.overage - amount)
+        _remember(book, asked.reference, moved)
+    else:
+        _remember(
+            book,
+            asked.reference,
+            taking._replace(overage=taking.overage - amount, let_go=taking.let_go + amount),
+        )
+        if asked.reference not in book.state.covers and len(book.state.covers) >= MOST_COVERS:
+            raise Refused("too_many_covers", f"overage of {MOST_COVERS} is covered from other periods already")
+        book.state.covers.setdefault(asked.reference, []).append(Cover(period=pays, amount=amount))
+    book.changing_use(pays).used += amount
+    text = f"{amount_text(amount, unit)} of the overage of {asked.reference} covered"
+    effects.append(
+        write_by_hand(
+            book,
+            asked,
+            text,
+            RowKind.COVERED,
+            pays,
+            now=now,
+            reference=asked.reference,
+            amount=amount,
+            used=amount,
+        )
+    )
+    return Made(text, pays, [*effects, *settle(book, pays, now)], amount)
+
+
+def void(book: UsageBook, asked: OverageVoided, now: datetime) -> Made:
+    """Let overage go: it is counted no longer, and its override is withdrawn, or countered where it was billed.
+
+    Raises:
+        Refused: the reference has no overage.
+    """
+    taking = _with_overage(book, asked.reference)
+    amount = min(taking.overage, asked.amount or taking.overage)
+    text = f"{amount_text(amount, book.terms.allowance.unit)} of the overage of {asked.reference} voided"
+    effects = _let_go(book, asked, taking, amount, now=now, text=text)
+    moved = taking._replace(overage=taking.overage - amount, let_go=taking.let_go + amount)
+    _remember(book, asked.reference, moved)
+    return Made(text, taking.period, [*effects, *settle(book, taking.period, now)], amount)
+
+
+def _with_overage(book: UsageBook, reference: str) -> Taking:
+    taking = book.state.taken.find(reference)
+    if taking is None or not taking.overage:
+        raise Refused("no_overage", f"{reference!r} has no overage in {book.terms.entitlement_id}")
+    planned = find_planned(book, reference)
+    if planned is not None and not planned.counts:
+        raise Refused("no_overage", f"{reference!r} lies beyond the end, and its overage does not count; reverse it")
+    return taking
+
+
+def _let_go(
+    book: UsageBook, asked: OverageCovered | OverageVoided, taking: Taking, amount: int, *, now: datetime, text: str
+) -> list[UsageEffect]:
+    """Take overage out of its period, and out of what is billed."""
+    reference = asked.reference
+    use = book.changing_use(taking.period)
+    use.overage -= amount
+    use.late = min(use.late, use.overage)
+    row = write_by_hand(
+        book,
+        asked,
+        text,
+        RowKind.VOIDED,
+        taking.period,
+        now=now,
+        reference=reference,
+        amount=amount,
+        overage=-amount,
+    )
+    effects: list[UsageEffect] = [row]
+    if book.state.approved.find(reference):
+        effects += withdraw_override(book, asked, reference, taking.period, amount, now=now)
+        if amount == taking.overage:
+            book.state.approved.forget(reference)
+    if amount == taking.overage:
+        book.state.asked.pop(reference, None)
+    return effects
+
+
+def _remember(book: UsageBook, reference: str, taking: Taking) -> None:
+    book.state.taken.move(reference, taking)
+    change_planned(book, reference, amount=taking.amount, overage=taking.overage)
+
+
+def _named(book: UsageBook, period: int) -> str:
+    day = book.terms.periods.first_day(period)
+    return f"the period from {day}" if day else "what is left"

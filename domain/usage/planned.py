@@ -1,0 +1,96 @@
+"""What was taken for an instant that is still ahead, such as a visit: it counts as long as the term reaches it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from domain.errors import Refused
+from domain.usage.book import RowDraft, UsageBook, UsageEffect
+from domain.usage.rows import LedgerRow, RowKind
+from domain.usage.state import Planned
+from domain.usage.takings import Taking
+from domain.usage.thresholds import pass_thresholds
+
+MOST_PLANNED = 1_000
+"""Of one entitlement at once."""
+
+
+def check_room_ahead(book: UsageBook, at: datetime, now: datetime) -> None:
+    """Check that one more can be planned.
+
+    Raises:
+        Refused: too much is planned already.
+    """
+    if at > now and len(book.state.planned) >= MOST_PLANNED:
+        raise Refused(
+            "too_many_planned",
+            f"{MOST_PLANNED} are planned ahead of {book.terms.entitlement_id}, and no more can be; take it on its day",
+        )
+
+
+def note_planned(book: UsageBook, reference: str, taking: Taking, at: datetime, now: datetime) -> None:
+    """Remember what was taken for an instant ahead, until that has come."""
+    if at > now:
+        planned = Planned(
+            reference=reference, period=taking.period, at=at, amount=taking.amount, overage=taking.overage
+        )
+        book.state.planned.append(planned)
+
+
+def forget_what_has_come(book: UsageBook, now: datetime) -> None:
+    """Forget of what is planned all whose instant has come: it is like everything else that was taken."""
+    if any(planned.at <= now for planned in book.state.planned):
+        book.state.planned = [planned for planned in book.state.planned if planned.at > now]
+
+
+def find_planned(book: UsageBook, reference: str) -> Planned | None:
+    """What is planned under a reference."""
+    return next((planned for planned in book.state.planned if planned.reference == reference), None)
+
+
+def drop_planned(book: UsageBook, reference: str) -> None:
+    """Forget what is planned under a reference."""
+    book.state.planned = [planned for planned in book.state.planned if planned.reference != reference]
+
+
+def change_planned(book: UsageBook, reference: str, *, amount: int, overage: int) -> None:
+    """Remember another amount of what is planned under a reference."""
+    book.state.planned = [
+        planned.model_copy(update={"amount": amount, "overage": overage}) if planned.reference == reference else planned
+        for planned in book.state.planned
+    ]
+
+
+def recount_planned(book: UsageBook, now: datetime, *, by: str, event_id: str) -> list[UsageEffect]:
+    """Count what the amended term reaches again, and no longer what lies beyond it. All of it stays on record."""
+    effects: list[UsageEffect] = []
+    for number, planned in enumerate(book.state.planned):
+        counts = book.has(planned.period) and book.status(planned.at) not in {"expired", "cancelled"}
+        if counts == planned.counts:
+            continue
+        book.state.planned[number] = planned.model_copy(update={"counts": counts})
+        effects += _recounted(book, planned, now, by, event_id)
+    return effects
+
+
+def _recounted(book: UsageBook, planned: Planned, now: datetime, by: str, event_id: str) -> list[UsageEffect]:
+    sign = -1 if planned.counts else 1
+    use = book.changing_use(planned.period)
+    use.used += sign * planned.amount
+    use.overage += sign * planned.overage
+    row: LedgerRow = book.write(
+        RowDraft(
+            kind=RowKind.AMENDED,
+            period=planned.period,
+            at=planned.at,
+            now=now,
+            amount=sign * (planned.amount + planned.overage),
+            used=sign * planned.amount,
+            overage=sign * planned.overage,
+            reference=planned.reference,
+            event_id=event_id,
+            by=by,
+            reason="planned for after the new end" if sign < 0 else "planned, and within the term again",
+        )
+    )
+    return [row, *(pass_thresholds(book, planned.period, now) if sign > 0 else [])]

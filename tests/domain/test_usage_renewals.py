@@ -1,0 +1,119 @@
+"""Late work after a renewal: no unit is lost or made between the old record and the new one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from domain.usage.rows import RowKind
+from tests.models.usage_account import EngineAccount
+
+BEGINS = datetime(2025, 1, 2, 12, tzinfo=UTC)
+RENEWED = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+class Record:
+    """A bank of ten visits of 2025 that is renewed and carries over what is left."""
+
+    def __init__(self, **fields: Any) -> None:
+        self.account = EngineAccount("UTC", BEGINS)
+        self.taken = 0
+        declared = {
+            "id": "old",
+            "unit": "visits",
+            "cap": 10,
+            "start": "2025-01-01",
+            "months": 12,
+            "period": "term",
+            "at_end": "renew",
+            "overflow": "block",
+            "process": False,
+            "carry_over": "renewal",
+        }
+        self.account.declare(declared | fields)
+
+    def take(self, number: int, at: datetime, now: datetime | None = None) -> str:
+        """So many visits of an instant; what the last came to."""
+        said = ""
+        for _ in range(number):
+            self.taken += 1
+            request = {"kind": "visit", "id": f"V-{self.taken}", "at": at.isoformat()}
+            said = self.account.request(request | {"now": (now or max(at, self.account.now)).isoformat()})
+            self.account.check()
+        return said
+
+    def has(self, name: str) -> tuple[int, int, int | None]:
+        current = self.account.counts[name].balance(self.account.now).current
+        return current.used, current.overage, current.remaining
+
+    @property
+    def carried(self) -> int:
+        return self.account.counts["old~2"].balance_of(0).carried
+
+
+def test_late_work_is_within_the_old_cap_and_the_carry_shrinks() -> None:
+    record = Record()
+    record.take(3, BEGINS)
+    record.account.advance(RENEWED)
+    assert record.carried == 7
+    assert record.take(5, BEGINS, RENEWED) == "granted"
+    assert (record.has("old"), record.carried) == ((8, 0, 2), 2)
+
+
+def test_what_the_renewal_has_used_of_the_carry_is_overage_of_the_old() -> None:
+    """The renewal's use does not change, and late work finds no more than was left."""
+    record = Record()
+    record.take(3, BEGINS)
+    record.take(14, RENEWED)
+    assert record.has("old~2") == (14, 0, 3)
+    assert record.take(5, BEGINS, RENEWED) == "granted"
+    assert (record.has("old"), record.has("old~2"), record.carried) == ((6, 2, 4), (14, 0, 0), 4)
+    assert record.take(2, BEGINS, RENEWED) == "granted"
+    assert record.has("old") == (6, 4, 4)
+    assert record.take(1, BEGINS, RENEWED) == "blocked"
+
+
+def test_late_work_that_is_reversed_goes_over_again() -> None:
+    record = Record()
+    record.take(3, BEGINS)
+    record.account.advance(RENEWED)
+    record.take(2, BEGINS, RENEWED)
+    assert record.carried == 5
+    late = {"kind": "reverse", "of_kind": "visit", "of": "V-5", "now": RENEWED.isoformat()}
+    assert record.account.request(late) == "done"
+    record.account.check()
+    assert record.carried == 6
+
+
+@pytest.mark.parametrize("most", [0, 2, 5])
+def test_the_carry_shrinks_only_below_its_cap(most: int) -> None:
+    record = Record(carry_over_cap=most)
+    record.account.advance(RENEWED)
+    assert record.carried == most
+    record.take(10 - most, BEGINS, RENEWED)
+    assert record.account.counts["old~2"].balance_of(0).carried == most
+    if most:
+        record.take(1, BEGINS, RENEWED)
+        assert record.carried == most - 1
+
+
+def test_what_turned_into_overage_says_which_entry_it_was() -> None:
+    record = Record()
+    record.take(20, RENEWED)
+    record.take(1, BEGINS, RENEWED)
+    [row] = [r for r in record.account.rows["old"] if r.kind is RowKind.OVERAGE]
+    assert (row.reference, row.used, row.overage, row.reason) == ("V-21", -1, 1, "old~2 has used it")
+    taking = record.account.counts["old"].state.taken.find("V-21")
+    assert taking is not None
+    assert (taking.amount, taking.overage) == (0, 1)
+
+
+def test_cancelling_behind_takes_back_what_went_into_the_renewal() -> None:
+    record = Record()
+    record.account.advance(RENEWED)
+    cancel = {"kind": "cancel", "entitlement": "old", "at": (BEGINS + timedelta(days=30)).isoformat()}
+    assert record.account.request(cancel | {"now": RENEWED.isoformat()}) == "done"
+    record.account.check()
+    assert record.carried == 0

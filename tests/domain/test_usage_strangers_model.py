@@ -1,0 +1,273 @@
+"""The rules of usage against the slow model of somebody who had the specification and nothing of ours."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from domain.usage import due
+from domain.usage.term_length import TermLength
+from tests.models.slow_usage_strangers import MAX, SlowAccount, T, first_instant
+from tests.models.usage_account import EngineAccount, _end
+from tests.models.usage_sequences import ALL, sequence
+
+FEATURES = ALL - {"grant", "prorated", "rates"}
+"""What the rules do not know yet is left out."""
+
+READINGS = {
+    "adjust_over_cap": "refuse",
+    "fallback_policy": "each",
+    "hours_no_falls_back": False,
+    "timeouts": False,
+    "reset_ahead": True,
+}
+"""Where the specification leaves two readings, the documented one of the project."""
+
+FIRST = int(os.environ.get("MILEPOST_FIRST_SEED", "0"))
+SEQUENCES = int(os.environ.get("MILEPOST_SEQUENCES", "150"))
+"""Random sequences; in the background many more."""
+
+
+class AsDocumented(SlowAccount):  # type: ignore[misc]
+    """The stranger's model, with readings that have no switch taken as the project documents them."""
+
+    _ranking = False
+
+    def rank(self, q: Any) -> list[str]:
+        """As the model ranks, but what is reset at its term's end does not expire."""
+        self._ranking = True
+        try:
+            found: list[str] = super().rank(q)
+        finally:
+            self._ranking = False
+        return found
+
+    def _active(self, e: Any, at: datetime) -> bool:
+        self._ranking, ranking = False, self._ranking
+        active: bool = super()._active(e, at)
+        self._ranking = ranking
+        return active
+
+    def _ends(self, e: Any) -> datetime:
+        ends: datetime = super()._ends(e)
+        is_reset = e["rules"][0][1]["at_end"] == "reset"
+        return (e["cancel"] or MAX) if self._ranking and is_reset else ends
+
+    def _left(self, e: Any, at: datetime) -> int | None:
+        """What a renewal has used of the carry is there for late work, as overage: it is not nothing."""
+        left: int | None = super()._left(e, at)
+        return left if left is None or left > 0 else self._late_room(e, at)
+
+    def _renew(self, e: Any, *more: Any) -> Any:
+        """A term whose end was amended is as long as it is now, and so is the next."""
+        start, last, anchor, _ = self._terms(e)[-1]
+        if e["amended_ends"] and start is not None and last is not None:
+            length = TermLength.between(start, last, anchor)
+            e["months"] = length.count if length.unit == "month" else None
+            e["days"] = None if e["months"] else (last - start).days + 1
+        return super()._renew(e, *more)
+
+    def _decide(self, key: Any, yes: bool) -> Any:  # noqa: FBT001
+        """Yes takes it within the cap, if there is room by then: nobody is billed for what is left."""
+        waits = self.pending[key]
+        if yes and key[0] != "entry" and self._take_one(self.ents[waits["ent"]], waits["q"], key[0]):
+            waits["state"] = "yes"
+            return {"outcome": "yes", "parts": []}
+        return super()._decide(key, yes)
+
+
+def declared(seed: int) -> tuple[str, str, list[dict[str, Any]], list[dict[str, Any]]]:
+    """A sequence, without what a declaration can't say."""
+    zone, begins, entitlements, requests = sequence(seed, FEATURES)
+    for e in entitlements:
+        e["months"] = e.get("months")
+        if e["at_end"] == "reset" and not e["months"]:
+            e["at_end"] = "expire"
+        if e["at_end"] == "renew" and not (e["months"] or e.get("end")):
+            e["at_end"] = "expire"
+        if e["at_end"] == "renew" and (_end(e) or "") < begins:
+            e["at_end"] = "expire"  # what was over before the count began is not renewed by it
+        if e["cap"] is None:
+            e.update(carry_over=None, carry_over_cap=None, thresholds=[])
+        e["thresholds"] = [at for at in e["thresholds"] if isinstance(at, str)]
+        if isinstance(e.get("carry_over_cap"), str):
+            e["carry_over_cap"] = 60 if e["unit"] == "hours" else 1
+        if e.get("opening"):
+            big = 60 if e["unit"] == "hours" else 1
+            e["opening"]["used"] = e["opening"]["used"] // big * big
+            if len(entitlements) > 1 or (e.get("end") and e["end"] < e["opening"]["as_of"]):
+                del e["opening"]
+        if e["unit"] == "hours" and len(entitlements) > 1:  # of several another is left with what nobody takes
+            e["overflow"] = entitlements[0]["overflow"]
+            e["thresholds"] = [at for at in e["thresholds"] if at != "120%"]
+    return zone, begins, entitlements, requests
+
+
+class Both:
+    """The rules and the model, asked the same."""
+
+    def __init__(self, seed: int) -> None:
+        zone, begins, self.entitlements, self.requests = declared(seed)
+        self.engine = EngineAccount(zone, T(begins))
+        self.model = AsDocumented(zone, begins, READINGS)
+        self.zone = zone
+        self.several = len(self.entitlements) > 1
+        self.hours = self.entitlements[0]["unit"] == "hours"
+        self.names: dict[str, str] = {}
+        self.sent: dict[str, dict[str, Any]] = {}
+        for e in self.entitlements:
+            assert self.model.declare(dict(e))["outcome"] == "done"
+            self.engine.declare(e)
+
+    def run(self) -> None:
+        self.compare("declared")
+        for number, request in enumerate(self.requests):
+            asked = self.asked(request)
+            if asked is None:
+                self.model.advance(request["now"])
+                self.engine.advance(T(request["now"]))
+                continue
+            expected = self.model.request(dict(asked))
+            found = self.engine.request(dict(asked))
+            said = f"request {number} {asked}\n engine: {found}\n model: {expected}"
+            self.compare(said)
+            if asked["kind"] in {"case", "visit", "entry"}:
+                outcomes = OF_ENTRIES if asked["kind"] == "entry" else OUTCOMES
+                assert found.split()[0] in outcomes[expected["outcome"]], said
+            if asked["kind"] in {"adjust", "renew", "cancel", "cover", "void"}:
+                assert found.split()[0] == expected["outcome"], said
+
+    def asked(self, request: dict[str, Any]) -> dict[str, Any] | None:
+        """A request as both understand it; None if the rules refuse what the model takes, as documented."""
+        q = dict(request)
+        now = T(q["now"])
+        self.engine.advance(now)
+        self.model.advance(q["now"])
+        if q.get("entitlement") in self.names:
+            q["entitlement"] = self.names[q["entitlement"]]
+        match q["kind"]:
+            case "case" | "visit" | "entry":
+                self.sent.setdefault(q["id"], q)
+            case "decide":
+                q.update(of_q=self.sent[q["of"]], of_at=self.sent[q["of"]]["at"])
+            case "adjust":
+                q["at"] = min(now, T(q["at"])).isoformat()
+                if q["amount"] < 0 or not self._counts_at(q["entitlement"], T(q["at"])):
+                    return None
+            case "cover" | "void" if self.several and self.hours:
+                return None  # who is left with what nobody takes is another here
+            case "amend" | "cancel" | "renew":
+                return self._of_a_record(q, now)
+            case _:
+                pass
+        return q
+
+    def _counts_at(self, name: str, at: datetime) -> bool:
+        count = self.engine.counts.get(name)
+        return count is not None and count.status(at) == "active"
+
+    def _of_a_record(self, q: dict[str, Any], now: datetime) -> dict[str, Any] | None:
+        name = q["entitlement"]
+        count = self.engine.counts.get(name)
+        if count is None:
+            return None
+        rules = self.engine.rules[name]
+        is_reset = rules["at_end"] == "reset"
+        if q["kind"] == "amend":
+            fields = q["set"]
+            if count.status(now) == "expired" or (is_reset and "end" in fields):
+                return None
+            if rules["cap"] is None and {"cap", "carry_over", "carry_over_cap"} & fields.keys():
+                return None
+            if self.hours and self.several and "overflow" in fields:
+                return None
+            if isinstance(fields.get("carry_over_cap"), str):
+                return None
+        if q["kind"] == "cancel":
+            if "date" in q:
+                day = date.fromisoformat(q.pop("date")) + timedelta(days=1)
+                q["at"] = first_instant(self.zone, day).isoformat()
+            q["reason"] = "r"
+            if is_reset and T(q["at"]) >= self.model._ends(self.model.ents[name]):
+                return None
+        if q["kind"] == "renew":
+            found, _, number = name.partition("~")
+            new = f"{found}~{int(number or 1) + 1}"
+            if is_reset or not (rules.get("months") or rules.get("end")):
+                return None  # without an end there was no length, that an end by hand gives it
+            self.names[q["id"]] = new
+            q["id"] = new
+        return q
+
+    # --- comparing ---
+
+    def compare(self, said: str) -> None:
+        self.engine.check()
+        assert set(self.engine.counts) == set(self.model.ents), said
+        overage = [0, 0]
+        for name, record in self.model.ents.items():
+            for box in self.model._flow(self.model._boxes(record)):
+                if box["ent"] == name:
+                    self._compare_period(name, box, overage, said)
+        assert overage[0] == overage[1], said
+
+    def _compare_period(self, name: str, box: dict[str, Any], overage: list[int], said: str) -> None:
+        count = self.engine.counts[name]
+        found = [n for n, start in enumerate(count.terms.periods.starts) if start.day == box["first"]]
+        assert len(found) == 1, f"{name} has no period from {box['first']}: {said}"
+        period = count.balance_of(found[0])
+        overage[0] += period.overage
+        overage[1] += box["overage"]
+        what = f"{name} from {box['first']}: {said}"
+        assert period.used == box["used"], what
+        if not (self.several and self.hours):
+            assert period.overage == box["overage"], what
+        if box["a"] <= self.model.now:
+            assert period.carried == box["carried"], f"{period} {box} {what}"
+            assert period.cap == (None if box["cap"] is None else box["cap"] + box["carried"]), what
+            assert period.remaining == box["unused"], f"{period} {box} {what}"
+        passed = {
+            one["threshold"].replace("%", "-percent")
+            for one in self.model.passed
+            if one["entitlement"] == name and one["period_start"] == str(box["first"])
+        }
+        use = count.state.uses.get(found[0])
+        if use is None or not use.late:  # what turns out to be overage afterwards had been used when it was taken
+            assert set(period.thresholds_passed) == passed, f"{period.thresholds_passed} {passed} {period} {box} {what}"
+
+
+OUTCOMES = {
+    "granted": {"granted", "already"},
+    "none": {"none", "overflow"},
+    "pending": {"prompt"},
+    "refused": {"blocked"},
+    "before": {"before"},
+    "uncovered": {"uncovered"},
+}
+
+
+OF_ENTRIES = OUTCOMES | {"granted": {"granted", "overflow", "blocked"}}
+"""Work is on record whatever is left."""
+
+
+def seeds() -> Iterator[int]:
+    yield from range(FIRST, FIRST + SEQUENCES)
+
+
+@pytest.fixture(autouse=True)
+def _renewed_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The product makes a renewal an hour ahead; the model knows of no such hour."""
+    monkeypatch.setattr(due, "RENEWED_AHEAD", timedelta(0))
+
+
+def test_random_sequences_agree_with_the_strangers_model() -> None:
+    """What is used, left, carried, beyond the cap and passed of every period, after each request; no unit is lost."""
+    for seed in seeds():
+        try:
+            Both(seed).run()
+        except AssertionError as error:
+            raise AssertionError(f"seed {seed}: {error}") from error

@@ -1,0 +1,408 @@
+"""An account whose entitlements are counted by the rules of the product, asked as the stranger's model is asked.
+
+Requests are the plain data of `tests.models.usage_sequences`. What a workflow, an activity and the gate do in between
+is done here at once: orders of a count are carried out as soon as they are given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime
+from typing import Any
+
+from domain.catalog.count_terms import entitlement_terms
+from domain.catalog.declarations import Account, Entitlement, Organisation
+from domain.coverage.asking import Asking, AskingForCases
+from domain.coverage.matching import Candidate, CoverageScope, Match, choose, ranked
+from domain.errors import Refused
+from domain.usage.audit import audit
+from domain.usage.effects import CarryBackOrder, CarryOverOrder, RecordChange, RenewalOrder
+from domain.usage.freezing import freeze
+from domain.usage.machine import Usage, UsageEffect
+from domain.usage.requests import (
+    BalanceCarriedIn,
+    BalanceTakenBack,
+    Consumed,
+    Consumption,
+    ConsumptionReversed,
+    EntitlementAmended,
+    EntitlementCancelled,
+    EntitlementRenewed,
+    OverageCovered,
+    OverageDecision,
+    OverageVoided,
+    TimeEntry,
+    UsageAdjusted,
+)
+from domain.usage.rows import LedgerRow
+from domain.usage.state import UsageState
+from domain.usage.term_length import TermLength
+
+FAR = datetime(2045, 1, 1, tzinfo=UTC)
+WHO: dict[str, Any] = {"by": "w", "reason": "y"}
+
+
+class EngineAccount:
+    """The entitlements of one account, each with its count."""
+
+    def __init__(self, zone: str, now: datetime) -> None:
+        self.account = Account(id="acme", time_zone=zone)
+        self.zone = zone
+        self.now = now
+        self.records: dict[str, Entitlement] = {}
+        self.rules: dict[str, dict[str, Any]] = {}
+        self.counts: dict[str, Usage] = {}
+        self.rows: dict[str, list[LedgerRow]] = {}
+        self.asked: dict[tuple[str, str], str] = {}
+        self.known: set[tuple[str, str]] = set()
+        self.events = 0
+
+    # --- declaring ---
+
+    def declare(self, e: dict[str, Any]) -> None:
+        """One entitlement; the keys are those of the model."""
+        self.rules[e["id"]] = dict(e)
+        record = {
+            "id": e["id"],
+            "account": "acme",
+            "starts_on": e["start"],
+            "ends_on": _end(e),
+            "process": "gold" if e["process"] else None,
+            "allowance": _allowance(e),
+            "term_end": _term_end(e),
+            "opening": _opening(e),
+        }
+        self._begin(Entitlement.model_validate(record))
+
+    def _begin(self, record: Entitlement) -> None:
+        self.records[record.id] = record
+        self.rows[record.id] = []
+        terms = entitlement_terms(record, self.account, Organisation(), now=self.now)
+        self.counts[record.id] = Usage.begin(terms, self.now)
+        self._do(record.id, self.counts[record.id].advance(self.now))
+
+    # --- what is done at once ---
+
+    def _do(self, name: str, effects: Sequence[UsageEffect]) -> None:
+        for effect in effects:
+            match effect:
+                case LedgerRow():
+                    self.rows[name].append(effect)
+                case RenewalOrder():
+                    self._make_renewal(name, effect)
+                case CarryOverOrder():
+                    asked = BalanceCarriedIn(event_id=self._event(), amount=effect.amount, **WHO)
+                    self._change(effect.renewal_id, asked)
+                case CarryBackOrder():
+                    back = BalanceTakenBack(event_id=self._event(), amount=effect.amount, **WHO)
+                    given = self._change(effect.renewal_id, back).amount or 0
+                    self._do(name, self.counts[name].taken_back(effect, given, self.now))
+                case RecordChange() if effect.cancelled_at is not None:
+                    changed = {"cancelled_at": effect.cancelled_at}
+                    self.records[name] = self.records[name].model_copy(update=changed)
+                case RecordChange() if effect.ends_on is not None:
+                    ends_on = None if effect.ends_on == "never" else effect.ends_on
+                    self.records[name] = self.records[name].model_copy(update={"ends_on": ends_on})
+                case _:
+                    pass
+
+    def _make_renewal(self, name: str, order: RenewalOrder) -> None:
+        renewal = order.renewal
+        changed = {
+            "id": renewal.entitlement_id,
+            "starts_on": renewal.starts_on,
+            "ends_on": renewal.ends_on,
+            "renews": name,
+            "reckoned_from": renewal.reckoned_from,
+            "opening": None,
+            "allowance": _allowance(self.rules[name]),
+        }
+        self.rules[renewal.entitlement_id] = dict(self.rules[name], id=renewal.entitlement_id)
+        before = self.records[name]
+        self._begin(Entitlement.model_validate({**before.model_dump(mode="json"), **changed}))
+
+    def _event(self) -> str:
+        self.events += 1
+        return f"event-{self.events}"
+
+    def advance(self, now: datetime) -> None:
+        """Let time pass, count by count in the order in which something is due; each state goes through JSON."""
+        while due := self._due_by(now):
+            at, name = min(due)
+            self.now = max(self.now, at)
+            self._do(name, self.counts[name].advance(self.now))
+        self.now = now
+        for name, count in list(self.counts.items()):
+            kept = UsageState.model_validate_json(count.state.model_dump_json())
+            self.counts[name] = Usage(count.terms, kept)
+            self._do(name, self.counts[name].advance(now))
+
+    def _due_by(self, now: datetime) -> list[tuple[datetime, str]]:
+        return [(at, name) for name, count in self.counts.items() if (at := count.next_due) is not None and at <= now]
+
+    # --- asking ---
+
+    def request(self, q: dict[str, Any]) -> str:
+        """One request; what it came to, in a word."""
+        self.advance(_instant(q["now"]))
+        try:
+            said = getattr(self, f"_do_{q['kind']}")(q)
+        except Refused as refused:
+            said = f"refused {refused.code}"
+        for name, count in list(self.counts.items()):
+            self._do(name, count.advance(self.now))
+        return str(said)
+
+    def _matches(self, q: dict[str, Any], at: datetime) -> list[Match]:
+        named = q.get("entitlement") if q.get("entitlement") in self.records else None
+        scope = CoverageScope(at=at, accounts=["acme"], entitlement=named)
+        candidates = [Candidate(entitlement=record, time_zone=self.zone) for record in self.records.values()]
+        return choose(scope, candidates).ranked
+
+    def _exhausted(self, matches: Iterable[Match], at: datetime) -> set[str]:
+        names = [match.entitlement.id for match in matches]
+        return {name for name in names if self.counts[name].balance(at).current.remaining == 0}
+
+    def _do_case(self, q: dict[str, Any]) -> str:
+        return self._one(q, "case")
+
+    def _do_visit(self, q: dict[str, Any]) -> str:
+        return self._one(q, "visit")
+
+    def _one(self, q: dict[str, Any], kind: str) -> str:
+        if (kind, q["id"]) in self.known:
+            return "before"
+        at = _instant(q["at"])
+        said, name = self._ask_cases(q, at) if kind == "case" else self._ask_visits(q, at)
+        if said == "prompt":
+            self.asked[kind, q["id"]] = name
+        if said != "blocked":
+            self.known.add((kind, q["id"]))
+        return said
+
+    def _ask_cases(self, q: dict[str, Any], at: datetime) -> tuple[str, str]:
+        asking = AskingForCases(self._matches(q, at))
+        while (ask := asking.next()) is not None:
+            match, yields = ask
+            answer = self._take(q, match.entitlement.id, at, yields=yields)
+            if answer.outcome == "exhausted":
+                asking.has_nothing(match)
+                continue
+            asking.was_asked(match)
+            if answer.outcome != "overflow":
+                return answer.outcome, match.entitlement.id
+        return "none", ""
+
+    def _ask_visits(self, q: dict[str, Any], at: datetime) -> tuple[str, str]:
+        matches = self._matches(q, at)
+        asking = Asking([match.entitlement.id for match in matches], self._exhausted(matches, at))
+        said, name = "none", ""
+        while (ask := asking.next()) is not None:
+            answer = self._take(q, ask.entitlement, at, yields=ask.yields)
+            if answer.outcome == "exhausted":
+                asking.has_nothing(ask.entitlement)
+                continue
+            asking.was_asked(ask.entitlement)
+            if answer.outcome != "overflow":
+                return answer.outcome, ask.entitlement
+        return said, name
+
+    def _take(self, q: dict[str, Any], name: str, at: datetime, *, yields: bool) -> Consumed:
+        asked = Consumption(reference=q["id"], event_id=self._event(), occurred_at=at, yields=yields)
+        taken = self.counts[name].take(asked, self.now)
+        self._do(name, taken.effects)
+        return taken.answer
+
+    def _do_entry(self, q: dict[str, Any]) -> str:
+        if ("entry", q["id"]) in self.known:
+            return "before"
+        at = _instant(q["at"])
+        matches = self._matches(q, at)
+        asking = Asking([match.entitlement.id for match in matches], self._exhausted(matches, at))
+        entry = TimeEntry(id=q["id"], minutes=q["minutes"], worked_at=at)
+        said = "uncovered"
+        while (ask := asking.next()) is not None:
+            asked = entry.model_copy(update={"has_fallback": not ask.is_last, "yields": ask.yields})
+            taken = self.counts[ask.entitlement].log_hours(asked, self.now)
+            if taken.answer.outcome == "exhausted":
+                asking.has_nothing(ask.entitlement)
+                continue
+            asking.was_asked(ask.entitlement)
+            self._do(ask.entitlement, taken.effects)
+            said = taken.answer.outcome
+            if said == "prompt":
+                self.asked["entry", q["id"]] = ask.entitlement
+            if not taken.answer.left_over:
+                break
+            entry = entry.model_copy(update={"minutes": taken.answer.left_over, "is_rest": True})
+        self.known.add(("entry", q["id"]))
+        return said
+
+    # --- deciding and undoing ---
+
+    def _do_decide(self, q: dict[str, Any]) -> str:
+        key = (q["of_kind"], q["of"])
+        name = self.asked.pop(key, None)
+        if name is None:
+            return "refused nothing_asked"
+        at = _instant(q["of_at"])
+        decision = OverageDecision(reference=q["of"], event_id=self._event(), approved=q["yes"], occurred_at=at, **WHO)
+        taken = self.counts[name].decide(decision, self.now)
+        self._do(name, taken.effects)
+        if q["yes"] or q["of_kind"] == "entry":
+            return "yes" if q["yes"] else "no"
+        matches = [match for match in self._matches(q["of_q"], at) if match.entitlement.id != name]
+        if q["of_kind"] == "case":
+            order = [match.entitlement.id for match in ranked(matches, self._exhausted(matches, at))]
+        else:
+            spent = self._exhausted(matches, at)
+            names = [match.entitlement.id for match in matches]
+            order = [one for one in names if one not in spent] + [one for one in names if one in spent]
+        for other in order:
+            if self._take(q["of_q"] | {"id": q["of"]}, other, at, yields=True).outcome == "granted":
+                break
+        return "no"
+
+    def _do_reverse(self, q: dict[str, Any]) -> str:
+        said = "refused unknown"
+        for name in list(self.counts):
+            try:
+                self._change(name, ConsumptionReversed(event_id=self._event(), reference=q["of"], **WHO))
+            except Refused as refused:
+                if refused.code not in {"unknown_reference", "already_reversed"}:
+                    raise
+            else:
+                said = "done"
+        self.asked.pop((q["of_kind"], q["of"]), None)
+        return said
+
+    def _do_cover(self, q: dict[str, Any]) -> str:
+        self._change(q["entitlement"], OverageCovered(event_id=self._event(), reference=q["of"], **WHO))
+        return "done"
+
+    def _do_void(self, q: dict[str, Any]) -> str:
+        self._change(q["entitlement"], OverageVoided(event_id=self._event(), reference=q["of"], **WHO))
+        return "done"
+
+    def _do_adjust(self, q: dict[str, Any]) -> str:
+        asked = UsageAdjusted(event_id=self._event(), amount=q["amount"], occurred_at=_instant(q["at"]), **WHO)
+        self._change(q["entitlement"], asked)
+        return "done"
+
+    # --- amending, cancelling, renewing ---
+
+    def _do_amend(self, q: dict[str, Any]) -> str:
+        name, fields = q["entitlement"], dict(q["set"])
+        asked: dict[str, Any] = {}
+        if "end" in fields:
+            asked["ends_on"] = date.fromisoformat(fields.pop("end"))
+        if "cap" in fields:
+            cap = fields["cap"]
+            asked["cap"] = cap // 60 if self.rules[name]["unit"] == "hours" else cap
+        before = dict(self.rules[name])
+        self.rules[name].update(fields)
+        asked["allowance"] = _allowance(self.rules[name])
+        try:
+            self._change(name, EntitlementAmended(event_id=self._event(), **asked, **WHO))
+        except Refused:
+            self.rules[name] = before
+            raise
+        return "done"
+
+    def _do_cancel(self, q: dict[str, Any]) -> str:
+        name, at = q["entitlement"], _instant(q["at"])
+        self._change(name, EntitlementCancelled(event_id=self._event(), at=at, **WHO))
+        renewal = self.counts[name].state.renewal
+        if q.get("with_renewal") and renewal is not None:
+            starts_at = self.counts[renewal.entitlement_id].terms.periods.starts_at(0)
+            later = max(at, starts_at) if starts_at else at
+            if self.counts[renewal.entitlement_id].state.cancelled_at is None:
+                self._do_cancel({"entitlement": renewal.entitlement_id, "at": later.isoformat(), "with_renewal": True})
+        return "done"
+
+    def _do_renew(self, q: dict[str, Any]) -> str:
+        self._change(q["entitlement"], EntitlementRenewed(event_id=self._event(), **WHO))
+        return "done"
+
+    def _change(self, name: str, asked: Any) -> Any:
+        if name not in self.counts:
+            raise Refused("unknown", f"no entitlement {name}")
+        count, periods = self.counts[name], None
+        if isinstance(asked, EntitlementAmended):
+            count.check_amendment(asked)
+            term = count.amended_term(asked)
+            periods = None if term is None else freeze(count.terms.allowance, term, FAR)
+        before = count.state.model_dump_json()
+        try:
+            said, effects = count.change(asked, self.now, periods)
+        except Refused:
+            assert count.state.model_dump_json() == before, "what is refused changes nothing"
+            raise
+        self._do(name, effects)
+        return said
+
+    # --- what always holds ---
+
+    def check(self) -> None:
+        """Each ledger adds up to its balance, and no unit is lost or made between a record and its renewal."""
+        for name, count in self.counts.items():
+            assert audit(self.rows[name], count.balance(self.now)) == [], name
+            renewal = count.state.renewal
+            if renewal is None:
+                continue
+            went = sum(use.carried_out for use in count.state.uses.values())
+            first = self.counts[renewal.entitlement_id].state.uses.get(0)
+            came = sum(
+                row.carried for row in self.rows[renewal.entitlement_id] if row.period == 0 and row.by != "milepost"
+            )
+            assert went == came == (first.carried if first else 0), f"{name} gave {went}, {renewal} has {came}"
+            assert all(use.late <= use.overage for use in count.state.uses.values()), name
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def _end(e: dict[str, Any]) -> str | None:
+    if e["at_end"] == "reset":
+        return None
+    if e.get("months"):
+        return TermLength(e["months"], "month").last_day(date.fromisoformat(e["start"])).isoformat()
+    return e.get("end")
+
+
+def _term_end(e: dict[str, Any]) -> dict[str, Any] | None:
+    match e["at_end"]:
+        case "reset":
+            return {"policy": "reset", "term": f"{e['months']} months"}
+        case "renew":
+            return {"policy": "renew"}
+        case _:
+            return None
+
+
+def _opening(e: dict[str, Any]) -> dict[str, Any] | None:
+    opening = e.get("opening")
+    if opening is None:
+        return None
+    per_unit = 60 if e["unit"] == "hours" else 1
+    return dict(opening, used=opening["used"] // per_unit, carried=opening["carried"] // per_unit)
+
+
+def _allowance(e: dict[str, Any]) -> dict[str, Any]:
+    per_unit = 60 if e["unit"] == "hours" else 1
+    cap = None if e["cap"] is None else e["cap"] // per_unit
+    carry_over = (e.get("carry_over") or "none") if cap is not None else "none"
+    most = e.get("carry_over_cap")
+    return {
+        "unit": e["unit"],
+        "cap": cap,
+        "period": e["period"],
+        "aligned": e.get("aligned", "start"),
+        "overflow": e["overflow"],
+        "overage_price": "1.00 EUR",
+        "round_up_to": f"{e['rounding']}m" if e.get("rounding") else None,
+        "carry_over": carry_over,
+        "carry_over_cap": most // per_unit if most is not None and carry_over != "none" else None,
+        "thresholds": [{"at": at} for at in e.get("thresholds", [])] if cap is not None else [],
+    }
