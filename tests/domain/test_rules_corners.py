@@ -68,6 +68,15 @@ def test_what_was_kept_stays_kept_when_its_completion_is_cleared() -> None:
     assert bench.violations == []
 
 
+def test_a_migration_may_drop_what_was_completed() -> None:
+    """What went on behind its completion goes with it, and time goes on."""
+    declared = {"within": "4h", "triggers": triggers("warning 30m", "violation 0")}
+    bench = Bench({"name": "Old", **declared}, {"name": "New", "within": "8h"}).complete("Mon 10:00", "Old")
+    bench.migrate("Mon 11:00", version_two({"name": "New", "within": "8h"})).change("Mon 14:00", count=1)
+    assert bench.to("Tue 12:00").milestone("Tue 12:00", "Old").state is InstanceState.COMPLETED
+    assert bench.fired == []
+
+
 # --- nothing is violated without a record ---
 
 
@@ -374,6 +383,15 @@ def test_what_happens_in_the_second_of_a_target_comes_before_it(
     m = bench.milestone("Mon 13:00")
     assert [v for v in m.violations if v.corrected_at is None] == []
     assert not m.violated
+
+
+@pytest.mark.parametrize("looked", [False, True])
+def test_two_events_in_the_second_of_a_target_both_come_before_it(*, looked: bool) -> None:
+    """The second is no later than the first."""
+    bench = Bench({"within": "4h"})
+    if looked:
+        bench.to("Mon 13:00")
+    assert not bench.change("Mon 13:00", count=1).close("Mon 13:00").milestone("Mon 13:00").violated
 
 
 def test_an_unrelated_event_in_the_second_of_a_target_leaves_its_record() -> None:

@@ -111,6 +111,15 @@ def test_a_completion_goes_to_the_occurrence_that_was_open_then(own: str, occurr
     assert completed == [occurrence]
 
 
+def test_a_field_that_a_round_changes_hands_over_in_the_next() -> None:
+    """All of a round see the same fields: the criteria that the change turns false remove, they hand nothing over."""
+    success = triggers("success", actions=sets(state="off"))
+    first = {"name": "First", "within": "1h", "complete_when": "case.count == 1", "triggers": success}
+    stay = {**STAY, "restart_on": ["state"]}
+    bench = Bench(first, stay, fields={"state": "on"}, hours="X").change("Mon 09:30", count=1)
+    assert [(m.state, m.handed_over) for m in bench.runs("Mon 09:30")] == [(InstanceState.REMOVED, False)]
+
+
 # --- when_undone ---
 
 UNDONE = {"within": "4h", "complete_when": DONE, "when_undone": "resume"}

@@ -19,7 +19,7 @@ from domain.timeline.events import Event, PlanReplaced
 from domain.timeline.plan import Plan
 from domain.timeline.state import TimelineState
 from tests.models.specified import slow_inputs
-from tests.models.specified.slow_timeline import Model, RefusedError
+from tests.models.specified.slow_timeline import Model, RefusedError, whole
 
 Fired = tuple[str, int, str, datetime, datetime]
 """A trigger that fired: milestone, occurrence, trigger, when it was due, when it fired."""
@@ -188,7 +188,8 @@ class Amended(Model):
 
     A violation that arises by a change is recorded when the change has been evaluated, not by a span that the very next
     round replaces. Passing a target that is no promise is nothing that the timeline does, so that later news of before
-    counts at its own time. A change of a field that begins an occurrence anew does not end that very occurrence.
+    counts at its own time. Two events of the very second of a target both come before it. A change of a field that
+    begins an occurrence anew does not end that very occurrence.
     """
 
     ties = "affected"
@@ -197,6 +198,13 @@ class Amended(Model):
         self.in_doubt: list[Any] | None = None
         self.evaluated_at: datetime | None = None
         super().__init__(*args, **kwargs)
+
+    def apply(self, event: Any, noticed_at: datetime | None = None) -> None:
+        at = whole(event.occurred_at)
+        self._do_what_is_due(at, inclusive=False)
+        comes_first = self.by_itself and self.floor == at
+        super().apply(event, noticed_at)
+        self.by_itself = self.by_itself or (comes_first and self.floor == at)
 
     def _happen(self, due: Any) -> None:
         before = self.floor, self.by_itself
