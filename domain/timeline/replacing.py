@@ -136,6 +136,8 @@ class _Migration:
         anchor = old.anchor_at
         if same_start and milestone.starts == "process" and self.book.state.entered_at is not None:
             anchor = self.book.state.entered_at
+        if same_start and milestone.on_reentry == "restart" and self.book.state.reentered_at is not None:
+            anchor = max(anchor, self.book.state.reentered_at)
         kept = {
             "at": self.at,
             "anchor_at": anchor,

@@ -68,6 +68,17 @@ def test_what_was_kept_stays_kept_when_its_completion_is_cleared() -> None:
     assert bench.violations == []
 
 
+@pytest.mark.parametrize("starts", ["process", {"after": "First"}])
+def test_a_migration_keeps_what_was_missed_in_an_earlier_stay(starts: Any) -> None:
+    """Also where the new version would have begun it anew at the re-entry."""
+    first = {"name": "First", "within": "8h"}
+    declared = {"within": "1h", "starts": starts}
+    bench = Bench(first, declared).complete("Mon 09:00", "First").to("Mon 10:30").close("Mon 11:00").reopen("Mon 12:00")
+    bench.migrate("Mon 12:30", version_two(first, {**declared, "on_reentry": "restart"})).to("Mon 16:00")
+    assert (bench.start("Mon 16:00"), bench.target("Mon 16:00")) == ("Mon 09:00", "Mon 11:00")
+    assert bench.violations == ["Mon 10:00"]
+
+
 def test_a_migration_may_drop_what_was_completed() -> None:
     """What went on behind its completion goes with it, and time goes on."""
     declared = {"within": "4h", "triggers": triggers("warning 30m", "violation 0")}
