@@ -197,14 +197,18 @@ class Amended(Model):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.in_doubt: list[Any] | None = None
         self.evaluated_at: datetime | None = None
+        self.comes_first = False
         super().__init__(*args, **kwargs)
 
     def apply(self, event: Any, noticed_at: datetime | None = None) -> None:
-        at = whole(event.occurred_at)
-        self._do_what_is_due(at, inclusive=False)
-        comes_first = self.by_itself and self.floor == at
+        self.comes_first = False
         super().apply(event, noticed_at)
-        self.by_itself = self.by_itself or (comes_first and self.floor == at)
+        if self.comes_first and self.floor == whole(event.occurred_at):
+            self.by_itself = True
+
+    def _take(self, event: Any, occurred_at: datetime, at: datetime) -> None:
+        self.comes_first = self.by_itself and self.floor == occurred_at
+        super()._take(event, occurred_at, at)
 
     def _happen(self, due: Any) -> None:
         before = self.floor, self.by_itself
