@@ -189,7 +189,8 @@ class Amended(Model):
     A violation that arises by a change is recorded when the change has been evaluated, not by a span that the very next
     round replaces. Passing a target that is no promise is nothing that the timeline does, so that later news of before
     counts at its own time. Two events of the very second of a target both come before it. A change of a field that
-    begins an occurrence anew does not end that very occurrence.
+    begins an occurrence anew does not end that very occurrence. Success that rearms fires with every completion, also
+    with one that follows a clear.
     """
 
     ties = "affected"
@@ -209,6 +210,12 @@ class Amended(Model):
     def _take(self, event: Any, occurred_at: datetime, at: datetime) -> None:
         self.comes_first = self.by_itself and self.floor == occurred_at
         super()._take(event, occurred_at, at)
+
+    def _complete(self, instance: Any, *args: Any, **kwargs: Any) -> None:
+        for trigger in instance.milestone.triggers:
+            if trigger.kind is TriggerKind.SUCCESS and trigger.rearm:
+                instance.armed[trigger.id] = True
+        super()._complete(instance, *args, **kwargs)
 
     def _happen(self, due: Any) -> None:
         before = self.floor, self.by_itself
