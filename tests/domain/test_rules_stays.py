@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from domain.process import Milestone
+from domain.reports.compliance import compliance
 from domain.timeline.instances import InstanceState
 from domain.timeline.views import MilestoneStatus
 from tests.domain.timeline_bench import Bench, plan, process, sets, told, triggers
@@ -110,6 +111,15 @@ def test_a_completion_goes_to_the_occurrence_that_was_open_then(own: str, occurr
     assert completed == [occurrence]
 
 
+def test_a_field_that_a_round_changes_hands_over_in_the_next() -> None:
+    """All of a round see the same fields: the criteria that the change turns false remove, they hand nothing over."""
+    success = triggers("success", actions=sets(state="off"))
+    first = {"name": "First", "within": "1h", "complete_when": "case.count == 1", "triggers": success}
+    stay = {**STAY, "restart_on": ["state"]}
+    bench = Bench(first, stay, fields={"state": "on"}, hours="X").change("Mon 09:30", count=1)
+    assert [(m.state, m.handed_over) for m in bench.runs("Mon 09:30")] == [(InstanceState.REMOVED, False)]
+
+
 # --- when_undone ---
 
 UNDONE = {"within": "4h", "complete_when": DONE, "when_undone": "resume"}
@@ -204,3 +214,10 @@ def test_rules_that_contradict_one_another_are_refused(milestone: dict[str, Any]
     """With what would be right."""
     with pytest.raises(ValueError, match=said):
         Milestone.model_validate({"name": "M", **milestone})
+
+
+def test_compliance_leaves_out_what_is_no_promise() -> None:
+    """A reminder that passed is neither met nor missed."""
+    reminder = {"name": "Reminder", "within": "1h", "promise": False}
+    view = Bench({"within": "1h"}, reminder).to("Mon 12:00").view("Mon 12:00")
+    assert [row.milestone for row in compliance([(view, None)], by="priority")] == ["M", "M"]
