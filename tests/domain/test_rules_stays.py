@@ -59,6 +59,14 @@ def test_a_pause_before_the_opening_after_a_cutoff_moves_nothing() -> None:
     assert bench.complete("Tue 10:00").minutes("Tue 10:00") == (180, 60, 120)
 
 
+def test_carry_of_days_after_a_cutoff_knows_no_pause_before_the_opening() -> None:
+    """`eod` from Mon 15:00 is Tue 17:00: 10h of open time; at Tue 13:00 6h of them are used, and 40% of 5h are left."""
+    rows = [{"when": 'case.priority == "High"', "span": "5h"}, {"span": "eod"}]
+    bench = Bench({"within": rows, "on_change": "carry", "cutoff": "14:00"}, opened="Mon 15:00")
+    bench.stop("Mon 15:30").resume("Mon 16:30").change("Tue 13:00", priority="High")
+    assert bench.target("Tue 13:00") == "Tue 15:00"
+
+
 def test_a_cutoff_holds_for_starts_by_completion_and_restart() -> None:
     """After another milestone, and by a change of span that restarts."""
     after = {"name": "B", "within": "1h", "starts": {"after": "M"}, "cutoff": "14:00"}

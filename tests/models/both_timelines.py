@@ -190,7 +190,7 @@ class Amended(Model):
     round replaces. Passing a target that is no promise is nothing that the timeline does, so that later news of before
     counts at its own time. Two events of the very second of a target both come before it. A change of a field that
     begins an occurrence anew does not end that very occurrence. Success that rearms fires with every completion, also
-    with one that follows a clear.
+    with one that follows a clear. A time that is that of the last firing is not ahead.
     """
 
     ties = "affected"
@@ -216,6 +216,10 @@ class Amended(Model):
             if trigger.kind is TriggerKind.SUCCESS and trigger.rearm:
                 instance.armed[trigger.id] = True
         super()._complete(instance, *args, **kwargs)
+
+    def _may_fire(self, instance: Any, trigger: Any, due_at: datetime) -> bool:
+        fired = [firing.at for firing in instance.fired if firing.trigger == trigger.id]
+        return (not fired or due_at > fired[-1]) and super()._may_fire(instance, trigger, due_at)
 
     def _happen(self, due: Any) -> None:
         before = self.floor, self.by_itself
