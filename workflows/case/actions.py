@@ -25,6 +25,8 @@ MOST_AT_ONCE = 50
 MOST_BYTES = 512 * 1024
 """Of both likewise. What one workflow task sends off has to stay under 2 MB."""
 MOST_FAILED = 100
+MOST_FAILED_BYTES = 512 * 1024
+"""Of those that failed for good and can be retried; of more, the oldest are forgotten."""
 MOST_SUMMARY_BYTES = 200
 
 WAITS_FOR_ITS_INSTANT = "an-action-waits-for-its-instant"
@@ -162,10 +164,14 @@ class Actions:
     def _give_up(self, order: ActionOrder, reason: str) -> None:
         failed = self._case.kept.failed
         failed[order.call.key] = order
-        while len(failed) > MOST_FAILED:
+        while len(failed) > MOST_FAILED or (len(failed) > 1 and self._size_of(failed) > MOST_FAILED_BYTES):
             failed.pop(next(iter(failed)))
         self._recorder.tell_failure(ActionFailure(key=order.call.key, error=reason))
         self._case.remark(NoteKind.ACTION_FAILED, cut(f"{order.call.key} failed for good: {reason}"))
+
+    @staticmethod
+    def _size_of(orders: dict[str, ActionOrder]) -> int:
+        return sum(len(order.model_dump_json()) for order in orders.values())
 
     def retry(self, key: str, by: str | None) -> str:
         """Try a failed action again, under the key that it has."""

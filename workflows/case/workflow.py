@@ -100,7 +100,7 @@ class CaseWorkflow:
         if not info.is_continue_as_new_suggested() and not info.is_target_worker_deployment_version_changed():
             return False
         is_quiet = workflow.all_handlers_finished() and case.turn.is_free and not self.parts.recorder.is_writing_here
-        return is_quiet and not case.is_closed and self.parts.actions.can_be_carried
+        return is_quiet and not case.is_closed and self.parts.actions.can_be_carried and case.fits
 
     def _roll_over(self) -> None:
         """Go on in a new run, under the newest deployment. What is not done is carried, and done there."""
