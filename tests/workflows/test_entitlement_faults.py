@@ -104,9 +104,8 @@ async def test_an_unexpected_fault_is_a_refusal_on_record(
         async with counting(client, task_queue, RememberingStore()):
             handle = await begin(client, task_queue, terms(cap=50))
             before: Balance = await handle.query("balance", result_type=Balance)
-            broken.setattr(Usage, "_check_unit", fails)
-            for function in ("log_hours", "decide", "change"):
-                broken.setattr(f"workflows.entitlement.workflow.{function}", fails)
+            for rule in ("take", "log_hours", "decide", "change", "amended_term"):
+                broken.setattr(Usage, rule, fails)
             with pytest.raises(WorkflowUpdateFailedError) as refused:
                 await handle.execute_update(update, MESSAGES[update])
             assert isinstance(refused.value.cause, ApplicationError)

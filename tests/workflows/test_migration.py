@@ -67,7 +67,7 @@ def catalog(
             ],
             "processes": [
                 {"name": "Night", "milestones": milestones},
-                {"name": "Archive", "business_hours": "Elder", "milestones": [{"name": "File", "within": "400000h"}]},
+                {"name": "Archive", "business_hours": "Elder", "milestones": [{"name": "File", "within": "87000h"}]},
             ],
             "accounts": [{"id": "night"}, {"id": "archive"}],
             "entitlements": [
