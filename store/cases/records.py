@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import ColumnElement, Connection, and_, delete, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, and_, delete, false, or_, select, tuple_
 
 from domain.errors import NotFound
 from domain.messages.case_state import CaseState
@@ -178,6 +178,7 @@ def _put_case(connection: Connection, record: CaseRecord) -> bool:
         and_(same_run, table.c.history < new.history),
         and_(same_run, table.c.history == new.history, table.c.number <= new.number),
         _begins_anew(new),
+        _is_asked_for_later(new, record.asked_at),
     )
     newer = statement.on_conflict_do_update(index_elements=[table.c.case_id], set_=changed, where=is_newer)
     return connection.execute(newer.returning(table.c.case_id)).first() is not None
@@ -193,6 +194,17 @@ def _begins_anew(new: Any) -> ColumnElement[bool]:
     is_marked = select(marks.case_id).where(*same).correlate(tables.cases).exists()
     is_opening = and_(cases.run == new.run, new.history == 0, new.number == 1)
     return and_(cases.run_id != new.run_id, cases.closed_at.is_(None), or_(is_opening, is_marked))
+
+
+def _is_asked_for_later(new: Any, asked_at: datetime | None) -> ColumnElement[bool]:
+    """Whether this is the opening of a workflow that began after everything that is stored, whatever its run was.
+
+    The late attempt of an opening was asked for before what came of it was written.
+    """
+    cases = tables.cases.c
+    if asked_at is None:
+        return false()
+    return and_(cases.run_id != new.run_id, cases.recorded_at < asked_at)
 
 
 def _put_hours(connection: Connection, record: CaseRecord) -> None:
