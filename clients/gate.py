@@ -49,6 +49,9 @@ from domain.usage.requests import (
     UsageChanged,
 )
 
+_BRACKETS = 8
+"""Bytes of a list beside what is in it, and a few to spare."""
+
 
 @dataclass
 class _Lane:
@@ -179,8 +182,8 @@ class UsageGate:
 
 
 def _that_fit(waiting: Sequence[tuple[Consumption, object]]) -> int:
-    """How many of those that wait go into one request."""
-    size = 0
+    """How many of those that wait go into one request, which has the size of a message as a whole."""
+    size = _BRACKETS
     for number, (consumption, _) in enumerate(waiting[:MOST_AT_ONCE]):
         size += len(consumption.model_dump_json().encode()) + 1
         if number and size > MOST_MESSAGE_BYTES:

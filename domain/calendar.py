@@ -1,23 +1,24 @@
 """Business hours as an organisation declares them, and how they are frozen.
 
-The one place of the rules that reads the time-zone database and the `holidays` package. A workflow must not import it;
-what it needs is in `domain.open_time.frozen`.
+With `domain.zones` and `domain.public_holidays` the one place of the rules that reads the time-zone database and the
+`holidays` package. A workflow must not import it; what it needs is in `domain.open_time.frozen`.
 """
 
-import difflib
+import operator
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from itertools import combinations, pairwise
-from typing import Annotated, Any, Self
-from zoneinfo import ZoneInfo, available_timezones
+from typing import Annotated, Self
+from zoneinfo import ZoneInfo
 
-import holidays as holidays_package
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_serializer, model_validator
 
 from domain.frozen import FrozenCalendar
 from domain.open_time.stretches import EPOCH, PADDING_DAYS, CalendarError, HorizonExceeded
-from domain.open_time.windows import DAYS, DateRange, DayWindows, Week
+from domain.open_time.windows import DAYS, DateRange, DayWindows, OwnDate, Week, YearlyDate
+from domain.public_holidays import HALF_DAY, check_country, closed_days, half_days, moved_working_days
+from domain.zones import checked_zone
 
 __all__ = ["ALWAYS", "BusinessHours", "CalendarError", "FrozenCalendar", "HolidayRules", "HorizonExceeded"]
 
@@ -27,25 +28,10 @@ SEARCH_YEARS = 10
 """How far an extension of the horizon looks for open time before it gives up."""
 
 
-_NO_PLACE = frozenset({"localtime", "posixrules", "Factory"})
-"""Files of the time-zone database that mean something else on every machine."""
-
-
-def checked_zone(name: str) -> str:
-    if name in _NO_PLACE or name.startswith(("posix/", "right/")):
-        raise ValueError(f"{name!r} is no time zone of a place; write an IANA name, such as 'America/New_York'")
-    try:
-        ZoneInfo(name)
-    except (LookupError, ValueError, OSError):
-        close = difflib.get_close_matches(name, available_timezones(), n=1, cutoff=0.6)
-        hint = f"did you mean {close[0]!r}?" if close else "expected an IANA name, such as 'America/New_York'"
-        raise ValueError(f"unknown time zone {name!r}; {hint}") from None
-    return name
-
-
-def _not_overlapping(ranges: Iterable[DateRange]) -> None:
-    for one, other in combinations(ranges, 2):
-        if one.overlaps(other):
+def _not_overlapping(dates: Iterable[DateRange | YearlyDate]) -> None:
+    """Refuse two ranges that overlap; a single date wins over a range."""
+    for one, other in combinations((each for each in dates if isinstance(each, DateRange)), 2):
+        if one.overlaps(other) and one.is_single == other.is_single:
             day = max(one.first, other.first)
             raise ValueError(f"{day} is given twice, by {one} and by {other}; give each date once")
 
@@ -56,7 +42,11 @@ class HolidayRules(BaseModel):
     Attributes:
         country: ISO 3166 code of the country whose holidays the `holidays` package is asked for; None: no country's.
         subdivision: the package's code of a part of that country.
-        categories: which of the package's categories are kept; none: those that it gives by default.
+        categories: which of the package's categories close the day; none: those that it gives by default. ``half_day``
+            closes none.
+        half_days: windows of the country's half days, in place of those that their week gives; with the category.
+        working_weekends: windows of the days that the country works in place of others. Without, they are what their
+            weekday says.
         add: dates that are holidays here besides.
         remove: dates of the country's holidays that are worked here.
     """
@@ -66,6 +56,8 @@ class HolidayRules(BaseModel):
     country: str | None = None
     subdivision: str | None = None
     categories: tuple[str, ...] = ()
+    half_days: DayWindows = Field(default=(), exclude_if=operator.not_)
+    working_weekends: DayWindows = Field(default=(), exclude_if=operator.not_)
     add: tuple[DateRange, ...] = ()
     remove: tuple[DateRange, ...] = ()
 
@@ -79,10 +71,17 @@ class HolidayRules(BaseModel):
     @model_validator(mode="after")
     def _are_known(self) -> Self:
         if self.country is None:
-            if self.subdivision is not None or self.categories:
-                raise ValueError("subdivision and categories need a country, such as country: US")
+            if self.subdivision is not None or self.categories or self.half_days or self.working_weekends:
+                raise ValueError(
+                    "subdivision, categories, half_days and working_weekends need a country, such as country: US"
+                )
         else:
-            _check_country(self.country, self.subdivision, self.categories)
+            check_country(self.country, self.subdivision, self.categories)
+        if (HALF_DAY in self.categories) != bool(self.half_days):
+            raise ValueError(
+                "half days need both the category and its windows: categories: [public, half_day], "
+                'half_days: ["09:00-13:00"]'
+            )
         for added in self.add:
             for removed in self.remove:
                 if added.overlaps(removed):
@@ -100,9 +99,33 @@ class HolidayRules(BaseModel):
         found: set[date] = set()
         if self.country is not None:
             for year in range(first.year, last.year + 1):
-                found |= _holidays_of(self.country, self.subdivision, self.categories, year)
+                found |= closed_days(self.country, self.subdivision, self.categories, year)
         found = {day for day in found if first <= day <= last and not any(day in dates for dates in self.remove)}
         return found.union(*(dates.between(first, last) for dates in self.add))
+
+    def windows_between(self, first: date, last: date, week: Week) -> dict[date, tuple[str, ...]]:
+        """Return the windows of the dates that are not as their weekday says, from ``first`` to ``last``.
+
+        A holiday closes; else a moved working day and a half day have windows of their own, the latter only on a date
+        that its week opens. A date that is removed by hand is what its weekday says.
+
+        Raises:
+            CalendarError: The package does not know the country's holidays in one of these years.
+        """
+        found: dict[date, tuple[str, ...]] = {}
+        for year in range(first.year, last.year + 1) if self.country else ():
+            if self.half_days:
+                days = half_days(str(self.country), self.subdivision, year)
+                found |= dict.fromkeys((day for day in days if week.days[day.weekday()]), self.half_days)
+            if self.working_weekends:
+                moved = moved_working_days(str(self.country), self.subdivision, year)
+                found |= dict.fromkeys(moved, self.working_weekends)
+        found = {
+            day: windows
+            for day, windows in found.items()
+            if first <= day <= last and not any(day in dates for dates in self.remove)
+        }
+        return found | dict.fromkeys(self.between(first, last), ())
 
 
 class BusinessHours(BaseModel):
@@ -113,7 +136,8 @@ class BusinessHours(BaseModel):
         time_zone: IANA name. UTC if left out, which is allowed of a week that is ``always`` only.
         week: the windows of each weekday, or ``always``.
         holidays: dates on which no window opens; what was opened the night before goes on to its end.
-        dates: windows of single dates (none: closed), which win over week and holidays.
+        dates: windows of dates (none: closed), which win over week and holidays. A single date wins over a range, both
+            over a date of every year.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -122,7 +146,7 @@ class BusinessHours(BaseModel):
     time_zone: Annotated[str, AfterValidator(checked_zone)]
     week: Week
     holidays: HolidayRules = HolidayRules()
-    dates: dict[DateRange, DayWindows] = {}
+    dates: dict[OwnDate, DayWindows] = {}
 
     @model_validator(mode="before")
     @classmethod
@@ -137,7 +161,7 @@ class BusinessHours(BaseModel):
         return self
 
     @field_serializer("dates")
-    def _dates_as_text(self, dates: dict[DateRange, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    def _dates_as_text(self, dates: dict[DateRange | YearlyDate, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
         return {str(day): windows for day, windows in dates.items()}
 
     def freeze(self, start: datetime, end: datetime) -> FrozenCalendar:
@@ -206,10 +230,10 @@ def _freeze(hours: BusinessHours, start: datetime, end: datetime) -> FrozenCalen
     margin = timedelta(days=PADDING_DAYS + 1)  # a date more than the arithmetic looks at, at either end
     begin, until = start - margin, end + margin
     first, last = begin.astimezone(zone).date(), until.astimezone(zone).date()
-    windows: dict[date, tuple[str, ...]] = dict.fromkeys(hours.holidays.between(first, last), ())
-    for days, own in hours.dates.items():
-        windows.update(dict.fromkeys(days.between(first, last), own))
     week = hours._frozen_week  # noqa: SLF001 - this function is the body of `freeze`
+    windows = hours.holidays.windows_between(first, last, week)
+    for days, own in sorted(hours.dates.items(), key=_precedence):
+        windows.update(dict.fromkeys(days.between(first, last), own))
     changes = (
         (EPOCH + timedelta(seconds=at), offset)
         for year in range(begin.year, until.year + 1)
@@ -226,6 +250,12 @@ def _freeze(hours: BusinessHours, start: datetime, end: datetime) -> FrozenCalen
         # A holiday on a day that is closed anyway says nothing.
         dates={day: windows[day] for day in sorted(windows) if windows[day] != week.days[day.weekday()]},
     )
+
+
+def _precedence(own: tuple[DateRange | YearlyDate, tuple[str, ...]]) -> int:
+    """What is written later wins: dates of every year, ranges, single dates."""
+    days, _ = own
+    return 0 if isinstance(days, YearlyDate) else 1 + days.is_single
 
 
 def _joined(frozen: FrozenCalendar, later: FrozenCalendar) -> FrozenCalendar:
@@ -286,41 +316,3 @@ def _offset_changes(time_zone: str, year: int) -> tuple[tuple[int, int], ...]:
             low, high = (middle, high) if _utc_offset(zone, middle) == old else (low, middle)
         found.append((high, new))
     return tuple(found)
-
-
-@lru_cache(maxsize=1)
-def _countries() -> dict[str, list[str]]:
-    return {code: list(parts) for code, parts in holidays_package.list_supported_countries().items()}
-
-
-def _check_country(country: str, subdivision: str | None, categories: tuple[str, ...]) -> None:
-    """Raise a `ValueError` that says what the package knows instead."""
-    try:
-        calendar: Any = holidays_package.country_holidays(country)
-    except NotImplementedError:
-        hint = (
-            f"did you mean {country.upper()!r}?" if country.upper() in _countries() else "expected a code such as 'US'"
-        )
-        raise ValueError(f"unknown country {country!r}; {hint}") from None
-    if subdivision is not None:
-        known = (*calendar.subdivisions, *calendar.subdivisions_aliases)
-        if subdivision not in known:
-            listed = ", ".join(calendar.subdivisions) or "none"
-            raise ValueError(f"unknown subdivision {subdivision!r} of {country}; it has: {listed}")
-    unknown = [category for category in categories if category not in calendar.supported_categories]
-    if unknown:
-        listed = ", ".join(calendar.supported_categories)
-        raise ValueError(f"unknown category {unknown[0]!r} of the holidays of {country}; it has: {listed}")
-
-
-@lru_cache(maxsize=4096)
-def _holidays_of(country: str, subdivision: str | None, categories: tuple[str, ...], year: int) -> frozenset[date]:
-    """Return a country's holidays of one year, one observed in it for the next year's first day among them."""
-    known: Any = holidays_package.country_holidays(
-        country, subdiv=subdivision, years=year, categories=categories or None
-    )
-    if not known.start_year <= year <= known.end_year:
-        raise CalendarError(
-            f"the holidays of {country} are known from {known.start_year} to {known.end_year}, not in {year}"
-        )
-    return frozenset(known)

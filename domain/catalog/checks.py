@@ -346,6 +346,10 @@ class _Check:
             yield from self._reference((*path, "business_hours"), Kind.BUSINESS_HOURS, milestone.business_hours)
         if milestone.by is not None:
             yield from self._instant((*path, "by"), milestone.by, "")
+        for number, name in enumerate(milestone.restart_on):
+            if name not in self.fields:
+                message = f"unknown field {name!r} of a case; expected {nearest(name, self.fields)}"
+                yield Problem((*path, "restart_on", number), message)
         for number, row in enumerate(milestone.within or ()):
             place = (*path, "within", number)
             yield from self._criteria((*place, "when"), row.when)

@@ -27,7 +27,7 @@ from pydantic import (
     model_validator,
 )
 
-from domain.calendar import ALWAYS, BusinessHours, checked_zone
+from domain.calendar import ALWAYS, BusinessHours
 from domain.criteria.fields import Fields
 from domain.errors import Contradiction
 from domain.model import Value
@@ -37,6 +37,7 @@ from domain.usage.allowance import MOST, Allowance, Period
 from domain.usage.term_end import AtTermEnd, TermEnd
 from domain.usage.term_length import TermLength
 from domain.years import FIRST_YEAR, LAST_YEAR, is_promised
+from domain.zones import checked_zone
 
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._~-]{0,99}$")]
 """An id that is safe in URLs, mail headers and workflow ids: letters, digits and ``. _ ~ -``."""

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from domain.bounds import Instant, Words
-from domain.ids import CaseId, Reference
+from domain.ids import CaseId, EventId, Reference
 from domain.model import Value
 from domain.process import ActionCall, TriggerKind
 from domain.timeline.effects import Noted, TriggerFired
@@ -28,7 +28,7 @@ class EntitlementChange(Value):
         from_opening: the choice before was wrong: the new process is entered at the opening, not at the change.
     """
 
-    event_id: str = Field(min_length=1, max_length=200)
+    event_id: EventId
     occurred_at: Instant
     by: Words | None = None
     reason: Words | None = None

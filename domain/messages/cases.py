@@ -7,12 +7,12 @@ events of `domain.timeline.events` without their `type`, which the name of the u
 from __future__ import annotations
 
 import operator
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from domain.bounds import Instant, Words
-from domain.ids import CaseId, Reference
+from domain.ids import CaseId, EventId, Reference
 from domain.messages.case_state import CaseState
 from domain.messages.coverage import CaseCoverage
 from domain.model import Value
@@ -27,7 +27,7 @@ class CaseReopening(Value):
         fields: of the case that have new values from then on.
     """
 
-    event_id: str = Field(min_length=1, max_length=200)
+    event_id: EventId
     occurred_at: Instant | None = None
     by: Words | None = None
     reason: Words | None = None
@@ -72,7 +72,7 @@ class Migration(Value):
         process_version: None: the latest.
     """
 
-    event_id: str = Field(min_length=1, max_length=200)
+    event_id: EventId
     occurred_at: Instant
     by: Words | None = None
     reason: Words | None = None
@@ -86,9 +86,9 @@ class OverageChoice(Value):
         entry: decides about what this time entry took beyond a cap instead: yes bills it, no leaves it uncovered.
     """
 
-    event_id: str = Field(min_length=1, max_length=200)
+    event_id: EventId
     occurred_at: Instant
-    by: str = Field(min_length=1, max_length=200)
+    by: Annotated[Words, Field(min_length=1)]
     reason: Words | None = None
     approved: bool
     entry: Reference | None = None
@@ -103,7 +103,7 @@ class TimeLogged(Value):
         worked_at: decides the period; `occurred_at`, if left out.
     """
 
-    event_id: str = Field(min_length=1, max_length=200)
+    event_id: EventId
     occurred_at: Instant
     by: Words | None = None
     id: Reference
@@ -132,5 +132,5 @@ class Answer(Value):
 class ActionRetry(Value):
     """Asks for a failed action to be tried again, under the key that it has."""
 
-    key: str = Field(min_length=1, max_length=1000)
+    key: Annotated[Words, Field(min_length=1)]
     by: Words | None = None

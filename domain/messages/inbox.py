@@ -53,6 +53,15 @@ def read_message(kind: type[M], raw: Sequence[Any]) -> M:
     return _read(kind, _one_object(kind, raw))
 
 
+def read_carried(kind: type[M], raw: Sequence[Any]) -> M:
+    """What a run left to the next one. It is measured when it is left, and may be larger than any message.
+
+    Raises:
+        Refused: it is not one object, or the object does not fit.
+    """
+    return _read(kind, _object(kind, raw))
+
+
 def problems(error: ValidationError) -> list[str]:
     """What is wrong with a message, one line for each field; of very many the first."""
     found = error.errors(include_url=False)
@@ -69,11 +78,16 @@ def _read(kind: type[M], fields: dict[str, Any]) -> M:
 
 
 def _one_object(kind: type[BaseModel], raw: Sequence[Any]) -> dict[str, Any]:
+    fields = _object(kind, raw)
+    refuse_beyond_bounds(fields)
+    return fields
+
+
+def _object(kind: type[BaseModel], raw: Sequence[Any]) -> dict[str, Any]:
     if len(raw) != 1 or not isinstance(raw[0], dict):
         got = f"{len(raw)} arguments" if len(raw) != 1 else f"a {type(raw[0]).__name__}"
         wanted = ", ".join(name for name, field in kind.model_fields.items() if field.is_required())
         raise Refused("bad_message", f"one JSON object is expected (with {wanted}), not {got}")
-    refuse_beyond_bounds(raw[0])
     return dict(raw[0])
 
 

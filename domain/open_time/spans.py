@@ -47,13 +47,15 @@ def _elapsed_seconds(text: str, expected: str) -> int:
 
 
 def _complaint(text: str, expected: str) -> str:
+    """What is wrong with a text, and what would be right in its place: an offset takes no business days."""
     shown = quoted(text)
     bare = _BARE_DAYS.fullmatch(text)
     if bare:
         days = int(bare[1]) or 1
+        in_days = f"{days}bd for business days, or " if expected == EXPECTED else ""
         return (
             f"bad span {shown}: a bare 'd' is refused, since an eight-hour calendar and a clock disagree on what it "
-            f"means; write {days}bd for business days, or {days * 24}h for open hours"
+            f"means; write {in_days}{days * 24}h for open hours"
         )
     if text.startswith("-"):
         return f"bad span {shown}: a span is not negative; {expected}"

@@ -6,6 +6,7 @@ crosses midnight and belongs to the date on which it opens, ``13:00-24:00`` ends
 """
 
 import re
+from calendar import isleap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -19,6 +20,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     GetCoreSchemaHandler,
+    PlainValidator,
     SerializerFunctionWrapHandler,
     model_serializer,
     model_validator,
@@ -178,6 +180,11 @@ class DateRange:
     def __str__(self) -> str:
         return f"{self.first}" if self.first == self.last else f"{self.first}..{self.last}"
 
+    @property
+    def is_single(self) -> bool:
+        """Whether it is one date."""
+        return self.first == self.last
+
     def __contains__(self, day: date) -> bool:
         return self.first <= day <= self.last
 
@@ -206,6 +213,56 @@ class DateRange:
         if isinstance(value, date) and not isinstance(value, datetime):
             return cls(value, value)
         return cls.parse(str(value))
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class YearlyDate:
+    """A date of every year, written ``12-24``; ``02-29`` is one of leap years only."""
+
+    month: int
+    day: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read a date of every year.
+
+        Raises:
+            ValueError: No year has it.
+        """
+        try:
+            leap = _iso_date(f"2024-{text}")
+        except ValueError:
+            raise ValueError(f"bad date {text!r}; a date of every year is written MM-DD, such as 12-24") from None
+        return cls(leap.month, leap.day)
+
+    def __str__(self) -> str:
+        return f"{self.month:02}-{self.day:02}"
+
+    def between(self, first: date, last: date) -> Iterator[date]:
+        """Yield its dates that lie in ``first`` to ``last``, both included."""
+        for year in range(first.year, last.year + 1):
+            if (self.month, self.day) == (2, 29) and not isleap(year):
+                continue
+            day = date(year, self.month, self.day)
+            if first <= day <= last:
+                yield day
+
+
+_YEARLY = re.compile(r"[0-9]{2}-[0-9]{2}")
+
+
+def _own_date(value: object) -> DateRange | YearlyDate:
+    """Read what has windows of its own: a date, a range of dates, or a date of every year."""
+    if isinstance(value, DateRange | YearlyDate):
+        return value
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return DateRange(value, value)
+    text = str(value)
+    return YearlyDate.parse(text) if _YEARLY.fullmatch(text) else DateRange.parse(text)
+
+
+OwnDate = Annotated[DateRange | YearlyDate, PlainValidator(_own_date, json_schema_input_type=str)]
+"""A date, a range of dates (``2026-12-24..2027-01-01``), or a date of every year (``12-24``)."""
 
 
 def _iso_date(text: str) -> date:

@@ -48,6 +48,11 @@ def outcome(milestone: MilestoneView) -> Outcome:
     return Outcome.REMOVED if milestone.state is InstanceState.REMOVED else Outcome.OPEN
 
 
+def promises(view: CaseView) -> list[MilestoneView]:
+    """The instances of a case whose targets are promises; a reminder's is none."""
+    return [milestone for milestone in view.milestones if milestone.promise]
+
+
 class ComplianceRow(BaseModel):
     """How one milestone went in one group of cases.
 
@@ -103,7 +108,7 @@ def compliance(
         value = view.fields.get(by)
         group = "none" if value is None else str(value)
         by_name: dict[str, list[MilestoneView]] = {}
-        for milestone in view.milestones:
+        for milestone in promises(view):
             by_name.setdefault(milestone.milestone, []).append(milestone)
         for name, instances in by_name.items():
             tallies.setdefault(name, {}).setdefault(group, []).append((instances, kept))

@@ -111,7 +111,7 @@ def _judged_at(milestone: MilestoneView, end: datetime) -> datetime:
 
 
 def _span_seconds(milestone: MilestoneView, calendar: FrozenCalendar) -> int | None:
-    if milestone.span.startswith("by "):
+    if milestone.deadline_of is not None:
         return None
     span = Span.parse(milestone.span)
     if span.seconds is not None:

@@ -101,11 +101,15 @@ class Firing(Value):
 
 
 def union(pauses: Iterable[Pause]) -> tuple[Pause, ...]:
-    """The same paused time without overlaps, in order; an open pause stays open."""
+    """The same paused time without overlaps, in order.
+
+    An open pause stays open; one that begins as another ends leaves that one ended, so that it has moved the target.
+    """
     merged: list[Pause] = []
     for pause in sorted(pauses, key=_from):
         last = merged[-1] if merged else None
-        if last and (last.to_at is None or pause.from_at <= last.to_at):
+        begins_then = last is not None and pause.to_at is None and pause.from_at == last.to_at
+        if last and not begins_then and (last.to_at is None or pause.from_at <= last.to_at):
             to_at = None if last.to_at is None or pause.to_at is None else max(last.to_at, pause.to_at)
             causes = last.causes + tuple(c for c in pause.causes if c not in last.causes)
             merged[-1] = Pause(from_at=last.from_at, to_at=to_at, causes=causes)

@@ -80,9 +80,11 @@ def migrate(book: Book, before: EntitlementProcess | None, at: datetime) -> None
     process = book.plan.process
     if process is None:
         return
-    for instance in [i for i in book.state.instances if i.is_open]:
+    for instance in [i for i in book.state.instances if process.milestone(i.milestone) is None]:
+        if instance.unseen or instance.resting:
+            instance.unseen = instance.resting = ()  # there is nothing left that could be cleared
         old = before.milestone(instance.milestone) if before else None
-        if process.milestone(instance.milestone) is None and old is not None:
+        if instance.is_open and old is not None:
             book.remove(old, instance, at, f"process {process.name!r} has it no more")
     _Migration(book, before, process, at).take_over()
 
@@ -134,6 +136,8 @@ class _Migration:
         anchor = old.anchor_at
         if same_start and milestone.starts == "process" and self.book.state.entered_at is not None:
             anchor = self.book.state.entered_at
+        if same_start and milestone.on_reentry == "restart" and self.book.state.reentered_at is not None:
+            anchor = max(anchor, self.book.state.reentered_at)
         kept = {
             "at": self.at,
             "anchor_at": anchor,

@@ -259,7 +259,7 @@ class Rules:
     # --- handing over ---
 
     def _fields(self, milestone: Milestone) -> dict[str, Any]:
-        values = {name: self.state.fields.get(name) for name in milestone.restart_on}
+        values = {name: self.sight.fields.get(name) for name in milestone.restart_on}
         return {name: value for name, value in values.items() if value not in (None, "", [])}
 
     def _is_handed_over(self, milestone: Milestone, instance: MilestoneInstance) -> bool:

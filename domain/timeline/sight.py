@@ -19,6 +19,7 @@ class Sight:
 
     Attributes:
         at: the instant.
+        fields: of the case, as the round began.
     """
 
     def __init__(self, book: Book, at: datetime) -> None:
@@ -29,9 +30,10 @@ class Sight:
     def look(self) -> None:
         """See the case as it is now, once for all criteria of a round."""
         state, plan = self.book.state, self.book.plan
+        self.fields = dict(state.fields)
         self.scope = Scope.of_plain(
             {
-                "case": {"id": state.case_id, OPENED_AT: utc_text(state.opened_at), **state.fields},
+                "case": {"id": state.case_id, OPENED_AT: utc_text(state.opened_at), **self.fields},
                 "entitlement": plan.entitlement,
                 "account": plan.account,
             }

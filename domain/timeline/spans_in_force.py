@@ -125,12 +125,15 @@ class SpansInForce:
         return target if not instance.promise and until > target else None
 
     def _used(self, instance: MilestoneInstance, old: Term, until: datetime) -> int:
-        """Open seconds used of an old span, from where its open seconds are counted."""
+        """Open seconds used of an old span, from where its open seconds are counted.
+
+        A pause before the opening after a cutoff moves nothing, so that it is used like other time.
+        """
         calendar: FrozenCalendar = self.book.plan.calendars[old.business_hours]
         since = old.base_at if old.carried_at is not None or old.fixed_at is None else old.start_at
         if until <= since:
             return 0
-        return calendar.elapsed(since, until) - instance.paused_seconds(calendar, since, until)
+        return calendar.elapsed(since, until) - instance.paused_seconds(calendar, old.base_at, until)
 
 
 def _declared(milestone: Milestone, span: Span | None, hours: str) -> str:

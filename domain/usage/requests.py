@@ -13,10 +13,10 @@ import operator
 from datetime import date, timedelta
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, Strict
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, Strict
 
-from domain.bounds import Instant, Words
-from domain.ids import CaseId, EntitlementId, Reference
+from domain.bounds import Instant, Words, clean
+from domain.ids import CaseId, EntitlementId, EventId, Reference
 from domain.model import Value
 from domain.open_time.spans import Span
 from domain.usage.allowance import MOST, Allowance, Overflow
@@ -25,6 +25,7 @@ from domain.usage.periods import FrozenPeriods
 from domain.usage.rows import LedgerRow
 from domain.usage.state import PeriodRecord, UsageState
 from domain.usage.term_end import TermEnd
+from domain.usage.units import MINUTES_PER_HOUR
 
 ENTITLEMENT_WORKFLOW = "EntitlementWorkflow"
 CONSUME = "consume"
@@ -56,6 +57,9 @@ MOST_AT_ONCE = 1000
 
 MOST_UPDATES_A_RUN = 1_800
 """Updates after which a run goes on in the next. The server ends a run's updates at 2,000."""
+
+MOST_TOLD = 10**15
+"""Of a number that a count tells others. Every client's JSON holds it."""
 
 MOST_MINUTES = 31 * 24 * 60
 """Of one time entry; a longer one is a slip of the pen."""
@@ -114,6 +118,13 @@ RULES = 3
 of its periods is carried over. Since 3 the renewals contact hears what was unused of what is cancelled."""
 
 
+Measured = Annotated[NonNegativeInt, Field(le=MOST * MINUTES_PER_HOUR)]
+"""What another count had, in the smallest measure of its unit: as much as a cap may come to."""
+
+Mail = Annotated[str, Field(max_length=254), AfterValidator(clean)]
+"""The address of somebody to write to."""
+
+
 class OpeningBalance(Value):
     """What was used of an entitlement before it was counted here.
 
@@ -123,9 +134,9 @@ class OpeningBalance(Value):
         carried: from the period before.
     """
 
-    at: AwareDatetime
-    used: NonNegativeInt = 0
-    carried: NonNegativeInt = 0
+    at: Instant
+    used: Measured = 0
+    carried: Measured = 0
 
 
 class EntitlementTerms(Value):
@@ -147,14 +158,14 @@ class EntitlementTerms(Value):
 
     entitlement_id: EntitlementId
     account: Reference
-    name: str = Field(default="", max_length=200)
+    name: Words = ""
     allowance: Allowance
     term_end: TermEnd = TermEnd()
     periods: FrozenPeriods
-    manager: str | None = Field(default=None, max_length=254)
-    renewals_mail: str | None = Field(default=None, max_length=254)
+    manager: Mail | None = None
+    renewals_mail: Mail | None = None
     opening: OpeningBalance | None = Field(default=None, exclude_if=lambda opening: opening is None)
-    clock: AwareDatetime | None = None
+    clock: Instant | None = None
     rules: int = Field(default=1, ge=1, exclude_if=lambda version: version == 1)
     carried: CarriedUsage | None = None
 
@@ -206,12 +217,12 @@ class Consumption(Value):
     """
 
     reference: Reference
-    event_id: str = Field(min_length=1, max_length=200)
+    event_id: EventId
     amount: PositiveInt = Field(default=1, le=MOST)
-    unit: str | None = Field(default=None, max_length=100)
+    unit: Reference | None = None
     occurred_at: Instant
     case_id: CaseId | None = None
-    by: str | None = Field(default=None, max_length=200)
+    by: Words | None = None
     yields: bool = Field(default=False, exclude_if=operator.not_)
 
 
@@ -231,8 +242,8 @@ class TimeEntry(Value):
     minutes: int = Field(ge=1, le=MOST_MINUTES)
     worked_at: Instant
     case_id: CaseId | None = None
-    by: str | None = Field(default=None, max_length=200)
-    note: Words | None = Field(default=None, max_length=1000)
+    by: Words | None = None
+    note: Words | None = None
     has_fallback: bool = False
     is_rest: bool = False
     yields: bool = Field(default=False, exclude_if=operator.not_)
@@ -248,10 +259,10 @@ class OverageDecision(Value):
     """
 
     reference: Reference
-    event_id: str = Field(min_length=1, max_length=200)
+    event_id: EventId
     approved: bool
-    by: WhoWhy = Field(max_length=200)
-    reason: WhoWhy = Field(max_length=1000)
+    by: WhoWhy
+    reason: WhoWhy
     amount: PositiveInt = Field(default=1, le=MOST)
     occurred_at: Instant
     case_id: CaseId | None = None
@@ -304,6 +315,10 @@ class Consumed(Value):
         return self.outcome in {"granted", "already"} and not self.is_reversed
 
 
+Told = Annotated[int, Field(ge=-MOST_TOLD, le=MOST_TOLD)]
+"""A number that a count tells others: a sum, which may be more than any one message may ask for."""
+
+
 class EntitlementOverflowed(Value):
     """Tells a case (and the account's manager) that an entitlement had not enough left for it.
 
@@ -313,20 +328,20 @@ class EntitlementOverflowed(Value):
         policy: what follows.
     """
 
-    event_id: str
+    event_id: EventId
     entitlement_id: EntitlementId
-    reference: str
+    reference: Reference
     case_id: CaseId | None
-    number: int
-    occurred_at: AwareDatetime
-    unit: str
-    amount: int
-    used: int
-    cap: int
-    period: int
+    number: Told
+    occurred_at: Instant
+    unit: Reference
+    amount: Told
+    used: Told
+    cap: Told
+    period: Told
     first_day: date | None
     policy: Overflow = Overflow.FALLBACK
-    overage_price: str | None = None
+    overage_price: Words | None = None
     prompt_within: Span | None = None
 
 
@@ -336,16 +351,16 @@ class EntitlementOverflowed(Value):
 class _Change(Value):
     """Who changes it, and why; under one `event_id` it is changed once."""
 
-    event_id: str = Field(min_length=1, max_length=200)
-    by: WhoWhy = Field(max_length=200)
-    reason: WhoWhy = Field(max_length=1000)
+    event_id: EventId
+    by: WhoWhy
+    reason: WhoWhy
 
 
 class AccountMails(Value):
     """Whom of an account to write to, as the account is declared now: see `EntitlementTerms`."""
 
-    manager: str | None = Field(default=None, max_length=254)
-    renewals_mail: str | None = Field(default=None, max_length=254)
+    manager: Mail | None = None
+    renewals_mail: Mail | None = None
 
 
 class EntitlementAmended(_Change):
@@ -366,8 +381,8 @@ class EntitlementAmended(_Change):
     allowance: Allowance | None = None
     term_end: TermEnd | None = None
     mails: AccountMails | None = None
-    unit: str | None = Field(default=None, max_length=100)
-    account: str | None = Field(default=None, max_length=100)
+    unit: Reference | None = None
+    account: Reference | None = None
     starts_on: date | None = None
 
 
@@ -391,7 +406,7 @@ class EntitlementCancelled(_Change):
         at: ahead or behind; None: now.
     """
 
-    at: AwareDatetime | None = Field(default=None, exclude_if=lambda at: at is None)
+    at: Instant | None = Field(default=None, exclude_if=lambda at: at is None)
 
 
 class EntitlementRenewed(_Change):
@@ -407,7 +422,7 @@ class EntitlementRenewed(_Change):
 class BalanceCarriedIn(_Change):
     """What was left of the entitlement that this one renews goes over into its first period."""
 
-    amount: PositiveInt = Field(le=MOST)
+    amount: Annotated[Measured, Field(gt=0)]
 
 
 class BalanceTakenBack(_Change):
@@ -417,8 +432,8 @@ class BalanceTakenBack(_Change):
         from_renewal: so much of it went on into what this one was renewed as, and came back from there.
     """
 
-    amount: PositiveInt
-    from_renewal: NonNegativeInt = 0
+    amount: Annotated[Measured, Field(gt=0)]
+    from_renewal: Annotated[Measured, Field(ge=0)] = 0
 
 
 class OverageCovered(_Change):
@@ -431,7 +446,7 @@ class OverageCovered(_Change):
     """
 
     reference: Reference
-    occurred_at: AwareDatetime | None = None
+    occurred_at: Instant | None = None
     amount: Annotated[PositiveInt, Field(le=MOST)] | None = None
 
 

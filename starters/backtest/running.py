@@ -18,6 +18,7 @@ from domain.criteria.fields import nearest
 from domain.errors import NotFound
 from domain.frozen import FrozenCalendar
 from domain.process import EntitlementProcess
+from domain.reports.compliance import promises
 from domain.reports.grouping import NONE, Grouping, text_of
 from domain.reports.measures import Measured, measure, pauses_of
 from domain.timeline.effects import NoteKind, TriggerFired
@@ -176,7 +177,7 @@ def _refuse_decided(result: Backtest) -> None:
 
 def _take(result: Backtest, case: LoggedCase, walked: Walked, state: str | None) -> None:
     view, calendars = walked.view, result.tried.plan.calendars
-    instances = [measure(milestone, calendars, view.now) for milestone in view.milestones]
+    instances = [measure(milestone, calendars, view.now) for milestone in promises(view)]
     groups = [result.grouping.group(view.fields, one.target_at) if result.grouping else NONE for one in instances]
     result.cases.append(CaseResult(case.case_id, walked.kept, instances, groups, case.external_id))
     result.decided.update(walked.decided)

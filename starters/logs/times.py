@@ -18,6 +18,7 @@ from domain.bounds import cut
 from domain.criteria.fields import utc_text
 from domain.model import Value
 from domain.years import FIRST_YEAR, LAST_YEAR
+from domain.zones import checked_zone, zone_named
 
 ISO = "iso"
 EPOCHS = {"epoch": 1, "epoch_ms": 1000}
@@ -45,47 +46,6 @@ class ClockChange(NamedTuple):
 
     skipped: bool
     text: str
-
-
-def zone_named(name: str) -> ZoneInfo | None:
-    """The zone of an IANA name, or None."""
-    try:
-        return ZoneInfo(name)
-    except (LookupError, ValueError, OSError):
-        return None
-
-
-def checked_zone(name: str) -> str:
-    """Refuse a name that is no IANA zone.
-
-    Raises:
-        ValueError: it is none; the text names one only if it is surely what was meant.
-    """
-    if zone_named(name) is None or name in _OF_THE_MACHINE:
-        known = _zone_of_words(name)
-        hint = f"did you mean {known!r}?" if known else "expected an IANA name, such as 'America/New_York', or UTC"
-        raise ValueError(f"unknown time zone {name!r}; {hint}")
-    return name
-
-
-_OF_THE_MACHINE = frozenset({"localtime", "Factory"})
-"""Names that the zone files of some machines have, and that are no zone of any place."""
-
-
-def _zone_of_words(name: str) -> str | None:
-    """The one zone whose name differs only in case, blanks or one slip of the pen within its city."""
-    from difflib import get_close_matches
-    from zoneinfo import available_timezones
-
-    if _ABBREVIATION.fullmatch(name) or not re.search(r"[a-z]{3}", name):
-        return None
-    plain = name.replace(" ", "_").casefold()
-    zones = {zone.casefold(): zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/")}
-    same = [zone for folded, zone in zones.items() if plain in (folded, folded.rpartition("/")[2])]
-    if len(same) == 1:
-        return same[0]
-    close = get_close_matches(plain, zones, n=2, cutoff=0.9) if "/" in plain else []
-    return zones[close[0]] if close else None
 
 
 class TimeFormat(Value):

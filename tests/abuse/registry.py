@@ -27,14 +27,18 @@ from domain.timeline.events import (
 )
 from domain.usage.requests import (
     BalanceCarriedIn,
+    BalanceTakenBack,
     Consumption,
     ConsumptionReversed,
     EntitlementAmended,
     EntitlementCancelled,
     EntitlementOverflowed,
     EntitlementRenewed,
+    EntitlementStart,
     EntitlementTerms,
+    OverageCovered,
     OverageDecision,
+    OverageVoided,
     TimeEntry,
     UsageAdjusted,
 )
@@ -66,7 +70,8 @@ class Message:
     @property
     def id(self) -> str:
         """Its name in a report."""
-        return f"{self.workflow} {self.kind} {self.name}"
+        argument = f" with {self.model.__name__}" if self.kind == "start" and self.model else ""
+        return f"{self.workflow} {self.kind} {self.name}{argument}"
 
 
 CASE, ENTITLEMENT, MIGRATION = "CaseWorkflow", "EntitlementWorkflow", "MigrationWorkflow"
@@ -135,7 +140,8 @@ MESSAGES: Final = [
     _case("signal", UNHEARD_OF),
     _case("query", "timeline", sample=AT),
     _case("query", "explain", sample=AT),
-    _entitlement("start", ENTITLEMENT, EntitlementTerms, _TERMS),
+    _entitlement("start", ENTITLEMENT, EntitlementStart, {"entitlement_id": "E", "clock": AT}),
+    _entitlement("start", ENTITLEMENT, EntitlementTerms, _TERMS),  # of a client that is older
     _entitlement("update", "consume", Consumption, {**_ID, "reference": "r"}),
     _entitlement("update", "consume_many", Consumption, {**_ID, "reference": "r"}, is_many=True),
     _entitlement("update", "log_hours", TimeEntry, {"id": "T-1", "minutes": 30, "worked_at": AT}),
@@ -146,6 +152,9 @@ MESSAGES: Final = [
     _entitlement("update", "cancel", EntitlementCancelled, _BY_HAND),
     _entitlement("update", "renew", EntitlementRenewed, _BY_HAND),
     _entitlement("update", "carry_in", BalanceCarriedIn, {**_BY_HAND, "amount": 1}),
+    _entitlement("update", "carry_back", BalanceTakenBack, {**_BY_HAND, "amount": 1}),
+    _entitlement("update", "cover_overage", OverageCovered, {**_BY_HAND, "reference": "r"}),
+    _entitlement("update", "void_overage", OverageVoided, {**_BY_HAND, "reference": "r"}),
     _entitlement("update", UNHEARD_OF),
     _entitlement("signal", UNHEARD_OF),
     _entitlement("query", "balance", sample=AT),

@@ -23,6 +23,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from clients.entitlements import NobodyCounts
 from clients.gate import UsageGate
+from domain.bounds import MOST_MESSAGE_BYTES
 from domain.errors import Refused
 from domain.usage.requests import NOT_NOW, Consumed, workflow_id
 from tests.support import assert_eventually
@@ -56,6 +57,26 @@ async def test_many_at_once_share_few_updates(client: Client, task_queue: str) -
         history = await client.get_workflow_handle(workflow_id(gold.entitlement_id)).fetch_history()
     accepted = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED
     assert sum(event.event_type == accepted for event in history.events) == 3
+
+
+async def test_a_request_has_the_size_of_a_message_as_a_whole(client: Client, task_queue: str) -> None:
+    """600 consumptions of a kilobyte each go in three requests; a list over 256 KB is refused, and takes nothing."""
+    gold, gate = terms(cap=None), UsageGate(client, task_queue)
+    large = [consumption(f"C{n}", by="\N{SNOWMAN}" * 330) for n in range(600)]
+    async with counting(client, task_queue, RememberingStore()):
+        await gate.begin(gold)
+        answers = await asyncio.gather(*(gate.consume(gold, one) for one in large))
+        assert [answer.used for answer in answers] == list(range(1, 601))
+        handle = client.get_workflow_handle(workflow_id(gold.entitlement_id))
+        with pytest.raises(WorkflowUpdateFailedError) as refused:
+            await handle.execute_update("consume_many", [consumption(f"D{n}", by="x" * 1000) for n in range(300)])
+        assert "a message has at most 256 KB" in str(refused.value.cause)
+        assert (await gate.balance(gold, NOON)).current.used == 600
+        history = await handle.fetch_history()
+    accepted = [e.workflow_execution_update_accepted_event_attributes for e in history.events]
+    sizes = [len(a.accepted_request.input.args.payloads[0].data) for a in accepted if a.accepted_request.input.name]
+    assert len(sizes) == 3
+    assert max(sizes) <= MOST_MESSAGE_BYTES
 
 
 async def test_the_same_again_takes_nothing(client: Client, task_queue: str) -> None:

@@ -67,9 +67,9 @@ def utc(year: int, month: int = 1, day: int = 1) -> datetime:
         ),
         ({"dates": {"20250610": []}}, "dates.20250610.[key]", "bad date"),
         (
-            {"dates": {"2025-06-01..2025-06-10": [], "2025-06-10": ["09:00-12:00"]}},
+            {"dates": {"2025-06-01..2025-06-10": [], "2025-06-10..2025-06-12": ["09:00-12:00"]}},
             "",
-            "2025-06-10 is given twice, by 2025-06-01..2025-06-10 and by 2025-06-10",
+            "2025-06-10 is given twice, by 2025-06-01..2025-06-10 and by 2025-06-10..2025-06-12",
         ),
         ({"holidays": {"country": "XX"}}, "holidays", "unknown country 'XX'; expected a code such as 'US'"),
         ({"holidays": {"country": "us"}}, "holidays", "unknown country 'us'; did you mean 'US'?"),
@@ -84,6 +84,29 @@ def utc(year: int, month: int = 1, day: int = 1) -> datetime:
             "holidays",
             "unknown category 'bankk' of the holidays of US",
         ),
+        *(
+            ({"holidays": {"country": name}}, "holidays", f"unknown country {name!r}; expected a code such as 'US'")
+            for name in ("registry", "utils", "HolidaySum", "HolidayBase", "Germany", "NYSE", "")
+        ),
+        (
+            {"holidays": {"country": "FI", "categories": ["public", "workday"]}},
+            "holidays",
+            "people work on the days of",
+        ),
+        (
+            {"holidays": {"country": "IS", "categories": ["public", "half_day"]}},
+            "holidays",
+            'half_days: ["09:00-13:00"]',
+        ),
+        ({"holidays": {"country": "IS", "half_days": ["09:00-13:00"]}}, "holidays", "categories: [public, half_day]"),
+        ({"holidays": {"working_weekends": ["09:00-13:00"]}}, "holidays", "need a country"),
+        ({"dates": {"13-01": []}}, "dates.13-01.[key]", "a date of every year is written MM-DD"),
+        ({"dates": {"02-30": []}}, "dates.02-30.[key]", "a date of every year is written MM-DD"),
+        *(
+            ({"time_zone": name}, "time_zone", f"unknown time zone {name!r}; expected an IANA name")
+            for name in ("CST", "IST", "JST", "BST", "AEST", "UTC-6", "PST", "Moon")
+        ),
+        ({"time_zone": "New York"}, "time_zone", "did you mean 'America/New_York'?"),
         ({"holidays": {"subdivision": "NY"}}, "holidays", "need a country"),
         ({"holidays": {"categories": ["public"]}}, "holidays", "need a country"),
         ({"holidays": {"add": ["soon"]}}, "holidays.add.0", "bad date 'soon'"),
@@ -315,3 +338,58 @@ def test_a_frozen_calendar_keeps_its_dates_when_the_hours_change() -> None:
     declare(dates={"2025-06-09": []}).freeze(utc(2025), utc(2026))
     assert frozen.is_open(datetime(2025, 6, 9, 14, tzinfo=UTC))
     assert frozen.end - frozen.start == timedelta(days=365)
+
+
+def windows_on(hours: BusinessHours, *days: str) -> list[tuple[str, ...]]:
+    """The windows of dates, as they are frozen."""
+    frozen = hours.freeze(datetime(2023, 12, 1, tzinfo=UTC), datetime(2028, 6, 1, tzinfo=UTC))
+    dates = [date.fromisoformat(day) for day in days]
+    return [frozen.dates.get(day, frozen.week.days[day.weekday()]) for day in dates]
+
+
+def test_a_date_of_every_year() -> None:
+    """Each year, over week and holidays; 02-29 in leap years, and nowhere else."""
+    hours = declare(dates={"12-24": ["09:00-13:00"], "12-25": ["10:00-11:00"], "02-29": []}, holidays={"country": "US"})
+    assert windows_on(hours, "2024-12-24", "2025-12-24", "2025-12-25") == [
+        ("09:00-13:00",),
+        ("09:00-13:00",),
+        ("10:00-11:00",),
+    ]
+    assert windows_on(hours, "2024-02-29", "2025-02-28", "2025-03-03") == [(), *[hours.week.fri, hours.week.mon]]
+
+
+def test_a_single_date_wins_over_a_range_and_both_over_a_yearly_one() -> None:
+    """In whatever order they are declared."""
+    own = {"2025-12-24": ["09:00-10:00"], "2025-12-20..2025-12-28": [], "12-24": ["12:00-13:00"], "12-29": []}
+    for declared in (own, dict(reversed(own.items()))):
+        hours = declare(dates=declared)
+        found = windows_on(hours, "2025-12-24", "2025-12-23", "2024-12-24", "2025-12-29")
+        assert found == [("09:00-10:00",), (), ("12:00-13:00",), ()]
+
+
+def test_half_days_of_a_country_have_windows_of_their_own() -> None:
+    """Where their week opens and no public holiday closes; they open nothing."""
+    rules = {"country": "IS", "categories": ["public", "half_day"], "half_days": ["09:00-12:00"]}
+    week = {day: ["09:00-17:00"] for day in ("mon", "tue", "wed", "thu", "fri")}
+    hours = declare(week=week, holidays=rules)
+    assert windows_on(hours, "2026-12-24", "2026-12-25", "2027-12-24") == [("09:00-12:00",), (), ("09:00-12:00",)]
+    weekend = declare(week={"sat": ["10:00-14:00"]}, holidays=rules)
+    assert windows_on(weekend, "2026-12-24") == [()]
+    removed = declare(week=week, holidays={**rules, "remove": ["2026-12-24"]})
+    assert windows_on(removed, "2026-12-24") == [removed.week.thu]
+
+
+def test_moved_working_days_open_only_if_their_windows_are_given() -> None:
+    """Hungary worked Saturday, 3 August 2024, in place of a Monday."""
+    plain, working = {"country": "HU"}, {"country": "HU", "working_weekends": ["08:00-16:00"]}
+    assert windows_on(declare(holidays=plain), "2024-08-03") == [()]
+    assert windows_on(declare(holidays=working), "2024-08-03", "2024-08-10") == [("08:00-16:00",), ()]
+
+
+def test_it_takes_the_new_keys_through_its_json() -> None:
+    """What was declared comes back as it was declared."""
+    hours = declare(
+        dates={"12-24": ["09:00-13:00"]},
+        holidays={"country": "CN", "categories": ["public", "half_day"], "half_days": ["09:00-12:00"]},
+    )
+    assert BusinessHours.model_validate_json(hours.model_dump_json()) == hours

@@ -19,7 +19,8 @@ from hypothesis import HealthCheck, assume, given, reject, settings
 from hypothesis import strategies as st
 
 from domain.calendar import BusinessHours, FrozenCalendar, HorizonExceeded
-from tests.models.slow_calendar import OutOfSightError, SlowCalendar
+from domain.open_time.windows import clock_seconds
+from tests.models.specified.slow_calendar import OutOfSightError, SlowCalendar
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -339,6 +340,37 @@ def test_the_end_of_a_business_day_is_that_of_the_model(world: World, n: int) ->
     """`eod` and `Nbd eod` are the last closing of an open date."""
     for t in world.moments:
         agree(world, "end_of_business_day", t, n)
+
+
+CLOCKS = ["00:00", "00:30", "02:15", "05:59", "06:00", "09:00", "14:00", "16:00", "23:30"]
+
+
+def answered(ask: Callable[..., datetime], *args: Any) -> datetime | None:
+    """The answer, or None where it lies out of sight."""
+    try:
+        return ask(*args)
+    except (HorizonExceeded, OutOfSightError):
+        return None
+
+
+@PROFILE
+@given(worlds(), st.integers(0, 3), st.sampled_from(CLOCKS))
+def test_a_local_time_of_a_business_day_is_that_of_the_model(world: World, n: int, clock: str) -> None:
+    """`1bd 16:00` and `0bd 16:00`, moved into the windows of their date."""
+    for t in world.moments:
+        found = answered(world.fast.business_day_at, t, n, clock_seconds(clock))
+        expected = answered(world.slow.business_day_at, t, n, clock)
+        assert found is None or expected is None or found == expected, (t, n, clock)
+
+
+@PROFILE
+@given(worlds(), st.sampled_from(CLOCKS))
+def test_what_follows_a_cutoff_is_that_of_the_model(world: World, clock: str) -> None:
+    """From the opening of the next open date, at or after a local time of an open one."""
+    for t in world.moments:
+        found = answered(world.fast.counted_from, t, clock_seconds(clock))
+        expected = answered(world.slow.after_cutoff, t, clock)
+        assert found is None or expected is None or found == expected, (t, clock)
 
 
 ROUND_THE_CLOCK: list[dict[str, Any]] = [

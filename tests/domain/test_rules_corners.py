@@ -68,6 +68,26 @@ def test_what_was_kept_stays_kept_when_its_completion_is_cleared() -> None:
     assert bench.violations == []
 
 
+@pytest.mark.parametrize("starts", ["process", {"after": "First"}])
+def test_a_migration_keeps_what_was_missed_in_an_earlier_stay(starts: Any) -> None:
+    """Also where the new version would have begun it anew at the re-entry."""
+    first = {"name": "First", "within": "8h"}
+    declared = {"within": "1h", "starts": starts}
+    bench = Bench(first, declared).complete("Mon 09:00", "First").to("Mon 10:30").close("Mon 11:00").reopen("Mon 12:00")
+    bench.migrate("Mon 12:30", version_two(first, {**declared, "on_reentry": "restart"})).to("Mon 16:00")
+    assert (bench.start("Mon 16:00"), bench.target("Mon 16:00")) == ("Mon 09:00", "Mon 11:00")
+    assert bench.violations == ["Mon 10:00"]
+
+
+def test_a_migration_may_drop_what_was_completed() -> None:
+    """What went on behind its completion goes with it, and time goes on."""
+    declared = {"within": "4h", "triggers": triggers("warning 30m", "violation 0")}
+    bench = Bench({"name": "Old", **declared}, {"name": "New", "within": "8h"}).complete("Mon 10:00", "Old")
+    bench.migrate("Mon 11:00", version_two({"name": "New", "within": "8h"})).change("Mon 14:00", count=1)
+    assert bench.to("Tue 12:00").milestone("Tue 12:00", "Old").state is InstanceState.COMPLETED
+    assert bench.fired == []
+
+
 # --- nothing is violated without a record ---
 
 
@@ -374,6 +394,15 @@ def test_what_happens_in_the_second_of_a_target_comes_before_it(
     m = bench.milestone("Mon 13:00")
     assert [v for v in m.violations if v.corrected_at is None] == []
     assert not m.violated
+
+
+@pytest.mark.parametrize("looked", [False, True])
+def test_two_events_in_the_second_of_a_target_both_come_before_it(*, looked: bool) -> None:
+    """The second is no later than the first."""
+    bench = Bench({"within": "4h"})
+    if looked:
+        bench.to("Mon 13:00")
+    assert not bench.change("Mon 13:00", count=1).close("Mon 13:00").milestone("Mon 13:00").violated
 
 
 def test_an_unrelated_event_in_the_second_of_a_target_leaves_its_record() -> None:

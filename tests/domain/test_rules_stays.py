@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from domain.process import Milestone
+from domain.reports.compliance import compliance
 from domain.timeline.instances import InstanceState
 from domain.timeline.views import MilestoneStatus
 from tests.domain.timeline_bench import Bench, plan, process, sets, told, triggers
@@ -56,6 +57,14 @@ def test_a_pause_before_the_opening_after_a_cutoff_moves_nothing() -> None:
     bench = Bench({"within": "2h", "cutoff": "14:00"}, opened="Mon 15:00").stop("Mon 15:30").resume("Mon 16:30")
     assert bench.target("Mon 17:00") == "Tue 11:00"
     assert bench.complete("Tue 10:00").minutes("Tue 10:00") == (180, 60, 120)
+
+
+def test_carry_of_days_after_a_cutoff_knows_no_pause_before_the_opening() -> None:
+    """`eod` from Mon 15:00 is Tue 17:00: 10h of open time; at Tue 13:00 6h of them are used, and 40% of 5h are left."""
+    rows = [{"when": 'case.priority == "High"', "span": "5h"}, {"span": "eod"}]
+    bench = Bench({"within": rows, "on_change": "carry", "cutoff": "14:00"}, opened="Mon 15:00")
+    bench.stop("Mon 15:30").resume("Mon 16:30").change("Tue 13:00", priority="High")
+    assert bench.target("Tue 13:00") == "Tue 15:00"
 
 
 def test_a_cutoff_holds_for_starts_by_completion_and_restart() -> None:
@@ -108,6 +117,15 @@ def test_a_completion_goes_to_the_occurrence_that_was_open_then(own: str, occurr
     bench = stays().change("Mon 10:00", priority="Low").complete("Mon 10:30", occurred=own)
     completed = [m.occurrence for m in bench.runs("Mon 10:30") if m.completed_at]
     assert completed == [occurrence]
+
+
+def test_a_field_that_a_round_changes_hands_over_in_the_next() -> None:
+    """All of a round see the same fields: the criteria that the change turns false remove, they hand nothing over."""
+    success = triggers("success", actions=sets(state="off"))
+    first = {"name": "First", "within": "1h", "complete_when": "case.count == 1", "triggers": success}
+    stay = {**STAY, "restart_on": ["state"]}
+    bench = Bench(first, stay, fields={"state": "on"}, hours="X").change("Mon 09:30", count=1)
+    assert [(m.state, m.handed_over) for m in bench.runs("Mon 09:30")] == [(InstanceState.REMOVED, False)]
 
 
 # --- when_undone ---
@@ -204,3 +222,10 @@ def test_rules_that_contradict_one_another_are_refused(milestone: dict[str, Any]
     """With what would be right."""
     with pytest.raises(ValueError, match=said):
         Milestone.model_validate({"name": "M", **milestone})
+
+
+def test_compliance_leaves_out_what_is_no_promise() -> None:
+    """A reminder that passed is neither met nor missed."""
+    reminder = {"name": "Reminder", "within": "1h", "promise": False}
+    view = Bench({"within": "1h"}, reminder).to("Mon 12:00").view("Mon 12:00")
+    assert [row.milestone for row in compliance([(view, None)], by="priority")] == ["M", "M"]

@@ -91,7 +91,7 @@ def test_offsets(text: str, seconds: int) -> None:
         ("eod", "business days and eod make a target, not an offset"),
         ("2bd", "make a target, not an offset"),
         ("2bd eod", "make a target, not an offset"),
-        ("1d", "a bare 'd' is refused"),
+        ("1d", "what it means; write 24h for open hours"),
         ("30", "it has no unit"),
         ("-30m", "not negative"),
         ("", "an offset is written like 0, 30m"),

@@ -30,7 +30,7 @@ from domain.timeline.events import (
     MilestoneExtended,
 )
 from tests.models.both_timelines import AnyTimeline, Opening, RealTimeline, SlowTimeline, slow_process
-from tests.models.slow_calendar import SlowCalendar
+from tests.models.specified.slow_calendar import SlowCalendar
 from tests.models.specified.slow_timeline import Model, RefusedError
 
 NEW_YORK = ZoneInfo("America/New_York")

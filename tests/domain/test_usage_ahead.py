@@ -202,3 +202,16 @@ def test_no_more_is_planned_than_can_be_carried() -> None:
     said = usage.take(asked, BEGINS).answer
     assert (said.outcome, "1000 are planned ahead" in (said.reason or "")) == ("refused", True)
     assert usage.take(asked.model_copy(update={"occurred_at": BEGINS}), BEGINS).answer.outcome == "granted"
+
+
+@pytest.mark.parametrize("ahead", [1, 5])
+def test_a_taking_from_a_clock_ahead_brings_no_end_forward(ahead: int) -> None:
+    """One of the next period a moment before the last one ends counts there; the end is told when it comes."""
+    visits = Visits()
+    ends_at = datetime(2026, 12, 1, tzinfo=UTC)
+    visits.to(ends_at - timedelta(seconds=1))
+    assert visits.take("early", ends_at + timedelta(seconds=ahead - 1)).period == 1
+    assert visits.of(PeriodRecord) == []
+    assert visits.usage.next_due == ends_at
+    visits.to(ends_at)
+    assert [(record.period, record.used) for record in visits.of(PeriodRecord)] == [(0, 0)]

@@ -19,7 +19,7 @@ from domain.timeline.events import Event, PlanReplaced
 from domain.timeline.plan import Plan
 from domain.timeline.state import TimelineState
 from tests.models.specified import slow_inputs
-from tests.models.specified.slow_timeline import Model, RefusedError
+from tests.models.specified.slow_timeline import Model, RefusedError, whole
 
 Fired = tuple[str, int, str, datetime, datetime]
 """A trigger that fired: milestone, occurrence, trigger, when it was due, when it fired."""
@@ -179,21 +179,60 @@ def _slow_span(span: Span) -> Any:
     return slow_inputs.Span(span.seconds, span.business_days, span.end_of_day, clock)
 
 
+VIOLATION = 2
+"""How the model ranks what happens at a target."""
+
+
 class Amended(Model):
     """The model, with what it reads otherwise than the engine.
 
     A violation that arises by a change is recorded when the change has been evaluated, not by a span that the very next
-    round replaces.
+    round replaces. Passing a target that is no promise is nothing that the timeline does, so that later news of before
+    counts at its own time. Two events of the very second of a target both come before it. A change of a field that
+    begins an occurrence anew does not end that very occurrence. Success that rearms fires with every completion, also
+    with one that follows a clear. A time that is that of the last firing is not ahead.
     """
 
     ties = "affected"
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.in_doubt: list[Any] | None = None
+        self.evaluated_at: datetime | None = None
+        self.comes_first = False
         super().__init__(*args, **kwargs)
 
+    def apply(self, event: Any, noticed_at: datetime | None = None) -> None:
+        self.comes_first = False
+        super().apply(event, noticed_at)
+        if self.comes_first and self.floor == whole(event.occurred_at):
+            self.by_itself = True
+
+    def _take(self, event: Any, occurred_at: datetime, at: datetime) -> None:
+        self.comes_first = self.by_itself and self.floor == occurred_at
+        super()._take(event, occurred_at, at)
+
+    def _complete(self, instance: Any, *args: Any, **kwargs: Any) -> None:
+        for trigger in instance.milestone.triggers:
+            if trigger.kind is TriggerKind.SUCCESS and trigger.rearm:
+                instance.armed[trigger.id] = True
+        super()._complete(instance, *args, **kwargs)
+
+    def _may_fire(self, instance: Any, trigger: Any, due_at: datetime) -> bool:
+        fired = [firing.at for firing in instance.fired if firing.trigger == trigger.id]
+        return (not fired or due_at > fired[-1]) and super()._may_fire(instance, trigger, due_at)
+
+    def _happen(self, due: Any) -> None:
+        before = self.floor, self.by_itself
+        super()._happen(due)
+        if due.rank == VIOLATION and due.trigger is None and not due.instance.milestone.promise:
+            self.floor, self.by_itself = before
+
+    def _is_regrouped(self, milestone: Any) -> bool:
+        began_now = self.world is not None and self.world[0].came_at == self.evaluated_at
+        return not began_now and super()._is_regrouped(milestone)
+
     def _evaluate(self, at: datetime) -> None:
-        self.in_doubt = []
+        self.in_doubt, self.evaluated_at = [], at
         super()._evaluate(at)
         doubtful, self.in_doubt = self.in_doubt, None
         for instance in doubtful:

@@ -17,7 +17,7 @@ from clients.cases import MilepostClient
 from clients.entitlements import Entitlements
 from domain.catalog.declarations import Catalog
 from domain.errors import MilepostError, NotFound
-from domain.process import FieldUpdate, TriggerKind
+from domain.process import FieldUpdate
 from domain.timeline.events import EntitlementChanged, PlanReplaced
 from domain.timeline.views import CaseView
 from domain.usage.requests import workflow_id
@@ -47,8 +47,8 @@ class Effect:
     """A mail or a task that a case calls for.
 
     Attributes:
-        due_at: seconds since 1970, before which it is early; 0 of one that a message called for.
-        knowable_at: from when on the engine could know, likewise.
+        due_at: seconds since 1970, before which it is early.
+        knowable_at: from when on the engine could know and do it, likewise.
     """
 
     key: str
@@ -234,8 +234,7 @@ class Checker:
                     continue
                 if call.key in wanted:
                     self.verdict.find("timeline", f"{call.key} is called for twice")
-                is_due = fired.effect.kind is not TriggerKind.SUCCESS  # else it comes with a message, not with time
-                wanted[call.key] = Effect(call.key, at if is_due else 0.0, knowable)
+                wanted[call.key] = Effect(call.key, at, max(at, knowable))
         self.verdict.effects += wanted.values()
         done = Counter(mail.key for mail in self.store.mails(case_id, limit=_MANY))
         done.update(task.key for task in self.store.tasks(case_id, limit=_MANY))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import FailureError
@@ -25,7 +25,12 @@ MOST_AT_ONCE = 50
 MOST_BYTES = 512 * 1024
 """Of both likewise. What one workflow task sends off has to stay under 2 MB."""
 MOST_FAILED = 100
+MOST_FAILED_BYTES = 512 * 1024
+"""Of those that failed for good and can be retried; of more, the oldest are forgotten."""
 MOST_SUMMARY_BYTES = 200
+
+WAITS_FOR_ITS_INSTANT = "an-action-waits-for-its-instant"
+"""The patch since which an action is not sent before its instant. Asked only of one that has to wait."""
 
 
 class Actions:
@@ -34,6 +39,9 @@ class Actions:
     The first `MOST_AT_ONCE` of a run are sent at once, and nothing depends on when they come back. Those after wait for
     one another, and each that comes back issues a command: the order of all commands is then a function of what
     happened alone, however the tasks are cut.
+
+    A message may be ahead of the case's clock by as much as two clocks differ, and brings forward what is due before
+    it. What that calls for is not sent before its instant: it is held until the clock has reached it.
     """
 
     def __init__(self, case: RunningCase, recorder: Recorder) -> None:
@@ -41,6 +49,8 @@ class Actions:
         self._recorder = recorder
         self._sent = 0
         self._sent_bytes = 0
+        self._held: list[ActionOrder] = []
+        self._held_bytes = 0
         self._waiting: deque[tuple[ActionOrder, int]] = deque()
         self._under_way = 0
         self._under_way_bytes = 0
@@ -53,12 +63,28 @@ class Actions:
     @property
     def can_be_carried(self) -> bool:
         """What is not done fits into the argument of another run."""
-        return sum(size for _, size in self._waiting) + self._under_way_bytes <= MOST_BYTES
+        waiting_bytes = sum(size for _, size in self._waiting)
+        return self._held_bytes + waiting_bytes + self._under_way_bytes <= MOST_BYTES
+
+    @property
+    def next_due(self) -> datetime | None:
+        """When the next of those that are held is to be sent; None: none is held."""
+        return min((order.at for order in self._held), default=None)
+
+    def send_due(self) -> None:
+        """Send those of which the instant has come, in the order in which they were ordered."""
+        held, now = self._held, self._case.now()
+        self._held = [order for order in held if order.at > now]
+        for order in held:
+            if order.at <= now:
+                size = _size(order)
+                self._held_bytes -= size
+                self._send(order, size)
 
     def resume(self) -> None:
         """Send again what an earlier run did not see done."""
         for order in self._case.kept.orders:
-            self._send(order)
+            self._send_or_hold(order)
 
     def start(self, fired: TriggerFired) -> None:
         """Order what a trigger asks for. What it does to the case's own fields has taken effect already."""
@@ -81,10 +107,17 @@ class Actions:
     def order(self, order: ActionOrder) -> None:
         """Have an action carried out."""
         self._case.kept.orders.append(order)
-        self._send(order)
+        self._send_or_hold(order)
 
-    def _send(self, order: ActionOrder) -> None:
-        size = len(order.model_dump_json())
+    def _send_or_hold(self, order: ActionOrder) -> None:
+        size = _size(order)
+        if order.at > self._case.now() and workflow.patched(WAITS_FOR_ITS_INSTANT):
+            self._held.append(order)
+            self._held_bytes += size
+        else:
+            self._send(order, size)
+
+    def _send(self, order: ActionOrder, size: int) -> None:
         if self._sent < MOST_AT_ONCE and self._sent_bytes + size <= MOST_BYTES:
             self._sent += 1
             self._sent_bytes += size
@@ -131,10 +164,14 @@ class Actions:
     def _give_up(self, order: ActionOrder, reason: str) -> None:
         failed = self._case.kept.failed
         failed[order.call.key] = order
-        while len(failed) > MOST_FAILED:
+        while len(failed) > MOST_FAILED or (len(failed) > 1 and self._size_of(failed) > MOST_FAILED_BYTES):
             failed.pop(next(iter(failed)))
         self._recorder.tell_failure(ActionFailure(key=order.call.key, error=reason))
         self._case.remark(NoteKind.ACTION_FAILED, cut(f"{order.call.key} failed for good: {reason}"))
+
+    @staticmethod
+    def _size_of(orders: dict[str, ActionOrder]) -> int:
+        return sum(len(order.model_dump_json()) for order in orders.values())
 
     def retry(self, key: str, by: str | None) -> str:
         """Try a failed action again, under the key that it has."""
@@ -143,3 +180,8 @@ class Actions:
         self._case.remark(NoteKind.ACTION_RETRIED, said, by)
         self.order(order)
         return said
+
+
+def _size(order: ActionOrder) -> int:
+    """In bytes, on the wire."""
+    return len(order.model_dump_json())

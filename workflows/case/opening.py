@@ -14,7 +14,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.messages.case_state import CaseState
     from domain.messages.cases import CaseIntake
     from domain.messages.coverage import CaseCoverage
-    from domain.messages.inbox import read_message
+    from domain.messages.inbox import read_carried, read_message
     from domain.messages.steps import CaseOpening, OpenedCase, open_case, opened_state, reopen_case
     from domain.timeline import Timeline
     from domain.timeline.effects import NoteKind
@@ -36,9 +36,10 @@ def read_intake(raw: Sequence[Any]) -> tuple[CaseIntake, ApplicationError | None
     try:
         with barrier("the start"):
             given = list(raw)
+            is_continued = info.continued_run_id is not None
             if len(given) == 1 and isinstance(given[0], dict):
-                given = [_own(given[0]) if info.continued_run_id else {**given[0], "carried": None}]
-            intake = read_message(CaseIntake, given)
+                given = [_own(given[0]) if is_continued else {**given[0], "carried": None}]
+            intake = (read_carried if is_continued else read_message)(CaseIntake, given)
             if info.workflow_id != names.case_workflow_id(intake.case_id):
                 why = f"the workflow of case {intake.case_id} is {names.case_workflow_id(intake.case_id)!r}"
                 raise Refused("wrong_id", f"{why}, not {info.workflow_id!r}")

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ApplicationError, FailureError
+from temporalio.exceptions import FailureError
 
 with workflow.unsafe.imports_passed_through():
     from domain.messages.case_state import ActionFailure
@@ -24,7 +24,10 @@ RECORDING = timedelta(seconds=10)
 TRIED_AGAIN_AFTER = timedelta(minutes=1)
 
 MOST_EFFECTS = 200
+MOST_EFFECT_BYTES = 512 * 1024
 """Of one record; what is more goes into the next."""
+MOST_SENT_BYTES = 1_500_000
+"""Of a record that the server keeps while the store is down. It ends a workflow that sends it 2 MB."""
 
 
 class Recorder:
@@ -73,7 +76,7 @@ class Recorder:
             try:
                 while self._has_news():
                     await self._write()
-            except ApplicationError:  # the record could not be made; it is logged
+            except FailureError:  # it could not be made, which is logged, or is too large to wait with the server
                 await workflow.sleep(TRIED_AGAIN_AFTER, summary="write the record again")
             finally:
                 self.is_writing = False
@@ -92,6 +95,9 @@ class Recorder:
             )
         except FailureError:  # the store is down; a normal activity waits for it without holding anything up
             self.is_writing_here = False
+            if len(record.model_dump_json().encode()) > MOST_SENT_BYTES:
+                self._is_wanted = True
+                raise
             await workflow.execute_activity(RECORD_CASE, record, start_to_close_timeout=RECORDING, summary="record")
             seal(recorded=record.number)
             self._is_wanted = True
@@ -104,7 +110,7 @@ class Recorder:
     def _next_record(self) -> CaseRecord:
         case, info = self._case, workflow.info()
         kept = case.carried()
-        effects = kept.unrecorded[:MOST_EFFECTS]
+        effects = _first(kept.unrecorded)
         notes = [effect for effect in effects if isinstance(effect, Noted)]
         number, last = kept.records + 1, notes[-1].number if notes else kept.recorded_notes
         known = {"records": number, "recorded_notes": last, "unrecorded": [], "failures": []}
@@ -122,3 +128,13 @@ class Recorder:
             failures=list(kept.failures),
             carried=kept.model_copy(update=known),
         )
+
+
+def _first(effects: Sequence[Noted | TriggerFired]) -> list[Noted | TriggerFired]:
+    """As many as go into one record."""
+    size = 0
+    for number, effect in enumerate(effects[:MOST_EFFECTS]):
+        size += len(effect.model_dump_json())
+        if number and size > MOST_EFFECT_BYTES:
+            return list(effects[:number])
+    return list(effects[:MOST_EFFECTS])

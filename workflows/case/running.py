@@ -19,6 +19,9 @@ with workflow.unsafe.imports_passed_through():
     from workflows.case.jobs import Jobs
     from workflows.case.steps import Attempts, Step, Turn, step_of, unit_cost
 
+MOST_CARRIED_BYTES = 1_900_000
+"""Of a workflow's argument, which may have 2 MB: the server ends a workflow that sends more."""
+
 
 class RunningCase:
     """What every part of a case's workflow works on.
@@ -124,6 +127,11 @@ class RunningCase:
                 "questions": [*kept.questions, *self.being_decided.values()],
             }
         )
+
+    @property
+    def fits(self) -> bool:
+        """Another run can be given all that travels with the case. What the store has to be told first may not."""
+        return len(self.carried().model_dump_json().encode()) <= MOST_CARRIED_BYTES
 
     # --- what happens to it ---
 

@@ -49,6 +49,7 @@ class CaseWorkflow:
             await self.parts.passing.catch_up()
             self.parts.overage.take_silence_for_no()
             self.parts.plans.keep_horizon()
+            self.parts.actions.send_due()
             if self._may_roll_over:
                 self._roll_over()
             await until(self._next_due, self._has_other_work, now=self.case.now, summary=self._timer_summary)
@@ -71,13 +72,17 @@ class CaseWorkflow:
 
     def _next_due(self) -> datetime | None:
         dues = [decision.until for decision in self.case.open_decisions()]
-        due = self.parts.passing.next_due
-        return min([*dues, due] if due else dues, default=None)
+        dues += [due for due in (self.parts.passing.next_due, self.parts.actions.next_due) if due is not None]
+        return min(dues, default=None)
 
     def _timer_summary(self) -> str:
         due = self._next_due()
         times_out = any(decision.until == due for decision in self.case.open_decisions())
-        return "time-out of the decision on overage" if times_out else cut(self.case.next_summary, MOST_SUMMARY_BYTES)
+        if times_out:
+            return "time-out of the decision on overage"
+        if due == self.parts.actions.next_due:
+            return "send what a message brought forward"
+        return cut(self.case.next_summary, MOST_SUMMARY_BYTES)
 
     def _has_other_work(self) -> bool:
         return self._is_over or self._may_roll_over or self.parts.plans.needs_horizon or self.parts.passing.has_news
@@ -95,7 +100,7 @@ class CaseWorkflow:
         if not info.is_continue_as_new_suggested() and not info.is_target_worker_deployment_version_changed():
             return False
         is_quiet = workflow.all_handlers_finished() and case.turn.is_free and not self.parts.recorder.is_writing_here
-        return is_quiet and not case.is_closed and self.parts.actions.can_be_carried
+        return is_quiet and not case.is_closed and self.parts.actions.can_be_carried and case.fits
 
     def _roll_over(self) -> None:
         """Go on in a new run, under the newest deployment. What is not done is carried, and done there."""

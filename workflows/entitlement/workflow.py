@@ -16,7 +16,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from domain.bounds import cut
-    from domain.messages.inbox import read_event, read_message
+    from domain.messages.inbox import read_event, read_message, refuse_beyond_bounds
     from domain.usage import requests as messages
     from domain.usage.machine import Taken, Usage, UsageEffect
     from domain.usage.periods import FrozenPeriods
@@ -149,6 +149,7 @@ class EntitlementWorkflow:
     def _check_consume_many(self, *raw: Any) -> None:
         with screening("consume_many"):
             self.course.check_ready()
+            refuse_beyond_bounds(raw)  # the list as a whole; each of it is measured when it is read
             read_consumptions(raw, self.course.now())
 
     @workflow.update(name=messages.LOG_HOURS, unfinished_policy=ABANDON)

@@ -22,7 +22,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.bounds import cut
     from domain.errors import Refused
     from domain.messages import migrations as messages
-    from domain.messages.inbox import read_message
+    from domain.messages.inbox import read_carried, read_message
     from domain.messages.migrations import (
         CarriedMigration,
         CaseFailure,
@@ -53,6 +53,8 @@ TRIES = RetryPolicy(
 """How often a case is asked; while no worker runs, no attempt is used up."""
 
 MOST_FAILURES_LISTED = 1000
+MOST_FAILURES_BYTES = 128 * 1024
+"""Of those listed: with them, what a batch is started again with is still a message."""
 LONGEST_ERROR = 300
 
 
@@ -65,7 +67,8 @@ class MigrationWorkflow:
         self.refusal: ApplicationError | None = None
         self.given: MigrationOrder | None = None
         try:
-            self.given = _read_order(raw, workflow.info().workflow_id)
+            info = workflow.info()
+            self.given = _read_order(raw, info.workflow_id, is_continued=info.continued_run_id is not None)
         except Refused as refused:
             self.refusal = ApplicationError(cut(str(refused)), type=refused.code, non_retryable=True)
         self.carried = self.given.carried if self.given else None
@@ -153,8 +156,10 @@ class MigrationWorkflow:
 
     def _count(self, outcome: str, case_id: str, said: str = "") -> None:
         changed: dict[str, Any] = {outcome: getattr(self.tally, outcome) + 1}
-        if outcome in {"refused", "unanswered"} and len(self.tally.failures) < MOST_FAILURES_LISTED:
-            changed["failures"] = [*self.tally.failures, CaseFailure(case_id=case_id, error=cut(said, LONGEST_ERROR))]
+        if outcome in {"refused", "unanswered"}:
+            listed = [*self.tally.failures, CaseFailure(case_id=case_id, error=cut(said, LONGEST_ERROR))]
+            if len(listed) <= MOST_FAILURES_LISTED and _size(listed) <= MOST_FAILURES_BYTES:
+                changed["failures"] = listed
         self.tally = self.tally.model_copy(update=changed)
         self._publish()
 
@@ -220,14 +225,14 @@ class MigrationWorkflow:
             return self.order if self.carried is None else self._order(after=self.carried.after)
 
 
-def _read_order(raw: tuple[Any, ...], own_id: str) -> MigrationOrder:
+def _read_order(raw: tuple[Any, ...], own_id: str, *, is_continued: bool) -> MigrationOrder:
     """The order of a batch.
 
     Raises:
         Refused: it is not one, or another batch's.
     """
     try:
-        order = read_message(MigrationOrder, raw)
+        order = (read_carried if is_continued else read_message)(MigrationOrder, raw)
     except Refused as refused:
         raise Refused("bad_order", str(refused)) from None
     wanted = messages.workflow_id(order.migration_id)
@@ -236,6 +241,10 @@ def _read_order(raw: tuple[Any, ...], own_id: str) -> MigrationOrder:
             "wrong_id", f"workflow {own_id!r} can't be migration {order.migration_id!r}; its id is {wanted!r}"
         )
     return order
+
+
+def _size(failures: list[CaseFailure]) -> int:
+    return sum(len(failure.model_dump_json()) for failure in failures)
 
 
 def _said(error: ActivityError) -> ApplicationError:

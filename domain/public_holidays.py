@@ -1,0 +1,84 @@
+"""Public holidays by the `holidays` package: the one place that asks it. No workflow may import it."""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import lru_cache
+from typing import Any
+
+import holidays as holidays_package
+
+from domain.open_time.stretches import CalendarError
+
+HALF_DAY = "half_day"
+WORKED = ("workday", "unofficial")
+"""Categories of days on which people work."""
+
+
+@lru_cache(maxsize=1)
+def _countries() -> frozenset[str]:
+    """The ISO 3166 codes that the package lists."""
+    return frozenset(holidays_package.list_supported_countries())
+
+
+def check_country(country: str, subdivision: str | None, categories: tuple[str, ...]) -> None:
+    """Refuse what the package does not know.
+
+    Raises:
+        ValueError: the text says what it knows instead.
+    """
+    if country not in _countries():
+        upper = country.upper()
+        hint = f"did you mean {upper!r}?" if upper in _countries() else "expected a code such as 'US', of ISO 3166"
+        raise ValueError(f"unknown country {country!r}; {hint}")
+    calendar: Any = holidays_package.country_holidays(country)
+    if subdivision is not None:
+        known = (*calendar.subdivisions, *calendar.subdivisions_aliases)
+        if subdivision not in known:
+            listed = ", ".join(calendar.subdivisions) or "none"
+            raise ValueError(f"unknown subdivision {subdivision!r} of {country}; it has: {listed}")
+    unknown = [category for category in categories if category not in calendar.supported_categories]
+    if unknown:
+        listed = ", ".join(category for category in calendar.supported_categories if category not in WORKED)
+        raise ValueError(f"unknown category {unknown[0]!r} of the holidays of {country}; it has: {listed}")
+    worked = [category for category in categories if category in WORKED]
+    if worked:
+        raise ValueError(
+            f"people work on the days of category {worked[0]!r}, and it would close them; leave it out, and close "
+            "single dates with add"
+        )
+
+
+def closed_days(country: str, subdivision: str | None, categories: tuple[str, ...], year: int) -> frozenset[date]:
+    """A country's holidays of one year, one observed in it for the next year's first day among them.
+
+    Raises:
+        CalendarError: the package does not know the holidays of that year.
+    """
+    closing = tuple(category for category in categories if category != HALF_DAY)
+    if categories and not closing:
+        return frozenset()
+    return frozenset(_known(country, subdivision, closing, year))
+
+
+def half_days(country: str, subdivision: str | None, year: int) -> frozenset[date]:
+    """The days of one year on which a country works half the day."""
+    return frozenset(_known(country, subdivision, (HALF_DAY,), year))
+
+
+def moved_working_days(country: str, subdivision: str | None, year: int) -> frozenset[date]:
+    """The days of one year, most of them on a weekend, that a country works in place of others."""
+    moved = getattr(_known(country, subdivision, (), year), "weekend_workdays", ())
+    return frozenset(day for day in moved if day.year == year)
+
+
+@lru_cache(maxsize=4096)
+def _known(country: str, subdivision: str | None, categories: tuple[str, ...], year: int) -> Any:
+    known: Any = holidays_package.country_holidays(
+        country, subdiv=subdivision, years=year, categories=categories or None
+    )
+    if not known.start_year <= year <= known.end_year:
+        raise CalendarError(
+            f"the holidays of {country} are known from {known.start_year} to {known.end_year}, not in {year}"
+        )
+    return known
