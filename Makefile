@@ -13,10 +13,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Processes for the tests, each with a Temporal server of its own: they wait more than they compute.
 TESTING ?= $(shell $(BIN)/python -c 'import os; print(min((os.cpu_count() or 1) + 1, 4))')
 
-.PHONY: help setup server demo test versions check bench clean
+.PHONY: help setup server demo test test-hostile abuse versions siege rush check bench clean
 
 help: ## list the targets
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '|'
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '|'
 
 setup: $(VENV)/.installed server ## create .venv, install Milepost and find or build a Temporal server
 
@@ -46,6 +46,21 @@ versions: ## run the tests on other Pythons: make versions PYTHONS="python3.12 p
 	@[ -n "$(PYTHONS)" ] || { echo 'Name the Pythons: make versions PYTHONS="python3.12 python3.13"' >&2; exit 1; }
 	@for python in $(PYTHONS); do echo "With $$python"; \
 		$(MAKE) --no-print-directory VENV=".venvs/$$(basename "$$python")" PYTHON="$$python" test; done
+
+test-hostile: setup ## run the tests of the workflows with workers that keep nothing in memory
+	@MILEPOST_HOSTILE=1 $(BIN)/python -m pytest --numprocesses $(TESTING) --dist loadfile \
+		tests/workflows tests/starters tests/siege/test_hostile.py $(ARGS)
+
+SEED ?= 1
+MINUTES ?= 1
+siege: setup ## kill and stop everything, then check: make siege SEED=1 MINUTES=5
+	@$(BIN)/python -m tests.siege --seed $(SEED) --minutes $(MINUTES) $(ARGS)
+
+rush: setup ## send very much at once, and say how late it gets
+	@$(BIN)/python -m tests.siege.rush $(ARGS)
+
+abuse: setup ## send every ugly value to every message of running workflows (many minutes)
+	@MILEPOST_ABUSE=all $(BIN)/python -m pytest --numprocesses $(TESTING) --dist load tests/abuse $(ARGS)
 
 check: $(VENV)/.installed ## lint, format, types and who may import whom
 	@$(BIN)/ruff check

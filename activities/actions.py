@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
+from functools import partial
 from typing import Any, assert_never
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.templates import BadTemplate, render
-from domain.messages.cases import ActionOrder
+from activities.rendering.renderer import BadTemplate, Renderer
+from domain.messages.case_state import ActionOrder
 from domain.process import ActionCall, Email, FieldUpdate, Task
 from store.store import Store
 
@@ -18,8 +19,9 @@ from store.store import Store
 class Actions:
     """Does what triggers ask for."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, renderer: Renderer) -> None:
         self.store = store
+        self.renderer = renderer
 
     @activity.defn(name="email")
     async def email(self, order: ActionOrder) -> None:
@@ -33,25 +35,30 @@ class Actions:
 
     async def _perform(self, call: ActionCall, context: dict[str, Any], at: datetime, due_at: datetime) -> None:
         try:
-            await asyncio.to_thread(self._do, call, context, at, due_at)
+            await self._do(call, context, at, due_at)
         except BadTemplate as error:  # wrong today is wrong at every retry
             raise ApplicationError(str(error), type="BadTemplate", non_retryable=True) from error
         await asyncio.to_thread(self.store.record_action_done, call.key, at=at)
 
-    def _do(self, call: ActionCall, context: dict[str, Any], at: datetime, due_at: datetime) -> None:
-        action = call.action
+    async def _do(self, call: ActionCall, context: dict[str, Any], at: datetime, due_at: datetime) -> None:
+        action, render = call.action, self.renderer.render
         match action:
             case Email():
-                to = [render(address, context) for address in action.to]
-                subject, body = render(action.subject, context), render(action.body, context)
-                self.store.record_mail(call.key, to=to, subject=subject, body=body, at=at, due_at=due_at)
+                to = [await render(address, context) for address in action.to]
+                subject, body = await render(action.subject, context), await render(action.body, context)
+                record = partial(
+                    self.store.record_mail, call.key, to=to, subject=subject, body=body, at=at, due_at=due_at
+                )
             case Task():
-                subject, assign_to = render(action.subject, context), render(action.assign_to, context)
-                body = render(action.body, context)
-                self.store.record_task(call.key, subject=subject, assign_to=assign_to, body=body, at=at)
+                subject, assign_to = await render(action.subject, context), await render(action.assign_to, context)
+                body = await render(action.body, context)
+                record = partial(
+                    self.store.record_task, call.key, subject=subject, assign_to=assign_to, body=body, at=at
+                )
             case FieldUpdate():
                 raise ApplicationError(
                     f"{call.key}: a field update takes effect on the timeline", type="Mistaken", non_retryable=True
                 )
             case _:
                 assert_never(action)
+        await asyncio.to_thread(record)

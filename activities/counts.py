@@ -1,4 +1,4 @@
-"""What entitlements want done: rows recorded, actions carried out, periods frozen."""
+"""What entitlements want done: terms read, rows recorded, cases told, actions carried out, periods frozen."""
 
 from __future__ import annotations
 
@@ -9,55 +9,94 @@ from typing import Any
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
 
 from activities.catalog_records import Deeds, UsageStore
-from activities.templates import BadTemplate, render
+from activities.refusals import refusals
+from activities.rendering.renderer import BadTemplate, Renderer
+from domain.bounds import cut
+from domain.catalog.count_terms import entitlement_terms
 from domain.process import Email, Task
 from domain.usage.effects import (
     FREEZE_PERIODS,
     PERFORM_USAGE_ACTION,
+    READ_ENTITLEMENT_TERMS,
     RECORD_USAGE,
+    TELL_CASES,
     PeriodsRequest,
+    TermsRequest,
     UsageActionOrder,
     UsageRecords,
 )
 from domain.usage.freezing import freeze, horizon
 from domain.usage.periods import FrozenPeriods
-
-PATIENCE = 30.0
-"""Seconds for which a request is sent again before its caller is told that nobody answers."""
+from domain.usage.requests import ENTITLEMENT_OVERFLOWED, EntitlementOverflowed, EntitlementTerms
 
 
 class UsageActivities:
     """The activities of the entitlement workflow."""
 
-    def __init__(self, store: UsageStore) -> None:
+    def __init__(self, store: UsageStore, renderer: Renderer) -> None:
         self._store = store
+        self._renderer = renderer
         self._deeds = Deeds(store)
 
     @property
     def all(self) -> list[Callable[..., Any]]:
         """For the worker to register."""
-        return [self.record_usage, self.perform_usage_action, self.freeze_periods, *self._deeds.all]
+        return [
+            self.read_entitlement_terms,
+            self.record_usage,
+            self.tell_cases,
+            self.perform_usage_action,
+            self.freeze_periods,
+            *self._deeds.all,
+        ]
+
+    @activity.defn(name=READ_ENTITLEMENT_TERMS)
+    async def read_entitlement_terms(self, request: TermsRequest) -> EntitlementTerms:
+        """Read what the catalog declares of an entitlement, with its periods frozen."""
+        with refusals():
+            return await asyncio.to_thread(self._terms, request)
+
+    def _terms(self, request: TermsRequest) -> EntitlementTerms:
+        declared = self._store.entitlement(request.entitlement_id)
+        account, organisation = self._store.account(declared.account), self._store.organisation()
+        return entitlement_terms(declared, account, organisation, now=request.now, clock=request.clock)
 
     @activity.defn(name=RECORD_USAGE)
     async def record_usage(self, news: UsageRecords) -> None:
         """Keep rows of the ledger, and the periods that have ended."""
         await asyncio.to_thread(self._store.record_usage, news)
 
+    @activity.defn(name=TELL_CASES)
+    async def tell_cases(self, overflows: list[EntitlementOverflowed]) -> None:
+        """Tell each case that there was not enough for it. One that is not there, or closed, is nobody to tell."""
+        for overflowed in overflows:
+            case = activity.client().get_workflow_handle(f"case/{overflowed.case_id}")
+            try:
+                await case.signal(ENTITLEMENT_OVERFLOWED, overflowed)
+            except RPCError as error:
+                if error.status is not RPCStatusCode.NOT_FOUND:
+                    raise
+                activity.logger.info("case %s is not there, or closed: nobody to tell", overflowed.case_id)
+
     @activity.defn(name=PERFORM_USAGE_ACTION)
     async def perform_usage_action(self, order: UsageActionOrder) -> None:
         """Carry out an action of a threshold or a notice, or tell of an overflow or of what was left of a term."""
         key, action = order.call.key, order.call.action
+        render = self._renderer.render
         try:
             match action:
                 case Email():
-                    to = [render(address, order.context) for address in action.to]
-                    subject, body = render(action.subject, order.context), render(action.body, order.context)
+                    to = [await render(address, order.context) for address in action.to]
+                    subject = await render(action.subject, order.context)
+                    body = await render(action.body, order.context)
                     record = partial(self._store.record_mail, key, to=to, subject=subject, body=body, at=order.at)
                 case Task():
-                    subject, body = render(action.subject, order.context), render(action.body, order.context)
-                    assign_to = render(action.assign_to, order.context)
+                    subject = await render(action.subject, order.context)
+                    body = await render(action.body, order.context)
+                    assign_to = await render(action.assign_to, order.context)
                     record = partial(
                         self._store.record_task, key, subject=subject, assign_to=assign_to, body=body, at=order.at
                     )
@@ -74,5 +113,9 @@ class UsageActivities:
 
     @activity.defn(name=FREEZE_PERIODS)
     async def freeze_periods(self, request: PeriodsRequest) -> FrozenPeriods:
-        """The periods of a term over the horizon that it has now."""
-        return freeze(request.allowance, request.term, horizon(request.term, request.now))
+        """The periods of a term over the horizon that it has now. What can't be frozen now never can."""
+        try:
+            with refusals():
+                return freeze(request.allowance, request.term, horizon(request.term, request.now))
+        except (ValueError, OverflowError) as error:
+            raise ApplicationError(cut(str(error)), type="not_frozen", non_retryable=True) from error

@@ -15,7 +15,8 @@ from domain.coverage.matching import Coverage, CoverageQuestion, Match, case_cov
 from domain.errors import Refused
 from domain.frozen import HorizonExceeded
 from domain.ids import event_id_of
-from domain.messages.cases import CaseIntake, HoursQuestion, OverageChoice, OveragePrompt
+from domain.messages.case_state import HoursQuestion, OveragePrompt
+from domain.messages.cases import CaseIntake, OverageChoice
 from domain.messages.coverage import CaseCoverage, Left, NotMatched
 from domain.timeline.requests import refuse_future
 from domain.usage.requests import Consumed, Consumption, EntitlementTerms, OverageDecision, TimeEntry

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import Any
 
 from temporalio import activity
 from temporalio.client import Client, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.heartbeat import heartbeating
 from activities.refusals import refusals
 from domain.messages.migrations import (
     FIND_OUTDATED_CASES,
@@ -26,13 +26,8 @@ from domain.messages.migrations import (
 )
 from store.store import Store
 
-T = TypeVar("T")
-
 PATIENCE = 30.0
 """Seconds for which a case is waited for, before it is asked again under the same event id."""
-
-BEAT = 2.0
-"""Seconds between two signs of life."""
 
 
 class Migrating:
@@ -51,8 +46,9 @@ class Migrating:
     @activity.defn(name=SURVEY_MIGRATION)
     async def survey_migration(self, selection: CaseSelection) -> Survey:
         """How many cases there are to migrate, and to which versions; a selection that can't be is refused."""
-        with refusals():
-            return await _alive(asyncio.to_thread(self._survey, selection))
+        async with heartbeating():
+            with refusals():
+                return await asyncio.to_thread(self._survey, selection)
 
     def _survey(self, selection: CaseSelection) -> Survey:
         checked = self._store.checked(selection)
@@ -62,10 +58,11 @@ class Migrating:
     @activity.defn(name=FIND_OUTDATED_CASES)
     async def find_outdated_cases(self, request: OutdatedRequest) -> OutdatedPage:
         """The next cases that hold an older version than the batch brings."""
-        looking = asyncio.to_thread(
-            self._store.outdated, request.selection, request.goals, after=request.after, limit=request.limit
-        )
-        return OutdatedPage(cases=await _alive(looking))
+        async with heartbeating():
+            cases = await asyncio.to_thread(
+                self._store.outdated, request.selection, request.goals, after=request.after, limit=request.limit
+            )
+        return OutdatedPage(cases=cases)
 
     @activity.defn(name=MIGRATE_CASE)
     async def migrate_case(self, order: CaseMigration) -> CaseMigrated:
@@ -84,7 +81,8 @@ class Migrating:
             "reason": order.reason,
         }
         try:
-            await asyncio.wait_for(_alive(handle.execute_update("migrate", message, id=asked)), self._patience)
+            async with heartbeating():
+                await asyncio.wait_for(handle.execute_update("migrate", message, id=asked), self._patience)
         except WorkflowUpdateFailedError as error:
             return _refused(error)
         except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
@@ -94,18 +92,6 @@ class Migrating:
                 return CaseMigrated(outcome="skipped", said="it is closed")
             raise  # such as a run that goes on in the next one: it passes by itself
         return CaseMigrated(outcome="migrated")
-
-
-async def _alive(work: Coroutine[Any, Any, T]) -> T:
-    """Do something, and let the server know that this worker lives: what a dead one left undone is done elsewhere."""
-    task = asyncio.create_task(work)
-    try:
-        while not task.done():
-            activity.heartbeat()
-            await asyncio.wait({task}, timeout=BEAT)
-        return task.result()
-    finally:
-        task.cancel()
 
 
 def _refused(error: WorkflowUpdateFailedError) -> CaseMigrated:

@@ -15,27 +15,26 @@ from activities.planning import Planner
 from activities.refusals import refusals
 from domain.catalog.declarations import Account
 from domain.coverage.matching import Coverage, fields_filled_from
-from domain.criteria.fields import check_values
+from domain.criteria.fields import check_bounds, check_values
 from domain.errors import Refused
 from domain.frozen import HorizonExceeded
-from domain.messages.cases import (
-    DECIDE_OVERAGE,
-    LOG_TIME,
-    OPEN_CASE,
-    PLAN_ENTITLEMENT_CHANGE,
-    CarriedCase,
-    CaseIntake,
+from domain.messages.case_state import CaseState
+from domain.messages.cases import CaseIntake, CaseReopening
+from domain.messages.names import DECIDE_OVERAGE, LOG_TIME, OPEN_CASE, PLAN_ENTITLEMENT_CHANGE
+from domain.messages.steps import (
     CaseOpening,
     CaseRecord,
+    Entered,
     EntitlementChangePlan,
     HoursDecided,
     OpenedCase,
     OverageDecided,
     TimeTaken,
     TimeToTake,
+    open_case,
+    opened_state,
+    reopen_case,
 )
-from domain.timeline import Case, Timeline
-from domain.timeline.effects import Noted, NoteKind
 from domain.timeline.plan import Plan
 from domain.timeline.requests import refuse_future
 from domain.usage.requests import Consumed, TimeEntry
@@ -81,16 +80,16 @@ class Opening:
     @activity.defn(name=LOG_TIME)
     async def log_time(self, asked: TimeToTake) -> TimeTaken:
         """Take work done from the entitlements of hours that match."""
-        entry = TimeEntry(
-            id=asked.entry.id,
-            minutes=asked.entry.minutes,
-            worked_at=asked.entry.worked_at or asked.entry.occurred_at,
-            case_id=asked.intake.case_id,
-            by=asked.entry.by,
-            note=asked.entry.note,
-        )
         with refusals():
             async with heartbeating():
+                entry = TimeEntry(
+                    id=asked.entry.id,
+                    minutes=asked.entry.minutes,
+                    worked_at=asked.entry.worked_at or asked.entry.occurred_at,
+                    case_id=asked.intake.case_id,
+                    by=asked.entry.by,
+                    note=asked.entry.note,
+                )
                 took = await self.covering.log_hours(asked.intake, entry, asked.now)
                 question = await self.covering.question(entry, took, asked.now)
                 lines = [_took(entitlement, consumed) for entitlement, consumed in took]
@@ -98,9 +97,13 @@ class Opening:
 
     async def _open(self, opening: CaseOpening) -> OpenedCase:
         intake = opening.intake
+        if intake.reopened is not None:
+            return await asyncio.to_thread(self._reopened, opening, intake.reopened)
         refuse_future(opening.opened_at, opening.now, "opened_at")
         declared = await asyncio.to_thread(self.store.fields)
-        fields: dict[str, Any] = check_values(intake.fields, declared)
+        checked = check_values(intake.fields, declared)
+        check_bounds(checked)
+        fields: dict[str, Any] = dict(checked)
         coverage, account = await self.covering.find(intake, opening.opened_at)
         if intake.entitlement and coverage.chosen:
             fields = fields_filled_from(coverage.chosen, fields, declared)
@@ -154,19 +157,7 @@ class Opening:
     def _record(
         self, opening: CaseOpening, taken: Taken, account: Account | None, fields: dict[str, Any]
     ) -> OpenedCase:
-        timeline = self._enter(opening, taken, account, fields)
-        entered = timeline.advance(opening.opened_at)
-        if taken.coverage is not None:
-            entered += timeline.remark(NoteKind.COVERED, opening.opened_at, taken.coverage.text)
-        notes = [effect for effect in entered if isinstance(effect, Noted)]
-        opened = OpenedCase(
-            plan=timeline.plan,
-            fields=fields,
-            account=account.id if account else None,
-            entitlement=taken.entitlement.id if taken.entitlement else None,
-            coverage=taken.coverage,
-            prompt=taken.prompt,
-        )
+        opened, entered = self._enter(opening, taken, account, fields)
         self.store.record_case(
             CaseRecord(
                 history=0,
@@ -175,31 +166,50 @@ class Opening:
                 run_id=activity.info().workflow_run_id or "",
                 account=opened.account,
                 entitlement=opened.entitlement,
-                view=timeline.view(opening.opened_at),
-                notes=notes,
-                carried=CarriedCase(
-                    plan=timeline.plan,
-                    state=timeline.state,
-                    account=opened.account,
-                    entitlement=opened.entitlement,
-                    prompt=opened.prompt,
-                    recorded_notes=len(notes),
-                    ahead=opening.ahead,
-                ),
+                view=entered.timeline.view(opening.opened_at),
+                notes=entered.notes,
+                carried=opened_state(opened, entered, opening.ahead),
             )
         )
         return opened
 
-    def _enter(self, opening: CaseOpening, taken: Taken, account: Account | None, fields: dict[str, Any]) -> Timeline:
-        """The timeline as the case will enter it, with calendars that reach as far as its targets."""
-        case = Case(case_id=opening.intake.case_id, fields=fields)
-        plan = self._planned(opening.intake, opening.opened_at, taken, account)
+    def _enter(
+        self, opening: CaseOpening, taken: Taken, account: Account | None, fields: dict[str, Any]
+    ) -> tuple[OpenedCase, Entered]:
+        """The case as its workflow will open it, with calendars that reach as far as its targets."""
+        opened = OpenedCase(
+            plan=self._planned(opening.intake, opening.opened_at, taken, account),
+            fields=fields,
+            account=account.id if account else None,
+            entitlement=taken.entitlement.id if taken.entitlement else None,
+            coverage=taken.coverage,
+            prompt=taken.prompt,
+        )
         while True:
             with suppress(HorizonExceeded):
-                timeline = Timeline.enter(plan, case, opening.opened_at)
-                if timeline.covers(opening.now):
-                    return timeline
-            plan = self.planner.further(plan, opening.now)
+                entered = open_case(opening.intake.case_id, opened, opening.opened_at)
+                if entered.timeline.covers(opening.now):
+                    return opened, entered
+            plan = self.planner.further(opened.plan, opening.now)
+            opened = opened.model_copy(update={"plan": plan})
+
+    def _reopened(self, opening: CaseOpening, asked: CaseReopening) -> OpenedCase:
+        """A closed case as the store has kept it, with calendars that reach as far as its targets.
+
+        One that can't be reopened so is handed over all the same: its workflow refuses, and shows how it stands.
+        """
+        stored = self.store.case(opening.intake.case_id).carried
+        now = opening.now + stored.ahead
+        with suppress(Refused):
+            while not _reaches(stored, asked, opening.now):
+                stored = stored.model_copy(update={"plan": self.planner.further(stored.plan, now)})
+        return OpenedCase(plan=stored.plan, reopened=stored)
+
+
+def _reaches(stored: CaseState, asked: CaseReopening, now: datetime) -> bool:
+    with suppress(HorizonExceeded):
+        return reopen_case(stored, asked, now).timeline.covers(now + stored.ahead)
+    return False
 
 
 def _took(entitlement: str, consumed: Consumed) -> str:

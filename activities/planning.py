@@ -14,21 +14,19 @@ from activities.refusals import refusals
 from domain.calendar import FrozenCalendar
 from domain.catalog.declarations import Account, Entitlement
 from domain.criteria.fields import FieldType
-from domain.messages.cases import (
-    FREEZE_CALENDARS,
-    PLAN_MIGRATION,
-    CaseIntake,
-    Horizon,
-    HorizonRequest,
-    MigratedPlan,
-    MigrationPlan,
-)
+from domain.errors import Refused
+from domain.messages.cases import CaseIntake
+from domain.messages.names import FREEZE_CALENDARS, PLAN_MIGRATION
+from domain.messages.steps import Horizon, HorizonRequest, MigratedPlan, MigrationPlan
 from domain.process import EntitlementProcess
 from domain.timeline.plan import Plan
 from store.store import Store
 
 REACH = timedelta(days=400)
 """How far past now calendars reach at least when they are frozen further."""
+
+FURTHEST = timedelta(days=100 * 366)
+"""How far past now they ever reach: ten years of open time are some forty years of office hours."""
 
 
 class Planner:
@@ -99,7 +97,10 @@ class Planner:
 
         Raises:
             CalendarError: there is no open time in the ten years after the old horizon.
+            Refused: they reach a hundred years past `now` already.
         """
+        if all(frozen.end > now + FURTHEST for frozen in plan.calendars.values()):
+            raise Refused("past_the_horizon", "calendars reach at most a hundred years ahead")
         return {
             name: self.store.business_hours(frozen.name, plan.calendar_versions.get(name)).hours.extend(
                 frozen, max(frozen.end + (frozen.end - frozen.start), now + REACH)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pydantic import ValidationError
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
+from domain.bounds import cut
 from domain.criteria.fields import FieldsError
 from domain.errors import MilepostError, Refused
 from store.errors import StoreError
@@ -26,8 +27,8 @@ def refusals() -> Iterator[None]:
         raise
     except ValidationError as error:  # tried again it would be no better, and whoever waits would wait for ever
         said = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-        raise ApplicationError(f"{error.title}: {said}", type="bad_message", non_retryable=True) from error
-    except (MilepostError, FieldsError) as error:
+        raise ApplicationError(cut(f"{error.title}: {said}"), type="bad_message", non_retryable=True) from error
+    except (MilepostError, FieldsError, OverflowError) as error:  # a sum past the last year overflows for good
         kind = error.code if isinstance(error, Refused) else type(error).__name__
         category = ApplicationErrorCategory.BENIGN
-        raise ApplicationError(str(error), type=kind, non_retryable=True, category=category) from error
+        raise ApplicationError(cut(str(error)), type=kind, non_retryable=True, category=category) from error

@@ -22,14 +22,12 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from clients.sending import PATIENCE, NoAnswer
 from domain.errors import MilepostError, NotFound, Refused
 from domain.explanation import Explanation
-from domain.messages.cases import CASE_WORKFLOW, Answer, CarriedCase, CaseIntake
-from domain.timeline.events import CaseReopened
+from domain.messages.cases import Answer, CaseIntake, CaseReopening
+from domain.messages.names import CASE_WORKFLOW
 from domain.timeline.views import CaseView
-
-PATIENCE = 30.0
-"""Seconds after which a case that does not answer is taken to have no worker."""
 
 ROLLING_OVER_TRIES = 20
 """While a run rolls over into the next, some requests are turned away; they are sent again under the same id."""
@@ -37,10 +35,6 @@ ROLLING_OVER_TRIES = 20
 _NOBODY_POLLS = frozenset({RPCStatusCode.FAILED_PRECONDITION, RPCStatusCode.DEADLINE_EXCEEDED})
 
 T = TypeVar("T")
-
-
-class NoAnswer(MilepostError):
-    """Nobody answers: most likely no worker runs."""
 
 
 class MilepostClient:
@@ -103,25 +97,33 @@ class MilepostClient:
         return answer.model_copy(update={"outcome": "already"}) if was_known else answer
 
     async def reopen(
-        self, case_id: str, carried: CarriedCase, *, occurred_at: datetime | None = None, by: str | None = None
+        self,
+        case_id: str,
+        *,
+        occurred_at: datetime | None = None,
+        by: str | None = None,
+        event_id: str | None = None,
+        fields: dict[str, Any] | None = None,
     ) -> Answer:
         """Take a closed case up again: in a new run of the same id, unless the last one has still something to do.
 
         Args:
             case_id: the case.
-            carried: what the store kept of it.
-            occurred_at: when it was reopened; now, if left out.
+            occurred_at: when it was reopened; now, by the case's own clock, if left out.
             by: who reopens it.
+            event_id: of the request; made up, if left out.
+            fields: of the case that have new values from then on.
 
         Raises:
-            Refused: the case is open.
+            Refused: the case is open, or was never recorded.
             NoAnswer: no worker answers.
         """
-        at = occurred_at or datetime.now(UTC) + carried.ahead
-        reopened = CaseReopened(event_id=f"reopen-{uuid4()}", occurred_at=at, by=by)
+        reopened = CaseReopening(
+            event_id=event_id or f"reopen-{uuid4()}", occurred_at=occurred_at, by=by, fields=fields or {}
+        )
         start: WithStartWorkflowOperation[Any, CaseView] = WithStartWorkflowOperation(
             CASE_WORKFLOW,
-            CaseIntake(case_id=case_id, carried=carried, reopened=reopened),
+            CaseIntake(case_id=case_id, reopened=reopened),
             id=f"case/{case_id}",
             task_queue=self.task_queue,
             id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
@@ -136,7 +138,7 @@ class MilepostClient:
                 self.patience,
             )
         except WorkflowAlreadyStartedError:
-            message = reopened.model_dump(mode="json", exclude={"type"}, exclude_none=True)
+            message = reopened.model_dump(mode="json", exclude_none=True)
             return Answer.model_validate(await self.ask(case_id, "reopen", message))
         except WorkflowUpdateFailedError as error:
             _refuse(error)
@@ -255,10 +257,10 @@ class MilepostClient:
         if known.status is not WorkflowExecutionStatus.FAILED:
             return Refused("closed", f"case {case_id} is closed, since {known.close_time:%Y-%m-%d %H:%M:%SZ}")
         reason, intake = await self._failure(case_id), await self._intake(known)
-        if not intake.get("carried"):
-            return Refused("not_opened", f"case {case_id} was refused when it was opened: {reason}")
         if intake.get("reopened"):
             return Refused("closed", f"case {case_id} is closed, and reopening it was refused: {reason}")
+        if not intake.get("carried"):
+            return Refused("not_opened", f"case {case_id} was refused when it was opened: {reason}")
         return Refused("failed", f"case {case_id} failed: {reason}")
 
     async def _intake(self, known: WorkflowExecutionDescription) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, assert_never
@@ -11,6 +12,8 @@ from weakref import WeakValueDictionary
 from temporalio.client import Client
 
 from clients.entitlements import Entitlements
+from clients.sending import PATIENCE
+from domain.bounds import MOST_MESSAGE_BYTES
 from domain.usage.machine import Usage
 from domain.usage.requests import (
     ADJUST,
@@ -39,9 +42,6 @@ from domain.usage.requests import (
     UsageChange,
     UsageChanged,
 )
-
-PATIENCE = 30.0
-"""Seconds for which a request is sent again before its caller is told that nobody answers."""
 
 
 @dataclass
@@ -152,7 +152,7 @@ class UsageGate:
     async def _run(self, lane: _Lane) -> None:
         """Send one list after another, until nobody waits."""
         try:
-            while batch := lane.waiting[:MOST_AT_ONCE]:
+            while batch := lane.waiting[: _that_fit(lane.waiting)]:
                 del lane.waiting[: len(batch)]
                 asked = [consumption for consumption, _ in batch]
                 try:
@@ -170,6 +170,16 @@ class UsageGate:
             self._lanes.pop(lane.terms.entitlement_id, None)
             for _, answer in lane.waiting:
                 answer.cancel()
+
+
+def _that_fit(waiting: Sequence[tuple[Consumption, object]]) -> int:
+    """How many of those that wait go into one request."""
+    size = 0
+    for number, (consumption, _) in enumerate(waiting[:MOST_AT_ONCE]):
+        size += len(consumption.model_dump_json().encode()) + 1
+        if number and size > MOST_MESSAGE_BYTES:
+            return number
+    return min(len(waiting), MOST_AT_ONCE)
 
 
 def _update_of(asked: UsageChange) -> str:

@@ -8,17 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeVar
 
-from temporalio.client import (
-    Client,
-    WorkflowExecutionStatus,
-    WorkflowFailureError,
-    WorkflowHandle,
-    WorkflowQueryFailedError,
-)
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
-from temporalio.service import RPCError, RPCStatusCode
 
-from clients.cases import PATIENCE, NoAnswer
+from clients.sending import PATIENCE, NoAnswer, persist, persist_asking
 from domain.errors import MilepostError, NotFound, Refused
 from domain.messages.migrations import (
     MIGRATION_WORKFLOW,
@@ -74,8 +67,10 @@ class MigrationClient:
 
         Raises:
             Refused: one of that id runs.
+            NoAnswer: the server does not answer.
         """
-        try:
+
+        async def begin() -> None:
             await self._client.start_workflow(
                 MIGRATION_WORKFLOW,
                 order,
@@ -85,6 +80,9 @@ class MigrationClient:
                 static_details="Brings running cases to newer versions of their process and business hours. How far it "
                 "is stands under *current details*; the query `progress` has it all.",
             )
+
+        try:
+            await persist(begin, patience=self._patience, unanswered=self._unanswered(order.migration_id))
         except WorkflowAlreadyStartedError:
             follow = f"milepost migrate --resume {order.migration_id} follows it"
             raise Refused("running", f"migration {order.migration_id} runs already; {follow}") from None
@@ -142,27 +140,41 @@ class MigrationClient:
             _fail(migration_id, error)
 
     async def _status(self, migration_id: str) -> WorkflowExecutionStatus:
-        try:
-            described = await self._handle(migration_id).describe()
-        except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
-                raise NotFound(f"no migration {migration_id!r} is known here") from None
-            raise
+        described = await persist_asking(
+            self._handle(migration_id).describe,
+            patience=self._patience,
+            unanswered=self._unanswered(migration_id),
+            again=_never,
+        )
+        if described is None:
+            raise NotFound(f"no migration {migration_id!r} is known here")
         return described.status or WorkflowExecutionStatus.RUNNING
 
     async def _ask(self, migration_id: str, query: str, kind: type[T]) -> T:
+        unanswered = self._unanswered(migration_id)
         try:
-            answer: T = await asyncio.wait_for(
-                self._handle(migration_id).query(query, result_type=kind), self._patience
+            answer: T | None = await persist_asking(
+                lambda: self._handle(migration_id).query(query, result_type=kind),
+                patience=self._patience,
+                unanswered=unanswered,
+                again=_never,
             )
-        except (TimeoutError, WorkflowQueryFailedError, RPCError):
-            raise NoAnswer(
-                f"migration {migration_id} does not answer: does a worker run on {self._task_queue!r}?"
-            ) from None
+        except Refused as refused:
+            raise unanswered(refused) from None
+        if answer is None:
+            raise unanswered("it is gone")
         return answer
+
+    def _unanswered(self, migration_id: str) -> Callable[[object], NoAnswer]:
+        said = f"migration {migration_id} does not answer: does a worker run on {self._task_queue!r}?"
+        return lambda _why: NoAnswer(said)
 
     def _handle(self, migration_id: str) -> WorkflowHandle[Any, MigrationProgress]:
         return self._client.get_workflow_handle(workflow_id(migration_id), result_type=MigrationProgress)
+
+
+def _never(_said: Exception) -> bool:
+    return False
 
 
 def _fail(migration_id: str, error: WorkflowFailureError) -> NoReturn:

@@ -28,6 +28,10 @@ MOST_MILESTONES = 200
 """Of one process."""
 MOST_MESSAGE_BYTES = 256 * 1024
 """Of one message, as JSON."""
+MOST_DEPTH = 32
+"""Of lists and objects within one another, in a message."""
+MOST_QUOTED = 60
+"""Characters of what somebody sent that a refusal repeats."""
 MOST_ATTRIBUTE_BYTES = 512
 """Of one search attribute: the server ends a workflow whose attribute is longer than 2 KB."""
 
@@ -38,6 +42,27 @@ def cut(text: str, most: int = MOST_WORDS_BYTES) -> str:
     if len(encoded) <= most:
         return encoded.decode("utf-8")
     return encoded[: most - 3].decode("utf-8", "ignore") + "…"
+
+
+def quoted(text: str) -> str:
+    """What somebody sent, in quotes and cut to what a refusal repeats of it; characters that cannot be seen escaped."""
+    shown = text if len(text) <= MOST_QUOTED else text[: MOST_QUOTED - 1] + "…"
+    return repr(shown) if shown.isprintable() else ascii(shown)
+
+
+def clean(text: str) -> str:
+    """`text`, if every store and every protocol can hold it.
+
+    Raises:
+        ValueError: it holds a NUL, or half a surrogate pair.
+    """
+    if "\0" in text:
+        raise ValueError("the text holds a NUL, which no database takes")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("the text holds half a surrogate pair, which is no character") from None
+    return text
 
 
 def _within_the_years(at: datetime) -> datetime:
@@ -51,7 +76,7 @@ def _within_the_years(at: datetime) -> datetime:
 
 
 def _short(words: str) -> str:
-    size = len(words.encode("utf-8", "surrogatepass"))
+    size = len(clean(words).encode())
     if size > MOST_WORDS_BYTES:
         raise ValueError(f"at most {MOST_WORDS_BYTES} bytes, not {size}")
     return words

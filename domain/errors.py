@@ -11,20 +11,22 @@ Values that can't be are refused by `ValueError`s of their own: `domain.open_tim
 
 from __future__ import annotations
 
+from domain.bounds import cut
+
 
 class MilepostError(Exception):
     """Something a person can put right; the message names the value and what would be allowed."""
 
 
 class Refused(MilepostError):
-    """A request that is not taken.
+    """A request that is not taken. Its text is cut to 1 KB, whatever was quoted in it.
 
     Attributes:
         code: a stable, machine-readable reason, such as ``unknown_milestone``.
     """
 
     def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
+        super().__init__(cut(message))
         self.code = code
 
 

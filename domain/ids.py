@@ -3,21 +3,58 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-CaseId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._~-]{0,99}$")]
-"""An id that is safe in URLs, mail headers and workflow ids: letters, digits and ``. _ ~ -``."""
+from domain.bounds import clean
 
-EntitlementId = CaseId
+CaseId = Annotated[str, Field(pattern=r"^[A-Za-z0-9~][A-Za-z0-9._~-]{0,99}$")]
+"""An id that is safe in URLs, mail headers and workflow ids: letters, digits and ``. _ ~ -``.
 
-Reference = Annotated[str, Field(min_length=1, max_length=100)]
+One that begins with ``~`` was made of a foreign id by `case_id_of`.
+"""
+
+EntitlementId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._~-]{0,99}$")]
+
+Reference = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(clean)]
 
 LONGEST = 200
 """Of an event's id, wherever one is taken."""
 
+EventId = Annotated[str, Field(min_length=1, max_length=LONGEST), AfterValidator(clean)]
+"""The id of a request: sent again under the same one, it is taken once."""
+
 _DIGITS = 40
+
+_LONGEST_CASE_ID = 100
+_CASE_DIGITS = 24
+_SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,99}")
+_SAFE_LETTERS = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
+
+
+def case_id_of(foreign: str) -> str:
+    """Return the case id for a foreign id: the same text where it is safe, else percent-encoded with ``~``.
+
+    ``INC/2024/001`` becomes ``INC~2F2024~2F001``. What would be longer than 100 letters becomes its beginning and a
+    digest of the whole. Two foreign ids may only come to one case id if one of them is already written in this form.
+    """
+    if _SAFE.fullmatch(foreign):
+        return foreign
+    units = [chr(byte) if byte in _SAFE_LETTERS else f"~{byte:02X}" for byte in foreign.encode("utf-8", "replace")]
+    if units and units[0] in "._-":
+        units[0] = f"~{ord(units[0]):02X}"
+    encoded = "".join(units)
+    if len(encoded) <= _LONGEST_CASE_ID:
+        return encoded
+    digest = hashlib.sha256(foreign.encode("utf-8", "replace")).hexdigest()[:_CASE_DIGITS]
+    kept = ""
+    for unit in units:
+        if len(kept) + len(unit) > _LONGEST_CASE_ID - _CASE_DIGITS - 1:
+            break
+        kept += unit
+    return f"{kept}~{digest}"
 
 
 def event_id_of(*parts: str) -> str:

@@ -1,6 +1,7 @@
 """Milepost: a durable SLA engine on Temporal. This is the one import that users need."""
 
-from clients.cases import MilepostClient, NoAnswer
+from clients.cases import MilepostClient
+from clients.sending import NoAnswer
 from domain.calendar import BusinessHours
 from domain.errors import NotFound, Refused
 from domain.frozen import FrozenCalendar

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,15 +12,14 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, PoolProxiedConnection, Table, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import URL
+from sqlalchemy.engine import URL, ExceptionContext
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
+from store.addresses import shown_address, without_password
 from store.errors import BadAddress, StoreError
-
-BUSY_SECONDS = 30
-"""How long a writer of SQLite waits for another one."""
+from store.sqlite import BUSY_SECONDS, sqlite_engine, use_wal
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _MIGRATION_LOCK = 0x6D696C65  # "mile", in PostgreSQL's one space of advisory locks
@@ -40,6 +38,8 @@ class Database:
         postgres = engine.dialect.name == "postgresql"
         self._reading = engine.execution_options(isolation_level="REPEATABLE READ") if postgres else engine
         self._writing = engine.execution_options(milepost_writes=True)
+        # Of this process's writers SQLite lets one in at a time, and has the others look again and again.
+        self._turn = None if postgres else threading.Lock()
 
     @classmethod
     def open(cls, url: str) -> Database:
@@ -53,15 +53,15 @@ class Database:
         database = cls(engine)
         try:
             if engine.dialect.name == "sqlite":
-                _use_wal(engine)
+                use_wal(engine)
             with database.write() as connection:
                 database.lock(connection, _MIGRATION_LOCK)
                 _migrate(connection)
         except SQLAlchemyError as error:
             engine.dispose()
             cause = error.orig if isinstance(error, DBAPIError) else error
-            shown = engine.url.set(drivername=engine.url.get_backend_name()).render_as_string()
-            raise StoreError(f"cannot open the database {shown}: {cause}") from error
+            shown = shown_address(engine.url.set(drivername=engine.url.get_backend_name()))
+            raise StoreError(f"cannot open the database {shown}: {without_password(str(cause), engine.url)}") from error
         except StoreError:
             engine.dispose()
             raise
@@ -74,10 +74,24 @@ class Database:
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """One transaction, of which all or nothing is stored."""
-        with self._writing.begin() as connection:
-            yield connection
+    def write(self, *, patience: float | None = None) -> Iterator[Connection]:
+        """One transaction, of which all or nothing is stored.
+
+        Args:
+            patience: seconds to wait for another writer; as long as it takes, or on SQLite 30 s, if left out.
+        """
+        writing = self._writing if patience is None else self._writing.execution_options(milepost_patience=patience)
+        if self._turn is None:
+            with writing.begin() as connection:
+                yield connection
+            return
+        if not self._turn.acquire(timeout=BUSY_SECONDS if patience is None else patience):
+            raise StoreError("the database is locked: other writers of this process have not let go of it in time")
+        try:
+            with writing.begin() as connection:
+                yield connection
+        finally:
+            self._turn.release()
 
     def lock(self, connection: Connection, number: int) -> None:
         """Lets one writer at a time pass until the end of its transaction. On SQLite there is only ever one."""
@@ -106,74 +120,53 @@ def insert_new(connection: Connection, table: Table, rows: Sequence[dict[str, An
 
 
 def _address(url: str) -> URL:
+    shown = shown_address(url)
     try:
         address = make_url(url)
-    except ArgumentError:
-        raise BadAddress(f"{url!r} is no address of a database; {_EXPECTED}") from None
+    except (ArgumentError, ValueError):  # the second one for a port that is no number
+        raise BadAddress(f"{shown!r} is no address of a database; {_EXPECTED}") from None
     match address.get_backend_name():
         case "postgresql" | "postgres":
             return address.set(drivername="postgresql+psycopg")
         case "sqlite" if address.database in (None, "", ":memory:"):
             raise BadAddress(
-                f"{url!r} names no file; a database that several threads share is kept in one; {_EXPECTED}"
+                f"{shown!r} names no file; a database that several threads share is kept in one; {_EXPECTED}"
             )
         case "sqlite":
             file = Path(str(address.database)).absolute()
             folder = file.parent
             if file.is_dir():
                 raise BadAddress(
-                    f"{url!r} names a folder; expected a file in it, such as {url.rstrip('/')}/milepost.db"
+                    f"{shown!r} names a folder; expected a file in it, such as {shown.rstrip('/')}/milepost.db"
                 )
             if folder.exists() and not folder.is_dir():
-                raise BadAddress(f"{folder} is a file, so the database {url!r} can't be in it; expected a folder")
+                raise BadAddress(f"{folder} is a file, so the database {shown!r} can't be in it; expected a folder")
             if not folder.is_dir():
-                raise BadAddress(f"there is no folder {folder} for the database {url!r}; make it first")
+                raise BadAddress(f"there is no folder {folder} for the database {shown!r}; make it first")
             return address.set(drivername="sqlite+pysqlite")
         case other:
             raise BadAddress(f"{other!r} is no database that Milepost knows; {_EXPECTED}")
 
 
 def _engine(address: URL) -> Engine:
-    if address.get_backend_name() != "sqlite":
-        return create_engine(address, pool_pre_ping=True)
-    engine = create_engine(address, connect_args={"timeout": BUSY_SECONDS})
-
-    @event.listens_for(engine, "connect")
-    def prepare(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # transactions begin below, not where the driver guesses
-        connection.execute("PRAGMA foreign_keys = ON")
+    if address.get_backend_name() == "sqlite":
+        return sqlite_engine(address)
+    engine = create_engine(address, pool_pre_ping=True, hide_parameters=True)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        # A transaction that reads first and then wants to write would fail at once if another one wrote in between.
-        writes = connection.get_execution_options().get("milepost_writes")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        patience = connection.get_execution_options().get("milepost_patience")
+        if patience is not None:
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{int(1000 * patience)}ms'")
+
+    @event.listens_for(engine, "handle_error")
+    def keep_values_out(context: ExceptionContext) -> None:
+        # PostgreSQL quotes the row that it complains of: addresses, and what a mail says.
+        for error in (context.original_exception, context.sqlalchemy_exception):
+            if error is not None and error.args and isinstance(error.args[0], str):
+                error.args = (error.args[0].partition("\nDETAIL:")[0], *error.args[1:])
 
     return engine
-
-
-def _use_wal(engine: Engine) -> None:
-    """Readers and a writer side by side; kept in the file, so it is said once.
-
-    The change wants the file for itself and does not wait for it, so two processes that start at once take turns here.
-    """
-    give_up = time.monotonic() + BUSY_SECONDS
-    while True:
-        connection: PoolProxiedConnection | None = None
-        try:
-            connection = engine.raw_connection()
-            cursor = connection.cursor()
-            if cursor.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
-                return
-            if cursor.execute("PRAGMA journal_mode = WAL").fetchone()[0] == "wal":
-                return
-        except engine.dialect.loaded_dbapi.Error as error:
-            if "locked" not in str(error) or time.monotonic() > give_up:
-                raise DBAPIError("PRAGMA journal_mode = WAL", {}, error) from error
-        finally:
-            if connection is not None:
-                connection.close()
-        time.sleep(0.02)
 
 
 def _migrate(connection: Connection) -> None:

@@ -9,12 +9,14 @@ from typing import Self
 
 from domain.catalog.checks import Known
 from store.cases.actions import ActionRecords
+from store.cases.ended import EndedCases
 from store.cases.records import CaseRecords
 from store.cases.running import RunningCases
 from store.catalog.applying import CatalogApplying
 from store.catalog.candidates import CoverageReading
 from store.catalog.reading import StoredCatalog
 from store.database import Database
+from store.leases import Leases
 from store.orders import OrderTaking
 from store.usage.ledgers import UsageRecords
 from store.usage.unsynchronised import UntoldEntitlements
@@ -27,8 +29,10 @@ class Store(
     RunningCases,
     CoverageReading,
     CaseRecords,
+    EndedCases,
     ActionRecords,
     UsageRecords,
+    Leases,
 ):
     """A database, used from any number of threads and processes. Takes and gives domain values.
 

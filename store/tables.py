@@ -177,6 +177,7 @@ cases = Table(
     Column("next_due", Instant),
     Column("view", Document, nullable=False),
     Column("carried", Document, nullable=False),
+    Column("recorded_at", Instant),
 )
 RUNNING = cases.c.closed_at.is_(None)
 Index(
@@ -195,6 +196,20 @@ case_hours = Table(
     Column("version", Integer, nullable=False),
 )
 """The business hours that a running case goes by, each in the version that was frozen for it."""
+
+ended_cases = Table(
+    "ended_cases",
+    metadata,
+    Column("case_id", ForeignKey("cases.case_id"), primary_key=True),
+    Column("run_id", Line, nullable=False),
+    Column("run", Integer, nullable=False),
+    Column("history", Integer, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("how", Line, nullable=False),
+    Column("ended_at", Instant),
+    Column("found_at", Instant, nullable=False),
+)
+"""Cases whose workflows were ended from outside, each with the record that was its last."""
 
 milestones = Table(
     "milestones",
@@ -341,3 +356,14 @@ usage_periods = Table(
     Index(None, "ended_at"),
 )
 """Periods that have ended, as each count last reported them."""
+
+# --- who does what ---
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", Line, primary_key=True),
+    Column("holder", Line, nullable=False),
+    Column("until", Instant, nullable=False),
+)
+"""What one of all processes does, and until when."""

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 from pydantic import AwareDatetime, Field
 
 from domain.calendar import BusinessHours
-from domain.messages.cases import CarriedCase
+from domain.messages.case_state import CaseState
 from domain.model import Value
 from domain.process import TriggerKind
 from domain.process.actions import Action
@@ -79,7 +79,7 @@ class CaseRow(Value):
 class StoredCase(CaseRow):
     """With what another run of it goes on from: a reopening, or a preview of a change."""
 
-    carried: CarriedCase
+    carried: CaseState
 
 
 class StoredAction(Value):

@@ -1,13 +1,16 @@
 """A real Temporal server for the whole session, and a client of it."""
 
+import os
 import signal
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import date, datetime
+from typing import Any
 
 import pytest
 import pytest_asyncio
 from temporalio.client import Client
+from temporalio.worker import Worker
 
 from tests.support import unique
 from worker.clock import VirtualClock
@@ -25,6 +28,22 @@ def _bound_without_a_type(value: date) -> str:
 
 for kind in (date, datetime):
     sqlite3.register_adapter(kind, _bound_without_a_type)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _hostile_if_asked_for() -> Iterator[None]:
+    """With ``MILEPOST_HOSTILE=1`` no worker of this process caches a workflow: each step replays all before it."""
+    if os.environ.get("MILEPOST_HOSTILE") != "1":
+        yield
+        return
+    build = Worker.__init__
+
+    def build_without_cache(worker: Worker, *given: Any, **named: Any) -> None:
+        build(worker, *given, **{**named, "max_cached_workflows": 0})
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Worker, "__init__", build_without_cache)
+        yield
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -5,14 +5,17 @@ from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
 from typing import Any
 
+from temporalio import activity
 from temporalio.client import Client
+from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
 from activities.counts import UsageActivities
+from activities.rendering.renderer import Renderer
 from domain.catalog.declarations import Account, Catalog, Entitlement, Organisation
 from domain.errors import NotFound
 from domain.usage.allowance import Allowance
-from domain.usage.effects import UsageRecords
+from domain.usage.effects import READ_ENTITLEMENT_TERMS, TermsRequest, UsageRecords
 from domain.usage.freezing import freeze
 from domain.usage.periods import Term
 from domain.usage.requests import Consumption, EntitlementTerms
@@ -21,7 +24,7 @@ from domain.usage.state import PeriodRecord
 from tests.support import unique
 from tests.workflows.stand_in_case import StandInCase
 from worker.plugin import RUNNER
-from worker.process import FINISHES_WITHIN, running
+from worker.process import CACHED_WORKFLOWS, FINISHES_WITHIN, running
 from workflows.entitlement.workflow import EntitlementWorkflow
 
 NOON = datetime(2025, 2, 20, 12, tzinfo=UTC)
@@ -86,7 +89,7 @@ class RememberingStore:
 def terms(*, manager: str | None = None, clock: datetime | None = NOON, **allowance: Any) -> EntitlementTerms:
     """An entitlement of its own, from 15 January 2025 in New York, with a cap of 50."""
     declared = Allowance.model_validate({"cap": 50} | allowance)
-    return EntitlementTerms(
+    made = EntitlementTerms(
         entitlement_id=unique("E"),
         account="acme",
         name="Gold",
@@ -95,6 +98,24 @@ def terms(*, manager: str | None = None, clock: datetime | None = NOON, **allowa
         manager=manager,
         clock=clock,
     )
+    return declare(made)
+
+
+_DECLARED: dict[str, EntitlementTerms] = {}
+
+
+def declare(made: EntitlementTerms) -> EntitlementTerms:
+    """Have the entitlement's workflow find these terms when it begins."""
+    _DECLARED[made.entitlement_id] = made
+    return made
+
+
+@activity.defn(name=READ_ENTITLEMENT_TERMS)
+async def read_declared(request: TermsRequest) -> EntitlementTerms:
+    """Stands in for the store, in which none of these entitlements is."""
+    if request.entitlement_id not in _DECLARED:
+        raise ApplicationError(f"no entitlement {request.entitlement_id}", type="NotFound", non_retryable=True)
+    return _DECLARED[request.entitlement_id]
 
 
 def consumption(reference: str, at: datetime = NOON, **more: Any) -> Consumption:
@@ -104,15 +125,20 @@ def consumption(reference: str, at: datetime = NOON, **more: Any) -> Consumption
 
 
 @asynccontextmanager
-async def counting(client: Client, task_queue: str, store: RememberingStore) -> AsyncIterator[None]:
+async def counting(
+    client: Client, task_queue: str, store: RememberingStore, *, cached_workflows: int = CACHED_WORKFLOWS
+) -> AsyncIterator[None]:
     """Run a worker for entitlements while the context lasts."""
+    renderer = Renderer()
+    usage = UsageActivities(store, renderer)
     worker = Worker(
         client,
         task_queue=task_queue,
         workflows=[EntitlementWorkflow, StandInCase],
-        activities=UsageActivities(store).all,
+        activities=[read_declared, *(one for one in usage.all if one != usage.read_entitlement_terms)],
         workflow_runner=RUNNER,
         graceful_shutdown_timeout=FINISHES_WITHIN,
+        max_cached_workflows=cached_workflows,
     )
-    async with running(worker):
+    async with renderer, running(worker):
         yield

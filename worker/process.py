@@ -20,8 +20,10 @@ from activities.migrating import Migrating
 from activities.opening import Opening
 from activities.planning import Planner, Planning
 from activities.records import Records
+from activities.rendering.renderer import Renderer
 from clients.gate import UsageGate
 from store.store import Store
+from worker.memory import cached_workflows_for, memory_of_this_process
 from worker.plugin import plugin
 
 _LOG = logging.getLogger(__name__)
@@ -36,8 +38,8 @@ FINISHES_WITHIN = timedelta(seconds=5)
 """What activities that are under way have to finish when a worker ends. Without it the SDK cancels one that came with
 the shutdown before it is begun, and sometimes waits for it for ever."""
 
-CACHED_WORKFLOWS = 1000
-"""Some 170 KB each."""
+CACHED_WORKFLOWS = cached_workflows_for(memory_of_this_process())
+"""How many a worker keeps in memory unless it is told: by the memory of its machine or container."""
 
 
 @asynccontextmanager
@@ -47,7 +49,7 @@ async def working(
     *,
     task_queue: str = "milepost",
     build_id: str | None = None,
-    cached_workflows: int = CACHED_WORKFLOWS,
+    cached_workflows: int | None = None,
 ) -> AsyncIterator[Worker]:
     """Run a worker while the context lasts.
 
@@ -58,15 +60,16 @@ async def working(
         build_id: in production, the version of this deployment: running cases then stay with the version of the code
             that opened them until they roll over.
         cached_workflows: how many it keeps in memory; any other is replayed from its history when something happens to
-            it. 0: every one, every time.
+            it. 0: every one, every time. None: as many as a quarter of the memory holds.
     """
     gate = UsageGate(client, task_queue)
     planner = Planner(store)
     opening = Opening(store, planner, Covering(store, gate))
     planning = Planning(planner)
-    actions = Actions(store)
+    renderer = Renderer()
+    actions = Actions(store, renderer)
     records = Records(store)
-    usage = UsageActivities(store)
+    usage = UsageActivities(store, renderer)
     worker = Worker(
         client,
         task_queue=task_queue,
@@ -85,10 +88,10 @@ async def working(
             *Migrating(client, store).all,
         ],
         deployment_config=_deployment(build_id),
-        max_cached_workflows=cached_workflows,
+        max_cached_workflows=CACHED_WORKFLOWS if cached_workflows is None else cached_workflows,
         graceful_shutdown_timeout=FINISHES_WITHIN,
     )
-    async with running(worker):
+    async with renderer, running(worker):
         yield worker
 
 

@@ -47,6 +47,13 @@ class Settings(BaseSettings):
         str | None,
         Field(description="version of this deployment; running cases then stay with the one that opened them"),
     ] = None
+    cached_workflows: Annotated[
+        int | None,
+        Field(ge=0, description="how many cases and entitlements a worker keeps in memory; default: by its memory"),
+    ] = None
+    metrics: Annotated[
+        str | None, Field(description="host:port at which a worker serves metrics for Prometheus; default: nowhere")
+    ] = None
     temporal_cli: Annotated[Path | None, Field(description="a `temporal` program to use for the embedded server")] = (
         None
     )

@@ -49,3 +49,20 @@ def _changed(
     deadline: Callable[[], datetime | None], wake: Callable[[], bool], waited_for: datetime
 ) -> Callable[[], bool]:
     return lambda: wake() or deadline() != waited_for
+
+
+async def end_of_task(why: str) -> None:
+    """Let the workflow task end; what follows is done in the next. Costs a timer.
+
+    A task that takes two seconds counts as a deadlock and fails, again and again. Yielding inside of it does not help.
+    """
+    await workflow.sleep(_MILLISECOND, summary=why)
+
+
+def seal(**said: object) -> None:
+    """Issue a command, so that this workflow task is not empty.
+
+    When live, a task without commands and an update behind it reach the workflow one after the other; on replay as one,
+    the update first. So what comes back to nobody who answers, and changes what follows, is sealed.
+    """
+    workflow.upsert_memo(said)

@@ -23,7 +23,9 @@ from domain.catalog.declarations import (
     ServiceContract,
     name_of,
 )
+from domain.catalog.sizes import oversized
 from domain.criteria.compiling import CriteriaError, CriteriaSchema, compile_criteria
+from domain.criteria.cost import MOST_NANOSECONDS_TOGETHER
 from domain.criteria.fields import FieldsError, FieldType, check_values, nearest
 from domain.errors import CatalogError
 from domain.process import EntitlementProcess, FieldUpdate, Milestone
@@ -179,6 +181,7 @@ class _Check:
         self.entries = entries
         self.known = known
         self.broken = set(broken)
+        self.prices: dict[str, float] = {}  # of the criteria that are right
         self.declared = {(kind, name_of(d)): d for kind, entered in entries.items() for _, d in entered}
 
     def problems(self) -> Iterator[Problem]:
@@ -195,6 +198,9 @@ class _Check:
                     yield Problem(path, f"{kind.one} {name!r} is declared twice; keep one of the two", see=first[name])
                     continue
                 first[name] = path
+                if excess := list(oversized(declaration)):
+                    yield from (Problem((*path, *place), message) for place, message in excess)
+                    continue
                 if not declaration.retired:
                     yield from self._references(path, kind, declaration)
                 match declaration:
@@ -327,6 +333,11 @@ class _Check:
         yield from self._criteria((*path, "exit_when"), process.exit_when)
         for number, milestone in enumerate(process.milestones):
             yield from self._milestone((*path, "milestones", number), milestone, retired=process.retired)
+        together = sum(self.prices.get(source, 0) for source in _criteria_of(process))
+        if together > MOST_NANOSECONDS_TOGETHER:
+            allowed = f"at most {MOST_NANOSECONDS_TOGETHER / 1e6:.0f} ms are allowed"
+            message = f"on a case at the bounds its criteria take {together / 1e6:,.0f} ms together; {allowed}"
+            yield Problem(path, message)
 
     def _milestone(self, path: Path, milestone: Milestone, *, retired: bool) -> Iterator[Problem]:
         for key in ("when", "complete_when", "pause_when"):
@@ -348,7 +359,8 @@ class _Check:
                     yield from self._field_update((*place, position), action)
 
     def _criteria(self, path: Path, source: str) -> Iterator[Problem]:
-        yield from criteria_problem(path, source, self.schema)
+        if source not in self.prices:
+            yield from criteria_problem(path, source, self.schema, self.prices)
 
     def _instant(self, path: Path, field: str, otherwise: str) -> Iterator[Problem]:
         declared = self.fields.get(field)
@@ -387,10 +399,22 @@ def _templates(path: Path, actions: Sequence[Action], sight: Sight) -> Iterator[
             yield Problem((*path, number, *place), message)
 
 
-def criteria_problem(path: Path, source: Any, schema: CriteriaSchema) -> Iterator[Problem]:
-    """What is wrong with a criterion, with its position in it."""
+def _criteria_of(process: EntitlementProcess) -> Iterator[str]:
+    """All that are evaluated of a process."""
+    yield process.exit_when
+    for milestone in process.milestones:
+        yield from (milestone.when, milestone.complete_when, milestone.pause_when)
+        yield from (row.when for row in milestone.within or ())
+
+
+def criteria_problem(
+    path: Path, source: Any, schema: CriteriaSchema, prices: dict[str, float] | None = None
+) -> Iterator[Problem]:
+    """What is wrong with a criterion, with its position in it; its price is added to those that are given."""
     if isinstance(source, str):
         try:
-            compile_criteria(source, schema)
+            price = compile_criteria(source, schema)
+            if prices is not None:
+                prices[source] = price
         except CriteriaError as error:
             yield Problem(path, str(error))

@@ -28,22 +28,38 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.struct_pb2 import Value
 from google.protobuf.wrappers_pb2 import StringValue
 
-from domain.criteria.complaints import DATETIME, PACKAGE, CriteriaError, declared_words, refusal, start, without_texts
+from domain.bounds import MOST_LIST_ITEMS, MOST_TEXT_BYTES
+from domain.criteria.complaints import (
+    DATETIME,
+    NESTED_TOO_DEEPLY,
+    PACKAGE,
+    CriteriaError,
+    declared_words,
+    refusal,
+    start,
+    without_texts,
+)
+from domain.criteria.cost import MOST_NANOSECONDS, Estimate, TooExpensive
 from domain.criteria.evaluating import ROOTS, STANDARD_LIBRARY, Scope, Verdict, evaluate, type_in_words, untyped
 from domain.criteria.fields import CriteriaSchema, FieldType
+from domain.criteria.syntax import NestedTooDeeplyError, Tree, tree_of
 
 __all__ = ["CriteriaError", "CriteriaSchema", "Scope", "Verdict", "compile_criteria", "evaluate"]
 
 
-def compile_criteria(source: str | None, schema: CriteriaSchema) -> None:
+def compile_criteria(source: str | None, schema: CriteriaSchema) -> float:
     """Checks a criterion against the declared fields. None, empty or blank means always, and is right.
+
+    Returns:
+        How long it takes at most on a case at the bounds, in nanoseconds; see `domain.criteria.cost`.
 
     Raises:
         CriteriaError: an unknown name, a wrong type, a syntax error, a result that is neither true nor false, a macro
-            or overload that is left out; the first in the source's order, with its position and a remedy.
+            or overload that is left out, or what could take too long; the first in the source's order, with its
+            position and a remedy.
     """
     if not source or source.isspace():
-        return
+        return 0
     bare = without_texts(source)
     if (brace := bare.find("{")) >= 0:
         line = source.count("\n", 0, brace) + 1
@@ -53,13 +69,50 @@ def compile_criteria(source: str | None, schema: CriteriaSchema) -> None:
     checker = _checker(key)
     try:
         result = checker.compile(source).return_type()
-        untyped(source)  # as it will be evaluated: what only the checker knows is refused here
+        program = untyped(source)  # as it will be evaluated: what only the checker knows is refused here
     except (RuntimeError, TypeError, ValueError) as error:
         raise refusal(str(error), source, schema) from None
     if result not in (cel.Type.BOOL, cel.Type.DYN):
         value = type_in_words(declared_words(result.name()))
         message = f"the value is {value}, neither true nor false; compare it with something (==, <, in)"
         raise CriteriaError(message, *start(bare))
+    return _price(program, source, bare, schema)
+
+
+def estimate(source: str, schema: CriteriaSchema) -> float:
+    """How long a criterion takes at most on a case at the bounds, in nanoseconds; see `domain.criteria.cost`.
+
+    Raises:
+        TooExpensive: its loops nest too deeply, or a pattern of matches() is not written out, or too large.
+    """
+    return Estimate(tree_of(untyped(source)), schema).nanoseconds
+
+
+def _price(program: cel.Expression, source: str, bare: str, schema: CriteriaSchema) -> float:
+    try:
+        tree = tree_of(program)
+    except NestedTooDeeplyError:
+        raise CriteriaError(NESTED_TOO_DEEPLY, *start(bare)) from None
+    try:
+        price = Estimate(tree, schema)
+    except TooExpensive as refused:
+        raise CriteriaError(refused.message, *_position(tree, refused.node, source)) from None
+    if price.nanoseconds <= MOST_NANOSECONDS:
+        return price.nanoseconds
+    dearest = max(price.prices, key=lambda node: price.prices[node])
+    message = (
+        f"on a case at the bounds ({MOST_LIST_ITEMS:,} items in a list, {MOST_TEXT_BYTES // 1024} KB in a text) this "
+        f"takes {price.nanoseconds / 1e6:,.0f} ms; at most {MOST_NANOSECONDS / 1e6:.0f} ms are allowed. Keep what goes "
+        "through a whole text or list (contains, matches, size, in, +) out of exists() and all(), or ask it of the "
+        "item alone"
+    )
+    raise CriteriaError(message, *_position(tree, dearest, source))
+
+
+def _position(tree: Tree, node: int, source: str) -> tuple[int, int]:
+    """Line and column of a node."""
+    offset = tree.offsets.get(node, 0)
+    return source.count("\n", 0, offset) + 1, offset - source.rfind("\n", 0, offset)
 
 
 # --- the checker: CEL's own, told of the declared fields by protobuf messages built here ------------------------------

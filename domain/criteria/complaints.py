@@ -12,6 +12,8 @@ PACKAGE: Final = "milepost"
 DATETIME: Final = f"{PACKAGE}.datetime"
 """Of the messages that stand for the declared fields."""
 
+NESTED_TOO_DEEPLY: Final = "the expression is nested too deeply; leave out brackets that it does not need"
+
 _REPORT = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)")
 _UNDECLARED = re.compile(r"undeclared reference to '(.+)' \(in container ''\)")
 _UNDEFINED = re.compile(r"undefined field '(.+)' not found in struct '(.+)'")
@@ -124,7 +126,7 @@ def _explained(report: _Report, lines: list[str], bare: str, schema: CriteriaSch
 
 def _without_position(text: str) -> str:
     if "recursion" in text:
-        return "the expression is nested too deeply; leave out brackets that it does not need"
+        return NESTED_TOO_DEEPLY
     if "codepoint limit" in text:
         return "the expression is too long"
     if "incompatible function arguments" in text:

@@ -18,6 +18,9 @@ from enum import StrEnum
 from typing import Annotated, Any, assert_never
 
 from pydantic import AfterValidator
+from pydantic_core import to_json
+
+from domain.bounds import MOST_FIELDS_BYTES, MOST_LIST_ITEMS, MOST_TEXT_BYTES, clean, quoted
 
 Scalar = str | int | float | bool | None
 PlainValue = Scalar | list[Scalar]
@@ -30,6 +33,10 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _RESERVED = frozenset({"true", "false", "null", "in"})
 _LISTED_NAMES = 12
 _SHOWN_LENGTH = 60
+_LONGEST_GUESSED = 100
+"""Characters of a name for which the nearest known one is looked for."""
+_MOST_PROBLEMS = 10
+"""That are told of one set of values."""
 
 
 class FieldType(StrEnum):
@@ -158,6 +165,8 @@ def utc_text(at: datetime) -> str:
 def nearest(name: str, known: Iterable[str]) -> str:
     """The end of a message about an unknown name: `did you mean 'priority'?`, or what there is."""
     names = sorted(known)
+    if len(name) > _LONGEST_GUESSED:
+        return f"a name has at most {_LONGEST_GUESSED} characters"
     by_folded = {candidate.casefold(): candidate for candidate in names}
     if close := difflib.get_close_matches(name.casefold(), by_folded, n=1):
         return f"did you mean {by_folded[close[0]]!r}?"
@@ -188,7 +197,9 @@ def check_values(
     for name, value in values.items():
         declared = fields.get(name)
         if declared is None:
-            problems.append(f"unknown field {name!r} of {of}: {nearest(str(name), fields)}")
+            problems.append(f"unknown field {quoted(str(name))} of {of}: {nearest(str(name), fields)}")
+            if len(problems) == _MOST_PROBLEMS:
+                break
             continue
         try:
             plain[name] = _plain(value, declared)
@@ -197,6 +208,48 @@ def check_values(
     if problems:
         raise FieldsError(problems)
     return plain
+
+
+def check_bounds(values: Mapping[str, PlainValue], standing: Mapping[str, PlainValue] | None = None) -> None:
+    """Refuse values that are larger than a case may have. One that is no larger than what stands passes.
+
+    Args:
+        values: that are sent, checked against their declarations.
+        standing: all fields of the case as they are; left out: it has none yet.
+
+    Raises:
+        FieldsError: with every field that is over a bound, and the bound; or that all together are.
+    """
+    standing = standing or {}
+    problems = [
+        f"{quoted(name)} {problem}" for name, value in values.items() if (problem := _excess(value, standing.get(name)))
+    ]
+    if problems:
+        raise FieldsError(problems[:_MOST_PROBLEMS])
+    together = len(to_json({**standing, **values}))
+    if together > MOST_FIELDS_BYTES and together > len(to_json(dict(standing))):
+        raise FieldsError(
+            [f"the fields of a case have at most {MOST_FIELDS_BYTES // 1024} KB together, not {together:,} bytes"]
+        )
+
+
+def _excess(value: PlainValue, standing: PlainValue) -> str | None:
+    """What of a value is over a bound and larger than what stands, as the end of a sentence."""
+    if isinstance(value, list):
+        before = standing if isinstance(standing, list) else []
+        if len(value) > max(MOST_LIST_ITEMS, len(before)):
+            return f"has {len(value):,} items; a list has at most {MOST_LIST_ITEMS:,}"
+        longest = max(map(_text_bytes, value), default=0)
+        allowed = max(map(_text_bytes, before), default=0)
+    else:
+        longest, allowed = _text_bytes(value), _text_bytes(standing)
+    if longest > max(MOST_TEXT_BYTES, allowed):
+        return f"has a text of {longest:,} bytes; at most {MOST_TEXT_BYTES:,} are allowed"
+    return None
+
+
+def _text_bytes(value: PlainValue) -> int:
+    return len(value.encode()) if isinstance(value, str) else 0
 
 
 def _plain(value: Any, declared: FieldType) -> PlainValue:
@@ -229,9 +282,9 @@ def _string(value: Any) -> str:
     if not isinstance(value, str):
         raise _Misfit(f"{_shown(value)} is no text; in quotes it would be")
     try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise _Misfit("the text holds half a surrogate pair, which is no character") from None
+        clean(value)
+    except ValueError as error:
+        raise _Misfit(str(error)) from None
     return str.__str__(value)  # of a str-enum's member: its value as a plain str
 
 

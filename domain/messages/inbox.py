@@ -1,16 +1,31 @@
-"""Messages from outside, made into events: whatever arrives is read here, or refused with what would be right."""
+"""Messages from outside, made into events: whatever arrives is read here, or refused with what would be right.
+
+Nothing that arrives gets through by its size or its shape: it is measured before any model sees it, and what is
+refused repeats only a little of it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from domain.bounds import MOST_DEPTH, MOST_MESSAGE_BYTES, clean, quoted
 from domain.errors import Refused
 
 M = TypeVar("M", bound=BaseModel)
+
+MOST_PROBLEMS = 5
+"""That a refusal tells of one message."""
+
+_INTEGERS = range(-(2**63), 2**63)
+_SHOWN = 80
+_KEY = 40
+_LITTLE = 16
+"""Bytes that a value takes at least in a message, where it is no text."""
 
 
 def read_event(kind: type[M], raw: Sequence[Any], now: datetime) -> M:
@@ -26,7 +41,7 @@ def read_event(kind: type[M], raw: Sequence[Any], now: datetime) -> M:
     """
     fields = _one_object(kind, raw)
     fields.setdefault("occurred_at", now)
-    return read_message(kind, [fields])
+    return _read(kind, fields)
 
 
 def read_message(kind: type[M], raw: Sequence[Any]) -> M:
@@ -35,15 +50,107 @@ def read_message(kind: type[M], raw: Sequence[Any]) -> M:
     Raises:
         Refused: it is not one object, or the object does not fit.
     """
+    return _read(kind, _one_object(kind, raw))
+
+
+def problems(error: ValidationError) -> list[str]:
+    """What is wrong with a message, one line for each field; of very many the first."""
+    found = error.errors(include_url=False)
+    told = [f"{_place(e['loc']) or 'message'}: {_in_words(e)}" for e in found[:MOST_PROBLEMS]]
+    more = len(found) - MOST_PROBLEMS
+    return [*told, f"and {more} more"] if more > 0 else told
+
+
+def _read(kind: type[M], fields: dict[str, Any]) -> M:
     try:
-        return kind.model_validate(_one_object(kind, raw))
+        return kind.model_validate(fields)
     except ValidationError as error:
         raise Refused("bad_message", "; ".join(problems(error))) from None
 
 
-def problems(error: ValidationError) -> list[str]:
-    """What is wrong with a message, one line for each field."""
-    return [f"{'.'.join(map(str, e['loc'])) or 'message'}: {_in_words(e)}" for e in error.errors(include_url=False)]
+def _one_object(kind: type[BaseModel], raw: Sequence[Any]) -> dict[str, Any]:
+    if len(raw) != 1 or not isinstance(raw[0], dict):
+        got = f"{len(raw)} arguments" if len(raw) != 1 else f"a {type(raw[0]).__name__}"
+        wanted = ", ".join(name for name, field in kind.model_fields.items() if field.is_required())
+        raise Refused("bad_message", f"one JSON object is expected (with {wanted}), not {got}")
+    refuse_beyond_bounds(raw[0])
+    return dict(raw[0])
+
+
+# --- the bounds of any message ---
+
+
+def refuse_beyond_bounds(message: Any) -> None:
+    """Refuse a message by its size, its depth, or what no JSON text or database can hold.
+
+    Raises:
+        Refused: it is over a bound, with the bound; or a text or number in it cannot be kept.
+    """
+    size = 0
+    waiting: list[tuple[Any, tuple[Any, ...]]] = [(message, ())]
+    while waiting:
+        value, path = waiting.pop()
+        if len(path) > MOST_DEPTH:
+            raise Refused("bad_message", f"lists and objects stand within one another at most {MOST_DEPTH} deep")
+        try:
+            size += _size(value)
+        except ValueError as error:
+            raise Refused("bad_message", f"{_place(path) or 'message'}: {error}") from None
+        if size > MOST_MESSAGE_BYTES:
+            raise Refused("bad_message", f"a message has at most {MOST_MESSAGE_BYTES // 1024} KB")
+        waiting += ((part, (*path, key)) for key, part in _parts(value))
+
+
+def _parts(value: Any) -> Iterator[tuple[Any, Any]]:
+    if isinstance(value, dict):
+        yield from value.items()
+    elif isinstance(value, list | tuple):
+        yield from enumerate(value)
+
+
+def _size(value: Any) -> int:
+    """What a value adds to a message, its parts not counted.
+
+    Raises:
+        ValueError: no message can hold it.
+    """
+    match value:
+        case str():
+            return len(clean(value).encode()) + 2
+        case bool() | None:
+            return 4
+        case int():
+            if value not in _INTEGERS:
+                raise ValueError("a number that long is no 64-bit integer")
+            return len(str(value))
+        case float():
+            if not math.isfinite(value):
+                raise ValueError("NaN and Infinity are no numbers")
+            return len(repr(value))
+        case dict():
+            return 2 + sum(_key_size(key) + 2 for key in value)
+        case list() | tuple():
+            return 2 + len(value)
+        case _:
+            return _LITTLE  # a date-time or the like, from a caller in this process
+
+
+def _key_size(key: Any) -> int:
+    if not isinstance(key, str):
+        raise ValueError(f"a key is a text, not a {type(key).__name__}")  # noqa: TRY004  one kind of refusal for all
+    return len(clean(key).encode()) + 2
+
+
+# --- in words ---
+
+
+def _place(path: Sequence[Any]) -> str:
+    shown = [str(part) if len(str(part)) <= _KEY else f"{str(part)[:_KEY]}…" for part in path]
+    shown = [part if part.isprintable() else ascii(part)[1:-1] for part in shown]
+    return ".".join(shown if len(shown) <= _FEW else [*shown[:_FEW], "…"])
+
+
+_FEW = 6
 
 
 def _in_words(error: Mapping[str, Any]) -> str:
@@ -53,14 +160,22 @@ def _in_words(error: Mapping[str, Any]) -> str:
         case "extra_forbidden":
             return "is unknown here"
         case "timezone_aware":
-            return f"{error['input']!r} has no offset from UTC; write it with one, as in 2025-06-13T16:45:00-04:00"
+            return (
+                f"{_shown(error['input'])} has no offset from UTC; write it with one, as in 2025-06-13T16:45:00-04:00"
+            )
         case _:
-            return f"{str(error['msg']).removeprefix('Value error, ')} (got {error['input']!r:.80})"
+            said = str(error["msg"]).removeprefix("Value error, ")
+            return f"{said[: _SHOWN * 2]} (got {_shown(error['input'])})"
 
 
-def _one_object(kind: type[BaseModel], raw: Sequence[Any]) -> dict[str, Any]:
-    if len(raw) != 1 or not isinstance(raw[0], dict):
-        got = f"{len(raw)} arguments" if len(raw) != 1 else f"a {type(raw[0]).__name__}"
-        wanted = ", ".join(name for name, field in kind.model_fields.items() if field.is_required())
-        raise Refused("bad_message", f"one JSON object is expected (with {wanted}), not {got}")
-    return dict(raw[0])
+def _shown(value: Any) -> str:
+    """A little of what was sent."""
+    if isinstance(value, str):
+        return quoted(value)
+    if isinstance(value, dict | list | tuple):
+        kind = "an object" if isinstance(value, dict) else "a list"
+        few = len(value) <= _FEW and all(item is None or isinstance(item, bool | float) for item in value)
+        return repr(value)[:_SHOWN] if few and not isinstance(value, dict) else f"{kind} of {len(value)}"
+    if isinstance(value, int) and value not in _INTEGERS:
+        return "a number that long"
+    return repr(value)[:_SHOWN]

@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
+from domain.bounds import MOST_LIST_ITEMS, Words
+from domain.ids import Reference
 from domain.model import Value
 from domain.timeline.plan import Plan
 
@@ -24,8 +26,14 @@ ORDER = "order"
 MOST_AT_ONCE = 50
 """Cases that one batch migrates at the same time, at most."""
 
+MOST_VERSION = 10**9
+"""Of a process; the store's integers end there too."""
+
 MigrationId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._~-]{0,79}$")]
 """Short enough that with a case's id it makes an event id."""
+
+
+References = Annotated[list[Reference], Field(max_length=MOST_LIST_ITEMS)]
 
 
 def workflow_id(migration_id: str) -> str:
@@ -72,12 +80,12 @@ class CaseSelection(Value):
         fields: cases whose fields have these values.
     """
 
-    process: str | None = None
-    process_version: PositiveInt | None = None
-    calendar: str | None = None
-    accounts: list[str] = Field(default_factory=list)
-    entitlements: list[str] = Field(default_factory=list)
-    cases: list[str] = Field(default_factory=list)
+    process: Words | None = None
+    process_version: Annotated[int, Field(ge=1, le=MOST_VERSION)] | None = None
+    calendar: Words | None = None
+    accounts: References = Field(default_factory=list)
+    entitlements: References = Field(default_factory=list)
+    cases: References = Field(default_factory=list)
     fields: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -155,8 +163,8 @@ class MigrationOrder(Value):
     migration_id: MigrationId
     selection: CaseSelection = CaseSelection()
     at_once: int = Field(default=10, ge=1, le=MOST_AT_ONCE)
-    by: str | None = None
-    reason: str | None = None
+    by: Words | None = None
+    reason: Words | None = None
     carried: CarriedMigration | None = None
 
 

@@ -13,17 +13,20 @@ from typing import Any, Self
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
+from domain.bounds import MOST_SPAN_SECONDS, quoted
 from domain.open_time.frozen import FrozenCalendar
 
 EXPECTED = "a span is written like 90m, 4h, 1h30m, 45s, 2bd (business days), eod or 2bd eod"
 
 # Beyond any promise; so that no search for a target goes on for ever.
-MAX_SECONDS = 100 * 366 * 86_400
-MAX_BUSINESS_DAYS = 100 * 366
+MAX_SECONDS = MOST_SPAN_SECONDS
+MAX_BUSINESS_DAYS = 10 * 366
+_TOO_LONG = f"is longer than ten years of open time; at most {MAX_SECONDS // 3600}h or {MAX_BUSINESS_DAYS}bd"
 
+_DIGITS = 12  # that a number in a span has at most
 _ELAPSED = re.compile(r"(?:([0-9]{1,12})h)?(?:([0-9]{1,12})m)?(?:([0-9]{1,12})s)?")
 _DAYS = re.compile(r"([0-9]{1,12})bd( eod)?")
-_BARE_DAYS = re.compile(r"-?([0-9]+) ?d(?:ays?)?")
+_BARE_DAYS = re.compile(r"-?([0-9]{1,6}) ?d(?:ays?)?")
 
 
 def _elapsed_seconds(text: str, expected: str) -> int:
@@ -38,25 +41,26 @@ def _elapsed_seconds(text: str, expected: str) -> int:
     hours, minutes, seconds = (int(part or 0) for part in match.groups())
     total = hours * 3600 + minutes * 60 + seconds
     if total > MAX_SECONDS:
-        raise ValueError(f"span {text!r} is longer than a hundred years")
+        raise ValueError(f"span {text!r} {_TOO_LONG}")
     return total
 
 
 def _complaint(text: str, expected: str) -> str:
+    shown = quoted(text)
     bare = _BARE_DAYS.fullmatch(text)
     if bare:
         days = int(bare[1]) or 1
         return (
-            f"bad span {text!r}: a bare 'd' is refused, since an eight-hour calendar and a clock disagree on what it "
+            f"bad span {shown}: a bare 'd' is refused, since an eight-hour calendar and a clock disagree on what it "
             f"means; write {days}bd for business days, or {days * 24}h for open hours"
         )
     if text.startswith("-"):
-        return f"bad span {text!r}: a span is not negative; {expected}"
+        return f"bad span {shown}: a span is not negative; {expected}"
     if text == "0":
-        return f"bad span {text!r}: it has to be some time; {expected}"
-    if text.isascii() and text.isdigit():
-        return f"bad span {text!r}: it has no unit; write {text}m for minutes or {text}h for hours"
-    return f"bad span {text!r}; {expected}"
+        return f"bad span {shown}: it has to be some time; {expected}"
+    if text.isascii() and text.isdigit() and len(text) <= _DIGITS:
+        return f"bad span {shown}: it has no unit; write {text}m for minutes or {text}h for hours"
+    return f"bad span {shown}; {expected}"
 
 
 def _text_of(seconds: int) -> str:
@@ -97,7 +101,7 @@ class Span:
                 right = "eod for the end of the same business day" if in_days[2] else "at least 1bd, or eod"
                 raise ValueError(f"span {text!r} is 0 business days; write {right}")
             if days > MAX_BUSINESS_DAYS:
-                raise ValueError(f"span {text!r} is longer than a hundred years")
+                raise ValueError(f"span {text!r} {_TOO_LONG}")
             return cls(seconds=None, business_days=days, end_of_day=bool(in_days[2]))
         seconds = _elapsed_seconds(text, EXPECTED)
         if seconds == 0:
@@ -153,7 +157,9 @@ class Offset:
             return cls(0)
         expected = "an offset is written like 0, 30m, 4h, 1h30m or 45s"
         if text == "eod" or _DAYS.fullmatch(text):
-            raise ValueError(f"bad offset {text!r}: business days and eod make a target, not an offset; {expected}")
+            raise ValueError(
+                f"bad offset {quoted(text)}: business days and eod make a target, not an offset; {expected}"
+            )
         return cls(_elapsed_seconds(text, expected))
 
     def __str__(self) -> str:
@@ -170,9 +176,12 @@ def _text_schema(kind: type[Span] | type[Offset]) -> CoreSchema:
     def validate(value: object) -> Span | Offset:
         if isinstance(value, kind):
             return value
-        if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
+        if isinstance(value, str):
+            return kind.parse(value)
+        if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**_DIGITS:
             return kind.parse(str(value))
-        raise ValueError(f"bad span {value!r}; {EXPECTED}")
+        shown = repr(value) if value is None or isinstance(value, bool | float) else f"of type {type(value).__name__}"
+        raise ValueError(f"bad span {shown}; {EXPECTED}")
 
     return core_schema.no_info_plain_validator_function(
         validate,

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from typing import Any
 
-from jinja2 import TemplateSyntaxError, meta, nodes
+from jinja2 import TemplateSyntaxError, nodes, pass_context
+from jinja2.meta import TrackingCodeGenerator
+from jinja2.runtime import Context
 from jinja2.sandbox import SandboxedEnvironment
 
 from domain.criteria.fields import ACCOUNT_FIELDS, ENTITLEMENT_FIELDS, FieldType, nearest
@@ -24,7 +27,18 @@ OF_A_NOTICE: Sight = {**_COUNTED, "term": ("ends_on", "days_before", "follows")}
 _METHODS = frozenset({"get", "items", "keys", "values"})
 """What may be called of a name."""
 
-_ENVIRONMENT = SandboxedEnvironment()
+MOST_TEMPLATE_BYTES = 64 * 1024
+"""Of one template, in UTF-8."""
+
+
+@pass_context
+def _at_rendering(_context: Context, value: Any) -> Any:
+    return value
+
+
+_ENVIRONMENT = SandboxedEnvironment(optimized=False, finalize=_at_rendering)
+"""It evaluates nothing: what Jinja2 finds to be constant, such as ``{{ 'a' * 3000000000 }}``, it would otherwise work
+out while it compiles. What depends on a context, as this `finalize` does, waits for one."""
 
 
 def of_a_milestone(fields: Mapping[str, FieldType]) -> Sight:
@@ -48,12 +62,13 @@ def template_problems(action: Action, sight: Sight) -> Iterator[tuple[tuple[str 
         action: as declared.
         sight: what its templates see.
     """
-    for path, source in _templates(action):
+    for path, source in templates_of(action):
         if problem := _problem(source, sight):
             yield path, problem
 
 
-def _templates(action: Action) -> Iterator[tuple[tuple[str | int, ...], str]]:
+def templates_of(action: Action) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """The templates of an action: where in it, and what is written there."""
     match action:
         case Email():
             yield from ((("to", number), address) for number, address in enumerate(action.to))
@@ -68,15 +83,19 @@ def _templates(action: Action) -> Iterator[tuple[tuple[str | int, ...], str]]:
 
 
 def _problem(source: str, sight: Sight) -> str | None:
+    if (size := len(source.encode("utf-8", "surrogatepass"))) > MOST_TEMPLATE_BYTES:
+        return f"the template has {size} bytes; at most {MOST_TEMPLATE_BYTES} are allowed"
     try:
-        _ENVIRONMENT.from_string(source)
+        _ENVIRONMENT.compile(source)
+        template = _ENVIRONMENT.parse(source)
+        seen = _named(template)
     except TemplateSyntaxError as error:
         return (
             f"this is no template{_line(source, error.lineno)}: {error.message}; a value is written {_example(sight)}"
         )
-    template = _ENVIRONMENT.parse(source)
-    unknown = sorted(meta.find_undeclared_variables(template) - set(sight))
-    unknown = [name for name in unknown if name not in _ENVIRONMENT.globals]
+    except Exception as error:  # noqa: BLE001  nested too deep for Jinja2 or for Python, a number of a million digits
+        return f"this is no template: it can't be compiled ({error}); a value is written {_example(sight)}"
+    unknown = [name for name in sorted(seen - set(sight)) if name not in _ENVIRONMENT.globals]
     if unknown:
         return f"the template names {unknown[0]!r}, which there is not; {nearest(unknown[0], sight)}"
     for name, attribute, line in _attributes(template, sight):
@@ -87,6 +106,14 @@ def _problem(source: str, sight: Sight) -> str | None:
             named = f"'{name}.{attribute}'{_line(source, line)}"
             return f"the template names {named}, which there is not; {nearest(attribute, known)}"
     return None
+
+
+def _named(template: nodes.Template) -> set[str]:
+    """The names that a template expects to be given; as `jinja2.meta` finds them, but without working anything out."""
+    generator = TrackingCodeGenerator(template.environment or _ENVIRONMENT)
+    generator.optimizer = None
+    generator.visit(template)
+    return set(generator.undeclared_identifiers)
 
 
 def _attributes(template: nodes.Template, sight: Sight) -> Iterator[tuple[str, str, int]]:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from domain.bounds import cut
 from domain.frozen import FrozenCalendar, HorizonExceeded
 from domain.process import ActionCall, FieldUpdate, Milestone, Trigger, TriggerKind
 from domain.timeline.effects import Noted, NoteKind, TriggerFired
@@ -297,7 +298,7 @@ class Book:
             return False
         self.state.fields.update(new)
         text = ", ".join(f"{name} is {value!r}" for name, value in new.items())
-        self.note(NoteKind.CHANGED, at, text, by=by, reason=reason)
+        self.note(NoteKind.CHANGED, at, cut(text), by=by, reason=reason)
         return True
 
     def _context(self, instance: MilestoneInstance, trigger: Trigger) -> dict[str, Any]:

@@ -6,27 +6,30 @@ same id twice is taken once, over the whole life of the case.
 
 from __future__ import annotations
 
+import operator
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PositiveInt, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from domain.bounds import MOST_SPAN_SECONDS, Instant, Words
+from domain.ids import EventId
 from domain.timeline.plan import Plan
 
 
 class _Event(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    event_id: str = Field(min_length=1, max_length=200)
-    occurred_at: AwareDatetime
-    by: str | None = None
-    reason: str | None = None
+    event_id: EventId
+    occurred_at: Instant
+    by: Words | None = None
+    reason: Words | None = None
 
 
 class MilestoneCompleted(_Event):
     """A milestone was reached; `occurred_at` is when, and decides whether it was in time."""
 
     type: Literal["milestone_completed"] = "milestone_completed"
-    milestone: str
+    milestone: Words
 
 
 class FieldsChanged(_Event):
@@ -40,14 +43,14 @@ class ClockStopped(_Event):
     """The clock of the case stops, or of one milestone only."""
 
     type: Literal["clock_stopped"] = "clock_stopped"
-    milestone: str | None = None
+    milestone: Words | None = None
 
 
 class ClockResumed(_Event):
     """The clock of the case, or of one milestone, goes on."""
 
     type: Literal["clock_resumed"] = "clock_resumed"
-    milestone: str | None = None
+    milestone: Words | None = None
 
 
 class CaseClosed(_Event):
@@ -57,25 +60,30 @@ class CaseClosed(_Event):
 
 
 class CaseReopened(_Event):
-    """A closed case is taken up again; the time between was a pause."""
+    """A closed case is taken up again; the time between was a pause.
+
+    Attributes:
+        fields: that have new values from then on, such as its state: they are judged together with the reopening.
+    """
 
     type: Literal["case_reopened"] = "case_reopened"
+    fields: dict[str, Any] = Field(default_factory=dict, exclude_if=operator.not_)
 
 
 class CompletionCleared(_Event):
     """A completion is taken back, as if it had never been."""
 
     type: Literal["completion_cleared"] = "completion_cleared"
-    milestone: str
+    milestone: Words
 
 
 class MilestoneExtended(_Event):
     """A target moves later, by open seconds or to an instant."""
 
     type: Literal["milestone_extended"] = "milestone_extended"
-    milestone: str
-    open_seconds: PositiveInt | None = None
-    until: AwareDatetime | None = None
+    milestone: Words
+    open_seconds: Annotated[int, Field(gt=0, le=MOST_SPAN_SECONDS)] | None = None
+    until: Instant | None = None
 
     @model_validator(mode="after")
     def _one_of_both(self) -> MilestoneExtended:

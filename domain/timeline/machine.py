@@ -93,19 +93,20 @@ class Timeline:
         self._catch_up(book, at, inclusive=False)
         return self._drain()
 
-    def advance(self, now: datetime, at_most: int | None = None) -> list[Effect]:
+    def advance(self, now: datetime, *, at_most: int | None = None, before: datetime | None = None) -> list[Effect]:
         """Do everything that is due up to and including `now`, each at the instant at which it was due.
 
         Args:
             now: the engine's now.
             at_most: so many starts, triggers and violations and no more. Then `next_due` is still at or before `now`
                 if something is left; calling again until it is not comes to the same as doing all at once. A shell that
-                must not be held up does so before it applies an event, up to the second before the event's instant.
+                must not be held up does so before it applies an event.
+            before: only what is due before this instant: that of an event which is to be applied.
         """
         now = _whole(now)
         book = Book(self.plan, self.state)
         book.noticed_at = max(now, self.state.last_at)
-        self._catch_up(book, now, inclusive=True, at_most=at_most)
+        self._catch_up(book, _whole(before or now), inclusive=before is None, at_most=at_most)
         return self._drain()
 
     def fork(self) -> Timeline:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import assert_never
 
-from domain.criteria.fields import FieldsError, check_values
+from domain.bounds import MOST_SPAN_SECONDS, cut, quoted
+from domain.criteria.fields import FieldsError, check_bounds, check_values
 from domain.errors import Refused
 from domain.process import Milestone
 from domain.timeline.book import Book
@@ -51,9 +52,9 @@ def refuse_impossible(book: Book, event: Event, now: datetime | None) -> None:
     name = getattr(event, "milestone", None)
     if name is not None:
         find_milestone(book, name)
-    if isinstance(event, FieldsChanged):
-        if not event.fields:
-            raise Refused("no_fields", "no field to change was given")
+    if isinstance(event, FieldsChanged) and not event.fields:
+        raise Refused("no_fields", "no field to change was given")
+    if isinstance(event, FieldsChanged | CaseReopened):
         _checked_fields(book, event)
 
 
@@ -107,17 +108,21 @@ def find_milestone(book: Book, name: str) -> Milestone:
     """
     process = book.plan.process
     if process is None:
-        raise Refused("unknown_milestone", f"unknown milestone {name!r}; case {book.state.case_id} is in no process")
+        why = f"unknown milestone {quoted(name)}; case {book.state.case_id} is in no process"
+        raise Refused("unknown_milestone", why)
     milestone = process.milestone(name)
     if milestone is None:
         known = ", ".join(m.name for m in process.milestones)
-        raise Refused("unknown_milestone", f"unknown milestone {name!r}; process {process.name!r} has: {known}")
+        why = f"unknown milestone {quoted(name)}; process {process.name!r} has: {known}"
+        raise Refused("unknown_milestone", why)
     return milestone
 
 
-def _checked_fields(book: Book, event: FieldsChanged) -> dict[str, object]:
+def _checked_fields(book: Book, event: FieldsChanged | CaseReopened) -> dict[str, object]:
     try:
-        return dict(check_values(event.fields, book.plan.fields))
+        checked = check_values(event.fields, book.plan.fields)
+        check_bounds(checked, book.state.fields)
+        return dict(checked)
     except FieldsError as error:
         raise Refused("bad_field", str(error)) from None
 
@@ -190,6 +195,12 @@ def extend(book: Book, at: datetime, event: MilestoneExtended) -> None:
                 f"{event.until.isoformat()} adds no open time to the target of {milestone.name} "
                 f"({target.isoformat()}); a target only moves later",
             )
+    already = sum(extension.open_seconds for extension in instance.extensions)
+    if seconds > MOST_SPAN_SECONDS - already:
+        years = "all extensions of a milestone together are at most ten years of open time"
+        raise Refused(
+            "too_long", f"{years}, {MOST_SPAN_SECONDS} s; {milestone.name} has {already} s, and {seconds} s more"
+        )
     instance.placed_at = at  # a warning that is past by now fires only if the target is ahead again
     added = Extension(at=at, open_seconds=seconds, by=event.by, reason=event.reason)
     instance.extensions = (*instance.extensions, added)
@@ -202,7 +213,7 @@ def extend(book: Book, at: datetime, event: MilestoneExtended) -> None:
 def change_fields(book: Book, at: datetime, event: FieldsChanged) -> None:
     """Set fields of the case."""
     if not book.change_fields(_checked_fields(book, event), at, by=event.by, reason=event.reason):
-        book.note(NoteKind.ALREADY, at, f"already so: {', '.join(event.fields)}", by=event.by)
+        book.note(NoteKind.ALREADY, at, cut(f"already so: {', '.join(event.fields)}"), by=event.by)
 
 
 def stop(book: Book, at: datetime, event: ClockStopped) -> None:
@@ -265,7 +276,10 @@ def reopen(book: Book, at: datetime, event: CaseReopened) -> None:
     if book.state.closed_at is None:
         return book.note(NoteKind.ALREADY, at, "the case is open", by=event.by)
     book.state.closed_at = None
-    return book.note(NoteKind.REOPENED, at, "the case is reopened", by=event.by, reason=event.reason)
+    book.note(NoteKind.REOPENED, at, "the case is reopened", by=event.by, reason=event.reason)
+    if event.fields:
+        book.change_fields(_checked_fields(book, event), at, by=event.by, reason=event.reason)
+    return None
 
 
 def change_entitlement(book: Book, at: datetime, event: EntitlementChanged) -> None:

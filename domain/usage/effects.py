@@ -19,7 +19,9 @@ from domain.usage.periods import Term
 from domain.usage.rows import LedgerRow
 from domain.usage.state import PeriodRecord, Renewal
 
+READ_ENTITLEMENT_TERMS = "read_entitlement_terms"
 RECORD_USAGE = "record_usage"
+TELL_CASES = "tell_cases"
 FREEZE_PERIODS = "freeze_periods"
 PERFORM_USAGE_ACTION = "perform_usage_action"
 CHANGE_ENTITLEMENT_RECORD = "change_entitlement_record"
@@ -62,6 +64,19 @@ class UsageActionFailure(Value):
 
     key: str
     error: str
+
+
+class TermsRequest(Value):
+    """Asks what the catalog declares of an entitlement that begins to be counted.
+
+    Attributes:
+        now: the entitlement's; its periods are frozen some years past it.
+        clock: the instant at which its own clock starts, if it has one.
+    """
+
+    entitlement_id: EntitlementId
+    now: AwareDatetime
+    clock: AwareDatetime | None = None
 
 
 class PeriodsRequest(Value):

@@ -15,6 +15,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt
 
+from domain.bounds import Instant, Words
 from domain.ids import CaseId, EntitlementId, Reference
 from domain.model import Value
 from domain.open_time.spans import Span
@@ -40,6 +41,12 @@ BALANCE = "balance"
 HAS_TAKEN = "has_taken"
 ENTITLEMENT_OVERFLOWED = "entitlement_overflowed"
 """The signal by which a case learns that an entitlement had nothing left for it."""
+
+NOT_NOW = "not_now"
+"""The type of a refusal that passes by itself: ask again."""
+
+TERMS_ARE_READ = "its terms are being read; ask again in a moment"
+"""What an entitlement says to a question that comes before its terms."""
 
 MOST_AT_ONCE = 1000
 """Consumptions that one `consume_many` takes."""
@@ -90,11 +97,13 @@ class CarriedUsage(Value):
 
     Attributes:
         ahead: how far its own clock is ahead of the workflow's.
+        faults: how many requests and steps of time failed in a way that nobody expected; not written where it is 0.
     """
 
     state: UsageState
     outbox: Outbox
     ahead: timedelta = timedelta()
+    faults: int = Field(default=0, exclude_if=operator.not_)
 
 
 RULES = 2
@@ -103,7 +112,7 @@ of its periods is carried over."""
 
 
 class EntitlementTerms(Value):
-    """The one argument with which the workflow of an entitlement is started.
+    """What an entitlement is counted by, as the catalog declares it when the count begins.
 
     Attributes:
         account: its account's id.
@@ -113,9 +122,9 @@ class EntitlementTerms(Value):
         periods: over which the cap is counted, frozen (`domain.usage.freezing.freeze`).
         manager: mail address of the one who is told of every overflow; None: nobody is.
         renewals_mail: of the one who is told what was left when a term ends; None: the manager.
-        clock: gives the entitlement a clock of its own that starts at this instant; for replays and simulations.
+        clock: see `EntitlementStart`.
         rules: the version of the rules by which it is counted, over all its runs; not written where it is 1.
-        carried: set by Milepost itself when the entitlement goes on in another run.
+        carried: of a run that began before `EntitlementStart` was the argument.
     """
 
     entitlement_id: EntitlementId
@@ -131,7 +140,34 @@ class EntitlementTerms(Value):
     carried: CarriedUsage | None = None
 
 
+FORMAT = 2
+"""Of `EntitlementStart`: a run that is handed a higher one waits for a newer build. Before, terms were the argument."""
+
+
+class EntitlementStart(Value):
+    """The one argument with which the workflow of an entitlement is started: its id, which the workflow's id repeats.
+
+    Its terms are read from the store. What Milepost sets when the entitlement goes on in another run counts in such a
+    run only, whoever sends it.
+
+    Attributes:
+        clock: gives the entitlement a clock of its own that starts at this instant; for replays and simulations.
+        format: of what is carried.
+        terms: set by Milepost itself when the entitlement goes on in another run.
+        carried: likewise.
+    """
+
+    entitlement_id: EntitlementId
+    clock: Instant | None = None
+    format: int = FORMAT
+    terms: EntitlementTerms | None = None
+    carried: CarriedUsage | None = None
+
+
 # --- what is taken ---
+
+WhoWhy = Annotated[Words, Field(min_length=1)]
+"""A name or a reason that has to be given."""
 
 
 class Consumption(Value):
@@ -151,8 +187,8 @@ class Consumption(Value):
     reference: Reference
     event_id: str = Field(min_length=1, max_length=200)
     amount: PositiveInt = Field(default=1, le=MOST)
-    unit: str | None = None
-    occurred_at: AwareDatetime
+    unit: str | None = Field(default=None, max_length=100)
+    occurred_at: Instant
     case_id: CaseId | None = None
     by: str | None = Field(default=None, max_length=200)
 
@@ -170,10 +206,10 @@ class TimeEntry(Value):
 
     id: Reference
     minutes: int = Field(ge=1, le=MOST_MINUTES)
-    worked_at: AwareDatetime
+    worked_at: Instant
     case_id: CaseId | None = None
     by: str | None = Field(default=None, max_length=200)
-    note: str | None = Field(default=None, max_length=1000)
+    note: Words | None = Field(default=None, max_length=1000)
     has_fallback: bool = False
     is_rest: bool = False
 
@@ -190,10 +226,10 @@ class OverageDecision(Value):
     reference: Reference
     event_id: str = Field(min_length=1, max_length=200)
     approved: bool
-    by: str = Field(min_length=1, max_length=200)
-    reason: str = Field(min_length=1, max_length=1000)
+    by: WhoWhy = Field(max_length=200)
+    reason: WhoWhy = Field(max_length=1000)
     amount: PositiveInt = Field(default=1, le=MOST)
-    occurred_at: AwareDatetime
+    occurred_at: Instant
     case_id: CaseId | None = None
 
 
@@ -275,8 +311,8 @@ class _Change(Value):
     """Who changes it, and why; under one `event_id` it is changed once."""
 
     event_id: str = Field(min_length=1, max_length=200)
-    by: str = Field(min_length=1, max_length=200)
-    reason: str = Field(min_length=1, max_length=1000)
+    by: WhoWhy = Field(max_length=200)
+    reason: WhoWhy = Field(max_length=1000)
 
 
 class AccountMails(Value):
@@ -304,8 +340,8 @@ class EntitlementAmended(_Change):
     allowance: Allowance | None = None
     term_end: TermEnd | None = None
     mails: AccountMails | None = None
-    unit: str | None = None
-    account: str | None = None
+    unit: str | None = Field(default=None, max_length=100)
+    account: str | None = Field(default=None, max_length=100)
     starts_on: date | None = None
 
 
@@ -313,7 +349,7 @@ class UsageAdjusted(_Change):
     """More was taken than is counted (or, if negative, less), in the period of an instant: now, if omitted."""
 
     amount: int = Field(ge=-MOST, le=MOST)
-    occurred_at: AwareDatetime | None = None
+    occurred_at: Instant | None = None
 
 
 class ConsumptionReversed(_Change):
@@ -339,7 +375,7 @@ class EntitlementRenewed(_Change):
 class BalanceCarriedIn(_Change):
     """What was left of the entitlement that this one renews goes over into its first period."""
 
-    amount: PositiveInt
+    amount: PositiveInt = Field(le=MOST)
 
 
 UsageChange = (
@@ -408,6 +444,8 @@ class Balance(Value):
         count: which count says so: the id of its workflow's first run, which another begun after a termination does not
             have; empty if none has begun.
         renewal: the id of the record that goes on where this one ends, if there is one.
+        stuck: why what time brings can't be done at present; it is tried again, and requests are answered meanwhile.
+        faults: how many requests and steps of time failed in a way that nobody expected.
     """
 
     entitlement_id: EntitlementId
@@ -423,9 +461,12 @@ class Balance(Value):
     count: str = ""
     renewal: EntitlementId | None = None
     failures: list[UsageActionFailure] = Field(default_factory=list)
+    stuck: str | None = Field(default=None, exclude_if=operator.not_)
+    faults: NonNegativeInt = Field(default=0, exclude_if=operator.not_)
 
 
 Outbox.model_rebuild()
 CarriedUsage.model_rebuild()
 EntitlementTerms.model_rebuild()
+EntitlementStart.model_rebuild()
 UsageChanged.model_rebuild()

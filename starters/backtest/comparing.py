@@ -47,6 +47,7 @@ class Flip(Value):
     """A case that fares otherwise in a milestone under the second process than under the first."""
 
     case_id: str
+    external_id: str | None = None
     milestone: str
     group: str | None
     before: Side
@@ -117,7 +118,14 @@ def _flips(before: CaseResult, after: CaseResult, milestones: list[str]) -> Iter
         one, other = _side(before, name), _side(after, name)
         if one.standing is not other.standing:
             group = next((g for i, g in zip(before.instances, before.groups, strict=True) if i.milestone == name), None)
-            yield Flip(case_id=before.case_id, milestone=name, group=group, before=one, after=other)
+            yield Flip(
+                case_id=before.case_id,
+                external_id=before.external_id,
+                milestone=name,
+                group=group,
+                before=one,
+                after=other,
+            )
 
 
 def _side(case: CaseResult, milestone: str) -> Side:

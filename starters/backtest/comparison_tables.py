@@ -55,7 +55,7 @@ def flipped(flips: Sequence[Flip]) -> RenderableType:
     table.add_column("B: left", justify="right")
     for flip in flips:
         table.add_row(
-            flip.case_id,
+            flip.external_id or flip.case_id,
             flip.milestone,
             flip.group or "",
             minute(flip.before.ended_at or flip.after.ended_at),

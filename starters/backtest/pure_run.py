@@ -36,11 +36,13 @@ class Walked:
         view: the case at the end.
         effects: everything that came of it, in order.
         kept: whether it kept its promises, by the system that wrote the log; None if that does not say.
+        decided: the milestones that what is known at the opening completed at once, before anything happened.
     """
 
     view: CaseView
     effects: tuple[Effect, ...]
     kept: bool | None = None
+    decided: frozenset[str] = frozenset()
 
     @property
     def case_id(self) -> str:
@@ -97,11 +99,12 @@ def walk(case: LoggedCase, plan: Plan) -> Walked:
         Refused: an event does not fit the plan: a field that the catalog does not declare, or declares otherwise.
     """
     timeline = Timeline.enter(plan, Case(case_id=case.case_id, fields=case.intake.fields), case.opened_at)
+    decided = frozenset(one.milestone for one in timeline.state.instances if one.completed_at is not None)
     effects: list[Effect] = []
     for event in case.events:
         effects += timeline.apply(event)
     effects += timeline.advance(case.ended_at)
-    return Walked(view=timeline.view(case.ended_at), effects=tuple(effects), kept=case.kept)
+    return Walked(view=timeline.view(case.ended_at), effects=tuple(effects), kept=case.kept, decided=decided)
 
 
 def _hours_of(process: EntitlementProcess) -> set[str]:

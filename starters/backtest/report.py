@@ -56,6 +56,7 @@ class CaseRow(Value):
     """An instance that was missed, or nearly."""
 
     case_id: str
+    external_id: str | None = None
     milestone: str
     occurrence: int
     group: str
@@ -80,6 +81,7 @@ class Report(Value):
         trend_by: the periods of the trend, by targets.
         actions: how many of each kind the triggers would have made.
         failed: what was said of criteria that could not be evaluated, with the number of cases.
+        decided: milestones that were completed at the opening, by what the log shows there, with the number of cases.
     """
 
     name: str
@@ -102,6 +104,19 @@ class Report(Value):
     triggers: list[TriggerRow]
     actions: dict[str, int]
     failed: dict[str, int]
+    decided: dict[str, int]
+
+    @property
+    def doubts(self) -> Iterator[str]:
+        """What makes the figures doubtful, in words."""
+        for said, cases in self.failed.items():
+            yield f"in {_counted(cases)}: {said}"
+        for name, cases in self.decided.items():
+            yield f"in {_counted(cases)}: {name!r} is completed at the opening, by what the first row has already"
+        for name in self.milestones:
+            everything = self.find(name, None)
+            if everything is not None and everything.instances == 0:
+                yield f"no case of the log has the milestone {name!r}"
 
     def of(self, milestone: str | None) -> list[Row]:
         """The rows of a milestone."""
@@ -145,7 +160,12 @@ def report(tested: Backtest) -> Report:
         ],
         actions=dict(sorted(tested.actions.items())),
         failed=dict(tested.failed.most_common()),
+        decided=dict(tested.decided.most_common()),
     )
+
+
+def _counted(cases: int) -> str:
+    return "1 case" if cases == 1 else f"{cases:,} cases"
 
 
 def _rows(tested: Backtest, milestones: Sequence[str]) -> list[Row]:
@@ -201,6 +221,7 @@ def notable_cases(tested: Backtest) -> Iterator[CaseRow]:
 def _case_row(case: CaseResult, one: Measured, group: str) -> CaseRow:
     return CaseRow(
         case_id=case.case_id,
+        external_id=case.external_id,
         milestone=one.milestone,
         occurrence=one.occurrence,
         group=group,

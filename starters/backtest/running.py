@@ -21,11 +21,25 @@ from domain.process import EntitlementProcess
 from domain.reports.grouping import NONE, Grouping, text_of
 from domain.reports.measures import Measured, measure, pauses_of
 from domain.timeline.effects import NoteKind, TriggerFired
-from domain.timeline.events import FieldsChanged
+from domain.timeline.events import CaseReopened, FieldsChanged
 from domain.timeline.plan import Plan
 from domain.timeline.views import MilestoneView
 from starters.backtest.pure_run import Walked, plan_for, walk
-from starters.logs.events import LoggedCase
+from starters.logs.mapping import LogError
+from starters.logs.stories import LoggedCase
+
+
+class DecidedAtOpening(LogError):
+    """A log that does not say when a milestone was completed, since its opening rows have what completes it."""
+
+    def __init__(self, milestone: str, cases: int) -> None:
+        said = (
+            f"{milestone!r} is completed at the opening of all {cases} cases that have it: what completes it stands in "
+            "their first row already, so the log does not say when it happened. Map the column that says when as an "
+            "event of its own (shape: cases, or shape: activities); `milepost logs look` proposes a mapping"
+        )
+        super().__init__([said])
+
 
 Stored = Callable[[str, int], EntitlementProcess]
 """Finds a process in a version that is not the latest."""
@@ -80,12 +94,14 @@ class CaseResult:
     Attributes:
         groups: of each of its instances.
         kept: whether it kept its promises, by the system that wrote the log.
+        external_id: the id that the log has for it, where that is no id of a case.
     """
 
     case_id: str
     kept: bool | None
     instances: list[Measured]
     groups: list[str]
+    external_id: str | None = None
 
     @property
     def missed(self) -> bool:
@@ -105,6 +121,7 @@ class Backtest:
         actions: how many actions of each kind that makes (``email``, ``task``).
         failed: criteria that could not be evaluated and counted as false, by what was said of it, with the number of
             cases; and rules that went round in circles.
+        decided: in how many cases a milestone was completed at the opening, by what the log shows there already.
     """
 
     tried: Tried
@@ -115,6 +132,7 @@ class Backtest:
     fired: Counter[TriggerKey] = field(default_factory=Counter)
     actions: Counter[str] = field(default_factory=Counter)
     failed: Counter[str] = field(default_factory=Counter)
+    decided: Counter[str] = field(default_factory=Counter)
 
     def instances(self) -> Iterator[tuple[Measured, str]]:
         """Every instance with its group."""
@@ -133,19 +151,34 @@ def backtest(cases: Iterable[LoggedCase], tried: Tried, *, by: Grouping | None, 
 
     Raises:
         Refused: an event does not fit the catalog's fields.
+        DecidedAtOpening: the log says of no case when a milestone was completed.
     """
     result = Backtest(tried, by)
     for case in cases:
         walked = walk(case, tried.plan)
         _take(result, case, walked, state)
+    _refuse_decided(result)
     return result
+
+
+def _refuse_decided(result: Backtest) -> None:
+    """Refuse a log whose opening rows show how its cases ended: everything would be met in no time at all.
+
+    Raises:
+        DecidedAtOpening: a milestone that more than one case has was completed at the opening of each of them.
+    """
+    having = Counter(name for case in result.cases for name in {one.milestone for one in case.instances})
+    for name, cases in result.decided.items():
+        if cases == having[name] > 1:
+            raise DecidedAtOpening(name, cases)
 
 
 def _take(result: Backtest, case: LoggedCase, walked: Walked, state: str | None) -> None:
     view, calendars = walked.view, result.tried.plan.calendars
     instances = [measure(milestone, calendars, view.now) for milestone in view.milestones]
     groups = [result.grouping.group(view.fields, one.target_at) if result.grouping else NONE for one in instances]
-    result.cases.append(CaseResult(case.case_id, walked.kept, instances, groups))
+    result.cases.append(CaseResult(case.case_id, walked.kept, instances, groups, case.external_id))
+    result.decided.update(walked.decided)
     result.events += len(case.events)
     if any(one.was_paused for one in instances):
         states = _states(case, state)
@@ -184,7 +217,7 @@ def _states(case: LoggedCase, name: str | None) -> list[tuple[datetime, str]]:
         return [(case.opened_at, NONE)]
     states = [(case.opened_at, text_of(case.intake.fields.get(name)))]
     for event in case.events:
-        if isinstance(event, FieldsChanged) and name in event.fields:
+        if isinstance(event, FieldsChanged | CaseReopened) and name in event.fields:
             if states[-1][0] == event.occurred_at:
                 states.pop()
             states.append((event.occurred_at, text_of(event.fields[name])))

@@ -60,7 +60,7 @@ def notable(rows: Sequence[CaseRow], most: int | None = None) -> RenderableType:
         over = row.overrun_seconds
         left = f"{span(over)} over" if over is not None else shown_span(row.margin_seconds)
         table.add_row(
-            row.case_id,
+            row.external_id or row.case_id,
             row.milestone + (f" ({row.occurrence})" if row.occurrence > 1 else ""),
             row.group,
             Text(row.outcome.value, style=BAR[row.outcome][1]),
@@ -98,12 +98,8 @@ def size(report: Report) -> str:
 
 def warnings_of(report: Report, side: str = "") -> Iterator[Text]:
     """What makes the figures doubtful: criteria that could not be evaluated, milestones that no case has."""
-    for said, cases in report.failed.items():
-        yield Text(f"{side}in {counted(cases, 'case')}: {said}", style="yellow")
-    for name in report.milestones:
-        everything = report.find(name, None)
-        if everything is not None and everything.instances == 0:
-            yield Text(f"{side}no case of the log has the milestone {name!r}", style="yellow")
+    for said in report.doubts:
+        yield Text(f"{side}{said}", style="yellow")
 
 
 def _outcomes(report: Report) -> Table:

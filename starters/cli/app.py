@@ -21,6 +21,7 @@ from starters.cli.commands import (
     coverage,
     explain,
     hours,
+    logs,
     migration,
     orders,
     replay,
@@ -95,6 +96,7 @@ app.command("plan", rich_help_panel=_RULES)(migration.plan)
 app.command("migrate", rich_help_panel=_RULES)(migration.migrate)
 app.command("replay", rich_help_panel=_RULES)(replay.replay)
 app.command("backtest", rich_help_panel=_RULES)(backtest.backtest)
+app.add_typer(logs.app, name="logs", rich_help_panel=_RULES)
 app.add_typer(hours.app, name="hours", rich_help_panel=_RULES)
 
 

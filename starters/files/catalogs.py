@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from activities.rendering.trial import excessive_texts
 from domain.catalog.checks import NOTHING, CatalogProblems, Known, Problem, path_text
 from domain.catalog.checks import Path as DocumentPath
 from domain.catalog.declarations import Catalog, Kind
 from domain.catalog.documents import read_document
+from domain.catalog.texts import texts
 from domain.errors import CatalogError
 from starters.files.yaml import Located, YamlFile
 
@@ -42,15 +44,19 @@ def read_catalog(paths: Sequence[Path], known: Known = NOTHING) -> Catalog:
 def apply_files(store: Store, paths: Sequence[Path], *, by: str, dry_run: bool = False) -> Diff:
     """Reads files and applies them to a store, to whose declarations they may refer.
 
+    The texts of actions are tried out in a process of their own; one that takes more than it may is a problem too.
+
     Raises:
         CatalogError: as `read_catalog`; nothing was stored.
     """
     with store.known() as known:
         catalog, files = _read(paths, known)
+    if problems := excessive_texts(texts(catalog)):
+        raise files.located(problems)
     try:
         return store.apply(catalog, by=by, dry_run=dry_run)
-    except CatalogProblems as problems:
-        raise files.located(problems.problems) from None
+    except CatalogProblems as refused:
+        raise files.located(refused.problems) from None
 
 
 def _read(paths: Sequence[Path], known: Known) -> tuple[Catalog, _Files]:

@@ -19,6 +19,7 @@ from worker.embedded import RunningServer, running_server
 from worker.embedded.configuration import is_free
 from worker.errors import ServerUnavailable
 from worker.namespace import ensure_namespace_and_search_attributes
+from worker.private import private_folder
 from worker.process import working
 from worker.settings import get_settings
 
@@ -83,7 +84,7 @@ async def everything(
             )
             database = f"sqlite:///{folder / 'milepost.db'}"
         else:
-            settings.data.mkdir(parents=True, exist_ok=True)
+            private_folder(settings.data)
             database = settings.database
         server = await stack.enter_async_context(
             running_server(
@@ -97,7 +98,9 @@ async def everything(
         )
         store = await asyncio.to_thread(Store.open, database)
         stack.callback(store.close)
-        await stack.enter_async_context(working(server.client, store, task_queue=task_queue))
+        await stack.enter_async_context(
+            working(server.client, store, task_queue=task_queue, cached_workflows=settings.cached_workflows)
+        )
         whereabouts = Whereabouts(
             address=server.address,
             namespace=server.client.namespace,
@@ -131,7 +134,7 @@ async def at_hand(*, virtual_clock: bool = False, console: Console | None = None
             f"the server at {address} has no virtual clock: it is older than 1.32.0, or "
             "frontend.WorkflowTimeSkippingEnabled is off there. Without TEMPORAL_ADDRESS one of our own is started"
         )
-    settings.data.mkdir(parents=True, exist_ok=True)
+    private_folder(settings.data)
     store = await asyncio.to_thread(Store.open, settings.database)
     try:
         whereabouts = Whereabouts(

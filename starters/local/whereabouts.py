@@ -16,6 +16,7 @@ from temporalio.client import Client
 from temporalio.envconfig import ClientConfig
 
 from worker.connection import connect
+from worker.private import private_folder, write_private
 from worker.settings import Settings, get_settings
 
 _NOTE = "running.json"
@@ -28,7 +29,7 @@ class Whereabouts(BaseModel):
     Attributes:
         address: of Temporal, host and port.
         ui: the URL of the Temporal UI, if it has one.
-        database: the store's SQLAlchemy URL.
+        database: the store's SQLAlchemy URL, with its password: the note is its owner's alone.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -44,9 +45,9 @@ class Whereabouts(BaseModel):
 def announced(whereabouts: Whereabouts, settings: Settings) -> Iterator[None]:
     """Let the other commands of this machine find it for as long as the context lasts."""
     note = settings.data / _NOTE
-    note.parent.mkdir(parents=True, exist_ok=True)
+    private_folder(note.parent)
     written = whereabouts.model_dump_json()
-    note.write_text(written)
+    write_private(note, written)
     try:
         yield
     finally:

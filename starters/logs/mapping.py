@@ -1,26 +1,24 @@
-"""The column mapping of an event log: which column is what, declared in YAML.
+"""The column mapping of an event log: which shape it has and which column is what, declared in YAML.
 
-`catalogs/incidents.mapping.yaml` is one, with every key explained.
+`catalogs/incidents.mapping.yaml` is one of the first shape, with every key explained; the others lie beside it.
 """
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from domain.catalog.complaints import translated
-from domain.criteria.fields import FieldType, check_names, nearest
+from domain.criteria.fields import FieldType, check_names, check_values, nearest
 from domain.errors import MilepostError
 from domain.ids import Reference
 from domain.model import Value
+from starters.logs.times import TimeFormat
 
 
 class LogError(MilepostError):
@@ -37,64 +35,44 @@ class LogError(MilepostError):
 
 Column = Annotated[str, Field(min_length=1)]
 
+Shape = Literal["states", "cases", "activities", "xes"]
+"""The shapes of logs: a row for each state of a case; one row a case; case, activity and time; an XES file."""
 
-def _checked_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (LookupError, ValueError, OSError):
-        close = difflib.get_close_matches(name, available_timezones(), n=1)
-        hint = f"did you mean {close[0]!r}?" if close else "expected an IANA name, such as 'America/New_York', or UTC"
-        raise ValueError(f"unknown time zone {name!r}; {hint}") from None
-    return name
-
-
-class TimeFormat(Value):
-    """How the log writes instants.
-
-    Attributes:
-        format: in the codes of `datetime.strptime`: ``%d-%m-%Y %H:%M``.
-        time_zone: the zone whose wall clock they show. Left out if the format has the offset (``%z``).
-    """
-
-    format: str = Field(min_length=1)
-    time_zone: Annotated[str, AfterValidator(_checked_zone)] | None = None
-
-    @model_validator(mode="after")
-    def _says_which_instant(self) -> TimeFormat:
-        if ("%z" in self.format) == (self.time_zone is not None):
-            raise ValueError(
-                "give either time_zone, whose wall clock the times show, or a format with their offset (%z)"
-            )
-        moment = datetime(2016, 11, 23, 17, 45, tzinfo=UTC)
-        try:
-            read = datetime.strptime(moment.strftime(self.format), self.format).replace(tzinfo=UTC)
-        except ValueError as error:
-            raise ValueError(f"bad format {self.format!r}: {error}") from None
-        if read.date() != moment.date():
-            raise ValueError(f"format {self.format!r} does not hold a whole date, such as '%d-%m-%Y %H:%M'")
-        return self
-
-    @property
-    def zone(self) -> ZoneInfo | None:
-        """The zone whose wall clock the times show."""
-        return ZoneInfo(self.time_zone) if self.time_zone else None
+_NEEDED: Mapping[str, tuple[str, ...]] = {
+    "states": ("occurred_at",),
+    "cases": ("opened_at", "events"),
+    "activities": ("activity", "occurred_at"),
+    "xes": (),
+}
+_OF_SHAPES: Mapping[str, tuple[str, ...]] = {
+    "opened_at": ("states", "cases"),
+    "occurred_at": ("states", "activities", "xes"),
+    "order": ("states", "activities"),
+    "events": ("cases",),
+    "waits": ("cases",),
+    "activity": ("activities", "xes"),
+    "activities": ("activities", "xes"),
+}
+_XES_COLUMNS = {"case_id": "case:concept:name", "activity": ["concept:name"], "occurred_at": "time:timestamp"}
 
 
 class StateColumn(Value):
-    """The state of a case: one of a declared few.
+    """The state of a case.
 
     Attributes:
+        column: holds it; of a log that has a row for each state.
         field: the field of the case that holds it.
         opened: the state in which a case is opened, whatever its first row says.
-        closed: the states that close a case.
-        values: what may stand in the column, and what the case calls it; a list, if it calls it the same.
+        closed: the states that close a case. Another state after one of them reopens it.
+        values: what may stand in the column, and what the case calls it; a list, if it calls it the same. Left out:
+            whatever stands there.
     """
 
-    column: Column
+    column: Column | None = None
     field: str = "state"
-    opened: str
-    closed: list[str] = Field(min_length=1)
-    values: dict[str, str] = Field(min_length=1)
+    opened: str | None = None
+    closed: list[str] = Field(default_factory=list)
+    values: dict[str, str] | None = Field(default=None, min_length=1)
 
     @field_validator("values", mode="before")
     @classmethod
@@ -103,7 +81,9 @@ class StateColumn(Value):
 
     @model_validator(mode="after")
     def _are_states(self) -> StateColumn:
-        for state in (self.opened, *self.closed):
+        if self.values is None:
+            return self
+        for state in (*([self.opened] if self.opened is not None else []), *self.closed):
             if state not in self.values.values():
                 raise ValueError(f"{state!r} is none of the states in values: {', '.join(self.values.values())}")
         return self
@@ -113,17 +93,72 @@ class FieldColumn(Value):
     """A field of the case.
 
     Attributes:
+        column: holds its value; left out: the field gets one from events only.
         values: what may stand in the column, and what the case calls it; anything, if left out.
+        initial: its value at the opening, of a field without a column.
     """
 
-    column: Column
+    column: Column | None = None
     type: Literal["string", "integer", "number", "boolean", "datetime"] = "string"
     values: dict[str, str] | None = None
+    initial: Any = None
 
     @model_validator(mode="after")
     def _values_are_text(self) -> FieldColumn:
         if self.values is not None and self.type != "string":
             raise ValueError(f"values are for fields of type string; this one is {self.type}")
+        if self.initial is not None and self.column is not None:
+            raise ValueError("give either column or initial: the column holds the value at the opening")
+        return self
+
+
+class Effect(Value):
+    """What something that happened does to the case.
+
+    Attributes:
+        state: that the case is in from then on.
+        set: values of fields from then on.
+    """
+
+    state: str | None = None
+    set: dict[str, Any] = Field(default_factory=dict)
+
+
+class EventColumn(Effect):
+    """A column that holds when something happened to its case; empty: it did not.
+
+    Attributes:
+        at: the column with the instant.
+        read: fields that get the values of columns then.
+        reopens: a state after the closing takes the case up again; else it changes nothing, and is reported.
+    """
+
+    at: Column
+    read: dict[str, Column] = Field(default_factory=dict)
+    reopens: bool = False
+
+    @model_validator(mode="after")
+    def _does_something(self) -> EventColumn:
+        if self.state is None and not self.set and not self.read:
+            raise ValueError("an event does something to its case: give state, set or read")
+        return self
+
+
+class WaitColumns(Effect):
+    """Two columns that hold since when and until when a case waited. What it was before it is again after that.
+
+    Attributes:
+        since: the column with its begin; empty: it did not wait.
+        until: the column with its end; empty: it waits still.
+    """
+
+    since: Column
+    until: Column
+
+    @model_validator(mode="after")
+    def _does_something(self) -> WaitColumns:
+        if self.state is None and not self.set:
+            raise ValueError("a wait is a state of its case, or a value of a field: give state or set")
         return self
 
 
@@ -141,49 +176,125 @@ class VerdictColumn(Value):
 
 
 class LogMapping(Value):
-    """Which column of a log is what. One row is the whole case as it stood from one instant on.
+    """Which shape a log has, and which of its columns is what.
 
     Attributes:
-        case_id: the column with the id of the case.
-        opened_at: the column with the instant at which it was opened.
+        shape: `states`: each row is the whole case as it stood from one instant on. `cases`: one row a case, with a
+            column for each event. `activities`: each row is something that happened; the first one opens the case.
+            `xes`: the same as an XES file.
+        case_id: the column with the id of the case, any text.
+        opened_at: the column with the instant at which it was opened; of `states` the first row's, if left out.
         occurred_at: the column with the instant at which a row took effect; rows are sorted by it.
         order: the column with the number by which rows of one instant are sorted; left out: their place in the file.
         by: the column with who caused the change.
         no_value: what a cell without a value holds, besides nothing at all.
+        events: of `cases`; those of one instant count in this order.
+        waits: of `cases`.
+        activity: the column or columns that say what happened; several are joined by ``+``.
+        activities: what each activity does; left out, it is the state of the case.
         account: of every case.
     """
 
+    shape: Shape = "states"
     case_id: Column
-    opened_at: Column
-    occurred_at: Column
+    opened_at: Column | None = None
+    occurred_at: Column | None = None
     order: Column | None = None
     by: Column | None = None
-    times: TimeFormat
-    no_value: str = ""
+    times: TimeFormat = TimeFormat()
+    no_value: list[str] = Field(default_factory=list)
     delimiter: str = Field(default=",", min_length=1, max_length=1)
     encoding: Literal["utf-8", "latin-1", "cp1252", "utf-16"] = "utf-8"
-    state: StateColumn
+    state: StateColumn = StateColumn()
     fields: dict[str, FieldColumn] = Field(default_factory=dict)
+    events: list[EventColumn] = Field(default_factory=list)
+    waits: list[WaitColumns] = Field(default_factory=list)
+    activity: list[Column] = Field(default_factory=list)
+    activities: dict[str, Effect | None] | None = None
     account: Reference | None = None
     verdict: VerdictColumn | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _of_the_shape(cls, given: Any) -> Any:
+        """Refuse keys of other shapes; fill in what every XES file has."""
+        if not isinstance(given, Mapping):
+            return given
+        shape = given.get("shape", "states")
+        for key, shapes in _OF_SHAPES.items():
+            if key in given and shape in _NEEDED and shape not in shapes:
+                raise ValueError(f"{key} is a key of the shape {' or '.join(shapes)}; this one is {shape}")
+        return {**_XES_COLUMNS, **given} if shape == "xes" else given
+
+    @field_validator("no_value", "activity", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: Any) -> Any:
+        if isinstance(value, int | float | bool):
+            raise ValueError(f"expected text, not {value!r}; in quotes it would be: '{value}'")  # noqa: TRY004
+        return [value] if isinstance(value, str) else value
+
+    @field_validator("activities", mode="before")
+    @classmethod
+    def _states_of_activities(cls, value: Any) -> Any:
+        """Read ``Resolve: Resolved`` as the state that an activity brings."""
+        if not isinstance(value, Mapping):
+            return value
+        return {name: {"state": effect} if isinstance(effect, str) else effect for name, effect in value.items()}
+
     @model_validator(mode="after")
-    def _one_column_a_field(self) -> LogMapping:
+    def _is_one_piece(self) -> LogMapping:
+        for key in _NEEDED[self.shape]:
+            if not getattr(self, key):
+                raise ValueError(f"{key} is missing; every log mapping of the shape {self.shape} has one")
+        self._check_state()
         if self.state.field in self.fields:
             raise ValueError(f"the field {self.state.field!r} is declared twice, by state and by fields")
         check_names(self.declared)
+        check_values(
+            {name: field.initial for name, field in self.fields.items() if field.initial is not None}, self.declared
+        )
+        effects: list[Effect] = [*self.events, *self.waits, *(e for e in (self.activities or {}).values() if e)]
+        for effect in effects:
+            check_values(effect.set, self.declared)
+        for name in (name for event in self.events for name in event.read):
+            if name not in self.fields:
+                raise ValueError(f"an event reads the field {name!r}, which is not declared in fields")
         return self
+
+    def _check_state(self) -> None:
+        state = self.state
+        if self.shape == "states":
+            if state.column is None:
+                raise ValueError("state.column is missing: a log with a row for each state has a column that holds it")
+            if state.opened is None and self.opened_at is not None:
+                raise ValueError(
+                    "state.opened is missing: the state in which a case is opened, before its first row took effect"
+                )
+        elif state.column is not None:
+            raise ValueError(
+                f"state.column is of the shape states; in the shape {self.shape} the state comes from what happened"
+            )
+
+    @property
+    def has_state(self) -> bool:
+        """Whether the log says in which state a case is."""
+        if self.shape != "cases":
+            return True
+        return self.state.opened is not None or any(effect.state is not None for effect in (*self.events, *self.waits))
 
     @property
     def declared(self) -> dict[str, FieldType]:
         """The fields of a case that the log fills, with their types."""
-        return {self.state.field: FieldType.STRING, **{name: FieldType(f.type) for name, f in self.fields.items()}}
+        state = {self.state.field: FieldType.STRING} if self.has_state else {}
+        return {**state, **{name: FieldType(f.type) for name, f in self.fields.items()}}
 
     @property
     def columns(self) -> list[str]:
         """Every column that a log must have for this mapping, each once."""
-        named = [self.case_id, self.opened_at, self.occurred_at, self.order, self.by, self.state.column]
+        named = [self.case_id, self.opened_at, self.occurred_at, *self.activity, self.order, self.by, self.state.column]
         named += [f.column for f in self.fields.values()]
+        named += [column for event in self.events for column in (event.at, *event.read.values())]
+        named += [column for wait in self.waits for column in (wait.since, wait.until)]
         named.append(self.verdict.column if self.verdict else None)
         return list(dict.fromkeys(column for column in named if column is not None))
 
@@ -214,11 +325,26 @@ def load_mapping(path: Path) -> LogMapping:
         LogError: it cannot be read, is no YAML, or is no mapping; with each line and what would be right.
     """
     try:
-        document = YAML(typ="rt").load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise LogError([f"{path}: {error.strerror or error}"]) from None
     except UnicodeDecodeError:
         raise LogError([f"{path}: is not UTF-8 text"]) from None
+    return parsed_mapping(text, path)
+
+
+def parsed_mapping(text: str, path: Path) -> LogMapping:
+    """Read a column mapping from its text.
+
+    Args:
+        text: YAML.
+        path: where it comes from, for messages.
+
+    Raises:
+        LogError: it is no YAML, or is no mapping; with each line and what would be right.
+    """
+    try:
+        document = YAML(typ="rt").load(text)
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise LogError([f"{path}:{line}: no YAML: {error.problem}"]) from None

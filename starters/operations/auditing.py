@@ -1,4 +1,4 @@
-"""What entitlements have, whether their ledgers say the same, and which rows no count that runs knows of."""
+"""What entitlements have, whether their ledgers say the same, and which cases and counts were ended from outside."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from domain.usage.machine import Usage
 from domain.usage.requests import Balance
 from domain.usage.rows import LedgerRow
 from store import Store
+from store.cases.ended import EndedCase
+from worker.supervision import look_after_cases
 
 _PATIENCE = 10.0
 _ROWS_ARRIVE_WITHIN = 10.0
@@ -45,10 +47,25 @@ class Audited(BaseModel):
         return not self.discrepancies and not any(count.is_missing for count in self.ended)
 
 
+class AuditedCases(BaseModel):
+    """What an audit of cases came to.
+
+    Attributes:
+        checked: how many open cases had recorded nothing for a while.
+        ended: those that were ended from outside, now or earlier, and have recorded nothing since.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    checked: int
+    ended: list[EndedCase]
+
+
 class Auditor:
     """Asks entitlements, and the store, what they have."""
 
     def __init__(self, client: Client, store: Store, task_queue: str) -> None:
+        self._client = client
         self._entitlements = Entitlements(client, task_queue, patience=_PATIENCE)
         self._store = store
 
@@ -78,6 +95,11 @@ class Auditor:
         """
         for entitlement in entitlements or await asyncio.to_thread(self._store.ledgers):
             yield await self._audit(entitlement)
+
+    async def audit_cases(self) -> AuditedCases:
+        """Hold the store's open cases against Temporal, and mark those that were ended from outside."""
+        looked = await look_after_cases(self._client, self._store)
+        return AuditedCases(checked=looked.unchanged, ended=await asyncio.to_thread(self._store.ended_cases))
 
     async def _audit(self, entitlement: str) -> Audited:
         balance = await self._counted(entitlement)

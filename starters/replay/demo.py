@@ -19,6 +19,7 @@ from starters.files.catalogs import apply_files
 from starters.local.dev import Running, everything
 from starters.logs.events import read_log
 from starters.logs.mapping import load_mapping
+from starters.logs.oddities import counted, told
 from starters.replay.comparison import Compared
 from starters.replay.outcome import Outcome, progress_bar, replay_and_compare, verdict
 from starters.replay.running import Replay, renamed
@@ -60,7 +61,10 @@ async def run_demo(running: Running, *, limit: int, progress: Console) -> Outcom
     """
     await asyncio.to_thread(apply_files, running.store, [CATALOG], by="milepost demo")
     catalog = await asyncio.to_thread(running.store.catalog)
-    cases = read_log(SAMPLE, load_mapping(MAPPING)).cases[:limit]
+    read = read_log(SAMPLE, load_mapping(MAPPING))
+    for line in told(SAMPLE.name, counted(read.oddities)):
+        progress.print(line, soft_wrap=True, markup=False, highlight=False)
+    cases = read.cases[:limit]
     if running.server.embedded is None:
         # On a server that goes on living the incidents of an earlier demo are there still.
         cases = tuple(renamed(case, f"demo-{uuid4().hex[:8]}-") for case in cases)

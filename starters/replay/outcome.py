@@ -17,6 +17,7 @@ from domain.catalog.declarations import Catalog
 from domain.reports.compliance import ComplianceRow, compliance
 from starters.backtest.pure_run import plan_for
 from starters.logs.events import LoggedCase
+from starters.logs.oddities import OddityCount
 from starters.replay.comparison import Compared, compare
 from starters.replay.running import Replay, Replayed, Tally
 from store import Store
@@ -119,8 +120,8 @@ def verdict(outcome: Outcome) -> RenderableType:
     return Group(text, *map(Text, lines))
 
 
-def outcome_json(outcome: Outcome) -> str:
-    """The outcome for programs."""
+def outcome_json(outcome: Outcome, oddities: Sequence[OddityCount]) -> str:
+    """The outcome for programs, with what was strange about the log."""
     shown = {
         "cases": len(outcome.compared),
         "events": outcome.events,
@@ -129,6 +130,7 @@ def outcome_json(outcome: Outcome) -> str:
         "seconds": round(outcome.seconds, 3),
         "equal": not outcome.differences,
         "differences": outcome.differences,
+        "oddities": [one.model_dump(mode="json") for one in oddities],
         "compliance": [row.model_dump(mode="json") for row in outcome.compliance()],
     }
     return json.dumps(shown, indent=2)

@@ -14,17 +14,18 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from datetime import datetime
+from typing import TypeVar
 
-from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError
+from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from clients.cases import MilepostClient, NoAnswer
-from domain.errors import MilepostError, Refused
-from domain.timeline.events import CaseClosed, FieldsChanged
+from clients.cases import MilepostClient
+from clients.sending import NoAnswer
+from domain.messages.case_state import CaseState
 from domain.timeline.views import CaseView
-from starters.logs.events import LoggedCase
+from starters.logs.stories import LoggedCase
+from starters.replay.walking import ReplayFailed, Walker, after_closing
 from worker.clock import ClockStuck, VirtualClock
 
 T = TypeVar("T")
@@ -38,10 +39,6 @@ PATIENCE = 600.0
 STEP = 15.0
 """Seconds that one step may take before it is tried again."""
 _PAUSE = 0.25
-_SHORT_OF_IT = timedelta(seconds=1)
-"""How long before an event its case's clock is stopped. Up to 5 s ahead of the clock an event is taken as it is."""
-_BEYOND_IT = timedelta(seconds=1)
-"""How far beyond an instant the clock has to be for a timer of that instant to have ended."""
 
 _AWAY = frozenset(
     {
@@ -54,10 +51,6 @@ _AWAY = frozenset(
         RPCStatusCode.UNKNOWN,
     }
 )
-
-
-class ReplayFailed(MilepostError):
-    """A replay that did not come to its end. What was done stays done; run again, it goes on from there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +101,7 @@ class Replay:
         patience: float = PATIENCE,
         step: float = STEP,
         told: Callable[[Tally], None] = lambda _: None,
+        stored: Callable[[str], CaseState] | None = None,
     ) -> None:
         """Nothing is started yet.
 
@@ -118,6 +112,7 @@ class Replay:
             patience: seconds for which nothing answers, after which to give up.
             step: seconds that one step may take before it is tried again.
             told: is told of every step.
+            stored: what the store kept of a closed case, for those that the log reopens.
         """
         self._clock = VirtualClock(client)
         self._client = MilepostClient(self._clock.client, task_queue=task_queue, patience=step)
@@ -125,6 +120,7 @@ class Replay:
         self._patience = patience
         self._step = step
         self._told = told
+        self._stored = stored
         self._tally = Tally(0, 0)
         self._heard_at = time.monotonic()
 
@@ -168,12 +164,17 @@ class Replay:
 
     async def _walk(self, case: LoggedCase, until: datetime) -> CaseView:
         """One case, from its opening to its end; or from where it was left."""
-        walker = _Walker(case, self._client, self._clock, self._patiently, self._step)
+        walker = Walker(case, self._client, self._clock, self._patiently, self._step, self._stored)
+        begin = 0
         if await walker.is_closed():
-            self._sent(len(case.events))
-            return await walker.result()
-        await walker.open()
-        for number, event in enumerate(case.events):
+            view = await walker.result()
+            begin = after_closing(case, view.closed_at)
+            self._sent(begin)
+            if begin == len(case.events):
+                return view
+        else:
+            await walker.open()
+        for number, event in enumerate(case.events[begin:], begin):
             if not await walker.send(event):
                 self._sent(len(case.events) - number)
                 return await walker.result()
@@ -208,117 +209,3 @@ class Replay:
             self._tally.waiting_for = reason
             self._told(self._tally)
             await asyncio.sleep(_PAUSE)
-
-
-class _Walker:
-    """One case on its way. Every step can be taken again without harm."""
-
-    def __init__(
-        self,
-        case: LoggedCase,
-        client: MilepostClient,
-        clock: VirtualClock,
-        patiently: Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]],
-        step: float,
-    ) -> None:
-        self._case = case
-        self._client = client
-        self._clock = clock
-        self._patiently = patiently
-        self._step = step
-        self._handle = client.handle(case.case_id)
-        self._ahead = timedelta()
-        """How far the case's own clock is ahead of its workflow's."""
-
-    async def is_closed(self) -> bool:
-        """Whether the case was opened before and is closed by now."""
-
-        async def look() -> bool:
-            try:
-                return (await self._handle.describe()).status is not WorkflowExecutionStatus.RUNNING
-            except RPCError as error:
-                if error.status is RPCStatusCode.NOT_FOUND:
-                    return False
-                raise
-
-        return bool(await self._patiently(look))
-
-    async def open(self) -> None:
-        """Open the case, or find it open.
-
-        Raises:
-            Refused: it can't be opened so.
-            ReplayFailed: it is open, but not as this log opens it.
-        """
-        case = self._case
-        intake = case.intake.model_copy(update={"clock": case.opened_at})
-        answer = await self._patiently(lambda: self._client.open(intake))
-        if answer.case.opened_at != case.opened_at:
-            raise ReplayFailed(
-                f"a case {case.case_id} is open already, since {answer.case.opened_at.isoformat()}, and is not the "
-                "log's; replay under other ids: --prefix TEXT"
-            )
-        self._ahead = case.opened_at - await self._patiently(self._started_at)
-
-    async def _started_at(self) -> datetime:
-        """When its first run was started, by the clock of the workflow."""
-        described = await self._handle.describe()
-        first = described.raw_description.workflow_execution_info.first_run_id
-        if first and first != described.run_id:
-            handle = self._clock.client.get_workflow_handle(self._handle.id, run_id=first)
-            described = await handle.describe()
-        return described.start_time
-
-    async def send(self, event: FieldsChanged | CaseClosed) -> bool:
-        """Bring the case to a second before the event, then send it. False: the case is closed already."""
-        update = "close" if isinstance(event, CaseClosed) else "change_fields"
-        message = event.model_dump(mode="json", exclude={"type"})
-        if not await self._go_to(event.occurred_at - _SHORT_OF_IT):
-            return False
-        try:
-            await self._patiently(lambda: self._client.request(self._case.case_id, update, **message))
-        except Refused as refused:
-            if refused.code != "closed":
-                raise Refused(refused.code, f"case {self._case.case_id}, event {event.event_id}: {refused}") from None
-            return False
-        return True
-
-    async def end(self, until: datetime) -> CaseView:
-        """The case as it ends; one that the log does not close, when everything due up to `until` has happened."""
-        if self._case.events and isinstance(self._case.events[-1], CaseClosed):
-            return await self.result()
-        beyond = until
-        while True:
-            beyond += _BEYOND_IT
-            if not await self._go_to(beyond):
-                return await self.result()
-            view: CaseView = await self._patiently(lambda: self._client.view(self._case.case_id))
-            if view.next_due is None or view.next_due > until:
-                return view
-
-    async def result(self) -> CaseView:
-        """The case as it was closed.
-
-        Raises:
-            ReplayFailed: its workflow did not end in order.
-        """
-
-        async def ended() -> CaseView:
-            try:
-                return CaseView.model_validate(await asyncio.wait_for(self._handle.result(), self._step))
-            except TimeoutError:
-                raise NoAnswer(f"case {self._case.case_id} is closed and does not end: does a worker run?") from None
-
-        try:
-            return CaseView.model_validate(await self._patiently(ended))
-        except WorkflowFailureError as failure:
-            raise ReplayFailed(f"the workflow of case {self._case.case_id} failed: {failure.cause}") from None
-
-    async def _go_to(self, instant: datetime) -> bool:
-        """Move the case's clock to an instant; False if the case is closed."""
-        target = instant - self._ahead
-        return bool(
-            await self._patiently(
-                lambda: self._clock.go_to(self._handle, target, patience=timedelta(seconds=self._step))
-            )
-        )

@@ -6,15 +6,16 @@ outcome of an action may be known before the record that ordered it.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, and_, delete, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, and_, delete, or_, select, tuple_
 
 from domain.errors import NotFound
-from domain.messages.cases import CarriedCase, CaseRecord
+from domain.messages.case_state import CaseState
 from domain.messages.migrations import hours_in_use
+from domain.messages.steps import CaseRecord
 from domain.process import FieldUpdate
 from domain.process.actions import Action, slug
 from domain.timeline.effects import Noted, TriggerFired
@@ -32,9 +33,14 @@ class CaseRecords:
 
     _database: Database
 
-    def record_case(self, record: CaseRecord) -> None:
-        """Stores a record, in place of what an attempt that the server never took has left; the newest counts."""
-        with self._database.write() as connection:
+    def record_case(self, record: CaseRecord, *, patience: float | None = None) -> None:
+        """Stores a record, in place of what an attempt that the server never took has left; the newest counts.
+
+        Args:
+            record: how the case stands.
+            patience: seconds to wait for another writer.
+        """
+        with self._database.write(patience=patience) as connection:
             if not _put_case(connection, record):
                 return
             _put_hours(connection, record)
@@ -56,7 +62,7 @@ class CaseRecords:
             found = connection.execute(select(tables.cases).where(tables.cases.c.case_id == case_id)).mappings().first()
         if found is None:
             raise NotFound(f"unknown case {case_id!r}")
-        return StoredCase(**_row(found), carried=CarriedCase.model_validate(found["carried"]))
+        return StoredCase(**_row(found), carried=CaseState.model_validate(found["carried"]))
 
     def cases(
         self,
@@ -161,6 +167,7 @@ def _put_case(connection: Connection, record: CaseRecord) -> bool:
         "next_due": view.next_due,
         "view": view.model_dump(mode="json"),
         "carried": record.carried.model_dump(mode="json"),
+        "recorded_at": datetime.now(UTC),
     }
     statement = insert(connection, table).values(row)
     new = statement.excluded
@@ -170,9 +177,22 @@ def _put_case(connection: Connection, record: CaseRecord) -> bool:
         table.c.run < new.run,
         and_(same_run, table.c.history < new.history),
         and_(same_run, table.c.history == new.history, table.c.number <= new.number),
+        _begins_anew(new),
     )
     newer = statement.on_conflict_do_update(index_elements=[table.c.case_id], set_=changed, where=is_newer)
     return connection.execute(newer.returning(table.c.case_id)).first() is not None
+
+
+def _begins_anew(new: Any) -> ColumnElement[bool]:
+    """Whether another workflow takes the case up where none goes on: what it records counts from its first word on.
+
+    That is the opening of a case whose workflow was ended, and whatever comes after that end was marked.
+    """
+    cases, marks = tables.cases.c, tables.ended_cases.c
+    same = (marks[name] == cases[name] for name in ("case_id", "run_id", "run", "history", "number"))
+    is_marked = select(marks.case_id).where(*same).correlate(tables.cases).exists()
+    is_opening = and_(cases.run == new.run, new.history == 0, new.number == 1)
+    return and_(cases.run_id != new.run_id, cases.closed_at.is_(None), or_(is_opening, is_marked))
 
 
 def _put_hours(connection: Connection, record: CaseRecord) -> None:
@@ -242,7 +262,10 @@ def _put_trigger(connection: Connection, view: CaseView, fired: TriggerFired) ->
     key = _trigger_key(view, fired)
     same = ("milestone", "occurrence", "trigger", "firing", "due_at", "at", "noticed_at")
     row = {"key": key, "case_id": view.case_id, "kind": fired.kind.value}
-    insert_new(connection, tables.triggers, [row | {name: getattr(fired, name) for name in same}])
+    row |= {name: getattr(fired, name) for name in same}
+    # One that is there was recorded by an attempt that the server never took: it may have noticed it at another time.
+    triggers = insert(connection, tables.triggers).values(row)
+    connection.execute(triggers.on_conflict_do_update(index_elements=[tables.triggers.c.key], set_=row))
     for position, call in enumerate(fired.calls):
         known = {"position": position, "trigger_key": key, "action": call.action.model_dump(mode="json")}
         # The timeline itself has carried out a change of a field by the time it tells of it.

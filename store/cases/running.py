@@ -12,7 +12,7 @@ from domain.calendar import ALWAYS
 from domain.catalog.declarations import Account, Entitlement
 from domain.criteria.fields import FieldsError, check_values, nearest
 from domain.errors import NotFound, Refused
-from domain.messages.cases import CarriedCase
+from domain.messages.case_state import CaseState
 from domain.messages.migrations import CaseSelection, OutdatedCase, Versions
 from domain.timeline.views import CaseView
 from store import tables
@@ -165,5 +165,5 @@ def _stored(found: Any) -> StoredCase:
     return StoredCase(
         **{name: found[name] for name in kept},
         view=CaseView.model_validate(found["view"]),
-        carried=CarriedCase.model_validate(found["carried"]),
+        carried=CaseState.model_validate(found["carried"]),
     )

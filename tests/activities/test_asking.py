@@ -10,7 +10,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from clients.entitlements import attempt_update
+from clients.sending import attempt_update
 
 IN_ITS_LAST_STEP = threading.Event()
 LET_IT_END = threading.Event()

@@ -11,13 +11,16 @@ import pytest
 import pytest_asyncio
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+from temporalio.testing import ActivityEnvironment
 
 from activities.opening import Opening
 from activities.refusals import refusals
-from clients.cases import MilepostClient, NoAnswer
+from clients.cases import MilepostClient
+from clients.sending import NoAnswer
 from domain.catalog.declarations import Catalog
 from domain.errors import MilepostError, NotFound, Refused
-from domain.messages.cases import CaseIntake, OverageChoice
+from domain.messages.cases import CaseIntake, OverageChoice, TimeLogged
+from domain.messages.steps import TimeToTake
 from store import Store, StoreError
 from tests.support import assert_eventually, unique
 from tests.usage import NOON
@@ -123,3 +126,21 @@ def test_what_no_message_can_be_made_of_is_an_answer() -> None:
     with pytest.raises(ApplicationError, match="event_id: String should have at most 200") as refused, refusals():
         OverageChoice(event_id="x" * 201, occurred_at=NOON, by="ann", approved=True)
     assert (refused.value.type, refused.value.non_retryable) == ("bad_message", True)
+
+
+def test_what_an_activity_refuses_is_short() -> None:
+    """However much of a message its error quotes: an answer as long as a message fails for ever."""
+    with pytest.raises(ApplicationError) as refused, refusals():
+        raise NotFound("x" * 1_900_000)
+    assert len(refused.value.message) <= 1024
+
+
+async def test_time_that_no_entry_can_be_made_of_is_refused() -> None:
+    """A name that fits a case and no time entry is an answer, not an activity that is tried for ever."""
+    broken: Any = 5
+    entry = TimeLogged.model_construct(event_id="e", occurred_at=NOON, id="T-1", minutes=30, by=broken, note=None)
+    asked = TimeToTake.model_construct(intake=CaseIntake(case_id="c"), entry=entry, now=NOON)
+    opening = Opening.__new__(Opening)  # nothing of it is asked
+    with pytest.raises(ApplicationError, match="by: Input should be a valid string") as refused:
+        await ActivityEnvironment().run(opening.log_time, asked)
+    assert refused.value.non_retryable

@@ -24,10 +24,9 @@ from temporalio.service import RPCError, RPCStatusCode
 from clients.entitlements import NobodyCounts
 from clients.gate import UsageGate
 from domain.errors import Refused
-from domain.usage.requests import Consumed, workflow_id
+from domain.usage.requests import NOT_NOW, Consumed, workflow_id
 from tests.support import assert_eventually
 from tests.usage import NOON, RememberingStore, consumption, counting, terms
-from workflows.entitlement.workflow import NOT_NOW
 
 
 async def test_of_200_at_once_against_a_cap_of_50_exactly_50_are_granted(client: Client, task_queue: str) -> None:
@@ -209,7 +208,7 @@ async def test_what_does_not_pass_is_not_tried_for_long(client: Client, task_que
     config["interceptors"] = [_Faults(("before", denied), ("before", refused))]
     gold, gate = terms(), UsageGate(Client(**config), task_queue)
     async with counting(client, task_queue, RememberingStore()):
-        with pytest.raises(RPCError, match="made up"):
+        with pytest.raises(NobodyCounts, match="made up"):
             await gate.consume(gold, consumption("C1"))
         with pytest.raises(Refused, match="not so"):
             await gate.consume(gold, consumption("C1"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any
@@ -101,6 +102,43 @@ def test_each_kind_of_action_sees_what_it_is_about(sight: Sight, text: str, prob
     """A threshold is no notice, and neither has a case."""
     [message] = says(text, sight)
     assert problem in message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ 'a' * 3000000000 }}",
+        "{{ 'a'|center(3000000000) }}",
+        "{% if 'a' * 3000000000 %}x{% endif %}",
+        "{% set x = 'a' * 3000000000 %}",
+        "{% macro of(x='a' * 3000000000) %}{% endmacro %}",
+        "{% include 'a' * 3000000000 %}",
+        "{{ 'x' ~ 'a' * 3000000000 }}",
+        "{{ ['a' * 3000000000] }}",
+        "{% filter center(3000000000) %}a{% endfilter %}",
+    ],
+)
+def test_checking_a_text_works_nothing_out(text: str) -> None:
+    """What is constant in a template would take gigabytes and half a minute."""
+    begun = time.process_time()
+    assert says(text) == []
+    assert time.process_time() - begun < 1
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("{{" + "(" * 3000 + "1" + ")" * 3000 + "}}", "this is no template: it can't be compiled (maximum recursion"),
+        ("{{ " + "9" * 5000 + " }}", "this is no template: it can't be compiled (Exceeds the limit"),
+        ("{% for i in [1] %}" * 25 + "{% endfor %}" * 25, "this is no template: it can't be compiled (too many"),
+        ("a" * 70000, "the template has 70000 bytes; at most 65536 are allowed"),
+        ("{{ case.id | nothing }}", "this is no template: No filter named 'nothing'"),
+    ],
+)
+def test_a_text_that_cannot_be_compiled_is_refused(text: str, problem: str) -> None:
+    """Whatever Jinja2 or Python stumbles over, it is a problem of the text."""
+    [message] = says(text)
+    assert message.startswith(problem)
 
 
 def test_every_text_of_an_action_is_read() -> None:

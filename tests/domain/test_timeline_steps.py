@@ -30,7 +30,7 @@ def in_steps(timeline: Timeline, now: datetime, at_most: int) -> list[Effect]:
     """Everything due, so much at a time."""
     effects: list[Effect] = []
     while True:
-        effects += timeline.advance(now, at_most)
+        effects += timeline.advance(now, at_most=at_most)
         if timeline.next_due is None or timeline.next_due > now:
             return effects
 

@@ -20,6 +20,7 @@ from domain.messages.migrations import MIGRATION_WORKFLOW
 from domain.messages.migrations import workflow_id as migration_workflow_id
 from domain.usage.requests import workflow_id
 from store.store import Store
+from tests.support import assert_eventually
 from tests.workflows.replaying import replay, state_of
 from tests.workflows.world import CATALOG, World, later
 from worker.clock import VirtualClock
@@ -98,6 +99,21 @@ async def entitlement(world: World) -> str:
     return workflow_id("few-2")
 
 
+async def after_quiet(world: World) -> str:
+    """An entitlement with nothing left, asked again and again, each time after all that it had begun has come back."""
+    handle = world.milepost.temporal.get_workflow_handle(workflow_id("empty-0"))
+
+    async def quiet() -> None:
+        described = (await handle.describe()).raw_description
+        assert not described.pending_activities
+        assert not described.HasField("pending_workflow_task")
+
+    for number in range(4):
+        await world.open("empty", case_id=f"quiet-{number}")
+        await assert_eventually(quiet)
+    return handle.id
+
+
 async def migration(world: World) -> str:
     """A batch over three cases: one runs, one is stopped, one is gone though its record says that it runs."""
     cases = [await world.open("four", case_id=f"four-{number}") for number in range(3)]
@@ -121,6 +137,7 @@ SCENARIOS: dict[str, Callable[[World], Awaitable[str]]] = {
     "case-asking": asking_case,
     "entitlement": entitlement,
     "entitlement-overflowed": overflowed,
+    "entitlement-quiet": after_quiet,
     "migration": migration,
 }
 

@@ -26,6 +26,8 @@ from tests.usage import NOON
 from worker.embedded import RunningServer
 from worker.process import working
 
+NO_CASES = "open cases that have not changed for ten minutes: 0; all at work"
+
 
 class Desk:
     """An entitlement of ten visits, of which three were taken, and the environment to ask about it."""
@@ -105,7 +107,10 @@ async def test_what_the_catalog_has_retired_is_retired(desk: Desk, kind: str) ->
 
 async def test_ledgers_that_agree_pass(desk: Desk) -> None:
     everything = await desk.ask("audit")
-    assert (everything.exit_code, everything.stdout) == (0, "entitlements: 1, rows: 3; all as the ledger says\n")
+    assert (everything.exit_code, everything.stdout) == (
+        0,
+        f"entitlements: 1, rows: 3; all as the ledger says\n{NO_CASES}\n",
+    )
     one = await desk.ask("audit", desk.gold, "--json")
     assert json.loads(one.stdout) == {"entitlement": desk.gold, "rows": 3, "discrepancies": [], "ended": []}
     assert (await desk.ask("audit", desk.untouched)).exit_code == 0
@@ -139,13 +144,14 @@ async def test_a_count_that_was_terminated_is_missing_until_it_is_taken_over(des
     assert found.stdout.splitlines() == [
         f"{said}; take them over: milepost adjust, with a reason and --event-id takes-over-{ended}",
         "entitlements: 1, rows: 1; 1 not as the ledger says",
+        NO_CASES,
     ]
     over = UsageAdjusted(event_id=takes_over(ended), amount=3, by="ana", reason="terminated by mistake")
     await desk.gate.change(desk.terms(NOON), over)
     found = await desk.ask("audit")
     assert (found.exit_code, found.stdout.splitlines()) == (
         0,
-        [f"{said}; they were taken over", "entitlements: 1, rows: 2; all as the ledger says"],
+        [f"{said}; they were taken over", "entitlements: 1, rows: 2; all as the ledger says", NO_CASES],
     )
     shown = await desk.ask("balance", desk.gold)
     assert "6 visits left" in shown.stdout

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from starters.backtest.comparing import Standing, compare
 from starters.backtest.pure_run import walk
 from starters.backtest.report import Report, notable_cases, report
 from starters.backtest.running import Backtest, backtest, process_named, trial
-from starters.logs.events import LoggedCase
+from starters.logs.events import LogError, LoggedCase
 from store import Store
 from tests.starters.backtests import PREMIUM, PRIORITIES, compared, reported, run_of
 from tests.starters.command_line import milepost
@@ -379,6 +380,9 @@ def test_the_command_prints_json_that_says_as_much() -> None:
     done = milepost(*ASKED, "--json", "--cases")
     found = json.loads(done.stdout)
     listed = found.pop("listed")
+    assert {one["kind"]: one["count"] for one in found.pop("oddities")} == dict(
+        Counter(oddity.kind.value for oddity in log().oddities)
+    )
     assert Report.model_validate(_without_computed(found)) == reported()
     assert listed[0]["overrun_seconds"] == max(row["overrun_seconds"] or 0 for row in listed)
 
@@ -496,10 +500,10 @@ def test_a_broken_log_is_refused_with_its_lines(tmp_path: Path) -> None:
 def test_a_log_beyond_the_years_of_calendars_is_refused(tmp_path: Path) -> None:
     far = tmp_path / "log.csv"
     header, first = SAMPLE.read_text().splitlines()[:2]
-    far.write_text(f"{header}\n{first}\n".replace("29-02-2016", "28-02-8998"))
+    far.write_text(f"{header}\n{first}\n{first}\n".replace("29-02-2016", "28-02-8998"))
     done = milepost("backtest", far, "--process", "Incident", "--catalog", CATALOG)
     assert done.exit_code == 2
-    assert "the calendars do not reach over the log" in done.stderr
+    assert "'28-02-8998 01:16' is in no year that calendars know (1900 to 2999)" in done.stderr
 
 
 def test_many_groups_are_counted_where_they_are_not_shown() -> None:
@@ -511,3 +515,60 @@ def test_many_groups_are_counted_where_they_are_not_shown() -> None:
 def _words(text: str) -> str:
     """A message without its frame and line breaks."""
     return " ".join(text.replace("│", " ").split())
+
+
+# --- what the log does not say ----------------------------------------------------------------------------------------
+
+
+def two(**changed: Any) -> list[LoggedCase]:
+    """Two cases whose first row has what is only known in the end, or where `changed` says otherwise."""
+    fields = {"state": "Solved", "priority": "High"}
+    cases = [case("A", (60, {"state": "Solved"}), closed=90), case("B", (60, {"state": "Solved"}), closed=90)]
+    return [
+        replace(one, intake=one.intake.model_copy(update={"fields": fields | changed.get(one.case_id, {})}))
+        for one in cases
+    ]
+
+
+SOLVED = [{"name": "M", "within": "4h", "complete_when": 'case.state == "Solved"'}]
+
+
+def test_a_log_whose_opening_rows_decide_is_refused() -> None:
+    """Everything would be met in no time: what completes the milestone stands in the first row of every case."""
+    with pytest.raises(LogError, match="'M' is completed at the opening of all 2 cases that have it"):
+        tried_on(two(), own(SOLVED))
+
+
+def test_some_cases_decided_at_their_opening_are_told() -> None:
+    """Of one case it may be true; how many there are is said beside the figures."""
+    found = report(tried_on(two(B={"state": "New"}), own(SOLVED)))
+    assert found.decided == {"M": 1}
+    assert list(found.doubts) == ["in 1 case: 'M' is completed at the opening, by what the first row has already"]
+
+
+def test_every_oddity_is_told_with_the_first_of_its_kind(tmp_path: Path) -> None:
+    """A row before the opening, a skipped and a doubled local time, a second opening: counted, in both outputs."""
+    mapping = tmp_path / "log.mapping.yaml"
+    mapping.write_text(
+        "{case_id: id, opened_at: opened, occurred_at: at, times: {time_zone: America/New_York},"
+        " state: {column: state, opened: New, closed: [Closed]}}"
+    )
+    rows = [
+        ("A/1", "2016-03-01 09:00", "2016-03-01 07:00", "Active"),
+        ("A/1", "2016-03-01 09:01", "2016-03-13 02:30", "Active"),
+        ("A/1", "2016-03-01 09:00", "2016-11-06 01:30", "Closed"),
+    ]
+    path = tmp_path / "log.csv"
+    path.write_text("id,opened,at,state\n" + "".join(f"{','.join(row)}\n" for row in rows))
+    catalog_file = tmp_path / "policy.yaml"
+    catalog_file.write_text("{fields: {state: string}, processes: [{name: P, milestones: [{name: M, within: 4h}]}]}")
+    asked: list[str | Path] = ["backtest", path, "--process", "P", "--catalog", catalog_file]
+    done = milepost(*asked)
+    assert done.exit_code == 0
+    kinds = {"before opening": 2, "opened twice": 3, "skipped time": 3, "repeated time": 4}
+    for kind, line in kinds.items():
+        assert f"1 {kind}" in done.stdout
+        assert f"log.csv:{line}: A/1: " in done.stdout
+    found = json.loads(milepost(*asked, "--json", "--compare", "P").stdout)["oddities"]
+    assert {one["kind"]: one["first"][0]["line"] for one in found} == kinds
+    assert {shown["case_id"] for one in found for shown in one["first"]} == {"A/1"}

@@ -13,7 +13,7 @@ from typer.testing import Result
 
 from clients.cases import MilepostClient
 from domain.errors import Refused
-from domain.messages.cases import CaseRecord
+from domain.messages.steps import CaseRecord
 from store import Store
 from tests.starters.command_line import beside_a_worker, milepost, program
 from tests.support import assert_eventually, unique

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,11 +17,12 @@ from temporalio.client import Client
 
 from domain.errors import Refused
 from domain.messages.cases import CaseIntake
-from domain.timeline.events import CaseClosed
+from domain.timeline.events import CaseClosed, CaseReopened, FieldsChanged
 from starters.files.catalogs import apply_files
 from starters.logs.events import LoggedCase
 from starters.replay.comparison import compare, view_differences
-from starters.replay.running import Replay, Replayed, ReplayFailed, Tally, renamed
+from starters.replay.running import Replay, Replayed, Tally, renamed
+from starters.replay.walking import ReplayFailed
 from store import Store
 from tests.starters.incidents import CATALOG, ROOT, case, log, plan
 from tests.support import unique
@@ -30,6 +32,8 @@ from worker.process import working
 
 ON_A_TARGET = ("INC0000510", "INC0000790")
 """Incidents with a message in the very second of a target."""
+
+HOUR = timedelta(hours=1)
 
 CASES = (*ON_A_TARGET, "INC0000047", "INC0000062", "INC0000130", "INC0000173", "INC0000304")
 
@@ -102,6 +106,57 @@ async def test_replay_again_repeats_no_event(client: Client, store: Store, at_wo
     assert [view_differences(a.view, b.view) for a, b in zip(again, first, strict=True)] == [[], []]
     assert await _events(client, again[0]) == lengths[0]
     assert await _events(client, again[1]) == lengths[1]
+
+
+def reopened_case() -> LoggedCase:
+    """A case that is closed unresolved on Tuesday, reopened on Thursday, and resolved after its target."""
+    opened = datetime(2016, 3, 1, 9, tzinfo=UTC)
+    case_id = unique("r")
+
+    def changed(hours: int, state: str) -> FieldsChanged:
+        return FieldsChanged(event_id=f"{case_id}/{hours}", occurred_at=opened + hours * HOUR, fields={"state": state})
+
+    events = (
+        changed(1, "Active"),
+        CaseClosed(event_id=f"{case_id}/closed", occurred_at=opened + 4 * HOUR),
+        CaseReopened(
+            event_id=f"{case_id}/reopened",
+            occurred_at=opened + 50 * HOUR,
+            fields={"state": "Awaiting Vendor", "priority": "High"},
+        ),
+        changed(53, "Active"),
+        changed(90, "Resolved"),
+        CaseClosed(event_id=f"{case_id}/closed-again", occurred_at=opened + 91 * HOUR),
+    )
+    fields = {"state": "New", "priority": "Moderate"}
+    intake = CaseIntake(case_id=case_id, account="workplace-it", fields=fields, opened_at=opened)
+    return LoggedCase(intake, opened, events)
+
+
+async def test_a_reopened_case_equals_its_pure_run(client: Client, store: Store, at_work: str) -> None:
+    """It goes on in a run of its own, at the time of the log; asked again, a replay finds it as it ended."""
+    one = reopened_case()
+    replay = Replay(client, task_queue=at_work, stored=lambda case_id: store.case(case_id).carried)
+    found = await replay.run([one])
+    assert differences(found, store) == []
+    resolution = found[0].view.milestones[1]
+    assert [pause.causes for pause in resolution.pauses] != []
+    assert resolution.violated
+    assert found[0].view.closed_at == one.ended_at
+    again = await replay.run([one])
+    assert view_differences(again[0].view, found[0].view) == []
+
+
+@pytest.mark.parametrize("events", [2, 3, 4])
+async def test_a_stopped_replay_of_a_reopened_case_goes_on(
+    client: Client, store: Store, at_work: str, events: int
+) -> None:
+    """After its closing, its reopening, or what came next."""
+    one = reopened_case()
+    replay = Replay(client, task_queue=at_work, stored=lambda case_id: store.case(case_id).carried)
+    cut = replace(one, events=one.events[:events])
+    await replay.run([cut], until=cut.ended_at)
+    assert differences(await replay.run([one]), store) == []
 
 
 async def test_case_that_the_log_does_not_close_goes_on_to_its_end(client: Client, store: Store, at_work: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError, StatementError
+from sqlalchemy.exc import IntegrityError, OperationalError, StatementError
 
 from domain.catalog.documents import read_document
 from store import Store, StoreError, tables
@@ -126,3 +127,38 @@ def test_an_instant_without_a_zone_is_refused(store: Store) -> None:
     naive = datetime(2025, 6, 11)  # noqa: DTZ001 - that is the point
     with pytest.raises(StatementError, match="has no zone"):
         store.record_task("c/1", subject="s", assign_to="", body="", at=naive)
+
+
+# --- what happens to a database in use ---
+
+
+@pytest.mark.parametrize("replaced", [False, True], ids=["deleted", "replaced"])
+def test_a_deleted_file_is_noticed(tmp_path: Path, replaced: bool) -> None:  # noqa: FBT001
+    """What is written to a file without a name would be lost without a word; none is made in its place."""
+    file = tmp_path / "milepost.db"
+    with Store.open(f"sqlite:///{file}") as store:
+        store.apply(read_document({"accounts": [{"id": "acme"}]}), by="ann")
+        file.rename(tmp_path / "elsewhere.db")
+        if replaced:
+            file.touch()
+        for use in (store.catalog, store.untold, lambda: store.record_action_done("c-1/p/m/1/t/1/email")):
+            with pytest.raises(StoreError, match="was deleted or replaced while it was in use"):
+                use()
+        store._database._engine.dispose()  # a new connection would make a new file
+        with pytest.raises(StoreError, match="was deleted or replaced while it was in use"):
+            store.catalog()
+        assert file.exists() is replaced
+        file.unlink(missing_ok=True)
+        (tmp_path / "elsewhere.db").rename(file)
+        assert store.account("acme").id == "acme"
+
+
+def test_who_can_wait_only_a_moment_does(url: str) -> None:
+    """A writer that is held up by another one gives up when its patience is over."""
+    with Store.open(url) as store, Store.open(url) as other, store._database.write() as held:
+        held.execute(text("CREATE TABLE held (x INTEGER)"))
+        store._database.lock(held, 1)
+        begun = time.monotonic()
+        with pytest.raises(OperationalError), other._database.write(patience=0.2) as connection:
+            other._database.lock(connection, 1)
+        assert 0.1 < time.monotonic() - begun < 5

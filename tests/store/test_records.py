@@ -14,7 +14,8 @@ from sqlalchemy import event, text
 
 from domain.calendar import ALWAYS
 from domain.errors import NotFound
-from domain.messages.cases import ActionFailure, CarriedCase, CaseRecord
+from domain.messages.case_state import ActionFailure, CaseState
+from domain.messages.steps import CaseRecord
 from domain.process import ActionCall, Email, FieldUpdate, Task, TriggerKind
 from domain.timeline.effects import Noted, NoteKind, TriggerFired
 from domain.timeline.instances import Firing, InstanceState, Violation
@@ -56,8 +57,8 @@ def milestone(**also: Any) -> MilestoneView:
     return MilestoneView.model_validate(facts | also)
 
 
-def carried(**also: Any) -> CarriedCase:
-    return CarriedCase(
+def carried(**also: Any) -> CaseState:
+    return CaseState(
         plan=Plan(business_hours="24x7", calendars={"24x7": ALWAYS.freeze(T0, T0 + timedelta(days=9))}),
         state=TimelineState(case_id="c-1", opened_at=T0, fields={}, last_at=T0),
         entitlement="e-1",
@@ -158,6 +159,16 @@ def test_what_an_attempt_has_written_that_was_never_taken_is_replaced(store: Sto
     assert [n.text for n in store.notes("c-1")] == ["opened", "so it was"]
     assert [m.occurrence for m in store.case("c-1").view.milestones] == [1]
     assert [(a.key, a.status) for a in store.actions("c-1")] == [(task.key, "done")]
+
+
+def test_a_trigger_was_noticed_when_the_attempt_that_was_taken_noticed_it(store: Store) -> None:
+    """An attempt that the server never took may have noticed it earlier."""
+    firing = Firing(trigger="warning-75-percent", due_at=minutes(180), at=minutes(181))
+    view = {"milestones": [milestone(fired=[firing])]}
+    for history, noticed_at in ((10, minutes(182)), (12, minutes(190))):
+        noticed = fired(MAIL).model_copy(update={"noticed_at": noticed_at})
+        store.record_case(record(2, history=history, view=view, fired=[noticed]))
+    assert [action.noticed_at for action in store.actions("c-1")] == [minutes(190)]
 
 
 def test_the_same_record_again_changes_nothing(store: Store) -> None:

@@ -10,8 +10,9 @@ from sqlalchemy import text
 
 from domain.catalog.documents import read_document
 from domain.errors import NotFound, Refused
-from domain.messages.cases import CarriedCase, CaseRecord
+from domain.messages.case_state import CaseState
 from domain.messages.migrations import CaseSelection, Versions
+from domain.messages.steps import CaseRecord
 from domain.timeline import Case, Timeline
 from domain.timeline.plan import Plan
 from store import Store
@@ -67,7 +68,7 @@ def record(store: Store, case_id: str, process: str = "Support", *, closed: bool
             account=also.pop("account", "acme"),
             entitlement=also.pop("entitlement", None),
             view=view,
-            carried=CarriedCase(plan=plan, state=timeline.state),
+            carried=CaseState(plan=plan, state=timeline.state),
         )
     )
 

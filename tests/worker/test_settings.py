@@ -2,7 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from worker.settings import get_settings
+from worker.memory import cached_workflows_for, memory_of_this_process
+from worker.metrics import expose_metrics
+from worker.settings import SettingsError, get_settings
 
 
 def test_nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -22,3 +24,27 @@ def test_set_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
     assert settings.cache == tmp_path
     assert settings.database == "postgresql+psycopg://somewhere/milepost"
     assert settings.task_queue == "milepost", "an empty variable is one that is not set"
+
+
+@pytest.mark.parametrize(
+    ("gigabytes", "cached"), [(0.25, 500), (0.5, 771), (1, 1542), (2, 3084), (8, 12336), (64, 20_000)]
+)
+def test_the_default_cache_follows_memory(gigabytes: float, cached: int) -> None:
+    """A quarter of it, at 170 KB a workflow, within bounds."""
+    assert cached_workflows_for(int(gigabytes * 1024**3)) == cached
+
+
+def test_memory_is_that_of_the_container(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Where that has less than its machine; a limit that is none does not count."""
+    limit, none = tmp_path / "memory.max", tmp_path / "limit_in_bytes"
+    limit.write_text(f"{256 * 1024**2}\n")
+    none.write_text("max\n")
+    monkeypatch.setattr("worker.memory._LIMITS", (str(limit), str(none), str(tmp_path / "nothing")))
+    assert memory_of_this_process() == 256 * 1024**2
+
+
+def test_metrics_that_cannot_be_served_are_a_bad_setting() -> None:
+    """The message names the variable."""
+    expose_metrics(None)
+    with pytest.raises(SettingsError, match="MILEPOST_METRICS: no metrics can be served at 'nowhere'"):
+        expose_metrics("nowhere")

@@ -10,7 +10,7 @@ import pytest_asyncio
 from store.store import Store
 from tests.workflows.world import CATALOG, World
 from worker.clock import VirtualClock
-from worker.process import working
+from worker.process import CACHED_WORKFLOWS, working
 
 
 @pytest.fixture
@@ -24,13 +24,14 @@ def store(tmp_path: Path) -> Iterator[Store]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def world(clock: VirtualClock, store: Store, task_queue: str) -> AsyncIterator[World]:
     """The organisation, at work."""
-    async with working(clock.client, store, task_queue=task_queue):
+    async with working(clock.client, store, task_queue=task_queue, cached_workflows=CACHED_WORKFLOWS):
         world = World(clock, store, task_queue)
         yield world
         await world.end_entitlements()
 
 
-Working = Callable[[], AbstractAsyncContextManager[None]]
+Working = Callable[..., AbstractAsyncContextManager[None]]
+"""Takes how many workflows the worker keeps in memory."""
 
 
 @pytest.fixture
@@ -44,8 +45,8 @@ def at_work(clock: VirtualClock, store: Store, task_queue: str) -> Working:
     """Starts a worker for as long as the test wants one."""
 
     @asynccontextmanager
-    async def work() -> AsyncIterator[None]:
-        async with working(clock.client, store, task_queue=task_queue):
+    async def work(cached_workflows: int = CACHED_WORKFLOWS) -> AsyncIterator[None]:
+        async with working(clock.client, store, task_queue=task_queue, cached_workflows=cached_workflows):
             yield
 
     return work

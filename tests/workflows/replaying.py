@@ -31,6 +31,7 @@ from temporalio.worker import (
 )
 
 from worker.plugin import RUNNER, WORKFLOWS
+from workflows.case.workflow import CaseWorkflow
 
 Said = Counter[tuple[str, str]]
 """What was said: kind and content, with how often."""
@@ -183,4 +184,5 @@ class _Tap(WorkflowInstance):
 
 def state_of(instance: Any) -> Any:
     """What a workflow object would carry into its next run, as JSON."""
-    return json.loads(instance._carried().model_dump_json())
+    carried = instance.case.carried() if isinstance(instance, CaseWorkflow) else instance._carried()
+    return json.loads(carried.model_dump_json())

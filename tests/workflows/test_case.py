@@ -303,14 +303,13 @@ async def test_a_closed_case_is_reopened(world: World) -> None:
     case = await world.open("few")
     await world.ask(case, "close", later(hours=1))
     await world.milepost.handle(case).result()
-    carried = world.store.case(case).carried
     with pytest.raises(Refused, match="before the case was opened"):
-        await world.milepost.reopen(case, carried, occurred_at=later(hours=-1))
-    answer = await world.milepost.reopen(case, carried, occurred_at=later(hours=1), by="ann")
+        await world.milepost.reopen(case, occurred_at=later(hours=-1))
+    answer = await world.milepost.reopen(case, occurred_at=later(hours=1), by="ann")
     assert answer.case.closed_at is None
     assert [m.state for m in answer.case.milestones] == [InstanceState.RUNNING] * 2
     with pytest.raises(Refused, match="is open"):
-        await world.milepost.reopen(case, carried, occurred_at=later(hours=1), by="ann")
+        await world.milepost.reopen(case, occurred_at=later(hours=1), by="ann")
 
 
 async def test_a_migration_to_a_target_past_the_horizon_freezes_further(world: World) -> None:

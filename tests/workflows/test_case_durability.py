@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 from sqlalchemy.exc import OperationalError
 
-from domain.messages.cases import CaseRecord
+from domain.messages.steps import CaseRecord
 from domain.timeline.instances import InstanceState
 from store.store import Store
 from tests.support import assert_eventually, unique
@@ -58,11 +58,11 @@ class DownStore(Store):
 
     is_down = False
 
-    def record_case(self, record: CaseRecord) -> None:
+    def record_case(self, record: CaseRecord, *, patience: float | None = None) -> None:
         """As ever, while it is up."""
         if self.is_down:
             raise OperationalError("INSERT", {}, Exception("the database is down"))
-        super().record_case(record)
+        super().record_case(record, patience=patience)
 
 
 async def test_a_store_that_is_down_makes_no_timer_late(

@@ -66,7 +66,7 @@ async def test_a_reopened_case_takes_no_second_unit(world: World) -> None:
     await world.ask(case, "close", later(hours=1))
     await world.milepost.handle(case).result()
     assert await used(world, "few-2") == 1
-    await world.milepost.reopen(case, world.store.case(case).carried, occurred_at=later(hours=1), by="ann")
+    await world.milepost.reopen(case, occurred_at=later(hours=1), by="ann")
     assert await used(world, "few-2") == 1
 
 

@@ -10,7 +10,8 @@ from temporalio.api.sdk.v1 import WorkflowMetadata
 
 from domain.catalog.declarations import Catalog
 from domain.errors import Refused
-from domain.messages.cases import Answer, CarriedCase
+from domain.messages.case_state import CaseState
+from domain.messages.cases import Answer
 from domain.usage.requests import Balance, workflow_id
 from domain.usage.rows import LedgerRow
 from tests.support import assert_eventually, unique
@@ -228,12 +229,11 @@ async def test_a_closed_case_that_asks_is_reopened(bank: Bank) -> None:
     """In the run that it has; the question stays open. One that is open is not reopened."""
     await bank.work("t-1", 150)
     await bank.world.ask(bank.case, "close", later(hours=1))
-    carried = bank.world.store.case(bank.case).carried
-    answer = await bank.world.milepost.reopen(bank.case, carried, occurred_at=later(hours=1), by="ann")
+    answer = await bank.world.milepost.reopen(bank.case, occurred_at=later(hours=1), by="ann")
     assert answer.case.closed_at is None
     assert await bank.asked() == ["t-1"]
     with pytest.raises(Refused, match=f"case {bank.case} is open"):
-        await bank.world.milepost.reopen(bank.case, carried, occurred_at=later(hours=1), by="ann")
+        await bank.world.milepost.reopen(bank.case, occurred_at=later(hours=1), by="ann")
     assert (await bank.world.ask(bank.case, "close", later(hours=2))).outcome == "taken"
 
 
@@ -267,11 +267,11 @@ async def test_an_open_question_goes_on_in_another_run(idle_world: World, at_wor
         await assert_eventually(it_is_carried)
         carried = idle_world.store.case(bank.case).carried
         as_json = carried.model_dump(mode="json")
-        assert CarriedCase.model_validate(as_json) == carried
-        assert CarriedCase.model_validate({k: v for k, v in as_json.items() if k != "questions"}).questions == []
+        assert CaseState.model_validate(as_json) == carried
+        assert CaseState.model_validate({k: v for k, v in as_json.items() if k != "questions"}).questions == []
         handle = idle_world.milepost.handle(bank.case)
         await handle.terminate()
-        await idle_world.milepost.reopen(bank.case, carried, occurred_at=later(seconds=5))
+        await idle_world.milepost.reopen(bank.case, occurred_at=later(seconds=5))
         assert await bank.asked() == ["t-1"]
         await bank.decide("t-1", approved=True)
         assert [row.reference for row in await bank.decided("override")] == ["t-1"]

@@ -22,7 +22,8 @@ import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 
-from clients.cases import MilepostClient, NoAnswer
+from clients.cases import MilepostClient
+from clients.sending import NoAnswer
 from domain.errors import Refused
 from domain.timeline.effects import NoteKind
 from domain.timeline.events import CaseReopened
@@ -135,7 +136,7 @@ class Walker:
     async def _reopen(self, event: CaseReopened) -> str:
         carried = self.store.case(self.case_id).carried
         try:
-            await self.milepost.reopen(self.case_id, carried, occurred_at=event.occurred_at)
+            await self.milepost.reopen(self.case_id, occurred_at=event.occurred_at)
         except Refused as refused:
             return refused.code
         self.ahead = max(carried.ahead, event.occurred_at - await self._began_at())

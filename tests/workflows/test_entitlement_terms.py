@@ -34,7 +34,7 @@ from starters.operations.auditing import Auditor
 from store import Store
 from tests.support import assert_eventually, unique
 from worker.clock import VirtualClock
-from worker.process import working
+from worker.process import CACHED_WORKFLOWS, working
 from worker.relay import Counting, telling
 
 BEGINS = datetime(2025, 1, 15, 5, tzinfo=UTC)
@@ -115,7 +115,7 @@ class Office:
 @pytest_asyncio.fixture(loop_scope="session")
 async def office(clock: VirtualClock, task_queue: str, tmp_path: Path) -> AsyncIterator[Office]:
     with Store.open(f"sqlite:///{tmp_path / 'milepost.db'}") as store:
-        async with working(clock.client, store, task_queue=task_queue):
+        async with working(clock.client, store, task_queue=task_queue, cached_workflows=CACHED_WORKFLOWS):
             yield Office(clock, store, task_queue)
 
 
@@ -134,7 +134,10 @@ async def test_it_is_active_from_the_first_instant_of_its_term(office: Office) -
         found: Balance = await handle.query("balance", result_type=Balance)
         return found.status
 
-    assert await status() == "inactive"
+    async def inactive() -> None:
+        assert (await office.auditor.balance(gold)).status == "inactive"
+
+    await assert_eventually(inactive)
     await office.go_to(gold, begins)
     assert await status() == "active"
     summaries = [event.user_metadata.summary.data for event in (await handle.fetch_history()).events]
@@ -332,6 +335,8 @@ async def test_a_count_that_does_not_take_what_is_declared_says_so(office: Offic
     counting = Counting(office.clock.client, office.store, task_queue)
     await office.gate.begin(office.terms(office.bank))
     await office.gate.begin(office.terms(office.gold))
+    for begun in (office.bank, office.gold):  # with the terms of now
+        await office.auditor.balance(begun)
     bank, gold = (office.store.entitlement(one) for one in (office.bank, office.gold))
     assert gold.allowance is not None
     assert bank.allowance is not None

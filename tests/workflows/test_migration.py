@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from temporalio.client import WorkflowFailureError, WorkflowHandle
+from temporalio import workflow
+from temporalio.client import WorkflowFailureError, WorkflowHandle, WorkflowQueryFailedError
 from temporalio.exceptions import ApplicationError
 
 from activities.planning import Planner
@@ -30,6 +31,7 @@ from store.prospect import Prospect
 from tests.support import assert_eventually, unique
 from tests.workflows.conftest import Working
 from tests.workflows.world import World
+from workflows.migration.workflow import MigrationWorkflow
 
 HOUR = timedelta(hours=1)
 KINDS = 10
@@ -420,11 +422,47 @@ async def test_a_selection_that_can_not_be_ends_the_batch(world: World, selectio
     assert failed.value.cause.type in ("NotFound", "bad_field")
 
 
-@pytest.mark.parametrize("order", [{}, {"migration_id": "a b"}, {"migration_id": "a", "at_once": 0}, "a", None])
-async def test_an_order_that_does_not_fit_fails_its_workflow(world: World, order: Any) -> None:
+@pytest.mark.parametrize(
+    "arguments",
+    [[{}], [{"migration_id": "a b"}], [{"migration_id": "a", "at_once": 0}], ["a"], [None], [], [{}, {}], [[]]],
+    ids=repr,
+)
+async def test_an_order_that_does_not_fit_fails_its_workflow(world: World, arguments: list[Any]) -> None:
     """It does not stay for ever."""
     handle = await world.milepost.temporal.start_workflow(
-        MIGRATION_WORKFLOW, order, id=unique("migration"), task_queue=world.task_queue
+        MIGRATION_WORKFLOW, args=arguments, id=unique("migration"), task_queue=world.task_queue
     )
-    with pytest.raises(WorkflowFailureError):
+    with pytest.raises(WorkflowFailureError) as failed:
         await asyncio.wait_for(handle.result(), 20)
+    assert isinstance(failed.value.cause, ApplicationError)
+    assert failed.value.cause.type == "bad_order"
+
+
+async def test_an_order_of_another_batch_fails_its_workflow(world: World) -> None:
+    """The workflow's id is the batch's: under another one it would ask cases in its name."""
+    handle = await world.milepost.temporal.start_workflow(
+        MIGRATION_WORKFLOW, {"migration_id": "mine"}, id=workflow_id(unique("theirs")), task_queue=world.task_queue
+    )
+    with pytest.raises(WorkflowFailureError) as failed:
+        await asyncio.wait_for(handle.result(), 20)
+    assert isinstance(failed.value.cause, ApplicationError)
+    assert failed.value.cause.type == "wrong_id"
+
+
+async def test_a_question_that_fails_unexpectedly_stops_no_batch(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who asks hears that there is a fault, with its number."""
+
+    says = MigrationWorkflow._progress
+
+    def fails(batch: MigrationWorkflow) -> MigrationProgress:
+        if workflow.unsafe.is_read_only():
+            raise IndexError("planted")
+        return says(batch)
+
+    batch = await Batch.start(world, unique("batch"))
+    await batch.done()
+    with monkeypatch.context() as broken:
+        broken.setattr(MigrationWorkflow, "_progress", fails)
+        with pytest.raises(WorkflowQueryFailedError, match="unexpected IndexError"):
+            await batch.progress()
+    assert (await batch.progress()).state == "done"

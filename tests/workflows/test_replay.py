@@ -18,7 +18,9 @@ HISTORIES = sorted(
 
 
 def history(path: Path) -> WorkflowHistory:
-    return WorkflowHistory.from_json(path.stem, path.read_text())
+    recorded = json.loads(path.read_text())
+    began = recorded["events"][0]["workflowExecutionStartedEventAttributes"]
+    return WorkflowHistory.from_json(began["workflowId"], recorded)
 
 
 def test_there_is_a_history_of_every_workflow() -> None:

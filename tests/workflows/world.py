@@ -237,6 +237,11 @@ class World:
         """The history of the newest run."""
         return await self.milepost.handle(case_id).fetch_history()
 
+    async def failed_tasks(self, case_id: str) -> list[str]:
+        """Why workflow tasks of the newest run failed: a task that is tried for ever shows here."""
+        failed = (e.workflow_task_failed_event_attributes for e in (await self.history(case_id)).events)
+        return [f.failure.message for f in failed if f.HasField("failure")]
+
     async def events(self, case_id: str) -> Counter[str]:
         """How many events of each type a real run would have."""
         history = await self.history(case_id)

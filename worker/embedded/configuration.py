@@ -8,9 +8,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from worker.private import write_private
+
 LOOPBACK = "127.0.0.1"
 
-DYNAMIC_CONFIG: dict[str, bool | str] = {
+DYNAMIC_CONFIG: dict[str, bool | str | list[str]] = {
     # Switches on the virtual clock of worker/clock.py.
     "frontend.WorkflowTimeSkippingEnabled": True,
     # The default, 1s, makes every timer up to a second late, and five days of virtual time 5 s long instead of 0.14.
@@ -19,20 +21,28 @@ DYNAMIC_CONFIG: dict[str, bool | str] = {
     "history.workflowIdReuseMinimalInterval": "0s",
     # New search attributes can be used at once.
     "system.forceSearchAttributesCacheRefreshOnRead": True,
+    # Nobody is let in by HTTP, which a development server of Temporal's own CLI can't be kept from listening for: it
+    # takes what any web page sends it, without a token.
+    "frontend.httpAllowedHosts": ["nobody.invalid"],
 }
 
 SERVICES = ("frontend", "history", "matching", "worker")
 
 
 class Ports(BaseModel):
-    """Every port a server listens on, all on the loopback interface."""
+    """Every port a server listens on, all on the loopback interface.
+
+    Attributes:
+        ui: where the UI is found.
+        behind_ui: where it listens itself, behind what stands before it.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     grpc: dict[str, int]
     membership: dict[str, int]
-    http: int
     ui: int
+    behind_ui: int
 
     @property
     def frontend(self) -> int:
@@ -41,7 +51,7 @@ class Ports(BaseModel):
 
     def all(self) -> list[int]:
         """Every one."""
-        return [*self.grpc.values(), *self.membership.values(), self.http, self.ui]
+        return [*self.grpc.values(), *self.membership.values(), self.ui, self.behind_ui]
 
 
 def free_ports(*, frontend: int | None = None, ui: int | None = None) -> Ports:
@@ -54,9 +64,12 @@ def free_ports(*, frontend: int | None = None, ui: int | None = None) -> Ports:
         numbers = iter([one.getsockname()[1] for one in sockets])
         grpc = {service: next(numbers) for service in SERVICES}
         membership = {service: next(numbers) for service in SERVICES}
-        http, free_ui = next(numbers), next(numbers)
+        free_ui, behind_ui = next(numbers), next(numbers)
     return Ports(
-        grpc=grpc | ({"frontend": frontend} if frontend else {}), membership=membership, http=http, ui=ui or free_ui
+        grpc=grpc | ({"frontend": frontend} if frontend else {}),
+        membership=membership,
+        ui=ui or free_ui,
+        behind_ui=behind_ui,
     )
 
 
@@ -83,9 +96,9 @@ def write_server_config(directory: Path, ports: Ports, *, durable: bool) -> Path
         The configuration file.
     """
     dynamic = directory / "dynamic-config.yaml"
-    dynamic.write_text(_yaml({name: [{"value": value}] for name, value in DYNAMIC_CONFIG.items()}))
+    write_private(dynamic, _yaml({name: [{"value": value}] for name, value in DYNAMIC_CONFIG.items()}))
     config = directory / "server.yaml"
-    config.write_text(_yaml(server_config(directory, ports, dynamic, durable=durable)))
+    write_private(config, _yaml(server_config(directory, ports, dynamic, durable=durable)))
     return config
 
 
@@ -93,14 +106,14 @@ def write_ui_config(directory: Path, ports: Ports, namespace: str) -> Path:
     """Write the UI's configuration; returns its folder, in which the file is named after the environment ``ui``."""
     config = {
         "host": LOOPBACK,
-        "port": ports.ui,
+        "port": ports.behind_ui,
         "temporalGrpcAddress": f"{LOOPBACK}:{ports.frontend}",
         "enableUi": True,
         "defaultNamespace": namespace,
         "disableNewsFetch": True,  # nothing is fetched from elsewhere
         "cors": {"allowOrigins": [f"http://{LOOPBACK}:{ports.ui}", f"http://localhost:{ports.ui}"]},
     }
-    (directory / "ui.yaml").write_text(_yaml(config))
+    write_private(directory / "ui.yaml", _yaml(config))
     return directory
 
 
@@ -129,8 +142,7 @@ def server_config(directory: Path, ports: Ports, dynamic: Path, *, durable: bool
                 "rpc": {
                     "grpcPort": ports.grpc[service],
                     "membershipPort": ports.membership[service],
-                    "bindOnLocalHost": True,
-                    **({"httpPort": ports.http} if service == "frontend" else {}),
+                    "bindOnLocalHost": True,  # and no httpPort: it would take what any web page sends it
                 }
             }
             for service in SERVICES

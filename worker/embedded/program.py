@@ -7,6 +7,8 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from worker.private import appended_private
+
 # Waits until the pipe from its parent closes, whatever closed it: a clean end, a crash, kill -9. Then the program goes,
 # and what it kept in a temporary folder.
 _WATCHDOG = """
@@ -30,13 +32,14 @@ class Program:
             log: the file to which its output is added.
             temporary: a folder that is to go with it if its parent is killed.
         """
-        with log.open("ab") as output:
+        with appended_private(log) as output:
             self._process = subprocess.Popen(
                 [str(part) for part in command],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                umask=0o077 if os.name == "posix" else -1,  # what it keeps is its owner's alone
             )
         self._watchdog: subprocess.Popen[bytes] | None = None
         if os.name == "posix":

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import shutil
 import tempfile
 import time
@@ -26,8 +27,10 @@ from worker.embedded.configuration import (
 )
 from worker.embedded.find import Cli, Found, GoServer, find_server
 from worker.embedded.program import Program, tail
+from worker.embedded.ui_gate import UiGate
 from worker.errors import ServerUnavailable, TemporalUnreachable
 from worker.namespace import ensure_namespace_and_search_attributes, register_namespace
+from worker.private import make_private, private_folder, write_private
 from worker.settings import Settings, get_settings
 
 _READY_WITHIN = 60.0
@@ -79,6 +82,7 @@ class EmbeddedServer:
         self._lock: FileLock | None = None
         self._server: Program | None = None
         self._ui: Program | None = None
+        self._gate: UiGate | None = None
 
     @property
     def address(self) -> str:
@@ -151,11 +155,13 @@ class EmbeddedServer:
     def stop(self) -> None:
         """End everything that was started and remove what is not kept. Done twice, it is done once."""
         grace = _GRACE if self._kept else 0.0
+        if self._gate:
+            self._gate.stop()
         if self._ui:
             self._ui.stop(grace=0)
         if self._server:
             self._server.stop(grace=grace)
-        self._ui = self._server = None
+        self._gate = self._ui = self._server = None
         if self._directory and not self._kept:
             shutil.rmtree(self._directory, ignore_errors=True)
             self._directory = self._ports = None
@@ -188,7 +194,18 @@ class EmbeddedServer:
             ]
             self._ui = Program(command, log=directory / "ui.log")
         if self._wants_ui:
-            await self._until_ui_answers(self._ui or self._server, ports.ui)
+            await self._until_ui_answers(self._ui or self._server, ports.behind_ui)
+            await self._open_gate(ports)
+
+    async def _open_gate(self, ports: Ports) -> None:
+        if self._gate:
+            return
+        gate = UiGate(ports.behind_ui)
+        try:
+            await gate.start(ports.ui)
+        except OSError as error:
+            raise _PortTaken(f"the Temporal UI can't listen on port {ports.ui}: {error.strerror}") from error
+        self._gate = gate
 
     def _command(self, found: Found) -> list[str | Path]:
         ports, directory = self._started(), self.directory
@@ -199,12 +216,11 @@ class EmbeddedServer:
             case Cli(path=path):
                 # The CLI chooses the ports between its services by itself.
                 command: list[str | Path] = [path, "server", "start-dev", "--ip", LOOPBACK, "--log-level", "warn"]
-                command += ["--port", str(ports.frontend), "--http-port", str(ports.http)]
-                command += ["--ui-port", str(ports.ui)] if self._wants_ui else ["--headless"]
+                command += ["--port", str(ports.frontend)]
+                command += ["--ui-port", str(ports.behind_ui)] if self._wants_ui else ["--headless"]
                 command += ["--db-filename", directory / "temporal.db"]
                 for name, value in DYNAMIC_CONFIG.items():
-                    shown = str(value).lower() if isinstance(value, bool) else f'"{value}"'
-                    command += ["--dynamic-config-value", f"{name}={shown}"]
+                    command += ["--dynamic-config-value", f"{name}={json.dumps(value)}"]
                 return command
 
     async def _until_ready(self, server: Program) -> None:
@@ -247,8 +263,8 @@ class EmbeddedServer:
         if self._kept is None:
             self._directory = Path(tempfile.mkdtemp(prefix="milepost-server-"))
             return
-        self._kept.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self._kept / "server.lock", blocking=False)
+        private_folder(self._kept)
+        lock = FileLock(self._kept / "server.lock", mode=0o600, blocking=False)
         try:
             lock.acquire()
         except Timeout:
@@ -260,6 +276,8 @@ class EmbeddedServer:
         for log in (self._kept / "server.log", self._kept / "ui.log"):  # one run's is kept beside the new one
             if log.exists():
                 log.replace(log.with_suffix(".previous.log"))
+        for file in self._kept.iterdir():  # of a Milepost before this one
+            make_private(file)
 
     def _choose_ports(self) -> Ports:
         """The ports of the last run where they are free still: a restarted server then finds itself. Else new ones."""
@@ -270,12 +288,12 @@ class EmbeddedServer:
         if ports is None or not self._fits(ports):
             ports = free_ports(frontend=self._port, ui=self._ui_port)
         if self._kept:
-            self._ports_file().write_text(ports.model_dump_json())
+            write_private(self._ports_file(), ports.model_dump_json())
         return ports
 
     def _fits(self, ports: Ports) -> bool:
         wanted = (self._port in {None, ports.frontend}) and (self._ui_port in {None, ports.ui})
-        listening = {ports.ui} if self._ui else set()
+        listening = ({ports.ui} if self._gate else set()) | ({ports.behind_ui} if self._ui else set())
         return wanted and all(is_free(port) for port in ports.all() if port not in listening)
 
     def _remembered_ports(self) -> Ports | None:

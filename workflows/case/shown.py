@@ -3,9 +3,86 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
-from domain.timeline.instances import InstanceState
-from domain.timeline.views import CaseView, MilestoneView
+from temporalio import workflow
+from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
+from temporalio.exceptions import ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from domain.bounds import MOST_ATTRIBUTE_BYTES, cut
+    from domain.timeline.instances import InstanceState
+    from domain.timeline.views import CaseView, MilestoneView
+    from workflows.case.running import RunningCase
+    from workflows.case.steps import Attempts
+
+ACCOUNT = SearchAttributeKey.for_keyword("MilepostAccount")
+ENTITLEMENT = SearchAttributeKey.for_keyword("MilepostEntitlement")
+PRIORITY = SearchAttributeKey.for_keyword("MilepostPriority")
+STATUS = SearchAttributeKey.for_keyword("MilepostStatus")
+MILESTONE = SearchAttributeKey.for_keyword("MilepostMilestone")
+STATE = SearchAttributeKey.for_keyword("MilepostState")
+NEXT_DUE = SearchAttributeKey.for_datetime("MilepostNextDue")
+
+MOST_DETAILS_BYTES = 16 * 1024
+
+Words = list[tuple[SearchAttributeKey[str], str | None]]
+
+
+class Picture:
+    """Keeps the Temporal UI's picture of a case right: details at no cost, search attributes when one changed."""
+
+    def __init__(self, case: RunningCase) -> None:
+        self._case = case
+        self._attempts = Attempts("picture")
+        self._published: dict[str, Any] = {}
+
+    def show(self, view: CaseView | None = None) -> None:
+        """Publish the case as it stands. A picture that can't be made is left out.
+
+        Args:
+            view: of the case, if whoever calls has it.
+        """
+        try:
+            details, view, words = self._attempts.attempt("the picture", lambda: self._made(view))
+        except ApplicationError:
+            return
+        workflow.set_current_details(details)
+        if not self._case.is_closed:
+            self._publish(view, words)
+
+    def _made(self, view: CaseView | None) -> tuple[str, CaseView, Words]:
+        view = view or self._case.view()
+        asked = [f"To decide: {decision.text}" for decision in view.open_decisions]
+        details = cut("\n\n".join([case_details(view), *asked]), MOST_DETAILS_BYTES)
+        return details, view, self._words(view)
+
+    def _publish(self, view: CaseView, words: Words) -> None:
+        updates: list[SearchAttributeUpdate[Any]] = [
+            key.value_unset() if word is None else key.value_set(word)
+            for key, word in words
+            if word != self._published.get(key.name)
+        ]
+        if view.next_due != self._published.get(NEXT_DUE.name):
+            updates.append(NEXT_DUE.value_set(view.next_due) if view.next_due else NEXT_DUE.value_unset())
+        if updates:
+            workflow.upsert_search_attributes(updates)
+            self._published = {key.name: word for key, word in words} | {NEXT_DUE.name: view.next_due}
+
+    def _words(self, view: CaseView) -> Words:
+        """Every attribute with its word, cut: the server ends a workflow that publishes a longer one."""
+        kept = self._case.kept
+        running = next((m.milestone for m in view.milestones if m.remaining_seconds is not None), None)
+        priority = view.fields.get("priority")
+        words: Words = [
+            (ACCOUNT, kept.account),
+            (ENTITLEMENT, kept.entitlement),
+            (PRIORITY, None if priority is None else str(priority)),
+            (STATUS, str(view.status)),
+            (MILESTONE, running),
+            (STATE, "stuck" if kept.stuck else "paused" if view.stopped else "open"),
+        ]
+        return [(key, None if word is None else cut(word, MOST_ATTRIBUTE_BYTES)) for key, word in words]
 
 
 def case_details(view: CaseView) -> str:

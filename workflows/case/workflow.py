@@ -1,184 +1,176 @@
 """The workflow of a case: a thin, durable shell around its timeline.
 
 It feeds the timeline what is asked and what time it is, sleeps until the next instant at which something is due, and
-hands what follows to activities. It decides nothing: by time stamps, never by which branch woke up, the timeline does.
+hands what follows to activities. It decides nothing: the timeline does, by the time stamps of events, never by which
+coroutine woke first.
 """
 
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
+from typing import Any
 
 from temporalio import workflow
+from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from domain.errors import Refused
-    from domain.frozen import HorizonExceeded
-    from domain.ids import event_id_of
-    from domain.messages import cases as messages
-    from domain.messages.cases import CaseIntake, OverageChoice
-    from domain.timeline import Case, Timeline
-    from domain.timeline.effects import Noted, NoteKind, TriggerFired
-    from domain.timeline.events import CaseReopened
+    from domain.bounds import cut
+    from domain.messages.names import CASE_WORKFLOW
     from domain.timeline.views import CaseView
+    from domain.usage.requests import ENTITLEMENT_OVERFLOWED
+    from workflows.case import asked, opening
+    from workflows.case.handlers import query, signal, update
+    from workflows.case.parts import Parts
     from workflows.waiting import until
 
-from workflows.case.requests import CaseRequests
-
 NEWEST = workflow.ContinueAsNewVersioningBehavior.AUTO_UPGRADE
+MOST_SUMMARY_BYTES = 200
 
 
-@workflow.defn(name=messages.CASE_WORKFLOW)
-class CaseWorkflow(CaseRequests):
+@workflow.defn(name=CASE_WORKFLOW)
+class CaseWorkflow:
     """One case. Started with a `CaseIntake`; id ``case/{case_id}``."""
 
     @workflow.init
-    def __init__(self, intake: CaseIntake) -> None:
-        super().__init__(intake)
+    def __init__(self, *raw: Any) -> None:
+        intake, refusal = opening.read_intake(raw)
+        self.parts = Parts(intake)
+        self.case = self.parts.case
+        self.case.refusal = refusal
+        if refusal is None and intake.carried is not None:
+            self.case.refusal = opening.take_up(self.case)
 
     @workflow.run
-    async def run(self, intake: CaseIntake) -> CaseView:
+    async def run(self, *_: Any) -> CaseView:
         """Walk the case's timeline until it is closed, and nothing is left to do for it."""
-        if self.timeline is None:
-            await self._open(intake)
-        elif intake.reopened is not None:
-            await self._reopen(intake.reopened)
+        await self._begin()
         while not self._is_over:
-            await self._keep_horizon()
-            self._do_what_is_due()
-            self._take_silence_on_hours_for_no()
-            await self._take_silence_for_no()
+            await self.parts.passing.catch_up()
+            self.parts.overage.take_silence_for_no()
+            self.parts.plans.keep_horizon()
             if self._may_roll_over:
-                await self._roll_over()
-            await until(self._next_due, self._has_other_work, now=self._now, summary=self._timer_summary)
-        return self._view()
+                self._roll_over()
+            await until(self._next_due, self._has_other_work, now=self.case.now, summary=self._timer_summary)
+        return self.case.view()
 
-    # --- opening ---
+    async def _begin(self) -> None:
+        """Open the case, reopen it, or go on from the run before; then set to work."""
+        case = self.case
+        if case.refusal is None and not case.is_open:
+            self.parts.coverage = await opening.open_or_reopen(case)
+        if case.refusal is not None:
+            # Whoever waits for the opening is answered first.
+            await workflow.wait_condition(workflow.all_handlers_finished)
+            raise case.refusal
+        case.jobs.start(self.parts.recorder.work())
+        self.parts.passing.resume()
+        self.parts.actions.resume()
 
-    async def _open(self, intake: CaseIntake) -> None:
-        """Get the plan of the case, with its calendars frozen; everything after depends on nothing else."""
-        opened_at = intake.opened_at or self._now()
-        opening = messages.CaseOpening(intake=intake, opened_at=opened_at, now=self._now(), ahead=self.ahead)
-        summary = "find the entitlement, freeze the calendars"
-        try:
-            opened = await self._plan_by(messages.OPEN_CASE, opening, messages.OpenedCase, summary)
-        except ApplicationError as refusal:
-            await self._refuse_opening(refusal)
-            return
-        self.account, self.entitlement, self.prompt = opened.account, opened.entitlement, opened.prompt
-        self.coverage = opened.coverage
-        timeline = Timeline.enter(opened.plan, Case(case_id=intake.case_id, fields=opened.fields), opened_at)
-        self.timeline = timeline
-        entered = timeline.advance(opened_at)
-        if opened.coverage is not None:
-            entered += timeline.remark(NoteKind.COVERED, opened_at, opened.coverage.text)
-        # The opening activity has recorded what the entry noted; only what was fired is news.
-        self.recorded_notes = sum(isinstance(effect, Noted) for effect in entered)
-        self._do([effect for effect in entered if isinstance(effect, TriggerFired)])
-        if self.prompt is not None:
-            self._remark(NoteKind.PROMPTED, self.prompt.text)
-
-    async def _reopen(self, reopened: CaseReopened) -> None:
-        while True:
-            await self._keep_horizon()
-            try:
-                self._take(reopened)
-            except Refused as refused:
-                await self._refuse_opening(ApplicationError(str(refused), type=refused.code, non_retryable=True))
-            except HorizonExceeded as exceeded:
-                if self.horizon_ends:
-                    await self._refuse_opening(ApplicationError(str(exceeded), type="past_the_horizon"))
-                self.is_beyond = True
-            else:
-                return
-
-    async def _refuse_opening(self, refusal: ApplicationError) -> None:
-        """Answer whoever waits for the opening, then fail."""
-        self.refusal = refusal
-        await workflow.wait_condition(workflow.all_handlers_finished)
-        raise refusal
-
-    # --- time ---
+    # --- waiting ---
 
     def _next_due(self) -> datetime | None:
-        dues = [decision.until for decision in self._open_decisions()]
-        if self.timeline is not None and self.timeline.next_due is not None:
-            dues.append(self.timeline.next_due)
-        return min(dues, default=None)
+        dues = [decision.until for decision in self.case.open_decisions()]
+        due = self.parts.passing.next_due
+        return min([*dues, due] if due else dues, default=None)
 
     def _timer_summary(self) -> str:
-        times_out = any(decision.until == self._next_due() for decision in self._open_decisions())
-        return "time-out of the decision on overage" if times_out else self._view().next_summary
+        due = self._next_due()
+        times_out = any(decision.until == due for decision in self.case.open_decisions())
+        return "time-out of the decision on overage" if times_out else cut(self.case.next_summary, MOST_SUMMARY_BYTES)
 
     def _has_other_work(self) -> bool:
-        return self._is_over or self._may_roll_over or not self._covers()
-
-    def _do_what_is_due(self) -> None:
-        due = self._timeline().next_due
-        if due is None or due > self._now():
-            return
-        timeline = self._timeline().fork()
-        try:
-            effects = timeline.advance(self._now())
-        except HorizonExceeded:  # by a field update of a trigger; done again over a longer horizon
-            self.is_beyond = True
-            return
-        self.timeline = timeline
-        self._do(effects)
-
-    async def _take_silence_for_no(self) -> None:
-        """A decision that nobody has made in time counts as no."""
-        prompt = self.prompt
-        if prompt is None or prompt.until > self._now() or self._is_closed:
-            return
-        asked_for = prompt.change.event_id if prompt.change else prompt.entitlement
-        choice = OverageChoice(
-            event_id=event_id_of("time-out", self.intake.case_id, asked_for),
-            occurred_at=prompt.until,
-            by="time-out",
-            approved=False,
-        )
-        try:
-            await self._decide(prompt, choice)
-        except ApplicationError as error:
-            # Nobody has said yes, so nothing is taken; the case goes on as it is.
-            self.prompt = None
-            what = "the case keeps what it has" if prompt.change else "no other entitlement was found"
-            self._remark(NoteKind.REFUSED, f"{what}: {error.message}")
-
-    async def _keep_horizon(self) -> None:
-        """Freeze the calendars further when a target, or the time itself, comes near to where they end."""
-        while not self._covers():
-            timeline = self._timeline()
-            request = messages.HorizonRequest(plan=timeline.plan, now=self._now())
-            try:
-                horizon = await self._plan_by(
-                    messages.FREEZE_CALENDARS, request, messages.Horizon, "freeze the calendars further"
-                )
-            except ApplicationError as error:
-                # What lies past the horizon stays unknown; the case goes on without it.
-                self.horizon_ends = True
-                self._remark(NoteKind.HORIZON_ENDS, f"the calendars can't be frozen further: {error.message}")
-                return
-            timeline = self._timeline()
-            timeline.extend_horizon(horizon.calendars)
-            self.is_beyond = False
-
-    # --- rolling over and closing ---
-
-    @property
-    def _may_roll_over(self) -> bool:
-        info = workflow.info()
-        wanted = info.is_continue_as_new_suggested() or info.is_target_worker_deployment_version_changed()
-        return wanted and not self.under_way and not self._is_closed
-
-    async def _roll_over(self) -> None:
-        """Go on in a new run, under the newest deployment. The state is taken last, when nothing is under way."""
-        await workflow.wait_condition(workflow.all_handlers_finished)
-        if self._may_roll_over:
-            rolled = self.intake.model_copy(update={"carried": self._carried(), "clock": None, "reopened": None})
-            moved = workflow.info().is_target_worker_deployment_version_changed()
-            workflow.continue_as_new(rolled, initial_versioning_behavior=NEWEST if moved else None)
+        return self._is_over or self._may_roll_over or self.parts.plans.needs_horizon or self.parts.passing.has_news
 
     @property
     def _is_over(self) -> bool:
-        waits = self.under_way or self.questions or not workflow.all_handlers_finished()
-        return self._is_closed and not waits
+        case = self.case
+        if not case.is_closed or case.kept.questions or case.being_decided or case.prompt_being_decided:
+            return False
+        return self.parts.actions.are_done and self.parts.recorder.is_idle and workflow.all_handlers_finished()
+
+    @property
+    def _may_roll_over(self) -> bool:
+        info, case = workflow.info(), self.case
+        if not info.is_continue_as_new_suggested() and not info.is_target_worker_deployment_version_changed():
+            return False
+        is_quiet = workflow.all_handlers_finished() and case.turn.is_free and not self.parts.recorder.is_writing_here
+        return is_quiet and not case.is_closed and self.parts.actions.can_be_carried
+
+    def _roll_over(self) -> None:
+        """Go on in a new run, under the newest deployment. What is not done is carried, and done there."""
+        carried = self.case.carried()
+        intake = self.case.intake.model_copy(update={"carried": carried, "clock": None, "reopened": None})
+        moved = workflow.info().is_target_worker_deployment_version_changed()
+        workflow.continue_as_new(intake, initial_versioning_behavior=NEWEST if moved else None)
+
+    # --- what a case is asked: its updates ---
+
+    open = update("open", "Answer once the case is open.", asked.nothing, asked.open_case)
+    complete_milestone = asked.request("complete_milestone", "A milestone was reached (`MilestoneCompleted`).")
+    change_fields = asked.request("change_fields", "Fields of the case have new values (`FieldsChanged`).")
+    stop_clock = asked.request("stop_clock", "Stop the clock of the case, or of one milestone (`ClockStopped`).")
+    resume_clock = asked.request("resume_clock", "Let the clock of the case, or of one milestone, go on.")
+    clear_completion = asked.request("clear_completion", "Take a completion back (`CompletionCleared`).")
+    extend_milestone = asked.request("extend_milestone", "Move a target later (`MilestoneExtended`).")
+    close = asked.request("close", "Close the case (`CaseClosed`).")
+    reopen = update(
+        "reopen",
+        "Take the case up again that is closed and still has something to do; of one that has ended a new run does.",
+        asked.check_reopening,
+        asked.reopen,
+    )
+    change_entitlement = update(
+        "change_entitlement",
+        "The case goes over to another entitlement (`EntitlementChange`).",
+        asked.check_entitlement_change,
+        asked.change_entitlement,
+    )
+    decide_overage = update(
+        "decide_overage",
+        "Somebody decides about what is beyond a cap: of the case itself, or of a time entry (`OverageChoice`).",
+        asked.check_choice,
+        asked.decide_overage,
+    )
+    log_time = update(
+        "log_time",
+        "Work was done on the case (`TimeLogged`): it is taken from the entitlements of hours that match.",
+        asked.check_time,
+        asked.log_time,
+    )
+    migrate = update(
+        "migrate",
+        "Go on under another version of the process, and the calendars as they are now (`Migration`).",
+        asked.check_migration,
+        asked.migrate,
+    )
+    retry_action = update(
+        "retry_action", "Try a failed action again (`ActionRetry`).", asked.check_retry, asked.retry_action
+    )
+
+    # --- what a case is told: its signals ---
+
+    milestone_completed = asked.news("milestone_completed")
+    fields_changed = asked.news("fields_changed")
+    clock_stopped = asked.news("clock_stopped")
+    clock_resumed = asked.news("clock_resumed")
+    case_closed = asked.news("case_closed")
+    time_logged = signal("time_logged", "News of `TimeLogged`.", asked.hear_of_time)
+    entitlement_overflowed = signal(
+        ENTITLEMENT_OVERFLOWED,
+        "An entitlement had nothing left for this case (`EntitlementOverflowed`).",
+        asked.hear_of_overflow,
+    )
+
+    @workflow.signal(dynamic=True)
+    async def unknown(self, name: str, _: Sequence[RawValue]) -> None:
+        """A signal that a case does not know goes on record."""
+        with suppress(ApplicationError):  # one that is not opened has no record
+            await self.case.ready()
+            refusal = ApplicationError(f"unknown signal {name!r}", type="unknown_signal")
+            self.parts.taking.refuse_news(refusal)
+
+    # --- what a case shows: its queries ---
+
+    timeline = query("timeline", "The case as it stands, as of the caller's clock.", asked.timeline)
+    explain = query("explain", "Why every target is what it is, as of the caller's clock.", asked.explanation)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from domain.bounds import cut
 from domain.usage.requests import Balance, PeriodBalance
 from domain.usage.units import amount_text
+
+MOST_DETAILS_BYTES = 32 * 1024
 
 
 def balance_details(balance: Balance) -> str:
@@ -11,12 +14,16 @@ def balance_details(balance: Balance) -> str:
     current = balance.current
     left = "unlimited" if current.remaining is None else f"{amount_text(current.remaining, balance.unit)} left"
     lines = [f"**{left}**, {balance.status}"]
+    if balance.stuck:
+        lines.append(f"**Stuck**: what time brings can't be done: {balance.stuck}")
     if balance.changes_at:
         lines.append(f"Changes: {balance.changes_at:%a %Y-%m-%d %H:%M:%S}Z")
     lines += ["", *(f"- {_line(period, balance.unit)}" for period in (current, *balance.past))]
     if balance.failures:
         lines += ["", "Actions that failed for good:", *(f"- {f.key}: {f.error}" for f in balance.failures)]
-    return "\n".join(lines)
+    if balance.faults:
+        lines += ["", f"Unexpected faults: {balance.faults}; the worker's log has more."]
+    return cut("\n".join(lines), MOST_DETAILS_BYTES)
 
 
 def _line(period: PeriodBalance, unit: str) -> str:

@@ -2,6 +2,9 @@
 
 It looks for the cases that hold an older version, page by page in the order of their ids, and asks each to go over.
 Every page is a run of its own, so that a batch of any size has a short history.
+
+Nothing is asked of it but questions. So its commands follow one another as its activities come back, and there is no
+message that could come before or after them.
 """
 
 from __future__ import annotations
@@ -11,13 +14,15 @@ from collections import deque
 from datetime import timedelta
 from typing import Any, NoReturn
 
-from pydantic import ValidationError
 from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
+    from domain.bounds import cut
+    from domain.errors import Refused
     from domain.messages import migrations as messages
+    from domain.messages.inbox import read_message
     from domain.messages.migrations import (
         CarriedMigration,
         CaseFailure,
@@ -31,6 +36,7 @@ with workflow.unsafe.imports_passed_through():
         OutdatedRequest,
         Survey,
     )
+    from workflows.barrier import barrier
     from workflows.migration.shown import migration_details
 
 CASES_A_RUN = 50
@@ -50,20 +56,27 @@ MOST_FAILURES_LISTED = 1000
 LONGEST_ERROR = 300
 
 
-@workflow.defn(name=messages.MIGRATION_WORKFLOW, failure_exception_types=[ValidationError])
+@workflow.defn(name=messages.MIGRATION_WORKFLOW)
 class MigrationWorkflow:
     """One batch. Started with a `MigrationOrder`; id ``migration/{migration_id}``."""
 
     @workflow.init
-    def __init__(self, order: MigrationOrder | None = None) -> None:
-        self.given = order
-        self.carried = order.carried if order else None
+    def __init__(self, *raw: Any) -> None:
+        self.refusal: ApplicationError | None = None
+        self.given: MigrationOrder | None = None
+        try:
+            self.given = _read_order(raw, workflow.info().workflow_id)
+        except Refused as refused:
+            self.refusal = ApplicationError(cut(str(refused)), type=refused.code, non_retryable=True)
+        self.carried = self.given.carried if self.given else None
         self.tally = self.carried.tally if self.carried else MigrationTally()
         self.is_done = False
 
     @workflow.run
-    async def run(self, _order: MigrationOrder | None = None) -> MigrationProgress:
+    async def run(self, *_raw: Any) -> MigrationProgress:
         """Migrate the next page of cases, and go on with the one after it in another run, until there are no more."""
+        if self.refusal is not None:
+            raise self.refusal
         if self.carried is None:
             await self._survey()
         page = await self._next_page(self._carried())
@@ -141,7 +154,7 @@ class MigrationWorkflow:
     def _count(self, outcome: str, case_id: str, said: str = "") -> None:
         changed: dict[str, Any] = {outcome: getattr(self.tally, outcome) + 1}
         if outcome in {"refused", "unanswered"} and len(self.tally.failures) < MOST_FAILURES_LISTED:
-            changed["failures"] = [*self.tally.failures, CaseFailure(case_id=case_id, error=said[:LONGEST_ERROR])]
+            changed["failures"] = [*self.tally.failures, CaseFailure(case_id=case_id, error=cut(said, LONGEST_ERROR))]
         self.tally = self.tally.model_copy(update=changed)
         self._publish()
 
@@ -163,9 +176,9 @@ class MigrationWorkflow:
 
     @property
     def order(self) -> MigrationOrder:
-        """What it was started with, which a client in another language may have left out."""
+        """What it was started with."""
         if self.given is None:
-            raise ApplicationError("a migration is started with one MigrationOrder", type="bad_order")
+            raise Refused("bad_order", "a migration is started with one MigrationOrder")
         return self.given
 
     def _carried(self) -> CarriedMigration:
@@ -187,17 +200,42 @@ class MigrationWorkflow:
         )
 
     def _publish(self) -> None:
-        workflow.set_current_details(migration_details(self._progress()))
+        try:
+            with barrier("the details"):
+                details = migration_details(self._progress())
+        except ApplicationError as error:  # what is shown decides nothing
+            details = error.message
+        workflow.set_current_details(details)
 
     @workflow.query(name=messages.PROGRESS)
     def progress(self, *_: Any) -> MigrationProgress:
         """How far it is."""
-        return self._progress()
+        with barrier("progress"):
+            return self._progress()
 
     @workflow.query(name=messages.ORDER)
     def order_query(self, *_: Any) -> MigrationOrder:
         """What to start it with so that it goes on where it is: for a batch that somebody has terminated."""
-        return self.order if self.carried is None else self._order(after=self.carried.after)
+        with barrier("order"):
+            return self.order if self.carried is None else self._order(after=self.carried.after)
+
+
+def _read_order(raw: tuple[Any, ...], own_id: str) -> MigrationOrder:
+    """The order of a batch.
+
+    Raises:
+        Refused: it is not one, or another batch's.
+    """
+    try:
+        order = read_message(MigrationOrder, raw)
+    except Refused as refused:
+        raise Refused("bad_order", str(refused)) from None
+    wanted = messages.workflow_id(order.migration_id)
+    if own_id != wanted:
+        raise Refused(
+            "wrong_id", f"workflow {own_id!r} can't be migration {order.migration_id!r}; its id is {wanted!r}"
+        )
+    return order
 
 
 def _said(error: ActivityError) -> ApplicationError:

@@ -218,13 +218,13 @@ async def _reopen(case: str, at: str | None, by: str | None) -> Answer:
     occurred_at = arguments.instant(at, "--at") if at else None
     store = await asyncio.to_thread(Store.open, effective_settings().database)
     try:
-        stored = await asyncio.to_thread(store.case, case)
+        await asyncio.to_thread(store.case, case)
     except NotFound:
         await client.view(case)  # says so itself if it is not known, or was refused
         raise
     finally:
         store.close()
-    return await client.reopen(case, stored.carried, occurred_at=occurred_at, by=by)
+    return await client.reopen(case, occurred_at=occurred_at, by=by)
 
 
 async def _client() -> MilepostClient:

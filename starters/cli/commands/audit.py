@@ -13,7 +13,7 @@ from starters.cli.running import connected, run
 
 if TYPE_CHECKING:
     from domain.usage.requests import Balance, PeriodBalance
-    from starters.operations.auditing import Audited, Auditor
+    from starters.operations.auditing import Audited, AuditedCases, Auditor
 
 
 def balance(
@@ -54,23 +54,31 @@ def audit(
         ),
     ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print the result as JSON, a line for each entitlement.")
+        bool,
+        typer.Option(
+            "--json",
+            help="Print the result as JSON, a line for each entitlement and each case that was ended from outside.",
+        ),
     ] = False,
 ) -> None:
-    """Check that the ledger of each entitlement adds up to its balance. Exit code 1 if one does not.
+    """Check that the ledger of each entitlement adds up to its balance, and that each open case is at work.
 
-    Nor does one whose workflow was terminated: its count began again, and what the one before had used in the current
-    period is missing, until an adjustment takes it over.
+    Exit code 1 if one does not, or is not. A ledger does not whose workflow was terminated: its count began again, and
+    what the one before had used in the current period is missing, until an adjustment takes it over. A case is not
+    whose workflow was terminated, cancelled or reset; cases that changed within ten minutes are left out.
 
     Example: milepost audit acme-gold
     """
-    found = run(_audit(entitlements or [], as_json))
+    found, cases = run(_audit(entitlements or [], as_json))
     wrong = sum(not one.agrees for one in found)
     if not as_json:
         rows = sum(one.rows for one in found)
         said = f"{wrong} not as the ledger says" if wrong else "all as the ledger says"
         typer.echo(f"entitlements: {len(found)}, rows: {rows}; {said}")
-    if wrong:
+        if cases is not None:
+            ended = f"{len(cases.ended)} ended from outside" if cases.ended else "all at work"
+            typer.echo(f"open cases that have not changed for ten minutes: {cases.checked}; {ended}")
+    if wrong or (cases is not None and cases.ended):
         raise typer.Exit(1)
 
 
@@ -80,8 +88,9 @@ async def _balance(entitlement: str, at: str | None) -> tuple[Balance, bool]:
         return await auditor.balance(entitlement, instant), await auditor.is_retired(entitlement)
 
 
-async def _audit(entitlements: list[str], as_json: bool) -> list[Audited]:
+async def _audit(entitlements: list[str], as_json: bool) -> tuple[list[Audited], AuditedCases | None]:
     found: list[Audited] = []
+    cases: AuditedCases | None = None
     async with _auditor() as auditor:
         async for one in auditor.audit(entitlements):
             found.append(one)
@@ -90,7 +99,11 @@ async def _audit(entitlements: list[str], as_json: bool) -> list[Audited]:
             else:
                 for line in (*one.discrepancies, *(count.text for count in one.ended)):
                     typer.echo(f"{one.entitlement}: {line}")
-    return found
+        if not entitlements:
+            cases = await auditor.audit_cases()
+            for case in cases.ended:
+                typer.echo(case.model_dump_json() if as_json else f"case {case.case_id}: {case.text}")
+    return found, cases
 
 
 @asynccontextmanager

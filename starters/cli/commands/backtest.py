@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from starters.backtest.running import Backtest, Tried
     from starters.logs.events import EventLog
     from starters.logs.mapping import LogMapping
+    from starters.logs.oddities import OddityCount
 
 MAPPING_SUFFIX = ".mapping.yaml"
 CHART_SUFFIX = ".svg"
@@ -27,7 +28,7 @@ DEFAULT_BY = "priority"
 
 
 def backtest(
-    log: Annotated[Path, typer.Argument(metavar="LOG", help="The event log, a CSV file.", show_default=False)],
+    log: Annotated[Path, typer.Argument(metavar="LOG", help="The event log, a CSV or XES file.", show_default=False)],
     process: Annotated[
         str, typer.Option("--process", metavar="NAME", help="The process, or NAME@VERSION.", show_default=False)
     ],
@@ -112,7 +113,7 @@ def backtest(
     read = read_log(log, columns)
     tried = [side.tried(read, columns, told_apart=_names(sides)) for side in sides]
     results = [_run(read, one, by_group, columns) for one, by_group in zip(tried, groupings, strict=True)]
-    _tell(results, source=log.name, cases=cases, chart=chart, as_json=as_json)
+    _tell(results, read, source=log.name, cases=cases, chart=chart, as_json=as_json)
 
 
 # --- what is asked for ------------------------------------------------------------------------------------------------
@@ -150,7 +151,7 @@ class _Side:
             return None
         wanted = by or DEFAULT_BY
         column = columns.fields.get(wanted)
-        values = columns.state.values if wanted == columns.state.field else column.values if column else None
+        values = columns.state.values if wanted == columns.state.field else column.values if column else {}
         zone = ZoneInfo((self.catalog.organisation or Organisation()).time_zone)
         try:
             return grouping(wanted, fields, zone, list((values or {}).values()))
@@ -191,9 +192,10 @@ def _side(files: Sequence[Path], name: str, option: str) -> _Side:
             return _Side(files, catalog, process_named(catalog, name))
         from starters.local.whereabouts import effective_settings
         from store import Store
+        from worker.private import private_folder
 
         settings = effective_settings()
-        settings.data.mkdir(parents=True, exist_ok=True)
+        private_folder(settings.data)
         with Store.open(settings.database) as store:
             catalog = store.catalog()
             if not catalog.processes:
@@ -238,12 +240,15 @@ def _run(read: EventLog, tried: Tried, grouping: Grouping | None, columns: LogMa
     cases = track(
         read.cases, f"Running {tried.name}", console=progress, transient=True, disable=not progress.is_terminal
     )
-    return run(cases, tried, by=grouping, state=columns.state.field)
+    return run(cases, tried, by=grouping, state=columns.state.field if columns.has_state else None)
 
 
-def _tell(results: Sequence[Backtest], *, source: str, cases: bool, chart: Path | None, as_json: bool) -> None:
+def _tell(
+    results: Sequence[Backtest], read: EventLog, *, source: str, cases: bool, chart: Path | None, as_json: bool
+) -> None:
     from starters.backtest.comparing import compare
     from starters.backtest.report import report
+    from starters.logs.oddities import counted, told
 
     found: Report | Comparison = report(results[0]) if len(results) == 1 else compare(results[0], results[1])
     if chart is not None:
@@ -251,13 +256,15 @@ def _tell(results: Sequence[Backtest], *, source: str, cases: bool, chart: Path 
 
         chart.write_text(drawn(found, source=source), encoding="utf-8")
     if as_json:
-        typer.echo(_json(found, results[0], cases=cases))
+        typer.echo(_json(found, results[0], counted(read.oddities), cases=cases))
         return
     from starters.terminal.cases import console
 
     out = console()
     for part in _parts(found, results[0], source=source, cases=cases):
         out.print(part)
+    for line in told(source, counted(read.oddities)):
+        out.print(line, soft_wrap=True, markup=False, highlight=False)
     if chart is not None:
         out.print(f"\nDrawn: {chart}", soft_wrap=True)
 
@@ -277,12 +284,12 @@ def _parts(found: Report | Comparison, first: Backtest, *, source: str, cases: b
             yield comparison_tables.flipped(found.flipped)
 
 
-def _json(found: Report | Comparison, first: Backtest, *, cases: bool) -> str:
+def _json(found: Report | Comparison, first: Backtest, oddities: Sequence[OddityCount], *, cases: bool) -> str:
     import json
 
     from starters.backtest.report import Report, notable_cases
 
-    shown = found.model_dump(mode="json")
+    shown = found.model_dump(mode="json") | {"oddities": [one.model_dump(mode="json") for one in oddities]}
     if cases and isinstance(found, Report):
         shown["listed"] = [row.model_dump(mode="json") for row in notable_cases(first)]
     elif not cases and not isinstance(found, Report):

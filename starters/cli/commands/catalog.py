@@ -60,10 +60,11 @@ async def _apply(files: list[Path], dry_run: bool, by: str | None) -> tuple[Diff
     from starters.files.catalogs import apply_files
     from starters.local.whereabouts import connect_to_temporal, effective_settings
     from store import Store
+    from worker.private import private_folder
     from worker.relay import Told, tell_counts
 
     settings = effective_settings()
-    settings.data.mkdir(parents=True, exist_ok=True)
+    private_folder(settings.data)
     store = await asyncio.to_thread(Store.open, settings.database)
     try:
         who = by or login() or "unknown"

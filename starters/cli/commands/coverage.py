@@ -94,9 +94,10 @@ async def _verify(question: CoverageQuestion) -> Verified:
     from starters.local.whereabouts import effective_settings
     from starters.operations.verifying import Verifying
     from store import Store
+    from worker.private import private_folder
 
     settings = effective_settings()
-    settings.data.mkdir(parents=True, exist_ok=True)
+    private_folder(settings.data)
     store = await asyncio.to_thread(Store.open, settings.database)
     try:
         return await Verifying(store, await _entitlements(settings)).verify(question)

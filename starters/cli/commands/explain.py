@@ -12,7 +12,7 @@ from starters.cli.running import run
 if TYPE_CHECKING:
     from clients.cases import MilepostClient
     from domain.explanation import Explanation
-    from domain.messages.cases import CarriedCase
+    from domain.messages.case_state import CaseState
     from worker.settings import Settings
 
 NARROWEST, WIDEST = 60, 120
@@ -58,7 +58,7 @@ async def _explain(case: str, milestone: str | None, as_json: bool) -> None:
 
 async def _find(client: MilepostClient, case: str, settings: Settings) -> tuple[Explanation, str | None]:
     """The explanation by the case itself, else by what the store recorded of it, and a word on that."""
-    from clients.cases import NoAnswer
+    from clients.sending import NoAnswer
     from domain.errors import NotFound
     from domain.explanation import explain as explain_by
 
@@ -76,7 +76,7 @@ async def _find(client: MilepostClient, case: str, settings: Settings) -> tuple[
         return explanation, f"from the store's record: {known}"
 
 
-async def _recorded(settings: Settings, case: str) -> CarriedCase | None:
+async def _recorded(settings: Settings, case: str) -> CaseState | None:
     """Plan and state of the case as the store has them, if it is at hand and has them."""
     import asyncio
 
@@ -85,7 +85,7 @@ async def _recorded(settings: Settings, case: str) -> CarriedCase | None:
     from domain.errors import NotFound
     from store import Store, StoreError
 
-    def ask() -> CarriedCase | None:
+    def ask() -> CaseState | None:
         with Store.open(settings.database) as store:
             return store.case(case).carried
 

@@ -213,9 +213,10 @@ async def _foresee(files: list[Path], selection: CaseSelection, seen: Foresight)
 
     from starters.local.whereabouts import effective_settings
     from store import Store
+    from worker.private import private_folder
 
     settings = effective_settings()
-    settings.data.mkdir(parents=True, exist_ok=True)
+    private_folder(settings.data)
 
     def look() -> Diff | None:
         with Store.open(settings.database) as store:
@@ -276,7 +277,7 @@ async def _known(migration_id: str, *, follow: bool, as_json: bool) -> Migration
         return await _follow(client, migration_id, as_json)
     standing = await client.standing(migration_id)
     if standing.progress is None:
-        from clients.cases import NoAnswer
+        from clients.sending import NoAnswer
 
         raise NoAnswer(f"migration {migration_id} is {standing.ended or 'there'}, but no worker says how far it is")
     _print(standing.progress, as_json, ended=standing.ended)

@@ -43,10 +43,11 @@ async def _order(file: Path, dry_run: bool, by: str | None) -> OrderPlaced:
     from starters.local.whereabouts import connect_to_temporal, effective_settings
     from starters.operations.ordering import place_order, read_order
     from store import Store
+    from worker.private import private_folder
 
     ordered = read_order(file)
     settings = effective_settings()
-    settings.data.mkdir(parents=True, exist_ok=True)
+    private_folder(settings.data)
     store = await asyncio.to_thread(Store.open, settings.database)
     try:
         return await place_order(

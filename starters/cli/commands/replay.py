@@ -17,12 +17,18 @@ if TYPE_CHECKING:
     from starters.replay.outcome import Outcome
 
 CaseOption = Annotated[
-    list[str], typer.Option("--case", metavar="ID", help="Only this case; may be repeated.", show_default=False)
+    list[str],
+    typer.Option(
+        "--case",
+        metavar="ID",
+        help="Only this case, by its id here or in the log; may be repeated.",
+        show_default=False,
+    ),
 ]
 
 
 def replay(
-    log: Annotated[Path, typer.Argument(metavar="LOG", help="The event log, a CSV file.", show_default=False)],
+    log: Annotated[Path, typer.Argument(metavar="LOG", help="The event log, a CSV or XES file.", show_default=False)],
     mapping: Annotated[
         Path, typer.Option("--mapping", metavar="FILE", help="Which of its columns is what.", show_default=False)
     ],
@@ -44,7 +50,9 @@ def replay(
             "--prefix", metavar="TEXT", help="Before each case's id, to replay a log beside itself.", show_default=False
         ),
     ] = "",
-    oddities: Annotated[bool, typer.Option("--oddities", help="List the rows that are strange.")] = False,
+    oddities: Annotated[
+        bool, typer.Option("--oddities", help="List all rows that are strange, not the first of each kind.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
     """Walk the cases of an event log through real workflows, on the log's own dates, in virtual time.
@@ -132,6 +140,7 @@ async def _replay(
     from starters.local.dev import at_hand
     from starters.logs.events import read_log
     from starters.logs.mapping import load_mapping
+    from starters.logs.oddities import counted
     from starters.replay.outcome import outcome_json, progress_bar, replay_and_compare, verdict
     from starters.replay.running import Replay, renamed
     from starters.terminal.cases import console
@@ -145,10 +154,16 @@ async def _replay(
             await asyncio.to_thread(apply_files, running.store, files, by=login() or "unknown")
         known = await asyncio.to_thread(running.store.catalog)
         with progress_bar(progress, cases=len(cases)) as tell:
-            walk = Replay(running.client, task_queue=running.whereabouts.task_queue, at_once=at_once, told=tell)
+            walk = Replay(
+                running.client,
+                task_queue=running.whereabouts.task_queue,
+                at_once=at_once,
+                told=tell,
+                stored=lambda case_id: running.store.case(case_id).carried,
+            )
             outcome = await replay_and_compare(walk, cases, running.store, known)
     if as_json:
-        typer.echo(outcome_json(outcome))
+        typer.echo(outcome_json(outcome, counted(read.oddities)))
     else:
         out = console()
         out.print(compliance_table(outcome.compliance(), by="priority"))
@@ -158,30 +173,21 @@ async def _replay(
 
 def _chosen(read: EventLog, only: list[str], limit: int | None) -> list[LoggedCase]:
     """The cases of the log that are asked for, in its order."""
-    known = {case.case_id for case in read.cases}
+    known = {known_as for case in read.cases for known_as in (case.case_id, case.shown_id)}
     if unknown := [case_id for case_id in only if case_id not in known]:
         from domain.criteria.fields import nearest
 
         raise typer.BadParameter(
             f"the log has no case {unknown[0]!r}; {nearest(unknown[0], known)}", param_hint="--case"
         )
-    return [case for case in read.cases if not only or case.case_id in only][:limit]
+    return [case for case in read.cases if not only or case.case_id in only or case.shown_id in only][:limit]
 
 
 def _tell_oddities(log: Path, read: EventLog, listed: bool, console: Console) -> None:
-    from collections import Counter
+    from starters.logs.oddities import SHOWN, counted, told
 
-    if not read.oddities:
-        return
-    counts = Counter(oddity.kind for oddity in read.oddities)
-    told = ", ".join(f"{count} {kind}" for kind, count in counts.items())
-    how = "" if listed else "; --oddities lists them"
-    console.print(
-        f"{log}: {len(read.oddities)} rows are strange and were read all the same ({told}{how})", soft_wrap=True
-    )
-    if listed:
-        for oddity in read.oddities:
-            console.print(f"{log}:{oddity.line}: {oddity.case_id}: {oddity.text}", soft_wrap=True)
+    for line in told(str(log), counted(read.oddities, most=None if listed else SHOWN)):
+        console.print(line, soft_wrap=True, markup=False, highlight=False)
 
 
 def _fail_if_different(outcome: Outcome) -> None:

@@ -33,14 +33,20 @@ def dev(
 async def _dev(ephemeral: bool, port: int | None, ui_port: int | None) -> None:
     from starters.local.dev import everything
     from starters.terminal.cases import console
+    from store.addresses import shown_address
+    from worker.metrics import expose_metrics
     from worker.process import collect_garbage_seldom
     from worker.relay import telling
+    from worker.settings import get_settings
+    from worker.supervision import supervising
 
     collect_garbage_seldom()
+    expose_metrics(get_settings().metrics)
     out = console()
     async with (
         everything(ephemeral=ephemeral, port=port, ui_port=ui_port) as running,
         telling(running.client, running.store, running.whereabouts.task_queue),
+        supervising(running.client, running.store),
         until_stopped() as stopped,
     ):
         where = running.whereabouts
@@ -48,7 +54,7 @@ async def _dev(ephemeral: bool, port: int | None, ui_port: int | None) -> None:
         lines = {
             "Temporal": f"{where.address}, namespace {where.namespace}",
             "Temporal UI": where.ui or "as the server at TEMPORAL_ADDRESS has it",
-            "store": where.database,
+            "store": shown_address(where.database),
             "task queue": where.task_queue,
             "state": f"kept in {running.kept_in}" if running.kept_in else "not kept (--ephemeral)",
         }
@@ -74,20 +80,35 @@ async def _worker() -> None:
     from starters.local.whereabouts import connect_to_temporal, effective_settings
     from starters.terminal.cases import console
     from store import Store
+    from worker.metrics import expose_metrics
     from worker.namespace import ensure_namespace_and_search_attributes
+    from worker.private import private_folder
     from worker.process import collect_garbage_seldom, working
     from worker.relay import telling
+    from worker.supervision import supervising
 
     collect_garbage_seldom()
     out = console()
     settings = effective_settings()
-    settings.data.mkdir(parents=True, exist_ok=True)
+    private_folder(settings.data)
+    expose_metrics(settings.metrics)
     client = await connect_to_temporal()
     await ensure_namespace_and_search_attributes(client)
     store = await asyncio.to_thread(Store.open, settings.database)
     try:
-        worker = working(client, store, task_queue=settings.task_queue, build_id=settings.build_id)
-        async with worker, telling(client, store, settings.task_queue), until_stopped() as stopped:
+        worker = working(
+            client,
+            store,
+            task_queue=settings.task_queue,
+            build_id=settings.build_id,
+            cached_workflows=settings.cached_workflows,
+        )
+        async with (
+            worker,
+            telling(client, store, settings.task_queue),
+            supervising(client, store),
+            until_stopped() as stopped,
+        ):
             address = client.service_client.config.target_host
             out.print(f"Working on task queue {settings.task_queue} of {address}. Ctrl-C stops it.", soft_wrap=True)
             await stopped.wait()

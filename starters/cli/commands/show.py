@@ -31,7 +31,8 @@ def show(
 ) -> None:
     """Show a case: its milestones with their targets and what is left, and what happened on its timeline.
 
-    A closed case whose history Temporal no longer has is shown as the store recorded it last.
+    A closed case whose history Temporal no longer has is shown as the store recorded it last. Of one whose workflow was
+    ended from outside (terminated, cancelled) it says so, and nothing is counted down any more.
 
     Example: milepost show 4711 --watch --time-zone America/New_York
     """
@@ -55,16 +56,23 @@ def _zone(name: str) -> tzinfo:
 
 
 async def _show(case: str, watch: bool, zone: tzinfo, as_json: bool) -> None:
+    import json
+
     from clients.cases import MilepostClient
     from starters.local.whereabouts import connect_to_temporal, effective_settings
+    from starters.operations.ended import standing_still
     from starters.terminal.actions import case_actions
     from starters.terminal.cases import case_timeline, console
 
     settings = effective_settings()
     client = MilepostClient(await connect_to_temporal(), task_queue=settings.task_queue)
     view, note = await _find(client, case, settings)
+    ended = await _ended_from_outside(client, view, settings)
+    if ended:
+        view, note = standing_still(view), f"{ended}; nothing goes on with it by itself"
     if as_json:
-        typer.echo(view.model_dump_json(indent=2))
+        shown = view.model_dump(mode="json") | ({"ended_from_outside": ended} if ended else {})
+        typer.echo(json.dumps(shown, indent=2, ensure_ascii=False))
     elif watch and note is None and view.closed_at is None:
         await _watch(client, view, zone)
     else:
@@ -87,6 +95,18 @@ async def _find(client: MilepostClient, case: str, settings: Settings) -> tuple[
         return recorded.view.model_copy(
             update=whose
         ), "from the store's record: Temporal no longer has the history of this case"
+
+
+async def _ended_from_outside(client: MilepostClient, view: CaseView, settings: Settings) -> str | None:
+    """How and when the workflow of an open case was ended; None if it goes on, or the case is closed."""
+    from starters.operations.ended import ended_now
+
+    if view.closed_at is not None:
+        return None
+    if said := await ended_now(client, view.case_id):
+        return said
+    marks = await _recorded(settings, lambda store: store.ended_cases(view.case_id)) or []
+    return next((mark.text for mark in marks if mark.how == "unknown to Temporal"), None)
 
 
 async def _recorded(settings: Settings, question: Callable[[Store], T]) -> T | None:

@@ -1,0 +1,68 @@
+"""Texts with places for a case's values: Jinja2 in its sandbox. What runs in the rendering process, and only there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from jinja2 import ChainableUndefined, Template
+from jinja2.sandbox import SandboxedEnvironment
+
+MOST_BYTES = 64 * 1024
+"""Of a template, and of the text that it comes to, in UTF-8."""
+
+_KEPT = 256
+
+
+class _Environment(SandboxedEnvironment):
+    """In which a field of the case may be called `items`: values come before the methods of what holds them."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """See jinja2."""
+        if isinstance(obj, Mapping) and attribute in obj:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
+
+
+def _shown(value: Any) -> Any:
+    return "" if value is None else value
+
+
+_ENVIRONMENT = _Environment(undefined=ChainableUndefined, autoescape=False, finalize=_shown)
+
+
+class TooLong(ValueError):
+    """A template, or the text that it comes to, is over the bound."""
+
+
+def render(template: str, context: Mapping[str, Any]) -> str:
+    """Render a template. What is null or not set stays empty: a mail with a gap beats none.
+
+    Args:
+        template: Jinja2, of at most `MOST_BYTES`.
+        context: what it sees, as `domain.process.templates` says.
+
+    Raises:
+        TooLong: the template or its text has more than `MOST_BYTES`.
+        Exception: whatever the template does wrong with these values.
+    """
+    if _size(template) > MOST_BYTES:
+        raise TooLong(f"it is longer than {MOST_BYTES // 1024} KB")
+    parts: list[str] = []
+    left = MOST_BYTES
+    for part in _compiled(template).generate(context):
+        left -= _size(part)
+        if left < 0:
+            raise TooLong(f"its text is longer than {MOST_BYTES // 1024} KB")
+        parts.append(part)
+    return "".join(parts)
+
+
+@lru_cache(maxsize=_KEPT)
+def _compiled(template: str) -> Template:
+    return _ENVIRONMENT.from_string(template)
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))

@@ -1,0 +1,74 @@
+"""The texts of a catalog's actions, with something for each to be tried on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from domain.catalog.checks import Path
+from domain.catalog.declarations import Catalog, Entitlement, EntitlementTemplate, Kind
+from domain.criteria.fields import FieldType
+from domain.process.actions import Action
+from domain.process.templates import OF_A_NOTICE, OF_A_THRESHOLD, Sight, of_a_milestone, templates_of
+
+_EXAMPLES: dict[FieldType, Any] = {
+    FieldType.INTEGER: 1000,
+    FieldType.NUMBER: 1000.5,
+    FieldType.BOOLEAN: True,
+    FieldType.DATETIME: "2025-06-13T20:45:00Z",
+    FieldType.LIST: ["text"],
+}
+
+
+class Text(NamedTuple):
+    """A text of an action.
+
+    Attributes:
+        path: where in the catalog it is declared.
+        template: as declared.
+        example: a context with a value of the right type for everything that it may name.
+    """
+
+    path: Path
+    template: str
+    example: dict[str, Any]
+
+
+def texts(catalog: Catalog) -> Iterator[Text]:
+    """The texts of a catalog's actions, in the order in which they are declared."""
+    of_a_case = _example(of_a_milestone(catalog.fields), catalog.fields)
+    for number, process in enumerate(catalog.processes):
+        for at, milestone in enumerate(process.milestones):
+            for position, trigger in enumerate(milestone.triggers):
+                path: Path = (Kind.PROCESSES.value, number, "milestones", at, "triggers", position, "actions")
+                yield from _texts(path, trigger.actions, of_a_case)
+    of_a_threshold, of_a_notice = _example(OF_A_THRESHOLD, {}), _example(OF_A_NOTICE, {})
+    counted: list[tuple[Path, Entitlement | EntitlementTemplate]] = [
+        *(
+            ((Kind.ENTITLEMENT_TEMPLATES.value, number), one)
+            for number, one in enumerate(catalog.entitlement_templates)
+        ),
+        *(((Kind.ENTITLEMENTS.value, number), one) for number, one in enumerate(catalog.entitlements)),
+    ]
+    for place, one in counted:
+        for at, threshold in enumerate(one.allowance.thresholds if one.allowance else ()):
+            path = (*place, "allowance", "thresholds", at, "actions")
+            yield from _texts(path, threshold.actions, of_a_threshold)
+        for at, notice in enumerate(one.term_end.notices if one.term_end else ()):
+            yield from _texts((*place, "term_end", "notices", at, "actions"), notice.actions, of_a_notice)
+
+
+def _texts(path: Path, actions: Sequence[Action], example: dict[str, Any]) -> Iterator[Text]:
+    for number, action in enumerate(actions):
+        for place, template in templates_of(action):
+            yield Text((*path, number, *place), template, example)
+
+
+def _example(sight: Sight, fields: dict[str, FieldType]) -> dict[str, Any]:
+    def of(name: str, attribute: str) -> Any:
+        return _EXAMPLES.get(fields.get(attribute, FieldType.STRING), "text") if name == "case" else "text"
+
+    return {
+        name: "text" if attributes is None else {attribute: of(name, attribute) for attribute in attributes}
+        for name, attributes in sight.items()
+    }

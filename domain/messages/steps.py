@@ -1,0 +1,243 @@
+"""What a case's workflow asks its activities to do, and what they answer."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from pydantic import AwareDatetime, Field
+
+from domain.frozen import FrozenCalendar
+from domain.ids import Reference
+from domain.messages.case_state import ActionFailure, CaseState, HoursQuestion, OveragePrompt
+from domain.messages.cases import CaseIntake, CaseReopening, OverageChoice, TimeLogged
+from domain.messages.coverage import CaseCoverage
+from domain.model import Value
+from domain.timeline import Case, Timeline
+from domain.timeline.effects import Effect, Noted, NoteKind, TriggerFired
+from domain.timeline.events import CaseReopened
+from domain.timeline.plan import Plan
+from domain.timeline.views import CaseView
+
+
+class TimeTaken(Value):
+    """What a time entry took.
+
+    Attributes:
+        lines: one for each entitlement that it went to.
+        question: somebody has to decide about the part beyond the cap.
+    """
+
+    lines: list[str]
+    question: HoursQuestion | None = None
+
+
+class CaseOpening(Value):
+    """Asks for the plan of a new case: coverage, usage and calendars, frozen; writes its opening record.
+
+    Attributes:
+        opened_at: by the case's own clock.
+        now: the case's clock when it asks.
+        ahead: how far that clock is ahead of the workflow's.
+    """
+
+    intake: CaseIntake
+    opened_at: AwareDatetime
+    now: AwareDatetime
+    ahead: timedelta = timedelta()
+
+
+class EntitlementChangePlan(Value):
+    """Asks for the plan of a case under another entitlement, of which it takes one.
+
+    Attributes:
+        event_id: of the request: asked once more under another, the entitlement looks again at what it has left.
+    """
+
+    intake: CaseIntake
+    event_id: str = ""
+    entitlement: Reference | None
+    opened_at: AwareDatetime
+    now: AwareDatetime
+
+
+class OverageDecided(Value):
+    """Asks for what follows from a decision, and for the plan that it leads to."""
+
+    intake: CaseIntake
+    prompt: OveragePrompt
+    choice: OverageChoice
+    opened_at: AwareDatetime
+    now: AwareDatetime
+
+
+class HoursDecided(Value):
+    """Asks an entitlement to write down what was decided on a time entry."""
+
+    intake: CaseIntake
+    question: HoursQuestion
+    choice: OverageChoice
+    now: AwareDatetime
+
+
+class TimeToTake(Value):
+    """Asks to take work done from the entitlements of hours that match."""
+
+    intake: CaseIntake
+    entry: TimeLogged
+    now: AwareDatetime
+
+
+class MigrationPlan(Value):
+    """Asks for the plan of a running case under another version of its process and its calendars as they are now.
+
+    Attributes:
+        earliest: the calendars have to reach back to here.
+        process_version: None: the latest.
+    """
+
+    plan: Plan
+    earliest: AwareDatetime
+    now: AwareDatetime
+    process_version: int | None = None
+
+
+class MigratedPlan(Value):
+    """The plan that a migration leads to."""
+
+    plan: Plan
+
+
+class OpenedCase(Value):
+    """The plan of a new case, or of one that goes over to another entitlement, and how it came by that.
+
+    Attributes:
+        fields: of the intake, checked against the declared ones and normalised.
+        reopened: of a reopening: the closed case as the store kept it; the plan is its plan.
+        coverage: how a new case came by its entitlement; None while somebody has to decide first.
+        prompt: somebody has to decide first; until then a new case runs without an entitlement and without a process,
+            and any other as before.
+    """
+
+    plan: Plan
+    fields: dict[str, Any] = Field(default_factory=dict)
+    account: str | None = None
+    entitlement: str | None = None
+    reopened: CaseState | None = Field(default=None, exclude_if=lambda value: value is None)
+    coverage: CaseCoverage | None = Field(default=None, exclude_if=lambda value: value is None)
+    prompt: OveragePrompt | None = None
+
+
+class Entered(NamedTuple):
+    """A case as it has entered its timeline, and what followed from that at once."""
+
+    timeline: Timeline
+    effects: list[Effect]
+
+    @property
+    def notes(self) -> list[Noted]:
+        """What was noted; the opening activity records it."""
+        return [effect for effect in self.effects if isinstance(effect, Noted)]
+
+    @property
+    def fired(self) -> list[TriggerFired]:
+        """The triggers that were due at the opening itself; the workflow does what they ask for."""
+        return [effect for effect in self.effects if isinstance(effect, TriggerFired)]
+
+
+def open_case(case_id: str, opened: OpenedCase, opened_at: datetime) -> Entered:
+    """Enter a case into its timeline. The opening activity records it so, and the workflow goes on from the same.
+
+    Raises:
+        HorizonExceeded: a target lies past the horizon of the plan's calendars.
+    """
+    timeline = Timeline.enter(opened.plan, Case(case_id=case_id, fields=opened.fields), opened_at)
+    effects = timeline.advance(opened_at)
+    if opened.coverage is not None:
+        effects += timeline.remark(NoteKind.COVERED, opened_at, opened.coverage.text)
+    return Entered(timeline, effects)
+
+
+def opened_state(opened: OpenedCase, entered: Entered, ahead: timedelta) -> CaseState:
+    """The state of a case that was just opened, of which the opening's notes are on record."""
+    return CaseState(
+        plan=entered.timeline.plan,
+        state=entered.timeline.state,
+        account=opened.account,
+        entitlement=opened.entitlement,
+        prompt=opened.prompt,
+        recorded_notes=len(entered.notes),
+        ahead=ahead,
+    )
+
+
+class Reopened(NamedTuple):
+    """A closed case as it is taken up again."""
+
+    state: CaseState
+    timeline: Timeline
+    effects: list[Effect]
+
+
+def reopen_case(stored: CaseState, asked: CaseReopening, now: datetime) -> Reopened:
+    """Take a closed case up as the store has kept it; what its last run ordered was done by the time it ended.
+
+    Args:
+        stored: the case.
+        asked: who reopens it, and when.
+        now: the clock of the new run's workflow; that of the case may be ahead of it, and does not go back.
+
+    Raises:
+        Refused: the case is not closed, or was closed later.
+        HorizonExceeded: a target lies past the horizon of its calendars.
+    """
+    at = asked.occurred_at or now + stored.ahead
+    ahead = max(stored.ahead, at - now) if stored.ahead else timedelta()
+    timeline = Timeline(stored.plan, stored.state).fork()
+    event = CaseReopened(event_id=asked.event_id, occurred_at=at, by=asked.by, reason=asked.reason, fields=asked.fields)
+    effects = timeline.apply(event, now + ahead)
+    taken_up = {"runs": stored.runs + 1, "ahead": ahead, "orders": [], "stuck": None}
+    return Reopened(stored.model_copy(update=taken_up), timeline, effects)
+
+
+class CaseRecord(Value):
+    """The case as it stands, for the store. The newest counts, by `run`, then `history`, then `number`.
+
+    A record may come of an attempt at a step that the server never took: a worker that was killed, a step done again
+    because news came in between. What the case says after that has a longer history, and takes the place of all that
+    the attempt has written.
+
+    Attributes:
+        run: which run of the case it comes from.
+        history: events in the history of that run when it was written.
+        number: grows with every record of a case, over all its runs.
+        notes: what was noted since the last record, from `notes_from` on.
+        actions: the triggers fired since then, with their actions; field updates among them have taken effect.
+        carried: what another run goes on from: a reopening of the case, when it is closed.
+    """
+
+    run: int = 1
+    history: int
+    number: int
+    notes_from: int
+    run_id: str
+    account: str | None
+    entitlement: str | None
+    view: CaseView
+    notes: list[Noted] = Field(default_factory=list)
+    fired: list[TriggerFired] = Field(default_factory=list)
+    failures: list[ActionFailure] = Field(default_factory=list)
+    carried: CaseState
+
+
+class HorizonRequest(Value):
+    """Asks for the calendars of a plan again, over a longer horizon."""
+
+    plan: Plan
+    now: AwareDatetime
+
+
+class Horizon(Value):
+    """The same calendars over a longer horizon."""
+
+    calendars: dict[str, FrozenCalendar]

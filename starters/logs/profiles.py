@@ -1,0 +1,274 @@
+"""What the columns of a file hold: their kinds, distinct values and formats of time, found from all of its rows."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from starters.logs.mapping import LogError
+from starters.logs.records import DELIMITERS, rows_of, text_of
+from starters.logs.times import ISO, BadTime, TimeFormat, TimeReader
+from starters.logs.xes import is_xml, xes_records
+
+NOTHING = ("?", "-", "--", "NULL", "null", "None", "N/A", "n/a", "NaN", "nan", "(null)", "#N/A", "NA", "\\N")
+"""How logs write that a cell has no value."""
+
+MOST_VALUES = 60
+"""Distinct values up to which a column is one of categories."""
+
+_DATES = ("%d-%m-%Y", "%m-%d-%Y", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%Y/%m/%d", "%Y-%m-%d", "%Y.%m.%d", "%d.%m.%y",
+          "%d/%m/%y", "%m/%d/%y", "%d/%b/%y", "%d/%b/%Y", "%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%d %B %Y", "%b %d %Y",
+          "%b %d, %Y", "%B %d, %Y", "%Y%m%d")  # fmt: skip
+_CLOCKS = ("%H:%M", "%H:%M:%S", "%I:%M %p", "%I:%M:%S %p", "%I:%M%p", "%H.%M", "%H%M%S")
+_JOINTS = (" ", ", ", "T", " - ", "  ")
+_ENDS = ("", " %z", "%z", " %Z", " Uhr")
+_WHOLE = ("%a %b %d %H:%M:%S %Y", "%a %b %d %H:%M:%S %Z %Y", "%a, %d %b %Y %H:%M:%S %z", "%Y%m%d%H%M%S")
+_TRIED = 40
+"""Values on which formats are tried before all are read."""
+
+_EPOCH = {"epoch": re.compile(r"1[0-9]{9}(\.\d+)?"), "epoch_ms": re.compile(r"1[0-9]{12}")}
+_NUMBER = re.compile(r"-?\d+(\.\d+)?")
+
+
+@dataclass(slots=True)
+class Profile:
+    """What a column holds.
+
+    Attributes:
+        filled: cells that hold something.
+        values: the distinct values with their counts, cut where there are too many for categories.
+        many: whether there are more values than that.
+        formats: how its times are written, if it holds times alone; several if the log does not tell them apart.
+    """
+
+    name: str
+    filled: int = 0
+    values: Counter[str] = field(default_factory=Counter)
+    many: bool = False
+    formats: list[TimeFormat] = field(default_factory=list)
+
+    @property
+    def holds_times(self) -> bool:
+        """Whether it holds nothing but times."""
+        return bool(self.formats)
+
+
+@dataclass(slots=True)
+class Sheet:
+    """A file as rows and columns.
+
+    Attributes:
+        rows: by column, without values where nothing is said.
+        xes: whether it is XES.
+        left_out: how many rows do not fit the header.
+    """
+
+    path: Path
+    columns: list[str]
+    rows: list[dict[str, str]]
+    delimiter: str = ","
+    encoding: str = "utf-8"
+    xes: bool = False
+    nothing: list[str] = field(default_factory=list)
+    unsure: list[str] = field(default_factory=list)
+
+    def column(self, name: str) -> Iterator[str]:
+        """The filled cells of a column."""
+        return (row[name] for row in self.rows if row[name])
+
+
+def sheet_of(path: Path) -> Sheet:
+    """Read a file, finding out its encoding and delimiter.
+
+    Raises:
+        LogError: it is no text of rows, or can't be read.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(4096)
+    except OSError as error:
+        raise LogError([f"{path}: {error.strerror or error}"]) from None
+    if kind := _other_kind(start):
+        raise LogError([f"{path}: is {kind}; save it as CSV or XES"])
+    if is_xml(start):
+        return _xes_sheet(path)
+    encoding, unsure = _encoding(path)
+    text = text_of(path, encoding)
+    delimiter, rows = _divided(path, text)
+    header, *body = rows
+    names = [name.strip() for name in header]
+    return _cleaned(
+        Sheet(
+            path, names, [dict(zip(header, cells, strict=True)) for cells in body], delimiter, encoding, unsure=unsure
+        ),
+        header,
+    )
+
+
+def _cleaned(sheet: Sheet, header: Sequence[str]) -> Sheet:
+    """Strip the cells, and take those that only say that there is nothing for empty."""
+    sheet.columns = list(header)
+    found: Counter[str] = Counter()
+    for row in sheet.rows:
+        for name, cell in row.items():
+            text = cell.strip()
+            if text in NOTHING:
+                found[text] += 1
+                text = ""
+            row[name] = text
+    sheet.nothing = sorted(found)
+    return sheet
+
+
+def _other_kind(start: bytes) -> str | None:
+    """What a file is that is surely no text of rows."""
+    if start.startswith(b"PK\x03\x04"):
+        return "a workbook or another archive"
+    if start.startswith(b"\xd0\xcf\x11\xe0"):
+        return "an old workbook"
+    if start.startswith(b"%PDF"):
+        return "a PDF"
+    plain = start.removeprefix(b"\xef\xbb\xbf").lstrip()
+    return "JSON" if plain[:1] in (b"[", b"{") else None
+
+
+def _xes_sheet(path: Path) -> Sheet:
+    found = [cells for _, cells in xes_records(path)]
+    columns = list(dict.fromkeys(name for cells in found for name in cells))
+    rows = [{name: cells.get(name, "") for name in columns} for cells in found]
+    return _cleaned(Sheet(path, columns, rows, xes=True), columns)
+
+
+def _encoding(path: Path) -> tuple[str, list[str]]:
+    content = path.read_bytes()
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16", []
+    try:
+        content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return "cp1252", ["the encoding: the file is no UTF-8, so cp1252 (Windows, Western Europe) is assumed"]
+    return "utf-8", []
+
+
+def _divided(path: Path, text: str) -> tuple[str, list[list[str]]]:
+    """The delimiter that makes rows of one length, and the rows.
+
+    Raises:
+        LogError: none does.
+    """
+    best: tuple[int, str, list[list[str]]] | None = None
+    for delimiter in DELIMITERS:
+        try:
+            rows = [cells for _, cells in rows_of(text, delimiter)]
+        except csv.Error:
+            continue
+        if rows and len(rows[0]) > 1 and all(len(cells) == len(rows[0]) for cells in rows):
+            best = max(best or (0, "", []), (len(rows[0]), delimiter, rows), key=lambda found: found[0])
+    if best is None:
+        raise LogError([_not_divided(path, text)])
+    if len(best[2]) == 1:
+        raise LogError([f"{path}:2: has a header, but no row below it"])
+    twice = [name for name, count in Counter(best[2][0]).items() if count > 1]
+    return best[1], _without(best[2], twice)
+
+
+def _without(rows: list[list[str]], twice: Sequence[str]) -> list[list[str]]:
+    """The rows without the columns whose names stand twice: no mapping can tell them apart."""
+    if not twice:
+        return rows
+    kept = [place for place, name in enumerate(rows[0]) if name not in twice]
+    return [[cells[place] for place in kept] for cells in rows]
+
+
+def _not_divided(path: Path, text: str) -> str:
+    """What is wrong with a text that no delimiter divides: the first row that is of another length than the header."""
+    if not text.strip():
+        return f"{path}:1: is empty; expected a header and rows"
+    sign = max(DELIMITERS, key=text[:2000].count)
+    try:
+        rows = list(rows_of(text, sign))
+    except csv.Error as error:
+        return f"{path}: the rows are broken: {error}"
+    if len(rows[0][1]) == 1:
+        longer = next((line for line, cells in rows if len(cells) > 1), None)
+        above = f"; if the header stands on line {longer}, take out what is above it" if longer else ""
+        return f"{path}:1: has one column; expected a header of several, divided by , ; tab or |{above}"
+    line, cells = next((line, cells) for line, cells in rows if len(cells) != len(rows[0][1]))
+    said = f"the row has {len(cells)} cells, and the header {len(rows[0][1])}"
+    return f"{path}:{line}: {said}; a log is taken whole or not at all"
+
+
+# --- what a column holds ----------------------------------------------------------------------------------------------
+
+
+def profiles(sheet: Sheet) -> dict[str, Profile]:
+    """The profile of every column that holds anything."""
+    found = {}
+    for name in sheet.columns:
+        profile = Profile(name)
+        for text in sheet.column(name):
+            profile.filled += 1
+            if not profile.many:
+                profile.values[text] += 1
+                profile.many = len(profile.values) > MOST_VALUES
+        if profile.filled:
+            profile.formats = _formats(list(dict.fromkeys(sheet.column(name))))
+            found[name] = profile
+    return found
+
+
+def _formats(texts: list[str]) -> list[TimeFormat]:
+    """Every format in which all of the texts are times; the first is the likeliest."""
+    first = texts[:: max(1, len(texts) // _TRIED)][: _TRIED * 2]
+    return [times for times in _candidates(first[0]) if _reads(times, first) and _reads(times, texts)]
+
+
+def _candidates(text: str) -> Iterator[TimeFormat]:
+    """The formats in which one text is a time, ISO 8601 first."""
+    for name, pattern in _EPOCH.items():
+        if pattern.fullmatch(text):
+            yield TimeFormat(format=name)
+    if _NUMBER.fullmatch(text) and len(text) not in (8, 14):
+        return
+    if not any(sign.isdigit() for sign in text):
+        return
+    iso = TimeFormat(time_zone="UTC")
+    if re.match(r"\d{4}-\d\d-\d\d", text) and _reads(iso, [text]):
+        yield TimeFormat(format=ISO) if _reads(TimeFormat(format=ISO), [text]) else iso
+        return
+    written = (f"{day}{joint}{clock}" for day in _DATES for joint in _JOINTS for clock in _CLOCKS)
+    for codes in (*_WHOLE, *_DATES, *written):
+        for end in _ENDS:
+            zone = None if "%z" in codes + end or "%Z" in codes + end else "UTC"
+            if _looks_alike(codes + end, text):
+                times = TimeFormat(format=codes + end, time_zone=zone)
+                if _reads(times, [text]):
+                    yield times
+
+
+def _looks_alike(codes: str, text: str) -> bool:
+    """Whether a text has the signs of a format, so that it is worth a try."""
+    literal = re.sub(r"%.", "", codes.replace("%Z", "").replace("%z", ""))
+    return all(sign in text for sign in literal) and ("%p" not in codes or text[-1:].lower() == "m")
+
+
+def _reads(times: TimeFormat, texts: Sequence[str]) -> bool:
+    reader = TimeReader(times)
+    try:
+        for text in texts:
+            reader.read(text)
+    except BadTime:
+        return False
+    return True
+
+
+def groups_of(sheet: Sheet, column: str) -> Mapping[str, list[dict[str, str]]]:
+    """The rows by the values of a column."""
+    found: dict[str, list[dict[str, str]]] = {}
+    for row in sheet.rows:
+        found.setdefault(row[column], []).append(row)
+    return found

@@ -1,0 +1,214 @@
+"""One reading of a log: its cells in the terms of a case, and what was wrong or strange about them.
+
+Everything wrong is gathered with its line and column, so that one message names it all.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, assert_never
+
+from domain.bounds import cut
+from domain.criteria.fields import nearest, utc_text
+from domain.ids import case_id_of
+from starters.logs.mapping import FieldColumn, LogError, LogMapping
+from starters.logs.oddities import Oddity, OddityKind
+from starters.logs.times import BadTime, TimeReader
+
+MOST_PROBLEMS = 20
+"""Problems after which reading stops: a log that is wrong throughout says so once, not for every row."""
+
+
+class Unreadable(Exception):
+    """A cell that cannot be read; the text says what would be right."""
+
+
+@dataclass(slots=True)
+class Row:
+    """A record of the log while it is read.
+
+    Attributes:
+        sound: whether everything that was taken from it could be read.
+        clock_changes: what was strange about its times.
+    """
+
+    line: int
+    cells: Mapping[str, str]
+    sound: bool = True
+    clock_changes: list[tuple[OddityKind, str]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Reading:
+    """Reads the cells of one log.
+
+    Attributes:
+        count: records seen so far, unreadable ones among them.
+        problems: what could not be read so far.
+        oddities: what was strange so far.
+        foreign: the ids of the log by the ids of its cases, where they differ.
+    """
+
+    path: Path
+    mapping: LogMapping
+    count: int = 0
+    problems: list[str] = field(default_factory=list)
+    oddities: list[Oddity] = field(default_factory=list)
+    foreign: dict[str, str] = field(default_factory=dict)
+    _ids: dict[str, str] = field(default_factory=dict)
+    _made_of: dict[str, str] = field(default_factory=dict)
+    _nothing: frozenset[str] = frozenset()
+    _times: TimeReader = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Prepare what every cell is read with."""
+        self._times = TimeReader(self.mapping.times)
+        self._nothing = frozenset(["", *self.mapping.no_value])
+
+    def complain(self, line: int, said: str) -> None:
+        """Note a problem.
+
+        Raises:
+            LogError: it is one too many.
+        """
+        if len(self.problems) == MOST_PROBLEMS:
+            raise LogError([*self.problems, f"{self.path}:{line}: and more from here on; reading stopped"])
+        self.problems.append(f"{self.path}:{line}: {said}")
+
+    def odd(self, kind: OddityKind, case_id: str, line: int, text: str) -> None:
+        """Note something strange about a case."""
+        self.oddities.append(Oddity(kind, self.foreign.get(case_id, case_id), line, text))
+
+    def settle(self, row: Row, case_id: str) -> None:
+        """Note what was strange about the times of a row, now that it could be read."""
+        for kind, said in row.clock_changes:
+            self.odd(kind, case_id, row.line, said)
+
+    # --- cells ---
+
+    def take(self, row: Row, column: str | None, read: Callable[[str], Any], *, required: bool = False) -> Any:
+        """What a cell of a row holds, None if it holds nothing or can't be read, which is then among the problems."""
+        if column is None:
+            return None
+        text = row.cells[column].strip()
+        try:
+            if text in self._nothing:
+                if required:
+                    raise Unreadable("has no value, and every row needs one")
+                return None
+            value = read(text)
+        except Unreadable as error:
+            row.sound = False
+            self.complain(row.line, f"column {column!r}: {error}")
+            return None
+        if isinstance(value, datetime) and (change := self._times.changes.get(text)):
+            kind = OddityKind.SKIPPED_TIME if change.skipped else OddityKind.REPEATED_TIME
+            row.clock_changes.append((kind, f"column {column!r}: {change.text}"))
+        return value
+
+    def field(self, row: Row, declared: FieldColumn, column: str | None = None) -> Any:
+        """The value of a field, from its own column or from another one, in plain JSON."""
+        value = self.take(row, column or declared.column, self._reader_of(declared))
+        return utc_text(value) if isinstance(value, datetime) else value
+
+    def case_id(self, text: str) -> str:
+        """The id of a case for the id that the log has."""
+        if text not in self._ids:
+            made = case_id_of(text)
+            other = self._made_of.setdefault(made, text)
+            if other != text:
+                raise Unreadable(f"{text!r} and {other!r} come to one id of a case, {made}; rename one of them")
+            self._ids[text] = made
+            if made != text:
+                self.foreign[made] = text
+        return self._ids[text]
+
+    def instant(self, text: str) -> datetime:
+        """The instant that a cell shows, in UTC."""
+        try:
+            return self._times.read(text)
+        except BadTime as bad:
+            raise Unreadable(str(bad)) from None
+
+    def state(self, text: str) -> str:
+        """The state that the case calls what stands in its column."""
+        states = self.mapping.state.values
+        if states is None:
+            return text
+        if text not in states:
+            raise Unreadable(f"unknown state {text!r}; {_expected(text, states)}")
+        return states[text]
+
+    def verdict(self, text: str) -> bool:
+        """Whether the system that wrote the log says that the case kept its promises."""
+        verdict = self.mapping.verdict
+        met, missed = (verdict.met, verdict.missed) if verdict else ([], [])
+        if text in met or text in missed:
+            return text in met
+        raise Unreadable(f"unknown verdict {text!r}; expected one of {', '.join(met + missed)}")
+
+    def kept(self, row: Row) -> bool | None:
+        """The verdict of a row, None without one."""
+        verdict = self.mapping.verdict
+        found = self.take(row, verdict.column if verdict else None, self.verdict)
+        return None if found is None else bool(found)
+
+    def _reader_of(self, declared: FieldColumn) -> Callable[[str], Any]:
+        if declared.values is not None:
+            return partial(_listed, values=declared.values)
+        match declared.type:
+            case "string":
+                return str
+            case "integer":
+                return whole_number
+            case "number":
+                return _number
+            case "boolean":
+                return _boolean
+            case "datetime":
+                return self.instant
+            case _:
+                assert_never(declared.type)
+
+
+def whole_number(text: str) -> int:
+    """The whole number that a cell shows."""
+    try:
+        number = int(text) if len(text) < 40 else None  # noqa: PLR2004 - more digits than any number that counts
+    except ValueError:
+        raise Unreadable(f"{cut(text, 80)!r} is no whole number, such as 3") from None
+    if number is None or not -(2**63) <= number < 2**63:
+        raise Unreadable(f"{cut(text, 80)!r} is too large a number")
+    return number
+
+
+def _listed(text: str, values: dict[str, str]) -> str:
+    if text not in values:
+        raise Unreadable(f"unknown value {cut(text, 80)!r}; {_expected(text, values)}")
+    return values[text]
+
+
+def _boolean(text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise Unreadable(f"{cut(text, 80)!r} is neither TRUE nor FALSE")
+    return text.lower() == "true"
+
+
+def _number(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise Unreadable(f"{cut(text, 80)!r} is no number, such as 2.5")
+    return number
+
+
+def _expected(text: str, values: Mapping[str, str]) -> str:
+    hint = nearest(text, values)
+    return f"{hint} The mapping has: {', '.join(values)}" if hint.startswith("did you mean") else hint

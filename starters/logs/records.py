@@ -1,0 +1,118 @@
+"""The text of a log as records: CSV below its header, or the events of an XES file, each with its line."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from domain.criteria.fields import nearest
+from starters.logs.mapping import LogError, LogMapping
+from starters.logs.reading import Reading
+from starters.logs.xes import xes_records
+
+MOST_LETTERS = 2**24
+"""Of one cell. The CSV module's own bound, 128 KB, is less than a long description has."""
+
+DELIMITERS = (",", ";", "\t", "|")
+_NAMES = {"\t": "\\t"}
+_LINE_BREAK = {"utf-16": "\n".encode("utf-16-le")}
+
+Record = tuple[int, dict[str, str]]
+"""A record by column, with the line on which it begins; empty: it is broken, and that was said."""
+
+
+def records(reading: Reading) -> Iterator[Record]:
+    """Yield every record of a log.
+
+    Raises:
+        LogError: what follows can't be read at all, or the problems are too many.
+    """
+    if reading.mapping.shape == "xes":
+        wanted = set(reading.mapping.columns)
+        for line, cells in xes_records(reading.path):
+            yield line, {column: cells.get(column, "") for column in wanted}
+    else:
+        yield from _rows(reading)
+
+
+def text_of(path: Path, encoding: str) -> str:
+    """The text of a file.
+
+    Raises:
+        LogError: it can't be read, or is no text of that encoding.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise LogError([f"{path}: {error.strerror or error}"]) from None
+    try:
+        return content.decode("utf-8-sig" if encoding == "utf-8" else encoding)
+    except UnicodeDecodeError as error:
+        line = content.count(_LINE_BREAK.get(encoding, b"\n"), 0, error.start) + 1
+        said = (
+            f"{path}:{line}: the byte 0x{content[error.start]:02X} is no {encoding} text; save the log as "
+            f"{encoding}, or name the encoding that it has in the mapping, such as encoding: cp1252"
+        )
+        raise LogError([said]) from None
+
+
+def rows_of(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the rows of a CSV text that are not blank, each with the line on which it begins.
+
+    Raises:
+        csv.Error: a row is broken.
+    """
+    csv.field_size_limit(MOST_LETTERS)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    line = 1
+    for cells in reader:
+        begins, line = line, reader.line_num + 1
+        if cells:
+            yield begins, cells
+
+
+def _rows(reading: Reading) -> Iterator[Record]:
+    mapping, path = reading.mapping, reading.path
+    header: list[str] | None = None
+    line = 0
+    try:
+        for begins, cells in rows_of(text_of(path, mapping.encoding), mapping.delimiter):
+            line = begins
+            if header is None:
+                header = _header(path, mapping, begins, cells)
+            elif len(cells) == len(header):
+                yield begins, dict(zip(header, cells, strict=True))
+            else:
+                counted = "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
+                reading.complain(begins, f"the row has {counted}, and the header {len(header)}")
+                yield begins, {}
+    except csv.Error as error:
+        raise LogError([*reading.problems, f"{path}:{line + 1}: the row is broken: {error}"]) from None
+    if header is None:
+        expected = mapping.delimiter.join(mapping.columns)
+        raise LogError([f"{path}:1: is empty; expected a header with the columns {expected}"])
+
+
+def _header(path: Path, mapping: LogMapping, line: int, names: list[str]) -> list[str]:
+    columns = mapping.columns
+    missing = [column for column in columns if column not in names]
+    if missing and (other := _other_delimiter(mapping.delimiter, names, columns)):
+        shown = _NAMES.get(other, other)
+        said = f"the header is divided by {shown!r}, not by {mapping.delimiter!r}; say so in the mapping"
+        raise LogError([f'{path}:{line}: {said}: delimiter: "{shown}"'])
+    problems = [f"{path}:{line}: no column {c!r}; {nearest(c, names)}" for c in missing]
+    twice = [c for c in columns if names.count(c) > 1]
+    problems += [f"{path}:{line}: two columns are named {c!r}; rename one of them" for c in twice]
+    if problems:
+        raise LogError(problems)
+    return names
+
+
+def _other_delimiter(delimiter: str, names: Sequence[str], columns: Sequence[str]) -> str | None:
+    """The delimiter that divides a header into more of the columns than the mapping's does."""
+    joined = delimiter.join(names)
+    found = {sign: len(set(columns) & {n.strip('"') for n in joined.split(sign)}) for sign in DELIMITERS}
+    best = max(DELIMITERS, key=lambda sign: found[sign])
+    return best if best != delimiter and found[best] > len(set(columns) & set(names)) else None

@@ -1,0 +1,156 @@
+"""Sends one ugly message to a running workflow, and says what is wrong with the workflow after it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from temporalio.api.common.v1 import Payload
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import (
+    WorkflowExecutionStatus,
+    WorkflowHandle,
+    WorkflowQueryFailedError,
+    WorkflowQueryRejectedError,
+    WorkflowUpdateFailedError,
+)
+from temporalio.common import RawValue
+from temporalio.service import RPCError
+
+from tests.abuse.registry import Kind
+from tests.abuse.ugly import as_json
+from tests.support import unique
+
+Handle = WorkflowHandle[Any, Any]
+
+PATIENCE = 10.0
+"""Seconds within which a workflow answers; one that is wedged never does."""
+LOOKS_EVERY = 0.1
+LONGEST_REFUSAL = 2048
+"""Bytes: what we say has 1 KB, and the SDK adds its own words to what it cannot decode."""
+FAILED = EventType.Value("EVENT_TYPE_WORKFLOW_TASK_FAILED")
+TIMED_OUT = EventType.Value("EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT")
+
+
+class Found(AssertionError):
+    """Something is wrong with a workflow."""
+
+
+@dataclass(frozen=True)
+class Besieged:
+    """A running workflow.
+
+    Attributes:
+        look: its state, the same as long as nothing was taken.
+        ask: has it take something that fits.
+        tick: lets time pass until something is due, and fails if that does not happen.
+    """
+
+    handle: Handle
+    look: Callable[[], Awaitable[Any]]
+    ask: Callable[[], Awaitable[Any]]
+    tick: Callable[[], Awaitable[None]]
+
+
+def raw(arguments: Sequence[Any]) -> list[RawValue]:
+    """Arguments as they come from the wire."""
+    return [RawValue(Payload(metadata={"encoding": b"json/plain"}, data=as_json(one))) for one in arguments]
+
+
+async def strike(target: Besieged, kind: Kind, name: str, arguments: Sequence[Any]) -> None:
+    """Send a message, and see that the workflow goes on.
+
+    Raises:
+        Found: it does not answer, a workflow task failed, a refusal is long or has changed its state, the next request
+            is not taken, or what is due does not happen.
+    """
+    before = await target.look()
+    refused = await _answered(target.handle, _send(target.handle, kind, name, arguments))
+    if refused is not None and len(refused.encode("utf-8", "replace")) > LONGEST_REFUSAL:
+        raise Found(f"the refusal has {len(refused)} characters: {refused[:200]}...")
+    if await is_closed(target.handle):
+        await refuse_failed_tasks(target.handle)
+        return
+    if (refused is not None or kind == "query") and await target.look() != before:
+        raise Found(f"refused, and yet its state is another one: {refused}")
+    try:
+        await _answered(target.handle, target.ask())
+    except WorkflowUpdateFailedError as error:
+        raise Found(f"the next request is refused: {error.cause}") from error
+    await target.tick()
+    await refuse_failed_tasks(target.handle)
+
+
+async def _send(handle: Handle, kind: Kind, name: str, arguments: Sequence[Any]) -> str | None:
+    """Send it; returns what was refused of it, if anything."""
+    sent = raw(arguments)
+    try:
+        if kind == "update":
+            await handle.execute_update(name, args=sent, id=unique("ugly"))
+        elif kind == "signal":
+            await handle.signal(name, args=sent)
+        else:
+            await handle.query(name, args=sent, rpc_timeout=timedelta(seconds=PATIENCE))
+    except WorkflowUpdateFailedError as error:
+        return str(error.cause)
+    except (WorkflowQueryFailedError, WorkflowQueryRejectedError, RPCError) as error:
+        return str(error)
+    return None
+
+
+async def _answered(handle: Handle, asked: Awaitable[Any]) -> Any:
+    """An answer, or why there is none: looks for a failed workflow task meanwhile, which means that none will come."""
+    answer = asyncio.ensure_future(asked)
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                done, _ = await asyncio.wait([answer], timeout=LOOKS_EVERY)
+                if done:
+                    return answer.result()
+                await refuse_failed_tasks(handle)
+    except TimeoutError:
+        raise Found(f"no answer within {PATIENCE:g} s") from None
+    finally:
+        answer.cancel()
+
+
+async def refuse_failed_tasks(handle: Handle) -> None:
+    """See that no workflow task of its newest run has failed.
+
+    Raises:
+        Found: one has, with its reason.
+    """
+    history = await handle.fetch_history()
+    for event in history.events:
+        if event.event_type == FAILED:
+            failure = event.workflow_task_failed_event_attributes.failure
+            raise Found(f"a workflow task failed: {failure.message[:300]}")
+        if event.event_type == TIMED_OUT:
+            raise Found("a workflow task timed out")
+
+
+async def is_closed(handle: Handle) -> bool:
+    """Whether its newest run is over."""
+    return (await handle.describe()).status is not WorkflowExecutionStatus.RUNNING
+
+
+async def settles(handle: Handle) -> None:
+    """Wait until a workflow that was just started has done its first step, or ended.
+
+    Raises:
+        Found: its workflow task failed, or nothing happens.
+    """
+    completed = EventType.Value("EVENT_TYPE_WORKFLOW_TASK_COMPLETED")
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                await refuse_failed_tasks(handle)
+                history = await handle.fetch_history()
+                if await is_closed(handle) or any(event.event_type == completed for event in history.events):
+                    return
+                await asyncio.sleep(LOOKS_EVERY)
+    except TimeoutError:
+        raise Found(f"nothing happened within {PATIENCE:g} s") from None

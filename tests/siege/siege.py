@@ -1,0 +1,199 @@
+"""A siege: processes that are killed and stopped while two clients send what they like; then everything is checked."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import subprocess
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from temporalio.client import Client
+
+from domain.catalog.declarations import Catalog
+from store import Store
+from tests.postgresql import private_postgresql
+from tests.siege import wire
+from tests.siege.attackers import Attacker
+from tests.siege.checking import Checker, Verdict
+from tests.siege.faults import Faults, Outage, look_after
+from tests.siege.figures import coverage, drained, lateness, summary
+from tests.siege.organisation import catalog
+from tests.siege.processes import ROOT, Castle, castle
+from worker.connection import settle
+
+_DRAINS_WITHIN = 90.0
+_QUIET_FOR = timedelta(seconds=60)
+_LOOK_EVERY = 0.5
+_STEADY_LOOKS = 3
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is done.
+
+    Attributes:
+        seconds: for which messages are sent and harm is done.
+        pace: seconds between two messages of a client, on average.
+        faults: how the processes are harmed; False leaves them alone.
+        harsh: messages at the very edge too.
+        fault: one that is planted in the workers.
+    """
+
+    seed: int
+    seconds: float = 60.0
+    workers: int = 2
+    pace: float = 0.35
+    faults: bool = True
+    harsh: bool = True
+    fault: str | None = None
+    cached: int | None = None
+    postgresql: bool = False
+
+
+@dataclass
+class Siege:
+    """What came of it."""
+
+    plan: Plan
+    verdict: Verdict = field(default_factory=Verdict)
+    outages: list[Outage] = field(default_factory=list)
+    sent: list[wire.Sent] = field(default_factory=list)
+    messages: dict[str, int] = field(default_factory=dict)
+    faults: dict[str, int] = field(default_factory=dict)
+    drain_seconds: float = 0.0
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """Everything, for a file."""
+        return {
+            "commit": _commit(),
+            "seed": self.plan.seed,
+            "minutes": round(self.plan.seconds / 60, 2),
+            "workers": self.plan.workers,
+            "store": "PostgreSQL" if self.plan.postgresql else "SQLite",
+            "faults": self.faults,
+            "messages": self.messages,
+            "lateness": lateness(self.verdict.effects, self.sent, self.outages),
+            "drained": drained(self.verdict.effects, self.sent, self.outages),
+            "drain_seconds": round(self.drain_seconds, 2),
+            "coverage": coverage(self.verdict.steps, self.outages),
+            "verdict": self.verdict,
+        }
+
+    def as_json(self) -> str:
+        """The report for programs."""
+        report = self.report
+        checked = {"checked": dict(self.verdict.counts), "findings": self.verdict.findings}
+        return json.dumps({**report, "verdict": checked}, indent=2, sort_keys=True) + "\n"
+
+    def __str__(self) -> str:
+        return summary(self.report)
+
+
+async def besiege(plan: Plan, directory: Path) -> Siege:
+    """Run one siege.
+
+    Args:
+        plan: what is done.
+        directory: an empty folder for everything that is written.
+    """
+    with ExitStack() as stack:
+        database = f"sqlite:///{directory / 'milepost.db'}"
+        if plan.postgresql:
+            database = stack.enter_context(private_postgresql()).new()
+        store = stack.enter_context(Store.open(database))
+        declared = catalog(cap=max(3, int(plan.seconds * 0.18 / plan.pace * 0.6)))
+        store.apply(declared, by="siege")
+        asyncio.get_running_loop().set_exception_handler(_say_no_more)
+        try:
+            return await _besiege(plan, directory, database, store, declared)
+        finally:
+            await settle()
+            asyncio.get_running_loop().set_exception_handler(None)
+
+
+async def _besiege(plan: Plan, directory: Path, database: str, store: Store, declared: Catalog) -> Siege:
+    siege = Siege(plan)
+    async with castle(directory, database, workers=plan.workers, fault=plan.fault, cached=plan.cached) as built:
+        client = await built.server.connect()
+        attackers = [
+            Attacker(name, client, store, _chance(plan, name), plan.pace, plan.harsh) for name in ("amber", "birch")
+        ]
+        faults = Faults(built, _chance(plan, "faults"))
+        looking = asyncio.create_task(look_after(built))
+        try:
+            end = time.monotonic() + plan.seconds
+            async with asyncio.TaskGroup() as group:
+                for attacker in attackers:
+                    group.create_task(attacker.attack(end, end + _DRAINS_WITHIN))
+                if plan.faults:
+                    group.create_task(faults.go_on(end))
+            over = time.monotonic()
+            await _until_quiet(built, client, store, siege.verdict)
+            siege.drain_seconds = time.monotonic() - over
+        finally:
+            looking.cancel()
+        siege.sent = wire.sent(built.sent_to)
+        checker = Checker(client, store, declared, attackers, siege.sent)
+        checker.verdict = siege.verdict
+        await checker.check()
+        del checker
+    siege.outages, siege.faults = faults.outages, faults.counts
+    for attacker in attackers:
+        for name, number in attacker.counts.items():
+            siege.messages[name] = siege.messages.get(name, 0) + number
+    return siege
+
+
+async def _until_quiet(built: Castle, client: Client, store: Store, verdict: Verdict) -> None:
+    """Wait until no workflow has anything to do for a while; what never comes to rest is a finding."""
+    deadline = time.monotonic() + _DRAINS_WITHIN
+    steady, before = 0, ""
+    while steady < _STEADY_LOOKS:
+        busy = await _busy(client, store)
+        now = f"{len(wire.sent(built.sent_to))}"
+        steady = steady + 1 if not busy and now == before else 0
+        before = now
+        if time.monotonic() > deadline:
+            verdict.find("never at rest", *busy)
+            return
+        await asyncio.sleep(_LOOK_EVERY)
+
+
+async def _busy(client: Client, store: Store) -> list[str]:
+    """The workflows that have something to do, with what."""
+    found: list[str] = []
+    soon = datetime.now(UTC) + _QUIET_FOR
+    async for listed in client.list_workflows("ExecutionStatus = 'Running'"):
+        described = (await client.get_workflow_handle(listed.id).describe()).raw_description
+        if described.HasField("pending_workflow_task"):
+            attempt = described.pending_workflow_task.attempt
+            found.append(f"{listed.id}: a task is to be done (attempt {attempt})")
+        found += [f"{listed.id}: {each.activity_type.name}" for each in described.pending_activities]
+    for row in await asyncio.to_thread(store.cases, closed=False, limit=10_000):
+        if row.view.next_due is not None and row.view.next_due < soon:
+            found.append(f"case/{row.case_id}: {row.view.next_summary} at {row.view.next_due.isoformat()}")
+    return found
+
+
+def _chance(plan: Plan, whose: str) -> random.Random:
+    return random.Random(f"{plan.seed}/{whose}")  # noqa: S311  no secrets, and it has to come again
+
+
+def _say_no_more(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Leave out what the SDK's client abandons when a request is given up; it is sent again, and counted."""
+    if "never retrieved" not in str(context.get("message")):
+        loop.default_exception_handler(context)
+
+
+def _commit() -> str:
+    said = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    return said.stdout.strip() or "unknown"

@@ -1,0 +1,145 @@
+"""Scheduling at its worst: nothing is kept in memory, and messages wait for a worker that knows nothing.
+
+A worker that stays warm hides a workflow whose commands depend on which completions it has seen. One that replays a
+history at every step, or begins after a pause, shows it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from pydantic import ValidationError
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.worker import Replayer
+
+from clients.cases import MilepostClient
+from domain.catalog.declarations import Catalog
+from domain.messages.cases import CaseIntake
+from domain.usage.requests import workflow_id
+from store import Store
+from tests.siege.histories import fetch
+from tests.support import assert_eventually, unique
+from worker.plugin import RUNNER, WORKFLOWS
+from worker.process import CACHED_WORKFLOWS, working
+
+TAKINGS = 8
+ROUNDS = 4
+PATIENCE = 40.0
+"""Seconds: a workflow that is wedged never answers, and a task that is lost costs ten."""
+
+
+class Overflowing:
+    """An entitlement of one case, and what is taken beyond it: the case is told, the manager is mailed."""
+
+    def __init__(self, client: Client, store: Store, task_queue: str) -> None:
+        self.client, self.store, self.task_queue = client, store, task_queue
+        self.name = unique("one")
+        self.milepost = MilepostClient(client, task_queue=task_queue, patience=PATIENCE)
+        self.cases: list[str] = []
+        mail = {"do": "email", "to": "manager@example.com", "subject": "all is used"}
+        counted = {"id": self.name, "account": self.name, "process": "Support", "ends_on": "2090-12-31"}
+        store.apply(
+            Catalog.model_validate(
+                {
+                    "fields": {"state": "string"},
+                    "processes": [{"name": "Support", "milestones": [{"name": "Answer", "within": "8h"}]}],
+                    "accounts": [{"id": self.name, "manager_mail": "manager@example.com"}],
+                    "entitlements": [
+                        {**counted, "allowance": {"cap": 1, "thresholds": [{"at": "100%", "actions": [mail]}]}},
+                        {**counted, "id": f"{self.name}-rest", "ends_on": "2091-12-31"},
+                    ],
+                }
+            ),
+            by="test",
+        )
+
+    async def take(self) -> None:
+        """Open a case: the first is covered, every other is over the cap."""
+        self.cases.append(unique("case"))
+        await self.milepost.open(CaseIntake(case_id=self.cases[-1], account=self.name))
+
+    async def tell(self, case_id: str) -> None:
+        """An update and two signals to a case, at once."""
+        handle = self.milepost.handle(case_id)
+        now = datetime.now(UTC).isoformat()
+        messages = [{"event_id": unique("event"), "occurred_at": now} for _ in range(3)]
+        waiting = asyncio.create_task(
+            self.milepost.ask(case_id, "change_fields", {**messages[0], "fields": {"state": "Open"}})
+        )
+        await handle.signal("clock_stopped", messages[1])
+        await handle.signal("clock_resumed", messages[2])
+        await waiting
+
+    @property
+    def workflows(self) -> list[str]:
+        """The ids of everything that runs."""
+        return [workflow_id(self.name), *(f"case/{case_id}" for case_id in self.cases)]
+
+    async def is_at_rest(self) -> None:
+        """Nothing of it is under way."""
+        for workflow in self.workflows:
+            described = (await self.client.get_workflow_handle(workflow).describe()).raw_description
+            assert not described.HasField("pending_workflow_task"), workflow
+            assert not described.pending_activities, workflow
+
+    async def replays(self) -> None:
+        """No task has failed, none is tried again, and every history replays."""
+        await assert_eventually(self.is_at_rest, within=30)
+        replayer = Replayer(
+            workflows=WORKFLOWS,
+            data_converter=pydantic_data_converter,
+            workflow_runner=RUNNER,
+            workflow_failure_exception_types=[ValidationError],
+        )
+        for workflow, runs in (await fetch(self.client, self.workflows)).items():
+            for run in runs:
+                assert run.failed_tasks == [], workflow
+                await replayer.replay_workflow(run.history)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def overflowing(client: Client, tmp_path: Path, task_queue: str) -> AsyncIterator[Overflowing]:
+    """An entitlement with a store of its own; its workflows end with the test."""
+    with Store.open(f"sqlite:///{tmp_path / 'milepost.db'}") as store:
+        made = Overflowing(client, store, task_queue)
+        yield made
+        for workflow in made.workflows:
+            await client.get_workflow_handle(workflow).terminate()
+
+
+async def test_takings_over_the_cap_replay_every_time(overflowing: Overflowing) -> None:
+    """Without a cache each step replays the history before it: many takings over the cap are all answered."""
+    where = overflowing
+    async with working(where.client, where.store, task_queue=where.task_queue, cached_workflows=0):
+        for _ in range(TAKINGS):
+            await where.take()
+        await where.replays()
+
+
+@pytest.mark.parametrize("cached", [CACHED_WORKFLOWS, 0], ids=["cached", "nothing-cached"])
+async def test_messages_wait_for_a_fresh_worker(overflowing: Overflowing, cached: int) -> None:
+    """After quiet a taking, an update and signals meet a worker that knows nothing: again and again all is taken."""
+    where = overflowing
+    async with working(where.client, where.store, task_queue=where.task_queue, cached_workflows=cached):
+        await where.take()
+        await where.take()
+        await assert_eventually(where.is_at_rest)
+    for _ in range(ROUNDS):
+        waiting = asyncio.gather(where.take(), where.tell(where.cases[0]))
+        await assert_eventually(lambda: _has_work(where))
+        async with working(where.client, where.store, task_queue=where.task_queue, cached_workflows=cached):
+            await waiting
+            await assert_eventually(where.is_at_rest, within=30)
+    async with working(where.client, where.store, task_queue=where.task_queue, cached_workflows=cached):
+        await where.replays()
+
+
+async def _has_work(where: Overflowing) -> None:
+    described = await where.milepost.handle(where.cases[-1]).describe()
+    assert described.raw_description.HasField("pending_workflow_task")

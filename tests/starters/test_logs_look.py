@@ -1,0 +1,138 @@
+"""`milepost logs look`: a proposed mapping reads its file, and says what is unsure; or says what the file lacks."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from starters.logs.events import LogError, read_log
+from starters.logs.look import look
+from starters.logs.mapping import load_mapping
+from tests.starters.command_line import milepost
+from tests.starters.incidents import ROOT, SAMPLE, log
+
+SAMPLES = ROOT / "starters/sample_logs"
+
+
+def written(tmp_path: Path, *rows: str, name: str = "log.csv", encoding: str = "utf-8") -> Path:
+    path = tmp_path / name
+    path.write_bytes("\n".join([*rows, ""]).encode(encoding))
+    return path
+
+
+def test_the_incident_log_is_proposed_as_it_is_mapped() -> None:
+    """State by state, with the same cases, events and states that close them as its own mapping gives."""
+    found = look(SAMPLE)
+    assert found.mapping.shape == "states"
+    assert [case.ended_at for case in found.read.cases] == [case.ended_at for case in log().cases]
+    assert found.read.oddities == log().oddities
+    assert found.unsure == (
+        "the zone of its clock, which the file does not say: taken as UTC; put the right one in times",
+    )
+
+
+@pytest.mark.parametrize(("name", "shape"), [("tickets.csv", "cases"), ("requests.xes", "xes")])
+def test_the_samples_are_proposed_in_their_shape(name: str, shape: str) -> None:
+    found = look(SAMPLES / name)
+    own = read_log(SAMPLES / name, load_mapping((SAMPLES / name).with_suffix(".mapping.yaml")))
+    assert found.mapping.shape == shape
+    assert [case.case_id for case in found.read.cases] == [case.case_id for case in own.cases]
+
+
+def test_a_proposal_is_written_and_reads_its_log(tmp_path: Path) -> None:
+    """What `--out` writes is a mapping by which the log is read; a file that is there is not written over."""
+    out = tmp_path / "tickets.mapping.yaml"
+    done = milepost("logs", "look", SAMPLES / "tickets.csv", "--out", out)
+    assert done.exit_code == 0
+    assert len(read_log(SAMPLES / "tickets.csv", load_mapping(out)).cases) == 40
+    assert milepost("logs", "look", SAMPLES / "tickets.csv", "--out", out).exit_code == 2
+
+
+def test_the_command_prints_a_mapping_and_tells_oddities() -> None:
+    done = milepost("logs", "look", SAMPLE)
+    assert done.exit_code == 0
+    assert "# Not sure:" in done.stdout
+    assert "69 rows are strange and were read all the same (57 states at once, 7 after closing" in done.stderr
+    found = json.loads(milepost("logs", "look", SAMPLE, "--json").stdout)
+    assert (found["shape"], found["cases"], found["rows"]) == ("states", 150, 1038)
+    assert found["oddities"][0]["kind"] == "states at once"
+    assert len(found["oddities"][0]["first"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("rows", "times", "unsure"),
+    [
+        (["03/04/2025 09:00,05/04/2025 10:00"], "%d/%m/%Y %H:%M", "whether day or month comes first"),
+        (["03/25/2025 09:00,03/26/2025 10:00"], "%m/%d/%Y %H:%M", "the zone of its clock"),
+        (["03/04/2025 09:00 AM,03/04/2025 10:00 AM"], "%m/%d/%Y %I:%M %p", "whether day or month comes first"),
+        (["1740992400,1740996000"], "epoch", ""),
+        (["1740992400000,1740996000000"], "epoch_ms", ""),
+        (["2025-03-03T09:00:00Z,2025-03-03T10:00:00.500Z"], "iso", ""),
+        (["03/Mar/25 9:00 AM,03/Mar/25 10:00 AM"], "%d/%b/%y %I:%M %p", "the zone of its clock"),
+        (["2025-03-03,2025-03-04"], "iso", "the zone of its clock"),
+    ],
+)
+def test_the_form_of_times_is_found(tmp_path: Path, rows: list[str], times: str, unsure: str) -> None:
+    """What can be read in two ways is said."""
+    path = written(tmp_path, "id,created,resolved", *(f"{n},{row}" for n, row in enumerate(rows * 3)))
+    found = look(path)
+    assert found.mapping.times.format == times
+    said = "; ".join(found.unsure)
+    assert unsure in said
+    assert unsure or said == ""
+
+
+def test_values_that_say_nothing_are_empty(tmp_path: Path) -> None:
+    path = written(tmp_path, "id,created,closed", "1,2025-03-03T09:00Z,N/A", "2,2025-03-03T09:00Z,2025-03-04T09:00Z")
+    found = look(path)
+    assert found.mapping.no_value == ["N/A"]
+    assert [len(case.events) for case in found.read.cases] == [0, 2]
+
+
+def test_what_is_known_in_the_end_is_no_field_of_the_opening(tmp_path: Path) -> None:
+    """One row a ticket shows its last state and its rating; neither was known when it was opened."""
+    header = "Ticket ID,Created,Resolved,Status,Priority,Satisfaction"
+    rows = [
+        f"{n},2025-03-0{n}T09:00Z,2025-03-0{n}T12:00Z,Solved,{'High' if n % 2 else 'Low'},good" for n in range(1, 9)
+    ]
+    found = look(written(tmp_path, header, *rows))
+    assert list(found.mapping.fields) == ["priority"]
+    assert "# - Status: the state in the end; the row does not say since when" in found.text
+    assert "# - Satisfaction: may only be known later than the opening" in found.text
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([], "is empty"),
+        (["id,created"], "has a header, but no row below it"),
+        (["id,name", "1,x"], "no column holds times in one form"),
+        (["who,created", "ann,2025-03-03T09:00Z"], "no column looks like the id of a case"),
+        (
+            ["id,created,subject", "1,2025-03-03T09:00Z,x", "2,2025-03-03T09:00Z,y"],
+            "no column that says when a case was",
+        ),
+        (
+            ["ticket,date", "1,2025-03-03T09:00Z", "1,2025-03-04T09:00Z"],
+            "no column that looks like a state or an activ",
+        ),
+        (["Tickets of March", "id,created", "1,2025-03-03T09:00Z"], "if the header stands on line 2, take out what is"),
+        (["id,created,x", "1,2025-03-03T09:00Z"], "2: the row has 2 cells, and the header 3"),
+        (['[{"id": 1}]'], "is JSON; save it as CSV or XES"),
+    ],
+)
+def test_what_a_file_lacks_is_said(tmp_path: Path, rows: list[str], said: str) -> None:
+    """A file that no mapping could read says why; so does the command, with exit code 2."""
+    path = written(tmp_path, *rows)
+    with pytest.raises(LogError, match=said):
+        look(path)
+    done = milepost("logs", "look", path)
+    assert done.exit_code == 2
+    assert "Traceback" not in done.stderr
+
+
+def test_a_workbook_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "log.xlsx"
+    path.write_bytes(b"PK\x03\x04rest")
+    with pytest.raises(LogError, match="is a workbook or another archive; save it as CSV or XES"):
+        look(path)

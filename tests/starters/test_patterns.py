@@ -1,0 +1,164 @@
+"""The catalogs of the guide of patterns: each is a catalog that is taken, and promises what its page says.
+
+Days are Mon 9 to Fri 13 June 2025, times those of New York unless they say otherwise.
+"""
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from domain.catalog.declarations import Catalog
+from domain.messages.cases import CaseIntake
+from domain.timeline import Case, Timeline
+from domain.timeline.events import FieldsChanged, MilestoneCompleted
+from domain.timeline.views import CaseView
+from domain.usage.freezing import freeze
+from domain.usage.machine import Usage
+from domain.usage.periods import Term
+from domain.usage.requests import EntitlementTerms, TimeEntry
+from starters.backtest.pure_run import plan_for
+from starters.files.catalogs import read_catalog
+from starters.logs.events import LoggedCase
+from tests.starters.incidents import ROOT
+
+FOLDER = ROOT / "catalogs/patterns"
+GUIDE = ROOT / "docs/guide/patterns.md"
+PATTERNS = sorted(path.stem for path in FOLDER.glob("*.yaml"))
+NEW_YORK = ZoneInfo("America/New_York")
+DAYS = {"Mon": 9, "Tue": 10, "Wed": 11, "Thu": 12, "Fri": 13}
+
+
+def at(text: str, zone: ZoneInfo = NEW_YORK) -> datetime:
+    """`Mon 10:00` of the week of the tests."""
+    day, clock = text.split()
+    hour, minute = map(int, clock.split(":"))
+    return datetime(2025, 6, DAYS[day], hour, minute, tzinfo=zone)
+
+
+def told(when: datetime | None, zone: ZoneInfo = NEW_YORK) -> str:
+    return f"{when.astimezone(zone):%a %H:%M}" if when else ""
+
+
+def pattern(name: str) -> Catalog:
+    return read_catalog([FOLDER / f"{name}.yaml"])
+
+
+class Walk:
+    """A case that walks through the process of a pattern."""
+
+    def __init__(self, name: str, opened: datetime, **fields: Any) -> None:
+        catalog = pattern(name)
+        case = LoggedCase(CaseIntake(case_id="A", fields=fields, opened_at=opened), opened, ())
+        self.timeline = Timeline.enter(plan_for(catalog, [case]), Case(case_id="A", fields=fields), opened)
+        self.count = 0
+
+    def change(self, when: datetime, **fields: Any) -> None:
+        self.count += 1
+        self.timeline.apply(FieldsChanged(event_id=f"e{self.count}", occurred_at=when, fields=fields))
+
+    def complete(self, when: datetime, milestone: str) -> None:
+        self.count += 1
+        self.timeline.apply(MilestoneCompleted(event_id=f"e{self.count}", occurred_at=when, milestone=milestone))
+
+    def view(self, when: datetime) -> CaseView:
+        self.timeline.advance(when)
+        return self.timeline.view(when)
+
+    def seen(self, when: datetime, milestone: str) -> list[tuple[str, str, str, str]]:
+        """Start, target, completion and state of each occurrence."""
+        found = [one for one in self.view(when).milestones if one.milestone == milestone]
+        return [(told(o.start_at), told(o.target_at), told(o.completed_at), o.state.value) for o in found]
+
+
+@pytest.mark.parametrize("name", PATTERNS)
+def test_every_pattern_is_a_catalog_and_stands_in_the_guide(name: str) -> None:
+    """Its file is taken as it is, and the guide tells of it."""
+    assert pattern(name).entitlements or pattern(name).processes
+    assert f"catalogs/patterns/{name}.yaml" in GUIDE.read_text(encoding="utf-8")
+
+
+def test_next_reply() -> None:
+    """Each message of the customer begins one, the first since the last answer; the answer completes it."""
+    walk = Walk("next-reply", at("Mon 10:00"), last_message_by="customer")
+    walk.change(at("Mon 11:00"), last_message_by="agent")
+    walk.change(at("Mon 16:00"), last_message_by="customer")
+    walk.change(at("Mon 16:30"), last_message_by="customer")
+    assert walk.seen(at("Mon 17:00"), "Next reply") == [
+        ("Mon 10:00", "Mon 14:00", "Mon 11:00", "completed"),
+        ("Mon 16:00", "Tue 12:00", "", "running"),
+    ]
+    assert walk.view(at("Tue 11:59")).status == "compliant"
+    assert walk.view(at("Tue 12:01")).status == "open violation"
+
+
+def test_follow_up_every_business_day() -> None:
+    """One a day, before the office closes; two on one day do not count for two days."""
+    walk = Walk("follow-up", at("Mon 10:00"), status="Waiting for the customer")
+    walk.complete(at("Mon 11:00"), "Follow-up")
+    assert walk.seen(at("Mon 12:00"), "Follow-up")[1][3] == "scheduled"
+    walk.complete(at("Tue 12:00"), "Follow-up")
+    walk.change(at("Wed 10:00"), status="Answered")
+    assert [(target, completed, state) for _, target, completed, state in walk.seen(at("Wed 11:00"), "Follow-up")] == [
+        ("Mon 17:00", "Mon 11:00", "completed"),
+        ("Tue 17:00", "Tue 12:00", "completed"),
+        ("Wed 17:00", "", "removed"),
+    ]
+
+
+def test_follow_the_sun() -> None:
+    """From 16:00 in Sydney, 6 h; handed over at its closing, 5 h are left, from the opening in London: 14:00 there."""
+    sydney, london = ZoneInfo("Australia/Sydney"), ZoneInfo("Europe/London")
+    walk = Walk("follow-the-sun", at("Mon 16:00", sydney), desk="Sydney")
+    (answer,) = walk.view(at("Mon 16:30", sydney)).milestones
+    assert told(answer.target_at, sydney) == "Tue 14:00"
+    walk.change(at("Mon 17:00", sydney), desk="London")
+    (answer,) = walk.view(at("Mon 09:00", london)).milestones
+    assert told(answer.target_at, london) == "Mon 14:00"
+    walk.change(at("Mon 14:00", london), desk="New York", answered=True)
+    assert walk.view(at("Mon 15:00", london)).status == "compliant"
+
+
+def test_manual_due_time() -> None:
+    """Two days by default; an agreed time counts alone, also in closed time; without it the default is back."""
+    walk = Walk("manual-due-time", at("Mon 10:00"), status="New")
+    assert walk.seen(at("Mon 10:30"), "Resolution") == [("Mon 10:00", "Wed 10:00", "", "running")]
+    walk.change(at("Mon 11:00"), agreed_at=at("Thu 20:00"))
+    assert walk.seen(at("Mon 12:00"), "Resolution")[0][3] == "removed"
+    assert walk.seen(at("Mon 12:00"), "Resolution as agreed")[0][1] == "Thu 20:00"
+    walk.change(at("Tue 09:00"), agreed_at=None)
+    assert walk.seen(at("Tue 10:00"), "Resolution")[0][1] == "Wed 10:00"
+    walk.change(at("Tue 11:00"), agreed_at=at("Fri 09:00"))
+    walk.change(at("Thu 11:00"), status="Resolved")
+    assert walk.view(at("Fri 12:00")).status == "compliant"
+
+
+def test_prepaid_blocks() -> None:
+    """An entry that is longer than what a block has left goes on to the block that ends next."""
+    worked = datetime(2026, 4, 1, 12, tzinfo=UTC)
+    blocks = []
+    for one in sorted(pattern("prepaid-blocks").entitlements, key=lambda one: one.ends_on or date.max):
+        assert one.allowance is not None
+        term = Term(starts_on=one.starts_on, ends_on=one.ends_on, time_zone="America/New_York")
+        periods = freeze(one.allowance, term, worked)
+        terms = EntitlementTerms(entitlement_id=one.id, account="acme", allowance=one.allowance, periods=periods)
+        blocks.append(Usage.begin(terms, worked))
+    first, second = blocks
+    first.log_hours(TimeEntry(id="T1", minutes=9 * 60 + 20, worked_at=worked), worked)
+    answer = first.log_hours(TimeEntry(id="T2", minutes=120, worked_at=worked, has_fallback=True), worked).answer
+    assert (answer.taken, answer.left_over) == (30, 90)
+    rest = second.log_hours(TimeEntry(id="T2", minutes=answer.left_over, worked_at=worked, is_rest=True), worked).answer
+    assert (rest.taken, second.balance(worked).current.remaining) == (90, 510)
+
+
+def test_the_guide_names_files_that_are_there() -> None:
+    """Every catalog that the guide speaks of is in its folder."""
+    words = GUIDE.read_text(encoding="utf-8").replace("`", " ").replace(")", " ").split()
+    named = {
+        Path(word.rstrip(".")).stem
+        for word in words
+        if word.startswith("catalogs/patterns/") and word.endswith((".yaml", ".yaml."))
+    }
+    assert named == set(PATTERNS)

@@ -1,0 +1,210 @@
+"""What a case is asked, told and shows: how each message is read, checked and answered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from pydantic import TypeAdapter, ValidationError
+
+    from domain.bounds import Instant
+    from domain.errors import Refused
+    from domain.explanation import Explanation, explain
+    from domain.messages.case_state import EntitlementChange
+    from domain.messages.cases import ActionRetry, Answer, Migration, OverageChoice, TimeLogged
+    from domain.messages.inbox import read_event, read_message
+    from domain.timeline import events
+    from domain.timeline.effects import NoteKind
+    from domain.timeline.requests import refuse_future
+    from domain.timeline.views import CaseView
+    from domain.usage.requests import EntitlementOverflowed
+    from domain.usage.units import number_text
+    from workflows.case.handlers import signal, update
+    from workflows.case.parts import Parts
+    from workflows.waiting import seal
+
+REQUESTS: dict[str, type[Any]] = {
+    "complete_milestone": events.MilestoneCompleted,
+    "change_fields": events.FieldsChanged,
+    "stop_clock": events.ClockStopped,
+    "resume_clock": events.ClockResumed,
+    "clear_completion": events.CompletionCleared,
+    "extend_milestone": events.MilestoneExtended,
+    "close": events.CaseClosed,
+}
+"""By the name of an update: the event that it says."""
+
+NEWS: dict[str, type[Any]] = {
+    "milestone_completed": events.MilestoneCompleted,
+    "fields_changed": events.FieldsChanged,
+    "clock_stopped": events.ClockStopped,
+    "clock_resumed": events.ClockResumed,
+    "case_closed": events.CaseClosed,
+}
+"""By the name of a signal: likewise."""
+
+_INSTANT: TypeAdapter[datetime] = TypeAdapter(Instant)
+
+Raw = tuple[Any, ...]
+
+
+def request(name: str, doc: str) -> Any:
+    """An update that says an event of the timeline."""
+    kind = REQUESTS[name]
+
+    def check(parts: Parts, raw: Raw) -> None:
+        parts.taking.try_out(read_event(kind, raw, parts.case.now()))
+
+    async def answer(parts: Parts, raw: Raw) -> Answer:
+        return await parts.taking.take(read_event(kind, raw, parts.case.now()))
+
+    return update(name, doc, check, answer)
+
+
+def news(name: str) -> Any:
+    """A signal that says an event of the timeline."""
+    kind = NEWS[name]
+
+    async def hear(parts: Parts, raw: Raw) -> None:
+        await parts.taking.hear(kind, raw)
+
+    return signal(name, f"News of `{kind.__name__}`.", hear)
+
+
+def nothing(_parts: Parts, _raw: Raw) -> None:
+    """Take whatever comes: opening has no arguments."""
+
+
+async def open_case(parts: Parts, _raw: Raw) -> Answer:
+    """Answer once the case is open."""
+    await parts.case.ready()
+    return Answer(outcome="taken", notes=[], case=parts.case.view(), coverage=parts.coverage)
+
+
+def _in_time(kind: type[Any], parts: Parts, raw: Raw) -> Any:
+    """Read a message that is no event, and refuse one from the future."""
+    read = read_event(kind, raw, parts.case.now())
+    refuse_future(read.occurred_at, parts.case.now())
+    return read
+
+
+def check_reopening(parts: Parts, raw: Raw) -> None:
+    """Refuse to reopen a case that is open."""
+    if parts.case.is_open and not parts.case.is_closed:
+        raise ApplicationError(f"case {parts.case.case_id} is open", type="open", non_retryable=True)
+    parts.taking.try_out(read_event(events.CaseReopened, raw, parts.case.now()))
+
+
+async def reopen(parts: Parts, raw: Raw) -> Answer:
+    """Take the case up again."""
+    return await parts.taking.take(read_event(events.CaseReopened, raw, parts.case.now()))
+
+
+def check_entitlement_change(parts: Parts, raw: Raw) -> None:
+    """Refuse what is no change of entitlement."""
+    _in_time(EntitlementChange, parts, raw)
+
+
+async def change_entitlement(parts: Parts, raw: Raw) -> Answer:
+    """Go over to another entitlement."""
+    change = read_event(EntitlementChange, raw, parts.case.now())
+    return await parts.changes.change_entitlement(change)
+
+
+def check_choice(parts: Parts, raw: Raw) -> None:
+    """Refuse a choice that answers nothing."""
+    choice = _in_time(OverageChoice, parts, raw)
+    if parts.case.is_open:
+        parts.overage.asked(choice)
+
+
+async def decide_overage(parts: Parts, raw: Raw) -> Answer:
+    """Do what somebody decided."""
+    return await parts.overage.decide(read_event(OverageChoice, raw, parts.case.now()))
+
+
+def check_time(parts: Parts, raw: Raw) -> None:
+    """Refuse what is no time entry."""
+    _in_time(TimeLogged, parts, raw)
+
+
+async def log_time(parts: Parts, raw: Raw) -> list[str]:
+    """Take the work from entitlements."""
+    return await parts.overage.log_time(read_event(TimeLogged, raw, parts.case.now()))
+
+
+def check_migration(parts: Parts, raw: Raw) -> None:
+    """Refuse what is no migration."""
+    _in_time(Migration, parts, raw)
+
+
+async def migrate(parts: Parts, raw: Raw) -> Answer:
+    """Go over to another version."""
+    return await parts.changes.migrate(read_event(Migration, raw, parts.case.now()))
+
+
+def check_retry(parts: Parts, raw: Raw) -> None:
+    """Refuse to retry an action that has not failed."""
+    retry, failed = read_message(ActionRetry, raw), parts.case.kept.failed
+    if retry.key not in failed:
+        known = ", ".join(failed) or "none"
+        raise Refused("unknown_action", f"no failed action {retry.key!r}; failed: {known}")
+
+
+async def retry_action(parts: Parts, raw: Raw) -> str:
+    """Send a failed action again."""
+    check_retry(parts, raw)  # another request may have come first
+    retry = read_message(ActionRetry, raw)
+    return parts.actions.retry(retry.key, retry.by)
+
+
+async def hear_of_time(parts: Parts, raw: Raw) -> None:
+    """Take the work from entitlements."""
+    await parts.case.ready()
+    try:
+        await parts.overage.log_time(read_event(TimeLogged, raw, parts.case.now()))
+    finally:
+        seal(time_logged=workflow.info().get_current_history_length())
+
+
+async def hear_of_overflow(parts: Parts, raw: Raw) -> None:
+    """Note that an entitlement had nothing left."""
+    await parts.case.ready()
+    told = read_message(EntitlementOverflowed, raw)
+    amounts = f"{number_text(told.used, told.unit)} of {number_text(told.cap, told.unit)} {told.unit}"
+    text = f"entitlement {told.entitlement_id} has nothing left: {amounts} used"
+    parts.case.remark(NoteKind.OVERFLOWED, text)
+
+
+def timeline(parts: Parts, raw: Raw) -> CaseView:
+    """The case as it stands now.
+
+    A workflow's clock stands still between its events. A caller that gives the time of its own clock (ISO 8601) gets
+    the case as of then.
+    """
+    kept = parts.case.kept
+    whose = {"account": kept.account, "entitlement": kept.entitlement}
+    return parts.case.view(_as_of(parts, raw)).model_copy(update=whose)
+
+
+def explanation(parts: Parts, raw: Raw) -> Explanation:
+    """Why every target is what it is; of one milestone, if the second argument names it."""
+    milestone = str(raw[1]) if len(raw) > 1 and raw[1] is not None else None
+    running = parts.case.timeline
+    return explain(running.plan, running.state, _as_of(parts, raw), milestone)
+
+
+def _as_of(parts: Parts, raw: Sequence[Any]) -> datetime:
+    now = workflow.now()
+    if not raw or not isinstance(raw[0], str):
+        return now + parts.case.ahead
+    try:
+        asked = _INSTANT.validate_python(raw[0])
+    except ValidationError as error:
+        raise Refused("bad_message", f"no instant: {error.errors()[0]['msg']}") from None
+    return max(asked, now) + parts.case.ahead

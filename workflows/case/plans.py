@@ -1,0 +1,124 @@
+"""Plans of a case, made by activities: how it is opened and reopened, and longer horizons for its calendars."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from domain.bounds import cut
+    from domain.messages import names
+    from domain.messages.steps import Horizon, HorizonRequest
+    from domain.timeline.effects import NoteKind
+    from domain.timeline.events import EntitlementChanged, Event, PlanReplaced
+    from workflows.barrier import barrier
+    from workflows.case.recorder import Recorder
+    from workflows.case.running import RunningCase
+    from workflows.waiting import seal
+
+PLANNING = timedelta(seconds=60)
+SIGN_OF_LIFE = timedelta(seconds=10)
+"""Without one for so long the worker that makes a plan is taken to be gone, and another tries."""
+MOST_SUMMARY_BYTES = 200
+
+P = TypeVar("P")
+
+
+async def plan_by(activity: str, request: Any, kind: type[P], summary: str) -> P:
+    """What a planning activity comes to.
+
+    Raises:
+        ApplicationError: it refuses, in its own words.
+    """
+    try:
+        planned: P = await workflow.execute_activity(
+            activity,
+            request,
+            result_type=kind,
+            start_to_close_timeout=PLANNING,
+            heartbeat_timeout=SIGN_OF_LIFE,
+            summary=cut(summary, MOST_SUMMARY_BYTES),
+        )
+    except ActivityError as error:
+        cause = error.cause
+        said = cause if isinstance(cause, ApplicationError) else ApplicationError(str(cause), type="NotPlanned")
+        raise ApplicationError(cut(said.message), type=said.type, non_retryable=True) from error
+    return planned
+
+
+class Plans:
+    """Keeps the calendars of a case long enough. What waits for longer ones waits alone."""
+
+    def __init__(self, case: RunningCase, recorder: Recorder) -> None:
+        self._case = case
+        self._recorder = recorder
+        self._is_asked_for = False
+        self._time_waits = False
+        self._is_freezing = False
+        self.horizon_ends = False
+
+    @property
+    def holds_up_time(self) -> bool:
+        """What is due next leads past the horizon."""
+        return self._time_waits
+
+    @property
+    def needs_horizon(self) -> bool:
+        """Longer calendars are to be frozen, and nobody does so yet."""
+        if self.horizon_ends or self._is_freezing or not self._case.is_open:
+            return False
+        return self._is_asked_for or not self._case.is_covered
+
+    def hold_up_time(self) -> bool:
+        """Let time wait for a longer horizon; False if there is none."""
+        self._is_asked_for = self._time_waits = not self.horizon_ends
+        return self._time_waits
+
+    async def longer(self) -> bool:
+        """Wait for a longer horizon; False if there is none."""
+        if self.horizon_ends:
+            return False
+        self._is_asked_for = True
+        await workflow.wait_condition(lambda: not self._is_asked_for or self.horizon_ends)
+        return not self.horizon_ends
+
+    def keep_horizon(self) -> None:
+        """Freeze the calendars further when a target, or the time itself, comes near to where they end."""
+        if self.needs_horizon:
+            self._is_freezing = True
+            self._case.jobs.start(self._freeze())
+
+    async def _freeze(self) -> None:
+        case = self._case
+        try:
+            with barrier("the horizon"):
+                await self._extend()
+        except ApplicationError as error:
+            # What lies past the horizon stays unknown; the case goes on without it.
+            self.horizon_ends = True
+            case.remark(NoteKind.HORIZON_ENDS, f"the calendars can't be frozen further: {error.message}")
+        finally:
+            self._is_freezing = self._is_asked_for = self._time_waits = False
+        seal(horizon=f"{case.now():%Y-%m-%d}")
+        self._recorder.wake()
+
+    async def _extend(self) -> None:
+        case, asked = self._case, self._case.timeline.plan
+        horizon = await self._further(HorizonRequest(plan=asked, now=case.now()))
+        versions = case.timeline.plan.calendar_versions
+        # Another plan may have come meanwhile, with other calendars under the same names.
+        same = {n: c for n, c in horizon.calendars.items() if versions.get(n) == asked.calendar_versions.get(n)}
+        case.timeline.extend_horizon(same)
+        case.look_around()
+
+    async def _further(self, request: HorizonRequest) -> Horizon:
+        return await plan_by(names.FREEZE_CALENDARS, request, Horizon, "freeze the calendars further")
+
+    async def over_a_longer_horizon(self, event: EntitlementChanged | PlanReplaced) -> Event:
+        """The same event, with a plan whose calendars reach further."""
+        horizon = await self._further(HorizonRequest(plan=event.plan, now=self._case.now()))
+        plan = event.plan.model_copy(update={"calendars": {**event.plan.calendars, **horizon.calendars}})
+        return event.model_copy(update={"plan": plan})

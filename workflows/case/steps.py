@@ -1,0 +1,131 @@
+"""Steps of a case: each is done as a whole or not at all, in its turn, and so many a workflow task."""
+
+import asyncio
+from collections.abc import Callable
+from types import TracebackType
+from typing import NamedTuple, TypeVar
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from datetime import datetime
+
+    from domain.frozen import HorizonExceeded
+    from domain.timeline import Timeline
+    from domain.timeline.effects import Effect
+    from domain.timeline.views import CaseView
+    from workflows.barrier import UNEXPECTED, barrier, fault_number
+    from workflows.waiting import end_of_task
+
+WORK_A_TASK = 64
+"""Messages of a small case, or effects of its time, that one workflow task takes. A case of many milestones takes as
+many fewer: what a message costs grows with them."""
+
+INSTANCES_A_UNIT = 8
+
+T = TypeVar("T")
+
+
+class Step(NamedTuple):
+    """What a step came to, worked out before anything of it is done.
+
+    Attributes:
+        timeline: takes the place of the one that the case has.
+        view: of the case afterwards.
+        next_due: when something happens next by itself.
+        is_covered: the calendars reach as far as they have to.
+    """
+
+    timeline: Timeline
+    effects: list[Effect]
+    view: CaseView
+    next_due: datetime | None
+    is_covered: bool
+
+
+def step_of(timeline: Timeline, effects: list[Effect], now: datetime) -> Step:
+    """The step that leads to a timeline."""
+    return Step(timeline, effects, timeline.view(now), timeline.next_due, timeline.covers(now))
+
+
+class Attempts:
+    """Tries steps. One that failed unexpectedly is marked in the history, and fails in every replay.
+
+    Without the mark a mended build would succeed where the history goes on from a failure, and could not follow it.
+    """
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+        self._number = 0
+
+    def attempt(self, what: str, step: Callable[[], T]) -> T:
+        """What a step comes to. The step changes nothing; whoever asked for it does what follows.
+
+        Args:
+            what: names the step in the log.
+            step: may read everything.
+
+        Raises:
+            HorizonExceeded: a target lies past the horizon.
+            ApplicationError: it was refused, or failed unexpectedly (type `unexpected`).
+        """
+        self._number += 1
+        mark = f"{self._kind}-{self._number}-failed"
+        if workflow.unsafe.is_replaying() and workflow.patched(mark):
+            said = f"an unexpected error; the worker's log has more under fault {fault_number()}"
+            raise ApplicationError(said, type=UNEXPECTED, non_retryable=True)
+        try:
+            with barrier(what):
+                try:
+                    return step()
+                except HorizonExceeded as exceeded:
+                    beyond = exceeded
+        except ApplicationError as error:
+            if error.type == UNEXPECTED:
+                workflow.patched(mark)
+            raise
+        raise beyond
+
+
+class Turn:
+    """One step after another, in the order in which they were asked for."""
+
+    def __init__(self) -> None:
+        self._lock = asyncio.Lock()
+        self._spent = 0
+
+    async def __aenter__(self) -> None:
+        """Wait for one's turn; at once, if nobody else has it."""
+        await self._lock.acquire()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Let the next one have it."""
+        self._lock.release()
+
+    @property
+    def is_free(self) -> bool:
+        """Nobody has it, and nobody waits."""
+        return not self._lock.locked()
+
+    @property
+    def room(self) -> int:
+        """How much more this task takes, in units of a small case; at least one."""
+        return max(1, WORK_A_TASK - self._spent)
+
+    async def pace(self) -> None:
+        """Go on in the next task, if this one has done enough. How much is enough depends on what was done alone."""
+        if self._spent >= WORK_A_TASK:
+            self._spent = 0
+            await end_of_task("the rest of what is waiting")
+
+    def spend(self, units: int) -> None:
+        """Count what was done."""
+        self._spent += units
+
+
+def unit_cost(timeline: Timeline) -> int:
+    """What one step of a case costs, a small case being one."""
+    return 1 + len(timeline.state.instances) // INSTANCES_A_UNIT

@@ -1,0 +1,86 @@
+"""What an entitlement has done by activities, one function each: they raise `FailureError` if it fails for good."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from temporalio import workflow
+
+from domain.usage import effects
+from domain.usage.effects import Deed, PeriodsRequest, TermsRequest, UsageActionOrder, UsageRecords
+from domain.usage.periods import FrozenPeriods
+from domain.usage.requests import EntitlementOverflowed, EntitlementTerms
+
+READING = timedelta(seconds=30)
+RECORDING = timedelta(seconds=30)
+TELLING = timedelta(seconds=60)
+FREEZING = timedelta(seconds=30)
+DOING = timedelta(seconds=60)
+ACTING = timedelta(seconds=60)
+ACTION_GIVES_UP_AFTER = timedelta(hours=24)
+
+
+async def read_terms(request: TermsRequest) -> EntitlementTerms:
+    """Read what the catalog declares. A store that is down is waited for."""
+    terms: EntitlementTerms = await workflow.execute_activity(
+        effects.READ_ENTITLEMENT_TERMS,
+        request,
+        result_type=EntitlementTerms,
+        start_to_close_timeout=READING,
+        summary="read the terms",
+    )
+    return terms
+
+
+async def record(news: UsageRecords) -> None:
+    """Write down what was taken. A store that is down is waited for by the server, and by nobody else."""
+    await workflow.execute_activity(
+        effects.RECORD_USAGE,
+        news,
+        start_to_close_timeout=RECORDING,
+        summary=f"record {len(news.rows)} rows of the ledger, {len(news.periods)} periods",
+    )
+
+
+async def tell_cases(overflows: Sequence[EntitlementOverflowed]) -> None:
+    """Tell cases that there was not enough for them."""
+    await workflow.execute_activity(
+        effects.TELL_CASES,
+        list(overflows),
+        start_to_close_timeout=TELLING,
+        summary=f"tell {len(overflows)} cases of overflows",
+    )
+
+
+async def act(order: UsageActionOrder) -> None:
+    """Carry an action out, for as long as it makes sense."""
+    await workflow.execute_activity(
+        effects.PERFORM_USAGE_ACTION,
+        order,
+        start_to_close_timeout=ACTING,
+        schedule_to_close_timeout=ACTION_GIVES_UP_AFTER,
+        summary=f"{order.cause}: {order.call.action.do}",
+    )
+
+
+async def do_deed(deed: Deed) -> None:
+    """Change the record in the catalog, make the renewal, or carry over into it."""
+    await workflow.execute_activity(
+        effects.activity_of(deed),
+        deed,
+        start_to_close_timeout=DOING,
+        summary=deed.deed.replace("_", " "),
+    )
+
+
+async def freeze(request: PeriodsRequest, summary: str) -> FrozenPeriods:
+    """Get the periods of a term."""
+    frozen: FrozenPeriods = await workflow.execute_activity(
+        effects.FREEZE_PERIODS,
+        request,
+        result_type=FrozenPeriods,
+        start_to_close_timeout=FREEZING,
+        summary=summary,
+    )
+    return frozen

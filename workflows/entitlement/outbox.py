@@ -1,0 +1,272 @@
+"""What an entitlement still has to have done: each step of it begins its own jobs, at once and in a fixed order.
+
+So the order of a run's commands, and what each says, is a function of its messages and the time. Whether an earlier job
+has come back decides nothing: the SDK hands a message and an earlier job's completion to the workflow together or one
+after the other, as it happens, and on a replay perhaps the other way (it joins a workflow task that led to no command
+with the next). Where a job does wait for an earlier one, that one's completion itself leads to a command
+(`look_again`), so that its workflow task is never joined with another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple, TypeVar, assert_never
+
+from pydantic import BaseModel
+from temporalio.exceptions import FailureError
+
+from domain.usage import requests as messages
+from domain.usage.effects import CarryOverOrder, Deed, RecordChange, RenewalOrder, UsageActionOrder, UsageRecords
+from domain.usage.machine import Usage, UsageEffect
+from domain.usage.requests import EntitlementOverflowed
+from domain.usage.rows import LedgerRow
+from domain.usage.state import PeriodRecord
+from workflows.entitlement import doing
+from workflows.entitlement.background import Background
+
+T = TypeVar("T", bound=BaseModel)
+
+MOST_RECORDS_AT_ONCE = 500
+MOST_TOLD_AT_ONCE = 200
+MOST_BYTES_AT_ONCE = 512 * 1024
+"""Of one job. The server takes 2 MB."""
+
+MOST_OVERFLOWS_IN_A_MAIL = 50
+MOST_ACTIONS_AT_ONCE = 100
+"""Beyond that they wait: the server takes 2,000 activities of a workflow, and a mail may fail for a day."""
+
+MOST_UNRECORDED_KEPT = 100
+"""Rows that could not be recorded for good, and that the next run tries again."""
+
+
+class Wanted(NamedTuple):
+    """What one step of an entitlement wants done."""
+
+    orders: list[UsageActionOrder]
+    records: list[UsageRecords]
+    overflows: list[list[EntitlementOverflowed]]
+    deeds: list[Deed]
+
+
+class Outbox:
+    """The jobs of one run, and what is to be carried over of them.
+
+    Args:
+        carried: by the run before.
+        background: where jobs run.
+        count: names the count of the entitlement, for the ledger.
+        look_again: leads to a command.
+    """
+
+    def __init__(
+        self, carried: messages.Outbox, background: Background, count: str, look_again: Callable[[], None]
+    ) -> None:
+        self._carried = carried
+        self._background = background
+        self._count = count
+        self._look_again = look_again
+        self._number = 0
+        self._records: dict[int, UsageRecords] = {}
+        self._overflows: dict[int, list[EntitlementOverflowed]] = {}
+        self._orders: dict[int, UsageActionOrder] = {}
+        self._waiting: list[int] = []
+        self._deeds: list[Deed] = []
+        self._unrecorded: list[LedgerRow] = []
+
+    # --- what is wanted ---
+
+    def plan(self, usage: Usage, effects: Sequence[UsageEffect], now: datetime, clock: datetime | None) -> Wanted:
+        """What a step wants done, from its effects. Changes nothing.
+
+        Args:
+            usage: as it is after the step.
+            effects: of the step, in order.
+            now: the entitlement's.
+            clock: with which a renewal begins, if this entitlement has a clock of its own.
+        """
+        rows: list[LedgerRow] = []
+        periods: list[PeriodRecord] = []
+        overflows: list[EntitlementOverflowed] = []
+        orders: list[UsageActionOrder] = []
+        deeds: list[Deed] = []
+        for effect in effects:
+            match effect:
+                case LedgerRow():
+                    rows.append(effect)
+                case PeriodRecord():
+                    periods.append(effect)
+                case EntitlementOverflowed():
+                    overflows.append(effect)
+                case UsageActionOrder():
+                    orders.append(effect)
+                case RenewalOrder():
+                    deeds.append(effect.model_copy(update={"clock": clock}))
+                case RecordChange() | CarryOverOrder():
+                    deeds.append(effect)
+                case _:
+                    assert_never(effect)
+        orders += _mails(usage, overflows, now)
+        told = [one for one in overflows if one.case_id is not None]
+        return Wanted(orders, self._news(usage, rows, periods), [*_parts(told, MOST_TOLD_AT_ONCE)], deeds)
+
+    def _news(self, usage: Usage, rows: list[LedgerRow], periods: list[PeriodRecord]) -> list[UsageRecords]:
+        terms = usage.terms
+        about: dict[str, Any] = {
+            "entitlement_id": terms.entitlement_id,
+            "count": self._count,
+            "account": terms.account,
+            "unit": terms.allowance.unit,
+        }
+        news = [UsageRecords(**about, rows=part, periods=[]) for part in _parts(rows, MOST_RECORDS_AT_ONCE)]
+        parts = [*_parts(periods, MOST_RECORDS_AT_ONCE)]
+        if len(parts) == 1 and news:
+            return [*news[:-1], news[-1].model_copy(update={"periods": parts[0]})]
+        return [*news, *(UsageRecords(**about, rows=[], periods=part) for part in parts)]
+
+    def start(self, wanted: Wanted) -> None:
+        """Begin what a step wants done. Nothing here waits."""
+        for order in wanted.orders:
+            number = self._next()
+            self._orders[number] = order
+            self._waiting.append(number)
+        self._start_actions()
+        for news in wanted.records:
+            number = self._next()
+            self._records[number] = news
+            self._background.begin(f"records/{number}", self._recording(number))
+        for overflows in wanted.overflows:
+            number = self._next()
+            self._overflows[number] = overflows
+            self._background.begin(f"cases/{number}", self._telling(number))
+        self._deeds += wanted.deeds
+        self._start_deed()
+
+    def resume(self, usage: Usage, now: datetime) -> None:
+        """Begin what the run before has not seen confirmed: it is done again, and comes to the same."""
+        box = self._carried
+        self._carried = messages.Outbox()
+        self.start(
+            Wanted(
+                orders=[*box.orders, *_mails(usage, box.mails, now)],
+                records=self._news(usage, box.rows, box.periods),
+                overflows=[*_parts(box.signals, MOST_TOLD_AT_ONCE)],
+                deeds=box.deeds,
+            )
+        )
+
+    def _next(self) -> int:
+        self._number += 1
+        return self._number
+
+    # --- the jobs ---
+
+    def _recording(self, number: int) -> Callable[[], Any]:
+        async def work() -> None:
+            news = self._records[number]
+            try:
+                await doing.record(news)
+            except FailureError:
+                self._unrecorded = [*self._unrecorded, *news.rows][-MOST_UNRECORDED_KEPT:]
+                raise
+            finally:
+                self._records.pop(number)
+
+        return work
+
+    def _telling(self, number: int) -> Callable[[], Any]:
+        async def work() -> None:
+            try:
+                await doing.tell_cases(self._overflows[number])
+            finally:
+                self._overflows.pop(number)
+
+        return work
+
+    def _start_actions(self) -> None:
+        while self._waiting and len(self._orders) - len(self._waiting) < MOST_ACTIONS_AT_ONCE:
+            number = self._waiting[0]
+            if not self._background.begin(f"action/{number}", self._acting(number)):
+                return
+            del self._waiting[0]
+        if self._waiting:
+            self._look_again()
+
+    def _acting(self, number: int) -> Callable[[], Any]:
+        async def work() -> None:
+            order = self._orders[number]
+            try:
+                await doing.act(order)
+            except FailureError as error:
+                self._background.note_failure(order.call.key, error)
+            others_wait = len(self._orders) >= MOST_ACTIONS_AT_ONCE
+            del self._orders[number]
+            if others_wait:
+                self._look_again()
+                self._start_actions()
+
+        return work
+
+    def _start_deed(self) -> None:
+        """Deeds are done one after another, in the order in which they were wanted."""
+        if self._deeds:
+            self._background.begin("deed", self._do_deed)
+
+    async def _do_deed(self) -> None:
+        while self._deeds and not self._background.is_ending:
+            deed = self._deeds[0]
+            try:
+                await doing.do_deed(deed)
+            except FailureError as error:
+                self._background.note_failure(f"{deed.entitlement_id}/{deed.deed}", error)
+            self._deeds.remove(deed)
+            self._look_again()
+
+    # --- what is to be told still ---
+
+    @property
+    def waiting(self) -> int:
+        """How many rows, messages and actions are still to be told."""
+        rows = sum(len(news.rows) + len(news.periods) for news in self._records.values())
+        return rows + sum(map(len, self._overflows.values())) + len(self._orders)
+
+    def carried(self) -> messages.Outbox:
+        """What the next run is given."""
+        box, news = self._carried, self._records.values()
+        return messages.Outbox(
+            rows=[*box.rows, *self._unrecorded, *(row for one in news for row in one.rows)],
+            periods=[*box.periods, *(period for one in news for period in one.periods)],
+            signals=[*box.signals, *(one for overflows in self._overflows.values() for one in overflows)],
+            mails=box.mails,
+            orders=[*box.orders, *self._orders.values()],
+            deeds=[*box.deeds, *self._deeds],
+        )
+
+
+def _mails(usage: Usage, overflows: Sequence[EntitlementOverflowed], now: datetime) -> Iterator[UsageActionOrder]:
+    """Mails to the account's manager about every overflow of a step."""
+    manager = usage.terms.manager
+    if manager is not None:
+        for part in _parts(overflows, MOST_OVERFLOWS_IN_A_MAIL):
+            yield usage.overflow_mail(manager, part, now)
+
+
+def _parts(values: Iterable[T], most: int) -> Iterator[list[T]]:
+    """Cut a list into parts of so many at most, none of which is too large to send."""
+    part: list[T] = []
+    size = 0
+    for value in values:
+        weight = _weight(value)
+        if part and (len(part) == most or size + weight > MOST_BYTES_AT_ONCE):
+            yield part
+            part, size = [], 0
+        part.append(value)
+        size += weight
+    if part:
+        yield part
+
+
+def _weight(value: BaseModel) -> int:
+    """About how many bytes a value is on the wire, or more."""
+    words = (word for word in value.__dict__.values() if isinstance(word, str))
+    return 600 + 4 * sum(map(len, words))
