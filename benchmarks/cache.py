@@ -36,7 +36,8 @@ from temporalio.common import WorkflowIDConflictPolicy
 
 from clients.cases import MilepostClient
 from domain.catalog.declarations import Catalog
-from domain.messages.names import CASE_WORKFLOW, Answer, CaseIntake
+from domain.messages.cases import Answer, CaseIntake
+from domain.messages.names import CASE_WORKFLOW
 from store import Store
 from worker.connection import settle
 from worker.embedded import EmbeddedServer
