@@ -9,6 +9,7 @@ from typing import Self
 
 from domain.catalog.checks import Known
 from store.cases.actions import ActionRecords
+from store.cases.deliveries import Deliveries
 from store.cases.ended import EndedCases
 from store.cases.records import CaseRecords
 from store.cases.running import RunningCases
@@ -31,6 +32,7 @@ class Store(
     CaseRecords,
     EndedCases,
     ActionRecords,
+    Deliveries,
     UsageRecords,
     Leases,
 ):

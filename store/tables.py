@@ -287,7 +287,23 @@ mails = Table(
     Column("body", Line, nullable=False),
     Column("at", Instant, nullable=False),
     Column("due_at", Instant),
+    Column("answer", Line),
 )
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("key", Line, primary_key=True),
+    Column("case_id", Line, nullable=False, index=True),
+    Column("channel", Line, nullable=False),
+    Column("to", Line, nullable=False),
+    Column("status", Line, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("answer", Line, nullable=False),
+    Column("first_at", Instant, nullable=False),
+    Column("last_at", Instant),
+)
+"""What is sent to the outside, by the action's key: attempts, and what the receiver last said."""
 
 tasks = Table(
     "tasks",

@@ -108,7 +108,11 @@ class StoredAction(Value):
 
 
 class Mail(Value):
-    """A mail that was sent."""
+    """A mail that was sent.
+
+    Attributes:
+        answer: what the mail server said; None: none was asked.
+    """
 
     key: str
     case_id: str
@@ -117,6 +121,30 @@ class Mail(Value):
     body: str
     at: AwareDatetime
     due_at: AwareDatetime | None
+    answer: str | None = None
+
+
+class Delivery(Value):
+    """Something that is sent to the outside.
+
+    Attributes:
+        channel: the kind of action.
+        to: its receivers, for people.
+        status: it waits for another attempt, was sent, or failed for good.
+        attempts: how many were made.
+        answer: what the receiver last said, or what went wrong; empty before the first attempt.
+        first_at: when the first attempt began, by the wall clock; so with `last_at`, when the last one ended.
+    """
+
+    key: str
+    case_id: str
+    channel: str
+    to: str
+    status: Literal["waits", "sent", "failed"]
+    attempts: int
+    answer: str
+    first_at: AwareDatetime
+    last_at: AwareDatetime | None
 
 
 class TaskEntry(Value):

@@ -10,6 +10,7 @@ from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
+from activities.actions.dispatch import Dispatcher
 from activities.counts import UsageActivities
 from activities.rendering.renderer import Renderer
 from domain.catalog.declarations import Account, Catalog, Entitlement, Organisation
@@ -130,7 +131,7 @@ async def counting(
 ) -> AsyncIterator[None]:
     """Run a worker for entitlements while the context lasts."""
     renderer = Renderer()
-    usage = UsageActivities(store, renderer)
+    usage = UsageActivities(store, Dispatcher(store, renderer))
     worker = Worker(
         client,
         task_queue=task_queue,

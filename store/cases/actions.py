@@ -20,10 +20,28 @@ class ActionRecords:
     _database: Database
 
     def record_mail(  # noqa: PLR0917 - in the order of a mail's own parts
-        self, key: str, to: Sequence[str], subject: str, body: str, at: datetime, due_at: datetime | None = None
+        self,
+        key: str,
+        to: Sequence[str],
+        subject: str,
+        body: str,
+        at: datetime,
+        due_at: datetime | None = None,
+        answer: str | None = None,
     ) -> bool:
-        """Puts a mail into the log of sent mail; False if it is there already."""
+        """Puts a mail into the log of sent mail; False if it is there already.
+
+        Args:
+            key: the effect's.
+            to: addresses.
+            subject: one line.
+            body: the plain text.
+            at: when it was ordered.
+            due_at: when its trigger was due.
+            answer: what the mail server said; None: none was asked.
+        """
         row = {"key": key, "to": list(to), "subject": subject, "body": body, "at": at, "due_at": due_at}
+        row["answer"] = answer
         return self._record(tables.mails, row)
 
     def record_task(self, key: str, subject: str, assign_to: str, body: str, at: datetime) -> bool:

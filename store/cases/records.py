@@ -6,7 +6,7 @@ outcome of an action may be known before the record that ordered it.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -25,6 +25,7 @@ from store.database import Database, insert, insert_new
 from store.values import CaseRow, StoredAction, StoredCase
 
 _ACTION: TypeAdapter[Any] = TypeAdapter(Action)
+_SPAN = TypeAdapter(timedelta)
 _NOTE_COLUMNS = tuple(column.name for column in tables.notes.c if column.name != "case_id")
 
 
@@ -63,6 +64,14 @@ class CaseRecords:
         if found is None:
             raise NotFound(f"unknown case {case_id!r}")
         return StoredCase(**_row(found), carried=CaseState.model_validate(found["carried"]))
+
+    def has_own_clock(self, case_id: str) -> bool:
+        """Whether a case goes by a clock of its own, as those of a replayed log do; no for one that is not known."""
+        with self._database.read() as connection:
+            carried = connection.execute(
+                select(tables.cases.c.carried).where(tables.cases.c.case_id == case_id)
+            ).scalar()
+        return carried is not None and bool(_SPAN.validate_python(carried.get("ahead", 0)))
 
     def cases(
         self,

@@ -1,0 +1,136 @@
+"""What leaves this process: an attempt at a time, each on record, and again by the schedule of deliveries."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+
+from activities.actions.effect import Effect
+from activities.actions.mail import RenderedMail
+from activities.delivery import smtp
+from activities.delivery.lanes import Busy, Lanes
+from activities.delivery.means import Means
+from activities.delivery.outcomes import Delivered, NotDelivered
+from domain.delivery.schedule import delay_after
+from store.store import Store
+
+NOT_DELIVERED = "NotDelivered"
+"""The type of the error of an attempt that failed."""
+
+_COMES_BACK_AFTER = timedelta(seconds=5)
+"""What finds its receiver's lane taken. It counts as no attempt."""
+
+_OLD_OR_AHEAD = timedelta(days=30)
+
+
+class Outside:
+    """Sends, and keeps on record what came of it.
+
+    Args:
+        store: where every attempt goes on record.
+        means: what there is to send with.
+    """
+
+    def __init__(self, store: Store, means: Means) -> None:
+        self._store = store
+        self._means = means
+        self._lanes = Lanes()
+
+    async def sends_mail_for(self, effect: Effect) -> bool:
+        """Whether a mail goes to a server."""
+        return self._means.mail is not None and not await self.is_rehearsal(effect)
+
+    async def is_rehearsal(self, effect: Effect) -> bool:
+        """Whether an action belongs to a replayed log, whose people must hear nothing of it.
+
+        A case says so itself: it has a clock of its own. Of an entitlement the instant does, far from now.
+        """
+        if self._means.sends_rehearsals:
+            return False
+        if effect.case_id is not None:
+            return await asyncio.to_thread(self._store.has_own_clock, effect.case_id)
+        return abs(datetime.now(UTC) - effect.at) > _OLD_OR_AHEAD
+
+    async def send_mail(self, message: RenderedMail, effect: Effect) -> None:
+        """Hand a mail in, and put it into the log of sent mail with what the server said.
+
+        Raises:
+            ApplicationError: the attempt failed.
+        """
+        server = self._means.mail
+        assert server is not None  # noqa: S101  `sends_mail_for` was asked
+
+        async def attempt() -> Delivered:
+            mail = smtp.message(server, effect.key, message.to, message.subject, message.body, thread=effect.thread)
+            return await smtp.send(server, mail)
+
+        said = await self.attempt(effect, "email", f"{server.host}:{server.port}", ", ".join(message.to), attempt)
+        await asyncio.to_thread(
+            self._store.record_mail,
+            effect.key,
+            to=message.to,
+            subject=message.subject,
+            body=message.body,
+            at=effect.at,
+            due_at=effect.due_at,
+            answer=said,
+        )
+
+    async def attempt(
+        self, effect: Effect, channel: str, receiver: str, to: str, send: Callable[[], Awaitable[Delivered]]
+    ) -> str:
+        """Make one attempt, and put it on record with what the receiver said. What has arrived is not sent again.
+
+        Args:
+            effect: what is sent.
+            channel: how: the kind of action.
+            receiver: whose lane it takes.
+            to: whom it is for, as people are told.
+            send: makes the attempt.
+
+        Returns:
+            The receiver's answer.
+
+        Raises:
+            ApplicationError: it failed; with the delay before the next one, or for good.
+        """
+        begun = await asyncio.to_thread(self._store.begin_delivery, effect.key, channel, to, datetime.now(UTC))
+        if begun.status == "sent":
+            return begun.answer
+        number = begun.attempts + 1
+        try:
+            with self._lanes.taken(receiver):
+                delivered = await send()
+        except Busy as busy:
+            raise ApplicationError(
+                str(busy),
+                type="Busy",
+                next_retry_delay=_COMES_BACK_AFTER / self._means.pace,
+                category=ApplicationErrorCategory.BENIGN,
+            ) from None
+        except NotDelivered as error:
+            raise await self._failure(effect, number, error) from None
+        await asyncio.to_thread(self._store.record_attempt, effect.key, "sent", delivered.answer, datetime.now(UTC))
+        return delivered.answer
+
+    async def _failure(self, effect: Effect, number: int, error: NotDelivered) -> ApplicationError:
+        """What a failed attempt ends with, once it is on record."""
+        delay = None
+        if not error.for_good:
+            delay = delay_after(number, effect.key, at_least=error.at_least, pace=self._means.pace)
+        line, waits = str(error), delay is not None
+        await asyncio.to_thread(
+            self._store.record_attempt, effect.key, "waits" if waits else "failed", line, datetime.now(UTC)
+        )
+        if delay is not None:
+            return ApplicationError(
+                f"attempt {number}: {line}",
+                type=NOT_DELIVERED,
+                next_retry_delay=delay,
+                category=ApplicationErrorCategory.BENIGN,  # expected: no stack trace in the worker's log
+            )
+        reason = line if error.for_good else f"{line}; that was attempt {number}, the last"
+        return ApplicationError(reason, type=NOT_DELIVERED, non_retryable=True)
