@@ -88,6 +88,7 @@ class UsageActivities:
                 call=order.call,
                 context=order.context,
                 at=order.at,
+                event=f"entitlement.{order.cause}",
                 thread=f"entitlement/{order.entitlement_id}",
             )
         )

@@ -17,6 +17,7 @@ from store.catalog.applying import CatalogApplying
 from store.catalog.candidates import CoverageReading
 from store.catalog.reading import StoredCatalog
 from store.database import Database
+from store.endpoints import Endpoints
 from store.leases import Leases
 from store.orders import OrderTaking
 from store.usage.ledgers import UsageRecords
@@ -33,6 +34,7 @@ class Store(
     EndedCases,
     ActionRecords,
     Deliveries,
+    Endpoints,
     UsageRecords,
     Leases,
 ):

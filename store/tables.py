@@ -81,6 +81,7 @@ def _declared(name: str, *columns: Column[Any] | Index) -> Table:
 
 business_hours = _versioned("business_hours")
 processes = _versioned("processes")
+endpoints = _declared("endpoints")
 entitlement_templates = _declared("entitlement_templates")
 products = _declared("products")
 accounts = _declared("accounts")
@@ -144,6 +145,7 @@ untold_entitlements = Table(
 
 DECLARED: dict[Kind, Table] = {
     Kind.BUSINESS_HOURS: business_hours,
+    Kind.ENDPOINTS: endpoints,
     Kind.PROCESSES: processes,
     Kind.ENTITLEMENT_TEMPLATES: entitlement_templates,
     Kind.PRODUCTS: products,
@@ -372,6 +374,18 @@ usage_periods = Table(
     Index(None, "ended_at"),
 )
 """Periods that have ended, as each count last reported them."""
+
+endpoint_states = Table(
+    "endpoint_states",
+    metadata,
+    Column("endpoint", Line, primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("failing_since", Instant),
+    Column("open_until", Instant),
+    Column("off_at", Instant),
+    Column("said", Line, nullable=False),
+)
+"""What workers know of endpoints: those that fail, those that are left alone for a while, those that are off."""
 
 # --- who does what ---
 

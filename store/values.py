@@ -147,6 +147,25 @@ class Delivery(Value):
     last_at: AwareDatetime | None
 
 
+class EndpointState(Value):
+    """What workers know of an endpoint.
+
+    Attributes:
+        failures: attempts in a row that failed.
+        failing_since: when the first of them ended.
+        open_until: it is left alone until then.
+        off_at: since when it is switched off; None: it is on.
+        said: what it last answered, or what went wrong.
+    """
+
+    endpoint: str
+    failures: int
+    failing_since: AwareDatetime | None
+    open_until: AwareDatetime | None
+    off_at: AwareDatetime | None
+    said: str
+
+
 class TaskEntry(Value):
     """A task that was made."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from activities.delivery.http import HookSender
 from activities.delivery.means import Means
 from activities.delivery.smtp import Encryption, MailServer
 from worker.settings import PREFIX, Settings, SettingsError
@@ -15,7 +16,8 @@ def means_of(settings: Settings) -> Means:
     Raises:
         SettingsError: the file with the password can't be read, or a password is given without a user.
     """
-    return Means(mail=_mail_server(settings), pace=settings.delivery_pace)
+    hosts = [host.strip() for host in settings.hook_hosts.split(",") if host.strip()]
+    return Means(mail=_mail_server(settings), hooks=HookSender(hosts), pace=settings.delivery_pace)
 
 
 def mail_in_words(settings: Settings) -> str:

@@ -69,6 +69,10 @@ class Settings(BaseSettings):
         str, Field(pattern=r"^[^\r\n@]*@[^\s@]+$", max_length=254, description="the address that mail comes from")
     ] = "milepost@localhost"
     smtp_timeout: Annotated[float, Field(gt=0, le=45, description="seconds for an attempt to hand a mail in")] = 30
+    hook_hosts: Annotated[
+        str,
+        Field(description="hosts inside a network that outbound messages may go to: names, or name:port, by commas"),
+    ] = ""
     delivery_pace: Annotated[
         float, Field(gt=0, description="divides the delays between attempts to deliver, for tests on a real wire")
     ] = 1

@@ -21,7 +21,7 @@ class CaseActions:
     @property
     def all(self) -> list[Callable[..., Any]]:
         """For the worker to register."""
-        return [self.email, self.task]
+        return [self.email, self.task, self.outbound_message]
 
     @activity.defn(name="email")
     async def email(self, order: ActionOrder) -> None:
@@ -33,6 +33,11 @@ class CaseActions:
         """Make a task."""
         await self._dispatcher.perform(_effect(order))
 
+    @activity.defn(name="outbound_message")
+    async def outbound_message(self, order: ActionOrder) -> None:
+        """Send a request to an endpoint."""
+        await self._dispatcher.perform(_effect(order))
+
 
 def _effect(order: ActionOrder) -> Effect:
     return Effect(
@@ -40,6 +45,8 @@ def _effect(order: ActionOrder) -> Effect:
         context=order.context,
         at=order.at,
         due_at=order.due_at,
+        event=f"milestone.{order.kind}",
+        trigger=order.trigger,
         thread=f"case/{order.case_id}",
         case_id=order.case_id,
     )

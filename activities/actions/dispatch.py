@@ -14,6 +14,7 @@ from activities.actions.effect import Effect
 from activities.actions.outside import Outside
 from activities.rendering.renderer import BadTemplate, Renderer
 from domain.process import Email, FieldUpdate, Task
+from domain.process.actions import OutboundMessage
 
 
 class ActionLog(Protocol):
@@ -37,7 +38,8 @@ class Dispatcher:
     Args:
         log: where what was done is recorded.
         renderer: of their texts.
-        outside: the way to mail servers; None: nothing leaves this process, and the log says what would have.
+        outside: the way to mail servers and endpoints; None: nothing leaves this process, and
+            the log says what would have.
     """
 
     def __init__(self, log: ActionLog, renderer: Renderer, outside: Outside | None = None) -> None:
@@ -68,6 +70,11 @@ class Dispatcher:
                     await self._outside.send_mail(message, effect)
             case Task():
                 await tasks.make(action, effect, self._renderer, self._log)
+            case OutboundMessage():
+                if self._outside is None or not await self._outside.sends_hooks_for(effect):
+                    await self._renderer.render(action.body, effect.context)  # a mistake shows in a rehearsal too
+                else:
+                    await self._outside.send_hook(action, effect, self._renderer)
             case FieldUpdate():
                 raise ApplicationError(
                     f"{effect.key}: a field update takes effect on the timeline of a case, nowhere else",

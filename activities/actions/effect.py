@@ -18,15 +18,19 @@ class Effect:
         context: what its texts see.
         at: when it was ordered, by the clock of who ordered it.
         due_at: when its trigger was due; None for an entitlement's.
+        event: what happened, in words with dots, such as ``milestone.warning``.
         thread: what its mails have in common with others, such as ``case/4711``.
+        trigger: which trigger fired; None for an entitlement's.
         case_id: whose it is; None for an entitlement's.
     """
 
     call: ActionCall
     context: dict[str, Any]
     at: datetime
+    event: str
     thread: str
     due_at: datetime | None = None
+    trigger: str | None = None
     case_id: str | None = None
 
     @property

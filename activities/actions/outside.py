@@ -8,13 +8,19 @@ from datetime import UTC, datetime, timedelta
 
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
+from activities.actions import hooks
 from activities.actions.effect import Effect
 from activities.actions.mail import RenderedMail
 from activities.delivery import smtp
 from activities.delivery.lanes import Busy, Lanes
 from activities.delivery.means import Means
 from activities.delivery.outcomes import Delivered, NotDelivered
-from domain.delivery.schedule import delay_after
+from activities.rendering.renderer import BadTemplate, Renderer
+from domain.catalog.endpoints import Endpoint
+from domain.delivery.circuit import SHORTEST
+from domain.delivery.schedule import MOST_ATTEMPTS, delay_after
+from domain.errors import NotFound
+from domain.process.actions import OutboundMessage
 from store.store import Store
 
 NOT_DELIVERED = "NotDelivered"
@@ -63,7 +69,7 @@ class Outside:
         server = self._means.mail
         assert server is not None  # noqa: S101  `sends_mail_for` was asked
 
-        async def attempt() -> Delivered:
+        async def attempt(_: int) -> Delivered:
             mail = smtp.message(server, effect.key, message.to, message.subject, message.body, thread=effect.thread)
             return await smtp.send(server, mail)
 
@@ -79,8 +85,67 @@ class Outside:
             answer=said,
         )
 
+    async def sends_hooks_for(self, effect: Effect) -> bool:
+        """Whether an outbound message leaves this process."""
+        return self._means.hooks is not None and not await self.is_rehearsal(effect)
+
+    async def send_hook(self, action: OutboundMessage, effect: Effect, renderer: Renderer) -> None:
+        """Send an outbound message to its endpoint, as that is declared now.
+
+        Raises:
+            ApplicationError: the attempt failed.
+        """
+        name = action.endpoint
+
+        async def attempt(number: int) -> Delivered:
+            try:
+                endpoint = await asyncio.to_thread(self._store.endpoint, name)
+            except NotFound as error:
+                raise NotDelivered(str(error), for_good=True) from None
+            asked = await hooks.request(action, endpoint, effect, renderer)
+            await self._wait_for_its_turn(name, is_last=number >= MOST_ATTEMPTS)
+            return await self._ask(asked, endpoint, effect)
+
+        await self.attempt(effect, action.do, f"endpoint {name}", name, attempt)
+
+    async def _wait_for_its_turn(self, name: str, *, is_last: bool) -> None:
+        """Let an endpoint alone that is off, or has failed too often; one attempt now and then looks how it does.
+
+        Raises:
+            NotDelivered: it is not tried now.
+        """
+        state, now = await asyncio.to_thread(self._store.endpoint_state, name), datetime.now(UTC)
+        if state.off_at is not None:
+            since = f"{state.off_at:%Y-%m-%d %H:%M}Z"
+            line = f"endpoint {name!r} is switched off since {since}: {state.said}"
+            raise NotDelivered(f"{line}; milepost endpoints --on {name} switches it on", for_good=True)
+        if state.open_until is None or is_last:
+            return
+        until = now + SHORTEST / self._means.pace
+        if not await asyncio.to_thread(self._store.try_endpoint, name, now, until):
+            line = f"not tried: endpoint {name!r} has failed {state.failures} times in a row: {state.said}"
+            raise NotDelivered(line, at_least=max(state.open_until - now, timedelta()) * self._means.pace)
+
+    async def _ask(self, asked: hooks.Request, endpoint: Endpoint, effect: Effect) -> Delivered:
+        sender = self._means.hooks
+        assert sender is not None  # noqa: S101  `sends_hooks_for` was asked
+        headers = await hooks.sendable_headers(asked, endpoint, effect)
+        try:
+            delivered = await sender.send(asked.method, asked.url, headers, asked.body)
+        except NotDelivered as error:
+            now = datetime.now(UTC)
+            if error.is_gone:
+                await asyncio.to_thread(self._store.switch_endpoint, endpoint.id, off_at=now, said=str(error))
+            elif not error.for_good:
+                await asyncio.to_thread(
+                    self._store.endpoint_failed, endpoint.id, str(error), now, pace=self._means.pace
+                )
+            raise
+        await asyncio.to_thread(self._store.endpoint_answered, endpoint.id)
+        return delivered
+
     async def attempt(
-        self, effect: Effect, channel: str, receiver: str, to: str, send: Callable[[], Awaitable[Delivered]]
+        self, effect: Effect, channel: str, receiver: str, to: str, send: Callable[[int], Awaitable[Delivered]]
     ) -> str:
         """Make one attempt, and put it on record with what the receiver said. What has arrived is not sent again.
 
@@ -89,7 +154,7 @@ class Outside:
             channel: how: the kind of action.
             receiver: whose lane it takes.
             to: whom it is for, as people are told.
-            send: makes the attempt.
+            send: makes the attempt of that number.
 
         Returns:
             The receiver's answer.
@@ -103,7 +168,7 @@ class Outside:
         number = begun.attempts + 1
         try:
             with self._lanes.taken(receiver):
-                delivered = await send()
+                delivered = await send(number)
         except Busy as busy:
             raise ApplicationError(
                 str(busy),
@@ -113,6 +178,8 @@ class Outside:
             ) from None
         except NotDelivered as error:
             raise await self._failure(effect, number, error) from None
+        except BadTemplate as error:  # wrong today is wrong at every retry
+            raise await self._failure(effect, number, NotDelivered(str(error), for_good=True)) from error
         await asyncio.to_thread(self._store.record_attempt, effect.key, "sent", delivered.answer, datetime.now(UTC))
         return delivered.answer
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
+from domain.ids import EndpointId
 from domain.model import Value
 
 
@@ -50,7 +51,15 @@ class FieldUpdate(_Action):
     value: Any
 
 
-Action = Annotated[Email | Task | FieldUpdate, Field(discriminator="do")]
+class OutboundMessage(_Action):
+    """A request to an endpoint that the catalog declares. `body` is a template."""
+
+    do: Literal["outbound_message"]
+    endpoint: EndpointId
+    body: str = ""
+
+
+Action = Annotated[Email | Task | FieldUpdate | OutboundMessage, Field(discriminator="do")]
 
 
 class ActionCall(Value):

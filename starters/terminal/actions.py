@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 
+from domain.catalog.endpoints import Endpoint
+from domain.criteria.fields import utc_text
 from domain.process import Email, FieldUpdate, Task
+from domain.process.actions import OutboundMessage
 from store import Store, StoredAction
+from store.values import EndpointState
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,27 @@ def _declared(stored: StoredAction) -> str:
             return f"task for {assign_to}: {subject}"
         case FieldUpdate(field=field, value=value):
             return f"field update: {field} = {value}"
+        case OutboundMessage(endpoint=endpoint):
+            return f"outbound message to {endpoint}"
         case None:
             return stored.key
         case _:
             assert_never(stored.action)
+
+
+def endpoint_lines(declared: Sequence[Endpoint], states: Sequence[EndpointState]) -> list[str]:
+    """The endpoints, a line each: where they lead, and how they do. Those that are retired are left out."""
+    known = {state.endpoint: state for state in states}
+    shown = [endpoint for endpoint in declared if not endpoint.retired]
+    width = max((len(endpoint.id) for endpoint in shown), default=0)
+    return [f"{one.id:<{width}}  {one.kind:<8}  {one.url}  {_health(known.get(one.id))}" for one in shown]
+
+
+def _health(state: EndpointState | None) -> str:
+    if state is None or (not state.failures and state.off_at is None):
+        return "well"
+    if state.off_at is not None:
+        return f"OFF since {utc_text(state.off_at)}: {state.said}"
+    times = "once" if state.failures == 1 else f"{state.failures} times in a row"
+    alone = f", left alone until {utc_text(state.open_until)}" if state.open_until else ""
+    return f"failed {times}{alone}: {state.said}"

@@ -23,6 +23,14 @@ def mail_server_at(port: int, **how: Any) -> MailServer:
 
 
 def effect(action: dict[str, Any], *, key: str = KEY, **also: Any) -> Effect:
-    facts: dict[str, Any] = {"at": NOON, "due_at": NOON, "thread": "case/c-1", "case_id": "c-1", **also}
+    facts: dict[str, Any] = {
+        "at": NOON,
+        "due_at": NOON,
+        "event": "milestone.warning",
+        "trigger": "warning-75-percent",
+        "thread": "case/c-1",
+        "case_id": "c-1",
+        **also,
+    }
     call = ActionCall.model_validate({"key": key, "action": action})
     return Effect(call=call, context=CONTEXT, **facts)
