@@ -86,12 +86,13 @@ class StoredAction(Value):
     """An action and what became of it.
 
     Attributes:
+        status: of one that is dropped, `error` says why and `failed_at` when.
         action: None while only its outcome is known, not yet the record of its case; so with the trigger's facts.
     """
 
     key: str
     case_id: str
-    status: Literal["ordered", "done", "failed"]
+    status: Literal["ordered", "done", "failed", "dropped"]
     milestone: str | None
     occurrence: int | None
     trigger: str | None
@@ -130,7 +131,7 @@ class Delivery(Value):
     Attributes:
         channel: the kind of action.
         to: its receivers, for people.
-        status: it waits for another attempt, was sent, or failed for good.
+        status: it waits for another attempt, was sent, failed for good, or had expired and was dropped.
         attempts: how many were made.
         answer: what the receiver last said, or what went wrong; empty before the first attempt.
         first_at: when the first attempt began, by the wall clock; so with `last_at`, when the last one ended.
@@ -140,7 +141,7 @@ class Delivery(Value):
     case_id: str
     channel: str
     to: str
-    status: Literal["waits", "sent", "failed"]
+    status: Literal["waits", "sent", "failed", "dropped"]
     attempts: int
     answer: str
     first_at: AwareDatetime

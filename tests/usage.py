@@ -86,6 +86,15 @@ class RememberingStore:
         self._check()
         self.done.add(key)
 
+    def record_action_dropped(self, key: str, reason: str, *, at: datetime | None = None) -> None:
+        raise AssertionError(f"{key} has not expired: {reason}")
+
+    def milestone_completed_at(self, key: str) -> datetime | None:
+        raise AssertionError(f"{key} is of no milestone")
+
+    def waits_since(self, key: str) -> datetime | None:
+        raise AssertionError(f"{key} does not expire")
+
 
 def terms(*, manager: str | None = None, clock: datetime | None = NOON, **allowance: Any) -> EntitlementTerms:
     """An entitlement of its own, from 15 January 2025 in New York, with a cap of 50."""

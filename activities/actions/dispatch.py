@@ -11,13 +11,14 @@ from temporalio.exceptions import ApplicationError
 
 from activities.actions import mail, tasks
 from activities.actions.effect import Effect
+from activities.actions.expiry import ExpiryLog, expired
 from activities.actions.outside import Outside
 from activities.rendering.renderer import BadTemplate, Renderer
 from domain.process import Email, FieldUpdate, Task
 from domain.process.actions import OutboundMessage
 
 
-class ActionLog(Protocol):
+class ActionLog(ExpiryLog, Protocol):
     """The part of the store that says what was done. It takes the same thing twice without harm."""
 
     def record_mail(
@@ -30,6 +31,9 @@ class ActionLog(Protocol):
 
     def record_action_done(self, key: str, *, at: datetime | None = None) -> None:
         """Note that an action was carried out."""
+
+    def record_action_dropped(self, key: str, reason: str, *, at: datetime | None = None) -> None:
+        """Note that an action had expired."""
 
 
 class Dispatcher:
@@ -48,11 +52,15 @@ class Dispatcher:
         self._outside = outside
 
     async def perform(self, effect: Effect) -> None:
-        """Carry an action out.
+        """Carry an action out; one that is worth nothing any more is dropped, on record.
 
         Raises:
             ApplicationError: it was not done; it says when to try again, or that there is no sense in it.
         """
+        worthless = await expired(effect, self._log, pace=1 if self._outside is None else self._outside.pace)
+        if worthless is not None:
+            await asyncio.to_thread(self._log.record_action_dropped, effect.key, worthless, at=effect.at)
+            return
         try:
             await self._do(effect)
         except BadTemplate as error:  # wrong today is wrong at every retry

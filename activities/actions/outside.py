@@ -45,6 +45,11 @@ class Outside:
         self._means = means
         self._lanes = Lanes()
 
+    @property
+    def pace(self) -> float:
+        """By which the delays between attempts are divided."""
+        return self._means.pace
+
     async def sends_mail_for(self, effect: Effect) -> bool:
         """Whether a mail goes to a server."""
         return self._means.mail is not None and not await self.is_rehearsal(effect)

@@ -30,7 +30,7 @@ from domain.criteria.cost import MOST_NANOSECONDS_TOGETHER
 from domain.criteria.fields import FieldsError, FieldType, check_values, nearest
 from domain.errors import CatalogError
 from domain.process import EntitlementProcess, FieldUpdate, Milestone
-from domain.process.actions import Action, OutboundMessage
+from domain.process.actions import COMPLETED, Action, OutboundMessage
 from domain.process.templates import (
     OF_A_NOTICE,
     OF_A_THRESHOLD,
@@ -331,9 +331,11 @@ class _Check:
         for number, threshold in enumerate(declared.allowance.thresholds if declared.allowance else ()):
             place = (*path, "allowance", "thresholds", number, "actions")
             yield from self._actions(place, threshold.actions, OF_A_THRESHOLD, retired=declared.retired)
+            yield from _without_milestone(place, threshold.actions)
         for number, notice in enumerate(declared.term_end.notices if declared.term_end else ()):
             place = (*path, "term_end", "notices", number, "actions")
             yield from self._actions(place, notice.actions, OF_A_NOTICE, retired=declared.retired)
+            yield from _without_milestone(place, notice.actions)
 
     def _actions(self, path: Path, actions: Sequence[Action], sight: Sight, *, retired: bool) -> Iterator[Problem]:
         for number, action in enumerate(actions):
@@ -420,6 +422,13 @@ class _Check:
             check_values({action.field: action.value}, self.fields)
         except FieldsError as error:
             yield Problem((*path, "value"), str(error))
+
+
+def _without_milestone(path: Path, actions: Sequence[Action]) -> Iterator[Problem]:
+    for number, action in enumerate(actions):
+        if getattr(action, "expires", None) == COMPLETED:
+            message = "an entitlement completes no milestone; give a span of time such as 2h, or leave it out"
+            yield Problem((*path, number, "expires"), message)
 
 
 def _criteria_of(process: EntitlementProcess) -> Iterator[str]:

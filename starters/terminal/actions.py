@@ -22,8 +22,8 @@ class ShownAction:
     Attributes:
         due_at: when its trigger was due.
         text: in words; of one that was done, as its receiver has it.
-        status: `ordered`, `done` or `failed`.
-        error: why it failed.
+        status: `ordered`, `done`, `failed` or `dropped`.
+        error: why it failed, or was dropped.
     """
 
     milestone: str

@@ -163,6 +163,33 @@ async def test_a_dead_receiver_holds_up_no_other(walking: Walking, store: Store)
         await world.milepost.handle(case).terminate()
 
 
+async def test_a_warning_of_a_completed_milestone_is_dropped(walking: Walking, store: Store) -> None:
+    """It waited for a mail server that was away, and is not delivered after the fact."""
+    behaviour = Behaviour(data="451 later")
+    warning = {"kind": "warning", "at": "75%", "actions": [{**mail("is due"), "expires": "completed"}]}
+    milestone = {"name": "Answer", "within": "4h", "triggers": [warning]}
+    opened_at = datetime.now(UTC) - timedelta(hours=3, seconds=10)
+    async with mail_server(behaviour) as port, walking(sending(port, pace=2)) as world:
+        store.apply(read_document({"processes": [{"name": "Gold", "milestones": [milestone]}]}), by="test")
+        case = await world.open(clock=None, opened_at=opened_at)
+
+        async def it_waits() -> None:
+            assert [delivery.answer for delivery in store.deliveries(case)] == ["451 later"]
+
+        await assert_eventually(it_waits)
+        await world.milepost.request(case, "complete_milestone", milestone="Answer")
+        behaviour.data = "250 taken"
+
+        async def it_is_dropped() -> None:
+            [action] = store.actions(case)
+            assert action.status == "dropped"
+            assert (action.error or "").startswith("expired: its milestone was completed at")
+
+        await assert_eventually(it_is_dropped)
+        await world.milepost.handle(case).terminate()
+    assert behaviour.taken == []
+
+
 async def test_mail_that_is_turned_away_at_first_arrives(walking: Walking, store: Store) -> None:
     """Five times over, then by the schedule all of them, once each, in the thread of their case."""
     behaviour = BackLater()
