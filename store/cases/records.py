@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import ColumnElement, Connection, and_, delete, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, and_, delete, or_, select, tuple_
 
 from domain.errors import NotFound
 from domain.messages.case_state import CaseState
@@ -139,16 +139,34 @@ class CaseRecords:
     def actions(self, case_id: str) -> list[StoredAction]:
         """The actions of a case in the order in which they fell due, with what became of them."""
         acts, fired = tables.actions, tables.triggers
-        shown = ("milestone", "occurrence", "trigger", "kind", "firing", "due_at", "at", "noticed_at")
-        kept = [column for column in acts.c if column.name not in ("position", "trigger_key")]
+        order = (fired.c.at, fired.c.due_at, acts.c.trigger_key, acts.c.position, acts.c.key)
+        return self._actions(_with_triggers().where(acts.c.case_id == case_id).order_by(*order))
+
+    def failed_actions(self, *, since: datetime | None = None, limit: int = 1000) -> list[StoredAction]:
+        """The actions of all cases that failed for good, those that failed first first.
+
+        Args:
+            since: that failed then or later.
+            limit: at most so many.
+        """
+        acts = tables.actions
         wanted = (
-            select(*kept, *(fired.c[name] for name in shown))
-            .select_from(acts.outerjoin(fired, fired.c.key == acts.c.trigger_key))
-            .where(acts.c.case_id == case_id)
-            .order_by(fired.c.at, fired.c.due_at, acts.c.trigger_key, acts.c.position, acts.c.key)
+            acts.c.status == "failed" if since is None else and_(acts.c.status == "failed", acts.c.failed_at >= since)
         )
+        return self._actions(_with_triggers().where(wanted).order_by(acts.c.failed_at, acts.c.key).limit(limit))
+
+    def _actions(self, wanted: Select[Any]) -> list[StoredAction]:
         with self._database.read() as connection:
             return [StoredAction.model_validate(dict(row)) for row in connection.execute(wanted).mappings()]
+
+
+def _with_triggers() -> Select[Any]:
+    """Actions, each with the facts of its trigger."""
+    acts, fired = tables.actions, tables.triggers
+    shown = ("milestone", "occurrence", "trigger", "kind", "firing", "due_at", "at", "noticed_at")
+    kept = [column for column in acts.c if column.name not in ("position", "trigger_key")]
+    joined = acts.outerjoin(fired, fired.c.key == acts.c.trigger_key)
+    return select(*kept, *(fired.c[name] for name in shown)).select_from(joined)
 
 
 def _row(found: Any) -> dict[str, Any]:
