@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -45,17 +45,6 @@ class UsageStore(Protocol):
 
     def record_usage(self, news: UsageRecords) -> int:
         """Keep rows of a ledger, and periods that have ended."""
-
-    def record_mail(
-        self, key: str, *, to: Sequence[str], subject: str, body: str, at: datetime, due_at: datetime | None = None
-    ) -> bool:
-        """Put a mail into the log of sent mail."""
-
-    def record_task(self, key: str, *, subject: str, assign_to: str, body: str, at: datetime) -> bool:
-        """Make a task."""
-
-    def record_action_done(self, key: str, *, at: datetime | None = None) -> None:
-        """Note that an action was carried out."""
 
     def organisation(self) -> Organisation:
         """Who promises."""

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.actions.dispatch import Dispatcher
+from activities.actions.effect import Effect
 from activities.catalog_records import Deeds, UsageStore
 from activities.refusals import refusals
-from activities.rendering.renderer import BadTemplate, Renderer
 from domain.bounds import cut
 from domain.catalog.count_terms import entitlement_terms
-from domain.process import Email, Task
 from domain.usage.effects import (
     FREEZE_PERIODS,
     PERFORM_USAGE_ACTION,
@@ -36,9 +35,9 @@ from domain.usage.requests import ENTITLEMENT_OVERFLOWED, EntitlementOverflowed,
 class UsageActivities:
     """The activities of the entitlement workflow."""
 
-    def __init__(self, store: UsageStore, renderer: Renderer) -> None:
+    def __init__(self, store: UsageStore, dispatcher: Dispatcher) -> None:
         self._store = store
-        self._renderer = renderer
+        self._dispatcher = dispatcher
         self._deeds = Deeds(store)
 
     @property
@@ -84,32 +83,15 @@ class UsageActivities:
     @activity.defn(name=PERFORM_USAGE_ACTION)
     async def perform_usage_action(self, order: UsageActionOrder) -> None:
         """Carry out an action of a threshold or a notice, or tell of an overflow or of what was left of a term."""
-        key, action = order.call.key, order.call.action
-        render = self._renderer.render
-        try:
-            match action:
-                case Email():
-                    to = [await render(address, order.context) for address in action.to]
-                    subject = await render(action.subject, order.context)
-                    body = await render(action.body, order.context)
-                    record = partial(self._store.record_mail, key, to=to, subject=subject, body=body, at=order.at)
-                case Task():
-                    subject = await render(action.subject, order.context)
-                    body = await render(action.body, order.context)
-                    assign_to = await render(action.assign_to, order.context)
-                    record = partial(
-                        self._store.record_task, key, subject=subject, assign_to=assign_to, body=body, at=order.at
-                    )
-                case _:
-                    raise ApplicationError(
-                        f"{action.do} can't be done for an entitlement; use email or task",
-                        type="UnknownAction",
-                        non_retryable=True,
-                    )
-        except BadTemplate as error:  # wrong today is wrong at every retry
-            raise ApplicationError(str(error), type="BadTemplate", non_retryable=True) from error
-        await asyncio.to_thread(record)
-        await asyncio.to_thread(self._store.record_action_done, key, at=order.at)
+        await self._dispatcher.perform(
+            Effect(
+                call=order.call,
+                context=order.context,
+                at=order.at,
+                event=f"entitlement.{order.cause}",
+                thread=f"entitlement/{order.entitlement_id}",
+            )
+        )
 
     @activity.defn(name=FREEZE_PERIODS)
     async def freeze_periods(self, request: PeriodsRequest) -> FrozenPeriods:

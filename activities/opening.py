@@ -169,6 +169,7 @@ class Opening:
                 view=entered.timeline.view(opening.opened_at),
                 notes=entered.notes,
                 carried=opened_state(opened, entered, opening.ahead),
+                asked_at=activity.info().scheduled_time,
             )
         )
         return opened

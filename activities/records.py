@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from sqlalchemy.exc import SQLAlchemyError
 from temporalio import activity
@@ -16,12 +18,16 @@ from store.store import Store
 LOCAL_PATIENCE = 1.0
 """Seconds to wait for another writer, while an answer may be waiting for the record."""
 
+LOCAL_THREADS = 4
+
 
 class Records:
     """Writes down how cases stand."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
+        # Of their own: a record that an answer waits for does not stand in line behind what a hundred actions write.
+        self._threads = ThreadPoolExecutor(LOCAL_THREADS, thread_name_prefix="records")
 
     @activity.defn(name=RECORD_CASE)
     async def record_case(self, record: CaseRecord) -> None:
@@ -34,7 +40,8 @@ class Records:
             await asyncio.to_thread(self.store.record_case, record)
             return
         try:
-            await asyncio.to_thread(self.store.record_case, record, patience=LOCAL_PATIENCE)
+            write = partial(self.store.record_case, record, patience=LOCAL_PATIENCE)
+            await asyncio.get_running_loop().run_in_executor(self._threads, write)
         except (SQLAlchemyError, StoreError) as error:
             raise ApplicationError(
                 f"the store is not at hand: {error}",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from temporalio.client import (
@@ -15,24 +16,17 @@ from temporalio.client import (
     WorkflowFailureError,
     WorkflowHandle,
     WorkflowQueryFailedError,
-    WorkflowUpdateFailedError,
-    WorkflowUpdateRPCTimeoutOrCancelledError,
 )
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from clients.sending import PATIENCE, NoAnswer
+from clients.sending import NOT_UNDERSTOOD, PATIENCE, NoAnswer, Turns, persist, persist_asking
 from domain.errors import MilepostError, NotFound, Refused
 from domain.explanation import Explanation
 from domain.messages.cases import Answer, CaseIntake, CaseReopening
-from domain.messages.names import CASE_WORKFLOW
+from domain.messages.names import CASE_WORKFLOW, NOT_OPEN_YET
 from domain.timeline.views import CaseView
-
-ROLLING_OVER_TRIES = 20
-"""While a run rolls over into the next, some requests are turned away; they are sent again under the same id."""
-
-_NOBODY_POLLS = frozenset({RPCStatusCode.FAILED_PRECONDITION, RPCStatusCode.DEADLINE_EXCEEDED})
 
 T = TypeVar("T")
 
@@ -47,6 +41,7 @@ class MilepostClient:
         self.temporal = client
         self.task_queue = task_queue
         self.patience = patience
+        self._turns = Turns()
 
     async def open(self, intake: CaseIntake) -> Answer:
         """Open a case and wait until it has its entitlement and its timeline.
@@ -71,28 +66,14 @@ class MilepostClient:
             static_summary=f"Case {case_id}",
             static_details="A support case. Its timeline is under *current details*; the query `timeline` has it all.",
         )
+        said = (
+            f"case {case_id} was handed to Temporal, but nobody answers on task queue {self.task_queue!r}; it opens as "
+            "soon as a worker runs there (`milepost worker`)"
+        )
         try:
-            answer: Answer = await asyncio.wait_for(
-                self.temporal.execute_update_with_start_workflow(
-                    "open", id=_opening_id(case_id, known), start_workflow_operation=start, result_type=Answer
-                ),
-                self.patience,
-            )
-        except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
-            raise NoAnswer(
-                f"case {case_id} was handed to Temporal, but nobody answers on task queue {self.task_queue!r}; it "
-                "opens as soon as a worker runs there (`milepost worker`)"
-            ) from None
+            answer = await self._start(case_id, _opening_id(case_id, known), start, said)
         except WorkflowAlreadyStartedError:
             raise Refused("closed", f"case {case_id} was opened before and is closed") from None
-        except WorkflowUpdateFailedError as error:
-            _refuse(error)
-        except RPCError as error:
-            # An intake that does not fit fails its workflow, and the update is only told that it was aborted.
-            reason = await self._failure(case_id)
-            if reason is None:
-                raise
-            raise Refused("not_opened", f"case {case_id} could not be opened: {reason}") from error
         was_known = known is not None and (await start.workflow_handle()).first_execution_run_id in _runs(known)
         return answer.model_copy(update={"outcome": "already"}) if was_known else answer
 
@@ -131,19 +112,10 @@ class MilepostClient:
             static_summary=f"Case {case_id}, reopened",
         )
         try:
-            return await asyncio.wait_for(
-                self.temporal.execute_update_with_start_workflow(
-                    "open", id=reopened.event_id, start_workflow_operation=start, result_type=Answer
-                ),
-                self.patience,
-            )
+            return await self._start(case_id, reopened.event_id, start, self._silence(case_id))
         except WorkflowAlreadyStartedError:
             message = reopened.model_dump(mode="json", exclude_none=True)
             return Answer.model_validate(await self.ask(case_id, "reopen", message))
-        except WorkflowUpdateFailedError as error:
-            _refuse(error)
-        except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
-            raise NoAnswer(f"case {case_id} does not answer: does a worker run on {self.task_queue!r}?") from None
 
     async def request(self, case_id: str, update: str, **event: Any) -> Answer:
         """Send one request (an update of the case) and return what came of it.
@@ -182,23 +154,42 @@ class MilepostClient:
         """
         handle = self.handle(case_id)
         update_id = str(message.get("event_id") or uuid4())
-        for attempt in range(ROLLING_OVER_TRIES):
+
+        async def attempt() -> Any:
             try:
-                return await asyncio.wait_for(handle.execute_update(update, message, id=update_id), self.patience)
-            except WorkflowUpdateFailedError as error:
-                _refuse(error)
-            except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
-                raise NoAnswer(f"case {case_id} does not answer: does a worker run on {self.task_queue!r}?") from None
+                async with self._turns.turn(case_id):
+                    return await handle.execute_update(update, message, id=update_id)
             except RPCError as error:
-                if error.status is RPCStatusCode.NOT_FOUND:
-                    known = await self._described(case_id)
-                    if known is None or known.status is not WorkflowExecutionStatus.RUNNING:
-                        raise await self._ended(case_id) from None
-                elif error.status is not RPCStatusCode.FAILED_PRECONDITION:
+                if error.status is RPCStatusCode.NOT_FOUND and not await self._is_running(case_id):
+                    raise await self._ended(case_id) from None
+                raise  # it goes on in its next run just now, or too much is asked at once
+
+        return await persist(attempt, patience=self.patience, unanswered=_saying(self._silence(case_id)))
+
+    async def _start(
+        self, case_id: str, update_id: str, start: WithStartWorkflowOperation[Any, CaseView], said: str
+    ) -> Answer:
+        """Start the workflow of a case, unless it runs, and wait until the case is open.
+
+        Raises:
+            WorkflowAlreadyStartedError: it may not be started.
+            Refused, NoAnswer: as `open`.
+        """
+
+        async def attempt() -> Answer:
+            try:
+                answer: Answer = await self.temporal.execute_update_with_start_workflow(
+                    "open", id=update_id, start_workflow_operation=start, result_type=Answer
+                )
+            except RPCError as error:
+                # An intake that does not fit fails its workflow, and the update is only told that it was aborted.
+                reason = await self._failure(case_id)
+                if reason is None:
                     raise
-                # It goes on in its next run just now.
-                await asyncio.sleep(0.05 * (attempt + 1))
-        raise NoAnswer(f"case {case_id} turned the request away {ROLLING_OVER_TRIES} times; try again")
+                raise Refused("not_opened", f"case {case_id} could not be opened: {reason}") from error
+            return answer
+
+        return await persist(attempt, patience=self.patience, unanswered=_saying(said))
 
     async def view(self, case_id: str) -> CaseView:
         """The case as it stands.
@@ -219,35 +210,59 @@ class MilepostClient:
         return await self._query(case_id, "explain", Explanation)
 
     async def _query(self, case_id: str, query: str, answer: type[T]) -> T:
-        said = f"does not answer: does a worker run on {self.task_queue!r}?"
-        asking = self.handle(case_id).query(query, datetime.now(UTC).isoformat(), result_type=answer)
-        try:
-            return await asyncio.wait_for(asking, self.patience)
-        except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
-                raise NotFound(f"no case {case_id!r} is known here") from None
-            if error.status not in _NOBODY_POLLS:
+        async def attempt() -> T:
+            asked_at = datetime.now(UTC).isoformat()
+            try:
+                said: T = await self.handle(case_id).query(query, asked_at, result_type=answer)
+            except WorkflowQueryFailedError:
+                if await self._has_failed(case_id):
+                    raise await self._ended(case_id) from None
                 raise
-        except TimeoutError:
-            pass
-        except WorkflowQueryFailedError as error:
-            said = f"can't answer now: {error}"
-        known = await self._described(case_id)
-        if known is not None and known.status is WorkflowExecutionStatus.FAILED:
-            raise await self._ended(case_id)
-        raise NoAnswer(f"case {case_id} {said}")
+            return said
+
+        try:
+            found = await persist_asking(
+                attempt,
+                patience=self.patience,
+                unanswered=lambda why: NoAnswer(
+                    f"case {case_id} can't answer now: {why}" if _is_not_open(why) else self._silence(case_id)
+                ),
+                again=_is_not_open,
+            )
+        except NoAnswer:
+            if await self._has_failed(case_id):
+                raise await self._ended(case_id) from None
+            raise
+        except Refused as refused:
+            if refused.code != NOT_UNDERSTOOD:
+                raise
+            raise NoAnswer(f"case {case_id} can't answer now: {refused}") from None
+        if found is None:
+            raise NotFound(f"no case {case_id!r} is known here")
+        return found
+
+    def _silence(self, case_id: str) -> str:
+        return f"case {case_id} does not answer: does a worker run on {self.task_queue!r}?"
 
     def handle(self, case_id: str) -> WorkflowHandle[Any, Any]:
         """The workflow of a case."""
         return self.temporal.get_workflow_handle(f"case/{case_id}", result_type=CaseView)
 
     async def _described(self, case_id: str) -> WorkflowExecutionDescription | None:
-        try:
-            return await self.handle(case_id).describe()
-        except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:
-                raise
-            return None
+        return await persist_asking(
+            self.handle(case_id).describe,
+            patience=self.patience,
+            unanswered=_saying(f"the Temporal server does not say how case {case_id} is"),
+            again=_is_not_open,
+        )
+
+    async def _is_running(self, case_id: str) -> bool:
+        known = await self._described(case_id)
+        return known is not None and known.status is WorkflowExecutionStatus.RUNNING
+
+    async def _has_failed(self, case_id: str) -> bool:
+        known = await self._described(case_id)
+        return known is not None and known.status is WorkflowExecutionStatus.FAILED
 
     async def _ended(self, case_id: str) -> MilepostError:
         """Why a case that does not run takes nothing."""
@@ -274,6 +289,8 @@ class MilepostClient:
 
     async def _failure(self, case_id: str) -> str | None:
         """In one line why the workflow of a case failed; None: it did not."""
+        if not await self._has_failed(case_id):
+            return None
         try:
             await asyncio.wait_for(self.handle(case_id).result(), self.patience)
         except WorkflowFailureError as failure:
@@ -302,8 +319,10 @@ def _stamp() -> dict[str, str]:
     return {"event_id": str(uuid4()), "occurred_at": datetime.now(UTC).isoformat()}
 
 
-def _refuse(error: WorkflowUpdateFailedError) -> NoReturn:
-    cause = error.cause
-    if isinstance(cause, ApplicationError):
-        raise Refused(cause.type or "refused", cause.message) from None
-    raise error
+def _saying(said: str) -> Callable[[object], NoAnswer]:
+    return lambda _why: NoAnswer(said)
+
+
+def _is_not_open(said: object) -> bool:
+    """Whether a case has yet to open."""
+    return isinstance(said, WorkflowQueryFailedError) and NOT_OPEN_YET in said.message

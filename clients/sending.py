@@ -36,8 +36,10 @@ T = TypeVar("T")
 PATIENCE = 30.0
 """Seconds for which a request is sent again before its caller is told that nobody answers."""
 
-MOST_IN_FLIGHT = 8
-"""Requests of one process to one workflow: the server takes ten over all, and turns the others away."""
+MOST_IN_FLIGHT = 3
+"""Requests of one process to one workflow. The server takes ten over all; at the eleventh it drops those that are in
+flight, so that more than it takes, sent again and again, come to nothing at all. Three processes fit, and a request
+that waits for something holds up no other."""
 
 FIRST_PAUSE = 0.02
 LONGEST_PAUSE = 1.0
@@ -59,6 +61,9 @@ PASSING = frozenset(
 
 NOT_READY = frozenset({"WorkflowNotReadyFailure", "AcceptedUpdateCompletedWorkflow", "not_now"})
 """The run was about to go on in the next one; `not_now` is Milepost's own word for it."""
+
+NOT_UNDERSTOOD = "refused"
+"""The code of a refusal for which a workflow gave no other."""
 
 _COMPLETED = UpdateWorkflowExecutionLifecycleStage.UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_COMPLETED
 
@@ -111,6 +116,8 @@ async def persist(
         except (WorkflowUpdateRPCTimeoutOrCancelledError, TimeoutError) as error:
             last = error
         except RPCError as error:
+            if error.status is RPCStatusCode.INVALID_ARGUMENT:  # such as one that is too large for the server
+                raise Refused("bad_message", cut(error.message)) from error
             if error.status not in PASSING:
                 raise unanswered(error) from error
             last = error
@@ -158,7 +165,7 @@ async def persist_asking(
             last = error
         except WorkflowQueryFailedError as error:
             if not again(error):
-                raise Refused("refused", cut(error.message)) from error
+                raise Refused(NOT_UNDERSTOOD, cut(error.message)) from error
             last = error
         if clock() + pause > deadline:
             raise unanswered(last) from last
@@ -170,8 +177,8 @@ def refusal(error: WorkflowUpdateFailedError) -> Refused:
     """What a workflow refused, in its own words."""
     cause = error.cause
     if isinstance(cause, ApplicationError):
-        return Refused(cause.type or "refused", cut(cause.message))
-    return Refused("refused", cut(str(cause)))
+        return Refused(cause.type or NOT_UNDERSTOOD, cut(cause.message))
+    return Refused(NOT_UNDERSTOOD, cut(str(cause)))
 
 
 async def attempt_update(client: Client, workflow: str, update: str, argument: Any, answer: type[Any]) -> Any:

@@ -23,6 +23,9 @@ Reference = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(c
 LONGEST = 200
 """Of an event's id, wherever one is taken."""
 
+EndpointId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._~-]{0,99}$")]
+"""Names an endpoint of outbound messages."""
+
 EventId = Annotated[str, Field(min_length=1, max_length=LONGEST), AfterValidator(clean)]
 """The id of a request: sent again under the same one, it is taken once."""
 

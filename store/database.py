@@ -20,6 +20,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from store.addresses import shown_address, without_password
 from store.errors import BadAddress, StoreError
 from store.sqlite import BUSY_SECONDS, sqlite_engine, use_wal
+from store.turns import Turns
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _MIGRATION_LOCK = 0x6D696C65  # "mile", in PostgreSQL's one space of advisory locks
@@ -39,7 +40,7 @@ class Database:
         self._reading = engine.execution_options(isolation_level="REPEATABLE READ") if postgres else engine
         self._writing = engine.execution_options(milepost_writes=True)
         # Of this process's writers SQLite lets one in at a time, and has the others look again and again.
-        self._turn = None if postgres else threading.Lock()
+        self._turns = None if postgres else Turns()
 
     @classmethod
     def open(cls, url: str) -> Database:
@@ -78,20 +79,22 @@ class Database:
         """One transaction, of which all or nothing is stored.
 
         Args:
-            patience: seconds to wait for another writer; as long as it takes, or on SQLite 30 s, if left out.
+            patience: seconds to wait for another writer; as long as it takes, or on SQLite 30 s, if left out. Of the
+                writers of this process one that says it goes first on SQLite.
         """
         writing = self._writing if patience is None else self._writing.execution_options(milepost_patience=patience)
-        if self._turn is None:
+        if self._turns is None:
             with writing.begin() as connection:
                 yield connection
             return
-        if not self._turn.acquire(timeout=BUSY_SECONDS if patience is None else patience):
+        waits, in_a_hurry = BUSY_SECONDS if patience is None else patience, patience is not None
+        if not self._turns.acquire(waits, in_a_hurry=in_a_hurry):
             raise StoreError("the database is locked: other writers of this process have not let go of it in time")
         try:
             with writing.begin() as connection:
                 yield connection
         finally:
-            self._turn.release()
+            self._turns.release()
 
     def lock(self, connection: Connection, number: int) -> None:
         """Lets one writer at a time pass until the end of its transaction. On SQLite there is only ever one."""

@@ -9,6 +9,7 @@ from typing import Self
 
 from domain.catalog.checks import Known
 from store.cases.actions import ActionRecords
+from store.cases.deliveries import Deliveries
 from store.cases.ended import EndedCases
 from store.cases.records import CaseRecords
 from store.cases.running import RunningCases
@@ -16,6 +17,7 @@ from store.catalog.applying import CatalogApplying
 from store.catalog.candidates import CoverageReading
 from store.catalog.reading import StoredCatalog
 from store.database import Database
+from store.endpoints import Endpoints
 from store.leases import Leases
 from store.orders import OrderTaking
 from store.usage.ledgers import UsageRecords
@@ -31,6 +33,8 @@ class Store(
     CaseRecords,
     EndedCases,
     ActionRecords,
+    Deliveries,
+    Endpoints,
     UsageRecords,
     Leases,
 ):

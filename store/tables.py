@@ -81,6 +81,7 @@ def _declared(name: str, *columns: Column[Any] | Index) -> Table:
 
 business_hours = _versioned("business_hours")
 processes = _versioned("processes")
+endpoints = _declared("endpoints")
 entitlement_templates = _declared("entitlement_templates")
 products = _declared("products")
 accounts = _declared("accounts")
@@ -153,6 +154,7 @@ applied_files = Table(
 
 DECLARED: dict[Kind, Table] = {
     Kind.BUSINESS_HOURS: business_hours,
+    Kind.ENDPOINTS: endpoints,
     Kind.PROCESSES: processes,
     Kind.ENTITLEMENT_TEMPLATES: entitlement_templates,
     Kind.PRODUCTS: products,
@@ -296,7 +298,23 @@ mails = Table(
     Column("body", Line, nullable=False),
     Column("at", Instant, nullable=False),
     Column("due_at", Instant),
+    Column("answer", Line),
 )
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("key", Line, primary_key=True),
+    Column("case_id", Line, nullable=False, index=True),
+    Column("channel", Line, nullable=False),
+    Column("to", Line, nullable=False),
+    Column("status", Line, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("answer", Line, nullable=False),
+    Column("first_at", Instant, nullable=False),
+    Column("last_at", Instant),
+)
+"""What is sent to the outside, by the action's key: attempts, and what the receiver last said."""
 
 tasks = Table(
     "tasks",
@@ -365,6 +383,18 @@ usage_periods = Table(
     Index(None, "ended_at"),
 )
 """Periods that have ended, as each count last reported them."""
+
+endpoint_states = Table(
+    "endpoint_states",
+    metadata,
+    Column("endpoint", Line, primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("failing_since", Instant),
+    Column("open_until", Instant),
+    Column("off_at", Instant),
+    Column("said", Line, nullable=False),
+)
+"""What workers know of endpoints: those that fail, those that are left alone for a while, those that are off."""
 
 # --- who does what ---
 

@@ -97,12 +97,13 @@ class StoredAction(Value):
     """An action and what became of it.
 
     Attributes:
+        status: of one that is dropped, `error` says why and `failed_at` when.
         action: None while only its outcome is known, not yet the record of its case; so with the trigger's facts.
     """
 
     key: str
     case_id: str
-    status: Literal["ordered", "done", "failed"]
+    status: Literal["ordered", "done", "failed", "dropped"]
     milestone: str | None
     occurrence: int | None
     trigger: str | None
@@ -119,7 +120,11 @@ class StoredAction(Value):
 
 
 class Mail(Value):
-    """A mail that was sent."""
+    """A mail that was sent.
+
+    Attributes:
+        answer: what the mail server said; None: none was asked.
+    """
 
     key: str
     case_id: str
@@ -128,6 +133,49 @@ class Mail(Value):
     body: str
     at: AwareDatetime
     due_at: AwareDatetime | None
+    answer: str | None = None
+
+
+class Delivery(Value):
+    """Something that is sent to the outside.
+
+    Attributes:
+        channel: the kind of action.
+        to: its receivers, for people.
+        status: it waits for another attempt, was sent, failed for good, or had expired and was dropped.
+        attempts: how many were made.
+        answer: what the receiver last said, or what went wrong; empty before the first attempt.
+        first_at: when the first attempt began, by the wall clock; so with `last_at`, when the last one ended.
+    """
+
+    key: str
+    case_id: str
+    channel: str
+    to: str
+    status: Literal["waits", "sent", "failed", "dropped"]
+    attempts: int
+    answer: str
+    first_at: AwareDatetime
+    last_at: AwareDatetime | None
+
+
+class EndpointState(Value):
+    """What workers know of an endpoint.
+
+    Attributes:
+        failures: attempts in a row that failed.
+        failing_since: when the first of them ended.
+        open_until: it is left alone until then.
+        off_at: since when it is switched off; None: it is on.
+        said: what it last answered, or what went wrong.
+    """
+
+    endpoint: str
+    failures: int
+    failing_since: AwareDatetime | None
+    open_until: AwareDatetime | None
+    off_at: AwareDatetime | None
+    said: str
 
 
 class TaskEntry(Value):

@@ -29,10 +29,12 @@ from domain.catalog.declarations import (
     Product,
     ServiceContract,
 )
+from domain.catalog.endpoints import Endpoint, SecretSource
 from domain.criteria.fields import ACCOUNT_FIELDS, CASE_FIELDS, ENTITLEMENT_FIELDS, FieldType
 from domain.open_time.spans import Offset, Span
 from domain.open_time.windows import Week
 from domain.process import After, Email, EntitlementProcess, FieldUpdate, Milestone, SpanRow, Task, Trigger
+from domain.process.actions import OutboundMessage
 from domain.process.templates import OF_A_NOTICE, OF_A_THRESHOLD, of_a_milestone
 from domain.usage.allowance import Allowance, Threshold
 from domain.usage.term_end import Notice, TermEnd
@@ -54,6 +56,9 @@ PLACES: Mapping[type[BaseModel], str] = {
     Email: "email",
     Task: "task",
     FieldUpdate: "field_update",
+    OutboundMessage: "outbound_message",
+    Endpoint: "Endpoints",
+    SecretSource: "A secret's place.",
     EntitlementTemplate: "Entitlement templates",
     Product: "Products",
     Account: "Accounts",
@@ -71,10 +76,20 @@ PLACES: Mapping[type[BaseModel], str] = {
 
 SHARED: Mapping[type[BaseModel], str] = {
     **dict.fromkeys(
-        (EntitlementTemplate, Product, Account, Contact, Asset, ServiceContract, ContractLineItem, Entitlement),
+        (
+            EntitlementTemplate,
+            Product,
+            Account,
+            Contact,
+            Asset,
+            ServiceContract,
+            ContractLineItem,
+            Entitlement,
+            Endpoint,
+        ),
         "What all have",
     ),
-    **dict.fromkeys((Email, Task, FieldUpdate), "Actions"),
+    **dict.fromkeys((Email, Task, FieldUpdate, OutboundMessage), "Actions"),
 }
 """Where the keys stand that several models have in common."""
 
@@ -192,7 +207,7 @@ def test_a_key_is_there_with_its_values_limits_and_default(model: type[BaseModel
         assert key in {"organisation", "fields", *Kind}
         return
     if SHARED.get(model) == "Actions" and key == "do":
-        assert row.values == "`email`, `task`, `field_update`"
+        assert row.values == "`email`, `task`, `field_update`, `outbound_message`"
     else:
         assert {f"`{value}`" for value in choices(field)} <= set(re.findall(r"`[^`]+`", row.values))
     for limit in (getattr(limits, name, None) for limits in field.metadata for name in ("le", "max_length")):

@@ -10,6 +10,7 @@ from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
+from activities.actions.dispatch import Dispatcher
 from activities.counts import UsageActivities
 from activities.rendering.renderer import Renderer
 from domain.catalog.declarations import Account, Catalog, Entitlement, Organisation
@@ -85,6 +86,15 @@ class RememberingStore:
         self._check()
         self.done.add(key)
 
+    def record_action_dropped(self, key: str, reason: str, *, at: datetime | None = None) -> None:
+        raise AssertionError(f"{key} has not expired: {reason}")
+
+    def milestone_completed_at(self, key: str) -> datetime | None:
+        raise AssertionError(f"{key} is of no milestone")
+
+    def waits_since(self, key: str) -> datetime | None:
+        raise AssertionError(f"{key} does not expire")
+
 
 def terms(*, manager: str | None = None, clock: datetime | None = NOON, **allowance: Any) -> EntitlementTerms:
     """An entitlement of its own, from 15 January 2025 in New York, with a cap of 50."""
@@ -130,7 +140,7 @@ async def counting(
 ) -> AsyncIterator[None]:
     """Run a worker for entitlements while the context lasts."""
     renderer = Renderer()
-    usage = UsageActivities(store, renderer)
+    usage = UsageActivities(store, Dispatcher(store, renderer))
     worker = Worker(
         client,
         task_queue=task_queue,

@@ -13,9 +13,12 @@ from temporalio.client import Client
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.worker import Worker, WorkerDeploymentConfig
 
-from activities.actions import Actions
+from activities.actions.cases import CaseActions
+from activities.actions.dispatch import Dispatcher
+from activities.actions.outside import Outside
 from activities.counts import UsageActivities
 from activities.covering import Covering
+from activities.delivery.means import Means
 from activities.migrating import Migrating
 from activities.opening import Opening
 from activities.planning import Planner, Planning
@@ -50,6 +53,7 @@ async def working(
     task_queue: str = "milepost",
     build_id: str | None = None,
     cached_workflows: int | None = None,
+    means: Means | None = None,
 ) -> AsyncIterator[Worker]:
     """Run a worker while the context lasts.
 
@@ -61,15 +65,16 @@ async def working(
             that opened them until they roll over.
         cached_workflows: how many it keeps in memory; any other is replayed from its history when something happens to
             it. 0: every one, every time. None: as many as a quarter of the memory holds.
+        means: what actions are sent with; None: nothing leaves the store.
     """
     gate = UsageGate(client, task_queue)
     planner = Planner(store)
     opening = Opening(store, planner, Covering(store, gate))
     planning = Planning(planner)
     renderer = Renderer()
-    actions = Actions(store, renderer)
+    dispatcher = Dispatcher(store, renderer, None if means is None else Outside(store, means))
     records = Records(store)
-    usage = UsageActivities(store, renderer)
+    usage = UsageActivities(store, dispatcher)
     worker = Worker(
         client,
         task_queue=task_queue,
@@ -82,8 +87,7 @@ async def working(
             planning.freeze_calendars,
             planning.plan_migration,
             records.record_case,
-            actions.email,
-            actions.task,
+            *CaseActions(dispatcher).all,
             *usage.all,
             *Migrating(client, store).all,
         ],

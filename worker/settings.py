@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Annotated
 
 import platformdirs
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from activities.delivery.smtp import Encryption
 from domain.errors import MilepostError
 
 PREFIX = "MILEPOST_"
@@ -54,6 +55,27 @@ class Settings(BaseSettings):
     metrics: Annotated[
         str | None, Field(description="host:port at which a worker serves metrics for Prometheus; default: nowhere")
     ] = None
+    smtp_host: Annotated[
+        str | None, Field(description="the mail server that mails are handed to; default: they go to the log of mail")
+    ] = None
+    smtp_port: Annotated[int | None, Field(ge=1, le=65535, description="its port; default: by the encryption")] = None
+    smtp_encryption: Annotated[
+        Encryption, Field(description="none, starttls (port 587) or tls (port 465); a server without it gets nothing")
+    ] = Encryption.STARTTLS
+    smtp_user: Annotated[str | None, Field(description="who logs in there; default: nobody does")] = None
+    smtp_password: Annotated[SecretStr | None, Field(description="of that user")] = None
+    smtp_password_file: Annotated[Path | None, Field(description="a file that holds the password instead")] = None
+    smtp_sender: Annotated[
+        str, Field(pattern=r"^[^\r\n@]*@[^\s@]+$", max_length=254, description="the address that mail comes from")
+    ] = "milepost@localhost"
+    smtp_timeout: Annotated[float, Field(gt=0, le=45, description="seconds for an attempt to hand a mail in")] = 30
+    hook_hosts: Annotated[
+        str,
+        Field(description="hosts inside a network that outbound messages may go to: names, or name:port, by commas"),
+    ] = ""
+    delivery_pace: Annotated[
+        float, Field(gt=0, description="divides the delays between attempts to deliver, for tests on a real wire")
+    ] = 1
     temporal_cli: Annotated[Path | None, Field(description="a `temporal` program to use for the embedded server")] = (
         None
     )

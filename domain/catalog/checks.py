@@ -23,14 +23,23 @@ from domain.catalog.declarations import (
     ServiceContract,
     name_of,
 )
+from domain.catalog.endpoints import Endpoint, templates_of_endpoint
 from domain.catalog.sizes import oversized
 from domain.criteria.compiling import CriteriaError, CriteriaSchema, compile_criteria
 from domain.criteria.cost import MOST_NANOSECONDS_TOGETHER
 from domain.criteria.fields import FieldsError, FieldType, check_values, nearest
 from domain.errors import CatalogError
 from domain.process import EntitlementProcess, FieldUpdate, Milestone
-from domain.process.actions import Action
-from domain.process.templates import OF_A_NOTICE, OF_A_THRESHOLD, Sight, of_a_milestone, template_problems
+from domain.process.actions import COMPLETED, Action, OutboundMessage
+from domain.process.templates import (
+    OF_A_NOTICE,
+    OF_A_THRESHOLD,
+    Sight,
+    of_a_milestone,
+    of_an_endpoint,
+    template_problem,
+    template_problems,
+)
 
 Path = tuple[str | int, ...]
 Entries = Mapping[Kind, Sequence[tuple[Path, Declaration]]]
@@ -185,10 +194,7 @@ class _Check:
         self.declared = {(kind, name_of(d)): d for kind, entered in entries.items() for _, d in entered}
 
     def problems(self) -> Iterator[Problem]:
-        if self.organisation is not None:
-            named = {"business_hours": Kind.BUSINESS_HOURS, "process": Kind.PROCESSES}
-            for key, kind in named.items():
-                yield from self._reference(("organisation", key), kind, getattr(self.organisation, key))
+        yield from self._what_the_organisation_names()
         yield from self._processes_that_fields_break()
         for kind, entered in self.entries.items():
             first: dict[str, Path] = {}
@@ -206,8 +212,10 @@ class _Check:
                 match declaration:
                     case EntitlementProcess():
                         yield from self._process(path, declaration)
+                    case Endpoint():
+                        yield from self._endpoint(path, declaration)
                     case EntitlementTemplate():
-                        yield from _count_templates(path, declaration)
+                        yield from self._count_actions(path, declaration)
                     case ServiceContract() | ContractLineItem():
                         yield from self._parents(path, kind, declaration)
                     case Entitlement():
@@ -219,6 +227,12 @@ class _Check:
         return self.declared.get((kind, name)) or self.known.find(kind, name)
 
     # --- references ---
+
+    def _what_the_organisation_names(self) -> Iterator[Problem]:
+        if self.organisation is not None:
+            named = {"business_hours": Kind.BUSINESS_HOURS, "process": Kind.PROCESSES}
+            for key, kind in named.items():
+                yield from self._reference(("organisation", key), kind, getattr(self.organisation, key))
 
     def _references(self, path: Path, kind: Kind, declaration: Declaration) -> Iterator[Problem]:
         for key, target in _REFERENCES.get(kind, {}).items():
@@ -260,7 +274,7 @@ class _Check:
     # --- entitlements ---
 
     def _entitlement(self, path: Path, entitlement: Entitlement) -> Iterator[Problem]:
-        yield from _count_templates(path, entitlement)
+        yield from self._count_actions(path, entitlement)
         stored = self.known.find(Kind.ENTITLEMENTS, entitlement.id)
         if isinstance(stored, Entitlement):
             for key, message in refused_changes(stored, entitlement):
@@ -311,6 +325,31 @@ class _Check:
                 )
                 yield Problem((*path, key), message)
 
+    # --- actions ---
+
+    def _count_actions(self, path: Path, declared: Entitlement | EntitlementTemplate) -> Iterator[Problem]:
+        for number, threshold in enumerate(declared.allowance.thresholds if declared.allowance else ()):
+            place = (*path, "allowance", "thresholds", number, "actions")
+            yield from self._actions(place, threshold.actions, OF_A_THRESHOLD, retired=declared.retired)
+            yield from _without_milestone(place, threshold.actions)
+        for number, notice in enumerate(declared.term_end.notices if declared.term_end else ()):
+            place = (*path, "term_end", "notices", number, "actions")
+            yield from self._actions(place, notice.actions, OF_A_NOTICE, retired=declared.retired)
+            yield from _without_milestone(place, notice.actions)
+
+    def _actions(self, path: Path, actions: Sequence[Action], sight: Sight, *, retired: bool) -> Iterator[Problem]:
+        for number, action in enumerate(actions):
+            for place, message in template_problems(action, sight):
+                yield Problem((*path, number, *place), message)
+            if isinstance(action, OutboundMessage) and not retired:
+                yield from self._reference((*path, number, "endpoint"), Kind.ENDPOINTS, action.endpoint)
+
+    def _endpoint(self, path: Path, endpoint: Endpoint) -> Iterator[Problem]:
+        sight = of_an_endpoint(self.fields)
+        for place, template in templates_of_endpoint(endpoint):
+            if problem := template_problem(template, sight):
+                yield Problem((*path, *place), problem)
+
     # --- processes ---
 
     def _processes_that_fields_break(self) -> Iterator[Problem]:
@@ -357,7 +396,7 @@ class _Check:
                 yield from self._reference((*place, "business_hours"), Kind.BUSINESS_HOURS, row.business_hours)
         for number, trigger in enumerate(milestone.triggers):
             place = (*path, "triggers", number, "actions")
-            yield from _templates(place, trigger.actions, of_a_milestone(self.fields))
+            yield from self._actions(place, trigger.actions, of_a_milestone(self.fields), retired=retired)
             for position, action in enumerate(trigger.actions):
                 if isinstance(action, FieldUpdate):
                     yield from self._field_update((*place, position), action)
@@ -389,18 +428,11 @@ class _Check:
             yield Problem((*path, "value"), str(error))
 
 
-def _count_templates(path: Path, declared: Entitlement | EntitlementTemplate) -> Iterator[Problem]:
-    for number, threshold in enumerate(declared.allowance.thresholds if declared.allowance else ()):
-        place = (*path, "allowance", "thresholds", number, "actions")
-        yield from _templates(place, threshold.actions, OF_A_THRESHOLD)
-    for number, notice in enumerate(declared.term_end.notices if declared.term_end else ()):
-        yield from _templates((*path, "term_end", "notices", number, "actions"), notice.actions, OF_A_NOTICE)
-
-
-def _templates(path: Path, actions: Sequence[Action], sight: Sight) -> Iterator[Problem]:
+def _without_milestone(path: Path, actions: Sequence[Action]) -> Iterator[Problem]:
     for number, action in enumerate(actions):
-        for place, message in template_problems(action, sight):
-            yield Problem((*path, number, *place), message)
+        if getattr(action, "expires", None) == COMPLETED:
+            message = "an entitlement completes no milestone; give a span of time such as 2h, or leave it out"
+            yield Problem((*path, number, "expires"), message)
 
 
 def _criteria_of(process: EntitlementProcess) -> Iterator[str]:

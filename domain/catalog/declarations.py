@@ -7,7 +7,7 @@ As YAML a catalog is a mapping with these keys, each optional; several files mak
 
     organisation: {name: ..., time_zone: ..., business_hours: ..., process: ...}
     fields: {priority: string, due_at: datetime}
-    business_hours, processes: [...]
+    business_hours, endpoints, processes: [...]
     products, accounts, contacts, assets, service_contracts, contract_line_items: [...]
     entitlement_templates, entitlements: [...]
 """
@@ -28,6 +28,7 @@ from pydantic import (
 )
 
 from domain.calendar import ALWAYS, BusinessHours
+from domain.catalog.endpoints import Endpoint
 from domain.criteria.fields import Fields
 from domain.errors import Contradiction
 from domain.model import Value
@@ -57,6 +58,7 @@ class Kind(StrEnum):
     """
 
     BUSINESS_HOURS = "business_hours"
+    ENDPOINTS = "endpoints"
     PROCESSES = "processes"
     ENTITLEMENT_TEMPLATES = "entitlement_templates"
     PRODUCTS = "products"
@@ -318,6 +320,7 @@ class Entitlement(_Dated):
 
 Declaration = (
     DeclaredHours
+    | Endpoint
     | EntitlementProcess
     | EntitlementTemplate
     | Product
@@ -331,6 +334,7 @@ Declaration = (
 
 MODELS: dict[Kind, type[Declaration]] = {
     Kind.BUSINESS_HOURS: DeclaredHours,
+    Kind.ENDPOINTS: Endpoint,
     Kind.PROCESSES: EntitlementProcess,
     Kind.ENTITLEMENT_TEMPLATES: EntitlementTemplate,
     Kind.PRODUCTS: Product,
@@ -355,6 +359,7 @@ class Catalog(Value):
     organisation: Organisation | None = None
     fields: Fields = Field(default_factory=dict)
     business_hours: list[DeclaredHours] = Field(default_factory=list)
+    endpoints: list[Endpoint] = Field(default_factory=list)
     processes: list[EntitlementProcess] = Field(default_factory=list)
     entitlement_templates: list[EntitlementTemplate] = Field(default_factory=list)
     products: list[Product] = Field(default_factory=list)

@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 
 from domain.catalog.checks import Path
 from domain.catalog.declarations import Catalog, Entitlement, EntitlementTemplate, Kind
+from domain.catalog.endpoints import templates_of_endpoint
 from domain.criteria.fields import FieldType
 from domain.process.actions import Action
-from domain.process.templates import OF_A_NOTICE, OF_A_THRESHOLD, Sight, of_a_milestone, templates_of
+from domain.process.templates import OF_A_NOTICE, OF_A_THRESHOLD, Sight, of_a_milestone, of_an_endpoint, templates_of
 
 _EXAMPLES: dict[FieldType, Any] = {
     FieldType.INTEGER: 1000,
@@ -42,6 +43,10 @@ def texts(catalog: Catalog) -> Iterator[Text]:
             for position, trigger in enumerate(milestone.triggers):
                 path: Path = (Kind.PROCESSES.value, number, "milestones", at, "triggers", position, "actions")
                 yield from _texts(path, trigger.actions, of_a_case)
+    at_an_endpoint = _example(of_an_endpoint(catalog.fields), catalog.fields)
+    for number, endpoint in enumerate(catalog.endpoints):
+        for place, template in templates_of_endpoint(endpoint):
+            yield Text((Kind.ENDPOINTS.value, number, *place), template, at_an_endpoint)
     of_a_threshold, of_a_notice = _example(OF_A_THRESHOLD, {}), _example(OF_A_NOTICE, {})
     counted: list[tuple[Path, Entitlement | EntitlementTemplate]] = [
         *(
@@ -50,12 +55,12 @@ def texts(catalog: Catalog) -> Iterator[Text]:
         ),
         *(((Kind.ENTITLEMENTS.value, number), one) for number, one in enumerate(catalog.entitlements)),
     ]
-    for place, one in counted:
+    for of, one in counted:
         for at, threshold in enumerate(one.allowance.thresholds if one.allowance else ()):
-            path = (*place, "allowance", "thresholds", at, "actions")
+            path = (*of, "allowance", "thresholds", at, "actions")
             yield from _texts(path, threshold.actions, of_a_threshold)
         for at, notice in enumerate(one.term_end.notices if one.term_end else ()):
-            yield from _texts((*place, "term_end", "notices", at, "actions"), notice.actions, of_a_notice)
+            yield from _texts((*of, "term_end", "notices", at, "actions"), notice.actions, of_a_notice)
 
 
 def _texts(path: Path, actions: Sequence[Action], example: dict[str, Any]) -> Iterator[Text]:

@@ -16,3 +16,7 @@ LOG_TIME = "log_time"
 def case_workflow_id(case_id: str) -> str:
     """The id of the workflow of a case."""
     return f"case/{case_id}"
+
+
+NOT_OPEN_YET = "the case is not open yet"
+"""What a case says to a question that comes before its opening; asked again, it answers."""

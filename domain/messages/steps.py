@@ -214,6 +214,7 @@ class CaseRecord(Value):
         notes: what was noted since the last record, from `notes_from` on.
         actions: the triggers fired since then, with their actions; field updates among them have taken effect.
         carried: what another run goes on from: a reopening of the case, when it is closed.
+        asked_at: of the record of an opening: when its workflow asked for it, by the server's clock.
     """
 
     run: int = 1
@@ -228,6 +229,7 @@ class CaseRecord(Value):
     fired: list[TriggerFired] = Field(default_factory=list)
     failures: list[ActionFailure] = Field(default_factory=list)
     carried: CaseState
+    asked_at: AwareDatetime | None = Field(default=None, exclude_if=lambda at: at is None)
 
 
 class HorizonRequest(Value):

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
+from domain.ids import EndpointId
 from domain.model import Value
+from domain.open_time.spans import Offset
+
+NEVER, COMPLETED = "never", "completed"
+"""When an action expires, if not by a span of time."""
 
 
 def slug(name: str) -> str:
@@ -19,7 +25,37 @@ class _Action(Value):
     id: str = Field(default="", pattern=r"^[A-Za-z0-9_-]*$", max_length=60)
 
 
-class Email(_Action):
+class _Sent(_Action):
+    """An action that somebody receives, and that may be worth nothing after a while.
+
+    Attributes:
+        expires: what still waits is dropped once its milestone is completed (``completed``), or so long after its
+            trigger was due (a span of time such as ``2h``); or ``never``.
+    """
+
+    expires: str = Field(default=NEVER, exclude_if=lambda value: value == NEVER)
+
+    @field_validator("expires")
+    @classmethod
+    def _says_when(cls, value: str) -> str:
+        if value not in {NEVER, COMPLETED}:
+            try:
+                span = Offset.parse(value)
+            except ValueError:
+                raise ValueError(
+                    f"{value!r} is no time to expire; write {COMPLETED}, a span of time such as 2h, or {NEVER}"
+                ) from None
+            if span.seconds == 0:
+                raise ValueError("what expires at once is never sent; leave the action out")
+        return value
+
+    @property
+    def expires_after(self) -> timedelta | None:
+        """So long after its trigger was due; None: it does not expire by time."""
+        return None if self.expires in {NEVER, COMPLETED} else timedelta(seconds=Offset.parse(self.expires).seconds)
+
+
+class Email(_Sent):
     """A mail. `to`, `subject` and `body` are templates."""
 
     do: Literal["email"]
@@ -33,7 +69,7 @@ class Email(_Action):
         return [value] if isinstance(value, str) else value
 
 
-class Task(_Action):
+class Task(_Sent):
     """A task for somebody. `subject`, `assign_to` and `body` are templates."""
 
     do: Literal["task"]
@@ -50,7 +86,15 @@ class FieldUpdate(_Action):
     value: Any
 
 
-Action = Annotated[Email | Task | FieldUpdate, Field(discriminator="do")]
+class OutboundMessage(_Sent):
+    """A request to an endpoint that the catalog declares. `body` is a template."""
+
+    do: Literal["outbound_message"]
+    endpoint: EndpointId
+    body: str = ""
+
+
+Action = Annotated[Email | Task | FieldUpdate | OutboundMessage, Field(discriminator="do")]
 
 
 class ActionCall(Value):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any
+from typing import Any, assert_never
 
 from jinja2 import TemplateSyntaxError, nodes, pass_context
 from jinja2.meta import TrackingCodeGenerator
@@ -11,7 +11,7 @@ from jinja2.runtime import Context
 from jinja2.sandbox import SandboxedEnvironment
 
 from domain.criteria.fields import ACCOUNT_FIELDS, ENTITLEMENT_FIELDS, FieldType, nearest
-from domain.process.actions import Action, Email, Task
+from domain.process.actions import Action, Email, FieldUpdate, OutboundMessage, Task
 
 Sight = Mapping[str, Collection[str] | None]
 """What the templates of an action see: each name with its attributes; None: it is a value itself."""
@@ -55,6 +55,23 @@ def of_a_milestone(fields: Mapping[str, FieldType]) -> Sight:
     }
 
 
+def of_an_endpoint(fields: Mapping[str, FieldType]) -> Sight:
+    """What templates of an endpoint see: whatever any action does, and the event itself.
+
+    Args:
+        fields: the declared fields of a case.
+    """
+    return {
+        **OF_A_NOTICE,
+        **OF_A_THRESHOLD,
+        **of_a_milestone(fields),
+        "event": (
+            *("type", "key", "case", "milestone", "entitlement", "account", "trigger", "due_at", "at"),
+            *("usage", "threshold", "term", "text"),
+        ),
+    }
+
+
 def template_problems(action: Action, sight: Sight) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """What can't be rendered of an action, or names what it never sees: where in it, and a sentence.
 
@@ -63,7 +80,7 @@ def template_problems(action: Action, sight: Sight) -> Iterator[tuple[tuple[str 
         sight: what its templates see.
     """
     for path, source in templates_of(action):
-        if problem := _problem(source, sight):
+        if problem := template_problem(source, sight):
             yield path, problem
 
 
@@ -78,11 +95,16 @@ def templates_of(action: Action) -> Iterator[tuple[tuple[str | int, ...], str]]:
             yield ("subject",), action.subject
             yield ("assign_to",), action.assign_to
             yield ("body",), action.body
-        case _:
+        case OutboundMessage():
+            yield ("body",), action.body
+        case FieldUpdate():
             pass
+        case _:
+            assert_never(action)
 
 
-def _problem(source: str, sight: Sight) -> str | None:
+def template_problem(source: str, sight: Sight) -> str | None:
+    """What is wrong with one template, in a sentence; None: nothing."""
     if (size := len(source.encode("utf-8", "surrogatepass"))) > MOST_TEMPLATE_BYTES:
         return f"the template has {size} bytes; at most {MOST_TEMPLATE_BYTES} are allowed"
     try:

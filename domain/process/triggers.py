@@ -10,7 +10,7 @@ from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from domain.model import Value
 from domain.open_time.spans import Offset
-from domain.process.actions import Action, slug
+from domain.process.actions import COMPLETED, Action, slug
 
 MOST_TRIGGERS = 10
 """Triggers that a milestone may have, over warning, violation and success together."""
@@ -52,6 +52,13 @@ class Trigger(Value):
     @classmethod
     def _as_text(cls, value: Any) -> Any:
         return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+    @model_validator(mode="after")
+    def _may_be_sent(self) -> Trigger:
+        completed = [action for action in self.actions if getattr(action, "expires", None) == COMPLETED]
+        if self.kind is TriggerKind.SUCCESS and completed:
+            raise ValueError("a success fires on completion, and would expire at once; leave expires: completed out")
+        return self
 
     @model_validator(mode="after")
     def _check_offset(self) -> Trigger:

@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from starters.cli.commands import (
+    actions,
     afterwards,
     audit,
     backtest,
@@ -80,7 +81,9 @@ app.command("extend", rich_help_panel=_CASES)(afterwards.extend)
 app.command("entitle", rich_help_panel=_CASES)(afterwards.entitle)
 app.command("decide", rich_help_panel=_CASES)(afterwards.decide)
 app.command("log-time", rich_help_panel=_CASES)(afterwards.log_time)
-app.command("retry", rich_help_panel=_CASES)(afterwards.retry)
+app.command("actions", rich_help_panel=_CASES)(actions.actions)
+app.command("retry", rich_help_panel=_CASES)(actions.retry)
+app.command("endpoints", rich_help_panel=_CASES)(actions.endpoints)
 app.command("verify", rich_help_panel=_CASES)(coverage.verify)
 app.command("balance", rich_help_panel=_USAGE)(audit.balance)
 app.command("audit", rich_help_panel=_USAGE)(audit.audit)

@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from temporalio.client import Client
 
+from activities.delivery.means import Means
 from starters.local.whereabouts import Whereabouts, announced, anything_runs, connect_to_temporal, effective_settings
 from store import Store
 from worker.clock import has_virtual_clock
@@ -57,6 +58,7 @@ async def everything(
     port: int | None = None,
     ui_port: int | None = None,
     console: Console | None = None,
+    means: Means | None = None,
 ) -> AsyncIterator[Running]:
     """Server, UI, store and worker, for as long as the context lasts.
 
@@ -70,6 +72,7 @@ async def everything(
         port: of the server; by default the usual one if it is free, else one that is.
         ui_port: of the UI; the same.
         console: where progress is told; stderr by default.
+        means: what actions are sent with; None: nothing leaves the store.
 
     Raises:
         ServerUnavailable: no server can run here.
@@ -99,7 +102,13 @@ async def everything(
         store = await asyncio.to_thread(Store.open, database)
         stack.callback(store.close)
         await stack.enter_async_context(
-            working(server.client, store, task_queue=task_queue, cached_workflows=settings.cached_workflows)
+            working(
+                server.client,
+                store,
+                task_queue=task_queue,
+                cached_workflows=settings.cached_workflows,
+                means=means,
+            )
         )
         whereabouts = Whereabouts(
             address=server.address,

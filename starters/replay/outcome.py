@@ -80,7 +80,7 @@ async def replay_and_compare(replay: Replay, cases: Sequence[LoggedCase], store:
 
 def _held_against(replayed: list[Replayed], store: Store, catalog: Catalog, seconds: float) -> Outcome:
     case_ids = [one.case.case_id for one in replayed]
-    done = {case_id: {a.key for a in store.actions(case_id) if a.status == "done"} for case_id in case_ids}
+    done = {case_id: {a.key for a in store.actions(case_id) if a.status in {"done", "dropped"}} for case_id in case_ids}
     began = time.monotonic()
     compared: dict[str, Compared] = {}
     by_entitlement: dict[str | None, list[Replayed]] = {}

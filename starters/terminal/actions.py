@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 
+from domain.catalog.endpoints import Endpoint
+from domain.criteria.fields import utc_text
 from domain.process import Email, FieldUpdate, Task
+from domain.process.actions import OutboundMessage
 from store import Store, StoredAction
+from store.values import Delivery, EndpointState
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,12 +20,14 @@ class ShownAction:
     """An action of a trigger that fired.
 
     Attributes:
+        key: under which it is done once.
         due_at: when its trigger was due.
         text: in words; of one that was done, as its receiver has it.
-        status: `ordered`, `done` or `failed`.
-        error: why it failed.
+        status: `ordered`, `done`, `failed` or `dropped`.
+        error: why it failed, or was dropped.
     """
 
+    key: str
     milestone: str
     occurrence: int
     trigger: str
@@ -36,6 +43,7 @@ def case_actions(store: Store, case_id: str) -> list[ShownAction]:
     said |= {task.key: f"task for {task.assign_to or 'nobody'}: {task.subject}" for task in store.tasks(case_id)}
     return [
         ShownAction(
+            key=stored.key,
             milestone=stored.milestone,
             occurrence=stored.occurrence or 1,
             trigger=stored.trigger,
@@ -58,7 +66,61 @@ def _declared(stored: StoredAction) -> str:
             return f"task for {assign_to}: {subject}"
         case FieldUpdate(field=field, value=value):
             return f"field update: {field} = {value}"
+        case OutboundMessage(endpoint=endpoint):
+            return f"outbound message to {endpoint}"
         case None:
             return stored.key
         case _:
             assert_never(stored.action)
+
+
+def endpoint_lines(declared: Sequence[Endpoint], states: Sequence[EndpointState]) -> list[str]:
+    """The endpoints, a line each: where they lead, and how they do. Those that are retired are left out."""
+    known = {state.endpoint: state for state in states}
+    shown = [endpoint for endpoint in declared if not endpoint.retired]
+    width = max((len(endpoint.id) for endpoint in shown), default=0)
+    return [f"{one.id:<{width}}  {one.kind:<8}  {one.url}  {_health(known.get(one.id))}" for one in shown]
+
+
+def _health(state: EndpointState | None) -> str:
+    if state is None or (not state.failures and state.off_at is None):
+        return "well"
+    if state.off_at is not None:
+        return f"OFF since {utc_text(state.off_at)}: {state.said}"
+    times = "once" if state.failures == 1 else f"{state.failures} times in a row"
+    alone = f", left alone until {utc_text(state.open_until)}" if state.open_until else ""
+    return f"failed {times}{alone}: {state.said}"
+
+
+def action_lines(store: Store, case_id: str) -> list[str]:
+    """The actions of a case, up to three lines each: with what was sent, when, to whom, and the receiver's answer."""
+    sent = {delivery.key: delivery for delivery in store.deliveries(case_id)}
+    lines: list[str] = []
+    for action in case_actions(store, case_id):
+        lines.append(f"{utc_text(action.due_at)}  {action.milestone}: {action.text} ({action.status})")
+        lines.append(f"    {action.key}")
+        if action.key in sent:
+            lines.append(f"    {_delivered(sent[action.key])}")
+        elif action.error:
+            lines.append(f"    {action.error}")
+    return lines
+
+
+def failed_lines(failed: Sequence[StoredAction]) -> list[str]:
+    """Actions of any case that failed for good, two lines each: when and why, and the key to retry it by."""
+    return [
+        line
+        for one in failed
+        for line in (
+            f"{utc_text(one.failed_at) if one.failed_at else 'at some time'}  case {one.case_id}: {one.error}",
+            f"    {one.key}",
+        )
+    ]
+
+
+def _delivered(delivery: Delivery) -> str:
+    attempts = "1 attempt" if delivery.attempts == 1 else f"{delivery.attempts} attempts"
+    when = utc_text((delivery.last_at or delivery.first_at).replace(microsecond=0))
+    became = {"sent": "sent", "waits": "waits for another attempt", "failed": "failed", "dropped": "dropped"}
+    said = f": {delivery.answer}" if delivery.answer else ""
+    return f"{became[delivery.status]} to {delivery.to}, {attempts}, the last at {when}{said}"

@@ -278,7 +278,9 @@ def _moment_of_note(note: Noted) -> _Moment:
 
 
 def _moment_of(action: ShownAction, at: datetime) -> _Moment:
-    became = f"failed for good: {action.error}" if action.status == "failed" else action.status
+    became = {"failed": f"failed for good: {action.error}", "dropped": f"dropped: {action.error}"}.get(
+        action.status, action.status
+    )
     return _Moment(at, 6, "", f"  {action.text} ({became})", "bold red" if action.status == "failed" else "dim")
 
 

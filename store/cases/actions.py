@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Table, select
+from sqlalchemy import Table, select, update
 
+from domain.process.actions import slug
 from store import tables
 from store.cases.records import case_of, put_failure
 from store.database import Database, insert, insert_new
@@ -20,10 +21,28 @@ class ActionRecords:
     _database: Database
 
     def record_mail(  # noqa: PLR0917 - in the order of a mail's own parts
-        self, key: str, to: Sequence[str], subject: str, body: str, at: datetime, due_at: datetime | None = None
+        self,
+        key: str,
+        to: Sequence[str],
+        subject: str,
+        body: str,
+        at: datetime,
+        due_at: datetime | None = None,
+        answer: str | None = None,
     ) -> bool:
-        """Puts a mail into the log of sent mail; False if it is there already."""
+        """Puts a mail into the log of sent mail; False if it is there already.
+
+        Args:
+            key: the effect's.
+            to: addresses.
+            subject: one line.
+            body: the plain text.
+            at: when it was ordered.
+            due_at: when its trigger was due.
+            answer: what the mail server said; None: none was asked.
+        """
         row = {"key": key, "to": list(to), "subject": subject, "body": body, "at": at, "due_at": due_at}
+        row["answer"] = answer
         return self._record(tables.mails, row)
 
     def record_task(self, key: str, subject: str, assign_to: str, body: str, at: datetime) -> bool:
@@ -50,6 +69,43 @@ class ActionRecords:
                     index_elements=[table.c.key], set_=changed, where=table.c.status != "done"
                 )
             )
+
+    def record_action_dropped(self, key: str, reason: str, *, at: datetime | None = None) -> None:
+        """An action had expired, and is not done any more; one that is done stays so.
+
+        Args:
+            key: the effect's.
+            reason: why it was worth nothing, in a sentence.
+            at: when, by the case's clock; now if left out.
+        """
+        table, sent = tables.actions, tables.deliveries
+        changed: dict[str, Any] = {"status": "dropped", "failed_at": at or datetime.now(UTC), "error": reason}
+        with self._database.write() as connection:
+            statement = insert(connection, table).values({"key": key, "case_id": case_of(key), **changed})
+            connection.execute(
+                statement.on_conflict_do_update(
+                    index_elements=[table.c.key], set_=changed, where=table.c.status != "done"
+                )
+            )
+            waits = (sent.c.key == key, sent.c.status == "waits")
+            connection.execute(update(sent).where(*waits).values({"status": "dropped"}))
+
+    def milestone_completed_at(self, key: str) -> datetime | None:
+        """When the milestone of an action was completed, as it was last recorded; None: it is open, or not known."""
+        case_id, process, milestone, occurrence, *_ = [*key.split("/"), *[""] * 4]
+        table = tables.milestones
+        if not occurrence.isdecimal():
+            return None
+        same = (table.c.case_id == case_id, table.c.process == process, table.c.occurrence == int(occurrence))
+        wanted = select(table.c.milestone, table.c.completed_at).where(*same)
+        with self._database.read() as connection:
+            return next((at for name, at in connection.execute(wanted) if slug(name) == milestone), None)
+
+    def waits_since(self, key: str) -> datetime | None:
+        """When the first attempt to deliver began, by the wall clock; None: there was none."""
+        table = tables.deliveries
+        with self._database.read() as connection:
+            return connection.execute(select(table.c.first_at).where(table.c.key == key)).scalar()
 
     def record_action_failed(self, key: str, error: str, *, at: datetime | None = None) -> None:
         """An action failed for good. One that is done stays so; one that is retried by hand may yet be done."""

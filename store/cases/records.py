@@ -6,11 +6,11 @@ outcome of an action may be known before the record that ordered it.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import ColumnElement, Connection, and_, delete, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, and_, delete, false, or_, select, tuple_
 
 from domain.errors import NotFound
 from domain.messages.case_state import CaseState
@@ -25,6 +25,7 @@ from store.database import Database, insert, insert_new
 from store.values import CaseRow, StoredAction, StoredCase
 
 _ACTION: TypeAdapter[Any] = TypeAdapter(Action)
+_SPAN = TypeAdapter(timedelta)
 _NOTE_COLUMNS = tuple(column.name for column in tables.notes.c if column.name != "case_id")
 
 
@@ -63,6 +64,14 @@ class CaseRecords:
         if found is None:
             raise NotFound(f"unknown case {case_id!r}")
         return StoredCase(**_row(found), carried=CaseState.model_validate(found["carried"]))
+
+    def has_own_clock(self, case_id: str) -> bool:
+        """Whether a case goes by a clock of its own, as those of a replayed log do; no for one that is not known."""
+        with self._database.read() as connection:
+            carried = connection.execute(
+                select(tables.cases.c.carried).where(tables.cases.c.case_id == case_id)
+            ).scalar()
+        return carried is not None and bool(_SPAN.validate_python(carried.get("ahead", 0)))
 
     def cases(
         self,
@@ -130,16 +139,34 @@ class CaseRecords:
     def actions(self, case_id: str) -> list[StoredAction]:
         """The actions of a case in the order in which they fell due, with what became of them."""
         acts, fired = tables.actions, tables.triggers
-        shown = ("milestone", "occurrence", "trigger", "kind", "firing", "due_at", "at", "noticed_at")
-        kept = [column for column in acts.c if column.name not in ("position", "trigger_key")]
+        order = (fired.c.at, fired.c.due_at, acts.c.trigger_key, acts.c.position, acts.c.key)
+        return self._actions(_with_triggers().where(acts.c.case_id == case_id).order_by(*order))
+
+    def failed_actions(self, *, since: datetime | None = None, limit: int = 1000) -> list[StoredAction]:
+        """The actions of all cases that failed for good, those that failed first first.
+
+        Args:
+            since: that failed then or later.
+            limit: at most so many.
+        """
+        acts = tables.actions
         wanted = (
-            select(*kept, *(fired.c[name] for name in shown))
-            .select_from(acts.outerjoin(fired, fired.c.key == acts.c.trigger_key))
-            .where(acts.c.case_id == case_id)
-            .order_by(fired.c.at, fired.c.due_at, acts.c.trigger_key, acts.c.position, acts.c.key)
+            acts.c.status == "failed" if since is None else and_(acts.c.status == "failed", acts.c.failed_at >= since)
         )
+        return self._actions(_with_triggers().where(wanted).order_by(acts.c.failed_at, acts.c.key).limit(limit))
+
+    def _actions(self, wanted: Select[Any]) -> list[StoredAction]:
         with self._database.read() as connection:
             return [StoredAction.model_validate(dict(row)) for row in connection.execute(wanted).mappings()]
+
+
+def _with_triggers() -> Select[Any]:
+    """Actions, each with the facts of its trigger."""
+    acts, fired = tables.actions, tables.triggers
+    shown = ("milestone", "occurrence", "trigger", "kind", "firing", "due_at", "at", "noticed_at")
+    kept = [column for column in acts.c if column.name not in ("position", "trigger_key")]
+    joined = acts.outerjoin(fired, fired.c.key == acts.c.trigger_key)
+    return select(*kept, *(fired.c[name] for name in shown)).select_from(joined)
 
 
 def _row(found: Any) -> dict[str, Any]:
@@ -178,6 +205,7 @@ def _put_case(connection: Connection, record: CaseRecord) -> bool:
         and_(same_run, table.c.history < new.history),
         and_(same_run, table.c.history == new.history, table.c.number <= new.number),
         _begins_anew(new),
+        _is_asked_for_later(new, record.asked_at),
     )
     newer = statement.on_conflict_do_update(index_elements=[table.c.case_id], set_=changed, where=is_newer)
     return connection.execute(newer.returning(table.c.case_id)).first() is not None
@@ -193,6 +221,17 @@ def _begins_anew(new: Any) -> ColumnElement[bool]:
     is_marked = select(marks.case_id).where(*same).correlate(tables.cases).exists()
     is_opening = and_(cases.run == new.run, new.history == 0, new.number == 1)
     return and_(cases.run_id != new.run_id, cases.closed_at.is_(None), or_(is_opening, is_marked))
+
+
+def _is_asked_for_later(new: Any, asked_at: datetime | None) -> ColumnElement[bool]:
+    """Whether this is the opening of a workflow that began after everything that is stored, whatever its run was.
+
+    The late attempt of an opening was asked for before what came of it was written.
+    """
+    cases = tables.cases.c
+    if asked_at is None:
+        return false()
+    return and_(cases.run_id != new.run_id, cases.recorded_at < asked_at)
 
 
 def _put_hours(connection: Connection, record: CaseRecord) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from temporalio.client import Client, WorkflowFailureError
+from temporalio.client import Client, WorkflowFailureError, WorkflowQueryFailedError
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
@@ -165,6 +165,14 @@ async def entitlement_of(clock: VirtualClock, task_queue: str) -> Besieged:
         ENTITLEMENT, started, id=workflow_id(started.entitlement_id), task_queue=task_queue
     )
     began_at = (await handle.describe()).start_time
+
+    async def has_read_its_terms() -> None:
+        try:
+            await handle.query("balance")
+        except WorkflowQueryFailedError as error:
+            raise Found(str(error)) from error
+
+    await assert_eventually(has_read_its_terms)
 
     async def look() -> Any:
         return await handle.query("balance", (NOON + timedelta(days=400)).isoformat())

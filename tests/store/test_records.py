@@ -89,7 +89,7 @@ def record(
         number=number,
         carried=also.pop("carried", carried()),
         notes_from=also.pop("notes_from", min((n.number for n in notes), default=1000)),
-        run_id=f"run-{number}",
+        run_id=also.pop("run_id", f"run-{number}"),
         account=account,
         entitlement="e-1",
         view=CaseView.model_validate(seen | (view or {})),
@@ -119,6 +119,21 @@ MAIL = ActionCall(key=f"{KEY}/email", action=Email(do="email", id="email", to=["
 RAISE = ActionCall(
     key=f"{KEY}/field-update", action=FieldUpdate(do="field_update", id="field-update", field="priority", value="High")
 )
+
+
+@pytest.mark.parametrize("closed_at", [None, minutes(8)])
+def test_the_opening_of_a_new_workflow_takes_the_place_of_any_run(store: Store, closed_at: datetime | None) -> None:
+    """The old one was terminated in its third run, a moment ago; the late attempt of its own opening counts nothing."""
+    began = datetime.now(UTC)
+    store.record_case(record(9, run=3, view={"closed_at": closed_at}))
+    late = record(1, history=0, run_id="first", asked_at=began - timedelta(minutes=1))
+    store.record_case(late)
+    assert store.case("c-1").run_id == "run-9"
+    anew = record(1, history=0, run_id="anew", asked_at=datetime.now(UTC) + timedelta(seconds=1))
+    store.record_case(anew)
+    assert (store.case("c-1").run_id, store.case("c-1").view.closed_at) == ("anew", None)
+    store.record_case(record(2, run_id="anew"))
+    assert store.case("c-1").number == 2
 
 
 def test_a_case_comes_back_as_it_was_recorded(store: Store) -> None:

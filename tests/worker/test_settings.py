@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from worker.means import mail_in_words, means_of
 from worker.memory import cached_workflows_for, memory_of_this_process
 from worker.metrics import expose_metrics
 from worker.settings import SettingsError, get_settings
@@ -48,3 +49,33 @@ def test_metrics_that_cannot_be_served_are_a_bad_setting() -> None:
     expose_metrics(None)
     with pytest.raises(SettingsError, match="MILEPOST_METRICS: no metrics can be served at 'nowhere'"):
         expose_metrics("nowhere")
+
+
+def test_mail_goes_to_the_log_unless_a_server_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And `dev` says which."""
+    monkeypatch.delenv("MILEPOST_SMTP_HOST", raising=False)
+    assert means_of(get_settings()).mail is None
+    assert mail_in_words(get_settings()) == "to the log of sent mail alone; set MILEPOST_SMTP_HOST to send it"
+
+
+def test_a_mail_server_is_set_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The port follows the encryption; the password may lie in a file, and is shown nowhere."""
+    (tmp_path / "password").write_text("hunter2\n")
+    monkeypatch.setenv("MILEPOST_SMTP_HOST", "mail.example.org")
+    monkeypatch.setenv("MILEPOST_SMTP_SENDER", "Milepost <sla@example.org>")
+    monkeypatch.setenv("MILEPOST_SMTP_ENCRYPTION", "tls")
+    monkeypatch.setenv("MILEPOST_SMTP_PASSWORD_FILE", str(tmp_path / "password"))
+    with pytest.raises(SettingsError, match="MILEPOST_SMTP_PASSWORD is set, but nobody logs in"):
+        means_of(get_settings())
+    monkeypatch.setenv("MILEPOST_SMTP_USER", "milepost")
+    means = means_of(get_settings())
+    assert means.mail is not None
+    assert (means.mail.port, means.mail.password, means.mail.domain) == (465, "hunter2", "example.org")
+    assert "hunter2" not in f"{get_settings()!r} {means!r} {mail_in_words(get_settings())}"
+    assert mail_in_words(get_settings()) == "by mail.example.org:465 (tls), from Milepost <sla@example.org>"
+    monkeypatch.setenv("MILEPOST_SMTP_PASSWORD_FILE", str(tmp_path / "nothing"))
+    with pytest.raises(SettingsError, match="MILEPOST_SMTP_PASSWORD_FILE: the password can't be read"):
+        means_of(get_settings())
+    monkeypatch.setenv("MILEPOST_SMTP_ENCRYPTION", "maybe")
+    with pytest.raises(SettingsError, match="MILEPOST_SMTP_ENCRYPTION"):
+        get_settings()

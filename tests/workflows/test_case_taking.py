@@ -172,7 +172,7 @@ async def test_an_opening_says_what_it_fell_back_from(customer: Customer) -> Non
 
 async def test_a_no_falls_back_to_nothing_if_the_next_blocks(customer: Customer) -> None:
     """A case that runs can't be refused any more, and the no is on record."""
-    customer.buys("asking", ends_on="2030-12-31", allowance={"cap": 0, "overflow": "prompt"})
+    customer.buys("asking", ends_on="2030-12-31", process="Support", allowance={"cap": 0, "overflow": "prompt"})
     customer.buys("blocking", ends_on="2031-12-31", process="Support", allowance={"cap": 0, "overflow": "block"})
     case = await customer.opens()
     answer = await customer.world.ask(case, "decide_overage", MONDAY, approved=False, by="ann", reason="too dear")

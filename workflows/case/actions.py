@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections import deque
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from temporalio import workflow
 from temporalio.exceptions import FailureError
 
 with workflow.unsafe.imports_passed_through():
     from domain.bounds import cut
+    from domain.delivery.schedule import ATTEMPT, GIVES_UP_AFTER
     from domain.messages.case_state import ActionFailure, ActionOrder
     from domain.process import FieldUpdate
     from domain.timeline.effects import NoteKind, TriggerFired
     from workflows.case.recorder import Recorder
     from workflows.case.running import RunningCase
     from workflows.waiting import seal
-
-ACTING = timedelta(seconds=15)
-GIVES_UP_AFTER = timedelta(hours=24)
 
 MOST_AT_ONCE = 50
 """Actions that a run sends without looking at what became of any other; and as many, of those after, under way."""
@@ -153,7 +151,7 @@ class Actions:
             await workflow.execute_activity(
                 order.call.action.do,
                 order,
-                start_to_close_timeout=ACTING,
+                start_to_close_timeout=ATTEMPT,
                 schedule_to_close_timeout=GIVES_UP_AFTER,
                 summary=cut(summary, MOST_SUMMARY_BYTES),
             )

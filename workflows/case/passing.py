@@ -86,7 +86,7 @@ class Passing:
         while (due := self.next_due) and (due <= case.now() if before is None else due < before):
             await case.turn.pace()
             cost = unit_cost(case.timeline)
-            at_most = max(1, case.turn.room // cost) if at_once else 1
+            at_most = max(1, case.turn.room - cost + 1) if at_once else 1
             try:
                 done = case.advance(case.now(), at_most=at_most, before=before)
             except HorizonExceeded as exceeded:
@@ -98,7 +98,7 @@ class Passing:
                     self._stick(fault.message)
                     return
             else:
-                case.turn.spend(cost * done)
+                case.turn.spend(cost - 1 + done)
                 self._unstick()
                 continue
             at_once = False  # what comes before the step that fails is done without it

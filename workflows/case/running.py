@@ -12,6 +12,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.bounds import cut
     from domain.messages.case_state import CaseState, HoursQuestion, OveragePrompt
     from domain.messages.cases import Answer, CaseIntake
+    from domain.messages.names import NOT_OPEN_YET
     from domain.timeline import Timeline
     from domain.timeline.effects import Effect, Noted, NoteKind
     from domain.timeline.events import Event
@@ -79,7 +80,7 @@ class RunningCase:
             ApplicationError: it is not open yet.
         """
         if self._kept is None:
-            raise ApplicationError("the case is not open yet", type="NotOpened", non_retryable=True)
+            raise ApplicationError(NOT_OPEN_YET, type="NotOpened", non_retryable=True)
         return self._kept
 
     @property
@@ -90,7 +91,7 @@ class RunningCase:
             ApplicationError: it is not open yet.
         """
         if self._timeline is None:
-            raise ApplicationError("the case is not open yet", type="NotOpened", non_retryable=True)
+            raise ApplicationError(NOT_OPEN_YET, type="NotOpened", non_retryable=True)
         return self._timeline
 
     @property

@@ -20,7 +20,8 @@ with workflow.unsafe.imports_passed_through():
 
 WORK_A_TASK = 64
 """Messages of a small case, or effects of its time, that one workflow task takes. A case of many milestones takes as
-many fewer: what a message costs grows with them."""
+many messages fewer: what a message costs grows with them. What a step of time costs grows with them as well, but each
+further effect of the step costs little more."""
 
 INSTANCES_A_UNIT = 8
 
@@ -127,5 +128,5 @@ class Turn:
 
 
 def unit_cost(timeline: Timeline) -> int:
-    """What one step of a case costs, a small case being one."""
+    """What one step of a case costs with its first effect, a small case being one."""
     return 1 + len(timeline.state.instances) // INSTANCES_A_UNIT

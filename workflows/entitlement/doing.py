@@ -8,6 +8,7 @@ from typing import Any
 
 from temporalio import workflow
 
+from domain.delivery.schedule import ATTEMPT, GIVES_UP_AFTER
 from domain.usage import effects
 from domain.usage.effects import Deed, PeriodsRequest, TermsRequest, UsageActionOrder, UsageRecords
 from domain.usage.periods import FrozenPeriods
@@ -18,8 +19,6 @@ RECORDING = timedelta(seconds=30)
 TELLING = timedelta(seconds=60)
 FREEZING = timedelta(seconds=30)
 DOING = timedelta(seconds=60)
-ACTING = timedelta(seconds=60)
-ACTION_GIVES_UP_AFTER = timedelta(hours=24)
 
 
 async def read_terms(request: TermsRequest) -> EntitlementTerms:
@@ -59,8 +58,8 @@ async def act(order: UsageActionOrder) -> None:
     await workflow.execute_activity(
         effects.PERFORM_USAGE_ACTION,
         order,
-        start_to_close_timeout=ACTING,
-        schedule_to_close_timeout=ACTION_GIVES_UP_AFTER,
+        start_to_close_timeout=ATTEMPT,
+        schedule_to_close_timeout=GIVES_UP_AFTER,
         summary=f"{order.cause}: {order.call.action.do}",
     )
 

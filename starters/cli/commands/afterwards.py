@@ -171,20 +171,6 @@ def log_time(
         typer.echo(line)
 
 
-def retry(
-    case: CaseArgument,
-    key: Annotated[
-        str, typer.Argument(metavar="KEY", help="Of an action that failed for good; show lists it.", show_default=False)
-    ],
-    by: By = None,
-) -> None:
-    """Try a failed action again, under the key that it has.
-
-    Example: milepost retry 4711 4711/gold/first-response/1/warning-75-percent/1/email
-    """
-    typer.echo(run(_retry(case, {"key": key, "by": by or login()})))
-
-
 def reopen(case: CaseArgument, at: At = None, by: By = None, as_json: AsJson = False) -> None:
     """Take a closed case up again. The time between was a pause, and nothing is taken of its entitlement twice.
 
@@ -203,10 +189,6 @@ def _minutes_of_work(minutes: int) -> int:
 
 async def _log_time(case: str, entry: dict[str, Any]) -> list[str]:
     return await (await _client()).log_time(case, **entry)
-
-
-async def _retry(case: str, message: dict[str, Any]) -> str:
-    return str(await (await _client()).ask(case, "retry_action", message))
 
 
 async def _reopen(case: str, at: str | None, by: str | None) -> Answer:

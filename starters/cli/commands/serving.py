@@ -34,6 +34,7 @@ async def _dev(ephemeral: bool, port: int | None, ui_port: int | None) -> None:
     from starters.local.dev import everything
     from starters.terminal.cases import console
     from store.addresses import shown_address
+    from worker.means import mail_in_words, means_of
     from worker.metrics import expose_metrics
     from worker.process import collect_garbage_seldom
     from worker.relay import telling
@@ -44,7 +45,7 @@ async def _dev(ephemeral: bool, port: int | None, ui_port: int | None) -> None:
     expose_metrics(get_settings().metrics)
     out = console()
     async with (
-        everything(ephemeral=ephemeral, port=port, ui_port=ui_port) as running,
+        everything(ephemeral=ephemeral, port=port, ui_port=ui_port, means=means_of(get_settings())) as running,
         telling(running.client, running.store, running.whereabouts.task_queue),
         supervising(running.client, running.store),
         until_stopped() as stopped,
@@ -56,6 +57,7 @@ async def _dev(ephemeral: bool, port: int | None, ui_port: int | None) -> None:
             "Temporal UI": where.ui or "as the server at TEMPORAL_ADDRESS has it",
             "store": shown_address(where.database),
             "task queue": where.task_queue,
+            "mail": mail_in_words(get_settings()),
             "state": f"kept in {running.kept_in}" if running.kept_in else "not kept (--ephemeral)",
         }
         for name, said in lines.items():
@@ -80,6 +82,7 @@ async def _worker() -> None:
     from starters.local.whereabouts import connect_to_temporal, effective_settings
     from starters.terminal.cases import console
     from store import Store
+    from worker.means import mail_in_words, means_of
     from worker.metrics import expose_metrics
     from worker.namespace import ensure_namespace_and_search_attributes
     from worker.private import private_folder
@@ -102,6 +105,7 @@ async def _worker() -> None:
             task_queue=settings.task_queue,
             build_id=settings.build_id,
             cached_workflows=settings.cached_workflows,
+            means=means_of(settings),
         )
         async with (
             worker,
@@ -111,6 +115,7 @@ async def _worker() -> None:
         ):
             address = client.service_client.config.target_host
             out.print(f"Working on task queue {settings.task_queue} of {address}. Ctrl-C stops it.", soft_wrap=True)
+            out.print(f"Mail goes {mail_in_words(settings)}.", soft_wrap=True)
             await stopped.wait()
             out.print("Stopping.")
     finally:

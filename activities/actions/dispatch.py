@@ -1,0 +1,93 @@
+"""The one dispatcher of actions: by their kind, for cases and for entitlements, each done once under its key."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol, assert_never
+
+from temporalio.exceptions import ApplicationError
+
+from activities.actions import mail, tasks
+from activities.actions.effect import Effect
+from activities.actions.expiry import ExpiryLog, expired
+from activities.actions.outside import Outside
+from activities.rendering.renderer import BadTemplate, Renderer
+from domain.process import Email, FieldUpdate, Task
+from domain.process.actions import OutboundMessage
+
+
+class ActionLog(ExpiryLog, Protocol):
+    """The part of the store that says what was done. It takes the same thing twice without harm."""
+
+    def record_mail(
+        self, key: str, *, to: Sequence[str], subject: str, body: str, at: datetime, due_at: datetime | None = None
+    ) -> bool:
+        """Put a mail into the log of sent mail."""
+
+    def record_task(self, key: str, *, subject: str, assign_to: str, body: str, at: datetime) -> bool:
+        """Make a task."""
+
+    def record_action_done(self, key: str, *, at: datetime | None = None) -> None:
+        """Note that an action was carried out."""
+
+    def record_action_dropped(self, key: str, reason: str, *, at: datetime | None = None) -> None:
+        """Note that an action had expired."""
+
+
+class Dispatcher:
+    """Carries actions out.
+
+    Args:
+        log: where what was done is recorded.
+        renderer: of their texts.
+        outside: the way to mail servers and endpoints; None: nothing leaves this process, and
+            the log says what would have.
+    """
+
+    def __init__(self, log: ActionLog, renderer: Renderer, outside: Outside | None = None) -> None:
+        self._log = log
+        self._renderer = renderer
+        self._outside = outside
+
+    async def perform(self, effect: Effect) -> None:
+        """Carry an action out; one that is worth nothing any more is dropped, on record.
+
+        Raises:
+            ApplicationError: it was not done; it says when to try again, or that there is no sense in it.
+        """
+        worthless = await expired(effect, self._log, pace=1 if self._outside is None else self._outside.pace)
+        if worthless is not None:
+            await asyncio.to_thread(self._log.record_action_dropped, effect.key, worthless, at=effect.at)
+            return
+        try:
+            await self._do(effect)
+        except BadTemplate as error:  # wrong today is wrong at every retry
+            raise ApplicationError(str(error), type="BadTemplate", non_retryable=True) from error
+        await asyncio.to_thread(self._log.record_action_done, effect.key, at=effect.at)
+
+    async def _do(self, effect: Effect) -> None:
+        action = effect.call.action
+        match action:
+            case Email():
+                message = await mail.rendered(action, effect, self._renderer)
+                if self._outside is None or not await self._outside.sends_mail_for(effect):
+                    await mail.log(message, effect, self._log)
+                else:
+                    await self._outside.send_mail(message, effect)
+            case Task():
+                await tasks.make(action, effect, self._renderer, self._log)
+            case OutboundMessage():
+                if self._outside is None or not await self._outside.sends_hooks_for(effect):
+                    await self._renderer.render(action.body, effect.context)  # a mistake shows in a rehearsal too
+                else:
+                    await self._outside.send_hook(action, effect, self._renderer)
+            case FieldUpdate():
+                raise ApplicationError(
+                    f"{effect.key}: a field update takes effect on the timeline of a case, nowhere else",
+                    type="UnknownAction",
+                    non_retryable=True,
+                )
+            case _:
+                assert_never(action)

@@ -1,0 +1,46 @@
+"""Whether an action is still worth doing."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from activities.actions.effect import Effect
+from domain.process.actions import COMPLETED, FieldUpdate
+
+
+class ExpiryLog(Protocol):
+    """The part of the store that knows what became of a milestone, and how long an action waits."""
+
+    def milestone_completed_at(self, key: str) -> datetime | None:
+        """When the milestone of an action was completed; None: it is open."""
+
+    def waits_since(self, key: str) -> datetime | None:
+        """When the first attempt at an action began, by the wall clock; None: there was none."""
+
+
+async def expired(effect: Effect, log: ExpiryLog, *, pace: float) -> str | None:
+    """Why an action is worth nothing any more, in a sentence; None: it is to be done.
+
+    Args:
+        effect: the action.
+        log: what is on record.
+        pace: by which the delays between attempts are divided, so that a span of time is too.
+    """
+    action = effect.call.action
+    if isinstance(action, FieldUpdate):
+        return None
+    if action.expires == COMPLETED:
+        completed_at = await asyncio.to_thread(log.milestone_completed_at, effect.key)
+        if completed_at is not None:
+            return f"expired: its milestone was completed at {completed_at:%Y-%m-%d %H:%M}Z"
+        return None
+    if action.expires_after is None:
+        return None
+    since = await asyncio.to_thread(log.waits_since, effect.key)
+    waited = timedelta() if since is None else (datetime.now(UTC) - since) * pace
+    late = timedelta() if effect.due_at is None else effect.at - effect.due_at
+    if late + waited >= action.expires_after:
+        return f"expired: {action.expires} have passed since it was due"
+    return None

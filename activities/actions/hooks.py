@@ -1,0 +1,131 @@
+"""Outbound messages: the event as JSON, signed, or a call as a help desk wants it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from activities.actions.effect import Effect
+from activities.actions.secret_sources import read_secret, signing_secret
+from activities.delivery.http import LONGEST_BODY
+from activities.delivery.outcomes import NotDelivered
+from activities.rendering.renderer import Renderer
+from domain.catalog.endpoints import Endpoint, SecretSource
+from domain.delivery.signing import signed_headers, webhook_id
+from domain.process.actions import OutboundMessage
+
+_AGENT = "Milepost"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request before it is signed.
+
+    Attributes:
+        headers: texts and places of secrets; those are read when it is sent.
+    """
+
+    method: str
+    url: str
+    headers: dict[str, str | SecretSource]
+    body: bytes
+
+
+def event(effect: Effect, text: str = "") -> dict[str, Any]:
+    """What happened, as its receiver is told.
+
+    Args:
+        effect: the action.
+        text: of the action's own, if it has one.
+    """
+    seen = effect.context
+    told: dict[str, Any] = {
+        "type": effect.event,
+        "key": effect.key,
+        "case": seen.get("case"),
+        "milestone": seen.get("milestone"),
+        "entitlement": seen.get("entitlement"),
+        "account": seen.get("account"),
+        "trigger": effect.trigger,
+        "due_at": _instant(effect.due_at),
+        "at": _instant(effect.at),
+    }
+    told |= {name: seen[name] for name in ("usage", "threshold", "term") if name in seen}
+    if text:
+        told["text"] = text
+    return told
+
+
+async def request(action: OutboundMessage, endpoint: Endpoint, effect: Effect, renderer: Renderer) -> Request:
+    """The request that an action makes at an endpoint.
+
+    Raises:
+        BadTemplate: a text of it can't be rendered.
+        NotDelivered: what was rendered can't be sent.
+    """
+    text = await renderer.render(action.body, effect.context) if action.body else ""
+    if endpoint.kind == "standard":
+        return Request("POST", endpoint.url, dict(endpoint.headers), _event_bytes(effect, text))
+    context = {**effect.context, "event": event(effect, text)}
+    url = await renderer.render(endpoint.url, context)
+    if not url.isascii():
+        raise NotDelivered(
+            f"the URL {url[:200]!r} holds more than ASCII; write {{{{ ... | urlencode }}}}", for_good=True
+        )
+    headers: dict[str, str | SecretSource] = {}
+    for name, value in endpoint.headers.items():
+        headers[name] = value if isinstance(value, SecretSource) else await renderer.render(value, context)
+    if text and not endpoint.body:
+        return Request(endpoint.method, url, headers, _json_bytes(text))
+    if not endpoint.body:
+        return Request(endpoint.method, url, headers, _event_bytes(effect, text))
+    return Request(endpoint.method, url, headers, _json_bytes(await renderer.render(endpoint.body, context)))
+
+
+async def sendable_headers(asked: Request, endpoint: Endpoint, effect: Effect) -> dict[str, str]:
+    """The headers of one attempt, with the secrets as they are now and a signature of this instant.
+
+    Raises:
+        NotDelivered: a secret is not there, or a value is none that a header may have.
+    """
+    return await asyncio.to_thread(_headers, asked, endpoint, effect)
+
+
+def _headers(asked: Request, endpoint: Endpoint, effect: Effect) -> dict[str, str]:
+    headers = {"Content-Type": "application/json", "User-Agent": _AGENT, "Idempotency-Key": webhook_id(effect.key)}
+    for name, value in asked.headers.items():
+        given = value.prefix + read_secret(value) if isinstance(value, SecretSource) else value
+        if not given.isprintable() or not given.isascii():
+            raise NotDelivered(f"the header {name} has a value that no header may have", for_good=True)
+        headers = {known: said for known, said in headers.items() if known.lower() != name.lower()} | {name: given}
+    if endpoint.kind == "standard":
+        secrets = [signing_secret(source) for source in endpoint.secrets]
+        headers |= signed_headers(effect.key, datetime.now(UTC), asked.body, secrets)
+    return headers
+
+
+def _event_bytes(effect: Effect, text: str) -> bytes:
+    """The event, below 20 KB: a case with more fields than that is told by its id."""
+    told = event(effect, text)
+    body = _dumped(told)
+    if len(body) > LONGEST_BODY and isinstance(told["case"], dict):
+        body = _dumped({**told, "case": {"id": told["case"].get("id")}, "shortened": True})
+    return body
+
+
+def _json_bytes(rendered: str) -> bytes:
+    try:
+        return _dumped(json.loads(rendered))
+    except (ValueError, RecursionError) as error:
+        raise NotDelivered(f"the body that was rendered is no JSON: {str(error)[:200]}", for_good=True) from None
+
+
+def _dumped(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, default=str).encode("utf-8", "replace")
+
+
+def _instant(at: datetime | None) -> str | None:
+    return None if at is None else at.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,43 @@
+"""What came of one attempt to deliver something."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The receiver has it.
+
+    Attributes:
+        answer: what it said, in one line.
+    """
+
+    answer: str
+
+
+class NotDelivered(Exception):
+    """An attempt that failed; the message is one line that says what happened.
+
+    Attributes:
+        for_good: another attempt would end the same way.
+        at_least: how long the receiver asks to be left alone.
+        is_gone: the receiver wants nothing more, ever (HTTP 410).
+        may_have_arrived: the connection ended after everything was sent, so the receiver may see it twice.
+    """
+
+    def __init__(
+        self,
+        line: str,
+        *,
+        for_good: bool = False,
+        at_least: timedelta = timedelta(),
+        is_gone: bool = False,
+        may_have_arrived: bool = False,
+    ) -> None:
+        super().__init__(line)
+        self.for_good = for_good
+        self.at_least = at_least
+        self.is_gone = is_gone
+        self.may_have_arrived = may_have_arrived

@@ -1,0 +1,189 @@
+"""Mail on the wire: one attempt to hand a message to an SMTP server."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import ssl
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from enum import StrEnum
+
+import aiosmtplib
+
+from activities.delivery.outcomes import Delivered, NotDelivered
+
+GIVES_UP_AFTER = 30.0
+"""Seconds for a whole attempt."""
+
+_SHOWN = 200
+_PERMANENT = 500
+
+
+class Encryption(StrEnum):
+    """How the connection to the mail server is encrypted."""
+
+    NONE = "none"
+    STARTTLS = "starttls"
+    TLS = "tls"
+
+
+@dataclass(frozen=True, slots=True)
+class MailServer:
+    """Where mail is handed in.
+
+    Attributes:
+        encryption: what is asked for; a server that does not offer it gets nothing.
+        password: never shown.
+        sender: the address that mail comes from; its domain is that of the message ids.
+        tls: how certificates are checked; as this machine does, if left out.
+    """
+
+    host: str
+    sender: str
+    port: int = 587
+    encryption: Encryption = Encryption.STARTTLS
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    gives_up_after: float = GIVES_UP_AFTER
+    tls: ssl.SSLContext | None = None
+
+    @property
+    def domain(self) -> str:
+        """Of the ids of messages."""
+        return self.sender.rpartition("@")[2].strip(">") or "localhost"
+
+
+def message(  # noqa: PLR0917  in the order of a mail's own parts
+    server: MailServer,
+    key: str,
+    to: Sequence[str],
+    subject: str,
+    text: str,
+    html: str | None = None,
+    *,
+    thread: str | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> EmailMessage:
+    """A mail as it goes out.
+
+    Args:
+        server: whose domain and sender it has.
+        key: the effect's: its `Message-ID`, alike for every attempt.
+        to: addresses.
+        subject: one line; line breaks in it become spaces, so that it can't add headers.
+        text: the plain text.
+        html: the same for those who read HTML.
+        thread: what its mails have in common, such as ``case/INC1``: mail programs show them together.
+        headers: more of them, of the caller's own.
+
+    Raises:
+        NotDelivered: an address is none.
+    """
+    made = EmailMessage(policy=SMTP)
+    made["Message-ID"] = f"<{_local_part(key)}@{server.domain}>"
+    if thread is not None:
+        root = f"<{_local_part(thread)}@{server.domain}>"
+        made["In-Reply-To"] = root
+        made["References"] = root
+    made["From"] = server.sender
+    made["To"] = _recipients(to)
+    made["Subject"] = _one_line(subject)
+    made["Auto-Submitted"] = "auto-generated"
+    for name, value in (headers or {}).items():
+        made[name] = _one_line(value)
+    made.set_content(_sendable(text))
+    if html is not None:
+        made.add_alternative(_sendable(html), subtype="html")
+    return made
+
+
+def _recipients(to: Sequence[str]) -> list[Address]:
+    """The addresses of a mail.
+
+    Raises:
+        NotDelivered: one of them is none, or there are none.
+    """
+    found: list[Address] = []
+    for text in to:
+        line = _one_line(text)
+        try:
+            header = SMTP.header_factory("To", line)
+            [address] = header.addresses
+        except (ValueError, IndexError, AttributeError):
+            raise NotDelivered(f"no mail can be sent to {line[:_SHOWN]!r}", for_good=True) from None
+        if header.defects or not (address.username and address.domain):
+            raise NotDelivered(f"no mail can be sent to {line[:_SHOWN]!r}", for_good=True)
+        found.append(address)
+    if not found:
+        raise NotDelivered("the mail has no recipient", for_good=True)
+    return found
+
+
+async def send(server: MailServer, mail: EmailMessage) -> Delivered:
+    """Make one attempt.
+
+    Raises:
+        NotDelivered: the server did not take it, or nobody knows.
+    """
+    client = aiosmtplib.SMTP(
+        hostname=server.host,
+        port=server.port,
+        use_tls=server.encryption is Encryption.TLS,
+        start_tls=server.encryption is Encryption.STARTTLS,
+        username=server.user,
+        password=server.password,
+        timeout=server.gives_up_after,
+        tls_context=server.tls,
+    )
+    handed_in = False
+    try:
+        async with asyncio.timeout(server.gives_up_after), client:
+            handed_in = True
+            refused, said = await client.send_message(mail)
+    except TimeoutError:
+        raise NotDelivered(f"no answer within {server.gives_up_after:g} s", may_have_arrived=handed_in) from None
+    except aiosmtplib.SMTPException as error:
+        raise _failure(error, handed_in=handed_in) from None
+    except (OSError, ssl.SSLError) as error:
+        raise NotDelivered(f"no connection: {_one_line(str(error))[:_SHOWN]}", may_have_arrived=handed_in) from None
+    if refused:
+        # Some of several recipients: the others have it, and a repetition would reach them twice.
+        lines = "; ".join(f"{address}: {answer.code} {answer.message}" for address, answer in refused.items())
+        return Delivered(f"{_one_line(said)}; refused for {_one_line(lines)}"[: 2 * _SHOWN])
+    return Delivered(_one_line(said)[:_SHOWN])
+
+
+def _failure(error: aiosmtplib.SMTPException, *, handed_in: bool) -> NotDelivered:
+    match error:
+        case aiosmtplib.SMTPRecipientsRefused():
+            answers = [(one.code, _one_line(one.message)) for one in error.recipients]
+            line = "; ".join(f"{code} {said}" for code, said in answers)[:_SHOWN]
+            return NotDelivered(f"recipient refused: {line}", for_good=all(code >= _PERMANENT for code, _ in answers))
+        case aiosmtplib.SMTPAuthenticationError():
+            return NotDelivered(f"login refused: {error.code} {_one_line(error.message)}"[:_SHOWN])
+        case aiosmtplib.SMTPResponseException():
+            line = f"{error.code} {_one_line(error.message)}"[:_SHOWN]
+            return NotDelivered(line, for_good=handed_in and error.code >= _PERMANENT)
+        case aiosmtplib.SMTPServerDisconnected():
+            return NotDelivered("the server ended the connection", may_have_arrived=handed_in)
+        case aiosmtplib.SMTPTimeoutError():
+            return NotDelivered("the server did not answer in time", may_have_arrived=handed_in)
+        case _:
+            return NotDelivered(_one_line(str(error) or type(error).__name__)[:_SHOWN], may_have_arrived=handed_in)
+
+
+def _local_part(key: str) -> str:
+    """A key as the first half of a message id: what such an id may not hold is percent-encoded with ``~``."""
+    return re.sub(r"[^A-Za-z0-9/_+=~-]", lambda found: "".join(f"~{b:02X}" for b in found[0].encode()), key)
+
+
+def _sendable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _one_line(text: str) -> str:
+    return " ".join(re.sub(r"[\x00-\x1f\x7f\u2028\u2029]+", " ", _sendable(text)).split())

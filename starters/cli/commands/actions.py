@@ -1,0 +1,144 @@
+"""``actions``, ``retry`` and ``endpoints``: what was sent, what failed, and where it goes."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from starters.cli import arguments
+from starters.cli.commands.case import By, login
+from starters.cli.running import run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from store import Store, StoredAction
+
+
+Since = Annotated[
+    str | None,
+    typer.Option("--since", metavar="ISO", help="Only what failed then or later, with its offset.", show_default=False),
+]
+
+
+def actions(
+    case: Annotated[
+        str | None, typer.Argument(metavar="[CASE]", help="The id of the case.", show_default=False)
+    ] = None,
+    failed: Annotated[bool, typer.Option("--failed", help="Those of all cases that failed for good.")] = False,
+    since: Since = None,
+) -> None:
+    """List what was sent for a case: when, to whom, with the receiver's answer. Or what failed for good, of all cases.
+
+    Example: milepost actions --failed --since 2026-12-01T00:00:00Z
+    """
+    from starters.terminal.actions import action_lines, failed_lines
+
+    if (case is None) is not failed:
+        raise typer.BadParameter("give either a case, or --failed for what failed of all cases", param_hint="CASE")
+    if since is not None and not failed:
+        raise typer.BadParameter("goes with --failed", param_hint="--since")
+    with _store() as store:
+        if case is None:
+            found = store.failed_actions(since=arguments.instant(since, "--since") if since else None)
+            lines = failed_lines(found) or ["no action has failed for good"]
+        else:
+            store.case(case)  # says so itself if there is none
+            lines = action_lines(store, case) or [f"case {case} has had no actions"]
+    for line in lines:
+        typer.echo(line)
+
+
+def retry(
+    case: Annotated[
+        str | None, typer.Argument(metavar="[CASE]", help="The id of the case.", show_default=False)
+    ] = None,
+    key: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[KEY]", help="Of an action that failed for good; actions lists it.", show_default=False
+        ),
+    ] = None,
+    since: Since = None,
+    by: By = None,
+) -> None:
+    """Try an action that failed for good again, under the key that it has; or all of all cases that failed since.
+
+    Example: milepost retry 4711 4711/gold/first-response/1/warning-75-percent/1/email
+    """
+    who = by or login()
+    if since is None:
+        if case is None or key is None:
+            raise typer.BadParameter("give a case and a key, or --since an instant", param_hint="CASE KEY")
+        typer.echo(run(_retry(case, {"key": key, "by": who})))
+        return
+    if case is not None:
+        raise typer.BadParameter("is of all cases; leave the case out", param_hint="--since")
+    with _store() as store:
+        failed = store.failed_actions(since=arguments.instant(since, "--since"))
+    refused = run(_retry_all(failed, who))
+    typer.echo(f"{len(failed) - refused} of {len(failed)} are tried again")
+    if refused:
+        raise typer.Exit(1)
+
+
+async def _retry(case: str, message: dict[str, Any]) -> str:
+    from clients.cases import MilepostClient
+    from starters.local.whereabouts import connect_to_temporal, effective_settings
+
+    client = MilepostClient(await connect_to_temporal(), task_queue=effective_settings().task_queue)
+    return str(await client.ask(case, "retry_action", message))
+
+
+async def _retry_all(failed: Sequence[StoredAction], by: str | None) -> int:
+    """Try all again, and say which case refused; returns how many did."""
+    from clients.cases import MilepostClient
+    from domain.errors import NotFound, Refused
+    from starters.local.whereabouts import connect_to_temporal, effective_settings
+
+    refused = 0
+    if failed:
+        client = MilepostClient(await connect_to_temporal(), task_queue=effective_settings().task_queue)
+        for one in failed:
+            try:
+                await client.ask(one.case_id, "retry_action", {"key": one.key, "by": by})
+            except (NotFound, Refused) as error:
+                refused += 1
+                typer.echo(f"milepost: {one.key}: {error}", err=True)
+    return refused
+
+
+def endpoints(
+    on: Annotated[
+        str | None,
+        typer.Option(
+            "--on", metavar="ID", help="Switch one on again, with nothing held against it.", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """List the endpoints of outbound messages: which fail, which are left alone for a while, which are switched off.
+
+    Example: milepost endpoints --on desk
+    """
+    from starters.terminal.actions import endpoint_lines
+
+    with _store() as store:
+        if on is not None:
+            store.endpoint(on)  # says so itself if there is none
+            store.switch_endpoint(on, off_at=None)
+            typer.echo(f"endpoint {on} is on; milepost retry sends what failed meanwhile")
+            return
+        lines = endpoint_lines(store.catalog().endpoints, store.endpoint_states())
+    for line in lines or ["no endpoint is declared"]:
+        typer.echo(line)
+
+
+@contextmanager
+def _store() -> Iterator[Store]:
+    from starters.local.whereabouts import effective_settings
+    from store import Store
+
+    with Store.open(effective_settings().database) as store:
+        yield store

@@ -1,0 +1,120 @@
+"""How the endpoints of outbound messages do: which fail, which are left alone for a while, which are switched off."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, or_, select, update
+
+from domain.catalog.endpoints import Endpoint
+from domain.delivery.circuit import open_for
+from store import tables
+from store.catalog.reading import StoredCatalog
+from store.database import Database, insert_new
+from store.values import EndpointState
+
+_WELL: dict[str, Any] = {
+    "failures": 0,
+    "failing_since": None,
+    "open_until": None,
+    "off_at": None,
+    "said": "",
+}
+
+
+class Endpoints:
+    """The store's side that knows the endpoints. All workers share what is known of them."""
+
+    _database: Database
+
+    def endpoint(self, name: str) -> Endpoint:
+        """An endpoint as it is declared now.
+
+        Raises:
+            NotFound: there is none.
+        """
+        with self._database.read() as connection:
+            return StoredCatalog(connection).get(Endpoint, name)
+
+    def endpoint_state(self, name: str) -> EndpointState:
+        """How an endpoint does; well, if nothing is known of it."""
+        table = tables.endpoint_states
+        with self._database.read() as connection:
+            row = connection.execute(select(table).where(table.c.endpoint == name)).mappings().first()
+        return EndpointState.model_validate({"endpoint": name, **_WELL} if row is None else dict(row))
+
+    def endpoint_states(self) -> list[EndpointState]:
+        """The endpoints that something is known of, by name."""
+        table = tables.endpoint_states
+        with self._database.read() as connection:
+            rows = connection.execute(select(table).order_by(table.c.endpoint)).mappings()
+            return [EndpointState.model_validate(dict(row)) for row in rows]
+
+    def endpoint_failed(self, name: str, said: str, at: datetime, *, pace: float = 1) -> None:
+        """An attempt failed; after some in a row the endpoint is left alone for a while.
+
+        Args:
+            name: the endpoint's id.
+            said: what happened, in one line.
+            at: now.
+            pace: divides that while, for tests.
+        """
+        table = tables.endpoint_states
+        with self._database.write() as connection:
+            _known(connection, name)
+            failed = {
+                "failures": table.c.failures + 1,
+                "said": said,
+                "failing_since": func.coalesce(table.c.failing_since, at),
+            }
+            failures = connection.execute(
+                update(table).where(table.c.endpoint == name).values(failed).returning(table.c.failures)
+            ).scalar_one()
+            span = open_for(failures, pace=pace)
+            if span is not None:
+                connection.execute(update(table).where(table.c.endpoint == name).values({"open_until": at + span}))
+
+    def endpoint_answered(self, name: str) -> None:
+        """It took something: nothing is held against it any more. One that is switched off stays so."""
+        table = tables.endpoint_states
+        well = {key: value for key, value in _WELL.items() if key != "off_at"}
+        ailing = (table.c.endpoint == name, table.c.off_at.is_(None), table.c.failures > 0)
+        with self._database.read() as connection:
+            if connection.execute(select(table.c.endpoint).where(*ailing)).first() is None:
+                return
+        with self._database.write() as connection:
+            connection.execute(update(table).where(*ailing).values(well))
+
+    def try_endpoint(self, name: str, at: datetime, until: datetime) -> bool:
+        """Whether one that is left alone may be tried now: one attempt may, of all workers'.
+
+        Args:
+            name: the endpoint's id.
+            at: now.
+            until: when the next one may, if nothing is heard of this one.
+        """
+        table = tables.endpoint_states
+        its_turn = or_(table.c.open_until.is_(None), table.c.open_until <= at)
+        with self._database.write() as connection:
+            tried = update(table).where(table.c.endpoint == name, its_turn).values({"open_until": until})
+            return connection.execute(tried.returning(table.c.endpoint)).first() is not None
+
+    def switch_endpoint(self, name: str, *, off_at: datetime | None, said: str = "") -> None:
+        """Switches an endpoint off, or on again with nothing held against it.
+
+        Args:
+            name: the endpoint's id.
+            off_at: since when it is off; None: it is on.
+            said: why it is off.
+        """
+        table = tables.endpoint_states
+        with self._database.write() as connection:
+            _known(connection, name)
+            connection.execute(
+                update(table).where(table.c.endpoint == name).values({**_WELL, "off_at": off_at, "said": said})
+            )
+
+
+def _known(connection: Connection, name: str) -> None:
+    insert_new(connection, tables.endpoint_states, [{"endpoint": name, **_WELL}])

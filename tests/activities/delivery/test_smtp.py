@@ -1,0 +1,171 @@
+"""Mail on a real wire: what goes out, and one line for each way in which it does not."""
+
+import socket
+import ssl
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from activities.delivery.outcomes import NotDelivered
+from activities.delivery.smtp import Encryption, MailServer, message, send
+from tests.activities.delivery.mail_server import Behaviour, certificate, mail_server
+
+KEY = "INC.1/gold/first-response/1/warning-75-percent/1/email"
+
+
+def at(port: int, **how: Any) -> MailServer:
+    asked: dict[str, Any] = {"encryption": Encryption.NONE, "gives_up_after": 5, **how}
+    return MailServer("127.0.0.1", "Milepost <sla@example.org>", port, **asked)
+
+
+async def handed_in(server: MailServer, **parts: Any) -> str:
+    mail: dict[str, Any] = {"to": ["ann@example.org"], "subject": "Due soon", "text": "In an hour.", **parts}
+    return (await send(server, message(server, KEY, **mail))).answer
+
+
+async def refusal(server: MailServer, **parts: Any) -> NotDelivered:
+    with pytest.raises(NotDelivered) as refused:
+        await handed_in(server, **parts)
+    assert "\n" not in str(refused.value)
+    assert "hunter2" not in str(refused.value)
+    return refused.value
+
+
+async def test_a_mail_arrives_as_it_was_written() -> None:
+    """With its key as its id, in the thread of its case, marked as written by a machine."""
+    behaviour = Behaviour()
+    async with mail_server(behaviour) as port:
+        said = await handed_in(
+            at(port),
+            to=["ann@example.org", "Bo <bo@example.org>"],
+            html="<p>In an <b>hour</b>.</p>",
+            thread="case/INC.1",
+        )
+    assert "4711" in said
+    [mail] = behaviour.taken
+    assert mail["Message-ID"].strip() == "<INC~2E1/gold/first-response/1/warning-75-percent/1/email@example.org>"
+    assert mail["In-Reply-To"] == mail["References"] == "<case/INC~2E1@example.org>"
+    assert mail["Auto-Submitted"] == "auto-generated"
+    assert (mail["Subject"], mail["From"]) == ("Due soon", "Milepost <sla@example.org>")
+    assert mail["To"] == "ann@example.org, Bo <bo@example.org>"
+    text, html = (part.get_content().strip() for part in mail.iter_parts())
+    assert (text, html) == ("In an hour.", "<p>In an <b>hour</b>.</p>")
+
+
+async def test_a_subject_adds_no_headers() -> None:
+    """Line breaks of whatever kind become spaces."""
+    behaviour = Behaviour()
+    async with mail_server(behaviour) as port:
+        for ends in ("\r\n", "\n", "\r", "\x85", "\u2028", "\x0b"):
+            await handed_in(at(port), subject=f"Due{ends}Bcc: eve@example.org{ends}{ends}Body")
+    assert len(behaviour.taken) == 6
+    for mail in behaviour.taken:
+        assert mail["Bcc"] is None
+        assert mail["Subject"].split() == ["Due", "Bcc:", "eve@example.org", "Body"]
+
+
+@pytest.mark.parametrize("to", [[""], ["nobody"], ["a@b\r\nBcc: c@d"], ["<>"], ["@"], [","], []])
+async def test_what_is_no_address_is_refused_for_good(to: list[str]) -> None:
+    with pytest.raises(NotDelivered) as refused:
+        message(at(1), KEY, to, "s", "t")
+    assert refused.value.for_good
+
+
+async def test_text_of_any_script_arrives() -> None:
+    behaviour = Behaviour()
+    async with mail_server(behaviour) as port:
+        await handed_in(at(port), subject="Überfällig 期限切れ \ud800", text="Grüße \ud800 مرحبا\n.\nlast")
+    assert behaviour.taken[0]["Subject"] == "Überfällig 期限切れ ?"
+    assert behaviour.taken[0].get_content().replace("\r\n", "\n").strip() == "Grüße ? مرحبا\n.\nlast"
+
+
+async def test_a_recipient_refused_with_5xx_is_refused_for_good() -> None:
+    async with mail_server(Behaviour(recipient="550 no such user")) as port:
+        refused = await refusal(at(port))
+    assert str(refused) == "recipient refused: 550 no such user"
+    assert refused.for_good
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "line", "for_good"),
+    [
+        (Behaviour(recipient="450 try later"), "recipient refused: 450 try later", False),
+        (Behaviour(data="451 not now"), "451 not now", False),
+        (Behaviour(data="552 too much"), "552 too much", True),
+    ],
+)
+async def test_4xx_is_tried_again_and_5xx_is_not(behaviour: Behaviour, line: str, for_good: bool) -> None:  # noqa: FBT001  a row
+    async with mail_server(behaviour) as port:
+        refused = await refusal(at(port))
+    assert (str(refused), refused.for_good, refused.may_have_arrived) == (line, for_good, False)
+
+
+async def test_a_connection_that_ends_before_the_mail_is_tried_again() -> None:
+    behaviour = Behaviour(drops="before")
+    async with mail_server(behaviour) as port:
+        refused = await refusal(at(port))
+    assert not refused.for_good
+    assert behaviour.taken == []
+
+
+async def test_a_connection_that_ends_after_the_mail_may_have_delivered_it() -> None:
+    """It is sent again under the same id; by that its reader knows."""
+    behaviour = Behaviour(drops="after")
+    async with mail_server(behaviour) as port:
+        refused = await refusal(at(port))
+    assert (refused.for_good, refused.may_have_arrived) == (False, True)
+    assert len(behaviour.taken) == 1
+
+
+async def test_nobody_listening_is_tried_again() -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        refused = await refusal(at(unused.getsockname()[1]))
+    assert (refused.for_good, refused.may_have_arrived) == (False, False)
+
+
+async def test_a_server_that_is_silent_costs_its_time_out() -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        refused = await refusal(at(silent.getsockname()[1], gives_up_after=0.3))
+    assert not refused.for_good
+
+
+async def test_without_the_tls_that_is_asked_for_nothing_is_sent() -> None:
+    behaviour = Behaviour()
+    async with mail_server(behaviour) as port:
+        refused = await refusal(at(port, encryption=Encryption.STARTTLS))
+        assert "STARTTLS" in str(refused)
+        assert not (await refusal(at(port, encryption=Encryption.TLS))).for_good
+    assert behaviour.taken == []
+
+
+async def test_starttls_with_a_login(tmp_path: Path) -> None:
+    server, client = certificate(tmp_path)
+    behaviour = Behaviour()
+    async with mail_server(behaviour, tls_context=server, require_starttls=True, auth_required=True) as port:
+        where = {"encryption": Encryption.STARTTLS, "tls": client, "user": "milepost"}
+        await handed_in(at(port, **where, password="hunter2"))  # noqa: S106  the test server's own
+        refused = await refusal(at(port, **where, password="hunter3"))  # noqa: S106  a wrong one
+    assert str(refused).startswith("login refused: 535")
+    assert not refused.for_good
+    assert len(behaviour.taken) == 1
+
+
+@pytest.mark.parametrize("encryption", [Encryption.STARTTLS, Encryption.TLS])
+async def test_a_wrong_certificate_gets_no_mail(tmp_path: Path, encryption: Encryption) -> None:
+    """One made out to another name, and one that nobody vouches for."""
+    behaviour = Behaviour()
+    server, client = certificate(tmp_path, "mail.example.org")
+    how = {"over": server} if encryption is Encryption.TLS else {"tls_context": server}
+    async with mail_server(behaviour, **how) as port:
+        for trusts in (client, ssl.create_default_context()):
+            refused = await refusal(at(port, encryption=encryption, tls=trusts))
+            assert "certificate" in str(refused).lower()
+    assert behaviour.taken == []
+
+
+def test_the_password_is_not_shown() -> None:
+    assert "hunter2" not in repr(at(25, user="milepost", password="hunter2"))  # noqa: S106  what is not shown

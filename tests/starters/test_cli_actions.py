@@ -1,0 +1,101 @@
+"""``actions``, ``retry`` and ``endpoints``, against a real server, a real worker and a real mail server."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from temporalio.client import Client
+from typer.testing import Result
+
+from activities.delivery.means import Means
+from domain.catalog.documents import read_document
+from store import Store
+from tests.activities.actions.sending import mail_server_at
+from tests.activities.delivery.mail_server import Behaviour, mail_server
+from tests.starters.command_line import milepost
+from tests.support import assert_eventually, unique
+from worker.process import working
+
+MAIL = {"do": "email", "to": "desk@example.org", "subject": "{{ case.id }} is late"}
+CATALOG = {
+    "processes": [
+        {
+            "name": "Gold",
+            "milestones": [
+                {"name": "Answer", "within": "4h", "triggers": [{"kind": "violation", "actions": [MAIL]}]},
+            ],
+        }
+    ],
+    "accounts": [{"id": "acme"}],
+    "entitlements": [{"id": "acme-gold", "account": "acme", "process": "Gold"}],
+    "endpoints": [
+        {"id": "desk", "url": "https://desk.example.org/", "secrets": [{"env": "DESK_SECRET"}]},
+        {"id": "room", "url": "https://room.example.org/", "secrets": [{"env": "ROOM_SECRET"}]},
+    ],
+}
+
+
+async def test_what_failed_is_listed_and_tried_again(client: Client, tmp_path: Path, task_queue: str) -> None:
+    """All that failed since an instant, by one command; what was sent is listed with the receiver's answer."""
+    database, case, begun = f"sqlite:///{tmp_path / 'milepost.db'}", unique("c"), datetime.now(UTC)
+    environment = {
+        "TEMPORAL_ADDRESS": client.service_client.config.target_host,
+        "TEMPORAL_NAMESPACE": client.namespace,
+        "MILEPOST_DATA": str(tmp_path),
+        "MILEPOST_DATABASE_URL": database,
+        "MILEPOST_TASK_QUEUE": task_queue,
+    }
+    key = f"{case}/gold/answer/1/violation-0/1/email"
+    behaviour = Behaviour(recipient="550 no such user")
+
+    async def say(*arguments: str) -> Result:
+        return await asyncio.to_thread(milepost, *arguments, env=environment)
+
+    with Store.open(database) as store:
+        store.apply(read_document(CATALOG), by="test")
+        async with (
+            mail_server(behaviour) as port,
+            working(client, store, task_queue=task_queue, means=Means(mail=mail_server_at(port))),
+        ):
+            await say("open", case, "--account", "acme", "--opened-at", (begun - timedelta(hours=4)).isoformat())
+
+            async def it_has_failed() -> None:
+                assert key in (await say("actions", "--failed", "--since", begun.isoformat())).stdout
+
+            await assert_eventually(it_has_failed)
+            listed = (await say("actions", case)).stdout
+            assert f"email to desk@example.org: {{{{ case.id }}}} is late (failed)\n    {key}\n" in listed
+            assert "failed to desk@example.org, 1 attempt" in listed
+            assert listed.rstrip().endswith("recipient refused: 550 no such user")
+            later = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+            assert (await say("retry", "--since", later)).stdout == "0 of 0 are tried again\n"
+            behaviour.recipient = "250 OK"
+            assert (await say("retry", "--since", begun.isoformat())).stdout == "1 of 1 are tried again\n"
+
+            async def it_is_sent() -> None:
+                assert (await say("actions", case)).stdout.endswith(": taken as 4711\n")
+
+            await assert_eventually(it_is_sent)
+            assert (await say("actions", "--failed")).stdout == "no action has failed for good\n"
+    assert [mail["Subject"] for mail in behaviour.taken] == [f"{case} is late"]
+    for wrong in (["actions"], ["actions", case, "--failed"], ["retry", case], ["retry", case, "--since", later]):
+        assert (await say(*wrong)).exit_code == 2, wrong
+
+
+def test_endpoints_are_listed_and_switched_on(tmp_path: Path) -> None:
+    """With how it goes there."""
+    database = f"sqlite:///{tmp_path / 'milepost.db'}"
+    environment = {"MILEPOST_DATA": str(tmp_path), "MILEPOST_DATABASE_URL": database}
+    off_at = datetime(2025, 6, 9, 13, 0, tzinfo=UTC)
+    with Store.open(database) as store:
+        assert milepost("endpoints", env=environment).stdout == "no endpoint is declared\n"
+        store.apply(read_document(CATALOG), by="test")
+        store.switch_endpoint("desk", off_at=off_at, said="HTTP 410")
+        store.endpoint_failed("room", "HTTP 500", off_at)
+    desk, room = milepost("endpoints", env=environment).stdout.splitlines()
+    assert desk.startswith("desk  standard  https://desk.example.org/  OFF since 2025-06-09")
+    assert room == "room  standard  https://room.example.org/  failed once: HTTP 500"
+    assert milepost("endpoints", "--on", "desk", env=environment).stdout.startswith("endpoint desk is on")
+    assert milepost("endpoints", env=environment).stdout.splitlines()[0].endswith("  well")
+    unknown = milepost("endpoints", "--on", "desc", env=environment)
+    assert (unknown.exit_code, "unknown endpoint 'desc'" in unknown.stderr) == (2, True)
