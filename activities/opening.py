@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -37,6 +38,7 @@ from domain.messages.steps import (
 )
 from domain.timeline.plan import Plan
 from domain.timeline.requests import refuse_future
+from domain.usage.hours import rounded
 from domain.usage.requests import Consumed, TimeEntry
 from store.store import Store
 
@@ -93,7 +95,17 @@ class Opening:
                 took = await self.covering.log_hours(asked.intake, entry, asked.now)
                 question = await self.covering.question(entry, took, asked.now)
                 lines = [_took(entitlement, consumed) for entitlement, consumed in took]
+                lines += await asyncio.to_thread(self._with_other_minutes, entry, took)
                 return TimeTaken(lines=lines, question=question)
+
+    def _with_other_minutes(self, entry: TimeEntry, took: Sequence[tuple[str, Consumed]]) -> list[str]:
+        """A remark on an entry that comes again with other minutes: by its id it counts once."""
+        name, first = took[0]
+        allowance = self.store.entitlement(name).allowance
+        before = first.taken + first.overage + first.left_over
+        if first.outcome != "already" or allowance is None or rounded(entry.minutes, allowance) in (before, 0):
+            return []
+        return [f"logged before with {before} min, and not {entry.minutes}; more is logged under another id"]
 
     async def _open(self, opening: CaseOpening) -> OpenedCase:
         intake = opening.intake

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from domain.errors import Refused
-from domain.usage.allowance import Overflow
+from domain.usage.allowance import Allowance, Overflow
 from domain.usage.answers import Taken, answer, before_opening, by_policy, exhausted, overflowed, refusal
 from domain.usage.book import RowDraft, UsageBook, UsageEffect
 from domain.usage.carrying import room_for_late_work, settle
@@ -44,7 +44,7 @@ def log_hours(book: UsageBook, entry: TimeEntry, now: datetime) -> Taken:
 def _split(book: UsageBook, entry: TimeEntry, period: int, now: datetime) -> Taken:
     """Take what fits into what is left of the period; the rest is overage, unless another entitlement takes it."""
     allowance = book.allowance(period)
-    minutes = entry.minutes if entry.is_rest else _rounded(entry.minutes, allowance.rounding_minutes)
+    minutes = entry.minutes if entry.is_rest else rounded(entry.minutes, allowance)
     there = room_for_late_work(book, period)
     if there == 0 and entry.yields:
         return exhausted(book, entry.id, period)
@@ -109,5 +109,7 @@ def _outcome_of(book: UsageBook, entry_id: str, known: Taking) -> Outcome:
     return by_policy(book, known.period) if (known.overage or known.left_over) and not decided else "already"
 
 
-def _rounded(minutes: int, step: int) -> int:
+def rounded(minutes: int, allowance: Allowance) -> int:
+    """Minutes of a time entry, rounded up as an allowance says."""
+    step = allowance.rounding_minutes
     return -(-minutes // step) * step

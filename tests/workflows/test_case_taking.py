@@ -198,6 +198,16 @@ async def test_a_case_is_told_of_hours_in_hours(customer: Customer) -> None:
     await assert_eventually(it_is_told)
 
 
+async def test_an_entry_that_comes_again_with_other_minutes_is_remarked(customer: Customer) -> None:
+    """It counts once, by its id; what rounds to the same is the same."""
+    customer.buys("bank", allowance={"unit": "hours", "cap": 20, "round_up_to": "15m"})
+    case, entry = await customer.opens(), unique("entry")
+    assert len(await customer.works(case, entry, 40)) == 1
+    assert len(await customer.works(case, entry, 45)) == 1
+    [_, remark] = await customer.works(case, entry, 60)
+    assert remark == "logged before with 45 min, and not 60; more is logged under another id"
+
+
 async def test_an_entry_of_another_case_is_refused(customer: Customer) -> None:
     """By its id an entry counts once, so the second would not be counted at all, and nobody would know."""
     bank = customer.buys("bank", allowance={"unit": "hours", "cap": 1})
