@@ -104,7 +104,7 @@ async def test_an_unexpected_fault_is_a_refusal_on_record(
         async with counting(client, task_queue, RememberingStore()):
             handle = await begin(client, task_queue, terms(cap=50))
             before: Balance = await handle.query("balance", result_type=Balance)
-            for rule in ("take", "log_hours", "decide", "change", "amended_term"):
+            for rule in ("take", "log_hours", "decide", "change"):
                 broken.setattr(Usage, rule, fails)
             with pytest.raises(WorkflowUpdateFailedError) as refused:
                 await handle.execute_update(update, MESSAGES[update])
