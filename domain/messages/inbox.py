@@ -53,6 +53,18 @@ def read_message(kind: type[M], raw: Sequence[Any]) -> M:
     return _read(kind, _one_object(kind, raw))
 
 
+def read_carried(kind: type[M], raw: Sequence[Any]) -> M:
+    """What one run of a workflow has handed to the next: as `read_message`, but of any size.
+
+    It has been taken in long ago, part by part, and together it may be many times as large as a message. A run that
+    turned it down would end, or stand still for ever.
+
+    Raises:
+        Refused: likewise.
+    """
+    return _read(kind, _one_object(kind, raw, is_measured=False))
+
+
 def problems(error: ValidationError) -> list[str]:
     """What is wrong with a message, one line for each field; of very many the first."""
     found = error.errors(include_url=False)
@@ -68,12 +80,13 @@ def _read(kind: type[M], fields: dict[str, Any]) -> M:
         raise Refused("bad_message", "; ".join(problems(error))) from None
 
 
-def _one_object(kind: type[BaseModel], raw: Sequence[Any]) -> dict[str, Any]:
+def _one_object(kind: type[BaseModel], raw: Sequence[Any], *, is_measured: bool = True) -> dict[str, Any]:
     if len(raw) != 1 or not isinstance(raw[0], dict):
         got = f"{len(raw)} arguments" if len(raw) != 1 else f"a {type(raw[0]).__name__}"
         wanted = ", ".join(name for name, field in kind.model_fields.items() if field.is_required())
         raise Refused("bad_message", f"one JSON object is expected (with {wanted}), not {got}")
-    refuse_beyond_bounds(raw[0])
+    if is_measured:
+        refuse_beyond_bounds(raw[0])
     return dict(raw[0])
 
 

@@ -14,7 +14,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.messages.case_state import CaseState
     from domain.messages.cases import CaseIntake
     from domain.messages.coverage import CaseCoverage
-    from domain.messages.inbox import read_message
+    from domain.messages.inbox import read_carried, read_message
     from domain.messages.steps import CaseOpening, OpenedCase, open_case, opened_state, reopen_case
     from domain.timeline import Timeline
     from domain.timeline.effects import NoteKind
@@ -35,10 +35,10 @@ def read_intake(raw: Sequence[Any]) -> tuple[CaseIntake, ApplicationError | None
     info = workflow.info()
     try:
         with barrier("the start"):
-            given = list(raw)
+            given, read = list(raw), read_carried if info.continued_run_id else read_message
             if len(given) == 1 and isinstance(given[0], dict):
                 given = [_own(given[0]) if info.continued_run_id else {**given[0], "carried": None}]
-            intake = read_message(CaseIntake, given)
+            intake = read(CaseIntake, given)
             if info.workflow_id != names.case_workflow_id(intake.case_id):
                 why = f"the workflow of case {intake.case_id} is {names.case_workflow_id(intake.case_id)!r}"
                 raise Refused("wrong_id", f"{why}, not {info.workflow_id!r}")

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from domain.bounds import cut
 from domain.errors import Refused
-from domain.messages.inbox import read_message
+from domain.messages.inbox import read_carried, read_message
 from domain.usage.requests import FORMAT, CarriedUsage, EntitlementStart, EntitlementTerms, workflow_id
 
 
@@ -45,13 +45,14 @@ def read_start(raw: tuple[Any, ...], *, is_continued: bool) -> Start:
     given = raw[0] if len(raw) == 1 and isinstance(raw[0], dict) else {}
     if is_continued and isinstance(given.get("format"), int) and given["format"] > FORMAT:
         raise TooNew(f"format {given['format']} is carried over; this build reads formats up to {FORMAT}")
+    read = read_carried if is_continued else read_message
     if "allowance" in given:
-        terms = read_message(EntitlementTerms, raw)
+        terms = read(EntitlementTerms, raw)
         carried = terms.carried if is_continued else None
         return Start(
             terms.entitlement_id, terms.clock, terms.model_copy(update={"carried": None}), carried, is_old=True
         )
-    asked = read_message(EntitlementStart, raw)
+    asked = read(EntitlementStart, raw)
     known = asked if is_continued else asked.model_copy(update={"terms": None, "carried": None})
     return Start(asked.entitlement_id, asked.clock, known.terms, known.carried, is_old=False)
 
