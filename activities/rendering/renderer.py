@@ -24,6 +24,7 @@ WAITS = 5.0
 
 _SUSPECTS = 1000
 _QUOTED = 80
+_SHORT = 1000
 _ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "PYTHONHOME", "SYSTEMROOT", "LANG", "LC_ALL")
 """All that the process gets of the worker's environment: no address and no password is among it."""
 
@@ -44,7 +45,7 @@ class Renderer:
     """Renders texts, each within a second, 256 MB and 64 KB, in a process of its own. An async context manager.
 
     Texts are rendered one after another. A template that was too much before waits until no other does, so that however
-    often it comes again the others go on. The process is started with the first text.
+    often it comes again the others go on. The process is started with the first text that has places for values.
     """
 
     def __init__(self) -> None:
@@ -77,6 +78,8 @@ class Renderer:
             BadTemplate: it can't be rendered with this context; `TooMuch` if it takes more than it may.
             NotRendered: the process went away for another reason.
         """
+        if _is_plain(template):
+            return template
         message = json.dumps({"template": template, "context": context}, default=str).encode()
         request = LENGTH.pack(len(message)) + message
         async with self._turn.taken(last=template in self._suspects):
@@ -218,6 +221,11 @@ async def _started() -> asyncio.subprocess.Process:
         env=environment,
         start_new_session=True,  # a Ctrl-C in the terminal is the worker's business
     )
+
+
+def _is_plain(template: str) -> bool:
+    """Whether it is short and comes to itself: whatever Jinja2 changes begins with a brace, or is a line's end."""
+    return len(template) <= _SHORT and not any(mark in template for mark in "{\r\n")
 
 
 def _named(template: str) -> str:

@@ -134,7 +134,7 @@ async def test_the_memory_that_others_left_condemns_no_text(
     rendering: Renderer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Short of memory counts only in a fresh process."""
-    await rendering.render("x", CONTEXT)
+    await rendering.render("{{ 1 }}", CONTEXT)
     worn, answer = rendering.pid, rendering._ask
     short = [{"error": "it takes more than 256 MB of memory", "memory": True}]
 
@@ -167,7 +167,7 @@ async def test_a_hung_text_holds_nobody_up_twice(rendering: Renderer) -> None:
 
 async def test_the_loop_goes_on_while_a_text_hangs(rendering: Renderer) -> None:
     """Rendering holds neither the event loop nor a thread."""
-    await rendering.render("x", CONTEXT)
+    await rendering.render("{{ 1 }}", CONTEXT)
     hung = asyncio.create_task(rendering.render(ENDLESS, CONTEXT))
     turns = 0
     while not hung.done():
@@ -198,7 +198,7 @@ async def test_an_ordinary_text_takes_at_most_5_ms(rendering: Renderer) -> None:
 
 async def test_a_process_that_was_killed_is_replaced(rendering: Renderer) -> None:
     """Between two texts, nobody notices."""
-    await rendering.render("x", CONTEXT)
+    await rendering.render("{{ 1 }}", CONTEXT)
     assert rendering.pid is not None
     os.kill(rendering.pid, signal.SIGKILL)
     assert await rendering.render("{{ case.id }}", CONTEXT) == "c1"
@@ -220,7 +220,7 @@ async def test_a_text_whose_process_is_killed_may_be_tried_again(rendering: Rend
 
 async def test_a_process_that_is_stopped_condemns_no_text(rendering: Renderer, monkeypatch: pytest.MonkeyPatch) -> None:
     """It got no processor: it is replaced, and its text is rendered by another."""
-    await rendering.render("x", CONTEXT)
+    await rendering.render("{{ 1 }}", CONTEXT)
     assert rendering.pid is not None
     monkeypatch.setattr(renderer, "WAITS", 3.0)
     os.kill(rendering.pid, signal.SIGSTOP)
@@ -248,7 +248,7 @@ import asyncio, sys
 from activities.rendering.renderer import Renderer
 async def main():
     async with Renderer() as renderer:
-        await renderer.render("x", {})
+        await renderer.render("{{ 1 }}", {})
         print(renderer.pid, flush=True)
         await renderer.render(sys.argv[1], {})
         await asyncio.sleep(60)
@@ -256,7 +256,7 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.parametrize("template", ["x", ENDLESS], ids=["idle", "hung"])
+@pytest.mark.parametrize("template", ["{{ 1 }}", ENDLESS], ids=["idle", "hung"])
 async def test_no_process_outlives_a_killed_worker(template: str) -> None:
     """Its input ends with the worker, however that ends; in the midst of a text it ends when that is over time."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
@@ -299,3 +299,11 @@ def test_apply_refuses_what_takes_too_much() -> None:
 def test_the_limits_are_those_that_are_documented() -> None:
     """A second, 256 MB."""
     assert (child.MOST_SECONDS, child.MOST_MEMORY) == (1.0, 256 * 1024 * 1024)
+
+
+@pytest.mark.parametrize("template", ["", "late", "100 % sure }}", "ü", "a" * 1000])
+async def test_a_short_text_without_places_needs_no_process(template: str) -> None:
+    """It is what it comes to, as the rendering process would say."""
+    async with Renderer() as renderer:
+        assert await renderer.render(template, {"case": {"id": "INC1"}}) == template == render(template, {})
+        assert renderer.pid is None

@@ -131,6 +131,7 @@ class CaseModel:
         self.first: tuple[Plan, dict[str, Any], datetime] | None = None
         self.crowded = 0
         self._waiting: list[Pending] = []
+        self._put_off: list[Pending] = []  # changes that wait for a decision that is on its way
         self._asked: dict[str, Asked] = {}
         self._migrations: list[Asked] = []
 
@@ -142,14 +143,14 @@ class CaseModel:
             reopened = _reopening(run)
             if reopened is not None:
                 self._waiting.append(Pending(reopened, "reopening"))
-            for step in run.steps:
-                self._step(step)
+            for number, step in enumerate(run.steps):
+                self._step(step, decided_later=_decided_later(run, number))
                 if self.broken:
                     return
 
     # --- one task ---
 
-    def _step(self, step: Step) -> None:
+    def _step(self, step: Step, *, decided_later: bool) -> None:
         due = self._due_by(step.now)
         arrived = min((told.arrived_at for told in step.told), default=step.now)
         for told in step.told:
@@ -159,6 +160,9 @@ class CaseModel:
             self._ask(asked, step.now)
         for done in step.done:
             self._finish(done)
+        if not decided_later:
+            self._waiting += self._put_off
+            self._put_off = []
         if self.orders:
             self._explore(step.now, due, arrived)
 
@@ -201,7 +205,7 @@ class CaseModel:
                 if planned.prompt is None and asked is not None:
                     change = read_event(EntitlementChange, asked.arguments, self._latest())
                     event: Event = EntitlementChanged(plan=planned.plan, **change.model_dump())
-                    self._waiting.append(Pending(event, f"change {change.event_id}", asked))
+                    self._put_off.append(Pending(event, f"change {change.event_id}", asked))
             case "decide_overage" if "prompt" in done.asked:
                 decided, opened = OverageDecided.model_validate(done.asked), OpenedCase.model_validate(done.result)
                 self._note_plan(opened)
@@ -327,6 +331,15 @@ def _of_decision(decided: OverageDecided, opened: OpenedCase) -> Event:
         entitlement=opened.entitlement,
         plan=opened.plan,
         from_opening=prompt.change is not None and prompt.change.from_opening,
+    )
+
+
+def _decided_later(run: Run, number: int) -> bool:
+    """Whether a decision on the case was on its way when a task of the run began, and still is when it ends."""
+    return any(
+        done.activity == "decide_overage" and "prompt" in done.asked and done.task < number
+        for step in run.steps[number + 1 :]
+        for done in step.done
     )
 
 

@@ -32,10 +32,15 @@ class Told:
 
 @dataclass(frozen=True)
 class Done:
-    """An activity that came to its end; `result` is None of one that failed."""
+    """An activity that came to its end; `result` is None of one that failed.
+
+    Attributes:
+        task: the place of the task that began it among those of the run.
+    """
 
     activity: str
     asked: Any
+    task: int
     result: Any
     failed: bool
 
@@ -129,7 +134,7 @@ class _Reader:
             goes_on=bool(started.continued_execution_run_id),
             argument=arguments[0] if arguments else None,
         )
-        self._scheduled: dict[int, tuple[str, Any]] = {}
+        self._scheduled: dict[int, tuple[str, Any, int]] = {}
         self._asked: dict[int, Asked] = {}
         self._told: list[Told] = []
         self._done: list[Done] = []
@@ -167,7 +172,8 @@ class _Reader:
             case "SCHEDULED":
                 scheduled = event.activity_task_scheduled_event_attributes
                 arguments = _values(scheduled.input.payloads)
-                self._scheduled[event.event_id] = scheduled.activity_type.name, arguments[0] if arguments else None
+                asked, task = arguments[0] if arguments else None, len(self.run.steps) - 1
+                self._scheduled[event.event_id] = scheduled.activity_type.name, asked, task
             case "COMPLETED":
                 completed = event.activity_task_completed_event_attributes
                 results = _values(completed.result.payloads)

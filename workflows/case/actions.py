@@ -18,14 +18,19 @@ with workflow.unsafe.imports_passed_through():
     from workflows.case.running import RunningCase
     from workflows.waiting import seal
 
-MOST_AT_ONCE = 50
-"""Actions that a run sends without looking at what became of any other; and as many, of those after, under way."""
+MOST_AT_ONCE = 20
+"""Actions that a run sends without looking at what became of any other; and as many, of those after, under way. Each
+leaves two events for a workflow task that is under way; the server fails the task when a hundred wait for it."""
 MOST_BYTES = 512 * 1024
 """Of both likewise. What one workflow task sends off has to stay under 2 MB."""
 MOST_FAILED = 100
 MOST_FAILED_BYTES = 512 * 1024
 """Of those that failed for good and can be retried; of more, the oldest are forgotten."""
 MOST_SUMMARY_BYTES = 200
+
+MOST_AT_ONCE_BEFORE = 50
+FEWER_AT_ONCE = "fewer-actions-at-once"
+"""The patch since which `MOST_AT_ONCE` holds. Asked only by a run that sends more."""
 
 WAITS_FOR_ITS_INSTANT = "an-action-waits-for-its-instant"
 """The patch since which an action is not sent before its instant. Asked only of one that has to wait."""
@@ -46,6 +51,8 @@ class Actions:
         self._case = case
         self._recorder = recorder
         self._sent = 0
+        self._out = 0
+        self.is_paused = False
         self._sent_bytes = 0
         self._held: list[ActionOrder] = []
         self._held_bytes = 0
@@ -59,6 +66,11 @@ class Actions:
         return not self._case.kept.orders
 
     @property
+    def are_under_way(self) -> bool:
+        """At least one was sent by this run, and has not come back."""
+        return self._out > 0
+
+    @property
     def can_be_carried(self) -> bool:
         """What is not done fits into the argument of another run."""
         waiting_bytes = sum(size for _, size in self._waiting)
@@ -68,6 +80,15 @@ class Actions:
     def next_due(self) -> datetime | None:
         """When the next of those that are held is to be sent; None: none is held."""
         return min((order.at for order in self._held), default=None)
+
+    def pause(self) -> None:
+        """Send nothing until `go_on`, so that what is under way comes to an end."""
+        self.is_paused = True
+
+    def go_on(self) -> None:
+        """Send again."""
+        self.is_paused = False
+        self._send_waiting()
 
     def send_due(self) -> None:
         """Send those of which the instant has come, in the order in which they were ordered."""
@@ -116,9 +137,11 @@ class Actions:
             self._send(order, size)
 
     def _send(self, order: ActionOrder, size: int) -> None:
-        if self._sent < MOST_AT_ONCE and self._sent_bytes + size <= MOST_BYTES:
+        unseen = not self.is_paused and self._sent_bytes + size <= MOST_BYTES
+        if unseen and (self._sent < MOST_AT_ONCE or self._sent < self._most_at_once):
             self._sent += 1
             self._sent_bytes += size
+            self._out += 1
             self._case.jobs.start(self._carry_out(order))
         else:
             self._waiting.append((order, size))
@@ -127,15 +150,20 @@ class Actions:
     def _send_waiting(self) -> bool:
         """Whether any was sent."""
         before = len(self._waiting)
-        while self._waiting and self._under_way < MOST_AT_ONCE:
+        while self._waiting and not self.is_paused and self._under_way < self._most_at_once:
             order, size = self._waiting[0]
             if self._under_way and self._under_way_bytes + size > MOST_BYTES:
                 break
             self._waiting.popleft()
             self._under_way += 1
             self._under_way_bytes += size
+            self._out += 1
             self._case.jobs.start(self._carry_out_next(order, size))
         return len(self._waiting) < before
+
+    @property
+    def _most_at_once(self) -> int:
+        return MOST_AT_ONCE if workflow.patched(FEWER_AT_ONCE) else MOST_AT_ONCE_BEFORE
 
     async def _carry_out_next(self, order: ActionOrder, size: int) -> None:
         await self._carry_out(order)
@@ -157,6 +185,7 @@ class Actions:
             )
         except FailureError as error:
             self._give_up(order, cut(str(error.cause or error)))
+        self._out -= 1
         self._case.kept.orders.remove(order)
 
     def _give_up(self, order: ActionOrder, reason: str) -> None:

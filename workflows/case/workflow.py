@@ -7,7 +7,7 @@ coroutine woke first.
 
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from temporalio import workflow
@@ -27,6 +27,10 @@ with workflow.unsafe.imports_passed_through():
 NEWEST = workflow.ContinueAsNewVersioningBehavior.AUTO_UPGRADE
 MOST_SUMMARY_BYTES = 200
 
+WINDS_DOWN_WITHIN = timedelta(seconds=3)
+"""How long a run that is to go on in the next one waits for the actions that are under way. The server turns down the
+end of a run to which something has come back meanwhile, and the worker then has to go through all of it again."""
+
 
 @workflow.defn(name=CASE_WORKFLOW)
 class CaseWorkflow:
@@ -38,6 +42,7 @@ class CaseWorkflow:
         self.parts = Parts(intake)
         self.case = self.parts.case
         self.case.refusal = refusal
+        self._wound_down_by: datetime | None = None
         if refusal is None and intake.carried is not None:
             self.case.refusal = opening.take_up(self.case)
 
@@ -50,6 +55,7 @@ class CaseWorkflow:
             self.parts.overage.take_silence_for_no()
             self.parts.plans.keep_horizon()
             self.parts.actions.send_due()
+            self._wind_down()
             if self._may_roll_over:
                 self._roll_over()
             await until(self._next_due, self._has_other_work, now=self.case.now, summary=self._timer_summary)
@@ -72,7 +78,9 @@ class CaseWorkflow:
 
     def _next_due(self) -> datetime | None:
         dues = [decision.until for decision in self.case.open_decisions()]
-        dues += [due for due in (self.parts.passing.next_due, self.parts.actions.next_due) if due is not None]
+        actions = self.parts.actions
+        also = (self.parts.passing.next_due, actions.next_due, self._wound_down_by if actions.is_paused else None)
+        dues += [due for due in also if due is not None]
         return min(dues, default=None)
 
     def _timer_summary(self) -> str:
@@ -82,10 +90,13 @@ class CaseWorkflow:
             return "time-out of the decision on overage"
         if due == self.parts.actions.next_due:
             return "send what a message brought forward"
+        if due == self._wound_down_by:
+            return "wait for what is under way"
         return cut(self.case.next_summary, MOST_SUMMARY_BYTES)
 
     def _has_other_work(self) -> bool:
-        return self._is_over or self._may_roll_over or self.parts.plans.needs_horizon or self.parts.passing.has_news
+        is_to_end = self._is_over or self._may_roll_over or self._is_to_wind_down
+        return is_to_end or self.parts.plans.needs_horizon or self.parts.passing.has_news
 
     @property
     def _is_over(self) -> bool:
@@ -95,12 +106,31 @@ class CaseWorkflow:
         return self.parts.actions.are_done and self.parts.recorder.is_idle and workflow.all_handlers_finished()
 
     @property
-    def _may_roll_over(self) -> bool:
-        info, case = workflow.info(), self.case
+    def _wants_a_new_run(self) -> bool:
+        info = workflow.info()
         if not info.is_continue_as_new_suggested() and not info.is_target_worker_deployment_version_changed():
             return False
-        is_quiet = workflow.all_handlers_finished() and case.turn.is_free and not self.parts.recorder.is_writing_here
-        return is_quiet and not case.is_closed and self.parts.actions.can_be_carried and case.fits
+        return not self.case.is_closed and self.parts.actions.can_be_carried
+
+    @property
+    def _is_to_wind_down(self) -> bool:
+        return self._wound_down_by is None and self._wants_a_new_run and self.parts.actions.are_under_way
+
+    def _wind_down(self) -> None:
+        """Before a new run send nothing more for a moment; once a run, so that no action that hangs holds others up."""
+        actions, now = self.parts.actions, self.case.now()
+        if self._is_to_wind_down:
+            self._wound_down_by = now + WINDS_DOWN_WITHIN
+            actions.pause()
+        elif actions.is_paused and self._wound_down_by is not None and self._wound_down_by <= now:
+            actions.go_on()
+
+    @property
+    def _may_roll_over(self) -> bool:
+        if not self._wants_a_new_run or (self.parts.actions.is_paused and self.parts.actions.are_under_way):
+            return False
+        is_quiet = workflow.all_handlers_finished() and self.case.turn.is_free
+        return is_quiet and not self.parts.recorder.is_writing_here and self.case.fits
 
     def _roll_over(self) -> None:
         """Go on in a new run, under the newest deployment. What is not done is carried, and done there."""
