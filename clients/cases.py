@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -29,6 +30,9 @@ from domain.messages.names import CASE_WORKFLOW, NOT_OPEN_YET
 from domain.timeline.views import CaseView
 
 T = TypeVar("T")
+
+Starting = Callable[[], WithStartWorkflowOperation[Any, CaseView]]
+"""Makes the operation that starts a case, anew for each attempt."""
 
 
 class MilepostClient:
@@ -55,7 +59,8 @@ class MilepostClient:
         """
         case_id = intake.case_id
         known = await self._described(case_id)
-        start: WithStartWorkflowOperation[Any, CaseView] = WithStartWorkflowOperation(
+        start: Starting = partial(
+            WithStartWorkflowOperation,
             CASE_WORKFLOW,
             intake,
             id=f"case/{case_id}",
@@ -71,10 +76,10 @@ class MilepostClient:
             "soon as a worker runs there (`milepost worker`)"
         )
         try:
-            answer = await self._start(case_id, _opening_id(case_id, known), start, said)
+            answer, started = await self._start(case_id, _opening_id(case_id, known), start, said)
         except WorkflowAlreadyStartedError:
             raise Refused("closed", f"case {case_id} was opened before and is closed") from None
-        was_known = known is not None and (await start.workflow_handle()).first_execution_run_id in _runs(known)
+        was_known = known is not None and (await started.workflow_handle()).first_execution_run_id in _runs(known)
         return answer.model_copy(update={"outcome": "already"}) if was_known else answer
 
     async def reopen(
@@ -102,7 +107,8 @@ class MilepostClient:
         reopened = CaseReopening(
             event_id=event_id or f"reopen-{uuid4()}", occurred_at=occurred_at, by=by, fields=fields or {}
         )
-        start: WithStartWorkflowOperation[Any, CaseView] = WithStartWorkflowOperation(
+        start: Starting = partial(
+            WithStartWorkflowOperation,
             CASE_WORKFLOW,
             CaseIntake(case_id=case_id, reopened=reopened),
             id=f"case/{case_id}",
@@ -112,10 +118,11 @@ class MilepostClient:
             static_summary=f"Case {case_id}, reopened",
         )
         try:
-            return await self._start(case_id, reopened.event_id, start, self._silence(case_id))
+            answer, _ = await self._start(case_id, reopened.event_id, start, self._silence(case_id))
         except WorkflowAlreadyStartedError:
             message = reopened.model_dump(mode="json", exclude_none=True)
             return Answer.model_validate(await self.ask(case_id, "reopen", message))
+        return answer
 
     async def request(self, case_id: str, update: str, **event: Any) -> Answer:
         """Send one request (an update of the case) and return what came of it.
@@ -167,19 +174,22 @@ class MilepostClient:
         return await persist(attempt, patience=self.patience, unanswered=_saying(self._silence(case_id)))
 
     async def _start(
-        self, case_id: str, update_id: str, start: WithStartWorkflowOperation[Any, CaseView], said: str
-    ) -> Answer:
+        self, case_id: str, update_id: str, start: Starting, said: str
+    ) -> tuple[Answer, WithStartWorkflowOperation[Any, CaseView]]:
         """Start the workflow of a case, unless it runs, and wait until the case is open.
+
+        Each attempt has an operation of its own, since the SDK takes one only once; that of the last is returned too.
 
         Raises:
             WorkflowAlreadyStartedError: it may not be started.
             Refused, NoAnswer: as `open`.
         """
 
-        async def attempt() -> Answer:
+        async def attempt() -> tuple[Answer, WithStartWorkflowOperation[Any, CaseView]]:
+            operation = start()
             try:
                 answer: Answer = await self.temporal.execute_update_with_start_workflow(
-                    "open", id=update_id, start_workflow_operation=start, result_type=Answer
+                    "open", id=update_id, start_workflow_operation=operation, result_type=Answer
                 )
             except RPCError as error:
                 # An intake that does not fit fails its workflow, and the update is only told that it was aborted.
@@ -187,7 +197,7 @@ class MilepostClient:
                 if reason is None:
                     raise
                 raise Refused("not_opened", f"case {case_id} could not be opened: {reason}") from error
-            return answer
+            return answer, operation
 
         return await persist(attempt, patience=self.patience, unanswered=_saying(said))
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from hypothesis import settings
 from temporalio.client import Client
 from temporalio.worker import Worker
 
@@ -20,6 +21,10 @@ from worker.embedded import RunningServer, running_server
 # Whoever starts the tests in the background has Ctrl-C ignored, and what a test starts would inherit that: a server
 # that a test interrupts would never end.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# How long an example takes says how busy the machine is, and nothing about a rule.
+settings.register_profile("default", deadline=None)
+settings.load_profile("default")
 
 
 def _bound_without_a_type(value: date) -> str:

@@ -27,7 +27,7 @@ def cancel(book: UsageBook, asked: EntitlementCancelled, now: datetime) -> Made:
         raise Refused("already_cancelled", f"cancelled already, at {state.cancelled_at.isoformat()}")
     ends_at = book.terms.periods.ends_at
     if ends_at is not None and ends_at <= at:
-        raise Refused("expired", "its term has ended by then; there is nothing to cancel")
+        raise Refused("expired", "its term has ended; there is nothing to cancel")
     effects = advance(book, now)
     state.cancelled_at = at
     text = "cancelled" if at == now else f"cancelled from {at.isoformat()} on"

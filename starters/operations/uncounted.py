@@ -57,7 +57,7 @@ class UncountedEntitlements:
         if declared.cancelled_at is not None:
             raise Refused("already_cancelled", f"cancelled already, at {declared.cancelled_at:%Y-%m-%d %H:%M:%S}Z")
         if self._status(declared, at) is EntitlementStatus.EXPIRED:
-            raise Refused("expired", "its term has ended by then; there is nothing to cancel")
+            raise Refused("expired", "its term has ended; there is nothing to cancel")
         text = "cancelled" if asked.at is None else f"cancelled from {at.isoformat()} on"
         return self._change(declared, asked, text, cancelled_at=at)
 

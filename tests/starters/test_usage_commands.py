@@ -258,7 +258,7 @@ NO_TAKING: list[tuple[list[str], str]] = [
     (["--at", "noon"], "is no ISO 8601 instant"),
     (["--at", "2025-12-31T12:00Z"], "is inactive at"),
     (["--at", "2101-01-01T12:00Z"], "is expired at"),
-    (["--by", "x" * 201], "by: "),
+    (["--by", "x" * 1025], "by: "),
 ]
 
 
@@ -335,7 +335,7 @@ async def test_an_adjustment_sent_again_counts_once(desk: Desk) -> None:
 NO_ADJUSTMENT: list[tuple[list[str], str]] = [
     (["1"], "Missing option '--reason'"),
     (["1", "--reason", "  "], "say why: it goes on record"),
-    (["1", "--reason", "x" * 1001], "reason: "),
+    (["1", "--reason", "x" * 1025], "reason: "),
     (["0", "--reason", "x"], "an adjustment of 0 changes nothing"),
     (["-1", "--reason", "x"], "only 0 visits can be given back"),
     (["5", "--reason", "x"], "only 4 visits can be taken, not 5 visits; amend the cap first"),

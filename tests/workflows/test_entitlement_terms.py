@@ -366,7 +366,7 @@ async def test_a_count_follows_what_the_catalog_declares(office: Office, task_qu
         rows = [(r.kind, r.by, r.reason) for r in office.store.ledger(visits.id) if r.by != "milepost"]
         assert rows == [
             ("amended", "ana", "the cap is 12 visits: the catalog was applied"),
-            ("cancelled", "bob", "cancelled: the customer left"),
+            ("cancelled", "bob", f"cancelled from {cancelled_at.isoformat()} on: the customer left"),
         ]
 
     await assert_eventually(on_record)
