@@ -6,13 +6,13 @@ import re
 from collections.abc import Sequence
 
 from temporalio.client import Client, Plugin
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
 from temporalio.service import RPCError
 
+from worker.converter import data_converter
 from worker.errors import TemporalUnreachable
 
-DATA_CONVERTER = pydantic_data_converter
+DATA_CONVERTER = data_converter
 """Plain JSON, by the SDK's pydantic converter: a client in any language can read and write it."""
 
 DEFAULT_ADDRESS = "localhost:7233"

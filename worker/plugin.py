@@ -1,10 +1,10 @@
 """What client, worker and replayer share: the converter, the workflows, and what fails a workflow."""
 
 from pydantic import ValidationError
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.plugin import SimplePlugin
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from worker.converter import data_converter
 from workflows.case.workflow import CaseWorkflow
 from workflows.entitlement.workflow import EntitlementWorkflow
 from workflows.migration.workflow import MigrationWorkflow
@@ -34,7 +34,7 @@ def plugin() -> SimplePlugin:
     """
     return SimplePlugin(
         "milepost",
-        data_converter=pydantic_data_converter,
+        data_converter=data_converter,
         workflows=WORKFLOWS,
         workflow_runner=RUNNER,
         workflow_failure_exception_types=[ValidationError],
