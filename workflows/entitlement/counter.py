@@ -45,12 +45,14 @@ class Stuck(NamedTuple):
     Attributes:
         said: what went wrong.
         tries: so far.
-        again_at: by the entitlement's clock.
+        again_at: by the entitlement's clock; by another build at once.
+        build: that could not take it.
     """
 
     said: str
     tries: int
     again_at: datetime
+    build: str
 
 
 class Counter:
@@ -80,7 +82,7 @@ class Counter:
     def next_due(self) -> datetime | None:
         """When time brings something next; of what is stuck, when it is tried again."""
         if self.stuck is not None:
-            return self.stuck.again_at
+            return self.stuck.again_at if self._waits else self.usage.state.begun_at
         try:
             return self.usage.next_due
         except Exception:  # noqa: BLE001  the step that follows at once says what it is, and is stuck
@@ -93,16 +95,21 @@ class Counter:
             now: the entitlement's.
             key: names this step, alike on every replay.
         """
-        if self.stuck is not None and now < self.stuck.again_at:
+        if self.stuck is not None and now < self.stuck.again_at and self._waits:
             return
         try:
             self._take_over(self._faults.attempt("a step of time", f"{key}/time", lambda: self._stepped(now)))
         except ApplicationError as error:
             tries = self.stuck.tries + 1 if self.stuck else 1
             wait = AGAIN_AFTER[min(tries, len(AGAIN_AFTER)) - 1]
-            self.stuck = Stuck(error.message, tries, now + wait)
+            self.stuck = Stuck(error.message, tries, now + wait, _build())
         else:
             self.stuck = None
+
+    @property
+    def _waits(self) -> bool:
+        """Whether the build is still the one that could not take the step."""
+        return self.stuck is not None and self.stuck.build == _build()
 
     def _stepped(self, now: datetime) -> tuple[Usage, Any]:
         fork = self.usage.fork()
@@ -184,6 +191,10 @@ class Counter:
     def _take_over(self, done: tuple[Usage, Any]) -> None:
         self.usage, wanted = done
         self._jobs.start(wanted)
+
+
+def _build() -> str:
+    return workflow.info().get_current_build_id()
 
 
 def request_key() -> str:
