@@ -2,12 +2,14 @@
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 from temporalio.api.common.v1 import Payload, Payloads, WorkflowExecution
 from temporalio.api.workflowservice.v1 import SignalWorkflowExecutionRequest
 
+from clients.sending import persist
 from domain.catalog.declarations import Catalog
 from domain.errors import NotFound, Refused
 from domain.timeline.instances import InstanceState
@@ -114,8 +116,8 @@ async def test_a_message_that_makes_no_sense_leaves_the_case_alive(world: World,
         "close",
         "retry_action",
     ):
-        with pytest.raises(Exception, match="update"):
-            await handle.execute_update(update, args=arguments)
+        with pytest.raises(Refused):
+            await persist(partial(handle.execute_update, update, args=arguments), patience=60, unanswered=_unanswered)
     assert await standing(world, case) == before
     answer = await world.ask(case, "complete_milestone", later(hours=1), milestone="First response")
     assert answer.outcome == "taken"
@@ -124,7 +126,11 @@ async def test_a_message_that_makes_no_sense_leaves_the_case_alive(world: World,
         notes = [note.text for note in world.store.notes(case) if note.kind == "refused"]
         assert len(notes) == 6, notes
 
-    await assert_eventually(six_are_refused)
+    await assert_eventually(six_are_refused, within=60)
+
+
+def _unanswered(why: object) -> Exception:
+    return AssertionError(f"nobody answers within a minute: {why}")
 
 
 async def test_undecodable_arguments_leave_the_case_alive(world: World) -> None:
