@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from domain.messages.case_state import EntitlementChange
@@ -63,6 +63,7 @@ REMARKS = frozenset(
 
 MOST_ORDERS = 200
 
+_SECOND = timedelta(seconds=1)
 _NOTICED = re.compile(r'"noticed_at":"[^"]*"')
 
 
@@ -280,7 +281,10 @@ class CaseModel:
 
     def _take(self, order: Order, pending: Pending, now: datetime, due: set[str], arrived: datetime) -> Order | None:
         """The order with one message more; None if its answer was another."""
-        timeline, asked = order.timeline.fork(), pending.wanted
+        caught_up = self._caught_up(order, pending.event, now, due, arrived)
+        if caught_up is None:
+            return None
+        timeline, asked = caught_up.timeline.fork(), pending.wanted
         try:
             effects = timeline.apply(pending.event, now)
         except Exception:  # noqa: BLE001  whatever a message raises on the copy is a refusal
@@ -291,8 +295,19 @@ class CaseModel:
             notes = [effect.text for effect in effects if isinstance(effect, Noted)]
             if asked.answer["notes"] != notes:
                 return None
-        told = replace(order, deeds=(*order.deeds, (now, pending.event)))
+        told = replace(caught_up, deeds=(*caught_up.deeds, (now, pending.event)))
         return self._followed(told, timeline, effects, (now, due, arrived))
+
+    def _caught_up(self, order: Order, event: Event, now: datetime, due: set[str], arrived: datetime) -> Order | None:
+        """The order with what was due before a message done apart from it; of its very second nothing is."""
+        before = min(event.occurred_at, now).replace(microsecond=0)
+        next_due = order.timeline.next_due
+        if next_due is None or next_due >= before:
+            return order
+        timeline = order.timeline.fork()
+        effects = timeline.advance(now, before=before)
+        caught_up = replace(order, deeds=(*order.deeds, (before - _SECOND, None)))
+        return self._followed(caught_up, timeline, effects, (now, due, arrived))
 
     def _followed(
         self,
