@@ -13,8 +13,9 @@ from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client, WorkflowHistory
 
-HARMLESS = frozenset({"UNHANDLED_COMMAND"})
-"""Something arrived while a run was about to end: the task is done again, by the server's own rules."""
+HARMLESS = frozenset({"UNHANDLED_COMMAND", "FORCE_CLOSE_COMMAND"})
+"""Something arrived while a run was about to end, or a hundred signals during a task: the task is done again,
+by the server's own rules."""
 
 _TOO_SLOW = "TMPRL1101"
 """A step that took over two seconds. On a busy machine, or of a worker that was stopped, that says nothing; one that is
