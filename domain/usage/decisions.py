@@ -65,9 +65,9 @@ def _entry(book: UsageBook, decision: OverageDecision, taking: Taking | None, no
 def _case(book: UsageBook, decision: OverageDecision, taking: Taking | None, now: datetime) -> Taken:
     if taking is not None:
         return Taken(answer(book, decision.reference, "already", taking), [])
+    if not decision.approved:  # takes nothing, and so needs no period that is there
+        return _no(book, decision, Taking(book.period_near(decision.occurred_at), 0), now)
     period, amount = book.period_of(decision.occurred_at), decision.amount
-    if not decision.approved:
-        return _no(book, decision, Taking(period, 0), now)
     book.state.declined.forget(decision.reference)
     there = room_for_late_work(book, period)
     if there is None or amount <= there:

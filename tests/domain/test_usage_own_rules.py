@@ -12,7 +12,14 @@ from domain.usage.allowance import Allowance
 from domain.usage.freezing import freeze
 from domain.usage.machine import Usage
 from domain.usage.periods import Term
-from domain.usage.requests import Consumption, EntitlementAmended, EntitlementTerms, OverageDecision, TimeEntry
+from domain.usage.requests import (
+    Consumption,
+    EntitlementAmended,
+    EntitlementCancelled,
+    EntitlementTerms,
+    OverageDecision,
+    TimeEntry,
+)
 from domain.usage.rows import LedgerRow, RowKind
 from domain.usage.term_length import TermLength
 
@@ -108,6 +115,18 @@ def test_what_was_asked_is_decided_whatever_was_applied_since(policy: str, unit:
     assert billed == (["85.00 EUR"] if yes else [])
     with pytest.raises(Refused, match="does not ask"):
         of.decide(decision.model_copy(update={"event_id": "other", "reference": "Y"}), OCTOBER)
+
+
+def test_a_no_is_taken_though_the_term_was_cut_since() -> None:
+    """So that what was asked about falls back; a yes to what lies after the cancellation takes nothing."""
+    of = usage(cap=0, overflow="prompt")
+    assert [take(of, name, NOVEMBER, NOVEMBER) for name in ("X", "Y")] == ["prompt", "prompt"]
+    of.change(EntitlementCancelled(event_id="c", at=OCTOBER, **WHO), NOVEMBER)
+    no = OverageDecision(reference="X", event_id="no", approved=False, occurred_at=NOVEMBER, **WHO)
+    assert of.decide(no, NOVEMBER).answer.outcome == "overflow"
+    yes = no.model_copy(update={"reference": "Y", "event_id": "yes", "approved": True})
+    with pytest.raises(Refused, match="cancelled"):
+        of.decide(yes, NOVEMBER)
 
 
 @pytest.mark.parametrize(
