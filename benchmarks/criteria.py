@@ -2,9 +2,9 @@
 
     python benchmarks/criteria.py
 
-Every criterion of `tests/domain/worst_criteria.py` on every case there: what it was estimated at when it was declared
-(`domain/criteria/cost.py`), and what it took. Those that `apply` refuses are measured with `--refused` too; some of
-them take seconds. Prints a table and writes it to `benchmarks/results/criteria.json`.
+Every criterion of `tests/domain/criteria/worst_criteria.py` on every case there: what it was estimated at when it was
+declared (`domain/criteria/cost.py`), and what it took. Those that `apply` refuses are measured with `--refused` too;
+some of them take seconds. Prints a table and writes it to `benchmarks/results/criteria.json`.
 """
 # ruff: noqa: E402 - the path is put right before anything is imported
 
@@ -22,7 +22,7 @@ from time import process_time
 from domain.criteria.compiling import CriteriaError, compile_criteria, estimate
 from domain.criteria.cost import MOST_NANOSECONDS, TooExpensive
 from domain.criteria.evaluating import Scope
-from tests.domain.worst_criteria import ALLOWED, CASES, REFUSED, SCHEMA
+from tests.domain.criteria.worst_criteria import ALLOWED, CASES, REFUSED, SCHEMA
 
 LIMIT_MILLISECONDS = 100.0
 SHOWN = 78

@@ -146,6 +146,15 @@ def test_every_tool_knows_every_package() -> None:
     assert set(tools["importlinter"]["root_packages"]) == PACKAGES
 
 
+def test_the_tests_mirror_the_rooms() -> None:
+    """A folder of tests is called as the package that it tests, or is one of the rooms that only tests have."""
+    own = {"abuse", "histories", "models", "siege", "vectors"}
+    folders = {path.parent.relative_to(ROOT / "tests") for path in (ROOT / "tests").rglob("test_*.py")}
+    rooms = {folder for folder in folders if folder.parts and folder.parts[0] not in own}
+    assert Path("domain/timeline") in rooms
+    assert [str(room) for room in sorted(rooms) if not (ROOT / room / "__init__.py").exists()] == []
+
+
 def test_what_the_image_copies_can_be_installed(tmp_path: Path) -> None:
     """The install step, of what is copied and nothing else; the program then starts from what was installed."""
     source, site = tmp_path / "src", tmp_path / "site"

@@ -27,7 +27,7 @@ from domain.timeline.effects import Effect, Noted, NoteKind, TriggerFired
 from domain.timeline.events import CaseClosed, CaseReopened, Event
 from domain.timeline.plan import Plan
 from domain.timeline.views import CaseView
-from tests.domain.test_timeline_model import (
+from tests.domain.timeline.test_model import (
     DAYS,
     FIELDS,
     HOURS,

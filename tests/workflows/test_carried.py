@@ -18,8 +18,8 @@ from domain.usage.machine import Usage
 from domain.usage.requests import CarriedUsage, EntitlementStart, EntitlementTerms, Outbox
 from tests.support import assert_eventually
 from tests.usage import NOON, RememberingStore, consumption, counting, terms
-from tests.workflows.test_case_state import AT, full_state
-from tests.workflows.test_entitlement import start, take
+from tests.workflows.case.test_state import AT, full_state
+from tests.workflows.entitlement.test_entitlement import start, take
 from workflows.case import recorder
 from workflows.case.actions import MOST_FAILED_BYTES, Actions
 from workflows.case.opening import read_intake, take_up

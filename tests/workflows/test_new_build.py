@@ -12,7 +12,7 @@ from domain.messages.cases import CaseIntake
 from domain.timeline import Timeline
 from domain.usage.machine import Usage
 from tests.usage import NOON, terms
-from tests.workflows.test_case_state import AT, full_state
+from tests.workflows.case.test_state import AT, full_state
 from workflows.case.opening import take_up
 from workflows.case.passing import Passing
 from workflows.case.running import RunningCase

@@ -9,7 +9,7 @@ import pytest
 from domain.timeline.effects import NoteKind
 from domain.timeline.instances import InstanceState
 from domain.timeline.views import MilestoneStatus
-from tests.domain.timeline_bench import Bench, field_at, ny, plan, process, told, triggers
+from tests.domain.timeline.bench import Bench, field_at, ny, plan, process, told, triggers
 
 # --- entry and exit ---
 

@@ -13,8 +13,8 @@ from domain.timeline import Timeline
 from domain.timeline.agenda import Agenda
 from domain.timeline.effects import Effect
 from domain.timeline.events import FieldsChanged
-from tests.domain.test_timeline_model import FIELDS, PROFILE, World, calendars, event_of, worlds
-from tests.domain.timeline_bench import Bench, ny, triggers
+from tests.domain.timeline.bench import Bench, ny, triggers
+from tests.domain.timeline.test_model import FIELDS, PROFILE, World, calendars, event_of, worlds
 from tests.models.both_timelines import Opening, RealTimeline
 from tests.models.specified.slow_timeline import RefusedError
 

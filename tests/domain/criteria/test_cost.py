@@ -13,7 +13,7 @@ from domain.criteria.compiling import CriteriaError, compile_criteria, estimate
 from domain.criteria.cost import MOST_NANOSECONDS
 from domain.criteria.evaluating import Scope
 from domain.criteria.patterns import pattern_work
-from tests.domain.worst_criteria import ALLOWED, CASES, REFUSED, SCHEMA
+from tests.domain.criteria.worst_criteria import ALLOWED, CASES, REFUSED, SCHEMA
 
 LONGEST = 0.1
 """Seconds that a criterion may take."""

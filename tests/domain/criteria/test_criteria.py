@@ -358,7 +358,7 @@ def test_every_process_says_the_same() -> None:
         run = subprocess.run(
             [sys.executable, "-c", PROBE],
             env={**os.environ, "PYTHONHASHSEED": seed},
-            cwd=Path(__file__).parents[2],
+            cwd=Path(__file__).parents[3],
             capture_output=True,
             text=True,
             check=True,

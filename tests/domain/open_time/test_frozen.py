@@ -143,7 +143,7 @@ calendar = FrozenCalendar.model_validate_json(sys.argv[1])
 print(calendar.add(calendar.start, 3600).isoformat())
 print(Span.parse("2bd eod").target(calendar, calendar.start).isoformat())
 """
-    root = Path(__file__).resolve().parents[2]
+    root = Path(__file__).resolve().parents[3]
     ran = subprocess.run(
         [sys.executable, "-c", program, office().model_dump_json()],
         cwd=root,

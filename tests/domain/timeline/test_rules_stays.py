@@ -10,7 +10,7 @@ from domain.process import Milestone
 from domain.reports.compliance import compliance
 from domain.timeline.instances import InstanceState
 from domain.timeline.views import MilestoneStatus
-from tests.domain.timeline_bench import Bench, plan, process, sets, told, triggers
+from tests.domain.timeline.bench import Bench, plan, process, sets, told, triggers
 
 ON = 'case.state == "on"'
 DONE = 'case.state == "done"'

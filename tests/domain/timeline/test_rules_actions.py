@@ -9,7 +9,7 @@ import pytest
 from domain.process import Milestone
 from domain.timeline.effects import NoteKind, TriggerFired
 from domain.timeline.instances import InstanceState
-from tests.domain.timeline_bench import Bench, field_at, sets, told, triggers
+from tests.domain.timeline.bench import Bench, field_at, sets, told, triggers
 
 FOUR_HOURS: dict[str, Any] = {"within": "240m"}
 

@@ -8,7 +8,7 @@ import pytest
 
 from domain.timeline.effects import NoteKind
 from domain.timeline.instances import InstanceState
-from tests.domain.timeline_bench import Bench, field_at, plan, process, sets, triggers
+from tests.domain.timeline.bench import Bench, field_at, plan, process, sets, triggers
 
 HIGH = 'case.priority == "High"'
 ON = 'case.state == "on"'

@@ -9,7 +9,7 @@ from domain.calendar import BusinessHours
 from domain.timeline.effects import NoteKind
 from domain.timeline.instances import InstanceState
 from domain.timeline.plan import Plan
-from tests.domain.timeline_bench import Bench, calendars, plan, process, told, triggers
+from tests.domain.timeline.bench import Bench, calendars, plan, process, told, triggers
 
 
 def version_two(*milestones: dict[str, Any], **also: Any) -> Plan:

@@ -9,8 +9,8 @@ import pytest
 
 from starters.backtest.report import report
 from starters.logs.events import LogError, LoggedCase
+from tests.starters.backtest.test_backtest import case, own, tried_on
 from tests.starters.command_line import milepost
-from tests.starters.test_backtest import case, own, tried_on
 
 
 def two(**changed: Any) -> list[LoggedCase]:

@@ -17,7 +17,7 @@ from starters.logs.events import EventLog, LogError, LoggedCase, read_log
 from starters.logs.mapping import LogMapping, load_mapping
 from tests.starters.backtests import PRIORITIES
 from tests.starters.incidents import FULL_LOG, ROOT, SAMPLE, catalog, log
-from tests.starters.log_shapes import SHAPES
+from tests.starters.logs.log_shapes import SHAPES
 
 SAMPLES = ROOT / "starters/sample_logs"
 

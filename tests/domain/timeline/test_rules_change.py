@@ -8,7 +8,7 @@ import pytest
 
 from domain.timeline.effects import NoteKind
 from domain.timeline.instances import InstanceState
-from tests.domain.timeline_bench import Bench, plan, process, told, triggers
+from tests.domain.timeline.bench import Bench, plan, process, told, triggers
 
 FOUR_HOURS: dict[str, Any] = {"within": "240m"}
 

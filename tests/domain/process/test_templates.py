@@ -20,7 +20,7 @@ from domain.usage.effects import UsageActionOrder
 from domain.usage.machine import Usage
 from domain.usage.requests import Consumption
 from domain.usage.term_end import TermEnd
-from tests.domain.timeline_bench import Bench, sets, triggers
+from tests.domain.timeline.bench import Bench, sets, triggers
 
 MILESTONE = of_a_milestone({"priority": FieldType.STRING, "due_at": FieldType.DATETIME, "update": FieldType.STRING})
 NOON = datetime(2025, 2, 20, 12, tzinfo=UTC)

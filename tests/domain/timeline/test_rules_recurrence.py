@@ -8,7 +8,7 @@ import pytest
 
 from domain.timeline.instances import InstanceState
 from domain.timeline.views import MilestoneView
-from tests.domain.timeline_bench import Bench, told, triggers
+from tests.domain.timeline.bench import Bench, told, triggers
 
 HOUR: dict[str, Any] = {"within": "60m", "starts": "criteria", "when": 'case.state != "off"'}
 ON = {"state": "on"}

@@ -238,7 +238,7 @@ def test_who_applied_what_is_on_record(store: Store) -> None:
 
 def test_the_sample_is_applied(store: Store) -> None:
     """The small documented catalog is right, and its organisation's hours are named."""
-    sample = read_catalog([Path(__file__).parents[2] / "catalogs" / "minimal.yaml"])
+    sample = read_catalog([Path(__file__).parents[3] / "catalogs" / "minimal.yaml"])
     assert store.apply(sample, by="ann").of("processes", "created") == ["Bronze", "Silver", "Gold"]
     assert store.apply(sample, by="ann").changes == []
     assert store.organisation().business_hours == "Office"

@@ -12,7 +12,7 @@ from domain.timeline.effects import NoteKind
 from domain.timeline.events import FieldsChanged, MilestoneCompleted
 from domain.timeline.instances import InstanceState
 from domain.timeline.views import MilestoneStatus
-from tests.domain.timeline_bench import Bench, field_at, ny, plan, process, sets, told, triggers
+from tests.domain.timeline.bench import Bench, field_at, ny, plan, process, sets, told, triggers
 
 FOUR_HOURS: dict[str, Any] = {"within": "240m"}
 VIOLATION = {**FOUR_HOURS, "triggers": triggers("violation 0")}

@@ -56,7 +56,7 @@ RESTARTS = 2 + COUNT // 50
 AT_ONCE = 8
 PATIENCE = 60 + 2 * COUNT
 """Seconds after which something is stuck."""
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 UPDATES = {
     "milestone_completed": "complete_milestone",

@@ -11,7 +11,7 @@ from domain.errors import CatalogError
 from starters.files.catalogs import apply_files, read_catalog
 from store import Store
 
-SAMPLE = Path(__file__).parents[2] / "catalogs" / "minimal.yaml"
+SAMPLE = Path(__file__).parents[3] / "catalogs" / "minimal.yaml"
 
 
 def written(folder: Path, **files: str) -> list[Path]:
