@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Processes for the tests, each with a Temporal server of its own: they wait more than they compute.
 TESTING ?= $(shell $(BIN)/python -c 'import os; print(min((os.cpu_count() or 1) + 1, 4))')
 
-.PHONY: help setup server demo test test-hostile abuse versions siege rush check bench clean
+.PHONY: help setup server demo test test-hostile abuse versions siege planted rush check bench clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '|'
@@ -55,6 +55,10 @@ SEED ?= 1
 MINUTES ?= 1
 siege: setup ## kill and stop everything, then check: make siege SEED=1 MINUTES=5
 	@$(BIN)/python -m tests.siege --seed $(SEED) --minutes $(MINUTES) $(ARGS)
+
+planted: setup ## plant faults in the workers, and have sieges find them (many minutes)
+	@MILEPOST_PLANTED=all MILEPOST_LONGEST_TEST=3600 $(BIN)/python -m pytest -o faulthandler_timeout=3600 \
+		tests/siege/test_planted.py $(ARGS)
 
 rush: setup ## send very much at once, and say how late it gets
 	@$(BIN)/python -m tests.siege.rush $(ARGS)
