@@ -40,7 +40,7 @@ demo: setup ## replay real incidents on a real Temporal server
 	@$(BIN)/milepost demo
 
 test: setup ## run the tests
-	@$(BIN)/python -m pytest --numprocesses $(TESTING) --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses $(TESTING) --max-worker-restart 0 --dist loadfile $(ARGS)
 
 versions: ## run the tests on other Pythons: make versions PYTHONS="python3.12 python3.13"
 	@[ -n "$(PYTHONS)" ] || { echo 'Name the Pythons: make versions PYTHONS="python3.12 python3.13"' >&2; exit 1; }
@@ -48,7 +48,7 @@ versions: ## run the tests on other Pythons: make versions PYTHONS="python3.12 p
 		$(MAKE) --no-print-directory VENV=".venvs/$$(basename "$$python")" PYTHON="$$python" test; done
 
 test-hostile: setup ## run the tests of the workflows with workers that keep nothing in memory
-	@MILEPOST_HOSTILE=1 $(BIN)/python -m pytest --numprocesses $(TESTING) --dist loadfile \
+	@MILEPOST_HOSTILE=1 $(BIN)/python -m pytest --numprocesses $(TESTING) --max-worker-restart 0 --dist loadfile \
 		tests/workflows tests/starters tests/siege/test_hostile.py $(ARGS)
 
 SEED ?= 1
@@ -64,7 +64,7 @@ rush: setup ## send very much at once, and say how late it gets
 	@$(BIN)/python -m tests.siege.rush $(ARGS)
 
 abuse: setup ## send every ugly value to every message of running workflows (many minutes)
-	@MILEPOST_ABUSE=all $(BIN)/python -m pytest --numprocesses $(TESTING) --dist load tests/abuse $(ARGS)
+	@MILEPOST_ABUSE=all $(BIN)/python -m pytest --numprocesses $(TESTING) --max-worker-restart 0 --dist load tests/abuse $(ARGS)
 
 check: $(VENV)/.installed ## lint, format, types and who may import whom
 	@$(BIN)/ruff check
