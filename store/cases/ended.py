@@ -11,6 +11,7 @@ from sqlalchemy import and_, or_, select
 from domain.model import Value
 from store import tables
 from store.database import Database, insert
+from store.reading import read_stored
 
 HowEnded = Literal["terminated", "cancelled", "timed out", "failed", "completed", "reset", "unknown to Temporal"]
 """What became of the workflow whose record is the last one of a case."""
@@ -74,7 +75,7 @@ class EndedCases:
             .limit(limit)
         )
         with self._database.read() as connection:
-            return [OpenCase.model_validate(dict(row)) for row in connection.execute(wanted).mappings()]
+            return [read_stored(OpenCase, dict(row)) for row in connection.execute(wanted).mappings()]
 
     def mark_ended(self, case: OpenCase, how: HowEnded, ended_at: datetime | None) -> EndedCase | None:
         """Mark a case, unless it has recorded something since it was read; None then."""
@@ -99,7 +100,7 @@ class EndedCases:
         if case_id is not None:
             wanted = wanted.where(marks.c.case_id == case_id)
         with self._database.read() as connection:
-            return [EndedCase.model_validate(dict(row)) for row in connection.execute(wanted).mappings()]
+            return [read_stored(EndedCase, dict(row)) for row in connection.execute(wanted).mappings()]
 
 
 def _of_the_last_record() -> Any:

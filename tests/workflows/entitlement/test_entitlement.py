@@ -21,7 +21,6 @@ from temporalio.client import (
     WorkflowUpdateFailedError,
 )
 from temporalio.common import RawValue
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
 from temporalio.worker import Replayer
@@ -42,6 +41,7 @@ from tests.support import assert_eventually, unique
 from tests.usage import NOON, RememberingStore, consumption, counting, declare, terms
 from tests.workflows.stand_in_case import StandInCase
 from worker.clock import VirtualClock
+from worker.payloads import DATA_CONVERTER
 from worker.plugin import RUNNER
 from workflows.entitlement.workflow import EntitlementWorkflow
 
@@ -509,7 +509,7 @@ async def test_its_history_replays(client: Client, task_queue: str) -> None:
 
         await assert_eventually(quiet)
         history = await entitlement.fetch_history()
-    replayer = Replayer(workflows=[EntitlementWorkflow], data_converter=pydantic_data_converter, workflow_runner=RUNNER)
+    replayer = Replayer(workflows=[EntitlementWorkflow], data_converter=DATA_CONVERTER, workflow_runner=RUNNER)
     assert (await replayer.replay_workflow(history)).replay_failure is None
 
 
