@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import AwareDatetime, Field
 
@@ -15,6 +16,8 @@ from domain.timeline.facts import Firing, Pause, Violation
 from domain.timeline.instances import InstanceState, MilestoneInstance
 from domain.timeline.plan import Plan
 from domain.timeline.state import TimelineState
+
+T = TypeVar("T")
 
 
 class MilestoneStatus(StrEnum):
@@ -144,23 +147,24 @@ def _status(milestones: list[MilestoneView]) -> MilestoneStatus:
     return MilestoneStatus.COMPLIANT
 
 
+def _known(value: Callable[[], T]) -> T | None:
+    """A value, or None if it lies past the horizon: the calendars are about to be frozen further."""
+    try:
+        return value()
+    except HorizonExceeded:
+        return None
+
+
 def _look_at(plan: Plan, instance: MilestoneInstance, now: datetime) -> MilestoneView:
     term = instance.term
     calendar = plan.calendars[term.business_hours]
     end = instance.ended_at or max(now, term.start_at)
-    target: datetime | None = None
-    elapsed: int | None = None
-    paused: int | None = None
+    target = _known(lambda: instance.target_at(plan.calendars))
+    elapsed = _known(lambda: instance.elapsed_seconds(plan.calendars, end))
+    paused = _known(lambda: instance.rested_seconds(plan.calendars, end))
     remaining: int | None = None
-    violated = False
-    try:
-        target = instance.target_at(plan.calendars)
-        violated = instance.is_violated(plan.calendars, now)
-        elapsed = instance.elapsed_seconds(plan.calendars, end)
-        paused = instance.rested_seconds(plan.calendars, end)
-        remaining = calendar.elapsed(instance.effective_now(end), target) if instance.is_open else None
-    except HorizonExceeded:
-        pass  # past the horizon nothing is known yet; the calendars are about to be frozen further
+    if instance.is_open and target is not None:
+        remaining = _known(lambda: calendar.elapsed(instance.effective_now(end), target))
     return MilestoneView(
         milestone=instance.milestone,
         occurrence=instance.occurrence,
@@ -174,7 +178,7 @@ def _look_at(plan: Plan, instance: MilestoneInstance, now: datetime) -> Mileston
         completed_by=instance.completed_by,
         removed_at=instance.removed_at,
         exited_at=instance.exited_at,
-        violated=violated,
+        violated=bool(_known(lambda: instance.is_violated(plan.calendars, now))),
         promise=instance.promise,
         handed_over=instance.handed_over,
         deadline_of=term.by,
