@@ -12,11 +12,12 @@ from datetime import UTC, datetime
 from domain.explanation.parts import Because, Explanation, InstanceExplained, NotStarted, Outcome, ViolationExplained
 from domain.explanation.reasons import Reasons, criteria_of, exit_criterion
 from domain.explanation.sums import PausesOf, extensions_of, reckon, wall_seconds
-from domain.frozen import FrozenCalendar, HorizonExceeded
+from domain.frozen import FrozenCalendar
 from domain.process import EntitlementProcess, Milestone
 from domain.timeline.instances import MilestoneInstance
 from domain.timeline.plan import Plan
 from domain.timeline.state import TimelineState
+from domain.timeline.views import known
 
 __all__ = ["Explanation", "explain"]
 
@@ -95,21 +96,16 @@ def _outcome(
     start = instance.start_at
     end = instance.ended_at or max(now, start)
     at = instance.completed_at or instance.effective_now(end)
-    margin = wall = elapsed = paused = None
-    violated = False
-    try:
-        violated = instance.is_violated(plan.calendars, now)
-        elapsed = instance.elapsed_seconds(plan.calendars, end)
-        paused = instance.rested_seconds(plan.calendars, end)
-        margin = calendar.elapsed(at, target) if target else None
-        wall = wall_seconds(at, target) if target else None
-    except HorizonExceeded:
-        pass  # as in a view: past the horizon nothing is known yet
+    elapsed = known(lambda: instance.elapsed_seconds(plan.calendars, end))
+    paused = known(lambda: instance.rested_seconds(plan.calendars, end))
+    margin = wall = None
+    if target is not None:
+        margin, wall = known(lambda: calendar.elapsed(at, target)), wall_seconds(at, target)
     return Outcome(
         state=instance.state(now),
         state_at=calendar.local(at),
         completed_by=instance.completed_by,
-        violated=violated,
+        violated=bool(known(lambda: instance.is_violated(plan.calendars, now))),
         promise=instance.promise,
         handed_over=instance.handed_over,
         margin_seconds=margin,

@@ -17,10 +17,11 @@ from domain.explanation.parts import (
     StartReason,
     TriggerExplained,
 )
-from domain.explanation.words import day_text, moment, plural, span, time_text, week_text, who, windows_text
+from domain.explanation.words import week_text, windows_text
 from domain.open_time.spans import Span
 from domain.process import TriggerKind
 from domain.timeline.instances import InstanceState
+from domain.wording import day_text, moment, plural, span, time_text, who
 
 
 def calendar_lines(calendar: CalendarChoice) -> list[str]:

@@ -29,22 +29,10 @@ from domain.explanation.sentences import (
     start_sentence,
     trigger_sentence,
 )
-from domain.explanation.words import (
-    LABEL,
-    between,
-    day_begin,
-    day_text,
-    labelled,
-    moment,
-    period,
-    plural,
-    span,
-    time_text,
-    under,
-    who,
-)
+from domain.explanation.words import LABEL, day_begin, labelled, under
 from domain.open_time.spans import Span
 from domain.timeline.instances import InstanceState
+from domain.wording import between, day_text, moment, period, plural, span, time_text, who
 
 _SUM = 9
 _A_SECOND = timedelta(seconds=1)

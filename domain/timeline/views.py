@@ -147,7 +147,7 @@ def _status(milestones: list[MilestoneView]) -> MilestoneStatus:
     return MilestoneStatus.COMPLIANT
 
 
-def _known(value: Callable[[], T]) -> T | None:
+def known(value: Callable[[], T]) -> T | None:
     """A value, or None if it lies past the horizon: the calendars are about to be frozen further."""
     try:
         return value()
@@ -159,12 +159,12 @@ def _look_at(plan: Plan, instance: MilestoneInstance, now: datetime) -> Mileston
     term = instance.term
     calendar = plan.calendars[term.business_hours]
     end = instance.ended_at or max(now, term.start_at)
-    target = _known(lambda: instance.target_at(plan.calendars))
-    elapsed = _known(lambda: instance.elapsed_seconds(plan.calendars, end))
-    paused = _known(lambda: instance.rested_seconds(plan.calendars, end))
+    target = known(lambda: instance.target_at(plan.calendars))
+    elapsed = known(lambda: instance.elapsed_seconds(plan.calendars, end))
+    paused = known(lambda: instance.rested_seconds(plan.calendars, end))
     remaining: int | None = None
     if instance.is_open and target is not None:
-        remaining = _known(lambda: calendar.elapsed(instance.effective_now(end), target))
+        remaining = known(lambda: calendar.elapsed(instance.effective_now(end), target))
     return MilestoneView(
         milestone=instance.milestone,
         occurrence=instance.occurrence,
@@ -178,7 +178,7 @@ def _look_at(plan: Plan, instance: MilestoneInstance, now: datetime) -> Mileston
         completed_by=instance.completed_by,
         removed_at=instance.removed_at,
         exited_at=instance.exited_at,
-        violated=bool(_known(lambda: instance.is_violated(plan.calendars, now))),
+        violated=bool(known(lambda: instance.is_violated(plan.calendars, now))),
         promise=instance.promise,
         handed_over=instance.handed_over,
         deadline_of=term.by,

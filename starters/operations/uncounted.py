@@ -15,6 +15,7 @@ from domain.catalog.status import EntitlementStatus, status
 from domain.errors import Refused
 from domain.messages.inbox import problems
 from domain.usage.requests import EntitlementAmended, EntitlementCancelled
+from domain.wording import instant
 from store import Store
 
 
@@ -61,13 +62,13 @@ class UncountedEntitlements:
         def cancelled(declared: Entitlement, zone: ZoneInfo) -> Entitlement:
             _check_uncounted(declared)
             if declared.cancelled_at is not None:
-                raise Refused("already_cancelled", f"cancelled already, at {declared.cancelled_at:%Y-%m-%d %H:%M:%S}Z")
+                raise Refused("already_cancelled", f"cancelled already, at {instant(declared.cancelled_at)}")
             if status(declared, at, zone) is EntitlementStatus.EXPIRED:
                 raise Refused("expired", "its term has ended; there is nothing to cancel")
             return _with(declared, cancelled_at=at)
 
         self._change(entitlement, asked, cancelled)
-        return _done(entitlement, "cancelled" if asked.at is None else f"cancelled from {at.isoformat()} on")
+        return _done(entitlement, "cancelled" if asked.at is None else f"cancelled from {instant(at)} on")
 
     def amend(self, entitlement: str, asked: EntitlementAmended) -> RecordChanged:
         """Change the last date, also of one that has expired: that one is active again.
@@ -83,7 +84,7 @@ class UncountedEntitlements:
             nonlocal differs
             _check_uncounted(declared)
             if declared.cancelled_at is not None:
-                when = f"{declared.cancelled_at:%Y-%m-%d %H:%M:%S}Z"
+                when = instant(declared.cancelled_at)
                 raise Refused("cancelled", f"{declared.id} was cancelled at {when}")
             if ends_on == declared.ends_on:
                 differs = False

@@ -9,6 +9,7 @@ from pydantic import AwareDatetime
 from sqlalchemy import and_, or_, select
 
 from domain.model import Value
+from domain.wording import instant
 from store import tables
 from store.database import Database, insert
 from store.reading import read_stored
@@ -44,7 +45,7 @@ class EndedCase(OpenCase):
     @property
     def text(self) -> str:
         """How and when, in one line."""
-        when = f"at {self.ended_at:%Y-%m-%d %H:%M:%S}Z" if self.ended_at else f"by {self.found_at:%Y-%m-%d %H:%M:%S}Z"
+        when = f"at {instant(self.ended_at)}" if self.ended_at else f"by {instant(self.found_at)}"
         return f"ended from outside ({self.how}) {when}"
 
 

@@ -267,9 +267,12 @@ def answered(answer: Answer, as_json: bool) -> None:
     if as_json:
         typer.echo(answer.model_dump_json(indent=2))
         return
+    from starters.local.whereabouts import effective_settings
+    from starters.operations.recorded import zone_of_case
     from starters.terminal.cases import answer_lines, console
 
-    console().print(answer_lines(answer))
+    zone = zone_of_case(effective_settings().database, answer.case.case_id)
+    console().print(answer_lines(answer, zone))
 
 
 def login() -> str | None:
