@@ -8,8 +8,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Connection, select
 
-from domain.catalog.checks import CatalogProblems
 from domain.catalog.declarations import Account
+from domain.catalog.problems import CatalogProblems
 from domain.catalog.status import zone_of
 from domain.errors import NotFound
 from domain.orders.making import declared

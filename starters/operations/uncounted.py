@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from domain.catalog.checks import CatalogProblems
 from domain.catalog.declarations import Entitlement
+from domain.catalog.problems import CatalogProblems
 from domain.catalog.status import EntitlementStatus, status
 from domain.errors import Refused
 from domain.messages.inbox import problems

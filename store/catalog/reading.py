@@ -36,7 +36,7 @@ _LISTED = 5000
 
 
 class StoredCatalog:
-    """What is declared already, within one transaction (`domain.catalog.checks.Known`)."""
+    """What is declared already, within one transaction (`domain.catalog.references.Known`)."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
