@@ -53,6 +53,7 @@ def test_a_case_is_shown_in_its_zone() -> None:
     timeline.advance(MONDAY)
     view, zone = timeline.view(MONDAY), zone_of_plan(timeline.plan)
     screen = console()
+    screen.width = 160  # whatever the terminal of the tests has
     with screen.capture() as shown:
         screen.print(case_timeline(view, zone=zone))
         screen.print(answer_lines(Answer(outcome="taken", notes=[], case=view), zone))
