@@ -7,16 +7,14 @@ from typing import assert_never
 
 from domain.explanation.parts import (
     CalendarChoice,
-    Cause,
     CriterionHistory,
     FiringExplained,
     InstanceExplained,
-    OffsetChange,
     SpanChange,
-    SpecialDate,
     StartReason,
     TriggerExplained,
 )
+from domain.explanation.sum_parts import Cause, OffsetChange, SpecialDate
 from domain.explanation.words import week_text, windows_text
 from domain.open_time.spans import Span
 from domain.process import TriggerKind
