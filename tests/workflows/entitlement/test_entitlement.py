@@ -399,22 +399,20 @@ async def test_a_store_that_is_down_delays_nothing(client: Client, task_queue: s
             [answer] = await take(entitlement, consumption(f"C{number}"))
             assert answer.used == number + 1
 
-        async def ended() -> None:
-            assert await in_history(entitlement, "TIMER_FIRED")
-
         async def new_period() -> None:
             assert (await entitlement.query("balance", result_type=Balance)).current.first_day == date(2025, 3, 15)
 
-        await assert_eventually(ended, within=60)
         await assert_eventually(new_period, within=60)
         assert store.refused > 0
         assert not store.rows, "all of that with the store down"
-        [fired, *_] = await in_history(entitlement, "TIMER_FIRED")
-        assert fired.event_time.ToDatetime(UTC) >= (await entitlement.describe()).start_time + timedelta(seconds=1)
+        begun = (await entitlement.describe()).start_time
+        for fired in await in_history(entitlement, "TIMER_FIRED"):  # none, if the worker first looked after the second
+            assert fired.event_time.ToDatetime(UTC) >= begun + timedelta(seconds=1)
         store.down = False
 
         async def recorded() -> None:
             assert [row.kind for row in store.rows.values()].count(RowKind.TAKEN) == 20
+            assert [period.first_day for period in store.periods.values()] == [date(2025, 2, 15)]
 
         await assert_eventually(recorded, within=60)
 
