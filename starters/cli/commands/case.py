@@ -52,6 +52,7 @@ FieldOptions = Annotated[
 ]
 
 
+# Over fifty lines: each option stands here with its help.
 def open_case(
     case_id: Annotated[str, typer.Argument(metavar="CASE_ID", help="The id that the case gets.", show_default=False)],
     account: Annotated[str | None, typer.Option(help="Whose case it is.", show_default=False)] = None,
