@@ -29,6 +29,9 @@ LONGEST = 200
 EndpointId = Id
 """Names an endpoint of outbound messages."""
 
+PartId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]*$", max_length=60)]
+"""The id of a part of a declaration, such as a trigger; goes into the keys of effects. Empty: one is made."""
+
 EventId = Annotated[str, Field(min_length=1, max_length=LONGEST), AfterValidator(clean)]
 """The id of a request: sent again under the same one, it is taken once."""
 
