@@ -104,23 +104,14 @@ class Covering:
             if match.takes_every_case:
                 left = await self._left(intake, entitlement, at, now)
             else:
-                consumption = Consumption(
-                    reference=intake.case_id,
-                    event_id=event_id_of("open", intake.case_id, attempt),
-                    unit="cases",
-                    occurred_at=at,
-                    case_id=intake.case_id,
-                    by=intake.by,
-                    yields=yields,
-                )
+                consumption = _one_case(intake, at, attempt, yields=yields)
                 consumed = await self.gate.consume(await self.terms(intake, entitlement, now), consumption)
                 if consumed.outcome == "exhausted":
                     asking.has_nothing(match)
                     continue
                 asking.was_asked(match)
                 if consumed.outcome == "blocked":
-                    why = f"entitlement {entitlement.id!r} takes no more cases in this period"
-                    raise Refused("blocked", f"{why}: {consumed.used} of {consumed.cap} cases used")
+                    raise _blocked(entitlement, consumed)
                 if consumed.outcome == "prompt":
                     return Taken(prompt=await asyncio.to_thread(self._prompt, entitlement, consumed, at, now))
                 if not consumed.is_taken:
@@ -334,6 +325,24 @@ class Covering:
 def _rest(entry: TimeEntry, consumed: Consumed) -> TimeEntry:
     """What an entitlement left over of an entry, for the next."""
     return entry.model_copy(update={"minutes": consumed.left_over, "is_rest": True})
+
+
+def _blocked(entitlement: Entitlement, consumed: Consumed) -> Refused:
+    why = f"entitlement {entitlement.id!r} takes no more cases in this period"
+    return Refused("blocked", f"{why}: {consumed.used} of {consumed.cap} cases used")
+
+
+def _one_case(intake: CaseIntake, at: datetime, attempt: str, *, yields: bool) -> Consumption:
+    """What a case takes where cases are counted."""
+    return Consumption(
+        reference=intake.case_id,
+        event_id=event_id_of("open", intake.case_id, attempt),
+        unit="cases",
+        occurred_at=at,
+        case_id=intake.case_id,
+        by=intake.by,
+        yields=yields,
+    )
 
 
 def _decision(intake: CaseIntake, choice: OverageChoice, reference: str, at: datetime) -> OverageDecision:

@@ -13,7 +13,7 @@ from temporalio import activity
 from activities.covering import Covering, Taken
 from activities.heartbeat import heartbeating
 from activities.planning import Planner
-from activities.refusals import refusals
+from activities.refusals import check_readable, refusals
 from domain.catalog.declarations import Account
 from domain.coverage.matching import Coverage, fields_filled_from
 from domain.criteria.fields import check_bounds, check_values
@@ -212,6 +212,7 @@ class Opening:
         One that can't be reopened so is handed over all the same: its workflow refuses, and shows how it stands.
         """
         stored = self.store.case(opening.intake.case_id).carried
+        check_readable(stored)
         now = opening.now + stored.ahead
         with suppress(Refused):
             while not _reaches(stored, asked, opening.now):

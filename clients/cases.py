@@ -22,7 +22,7 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from clients.sending import NOT_UNDERSTOOD, PATIENCE, NoAnswer, Turns, persist, persist_asking
+from clients.sending import NOT_UNDERSTOOD, PATIENCE, NoAnswer, Turns, marked, persist, persist_asking
 from domain.errors import MilepostError, NotFound, Refused
 from domain.explanation import Explanation
 from domain.messages.cases import Answer, CaseIntake, CaseReopening
@@ -62,7 +62,7 @@ class MilepostClient:
         start: Starting = partial(
             WithStartWorkflowOperation,
             CASE_WORKFLOW,
-            intake,
+            marked(intake),
             id=f"case/{case_id}",
             task_queue=self.task_queue,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
@@ -110,7 +110,7 @@ class MilepostClient:
         start: Starting = partial(
             WithStartWorkflowOperation,
             CASE_WORKFLOW,
-            CaseIntake(case_id=case_id, reopened=reopened),
+            marked(CaseIntake(case_id=case_id, reopened=reopened)),
             id=f"case/{case_id}",
             task_queue=self.task_queue,
             id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
@@ -121,7 +121,7 @@ class MilepostClient:
             answer, _ = await self._start(case_id, reopened.event_id, start, self._silence(case_id))
         except WorkflowAlreadyStartedError:
             message = reopened.model_dump(mode="json", exclude_none=True)
-            return Answer.model_validate(await self.ask(case_id, "reopen", message))
+            return Answer.model_validate(await self.ask(case_id, "reopen", message), extra="ignore")
         return answer
 
     async def request(self, case_id: str, update: str, **event: Any) -> Answer:
@@ -139,7 +139,7 @@ class MilepostClient:
             NoAnswer: no worker answers.
         """
         given = {name: value for name, value in event.items() if value is not None}
-        return Answer.model_validate(await self.ask(case_id, update, {**_stamp(), **given}))
+        return Answer.model_validate(await self.ask(case_id, update, {**_stamp(), **given}), extra="ignore")
 
     async def log_time(self, case_id: str, **entry: Any) -> list[str]:
         """Log work done on a case (`TimeLogged`); returns what it took, one line for each entitlement.

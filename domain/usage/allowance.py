@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, Strict, field_validator, model_validator
 
+from domain.ids import PartId
 from domain.open_time.spans import Span
 from domain.process import FieldUpdate
 from domain.process.actions import Action, slug
@@ -71,7 +72,7 @@ class Threshold(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     at: str
-    id: str = Field(default="", pattern=r"^[A-Za-z0-9_-]*$", max_length=60)
+    id: PartId = ""
     actions: list[Action] = Field(default_factory=list)
 
     @model_validator(mode="before")

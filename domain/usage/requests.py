@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, Strict
 
-from domain.bounds import Instant, Words, clean
+from domain.bounds import MOST_ENTRY_MINUTES, Instant, Words, clean
 from domain.ids import CaseId, EntitlementId, EventId, Reference
 from domain.model import Value
 from domain.open_time.spans import Span
@@ -60,9 +60,6 @@ MOST_UPDATES_A_RUN = 1_800
 
 MOST_TOLD = 10**15
 """Of a number that a count tells others. Every client's JSON holds it."""
-
-MOST_MINUTES = 31 * 24 * 60
-"""Of one time entry; a longer one is a slip of the pen."""
 
 
 def workflow_id(entitlement_id: str) -> str:
@@ -239,7 +236,7 @@ class TimeEntry(Value):
     """
 
     id: Reference
-    minutes: int = Field(ge=1, le=MOST_MINUTES)
+    minutes: int = Field(ge=1, le=MOST_ENTRY_MINUTES)
     worked_at: Instant
     case_id: CaseId | None = None
     by: Words | None = None

@@ -44,7 +44,7 @@ class CaseWorkflow:
         self.case.refusal = refusal
         self._wound_down_by: datetime | None = None
         if refusal is None and intake.carried is not None:
-            self.case.refusal = opening.take_up(self.case)
+            opening.take_up(self.case, intake.carried)
 
     @workflow.run
     async def run(self, *_: Any) -> CaseView:
