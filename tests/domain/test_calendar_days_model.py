@@ -77,7 +77,9 @@ def days(draw: st.DrawFn) -> Days:
         week["sat"] = draw(st.sampled_from([["10:00-12:00"], ["22:00-06:00"]]))
     rules: dict[str, Any] = {"country": country}
     if country in HALF_DAYS and draw(st.integers(0, 3)):
-        rules["categories"] = draw(st.sampled_from([["public", "half_day"], ["public", "half_day"], ["half_day"]]))
+        # The model knows a country's moved days only where it asks for holidays as well.
+        alone = [] if country in MOVED else [["half_day"]]
+        rules["categories"] = draw(st.sampled_from([["public", "half_day"], ["public", "half_day"], *alone]))
         rules["half_days"] = draw(st.sampled_from(WINDOWS[1:]))
     if country in MOVED and draw(st.integers(0, 3)):
         rules["working_weekends"] = draw(st.sampled_from(WINDOWS[1:]))
