@@ -33,7 +33,7 @@ class Counted:
     def lines(self) -> list[str]:
         """A line for each window, date or change of clocks, under their label; none if nothing was counted."""
         reckoning = self._reckoning
-        if not reckoning.windows:
+        if not any(window.open_seconds for window in reckoning.windows):
             return []
         backwards = reckoning.total_seconds < 0
         rows = [(window.from_at, self._window(window)) for window in reckoning.windows]

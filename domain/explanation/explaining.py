@@ -80,7 +80,7 @@ def _instance(plan: Plan, state: TimelineState, instance: MilestoneInstance, now
         pauses=pauses,
         extensions=extensions_of(instance, calendar),
         reckoning=reckoning,
-        outcome=_outcome(plan, instance, calendar, now, reckoning.target_at),
+        outcome=_outcome(plan, instance, calendar, now, reckoning.target_at).model_copy(update=reasons.removal()),
         triggers=reasons.triggers(now, reckoning.target_at),
         criteria=reasons.criteria(),
     )
@@ -102,7 +102,6 @@ def _outcome(
         completed_by=instance.completed_by,
         violated=view.violated,
         promise=instance.promise,
-        handed_over=instance.handed_over,
         margin_seconds=margin,
         margin_wall_seconds=wall,
         elapsed_seconds=view.elapsed_seconds,

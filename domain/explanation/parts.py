@@ -33,6 +33,7 @@ StartKind = Literal[
     "handed over",
     "earlier",
 ]
+RemovedBecause = Literal["criteria", "handed over", "taken back", "deadline", "version"]
 ChangeKind = Literal["retroactive", "restart", "carry", "migration", "kept", "start", "deadline"]
 LateBecause = Literal["paused", "started", "moved", "late news"]
 TriggerStanding = Literal[
@@ -110,6 +111,8 @@ class SpanChoice(Value):
         span: as it was declared (``4h``, ``2bd``, ``by due_at``).
         deadline_of: the field whose instant is the target; None of a span.
         cutoff: the local time from which on a start counts from the opening of the next open date.
+        is_moved: its local time (``1bd 16:00``) lies outside the windows of its date, and was moved into them.
+        is_of_next_date: its local time left no open time after the start on that date, so that it is of the next one.
         row: None if the table has one row only, or the span comes from an earlier declaration.
         passed: the rows before it.
     """
@@ -118,6 +121,8 @@ class SpanChoice(Value):
     nominal_seconds: int
     deadline_of: str | None = Field(default=None, exclude_if=operator.not_)
     cutoff: str | None = Field(default=None, exclude_if=operator.not_)
+    is_moved: bool = Field(default=False, exclude_if=operator.not_)
+    is_of_next_date: bool = Field(default=False, exclude_if=operator.not_)
     row: int | None = None
     criteria: str = ""
     passed: list[PassedRow] = Field(default_factory=list)
@@ -171,7 +176,9 @@ class Outcome(Value):
         margin_wall_seconds: the same by the wall clock.
         violated: by the rule of `MilestoneInstance.is_violated`.
         promise: false: its target is none, and passing it is no violation.
-        handed_over: it ended because a field of `restart_on` changed.
+        removed_because: of a removed one: its `criteria` turned false; a field of `restart_on` changed (`handed over`);
+            the completion it followed was `taken back`; its `deadline` was emptied; a new `version` lacks it.
+        removed_name: the milestone whose completion was taken back, or the field of the deadline.
     """
 
     state: InstanceState
@@ -179,7 +186,8 @@ class Outcome(Value):
     completed_by: str | None = None
     violated: bool
     promise: bool = Field(default=True, exclude_if=operator.truth)
-    handed_over: bool = Field(default=False, exclude_if=operator.not_)
+    removed_because: RemovedBecause | None = Field(default=None, exclude_if=operator.not_)
+    removed_name: str | None = Field(default=None, exclude_if=operator.not_)
     margin_seconds: int | None
     margin_wall_seconds: int | None
     elapsed_seconds: int | None

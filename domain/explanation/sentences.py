@@ -10,6 +10,7 @@ from domain.explanation.parts import (
     CriterionHistory,
     FiringExplained,
     InstanceExplained,
+    Outcome,
     SpanChange,
     StartReason,
     TriggerExplained,
@@ -226,11 +227,28 @@ def ended_how(instance: InstanceExplained) -> str:
     """How a milestone ended."""
     match instance.outcome.state:
         case InstanceState.REMOVED:
-            return "removed"
+            return "handed over" if instance.outcome.removed_because == "handed over" else "removed"
         case InstanceState.OPEN_AT_EXIT:
             return "left open at exit"
         case _:
             return "completed"
+
+
+def removal(outcome: Outcome) -> str:
+    """That it was removed or handed over, and why."""
+    match outcome.removed_because:
+        case "handed over":
+            return "handed over, since a field of its restart_on changed"
+        case "taken back":
+            return f"removed, since the completion of {outcome.removed_name} was taken back"
+        case "deadline":
+            return f"removed, since its deadline, the field {outcome.removed_name}, was emptied"
+        case "version":
+            return "removed, since the newer version of its process has it no more"
+        case "criteria" | None:
+            return "removed, since its criteria were no longer true"
+        case _:
+            assert_never(outcome.removed_because)
 
 
 def _firing(firing: FiringExplained) -> str:

@@ -16,6 +16,7 @@ from domain.explanation.sentences import (
     change_sentence,
     criterion_lines,
     ended_how,
+    removal,
     span_in_words,
     special_date,
     start_sentence,
@@ -124,9 +125,11 @@ class _Part:
         said = f"target {moment(target)}" if target else "target past the horizon of its calendar"
         state = str(instance.outcome.state) + (", violated" if instance.outcome.violated else "")
         if instance.outcome.state is InstanceState.COMPLETED:
-            passed = not instance.outcome.promise and (instance.outcome.margin_seconds or 0) < 0
-            late = instance.outcome.violated or passed
-            state = "completed late" if late else "completed in time"
+            state = "completed late" if instance.outcome.violated else "completed in time"
+        if instance.outcome.removed_because == "handed over":
+            state = "handed over late" if instance.outcome.violated else "handed over in time"
+        if not instance.outcome.promise and not instance.outcome.violated:
+            state = f"{instance.outcome.state}, no promise"
         return f"{name}: {said}, {state}"
 
     # --- the span ---
@@ -146,6 +149,10 @@ class _Part:
             paragraphs.append(
                 f"It started at or after {chosen.cutoff}: counted from the opening of the next open date."
             )
+        if chosen.is_of_next_date:
+            paragraphs.append("On the date of the start that leaves no open time, so that it is of the next open date.")
+        if chosen.is_moved:
+            paragraphs.append("That date is not open at that time: moved to its next opening, or else last closing.")
         for row in chosen.passed:
             error = f" (it could not be told: {row.error})" if row.error else ""
             paragraphs.append(f"Row {row.row} did not apply: {row.criteria} was false{error}.")
@@ -311,6 +318,8 @@ class _Part:
                 said += " The target moved later only after that, by a pause: this does not undo it."
             yield said
         yield self._end()
+        if not outcome.promise:
+            yield "It is no promise (promise: false): passing its target violates nothing."
         if outcome.elapsed_seconds is not None and outcome.state is not InstanceState.SCHEDULED:
             said = f"{span(outcome.elapsed_seconds)} of open time since the start"
             if outcome.paused_seconds:
@@ -325,9 +334,10 @@ class _Part:
             case InstanceState.COMPLETED:
                 rule = outcome.completed_by == "complete_when"
                 by = "by its rule complete_when" if rule else f"by {outcome.completed_by}"
-                return f"{at}: completed {by}, {'late' if outcome.violated else 'in time'}{margin}."
+                verdict = ", late" if outcome.violated else ", in time" if outcome.promise else ""
+                return f"{at}: completed {by}{verdict}{margin}."
             case InstanceState.REMOVED:
-                return f"{at}: removed, since its criteria were no longer true{margin}."
+                return f"{at}: {removal(outcome)}{margin}."
             case InstanceState.OPEN_AT_EXIT:
                 return f"{at}: still open when the case left the process{margin}. It is judged as of then."
             case InstanceState.PAUSED:

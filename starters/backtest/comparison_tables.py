@@ -38,7 +38,7 @@ def side_by_side(found: Comparison, *, source: str) -> Iterator[RenderableType]:
     for letter, report in (("A", first), ("B", second)):
         yield from warnings_of(report, f"{letter}: ")
     yield _compared(found)
-    yield legend()
+    yield legend([first, second])
     yield from left_out([first, second])
     yield _compared_times(found)
     yield _flips(found)
