@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from fractions import Fraction
 from typing import Any
 
 from domain.errors import Refused
 from domain.usage.allowance import Allowance
 from domain.usage.effects import CarryBackOrder, CarryOverOrder, RecordChange, RenewalOrder, UsageActionOrder
 from domain.usage.periods import FrozenPeriods, PeriodUnknown
+from domain.usage.quantities import measured
 from domain.usage.requests import (
     Balance,
     EntitlementOverflowed,
@@ -23,7 +25,7 @@ from domain.usage.requests import (
 )
 from domain.usage.rows import LedgerRow, RowKind
 from domain.usage.state import PeriodRecord, PeriodUse, UsageState
-from domain.usage.units import in_units, measures_per_unit
+from domain.usage.units import in_units
 
 UsageEffect = (
     LedgerRow
@@ -131,9 +133,9 @@ class UsageBook:
     def cap(self, period: int) -> int | None:
         """The cap of a period as declared or amended, in the smallest measure of the unit; None: unlimited."""
         cap = self.declared_cap(period)
-        return None if cap is None else cap * measures_per_unit(self.terms.allowance.unit)
+        return None if cap is None else measured(cap, self.terms.allowance.unit)
 
-    def declared_cap(self, period: int) -> int | None:
+    def declared_cap(self, period: int) -> int | Fraction | None:
         """The cap of a period as declared or amended, in the unit."""
         for change in reversed(self.state.caps):
             if change.from_period <= period:

@@ -4,7 +4,8 @@ All of it is JSON on the wire, so that a client in any language can speak it. Wh
 is in `domain.usage.effects`.
 
 Amounts are whole numbers in the smallest measure of the unit: minutes for ``hours``, one by one for everything else
-(`domain.usage.units`). Only an `Allowance`, as the catalog declares it, and a cap that is amended count in hours.
+(`domain.usage.units`). Only an `Allowance`, as the catalog declares it, and a cap that is amended count in hours:
+`8`, or `7h30m` (`domain.usage.quantities`).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import operator
 from datetime import date, timedelta
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, Strict
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt
 
 from domain.bounds import Instant, Words, clean
 from domain.ids import CaseId, EntitlementId, EventId, Reference
@@ -22,6 +23,7 @@ from domain.open_time.spans import Span
 from domain.usage.allowance import MOST, Allowance, Overflow
 from domain.usage.effects import Deed, UsageActionFailure, UsageActionOrder
 from domain.usage.periods import FrozenPeriods
+from domain.usage.quantities import Quantity
 from domain.usage.rows import LedgerRow
 from domain.usage.state import PeriodRecord, UsageState
 from domain.usage.term_end import TermEnd
@@ -376,7 +378,7 @@ class EntitlementAmended(_Change):
         unit, account, starts_on: stay as they are; one that differs is refused.
     """
 
-    cap: Annotated[int, Strict(), Field(ge=0, le=MOST)] | Literal["unlimited"] | None = None
+    cap: Literal["unlimited"] | Quantity | None = None
     ends_on: date | Literal["never"] | None = None
     allowance: Allowance | None = None
     term_end: TermEnd | None = None

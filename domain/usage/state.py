@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from domain.model import Value
 from domain.usage.allowance import Allowance
+from domain.usage.quantities import Quantity
 from domain.usage.takings import Ledger, ShortLedger
 
 
@@ -44,7 +45,7 @@ class CapChange(Value):
     """A cap that counts from a period on, instead of the one before; in the unit, as it is declared."""
 
     from_period: int
-    cap: int | None
+    cap: Quantity | None
 
 
 class FormerRules(Value):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
 from typing import Any, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -209,7 +210,7 @@ class UsageDesk:
         self,
         entitlement: str,
         *,
-        cap: int | Literal["unlimited"] | None,
+        cap: int | Fraction | Literal["unlimited"] | None,
         ends_on: date | Literal["never"] | None,
         **who: str,
     ) -> Changed | RecordChanged:
@@ -218,7 +219,7 @@ class UsageDesk:
         Raises:
             NotFound, Refused, MilepostError: as `adjust`.
         """
-        if isinstance(cap, int) and cap > MOST:
+        if isinstance(cap, int | Fraction) and cap > MOST:
             raise Refused("bad_amount", f"a cap of {cap} is a slip of the pen; at most {MOST:,}, or unlimited")
         asked = _message(EntitlementAmended, cap=cap, ends_on=ends_on, **who)
         declared = await asyncio.to_thread(self._store.entitlement, entitlement)

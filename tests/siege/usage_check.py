@@ -34,7 +34,7 @@ class Recount:
         self.declared, self.allowance = declared, allowance
         self.per_unit = measures_per_unit(allowance.unit)
         self.model = SlowUsage(
-            None if allowance.cap is None else allowance.cap * self.per_unit,
+            None if allowance.cap is None else int(allowance.cap * self.per_unit),
             allowance.period,
             allowance.aligned,
             declared.starts_on or _FIRST,

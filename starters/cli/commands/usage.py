@@ -16,6 +16,7 @@ from starters.cli.running import connected, run
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from fractions import Fraction
 
     from starters.operations.uncounted import RecordChanged
     from starters.operations.usage import UsageDesk
@@ -162,7 +163,7 @@ def amend(
         typer.Option(
             "--cap",
             metavar="N|unlimited",
-            help="In its unit, from the current period on.",
+            help="In its unit, from the current period on; of hours also 7.5 or 7h30m.",
             show_default=False,
         ),
     ] = None,
@@ -353,14 +354,20 @@ def _reason(text: str) -> str:
     return text.strip()
 
 
-def _cap(text: str | None) -> int | Literal["unlimited"] | None:
+def _cap(text: str | None) -> int | Fraction | Literal["unlimited"] | None:
+    from domain.usage.quantities import read_quantity
+
     if text is None:
         return None
     if text == "unlimited":
         return "unlimited"
-    if not (text.isascii() and text.isdigit()):
-        raise typer.BadParameter(f"{text!r} is neither a whole number from 0 nor unlimited", param_hint="--cap")
-    return int(text[:40])
+    if text.isascii() and text.isdigit():
+        return int(text[:40])
+    try:
+        return read_quantity(text)
+    except ValueError:
+        message = f"{text!r} is neither a whole number from 0 (of hours also 7.5 or 7h30m) nor unlimited"
+        raise typer.BadParameter(message, param_hint="--cap") from None
 
 
 def _last_date(text: str | None) -> date | Literal["never"] | None:
@@ -408,7 +415,7 @@ async def _reverse(entitlement: str, reference: str, **who: str) -> Reversed:
 
 async def _amend(
     entitlement: str,
-    cap: int | Literal["unlimited"] | None,
+    cap: int | Fraction | Literal["unlimited"] | None,
     ends_on: date | Literal["never"] | None,
     **who: str,
 ) -> Changed | RecordChanged:
