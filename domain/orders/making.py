@@ -119,7 +119,9 @@ def _times(allowance: Allowance, quantity: int) -> Allowance:
     return allowance.model_copy(
         update={
             "cap": cap,
-            "carry_over_cap": None if most_over is None else read_quantity(min(most_over * quantity, MOST)),
+            "carry_over_cap": most_over
+            if most_over is None or isinstance(most_over, str)
+            else read_quantity(min(most_over * quantity, MOST)),
             "thresholds": [_threshold_times(threshold, quantity) for threshold in allowance.thresholds],
         }
     )

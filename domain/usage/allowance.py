@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any, Literal, assert_never
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -16,7 +16,7 @@ from domain.open_time.spans import Span
 from domain.process import FieldUpdate
 from domain.process.actions import Action, slug
 from domain.usage.quantities import MOST as MOST  # noqa: PLC0414  part of what an allowance is
-from domain.usage.quantities import Quantity, check_whole, quantity_text, read_quantity
+from domain.usage.quantities import Most, Quantity, check_whole, quantity_text, read_quantity
 from domain.usage.units import HOURS
 
 UNIT_PATTERN = r"^[A-Za-z][A-Za-z0-9_-]{0,39}$"
@@ -49,6 +49,27 @@ class Period(StrEnum):
     QUARTER = "quarter"
     HALF_YEAR = "half_year"
     YEAR = "year"
+
+    @property
+    def months(self) -> int:
+        """How many months it has.
+
+        Raises:
+            ValueError: a term has no length of its own.
+        """
+        match self:
+            case Period.MONTH:
+                return 1
+            case Period.QUARTER:
+                return 3
+            case Period.HALF_YEAR:
+                return 6
+            case Period.YEAR:
+                return 12
+            case Period.TERM:
+                raise ValueError("a term has no length in months")
+            case _:
+                assert_never(self)
 
 
 class Overflow(StrEnum):
@@ -133,12 +154,14 @@ class Allowance(BaseModel):
         unit: ``cases``, ``hours``, ``visits`` or any name; fixed when the entitlement is made.
         cap: in that unit (hours for ``hours``, also ``7.5`` or ``7h30m``); None: unlimited.
         aligned: whether periods run from the entitlement's start date or from the calendar's firsts.
+        first_period: whether the first period of a term, which may be short, has all of the cap or its share by days.
         overage_price: of one unit beyond the cap, with its currency if wanted (``85.00 EUR``); goes on every override.
         prompt_within: with `overflow: prompt`, how long a decision is waited for, in the entitlement's hours; none
             counts as no.
         round_up_to: of hours: each time entry is rounded up to a multiple of this; None: not at all.
         carry_over: whether an unused balance goes on into the next period, or into a renewal only.
-        carry_over_cap: the most that is carried over; None: all of it.
+        carry_over_cap: the most that is carried over, an amount or a percentage of the period's cap (``40%``); None:
+            all of it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -147,13 +170,14 @@ class Allowance(BaseModel):
     cap: Quantity | None = None
     period: Period = Period.TERM
     aligned: Literal["start", "calendar"] = "start"
+    first_period: Literal["full", "prorated"] = "full"
     overflow: Overflow = Overflow.FALLBACK
     overage_price: str | None = Field(default=None, pattern=PRICE_PATTERN)
     prompt_within: Span = Span(seconds=None, business_days=1)
     round_up_to: Span | None = None
     thresholds: list[Threshold] = Field(default_factory=list)
     carry_over: Literal["none", "period", "renewal"] = "none"
-    carry_over_cap: Quantity | None = None
+    carry_over_cap: Most | None = None
 
     @field_validator("unit")
     @classmethod
@@ -171,7 +195,13 @@ class Allowance(BaseModel):
     @model_validator(mode="after")
     def _is_counted(self) -> Allowance:
         check_whole(self.cap, self.unit, "cap")
-        check_whole(self.carry_over_cap, self.unit, "carry_over_cap")
+        if not isinstance(self.carry_over_cap, str):
+            check_whole(self.carry_over_cap, self.unit, "carry_over_cap")
+        if self.first_period == "prorated" and (self.aligned == "start" or self.period is Period.TERM):
+            raise ValueError(
+                "first_period: prorated is for a period that the calendar cuts short; add aligned: calendar and a "
+                "period such as month, or leave it out"
+            )
         if self.cap is None and self.thresholds:
             raise ValueError("thresholds are marks on the way to a cap; give a cap, or leave them out")
         if self.carry_over_cap is not None and self.carry_over == "none":

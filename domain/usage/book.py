@@ -15,6 +15,7 @@ from domain.errors import Refused
 from domain.usage.allowance import Allowance
 from domain.usage.effects import CarryBackOrder, CarryOverOrder, RecordChange, RenewalOrder, UsageActionOrder
 from domain.usage.periods import FrozenPeriods, PeriodUnknown
+from domain.usage.proration import prorated
 from domain.usage.quantities import measured
 from domain.usage.requests import (
     Balance,
@@ -131,9 +132,12 @@ class UsageBook:
         return self.terms.allowance
 
     def cap(self, period: int) -> int | None:
-        """The cap of a period as declared or amended, in the smallest measure of the unit; None: unlimited."""
+        """The cap of a period as declared or amended, in the smallest measure; None: unlimited. A first one's share."""
         cap = self.declared_cap(period)
-        return None if cap is None else measured(cap, self.terms.allowance.unit)
+        if cap is None:
+            return None
+        allowance = self.allowance(period)
+        return prorated(measured(cap, allowance.unit), allowance, self.terms.periods, period)
 
     def declared_cap(self, period: int) -> int | Fraction | None:
         """The cap of a period as declared or amended, in the unit."""

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from domain.usage.book import RowDraft, UsageBook, UsageEffect
 from domain.usage.effects import CarryBackOrder, CarryOverOrder
-from domain.usage.quantities import measured
+from domain.usage.quantities import most_measured
 from domain.usage.rows import LedgerRow, RowKind
 from domain.usage.thresholds import pass_thresholds
 
@@ -52,7 +52,7 @@ def carried_at_most(book: UsageBook, period: int, left: int) -> int:
     """What of a balance of a period is carried over, by the rules of that period."""
     allowance = book.allowance(period)
     most = allowance.carry_over_cap
-    return left if most is None else min(left, measured(most, allowance.unit))
+    return left if most is None else min(left, most_measured(most, book.cap(period) or 0, allowance.unit))
 
 
 def settle(book: UsageBook, period: int, now: datetime, reference: str | None = None) -> list[UsageEffect]:

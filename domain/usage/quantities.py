@@ -20,6 +20,7 @@ MOST = MOST_AMOUNT
 
 EXPECTED = "write a whole number, or of hours whole minutes, such as 7.5 or 7h30m"
 
+_PERCENTAGE = re.compile(r"[0-9]{1,4}(\.[0-9]{1,3})?%")
 _DECIMAL = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?")
 _HOURS_AND_MINUTES = re.compile(r"(?:([0-9]{1,12})h)?(?:([0-9]{1,12})m)?")
 
@@ -89,6 +90,44 @@ def check_whole(quantity: int | Fraction | None, unit: str, name: str) -> None:
     if isinstance(quantity, Fraction) and unit != HOURS:
         raise ValueError(f"{name} {quantity_text(quantity)}: {unit} are whole; only unit: hours takes 7.5 or 7h30m")
 
+
+def read_most(value: Any) -> int | Fraction | str:
+    """Read an upper bound: a quantity, or a percentage of something, which stays text.
+
+    Raises:
+        ValueError: it is none; the message says what would be right.
+    """
+    if isinstance(value, str) and _PERCENTAGE.fullmatch(value):
+        return value
+    try:
+        amount = read_quantity(value)
+    except ValueError:
+        raise ValueError(
+            f"{_shown(value)} is no amount; write a whole number, of hours also 7.5 or 7h30m, or a percentage of the "
+            "cap such as '40%'"
+        ) from None
+    if not 0 <= amount <= MOST:
+        raise ValueError(f"{quantity_text(amount)} is no amount to carry over; at most {MOST:,}")
+    return amount
+
+
+def most_measured(most: int | Fraction | str, cap: int, unit: str) -> int:
+    """An upper bound in the smallest measure of a unit; of a percentage no more than it comes to.
+
+    Args:
+        most: the bound.
+        cap: what a percentage is of, in the smallest measure.
+        unit: of both.
+    """
+    return int(Fraction(most[:-1]) * cap / 100) if isinstance(most, str) else measured(most, unit)
+
+
+Most = Annotated[
+    int | Fraction | str,
+    PlainValidator(read_most, json_schema_input_type=int | float | str),
+    PlainSerializer(lambda most: most if isinstance(most, str) else quantity_data(most), return_type=int | str),
+]
+"""An upper bound: a quantity of a unit, or a percentage (``40%``)."""
 
 Quantity = Annotated[
     int | Fraction,
