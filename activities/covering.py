@@ -251,7 +251,7 @@ class Covering:
         found: list[str] = []
         for entitlement in counting:
             balance = await self.gate.balance(await self.terms(intake, entitlement, now), at)
-            if balance.current.remaining == 0:
+            if balance.current.is_exhausted:
                 found.append(entitlement.id)
         return found
 
@@ -295,7 +295,7 @@ class Covering:
             if not match.takes_every_case and await self.gate.has_taken(entitlement.id, intake.case_id):
                 return match, AskingForCases(matches, exhausted)
             balance = await self.gate.balance(await self.terms(intake, entitlement, now), at)
-            if balance.current.remaining == 0:
+            if balance.current.is_exhausted:
                 exhausted.add(entitlement.id)
         return None, AskingForCases(matches, exhausted)
 

@@ -212,7 +212,7 @@ class UsageBook:
             unit=self.terms.allowance.unit,
             at=now,
             status=status,
-            current=self.balance_of(current),
+            current=self.balance_of(current, now),
             past=[self.balance_of(n) for n in sorted(self.state.uses, reverse=True) if n < current][:MOST_PAST_SHOWN],
             changes_at=None if status == "cancelled" else periods.ends_before(current),
             rows=self.state.rows,
@@ -223,9 +223,15 @@ class UsageBook:
         """The period of an instant; before the term its first, after it (or past the horizon) its last."""
         return min(period_near(self.terms.periods, at), self.last_period)
 
-    def balance_of(self, period: int) -> PeriodBalance:
-        """One period as it stands."""
+    def balance_of(self, period: int, at: datetime | None = None) -> PeriodBalance:
+        """One period as it stands.
+
+        Args:
+            period: its number.
+            at: grants that have lapsed by then have nothing left; None: all have what is left of them.
+        """
         use, limit = self.use(period), self.limit(period)
+        grants = [grant for grant in self.state.grants if grant.period == period]
         over = period < self.state.period
         return PeriodBalance(
             period=period,
@@ -241,6 +247,9 @@ class UsageBook:
             usage_percent=round(100 * use.used / limit, 1) if limit else None,
             overflows=use.overflows,
             thresholds_passed=list(use.passed),
+            granted=sum(grant.amount for grant in grants),
+            grant_used=sum(grant.used for grant in grants),
+            grant_left=sum(grant.rest for grant in grants if at is None or grant.until is None or at <= grant.until),
         )
 
     def context(self, period: int) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from domain.errors import Refused
 from domain.usage.allowance import Allowance, Overflow
 from domain.usage.answers import Taken, answer, before_opening, by_policy, exhausted, overflowed, refusal
 from domain.usage.book import RowDraft, UsageBook, UsageEffect
-from domain.usage.carrying import room_for_late_work, settle
+from domain.usage.carrying import settle, together_for_late_work
+from domain.usage.grants import available, pay
 from domain.usage.requests import Outcome, TimeEntry
 from domain.usage.rows import LedgerRow, RowKind
 from domain.usage.state import Asked
@@ -45,18 +46,20 @@ def _split(book: UsageBook, entry: TimeEntry, period: int, now: datetime) -> Tak
     """Take what fits into what is left of the period; the rest is overage, unless another entitlement takes it."""
     allowance = book.allowance(period)
     minutes = entry.minutes if entry.is_rest else rounded(entry.minutes, allowance)
-    there = room_for_late_work(book, period)
+    together = together_for_late_work(book, period)
+    there = available(book, period, entry.worked_at, together)
     if there == 0 and entry.yields:
         return exhausted(book, entry.id, period)
     fits = minutes if there is None else min(minutes, there)
     over = minutes - fits
     falls_back = entry.has_fallback and allowance.overflow is Overflow.FALLBACK
-    taking = Taking(period, fits, 0 if falls_back else over, over if falls_back else 0)
+    paid = pay(book, period, entry.worked_at, fits, together)
+    taking = Taking(period, paid.cap, 0 if falls_back else over, over if falls_back else 0, grants=paid.grants)
     book.state.taken.add(entry.id, taking)
     effects: list[UsageEffect] = []
     if fits:
-        book.changing_use(period).used += fits
-        effects.append(_row(book, entry, RowKind.TAKEN, period, now=now, amount=fits, used=fits))
+        book.changing_use(period).used += paid.cap
+        effects.append(_row(book, entry, RowKind.TAKEN, period, now=now, amount=fits, used=paid.cap))
     if taking.overage:
         book.changing_use(period).overage += over
         if allowance.overflow is Overflow.PROMPT:

@@ -43,6 +43,7 @@ CARRY_IN = "carry_in"
 CARRY_BACK = "carry_back"
 COVER_OVERAGE = "cover_overage"
 VOID_OVERAGE = "void_overage"
+GRANT = "grant"
 BALANCE = "balance"
 HAS_TAKEN = "has_taken"
 ENTITLEMENT_OVERFLOWED = "entitlement_overflowed"
@@ -287,7 +288,8 @@ class Consumed(Value):
         used: of that period, after it.
         cap: of that period, with what was carried over; None: unlimited.
         remaining: never below 0; None: unlimited.
-        taken: of this request, within the cap.
+        taken: of this request, within the cap or paid by a grant.
+        granted: of that, what a grant has paid.
         overage: of this request, beyond it.
         left_over: of a time entry: what the next entitlement is to take.
         overage_price: of one unit beyond the cap, with `prompt`.
@@ -309,6 +311,7 @@ class Consumed(Value):
     left_over: NonNegativeInt = 0
     overage_price: str | None = None
     prompt_within: Span | None = None
+    granted: NonNegativeInt = Field(default=0, exclude_if=operator.not_)
     is_reversed: bool = Field(default=False, exclude_if=operator.not_)
 
     @property
@@ -464,6 +467,21 @@ class OverageVoided(_Change):
     amount: Annotated[PositiveInt, Field(le=MOST)] | None = None
 
 
+class UsageGranted(_Change):
+    """A credit for one period: it is used first, and what it pays is not used of the cap.
+
+    Attributes:
+        occurred_at: an instant of the period; None: now.
+        until: the last instant whose takings it pays, whenever they arrive; None: as long as the period.
+        carries_over: what is left of it is carried over as what is left of the period is.
+    """
+
+    amount: Annotated[PositiveInt, Field(le=MOST * MINUTES_PER_HOUR)]
+    occurred_at: Instant | None = None
+    until: Instant | None = None
+    carries_over: bool = False
+
+
 UsageChange = (
     EntitlementAmended
     | UsageAdjusted
@@ -474,6 +492,7 @@ UsageChange = (
     | BalanceTakenBack
     | OverageCovered
     | OverageVoided
+    | UsageGranted
 )
 
 
@@ -511,6 +530,9 @@ class PeriodBalance(Value):
         overage: beyond the cap, kept apart from `used`.
         carried: over from the period before, or from the entitlement that this one renews; part of the cap.
         carried_over: what goes on of it into the next period, or into a renewal.
+        granted: by hand for this period, beside the cap and in no percentage.
+        grant_used: what grants have paid.
+        grant_left: what they still pay, at the instant of the balance if it is of one.
     """
 
     period: int
@@ -526,6 +548,14 @@ class PeriodBalance(Value):
     usage_percent: Annotated[float, Field(ge=0)] | None
     overflows: NonNegativeInt
     thresholds_passed: list[str]
+    granted: NonNegativeInt = Field(default=0, exclude_if=operator.not_)
+    grant_used: NonNegativeInt = Field(default=0, exclude_if=operator.not_)
+    grant_left: NonNegativeInt = Field(default=0, exclude_if=operator.not_)
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether nothing can be taken any more, of a grant neither."""
+        return self.remaining == 0 and self.grant_left == 0
 
 
 class Balance(Value):

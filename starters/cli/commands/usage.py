@@ -133,6 +133,56 @@ def adjust(
     _print(run(_adjust(entitlement, amount, decided, **_who(by, reason, event_id))), as_json)
 
 
+def grant(
+    entitlement: EntitlementArgument,
+    amount: Annotated[
+        str,
+        typer.Argument(metavar="AMOUNT", help="How much. Of hours: 2h, 90m, 7.5.", show_default=False),
+    ],
+    reason: Why,
+    until: Annotated[
+        str | None,
+        typer.Option(
+            "--until",
+            metavar="DATE|ISO",
+            help=f"The last date, in the account's zone ({_A_DATE}), or instant that it pays for; as long as its "
+            "period, if left out.",
+            show_default=False,
+        ),
+    ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            "--at",
+            metavar="ISO",
+            help="For which period, by an instant with its offset; now, if left out.",
+            show_default=False,
+        ),
+    ] = None,
+    carry_over: Annotated[
+        bool, typer.Option("--carry-over", help="What is left of it is carried over as the cap is.")
+    ] = False,
+    by: By = None,
+    event_id: EventId = None,
+    as_json: AsJson = False,
+) -> None:
+    """Give a credit for one period by hand: it is used before the cap, and is in no percentage.
+
+    It pays what is taken of an instant up to its end, whenever that arrives.
+
+    Example: milepost grant acme-visits 2 --until 2026-12-15 --reason "goodwill: the hall stood still"
+    """
+    asked = _grant(
+        entitlement,
+        amount,
+        at=arguments.instant(at, "--at") if at else None,
+        until=_until(until) if until else None,
+        carries_over=carry_over,
+        **_who(by, reason, event_id),
+    )
+    _print(run(asked), as_json)
+
+
 def reverse(
     entitlement: EntitlementArgument,
     reference: Annotated[
@@ -376,6 +426,10 @@ def _last_date(text: str | None) -> date | Literal["never"] | None:
     return "never" if text == "never" else _date(text)
 
 
+def _until(text: str) -> date | datetime:
+    return arguments.instant(text, "--until") if "T" in text else _date(text, "--until")
+
+
 def _date(text: str, option: str = "--ends-on") -> date:
     try:
         return date.fromisoformat(text)
@@ -406,6 +460,19 @@ async def _take(
 async def _adjust(entitlement: str, amount: str, at: datetime | None, **who: str) -> Changed:
     async with _desk() as desk:
         return await desk.adjust(entitlement, amount, at=at, **who)
+
+
+async def _grant(
+    entitlement: str,
+    amount: str,
+    *,
+    at: datetime | None,
+    until: date | datetime | None,
+    carries_over: bool,
+    **who: str,
+) -> Changed:
+    async with _desk() as desk:
+        return await desk.grant(entitlement, amount, at=at, until=until, carries_over=carries_over, **who)
 
 
 async def _reverse(entitlement: str, reference: str, **who: str) -> Reversed:
