@@ -29,6 +29,9 @@ _SECONDS_PER_MINUTE = 60
 _LONGEST_STEP = 24 * 60 * _SECONDS_PER_MINUTE
 
 
+_OF_TIME_ENTRIES = {"round_up_to": "rounds", "grace": "leaves out", "minimum": "raises"}
+"""What is said of the time entries of hours, each by what it does to them."""
+
 _MEANT = {
     written: unit
     for unit, forms in {
@@ -158,6 +161,8 @@ class Allowance(BaseModel):
         overage_price: of one unit beyond the cap, with its currency if wanted (``85.00 EUR``); goes on every override.
         prompt_within: with `overflow: prompt`, how long a decision is waited for, in the entitlement's hours; none
             counts as no.
+        grace: of hours: a time entry of up to so many minutes counts as none.
+        minimum: of hours: any other counts as so many minutes at least.
         round_up_to: of hours: each time entry is rounded up to a multiple of this; None: not at all.
         carry_over: whether an unused balance goes on into the next period, or into a renewal only.
         carry_over_cap: the most that is carried over, an amount or a percentage of the period's cap (``40%``); None:
@@ -174,6 +179,8 @@ class Allowance(BaseModel):
     overflow: Overflow = Overflow.FALLBACK
     overage_price: str | None = Field(default=None, pattern=PRICE_PATTERN)
     prompt_within: Span = Span(seconds=None, business_days=1)
+    grace: Span | None = None
+    minimum: Span | None = None
     round_up_to: Span | None = None
     thresholds: list[Threshold] = Field(default_factory=list)
     carry_over: Literal["none", "period", "renewal"] = "none"
@@ -212,15 +219,16 @@ class Allowance(BaseModel):
 
     @model_validator(mode="after")
     def _rounds_time_entries(self) -> Allowance:
-        if self.round_up_to is not None:
+        for name, does in _OF_TIME_ENTRIES.items():
+            span: Span | None = getattr(self, name)
+            if span is None:
+                continue
             if self.unit != HOURS:
-                raise ValueError(
-                    f"round_up_to rounds time entries, and {self.unit} have none; it goes with unit: hours"
-                )
-            if self.round_up_to.seconds is None or self.round_up_to.seconds % _SECONDS_PER_MINUTE:
-                raise ValueError(f"round_up_to {self.round_up_to} is not in whole minutes; write it like 15m or 1h")
-            if self.round_up_to.seconds > _LONGEST_STEP:
-                raise ValueError(f"round_up_to {self.round_up_to} is over a day; write it like 15m or 1h")
+                raise ValueError(f"{name} {does} time entries, and {self.unit} have none; it goes with unit: hours")
+            if span.seconds is None or span.seconds % _SECONDS_PER_MINUTE:
+                raise ValueError(f"{name} {span} is not in whole minutes; write it like 15m or 1h")
+            if span.seconds > _LONGEST_STEP:
+                raise ValueError(f"{name} {span} is over a day; write it like 15m or 1h")
         return self
 
     @model_validator(mode="after")
@@ -237,8 +245,13 @@ class Allowance(BaseModel):
                 raise ValueError(f"the threshold {threshold.at!r} lies over {over}")
         return self
 
-    @property
-    def rounding_minutes(self) -> int:
-        """To a multiple of how many minutes a time entry is rounded up."""
-        step = self.round_up_to
-        return 1 if step is None or step.seconds is None else step.seconds // _SECONDS_PER_MINUTE
+    def minutes_counted(self, worked: int) -> int:
+        """The minutes of a time entry that count: none within the grace, the minimum at least, then rounded up."""
+        if worked <= _minutes(self.grace, 0):
+            return 0
+        step = _minutes(self.round_up_to, 1)
+        return -(-max(worked, _minutes(self.minimum, 0)) // step) * step
+
+
+def _minutes(span: Span | None, otherwise: int) -> int:
+    return otherwise if span is None or span.seconds is None else span.seconds // _SECONDS_PER_MINUTE

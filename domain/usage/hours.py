@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from domain.bounds import cut
 from domain.errors import Refused
-from domain.usage.allowance import Allowance, Overflow
+from domain.usage.allowance import Overflow
 from domain.usage.answers import Taken, answer, before_opening, by_policy, exhausted, overflowed, refusal
 from domain.usage.book import RowDraft, UsageBook, UsageEffect
 from domain.usage.carrying import settle, together_for_late_work
@@ -21,7 +22,8 @@ from domain.usage.units import HOURS
 def log_hours(book: UsageBook, entry: TimeEntry, now: datetime) -> Taken:
     """Take the time of an entry, up to the cap; what is over it is overage, or left for the next entitlement.
 
-    It is rounded before it is split. An entry that was taken before takes nothing more, and gets the same answer.
+    Grace, minimum and rounding come before it is split. An entry that was taken before takes nothing more, and gets the
+    same answer.
 
     Args:
         book: of an entitlement counted in hours.
@@ -45,7 +47,9 @@ def log_hours(book: UsageBook, entry: TimeEntry, now: datetime) -> Taken:
 def _split(book: UsageBook, entry: TimeEntry, period: int, now: datetime) -> Taken:
     """Take what fits into what is left of the period; the rest is overage, unless another entitlement takes it."""
     allowance = book.allowance(period)
-    minutes = entry.minutes if entry.is_rest else rounded(entry.minutes, allowance)
+    minutes = entry.minutes if entry.is_rest else allowance.minutes_counted(entry.minutes)
+    if minutes == 0:
+        return _within_grace(book, entry, period, now)
     together = together_for_late_work(book, period)
     there = available(book, period, entry.worked_at, together)
     if there == 0 and entry.yields:
@@ -77,6 +81,16 @@ def _split(book: UsageBook, entry: TimeEntry, period: int, now: datetime) -> Tak
     return Taken(answer(book, entry.id, by_policy(book, period) if over else "granted", taking), effects)
 
 
+def _within_grace(book: UsageBook, entry: TimeEntry, period: int, now: datetime) -> Taken:
+    """Put an entry on record that is too short to take anything."""
+    taking = Taking(period, 0, worked=entry.minutes)
+    book.state.taken.add(entry.id, taking)
+    book.changing_use(period)
+    said = f"{entry.minutes} min of work count as none"
+    row = _row(book, entry, RowKind.TAKEN, period, now=now, amount=0, said=said)
+    return Taken(answer(book, entry.id, "granted", taking), [row])
+
+
 def _row(
     book: UsageBook,
     entry: TimeEntry,
@@ -87,6 +101,7 @@ def _row(
     amount: int,
     used: int = 0,
     overage: int = 0,
+    said: str = "",
 ) -> LedgerRow:
     draft = RowDraft(
         kind=kind,
@@ -99,7 +114,7 @@ def _row(
         reference=entry.id,
         case_id=entry.case_id,
         by=entry.by,
-        reason=entry.note,
+        reason=cut(": ".join(part for part in (said, entry.note) if part)) or None,
     )
     return book.write(draft)
 
@@ -110,9 +125,3 @@ def _outcome_of(book: UsageBook, entry_id: str, known: Taking) -> Outcome:
     if entry_id in book.state.asked:
         return "prompt"
     return by_policy(book, known.period) if (known.overage or known.left_over) and not decided else "already"
-
-
-def rounded(minutes: int, allowance: Allowance) -> int:
-    """Minutes of a time entry, rounded up as an allowance says."""
-    step = allowance.rounding_minutes
-    return -(-minutes // step) * step

@@ -234,7 +234,7 @@ class TimeEntry(Value):
 
     Attributes:
         id: it counts once, over the whole term.
-        minutes: as they were worked; rounded up as the allowance says, before anything else.
+        minutes: as they were worked; grace, minimum and rounding of the allowance come before anything else.
         worked_at: decides the period.
         has_fallback: another entitlement follows that takes what is over the cap here (if the policy is to fall back).
         is_rest: what another entitlement left over: it is not rounded again.
@@ -290,6 +290,7 @@ class Consumed(Value):
         remaining: never below 0; None: unlimited.
         taken: of this request, within the cap or paid by a grant.
         granted: of that, what a grant has paid.
+        worked: of a time entry: its minutes as they were worked, where they are not what it took and left over.
         overage: of this request, beyond it.
         left_over: of a time entry: what the next entitlement is to take.
         overage_price: of one unit beyond the cap, with `prompt`.
@@ -312,7 +313,13 @@ class Consumed(Value):
     overage_price: str | None = None
     prompt_within: Span | None = None
     granted: NonNegativeInt = Field(default=0, exclude_if=operator.not_)
+    worked: NonNegativeInt = Field(default=0, exclude_if=operator.not_)
     is_reversed: bool = Field(default=False, exclude_if=operator.not_)
+
+    @property
+    def minutes(self) -> int:
+        """How many minutes of work a time entry came to, with what was left over."""
+        return self.worked or self.taken + self.overage + self.left_over
 
     @property
     def is_taken(self) -> bool:

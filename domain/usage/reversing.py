@@ -30,7 +30,7 @@ def reverse(book: UsageBook, asked: ConsumptionReversed, now: datetime) -> Made:
         raise Refused("never_given_back", "a case never gives back what it took; adjust the usage, with a reason")
     if taking is not None and taking.is_reversed:
         raise Refused("already_reversed", f"{reference!r} was reversed before")
-    if taking is None or not (taking.amount or taking.overage or taking.let_go or taking.grants):
+    if taking is None or taking._replace(left_over=0).is_reversed:
         raise Refused("unknown_reference", f"{reference!r} took nothing of {book.terms.entitlement_id}")
     return give_back(book, asked, reference, taking, now)
 

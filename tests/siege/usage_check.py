@@ -80,7 +80,7 @@ class Recount:
 
     def _log(self, given: dict[str, Any], answer: dict[str, Any]) -> None:
         at, minutes = datetime.fromisoformat(given["worked_at"]), given["minutes"]
-        step = 1 if given.get("is_rest") else self.allowance.rounding_minutes
+        step = 1 if given.get("is_rest") else self.allowance.minutes_counted(1)  # rounds only
         said = self.model.log(given["id"], at, minutes, step, has_fallback=bool(given.get("has_fallback")))
         if said is not None:
             taken = answer["taken"], answer["overage"], answer["left_over"]
