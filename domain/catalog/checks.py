@@ -40,6 +40,7 @@ from domain.process.templates import (
     template_problem,
     template_problems,
 )
+from domain.usage.rates import ENTRY_FIELDS
 
 Path = tuple[str | int, ...]
 Entries = Mapping[Kind, Sequence[tuple[Path, Declaration]]]
@@ -187,6 +188,7 @@ class _Check:
         self.declared_fields = fields
         self.fields = {**known.fields(), **fields}
         self.schema = CriteriaSchema(case=self.fields)
+        self.rate_schema = CriteriaSchema(case=self.fields, entitlement={}, account={}, entry=ENTRY_FIELDS)
         self.entries = entries
         self.known = known
         self.broken = set(broken)
@@ -215,7 +217,7 @@ class _Check:
                     case Endpoint():
                         yield from self._endpoint(path, declaration)
                     case EntitlementTemplate():
-                        yield from self._count_actions(path, declaration)
+                        yield from self._count(path, declaration)
                     case ServiceContract() | ContractLineItem():
                         yield from self._parents(path, kind, declaration)
                     case Entitlement():
@@ -274,7 +276,7 @@ class _Check:
     # --- entitlements ---
 
     def _entitlement(self, path: Path, entitlement: Entitlement) -> Iterator[Problem]:
-        yield from self._count_actions(path, entitlement)
+        yield from self._count(path, entitlement)
         stored = self.known.find(Kind.ENTITLEMENTS, entitlement.id)
         if isinstance(stored, Entitlement):
             for key, message in refused_changes(stored, entitlement):
@@ -327,7 +329,9 @@ class _Check:
 
     # --- actions ---
 
-    def _count_actions(self, path: Path, declared: Entitlement | EntitlementTemplate) -> Iterator[Problem]:
+    def _count(self, path: Path, declared: Entitlement | EntitlementTemplate) -> Iterator[Problem]:
+        for number, row in enumerate(declared.allowance.rates if declared.allowance else ()):
+            yield from criteria_problem((*path, "allowance", "rates", number, "when"), row.when, self.rate_schema)
         for number, threshold in enumerate(declared.allowance.thresholds if declared.allowance else ()):
             place = (*path, "allowance", "thresholds", number, "actions")
             yield from self._actions(place, threshold.actions, OF_A_THRESHOLD, retired=declared.retired)

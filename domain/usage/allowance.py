@@ -17,6 +17,7 @@ from domain.process import FieldUpdate
 from domain.process.actions import Action, slug
 from domain.usage.quantities import MOST as MOST  # noqa: PLC0414  part of what an allowance is
 from domain.usage.quantities import Most, Quantity, check_whole, quantity_text, read_quantity
+from domain.usage.rates import RateRow, check_table
 from domain.usage.units import HOURS
 
 UNIT_PATTERN = r"^[A-Za-z][A-Za-z0-9_-]{0,39}$"
@@ -164,6 +165,7 @@ class Allowance(BaseModel):
         grace: of hours: a time entry of up to so many minutes counts as none.
         minimum: of hours: any other counts as so many minutes at least.
         round_up_to: of hours: each time entry is rounded up to a multiple of this; None: not at all.
+        rates: of hours: what a minute of work counts; the first row that holds, else 1.
         carry_over: whether an unused balance goes on into the next period, or into a renewal only.
         carry_over_cap: the most that is carried over, an amount or a percentage of the period's cap (``40%``); None:
             all of it.
@@ -182,6 +184,7 @@ class Allowance(BaseModel):
     grace: Span | None = None
     minimum: Span | None = None
     round_up_to: Span | None = None
+    rates: list[RateRow] = Field(default_factory=list)
     thresholds: list[Threshold] = Field(default_factory=list)
     carry_over: Literal["none", "period", "renewal"] = "none"
     carry_over_cap: Most | None = None
@@ -229,6 +232,9 @@ class Allowance(BaseModel):
                 raise ValueError(f"{name} {span} is not in whole minutes; write it like 15m or 1h")
             if span.seconds > _LONGEST_STEP:
                 raise ValueError(f"{name} {span} is over a day; write it like 15m or 1h")
+        if self.rates and self.unit != HOURS:
+            raise ValueError(f"rates weigh time entries, and {self.unit} have none; they go with unit: hours")
+        check_table(self.rates)
         return self
 
     @model_validator(mode="after")

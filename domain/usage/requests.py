@@ -24,6 +24,7 @@ from domain.usage.allowance import MOST, Allowance, Overflow
 from domain.usage.effects import Deed, UsageActionFailure, UsageActionOrder
 from domain.usage.periods import FrozenPeriods
 from domain.usage.quantities import Quantity
+from domain.usage.rates import EntryRates, RateRow
 from domain.usage.rows import LedgerRow
 from domain.usage.state import PeriodRecord, UsageState
 from domain.usage.term_end import TermEnd
@@ -239,6 +240,8 @@ class TimeEntry(Value):
         has_fallback: another entitlement follows that takes what is over the cap here (if the policy is to fall back).
         is_rest: what another entitlement left over: it is not rounded again.
         yields: if nothing is left at all, as of a `Consumption`.
+        paid: of a rest: so many minutes of the entry, its first ones, others have taken.
+        rates: what its minutes count, if the rules of its period have rates (`domain.usage.rates`).
     """
 
     id: Reference
@@ -250,6 +253,8 @@ class TimeEntry(Value):
     has_fallback: bool = False
     is_rest: bool = False
     yields: bool = Field(default=False, exclude_if=operator.not_)
+    paid: int = Field(default=0, ge=0, le=2 * MOST_MINUTES, exclude_if=operator.not_)
+    rates: EntryRates | None = Field(default=None, exclude_if=lambda rates: rates is None)
 
 
 class OverageDecision(Value):
@@ -295,6 +300,7 @@ class Consumed(Value):
         left_over: of a time entry: what the next entitlement is to take.
         overage_price: of one unit beyond the cap, with `prompt`.
         prompt_within: how long a decision may take, in the entitlement's hours; with `prompt`.
+        rates: with `refused`: the entry was not rated by these, which are those of its period; rate it, and ask again.
         is_reversed: with `already`: what it took was given back, and it takes nothing more. Left out where it is not.
     """
 
@@ -314,6 +320,7 @@ class Consumed(Value):
     prompt_within: Span | None = None
     granted: NonNegativeInt = Field(default=0, exclude_if=operator.not_)
     worked: NonNegativeInt = Field(default=0, exclude_if=operator.not_)
+    rates: list[RateRow] | None = Field(default=None, exclude_if=lambda rates: rates is None)
     is_reversed: bool = Field(default=False, exclude_if=operator.not_)
 
     @property

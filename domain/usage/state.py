@@ -77,10 +77,12 @@ class Asked(Value):
 
     Attributes:
         price: of one unit beyond the cap, as it was named then.
+        worked: of a rated time entry, how many minutes of work the amount stands for.
     """
 
     amount: int
     price: str | None
+    worked: int | None = Field(default=None, exclude_if=lambda worked: worked is None)
 
 
 class Cover(Value):
