@@ -22,13 +22,15 @@ from domain.catalog.declarations import (
 )
 from domain.catalog.endpoints import Endpoint, templates_of_endpoint
 from domain.catalog.problems import Path, Problem
-from domain.catalog.process_checks import ProcessChecks, action_problems
+from domain.catalog.process_checks import ProcessChecks, action_problems, criteria_problem
 from domain.catalog.references import NOTHING, Entries, Known, References
 from domain.catalog.sizes import oversized
+from domain.criteria.compiling import CriteriaSchema
 from domain.criteria.fields import FieldType, nearest
 from domain.process import EntitlementProcess
 from domain.process.actions import COMPLETED, Action
 from domain.process.templates import OF_A_NOTICE, OF_A_THRESHOLD, Sight, of_an_endpoint, template_problem
+from domain.usage.rates import ENTRY_FIELDS
 
 
 def check_catalog(catalog: Catalog, known: Known = NOTHING) -> list[Problem]:
@@ -96,6 +98,7 @@ class _Check:
         self.organisation = organisation
         self.declared_fields = fields
         self.fields = {**known.fields(), **fields}
+        self.rate_schema = CriteriaSchema(case=self.fields, entitlement={}, account={}, entry=ENTRY_FIELDS)
         self.entries = entries
         self.known = known
         self.references = References(entries, known, broken)
@@ -123,7 +126,7 @@ class _Check:
                     case Endpoint():
                         yield from self._endpoint(path, declaration)
                     case EntitlementTemplate():
-                        yield from self._count_actions(path, declaration)
+                        yield from self._count(path, declaration)
                     case ServiceContract() | ContractLineItem():
                         yield from self._parents(path, kind, declaration)
                     case Entitlement():
@@ -163,7 +166,7 @@ class _Check:
     # --- entitlements ---
 
     def _entitlement(self, path: Path, entitlement: Entitlement) -> Iterator[Problem]:
-        yield from self._count_actions(path, entitlement)
+        yield from self._count(path, entitlement)
         stored = self.known.find(Kind.ENTITLEMENTS, entitlement.id)
         if isinstance(stored, Entitlement):
             for key, message in refused_changes(stored, entitlement):
@@ -217,7 +220,9 @@ class _Check:
 
     # --- actions ---
 
-    def _count_actions(self, path: Path, declared: Entitlement | EntitlementTemplate) -> Iterator[Problem]:
+    def _count(self, path: Path, declared: Entitlement | EntitlementTemplate) -> Iterator[Problem]:
+        for number, row in enumerate(declared.allowance.rates if declared.allowance else ()):
+            yield from criteria_problem((*path, "allowance", "rates", number, "when"), row.when, self.rate_schema)
         for number, threshold in enumerate(declared.allowance.thresholds if declared.allowance else ()):
             place = (*path, "allowance", "thresholds", number, "actions")
             yield from self._actions_of(place, threshold.actions, OF_A_THRESHOLD, declared)

@@ -31,6 +31,8 @@ def _line(period: PeriodBalance, unit: str) -> str:
     cap = "" if period.cap is None else f" of {amount_text(period.cap, unit)}"
     percent = "" if period.usage_percent is None else f" ({period.usage_percent:g}%)"
     said = [f"**{period.first_day or 'always'}**: {amount_text(period.used, unit)}{cap} used{percent}"]
+    if period.granted:
+        said.append(f"{amount_text(period.grant_used, unit)} of {amount_text(period.granted, unit)} granted used")
     if period.overage:
         said.append(f"{amount_text(period.overage, unit)} beyond the cap")
     if period.overflows:

@@ -38,6 +38,7 @@ with workflow.unsafe.imports_passed_through():
         UsageAdjusted,
         UsageChange,
         UsageChanged,
+        UsageGranted,
     )
     from workflows.barrier import barrier
     from workflows.entitlement.counter import request_key
@@ -271,6 +272,15 @@ class EntitlementWorkflow:
     @void_overage.validator
     def _check_void_overage(self, *raw: Any) -> None:
         self._check_change(OverageVoided, raw)
+
+    @workflow.update(name=messages.GRANT, unfinished_policy=ABANDON)
+    async def grant(self, *raw: Any) -> UsageChanged:
+        """Give a credit for one period (`UsageGranted`)."""
+        return await self._change(UsageGranted, raw)
+
+    @grant.validator
+    def _check_grant(self, *raw: Any) -> None:
+        self._check_change(UsageGranted, raw)
 
     @workflow.signal(dynamic=True)
     def unknown_signal(self, name: str, _: Sequence[RawValue]) -> None:

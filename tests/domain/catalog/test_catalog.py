@@ -264,7 +264,7 @@ def test_criteria_see_exactly_the_declared_fields_of_entitlement_and_account() -
     assert Account(id="a").for_criteria(Organisation()).keys() == ACCOUNT_FIELDS.keys()
 
 
-@pytest.mark.parametrize("at", ["0", "0%", "x", "8.5", "-1", "80 %", True, None])
+@pytest.mark.parametrize("at", ["0", "0%", "x", "8.51", "-1", "80 %", True, None])
 def test_a_threshold_is_an_amount_or_a_percentage(at: Any) -> None:
     """More than nothing."""
     with pytest.raises(ValueError, match="at"):
