@@ -37,6 +37,9 @@ def cover(book: UsageBook, asked: OverageCovered, now: datetime) -> Made:
     amount = min(taking.overage, asked.amount or taking.overage, taking.overage if there is None else there)
     if amount == 0:
         raise Refused("nothing_left", "nothing is left of that period; amend the cap first, or void the overage")
+    is_new = pays != taking.period and asked.reference not in book.state.covers
+    if is_new and len(book.state.covers) >= MOST_COVERS:
+        raise Refused("too_many_covers", f"overage of {MOST_COVERS} is covered from other periods already")
     effects = _let_go(book, asked, taking, amount, now=now, text=f"covered from {_named(book, pays)}")
     if pays == taking.period:
         moved = taking._replace(amount=taking.amount + amount, overage=taking.overage - amount)
@@ -47,8 +50,6 @@ def cover(book: UsageBook, asked: OverageCovered, now: datetime) -> Made:
             asked.reference,
             taking._replace(overage=taking.overage - amount, let_go=taking.let_go + amount),
         )
-        if asked.reference not in book.state.covers and len(book.state.covers) >= MOST_COVERS:
-            raise Refused("too_many_covers", f"overage of {MOST_COVERS} is covered from other periods already")
         book.state.covers.setdefault(asked.reference, []).append(Cover(period=pays, amount=amount))
     book.changing_use(pays).used += amount
     text = f"{amount_text(amount, unit)} of the overage of {asked.reference} covered"

@@ -148,6 +148,16 @@ def test_overage_is_covered_in_part_if_less_is_left(amount: int | None, covered:
     assert bank.now_has() == (60 + covered, 80 - covered)
 
 
+def test_a_cover_that_is_one_too_many_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("domain.usage.overage.MOST_COVERS", 0)
+    bank = full()
+    bank.to(FEBRUARY)
+    before = bank.usage.state.model_dump_json()
+    with pytest.raises(Refused, match="covered from other periods already"):
+        bank.change(OverageCovered, reference="V-3", occurred_at=FEBRUARY)
+    assert bank.usage.state.model_dump_json() == before
+
+
 # --- the opening balance ---
 
 
