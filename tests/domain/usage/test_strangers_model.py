@@ -180,6 +180,8 @@ class Both:
                 if q["of"] in self.let_go:
                     return None  # the model asks for what was voided once more
                 q.update(of_q=self.sent[q["of"]], of_at=self.sent[q["of"]]["at"])
+                if q["yes"] and self._is_cancelled(q):
+                    return None  # the model takes one more of what takes nothing any more
             case "adjust":
                 q["at"] = min(now, T(q["at"])).isoformat()
                 if q["amount"] < 0 or not self._counts_at(q["entitlement"], T(q["at"])):
@@ -193,6 +195,10 @@ class Both:
             case _:
                 pass
         return q
+
+    def _is_cancelled(self, q: dict[str, Any]) -> bool:
+        asked = self.engine.asked.get((q["of_kind"], q["of"]))
+        return asked is not None and self.engine.counts[asked].status(T(q["of_at"])) == "cancelled"
 
     def _counts_at(self, name: str, at: datetime) -> bool:
         count = self.engine.counts.get(name)
