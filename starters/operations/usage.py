@@ -260,7 +260,8 @@ class UsageDesk:
         if declared.allowance is None:
             return await asyncio.to_thread(self._uncounted.cancel, entitlement, asked)
         changed = await self._change(entitlement, asked)
-        kept = await asyncio.to_thread(self._taken_after, entitlement, at) if at is not None else []
+        later = await asyncio.to_thread(self._taken_after, entitlement, at) if at is not None else []
+        kept = [one for one in later if one not in changed.answer.references]  # their rows may be on the way
         renewal = changed.answer.renewal
         parts: list[Changed] = []
         if renewal is not None and with_renewal:
