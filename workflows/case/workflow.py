@@ -31,6 +31,9 @@ WINDS_DOWN_WITHIN = timedelta(seconds=3)
 """How long a run that is to go on in the next one waits for the actions that are under way. The server turns down the
 end of a run to which something has come back meanwhile, and the worker then has to go through all of it again."""
 
+WINDS_DOWN = "a-run-winds-down"
+"""The patch since which it does. Asked only by a run that is to go on in the next one while something is under way."""
+
 
 @workflow.defn(name=CASE_WORKFLOW)
 class CaseWorkflow:
@@ -114,7 +117,9 @@ class CaseWorkflow:
 
     @property
     def _is_to_wind_down(self) -> bool:
-        return self._wound_down_by is None and self._wants_a_new_run and self.parts.actions.are_under_way
+        if self._wound_down_by is not None or not self._wants_a_new_run or not self.parts.actions.are_under_way:
+            return False
+        return workflow.patched(WINDS_DOWN)
 
     def _wind_down(self) -> None:
         """Before a new run send nothing more for a moment; once a run, so that no action that hangs holds others up."""

@@ -1,6 +1,7 @@
 """What a case survives: a worker that is down, a store that is down, runs that roll over."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,18 +9,25 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from sqlalchemy.exc import OperationalError
+from temporalio import workflow
 
+from activities.opening import Opening
+from domain.errors import Refused
 from domain.messages.steps import CaseRecord
 from domain.timeline.instances import InstanceState
+from store.cases.actions import ActionRecords
 from store.store import Store
 from tests.support import assert_eventually, unique
 from tests.workflows.conftest import Working
+from tests.workflows.replaying import replay
 from tests.workflows.world import World, later
 from worker.clock import VirtualClock
 from worker.embedded import EmbeddedServer, configuration
 from worker.process import working
+from workflows.case.workflow import WINDS_DOWN
 
 SECOND = timedelta(seconds=1)
+PATIENCE = 60.0
 
 
 async def test_a_completion_is_judged_by_its_time_though_the_worker_was_down(
@@ -105,6 +113,46 @@ async def rolling(monkeypatch: pytest.MonkeyPatch, store: Store, task_queue: str
         clock = VirtualClock(await server.connect())
         async with working(clock.client, store, task_queue=task_queue):
             yield World(clock, store, task_queue)
+
+
+async def test_a_run_that_knew_no_winding_down_replays(rolling: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A build that knew none stayed in its run while a request waited: this one goes on from there."""
+    may_act, may_plan, knows = threading.Event(), asyncio.Event(), workflow.patched
+    makes = ActionRecords.record_task
+
+    def made(*given: Any, **named: Any) -> bool:
+        may_act.wait(PATIENCE)
+        return makes(*given, **named)
+
+    async def planned(*_: Any) -> Any:
+        await asyncio.wait_for(may_plan.wait(), PATIENCE)
+        raise Refused("no_plan", "there is none")
+
+    monkeypatch.setattr(ActionRecords, "record_task", made)
+    monkeypatch.setattr(Opening, "_plan_change", planned)
+    monkeypatch.setattr(workflow, "patched", lambda name: name != WINDS_DOWN and knows(name))
+    case = await rolling.open("four", clock=None, opened_at=datetime.now(UTC) - timedelta(minutes=20))
+    waiting = asyncio.create_task(rolling.milepost.request(case, "change_entitlement", entitlement="four-1"))
+
+    async def both_are_under_way() -> None:
+        described = (await rolling.milepost.handle(case).describe()).raw_description
+        assert len(described.pending_activities) == 2
+
+    try:
+        await assert_eventually(both_are_under_way, within=30)
+        for number in range(10):
+            await rolling.milepost.request(case, "change_fields", fields={"state": f"{number}"})
+        history = await rolling.history(case)
+    finally:
+        may_act.set()
+        may_plan.set()
+    with pytest.raises(Refused):
+        await waiting
+    assert any(e.workflow_task_started_event_attributes.suggest_continue_as_new for e in history.events)
+    assert not any(e.HasField("workflow_execution_continued_as_new_event_attributes") for e in history.events)
+    monkeypatch.setattr(workflow, "patched", knows)
+    replayed = await replay(history)
+    assert (replayed.failure, replayed.differences) == (None, [])
 
 
 async def test_nothing_is_lost_when_a_run_rolls_over(rolling: World) -> None:
