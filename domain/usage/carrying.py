@@ -6,53 +6,71 @@ from datetime import datetime
 
 from domain.usage.book import RowDraft, UsageBook, UsageEffect
 from domain.usage.effects import CarryBackOrder, CarryOverOrder
+from domain.usage.grants import lasting
+from domain.usage.quantities import most_measured
 from domain.usage.rows import LedgerRow, RowKind
 from domain.usage.thresholds import pass_thresholds
-from domain.usage.units import measures_per_unit
 
 
 def room(book: UsageBook, period: int) -> int | None:
-    """What can still be taken in a period; None: unlimited.
+    """What can still be taken of the cap of a period and of what was carried into it; None: unlimited.
 
     Of one that is over, that is what lapsed, and what was carried over and is not used since: whatever is taken
     late shrinks what was carried over, from period to period. What went into a renewal is no longer there.
     """
-    state = book.state
-    there = book.left(state.period)
-    if there is not None:
-        there = max(there - book.use(state.period).carried_out, 0)
-    if not book.has(period):
-        return 0
-    if period >= state.period:
-        return there if period == state.period else book.left(period)
-    for number in range(state.period - 1, period - 1, -1):
-        left = book.left(number)
-        if left is None:
-            there = None
-            continue
-        carried = _onward(book, number)
-        there = left - carried + (carried if there is None else min(carried, there))
-    return there
+    return _of_the_cap(book, period, _together(book, period))
 
 
 def room_for_late_work(book: UsageBook, period: int) -> int | None:
-    """What can be taken in a period, if what went into a renewal may be asked back; None: unlimited.
+    """What can be taken of the cap of a period, if what went into a renewal may be asked back; None: unlimited.
 
     The record that was renewed takes late work within its cap. What of it the renewal has used by then becomes overage
     of this record afterwards (`taken_back`), and is not there a second time.
     """
-    use = book.use(period)
-    if not use.carried_out:
-        return room(book, period)
+    return _of_the_cap(book, period, together_for_late_work(book, period))
+
+
+def together_for_late_work(book: UsageBook, period: int) -> int | None:
+    """As `room_for_late_work`, together with the grants of which what is left is carried over with the cap."""
+    use, left = book.use(period), _left(book, period)
+    if not use.carried_out or left is None:
+        return _together(book, period)
+    return max(left - use.late, 0)
+
+
+def _together(book: UsageBook, period: int) -> int | None:
+    state = book.state
+    if not book.has(period):
+        return 0
+    there = _left(book, max(period, state.period))
+    if there is not None and period <= state.period:
+        there = max(there - book.use(state.period).carried_out, 0)
+    for number in range(state.period - 1, period - 1, -1):
+        left, onward = _left(book, number), _of_the_cap(book, number + 1, there)
+        if left is None:
+            there = None
+            continue
+        carried = _onward(book, number)
+        there = left - carried + (carried if onward is None else min(carried, onward))
+    return there
+
+
+def _left(book: UsageBook, period: int) -> int | None:
+    """What is left of a period, with the grants that are carried over with it."""
     left = book.left(period)
-    return None if left is None else max(left - use.late, 0)
+    return None if left is None else left + lasting(book, period)
+
+
+def _of_the_cap(book: UsageBook, period: int, together: int | None) -> int | None:
+    left = book.left(period)
+    return None if together is None or left is None else min(together, left)
 
 
 def carried_at_most(book: UsageBook, period: int, left: int) -> int:
     """What of a balance of a period is carried over, by the rules of that period."""
     allowance = book.allowance(period)
     most = allowance.carry_over_cap
-    return left if most is None else min(left, most * measures_per_unit(allowance.unit))
+    return left if most is None else min(left, most_measured(most, book.cap(period) or 0, allowance.unit))
 
 
 def settle(book: UsageBook, period: int, now: datetime, reference: str | None = None) -> list[UsageEffect]:
@@ -82,7 +100,7 @@ def carry_to_renewal(book: UsageBook, at: datetime, now: datetime, reference: st
     of it.
     """
     renewal, period = book.state.renewal, book.state.period
-    use, left = book.use(period), book.left(period)
+    use, left = book.use(period), _left(book, period)
     if renewal is None or left is None:
         return []
     goes_on = book.allowance(period).carry_over == "renewal" and book.state.cancelled_at is None
@@ -178,7 +196,7 @@ def carry(book: UsageBook, period: int, now: datetime) -> list[LedgerRow]:
 
 def _onward(book: UsageBook, period: int) -> int:
     """What goes on from a period into the next, if it ended now."""
-    left, opening = book.left(period), book.terms.opening
+    left, opening = _left(book, period), book.terms.opening
     if book.allowance(period).carry_over != "period" or left is None:
         return 0
     ends_at = book.terms.periods.ends_before(period)

@@ -13,6 +13,7 @@ from store import tables
 from store.cases import statements
 from store.cases.records import case_of, put_failure
 from store.database import Database, insert, insert_new
+from store.reading import read_stored
 from store.values import Mail, TaskEntry
 
 
@@ -111,11 +112,11 @@ class ActionRecords:
 
     def mails(self, case_id: str | None = None, *, limit: int = 1000) -> list[Mail]:
         """The log of sent mail, of one case or of all, in the order of sending; of very many the first `limit`."""
-        return [Mail.model_validate(row) for row in self._recorded(tables.mails, case_id, limit)]
+        return [read_stored(Mail, row) for row in self._recorded(tables.mails, case_id, limit)]
 
     def tasks(self, case_id: str | None = None, *, limit: int = 1000) -> list[TaskEntry]:
         """The tasks that were made, of one case or of all, in their order; of very many the first `limit`."""
-        return [TaskEntry.model_validate(row) for row in self._recorded(tables.tasks, case_id, limit)]
+        return [read_stored(TaskEntry, row) for row in self._recorded(tables.tasks, case_id, limit)]
 
     def _record(self, table: Table, row: dict[str, Any]) -> bool:
         with self._database.write() as connection:

@@ -17,15 +17,15 @@ from domain.messages.case_state import CaseState
 from domain.messages.migrations import hours_in_use
 from domain.messages.steps import CaseRecord
 from domain.process import FieldUpdate
-from domain.process.actions import Action, slug
+from domain.process.actions import slug
 from domain.timeline.effects import Noted, TriggerFired
 from domain.timeline.views import CaseView, MilestoneStatus, MilestoneView
 from store import tables
 from store.cases import statements
 from store.database import Database, insert_new
+from store.reading import read_stored
 from store.values import CaseRow, StoredAction, StoredCase
 
-_ACTION: TypeAdapter[Any] = TypeAdapter(Action)
 _SPAN = TypeAdapter(timedelta)
 _NOTE_COLUMNS = tuple(column.name for column in tables.notes.c if column.name != "case_id")
 
@@ -64,7 +64,7 @@ class CaseRecords:
             found = connection.execute(select(tables.cases).where(tables.cases.c.case_id == case_id)).mappings().first()
         if found is None:
             raise NotFound(f"unknown case {case_id!r}")
-        return StoredCase(**_row(found), carried=CaseState.model_validate(found["carried"]))
+        return StoredCase(**_row(found), carried=read_stored(CaseState, found["carried"]))
 
     def has_own_clock(self, case_id: str) -> bool:
         """Whether a case goes by a clock of its own, as those of a replayed log do; no for one that is not known."""
@@ -120,7 +120,7 @@ class CaseRecords:
         wanted = select(*(table.c[name] for name in _NOTE_COLUMNS)).where(table.c.case_id == case_id)
         with self._database.read() as connection:
             rows = connection.execute(wanted.order_by(table.c.number)).mappings()
-            return [Noted.model_validate(dict(row)) for row in rows]
+            return [read_stored(Noted, dict(row)) for row in rows]
 
     def milestones(self, case_id: str) -> list[MilestoneView]:
         """The milestone instances of a case as they were last recorded, by process, start and occurrence."""
@@ -128,7 +128,7 @@ class CaseRecords:
         order = (table.c.process, table.c.start_at, table.c.milestone, table.c.occurrence)
         wanted = select(table.c.view).where(table.c.case_id == case_id).order_by(*order)
         with self._database.read() as connection:
-            return [MilestoneView.model_validate(view) for view in connection.execute(wanted).scalars()]
+            return [read_stored(MilestoneView, view) for view in connection.execute(wanted).scalars()]
 
     def triggers(self, case_id: str) -> list[str]:
         """The keys of the triggers of a case that fired, in their order."""
@@ -158,7 +158,7 @@ class CaseRecords:
 
     def _actions(self, wanted: Select[Any]) -> list[StoredAction]:
         with self._database.read() as connection:
-            return [StoredAction.model_validate(dict(row)) for row in connection.execute(wanted).mappings()]
+            return [read_stored(StoredAction, dict(row)) for row in connection.execute(wanted).mappings()]
 
 
 def _with_triggers() -> Select[Any]:
@@ -172,7 +172,7 @@ def _with_triggers() -> Select[Any]:
 
 def _row(found: Any) -> dict[str, Any]:
     kept = ("case_id", "number", "run_id", "account", "entitlement")
-    return {**{name: found[name] for name in kept}, "view": CaseView.model_validate(found["view"])}
+    return {**{name: found[name] for name in kept}, "view": read_stored(CaseView, found["view"])}
 
 
 def _put_case(connection: Connection, record: CaseRecord) -> bool:

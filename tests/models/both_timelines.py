@@ -95,7 +95,7 @@ class RealTimeline:
         """Continue from the state as JSON."""
         state = TimelineState.model_validate_json(self.timeline.state.model_dump_json())
         assert state == self.timeline.state
-        self.timeline = Timeline(self.plan, state)
+        self.timeline = Timeline(self.timeline.plan, state)
 
     def snapshot(self, now: datetime) -> dict[str, Any]:
         view = self.timeline.view(now)

@@ -19,6 +19,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.messages.names import CASE_WORKFLOW
     from domain.timeline.views import CaseView
     from domain.usage.requests import ENTITLEMENT_OVERFLOWED
+    from workflows.barrier import barrier
     from workflows.case import asked, opening
     from workflows.case.handlers import query, signal, update
     from workflows.case.parts import Parts
@@ -39,7 +40,7 @@ class CaseWorkflow:
         self.case = self.parts.case
         self.case.refusal = refusal
         if refusal is None and intake.carried is not None:
-            self.case.refusal = opening.take_up(self.case)
+            opening.take_up(self.case, intake.carried)
 
     @workflow.run
     async def run(self, *_: Any) -> CaseView:
@@ -190,7 +191,7 @@ class CaseWorkflow:
     @workflow.signal(dynamic=True)
     async def unknown(self, name: str, _: Sequence[RawValue]) -> None:
         """A signal that a case does not know goes on record."""
-        with suppress(ApplicationError):  # one that is not opened has no record
+        with suppress(ApplicationError), barrier("an unknown signal"):  # one that is not opened has no record
             await self.case.ready()
             refusal = ApplicationError(f"unknown signal {name!r}", type="unknown_signal")
             self.parts.taking.refuse_news(refusal)

@@ -25,6 +25,7 @@ from workflows.entitlement.lanes import Lanes
 from workflows.entitlement.outbox import Outbox
 from workflows.entitlement.shown import balance_details
 from workflows.entitlement.start import Start, check_id, read_start
+from workflows.newer import NewerBuild
 
 T = TypeVar("T")
 
@@ -67,7 +68,7 @@ class EntitlementRun:
     """
 
     def __init__(self, raw: tuple[Any, ...]) -> None:
-        self.refusal: ApplicationError | None = None
+        self.refusal: ApplicationError | NewerBuild | None = None
         self.updates = 0
         self._counter: Counter | None = None
         self._jobs: Outbox | Lanes | None = None
@@ -93,9 +94,10 @@ class EntitlementRun:
             if not self._is_old:
                 check_id(start, info.workflow_id)
         except Refused as refused:
-            if is_continued:  # what ran is never ended: a build that can read it takes it up
-                raise RuntimeError(f"what was carried over can't be read: {refused}") from None
             self.refusal = ApplicationError(cut(str(refused)), type=refused.code, non_retryable=True)
+            return
+        except NewerBuild as newer:
+            self.refusal = newer
             return
         if start.carried is not None:
             self._ahead = start.carried.ahead

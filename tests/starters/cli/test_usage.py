@@ -745,6 +745,7 @@ async def test_it_is_cancelled_at_a_date_with_what_follows_listed(desk: Desk) ->
     said = await desk.done("cancel", visits, "--on", "2098-06-30", "--reason", "moved away")
     assert "cancelled from 2098-07-01T00:00:00+00:00 on" in said
     assert "planned after that, and reversed: P-2" in said
+    assert "stays taken" not in said
     assert "1 visit used of 4 visits" in await desk.done("balance", visits)
     assert "cancelled at" in await desk.refused("take", visits, "P-3", "--at", "2098-07-01T00:00Z")
     assert "cancelled already" in await desk.refused("cancel", visits, "--reason", "again")
