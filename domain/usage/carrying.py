@@ -6,7 +6,7 @@ from datetime import datetime
 
 from domain.usage.book import RowDraft, UsageBook, UsageEffect
 from domain.usage.effects import CarryBackOrder, CarryOverOrder
-from domain.usage.grants import lasting
+from domain.usage.grants import lasting, take_back_grants
 from domain.usage.quantities import most_measured
 from domain.usage.rows import LedgerRow, RowKind
 from domain.usage.thresholds import pass_thresholds
@@ -149,22 +149,24 @@ def taken_back(book: UsageBook, order: CarryBackOrder, given: int, now: datetime
             kind=RowKind.CARRIED, period=period, at=order.at, now=now, amount=short, carried_out=short, reason=reason
         )
         return [book.write(draft)]
-    moved = min(short, use.used)
-    use.used -= moved
-    use.overage += moved
-    use.late += moved
     taking = None if order.reference is None else book.state.taken.find(order.reference)
+    kept, of_grants = ((), 0) if taking is None else take_back_grants(book, taking.grants, short)
+    moved = min(short - of_grants, use.used)
+    use.used -= moved
+    use.overage += moved + of_grants
+    use.late += moved + of_grants
     if order.reference is not None and taking is not None and taking.amount >= moved:
-        late = taking._replace(amount=taking.amount - moved, overage=taking.overage + moved)
+        overage = taking.overage + moved + of_grants
+        late = taking._replace(amount=taking.amount - moved, overage=overage, grants=kept)
         book.state.taken.move(order.reference, late)
     draft = RowDraft(
         kind=RowKind.OVERAGE,
         period=period,
         at=order.at,
         now=now,
-        amount=moved,
+        amount=moved + of_grants,
         used=-moved,
-        overage=moved,
+        overage=moved + of_grants,
         carried_out=short,
         reference=order.reference,
         by="milepost",

@@ -114,6 +114,25 @@ def give_back_grants(book: UsageBook, grants: tuple[tuple[int, int], ...]) -> No
         _use(book, number, -part)
 
 
+def take_back_grants(
+    book: UsageBook, grants: tuple[tuple[int, int], ...], most: int
+) -> tuple[tuple[tuple[int, int], ...], int]:
+    """Take back what grants have paid that went on, at most so much.
+
+    Returns:
+        What they have paid then, and how much was taken back.
+    """
+    kept: list[tuple[int, int]] = []
+    taken = 0
+    for number, part in grants:
+        back = min(part, most - taken) if _lasts(book, book.state.grants[number - 1]) else 0
+        _use(book, number, -back)
+        taken += back
+        if part > back:
+            kept.append((number, part - back))
+    return tuple(kept), taken
+
+
 def _use(book: UsageBook, number: int, amount: int) -> None:
     grants = book.state.grants
     grant = grants[number - 1]

@@ -10,6 +10,7 @@ import pytest
 from domain.errors import Refused
 from domain.usage.allowance import Allowance
 from domain.usage.audit import audit
+from domain.usage.effects import CarryBackOrder, CarryOverOrder
 from domain.usage.freezing import freeze
 from domain.usage.machine import Usage, UsageEffect
 from domain.usage.periods import Term
@@ -17,6 +18,7 @@ from domain.usage.requests import (
     Consumed,
     Consumption,
     ConsumptionReversed,
+    EntitlementRenewed,
     EntitlementTerms,
     OverageDecision,
     TimeEntry,
@@ -278,3 +280,24 @@ def test_what_a_reference_took_is_read_from_its_key(taking: Taking) -> None:
     """Those without a grant as they always were."""
     assert Taking.of(taking.key) == taking
     assert Taking.of("3:1:0:0") == Taking(3, 1)
+
+
+@pytest.mark.parametrize(("given", "overage"), [(0, 2), (1, 1), (2, 0)])
+def test_a_grant_that_went_into_the_renewal_pays_nothing_twice(given: int, overage: int) -> None:
+    """Three of it went on; of two taken late by its leave, what the renewal has used by then is overage here."""
+    visits = Visits(cap=0, carry_over="renewal")
+    visits.grant(3, carries_over=True, occurred_at=day(5, 12))
+    renewed = EntitlementRenewed(event_id="renew", **WHO)
+    visits.to(day(30, 12))
+    visits.effects += visits.usage.change(renewed, visits.now)[1]
+    visits.to(datetime(2027, 1, 2, tzinfo=UTC))
+    assert [effect.amount for effect in visits.effects if isinstance(effect, CarryOverOrder)] == [3]
+    assert visits.take("late", 2, at=day(6, 12)).granted == 2
+    [back] = [effect for effect in visits.effects if isinstance(effect, CarryBackOrder)]
+    assert back.amount == 2
+    visits.effects += visits.usage.taken_back(back, given, visits.now)
+    balance = visits.usage.balance_of(9)
+    assert (balance.grant_used, balance.overage, balance.used) == (2 - overage, overage, 0)
+    assert visits.take("more", 2, at=day(6, 12)).outcome == "blocked"
+    assert visits.take("one", 1, at=day(6, 12)).granted == 1
+    visits.stands(9)
