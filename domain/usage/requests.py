@@ -490,7 +490,7 @@ class UsageGranted(_Change):
         carries_over: what is left of it is carried over as what is left of the period is.
     """
 
-    amount: Annotated[PositiveInt, Field(le=MOST * MINUTES_PER_HOUR)]
+    amount: Annotated[PositiveInt, Field(le=MOST)]
     occurred_at: Instant | None = None
     until: Instant | None = None
     carries_over: bool = False
