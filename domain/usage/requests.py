@@ -487,7 +487,7 @@ class UsageGranted(_Change):
     Attributes:
         occurred_at: an instant of the period; None: now.
         until: the last instant whose takings it pays, whenever they arrive; None: as long as the period.
-        carries_over: what is left of it is carried over as what is left of the period is.
+        carries_over: what is left of it at the end of the period goes on, beside what is carried over of the cap.
     """
 
     amount: Annotated[PositiveInt, Field(le=MOST)]
