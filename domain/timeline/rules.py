@@ -218,6 +218,7 @@ class Rules:
         """Take over what a migration left; returns whether that differs from what there was."""
         old, new = instance.terms[-1], self.spans.taken_over(milestone, instance)
         instance.takes_over = ""
+        instance.promise = milestone.promise  # the target of before had not passed
         same = (new.span, new.business_hours, new.declared, new.start_at)
         if same == (old.span, old.business_hours, old.declared, old.start_at):
             return False

@@ -131,6 +131,18 @@ def test_a_migration_from_a_deadline_counts_the_stops_since_the_start() -> None:
     assert bench.migrate("Mon 12:00", version_two({"within": "4h"})).target("Mon 12:00") == "Mon 14:00"
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "violations"), [(False, True, ["Mon 10:00"]), (True, False, []), (True, True, ["Mon 10:00"])]
+)
+def test_a_target_that_a_migration_moves_behind_is_judged_by_the_new_version(
+    *, old: bool, new: bool, violations: list[str]
+) -> None:
+    """It passes at the migration, and whether it was a promise is decided then."""
+    bench = Bench({"within": "4h", "promise": old}).to("Mon 11:00")
+    bench.migrate("Mon 11:00", version_two({"within": "1h", "promise": new})).to("Tue 12:00")
+    assert bench.violations == violations
+
+
 @pytest.mark.parametrize("late", ["fire", "skip"])
 def test_a_warning_that_a_migration_adds_to_what_was_missed_is_past(late: str) -> None:
     """Its target is no longer ahead."""
