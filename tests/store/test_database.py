@@ -188,7 +188,7 @@ def test_what_was_applied_before_is_the_base_of_a_comparison(tmp_path: Path) -> 
         allowance = {"unit": "visits", "cap": 4, "overage_price": "85.00 EUR"} | changed
         return Catalog.model_validate({"accounts": [{"id": "acme"}], "entitlements": [gold | {"allowance": allowance}]})
 
-    def cap(store: Store) -> int | None:
+    def cap(store: Store) -> object:
         allowance = store.entitlement("gold").allowance
         return None if allowance is None else allowance.cap
 
