@@ -342,7 +342,7 @@ async def test_a_grant_that_cannot_be_ends_with_2(desk: Desk) -> None:
     visits = desk.visits()
     for arguments, says in (
         (["1.5", "--reason", "x"], "'1.5' is no amount of visits"),
-        (["-1", "--reason", "x"], "take 1 or more"),
+        (["0", "--reason", "x"], "take 1 or more"),
         (["1", "--reason", "x", "--until", "soon"], "'soon' is no date"),
         (["1", "--reason", "x", "--carry-over", "--until", "2098-01-01"], "leaves nothing that is carried over"),
         (["1", "--reason", "x", "--until", "2025-12-31"], "lies before the period, so nothing could meet it"),
