@@ -326,7 +326,8 @@ async def test_a_grant_is_used_before_the_cap(desk: Desk) -> None:
     said = await desk.done("grant", visits, *asked)
     assert said.startswith(f"{visits}: 2 visits granted until {today}T23:59:59.999999+00:00; 4 of 4 visits left")
     assert "made before" in await desk.done("grant", visits, *asked)
-    assert "1 visit taken" in await desk.done("take", visits, unique("V"))
+    taken = await desk.done("take", visits, unique("V"))
+    assert f"1 visit taken of {visits}, 1 by a grant; 4 of 4 visits left" in taken
     assert "4 visits left and 1 visit granted, active" in await desk.done("balance", visits)
     assert "0 visits used of 4 visits (0%), 1 visit of 2 visits granted used" in await desk.done("balance", visits)
 
