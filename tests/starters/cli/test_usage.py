@@ -326,7 +326,8 @@ async def test_a_grant_is_used_before_the_cap(desk: Desk) -> None:
     said = await desk.done("grant", visits, *asked)
     assert said.startswith(f"{visits}: 2 visits granted until {today}T23:59:59.999999+00:00; 4 of 4 visits left")
     assert "made before" in await desk.done("grant", visits, *asked)
-    assert "1 visit taken" in await desk.done("take", visits, unique("V"))
+    taken = await desk.done("take", visits, unique("V"))
+    assert f"1 visit taken of {visits}, 1 by a grant; 4 of 4 visits left" in taken
     assert "4 visits left and 1 visit granted, active" in await desk.done("balance", visits)
     assert "0 visits used of 4 visits (0%), 1 visit of 2 visits granted used" in await desk.done("balance", visits)
 
@@ -342,7 +343,7 @@ async def test_a_grant_that_cannot_be_ends_with_2(desk: Desk) -> None:
     visits = desk.visits()
     for arguments, says in (
         (["1.5", "--reason", "x"], "'1.5' is no amount of visits"),
-        (["-1", "--reason", "x"], "take 1 or more"),
+        (["0", "--reason", "x"], "take 1 or more"),
         (["1", "--reason", "x", "--until", "soon"], "'soon' is no date"),
         (["1", "--reason", "x", "--carry-over", "--until", "2098-01-01"], "leaves nothing that is carried over"),
         (["1", "--reason", "x", "--until", "2025-12-31"], "lies before the period, so nothing could meet it"),
