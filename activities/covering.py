@@ -72,10 +72,11 @@ class Covering:
             years = f"the years {FIRST_YEAR} to {LAST_YEAR}"
             raise Refused("no_such_time", f"{at.isoformat()} is outside {years}, for which entitlements are declared")
         asked = intake.model_dump(include=set(CoverageQuestion.model_fields))
-        found = self.store.coverage_candidates(CoverageQuestion(**asked, at=at))
-        coverage = choose(found.scope, found.candidates)
-        account = coverage.chosen.account if coverage.chosen else next(iter(found.scope.accounts), None)
-        return coverage, self.store.account(account) if account else None
+        with self.store.snapshot() as catalog:
+            found = catalog.coverage_candidates(CoverageQuestion(**asked, at=at))
+            coverage = choose(found.scope, found.candidates)
+            account = coverage.chosen.account if coverage.chosen else next(iter(found.scope.accounts), None)
+            return coverage, catalog.account(account) if account else None
 
     async def take(
         self,
@@ -340,9 +341,9 @@ class Covering:
         return await asyncio.to_thread(self._terms, intake, entitlement, now)
 
     def _terms(self, intake: CaseIntake, entitlement: Entitlement, now: datetime) -> EntitlementTerms:
-        account = self.store.account(entitlement.account)
-        clock = now if intake.clock else None
-        return entitlement_terms(entitlement, account, self.store.organisation(), now=now, clock=clock)
+        with self.store.snapshot() as catalog:
+            account, organisation = catalog.account(entitlement.account), catalog.organisation()
+        return entitlement_terms(entitlement, account, organisation, now=now, clock=now if intake.clock else None)
 
     def _prompt(self, entitlement: Entitlement, consumed: Consumed, at: datetime, now: datetime) -> OveragePrompt:
         return OveragePrompt(
