@@ -7,21 +7,20 @@ from typing import assert_never
 
 from domain.explanation.parts import (
     CalendarChoice,
-    Cause,
     CriterionHistory,
     FiringExplained,
     InstanceExplained,
-    OffsetChange,
     Outcome,
     SpanChange,
-    SpecialDate,
     StartReason,
     TriggerExplained,
 )
-from domain.explanation.words import day_text, moment, plural, span, time_text, week_text, who, windows_text
+from domain.explanation.sum_parts import Cause, OffsetChange, SpecialDate
+from domain.explanation.words import week_text, windows_text
 from domain.open_time.spans import Span
 from domain.process import TriggerKind
 from domain.timeline.instances import InstanceState
+from domain.wording import day_text, moment, plural, span, time_text, who
 
 
 def calendar_lines(calendar: CalendarChoice) -> list[str]:

@@ -4,55 +4,33 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import assert_never
 
-from domain.explanation.parts import (
-    CountedWindow,
-    Explanation,
-    InstanceExplained,
-    NotStarted,
-    PauseExplained,
-    SpecialDate,
-)
+from domain.explanation.counted import Counted
+from domain.explanation.parts import Explanation, InstanceExplained, NotStarted
 from domain.explanation.sentences import (
     calendar_lines,
     cause_clause,
     change_sentence,
-    closed_dates,
     criterion_lines,
     ended_how,
-    offset_change,
     removal,
     span_in_words,
     special_date,
     start_sentence,
     trigger_sentence,
 )
-from domain.explanation.words import (
-    LABEL,
-    between,
-    day_begin,
-    day_text,
-    labelled,
-    moment,
-    period,
-    plural,
-    span,
-    time_text,
-    under,
-    who,
-)
+from domain.explanation.sum_parts import PauseExplained
+from domain.explanation.words import LABEL, day_begin, labelled, under
 from domain.open_time.spans import Span
 from domain.timeline.instances import InstanceState
+from domain.wording import moment, period, plural, span, time_text, who
 
 _SUM = 9
 _A_SECOND = timedelta(seconds=1)
 _ENDED = (InstanceState.COMPLETED, InstanceState.REMOVED, InstanceState.OPEN_AT_EXIT)
-_TIMES = 43
-"""Columns of the times of a window."""
-_DEEP = " " * 16
 
 
 def explanation_text(explanation: Explanation, width: int = 100) -> str:
@@ -127,7 +105,7 @@ class _Part:
         lines += self._labelled("Changes", [change_sentence(change) for change in instance.changes])
         lines += self._labelled("Days", list(self._business_days()))
         lines += self._sum()
-        lines += self._counted()
+        lines += Counted(self.instance, self.width).lines()
         lines += self._labelled("Target", [self._target()])
         lines += self._labelled("Not counted", list(self._not_counted()))
         lines += self._labelled("Outcome", list(self._outcome()))
@@ -264,61 +242,7 @@ class _Part:
         lines = [line for text in paragraphs for line in textwrap.wrap(text, room)]
         return [amount + lines[0], *(" " * len(amount) + line for line in lines[1:])]
 
-    # --- what was counted ---
-
-    def _counted(self) -> list[str]:
-        reckoning = self.reckoning
-        if not any(window.open_seconds for window in reckoning.windows):
-            return []
-        backwards = reckoning.total_seconds < 0
-        rows = [(window.from_at, self._window(window)) for window in reckoning.windows]
-        rows += [(day_begin(d.date, reckoning.from_at), special_date(d)) for d in self._specials()]
-        rows += [(change.after, offset_change(change)) for change in reckoning.offset_changes]
-        rows += [(day_begin(days[0], reckoning.from_at), closed_dates(days)) for days in self._closed_days()]
-        rows.sort(key=lambda row: row[0], reverse=backwards)
-        heading = "backwards, since more than all of it is used" if backwards else "open time"
-        texts = [f"{heading:<{_TIMES}} {'open':>8} {'in all':>8}", *(text for _, text in rows)]
-        room = self.width - LABEL - 2
-        return under("Counted", [line for text in texts for line in textwrap.wrap(text, room, subsequent_indent=_DEEP)])
-
-    def _window(self, window: CountedWindow) -> str:
-        day = day_text(window.from_at.date())
-        if window.windows > 1:
-            times = f"{day} to {day_text(window.to_at.date())}, {window.windows} more"
-        else:
-            times = f"{day}  {between(window.from_at, window.to_at)}"
-        said = f"{times:<{_TIMES}} {span(window.open_seconds):>8} {span(window.running_seconds):>8}"
-        stood = [] if window.windows > 1 else list(self._stood_in(window))
-        return said + (f"  (stood {', '.join(stood)})" if stood else "")
-
-    def _stood_in(self, window: CountedWindow) -> Iterator[str]:
-        for pause in self.instance.pauses:
-            begin, end = max(pause.from_at, window.from_at), min(pause.until_at, window.to_at)
-            if pause.counts == "counted" and begin < end:
-                whole = (begin, end) == (window.from_at, window.to_at)
-                yield "all the time" if whole else between(begin, end)
-
-    def _specials(self) -> list[SpecialDate]:
-        """The dates that are not already named among the business days."""
-        reckoning = self.reckoning
-        if reckoning.basis != "business days":
-            return reckoning.special_dates
-        return [d for d in reckoning.special_dates if d.date > reckoning.from_at.date()]
-
-    def _closed_days(self) -> Iterator[list[date]]:
-        """The dates before a window that are closed every week, those of one gap together."""
-        week = self.instance.calendar.week
-        named = {special.date for special in self.reckoning.special_dates}
-        groups = [w for w in self.reckoning.windows if w.windows > 1]
-        shown = sorted((w for w in self.reckoning.windows if w.windows == 1), key=lambda w: w.from_at)
-        ends = [min(self.reckoning.from_at, *(w.from_at for w in shown)), *(w.to_at for w in shown)]
-        for end, window in zip(ends, shown, strict=False):
-            gap = [end.date() + timedelta(days=n) for n in range((window.from_at.date() - end.date()).days)]
-            if any(end <= group.from_at <= window.from_at for group in groups):
-                continue
-            days = [day for day in gap if not week.days[day.weekday()] and day not in named]
-            if days:
-                yield days
+    # --- its target ---
 
     def _target(self) -> str:
         target = self.reckoning.target_at

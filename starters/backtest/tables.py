@@ -12,8 +12,8 @@ from rich.text import Text
 
 from domain.reports.compliance import HANDOVERS, Outcome
 from domain.reports.measures import HOUR, Counts, Spread
+from domain.wording import plural, span
 from starters.backtest.report import CaseRow, Report, Row
-from starters.terminal.cases import span
 
 MOST_GROUPS = 12
 """Groups that a table shows of a milestone; the rest is counted, and in the JSON."""
@@ -87,7 +87,7 @@ def _heading(report: Report, source: str) -> Text:
     text.append(f"Backtest of {source}", style="bold")
     text.append(f"  {report.name}\n")
     text.append(size(report))
-    text.append(f"; {counted(report.cases_missed, 'case')} with a missed milestone")
+    text.append(f"; {plural(report.cases_missed, 'case')} with a missed milestone")
     judged = report.log_met + report.log_missed
     if judged:
         text.append(f"\nThe log's own verdict: {report.log_missed} of {judged} cases missed; ")
@@ -101,7 +101,7 @@ def _heading(report: Report, source: str) -> Text:
 
 def size(report: Report) -> str:
     """How large the log is."""
-    return f"{counted(report.cases, 'case')}, {counted(report.events, 'event')}"
+    return f"{plural(report.cases, 'case')}, {plural(report.events, 'event')}"
 
 
 def warnings_of(report: Report, side: str = "") -> Iterator[Text]:
@@ -198,7 +198,7 @@ def _pauses(report: Report) -> Table:
         hours = f"{everything.paused_seconds / HOUR:,.1f}"
         table.add_row(
             "all",
-            f"{counted(everything.paused, 'milestone')} paused",
+            f"{plural(everything.paused, 'milestone')} paused",
             "",
             str(sum(row.pauses for row in report.pauses)),
             hours,
@@ -300,9 +300,7 @@ def left_out(reports: Sequence[Report]) -> Iterator[Text]:
     """How many groups the tables leave out, at most of one milestone."""
     groups = max(len(report.of(name)) - 1 for report in reports for name in [*report.milestones, None])
     if groups > MOST_GROUPS:
-        yield Text(
-            f"{counted(groups - MOST_GROUPS, 'more group')} in 'all' and in the output of --json", style="yellow"
-        )
+        yield Text(f"{plural(groups - MOST_GROUPS, 'more group')} in 'all' and in the output of --json", style="yellow")
 
 
 def first_columns(table: Table, by: str | None) -> None:
@@ -345,11 +343,6 @@ def shown_span(seconds: float | None) -> str:
         return ""
     whole = round(seconds)
     return span(whole if abs(whole) < 60 else round(whole / 60) * 60)  # noqa: PLR2004 - a minute
-
-
-def counted(count: int, of: str) -> str:
-    """``1 case``, ``2 cases``."""
-    return f"{count:,} {of}" if count == 1 else f"{count:,} {of}s"
 
 
 def minute(at: datetime | None) -> str:

@@ -3,13 +3,14 @@
 Days are Mon 9 to Fri 13 June 2025, times those of New York unless they say otherwise.
 """
 
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from domain.catalog.count_terms import entitlement_terms
 from domain.catalog.declarations import Catalog
 from domain.messages.cases import CaseIntake
 from domain.reports.compliance import promises
@@ -20,6 +21,7 @@ from domain.timeline.views import CaseView
 from domain.usage.freezing import freeze
 from domain.usage.machine import Usage
 from domain.usage.periods import Term
+from domain.usage.rates import entry_rates
 from domain.usage.requests import EntitlementTerms, TimeEntry
 from starters.backtest.pure_run import plan_for
 from starters.files.catalogs import read_catalog
@@ -234,3 +236,42 @@ def test_the_guide_names_files_that_are_there() -> None:
         if word.startswith("catalogs/patterns/") and word.endswith((".yaml", ".yaml."))
     }
     assert named == set(PATTERNS)
+
+
+def counted(catalog: Catalog, name: str, now: datetime) -> Usage:
+    """The count of an entitlement of a pattern, begun at an instant."""
+    declared = next(one for one in catalog.entitlements if one.id == name)
+    organisation = catalog.organisation
+    assert organisation is not None
+    return Usage.begin(entitlement_terms(declared, catalog.accounts[0], organisation, now=now), now)
+
+
+def test_weighted_hours() -> None:
+    """What a minute counts follows office hours and case; worked minutes stand beside the rated ones."""
+    catalog = pattern("weighted-hours")
+    bank, office = counted(catalog, "acme-bank", at("Mon 09:00")), catalog.business_hours[0]
+    table = bank.terms.allowance.rates
+
+    def work(entry: str, minutes: int, begins: str, **case: bool) -> int:
+        worked_at, until = at(begins), at(begins) + timedelta(days=4)
+        frozen = office.freeze(worked_at, until)
+        rates = entry_rates(table, frozen, entry={"id": entry}, case=case, worked_at=worked_at, until=until)
+        asked = TimeEntry(id=entry, minutes=minutes, worked_at=worked_at, rates=rates)
+        return bank.log_hours(asked, worked_at).answer.taken
+
+    assert work("T-1", 60, "Mon 16:30") == 75
+    assert work("T-2", 60, "Mon 16:30", press_stopped=True) == 90
+    assert work("T-3", 60, "Tue 10:00", press_stopped=True) == 60
+    assert work("T-4", 5, "Tue 20:00") == 0
+    assert work("T-5", 10, "Tue 16:50") == 40
+    assert bank.balance(at("Wed 09:00")).current.remaining == 20 * 60 - (75 + 90 + 60 + 40)
+
+
+def test_prorated_months() -> None:
+    """19 of 30 days of June: seven visits, 285 minutes; two of seven and four of ten visits go on."""
+    catalog = pattern("prorated-months")
+    visits, hours = (counted(catalog, name, at("Thu 12:00")) for name in ("acme-visits", "acme-hours"))
+    assert (visits.balance_of(0).cap, hours.balance_of(0).cap, hours.balance_of(1).cap) == (7, 285, 450)
+    visits.advance(datetime(2025, 9, 2, tzinfo=NEW_YORK))
+    assert [visits.balance_of(month).carried for month in (1, 2, 3)] == [2, 4, 4]
+    assert visits.balance_of(2).cap == 14
