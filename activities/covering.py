@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from clients.entitlements import NobodyCounts
 from clients.gate import UsageGate
+from domain.calendar import BusinessHours
 from domain.catalog.count_terms import entitlement_terms
 from domain.catalog.declarations import Account, Entitlement
 from domain.coverage.asking import Asking, AskingForCases
 from domain.coverage.matching import Coverage, CoverageQuestion, Match, case_coverage, choose
+from domain.criteria.fields import utc_text
 from domain.errors import Refused
 from domain.frozen import HorizonExceeded
 from domain.ids import event_id_of
@@ -20,10 +22,14 @@ from domain.messages.case_state import HoursQuestion, OveragePrompt
 from domain.messages.cases import CaseIntake, OverageChoice
 from domain.messages.coverage import CaseCoverage, Left, NotMatched
 from domain.timeline.requests import refuse_future
+from domain.usage.rates import RateRow, entry_rates
 from domain.usage.requests import Consumed, Consumption, EntitlementTerms, OverageDecision, TimeEntry
 from domain.usage.units import HOURS
 from domain.years import FIRST_YEAR, LAST_YEAR, is_promised
 from store.store import Store
+
+_ADDED_AT_MOST = timedelta(days=3)
+"""What minimum and rounding may add to a time entry, and some."""
 
 _SAYS_WITHIN = 2.0
 """Seconds for which a count is asked that only says how much it has left."""
@@ -104,23 +110,14 @@ class Covering:
             if match.takes_every_case:
                 left = await self._left(intake, entitlement, at, now)
             else:
-                consumption = Consumption(
-                    reference=intake.case_id,
-                    event_id=event_id_of("open", intake.case_id, attempt),
-                    unit="cases",
-                    occurred_at=at,
-                    case_id=intake.case_id,
-                    by=intake.by,
-                    yields=yields,
-                )
+                consumption = _one_case(intake, at, attempt, yields=yields)
                 consumed = await self.gate.consume(await self.terms(intake, entitlement, now), consumption)
                 if consumed.outcome == "exhausted":
                     asking.has_nothing(match)
                     continue
                 asking.was_asked(match)
                 if consumed.outcome == "blocked":
-                    why = f"entitlement {entitlement.id!r} takes no more cases in this period"
-                    raise Refused("blocked", f"{why}: {consumed.used} of {consumed.cap} cases used")
+                    raise _blocked(entitlement, consumed)
                 if consumed.outcome == "prompt":
                     return Taken(prompt=await asyncio.to_thread(self._prompt, entitlement, consumed, at, now))
                 if not consumed.is_taken:
@@ -212,6 +209,7 @@ class Covering:
                 that is still to be done.
         """
         refuse_future(entry.worked_at, now, "worked_at")
+        worked = entry.minutes
         took, entry = await self._taken_before(intake, entry, now)
         if took and not took[-1][1].left_over:
             return took
@@ -231,7 +229,7 @@ class Covering:
         asking = Asking(list(by_id), await self._with_nothing_left(intake, counting, entry.worked_at, now))
         while (ask := asking.next()) is not None:
             asked = entry.model_copy(update={"has_fallback": not ask.is_last, "yields": ask.yields})
-            consumed = await self._log(intake, by_id[ask.entitlement], asked, now)
+            consumed = await self._log(intake, by_id[ask.entitlement], asked, now, worked)
             if consumed.outcome == "exhausted":
                 asking.has_nothing(ask.entitlement)
                 continue
@@ -239,7 +237,7 @@ class Covering:
             took.append((ask.entitlement, consumed))
             if not consumed.left_over:
                 break
-            entry = _rest(entry, consumed)
+            entry = _rest(entry, entry.paid + consumed.minutes, consumed.left_over)
         return took
 
     async def _with_nothing_left(
@@ -251,7 +249,7 @@ class Covering:
         found: list[str] = []
         for entitlement in counting:
             balance = await self.gate.balance(await self.terms(intake, entitlement, now), at)
-            if balance.current.remaining == 0:
+            if balance.current.is_exhausted:
                 found.append(entitlement.id)
         return found
 
@@ -269,15 +267,53 @@ class Covering:
                 continue
             if not took:
                 entry = entry.model_copy(update={"worked_at": worked_at})
-            took.append((name, await self._log(intake, entitlement, entry, now)))
+            took.append((name, await self._log(intake, entitlement, entry, now, entry.minutes)))
         took.sort(key=lambda one: -one[1].left_over)  # each was left what is over in the one before
-        return took, _rest(entry, took[-1][1]) if took else entry
+        return took, _rest(entry, took[0][1].minutes, took[-1][1].left_over) if took else entry
 
-    async def _log(self, intake: CaseIntake, entitlement: Entitlement, entry: TimeEntry, now: datetime) -> Consumed:
-        consumed = await self.gate.log_hours(await self.terms(intake, entitlement, now), entry)
+    async def _log(
+        self, intake: CaseIntake, entitlement: Entitlement, entry: TimeEntry, now: datetime, worked: int
+    ) -> Consumed:
+        table = entitlement.allowance.rates if entitlement.allowance else []
+        terms = await self.terms(intake, entitlement, now)
+        consumed = await self.gate.log_hours(terms, await self._rated(intake, entitlement, entry, table, worked))
+        if consumed.rates is not None:  # an earlier table counts in its period
+            table = consumed.rates
+            consumed = await self.gate.log_hours(terms, await self._rated(intake, entitlement, entry, table, worked))
+        if consumed.outcome == "refused" and consumed.rates is not None:
+            raise Refused("not_rated", consumed.reason or f"the rates of {entitlement.id} have just changed; ask again")
         if consumed.is_reversed:
             raise Refused("reversed", f"time entry {entry.id!r} was reversed; log the work again under another id")
         return consumed
+
+    async def _rated(
+        self, intake: CaseIntake, entitlement: Entitlement, entry: TimeEntry, table: Sequence[RateRow], worked: int
+    ) -> TimeEntry:
+        """An entry with what its minutes count by a table of rates, by the hours and the case as they are now."""
+        if not table:
+            return entry.model_copy(update={"rates": None})
+        return await asyncio.to_thread(self._rate, intake, entitlement, entry, table, worked)
+
+    def _rate(
+        self, intake: CaseIntake, entitlement: Entitlement, entry: TimeEntry, table: Sequence[RateRow], worked: int
+    ) -> TimeEntry:
+        until = entry.worked_at + timedelta(minutes=entry.paid + entry.minutes) + _ADDED_AT_MOST
+        opened_at = utc_text(intake.opened_at) if intake.opened_at else None
+        rates = entry_rates(
+            table,
+            self._hours(entitlement).freeze(entry.worked_at, until),
+            entry={"id": entry.id, "minutes": worked, "by": entry.by, "note": entry.note},
+            case={**intake.fields, "id": intake.case_id, "opened_at": opened_at},
+            worked_at=entry.worked_at,
+            until=until,
+        )
+        return entry.model_copy(update={"rates": rates})
+
+    def _hours(self, entitlement: Entitlement) -> BusinessHours:
+        """The hours of an entitlement, else of its process, else of the organisation."""
+        of_process = self.store.process(entitlement.process).business_hours if entitlement.process else None
+        name = entitlement.business_hours or of_process or self.store.organisation().business_hours
+        return self.store.business_hours(name).hours
 
     async def _asking(
         self, intake: CaseIntake, matches: Sequence[Match], at: datetime, now: datetime
@@ -295,7 +331,7 @@ class Covering:
             if not match.takes_every_case and await self.gate.has_taken(entitlement.id, intake.case_id):
                 return match, AskingForCases(matches, exhausted)
             balance = await self.gate.balance(await self.terms(intake, entitlement, now), at)
-            if balance.current.remaining == 0:
+            if balance.current.is_exhausted:
                 exhausted.add(entitlement.id)
         return None, AskingForCases(matches, exhausted)
 
@@ -323,7 +359,7 @@ class Covering:
         within = consumed.prompt_within
         if within is None:
             raise Refused("nothing_left", f"entitlement {entitlement.id!r} does not say how long a decision may take")
-        hours = self.store.business_hours(entitlement.business_hours or self.store.organisation().business_hours).hours
+        hours = self._hours(entitlement)
         latest = now.replace(year=now.year + 2, day=min(now.day, 28))
         try:
             return within.target(hours.freeze(now, latest), now)
@@ -331,9 +367,27 @@ class Covering:
             return latest
 
 
-def _rest(entry: TimeEntry, consumed: Consumed) -> TimeEntry:
-    """What an entitlement left over of an entry, for the next."""
-    return entry.model_copy(update={"minutes": consumed.left_over, "is_rest": True})
+def _rest(entry: TimeEntry, minutes: int, left_over: int) -> TimeEntry:
+    """What was left over of the minutes of an entry, its last ones, for the next entitlement."""
+    return entry.model_copy(update={"minutes": left_over, "is_rest": True, "paid": minutes - left_over})
+
+
+def _blocked(entitlement: Entitlement, consumed: Consumed) -> Refused:
+    why = f"entitlement {entitlement.id!r} takes no more cases in this period"
+    return Refused("blocked", f"{why}: {consumed.used} of {consumed.cap} cases used")
+
+
+def _one_case(intake: CaseIntake, at: datetime, attempt: str, *, yields: bool) -> Consumption:
+    """What a case takes where cases are counted."""
+    return Consumption(
+        reference=intake.case_id,
+        event_id=event_id_of("open", intake.case_id, attempt),
+        unit="cases",
+        occurred_at=at,
+        case_id=intake.case_id,
+        by=intake.by,
+        yields=yields,
+    )
 
 
 def _decision(intake: CaseIntake, choice: OverageChoice, reference: str, at: datetime) -> OverageDecision:

@@ -13,7 +13,7 @@ from temporalio import activity
 from activities.covering import Covering, Taken
 from activities.heartbeat import heartbeating
 from activities.planning import Planner
-from activities.refusals import refusals
+from activities.refusals import check_readable, refusals
 from domain.catalog.declarations import Account
 from domain.coverage.matching import Coverage, fields_filled_from
 from domain.criteria.fields import check_bounds, check_values
@@ -38,7 +38,6 @@ from domain.messages.steps import (
 )
 from domain.timeline.plan import Plan
 from domain.timeline.requests import refuse_future
-from domain.usage.hours import rounded
 from domain.usage.requests import Consumed, TimeEntry
 from store.store import Store
 
@@ -102,8 +101,10 @@ class Opening:
         """A remark on an entry that comes again with other minutes: by its id it counts once."""
         name, first = took[0]
         allowance = self.store.entitlement(name).allowance
-        before = first.taken + first.overage + first.left_over
-        if first.outcome != "already" or allowance is None or rounded(entry.minutes, allowance) in (before, 0):
+        before = first.minutes
+        if first.outcome != "already" or allowance is None:
+            return []
+        if before in {allowance.minutes_counted(entry.minutes) or entry.minutes, entry.minutes}:
             return []
         return [f"logged before with {before} min, and not {entry.minutes}; more is logged under another id"]
 
@@ -212,6 +213,7 @@ class Opening:
         One that can't be reopened so is handed over all the same: its workflow refuses, and shows how it stands.
         """
         stored = self.store.case(opening.intake.case_id).carried
+        check_readable(stored)
         now = opening.now + stored.ahead
         with suppress(Refused):
             while not _reaches(stored, asked, opening.now):
@@ -228,7 +230,8 @@ def _reaches(stored: CaseState, asked: CaseReopening, now: datetime) -> bool:
 def _took(entitlement: str, consumed: Consumed) -> str:
     over = f", {consumed.overage} min beyond the cap" if consumed.overage else ""
     left = "" if consumed.remaining is None else f", {consumed.remaining} min left"
-    return f"entitlement {entitlement}: {consumed.outcome}, {consumed.taken} min taken{over}{left}"
+    of_work = f" of {consumed.worked} worked" if consumed.worked else ""
+    return f"entitlement {entitlement}: {consumed.outcome}, {consumed.taken} min taken{of_work}{over}{left}"
 
 
 def _why(coverage: Coverage) -> str:

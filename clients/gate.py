@@ -24,6 +24,7 @@ from domain.usage.requests import (
     CARRY_IN,
     CONSUME_MANY,
     COVER_OVERAGE,
+    GRANT,
     HAS_TAKEN,
     LOG_HOURS,
     MOST_AT_ONCE,
@@ -47,6 +48,7 @@ from domain.usage.requests import (
     UsageAdjusted,
     UsageChange,
     UsageChanged,
+    UsageGranted,
 )
 
 _BRACKETS = 8
@@ -211,5 +213,7 @@ def _update_of(asked: UsageChange) -> str:
             return COVER_OVERAGE
         case OverageVoided():
             return VOID_OVERAGE
+        case UsageGranted():
+            return GRANT
         case _:
             assert_never(asked)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
-from domain.catalog.checks import Known
+from domain.catalog.references import Known
 from store.cases.actions import ActionRecords
 from store.cases.deliveries import Deliveries
 from store.cases.ended import EndedCases
@@ -15,6 +15,7 @@ from store.cases.records import CaseRecords
 from store.cases.running import RunningCases
 from store.catalog.applying import CatalogApplying
 from store.catalog.candidates import CoverageReading
+from store.catalog.changing import EntitlementChanging
 from store.catalog.reading import StoredCatalog
 from store.database import Database
 from store.endpoints import Endpoints
@@ -26,6 +27,7 @@ from store.usage.unsynchronised import UntoldEntitlements
 
 class Store(
     CatalogApplying,
+    EntitlementChanging,
     OrderTaking,
     UntoldEntitlements,
     RunningCases,

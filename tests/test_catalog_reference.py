@@ -14,7 +14,6 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from domain.calendar import HolidayRules
-from domain.catalog.checks import KnownCatalog
 from domain.catalog.declarations import (
     Account,
     Asset,
@@ -31,6 +30,7 @@ from domain.catalog.declarations import (
     ServiceContract,
 )
 from domain.catalog.endpoints import Endpoint, SecretSource
+from domain.catalog.references import KnownCatalog
 from domain.criteria.fields import ACCOUNT_FIELDS, CASE_FIELDS, ENTITLEMENT_FIELDS, FieldType
 from domain.open_time.spans import Offset, Span
 from domain.open_time.windows import Week
@@ -38,6 +38,7 @@ from domain.process import After, Email, EntitlementProcess, FieldUpdate, Milest
 from domain.process.actions import OutboundMessage
 from domain.process.templates import OF_A_NOTICE, OF_A_THRESHOLD, of_a_milestone
 from domain.usage.allowance import Allowance, Threshold
+from domain.usage.rates import ENTRY_FIELDS, RateRow
 from domain.usage.term_end import Notice, TermEnd
 from starters.files.catalogs import read_catalog
 
@@ -70,6 +71,7 @@ PLACES: Mapping[type[BaseModel], str] = {
     Entitlement: "Entitlements",
     Opening: "opening",
     Allowance: "allowance",
+    RateRow: "rates",
     Threshold: "thresholds",
     TermEnd: "term_end",
     Notice: "notices",
@@ -236,6 +238,7 @@ def test_what_criteria_see_is_there() -> None:
     built_in = {"case": CASE_FIELDS, "entitlement": ENTITLEMENT_FIELDS, "account": ACCOUNT_FIELDS}
     known = {f"{root}.{name}" for root, fields in built_in.items() for name in fields}
     assert names(head="built in", place="Criteria") == known
+    assert names(head="of an entry", place="rates") == {f"entry.{name}" for name in ENTRY_FIELDS}
 
 
 def test_what_texts_see_is_there() -> None:

@@ -12,9 +12,9 @@ from domain.catalog.declarations import Account, Entitlement, Organisation
 from domain.errors import Refused
 from domain.usage.freezing import first_instant, freeze, horizon
 from domain.usage.periods import Term
+from domain.usage.quantities import measured
 from domain.usage.requests import RULES, EntitlementTerms, OpeningBalance
 from domain.usage.term_end import AtTermEnd, TermEnd
-from domain.usage.units import measures_per_unit
 
 
 def entitlement_terms(
@@ -67,7 +67,8 @@ def _opening(entitlement: Entitlement, zone: ZoneInfo) -> OpeningBalance | None:
     opening, allowance = entitlement.opening, entitlement.allowance
     if opening is None or allowance is None:
         return None
-    measures = measures_per_unit(allowance.unit)
     return OpeningBalance(
-        at=first_instant(opening.as_of, zone), used=opening.used * measures, carried=opening.carried * measures
+        at=first_instant(opening.as_of, zone),
+        used=measured(opening.used, allowance.unit),
+        carried=measured(opening.carried, allowance.unit),
     )

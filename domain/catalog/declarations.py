@@ -31,17 +31,16 @@ from domain.calendar import ALWAYS, BusinessHours
 from domain.catalog.endpoints import Endpoint
 from domain.criteria.fields import Fields
 from domain.errors import Contradiction
+from domain.ids import Id
 from domain.model import Value
 from domain.process import EntitlementProcess
 from domain.process.milestones import Name
-from domain.usage.allowance import MOST, Allowance, Period
+from domain.usage.allowance import Allowance, Period
+from domain.usage.quantities import Quantity, check_whole
 from domain.usage.term_end import AtTermEnd, TermEnd
 from domain.usage.term_length import TermLength
 from domain.years import FIRST_YEAR, LAST_YEAR, is_promised
 from domain.zones import checked_zone
-
-Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._~-]{0,99}$")]
-"""An id that is safe in URLs, mail headers and workflow ids: letters, digits and ``. _ ~ -``."""
 
 TimeZone = Annotated[str, AfterValidator(checked_zone)]
 Mail = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$", max_length=254)]
@@ -232,8 +231,8 @@ class Opening(Value):
     """
 
     as_of: date
-    used: int = Field(default=0, ge=0, le=MOST)
-    carried: int = Field(default=0, ge=0, le=MOST)
+    used: Quantity = 0
+    carried: Quantity = 0
 
 
 class Entitlement(_Dated):
@@ -283,6 +282,8 @@ class Entitlement(_Dated):
             return self
         if self.allowance is None:
             raise Contradiction("an opening balance is of what is counted; give an allowance", "opening")
+        for name in ("used", "carried"):
+            check_whole(getattr(opening, name), self.allowance.unit, name)
         is_before = self.starts_on is not None and opening.as_of < self.starts_on
         if is_before or (self.ends_on is not None and opening.as_of > self.ends_on):
             raise Contradiction(f"as_of {opening.as_of} lies outside the term; give a date of it", "opening", "as_of")
@@ -311,9 +312,10 @@ class Entitlement(_Dated):
         unseen = {"allowance", "cancelled_at", "opening", "reckoned_from", "retired", "renews", "term_end"}
         shown = self.model_dump(mode="json", exclude=unseen)
         allowance = self.allowance
+        cap = allowance.cap if allowance else None
         return shown | {
             "unit": allowance.unit if allowance else None,
-            "cap": allowance.cap if allowance else None,
+            "cap": None if cap is None else cap if isinstance(cap, int) else float(cap),
             "period": allowance.period.value if allowance else None,
         }
 

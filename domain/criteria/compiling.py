@@ -40,7 +40,7 @@ from domain.criteria.complaints import (
     without_texts,
 )
 from domain.criteria.cost import MOST_NANOSECONDS, Estimate, TooExpensive
-from domain.criteria.evaluating import ROOTS, STANDARD_LIBRARY, Scope, Verdict, evaluate, type_in_words, untyped
+from domain.criteria.evaluating import STANDARD_LIBRARY, Scope, Verdict, evaluate, type_in_words, untyped
 from domain.criteria.fields import CriteriaSchema, FieldType
 from domain.criteria.syntax import NestedTooDeeplyError, Tree, tree_of
 
@@ -65,7 +65,7 @@ def compile_criteria(source: str | None, schema: CriteriaSchema) -> float:
         line = source.count("\n", 0, brace) + 1
         column = brace - source.rfind("\n", 0, brace)
         raise CriteriaError("a criterion holds no maps and no messages; alternatives are a list, [...]", line, column)
-    key = tuple((root, tuple(sorted(schema.fields(root).items()))) for root in ROOTS)
+    key = tuple((root, tuple(sorted(schema.fields(root).items()))) for root in schema.roots)
     checker = _checker(key)
     try:
         result = checker.compile(source).return_type()
@@ -187,5 +187,5 @@ def _checker(schema: tuple[tuple[str, tuple[tuple[str, FieldType], ...]], ...]) 
     return cel.NewEnv(
         descriptor_pool=pool,
         config=cel.NewEnvConfigFromYaml(_checker_configuration()),
-        variables={root: cel.Type(f"{PACKAGE}.{root}") for root in ROOTS},
+        variables={root: cel.Type(f"{PACKAGE}.{root}") for root, _ in schema},
     )

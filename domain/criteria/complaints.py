@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-from domain.criteria.evaluating import ROOTS, TIME_ZONE_FUNCTIONS, types_in_words
+from domain.criteria.evaluating import TIME_ZONE_FUNCTIONS, types_in_words
 from domain.criteria.fields import CriteriaSchema, nearest
 
 PACKAGE: Final = "milepost"
@@ -175,10 +175,10 @@ def _unknown_name(name: str, schema: CriteriaSchema, *, called: bool) -> str:
         return "dyn() is left out of criteria; declare the field as any"
     if called:
         return f"unknown function {name!r}: {nearest(name, _FUNCTIONS)}"
-    for root in ROOTS:
+    for root in schema.roots:
         if name in schema.fields(root):
             return f"unknown name {name!r}: write {root}.{name}"
-    return f"unknown name {name!r}: {nearest(name, ROOTS)}"
+    return f"unknown name {name!r}: {nearest(name, schema.roots)}"
 
 
 def _mismatch(function: str, types: str) -> str:

@@ -179,7 +179,7 @@ class Estimate:
         if node.is_test:
             return SMALL
         root = node.operand.name if isinstance(node.operand, Name) else ""
-        declared = self._schema.fields(root) if root in {"case", "entitlement", "account"} else {}
+        declared = self._schema.fields(root) if root in self._schema.roots else {}
         return _declared_size(declared.get(node.field))
 
     def _loop(self, node: Comprehension, known: Mapping[str, Size], times: float, depth: int) -> Size:

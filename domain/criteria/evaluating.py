@@ -19,8 +19,8 @@ from cel_expr_python import cel  # type: ignore[import-untyped]  # ships stubs, 
 
 from domain.criteria.fields import INT64_MAX, INT64_MIN, utc_text
 
-ROOTS: Final = ("case", "entitlement", "account")
-"""The names that criteria begin with."""
+ROOTS: Final = ("case", "entitlement", "account", "entry")
+"""The names that criteria begin with; `entry` only in the rates of time entries."""
 
 TIME_ZONE_FUNCTIONS: Final = {
     "getFullYear": "timestamp_to_year_with_tz",

@@ -138,11 +138,17 @@ class CriteriaSchema:
     case: Mapping[str, FieldType]
     entitlement: Mapping[str, FieldType] = field(default_factory=lambda: ENTITLEMENT_FIELDS)
     account: Mapping[str, FieldType] = field(default_factory=lambda: ACCOUNT_FIELDS)
+    entry: Mapping[str, FieldType] = field(default_factory=dict)
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        """The names that criteria may begin with: those that have fields."""
+        return tuple(root for root in ("case", "entitlement", "account", "entry") if self.fields(root))
 
     def fields(self, root: str) -> Mapping[str, FieldType]:
-        """The fields of `case`, `entitlement` or `account`."""
+        """The fields of `case`, `entitlement`, `account` or, in the rates of time entries, `entry`."""
         case = {**self.case, **CASE_FIELDS}
-        return {"case": case, "entitlement": self.entitlement, "account": self.account}[root]
+        return {"case": case, "entitlement": self.entitlement, "account": self.account, "entry": self.entry}[root]
 
 
 def utc_text(at: datetime) -> str:

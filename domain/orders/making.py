@@ -9,7 +9,6 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from domain.catalog.checks import Known, Problem
 from domain.catalog.declarations import (
     Catalog,
     ContractLineItem,
@@ -20,8 +19,11 @@ from domain.catalog.declarations import (
     ServiceContract,
     name_of,
 )
+from domain.catalog.problems import Problem
+from domain.catalog.references import Known
 from domain.orders.placing import OrderProblems, PlacedLine, PlacedOrder
 from domain.usage.allowance import MOST, Allowance, Threshold
+from domain.usage.quantities import quantity_text, read_quantity
 from domain.usage.renewals import renewal_id
 from domain.usage.term_end import AtTermEnd
 
@@ -111,14 +113,16 @@ def _times(allowance: Allowance, quantity: int) -> Allowance:
     """An allowance for so many: its cap, and what else is an amount of it. Shares of the cap stay shares."""
     if quantity == 1 or allowance.cap is None:
         return allowance
-    cap = allowance.cap * quantity
+    cap = read_quantity(allowance.cap * quantity)
     if cap > MOST:
-        raise _NotMade(f"{quantity} times {allowance.cap} {allowance.unit} is over {MOST:,}", "quantity")
+        raise _NotMade(f"{quantity} times {quantity_text(allowance.cap)} {allowance.unit} is over {MOST:,}", "quantity")
     most_over = allowance.carry_over_cap
     return allowance.model_copy(
         update={
             "cap": cap,
-            "carry_over_cap": None if most_over is None else min(most_over * quantity, MOST),
+            "carry_over_cap": most_over
+            if most_over is None or isinstance(most_over, str)
+            else read_quantity(min(most_over * quantity, MOST)),
             "thresholds": [_threshold_times(threshold, quantity) for threshold in allowance.thresholds],
         }
     )
@@ -128,7 +132,8 @@ def _threshold_times(threshold: Threshold, quantity: int) -> Threshold:
     """Under the same id, so that one that was passed is not passed again."""
     if threshold.at.endswith("%"):
         return threshold
-    return threshold.model_copy(update={"at": str(int(threshold.at) * quantity)})
+    amount = read_quantity(read_quantity(threshold.at) * quantity)
+    return threshold.model_copy(update={"at": quantity_text(amount)})
 
 
 # --- what it changes ---

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from fractions import Fraction
 
 from domain.errors import Refused
 from domain.usage.book import UsageBook, UsageEffect
@@ -11,11 +12,13 @@ from domain.usage.effects import RecordChange
 from domain.usage.periods import FrozenPeriods, Term
 from domain.usage.planned import recount_planned
 from domain.usage.prices import keep_prices
+from domain.usage.quantities import quantity_text
 from domain.usage.requests import EntitlementAmended
 from domain.usage.rows import RowKind
 from domain.usage.state import CapChange, FormerRules
 from domain.usage.term_end import AtTermEnd
 from domain.usage.thresholds import pass_thresholds
+from domain.usage.units import HOURS
 
 MOST_FORMER_RULES = 40
 """Rules that are remembered for what comes late; what lies before them is counted by the oldest of them."""
@@ -69,7 +72,9 @@ def amend(book: UsageBook, asked: EntitlementAmended, now: datetime, periods: Fr
     if asked.cap is not None and cap != book.declared_cap(period):
         book.state.caps = [change for change in book.state.caps if change.from_period != period]
         book.state.caps.append(CapChange(from_period=period, cap=cap))
-        texts.append("the cap is unlimited" if cap is None else f"the cap is {cap} {book.terms.allowance.unit}")
+        texts.append(
+            "the cap is unlimited" if cap is None else f"the cap is {quantity_text(cap)} {book.terms.allowance.unit}"
+        )
     if not texts:
         return Made("nothing differs", period, [])
     text = "; ".join(texts)
@@ -151,6 +156,8 @@ def check_amendment(book: UsageBook, asked: EntitlementAmended) -> None:
         raise Refused("has_thresholds", "thresholds are marks on the way to a cap, so this entitlement needs one")
     if asked.cap == "unlimited" and (asked.allowance or terms.allowance).carry_over != "none":
         raise Refused("carries_over", "of an unlimited allowance nothing is left to be carried over; give a cap")
+    if isinstance(asked.cap, Fraction) and terms.allowance.unit != HOURS:
+        raise Refused("bad_amount", f"{terms.allowance.unit} are whole; give a cap such as {int(asked.cap)}")
     _check_thresholds(book, asked)
     amended_term(book, asked)
 
@@ -158,13 +165,13 @@ def check_amendment(book: UsageBook, asked: EntitlementAmended) -> None:
 def _check_thresholds(book: UsageBook, asked: EntitlementAmended) -> None:
     """No mark lies over the cap: the catalog would not take the entitlement's record with it."""
     allowance = asked.allowance or book.terms.allowance
-    if not isinstance(asked.cap, int):
+    if not isinstance(asked.cap, int | Fraction):
         return
     for threshold in allowance.thresholds:
         if not threshold.is_percentage and threshold.of(asked.cap) > asked.cap:
             raise Refused(
                 "has_thresholds",
-                f"the threshold {threshold.at!r} lies over a cap of {asked.cap} {allowance.unit}; "
+                f"the threshold {threshold.at!r} lies over a cap of {quantity_text(asked.cap)} {allowance.unit}; "
                 f"give a cap of at least {threshold.at}, or declare another threshold first",
             )
 

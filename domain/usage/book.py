@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from fractions import Fraction
 from typing import Any
 
 from domain.errors import Refused
 from domain.usage.allowance import Allowance
 from domain.usage.effects import CarryBackOrder, CarryOverOrder, RecordChange, RenewalOrder, UsageActionOrder
 from domain.usage.periods import FrozenPeriods, PeriodUnknown
+from domain.usage.proration import prorated
+from domain.usage.quantities import measured
 from domain.usage.requests import (
     Balance,
     EntitlementOverflowed,
@@ -23,7 +26,7 @@ from domain.usage.requests import (
 )
 from domain.usage.rows import LedgerRow, RowKind
 from domain.usage.state import PeriodRecord, PeriodUse, UsageState
-from domain.usage.units import in_units, measures_per_unit
+from domain.usage.units import in_units
 
 UsageEffect = (
     LedgerRow
@@ -129,11 +132,14 @@ class UsageBook:
         return self.terms.allowance
 
     def cap(self, period: int) -> int | None:
-        """The cap of a period as declared or amended, in the smallest measure of the unit; None: unlimited."""
+        """The cap of a period as declared or amended, in the smallest measure; None: unlimited. A first one's share."""
         cap = self.declared_cap(period)
-        return None if cap is None else cap * measures_per_unit(self.terms.allowance.unit)
+        if cap is None:
+            return None
+        allowance = self.allowance(period)
+        return prorated(measured(cap, allowance.unit), allowance, self.terms.periods, period)
 
-    def declared_cap(self, period: int) -> int | None:
+    def declared_cap(self, period: int) -> int | Fraction | None:
         """The cap of a period as declared or amended, in the unit."""
         for change in reversed(self.state.caps):
             if change.from_period <= period:
@@ -206,7 +212,7 @@ class UsageBook:
             unit=self.terms.allowance.unit,
             at=now,
             status=status,
-            current=self.balance_of(current),
+            current=self.balance_of(current, now),
             past=[self.balance_of(n) for n in sorted(self.state.uses, reverse=True) if n < current][:MOST_PAST_SHOWN],
             changes_at=None if status == "cancelled" else periods.ends_before(current),
             rows=self.state.rows,
@@ -217,9 +223,15 @@ class UsageBook:
         """The period of an instant; before the term its first, after it (or past the horizon) its last."""
         return min(period_near(self.terms.periods, at), self.last_period)
 
-    def balance_of(self, period: int) -> PeriodBalance:
-        """One period as it stands."""
+    def balance_of(self, period: int, at: datetime | None = None) -> PeriodBalance:
+        """One period as it stands.
+
+        Args:
+            period: its number.
+            at: grants that have lapsed by then have nothing left; None: all have what is left of them.
+        """
         use, limit = self.use(period), self.limit(period)
+        grants = [grant for grant in self.state.grants if grant.period == period]
         over = period < self.state.period
         return PeriodBalance(
             period=period,
@@ -235,6 +247,9 @@ class UsageBook:
             usage_percent=round(100 * use.used / limit, 1) if limit else None,
             overflows=use.overflows,
             thresholds_passed=list(use.passed),
+            granted=sum(grant.amount for grant in grants),
+            grant_used=sum(grant.used for grant in grants),
+            grant_left=sum(grant.rest for grant in grants if at is None or grant.until is None or at <= grant.until),
         )
 
     def context(self, period: int) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from domain.usage.book import UsageBook, UsageEffect
 from domain.usage.by_hand import Made, write_by_hand
 from domain.usage.cancelling import cancel
 from domain.usage.carrying import carry_to_renewal, room, room_for_late_work, settle
+from domain.usage.grants import note_grant
 from domain.usage.overage import cover, void
 from domain.usage.periods import FrozenPeriods, PeriodUnknown
 from domain.usage.renewals import renew
@@ -29,6 +30,7 @@ from domain.usage.requests import (
     UsageAdjusted,
     UsageChange,
     UsageChanged,
+    UsageGranted,
 )
 from domain.usage.reversing import reverse
 from domain.usage.rows import RowKind
@@ -77,13 +79,18 @@ def _made(book: UsageBook, asked: UsageChange, now: datetime, periods: FrozenPer
             return cover(book, asked, now)
         case OverageVoided():
             return void(book, asked, now)
+        case UsageGranted():
+            return _grant(book, asked, now)
         case _:
             assert_never(asked)
 
 
-def _adjust(book: UsageBook, asked: UsageAdjusted, now: datetime) -> Made:
-    """Count more or less in a period, within nothing and what is left of it."""
-    at, unit = asked.occurred_at or now, book.terms.allowance.unit
+def _period_of(book: UsageBook, at: datetime) -> int:
+    """The period in which a change by hand is to count.
+
+    Raises:
+        Refused: there is none.
+    """
     try:
         period = book.terms.periods.number(at)
     except PeriodUnknown as unknown:
@@ -94,6 +101,26 @@ def _adjust(book: UsageBook, asked: UsageAdjusted, now: datetime) -> Made:
         raise Refused(
             "cancelled", f"{book.terms.entitlement_id} is cancelled at {at.isoformat()}; give an earlier instant"
         )
+    return period
+
+
+def _grant(book: UsageBook, asked: UsageGranted, now: datetime) -> Made:
+    """Give a credit for one period. What was taken before stays as it was."""
+    at = asked.occurred_at or now
+    period = _period_of(book, at)
+    note_grant(book, period, asked.amount, at=at, until=asked.until, carries_over=asked.carries_over)
+    text = f"{amount_text(asked.amount, book.terms.allowance.unit)} granted"
+    if asked.until is not None:
+        text += f" until {asked.until.isoformat()}"
+    book.changing_use(period)
+    row = write_by_hand(book, asked, text, RowKind.GRANTED, period, now=now, at=at, amount=asked.amount)
+    return Made(text, period, [row, *settle(book, period, now)])
+
+
+def _adjust(book: UsageBook, asked: UsageAdjusted, now: datetime) -> Made:
+    """Count more or less in a period, within nothing and what is left of it."""
+    at, unit = asked.occurred_at or now, book.terms.allowance.unit
+    period = _period_of(book, at)
     used, there = book.use(period).used, room_for_late_work(book, period)
     if asked.amount == 0:
         raise Refused("no_amount", "an adjustment of 0 changes nothing")

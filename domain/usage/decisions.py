@@ -8,7 +8,8 @@ from domain.errors import Refused
 from domain.usage.allowance import Overflow
 from domain.usage.answers import Taken, answer
 from domain.usage.book import RowDraft, UsageBook
-from domain.usage.carrying import room_for_late_work
+from domain.usage.carrying import room_with_grants
+from domain.usage.grants import available
 from domain.usage.planned import note_planned
 from domain.usage.prices import note_price
 from domain.usage.requests import Consumption, OverageDecision
@@ -56,11 +57,31 @@ def _entry(book: UsageBook, decision: OverageDecision, taking: Taking | None, no
             raise Refused("already_approved", f"the overage of {reference!r} is approved; reverse the entry instead")
         return Taken(answer(book, reference, "already", taking), [])
     if not decision.approved:
-        return _no(book, decision, taking, now)
+        asked = book.state.asked.get(reference)
+        is_rated = asked is not None and asked.worked is not None and asked.amount == taking.overage
+        uncovered = asked.worked if asked is not None and is_rated and asked.worked is not None else taking.overage
+        return _no(book, decision, taking, now, uncovered=uncovered)
+    more, taking = _rated_again(book, reference, taking)
     book.state.declined.forget(reference)
     book.state.approved.add(reference, Taking(taking.period, 0, taking.overage))
-    row = _override(book, decision, taking.period, now, taking.overage, overage=0)
+    row = _override(book, decision, taking.period, now, taking.overage, overage=more)
     return Taken(answer(book, reference, "granted", taking), [row])
+
+
+def _rated_again(book: UsageBook, reference: str, taking: Taking) -> tuple[int, Taking]:
+    """Count overage that was declined, and stayed uncovered as it was worked, as it was rated when it was asked about.
+
+    Returns:
+        What that adds to the overage of its period, and what the reference took with it.
+    """
+    declined = book.state.declined.find(reference)
+    if declined is None or not declined.worked or declined.worked != taking.overage:
+        return 0, taking
+    more = declined.overage - taking.overage
+    book.changing_use(taking.period).overage += more
+    taking = taking._replace(overage=declined.overage)
+    book.state.taken.move(reference, taking)
+    return more, taking
 
 
 def _case(book: UsageBook, decision: OverageDecision, taking: Taking | None, now: datetime) -> Taken:
@@ -70,7 +91,7 @@ def _case(book: UsageBook, decision: OverageDecision, taking: Taking | None, now
         return _no(book, decision, Taking(book.period_near(decision.occurred_at), 0), now)
     period, amount = book.period_of(decision.occurred_at), decision.amount
     book.state.declined.forget(decision.reference)
-    there = room_for_late_work(book, period)
+    there = available(book, period, decision.occurred_at, room_with_grants(book, period))
     if there is None or amount <= there:
         asked = decision.model_dump(include={"reference", "event_id", "amount", "occurred_at", "case_id", "by"})
         return grant(book, Consumption(**asked), period, now)
@@ -84,14 +105,24 @@ def _case(book: UsageBook, decision: OverageDecision, taking: Taking | None, now
     return Taken(said, [row, *pass_thresholds(book, period, now)])
 
 
-def _no(book: UsageBook, decision: OverageDecision, taking: Taking, now: datetime) -> Taken:
+def _no(
+    book: UsageBook, decision: OverageDecision, taking: Taking, now: datetime, *, uncovered: int | None = None
+) -> Taken:
+    """Note a no. What stays uncovered of a rated time entry are the minutes that were worked."""
+    less, declined = 0, taking
+    if uncovered is not None and uncovered != taking.overage:
+        less, declined = uncovered - taking.overage, taking._replace(worked=uncovered)
+        book.changing_use(taking.period).overage += less
+        taking = taking._replace(overage=uncovered)
+        book.state.taken.move(decision.reference, taking)
     book.state.declined.forget(decision.reference)
-    book.state.declined.add(decision.reference, taking)
+    book.state.declined.add(decision.reference, declined)
     draft = RowDraft(
         kind=RowKind.DECLINED,
         period=taking.period,
         at=decision.occurred_at,
         now=now,
+        overage=less,
         reference=decision.reference,
         event_id=decision.event_id,
         case_id=decision.case_id,

@@ -10,13 +10,14 @@ import operator
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, Field, NonNegativeInt, PositiveInt
+from pydantic import AwareDatetime, Field, PositiveInt
 
 from domain.ids import EntitlementId
 from domain.model import Value
 from domain.process import ActionCall
 from domain.usage.allowance import Allowance
 from domain.usage.periods import Term
+from domain.usage.quantities import Quantity
 from domain.usage.rows import LedgerRow
 from domain.usage.state import PeriodRecord, Renewal
 
@@ -94,7 +95,7 @@ class RecordChange(Value):
 
     deed: Literal["record_change"] = "record_change"
     entitlement_id: EntitlementId
-    cap: NonNegativeInt | Literal["unlimited"] | None = None
+    cap: Literal["unlimited"] | Quantity | None = None
     ends_on: date | Literal["never"] | None = None
     cancelled_at: AwareDatetime | None = None
     by: str

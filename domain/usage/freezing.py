@@ -6,7 +6,6 @@ This reads the time-zone database, so no workflow imports it: a running entitlem
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import count
-from typing import assert_never
 from zoneinfo import ZoneInfo
 
 from domain.usage.allowance import Allowance, Period
@@ -124,7 +123,7 @@ def _first_days(allowance: Allowance, term: Term, starts_on: date) -> Iterator[d
     yield starts_on
     if allowance.period is Period.TERM:
         return
-    months = _months(allowance.period)
+    months = allowance.period.months
     anchor, before = on_the_grid(term.reckoned_from or starts_on, starts_on)
     if allowance.aligned == "calendar":
         anchor, before = date(starts_on.year, (starts_on.month - 1) // months * months + 1, 1), 0
@@ -133,19 +132,3 @@ def _first_days(allowance: Allowance, term: Term, starts_on: date) -> Iterator[d
         if term.ends_on is not None and day > term.ends_on:
             return
         yield day
-
-
-def _months(period: Period) -> int:
-    match period:
-        case Period.MONTH:
-            return 1
-        case Period.QUARTER:
-            return 3
-        case Period.HALF_YEAR:
-            return 6
-        case Period.YEAR:
-            return 12
-        case Period.TERM:
-            raise ValueError("a term has no length in months")
-        case _:
-            assert_never(period)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import NamedTuple
 
+from domain.bounds import cut
 from domain.errors import Refused
-from domain.usage.allowance import Allowance, Overflow
+from domain.usage.allowance import Overflow
 from domain.usage.answers import Taken, answer, before_opening, by_policy, exhausted, overflowed, refusal
 from domain.usage.book import RowDraft, UsageBook, UsageEffect
-from domain.usage.carrying import room_for_late_work, settle
+from domain.usage.carrying import room_with_grants, settle
+from domain.usage.grants import available, pay
+from domain.usage.rates import Rating, table_key
 from domain.usage.requests import Outcome, TimeEntry
 from domain.usage.rows import LedgerRow, RowKind
 from domain.usage.state import Asked
@@ -20,7 +24,8 @@ from domain.usage.units import HOURS
 def log_hours(book: UsageBook, entry: TimeEntry, now: datetime) -> Taken:
     """Take the time of an entry, up to the cap; what is over it is overage, or left for the next entitlement.
 
-    It is rounded before it is split. An entry that was taken before takes nothing more, and gets the same answer.
+    Grace, minimum and rounding come before it is rated and split. An entry that was taken before takes nothing more,
+    and gets the same answer.
 
     Args:
         book: of an entitlement counted in hours.
@@ -38,30 +43,74 @@ def log_hours(book: UsageBook, entry: TimeEntry, now: datetime) -> Taken:
         period = book.period_of(entry.worked_at)
     except Refused as refused:
         return refusal(book, entry.id, refused)
-    return _split(book, entry, period, now)
+    allowance = book.allowance(period)
+    minutes = entry.minutes if entry.is_rest else allowance.minutes_counted(entry.minutes)
+    if minutes == 0:
+        return _within_grace(book, entry, period, now)
+    if allowance.rates and (entry.rates is None or entry.rates.by != table_key(allowance.rates)):
+        why = f"the period has rates; rate the entry by those of {book.terms.entitlement_id}, and ask again"
+        said = refusal(book, entry.id, Refused("not_rated", why))
+        return said._replace(answer=said.answer.model_copy(update={"rates": allowance.rates}))
+    return _split(book, entry, period, minutes, now)
 
 
-def _split(book: UsageBook, entry: TimeEntry, period: int, now: datetime) -> Taken:
+class _Share(NamedTuple):
+    """What an entitlement has of an entry.
+
+    Attributes:
+        fits: of what is there.
+        work: minutes of work that this stands for.
+        over: rated minutes if somebody is asked to pay for them, else minutes of work.
+        work_over: minutes of work that are over.
+    """
+
+    fits: int
+    work: int
+    over: int
+    work_over: int
+
+
+def _share(rating: Rating, minutes: int, there: int | None, *, asks: bool) -> _Share:
+    """Split minutes of work: the first ones are paid as far as there is something, and are whole minutes of work."""
+    rated = rating.rated(minutes)
+    if there is None or rated <= there:
+        return _Share(rated, minutes, 0, 0)
+    work = rating.fitting(minutes, there)
+    fits = rating.rated(work)
+    return _Share(fits, work, rated - fits if asks else minutes - work, minutes - work)
+
+
+def _split(book: UsageBook, entry: TimeEntry, period: int, minutes: int, now: datetime) -> Taken:
     """Take what fits into what is left of the period; the rest is overage, unless another entitlement takes it."""
     allowance = book.allowance(period)
-    minutes = entry.minutes if entry.is_rest else rounded(entry.minutes, allowance)
-    there = room_for_late_work(book, period)
+    room = room_with_grants(book, period)
+    there = available(book, period, entry.worked_at, room)
     if there == 0 and entry.yields:
         return exhausted(book, entry.id, period)
-    fits = minutes if there is None else min(minutes, there)
-    over = minutes - fits
+    is_rated = bool(allowance.rates) and entry.rates is not None
+    rating = Rating(entry.rates.parts, entry.paid) if is_rated and entry.rates else Rating()
+    asks = allowance.overflow is Overflow.PROMPT
+    share = _share(rating, minutes, there, asks=asks)
+    fits, over = share.fits, share.over
     falls_back = entry.has_fallback and allowance.overflow is Overflow.FALLBACK
-    taking = Taking(period, fits, 0 if falls_back else over, over if falls_back else 0)
+    paid = pay(book, period, entry.worked_at, fits, room)
+    worked = minutes if is_rated else 0
+    taking = Taking(
+        period, paid.cap, 0 if falls_back else over, over if falls_back else 0, grants=paid.grants, worked=worked
+    )
     book.state.taken.add(entry.id, taking)
     effects: list[UsageEffect] = []
-    if fits:
-        book.changing_use(period).used += fits
-        effects.append(_row(book, entry, RowKind.TAKEN, period, now=now, amount=fits, used=fits))
+    if fits or (is_rated and share.work):
+        book.changing_use(period).used += paid.cap
+        said = f"{share.work} min of work count {fits}" if is_rated else ""
+        effects.append(_row(book, entry, RowKind.TAKEN, period, now=now, amount=fits, used=paid.cap, said=said))
     if taking.overage:
         book.changing_use(period).overage += over
-        if allowance.overflow is Overflow.PROMPT:
-            note_asked(book, entry.id, Asked(amount=over, price=allowance.overage_price))
-        effects.append(_row(book, entry, RowKind.OVERAGE, period, now=now, amount=over, overage=over))
+        if asks:
+            work_over = share.work_over if is_rated else None
+            note_asked(book, entry.id, Asked(amount=over, price=allowance.overage_price, worked=work_over))
+        said = f"{share.work_over} min of work count {over}" if is_rated and asks else ""
+        effects.append(_row(book, entry, RowKind.OVERAGE, period, now=now, amount=over, overage=over, said=said))
     if taking.left_over:
         effects.append(_row(book, entry, RowKind.OVERFLOW, period, now=now, amount=over))
     if over:
@@ -74,6 +123,16 @@ def _split(book: UsageBook, entry: TimeEntry, period: int, now: datetime) -> Tak
     return Taken(answer(book, entry.id, by_policy(book, period) if over else "granted", taking), effects)
 
 
+def _within_grace(book: UsageBook, entry: TimeEntry, period: int, now: datetime) -> Taken:
+    """Put an entry on record that is too short to take anything."""
+    taking = Taking(period, 0, worked=entry.minutes)
+    book.state.taken.add(entry.id, taking)
+    book.changing_use(period)
+    said = f"{entry.minutes} min of work count as none"
+    row = _row(book, entry, RowKind.TAKEN, period, now=now, amount=0, said=said)
+    return Taken(answer(book, entry.id, "granted", taking), [row])
+
+
 def _row(
     book: UsageBook,
     entry: TimeEntry,
@@ -84,6 +143,7 @@ def _row(
     amount: int,
     used: int = 0,
     overage: int = 0,
+    said: str = "",
 ) -> LedgerRow:
     draft = RowDraft(
         kind=kind,
@@ -96,7 +156,7 @@ def _row(
         reference=entry.id,
         case_id=entry.case_id,
         by=entry.by,
-        reason=entry.note,
+        reason=cut(": ".join(part for part in (said, entry.note) if part)) or None,
     )
     return book.write(draft)
 
@@ -107,9 +167,3 @@ def _outcome_of(book: UsageBook, entry_id: str, known: Taking) -> Outcome:
     if entry_id in book.state.asked:
         return "prompt"
     return by_policy(book, known.period) if (known.overage or known.left_over) and not decided else "already"
-
-
-def rounded(minutes: int, allowance: Allowance) -> int:
-    """Minutes of a time entry, rounded up as an allowance says."""
-    step = allowance.rounding_minutes
-    return -(-minutes // step) * step

@@ -49,7 +49,8 @@ def forget_what_has_come(book: UsageBook, now: datetime) -> None:
     for planned in come:
         taking = book.state.taken.find(planned.reference)
         if taking is not None and not planned.counts:
-            let_go = Taking(taking.period, 0, let_go=taking.amount + taking.overage + taking.let_go)
+            gone = taking.amount + taking.overage + taking.let_go
+            let_go = Taking(taking.period, 0, let_go=gone, grants=taking.grants)
             book.state.taken.move(planned.reference, let_go)
 
 

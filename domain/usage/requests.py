@@ -4,7 +4,8 @@ All of it is JSON on the wire, so that a client in any language can speak it. Wh
 is in `domain.usage.effects`.
 
 Amounts are whole numbers in the smallest measure of the unit: minutes for ``hours``, one by one for everything else
-(`domain.usage.units`). Only an `Allowance`, as the catalog declares it, and a cap that is amended count in hours.
+(`domain.usage.units`). Only an `Allowance`, as the catalog declares it, and a cap that is amended count in hours:
+`8`, or `7h30m` (`domain.usage.quantities`).
 """
 
 from __future__ import annotations
@@ -13,15 +14,17 @@ import operator
 from datetime import date, timedelta
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, Strict
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt
 
-from domain.bounds import Instant, Words, clean
+from domain.bounds import MOST_ENTRY_MINUTES, Instant, Words, clean
 from domain.ids import CaseId, EntitlementId, EventId, Reference
 from domain.model import Value
 from domain.open_time.spans import Span
 from domain.usage.allowance import MOST, Allowance, Overflow
 from domain.usage.effects import Deed, UsageActionFailure, UsageActionOrder
 from domain.usage.periods import FrozenPeriods
+from domain.usage.quantities import Quantity
+from domain.usage.rates import EntryRates, RateRow
 from domain.usage.rows import LedgerRow
 from domain.usage.state import PeriodRecord, UsageState
 from domain.usage.term_end import TermEnd
@@ -41,6 +44,7 @@ CARRY_IN = "carry_in"
 CARRY_BACK = "carry_back"
 COVER_OVERAGE = "cover_overage"
 VOID_OVERAGE = "void_overage"
+GRANT = "grant"
 BALANCE = "balance"
 HAS_TAKEN = "has_taken"
 ENTITLEMENT_OVERFLOWED = "entitlement_overflowed"
@@ -60,9 +64,6 @@ MOST_UPDATES_A_RUN = 1_800
 
 MOST_TOLD = 10**15
 """Of a number that a count tells others. Every client's JSON holds it."""
-
-MOST_MINUTES = 31 * 24 * 60
-"""Of one time entry; a longer one is a slip of the pen."""
 
 
 def workflow_id(entitlement_id: str) -> str:
@@ -231,15 +232,17 @@ class TimeEntry(Value):
 
     Attributes:
         id: it counts once, over the whole term.
-        minutes: as they were worked; rounded up as the allowance says, before anything else.
+        minutes: as they were worked; grace, minimum and rounding of the allowance come before anything else.
         worked_at: decides the period.
         has_fallback: another entitlement follows that takes what is over the cap here (if the policy is to fall back).
         is_rest: what another entitlement left over: it is not rounded again.
         yields: if nothing is left at all, as of a `Consumption`.
+        paid: of a rest: so many minutes of the entry, its first ones, others have taken.
+        rates: what its minutes count, if the rules of its period have rates (`domain.usage.rates`).
     """
 
     id: Reference
-    minutes: int = Field(ge=1, le=MOST_MINUTES)
+    minutes: int = Field(ge=1, le=MOST_ENTRY_MINUTES)
     worked_at: Instant
     case_id: CaseId | None = None
     by: Words | None = None
@@ -247,6 +250,8 @@ class TimeEntry(Value):
     has_fallback: bool = False
     is_rest: bool = False
     yields: bool = Field(default=False, exclude_if=operator.not_)
+    paid: int = Field(default=0, ge=0, le=2 * MOST_ENTRY_MINUTES, exclude_if=operator.not_)
+    rates: EntryRates | None = Field(default=None, exclude_if=lambda rates: rates is None)
 
 
 class OverageDecision(Value):
@@ -285,11 +290,14 @@ class Consumed(Value):
         used: of that period, after it.
         cap: of that period, with what was carried over; None: unlimited.
         remaining: never below 0; None: unlimited.
-        taken: of this request, within the cap.
+        taken: of this request, within the cap or paid by a grant.
+        granted: of that, what a grant has paid.
+        worked: of a time entry: its minutes as they were worked, where they are not what it took and left over.
         overage: of this request, beyond it.
         left_over: of a time entry: what the next entitlement is to take.
         overage_price: of one unit beyond the cap, with `prompt`.
         prompt_within: how long a decision may take, in the entitlement's hours; with `prompt`.
+        rates: with `refused`: the entry was not rated by these, which are those of its period; rate it, and ask again.
         is_reversed: with `already`: what it took was given back, and it takes nothing more. Left out where it is not.
     """
 
@@ -307,7 +315,15 @@ class Consumed(Value):
     left_over: NonNegativeInt = 0
     overage_price: str | None = None
     prompt_within: Span | None = None
+    granted: NonNegativeInt = Field(default=0, exclude_if=operator.not_)
+    worked: NonNegativeInt = Field(default=0, exclude_if=operator.not_)
+    rates: list[RateRow] | None = Field(default=None, exclude_if=lambda rates: rates is None)
     is_reversed: bool = Field(default=False, exclude_if=operator.not_)
+
+    @property
+    def minutes(self) -> int:
+        """How many minutes of work a time entry came to, with what was left over."""
+        return self.worked or self.taken + self.overage + self.left_over
 
     @property
     def is_taken(self) -> bool:
@@ -376,7 +392,7 @@ class EntitlementAmended(_Change):
         unit, account, starts_on: stay as they are; one that differs is refused.
     """
 
-    cap: Annotated[int, Strict(), Field(ge=0, le=MOST)] | Literal["unlimited"] | None = None
+    cap: Literal["unlimited"] | Quantity | None = None
     ends_on: date | Literal["never"] | None = None
     allowance: Allowance | None = None
     term_end: TermEnd | None = None
@@ -462,6 +478,21 @@ class OverageVoided(_Change):
     amount: Annotated[PositiveInt, Field(le=MOST)] | None = None
 
 
+class UsageGranted(_Change):
+    """A credit for one period: it is used first, and what it pays is not used of the cap.
+
+    Attributes:
+        occurred_at: an instant of the period; None: now.
+        until: the last instant whose takings it pays, whenever they arrive; None: as long as the period.
+        carries_over: what is left of it at the end of the period goes on, beside what is carried over of the cap.
+    """
+
+    amount: Annotated[PositiveInt, Field(le=MOST)]
+    occurred_at: Instant | None = None
+    until: Instant | None = None
+    carries_over: bool = False
+
+
 UsageChange = (
     EntitlementAmended
     | UsageAdjusted
@@ -472,6 +503,7 @@ UsageChange = (
     | BalanceTakenBack
     | OverageCovered
     | OverageVoided
+    | UsageGranted
 )
 
 
@@ -509,6 +541,9 @@ class PeriodBalance(Value):
         overage: beyond the cap, kept apart from `used`.
         carried: over from the period before, or from the entitlement that this one renews; part of the cap.
         carried_over: what goes on of it into the next period, or into a renewal.
+        granted: by hand for this period, beside the cap and in no percentage.
+        grant_used: what grants have paid.
+        grant_left: what they still pay, at the instant of the balance if it is of one.
     """
 
     period: int
@@ -524,6 +559,14 @@ class PeriodBalance(Value):
     usage_percent: Annotated[float, Field(ge=0)] | None
     overflows: NonNegativeInt
     thresholds_passed: list[str]
+    granted: NonNegativeInt = Field(default=0, exclude_if=operator.not_)
+    grant_used: NonNegativeInt = Field(default=0, exclude_if=operator.not_)
+    grant_left: NonNegativeInt = Field(default=0, exclude_if=operator.not_)
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether nothing can be taken any more, of a grant neither."""
+        return self.remaining == 0 and self.grant_left == 0
 
 
 class Balance(Value):

@@ -8,6 +8,7 @@ from domain.errors import Refused
 from domain.usage.book import UsageBook, UsageEffect
 from domain.usage.by_hand import Made, write_by_hand
 from domain.usage.carrying import settle
+from domain.usage.grants import give_back_grants
 from domain.usage.planned import drop_planned, find_planned
 from domain.usage.prices import price_of
 from domain.usage.requests import ConsumptionReversed, UsageChange
@@ -30,7 +31,7 @@ def reverse(book: UsageBook, asked: ConsumptionReversed, now: datetime) -> Made:
         raise Refused("never_given_back", "a case never gives back what it took; adjust the usage, with a reason")
     if taking is not None and taking.is_reversed:
         raise Refused("already_reversed", f"{reference!r} was reversed before")
-    if taking is None or not (taking.amount or taking.overage or taking.let_go):
+    if taking is None or taking._replace(left_over=0).is_reversed:
         raise Refused("unknown_reference", f"{reference!r} took nothing of {book.terms.entitlement_id}")
     return give_back(book, asked, reference, taking, now)
 
@@ -49,6 +50,7 @@ def give_back(book: UsageBook, asked: UsageChange, reference: str, taking: Takin
     planned, covers = find_planned(book, reference), state.covers.pop(reference, [])
     drop_planned(book, reference)
     state.taken.move(reference, Taking(period, 0))
+    give_back_grants(book, taking.grants)
     back = overage = 0
     if planned is None or planned.counts:  # what lies beyond an amended end counts nowhere
         use = book.changing_use(period)
@@ -57,7 +59,7 @@ def give_back(book: UsageBook, asked: UsageChange, reference: str, taking: Takin
         use.used -= back
         use.overage -= overage
         use.late = min(use.late, use.overage)
-    whole = taking.amount + taking.overage + sum(cover.amount for cover in covers)
+    whole = taking.amount + taking.granted + taking.overage + sum(cover.amount for cover in covers)
     text = f"{reference} gives back {amount_text(whole, unit)}"
     effects: list[UsageEffect] = [
         write_by_hand(
@@ -68,7 +70,7 @@ def give_back(book: UsageBook, asked: UsageChange, reference: str, taking: Takin
             period,
             now=now,
             reference=reference,
-            amount=-(taking.amount + taking.overage),
+            amount=-(taking.amount + taking.granted + taking.overage),
             used=-back,
             overage=-overage,
         )

@@ -30,6 +30,7 @@ class RowKind(StrEnum):
     OPENING = "opening"
     COVERED = "covered"
     VOIDED = "voided"
+    GRANTED = "granted"
 
 
 class LedgerRow(BaseModel):
@@ -39,7 +40,7 @@ class LedgerRow(BaseModel):
         number: counts the rows of an entitlement from 1, without a gap, so that one is stored once and none is missed.
         reference: the case, time entry or visit that it is about.
         amount: how much it is about: of an overflow what was asked for, of an override what is billed (negative: no
-            longer), of a reset what was unused.
+            longer), of a reset what was unused; of what was taken that is not `used` grants have paid.
         used: what it adds to the used of its period; negative gives back.
         overage: what it adds to what was taken beyond the cap.
         carried: what it adds to what the period has from the one before, or from the entitlement that it renews.

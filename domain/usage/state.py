@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from domain.model import Value
 from domain.usage.allowance import Allowance
+from domain.usage.quantities import Quantity
 from domain.usage.takings import Ledger, ShortLedger
 
 
@@ -44,7 +45,7 @@ class CapChange(Value):
     """A cap that counts from a period on, instead of the one before; in the unit, as it is declared."""
 
     from_period: int
-    cap: int | None
+    cap: Quantity | None
 
 
 class FormerRules(Value):
@@ -76,10 +77,12 @@ class Asked(Value):
 
     Attributes:
         price: of one unit beyond the cap, as it was named then.
+        worked: of a rated time entry, how many minutes of work the amount stands for.
     """
 
     amount: int
     price: str | None
+    worked: int | None = Field(default=None, exclude_if=lambda worked: worked is None)
 
 
 class Cover(Value):
@@ -87,6 +90,30 @@ class Cover(Value):
 
     period: int
     amount: int
+
+
+class Grant(Value):
+    """A credit for one period by hand.
+
+    Attributes:
+        number: of the entitlement's grants, from 1.
+        amount: what was granted.
+        used: what it has paid.
+        until: the last instant whose takings it pays; None: as long as its period.
+        carries_over: what is left of it at the end of its period goes on with what is left of that.
+    """
+
+    number: int
+    period: int
+    amount: int
+    used: int = 0
+    until: AwareDatetime | None = None
+    carries_over: bool = False
+
+    @property
+    def rest(self) -> int:
+        """What it can still pay."""
+        return self.amount - self.used
 
 
 class Renewal(Value):
@@ -145,6 +172,7 @@ class UsageState(BaseModel):
         planned: what was taken for an instant that is still ahead.
         asked: overflows that somebody was asked about and has not decided yet, by reference.
         covers: overage that was paid for afterwards, by reference.
+        grants: credits by hand, in the order of their numbers.
         uncounted: references taken before the opening balance, which says what they took.
         opened: the opening balance has been counted.
         carries: how many times something was carried into the renewal, or asked back from it.
@@ -173,6 +201,7 @@ class UsageState(BaseModel):
     asked: dict[str, Asked] = Field(default_factory=dict, exclude_if=operator.not_)
     prices: dict[str, ShortLedger] = Field(default_factory=dict, exclude_if=operator.not_)
     covers: dict[str, list[Cover]] = Field(default_factory=dict, exclude_if=operator.not_)
+    grants: list[Grant] = Field(default_factory=list, exclude_if=operator.not_)
     uncounted: ShortLedger = Field(default_factory=ShortLedger, exclude_if=lambda ledger: not ledger.groups)
     opened: bool = Field(default=False, exclude_if=operator.not_)
     carries: int = Field(default=0, exclude_if=operator.not_)

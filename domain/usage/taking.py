@@ -8,7 +8,8 @@ from domain.errors import Refused
 from domain.usage.allowance import Overflow
 from domain.usage.answers import Taken, answer, before_opening, by_policy, exhausted, overflowed, refusal
 from domain.usage.book import RowDraft, UsageBook
-from domain.usage.carrying import room_for_late_work, settle
+from domain.usage.carrying import room_with_grants, settle
+from domain.usage.grants import available, pay
 from domain.usage.planned import check_room_ahead, note_planned
 from domain.usage.requests import Consumption, Outcome
 from domain.usage.rows import RowKind
@@ -46,7 +47,7 @@ def take(book: UsageBook, consumption: Consumption, now: datetime) -> Taken:
         check_room_ahead(book, consumption.occurred_at, now)
     except Refused as refused:
         return refusal(book, reference, refused)
-    there = room_for_late_work(book, period)
+    there = available(book, period, consumption.occurred_at, room_with_grants(book, period))
     if there is not None and consumption.amount > there:
         if consumption.yields:
             return exhausted(book, reference, period)
@@ -56,12 +57,13 @@ def take(book: UsageBook, consumption: Consumption, now: datetime) -> Taken:
 
 def grant(book: UsageBook, consumption: Consumption, period: int, now: datetime) -> Taken:
     """Take something for which there is room."""
-    amount = consumption.amount
-    book.changing_use(period).used += amount
-    taking = Taking(period, amount)
+    room = room_with_grants(book, period)
+    paid = pay(book, period, consumption.occurred_at, consumption.amount, room)
+    book.changing_use(period).used += paid.cap
+    taking = Taking(period, paid.cap, grants=paid.grants)
     book.state.taken.add(consumption.reference, taking)
     note_planned(book, consumption.reference, taking, consumption.occurred_at, now)
-    row = book.write(_draft(consumption, RowKind.TAKEN, period, now, used=amount))
+    row = book.write(_draft(consumption, RowKind.TAKEN, period, now, used=paid.cap))
     return Taken(
         answer(book, consumption.reference, "granted", taking), [row, *settle(book, period, now, consumption.reference)]
     )

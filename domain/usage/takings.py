@@ -25,6 +25,8 @@ class Taking(NamedTuple):
         overage: beyond it.
         left_over: what it asked for and did not get here: to be taken from another entitlement.
         let_go: overage that was voided, or paid for from another period.
+        grants: the numbers of grants, each with what it has paid.
+        worked: minutes of a time entry as they were worked, where the others say something else.
     """
 
     period: int
@@ -32,21 +34,36 @@ class Taking(NamedTuple):
     overage: int = 0
     left_over: int = 0
     let_go: int = 0
+    grants: tuple[tuple[int, int], ...] = ()
+    worked: int = 0
+
+    @property
+    def granted(self) -> int:
+        """What grants have paid of it."""
+        return sum(part for _, part in self.grants)
 
     @property
     def is_reversed(self) -> bool:
         """Whether nothing is left of it."""
-        return not (self.amount or self.overage or self.left_over or self.let_go)
+        return not (self.amount or self.overage or self.left_over or self.let_go or self.grants or self.worked)
 
     @property
     def key(self) -> str:
         """As the key of a group of references."""
-        return ":".join(map(str, self if self.let_go else self[:-1]))
+        numbers = (self.period, self.amount, self.overage, self.left_over, *([self.let_go] if self.let_go else []))
+        grants = ",".join(f"{number}={part}" for number, part in self.grants)
+        worked = f"#{self.worked}" if self.worked else ""
+        return ":".join(map(str, numbers)) + (f"@{grants}" if grants else "") + worked
 
     @classmethod
     def of(cls, key: str) -> Taking:
         """What a group's key says."""
-        return cls(*map(int, key.split(":")))
+        key, _, worked = key.partition("#")
+        numbers, _, grants = key.partition("@")
+        paid = [part.split("=") for part in grants.split(",") if part]
+        period, amount, overage, left_over, let_go = (*map(int, numbers.split(":")), 0)[:5]
+        grants_paid = tuple((int(number), int(part)) for number, part in paid)
+        return cls(period, amount, overage, left_over, let_go, grants_paid, int(worked or 0))
 
 
 def _digest(reference: str) -> str:

@@ -71,7 +71,6 @@ class SplitEntries:
         others = [one for one in rows if one != entitlement]
         counted = await asyncio.gather(*(self._gate.has_taken(one, reference) for one in others))
         parts = [entitlement, *(one for one, is_counted in zip(others, counted, strict=True) if is_counted)]
-        # The first that was asked had all of it before it: what it took, and what it left to others.
-        whole = max(sum(row.amount for row in rows[part]) for part in parts)
-        taken = sum(row.amount for part in parts for row in rows[part] if row.kind is not RowKind.OVERFLOW)
-        return Parts(parts, missing=whole - taken)
+        # Each was left what was over in the one before; what is over in the last is in no ledger yet.
+        left_over = [sum(row.amount for row in rows[part] if row.kind is RowKind.OVERFLOW) for part in parts]
+        return Parts(parts, missing=min(left_over))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
 from typing import Any, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -36,6 +37,7 @@ from domain.usage.requests import (
     OverageVoided,
     UsageAdjusted,
     UsageChange,
+    UsageGranted,
 )
 from domain.usage.rows import RowKind
 from domain.usage.units import HOURS
@@ -146,7 +148,7 @@ class UsageDesk:
         found: list[str] = []
         for one in asked if len(asked) > 1 else []:
             balance = await self._gate.balance((await self._declared(one.id, now))[1], at)
-            if balance.current.remaining == 0:
+            if balance.current.is_exhausted:
                 found.append(one.id)
         return found
 
@@ -209,7 +211,7 @@ class UsageDesk:
         self,
         entitlement: str,
         *,
-        cap: int | Literal["unlimited"] | None,
+        cap: int | Fraction | Literal["unlimited"] | None,
         ends_on: date | Literal["never"] | None,
         **who: str,
     ) -> Changed | RecordChanged:
@@ -218,7 +220,7 @@ class UsageDesk:
         Raises:
             NotFound, Refused, MilepostError: as `adjust`.
         """
-        if isinstance(cap, int) and cap > MOST:
+        if isinstance(cap, int | Fraction) and cap > MOST:
             raise Refused("bad_amount", f"a cap of {cap} is a slip of the pen; at most {MOST:,}, or unlimited")
         asked = _message(EntitlementAmended, cap=cap, ends_on=ends_on, **who)
         declared = await asyncio.to_thread(self._store.entitlement, entitlement)
@@ -227,7 +229,7 @@ class UsageDesk:
         if cap is not None:
             raise _uncounted(entitlement, "give it an allowance, with its cap, in the catalog: milepost apply")
         _check_amended(declared, asked)
-        return await asyncio.to_thread(self._uncounted.amend, declared, asked)
+        return await asyncio.to_thread(self._uncounted.amend, entitlement, asked)
 
     async def cancel(
         self,
@@ -256,7 +258,7 @@ class UsageDesk:
             at = first_instant(last_day + timedelta(days=1), zone)
         asked = _message(EntitlementCancelled, at=at, **who)
         if declared.allowance is None:
-            return await asyncio.to_thread(self._uncounted.cancel, declared, asked)
+            return await asyncio.to_thread(self._uncounted.cancel, entitlement, asked)
         changed = await self._change(entitlement, asked)
         later = await asyncio.to_thread(self._taken_after, entitlement, at) if at is not None else []
         kept = [one for one in later if one not in changed.answer.references]  # their rows may be on the way
@@ -288,6 +290,37 @@ class UsageDesk:
             for name in dict.fromkeys(row.reference for row in rows if row.kind in _TAKES and row.reference)
             if name not in reversed_
         ]
+
+    async def grant(
+        self,
+        entitlement: str,
+        amount: str,
+        *,
+        at: datetime | None,
+        until: date | datetime | None,
+        carries_over: bool,
+        **who: str,
+    ) -> Changed:
+        """Give a credit for one period, which is used before the cap.
+
+        Args:
+            entitlement: its id.
+            amount: as it was typed.
+            at: an instant of the period; None: now.
+            until: the last date, in the account's zone, or instant of which something is paid; None: as the period.
+            carries_over: what is left of it at the end of the period goes on.
+            **who: `by`, `reason` and `event_id`.
+
+        Raises:
+            NotFound, Refused, MilepostError: as `adjust`.
+        """
+        declared, terms = await self._declared(entitlement)
+        if isinstance(until, date) and not isinstance(until, datetime):
+            zone = await asyncio.to_thread(self._zone, declared)
+            until = first_instant(until + timedelta(days=1), zone) - timedelta(microseconds=1)
+        more = _positive(read_amount(amount, terms.allowance.unit))
+        asked = _message(UsageGranted, amount=more, occurred_at=at, until=until, carries_over=carries_over, **who)
+        return await self._change(entitlement, asked)
 
     async def cover(
         self, entitlement: str, reference: str, *, at: datetime | None, amount: str | None, **who: str

@@ -40,7 +40,8 @@ class AllowanceLeft(Value):
 
     Attributes:
         cap: with what was carried over; None: unlimited.
-        remaining: None: unlimited.
+        remaining: of the cap; None: unlimited.
+        granted: by hand beside the cap, and not used yet.
         period_from: the first date of the period; None: there is one only, without a start.
         period_ends_before: the first instant after it; None: it does not end.
         live: as its workflow counts it; else as the store recorded it last.
@@ -53,11 +54,12 @@ class AllowanceLeft(Value):
     period_from: date | None
     period_ends_before: AwareDatetime | None
     live: bool
+    granted: float = 0
 
     @property
     def is_spent(self) -> bool:
         """Whether nothing is left."""
-        return self.remaining == 0
+        return self.remaining == 0 and not self.granted
 
 
 class CoveredBy(Value):
@@ -203,6 +205,7 @@ class Verifying:
             cap=None if balance.cap is None else in_units(balance.cap, unit),
             used=in_units(balance.used, unit),
             remaining=None if balance.remaining is None else in_units(balance.remaining, unit),
+            granted=in_units(balance.grant_left, unit),
             period_from=balance.first_day,
             period_ends_before=balance.ends_before,
             live=live,

@@ -80,4 +80,5 @@ def _allowance(left: AllowanceLeft | None, zone: str) -> str:
 
 
 def _left(left: AllowanceLeft) -> str:
-    return f"{left.remaining:g} of {left.cap:g} {left.unit} left"
+    granted = f" and {left.granted:g} granted" if left.granted else ""
+    return f"{left.remaining:g} of {left.cap:g} {left.unit} left{granted}"

@@ -41,6 +41,7 @@ from domain.usage.requests import (
     OverageVoided,
     TimeEntry,
     UsageAdjusted,
+    UsageGranted,
 )
 from worker.plugin import WORKFLOWS
 
@@ -155,6 +156,7 @@ MESSAGES: Final = [
     _entitlement("update", "carry_back", BalanceTakenBack, {**_BY_HAND, "amount": 1}),
     _entitlement("update", "cover_overage", OverageCovered, {**_BY_HAND, "reference": "r"}),
     _entitlement("update", "void_overage", OverageVoided, {**_BY_HAND, "reference": "r"}),
+    _entitlement("update", "grant", UsageGranted, {**_BY_HAND, "amount": 1}),
     _entitlement("update", UNHEARD_OF),
     _entitlement("signal", UNHEARD_OF),
     _entitlement("query", "balance", sample=AT),

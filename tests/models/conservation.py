@@ -104,7 +104,8 @@ def _carried(old: Usage, period: int, left: int) -> int:
     if rules.carry_over != "renewal":
         return 0
     most = rules.carry_over_cap
-    return left if most is None else min(left, most * measures_per_unit(rules.unit))
+    assert not isinstance(most, str), "no sequence declares a percentage"
+    return left if most is None else min(left, int(most * measures_per_unit(rules.unit)))
 
 
 def _own(count: Usage, period: int) -> int | None:

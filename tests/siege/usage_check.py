@@ -34,7 +34,7 @@ class Recount:
         self.declared, self.allowance = declared, allowance
         self.per_unit = measures_per_unit(allowance.unit)
         self.model = SlowUsage(
-            None if allowance.cap is None else allowance.cap * self.per_unit,
+            None if allowance.cap is None else int(allowance.cap * self.per_unit),
             allowance.period,
             allowance.aligned,
             declared.starts_on or _FIRST,
@@ -80,7 +80,7 @@ class Recount:
 
     def _log(self, given: dict[str, Any], answer: dict[str, Any]) -> None:
         at, minutes = datetime.fromisoformat(given["worked_at"]), given["minutes"]
-        step = 1 if given.get("is_rest") else self.allowance.rounding_minutes
+        step = 1 if given.get("is_rest") else self.allowance.minutes_counted(1)  # rounds only
         said = self.model.log(given["id"], at, minutes, step, has_fallback=bool(given.get("has_fallback")))
         if said is not None:
             taken = answer["taken"], answer["overage"], answer["left_over"]

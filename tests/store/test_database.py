@@ -114,6 +114,17 @@ def test_sqlite_keeps_readers_and_a_writer_side_by_side(tmp_path: Path) -> None:
             writer.execute(tables.contacts.insert(), row)
 
 
+def test_opening_a_file_again_lets_go_of_no_lock(tmp_path: Path) -> None:
+    """Else another process takes itself for the last user, and the log is gone from under the first."""
+    url = f"sqlite:///{tmp_path / 'milepost.db'}"
+    with Store.open(url) as first:
+        first.apply(read_document({"accounts": [{"id": "acme"}]}), by="ann")
+        with Store.open(url) as second:
+            second.account("acme")
+            subprocess.run([sys.executable, "-c", OPEN, url], check=True, cwd=ROOT, timeout=60)
+            assert (tmp_path / "milepost.db-wal").exists()
+
+
 def test_writers_take_turns(store: Store) -> None:
     """However many there are, none is turned away."""
 

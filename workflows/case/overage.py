@@ -39,7 +39,8 @@ class Overage:
         """
         case = self._case
         await case.ready()
-        request = TimeToTake(intake=case.intake, entry=entry, now=case.now())
+        intake = case.intake_with_fields.model_copy(update={"opened_at": case.timeline.state.opened_at})
+        request = TimeToTake(intake=intake, entry=entry, now=case.now())
         taken = await plan_by(names.LOG_TIME, request, TimeTaken, f"take {entry.minutes} minutes")
         for line in taken.lines:
             case.remark(NoteKind.TIME_LOGGED, f"{entry.minutes} min of work ({entry.id}): {line}", entry.by)

@@ -39,6 +39,7 @@ with workflow.unsafe.imports_passed_through():
         UsageAdjusted,
         UsageChange,
         UsageChanged,
+        UsageGranted,
     )
     from workflows.barrier import barrier, guarded
     from workflows.entitlement.counter import request_key
@@ -84,7 +85,7 @@ class EntitlementWorkflow:
         counter = await self.course.ready()
         self.course.updates += 1
         now = self.course.now()
-        asked = read(now)
+        asked = self.course.attempt(what, lambda: read(now))
         answers = counter.ask_each(what, request_key(), [(one.reference, _taking(one, now)) for one in asked], now)
         self.course.show()
         return answers
@@ -208,7 +209,7 @@ class EntitlementWorkflow:
     async def amend(self, *raw: Any) -> UsageChanged:
         """Change the cap or the last date (`EntitlementAmended`). Without its periods an amended end can't be taken."""
         counter = await self.course.ready()
-        term = counter.usage.amended_term(read_message(EntitlementAmended, raw))
+        term = self.course.attempt("amend", lambda: counter.usage.amended_term(read_message(EntitlementAmended, raw)))
         try:
             periods = await self.course.freeze(term, "freeze the amended term") if term else None
         except ActivityError as error:
@@ -283,6 +284,15 @@ class EntitlementWorkflow:
     @void_overage.validator
     def _check_void_overage(self, *raw: Any) -> None:
         self._check_change(OverageVoided, raw)
+
+    @workflow.update(name=messages.GRANT, unfinished_policy=ABANDON)
+    async def grant(self, *raw: Any) -> UsageChanged:
+        """Give a credit for one period (`UsageGranted`)."""
+        return await self._change(UsageGranted, raw)
+
+    @grant.validator
+    def _check_grant(self, *raw: Any) -> None:
+        self._check_change(UsageGranted, raw)
 
     @workflow.signal(dynamic=True)
     def unknown_signal(self, name: str, _: Sequence[RawValue]) -> None:

@@ -142,16 +142,19 @@ async def _auditor() -> AsyncIterator[Auditor]:
 
 def _shown(balance: Balance, status: str) -> str:
     from domain.usage.units import amount_text
+    from domain.wording import instant
 
     left = balance.current.remaining
     said = "unlimited" if left is None else f"{amount_text(left, balance.unit)} left"
+    if balance.current.grant_left:
+        said += f" and {amount_text(balance.current.grant_left, balance.unit)} granted"
     name = f"{balance.entitlement_id} ({balance.name})" if balance.name else balance.entitlement_id
     lines = [
         f"{name}, account {balance.account}: {said}, {status}",
         *(_period(period, balance.unit) for period in (balance.current, *balance.past)),
     ]
     if balance.changes_at:
-        lines.append(f"changes at {balance.changes_at:%Y-%m-%d %H:%M:%S}Z")
+        lines.append(f"changes at {instant(balance.changes_at)}")
     if balance.renewal:
         lines.append(f"goes on as {balance.renewal}")
     lines += [f"failed for good: {failure.key}: {failure.error}" for failure in balance.failures]
@@ -168,6 +171,8 @@ def _period(period: PeriodBalance, unit: str) -> str:
         parts[0] += f" ({period.usage_percent:g}%)"
     if period.carried:
         parts.append(f"{amount_text(period.carried, unit)} of them carried over")
+    if period.granted:
+        parts.append(f"{amount_text(period.grant_used, unit)} of {amount_text(period.granted, unit)} granted used")
     if period.overage:
         parts.append(f"{amount_text(period.overage, unit)} beyond")
     if period.overflows:

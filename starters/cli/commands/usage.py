@@ -16,6 +16,7 @@ from starters.cli.running import connected, run
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from fractions import Fraction
 
     from starters.operations.uncounted import RecordChanged
     from starters.operations.usage import UsageDesk
@@ -37,6 +38,7 @@ EntitlementArgument = Annotated[
 Why = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Goes on record.", show_default=False)]
 
 
+# Over fifty lines: each option stands here with its help.
 def take(
     entitlement: EntitlementArgument,
     reference: Annotated[
@@ -132,6 +134,56 @@ def adjust(
     _print(run(_adjust(entitlement, amount, decided, **_who(by, reason, event_id))), as_json)
 
 
+def grant(
+    entitlement: EntitlementArgument,
+    amount: Annotated[
+        str,
+        typer.Argument(metavar="AMOUNT", help="How much. Of hours: 2h, 90m, 7.5.", show_default=False),
+    ],
+    reason: Why,
+    until: Annotated[
+        str | None,
+        typer.Option(
+            "--until",
+            metavar="DATE|ISO",
+            help=f"The last date, in the account's zone ({_A_DATE}), or instant that it pays for; as long as its "
+            "period, if left out.",
+            show_default=False,
+        ),
+    ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            "--at",
+            metavar="ISO",
+            help="For which period, by an instant with its offset; now, if left out.",
+            show_default=False,
+        ),
+    ] = None,
+    carry_over: Annotated[
+        bool, typer.Option("--carry-over", help="What is left of it goes on into the next period.")
+    ] = False,
+    by: By = None,
+    event_id: EventId = None,
+    as_json: AsJson = False,
+) -> None:
+    """Give a credit for one period by hand: it is used before the cap, and is in no percentage.
+
+    It pays what is taken of an instant up to its end, whenever that arrives.
+
+    Example: milepost grant acme-visits 2 --until 2026-12-15 --reason "goodwill: the hall stood still"
+    """
+    asked = _grant(
+        entitlement,
+        amount,
+        at=arguments.instant(at, "--at") if at else None,
+        until=_until(until) if until else None,
+        carries_over=carry_over,
+        **_who(by, reason, event_id),
+    )
+    _print(run(asked), as_json)
+
+
 def reverse(
     entitlement: EntitlementArgument,
     reference: Annotated[
@@ -162,7 +214,7 @@ def amend(
         typer.Option(
             "--cap",
             metavar="N|unlimited",
-            help="In its unit, from the current period on.",
+            help="In its unit, from the current period on; of hours also 7.5 or 7h30m.",
             show_default=False,
         ),
     ] = None,
@@ -353,20 +405,30 @@ def _reason(text: str) -> str:
     return text.strip()
 
 
-def _cap(text: str | None) -> int | Literal["unlimited"] | None:
+def _cap(text: str | None) -> int | Fraction | Literal["unlimited"] | None:
+    from domain.usage.quantities import read_quantity
+
     if text is None:
         return None
     if text == "unlimited":
         return "unlimited"
-    if not (text.isascii() and text.isdigit()):
-        raise typer.BadParameter(f"{text!r} is neither a whole number from 0 nor unlimited", param_hint="--cap")
-    return int(text[:40])
+    if text.isascii() and text.isdigit():
+        return int(text[:40])
+    try:
+        return read_quantity(text)
+    except ValueError:
+        message = f"{text!r} is neither a whole number from 0 (of hours also 7.5 or 7h30m) nor unlimited"
+        raise typer.BadParameter(message, param_hint="--cap") from None
 
 
 def _last_date(text: str | None) -> date | Literal["never"] | None:
     if text is None:
         return None
     return "never" if text == "never" else _date(text)
+
+
+def _until(text: str) -> date | datetime:
+    return arguments.instant(text, "--until") if "T" in text else _date(text, "--until")
 
 
 def _date(text: str, option: str = "--ends-on") -> date:
@@ -401,6 +463,19 @@ async def _adjust(entitlement: str, amount: str, at: datetime | None, **who: str
         return await desk.adjust(entitlement, amount, at=at, **who)
 
 
+async def _grant(
+    entitlement: str,
+    amount: str,
+    *,
+    at: datetime | None,
+    until: date | datetime | None,
+    carries_over: bool,
+    **who: str,
+) -> Changed:
+    async with _desk() as desk:
+        return await desk.grant(entitlement, amount, at=at, until=until, carries_over=carries_over, **who)
+
+
 async def _reverse(entitlement: str, reference: str, **who: str) -> Reversed:
     async with _desk() as desk:
         return await desk.reverse(entitlement, reference, **who)
@@ -408,7 +483,7 @@ async def _reverse(entitlement: str, reference: str, **who: str) -> Reversed:
 
 async def _amend(
     entitlement: str,
-    cap: int | Literal["unlimited"] | None,
+    cap: int | Fraction | Literal["unlimited"] | None,
     ends_on: date | Literal["never"] | None,
     **who: str,
 ) -> Changed | RecordChanged:

@@ -11,9 +11,11 @@ from zoneinfo import ZoneInfo
 import pytest
 from ruamel.yaml import YAML
 
-from domain.catalog.checks import CatalogProblems, KnownCatalog, check_catalog
+from domain.catalog.checks import check_catalog
 from domain.catalog.declarations import Account, Catalog, Entitlement, Kind, Organisation
 from domain.catalog.documents import read_document
+from domain.catalog.problems import CatalogProblems
+from domain.catalog.references import KnownCatalog
 from domain.catalog.status import EntitlementStatus, status, zone_of
 from domain.criteria.fields import ACCOUNT_FIELDS, ENTITLEMENT_FIELDS, FieldType
 from domain.usage.allowance import Allowance, Threshold
@@ -262,7 +264,7 @@ def test_criteria_see_exactly_the_declared_fields_of_entitlement_and_account() -
     assert Account(id="a").for_criteria(Organisation()).keys() == ACCOUNT_FIELDS.keys()
 
 
-@pytest.mark.parametrize("at", ["0", "0%", "x", "8.5", "-1", "80 %", True, None])
+@pytest.mark.parametrize("at", ["0", "0%", "x", "8.51", "-1", "80 %", True, None])
 def test_a_threshold_is_an_amount_or_a_percentage(at: Any) -> None:
     """More than nothing."""
     with pytest.raises(ValueError, match="at"):

@@ -305,7 +305,7 @@ def test_an_end_is_not_amended_into_the_past() -> None:
         amend_end(visits, date(2025, 12, 31), datetime(2025, 2, 22, tzinfo=UTC), "change-2")
 
 
-@pytest.mark.parametrize("cap", [-1, 10**12, "many", 1.5])
+@pytest.mark.parametrize("cap", [-1, 10**12, "many", 1.501, True])
 def test_an_absurd_cap_is_refused(cap: Any) -> None:
     with pytest.raises(ValidationError, match="cap"):
         by_hand(EntitlementAmended, cap=cap)

@@ -3,21 +3,25 @@
 Days are Mon 9 to Fri 13 June 2025, times those of New York unless they say otherwise.
 """
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from domain.catalog.count_terms import entitlement_terms
 from domain.catalog.declarations import Catalog
 from domain.messages.cases import CaseIntake
+from domain.reports.compliance import promises
 from domain.timeline import Case, Timeline
+from domain.timeline.effects import Effect, TriggerFired
 from domain.timeline.events import FieldsChanged, MilestoneCompleted
 from domain.timeline.views import CaseView
 from domain.usage.freezing import freeze
 from domain.usage.machine import Usage
 from domain.usage.periods import Term
+from domain.usage.rates import entry_rates
 from domain.usage.requests import EntitlementTerms, TimeEntry
 from starters.backtest.pure_run import plan_for
 from starters.files.catalogs import read_catalog
@@ -32,10 +36,10 @@ DAYS = {"Mon": 9, "Tue": 10, "Wed": 11, "Thu": 12, "Fri": 13}
 
 
 def at(text: str, zone: ZoneInfo = NEW_YORK) -> datetime:
-    """`Mon 10:00` of the week of the tests."""
+    """`Mon 10:00` of the week of the tests; `Mon+1 10:00` of the next."""
     day, clock = text.split()
-    hour, minute = map(int, clock.split(":"))
-    return datetime(2025, 6, DAYS[day], hour, minute, tzinfo=zone)
+    name, _, weeks = day.partition("+")
+    return datetime.combine(date(2025, 6, DAYS[name] + 7 * int(weeks or 0)), time.fromisoformat(clock), zone)
 
 
 def told(when: datetime | None, zone: ZoneInfo = NEW_YORK) -> str:
@@ -54,18 +58,26 @@ class Walk:
         case = LoggedCase(CaseIntake(case_id="A", fields=fields, opened_at=opened), opened, ())
         self.timeline = Timeline.enter(plan_for(catalog, [case]), Case(case_id="A", fields=fields), opened)
         self.count = 0
+        self.effects: list[Effect] = []
 
     def change(self, when: datetime, **fields: Any) -> None:
         self.count += 1
-        self.timeline.apply(FieldsChanged(event_id=f"e{self.count}", occurred_at=when, fields=fields))
+        self.effects += self.timeline.apply(FieldsChanged(event_id=f"e{self.count}", occurred_at=when, fields=fields))
 
     def complete(self, when: datetime, milestone: str) -> None:
         self.count += 1
-        self.timeline.apply(MilestoneCompleted(event_id=f"e{self.count}", occurred_at=when, milestone=milestone))
+        self.effects += self.timeline.apply(
+            MilestoneCompleted(event_id=f"e{self.count}", occurred_at=when, milestone=milestone)
+        )
 
     def view(self, when: datetime) -> CaseView:
-        self.timeline.advance(when)
+        self.effects += self.timeline.advance(when)
         return self.timeline.view(when)
+
+    def sent(self, when: datetime) -> list[tuple[str, str]]:
+        """Which milestone's triggers fired until then, and when."""
+        self.view(when)
+        return [(one.milestone, told(one.at)) for one in self.effects if isinstance(one, TriggerFired)]
 
     def seen(self, when: datetime, milestone: str) -> list[tuple[str, str, str, str]]:
         """Start, target, completion and state of each occurrence."""
@@ -135,6 +147,68 @@ def test_manual_due_time() -> None:
     assert walk.view(at("Fri 12:00")).status == "compliant"
 
 
+@pytest.mark.parametrize(
+    ("comes_in", "due"),
+    [
+        ("Mon 10:00", "Tue 16:00"),
+        ("Mon 13:59:59", "Tue 16:00"),
+        ("Mon 14:00", "Wed 16:00"),
+        ("Mon 20:00", "Wed 16:00"),
+        ("Fri 11:00", "Mon 16:00"),
+        ("Fri 14:30", "Tue 16:00"),
+    ],
+)
+def test_next_business_day_by_four(comes_in: str, due: str) -> None:
+    """Until two, by four on the next business day; from two on it counts as of the next morning."""
+    walk = Walk("next-business-day", at(comes_in), status="New")
+    assert walk.seen(at(comes_in), "Part delivered") == [(told(at(comes_in)), due, "", "running")]
+    walk.change(at(f"{due.split(maxsplit=1)[0]}{'+1' if comes_in.startswith('Fri') else ''} 16:00"), status="Delivered")
+    assert walk.view(at("Wed+1 09:00")).status == "compliant"
+
+
+def test_ola_by_group() -> None:
+    """Each group has a clock from when it got the case; the promise to the customer runs on beside them."""
+    walk = Walk("ola-by-group", at("Mon 09:00"), status="New")
+    walk.change(at("Mon 09:30"), assignment_group="Service desk")
+    walk.change(at("Mon 10:30"), assignment_group="Network")
+    walk.change(at("Mon 15:30"), assignment_group="Database")
+    walk.change(at("Tue 11:00"), status="Resolved")
+    assert walk.seen(at("Tue 12:00"), "Group") == [
+        ("Mon 09:30", "Mon 11:30", "", "removed"),
+        ("Mon 10:30", "Mon 14:30", "", "removed"),
+        ("Mon 15:30", "Tue 11:30", "Tue 11:00", "completed"),
+    ]
+    assert [one.violated for one in walk.view(at("Tue 12:00")).milestones if one.handed_over] == [False, True]
+    assert walk.seen(at("Tue 12:00"), "Resolution") == [("Mon 09:00", "Tue 17:00", "Tue 11:00", "completed")]
+    assert walk.sent(at("Tue 12:00")) == [("Group", "Mon 14:30")]
+
+
+def test_refused_solution() -> None:
+    """Solved after two hours of eight, refused a day later: six hours are left from then."""
+    walk = Walk("refused-solution", at("Mon 09:00"), status="New", contact_mail="ann@example.com")
+    walk.change(at("Mon 11:00"), status="Solved")
+    walk.change(at("Tue 10:00"), status="Open")
+    assert walk.seen(at("Tue 10:00"), "Resolution") == [("Mon 09:00", "Tue 16:00", "", "running")]
+    walk.change(at("Tue 15:00"), status="Solved")
+    (resolution,) = walk.view(at("Tue 16:00")).milestones
+    assert (resolution.violated, resolution.actual_seconds) == (False, 7 * 3600)
+    assert walk.sent(at("Tue 16:00")) == [("Resolution", "Mon 11:00"), ("Resolution", "Tue 15:00")]
+
+
+def test_reminder_and_auto_close() -> None:
+    """After two business days a reminder, after five the end; no promise is missed by either."""
+    walk = Walk("reminder-and-auto-close", at("Mon 09:00"), status="New", contact_mail="ann@example.com")
+    walk.change(at("Mon 10:00"), status="Waiting for the customer")
+    walk.change(at("Mon 12:00"), status="Open")
+    walk.change(at("Tue 10:00"), status="Waiting for the customer")
+    assert walk.sent(at("Tue+1 09:59:59")) == [("Reminder", "Thu 10:00")]
+    assert walk.view(at("Tue+1 09:59:59")).status == "compliant"
+    assert walk.sent(at("Tue+1 10:00")) == [("Reminder", "Thu 10:00"), ("Auto-close", "Tue 10:00")]
+    view = walk.view(at("Thu+1 10:00"))
+    assert (view.fields["status"], told(view.exited_at), view.status) == ("Closed", "Tue 10:00", "compliant")
+    assert {one.milestone for one in promises(view)} == {"Resolution"}
+
+
 def test_prepaid_blocks() -> None:
     """An entry that is longer than what a block has left goes on to the block that ends next."""
     worked = datetime(2026, 4, 1, 12, tzinfo=UTC)
@@ -162,3 +236,42 @@ def test_the_guide_names_files_that_are_there() -> None:
         if word.startswith("catalogs/patterns/") and word.endswith((".yaml", ".yaml."))
     }
     assert named == set(PATTERNS)
+
+
+def counted(catalog: Catalog, name: str, now: datetime) -> Usage:
+    """The count of an entitlement of a pattern, begun at an instant."""
+    declared = next(one for one in catalog.entitlements if one.id == name)
+    organisation = catalog.organisation
+    assert organisation is not None
+    return Usage.begin(entitlement_terms(declared, catalog.accounts[0], organisation, now=now), now)
+
+
+def test_weighted_hours() -> None:
+    """What a minute counts follows office hours and case; worked minutes stand beside the rated ones."""
+    catalog = pattern("weighted-hours")
+    bank, office = counted(catalog, "acme-bank", at("Mon 09:00")), catalog.business_hours[0]
+    table = bank.terms.allowance.rates
+
+    def work(entry: str, minutes: int, begins: str, **case: bool) -> int:
+        worked_at, until = at(begins), at(begins) + timedelta(days=4)
+        frozen = office.freeze(worked_at, until)
+        rates = entry_rates(table, frozen, entry={"id": entry}, case=case, worked_at=worked_at, until=until)
+        asked = TimeEntry(id=entry, minutes=minutes, worked_at=worked_at, rates=rates)
+        return bank.log_hours(asked, worked_at).answer.taken
+
+    assert work("T-1", 60, "Mon 16:30") == 75
+    assert work("T-2", 60, "Mon 16:30", press_stopped=True) == 90
+    assert work("T-3", 60, "Tue 10:00", press_stopped=True) == 60
+    assert work("T-4", 5, "Tue 20:00") == 0
+    assert work("T-5", 10, "Tue 16:50") == 40
+    assert bank.balance(at("Wed 09:00")).current.remaining == 20 * 60 - (75 + 90 + 60 + 40)
+
+
+def test_prorated_months() -> None:
+    """19 of 30 days of June: seven visits, 285 minutes; two of seven and four of ten visits go on."""
+    catalog = pattern("prorated-months")
+    visits, hours = (counted(catalog, name, at("Thu 12:00")) for name in ("acme-visits", "acme-hours"))
+    assert (visits.balance_of(0).cap, hours.balance_of(0).cap, hours.balance_of(1).cap) == (7, 285, 450)
+    visits.advance(datetime(2025, 9, 2, tzinfo=NEW_YORK))
+    assert [visits.balance_of(month).carried for month in (1, 2, 3)] == [2, 4, 4]
+    assert visits.balance_of(2).cap == 14
