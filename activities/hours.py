@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from activities.count_rules import decided
 from activities.covering import Covering
+from activities.rating import Rating
 from domain.catalog.declarations import Entitlement
 from domain.coverage.asking import Asking
-from domain.criteria.fields import utc_text
 from domain.errors import Refused
 from domain.messages.case_state import HoursQuestion
 from domain.messages.cases import CaseIntake, OverageChoice
 from domain.timeline.requests import refuse_future
-from domain.usage.rates import RateRow, entry_rates
 from domain.usage.requests import Consumed, TimeEntry
 from domain.usage.units import HOURS
-
-_ADDED_AT_MOST = timedelta(days=3)
-"""What minimum and rounding may add to a time entry, and some."""
 
 
 class Hours:
@@ -35,6 +31,7 @@ class Hours:
         self._store = covering.store
         self._gate = covering.gate
         self._rules = covering.rules
+        self._rating = Rating(covering.rules)
 
     async def decide(
         self, intake: CaseIntake, question: HoursQuestion, choice: OverageChoice, *, now: datetime
@@ -144,38 +141,19 @@ class Hours:
     ) -> Consumed:
         table = entitlement.allowance.rates if entitlement.allowance else []
         terms = await self._rules.terms(intake, entitlement, now)
-        consumed = await self._gate.log_hours(terms, await self._rated(intake, entitlement, entry, table, worked))
+        consumed = await self._gate.log_hours(
+            terms, await self._rating.rated(intake, entitlement, entry, table, worked)
+        )
         if consumed.rates is not None:  # an earlier table counts in its period
             table = consumed.rates
-            consumed = await self._gate.log_hours(terms, await self._rated(intake, entitlement, entry, table, worked))
+            consumed = await self._gate.log_hours(
+                terms, await self._rating.rated(intake, entitlement, entry, table, worked)
+            )
         if consumed.outcome == "refused" and consumed.rates is not None:
             raise Refused("not_rated", consumed.reason or f"the rates of {entitlement.id} have just changed; ask again")
         if consumed.is_reversed:
             raise Refused("reversed", f"time entry {entry.id!r} was reversed; log the work again under another id")
         return consumed
-
-    async def _rated(
-        self, intake: CaseIntake, entitlement: Entitlement, entry: TimeEntry, table: Sequence[RateRow], worked: int
-    ) -> TimeEntry:
-        """An entry with what its minutes count by a table of rates, by the hours and the case as they are now."""
-        if not table:
-            return entry.model_copy(update={"rates": None})
-        return await asyncio.to_thread(self._rate, intake, entitlement, entry, table, worked)
-
-    def _rate(
-        self, intake: CaseIntake, entitlement: Entitlement, entry: TimeEntry, table: Sequence[RateRow], worked: int
-    ) -> TimeEntry:
-        until = entry.worked_at + timedelta(minutes=entry.paid + entry.minutes) + _ADDED_AT_MOST
-        opened_at = utc_text(intake.opened_at) if intake.opened_at else None
-        rates = entry_rates(
-            table,
-            self._rules.hours(entitlement).freeze(entry.worked_at, until),
-            entry={"id": entry.id, "minutes": worked, "by": entry.by, "note": entry.note},
-            case={**intake.fields, "id": intake.case_id, "opened_at": opened_at},
-            worked_at=entry.worked_at,
-            until=until,
-        )
-        return entry.model_copy(update={"rates": rates})
 
 
 def _rest(entry: TimeEntry, minutes: int, left_over: int) -> TimeEntry:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -12,7 +13,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, Executable, Table, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, ExceptionContext
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
@@ -133,15 +134,24 @@ class Standing(Database):
 
 def insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
     """An insert that knows what to do `on_conflict`; both databases spell it alike."""
-    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+    return insert_for(connection.dialect.name, table)
+
+
+def insert_for(dialect: str, table: Table) -> sqlite.Insert | postgresql.Insert:
+    """The same for a dialect by its name."""
+    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
 
 
 def insert_new(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> int:
     """Inserts those rows whose primary key is new, and says how many."""
-    keys = list(table.primary_key.columns)
-    statement = insert(connection, table).on_conflict_do_nothing(index_elements=keys).returning(*keys)
     # By what is returned: the count of rows is not told by every driver.
-    return len(connection.execute(statement, list(rows)).all()) if rows else 0
+    return len(connection.execute(_insert_new(connection.dialect.name, table), list(rows)).all()) if rows else 0
+
+
+@cache
+def _insert_new(dialect: str, table: Table) -> Executable:
+    keys = list(table.primary_key.columns)
+    return insert_for(dialect, table).on_conflict_do_nothing(index_elements=keys).returning(*keys)
 
 
 # --- how it is opened ---

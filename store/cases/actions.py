@@ -10,6 +10,7 @@ from sqlalchemy import Table, select, update
 
 from domain.process.actions import slug
 from store import tables
+from store.cases import statements
 from store.cases.records import case_of, put_failure
 from store.database import Database, insert, insert_new
 from store.reading import read_stored
@@ -62,14 +63,10 @@ class ActionRecords:
         """
         table = tables.actions
         row = {"key": key, "case_id": case_of(key), "status": "done", "done_at": at or datetime.now(UTC)}
-        changed: dict[str, Any] = {"status": "done", "done_at": row["done_at"], "result": result, "error": None}
+        changed = ("status", "done_at", "result", "error")
         with self._database.write() as connection:
-            statement = insert(connection, table).values({**row, "result": result})
-            connection.execute(
-                statement.on_conflict_do_update(
-                    index_elements=[table.c.key], set_=changed, where=table.c.status != "done"
-                )
-            )
+            done = statements.put(connection.dialect.name, table, *changed, unless_done=True)
+            connection.execute(done, {**row, "result": result, "error": None})
 
     def record_action_dropped(self, key: str, reason: str, *, at: datetime | None = None) -> None:
         """An action had expired, and is not done any more; one that is done stays so.

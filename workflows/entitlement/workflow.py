@@ -85,7 +85,7 @@ class EntitlementWorkflow:
         counter = await self.course.ready()
         self.course.updates += 1
         now = self.course.now()
-        asked = read(now)
+        asked = self.course.attempt(what, lambda: read(now))
         answers = counter.ask_each(what, request_key(), [(one.reference, _taking(one, now)) for one in asked], now)
         self.course.show()
         return answers
@@ -209,7 +209,7 @@ class EntitlementWorkflow:
     async def amend(self, *raw: Any) -> UsageChanged:
         """Change the cap or the last date (`EntitlementAmended`). Without its periods an amended end can't be taken."""
         counter = await self.course.ready()
-        term = counter.usage.amended_term(read_message(EntitlementAmended, raw))
+        term = self.course.attempt("amend", lambda: counter.usage.amended_term(read_message(EntitlementAmended, raw)))
         try:
             periods = await self.course.freeze(term, "freeze the amended term") if term else None
         except ActivityError as error:
