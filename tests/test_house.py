@@ -176,7 +176,6 @@ LONG = {
     "starters/cli/commands/replay.py::replay": OPTIONS,
     "starters/cli/commands/usage.py::take": OPTIONS,
     "store/migrations/versions/0001_catalog_and_records.py::upgrade": "a migration that is out is never changed",
-    "worker/process.py::working": "what a worker is made of, put together in one place",
 }
 """What is longer, each with the reason why it stays in one piece."""
 
