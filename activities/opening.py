@@ -12,6 +12,7 @@ from temporalio import activity
 
 from activities.covering import Covering, Taken
 from activities.heartbeat import heartbeating
+from activities.hours import Hours
 from activities.planning import Planner
 from activities.refusals import check_readable, refusals
 from domain.catalog.declarations import Account
@@ -49,6 +50,7 @@ class Opening:
         self.store = store
         self.planner = planner
         self.covering = covering
+        self.hours = Hours(covering)
 
     @activity.defn(name=OPEN_CASE)
     async def open_case(self, opening: CaseOpening) -> OpenedCase:
@@ -73,7 +75,7 @@ class Opening:
         with refusals():
             async with heartbeating():
                 if isinstance(decided, HoursDecided):
-                    await self.covering.decide_hours(decided.intake, decided.question, decided.choice, now=decided.now)
+                    await self.hours.decide(decided.intake, decided.question, decided.choice, now=decided.now)
                     return None
                 taken = await self.covering.decide(decided.intake, decided.prompt, decided.choice, now=decided.now)
                 return await self._plan(decided.intake, taken, decided.opened_at) if taken else None
@@ -91,8 +93,8 @@ class Opening:
                     by=asked.entry.by,
                     note=asked.entry.note,
                 )
-                took = await self.covering.log_hours(asked.intake, entry, asked.now)
-                question = await self.covering.question(entry, took, asked.now)
+                took = await self.hours.log(asked.intake, entry, asked.now)
+                question = await self.hours.question(entry, took, asked.now)
                 lines = [_took(entitlement, consumed) for entitlement, consumed in took]
                 lines += await asyncio.to_thread(self._with_other_minutes, entry, took)
                 return TimeTaken(lines=lines, question=question)

@@ -167,7 +167,6 @@ LONG = {
     "domain/usage/requests.py": "the messages of entitlements in one place, as the reference lists them",
     "store/tables.py": "the schema in one place, a table after the other; nothing in it does anything",
     "starters/cli/commands/usage.py": "a command a function, mostly options with their help",
-    "starters/operations/usage.py": "one desk for all that people ask of a count",
     "domain/usage/renewals.py::renew": "one request, its refusals in the order in which they are told",
     "domain/usage/reversing.py::give_back": "one sum over the rows of a reference, which a cut would take apart",
     "starters/cli/commands/backtest.py::backtest": OPTIONS,
@@ -176,9 +175,7 @@ LONG = {
     "starters/cli/commands/migration.py::migrate": OPTIONS,
     "starters/cli/commands/replay.py::replay": OPTIONS,
     "starters/cli/commands/usage.py::take": OPTIONS,
-    "starters/operations/usage.py::take": "one request from its check to its answer",
     "store/migrations/versions/0001_catalog_and_records.py::upgrade": "a migration that is out is never changed",
-    "worker/process.py::working": "what a worker is made of, put together in one place",
 }
 """What is longer, each with the reason why it stays in one piece."""
 

@@ -89,7 +89,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
 }
 """Of models whose keys go together by rules of their own."""
 
-FIELDS: dict[str, Any] = {"expires": "2h"}
+FIELDS: dict[str, Any] = {"expires": "2h", "rate": "1.5"}
 """Of single keys that are texts by a rule of their own."""
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import Any
 
 from temporalio.client import Client
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
@@ -77,30 +78,13 @@ async def working(
             it. 0: every one, every time. None: as many as a quarter of the memory holds.
         means: what actions are sent with; None: nothing leaves the store.
     """
-    gate = UsageGate(client, task_queue)
-    planner = Planner(store)
-    opening = Opening(store, planner, Covering(store, gate))
-    planning = Planning(planner)
     renderer = Renderer()
     dispatcher = Dispatcher(store, renderer, None if means is None else Outside(store, means))
-    records = Records(store)
-    usage = UsageActivities(store, dispatcher)
     worker = Worker(
         client,
         task_queue=task_queue,
         plugins=[plugin()],
-        activities=[
-            opening.open_case,
-            opening.plan_entitlement_change,
-            opening.decide_overage,
-            opening.log_time,
-            planning.freeze_calendars,
-            planning.plan_migration,
-            records.record_case,
-            *CaseActions(dispatcher).all,
-            *usage.all,
-            *Migrating(client, store).all,
-        ],
+        activities=_activities(client, store, task_queue, dispatcher),
         deployment_config=_deployment(build_id),
         max_cached_workflows=CACHED_WORKFLOWS if cached_workflows is None else cached_workflows,
         max_concurrent_workflow_tasks=TASKS_AT_ONCE,
@@ -110,6 +94,25 @@ async def working(
     )
     async with renderer, running(worker):
         yield worker
+
+
+def _activities(client: Client, store: Store, task_queue: str, dispatcher: Dispatcher) -> list[Callable[..., Any]]:
+    """What a worker does for workflows, put together in this one place."""
+    planner = Planner(store)
+    opening = Opening(store, planner, Covering(store, UsageGate(client, task_queue)))
+    planning = Planning(planner)
+    return [
+        opening.open_case,
+        opening.plan_entitlement_change,
+        opening.decide_overage,
+        opening.log_time,
+        planning.freeze_calendars,
+        planning.plan_migration,
+        Records(store).record_case,
+        *CaseActions(dispatcher).all,
+        *UsageActivities(store, dispatcher).all,
+        *Migrating(client, store).all,
+    ]
 
 
 def collect_garbage_seldom() -> None:

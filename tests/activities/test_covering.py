@@ -10,6 +10,7 @@ import pytest_asyncio
 from temporalio.client import Client
 
 from activities.covering import Covering
+from activities.hours import Hours
 from clients.entitlements import NobodyCounts
 from clients.gate import UsageGate
 from domain.catalog.declarations import Catalog
@@ -55,7 +56,7 @@ class Desk:
     async def change(self, entitlement: str, kind: type[UsageChange], **fields: Any) -> None:
         """Somebody changes an entitlement by hand."""
         intake = CaseIntake(case_id="any", account="acme", clock=NOON)
-        terms = await self.covering.terms(intake, self.store.entitlement(entitlement), NOON)
+        terms = await self.covering.rules.terms(intake, self.store.entitlement(entitlement), NOON)
         await self.gate.change(terms, kind(event_id=unique("by-hand"), by="ann", reason="miscounted", **fields))
 
     async def give_back(self, entitlement: str) -> None:
@@ -84,7 +85,7 @@ class Desk:
         """What each entitlement that is asked says; now, if nothing else is said, is when the work was done."""
         intake = CaseIntake(case_id="case-1", account="acme", clock=NOON)
         asked = TimeEntry(id=entry, minutes=minutes, worked_at=at, case_id="case-1")
-        return await self.covering.log_hours(intake, asked, now or at)
+        return await Hours(self.covering).log(intake, asked, now or at)
 
     async def took(self, entry: str, minutes: int, at: datetime = NOON) -> list[tuple[str, str, int]]:
         """What an entry took, of each, once the ledger has it."""
@@ -136,7 +137,7 @@ async def test_work_counts_though_what_the_case_was_opened_from_has_ended(desk: 
     intake = CaseIntake(case_id="case-1", entitlement=desk.sooner, clock=NOON)
     after = datetime(2031, 6, 1, 12, tzinfo=UTC)
     entry = TimeEntry(id="T1", minutes=30, worked_at=after)
-    assert [(name, took.taken) for name, took in await desk.covering.log_hours(intake, entry, after)] == [(bank, 30)]
+    assert [(name, took.taken) for name, took in await Hours(desk.covering).log(intake, entry, after)] == [(bank, 30)]
 
 
 async def test_an_entry_counts_once_though_what_took_it_was_cancelled(desk: Desk) -> None:
@@ -162,7 +163,7 @@ async def test_what_an_entry_left_over_goes_on_when_it_comes_again(desk: Desk) -
     first, second = desk.banks(1, 1)
     entry = TimeEntry(id="T1", minutes=150, worked_at=NOON, case_id="case-1", has_fallback=True)
     intake = CaseIntake(case_id="case-1", account="acme", clock=NOON)
-    await desk.gate.log_hours(await desk.covering.terms(intake, desk.store.entitlement(first), NOON), entry)
+    await desk.gate.log_hours(await desk.covering.rules.terms(intake, desk.store.entitlement(first), NOON), entry)
 
     async def it_is_on_record() -> None:
         assert list(desk.store.entry_takers("T1", "case-1")) == [first]

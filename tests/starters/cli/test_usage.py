@@ -294,8 +294,8 @@ async def test_what_the_catalog_has_ended_takes_nothing_more(desk: Desk) -> None
     assert "is retired" in await desk.refused("renew", visits, "--reason", "x")
     ended = {"cancelled_at": "2026-02-01T00:00:00Z", "allowance": {"unit": "visits", "cap": 4}}
     desk.declare("acme", {"id": cancelled, **YEAR, **ended})
-    assert "it was cancelled at 2026-02-01 00:00:00Z" in await desk.refused("take", cancelled, "V-7")
-    assert "was cancelled at 2026-02-01" in await desk.refused("adjust", cancelled, "1", "--reason", "x")
+    assert "it was cancelled at Sun 2026-02-01 00:00 UTC" in await desk.refused("take", cancelled, "V-7")
+    assert "was cancelled at Sun 2026-02-01 00:00 UTC" in await desk.refused("adjust", cancelled, "1", "--reason", "x")
     account = unique("gone")
     of_account = desk.visits(account)
     desk.store.apply(Catalog.model_validate({"accounts": [{"id": account, "retired": True}]}), by="test")

@@ -1,0 +1,188 @@
+"""Taking of entitlements: of the one that is asked for, and of the next that matches if it falls back."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+
+from clients.entitlements import NobodyCounts
+from domain.catalog.declarations import Entitlement
+from domain.coverage.asking import Asking
+from domain.coverage.matching import CoverageQuestion, choose
+from domain.errors import Refused
+from domain.usage.requests import Consumption, OverageDecision
+from domain.usage.units import HOURS
+from domain.wording import instant
+from domain.years import is_promised
+from starters.operations.counts import Counts, cancelled_by, message, nobody, positive
+from starters.operations.usage_amounts import read_amount
+from starters.operations.usage_answers import Taken
+
+
+class Taking:
+    """Takes visits, and whatever else is neither a case nor hours.
+
+    Args:
+        counts: of the entitlements.
+    """
+
+    def __init__(self, counts: Counts) -> None:
+        self._counts = counts
+
+    async def take(
+        self,
+        entitlement: str,
+        reference: str,
+        *,
+        amount: str,
+        at: datetime | None,
+        case: str | None,
+        by: str,
+        event_id: str,
+        overage: str | None = None,
+    ) -> Taken:
+        """Take something at the instant at which it is dispatched; what falls back, of the next that matches.
+
+        What any entitlement of the account and unit has taken under the reference counts once, and is answered again.
+        Of those that do not match now the ledger knows, except of what was taken in the last 100 ms or so.
+
+        Args:
+            entitlement: the id of the one that is asked first.
+            reference: of what is taken; it counts once.
+            amount: as it was typed.
+            at: when it is dispatched, or is planned to be; None: now.
+            case: who is told if there is not enough.
+            by: who takes it.
+            event_id: of the request.
+            overage: why it is taken at the overage price if nothing is left and the entitlement asks; None: it is not.
+
+        Raises:
+            NotFound, Refused: it can't be.
+            MilepostError: nobody answers.
+        """
+        now = datetime.now(UTC)
+        declared, terms = await self._counts.declared(entitlement, now)
+        unit = _checked_unit(entitlement, terms.allowance.unit)
+        consumption = message(
+            Consumption,
+            reference=reference,
+            event_id=event_id,
+            amount=positive(read_amount(amount, unit)),
+            unit=unit,
+            occurred_at=at or now,
+            case_id=case,
+            by=by,
+        )
+        try:
+            asked = [declared, *await asyncio.to_thread(self._next, declared, consumption)]
+            answered = await self._taken_before(asked, consumption, unit, now)
+            return answered or await self._take_in_turn(asked, consumption, overage, now)
+        except NobodyCounts as error:
+            raise nobody(error, event_id) from error
+
+    async def _take_in_turn(
+        self, entitlements: list[Entitlement], consumption: Consumption, overage: str | None, now: datetime
+    ) -> Taken:
+        """Ask one after the other, as each falls back."""
+        decision = _decision(consumption, overage) if overage else None
+        by_id = {one.id: one for one in entitlements}
+        asking = Asking(list(by_id), await self._with_nothing_left(entitlements, consumption.occurred_at, now))
+        exhausted: list[str] = []
+        while (ask := asking.next()) is not None:
+            wanted = consumption.model_copy(update={"yields": ask.yields})
+            taken = await self._take(by_id[ask.entitlement], wanted, decision, now)
+            if taken.answer.outcome == "exhausted":
+                asking.has_nothing(ask.entitlement)
+                continue
+            asking.was_asked(ask.entitlement)
+            if taken.answer.outcome != "overflow" or ask.is_last:
+                exhausted = asking.passed_over(ask.entitlement)
+                break
+        return taken.model_copy(update={"spent": exhausted})
+
+    async def _with_nothing_left(self, asked: list[Entitlement], at: datetime, now: datetime) -> list[str]:
+        """Of several entitlements those of whose period of an instant nothing is left."""
+        found: list[str] = []
+        for one in asked if len(asked) > 1 else []:
+            balance = await self._counts.gate.balance((await self._counts.declared(one.id, now))[1], at)
+            if balance.current.is_exhausted:
+                found.append(one.id)
+        return found
+
+    def _next(self, declared: Entitlement, consumption: Consumption) -> list[Entitlement]:
+        """What matches as the entitlement does, and counts the same, best first."""
+        if not is_promised(consumption.occurred_at):
+            return []
+        keys = ("account", "asset", "service_contract", "contract_line_item")
+        known = {key: getattr(declared, key) for key in keys}
+        found = self._counts.store.coverage_candidates(CoverageQuestion(at=consumption.occurred_at, **known))
+        matches = [match.entitlement for match in choose(found.scope, found.candidates).ranked]
+        counting = [one for one in matches if one.allowance and one.allowance.unit == consumption.unit]
+        return [one for one in counting if one.id != declared.id]
+
+    async def _taken_before(
+        self, asked: list[Entitlement], consumption: Consumption, unit: str, now: datetime
+    ) -> Taken | None:
+        """The answer of the one that took it before and has not given it back, whatever has become of that since."""
+        reference, account = consumption.reference, asked[0].account
+        takers = await asyncio.to_thread(self._counts.store.takers, reference, account=account, unit=unit)
+        for name in dict.fromkeys([*(one.id for one in asked), *takers]):
+            if not await self._counts.gate.has_taken(name, reference):
+                continue
+            answer = await self._counts.gate.consume((await self._counts.declared(name, now))[1], consumption)
+            if not answer.is_reversed:
+                return Taken(entitlement=name, answer=answer, asked=consumption.amount)
+        return None
+
+    async def _take(
+        self, declared: Entitlement, consumption: Consumption, decision: OverageDecision | None, now: datetime
+    ) -> Taken:
+        await self._check_takes(declared, consumption)
+        _, terms = await self._counts.declared(declared.id, now)
+        answer = await self._counts.gate.consume(terms, consumption)
+        price = answer.overage_price
+        if decision is not None and answer.outcome == "prompt":
+            answer = await self._counts.gate.approve_overage(terms, decision)
+        if answer.outcome == "refused":
+            raise Refused("refused", answer.reason or f"nothing can be taken of {declared.id}")
+        return Taken(entitlement=declared.id, answer=answer, asked=consumption.amount, price=price)
+
+    async def _check_takes(self, declared: Entitlement, consumption: Consumption) -> None:
+        """That the catalog has not ended it; what was taken before stays taken."""
+        if declared.retired:
+            why = "is retired"
+        elif (await asyncio.to_thread(self._counts.store.account, declared.account)).retired:
+            why = f"is of account {declared.account}, which is retired"
+        elif (since := cancelled_by(declared, consumption.occurred_at)) is not None:
+            why = f"was cancelled at {instant(since)}"
+        else:
+            return
+        if not await self._counts.gate.has_taken(declared.id, consumption.reference):
+            raise Refused("ended", f"nothing can be taken of {declared.id}: it {why}")
+
+
+def _checked_unit(entitlement: str, unit: str) -> str:
+    """The unit of an entitlement of which something can be taken so.
+
+    Raises:
+        Refused: it counts hours, or cases.
+    """
+    if unit == HOURS:
+        raise Refused("hours_are_logged", f"hours of {entitlement} are taken by time entries: milepost log-time")
+    if unit == "cases":
+        raise Refused("cases_are_opened", f"a case takes its one of {entitlement} when it is opened: milepost open")
+    return unit
+
+
+def _decision(consumption: Consumption, reason: str) -> OverageDecision:
+    return message(
+        OverageDecision,
+        reference=consumption.reference,
+        event_id=f"{consumption.event_id}-overage",
+        approved=True,
+        by=consumption.by,
+        reason=reason,
+        amount=consumption.amount,
+        occurred_at=consumption.occurred_at,
+        case_id=consumption.case_id,
+    )
