@@ -6,7 +6,8 @@ from datetime import datetime
 
 from domain.usage.book import RowDraft, UsageBook, UsageEffect
 from domain.usage.effects import CarryBackOrder, CarryOverOrder
-from domain.usage.grants import lasting
+from domain.usage.grants import Room, lasting, take_back_grants
+from domain.usage.prices import price_of
 from domain.usage.quantities import most_measured
 from domain.usage.rows import LedgerRow, RowKind
 from domain.usage.thresholds import pass_thresholds
@@ -18,7 +19,7 @@ def room(book: UsageBook, period: int) -> int | None:
     Of one that is over, that is what lapsed, and what was carried over and is not used since: whatever is taken
     late shrinks what was carried over, from period to period. What went into a renewal is no longer there.
     """
-    return _of_the_cap(book, period, _together(book, period))
+    return _of_the_cap(book, period, _room(book, period))
 
 
 def room_for_late_work(book: UsageBook, period: int) -> int | None:
@@ -27,43 +28,46 @@ def room_for_late_work(book: UsageBook, period: int) -> int | None:
     The record that was renewed takes late work within its cap. What of it the renewal has used by then becomes overage
     of this record afterwards (`taken_back`), and is not there a second time.
     """
-    return _of_the_cap(book, period, together_for_late_work(book, period))
+    return _of_the_cap(book, period, room_with_grants(book, period))
 
 
-def together_for_late_work(book: UsageBook, period: int) -> int | None:
-    """As `room_for_late_work`, together with the grants of which what is left is carried over with the cap."""
-    use, left = book.use(period), _left(book, period)
+def room_with_grants(book: UsageBook, period: int) -> Room | None:
+    """As `room_for_late_work`, for what grants may pay as well."""
+    use, left = book.use(period), book.left(period)
     if not use.carried_out or left is None:
-        return _together(book, period)
-    return max(left - use.late, 0)
+        return _room(book, period)
+    return Room(max(left - use.late, 0), max(lasting(book, period) - max(use.late - left, 0), 0))
 
 
-def _together(book: UsageBook, period: int) -> int | None:
-    state = book.state
+def _room(book: UsageBook, period: int) -> Room | None:
+    current = book.state.period
     if not book.has(period):
-        return 0
-    there = _left(book, max(period, state.period))
-    if there is not None and period <= state.period:
-        there = max(there - book.use(state.period).carried_out, 0)
-    for number in range(state.period - 1, period - 1, -1):
-        left, onward = _left(book, number), _of_the_cap(book, number + 1, there)
+        return Room(0, 0)
+    there = _room_ahead(book, max(period, current))
+    for number in range(current - 1, period - 1, -1):
+        onward, left = _of_the_cap(book, number + 1, there), book.left(number)
         if left is None:
             there = None
             continue
         carried = _onward(book, number)
-        there = left - carried + (carried if onward is None else min(carried, onward))
+        free = max(left + lasting(book, number) - carried, 0)
+        there = Room(free, carried if onward is None else min(carried, onward))
     return there
 
 
-def _left(book: UsageBook, period: int) -> int | None:
-    """What is left of a period, with the grants that are carried over with it."""
-    left = book.left(period)
-    return None if left is None else left + lasting(book, period)
+def _room_ahead(book: UsageBook, period: int) -> Room | None:
+    """Of a period that is not over, or the last one."""
+    left, carried_out = book.left(period), book.use(period).carried_out
+    if left is None:
+        return None
+    if carried_out:
+        return Room(max(left + lasting(book, period) - carried_out, 0), 0)
+    return Room(left, lasting(book, period))
 
 
-def _of_the_cap(book: UsageBook, period: int, together: int | None) -> int | None:
+def _of_the_cap(book: UsageBook, period: int, there: Room | None) -> int | None:
     left = book.left(period)
-    return None if together is None or left is None else min(together, left)
+    return None if there is None or left is None else min(left, there.free + there.carried)
 
 
 def carried_at_most(book: UsageBook, period: int, left: int) -> int:
@@ -100,11 +104,14 @@ def carry_to_renewal(book: UsageBook, at: datetime, now: datetime, reference: st
     of it.
     """
     renewal, period = book.state.renewal, book.state.period
-    use, left = book.use(period), _left(book, period)
+    use, left = book.use(period), book.left(period)
     if renewal is None or left is None:
         return []
-    goes_on = book.allowance(period).carry_over == "renewal" and book.state.cancelled_at is None
-    more = (carried_at_most(book, period, left) if goes_on else 0) - use.carried_out
+    goes_on = 0
+    if book.state.cancelled_at is None:
+        of_the_cap = carried_at_most(book, period, left) if book.allowance(period).carry_over == "renewal" else 0
+        goes_on = of_the_cap + lasting(book, period)
+    more = goes_on - use.carried_out
     if more == 0:
         return []
     number, book.state.carries = book.state.carries, book.state.carries + 1
@@ -149,29 +156,49 @@ def taken_back(book: UsageBook, order: CarryBackOrder, given: int, now: datetime
             kind=RowKind.CARRIED, period=period, at=order.at, now=now, amount=short, carried_out=short, reason=reason
         )
         return [book.write(draft)]
-    moved = min(short, use.used)
-    use.used -= moved
-    use.overage += moved
-    use.late += moved
     taking = None if order.reference is None else book.state.taken.find(order.reference)
+    kept, of_grants = ((), 0) if taking is None else take_back_grants(book, taking.grants, short)
+    moved = min(short - of_grants, use.used)
+    use.used -= moved
+    use.overage += moved + of_grants
+    use.late += moved + of_grants
     if order.reference is not None and taking is not None and taking.amount >= moved:
-        late = taking._replace(amount=taking.amount - moved, overage=taking.overage + moved)
+        overage = taking.overage + moved + of_grants
+        late = taking._replace(amount=taking.amount - moved, overage=overage, grants=kept)
         book.state.taken.move(order.reference, late)
     draft = RowDraft(
         kind=RowKind.OVERAGE,
         period=period,
         at=order.at,
         now=now,
-        amount=moved,
+        amount=moved + of_grants,
         used=-moved,
-        overage=moved,
+        overage=moved + of_grants,
         carried_out=short,
         reference=order.reference,
         by="milepost",
         reason=reason,
     )
     effects.append(book.write(draft))
+    if order.reference is not None and book.state.approved.find(order.reference):
+        effects.append(_billed_again(book, order, order.reference, moved + of_grants, now))
     return [*effects, *pass_thresholds(book, period, now)]
+
+
+def _billed_again(book: UsageBook, order: CarryBackOrder, reference: str, amount: int, now: datetime) -> LedgerRow:
+    """The override of overage that was covered from what the renewal has used."""
+    draft = RowDraft(
+        kind=RowKind.OVERRIDE,
+        period=order.period,
+        at=order.at,
+        now=now,
+        amount=amount,
+        price=price_of(book, reference, order.period),
+        reference=reference,
+        by="milepost",
+        reason=f"{order.renewal_id} has used what it was covered from",
+    )
+    return book.write(draft)
 
 
 def _carried_out(book: UsageBook, more: int, at: datetime, now: datetime, reason: str) -> LedgerRow:
@@ -196,13 +223,12 @@ def carry(book: UsageBook, period: int, now: datetime) -> list[LedgerRow]:
 
 def _onward(book: UsageBook, period: int) -> int:
     """What goes on from a period into the next, if it ended now."""
-    left, opening = _left(book, period), book.terms.opening
-    if book.allowance(period).carry_over != "period" or left is None:
-        return 0
+    left, opening = book.left(period), book.terms.opening
     ends_at = book.terms.periods.ends_before(period)
-    if opening is not None and ends_at is not None and ends_at <= opening.at:
+    if left is None or (opening is not None and ends_at is not None and ends_at <= opening.at):
         return 0  # what was left before the opening balance is in that, or lapsed
-    return carried_at_most(book, period, left)
+    of_the_cap = carried_at_most(book, period, left) if book.allowance(period).carry_over == "period" else 0
+    return of_the_cap + lasting(book, period)
 
 
 def _opens_in(book: UsageBook, period: int) -> bool:

@@ -8,7 +8,7 @@ from domain.errors import Refused
 from domain.usage.allowance import Overflow
 from domain.usage.answers import Taken, answer
 from domain.usage.book import RowDraft, UsageBook
-from domain.usage.carrying import together_for_late_work
+from domain.usage.carrying import room_with_grants
 from domain.usage.grants import available
 from domain.usage.planned import note_planned
 from domain.usage.prices import note_price
@@ -91,7 +91,7 @@ def _case(book: UsageBook, decision: OverageDecision, taking: Taking | None, now
         return _no(book, decision, Taking(book.period_near(decision.occurred_at), 0), now)
     period, amount = book.period_of(decision.occurred_at), decision.amount
     book.state.declined.forget(decision.reference)
-    there = available(book, period, decision.occurred_at, together_for_late_work(book, period))
+    there = available(book, period, decision.occurred_at, room_with_grants(book, period))
     if there is None or amount <= there:
         asked = decision.model_dump(include={"reference", "event_id", "amount", "occurred_at", "case_id", "by"})
         return grant(book, Consumption(**asked), period, now)

@@ -15,6 +15,19 @@ MOST_GRANTS = 200
 _INSTANT = timedelta(microseconds=1)
 
 
+class Room(NamedTuple):
+    """What can still be taken in a period.
+
+    Attributes:
+        free: of the cap and of what was carried over into the period.
+        carried: of what goes on from it, of the cap or of grants, and is not used since; all of a grant that is carried
+            over goes on, so that what it pays comes out of this.
+    """
+
+    free: int
+    carried: int
+
+
 class Payment(NamedTuple):
     """How an amount is paid.
 
@@ -40,8 +53,6 @@ def note_grant(
         raise Refused("unlimited", f"{book.terms.entitlement_id} is unlimited in that period; nothing need be granted")
     if until is not None and (until < at if begins_at is None else until < begins_at):
         raise Refused("bad_dates", f"until {until.isoformat()} lies before the period, so nothing could meet it")
-    if carries_over and book.allowance(period).carry_over == "none":
-        raise Refused("carries_nothing", f"{book.terms.entitlement_id} carries nothing over, so no grant of it does")
     if carries_over and until is not None and ends_at is not None and until < ends_at - _INSTANT:
         raise Refused("carries_nothing", "a grant that ends before its period leaves nothing that is carried over")
     if len(book.state.grants) >= MOST_GRANTS:
@@ -68,39 +79,26 @@ def _lasts(book: UsageBook, grant: Grant) -> bool:
     return grant.carries_over and (grant.until is None or ends_at is None or grant.until >= ends_at - _INSTANT)
 
 
-def available(book: UsageBook, period: int, at: datetime, together: int | None) -> int | None:
-    """What can be taken at an instant, of grants, of the cap and of what was carried over; None: unlimited.
-
-    Args:
-        book: of the entitlement.
-        period: in which it is taken.
-        at: the instant of the taking.
-        together: what is there of the cap and of lasting grants: what went on of them is not there any more.
-    """
+def available(book: UsageBook, period: int, at: datetime, room: Room | None) -> int | None:
+    """What can be taken at an instant, of grants, of the cap and of what was carried over; None: unlimited."""
     left = book.left(period)
-    if together is None or left is None:
+    if room is None or left is None:
         return None
     grants = granted_at(book, period, at)
-    rests = sum(one.rest for one in grants if not _lasts(book, one))
-    return rests + min(together, left + sum(one.rest for one in grants if _lasts(book, one)))
+    lapsing = sum(one.rest for one in grants if not _lasts(book, one))
+    of_lasting = min(sum(one.rest for one in grants if _lasts(book, one)), room.carried)
+    return lapsing + of_lasting + min(left, room.free + room.carried - of_lasting)
 
 
-def pay(book: UsageBook, period: int, at: datetime, amount: int, together: int | None) -> Payment:
-    """Use grants for an amount that is available, as far as they go; the rest is to be used of the cap.
-
-    Args:
-        book: of the entitlement.
-        period: in which it is taken.
-        at: the instant of the taking.
-        amount: of it.
-        together: as of `available`.
-    """
+def pay(book: UsageBook, period: int, at: datetime, amount: int, room: Room | None) -> Payment:
+    """Use grants for an amount that is available, as far as they go; the rest is to be used of the cap."""
     paid: list[tuple[int, int]] = []
+    carried = None if room is None else room.carried
     for grant in granted_at(book, period, at):
         part = min(amount, grant.rest)
-        if together is not None and _lasts(book, grant):
-            part = min(part, together)
-            together -= part
+        if carried is not None and _lasts(book, grant):
+            part = min(part, carried)
+            carried -= part
         if part:
             paid.append((grant.number, part))
             _use(book, grant.number, part)
@@ -112,6 +110,25 @@ def give_back_grants(book: UsageBook, grants: tuple[tuple[int, int], ...]) -> No
     """Give back what grants have paid."""
     for number, part in grants:
         _use(book, number, -part)
+
+
+def take_back_grants(
+    book: UsageBook, grants: tuple[tuple[int, int], ...], most: int
+) -> tuple[tuple[tuple[int, int], ...], int]:
+    """Take back what grants have paid that went on, at most so much.
+
+    Returns:
+        What they have paid then, and how much was taken back.
+    """
+    kept: list[tuple[int, int]] = []
+    taken = 0
+    for number, part in grants:
+        back = min(part, most - taken) if _lasts(book, book.state.grants[number - 1]) else 0
+        _use(book, number, -back)
+        taken += back
+        if part > back:
+            kept.append((number, part - back))
+    return tuple(kept), taken
 
 
 def _use(book: UsageBook, number: int, amount: int) -> None:

@@ -10,7 +10,7 @@ from domain.errors import Refused
 from domain.usage.allowance import Overflow
 from domain.usage.answers import Taken, answer, before_opening, by_policy, exhausted, overflowed, refusal
 from domain.usage.book import RowDraft, UsageBook, UsageEffect
-from domain.usage.carrying import settle, together_for_late_work
+from domain.usage.carrying import room_with_grants, settle
 from domain.usage.grants import available, pay
 from domain.usage.rates import Rating, table_key
 from domain.usage.requests import Outcome, TimeEntry
@@ -76,16 +76,15 @@ def _share(rating: Rating, minutes: int, there: int | None, *, asks: bool) -> _S
     if there is None or rated <= there:
         return _Share(rated, minutes, 0, 0)
     work = rating.fitting(minutes, there)
-    if asks:
-        return _Share(there, work, rated - there, minutes - work)
-    return _Share(rating.rated(work), work, minutes - work, minutes - work)
+    fits = rating.rated(work)
+    return _Share(fits, work, rated - fits if asks else minutes - work, minutes - work)
 
 
 def _split(book: UsageBook, entry: TimeEntry, period: int, minutes: int, now: datetime) -> Taken:
     """Take what fits into what is left of the period; the rest is overage, unless another entitlement takes it."""
     allowance = book.allowance(period)
-    together = together_for_late_work(book, period)
-    there = available(book, period, entry.worked_at, together)
+    room = room_with_grants(book, period)
+    there = available(book, period, entry.worked_at, room)
     if there == 0 and entry.yields:
         return exhausted(book, entry.id, period)
     is_rated = bool(allowance.rates) and entry.rates is not None
@@ -94,7 +93,7 @@ def _split(book: UsageBook, entry: TimeEntry, period: int, minutes: int, now: da
     share = _share(rating, minutes, there, asks=asks)
     fits, over = share.fits, share.over
     falls_back = entry.has_fallback and allowance.overflow is Overflow.FALLBACK
-    paid = pay(book, period, entry.worked_at, fits, together)
+    paid = pay(book, period, entry.worked_at, fits, room)
     worked = minutes if is_rated else 0
     taking = Taking(
         period, paid.cap, 0 if falls_back else over, over if falls_back else 0, grants=paid.grants, worked=worked

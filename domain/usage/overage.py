@@ -41,8 +41,11 @@ def cover(book: UsageBook, asked: OverageCovered, now: datetime) -> Made:
     is_new = pays != taking.period and asked.reference not in book.state.covers
     if is_new and len(book.state.covers) >= MOST_COVERS:
         raise Refused("too_many_covers", f"overage of {MOST_COVERS} is covered from other periods already")
+    is_billed = book.state.approved.find(asked.reference) is not None
     effects = _let_go(book, asked, taking, amount, now=now, text=f"covered from {_named(book, pays)}")
     if pays == taking.period:
+        if is_billed and book.use(pays).carried_out:  # what the renewal has used turns out to be overage, and is billed
+            book.state.approved.add(asked.reference, Taking(pays, 0, amount))
         moved = taking._replace(amount=taking.amount + amount, overage=taking.overage - amount)
         _remember(book, asked.reference, moved)
     else:

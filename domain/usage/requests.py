@@ -484,10 +484,10 @@ class UsageGranted(_Change):
     Attributes:
         occurred_at: an instant of the period; None: now.
         until: the last instant whose takings it pays, whenever they arrive; None: as long as the period.
-        carries_over: what is left of it is carried over as what is left of the period is.
+        carries_over: what is left of it at the end of the period goes on, beside what is carried over of the cap.
     """
 
-    amount: Annotated[PositiveInt, Field(le=MOST * MINUTES_PER_HOUR)]
+    amount: Annotated[PositiveInt, Field(le=MOST)]
     occurred_at: Instant | None = None
     until: Instant | None = None
     carries_over: bool = False

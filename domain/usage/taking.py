@@ -8,7 +8,7 @@ from domain.errors import Refused
 from domain.usage.allowance import Overflow
 from domain.usage.answers import Taken, answer, before_opening, by_policy, exhausted, overflowed, refusal
 from domain.usage.book import RowDraft, UsageBook
-from domain.usage.carrying import settle, together_for_late_work
+from domain.usage.carrying import room_with_grants, settle
 from domain.usage.grants import available, pay
 from domain.usage.planned import check_room_ahead, note_planned
 from domain.usage.requests import Consumption, Outcome
@@ -47,7 +47,7 @@ def take(book: UsageBook, consumption: Consumption, now: datetime) -> Taken:
         check_room_ahead(book, consumption.occurred_at, now)
     except Refused as refused:
         return refusal(book, reference, refused)
-    there = available(book, period, consumption.occurred_at, together_for_late_work(book, period))
+    there = available(book, period, consumption.occurred_at, room_with_grants(book, period))
     if there is not None and consumption.amount > there:
         if consumption.yields:
             return exhausted(book, reference, period)
@@ -57,8 +57,8 @@ def take(book: UsageBook, consumption: Consumption, now: datetime) -> Taken:
 
 def grant(book: UsageBook, consumption: Consumption, period: int, now: datetime) -> Taken:
     """Take something for which there is room."""
-    together = together_for_late_work(book, period)
-    paid = pay(book, period, consumption.occurred_at, consumption.amount, together)
+    room = room_with_grants(book, period)
+    paid = pay(book, period, consumption.occurred_at, consumption.amount, room)
     book.changing_use(period).used += paid.cap
     taking = Taking(period, paid.cap, grants=paid.grants)
     book.state.taken.add(consumption.reference, taking)

@@ -308,7 +308,7 @@ class UsageDesk:
             amount: as it was typed.
             at: an instant of the period; None: now.
             until: the last date, in the account's zone, or instant of which something is paid; None: as the period.
-            carries_over: what is left of it is carried over as what is left of the period is.
+            carries_over: what is left of it at the end of the period goes on.
             **who: `by`, `reason` and `event_id`.
 
         Raises:

@@ -161,7 +161,7 @@ def grant(
         ),
     ] = None,
     carry_over: Annotated[
-        bool, typer.Option("--carry-over", help="What is left of it is carried over as the cap is.")
+        bool, typer.Option("--carry-over", help="What is left of it goes on into the next period.")
     ] = False,
     by: By = None,
     event_id: EventId = None,

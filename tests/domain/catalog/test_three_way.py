@@ -57,6 +57,37 @@ def test_the_keys_of_an_allowance_are_merged_one_by_one() -> None:
     assert lines_to_add(merging.against) == {"entitlements": [{"id": "gold", "allowance": {"cap": 6}}]}
 
 
+HOURS = {"unit": "hours", "cap": 20, "period": "month", "aligned": "calendar"}
+OUTSIDE = [{"when": "entry.outside_hours", "rate": 1.5}]
+
+
+@pytest.mark.parametrize(
+    ("key", "before", "stands_now", "now", "result", "why"),
+    [
+        ("cap", 7.5, "7h30m", "7.5", "7h30m", None),  # however it is written
+        ("cap", 20, 7.5, 20, "7h30m", "amended"),
+        ("cap", 20, 7.5, 8, 8, "conflict"),
+        ("grace", None, None, "5m", "5m", None),
+        ("minimum", "30m", "30m", None, None, "left_out"),
+        ("rates", None, None, OUTSIDE, [{"when": "entry.outside_hours", "rate": "1.5"}], None),
+        ("rates", OUTSIDE, OUTSIDE, None, [], "left_out"),
+        ("first_period", None, None, "prorated", "prorated", None),
+    ],
+)
+def test_what_hours_count_is_merged_like_any_key(
+    key: str, before: Any, stands_now: Any, now: Any, *, result: Any, why: str | None
+) -> None:
+    """A file that was applied before there were such keys said nothing of them."""
+
+    def allowance(value: Any) -> dict[str, Any]:
+        return HOURS | ({} if value is None else {key: value})
+
+    merging, base = Merging("entitlements", "bank"), said(allowance=allowance(before))
+    merged = merging.merge(said(allowance=allowance(now)), base, stands(allowance=allowance(stands_now)))
+    assert merged["allowance"][key] == result
+    assert [one.why for one in merging.against] == ([why] if why else [])
+
+
 def test_a_partial_declaration_of_what_an_order_made_takes_nothing_away() -> None:
     merging = Merging("entitlements", "gold")
     made = stands(ends_on="2026-12-31", allowance=ALLOWANCE, process="Gold")

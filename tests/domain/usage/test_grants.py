@@ -10,6 +10,7 @@ import pytest
 from domain.errors import Refused
 from domain.usage.allowance import Allowance
 from domain.usage.audit import audit
+from domain.usage.effects import CarryBackOrder, CarryOverOrder
 from domain.usage.freezing import freeze
 from domain.usage.machine import Usage, UsageEffect
 from domain.usage.periods import Term
@@ -17,6 +18,7 @@ from domain.usage.requests import (
     Consumed,
     Consumption,
     ConsumptionReversed,
+    EntitlementRenewed,
     EntitlementTerms,
     OverageDecision,
     TimeEntry,
@@ -150,10 +152,19 @@ def test_a_grant_is_of_its_period_and_lapses_with_it() -> None:
     assert visits.take("A").granted == 0
 
 
-@pytest.mark.parametrize(("most", "carried"), [(None, 12), (11, 11), ("40%", 4)])
-def test_a_grant_is_carried_over_if_it_says_so(most: int | str | None, carried: int) -> None:
-    """With what is left of the period, and within the most that is carried."""
-    visits = Visits(carry_over="period", carry_over_cap=most)
+@pytest.mark.parametrize(
+    ("rule", "carried"),
+    [
+        ({"carry_over": "period"}, 12),
+        ({"carry_over": "period", "carry_over_cap": 5}, 7),
+        ({"carry_over": "period", "carry_over_cap": "40%"}, 6),
+        ({"carry_over": "renewal"}, 2),
+        ({}, 2),
+    ],
+)
+def test_a_grant_is_carried_over_if_it_says_so(rule: dict[str, Any], carried: int) -> None:
+    """Beside what is left of the period, whatever the rule is for that, and its most."""
+    visits = Visits(**rule)
     visits.grant(3, carries_over=True)
     visits.take("A")
     visits.to(day(2, 4))
@@ -177,11 +188,12 @@ def test_late_work_paid_by_a_grant_shrinks_what_it_carried() -> None:
     assert visits.usage.balance_of(1).carried == 13
 
 
-def test_what_carries_over_gives_nothing_twice() -> None:
+@pytest.mark.parametrize("rule", [{}, {"carry_over": "period"}, {"carry_over": "period", "carry_over_cap": 4}])
+def test_what_carries_over_gives_nothing_twice(rule: dict[str, Any]) -> None:
     """Whatever is taken late and in which order: together never more than both periods had."""
     for first in range(0, 14, 3):
         for late in range(0, 14, 2):
-            visits = Visits(carry_over="period")
+            visits = Visits(**rule)
             visits.grant(3, carries_over=True)
             visits.grant(1, until=day(10))
             visits.to(day(2, 4))
@@ -248,7 +260,6 @@ def test_hours_are_paid_by_a_grant_before_the_cap() -> None:
     [
         ({"cap": None}, {}, "is unlimited in that period; nothing need be granted"),
         ({}, {"until": datetime(2026, 2, 28, tzinfo=UTC)}, "lies before the period, so nothing could meet it"),
-        ({}, {"carries_over": True}, "E1 carries nothing over, so no grant of it does"),
         ({"carry_over": "period"}, {"carries_over": True, "until": day(20)}, "leaves nothing that is carried over"),
         ({}, {"occurred_at": datetime(2027, 1, 1, tzinfo=UTC)}, "is outside the term of E1"),
     ],
@@ -278,3 +289,24 @@ def test_what_a_reference_took_is_read_from_its_key(taking: Taking) -> None:
     """Those without a grant as they always were."""
     assert Taking.of(taking.key) == taking
     assert Taking.of("3:1:0:0") == Taking(3, 1)
+
+
+@pytest.mark.parametrize(("given", "overage"), [(0, 2), (1, 1), (2, 0)])
+def test_a_grant_that_went_into_the_renewal_pays_nothing_twice(given: int, overage: int) -> None:
+    """Three of it went on; of two taken late by its leave, what the renewal has used by then is overage here."""
+    visits = Visits(cap=0)
+    visits.grant(3, carries_over=True, occurred_at=day(5, 12))
+    renewed = EntitlementRenewed(event_id="renew", **WHO)
+    visits.to(day(30, 12))
+    visits.effects += visits.usage.change(renewed, visits.now)[1]
+    visits.to(datetime(2027, 1, 2, tzinfo=UTC))
+    assert [effect.amount for effect in visits.effects if isinstance(effect, CarryOverOrder)] == [3]
+    assert visits.take("late", 2, at=day(6, 12)).granted == 2
+    [back] = [effect for effect in visits.effects if isinstance(effect, CarryBackOrder)]
+    assert back.amount == 2
+    visits.effects += visits.usage.taken_back(back, given, visits.now)
+    balance = visits.usage.balance_of(9)
+    assert (balance.grant_used, balance.overage, balance.used) == (2 - overage, overage, 0)
+    assert visits.take("more", 2, at=day(6, 12)).outcome == "blocked"
+    assert visits.take("one", 1, at=day(6, 12)).granted == 1
+    visits.stands(9)

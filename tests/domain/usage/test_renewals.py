@@ -142,7 +142,7 @@ def test_cancelling_behind_takes_back_what_went_into_the_renewal() -> None:
 
 @pytest.mark.parametrize(("of_the_renewal", "has"), [(0, (5, 0)), (6, (4, 1)), (7, (3, 2))])
 def test_overage_is_covered_from_what_went_into_the_renewal(of_the_renewal: int, has: tuple[int, int]) -> None:
-    """As far as the renewal has not used it: the rest is overage of the old record, as it was."""
+    """As far as the renewal has not used it: the rest is overage of the old record, and billed, as it was."""
     record = Record(cap=3, overflow="prompt")
     record.take(5, BEGINS)
     for number in (4, 5):
@@ -158,3 +158,5 @@ def test_overage_is_covered_from_what_went_into_the_renewal(of_the_renewal: int,
         assert record.account.request(cover | {"now": RENEWED.isoformat()}) == "done"
         record.account.check()
     assert record.has("old")[:2] == has
+    bills = [r.amount for r in record.account.rows["old"] if r.kind is RowKind.OVERRIDE]
+    assert sum(bills) == has[1]

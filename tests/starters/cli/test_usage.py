@@ -318,6 +318,49 @@ async def test_an_adjustment_carries_who_and_why(desk: Desk) -> None:
     await assert_eventually(it_is_on_record)
 
 
+async def test_a_grant_is_used_before_the_cap(desk: Desk) -> None:
+    """With who, why and until when; a date is the last day that it pays, in the account's zone."""
+    visits = desk.visits(period="month")
+    today = datetime.now(UTC).date()
+    asked = ("2", "--until", today.isoformat(), "--reason", "goodwill", "--by", "ann", "--event-id", "g-1")
+    said = await desk.done("grant", visits, *asked)
+    assert said.startswith(f"{visits}: 2 visits granted until {today}T23:59:59.999999+00:00; 4 of 4 visits left")
+    assert "made before" in await desk.done("grant", visits, *asked)
+    assert "1 visit taken" in await desk.done("take", visits, unique("V"))
+    assert "4 visits left and 1 visit granted, active" in await desk.done("balance", visits)
+    assert "0 visits used of 4 visits (0%), 1 visit of 2 visits granted used" in await desk.done("balance", visits)
+
+    async def it_is_on_record() -> None:
+        rows = [(row.kind, row.amount, row.used, row.by) for row in desk.store.ledger(visits)]
+        assert rows[:1] == [(RowKind.GRANTED, 2, 0, "ann")]
+
+    await assert_eventually(it_is_on_record)
+    assert "all as the ledger says" in await desk.done("audit", visits)
+
+
+async def test_a_grant_that_cannot_be_ends_with_2(desk: Desk) -> None:
+    visits = desk.visits()
+    for arguments, says in (
+        (["1.5", "--reason", "x"], "'1.5' is no amount of visits"),
+        (["-1", "--reason", "x"], "take 1 or more"),
+        (["1", "--reason", "x", "--until", "soon"], "'soon' is no date"),
+        (["1", "--reason", "x", "--carry-over", "--until", "2098-01-01"], "leaves nothing that is carried over"),
+        (["1", "--reason", "x", "--until", "2025-12-31"], "lies before the period, so nothing could meet it"),
+    ):
+        assert says in await desk.refused("grant", visits, *arguments)
+
+
+async def test_a_bank_is_amended_to_half_hours(desk: Desk) -> None:
+    bank = desk.bank()
+    said = await desk.done("amend", bank, "--cap", "7.5", "--reason", "x")
+    assert said.startswith(f"{bank}: the cap is 7h30m hours; 7.5 of 7.5 hours left")
+    assert "6.25 of 7.5 hours left" in await desk.done("adjust", bank, "1.25", "--reason", "x")
+    visits = desk.visits()
+    assert "visits are whole; give a cap such as 7" in await desk.refused(
+        "amend", visits, "--cap", "7.5", "--reason", "x"
+    )
+
+
 async def test_hours_given_back_are_no_option(desk: Desk) -> None:
     """`-2h` is an amount, not a request for help."""
     bank = desk.bank()

@@ -90,9 +90,14 @@ async def test_a_case_belongs_to_the_period_in_which_it_was_opened(customer: Cus
     ]
 
 
-async def test_a_decision_has_a_business_day_of_the_entitlement_s_hours(customer: Customer) -> None:
-    """Asked on Friday at 15:00, until Monday at 15:00."""
-    customer.buys("asking", business_hours="Office", allowance={"cap": 0, "overflow": "prompt"})
+@pytest.mark.parametrize(
+    "hours", [{"business_hours": "Office"}, {"process": "Support"}], ids=["its own", "its process"]
+)
+async def test_a_decision_has_a_business_day_of_the_entitlement_s_hours(
+    customer: Customer, hours: dict[str, str]
+) -> None:
+    """Or of its process's. Asked on Friday at 15:00, until Monday at 15:00."""
+    customer.buys("asking", **hours, allowance={"cap": 0, "overflow": "prompt"})
     case = await customer.opens(clock=FRIDAY)
 
     async def it_says_until_when() -> None:
