@@ -163,7 +163,12 @@ class Opening:
         return self.store.account(name) if name else None
 
     def _planned(self, intake: CaseIntake, opened_at: datetime, taken: Taken, account: Account | None) -> Plan:
-        plan = self.planner.plan(intake, opened_at, entitlement=taken.entitlement, account=account)
+        plan = self.planner.plan(
+            intake,
+            opened_at,
+            entitlement=taken.entitlement.id if taken.entitlement else None,
+            account=account.id if account else None,
+        )
         # Until somebody has decided the case is in no process.
         return plan.model_copy(update={"process": None}) if taken.prompt else plan
 

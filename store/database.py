@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from alembic import command
 from alembic.config import Config
@@ -105,6 +105,31 @@ class Database:
     def close(self) -> None:
         """Closes every connection."""
         self._engine.dispose()
+
+
+class Standing(Database):
+    """A database as it stands at one moment: whoever reads gets the same view. Nothing is written to it.
+
+    Args:
+        connection: one that is being read.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection.engine)
+        self._connection = connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """See `Database`."""
+        yield self._connection
+
+    def write(self, *, patience: float | None = None) -> NoReturn:  # noqa: ARG002  as a `Database` is asked
+        """Refuse to write.
+
+        Raises:
+            StoreError: always.
+        """
+        raise StoreError("a snapshot is read, and not written to")
 
 
 def insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:

@@ -12,6 +12,10 @@ _SLOWNESS = float(os.environ.get("MILEPOST_TEST_SLOWNESS", "3"))
 """How many times slower than it was thought of a machine may be. It costs only what fails."""
 
 
+PATIENT = 120.0
+"""Seconds for which a client of a test waits for an answer that comes on any machine."""
+
+
 async def assert_eventually(check: Callable[[], Awaitable[object]], *, within: float = 20.0) -> None:
     """Repeat a check until it raises no AssertionError; the last one stands when `within` seconds are long over."""
     deadline = time.monotonic() + within * _SLOWNESS

@@ -50,12 +50,9 @@ open for, and each has ten seconds: with more of them begun none ends earlier, a
 """
 
 POLLS = 10
-"""For workflow tasks, half of them for those of its own cases, half for those that any worker takes. A rush that is
-waited for too long in the first queue goes over to the second, where one poll at a time would let it through slowly."""
-
-OWN_TASKS_WAIT = timedelta(seconds=20)
-"""How long a task waits for the worker that has its case in memory, until any other may take it. A thousand triggers in
-one second keep a worker busy for about so long; one that is killed holds what waits for it for as long."""
+"""For workflow tasks: half of them for those of cases that it has in memory, half for those that any worker takes. Of a
+rush most wait for ten seconds in the first queue and go over to the second, where one poll at a time lets them through
+slowly. A longer wait there makes a rush no faster, and holds up what waits for a worker that was killed."""
 
 
 @asynccontextmanager
@@ -109,7 +106,6 @@ async def working(
         max_concurrent_workflow_tasks=TASKS_AT_ONCE,
         workflow_task_poller_behavior=PollerBehaviorSimpleMaximum(POLLS),
         nonsticky_to_sticky_poll_ratio=0.5,
-        sticky_queue_schedule_to_start_timeout=OWN_TASKS_WAIT,
         graceful_shutdown_timeout=FINISHES_WITHIN,
     )
     async with renderer, running(worker):

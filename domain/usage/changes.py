@@ -108,7 +108,7 @@ def _grant(book: UsageBook, asked: UsageGranted, now: datetime) -> Made:
     """Give a credit for one period. What was taken before stays as it was."""
     at = asked.occurred_at or now
     period = _period_of(book, at)
-    note_grant(book, period, asked.amount, at=at, until=asked.until, carries_over=asked.carries_over)
+    note_grant(book, period, asked.amount, until=asked.until, carries_over=asked.carries_over)
     text = f"{amount_text(asked.amount, book.terms.allowance.unit)} granted"
     if asked.until is not None:
         text += f" until {asked.until.isoformat()}"

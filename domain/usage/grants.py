@@ -40,9 +40,7 @@ class Payment(NamedTuple):
     grants: tuple[tuple[int, int], ...] = ()
 
 
-def note_grant(
-    book: UsageBook, period: int, amount: int, *, at: datetime, until: datetime | None, carries_over: bool
-) -> None:
+def note_grant(book: UsageBook, period: int, amount: int, *, until: datetime | None, carries_over: bool) -> None:
     """Keep a grant of a period.
 
     Raises:
@@ -51,7 +49,7 @@ def note_grant(
     ends_at, begins_at = book.ends_before(period), book.terms.periods.starts_at(period)
     if book.left(period) is None:
         raise Refused("unlimited", f"{book.terms.entitlement_id} is unlimited in that period; nothing need be granted")
-    if until is not None and (until < at if begins_at is None else until < begins_at):
+    if until is not None and begins_at is not None and until < begins_at:
         raise Refused("bad_dates", f"until {until.isoformat()} lies before the period, so nothing could meet it")
     if carries_over and until is not None and ends_at is not None and until < ends_at - _INSTANT:
         raise Refused("carries_nothing", "a grant that ends before its period leaves nothing that is carried over")
@@ -62,11 +60,11 @@ def note_grant(
 
 
 def granted_at(book: UsageBook, period: int, at: datetime) -> list[Grant]:
-    """The grants with something left that pay for what is taken at an instant; first those that lapse first."""
+    """The grants that still pay for what is taken at an instant: by their ends, then as they were made."""
     meets = [
         one for one in book.state.grants if one.period == period and one.rest and (one.until is None or at <= one.until)
     ]
-    return sorted(meets, key=lambda one: (one.until is None, one.until or at, one.carries_over, one.number))
+    return sorted(meets, key=lambda one: (one.until is None, one.until or at, one.number))
 
 
 def lasting(book: UsageBook, period: int) -> int:

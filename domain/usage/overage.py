@@ -43,18 +43,7 @@ def cover(book: UsageBook, asked: OverageCovered, now: datetime) -> Made:
         raise Refused("too_many_covers", f"overage of {MOST_COVERS} is covered from other periods already")
     is_billed = book.state.approved.find(asked.reference) is not None
     effects = _let_go(book, asked, taking, amount, now=now, text=f"covered from {_named(book, pays)}")
-    if pays == taking.period:
-        if is_billed and book.use(pays).carried_out:  # what the renewal has used turns out to be overage, and is billed
-            book.state.approved.add(asked.reference, Taking(pays, 0, amount))
-        moved = taking._replace(amount=taking.amount + amount, overage=taking.overage - amount)
-        _remember(book, asked.reference, moved)
-    else:
-        _remember(
-            book,
-            asked.reference,
-            taking._replace(overage=taking.overage - amount, let_go=taking.let_go + amount),
-        )
-        book.state.covers.setdefault(asked.reference, []).append(Cover(period=pays, amount=amount))
+    _pay(book, asked.reference, taking, pays, amount, is_billed=is_billed)
     book.changing_use(pays).used += amount
     text = f"{amount_text(amount, unit)} of the overage of {asked.reference} covered"
     effects.append(
@@ -72,6 +61,18 @@ def cover(book: UsageBook, asked: OverageCovered, now: datetime) -> Made:
     )
     of_its_own = asked.reference if pays == taking.period else None
     return Made(text, pays, [*effects, *settle(book, pays, now, of_its_own)], amount)
+
+
+def _pay(book: UsageBook, reference: str, taking: Taking, pays: int, amount: int, *, is_billed: bool) -> None:
+    """Note of a consumption that a period pays for so much of its overage."""
+    left = taking._replace(overage=taking.overage - amount)
+    if pays != taking.period:
+        _remember(book, reference, left._replace(let_go=taking.let_go + amount))
+        book.state.covers.setdefault(reference, []).append(Cover(period=pays, amount=amount))
+        return
+    if is_billed and book.use(pays).carried_out:  # what the renewal has used turns out to be overage, and is billed
+        book.state.approved.add(reference, Taking(pays, 0, amount))
+    _remember(book, reference, left._replace(amount=taking.amount + amount))
 
 
 def void(book: UsageBook, asked: OverageVoided, now: datetime) -> Made:

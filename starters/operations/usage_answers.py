@@ -44,7 +44,8 @@ class Taken(Value):
                 beyond = amount_text(answer.overage, answer.unit)
                 said = f"{beyond} taken {of}, beyond the cap{price}: an override for billing; {left}"
             case "granted":
-                said = f"{amount_text(answer.taken, answer.unit)} taken {of}; {left}"
+                granted = f", {number_text(answer.granted, answer.unit)} by a grant" if answer.granted else ""
+                said = f"{amount_text(answer.taken, answer.unit)} taken {of}{granted}; {left}"
             case "already" if answer.is_reversed:
                 said = f"nothing taken {of}: {answer.reference} was reversed; take it under another id; {left}"
             case "already" if answer.period is None:

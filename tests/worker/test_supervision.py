@@ -23,7 +23,7 @@ from domain.timeline.instances import InstanceState
 from store import Store
 from store.cases.ended import EndedCase
 from tests.starters.command_line import milepost
-from tests.support import assert_eventually, unique
+from tests.support import PATIENT, assert_eventually, unique
 from worker.process import working
 from worker.supervision import look_after_cases, look_if_it_is_our_turn
 
@@ -46,7 +46,7 @@ CATALOG = Catalog.model_validate(
 class Desk:
     def __init__(self, client: Client, store: Store, task_queue: str, folder: Path) -> None:
         self.client, self.store = client, store
-        self.milepost = MilepostClient(client, task_queue=task_queue)
+        self.milepost = MilepostClient(client, task_queue=task_queue, patience=PATIENT)
         self.environment = {
             "TEMPORAL_ADDRESS": client.service_client.config.target_host,
             "TEMPORAL_NAMESPACE": client.namespace,

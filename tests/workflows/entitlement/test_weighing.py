@@ -15,7 +15,7 @@ from domain.catalog.declarations import Catalog
 from domain.usage.requests import workflow_id
 from tests.support import assert_eventually, unique
 from tests.workflows.case.test_taking import Customer
-from tests.workflows.world import World
+from tests.workflows.world import MONDAY, World
 
 FRIDAY = datetime(2025, 6, 6, 20, 30, tzinfo=UTC)
 """16:30 in New York, half an hour before the office closes."""
@@ -55,7 +55,7 @@ async def test_work_is_weighed_by_the_hours_of_the_entitlement_and_the_case(cust
     [said] = await works(customer, case, 60)
     assert said == f"entitlement {bank}: granted, 75 min taken of 60 worked, 1125 min left"
     await customer.world.milepost.handle(case).execute_update(
-        "change_fields", {"event_id": unique("e"), "occurred_at": FRIDAY.isoformat(), "fields": {"priority": "High"}}
+        "change_fields", {"event_id": unique("e"), "occurred_at": MONDAY.isoformat(), "fields": {"priority": "High"}}
     )
     assert " 90 min taken of 60 worked" in (await works(customer, case, 60))[0]
     assert " 0 min taken of 5 worked, 1035 min left" in (await works(customer, case, 5))[0]
