@@ -446,6 +446,9 @@ async def test_work_whose_entry_was_reversed_is_logged_under_another_id(desk: De
 
 
 NO_WORK: list[tuple[list[str], str]] = [
+    (["T-1", "1.5h"], "bad span '1.5h'; write 1h30m; or in minutes, such as 90"),
+    (["T-1", "ninety"], "or in minutes, such as 90"),
+    (["T-1", "90s"], "'MINUTES': 90s is not in whole minutes; write 90, or 1h30m"),
     (["T-1", "0"], "'MINUTES': 0 minutes are no work; give 1 to 44640 (31 days)"),
     (["T-1", "44641"], "'MINUTES': 44641 minutes are a slip of the pen; give 1 to 44640 (31 days)"),
     (["", "60"], "'ENTRY': an id has 1 to 100 characters, not 0"),
