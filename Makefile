@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Processes for the tests, each with a Temporal server of its own: they wait more than they compute.
 TESTING ?= $(shell $(BIN)/python -c 'import os; print(min((os.cpu_count() or 1) + 1, 4))')
 
-.PHONY: help setup server demo test test-hostile abuse versions siege rush check bench clean
+.PHONY: help setup server demo test test-hostile abuse versions siege planted rush audit check bench clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '|'
@@ -40,7 +40,7 @@ demo: setup ## replay real incidents on a real Temporal server
 	@$(BIN)/milepost demo
 
 test: setup ## run the tests
-	@$(BIN)/python -m pytest --numprocesses $(TESTING) --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses $(TESTING) --max-worker-restart 0 --dist loadfile $(ARGS)
 
 versions: ## run the tests on other Pythons: make versions PYTHONS="python3.12 python3.13"
 	@[ -n "$(PYTHONS)" ] || { echo 'Name the Pythons: make versions PYTHONS="python3.12 python3.13"' >&2; exit 1; }
@@ -48,7 +48,7 @@ versions: ## run the tests on other Pythons: make versions PYTHONS="python3.12 p
 		$(MAKE) --no-print-directory VENV=".venvs/$$(basename "$$python")" PYTHON="$$python" test; done
 
 test-hostile: setup ## run the tests of the workflows with workers that keep nothing in memory
-	@MILEPOST_HOSTILE=1 $(BIN)/python -m pytest --numprocesses $(TESTING) --dist loadfile \
+	@MILEPOST_HOSTILE=1 $(BIN)/python -m pytest --numprocesses $(TESTING) --max-worker-restart 0 --dist loadfile \
 		tests/workflows tests/starters tests/siege/test_hostile.py $(ARGS)
 
 SEED ?= 1
@@ -56,11 +56,19 @@ MINUTES ?= 1
 siege: setup ## kill and stop everything, then check: make siege SEED=1 MINUTES=5
 	@$(BIN)/python -m tests.siege --seed $(SEED) --minutes $(MINUTES) $(ARGS)
 
+planted: setup ## plant faults in the workers, and have sieges find them (many minutes)
+	@MILEPOST_PLANTED=all MILEPOST_LONGEST_TEST=3600 $(BIN)/python -m pytest -o faulthandler_timeout=3600 \
+		tests/siege/test_planted.py $(ARGS)
+
 rush: setup ## send very much at once, and say how late it gets
 	@$(BIN)/python -m tests.siege.rush $(ARGS)
 
+CASES ?= 500
+audit: setup ## look for cases that were ended from outside while many open: none may be marked: make audit CASES=500
+	@MILEPOST_TEST_OPENING_CASES=$(CASES) $(BIN)/python -m pytest tests/worker/test_supervision.py -k that_opens $(ARGS)
+
 abuse: setup ## send every ugly value to every message of running workflows (many minutes)
-	@MILEPOST_ABUSE=all $(BIN)/python -m pytest --numprocesses $(TESTING) --dist load tests/abuse $(ARGS)
+	@MILEPOST_ABUSE=all $(BIN)/python -m pytest --numprocesses $(TESTING) --max-worker-restart 0 --dist load tests/abuse $(ARGS)
 
 check: $(VENV)/.installed ## lint, format, types and who may import whom
 	@$(BIN)/ruff check

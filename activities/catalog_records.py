@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Protocol
+from zoneinfo import ZoneInfo
 
 from temporalio import activity
 
@@ -58,6 +59,9 @@ class UsageStore(Protocol):
     def apply(self, catalog: Catalog, *, by: str, dry_run: bool = False, tell: str | None = None) -> Any:
         """Store what a catalog declares. `tell`: None if the counts of its entitlements know."""
 
+    def change_entitlement(self, name: str, change: Callable[[Entitlement, ZoneInfo], Entitlement], *, by: str) -> Any:
+        """Change an entitlement as it stands; `NotFound` if there is none."""
+
 
 class Deeds:
     """The activities that follow an amendment, a cancellation and a renewal."""
@@ -78,18 +82,9 @@ class Deeds:
 
     def _change_record(self, change: RecordChange) -> None:
         try:
-            entitlement = self._store.entitlement(change.entitlement_id)
+            self._store.change_entitlement(change.entitlement_id, lambda was, _: _changed(was, change), by=change.by)
         except NotFound:
             activity.logger.info("entitlement %s is not in the catalog", change.entitlement_id)
-            return
-        declared = entitlement.model_dump(mode="json")
-        if change.cap is not None and declared["allowance"] is not None:
-            declared["allowance"]["cap"] = None if change.cap == "unlimited" else change.cap
-        if change.ends_on is not None:
-            declared["ends_on"] = None if change.ends_on == "never" else change.ends_on
-        if change.cancelled_at is not None and entitlement.cancelled_at is None:
-            declared["cancelled_at"] = change.cancelled_at
-        self._store.apply(Catalog(entitlements=[Entitlement.model_validate(declared)]), by=change.by, tell=None)
 
     @activity.defn(name=RENEW_ENTITLEMENT)
     async def renew(self, order: RenewalOrder) -> str:
@@ -179,6 +174,17 @@ class Deeds:
 
 def _event_id(what: str, entitlement_id: str, number: int) -> str:
     return f"{what}-{entitlement_id}" if number == 0 else f"{what}-{entitlement_id}-{number}"
+
+
+def _changed(entitlement: Entitlement, change: RecordChange) -> Entitlement:
+    declared = entitlement.model_dump(mode="json")
+    if change.cap is not None and declared["allowance"] is not None:
+        declared["allowance"]["cap"] = None if change.cap == "unlimited" else change.cap
+    if change.ends_on is not None:
+        declared["ends_on"] = None if change.ends_on == "never" else change.ends_on
+    if change.cancelled_at is not None and entitlement.cancelled_at is None:
+        declared["cancelled_at"] = change.cancelled_at
+    return Entitlement.model_validate(declared)
 
 
 def _entitlements() -> Entitlements:

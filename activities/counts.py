@@ -14,6 +14,7 @@ from activities.actions.dispatch import Dispatcher
 from activities.actions.effect import Effect
 from activities.catalog_records import Deeds, UsageStore
 from activities.refusals import refusals
+from clients.sending import marked
 from domain.bounds import cut
 from domain.catalog.count_terms import entitlement_terms
 from domain.usage.effects import (
@@ -74,7 +75,7 @@ class UsageActivities:
         for overflowed in overflows:
             case = activity.client().get_workflow_handle(f"case/{overflowed.case_id}")
             try:
-                await case.signal(ENTITLEMENT_OVERFLOWED, overflowed)
+                await case.signal(ENTITLEMENT_OVERFLOWED, marked(overflowed))
             except RPCError as error:
                 if error.status is not RPCStatusCode.NOT_FOUND:
                     raise

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
+from activities.rating import Rating
 from clients.entitlements import NobodyCounts
 from clients.gate import UsageGate
-from domain.calendar import BusinessHours
 from domain.catalog.count_terms import entitlement_terms
 from domain.catalog.declarations import Account, Entitlement
 from domain.coverage.asking import Asking, AskingForCases
 from domain.coverage.matching import Coverage, CoverageQuestion, Match, case_coverage, choose
-from domain.criteria.fields import utc_text
 from domain.errors import Refused
 from domain.frozen import HorizonExceeded
 from domain.ids import event_id_of
@@ -22,14 +21,10 @@ from domain.messages.case_state import HoursQuestion, OveragePrompt
 from domain.messages.cases import CaseIntake, OverageChoice
 from domain.messages.coverage import CaseCoverage, Left, NotMatched
 from domain.timeline.requests import refuse_future
-from domain.usage.rates import RateRow, entry_rates
 from domain.usage.requests import Consumed, Consumption, EntitlementTerms, OverageDecision, TimeEntry
 from domain.usage.units import HOURS
 from domain.years import FIRST_YEAR, LAST_YEAR, is_promised
 from store.store import Store
-
-_ADDED_AT_MOST = timedelta(days=3)
-"""What minimum and rounding may add to a time entry, and some."""
 
 _SAYS_WITHIN = 2.0
 """Seconds for which a count is asked that only says how much it has left."""
@@ -53,6 +48,7 @@ class Covering:
     def __init__(self, store: Store, gate: UsageGate) -> None:
         self.store = store
         self.gate = gate
+        self.rating = Rating(store)
 
     async def find(self, intake: CaseIntake, at: datetime) -> tuple[Coverage, Account | None]:
         """The entitlements that match at an instant, and the case's account.
@@ -72,10 +68,11 @@ class Covering:
             years = f"the years {FIRST_YEAR} to {LAST_YEAR}"
             raise Refused("no_such_time", f"{at.isoformat()} is outside {years}, for which entitlements are declared")
         asked = intake.model_dump(include=set(CoverageQuestion.model_fields))
-        found = self.store.coverage_candidates(CoverageQuestion(**asked, at=at))
-        coverage = choose(found.scope, found.candidates)
-        account = coverage.chosen.account if coverage.chosen else next(iter(found.scope.accounts), None)
-        return coverage, self.store.account(account) if account else None
+        with self.store.snapshot() as catalog:
+            found = catalog.coverage_candidates(CoverageQuestion(**asked, at=at))
+            coverage = choose(found.scope, found.candidates)
+            account = coverage.chosen.account if coverage.chosen else next(iter(found.scope.accounts), None)
+            return coverage, catalog.account(account) if account else None
 
     async def take(
         self,
@@ -110,23 +107,14 @@ class Covering:
             if match.takes_every_case:
                 left = await self._left(intake, entitlement, at, now)
             else:
-                consumption = Consumption(
-                    reference=intake.case_id,
-                    event_id=event_id_of("open", intake.case_id, attempt),
-                    unit="cases",
-                    occurred_at=at,
-                    case_id=intake.case_id,
-                    by=intake.by,
-                    yields=yields,
-                )
+                consumption = _one_case(intake, at, attempt, yields=yields)
                 consumed = await self.gate.consume(await self.terms(intake, entitlement, now), consumption)
                 if consumed.outcome == "exhausted":
                     asking.has_nothing(match)
                     continue
                 asking.was_asked(match)
                 if consumed.outcome == "blocked":
-                    why = f"entitlement {entitlement.id!r} takes no more cases in this period"
-                    raise Refused("blocked", f"{why}: {consumed.used} of {consumed.cap} cases used")
+                    raise _blocked(entitlement, consumed)
                 if consumed.outcome == "prompt":
                     return Taken(prompt=await asyncio.to_thread(self._prompt, entitlement, consumed, at, now))
                 if not consumed.is_taken:
@@ -285,44 +273,17 @@ class Covering:
     ) -> Consumed:
         table = entitlement.allowance.rates if entitlement.allowance else []
         terms = await self.terms(intake, entitlement, now)
-        consumed = await self.gate.log_hours(terms, await self._rated(intake, entitlement, entry, table, worked))
+        consumed = await self.gate.log_hours(terms, await self.rating.rated(intake, entitlement, entry, table, worked))
         if consumed.rates is not None:  # an earlier table counts in its period
             table = consumed.rates
-            consumed = await self.gate.log_hours(terms, await self._rated(intake, entitlement, entry, table, worked))
+            consumed = await self.gate.log_hours(
+                terms, await self.rating.rated(intake, entitlement, entry, table, worked)
+            )
         if consumed.outcome == "refused" and consumed.rates is not None:
             raise Refused("not_rated", consumed.reason or f"the rates of {entitlement.id} have just changed; ask again")
         if consumed.is_reversed:
             raise Refused("reversed", f"time entry {entry.id!r} was reversed; log the work again under another id")
         return consumed
-
-    async def _rated(
-        self, intake: CaseIntake, entitlement: Entitlement, entry: TimeEntry, table: Sequence[RateRow], worked: int
-    ) -> TimeEntry:
-        """An entry with what its minutes count by a table of rates, by the hours and the case as they are now."""
-        if not table:
-            return entry.model_copy(update={"rates": None})
-        return await asyncio.to_thread(self._rate, intake, entitlement, entry, table, worked)
-
-    def _rate(
-        self, intake: CaseIntake, entitlement: Entitlement, entry: TimeEntry, table: Sequence[RateRow], worked: int
-    ) -> TimeEntry:
-        until = entry.worked_at + timedelta(minutes=entry.paid + entry.minutes) + _ADDED_AT_MOST
-        opened_at = utc_text(intake.opened_at) if intake.opened_at else None
-        rates = entry_rates(
-            table,
-            self._hours(entitlement).freeze(entry.worked_at, until),
-            entry={"id": entry.id, "minutes": worked, "by": entry.by, "note": entry.note},
-            case={**intake.fields, "id": intake.case_id, "opened_at": opened_at},
-            worked_at=entry.worked_at,
-            until=until,
-        )
-        return entry.model_copy(update={"rates": rates})
-
-    def _hours(self, entitlement: Entitlement) -> BusinessHours:
-        """The hours of an entitlement, else of its process, else of the organisation."""
-        of_process = self.store.process(entitlement.process).business_hours if entitlement.process else None
-        name = entitlement.business_hours or of_process or self.store.organisation().business_hours
-        return self.store.business_hours(name).hours
 
     async def _asking(
         self, intake: CaseIntake, matches: Sequence[Match], at: datetime, now: datetime
@@ -349,9 +310,9 @@ class Covering:
         return await asyncio.to_thread(self._terms, intake, entitlement, now)
 
     def _terms(self, intake: CaseIntake, entitlement: Entitlement, now: datetime) -> EntitlementTerms:
-        account = self.store.account(entitlement.account)
-        clock = now if intake.clock else None
-        return entitlement_terms(entitlement, account, self.store.organisation(), now=now, clock=clock)
+        with self.store.snapshot() as catalog:
+            account, organisation = catalog.account(entitlement.account), catalog.organisation()
+        return entitlement_terms(entitlement, account, organisation, now=now, clock=now if intake.clock else None)
 
     def _prompt(self, entitlement: Entitlement, consumed: Consumed, at: datetime, now: datetime) -> OveragePrompt:
         return OveragePrompt(
@@ -368,7 +329,7 @@ class Covering:
         within = consumed.prompt_within
         if within is None:
             raise Refused("nothing_left", f"entitlement {entitlement.id!r} does not say how long a decision may take")
-        hours = self._hours(entitlement)
+        hours = self.rating.hours(entitlement)
         latest = now.replace(year=now.year + 2, day=min(now.day, 28))
         try:
             return within.target(hours.freeze(now, latest), now)
@@ -379,6 +340,24 @@ class Covering:
 def _rest(entry: TimeEntry, minutes: int, left_over: int) -> TimeEntry:
     """What was left over of the minutes of an entry, its last ones, for the next entitlement."""
     return entry.model_copy(update={"minutes": left_over, "is_rest": True, "paid": minutes - left_over})
+
+
+def _blocked(entitlement: Entitlement, consumed: Consumed) -> Refused:
+    why = f"entitlement {entitlement.id!r} takes no more cases in this period"
+    return Refused("blocked", f"{why}: {consumed.used} of {consumed.cap} cases used")
+
+
+def _one_case(intake: CaseIntake, at: datetime, attempt: str, *, yields: bool) -> Consumption:
+    """What a case takes where cases are counted."""
+    return Consumption(
+        reference=intake.case_id,
+        event_id=event_id_of("open", intake.case_id, attempt),
+        unit="cases",
+        occurred_at=at,
+        case_id=intake.case_id,
+        by=intake.by,
+        yields=yields,
+    )
 
 
 def _decision(intake: CaseIntake, choice: OverageChoice, reference: str, at: datetime) -> OverageDecision:

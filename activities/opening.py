@@ -13,7 +13,7 @@ from temporalio import activity
 from activities.covering import Covering, Taken
 from activities.heartbeat import heartbeating
 from activities.planning import Planner
-from activities.refusals import refusals
+from activities.refusals import check_readable, refusals
 from domain.catalog.declarations import Account
 from domain.coverage.matching import Coverage, fields_filled_from
 from domain.criteria.fields import check_bounds, check_values
@@ -163,7 +163,12 @@ class Opening:
         return self.store.account(name) if name else None
 
     def _planned(self, intake: CaseIntake, opened_at: datetime, taken: Taken, account: Account | None) -> Plan:
-        plan = self.planner.plan(intake, opened_at, entitlement=taken.entitlement, account=account)
+        plan = self.planner.plan(
+            intake,
+            opened_at,
+            entitlement=taken.entitlement.id if taken.entitlement else None,
+            account=account.id if account else None,
+        )
         # Until somebody has decided the case is in no process.
         return plan.model_copy(update={"process": None}) if taken.prompt else plan
 
@@ -213,6 +218,7 @@ class Opening:
         One that can't be reopened so is handed over all the same: its workflow refuses, and shows how it stands.
         """
         stored = self.store.case(opening.intake.case_id).carried
+        check_readable(stored)
         now = opening.now + stored.ahead
         with suppress(Refused):
             while not _reaches(stored, asked, opening.now):

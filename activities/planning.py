@@ -12,7 +12,7 @@ from temporalio import activity
 from activities.heartbeat import heartbeating
 from activities.refusals import refusals
 from domain.calendar import FrozenCalendar
-from domain.catalog.declarations import Account, Entitlement
+from domain.catalog.declarations import Entitlement, Organisation
 from domain.criteria.fields import FieldType
 from domain.errors import Refused
 from domain.messages.cases import CaseIntake
@@ -21,6 +21,7 @@ from domain.messages.steps import Horizon, HorizonRequest, MigratedPlan, Migrati
 from domain.process import EntitlementProcess
 from domain.timeline.plan import Plan
 from store.store import Store
+from store.values import VersionedHours
 
 REACH = timedelta(days=400)
 """How far past now calendars reach at least when they are frozen further."""
@@ -40,20 +41,31 @@ class Planner:
         intake: CaseIntake,
         opened_at: datetime,
         *,
-        entitlement: Entitlement | None,
-        account: Account | None,
+        entitlement: str | None,
+        account: str | None,
     ) -> Plan:
-        """The plan of a case that is covered by `entitlement`, or by none.
+        """The plan of a case that is covered by an entitlement, or by none: all of it of one catalog.
+
+        Args:
+            intake: of the case.
+            opened_at: when it is opened.
+            entitlement: the id of the one that covers it, as that stands now.
+            account: the case's.
 
         Raises:
             NotFound: the catalog lacks a process or business hours that are named.
             CalendarError: the holidays of these years are not known.
         """
-        organisation = self.store.organisation()
-        process = self._process(entitlement)
-        default, of = self._default_hours(intake, entitlement)
-        fields = self.store.fields()
-        calendars, versions = self._freeze(process, default, min([opened_at, *_instants(intake, fields)]), opened_at)
+        with self.store.snapshot() as catalog:
+            organisation = catalog.organisation()
+            covered_by = catalog.entitlement(entitlement) if entitlement else None
+            whose = catalog.account(account) if account else None
+            named = covered_by.process if covered_by else organisation.process
+            process = catalog.process(named) if named else None
+            default, of = _default_hours(intake, covered_by, organisation)
+            fields = catalog.fields()
+            hours = _hours(catalog, process, default)
+        calendars, versions = _frozen(hours, min([opened_at, *_instants(intake, fields)]), opened_at)
         return Plan(
             process=process,
             business_hours=default,
@@ -61,8 +73,8 @@ class Planner:
             calendars=calendars,
             calendar_versions=versions,
             fields=fields,
-            entitlement=entitlement.for_criteria() if entitlement else None,
-            account=account.for_criteria(organisation) if account else None,
+            entitlement=covered_by.for_criteria() if covered_by else None,
+            account=whose.for_criteria(organisation) if whose else None,
         )
 
     def migrated(self, plan: Plan, earliest: datetime, now: datetime, process_version: int | None = None) -> Plan:
@@ -74,8 +86,10 @@ class Planner:
             NotFound: there is no such version, or business hours are gone.
             CalendarError: the holidays of these years are not known.
         """
-        process = self.store.process(plan.process.name, process_version) if plan.process else None
-        calendars, versions = self._freeze(process, plan.business_hours, earliest, now)
+        with self.store.snapshot() as catalog:
+            process = catalog.process(plan.process.name, process_version) if plan.process else None
+            hours, fields = _hours(catalog, process, plan.business_hours), catalog.fields()
+        calendars, versions = _frozen(hours, earliest, now)
         # Hours that were not edited stay as they were frozen, whatever became of zones and holidays since.
         same = [name for name in calendars if plan.calendar_versions.get(name) == versions[name]]
         calendars.update({name: plan.calendars[name] for name in same if name in plan.calendars})
@@ -84,7 +98,7 @@ class Planner:
                 "process": process,
                 "calendars": calendars,
                 "calendar_versions": versions,
-                "fields": self.store.fields(),
+                "fields": fields,
             }
         )
 
@@ -107,27 +121,6 @@ class Planner:
             )
             for name, frozen in plan.calendars.items()
         }
-
-    def _freeze(
-        self, process: EntitlementProcess | None, default: str, earliest: datetime, latest: datetime
-    ) -> tuple[dict[str, FrozenCalendar], dict[str, int]]:
-        hours = {name: self.store.business_hours(name) for name in sorted({default, *_named_hours(process)})}
-        start, end = horizon(earliest, latest)
-        calendars = {name: versioned.hours.freeze(start, end) for name, versioned in hours.items()}
-        return calendars, {name: versioned.version for name, versioned in hours.items()}
-
-    def _process(self, entitlement: Entitlement | None) -> EntitlementProcess | None:
-        name = entitlement.process if entitlement else self.store.organisation().process
-        return self.store.process(name) if name else None
-
-    def _default_hours(
-        self, intake: CaseIntake, entitlement: Entitlement | None
-    ) -> tuple[str, Literal["case", "entitlement", "organisation"]]:
-        if intake.business_hours:
-            return intake.business_hours, "case"
-        if entitlement and entitlement.business_hours:
-            return entitlement.business_hours, "entitlement"
-        return self.store.organisation().business_hours, "organisation"
 
 
 class Planning:
@@ -158,6 +151,29 @@ def horizon(earliest: datetime, latest: datetime) -> tuple[datetime, datetime]:
     """The horizon of a case's calendars: whole years around it, so that the cases of a year share their calendars."""
     start = datetime(earliest.astimezone(UTC).year - 1, 1, 1, tzinfo=UTC)
     return start, datetime(latest.astimezone(UTC).year + 2, 1, 1, tzinfo=UTC)
+
+
+def _default_hours(
+    intake: CaseIntake, entitlement: Entitlement | None, organisation: Organisation
+) -> tuple[str, Literal["case", "entitlement", "organisation"]]:
+    if intake.business_hours:
+        return intake.business_hours, "case"
+    if entitlement and entitlement.business_hours:
+        return entitlement.business_hours, "entitlement"
+    return organisation.business_hours, "organisation"
+
+
+def _hours(catalog: Store, process: EntitlementProcess | None, default: str) -> dict[str, VersionedHours]:
+    """The business hours of a plan, by name."""
+    return {name: catalog.business_hours(name) for name in sorted({default, *_named_hours(process)})}
+
+
+def _frozen(
+    hours: Mapping[str, VersionedHours], earliest: datetime, latest: datetime
+) -> tuple[dict[str, FrozenCalendar], dict[str, int]]:
+    start, end = horizon(earliest, latest)
+    calendars = {name: versioned.hours.freeze(start, end) for name, versioned in hours.items()}
+    return calendars, {name: versioned.version for name, versioned in hours.items()}
 
 
 def _named_hours(process: EntitlementProcess | None) -> set[str]:

@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
+from activities.refusals import check_readable
 from domain.messages.names import RECORD_CASE
 from domain.messages.steps import CaseRecord
 from store.errors import StoreError
@@ -34,8 +35,10 @@ class Records:
         """Store a record; the same one again changes nothing.
 
         Answers of the case wait for a local activity, so that waits for the store only for a moment; the workflow then
-        asks for it by a normal one, which nothing waits for.
+        asks for it by a normal one, which nothing waits for. One that a newer build wrote in a format that this build
+        does not read is left to that one.
         """
+        check_readable(record.carried)
         if not activity.info().is_local:
             await asyncio.to_thread(self.store.record_case, record)
             return

@@ -11,6 +11,7 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from domain.bounds import cut
 from domain.criteria.fields import FieldsError
 from domain.errors import MilepostError, Refused
+from domain.messages.case_state import FORMAT, CaseState
 from store.errors import StoreError
 
 
@@ -32,3 +33,14 @@ def refusals() -> Iterator[None]:
         kind = error.code if isinstance(error, Refused) else type(error).__name__
         category = ApplicationErrorCategory.BENIGN
         raise ApplicationError(cut(str(error)), type=kind, non_retryable=True, category=category) from error
+
+
+def check_readable(state: CaseState) -> None:
+    """Leave a state in a format above what this build reads to a newer build: the activity is tried again.
+
+    Raises:
+        ApplicationError: it is in one.
+    """
+    if state.format > FORMAT:
+        why = f"a newer build wrote this case in format {state.format}; this one reads formats up to {FORMAT}"
+        raise ApplicationError(why, type="NewerBuild")

@@ -5,7 +5,8 @@
 Cases are opened on a real Temporal server, and then each is sent messages, all cases in turn, many at once. A worker
 that keeps fewer workflows than are active replays each from its history for every message; one that is put out of the
 cache while its record is written loses that step until the workflow task times out. Lost steps are counted in the
-histories (WorkflowTaskTimedOut). Prints a table and writes it to `benchmarks/results/cache.json`. Ends with 1 if a step
+histories (WorkflowTaskTimedOut), and so are those that waited too long for the worker that has the case in memory and
+were passed on to any. Prints a table and writes it to `benchmarks/results/cache.json`. Ends with 1 if a step
 is lost on the default cache of a worker with 2 GB.
 """
 # ruff: noqa: E402 - the path is put right before anything is imported
@@ -22,6 +23,7 @@ import asyncio
 import json
 import platform
 import tempfile
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
@@ -30,7 +32,7 @@ from uuid import uuid4
 
 from rich.console import Console
 from rich.table import Table
-from temporalio.api.enums.v1 import EventType
+from temporalio.api.enums.v1 import EventType, TimeoutType
 from temporalio.client import Client, WithStartWorkflowOperation
 from temporalio.common import WorkflowIDConflictPolicy
 
@@ -67,7 +69,8 @@ class Measured:
     Attributes:
         task_timeout: seconds that a worker has for a workflow task; None: the server's default, ten.
         steps: messages and openings.
-        lost: steps that were done again after a workflow task had timed out.
+        lost: steps that were done again because a worker had begun them, and not ended in time.
+        passed_on: steps that waited too long to be begun by the worker that has the case.
         slowest: seconds of the slowest answer; `median` of the one in the middle.
         memory: megabytes of the process, which is worker and client in one, at the end.
     """
@@ -77,6 +80,7 @@ class Measured:
     task_timeout: float | None
     steps: int
     lost: int
+    passed_on: int
     failed: int
     median: float
     slowest: float
@@ -114,15 +118,17 @@ async def measured(client: Client, folder: Path, cases: int, cache: int, task_ti
                 await _each(names, lambda name, number=number: change(name, number))  # type: ignore[misc]
             seconds = perf_counter() - begun
             memory = _resident_megabytes()
-            lost = [0]
-            await _each(names, lambda name: _count_lost(client, name, lost))
+            timed_out: Counter[int] = Counter()
+            await _each(names, lambda name: _count_timed_out(client, name, timed_out))
+    passed_on = timed_out.pop(TimeoutType.TIMEOUT_TYPE_SCHEDULE_TO_START, 0)
     answers.sort()
     return Measured(
         cases=cases,
         cache=cache,
         task_timeout=task_timeout,
         steps=len(answers),
-        lost=lost[0],
+        lost=timed_out.total(),
+        passed_on=passed_on,
         failed=failed,
         median=round(answers[len(answers) // 2], 3),
         slowest=round(answers[-1], 2),
@@ -143,9 +149,12 @@ async def _open(client: Client, queue: str, case: str, task_timeout: timedelta |
     await client.execute_update_with_start_workflow("open", start_workflow_operation=start, result_type=Answer)
 
 
-async def _count_lost(client: Client, case: str, lost: list[int]) -> None:
+async def _count_timed_out(client: Client, case: str, timed_out: Counter[int]) -> None:
+    """By the type of the time-out."""
     history = await client.get_workflow_handle(f"case/{case}").fetch_history()
-    lost[0] += sum(e.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT for e in history.events)
+    for event in history.events:
+        if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT:
+            timed_out[event.workflow_task_timed_out_event_attributes.timeout_type] += 1
 
 
 async def _each(names: Sequence[str], step: Callable[[str], Awaitable[None]]) -> None:
@@ -188,10 +197,18 @@ async def main(cases: int, only: str | None) -> int:
                 Console().print(done[-1])
             del client
     await settle()
-    table = Table("cases", "cache", "task timeout", "steps", "lost", "failed", "median", "slowest", "took", "memory")
+    table = Table(
+        "cases", "cache", "task timeout", "steps", "lost", "passed on", "failed", "median", "slowest", "took", "memory"
+    )
     for one in done:
         timeout = "10 s" if one.task_timeout is None else f"{one.task_timeout:g} s"
-        counts = (f"{one.cases:,}", f"{one.cache:,}", timeout, f"{one.steps:,}", str(one.lost), str(one.failed))
+        counts = (
+            f"{one.cases:,}",
+            f"{one.cache:,}",
+            timeout,
+            f"{one.steps:,}",
+            *map(str, (one.lost, one.passed_on, one.failed)),
+        )
         table.add_row(*counts, f"{one.median:g} s", f"{one.slowest:g} s", f"{one.seconds:g} s", f"{one.memory} MB")
     Console().print(table)
     if only is None:

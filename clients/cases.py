@@ -22,7 +22,7 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from clients.sending import NOT_UNDERSTOOD, PATIENCE, NoAnswer, Turns, persist, persist_asking
+from clients.sending import NOT_UNDERSTOOD, PATIENCE, NoAnswer, Turns, marked, persist, persist_asking
 from domain.errors import MilepostError, NotFound, Refused
 from domain.explanation import Explanation
 from domain.messages.cases import Answer, CaseIntake, CaseReopening
@@ -62,7 +62,7 @@ class MilepostClient:
         start: Starting = partial(
             WithStartWorkflowOperation,
             CASE_WORKFLOW,
-            intake,
+            marked(intake),
             id=f"case/{case_id}",
             task_queue=self.task_queue,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
@@ -110,7 +110,7 @@ class MilepostClient:
         start: Starting = partial(
             WithStartWorkflowOperation,
             CASE_WORKFLOW,
-            CaseIntake(case_id=case_id, reopened=reopened),
+            marked(CaseIntake(case_id=case_id, reopened=reopened)),
             id=f"case/{case_id}",
             task_queue=self.task_queue,
             id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
@@ -121,7 +121,7 @@ class MilepostClient:
             answer, _ = await self._start(case_id, reopened.event_id, start, self._silence(case_id))
         except WorkflowAlreadyStartedError:
             message = reopened.model_dump(mode="json", exclude_none=True)
-            return Answer.model_validate(await self.ask(case_id, "reopen", message))
+            return Answer.model_validate(await self.ask(case_id, "reopen", message), extra="ignore")
         return answer
 
     async def request(self, case_id: str, update: str, **event: Any) -> Answer:
@@ -139,7 +139,7 @@ class MilepostClient:
             NoAnswer: no worker answers.
         """
         given = {name: value for name, value in event.items() if value is not None}
-        return Answer.model_validate(await self.ask(case_id, update, {**_stamp(), **given}))
+        return Answer.model_validate(await self.ask(case_id, update, {**_stamp(), **given}), extra="ignore")
 
     async def log_time(self, case_id: str, **entry: Any) -> list[str]:
         """Log work done on a case (`TimeLogged`); returns what it took, one line for each entitlement.
@@ -167,8 +167,8 @@ class MilepostClient:
                 async with self._turns.turn(case_id):
                     return await handle.execute_update(update, message, id=update_id)
             except RPCError as error:
-                if error.status is RPCStatusCode.NOT_FOUND and not await self._is_running(case_id):
-                    raise await self._ended(case_id) from None
+                if error.status is RPCStatusCode.NOT_FOUND and (ended := await self._ended(case_id)):
+                    raise ended from None
                 raise  # it goes on in its next run just now, or too much is asked at once
 
         return await persist(attempt, patience=self.patience, unanswered=_saying(self._silence(case_id)))
@@ -225,8 +225,8 @@ class MilepostClient:
             try:
                 said: T = await self.handle(case_id).query(query, asked_at, result_type=answer)
             except WorkflowQueryFailedError:
-                if await self._has_failed(case_id):
-                    raise await self._ended(case_id) from None
+                if await self._has_failed(case_id) and (ended := await self._ended(case_id)):
+                    raise ended from None
                 raise
             return said
 
@@ -240,8 +240,8 @@ class MilepostClient:
                 again=_is_not_open,
             )
         except NoAnswer:
-            if await self._has_failed(case_id):
-                raise await self._ended(case_id) from None
+            if await self._has_failed(case_id) and (ended := await self._ended(case_id)):
+                raise ended from None
             raise
         except Refused as refused:
             if refused.code != NOT_UNDERSTOOD:
@@ -266,19 +266,17 @@ class MilepostClient:
             again=_is_not_open,
         )
 
-    async def _is_running(self, case_id: str) -> bool:
-        known = await self._described(case_id)
-        return known is not None and known.status is WorkflowExecutionStatus.RUNNING
-
     async def _has_failed(self, case_id: str) -> bool:
         known = await self._described(case_id)
         return known is not None and known.status is WorkflowExecutionStatus.FAILED
 
-    async def _ended(self, case_id: str) -> MilepostError:
-        """Why a case that does not run takes nothing."""
+    async def _ended(self, case_id: str) -> MilepostError | None:
+        """Why a case that does not run takes nothing; None for one that runs, again perhaps."""
         known = await self._described(case_id)
         if known is None:
             return NotFound(f"no case {case_id!r} is known here")
+        if known.status is WorkflowExecutionStatus.RUNNING:
+            return None
         if known.status is not WorkflowExecutionStatus.FAILED:
             return Refused("closed", f"case {case_id} is closed, since {known.close_time:%Y-%m-%d %H:%M:%SZ}")
         reason, intake = await self._failure(case_id), await self._intake(known)

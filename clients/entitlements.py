@@ -23,7 +23,7 @@ from temporalio.common import (
 )
 from temporalio.service import RPCError, RPCStatusCode
 
-from clients.sending import attempt_update, persist, persist_asking
+from clients.sending import attempt_update, marked, persist, persist_asking
 from domain.usage.requests import (
     BALANCE,
     ENTITLEMENT_WORKFLOW,
@@ -149,7 +149,7 @@ class Entitlements:
             ENTITLEMENT_WORKFLOW, started, **self._options(terms)
         )
         return await self._client.execute_update_with_start_workflow(
-            update, argument, start_workflow_operation=start, result_type=answer
+            update, marked(argument), start_workflow_operation=start, result_type=answer
         )
 
 

@@ -9,10 +9,11 @@ from datetime import datetime
 from typing import Any, assert_never
 from weakref import WeakValueDictionary
 
+from pydantic_core import to_json
 from temporalio.client import Client
 
 from clients.entitlements import Entitlements
-from clients.sending import PATIENCE
+from clients.sending import PATIENCE, marked
 from domain.bounds import MOST_MESSAGE_BYTES
 from domain.usage.machine import Usage
 from domain.usage.requests import (
@@ -187,7 +188,7 @@ def _that_fit(waiting: Sequence[tuple[Consumption, object]]) -> int:
     """How many of those that wait go into one request, which has the size of a message as a whole."""
     size = _BRACKETS
     for number, (consumption, _) in enumerate(waiting[:MOST_AT_ONCE]):
-        size += len(consumption.model_dump_json().encode()) + 1
+        size += len(to_json(marked(consumption))) + 1
         if number and size > MOST_MESSAGE_BYTES:
             return number
     return min(len(waiting), MOST_AT_ONCE)

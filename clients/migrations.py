@@ -11,7 +11,7 @@ from typing import Any, NoReturn, TypeVar
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
-from clients.sending import PATIENCE, NoAnswer, persist, persist_asking
+from clients.sending import PATIENCE, NoAnswer, marked, persist, persist_asking
 from domain.errors import MilepostError, NotFound, Refused
 from domain.messages.migrations import (
     MIGRATION_WORKFLOW,
@@ -73,7 +73,7 @@ class MigrationClient:
         async def begin() -> None:
             await self._client.start_workflow(
                 MIGRATION_WORKFLOW,
-                order,
+                marked(order),
                 id=workflow_id(order.migration_id),
                 task_queue=self._task_queue,
                 static_summary=f"Migration {order.migration_id}",

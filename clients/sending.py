@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from uuid import uuid4
 from weakref import WeakValueDictionary
 
+from pydantic import BaseModel
 from temporalio.api.common.v1 import Payloads, WorkflowExecution
 from temporalio.api.enums.v1 import UpdateWorkflowExecutionLifecycleStage
 from temporalio.api.update.v1 import Input, Meta, Request, WaitPolicy
@@ -30,6 +31,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from domain.bounds import cut
 from domain.errors import MilepostError, Refused
+from domain.messages.inbox import FORMAT, FORMAT_KEY
 
 T = TypeVar("T")
 
@@ -206,7 +208,7 @@ async def attempt_update(client: Client, workflow: str, update: str, argument: A
         wait_policy=WaitPolicy(lifecycle_stage=_COMPLETED),
         request=Request(
             meta=Meta(update_id=str(uuid4()), identity=client.identity),
-            input=Input(name=update, args=Payloads(payloads=await converter.encode([argument]))),
+            input=Input(name=update, args=Payloads(payloads=await converter.encode([marked(argument)]))),
         ),
     )
     response = await client.workflow_service.update_workflow_execution(request, retry=False)
@@ -216,6 +218,19 @@ async def attempt_update(client: Client, workflow: str, update: str, argument: A
         raise WorkflowUpdateFailedError(await converter.decode_failure(response.outcome.failure))
     [answered] = await converter.decode(response.outcome.success.payloads, [answer])
     return answered
+
+
+def marked(message: Any) -> Any:
+    """A message of this build's own, or a list of them, with the number of its format beside its keys.
+
+    So an older build ignores the keys that it does not know yet. What somebody else has put together is sent as it is,
+    and read to the last key.
+    """
+    if isinstance(message, list):
+        return [marked(one) for one in message]
+    if isinstance(message, BaseModel):
+        return {FORMAT_KEY: FORMAT, **message.model_dump(mode="json")}
+    return message
 
 
 def _is_not_ready(error: WorkflowUpdateFailedError) -> bool:

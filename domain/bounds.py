@@ -22,6 +22,8 @@ MOST_WORDS_BYTES = 1024
 """Of a reason, a note, a name, who did it, and of what a refusal says."""
 MOST_AMOUNT = 10**9
 """Of what is taken, adjusted or allowed, in the smallest measure of its unit."""
+MOST_ENTRY_MINUTES = 31 * 24 * 60
+"""Of one time entry; a longer one is a slip of the pen."""
 MOST_SPAN_SECONDS = 10 * 366 * 24 * 3600
 """Of a span or an extension: ten years of open time."""
 MOST_MILESTONES = 200

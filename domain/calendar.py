@@ -12,7 +12,7 @@ from itertools import combinations, pairwise
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_serializer, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_serializer, field_validator, model_validator
 
 from domain.frozen import FrozenCalendar
 from domain.open_time.stretches import EPOCH, PADDING_DAYS, CalendarError, HorizonExceeded
@@ -154,6 +154,19 @@ class BusinessHours(BaseModel):
         if isinstance(hours, Mapping) and hours.get("week") == "always" and "time_zone" not in hours:
             return {**hours, "time_zone": "UTC"}
         return hours
+
+    @field_validator("dates", mode="before")
+    @classmethod
+    def _each_date_once(cls, dates: object) -> object:
+        """Refuse a date that is written in two ways: alone and as a range of itself, or in quotes and without."""
+        seen: dict[str, object] = {}
+        for key in dates if isinstance(dates, Mapping) else ():
+            first, dots, last = str(key).partition("..")
+            day = first if dots and first == last else str(key)
+            if day in seen:
+                raise ValueError(f"{day} is given twice, by {seen[day]} and by {key}; give each date once")
+            seen[day] = key
+        return dates
 
     @model_validator(mode="after")
     def _dates_are_single(self) -> Self:

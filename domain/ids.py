@@ -16,15 +16,21 @@ CaseId = Annotated[str, Field(pattern=r"^[A-Za-z0-9~][A-Za-z0-9._~-]{0,99}$")]
 One that begins with ``~`` was made of a foreign id by `case_id_of`.
 """
 
-EntitlementId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._~-]{0,99}$")]
+Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._~-]{0,99}$")]
+"""An id of a declaration: as that of a case, and never one that was made of a foreign id."""
+
+EntitlementId = Id
 
 Reference = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(clean)]
 
 LONGEST = 200
 """Of an event's id, wherever one is taken."""
 
-EndpointId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._~-]{0,99}$")]
+EndpointId = Id
 """Names an endpoint of outbound messages."""
+
+PartId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]*$", max_length=60)]
+"""The id of a part of a declaration, such as a trigger; goes into the keys of effects. Empty: one is made."""
 
 EventId = Annotated[str, Field(min_length=1, max_length=LONGEST), AfterValidator(clean)]
 """The id of a request: sent again under the same one, it is taken once."""

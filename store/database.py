@@ -5,14 +5,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, Executable, Table, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, ExceptionContext
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
@@ -106,17 +107,51 @@ class Database:
         self._engine.dispose()
 
 
+class Standing(Database):
+    """A database as it stands at one moment: whoever reads gets the same view. Nothing is written to it.
+
+    Args:
+        connection: one that is being read.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection.engine)
+        self._connection = connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """See `Database`."""
+        yield self._connection
+
+    def write(self, *, patience: float | None = None) -> NoReturn:  # noqa: ARG002  as a `Database` is asked
+        """Refuse to write.
+
+        Raises:
+            StoreError: always.
+        """
+        raise StoreError("a snapshot is read, and not written to")
+
+
 def insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
     """An insert that knows what to do `on_conflict`; both databases spell it alike."""
-    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+    return insert_for(connection.dialect.name, table)
+
+
+def insert_for(dialect: str, table: Table) -> sqlite.Insert | postgresql.Insert:
+    """The same for a dialect by its name."""
+    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
 
 
 def insert_new(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> int:
     """Inserts those rows whose primary key is new, and says how many."""
-    keys = list(table.primary_key.columns)
-    statement = insert(connection, table).on_conflict_do_nothing(index_elements=keys).returning(*keys)
     # By what is returned: the count of rows is not told by every driver.
-    return len(connection.execute(statement, list(rows)).all()) if rows else 0
+    return len(connection.execute(_insert_new(connection.dialect.name, table), list(rows)).all()) if rows else 0
+
+
+@cache
+def _insert_new(dialect: str, table: Table) -> Executable:
+    keys = list(table.primary_key.columns)
+    return insert_for(dialect, table).on_conflict_do_nothing(index_elements=keys).returning(*keys)
 
 
 # --- how it is opened ---

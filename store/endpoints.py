@@ -12,6 +12,7 @@ from domain.delivery.circuit import open_for
 from store import tables
 from store.catalog.reading import StoredCatalog
 from store.database import Database, insert_new
+from store.reading import read_stored
 from store.values import EndpointState
 
 _WELL: dict[str, Any] = {
@@ -42,14 +43,14 @@ class Endpoints:
         table = tables.endpoint_states
         with self._database.read() as connection:
             row = connection.execute(select(table).where(table.c.endpoint == name)).mappings().first()
-        return EndpointState.model_validate({"endpoint": name, **_WELL} if row is None else dict(row))
+        return read_stored(EndpointState, {"endpoint": name, **_WELL} if row is None else dict(row))
 
     def endpoint_states(self) -> list[EndpointState]:
         """The endpoints that something is known of, by name."""
         table = tables.endpoint_states
         with self._database.read() as connection:
             rows = connection.execute(select(table).order_by(table.c.endpoint)).mappings()
-            return [EndpointState.model_validate(dict(row)) for row in rows]
+            return [read_stored(EndpointState, dict(row)) for row in rows]
 
     def endpoint_failed(self, name: str, said: str, at: datetime, *, pace: float = 1) -> None:
         """An attempt failed; after some in a row the endpoint is left alone for a while.

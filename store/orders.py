@@ -8,8 +8,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Connection, select
 
-from domain.catalog.checks import CatalogProblems
 from domain.catalog.declarations import Account
+from domain.catalog.problems import CatalogProblems
 from domain.catalog.status import zone_of
 from domain.errors import NotFound
 from domain.orders.making import declared
@@ -18,6 +18,7 @@ from store import tables
 from store.catalog.applying import write_catalog
 from store.catalog.reading import StoredCatalog
 from store.database import CATALOG_LOCK, Database
+from store.reading import read_stored
 from store.values import Diff
 
 
@@ -101,4 +102,4 @@ def _latest(connection: Connection, name: str) -> PlacedOrder | None:
     table = tables.orders
     wanted = select(table.c.definition).where(table.c.id == name).order_by(table.c.revision.desc()).limit(1)
     found: Any = connection.execute(wanted).scalar()
-    return None if found is None else PlacedOrder.model_validate(found)
+    return None if found is None else read_stored(PlacedOrder, found)

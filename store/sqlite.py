@@ -25,8 +25,10 @@ def sqlite_engine(address: URL) -> Engine:
     connections would go on with a file that has no name any more, and all that they write would be lost.
     """
     file = Path(str(address.database)).absolute()
+    # Never open a file that is there: closing it lets go of all locks that this process has on it, those of SQLite too
+    # (https://sqlite.org/howtocorrupt.html, 2.2), and the next program that ends takes the log from under it.
     with contextlib.suppress(OSError):  # SQLite says what is wrong
-        os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     known = _identity(file)
 
     def must_be_there() -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from types import TracebackType
 from typing import Self
 
-from domain.catalog.checks import Known
+from domain.catalog.references import Known
 from store.cases.actions import ActionRecords
 from store.cases.deliveries import Deliveries
 from store.cases.ended import EndedCases
@@ -15,8 +16,9 @@ from store.cases.records import CaseRecords
 from store.cases.running import RunningCases
 from store.catalog.applying import CatalogApplying
 from store.catalog.candidates import CoverageReading
+from store.catalog.changing import EntitlementChanging
 from store.catalog.reading import StoredCatalog
-from store.database import Database
+from store.database import Database, Standing
 from store.endpoints import Endpoints
 from store.leases import Leases
 from store.orders import OrderTaking
@@ -26,6 +28,7 @@ from store.usage.unsynchronised import UntoldEntitlements
 
 class Store(
     CatalogApplying,
+    EntitlementChanging,
     OrderTaking,
     UntoldEntitlements,
     RunningCases,
@@ -40,7 +43,7 @@ class Store(
 ):
     """A database, used from any number of threads and processes. Takes and gives domain values.
 
-    Every method is one transaction. Instants are stored in UTC and come back aware.
+    Every method is one transaction; those of a `snapshot` share one. Instants are stored in UTC and come back aware.
     """
 
     def __init__(self, database: Database) -> None:
@@ -69,6 +72,18 @@ class Store(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Self]:
+        """The store as it stands now, to be read any number of times while the context lasts, and not written to.
+
+        Everything that is read within belongs to one catalog: an `apply` meanwhile is not seen. A connection is held
+        until then, so nothing is waited for within.
+        """
+        with self._database.read() as connection:
+            standing = copy(self)
+            standing._database = Standing(connection)  # noqa: SLF001 - of its own kind
+            yield standing
 
     @contextmanager
     def known(self) -> Iterator[Known]:

@@ -1,9 +1,12 @@
 """A real Temporal server for the whole session, and a client of it."""
 
+import asyncio
+import functools
+import inspect
 import os
 import signal
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from datetime import date, datetime
 from typing import Any
 
@@ -25,6 +28,25 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # How long an example takes says how busy the machine is, and nothing about a rule.
 settings.register_profile("default", deadline=None)
 settings.load_profile("default")
+
+
+LONGEST = float(os.environ.get("MILEPOST_LONGEST_TEST", "420"))
+"""Seconds after which a test that waits for a server fails where it waits, and the next one begins."""
+
+
+def _ended_in_time(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., Coroutine[Any, Any, None]]:
+    @functools.wraps(test)
+    async def ended(*given: Any, **named: Any) -> None:
+        async with asyncio.timeout(LONGEST):
+            await test(*given, **named)
+
+    return ended
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.obj):
+            item.obj = _ended_in_time(item.obj)
 
 
 def _bound_without_a_type(value: date) -> str:

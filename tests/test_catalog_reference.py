@@ -14,7 +14,6 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from domain.calendar import HolidayRules
-from domain.catalog.checks import KnownCatalog
 from domain.catalog.declarations import (
     Account,
     Asset,
@@ -31,6 +30,7 @@ from domain.catalog.declarations import (
     ServiceContract,
 )
 from domain.catalog.endpoints import Endpoint, SecretSource
+from domain.catalog.references import KnownCatalog
 from domain.criteria.fields import ACCOUNT_FIELDS, CASE_FIELDS, ENTITLEMENT_FIELDS, FieldType
 from domain.open_time.spans import Offset, Span
 from domain.open_time.windows import Week

@@ -1,11 +1,13 @@
 """The files around the code, checked as data: no container engine is needed to know that they fit together."""
 
+import ast
 import re
 import shutil
 import subprocess
 import sys
 import sysconfig
 import tomllib
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -153,6 +155,54 @@ def test_the_tests_mirror_the_rooms() -> None:
     rooms = {folder for folder in folders if folder.parts and folder.parts[0] not in own}
     assert Path("domain/timeline") in rooms
     assert [str(room) for room in sorted(rooms) if not (ROOT / room / "__init__.py").exists()] == []
+
+
+MOST_LINES = 400
+"""Of a module."""
+
+MOST_LINES_OF_A_FUNCTION = 50
+
+OPTIONS = "its length is its options, each with its help"
+LONG = {
+    "domain/usage/requests.py": "the messages of entitlements in one place, as the reference lists them",
+    "store/tables.py": "the schema in one place, a table after the other; nothing in it does anything",
+    "starters/cli/commands/usage.py": "a command a function, mostly options with their help",
+    "starters/operations/usage.py": "one desk for all that people ask of a count",
+    "domain/usage/renewals.py::renew": "one request, its refusals in the order in which they are told",
+    "domain/usage/reversing.py::give_back": "one sum over the rows of a reference, which a cut would take apart",
+    "starters/cli/commands/backtest.py::backtest": OPTIONS,
+    "starters/cli/commands/case.py::open_case": OPTIONS,
+    "starters/cli/commands/coverage.py::verify": OPTIONS,
+    "starters/cli/commands/migration.py::migrate": OPTIONS,
+    "starters/cli/commands/replay.py::replay": OPTIONS,
+    "starters/cli/commands/usage.py::take": OPTIONS,
+    "starters/operations/usage.py::take": "one request from its check to its answer",
+    "store/migrations/versions/0001_catalog_and_records.py::upgrade": "a migration that is out is never changed",
+    "worker/process.py::working": "what a worker is made of, put together in one place",
+}
+"""What is longer, each with the reason why it stays in one piece."""
+
+
+def long_parts(path: Path) -> Iterator[str]:
+    """The module, if it is too long, and those of its functions that are."""
+    text = path.read_text()
+    name = str(path.relative_to(ROOT))
+    if len(text.splitlines()) > MOST_LINES:
+        yield name
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            lines = (node.end_lineno or node.lineno) - node.lineno + 1
+            if lines > MOST_LINES_OF_A_FUNCTION:
+                yield f"{name}::{node.name}"
+
+
+def test_modules_and_functions_are_short() -> None:
+    """A module has at most 400 lines, a function 50; what has more says why, and nothing says so without need."""
+    modules = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
+    assert len(modules) > 200
+    found = {part for path in modules for part in long_parts(path)}
+    assert sorted(found - set(LONG)) == [], "split it along its ideas, or say in LONG why it stays in one piece"
+    assert sorted(set(LONG) - found) == [], "it is short by now: leave it out of LONG"
 
 
 def test_what_the_image_copies_can_be_installed(tmp_path: Path) -> None:

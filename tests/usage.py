@@ -69,6 +69,9 @@ class RememberingStore:
     def apply(self, catalog: Catalog, *, by: str, dry_run: bool = False, tell: str | None = None) -> None:
         raise NotImplementedError  # its entitlements are in no catalog, so nothing gets as far as a change of one
 
+    def change_entitlement(self, name: str, change: object, *, by: str) -> None:
+        self.entitlement(name)
+
     def record_mail(
         self, key: str, *, to: Sequence[str], subject: str, body: str, at: datetime, due_at: datetime | None = None
     ) -> bool:

@@ -9,11 +9,8 @@ from temporalio.client import Client, Plugin
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
 from temporalio.service import RPCError
 
-from worker.converter import data_converter
 from worker.errors import TemporalUnreachable
-
-DATA_CONVERTER = data_converter
-"""Plain JSON, by the SDK's pydantic converter: a client in any language can read and write it."""
+from worker.payloads import DATA_CONVERTER
 
 DEFAULT_ADDRESS = "localhost:7233"
 PATIENCE = 10.0

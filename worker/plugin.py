@@ -1,10 +1,9 @@
-"""What client, worker and replayer share: the converter, the workflows, and what fails a workflow."""
+"""What client, worker and replayer share: the converter and the workflows."""
 
-from pydantic import ValidationError
 from temporalio.plugin import SimplePlugin
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
-from worker.converter import data_converter
+from worker.payloads import DATA_CONVERTER
 from workflows.case.workflow import CaseWorkflow
 from workflows.entitlement.workflow import EntitlementWorkflow
 from workflows.migration.workflow import MigrationWorkflow
@@ -30,12 +29,12 @@ RUNNER = SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_p
 def plugin() -> SimplePlugin:
     """The plugin of every client, worker and replayer of Milepost.
 
-    A start argument that does not fit fails its workflow, instead of leaving it running for ever.
+    No error of a value ends a workflow: workflows read themselves what they are given, and refuse what does not fit.
+    What this build can't read of what another has written is left to that one.
     """
     return SimplePlugin(
         "milepost",
-        data_converter=data_converter,
+        data_converter=DATA_CONVERTER,
         workflows=WORKFLOWS,
         workflow_runner=RUNNER,
-        workflow_failure_exception_types=[ValidationError],
     )

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from temporalio.client import Client
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
-from temporalio.worker import Worker, WorkerDeploymentConfig
+from temporalio.worker import PollerBehaviorSimpleMaximum, Worker, WorkerDeploymentConfig
 
 from activities.actions.cases import CaseActions
 from activities.actions.dispatch import Dispatcher
@@ -43,6 +43,16 @@ the shutdown before it is begun, and sometimes waits for it for ever."""
 
 CACHED_WORKFLOWS = cached_workflows_for(memory_of_this_process())
 """How many a worker keeps in memory unless it is told: by the memory of its machine or container."""
+
+TASKS_AT_ONCE = 20
+"""Workflow tasks that a worker has begun. All share one processor with each other and with the records that they hold
+open for, and each has ten seconds: with more of them begun none ends earlier, and on a busy machine some end too late.
+"""
+
+POLLS = 10
+"""For workflow tasks: half of them for those of cases that it has in memory, half for those that any worker takes. Of a
+rush most wait for ten seconds in the first queue and go over to the second, where one poll at a time lets them through
+slowly. A longer wait there makes a rush no faster, and holds up what waits for a worker that was killed."""
 
 
 @asynccontextmanager
@@ -93,6 +103,9 @@ async def working(
         ],
         deployment_config=_deployment(build_id),
         max_cached_workflows=CACHED_WORKFLOWS if cached_workflows is None else cached_workflows,
+        max_concurrent_workflow_tasks=TASKS_AT_ONCE,
+        workflow_task_poller_behavior=PollerBehaviorSimpleMaximum(POLLS),
+        nonsticky_to_sticky_poll_ratio=0.5,
         graceful_shutdown_timeout=FINISHES_WITHIN,
     )
     async with renderer, running(worker):

@@ -7,8 +7,10 @@ again and again. So every handler, validator and query runs behind `barrier`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError, FailureError
@@ -16,6 +18,8 @@ from temporalio.exceptions import ApplicationError, FailureError
 with workflow.unsafe.imports_passed_through():
     from domain.bounds import cut
     from domain.errors import Refused
+
+Handler = TypeVar("Handler", bound=Callable[..., Coroutine[Any, Any, Any]])
 
 UNEXPECTED = "unexpected"
 """The type of a refusal that nobody expected: a fault of Milepost, not of the message."""
@@ -51,6 +55,17 @@ def barrier(what: str) -> Iterator[None]:
         workflow.logger.exception("fault %s: unexpected, in %s", number, what)
         said = f"an unexpected {type(error).__name__}; the worker's log has more under fault {number}"
         raise ApplicationError(said, type=UNEXPECTED, non_retryable=True) from None
+
+
+def guarded(handler: Handler) -> Handler:
+    """Have all of an update's handler run behind the barrier, under the handler's name."""
+
+    @wraps(handler)
+    async def behind(*arguments: Any) -> Any:
+        with barrier(handler.__name__):
+            return await handler(*arguments)
+
+    return cast("Handler", behind)
 
 
 def fault_number() -> str:

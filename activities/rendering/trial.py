@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from activities.rendering.renderer import BadTemplate, Renderer, TooMuch
-from domain.catalog.checks import Problem
+from domain.catalog.problems import Problem
 from domain.catalog.texts import Text
 
 

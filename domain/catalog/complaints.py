@@ -9,7 +9,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from domain.catalog.checks import Path, Problem
+from domain.catalog.problems import Path, Problem
 from domain.criteria.fields import nearest
 from domain.errors import Contradiction
 

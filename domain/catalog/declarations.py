@@ -31,6 +31,7 @@ from domain.calendar import ALWAYS, BusinessHours
 from domain.catalog.endpoints import Endpoint
 from domain.criteria.fields import Fields
 from domain.errors import Contradiction
+from domain.ids import Id
 from domain.model import Value
 from domain.process import EntitlementProcess
 from domain.process.milestones import Name
@@ -40,9 +41,6 @@ from domain.usage.term_end import AtTermEnd, TermEnd
 from domain.usage.term_length import TermLength
 from domain.years import FIRST_YEAR, LAST_YEAR, is_promised
 from domain.zones import checked_zone
-
-Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._~-]{0,99}$")]
-"""An id that is safe in URLs, mail headers and workflow ids: letters, digits and ``. _ ~ -``."""
 
 TimeZone = Annotated[str, AfterValidator(checked_zone)]
 Mail = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$", max_length=254)]

@@ -10,9 +10,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from domain.catalog.checks import NOTHING, CatalogProblems, Known, Path, Problem, check_entries, criteria_problem
+from domain.catalog.checks import check_entries
 from domain.catalog.complaints import shown, translated
 from domain.catalog.declarations import MODELS, Catalog, Declaration, Kind, Organisation, name_of
+from domain.catalog.problems import CatalogProblems, Path, Problem
+from domain.catalog.process_checks import criteria_problem
+from domain.catalog.references import NOTHING, Known
 from domain.criteria.compiling import CriteriaSchema
 from domain.criteria.fields import FieldsError, FieldType, check_names, nearest
 

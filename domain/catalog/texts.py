@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from domain.catalog.checks import Path
 from domain.catalog.declarations import Catalog, Entitlement, EntitlementTemplate, Kind
 from domain.catalog.endpoints import templates_of_endpoint
+from domain.catalog.problems import Path
 from domain.criteria.fields import FieldType
 from domain.process.actions import Action
 from domain.process.templates import OF_A_NOTICE, OF_A_THRESHOLD, Sight, of_a_milestone, of_an_endpoint, templates_of

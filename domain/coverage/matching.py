@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import IntEnum
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,6 +16,7 @@ from domain.criteria.fields import FieldType
 from domain.messages.coverage import CaseCoverage, Left, NotMatched
 from domain.model import Value
 from domain.usage.allowance import Overflow
+from domain.usage.freezing import first_instant
 
 
 class CoverageQuestion(Value):
@@ -134,12 +135,14 @@ class Match(Value):
     Attributes:
         left: whether there is any of its allowance left; of one that counts nothing there always is.
         last_day: the last that it covers: its end, or the date on which it is cancelled; None: it does not end.
+        ends_at: the instant from which it covers nothing; None: it does not end.
     """
 
     entitlement: Entitlement
     by: MatchedBy
     left: bool
     last_day: date | None = None
+    ends_at: datetime | None = None
 
     @property
     def rank(self) -> tuple[bool, bool, MatchedBy]:
@@ -212,7 +215,8 @@ def choose(scope: CoverageScope, candidates: Iterable[Candidate], exhausted: Con
         why = _why_not(scope, candidate)
         if why is None:
             by, last_day = _matched_by(scope, candidate), _last_day(candidate)
-            matches.append(Match(entitlement=entitlement, by=by, left=True, last_day=last_day))
+            ends_at = _ends_at(candidate)
+            matches.append(Match(entitlement=entitlement, by=by, left=True, last_day=last_day, ends_at=ends_at))
         else:
             unmatched.append(NotMatched(entitlement=entitlement.id, why=why))
     unmatched.sort(key=lambda other: other.entitlement)
@@ -258,8 +262,16 @@ def case_coverage(
     return CaseCoverage(entitlement=chosen.entitlement.id, by=chosen.by.words, left=left, others=[*worse, *others])
 
 
-def _end(match: Match) -> tuple[date, str]:
-    return match.last_day or date.max, match.entitlement.id
+def _end(match: Match) -> tuple[bool, datetime, str]:
+    return match.ends_at is None, match.ends_at or datetime.max.replace(tzinfo=UTC), match.entitlement.id
+
+
+def _ends_at(candidate: Candidate) -> datetime | None:
+    ends_on, cancelled_at = candidate.entitlement.ends_on, candidate.entitlement.cancelled_at
+    if ends_on is None or ends_on == date.max:
+        return cancelled_at
+    over = first_instant(ends_on + timedelta(days=1), ZoneInfo(candidate.time_zone))
+    return over if cancelled_at is None else min(over, cancelled_at)
 
 
 def _last_day(candidate: Candidate) -> date | None:
@@ -335,6 +347,8 @@ def _outranked(match: Match, best: Match) -> str:
     if match.last_day != best.last_day:
         this = f"on {match.last_day}" if match.last_day else "never"
         return f"{chosen!r} expires sooner, on {best.last_day}; this {this}"
+    if match.ends_at != best.ends_at:
+        return f"{chosen!r} expires sooner, at {best.ends_at}; this at {match.ends_at}"
     return f"{chosen!r} is as good and comes first by id"
 
 

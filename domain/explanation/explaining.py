@@ -7,16 +7,18 @@ The explanation is data (`domain.explanation.parts`); `domain.explanation.text` 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from domain.explanation.parts import Because, Explanation, InstanceExplained, NotStarted, Outcome, ViolationExplained
 from domain.explanation.reasons import Reasons, criteria_of, exit_criterion
 from domain.explanation.sums import PausesOf, extensions_of, reckon, wall_seconds
 from domain.frozen import FrozenCalendar, HorizonExceeded
-from domain.process import EntitlementProcess, Milestone
+from domain.process import Milestone
 from domain.timeline.instances import MilestoneInstance
 from domain.timeline.plan import Plan
 from domain.timeline.state import TimelineState
+from domain.timeline.views import in_order, look_at
 
 __all__ = ["Explanation", "explain"]
 
@@ -36,7 +38,7 @@ def explain(plan: Plan, state: TimelineState, now: datetime, milestone: str | No
     now = now.astimezone(UTC).replace(microsecond=0)
     process = plan.process
     hours = plan.calendars.get((process.business_hours if process else None) or plan.business_hours)
-    instances = sorted(state.instances, key=lambda i: (i.created_at, _order(process, i), i.occurrence))
+    instances = in_order(plan, state)
     explanation = Explanation(
         case_id=state.case_id,
         now=_local(hours, now),
@@ -61,11 +63,6 @@ def _local(calendar: FrozenCalendar | None, at: datetime) -> datetime:
     return calendar.local(at) if calendar else at
 
 
-def _order(process: EntitlementProcess | None, instance: MilestoneInstance) -> int:
-    names = [m.name for m in process.milestones] if process else []
-    return names.index(instance.milestone) if instance.milestone in names else len(names)
-
-
 def _instance(plan: Plan, state: TimelineState, instance: MilestoneInstance, now: datetime) -> InstanceExplained:
     reasons = Reasons(plan, state, instance)
     calendar = reasons.calendar
@@ -83,7 +80,7 @@ def _instance(plan: Plan, state: TimelineState, instance: MilestoneInstance, now
         pauses=pauses,
         extensions=extensions_of(instance, calendar),
         reckoning=reckoning,
-        outcome=_outcome(plan, instance, calendar, now, reckoning.target_at),
+        outcome=_outcome(plan, instance, calendar, now, reckoning.target_at).model_copy(update=reasons.removal()),
         triggers=reasons.triggers(now, reckoning.target_at),
         criteria=reasons.criteria(),
     )
@@ -92,31 +89,24 @@ def _instance(plan: Plan, state: TimelineState, instance: MilestoneInstance, now
 def _outcome(
     plan: Plan, instance: MilestoneInstance, calendar: FrozenCalendar, now: datetime, target: datetime | None
 ) -> Outcome:
-    start = instance.start_at
-    end = instance.ended_at or max(now, start)
-    at = instance.completed_at or instance.effective_now(end)
-    margin = wall = elapsed = paused = None
-    violated = False
-    try:
-        violated = instance.is_violated(plan.calendars, now)
-        elapsed = instance.elapsed_seconds(plan.calendars, end)
-        paused = instance.rested_seconds(plan.calendars, end)
-        margin = calendar.elapsed(at, target) if target else None
-        wall = wall_seconds(at, target) if target else None
-    except HorizonExceeded:
-        pass  # as in a view: past the horizon nothing is known yet
+    view = look_at(plan, instance, now)
+    at = instance.completed_at or instance.effective_now(instance.ended_at or max(now, instance.start_at))
+    margin = wall = None
+    if target is not None:
+        wall = wall_seconds(at, target)
+        with suppress(HorizonExceeded):  # the instant lies past the horizon
+            margin = calendar.elapsed(at, target)
     return Outcome(
-        state=instance.state(now),
+        state=view.state,
         state_at=calendar.local(at),
         completed_by=instance.completed_by,
-        violated=violated,
+        violated=view.violated,
         promise=instance.promise,
-        handed_over=instance.handed_over,
         margin_seconds=margin,
         margin_wall_seconds=wall,
-        elapsed_seconds=elapsed,
-        paused_seconds=paused,
-        actual_seconds=elapsed - paused if elapsed is not None and paused is not None else None,
+        elapsed_seconds=view.elapsed_seconds,
+        paused_seconds=view.paused_seconds,
+        actual_seconds=view.actual_seconds,
         violations=[
             ViolationExplained(
                 violated_at=calendar.local(violation.violated_at),

@@ -23,7 +23,10 @@ from domain.explanation.parts import (
     TriggerStanding,
     VerdictExplained,
 )
+from domain.explanation.sums import DAY
 from domain.frozen import FrozenCalendar, HorizonExceeded
+from domain.open_time.spans import Span
+from domain.open_time.windows import clock_text
 from domain.process import Milestone, Recurrence, SpanRow, Trigger, TriggerKind
 from domain.timeline.facts import Firing, Term
 from domain.timeline.instances import MilestoneInstance
@@ -86,6 +89,7 @@ class Reasons:
         chosen = SpanChoice(span=term.span, nominal_seconds=term.nominal_seconds, deadline_of=term.by)
         if self.milestone is not None and self.milestone.cutoff and term.base_at != term.start_at:
             chosen = chosen.model_copy(update={"cutoff": self.milestone.cutoff})
+        chosen = chosen.model_copy(update=self._clock(term))
         if row is None or self.milestone is None or len(self.milestone.within or []) == 1:
             return chosen
         number, declared = row
@@ -96,6 +100,18 @@ class Reasons:
             for n, before in enumerate((self.milestone.within or [])[: number - 1], 1)
         ]
         return chosen.model_copy(update={"row": number, "criteria": declared.when, "passed": passed})
+
+    def _clock(self, term: Term) -> dict[str, bool]:
+        """Of a span with a local time: whether that was moved into its date's windows, and whether to another date."""
+        span = None if term.by else Span.parse(term.span)
+        if span is None or span.clock is None or term.fixed_at is None or term.carried_at is not None:
+            return {}
+        shown = f"{self.calendar.local(term.fixed_at):%H:%M}"
+        closing = self.calendar.end_of_business_day(term.base_at, span.business_days)
+        return {
+            "is_moved": shown != clock_text(span.clock % DAY),
+            "is_of_next_date": term.fixed_at > closing,
+        }
 
     def _row(self, term: Term) -> tuple[int, SpanRow] | None:
         """The row of the table that gave a span, if the table is still the one that gave it."""
@@ -171,6 +187,29 @@ class Reasons:
             return instance.target_at(self.plan.calendars)
         except HorizonExceeded:
             return None
+
+    # --- the end ---
+
+    def removal(self) -> dict[str, str]:
+        """Why it was removed, as fields of an `Outcome`; nothing of one that was not."""
+        instance, milestone = self.instance, self.milestone
+        if instance.removed_at is None or instance.completed_at is not None:
+            return {}
+        if instance.handed_over:
+            return {"removed_because": "handed over"}
+        process = self.plan.process
+        if milestone is None:
+            is_dropped = process is not None and process.id == instance.process
+            return {"removed_because": "version" if is_dropped else "criteria"}
+        history = self.state.verdicts.get(f"{milestone.name}: when", ())
+        wanted = next((verdict for verdict in reversed(history) if verdict.at <= instance.removed_at), None)
+        if milestone.when and (wanted is None or not wanted.holds):
+            return {"removed_because": "criteria"}
+        if milestone.predecessor is not None:
+            return {"removed_because": "taken back", "removed_name": milestone.predecessor}
+        if milestone.by is not None:
+            return {"removed_because": "deadline", "removed_name": milestone.by}
+        return {"removed_because": "criteria"}
 
     # --- changes ---
 

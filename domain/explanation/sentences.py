@@ -7,20 +7,20 @@ from typing import assert_never
 
 from domain.explanation.parts import (
     CalendarChoice,
-    Cause,
     CriterionHistory,
     FiringExplained,
     InstanceExplained,
-    OffsetChange,
+    Outcome,
     SpanChange,
-    SpecialDate,
     StartReason,
     TriggerExplained,
 )
-from domain.explanation.words import day_text, moment, plural, span, time_text, week_text, who, windows_text
+from domain.explanation.sum_parts import Cause, OffsetChange, SpecialDate
+from domain.explanation.words import week_text, windows_text
 from domain.open_time.spans import Span
 from domain.process import TriggerKind
 from domain.timeline.instances import InstanceState
+from domain.wording import day_text, moment, plural, span, time_text, who
 
 
 def calendar_lines(calendar: CalendarChoice) -> list[str]:
@@ -227,11 +227,28 @@ def ended_how(instance: InstanceExplained) -> str:
     """How a milestone ended."""
     match instance.outcome.state:
         case InstanceState.REMOVED:
-            return "removed"
+            return "handed over" if instance.outcome.removed_because == "handed over" else "removed"
         case InstanceState.OPEN_AT_EXIT:
             return "left open at exit"
         case _:
             return "completed"
+
+
+def removal(outcome: Outcome) -> str:
+    """That it was removed or handed over, and why."""
+    match outcome.removed_because:
+        case "handed over":
+            return "handed over, since a field of its restart_on changed"
+        case "taken back":
+            return f"removed, since the completion of {outcome.removed_name} was taken back"
+        case "deadline":
+            return f"removed, since its deadline, the field {outcome.removed_name}, was emptied"
+        case "version":
+            return "removed, since the newer version of its process has it no more"
+        case "criteria" | None:
+            return "removed, since its criteria were no longer true"
+        case _:
+            assert_never(outcome.removed_because)
 
 
 def _firing(firing: FiringExplained) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from domain.explanation.parts import (
+from domain.explanation.sum_parts import (
     Basis,
     Cause,
     CountedWindow,

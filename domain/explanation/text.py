@@ -4,54 +4,33 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import assert_never
 
-from domain.explanation.parts import (
-    CountedWindow,
-    Explanation,
-    InstanceExplained,
-    NotStarted,
-    PauseExplained,
-    SpecialDate,
-)
+from domain.explanation.counted import Counted
+from domain.explanation.parts import Explanation, InstanceExplained, NotStarted
 from domain.explanation.sentences import (
     calendar_lines,
     cause_clause,
     change_sentence,
-    closed_dates,
     criterion_lines,
     ended_how,
-    offset_change,
+    removal,
     span_in_words,
     special_date,
     start_sentence,
     trigger_sentence,
 )
-from domain.explanation.words import (
-    LABEL,
-    between,
-    day_begin,
-    day_text,
-    labelled,
-    moment,
-    period,
-    plural,
-    span,
-    time_text,
-    under,
-    who,
-)
+from domain.explanation.sum_parts import PauseExplained
+from domain.explanation.words import LABEL, day_begin, labelled, under
 from domain.open_time.spans import Span
 from domain.timeline.instances import InstanceState
+from domain.wording import moment, period, plural, span, time_text, who
 
 _SUM = 9
 _A_SECOND = timedelta(seconds=1)
 _ENDED = (InstanceState.COMPLETED, InstanceState.REMOVED, InstanceState.OPEN_AT_EXIT)
-_TIMES = 43
-"""Columns of the times of a window."""
-_DEEP = " " * 16
 
 
 def explanation_text(explanation: Explanation, width: int = 100) -> str:
@@ -126,7 +105,7 @@ class _Part:
         lines += self._labelled("Changes", [change_sentence(change) for change in instance.changes])
         lines += self._labelled("Days", list(self._business_days()))
         lines += self._sum()
-        lines += self._counted()
+        lines += Counted(self.instance, self.width).lines()
         lines += self._labelled("Target", [self._target()])
         lines += self._labelled("Not counted", list(self._not_counted()))
         lines += self._labelled("Outcome", list(self._outcome()))
@@ -146,9 +125,11 @@ class _Part:
         said = f"target {moment(target)}" if target else "target past the horizon of its calendar"
         state = str(instance.outcome.state) + (", violated" if instance.outcome.violated else "")
         if instance.outcome.state is InstanceState.COMPLETED:
-            passed = not instance.outcome.promise and (instance.outcome.margin_seconds or 0) < 0
-            late = instance.outcome.violated or passed
-            state = "completed late" if late else "completed in time"
+            state = "completed late" if instance.outcome.violated else "completed in time"
+        if instance.outcome.removed_because == "handed over":
+            state = "handed over late" if instance.outcome.violated else "handed over in time"
+        if not instance.outcome.promise and not instance.outcome.violated:
+            state = f"{instance.outcome.state}, no promise"
         return f"{name}: {said}, {state}"
 
     # --- the span ---
@@ -168,6 +149,10 @@ class _Part:
             paragraphs.append(
                 f"It started at or after {chosen.cutoff}: counted from the opening of the next open date."
             )
+        if chosen.is_of_next_date:
+            paragraphs.append("On the date of the start that leaves no open time, so that it is of the next open date.")
+        if chosen.is_moved:
+            paragraphs.append("That date is not open at that time: moved to its next opening, or else last closing.")
         for row in chosen.passed:
             error = f" (it could not be told: {row.error})" if row.error else ""
             paragraphs.append(f"Row {row.row} did not apply: {row.criteria} was false{error}.")
@@ -257,61 +242,7 @@ class _Part:
         lines = [line for text in paragraphs for line in textwrap.wrap(text, room)]
         return [amount + lines[0], *(" " * len(amount) + line for line in lines[1:])]
 
-    # --- what was counted ---
-
-    def _counted(self) -> list[str]:
-        reckoning = self.reckoning
-        if not reckoning.windows:
-            return []
-        backwards = reckoning.total_seconds < 0
-        rows = [(window.from_at, self._window(window)) for window in reckoning.windows]
-        rows += [(day_begin(d.date, reckoning.from_at), special_date(d)) for d in self._specials()]
-        rows += [(change.after, offset_change(change)) for change in reckoning.offset_changes]
-        rows += [(day_begin(days[0], reckoning.from_at), closed_dates(days)) for days in self._closed_days()]
-        rows.sort(key=lambda row: row[0], reverse=backwards)
-        heading = "backwards, since more than all of it is used" if backwards else "open time"
-        texts = [f"{heading:<{_TIMES}} {'open':>8} {'in all':>8}", *(text for _, text in rows)]
-        room = self.width - LABEL - 2
-        return under("Counted", [line for text in texts for line in textwrap.wrap(text, room, subsequent_indent=_DEEP)])
-
-    def _window(self, window: CountedWindow) -> str:
-        day = day_text(window.from_at.date())
-        if window.windows > 1:
-            times = f"{day} to {day_text(window.to_at.date())}, {window.windows} more"
-        else:
-            times = f"{day}  {between(window.from_at, window.to_at)}"
-        said = f"{times:<{_TIMES}} {span(window.open_seconds):>8} {span(window.running_seconds):>8}"
-        stood = [] if window.windows > 1 else list(self._stood_in(window))
-        return said + (f"  (stood {', '.join(stood)})" if stood else "")
-
-    def _stood_in(self, window: CountedWindow) -> Iterator[str]:
-        for pause in self.instance.pauses:
-            begin, end = max(pause.from_at, window.from_at), min(pause.until_at, window.to_at)
-            if pause.counts == "counted" and begin < end:
-                whole = (begin, end) == (window.from_at, window.to_at)
-                yield "all the time" if whole else between(begin, end)
-
-    def _specials(self) -> list[SpecialDate]:
-        """The dates that are not already named among the business days."""
-        reckoning = self.reckoning
-        if reckoning.basis != "business days":
-            return reckoning.special_dates
-        return [d for d in reckoning.special_dates if d.date > reckoning.from_at.date()]
-
-    def _closed_days(self) -> Iterator[list[date]]:
-        """The dates before a window that are closed every week, those of one gap together."""
-        week = self.instance.calendar.week
-        named = {special.date for special in self.reckoning.special_dates}
-        groups = [w for w in self.reckoning.windows if w.windows > 1]
-        shown = sorted((w for w in self.reckoning.windows if w.windows == 1), key=lambda w: w.from_at)
-        ends = [min(self.reckoning.from_at, *(w.from_at for w in shown)), *(w.to_at for w in shown)]
-        for end, window in zip(ends, shown, strict=False):
-            gap = [end.date() + timedelta(days=n) for n in range((window.from_at.date() - end.date()).days)]
-            if any(end <= group.from_at <= window.from_at for group in groups):
-                continue
-            days = [day for day in gap if not week.days[day.weekday()] and day not in named]
-            if days:
-                yield days
+    # --- its target ---
 
     def _target(self) -> str:
         target = self.reckoning.target_at
@@ -387,6 +318,8 @@ class _Part:
                 said += " The target moved later only after that, by a pause: this does not undo it."
             yield said
         yield self._end()
+        if not outcome.promise:
+            yield "It is no promise (promise: false): passing its target violates nothing."
         if outcome.elapsed_seconds is not None and outcome.state is not InstanceState.SCHEDULED:
             said = f"{span(outcome.elapsed_seconds)} of open time since the start"
             if outcome.paused_seconds:
@@ -401,9 +334,10 @@ class _Part:
             case InstanceState.COMPLETED:
                 rule = outcome.completed_by == "complete_when"
                 by = "by its rule complete_when" if rule else f"by {outcome.completed_by}"
-                return f"{at}: completed {by}, {'late' if outcome.violated else 'in time'}{margin}."
+                verdict = ", late" if outcome.violated else ", in time" if outcome.promise else ""
+                return f"{at}: completed {by}{verdict}{margin}."
             case InstanceState.REMOVED:
-                return f"{at}: removed, since its criteria were no longer true{margin}."
+                return f"{at}: {removal(outcome)}{margin}."
             case InstanceState.OPEN_AT_EXIT:
                 return f"{at}: still open when the case left the process{margin}. It is judged as of then."
             case InstanceState.PAUSED:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from domain.bounds import Instant, Words
+from domain.bounds import MOST_ENTRY_MINUTES, Instant, Words
 from domain.ids import CaseId, EventId, Reference
 from domain.messages.case_state import CaseState
 from domain.messages.coverage import CaseCoverage
@@ -107,7 +107,7 @@ class TimeLogged(Value):
     occurred_at: Instant
     by: Words | None = None
     id: Reference
-    minutes: int = Field(ge=1, le=31 * 24 * 60)
+    minutes: int = Field(ge=1, le=MOST_ENTRY_MINUTES)
     worked_at: Instant | None = None
     note: Words | None = None
 

@@ -15,8 +15,15 @@ from pydantic import BaseModel, ValidationError
 
 from domain.bounds import MOST_DEPTH, MOST_MESSAGE_BYTES, clean, quoted
 from domain.errors import Refused
+from domain.usage.requests import NOT_NOW
 
 M = TypeVar("M", bound=BaseModel)
+
+FORMAT = 1
+"""Of what Milepost's own clients send; grows when a build could misread what a newer one sends."""
+
+FORMAT_KEY = "format"
+"""Marks a message that a build of Milepost has written: what this build does not know of it is ignored."""
 
 MOST_PROBLEMS = 5
 """That a refusal tells of one message."""
@@ -53,15 +60,6 @@ def read_message(kind: type[M], raw: Sequence[Any]) -> M:
     return _read(kind, _one_object(kind, raw))
 
 
-def read_carried(kind: type[M], raw: Sequence[Any]) -> M:
-    """What a run left to the next one. It is measured when it is left, and may be larger than any message.
-
-    Raises:
-        Refused: it is not one object, or the object does not fit.
-    """
-    return _read(kind, _object(kind, raw))
-
-
 def problems(error: ValidationError) -> list[str]:
     """What is wrong with a message, one line for each field; of very many the first."""
     found = error.errors(include_url=False)
@@ -70,25 +68,38 @@ def problems(error: ValidationError) -> list[str]:
     return [*told, f"and {more} more"] if more > 0 else told
 
 
+def written_format(message: object) -> int | None:
+    """The number of the format in which a build of Milepost has written a message; None: somebody else wrote it."""
+    found = message.get(FORMAT_KEY) if isinstance(message, Mapping) else None
+    return found if isinstance(found, int) and not isinstance(found, bool) else None
+
+
 def _read(kind: type[M], fields: dict[str, Any]) -> M:
+    """Read a message of Milepost's own clients as far as this build knows its keys, and any other to the last key.
+
+    Raises:
+        Refused: it does not fit; or for now, if a newer build wrote it in a format that this one does not read.
+    """
+    own = written_format(fields)
+    if own is not None and FORMAT_KEY not in kind.model_fields:
+        del fields[FORMAT_KEY]
+        if own > FORMAT:
+            why = f"a newer build wrote this in format {own}, and this one reads formats up to {FORMAT}; ask again"
+            raise Refused(NOT_NOW, why)
     try:
-        return kind.model_validate(fields)
+        return kind.model_validate(fields, extra=None if own is None else "ignore")
     except ValidationError as error:
         raise Refused("bad_message", "; ".join(problems(error))) from None
 
 
 def _one_object(kind: type[BaseModel], raw: Sequence[Any]) -> dict[str, Any]:
-    fields = _object(kind, raw)
-    refuse_beyond_bounds(fields)
-    return fields
-
-
-def _object(kind: type[BaseModel], raw: Sequence[Any]) -> dict[str, Any]:
     if len(raw) != 1 or not isinstance(raw[0], dict):
         got = f"{len(raw)} arguments" if len(raw) != 1 else f"a {type(raw[0]).__name__}"
         wanted = ", ".join(name for name, field in kind.model_fields.items() if field.is_required())
         raise Refused("bad_message", f"one JSON object is expected (with {wanted}), not {got}")
-    return dict(raw[0])
+    fields = dict(raw[0])
+    refuse_beyond_bounds(fields)
+    return fields
 
 
 # --- the bounds of any message ---

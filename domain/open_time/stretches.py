@@ -295,8 +295,10 @@ class OpenTime:
         i, _ = self._date_of(begin)
         day = self._open_date(i + days, days, at)
         found = day.at_wall_clock(day.meant_by(clock))
-        if days == 0 and found <= begin:
-            day = self._open_date(i + 1, 1, at)
+        later = 0
+        while days == 0 and found <= begin:  # twice where a date's own window touches the night before it
+            later += 1
+            day = self._open_date(i + later, later, at)
             found = day.at_wall_clock(day.meant_by(clock))
         return self._inside(max(begin, found))
 

@@ -20,8 +20,10 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     GetCoreSchemaHandler,
+    ModelWrapValidatorHandler,
     PlainValidator,
     SerializerFunctionWrapHandler,
+    ValidationError,
     model_serializer,
     model_validator,
 )
@@ -95,6 +97,10 @@ def _checked_day(windows: tuple[str, ...]) -> tuple[str, ...]:
     return ordered
 
 
+def _unknown(day: object) -> str:
+    return f"unknown weekday {day!r}; the weekdays are {', '.join(DAYS)}"
+
+
 Window = Annotated[str, AfterValidator(_checked_window)]
 DayWindows = Annotated[tuple[Window, ...], BeforeValidator(_listed), AfterValidator(_checked_day)]
 """The windows that open on one date, in order; none: it is closed."""
@@ -121,19 +127,24 @@ class Week(BaseModel):
             return (("00:00-24:00",),) * 7
         return (self.mon, self.tue, self.wed, self.thu, self.fri, self.sat, self.sun)
 
-    @model_validator(mode="before")
+    @model_validator(mode="wrap")
     @classmethod
-    def _from_text(cls, week: object) -> object:
+    def _from_text(cls, week: object, read: ModelWrapValidatorHandler[Self]) -> Self:
         if week == "always":
-            return {"always": True}
+            return read({"always": True})
         if isinstance(week, Mapping):
-            unknown = [day for day in week if day not in DAYS]
-            if unknown:
-                raise ValueError(f"unknown weekday {unknown[0]!r}; the weekdays are {', '.join(DAYS)}")
+            if "always" in week:
+                raise ValueError(_unknown("always"))
         elif not isinstance(week, cls):
             expected = f"expected 'always' or the windows of each of {', '.join(DAYS)}"
             raise ValueError(f"bad week {week!r}; {expected}")  # noqa: TRY004 - pydantic reports it
-        return week
+        try:
+            return read(week)
+        except ValidationError as error:  # where unknown keys are refused: what a build wrote may have more of them
+            unknown = [one["loc"][-1] for one in error.errors() if one["type"] == "extra_forbidden"]
+            if unknown:
+                raise ValueError(_unknown(unknown[0])) from None
+            raise
 
     @model_validator(mode="after")
     def _opens(self) -> Self:

@@ -9,7 +9,6 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from domain.catalog.checks import Known, Problem
 from domain.catalog.declarations import (
     Catalog,
     ContractLineItem,
@@ -20,6 +19,8 @@ from domain.catalog.declarations import (
     ServiceContract,
     name_of,
 )
+from domain.catalog.problems import Problem
+from domain.catalog.references import Known
 from domain.orders.placing import OrderProblems, PlacedLine, PlacedOrder
 from domain.usage.allowance import MOST, Allowance, Threshold
 from domain.usage.quantities import quantity_text, read_quantity

@@ -16,10 +16,12 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AwareDatetime, Field, model_validator
 
-from domain.catalog.checks import Known, Path, Problem
-from domain.catalog.declarations import MOST_ORDERED, Account, Asset, EntitlementTemplate, Id, Kind, Product
+from domain.catalog.declarations import MOST_ORDERED, Account, Asset, EntitlementTemplate, Kind, Product
+from domain.catalog.problems import Path, Problem
+from domain.catalog.references import Known
 from domain.criteria.fields import nearest
 from domain.errors import CatalogError
+from domain.ids import Id
 from domain.model import Value
 
 MOST_LINES = 1_000

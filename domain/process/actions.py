@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
-from domain.ids import EndpointId
+from domain.ids import EndpointId, PartId
 from domain.model import Value
 from domain.open_time.spans import Offset
 
@@ -22,7 +22,7 @@ def slug(name: str) -> str:
 
 
 class _Action(Value):
-    id: str = Field(default="", pattern=r"^[A-Za-z0-9_-]*$", max_length=60)
+    id: PartId = ""
 
 
 class _Sent(_Action):

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
+from domain.ids import PartId
 from domain.model import Value
 from domain.open_time.spans import Offset
 from domain.process.actions import COMPLETED, Action, slug
@@ -42,7 +43,7 @@ class Trigger(Value):
     at: str = ""
     late: Literal["fire", "skip"] = "fire"
     rearm: bool = False
-    id: str = Field(default="", pattern=r"^[A-Za-z0-9_-]*$", max_length=60)
+    id: PartId = ""
     actions: list[Action] = Field(default_factory=list)
 
     _percent: Fraction | None = PrivateAttr(None)

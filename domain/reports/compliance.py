@@ -30,6 +30,8 @@ class Outcome(StrEnum):
         VIOLATED: past its target, and never completed: still open, left open at exit, or removed.
         OPEN: not past its target: still open, or left open at exit.
         REMOVED: removed before its target.
+        HANDED_OVER: ended in time, because a field of `restart_on` changed.
+        HANDED_OVER_LATE: ended by such a change after its target.
     """
 
     MET = "met"
@@ -37,12 +39,25 @@ class Outcome(StrEnum):
     VIOLATED = "violated"
     OPEN = "open"
     REMOVED = "removed"
+    HANDED_OVER = "handed over"
+    HANDED_OVER_LATE = "handed over late"
+
+    @property
+    def key(self) -> str:
+        """Its name among the counts of a row."""
+        return self.value.replace(" ", "_")
+
+
+HANDOVERS = (Outcome.HANDED_OVER, Outcome.HANDED_OVER_LATE)
+"""What only milestones with `restart_on` come to; it is counted apart, and shown where there is any."""
 
 
 def outcome(milestone: MilestoneView) -> Outcome:
     """What became of an instance, as of its view."""
     if milestone.state is InstanceState.COMPLETED:
         return Outcome.MET_LATE if milestone.violated else Outcome.MET
+    if milestone.handed_over:
+        return Outcome.HANDED_OVER_LATE if milestone.violated else Outcome.HANDED_OVER
     if milestone.violated:
         return Outcome.VIOLATED
     return Outcome.REMOVED if milestone.state is InstanceState.REMOVED else Outcome.OPEN
@@ -57,7 +72,7 @@ class ComplianceRow(BaseModel):
     """How one milestone went in one group of cases.
 
     Attributes:
-        instances: of the milestone; `met`, `met_late`, `violated`, `open` and `removed` add up to it.
+        instances: of the milestone; the counts of the outcomes add up to it.
         log_met: cases with the milestone that were in time by the log's own verdict.
         log_missed: those that were not. Cases of which the log says nothing are in neither.
         agreed: cases of these two of which the milestone says the same: violated in none of its instances, or in some.
@@ -73,6 +88,8 @@ class ComplianceRow(BaseModel):
     violated: int
     open: int
     removed: int
+    handed_over: int
+    handed_over_late: int
     log_met: int
     log_missed: int
     agreed: int
@@ -127,11 +144,7 @@ def _row(name: str, group: str, cases: list[_Judged]) -> ComplianceRow:
         milestone=name,
         group=group,
         instances=len(outcomes),
-        met=outcomes.count(Outcome.MET),
-        met_late=outcomes.count(Outcome.MET_LATE),
-        violated=outcomes.count(Outcome.VIOLATED),
-        open=outcomes.count(Outcome.OPEN),
-        removed=outcomes.count(Outcome.REMOVED),
+        **{each.key: outcomes.count(each) for each in Outcome},
         log_met=sum(kept for _, kept in judged),
         log_missed=sum(not kept for _, kept in judged),
         agreed=sum(in_time == kept for in_time, kept in judged),
@@ -143,12 +156,14 @@ def compliance_table(rows: Sequence[ComplianceRow], *, by: str) -> Table:
     table = Table(title=f"Milestone compliance by {by}, beside the log's own verdict", title_justify="left")
     table.add_column("Milestone")
     table.add_column(by.replace("_", " ").capitalize())
-    numbers = ("Cases", "Met", "Met late", "Violated", "Open", "Removed", "In time", "Log: in time", "Log agrees")
-    for heading in numbers:
+    handed_over = any(getattr(row, each.key) for row in rows for each in HANDOVERS)
+    shown = [each for each in Outcome if handed_over or each not in HANDOVERS]
+    names = [each.value.capitalize() for each in shown]
+    for heading in ("Cases", *names, "In time", "Log: in time", "Log agrees"):
         table.add_column(heading, justify="right")
     last = ""
     for row in rows:
-        counts = (row.instances, row.met, row.met_late, row.violated, row.open, row.removed)
+        counts = (row.instances, *(getattr(row, each.key) for each in shown))
         judged = row.log_met + row.log_missed
         table.add_row(
             row.milestone if row.milestone != last else "",

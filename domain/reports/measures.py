@@ -154,7 +154,7 @@ def _percentile(ordered: Sequence[float], percent: int) -> float:
 
 
 class Counts(Value):
-    """How many instances there were, and what became of them: the five outcomes add up to `instances`."""
+    """How many instances there were, and what became of them: the outcomes add up to `instances`."""
 
     instances: int
     met: int
@@ -162,6 +162,8 @@ class Counts(Value):
     violated: int
     open: int
     removed: int
+    handed_over: int
+    handed_over_late: int
 
     @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorated properties
     @property
@@ -178,7 +180,7 @@ class Counts(Value):
 
     def of(self, outcome: Outcome) -> int:
         """How many had that outcome."""
-        return int(getattr(self, outcome.value.replace(" ", "_")))
+        return int(getattr(self, outcome.key))
 
 
 class Figures(Counts):
@@ -193,7 +195,7 @@ class Figures(Counts):
         met_in_last_hour: met less than 1 h before the target.
         response_seconds: from start to completion, less pauses, of those completed.
         margin_seconds: from completion to target, of those met; `margin_percent` the same in percent of the span.
-        overrun_seconds: from the target on, of those missed.
+        overrun_seconds: from the target on, of those missed or handed over late.
         paused: instances that were paused, for `paused_seconds` together.
     """
 
@@ -252,5 +254,5 @@ def is_last_part(margin_seconds: int, span_seconds: int) -> bool:
 
 def _counted(instances: Sequence[Measured]) -> dict[str, int]:
     outcomes = [one.outcome for one in instances]
-    of = {outcome.value.replace(" ", "_"): outcomes.count(outcome) for outcome in Outcome}
+    of = {outcome.key: outcomes.count(outcome) for outcome in Outcome}
     return {"instances": len(outcomes), **of}

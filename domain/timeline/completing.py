@@ -37,6 +37,8 @@ def complete(
         _judge_late(book, instance, target)
     elif standing := instance.standing_violation:
         book.correct_one(instance, standing, f"completed in time at {clock_text(at)}")
+    for resting in instance.resting:
+        resting.violations = instance.violations  # what it was paused before, it has not missed
     book.note(
         NoteKind.COMPLETED,
         book.state.last_at,

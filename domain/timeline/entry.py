@@ -33,7 +33,7 @@ class Entry:
 
     def follow(self) -> bool:
         """Enter, leave or come back as the case says now. Returns whether something changed."""
-        changed = self._enter()
+        changed = self.enter()
         if self.state.entered_at is None:
             return changed
         outside = self.state.closed_at is not None or (
@@ -49,7 +49,8 @@ class Entry:
 
     # --- in ---
 
-    def _enter(self) -> bool:
+    def enter(self) -> bool:
+        """Enter, or follow an entry that was moved. Returns whether something changed."""
         state = self.state
         entry_at = state.opened_at if self.process.entry == OPENED_AT else self.sight.instant(self.process.entry)
         if entry_at is not None and state.not_before is not None:

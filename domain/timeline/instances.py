@@ -15,7 +15,7 @@ import operator
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -59,6 +59,8 @@ class MilestoneInstance(BaseModel):
             A clear brings them to light.
         resting: the same, paused since the completion. A completion rule that turns false brings them to light.
         owed: triggers that fell due while it was unseen.
+        takes_over: what a migration left for when the rules come to it, which may be when it is back: the new version's
+            span, or its start as well, where that is of another kind.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -95,6 +97,7 @@ class MilestoneInstance(BaseModel):
     unseen: tuple[MilestoneInstance, ...] = Field(default=(), exclude_if=operator.not_)
     resting: tuple[MilestoneInstance, ...] = Field(default=(), exclude_if=operator.not_)
     owed: tuple[Firing, ...] = Field(default=(), exclude_if=operator.not_)
+    takes_over: Literal["", "span", "start"] = Field(default="", exclude_if=operator.not_)
 
     # --- what is remembered ---
 

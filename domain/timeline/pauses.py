@@ -25,7 +25,7 @@ def pause_or_resume(
         also: what pauses it besides.
     """
     if milestone.by is not None:
-        return False
+        return _let_run(book, sight, milestone, instance)
     causes = (*_causes(book, sight, milestone, instance), *also)
     pause = instance.open_pause
     if pause is None and not causes:
@@ -45,6 +45,16 @@ def pause_or_resume(
         runs = f"runs again, target {clock_text(book.target(instance))}"
         said = f"paused: {', '.join(causes)}" if causes else runs
         book.note(kind, sight.at, f"{milestone.name} {said}", instance)
+    return True
+
+
+def _let_run(book: Book, sight: Sight, milestone: Milestone, instance: MilestoneInstance) -> bool:
+    """End what paused an instance before a migration made its target a deadline, which no pause touches."""
+    if instance.open_pause is None:
+        return False
+    instance.pauses = instance.pauses[:-1]
+    if instance.is_open:
+        book.note(NoteKind.RESUMED, sight.at, f"{milestone.name} runs again: it has a deadline now", instance)
     return True
 
 

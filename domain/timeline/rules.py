@@ -193,7 +193,9 @@ class Rules:
             self._mark(counts=track.is_seen)
 
     def _follow(self, milestone: Milestone, instance: MilestoneInstance, anchor: datetime) -> bool:
-        """Follow a moved entry, and a new span, calendar or deadline."""
+        """Follow a migration, a moved entry, and a new span, calendar or deadline."""
+        if instance.takes_over and self._take_over(milestone, instance):
+            return True
         term = instance.terms[-1]
         if milestone.starts != "criteria" and term.anchor_at != anchor and not self._is_loose(milestone, instance):
             # Under the span that it has; a new one follows in the next round, by the milestone's own rule for it.
@@ -210,6 +212,20 @@ class Rules:
         if self.spans.declared(milestone) == term.declared:
             return False
         self.book.move(instance, self.spans.changed(milestone, instance), self.at, "its span changed")
+        return True
+
+    def _take_over(self, milestone: Milestone, instance: MilestoneInstance) -> bool:
+        """Take over what a migration left; returns whether that differs from what there was."""
+        old, new = instance.terms[-1], self.spans.taken_over(milestone, instance)
+        instance.takes_over = ""
+        instance.promise = milestone.promise  # the target of before had not passed
+        same = (new.span, new.business_hours, new.declared, new.start_at)
+        if same == (old.span, old.business_hours, old.declared, old.start_at):
+            return False
+        if (old.by is None) != (new.by is None):
+            # As if it had held from the start: a deadline has no pauses, and a span those that the case had since.
+            instance.pauses = () if new.by else self.book.holds_since(milestone, new.start_at)
+        self.book.move(instance, new, self.at, "migrated")
         return True
 
     def _is_loose(self, milestone: Milestone, instance: MilestoneInstance) -> bool:

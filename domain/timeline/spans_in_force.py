@@ -77,6 +77,15 @@ class SpansInForce:
         afresh = moved.model_copy(update={"base_at": anchor, "carried_at": None, "extended_seconds": 0})
         return self._counted(afresh, Span.parse(old.span), milestone.cutoff_seconds)
 
+    # --- a new version ---
+
+    def taken_over(self, milestone: Milestone, instance: MilestoneInstance) -> Term:
+        """The span that an instance has by a new version of its process, as if that had held from the start."""
+        old = instance.terms[-1]
+        begins_then = instance.takes_over == "start" and milestone.starts == "criteria"
+        new = self.term(milestone, instance.created_at if begins_then else old.start_at)
+        return new.model_copy(update={"anchor_at": old.anchor_at, "is_detached": old.is_detached})
+
     # --- a new span ---
 
     def changed(self, milestone: Milestone, instance: MilestoneInstance) -> Term:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import AwareDatetime, Field
 
@@ -15,6 +16,8 @@ from domain.timeline.facts import Firing, Pause, Violation
 from domain.timeline.instances import InstanceState, MilestoneInstance
 from domain.timeline.plan import Plan
 from domain.timeline.state import TimelineState
+
+T = TypeVar("T")
 
 
 class MilestoneStatus(StrEnum):
@@ -110,8 +113,7 @@ class CaseView(Value):
 
 def look(plan: Plan, state: TimelineState, now: datetime, next_due: datetime | None, next_summary: str) -> CaseView:
     """The case at `now`."""
-    instances = sorted(state.instances, key=lambda i: (i.created_at, _order(plan, i), i.occurrence))
-    milestones = [_look_at(plan, instance, now) for instance in instances]
+    milestones = [look_at(plan, instance, now) for instance in in_order(plan, state)]
     return CaseView(
         case_id=state.case_id,
         now=now,
@@ -130,9 +132,11 @@ def look(plan: Plan, state: TimelineState, now: datetime, next_due: datetime | N
     )
 
 
-def _order(plan: Plan, instance: MilestoneInstance) -> int:
-    names = [m.name for m in plan.process.milestones] if plan.process else []
-    return names.index(instance.milestone) if instance.milestone in names else len(names)
+def in_order(plan: Plan, state: TimelineState) -> list[MilestoneInstance]:
+    """The instances as people read them: by when they were made, then as the process has its milestones."""
+    names = [milestone.name for milestone in plan.process.milestones] if plan.process else []
+    places = {name: place for place, name in enumerate(names)}
+    return sorted(state.instances, key=lambda i: (i.created_at, places.get(i.milestone, len(names)), i.occurrence))
 
 
 def _status(milestones: list[MilestoneView]) -> MilestoneStatus:
@@ -144,23 +148,25 @@ def _status(milestones: list[MilestoneView]) -> MilestoneStatus:
     return MilestoneStatus.COMPLIANT
 
 
-def _look_at(plan: Plan, instance: MilestoneInstance, now: datetime) -> MilestoneView:
+def _known(value: Callable[[], T]) -> T | None:
+    """A value, or None if it lies past the horizon: the calendars are about to be frozen further."""
+    try:
+        return value()
+    except HorizonExceeded:
+        return None
+
+
+def look_at(plan: Plan, instance: MilestoneInstance, now: datetime) -> MilestoneView:
+    """One instance at `now`. What lies past the horizon of its calendar is not known yet, and None."""
     term = instance.term
     calendar = plan.calendars[term.business_hours]
     end = instance.ended_at or max(now, term.start_at)
-    target: datetime | None = None
-    elapsed: int | None = None
-    paused: int | None = None
+    target = _known(lambda: instance.target_at(plan.calendars))
+    elapsed = _known(lambda: instance.elapsed_seconds(plan.calendars, end))
+    paused = _known(lambda: instance.rested_seconds(plan.calendars, end))
     remaining: int | None = None
-    violated = False
-    try:
-        target = instance.target_at(plan.calendars)
-        violated = instance.is_violated(plan.calendars, now)
-        elapsed = instance.elapsed_seconds(plan.calendars, end)
-        paused = instance.rested_seconds(plan.calendars, end)
-        remaining = calendar.elapsed(instance.effective_now(end), target) if instance.is_open else None
-    except HorizonExceeded:
-        pass  # past the horizon nothing is known yet; the calendars are about to be frozen further
+    if instance.is_open and target is not None:
+        remaining = _known(lambda: calendar.elapsed(instance.effective_now(end), target))
     return MilestoneView(
         milestone=instance.milestone,
         occurrence=instance.occurrence,
@@ -174,7 +180,7 @@ def _look_at(plan: Plan, instance: MilestoneInstance, now: datetime) -> Mileston
         completed_by=instance.completed_by,
         removed_at=instance.removed_at,
         exited_at=instance.exited_at,
-        violated=violated,
+        violated=bool(_known(lambda: instance.is_violated(plan.calendars, now))),
         promise=instance.promise,
         handed_over=instance.handed_over,
         deadline_of=term.by,

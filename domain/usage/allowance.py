@@ -12,6 +12,7 @@ from typing import Any, Literal, assert_never
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from domain.ids import PartId
 from domain.open_time.spans import Span
 from domain.process import FieldUpdate
 from domain.process.actions import Action, slug
@@ -95,7 +96,7 @@ class Threshold(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     at: str
-    id: str = Field(default="", pattern=r"^[A-Za-z0-9_-]*$", max_length=60)
+    id: PartId = ""
     actions: list[Action] = Field(default_factory=list)
 
     @model_validator(mode="before")

@@ -11,6 +11,7 @@ from domain.usage.by_hand import Made, write_by_hand
 from domain.usage.effects import RecordChange
 from domain.usage.periods import FrozenPeriods, Term
 from domain.usage.planned import recount_planned
+from domain.usage.prices import keep_prices
 from domain.usage.quantities import quantity_text
 from domain.usage.requests import EntitlementAmended
 from domain.usage.rows import RowKind
@@ -100,6 +101,8 @@ def _amend_rules(book: UsageBook, asked: EntitlementAmended, period: int) -> lis
         allowance = asked.allowance.model_copy(update={"cap": book.terms.allowance.cap})
         if allowance != book.terms.allowance:
             _keep_former_rules(book, period)
+            if allowance.overage_price != book.terms.allowance.overage_price:
+                keep_prices(book, period)
             book.terms = book.terms.model_copy(update={"allowance": allowance})
             texts.append("its rules are those that are declared now")
     if asked.term_end is not None and asked.term_end != book.terms.term_end:

@@ -7,6 +7,7 @@ from datetime import datetime
 from domain.usage.book import RowDraft, UsageBook, UsageEffect
 from domain.usage.effects import CarryBackOrder, CarryOverOrder
 from domain.usage.grants import Room, lasting, take_back_grants
+from domain.usage.prices import price_of
 from domain.usage.quantities import most_measured
 from domain.usage.rows import LedgerRow, RowKind
 from domain.usage.thresholds import pass_thresholds
@@ -179,7 +180,25 @@ def taken_back(book: UsageBook, order: CarryBackOrder, given: int, now: datetime
         reason=reason,
     )
     effects.append(book.write(draft))
+    if order.reference is not None and book.state.approved.find(order.reference):
+        effects.append(_billed_again(book, order, order.reference, moved + of_grants, now))
     return [*effects, *pass_thresholds(book, period, now)]
+
+
+def _billed_again(book: UsageBook, order: CarryBackOrder, reference: str, amount: int, now: datetime) -> LedgerRow:
+    """The override of overage that was covered from what the renewal has used."""
+    draft = RowDraft(
+        kind=RowKind.OVERRIDE,
+        period=order.period,
+        at=order.at,
+        now=now,
+        amount=amount,
+        price=price_of(book, reference, order.period),
+        reference=reference,
+        by="milepost",
+        reason=f"{order.renewal_id} has used what it was covered from",
+    )
+    return book.write(draft)
 
 
 def _carried_out(book: UsageBook, more: int, at: datetime, now: datetime, reason: str) -> LedgerRow:

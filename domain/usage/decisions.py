@@ -11,6 +11,7 @@ from domain.usage.book import RowDraft, UsageBook
 from domain.usage.carrying import room_with_grants
 from domain.usage.grants import available
 from domain.usage.planned import note_planned
+from domain.usage.prices import note_price
 from domain.usage.requests import Consumption, OverageDecision
 from domain.usage.rows import LedgerRow, RowKind
 from domain.usage.taking import grant
@@ -146,6 +147,7 @@ def _override(
     """
     asked = book.state.asked.get(decision.reference)
     price = asked.price if asked else book.allowance(period).overage_price
+    note_price(book, decision.reference, Taking(period, 0, amount), price)
     draft = RowDraft(
         kind=RowKind.OVERRIDE,
         period=period,

@@ -24,13 +24,18 @@ RENEWED_AHEAD = timedelta(hours=1)
 """How long before a term ends its renewal is made, so that the new record is there at the new term's first instant."""
 
 _SUBJECT = "Entitlement {{ entitlement.name or entitlement.id }}: the term to {{ term.ends_on }} has ended"
-_BODY = """\
+_UNUSED = """\
 Of entitlement {{ entitlement.name or entitlement.id }}, account {{ account.id }}, \
 {{ usage.remaining if usage.remaining is not none else 'no limited number of' }} {{ entitlement.unit }} \
-were unused at the end of its term ({{ usage.used }} used\
+were unused """
+_USED = """ ({{ usage.used }} used\
 {% if usage.cap is not none %} of {{ usage.cap }}{% endif %}\
-{% if usage.overage %}, and {{ usage.overage }} beyond{% endif %}).
-{{ term.carried_over }} carried over. What follows: {{ term.follows }}."""
+{% if usage.overage %}, and {{ usage.overage }} beyond{% endif %})."""
+_BODY = f"""\
+{_UNUSED}at the end of its term{_USED}
+{{{{ term.carried_over }}}} carried over. What follows: {{{{ term.follows }}}}."""
+_CANCELLED_SUBJECT = "Entitlement {{ entitlement.name or entitlement.id }} was cancelled"
+_CANCELLED_BODY = f"{_UNUSED}when it was cancelled{_USED}"
 
 
 class _Due(NamedTuple):
@@ -198,7 +203,9 @@ def _tell_what_was_left(book: UsageBook, period: int, now: datetime) -> list[Usa
         "carried_over": amount_text(balance.carried_over, book.terms.allowance.unit),
         "follows": _what_follows(book),
     }
-    mail = Email(do="email", id="renewals", to=[to], subject=_SUBJECT, body=_BODY)
+    is_cut = book.state.cancelled_at is not None
+    subject, body = (_CANCELLED_SUBJECT, _CANCELLED_BODY) if is_cut else (_SUBJECT, _BODY)
+    mail = Email(do="email", id="renewals", to=[to], subject=subject, body=body)
     context = book.context(period) | {"term": term}
     return [*action_orders(book, [mail], cause="term_end", key=f"{period}/{key}/unused/1", at=now, context=context)]
 

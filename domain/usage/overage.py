@@ -7,7 +7,7 @@ from datetime import datetime
 from domain.errors import Refused
 from domain.usage.book import UsageBook, UsageEffect
 from domain.usage.by_hand import Made, write_by_hand
-from domain.usage.carrying import room, settle
+from domain.usage.carrying import room_for_late_work, settle
 from domain.usage.planned import change_planned, find_planned
 from domain.usage.requests import OverageCovered, OverageVoided
 from domain.usage.reversing import withdraw_override
@@ -23,7 +23,8 @@ MOST_COVERS = 1_000
 def cover(book: UsageBook, asked: OverageCovered, now: datetime) -> Made:
     """Pay for overage from what is left of its own period or of a later one, in part if less is left.
 
-    What is covered is used of the period that pays, is no overage any more and is not billed.
+    What is covered is used of the period that pays, is no overage any more and is not billed. What has gone over into a
+    renewal is still there for it, as it is for late work, and is asked back.
 
     Raises:
         Refused: the reference has no overage, nothing is left, or the period lies before its own.
@@ -33,23 +34,16 @@ def cover(book: UsageBook, asked: OverageCovered, now: datetime) -> Made:
     unit = book.terms.allowance.unit
     if pays < taking.period:
         raise Refused("earlier_period", "overage is covered from its own period or from a later one")
-    there = room(book, pays)
+    there = room_for_late_work(book, pays)
     amount = min(taking.overage, asked.amount or taking.overage, taking.overage if there is None else there)
     if amount == 0:
         raise Refused("nothing_left", "nothing is left of that period; amend the cap first, or void the overage")
+    is_new = pays != taking.period and asked.reference not in book.state.covers
+    if is_new and len(book.state.covers) >= MOST_COVERS:
+        raise Refused("too_many_covers", f"overage of {MOST_COVERS} is covered from other periods already")
+    is_billed = book.state.approved.find(asked.reference) is not None
     effects = _let_go(book, asked, taking, amount, now=now, text=f"covered from {_named(book, pays)}")
-    if pays == taking.period:
-        moved = taking._replace(amount=taking.amount + amount, overage=taking.overage - amount)
-        _remember(book, asked.reference, moved)
-    else:
-        _remember(
-            book,
-            asked.reference,
-            taking._replace(overage=taking.overage - amount, let_go=taking.let_go + amount),
-        )
-        if asked.reference not in book.state.covers and len(book.state.covers) >= MOST_COVERS:
-            raise Refused("too_many_covers", f"overage of {MOST_COVERS} is covered from other periods already")
-        book.state.covers.setdefault(asked.reference, []).append(Cover(period=pays, amount=amount))
+    _pay(book, asked.reference, taking, pays, amount, is_billed=is_billed)
     book.changing_use(pays).used += amount
     text = f"{amount_text(amount, unit)} of the overage of {asked.reference} covered"
     effects.append(
@@ -65,7 +59,20 @@ def cover(book: UsageBook, asked: OverageCovered, now: datetime) -> Made:
             used=amount,
         )
     )
-    return Made(text, pays, [*effects, *settle(book, pays, now)], amount)
+    of_its_own = asked.reference if pays == taking.period else None
+    return Made(text, pays, [*effects, *settle(book, pays, now, of_its_own)], amount)
+
+
+def _pay(book: UsageBook, reference: str, taking: Taking, pays: int, amount: int, *, is_billed: bool) -> None:
+    """Note of a consumption that a period pays for so much of its overage."""
+    left = taking._replace(overage=taking.overage - amount)
+    if pays != taking.period:
+        _remember(book, reference, left._replace(let_go=taking.let_go + amount))
+        book.state.covers.setdefault(reference, []).append(Cover(period=pays, amount=amount))
+        return
+    if is_billed and book.use(pays).carried_out:  # what the renewal has used turns out to be overage, and is billed
+        book.state.approved.add(reference, Taking(pays, 0, amount))
+    _remember(book, reference, left._replace(amount=taking.amount + amount))
 
 
 def void(book: UsageBook, asked: OverageVoided, now: datetime) -> Made:

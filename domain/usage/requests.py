@@ -16,7 +16,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt
 
-from domain.bounds import Instant, Words, clean
+from domain.bounds import MOST_ENTRY_MINUTES, Instant, Words, clean
 from domain.ids import CaseId, EntitlementId, EventId, Reference
 from domain.model import Value
 from domain.open_time.spans import Span
@@ -64,9 +64,6 @@ MOST_UPDATES_A_RUN = 1_800
 
 MOST_TOLD = 10**15
 """Of a number that a count tells others. Every client's JSON holds it."""
-
-MOST_MINUTES = 31 * 24 * 60
-"""Of one time entry; a longer one is a slip of the pen."""
 
 
 def workflow_id(entitlement_id: str) -> str:
@@ -245,7 +242,7 @@ class TimeEntry(Value):
     """
 
     id: Reference
-    minutes: int = Field(ge=1, le=MOST_MINUTES)
+    minutes: int = Field(ge=1, le=MOST_ENTRY_MINUTES)
     worked_at: Instant
     case_id: CaseId | None = None
     by: Words | None = None
@@ -253,7 +250,7 @@ class TimeEntry(Value):
     has_fallback: bool = False
     is_rest: bool = False
     yields: bool = Field(default=False, exclude_if=operator.not_)
-    paid: int = Field(default=0, ge=0, le=2 * MOST_MINUTES, exclude_if=operator.not_)
+    paid: int = Field(default=0, ge=0, le=2 * MOST_ENTRY_MINUTES, exclude_if=operator.not_)
     rates: EntryRates | None = Field(default=None, exclude_if=lambda rates: rates is None)
 
 

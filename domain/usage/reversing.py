@@ -10,6 +10,7 @@ from domain.usage.by_hand import Made, write_by_hand
 from domain.usage.carrying import settle
 from domain.usage.grants import give_back_grants
 from domain.usage.planned import drop_planned, find_planned
+from domain.usage.prices import price_of
 from domain.usage.requests import ConsumptionReversed, UsageChange
 from domain.usage.rows import RowKind
 from domain.usage.takings import Taking
@@ -114,6 +115,6 @@ def withdraw_override(
         now=now,
         reference=reference,
         amount=-amount,
-        price=book.allowance(period).overage_price,
+        price=price_of(book, reference, period),
     )
     return [row]

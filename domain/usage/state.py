@@ -164,6 +164,7 @@ class UsageState(BaseModel):
         taken: the references that took something, each with what.
         overflowed: the requests for which not enough was left.
         approved: the references whose overage somebody has approved.
+        prices: of what was approved, by a price that the rules of its period do not name any more.
         declined: those of which somebody has said no.
         changed: the changes by hand and the decisions that were made, by their event ids.
         caps: amended ones; the last whose period has begun counts.
@@ -198,6 +199,7 @@ class UsageState(BaseModel):
     former: list[FormerRules] = Field(default_factory=list, exclude_if=operator.not_)
     planned: list[Planned] = Field(default_factory=list, exclude_if=operator.not_)
     asked: dict[str, Asked] = Field(default_factory=dict, exclude_if=operator.not_)
+    prices: dict[str, ShortLedger] = Field(default_factory=dict, exclude_if=operator.not_)
     covers: dict[str, list[Cover]] = Field(default_factory=dict, exclude_if=operator.not_)
     grants: list[Grant] = Field(default_factory=list, exclude_if=operator.not_)
     uncounted: ShortLedger = Field(default_factory=ShortLedger, exclude_if=lambda ledger: not ledger.groups)

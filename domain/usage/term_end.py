@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from domain.ids import PartId
 from domain.process import FieldUpdate
 from domain.process.actions import Action
 from domain.usage.term_length import TermLength
@@ -35,7 +36,7 @@ class Notice(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     days_before: int = Field(ge=0, le=3660)
-    id: str = Field(default="", pattern=r"^[A-Za-z0-9_-]*$", max_length=60)
+    id: PartId = ""
     actions: list[Action] = Field(min_length=1)
 
     @model_validator(mode="before")

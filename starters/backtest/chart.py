@@ -12,11 +12,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from html import escape
 
-from domain.reports.compliance import Outcome
+from domain.reports.compliance import HANDOVERS, Outcome
 from domain.reports.measures import Counts
 from starters.backtest.comparing import Comparison
 from starters.backtest.report import Report
-from starters.backtest.tables import size
+from starters.backtest.tables import shown_outcomes, size
 
 COLOURS = {
     Outcome.MET: "#009e73",
@@ -24,6 +24,8 @@ COLOURS = {
     Outcome.VIOLATED: "#c0392b",
     Outcome.OPEN: "#8ec9ee",
     Outcome.REMOVED: "#bdbdbd",
+    Outcome.HANDED_OVER: "#3b6fb6",
+    Outcome.HANDED_OVER_LATE: "#7a3e9d",
 }
 MOST_GROUPS = 12
 """Groups drawn of a milestone; how many are left out is written below."""
@@ -119,8 +121,8 @@ def _head(canvas: _Canvas, reports: Sequence[Report], title: str) -> None:
         said += "".join(f"; {letter}: {report.name}" for letter, report in zip("AB", reports, strict=True))
     canvas.text(_LEFT, 56, said, colour="#555")
     x = float(_LEFT)
-    for outcome, colour in COLOURS.items():
-        canvas.rectangle(x, 70, 12, 12, colour)
+    for outcome in shown_outcomes(reports):
+        canvas.rectangle(x, 70, 12, 12, COLOURS[outcome])
         canvas.text(x + 17, 80, outcome.value)
         x += 30 + 7.2 * len(outcome.value)
     canvas.y = 100
@@ -210,7 +212,10 @@ def _trend(
 
 
 def _foot(canvas: _Canvas, reports: Sequence[Report]) -> None:
-    notes = ["In time: met, of those met or missed; (+n) more are open or were removed, and not in the percentage."]
+    rest = "open or were removed"
+    if any(outcome in HANDOVERS for outcome in shown_outcomes(reports)):
+        rest = "open, were removed or were handed over"
+    notes = [f"In time: met, of those met or missed; (+n) more are {rest}, and not in the percentage."]
     hidden = max(len(_all_groups(name, reports)) for report in reports for name in report.milestones) - MOST_GROUPS
     if hidden > 0:
         notes.append(

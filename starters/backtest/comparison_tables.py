@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from domain.reports.measures import HOUR, Figures
+from domain.wording import span
 from starters.backtest.comparing import Comparison, Flip, Side, Standing
 from starters.backtest.tables import (
     BAR_WIDTH,
@@ -26,7 +27,6 @@ from starters.backtest.tables import (
     titled,
     warnings_of,
 )
-from starters.terminal.cases import span
 
 
 def side_by_side(found: Comparison, *, source: str) -> Iterator[RenderableType]:
@@ -38,7 +38,7 @@ def side_by_side(found: Comparison, *, source: str) -> Iterator[RenderableType]:
     for letter, report in (("A", first), ("B", second)):
         yield from warnings_of(report, f"{letter}: ")
     yield _compared(found)
-    yield legend()
+    yield legend([first, second])
     yield from left_out([first, second])
     yield _compared_times(found)
     yield _flips(found)

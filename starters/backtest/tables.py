@@ -10,13 +10,19 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from domain.reports.compliance import Outcome
+from domain.reports.compliance import HANDOVERS, Outcome
 from domain.reports.measures import HOUR, Counts, Spread
+from domain.wording import plural, span
 from starters.backtest.report import CaseRow, Report, Row
-from starters.terminal.cases import span
 
 MOST_GROUPS = 12
 """Groups that a table shows of a milestone; the rest is counted, and in the JSON."""
+
+_HEADINGS = {
+    Outcome.MET_LATE: "Met\nlate",
+    Outcome.HANDED_OVER: "Handed\nover",
+    Outcome.HANDED_OVER_LATE: "Handed\nover late",
+}
 
 BAR_WIDTH = 16
 BAR = {
@@ -25,6 +31,8 @@ BAR = {
     Outcome.VIOLATED: ("▒", "red"),
     Outcome.OPEN: ("░", "cyan"),
     Outcome.REMOVED: ("·", "dim"),
+    Outcome.HANDED_OVER: ("◆", "blue"),
+    Outcome.HANDED_OVER_LATE: ("◇", "magenta"),
 }
 """Each outcome has a glyph of its own, so that a bar can be read without its colours."""
 
@@ -39,7 +47,7 @@ def tables(report: Report, *, source: str) -> Iterator[RenderableType]:
     yield _heading(report, source)
     yield from warnings_of(report)
     yield _outcomes(report)
-    yield legend()
+    yield legend([report])
     yield from left_out([report])
     yield _responses(report)
     yield _margins(report)
@@ -79,7 +87,7 @@ def _heading(report: Report, source: str) -> Text:
     text.append(f"Backtest of {source}", style="bold")
     text.append(f"  {report.name}\n")
     text.append(size(report))
-    text.append(f"; {counted(report.cases_missed, 'case')} with a missed milestone")
+    text.append(f"; {plural(report.cases_missed, 'case')} with a missed milestone")
     judged = report.log_met + report.log_missed
     if judged:
         text.append(f"\nThe log's own verdict: {report.log_missed} of {judged} cases missed; ")
@@ -93,7 +101,7 @@ def _heading(report: Report, source: str) -> Text:
 
 def size(report: Report) -> str:
     """How large the log is."""
-    return f"{counted(report.cases, 'case')}, {counted(report.events, 'event')}"
+    return f"{plural(report.cases, 'case')}, {plural(report.events, 'event')}"
 
 
 def warnings_of(report: Report, side: str = "") -> Iterator[Text]:
@@ -106,14 +114,15 @@ def _outcomes(report: Report) -> Table:
     table = table_of(titled("Compliance", report.by))
     first_columns(table, report.by)
     table.add_column("", min_width=BAR_WIDTH, no_wrap=True)
-    for name in ("Count", "Met", "Met\nlate", "Violated", "Open", "Removed", "In\ntime"):
+    outcomes = shown_outcomes([report])
+    for name in ("Count", *(_HEADINGS.get(each, each.value.capitalize()) for each in outcomes), "In\ntime"):
         table.add_column(name, justify="right")
     for name, row, last in _rows(report):
         f = row.figures
         table.add_row(
             *_first_cells(name, row, report.by),
             bar(f, BAR_WIDTH),
-            *map(str, (f.instances, f.met, f.met_late, f.violated, f.open, f.removed)),
+            *map(str, (f.instances, *(f.of(each) for each in outcomes))),
             percent(f.met_percent),
             end_section=last,
             style="bold" if row.group is None else "",
@@ -135,7 +144,10 @@ def _responses(report: Report) -> Table:
             end_section=last,
             style="bold" if row.group is None else "",
         )
-    table.caption = "Response: from start to completion, less pauses. Overrun: from the target on, of those missed."
+    late = " or handed over late" if Outcome.HANDED_OVER_LATE in shown_outcomes([report]) else ""
+    table.caption = (
+        f"Response: from start to completion, less pauses. Overrun: from the target on, of those missed{late}."
+    )
     return table
 
 
@@ -186,7 +198,7 @@ def _pauses(report: Report) -> Table:
         hours = f"{everything.paused_seconds / HOUR:,.1f}"
         table.add_row(
             "all",
-            f"{counted(everything.paused, 'milestone')} paused",
+            f"{plural(everything.paused, 'milestone')} paused",
             "",
             str(sum(row.pauses for row in report.pauses)),
             hours,
@@ -256,10 +268,18 @@ def bar(counts: Counts, width: int, of: int | None = None) -> Text:
     return text
 
 
-def legend() -> Text:
+def shown_outcomes(reports: Sequence[Report]) -> list[Outcome]:
+    """The outcomes that are told of: what only handing over comes to is, where there is any."""
+    seen = [figures for report in reports if (figures := report.find(None, None)) is not None]
+    handed_over = any(figures.of(one) for figures in seen for one in HANDOVERS)
+    return [one for one in Outcome if handed_over or one not in HANDOVERS]
+
+
+def legend(reports: Sequence[Report]) -> Text:
     """What the parts of a bar mean."""
     text = Text()
-    for outcome, (glyph, style) in BAR.items():
+    for outcome in shown_outcomes(reports):
+        glyph, style = BAR[outcome]
         text.append(f"{glyph * 2} ", style=style)
         text.append(f"{outcome.value}   ")
     text.append("in time: met, of those met or missed", style="dim")
@@ -280,9 +300,7 @@ def left_out(reports: Sequence[Report]) -> Iterator[Text]:
     """How many groups the tables leave out, at most of one milestone."""
     groups = max(len(report.of(name)) - 1 for report in reports for name in [*report.milestones, None])
     if groups > MOST_GROUPS:
-        yield Text(
-            f"{counted(groups - MOST_GROUPS, 'more group')} in 'all' and in the output of --json", style="yellow"
-        )
+        yield Text(f"{plural(groups - MOST_GROUPS, 'more group')} in 'all' and in the output of --json", style="yellow")
 
 
 def first_columns(table: Table, by: str | None) -> None:
@@ -325,11 +343,6 @@ def shown_span(seconds: float | None) -> str:
         return ""
     whole = round(seconds)
     return span(whole if abs(whole) < 60 else round(whole / 60) * 60)  # noqa: PLR2004 - a minute
-
-
-def counted(count: int, of: str) -> str:
-    """``1 case``, ``2 cases``."""
-    return f"{count:,} {of}" if count == 1 else f"{count:,} {of}s"
 
 
 def minute(at: datetime | None) -> str:

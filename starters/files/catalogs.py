@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from activities.rendering.trial import excessive_texts
-from domain.catalog.checks import NOTHING, CatalogProblems, Known, Problem, path_text
-from domain.catalog.checks import Path as DocumentPath
 from domain.catalog.declarations import Catalog, Kind
 from domain.catalog.documents import read_document
+from domain.catalog.problems import CatalogProblems, Problem, path_text
+from domain.catalog.problems import Path as DocumentPath
+from domain.catalog.references import NOTHING, Known
 from domain.catalog.texts import texts
 from domain.errors import CatalogError
 from starters.files.yaml import Located, YamlFile

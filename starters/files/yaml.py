@@ -12,8 +12,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from domain.catalog.checks import Path as DocumentPath
-from domain.catalog.checks import path_text
+from domain.catalog.problems import Path as DocumentPath
+from domain.catalog.problems import path_text
 
 _UNFOLDING = 10
 """A value takes a character at least; aliases may make more of a text, but not without end."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from worker.errors import ServerUnavailable
 from worker.namespace import ensure_namespace_and_search_attributes
 from worker.private import private_folder
 from worker.process import working
-from worker.settings import get_settings
+from worker.settings import Settings, get_settings
 
 USUAL_PORT, USUAL_UI_PORT = 7233, 8233
 """Where Temporal's own tools look for a server and its UI."""
@@ -81,44 +81,22 @@ async def everything(
     settings = get_settings()
     task_queue = task_queue or settings.task_queue
     async with contextlib.AsyncExitStack() as stack:
-        if ephemeral:
-            folder = Path(
-                stack.enter_context(tempfile.TemporaryDirectory(prefix="milepost-", ignore_cleanup_errors=True))
-            )
-            database = f"sqlite:///{folder / 'milepost.db'}"
-        else:
-            private_folder(settings.data)
-            database = settings.database
+        database = stack.enter_context(_database(settings, ephemeral=ephemeral))
+        kept = None if ephemeral else settings.data
+        state = kept and kept / "server"
+        ports = {"port": port or _if_free(USUAL_PORT), "ui_port": ui_port or _if_free(USUAL_UI_PORT)}
         server = await stack.enter_async_context(
-            running_server(
-                None if ephemeral else settings.data / "server",
-                virtual_clock=virtual_clock,
-                ui=ui,
-                port=port or _if_free(USUAL_PORT),
-                ui_port=ui_port or _if_free(USUAL_UI_PORT),
-                console=console,
-            )
+            running_server(state, virtual_clock=virtual_clock, ui=ui, console=console, **ports)
         )
         store = await asyncio.to_thread(Store.open, database)
         stack.callback(store.close)
-        await stack.enter_async_context(
-            working(
-                server.client,
-                store,
-                task_queue=task_queue,
-                cached_workflows=settings.cached_workflows,
-                means=means,
-            )
+        worker = working(
+            server.client, store, task_queue=task_queue, cached_workflows=settings.cached_workflows, means=means
         )
-        whereabouts = Whereabouts(
-            address=server.address,
-            namespace=server.client.namespace,
-            task_queue=task_queue,
-            database=database,
-            ui=server.ui_url,
-        )
+        await stack.enter_async_context(worker)
+        whereabouts = _whereabouts(server, task_queue, database)
         stack.enter_context(announced(whereabouts, settings))
-        yield Running(server, store, whereabouts, None if ephemeral else settings.data)
+        yield Running(server, store, whereabouts, kept)
 
 
 @contextlib.asynccontextmanager
@@ -152,6 +130,27 @@ async def at_hand(*, virtual_clock: bool = False, console: Console | None = None
         yield Running(RunningServer(client, None), store, whereabouts, None)
     finally:
         store.close()
+
+
+def _whereabouts(server: RunningServer, task_queue: str, database: str) -> Whereabouts:
+    return Whereabouts(
+        address=server.address,
+        namespace=server.client.namespace,
+        task_queue=task_queue,
+        database=database,
+        ui=server.ui_url,
+    )
+
+
+@contextlib.contextmanager
+def _database(settings: Settings, *, ephemeral: bool) -> Iterator[str]:
+    """Where the store is: as the settings say, or in a folder that goes with the context."""
+    if not ephemeral:
+        private_folder(settings.data)
+        yield settings.database
+        return
+    with tempfile.TemporaryDirectory(prefix="milepost-", ignore_cleanup_errors=True) as folder:
+        yield f"sqlite:///{Path(folder) / 'milepost.db'}"
 
 
 def _if_free(port: int) -> int | None:

@@ -7,6 +7,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from clients.cases import MilepostClient
 from domain.timeline.views import CaseView
+from domain.wording import instant
 from worker.supervision import HOW_ENDED
 
 
@@ -21,7 +22,7 @@ async def ended_now(client: MilepostClient, case_id: str) -> str | None:
     if found.status in {None, WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.CONTINUED_AS_NEW}:
         return None
     how = HOW_ENDED.get(found.status) if found.status else None
-    when = f" at {found.close_time:%Y-%m-%d %H:%M:%S}Z" if found.close_time else ""
+    when = f" at {instant(found.close_time)}" if found.close_time else ""
     return f"ended from outside ({how}){when}" if how else None
 
 

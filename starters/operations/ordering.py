@@ -12,8 +12,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 from temporalio.client import Client
 
-from domain.catalog.checks import Problem, path_text
 from domain.catalog.complaints import translated
+from domain.catalog.problems import Problem, path_text
 from domain.errors import CatalogError
 from domain.orders.placing import Order, OrderProblems
 from starters.files.yaml import Located, YamlFile

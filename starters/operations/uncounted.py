@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from domain.catalog.checks import CatalogProblems
-from domain.catalog.declarations import Catalog, Entitlement
-from domain.catalog.status import EntitlementStatus, status, zone_of
+from domain.catalog.declarations import Entitlement
+from domain.catalog.problems import CatalogProblems
+from domain.catalog.status import EntitlementStatus, status
 from domain.errors import Refused
 from domain.messages.inbox import problems
 from domain.usage.requests import EntitlementAmended, EntitlementCancelled
+from domain.wording import instant
 from store import Store
 
 
@@ -47,53 +50,81 @@ class UncountedEntitlements:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def cancel(self, declared: Entitlement, asked: EntitlementCancelled) -> RecordChanged:
+    def cancel(self, entitlement: str, asked: EntitlementCancelled) -> RecordChanged:
         """End it: from an instant on, which is now unless another is asked for, it matches nothing.
 
         Raises:
+            NotFound: there is none of that id.
             Refused: it has ended by then, or is cancelled already.
         """
         at = asked.at or datetime.now(UTC)
-        if declared.cancelled_at is not None:
-            raise Refused("already_cancelled", f"cancelled already, at {declared.cancelled_at:%Y-%m-%d %H:%M:%S}Z")
-        if self._status(declared, at) is EntitlementStatus.EXPIRED:
-            raise Refused("expired", "its term has ended; there is nothing to cancel")
-        text = "cancelled" if asked.at is None else f"cancelled from {at.isoformat()} on"
-        return self._change(declared, asked, text, cancelled_at=at)
 
-    def amend(self, declared: Entitlement, asked: EntitlementAmended) -> RecordChanged:
+        def cancelled(declared: Entitlement, zone: ZoneInfo) -> Entitlement:
+            _check_uncounted(declared)
+            if declared.cancelled_at is not None:
+                raise Refused("already_cancelled", f"cancelled already, at {instant(declared.cancelled_at)}")
+            if status(declared, at, zone) is EntitlementStatus.EXPIRED:
+                raise Refused("expired", "its term has ended; there is nothing to cancel")
+            return _with(declared, cancelled_at=at)
+
+        self._change(entitlement, asked, cancelled)
+        return _done(entitlement, "cancelled" if asked.at is None else f"cancelled from {instant(at)} on")
+
+    def amend(self, entitlement: str, asked: EntitlementAmended) -> RecordChanged:
         """Change the last date, also of one that has expired: that one is active again.
 
         Raises:
+            NotFound: there is none of that id.
             Refused: it was cancelled, or the date lies in the past or before the start.
         """
-        if declared.cancelled_at is not None:
-            when = f"{declared.cancelled_at:%Y-%m-%d %H:%M:%S}Z"
-            raise Refused("cancelled", f"{declared.id} was cancelled at {when}")
         ends_on = asked.ends_on if isinstance(asked.ends_on, date) else None
-        if ends_on == declared.ends_on:
-            return RecordChanged(entitlement=declared.id, answer=RecordAnswer(text="nothing differs"))
-        if ends_on and declared.starts_on and ends_on < declared.starts_on:
-            raise Refused("bad_dates", f"the last date {ends_on} lies before the first, {declared.starts_on}")
-        amended = declared.model_copy(update={"ends_on": ends_on})
-        if self._status(amended, datetime.now(UTC)) is EntitlementStatus.EXPIRED:
-            raise Refused("bad_dates", f"{ends_on} is over; give today or a later date, or cancel it")
-        text = f"it ends on {ends_on}" if ends_on else "it does not end"
-        return self._change(declared, asked, text, ends_on=ends_on)
+        differs = True
 
-    def _status(self, declared: Entitlement, now: datetime) -> EntitlementStatus:
-        zone = zone_of(self._store.account(declared.account), self._store.organisation())
-        return status(declared, now, zone)
+        def amended(declared: Entitlement, zone: ZoneInfo) -> Entitlement:
+            nonlocal differs
+            _check_uncounted(declared)
+            if declared.cancelled_at is not None:
+                when = instant(declared.cancelled_at)
+                raise Refused("cancelled", f"{declared.id} was cancelled at {when}")
+            if ends_on == declared.ends_on:
+                differs = False
+                return declared
+            if ends_on and declared.starts_on and ends_on < declared.starts_on:
+                raise Refused("bad_dates", f"the last date {ends_on} lies before the first, {declared.starts_on}")
+            if status(declared.model_copy(update={"ends_on": ends_on}), datetime.now(UTC), zone) is (
+                EntitlementStatus.EXPIRED
+            ):
+                raise Refused("bad_dates", f"{ends_on} is over; give today or a later date, or cancel it")
+            return _with(declared, ends_on=ends_on)
+
+        self._change(entitlement, asked, amended)
+        if not differs:
+            return _done(entitlement, "nothing differs")
+        return _done(entitlement, f"it ends on {ends_on}" if ends_on else "it does not end")
 
     def _change(
-        self, declared: Entitlement, asked: EntitlementAmended | EntitlementCancelled, text: str, **fields: Any
-    ) -> RecordChanged:
+        self,
+        entitlement: str,
+        asked: EntitlementAmended | EntitlementCancelled,
+        change: Callable[[Entitlement, ZoneInfo], Entitlement],
+    ) -> None:
         try:
-            changed = Entitlement.model_validate(declared.model_dump(mode="json") | fields)
-            # No ledger says why, so the record of who has applied it does.
-            self._store.apply(Catalog(entitlements=[changed]), by=f"{asked.by}: {asked.reason}", tell=None)
+            # No ledger says why, so the record of who has changed it does.
+            self._store.change_entitlement(entitlement, change, by=f"{asked.by}: {asked.reason}")
         except ValidationError as error:
             raise Refused("bad_record", "; ".join(problems(error))) from None
         except CatalogProblems as error:
             raise Refused("bad_record", str(error)) from None
-        return RecordChanged(entitlement=declared.id, answer=RecordAnswer(text=text))
+
+
+def _check_uncounted(declared: Entitlement) -> None:
+    if declared.allowance is not None:
+        raise Refused("counted", f"{declared.id} was given an allowance just now; ask again")
+
+
+def _with(declared: Entitlement, **fields: Any) -> Entitlement:
+    return Entitlement.model_validate(declared.model_dump(mode="json") | fields)
+
+
+def _done(entitlement: str, text: str) -> RecordChanged:
+    return RecordChanged(entitlement=entitlement, answer=RecordAnswer(text=text))

@@ -229,7 +229,7 @@ class UsageDesk:
         if cap is not None:
             raise _uncounted(entitlement, "give it an allowance, with its cap, in the catalog: milepost apply")
         _check_amended(declared, asked)
-        return await asyncio.to_thread(self._uncounted.amend, declared, asked)
+        return await asyncio.to_thread(self._uncounted.amend, entitlement, asked)
 
     async def cancel(
         self,
@@ -258,9 +258,10 @@ class UsageDesk:
             at = first_instant(last_day + timedelta(days=1), zone)
         asked = _message(EntitlementCancelled, at=at, **who)
         if declared.allowance is None:
-            return await asyncio.to_thread(self._uncounted.cancel, declared, asked)
+            return await asyncio.to_thread(self._uncounted.cancel, entitlement, asked)
         changed = await self._change(entitlement, asked)
-        kept = await asyncio.to_thread(self._taken_after, entitlement, at) if at is not None else []
+        later = await asyncio.to_thread(self._taken_after, entitlement, at) if at is not None else []
+        kept = [one for one in later if one not in changed.answer.references]  # their rows may be on the way
         renewal = changed.answer.renewal
         parts: list[Changed] = []
         if renewal is not None and with_renewal:

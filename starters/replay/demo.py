@@ -20,6 +20,7 @@ from starters.local.dev import Running, everything
 from starters.logs.events import read_log
 from starters.logs.mapping import load_mapping
 from starters.logs.oddities import counted, told
+from starters.operations.recorded import zone_of_plan
 from starters.replay.comparison import Compared
 from starters.replay.outcome import Outcome, progress_bar, replay_and_compare, verdict
 from starters.replay.running import Replay, renamed
@@ -79,7 +80,8 @@ def report(outcome: Outcome, store: Store) -> Iterator[RenderableType]:
     case = telling_case(outcome.compared)
     if case is not None:
         yield Text("\nOne of them\n", style="bold")
-        yield case_timeline(case, actions=case_actions(store, case.case_id))
+        zone = zone_of_plan(store.case(case.case_id).carried.plan)
+        yield case_timeline(case, zone=zone, actions=case_actions(store, case.case_id))
     yield Text()
     yield verdict(outcome)
 

@@ -19,6 +19,7 @@ from domain.timeline.effects import Noted, NoteKind
 from domain.timeline.facts import Pause
 from domain.timeline.instances import InstanceState
 from domain.timeline.views import CaseView, MilestoneStatus, MilestoneView
+from domain.wording import clock, instant, span, zone_name
 from starters.terminal.actions import ShownAction
 
 PIPE_WIDTH = 160
@@ -44,21 +45,6 @@ def console(*, stderr: bool = False) -> Console:
     stream = sys.stderr if stderr else sys.stdout
     knows_width = stream.isatty() or "COLUMNS" in os.environ
     return Console(stderr=stderr, highlight=False, width=None if knows_width else PIPE_WIDTH)
-
-
-def span(seconds: int) -> str:
-    """A span of open time: ``2h05m``, ``45s``; a minus sign before one that is overdue."""
-    sign, seconds = ("-", -seconds) if seconds < 0 else ("", seconds)
-    hours, rest = divmod(seconds, 3600)
-    minutes, rest = divmod(rest, 60)
-    if hours:
-        return f"{sign}{hours}h{minutes:02}m" + (f"{rest:02}s" if rest else "")
-    return f"{sign}{minutes}m" + (f"{rest:02}s" if rest else "") if minutes else f"{sign}{rest}s"
-
-
-def clock(at: datetime, zone: tzinfo = UTC) -> str:
-    """An instant on the wall clock of a zone."""
-    return f"{at.astimezone(zone):%a %Y-%m-%d %H:%M:%S}"
 
 
 def case_timeline(
@@ -105,7 +91,7 @@ def _heading(view: CaseView, zone: tzinfo) -> Text:
     heading.append(
         f"closed {clock(view.closed_at, zone)}" if view.closed_at else f"now {clock(view.now, zone)}", style="dim"
     )
-    heading.append(f" ({zone.tzname(view.now) if zone is UTC else zone}; spans are open time)", style="dim")
+    heading.append(f" ({zone_name(zone)}; spans are open time)", style="dim")
     if view.next_due and not view.closed_at:
         ahead = int((view.next_due - view.now).total_seconds())
         heading.append("\nnext   ", style="dim")
@@ -209,7 +195,7 @@ def _moments_table(view: CaseView, zone: tzinfo, actions: Sequence[ShownAction],
     table.add_column()
     day = ""
     told = [_moment_of_note(note) for note in notes if note.kind in _TOLD]
-    for moment in sorted([*_moments(view, actions), *told], key=lambda m: (m.at, m.rank)):
+    for moment in sorted([*_moments(view, zone, actions), *told], key=lambda m: (m.at, m.rank)):
         shown = clock(moment.at, zone)
         date, time = shown.rsplit(" ", 1)
         table.add_row(
@@ -221,13 +207,13 @@ def _moments_table(view: CaseView, zone: tzinfo, actions: Sequence[ShownAction],
     return table
 
 
-def _moments(view: CaseView, actions: Sequence[ShownAction]) -> Iterator[_Moment]:
+def _moments(view: CaseView, zone: tzinfo, actions: Sequence[ShownAction]) -> Iterator[_Moment]:
     yield _Moment(view.opened_at, 0, "", "case opened")
     if view.entered_at and view.entered_at != view.opened_at:
         yield _Moment(view.entered_at, 1, "", f"enters {view.process}")
     for milestone in view.milestones:
         done = [a for a in actions if (a.milestone, a.occurrence) == (milestone.milestone, milestone.occurrence)]
-        yield from _moments_of(milestone, done)
+        yield from _moments_of(milestone, zone, done)
     if view.exited_at and view.exited_at != view.closed_at:
         yield _Moment(view.exited_at, 8, "", f"leaves {view.process}")
     if view.closed_at:
@@ -237,7 +223,7 @@ def _moments(view: CaseView, actions: Sequence[ShownAction]) -> Iterator[_Moment
         yield _Moment(max(view.next_due, view.now), 10, name, f"next: {what}", "dim")
 
 
-def _moments_of(milestone: MilestoneView, actions: Sequence[ShownAction]) -> Iterator[_Moment]:
+def _moments_of(milestone: MilestoneView, zone: tzinfo, actions: Sequence[ShownAction]) -> Iterator[_Moment]:
     name = milestone.milestone if milestone.occurrence == 1 else f"{milestone.milestone} ({milestone.occurrence})"
     yield _Moment(milestone.start_at, 2, name, f"starts, {milestone.span} of {milestone.business_hours}")
     for pause in _pauses(milestone):
@@ -246,7 +232,7 @@ def _moments_of(milestone: MilestoneView, actions: Sequence[ShownAction]) -> Ite
             yield _Moment(pause.to_at, 3, name, f"goes on, after {span(_wall_seconds(pause.from_at, pause.to_at))}")
     for firing in milestone.fired:
         late = _wall_seconds(firing.due_at, firing.at)
-        fired = f"{firing.trigger} fires" + (f", {span(late)} late (due {clock(firing.due_at)} UTC)" if late else "")
+        fired = f"{firing.trigger} fires" + (f", {span(late)} late (due {clock(firing.due_at, zone)})" if late else "")
         yield _Moment(firing.at, 6, name, fired, "red" if firing.trigger.startswith("violation") else "magenta")
         for action in actions:
             if (action.trigger, action.due_at) == (firing.trigger, firing.due_at):
@@ -297,8 +283,8 @@ def _wall_seconds(a: datetime, b: datetime) -> int:
     return (b - a) // timedelta(seconds=1)
 
 
-def answer_lines(answer: Answer) -> Text:
-    """What came of a request, a line for each thing that followed, and what is next."""
+def answer_lines(answer: Answer, zone: tzinfo = UTC) -> Text:
+    """What came of a request, a line for each thing that followed, and what is next; targets in a zone."""
     view = answer.case
     text = Text()
     match answer.outcome:
@@ -325,7 +311,7 @@ def answer_lines(answer: Answer) -> Text:
         text.append("\n  to decide: ").append(decision.text, style="yellow")
     for milestone in view.milestones:
         if milestone.remaining_seconds is not None and milestone.target_at is not None:
-            text.append(f"\n  {milestone.milestone}: {milestone.state}, target {clock(milestone.target_at)} UTC, ")
+            text.append(f"\n  {milestone.milestone}: {milestone.state}, target {instant(milestone.target_at, zone)}, ")
             text.append_text(_left(milestone))
             text.append(" left" if milestone.remaining_seconds >= 0 else "")
     return text

@@ -17,7 +17,7 @@ from rich.text import Text
 from domain.messages.migrations import MigrationProgress
 from domain.timeline.instances import InstanceState
 from domain.timeline.preview import CasePreview, Difference, MilestoneChange, MilestoneStanding, PreviewTotals
-from starters.terminal.cases import clock
+from domain.wording import clock
 
 SHOWN_CASES = 20
 SHOWN_FAILURES = 20

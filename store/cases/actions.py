@@ -10,8 +10,10 @@ from sqlalchemy import Table, select, update
 
 from domain.process.actions import slug
 from store import tables
+from store.cases import statements
 from store.cases.records import case_of, put_failure
 from store.database import Database, insert, insert_new
+from store.reading import read_stored
 from store.values import Mail, TaskEntry
 
 
@@ -61,14 +63,10 @@ class ActionRecords:
         """
         table = tables.actions
         row = {"key": key, "case_id": case_of(key), "status": "done", "done_at": at or datetime.now(UTC)}
-        changed: dict[str, Any] = {"status": "done", "done_at": row["done_at"], "result": result, "error": None}
+        changed = ("status", "done_at", "result", "error")
         with self._database.write() as connection:
-            statement = insert(connection, table).values({**row, "result": result})
-            connection.execute(
-                statement.on_conflict_do_update(
-                    index_elements=[table.c.key], set_=changed, where=table.c.status != "done"
-                )
-            )
+            done = statements.put(connection.dialect.name, table, *changed, unless_done=True)
+            connection.execute(done, {**row, "result": result, "error": None})
 
     def record_action_dropped(self, key: str, reason: str, *, at: datetime | None = None) -> None:
         """An action had expired, and is not done any more; one that is done stays so.
@@ -114,11 +112,11 @@ class ActionRecords:
 
     def mails(self, case_id: str | None = None, *, limit: int = 1000) -> list[Mail]:
         """The log of sent mail, of one case or of all, in the order of sending; of very many the first `limit`."""
-        return [Mail.model_validate(row) for row in self._recorded(tables.mails, case_id, limit)]
+        return [read_stored(Mail, row) for row in self._recorded(tables.mails, case_id, limit)]
 
     def tasks(self, case_id: str | None = None, *, limit: int = 1000) -> list[TaskEntry]:
         """The tasks that were made, of one case or of all, in their order; of very many the first `limit`."""
-        return [TaskEntry.model_validate(row) for row in self._recorded(tables.tasks, case_id, limit)]
+        return [read_stored(TaskEntry, row) for row in self._recorded(tables.tasks, case_id, limit)]
 
     def _record(self, table: Table, row: dict[str, Any]) -> bool:
         with self._database.write() as connection:

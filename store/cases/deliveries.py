@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 from store import tables
 from store.cases.records import case_of
 from store.database import Database, insert_new
+from store.reading import read_stored
 from store.values import Delivery
 
 _NEW = {"status": "waits", "attempts": 0, "answer": "", "last_at": None}
@@ -37,7 +38,7 @@ class Deliveries:
                 failed = (table.c.key == key, table.c.status == "failed")
                 connection.execute(update(table).where(*failed).values(again))
             found = connection.execute(select(table).where(table.c.key == key)).mappings().one()
-            return Delivery.model_validate(dict(found))
+            return read_stored(Delivery, dict(found))
 
     def record_attempt(self, key: str, status: Literal["waits", "sent", "failed"], answer: str, at: datetime) -> None:
         """What came of one more attempt; what was sent stays so.
@@ -58,4 +59,4 @@ class Deliveries:
         table = tables.deliveries
         wanted = select(table).where(table.c.case_id == case_id).order_by(table.c.first_at, table.c.key)
         with self._database.read() as connection:
-            return [Delivery.model_validate(dict(row)) for row in connection.execute(wanted).mappings()]
+            return [read_stored(Delivery, dict(row)) for row in connection.execute(wanted).mappings()]

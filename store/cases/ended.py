@@ -9,8 +9,10 @@ from pydantic import AwareDatetime
 from sqlalchemy import and_, or_, select
 
 from domain.model import Value
+from domain.wording import instant
 from store import tables
 from store.database import Database, insert
+from store.reading import read_stored
 
 HowEnded = Literal["terminated", "cancelled", "timed out", "failed", "completed", "reset", "unknown to Temporal"]
 """What became of the workflow whose record is the last one of a case."""
@@ -43,7 +45,7 @@ class EndedCase(OpenCase):
     @property
     def text(self) -> str:
         """How and when, in one line."""
-        when = f"at {self.ended_at:%Y-%m-%d %H:%M:%S}Z" if self.ended_at else f"by {self.found_at:%Y-%m-%d %H:%M:%S}Z"
+        when = f"at {instant(self.ended_at)}" if self.ended_at else f"by {instant(self.found_at)}"
         return f"ended from outside ({self.how}) {when}"
 
 
@@ -74,7 +76,7 @@ class EndedCases:
             .limit(limit)
         )
         with self._database.read() as connection:
-            return [OpenCase.model_validate(dict(row)) for row in connection.execute(wanted).mappings()]
+            return [read_stored(OpenCase, dict(row)) for row in connection.execute(wanted).mappings()]
 
     def mark_ended(self, case: OpenCase, how: HowEnded, ended_at: datetime | None) -> EndedCase | None:
         """Mark a case, unless it has recorded something since it was read; None then."""
@@ -99,7 +101,7 @@ class EndedCases:
         if case_id is not None:
             wanted = wanted.where(marks.c.case_id == case_id)
         with self._database.read() as connection:
-            return [EndedCase.model_validate(dict(row)) for row in connection.execute(wanted).mappings()]
+            return [read_stored(EndedCase, dict(row)) for row in connection.execute(wanted).mappings()]
 
 
 def _of_the_last_record() -> Any:

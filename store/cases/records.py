@@ -10,21 +10,22 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import ColumnElement, Connection, Select, and_, delete, false, or_, select, tuple_
+from sqlalchemy import Connection, Select, and_, delete, select
 
 from domain.errors import NotFound
 from domain.messages.case_state import CaseState
 from domain.messages.migrations import hours_in_use
 from domain.messages.steps import CaseRecord
 from domain.process import FieldUpdate
-from domain.process.actions import Action, slug
+from domain.process.actions import slug
 from domain.timeline.effects import Noted, TriggerFired
 from domain.timeline.views import CaseView, MilestoneStatus, MilestoneView
 from store import tables
-from store.database import Database, insert, insert_new
+from store.cases import statements
+from store.database import Database, insert_new
+from store.reading import read_stored
 from store.values import CaseRow, StoredAction, StoredCase
 
-_ACTION: TypeAdapter[Any] = TypeAdapter(Action)
 _SPAN = TypeAdapter(timedelta)
 _NOTE_COLUMNS = tuple(column.name for column in tables.notes.c if column.name != "case_id")
 
@@ -63,7 +64,7 @@ class CaseRecords:
             found = connection.execute(select(tables.cases).where(tables.cases.c.case_id == case_id)).mappings().first()
         if found is None:
             raise NotFound(f"unknown case {case_id!r}")
-        return StoredCase(**_row(found), carried=CaseState.model_validate(found["carried"]))
+        return StoredCase(**_row(found), carried=read_stored(CaseState, found["carried"]))
 
     def has_own_clock(self, case_id: str) -> bool:
         """Whether a case goes by a clock of its own, as those of a replayed log do; no for one that is not known."""
@@ -119,7 +120,7 @@ class CaseRecords:
         wanted = select(*(table.c[name] for name in _NOTE_COLUMNS)).where(table.c.case_id == case_id)
         with self._database.read() as connection:
             rows = connection.execute(wanted.order_by(table.c.number)).mappings()
-            return [Noted.model_validate(dict(row)) for row in rows]
+            return [read_stored(Noted, dict(row)) for row in rows]
 
     def milestones(self, case_id: str) -> list[MilestoneView]:
         """The milestone instances of a case as they were last recorded, by process, start and occurrence."""
@@ -127,7 +128,7 @@ class CaseRecords:
         order = (table.c.process, table.c.start_at, table.c.milestone, table.c.occurrence)
         wanted = select(table.c.view).where(table.c.case_id == case_id).order_by(*order)
         with self._database.read() as connection:
-            return [MilestoneView.model_validate(view) for view in connection.execute(wanted).scalars()]
+            return [read_stored(MilestoneView, view) for view in connection.execute(wanted).scalars()]
 
     def triggers(self, case_id: str) -> list[str]:
         """The keys of the triggers of a case that fired, in their order."""
@@ -157,7 +158,7 @@ class CaseRecords:
 
     def _actions(self, wanted: Select[Any]) -> list[StoredAction]:
         with self._database.read() as connection:
-            return [StoredAction.model_validate(dict(row)) for row in connection.execute(wanted).mappings()]
+            return [read_stored(StoredAction, dict(row)) for row in connection.execute(wanted).mappings()]
 
 
 def _with_triggers() -> Select[Any]:
@@ -171,12 +172,12 @@ def _with_triggers() -> Select[Any]:
 
 def _row(found: Any) -> dict[str, Any]:
     kept = ("case_id", "number", "run_id", "account", "entitlement")
-    return {**{name: found[name] for name in kept}, "view": CaseView.model_validate(found["view"])}
+    return {**{name: found[name] for name in kept}, "view": read_stored(CaseView, found["view"])}
 
 
 def _put_case(connection: Connection, record: CaseRecord) -> bool:
     """Whether this record is newer than what is stored."""
-    view, table = record.view, tables.cases
+    view = record.view
     row = {
         "case_id": view.case_id,
         "run": record.run,
@@ -196,49 +197,17 @@ def _put_case(connection: Connection, record: CaseRecord) -> bool:
         "carried": record.carried.model_dump(mode="json"),
         "recorded_at": datetime.now(UTC),
     }
-    statement = insert(connection, table).values(row)
-    new = statement.excluded
-    changed: dict[str, Any] = {name: new[name] for name in row if name != "case_id"}
-    same_run = table.c.run == new.run
-    is_newer = or_(
-        table.c.run < new.run,
-        and_(same_run, table.c.history < new.history),
-        and_(same_run, table.c.history == new.history, table.c.number <= new.number),
-        _begins_anew(new),
-        _is_asked_for_later(new, record.asked_at),
-    )
-    newer = statement.on_conflict_do_update(index_elements=[table.c.case_id], set_=changed, where=is_newer)
-    return connection.execute(newer.returning(table.c.case_id)).first() is not None
-
-
-def _begins_anew(new: Any) -> ColumnElement[bool]:
-    """Whether another workflow takes the case up where none goes on: what it records counts from its first word on.
-
-    That is the opening of a case whose workflow was ended, and whatever comes after that end was marked.
-    """
-    cases, marks = tables.cases.c, tables.ended_cases.c
-    same = (marks[name] == cases[name] for name in ("case_id", "run_id", "run", "history", "number"))
-    is_marked = select(marks.case_id).where(*same).correlate(tables.cases).exists()
-    is_opening = and_(cases.run == new.run, new.history == 0, new.number == 1)
-    return and_(cases.run_id != new.run_id, cases.closed_at.is_(None), or_(is_opening, is_marked))
-
-
-def _is_asked_for_later(new: Any, asked_at: datetime | None) -> ColumnElement[bool]:
-    """Whether this is the opening of a workflow that began after everything that is stored, whatever its run was.
-
-    The late attempt of an opening was asked for before what came of it was written.
-    """
-    cases = tables.cases.c
-    if asked_at is None:
-        return false()
-    return and_(cases.run_id != new.run_id, cases.recorded_at < asked_at)
+    # The opening asks besides whether it was asked for after what is stored.
+    asked = {} if record.asked_at is None else {statements.ASKED_AT: record.asked_at}
+    newer = statements.put_case(connection.dialect.name, tuple(row), is_opening=bool(asked))
+    return connection.execute(newer, {**row, **asked}).first() is not None
 
 
 def _put_hours(connection: Connection, record: CaseRecord) -> None:
     """The business hours that the case goes by; none of one that is closed. They seldom change, so looked at first."""
     table, case_id = tables.case_hours, record.view.case_id
     hours = {} if record.view.closed_at is not None else hours_in_use(record.carried.plan)
-    stored = connection.execute(select(table.c.name, table.c.version).where(table.c.case_id == case_id)).all()
+    stored = connection.execute(statements.look(table, ("name", "version")), {statements.CASE_ID: case_id}).all()
     if {row.name: row.version for row in stored} == hours:
         return
     connection.execute(delete(table).where(table.c.case_id == case_id))
@@ -248,7 +217,8 @@ def _put_hours(connection: Connection, record: CaseRecord) -> None:
 
 def _put_notes(connection: Connection, record: CaseRecord) -> None:
     table, case_id = tables.notes, record.view.case_id
-    connection.execute(delete(table).where(table.c.case_id == case_id, table.c.number >= record.notes_from))
+    which = {statements.CASE_ID: case_id, statements.NOTES_FROM: record.notes_from}
+    connection.execute(statements.forget_notes(), which)
     rows = [{"case_id": case_id, **{key: getattr(note, key) for key in _NOTE_COLUMNS}} for note in record.notes]
     insert_new(connection, table, rows)
 
@@ -262,7 +232,7 @@ def _forget_triggers(connection: Connection, view: CaseView) -> None:
         for firing in range(1, sum(f.trigger == trigger for f in m.fired) + 1)
     }
     triggers, actions = tables.triggers, tables.actions
-    stored = connection.execute(select(triggers.c.key).where(triggers.c.case_id == view.case_id)).scalars()
+    stored = connection.execute(statements.look(triggers, ("key",)), {statements.CASE_ID: view.case_id}).scalars()
     for key in set(stored) - fired:
         connection.execute(delete(actions).where(actions.c.trigger_key == key, actions.c.status == "ordered"))
         connection.execute(delete(triggers).where(triggers.c.key == key))
@@ -272,14 +242,10 @@ def _put_milestones(connection: Connection, view: CaseView) -> None:
     rows = [_milestone_row(view.case_id, milestone) for milestone in view.milestones]
     table = tables.milestones
     known = [(m.process, m.milestone, m.occurrence) for m in view.milestones]
-    there = tuple_(table.c.process, table.c.milestone, table.c.occurrence)
-    connection.execute(delete(table).where(table.c.case_id == view.case_id, there.not_in(known)))
-    if not rows:
-        return
-    statement = insert(connection, table)
-    keys = list(table.primary_key.columns)
-    changed = {name: statement.excluded[name] for name in rows[0] if name not in table.primary_key.columns}
-    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed), rows)
+    connection.execute(statements.forget_milestones(), {statements.CASE_ID: view.case_id, statements.KNOWN: known})
+    if rows:
+        changed = [name for name in rows[0] if name not in table.primary_key.columns]
+        connection.execute(statements.put(connection.dialect.name, table, *changed), rows)
 
 
 def _milestone_row(case_id: str, milestone: MilestoneView) -> dict[str, Any]:
@@ -303,17 +269,15 @@ def _put_trigger(connection: Connection, view: CaseView, fired: TriggerFired) ->
     row = {"key": key, "case_id": view.case_id, "kind": fired.kind.value}
     row |= {name: getattr(fired, name) for name in same}
     # One that is there was recorded by an attempt that the server never took: it may have noticed it at another time.
-    triggers = insert(connection, tables.triggers).values(row)
-    connection.execute(triggers.on_conflict_do_update(index_elements=[tables.triggers.c.key], set_=row))
+    dialect = connection.dialect.name
+    connection.execute(statements.put(dialect, tables.triggers, *(name for name in row if name != "key")), row)
     for position, call in enumerate(fired.calls):
         known = {"position": position, "trigger_key": key, "action": call.action.model_dump(mode="json")}
         # The timeline itself has carried out a change of a field by the time it tells of it.
         taken = isinstance(call.action, FieldUpdate)
-        outcome = {"status": "done", "done_at": fired.at} if taken else {"status": "ordered"}
-        statement = insert(connection, tables.actions).values(
-            {"key": call.key, "case_id": view.case_id, **known, **outcome}
-        )
-        connection.execute(statement.on_conflict_do_update(index_elements=[tables.actions.c.key], set_=known))
+        outcome = {"status": "done", "done_at": fired.at} if taken else {"status": "ordered", "done_at": None}
+        ordered = {"key": call.key, "case_id": view.case_id, **known, **outcome}
+        connection.execute(statements.put(dialect, tables.actions, *known), ordered)
 
 
 def _trigger_key(view: CaseView, fired: TriggerFired) -> str:
@@ -334,11 +298,8 @@ def put_failure(connection: Connection, key: str, error: str, at: datetime) -> N
     """An action failed for good; what is done stays done."""
     table = tables.actions
     row = {"key": key, "case_id": case_of(key), "status": "failed", "failed_at": at, "error": error}
-    statement = insert(connection, table).values(row)
-    changed: dict[str, Any] = {name: row[name] for name in ("status", "failed_at", "error")}
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=[table.c.key], set_=changed, where=table.c.status != "done")
-    )
+    changed = ("status", "failed_at", "error")
+    connection.execute(statements.put(connection.dialect.name, table, *changed, unless_done=True), row)
 
 
 def case_of(key: str) -> str:

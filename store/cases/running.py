@@ -17,6 +17,7 @@ from domain.messages.migrations import CaseSelection, OutdatedCase, Versions
 from domain.timeline.views import CaseView
 from store import tables
 from store.catalog.reading import CatalogReading, StoredCatalog
+from store.reading import read_stored
 from store.values import StoredCase
 
 _AT_ONCE = 500
@@ -164,6 +165,6 @@ def _stored(found: Any) -> StoredCase:
     kept = ("case_id", "number", "run_id", "account", "entitlement")
     return StoredCase(
         **{name: found[name] for name in kept},
-        view=CaseView.model_validate(found["view"]),
-        carried=CaseState.model_validate(found["carried"]),
+        view=read_stored(CaseView, found["view"]),
+        carried=read_stored(CaseState, found["carried"]),
     )

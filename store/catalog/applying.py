@@ -10,8 +10,9 @@ from typing import Any, overload
 from sqlalchemy import Connection, delete, select, update
 
 from domain.catalog.amendments import with_what_was_written
-from domain.catalog.checks import CatalogProblems, check_catalog
+from domain.catalog.checks import check_catalog
 from domain.catalog.declarations import Account, Catalog, Declaration, Entitlement, Kind, name_of
+from domain.catalog.problems import CatalogProblems
 from domain.catalog.status import EntitlementStatus, status, zone_of
 from store import tables
 from store.catalog.counted import Counted

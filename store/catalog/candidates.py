@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Select, and_, or_, select, union_all
 
@@ -21,6 +21,9 @@ from domain.coverage.matching import Candidate, CoverageCandidates, CoverageQues
 from store import tables
 from store.catalog.reading import StoredCatalog, declaration_of
 from store.database import Database
+
+Child = TypeVar("Child", ContractLineItem, ServiceContract)
+"""What has a parent of its own kind."""
 
 OTHERS = 20
 """How many entitlements of the same accounts that cannot match are given as well, so that the answer can say why; an
@@ -77,9 +80,9 @@ class _Lookup:
             asset = self._stored.get(Asset, question.asset)
             accounts.append(asset.account)
             product = product or asset.product
-        lines = self._line_items(question.contract_line_item)
+        lines = self._with_parents(ContractLineItem, question.contract_line_item)
         named = question.service_contract or (lines[0].service_contract if lines else None)
-        contracts = self._contracts(named)
+        contracts = self._with_parents(ServiceContract, named)
         if contracts:
             accounts.append(contracts[0].account)
         return CoverageScope(
@@ -110,22 +113,13 @@ class _Lookup:
             line_product=line.product if line else None,
         )
 
-    def _line_items(self, name: str | None) -> list[ContractLineItem]:
-        """A line item and its parents."""
-        chain: list[ContractLineItem] = []
+    def _with_parents(self, kind: type[Child], name: str | None) -> list[Child]:
+        """A declaration and its parents; that these form no ring was checked when they were applied."""
+        chain: list[Child] = []
         while name is not None:
-            line = self._stored.get(ContractLineItem, name)
-            chain.append(line)
-            name = line.parent
-        return chain
-
-    def _contracts(self, name: str | None) -> list[ServiceContract]:
-        """A service contract and its parents; that these form no ring was checked when they were applied."""
-        chain: list[ServiceContract] = []
-        while name is not None:
-            contract = self._stored.get(ServiceContract, name)
-            chain.append(contract)
-            name = contract.parent
+            found = self._stored.get(kind, name)
+            chain.append(found)
+            name = found.parent
         return chain
 
 

@@ -25,6 +25,7 @@ from domain.errors import NotFound
 from domain.process import EntitlementProcess
 from store import tables
 from store.database import Database
+from store.reading import read_stored
 from store.values import VersionedHours
 
 Declared = TypeVar("Declared", bound=Declaration)
@@ -35,7 +36,7 @@ _LISTED = 5000
 
 
 class StoredCatalog:
-    """What is declared already, within one transaction (`domain.catalog.checks.Known`)."""
+    """What is declared already, within one transaction (`domain.catalog.references.Known`)."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -43,7 +44,7 @@ class StoredCatalog:
     def organisation(self) -> Organisation:
         """As declared, or the defaults."""
         found = self._connection.execute(select(tables.organisation.c.definition)).scalar()
-        return Organisation() if found is None else Organisation.model_validate(found)
+        return Organisation() if found is None else read_stored(Organisation, found)
 
     def fields(self) -> dict[str, FieldType]:
         """The declared fields of a case."""
@@ -105,7 +106,7 @@ def declaration_of(kind: Kind, row: RowMapping) -> Declaration:
     definition = {**row["definition"], "retired": row["retired"]}
     if kind is Kind.PROCESSES:
         definition["version"] = row["version"]
-    return MODELS[kind].model_validate(definition)
+    return read_stored(MODELS[kind], definition)
 
 
 class CatalogReading:

@@ -16,6 +16,7 @@ from domain.usage.state import PeriodRecord
 from domain.usage.units import HOURS
 from store import tables
 from store.database import Database, insert, insert_new
+from store.reading import read_stored
 
 _OF_AN_ENTRY = (RowKind.TAKEN, RowKind.OVERAGE, RowKind.OVERFLOW)
 _OF_A_VISIT = (RowKind.TAKEN, RowKind.OVERRIDE)
@@ -68,7 +69,7 @@ class UsageRecords:
                 table.c.entitlement == entitlement, table.c["count"] == count
             )
             found = connection.execute(wanted.order_by(table.c.number)).mappings()
-            return [LedgerRow.model_validate(dict(row)) for row in found]
+            return [read_stored(LedgerRow, dict(row)) for row in found]
 
     def entry_rows(self, entitlement: str, reference: str) -> dict[str, list[LedgerRow]]:
         """What a time entry took and left to others, of every entitlement that it was split over, whosever it is.
@@ -105,7 +106,7 @@ class UsageRecords:
         for row in found:
             if row["count"] == newest[row["entitlement"]]:
                 part = {name: row[name] for name in LedgerRow.model_fields}
-                rows.setdefault(row["entitlement"], []).append(LedgerRow.model_validate(part))
+                rows.setdefault(row["entitlement"], []).append(read_stored(LedgerRow, part))
         return rows
 
     def entry_takers(self, reference: str, case_id: str) -> dict[str, datetime]:
@@ -171,7 +172,7 @@ class UsageRecords:
             found = connection.execute(wanted.where(table.c.entitlement == entitlement)).mappings().all()
         by_age = sorted(found, key=lambda row: ages.get(row["count"], -1))
         periods = {row["period"]: {name: row[name] for name in PeriodRecord.model_fields} for row in by_age}
-        return [PeriodRecord.model_validate(periods[period]) for period in sorted(periods)]
+        return [read_stored(PeriodRecord, periods[period]) for period in sorted(periods)]
 
 
 def _counts(connection: Connection, entitlement: str) -> list[str]:

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, delete, select
 from domain.catalog.declarations import Account, Entitlement
 from store import tables
 from store.database import Database, insert
+from store.reading import read_stored
 
 
 class Untold(BaseModel):
@@ -43,7 +44,7 @@ class UntoldEntitlements:
         table = tables.untold_entitlements
         with self._database.read() as connection:
             found = connection.execute(select(table).order_by(table.c.entitlement)).mappings()
-            return [Untold.model_validate(dict(row)) for row in found]
+            return [read_stored(Untold, dict(row)) for row in found]
 
     def told(self, untold: Untold) -> None:
         """Crosses out what a count knows now, unless more has changed since."""

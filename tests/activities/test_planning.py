@@ -30,7 +30,7 @@ def planned(
     }
     with Store.open(f"sqlite:///{folder / 'milepost.db'}") as store:
         store.apply(Catalog.model_validate(catalog), by="ann")
-        taken = store.entitlement("e") if entitlement is not None else None
+        taken = "e" if entitlement is not None else None
         asked = CaseIntake.model_validate({"case_id": "c", **intake})
         return Planner(store).plan(asked, MONDAY, entitlement=taken, account=None)
 

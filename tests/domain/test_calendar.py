@@ -323,6 +323,13 @@ def test_business_days_by_night() -> None:
     assert target(nights, ny(14, 2), "1bd") == ny(17, 2)
 
 
+def test_a_local_time_today_leaves_open_time_after_the_start() -> None:
+    """Also where a dated window touches the night before it, so that neither of two dates has any left at that time."""
+    nights = frozen(NIGHTS, dates={"2025-06-10": ["00:00-24:00"]})
+    assert target(nights, ny(10, 1), "0bd 00:30") == ny(12, 0, 30)
+    assert target(nights, ny(10, 0), "0bd 00:30") == ny(10, 0, 30)
+
+
 def test_end_of_business_day() -> None:
     """Before closing it is today's, after it tomorrow's."""
     assert target(B, ny(9, 14), "eod") == ny(9, 17)

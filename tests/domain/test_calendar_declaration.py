@@ -71,6 +71,14 @@ def utc(year: int, month: int = 1, day: int = 1) -> datetime:
             "",
             "2025-06-10 is given twice, by 2025-06-01..2025-06-10 and by 2025-06-10..2025-06-12",
         ),
+        *(
+            (
+                {"dates": {"2025-06-10": [], other: ["09:00-12:00"]}},
+                "dates",
+                f"given twice, by 2025-06-10 and by {other}",
+            )
+            for other in ("2025-06-10..2025-06-10", date(2025, 6, 10))
+        ),
         ({"holidays": {"country": "XX"}}, "holidays", "unknown country 'XX'; expected a code such as 'US'"),
         ({"holidays": {"country": "us"}}, "holidays", "unknown country 'us'; did you mean 'US'?"),
         ({"holidays": {"country": False}}, "holidays", "write country: 'NO'"),

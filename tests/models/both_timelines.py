@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple, Protocol, cast
@@ -19,7 +20,7 @@ from domain.timeline.events import Event, PlanReplaced
 from domain.timeline.plan import Plan
 from domain.timeline.state import TimelineState
 from tests.models.specified import slow_inputs
-from tests.models.specified.slow_timeline import Model, RefusedError, whole
+from tests.models.specified.slow_timeline import Model, RefusedError, Term, whole
 
 Fired = tuple[str, int, str, datetime, datetime]
 """A trigger that fired: milestone, occurrence, trigger, when it was due, when it fired."""
@@ -95,7 +96,7 @@ class RealTimeline:
         """Continue from the state as JSON."""
         state = TimelineState.model_validate_json(self.timeline.state.model_dump_json())
         assert state == self.timeline.state
-        self.timeline = Timeline(self.plan, state)
+        self.timeline = Timeline(self.timeline.plan, state)
 
     def snapshot(self, now: datetime) -> dict[str, Any]:
         view = self.timeline.view(now)
@@ -183,6 +184,18 @@ VIOLATION = 2
 """How the model ranks what happens at a target."""
 
 
+@dataclass
+class KeptTerm(Term):
+    """What a migration kept: counted by the calendar that it had, compared with what the new version declares."""
+
+    declared: tuple[Any, ...] = ()
+    nominal: int = 0
+
+    @property
+    def measure(self) -> tuple[Any, ...]:
+        return self.declared
+
+
 class Amended(Model):
     """The model, with what it reads otherwise than the engine.
 
@@ -190,7 +203,12 @@ class Amended(Model):
     round replaces. Passing a target that is no promise is nothing that the timeline does, so that later news of before
     counts at its own time. Two events of the very second of a target both come before it. A change of a field that
     begins an occurrence anew does not end that very occurrence. Success that rearms fires with every completion, also
-    with one that follows a clear. A time that is that of the last firing is not ahead.
+    with one that follows a clear. A time that is that of the last firing is not ahead. A warning
+    that is past at the start is left out too where the milestone is completed at its start.
+
+    A migration is retroactive whatever `on_change` says of changes of the case; a closed case is not migrated. A target
+    that was no promise and has passed is kept as a violated one is. What is kept is counted by its own span and
+    calendar, percentages, offsets and elapsed time too. What the new version lacks does not come back at a re-entry.
     """
 
     ties = "affected"
@@ -198,20 +216,25 @@ class Amended(Model):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.in_doubt: list[Any] | None = None
         self.evaluated_at: datetime | None = None
-        self.comes_first = False
+        self.comes_first = self.is_migrating = False
         super().__init__(*args, **kwargs)
 
     def apply(self, event: Any, noticed_at: datetime | None = None) -> None:
-        self.comes_first = False
+        self.comes_first, self.is_migrating = False, type(event).__name__ == "CaseMigrated"
         super().apply(event, noticed_at)
+        self.is_migrating = False
         if self.comes_first and self.floor == whole(event.occurred_at):
             self.by_itself = True
 
     def _take(self, event: Any, occurred_at: datetime, at: datetime) -> None:
+        if self.is_migrating and self.closed:
+            raise RefusedError("closed")
         self.comes_first = self.by_itself and self.floor == occurred_at
         super()._take(event, occurred_at, at)
 
     def _complete(self, instance: Any, *args: Any, **kwargs: Any) -> None:
+        if kwargs.get("at_start"):
+            self._leave_out(instance, args[-1])
         for trigger in instance.milestone.triggers:
             if trigger.kind is TriggerKind.SUCCESS and trigger.rearm:
                 instance.armed[trigger.id] = True
@@ -226,6 +249,34 @@ class Amended(Model):
         super()._happen(due)
         if due.rank == VIOLATION and due.trigger is None and not due.instance.milestone.promise:
             self.floor, self.by_itself = before
+
+    def _take_migration(self, process: Any, calendars: Any, at: datetime) -> None:
+        passed = [i for i in self.instances if i.standing_record() is not None and i.standing_violation() is None]
+        super()._take_migration(process, calendars, at)
+        new = {milestone.name: milestone for milestone in process.milestones}
+        for instance in cast("list[Any]", self.instances):
+            if instance.milestone.name not in new:
+                instance.is_undone = True
+            elif any(instance is one for one in passed) and instance.completed_at is None:
+                self._keep(instance, new[instance.milestone.name], at)
+
+    def _keep(self, instance: Any, milestone: Any, at: datetime) -> None:
+        old = instance.term()
+        super()._keep(instance, milestone, at)
+        term = instance.terms[-1]
+        values = {**vars(term), "calendar": old.calendar, "ruled": old.ruled}
+        instance.terms[-1] = KeptTerm(**values, declared=term.measure, nominal=self._span_seconds(old))
+
+    def _span_seconds(self, term: Any) -> int:
+        seconds: int = term.nominal if isinstance(term, KeptTerm) else super()._span_seconds(term)
+        return seconds
+
+    def _change_measure(self, instance: Any, milestone: Any, at: datetime) -> None:
+        if self.is_migrating:
+            retroactive = replace(milestone, on_change="retroactive")
+            super()._change_measure(instance, retroactive, at)
+        else:
+            super()._change_measure(instance, milestone, at)
 
     def _is_regrouped(self, milestone: Any) -> bool:
         began_now = self.world is not None and self.world[0].came_at == self.evaluated_at

@@ -156,12 +156,12 @@ class SlowUsage:
             return "refused"
         if reference in self.entries:
             return "already"
+        if not yes:  # takes nothing, inside the term or not
+            self.declined.add(reference)
+            return "overflow"
         day = self.first_day(at)
         if day is None:
             return "refused"
-        if not yes:
-            self.declined.add(reference)
-            return "overflow"
         self.declined.discard(reference)
         if self.fits(day, amount):
             self.entries[reference] = Entry(day, amount)

@@ -37,6 +37,7 @@ from domain.usage.requests import (
 from domain.usage.rows import LedgerRow
 from domain.usage.state import UsageState
 from domain.usage.term_length import TermLength
+from tests.models.conservation import Conservation
 
 FAR = datetime(2045, 1, 1, tzinfo=UTC)
 WHO: dict[str, Any] = {"by": "w", "reason": "y"}
@@ -56,6 +57,7 @@ class EngineAccount:
         self.asked: dict[tuple[str, str], str] = {}
         self.known: set[tuple[str, str]] = set()
         self.events = 0
+        self.conservation = Conservation()
 
     # --- declaring ---
 
@@ -359,13 +361,8 @@ class EngineAccount:
         """Each ledger adds up to its balance, and no unit is lost or made between a record and its renewal."""
         for name, count in self.counts.items():
             assert audit(self.rows[name], count.balance(self.now)) == [], name
-            renewal = count.state.renewal
-            if renewal is None:
-                continue
-            went = sum(use.carried_out for use in count.state.uses.values())
-            first = self.counts[renewal.entitlement_id].state.uses.get(0)
-            assert went == (first.carried if first else 0), f"{name} gave {went}, {renewal} has {first}"
-            assert all(use.late <= use.overage for use in count.state.uses.values()), name
+        broken = self.conservation.broken(self.counts)
+        assert not broken, broken
 
 
 def _instant(text: str) -> datetime:

@@ -123,7 +123,8 @@ class Checker:
         for workflow, runs in histories.items():
             for run in runs:
                 self.verdict.find("failed task", *(f"{workflow}: {why}" for why in run.failed_tasks))
-                self.verdict.counts["workflow tasks lost with a worker"] += run.timed_out_tasks
+                self.verdict.counts["workflow tasks lost with a worker"] += run.lost_tasks
+                self.verdict.counts["workflow tasks passed on to any worker"] += run.passed_on_tasks
                 self.verdict.counts["workflow tasks over two seconds"] += run.slow_tasks
                 self.verdict.counts["runs"] += 1
                 self.verdict.counts["runs that went on in the next"] += run.ended == "CONTINUED_AS_NEW"

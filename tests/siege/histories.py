@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
+from temporalio.api.enums.v1 import EventType, TimeoutType, WorkflowTaskFailedCause
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client, WorkflowHistory
 
@@ -79,7 +79,8 @@ class Run:
         goes_on: it carries on where another run ended.
         ended: how: `COMPLETED`, `FAILED`, `CONTINUED_AS_NEW` or another end; None while it runs.
         failed_tasks: why tasks failed, but for what is harmless; `slow_tasks` counts those that were only slow.
-        timed_out_tasks: tasks that were lost with a worker.
+        lost_tasks: tasks that a worker had begun and not ended in ten seconds: all of it is done again.
+        passed_on_tasks: tasks that waited too long for the worker that has the case in memory: any other may take them.
         waiting: signals that no task has taken yet.
     """
 
@@ -91,7 +92,8 @@ class Run:
     ended: str | None = None
     failed_tasks: list[str] = field(default_factory=list)
     slow_tasks: int = 0
-    timed_out_tasks: int = 0
+    lost_tasks: int = 0
+    passed_on_tasks: int = 0
     waiting: list[Told] = field(default_factory=list)
 
     @property
@@ -201,7 +203,11 @@ class _Reader:
                 elif cause not in HARMLESS:
                     self.run.failed_tasks.append(f"{cause}: {failed.failure.message}")
             case "TIMED_OUT":
-                self.run.timed_out_tasks += 1
+                kind = event.workflow_task_timed_out_event_attributes.timeout_type
+                if kind == TimeoutType.TIMEOUT_TYPE_SCHEDULE_TO_START:
+                    self.run.passed_on_tasks += 1
+                else:
+                    self.run.lost_tasks += 1
 
     def _end(self, scheduled: int, result: Any, *, failed: bool) -> None:
         self._done.append(Done(*self._scheduled[scheduled], result, failed))

@@ -77,6 +77,11 @@ class WorkerProcess:
             self._process.send_signal(number)
 
     @property
+    def pid(self) -> int | None:
+        """The id of its process, if it runs."""
+        return None if self._process is None else self._process.pid
+
+    @property
     def works(self) -> bool:
         """Whether it has begun to work since it was started last."""
         running = self._process is not None and self._process.poll() is None
@@ -108,6 +113,14 @@ class Castle:
     database: str
     sent_to: Path
     logs: list[Path] = field(default_factory=list)
+
+    def processor_seconds(self) -> dict[str, float]:
+        """What the server and the workers have taken of the processor so far, each since it was started last."""
+        workers = [pid for worker in self.workers if (pid := worker.pid) is not None]
+        return {
+            "server": sum(map(_processor_seconds, self.server.pids)),
+            "workers": sum(map(_processor_seconds, workers)),
+        }
 
     @property
     def database_file(self) -> Path | None:
@@ -176,6 +189,15 @@ async def castle(
                 worker.kill()
             server.kill()  # one that is stopped would not end when it is asked to
             server.stop()
+
+
+def _processor_seconds(pid: int) -> float:
+    """Of a process; 0 where the system does not tell."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager

@@ -29,7 +29,7 @@ from domain.messages.cases import CaseIntake
 from store import Store
 from tests.siege import wire
 from tests.siege.figures import percentiles, silence
-from tests.siege.histories import fetch
+from tests.siege.histories import Run, fetch
 from tests.siege.processes import TASK_QUEUE, Castle, castle, end_in_order
 from worker.connection import settle
 
@@ -97,7 +97,7 @@ class Field:
         """Whether the case is in order: its tasks, and that it answers."""
         runs = (await fetch(self.client, [f"case/{case_id}"])).get(f"case/{case_id}", [])
         rush.wrong += [f"a task failed: {why}"[:300] for run in runs for why in run.failed_tasks][:3]
-        rush.figures["tasks lost"] = sum(run.timed_out_tasks for run in runs)
+        rush.figures |= _tasks(runs)
         rush.figures["tasks over 2 s"] = sum(run.slow_tasks for run in runs)
         rush.figures["runs"] = len(runs)
         pending = (await self.milepost.handle(case_id).describe()).raw_description.pending_workflow_task
@@ -179,12 +179,17 @@ async def timers(field_: Field, rush: Rush) -> None:
     async def all_sent() -> bool:
         return sum(key.startswith("morning-") for key in field_.sent()) == rush.size
 
+    await asyncio.sleep(max(0.0, due_at - 1 - time.time()))
+    before = field_.built.processor_seconds()
     await field_.until(rush, "every violation", all_sent, due_at - time.time() + rush.within)
+    spent = field_.built.processor_seconds()
+    for name, seconds in spent.items():
+        rush.figures[f"{name} ms of processor each"] = round(1000 * (seconds - before[name]) / rush.size, 1)
     late = [at - due_at for key, at in field_.sent().items() if key.startswith("morning-")]
     rush.wrong += [f"{sum(seconds < 0 for seconds in late)} were early"] if min(late, default=0) < 0 else []
     rush.figures |= {f"late {name}": figure for name, figure in percentiles(late).items()}
     runs = [run for found in (await fetch(field_.client)).values() for run in found]
-    rush.figures["tasks lost"] = sum(run.timed_out_tasks for run in runs)
+    rush.figures |= _tasks(runs)
 
 
 async def missed(field_: Field, rush: Rush) -> None:
@@ -213,6 +218,12 @@ RUSHES: dict[str, tuple[Callable[[Field, Rush], Awaitable[None]], int]] = {
     "missed": (missed, 200),
 }
 """By name, with their whole size."""
+
+
+def _tasks(runs: Sequence[Run]) -> dict[str, int]:
+    """What became of workflow tasks that were not done at once."""
+    lost, passed_on = sum(run.lost_tasks for run in runs), sum(run.passed_on_tasks for run in runs)
+    return {"tasks lost": lost, "tasks passed on": passed_on}
 
 
 def _span(cases: int) -> int:

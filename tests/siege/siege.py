@@ -13,10 +13,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import delete, func, select
 from temporalio.client import Client
 
 from domain.catalog.declarations import Catalog
+from domain.usage.rows import RowKind
 from store import Store
+from store.database import Database
+from store.tables import ledger
 from tests.postgresql import private_postgresql
 from tests.siege import wire
 from tests.siege.attackers import Attacker
@@ -43,6 +47,7 @@ class Plan:
         faults: how the processes are harmed; False leaves them alone.
         harsh: messages at the very edge too.
         fault: one that is planted in the workers.
+        spoils: whether the records are spoilt at the end and checked again, which has to be found.
     """
 
     seed: int
@@ -52,6 +57,7 @@ class Plan:
     faults: bool = True
     harsh: bool = True
     fault: str | None = None
+    spoils: bool = False
     cached: int | None = None
     postgresql: bool = False
 
@@ -62,6 +68,7 @@ class Siege:
 
     plan: Plan
     verdict: Verdict = field(default_factory=Verdict)
+    spoilt: Verdict = field(default_factory=Verdict)
     outages: list[Outage] = field(default_factory=list)
     sent: list[wire.Sent] = field(default_factory=list)
     messages: dict[str, int] = field(default_factory=dict)
@@ -143,6 +150,12 @@ async def _besiege(plan: Plan, directory: Path, database: str, store: Store, dec
         checker = Checker(client, store, declared, attackers, siege.sent)
         checker.verdict = siege.verdict
         await checker.check()
+        if plan.spoils:
+            _lose_an_entry(database)
+            lost = siege.verdict.effects[-1:]
+            spoilt = [one for one in siege.sent if one.key not in {effect.key for effect in lost}]
+            checker = Checker(client, store, declared, attackers, spoilt)
+            siege.spoilt = await checker.check()
         del checker
     siege.outages, siege.faults = faults.outages, faults.counts
     for attacker in attackers:
@@ -180,6 +193,15 @@ async def _busy(client: Client, store: Store) -> list[str]:
         if row.view.next_due is not None and row.view.next_due < soon:
             found.append(f"case/{row.case_id}: {row.view.next_summary} at {row.view.next_due.isoformat()}")
     return found
+
+
+def _lose_an_entry(url: str) -> None:
+    """Take the last row from the ledgers that says that something was taken."""
+    taken = select(func.max(ledger.c.at)).where(ledger.c.kind == RowKind.TAKEN).scalar_subquery()
+    database = Database.open(url)
+    with database.write() as connection:
+        connection.execute(delete(ledger).where(ledger.c.kind == RowKind.TAKEN, ledger.c.at == taken))
+    database.close()
 
 
 def _chance(plan: Plan, whose: str) -> random.Random:

@@ -30,8 +30,8 @@ from worker.process import CACHED_WORKFLOWS, working
 
 TAKINGS = 8
 ROUNDS = 4
-PATIENCE = 40.0
-"""Seconds: a workflow that is wedged never answers, and a task that is lost costs ten."""
+PATIENCE = 120.0
+"""Seconds: a workflow that is wedged never answers, and each task that is lost costs ten."""
 
 
 class Overflowing:
@@ -90,7 +90,7 @@ class Overflowing:
 
     async def replays(self) -> None:
         """No task has failed, none is tried again, and every history replays."""
-        await assert_eventually(self.is_at_rest, within=30)
+        await assert_eventually(self.is_at_rest, within=PATIENCE)
         replayer = Replayer(
             workflows=WORKFLOWS,
             data_converter=pydantic_data_converter,
@@ -129,13 +129,13 @@ async def test_messages_wait_for_a_fresh_worker(overflowing: Overflowing, cached
     async with working(where.client, where.store, task_queue=where.task_queue, cached_workflows=cached):
         await where.take()
         await where.take()
-        await assert_eventually(where.is_at_rest)
+        await assert_eventually(where.is_at_rest, within=PATIENCE)
     for _ in range(ROUNDS):
         waiting = asyncio.gather(where.take(), where.tell(where.cases[0]))
         await assert_eventually(lambda: _has_work(where))
         async with working(where.client, where.store, task_queue=where.task_queue, cached_workflows=cached):
             await waiting
-            await assert_eventually(where.is_at_rest, within=30)
+            await assert_eventually(where.is_at_rest, within=PATIENCE)
     async with working(where.client, where.store, task_queue=where.task_queue, cached_workflows=cached):
         await where.replays()
 

@@ -14,7 +14,8 @@ SECONDS = 30.0
 
 async def test_a_siege_finds_nothing_wrong(tmp_path: Path) -> None:
     """Kills, stops and nonsense: store, queries, ledgers, what was sent and two recounts say the same."""
-    siege = await besiege(Plan(seed=SEED, seconds=SECONDS, pace=0.5), tmp_path)
+    siege = await besiege(Plan(seed=SEED, seconds=SECONDS, pace=0.5, spoils=True), tmp_path)
     assert siege.verdict.findings == {}, str(siege)
     assert siege.verdict.effects, "nothing was due, so nothing was shown"
     assert siege.outages, "nothing was harmed, so nothing was shown"
+    assert siege.spoilt.findings.keys() >= {"lost", "usage"}, "a checker that misses what was taken away shows nothing"

@@ -36,7 +36,7 @@ from starters.files.catalogs import apply_files
 from starters.operations.verifying import Verified, Verifying
 from store import Store
 from tests.starters.command_line import ROOT
-from tests.support import assert_eventually, unique
+from tests.support import PATIENT, assert_eventually, unique
 from worker.clock import VirtualClock
 from worker.process import working
 
@@ -50,7 +50,7 @@ class Desk:
     def __init__(self, clock: VirtualClock, store: Store, task_queue: str, at: str) -> None:
         self.clock, self.store = clock, store
         self.at = when(at)
-        self.milepost = MilepostClient(clock.client, task_queue=task_queue)
+        self.milepost = MilepostClient(clock.client, task_queue=task_queue, patience=PATIENT)
         self.gate = UsageGate(clock.client, task_queue)
         self._entitlements = Entitlements(clock.client, task_queue, patience=30)
 

@@ -8,13 +8,17 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError, OperationalError, StatementError
 
+from domain.catalog.declarations import Catalog
 from domain.catalog.documents import read_document
 from store import Store, StoreError, tables
 
@@ -110,6 +114,17 @@ def test_sqlite_keeps_readers_and_a_writer_side_by_side(tmp_path: Path) -> None:
             writer.execute(tables.contacts.insert(), row)
 
 
+def test_opening_a_file_again_lets_go_of_no_lock(tmp_path: Path) -> None:
+    """Else another process takes itself for the last user, and the log is gone from under the first."""
+    url = f"sqlite:///{tmp_path / 'milepost.db'}"
+    with Store.open(url) as first:
+        first.apply(read_document({"accounts": [{"id": "acme"}]}), by="ann")
+        with Store.open(url) as second:
+            second.account("acme")
+            subprocess.run([sys.executable, "-c", OPEN, url], check=True, cwd=ROOT, timeout=60)
+            assert (tmp_path / "milepost.db-wal").exists()
+
+
 def test_writers_take_turns(store: Store) -> None:
     """However many there are, none is turned away."""
 
@@ -162,3 +177,32 @@ def test_who_can_wait_only_a_moment_does(url: str) -> None:
         with pytest.raises(OperationalError), other._database.write(patience=0.2) as connection:
             other._database.lock(connection, 1)
         assert 0.1 < time.monotonic() - begun < 5
+
+
+def test_what_was_applied_before_is_the_base_of_a_comparison(tmp_path: Path) -> None:
+    """A database of the version that kept no files: what stands then is what its file is taken to have said."""
+    url = f"sqlite:///{tmp_path / 'milepost.db'}"
+    gold: dict[str, Any] = {"id": "gold", "account": "acme", "ends_on": "2099-12-31"}
+
+    def file(**changed: Any) -> Catalog:
+        allowance = {"unit": "visits", "cap": 4, "overage_price": "85.00 EUR"} | changed
+        return Catalog.model_validate({"accounts": [{"id": "acme"}], "entitlements": [gold | {"allowance": allowance}]})
+
+    def cap(store: Store) -> object:
+        allowance = store.entitlement("gold").allowance
+        return None if allowance is None else allowance.cap
+
+    with Store.open(url) as store:
+        store.apply(file(), by="ana")
+        with store._database.write() as connection:
+            config = Config()
+            config.set_main_option("script_location", str(ROOT / "store" / "migrations"))
+            config.attributes["connection"] = connection
+            command.downgrade(config, "0006")
+    with Store.open(url) as store:
+        assert store.apply(file(), by="ana", consent=False).against == []
+        amended = store.entitlement("gold").model_copy(update={"allowance": file(cap=6).entitlements[0].allowance})
+        store.apply(Catalog(entitlements=[amended]), by="ana", tell=None)
+        said = store.apply(file(overage_price="90.00 EUR"), by="ana", consent=False)
+        assert [(one.why, one.key, one.stands) for one in said.against] == [("amended", "allowance.cap", 6)]
+        assert (said.asks, cap(store)) == (False, 6)

@@ -17,7 +17,7 @@ from clients.cases import MilepostClient
 from domain.catalog.declarations import Catalog
 from domain.messages.cases import CaseIntake
 from store import Store
-from tests.support import assert_eventually, unique
+from tests.support import PATIENT, assert_eventually, unique
 from worker.embedded import RunningServer
 
 ENDLESS = "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}"
@@ -44,7 +44,7 @@ class Desk:
     def __init__(self, server: RunningServer, folder: Path, task_queue: str) -> None:
         self.store = Store.open(f"sqlite:///{folder / 'milepost.db'}")
         self.store.apply(CATALOG, by="test")
-        self.milepost = MilepostClient(server.client, task_queue=task_queue)
+        self.milepost = MilepostClient(server.client, task_queue=task_queue, patience=PATIENT)
         environment = {
             "TEMPORAL_ADDRESS": server.address,
             "TEMPORAL_NAMESPACE": server.client.namespace,

@@ -8,6 +8,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 
 from clients.gate import UsageGate
+from domain.catalog.declarations import Account, Catalog, Entitlement
 from domain.usage.effects import UsageRecords
 from domain.usage.requests import workflow_id
 from store import Store
@@ -28,7 +29,9 @@ async def test_what_is_under_way_is_finished_before_a_worker_ends(
             return super().record_usage(news)
 
     gold = terms()
+    declared = Entitlement(id=gold.entitlement_id, account=gold.account, allowance=gold.allowance)
     with SlowStore.open(f"sqlite:///{tmp_path / 'milepost.db'}") as store:
+        store.apply(Catalog(accounts=[Account(id=gold.account)], entitlements=[declared]), by="test")
         async with working(client, store, task_queue=task_queue):
             await UsageGate(client, task_queue).consume(gold, consumption("C1"))
             assert await asyncio.to_thread(begun.wait, 10)

@@ -23,7 +23,7 @@ from domain.timeline.instances import InstanceState
 from store import Store
 from store.cases.ended import EndedCase
 from tests.starters.command_line import milepost
-from tests.support import assert_eventually, unique
+from tests.support import PATIENT, assert_eventually, unique
 from worker.process import working
 from worker.supervision import look_after_cases, look_if_it_is_our_turn
 
@@ -31,7 +31,8 @@ AT_ONCE = timedelta(0)
 """As if every case had been unchanged for ten minutes."""
 
 OPENING = int(os.environ.get("MILEPOST_TEST_OPENING_CASES", "60"))
-"""How many cases open while others are looked after; 500 shows the same in minutes."""
+"""How many cases open while others are looked after. `make audit` has 500 of them."""
+OPENING_AT_ONCE = 60
 
 CATALOG = Catalog.model_validate(
     {
@@ -45,7 +46,7 @@ CATALOG = Catalog.model_validate(
 class Desk:
     def __init__(self, client: Client, store: Store, task_queue: str, folder: Path) -> None:
         self.client, self.store = client, store
-        self.milepost = MilepostClient(client, task_queue=task_queue)
+        self.milepost = MilepostClient(client, task_queue=task_queue, patience=PATIENT)
         self.environment = {
             "TEMPORAL_ADDRESS": client.service_client.config.target_host,
             "TEMPORAL_NAMESPACE": client.namespace,
@@ -175,11 +176,14 @@ async def test_a_case_that_was_reset_goes_on_and_is_recorded(desk: Desk, ended_f
 async def test_no_case_that_opens_is_marked(desk: Desk) -> None:
     """However often cases are looked after while many open, change and close, though each passes for long unchanged."""
 
+    turn = asyncio.Semaphore(OPENING_AT_ONCE)
+
     async def live(number: int) -> None:
-        case = await desk.open()
-        await desk.milepost.request(case, "complete_milestone", milestone="Answer")
-        if number % 2:
-            await desk.milepost.request(case, "close")
+        async with turn:
+            case = await desk.open()
+            await desk.milepost.request(case, "complete_milestone", milestone="Answer")
+            if number % 2:
+                await desk.milepost.request(case, "close")
 
     opening = asyncio.gather(*map(live, range(OPENING)))
     looks = 0

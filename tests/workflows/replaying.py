@@ -13,12 +13,10 @@ from typing import Any
 
 import temporalio.bridge.proto.workflow_activation
 import temporalio.bridge.proto.workflow_completion
-from pydantic import ValidationError
 from temporalio import workflow
 from temporalio.api.common.v1 import Payload
 from temporalio.bridge.proto.workflow_commands import WorkflowCommand
 from temporalio.client import WorkflowHistory
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import (
     ExecuteWorkflowInput,
     Interceptor,
@@ -30,6 +28,7 @@ from temporalio.worker import (
     WorkflowRunner,
 )
 
+from worker.payloads import DATA_CONVERTER
 from worker.plugin import RUNNER, WORKFLOWS
 from workflows.case.workflow import CaseWorkflow
 
@@ -61,9 +60,8 @@ async def replay(history: WorkflowHistory) -> Replayed:
     listener = _Listener(RUNNER)
     replayer = Replayer(
         workflows=WORKFLOWS,
-        data_converter=pydantic_data_converter,
+        data_converter=DATA_CONVERTER,
         workflow_runner=listener,
-        workflow_failure_exception_types=[ValidationError],
         interceptors=[_Grab()],
     )
     result = await replayer.replay_workflow(history, raise_on_replay_failure=False)

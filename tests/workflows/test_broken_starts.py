@@ -12,7 +12,7 @@ from temporalio.common import RawValue
 from temporalio.worker import Worker
 
 from tests.support import assert_eventually, unique
-from worker.converter import ENCRYPTED
+from worker.payloads import ENCRYPTED
 from worker.plugin import plugin
 from worker.process import running
 

@@ -63,8 +63,9 @@ def test_a_case_takes_up_more_than_a_message_may_have(monkeypatch: pytest.Monkey
     run_of(monkeypatch, "case/c", is_continued=True)
     read, refusal = read_intake([wire(intake)])
     assert refusal is None
+    assert read.carried is not None
     case = RunningCase(read)
-    assert take_up(case) is None
+    take_up(case, read.carried)
     assert len(case.carried().orders) == 16
     run_of(monkeypatch, "case/c", is_continued=False)
     read, refusal = read_intake([{**wire(intake), "fields": {"note": "x" * MOST_MESSAGE_BYTES}}])
@@ -111,8 +112,8 @@ def test_a_migration_goes_on_however_many_failed(monkeypatch: pytest.MonkeyPatch
 def test_a_case_carries_no_more_than_the_server_takes(monkeypatch: pytest.MonkeyPatch) -> None:
     """With so much that the store has not been told, a case goes on in its run."""
     run_of(monkeypatch, "case/c", is_continued=False)
-    case = RunningCase(CaseIntake(case_id="c", carried=large_state(16)))
-    assert take_up(case) is None
+    case = RunningCase(CaseIntake(case_id="c"))
+    take_up(case, large_state(16))
     assert case.fits
     case.kept.orders.extend(large_state(50).orders)
     assert not case.fits
@@ -121,8 +122,8 @@ def test_a_case_carries_no_more_than_the_server_takes(monkeypatch: pytest.Monkey
 def test_failed_actions_are_kept_by_their_size(monkeypatch: pytest.MonkeyPatch) -> None:
     """The newest, up to half a megabyte: an older one can no longer be retried."""
     run_of(monkeypatch, "case/c", is_continued=False)
-    case = RunningCase(CaseIntake(case_id="c", carried=large_state(0)))
-    assert take_up(case) is None
+    case = RunningCase(CaseIntake(case_id="c"))
+    take_up(case, large_state(0))
     case.kept.failed.clear()
     told: list[str] = []
     teller: Any = SimpleNamespace(tell_failure=lambda failure: told.append(failure.key))

@@ -29,8 +29,8 @@ def stuck_case(monkeypatch: pytest.MonkeyPatch, build: list[str]) -> tuple[Runni
     monkeypatch.setattr(workflow.unsafe, "is_replaying", lambda: False)
     monkeypatch.setattr(workflow, "patched", lambda _mark: True)
     state = full_state().model_copy(update={"stuck": None, "prompt": None, "ahead": timedelta()})
-    case = RunningCase(CaseIntake(case_id="c", carried=state))
-    assert take_up(case) is None
+    case = RunningCase(CaseIntake(case_id="c"))
+    take_up(case, state)
     nothing: Any = SimpleNamespace(
         show=lambda: None, wake=lambda: None, holds_up_time=False, hold_up_time=lambda: False, needs_horizon=False
     )

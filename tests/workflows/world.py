@@ -15,7 +15,7 @@ from domain.messages.cases import Answer, CaseIntake
 from domain.timeline.views import CaseView, MilestoneView
 from domain.usage.requests import workflow_id
 from store.store import Store
-from tests.support import unique
+from tests.support import PATIENT, unique
 from worker.clock import VirtualClock
 
 MONDAY = datetime(2025, 6, 9, 13, 0, tzinfo=UTC)
@@ -190,7 +190,7 @@ class World:
         self.store = store
         self.task_queue = task_queue
         self.started_at: dict[str, datetime] = {}
-        self.milepost = MilepostClient(clock.client, task_queue=task_queue)
+        self.milepost = MilepostClient(clock.client, task_queue=task_queue, patience=PATIENT)
 
     async def open(self, account: str | None = "acme", case_id: str | None = None, **intake: Any) -> str:
         """Open a case; returns its id. At nine sharp, however long a busy machine takes for its first step."""

@@ -7,6 +7,7 @@ otherwise wedges the case for ever. Whatever any of them raises becomes a refusa
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from temporalio import workflow
@@ -54,7 +55,8 @@ def signal(name: str, doc: str, hear: Answering[None]) -> Any:
             with barrier(name):
                 await hear(self.parts, raw)
         except ApplicationError as refusal:
-            self.parts.taking.refuse_news(refusal)
+            with suppress(ApplicationError), barrier("the record of a refusal"):
+                self.parts.taking.refuse_news(refusal)
 
     _named(handle, name, doc)
     return workflow.signal(name=name)(handle)

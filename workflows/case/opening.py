@@ -11,60 +11,59 @@ from temporalio.exceptions import ApplicationError
 with workflow.unsafe.imports_passed_through():
     from domain.errors import Refused
     from domain.messages import names
-    from domain.messages.case_state import CaseState
+    from domain.messages.case_state import FORMAT, CaseState
     from domain.messages.cases import CaseIntake
     from domain.messages.coverage import CaseCoverage
-    from domain.messages.inbox import read_carried, read_message
+    from domain.messages.inbox import FORMAT as MESSAGE_FORMAT
+    from domain.messages.inbox import read_message, written_format
     from domain.messages.steps import CaseOpening, OpenedCase, open_case, opened_state, reopen_case
     from domain.timeline import Timeline
     from domain.timeline.effects import NoteKind
     from workflows.barrier import barrier
     from workflows.case.plans import plan_by
     from workflows.case.running import RunningCase
+    from workflows.newer import NewerBuild, check_format, read_continued
 
 NOBODY = CaseIntake(case_id="unknown")
 """Stands for an intake that can't be read: its workflow fails."""
 
 
-def read_intake(raw: Sequence[Any]) -> tuple[CaseIntake, ApplicationError | None]:
-    """The intake of a case, with why the workflow has to fail instead, if it has to.
+def read_intake(raw: Sequence[Any]) -> tuple[CaseIntake, ApplicationError | NewerBuild | None]:
+    """The intake of a case; with why the workflow, or its task, has to fail instead, if it has to.
 
     What is carried counts only in a run that goes on from another of this workflow. Such a run was started by a build
     of Milepost, a newer one perhaps: a key that this one does not know is ignored. From outside it is refused.
     """
     info = workflow.info()
+    given = list(raw)
     try:
+        if info.continued_run_id:
+            return _continued(given), None
+        if given:
+            check_format(written_format(given[0]), MESSAGE_FORMAT)
         with barrier("the start"):
-            given = list(raw)
-            is_continued = info.continued_run_id is not None
             if len(given) == 1 and isinstance(given[0], dict):
-                given = [_own(given[0]) if is_continued else {**given[0], "carried": None}]
-            intake = (read_carried if is_continued else read_message)(CaseIntake, given)
+                given = [{**given[0], "carried": None}]
+            intake = read_message(CaseIntake, given)
             if info.workflow_id != names.case_workflow_id(intake.case_id):
                 why = f"the workflow of case {intake.case_id} is {names.case_workflow_id(intake.case_id)!r}"
                 raise Refused("wrong_id", f"{why}, not {info.workflow_id!r}")
-    except ApplicationError as refusal:
+    except (ApplicationError, NewerBuild) as refusal:
         return NOBODY, refusal
     return intake, None
 
 
-def _own(given: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in given.items() if key in CaseIntake.model_fields}
+def _continued(given: list[Any]) -> CaseIntake:
+    carried = given[0].get("carried") if given and isinstance(given[0], dict) else None
+    check_format(written_format(carried), FORMAT)
+    return read_continued(CaseIntake, given)
 
 
-def take_up(case: RunningCase) -> ApplicationError | None:
-    """Go on from the run before; or say why that is not possible."""
-    carried = case.intake.carried
+def take_up(case: RunningCase, carried: CaseState) -> None:
+    """Go on from the run before. A step that fails here ends nothing: the workflow task is tried again."""
     case.intake = case.intake.model_copy(update={"carried": None})
-    if carried is None:
-        return None
-    try:
-        with barrier("the run before"):
-            kept = carried.model_copy(update={"runs": carried.runs + 1})
-            case.begin(kept, Timeline(kept.plan, kept.state))
-    except ApplicationError as refusal:
-        return refusal
-    return None
+    kept = carried.model_copy(update={"runs": carried.runs + 1, "format": FORMAT})
+    case.begin(kept, Timeline(kept.plan, kept.state))
 
 
 async def open_or_reopen(case: RunningCase) -> CaseCoverage | None:

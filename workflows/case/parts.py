@@ -17,6 +17,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.case.running import RunningCase
     from workflows.case.shown import Picture
     from workflows.case.taking import Taking
+    from workflows.case.winding import WindingDown
 
 
 class Parts:
@@ -32,6 +33,7 @@ class Parts:
         self.recorder = Recorder(self.case)
         self.picture = Picture(self.case)
         self.actions = Actions(self.case, self.recorder)
+        self.winding = WindingDown(self.case, self.actions)
         self.plans = Plans(self.case, self.recorder)
         self.passing = Passing(self.case, self.plans, self.recorder, self.picture)
         self.taking = Taking(self.case, self.plans, self.passing)

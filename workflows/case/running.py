@@ -19,6 +19,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.timeline.views import CaseView, OpenDecision
     from workflows.case.jobs import Jobs
     from workflows.case.steps import Attempts, Step, Turn, step_of, unit_cost
+    from workflows.newer import NewerBuild
 
 MOST_CARRIED_BYTES = 1_900_000
 """Of a workflow's argument, which may have 2 MB: the server ends a workflow that sends more."""
@@ -43,7 +44,7 @@ class RunningCase:
         self.intake = intake
         self.case_id = intake.case_id
         self.ahead = timedelta()
-        self.refusal: ApplicationError | None = None
+        self.refusal: ApplicationError | NewerBuild | None = None
         self._timeline: Timeline | None = None
         self._kept: CaseState | None = None
         self.next_due: datetime | None = None

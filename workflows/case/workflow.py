@@ -7,7 +7,7 @@ coroutine woke first.
 
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from temporalio import workflow
@@ -19,6 +19,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.messages.names import CASE_WORKFLOW
     from domain.timeline.views import CaseView
     from domain.usage.requests import ENTITLEMENT_OVERFLOWED
+    from workflows.barrier import barrier
     from workflows.case import asked, opening
     from workflows.case.handlers import query, signal, update
     from workflows.case.parts import Parts
@@ -26,10 +27,6 @@ with workflow.unsafe.imports_passed_through():
 
 NEWEST = workflow.ContinueAsNewVersioningBehavior.AUTO_UPGRADE
 MOST_SUMMARY_BYTES = 200
-
-WINDS_DOWN_WITHIN = timedelta(seconds=3)
-"""How long a run that is to go on in the next one waits for the actions that are under way. The server turns down the
-end of a run to which something has come back meanwhile, and the worker then has to go through all of it again."""
 
 
 @workflow.defn(name=CASE_WORKFLOW)
@@ -42,9 +39,8 @@ class CaseWorkflow:
         self.parts = Parts(intake)
         self.case = self.parts.case
         self.case.refusal = refusal
-        self._wound_down_by: datetime | None = None
         if refusal is None and intake.carried is not None:
-            self.case.refusal = opening.take_up(self.case)
+            opening.take_up(self.case, intake.carried)
 
     @workflow.run
     async def run(self, *_: Any) -> CaseView:
@@ -78,8 +74,7 @@ class CaseWorkflow:
 
     def _next_due(self) -> datetime | None:
         dues = [decision.until for decision in self.case.open_decisions()]
-        actions = self.parts.actions
-        also = (self.parts.passing.next_due, actions.next_due, self._wound_down_by if actions.is_paused else None)
+        also = (self.parts.passing.next_due, self.parts.actions.next_due, self.parts.winding.next_due)
         dues += [due for due in also if due is not None]
         return min(dues, default=None)
 
@@ -90,7 +85,7 @@ class CaseWorkflow:
             return "time-out of the decision on overage"
         if due == self.parts.actions.next_due:
             return "send what a message brought forward"
-        if due == self._wound_down_by:
+        if due == self.parts.winding.next_due:
             return "wait for what is under way"
         return cut(self.case.next_summary, MOST_SUMMARY_BYTES)
 
@@ -114,20 +109,16 @@ class CaseWorkflow:
 
     @property
     def _is_to_wind_down(self) -> bool:
-        return self._wound_down_by is None and self._wants_a_new_run and self.parts.actions.are_under_way
+        return self._wants_a_new_run and self.parts.winding.is_to_begin
 
     def _wind_down(self) -> None:
-        """Before a new run send nothing more for a moment; once a run, so that no action that hangs holds others up."""
-        actions, now = self.parts.actions, self.case.now()
         if self._is_to_wind_down:
-            self._wound_down_by = now + WINDS_DOWN_WITHIN
-            actions.pause()
-        elif actions.is_paused and self._wound_down_by is not None and self._wound_down_by <= now:
-            actions.go_on()
+            self.parts.winding.begin()
+        self.parts.winding.give_up()
 
     @property
     def _may_roll_over(self) -> bool:
-        if not self._wants_a_new_run or (self.parts.actions.is_paused and self.parts.actions.are_under_way):
+        if not self._wants_a_new_run or not self.parts.winding.is_over:
             return False
         is_quiet = workflow.all_handlers_finished() and self.case.turn.is_free
         return is_quiet and not self.parts.recorder.is_writing_here and self.case.fits
@@ -200,7 +191,7 @@ class CaseWorkflow:
     @workflow.signal(dynamic=True)
     async def unknown(self, name: str, _: Sequence[RawValue]) -> None:
         """A signal that a case does not know goes on record."""
-        with suppress(ApplicationError):  # one that is not opened has no record
+        with suppress(ApplicationError), barrier("an unknown signal"):  # one that is not opened has no record
             await self.case.ready()
             refusal = ApplicationError(f"unknown signal {name!r}", type="unknown_signal")
             self.parts.taking.refuse_news(refusal)

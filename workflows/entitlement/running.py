@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
@@ -19,12 +19,15 @@ from domain.usage.requests import Balance, CarriedUsage, EntitlementStart, Entit
 from workflows.barrier import barrier
 from workflows.entitlement import doing
 from workflows.entitlement.background import Background
-from workflows.entitlement.counter import Counter
+from workflows.entitlement.counter import Counter, request_key
 from workflows.entitlement.faults import Faults
 from workflows.entitlement.lanes import Lanes
 from workflows.entitlement.outbox import Outbox
 from workflows.entitlement.shown import balance_details
 from workflows.entitlement.start import Start, check_id, read_start
+from workflows.newer import NewerBuild
+
+T = TypeVar("T")
 
 QUIET_WITHIN = timedelta(seconds=2)
 """How long a run that is about to end waits for what is under way; the next run does again what did not come back."""
@@ -65,7 +68,7 @@ class EntitlementRun:
     """
 
     def __init__(self, raw: tuple[Any, ...]) -> None:
-        self.refusal: ApplicationError | None = None
+        self.refusal: ApplicationError | NewerBuild | None = None
         self.updates = 0
         self._counter: Counter | None = None
         self._jobs: Outbox | Lanes | None = None
@@ -91,9 +94,10 @@ class EntitlementRun:
             if not self._is_old:
                 check_id(start, info.workflow_id)
         except Refused as refused:
-            if is_continued:  # what ran is never ended: a build that can read it takes it up
-                raise RuntimeError(f"what was carried over can't be read: {refused}") from None
             self.refusal = ApplicationError(cut(str(refused)), type=refused.code, non_retryable=True)
+            return
+        except NewerBuild as newer:
+            self.refusal = newer
             return
         if start.carried is not None:
             self._ahead = start.carried.ahead
@@ -173,6 +177,18 @@ class EntitlementRun:
         if self._counter is None:
             raise Refused(messages.NOT_NOW, messages.TERMS_ARE_READ)
         return self._counter
+
+    def attempt(self, what: str, work: Callable[[], T]) -> T:
+        """Do what comes before a request is put to the counter: read it, say what it needs. A fault of it counts too.
+
+        Args:
+            what: is asked, for the log.
+            work: changes nothing.
+
+        Raises:
+            ApplicationError: it was refused, or failed as nobody expected.
+        """
+        return self._faults.attempt(what, f"{request_key()}/before", work)
 
     @property
     def jobs(self) -> Outbox | Lanes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from domain.bounds import cut
 from domain.usage.requests import Balance, PeriodBalance
 from domain.usage.units import amount_text
+from domain.wording import instant
 
 MOST_DETAILS_BYTES = 32 * 1024
 
@@ -17,7 +18,7 @@ def balance_details(balance: Balance) -> str:
     if balance.stuck:
         lines.append(f"**Stuck**: what time brings can't be done: {balance.stuck}")
     if balance.changes_at:
-        lines.append(f"Changes: {balance.changes_at:%a %Y-%m-%d %H:%M:%S}Z")
+        lines.append(f"Changes: {instant(balance.changes_at)}")
     lines += ["", *(f"- {_line(period, balance.unit)}" for period in (current, *balance.past))]
     if balance.failures:
         lines += ["", "Actions that failed for good:", *(f"- {f.key}: {f.error}" for f in balance.failures)]

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 from domain.bounds import cut
 from domain.errors import Refused
-from domain.messages.inbox import read_carried, read_message
+from domain.messages.inbox import read_message, written_format
 from domain.usage.requests import FORMAT, CarriedUsage, EntitlementStart, EntitlementTerms, workflow_id
+from workflows.newer import check_format, read_continued
 
 
 class Start(NamedTuple):
@@ -27,10 +28,6 @@ class Start(NamedTuple):
     is_old: bool
 
 
-class TooNew(Exception):
-    """A newer build wrote what is carried. Its task fails, and is tried again until a build like that takes it."""
-
-
 def read_start(raw: tuple[Any, ...], *, is_continued: bool) -> Start:
     """Read the arguments of a run.
 
@@ -40,20 +37,21 @@ def read_start(raw: tuple[Any, ...], *, is_continued: bool) -> Start:
 
     Raises:
         Refused: they do not fit.
-        TooNew: a newer build carried something over.
+        NewerBuild: a newer build wrote them so that this one can't read them.
     """
     given = raw[0] if len(raw) == 1 and isinstance(raw[0], dict) else {}
-    if is_continued and isinstance(given.get("format"), int) and given["format"] > FORMAT:
-        raise TooNew(f"format {given['format']} is carried over; this build reads formats up to {FORMAT}")
-    read = read_carried if is_continued else read_message
+    check_format(written_format(given), FORMAT)
     if "allowance" in given:
-        terms = read(EntitlementTerms, raw)
+        terms = read_continued(EntitlementTerms, raw) if is_continued else read_message(EntitlementTerms, raw)
         carried = terms.carried if is_continued else None
         return Start(
             terms.entitlement_id, terms.clock, terms.model_copy(update={"carried": None}), carried, is_old=True
         )
-    asked = read(EntitlementStart, raw)
-    known = asked if is_continued else asked.model_copy(update={"terms": None, "carried": None})
+    if is_continued:
+        asked = known = read_continued(EntitlementStart, raw)
+    else:
+        asked = read_message(EntitlementStart, raw)
+        known = asked.model_copy(update={"terms": None, "carried": None})
     return Start(asked.entitlement_id, asked.clock, known.terms, known.carried, is_old=False)
 
 

@@ -7,6 +7,7 @@ notice is to be given or a period ends, and hands what follows to activities. It
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -40,7 +41,7 @@ with workflow.unsafe.imports_passed_through():
         UsageChanged,
         UsageGranted,
     )
-    from workflows.barrier import barrier
+    from workflows.barrier import barrier, guarded
     from workflows.entitlement.counter import request_key
     from workflows.entitlement.faults import screening
     from workflows.entitlement.reading import read_consumptions, read_instant
@@ -84,8 +85,7 @@ class EntitlementWorkflow:
         counter = await self.course.ready()
         self.course.updates += 1
         now = self.course.now()
-        with barrier(what):
-            asked = read(now)
+        asked = self.course.attempt(what, lambda: read(now))
         answers = counter.ask_each(what, request_key(), [(one.reference, _taking(one, now)) for one in asked], now)
         self.course.show()
         return answers
@@ -131,6 +131,7 @@ class EntitlementWorkflow:
     # --- what is asked ---
 
     @workflow.update(name=messages.CONSUME, unfinished_policy=ABANDON)
+    @guarded
     async def consume(self, *raw: Any) -> Consumed:
         """Take something (`Consumption`)."""
         return (await self._take("consume", lambda now: [read_event(Consumption, raw, now)]))[0]
@@ -142,6 +143,7 @@ class EntitlementWorkflow:
             read_event(Consumption, raw, self.course.now())
 
     @workflow.update(name=messages.CONSUME_MANY, unfinished_policy=ABANDON)
+    @guarded
     async def consume_many(self, *raw: Any) -> list[Consumed]:
         """Take a list of `Consumption`s, one after another; the answers are in their order."""
         return await self._take("consume_many", lambda now: read_consumptions(raw, now))
@@ -154,6 +156,7 @@ class EntitlementWorkflow:
             read_consumptions(raw, self.course.now())
 
     @workflow.update(name=messages.LOG_HOURS, unfinished_policy=ABANDON)
+    @guarded
     async def log_hours(self, *raw: Any) -> Consumed:
         """Take the time of a `TimeEntry`."""
         return await self._answer("log_hours", lambda usage, now: usage.log_hours(read_message(TimeEntry, raw), now))
@@ -165,6 +168,7 @@ class EntitlementWorkflow:
             read_message(TimeEntry, raw)
 
     @workflow.update(name=messages.APPROVE_OVERAGE, unfinished_policy=ABANDON)
+    @guarded
     async def approve_overage(self, *raw: Any) -> Consumed:
         """Take what somebody decided about an overflow (`OverageDecision`)."""
         return await self._answer(
@@ -181,6 +185,7 @@ class EntitlementWorkflow:
         self._check("approve_overage", attempt)
 
     @workflow.update(name=messages.REVERSE, unfinished_policy=ABANDON)
+    @guarded
     async def reverse(self, *raw: Any) -> UsageChanged:
         """Give back all that a reference took (`ConsumptionReversed`)."""
         return await self._change(ConsumptionReversed, raw)
@@ -190,6 +195,7 @@ class EntitlementWorkflow:
         self._check_change(ConsumptionReversed, raw)
 
     @workflow.update(name=messages.ADJUST, unfinished_policy=ABANDON)
+    @guarded
     async def adjust(self, *raw: Any) -> UsageChanged:
         """Count more or less (`UsageAdjusted`)."""
         return await self._change(UsageAdjusted, raw)
@@ -199,11 +205,11 @@ class EntitlementWorkflow:
         self._check_change(UsageAdjusted, raw)
 
     @workflow.update(name=messages.AMEND, unfinished_policy=ABANDON)
+    @guarded
     async def amend(self, *raw: Any) -> UsageChanged:
         """Change the cap or the last date (`EntitlementAmended`). Without its periods an amended end can't be taken."""
         counter = await self.course.ready()
-        with barrier("amend"):
-            term = counter.usage.amended_term(read_message(EntitlementAmended, raw))
+        term = self.course.attempt("amend", lambda: counter.usage.amended_term(read_message(EntitlementAmended, raw)))
         try:
             periods = await self.course.freeze(term, "freeze the amended term") if term else None
         except ActivityError as error:
@@ -220,6 +226,7 @@ class EntitlementWorkflow:
         self._check("amend", attempt)
 
     @workflow.update(name=messages.CANCEL, unfinished_policy=ABANDON)
+    @guarded
     async def cancel(self, *raw: Any) -> UsageChanged:
         """End it now (`EntitlementCancelled`)."""
         return await self._change(EntitlementCancelled, raw)
@@ -229,6 +236,7 @@ class EntitlementWorkflow:
         self._check_change(EntitlementCancelled, raw)
 
     @workflow.update(name=messages.RENEW, unfinished_policy=ABANDON)
+    @guarded
     async def renew(self, *raw: Any) -> UsageChanged:
         """Have it go on in a new record after its last day (`EntitlementRenewed`)."""
         return await self._change(EntitlementRenewed, raw)
@@ -238,6 +246,7 @@ class EntitlementWorkflow:
         self._check_change(EntitlementRenewed, raw)
 
     @workflow.update(name=messages.CARRY_IN, unfinished_policy=ABANDON)
+    @guarded
     async def carry_in(self, *raw: Any) -> UsageChanged:
         """Take over what was left of the entitlement that this one renews (`BalanceCarriedIn`)."""
         return await self._change(BalanceCarriedIn, raw)
@@ -247,6 +256,7 @@ class EntitlementWorkflow:
         self._check_change(BalanceCarriedIn, raw)
 
     @workflow.update(name=messages.CARRY_BACK, unfinished_policy=ABANDON)
+    @guarded
     async def carry_back(self, *raw: Any) -> UsageChanged:
         """Give back what is not used of what was carried over (`BalanceTakenBack`)."""
         return await self._change(BalanceTakenBack, raw)
@@ -256,6 +266,7 @@ class EntitlementWorkflow:
         self._check_change(BalanceTakenBack, raw)
 
     @workflow.update(name=messages.COVER_OVERAGE, unfinished_policy=ABANDON)
+    @guarded
     async def cover_overage(self, *raw: Any) -> UsageChanged:
         """Pay for overage from what is left (`OverageCovered`)."""
         return await self._change(OverageCovered, raw)
@@ -265,6 +276,7 @@ class EntitlementWorkflow:
         self._check_change(OverageCovered, raw)
 
     @workflow.update(name=messages.VOID_OVERAGE, unfinished_policy=ABANDON)
+    @guarded
     async def void_overage(self, *raw: Any) -> UsageChanged:
         """Let overage go (`OverageVoided`)."""
         return await self._change(OverageVoided, raw)
@@ -285,7 +297,8 @@ class EntitlementWorkflow:
     @workflow.signal(dynamic=True)
     def unknown_signal(self, name: str, _: Sequence[RawValue]) -> None:
         """An entitlement understands no signals; the names of those that came are kept, to be found in its state."""
-        self.course.note_unknown(cut(name, LONGEST_UNKNOWN_NAME))
+        with suppress(ApplicationError), barrier("an unknown signal"):
+            self.course.note_unknown(cut(name, LONGEST_UNKNOWN_NAME))
 
     @workflow.query(name=messages.BALANCE)
     def balance(self, *raw: Any) -> Balance:

@@ -22,7 +22,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.bounds import cut
     from domain.errors import Refused
     from domain.messages import migrations as messages
-    from domain.messages.inbox import read_carried, read_message
+    from domain.messages.inbox import FORMAT, read_message, written_format
     from domain.messages.migrations import (
         CarriedMigration,
         CaseFailure,
@@ -38,6 +38,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from workflows.barrier import barrier
     from workflows.migration.shown import migration_details
+    from workflows.newer import NewerBuild, check_format, read_continued
 
 CASES_A_RUN = 50
 """A case costs about six events, so a run has a few hundred."""
@@ -64,13 +65,15 @@ class MigrationWorkflow:
 
     @workflow.init
     def __init__(self, *raw: Any) -> None:
-        self.refusal: ApplicationError | None = None
+        self.refusal: ApplicationError | NewerBuild | None = None
         self.given: MigrationOrder | None = None
         try:
             info = workflow.info()
             self.given = _read_order(raw, info.workflow_id, is_continued=info.continued_run_id is not None)
         except Refused as refused:
             self.refusal = ApplicationError(cut(str(refused)), type=refused.code, non_retryable=True)
+        except NewerBuild as newer:
+            self.refusal = newer
         self.carried = self.given.carried if self.given else None
         self.tally = self.carried.tally if self.carried else MigrationTally()
         self.is_done = False
@@ -230,9 +233,14 @@ def _read_order(raw: tuple[Any, ...], own_id: str, *, is_continued: bool) -> Mig
 
     Raises:
         Refused: it is not one, or another batch's.
+        NewerBuild: a newer build wrote it so that this one can't read it.
     """
+    if raw:
+        check_format(written_format(raw[0]), FORMAT)
+    if is_continued:
+        return read_continued(MigrationOrder, raw)
     try:
-        order = (read_carried if is_continued else read_message)(MigrationOrder, raw)
+        order = read_message(MigrationOrder, raw)
     except Refused as refused:
         raise Refused("bad_order", str(refused)) from None
     wanted = messages.workflow_id(order.migration_id)

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from clients.cases import MilepostClient
     from domain.messages.cases import Answer
 
-_MOST_MINUTES = 31 * 24 * 60
 
 MilestoneName = Annotated[
     str, typer.Argument(metavar="MILESTONE", help="Its name, as the process has it.", show_default=False)
@@ -180,9 +179,11 @@ def reopen(case: CaseArgument, at: At = None, by: By = None, as_json: AsJson = F
 
 
 def _minutes_of_work(minutes: int) -> int:
-    if not 1 <= minutes <= _MOST_MINUTES:
+    from domain.bounds import MOST_ENTRY_MINUTES
+
+    if not 1 <= minutes <= MOST_ENTRY_MINUTES:
         wrong = "no work" if minutes < 1 else "a slip of the pen"
-        right = f"give 1 to {_MOST_MINUTES} ({_MOST_MINUTES // (24 * 60)} days)"
+        right = f"give 1 to {MOST_ENTRY_MINUTES} ({MOST_ENTRY_MINUTES // (24 * 60)} days)"
         raise typer.BadParameter(f"{minutes} minutes are {wrong}; {right}", param_hint="'MINUTES'")
     return minutes
 

@@ -142,6 +142,7 @@ async def _auditor() -> AsyncIterator[Auditor]:
 
 def _shown(balance: Balance, status: str) -> str:
     from domain.usage.units import amount_text
+    from domain.wording import instant
 
     left = balance.current.remaining
     said = "unlimited" if left is None else f"{amount_text(left, balance.unit)} left"
@@ -153,7 +154,7 @@ def _shown(balance: Balance, status: str) -> str:
         *(_period(period, balance.unit) for period in (balance.current, *balance.past)),
     ]
     if balance.changes_at:
-        lines.append(f"changes at {balance.changes_at:%Y-%m-%d %H:%M:%S}Z")
+        lines.append(f"changes at {instant(balance.changes_at)}")
     if balance.renewal:
         lines.append(f"goes on as {balance.renewal}")
     lines += [f"failed for good: {failure.key}: {failure.error}" for failure in balance.failures]

@@ -27,6 +27,7 @@ CHART_SUFFIX = ".svg"
 DEFAULT_BY = "priority"
 
 
+# Over fifty lines: each option stands here with its help.
 def backtest(
     log: Annotated[Path, typer.Argument(metavar="LOG", help="The event log, a CSV or XES file.", show_default=False)],
     process: Annotated[

@@ -22,6 +22,7 @@ NOT_COVERED = 3
 _PATIENCE = 5.0
 
 
+# Over fifty lines: each option stands here with its help.
 def verify(
     account: Annotated[str | None, typer.Option("--account", metavar="ID", show_default=False)] = None,
     contact: Annotated[

@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from starters.cli import arguments
+from starters.cli.commands.foresight import show_plan
 from starters.cli.running import run, until_stopped
 
 if TYPE_CHECKING:
     from clients.migrations import MigrationClient
     from domain.messages.migrations import CaseSelection, MigrationOrder, MigrationProgress
-    from starters.terminal.migrations import Foresight
-    from store import Diff, Store
 
-SOMETHING_WOULD_CHANGE = 3
 INTERRUPTED = 130
 """What a program ends with after Ctrl-C."""
 
@@ -122,9 +120,10 @@ def plan(
     Example: milepost plan --files catalogs/support.yaml --account acme
     """
     selection = _selection(process, version, calendar, account, entitlement, case, field)
-    _show_plan(files, selection, only, limit, as_json)
+    show_plan(files, selection, only, limit, as_json)
 
 
+# Over fifty lines: each option stands here with its help.
 def migrate(
     process: Process = None,
     version: Version = None,
@@ -171,7 +170,7 @@ def migrate(
     """
     selection = _selection(process, version, calendar, account, entitlement, case, field)
     if dry_run:
-        _show_plan([], selection, None, None, as_json)
+        show_plan([], selection, None, None, as_json)
         return
     known = resume or status
     if known is not None:
@@ -182,78 +181,6 @@ def migrate(
         progress = run(_start(order, detach=detach, as_json=as_json))
     if progress is not None and progress.tally.failed:
         raise typer.Exit(1)
-
-
-# --- the preview ---
-
-
-def _show_plan(files: list[Path], selection: CaseSelection, only: str | None, limit: int | None, as_json: bool) -> None:
-    from domain.timeline.preview import Difference
-    from starters.terminal.cases import console
-    from starters.terminal.migrations import SHOWN_CASES, Foresight, foresight
-
-    seen = Foresight(
-        only=Difference(only) if only else None, limit=limit if limit is not None or as_json else SHOWN_CASES
-    )
-    diff = run(_foresee(files, selection, seen))
-    if as_json:
-        typer.echo(seen.as_json())
-    else:
-        out = console()
-        if diff is not None:
-            out.print(f"With these files applied:\n{diff}\n", soft_wrap=True)
-        for part in foresight(seen):
-            out.print(part)
-    if seen.totals.cases:
-        raise typer.Exit(SOMETHING_WOULD_CHANGE)
-
-
-async def _foresee(files: list[Path], selection: CaseSelection, seen: Foresight) -> Diff | None:
-    import asyncio
-
-    from starters.local.whereabouts import effective_settings
-    from store import Store
-    from worker.private import private_folder
-
-    settings = effective_settings()
-    private_folder(settings.data)
-
-    def look() -> Diff | None:
-        with Store.open(settings.database) as store:
-            if not files:
-                _collect(store, selection, seen)
-                return None
-            prospect, diff = _prospect(store, files)
-            _collect(prospect, selection, seen)
-            return diff
-
-    return await asyncio.to_thread(look)
-
-
-def _prospect(store: Store, files: list[Path]) -> tuple[Store, Diff]:
-    from starters.cli.commands.case import login
-    from starters.files.catalogs import apply_files, read_catalog
-    from store.prospect import Prospect
-
-    by = login() or "unknown"
-    diff = apply_files(store, files, by=by, dry_run=True)  # says of every problem in which file and line it is
-    with store.known() as known:
-        catalog = read_catalog(files, known)
-    return Prospect.of(store, catalog, by=by), diff
-
-
-def _collect(store: Store, selection: CaseSelection, seen: Foresight) -> None:
-    from starters.operations.previewing import count, previews
-    from starters.terminal.cases import console
-    from starters.terminal.migrations import bar
-
-    checked = store.checked(selection)
-    with bar(console(stderr=True), "looking at cases") as progress:
-        (task,) = progress.task_ids
-        progress.update(task, total=count(store, checked))
-        for case in previews(store, checked):
-            seen.add(case)
-            progress.advance(task)
 
 
 # --- the migration ---

@@ -27,6 +27,7 @@ CaseOption = Annotated[
 ]
 
 
+# Over fifty lines: each option stands here with its help.
 def replay(
     log: Annotated[Path, typer.Argument(metavar="LOG", help="The event log, a CSV or XES file.", show_default=False)],
     mapping: Annotated[

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,23 +10,25 @@ from starters.cli.commands.case import CaseArgument
 from starters.cli.running import run, until_stopped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import tzinfo
 
     from clients.cases import MilepostClient
     from domain.timeline.views import CaseView
-    from store import Store
     from worker.settings import Settings
-
-T = TypeVar("T")
 
 
 def show(
     case: CaseArgument,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Stay, and follow it live until it is closed.")] = False,
     time_zone: Annotated[
-        str, typer.Option("--time-zone", metavar="ZONE", help="In which instants are shown, by its IANA name.")
-    ] = "UTC",
+        str | None,
+        typer.Option(
+            "--time-zone",
+            metavar="ZONE",
+            help="In which instants are shown, by its IANA name; that of the case's first calendar, if left out.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the case as JSON.")] = False,
 ) -> None:
     """Show a case: its milestones with their targets and what is left, and what happened on its timeline.
@@ -38,7 +40,7 @@ def show(
     """
     if watch and as_json:
         raise typer.BadParameter("--watch is for people and --json for programs; give one of them", param_hint="--json")
-    run(_show(case, watch, _zone(time_zone), as_json))
+    run(_show(case, watch, None if time_zone is None else _zone(time_zone), as_json))
 
 
 def _zone(name: str) -> tzinfo:
@@ -55,12 +57,14 @@ def _zone(name: str) -> tzinfo:
         ) from None
 
 
-async def _show(case: str, watch: bool, zone: tzinfo, as_json: bool) -> None:
+async def _show(case: str, watch: bool, zone: tzinfo | None, as_json: bool) -> None:
+    import asyncio
     import json
 
     from clients.cases import MilepostClient
     from starters.local.whereabouts import connect_to_temporal, effective_settings
     from starters.operations.ended import standing_still
+    from starters.operations.recorded import recorded, zone_of_case
     from starters.terminal.actions import case_actions
     from starters.terminal.cases import case_timeline, console
 
@@ -70,29 +74,32 @@ async def _show(case: str, watch: bool, zone: tzinfo, as_json: bool) -> None:
     ended = await _ended_from_outside(client, view, settings)
     if ended:
         view, note = standing_still(view), f"{ended}; nothing goes on with it by itself"
+    if zone is None:
+        zone = await asyncio.to_thread(zone_of_case, settings.database, case)
     if as_json:
         shown = view.model_dump(mode="json") | ({"ended_from_outside": ended} if ended else {})
         typer.echo(json.dumps(shown, indent=2, ensure_ascii=False))
     elif watch and note is None and view.closed_at is None:
         await _watch(client, view, zone)
     else:
-        actions = await _recorded(settings, lambda store: case_actions(store, case)) or []
-        notes = await _recorded(settings, lambda store: store.notes(case)) or []
+        actions = await recorded(settings.database, lambda store: case_actions(store, case)) or []
+        notes = await recorded(settings.database, lambda store: store.notes(case)) or []
         console().print(case_timeline(view, zone=zone, note=note, actions=actions, notes=notes))
 
 
 async def _find(client: MilepostClient, case: str, settings: Settings) -> tuple[CaseView, str | None]:
     """The case as it stands, and where this comes from if not from Temporal."""
     from domain.errors import NotFound
+    from starters.operations.recorded import recorded
 
     try:
         return await client.view(case), None
     except NotFound:
-        recorded = await _recorded(settings, lambda store: store.case(case))
-        if recorded is None:
+        found = await recorded(settings.database, lambda store: store.case(case))
+        if found is None:
             raise
-        whose = {"account": recorded.account, "entitlement": recorded.entitlement}
-        return recorded.view.model_copy(
+        whose = {"account": found.account, "entitlement": found.entitlement}
+        return found.view.model_copy(
             update=whose
         ), "from the store's record: Temporal no longer has the history of this case"
 
@@ -100,32 +107,14 @@ async def _find(client: MilepostClient, case: str, settings: Settings) -> tuple[
 async def _ended_from_outside(client: MilepostClient, view: CaseView, settings: Settings) -> str | None:
     """How and when the workflow of an open case was ended; None if it goes on, or the case is closed."""
     from starters.operations.ended import ended_now
+    from starters.operations.recorded import recorded
 
     if view.closed_at is not None:
         return None
     if said := await ended_now(client, view.case_id):
         return said
-    marks = await _recorded(settings, lambda store: store.ended_cases(view.case_id)) or []
+    marks = await recorded(settings.database, lambda store: store.ended_cases(view.case_id)) or []
     return next((mark.text for mark in marks if mark.how == "unknown to Temporal"), None)
-
-
-async def _recorded(settings: Settings, question: Callable[[Store], T]) -> T | None:
-    """What the store says, if it is at hand and knows of it."""
-    import asyncio
-
-    from sqlalchemy.exc import SQLAlchemyError
-
-    from domain.errors import NotFound
-    from store import Store, StoreError
-
-    def ask() -> T:
-        with Store.open(settings.database) as store:
-            return question(store)
-
-    try:
-        return await asyncio.to_thread(ask)
-    except (NotFound, StoreError, SQLAlchemyError):
-        return None
 
 
 async def _watch(client: MilepostClient, view: CaseView, zone: tzinfo) -> None:
@@ -136,6 +125,7 @@ async def _watch(client: MilepostClient, view: CaseView, zone: tzinfo) -> None:
     from rich.live import Live
 
     from domain.errors import MilepostError
+    from domain.wording import instant
     from starters.terminal.cases import case_timeline, console
 
     note: str | None = None
@@ -147,5 +137,5 @@ async def _watch(client: MilepostClient, view: CaseView, zone: tzinfo) -> None:
                 try:
                     view, note = await client.view(view.case_id), None
                 except MilepostError as error:
-                    note = f"as it stood at {view.now:%H:%M:%S} UTC: {error}"
+                    note = f"as it stood at {instant(view.now, zone)}: {error}"
                 live.update(case_timeline(view, zone=zone, note=note), refresh=True)

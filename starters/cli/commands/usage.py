@@ -38,6 +38,7 @@ EntitlementArgument = Annotated[
 Why = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Goes on record.", show_default=False)]
 
 
+# Over fifty lines: each option stands here with its help.
 def take(
     entitlement: EntitlementArgument,
     reference: Annotated[

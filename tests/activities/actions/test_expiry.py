@@ -11,8 +11,8 @@ from activities.actions.dispatch import Dispatcher
 from activities.actions.outside import Outside
 from activities.delivery.means import Means
 from activities.rendering.renderer import Renderer
-from domain.catalog.checks import CatalogProblems
 from domain.catalog.documents import read_document
+from domain.catalog.problems import CatalogProblems
 from domain.process import Trigger
 from store import Store
 from tests.activities.actions.sending import KEY, NOON, effect, mail_server_at

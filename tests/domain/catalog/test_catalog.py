@@ -11,9 +11,11 @@ from zoneinfo import ZoneInfo
 import pytest
 from ruamel.yaml import YAML
 
-from domain.catalog.checks import CatalogProblems, KnownCatalog, check_catalog
+from domain.catalog.checks import check_catalog
 from domain.catalog.declarations import Account, Catalog, Entitlement, Kind, Organisation
 from domain.catalog.documents import read_document
+from domain.catalog.problems import CatalogProblems
+from domain.catalog.references import KnownCatalog
 from domain.catalog.status import EntitlementStatus, status, zone_of
 from domain.criteria.fields import ACCOUNT_FIELDS, ENTITLEMENT_FIELDS, FieldType
 from domain.usage.allowance import Allowance, Threshold

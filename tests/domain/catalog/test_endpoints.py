@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from domain.catalog.checks import CatalogProblems
 from domain.catalog.documents import read_document
+from domain.catalog.problems import CatalogProblems
 
 STANDARD = {"id": "desk", "url": "https://desk.example.com/hooks", "secrets": [{"env": "DESK_SECRET"}]}
 REST = {"id": "desk", "kind": "rest", "url": "https://desk.example.com/tickets/{{ case.id }}"}

@@ -21,8 +21,12 @@ def scope(**also: Any) -> CoverageScope:
     return CoverageScope.model_validate({"at": AT, "accounts": ["acme"], **also})
 
 
-def cover(of_case: CoverageScope, *entitlements: Entitlement, exhausted: tuple[str, ...] = ()) -> Coverage:
-    zone = "America/New_York"
+def cover(
+    of_case: CoverageScope,
+    *entitlements: Entitlement,
+    exhausted: tuple[str, ...] = (),
+    zone: str = "America/New_York",
+) -> Coverage:
     return choose(of_case, [Candidate(entitlement=e, time_zone=zone) for e in entitlements], exhausted)
 
 
@@ -159,6 +163,16 @@ def test_among_equals_allowance_then_expiry_then_id() -> None:
         ("b", "'d' expires sooner, on 2025-06-30; this never"),
         ("0", "its allowance is used up, that of 'd' is not"),
     ]
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Auckland", "UTC", "America/New_York"])
+def test_what_is_cancelled_within_a_day_expires_before_its_end(zone: str) -> None:
+    """The soonest to expire is so by the instant, and not by the date."""
+    ends = entitlement("a", ends_on="2025-06-30")
+    cancelled = entitlement("b", ends_on="2025-12-31", cancelled_at="2025-06-30T11:00:00Z")
+    coverage = cover(scope(), ends, cancelled, zone=zone)
+    assert [match.entitlement.id for match in coverage.ranked] == ["b", "a"]
+    assert [other.why.split(" at ")[0] for other in coverage.others] == ["'b' expires sooner,"]
 
 
 def test_every_other_candidate_says_why_it_was_not_chosen() -> None:

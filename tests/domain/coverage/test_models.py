@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from domain.catalog.checks import CatalogProblems
 from domain.catalog.declarations import Catalog
 from domain.catalog.documents import read_document
+from domain.catalog.problems import CatalogProblems
 from domain.coverage.matching import Candidate, Coverage, CoverageScope, MatchedBy, choose
 
 AT = datetime(2026, 6, 11, 12, 0, tzinfo=UTC)

@@ -77,6 +77,35 @@ def test_every_state_has_its_outcome(state: InstanceState, *, violated: bool, ex
     assert outcome(milestone(state, violated=violated)) is expected
 
 
+@pytest.mark.parametrize(
+    ("state", "violated", "expected"),
+    [
+        (InstanceState.REMOVED, False, Outcome.HANDED_OVER),
+        (InstanceState.REMOVED, True, Outcome.HANDED_OVER_LATE),
+        (InstanceState.COMPLETED, False, Outcome.MET),
+        (InstanceState.COMPLETED, True, Outcome.MET_LATE),
+    ],
+)
+def test_what_was_handed_over_is_counted_apart(state: InstanceState, *, violated: bool, expected: Outcome) -> None:
+    """In time and late, not among the removed or violated; a completion dated before it counts as a completion."""
+    over = milestone(state, violated=violated).model_copy(update={"handed_over": True})
+    assert outcome(over) is expected
+    (row, _) = compliance([(seen(over), None)], by="priority")
+    assert {each for each in Outcome if getattr(row, each.key)} == {expected}
+    assert row.met_percent == {Outcome.MET: 100.0, Outcome.MET_LATE: 0.0}.get(expected)
+
+
+def test_handing_over_is_shown_where_there_is_any() -> None:
+    """A table of milestones that are never handed over has no columns for it."""
+    over = milestone(InstanceState.REMOVED, violated=True).model_copy(update={"handed_over": True})
+    met = milestone(InstanceState.COMPLETED, violated=False)
+    headings = [
+        [str(column.header) for column in compliance_table(compliance([(view, None)], by="priority"), by="p").columns]
+        for view in (seen(met), seen(met, over))
+    ]
+    assert [heading for heading in headings[1] if heading not in headings[0]] == ["Handed over", "Handed over late"]
+
+
 def test_groups_are_counted_and_summed() -> None:
     """Met in time is of those that were met or missed; what is open or removed is in neither."""
     met = milestone(InstanceState.COMPLETED, violated=False)
@@ -131,7 +160,7 @@ def test_the_sample_by_priority_beside_the_logs_own_verdict() -> None:
         for group in ("Critical", "High", "Moderate", "Low", "all")
     ]
     for row in rows:
-        assert row.instances == row.met + row.met_late + row.violated + row.open + row.removed
+        assert row.instances == sum(getattr(row, each.key) for each in Outcome)
         assert row.instances == row.log_met + row.log_missed
     assert [(r.instances, r.met, r.met_late, r.log_met, r.agreed) for r in rows if r.milestone == "Resolution"] == [
         (8, 4, 4, 1, 5),

@@ -173,6 +173,18 @@ def test_a_rule_that_turned_false_outside_counts_at_the_reentry(on_reentry: str,
     assert (str(bench.milestone("Mon 12:00").state), bench.target("Mon 12:00")) == (state, target)
 
 
+@pytest.mark.parametrize(
+    ("own", "corrected", "target"),
+    [("Mon 12:30", True, "Mon 16:30"), ("Mon 13:00", True, "Mon 16:00"), ("Mon 14:00", False, "Mon 15:00")],
+)
+def test_what_is_taken_back_was_not_missed_while_completed(own: str, *, corrected: bool, target: str) -> None:
+    """News of a completion in time corrects the record; the pause since then leaves it corrected."""
+    bench = Bench(UNDONE, fields={"state": "new"}).to("Mon 14:30").complete("Mon 14:30", occurred=own)
+    bench.change("Mon 14:45", state="done").change("Mon 16:00", state="open")
+    assert bench.target("Mon 16:00") == target
+    assert [v.corrected_at is not None for v in bench.milestone("Mon 16:00").violations] == [corrected]
+
+
 def test_what_waits_for_a_completion_goes_and_comes_with_it() -> None:
     """From the next completion; one that is completed itself stays."""
     after = {"within": "1h", "starts": {"after": "M"}}

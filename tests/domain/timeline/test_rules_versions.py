@@ -5,15 +5,17 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from domain.calendar import BusinessHours
 from domain.timeline.effects import NoteKind
 from domain.timeline.instances import InstanceState
 from domain.timeline.plan import Plan
-from tests.domain.timeline.bench import Bench, calendars, plan, process, told, triggers
+from tests.domain.timeline.bench import Bench, calendars, field_at, plan, process, told, triggers
 
 
 def version_two(*milestones: dict[str, Any], **also: Any) -> Plan:
-    return plan(process(*milestones, version=2), **also)
+    return plan(process(*milestones, version=2, **also))
 
 
 def test_a_case_keeps_its_version_until_it_is_migrated() -> None:
@@ -73,3 +75,77 @@ def test_a_migration_is_to_the_same_process() -> None:
     assert bench.refused(bench.migrate, "Mon 10:00", plan(process({"within": "4h"}, name="Q"))) == "another_process"
     closed = Bench({"within": "4h"}).close("Mon 10:00")
     assert closed.refused(closed.migrate, "Mon 11:00", version_two({"within": "4h"})) == "closed"
+
+
+# --- in what order a migration is evaluated ---
+
+ON = 'case.state == "on"'
+
+
+@pytest.mark.parametrize(
+    ("new", "also", "state", "target"),
+    [
+        ({"within": "1h", "when": ON}, {}, "removed", "Mon 13:00"),
+        ({"within": "1h", "complete_when": 'case.state == "off"'}, {}, "completed", "Mon 13:00"),
+        ({"within": "1h"}, {"exit_when": 'case.state == "off"'}, "open at exit", "Mon 13:00"),
+        ({"within": "1h"}, {}, "running", "Mon 10:00"),
+    ],
+)
+def test_a_migration_is_evaluated_as_every_change(
+    new: dict[str, Any], also: dict[str, Any], state: str, target: str
+) -> None:
+    """First completions, then exit, then removals, each by the span before; only what goes on has the new span."""
+    bench = Bench({"within": "4h"}, fields={"state": "off"}).migrate("Mon 11:00", version_two(new, **also))
+    m = bench.milestone("Mon 11:00")
+    assert (str(m.state), bench.target("Mon 11:00")) == (state, target)
+    assert bench.violations == (["Mon 10:00"] if state == "running" else [])
+
+
+def test_what_comes_back_after_a_migration_has_the_new_span() -> None:
+    """From the same start, whatever `on_change` says: the case did not change."""
+    declared = {"when": ON, "on_change": "restart"}
+    bench = Bench({"within": "4h", **declared}, fields={"state": "on"}).change("Mon 10:00", state="off")
+    bench.migrate("Mon 11:00", version_two({"within": "6h", **declared}))
+    assert bench.target("Mon 11:00") == "Mon 13:00"
+    assert bench.change("Mon 12:00", state="on").target("Mon 12:00") == "Mon 15:00"
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+@pytest.mark.parametrize("missed", [False, True])
+def test_a_migration_to_a_deadline_leaves_no_pause(*, resumed: bool, missed: bool) -> None:
+    """A deadline fires while the case is stopped, and no stop of before moves it; what was missed runs on too."""
+    span = "1h" if missed else "8h"
+    bench = Bench({"within": span}, fields={"due_at": field_at("Mon 14:00")}).stop("Mon 11:00")
+    if resumed:
+        bench.resume("Mon 12:00")
+    new = {"by": "due_at", "triggers": triggers("violation 4h")}
+    bench.migrate("Mon 13:00", version_two(new)).to("Tue 12:00")
+    assert str(bench.milestone("Tue 12:00").state) == "running"
+    assert bench.violations == (["Mon 10:00"] if missed else ["Mon 14:00"])
+    assert len(bench.fired) == 1
+
+
+def test_a_migration_from_a_deadline_counts_the_stops_since_the_start() -> None:
+    """As if the span had held from the start: stopped for an hour."""
+    bench = Bench({"by": "due_at"}, fields={"due_at": field_at("Mon 16:00")}).stop("Mon 10:00").resume("Mon 11:00")
+    assert bench.migrate("Mon 12:00", version_two({"within": "4h"})).target("Mon 12:00") == "Mon 14:00"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "violations"), [(False, True, ["Mon 10:00"]), (True, False, []), (True, True, ["Mon 10:00"])]
+)
+def test_a_target_that_a_migration_moves_behind_is_judged_by_the_new_version(
+    *, old: bool, new: bool, violations: list[str]
+) -> None:
+    """It passes at the migration, and whether it was a promise is decided then."""
+    bench = Bench({"within": "4h", "promise": old}).to("Mon 11:00")
+    bench.migrate("Mon 11:00", version_two({"within": "1h", "promise": new})).to("Tue 12:00")
+    assert bench.violations == violations
+
+
+@pytest.mark.parametrize("late", ["fire", "skip"])
+def test_a_warning_that_a_migration_adds_to_what_was_missed_is_past(late: str) -> None:
+    """Its target is no longer ahead."""
+    bench = Bench({"within": "1h"}).to("Mon 11:00")
+    bench.migrate("Mon 11:00", version_two({"within": "1h", "triggers": triggers("warning 30m", late=late)}))
+    assert bench.to("Mon 12:00").fired == []

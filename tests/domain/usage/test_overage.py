@@ -148,6 +148,16 @@ def test_overage_is_covered_in_part_if_less_is_left(amount: int | None, covered:
     assert bank.now_has() == (60 + covered, 80 - covered)
 
 
+def test_a_cover_that_is_one_too_many_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("domain.usage.overage.MOST_COVERS", 0)
+    bank = full()
+    bank.to(FEBRUARY)
+    before = bank.usage.state.model_dump_json()
+    with pytest.raises(Refused, match="covered from other periods already"):
+        bank.change(OverageCovered, reference="V-3", occurred_at=FEBRUARY)
+    assert bank.usage.state.model_dump_json() == before
+
+
 # --- the opening balance ---
 
 
@@ -202,3 +212,49 @@ def test_with_an_opening_no_old_period_gives_anything() -> None:
     bank = Bank(begins, carry_over="period", opening={"as_of": "2026-12-01"})
     assert bank.usage.balance(begins).current.carried == 0
     assert bank.usage.next_due == datetime(2027, 1, 1, tzinfo=UTC) + timedelta(0)
+
+
+# --- what is billed ---
+
+
+def bills(bank: Bank, *until: datetime) -> list[list[tuple[int, str | None]]]:
+    """What is on each bill, where one is written up to each of these instants and one after them."""
+    rows = [e for e in bank.effects if isinstance(e, LedgerRow) and e.kind is RowKind.OVERRIDE]
+    edges = [*until, datetime.max.replace(tzinfo=UTC)]
+    found: list[list[tuple[int, str | None]]] = [[] for _ in edges]
+    for row in rows:
+        found[next(n for n, edge in enumerate(edges) if row.recorded_at < edge)].append((row.amount, row.price))
+    return found
+
+
+@pytest.mark.parametrize("kind", [OverageVoided, ConsumptionReversed])
+def test_an_override_is_withdrawn_before_it_is_billed(kind: type[Any]) -> None:
+    """One bill has both, which comes to nothing."""
+    bank = full()
+    bank.change(kind, reference="V-3")
+    assert bills(bank, FEBRUARY) == [[(1, "9 EUR"), (-1, "9 EUR")], []]
+
+
+@pytest.mark.parametrize("kind", [OverageVoided, ConsumptionReversed])
+def test_an_override_that_was_billed_is_countered(kind: type[Any]) -> None:
+    """The bill that was written stays as it is; the next one pays it back, at the price that was billed."""
+    bank = full()
+    bank.to(FEBRUARY)
+    bank.change(kind, reference="V-3")
+    assert bills(bank, FEBRUARY) == [[(1, "9 EUR")], [(-1, "9 EUR")]]
+
+
+@pytest.mark.parametrize("amended", [JANUARY, FEBRUARY])
+def test_an_override_is_paid_back_at_its_own_price(amended: datetime) -> None:
+    """Whatever is charged since; what is approved since has the new price, and is paid back at that."""
+    bank = full()
+    bank.to(amended)
+    dearer = bank.usage.terms.allowance.model_copy(update={"overage_price": "12 EUR"})
+    bank.change(EntitlementAmended, allowance=dearer)
+    bank.over("V-4") if amended == JANUARY else None
+    bank.change(OverageVoided, reference="V-3")
+    found = bills(bank)[0]
+    assert found[-1] == (-1, "9 EUR")
+    if amended == JANUARY:
+        bank.change(OverageVoided, reference="V-4")
+        assert bills(bank)[0][-1] == (-1, "12 EUR")

@@ -138,3 +138,25 @@ def test_cancelling_behind_takes_back_what_went_into_the_renewal() -> None:
     assert record.account.request(cancel | {"now": RENEWED.isoformat()}) == "done"
     record.account.check()
     assert record.carried == 0
+
+
+@pytest.mark.parametrize(("of_the_renewal", "has"), [(0, (5, 0)), (6, (4, 1)), (7, (3, 2))])
+def test_overage_is_covered_from_what_went_into_the_renewal(of_the_renewal: int, has: tuple[int, int]) -> None:
+    """As far as the renewal has not used it: the rest is overage of the old record, and billed, as it was."""
+    record = Record(cap=3, overflow="prompt")
+    record.take(5, BEGINS)
+    for number in (4, 5):
+        yes = {"kind": "decide", "of_kind": "visit", "of": f"V-{number}", "yes": True, "of_at": BEGINS.isoformat()}
+        assert record.account.request(yes | {"now": BEGINS.isoformat()}) == "yes"
+    amend = {"kind": "amend", "entitlement": "old", "set": {"cap": 5}, "now": BEGINS.isoformat()}
+    assert record.account.request(amend) == "done"
+    record.account.advance(RENEWED)
+    assert (record.has("old"), record.carried) == ((3, 2, 2), 2)
+    record.take(of_the_renewal, RENEWED)
+    for number in (4, 5):
+        cover = {"kind": "cover", "entitlement": "old", "of_kind": "visit", "of": f"V-{number}"}
+        assert record.account.request(cover | {"now": RENEWED.isoformat()}) == "done"
+        record.account.check()
+    assert record.has("old")[:2] == has
+    bills = [r.amount for r in record.account.rows["old"] if r.kind is RowKind.OVERRIDE]
+    assert sum(bills) == has[1]

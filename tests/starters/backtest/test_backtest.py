@@ -2,9 +2,11 @@
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from domain.catalog.declarations import Catalog
 from domain.catalog.documents import read_document
@@ -12,12 +14,15 @@ from domain.errors import NotFound
 from domain.messages.cases import CaseIntake
 from domain.process import EntitlementProcess
 from domain.reports.compliance import ALL, Outcome, compliance
+from domain.reports.measures import Spread
 from domain.timeline.events import CaseClosed, FieldsChanged
 from domain.timeline.views import CaseView
+from starters.backtest.chart import drawn
 from starters.backtest.comparing import Standing, compare
 from starters.backtest.pure_run import walk
 from starters.backtest.report import notable_cases, report
 from starters.backtest.running import Backtest, backtest, process_named, trial
+from starters.backtest.tables import tables
 from starters.logs.events import LoggedCase
 from tests.starters.backtests import PREMIUM, PRIORITIES, compared, reported, run_of
 from tests.starters.incidents import catalog, log, walked
@@ -70,6 +75,25 @@ def test_a_backtest_counts_as_a_replay_does() -> None:
         for f in [row.figures]
     ]
     assert found == expected
+
+
+def test_stays_that_were_handed_over_are_counted_apart() -> None:
+    """One after 30 minutes of 60, one after 90; the columns for them are there where there are any."""
+    stay = {"name": "Stay", "within": "1h", "starts": "criteria", "restart_on": ["priority"]}
+    changes = [(30, {"priority": "Low"}), (120, {"priority": "High"}), (150, {"priority": "Low"})]
+    found = report(tried_on([case("A", *changes, closed=160)], own([stay])))
+    figures = found.find("Stay", None)
+    assert figures is not None
+    counted = {each.value: figures.of(each) for each in Outcome if figures.of(each)}
+    assert counted == {"handed over": 2, "handed over late": 1, "open": 1}
+    assert (figures.missed, figures.met_percent, found.cases_missed) == (0, None, 1)
+    assert figures.overrun_seconds == Spread.of([30 * 60])
+    told, chart = StringIO(), drawn(found, source="a log")
+    Console(file=told, width=140).print(*tables(found, source="a log"))
+    assert "◆◆ handed over   ◇◇ handed over late" in told.getvalue()
+    assert ">handed over late<" in chart
+    reminder = report(tried_on([case("A", *changes, closed=160)], own([{**stay, "promise": False}])))
+    assert not reminder.find("Stay", None).instances  # type: ignore[union-attr]  # each milestone has a row of all
 
 
 def test_all_milestones_together_are_the_sum_of_each() -> None:

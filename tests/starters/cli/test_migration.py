@@ -23,7 +23,7 @@ from domain.timeline.effects import NoteKind
 from starters.files.catalogs import apply_files
 from store import Store
 from tests.starters.command_line import ROOT, beside_a_worker, milepost, program
-from tests.support import assert_eventually, unique
+from tests.support import PATIENT, assert_eventually, unique
 from worker.connection import settle
 from worker.embedded import EmbeddedServer
 
@@ -83,7 +83,7 @@ def command(environment: dict[str, str]) -> Command:
 @pytest_asyncio.fixture(loop_scope="session")
 async def cases(client: Client, environment: dict[str, str]) -> list[str]:
     """Three cases, opened three hours ago: two of acme, one of them with high priority, and one of globex."""
-    milepost_client = MilepostClient(client, task_queue=environment["MILEPOST_TASK_QUEUE"])
+    milepost_client = MilepostClient(client, task_queue=environment["MILEPOST_TASK_QUEUE"], patience=PATIENT)
     ids = [f"{unique('c')}-{number}" for number in (1, 2, 3)]
     for case_id, account, priority in zip(sorted(ids), ("acme", "acme", "globex"), ("High", "Low", "Low"), strict=True):
         opened_at = datetime.now(UTC) - timedelta(hours=3)
@@ -261,7 +261,7 @@ async def test_a_batch_survives_the_death_of_worker_and_server(tmp_path: Path) -
         at_work = worker()
         try:
             client = await server.connect()
-            cases = MilepostClient(client, task_queue="kills")
+            cases = MilepostClient(client, task_queue="kills", patience=PATIENT)
             ids = [f"k-{number:02}" for number in range(52)]
             for case_id in ids:
                 await cases.open(CaseIntake(case_id=case_id, account="acme"))

@@ -3,7 +3,7 @@
 Days are Mon 9 to Fri 13 June 2025, times those of New York unless they say otherwise.
 """
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,7 +13,9 @@ import pytest
 from domain.catalog.count_terms import entitlement_terms
 from domain.catalog.declarations import Catalog
 from domain.messages.cases import CaseIntake
+from domain.reports.compliance import promises
 from domain.timeline import Case, Timeline
+from domain.timeline.effects import Effect, TriggerFired
 from domain.timeline.events import FieldsChanged, MilestoneCompleted
 from domain.timeline.views import CaseView
 from domain.usage.freezing import freeze
@@ -34,10 +36,10 @@ DAYS = {"Mon": 9, "Tue": 10, "Wed": 11, "Thu": 12, "Fri": 13}
 
 
 def at(text: str, zone: ZoneInfo = NEW_YORK) -> datetime:
-    """`Mon 10:00` of the week of the tests."""
+    """`Mon 10:00` of the week of the tests; `Mon+1 10:00` of the next."""
     day, clock = text.split()
-    hour, minute = map(int, clock.split(":"))
-    return datetime(2025, 6, DAYS[day], hour, minute, tzinfo=zone)
+    name, _, weeks = day.partition("+")
+    return datetime.combine(date(2025, 6, DAYS[name] + 7 * int(weeks or 0)), time.fromisoformat(clock), zone)
 
 
 def told(when: datetime | None, zone: ZoneInfo = NEW_YORK) -> str:
@@ -56,18 +58,26 @@ class Walk:
         case = LoggedCase(CaseIntake(case_id="A", fields=fields, opened_at=opened), opened, ())
         self.timeline = Timeline.enter(plan_for(catalog, [case]), Case(case_id="A", fields=fields), opened)
         self.count = 0
+        self.effects: list[Effect] = []
 
     def change(self, when: datetime, **fields: Any) -> None:
         self.count += 1
-        self.timeline.apply(FieldsChanged(event_id=f"e{self.count}", occurred_at=when, fields=fields))
+        self.effects += self.timeline.apply(FieldsChanged(event_id=f"e{self.count}", occurred_at=when, fields=fields))
 
     def complete(self, when: datetime, milestone: str) -> None:
         self.count += 1
-        self.timeline.apply(MilestoneCompleted(event_id=f"e{self.count}", occurred_at=when, milestone=milestone))
+        self.effects += self.timeline.apply(
+            MilestoneCompleted(event_id=f"e{self.count}", occurred_at=when, milestone=milestone)
+        )
 
     def view(self, when: datetime) -> CaseView:
-        self.timeline.advance(when)
+        self.effects += self.timeline.advance(when)
         return self.timeline.view(when)
+
+    def sent(self, when: datetime) -> list[tuple[str, str]]:
+        """Which milestone's triggers fired until then, and when."""
+        self.view(when)
+        return [(one.milestone, told(one.at)) for one in self.effects if isinstance(one, TriggerFired)]
 
     def seen(self, when: datetime, milestone: str) -> list[tuple[str, str, str, str]]:
         """Start, target, completion and state of each occurrence."""
@@ -135,6 +145,68 @@ def test_manual_due_time() -> None:
     walk.change(at("Tue 11:00"), agreed_at=at("Fri 09:00"))
     walk.change(at("Thu 11:00"), status="Resolved")
     assert walk.view(at("Fri 12:00")).status == "compliant"
+
+
+@pytest.mark.parametrize(
+    ("comes_in", "due"),
+    [
+        ("Mon 10:00", "Tue 16:00"),
+        ("Mon 13:59:59", "Tue 16:00"),
+        ("Mon 14:00", "Wed 16:00"),
+        ("Mon 20:00", "Wed 16:00"),
+        ("Fri 11:00", "Mon 16:00"),
+        ("Fri 14:30", "Tue 16:00"),
+    ],
+)
+def test_next_business_day_by_four(comes_in: str, due: str) -> None:
+    """Until two, by four on the next business day; from two on it counts as of the next morning."""
+    walk = Walk("next-business-day", at(comes_in), status="New")
+    assert walk.seen(at(comes_in), "Part delivered") == [(told(at(comes_in)), due, "", "running")]
+    walk.change(at(f"{due.split(maxsplit=1)[0]}{'+1' if comes_in.startswith('Fri') else ''} 16:00"), status="Delivered")
+    assert walk.view(at("Wed+1 09:00")).status == "compliant"
+
+
+def test_ola_by_group() -> None:
+    """Each group has a clock from when it got the case; the promise to the customer runs on beside them."""
+    walk = Walk("ola-by-group", at("Mon 09:00"), status="New")
+    walk.change(at("Mon 09:30"), assignment_group="Service desk")
+    walk.change(at("Mon 10:30"), assignment_group="Network")
+    walk.change(at("Mon 15:30"), assignment_group="Database")
+    walk.change(at("Tue 11:00"), status="Resolved")
+    assert walk.seen(at("Tue 12:00"), "Group") == [
+        ("Mon 09:30", "Mon 11:30", "", "removed"),
+        ("Mon 10:30", "Mon 14:30", "", "removed"),
+        ("Mon 15:30", "Tue 11:30", "Tue 11:00", "completed"),
+    ]
+    assert [one.violated for one in walk.view(at("Tue 12:00")).milestones if one.handed_over] == [False, True]
+    assert walk.seen(at("Tue 12:00"), "Resolution") == [("Mon 09:00", "Tue 17:00", "Tue 11:00", "completed")]
+    assert walk.sent(at("Tue 12:00")) == [("Group", "Mon 14:30")]
+
+
+def test_refused_solution() -> None:
+    """Solved after two hours of eight, refused a day later: six hours are left from then."""
+    walk = Walk("refused-solution", at("Mon 09:00"), status="New", contact_mail="ann@example.com")
+    walk.change(at("Mon 11:00"), status="Solved")
+    walk.change(at("Tue 10:00"), status="Open")
+    assert walk.seen(at("Tue 10:00"), "Resolution") == [("Mon 09:00", "Tue 16:00", "", "running")]
+    walk.change(at("Tue 15:00"), status="Solved")
+    (resolution,) = walk.view(at("Tue 16:00")).milestones
+    assert (resolution.violated, resolution.actual_seconds) == (False, 7 * 3600)
+    assert walk.sent(at("Tue 16:00")) == [("Resolution", "Mon 11:00"), ("Resolution", "Tue 15:00")]
+
+
+def test_reminder_and_auto_close() -> None:
+    """After two business days a reminder, after five the end; no promise is missed by either."""
+    walk = Walk("reminder-and-auto-close", at("Mon 09:00"), status="New", contact_mail="ann@example.com")
+    walk.change(at("Mon 10:00"), status="Waiting for the customer")
+    walk.change(at("Mon 12:00"), status="Open")
+    walk.change(at("Tue 10:00"), status="Waiting for the customer")
+    assert walk.sent(at("Tue+1 09:59:59")) == [("Reminder", "Thu 10:00")]
+    assert walk.view(at("Tue+1 09:59:59")).status == "compliant"
+    assert walk.sent(at("Tue+1 10:00")) == [("Reminder", "Thu 10:00"), ("Auto-close", "Tue 10:00")]
+    view = walk.view(at("Thu+1 10:00"))
+    assert (view.fields["status"], told(view.exited_at), view.status) == ("Closed", "Tue 10:00", "compliant")
+    assert {one.milestone for one in promises(view)} == {"Resolution"}
 
 
 def test_prepaid_blocks() -> None:

@@ -330,8 +330,7 @@ SUNDAY = "2026-03-15T18:00-04:00"
 
 def claim(store: Store, **fields: Any) -> Timeline:
     intake = CaseIntake(case_id="claim-1", account="policyholders", fields={"status": "Received", **fields})
-    entitlement, account = store.entitlement("claims"), store.account("policyholders")
-    plan = Planner(store).plan(intake, when(OPENED), entitlement=entitlement, account=account)
+    plan = Planner(store).plan(intake, when(OPENED), entitlement="claims", account="policyholders")
     return Timeline.enter(plan, Case(case_id="claim-1", fields=intake.fields), when(OPENED))
 
 

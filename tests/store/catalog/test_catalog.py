@@ -12,9 +12,9 @@ import pytest
 from sqlalchemy import event
 
 from domain.calendar import ALWAYS, BusinessHours
-from domain.catalog.checks import CatalogProblems
 from domain.catalog.declarations import Catalog
 from domain.catalog.documents import read_document
+from domain.catalog.problems import CatalogProblems
 from domain.coverage.matching import CoverageQuestion, choose
 from domain.criteria.fields import FieldType
 from domain.errors import NotFound

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from domain.catalog.checks import CatalogProblems
 from domain.catalog.declarations import Catalog
+from domain.catalog.problems import CatalogProblems
 from domain.orders.placing import Order, OrderProblems
 from domain.usage.effects import UsageRecords
 from domain.usage.rows import LedgerRow, RowKind

@@ -1,25 +1,37 @@
 """What a case survives: a worker that is down, a store that is down, runs that roll over."""
 
 import asyncio
+import sys
+import threading
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 import pytest_asyncio
 from sqlalchemy.exc import OperationalError
+from temporalio import workflow
 
+from activities.opening import Opening
+from domain.errors import Refused
 from domain.messages.steps import CaseRecord
 from domain.timeline.instances import InstanceState
+from store.cases.actions import ActionRecords
 from store.store import Store
 from tests.support import assert_eventually, unique
 from tests.workflows.conftest import Working
+from tests.workflows.folding import joined, tasks
+from tests.workflows.replaying import replay
 from tests.workflows.world import World, later
 from worker.clock import VirtualClock
 from worker.embedded import EmbeddedServer, configuration
 from worker.process import working
+from workflows.case.winding import WINDS_DOWN
 
 SECOND = timedelta(seconds=1)
+PATIENCE = 60.0
 
 
 async def test_a_completion_is_judged_by_its_time_though_the_worker_was_down(
@@ -105,6 +117,83 @@ async def rolling(monkeypatch: pytest.MonkeyPatch, store: Store, task_queue: str
         clock = VirtualClock(await server.connect())
         async with working(clock.client, store, task_queue=task_queue):
             yield World(clock, store, task_queue)
+
+
+class Held:
+    """Actions, of which each waits for a word, and one request that waits for a plan."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.may_act, self.may_plan = threading.Semaphore(0), asyncio.Event()
+        makes = ActionRecords.record_task
+
+        def made(*given: Any, **named: Any) -> bool:
+            self.may_act.acquire(timeout=PATIENCE)
+            return makes(*given, **named)
+
+        async def planned(*_: Any) -> Any:
+            await asyncio.wait_for(self.may_plan.wait(), PATIENCE)
+            raise Refused("no_plan", "there is none")
+
+        monkeypatch.setattr(ActionRecords, "record_task", made)
+        monkeypatch.setattr(Opening, "_plan_change", planned)
+
+    @asynccontextmanager
+    async def open_late(self, world: World, *, minutes: int) -> AsyncIterator[str]:
+        """A case whose first triggers fire when it opens, with a request that waits until the context ends."""
+        opened_at = datetime.now(UTC) - timedelta(minutes=minutes)
+        case = await world.open("four", clock=None, opened_at=opened_at)
+        waiting = asyncio.create_task(world.milepost.request(case, "change_entitlement", entitlement="four-1"))
+        try:
+            yield case
+        finally:
+            self.may_act.release(10)
+            self.may_plan.set()
+        with pytest.raises(Refused):
+            await waiting
+
+
+async def under_way(world: World, case: str, activities: int) -> None:
+    described = (await world.milepost.handle(case).describe()).raw_description
+    assert len(described.pending_activities) == activities
+    assert not described.HasField("pending_workflow_task")
+
+
+async def test_a_run_that_knew_no_winding_down_replays(rolling: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A build that knew none stayed in its run while a request waited: this one goes on from there."""
+    held, knows = Held(monkeypatch), workflow.patched
+    monkeypatch.setattr(workflow, "patched", lambda name: name != WINDS_DOWN and knows(name))
+    async with held.open_late(rolling, minutes=20) as case:
+        await assert_eventually(partial(under_way, rolling, case, 2), within=30)
+        for number in range(10):
+            await rolling.milepost.request(case, "change_fields", fields={"state": f"{number}"})
+        history = await rolling.history(case)
+    assert any(e.workflow_task_started_event_attributes.suggest_continue_as_new for e in history.events)
+    assert not any(e.HasField("workflow_execution_continued_as_new_event_attributes") for e in history.events)
+    monkeypatch.setattr(workflow, "patched", knows)
+    replayed = await replay(history)
+    assert (replayed.failure, replayed.differences) == (None, [])
+
+
+async def test_a_run_winds_down_alike_however_tasks_are_cut(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Actions come back, then a request comes when a new run is due: the same if it comes with the last of them."""
+    held, due_at = Held(monkeypatch), [sys.maxsize]
+    length = workflow.Info.get_current_history_length
+    monkeypatch.setattr(workflow.Info, "is_continue_as_new_suggested", lambda info: length(info) >= due_at[0])
+    async with held.open_late(world, minutes=35) as case:
+        for left in (3, 2, 1):
+            await assert_eventually(partial(under_way, world, case, left), within=30)
+            if left > 1:
+                held.may_act.release()
+        due_at[0] = len((await world.history(case)).events)
+        await world.milepost.request(case, "change_fields", fields={"state": "Open"})
+        await assert_eventually(partial(under_way, world, case, 1), within=30)
+        history = await world.history(case)
+        cut = joined(history)
+        assert tasks(cut) < tasks(history)
+        assert (await replay(history)).failure is None
+        due_at[0] -= len(history.events) - len(cut.events)
+        assert (await replay(cut)).failure is None
+        due_at[0] += len(history.events) - len(cut.events)
 
 
 async def test_nothing_is_lost_when_a_run_rolls_over(rolling: World) -> None:

@@ -27,6 +27,7 @@ from tests.support import assert_eventually, unique
 from tests.usage import NOON, RememberingStore, consumption, counting, declare, terms
 from tests.workflows.replaying import replay
 from worker.clock import VirtualClock
+from workflows.entitlement import workflow as entitlement_workflow
 
 WHO: dict[str, Any] = {"by": "ann", "reason": "agreed by phone"}
 
@@ -118,6 +119,42 @@ async def test_an_unexpected_fault_is_a_refusal_on_record(
             assert answer["outcome"] == "granted"
             await no_task_failed(handle)
             history = await handle.fetch_history()
+    replayed = await replay(history)
+    assert (replayed.failure, replayed.differences) == (None, [])
+    assert replayed.instance._carried().faults == 1
+
+
+@pytest.mark.parametrize(
+    ("update", "where", "step"),
+    [
+        ("amend", Usage, "amended_term"),
+        ("amend", entitlement_workflow, "read_message"),
+        ("consume", entitlement_workflow, "read_event"),
+        ("consume_many", entitlement_workflow, "read_consumptions"),
+    ],
+)
+async def test_a_fault_before_the_count_is_counted_too(  # noqa: PLR0917 - fixtures, and a table
+    client: Client, task_queue: str, monkeypatch: pytest.MonkeyPatch, update: str, where: Any, step: str
+) -> None:
+    """Whatever a request does before it is counted: its fault is on record, and a mended build replays the history."""
+
+    def fails(*_: Any, **__: Any) -> Any:
+        raise IndexError("tuple index out of range")
+
+    message: Any = {"cap": 9, "ends_on": "2027-12-31", "event_id": "bad", **WHO}
+    if update != "amend":
+        message = [consumption("bad")] if update == "consume_many" else consumption("bad")
+    async with counting(client, task_queue, RememberingStore()):
+        handle = await begin(client, task_queue, terms(cap=50))
+        with monkeypatch.context() as broken:
+            broken.setattr(where, step, fails)
+            with pytest.raises(WorkflowUpdateFailedError) as refused:
+                await handle.execute_update(update, message)
+        assert isinstance(refused.value.cause, ApplicationError)
+        assert refused.value.cause.type == "unexpected"
+        assert (await handle.query("balance", result_type=Balance)).faults == 1
+        assert (await handle.execute_update("consume_many", [consumption("next")]))[0]["outcome"] == "granted"
+        history = await handle.fetch_history()
     replayed = await replay(history)
     assert (replayed.failure, replayed.differences) == (None, [])
     assert replayed.instance._carried().faults == 1

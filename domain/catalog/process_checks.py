@@ -1,0 +1,141 @@
+"""Checks a process: its criteria, the fields and instants that it names, its actions, and what it all costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from domain.catalog.declarations import Kind
+from domain.catalog.problems import Path, Problem
+from domain.catalog.references import References
+from domain.criteria.compiling import CriteriaError, CriteriaSchema, compile_criteria
+from domain.criteria.cost import MOST_NANOSECONDS_TOGETHER
+from domain.criteria.fields import FieldsError, FieldType, check_values, nearest
+from domain.process import EntitlementProcess, FieldUpdate, Milestone
+from domain.process.actions import Action, OutboundMessage
+from domain.process.templates import Sight, of_a_milestone, template_problems
+
+
+class ProcessChecks:
+    """Checks processes. A criterion that several of them share is priced once.
+
+    Args:
+        fields: those of a case.
+        references: what a process may name.
+    """
+
+    def __init__(self, fields: Mapping[str, FieldType], references: References) -> None:
+        self._fields = fields
+        self._references = references
+        self._schema = CriteriaSchema(case=fields)
+        self._prices: dict[str, float] = {}  # of the criteria that are right
+
+    def problems(self, path: Path, process: EntitlementProcess) -> Iterator[Problem]:
+        """Everything that is wrong with a process."""
+        if not process.retired:
+            yield from self._references.problems((*path, "business_hours"), Kind.BUSINESS_HOURS, process.business_hours)
+        if process.entry != "opened_at":
+            yield from self._instant((*path, "entry"), process.entry, "opened_at, or ")
+        yield from self._criteria((*path, "exit_when"), process.exit_when)
+        for number, milestone in enumerate(process.milestones):
+            yield from self._milestone((*path, "milestones", number), milestone, retired=process.retired)
+        together = sum(self._prices.get(source, 0) for source in _criteria_of(process))
+        if together > MOST_NANOSECONDS_TOGETHER:
+            allowed = f"at most {MOST_NANOSECONDS_TOGETHER / 1e6:.0f} ms are allowed"
+            message = f"on a case at the bounds its criteria take {together / 1e6:,.0f} ms together; {allowed}"
+            yield Problem(path, message)
+
+    def _milestone(self, path: Path, milestone: Milestone, *, retired: bool) -> Iterator[Problem]:
+        for key in ("when", "complete_when", "pause_when"):
+            yield from self._criteria((*path, key), getattr(milestone, key))
+        if not retired:
+            yield from self._references.problems(
+                (*path, "business_hours"), Kind.BUSINESS_HOURS, milestone.business_hours
+            )
+        if milestone.by is not None:
+            yield from self._instant((*path, "by"), milestone.by, "")
+        for number, name in enumerate(milestone.restart_on):
+            if name not in self._fields:
+                message = f"unknown field {name!r} of a case; expected {nearest(name, self._fields)}"
+                yield Problem((*path, "restart_on", number), message)
+        for number, row in enumerate(milestone.within or ()):
+            place = (*path, "within", number)
+            yield from self._criteria((*place, "when"), row.when)
+            if not retired:
+                yield from self._references.problems(
+                    (*place, "business_hours"), Kind.BUSINESS_HOURS, row.business_hours
+                )
+        for number, trigger in enumerate(milestone.triggers):
+            place = (*path, "triggers", number, "actions")
+            yield from action_problems(
+                place, trigger.actions, of_a_milestone(self._fields), self._references, retired=retired
+            )
+            for position, action in enumerate(trigger.actions):
+                if isinstance(action, FieldUpdate):
+                    yield from self._field_update((*place, position), action)
+
+    def _criteria(self, path: Path, source: str) -> Iterator[Problem]:
+        if source not in self._prices:
+            yield from criteria_problem(path, source, self._schema, self._prices)
+
+    def _instant(self, path: Path, field: str, otherwise: str) -> Iterator[Problem]:
+        declared = self._fields.get(field)
+        if declared is None:
+            instants = [name for name, kind in self._fields.items() if kind is FieldType.DATETIME]
+            hint = nearest(field, [*instants, "opened_at"] if otherwise else instants)
+            yield Problem(path, f"unknown field {field!r}; expected {otherwise}a field declared as datetime: {hint}")
+        elif declared is not FieldType.DATETIME:
+            message = (
+                f"field {field!r} is declared as {declared.value}; expected {otherwise}a field declared as datetime"
+            )
+            yield Problem(path, message)
+
+    def _field_update(self, path: Path, action: FieldUpdate) -> Iterator[Problem]:
+        if action.field not in self._fields:
+            message = f"unknown field {action.field!r} of case; {nearest(action.field, self._fields)}"
+            yield Problem((*path, "field"), message)
+            return
+        try:
+            check_values({action.field: action.value}, self._fields)
+        except FieldsError as error:
+            yield Problem((*path, "value"), str(error))
+
+
+def action_problems(
+    path: Path, actions: Sequence[Action], sight: Sight, references: References, *, retired: bool
+) -> Iterator[Problem]:
+    """What is wrong with actions: with their templates, and with the endpoints that they name.
+
+    Args:
+        path: where they are declared.
+        actions: in their order.
+        sight: what their templates see.
+        references: what they may name.
+        retired: whether what declares them is; it may name what is retired, too.
+    """
+    for number, action in enumerate(actions):
+        for place, message in template_problems(action, sight):
+            yield Problem((*path, number, *place), message)
+        if isinstance(action, OutboundMessage) and not retired:
+            yield from references.problems((*path, number, "endpoint"), Kind.ENDPOINTS, action.endpoint)
+
+
+def _criteria_of(process: EntitlementProcess) -> Iterator[str]:
+    """All that are evaluated of a process."""
+    yield process.exit_when
+    for milestone in process.milestones:
+        yield from (milestone.when, milestone.complete_when, milestone.pause_when)
+        yield from (row.when for row in milestone.within or ())
+
+
+def criteria_problem(
+    path: Path, source: Any, schema: CriteriaSchema, prices: dict[str, float] | None = None
+) -> Iterator[Problem]:
+    """What is wrong with a criterion, with its position in it; its price is added to those that are given."""
+    if isinstance(source, str):
+        try:
+            price = compile_criteria(source, schema)
+            if prices is not None:
+                prices[source] = price
+        except CriteriaError as error:
+            yield Problem(path, str(error))

@@ -1,0 +1,95 @@
+"""What a catalog refers to: declared in it, or known already (stored)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from domain.calendar import ALWAYS
+from domain.catalog.declarations import Catalog, Declaration, Kind, name_of
+from domain.catalog.problems import Path, Problem
+from domain.criteria.fields import FieldType, nearest
+
+Entries = Mapping[Kind, Sequence[tuple[Path, Declaration]]]
+"""Declarations with their places in a document."""
+
+
+class Known(Protocol):
+    """What is declared already, elsewhere: in the store."""
+
+    def fields(self) -> Mapping[str, FieldType]:
+        """The declared fields of a case."""
+
+    def find(self, kind: Kind, name: str) -> Declaration | None:
+        """The declaration of that name."""
+
+    def names(self, kind: Kind) -> Iterable[str]:
+        """All names of a kind; asked for only when one is unknown."""
+
+
+@dataclass(frozen=True)
+class KnownCatalog:
+    """A catalog as what is known already; by default an empty one."""
+
+    catalog: Catalog = field(default_factory=Catalog)
+
+    def fields(self) -> Mapping[str, FieldType]:
+        """See `Known`."""
+        return self.catalog.fields
+
+    def find(self, kind: Kind, name: str) -> Declaration | None:
+        """See `Known`."""
+        return self.catalog.find(kind, name)
+
+    def names(self, kind: Kind) -> Iterable[str]:
+        """See `Known`."""
+        return [name_of(declaration) for declaration in self.catalog.of(kind)]
+
+
+NOTHING: Known = KnownCatalog()
+
+
+class References:
+    """The declarations of a catalog by kind and name, before those that are known already.
+
+    Args:
+        entries: the declarations with their paths.
+        known: what is declared already.
+        broken: names of declarations that could not be read; None: one whose name could not be read either.
+    """
+
+    def __init__(self, entries: Entries, known: Known, broken: Iterable[tuple[Kind, str | None]] = ()) -> None:
+        self.known = known
+        self._broken = set(broken)
+        self._declared = {(kind, name_of(d)): d for kind, entered in entries.items() for _, d in entered}
+
+    def find(self, kind: Kind, name: str) -> Declaration | None:
+        """The declaration of that name, as the catalog has it or as it is known."""
+        return self._declared.get((kind, name)) or self.known.find(kind, name)
+
+    def is_declared(self, kind: Kind, name: str) -> bool:
+        """Whether the catalog itself declares it."""
+        return (kind, name) in self._declared
+
+    def may_be_broken(self, kind: Kind, name: str) -> bool:
+        """Whether it may be one of the declarations that could not be read."""
+        return not self._broken.isdisjoint({(kind, name), (kind, None)})
+
+    def names(self, kind: Kind) -> set[str]:
+        """All names of a kind."""
+        names = {name for declared, name in (*self._declared, *self._broken) if declared is kind and name is not None}
+        return names | set(self.known.names(kind)) | ({ALWAYS.name} if kind is Kind.BUSINESS_HOURS else set())
+
+    def problems(self, path: Path, kind: Kind, name: str | None) -> Iterator[Problem]:
+        """What is wrong with a reference, if it is one: nothing of that name is declared, or it is retired."""
+        if name is None:
+            return
+        found = self.find(kind, name)
+        if found is None:
+            built_in = kind is Kind.BUSINESS_HOURS and name == ALWAYS.name
+            if built_in or self.may_be_broken(kind, name):
+                return
+            yield Problem(path, f"unknown {kind.one} {name!r}; {nearest(name, self.names(kind))}")
+        elif found.retired:
+            yield Problem(path, f"{kind.one} {name!r} is retired; name another, or retire this too")

@@ -1,0 +1,97 @@
+"""How people read instants, spans and numbers of things: one way of each, for whatever is written to them.
+
+    instant   Mon 2025-06-09 09:00 UTC, or with seconds where there are any: Mon 2025-06-09 09:00:05 UTC
+    span      2h05m, 45s, 2h
+    plural    1 case, 2 cases
+
+A zone is an argument: nothing here looks one up.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta, tzinfo
+
+_MIDNIGHT = "00:00"
+
+
+# --- instants ---
+
+
+def instant(at: datetime, zone: tzinfo = UTC) -> str:
+    """An instant on the wall clock of a zone, which is named: ``Mon 2025-06-09 09:00 America/New_York``."""
+    return f"{clock(at, zone)} {zone_name(zone)}"
+
+
+def clock(at: datetime, zone: tzinfo = UTC) -> str:
+    """An instant on the wall clock of a zone that is named elsewhere: ``Mon 2025-06-09 09:00``."""
+    local = at.astimezone(zone)
+    return f"{day_text(local.date())} {time_text(local)}"
+
+
+def zone_name(zone: tzinfo) -> str:
+    """The name of a zone."""
+    return "UTC" if zone is UTC else str(zone)
+
+
+def moment(at: datetime) -> str:
+    """An instant on the wall clock that it carries, and in UTC: ``Mon 2025-06-09 09:00 (13:00Z)``."""
+    local = f"{at:%a %Y-%m-%d} {time_text(at)}"
+    if not at.utcoffset():
+        return f"{local}Z"
+    utc = at.astimezone(UTC)
+    there = time_text(utc) if utc.date() == at.date() else f"{utc:%a} {time_text(utc)}"
+    return f"{local} ({there}Z)"
+
+
+def time_text(at: datetime) -> str:
+    """The time of day, with seconds if there are any."""
+    return f"{at:%H:%M:%S}" if at.second else f"{at:%H:%M}"
+
+
+def day_text(day: date) -> str:
+    """A date with its weekday."""
+    return f"{day:%a %Y-%m-%d}"
+
+
+def period(begin: datetime, end: datetime) -> str:
+    """From when until when, both on the wall clock and in UTC; of one day more briefly."""
+    there = begin.astimezone(UTC), end.astimezone(UTC)
+    if begin.date() != end.date() or not begin.utcoffset() or any(at.date() != begin.date() for at in there):
+        return f"{moment(begin)} to {moment(end)}"
+    utc = f"({time_text(there[0])}Z to {time_text(there[1])}Z)"
+    return f"{day_text(begin.date())} {time_text(begin)} to {time_text(end)} {utc}"
+
+
+def between(begin: datetime, end: datetime) -> str:
+    """From when until when, the date of the end only if it is another one; midnight is 24:00 of the day before."""
+    if end.date() == begin.date():
+        return f"{time_text(begin)} - {time_text(end)}"
+    if time_text(end) == _MIDNIGHT and end.date() - begin.date() == timedelta(days=1):
+        return f"{time_text(begin)} - 24:00"
+    return f"{time_text(begin)} - {day_text(end.date())} {time_text(end)}"
+
+
+# --- spans, and numbers of things ---
+
+
+def span(seconds: int) -> str:
+    """A span: ``2h05m``, ``45s``; a minus sign before a negative one."""
+    sign, seconds = ("-", -seconds) if seconds < 0 else ("", seconds)
+    hours, rest = divmod(seconds, 3600)
+    minutes, rest = divmod(rest, 60)
+    parts = [f"{hours}h"] if hours else []
+    if minutes or rest:
+        parts.append(f"{minutes:02}m" if hours else f"{minutes}m" if minutes else "")
+    if rest:
+        parts.append(f"{rest:02}s" if hours or minutes else f"{rest}s")
+    return sign + ("".join(parts) or "0m")
+
+
+def plural(count: int, word: str) -> str:
+    """So many of a thing: ``1 case``, ``1,200 cases``."""
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
+
+
+def who(by: str | None, reason: str | None) -> str:
+    """Who did it and what they said of it, to be said right after what was done."""
+    return (f" by {by}" if by else "") + (f', "{reason}"' if reason else "")

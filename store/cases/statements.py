@@ -1,0 +1,118 @@
+"""The statements of records and actions, each built once for a kind of database.
+
+A record is written at every step of every case. Building its statements anew each time took more of a worker's
+processor than all else that a step does there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from functools import cache
+from typing import Any
+
+from sqlalchemy import ColumnElement, Delete, Select, Table, and_, bindparam, delete, or_, select, tuple_
+from sqlalchemy.dialects import postgresql, sqlite
+
+from store import tables
+from store.database import insert_for
+
+Upsert = sqlite.Insert | postgresql.Insert
+
+ASKED_AT = "record_asked_at"
+"""The parameter of `put_case` that says when an opening was asked for."""
+CASE_ID = "of_case"
+"""The parameter of what looks at the rows of one case, or forgets some."""
+KNOWN = "known"
+"""The parameter of `forget_milestones`: the keys of those that stay, without the case's."""
+NOTES_FROM = "notes_from"
+"""The parameter of `forget_notes`: the first number that goes."""
+
+
+@cache
+def put_case(dialect: str, names: tuple[str, ...], *, is_opening: bool) -> Any:
+    """Insert a case, or replace it if what comes is newer; returns a row if it is stored.
+
+    Args:
+        dialect: of the database.
+        names: of the columns that come.
+        is_opening: whether `ASKED_AT` comes too.
+    """
+    table = tables.cases
+    statement = insert_for(dialect, table)
+    new = statement.excluded
+    same_run = table.c.run == new.run
+    is_newer = [
+        table.c.run < new.run,
+        and_(same_run, table.c.history < new.history),
+        and_(same_run, table.c.history == new.history, table.c.number <= new.number),
+        _begins_anew(new),
+    ]
+    if is_opening:
+        is_newer.append(_is_asked_for_later(new))
+    changed: dict[str, Any] = {name: new[name] for name in names if name != "case_id"}
+    newer = statement.on_conflict_do_update(index_elements=[table.c.case_id], set_=changed, where=or_(*is_newer))
+    return newer.returning(table.c.case_id)
+
+
+def _begins_anew(new: Any) -> ColumnElement[bool]:
+    """Whether another workflow takes the case up where none goes on: what it records counts from its first word on.
+
+    That is the opening of a case whose workflow was ended, and whatever comes after that end was marked.
+    """
+    cases, marks = tables.cases.c, tables.ended_cases.c
+    same = (marks[name] == cases[name] for name in ("case_id", "run_id", "run", "history", "number"))
+    is_marked = select(marks.case_id).where(*same).correlate(tables.cases).exists()
+    is_opening = and_(cases.run == new.run, new.history == 0, new.number == 1)
+    return and_(cases.run_id != new.run_id, cases.closed_at.is_(None), or_(is_opening, is_marked))
+
+
+def _is_asked_for_later(new: Any) -> ColumnElement[bool]:
+    """Whether this is the opening of a workflow that began after everything that is stored, whatever its run was.
+
+    The late attempt of an opening was asked for before what came of it was written.
+    """
+    cases = tables.cases.c
+    return and_(cases.run_id != new.run_id, cases.recorded_at < bindparam(ASKED_AT, type_=cases.recorded_at.type))
+
+
+@cache
+def put(dialect: str, table: Table, *changed: str, unless_done: bool = False) -> Upsert:
+    """Insert rows; of those that are there already, change some columns.
+
+    Args:
+        dialect: of the database.
+        table: whose rows.
+        changed: the columns that change.
+        unless_done: but not in a row whose status is `done`.
+    """
+    statement = insert_for(dialect, table)
+    return statement.on_conflict_do_update(
+        index_elements=list(table.primary_key.columns),
+        set_={name: statement.excluded[name] for name in changed},
+        where=table.c.status != "done" if unless_done else None,
+    )
+
+
+@cache
+def forget_milestones() -> Delete:
+    """Delete the milestones of a case that it does not know (any more)."""
+    table = tables.milestones
+    there = tuple_(table.c.process, table.c.milestone, table.c.occurrence)
+    return delete(table).where(_of_case(table), there.not_in(bindparam(KNOWN, expanding=True)))
+
+
+@cache
+def forget_notes() -> Delete:
+    """Delete the notes of a case from a number on."""
+    table = tables.notes
+    return delete(table).where(_of_case(table), table.c.number >= bindparam(NOTES_FROM))
+
+
+@cache
+def look(table: Table, names: Collection[str]) -> Select[Any]:
+    """Some columns of the rows of a case."""
+    return select(*(table.c[name] for name in names)).where(_of_case(table))
+
+
+def _of_case(table: Table) -> ColumnElement[bool]:
+    return table.c.case_id == bindparam(CASE_ID)

@@ -1,0 +1,187 @@
+"""What an explanation says of cutoffs, local times, handing over, what was undone, reminders, and carried spans."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from domain.explanation.explaining import explain
+from domain.explanation.text import explanation_text
+from tests.domain.timeline.bench import Bench, field_at, ny, plan, process, triggers
+
+ON = 'case.state == "on"'
+DONE = 'case.state == "done"'
+HIGH = 'case.priority == "High"'
+
+
+def said(bench: Bench, now: str, milestone: str | None = None) -> str:
+    """The explanation in words, its lines joined."""
+    bench.to(now)
+    found = explain(bench.timeline.plan, bench.timeline.state, ny(now), milestone)
+    return " ".join(explanation_text(found).split())
+
+
+@pytest.mark.parametrize(
+    ("milestone", "opened", "sentences"),
+    [
+        (
+            {"within": "2h", "cutoff": "14:00"},
+            "Mon 15:00",
+            [
+                "Start Mon 2025-06-09 15:00 (19:00Z): the case was opened.",
+                "It started at or after 14:00: counted from the opening of the next open date.",
+                "2h the span, counted from the opening after the cutoff, Tue 2025-06-10 09:00 (13:00Z)",
+                "Target Tue 2025-06-10 11:00 (15:00Z)",
+            ],
+        ),
+        (
+            {"within": "1bd 16:00", "cutoff": "14:00"},
+            "Mon 14:00",
+            [
+                "Span 1bd 16:00, that local time 1 business day later. It started at or after 14:00",
+                "Days Tue 2025-06-10 09:00 (13:00Z) start Wed 2025-06-11 16:00 (20:00Z) business day 1, the end of the",
+                "the end of the span Target Wed 2025-06-11 16:00 (20:00Z)",
+            ],
+        ),
+        (
+            {"within": "0bd 16:00"},
+            "Mon 16:30",
+            [
+                "0bd 16:00, that local time on the same business day. On the date of the start that leaves no open ",
+                "no open time, so that it is of the next open date. Days",
+            ],
+        ),
+        (
+            {"within": "0bd 20:00"},
+            "Mon 10:00",
+            ["That date is not open at that time: moved to its next opening, or else last closing. Days"],
+        ),
+    ],
+)
+def test_a_local_time_and_a_cutoff_are_told(milestone: dict[str, Any], opened: str, sentences: list[str]) -> None:
+    """From where it is counted, which date it is of, and where it was moved to."""
+    words = said(Bench(milestone, opened=opened), opened)
+    assert [sentence for sentence in sentences if sentence not in words] == []
+
+
+@pytest.mark.parametrize(("span", "opened"), [("1bd 16:00", "Mon 10:00"), ("0bd 16:00", "Mon 16:00")])
+def test_a_local_time_in_its_windows_is_not_said_to_be_moved(span: str, opened: str) -> None:
+    """`0bd` from 16:00 on is of the next date; neither is outside its windows."""
+    assert "is not open at that time" not in said(Bench({"within": span}, opened=opened), opened)
+
+
+def test_a_pause_before_the_opening_after_a_cutoff_is_not_counted() -> None:
+    """It says so, and from where the time is counted."""
+    bench = Bench({"within": "2h", "cutoff": "14:00"}, opened="Mon 15:00").stop("Mon 15:30").resume("Mon 16:30")
+    words = said(bench, "Tue 10:00")
+    assert "Before Tue 2025-06-10 09:00 (13:00Z), from where the time is counted; it moves nothing." in words
+
+
+def test_what_was_handed_over_says_so_and_how() -> None:
+    """In the heading in time or late, and at its end why; the next one says what it begins with."""
+    stay = {"within": "2h", "starts": "criteria", "when": ON, "restart_on": ["priority"]}
+    bench = Bench(stay, fields={"state": "on", "priority": "High"}, hours="X")
+    words = said(bench.change("Mon 10:00", priority="Low").change("Mon 13:00", priority="High"), "Mon 13:30")
+    for sentence in (
+        "M: target Mon 2025-06-09 11:00 (15:00Z), handed over in time",
+        "10:00 (14:00Z): handed over, since a field of its restart_on changed, 1h before the target.",
+        "M (2): target Mon 2025-06-09 12:00 (16:00Z), handed over late",
+        "10:00 (14:00Z): a field of its restart_on changed, so that another began.",
+        "M (3): target Mon 2025-06-09 15:00 (19:00Z), running",
+    ):
+        assert sentence in words
+
+
+def test_what_was_undone_is_a_pause_that_says_so() -> None:
+    """The time since the completion; what waited for it says why it is gone."""
+    undone = {"within": "4h", "complete_when": DONE, "when_undone": "resume"}
+    bench = Bench(undone, {"name": "B", "within": "1h", "starts": {"after": "M"}})
+    words = said(bench.change("Mon 10:00", state="done").change("Mon 10:30", state="open"), "Mon 12:30")
+    assert "+ 30m the clock stood Mon 2025-06-09 10:00 to 10:30 (14:00Z to 14:30Z) It was completed; " in words
+    assert "its rule took that back. = 4h30m of open time, counted from the start" in words
+    assert "10:30 (14:30Z): removed, since the completion of M was taken back, 30m before the target." in words
+
+
+@pytest.mark.parametrize("completed", [False, True])
+def test_what_is_no_promise_is_neither_late_nor_in_time(*, completed: bool) -> None:
+    """Its heading and its end say that it is none."""
+    bench = Bench({"within": "1h", "promise": False, "triggers": triggers("violation 0")})
+    if completed:
+        bench.complete("Mon 12:00")
+    words = said(bench, "Mon 12:00")
+    state = "completed" if completed else "running"
+    assert f"M: target Mon 2025-06-09 10:00 (14:00Z), {state}, no promise" in words
+    end = "completed by unknown" if completed else "Running at Mon 2025-06-09 12:00 (16:00Z)"
+    assert f"{end}, 2h after the target." in words
+    assert "It is no promise (promise: false): passing its target violates nothing." in words
+    assert "violation: fired Mon 2025-06-09 10:00 (14:00Z)." in words
+
+
+def _version(bench: Bench) -> Bench:
+    return bench.migrate("Mon 10:00", plan(process({"name": "Other", "within": "4h"}, version=2)))
+
+
+@pytest.mark.parametrize(
+    ("milestone", "fields", "change", "why"),
+    [
+        (
+            {"within": "4h", "when": ON},
+            {"state": "on"},
+            lambda bench: bench.change("Mon 10:00", state="off"),
+            "its criteria were no longer true",
+        ),
+        (
+            {"by": "due_at"},
+            {"due_at": field_at("Mon 12:00")},
+            lambda bench: bench.change("Mon 10:00", due_at=None),
+            "its deadline, the field due_at, was emptied",
+        ),
+        ({"within": "4h"}, {}, _version, "the newer version of its process has it no more"),
+    ],
+)
+def test_what_was_removed_says_why(
+    milestone: dict[str, Any], fields: dict[str, Any], change: Callable[[Bench], Bench], why: str
+) -> None:
+    """Criteria, a deadline that was emptied, a version that has it no more."""
+    assert f"10:00 (14:00Z): removed, since {why}" in said(change(Bench(milestone, fields=fields)), "Mon 10:30", "M")
+
+
+CROSS = [{"when": HIGH, "span": "8h"}, {"span": "12h", "business_hours": "X"}]
+
+
+@pytest.mark.parametrize(
+    ("rows", "opened", "changed", "sentences"),
+    [
+        (
+            CROSS,
+            "Mon 15:00",
+            "Mon 18:00",
+            [
+                "12h of X became 8h of B (on_change: carry): 3h of 12h was used, which is 25%; 6h of the new span was",
+                "Sum 6h what was left of the span at the change, Mon 2025-06-09 18:00 (22:00Z)",
+                "4h of open time since the start.",
+            ],
+        ),
+        (
+            [{"when": HIGH, "span": "2h"}, {"span": "4h"}],
+            "Mon 09:00",
+            "Mon 13:00",
+            ["4h of 4h was used, which is 100%; nothing was left of the new span.", "Target Mon 2025-06-09 13:00"],
+        ),
+        (
+            [{"when": HIGH, "span": "2h"}, {"span": "4h"}],
+            "Mon 09:00",
+            "Mon 13:30",
+            ["Sum 0m what was missed before the change keeps its target, Mon 2025-06-09 13:00 (17:00Z)"],
+        ),
+    ],
+)
+def test_a_carried_span_says_what_was_used(
+    rows: list[dict[str, Any]], opened: str, changed: str, sentences: list[str]
+) -> None:
+    """Across calendars, at exactly the whole, and after it was missed."""
+    bench = Bench({"within": rows, "on_change": "carry"}, opened=opened).change(changed, priority="High")
+    words = said(bench, "Tue 10:00")
+    assert [sentence for sentence in sentences if sentence not in words] == []
