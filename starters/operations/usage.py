@@ -225,6 +225,8 @@ class UsageDesk:
         asked = _message(EntitlementAmended, cap=cap, ends_on=ends_on, **who)
         declared = await asyncio.to_thread(self._store.entitlement, entitlement)
         if declared.allowance is not None:
+            if isinstance(cap, Fraction) and declared.allowance.unit != HOURS:
+                raise Refused("bad_amount", f"{declared.allowance.unit} are whole; give a cap such as {int(cap)}")
             return await self._change(entitlement, asked)
         if cap is not None:
             raise _uncounted(entitlement, "give it an allowance, with its cap, in the catalog: milepost apply")
