@@ -606,7 +606,8 @@ async def test_cap_and_end_are_amended_and_the_catalog_follows(desk: Desk) -> No
 NO_AMENDMENT: list[tuple[list[str], str]] = [
     ([], "say what changes: --cap, --ends-on or both"),
     (["--cap", "-1"], "'-1' is neither a whole number from 0 nor unlimited"),
-    (["--cap", "2h"], "'2h' is neither"),
+    (["--cap", "2h"], "visits are whole; give a cap such as 2"),
+    (["--cap", "1.501"], "'1.501' is neither"),
     (["--cap", "9999999999"], "is a slip of the pen"),
     (["--ends-on", "soon"], "'soon' is no date; write one like"),
     (["--ends-on", "2025-06-30"], "lies before the first, 2026-01-01"),
