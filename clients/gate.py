@@ -14,6 +14,7 @@ from temporalio.client import Client
 from clients.entitlements import Entitlements
 from clients.sending import PATIENCE
 from domain.bounds import MOST_MESSAGE_BYTES
+from domain.messages.inbox import FORMAT, FORMAT_KEY
 from domain.usage.machine import Usage
 from domain.usage.requests import (
     ADJUST,
@@ -53,6 +54,9 @@ from domain.usage.requests import (
 
 _BRACKETS = 8
 """Bytes of a list beside what is in it, and a few to spare."""
+
+_MARK = len(f',"{FORMAT_KEY}":{FORMAT},') + 1
+"""Bytes beside each consumption of a list, as its reader measures it: the number of its format, and commas."""
 
 
 @dataclass
@@ -187,7 +191,7 @@ def _that_fit(waiting: Sequence[tuple[Consumption, object]]) -> int:
     """How many of those that wait go into one request, which has the size of a message as a whole."""
     size = _BRACKETS
     for number, (consumption, _) in enumerate(waiting[:MOST_AT_ONCE]):
-        size += len(consumption.model_dump_json().encode()) + 1
+        size += len(consumption.model_dump_json().encode()) + _MARK
         if number and size > MOST_MESSAGE_BYTES:
             return number
     return min(len(waiting), MOST_AT_ONCE)
