@@ -188,7 +188,7 @@ def _that_fit(waiting: Sequence[tuple[Consumption, object]]) -> int:
     """How many of those that wait go into one request, which has the size of a message as a whole."""
     size = _BRACKETS
     for number, (consumption, _) in enumerate(waiting[:MOST_AT_ONCE]):
-        size += len(to_json(marked(consumption))) + 1
+        size += len(to_json(marked(consumption))) + 2  # commas, as the reader measures them
         if number and size > MOST_MESSAGE_BYTES:
             return number
     return min(len(waiting), MOST_AT_ONCE)

@@ -315,7 +315,7 @@ class Entitlement(_Dated):
         cap = allowance.cap if allowance else None
         return shown | {
             "unit": allowance.unit if allowance else None,
-            "cap": None if cap is None else cap if isinstance(cap, int) else float(cap),
+            "cap": None if cap is None else int(cap) if cap.denominator == 1 else float(cap),
             "period": allowance.period.value if allowance else None,
         }
 

@@ -8,6 +8,7 @@ later, ``1bd 16:00`` four o'clock on the next business day and ``0bd 16:00`` on 
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from fractions import Fraction
 from typing import Any, Self
 
 from pydantic import GetCoreSchemaHandler
@@ -28,6 +29,13 @@ _DIGITS = 12  # that a number in a span has at most
 _ELAPSED = re.compile(r"(?:([0-9]{1,12})h)?(?:([0-9]{1,12})m)?(?:([0-9]{1,12})s)?")
 _DAYS = re.compile(r"([0-9]{1,12})bd(?: (eod|[0-9]{2}:[0-9]{2}))?")
 _BARE_DAYS = re.compile(r"-?([0-9]{1,6}) ?d(?:ays?)?")
+
+_KIND = "(?:(?:business|working|work|office|open|calendar) )?"
+_PART = re.compile(
+    rf"([0-9]{{1,6}}(?:[.,][0-9]{{1,3}})?) ?{_KIND}(h|m|s)(?:ours?|rs?|inutes?|ins?|econds?|ecs?)?(?: |,|$)?"
+)
+_IN_WORDS = re.compile(r"([0-9]{1,4}) ?(?:(?:business|working|work) ?days?|bds?)")
+_SECONDS_OF = {"h": 3600, "m": 60, "s": 1}
 
 
 def _elapsed_seconds(text: str, expected: str) -> int:
@@ -57,6 +65,8 @@ def _complaint(text: str, expected: str) -> str:
             f"bad span {shown}: a bare 'd' is refused, since an eight-hour calendar and a clock disagree on what it "
             f"means; write {in_days}{days * 24}h for open hours"
         )
+    if meant := _meant(text, in_days=expected == EXPECTED):
+        return f"bad span {shown}; write {meant}"
     if text.startswith("-"):
         return f"bad span {shown}: a span is not negative; {expected}"
     if text == "0":
@@ -64,6 +74,19 @@ def _complaint(text: str, expected: str) -> str:
     if text.isascii() and text.isdigit() and len(text) <= _DIGITS:
         return f"bad span {shown}: it has no unit; write {text}m for minutes or {text}h for hours"
     return f"bad span {shown}; {expected}"
+
+
+def _meant(text: str, *, in_days: bool) -> str:
+    """The right form of a span in words or with fractions (`4 hours`, `1.5h`); nothing of what says something else."""
+    said = text.strip().lower()
+    if found := _IN_WORDS.fullmatch(said):
+        return f"{int(found[1])}bd" if in_days and 0 < int(found[1]) <= MAX_BUSINESS_DAYS else ""
+    seconds, at = Fraction(0), 0
+    while found := _PART.match(said, at):
+        seconds += Fraction(found[1].replace(",", ".")) * _SECONDS_OF[found[2]]
+        at = found.end()
+    is_whole = at == len(said) and seconds.denominator == 1 and 0 < seconds <= MAX_SECONDS
+    return _text_of(int(seconds)) if is_whole else ""
 
 
 def _text_of(seconds: int) -> str:

@@ -13,6 +13,9 @@ from domain.model import Value
 from domain.open_time.spans import Offset
 from domain.process.actions import COMPLETED, Action, slug
 
+_ALL = 100
+"""Per cent."""
+
 MOST_TRIGGERS = 10
 """Triggers that a milestone may have, over warning, violation and success together."""
 
@@ -72,6 +75,9 @@ class Trigger(Value):
                     raise ValueError("a warning needs at: a span before the target ('60m') or a percentage ('75%')")
                 if self.at.endswith("%"):
                     self._percent = _percentage(self.at)
+                elif self.at.isascii() and self.at.isdigit() and 0 < int(self.at) <= _ALL:
+                    forms = f"{self.at}m or {self.at}h before the target, or '{self.at}%' of a span"
+                    raise ValueError(f"bad warning {self.at!r}: it has no unit; write {forms}")
                 else:
                     self._seconds = Offset.parse(self.at).seconds
                     if self._seconds == 0:

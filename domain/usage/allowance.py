@@ -221,6 +221,14 @@ class Allowance(BaseModel):
             raise ValueError("of an unlimited allowance nothing is left to be carried over; give a cap")
         return self
 
+    @field_validator(*_OF_TIME_ENTRIES, mode="before")
+    @classmethod
+    def _is_short(cls, value: Any) -> Any:
+        """Refuse bare days here: the hint at business days would be refused in its turn."""
+        if isinstance(value, str) and re.fullmatch(r"-?[0-9]+ ?(d|days?)", value):
+            raise ValueError(f"{value!r} is not in minutes or hours; write it like 15m or 1h, at most 24h")
+        return value
+
     @model_validator(mode="after")
     def _rounds_time_entries(self) -> Allowance:
         for name, does in _OF_TIME_ENTRIES.items():

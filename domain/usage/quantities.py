@@ -36,7 +36,9 @@ def read_quantity(value: Any) -> int | Fraction:
     found = _fraction(value)
     if found is None or (found * MINUTES_PER_HOUR).denominator != 1:
         raise ValueError(f"{_shown(value)} is no amount; {EXPECTED}")
-    return found.numerator if found.denominator == 1 else found
+    # What is written in hours and minutes stays a fraction, so that `2h` is no number of visits.
+    is_plain = not (isinstance(value, str) and value[-1:] in {"h", "m"}) and not isinstance(value, Fraction)
+    return found.numerator if is_plain and found.denominator == 1 else found
 
 
 def _fraction(value: Any) -> Fraction | None:
@@ -65,15 +67,15 @@ def _shown(value: Any) -> str:
 
 def quantity_text(quantity: int | Fraction) -> str:
     """A quantity as it is declared: ``8``, ``7h30m``."""
-    if isinstance(quantity, int):
-        return str(quantity)
+    if quantity.denominator == 1:
+        return str(int(quantity))
     hours, minutes = divmod(int(quantity * MINUTES_PER_HOUR), MINUTES_PER_HOUR)
     return f"{hours}h{minutes}m" if hours else f"{minutes}m"
 
 
 def quantity_data(quantity: int | Fraction) -> int | str:
     """A quantity as it travels in JSON."""
-    return quantity if isinstance(quantity, int) else quantity_text(quantity)
+    return int(quantity) if quantity.denominator == 1 else quantity_text(quantity)
 
 
 def measured(quantity: int | Fraction, unit: str) -> int:
@@ -88,7 +90,8 @@ def check_whole(quantity: int | Fraction | None, unit: str, name: str) -> None:
         ValueError: another unit has.
     """
     if isinstance(quantity, Fraction) and unit != HOURS:
-        raise ValueError(f"{name} {quantity_text(quantity)}: {unit} are whole; only unit: hours takes 7.5 or 7h30m")
+        written = f"{quantity}h" if quantity.denominator == 1 else quantity_text(quantity)
+        raise ValueError(f"{name} {written}: {unit} are whole; only unit: hours takes 7.5 or 7h30m")
 
 
 def read_most(value: Any) -> int | Fraction | str:

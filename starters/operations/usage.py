@@ -31,6 +31,7 @@ from domain.usage.requests import (
     UsageGranted,
 )
 from domain.usage.rows import RowKind
+from domain.usage.units import HOURS
 from starters.operations.counts import Counts, check_amended, message, nobody, positive, uncounted
 from starters.operations.split_entries import SplitEntries
 from starters.operations.taking import Taking
@@ -102,6 +103,8 @@ class UsageDesk:
         asked = message(EntitlementAmended, cap=cap, ends_on=ends_on, **who)
         declared = await asyncio.to_thread(self._store.entitlement, entitlement)
         if declared.allowance is not None:
+            if isinstance(cap, Fraction) and declared.allowance.unit != HOURS:
+                raise Refused("bad_amount", f"{declared.allowance.unit} are whole; give a cap such as {int(cap)}")
             return await self._counts.change(entitlement, asked)
         if cap is not None:
             raise uncounted(entitlement, "give it an allowance, with its cap, in the catalog: milepost apply")

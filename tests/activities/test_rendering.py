@@ -173,7 +173,7 @@ async def test_the_loop_goes_on_while_a_text_hangs(rendering: Renderer) -> None:
     while not hung.done():
         await asyncio.to_thread(time.monotonic)
         turns += 1
-    with pytest.raises(TooMuch):
+    with pytest.raises((TooMuch, NotRendered)):  # the latter where it was given no processor
         await hung
     assert turns > 20
 

@@ -1,6 +1,7 @@
 """The gate, on a real server."""
 
 import asyncio
+import json
 from collections import Counter
 from typing import Any
 
@@ -22,12 +23,15 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from clients.entitlements import NobodyCounts
-from clients.gate import UsageGate
+from clients.gate import UsageGate, _that_fit
+from clients.sending import marked
 from domain.bounds import MOST_MESSAGE_BYTES
 from domain.errors import Refused
-from domain.usage.requests import NOT_NOW, Consumed, workflow_id
+from domain.messages.inbox import refuse_beyond_bounds
+from domain.usage.requests import MOST_AT_ONCE, NOT_NOW, Consumed, workflow_id
 from tests.support import assert_eventually
 from tests.usage import NOON, RememberingStore, consumption, counting, terms
+from worker.payloads import DATA_CONVERTER
 
 
 async def test_of_200_at_once_against_a_cap_of_50_exactly_50_are_granted(client: Client, task_queue: str) -> None:
@@ -77,6 +81,19 @@ async def test_a_request_has_the_size_of_a_message_as_a_whole(client: Client, ta
     sizes = [len(a.accepted_request.input.args.payloads[0].data) for a in accepted if a.accepted_request.input.name]
     assert len(sizes) == 3
     assert max(sizes) <= MOST_MESSAGE_BYTES
+
+
+@pytest.mark.parametrize("length", [1, 20, *range(100, 200, 7), 1000])
+def test_as_many_go_into_one_request_as_it_may_have(length: int) -> None:
+    """As they are sent, with the number of their format: what goes together is never refused by its size."""
+    waiting = [(consumption(f"C{n}", by="x" * length), None) for n in range(MOST_AT_ONCE)]
+    count = _that_fit(waiting)
+    sent = [one for one, _ in waiting[:count]]
+    [payload] = DATA_CONVERTER.payload_converter.to_payloads([marked(sent)])
+    refuse_beyond_bounds((json.loads(payload.data),))
+    assert len(payload.data) <= MOST_MESSAGE_BYTES
+    more = len(payload.data) + len(waiting[-1][0].model_dump_json()) + 20 + count
+    assert count == MOST_AT_ONCE or more > MOST_MESSAGE_BYTES
 
 
 async def test_the_same_again_takes_nothing(client: Client, task_queue: str) -> None:

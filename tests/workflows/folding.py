@@ -11,6 +11,15 @@ TASK = ("EVENT_TYPE_WORKFLOW_TASK_SCHEDULED", "EVENT_TYPE_WORKFLOW_TASK_STARTED"
 UPDATED = "EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED"
 SCHEDULED = "EVENT_TYPE_ACTIVITY_TASK_SCHEDULED"
 CAME_BACK = ("EVENT_TYPE_ACTIVITY_TASK_COMPLETED", "EVENT_TYPE_ACTIVITY_TASK_FAILED")
+IN_VAIN: dict[str, dict[str, dict[str, Any]]] = {
+    "FAILED": {
+        "workflowTaskFailedEventAttributes": {"cause": "WORKFLOW_TASK_FAILED_CAUSE_FORCE_CLOSE_COMMAND"},
+    },
+    "TIMED_OUT": {
+        "workflowTaskTimedOutEventAttributes": {"timeoutType": "TIMEOUT_TYPE_START_TO_CLOSE"},
+    },
+}
+"""Ends of a task of which nothing is on record: by how they are called, what is said of them."""
 OTHERS = (
     "EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT",
     "EVENT_TYPE_EXTERNAL_WORKFLOW_EXECUTION_SIGNALED",
@@ -64,6 +73,37 @@ def parted(history: WorkflowHistory, unawaited: Collection[str]) -> WorkflowHist
             came.add("awaited")
         kept.append(event)
     return _numbered(history, kept)
+
+
+def tried_before(history: WorkflowHistory, ended: str) -> WorkflowHistory:
+    """Every task tried once before, in vain: with the first of what had come by then, before all else came.
+
+    Args:
+        history: as it was recorded.
+        ended: how the first attempt did: of `IN_VAIN`.
+    """
+    events = _events(history)
+    kept: list[dict[str, Any]] = []
+    came_at: int | None = None
+    for at, event in enumerate(events):
+        if event["eventType"] in (*CAME_BACK, *OTHERS):
+            came_at = len(kept) + 1 if came_at is None else came_at
+        if _is_task(events, at) and came_at is not None:
+            in_vain = [copy.deepcopy(one) | {"eventId": f"vain-{at}-{n}"} for n, one in enumerate(events[at : at + 3])]
+            in_vain[1]["workflowTaskStartedEventAttributes"]["scheduledEventId"] = in_vain[0]["eventId"]
+            in_vain[2] = {
+                **{key: in_vain[2][key] for key in ("eventId", "eventTime")},
+                "eventType": f"EVENT_TYPE_WORKFLOW_TASK_{ended}",
+                **{key: {**about, **_named_by(in_vain)} for key, about in IN_VAIN[ended].items()},
+            }
+            kept[came_at:came_at] = in_vain
+            came_at = None
+        kept.append(event)
+    return _numbered(history, kept)
+
+
+def _named_by(task: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"scheduledEventId": task[0]["eventId"], "startedEventId": task[1]["eventId"]}
 
 
 def tasks(history: WorkflowHistory) -> int:

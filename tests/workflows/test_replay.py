@@ -10,6 +10,7 @@ from temporalio.client import WorkflowHistory
 
 from domain.timeline.instances import MilestoneInstance
 from tests.histories.record import SCENARIOS
+from tests.workflows.folding import IN_VAIN, tasks, tried_before
 from tests.workflows.replaying import replay, state_of
 
 HISTORIES = sorted(
@@ -35,6 +36,17 @@ async def test_a_recorded_history_replays(path: Path) -> None:
     assert replayed.failure is None
     assert replayed.differences == []
     assert state_of(replayed.instance) == json.loads(path.with_suffix(".state.json").read_text())
+
+
+@pytest.mark.parametrize("ended", IN_VAIN)
+@pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.stem)
+async def test_tasks_that_were_tried_in_vain_change_nothing(path: Path, ended: str) -> None:
+    """Failed by the server while much came in, or lost with a worker, and whatever came in before the next attempt."""
+    recorded = history(path)
+    retried = tried_before(recorded, ended)
+    assert len(retried.events) >= len(recorded.events) + 3 * (tasks(recorded) // 2)
+    replayed = await replay(retried)
+    assert (replayed.failure, replayed.differences) == (None, [])
 
 
 async def test_a_shifted_target_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

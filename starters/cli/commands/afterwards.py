@@ -142,7 +142,9 @@ def decide(
 def log_time(
     case: CaseArgument,
     entry: Annotated[str, typer.Argument(metavar="ENTRY", help="The time entry's id.", show_default=False)],
-    minutes: Annotated[int, typer.Argument(metavar="MINUTES", help="As they were worked.", show_default=False)],
+    minutes: Annotated[
+        str, typer.Argument(metavar="MINUTES", help="As they were worked: 90, or 1h30m.", show_default=False)
+    ],
     worked_at: Annotated[
         str | None, typer.Option(metavar="ISO", help="When; now, if left out.", show_default=False)
     ] = None,
@@ -178,9 +180,16 @@ def reopen(case: CaseArgument, at: At = None, by: By = None, as_json: AsJson = F
     answered(run(_reopen(case, at, by or login())), as_json)
 
 
-def _minutes_of_work(minutes: int) -> int:
+def _minutes_of_work(text: str) -> int:
     from domain.bounds import MOST_ENTRY_MINUTES
+    from domain.open_time.spans import Offset
 
+    try:
+        minutes, seconds = divmod(Offset.parse(f"{text}m" if text.isdigit() else text).seconds, 60)
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}; or in minutes, such as 90", param_hint="'MINUTES'") from None
+    if seconds:
+        raise typer.BadParameter(f"{text} is not in whole minutes; write 90, or 1h30m", param_hint="'MINUTES'")
     if not 1 <= minutes <= MOST_ENTRY_MINUTES:
         wrong = "no work" if minutes < 1 else "a slip of the pen"
         right = f"give 1 to {MOST_ENTRY_MINUTES} ({MOST_ENTRY_MINUTES // (24 * 60)} days)"

@@ -417,7 +417,7 @@ def _cap(text: str | None) -> int | Fraction | Literal["unlimited"] | None:
     try:
         return read_quantity(text)
     except ValueError:
-        message = f"{text!r} is neither a whole number from 0 (of hours also 7.5 or 7h30m) nor unlimited"
+        message = f"{text!r} is neither a whole number from 0 nor unlimited; of hours it may be 7.5 or 7h30m"
         raise typer.BadParameter(message, param_hint="--cap") from None
 
 

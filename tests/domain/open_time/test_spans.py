@@ -1,5 +1,7 @@
 """Time spans and offsets as configuration writes them."""
 
+import re
+
 import pytest
 from pydantic import BaseModel, ValidationError
 
@@ -58,10 +60,18 @@ def test_spans_that_follow_the_days(text: str, days: int, *, end_of_day: bool) -
         ("0", "it has to be some time"),
         ("", "a span is written like 90m, 4h"),
         ("soon", "bad span 'soon'; a span is written like 90m, 4h"),
-        ("1.5h", "a span is written like"),
-        ("30m1h", "a span is written like"),
-        ("4H", "a span is written like"),
-        ("1h 30m", "a span is written like"),
+        ("1.5h", "write 1h30m"),
+        ("30m1h", "write 1h30m"),
+        ("4H", "write 4h"),
+        ("1h 30m", "write 1h30m"),
+        ("4 hours", "write 4h"),
+        ("90 minutes", "write 1h30m"),
+        ("2 business days", "write 2bd"),
+        ("3 working days", "write 3bd"),
+        ("8 working hours", "write 8h"),
+        ("0,5 hours", "write 30m"),
+        ("0 hours", "a span is written like"),
+        ("4 hourss", "a span is written like"),
         ("2bd  eod", "a span is written like"),
         ("1bd4h", "a span is written like"),
         ("eod 2bd", "a span is written like"),
@@ -94,6 +104,8 @@ def test_offsets(text: str, seconds: int) -> None:
         ("1d", "what it means; write 24h for open hours"),
         ("30", "it has no unit"),
         ("-30m", "not negative"),
+        ("1.5 hours", "write 1h30m"),
+        ("2 business days", "an offset is written like 0, 30m"),
         ("", "an offset is written like 0, 30m"),
         ("75%", "an offset is written like 0, 30m"),
     ],
@@ -103,6 +115,26 @@ def test_what_is_no_offset_is_refused(text: str, says: str) -> None:
     with pytest.raises(ValueError, match="bad") as caught:
         Offset.parse(text)
     assert says in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        *(
+            (Span, text)
+            for text in ("4 hours", "1.5h", "2 business days", "1d", "90", "8 working hours", "1h 30m", "7d")
+        ),
+        *((Offset, text) for text in ("4 hours", "1.5h", "2d", "90", "30 min")),
+    ],
+)
+def test_what_a_refusal_says_to_write_is_taken_there(kind: type[Span] | type[Offset], text: str) -> None:
+    """A hint is never refused in its turn."""
+    with pytest.raises(ValueError, match="write") as caught:
+        kind.parse(text)
+    hints = re.findall(r"[0-9]+(?:bd|[hms0-9]+)", str(caught.value).partition("write ")[2])
+    assert hints
+    for hint in hints:
+        assert str(kind.parse(hint))
 
 
 def test_configuration_carries_text() -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from domain.timeline.effects import NoteKind
 from domain.timeline.instances import InstanceState
-from tests.domain.timeline.bench import Bench, field_at, plan, process, sets, triggers
+from domain.timeline.preview import preview
+from tests.domain.timeline.bench import Bench, field_at, ny, plan, process, sets, triggers
 
 HIGH = 'case.priority == "High"'
 ON = 'case.state == "on"'
@@ -59,6 +60,17 @@ def test_a_migrated_case_takes_an_edited_entry(old: dict[str, Any], new: dict[st
     bench.change("Mon 12:00", entry_at=field_at("Mon 09:30")).to("Mon 13:00")
     assert bench.milestone("Mon 13:00").state is InstanceState.RUNNING
     assert bench.violations[0].startswith(target)
+
+
+@pytest.mark.parametrize(("old", "new", "target"), MISSED)
+def test_a_plan_shows_that_what_was_missed_stays(old: dict[str, Any], new: dict[str, Any], target: str) -> None:
+    """A preview of the migration ends in no error, and nothing of it moves, comes or goes."""
+    fields = {"due_at": field_at("Mon 10:00"), "entry_at": field_at("Mon 09:00")}
+    bench = Bench(old, entry="entry_at", fields=fields).to("Mon 11:00")
+    later = version_two(new, entry="entry_at")
+    found = preview(bench.timeline, lambda _: later, ny("Mon 11:00"), further=lambda plan, _: plan)
+    assert (found.refused, found.milestones) == (None, [])
+    assert bench.target("Mon 11:00") == target
 
 
 def test_what_was_kept_stays_kept_when_its_completion_is_cleared() -> None:
@@ -260,6 +272,23 @@ def test_a_clear_is_as_if_it_had_never_been_completed(
     for bench in (cleared, never):
         m = bench.milestone("Mon 14:30")
         assert (str(m.state), bench.start("Mon 14:30"), bench.target("Mon 14:30"), bench.violations) == expected
+
+
+def test_a_clear_outside_the_process_is_as_if_it_had_never_been_completed() -> None:
+    """Left at 15:00, missed at 13:00 by then; cleared at 16:00, back at 16:30: the record is that of 13:00."""
+    declared = {"within": "4h"}
+    cleared, never = (Bench(declared, fields={"state": "on"}, exit_when='case.state == "off"') for _ in range(2))
+    cleared.complete("Mon 10:00")
+    for bench in (cleared, never):
+        bench.change("Mon 15:00", state="off")
+    cleared.clear("Mon 16:00")
+    for bench in (cleared, never):
+        m = bench.change("Mon 16:30", state="on").milestone("Mon 16:30")
+        assert (m.state, bench.violations, bench.target("Mon 16:30")) == (
+            InstanceState.RUNNING,
+            ["Mon 13:00"],
+            "Mon 14:30",
+        )
 
 
 def test_a_clear_brings_the_occurrence_that_began_behind_it() -> None:

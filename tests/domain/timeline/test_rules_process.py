@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from domain.process import Trigger, TriggerKind
 from domain.timeline.effects import NoteKind
 from domain.timeline.instances import InstanceState
 from domain.timeline.views import MilestoneStatus
@@ -295,3 +296,10 @@ def test_milestones_keep_the_order_of_their_process() -> None:
     declared = [{"name": name, "within": span} for name, span in (("C", "9h"), ("A", "1h"), ("B", "4h"))]
     assert [m.name for m in process(*declared).milestones] == ["C", "A", "B"]
     assert [m.milestone for m in Bench(*declared).view("Mon 09:00").milestones] == ["C", "A", "B"]
+
+
+@pytest.mark.parametrize("at", ["75", 75, "100"])
+def test_a_warning_without_a_unit_is_told_all_that_it_may_be(at: Any) -> None:
+    """Minutes, hours, or a percentage."""
+    with pytest.raises(ValueError, match=f"write {at}m or {at}h before the target, or '{at}%' of a span"):
+        Trigger(kind=TriggerKind.WARNING, at=at)

@@ -57,6 +57,8 @@ def test_what_is_no_amount_is_refused_with_what_is(written: Any) -> None:
     [
         ({"cap": 7.5}, "cap 7h30m: cases are whole; only unit: hours takes 7.5 or 7h30m"),
         ({"unit": "visits", "cap": "20m"}, "cap 20m: visits are whole"),
+        ({"unit": "visits", "cap": "2h"}, "cap 2h: visits are whole"),
+        ({"unit": "visits", "cap": 8, "thresholds": [{"at": "2h"}]}, "threshold 2h: visits are whole"),
         ({"unit": "visits", "cap": 8, "carry_over": "period", "carry_over_cap": 0.5}, "carry_over_cap 30m: visits"),
         ({"unit": "visits", "cap": 8, "thresholds": [{"at": 2.5}]}, "threshold 2h30m: visits are whole"),
         ({"unit": "hours", "cap": 7.5, "thresholds": [{"at": "7h31m"}]}, "'7h31m' lies over the cap of 7h30m hours"),

@@ -79,6 +79,11 @@ def test_the_rest_of_an_entry_has_neither_grace_nor_minimum() -> None:
     [
         ({"grace": "5m"}, "grace leaves out time entries, and cases have none; it goes with unit: hours"),
         ({"minimum": "5m"}, "minimum raises time entries, and cases have none"),
+        *(
+            ({"unit": "hours", key: text}, "write it like 15m or 1h, at most 24h")
+            for key in ALL
+            for text in ("1d", "2 days")
+        ),
         ({"unit": "hours", "grace": "90s"}, "grace 1m30s is not in whole minutes; write it like 15m or 1h"),
         ({"unit": "hours", "minimum": "1bd"}, "minimum 1bd is not in whole minutes"),
         ({"unit": "hours", "minimum": "25h"}, "minimum 25h is over a day"),

@@ -60,7 +60,7 @@ async def test_second_thoughts_about_a_case(environment: dict[str, str], named: 
     await say("complete", case, "Answer")
     assert "is cleared" in (await say("clear", case, "Answer", "--reason", "wrong case")).stdout
     assert "nothing to clear" in (await say("clear", case, "Answer")).stderr
-    assert f"entitlement {named['two']}: granted, 90 min taken" in (await say("log-time", case, "T-1", "90")).stdout
+    assert f"entitlement {named['two']}: granted, 90 min taken" in (await say("log-time", case, "T-1", "1h30m")).stdout
     refused = await say("log-time", case, "T-2", "0")
     assert (refused.exit_code, "minutes" in refused.stderr) == (2, True)
     assert "goes over to no entitlement" in (await say("entitle", case, "-")).stdout

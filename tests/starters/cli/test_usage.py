@@ -446,6 +446,9 @@ async def test_work_whose_entry_was_reversed_is_logged_under_another_id(desk: De
 
 
 NO_WORK: list[tuple[list[str], str]] = [
+    (["T-1", "1.5h"], "bad span '1.5h'; write 1h30m; or in minutes, such as 90"),
+    (["T-1", "ninety"], "or in minutes, such as 90"),
+    (["T-1", "90s"], "'MINUTES': 90s is not in whole minutes; write 90, or 1h30m"),
     (["T-1", "0"], "'MINUTES': 0 minutes are no work; give 1 to 44640 (31 days)"),
     (["T-1", "44641"], "'MINUTES': 44641 minutes are a slip of the pen; give 1 to 44640 (31 days)"),
     (["", "60"], "'ENTRY': an id has 1 to 100 characters, not 0"),
@@ -603,7 +606,8 @@ async def test_cap_and_end_are_amended_and_the_catalog_follows(desk: Desk) -> No
 NO_AMENDMENT: list[tuple[list[str], str]] = [
     ([], "say what changes: --cap, --ends-on or both"),
     (["--cap", "-1"], "'-1' is neither a whole number from 0 nor unlimited"),
-    (["--cap", "2h"], "'2h' is neither"),
+    (["--cap", "2h"], "visits are whole; give a cap such as 2"),
+    (["--cap", "1.501"], "'1.501' is neither"),
     (["--cap", "9999999999"], "is a slip of the pen"),
     (["--ends-on", "soon"], "'soon' is no date; write one like"),
     (["--ends-on", "2025-06-30"], "lies before the first, 2026-01-01"),

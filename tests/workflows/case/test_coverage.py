@@ -11,9 +11,11 @@ from domain.catalog.declarations import Catalog
 from domain.errors import Refused
 from domain.messages.cases import Answer
 from domain.timeline.instances import InstanceState
+from domain.usage.allowance import Overflow
 from domain.usage.requests import AMEND, Balance, EntitlementAmended, workflow_id
 from tests.support import assert_eventually, unique
 from tests.workflows.world import CATALOG, MONDAY, World, later
+from worker.relay import Counting
 
 
 async def balance(world: World, entitlement: str) -> Balance:
@@ -135,6 +137,31 @@ async def test_silence_counts_as_no(world: World) -> None:
 
     await assert_eventually(it_has_fallen_back)
     assert (await world.milestone(case, "Answer")).start_at == later(days=1)
+
+
+@pytest.mark.parametrize("how", ["no", "yes", "silence"])
+async def test_what_was_asked_is_decided_though_the_policy_changed(world: World, how: str) -> None:
+    """A file that asks nobody any more is applied meanwhile: yes takes one more, no and silence fall back."""
+    case = await prompted(world)
+    asking = world.store.entitlement("asking-1")
+    assert asking.allowance is not None
+    falls_back = asking.allowance.model_copy(update={"overflow": Overflow.FALLBACK})
+    world.store.apply(Catalog(entitlements=[asking.model_copy(update={"allowance": falls_back})]), by="ana")
+    told = await Counting(world.clock.client, world.store, world.task_queue).tell()
+    assert (told.done, told.refused) == (["asking-1: its rules are those that are declared now"], [])
+    if how == "silence":
+        await world.go_to(case, later(days=1, seconds=1))
+    else:
+        await world.ask(case, "decide_overage", later(hours=1), approved=how == "yes", by="ann")
+
+    async def it_is_decided() -> None:
+        view = await world.view(case)
+        assert view.process == ("Support" if how == "yes" else "Quick")
+        assert view.open_decisions == []
+
+    await assert_eventually(it_is_decided)
+    current = (await balance(world, "asking-1")).current
+    assert (current.used, current.overage) == (1, 1 if how == "yes" else 0)
 
 
 async def test_a_case_that_is_closed_while_it_waits_takes_nothing(world: World) -> None:
