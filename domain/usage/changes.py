@@ -126,7 +126,8 @@ def _adjust(book: UsageBook, asked: UsageAdjusted, now: datetime) -> Made:
         raise Refused("no_amount", "an adjustment of 0 changes nothing")
     if used + asked.amount < 0:
         given, wanted = amount_text(used, unit), amount_text(-asked.amount, unit)
-        raise Refused("too_much", f"only {given} can be given back, not {wanted}")
+        more = "to give more than was used, grant it for this period or amend the cap"
+        raise Refused("too_much", f"only {given} can be given back, not {wanted}; {more}")
     if there is not None and asked.amount > there:
         left, wanted = amount_text(there, unit), amount_text(asked.amount, unit)
         raise Refused("too_much", f"only {left} can be taken, not {wanted}; amend the cap first")

@@ -382,7 +382,7 @@ NO_ADJUSTMENT: list[tuple[list[str], str]] = [
     (["1", "--reason", "  "], "say why: it goes on record"),
     (["1", "--reason", "x" * 1025], "reason: "),
     (["0", "--reason", "x"], "an adjustment of 0 changes nothing"),
-    (["-1", "--reason", "x"], "only 0 visits can be given back"),
+    (["-1", "--reason", "x"], "only 0 visits can be given back, not 1 visit; to give more than was used, grant it"),
     (["5", "--reason", "x"], "only 4 visits can be taken, not 5 visits; amend the cap first"),
     (["90m", "--reason", "x"], "'90m' is no amount of visits; write a whole number"),
     (["-2000000000", "--reason", "x"], "is a slip of the pen"),
