@@ -12,6 +12,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.heartbeat import heartbeating
 from activities.refusals import refusals
+from clients.sending import PATIENCE
 from domain.messages.migrations import (
     FIND_OUTDATED_CASES,
     MIGRATE_CASE,
@@ -25,9 +26,6 @@ from domain.messages.migrations import (
     event_id,
 )
 from store.store import Store
-
-PATIENCE = 30.0
-"""Seconds for which a case is waited for, before it is asked again under the same event id."""
 
 
 class Migrating:

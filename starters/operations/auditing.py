@@ -16,11 +16,11 @@ from domain.usage.audit import EndedCount, audit, ended_counts
 from domain.usage.machine import Usage
 from domain.usage.requests import Balance
 from domain.usage.rows import LedgerRow
+from starters.operations.counts import PATIENCE
 from store import Store
 from store.cases.ended import EndedCase
 from worker.supervision import look_after_cases
 
-_PATIENCE = 10.0
 _ROWS_ARRIVE_WITHIN = 10.0
 _LOOK_EVERY = 0.1
 
@@ -66,7 +66,7 @@ class Auditor:
 
     def __init__(self, client: Client, store: Store, task_queue: str) -> None:
         self._client = client
-        self._entitlements = Entitlements(client, task_queue, patience=_PATIENCE)
+        self._entitlements = Entitlements(client, task_queue, patience=PATIENCE)
         self._store = store
 
     async def balance(self, entitlement: str, at: datetime | None = None) -> Balance:

@@ -25,6 +25,9 @@ from domain.wording import instant
 from starters.operations.usage_answers import Changed
 from store import Store
 
+PATIENCE = 10.0
+"""Seconds for which somebody at a terminal waits for a count."""
+
 M = TypeVar("M", bound=BaseModel)
 
 

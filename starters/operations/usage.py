@@ -32,16 +32,13 @@ from domain.usage.requests import (
 )
 from domain.usage.rows import RowKind
 from domain.usage.units import HOURS
-from starters.operations.counts import Counts, check_amended, message, nobody, positive, uncounted
+from starters.operations.counts import PATIENCE, Counts, check_amended, message, nobody, positive, uncounted
 from starters.operations.split_entries import SplitEntries
 from starters.operations.taking import Taking
 from starters.operations.uncounted import RecordChanged, UncountedEntitlements
 from starters.operations.usage_amounts import read_amount
 from starters.operations.usage_answers import Cancelled, Changed, Reversed
 from store import Store
-
-PATIENCE = 10.0
-"""Seconds for which a count is waited for."""
 
 _TAKES = (RowKind.TAKEN, RowKind.OVERAGE, RowKind.OVERRIDE)
 _NOTHING_THERE = frozenset({"already_reversed", "unknown_reference"})
