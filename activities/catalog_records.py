@@ -63,7 +63,7 @@ class UsageStore(Protocol):
         """Change an entitlement as it stands; `NotFound` if there is none."""
 
 
-class Deeds:
+class CatalogChanges:
     """The activities that follow an amendment, a cancellation and a renewal."""
 
     def __init__(self, store: UsageStore) -> None:

@@ -12,7 +12,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.actions.dispatch import Dispatcher
 from activities.actions.effect import Effect
-from activities.catalog_records import Deeds, UsageStore
+from activities.catalog_records import CatalogChanges, UsageStore
 from activities.refusals import refusals
 from clients.sending import marked
 from domain.bounds import cut
@@ -39,7 +39,7 @@ class UsageActivities:
     def __init__(self, store: UsageStore, dispatcher: Dispatcher) -> None:
         self._store = store
         self._dispatcher = dispatcher
-        self._deeds = Deeds(store)
+        self._changes = CatalogChanges(store)
 
     @property
     def all(self) -> list[Callable[..., Any]]:
@@ -50,7 +50,7 @@ class UsageActivities:
             self.tell_cases,
             self.perform_usage_action,
             self.freeze_periods,
-            *self._deeds.all,
+            *self._changes.all,
         ]
 
     @activity.defn(name=READ_ENTITLEMENT_TERMS)

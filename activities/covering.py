@@ -167,7 +167,7 @@ class Covering:
     ) -> tuple[Match | None, AskingForCases]:
         """In which order to ask, by what is left of those that match equally well; and what has the case already.
 
-        An attempt that was cut short may have taken the last one that there was: it is this case's, and looks spent.
+        An attempt that was cut short may have taken the last that there was: it is this case's, and looks exhausted.
         """
         ranks = [match.rank for match in matches]
         exhausted: set[str] = set()

@@ -23,14 +23,14 @@ from store.endpoints import Endpoints
 from store.leases import Leases
 from store.orders import OrderTaking
 from store.usage.ledgers import UsageRecords
-from store.usage.unsynchronised import UntoldEntitlements
+from store.usage.unsynchronised import UnsynchronisedEntitlements
 
 
 class Store(
     CatalogApplying,
     EntitlementChanging,
     OrderTaking,
-    UntoldEntitlements,
+    UnsynchronisedEntitlements,
     RunningCases,
     CoverageReading,
     CaseRecords,

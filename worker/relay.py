@@ -49,9 +49,9 @@ class Told(BaseModel):
 async def tell_counts(store: Store, connect: Callable[[], Awaitable[Client]], task_queue: str) -> Told:
     """Bring the counts of all entitlements up to date that were declared, or changed, and are still untold.
 
-    Temporal is connected to only if there is something to tell. What can't be told stays untold.
+    Temporal is connected to only if there is something to tell. What can't be told stays so.
     """
-    if not await asyncio.to_thread(store.untold):
+    if not await asyncio.to_thread(store.unsynchronised):
         return Told(done=[], refused=[])
     try:
         return await Counting(await connect(), store, task_queue).tell()
@@ -92,7 +92,7 @@ class Counting:
         self._store = store
 
     async def tell(self) -> Told:
-        """Bring the counts of all untold entitlements up to date.
+        """Bring the counts of all unsynchronised entitlements up to date.
 
         One whose term's end has consequences (notices, another term, a renewal) begins to be counted; any other begins
         with what is first taken of it. In one that is counted already the cap, the last date, the rules and a
@@ -100,17 +100,17 @@ class Counting:
         """
         done: list[str] = []
         refused: list[str] = []
-        for untold in await asyncio.to_thread(self._store.untold):
-            declared = await asyncio.to_thread(self._store.entitlement, untold.entitlement)
+        for found in await asyncio.to_thread(self._store.unsynchronised):
+            declared = await asyncio.to_thread(self._store.entitlement, found.entitlement)
             try:
-                said = await self._follow(declared, untold.by, untold.reason)
+                said = await self._follow(declared, found.by, found.reason)
             except Refused as refusal:
                 refused.append(f"{declared.id}: {refusal}")
             except (NobodyCounts, RPCError) as error:
                 return Told(done=done, refused=refused, later=str(error))
             else:
                 done += [f"{declared.id}: {said}"] if said else []
-            await asyncio.to_thread(self._store.told, untold)
+            await asyncio.to_thread(self._store.synchronised, found)
         return Told(done=done, refused=refused)
 
     async def _follow(self, declared: Entitlement, by: str, reason: str) -> str | None:

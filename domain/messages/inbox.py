@@ -111,6 +111,39 @@ def refuse_beyond_bounds(message: Any) -> None:
     Raises:
         Refused: it is over a bound, with the bound; or a text or number in it cannot be kept.
     """
+    if not _is_within_bounds(message):
+        _refuse_with_its_place(message)
+
+
+def _is_within_bounds(message: Any) -> bool:
+    """Whether a message is, told fast: nearly all are, and where one is not matters only then."""
+    try:
+        return _whole_size(message, 0) <= MOST_MESSAGE_BYTES
+    except ValueError:
+        return False
+
+
+def _whole_size(value: Any, depth: int) -> int:
+    """What a value adds to a message, with its parts.
+
+    Raises:
+        ValueError: no message can hold it.
+    """
+    if depth > MOST_DEPTH:
+        raise ValueError("too deep")
+    size = _size(value)
+    if isinstance(value, dict):
+        for part in value.values():
+            size += _whole_size(part, depth + 1)
+    elif isinstance(value, list | tuple):
+        for part in value:
+            size += _whole_size(part, depth + 1)
+            if size > MOST_MESSAGE_BYTES:
+                break
+    return size
+
+
+def _refuse_with_its_place(message: Any) -> None:
     size = 0
     waiting: list[tuple[Any, tuple[Any, ...]]] = [(message, ())]
     while waiting:

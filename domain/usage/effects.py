@@ -149,15 +149,15 @@ class CarryBackOrder(Value):
     number: int = Field(default=0, exclude_if=operator.not_)
 
 
-Deed = Annotated[RecordChange | RenewalOrder | CarryOverOrder | CarryBackOrder, Field(discriminator="deed")]
+CatalogChange = Annotated[RecordChange | RenewalOrder | CarryOverOrder | CarryBackOrder, Field(discriminator="deed")]
 """What is done one after another, in the order in which it was wanted."""
 
 
-def activity_of(deed: RecordChange | RenewalOrder | CarryOverOrder | CarryBackOrder) -> str:
-    """The name of the activity that does a deed."""
+def activity_of(change: RecordChange | RenewalOrder | CarryOverOrder | CarryBackOrder) -> str:
+    """The name of the activity that makes a change."""
     return {
         "record_change": CHANGE_ENTITLEMENT_RECORD,
         "renewal": RENEW_ENTITLEMENT,
         "carry_over": CARRY_OVER_TO_RENEWAL,
         "carry_back": TAKE_BACK_FROM_RENEWAL,
-    }[deed.deed]
+    }[change.deed]

@@ -19,8 +19,10 @@ def prorated(measures: int, allowance: Allowance, periods: FrozenPeriods, period
         periods: of the entitlement.
         period: its number.
     """
+    if allowance.first_period != "prorated":
+        return measures
     first_day = periods.first_day(period)
-    if allowance.first_period != "prorated" or first_day is None or not (period == 0 or period in periods.term_starts):
+    if first_day is None or not (period == 0 or period in periods.term_starts):
         return measures
     return -(-measures * share(allowance, periods, first_day) // 1)
 

@@ -21,7 +21,7 @@ from domain.ids import CaseId, EntitlementId, EventId, Reference
 from domain.model import Value
 from domain.open_time.spans import Span
 from domain.usage.allowance import MOST, Allowance, Overflow
-from domain.usage.effects import Deed, UsageActionFailure, UsageActionOrder
+from domain.usage.effects import CatalogChange, UsageActionFailure, UsageActionOrder
 from domain.usage.periods import FrozenPeriods
 from domain.usage.quantities import Quantity
 from domain.usage.rates import EntryRates, RateRow
@@ -95,7 +95,7 @@ class Outbox(BaseModel):
     signals: list[EntitlementOverflowed] = Field(default_factory=list)
     mails: list[EntitlementOverflowed] = Field(default_factory=list)
     orders: list[UsageActionOrder] = Field(default_factory=list)
-    deeds: list[Deed] = Field(default_factory=list)
+    deeds: list[CatalogChange] = Field(default_factory=list)
     failures: list[UsageActionFailure] = Field(default_factory=list)
     unknown: dict[str, int] = Field(default_factory=dict)
 

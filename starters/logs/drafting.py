@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from starters.logs.clocks import is_a_clock
 from starters.logs.mapping import LogError
 from starters.logs.profiles import Profile, Sheet, groups_of
-from starters.logs.roles import Role, field_name, is_a_length, is_for, names_a_case, role_of_time
+from starters.logs.roles import (
+    Role,
+    field_name,
+    is_a_length,
+    is_an_old_state,
+    is_for,
+    names_a_case,
+    role_of_time,
+)
 from starters.logs.times import EPOCHS, ISO, TimeFormat, TimeReader
+from starters.logs.zone_words import likely_zones, zone_words
 
 MOST_FIELDS = 12
 """Of a proposal: a first look needs no more."""
@@ -17,7 +29,14 @@ MOST_FIELDS = 12
 _FEW_ROWS = 20
 """Of a file in which a value for each row may still be a category."""
 
+_LONG = 120
+"""Letters of a value that is surely no category, but free text."""
+
+_ID = re.compile(r"[A-Za-z#/_.-]{0,20}\d[\w/#.-]{0,40}")
+_INTEGER = re.compile(r"[0-9]{1,18}")
+_NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
 _XES_BY = "org:resource"
+_ROWS_A_CASE = 12
 _LOOKED_AT = 500
 _FAR = 10_000
 
@@ -65,6 +84,9 @@ def case_column(sheet: Sheet, found: dict[str, Profile], times: dict[str, Profil
         return "case:concept:name"
     filled = [n for n, one in found.items() if one.filled == len(sheet.rows) and n not in times]
     named = [name for name in filled if is_for(Role.CASE, name)]
+    if not named and (likely := _like_an_id(sheet, filled)):
+        sheet.unsure.append(f"which column is the id of a case: none is named so; {likely!r} is taken for its values")
+        return likely
     if not named:
         said = (
             "no column looks like the id of a case: filled in every row, and named like case, ticket, number, id or "
@@ -78,6 +100,16 @@ def case_column(sheet: Sheet, found: dict[str, Profile], times: dict[str, Profil
     if others:
         sheet.unsure.append(f"which column is the id of a case: {chosen!r} is taken, and not {', '.join(others)}")
     return chosen
+
+
+def _like_an_id(sheet: Sheet, filled: list[str]) -> str | None:
+    """The first column whose values look like ids: each with a digit, and enough of them for so many rows."""
+    for name in filled:
+        texts = set(sheet.column(name))
+        several = len(texts) > 1 and len(texts) * _ROWS_A_CASE >= len(sheet.rows)
+        if several and not is_a_length(name) and all(_ID.fullmatch(text) for text in texts):
+            return name
+    return None
 
 
 def constant_opening(sheet: Sheet, times: dict[str, Profile], case_id: str) -> str | None:
@@ -161,10 +193,25 @@ def choose_times(sheet: Sheet, draft: Draft, columns: dict[str, Profile], main: 
         draft.unsure.append(
             "the zone of its clock, which the file does not say: taken as UTC; put the right one in times"
         )
-    if best.format not in (ISO, *EPOCHS) and not any(code in best.format for code in ("%H", "%I")):
+    texts = [text for name in alike for text in sheet.column(name)]
+    if zones := likely_zones(word for word in zone_words(texts) if word in best.zones):
+        keys["zones"] = zones
+        draft.unsure.append(
+            f"what {', '.join(zones)} mean, of which the file says no more; put the right ones in times"
+        )
+    if sheet.clocks:
+        keys["clocks"] = dict(sheet.clocks)
+    if not _has_a_clock(best.format, sheet.column(main)):
         draft.unsure.append("the time of day: the file has dates alone, which count as midnight")
     draft.keys["times"] = keys
     return alike
+
+
+def _has_a_clock(codes: str, texts: Iterable[str]) -> bool:
+    """Whether times say more than the day."""
+    if codes == ISO:
+        return any(":" in text or "T" in text for text in texts)
+    return codes in EPOCHS or any(code in codes for code in ("%H", "%I"))
 
 
 def _swapped(codes: str) -> str:
@@ -218,12 +265,18 @@ def category_fields(
 def _no_field(sheet: Sheet, one: Profile, *, later: bool) -> str | None:
     """Why a column is no field of a first look; None if it is one."""
     known = is_for(Role.KNOWN, one.name)
+    if is_an_old_state(one.name):
+        return "the state before, which the row before it says"
     if one.holds_times:
         return "a time whose use is not known"
     if is_a_length(one.name):
         return "says how long something took, and not when it happened"
+    if is_a_clock(one.values):
+        return "a time of day without its date"
     if later and not known:
         return "may only be known later than the opening"
+    if any("\n" in text or len(text) > _LONG for text in one.values):
+        return "free text"
     if one.many or (len(one.values) == one.filled and len(sheet.rows) > _FEW_ROWS):
         return "free text, or a value for nearly every row"
     if len(one.values) == 1 and one.filled == len(sheet.rows) and not known:
@@ -234,6 +287,8 @@ def _no_field(sheet: Sheet, one: Profile, *, later: bool) -> str | None:
 def _type_of(one: Profile) -> dict[str, str]:
     if all(text.lower() in ("true", "false") for text in one.values):
         return {"type": "boolean"}
-    if all(text.isascii() and text.isdigit() and len(text) < _FEW_ROWS for text in one.values):
+    if all(_INTEGER.fullmatch(text) for text in one.values):
         return {"type": "integer"}
+    if all(_NUMBER.fullmatch(text) for text in one.values):
+        return {"type": "number"}
     return {}

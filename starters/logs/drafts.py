@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from starters.logs.activities import JOINT
+from starters.logs.changelogs import Changes, changes_of
 from starters.logs.drafting import (
     Draft,
     begin,
@@ -17,10 +18,14 @@ from starters.logs.drafting import (
     other_columns,
     varying_column,
 )
+from starters.logs.lacking import why_no_times
 from starters.logs.mapping import LogError
 from starters.logs.profiles import Profile, Sheet, groups_of
-from starters.logs.roles import Role, closes, ends, opens
-from starters.logs.ticket_drafts import draft_cases
+from starters.logs.roles import Role, closes, ends, is_for, opens
+from starters.logs.ticket_drafts import AS_IT_ENDED, draft_cases
+
+_NAMED = 12
+"""Activities that are named in a doubt about them."""
 
 _TRANSITIONS = ("lifecycle:transition", "transition")
 
@@ -33,13 +38,15 @@ def draft_of(sheet: Sheet, found: dict[str, Profile]) -> Draft:
     """
     times = {name: one for name, one in found.items() if one.holds_times}
     if not times:
-        raise LogError([f"{sheet.path}: no column holds times in one form, so nobody can say when anything happened"])
+        raise LogError([f"{sheet.path}: {why_no_times(sheet)}"])
     case_id = case_column(sheet, found, times)
     if sheet.xes:
         return _activities(sheet, found, times, case_id, shape="xes")
     if len(sheet.rows) == len(groups_of(sheet, case_id)):
         return draft_cases(sheet, found, times, case_id)
     opened = constant_opening(sheet, times, case_id)
+    if changes := changes_of(found):
+        return _changes(sheet, found, times, case_id, opened, changes)
     if opened is not None:
         return _states(sheet, found, times, case_id, opened)
     return _activities(sheet, found, times, case_id, shape="activities")
@@ -54,9 +61,7 @@ def _states(sheet: Sheet, found: dict[str, Profile], times: dict[str, Profile], 
     draft.keys |= {"opened_at": opened, "occurred_at": occurred}
     used = {case_id, opened, occurred, state}
     other_columns(sheet, draft, found, used)
-    alike = choose_times(sheet, draft, times, occurred)
-    if opened not in alike:
-        raise LogError([f"{sheet.path}: {opened!r} and {occurred!r} write their times in two forms; a log has one"])
+    _check_forms(sheet, choose_times(sheet, draft, times, occurred), occurred, opened)
     rows = ordered_groups(sheet, draft, case_id, occurred)
     firsts, lasts = ([one[place][state] for one in rows] for place in (0, -1))
     draft.keys["state"] = {
@@ -68,6 +73,62 @@ def _states(sheet: Sheet, found: dict[str, Profile], times: dict[str, Profile], 
         draft.unused.setdefault(name, "a time that rows may have before it came")
     draft.keys["fields"] = category_fields(sheet, draft, found, used, later=False)
     return draft
+
+
+def _changes(
+    sheet: Sheet, found: dict[str, Profile], times: dict[str, Profile], case_id: str, opened: str | None, which: Changes
+) -> Draft:
+    """A row for each change of a field: read as states, of which only the changes of the state say one."""
+    draft = Draft("states")
+    begin(sheet, draft, case_id)
+    occurred = varying_column(sheet, times, case_id, {opened} if opened else set())
+    if opened:
+        draft.keys["opened_at"] = opened
+    else:
+        draft.unsure.append("when a case was opened: no column says so, so its first row opens it")
+    draft.keys["occurred_at"] = occurred
+    used = {column for column in (case_id, opened, occurred, which.field, which.new) if column}
+    other_columns(sheet, draft, found, used)
+    _check_forms(sheet, choose_times(sheet, draft, times, occurred), occurred, opened)
+    stories = [
+        [row for row in rows if row[which.field] == which.state]
+        for rows in ordered_groups(sheet, draft, case_id, occurred)
+    ]
+    told = [rows for rows in stories if rows]
+    before = [rows[0][which.old] for rows in told if which.old and rows[0][which.old]]
+    values = list(dict.fromkeys(row[which.new] for rows in told for row in rows))
+    draft.keys["state"] = {
+        "column": which.new,
+        "where": {which.field: which.state},
+        "opened": _first_state(draft, before, values),
+        "closed": _closing_states(draft, values, [rows[-1][which.new] for rows in told]),
+    }
+    if which.old:
+        draft.unused[which.old] = "the value before, which the rows before say"
+    others = [value for value in found[which.field].values if value != which.state]
+    if others:
+        draft.unused[f"changes of {', '.join(others)}"] = "rows that leave the state as it is"
+    for name in times.keys() - used:
+        draft.unused.setdefault(name, "a time that rows may have before it came")
+    draft.keys["fields"] = category_fields(sheet, draft, found, used, later=True)
+    if draft.keys["fields"]:
+        draft.unsure.append(AS_IT_ENDED)
+    return draft
+
+
+def _check_forms(sheet: Sheet, alike: set[str], occurred: str, opened: str | None) -> None:
+    """Refuse a log whose opening is written in another form than the rest."""
+    if opened is not None and opened not in alike:
+        raise LogError([f"{sheet.path}: {opened!r} and {occurred!r} write their times in two forms; a log has one"])
+
+
+def _first_state(draft: Draft, before: list[str], values: list[str]) -> str:
+    """The state before the first change: the one that most cases had, or one that is named so."""
+    if before:
+        return Counter(before).most_common(1)[0][0]
+    named = next((value for value in values if opens(value)), "New")
+    draft.unsure.append(f"in which state a case is opened: taken as {named!r}, since no column has the state before")
+    return named
 
 
 def _activities(
@@ -91,9 +152,12 @@ def _activities(
         for rows in ordered_groups(sheet, draft, case_id, occurred)
     ]
     draft.keys["state"] = {"closed": _closing_states(draft, list(values), lasts)}
-    draft.unsure.append(
-        "what each activity means: the state of a case is its last activity, until activities: says more"
-    )
+    if is_for(Role.ACTIVITY, activity) or not is_for(Role.STATE, activity):
+        more = ", …" if len(values) > _NAMED else ""
+        draft.unsure.append(
+            "what each activity means: the state of a case is its last activity, until activities: says more "
+            f"({', '.join(list(values)[:_NAMED])}{more})"
+        )
     draft.keys["fields"] = category_fields(sheet, draft, found, used, later=False)
     return draft
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from starters.logs.clocks import join_clocks
 from starters.logs.drafts import draft_of
 from starters.logs.events import EventLog, read_log
 from starters.logs.mapping import LogMapping, parsed_mapping
@@ -38,6 +39,7 @@ def look(path: Path) -> Look:
         LogError: there is none; with what keeps the file from being read, or what it lacks.
     """
     sheet = sheet_of(path)
+    join_clocks(sheet)
     draft = draft_of(sheet, profiles(sheet))
     draft.unsure[:0] = sheet.unsure
     text = written(path.name, draft)

@@ -61,6 +61,7 @@ class StateColumn(Value):
 
     Attributes:
         column: holds it; of a log that has a row for each state.
+        where: what stands in other columns of the rows in which it does; any other row leaves the state as it is.
         field: the field of the case that holds it.
         opened: the state in which a case is opened, whatever its first row says.
         closed: the states that close a case. Another state after one of them reopens it.
@@ -69,6 +70,7 @@ class StateColumn(Value):
     """
 
     column: Column | None = None
+    where: dict[Column, str] = Field(default_factory=dict)
     field: str = "state"
     opened: str | None = None
     closed: list[str] = Field(default_factory=list)
@@ -81,6 +83,8 @@ class StateColumn(Value):
 
     @model_validator(mode="after")
     def _are_states(self) -> StateColumn:
+        if self.where and (self.column is None or self.opened is None):
+            raise ValueError("where is of a column, and of cases that have a state before that holds one: give both")
         if self.values is None:
             return self
         for state in (*([self.opened] if self.opened is not None else []), *self.closed):
@@ -294,10 +298,11 @@ class LogMapping(Value):
     def columns(self) -> list[str]:
         """Every column that a log must have for this mapping, each once."""
         named = [self.case_id, self.opened_at, self.occurred_at, *self.activity, self.order, self.by, self.state.column]
-        named += [f.column for f in self.fields.values()]
+        named += [*self.state.where, *(f.column for f in self.fields.values())]
         named += [column for event in self.events for column in (event.at, *event.read.values())]
         named += [column for wait in self.waits for column in (wait.since, wait.until)]
         named.append(self.verdict.column if self.verdict else None)
+        named += [column for pair in self.times.clocks.items() for column in pair]
         return list(dict.fromkeys(column for column in named if column is not None))
 
     def misfits(self, declared: Mapping[str, FieldType]) -> list[str]:

@@ -8,11 +8,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from starters.logs.mapping import LogError
 from starters.logs.records import DELIMITERS, rows_of, text_of
-from starters.logs.times import ISO, BadTime, TimeFormat, TimeReader
+from starters.logs.times import BadTime, TimeFormat, TimeReader
 from starters.logs.xes import is_xml, xes_records
+from starters.logs.zone_words import likely_zones, zone_words
 
 NOTHING = ("?", "-", "--", "NULL", "null", "None", "N/A", "n/a", "NaN", "nan", "(null)", "#N/A", "NA", "\\N")
 """How logs write that a cell has no value."""
@@ -30,7 +32,11 @@ _WHOLE = ("%a %b %d %H:%M:%S %Y", "%a %b %d %H:%M:%S %Z %Y", "%a, %d %b %Y %H:%M
 _TRIED = 40
 """Values on which formats are tried before all are read."""
 
+NO_ZONES: Mapping[str, str] = MappingProxyType({})
+"""No zone words."""
+
 _EPOCH = {"epoch": re.compile(r"1[0-9]{9}(\.\d+)?"), "epoch_ms": re.compile(r"1[0-9]{12}")}
+_HALF_DAY = re.compile(r"[AP]M(?![A-Z])", re.IGNORECASE)
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 
@@ -63,18 +69,21 @@ class Sheet:
 
     Attributes:
         rows: by column, without values where nothing is said.
+        lines: on which each row begins.
         xes: whether it is XES.
-        left_out: how many rows do not fit the header.
+        clocks: the columns with a time of day, by that with its date, with which they are read as one.
     """
 
     path: Path
     columns: list[str]
     rows: list[dict[str, str]]
+    lines: list[int]
     delimiter: str = ","
     encoding: str = "utf-8"
     xes: bool = False
     nothing: list[str] = field(default_factory=list)
     unsure: list[str] = field(default_factory=list)
+    clocks: dict[str, str] = field(default_factory=dict)
 
     def column(self, name: str) -> Iterator[str]:
         """The filled cells of a column."""
@@ -98,22 +107,17 @@ def sheet_of(path: Path) -> Sheet:
         return _xes_sheet(path)
     encoding, unsure = _encoding(path)
     text = text_of(path, encoding)
-    delimiter, rows, twice = _divided(path, text)
+    delimiter, found, twice = _divided(path, text)
     if twice:
         unsure.append(f"columns whose name stands twice can't be told apart, and are not read: {', '.join(twice)}")
-    header, *body = rows
-    names = [name.strip() for name in header]
-    return _cleaned(
-        Sheet(
-            path, names, [dict(zip(header, cells, strict=True)) for cells in body], delimiter, encoding, unsure=unsure
-        ),
-        header,
-    )
+    (_, header), *body = found
+    rows = [dict(zip(header, cells, strict=True)) for _, cells in body]
+    lines = [line for line, _ in body]
+    return _cleaned(Sheet(path, header, rows, lines, delimiter, encoding, unsure=unsure))
 
 
-def _cleaned(sheet: Sheet, header: Sequence[str]) -> Sheet:
+def _cleaned(sheet: Sheet) -> Sheet:
     """Strip the cells, and take those that only say that there is nothing for empty."""
-    sheet.columns = list(header)
     found: Counter[str] = Counter()
     for row in sheet.rows:
         for name, cell in row.items():
@@ -139,10 +143,10 @@ def _other_kind(start: bytes) -> str | None:
 
 
 def _xes_sheet(path: Path) -> Sheet:
-    found = [cells for _, cells in xes_records(path)]
-    columns = list(dict.fromkeys(name for cells in found for name in cells))
-    rows = [{name: cells.get(name, "") for name in columns} for cells in found]
-    return _cleaned(Sheet(path, columns, rows, xes=True), columns)
+    found = list(xes_records(path))
+    columns = list(dict.fromkeys(name for _, cells in found for name in cells))
+    rows = [{name: cells.get(name, "") for name in columns} for _, cells in found]
+    return _cleaned(Sheet(path, columns, rows, [line for line, _ in found], xes=True))
 
 
 def _encoding(path: Path) -> tuple[str, list[str]]:
@@ -156,34 +160,52 @@ def _encoding(path: Path) -> tuple[str, list[str]]:
     return "utf-8", []
 
 
-def _divided(path: Path, text: str) -> tuple[str, list[list[str]], list[str]]:
-    """The delimiter that makes rows of one length, the rows, and the names of columns that stand twice.
+_Rows = list[tuple[int, list[str]]]
+
+
+def _divided(path: Path, text: str) -> tuple[str, _Rows, list[str]]:
+    """The delimiter that makes rows of one length, the rows with their lines, and names of columns that stand twice.
 
     Raises:
         LogError: none does.
     """
-    best: tuple[int, str, list[list[str]]] | None = None
+    best: tuple[int, str, _Rows] | None = None
     for delimiter in DELIMITERS:
         try:
-            rows = [cells for _, cells in rows_of(text, delimiter)]
+            rows = list(rows_of(text, delimiter))
         except csv.Error:
             continue
-        if rows and len(rows[0]) > 1 and all(len(cells) == len(rows[0]) for cells in rows):
-            best = max(best or (0, "", []), (len(rows[0]), delimiter, rows), key=lambda found: found[0])
+        width = len(rows[0][1]) if rows else 0
+        if width > 1 and all(len(cells) == width for _, cells in rows):
+            best = max(best or (0, "", []), (width, delimiter, rows), key=lambda found: found[0])
     if best is None:
         raise LogError([_not_divided(path, text)])
     if len(best[2]) == 1:
         raise LogError([f"{path}:2: has a header, but no row below it"])
-    twice = [name for name, count in Counter(best[2][0]).items() if count > 1]
+    if header := _below_a_title(best[2]):
+        raise LogError([f"{path}:1: holds a title and no header; {_above(header)}"])
+    twice = [name for name, count in Counter(best[2][0][1]).items() if count > 1]
     return best[1], _without(best[2], twice), twice
 
 
-def _without(rows: list[list[str]], twice: Sequence[str]) -> list[list[str]]:
+def _below_a_title(rows: _Rows) -> int | None:
+    """The line of the header, if what stands in the first row is a title that a spreadsheet has written above it."""
+    least = len(rows[0][1]) // 2 + 1
+    if sum(1 for name in rows[0][1] if name.strip()) >= min(least, 2):
+        return None
+    return next((line for line, cells in rows if sum(1 for name in cells if name.strip()) >= least), None)
+
+
+def _above(line: int) -> str:
+    return f"if the header stands on line {line}, take out what is above it"
+
+
+def _without(rows: _Rows, twice: Sequence[str]) -> _Rows:
     """The rows without the columns whose names stand twice: no mapping can tell them apart."""
     if not twice:
         return rows
-    kept = [place for place, name in enumerate(rows[0]) if name not in twice]
-    return [[cells[place] for place in kept] for cells in rows]
+    kept = [place for place, name in enumerate(rows[0][1]) if name not in twice]
+    return [(line, [cells[place] for place in kept]) for line, cells in rows]
 
 
 def _not_divided(path: Path, text: str) -> str:
@@ -195,9 +217,11 @@ def _not_divided(path: Path, text: str) -> str:
         rows = list(rows_of(text, sign))
     except csv.Error as error:
         return f"{path}: the rows are broken: {error}"
+    if not rows:
+        return f"{path}:1: is empty; expected a header and rows"
     if len(rows[0][1]) == 1:
         longer = next((line for line, cells in rows if len(cells) > 1), None)
-        above = f"; if the header stands on line {longer}, take out what is above it" if longer else ""
+        above = f"; {_above(longer)}" if longer else ""
         return f"{path}:1: has one column; expected a header of several, divided by , ; tab or |{above}"
     odd = [(line, cells) for line, cells in rows if len(cells) != len(rows[0][1])]
     line, cells = odd[0]
@@ -213,6 +237,7 @@ def _not_divided(path: Path, text: str) -> str:
 def profiles(sheet: Sheet) -> dict[str, Profile]:
     """The profile of every column that holds anything."""
     found = {}
+    zones = likely_zones(zone_words(text for name in sheet.columns for text in sheet.column(name)))
     for name in sheet.columns:
         profile = Profile(name)
         for text in sheet.column(name):
@@ -221,18 +246,23 @@ def profiles(sheet: Sheet) -> dict[str, Profile]:
                 profile.values[text] += 1
                 profile.many = len(profile.values) > MOST_VALUES
         if profile.filled:
-            profile.formats = _formats(list(dict.fromkeys(sheet.column(name))))
+            profile.formats = formats_of(list(dict.fromkeys(sheet.column(name))), zones)
             found[name] = profile
     return found
 
 
-def _formats(texts: list[str]) -> list[TimeFormat]:
-    """Every format in which all of the texts are times; the first is the likeliest."""
+def formats_of(texts: list[str], zones: Mapping[str, str] = NO_ZONES) -> list[TimeFormat]:
+    """Every format in which all of the texts are times; the first is the likeliest.
+
+    Args:
+        texts: of one column, at least one.
+        zones: what zone words most likely mean.
+    """
     first = texts[:: max(1, len(texts) // _TRIED)][: _TRIED * 2]
-    return [times for times in _candidates(first[0]) if _reads(times, first) and _reads(times, texts)]
+    return [times for times in _candidates(first[0], zones) if reads(times, first) and reads(times, texts)]
 
 
-def _candidates(text: str) -> Iterator[TimeFormat]:
+def _candidates(text: str, zones: Mapping[str, str]) -> Iterator[TimeFormat]:
     """The formats in which one text is a time, ISO 8601 first."""
     for name, pattern in _EPOCH.items():
         if pattern.fullmatch(text):
@@ -241,27 +271,28 @@ def _candidates(text: str) -> Iterator[TimeFormat]:
         return
     if not any(sign.isdigit() for sign in text):
         return
-    iso = TimeFormat(time_zone="UTC")
-    if re.match(r"\d{4}-\d\d-\d\d", text) and _reads(iso, [text]):
-        yield TimeFormat(format=ISO) if _reads(TimeFormat(format=ISO), [text]) else iso
+    iso, own = (TimeFormat(time_zone=zone, zones=dict(zones)) for zone in ("UTC", None))
+    if re.match(r"\d{4}-\d\d-\d\d", text) and reads(iso, [text]):
+        yield own if reads(own, [text]) else iso
         return
     written = (f"{day}{joint}{clock}" for day in _DATES for joint in _JOINTS for clock in _CLOCKS)
     for codes in (*_WHOLE, *_DATES, *written):
         for end in _ENDS:
             zone = None if "%z" in codes + end or "%Z" in codes + end else "UTC"
             if _looks_alike(codes + end, text):
-                times = TimeFormat(format=codes + end, time_zone=zone)
-                if _reads(times, [text]):
+                times = TimeFormat(format=codes + end, time_zone=zone, zones=dict(zones))
+                if reads(times, [text]):
                     yield times
 
 
 def _looks_alike(codes: str, text: str) -> bool:
     """Whether a text has the signs of a format, so that it is worth a try."""
     literal = re.sub(r"%.", "", codes.replace("%Z", "").replace("%z", ""))
-    return all(sign in text for sign in literal) and ("%p" not in codes or text[-1:].lower() == "m")
+    return all(sign in text for sign in literal) and ("%p" not in codes or _HALF_DAY.search(text) is not None)
 
 
-def _reads(times: TimeFormat, texts: Sequence[str]) -> bool:
+def reads(times: TimeFormat, texts: Sequence[str]) -> bool:
+    """Whether all of the texts are times in a format."""
     reader = TimeReader(times)
     try:
         for text in texts:

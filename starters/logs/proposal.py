@@ -21,6 +21,8 @@ _SHAPES = {
     "xes": "an XES file: each event is something that happened; the first one opens the case",
 }
 
+_CHANGES = "each row is a change of a field; those of the state move the case"
+
 
 def written(name: str, draft: Draft) -> str:
     """The mapping as YAML.
@@ -29,7 +31,8 @@ def written(name: str, draft: Draft) -> str:
         name: of the log's file.
         draft: the mapping, what is unsure and what is not read.
     """
-    lines = [f"# How {name} becomes cases: {_SHAPES[draft.shape]}."]
+    told = _CHANGES if draft.keys.get("state", {}).get("where") else _SHAPES[draft.shape]
+    lines = [f"# How {name} becomes cases: {told}."]
     if draft.unsure:
         lines += ["#", "# Not sure:", *(line for said in draft.unsure for line in _comment(f"- {said}"))]
     lines.append("")

@@ -97,6 +97,8 @@ class Reading:
             return None
         text = row.cells[column].strip()
         try:
+            if text not in self._nothing:
+                text = self._with_clock(row, column, text)
             if text in self._nothing:
                 if required:
                     raise Unreadable("has no value, and every row needs one")
@@ -110,6 +112,16 @@ class Reading:
             kind = OddityKind.SKIPPED_TIME if change.skipped else OddityKind.REPEATED_TIME
             row.clock_changes.append((kind, f"column {column!r}: {change.text}"))
         return value
+
+    def _with_clock(self, row: Row, column: str, text: str) -> str:
+        """A date with the time of day that another column holds, if the mapping names one; else the text as it is."""
+        clock = self.mapping.times.clocks.get(column)
+        if clock is None:
+            return text
+        time_of_day = row.cells[clock].strip()
+        if time_of_day in self._nothing:
+            raise Unreadable(f"{cut(text, 80)!r} has no time of day beside it in column {clock!r}")
+        return f"{text} {time_of_day}"
 
     def field(self, row: Row, declared: FieldColumn, column: str | None = None) -> Any:
         """The value of a field, from its own column or from another one, in plain JSON."""

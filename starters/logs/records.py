@@ -61,6 +61,8 @@ def text_of(path: Path, encoding: str) -> str:
 def rows_of(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """Yield the rows of a CSV text that are not blank, each with the line on which it begins.
 
+    A row of nothing but delimiters is blank: spreadsheets write such rows below what they hold.
+
     Raises:
         csv.Error: a row is broken.
     """
@@ -69,7 +71,7 @@ def rows_of(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     line = 1
     for cells in reader:
         begins, line = line, reader.line_num + 1
-        if cells:
+        if any(cell.strip() for cell in cells):
             yield begins, cells
 
 

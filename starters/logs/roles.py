@@ -36,7 +36,7 @@ _WORDS: dict[Role, str] = {
     Role.DUE: r"due|deadline|sla|target|faellig|fallig|echeance|vencimiento|plazo|breach|limit",
     Role.REOPENED: r"re.?open|wieder.?(er)?.?offn|rouv|reabier",
     Role.ANSWERED: r"first.?(reply|respon|answer|contact)|respon(se|ded)|acknowledg|initially.?assigned|answered|"
-    r"replied|taken|erste.?(antwort|reaktion|ruck)|reaktion|prise.?en.?(compte|charge)|"
+    r"replied|taken|pick(ed)?.?up|work.?(start|began)|erste.?(antwort|reaktion|ruck)|reaktion|prise.?en.?(compte|charge)|"
     r"primera.?respuesta|primeira.?resposta",
     Role.RESOLVED: r"resol|solved|fixed|complet|fulfil|gelost|losung|erledigt|behoben|resuelt|solution",
     Role.CLOSED: r"clos|ended|geschlossen|abgeschlossen|beendet|clotur|ferme|cerrad|fechad",
@@ -50,13 +50,13 @@ _WORDS: dict[Role, str] = {
 
 _OTHERS: dict[Role, str] = {
     Role.CASE: r"^(case|ticket|incident|issue|request|bug|sr|vorgang|fall|dossier|case:concept:name)$|"
-    r"\b(id|key|number|no|nr|num|nummer|numero)$|_(id|key|number|no|nr)$|(ticket|vorgangs?|fall|auftrags?)nummer$|"
-    r"(ticket|case|incident|issue|request)(id|number|no)$",
+    r"\b(id|key|number|no|nr|num|nummer|numero)$|_(id|key|number|no|nr)$|^(ref|reference|referenz|folio|protocolo)$|"
+    r"(ticket|case|incident|issue|request|vorgangs?|fall|auftrags?|meldungs?|storungs?)(id|number|no|nummer|nr|key)$",
     Role.ACTIVITY: r"activity|event|action|task|concept:name|aktivitat|activite|operation",
     Role.STATE: r"stat(e|us)|(field|new).?value|zustand|etat|estado|stage|phase|schritt",
     Role.ORDER: r"mod.?count|seq|version|revision|^order$|position|lfd",
-    Role.BY: r"(updated|changed|modified|done|performed).?by|resource|^user|agent$|^by$|bearbeiter|author|actor|"
-    r"operator",
+    Role.BY: r"(updated|changed|modified|edited|entered|done|performed).?by|resource|^user|agent$|^by$|"
+    r"bearbeiter|author|actor|operator",
 }
 _KNOWN = (
     r"(priority|severity|urgency|impact|category|sub.?category|type|ticket.?type|channel|source|group|team|department|"
@@ -64,13 +64,18 @@ _KNOWN = (
     r"tier|brand|service|prioritat|dringlichkeit|kategorie|typ|kanal|abteilung|kunde|gruppe|priorite|urgence|"
     r"categorie|entite|prioridad|categoria|issue.?type|contact.?type|location|via)"
 )
-_LENGTHS = r"\b(min|minutes|hours|seconds|duration|age|dauer|duree)\b|\((h|s)\)"
+_LENGTHS = (
+    r"\b(min|minutes|hours|seconds|duration|elapsed|spent|effort|age|dauer|duree|aufwand|minuten|stunden)\b|"
+    r"\((h+:mm.*|h|s)\)"
+)
+_OLD = re.compile(r"\b(old|previous|prev|former|before|from|alt|alte|alter|vorher|vorherig\w*|ancien|anterior)\b")
+_AGAIN = re.compile(r"\b(again|second|2nd|erneut|wieder|nochmals)\b")
 _CASES = r"case|ticket|incident|issue|request|number|vorgang|dossier"
 _CLOSES = r"clos(e|ed)|geschlossen|abgeschlossen|schliessen|cerrad[oa]|ferme|clos|fechad[oa]|clotur"
 _ENDS = r"done|resolve|resolved|solved|complete|completed|cancel+ed|gelost|erledigt|resolu|resuelto"
 _OPENS = r"new|open|opened|neu|offen|nouveau|nuevo|novo|to do|submitted|registered"
 _NO_CASE = re.compile(
-    r"parent|user|customer|requester|assignee|agent|org|account|group|contact|location|caller|closed|by"
+    r"\b(parent|user|customer|requester|assignee|agent|org|account|group|contact|location|caller|closed)|\bby\b"
 )
 
 
@@ -94,12 +99,25 @@ def is_for(role: Role, name: str) -> bool:
         return any(re.fullmatch(_KNOWN, part) for part in (words.removeprefix("case:"), words.rpartition(" ")[2]))
     if role is Role.CASE and _NO_CASE.search(words):
         return False
+    if role in (Role.STATE, Role.ACTIVITY) and _OLD.search(words):
+        return False
     return _found(_OTHERS[role], words)
 
 
 def names_a_case(name: str) -> bool:
     """Whether a column of ids is named after cases, and not only an id."""
     return re.search(_CASES, plain(name)) is not None
+
+
+def is_an_old_state(name: str) -> bool:
+    """Whether a column holds the state from which a case went, by its name."""
+    words = plain(name)
+    return _OLD.search(words) is not None and _found(_OTHERS[Role.STATE], words)
+
+
+def comes_again(name: str) -> bool:
+    """Whether a column says when something happened another time, by its name."""
+    return _AGAIN.search(plain(name)) is not None
 
 
 def is_a_length(name: str) -> bool:

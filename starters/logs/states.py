@@ -21,14 +21,14 @@ _LOOKED_AT = 50
 
 
 class _Standing(NamedTuple):
-    """A case as it stood from one instant on. They sort as what happened is ordered."""
+    """A case as it stood from one instant on; without a state its row says nothing about that."""
 
     at: datetime
     order: int
     line: int
     opened_at: datetime
     by: str | None
-    state: str
+    state: str | None
     values: dict[str, Any]
     kept: bool | None
 
@@ -51,7 +51,8 @@ def state_cases(reading: Reading) -> list[LoggedCase]:
         if found := _standing(reading, row):
             case_id, standing = found
             by_case.setdefault(case_id, []).append(standing)
-    if by_case and all(len(rows) == 1 for rows in by_case.values()) and not reading.problems:
+    whole = not reading.mapping.state.where
+    if whole and by_case and all(len(rows) == 1 for rows in by_case.values()) and not reading.problems:
         raise LogError([_no_history(reading, seen)])
     return [_case(reading, case_id, sorted(rows, key=_sorted_by)) for case_id, rows in by_case.items()]
 
@@ -64,13 +65,14 @@ def _standing(reading: Reading, row: Row) -> tuple[str, _Standing] | None:
     """A row and whose it is. None if it can't be read, which is then among the problems."""
     mapping = reading.mapping
     case_id = reading.take(row, mapping.case_id, reading.case_id, required=True)
-    state = reading.take(row, mapping.state.column, reading.state, required=True)
+    says = all(row.cells[column].strip() == value for column, value in mapping.state.where.items())
+    state = reading.take(row, mapping.state.column, reading.state, required=True) if says else None
     at = reading.take(row, mapping.occurred_at, reading.instant, required=True)
     order = reading.take(row, mapping.order, whole_number, required=True)
     opened_at = reading.take(row, mapping.opened_at, reading.instant, required=True) if mapping.opened_at else at
     by = reading.take(row, mapping.by, str)
     kept = reading.kept(row)
-    values = {mapping.state.field: state}
+    values: dict[str, Any] = {}
     for name, declared in mapping.fields.items():
         values[name] = reading.field(row, declared) if declared.column else declared.initial
     if not row.sound:
@@ -82,17 +84,32 @@ def _standing(reading: Reading, row: Row) -> tuple[str, _Standing] | None:
 def _case(reading: Reading, case_id: str, rows: list[_Standing]) -> LoggedCase:
     mapping, first = reading.mapping, rows[0]
     opened_in = mapping.state.opened if mapping.state.opened is not None else first.state
+    states = _carried(rows, opened_in)
     opening = Opening(case_id, first.opened_at, {**first.values, mapping.state.field: opened_in}, first.line)
     for number, row in enumerate(rows):
         before = rows[number - 1] if number else None
         if mapping.opened_at and row.opened_at != opening.at:
             text = f"opened at {utc_text(row.opened_at)} by this row; its first row, {utc_text(opening.at)}, counts"
             reading.odd(OddityKind.OPENED_TWICE, case_id, row.line, text)
-        if before is not None and before.at == row.at and before.state != row.state:
-            text = f"{before.state!r} and {row.state!r} both begin at {utc_text(row.at)}; taken in this order"
+        if before is not None and before.at == row.at and states[number - 1] != states[number]:
+            text = (
+                f"{states[number - 1]!r} and {states[number]!r} both begin at {utc_text(row.at)}; taken in this order"
+            )
             reading.odd(OddityKind.STATES_AT_ONCE, case_id, row.line, text)
-    steps = [Step(row.at, row.line, row.by, row.values, row.state) for row in rows]
+    steps = [
+        Step(row.at, row.line, row.by, {**row.values, mapping.state.field: state}, row.state)
+        for row, state in zip(rows, states, strict=True)
+    ]
     return story(reading, opening, steps, rows[-1].kept)
+
+
+def _carried(rows: list[_Standing], state: str | None) -> list[str | None]:
+    """The state in each row: its own, or that of the row before."""
+    found = []
+    for row in rows:
+        state = row.state if row.state is not None else state
+        found.append(state)
+    return found
 
 
 def _no_history(reading: Reading, seen: list[Row]) -> str:

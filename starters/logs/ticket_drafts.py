@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from starters.logs.drafting import Draft, begin, category_fields, choose_times
+from starters.logs.lacking import why_no_events, why_no_opening
 from starters.logs.mapping import LogError
 from starters.logs.profiles import Profile, Sheet
-from starters.logs.roles import Role, field_name, is_for, role_of_time
+from starters.logs.roles import Role, comes_again, field_name, is_for, role_of_time
 
 _EVENTS = {
     Role.ANSWERED: "In progress",
@@ -16,6 +17,10 @@ _EVENTS = {
     Role.REOPENED: "Reopened",
 }
 """The events of a case with the state that each brings, in the order in which those of one instant count."""
+
+
+AS_IT_ENDED = "whether the fields had these values at the opening: the row shows the case as it ended"
+"""What is unsure about columns of a case that no history goes with."""
 
 
 def draft_cases(sheet: Sheet, found: dict[str, Profile], times: dict[str, Profile], case_id: str) -> Draft:
@@ -33,11 +38,7 @@ def draft_cases(sheet: Sheet, found: dict[str, Profile], times: dict[str, Profil
     used = {case_id, opened}
     events, waits = _events(draft, {n: r for n, r in roles.items() if n in alike and n != opened}, used)
     if not events:
-        said = (
-            f"has one row a case, and no column that says when a case was answered, resolved or closed (times stand in "
-            f"{', '.join(times)}); what is only known in the end can't be judged by when it came"
-        )
-        raise LogError([f"{sheet.path}: {said}"])
+        raise LogError([f"{sheet.path}: {why_no_events(sheet, times)}"])
     draft.keys["state"] = {"opened": "New", "closed": [e["state"] for e in events if e["state"] == "Closed"]}
     draft.keys |= {"events": events, "waits": waits}
     due = [name for name, role in roles.items() if role is Role.DUE and name in alike]
@@ -49,7 +50,7 @@ def draft_cases(sheet: Sheet, found: dict[str, Profile], times: dict[str, Profil
     taken = {"state", *fields}
     draft.keys["fields"] = fields | {field_name(name, taken): {"column": name, "type": "datetime"} for name in due}
     if fields:
-        draft.unsure.append("whether the fields had these values at the opening: the row shows the case as it ended")
+        draft.unsure.append(AS_IT_ENDED)
     return draft
 
 
@@ -61,7 +62,7 @@ def _opening_column(sheet: Sheet, draft: Draft, times: dict[str, Profile], roles
         return named[0]
     likely = [name for name in filled if roles[name] in (None, Role.OCCURRED)] or filled
     if not likely:
-        raise LogError([f"{sheet.path}: no column says for every case when it was opened"])
+        raise LogError([f"{sheet.path}: {why_no_opening(sheet, times)}"])
     draft.unsure.append(f"whether {likely[0]!r} is when a case was opened: its name does not say so")
     return likely[0]
 
@@ -71,12 +72,17 @@ def _events(
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The events and waits that columns stand for; adds those columns to the used ones."""
     events: list[dict[str, Any]] = []
+    repeated: list[dict[str, Any]] = []
     for role, state in _EVENTS.items():
         names = [name for name, of in roles.items() if of is role]
         if names:
             reopens = {"reopens": True} if role is Role.REOPENED else {}
             events.append({"at": names[0], "state": state, **reopens})
             used.add(names[0])
+        again = [name for name in names[1:] if comes_again(name)]
+        repeated += [{"at": name, "state": state} for name in again]
+        used.update(again)
+        names = [name for name in names if name not in again]
         if len(names) > 1:
             draft.unsure.append(f"which of {', '.join(names)} says when it was {state!r}: the first is taken")
     begins = [name for name, role in roles.items() if role is Role.WAIT_BEGINS]
@@ -85,4 +91,4 @@ def _events(
     used |= {*begins[: len(waits)], *ends[: len(waits)]}
     changed = [name for name, role in roles.items() if role is Role.CHANGED]
     draft.unused.update(dict.fromkeys(changed, "the last change only, whatever it was"))
-    return events, waits
+    return events + repeated, waits

@@ -56,11 +56,13 @@ class TimeFormat(Value):
             ``%d-%m-%Y %H:%M``. Fractions of a second may be there or not. ``%Z`` stands for a zone in words.
         time_zone: the zone whose wall clock is meant where the cell has neither offset nor zone.
         zones: what zone words of the log mean: ``{CET: Europe/Paris, EST: "-05:00"}``. UTC, GMT and Z are known.
+        clocks: columns with a date that is read together with the time of day in another one: ``{Date: Time}``.
     """
 
     format: str = Field(default=ISO, min_length=1)
     time_zone: Annotated[str, AfterValidator(checked_zone)] | None = None
     zones: dict[str, str] = Field(default_factory=dict)
+    clocks: dict[str, str] = Field(default_factory=dict)
 
     @field_validator("zones")
     @classmethod

@@ -57,7 +57,7 @@ class AllowanceLeft(Value):
     granted: float = 0
 
     @property
-    def is_spent(self) -> bool:
+    def is_exhausted(self) -> bool:
         """Whether nothing is left."""
         return self.remaining == 0 and not self.granted
 
@@ -138,8 +138,8 @@ class Verifying:
                 others, more = coverage.others, len(coverage.unmatched) >= OTHERS_LISTED
                 return Verified(at=at, chosen=None, next_case="refused", covered_by=None, others=others, more=more)
         await self._ask(at, _equals(coverage))
-        spent = [name for name, left in self._left.items() if left is not None and left.is_spent]
-        coverage = choose(found.scope, found.candidates, spent)
+        exhausted = [name for name, left in self._left.items() if left is not None and left.is_exhausted]
+        coverage = choose(found.scope, found.candidates, exhausted)
         next_case, covered_by = await self._next_case(at, coverage, found.scope.accounts)
         return Verified(
             at=at,
@@ -169,7 +169,7 @@ class Verifying:
             entitlement = match.entitlement
             await self._ask(at, [match])
             left = self._left[entitlement.id]
-            if left is None or left.unit != "cases" or not left.is_spent:
+            if left is None or left.unit != "cases" or not left.is_exhausted:
                 return "falls_back" if number else "covered", entitlement.id
             match entitlement.allowance.overflow if entitlement.allowance else Overflow.FALLBACK:
                 case Overflow.BLOCK:

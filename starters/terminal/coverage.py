@@ -33,20 +33,20 @@ def _verdict(verified: Verified) -> str:
         what = "refused" if verified.next_case == "refused" else "run without an entitlement"
         return f"not covered: no entitlement matches; a case would {'be ' if what == 'refused' else ''}{what}"
     name = f"{chosen.entitlement} ({chosen.name})" if chosen.name else chosen.entitlement
-    spent = f"{name} matches by its {chosen.by}, and nothing is left of it"
+    matches = f"{name} matches by its {chosen.by}, and nothing is left of it"
     match verified.next_case:
         case "covered":
             return f"covered by {name}, which matches by its {chosen.by}"
         case "falls_back":
-            return f"covered by {verified.covered_by}: {spent}"
+            return f"covered by {verified.covered_by}: {matches}"
         case "blocked":
-            return f"not covered: {spent}; a case would be refused"
+            return f"not covered: {matches}; a case would be refused"
         case "asked":
-            return f"not covered: {spent}; somebody would be asked about one more"
+            return f"not covered: {matches}; somebody would be asked about one more"
         case "uncovered":
-            return f"not covered: {spent}; a case would run without an entitlement"
+            return f"not covered: {matches}; a case would run without an entitlement"
         case "refused":
-            return f"not covered: {spent}; the account takes no case without an entitlement"
+            return f"not covered: {matches}; the account takes no case without an entitlement"
         case _:
             assert_never(verified.next_case)
 

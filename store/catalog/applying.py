@@ -50,8 +50,8 @@ class CatalogApplying:
             catalog: all declarations, or those that are to be added or changed.
             by: who applies it; goes on record.
             dry_run: says what would change, and changes nothing.
-            tell: why, for the counts of changed entitlements, which are `untold` from now on; None: they know, and have
-                followed already, and no file says it.
+            tell: why, for the counts of changed entitlements, which are `unsynchronised` from now on; None: they know,
+                and have followed already, and no file says it.
             consent: somebody says yes to conflicts and to what is left out; if not, nothing is stored where there is
                 any, and the answer `asks`.
 

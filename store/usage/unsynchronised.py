@@ -17,7 +17,7 @@ from store.database import Database, insert
 from store.reading import read_stored
 
 
-class Untold(BaseModel):
+class Unsynchronised(BaseModel):
     """An entitlement whose count is to be told.
 
     Attributes:
@@ -34,22 +34,22 @@ class Untold(BaseModel):
     reason: str
 
 
-class UntoldEntitlements:
+class UnsynchronisedEntitlements:
     """The store's side that remembers whom to tell."""
 
     _database: Database
 
-    def untold(self) -> list[Untold]:
+    def unsynchronised(self) -> list[Unsynchronised]:
         """The entitlements whose counts are to be told, by id."""
         table = tables.untold_entitlements
         with self._database.read() as connection:
             found = connection.execute(select(table).order_by(table.c.entitlement)).mappings()
-            return [read_stored(Untold, dict(row)) for row in found]
+            return [read_stored(Unsynchronised, dict(row)) for row in found]
 
-    def told(self, untold: Untold) -> None:
+    def synchronised(self, known: Unsynchronised) -> None:
         """Crosses out what a count knows now, unless more has changed since."""
         table = tables.untold_entitlements
-        same = (table.c.entitlement == untold.entitlement) & (table.c.change == untold.change)
+        same = (table.c.entitlement == known.entitlement) & (table.c.change == known.change)
         with self._database.write() as connection:
             connection.execute(delete(table).where(same))
 

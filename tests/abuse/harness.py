@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from temporalio.api.common.v1 import Payload
-from temporalio.api.enums.v1 import EventType
+from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
 from temporalio.client import (
     WorkflowExecutionStatus,
     WorkflowHandle,
@@ -32,6 +32,8 @@ LOOKS_EVERY = 0.1
 LONGEST_REFUSAL = 2048
 """Bytes: what we say has 1 KB, and the SDK adds its own words to what it cannot decode."""
 FAILED = EventType.Value("EVENT_TYPE_WORKFLOW_TASK_FAILED")
+DONE_OVER = WorkflowTaskFailedCause.Value("WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND")
+"""Something came while a workflow was ending: the server has it do the task once more, with that."""
 TIMED_OUT = EventType.Value("EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT")
 
 
@@ -126,6 +128,8 @@ async def refuse_failed_tasks(handle: Handle) -> None:
     history = await handle.fetch_history()
     for event in history.events:
         if event.event_type == FAILED:
+            if event.workflow_task_failed_event_attributes.cause == DONE_OVER:
+                continue
             failure = event.workflow_task_failed_event_attributes.failure
             raise Found(f"a workflow task failed: {failure.message[:300]}")
         if event.event_type == TIMED_OUT:

@@ -9,12 +9,18 @@ A unit that was declared is used once, carried on once, or lapses once. Of a rec
 5. Of each period no more is used than it was ever declared to have, with what was carried into it; and what was carried
    into it was not used of the period before.
 
+A grant that is carried over stands beside the cap of its period: what is left of it goes on with what is left of that.
+No grant pays more than was granted.
+
 So a chain of records, one renewing another, never gives more than its periods were declared to have.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
+from fractions import Fraction
+from math import floor
 
 from domain.usage.machine import Usage
 from domain.usage.state import PeriodUse
@@ -55,6 +61,8 @@ class Conservation:
         """What does not agree between the periods of one record by the fifth law, a line each."""
         found: list[str] = []
         uses, cancelled_at = count.state.uses, count.state.cancelled_at
+        grants = [one for one in count.state.grants if not 0 <= one.used <= one.amount]
+        found += [f"grant {one.number} paid {one.used} of {one.amount}" for one in grants]
         for period, use in sorted(uses.items()):
             starts_at = count.terms.periods.starts_at(period)
             if cancelled_at is not None and starts_at is not None and starts_at >= cancelled_at:
@@ -65,7 +73,8 @@ class Conservation:
             before = uses.get(period - 1, PeriodUse())
             had = self._highest.get((name, period - 1), _own(count, period - 1) if period else 0)
             is_given = period == 0 or self._opens(count, period)
-            if not is_given and had is not None and before.used + use.carried > max(had + before.carried, before.used):
+            had_in_all = None if had is None else had + before.carried + _granted_on(count, period - 1)
+            if not is_given and had_in_all is not None and before.used + use.carried > max(had_in_all, before.used):
                 found.append(f"period {period}: {use.carried} carried, {before.used} used of {had} before it")
         return found
 
@@ -86,10 +95,11 @@ def between(old: Usage, new: Usage) -> list[str]:
     has = new.state.uses.get(0, PeriodUse()).carried
     found = [f"{given} given, {has} there"] if given != has else []
     balance = old.balance_of(last)
-    if balance.cap is not None and given and use.used + given > balance.cap:
+    granted = _granted_on(old, last)
+    if balance.cap is not None and given and use.used + given > balance.cap + granted:
         found.append(f"{use.used} used and {given} given of {balance.cap}")
     goes_on = state.is_over and state.cancelled_at is None and balance.remaining is not None
-    if goes_on and given != (carried := _carried(old, last, balance.remaining or 0)):
+    if goes_on and given != (carried := _carried(old, last, balance.remaining or 0) + granted):
         found.append(f"{balance.remaining} left, of which {given} are given and not {carried}")
     late = sum(one.late for one in state.uses.values())
     if late > given or any(one.late > one.overage for one in state.uses.values()):
@@ -104,8 +114,23 @@ def _carried(old: Usage, period: int, left: int) -> int:
     if rules.carry_over != "renewal":
         return 0
     most = rules.carry_over_cap
-    assert not isinstance(most, str), "no sequence declares a percentage"
+    if isinstance(most, str):
+        return min(left, floor(Fraction(most.removesuffix("%")) * (_own(old, period) or 0) / 100))
     return left if most is None else min(left, int(most * measures_per_unit(rules.unit)))
+
+
+def _granted_on(count: Usage, period: int) -> int:
+    """What is left of the grants of a period that go on at its end."""
+    ends = count.terms.periods.ends_before(period), count.state.cancelled_at
+    ends_at = min((at for at in ends if at is not None), default=None)
+    last_instant = None if ends_at is None else ends_at - timedelta(microseconds=1)
+    return sum(
+        one.amount - one.used
+        for one in count.state.grants
+        if one.period == period
+        and one.carries_over
+        and (one.until is None or last_instant is None or one.until >= last_instant)
+    )
 
 
 def _own(count: Usage, period: int) -> int | None:

@@ -62,6 +62,7 @@ def show(t):
     return t.isoformat().replace("+00:00", "Z")
 
 
+@lru_cache(maxsize=None)
 def add_months(d, n):
     """10: "the same day of the month, or its last, always reckoned from the start"."""
     m = d.year * 12 + d.month - 1 + n
@@ -271,6 +272,7 @@ class SlowAccount:
             k += 1
 
     @staticmethod
+    @lru_cache(maxsize=None)
     def _reckon(anchor, s):
         """10: "Terms that follow ... and their periods are reckoned from the first record's start" - if the new start
         is one of its dates; else from the new start. [R1]"""
@@ -963,11 +965,13 @@ class SlowAccount:
         if not q.get("who") or not q.get("why"):
             raise Refused("who_and_why")
         at = T(q.get("at")) or self.now
-        if self._period(e, at) is None:
+        p = self._period(e, at)
+        if p is None:
             raise Refused("no_period")
         if any(g["id"] == q["id"] for g in self.grants):
             return {"outcome": "before"}
-        self.grants.append({"id": q["id"], "ent": e["id"], "at": at, "amount": q["amount"], "until": D(q.get("until")),
+        # "for one period": the instant names it; a new end that leaves the instant out does not take the grant away [R16]
+        self.grants.append({"id": q["id"], "ent": e["id"], "at": p["a"], "amount": q["amount"], "until": D(q.get("until")),
                             "carries": bool(q.get("carries")), "order": len(self.grants)})
         return {"outcome": "done"}
 

@@ -7,18 +7,24 @@ is done here at once: orders of a count are carried out as soon as they are give
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from domain.calendar import BusinessHours
 from domain.catalog.count_terms import entitlement_terms
 from domain.catalog.declarations import Account, Entitlement, Organisation
 from domain.coverage.asking import Asking, AskingForCases
 from domain.coverage.matching import Candidate, CoverageScope, Match, choose, ranked
 from domain.errors import Refused
+from domain.usage.answers import Taken
 from domain.usage.audit import audit
 from domain.usage.effects import CarryBackOrder, CarryOverOrder, RecordChange, RenewalOrder
-from domain.usage.freezing import freeze
+from domain.usage.freezing import first_instant, freeze
 from domain.usage.machine import Usage, UsageEffect
+from domain.usage.quantities import quantity_data
+from domain.usage.rates import RateRow, entry_rates
 from domain.usage.requests import (
     BalanceCarriedIn,
     BalanceTakenBack,
@@ -33,12 +39,14 @@ from domain.usage.requests import (
     OverageVoided,
     TimeEntry,
     UsageAdjusted,
+    UsageGranted,
 )
 from domain.usage.rows import LedgerRow
 from domain.usage.state import UsageState
 from domain.usage.term_length import TermLength
 from tests.models.conservation import Conservation
 
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 FAR = datetime(2045, 1, 1, tzinfo=UTC)
 WHO: dict[str, Any] = {"by": "w", "reason": "y"}
 
@@ -68,7 +76,7 @@ class EngineAccount:
             "id": e["id"],
             "account": "acme",
             "starts_on": e["start"],
-            "ends_on": _end(e),
+            "ends_on": last_date(e),
             "process": "gold" if e["process"] else None,
             "allowance": _allowance(e),
             "term_end": _term_end(e),
@@ -175,7 +183,7 @@ class EngineAccount:
 
     def _exhausted(self, matches: Iterable[Match], at: datetime) -> set[str]:
         names = [match.entitlement.id for match in matches]
-        return {name for name in names if self.counts[name].balance(at).current.remaining == 0}
+        return {name for name in names if self.counts[name].balance(at).current.is_exhausted}
 
     def _do_case(self, q: dict[str, Any]) -> str:
         return self._one(q, "case")
@@ -237,7 +245,7 @@ class EngineAccount:
         said = "uncovered"
         while (ask := asking.next()) is not None:
             asked = entry.model_copy(update={"has_fallback": not ask.is_last, "yields": ask.yields})
-            taken = self.counts[ask.entitlement].log_hours(asked, self.now)
+            taken = self._log(ask.entitlement, asked)
             if taken.answer.outcome == "exhausted":
                 asking.has_nothing(ask.entitlement)
                 continue
@@ -248,9 +256,39 @@ class EngineAccount:
                 self.asked["entry", q["id"]] = ask.entitlement
             if not taken.answer.left_over:
                 break
-            entry = entry.model_copy(update={"minutes": taken.answer.left_over, "is_rest": True})
+            left_over = taken.answer.left_over
+            paid = entry.paid + taken.answer.minutes - left_over
+            rest = {"minutes": left_over, "is_rest": True, "paid": paid}
+            entry = entry.model_copy(update=rest)
         self.known.add(("entry", q["id"]))
         return said
+
+    def _log(self, name: str, entry: TimeEntry) -> Taken:
+        """As the activity does: by the table of rates that stands now, or by an earlier one of its period."""
+        allowance = self.records[name].allowance
+        table = list(allowance.rates) if allowance else []
+        taken = self.counts[name].log_hours(self._rated(name, entry, table), self.now)
+        if taken.answer.rates is not None:
+            taken = self.counts[name].log_hours(self._rated(name, entry, taken.answer.rates), self.now)
+        assert taken.answer.outcome != "refused", taken.answer.reason
+        return taken
+
+    def _rated(self, name: str, entry: TimeEntry, table: Sequence[RateRow]) -> TimeEntry:
+        if not table:
+            return entry
+        until = entry.worked_at + timedelta(minutes=entry.paid + entry.minutes, days=2)
+        week = self.rules[name].get("hours_week")
+        open_on = "always" if week is None else {DAYS[day]: [f"{a}-{b}" for a, b in of] for day, of in week.items()}
+        hours = BusinessHours.model_validate({"name": "hours", "time_zone": self.zone, "week": open_on})
+        rates = entry_rates(
+            table,
+            hours.freeze(entry.worked_at, until),
+            entry={"id": entry.id, "minutes": entry.minutes},
+            case={},
+            worked_at=entry.worked_at,
+            until=until,
+        )
+        return entry.model_copy(update={"rates": rates})
 
     # --- deciding and undoing ---
 
@@ -303,6 +341,22 @@ class EngineAccount:
         self._change(q["entitlement"], asked)
         return "done"
 
+    def _do_grant(self, q: dict[str, Any]) -> str:
+        until = None
+        if "until" in q:
+            next_day = date.fromisoformat(q["until"]) + timedelta(days=1)
+            until = first_instant(next_day, ZoneInfo(self.zone)) - timedelta(microseconds=1)
+        asked = UsageGranted(
+            event_id=self._event(),
+            amount=q["amount"],
+            occurred_at=_instant(q["at"]),
+            until=until,
+            carries_over=q["carries"],
+            **WHO,
+        )
+        self._change(q["entitlement"], asked)
+        return "done"
+
     # --- amending, cancelling, renewing ---
 
     def _do_amend(self, q: dict[str, Any]) -> str:
@@ -312,7 +366,7 @@ class EngineAccount:
             asked["ends_on"] = date.fromisoformat(fields.pop("end"))
         if "cap" in fields:
             cap = fields["cap"]
-            asked["cap"] = cap // 60 if self.rules[name]["unit"] == "hours" else cap
+            asked["cap"] = _quantity(cap, self.rules[name]["unit"])
         before = dict(self.rules[name])
         self.rules[name].update(fields)
         asked["allowance"] = _allowance(self.rules[name])
@@ -353,6 +407,8 @@ class EngineAccount:
             assert count.state.model_dump_json() == before, "what is refused changes nothing"
             raise
         self._do(name, effects)
+        if isinstance(asked, EntitlementAmended):
+            self.records[name] = self.records[name].model_copy(update={"allowance": asked.allowance})
         return said
 
     # --- what always holds ---
@@ -369,7 +425,8 @@ def _instant(text: str) -> datetime:
     return datetime.fromisoformat(text).astimezone(UTC)
 
 
-def _end(e: dict[str, Any]) -> str | None:
+def last_date(e: dict[str, Any]) -> str | None:
+    """The last date that is declared; None if there is none."""
     if e["at_end"] == "reset":
         return None
     if e.get("months"):
@@ -391,24 +448,49 @@ def _opening(e: dict[str, Any]) -> dict[str, Any] | None:
     opening = e.get("opening")
     if opening is None:
         return None
-    per_unit = 60 if e["unit"] == "hours" else 1
-    return dict(opening, used=opening["used"] // per_unit, carried=opening["carried"] // per_unit)
+    return dict(opening, **{key: _quantity(opening[key], e["unit"]) for key in ("used", "carried")})
+
+
+def mark(at: int | str, unit: str) -> int | str:
+    """A threshold as it is declared."""
+    return at if isinstance(at, str) else _quantity(at, unit)
+
+
+def _quantity(measures: int, unit: str) -> int | str:
+    """An amount as it is declared: of hours ``7h30m``."""
+    hours = Fraction(measures, 60 if unit == "hours" else 1)
+    return quantity_data(hours.numerator if hours.denominator == 1 else hours)
 
 
 def _allowance(e: dict[str, Any]) -> dict[str, Any]:
-    per_unit = 60 if e["unit"] == "hours" else 1
-    cap = None if e["cap"] is None else e["cap"] // per_unit
+    unit = e["unit"]
+    cap = None if e["cap"] is None else _quantity(e["cap"], unit)
     carry_over = (e.get("carry_over") or "none") if cap is not None else "none"
-    most = e.get("carry_over_cap")
+    most = e.get("carry_over_cap") if carry_over != "none" else None
     return {
-        "unit": e["unit"],
+        "unit": unit,
         "cap": cap,
         "period": e["period"],
         "aligned": e.get("aligned", "start"),
         "overflow": e["overflow"],
         "overage_price": "1.00 EUR",
+        "first_period": "prorated" if _is_prorated(e) else "full",
+        "grace": f"{e['grace']}m" if e.get("grace") else None,
+        "minimum": f"{e['minimum']}m" if e.get("minimum") else None,
         "round_up_to": f"{e['rounding']}m" if e.get("rounding") else None,
+        "rates": [_rate(row) for row in e.get("rates") or []],
         "carry_over": carry_over,
-        "carry_over_cap": most // per_unit if most is not None and carry_over != "none" else None,
-        "thresholds": [{"at": at} for at in e.get("thresholds", [])] if cap is not None else [],
+        "carry_over_cap": _quantity(most, unit) if isinstance(most, int) else most,
+        "thresholds": [{"at": mark(at, unit)} for at in e.get("thresholds", [])] if cap is not None else [],
     }
+
+
+def _is_prorated(e: dict[str, Any]) -> bool:
+    """Whether a share of the first period can be declared: of what the calendar may cut short."""
+    return e.get("first_period") == "prorated" and e.get("aligned") == "calendar" and e["period"] != "term"
+
+
+def _rate(row: dict[str, Any]) -> dict[str, Any]:
+    outside = row.get("outside_hours")
+    when = "" if outside is None else "entry.outside_hours" if outside else "!entry.outside_hours"
+    return {"when": when, "rate": row["rate"]}

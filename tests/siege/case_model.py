@@ -15,7 +15,7 @@ from typing import Any
 
 from domain.messages.case_state import EntitlementChange
 from domain.messages.cases import CaseIntake, Migration
-from domain.messages.inbox import read_event
+from domain.messages.inbox import read_event, read_message
 from domain.messages.steps import OpenedCase, OverageDecided
 from domain.timeline import Case, Timeline
 from domain.timeline.effects import Effect, Noted, NoteKind, TriggerFired
@@ -165,7 +165,7 @@ class CaseModel:
             self._waiting += self._put_off
             self._put_off = []
         if self.orders:
-            self._explore(step.now, due, arrived)
+            self._explore(step, due, arrived)
 
     def _due_by(self, now: datetime) -> set[str]:
         """What fires by then whatever arrives."""
@@ -241,7 +241,7 @@ class CaseModel:
 
     # --- every order of a task ---
 
-    def _explore(self, now: datetime, due: set[str], arrived: datetime) -> None:
+    def _explore(self, step: Step, due: set[str], arrived: datetime) -> None:
         lanes: dict[str, list[Pending]] = {}
         for pending in self._waiting:
             lanes.setdefault(pending.lane, []).append(pending)
@@ -253,25 +253,27 @@ class CaseModel:
             if key in seen or len(seen) > MOST_ORDERS * 10:
                 continue
             seen[key] = order
-            front += self._nexts(order, lanes, now, due, arrived)
+            front += self._nexts(order, lanes, step, due, arrived)
         whole = [order for order in seen.values() if sum(order.taken.values()) == len(self._waiting)]
         if not whole:
-            self.broken = self._contradiction(seen.values(), lanes, now)
+            self.broken = self._contradiction(seen.values(), lanes, step.now)
             return
         self._waiting = []
         self.crowded = max(self.crowded, len(whole))
         self.orders = sorted(whole, key=lambda order: -order.noted)[:MOST_ORDERS]
 
     def _nexts(
-        self, order: Order, lanes: dict[str, list[Pending]], now: datetime, due: set[str], arrived: datetime
+        self, order: Order, lanes: dict[str, list[Pending]], step: Step, due: set[str], arrived: datetime
     ) -> list[Order]:
         found: list[Order | None] = []
-        next_due = order.timeline.next_due
-        if next_due is not None and next_due <= now:
+        now, next_due = step.now, order.timeline.next_due
+        if next_due is not None and next_due <= step.ended_at:
+            # The clock goes on within a task, when a record has been written.
+            by = max(now, next_due)
             timeline = order.timeline.fork()
-            effects = timeline.advance(now)
-            advanced = replace(order, deeds=(*order.deeds, (now, None)))
-            found.append(self._followed(advanced, timeline, effects, (now, due, arrived)))
+            effects = timeline.advance(by)
+            advanced = replace(order, deeds=(*order.deeds, (by, None)))
+            found.append(self._followed(advanced, timeline, effects, (by, due, arrived)))
         for name, pending in lanes.items():
             number = order.taken.get(name, 0)
             if number < len(pending):
@@ -361,7 +363,7 @@ def _decided_later(run: Run, number: int) -> bool:
 def _reopening(run: Run) -> CaseReopened | None:
     if run.goes_on or not isinstance(run.argument, dict) or not run.argument.get("reopened"):
         return None
-    asked = CaseIntake.model_validate(run.argument).reopened
+    asked = read_message(CaseIntake, [run.argument]).reopened
     if asked is None or asked.occurred_at is None:
         raise AssertionError("the siege's clients say when they reopen a case")
     return CaseReopened.model_validate(asked.model_dump(exclude_none=True))

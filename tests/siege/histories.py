@@ -62,10 +62,12 @@ class Step:
     """A workflow task that was completed.
 
     Attributes:
-        now: the workflow's clock in it.
+        now: the workflow's clock when it began; while a record is written the clock goes on.
+        ended_at: when it was completed.
     """
 
     now: datetime
+    ended_at: datetime
     told: list[Told] = field(default_factory=list)
     done: list[Done] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
@@ -192,7 +194,7 @@ class _Reader:
                 self._before, self._now = (len(self._told), len(self._done)), _instant(event)
             case "COMPLETED":
                 told, done = self._before
-                self.run.steps.append(Step(self._now, self._told[:told], self._done[:done]))
+                self.run.steps.append(Step(self._now, _instant(event), self._told[:told], self._done[:done]))
                 del self._told[:told], self._done[:done]
                 self._before = 0, 0
             case "FAILED":

@@ -156,7 +156,7 @@ def test_a_deleted_file_is_noticed(tmp_path: Path, replaced: bool) -> None:  # n
         file.rename(tmp_path / "elsewhere.db")
         if replaced:
             file.touch()
-        for use in (store.catalog, store.untold, lambda: store.record_action_done("c-1/p/m/1/t/1/email")):
+        for use in (store.catalog, store.unsynchronised, lambda: store.record_action_done("c-1/p/m/1/t/1/email")):
             with pytest.raises(StoreError, match="was deleted or replaced while it was in use"):
                 use()
         store._database._engine.dispose()  # a new connection would make a new file

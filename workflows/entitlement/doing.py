@@ -10,7 +10,7 @@ from temporalio import workflow
 
 from domain.delivery.schedule import ATTEMPT, GIVES_UP_AFTER
 from domain.usage import effects
-from domain.usage.effects import Deed, PeriodsRequest, TermsRequest, UsageActionOrder, UsageRecords
+from domain.usage.effects import CatalogChange, PeriodsRequest, TermsRequest, UsageActionOrder, UsageRecords
 from domain.usage.periods import FrozenPeriods
 from domain.usage.requests import EntitlementOverflowed, EntitlementTerms
 
@@ -64,13 +64,13 @@ async def act(order: UsageActionOrder) -> None:
     )
 
 
-async def do_deed(deed: Deed) -> Any:
+async def make_change(change: CatalogChange) -> Any:
     """Change the record in the catalog, make the renewal, or carry over into it or back; returns what it came to."""
     return await workflow.execute_activity(
-        effects.activity_of(deed),
-        deed,
+        effects.activity_of(change),
+        change,
         start_to_close_timeout=DOING,
-        summary=deed.deed.replace("_", " "),
+        summary=change.deed.replace("_", " "),
     )
 
 

@@ -19,7 +19,7 @@ from domain.usage import requests as messages
 from domain.usage.effects import (
     CarryBackOrder,
     CarryOverOrder,
-    Deed,
+    CatalogChange,
     RecordChange,
     RenewalOrder,
     UsageActionOrder,
@@ -52,7 +52,7 @@ class Lanes:
         count: names the count of the entitlement, for the ledger.
         usage: as it is now.
         now: the entitlement's.
-        came_of: counts what a deed came to.
+        came_of: counts what a change of the catalog came to.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Lanes:
         *,
         usage: Callable[[], Usage],
         now: Callable[[], datetime],
-        came_of: Callable[[Deed, Any], None],
+        came_of: Callable[[CatalogChange, Any], None],
     ) -> None:
         self._box = box
         self._background = background
@@ -90,7 +90,7 @@ class Lanes:
         if box.mails:
             self._background.begin("mails", self._tell_manager)
         if box.deeds:
-            self._background.begin("deeds", self._do_deeds)
+            self._background.begin("deeds", self._make_changes)
 
     def resume(self, usage: Usage, now: datetime) -> None:
         """Begin what the run before has not seen confirmed."""
@@ -153,16 +153,16 @@ class Lanes:
             await self._carry_out(order)
             self._mailing = None
 
-    async def _do_deeds(self) -> None:
+    async def _make_changes(self) -> None:
         while self._box.deeds and not self._background.is_ending:
-            deed, came_to = self._box.deeds[0], None
+            change, came_to = self._box.deeds[0], None
             try:
-                came_to = await doing.do_deed(deed)
+                came_to = await doing.make_change(change)
             except FailureError as error:
-                self._background.note_failure(f"{deed.entitlement_id}/{deed.deed}", error)
-            self._box.deeds.remove(deed)
-            self._box.deeds[:] = renewals_named(self._box.deeds, deed, came_to)
-            self._came_of(deed, came_to)
+                self._background.note_failure(f"{change.entitlement_id}/{change.deed}", error)
+            self._box.deeds.remove(change)
+            self._box.deeds[:] = renewals_named(self._box.deeds, change, came_to)
+            self._came_of(change, came_to)
 
     def _start_action(self, order: UsageActionOrder) -> None:
         self._background.begin(order.call.key, lambda: self._carry_out(order))

@@ -20,7 +20,7 @@ from domain.usage import requests as messages
 from domain.usage.effects import (
     CarryBackOrder,
     CarryOverOrder,
-    Deed,
+    CatalogChange,
     RecordChange,
     RenewalOrder,
     UsageActionOrder,
@@ -54,7 +54,7 @@ class Wanted(NamedTuple):
     orders: list[UsageActionOrder]
     records: list[UsageRecords]
     overflows: list[list[EntitlementOverflowed]]
-    deeds: list[Deed]
+    changes: list[CatalogChange]
 
 
 class Outbox:
@@ -65,7 +65,7 @@ class Outbox:
         background: where jobs run.
         count: names the count of the entitlement, for the ledger.
         look_again: leads to a command.
-        came_of: counts what a deed came to.
+        came_of: counts what a change of the catalog came to.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Outbox:
         count: str,
         *,
         look_again: Callable[[], None],
-        came_of: Callable[[Deed, Any], None],
+        came_of: Callable[[CatalogChange, Any], None],
     ) -> None:
         self._carried = carried
         self._background = background
@@ -87,7 +87,7 @@ class Outbox:
         self._overflows: dict[int, list[EntitlementOverflowed]] = {}
         self._orders: dict[int, UsageActionOrder] = {}
         self._waiting: list[int] = []
-        self._deeds: list[Deed] = []
+        self._changes: list[CatalogChange] = []
         self._unrecorded: list[LedgerRow] = []
 
     # --- what is wanted ---
@@ -105,7 +105,7 @@ class Outbox:
         periods: list[PeriodRecord] = []
         overflows: list[EntitlementOverflowed] = []
         orders: list[UsageActionOrder] = []
-        deeds: list[Deed] = []
+        changes: list[CatalogChange] = []
         for effect in effects:
             match effect:
                 case LedgerRow():
@@ -117,14 +117,14 @@ class Outbox:
                 case UsageActionOrder():
                     orders.append(effect)
                 case RenewalOrder():
-                    deeds.append(effect.model_copy(update={"clock": clock}))
+                    changes.append(effect.model_copy(update={"clock": clock}))
                 case RecordChange() | CarryOverOrder() | CarryBackOrder():
-                    deeds.append(effect)
+                    changes.append(effect)
                 case _:
                     assert_never(effect)
         orders += _mails(usage, overflows, now)
         told = [one for one in overflows if one.case_id is not None]
-        return Wanted(orders, self._news(usage, rows, periods), [*_parts(told, MOST_TOLD_AT_ONCE)], deeds)
+        return Wanted(orders, self._news(usage, rows, periods), [*_parts(told, MOST_TOLD_AT_ONCE)], changes)
 
     def _news(self, usage: Usage, rows: list[LedgerRow], periods: list[PeriodRecord]) -> list[UsageRecords]:
         terms = usage.terms
@@ -155,7 +155,7 @@ class Outbox:
             number = self._next()
             self._overflows[number] = overflows
             self._background.begin(f"cases/{number}", self._telling(number))
-        self._deeds += wanted.deeds
+        self._changes += wanted.changes
         self._start_deed()
 
     def resume(self, usage: Usage, now: datetime) -> None:
@@ -167,7 +167,7 @@ class Outbox:
                 orders=[*box.orders, *_mails(usage, box.mails, now)],
                 records=self._news(usage, box.rows, box.periods),
                 overflows=[*_parts(box.signals, MOST_TOLD_AT_ONCE)],
-                deeds=box.deeds,
+                changes=box.deeds,
             )
         )
 
@@ -224,20 +224,20 @@ class Outbox:
         return work
 
     def _start_deed(self) -> None:
-        """Deeds are done one after another, in the order in which they were wanted."""
-        if self._deeds:
-            self._background.begin("deed", self._do_deed)
+        """Changes of the catalog are made one after another, in the order in which they were wanted."""
+        if self._changes:
+            self._background.begin("deed", self._make_change)
 
-    async def _do_deed(self) -> None:
-        while self._deeds and not self._background.is_ending:
-            deed, came_to = self._deeds[0], None
+    async def _make_change(self) -> None:
+        while self._changes and not self._background.is_ending:
+            change, came_to = self._changes[0], None
             try:
-                came_to = await doing.do_deed(deed)
+                came_to = await doing.make_change(change)
             except FailureError as error:
-                self._background.note_failure(f"{deed.entitlement_id}/{deed.deed}", error)
-            self._deeds.remove(deed)
-            self._deeds[:] = renewals_named(self._deeds, deed, came_to)
-            self._came_of(deed, came_to)
+                self._background.note_failure(f"{change.entitlement_id}/{change.deed}", error)
+            self._changes.remove(change)
+            self._changes[:] = renewals_named(self._changes, change, came_to)
+            self._came_of(change, came_to)
             self._look_again()
 
     # --- what is to be told still ---
@@ -257,20 +257,20 @@ class Outbox:
             signals=[*box.signals, *(one for overflows in self._overflows.values() for one in overflows)],
             mails=box.mails,
             orders=[*box.orders, *self._orders.values()],
-            deeds=[*box.deeds, *self._deeds],
+            deeds=[*box.deeds, *self._changes],
         )
 
 
-def renewals_named(deeds: Sequence[Deed], done: Deed, came_to: Any) -> list[Deed]:
-    """Deeds that are to come, with the id under which a renewal was made, where the planned one is another's."""
+def renewals_named(changes: Sequence[CatalogChange], done: CatalogChange, came_to: Any) -> list[CatalogChange]:
+    """Changes that are to come, with the id under which a renewal was made, where the planned one is another's."""
     if not isinstance(done, RenewalOrder) or not isinstance(came_to, str):
-        return list(deeds)
+        return list(changes)
     planned = done.renewal.entitlement_id
     return [
-        deed.model_copy(update={"renewal_id": came_to})
-        if isinstance(deed, CarryOverOrder | CarryBackOrder) and deed.renewal_id == planned
-        else deed
-        for deed in deeds
+        change.model_copy(update={"renewal_id": came_to})
+        if isinstance(change, CarryOverOrder | CarryBackOrder) and change.renewal_id == planned
+        else change
+        for change in changes
     ]
 
 

@@ -12,7 +12,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 from domain.bounds import cut
 from domain.errors import Refused
 from domain.usage import requests as messages
-from domain.usage.effects import CarryBackOrder, Deed, PeriodsRequest, RenewalOrder, TermsRequest
+from domain.usage.effects import CarryBackOrder, CatalogChange, PeriodsRequest, RenewalOrder, TermsRequest
 from domain.usage.machine import Usage, UsageEffect
 from domain.usage.periods import FrozenPeriods, Term
 from domain.usage.requests import Balance, CarriedUsage, EntitlementStart, EntitlementTerms
@@ -237,15 +237,17 @@ class EntitlementRun:
         if not self._is_old:
             self._look_at = self.now() + LOOKS_AGAIN_AFTER
 
-    def _count_outcome(self, deed: Deed, came_to: Any) -> None:
+    def _count_outcome(self, change: CatalogChange, came_to: Any) -> None:
         """Count what a renewal could not give back, and note under which id it was made."""
         now = self.now()
-        match deed:
+        match change:
             case CarryBackOrder():
                 given = came_to if isinstance(came_to, int) else 0
-                self._count_after(f"taken-back-{deed.number}", lambda usage: usage.taken_back(deed, given, now), now)
-            case RenewalOrder() if isinstance(came_to, str) and came_to != deed.renewal.entitlement_id:
-                planned = deed.renewal.entitlement_id
+                self._count_after(
+                    f"taken-back-{change.number}", lambda usage: usage.taken_back(change, given, now), now
+                )
+            case RenewalOrder() if isinstance(came_to, str) and came_to != change.renewal.entitlement_id:
+                planned = change.renewal.entitlement_id
                 self._count_after(f"renewed-{came_to}", lambda usage: usage.renewed_as(planned, came_to, now), now)
             case _:
                 pass

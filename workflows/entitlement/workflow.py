@@ -286,6 +286,7 @@ class EntitlementWorkflow:
         self._check_change(OverageVoided, raw)
 
     @workflow.update(name=messages.GRANT, unfinished_policy=ABANDON)
+    @guarded
     async def grant(self, *raw: Any) -> UsageChanged:
         """Give a credit for one period (`UsageGranted`)."""
         return await self._change(UsageGranted, raw)

@@ -6,19 +6,16 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
-from random import Random
 from typing import Any
 
 import pytest
 
+from domain.process.actions import slug
 from domain.usage import due
 from domain.usage.term_length import TermLength
 from tests.models.slow_usage_strangers import MAX, SlowAccount, T, first_instant
-from tests.models.usage_account import EngineAccount, _end
-from tests.models.usage_sequences import ALL, sequence
-
-FEATURES = ALL - {"grant", "prorated", "rates"}
-"""What the rules do not know yet is left out."""
+from tests.models.usage_account import EngineAccount, mark
+from tests.models.usage_declared import declared
 
 READINGS = {
     "adjust_over_cap": "refuse",
@@ -64,6 +61,13 @@ class AsDocumented(SlowAccount):  # type: ignore[misc]
         left: int | None = super()._left(e, at)
         return left if left is None or left > 0 else self._late_room(e, at)
 
+    def _do_grant(self, q: Any) -> Any:
+        """Of grants that lapse at once those pay first that carry nothing over."""
+        said = super()._do_grant(q)
+        if said["outcome"] == "done":
+            self.grants[-1]["order"] = (self.grants[-1]["carries"], len(self.grants))
+        return said
+
     def _renew(self, e: Any, *more: Any) -> Any:
         """A term whose end was amended is as long as it is now, and so is the next."""
         start, last, anchor, _ = self._terms(e)[-1]
@@ -80,51 +84,6 @@ class AsDocumented(SlowAccount):  # type: ignore[misc]
             waits["state"] = "yes"
             return {"outcome": "yes", "parts": []}
         return super()._decide(key, yes)
-
-
-def declared(seed: int) -> tuple[str, str, list[dict[str, Any]], list[dict[str, Any]]]:
-    """A sequence, without what a declaration can't say."""
-    zone, begins, entitlements, requests = sequence(seed, FEATURES)
-    if seed % 3 == 0:
-        _have_late_news_of_renewals(Random(seed), T(begins), entitlements, requests)  # noqa: S311  not for secrets
-    for e in entitlements:
-        e["months"] = e.get("months")
-        if e["at_end"] == "reset" and not e["months"]:
-            e["at_end"] = "expire"
-        if e["at_end"] == "renew" and not (e["months"] or e.get("end")):
-            e["at_end"] = "expire"
-        if e["at_end"] == "renew" and (_end(e) or "") < begins:
-            e["at_end"] = "expire"  # what was over before the count began is not renewed by it
-        if e["cap"] is None:
-            e.update(carry_over=None, carry_over_cap=None, thresholds=[])
-        e["thresholds"] = [at for at in e["thresholds"] if isinstance(at, str)]
-        if isinstance(e.get("carry_over_cap"), str):
-            e["carry_over_cap"] = 60 if e["unit"] == "hours" else 1
-        if e.get("opening"):
-            big = 60 if e["unit"] == "hours" else 1
-            e["opening"]["used"] = e["opening"]["used"] // big * big
-            if len(entitlements) > 1 or (_end(e) or "9") < e["opening"]["as_of"]:
-                del e["opening"]
-        if e["unit"] == "hours" and len(entitlements) > 1:  # of several another is left with what nobody takes
-            e["overflow"] = entitlements[0]["overflow"]
-            e["thresholds"] = [at for at in e["thresholds"] if at != "120%"]
-    return zone, begins, entitlements, requests
-
-
-def _have_late_news_of_renewals(
-    r: Random, begins: datetime, entitlements: list[dict[str, Any]], requests: list[dict[str, Any]]
-) -> None:
-    """Make it one of short terms that are renewed with what is left, and of much work that is heard of late."""
-    for e in entitlements:
-        big = 60 if e["unit"] == "hours" else 1
-        e.update(start=(begins.date() - timedelta(days=r.randint(0, 20))).isoformat(), months=r.choice([1, 1, 2]))
-        e.update(at_end="renew", carry_over="renewal", cap=r.choice([2, 3, 5]) * big, carry_over_cap=None)
-        e["period"] = r.choice(["term", "month"])
-        e.pop("end", None)
-        e.pop("opening", None)
-    for q in requests:
-        if q["kind"] in {"case", "visit", "entry"} and r.random() < 0.4:
-            q["at"] = (T(q["now"]) - timedelta(days=r.choice([5, 12, 20, 31, 40]))).isoformat()
 
 
 class Both:
@@ -162,7 +121,7 @@ class Both:
             if asked["kind"] in {"case", "visit", "entry"}:
                 outcomes = OF_ENTRIES if asked["kind"] == "entry" else OUTCOMES
                 assert found.split()[0] in outcomes[expected["outcome"]], said
-            if asked["kind"] in {"adjust", "renew", "cancel", "cover", "void"}:
+            if asked["kind"] in {"grant", "adjust", "renew", "cancel", "cover", "void"}:
                 assert found.split()[0] == expected["outcome"], said
 
     def asked(self, request: dict[str, Any]) -> dict[str, Any] | None:
@@ -182,6 +141,8 @@ class Both:
                 q.update(of_q=self.sent[q["of"]], of_at=self.sent[q["of"]]["at"])
                 if q["yes"] and self._is_cancelled(q):
                     return None  # the model takes one more of what takes nothing any more
+            case "grant":
+                return self._grant(q)
             case "adjust":
                 q["at"] = min(now, T(q["at"])).isoformat()
                 if q["amount"] < 0 or not self._counts_at(q["entitlement"], T(q["at"])):
@@ -194,6 +155,20 @@ class Both:
                 return self._of_a_record(q, now)
             case _:
                 pass
+        return q
+
+    def _grant(self, q: dict[str, Any]) -> dict[str, Any] | None:
+        """A grant as both take it; None if the rules refuse it, as documented."""
+        name, at = q["entitlement"], T(q["at"])
+        if not self._counts_at(name, at):
+            return None
+        period = self.model._period(self.model.ents[name], at)
+        if self.model._cap(self.model.ents[name], period) is None:
+            return None  # of an unlimited one nothing need be granted
+        if "until" in q and date.fromisoformat(q["until"]) < period["first"]:
+            return None
+        if "until" in q and (period["last"] is None or date.fromisoformat(q["until"]) < period["last"]):
+            q["carries"] = False  # nothing is left of it that could be carried over
         return q
 
     def _is_cancelled(self, q: dict[str, Any]) -> bool:
@@ -217,9 +192,9 @@ class Both:
                 return None
             if rules["cap"] is None and {"cap", "carry_over", "carry_over_cap"} & fields.keys():
                 return None
-            if self.hours and self.several and "overflow" in fields:
+            if "cap" in fields and any(at > fields["cap"] for at in rules["thresholds"] if isinstance(at, int)):
                 return None
-            if isinstance(fields.get("carry_over_cap"), str):
+            if self.hours and self.several and "overflow" in fields:
                 return None
         if q["kind"] == "cancel":
             if "date" in q:
@@ -299,8 +274,9 @@ class Both:
             assert period.carried == box["carried"], f"{period} {box} {what}"
             assert period.cap == (None if box["cap"] is None else box["cap"] + box["carried"]), what
             assert period.remaining == box["unused"], f"{period} {box} {what}"
+        assert period.grant_left == sum(grant["left"] for grant in box["grants"]), f"{period} {box} {what}"
         passed = {
-            one["threshold"].replace("%", "-percent")
+            slug(str(mark(one["threshold"], self.engine.rules[name]["unit"])).replace("%", "-percent"))
             for one in self.model.passed
             if one["entitlement"] == name and one["period_start"] == str(box["first"])
         }

@@ -1,10 +1,12 @@
 """`milepost logs look`: a proposed mapping reads its file, and says what is unsure; or says what the file lacks."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
+from domain.timeline.events import CaseClosed
 from starters.logs.events import LogError, read_log
 from starters.logs.look import look
 from starters.logs.mapping import load_mapping
@@ -155,6 +157,16 @@ def test_a_workbook_is_named(tmp_path: Path) -> None:
         ("helpdesk.csv", "activities", "Case ID", ["Activity"]),
         ("metrics.tsv", "activities", "Number", ["Field value"]),
         ("incidents.xes", "xes", "case:concept:name", ["concept:name", "lifecycle:transition"]),
+        ("us_helpdesk.csv", "cases", "Ticket ID", ["Initial response time", "Resolved time", "Closed time"]),
+        ("vorgaenge.csv", "activities", "Vorgangsnr.", ["Status neu"]),
+        ("epoch_millis.csv", "cases", "ticket_id", ["first_reply_at", "solved_at"]),
+        ("timeline.csv", "activities", "issue", ["event"]),
+        ("depot.xes", "xes", "case:concept:name", ["concept:name", "lifecycle:transition"]),
+        ("two_coasts.txt", "cases", "Ref", ["Picked up", "Fixed", "Closed", "Reopened", "Fixed again"]),
+        ("field_jobs.csv", "activities", "Nr", ["Action"]),
+        ("changelog.csv", "states", "Issue key", []),
+        ("audit.csv", "states", "number", []),
+        ("history.tsv", "states", "Case Number", []),
     ],
 )
 def test_exports_of_other_systems_are_read_without_a_hand(name: str, shape: str, case_id: str, what: list[str]) -> None:
@@ -162,6 +174,93 @@ def test_exports_of_other_systems_are_read_without_a_hand(name: str, shape: str,
     found = look(LOOKED_AT / name)
     assert (found.mapping.shape, found.mapping.case_id) == (shape, case_id)
     assert (found.mapping.activity or [event.at for event in found.mapping.events]) == what
+
+
+TOLD = {
+    "us_helpdesk.csv": (
+        "48213 01-17 01:22:00 New",
+        ["01-17 01:31:00 In progress", "01-18 22:30:00 Resolved", "01-20 22:30:00 Closed"],
+    ),
+    "vorgaenge.csv": (
+        "2026-0104 02-02 18:49:11 Neu",
+        ["02-02 19:27:53 Rückfrage", "02-03 15:50:35 In Bearbeitung"],
+    ),
+    "changelog.csv": (
+        "SUP-311 01-14 20:17:00 Open",
+        [
+            "01-14 21:36:00 In Progress",
+            "01-14 23:09:00 Waiting for customer",
+            "01-16 07:09:00 In Progress",
+            "01-16 09:11:00 Resolved",
+            "01-19 09:11:00 Closed",
+        ],
+    ),
+    "epoch_millis.csv": ("990038 03-04 20:56:42 New", ["03-04 21:07:58 In progress", "03-05 00:13:23 Resolved"]),
+    "audit.csv": (
+        "INC0071232 01-19 21:47:23 New",
+        ["01-20 07:07:16 In Progress", "01-20 14:53:39 Resolved", "01-20 16:07:26 Closed"],
+    ),
+    "timeline.csv": (
+        "tinyfish/quay#85 02-11 03:07:00 opened",
+        ["02-11 06:41:07 labeled", "02-11 19:48:14 commented", "02-12 07:03:21 assigned", "02-12 19:42:28 closed"],
+    ),
+    "history.tsv": (
+        "00123402 04-14 21:45:00 New",
+        ["04-15 00:36:00 Working", "04-15 06:50:00 Closed", "04-15 17:42:00 Working", "04-15 17:47:00 Closed"],
+    ),
+    "depot.xes": (
+        "REQ 1/26 03-27 10:19:00 Register+complete",
+        [
+            "03-27 23:29:00 Diagnose+start",
+            "03-28 04:28:00 Diagnose+complete",
+            "03-28 13:49:00 Repair+start",
+            "03-29 05:44:00 Repair+complete",
+            "03-30 00:02:00 Confirm+complete",
+        ],
+    ),
+    "two_coasts.txt": (
+        "SEA-4 03-07 09:05:00 New",
+        [
+            "03-07 13:49:00 In progress",
+            "03-07 14:19:00 Waiting",
+            "03-07 17:08:00 In progress",
+            "03-07 22:48:00 Resolved",
+            "03-08 03:48:00 Reopened",
+            "03-08 17:33:00 Resolved",
+            "03-09 17:33:00 Closed",
+        ],
+    ),
+    "field_jobs.csv": (
+        "3 02-18 09:14:00 Call received",
+        ["02-18 14:09:00 Technician sent", "02-18 17:08:00 Technician on site", "02-18 21:20:00 Job done"],
+    ),
+}
+"""A case of each file, reckoned by hand from its rows: its id, opening and first state; each later state, in UTC."""
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_an_export_is_read_with_the_right_times(name: str) -> None:
+    """By the proposed mapping alone, each state of a case begins at the instant that its rows show."""
+    opening, states = TOLD[name]
+    case = next(c for c in look(LOOKED_AT / name).read.cases if opening.startswith(f"{c.shown_id} "))
+    assert f"{case.shown_id} {case.opened_at:%m-%d %H:%M:%S} {case.intake.fields['state']}" == opening
+    changes = [event for event in case.events if not isinstance(event, CaseClosed) and "state" in event.fields]
+    assert [f"{event.occurred_at:%m-%d %H:%M:%S} {event.fields['state']}" for event in changes] == states
+
+
+def test_a_report_of_durations_is_led_to_times_step_by_step(tmp_path: Path) -> None:
+    """A title, a line of totals and lengths in place of times are each named, with what to do about it."""
+    title, *rows = (LOOKED_AT / "report.csv").read_text(encoding="cp1252").splitlines()
+    steps = {
+        (title, *rows): "report.csv:1: holds a title and no header; if the header stands on line 2, take out what is",
+        tuple(rows): "'Received' is empty in line 14; if that is no case, such as a line of totals, take it out",
+        tuple(
+            r for r in rows if not r.startswith("Total")
+        ): "how long it took: if that was counted round the clock, ad",
+    }
+    for lines, said in steps.items():
+        with pytest.raises(LogError, match=re.escape(said)):
+            look(written(tmp_path, *lines, name="report.csv", encoding="cp1252"))
 
 
 def test_a_footer_of_an_export_is_named() -> None:

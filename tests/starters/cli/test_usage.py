@@ -691,7 +691,7 @@ async def test_what_is_not_counted_is_cancelled_in_the_catalog(desk: Desk) -> No
     assert before <= cancelled_at <= datetime.now(UTC)
     assert f"cancelled already, at {instant(cancelled_at)}" in await desk.refused(*cancel)
     assert "was cancelled at" in await desk.refused("amend", uncounted, "--ends-on", "never", "--reason", "x")
-    assert desk.store.untold() == []
+    assert desk.store.unsynchronised() == []
     with desk.store._database.read() as connection:
         assert "ann: the contract was terminated" in connection.execute(select(tables.applications.c.by)).scalars()
     over = unique("phone")

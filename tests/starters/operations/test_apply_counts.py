@@ -62,7 +62,7 @@ def apply(
 
 def untold(environment: dict[str, str]) -> list[str]:
     with Store.open(environment["MILEPOST_DATABASE_URL"]) as store:
-        return [one.entitlement for one in store.untold()]
+        return [one.entitlement for one in store.unsynchronised()]
 
 
 def test_without_a_server_it_is_stored_and_told_later(alone: dict[str, str]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from activities import catalog_records
-from activities.catalog_records import Deeds
+from activities.catalog_records import CatalogChanges
 from domain.catalog.declarations import Catalog, Entitlement
 from domain.usage.effects import RecordChange
 from domain.usage.requests import EntitlementAmended, EntitlementCancelled
@@ -40,7 +40,7 @@ def cancel(store: Store) -> None:
 def follow(store: Store) -> None:
     """As its count has done: what an order amends, once the count has taken it."""
     change = {"entitlement_id": "gold", "by": "ann", "ends_on": LAST_DAY}
-    Deeds(store)._change_record(RecordChange.model_validate(change))
+    CatalogChanges(store)._change_record(RecordChange.model_validate(change))
 
 
 def declare(store: Store) -> None:

@@ -46,7 +46,7 @@ def refused(store: Store, **declared: Any) -> list[str]:
     with pytest.raises(CatalogProblems) as error:
         write(store, **declared)
     assert store.catalog() == before
-    assert store.untold() == []
+    assert store.unsynchronised() == []
     return [str(problem) for problem in error.value.problems]
 
 
@@ -86,7 +86,7 @@ def test_a_cancellation_that_is_left_out_stays(shop: Store, left_out: dict[str, 
     assert (diff.changes, diff.unchanged) == ([], 1)
     assert declare(shop, name="Gold", **left_out).changes[0].details == ["name: none -> Gold"]
     assert shop.entitlement("gold").cancelled_at == CANCELLED_AT
-    assert shop.untold() == []
+    assert shop.unsynchronised() == []
 
 
 @pytest.mark.parametrize("allowance", [GOLD["allowance"], None])
@@ -164,8 +164,8 @@ def test_of_a_term_that_has_ended_nothing_is_amended(shop: Store) -> None:
     record(shop, ends_on="2026-04-29")
     assert declare(shop, ends_on="2026-12-30").changes[0].details == ["ends_on: 2026-04-29 -> 2026-12-30"]
     record(shop, ends_on="2026-04-29")
-    for one in shop.untold():
-        shop.told(one)
+    for one in shop.unsynchronised():
+        shop.synchronised(one)
     count(shop)
     assert not_declared(shop, allowance={"unit": "cases", "cap": 60}) == [
         (

@@ -15,7 +15,7 @@ from domain.orders.placing import Order
 from store import Store
 from store.database import CATALOG_LOCK
 from store.types import Instant
-from store.usage.unsynchronised import Untold, concerns_its_count
+from store.usage.unsynchronised import Unsynchronised, concerns_its_count
 
 AT = datetime(2026, 5, 1, 12, tzinfo=UTC)
 GOLD: dict[str, Any] = {
@@ -38,7 +38,7 @@ def declare(store: Store, by: str = "ann", **also: Any) -> None:
 
 
 def told_of(store: Store) -> list[tuple[str, str, str]]:
-    return [(one.entitlement, one.by, one.reason) for one in store.untold()]
+    return [(one.entitlement, one.by, one.reason) for one in store.unsynchronised()]
 
 
 @pytest.mark.parametrize(
@@ -72,17 +72,17 @@ def test_what_changes_is_to_be_told_once(store: Store) -> None:
     assert told_of(store) == [("gold", "bob", "the catalog was applied")]
     declare(store, ends_on="2100-12-31")
     assert told_of(store) == [("gold", "bob", "the catalog was applied")]
-    (one,) = store.untold()
-    store.told(one)
-    assert store.untold() == []
+    (one,) = store.unsynchronised()
+    store.synchronised(one)
+    assert store.unsynchronised() == []
 
 
 def test_a_change_that_comes_while_another_is_told_is_not_forgotten(store: Store) -> None:
     declare(store)
     declare(store, ends_on="2100-12-31")
-    (one,) = store.untold()
+    (one,) = store.unsynchronised()
     declare(store, by="bob", ends_on="2101-12-31")
-    store.told(one)
+    store.synchronised(one)
     assert told_of(store) == [("gold", "bob", "the catalog was applied")]
 
 
@@ -91,7 +91,7 @@ def test_a_dry_run_and_what_a_count_says_itself_are_not_to_be_told(store: Store)
     changed = Catalog(entitlements=[entitlement(ends_on="2100-12-31")])
     store.apply(changed, by="ann", dry_run=True)
     store.apply(changed, by="ann", tell=None)
-    assert store.untold() == []
+    assert store.unsynchronised() == []
 
 
 @pytest.mark.parametrize("mail", ["manager_mail", "renewals_mail"])
@@ -101,7 +101,7 @@ def test_a_count_hears_to_whom_of_the_account_it_writes(store: Store, mail: str)
     uncounted = {"id": "free", "account": "acme"}
     store.apply(Catalog.model_validate({"entitlements": [uncounted]}), by="ann")
     store.apply(Catalog.model_validate({"accounts": [{"id": "acme", "name": "Acme"}]}), by="ann")
-    assert store.untold() == []
+    assert store.unsynchronised() == []
     account = {"id": "acme", "name": "Acme", mail: "ana@example.com"}
     store.apply(Catalog.model_validate({"accounts": [account]}), by="bob")
     assert told_of(store) == [("gold", "bob", "the catalog was applied")]
@@ -114,7 +114,7 @@ def test_what_is_over_hears_nothing_of_its_account(store: Store) -> None:
     store.apply(Catalog.model_validate({"accounts": [{"id": "acme"}], "entitlements": entitlements}), by="ann")
     account = {"id": "acme", "manager_mail": "ana@example.com"}
     store.apply(Catalog.model_validate({"accounts": [account]}), by="ann")
-    assert store.untold() == []
+    assert store.unsynchronised() == []
 
 
 def test_an_order_says_which_it_was(store: Store) -> None:
@@ -148,4 +148,6 @@ def test_what_orders_had_not_told_yet_is_kept_by_the_migration(store: Store) -> 
         for revision, told in ((1, AT), (2, None)):
             connection.execute(row, {"revision": revision, "at": AT, "amendments": amendments, "told": told})
         command.upgrade(config, "head")
-    assert store.untold() == [Untold(entitlement="gold", change="o/2", by="ann", reason="order o, revision 2")]
+    assert store.unsynchronised() == [
+        Unsynchronised(entitlement="gold", change="o/2", by="ann", reason="order o, revision 2")
+    ]

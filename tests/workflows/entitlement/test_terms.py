@@ -359,7 +359,7 @@ async def test_a_count_follows_what_the_catalog_declares(office: Office, task_qu
     office.store.apply(Catalog(entitlements=[ended]), by="bob", tell="the customer left")
     [said] = (await counting.tell()).done
     assert said == f"{visits.id}: cancelled from {cancelled_at.isoformat()} on"
-    assert office.store.untold() == []
+    assert office.store.unsynchronised() == []
     await office.agrees()  # all rows are stored
 
     async def on_record() -> None:
@@ -424,7 +424,7 @@ async def test_a_worker_tells_counts_what_they_do_not_know_yet(office: Office, t
     async with telling(client, office.store, task_queue):
 
         async def known() -> None:
-            assert office.store.untold() == []
+            assert office.store.unsynchronised() == []
 
         await assert_eventually(known)
     assert (await office.auditor.balance(office.gold)).current.cap == 12

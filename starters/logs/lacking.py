@@ -1,0 +1,66 @@
+"""Why a file has no column of times: the nearest that it has, and what keeps that one from being read."""
+
+from __future__ import annotations
+
+from starters.logs.profiles import NO_ZONES, Profile, Sheet, formats_of, reads
+from starters.logs.roles import is_a_length
+from starters.logs.zone_words import LIKELY, zone_words
+
+_TRIED = 20
+"""Cells of a column from which the form of its times is guessed."""
+
+_MOST_NAMED = 3
+
+
+def why_no_times(sheet: Sheet) -> str:
+    """Why no column of a file holds times."""
+    unknown = [
+        word for word in zone_words(t for name in sheet.columns for t in sheet.column(name)) if word not in LIKELY
+    ]
+    if unknown:
+        shown = ", ".join(f"{word}: Area/City" for word in unknown)
+        return (
+            f"the times name the zone {', '.join(unknown)}, which means different clocks in different places; a "
+            f"mapping of your own says which: times: {{zones: {{{shown}}}}}"
+        )
+    for name in sheet.columns:
+        if said := _nearly(sheet, name):
+            return f"{said}; that row is no case, or its time is to be put right"
+    return "no column holds times in one form, so nobody can say when anything happened"
+
+
+def _nearly(sheet: Sheet, name: str) -> str | None:
+    """What is wrong with a column of which most cells are times in one form; None if they are not."""
+    texts = list(sheet.column(name))
+    for start in texts[:_TRIED]:
+        for times in formats_of([start], NO_ZONES):
+            bad = [text for text in texts if not reads(times, [text])]
+            if 0 < len(bad) * 2 < len(texts):
+                line = next(line for row, line in zip(sheet.rows, sheet.lines, strict=True) if row[name] == bad[0])
+                return f"column {name!r} holds times, but not in line {line}: {bad[0]!r}"
+    return None
+
+
+def why_no_opening(sheet: Sheet, times: dict[str, Profile]) -> str:
+    """Why no column says for every case when it was opened: the one that nearly does, with the rows without."""
+    name = max(times, key=lambda one: times[one].filled)
+    empty = [line for row, line in zip(sheet.rows, sheet.lines, strict=True) if not row[name]]
+    said = "no column says for every case when it was opened"
+    if len(empty) > _MOST_NAMED or not empty:
+        return said
+    lines = ", ".join(map(str, empty))
+    return f"{said}: {name!r} is empty in line {lines}; if that is no case, such as a line of totals, take it out"
+
+
+def why_no_events(sheet: Sheet, times: dict[str, Profile]) -> str:
+    """Why a file with one row a case says of no event when it happened, and what to do about it."""
+    said = (
+        f"has one row a case, and no column that says when a case was answered, resolved or closed (times stand in "
+        f"{', '.join(times)}); what is only known in the end can't be judged by when it came"
+    )
+    if lengths := [name for name in sheet.columns if is_a_length(name)]:
+        said += (
+            f". {', '.join(lengths)} say how long it took: if that was counted round the clock, add columns with the "
+            "instants, which are the opening and that much more"
+        )
+    return said

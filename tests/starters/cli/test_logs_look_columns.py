@@ -1,0 +1,187 @@
+"""What `milepost logs look` makes of columns: by their names in several languages, and by what they hold."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from starters.logs.events import LogError
+from starters.logs.look import Look, look
+
+
+def seen(tmp_path: Path, *rows: str, name: str = "log.csv") -> Look:
+    path = tmp_path / name
+    path.write_text("\n".join([*rows, ""]), encoding="utf-8")
+    return look(path)
+
+
+def said(found: Look) -> str:
+    return "; ".join(found.unsure)
+
+
+@pytest.mark.parametrize(
+    ("column", "named"),
+    [
+        ("Vorgangsnr.", True),
+        ("Vorgang", True),
+        ("Vorgangs-Nr", True),
+        ("Ticketnr", True),
+        ("Fallnummer", True),
+        ("Störungsnummer", True),
+        ("Ticket no.", True),
+        ("CaseNumber", True),
+        ("Ref", True),
+        ("N° dossier", False),
+        ("Zaak", False),
+        ("Chamado", False),
+    ],
+)
+def test_an_id_is_found_whatever_its_name(tmp_path: Path, column: str, *, named: bool) -> None:
+    """By its name in several languages, else by values that look like ids, which is said."""
+    rows = [f"2026-{n // 2},2025-03-0{n}T09:00Z,step {n % 2}" for n in range(2, 8)]
+    found = seen(tmp_path, f"{column},at,activity", *rows)
+    assert found.mapping.case_id == column
+    assert ("which column is the id of a case" in said(found)) is not named
+
+
+@pytest.mark.parametrize("column", ["Customer id", "Org no", "Requester number", "ClosedById"])
+def test_an_id_of_somebody_else_is_no_case(tmp_path: Path, column: str) -> None:
+    rows = [f"C{n},x{n // 2},2025-03-0{n}T09:00Z,step {n % 2}" for n in range(2, 8)]
+    assert seen(tmp_path, f"{column},ticket,at,activity", *rows).mapping.case_id == "ticket"
+
+
+@pytest.mark.parametrize("old", ["Status alt", "Old status", "From status", "Previous state", "status_before"])
+def test_the_state_before_is_not_the_state(tmp_path: Path, old: str) -> None:
+    """A column with the state from which a case went stands before the other one, and is filled as well."""
+    rows = [f"{n // 2},2025-03-0{n}T09:00Z,{'ab'[n % 2]},{'bc'[n % 2]}" for n in range(2, 8)]
+    found = seen(tmp_path, f"id,at,{old},Status", *rows)
+    assert found.mapping.activity == ["Status"]
+    assert old not in found.mapping.columns
+
+
+@pytest.mark.parametrize(
+    ("date", "clock", "day", "time"),
+    [
+        ("Date", "Time", "2025-03-0{}", "17:45"),
+        ("Datum", "Uhrzeit", "0{}.03.2025", "17:45"),
+        ("Opened on", "Opened at", "03/0{}/2025", "5:45 PM"),
+        ("CreatedDate", "CreatedTime", "2025/03/0{}", "17:45:00"),
+        ("Date of change", "Time of change", "0{}-Mar-2025", "17:45"),
+        ("Fecha", "Hora", "2025-03-0{}", "17:45:00.250"),
+    ],
+)
+def test_a_date_and_its_time_of_day_are_one_time(tmp_path: Path, date: str, clock: str, day: str, time: str) -> None:
+    """Two columns whose names differ in the words for date and time alone; not all of it happened at midnight."""
+    rows = [f"{n // 2},{time},step {n % 2},{day.format(n)}" for n in range(2, 8)]
+    found = seen(tmp_path, f"id,{clock},activity,{date}", *rows)
+    assert found.mapping.times.clocks == {date: clock}
+    assert {f"{case.opened_at:%H:%M}" for case in found.read.cases} == {"17:45"}
+    assert "midnight" not in said(found)
+
+
+@pytest.mark.parametrize("day", ["2025-03-0{}", "0{}.03.2025"])
+@pytest.mark.parametrize("column", ["Response time", "Shift"])
+def test_dates_alone_are_said_to_count_as_midnight(tmp_path: Path, day: str, column: str) -> None:
+    """A time of day that need not belong to the date is not put to it; that the log has no other is said."""
+    rows = [f"{n // 2},{day.format(n)},1{n}:30,step {n % 2}" for n in range(2, 8)]
+    found = seen(tmp_path, f"id,Date,{column},activity", *rows)
+    assert "the time of day: the file has dates alone, which count as midnight" in said(found)
+    assert f"# - {column}: a time of day without its date" in found.text
+
+
+@pytest.mark.parametrize(
+    ("times", "zones", "hour"),
+    [
+        (["2025-03-03 09:00 EST", "2025-03-03 09:30 EST"], {"EST": "-05:00"}, "14:00"),
+        (["03/31/2025 9:00 AM PDT", "03/31/2025 10:00 AM PDT"], {"PDT": "-07:00"}, "16:00"),
+        (["31.03.2025 09:00 MESZ", "31.03.2025 10:00 MESZ"], {"MESZ": "+02:00"}, "07:00"),
+        (["2025-03-08 09:00 PST", "2025-03-09 09:00 PDT"], {"PDT": "-07:00", "PST": "-08:00"}, "17:00"),
+        (["2025-03-03 09:00 UTC", "2025-03-03 09:30 UTC"], {}, "09:00"),
+    ],
+)
+def test_zone_words_are_guessed_and_said(
+    tmp_path: Path, times: Sequence[str], zones: dict[str, str], hour: str
+) -> None:
+    """A word that means several clocks is taken as it is mostly used, in the mapping, where it can be changed."""
+    found = seen(tmp_path, "id,opened,resolved", *(f"{n},{times[0]},{times[1]}" for n in range(3)))
+    assert found.mapping.times.zones == zones
+    assert {f"{case.opened_at:%H:%M}" for case in found.read.cases} == {hour}
+    assert (f"what {', '.join(zones)} mean" in said(found)) is bool(zones)
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        (
+            ["id,opened,resolved", "1,2025-03-03 09:00 IST,2025-03-03 09:00 BST"],
+            "the times name the zone BST, IST, which means different clocks in different places",
+        ),
+        (
+            ["id,opened,x", "1,2025-03-03 09:00,a", "2,yesterday,b", "3,2025-03-04 09:00,a"],
+            "column 'opened' holds times, but not in line 3: 'yesterday'; that row is no case, or its time",
+        ),
+        (
+            ["id,opened,closed", "1,2025-03-03 09:00,2025-03-03 10:00", "Total,,", ",,"],
+            "no column says for every case when it was opened: 'opened' is empty in line 3; if that is no case",
+        ),
+        (
+            ["Tickets of March,,", "id,opened,closed", "1,2025-03-03T09:00Z,"],
+            "if the header stands on line 2, take out",
+        ),
+        ([",,", ",,"], "1: is empty; expected a header and rows"),
+    ],
+)
+def test_what_keeps_times_from_being_read_is_said(tmp_path: Path, rows: list[str], expected: str) -> None:
+    """The line, the column or the word, and what to do about it."""
+    with pytest.raises(LogError) as error:
+        seen(tmp_path, *rows)
+    assert expected in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Field,From,To",
+        "Field name,Old value,New value",
+        "item,fromString,toString",
+        "Feld,Alt,Neu",
+        "Changed field,old,new",
+    ],
+)
+def test_a_log_of_changes_is_read_by_those_of_the_state(tmp_path: Path, header: str) -> None:
+    """A row for each field that was changed: the others move nothing, and a case without any is there as well."""
+    rows = [
+        "7,2025-03-03T08:00Z,2025-03-03T08:10Z,owner,,ann",
+        "7,2025-03-03T08:00Z,2025-03-03T08:20Z,status,Triage,Working",
+        "7,2025-03-03T08:00Z,2025-03-03T09:00Z,status,Working,Done",
+        "8,2025-03-03T08:30Z,2025-03-03T08:40Z,owner,,bob",
+    ]
+    found = seen(tmp_path, f"key,created,changed,{header}", *rows)
+    seven, eight = found.read.cases
+    assert [f"{case.opened_at:%H:%M} {case.intake.fields['state']}" for case in (seven, eight)] == [
+        "08:00 Triage",
+        "08:30 Triage",
+    ]
+    assert [f"{event.occurred_at:%H:%M}" for event in seven.events] == ["08:20", "09:00", "09:00"]
+    assert eight.events == ()
+
+
+def test_what_is_done_again_is_an_event_of_its_own(tmp_path: Path) -> None:
+    row = "1,2025-03-03T09:00Z,2025-03-03T10:00Z,2025-03-04T09:00Z,2025-03-04T10:00Z"
+    found = seen(tmp_path, "id,opened,resolved,reopened,resolved again", row, row.replace("1", "2", 1))
+    assert [event.at for event in found.mapping.events] == ["resolved", "reopened", "resolved again"]
+
+
+def test_fields_have_the_types_of_their_values(tmp_path: Path) -> None:
+    """Numbers are numbers; a text that is long or goes over lines is no category."""
+    header = "id,opened,updated,status,priority,score,vip,note,spent hours"
+    rows = [
+        f'{n // 2},2025-03-01T09:00Z,2025-03-0{n}T10:00Z,{"ab"[n % 2]},{n % 3},{n % 3}.5,true,"x\ny",{n % 2}'
+        for n in range(2, 8)
+    ]
+    found = seen(tmp_path, header, *rows)
+    assert {name: field.type for name, field in found.mapping.fields.items()} == {
+        "priority": "integer",
+        "score": "number",
+    }
+    assert "# - note: free text" in found.text
