@@ -219,7 +219,9 @@ class Book:
             return
         moved = f"target {clock_text(before)} moves to {clock_text(self.target(instance))}"
         self.note(NoteKind.MOVED, at, f"{why}: {instance.milestone} has {term.span}, {moved}", instance)
-        self.correct_if_ahead(instance, at, why)
+        missed = instance.standing_violation
+        if missed is None or term.carried_at is None or term.fixed_at != missed.violated_at:
+            self.correct_if_ahead(instance, at, why)  # what was missed and carried keeps its record
 
     # --- violations ---
 

@@ -182,6 +182,13 @@ def test_carry_keeps_the_target_of_what_was_missed(hours: str, span: tuple[str, 
     assert bench.violations == [target]
 
 
+def test_carry_in_the_very_second_of_a_target_leaves_its_record() -> None:
+    """The trigger at the target changes the span: what was missed then is not corrected, and not missed twice."""
+    raised = triggers("violation 0", actions=sets(priority="High"))
+    bench = Bench({"within": rows("2h", "4h"), "on_change": "carry", "triggers": raised}, hours="X").to("Mon 13:00")
+    assert (bench.target("Mon 13:00"), bench.to("Mon 14:00").violations) == ("Mon 13:00", ["Mon 13:00"])
+
+
 def test_carry_at_exactly_the_whole_is_in_time_at_that_instant() -> None:
     """Four hours of four are used at 13:00, and nothing is missed before that instant passes."""
     bench = Bench({"within": rows("2h", "4h"), "on_change": "carry"}, hours="X").change("Mon 13:00", priority="High")
