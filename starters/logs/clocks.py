@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from starters.logs.profiles import Sheet, formats_of
+from starters.logs.forms import formats_of
+from starters.logs.profiles import Sheet
 from starters.logs.roles import plain
 
 _CLOCK = re.compile(r"\d{1,2}[:.]\d\d([:.]\d\d([.,]\d+)?)?( ?[AaPp][Mm])?( Uhr)?")

@@ -272,7 +272,7 @@ def _no_field(sheet: Sheet, one: Profile, *, later: bool) -> str | None:
     if is_a_length(one.name):
         return "says how long something took, and not when it happened"
     if is_a_clock(one.values):
-        return "a time of day without its date"
+        return "a time of day without its date, or how long something took"
     if later and not known:
         return "may only be known later than the opening"
     if any("\n" in text or len(text) > _LONG for text in one.values):

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from starters.logs.profiles import NO_ZONES, Profile, Sheet, formats_of, reads
-from starters.logs.roles import is_a_length
+import re
+
+from starters.logs.forms import formats_of, reads
+from starters.logs.profiles import Profile, Sheet
+from starters.logs.roles import is_a_length, role_of_time
 from starters.logs.zone_words import LIKELY, zone_words
 
-_TRIED = 20
+_TRIED = 5
 """Cells of a column from which the form of its times is guessed."""
 
 _MOST_NAMED = 3
+_SERIAL = re.compile(r"[2-7][0-9]{4}([.,][0-9]+)?")
+"""A day as spreadsheets count it, in the years 1954 to 2118, with its time of day as a fraction."""
+_LIKE_A_TIME = re.compile(r"\d.*\d\d:?\d\d")
 
 
 def why_no_times(sheet: Sheet) -> str:
@@ -26,6 +32,15 @@ def why_no_times(sheet: Sheet) -> str:
     for name in sheet.columns:
         if said := _nearly(sheet, name):
             return f"{said}; that row is no case, or its time is to be put right"
+    for name in sheet.columns:
+        texts = list(sheet.column(name))
+        if texts and role_of_time(name) and all(map(_SERIAL.fullmatch, texts)):
+            return f"column {name!r} holds days as a spreadsheet counts them; let it show dates and save the file again"
+        if texts and role_of_time(name) and all(map(_LIKE_A_TIME.search, texts)):
+            return (
+                f"column {name!r} seems to hold times, such as {texts[0]!r}, in no form that is known or in several; "
+                "write all of them as 2026-01-31 17:45"
+            )
     return "no column holds times in one form, so nobody can say when anything happened"
 
 
@@ -33,7 +48,7 @@ def _nearly(sheet: Sheet, name: str) -> str | None:
     """What is wrong with a column of which most cells are times in one form; None if they are not."""
     texts = list(sheet.column(name))
     for start in texts[:_TRIED]:
-        for times in formats_of([start], NO_ZONES):
+        for times in formats_of([start]):
             bad = [text for text in texts if not reads(times, [text])]
             if 0 < len(bad) * 2 < len(texts):
                 line = next(line for row, line in zip(sheet.rows, sheet.lines, strict=True) if row[name] == bad[0])

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import csv
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 
+from starters.logs.forms import formats_of
 from starters.logs.mapping import LogError
 from starters.logs.records import DELIMITERS, rows_of, text_of
-from starters.logs.times import BadTime, TimeFormat, TimeReader
+from starters.logs.times import TimeFormat
 from starters.logs.xes import is_xml, xes_records
 from starters.logs.zone_words import likely_zones, zone_words
 
@@ -21,23 +20,6 @@ NOTHING = ("?", "-", "--", "NULL", "null", "None", "N/A", "n/a", "NaN", "nan", "
 
 MOST_VALUES = 60
 """Distinct values up to which a column is one of categories."""
-
-_DATES = ("%d-%m-%Y", "%m-%d-%Y", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%Y/%m/%d", "%Y-%m-%d", "%Y.%m.%d", "%d.%m.%y",
-          "%d/%m/%y", "%m/%d/%y", "%d/%b/%y", "%d/%b/%Y", "%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%d %B %Y", "%b %d %Y",
-          "%b %d, %Y", "%B %d, %Y", "%Y%m%d")  # fmt: skip
-_CLOCKS = ("%H:%M", "%H:%M:%S", "%I:%M %p", "%I:%M:%S %p", "%I:%M%p", "%H.%M", "%H%M%S")
-_JOINTS = (" ", ", ", "T", " - ", "  ")
-_ENDS = ("", " %z", "%z", " %Z", " Uhr")
-_WHOLE = ("%a %b %d %H:%M:%S %Y", "%a %b %d %H:%M:%S %Z %Y", "%a, %d %b %Y %H:%M:%S %z", "%Y%m%d%H%M%S")
-_TRIED = 40
-"""Values on which formats are tried before all are read."""
-
-NO_ZONES: Mapping[str, str] = MappingProxyType({})
-"""No zone words."""
-
-_EPOCH = {"epoch": re.compile(r"1[0-9]{9}(\.\d+)?"), "epoch_ms": re.compile(r"1[0-9]{12}")}
-_HALF_DAY = re.compile(r"[AP]M(?![A-Z])", re.IGNORECASE)
-_NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 
 @dataclass(slots=True)
@@ -249,57 +231,6 @@ def profiles(sheet: Sheet) -> dict[str, Profile]:
             profile.formats = formats_of(list(dict.fromkeys(sheet.column(name))), zones)
             found[name] = profile
     return found
-
-
-def formats_of(texts: list[str], zones: Mapping[str, str] = NO_ZONES) -> list[TimeFormat]:
-    """Every format in which all of the texts are times; the first is the likeliest.
-
-    Args:
-        texts: of one column, at least one.
-        zones: what zone words most likely mean.
-    """
-    first = texts[:: max(1, len(texts) // _TRIED)][: _TRIED * 2]
-    return [times for times in _candidates(first[0], zones) if reads(times, first) and reads(times, texts)]
-
-
-def _candidates(text: str, zones: Mapping[str, str]) -> Iterator[TimeFormat]:
-    """The formats in which one text is a time, ISO 8601 first."""
-    for name, pattern in _EPOCH.items():
-        if pattern.fullmatch(text):
-            yield TimeFormat(format=name)
-    if _NUMBER.fullmatch(text) and len(text) not in (8, 14):
-        return
-    if not any(sign.isdigit() for sign in text):
-        return
-    iso, own = (TimeFormat(time_zone=zone, zones=dict(zones)) for zone in ("UTC", None))
-    if re.match(r"\d{4}-\d\d-\d\d", text) and reads(iso, [text]):
-        yield own if reads(own, [text]) else iso
-        return
-    written = (f"{day}{joint}{clock}" for day in _DATES for joint in _JOINTS for clock in _CLOCKS)
-    for codes in (*_WHOLE, *_DATES, *written):
-        for end in _ENDS:
-            zone = None if "%z" in codes + end or "%Z" in codes + end else "UTC"
-            if _looks_alike(codes + end, text):
-                times = TimeFormat(format=codes + end, time_zone=zone, zones=dict(zones))
-                if reads(times, [text]):
-                    yield times
-
-
-def _looks_alike(codes: str, text: str) -> bool:
-    """Whether a text has the signs of a format, so that it is worth a try."""
-    literal = re.sub(r"%.", "", codes.replace("%Z", "").replace("%z", ""))
-    return all(sign in text for sign in literal) and ("%p" not in codes or _HALF_DAY.search(text) is not None)
-
-
-def reads(times: TimeFormat, texts: Sequence[str]) -> bool:
-    """Whether all of the texts are times in a format."""
-    reader = TimeReader(times)
-    try:
-        for text in texts:
-            reader.read(text)
-    except BadTime:
-        return False
-    return True
 
 
 def groups_of(sheet: Sheet, column: str) -> Mapping[str, list[dict[str, str]]]:

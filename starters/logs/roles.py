@@ -38,7 +38,7 @@ _WORDS: dict[Role, str] = {
     Role.ANSWERED: r"first.?(reply|respon|answer|contact)|respon(se|ded)|acknowledg|initially.?assigned|answered|"
     r"replied|taken|pick(ed)?.?up|work.?(start|began)|erste.?(antwort|reaktion|ruck)|reaktion|prise.?en.?(compte|charge)|"
     r"primera.?respuesta|primeira.?resposta",
-    Role.RESOLVED: r"resol|solved|fixed|complet|fulfil|gelost|losung|erledigt|behoben|resuelt|solution",
+    Role.RESOLVED: r"resol|solved|fixed|\bdone\b|complet|fulfil|gelost|losung|erledigt|behoben|resuelt|solution",
     Role.CLOSED: r"clos|ended|geschlossen|abgeschlossen|beendet|clotur|ferme|cerrad|fechad",
     Role.CHANGED: r"updat|modif|chang|last|geandert|aktualisiert|derniere|maj$",
     Role.OPENED: r"creat|open|submit|report|raised|logged|received|registered|start|erstellt|angelegt|eroffnet|"
@@ -53,7 +53,7 @@ _OTHERS: dict[Role, str] = {
     r"\b(id|key|number|no|nr|num|nummer|numero)$|_(id|key|number|no|nr)$|^(ref|reference|referenz|folio|protocolo)$|"
     r"(ticket|case|incident|issue|request|vorgangs?|fall|auftrags?|meldungs?|storungs?)(id|number|no|nummer|nr|key)$",
     Role.ACTIVITY: r"activity|event|action|task|concept:name|aktivitat|activite|operation",
-    Role.STATE: r"stat(e|us)|(field|new).?value|zustand|etat|estado|stage|phase|schritt",
+    Role.STATE: r"stat(e|us|ut)|(field|new).?value|zustand|etat|estado|stage|phase|schritt",
     Role.ORDER: r"mod.?count|seq|version|revision|^order$|position|lfd",
     Role.BY: r"(updated|changed|modified|edited|entered|done|performed).?by|resource|^user|agent$|^by$|"
     r"bearbeiter|author|actor|operator",

@@ -31,6 +31,9 @@ _DIRECTIVE = re.compile(r"%[-#]?[A-Za-z%]")
 _WORD = re.compile(r"[A-Za-z][A-Za-z_]*(?:/[A-Za-z_+\-0-9]+)*")
 _ABBREVIATION = re.compile(r"(?:[A-Z]{1,4}[SD]?T|WET|WEST|MSK|UTC|GMT|UCT|Zulu|Z)")
 _NO_ABBREVIATION = frozenset({"T", "AT"})
+_HALF_DAY = re.compile(r"(?<![A-Za-z])([AaPp])\.\s?[Mm]\.?(?![A-Za-z])")
+"""`a.m.` and `p. m.`, as some languages write them, which the codes do not know."""
+
 _OFFSET = re.compile(r"[+-]\d{2}:?\d{2}")
 _FRACTION_IN_CELL = re.compile(r"(?<=\d)[.,](\d{1,9})(?=\D|$)")
 _FRACTION_IN_FORMAT = re.compile(r"[.,]%f")
@@ -107,7 +110,7 @@ class TimeFormat(Value):
         moment = datetime(2016, 11, 23, 17, 45, tzinfo=UTC)
         try:
             read = datetime.strptime(moment.strftime(codes), codes).replace(tzinfo=UTC)
-        except ValueError as error:
+        except (ValueError, re.error) as error:
             raise ValueError(f"bad format {self.format!r}: {error}") from None
         if read.date() != moment.date():
             raise ValueError(f"format {self.format!r} does not hold a whole date, such as '%d-%m-%Y %H:%M'")
@@ -204,6 +207,8 @@ class TimeReader:
             raise BadTime(f"{_quoted(text)} is no time of ISO 8601, such as {self._times.example}") from None
 
     def _coded(self, text: str, codes: str) -> tuple[datetime, tzinfo | None]:
+        if "%p" in codes:
+            text = _HALF_DAY.sub(r"\1M", text)
         word, zone = self._literal, self._zones.get(self._literal or "")
         if "%Z" in codes:
             word = self._zone_word_in(text, codes)

@@ -76,6 +76,11 @@ def test_the_command_prints_a_mapping_and_tells_oddities() -> None:
         (["2025-03-03T09:00:00Z,2025-03-03T10:00:00.500Z"], "iso", ""),
         (["03/Mar/25 9:00 AM,03/Mar/25 10:00 AM"], "%d/%b/%y %I:%M %p", "the zone of its clock"),
         (["2025-03-03,2025-03-04"], "iso", "the zone of its clock"),
+        (["3/25/2025 9:00 AM EST,3/25/2025 10:00 AM EDT"], "%m/%d/%Y %I:%M %p %Z", "what EDT, EST mean"),
+        (['"Mar 5, 2025 at 9:05 AM","Mar 5, 2025 at 9:45 AM"'], "%b %d, %Y at %I:%M %p", "the zone of its clock"),
+        (["25/03/2025 9h05,25/03/2025 17h30"], "%d/%m/%Y %Hh%M", "the zone of its clock"),
+        (["25/03/2025 09:05 a. m.,25/03/2025 05:30 p.m."], "%d/%m/%Y %I:%M %p", "the zone of its clock"),
+        (["Tue 25 Mar 2025 09:05,Wed 26 Mar 2025 09:05"], "%a %d %b %Y %H:%M", "the zone of its clock"),
     ],
 )
 def test_the_form_of_times_is_found(tmp_path: Path, rows: list[str], times: str, unsure: str) -> None:

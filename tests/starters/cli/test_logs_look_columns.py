@@ -128,6 +128,24 @@ def test_zone_words_are_guessed_and_said(
             ["Tickets of March,,", "id,opened,closed", "1,2025-03-03T09:00Z,"],
             "if the header stands on line 2, take out",
         ),
+        (
+            ["id,opened,closed", "1,46035.3854,46036.5", "2,46036,"],
+            "column 'opened' holds days as a spreadsheet counts them; let it show dates and save the file again",
+        ),
+        (
+            ["id,opened,closed", "1,5. Januar 2026 09:15,", "2,6. Januar 2026 09:15,"],
+            "column 'opened' seems to hold times, such as '5. Januar 2026 09:15', in no form that is known",
+        ),
+        (
+            [
+                "id,opened,closed",
+                "1,2026-01-05 09:15,",
+                "2,05/06/2026 09:15,",
+                "3,2026-01-05 09:15,",
+                "4,1/2/2026 9:15,",
+            ],
+            "column 'opened' seems to hold times, such as '2026-01-05 09:15', in no form that is known or in several",
+        ),
         ([",,", ",,"], "1: is empty; expected a header and rows"),
     ],
 )
@@ -136,6 +154,13 @@ def test_what_keeps_times_from_being_read_is_said(tmp_path: Path, rows: list[str
     with pytest.raises(LogError) as error:
         seen(tmp_path, *rows)
     assert expected in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["Re: fix 3, please", "Mon, 3 x: y", "[1] T 10:00 %z, - h at um", "12, 3: 4.5 Uhr %"])
+def test_a_text_with_the_signs_of_times_is_a_text(tmp_path: Path, text: str) -> None:
+    rows = [f'{n},2025-03-0{n}T09:00Z,"{text}",2025-03-0{n}T10:00Z' for n in range(1, 4)]
+    found = seen(tmp_path, "id,opened,subject,closed", *rows)
+    assert [event.at for event in found.mapping.events] == ["closed"]
 
 
 @pytest.mark.parametrize(
