@@ -59,6 +59,8 @@ def action_orders(
 
 
 def _passed_just_now(book: UsageBook, period: int) -> list[Threshold]:
+    if not book.terms.allowance.thresholds:
+        return []
     use, limit = book.use(period), book.limit(period)
     if limit is None or not book.has(period):
         return []

@@ -147,6 +147,8 @@ class Both:
                 q["at"] = min(now, T(q["at"])).isoformat()
                 if q["amount"] < 0 or not self._counts_at(q["entitlement"], T(q["at"])):
                     return None
+                if any(use.carried_out for use in self.engine.counts[q["entitlement"]].state.uses.values()):
+                    return None  # taken like late work, of which the model refuses what the renewal has used
             case "cover" | "void" if self.several and self.hours:
                 return None  # who is left with what nobody takes is another here
             case "cover" | "void":
