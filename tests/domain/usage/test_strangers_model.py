@@ -144,11 +144,7 @@ class Both:
             case "grant":
                 return self._grant(q)
             case "adjust":
-                q["at"] = min(now, T(q["at"])).isoformat()
-                if q["amount"] < 0 or not self._counts_at(q["entitlement"], T(q["at"])):
-                    return None
-                if any(use.carried_out for use in self.engine.counts[q["entitlement"]].state.uses.values()):
-                    return None  # taken like late work, of which the model refuses what the renewal has used
+                return self._adjustment(q, now)
             case "cover" | "void" if self.several and self.hours:
                 return None  # who is left with what nobody takes is another here
             case "cover" | "void":
@@ -157,6 +153,15 @@ class Both:
                 return self._of_a_record(q, now)
             case _:
                 pass
+        return q
+
+    def _adjustment(self, q: dict[str, Any], now: datetime) -> dict[str, Any] | None:
+        """An adjustment as both take it."""
+        q["at"] = min(now, T(q["at"])).isoformat()
+        if q["amount"] < 0 or not self._counts_at(q["entitlement"], T(q["at"])):
+            return None
+        if any(use.carried_out for use in self.engine.counts[q["entitlement"]].state.uses.values()):
+            return None  # taken like late work, of which the model refuses what the renewal has used
         return q
 
     def _grant(self, q: dict[str, Any]) -> dict[str, Any] | None:
