@@ -116,7 +116,7 @@ def _vary_amendment(r: Random, fields: dict[str, Any], *, is_hours: bool) -> Non
         fields["carry_over_cap"] = r.choice(["0%", "40%", "33.3%", "100%"])
     if is_hours and "fractions" in FEATURES and fields.get("cap"):
         fields["cap"] += r.choice([0, 30, 1])
-    if "rates" in FEATURES and "rounding" in fields and r.random() < 0.7:
+    if is_hours and "rates" in FEATURES and r.random() < 0.4:
         fields.clear()
         fields.update(r.choice([{"rates": r.choice(RATES)}, {"grace": 4}, {"minimum": 25}, {"rounding": 15}]))
 
