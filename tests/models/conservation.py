@@ -96,7 +96,7 @@ def between(old: Usage, new: Usage) -> list[str]:
     found = [f"{given} given, {has} there"] if given != has else []
     balance = old.balance_of(last)
     granted = _granted_on(old, last)
-    if balance.cap is not None and given and use.used + given > balance.cap + granted:
+    if balance.cap is not None and given > max(balance.cap - use.used, 0) + granted:
         found.append(f"{use.used} used and {given} given of {balance.cap}")
     goes_on = state.is_over and state.cancelled_at is None and balance.remaining is not None
     if goes_on and given != (carried := _carried(old, last, balance.remaining or 0) + granted):

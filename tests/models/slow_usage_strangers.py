@@ -160,6 +160,7 @@ class SlowAccount:
         self.events = []      # renewed, timeout, ... for the reader
         self.log = []         # every request ever made, with its answer
         self.closed_cases = set()
+        self.minutes = {}     # what minutes count
 
     # -------------------------------------------------------------------------------------------- declaring
     def declare(self, e):
@@ -706,14 +707,19 @@ class SlowAccount:
         start = T(q["at"])
         if not self._rule(e, "rates", before):
             return worked
-        total = Fraction(0)
-        for i in range(skip, skip + worked):
-            t = start + timedelta(minutes=i)
-            if t.second or t.microsecond:
-                total += sum(self._rate(e, before, q, t + timedelta(seconds=s)) for s in range(60)) / 60
-            else:
-                total += self._rate(e, before, q, t)
+        total = sum((self._minute(e, before, q, start + timedelta(minutes=i)) for i in range(skip, skip + worked)), Fraction(0))
         return math.ceil(total)
+
+    def _minute(self, e, before, q, t):
+        """What the minute from t on counts; remembered, since it is asked for again and again."""
+        key = e["id"], len(e["rules"]), before, str(q.get("fields")), t
+        if key not in self.minutes:
+            if t.second or t.microsecond:
+                seconds = [self._rate(e, before, q, t + timedelta(seconds=s)) for s in range(60)]
+                self.minutes[key] = sum(seconds) / 60
+            else:
+                self.minutes[key] = self._rate(e, before, q, t)
+        return self.minutes[key]
 
     def _do_entry(self, q):
         b = self._before("entry", q["id"])
@@ -730,22 +736,16 @@ class SlowAccount:
         before = self._period(first, at)["b"]
         worked = self._rounded(first, before, q["minutes"])   # "Rounding is that of the entitlement asked first"
         policy = self._rule(first, "overflow", before)
-        done = self._take_minutes(first, q, 0, worked)
-        late = min(worked - done, self._late_room(first, at))
-        while late and self._rated(first, before, q, done, late) > self._late_room(first, at):
-            late -= 1
-        if late:
-            self._row(first["id"], at, "entry", q["id"], overage=self._rated(first, before, q, done, late), sort="late",
-                      worked=late)
-            done += late
+        done = self._take_first(first, q, worked)
         state = "granted"
         if policy == "fallback":
             done = self._fall_back(q, order[1:], done, worked)
         rest = worked - done
         if rest and policy == "prompt":
             state = "pending"
-            self._row(first["id"], at, "entry", q["id"], overage=self._rated(first, before, q, done, rest), sort="pending",
-                      worked=rest)
+            # "rated minutes rounded up once an entry": what is asked for is the rest of that sum [R21]
+            over = self._rated(first, before, q, 0, worked) - self._rated(first, before, q, 0, done)
+            self._row(first["id"], at, "entry", q["id"], overage=over, sort="pending", worked=rest)
             self.pending[("entry", q["id"])] = {"ent": first["id"], "q": q, "deadline": self._deadline(first),
                                                 "state": "open", "skip": done, "rest": rest}
         elif rest:
@@ -755,6 +755,33 @@ class SlowAccount:
              "uncovered": rest if policy in ("fallback", "block") else 0}
         self.answers[("entry", q["id"])] = a
         return a
+
+    def _take_first(self, e, q, worked):
+        """What the first one pays, with late work that a renewal has used: "the old record takes it within its cap; what
+        the renewal has used of the carry is overage of the old record".  The rated sum is one, "rounded up once" [R21]."""
+        at = T(q["at"])
+        if worked == 0 or not e["renewed_by"] or self._before_opening(e, at):
+            return self._take_minutes(e, q, 0, worked)
+        p = self._period(e, at)
+        boxes = self._boxes(e, at)
+        most = self._rated(e, p["b"], q, 0, worked)
+        while self._pay(boxes, e, p, at, most) is None:
+            most -= 1
+        pay = self._pay(boxes, e, p, at, most)
+        row = self._row(e["id"], at, "entry", q["id"], used=pay[1], grants=pay[0])
+        late = self._late_room(e, at)
+        w = worked
+        while w and self._rated(e, p["b"], q, 0, w) > most + late:
+            w -= 1
+        rated = self._rated(e, p["b"], q, 0, w)
+        if rated < most:
+            self.rows.remove(row)
+            pay = self._pay(boxes, e, p, at, rated)
+            row = self._row(e["id"], at, "entry", q["id"], used=pay[1], grants=pay[0])
+        row["worked"] = w
+        if rated > most:
+            self._row(e["id"], at, "entry", q["id"], overage=rated - most, sort="late", worked=0)
+        return w
 
     def _take_minutes(self, e, q, skip, worked):
         """The most of these worked minutes that this entitlement can pay; how many they were."""

@@ -153,8 +153,10 @@ class EngineAccount:
             at, name = min(due)
             self.now = max(self.now, at)
             self._do(name, self.counts[name].advance(self.now))
-        self.now = now
+        goes_on, self.now = now > self.now, now
         for name, count in list(self.counts.items()):
+            if not goes_on:
+                break
             kept = UsageState.model_validate_json(count.state.model_dump_json())
             self.counts[name] = Usage(count.terms, kept)
             self._do(name, self.counts[name].advance(now))
@@ -245,7 +247,7 @@ class EngineAccount:
         said = "uncovered"
         while (ask := asking.next()) is not None:
             asked = entry.model_copy(update={"has_fallback": not ask.is_last, "yields": ask.yields})
-            taken = self._log(ask.entitlement, asked)
+            taken = self._log(ask.entitlement, asked, q)
             if taken.answer.outcome == "exhausted":
                 asking.has_nothing(ask.entitlement)
                 continue
@@ -263,17 +265,17 @@ class EngineAccount:
         self.known.add(("entry", q["id"]))
         return said
 
-    def _log(self, name: str, entry: TimeEntry) -> Taken:
+    def _log(self, name: str, entry: TimeEntry, q: dict[str, Any]) -> Taken:
         """As the activity does: by the table of rates that stands now, or by an earlier one of its period."""
         allowance = self.records[name].allowance
         table = list(allowance.rates) if allowance else []
-        taken = self.counts[name].log_hours(self._rated(name, entry, table), self.now)
+        taken = self.counts[name].log_hours(self._rated(name, entry, table, q), self.now)
         if taken.answer.rates is not None:
-            taken = self.counts[name].log_hours(self._rated(name, entry, taken.answer.rates), self.now)
+            taken = self.counts[name].log_hours(self._rated(name, entry, taken.answer.rates, q), self.now)
         assert taken.answer.outcome != "refused", taken.answer.reason
         return taken
 
-    def _rated(self, name: str, entry: TimeEntry, table: Sequence[RateRow]) -> TimeEntry:
+    def _rated(self, name: str, entry: TimeEntry, table: Sequence[RateRow], q: dict[str, Any]) -> TimeEntry:
         if not table:
             return entry
         until = entry.worked_at + timedelta(minutes=entry.paid + entry.minutes, days=2)
@@ -283,8 +285,8 @@ class EngineAccount:
         rates = entry_rates(
             table,
             hours.freeze(entry.worked_at, until),
-            entry={"id": entry.id, "minutes": entry.minutes},
-            case={},
+            entry={"id": entry.id, "minutes": q["minutes"]},
+            case=q.get("fields", {}),
             worked_at=entry.worked_at,
             until=until,
         )
@@ -492,5 +494,6 @@ def _is_prorated(e: dict[str, Any]) -> bool:
 
 def _rate(row: dict[str, Any]) -> dict[str, Any]:
     outside = row.get("outside_hours")
-    when = "" if outside is None else "entry.outside_hours" if outside else "!entry.outside_hours"
-    return {"when": when, "rate": row["rate"]}
+    parts = [] if outside is None else ["entry.outside_hours" if outside else "!entry.outside_hours"]
+    parts += [f'case.{name} == "{value}"' for name, value in (row.get("fields") or {}).items()]
+    return {"when": " && ".join(parts), "rate": row["rate"]}

@@ -34,6 +34,8 @@ def declared(seed: int) -> tuple[str, str, list[dict[str, Any]], list[dict[str, 
     for q in requests:
         if q["kind"] == "amend":
             _vary_amendment(more, q["set"], is_hours=entitlements[0]["unit"] == "hours")
+        if q["kind"] == "entry":
+            _vary_entry(more, q)
     return zone, begins, entitlements, requests
 
 
@@ -61,6 +63,7 @@ RATES = [
     [{"outside_hours": True, "rate": 1.5}],
     [{"outside_hours": False, "rate": 1.25}, {"rate": 2}],
     [{"outside_hours": True, "rate": 0}, {"rate": 0.75}],
+    [{"fields": {"priority": "High"}, "outside_hours": True, "rate": 3}, {"fields": {"priority": "High"}, "rate": 0.5}],
     [{"rate": 0.3333}],
     [],
 ]
@@ -93,13 +96,27 @@ def _vary_hours(r: Random, e: dict[str, Any]) -> None:
         e.update(rates=r.choice(RATES), grace=r.choice([0, 5, 20]), minimum=r.choice([0, 30, 50]))
 
 
+def _vary_entry(r: Random, q: dict[str, Any]) -> None:
+    """Work at any time of the day, also for days, of cases of one kind and another."""
+    if "rates" not in FEATURES:
+        return
+    if r.random() < 0.3:
+        q["fields"] = {"priority": r.choice(["High", "Low"])}
+    if r.random() < 0.3:
+        q["at"] = (
+            T(q["at"]) - timedelta(hours=r.randint(0, 23), minutes=r.randint(0, 59), seconds=r.choice([0, 30]))
+        ).isoformat()
+    if r.random() < 0.1:
+        q["minutes"] = r.choice([1, 2, 200])
+
+
 def _vary_amendment(r: Random, fields: dict[str, Any], *, is_hours: bool) -> None:
     """Percentages of what is carried over, amounts that are no whole hours, and how the work of an entry counts."""
     if "percentages" in FEATURES and "carry_over_cap" in fields and r.random() < 0.5:
         fields["carry_over_cap"] = r.choice(["0%", "40%", "33.3%", "100%"])
     if is_hours and "fractions" in FEATURES and fields.get("cap"):
         fields["cap"] += r.choice([0, 30, 1])
-    if "rates" in FEATURES and "rounding" in fields and r.random() < 0.7:
+    if is_hours and "rates" in FEATURES and r.random() < 0.4:
         fields.clear()
         fields.update(r.choice([{"rates": r.choice(RATES)}, {"grace": 4}, {"minimum": 25}, {"rounding": 15}]))
 

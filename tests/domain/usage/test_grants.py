@@ -18,6 +18,7 @@ from domain.usage.requests import (
     Consumed,
     Consumption,
     ConsumptionReversed,
+    EntitlementAmended,
     EntitlementRenewed,
     EntitlementTerms,
     OverageDecision,
@@ -150,6 +151,29 @@ def test_a_grant_is_of_its_period_and_lapses_with_it() -> None:
     visits.to(day(2, 4))
     assert visits.usage.balance_of(1).carried == 10
     assert visits.take("A").granted == 0
+
+
+@pytest.mark.parametrize(
+    "ends",
+    [
+        [date(2026, 3, 20)],  # its instant is left out, its period only shortened
+        [date(2026, 3, 20), date(2026, 12, 31)],
+        [date(2026, 4, 5)],
+        [None],
+    ],
+)
+def test_a_grant_stays_with_its_period_whatever_its_end(ends: list[date | None]) -> None:
+    """The instant only names the period: a new end that lies before it takes nothing of the grant away."""
+    visits = Visits()
+    visits.to(day(10))
+    visits.grant(3, occurred_at=day(25))
+    for number, ends_on in enumerate(ends):
+        asked = EntitlementAmended(event_id=f"end-{number}", ends_on=ends_on or "never", **WHO)
+        term = visits.usage.amended_term(asked)
+        periods = None if term is None else freeze(visits.usage.terms.allowance, term, FAR)
+        visits.effects += visits.usage.change(asked, visits.now, periods)[1]
+    assert visits.take("A", 5).granted == 3
+    assert visits.stands() == (2, 3, 8)
 
 
 @pytest.mark.parametrize(

@@ -129,6 +129,25 @@ def test_each_that_pays_applies_its_own_rates() -> None:
     assert log(early, 30, at("08:30"), is_rest=True, paid=60).taken == 30
 
 
+@pytest.mark.parametrize(
+    ("cap", "rate", "minutes", "comes_to"),
+    [
+        ("11m", 0.75, 61, (11, 35)),  # 45.75 in all; 10.5 and 35.25 apart would come to 11 and 36
+        ("1m", 0.5, 3, (1, 1)),
+        (0, 0.3333, 10, (0, 4)),
+        ("2m", 1.1, 30, (2, 31)),  # one minute is paid, and counts two
+        ("10m", 0.3333, 30, (10, 0)),  # 9.999
+    ],
+)
+def test_what_is_paid_and_asked_about_is_one_sum(
+    cap: Any, rate: float, minutes: int, comes_to: tuple[int, int]
+) -> None:
+    """Rated minutes are rounded up once an entry, not once for each part of it."""
+    bank = Bank(cap=cap, overflow="prompt", rates=[{"rate": rate}])
+    log(bank, minutes, at("10:00"))
+    assert bank.now[:2] == comes_to
+
+
 @pytest.mark.parametrize("cap", [1, "61m"])
 def test_a_no_leaves_minutes_of_work_uncovered(cap: Any) -> None:
     """A yes after it is billed as it was asked."""
