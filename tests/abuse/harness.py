@@ -42,7 +42,7 @@ class Found(AssertionError):
 
 
 SLOW = "[TMPRL1101]"
-"""A step that took over two seconds: once, the machine had other things to do; always, there is no answer in the end."""
+"""A step that took over two seconds: once, the machine had other things to do; always, and there is no answer."""
 
 
 @dataclass(frozen=True)
