@@ -49,6 +49,8 @@ class Hours:
         self, entry: TimeEntry, took: Sequence[tuple[str, Consumed]], now: datetime
     ) -> HoursQuestion | None:
         """What is to be decided about a time entry, of what it took."""
+        if not took:
+            return None
         name, consumed = took[-1]  # only what falls back leaves anything to the next
         if consumed.outcome != "prompt" or not consumed.overage:
             return None
@@ -67,11 +69,11 @@ class Hours:
 
         What has taken the entry before answers again, also if it matches no more, and only what was left over goes on,
         of the time by which the entry was taken. The ledger says who has; what was taken in the last 100 ms or so it
-        may not know yet, and an entry that comes again so soon goes by what matches.
+        may not know yet, and an entry that comes again so soon goes by what matches. Where none that matches counts
+        hours, nothing is taken: the work is uncovered.
 
         Raises:
-            Refused: no entitlement that matches counts hours; the entry is another case's, was reversed, or of work
-                that is still to be done.
+            Refused: the entry is another case's, was reversed, or of work that is still to be done.
         """
         refuse_future(entry.worked_at, now, "worked_at")
         worked = entry.minutes
@@ -83,8 +85,8 @@ class Hours:
         counting = [m.entitlement for m in coverage.ranked if m.entitlement.allowance]
         asked_before = {name for name, _ in took}
         counting = [e for e in counting if e.allowance and e.allowance.unit == HOURS and e.id not in asked_before]
-        if not counting and not took:
-            raise Refused("not_entitled", f"no entitlement that covers case {intake.case_id} counts hours")
+        if not counting:
+            return took
         ids = [entitlement.id for entitlement in counting]
         other = await asyncio.to_thread(self._store.other_case_of, entry.id, intake.case_id, ids)
         if other is not None:  # by its id an entry counts once: this work would not be counted at all

@@ -95,6 +95,9 @@ class Opening:
                 )
                 took = await self.hours.log(asked.intake, entry, asked.now)
                 question = await self.hours.question(entry, took, asked.now)
+                if not took:
+                    line = f"{entry.minutes} min uncovered: nothing that covers the case counts hours"
+                    return TimeTaken(lines=[line])
                 lines = [_took(entitlement, consumed) for entitlement, consumed in took]
                 lines += await asyncio.to_thread(self._with_other_minutes, entry, took)
                 return TimeTaken(lines=lines, question=question)

@@ -35,7 +35,7 @@ class Overage:
         """Take work done from the entitlements of hours that match, and ask about what is beyond the cap.
 
         Raises:
-            ApplicationError: none matches.
+            ApplicationError: the entry can't be taken.
         """
         case = self._case
         await case.ready()

@@ -151,6 +151,23 @@ async def test_no_leaves_it_uncovered(bank: Bank) -> None:
     assert (await bank.balance()).current.overage == 30
 
 
+async def test_work_that_nothing_covers_is_on_record(world: World) -> None:
+    """Work done is always recorded, without an entitlement of hours and outside every term: as uncovered."""
+    bank = Bank(world)
+    ended = {"id": bank.entitlement, "account": bank.account, "ends_on": "2020-12-31", **ENTITLEMENT}
+    declared = {"accounts": [{"id": bank.account}], "entitlements": [ended]}
+    world.store.apply(Catalog.model_validate(declared), by="test")
+    bank.case = await world.open(bank.account)
+    said = "30 min uncovered: nothing that covers the case counts hours"
+    assert await bank.work("T1", 30) == [said]
+
+    async def it_is_on_record() -> None:
+        assert bank.notes("time_logged") == [(f"30 min of work (T1): {said}", "ann")]
+
+    await assert_eventually(it_is_on_record)
+    assert bank.rows("taken") == []
+
+
 async def test_what_nobody_asked_is_not_decided(bank: Bank) -> None:
     """An entry within the cap, one that is unknown, and one that was decided on; the message says what is open."""
     await bank.work("t-0", 60)
