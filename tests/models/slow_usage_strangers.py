@@ -736,7 +736,7 @@ class SlowAccount:
         before = self._period(first, at)["b"]
         worked = self._rounded(first, before, q["minutes"])   # "Rounding is that of the entitlement asked first"
         policy = self._rule(first, "overflow", before)
-        done = self._take_first(first, q, worked)
+        done = self._take_late(first, q, 0, worked)
         state = "granted"
         if policy == "fallback":
             done = self._fall_back(q, order[1:], done, worked)
@@ -756,24 +756,24 @@ class SlowAccount:
         self.answers[("entry", q["id"])] = a
         return a
 
-    def _take_first(self, e, q, worked):
-        """What the first one pays, with late work that a renewal has used: "the old record takes it within its cap; what
+    def _take_late(self, e, q, skip, worked):
+        """What one pays, with late work that a renewal has used: "the old record takes it within its cap; what
         the renewal has used of the carry is overage of the old record".  The rated sum is one, "rounded up once" [R21]."""
         at = T(q["at"])
         if worked == 0 or not e["renewed_by"] or self._before_opening(e, at):
-            return self._take_minutes(e, q, 0, worked)
+            return self._take_minutes(e, q, skip, worked)
         p = self._period(e, at)
         boxes = self._boxes(e, at)
-        most = self._rated(e, p["b"], q, 0, worked)
+        most = self._rated(e, p["b"], q, skip, worked)
         while self._pay(boxes, e, p, at, most) is None:
             most -= 1
         pay = self._pay(boxes, e, p, at, most)
         row = self._row(e["id"], at, "entry", q["id"], used=pay[1], grants=pay[0])
         late = self._late_room(e, at)
         w = worked
-        while w and self._rated(e, p["b"], q, 0, w) > most + late:
+        while w and self._rated(e, p["b"], q, skip, w) > most + late:
             w -= 1
-        rated = self._rated(e, p["b"], q, 0, w)
+        rated = self._rated(e, p["b"], q, skip, w)
         if rated < most:
             self.rows.remove(row)
             pay = self._pay(boxes, e, p, at, rated)
@@ -806,7 +806,7 @@ class SlowAccount:
         """10: "`fallback` takes it from the next matching entitlement of that unit, else leaves it uncovered" """
         for eid in others:
             if done < worked:
-                done += self._take_minutes(self.ents[eid], q, done, worked - done)
+                done += self._take_late(self.ents[eid], q, done, worked - done)
         return done
 
     # -------------------------------------------------------------------------------------------- decisions

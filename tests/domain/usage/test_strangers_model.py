@@ -87,13 +87,6 @@ class AsDocumented(SlowAccount):  # type: ignore[misc]
         left: int | None = super()._left(e, at)
         return left if left is None or left > 0 else self._late_room(e, at)
 
-    def _do_grant(self, q: Any) -> Any:
-        """Of grants that lapse at once those pay first that carry nothing over."""
-        said = super()._do_grant(q)
-        if said["outcome"] == "done":
-            self.grants[-1]["order"] = (self.grants[-1]["carries"], len(self.grants))
-        return said
-
     def _renew(self, e: Any, *more: Any) -> Any:
         """A term whose end was amended is as long as it is now, and so is the next."""
         start, last, anchor, _ = self._terms(e)[-1]
