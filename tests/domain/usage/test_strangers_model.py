@@ -35,6 +35,12 @@ SEQUENCES = int(os.environ.get("MILEPOST_SEQUENCES", "150"))
 """Random sequences; in the background many more."""
 
 
+def _left_a_carry(count: Usage) -> bool:
+    """Whether a record was cancelled behind its end, when its renewal had used what it got from it."""
+    state = count.state
+    return state.cancelled_at is not None and any(use.carried_out for use in state.uses.values())
+
+
 class AsDocumented(SlowAccount):  # type: ignore[misc]
     """The stranger's model, with readings that have no switch taken as the project documents them."""
 
@@ -161,6 +167,8 @@ class Both:
                 q.update(of_q=self.sent[q["of"]], of_at=self.sent[q["of"]]["at"])
                 if q["yes"] and self._is_cancelled(q):
                     return None  # the model takes one more of what takes nothing any more
+            case "reverse" if any(_left_a_carry(count) for count in self.engine.counts.values()):
+                return None  # what a renewal has used of a cancelled record's carry stays there, reversed or not
             case "grant":
                 return self._grant(q)
             case "adjust":
