@@ -67,6 +67,23 @@ def _renamed(term: Term, name: str, other: str) -> Term:
     return term.model_copy(update={"business_hours": other}) if term.business_hours == name else term
 
 
+def keep_spent(book: Book, new: EntitlementProcess) -> None:
+    """Note which triggers have fired for good, unless the target moves: another offset or calendar is no such move.
+
+    Args:
+        book: has the plan of before.
+        new: the process that follows.
+    """
+    for milestone in new.milestones:
+        before = book.plan.process.milestone(milestone.name) if book.plan.process else None
+        old = {trigger.id: trigger for trigger in before.triggers} if before else {}
+        triggers = [old.get(trigger.id, trigger) for trigger in milestone.triggers if trigger.rearm]
+        for track in tracks(book, milestone):
+            instance = track.newest
+            if instance is not None and instance.completed_at is None and (spent := book.spent(instance, triggers)):
+                instance.spent = instance.spent | spent
+
+
 def migrate(book: Book, before: EntitlementProcess | None, at: datetime) -> None:
     """Let the rules take the spans, starts and calendars of a new plan over, as if they had held from the start.
 
