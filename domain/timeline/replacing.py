@@ -138,6 +138,10 @@ class _Migration:
         elif instance.takes_over != "start":
             instance.takes_over = "span" if same_start else "start"
 
+    def _cutoff_before(self, name: str) -> int | None:
+        was = self.before.milestone(name) if self.before else None
+        return was.cutoff_seconds if was else None
+
     def _has_passed(self, instance: MilestoneInstance) -> bool:
         """Whether its target was no promise, and is behind."""
         return not instance.promise and instance.is_past_target(self.book.plan.calendars, self.at)
@@ -156,6 +160,7 @@ class _Migration:
             "declared": self.spans.declared(milestone),
             "declared_at": self.sight.instant(milestone.by) if milestone.by else None,
             "is_kept": True,
+            "kept_cutoff": old.kept_cutoff if old.is_kept else self._cutoff_before(milestone.name),
             "is_detached": old.is_detached or not same_start,
         }
         instance.terms = (*instance.terms, old.model_copy(update=kept))

@@ -209,8 +209,9 @@ class Amended(Model):
     A migration is retroactive whatever `on_change` says of changes of the case, also for what comes back later; what it
     sets off in the case, in its very second too, is a change as usual. A closed case is not migrated. A target that was
     no promise and has passed is kept as a violated one is. What is kept is counted by its own span and calendar,
-    percentages, offsets and elapsed time too, and a pause before the opening after its cutoff moves nothing. What the
-    new version lacks does not come back at a re-entry.
+    percentages, offsets and elapsed time too, and a pause before the opening after its cutoff moves nothing; an entry
+    that is edited later moves it as if there had been no migration. What the new version lacks does not come back at a
+    re-entry.
     """
 
     ties = "affected"
@@ -276,8 +277,18 @@ class Amended(Model):
         super()._keep(instance, milestone, at)
         term = instance.terms[-1]
         values = {**vars(term), "calendar": old.calendar, "ruled": old.ruled}
+        values |= {"span": old.span, "by": old.by, "cutoff": old.cutoff, "carried_at": old.carried_at}
         values["forgets_before"] = max(term.forgets_before, old.counts_from)
         instance.terms[-1] = KeptTerm(**values, declared=term.measure, nominal=self._span_seconds(old))
+
+    def _move_start(self, instance: Any, milestone: Any, at: datetime) -> None:
+        before = instance.term()
+        super()._move_start(instance, milestone, at)
+        term = instance.terms[-1]
+        if term is not before and isinstance(term, KeptTerm):
+            term.kept = True
+            if term.fixed is None:
+                term.nominal = super()._span_seconds(term)
 
     def _span_seconds(self, term: Any) -> int:
         seconds: int = term.nominal if isinstance(term, KeptTerm) else super()._span_seconds(term)

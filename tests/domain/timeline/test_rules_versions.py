@@ -231,19 +231,48 @@ def test_no_pause_before_the_opening_moves_what_is_kept(cutoff: str | None, targ
     assert bench.target("Wed 10:00") == target
 
 
+KEPT: list[dict[str, Any]] = [
+    {"within": "1h"},
+    {"within": "1bd 12:00"},
+    {"within": "eod"},
+    {"within": "1h", "cutoff": "09:30"},
+    {"within": "1h", "cutoff": "14:00"},
+    {"within": "1h", "promise": False},
+]
+"""What a milestone was; by Wednesday its target has passed."""
+
+
+@pytest.mark.parametrize("new", [{"within": "6h"}, {"within": "2bd"}, {"within": "3h", "cutoff": "09:15"}])
+@pytest.mark.parametrize("old", KEPT)
+def test_an_edited_entry_moves_what_was_kept_by_its_own_span(old: dict[str, Any], new: dict[str, Any]) -> None:
+    """What a migration kept has the start and the target that it would have without one."""
+    seen = []
+    for version in (None, version_two(old, entry="entry_at"), version_two(old | new, entry="entry_at")):
+        bench = Bench(old, entry="entry_at", fields={"entry_at": field_at("Mon 09:00")}).to("Wed 09:00")
+        if version is not None:
+            bench.migrate("Wed 09:00", version)
+        bench.change("Wed 10:00", entry_at=field_at("Tue 10:00"))
+        seen.append((bench.start("Wed 10:00"), bench.target("Wed 10:00"), bench.violations))
+    assert seen[1:] == [seen[0], seen[0]]
+
+
 # --- the model that migrations are held against ---
 
 
 def _event(when: str, what: Plan | str) -> Event:
+    """A new version, another entry if it is an instant, or else another state."""
     if isinstance(what, str):
-        return FieldsChanged(event_id=when, occurred_at=ny(when), fields={"state": what})
+        fields = {"entry_at": field_at(what)} if " " in what else {"state": what}
+        return FieldsChanged(event_id=when, occurred_at=ny(when), fields=fields)
     return PlanReplaced(event_id=when, occurred_at=ny(when), plan=what)
 
 
-def told_to_both(milestones: list[dict[str, Any]], *story: tuple[str, Plan | str]) -> list[dict[str, Any]]:
-    """How the timeline and the model see a case after a story of new versions and new values of its state."""
-    by = process(*milestones)
-    case = Opening(by, calendars(), "B", {"state": "off"}, ny("Mon 09:00"), FIELDS)
+def told_to_both(
+    milestones: list[dict[str, Any]], *story: tuple[str, Plan | str], entry: str = "opened_at"
+) -> list[dict[str, Any]]:
+    """How the timeline and the model see a case after a story of new versions and new values of its fields."""
+    by, fields = process(*milestones, entry=entry), {"state": "off", "entry_at": field_at("Mon 09:00")}
+    case = Opening(by, calendars(), "B", fields, ny("Mon 09:00"), FIELDS)
     found: list[dict[str, Any]] = []
     timelines: list[AnyTimeline] = [RealTimeline(case), SlowTimeline(case)]
     for each in timelines:
@@ -282,4 +311,12 @@ def test_the_model_counts_pauses_of_what_is_kept_alike(cutoff: str | None) -> No
     real, model = told_to_both(
         [declared], ("Mon 10:00", "on"), ("Mon 11:00", version_two(declared)), ("Wed 10:00", "off")
     )
+    assert model == real
+
+
+@pytest.mark.parametrize("old", KEPT)
+def test_the_model_moves_what_was_kept_with_its_entry(old: dict[str, Any]) -> None:
+    """By the span that it kept."""
+    new = version_two({**old, "within": "6h"}, entry="entry_at")
+    real, model = told_to_both([old], ("Wed 09:00", new), ("Wed 10:00", "Tue 10:00"), entry="entry_at")
     assert model == real
