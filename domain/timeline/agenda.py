@@ -187,7 +187,7 @@ class Agenda:
         ahead += [
             (due_at, rank, times.order, place)
             for due_at, rank, place in times.triggers
-            if instance.may_fire(triggers[place], due_at)
+            if instance.may_fire(triggers[place], due_at, times.target_at)
         ]
         return ahead
 

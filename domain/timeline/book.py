@@ -6,7 +6,7 @@ the state, the plan and the effects that came of it, and no opinion of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -209,12 +209,16 @@ class Book:
         """Give an instance another span or start; a violation that this takes back is corrected."""
         before = self.target(instance)
         milestone = self.plan.milestone(instance.milestone)
+        spent = self.spent(instance, [trigger for trigger in milestone.triggers if trigger.rearm])
         if term.start_at < instance.terms[-1].start_at and not milestone.by:
             instance.pauses = union(self.holds_since(milestone, term.start_at) + instance.pauses)
         instance.terms = (*instance.terms, term)
         instance.placed_at = at
         if instance.is_open:
             instance.begun = term.start_at <= at
+        is_moved = before is None or self.target(instance) != before
+        if is_moved or spent:
+            instance.spent = {} if is_moved else instance.spent | spent
         if not instance.is_open:
             return
         moved = f"target {clock_text(before)} moves to {clock_text(self.target(instance))}"
@@ -222,6 +226,13 @@ class Book:
         missed = instance.standing_violation
         if missed is None or term.carried_at is None or term.fixed_at != missed.violated_at:
             self.correct_if_ahead(instance, at, why)  # what was missed and carried keeps its record
+
+    def spent(self, instance: MilestoneInstance, triggers: Iterable[Trigger]) -> dict[str, datetime]:
+        """Those of the triggers that fired and are not to fire again unless the target moves; none past the horizon."""
+        try:
+            return instance.spent_by(triggers, self.plan.calendars)
+        except HorizonExceeded:
+            return {}
 
     # --- violations ---
 

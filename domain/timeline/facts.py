@@ -14,6 +14,10 @@ COMPLETED = "completed"
 """What pauses an instance behind its completion, should that be taken back by its rule."""
 
 
+def _is_none(value: object) -> bool:
+    return value is None
+
+
 class Term(Value):
     """The span that an instance has from `at` on.
 
@@ -36,6 +40,7 @@ class Term(Value):
         carried_at: when a fraction used up of an earlier span was carried over.
         is_detached: its start follows the entry no more: it was restarted, or a migration kept it.
         is_kept: a migration kept it, whatever the new version declares.
+        kept_cutoff: of one that was kept: the cutoff that it had, in seconds since midnight.
         extended_seconds: extensions that `fixed_at` has in it already.
     """
 
@@ -54,6 +59,7 @@ class Term(Value):
     carried_at: AwareDatetime | None = Field(default=None, exclude_if=operator.not_)
     is_detached: bool = Field(default=False, exclude_if=operator.not_)
     is_kept: bool = Field(default=False, exclude_if=operator.not_)
+    kept_cutoff: int | None = Field(default=None, exclude_if=_is_none)
     extended_seconds: int = Field(default=0, exclude_if=operator.not_)
 
     @property

@@ -12,7 +12,7 @@ assigned.
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -61,6 +61,8 @@ class MilestoneInstance(BaseModel):
         owed: triggers that fell due while it was unseen.
         takes_over: what a migration left for when the rules come to it, which may be when it is back: the new version's
             span, or its start as well, where that is of another kind.
+        spent: triggers that fired and were not to fire again when something else than the target changed, such as the
+            calendar; each with the target, by which it stays so.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -98,6 +100,7 @@ class MilestoneInstance(BaseModel):
     resting: tuple[MilestoneInstance, ...] = Field(default=(), exclude_if=operator.not_)
     owed: tuple[Firing, ...] = Field(default=(), exclude_if=operator.not_)
     takes_over: Literal["", "span", "start"] = Field(default="", exclude_if=operator.not_)
+    spent: dict[str, AwareDatetime] = Field(default_factory=dict, exclude_if=operator.not_)
 
     # --- what is remembered ---
 
@@ -292,15 +295,36 @@ class MilestoneInstance(BaseModel):
             return calendar.add(target, -before) if before else target
         return calendar.add(target, trigger.after_target) if trigger.after_target else target
 
-    def may_fire(self, trigger: Trigger, due_at: datetime) -> bool:
+    def may_fire(self, trigger: Trigger, due_at: datetime, target: datetime) -> bool:
         """Whether a trigger is still to come: once per instance.
 
         One that rearms comes again if its new time was still ahead when the target last moved.
         """
         fired = self.firings(trigger.id)
-        if not fired:
-            return True
-        return trigger.rearm and due_at > fired[-1].at and due_at >= self.moved_at
+        return not fired or (trigger.rearm and self._comes_again(fired[-1], due_at, target))
+
+    def _comes_again(self, fired: Firing, due_at: datetime, target: datetime) -> bool:
+        is_ahead = due_at > fired.at and due_at >= self.moved_at
+        return is_ahead and self.spent.get(fired.trigger) != target
+
+    def spent_by(self, triggers: Iterable[Trigger], calendars: Calendars) -> dict[str, datetime]:
+        """Which triggers fired and are not to fire again while the target is what it is, each with that target.
+
+        Raises:
+            HorizonExceeded: its target, or an offset from it, lies past the horizon.
+        """
+        spent: dict[str, datetime] = {}
+        for trigger in triggers:
+            fired = self.firings(trigger.id)
+            if not fired or trigger.kind is TriggerKind.SUCCESS:
+                continue  # success has no target to move
+            target = self.target_at(calendars)
+            due_at = self.due_at(trigger, calendars[self.term.business_hours], target)
+            if trigger.kind is TriggerKind.WARNING:
+                due_at = max(due_at, self.start_at)
+            if not self._comes_again(fired[-1], due_at, target):
+                spent[trigger.id] = target
+        return spent
 
     @property
     def moved_at(self) -> datetime:

@@ -67,6 +67,23 @@ def _renamed(term: Term, name: str, other: str) -> Term:
     return term.model_copy(update={"business_hours": other}) if term.business_hours == name else term
 
 
+def keep_spent(book: Book, new: EntitlementProcess) -> None:
+    """Note which triggers have fired for good, unless the target moves: another offset or calendar is no such move.
+
+    Args:
+        book: has the plan of before.
+        new: the process that follows.
+    """
+    for milestone in new.milestones:
+        before = book.plan.process.milestone(milestone.name) if book.plan.process else None
+        old = {trigger.id: trigger for trigger in before.triggers} if before else {}
+        triggers = [old.get(trigger.id, trigger) for trigger in milestone.triggers if trigger.rearm]
+        for track in tracks(book, milestone):
+            instance = track.newest
+            if instance is not None and instance.completed_at is None and (spent := book.spent(instance, triggers)):
+                instance.spent = instance.spent | spent
+
+
 def migrate(book: Book, before: EntitlementProcess | None, at: datetime) -> None:
     """Let the rules take the spans, starts and calendars of a new plan over, as if they had held from the start.
 
@@ -121,6 +138,10 @@ class _Migration:
         elif instance.takes_over != "start":
             instance.takes_over = "span" if same_start else "start"
 
+    def _cutoff_before(self, name: str) -> int | None:
+        was = self.before.milestone(name) if self.before else None
+        return was.cutoff_seconds if was else None
+
     def _has_passed(self, instance: MilestoneInstance) -> bool:
         """Whether its target was no promise, and is behind."""
         return not instance.promise and instance.is_past_target(self.book.plan.calendars, self.at)
@@ -139,6 +160,7 @@ class _Migration:
             "declared": self.spans.declared(milestone),
             "declared_at": self.sight.instant(milestone.by) if milestone.by else None,
             "is_kept": True,
+            "kept_cutoff": old.kept_cutoff if old.is_kept else self._cutoff_before(milestone.name),
             "is_detached": old.is_detached or not same_start,
         }
         instance.terms = (*instance.terms, old.model_copy(update=kept))

@@ -317,6 +317,8 @@ def migrate(book: Book, at: datetime, event: PlanReplaced) -> None:
             "another_process",
             f"a migration keeps the process: {old.name if old else 'none'}, not {new.name if new else 'none'}",
         )
+    if new is not None:
+        replacing.keep_spent(book, new)
     take_plan(book, event.plan)
     said = f"process {new.name!r} version {new.version}" if new else "its calendars"
     book.note(NoteKind.MIGRATED, at, f"migrated to {said}", by=event.by, reason=event.reason)

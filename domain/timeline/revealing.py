@@ -15,6 +15,7 @@ _AS_UNSEEN = (
     "pauses",
     "extensions",
     "placed_at",
+    "spent",
     "begun",
     "stopped_at",
     "removed_at",

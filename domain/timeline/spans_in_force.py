@@ -75,7 +75,8 @@ class SpansInForce:
         if old.carried_at is not None and anchor < old.carried_at:
             return moved
         afresh = moved.model_copy(update={"base_at": anchor, "carried_at": None, "extended_seconds": 0})
-        return self._counted(afresh, Span.parse(old.span), milestone.cutoff_seconds)
+        cutoff = old.kept_cutoff if old.is_kept else milestone.cutoff_seconds
+        return self._counted(afresh, Span.parse(old.span), cutoff)
 
     # --- a new version ---
 

@@ -206,9 +206,12 @@ class Amended(Model):
     with one that follows a clear. A time that is that of the last firing is not ahead. A warning
     that is past at the start is left out too where the milestone is completed at its start.
 
-    A migration is retroactive whatever `on_change` says of changes of the case; a closed case is not migrated. A target
-    that was no promise and has passed is kept as a violated one is. What is kept is counted by its own span and
-    calendar, percentages, offsets and elapsed time too. What the new version lacks does not come back at a re-entry.
+    A migration is retroactive whatever `on_change` says of changes of the case, also for what comes back later; what it
+    sets off in the case, in its very second too, is a change as usual. A closed case is not migrated. A target that was
+    no promise and has passed is kept as a violated one is. What is kept is counted by its own span and calendar,
+    percentages, offsets and elapsed time too, and a pause before the opening after its cutoff moves nothing; an entry
+    that is edited later moves it as if there had been no migration. What the new version lacks does not come back at a
+    re-entry.
     """
 
     ties = "affected"
@@ -217,6 +220,7 @@ class Amended(Model):
         self.in_doubt: list[Any] | None = None
         self.evaluated_at: datetime | None = None
         self.comes_first = self.is_migrating = False
+        self.taking_over: list[Any] = []
         super().__init__(*args, **kwargs)
 
     def apply(self, event: Any, noticed_at: datetime | None = None) -> None:
@@ -239,6 +243,13 @@ class Amended(Model):
             if trigger.kind is TriggerKind.SUCCESS and trigger.rearm:
                 instance.armed[trigger.id] = True
         super()._complete(instance, *args, **kwargs)
+        if _is_among(self.taking_over, instance):
+            self.taking_over += [*(instance.unseen or ()), *(instance.unseen_paused or ())]
+
+    def _reveal(self, instance: Any, world: Any, at: datetime) -> None:
+        others = [other for other in self.taking_over if other is not instance]
+        self.taking_over = [*others, instance] if _is_among(others, world[0]) else others
+        super()._reveal(instance, world, at)
 
     def _may_fire(self, instance: Any, trigger: Any, due_at: datetime) -> bool:
         fired = [firing.at for firing in instance.fired if firing.trigger == trigger.id]
@@ -254,10 +265,11 @@ class Amended(Model):
         passed = [i for i in self.instances if i.standing_record() is not None and i.standing_violation() is None]
         super()._take_migration(process, calendars, at)
         new = {milestone.name: milestone for milestone in process.milestones}
+        self.taking_over = [i for i in self.instances if i.completed_at is None and i.standing_record() is None]
         for instance in cast("list[Any]", self.instances):
             if instance.milestone.name not in new:
                 instance.is_undone = True
-            elif any(instance is one for one in passed) and instance.completed_at is None:
+            elif _is_among(passed, instance) and instance.completed_at is None:
                 self._keep(instance, new[instance.milestone.name], at)
 
     def _keep(self, instance: Any, milestone: Any, at: datetime) -> None:
@@ -265,14 +277,26 @@ class Amended(Model):
         super()._keep(instance, milestone, at)
         term = instance.terms[-1]
         values = {**vars(term), "calendar": old.calendar, "ruled": old.ruled}
+        values |= {"span": old.span, "by": old.by, "cutoff": old.cutoff, "carried_at": old.carried_at}
+        values["forgets_before"] = max(term.forgets_before, old.counts_from)
         instance.terms[-1] = KeptTerm(**values, declared=term.measure, nominal=self._span_seconds(old))
+
+    def _move_start(self, instance: Any, milestone: Any, at: datetime) -> None:
+        before = instance.term()
+        super()._move_start(instance, milestone, at)
+        term = instance.terms[-1]
+        if term is not before and isinstance(term, KeptTerm):
+            term.kept = True
+            if term.fixed is None:
+                term.nominal = super()._span_seconds(term)
 
     def _span_seconds(self, term: Any) -> int:
         seconds: int = term.nominal if isinstance(term, KeptTerm) else super()._span_seconds(term)
         return seconds
 
     def _change_measure(self, instance: Any, milestone: Any, at: datetime) -> None:
-        if self.is_migrating:
+        if _is_among(self.taking_over, instance):
+            self.taking_over = [other for other in self.taking_over if other is not instance]
             retroactive = replace(milestone, on_change="retroactive")
             super()._change_measure(instance, retroactive, at)
         else:
@@ -292,8 +316,13 @@ class Amended(Model):
     def _record_if_violated(self, instance: Any, at: datetime) -> None:
         if self.in_doubt is None:
             super()._record_if_violated(instance, at)
-        elif not any(instance is other for other in self.in_doubt):
+        elif not _is_among(self.in_doubt, instance):
             self.in_doubt.append(instance)
+
+
+def _is_among(instances: list[Any], instance: Any) -> bool:
+    """Whether it is this very one."""
+    return any(other is instance for other in instances)
 
 
 class SlowTimeline:

@@ -361,6 +361,32 @@ def test_a_trigger_rearms_when_an_extension_puts_it_ahead() -> None:
     assert bench.to("Mon 16:00").fired == ["M warning-60m Mon 12:00", "M warning-60m Mon 14:00"]
 
 
+@pytest.mark.parametrize(
+    ("within", "trigger", "fired", "change"),
+    [
+        # The same end of the day by a calendar that opens an hour earlier: the warning would fall on Tuesday at 08:00.
+        (
+            [{"when": ON, "span": "1bd eod"}, {"span": "1bd eod", "business_hours": "A"}],
+            "warning 9h",
+            "Mon 16:00",
+            {"state": "off"},
+        ),
+        # The same end of the day from a later entry: half of what is between is later.
+        ([{"span": "eod"}], "warning 50%", "Mon 13:00", {"entry_at": field_at("Mon 11:00")}),
+    ],
+)
+def test_a_change_that_moves_no_target_rearms_nothing(
+    within: list[dict[str, Any]], trigger: str, fired: str, change: dict[str, Any]
+) -> None:
+    """What fired fires again only if its target moves."""
+    bench = entered({"within": within, "triggers": triggers(trigger, rearm=True)})
+    when = f"{fired[:6]}:45"
+    bench.to(when)
+    target = bench.target(when)
+    bench.change(when, **change).to("Tue 12:00")
+    assert (bench.target("Tue 12:00"), [text[-9:] for text in bench.fired]) == (target, [fired])
+
+
 # --- the entry ---
 
 

@@ -9,9 +9,11 @@ import pytest
 
 from domain.calendar import BusinessHours
 from domain.timeline.effects import NoteKind
+from domain.timeline.events import Event, FieldsChanged, PlanReplaced
 from domain.timeline.instances import InstanceState
 from domain.timeline.plan import Plan
-from tests.domain.timeline.bench import Bench, calendars, field_at, plan, process, told, triggers
+from tests.domain.timeline.bench import FIELDS, Bench, calendars, field_at, ny, plan, process, sets, told, triggers
+from tests.models.both_timelines import AnyTimeline, Opening, RealTimeline, SlowTimeline
 
 
 def version_two(*milestones: dict[str, Any], **also: Any) -> Plan:
@@ -149,3 +151,172 @@ def test_a_warning_that_a_migration_adds_to_what_was_missed_is_past(late: str) -
     bench = Bench({"within": "1h"}).to("Mon 11:00")
     bench.migrate("Mon 11:00", version_two({"within": "1h", "triggers": triggers("warning 30m", late=late)}))
     assert bench.to("Mon 12:00").fired == []
+
+
+# --- what fires again after a migration, and what follows from it ---
+
+DEADLINE = {"due_at": field_at("Tue 10:00")}
+
+
+def rearming(kind: str, at: str) -> dict[str, Any]:
+    return {"triggers": [{"id": "t", "kind": kind, "at": at, "rearm": True}]}
+
+
+UNMOVED = [
+    # Another calendar, by which the warning falls on Tuesday at 08:00: the target is no matter of open time.
+    ({"by": "due_at", **rearming("warning", "2h")}, {"by": "due_at", "business_hours": "X"}, "Mon 16:00"),
+    ({"within": "1bd eod", **rearming("warning", "9h")}, {"within": "1bd eod", "business_hours": "A"}, "Mon 16:00"),
+    # Another share or span before the target, or after one that was missed.
+    ({"within": "8h", **rearming("warning", "75%")}, {"within": "8h", **rearming("warning", "90%")}, "Mon 15:00"),
+    ({"within": "9h", **rearming("warning", "3h")}, {"within": "9h", **rearming("warning", "1h")}, "Mon 15:00"),
+    ({"within": "7h", **rearming("violation", "0")}, {"within": "7h", **rearming("violation", "2h")}, "Mon 16:00"),
+]
+"""What a milestone was, what it is by the new version, with the same target, and when its trigger fired."""
+
+
+@pytest.mark.parametrize(("old", "new", "fired"), UNMOVED)
+def test_a_migration_that_moves_no_target_rearms_nothing(old: dict[str, Any], new: dict[str, Any], fired: str) -> None:
+    """What fired fires again only if its target moves, whatever else makes its time another."""
+    bench = Bench(old, fields=DEADLINE).to("Mon 16:30")
+    target = bench.target("Mon 16:30")
+    bench.migrate("Mon 16:30", version_two(old | new)).through_json().to("Wed 12:00")
+    assert (bench.target("Wed 12:00"), bench.fired) == (target, [f"M t {fired}"])
+
+
+@pytest.mark.parametrize(("old", "new", "fired"), [case for case in UNMOVED if "within" in case[0]])
+def test_what_a_migration_did_not_rearm_an_extension_does(old: dict[str, Any], new: dict[str, Any], fired: str) -> None:
+    """Then the target moves, and the new time is ahead."""
+    bench = Bench(old).to("Mon 16:30").migrate("Mon 16:30", version_two(old | new))
+    bench.extend("Mon 16:30", open_seconds=12 * 3600).to("Fri 12:00")
+    assert (bench.fired[0], len(bench.fired)) == (f"M t {fired}", 2)
+
+
+def test_what_had_rearmed_before_a_migration_fires_again() -> None:
+    """Its target had moved, and its new time was ahead then; the migration moves it no more."""
+    old = {"within": "8h", **rearming("warning", "2h")}
+    bench = Bench(old).extend("Mon 15:30", open_seconds=3600 * 4)
+    new = {**old, **rearming("warning", "1h")}
+    assert bench.migrate("Mon 16:00", version_two(new)).to("Wed 09:00").fired == ["M t Mon 15:00", "M t Tue 12:00"]
+
+
+SETS_OFF = [
+    {"within": "1h", "triggers": triggers("violation 0", actions=sets(state="on"))},
+    {"within": "4h", "triggers": triggers("warning 3h", actions=sets(state="on"))},
+    {"within": "4h", "complete_when": "true", "triggers": triggers("success", actions=sets(state="on"))},
+]
+"""New versions of a milestone with a trigger that fires in the second of the migration, and sets a field."""
+
+
+@pytest.mark.parametrize(
+    ("on_change", "seen"), [("retroactive", ("Mon 09:00", "Mon 12:00")), ("restart", ("Mon 11:00", "Mon 14:00"))]
+)
+@pytest.mark.parametrize("first", SETS_OFF)
+def test_what_a_migration_sets_off_is_a_change(first: dict[str, Any], on_change: str, seen: tuple[str, str]) -> None:
+    """The migration itself is retroactive; a field set in its very second changes a span as `on_change` says."""
+    rows = [{"when": ON, "span": "3h"}, {"span": "6h"}]
+    old = ({"name": "First", "within": "6h"}, {"within": "8h"})
+    new = version_two({"name": "First", **first}, {"within": rows, "on_change": on_change})
+    bench = Bench(*old, fields={"state": "off"}).migrate("Mon 11:00", new)
+    assert (bench.start("Mon 11:00"), bench.target("Mon 11:00")) == seen
+
+
+UNDONE: dict[str, Any] = {"within": "1bd 12:00", "complete_when": ON, "when_undone": "resume"}
+
+
+@pytest.mark.parametrize(("cutoff", "target"), [(None, "Thu 12:00"), ("08:00", "Thu 13:00")])
+def test_no_pause_before_the_opening_moves_what_is_kept(cutoff: str | None, target: str) -> None:
+    """What goes on behind a completion counts its pauses after a migration as before it."""
+    bench = Bench(dict(UNDONE, cutoff=cutoff), fields={"state": "off"}).change("Mon 10:00", state="on")
+    bench.migrate("Mon 11:00", version_two(dict(UNDONE, cutoff=cutoff))).change("Wed 10:00", state="off")
+    assert bench.target("Wed 10:00") == target
+
+
+KEPT: list[dict[str, Any]] = [
+    {"within": "1h"},
+    {"within": "1bd 12:00"},
+    {"within": "eod"},
+    {"within": "1h", "cutoff": "09:30"},
+    {"within": "1h", "cutoff": "14:00"},
+    {"within": "1h", "promise": False},
+]
+"""What a milestone was; by Wednesday its target has passed."""
+
+
+@pytest.mark.parametrize("new", [{"within": "6h"}, {"within": "2bd"}, {"within": "3h", "cutoff": "09:15"}])
+@pytest.mark.parametrize("old", KEPT)
+def test_an_edited_entry_moves_what_was_kept_by_its_own_span(old: dict[str, Any], new: dict[str, Any]) -> None:
+    """What a migration kept has the start and the target that it would have without one."""
+    seen = []
+    for version in (None, version_two(old, entry="entry_at"), version_two(old | new, entry="entry_at")):
+        bench = Bench(old, entry="entry_at", fields={"entry_at": field_at("Mon 09:00")}).to("Wed 09:00")
+        if version is not None:
+            bench.migrate("Wed 09:00", version)
+        bench.change("Wed 10:00", entry_at=field_at("Tue 10:00"))
+        seen.append((bench.start("Wed 10:00"), bench.target("Wed 10:00"), bench.violations))
+    assert seen[1:] == [seen[0], seen[0]]
+
+
+# --- the model that migrations are held against ---
+
+
+def _event(when: str, what: Plan | str) -> Event:
+    """A new version, another entry if it is an instant, or else another state."""
+    if isinstance(what, str):
+        fields = {"entry_at": field_at(what)} if " " in what else {"state": what}
+        return FieldsChanged(event_id=when, occurred_at=ny(when), fields=fields)
+    return PlanReplaced(event_id=when, occurred_at=ny(when), plan=what)
+
+
+def told_to_both(
+    milestones: list[dict[str, Any]], *story: tuple[str, Plan | str], entry: str = "opened_at"
+) -> list[dict[str, Any]]:
+    """How the timeline and the model see a case after a story of new versions and new values of its fields."""
+    by, fields = process(*milestones, entry=entry), {"state": "off", "entry_at": field_at("Mon 09:00")}
+    case = Opening(by, calendars(), "B", fields, ny("Mon 09:00"), FIELDS)
+    found: list[dict[str, Any]] = []
+    timelines: list[AnyTimeline] = [RealTimeline(case), SlowTimeline(case)]
+    for each in timelines:
+        for when, what in story:
+            each.apply(_event(when, what))
+        found.append(each.snapshot(ny(story[-1][0])))
+    return found
+
+
+@pytest.mark.parametrize("first", SETS_OFF)
+def test_the_model_sees_what_a_migration_sets_off(first: dict[str, Any]) -> None:
+    """As a change of the case, in the second of the migration too."""
+    rows = [{"when": ON, "span": "3h"}, {"span": "6h"}]
+    new = version_two({"name": "First", **first}, {"within": rows, "on_change": "restart"})
+    real, model = told_to_both([{"name": "First", "within": "6h"}, {"within": "8h"}], ("Mon 11:00", new))
+    assert model == real
+
+
+@pytest.mark.parametrize("on_change", ["retroactive", "restart"])
+def test_the_model_migrates_what_comes_back_later(on_change: str) -> None:
+    """From the same start, whatever `on_change` says."""
+    declared = {"when": 'case.state != "out"', "on_change": on_change}
+    story: list[tuple[str, Plan | str]] = [
+        ("Mon 10:00", "out"),
+        ("Mon 11:00", version_two({"within": "6h", **declared})),
+        ("Mon 12:00", "off"),
+    ]
+    real, model = told_to_both([{"within": "4h", **declared}], *story)
+    assert model == real
+
+
+@pytest.mark.parametrize("cutoff", [None, "08:00", "10:00"])
+def test_the_model_counts_pauses_of_what_is_kept_alike(cutoff: str | None) -> None:
+    """Those before the opening after a cutoff move nothing."""
+    declared = {**UNDONE, "cutoff": cutoff}
+    real, model = told_to_both(
+        [declared], ("Mon 10:00", "on"), ("Mon 11:00", version_two(declared)), ("Wed 10:00", "off")
+    )
+    assert model == real
+
+
+@pytest.mark.parametrize("old", KEPT)
+def test_the_model_moves_what_was_kept_with_its_entry(old: dict[str, Any]) -> None:
+    """By the span that it kept."""
+    new = version_two({**old, "within": "6h"}, entry="entry_at")
+    real, model = told_to_both([old], ("Wed 09:00", new), ("Wed 10:00", "Tue 10:00"), entry="entry_at")
+    assert model == real
