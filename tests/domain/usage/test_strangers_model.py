@@ -159,8 +159,8 @@ class Both:
         if q.get("entitlement") in self.names:
             q["entitlement"] = self.names[q["entitlement"]]
         match q["kind"]:
-            case "case" | "visit" | "entry":
-                self.sent.setdefault(q["id"], q)
+            case "case" | "visit" | "entry" if (q["kind"], q["id"]) not in self.engine.known:
+                self.sent[q["id"]] = q  # what was refused may be sent again, of another instant
             case "decide":
                 if q["of"] in self.let_go:
                     return None  # the model asks for what was voided once more
