@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import NamedTuple
 
 from domain.usage.book import RowDraft, UsageBook, UsageEffect
 from domain.usage.effects import CarryBackOrder, CarryOverOrder
@@ -138,6 +139,8 @@ def carry_to_renewal(book: UsageBook, at: datetime, now: datetime, reference: st
 def taken_back(book: UsageBook, order: CarryBackOrder, given: int, now: datetime) -> list[UsageEffect]:
     """Count as overage what was taken late and the renewal could not give back, since it has used it.
 
+    What a grant was to pay is used of the cap first, as far as that has lapsed.
+
     Args:
         book: of the record that was renewed.
         order: by which the renewal was asked.
@@ -147,7 +150,6 @@ def taken_back(book: UsageBook, order: CarryBackOrder, given: int, now: datetime
     period, short = order.period, order.amount - given
     if short <= 0:
         return []
-    effects: list[UsageEffect] = []
     use = book.changing_use(period)
     use.carried_out += short
     reason = f"{order.renewal_id} has used it"
@@ -156,33 +158,57 @@ def taken_back(book: UsageBook, order: CarryBackOrder, given: int, now: datetime
             kind=RowKind.CARRIED, period=period, at=order.at, now=now, amount=short, carried_out=short, reason=reason
         )
         return [book.write(draft)]
-    taking = None if order.reference is None else book.state.taken.find(order.reference)
-    kept, of_grants = ((), 0) if taking is None else take_back_grants(book, taking.grants, short)
-    moved = min(short - of_grants, use.used)
-    use.used -= moved
-    use.overage += moved + of_grants
-    use.late += moved + of_grants
-    if order.reference is not None and taking is not None and taking.amount >= moved:
-        overage = taking.overage + moved + of_grants
-        late = taking._replace(amount=taking.amount - moved, overage=overage, grants=kept)
-        book.state.taken.move(order.reference, late)
+    share = _late_share(book, order, short)
+    use.used += share.used
+    use.overage += share.overage
+    use.late += share.overage
     draft = RowDraft(
-        kind=RowKind.OVERAGE,
+        kind=RowKind.OVERAGE if share.overage else RowKind.TAKEN,
         period=period,
         at=order.at,
         now=now,
-        amount=moved + of_grants,
-        used=-moved,
-        overage=moved + of_grants,
+        amount=share.overage,
+        used=share.used,
+        overage=share.overage,
         carried_out=short,
         reference=order.reference,
         by="milepost",
         reason=reason,
     )
-    effects.append(book.write(draft))
-    if order.reference is not None and book.state.approved.find(order.reference):
-        effects.append(_billed_again(book, order, order.reference, moved + of_grants, now))
+    effects: list[UsageEffect] = [book.write(draft)]
+    if share.overage and order.reference is not None and book.state.approved.find(order.reference):
+        effects.append(_billed_again(book, order, order.reference, share.overage, now))
     return [*effects, *pass_thresholds(book, period, now)]
+
+
+class _LateShare(NamedTuple):
+    """What becomes of late work whose part of the carry the renewal has used.
+
+    Attributes:
+        used: how much more of the cap is used; negative: less.
+        overage: how much of it is beyond the cap.
+    """
+
+    used: int
+    overage: int
+
+
+def _late_share(book: UsageBook, order: CarryBackOrder, short: int) -> _LateShare:
+    """Pay anew for what was taken late, when grants and cap have given so much too much; it is noted of the taking.
+
+    What a grant paid and can't pay, since the renewal has used it, is paid by the cap as far as that did not go on.
+    """
+    use = book.use(order.period)
+    taking = None if order.reference is None else book.state.taken.find(order.reference)
+    kept, of_grants = ((), 0) if taking is None else take_back_grants(book, taking.grants, order.amount - short, short)
+    moved = min(short - of_grants, use.used)
+    lapsed = (book.left(order.period) or 0) + moved + lasting(book, order.period) - use.carried_out
+    of_the_cap = max(min(of_grants, lapsed), 0)
+    share = _LateShare(of_the_cap - moved, moved + of_grants - of_the_cap)
+    if order.reference is not None and taking is not None and taking.amount >= moved:
+        late = taking._replace(amount=taking.amount + share.used, overage=taking.overage + share.overage, grants=kept)
+        book.state.taken.move(order.reference, late)
+    return share
 
 
 def _billed_again(book: UsageBook, order: CarryBackOrder, reference: str, amount: int, now: datetime) -> LedgerRow:

@@ -111,9 +111,9 @@ def give_back_grants(book: UsageBook, grants: tuple[tuple[int, int], ...]) -> No
 
 
 def take_back_grants(
-    book: UsageBook, grants: tuple[tuple[int, int], ...], most: int
+    book: UsageBook, grants: tuple[tuple[int, int], ...], came_back: int, most: int
 ) -> tuple[tuple[tuple[int, int], ...], int]:
-    """Take back what grants have paid that went on, at most so much.
+    """Take back what grants have paid that went on, but for what came back of it; at most so much.
 
     Returns:
         What they have paid then, and how much was taken back.
@@ -121,7 +121,10 @@ def take_back_grants(
     kept: list[tuple[int, int]] = []
     taken = 0
     for number, part in grants:
-        back = min(part, most - taken) if _lasts(book, book.state.grants[number - 1]) else 0
+        back = 0
+        if _lasts(book, book.state.grants[number - 1]):
+            back = min(part - min(part, came_back), most - taken)
+            came_back -= min(part, came_back)
         _use(book, number, -back)
         taken += back
         if part > back:

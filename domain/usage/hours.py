@@ -43,6 +43,8 @@ def log_hours(book: UsageBook, entry: TimeEntry, now: datetime) -> Taken:
         period = book.period_of(entry.worked_at)
     except Refused as refused:
         return refusal(book, entry.id, refused)
+    if entry.yields and available(book, period, entry.worked_at, room_with_grants(book, period)) == 0:
+        return exhausted(book, entry.id, period)  # before its grace, which is that of the one asked first
     allowance = book.allowance(period)
     minutes = entry.minutes if entry.is_rest else allowance.minutes_counted(entry.minutes)
     if minutes == 0:
@@ -85,8 +87,6 @@ def _split(book: UsageBook, entry: TimeEntry, period: int, minutes: int, now: da
     allowance = book.allowance(period)
     room = room_with_grants(book, period)
     there = available(book, period, entry.worked_at, room)
-    if there == 0 and entry.yields:
-        return exhausted(book, entry.id, period)
     is_rated = bool(allowance.rates) and entry.rates is not None
     rating = Rating(entry.rates.parts, entry.paid) if is_rated and entry.rates else Rating()
     asks = allowance.overflow is Overflow.PROMPT

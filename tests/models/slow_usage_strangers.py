@@ -454,8 +454,8 @@ class SlowAccount:
         if prev["cap"] is None or b["cap"] is None:
             return 0
         same = prev["ent"] == b["ent"]
-        if not same and pe["cancel"]:
-            return 0                                                     # [R19]
+        if not same and (pe["cancel"] or pe["renewed_by"] != b["ent"]):
+            return 0                                                     # [R19] nor over one of which no period is left
         if same and prev["term"] == b["term"]:
             ok = prev["carry_over"] == "period"
         elif same:
@@ -628,12 +628,17 @@ class SlowAccount:
             return 0
         boxes = self._boxes(e, at)
         before = self._flow(boxes)
-        after = self._flow(boxes, (e["id"], p["a"], 1, {}))
+        me = [b for b in before if b["ent"] == e["id"] and b["a"] == p["a"]][0]
+        # a grant that says so is part of the carry, and "meets the taking's own instant whenever it arrives"
+        lasting = [g["id"] for g in me["grants"] if g["left"] and g["carries"]
+                   and (g["until"] is None or g["until"] >= (me["last"] or date.max))]
+        if not me["unused"] and not lasting:
+            return 0
+        after = self._flow(boxes, (e["id"], p["a"], 1, {}) if me["unused"] else (e["id"], p["a"], 0, {lasting[0]: 1}))
         worse = [y["ent"] for x, y in zip(before, after) if y["excess"] > x["excess"]]
         if not worse or e["id"] in worse:
             return 0
-        me = [b for b in before if b["ent"] == e["id"] and b["a"] == p["a"]][0]
-        return max(0, me["unused"] - self._overage_in(p, ("late",)))
+        return max(0, (me["unused"] or 0) + me["grant_unused"] - self._overage_in(p, ("late",)))
 
     def _one(self, q):
         kind, at = q["kind"], T(q["at"])

@@ -334,3 +334,35 @@ def test_a_grant_that_went_into_the_renewal_pays_nothing_twice(given: int, overa
     assert visits.take("more", 2, at=day(6, 12)).outcome == "blocked"
     assert visits.take("one", 1, at=day(6, 12)).granted == 1
     visits.stands(9)
+
+
+@pytest.mark.parametrize(
+    ("cap", "given", "paid", "used", "overage"),
+    [
+        (10, 0, [0, 0], 3, 0),
+        (10, 1, [1, 0], 2, 0),
+        (10, 2, [2, 0], 1, 0),
+        (10, 3, [2, 1], 0, 0),
+        (2, 0, [0, 0], 2, 1),
+        (2, 1, [1, 0], 2, 0),
+        (0, 1, [1, 0], 0, 2),
+    ],
+)
+def test_what_a_grant_cannot_pay_late_is_used_of_the_lapsed_cap(
+    cap: int, given: int, paid: list[int], used: int, overage: int
+) -> None:
+    """Two grants of two went on, the cap lapsed: of three taken late that came back is used first, then the cap."""
+    visits = Visits(cap=cap)
+    for _ in range(2):
+        visits.grant(2, carries_over=True, occurred_at=day(5, 12))
+    visits.to(day(30, 12))
+    visits.effects += visits.usage.change(EntitlementRenewed(event_id="renew", **WHO), visits.now)[1]
+    visits.to(datetime(2027, 1, 2, tzinfo=UTC))
+    assert visits.take("late", 3, at=day(6, 12)).granted == 3
+    [back] = [effect for effect in visits.effects if isinstance(effect, CarryBackOrder)]
+    visits.effects += visits.usage.taken_back(back, given, visits.now)
+    balance = visits.usage.balance_of(9)
+    assert [grant.used for grant in visits.usage.state.grants] == paid
+    assert (balance.used, balance.overage) == (used, overage)
+    assert visits.take("late", 3, at=day(6, 12)).taken == 3 - overage
+    visits.stands(9)

@@ -160,3 +160,28 @@ def test_overage_is_covered_from_what_went_into_the_renewal(of_the_renewal: int,
     assert record.has("old")[:2] == has
     bills = [r.amount for r in record.account.rows["old"] if r.kind is RowKind.OVERRIDE]
     assert sum(bills) == has[1]
+
+
+@pytest.mark.parametrize(
+    ("carry", "renewal_takes", "late", "old", "grant_left"),
+    [
+        ({"carry_over": None}, 13, 5, (5, 0, 5), 3),
+        ({"carry_over": None}, 11, 5, (3, 0, 7), 1),
+        ({"carry_over": None}, 13, 13, (10, 3, 0), 3),
+        ({"carry_over_cap": 4}, 17, 8, (6, 2, 4), 3),
+        ({}, 23, 5, (0, 5, 10), 3),
+        ({}, 20, 5, (0, 2, 10), 0),
+    ],
+    ids=str,
+)
+def test_late_work_is_overage_only_where_nothing_has_lapsed(
+    carry: dict[str, Any], renewal_takes: int, late: int, old: tuple[int, int, int], grant_left: int
+) -> None:
+    """Ten and a grant of three: what the renewal has used of it is paid by what did not go on, if something did not."""
+    record = Record(**carry)
+    grant = {"kind": "grant", "entitlement": "old", "id": "g", "amount": 3, "carries": True, "at": BEGINS.isoformat()}
+    assert record.account.request(grant | {"now": BEGINS.isoformat()}) == "done"
+    record.take(renewal_takes, RENEWED)
+    assert record.take(late, BEGINS, RENEWED) == "granted"
+    assert record.has("old") == old
+    assert record.account.counts["old"].balance_of(0).grant_left == grant_left

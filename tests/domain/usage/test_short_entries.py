@@ -66,6 +66,15 @@ def test_nothing_within_the_grace_overflows() -> None:
     assert bank.usage.balance(NOON).current.overflows == 1
 
 
+@pytest.mark.parametrize("minutes", [1, 5, 6])
+@pytest.mark.parametrize("allowance", [{}, {"grace": "5m"}, ALL, {"grace": "5m", "rates": [{"when": "", "rate": 2}]}])
+def test_one_with_nothing_left_yields_before_its_grace(allowance: dict[str, Any], minutes: int) -> None:
+    """Another is asked first then, and the grace is that of the one asked first; nothing goes on record."""
+    bank = Bank(cap=0, **allowance)
+    assert bank.log("T1", minutes, yields=True).outcome == "exhausted"
+    assert bank.rows() == []
+
+
 def test_the_rest_of_an_entry_has_neither_grace_nor_minimum() -> None:
     """It is counted as the first entitlement counts it."""
     first, second = Bank(minimum="125m"), Bank(grace="10m", minimum="1h")
