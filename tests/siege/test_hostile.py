@@ -168,6 +168,7 @@ async def _has_work(where: Overflowing) -> None:
     try:
         described = await where.milepost.handle(where.cases[-1]).describe()
     except RPCError as error:
-        assert error.status is not RPCStatusCode.NOT_FOUND, "it is on its way to the server"
+        if error.status is RPCStatusCode.NOT_FOUND:
+            raise AssertionError("it is on its way to the server") from error
         raise
     assert described.raw_description.HasField("pending_workflow_task")
