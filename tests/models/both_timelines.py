@@ -280,6 +280,8 @@ class Amended(Model):
         values |= {"span": old.span, "by": old.by, "cutoff": old.cutoff, "carried_at": old.carried_at}
         values["forgets_before"] = max(term.forgets_before, old.counts_from)
         instance.terms[-1] = KeptTerm(**values, declared=term.measure, nominal=self._span_seconds(old))
+        if instance.is_open:
+            self._leave_out(instance, at)  # anew: what is past by the calendar that it keeps
 
     def _move_start(self, instance: Any, milestone: Any, at: datetime) -> None:
         before = instance.term()
