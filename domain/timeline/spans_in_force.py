@@ -106,11 +106,10 @@ class SpansInForce:
         # What has begun to count goes on from there; what waits for an opening after its cutoff still does.
         base = until if old.base_at <= until else max(until, new.base_at)
         carried = {"base_at": base, "carried_at": self.at}
-        missed = self._missed_at(instance, until)
-        if missed is not None:
-            # What was missed keeps the target of its record.
+        kept = self._kept_target(instance, until)
+        if kept is not None:
             had = sum(e.open_seconds for e in instance.extensions)
-            return new.model_copy(update={**carried, "open_seconds": 0, "fixed_at": missed, "extended_seconds": had})
+            return new.model_copy(update={**carried, "open_seconds": 0, "fixed_at": kept, "extended_seconds": had})
         used = self._used(instance, old, until)
         left = -(-(old.open_seconds - used) * new.nominal_seconds // max(old.nominal_seconds, 1))
         if left == 0:
@@ -127,12 +126,12 @@ class SpansInForce:
             }
         )
 
-    def _missed_at(self, instance: MilestoneInstance, until: datetime) -> datetime | None:
-        """The target that was missed, if one was: of its record, or of what is no promise its own."""
+    def _kept_target(self, instance: MilestoneInstance, until: datetime) -> datetime | None:
+        """The target that a carry keeps: the one that was missed, of what is no promise too, or that is now."""
         if standing := instance.standing_violation:
             return standing.violated_at
         target = instance.target_at(self.book.plan.calendars, paused_until=until)
-        return target if not instance.promise and until > target else None
+        return target if until == target or (until > target and not instance.promise) else None
 
     def _used(self, instance: MilestoneInstance, old: Term, until: datetime) -> int:
         """Open seconds used of an old span, from where its open seconds are counted.

@@ -196,6 +196,21 @@ def test_carry_at_exactly_the_whole_is_in_time_at_that_instant() -> None:
     assert bench.complete("Mon 13:00").milestone("Mon 13:00").violated is False
 
 
+@pytest.mark.parametrize("promise", [True, False])
+def test_carry_at_exactly_an_extended_whole_is_that_instant(promise: bool) -> None:  # noqa: FBT001
+    """The trigger at the target changes the calendar: all of the span and of its extension is used."""
+    table = [{"when": HIGH, "span": "4h", "business_hours": "B"}, {"span": "4h"}]
+    raised = triggers("violation 0", actions=sets(priority="High"))
+    declared = {"within": table, "on_change": "carry", "promise": promise, "triggers": raised}
+    bench = (
+        Bench(declared, hours="X", opened="Sat 09:00")
+        .extend("Sat 10:00", open_seconds=600, by="ann", reason="agreed")
+        .to("Mon+1 12:00")
+    )
+    assert bench.target("Mon+1 12:00") == "Sat 13:10"
+    assert bench.violations == (["Sat 13:10"] if promise else [])
+
+
 def test_elapsed_after_carry_is_counted_by_the_calendar_of_then() -> None:
     """Monday 15:00 to 18:00 around the clock, from then on in office hours: 3h, and 1h on Tuesday."""
     table = [{"when": HIGH, "span": "8h"}, {"span": "12h", "business_hours": "X"}]
