@@ -17,12 +17,15 @@ PATIENT = 120.0
 
 
 async def assert_eventually(check: Callable[[], Awaitable[object]], *, within: float = 20.0) -> None:
-    """Repeat a check until it raises no AssertionError; the last one stands when `within` seconds are long over."""
+    """Repeat a check until it raises no error; the last one stands when `within` seconds are long over.
+
+    An error is an assertion that fails, or something that is not there yet: `[mail] = store.mails()`.
+    """
     deadline = time.monotonic() + within * _SLOWNESS
     while True:
         try:
             await check()
-        except AssertionError:
+        except (AssertionError, LookupError, ValueError):
             if time.monotonic() > deadline:
                 raise
         else:
