@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from copy import copy
 from types import TracebackType
 from typing import Self
 
@@ -81,9 +80,7 @@ class Store(
         until then, so nothing is waited for within.
         """
         with self._database.read() as connection:
-            standing = copy(self)
-            standing._database = Standing(connection)  # noqa: SLF001 - of its own kind
-            yield standing
+            yield type(self)(Standing(connection))
 
     @contextmanager
     def known(self) -> Iterator[Known]:

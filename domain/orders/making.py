@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from domain.bounds import MOST_AMOUNT
 from domain.catalog.declarations import (
     Catalog,
     ContractLineItem,
@@ -22,7 +23,7 @@ from domain.catalog.declarations import (
 from domain.catalog.problems import Problem
 from domain.catalog.references import Known
 from domain.orders.placing import OrderProblems, PlacedLine, PlacedOrder
-from domain.usage.allowance import MOST, Allowance, Threshold
+from domain.usage.allowance import Allowance, Threshold
 from domain.usage.quantities import quantity_text, read_quantity
 from domain.usage.renewals import renewal_id
 from domain.usage.term_end import AtTermEnd
@@ -114,15 +115,17 @@ def _times(allowance: Allowance, quantity: int) -> Allowance:
     if quantity == 1 or allowance.cap is None:
         return allowance
     cap = read_quantity(allowance.cap * quantity)
-    if cap > MOST:
-        raise _NotMade(f"{quantity} times {quantity_text(allowance.cap)} {allowance.unit} is over {MOST:,}", "quantity")
+    if cap > MOST_AMOUNT:
+        raise _NotMade(
+            f"{quantity} times {quantity_text(allowance.cap)} {allowance.unit} is over {MOST_AMOUNT:,}", "quantity"
+        )
     most_over = allowance.carry_over_cap
     return allowance.model_copy(
         update={
             "cap": cap,
             "carry_over_cap": most_over
             if most_over is None or isinstance(most_over, str)
-            else read_quantity(min(most_over * quantity, MOST)),
+            else read_quantity(min(most_over * quantity, MOST_AMOUNT)),
             "thresholds": [_threshold_times(threshold, quantity) for threshold in allowance.thresholds],
         }
     )

@@ -16,7 +16,6 @@ from domain.ids import PartId
 from domain.open_time.spans import Span
 from domain.process import FieldUpdate
 from domain.process.actions import Action, slug
-from domain.usage.quantities import MOST as MOST  # noqa: PLC0414  part of what an allowance is
 from domain.usage.quantities import Most, Quantity, check_whole, quantity_text, read_quantity
 from domain.usage.rates import RateRow, check_table
 from domain.usage.units import HOURS

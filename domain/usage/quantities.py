@@ -15,9 +15,6 @@ from pydantic import Field, PlainSerializer, PlainValidator
 from domain.bounds import MOST_AMOUNT, quoted
 from domain.usage.units import HOURS, MINUTES_PER_HOUR, measures_per_unit
 
-MOST = MOST_AMOUNT
-"""A cap beyond this is a slip of the pen; leave it out for unlimited."""
-
 EXPECTED = "write a whole number, or of hours whole minutes, such as 7.5 or 7h30m"
 
 _PERCENTAGE = re.compile(r"[0-9]{1,4}(\.[0-9]{1,3})?%")
@@ -46,7 +43,7 @@ def _fraction(value: Any) -> Fraction | None:
         return value
     if isinstance(value, float):
         # The shortest digits that mean this float are those that were written.
-        return Fraction(repr(value)) if isfinite(value) and abs(value) <= MOST else None
+        return Fraction(repr(value)) if isfinite(value) and abs(value) <= MOST_AMOUNT else None
     if not isinstance(value, str):
         return None
     if _DECIMAL.fullmatch(value):
@@ -109,8 +106,8 @@ def read_most(value: Any) -> int | Fraction | str:
             f"{_shown(value)} is no amount; write a whole number, of hours also 7.5 or 7h30m, or a percentage of the "
             "cap such as '40%'"
         ) from None
-    if not 0 <= amount <= MOST:
-        raise ValueError(f"{quantity_text(amount)} is no amount to carry over; at most {MOST:,}")
+    if not 0 <= amount <= MOST_AMOUNT:
+        raise ValueError(f"{quantity_text(amount)} is no amount to carry over; at most {MOST_AMOUNT:,}")
     return amount
 
 
@@ -136,6 +133,6 @@ Quantity = Annotated[
     int | Fraction,
     PlainValidator(read_quantity, json_schema_input_type=int | float | str),
     PlainSerializer(quantity_data, return_type=int | str),
-    Field(ge=0, le=MOST),
+    Field(ge=0, le=MOST_AMOUNT),
 ]
 """A quantity of a unit, from 0 on."""

@@ -16,11 +16,11 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt
 
-from domain.bounds import MOST_ENTRY_MINUTES, Instant, Words, clean
+from domain.bounds import MOST_AMOUNT, MOST_ENTRY_MINUTES, Instant, Words, clean
 from domain.ids import CaseId, EntitlementId, EventId, Reference
 from domain.model import Value
 from domain.open_time.spans import Span
-from domain.usage.allowance import MOST, Allowance, Overflow
+from domain.usage.allowance import Allowance, Overflow
 from domain.usage.effects import CatalogChange, UsageActionFailure, UsageActionOrder
 from domain.usage.periods import FrozenPeriods
 from domain.usage.quantities import Quantity
@@ -119,7 +119,7 @@ RULES = 3
 of its periods is carried over. Since 3 the renewals contact hears what was unused of what is cancelled."""
 
 
-Measured = Annotated[NonNegativeInt, Field(le=MOST * MINUTES_PER_HOUR)]
+Measured = Annotated[NonNegativeInt, Field(le=MOST_AMOUNT * MINUTES_PER_HOUR)]
 """What another count had, in the smallest measure of its unit: as much as a cap may come to."""
 
 Mail = Annotated[str, Field(max_length=254), AfterValidator(clean)]
@@ -219,7 +219,7 @@ class Consumption(Value):
 
     reference: Reference
     event_id: EventId
-    amount: PositiveInt = Field(default=1, le=MOST)
+    amount: PositiveInt = Field(default=1, le=MOST_AMOUNT)
     unit: Reference | None = None
     occurred_at: Instant
     case_id: CaseId | None = None
@@ -268,7 +268,7 @@ class OverageDecision(Value):
     approved: bool
     by: WhoWhy
     reason: WhoWhy
-    amount: PositiveInt = Field(default=1, le=MOST)
+    amount: PositiveInt = Field(default=1, le=MOST_AMOUNT)
     occurred_at: Instant
     case_id: CaseId | None = None
 
@@ -405,7 +405,7 @@ class EntitlementAmended(_Change):
 class UsageAdjusted(_Change):
     """More was taken than is counted (or, if negative, less), in the period of an instant: now, if omitted."""
 
-    amount: int = Field(ge=-MOST, le=MOST)
+    amount: int = Field(ge=-MOST_AMOUNT, le=MOST_AMOUNT)
     occurred_at: Instant | None = None
 
 
@@ -463,7 +463,7 @@ class OverageCovered(_Change):
 
     reference: Reference
     occurred_at: Instant | None = None
-    amount: Annotated[PositiveInt, Field(le=MOST)] | None = None
+    amount: Annotated[PositiveInt, Field(le=MOST_AMOUNT)] | None = None
 
 
 class OverageVoided(_Change):
@@ -475,7 +475,7 @@ class OverageVoided(_Change):
     """
 
     reference: Reference
-    amount: Annotated[PositiveInt, Field(le=MOST)] | None = None
+    amount: Annotated[PositiveInt, Field(le=MOST_AMOUNT)] | None = None
 
 
 class UsageGranted(_Change):
@@ -487,7 +487,7 @@ class UsageGranted(_Change):
         carries_over: what is left of it at the end of the period goes on, beside what is carried over of the cap.
     """
 
-    amount: Annotated[PositiveInt, Field(le=MOST)]
+    amount: Annotated[PositiveInt, Field(le=MOST_AMOUNT)]
     occurred_at: Instant | None = None
     until: Instant | None = None
     carries_over: bool = False

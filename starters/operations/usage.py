@@ -15,10 +15,10 @@ from temporalio.client import Client
 
 from clients.entitlements import NobodyCounts
 from clients.gate import UsageGate
+from domain.bounds import MOST_AMOUNT
 from domain.catalog.declarations import Entitlement
 from domain.catalog.status import zone_of
 from domain.errors import Refused
-from domain.usage.allowance import MOST
 from domain.usage.freezing import first_instant
 from domain.usage.requests import (
     ConsumptionReversed,
@@ -95,8 +95,8 @@ class UsageDesk:
         Raises:
             NotFound, Refused, MilepostError: as `adjust`.
         """
-        if isinstance(cap, int | Fraction) and cap > MOST:
-            raise Refused("bad_amount", f"a cap of {cap} is a slip of the pen; at most {MOST:,}, or unlimited")
+        if isinstance(cap, int | Fraction) and cap > MOST_AMOUNT:
+            raise Refused("bad_amount", f"a cap of {cap} is a slip of the pen; at most {MOST_AMOUNT:,}, or unlimited")
         asked = message(EntitlementAmended, cap=cap, ends_on=ends_on, **who)
         declared = await asyncio.to_thread(self._store.entitlement, entitlement)
         if declared.allowance is not None:

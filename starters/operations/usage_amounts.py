@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
+from domain.bounds import MOST_AMOUNT
 from domain.errors import Refused
 from domain.open_time.spans import Offset
-from domain.usage.allowance import MOST
 from domain.usage.quantities import measured, read_quantity
 from domain.usage.units import HOURS
 
@@ -31,8 +31,8 @@ def read_amount(text: str, unit: str) -> int:
             if _WHOLE.fullmatch(digits) and len(digits) <= _DIGITS:
                 right = f"{digits}m for minutes, or {digits}h for hours"
         raise Refused("bad_amount", f"{text!r} is no amount of {unit}; write {right}")
-    if amount > MOST:
-        raise Refused("bad_amount", f"{text} is a slip of the pen; at most {MOST:,} at once")
+    if amount > MOST_AMOUNT:
+        raise Refused("bad_amount", f"{text} is a slip of the pen; at most {MOST_AMOUNT:,} at once")
     return -amount if text.startswith("-") else amount
 
 

@@ -25,14 +25,12 @@ from domain.messages.cases import CaseIntake
 from domain.usage.requests import workflow_id
 from store import Store
 from tests.siege.histories import fetch
-from tests.support import assert_eventually, unique
+from tests.support import PATIENT, assert_eventually, unique
 from worker.plugin import RUNNER, WORKFLOWS
 from worker.process import CACHED_WORKFLOWS, working
 
 TAKINGS = 8
 ROUNDS = 4
-PATIENCE = 120.0
-"""Seconds: a workflow that is wedged never answers, and each task that is lost costs ten."""
 
 
 class Overflowing:
@@ -41,7 +39,7 @@ class Overflowing:
     def __init__(self, client: Client, store: Store, task_queue: str) -> None:
         self.client, self.store, self.task_queue = client, store, task_queue
         self.name = unique("one")
-        self.milepost = MilepostClient(client, task_queue=task_queue, patience=PATIENCE)
+        self.milepost = MilepostClient(client, task_queue=task_queue, patience=PATIENT)
         self.cases: list[str] = []
         mail = {"do": "email", "to": "manager@example.com", "subject": "all is used"}
         counted = {"id": self.name, "account": self.name, "process": "Support", "ends_on": "2090-12-31"}
@@ -91,7 +89,7 @@ class Overflowing:
 
     async def replays(self) -> None:
         """No task has failed, none is tried again, and every history replays."""
-        await assert_eventually(self.is_at_rest, within=PATIENCE)
+        await assert_eventually(self.is_at_rest, within=PATIENT)
         replayer = Replayer(
             workflows=WORKFLOWS,
             data_converter=pydantic_data_converter,
@@ -130,13 +128,13 @@ async def test_messages_wait_for_a_fresh_worker(overflowing: Overflowing, cached
     async with working(where.client, where.store, task_queue=where.task_queue, cached_workflows=cached):
         await where.take()
         await where.take()
-        await assert_eventually(where.is_at_rest, within=PATIENCE)
+        await assert_eventually(where.is_at_rest, within=PATIENT)
     for _ in range(ROUNDS):
         waiting = asyncio.gather(where.take(), where.tell(where.cases[0]))
         await assert_eventually(lambda: _has_work(where))
         async with working(where.client, where.store, task_queue=where.task_queue, cached_workflows=cached):
             await waiting
-            await assert_eventually(where.is_at_rest, within=PATIENCE)
+            await assert_eventually(where.is_at_rest, within=PATIENT)
     async with working(where.client, where.store, task_queue=where.task_queue, cached_workflows=cached):
         await where.replays()
 

@@ -29,15 +29,7 @@ def balance(
             show_default=False,
         ),
     ] = None,
-    at: Annotated[
-        str | None,
-        typer.Option(
-            "--at",
-            metavar="ISO",
-            help="In which period, by an instant with its offset; now, if left out.",
-            show_default=False,
-        ),
-    ] = None,
+    at: arguments.InPeriod = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the balance as JSON.")] = False,
 ) -> None:
     """Show what an entitlement has left, and what was used of it in this period and the ones before.

@@ -113,15 +113,7 @@ def adjust(
         ),
     ],
     reason: Why,
-    at: Annotated[
-        str | None,
-        typer.Option(
-            "--at",
-            metavar="ISO",
-            help="In which period, by an instant with its offset; now, if left out.",
-            show_default=False,
-        ),
-    ] = None,
+    at: arguments.InPeriod = None,
     by: By = None,
     event_id: EventId = None,
     as_json: AsJson = False,
@@ -151,15 +143,7 @@ def grant(
             show_default=False,
         ),
     ] = None,
-    at: Annotated[
-        str | None,
-        typer.Option(
-            "--at",
-            metavar="ISO",
-            help="For which period, by an instant with its offset; now, if left out.",
-            show_default=False,
-        ),
-    ] = None,
+    at: arguments.InPeriod = None,
     carry_over: Annotated[
         bool, typer.Option("--carry-over", help="What is left of it goes on into the next period.")
     ] = False,

@@ -13,7 +13,7 @@ from clients.gate import UsageGate
 from clients.sending import NoAnswer
 from domain.messages.cases import Answer, CaseIntake
 from domain.timeline.views import CaseView
-from tests.support import assert_eventually, unique
+from tests.support import PATIENT, assert_eventually, unique
 from tests.usage import NOON, RememberingStore, consumption, counting, terms
 from tests.workflows.conftest import Working
 from tests.workflows.world import MONDAY, World, later
@@ -25,7 +25,7 @@ async def test_five_hundred_requests_at_once_to_a_case(world: World) -> None:
     """Of three processes: each request is taken once, under its own id."""
     case = await world.open("four")
     await world.go_to(case, later(minutes=1))
-    clients = [MilepostClient(world.clock.client, task_queue=world.task_queue, patience=120) for _ in range(3)]
+    clients = [MilepostClient(world.clock.client, task_queue=world.task_queue, patience=PATIENT) for _ in range(3)]
 
     async def ask(number: int) -> Answer:
         return await clients[number % 3].request(
