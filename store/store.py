@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from types import TracebackType
 from typing import Self
 
@@ -80,7 +81,9 @@ class Store(
         until then, so nothing is waited for within.
         """
         with self._database.read() as connection:
-            yield type(self)(Standing(connection))
+            standing = copy(self)  # with whatever a store of a narrower kind knows beside its database
+            standing._database = Standing(connection)  # noqa: SLF001 - of its own kind
+            yield standing
 
     @contextmanager
     def known(self) -> Iterator[Known]:

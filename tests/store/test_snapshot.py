@@ -12,6 +12,7 @@ from domain.catalog.declarations import Catalog
 from domain.messages.cases import CaseIntake
 from store import Store
 from store.catalog.reading import StoredCatalog
+from store.prospect import Prospect
 
 MONDAY = datetime(2025, 6, 9, 13, tzinfo=UTC)
 INTAKE = CaseIntake(case_id="c", account="acme")
@@ -78,3 +79,13 @@ def test_a_plan_is_of_one_catalog(url: str, monkeypatch: pytest.MonkeyPatch, num
     assert plan.entitlement["type"] == "edition 1"
     assert plan.account is not None
     assert plan.account["name"] == "edition 1"
+
+
+def test_a_catalog_that_is_looked_ahead_at_stands_still_too(url: str) -> None:
+    """What is declared in files that are not applied is seen in a snapshot as it is outside of one."""
+    with Store.open(url) as store:
+        store.apply(catalog(1), by="ann")
+        with Prospect.of(store, catalog(2), by="ann").snapshot() as ahead:
+            assert [milestone.name for milestone in ahead.process("Support").milestones] == ["Edition 2"]
+            assert ahead.versions().processes == {"Support": 2}
+        assert store.versions().processes == {"Support": 1}
