@@ -119,8 +119,22 @@ class Timeline:
         """A copy to try something on. It shares what never changes, so that it costs next to nothing."""
         return Timeline(self.plan, self.state.fork())
 
-    def remark(self, kind: NoteKind, now: datetime, text: str, by: str | None = None) -> list[Effect]:
-        """Put something on record that changes nothing: a refused message, an action that failed."""
+    def remark(
+        self, kind: NoteKind, now: datetime, text: str, by: str | None = None, once: str | None = None
+    ) -> list[Effect]:
+        """Put something on record that changes nothing: a refused message, an action that failed.
+
+        Args:
+            kind: what it is about.
+            now: the engine's now.
+            text: what the record says.
+            by: who caused it.
+            once: its id, of what may be heard of twice: what is on record under it is not put there again.
+        """
+        if once is not None:
+            if once in self.state.event_ids:
+                return self._drain()
+            self.state.event_ids[once] = _whole(now)
         Book(self.plan, self.state).note(kind, _whole(now), text, by=by)
         return self._drain()
 

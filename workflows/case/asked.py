@@ -15,6 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.bounds import Instant
     from domain.errors import Refused
     from domain.explanation import Explanation, explain
+    from domain.ids import event_id_of
     from domain.messages.case_state import EntitlementChange
     from domain.messages.cases import ActionRetry, Answer, Migration, OverageChoice, TimeLogged
     from domain.messages.inbox import read_event, read_message
@@ -173,12 +174,12 @@ async def hear_of_time(parts: Parts, raw: Raw) -> None:
 
 
 async def hear_of_overflow(parts: Parts, raw: Raw) -> None:
-    """Note that an entitlement had nothing left."""
+    """Note that an entitlement had nothing left. It may be told twice, by a worker that dies as it tells."""
     await parts.case.ready()
     told = read_message(EntitlementOverflowed, raw)
     amounts = f"{number_text(told.used, told.unit)} of {number_text(told.cap, told.unit)} {told.unit}"
     text = f"entitlement {told.entitlement_id} has nothing left: {amounts} used"
-    parts.case.remark(NoteKind.OVERFLOWED, text)
+    parts.case.remark(NoteKind.OVERFLOWED, text, once=event_id_of("overflowed", told.entitlement_id, str(told.number)))
 
 
 def timeline(parts: Parts, raw: Raw) -> CaseView:

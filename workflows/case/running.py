@@ -210,10 +210,10 @@ class RunningCase:
         self.is_covered = step.is_covered
         self.do(step.effects, self.with_decisions(step.view))
 
-    def remark(self, kind: NoteKind, text: str, by: str | None = None) -> None:
-        """Put something on record that changes nothing."""
+    def remark(self, kind: NoteKind, text: str, by: str | None = None, once: str | None = None) -> None:
+        """Put something on record that changes nothing; what has an id to be put there `once`, no second time."""
         if self._timeline is not None:
-            self.do(self._timeline.remark(kind, self.now(), cut(text), by), None)
+            self.do(self._timeline.remark(kind, self.now(), cut(text), by, once), None)
 
 
 def _nothing(_effects: Sequence[Effect], _view: CaseView | None) -> None:

@@ -14,6 +14,7 @@ from domain.catalog.declarations import Catalog
 from domain.errors import Refused
 from domain.messages.cases import CaseIntake
 from domain.messages.coverage import CaseCoverage, Left, NotMatched
+from domain.timeline.effects import NoteKind
 from domain.usage.requests import Balance, PeriodBalance, workflow_id
 from tests.support import assert_eventually, unique
 from tests.workflows.world import MONDAY, World
@@ -242,3 +243,30 @@ async def test_work_is_taken_from_hours_only_and_rounded_once(customer: Customer
     said = await customer.works(case, unique("entry"), 62)
     assert [line.split(":")[0] for line in said] == [f"entitlement {bank}", f"entitlement {reserve}"]
     assert [one.used for name in (bank, reserve) for one in await customer.counted(name)] == [60, 3]
+
+
+async def test_a_case_that_is_told_twice_of_one_overflow_notes_it_once(customer: Customer) -> None:
+    """A worker that dies as it tells many cases tells them again; the entitlement's count of overflows names each."""
+    customer.buys("capped")
+    case = await customer.opens()
+    told = {
+        "event_id": "o",
+        "entitlement_id": "capped",
+        "reference": "r",
+        "case_id": case,
+        "occurred_at": MONDAY.isoformat(),
+        "unit": "cases",
+        "amount": 1,
+        "used": 2,
+        "cap": 2,
+        "period": 0,
+        "first_day": None,
+    }
+    for number in (1, 1, 2, 1):
+        await customer.world.milepost.handle(case).signal("entitlement_overflowed", {**told, "number": number})
+
+    async def it_is_on_record() -> None:
+        assert [note.kind for note in customer.world.store.notes(case)].count(NoteKind.OVERFLOWED) == 2
+
+    await customer.works(case, "later", 30)  # all four are heard before
+    await assert_eventually(it_is_on_record)
