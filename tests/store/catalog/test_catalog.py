@@ -215,12 +215,12 @@ def test_cap_and_end_of_an_entitlement_are_amended(store: Store) -> None:
 @pytest.mark.parametrize(
     ("ask", "says"),
     [
-        (lambda s: s.account("acmee"), "unknown account 'acmee'; did you mean 'acme'?"),
-        (lambda s: s.entitlement("x"), "unknown entitlement 'x'; there are e, for-a1, for-ann"),
-        (lambda s: s.process("Golf"), "unknown process 'Golf'; did you mean 'Gold'?"),
-        (lambda s: s.process("Gold", 7), "process 'Gold' has no version 7; it has 1 to 1"),
-        (lambda s: s.business_hours("x"), "unknown business hours 'x'; there are Office"),
-        (lambda s: s.business_hours("Office", 2), "business hours 'Office' has no version 2; it has 1 to 1"),
+        (lambda s: s.catalog.account("acmee"), "unknown account 'acmee'; did you mean 'acme'?"),
+        (lambda s: s.catalog.entitlement("x"), "unknown entitlement 'x'; there are e, for-a1, for-ann"),
+        (lambda s: s.catalog.process("Golf"), "unknown process 'Golf'; did you mean 'Gold'?"),
+        (lambda s: s.catalog.process("Gold", 7), "process 'Gold' has no version 7; it has 1 to 1"),
+        (lambda s: s.catalog.business_hours("x"), "unknown business hours 'x'; there are Office"),
+        (lambda s: s.catalog.business_hours("Office", 2), "business hours 'Office' has no version 2; it has 1 to 1"),
     ],
 )
 def test_what_is_not_there_is_said_with_what_is(store: Store, ask: Any, says: str) -> None:
