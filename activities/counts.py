@@ -39,7 +39,7 @@ class UsageActivities:
     def __init__(self, store: UsageStore, dispatcher: Dispatcher) -> None:
         self._store = store
         self._dispatcher = dispatcher
-        self._changes = CatalogChanges(store)
+        self._changes = CatalogChanges(store.catalog)
 
     @property
     def all(self) -> list[Callable[..., Any]]:
@@ -60,14 +60,14 @@ class UsageActivities:
             return await asyncio.to_thread(self._terms, request)
 
     def _terms(self, request: TermsRequest) -> EntitlementTerms:
-        declared = self._store.entitlement(request.entitlement_id)
-        account, organisation = self._store.account(declared.account), self._store.organisation()
+        declared = self._store.catalog.entitlement(request.entitlement_id)
+        account, organisation = self._store.catalog.account(declared.account), self._store.catalog.organisation()
         return entitlement_terms(declared, account, organisation, now=request.now, clock=request.clock)
 
     @activity.defn(name=RECORD_USAGE)
     async def record_usage(self, news: UsageRecords) -> None:
         """Keep rows of the ledger, and the periods that have ended."""
-        await asyncio.to_thread(self._store.record_usage, news)
+        await asyncio.to_thread(self._store.ledgers.record, news)
 
     @activity.defn(name=TELL_CASES)
     async def tell_cases(self, overflows: list[EntitlementOverflowed]) -> None:

@@ -79,7 +79,7 @@ async def working(
         means: what actions are sent with; None: nothing leaves the store.
     """
     renderer = Renderer()
-    dispatcher = Dispatcher(store, renderer, None if means is None else Outside(store, means))
+    dispatcher = Dispatcher(store.actions, renderer, None if means is None else Outside(store, means))
     worker = Worker(
         client,
         task_queue=task_queue,

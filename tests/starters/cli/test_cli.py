@@ -253,7 +253,7 @@ def data(tmp_path: Path) -> dict[str, str]:
 
 def _stored(data: dict[str, str]) -> str:
     with Store.open(f"sqlite:///{data['MILEPOST_DATA']}/milepost.db") as store:
-        return store.catalog().model_dump_json()
+        return store.catalog.everything().model_dump_json()
 
 
 def test_apply_stores_a_catalog(tmp_path: Path, data: dict[str, str]) -> None:
