@@ -14,8 +14,8 @@ from domain.timeline.views import MilestoneView
 FIELDS = {"priority": FieldType.STRING, "reopen_count": FieldType.INTEGER}
 
 
-def run(target: datetime | None = None, **ran_under: object) -> MilestoneView:
-    """An instance with that target, of a milestone that restarts on those fields."""
+def run(target: datetime | None = None, ran_under: dict[str, object] | None = None) -> MilestoneView:
+    """An instance with that target, and with the fields under which it ran."""
     return MilestoneView(
         milestone="M",
         occurrence=1,
@@ -30,7 +30,7 @@ def run(target: datetime | None = None, **ran_under: object) -> MilestoneView:
         removed_at=None,
         exited_at=None,
         violated=False,
-        ran_under=ran_under,
+        ran_under=ran_under or {},
         violations=[],
         elapsed_seconds=0,
         paused_seconds=0,
@@ -56,7 +56,7 @@ def test_values_name_groups(value: object, expected: str) -> None:
 )
 def test_a_stay_is_of_the_group_that_had_it(ran_under: dict[str, object], expected: str) -> None:
     """Where the milestone restarts on the field; every other milestone is of the value in the end."""
-    assert grouping("priority", FIELDS, UTC).group({"priority": "High"}, run(**ran_under)) == expected
+    assert grouping("priority", FIELDS, UTC).group({"priority": "High"}, run(ran_under=ran_under)) == expected
 
 
 def test_a_field_that_a_case_does_not_have_is_none() -> None:
