@@ -87,7 +87,7 @@ def _environment(folder: Path, desk: Receiver, server: EmbeddedServer) -> dict[s
     database = f"sqlite:///{folder / 'milepost.db'}"
     endpoint = {"id": "desk", "url": desk.url, "secrets": [{"env": "DESK_SECRET"}]}
     with Store.open(database) as store:
-        store.apply(read_document({**CATALOG, "endpoints": [endpoint]}), by="test")
+        store.catalog.apply(read_document({**CATALOG, "endpoints": [endpoint]}), by="test")
     return {
         "MILEPOST_DATA": str(folder),
         "MILEPOST_DATABASE_URL": database,
