@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from temporalio import activity
 
+from activities.heartbeat import heartbeating
 from activities.refusals import refusals
 from clients.entitlements import Entitlements
 from domain.catalog.amendments import is_same_kind
@@ -94,7 +95,8 @@ class CatalogChanges:
     async def change_record(self, change: RecordChange) -> None:
         """Let the catalog say what was amended: coverage looks there. One that it does not hold has no record."""
         with refusals():
-            await asyncio.to_thread(self._change_record, change)
+            async with heartbeating():
+                await asyncio.to_thread(self._change_record, change)
 
     def _change_record(self, change: RecordChange) -> None:
         try:
@@ -110,8 +112,9 @@ class CatalogChanges:
         then has the next id that is free.
         """
         with refusals():
-            terms = await asyncio.to_thread(self._renew, order)
-            await _entitlements().begin(terms)
+            async with heartbeating():
+                terms = await asyncio.to_thread(self._renew, order)
+                await _entitlements().begin(terms)
         return terms.entitlement_id
 
     def _renew(self, order: RenewalOrder) -> EntitlementTerms:
@@ -155,15 +158,17 @@ class CatalogChanges:
             amount=order.amount,
         )
         with refusals():
-            terms = await asyncio.to_thread(self._terms, order.renewal_id, order.at)
-            await _entitlements().ask(terms, CARRY_IN, carried, UsageChanged)
+            async with heartbeating():
+                terms = await asyncio.to_thread(self._terms, order.renewal_id, order.at)
+                await _entitlements().ask(terms, CARRY_IN, carried, UsageChanged)
 
     @activity.defn(name=TAKE_BACK_FROM_RENEWAL)
     async def take_back(self, order: CarryBackOrder) -> int:
         """Ask the renewal for what it has not used of what went over. It gives it once; returns how much it was."""
+        event_id = _event_id("taken-back-by", order.entitlement_id, order.number)
         with refusals():
-            event_id = _event_id("taken-back-by", order.entitlement_id, order.number)
-            return await self._take_back(order, order.renewal_id, order.amount, event_id)
+            async with heartbeating():
+                return await self._take_back(order, order.renewal_id, order.amount, event_id)
 
     async def _take_back(self, order: CarryBackOrder, renewal: str, amount: int, event_id: str) -> int:
         """What a renewal gives back: what it has not used, and what it has not used of what went on to the next."""

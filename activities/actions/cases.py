@@ -9,6 +9,7 @@ from temporalio import activity
 
 from activities.actions.dispatch import Dispatcher
 from activities.actions.effect import Effect
+from activities.heartbeat import heartbeating
 from domain.messages.case_state import ActionOrder
 
 
@@ -26,17 +27,21 @@ class CaseActions:
     @activity.defn(name="email")
     async def email(self, order: ActionOrder) -> None:
         """Send a mail, or put it into the log of sent mail."""
-        await self._dispatcher.perform(_effect(order))
+        await self._perform(order)
 
     @activity.defn(name="task")
     async def task(self, order: ActionOrder) -> None:
         """Make a task."""
-        await self._dispatcher.perform(_effect(order))
+        await self._perform(order)
 
     @activity.defn(name="outbound_message")
     async def outbound_message(self, order: ActionOrder) -> None:
         """Send a request to an endpoint."""
-        await self._dispatcher.perform(_effect(order))
+        await self._perform(order)
+
+    async def _perform(self, order: ActionOrder) -> None:
+        async with heartbeating():
+            await self._dispatcher.perform(_effect(order))
 
 
 def _effect(order: ActionOrder) -> Effect:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
@@ -16,6 +17,7 @@ NEVER, COMPLETED = "never", "completed"
 """When an action expires, if not by a span of time."""
 
 
+@lru_cache(maxsize=1024)
 def slug(name: str) -> str:
     """`name` as an id that is safe in URLs and mail headers: ``First response`` is ``first-response``."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "x"
