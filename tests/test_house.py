@@ -171,7 +171,7 @@ LONG = {
     "domain/usage/reversing.py::give_back": "one sum over the rows of a reference, which a cut would take apart",
     "starters/cli/commands/backtest.py::backtest": OPTIONS,
     "starters/cli/commands/case.py::open_case": OPTIONS,
-    "starters/cli/commands/migration.py::migrate": OPTIONS,
+    "starters/cli/commands/usage.py::take": OPTIONS,
     "store/migrations/versions/0001_catalog_and_records.py::upgrade": "a migration that is out is never changed",
 }
 """What is longer, each with the reason why it stays in one piece."""
@@ -197,6 +197,27 @@ def test_modules_and_functions_are_short() -> None:
     found = {part for path in modules for part in long_parts(path)}
     assert sorted(found - set(LONG)) == [], "split it along its ideas, or say in LONG why it stays in one piece"
     assert sorted(set(LONG) - found) == [], "it is short by now: leave it out of LONG"
+
+
+OWN_FORMS = {
+    "domain/reports/grouping.py": "the names of groups: a month, a year",
+    "domain/explanation/reasons.py": "a time of day, as a process declares it",
+    "domain/messages/case_state.py": "what cases ask is in recorded histories to the letter",
+    "workflows/case/plans.py": "a date for the server's page, not for people",
+    "starters/backtest/tables.py": "a narrow column",
+    "starters/cli/commands/migration.py": "an id",
+    "starters/logs/times.py": "how logs write instants, not how we do",
+}
+"""Modules that write an instant or a date in a form of their own, each with the reason."""
+
+
+def test_instants_are_written_in_one_place() -> None:
+    """How people read an instant is in `domain/wording.py`; what has a form of its own says why."""
+    modules = {path.relative_to(ROOT): path for package in PACKAGES for path in (ROOT / package).rglob("*.py")}
+    own = re.compile(r"""\{[^{}"']*:[^{}"']*%[YmdHMSa]|strftime\(""")
+    found = {str(name) for name, path in modules.items() if own.search(path.read_text())}
+    assert "domain/wording.py" in found
+    assert sorted(found - {"domain/wording.py"}) == sorted(OWN_FORMS)
 
 
 def copied_into_the_image(target: Path) -> Path:

@@ -23,6 +23,7 @@ from domain.criteria.fields import nearest
 from domain.errors import CatalogError
 from domain.ids import Id
 from domain.model import Value
+from domain.wording import plural
 
 MOST_LINES = 1_000
 
@@ -38,8 +39,7 @@ class OrderProblems(CatalogError):
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
-        count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
-        head = f"the order has {count}, nothing of it was made:"
+        head = f"the order has {plural(len(self.problems), 'problem')}, nothing of it was made:"
         super().__init__("\n".join([head, *(f"  {problem}" for problem in self.problems)]))
 
 

@@ -34,6 +34,7 @@ _LONGEST_ID = 100
 _A_DATE = "2026-12-31"
 
 
+# Over fifty lines: each option stands here with its help.
 def take(
     entitlement: EntitlementArgument,
     reference: Annotated[
