@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from starters.cli import arguments
-from starters.cli.commands.case import By, login
+from starters.cli.commands.case import login
+from starters.cli.options import By
 from starters.cli.running import run
 
 if TYPE_CHECKING:
