@@ -244,7 +244,7 @@ def test_what_criteria_see_is_there() -> None:
 def test_what_texts_see_is_there() -> None:
     """Of each kind of action exactly that."""
     milestone = names(head="name", place="Of a milestone's triggers") - {"case.", "entitlement.", "account."}
-    own = {root: of_a_milestone({})[root] for root in ("case", "milestone")}
+    own = {root: of_a_milestone({})[root] for root in ("case", "milestone", "trigger", "links")}
     assert milestone == dotted(own)
     both = names(head="name", place="Of thresholds and of notices")
     assert both | names(head="name", place="Of thresholds also") == dotted(OF_A_THRESHOLD)

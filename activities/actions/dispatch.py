@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol, assert_never
 
@@ -13,13 +14,14 @@ from activities.actions import mail, tasks
 from activities.actions.effect import Effect
 from activities.actions.expiry import ExpiryLog, expired
 from activities.actions.outside import Outside
+from activities.actions.surroundings import Declared, Links, Surroundings
 from activities.rendering.renderer import BadTemplate, Renderer
 from domain.process import Email, FieldUpdate, Task
 from domain.process.actions import OutboundMessage
 
 
-class ActionLog(ExpiryLog, Protocol):
-    """The part of the store that says what was done. It takes the same thing twice without harm."""
+class ActionLog(ExpiryLog, Declared, Protocol):
+    """The part of the store that says what is declared and what was done. It takes a thing twice without harm."""
 
     def record_mail(
         self, key: str, *, to: Sequence[str], subject: str, body: str, at: datetime, due_at: datetime | None = None
@@ -44,10 +46,14 @@ class Dispatcher:
         renderer: of their texts.
         outside: the way to mail servers and endpoints; None: nothing leaves this process, and
             the log says what would have.
+        links: that texts may name.
     """
 
-    def __init__(self, log: ActionLog, renderer: Renderer, outside: Outside | None = None) -> None:
+    def __init__(
+        self, log: ActionLog, renderer: Renderer, outside: Outside | None = None, links: Links | None = None
+    ) -> None:
         self._log = log
+        self._surroundings = Surroundings(log, links or Links())
         self._renderer = renderer
         self._outside = outside
 
@@ -62,7 +68,7 @@ class Dispatcher:
             await asyncio.to_thread(self._log.record_action_dropped, effect.key, worthless, at=effect.at)
             return
         try:
-            await self._do(effect)
+            await self._do(replace(effect, context=await self._surroundings.context(effect)))
         except BadTemplate as error:  # wrong today is wrong at every retry
             raise ApplicationError(str(error), type="BadTemplate", non_retryable=True) from error
         await asyncio.to_thread(self._log.record_action_done, effect.key, at=effect.at)

@@ -24,11 +24,16 @@ class MailLog(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RenderedMail:
-    """A mail with its texts as they are read."""
+    """A mail with its texts as they are read.
+
+    Attributes:
+        html: None: it has a plain text alone.
+    """
 
     to: list[str]
     subject: str
     body: str
+    html: str | None = None
 
 
 async def rendered(action: Email, effect: Effect, renderer: Renderer) -> RenderedMail:
@@ -39,7 +44,9 @@ async def rendered(action: Email, effect: Effect, renderer: Renderer) -> Rendere
     """
     to = [await renderer.render(address, effect.context) for address in action.to]
     subject = await renderer.render(action.subject, effect.context)
-    return RenderedMail(to, subject, await renderer.render(action.body, effect.context))
+    body = await renderer.render(action.body, effect.context)
+    html = await renderer.render(action.html, effect.context, html=True) if action.html else None
+    return RenderedMail(to, subject, body, html)
 
 
 async def log(message: RenderedMail, effect: Effect, log: MailLog) -> None:

@@ -75,7 +75,8 @@ class Outside:
         assert server is not None  # noqa: S101  `sends_mail_for` was asked
 
         async def attempt(_: int) -> Delivered:
-            mail = smtp.message(server, effect.key, message.to, message.subject, message.body, thread=effect.thread)
+            parts = (message.to, message.subject, message.body, message.html)
+            mail = smtp.message(server, effect.key, *parts, thread=effect.thread)
             return await smtp.send(server, mail)
 
         said = await self.attempt(effect, "email", f"{server.host}:{server.port}", ", ".join(message.to), attempt)

@@ -71,7 +71,11 @@ def _texts(path: Path, actions: Sequence[Action], example: dict[str, Any]) -> It
 
 def _example(sight: Sight, fields: dict[str, FieldType]) -> dict[str, Any]:
     def of(name: str, attribute: str) -> Any:
-        return _EXAMPLES.get(fields.get(attribute, FieldType.STRING), "text") if name == "case" else "text"
+        if name == "case":
+            return _EXAMPLES.get(fields.get(attribute, FieldType.STRING), "text")
+        if attribute.endswith(("_at", "_on")) or attribute == "at":
+            return _EXAMPLES[FieldType.DATETIME]
+        return _EXAMPLES[FieldType.INTEGER] if name == "usage" or attribute == "late" else "text"
 
     return {
         name: "text" if attributes is None else {attribute: of(name, attribute) for attribute in attributes}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from domain.ids import EndpointId, PartId
 from domain.model import Value
@@ -56,17 +57,28 @@ class _Sent(_Action):
 
 
 class Email(_Sent):
-    """A mail. `to`, `subject` and `body` are templates."""
+    """A mail. `to`, `subject`, `body` and `html` are templates.
+
+    Attributes:
+        html: the same as `body`, for those who read HTML; values are escaped in it.
+    """
 
     do: Literal["email"]
     to: list[str] = Field(min_length=1)
     subject: str
     body: str = ""
+    html: str = Field(default="", exclude_if=operator.not_)
 
     @field_validator("to", mode="before")
     @classmethod
     def _one_or_many(cls, value: Any) -> Any:
         return [value] if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _has_a_text(self) -> Self:
+        if self.html and not self.body:
+            raise ValueError("html goes beside a text for those who read no HTML; give body too")
+        return self
 
 
 class Task(_Sent):
