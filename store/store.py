@@ -22,6 +22,7 @@ from store.database import Database, Standing
 from store.endpoints import Endpoints
 from store.leases import Leases
 from store.orders import OrderTaking
+from store.people import People
 from store.usage.ledgers import UsageRecords
 from store.usage.unsynchronised import UnsynchronisedEntitlements
 
@@ -38,6 +39,7 @@ class Store(
     ActionRecords,
     Deliveries,
     Endpoints,
+    People,
     UsageRecords,
     Leases,
 ):

@@ -82,6 +82,8 @@ def _declared(name: str, *columns: Column[Any] | Index) -> Table:
 business_hours = _versioned("business_hours")
 processes = _versioned("processes")
 endpoints = _declared("endpoints")
+people = _declared("people", Column("team", Line, index=True))
+templates = _declared("templates")
 entitlement_templates = _declared("entitlement_templates")
 products = _declared("products")
 accounts = _declared("accounts")
@@ -155,6 +157,8 @@ applied_files = Table(
 DECLARED: dict[Kind, Table] = {
     Kind.BUSINESS_HOURS: business_hours,
     Kind.ENDPOINTS: endpoints,
+    Kind.PEOPLE: people,
+    Kind.TEMPLATES: templates,
     Kind.PROCESSES: processes,
     Kind.ENTITLEMENT_TEMPLATES: entitlement_templates,
     Kind.PRODUCTS: products,
@@ -299,6 +303,8 @@ mails = Table(
     Column("at", Instant, nullable=False),
     Column("due_at", Instant),
     Column("answer", Line),
+    Column("html", Line),
+    Column("remark", Line),
 )
 
 deliveries = Table(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Protocol, assert_never
@@ -13,20 +12,16 @@ from temporalio.exceptions import ApplicationError
 from activities.actions import mail, tasks
 from activities.actions.effect import Effect
 from activities.actions.expiry import ExpiryLog, expired
+from activities.actions.mail import MailLog
 from activities.actions.outside import Outside
-from activities.actions.surroundings import Declared, Links, Surroundings
+from activities.actions.surroundings import Links, Surroundings
 from activities.rendering.renderer import BadTemplate, Renderer
 from domain.process import Email, FieldUpdate, Task
 from domain.process.actions import OutboundMessage
 
 
-class ActionLog(ExpiryLog, Declared, Protocol):
+class ActionLog(ExpiryLog, MailLog, Protocol):
     """The part of the store that says what is declared and what was done. It takes a thing twice without harm."""
-
-    def record_mail(
-        self, key: str, *, to: Sequence[str], subject: str, body: str, at: datetime, due_at: datetime | None = None
-    ) -> bool:
-        """Put a mail into the log of sent mail."""
 
     def record_task(self, key: str, *, subject: str, assign_to: str, body: str, at: datetime) -> bool:
         """Make a task."""
@@ -77,7 +72,7 @@ class Dispatcher:
         action = effect.call.action
         match action:
             case Email():
-                message = await mail.rendered(action, effect, self._renderer)
+                message = await mail.rendered(action, effect, self._renderer, self._log)
                 if self._outside is None or not await self._outside.sends_mail_for(effect):
                     await mail.log(message, effect, self._log)
                 else:

@@ -5,28 +5,14 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import quote
 
 from activities.actions.effect import Effect
+from activities.actions.recipients import CasePeople, Directory
 from activities.rendering.filters import ZONE
-from domain.catalog.declarations import Account, Organisation
 from domain.criteria.fields import utc_text
 from domain.errors import NotFound
-
-
-class Declared(Protocol):
-    """The part of the store that knows who lives where."""
-
-    def organisation(self) -> Organisation:
-        """As declared, or the defaults."""
-
-    def account(self, name: str) -> Account:
-        """An account by its id.
-
-        Raises:
-            NotFound: there is none.
-        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +53,7 @@ class Surroundings:
         links: to other places.
     """
 
-    def __init__(self, declared: Declared, links: Links) -> None:
+    def __init__(self, declared: Directory, links: Links) -> None:
         self._declared = declared
         self._links = links
 
@@ -76,7 +62,12 @@ class Surroundings:
         seen = {**effect.context, "links": self._links.of(effect.thread)}
         if effect.trigger is not None:
             seen["trigger"] = _trigger(effect)
-        return {**seen, ZONE: await asyncio.to_thread(self._zone, effect.context.get("account"))}
+        return seen | await asyncio.to_thread(self._looked_up, effect.context)
+
+    def _looked_up(self, context: dict[str, Any]) -> dict[str, Any]:
+        owner = CasePeople(context, self._declared).owner()
+        shown = None if owner is None else owner.model_dump(include={"id", "name", "team", "time_zone"})
+        return {"owner": shown, ZONE: self._zone(context.get("account"))}
 
     def _zone(self, account: dict[str, Any] | None) -> str:
         """As it stood when the case took its account; else as it is declared now."""

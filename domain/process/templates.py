@@ -62,8 +62,18 @@ def of_a_milestone(fields: Mapping[str, FieldType]) -> Sight:
         "trigger": ("id", "kind", "due_at", "at", "late"),
         "entitlement": tuple(ENTITLEMENT_FIELDS),
         "account": tuple(ACCOUNT_FIELDS),
+        "owner": ("id", "name", "team", "time_zone"),
         "links": LINKS,
     }
+
+
+def of_any_action(fields: Mapping[str, FieldType]) -> Sight:
+    """What templates see that may be used for any action: whatever one of them does.
+
+    Args:
+        fields: the declared fields of a case.
+    """
+    return {**OF_A_NOTICE, **OF_A_THRESHOLD, **of_a_milestone(fields)}
 
 
 def of_an_endpoint(fields: Mapping[str, FieldType]) -> Sight:
@@ -73,9 +83,7 @@ def of_an_endpoint(fields: Mapping[str, FieldType]) -> Sight:
         fields: the declared fields of a case.
     """
     return {
-        **OF_A_NOTICE,
-        **OF_A_THRESHOLD,
-        **of_a_milestone(fields),
+        **of_any_action(fields),
         "event": (
             *("type", "key", "case", "milestone", "entitlement", "account", "trigger", "due_at", "at"),
             *("usage", "threshold", "term", "text"),

@@ -178,8 +178,6 @@ async def test_what_was_retried_by_hand_begins_anew(store: Store, rendering: Ren
     [
         (Behaviour(recipient="550 no such user"), "ann@example.org", "recipient refused: 550 no such user"),
         (Behaviour(data="554 looks like spam"), "ann@example.org", "554 looks like spam"),
-        (Behaviour(), "nobody", "no mail can be sent to 'nobody'"),
-        (Behaviour(), "{{ case.nothing }}", "no mail can be sent to ''"),
     ],
 )
 async def test_a_mail_refused_for_good_fails_with_one_line(

@@ -570,6 +570,21 @@ def test_a_ledger_from_before_counts_were_told_apart_is_kept_by_the_migration(st
     assert (store.counts("e-1"), store.ledger("e-1")) == (["", "run-1"], [new])
 
 
+def test_mails_from_before_html_are_kept_by_the_migration(store: Store) -> None:
+    """They are plain, with nothing to remark."""
+    store.record_mail("c-1/x", ["a@b.example"], "Due", "Soon.", T0, answer="250 taken")
+    kept = store.mails("c-1")
+    with store._database.write() as connection:
+        config = Config()
+        config.set_main_option("script_location", "store:migrations")
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0008")
+        command.upgrade(config, "head")
+    assert store.mails("c-1") == kept
+    assert (kept[0].html, kept[0].remark) == (None, None)
+    assert (store.person("ann"), store.team("Desk")) == (None, [])
+
+
 def test_values_go_through_json(store: Store) -> None:
     """What the store gives back can be sent on as JSON."""
     store.record_case(record(1, fired=[fired(MAIL)], notes=[note(1)]))
