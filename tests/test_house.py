@@ -42,12 +42,12 @@ def known_variables() -> set[str]:
 
 
 def test_compose_has_the_whole_system() -> None:
-    assert set(SERVICES) == {"postgresql", "temporal-schema", "temporal", "temporal-ui", "worker"}
+    assert set(SERVICES) == {"postgresql", "temporal-schema", "temporal", "temporal-ui", "mailpit", "worker"}
 
 
 @pytest.mark.parametrize("service", sorted(SERVICES))
 def test_images_are_pinned(service: str) -> None:
-    assert re.search(r":\d+\.\d+(\.\d+)?(-\w+)?$", SERVICES[service]["image"])
+    assert re.search(r":v?\d+\.\d+(\.\d+)?(-\w+)?$", SERVICES[service]["image"])
 
 
 def test_the_servers_are_the_releases_that_the_tests_run_on() -> None:

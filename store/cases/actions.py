@@ -32,6 +32,8 @@ class ActionRecords:
         at: datetime,
         due_at: datetime | None = None,
         answer: str | None = None,
+        html: str | None = None,
+        remark: str | None = None,
     ) -> bool:
         """Puts a mail into the log of sent mail; False if it is there already.
 
@@ -43,9 +45,11 @@ class ActionRecords:
             at: when it was ordered.
             due_at: when its trigger was due.
             answer: what the mail server said; None: none was asked.
+            html: the same as the plain text, for those who read HTML.
+            remark: what else there is to say of it, in one line.
         """
         row = {"key": key, "to": list(to), "subject": subject, "body": body, "at": at, "due_at": due_at}
-        row["answer"] = answer
+        row |= {"answer": answer, "html": html, "remark": remark}
         return self._record(tables.mails, row)
 
     def record_task(self, key: str, subject: str, assign_to: str, body: str, at: datetime) -> bool:
