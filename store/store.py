@@ -14,6 +14,7 @@ from store.cases.deliveries import Deliveries
 from store.cases.ended import EndedCases
 from store.cases.records import CaseRecords
 from store.cases.running import RunningCases
+from store.cases.tasks import Tasks
 from store.catalog.applying import CatalogApplying
 from store.catalog.candidates import CoverageReading
 from store.catalog.changing import EntitlementChanging
@@ -36,6 +37,7 @@ class Store(
     CaseRecords,
     EndedCases,
     ActionRecords,
+    Tasks,
     Deliveries,
     Endpoints,
     UsageRecords,

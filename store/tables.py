@@ -325,7 +325,23 @@ tasks = Table(
     Column("assign_to", Line, nullable=False),
     Column("body", Line, nullable=False),
     Column("at", Instant, nullable=False),
+    Column("account", Line),
+    Column("due_at", Instant),
+    Column("done_at", Instant),
+    Column("done_by", Line),
+    Index(None, "assign_to", "due_at"),
 )
+
+task_ticks = Table(
+    "task_ticks",
+    metadata,
+    Column("key", ForeignKey("tasks.key"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("is_done", Boolean, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("by", Line, nullable=False),
+)
+"""Each time that a task was done or undone, in order."""
 
 ledger = Table(
     "ledger",

@@ -80,7 +80,17 @@ class RememberingStore:
         self.mails[key] = f"{', '.join(to)}: {subject}\n{body}"
         return True
 
-    def record_task(self, key: str, *, subject: str, assign_to: str, body: str, at: datetime) -> bool:
+    def record_task(
+        self,
+        key: str,
+        *,
+        subject: str,
+        assign_to: str,
+        body: str,
+        at: datetime,
+        due_at: datetime | None = None,
+        account: str | None = None,
+    ) -> bool:
         self._check()
         self.tasks[key] = subject
         return True

@@ -13,21 +13,19 @@ from activities.actions import mail, tasks
 from activities.actions.effect import Effect
 from activities.actions.expiry import ExpiryLog, expired
 from activities.actions.outside import Outside
+from activities.actions.tasks import TaskLog
 from activities.rendering.renderer import BadTemplate, Renderer
 from domain.process import Email, FieldUpdate, Task
 from domain.process.actions import OutboundMessage
 
 
-class ActionLog(ExpiryLog, Protocol):
+class ActionLog(ExpiryLog, TaskLog, Protocol):
     """The part of the store that says what was done. It takes the same thing twice without harm."""
 
     def record_mail(
         self, key: str, *, to: Sequence[str], subject: str, body: str, at: datetime, due_at: datetime | None = None
     ) -> bool:
         """Put a mail into the log of sent mail."""
-
-    def record_task(self, key: str, *, subject: str, assign_to: str, body: str, at: datetime) -> bool:
-        """Make a task."""
 
     def record_action_done(self, key: str, *, at: datetime | None = None) -> None:
         """Note that an action was carried out."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AwareDatetime, Field, field_validator
 
+from domain.frozen import FrozenCalendar
 from domain.ids import EndpointId, PartId
 from domain.model import Value
-from domain.open_time.spans import Offset
+from domain.open_time.spans import Offset, Span
 
 NEVER, COMPLETED = "never", "completed"
 """When an action expires, if not by a span of time."""
@@ -70,12 +71,41 @@ class Email(_Sent):
 
 
 class Task(_Sent):
-    """A task for somebody. `subject`, `assign_to` and `body` are templates."""
+    """A task for somebody. `subject`, `assign_to` and `body` are templates.
+
+    Attributes:
+        due: by when it is to be done: so much open time of the milestone's calendar after what `due_from` says.
+        due_from: the instant at which the trigger was due, or the milestone's target; without `due` it is due at that
+            target itself.
+    """
 
     do: Literal["task"]
     subject: str
     assign_to: str = ""
     body: str = ""
+    due: Span | None = Field(default=None, exclude_if=lambda value: value is None)
+    due_from: Literal["trigger", "target"] = Field(default="trigger", exclude_if=lambda value: value == "trigger")
+
+    @property
+    def has_due_time(self) -> bool:
+        """Whether it is to be done by some time."""
+        return self.due is not None or self.due_from == "target"
+
+    def due_at(self, calendar: FrozenCalendar, trigger_at: datetime, target_at: datetime | None) -> datetime | None:
+        """By when it is to be done; None: it says nothing of it, or its milestone has no target.
+
+        Args:
+            calendar: of the milestone.
+            trigger_at: when its trigger was due.
+            target_at: of the milestone.
+
+        Raises:
+            HorizonExceeded: that lies past the calendar's horizon.
+        """
+        base = target_at if self.due_from == "target" else trigger_at
+        if base is None or not self.has_due_time:
+            return None
+        return base if self.due is None else self.due.target(calendar, base)
 
 
 class FieldUpdate(_Action):
@@ -97,8 +127,26 @@ class OutboundMessage(_Sent):
 Action = Annotated[Email | Task | FieldUpdate | OutboundMessage, Field(discriminator="do")]
 
 
+def of_an_entitlement(actions: list[Action]) -> list[Action]:
+    """The actions of a threshold or a notice, which have neither a case nor business hours.
+
+    Raises:
+        ValueError: one of them needs those; the message says what would be right.
+    """
+    if any(isinstance(action, FieldUpdate) for action in actions):
+        raise ValueError("an entitlement has no case whose field a field_update could set; use another action")
+    if any(isinstance(action, Task) and action.has_due_time for action in actions):
+        raise ValueError("an entitlement has no business hours that a task could be due by; leave due and due_from out")
+    return actions
+
+
 class ActionCall(Value):
-    """One action of a fired trigger, with the key under which its receiver takes it once."""
+    """One action of a fired trigger, with the key under which its receiver takes it once.
+
+    Attributes:
+        due_at: by when a task is to be done; None: it has no due time.
+    """
 
     key: str
     action: Action
+    due_at: AwareDatetime | None = Field(default=None, exclude_if=lambda value: value is None)

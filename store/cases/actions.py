@@ -1,4 +1,4 @@
-"""What actions write: the log of mails, tasks, and whether each was done. All by the effect's key, once."""
+"""What actions write: the log of mails, new tasks, and whether each was done. All by the effect's key, once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from store.cases import statements
 from store.cases.records import case_of, put_failure
 from store.database import Database, insert, insert_new
 from store.reading import read_stored
-from store.values import Mail, TaskEntry
+from store.values import Mail
 
 
 class ActionRecords:
@@ -47,11 +47,29 @@ class ActionRecords:
         row["answer"] = answer
         return self._record(tables.mails, row)
 
-    def record_task(self, key: str, subject: str, assign_to: str, body: str, at: datetime) -> bool:
-        """Makes a task; False if it is there already."""
-        return self._record(
-            tables.tasks, {"key": key, "subject": subject, "assign_to": assign_to, "body": body, "at": at}
-        )
+    def record_task(  # noqa: PLR0917 - in the order of a task's own parts
+        self,
+        key: str,
+        subject: str,
+        assign_to: str,
+        body: str,
+        at: datetime,
+        due_at: datetime | None = None,
+        account: str | None = None,
+    ) -> bool:
+        """Makes a task; False if it is there already.
+
+        Args:
+            key: the effect's.
+            subject: one line.
+            assign_to: its owner.
+            body: the plain text.
+            at: when it was ordered.
+            due_at: by when it is to be done.
+            account: whose case or entitlement it is about.
+        """
+        row = {"key": key, "subject": subject, "assign_to": assign_to, "body": body, "at": at}
+        return self._record(tables.tasks, row | {"due_at": due_at, "account": account})
 
     def record_action_done(self, key: str, *, at: datetime | None = None, result: dict[str, Any] | None = None) -> None:
         """An action was carried out; the first time counts.
@@ -112,19 +130,13 @@ class ActionRecords:
 
     def mails(self, case_id: str | None = None, *, limit: int = 1000) -> list[Mail]:
         """The log of sent mail, of one case or of all, in the order of sending; of very many the first `limit`."""
-        return [read_stored(Mail, row) for row in self._recorded(tables.mails, case_id, limit)]
-
-    def tasks(self, case_id: str | None = None, *, limit: int = 1000) -> list[TaskEntry]:
-        """The tasks that were made, of one case or of all, in their order; of very many the first `limit`."""
-        return [read_stored(TaskEntry, row) for row in self._recorded(tables.tasks, case_id, limit)]
-
-    def _record(self, table: Table, row: dict[str, Any]) -> bool:
-        with self._database.write() as connection:
-            return insert_new(connection, table, [{**row, "case_id": case_of(row["key"])}]) == 1
-
-    def _recorded(self, table: Table, case_id: str | None, limit: int) -> list[dict[str, Any]]:
+        table = tables.mails
         wanted = select(table).order_by(table.c.at, table.c.key).limit(limit)
         if case_id is not None:
             wanted = wanted.where(table.c.case_id == case_id)
         with self._database.read() as connection:
-            return [dict(row) for row in connection.execute(wanted).mappings()]
+            return [read_stored(Mail, dict(row)) for row in connection.execute(wanted).mappings()]
+
+    def _record(self, table: Table, row: dict[str, Any]) -> bool:
+        with self._database.write() as connection:
+            return insert_new(connection, table, [{**row, "case_id": case_of(row["key"])}]) == 1
