@@ -285,6 +285,7 @@ actions = Table(
     Column("result", Document),
     Column("failed_at", Instant),
     Column("error", Line),
+    Column("entitlement", Line),
 )
 """Actions by their keys. What became of one may be known before the case's own record says that it was ordered."""
 

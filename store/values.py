@@ -98,6 +98,7 @@ class StoredAction(Value):
 
     Attributes:
         status: of one that is dropped, `error` says why and `failed_at` when.
+        entitlement: whose it is, if it is no case's: then `case_id` is its id too.
         action: None while only its outcome is known, not yet the record of its case; so with the trigger's facts.
     """
 
@@ -117,6 +118,7 @@ class StoredAction(Value):
     result: dict[str, Any] | None
     failed_at: AwareDatetime | None
     error: str | None
+    entitlement: str | None = None
 
 
 class Mail(Value):

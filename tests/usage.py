@@ -43,6 +43,7 @@ class RememberingStore:
         self.mails: dict[str, str] = {}
         self.tasks: dict[str, str] = {}
         self.done: set[str] = set()
+        self.failed: dict[str, str] = {}
         self.refused = 0
 
     def _check(self) -> None:
@@ -54,6 +55,7 @@ class RememberingStore:
         self._check()
         found = {(news.entitlement_id, row.number): row for row in news.rows}
         self.rows |= found
+        self.failed |= {one.key: one.error for one in news.failed}
         self.periods |= {(news.entitlement_id, period.period): period for period in news.periods}
         return len(found)
 

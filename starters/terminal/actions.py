@@ -107,15 +107,13 @@ def action_lines(store: Store, case_id: str) -> list[str]:
 
 
 def failed_lines(failed: Sequence[StoredAction]) -> list[str]:
-    """Actions of any case that failed for good, two lines each: when and why, and the key to retry it by."""
-    return [
-        line
-        for one in failed
-        for line in (
-            f"{utc_text(one.failed_at) if one.failed_at else 'at some time'}  case {one.case_id}: {one.error}",
-            f"    {one.key}",
-        )
-    ]
+    """Actions that failed for good, two lines each: whose, when and why, and the key to retry it by."""
+    lines: list[str] = []
+    for one in failed:
+        whose = "entitlement" if one.entitlement else "case"
+        at = utc_text(one.failed_at) if one.failed_at else "at some time"
+        lines += [f"{at}  {whose} {one.case_id}: {one.error}", f"    {one.key}"]
+    return lines
 
 
 def _delivered(delivery: Delivery) -> str:

@@ -141,20 +141,30 @@ class CaseRecords:
         """The actions of a case in the order in which they fell due, with what became of them."""
         acts, fired = tables.actions, tables.triggers
         order = (fired.c.at, fired.c.due_at, acts.c.trigger_key, acts.c.position, acts.c.key)
-        return self._actions(_with_triggers().where(acts.c.case_id == case_id).order_by(*order))
+        of_case = and_(acts.c.case_id == case_id, acts.c.entitlement.is_(None))
+        return self._actions(_with_triggers().where(of_case).order_by(*order))
 
-    def failed_actions(self, *, since: datetime | None = None, limit: int = 1000) -> list[StoredAction]:
-        """The actions of all cases that failed for good, those that failed first first.
+    def action(self, key: str) -> StoredAction | None:
+        """An action by its key; None: nothing is recorded of it."""
+        return next(iter(self._actions(_with_triggers().where(tables.actions.c.key == key))), None)
+
+    def failed_actions(
+        self, *, since: datetime | None = None, kind: str | None = None, limit: int = 1000
+    ) -> list[StoredAction]:
+        """The actions of all cases and entitlements that failed for good, those that failed first first.
 
         Args:
             since: that failed then or later.
+            kind: of this kind only, such as ``email``.
             limit: at most so many.
         """
         acts = tables.actions
-        wanted = (
-            acts.c.status == "failed" if since is None else and_(acts.c.status == "failed", acts.c.failed_at >= since)
-        )
-        return self._actions(_with_triggers().where(wanted).order_by(acts.c.failed_at, acts.c.key).limit(limit))
+        wanted = [acts.c.status == "failed"]
+        if since is not None:
+            wanted.append(acts.c.failed_at >= since)
+        if kind is not None:
+            wanted.append(acts.c.action["do"].as_string() == kind)
+        return self._actions(_with_triggers().where(*wanted).order_by(acts.c.failed_at, acts.c.key).limit(limit))
 
     def _actions(self, wanted: Select[Any]) -> list[StoredAction]:
         with self._database.read() as connection:

@@ -1,4 +1,4 @@
-"""Tasks with a due time, an account, and who ticked them off."""
+"""Tasks with a due time, an account, and who ticked them off; actions of entitlements that failed."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -15,6 +15,7 @@ def upgrade() -> None:
     op.add_column("tasks", sa.Column("due_at", sa.DateTime(timezone=True)))
     op.add_column("tasks", sa.Column("done_at", sa.DateTime(timezone=True)))
     op.add_column("tasks", sa.Column("done_by", sa.Text()))
+    op.add_column("actions", sa.Column("entitlement", sa.Text()))
     op.create_index("ix_tasks_assign_to_due_at", "tasks", ["assign_to", "due_at"])
     op.create_table(
         "task_ticks",
@@ -31,6 +32,8 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("task_ticks")
     op.drop_index("ix_tasks_assign_to_due_at", "tasks")
+    with op.batch_alter_table("actions") as actions:
+        actions.drop_column("entitlement")
     with op.batch_alter_table("tasks") as tasks:
         for name in ("done_by", "done_at", "due_at", "account"):
             tasks.drop_column(name)
