@@ -9,14 +9,14 @@ from typing import Protocol, assert_never
 
 from temporalio.exceptions import ApplicationError
 
-from activities.actions import mail, tasks
+from activities.actions import mail, signals, tasks
 from activities.actions.effect import Effect
 from activities.actions.expiry import ExpiryLog, expired
 from activities.actions.outside import Outside
 from activities.actions.tasks import TaskLog
 from activities.rendering.renderer import BadTemplate, Renderer
 from domain.process import Email, FieldUpdate, Task
-from domain.process.actions import OutboundMessage
+from domain.process.actions import OutboundMessage, Signal
 
 
 class ActionLog(ExpiryLog, TaskLog, Protocol):
@@ -81,6 +81,10 @@ class Dispatcher:
                     await self._renderer.render(action.body, effect.context)  # a mistake shows in a rehearsal too
                 else:
                     await self._outside.send_hook(action, effect, self._renderer)
+            case Signal():
+                rendered = await signals.rendered(action, effect, self._renderer)
+                if self._outside is not None and not await self._outside.is_rehearsal(effect):
+                    await self._outside.send_signal(rendered, effect)
             case FieldUpdate():
                 raise ApplicationError(
                     f"{effect.key}: a field update takes effect on the timeline of a case, nowhere else",

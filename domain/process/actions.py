@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import AwareDatetime, Field, field_validator
+from pydantic import AwareDatetime, Field, field_validator, model_validator
 
 from domain.frozen import FrozenCalendar
 from domain.ids import EndpointId, PartId
@@ -124,7 +125,68 @@ class OutboundMessage(_Sent):
     body: str = ""
 
 
-Action = Annotated[Email | Task | FieldUpdate | OutboundMessage, Field(discriminator="do")]
+class Signal(_Sent):
+    """A signal to another Temporal workflow. `workflow`, `signal` and the texts in `args` are templates.
+
+    Attributes:
+        workflow: its id.
+        signal: the signal's name.
+        args: its arguments: texts, numbers, lists and objects; left out: one argument, the event.
+        namespace: the workflow's; left out: Milepost's own.
+    """
+
+    do: Literal["signal"]
+    workflow: str = Field(min_length=1)
+    signal: str = Field(min_length=1)
+    args: list[Any] | None = None
+    namespace: str = Field(default="", max_length=255)
+
+    @model_validator(mode="after")
+    def _is_anothers(self) -> Self:
+        if not self.namespace:
+            refuse_own_workflow(self.workflow)
+        return self
+
+    def templates(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """Its templates: where in it, and what is written there."""
+        yield ("workflow",), self.workflow
+        yield ("signal",), self.signal
+        yield from _texts_in(self.args or [], ("args",))
+
+
+OWN_WORKFLOWS = ("case/", "entitlement/", "migration/", "subscription/")
+"""How the ids of Milepost's workflows begin."""
+
+
+def refuse_own_workflow(workflow: str) -> None:
+    """Refuse a signal to a workflow of Milepost's own: who tells a case something says who it is, and is no trigger.
+
+    Raises:
+        ValueError: its id is one of those.
+    """
+    if workflow.startswith(OWN_WORKFLOWS):
+        raise ValueError(
+            f"workflow {workflow[:100]!r} is Milepost's own; a signal goes to other workflows. Fields of the case are "
+            "set by a field_update"
+        )
+
+
+def _texts_in(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    match value:
+        case str():
+            yield path, value
+        case list():
+            for number, one in enumerate(value):
+                yield from _texts_in(one, (*path, number))
+        case dict():
+            for name, one in value.items():
+                yield from _texts_in(one, (*path, name))
+
+
+Action = Annotated[Email | Task | FieldUpdate | OutboundMessage | Signal, Field(discriminator="do")]
+
+SENT = tuple(get_args(kind.model_fields["do"].annotation)[0] for kind in (Email, Task, OutboundMessage, Signal))
+"""The kinds that an activity carries out; what a field update does, the timeline does itself."""
 
 
 def of_an_entitlement(actions: list[Action]) -> list[Action]:

@@ -10,7 +10,7 @@ from typing import assert_never
 from domain.catalog.endpoints import Endpoint
 from domain.criteria.fields import utc_text
 from domain.process import Email, FieldUpdate, Task
-from domain.process.actions import OutboundMessage
+from domain.process.actions import OutboundMessage, Signal
 from store import Store, StoredAction
 from store.values import Delivery, EndpointState
 
@@ -68,6 +68,8 @@ def _declared(stored: StoredAction) -> str:
             return f"field update: {field} = {value}"
         case OutboundMessage(endpoint=endpoint):
             return f"outbound message to {endpoint}"
+        case Signal(workflow=workflow, signal=signal):
+            return f"signal {signal} to workflow {workflow}"
         case None:
             return stored.key
         case _:
