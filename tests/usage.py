@@ -44,6 +44,7 @@ class RememberingStore:
         self.mails: dict[str, str] = {}
         self.tasks: dict[str, str] = {}
         self.done: set[str] = set()
+        self.failed: dict[str, str] = {}
         self.refused = 0
 
     def _check(self) -> None:
@@ -63,6 +64,7 @@ class RememberingStore:
         self._check()
         found = {(news.entitlement_id, row.number): row for row in news.rows}
         self.rows |= found
+        self.failed |= {one.key: one.error for one in news.failed}
         self.periods |= {(news.entitlement_id, period.period): period for period in news.periods}
         return len(found)
 
@@ -101,7 +103,17 @@ class RememberingStore:
         self.mails[key] = f"{', '.join(to)}: {subject}\n{body}"
         return True
 
-    def record_task(self, key: str, *, subject: str, assign_to: str, body: str, at: datetime) -> bool:
+    def record_task(
+        self,
+        key: str,
+        *,
+        subject: str,
+        assign_to: str,
+        body: str,
+        at: datetime,
+        due_at: datetime | None = None,
+        account: str | None = None,
+    ) -> bool:
         self._check()
         self.tasks[key] = subject
         return True

@@ -9,23 +9,21 @@ from typing import Protocol, assert_never
 
 from temporalio.exceptions import ApplicationError
 
-from activities.actions import mail, tasks
+from activities.actions import mail, signals, tasks
 from activities.actions.effect import Effect
 from activities.actions.expiry import ExpiryLog, expired
 from activities.actions.mail import MailLog
 from activities.actions.outside import Outside
 from activities.actions.recipients import Directory
 from activities.actions.surroundings import Links, Surroundings
+from activities.actions.tasks import TaskLog
 from activities.rendering.renderer import BadTemplate, Renderer
 from domain.process import Email, FieldUpdate, Task
-from domain.process.actions import OutboundMessage
+from domain.process.actions import OutboundMessage, Signal
 
 
-class ActionLog(ExpiryLog, MailLog, Protocol):
-    """The part of the store that says what is declared and what was done. It takes a thing twice without harm."""
-
-    def record_task(self, key: str, *, subject: str, assign_to: str, body: str, at: datetime) -> bool:
-        """Make a task."""
+class ActionLog(ExpiryLog, MailLog, TaskLog, Protocol):
+    """The part of the store that says what was done. It takes a thing twice without harm."""
 
     def record_action_done(self, key: str, *, at: datetime | None = None) -> None:
         """Note that an action was carried out."""
@@ -92,6 +90,10 @@ class Dispatcher:
                     await self._renderer.render(action.body, effect.context)  # a mistake shows in a rehearsal too
                 else:
                     await self._outside.send_hook(action, effect, self._renderer)
+            case Signal():
+                rendered = await signals.rendered(action, effect, self._renderer)
+                if self._outside is not None and not await self._outside.is_rehearsal(effect):
+                    await self._outside.send_signal(rendered, effect)
             case FieldUpdate():
                 raise ApplicationError(
                     f"{effect.key}: a field update takes effect on the timeline of a case, nowhere else",

@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
+from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
-from activities.actions import hooks
+from activities.actions import hooks, signals
 from activities.actions.effect import Effect
 from activities.actions.mail import RenderedMail, log
+from activities.actions.signals import RenderedSignal
 from activities.delivery import smtp
 from activities.delivery.lanes import Busy, Lanes
 from activities.delivery.means import Means
@@ -104,6 +106,18 @@ class Outside:
             return await self._ask(asked, endpoint, effect)
 
         await self.attempt(effect, action.do, f"endpoint {name}", name, attempt)
+
+    async def send_signal(self, asked: RenderedSignal, effect: Effect) -> None:
+        """Send a signal to another workflow.
+
+        Raises:
+            ApplicationError: the attempt failed.
+        """
+
+        async def attempt(_: int) -> Delivered:
+            return await signals.send(activity.client(), asked, effect.key)
+
+        await self.attempt(effect, "signal", asked.receiver, asked.receiver, attempt)
 
     async def _wait_for_its_turn(self, name: str, *, is_last: bool) -> None:
         """Let an endpoint alone that is off, or has failed too often; one attempt now and then looks how it does.

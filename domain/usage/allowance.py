@@ -15,8 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from domain.bounds import quoted
 from domain.ids import PartId
 from domain.open_time.spans import Span
-from domain.process import FieldUpdate
-from domain.process.actions import Action, slug
+from domain.process.actions import Action, of_an_entitlement, slug
 from domain.usage.quantities import Most, Quantity, check_whole, quantity_text, read_quantity
 from domain.usage.rates import RateRow, check_table
 from domain.usage.units import HOURS
@@ -113,10 +112,8 @@ class Threshold(BaseModel):
 
     @field_validator("actions")
     @classmethod
-    def _no_case_to_update(cls, actions: list[Action]) -> list[Action]:
-        if any(isinstance(action, FieldUpdate) for action in actions):
-            raise ValueError("an entitlement has no case whose field a field_update could set; use another action")
-        return actions
+    def _have_no_case(cls, actions: list[Action]) -> list[Action]:
+        return of_an_entitlement(actions)
 
     @field_validator("at")
     @classmethod

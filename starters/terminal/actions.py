@@ -10,7 +10,7 @@ from typing import assert_never
 from domain.catalog.endpoints import Endpoint
 from domain.criteria.fields import utc_text
 from domain.process import Email, FieldUpdate, Task
-from domain.process.actions import OutboundMessage
+from domain.process.actions import OutboundMessage, Signal
 from store import Store, StoredAction
 from store.values import Delivery, EndpointState
 
@@ -40,9 +40,7 @@ class ShownAction:
 def case_actions(store: Store, case_id: str) -> list[ShownAction]:
     """The recorded actions of a case, in the order in which they fell due; nothing for a case that is not known."""
     said = {mail.key: f"email to {', '.join(mail.to)}: {mail.subject}" for mail in store.actions.mails(case_id)}
-    said |= {
-        task.key: f"task for {task.assign_to or 'nobody'}: {task.subject}" for task in store.actions.tasks(case_id)
-    }
+    said |= {task.key: f"task for {task.assign_to or 'nobody'}: {task.subject}" for task in store.tasks.find(case_id)}
     return [
         ShownAction(
             key=stored.key,
@@ -70,6 +68,8 @@ def _declared(stored: StoredAction) -> str:
             return f"field update: {field} = {value}"
         case OutboundMessage(endpoint=endpoint):
             return f"outbound message to {endpoint}"
+        case Signal(workflow=workflow, signal=signal):
+            return f"signal {signal} to workflow {workflow}"
         case None:
             return stored.key
         case _:
@@ -112,15 +112,13 @@ def action_lines(store: Store, case_id: str) -> list[str]:
 
 
 def failed_lines(failed: Sequence[StoredAction]) -> list[str]:
-    """Actions of any case that failed for good, two lines each: when and why, and the key to retry it by."""
-    return [
-        line
-        for one in failed
-        for line in (
-            f"{utc_text(one.failed_at) if one.failed_at else 'at some time'}  case {one.case_id}: {one.error}",
-            f"    {one.key}",
-        )
-    ]
+    """Actions that failed for good, two lines each: whose, when and why, and the key to retry it by."""
+    lines: list[str] = []
+    for one in failed:
+        whose = "entitlement" if one.entitlement else "case"
+        at = utc_text(one.failed_at) if one.failed_at else "at some time"
+        lines += [f"{at}  {whose} {one.case_id}: {one.error}", f"    {one.key}"]
+    return lines
 
 
 def _delivered(delivery: Delivery) -> str:

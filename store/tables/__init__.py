@@ -1,6 +1,6 @@
 """The tables, by area, and their schema: whoever imports this package knows them all."""
 
-from store.tables.actions import actions, deliveries, mails, tasks, triggers
+from store.tables.actions import actions, deliveries, mails, task_ticks, tasks, triggers
 from store.tables.cases import RUNNING, case_hours, cases, ended_cases, milestones, notes
 from store.tables.catalog import (
     DECLARED,
@@ -61,6 +61,7 @@ __all__ = [
     "processes",
     "products",
     "service_contracts",
+    "task_ticks",
     "tasks",
     "templates",
     "triggers",

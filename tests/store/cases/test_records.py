@@ -353,8 +353,8 @@ def test_mails_and_tasks_are_written_once_by_key(store: Store) -> None:
         ("c-1/a", ["x@example.com", "y@example.com"], "first", T0)
     ]
     assert [m.key for m in store.actions.mails()] == ["c-1/a", "c-2/a"]
-    assert [(t.key, t.assign_to, t.body, t.at) for t in store.actions.tasks()] == [("c-1/b", "desk", "first", T0)]
-    assert store.actions.tasks("c-2") == []
+    assert [(t.key, t.assign_to, t.body, t.at) for t in store.tasks.find()] == [("c-1/b", "desk", "first", T0)]
+    assert store.tasks.find("c-2") == []
 
 
 def row(number: int, **fields: Any) -> LedgerRow:
