@@ -12,6 +12,7 @@ from store.cases.deliveries import Deliveries
 from store.cases.ended import EndedCases
 from store.cases.records import CaseRecords
 from store.cases.running import RunningCases
+from store.cases.tasks import Tasks
 from store.catalog.declared import DeclaredCatalog
 from store.database import Database, Standing
 from store.endpoints import Endpoints
@@ -34,6 +35,7 @@ class Store:
         running: the cases that a migration is about.
         ended: the cases that were ended from outside.
         actions: what was ordered, and what became of it.
+        tasks: what people are to do, and what of it is done.
         deliveries: what was sent to the outside.
         endpoints: whom outbound messages go to, and how they do.
         ledgers: what was used of entitlements.
@@ -49,6 +51,7 @@ class Store:
         self.running = RunningCases(database, self.catalog)
         self.ended = EndedCases(database)
         self.actions = ActionRecords(database)
+        self.tasks = Tasks(database)
         self.deliveries = Deliveries(database)
         self.endpoints = Endpoints(database)
         self.ledgers = Ledgers(database)

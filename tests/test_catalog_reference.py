@@ -30,12 +30,13 @@ from domain.catalog.declarations import (
     ServiceContract,
 )
 from domain.catalog.endpoints import Endpoint, SecretSource
+from domain.catalog.mailing import MailTemplate, Person, Role
 from domain.catalog.references import KnownCatalog
 from domain.criteria.fields import ACCOUNT_FIELDS, CASE_FIELDS, ENTITLEMENT_FIELDS, FieldType
 from domain.open_time.spans import Offset, Span
 from domain.open_time.windows import Week
 from domain.process import After, Email, EntitlementProcess, FieldUpdate, Milestone, SpanRow, Task, Trigger
-from domain.process.actions import OutboundMessage
+from domain.process.actions import OutboundMessage, Signal
 from domain.process.templates import OF_A_NOTICE, OF_A_THRESHOLD, of_a_milestone
 from domain.usage.allowance import Allowance, Threshold
 from domain.usage.rates import ENTRY_FIELDS, RateRow
@@ -59,8 +60,11 @@ PLACES: Mapping[type[BaseModel], str] = {
     Task: "task",
     FieldUpdate: "field_update",
     OutboundMessage: "outbound_message",
+    Signal: "signal",
     Endpoint: "Endpoints",
     SecretSource: "A secret's place.",
+    Person: "People",
+    MailTemplate: "Templates",
     EntitlementTemplate: "Entitlement templates",
     Product: "Products",
     Account: "Accounts",
@@ -90,10 +94,12 @@ SHARED: Mapping[type[BaseModel], str] = {
             ContractLineItem,
             Entitlement,
             Endpoint,
+            Person,
+            MailTemplate,
         ),
         "What all have",
     ),
-    **dict.fromkeys((Email, Task, FieldUpdate, OutboundMessage), "Actions"),
+    **dict.fromkeys((Email, Task, FieldUpdate, OutboundMessage, Signal), "Actions"),
 }
 """Where the keys stand that several models have in common."""
 
@@ -211,7 +217,7 @@ def test_a_key_is_there_with_its_values_limits_and_default(model: type[BaseModel
         assert key in {"organisation", "fields", *Kind}
         return
     if SHARED.get(model) == "Actions" and key == "do":
-        assert row.values == "`email`, `task`, `field_update`, `outbound_message`"
+        assert row.values == "`email`, `task`, `field_update`, `outbound_message`, `signal`"
     else:
         assert {f"`{value}`" for value in choices(field)} <= set(re.findall(r"`[^`]+`", row.values))
     for limit in (getattr(limits, name, None) for limits in field.metadata for name in ("le", "max_length")):
@@ -244,7 +250,7 @@ def test_what_criteria_see_is_there() -> None:
 def test_what_texts_see_is_there() -> None:
     """Of each kind of action exactly that."""
     milestone = names(head="name", place="Of a milestone's triggers") - {"case.", "entitlement.", "account."}
-    own = {root: of_a_milestone({})[root] for root in ("case", "milestone")}
+    own = {root: of_a_milestone({})[root] for root in ("case", "milestone", "trigger", "owner", "links")}
     assert milestone == dotted(own)
     both = names(head="name", place="Of thresholds and of notices")
     assert both | names(head="name", place="Of thresholds also") == dotted(OF_A_THRESHOLD)
@@ -253,6 +259,11 @@ def test_what_texts_see_is_there() -> None:
 
 def dotted(sight: Mapping[str, Any]) -> set[str]:
     return {f"{root}.{name}" if name else root for root, seen in sight.items() for name in (seen or [""])}
+
+
+def test_every_role_is_there() -> None:
+    """With who that is."""
+    assert names(head="role", place="Whom a mail goes to") == set(Role)
 
 
 def test_spans_and_offsets_are_what_they_are_said_to_be() -> None:

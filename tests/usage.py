@@ -14,6 +14,7 @@ from activities.actions.dispatch import Dispatcher
 from activities.counts import UsageActivities
 from activities.rendering.renderer import Renderer
 from domain.catalog.declarations import Account, Catalog, Entitlement, Organisation
+from domain.catalog.mailing import MailTemplate, Person
 from domain.errors import NotFound
 from domain.usage.allowance import Allowance
 from domain.usage.effects import READ_ENTITLEMENT_TERMS, TermsRequest, UsageRecords
@@ -43,6 +44,7 @@ class RememberingStore:
         self.mails: dict[str, str] = {}
         self.tasks: dict[str, str] = {}
         self.done: set[str] = set()
+        self.failed: dict[str, str] = {}
         self.refused = 0
 
     def _check(self) -> None:
@@ -62,6 +64,7 @@ class RememberingStore:
         self._check()
         found = {(news.entitlement_id, row.number): row for row in news.rows}
         self.rows |= found
+        self.failed |= {one.key: one.error for one in news.failed}
         self.periods |= {(news.entitlement_id, period.period): period for period in news.periods}
         return len(found)
 
@@ -80,15 +83,37 @@ class RememberingStore:
     def change_entitlement(self, name: str, change: object, *, by: str) -> None:
         self.entitlement(name)
 
+    def person(self, name: str) -> None:
+        """Nobody is known."""
+
+    def team(self, name: str) -> list[Person]:
+        return []
+
+    def asker(self, name: str) -> None:
+        """Nobody is known."""
+
+    def mail_template(self, name: str) -> MailTemplate:
+        raise NotFound(f"no template {name}")
+
     def record_mail(
-        self, key: str, *, to: Sequence[str], subject: str, body: str, at: datetime, due_at: datetime | None = None
+        self, key: str, to: Sequence[str], subject: str, body: str, at: datetime, *_: Any, **__: Any
     ) -> bool:
         self._check()
         assert key not in self.mails, f"{key} was sent twice"
         self.mails[key] = f"{', '.join(to)}: {subject}\n{body}"
         return True
 
-    def record_task(self, key: str, *, subject: str, assign_to: str, body: str, at: datetime) -> bool:
+    def record_task(
+        self,
+        key: str,
+        *,
+        subject: str,
+        assign_to: str,
+        body: str,
+        at: datetime,
+        due_at: datetime | None = None,
+        account: str | None = None,
+    ) -> bool:
         self._check()
         self.tasks[key] = subject
         return True
@@ -151,7 +176,7 @@ async def counting(
 ) -> AsyncIterator[None]:
     """Run a worker for entitlements while the context lasts."""
     renderer = Renderer()
-    usage = UsageActivities(store, Dispatcher(store, renderer))
+    usage = UsageActivities(store, Dispatcher(store, store, renderer))
     worker = Worker(
         client,
         task_queue=task_queue,

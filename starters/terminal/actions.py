@@ -10,7 +10,7 @@ from typing import assert_never
 from domain.catalog.endpoints import Endpoint
 from domain.criteria.fields import utc_text
 from domain.process import Email, FieldUpdate, Task
-from domain.process.actions import OutboundMessage
+from domain.process.actions import OutboundMessage, Signal
 from domain.wording import plural
 from store import Store, StoredAction
 from store.values import Delivery, EndpointState
@@ -41,9 +41,7 @@ class ShownAction:
 def case_actions(store: Store, case_id: str) -> list[ShownAction]:
     """The recorded actions of a case, in the order in which they fell due; nothing for a case that is not known."""
     said = {mail.key: f"email to {', '.join(mail.to)}: {mail.subject}" for mail in store.actions.mails(case_id)}
-    said |= {
-        task.key: f"task for {task.assign_to or 'nobody'}: {task.subject}" for task in store.actions.tasks(case_id)
-    }
+    said |= {task.key: f"task for {task.assign_to or 'nobody'}: {task.subject}" for task in store.tasks.find(case_id)}
     return [
         ShownAction(
             key=stored.key,
@@ -63,14 +61,16 @@ def case_actions(store: Store, case_id: str) -> list[ShownAction]:
 def _declared(stored: StoredAction) -> str:
     """What it is to do, with its templates as they were declared."""
     match stored.action:
-        case Email(to=to, subject=subject):
-            return f"email to {', '.join(to)}: {subject}"
+        case Email(to=to, subject=subject, template=template):
+            return f"email to {', '.join(to)}: {subject or f'template {template}'}"
         case Task(assign_to=assign_to, subject=subject):
             return f"task for {assign_to}: {subject}"
         case FieldUpdate(field=field, value=value):
             return f"field update: {field} = {value}"
         case OutboundMessage(endpoint=endpoint):
             return f"outbound message to {endpoint}"
+        case Signal(workflow=workflow, signal=signal):
+            return f"signal {signal} to workflow {workflow}"
         case None:
             return stored.key
         case _:
@@ -96,8 +96,9 @@ def _health(state: EndpointState | None) -> str:
 
 
 def action_lines(store: Store, case_id: str) -> list[str]:
-    """The actions of a case, up to three lines each: with what was sent, when, to whom, and the receiver's answer."""
+    """The actions of a case, up to four lines each: with what was sent, when, to whom, and the receiver's answer."""
     sent = {delivery.key: delivery for delivery in store.deliveries.of_case(case_id)}
+    remarks = {mail.key: mail.remark for mail in store.actions.mails(case_id) if mail.remark}
     lines: list[str] = []
     for action in case_actions(store, case_id):
         lines.append(f"{utc_text(action.due_at)}  {action.milestone}: {action.text} ({action.status})")
@@ -106,19 +107,19 @@ def action_lines(store: Store, case_id: str) -> list[str]:
             lines.append(f"    {_delivered(sent[action.key])}")
         elif action.error:
             lines.append(f"    {action.error}")
+        if action.key in remarks:
+            lines.append(f"    {remarks[action.key]}")
     return lines
 
 
 def failed_lines(failed: Sequence[StoredAction]) -> list[str]:
-    """Actions of any case that failed for good, two lines each: when and why, and the key to retry it by."""
-    return [
-        line
-        for one in failed
-        for line in (
-            f"{utc_text(one.failed_at) if one.failed_at else 'at some time'}  case {one.case_id}: {one.error}",
-            f"    {one.key}",
-        )
-    ]
+    """Actions that failed for good, two lines each: whose, when and why, and the key to retry it by."""
+    lines: list[str] = []
+    for one in failed:
+        whose = "entitlement" if one.entitlement else "case"
+        at = utc_text(one.failed_at) if one.failed_at else "at some time"
+        lines += [f"{at}  {whose} {one.case_id}: {one.error}", f"    {one.key}"]
+    return lines
 
 
 def _delivered(delivery: Delivery) -> str:

@@ -1,4 +1,4 @@
-"""What actions write: the log of mails, tasks, and whether each was done. All by the effect's key, once."""
+"""What actions write: the log of mails, new tasks, and whether each was done. All by the effect's key, once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from store.cases import statements
 from store.cases.records import case_of, put_failure
 from store.database import Database, insert, insert_new
 from store.reading import read_stored
-from store.values import Mail, StoredAction, TaskEntry
+from store.values import Mail, StoredAction
 
 
 class ActionRecords:
@@ -32,6 +32,8 @@ class ActionRecords:
         at: datetime,
         due_at: datetime | None = None,
         answer: str | None = None,
+        html: str | None = None,
+        remark: str | None = None,
     ) -> bool:
         """Puts a mail into the log of sent mail; False if it is there already.
 
@@ -43,16 +45,36 @@ class ActionRecords:
             at: when it was ordered.
             due_at: when its trigger was due.
             answer: what the mail server said; None: none was asked.
+            html: the same as the plain text, for those who read HTML.
+            remark: what else there is to say of it, in one line.
         """
         row = {"key": key, "to": list(to), "subject": subject, "body": body, "at": at, "due_at": due_at}
-        row["answer"] = answer
+        row |= {"answer": answer, "html": html, "remark": remark}
         return self._record(tables.mails, row)
 
-    def record_task(self, key: str, subject: str, assign_to: str, body: str, at: datetime) -> bool:
-        """Makes a task; False if it is there already."""
-        return self._record(
-            tables.tasks, {"key": key, "subject": subject, "assign_to": assign_to, "body": body, "at": at}
-        )
+    def record_task(  # noqa: PLR0917 - in the order of a task's own parts
+        self,
+        key: str,
+        subject: str,
+        assign_to: str,
+        body: str,
+        at: datetime,
+        due_at: datetime | None = None,
+        account: str | None = None,
+    ) -> bool:
+        """Makes a task; False if it is there already.
+
+        Args:
+            key: the effect's.
+            subject: one line.
+            assign_to: its owner.
+            body: the plain text.
+            at: when it was ordered.
+            due_at: by when it is to be done.
+            account: whose case or entitlement it is about.
+        """
+        row = {"key": key, "subject": subject, "assign_to": assign_to, "body": body, "at": at}
+        return self._record(tables.tasks, row | {"due_at": due_at, "account": account})
 
     def record_action_done(self, key: str, *, at: datetime | None = None, result: dict[str, Any] | None = None) -> None:
         """An action was carried out; the first time counts.
@@ -115,28 +137,34 @@ class ActionRecords:
         """The log of sent mail, of one case or of all, in the order of sending; of very many the first `limit`."""
         return [read_stored(Mail, row) for row in self._recorded(tables.mails, case_id, limit)]
 
-    def tasks(self, case_id: str | None = None, *, limit: int = 1000) -> list[TaskEntry]:
-        """The tasks that were made, of one case or of all, in their order; of very many the first `limit`."""
-        return [read_stored(TaskEntry, row) for row in self._recorded(tables.tasks, case_id, limit)]
-
     def of_case(self, case_id: str) -> list[StoredAction]:
         """The actions of a case in the order in which they fell due, with what became of them."""
         acts, fired = tables.actions, tables.triggers
         order = (fired.c.at, fired.c.due_at, acts.c.trigger_key, acts.c.position, acts.c.key)
-        return self._stored(_with_triggers().where(acts.c.case_id == case_id).order_by(*order))
+        of_case = and_(acts.c.case_id == case_id, acts.c.entitlement.is_(None))
+        return self._stored(_with_triggers().where(of_case).order_by(*order))
 
-    def failed(self, *, since: datetime | None = None, limit: int = 1000) -> list[StoredAction]:
-        """The actions of all cases that failed for good, those that failed first first.
+    def get(self, key: str) -> StoredAction | None:
+        """An action by its key; None: nothing is recorded of it."""
+        return next(iter(self._stored(_with_triggers().where(tables.actions.c.key == key))), None)
+
+    def failed(
+        self, *, since: datetime | None = None, kind: str | None = None, limit: int = 1000
+    ) -> list[StoredAction]:
+        """The actions of all cases and entitlements that failed for good, those that failed first first.
 
         Args:
             since: that failed then or later.
+            kind: of this kind only, such as ``email``.
             limit: at most so many.
         """
         acts = tables.actions
-        wanted = (
-            acts.c.status == "failed" if since is None else and_(acts.c.status == "failed", acts.c.failed_at >= since)
-        )
-        return self._stored(_with_triggers().where(wanted).order_by(acts.c.failed_at, acts.c.key).limit(limit))
+        wanted = [acts.c.status == "failed"]
+        if since is not None:
+            wanted.append(acts.c.failed_at >= since)
+        if kind is not None:
+            wanted.append(acts.c.action["do"].as_string() == kind)
+        return self._stored(_with_triggers().where(*wanted).order_by(acts.c.failed_at, acts.c.key).limit(limit))
 
     def _record(self, table: Table, row: dict[str, Any]) -> bool:
         with self._database.write() as connection:

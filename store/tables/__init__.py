@@ -1,6 +1,6 @@
 """The tables, by area, and their schema: whoever imports this package knows them all."""
 
-from store.tables.actions import actions, deliveries, mails, tasks, triggers
+from store.tables.actions import actions, deliveries, mails, task_ticks, tasks, triggers
 from store.tables.cases import RUNNING, case_hours, cases, ended_cases, milestones, notes
 from store.tables.catalog import (
     DECLARED,
@@ -17,9 +17,11 @@ from store.tables.catalog import (
     entitlement_templates,
     entitlements,
     organisation,
+    people,
     processes,
     products,
     service_contracts,
+    templates,
 )
 from store.tables.metadata import metadata
 from store.tables.orders import orders
@@ -55,10 +57,13 @@ __all__ = [
     "notes",
     "orders",
     "organisation",
+    "people",
     "processes",
     "products",
     "service_contracts",
+    "task_ticks",
     "tasks",
+    "templates",
     "triggers",
     "untold_entitlements",
     "usage_periods",

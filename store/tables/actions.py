@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Integer, Table
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, Table
 
 from store.tables.metadata import metadata
 from store.types import Document, Instant, Line
@@ -36,6 +36,7 @@ actions = Table(
     Column("result", Document),
     Column("failed_at", Instant),
     Column("error", Line),
+    Column("entitlement", Line),
 )
 """Actions by their keys. What became of one may be known before the case's own record says that it was ordered."""
 
@@ -50,6 +51,8 @@ mails = Table(
     Column("at", Instant, nullable=False),
     Column("due_at", Instant),
     Column("answer", Line),
+    Column("html", Line),
+    Column("remark", Line),
 )
 
 deliveries = Table(
@@ -76,4 +79,20 @@ tasks = Table(
     Column("assign_to", Line, nullable=False),
     Column("body", Line, nullable=False),
     Column("at", Instant, nullable=False),
+    Column("account", Line),
+    Column("due_at", Instant),
+    Column("done_at", Instant),
+    Column("done_by", Line),
+    Index(None, "assign_to", "due_at"),
 )
+
+task_ticks = Table(
+    "task_ticks",
+    metadata,
+    Column("key", ForeignKey("tasks.key"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("is_done", Boolean, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("by", Line, nullable=False),
+)
+"""Each time that a task was done or undone, in order."""

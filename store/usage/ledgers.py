@@ -6,11 +6,12 @@ An entitlement's workflow that was terminated begins another count, from nothing
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
-from domain.usage.effects import UsageRecords
+from domain.usage.effects import FailedUsageAction, UsageRecords
 from domain.usage.rows import LedgerRow, RowKind
 from domain.usage.state import PeriodRecord
 from domain.usage.units import HOURS
@@ -29,7 +30,7 @@ class Ledgers:
         self._database = database
 
     def record(self, news: UsageRecords) -> int:
-        """Stores rows of a count, each once by number, and periods as it last reported them.
+        """Stores rows of a count, each once by number, periods as it last reported them, and actions that failed.
 
         Says how many rows are new.
         """
@@ -53,6 +54,8 @@ class Ledgers:
                         where=table.c.number < statement.excluded.number,
                     )
                 )
+            for one in news.failed:
+                _put_failure(connection, news.entitlement_id, one)
         return new
 
     def rows(self, entitlement: str, count: str | None = None) -> list[LedgerRow]:
@@ -185,3 +188,15 @@ def _counts(connection: Connection, entitlement: str) -> list[str]:
 
 def _newest_count(connection: Connection, entitlement: str) -> str:
     return next(reversed(_counts(connection, entitlement)), "")
+
+
+def _put_failure(connection: Connection, entitlement: str, failed: FailedUsageAction) -> None:
+    """An action failed for good; what is done meanwhile, by a retry, stays done."""
+    table = tables.actions
+    row: dict[str, Any] = {"key": failed.key, "case_id": entitlement, "entitlement": entitlement, "status": "failed"}
+    row |= {"action": failed.action.model_dump(mode="json"), "failed_at": datetime.now(UTC), "error": failed.error}
+    put = insert(connection, table).values(row)
+    changed = {name: put.excluded[name] for name in row if name != "key"}
+    connection.execute(
+        put.on_conflict_do_update(index_elements=[table.c.key], set_=changed, where=table.c.status != "done")
+    )

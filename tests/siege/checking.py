@@ -238,7 +238,7 @@ class Checker:
                 wanted[call.key] = Effect(call.key, at, max(at, knowable))
         self.verdict.effects += wanted.values()
         done = Counter(mail.key for mail in self.store.actions.mails(case_id, limit=_MANY))
-        done.update(task.key for task in self.store.actions.tasks(case_id, limit=_MANY))
+        done.update(task.key for task in self.store.tasks.find(case_id, limit=_MANY))
         self.verdict.find("lost", *(f"{key} was never done" for key in wanted if key not in done))
         self.verdict.find("twice", *(f"{key} is stored {times} times" for key, times in done.items() if times > 1))
         self.verdict.find("unwanted", *(f"{key} was done and never due" for key in done if key not in wanted))
@@ -294,7 +294,7 @@ class Checker:
         found = [*usage_findings(declared, runs, balance, rows)]
         mails, tasks = (
             self.store.actions.mails(entitlement, limit=_MANY),
-            self.store.actions.tasks(entitlement, limit=_MANY),
+            self.store.tasks.find(entitlement, limit=_MANY),
         )
         found += mail_findings(declared, rows, mails, tasks, has_manager=account.manager_mail is not None)
         if declared.allowance is not None and declared.allowance.unit == "cases":

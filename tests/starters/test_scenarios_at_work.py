@@ -193,9 +193,7 @@ async def test_the_eighth_of_ten_mails_the_account_manager_once(at_work: AtWork)
         await desk.open(account="acme")
 
         async def one_task() -> None:
-            assert [task.subject for task in desk.store.actions.tasks()] == [
-                "Call Acme: the quarter's cases are used up"
-            ]
+            assert [task.subject for task in desk.store.tasks.find()] == ["Call Acme: the quarter's cases are used up"]
 
         await assert_eventually(one_task)
         await one_mail()
@@ -242,7 +240,7 @@ async def test_the_dispatcher_checks_before_the_fifth_visit(at_work: AtWork) -> 
                 f"visit-{n}" for n in range(1, 5)
             ]
             assert [row.reference for row in desk.rows("acme-visits", RowKind.OVERFLOW)] == ["visit-5"]
-            assert [task.assign_to for task in desk.store.actions.tasks()] == ["dispatch"]
+            assert [task.assign_to for task in desk.store.tasks.find()] == ["dispatch"]
             assert ["visit-5" in mail.body for mail in desk.store.actions.mails()] == [True]
 
         await assert_eventually(the_store_has_it)
@@ -426,7 +424,7 @@ async def test_a_claim_keeps_the_deadlines_of_the_law(at_work: AtWork) -> None:
         await desk.pass_(case, "2026-03-15T22:00Z")
 
         async def both_are_in_the_store() -> None:
-            assert [(task.subject, task.at) for task in desk.store.actions.tasks(case)] == [
+            assert [(task.subject, task.at) for task in desk.store.tasks.find(case)] == [
                 (f"Acknowledge {case} by 2026-03-15T22:00:00+00:00", when("2026-03-11T20:00Z"))
             ]
             assert [(mail.to, mail.due_at) for mail in desk.store.actions.mails(case)] == [

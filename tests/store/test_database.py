@@ -134,7 +134,7 @@ def test_writers_take_turns(store: Store) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(write, range(100))) == 20
-    assert len(store.actions.tasks()) == 20
+    assert len(store.tasks.find()) == 20
 
 
 def test_an_instant_without_a_zone_is_refused(store: Store) -> None:

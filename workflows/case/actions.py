@@ -35,6 +35,9 @@ FEWER_AT_ONCE = "fewer-actions-at-once"
 WAITS_FOR_ITS_INSTANT = "an-action-waits-for-its-instant"
 """The patch since which an action is not sent before its instant. Asked only of one that has to wait."""
 
+SHOWS_FAILED_ACTIONS = "failed-actions-are-shown"
+"""The patch since which an action that failed for good is kept with its reason, and shown by a search attribute."""
+
 
 class Actions:
     """Sends the orders of a case.
@@ -191,7 +194,8 @@ class Actions:
 
     def _give_up(self, order: ActionOrder, reason: str) -> None:
         failed = self._case.kept.failed
-        failed[order.call.key] = order
+        kept = order.model_copy(update={"error": reason}) if workflow.patched(SHOWS_FAILED_ACTIONS) else order
+        failed[order.call.key] = kept
         while len(failed) > MOST_FAILED or (len(failed) > 1 and self._size_of(failed) > MOST_FAILED_BYTES):
             failed.pop(next(iter(failed)))
         self._recorder.tell_failure(ActionFailure(key=order.call.key, error=reason))
@@ -203,7 +207,7 @@ class Actions:
 
     def retry(self, key: str, by: str | None) -> str:
         """Try a failed action again, under the key that it has."""
-        order = self._case.kept.failed.pop(key)
+        order = self._case.kept.failed.pop(key).model_copy(update={"error": None})
         said = f"{key} is tried again"
         self._case.remark(NoteKind.ACTION_RETRIED, said, by)
         self.order(order)

@@ -136,7 +136,7 @@ async def test_every_action_arrives_once(walking: Walking, store: Store) -> None
         (case, kind, f"milestone.{kind}") for kind in ("warning", "violation", "success")
     }
     assert len({got.headers["webhook-id"] for got in desk.received}) == len({one["key"] for one in told}) == 5
-    assert len(store.actions.tasks(case)) == 1
+    assert len(store.tasks.find(case)) == 1
     assert {delivery.status for delivery in store.deliveries.of_case(case)} == {"sent"}
     assert len(store.deliveries.of_case(case)) == 11
 
@@ -156,7 +156,7 @@ async def test_a_dead_receiver_holds_up_no_other(walking: Walking, store: Store)
             violated = (await world.milestone(case, "Answer")).violations
             assert [v.noticed_at - v.violated_at < timedelta(seconds=2) for v in violated] == [True]
             assert len(behaviour.taken) == 4
-            assert len(store.actions.tasks(case)) == 1
+            assert len(store.tasks.find(case)) == 1
             assert {d.status for d in store.deliveries.of_case(case) if d.channel == "outbound_message"} == {"waits"}
 
         await assert_eventually(it_is_late)
@@ -207,7 +207,7 @@ async def test_mail_that_is_turned_away_at_first_arrives(walking: Walking, store
         ("sent", 1),
     }
     assert len(store.actions.mails(case)) == 6
-    assert len(store.actions.tasks(case)) == 1
+    assert len(store.tasks.find(case)) == 1
 
 
 async def test_a_replayed_case_mails_nobody(walking: Walking, store: Store) -> None:

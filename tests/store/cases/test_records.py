@@ -353,8 +353,8 @@ def test_mails_and_tasks_are_written_once_by_key(store: Store) -> None:
         ("c-1/a", ["x@example.com", "y@example.com"], "first", T0)
     ]
     assert [m.key for m in store.actions.mails()] == ["c-1/a", "c-2/a"]
-    assert [(t.key, t.assign_to, t.body, t.at) for t in store.actions.tasks()] == [("c-1/b", "desk", "first", T0)]
-    assert store.actions.tasks("c-2") == []
+    assert [(t.key, t.assign_to, t.body, t.at) for t in store.tasks.find()] == [("c-1/b", "desk", "first", T0)]
+    assert store.tasks.find("c-2") == []
 
 
 def row(number: int, **fields: Any) -> LedgerRow:
@@ -579,6 +579,21 @@ def test_a_ledger_from_before_counts_were_told_apart_is_kept_by_the_migration(st
     new = row(1, recorded_at=minutes(1))
     assert store.ledgers.record(usage(new)) == 1
     assert (store.ledgers.counts("e-1"), store.ledgers.rows("e-1")) == (["", "run-1"], [new])
+
+
+def test_mails_from_before_html_are_kept_by_the_migration(store: Store) -> None:
+    """They are plain, with nothing to remark."""
+    store.actions.record_mail("c-1/x", ["a@b.example"], "Due", "Soon.", T0, answer="250 taken")
+    kept = store.actions.mails("c-1")
+    with store._database.write() as connection:
+        config = Config()
+        config.set_main_option("script_location", "store:migrations")
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0008")
+        command.upgrade(config, "head")
+    assert store.actions.mails("c-1") == kept
+    assert (kept[0].html, kept[0].remark) == (None, None)
+    assert (store.catalog.person("ann"), store.catalog.team("Desk")) == (None, [])
 
 
 def test_values_go_through_json(store: Store) -> None:

@@ -111,7 +111,7 @@ async def test_nothing_is_sent_before_its_instant(
     await assert_eventually(taken)
 
     async def all_are_made() -> None:
-        assert len(store.actions.tasks(case)) == len(instants)
+        assert len(store.tasks.find(case)) == len(instants)
 
     await assert_eventually(all_are_made)
     sent = await scheduled(world, case)
@@ -142,7 +142,7 @@ async def test_what_is_held_goes_on_in_the_next_run(
         async with working(clock.client, store, task_queue=task_queue):
 
             async def all_are_made() -> None:
-                assert len(store.actions.tasks(case)) == 2
+                assert len(store.tasks.find(case)) == 2
 
             await assert_eventually(all_are_made)
             assert (await world.view(case)).closed_at is None

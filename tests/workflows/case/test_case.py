@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 from temporalio.api.common.v1 import Payload, Payloads, WorkflowExecution
+from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.api.workflowservice.v1 import SignalWorkflowExecutionRequest
+from temporalio.common import SearchAttributeKey
 
 from clients.sending import persist
 from domain.catalog.declarations import Catalog
@@ -42,7 +44,7 @@ async def test_a_case_walks_its_timeline(world: World) -> None:
     assert stored.view.milestones == closed.milestones
     assert stored.carried is not None
     assert [m.subject for m in world.store.actions.mails(case)] == [f"{case}: First response is due"]
-    assert [t.subject for t in world.store.actions.tasks(case)] == ["call Acme"]
+    assert [t.subject for t in world.store.tasks.find(case)] == ["call Acme"]
 
 
 async def test_the_standard_case_costs_little(world: World) -> None:
@@ -83,6 +85,9 @@ async def test_nothing_happens_while_a_case_is_paused(world: World) -> None:
     await world.ask(case, "resume_clock", later(days=365))
     # Tuesday 9 June 2026, 9:00 in New York; three hours of four were left.
     assert (await world.milestone(case, "First response")).target_at == later(days=365, hours=3)
+
+
+FAILED_ACTIONS = SearchAttributeKey.for_int("MilepostFailedActions")
 
 
 async def standing(world: World, case: str) -> list[Any]:
@@ -239,8 +244,16 @@ async def test_an_action_that_fails_for_good_stops_nothing_and_can_be_retried(wo
     await world.go_to(case, later(minutes=45))
     await assert_eventually(failed)
     await world.go_to(case, later(hours=2))
-    assert [t.subject for t in world.store.actions.tasks(case)] == ["late"]
+    assert [t.subject for t in world.store.tasks.find(case)] == ["late"]
     handle = world.milepost.handle(case)
+
+    async def counted() -> None:
+        """Found by a search in the Temporal UI, and told there with the reason."""
+        assert (await handle.describe()).typed_search_attributes.get(FAILED_ACTIONS) == 1
+
+    await assert_eventually(counted)
+    metadata = await handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
+    assert f"Actions that failed for good:\n- {key}: " in metadata.current_details
     with pytest.raises(Exception, match="update"):
         await handle.execute_update("retry_action", {"key": "nope"})
     assert await handle.execute_update("retry_action", {"key": key, "by": "ann"}) == f"{key} is tried again"

@@ -109,7 +109,7 @@ async def test_a_store_that_is_down_makes_no_timer_late(
 
             async def everything_is_recorded() -> None:
                 actions = down.actions.of_case(case)
-                assert len(down.actions.tasks(case)) == 4
+                assert len(down.tasks.find(case)) == 4
                 assert [a.status for a in actions] == ["done"] * 4
                 assert len({a.key for a in actions}) == 4
                 assert down.cases.get(case).view.milestones[0].state is InstanceState.COMPLETED

@@ -90,7 +90,7 @@ async def test_four_hundred_missed_triggers_fire_in_slices(world: World, many: S
         view = await world.view(case)
         assert sum(len(m.fired) for m in view.milestones) == MILESTONES * TRIGGERS
         assert view.next_due is None, "every violation is on record"
-        assert len(many.actions.tasks(case)) == MILESTONES * TRIGGERS
+        assert len(many.tasks.find(case)) == MILESTONES * TRIGGERS
         assert len(many.cases.triggers(case)) == MILESTONES * TRIGGERS
         assert {a.status for a in many.actions.of_case(case)} == {"done"}
 
@@ -132,7 +132,7 @@ async def test_actions_under_way_hold_up_no_new_run(rolling: World) -> None:
     await rolling.milepost.open(CaseIntake(case_id=case, account="many", clock=MONDAY, opened_at=opened_at))
 
     async def all_are_made() -> None:
-        assert len(rolling.store.actions.tasks(case)) == MILESTONES * TRIGGERS
+        assert len(rolling.store.tasks.find(case)) == MILESTONES * TRIGGERS
 
     await assert_eventually(all_are_made, within=60)
 

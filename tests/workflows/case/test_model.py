@@ -216,7 +216,7 @@ def differences(case: RandomCase, durable: Durably, store: Store) -> list[str]:
 
 def _action_differences(pure: Purely, durable: Durably, store: Store) -> list[str]:
     wanted = Counter((call.key, fired.at) for fired in pure.fired for call in fired.calls if call.action.do == "task")
-    done = Counter((task.key, task.at) for task in store.actions.tasks(durable.case_id))
+    done = Counter((task.key, task.at) for task in store.tasks.find(durable.case_id))
     return [
         *(f"task {key} at {at} was not made" for key, at in wanted - done),
         *(f"task {key} at {at} was made, or made twice, and is not in the pure run" for key, at in done - wanted),
