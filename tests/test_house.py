@@ -158,6 +158,17 @@ def test_the_tests_mirror_the_rooms() -> None:
     assert [str(room) for room in sorted(rooms) if not (ROOT / room / "__init__.py").exists()] == []
 
 
+def test_a_newcomer_finds_every_room() -> None:
+    """CONTRIBUTING names every room, so that each change has a place, and no room that is not there."""
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    rooms = {path.parent.relative_to(ROOT) for package in PACKAGES for path in (ROOT / package).glob("*/__init__.py")}
+    assert len(rooms) > 20
+    assert [str(room) for room in sorted(rooms) if f"`{room}/" not in text and f"`{room}`" not in text] == []
+    named = set(re.findall(r"`((?:\w+/)+(?:\w+\.\w+)?)`", text)) - {"starters/http/"}
+    assert len(named) > 30
+    assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
+
+
 MOST_LINES = 400
 """Of a module."""
 
