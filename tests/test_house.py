@@ -177,7 +177,6 @@ MOST_LINES_OF_A_FUNCTION = 50
 OPTIONS = "its length is its options, each with its help"
 LONG = {
     "domain/usage/requests.py": "the messages of entitlements in one place, as the reference lists them",
-    "starters/cli/commands/usage.py": "a command a function, mostly options with their help",
     "domain/usage/renewals.py::renew": "one request, its refusals in the order in which they are told",
     "domain/usage/reversing.py::give_back": "one sum over the rows of a reference, which a cut would take apart",
     "starters/cli/commands/backtest.py::backtest": OPTIONS,
