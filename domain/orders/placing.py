@@ -23,7 +23,7 @@ from domain.criteria.fields import nearest
 from domain.errors import CatalogError
 from domain.ids import Id
 from domain.model import Value
-from domain.wording import plural
+from domain.wording import instant, plural
 
 MOST_LINES = 1_000
 
@@ -258,7 +258,7 @@ def _problems_of_changed_line(path: Path, line: OrderLine, before: PlacedLine) -
     if before.cancelled_at is None:
         return
     if not line.cancelled:
-        message = f"line {line.id!r} was cancelled at {before.cancelled_at} and stays so; add another line"
+        message = f"line {line.id!r} was cancelled at {instant(before.cancelled_at)} and stays so; add another line"
         yield Problem((*path, "cancelled"), message)
     elif line.quantity != before.line.quantity:
         message = f"line {line.id!r} was cancelled with a quantity of {before.line.quantity}; leave it as it is"
