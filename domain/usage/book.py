@@ -27,6 +27,7 @@ from domain.usage.requests import (
 from domain.usage.rows import LedgerRow, RowKind
 from domain.usage.state import PeriodRecord, PeriodUse, UsageState
 from domain.usage.units import in_units
+from domain.wording import instant
 
 UsageEffect = (
     LedgerRow
@@ -93,7 +94,7 @@ class UsageBook:
         if period is None or status == "cancelled":
             raise Refused(
                 "outside_term",
-                f"entitlement {terms.entitlement_id} is {status} at {at.isoformat()}; its term is "
+                f"entitlement {terms.entitlement_id} is {status} at {instant(at)}; its term is "
                 f"{terms.periods.term.starts_on or 'always'} to {terms.periods.term.ends_on or 'no end'}, "
                 f"{terms.periods.term.time_zone}",
             )

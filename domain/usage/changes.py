@@ -36,6 +36,7 @@ from domain.usage.reversing import reverse
 from domain.usage.rows import RowKind
 from domain.usage.takings import Taking
 from domain.usage.units import amount_text
+from domain.wording import instant
 
 
 def change(
@@ -96,10 +97,10 @@ def _period_of(book: UsageBook, at: datetime) -> int:
     except PeriodUnknown as unknown:
         raise Refused("period_unknown", str(unknown)) from None
     if period is None:
-        raise Refused("outside_term", f"{at.isoformat()} is outside the term of {book.terms.entitlement_id}")
+        raise Refused("outside_term", f"{instant(at)} is outside the term of {book.terms.entitlement_id}")
     if book.status(at) == "cancelled":
         raise Refused(
-            "cancelled", f"{book.terms.entitlement_id} is cancelled at {at.isoformat()}; give an earlier instant"
+            "cancelled", f"{book.terms.entitlement_id} is cancelled at {instant(at)}; give an earlier instant"
         )
     return period
 
@@ -111,7 +112,7 @@ def _grant(book: UsageBook, asked: UsageGranted, now: datetime) -> Made:
     note_grant(book, period, asked.amount, until=asked.until, carries_over=asked.carries_over)
     text = f"{amount_text(asked.amount, book.terms.allowance.unit)} granted"
     if asked.until is not None:
-        text += f" until {asked.until.isoformat()}"
+        text += f" until {instant(asked.until)}"
     book.changing_use(period)
     row = write_by_hand(book, asked, text, RowKind.GRANTED, period, now=now, at=at, amount=asked.amount)
     return Made(text, period, [row, *settle(book, period, now)])

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from domain.errors import Refused
 from domain.usage.book import UsageBook
 from domain.usage.state import Grant
+from domain.wording import instant
 
 MOST_GRANTS = 200
 """Of one entitlement; a run hands them over to the next."""
@@ -51,7 +52,7 @@ def note_grant(book: UsageBook, period: int, amount: int, *, until: datetime | N
     if book.left(period) is None:
         raise Refused("unlimited", f"{book.terms.entitlement_id} is unlimited in that period; nothing need be granted")
     if until is not None and begins_at is not None and until < begins_at:
-        raise Refused("bad_dates", f"until {until.isoformat()} lies before the period, so nothing could meet it")
+        raise Refused("bad_dates", f"until {instant(until)} lies before the period, so nothing could meet it")
     if carries_over and until is not None and ends_at is not None and until < ends_at - _INSTANT:
         raise Refused("carries_nothing", "a grant that ends before its period leaves nothing that is carried over")
     if len(book.state.grants) >= MOST_GRANTS:
