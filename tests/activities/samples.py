@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, date, datetime
 from typing import Any
 
 from domain.messages.case_state import ActionOrder
@@ -32,7 +33,7 @@ from domain.usage.effects import (
     UsageRecords,
 )
 from domain.usage.periods import Term
-from domain.usage.requests import EntitlementOverflowed
+from domain.usage.requests import EntitlementOverflowed, EntitlementRenewed
 from domain.usage.rows import LedgerRow, RowKind
 from domain.usage.state import Renewal
 from tests.activities.small_world import NOON, SmallWorld
@@ -60,7 +61,7 @@ CATALOG: dict[str, Any] = {
         {**TERM, "id": "term", "account": "term", "allowance": {"cap": 10, "carry_over": "renewal", "unit": "visits"}},
     ],
 }
-RENEWAL = Renewal(entitlement_id="term-2", starts_on="2026-01-01", ends_on="2026-12-31", by="ann")  # type: ignore[arg-type]
+RENEWAL = Renewal(entitlement_id="term~2", starts_on="2026-01-01", ends_on="2026-12-31", by="ann")  # type: ignore[arg-type]
 
 Sample = Callable[[SmallWorld], Awaitable[Any]]
 """What an activity is asked, after whatever has to be in the world before."""
@@ -245,12 +246,28 @@ async def of_a_renewal(_: SmallWorld) -> Any:
 
 async def of_what_is_left(world: SmallWorld) -> Any:
     await world.run("renew_entitlement", await of_a_renewal(world))
-    return CarryOverOrder(entitlement_id="term", renewal_id="term-2", amount=4, at=NOON)
+    return CarryOverOrder(entitlement_id="term", renewal_id="term~2", amount=4, at=NOON)
 
 
 async def of_less_that_is_left(world: SmallWorld) -> Any:
     await world.run("carry_over_to_renewal", await of_what_is_left(world))
-    return CarryBackOrder(entitlement_id="term", renewal_id="term-2", amount=1, at=NOON, period=0)
+    return CarryBackOrder(entitlement_id="term", renewal_id="term~2", amount=1, at=NOON, period=0)
+
+
+async def of_less_where_it_went_on(world: SmallWorld) -> Any:
+    """What was left went on from the renewal into the one after."""
+    await world.run("carry_over_to_renewal", await of_what_is_left(world))
+    further = {"entitlement_id": "term~3", "starts_on": date(2027, 1, 1), "ends_on": date(2027, 12, 31)}
+    second = world.counts.usages["term~2"]
+    second.change(EntitlementRenewed(event_id="on", by="ann", reason="goes on"), NOON)
+    second.advance(datetime(2027, 1, 2, tzinfo=UTC))
+    await world.run(
+        "renew_entitlement",
+        RenewalOrder(entitlement_id="term~2", renewal=Renewal.model_validate({**further, "by": "ann"}), at=NOON),
+    )
+    went_on = CarryOverOrder(entitlement_id="term~2", renewal_id="term~3", amount=14, at=NOON)
+    await world.run("carry_over_to_renewal", went_on)
+    return CarryBackOrder(entitlement_id="term", renewal_id="term~2", amount=3, at=NOON, period=0)
 
 
 async def of_a_selection(world: SmallWorld) -> Any:
@@ -286,7 +303,7 @@ SAMPLES: dict[str, list[Sample]] = {
     "change_entitlement_record": [of_an_amendment],
     "renew_entitlement": [of_a_renewal],
     "carry_over_to_renewal": [of_what_is_left],
-    "take_back_from_renewal": [of_less_that_is_left],
+    "take_back_from_renewal": [of_less_that_is_left, of_less_where_it_went_on],
     "survey_migration": [of_a_selection],
     "find_outdated_cases": [of_outdated_cases],
     "migrate_case": [of_a_migration],

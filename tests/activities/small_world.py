@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
 from typing import Any, cast
 
 from pydantic import BaseModel
@@ -25,6 +26,7 @@ from activities.actions.outside import Outside
 from activities.delivery.http import HookSender
 from activities.delivery.means import Means
 from activities.delivery.outcomes import Delivered
+from activities.delivery.smtp import Encryption, MailServer
 from activities.rendering.renderer import Renderer
 from domain.usage.effects import UsageRecords
 from domain.usage.machine import Usage
@@ -125,7 +127,7 @@ class Counts:
 
 
 class Outbound:
-    """Takes what is sent, by what its receiver knows it by. Stands in for a client, and for a sender of web hooks."""
+    """Takes what is sent, by what its receiver knows it by: as a client, and as what sends web hooks and mail."""
 
     def __init__(self, life: Life) -> None:
         self._life = life
@@ -140,6 +142,11 @@ class Outbound:
         """What a sender of web hooks is asked for."""
         self.take(url, headers["Idempotency-Key"], body.decode())
         return Delivered("200 OK")
+
+    async def hand_in(self, server: MailServer, mail: EmailMessage) -> Delivered:
+        """What sends mail."""
+        self.take(server.host, mail["Message-ID"], mail.get_content())
+        return Delivered("250 OK")
 
     def take(self, receiver: str, known_by: str, said: str) -> None:
         """Take one message."""
@@ -173,7 +180,8 @@ class SmallWorld:
         self.counts = self.outbound.counts = Counts(self.life, self.store.record_usage)
         client = cast("Client", self.outbound)
         hooks = cast("HookSender", self.outbound)
-        outside = Outside(self.store, Means(mail=None, hooks=hooks, sends_rehearsals=True))
+        mail = MailServer("mail.example.org", "Milepost <sla@example.org>", 25, encryption=Encryption.NONE)
+        outside = Outside(self.store, Means(mail=mail, hooks=hooks, sends_rehearsals=True))
         registered = _activities(client, self.store, _QUEUE, Dispatcher(self.store, renderer, outside))
         self.activities = {activity._Definition.must_from_callable(one).name: one for one in registered}
 

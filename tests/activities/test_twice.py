@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import AsyncIterator, Callable, Iterator
+from email.message import EmailMessage
 from pathlib import Path
 from shutil import copyfile
 from typing import Any
@@ -12,6 +13,8 @@ import pytest
 import pytest_asyncio
 from temporalio import activity
 
+from activities.delivery.outcomes import Delivered
+from activities.delivery.smtp import MailServer
 from activities.rendering.renderer import Renderer
 from clients.gate import UsageGate
 from domain.catalog.documents import read_document
@@ -46,6 +49,11 @@ def made(renderer: Renderer, template: Path, tmp_path: Path, monkeypatch: pytest
     for user in ("clients.gate", "activities.catalog_records"):
         monkeypatch.setattr(f"{user}.Entitlements", lambda client, *_, **__: client.counts)
     living: list[SmallWorld] = []
+
+    async def hand_in(server: MailServer, mail: EmailMessage) -> Delivered:
+        return await living[-1].outbound.hand_in(server, mail)
+
+    monkeypatch.setattr("activities.delivery.smtp.send", hand_in)
     with watched_writes(lambda: living[-1].life if living else None, Database.write) as write:
         monkeypatch.setattr(Database, "write", write)
 
