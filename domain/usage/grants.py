@@ -20,13 +20,20 @@ class Room(NamedTuple):
     """What can still be taken in a period.
 
     Attributes:
-        free: of the cap and of what was carried over into the period.
+        left: what is left of its cap and of what was carried over into it.
+        free: of it, what did not go on.
         carried: of what goes on from it, of the cap or of grants, and is not used since; all of a grant that is carried
             over goes on, so that what it pays comes out of this.
     """
 
+    left: int
     free: int
     carried: int
+
+    @property
+    def of_the_cap(self) -> int:
+        """What can be taken of the cap."""
+        return min(self.left, self.free + self.carried)
 
 
 class Payment(NamedTuple):
@@ -80,13 +87,14 @@ def _lasts(book: UsageBook, grant: Grant) -> bool:
 
 def available(book: UsageBook, period: int, at: datetime, room: Room | None) -> int | None:
     """What can be taken at an instant, of grants, of the cap and of what was carried over; None: unlimited."""
-    left = book.left(period)
-    if room is None or left is None:
+    if room is None:
         return None
+    if not book.state.grants:
+        return room.of_the_cap
     grants = granted_at(book, period, at)
     lapsing = sum(one.rest for one in grants if not _lasts(book, one))
     of_lasting = min(sum(one.rest for one in grants if _lasts(book, one)), room.carried)
-    return lapsing + of_lasting + min(left, room.free + room.carried - of_lasting)
+    return lapsing + of_lasting + min(room.left, room.free + room.carried - of_lasting)
 
 
 def pay(book: UsageBook, period: int, at: datetime, amount: int, room: Room | None) -> Payment:

@@ -292,6 +292,7 @@ class Consumed(Value):
         remaining: never below 0; None: unlimited.
         taken: of this request, within the cap or paid by a grant.
         granted: of that, what a grant has paid.
+        grant_left: what grants still pay of its instant.
         worked: of a time entry: its minutes as they were worked, where they are not what it took and left over.
         overage: of this request, beyond it.
         left_over: of a time entry: what the next entitlement is to take.
@@ -316,6 +317,7 @@ class Consumed(Value):
     overage_price: str | None = None
     prompt_within: Span | None = None
     granted: NonNegativeInt = Field(default=0, exclude_if=operator.not_)
+    grant_left: NonNegativeInt = Field(default=0, exclude_if=operator.not_)
     worked: NonNegativeInt = Field(default=0, exclude_if=operator.not_)
     rates: list[RateRow] | None = Field(default=None, exclude_if=lambda rates: rates is None)
     is_reversed: bool = Field(default=False, exclude_if=operator.not_)
