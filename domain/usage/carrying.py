@@ -19,8 +19,13 @@ def room(book: UsageBook, period: int) -> int | None:
     Of one that is over, that is what lapsed, and what was carried over and is not used since: whatever is taken
     late shrinks what was carried over, from period to period. What went into a renewal is no longer there.
     """
-    there = _room(book, period, asks_back=False)
+    there = room_that_is_there(book, period)
     return None if there is None else there.of_the_cap
+
+
+def room_that_is_there(book: UsageBook, period: int) -> Room | None:
+    """As `room`, for what is left of grants as well."""
+    return _room(book, period, asks_back=False)
 
 
 def room_for_late_work(book: UsageBook, period: int) -> int | None:

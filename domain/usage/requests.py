@@ -484,12 +484,13 @@ class UsageGranted(_Change):
     """A credit for one period: it is used first, and what it pays is not used of the cap.
 
     Attributes:
+        amount: if it is negative, so much is taken back of what grants of the period have left.
         occurred_at: an instant of the period; None: now.
         until: the last instant whose takings it pays, whenever they arrive; None: as long as the period.
         carries_over: what is left of it at the end of the period goes on, beside what is carried over of the cap.
     """
 
-    amount: Annotated[PositiveInt, Field(le=MOST_AMOUNT)]
+    amount: int = Field(ge=-MOST_AMOUNT, le=MOST_AMOUNT)
     occurred_at: Instant | None = None
     until: Instant | None = None
     carries_over: bool = False
