@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, Self
 
 from temporalio import activity
 from temporalio.client import Client
@@ -51,7 +51,15 @@ class RememberingStore:
             self.refused += 1
             raise ConnectionError("the store is down")
 
-    def record_usage(self, news: UsageRecords) -> int:
+    @property
+    def ledgers(self) -> Self:
+        return self
+
+    @property
+    def catalog(self) -> Self:
+        return self
+
+    def record(self, news: UsageRecords) -> int:
         self._check()
         found = {(news.entitlement_id, row.number): row for row in news.rows}
         self.rows |= found

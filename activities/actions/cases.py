@@ -9,6 +9,7 @@ from temporalio import activity
 
 from activities.actions.dispatch import Dispatcher
 from activities.actions.effect import Effect
+from activities.heartbeat import heartbeating
 from domain.messages.case_state import ActionOrder
 from domain.process.actions import SENT
 
@@ -27,7 +28,8 @@ class CaseActions:
     def _activity(self, kind: str) -> Callable[..., Any]:
         @activity.defn(name=kind)
         async def perform(order: ActionOrder) -> None:
-            await self._dispatcher.perform(_effect(order))
+            async with heartbeating():
+                await self._dispatcher.perform(_effect(order))
 
         return perform
 

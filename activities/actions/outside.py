@@ -64,7 +64,7 @@ class Outside:
         if self._means.sends_rehearsals:
             return False
         if effect.case_id is not None:
-            return await asyncio.to_thread(self._store.has_own_clock, effect.case_id)
+            return await asyncio.to_thread(self._store.cases.has_own_clock, effect.case_id)
         return abs(datetime.now(UTC) - effect.at) > _OLD_OR_AHEAD
 
     async def send_mail(self, message: RenderedMail, effect: Effect) -> None:
@@ -82,7 +82,7 @@ class Outside:
 
         said = await self.attempt(effect, "email", f"{server.host}:{server.port}", ", ".join(message.to), attempt)
         await asyncio.to_thread(
-            self._store.record_mail,
+            self._store.actions.record_mail,
             effect.key,
             to=message.to,
             subject=message.subject,
@@ -106,7 +106,7 @@ class Outside:
 
         async def attempt(number: int) -> Delivered:
             try:
-                endpoint = await asyncio.to_thread(self._store.endpoint, name)
+                endpoint = await asyncio.to_thread(self._store.endpoints.get, name)
             except NotFound as error:
                 raise NotDelivered(str(error), for_good=True) from None
             asked = await hooks.request(action, endpoint, effect, renderer)
@@ -133,7 +133,7 @@ class Outside:
         Raises:
             NotDelivered: it is not tried now.
         """
-        state, now = await asyncio.to_thread(self._store.endpoint_state, name), datetime.now(UTC)
+        state, now = await asyncio.to_thread(self._store.endpoints.state, name), datetime.now(UTC)
         if state.off_at is not None:
             since = f"{state.off_at:%Y-%m-%d %H:%M}Z"
             line = f"endpoint {name!r} is switched off since {since}: {state.said}"
@@ -141,7 +141,7 @@ class Outside:
         if state.open_until is None or is_last:
             return
         until = now + SHORTEST / self._means.pace
-        if not await asyncio.to_thread(self._store.try_endpoint, name, now, until):
+        if not await asyncio.to_thread(self._store.endpoints.try_again, name, now, until):
             line = f"not tried: endpoint {name!r} has failed {state.failures} times in a row: {state.said}"
             raise NotDelivered(line, at_least=max(state.open_until - now, timedelta()) * self._means.pace)
 
@@ -154,13 +154,13 @@ class Outside:
         except NotDelivered as error:
             now = datetime.now(UTC)
             if error.is_gone:
-                await asyncio.to_thread(self._store.switch_endpoint, endpoint.id, off_at=now, said=str(error))
+                await asyncio.to_thread(self._store.endpoints.switch, endpoint.id, off_at=now, said=str(error))
             elif not error.for_good:
                 await asyncio.to_thread(
-                    self._store.endpoint_failed, endpoint.id, str(error), now, pace=self._means.pace
+                    self._store.endpoints.failed, endpoint.id, str(error), now, pace=self._means.pace
                 )
             raise
-        await asyncio.to_thread(self._store.endpoint_answered, endpoint.id)
+        await asyncio.to_thread(self._store.endpoints.answered, endpoint.id)
         return delivered
 
     async def attempt(
@@ -181,7 +181,9 @@ class Outside:
         Raises:
             ApplicationError: it failed; with the delay before the next one, or for good.
         """
-        begun = await asyncio.to_thread(self._store.begin_delivery, effect.key, channel, to, datetime.now(UTC))
+        begun = await asyncio.to_thread(
+            self._store.deliveries.begin_delivery, effect.key, channel, to, datetime.now(UTC)
+        )
         if begun.status == "sent":
             return begun.answer
         number = begun.attempts + 1
@@ -199,7 +201,9 @@ class Outside:
             raise await self._failure(effect, number, error) from None
         except BadTemplate as error:  # wrong today is wrong at every retry
             raise await self._failure(effect, number, NotDelivered(str(error), for_good=True)) from error
-        await asyncio.to_thread(self._store.record_attempt, effect.key, "sent", delivered.answer, datetime.now(UTC))
+        await asyncio.to_thread(
+            self._store.deliveries.record_attempt, effect.key, "sent", delivered.answer, datetime.now(UTC)
+        )
         return delivered.answer
 
     async def _failure(self, effect: Effect, number: int, error: NotDelivered) -> ApplicationError:
@@ -209,7 +213,7 @@ class Outside:
             delay = delay_after(number, effect.key, at_least=error.at_least, pace=self._means.pace)
         line, waits = str(error), delay is not None
         await asyncio.to_thread(
-            self._store.record_attempt, effect.key, "waits" if waits else "failed", line, datetime.now(UTC)
+            self._store.deliveries.record_attempt, effect.key, "waits" if waits else "failed", line, datetime.now(UTC)
         )
         if delay is not None:
             return ApplicationError(

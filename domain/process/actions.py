@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AwareDatetime, Field, field_validator, model_validator
@@ -18,6 +19,7 @@ NEVER, COMPLETED = "never", "completed"
 """When an action expires, if not by a span of time."""
 
 
+@lru_cache(maxsize=1024)
 def slug(name: str) -> str:
     """`name` as an id that is safe in URLs and mail headers: ``First response`` is ``first-response``."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "x"

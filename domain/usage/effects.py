@@ -146,7 +146,9 @@ class CarryBackOrder(Value):
 
     Attributes:
         period: the last of the record that asks.
+        taken_in: the period whose use has changed, if that is an earlier one.
         reference: what was taken late; None: something else has changed.
+        is_cover: the overage of that was covered late.
         number: as of `CarryOverOrder`.
     """
 
@@ -156,7 +158,9 @@ class CarryBackOrder(Value):
     amount: PositiveInt
     at: AwareDatetime
     period: int
+    taken_in: int | None = Field(default=None, exclude_if=lambda period: period is None)
     reference: str | None = None
+    is_cover: bool = Field(default=False, exclude_if=operator.not_)
     number: int = Field(default=0, exclude_if=operator.not_)
 
 

@@ -39,8 +39,8 @@ class ShownAction:
 
 def case_actions(store: Store, case_id: str) -> list[ShownAction]:
     """The recorded actions of a case, in the order in which they fell due; nothing for a case that is not known."""
-    said = {mail.key: f"email to {', '.join(mail.to)}: {mail.subject}" for mail in store.mails(case_id)}
-    said |= {task.key: f"task for {task.assign_to or 'nobody'}: {task.subject}" for task in store.tasks(case_id)}
+    said = {mail.key: f"email to {', '.join(mail.to)}: {mail.subject}" for mail in store.actions.mails(case_id)}
+    said |= {task.key: f"task for {task.assign_to or 'nobody'}: {task.subject}" for task in store.tasks.find(case_id)}
     return [
         ShownAction(
             key=stored.key,
@@ -52,7 +52,7 @@ def case_actions(store: Store, case_id: str) -> list[ShownAction]:
             status=stored.status,
             error=stored.error,
         )
-        for stored in store.actions(case_id)
+        for stored in store.actions.of_case(case_id)
         if stored.milestone and stored.trigger and stored.due_at  # else only its outcome is recorded so far
     ]
 
@@ -96,7 +96,7 @@ def _health(state: EndpointState | None) -> str:
 
 def action_lines(store: Store, case_id: str) -> list[str]:
     """The actions of a case, up to three lines each: with what was sent, when, to whom, and the receiver's answer."""
-    sent = {delivery.key: delivery for delivery in store.deliveries(case_id)}
+    sent = {delivery.key: delivery for delivery in store.deliveries.of_case(case_id)}
     lines: list[str] = []
     for action in case_actions(store, case_id):
         lines.append(f"{utc_text(action.due_at)}  {action.milestone}: {action.text} ({action.status})")

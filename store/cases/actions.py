@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Table, select, update
+from sqlalchemy import Select, Table, and_, select, update
 
 from domain.process.actions import slug
 from store import tables
@@ -14,13 +14,14 @@ from store.cases import statements
 from store.cases.records import case_of, put_failure
 from store.database import Database, insert, insert_new
 from store.reading import read_stored
-from store.values import Mail
+from store.values import Mail, StoredAction
 
 
 class ActionRecords:
-    """The store's side that actions write to."""
+    """What was ordered of actions, what became of each, and the mails and tasks that they made."""
 
-    _database: Database
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def record_mail(  # noqa: PLR0917 - in the order of a mail's own parts
         self,
@@ -137,6 +138,48 @@ class ActionRecords:
         with self._database.read() as connection:
             return [read_stored(Mail, dict(row)) for row in connection.execute(wanted).mappings()]
 
+    def of_case(self, case_id: str) -> list[StoredAction]:
+        """The actions of a case in the order in which they fell due, with what became of them."""
+        acts, fired = tables.actions, tables.triggers
+        order = (fired.c.at, fired.c.due_at, acts.c.trigger_key, acts.c.position, acts.c.key)
+        of_case = and_(acts.c.case_id == case_id, acts.c.entitlement.is_(None))
+        return self._stored(_with_triggers().where(of_case).order_by(*order))
+
+    def of_key(self, key: str) -> StoredAction | None:
+        """An action by its key; None: nothing is recorded of it."""
+        return next(iter(self._stored(_with_triggers().where(tables.actions.c.key == key))), None)
+
+    def failed(
+        self, *, since: datetime | None = None, kind: str | None = None, limit: int = 1000
+    ) -> list[StoredAction]:
+        """The actions of all cases and entitlements that failed for good, those that failed first first.
+
+        Args:
+            since: that failed then or later.
+            kind: of this kind only, such as ``email``.
+            limit: at most so many.
+        """
+        acts = tables.actions
+        wanted = [acts.c.status == "failed"]
+        if since is not None:
+            wanted.append(acts.c.failed_at >= since)
+        if kind is not None:
+            wanted.append(acts.c.action["do"].as_string() == kind)
+        return self._stored(_with_triggers().where(*wanted).order_by(acts.c.failed_at, acts.c.key).limit(limit))
+
     def _record(self, table: Table, row: dict[str, Any]) -> bool:
         with self._database.write() as connection:
             return insert_new(connection, table, [{**row, "case_id": case_of(row["key"])}]) == 1
+
+    def _stored(self, wanted: Select[Any]) -> list[StoredAction]:
+        with self._database.read() as connection:
+            return [read_stored(StoredAction, dict(row)) for row in connection.execute(wanted).mappings()]
+
+
+def _with_triggers() -> Select[Any]:
+    """Actions, each with the facts of its trigger."""
+    acts, fired = tables.actions, tables.triggers
+    shown = ("milestone", "occurrence", "trigger", "kind", "firing", "due_at", "at", "noticed_at")
+    kept = [column for column in acts.c if column.name not in ("position", "trigger_key")]
+    joined = acts.outerjoin(fired, fired.c.key == acts.c.trigger_key)
+    return select(*kept, *(fired.c[name] for name in shown)).select_from(joined)

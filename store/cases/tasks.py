@@ -14,11 +14,12 @@ from store.values import TaskEntry, TaskTick
 
 
 class Tasks:
-    """The store's side that keeps tasks."""
+    """What people were given to do."""
 
-    _database: Database
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-    def tasks(
+    def find(
         self,
         case_id: str | None = None,
         *,
@@ -50,7 +51,7 @@ class Tasks:
         with self._database.read() as connection:
             return [read_stored(TaskEntry, dict(row)) for row in connection.execute(wanted).mappings()]
 
-    def tick_task(self, key: str, *, done: bool, by: str, at: datetime) -> bool:
+    def tick(self, key: str, *, done: bool, by: str, at: datetime) -> bool:
         """Tick a task off, or take that back. Returns False of one that is so already: nothing changes.
 
         Args:
@@ -62,7 +63,7 @@ class Tasks:
         Raises:
             NotFound: there is no such task.
         """
-        table, ticks = tables.tasks, tables.task_ticks
+        table, made = tables.tasks, tables.task_ticks
         other = table.c.done_at.is_(None) if done else table.c.done_at.isnot(None)
         now = {"done_at": at if done else None, "done_by": by if done else None}
         with self._database.write() as connection:
@@ -70,13 +71,13 @@ class Tasks:
             if connection.execute(changed).first() is None:
                 _known(connection, key)
                 return False
-            before = select(func.count()).select_from(ticks).where(ticks.c.key == key)
+            before = select(func.count()).select_from(made).where(made.c.key == key)
             number = connection.execute(before).scalar_one() + 1
             tick = {"key": key, "number": number, "is_done": done, "at": at, "by": by}
-            connection.execute(insert(connection, ticks).values(tick))
+            connection.execute(insert(connection, made).values(tick))
             return True
 
-    def task_ticks(self, key: str) -> list[TaskTick]:
+    def ticks(self, key: str) -> list[TaskTick]:
         """Each time that a task was done or undone, in order; nothing for a task that is not known."""
         table = tables.task_ticks
         wanted = select(table).where(table.c.key == key).order_by(table.c.number)

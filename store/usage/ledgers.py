@@ -11,8 +11,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
-from domain.usage.effects import FailedUsageAction
-from domain.usage.effects import UsageRecords as News
+from domain.usage.effects import FailedUsageAction, UsageRecords
 from domain.usage.rows import LedgerRow, RowKind
 from domain.usage.state import PeriodRecord
 from domain.usage.units import HOURS
@@ -24,12 +23,13 @@ _OF_AN_ENTRY = (RowKind.TAKEN, RowKind.OVERAGE, RowKind.OVERFLOW)
 _OF_A_VISIT = (RowKind.TAKEN, RowKind.OVERRIDE)
 
 
-class UsageRecords:
-    """The store's side that keeps usage."""
+class Ledgers:
+    """The ledgers of entitlements, and their periods that have ended."""
 
-    _database: Database
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-    def record_usage(self, news: News) -> int:
+    def record(self, news: UsageRecords) -> int:
         """Stores rows of a count, each once by number, periods as it last reported them, and actions that failed.
 
         Says how many rows are new.
@@ -58,7 +58,7 @@ class UsageRecords:
                 _put_failure(connection, news.entitlement_id, one)
         return new
 
-    def ledger(self, entitlement: str, count: str | None = None) -> list[LedgerRow]:
+    def rows(self, entitlement: str, count: str | None = None) -> list[LedgerRow]:
         """The rows of one count of an entitlement, in the order in which they were written.
 
         Args:
@@ -158,13 +158,13 @@ class UsageRecords:
         with self._database.read() as connection:
             return _counts(connection, entitlement)
 
-    def ledgers(self) -> list[str]:
+    def entitlements(self) -> list[str]:
         """The ids of the entitlements that have a ledger."""
         column = tables.ledger.c.entitlement
         with self._database.read() as connection:
             return list(connection.execute(select(column).distinct().order_by(column)).scalars())
 
-    def usage_periods(self, entitlement: str) -> list[PeriodRecord]:
+    def periods(self, entitlement: str) -> list[PeriodRecord]:
         """The periods of an entitlement that have ended, as the newest count that has reported each last did.
 
         A count that begins after a termination does not report those that were over by then.

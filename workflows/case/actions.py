@@ -16,7 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.timeline.effects import NoteKind, TriggerFired
     from workflows.case.recorder import Recorder
     from workflows.case.running import RunningCase
-    from workflows.waiting import seal
+    from workflows.waiting import SIGN_OF_LIFE, seal
 
 MOST_AT_ONCE = 20
 """Actions that a run sends without looking at what became of any other; and as many, of those after, under way. Each
@@ -183,6 +183,7 @@ class Actions:
                 order.call.action.do,
                 order,
                 start_to_close_timeout=ATTEMPT,
+                heartbeat_timeout=SIGN_OF_LIFE,
                 schedule_to_close_timeout=GIVES_UP_AFTER,
                 summary=cut(summary, MOST_SUMMARY_BYTES),
             )

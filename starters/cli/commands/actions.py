@@ -54,10 +54,10 @@ def actions(
         raise typer.BadParameter("goes with --failed", param_hint="--kind")
     with _store() as store:
         if case is None:
-            found = store.failed_actions(since=arguments.instant(since, "--since") if since else None, kind=kind)
+            found = store.actions.failed(since=arguments.instant(since, "--since") if since else None, kind=kind)
             lines = failed_lines(found) or ["no action has failed for good"]
         else:
-            store.case(case)  # says so itself if there is none
+            store.cases.get(case)  # says so itself if there is none
             lines = action_lines(store, case) or [f"case {case} has had no actions"]
     for line in lines:
         typer.echo(line)
@@ -90,13 +90,13 @@ def retry(
             said = "give a case and a key, or --since an instant, or --kind of action"
             raise typer.BadParameter(said, param_hint="CASE KEY")
         with _store() as store:
-            known = store.action(key)
+            known = store.actions.of_key(key)
         typer.echo(run(_retry(case, key, who, is_entitlement=known is not None and known.entitlement == case)))
         return
     if case is not None:
         raise typer.BadParameter("is of all cases; leave the case out", param_hint="--since" if since else "--kind")
     with _store() as store:
-        failed = store.failed_actions(since=arguments.instant(since, "--since") if since else None, kind=kind)
+        failed = store.actions.failed(since=arguments.instant(since, "--since") if since else None, kind=kind)
     refused = run(_retry_all(failed, who))
     typer.echo(f"{len(failed) - refused} of {len(failed)} are tried again")
     if refused:
@@ -146,11 +146,11 @@ def endpoints(
 
     with _store() as store:
         if on is not None:
-            store.endpoint(on)  # says so itself if there is none
-            store.switch_endpoint(on, off_at=None)
+            store.endpoints.get(on)  # says so itself if there is none
+            store.endpoints.switch(on, off_at=None)
             typer.echo(f"endpoint {on} is on; milepost retry sends what failed meanwhile")
             return
-        lines = endpoint_lines(store.catalog().endpoints, store.endpoint_states())
+        lines = endpoint_lines(store.catalog.everything().endpoints, store.endpoints.states())
     for line in lines or ["no endpoint is declared"]:
         typer.echo(line)
 

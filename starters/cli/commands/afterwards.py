@@ -210,7 +210,7 @@ async def _reopen(case: str, at: str | None, by: str | None) -> Answer:
     occurred_at = arguments.instant(at, "--at") if at else None
     store = await asyncio.to_thread(Store.open, effective_settings().database)
     try:
-        await asyncio.to_thread(store.case, case)
+        await asyncio.to_thread(store.cases.get, case)
     except NotFound:
         await client.view(case)  # says so itself if it is not known, or was refused
         raise

@@ -198,10 +198,10 @@ def _side(files: Sequence[Path], name: str, option: str) -> _Side:
         settings = effective_settings()
         private_folder(settings.data)
         with Store.open(settings.database) as store:
-            catalog = store.catalog()
+            catalog = store.catalog.everything()
             if not catalog.processes:
                 raise NotFound("no process was applied yet; name the file that declares it: --catalog FILE")
-            return _Side(files, catalog, process_named(catalog, name, store.process))
+            return _Side(files, catalog, process_named(catalog, name, store.catalog.process))
     except NotFound as error:
         raise typer.BadParameter(str(error), param_hint=option) from None
 

@@ -87,7 +87,7 @@ async def _recorded(settings: Settings, case: str) -> CaseState | None:
 
     def ask() -> CaseState | None:
         with Store.open(settings.database) as store:
-            return store.case(case).carried
+            return store.cases.get(case).carried
 
     try:
         return await asyncio.to_thread(ask)

@@ -153,14 +153,14 @@ async def _replay(
     async with at_hand(virtual_clock=True, console=progress) as running:
         if files:
             await asyncio.to_thread(apply_files, running.store, files, by=login() or "unknown")
-        known = await asyncio.to_thread(running.store.catalog)
+        known = await asyncio.to_thread(running.store.catalog.everything)
         with progress_bar(progress, cases=len(cases)) as tell:
             walk = Replay(
                 running.client,
                 task_queue=running.whereabouts.task_queue,
                 at_once=at_once,
                 told=tell,
-                stored=lambda case_id: running.store.case(case_id).carried,
+                stored=lambda case_id: running.store.cases.get(case_id).carried,
             )
             outcome = await replay_and_compare(walk, cases, running.store, known)
     if as_json:

@@ -83,7 +83,7 @@ async def _show(case: str, watch: bool, zone: tzinfo | None, as_json: bool) -> N
         await _watch(client, view, zone)
     else:
         actions = await recorded(settings.database, lambda store: case_actions(store, case)) or []
-        notes = await recorded(settings.database, lambda store: store.notes(case)) or []
+        notes = await recorded(settings.database, lambda store: store.cases.notes(case)) or []
         console().print(case_timeline(view, zone=zone, note=note, actions=actions, notes=notes))
 
 
@@ -95,7 +95,7 @@ async def _find(client: MilepostClient, case: str, settings: Settings) -> tuple[
     try:
         return await client.view(case), None
     except NotFound:
-        found = await recorded(settings.database, lambda store: store.case(case))
+        found = await recorded(settings.database, lambda store: store.cases.get(case))
         if found is None:
             raise
         whose = {"account": found.account, "entitlement": found.entitlement}
@@ -113,7 +113,7 @@ async def _ended_from_outside(client: MilepostClient, view: CaseView, settings: 
         return None
     if said := await ended_now(client, view.case_id):
         return said
-    marks = await recorded(settings.database, lambda store: store.ended_cases(view.case_id)) or []
+    marks = await recorded(settings.database, lambda store: store.ended.rows(view.case_id)) or []
     return next((mark.text for mark in marks if mark.how == "unknown to Temporal"), None)
 
 

@@ -55,7 +55,7 @@ def _list(
     if is_open and is_done:
         raise typer.BadParameter("a task is either open or done; give one of both, or none", param_hint="--open")
     with _store() as store:
-        found = store.tasks(
+        found = store.tasks.find(
             case,
             done=True if is_done else False if is_open else None,
             owner=owner,
@@ -95,7 +95,7 @@ def _tick(key: str, by: str, *, is_done: bool) -> None:
         raise typer.BadParameter("say who; nobody is logged in here", param_hint="--by")
     said = "done" if is_done else "open"
     with _store() as store:
-        changed = store.tick_task(key, done=is_done, by=by, at=datetime.now(UTC))
+        changed = store.tasks.tick(key, done=is_done, by=by, at=datetime.now(UTC))
     typer.echo(f"{key} is {said}" if changed else f"{key} was {said} already; nothing changed")
 
 

@@ -31,7 +31,7 @@ MAIL = {
 
 def dispatcher(store: Store, rendering: Renderer, port: int, **means: Any) -> Dispatcher:
     sending = Means(mail=mail_server_at(port), **{"sends_rehearsals": True, **means})
-    return Dispatcher(store, rendering, Outside(store, sending))
+    return Dispatcher(store.actions, rendering, Outside(store, sending))
 
 
 async def failure(one: Dispatcher, wanted: Effect) -> ApplicationError:
@@ -53,20 +53,20 @@ async def test_a_mail_is_handed_in_and_logged(store: Store, rendering: Renderer)
     assert mail["Auto-Submitted"] == "auto-generated"
     assert (mail["To"], mail["Subject"]) == ("ann@example.org, c-1@example.org", "First response is due")
     assert mail.get_content().strip() == "Of Acme."
-    [logged] = store.mails("c-1")
+    [logged] = store.actions.mails("c-1")
     assert (logged.subject, logged.due_at) == ("First response is due", NOON)
     assert "4711" in (logged.answer or "")
-    [sent] = store.deliveries("c-1")
+    [sent] = store.deliveries.of_case("c-1")
     assert (sent.status, sent.attempts, sent.to) == ("sent", 1, "ann@example.org, c-1@example.org")
-    assert store.actions("c-1")[0].status == "done"
+    assert store.actions.of_case("c-1")[0].status == "done"
 
 
 async def test_without_a_server_mail_goes_to_the_log(store: Store, rendering: Renderer) -> None:
     """Alone: with the same texts, and no answer."""
-    await Dispatcher(store, rendering, Outside(store, Means())).perform(effect(MAIL))
-    [logged] = store.mails("c-1")
+    await Dispatcher(store.actions, rendering, Outside(store, Means())).perform(effect(MAIL))
+    [logged] = store.actions.mails("c-1")
     assert (logged.subject, logged.answer) == ("First response is due", None)
-    assert store.deliveries("c-1") == []
+    assert store.deliveries.of_case("c-1") == []
 
 
 async def test_a_failed_mail_comes_again_by_the_schedule(store: Store, rendering: Renderer) -> None:
@@ -81,8 +81,8 @@ async def test_a_failed_mail_comes_again_by_the_schedule(store: Store, rendering
         last = await failure(one, effect(MAIL))
     assert last.non_retryable
     assert last.message == "451 try again later; that was attempt 10, the last"
-    assert store.mails("c-1") == []
-    [delivery] = store.deliveries("c-1")
+    assert store.actions.mails("c-1") == []
+    [delivery] = store.deliveries.of_case("c-1")
     assert (delivery.status, delivery.attempts, delivery.answer) == ("failed", 10, "451 try again later")
 
 
@@ -96,7 +96,7 @@ async def test_what_was_retried_by_hand_begins_anew(store: Store, rendering: Ren
         assert (await failure(one, effect(MAIL))).message == "attempt 1: 451 later"
         behaviour.data = "250 taken"
         await one.perform(effect(MAIL))
-    assert store.deliveries("c-1")[0].status == "sent"
+    assert store.deliveries.of_case("c-1")[0].status == "sent"
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ async def test_a_mail_refused_for_good_fails_with_one_line(
         failed = await failure(dispatcher(store, rendering, port), effect({**MAIL, "to": to}))
     assert failed.non_retryable
     assert failed.message.startswith(line)
-    assert store.deliveries("c-1")[0].answer == failed.message
+    assert store.deliveries.of_case("c-1")[0].answer == failed.message
     assert behaviour.taken == []
 
 
@@ -124,11 +124,11 @@ async def test_what_has_arrived_is_not_sent_again(store: Store, rendering: Rende
     """A worker that died after the server took it, before the action was done, leaves the rest to the next."""
     behaviour = Behaviour()
     async with mail_server(behaviour) as port:
-        store.begin_delivery(KEY, "email", "ann@example.org", NOON)
-        store.record_attempt(KEY, "sent", "250 taken", NOON)
+        store.deliveries.begin_delivery(KEY, "email", "ann@example.org", NOON)
+        store.deliveries.record_attempt(KEY, "sent", "250 taken", NOON)
         await dispatcher(store, rendering, port).perform(effect(MAIL))
     assert behaviour.taken == []
-    assert store.mails("c-1")[0].answer == "250 taken"
+    assert store.actions.mails("c-1")[0].answer == "250 taken"
 
 
 async def test_a_replayed_entitlement_mails_nobody(store: Store, rendering: Renderer) -> None:
@@ -141,7 +141,7 @@ async def test_a_replayed_entitlement_mails_nobody(store: Store, rendering: Rend
             wanted = effect(MAIL, key=f"gold/{number}", at=at, case_id=None, thread="entitlement/gold")
             await one.perform(wanted)
     assert [mail["Message-ID"].strip() for mail in behaviour.taken] == ["<gold/2@example.org>"]
-    assert [bool(mail.answer) for mail in store.mails("gold")] == [False, True, False]
+    assert [bool(mail.answer) for mail in store.actions.mails("gold")] == [False, True, False]
 
 
 async def test_an_entitlement_mails_the_same_way(store: Store, rendering: Renderer) -> None:
@@ -158,7 +158,7 @@ async def test_an_entitlement_mails_the_same_way(store: Store, rendering: Render
         usage = UsageActivities(store, dispatcher(store, rendering, port))
         await usage.perform_usage_action(order)
     assert behaviour.taken[0]["In-Reply-To"] == "<entitlement/acme-gold@example.org>"
-    assert len(store.mails("acme-gold")) == 1
+    assert len(store.actions.mails("acme-gold")) == 1
 
 
 async def test_a_server_that_hangs_takes_few_places(store: Store, rendering: Renderer) -> None:
@@ -179,4 +179,4 @@ async def test_a_server_that_hangs_takes_few_places(store: Store, rendering: Ren
         await asyncio.gather(*tasks, return_exceptions=True)
     finally:
         listening.close()
-    assert {delivery.attempts for delivery in store.deliveries("c-1")} == {0}
+    assert {delivery.attempts for delivery in store.deliveries.of_case("c-1")} == {0}

@@ -39,7 +39,7 @@ async def desk(client: Client, task_queue: str) -> AsyncIterator[Told]:
 async def perform(client: Client, store: Store, rendering: Renderer, asked: Effect, **means: Any) -> None:
     """Carry it out as a worker's activity does."""
     ways: dict[str, Any] = {"sends_rehearsals": True, **means}
-    dispatcher = Dispatcher(store, rendering, Outside(store, Means(**ways)))
+    dispatcher = Dispatcher(store.actions, rendering, Outside(store, Means(**ways)))
     await ActivityEnvironment(client=client).run(dispatcher.perform, asked)
 
 
@@ -67,7 +67,7 @@ async def test_a_workflow_gets_the_arguments_that_are_asked_for(
     finally:
         del asked.context["case"]["queue"]
     await heard(desk, ["High case", 3, {"of": ["Acme", None, True]}])
-    [sent] = store.deliveries("c-1")
+    [sent] = store.deliveries.of_case("c-1")
     assert (sent.channel, sent.status, sent.attempts) == ("signal", "sent", 1)
     assert sent.answer == f"taken by workflow {desk.id}"
 
@@ -113,7 +113,7 @@ async def test_a_workflow_that_is_not_there_fails_for_good(
         with pytest.raises(ApplicationError, match=f"workflow {gone} is not there, or has ended") as failed:
             await perform(client, store, rendering, effect(signal(gone), key=key))
         assert failed.value.non_retryable
-    assert {(sent.status, sent.attempts) for sent in store.deliveries("c-1")} == {("failed", 1)}
+    assert {(sent.status, sent.attempts) for sent in store.deliveries.of_case("c-1")} == {("failed", 1)}
 
 
 @pytest.mark.parametrize("own", ["case/4711", "entitlement/acme-gold", "migration/m", "subscription/s"])
@@ -150,7 +150,7 @@ async def test_a_signal_goes_to_a_namespace_of_its_own(
     told = [event.workflow_execution_signaled_event_attributes for event in history.events]
     [signalled] = [one for one in told if one.signal_name]
     assert (signalled.signal_name, signalled.header.fields["milepost-key"].data) == ("escalated", f'"{KEY}"'.encode())
-    assert store.deliveries("c-1")[0].to == f"workflow desk in namespace {other.namespace}"
+    assert store.deliveries.of_case("c-1")[0].to == f"workflow desk in namespace {other.namespace}"
     with pytest.raises(ApplicationError, match="Namespace nowhere is not found") as failed:
         await perform(client, store, rendering, effect(signal("desk", namespace="nowhere"), key=f"{KEY}-2"))
     assert failed.value.non_retryable
@@ -160,7 +160,7 @@ async def test_a_rehearsal_signals_nobody(client: Client, desk: Told, store: Sto
     """Its texts are rendered, so that a mistake in one shows; what is far from now is of a replayed log."""
     asked = effect(signal(desk.id), case_id=None)
     await perform(client, store, rendering, asked, sends_rehearsals=False)
-    assert store.deliveries("c-1") == []
+    assert store.deliveries.of_case("c-1") == []
     assert await desk.query("told") == []
     with pytest.raises(ApplicationError, match="can't be rendered"):
         await perform(client, store, rendering, effect(signal("{{ case. }}"), case_id=None), sends_rehearsals=False)

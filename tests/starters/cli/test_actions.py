@@ -52,7 +52,7 @@ async def test_what_failed_is_listed_and_tried_again(client: Client, tmp_path: P
         return await asyncio.to_thread(milepost, *arguments, env=environment)
 
     with Store.open(database) as store:
-        store.apply(read_document(CATALOG), by="test")
+        store.catalog.apply(read_document(CATALOG), by="test")
         async with (
             mail_server(behaviour) as port,
             working(client, store, task_queue=task_queue, means=Means(mail=mail_server_at(port))),
@@ -105,7 +105,7 @@ async def test_an_entitlements_failures_are_listed_and_retried(client: Client, t
         return await asyncio.to_thread(milepost, *arguments, env=environment)
 
     with Store.open(database) as store:
-        store.apply(read_document(catalog), by="test")
+        store.catalog.apply(read_document(catalog), by="test")
         async with (
             mail_server(behaviour) as port,
             working(client, store, task_queue=task_queue, means=Means(mail=mail_server_at(port))),
@@ -144,9 +144,9 @@ def test_endpoints_are_listed_and_switched_on(tmp_path: Path) -> None:
     off_at = datetime(2025, 6, 9, 13, 0, tzinfo=UTC)
     with Store.open(database) as store:
         assert milepost("endpoints", env=environment).stdout == "no endpoint is declared\n"
-        store.apply(read_document(CATALOG), by="test")
-        store.switch_endpoint("desk", off_at=off_at, said="HTTP 410")
-        store.endpoint_failed("room", "HTTP 500", off_at)
+        store.catalog.apply(read_document(CATALOG), by="test")
+        store.endpoints.switch("desk", off_at=off_at, said="HTTP 410")
+        store.endpoints.failed("room", "HTTP 500", off_at)
     desk, room = milepost("endpoints", env=environment).stdout.splitlines()
     assert desk.startswith("desk  standard  https://desk.example.org/  OFF since 2025-06-09")
     assert room == "room  standard  https://room.example.org/  failed once: HTTP 500"

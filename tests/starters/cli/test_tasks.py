@@ -19,10 +19,10 @@ def desk(tmp_path: Path) -> dict[str, str]:
     database = f"sqlite:///{tmp_path / 'milepost.db'}"
     with Store.open(database) as store:
         hour = timedelta(hours=1)
-        store.record_task(LATE, "call Acme", "desk", "", NOW - 3 * hour, due_at=NOW - hour, account="acme")
-        store.record_task(AHEAD, "write", "", "", NOW - 2 * hour, due_at=NOW + hour, account="umbrella")
-        store.record_task(DONE, "ask", "desk", "", NOW - hour)
-        store.tick_task(DONE, done=True, by="ana", at=NOW)
+        store.actions.record_task(LATE, "call Acme", "desk", "", NOW - 3 * hour, due_at=NOW - hour, account="acme")
+        store.actions.record_task(AHEAD, "write", "", "", NOW - 2 * hour, due_at=NOW + hour, account="umbrella")
+        store.actions.record_task(DONE, "ask", "desk", "", NOW - hour)
+        store.tasks.tick(DONE, done=True, by="ana", at=NOW)
     return {"MILEPOST_DATA": str(tmp_path), "MILEPOST_DATABASE_URL": database}
 
 
@@ -68,7 +68,7 @@ def test_a_task_is_ticked_off_and_taken_back(desk: dict[str, str]) -> None:
     assert "by ben  desk: call Acme" in milepost("tasks", "--done", env=desk).stdout
     assert milepost("tasks", "undone", LATE, "--by", "ana", env=desk).stdout == f"{LATE} is open\n"
     with Store.open(desk["MILEPOST_DATABASE_URL"]) as store:
-        assert [(tick.is_done, tick.by) for tick in store.task_ticks(LATE)] == [(True, "ben"), (False, "ana")]
+        assert [(tick.is_done, tick.by) for tick in store.tasks.ticks(LATE)] == [(True, "ben"), (False, "ana")]
 
 
 def test_what_can_not_be_asked_of_tasks_says_so(desk: dict[str, str]) -> None:
