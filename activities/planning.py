@@ -75,6 +75,7 @@ class Planner:
             fields=fields,
             entitlement=covered_by.for_criteria() if covered_by else None,
             account=whose.for_criteria(organisation) if whose else None,
+            contact=intake.contact,
         )
 
     def migrated(self, plan: Plan, earliest: datetime, now: datetime, process_version: int | None = None) -> Plan:

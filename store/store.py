@@ -35,7 +35,7 @@ class Store:
         running: the cases that a migration is about.
         ended: the cases that were ended from outside.
         actions: what was ordered, and what became of it.
-        tasks: what people were given to do.
+        tasks: what people are to do, and what of it is done.
         deliveries: what was sent to the outside.
         endpoints: whom outbound messages go to, and how they do.
         ledgers: what was used of entitlements.

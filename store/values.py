@@ -126,6 +126,8 @@ class Mail(Value):
 
     Attributes:
         answer: what the mail server said; None: none was asked.
+        html: what it says in HTML; None: it is a plain text.
+        remark: what else there is to say of it, such as a role that nobody had.
     """
 
     key: str
@@ -136,6 +138,8 @@ class Mail(Value):
     at: AwareDatetime
     due_at: AwareDatetime | None
     answer: str | None = None
+    html: str | None = None
+    remark: str | None = None
 
 
 class Delivery(Value):

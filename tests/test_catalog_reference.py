@@ -30,6 +30,7 @@ from domain.catalog.declarations import (
     ServiceContract,
 )
 from domain.catalog.endpoints import Endpoint, SecretSource
+from domain.catalog.mailing import MailTemplate, Person, Role
 from domain.catalog.references import KnownCatalog
 from domain.criteria.fields import ACCOUNT_FIELDS, CASE_FIELDS, ENTITLEMENT_FIELDS, FieldType
 from domain.open_time.spans import Offset, Span
@@ -62,6 +63,8 @@ PLACES: Mapping[type[BaseModel], str] = {
     Signal: "signal",
     Endpoint: "Endpoints",
     SecretSource: "A secret's place.",
+    Person: "People",
+    MailTemplate: "Templates",
     EntitlementTemplate: "Entitlement templates",
     Product: "Products",
     Account: "Accounts",
@@ -91,6 +94,8 @@ SHARED: Mapping[type[BaseModel], str] = {
             ContractLineItem,
             Entitlement,
             Endpoint,
+            Person,
+            MailTemplate,
         ),
         "What all have",
     ),
@@ -245,7 +250,7 @@ def test_what_criteria_see_is_there() -> None:
 def test_what_texts_see_is_there() -> None:
     """Of each kind of action exactly that."""
     milestone = names(head="name", place="Of a milestone's triggers") - {"case.", "entitlement.", "account."}
-    own = {root: of_a_milestone({})[root] for root in ("case", "milestone")}
+    own = {root: of_a_milestone({})[root] for root in ("case", "milestone", "trigger", "owner", "links")}
     assert milestone == dotted(own)
     both = names(head="name", place="Of thresholds and of notices")
     assert both | names(head="name", place="Of thresholds also") == dotted(OF_A_THRESHOLD)
@@ -254,6 +259,11 @@ def test_what_texts_see_is_there() -> None:
 
 def dotted(sight: Mapping[str, Any]) -> set[str]:
     return {f"{root}.{name}" if name else root for root, seen in sight.items() for name in (seen or [""])}
+
+
+def test_every_role_is_there() -> None:
+    """With who that is."""
+    assert names(head="role", place="Whom a mail goes to") == set(Role)
 
 
 def test_spans_and_offsets_are_what_they_are_said_to_be() -> None:

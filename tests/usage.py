@@ -14,6 +14,7 @@ from activities.actions.dispatch import Dispatcher
 from activities.counts import UsageActivities
 from activities.rendering.renderer import Renderer
 from domain.catalog.declarations import Account, Catalog, Entitlement, Organisation
+from domain.catalog.mailing import MailTemplate, Person
 from domain.errors import NotFound
 from domain.usage.allowance import Allowance
 from domain.usage.effects import READ_ENTITLEMENT_TERMS, TermsRequest, UsageRecords
@@ -82,8 +83,20 @@ class RememberingStore:
     def change_entitlement(self, name: str, change: object, *, by: str) -> None:
         self.entitlement(name)
 
+    def person(self, name: str) -> None:
+        """Nobody is known."""
+
+    def team(self, name: str) -> list[Person]:
+        return []
+
+    def asker(self, name: str) -> None:
+        """Nobody is known."""
+
+    def mail_template(self, name: str) -> MailTemplate:
+        raise NotFound(f"no template {name}")
+
     def record_mail(
-        self, key: str, *, to: Sequence[str], subject: str, body: str, at: datetime, due_at: datetime | None = None
+        self, key: str, to: Sequence[str], subject: str, body: str, at: datetime, *_: Any, **__: Any
     ) -> bool:
         self._check()
         assert key not in self.mails, f"{key} was sent twice"
@@ -163,7 +176,7 @@ async def counting(
 ) -> AsyncIterator[None]:
     """Run a worker for entitlements while the context lasts."""
     renderer = Renderer()
-    usage = UsageActivities(store, Dispatcher(store, renderer))
+    usage = UsageActivities(store, Dispatcher(store, store, renderer))
     worker = Worker(
         client,
         task_queue=task_queue,

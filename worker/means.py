@@ -17,7 +17,13 @@ def means_of(settings: Settings) -> Means:
         SettingsError: the file with the password can't be read, or a password is given without a user.
     """
     hosts = [host.strip() for host in settings.hook_hosts.split(",") if host.strip()]
-    return Means(mail=_mail_server(settings), hooks=HookSender(hosts), pace=settings.delivery_pace)
+    return Means(
+        mail=_mail_server(settings),
+        hooks=HookSender(hosts),
+        pace=settings.delivery_pace,
+        console=settings.console_url,
+        temporal_ui=settings.temporal_ui_url,
+    )
 
 
 def mail_in_words(settings: Settings) -> str:

@@ -17,6 +17,7 @@ from temporalio.worker import PollerBehaviorSimpleMaximum, Worker, WorkerDeploym
 from activities.actions.cases import CaseActions
 from activities.actions.dispatch import Dispatcher
 from activities.actions.outside import Outside
+from activities.actions.surroundings import Links
 from activities.counts import UsageActivities
 from activities.covering import Covering
 from activities.delivery.means import Means
@@ -79,7 +80,8 @@ async def working(
         means: what actions are sent with; None: nothing leaves the store.
     """
     renderer = Renderer()
-    dispatcher = Dispatcher(store.actions, renderer, None if means is None else Outside(store, means))
+    outside = None if means is None else Outside(store, means)
+    dispatcher = Dispatcher(store.actions, store.catalog, renderer, outside, _links(client, means))
     worker = Worker(
         client,
         task_queue=task_queue,
@@ -94,6 +96,12 @@ async def working(
     )
     async with renderer, running(worker):
         yield worker
+
+
+def _links(client: Client, means: Means | None) -> Links:
+    if means is None:
+        return Links()
+    return Links(console=means.console, temporal_ui=means.temporal_ui, namespace=client.namespace)
 
 
 def _activities(client: Client, store: Store, task_queue: str, dispatcher: Dispatcher) -> list[Callable[..., Any]]:

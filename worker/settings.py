@@ -16,6 +16,8 @@ from domain.errors import MilepostError
 
 PREFIX = "MILEPOST_"
 
+_WEB_ADDRESS = r"^https?://[^\s/?#@]+(/[^\s?#]*)?$"
+
 
 class SettingsError(MilepostError):
     """An environment variable with a value that cannot be."""
@@ -69,6 +71,12 @@ class Settings(BaseSettings):
         str, Field(pattern=r"^[^\r\n@]*@[^\s@]+$", max_length=254, description="the address that mail comes from")
     ] = "milepost@localhost"
     smtp_timeout: Annotated[float, Field(gt=0, le=45, description="seconds for an attempt to hand a mail in")] = 30
+    console_url: Annotated[
+        str | None, Field(pattern=_WEB_ADDRESS, description="where people find the console, for links in mails")
+    ] = None
+    temporal_ui_url: Annotated[
+        str | None, Field(pattern=_WEB_ADDRESS, description="where people find the Temporal UI, for links in mails")
+    ] = None
     hook_hosts: Annotated[
         str,
         Field(description="hosts inside a network that outbound messages may go to: names, or name:port, by commas"),

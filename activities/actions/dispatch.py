@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol, assert_never
 
@@ -12,20 +12,18 @@ from temporalio.exceptions import ApplicationError
 from activities.actions import mail, signals, tasks
 from activities.actions.effect import Effect
 from activities.actions.expiry import ExpiryLog, expired
+from activities.actions.mail import MailLog
 from activities.actions.outside import Outside
+from activities.actions.recipients import Directory
+from activities.actions.surroundings import Links, Surroundings
 from activities.actions.tasks import TaskLog
 from activities.rendering.renderer import BadTemplate, Renderer
 from domain.process import Email, FieldUpdate, Task
 from domain.process.actions import OutboundMessage, Signal
 
 
-class ActionLog(ExpiryLog, TaskLog, Protocol):
-    """The part of the store that says what was done. It takes the same thing twice without harm."""
-
-    def record_mail(
-        self, key: str, *, to: Sequence[str], subject: str, body: str, at: datetime, due_at: datetime | None = None
-    ) -> bool:
-        """Put a mail into the log of sent mail."""
+class ActionLog(ExpiryLog, MailLog, TaskLog, Protocol):
+    """The part of the store that says what was done. It takes a thing twice without harm."""
 
     def record_action_done(self, key: str, *, at: datetime | None = None) -> None:
         """Note that an action was carried out."""
@@ -39,13 +37,24 @@ class Dispatcher:
 
     Args:
         log: where what was done is recorded.
+        directory: who gets mails, and what the catalog says of them.
         renderer: of their texts.
         outside: the way to mail servers and endpoints; None: nothing leaves this process, and
             the log says what would have.
+        links: that texts may name.
     """
 
-    def __init__(self, log: ActionLog, renderer: Renderer, outside: Outside | None = None) -> None:
+    def __init__(
+        self,
+        log: ActionLog,
+        directory: Directory,
+        renderer: Renderer,
+        outside: Outside | None = None,
+        links: Links | None = None,
+    ) -> None:
         self._log = log
+        self._directory = directory
+        self._surroundings = Surroundings(directory, links or Links())
         self._renderer = renderer
         self._outside = outside
 
@@ -60,7 +69,7 @@ class Dispatcher:
             await asyncio.to_thread(self._log.record_action_dropped, effect.key, worthless, at=effect.at)
             return
         try:
-            await self._do(effect)
+            await self._do(replace(effect, context=await self._surroundings.context(effect)))
         except BadTemplate as error:  # wrong today is wrong at every retry
             raise ApplicationError(str(error), type="BadTemplate", non_retryable=True) from error
         await asyncio.to_thread(self._log.record_action_done, effect.key, at=effect.at)
@@ -69,7 +78,7 @@ class Dispatcher:
         action = effect.call.action
         match action:
             case Email():
-                message = await mail.rendered(action, effect, self._renderer)
+                message = await mail.rendered(action, effect, self._renderer, self._directory)
                 if self._outside is None or not await self._outside.sends_mail_for(effect):
                     await mail.log(message, effect, self._log)
                 else:

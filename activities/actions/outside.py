@@ -11,7 +11,7 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities.actions import hooks, signals
 from activities.actions.effect import Effect
-from activities.actions.mail import RenderedMail
+from activities.actions.mail import RenderedMail, log
 from activities.actions.signals import RenderedSignal
 from activities.delivery import smtp
 from activities.delivery.lanes import Busy, Lanes
@@ -77,20 +77,12 @@ class Outside:
         assert server is not None  # noqa: S101  `sends_mail_for` was asked
 
         async def attempt(_: int) -> Delivered:
-            mail = smtp.message(server, effect.key, message.to, message.subject, message.body, thread=effect.thread)
+            parts = (message.to, message.subject, message.body, message.html)
+            mail = smtp.message(server, effect.key, *parts, thread=effect.thread)
             return await smtp.send(server, mail)
 
         said = await self.attempt(effect, "email", f"{server.host}:{server.port}", ", ".join(message.to), attempt)
-        await asyncio.to_thread(
-            self._store.actions.record_mail,
-            effect.key,
-            to=message.to,
-            subject=message.subject,
-            body=message.body,
-            at=effect.at,
-            due_at=effect.due_at,
-            answer=said,
-        )
+        await log(message, effect, self._store.actions, said)
 
     async def sends_hooks_for(self, effect: Effect) -> bool:
         """Whether an outbound message leaves this process."""

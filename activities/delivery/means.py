@@ -18,9 +18,13 @@ class Means:
         pace: divides every delay before another attempt, for tests on a real wire.
         sends_rehearsals: whether what a replayed log orders is sent as well, for tests in virtual time. Else a clock of
             one's own is a rehearsal: its actions are done in the store alone.
+        console: address of the console, for links in texts; None: there is none.
+        temporal_ui: address of the Temporal UI, likewise.
     """
 
     mail: MailServer | None = None
     hooks: HookSender | None = None
     pace: float = 1
     sends_rehearsals: bool = False
+    console: str | None = None
+    temporal_ui: str | None = None

@@ -101,6 +101,19 @@ def message(  # noqa: PLR0917  in the order of a mail's own parts
     return made
 
 
+def address_of(text: str) -> Address | None:
+    """The one address that a text is, perhaps with a name: ``Bo <bo@example.org>``; None: it is none."""
+    try:
+        header = SMTP.header_factory("To", _one_line(text))
+        [address] = header.addresses
+    except (ValueError, IndexError, AttributeError):
+        return None
+    if header.defects or not (address.username and address.domain):
+        return None
+    found: Address = address
+    return found
+
+
 def _recipients(to: Sequence[str]) -> list[Address]:
     """The addresses of a mail.
 
@@ -109,14 +122,9 @@ def _recipients(to: Sequence[str]) -> list[Address]:
     """
     found: list[Address] = []
     for text in to:
-        line = _one_line(text)
-        try:
-            header = SMTP.header_factory("To", line)
-            [address] = header.addresses
-        except (ValueError, IndexError, AttributeError):
-            raise NotDelivered(f"no mail can be sent to {line[:_SHOWN]!r}", for_good=True) from None
-        if header.defects or not (address.username and address.domain):
-            raise NotDelivered(f"no mail can be sent to {line[:_SHOWN]!r}", for_good=True)
+        address = address_of(text)
+        if address is None:
+            raise NotDelivered(f"no mail can be sent to {_one_line(text)[:_SHOWN]!r}", for_good=True)
         found.append(address)
     if not found:
         raise NotDelivered("the mail has no recipient", for_good=True)

@@ -1,6 +1,7 @@
 """The rendering process: takes a template at a time on its standard input, and answers on its standard output.
 
-A message is its length in four bytes, then JSON. A request is ``{"template": ..., "context": ...}``. An answer is
+A message is its length in four bytes, then JSON. A request is ``{"template": ..., "context": ...}``, with
+``"html": true`` for a text whose values are escaped. An answer is
 ``{"text": ...}``, or ``{"error": ...}`` for a template that is wrong: with ``"long": true`` when it or its text is too
 long, and with ``"memory": true`` when the memory did not suffice; the process ends after that one. It ends as well when
 its input ends, which it does however its parent ends, and in the midst of a text that takes longer than it may.
@@ -50,7 +51,7 @@ def _answered(request: bytes) -> dict[str, Any]:
     _limit(MOST_SECONDS)
     try:
         asked = json.loads(request)
-        return {"text": render(asked["template"], asked["context"])}
+        return {"text": render(asked["template"], asked["context"], html="html" in asked)}
     except MemoryError:
         return {"error": f"it takes more than {MOST_MEMORY // 1024**2} MB of memory", "memory": True}
     except TooLong as error:

@@ -67,12 +67,13 @@ class Renderer:
         """The id of the rendering process; None while there is none."""
         return self._process.pid if self._process else None
 
-    async def render(self, template: str, context: Mapping[str, Any]) -> str:
+    async def render(self, template: str, context: Mapping[str, Any], *, html: bool = False) -> str:
         """Render a text. What is null or not set stays empty: a mail with a gap beats none.
 
         Args:
             template: Jinja2.
             context: what it sees, as `domain.process.templates` says: plain JSON.
+            html: whether it comes to HTML: values are escaped.
 
         Raises:
             BadTemplate: it can't be rendered with this context; `TooMuch` if it takes more than it may.
@@ -80,7 +81,8 @@ class Renderer:
         """
         if _is_plain(template):
             return template
-        message = json.dumps({"template": template, "context": context}, default=str).encode()
+        asked = {"template": template, "context": context} | ({"html": True} if html else {})
+        message = json.dumps(asked, default=str).encode()
         request = LENGTH.pack(len(message)) + message
         async with self._turn.taken(last=template in self._suspects):
             try:

@@ -9,6 +9,8 @@ from typing import Any
 from jinja2 import ChainableUndefined, Template
 from jinja2.sandbox import SandboxedEnvironment
 
+from activities.rendering.filters import FILTERS
+
 MOST_BYTES = 64 * 1024
 """Of a template, and of the text that it comes to, in UTF-8."""
 
@@ -29,19 +31,26 @@ def _shown(value: Any) -> Any:
     return "" if value is None else value
 
 
-_ENVIRONMENT = _Environment(undefined=ChainableUndefined, autoescape=False, finalize=_shown)
+def _environment(*, autoescape: bool) -> SandboxedEnvironment:
+    made = _Environment(undefined=ChainableUndefined, autoescape=autoescape, finalize=_shown)
+    made.filters |= FILTERS
+    return made
+
+
+_PLAIN, _HTML = _environment(autoescape=False), _environment(autoescape=True)
 
 
 class TooLong(ValueError):
     """A template, or the text that it comes to, is over the bound."""
 
 
-def render(template: str, context: Mapping[str, Any]) -> str:
+def render(template: str, context: Mapping[str, Any], *, html: bool = False) -> str:
     """Render a template. What is null or not set stays empty: a mail with a gap beats none.
 
     Args:
         template: Jinja2, of at most `MOST_BYTES`.
         context: what it sees, as `domain.process.templates` says.
+        html: whether it comes to HTML: values are escaped, so that none of them is markup.
 
     Raises:
         TooLong: the template or its text has more than `MOST_BYTES`.
@@ -51,7 +60,7 @@ def render(template: str, context: Mapping[str, Any]) -> str:
         raise TooLong(f"it is longer than {MOST_BYTES // 1024} KB")
     parts: list[str] = []
     left = MOST_BYTES
-    for part in _compiled(template).generate(context):
+    for part in _compiled(template, html=html).generate(context):
         left -= _size(part)
         if left < 0:
             raise TooLong(f"its text is longer than {MOST_BYTES // 1024} KB")
@@ -60,8 +69,8 @@ def render(template: str, context: Mapping[str, Any]) -> str:
 
 
 @lru_cache(maxsize=_KEPT)
-def _compiled(template: str) -> Template:
-    return _ENVIRONMENT.from_string(template)
+def _compiled(template: str, *, html: bool) -> Template:
+    return (_HTML if html else _PLAIN).from_string(template)
 
 
 def _size(text: str) -> int:

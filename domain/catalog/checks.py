@@ -21,6 +21,8 @@ from domain.catalog.declarations import (
     name_of,
 )
 from domain.catalog.endpoints import Endpoint, templates_of_endpoint
+from domain.catalog.mail_checks import mail_template_problems
+from domain.catalog.mailing import MailTemplate
 from domain.catalog.problems import Path, Problem
 from domain.catalog.process_checks import ProcessChecks, action_problems, criteria_problem
 from domain.catalog.references import NOTHING, Entries, Known, References
@@ -60,6 +62,7 @@ def check_entries(
 
 
 _REFERENCES: Mapping[Kind, Mapping[str, Kind]] = {
+    Kind.PEOPLE: {"manager": Kind.PEOPLE},
     Kind.ENTITLEMENT_TEMPLATES: {"process": Kind.PROCESSES, "business_hours": Kind.BUSINESS_HOURS},
     Kind.PRODUCTS: {"entitlement_templates": Kind.ENTITLEMENT_TEMPLATES},
     Kind.CONTACTS: {"account": Kind.ACCOUNTS},
@@ -101,7 +104,7 @@ class _Check:
         self.rate_schema = CriteriaSchema(case=self.fields, entitlement={}, account={}, entry=ENTRY_FIELDS)
         self.entries = entries
         self.known = known
-        self.references = References(entries, known, broken)
+        self.references = References(entries, known, broken, organisation)
         self.processes = ProcessChecks(self.fields, self.references)
 
     def problems(self) -> Iterator[Problem]:
@@ -125,6 +128,8 @@ class _Check:
                         yield from self.processes.problems(path, declaration)
                     case Endpoint():
                         yield from self._endpoint(path, declaration)
+                    case MailTemplate():
+                        yield from mail_template_problems(path, declaration, self.fields)
                     case EntitlementTemplate():
                         yield from self._count(path, declaration)
                     case ServiceContract() | ContractLineItem():
@@ -141,6 +146,10 @@ class _Check:
             named = {"business_hours": Kind.BUSINESS_HOURS, "process": Kind.PROCESSES}
             for key, kind in named.items():
                 yield from self.references.problems(("organisation", key), kind, getattr(self.organisation, key))
+            for role, name in self.organisation.roles.items():
+                if name not in self.fields:
+                    message = f"unknown field {name!r} of a case; {nearest(name, self.fields)}"
+                    yield Problem(("organisation", "roles", role.value), message)
 
     def _references(self, path: Path, kind: Kind, declaration: Declaration) -> Iterator[Problem]:
         for key, target in _REFERENCES.get(kind, {}).items():

@@ -7,28 +7,24 @@ As YAML a catalog is a mapping with these keys, each optional; several files mak
 
     organisation: {name: ..., time_zone: ..., business_hours: ..., process: ...}
     fields: {priority: string, due_at: datetime}
-    business_hours, endpoints, processes: [...]
+    business_hours, endpoints, people, templates, processes: [...]
     products, accounts, contacts, assets, service_contracts, contract_line_items: [...]
     entitlement_templates, entitlements: [...]
 """
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
 from datetime import date
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    AwareDatetime,
-    Field,
-    field_validator,
-    model_validator,
-)
+from pydantic import AwareDatetime, Field, field_validator, model_validator
 
 from domain.calendar import ALWAYS, BusinessHours
 from domain.catalog.endpoints import Endpoint
+from domain.catalog.mailing import FROM_FIELDS, Mail, MailTemplate, Person, Role, TimeZone
 from domain.criteria.fields import Fields
 from domain.errors import Contradiction
 from domain.ids import Id
@@ -40,11 +36,6 @@ from domain.usage.quantities import Quantity, check_whole
 from domain.usage.term_end import AtTermEnd, TermEnd
 from domain.usage.term_length import TermLength
 from domain.years import FIRST_YEAR, LAST_YEAR, is_promised
-from domain.zones import checked_zone
-
-TimeZone = Annotated[str, AfterValidator(checked_zone)]
-Mail = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$", max_length=254)]
-
 
 MOST_ORDERED = 100_000
 """A quantity beyond this is a slip of the pen."""
@@ -58,6 +49,8 @@ class Kind(StrEnum):
 
     BUSINESS_HOURS = "business_hours"
     ENDPOINTS = "endpoints"
+    PEOPLE = "people"
+    TEMPLATES = "templates"
     PROCESSES = "processes"
     ENTITLEMENT_TEMPLATES = "entitlement_templates"
     PRODUCTS = "products"
@@ -76,6 +69,8 @@ class Kind(StrEnum):
                 return "business hours"
             case Kind.PROCESSES:
                 return "process"
+            case Kind.PEOPLE:
+                return "person"
             case _:
                 return self.value.removesuffix("s").replace("_", " ")
 
@@ -102,12 +97,22 @@ class Organisation(Value):
         time_zone: of accounts that name none.
         business_hours: where neither milestone, process, case nor entitlement names any.
         process: of cases without an entitlement; None: they have no milestones.
+        roles: which field of a case says who owner, contact, team and watchers are; of others it is that of the name.
     """
 
     name: str = Field(default="", max_length=200)
     time_zone: TimeZone = "UTC"
     business_hours: Name = ALWAYS.name
     process: Name | None = None
+    roles: dict[Role, str] = Field(default_factory=dict, exclude_if=operator.not_)
+
+    @field_validator("roles")
+    @classmethod
+    def _are_read_from_fields(cls, roles: dict[Role, str]) -> dict[Role, str]:
+        for role in roles:
+            if role not in FROM_FIELDS:
+                raise ValueError(f"{role.value} is read from no field; {', '.join(FROM_FIELDS)} are")
+        return roles
 
 
 class DeclaredHours(BusinessHours):
@@ -323,6 +328,8 @@ class Entitlement(_Dated):
 Declaration = (
     DeclaredHours
     | Endpoint
+    | Person
+    | MailTemplate
     | EntitlementProcess
     | EntitlementTemplate
     | Product
@@ -337,6 +344,8 @@ Declaration = (
 MODELS: dict[Kind, type[Declaration]] = {
     Kind.BUSINESS_HOURS: DeclaredHours,
     Kind.ENDPOINTS: Endpoint,
+    Kind.PEOPLE: Person,
+    Kind.TEMPLATES: MailTemplate,
     Kind.PROCESSES: EntitlementProcess,
     Kind.ENTITLEMENT_TEMPLATES: EntitlementTemplate,
     Kind.PRODUCTS: Product,
@@ -362,6 +371,8 @@ class Catalog(Value):
     fields: Fields = Field(default_factory=dict)
     business_hours: list[DeclaredHours] = Field(default_factory=list)
     endpoints: list[Endpoint] = Field(default_factory=list)
+    people: list[Person] = Field(default_factory=list)
+    templates: list[MailTemplate] = Field(default_factory=list)
     processes: list[EntitlementProcess] = Field(default_factory=list)
     entitlement_templates: list[EntitlementTemplate] = Field(default_factory=list)
     products: list[Product] = Field(default_factory=list)

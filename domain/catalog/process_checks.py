@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from domain.catalog.declarations import Kind
+from domain.catalog.mail_checks import mail_problems
 from domain.catalog.problems import Path, Problem
 from domain.catalog.references import References
 from domain.criteria.compiling import CriteriaError, CriteriaSchema, compile_criteria
 from domain.criteria.cost import MOST_NANOSECONDS_TOGETHER
 from domain.criteria.fields import FieldsError, FieldType, check_values, nearest
-from domain.process import EntitlementProcess, FieldUpdate, Milestone
+from domain.process import Email, EntitlementProcess, FieldUpdate, Milestone
 from domain.process.actions import Action, OutboundMessage
 from domain.process.templates import Sight, of_a_milestone, template_problems
 
@@ -118,6 +119,8 @@ def action_problems(
             yield Problem((*path, number, *place), message)
         if isinstance(action, OutboundMessage) and not retired:
             yield from references.problems((*path, number, "endpoint"), Kind.ENDPOINTS, action.endpoint)
+        if isinstance(action, Email):
+            yield from mail_problems((*path, number), action, sight, references, retired=retired)
 
 
 def _criteria_of(process: EntitlementProcess) -> Iterator[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from domain.calendar import ALWAYS
-from domain.catalog.declarations import Catalog, Declaration, Kind, name_of
+from domain.catalog.declarations import Catalog, Declaration, Kind, Organisation, name_of
 from domain.catalog.problems import Path, Problem
 from domain.criteria.fields import FieldType, nearest
 
@@ -17,6 +17,9 @@ Entries = Mapping[Kind, Sequence[tuple[Path, Declaration]]]
 
 class Known(Protocol):
     """What is declared already, elsewhere: in the store."""
+
+    def organisation(self) -> Organisation:
+        """As declared, or the defaults."""
 
     def fields(self) -> Mapping[str, FieldType]:
         """The declared fields of a case."""
@@ -33,6 +36,10 @@ class KnownCatalog:
     """A catalog as what is known already; by default an empty one."""
 
     catalog: Catalog = field(default_factory=Catalog)
+
+    def organisation(self) -> Organisation:
+        """See `Known`."""
+        return self.catalog.organisation or Organisation()
 
     def fields(self) -> Mapping[str, FieldType]:
         """See `Known`."""
@@ -57,10 +64,21 @@ class References:
         entries: the declarations with their paths.
         known: what is declared already.
         broken: names of declarations that could not be read; None: one whose name could not be read either.
+        organisation: as the catalog declares it; None: as it is known.
+
+    Attributes:
+        organisation: as it will stand.
     """
 
-    def __init__(self, entries: Entries, known: Known, broken: Iterable[tuple[Kind, str | None]] = ()) -> None:
+    def __init__(
+        self,
+        entries: Entries,
+        known: Known,
+        broken: Iterable[tuple[Kind, str | None]] = (),
+        organisation: Organisation | None = None,
+    ) -> None:
         self.known = known
+        self.organisation = organisation or known.organisation()
         self._broken = set(broken)
         self._declared = {(kind, name_of(d)): d for kind, entered in entries.items() for _, d in entered}
 

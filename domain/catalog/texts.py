@@ -7,10 +7,19 @@ from typing import Any, NamedTuple
 
 from domain.catalog.declarations import Catalog, Entitlement, EntitlementTemplate, Kind
 from domain.catalog.endpoints import templates_of_endpoint
+from domain.catalog.mailing import texts_of_template
 from domain.catalog.problems import Path
 from domain.criteria.fields import FieldType
 from domain.process.actions import Action
-from domain.process.templates import OF_A_NOTICE, OF_A_THRESHOLD, Sight, of_a_milestone, of_an_endpoint, templates_of
+from domain.process.templates import (
+    OF_A_NOTICE,
+    OF_A_THRESHOLD,
+    Sight,
+    of_a_milestone,
+    of_an_endpoint,
+    of_any_action,
+    templates_of,
+)
 
 _EXAMPLES: dict[FieldType, Any] = {
     FieldType.INTEGER: 1000,
@@ -47,6 +56,10 @@ def texts(catalog: Catalog) -> Iterator[Text]:
     for number, endpoint in enumerate(catalog.endpoints):
         for place, template in templates_of_endpoint(endpoint):
             yield Text((Kind.ENDPOINTS.value, number, *place), template, at_an_endpoint)
+    of_any = _example(of_any_action(catalog.fields), catalog.fields)
+    for number, named in enumerate(catalog.templates):
+        for key, template in texts_of_template(named):
+            yield Text((Kind.TEMPLATES.value, number, key), template, of_any)
     of_a_threshold, of_a_notice = _example(OF_A_THRESHOLD, {}), _example(OF_A_NOTICE, {})
     counted: list[tuple[Path, Entitlement | EntitlementTemplate]] = [
         *(
@@ -71,7 +84,11 @@ def _texts(path: Path, actions: Sequence[Action], example: dict[str, Any]) -> It
 
 def _example(sight: Sight, fields: dict[str, FieldType]) -> dict[str, Any]:
     def of(name: str, attribute: str) -> Any:
-        return _EXAMPLES.get(fields.get(attribute, FieldType.STRING), "text") if name == "case" else "text"
+        if name == "case":
+            return _EXAMPLES.get(fields.get(attribute, FieldType.STRING), "text")
+        if attribute.endswith(("_at", "_on")) or attribute == "at":
+            return _EXAMPLES[FieldType.DATETIME]
+        return _EXAMPLES[FieldType.INTEGER] if name == "usage" or attribute == "late" else "text"
 
     return {
         name: "text" if attributes is None else {attribute: of(name, attribute) for attribute in attributes}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -11,7 +12,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import AwareDatetime, Field, field_validator, model_validator
 
 from domain.frozen import FrozenCalendar
-from domain.ids import EndpointId, PartId
+from domain.ids import EndpointId, Id, PartId
 from domain.model import Value
 from domain.open_time.spans import Offset, Span
 
@@ -60,17 +61,35 @@ class _Sent(_Action):
 
 
 class Email(_Sent):
-    """A mail. `to`, `subject` and `body` are templates."""
+    """A mail. `subject`, `body` and `html` are texts.
+
+    Attributes:
+        to: addresses, roles and ids of people; each may be a text.
+        template: the catalog's, which has the texts; None: they are here.
+        html: the same as `body`, for those who read HTML; values are escaped in it.
+    """
 
     do: Literal["email"]
     to: list[str] = Field(min_length=1)
-    subject: str
+    template: Id | None = Field(default=None, exclude_if=operator.not_)
+    subject: str = ""
     body: str = ""
+    html: str = Field(default="", exclude_if=operator.not_)
 
     @field_validator("to", mode="before")
     @classmethod
     def _one_or_many(cls, value: Any) -> Any:
         return [value] if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _has_its_texts(self) -> Self:
+        if self.template is not None and (self.subject or self.body or self.html):
+            raise ValueError(f"template {self.template!r} has the texts of this mail; leave subject, body and html out")
+        if self.template is None and not self.subject:
+            raise ValueError("a mail needs a subject; give subject, or template: one of the catalog's templates")
+        if self.html and not self.body:
+            raise ValueError("html goes beside a text for those who read no HTML; give body too")
+        return self
 
 
 class Task(_Sent):

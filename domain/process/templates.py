@@ -12,17 +12,25 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from domain.criteria.fields import ACCOUNT_FIELDS, ENTITLEMENT_FIELDS, FieldType, nearest
 from domain.process.actions import Action, Email, FieldUpdate, OutboundMessage, Signal, Task
+from domain.zones import checked_zone
 
 Sight = Mapping[str, Collection[str] | None]
 """What the templates of an action see: each name with its attributes; None: it is a value itself."""
 
+LINKS = ("temporal", "console")
+"""Where more can be seen; empty where there is no such place."""
+
 _COUNTED: Sight = {
+    "links": LINKS,
     "entitlement": ("id", "name", "unit", "starts_on", "ends_on"),
     "account": ("id",),
     "usage": ("period", "used", "overage", "cap", "remaining", "percent"),
 }
 OF_A_THRESHOLD: Sight = {**_COUNTED, "threshold": None}
 OF_A_NOTICE: Sight = {**_COUNTED, "term": ("ends_on", "days_before", "follows")}
+
+OWN_FILTERS = ("local", "duration", "money")
+"""Filters beside Jinja2's own; `activities.rendering.filters` says what they do."""
 
 _METHODS = frozenset({"get", "items", "keys", "values"})
 """What may be called of a name."""
@@ -39,6 +47,7 @@ def _at_rendering(_context: Context, value: Any) -> Any:
 _ENVIRONMENT = SandboxedEnvironment(optimized=False, finalize=_at_rendering)
 """It evaluates nothing: what Jinja2 finds to be constant, such as ``{{ 'a' * 3000000000 }}``, it would otherwise work
 out while it compiles. What depends on a context, as this `finalize` does, waits for one."""
+_ENVIRONMENT.filters |= dict.fromkeys(OWN_FILTERS, _at_rendering)
 
 
 def of_a_milestone(fields: Mapping[str, FieldType]) -> Sight:
@@ -50,9 +59,21 @@ def of_a_milestone(fields: Mapping[str, FieldType]) -> Sight:
     return {
         "case": ("id", *fields),
         "milestone": ("name", "occurrence", "kind", "start_at", "target_at", "completed_at"),
+        "trigger": ("id", "kind", "due_at", "at", "late"),
         "entitlement": tuple(ENTITLEMENT_FIELDS),
         "account": tuple(ACCOUNT_FIELDS),
+        "owner": ("id", "name", "team", "time_zone"),
+        "links": LINKS,
     }
+
+
+def of_any_action(fields: Mapping[str, FieldType]) -> Sight:
+    """What templates see that may be used for any action: whatever one of them does.
+
+    Args:
+        fields: the declared fields of a case.
+    """
+    return {**OF_A_NOTICE, **OF_A_THRESHOLD, **of_a_milestone(fields)}
 
 
 def of_an_endpoint(fields: Mapping[str, FieldType]) -> Sight:
@@ -62,9 +83,7 @@ def of_an_endpoint(fields: Mapping[str, FieldType]) -> Sight:
         fields: the declared fields of a case.
     """
     return {
-        **OF_A_NOTICE,
-        **OF_A_THRESHOLD,
-        **of_a_milestone(fields),
+        **of_any_action(fields),
         "event": (
             *("type", "key", "case", "milestone", "entitlement", "account", "trigger", "due_at", "at"),
             *("usage", "threshold", "term", "text"),
@@ -91,6 +110,7 @@ def templates_of(action: Action) -> Iterator[tuple[tuple[str | int, ...], str]]:
             yield from ((("to", number), address) for number, address in enumerate(action.to))
             yield ("subject",), action.subject
             yield ("body",), action.body
+            yield ("html",), action.html
         case Task():
             yield ("subject",), action.subject
             yield ("assign_to",), action.assign_to
@@ -110,8 +130,10 @@ def template_problem(source: str, sight: Sight) -> str | None:
     if (size := len(source.encode("utf-8", "surrogatepass"))) > MOST_TEMPLATE_BYTES:
         return f"the template has {size} bytes; at most {MOST_TEMPLATE_BYTES} are allowed"
     try:
-        _ENVIRONMENT.compile(source)
         template = _ENVIRONMENT.parse(source)
+        if problem := _filter_problem(source, template):
+            return problem
+        _ENVIRONMENT.compile(source)
         seen = _named(template)
     except TemplateSyntaxError as error:
         return (
@@ -129,6 +151,24 @@ def template_problem(source: str, sight: Sight) -> str | None:
         if attribute not in known:
             named = f"'{name}.{attribute}'{_line(source, line)}"
             return f"the template names {named}, which there is not; {nearest(attribute, known)}"
+    return None
+
+
+def _filter_problem(source: str, template: nodes.Template) -> str | None:
+    """What is wrong with the filters of a template, in a sentence."""
+    for node in template.find_all(nodes.Filter):
+        if node.name not in _ENVIRONMENT.filters:
+            known = nearest(node.name, _ENVIRONMENT.filters)
+            if not known.startswith("did you mean"):
+                known = f"there are {', '.join(OWN_FILTERS)} and those of Jinja2"
+            return f"the template has a filter {node.name!r}{_line(source, node.lineno)}, which there is not; {known}"
+        if node.name == "local":
+            zones = [*node.args, *(pair.value for pair in node.kwargs)]
+            for zone in (part.value for part in zones if isinstance(part, nodes.Const)):
+                try:
+                    checked_zone(str(zone))
+                except ValueError as error:
+                    return f"the filter 'local'{_line(source, node.lineno)} can't be used so: {error}"
     return None
 
 

@@ -369,4 +369,5 @@ class Book:
             },
             "entitlement": self.plan.entitlement,
             "account": self.plan.account,
+            **({"contact": self.plan.contact} if self.plan.contact else {}),
         }

@@ -6,6 +6,7 @@ plan when it was opened.
 
 from __future__ import annotations
 
+import operator
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -32,6 +33,7 @@ class Plan(BaseModel):
         fields: the declared fields of a case, with their types.
         entitlement: as it stood when the case took it.
         account: as it stood then.
+        contact: who asked for help, by their id; None: nobody was named.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -45,6 +47,7 @@ class Plan(BaseModel):
     fields: dict[str, FieldType] = Field(default_factory=dict)
     entitlement: dict[str, Any] | None = None
     account: dict[str, Any] | None = None
+    contact: str | None = Field(default=None, exclude_if=operator.not_)
 
     def milestone(self, name: str) -> Milestone:
         """The declaration of a milestone that the process has.

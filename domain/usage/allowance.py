@@ -12,6 +12,7 @@ from typing import Any, Literal, assert_never
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from domain.bounds import quoted
 from domain.ids import PartId
 from domain.open_time.spans import Span
 from domain.process.actions import Action, of_an_entitlement, slug
@@ -220,10 +221,17 @@ class Allowance(BaseModel):
     @field_validator(*_OF_TIME_ENTRIES, mode="before")
     @classmethod
     def _is_short(cls, value: Any) -> Any:
-        """Refuse bare days here: the hint at business days would be refused in its turn."""
-        if isinstance(value, str) and re.fullmatch(r"-?[0-9]+ ?(d|days?)", value):
-            raise ValueError(f"{value!r} is not in minutes or hours; write it like 15m or 1h, at most 24h")
-        return value
+        """Refuse here what a span would be told to write and would be refused in its turn: days, seconds, 30 hours."""
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            return value
+        try:
+            return Span.parse(str(value))
+        except ValueError as error:
+            hint = re.search(r"; write ([0-9hm]+)$", str(error))
+            meant = Span.parse(hint[1]).seconds if hint else None
+            if meant is not None and meant <= _LONGEST_STEP:
+                raise
+        raise ValueError(f"{quoted(str(value))} is not in minutes or hours; write it like 15m or 1h, at most 24h")
 
     @model_validator(mode="after")
     def _rounds_time_entries(self) -> Allowance:

@@ -88,10 +88,12 @@ class Cause(NamedTuple):
 
     Attributes:
         reference: what it was taken for.
+        occurred_at: its own instant, which decides what grants it meets.
         is_cover: its overage is covered by it; what grants have paid of it before is not changed.
     """
 
     reference: str
+    occurred_at: datetime
     is_cover: bool = False
 
 
@@ -158,6 +160,7 @@ def carry_to_renewal(
             period=period,
             taken_in=None if changed == period else changed,
             reference=cause.reference if cause else None,
+            occurred_at=cause.occurred_at if cause else None,
             is_cover=cause is not None and cause.is_cover,
             number=number,
         )

@@ -8,11 +8,14 @@ from typing import NamedTuple
 from domain.usage.book import RowDraft, UsageBook, UsageEffect
 from domain.usage.carrying import carry_on, lapsed
 from domain.usage.effects import CarryBackOrder
-from domain.usage.grants import take_back_grants
+from domain.usage.grants import Room, added, pay, take_back_grants
 from domain.usage.prices import price_of
 from domain.usage.rows import LedgerRow, RowKind
 from domain.usage.state import Cover
 from domain.usage.takings import Taking
+
+_NOTHING_THAT_WENT_ON = Room(0, 0)
+"""A grant that was carried over pays nothing of it."""
 
 
 class _Shortage(NamedTuple):
@@ -52,8 +55,8 @@ class _Shortage(NamedTuple):
 def taken_back(book: UsageBook, order: CarryBackOrder, given: int, now: datetime) -> list[UsageEffect]:
     """Count as overage what was taken late and the renewal could not give back, since it has used it.
 
-    What a grant was to pay is used of the cap first, as far as that has lapsed. What overage was to be covered from is
-    overage again, and is billed again if it was.
+    What a grant was to pay other grants and the cap pay first, as far as they have lapsed. What overage was to be
+    covered from is overage again, and is billed again if it was.
 
     Args:
         book: of the record that was renewed.
@@ -93,24 +96,30 @@ def _kept(book: UsageBook, short: _Shortage) -> LedgerRow:
 def _paid_anew(book: UsageBook, short: _Shortage, taking: Taking | None) -> LedgerRow:
     """Pay anew for what was taken late, when grants and cap have given so much too much; it is noted of the taking.
 
-    What a grant paid and can't pay, since the renewal has used it, is paid by the cap as far as that did not go on.
+    What a grant paid and can't pay, since the renewal has used it, is paid by grants and then by the cap as far as they
+    did not go on.
     """
-    came_back, reference = short.order.amount - short.amount, short.order.reference
+    period, reference = short.taken_in, short.order.reference
     grants = () if taking is None else taking.grants
-    kept, of_grants = take_back_grants(book, grants, came_back, short.amount)
-    use = book.changing_use(short.taken_in)
+    kept, of_grants = take_back_grants(book, grants, short.order.amount - short.amount, short.amount)
+    use = book.changing_use(period)
     moved = min(short.amount - of_grants, use.used)
     use.used -= moved
-    of_the_cap = min(of_grants, lapsed(book, short.taken_in))
-    used, overage = of_the_cap - moved, moved + of_grants - of_the_cap
+    again = pay(book, period, short.order.occurred_at or short.order.at, of_grants, _NOTHING_THAT_WENT_ON)
+    of_the_cap = min(again.cap, lapsed(book, period))
+    used, overage = of_the_cap - moved, moved + again.cap - of_the_cap
     use.used += of_the_cap
     use.overage += overage
     use.late += overage
     if reference is not None and taking is not None and taking.amount >= moved:
-        late = taking._replace(amount=taking.amount + used, overage=taking.overage + overage, grants=kept)
-        book.state.taken.move(reference, late)
+        book.state.taken.move(
+            reference,
+            taking._replace(
+                amount=taking.amount + used, overage=taking.overage + overage, grants=added(kept, again.grants)
+            ),
+        )
     kind = RowKind.OVERAGE if overage else RowKind.TAKEN
-    return book.write(short.row(kind, short.taken_in, amount=overage, used=used, overage=overage))
+    return book.write(short.row(kind, period, amount=overage, used=used, overage=overage))
 
 
 def _no_longer_covered(book: UsageBook, short: _Shortage, taking: Taking) -> list[UsageEffect]:

@@ -148,6 +148,7 @@ class CarryBackOrder(Value):
         period: the last of the record that asks.
         taken_in: the period whose use has changed, if that is an earlier one.
         reference: what was taken late; None: something else has changed.
+        occurred_at: the own instant of that.
         is_cover: the overage of that was covered late.
         number: as of `CarryOverOrder`.
     """
@@ -160,6 +161,7 @@ class CarryBackOrder(Value):
     period: int
     taken_in: int | None = Field(default=None, exclude_if=lambda period: period is None)
     reference: str | None = None
+    occurred_at: AwareDatetime | None = Field(default=None, exclude_if=lambda at: at is None)
     is_cover: bool = Field(default=False, exclude_if=operator.not_)
     number: int = Field(default=0, exclude_if=operator.not_)
 

@@ -119,7 +119,7 @@ def _split(book: UsageBook, entry: TimeEntry, period: int, minutes: int, now: da
                 book, entry.id, f"hours-{entry.id}", period, amount=over, at=entry.worked_at, case_id=entry.case_id
             )
         )
-    effects += settle(book, period, now, Cause(entry.id))
+    effects += settle(book, period, now, Cause(entry.id, entry.worked_at))
     return Taken(answer(book, entry.id, by_policy(book, period) if over else "granted", taking), effects)
 
 

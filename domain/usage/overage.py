@@ -59,7 +59,7 @@ def cover(book: UsageBook, asked: OverageCovered, now: datetime) -> Made:
             used=amount,
         )
     )
-    effects += settle(book, pays, now, Cause(asked.reference, is_cover=True))
+    effects += settle(book, pays, now, Cause(asked.reference, asked.occurred_at or now, is_cover=True))
     return Made(text, pays, effects, amount)
 
 

@@ -66,7 +66,7 @@ def grant(book: UsageBook, consumption: Consumption, period: int, now: datetime)
     row = book.write(_draft(consumption, RowKind.TAKEN, period, now, used=paid.cap))
     return Taken(
         answer(book, consumption.reference, "granted", taking),
-        [row, *settle(book, period, now, Cause(consumption.reference))],
+        [row, *settle(book, period, now, Cause(consumption.reference, consumption.occurred_at))],
     )
 
 

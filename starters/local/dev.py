@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -90,6 +90,8 @@ async def everything(
         )
         store = await asyncio.to_thread(Store.open, database)
         stack.callback(store.close)
+        if means is not None and means.temporal_ui is None:
+            means = replace(means, temporal_ui=server.ui_url)
         worker = working(
             server.client, store, task_queue=task_queue, cached_workflows=settings.cached_workflows, means=means
         )

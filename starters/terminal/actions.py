@@ -64,8 +64,8 @@ def case_actions(store: Store, case_id: str) -> list[ShownAction]:
 def _declared(stored: StoredAction) -> str:
     """What it is to do, with its templates as they were declared."""
     match stored.action:
-        case Email(to=to, subject=subject):
-            return f"email to {', '.join(to)}: {subject}"
+        case Email(to=to, subject=subject, template=template):
+            return f"email to {', '.join(to)}: {subject or f'template {template}'}"
         case Task(assign_to=assign_to, subject=subject):
             return f"task for {assign_to}: {subject}"
         case FieldUpdate(field=field, value=value):
@@ -115,8 +115,9 @@ def _health(state: EndpointState | None) -> str:
 
 
 def action_lines(store: Store, case_id: str) -> list[str]:
-    """The actions of a case, up to three lines each: with what was sent, when, to whom, and the receiver's answer."""
+    """The actions of a case, up to four lines each: with what was sent, when, to whom, and the receiver's answer."""
     sent = {delivery.key: delivery for delivery in store.deliveries.of_case(case_id)}
+    remarks = {mail.key: mail.remark for mail in store.actions.mails(case_id) if mail.remark}
     lines: list[str] = []
     for action in case_actions(store, case_id):
         lines.append(f"{utc_text(action.due_at)}  {action.milestone}: {action.text} ({action.status})")
@@ -125,6 +126,8 @@ def action_lines(store: Store, case_id: str) -> list[str]:
             lines.append(f"    {_delivered(sent[action.key])}")
         elif action.error:
             lines.append(f"    {action.error}")
+        if action.key in remarks:
+            lines.append(f"    {remarks[action.key]}")
     return lines
 
 

@@ -32,6 +32,8 @@ class ActionRecords:
         at: datetime,
         due_at: datetime | None = None,
         answer: str | None = None,
+        html: str | None = None,
+        remark: str | None = None,
     ) -> bool:
         """Puts a mail into the log of sent mail; False if it is there already.
 
@@ -43,9 +45,11 @@ class ActionRecords:
             at: when it was ordered.
             due_at: when its trigger was due.
             answer: what the mail server said; None: none was asked.
+            html: the same as the plain text, for those who read HTML.
+            remark: what else there is to say of it, in one line.
         """
         row = {"key": key, "to": list(to), "subject": subject, "body": body, "at": at, "due_at": due_at}
-        row["answer"] = answer
+        row |= {"answer": answer, "html": html, "remark": remark}
         return self._record(tables.mails, row)
 
     def record_task(  # noqa: PLR0917 - in the order of a task's own parts
@@ -131,12 +135,7 @@ class ActionRecords:
 
     def mails(self, case_id: str | None = None, *, limit: int = 1000) -> list[Mail]:
         """The log of sent mail, of one case or of all, in the order of sending; of very many the first `limit`."""
-        table = tables.mails
-        wanted = select(table).order_by(table.c.at, table.c.key).limit(limit)
-        if case_id is not None:
-            wanted = wanted.where(table.c.case_id == case_id)
-        with self._database.read() as connection:
-            return [read_stored(Mail, dict(row)) for row in connection.execute(wanted).mappings()]
+        return [read_stored(Mail, row) for row in self._recorded(tables.mails, case_id, limit)]
 
     def of_case(self, case_id: str) -> list[StoredAction]:
         """The actions of a case in the order in which they fell due, with what became of them."""
@@ -145,7 +144,7 @@ class ActionRecords:
         of_case = and_(acts.c.case_id == case_id, acts.c.entitlement.is_(None))
         return self._stored(_with_triggers().where(of_case).order_by(*order))
 
-    def of_key(self, key: str) -> StoredAction | None:
+    def get(self, key: str) -> StoredAction | None:
         """An action by its key; None: nothing is recorded of it."""
         return next(iter(self._stored(_with_triggers().where(tables.actions.c.key == key))), None)
 
@@ -170,6 +169,13 @@ class ActionRecords:
     def _record(self, table: Table, row: dict[str, Any]) -> bool:
         with self._database.write() as connection:
             return insert_new(connection, table, [{**row, "case_id": case_of(row["key"])}]) == 1
+
+    def _recorded(self, table: Table, case_id: str | None, limit: int) -> list[dict[str, Any]]:
+        wanted = select(table).order_by(table.c.at, table.c.key).limit(limit)
+        if case_id is not None:
+            wanted = wanted.where(table.c.case_id == case_id)
+        with self._database.read() as connection:
+            return [dict(row) for row in connection.execute(wanted).mappings()]
 
     def _stored(self, wanted: Select[Any]) -> list[StoredAction]:
         with self._database.read() as connection:

@@ -14,7 +14,7 @@ from store.values import TaskEntry, TaskTick
 
 
 class Tasks:
-    """What people were given to do."""
+    """The tasks that actions made for people."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -15,11 +15,13 @@ from domain.catalog.declarations import (
     Asset,
     Catalog,
     Contact,
+    Declaration,
     DeclaredHours,
     Entitlement,
     Kind,
     Organisation,
 )
+from domain.catalog.mailing import MailTemplate, Person
 from domain.catalog.references import Known
 from domain.catalog.status import zone_of
 from domain.coverage.matching import CoverageCandidates, CoverageQuestion
@@ -136,6 +138,32 @@ class DeclaredCatalog:
             found = [declaration_of(Kind.ENTITLEMENTS, row) for row in rows]
         return [one for one in found if isinstance(one, Entitlement)]
 
+    def person(self, name: str) -> Person | None:
+        """One of the organisation's people, by id; None of one who is retired."""
+        found = self._find(Kind.PEOPLE, name)
+        return found if isinstance(found, Person) and not found.retired else None
+
+    def team(self, name: str) -> list[Person]:
+        """The people of a team, by id, without those who are retired."""
+        table = tables.people
+        wanted = select(table).where(table.c.team == name, table.c.retired.is_(False)).order_by(table.c.id)
+        with self._database.read() as connection:
+            found = [declaration_of(Kind.PEOPLE, row) for row in connection.execute(wanted).mappings()]
+        return [one for one in found if isinstance(one, Person)]
+
+    def asker(self, name: str) -> Contact | None:
+        """A contact to whom mails go, by id; None of one who is retired."""
+        found = self._find(Kind.CONTACTS, name)
+        return found if isinstance(found, Contact) and not found.retired else None
+
+    def mail_template(self, name: str) -> MailTemplate:
+        """A template of mails.
+
+        Raises:
+            NotFound: there is none.
+        """
+        return self._get(MailTemplate, name)
+
     def versions(self) -> Versions:
         """The latest version of every process and of all business hours; the built-in 24x7 has version 0."""
         with self._database.read() as connection:
@@ -222,6 +250,10 @@ class DeclaredCatalog:
     def _get(self, model: type[Declared], name: str, version: int | None = None) -> Declared:
         with self._database.read() as connection:
             return StoredCatalog(connection).get(model, name, version)
+
+    def _find(self, kind: Kind, name: str) -> Declaration | None:
+        with self._database.read() as connection:
+            return StoredCatalog(connection).find(kind, name)
 
 
 def _latest_versions(connection: Connection, table: Table) -> dict[str, int]:

@@ -17,9 +17,11 @@ from store.tables.catalog import (
     entitlement_templates,
     entitlements,
     organisation,
+    people,
     processes,
     products,
     service_contracts,
+    templates,
 )
 from store.tables.metadata import metadata
 from store.tables.orders import orders
@@ -55,11 +57,13 @@ __all__ = [
     "notes",
     "orders",
     "organisation",
+    "people",
     "processes",
     "products",
     "service_contracts",
     "task_ticks",
     "tasks",
+    "templates",
     "triggers",
     "untold_entitlements",
     "usage_periods",

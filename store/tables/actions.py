@@ -51,6 +51,8 @@ mails = Table(
     Column("at", Instant, nullable=False),
     Column("due_at", Instant),
     Column("answer", Line),
+    Column("html", Line),
+    Column("remark", Line),
 )
 
 deliveries = Table(

@@ -68,6 +68,8 @@ business_hours = _versioned("business_hours")
 processes = _versioned("processes")
 
 endpoints = _declared("endpoints")
+people = _declared("people", Column("team", Line, index=True))
+templates = _declared("templates")
 
 entitlement_templates = _declared("entitlement_templates")
 
@@ -128,6 +130,8 @@ applied_files = Table(
 DECLARED: dict[Kind, Table] = {
     Kind.BUSINESS_HOURS: business_hours,
     Kind.ENDPOINTS: endpoints,
+    Kind.PEOPLE: people,
+    Kind.TEMPLATES: templates,
     Kind.PROCESSES: processes,
     Kind.ENTITLEMENT_TEMPLATES: entitlement_templates,
     Kind.PRODUCTS: products,

@@ -74,6 +74,12 @@ def test_a_case_without_an_entitlement_has_the_default_process(
     assert (plan.process.name if plan.process else None) == process
 
 
+def test_a_plan_knows_who_asked(tmp_path: Path) -> None:
+    """So that mails find the contact; of a case without one the plan says nothing."""
+    assert planned(tmp_path, {"contact": "cleo"}, entitlement=None, organisation={}).contact == "cleo"
+    assert "contact" not in planned(tmp_path, {}, entitlement=None, organisation={}).model_dump()
+
+
 def test_a_migration_keeps_hours_that_were_not_edited_as_they_were_frozen(tmp_path: Path) -> None:
     """Whatever became of zones and holidays since: they are the very same data, a year later too."""
     plan = planned(tmp_path, {}, entitlement=None, organisation={"business_hours": "Of us", "process": "Gold"})

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from starters.cli import arguments
-from starters.cli.commands.case import By, login
+from starters.cli.commands.case import login
+from starters.cli.options import By
 from starters.cli.running import run
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def retry(
             said = "give a case and a key, or --since an instant, or --kind of action"
             raise typer.BadParameter(said, param_hint="CASE KEY")
         with _store() as store:
-            known = store.actions.of_key(key)
+            known = store.actions.get(key)
         typer.echo(run(_retry(case, key, who, is_entitlement=known is not None and known.entitlement == case)))
         return
     if case is not None:

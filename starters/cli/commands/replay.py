@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from starters.cli.options import argument, option
 from starters.cli.running import run, until_stopped
 
 if TYPE_CHECKING:
@@ -18,38 +19,23 @@ if TYPE_CHECKING:
 
 CaseOption = Annotated[
     list[str],
-    typer.Option(
-        "--case",
-        metavar="ID",
-        help="Only this case, by its id here or in the log; may be repeated.",
-        show_default=False,
-    ),
+    option("--case", "ID", "Only this case, by its id here or in the log; may be repeated."),
 ]
 
 
-# Over fifty lines: each option stands here with its help.
 def replay(
-    log: Annotated[Path, typer.Argument(metavar="LOG", help="The event log, a CSV or XES file.", show_default=False)],
-    mapping: Annotated[
-        Path, typer.Option("--mapping", metavar="FILE", help="Which of its columns is what.", show_default=False)
-    ],
+    log: Annotated[Path, argument("LOG", "The event log, a CSV or XES file.")],
+    mapping: Annotated[Path, option("--mapping", "FILE", "Which of its columns is what.")],
     catalog: Annotated[
         list[Path] | None,
-        typer.Option(
-            "--catalog",
-            metavar="FILE",
-            help="Applied first; may be repeated. Left out: as it is applied.",
-            show_default=False,
-        ),
+        option("--catalog", "FILE", "Applied first; may be repeated. Left out: as it is applied."),
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many cases.", show_default=False)] = None,
     at_once: Annotated[int, typer.Option("--at-once", min=1, max=100, help="Cases that walk at one time.")] = 12,
     case: CaseOption = [],  # noqa: B006  Typer reads it, nobody changes it
     prefix: Annotated[
         str,
-        typer.Option(
-            "--prefix", metavar="TEXT", help="Before each case's id, to replay a log beside itself.", show_default=False
-        ),
+        option("--prefix", "TEXT", "Before each case's id, to replay a log beside itself."),
     ] = "",
     oddities: Annotated[
         bool, typer.Option("--oddities", help="List all rows that are strange, not the first of each kind.")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from starters.cli.commands.case import CaseArgument
+from starters.cli.options import CaseArgument, option
 from starters.cli.running import run, until_stopped
 
 if TYPE_CHECKING:
@@ -22,11 +22,10 @@ def show(
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Stay, and follow it live until it is closed.")] = False,
     time_zone: Annotated[
         str | None,
-        typer.Option(
+        option(
             "--time-zone",
-            metavar="ZONE",
-            help="In which instants are shown, by its IANA name; that of the case's first calendar, if left out.",
-            show_default=False,
+            "ZONE",
+            "In which instants are shown, by its IANA name; that of the case's first calendar, if left out.",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the case as JSON.")] = False,

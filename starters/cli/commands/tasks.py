@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from starters.cli import arguments
-from starters.cli.commands.case import By, login
+from starters.cli.commands.case import login
+from starters.cli.options import By
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -22,7 +22,8 @@ MAIL = {"do": "email", "to": "ann@example.org", "subject": "Due soon", "expires"
 
 
 def dispatcher(store: Store, rendering: Renderer, port: int) -> Dispatcher:
-    return Dispatcher(store.actions, rendering, Outside(store, Means(mail=mail_server_at(port), sends_rehearsals=True)))
+    outside = Outside(store, Means(mail=mail_server_at(port), sends_rehearsals=True))
+    return Dispatcher(store.actions, store.catalog, rendering, outside)
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,10 @@ def _secrets(monkeypatch: pytest.MonkeyPatch) -> None:
 def dispatcher(store: Store, rendering: Renderer, **how: Any) -> Dispatcher:
     sender = HookSender(how.pop("allowed", ["127.0.0.1"]), gives_up_after=5)
     return Dispatcher(
-        store.actions, rendering, Outside(store, Means(hooks=sender, **{"sends_rehearsals": True, **how}))
+        store.actions,
+        store.catalog,
+        rendering,
+        Outside(store, Means(hooks=sender, **{"sends_rehearsals": True, **how})),
     )
 
 

@@ -39,7 +39,7 @@ async def desk(client: Client, task_queue: str) -> AsyncIterator[Told]:
 async def perform(client: Client, store: Store, rendering: Renderer, asked: Effect, **means: Any) -> None:
     """Carry it out as a worker's activity does."""
     ways: dict[str, Any] = {"sends_rehearsals": True, **means}
-    dispatcher = Dispatcher(store.actions, rendering, Outside(store, Means(**ways)))
+    dispatcher = Dispatcher(store.actions, store.catalog, rendering, Outside(store, Means(**ways)))
     await ActivityEnvironment(client=client).run(dispatcher.perform, asked)
 
 

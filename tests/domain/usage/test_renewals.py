@@ -234,6 +234,34 @@ def test_a_grant_of_an_earlier_period_is_asked_back(
     assert record.take(6 - late, FEBRUARY, APRIL) == "blocked"
 
 
+@pytest.mark.parametrize(
+    ("renewal_takes", "late", "old"),
+    [
+        (0, 2, (0, 0, 2)),
+        (5, 1, (0, 0, 1)),
+        (5, 2, (1, 0, 1)),  # one granted, and then the cap, which has lapsed
+        (4, 2, (0, 0, 2)),
+        (4, 3, (1, 0, 2)),
+        (5, 5, (3, 1, 1)),
+    ],
+)
+def test_what_one_grant_cannot_pay_late_another_pays(renewal_takes: int, late: int, old: tuple[int, int, int]) -> None:
+    """Two granted went on and the renewal has used them; of one that lapses one is left, and pays before the cap."""
+    record = Months(months=1, carry_over=None)
+    record.grant(2, BEGINS)
+    lapses = {"kind": "grant", "entitlement": "old", "id": "h", "amount": 1, "carries": False, "at": BEGINS.isoformat()}
+    assert record.account.request(lapses | {"now": BEGINS.isoformat()}) == "done"
+    record.take(renewal_takes, FEBRUARY)
+    assert record.take(late, BEGINS, FEBRUARY) == "granted"
+    assert record.of(0)[:3] == old
+    for number in range(late):
+        name = f"V-{renewal_takes + number + 1}"
+        undo = {"kind": "reverse", "of_kind": "visit", "of": name, "now": FEBRUARY.isoformat()}
+        assert record.account.request(undo) == "done"
+        record.account.check()
+    assert record.of(0)[:3] == (0, 0, 0)
+
+
 @pytest.mark.parametrize(("renewal_takes", "late"), [(0, 0), (8, 0), (8, 5), (6, 3), (8, 8)])
 def test_late_work_of_several_periods_finds_nothing_twice(renewal_takes: int, late: int) -> None:
     """However late work is spread, the record gives what it was declared to have, and not one more."""

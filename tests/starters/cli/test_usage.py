@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -417,8 +418,12 @@ def test_amounts_are_read_as_people_write_them(text: str, unit: str, amount: int
     ],
 )
 def test_what_is_no_amount_is_refused(unit: str, text: str) -> None:
-    with pytest.raises(Refused, match="is no amount of"):
+    """What it is told to write is taken there."""
+    with pytest.raises(Refused, match="is no amount of") as refusal:
         read_amount(text, unit)
+    hints = re.findall(r"-?[0-9][0-9hm.]*", str(refusal.value).partition("; write ")[2])
+    assert hints
+    assert all(isinstance(read_amount(hint, unit), int) for hint in hints)
 
 
 # --- reverse ---

@@ -581,6 +581,21 @@ def test_a_ledger_from_before_counts_were_told_apart_is_kept_by_the_migration(st
     assert (store.ledgers.counts("e-1"), store.ledgers.rows("e-1")) == (["", "run-1"], [new])
 
 
+def test_mails_from_before_html_are_kept_by_the_migration(store: Store) -> None:
+    """They are plain, with nothing to remark."""
+    store.actions.record_mail("c-1/x", ["a@b.example"], "Due", "Soon.", T0, answer="250 taken")
+    kept = store.actions.mails("c-1")
+    with store._database.write() as connection:
+        config = Config()
+        config.set_main_option("script_location", "store:migrations")
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0008")
+        command.upgrade(config, "head")
+    assert store.actions.mails("c-1") == kept
+    assert (kept[0].html, kept[0].remark) == (None, None)
+    assert (store.catalog.person("ann"), store.catalog.team("Desk")) == (None, [])
+
+
 def test_values_go_through_json(store: Store) -> None:
     """What the store gives back can be sent on as JSON."""
     store.cases.record(record(1, fired=[fired(MAIL)], notes=[note(1)]))

@@ -1,0 +1,95 @@
+"""Whom mails go to, and what they say: the organisation's own people, roles, and templates that have names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from domain.ids import Id
+from domain.model import Value
+from domain.zones import checked_zone
+
+TimeZone = Annotated[str, AfterValidator(checked_zone)]
+Mail = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$", max_length=254)]
+
+
+class Role(StrEnum):
+    """Who somebody is to a case; a mail may be addressed so."""
+
+    OWNER = "owner"
+    OWNER_MANAGER = "owner_manager"
+    ACCOUNT_MANAGER = "account_manager"
+    CONTACT = "contact"
+    TEAM = "team"
+    WATCHERS = "watchers"
+
+
+FROM_FIELDS = (Role.OWNER, Role.CONTACT, Role.TEAM, Role.WATCHERS)
+"""Roles that are read from a field of the case, which has the role's name unless the organisation says another."""
+
+
+def field_of(role: Role, named: dict[Role, str]) -> str:
+    """The field of a case from which a role is read.
+
+    Args:
+        role: one of `FROM_FIELDS`.
+        named: what the organisation says.
+    """
+    return named.get(role, role.value)
+
+
+class Person(Value):
+    """One of the organisation's own people.
+
+    Attributes:
+        retired: has left; gets no mail.
+        mail: None: can't be written to.
+        manager: another person.
+        team: as the cases' field names it.
+        time_zone: where they live.
+    """
+
+    id: Id
+    name: str = Field(default="", max_length=200)
+    retired: bool = False
+    mail: Mail | None = None
+    manager: Id | None = None
+    team: str | None = Field(default=None, min_length=1, max_length=200)
+    time_zone: TimeZone | None = None
+
+    @model_validator(mode="after")
+    def _has_no_name_of_a_role(self) -> Self:
+        if self.id in set(Role):
+            raise ValueError(f"{self.id!r} is a role, and a mail to it goes to whoever has it; give another id")
+        return self
+
+
+class MailTemplate(Value):
+    """What mails say that name it. All three are texts.
+
+    Attributes:
+        html: the same as `body`, for those who read HTML.
+    """
+
+    id: Id
+    name: str = Field(default="", max_length=200)
+    retired: bool = False
+    subject: str = Field(min_length=1)
+    body: str = ""
+    html: str = ""
+
+    @model_validator(mode="after")
+    def _has_a_text(self) -> Self:
+        if self.html and not self.body:
+            raise ValueError("html goes beside a text for those who read no HTML; give body too")
+        return self
+
+
+def texts_of_template(template: MailTemplate) -> Iterator[tuple[str, str]]:
+    """The texts of a template: its key, and what is written there."""
+    yield "subject", template.subject
+    yield "body", template.body
+    yield "html", template.html
