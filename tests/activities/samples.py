@@ -230,7 +230,7 @@ async def of_a_threshold(_: SmallWorld) -> Any:
 
 
 async def of_periods(world: SmallWorld) -> Any:
-    allowance = world.store.entitlement("cases").allowance
+    allowance = world.store.catalog.entitlement("cases").allowance
     assert allowance is not None
     term = Term.model_validate({**TERM, "time_zone": "Etc/UTC"})
     return PeriodsRequest(allowance=allowance, term=term, now=NOON)
@@ -277,7 +277,7 @@ async def of_a_selection(world: SmallWorld) -> Any:
 
 async def of_outdated_cases(world: SmallWorld) -> Any:
     await of_a_case(world)
-    return OutdatedRequest(selection=CaseSelection(), goals=world.store.versions(), limit=10)
+    return OutdatedRequest(selection=CaseSelection(), goals=world.store.catalog.versions(), limit=10)
 
 
 async def of_a_migration(_: SmallWorld) -> Any:

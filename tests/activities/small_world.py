@@ -177,12 +177,14 @@ class SmallWorld:
         self.life = Life()
         self.store = Store.open(database)
         self.outbound = Outbound(self.life)
-        self.counts = self.outbound.counts = Counts(self.life, self.store.record_usage)
+        self.counts = self.outbound.counts = Counts(self.life, self.store.ledgers.record)
         client = cast("Client", self.outbound)
         hooks = cast("HookSender", self.outbound)
         mail = MailServer("mail.example.org", "Milepost <sla@example.org>", 25, encryption=Encryption.NONE)
         outside = Outside(self.store, Means(mail=mail, hooks=hooks, sends_rehearsals=True))
-        registered = _activities(client, self.store, _QUEUE, Dispatcher(self.store, renderer, outside))
+        registered = _activities(
+            client, self.store, _QUEUE, Dispatcher(self.store.actions, self.store.catalog, renderer, outside)
+        )
         self.activities = {activity._Definition.must_from_callable(one).name: one for one in registered}
 
     async def run(self, name: str, argument: Any, *, attempt: int = 1) -> Any:

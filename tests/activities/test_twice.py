@@ -38,7 +38,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with the catalog, to be copied."""
     file = tmp_path_factory.mktemp("template") / "milepost.db"
     with Store.open(f"sqlite:///{file}") as store:
-        store.apply(read_document(CATALOG), by="test")
+        store.catalog.apply(read_document(CATALOG), by="test")
     return file
 
 

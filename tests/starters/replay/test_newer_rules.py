@@ -149,9 +149,9 @@ async def test_newer_rules_run_durably_as_they_do_purely(client: Client, store: 
     """Handing over, taking back, cutoffs, carrying, reminders: equal in every instance and action; all of it occurs."""
     task_queue, cases = unique("queue"), [told(story) for story in STORIES.values()]
     async with working(client, store, task_queue=task_queue):
-        replay = Replay(client, task_queue=task_queue, stored=lambda case_id: store.case(case_id).carried)
+        replay = Replay(client, task_queue=task_queue, stored=lambda case_id: store.cases.get(case_id).carried)
         replayed = await replay.run(cases)
-    done = {one.case_id: {a.key for a in store.actions(one.case_id) if a.status == "done"} for one in cases}
+    done = {one.case_id: {a.key for a in store.actions.of_case(one.case_id) if a.status == "done"} for one in cases}
     plan = plan_for(read_catalog([path]), cases)
     assert [line for one in compare(replayed, plan, done) for line in one.differences] == []
     handed, refused, urgent, waiting, reopened = replayed
