@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, func, or_, select, update
 
 from domain.catalog.endpoints import Endpoint
-from domain.delivery.circuit import open_for
+from domain.delivery.circuit import is_given_up, open_for
 from store import tables
 from store.catalog.reading import StoredCatalog
 from store.database import Database, insert_new
@@ -20,6 +20,7 @@ _WELL: dict[str, Any] = {
     "failing_since": None,
     "open_until": None,
     "off_at": None,
+    "told_at": None,
     "said": "",
 }
 
@@ -53,14 +54,17 @@ class Endpoints:
             rows = connection.execute(select(table).order_by(table.c.endpoint)).mappings()
             return [read_stored(EndpointState, dict(row)) for row in rows]
 
-    def failed(self, name: str, said: str, at: datetime, *, pace: float = 1) -> None:
-        """An attempt failed; after some in a row the endpoint is left alone for a while.
+    def failed(
+        self, name: str, said: str, at: datetime, *, alone_for: timedelta = timedelta(), pace: float = 1
+    ) -> None:
+        """An attempt failed; after some in a row the endpoint is left alone for a while, after days it is switched off.
 
         Args:
             name: the endpoint's id.
             said: what happened, in one line.
             at: now.
-            pace: divides that while, for tests.
+            alone_for: for which it asks to be left alone, by whoever sends it something.
+            pace: divides the while for which it is left alone, for tests.
         """
         table = tables.endpoint_states
         with self._database.write() as connection:
@@ -70,12 +74,16 @@ class Endpoints:
                 "said": said,
                 "failing_since": func.coalesce(table.c.failing_since, at),
             }
-            failures = connection.execute(
-                update(table).where(table.c.endpoint == name).values(failed).returning(table.c.failures)
-            ).scalar_one()
-            span = open_for(failures, pace=pace)
-            if span is not None:
-                connection.execute(update(table).where(table.c.endpoint == name).values({"open_until": at + span}))
+            of_it = update(table).where(table.c.endpoint == name, table.c.off_at.is_(None))
+            now = connection.execute(of_it.values(failed).returning(table.c.failures, table.c.failing_since)).first()
+            if now is None:  # it is switched off, and stays so with the reason that it has
+                return
+            span = max(open_for(now.failures, pace=pace) or timedelta(), alone_for / pace)
+            if span:
+                connection.execute(of_it.values({"open_until": at + span}))
+            if is_given_up(now.failing_since, at):
+                since = f"it has failed since {now.failing_since:%Y-%m-%d %H:%M}Z, at last: {said}"
+                connection.execute(of_it.values({"off_at": at, "said": since}))
 
     def answered(self, name: str) -> None:
         """It took something: nothing is held against it any more. One that is switched off stays so."""
@@ -101,6 +109,17 @@ class Endpoints:
         with self._database.write() as connection:
             tried = update(table).where(table.c.endpoint == name, its_turn).values({"open_until": until})
             return connection.execute(tried.returning(table.c.endpoint)).first() is not None
+
+    def untold(self) -> list[EndpointState]:
+        """Those that are switched off, and of which nobody has been told."""
+        return [state for state in self.states() if state.off_at is not None and state.told_at is None]
+
+    def told(self, state: EndpointState, at: datetime) -> None:
+        """Note that somebody was told that an endpoint is switched off; nothing if it was switched on meanwhile."""
+        table = tables.endpoint_states
+        same = (table.c.endpoint == state.endpoint, table.c.off_at == state.off_at)
+        with self._database.write() as connection:
+            connection.execute(update(table).where(*same).values({"told_at": at}))
 
     def switch(self, name: str, *, off_at: datetime | None, said: str = "") -> None:
         """Switches an endpoint off, or on again with nothing held against it.

@@ -173,6 +173,7 @@ class EndpointState(Value):
         failing_since: when the first of them ended.
         open_until: it is left alone until then.
         off_at: since when it is switched off; None: it is on.
+        told_at: when somebody was told of that.
         said: what it last answered, or what went wrong.
     """
 
@@ -182,6 +183,7 @@ class EndpointState(Value):
     open_until: AwareDatetime | None
     off_at: AwareDatetime | None
     said: str
+    told_at: AwareDatetime | None = None
 
 
 class TaskEntry(Value):

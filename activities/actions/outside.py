@@ -19,8 +19,8 @@ from activities.delivery.means import Means
 from activities.delivery.outcomes import Delivered, NotDelivered
 from activities.rendering.renderer import BadTemplate, Renderer
 from domain.catalog.endpoints import Endpoint
-from domain.delivery.circuit import SHORTEST
-from domain.delivery.schedule import MOST_ATTEMPTS, delay_after
+from domain.delivery.circuit import SHORTEST, SLOWED
+from domain.delivery.schedule import DELAYS, MOST_ATTEMPTS, delay_after
 from domain.errors import NotFound
 from domain.process.actions import OutboundMessage
 from domain.wording import instant
@@ -135,7 +135,8 @@ class Outside:
             return
         until = now + SHORTEST / self._means.pace
         if not await asyncio.to_thread(self._store.endpoints.try_again, name, now, until):
-            line = f"not tried: endpoint {name!r} has failed {state.failures} times in a row: {state.said}"
+            times = "failed once" if state.failures == 1 else f"failed {state.failures} times in a row"
+            line = f"not tried: endpoint {name!r} has {times}: {state.said}"
             raise NotDelivered(line, at_least=max(state.open_until - now, timedelta()) * self._means.pace)
 
     async def _ask(self, asked: hooks.Request, endpoint: Endpoint, effect: Effect) -> Delivered:
@@ -149,8 +150,14 @@ class Outside:
             if error.is_gone:
                 await asyncio.to_thread(self._store.endpoints.switch, endpoint.id, off_at=now, said=str(error))
             elif not error.for_good:
+                alone_for = min(max(SLOWED, error.at_least), DELAYS[-1]) if error.slows_down else timedelta()
                 await asyncio.to_thread(
-                    self._store.endpoints.failed, endpoint.id, str(error), now, pace=self._means.pace
+                    self._store.endpoints.failed,
+                    endpoint.id,
+                    str(error),
+                    now,
+                    alone_for=alone_for,
+                    pace=self._means.pace,
                 )
             raise
         await asyncio.to_thread(self._store.endpoints.answered, endpoint.id)

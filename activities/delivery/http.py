@@ -23,7 +23,9 @@ LONGEST_ANSWER = 64 * 1024
 LONGEST_BODY = 20 * 1024
 _SHOWN = 200
 
-_SLOWS_DOWN = frozenset({429, 502, 503, 504})
+_SLOWS_DOWN = frozenset({429, 502, 504})
+_SAYS_WHEN = _SLOWS_DOWN | {503}
+"""Of which `Retry-After` is read."""
 _GONE = 410
 
 
@@ -160,8 +162,9 @@ def _judged(status: int, answered: Mapping[str, str], answer: str) -> Delivered:
         raise NotDelivered(f"HTTP {status}: a redirect is not followed")
     if status == _GONE:
         raise NotDelivered(f"{line}; the receiver wants nothing more", for_good=True, is_gone=True)
-    if status in _SLOWS_DOWN:
-        raise NotDelivered(line, at_least=_retry_after(answered.get("retry-after", "")))
+    if status in _SAYS_WHEN:
+        at_least = _retry_after(answered.get("retry-after", ""))
+        raise NotDelivered(line, at_least=at_least, slows_down=status in _SLOWS_DOWN)
     raise NotDelivered(line)  # 4xx too: a receiver that is being deployed answers 404 for a while
 
 

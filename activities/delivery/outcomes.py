@@ -23,6 +23,7 @@ class NotDelivered(Exception):
     Attributes:
         for_good: another attempt would end the same way.
         at_least: how long the receiver asks to be left alone.
+        slows_down: the receiver has too much to do (HTTP 429, 502, 504), whoever sends it something.
         is_gone: the receiver wants nothing more, ever (HTTP 410).
         may_have_arrived: the connection ended after everything was sent, so the receiver may see it twice.
     """
@@ -33,11 +34,13 @@ class NotDelivered(Exception):
         *,
         for_good: bool = False,
         at_least: timedelta = timedelta(),
+        slows_down: bool = False,
         is_gone: bool = False,
         may_have_arrived: bool = False,
     ) -> None:
         super().__init__(line)
         self.for_good = for_good
         self.at_least = at_least
+        self.slows_down = slows_down
         self.is_gone = is_gone
         self.may_have_arrived = may_have_arrived

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import PurePath
-from typing import Literal, Self
+from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
@@ -57,6 +57,7 @@ class Endpoint(Value):
         method: of the request.
         headers: more of them: a text (of `rest` a template), or where a secret is read.
         body: of `rest`: a template of JSON; left out: the event.
+        told: addresses that are mailed when it is switched off.
         secrets: what a standard web hook is signed with; several while one is rotated.
     """
 
@@ -69,6 +70,7 @@ class Endpoint(Value):
     headers: dict[str, str | SecretSource] = Field(default_factory=dict)
     body: str = ""
     secrets: list[SecretSource] = Field(default_factory=list, max_length=4)
+    told: list[str] = Field(default_factory=list, max_length=10, exclude_if=lambda value: not value)
 
     @field_validator("url")
     @classmethod
@@ -80,6 +82,19 @@ class Endpoint(Value):
                 "a template, then the path: https://example.com/hooks"
             )
         return url
+
+    @field_validator("told", mode="before")
+    @classmethod
+    def _one_or_many(cls, told: Any) -> Any:
+        return [told] if isinstance(told, str) else told
+
+    @field_validator("told")
+    @classmethod
+    def _are_addresses(cls, told: list[str]) -> list[str]:
+        for address in told:
+            if not re.fullmatch(r"[^\s@]{1,64}@[^\s@]{1,255}", address):
+                raise ValueError(f"{address[:80]!r} is no mail address; write one like desk@example.com")
+        return told
 
     @field_validator("headers")
     @classmethod

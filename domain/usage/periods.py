@@ -99,7 +99,7 @@ class FrozenPeriods(BaseModel):
     @property
     def count(self) -> int:
         """How many periods are known."""
-        return max(len(self.starts), 1)
+        return len(self.starts) or 1
 
     def number(self, at: datetime) -> int | None:
         """The number of the period that an instant belongs to; None before and after the term.

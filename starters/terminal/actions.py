@@ -7,8 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 
+from activities.actions.secret_sources import signing_secret
+from activities.delivery.outcomes import NotDelivered
 from domain.catalog.endpoints import Endpoint
 from domain.criteria.fields import utc_text
+from domain.delivery.signing import PRIVATE
+from domain.errors import Refused
 from domain.process import Email, FieldUpdate, Task
 from domain.process.actions import OutboundMessage, Signal
 from domain.wording import plural
@@ -83,6 +87,22 @@ def endpoint_lines(declared: Sequence[Endpoint], states: Sequence[EndpointState]
     shown = [endpoint for endpoint in declared if not endpoint.retired]
     width = max((len(endpoint.id) for endpoint in shown), default=0)
     return [f"{one.id:<{width}}  {one.kind:<8}  {one.url}  {_health(known.get(one.id))}" for one in shown]
+
+
+def public_key_lines(endpoint: Endpoint) -> list[str]:
+    """The public half of each ed25519 key of an endpoint, as its receiver takes it: ``whpk_...``.
+
+    Raises:
+        Refused: a secret of it can't be read here, or none is such a key.
+    """
+    try:
+        keys = [signing_secret(source).public_key for source in endpoint.secrets]
+    except NotDelivered as error:
+        raise Refused("no_secret", str(error)) from None
+    found = [key for key in keys if key is not None]
+    if not found:
+        raise Refused("no_public_key", f"endpoint {endpoint.id!r} signs with no ed25519 key; one begins with {PRIVATE}")
+    return found
 
 
 def _health(state: EndpointState | None) -> str:

@@ -63,7 +63,7 @@ class Tasks:
         Raises:
             NotFound: there is no such task.
         """
-        table, ticks = tables.tasks, tables.task_ticks
+        table, made = tables.tasks, tables.task_ticks
         other = table.c.done_at.is_(None) if done else table.c.done_at.isnot(None)
         now = {"done_at": at if done else None, "done_by": by if done else None}
         with self._database.write() as connection:
@@ -71,10 +71,10 @@ class Tasks:
             if connection.execute(changed).first() is None:
                 _known(connection, key)
                 return False
-            before = select(func.count()).select_from(ticks).where(ticks.c.key == key)
+            before = select(func.count()).select_from(made).where(made.c.key == key)
             number = connection.execute(before).scalar_one() + 1
             tick = {"key": key, "number": number, "is_done": done, "at": at, "by": by}
-            connection.execute(insert(connection, ticks).values(tick))
+            connection.execute(insert(connection, made).values(tick))
             return True
 
     def ticks(self, key: str) -> list[TaskTick]:

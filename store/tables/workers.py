@@ -16,6 +16,7 @@ endpoint_states = Table(
     Column("open_until", Instant),
     Column("off_at", Instant),
     Column("said", Line, nullable=False),
+    Column("told_at", Instant),
 )
 """What workers know of endpoints: those that fail, those that are left alone for a while, those that are off."""
 

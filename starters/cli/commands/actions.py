@@ -138,14 +138,27 @@ def endpoints(
             "--on", metavar="ID", help="Switch one on again, with nothing held against it.", show_default=False
         ),
     ] = None,
+    public_key: Annotated[
+        str | None,
+        typer.Option(
+            "--public-key",
+            metavar="ID",
+            help="Print the public keys by which one verifies what it gets; its secrets are read here.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """List the endpoints of outbound messages: which fail, which are left alone for a while, which are switched off.
 
     Example: milepost endpoints --on desk
     """
-    from starters.terminal.actions import endpoint_lines
+    from starters.terminal.actions import endpoint_lines, public_key_lines
 
     with _store() as store:
+        if public_key is not None:
+            for line in public_key_lines(store.endpoints.get(public_key)):
+                typer.echo(line)
+            return
         if on is not None:
             store.endpoints.get(on)  # says so itself if there is none
             store.endpoints.switch(on, off_at=None)

@@ -40,6 +40,7 @@ async def _dev(ephemeral: bool, port: int | None, ui_port: int | None) -> None:
     from worker.relay import telling
     from worker.settings import get_settings
     from worker.supervision import supervising
+    from worker.switched_off import watching_endpoints
 
     collect_garbage_seldom()
     expose_metrics(get_settings().metrics)
@@ -47,6 +48,7 @@ async def _dev(ephemeral: bool, port: int | None, ui_port: int | None) -> None:
     async with (
         everything(ephemeral=ephemeral, port=port, ui_port=ui_port, means=means_of(get_settings())) as running,
         telling(running.client, running.store, running.whereabouts.task_queue),
+        watching_endpoints(running.store, means_of(get_settings()).mail),
         supervising(running.client, running.store),
         until_stopped() as stopped,
     ):
@@ -89,6 +91,7 @@ async def _worker() -> None:
     from worker.process import collect_garbage_seldom, working
     from worker.relay import telling
     from worker.supervision import supervising
+    from worker.switched_off import watching_endpoints
 
     collect_garbage_seldom()
     out = console()
@@ -110,6 +113,7 @@ async def _worker() -> None:
         async with (
             worker,
             telling(client, store, settings.task_queue),
+            watching_endpoints(store, means_of(settings).mail),
             supervising(client, store),
             until_stopped() as stopped,
         ):

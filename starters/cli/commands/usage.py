@@ -117,7 +117,7 @@ def grant(
     entitlement: EntitlementArgument,
     amount: Annotated[
         str,
-        argument("AMOUNT", "How much. Of hours: 2h, 90m, 7.5."),
+        argument("AMOUNT", "How much. Of hours: 2h, 90m, 7.5. With a minus it is taken back."),
     ],
     reason: Why,
     until: Annotated[
@@ -139,7 +139,8 @@ def grant(
 ) -> None:
     """Give a credit for one period by hand: it is used before the cap, and is in no percentage.
 
-    It pays what is taken of an instant up to its end, whenever that arrives.
+    It pays what is taken of an instant up to its end, whenever that arrives. With a minus, what grants of the period
+    have not paid is taken back.
 
     Example: milepost grant acme-visits 2 --until 2026-12-15 --reason "goodwill: the hall stood still"
     """

@@ -1,4 +1,4 @@
-"""Tasks with a due time, an account, and who ticked them off; actions of entitlements that failed."""
+"""Tasks with a due time, an account, and who ticked them off; whose an action is; who knows of an endpoint."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -16,6 +16,7 @@ def upgrade() -> None:
     op.add_column("tasks", sa.Column("done_at", sa.DateTime(timezone=True)))
     op.add_column("tasks", sa.Column("done_by", sa.Text()))
     op.add_column("actions", sa.Column("entitlement", sa.Text()))
+    op.add_column("endpoint_states", sa.Column("told_at", sa.DateTime(timezone=True)))
     op.create_index("ix_tasks_assign_to_due_at", "tasks", ["assign_to", "due_at"])
     op.create_table(
         "task_ticks",
@@ -32,6 +33,8 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("task_ticks")
     op.drop_index("ix_tasks_assign_to_due_at", "tasks")
+    with op.batch_alter_table("endpoint_states") as endpoint_states:
+        endpoint_states.drop_column("told_at")
     with op.batch_alter_table("actions") as actions:
         actions.drop_column("entitlement")
     with op.batch_alter_table("tasks") as tasks:

@@ -210,6 +210,42 @@ async def test_a_failing_endpoint_is_left_alone(store: Store, rendering: Rendere
         assert len(desk.received) == OPENS_AFTER + 1
 
 
+@pytest.mark.parametrize(("status", "is_tried"), [(429, False), (502, False), (504, False), (503, True), (500, True)])
+async def test_one_that_asks_for_less_gets_less(
+    store: Store,
+    rendering: Renderer,
+    status: int,
+    is_tried: bool,  # noqa: FBT001  a row
+) -> None:
+    """After 429, 502 and 504 every message for it waits, as long as it says; after other failures the next one goes."""
+    async with receiver(says(f"{status} Later", Retry_After="120")) as desk:
+        declare(store, desk.url)
+        one = dispatcher(store, rendering)
+        await failure(one, effect(HOOK, key="c-1/first"))
+        second = await failure(one, effect(HOOK, key="c-1/second"))
+    assert len(desk.received) == (2 if is_tried else 1)
+    if not is_tried:
+        assert f"not tried: endpoint 'desk' has failed once: HTTP {status}" in second.message
+        assert second.next_retry_delay is not None
+        assert second.next_retry_delay > timedelta(seconds=110)
+
+
+def test_five_days_of_failures_switch_it_off(store: Store) -> None:
+    """Since its last success; to the second. Nobody has been told of it then."""
+    days = [NOON + timedelta(days=n) for n in range(12)]
+    store.endpoints.failed("desk", "HTTP 500", days[0])
+    store.endpoints.failed("desk", "HTTP 500", days[4])
+    store.endpoints.answered("desk")
+    store.endpoints.failed("desk", "HTTP 500", days[5])
+    store.endpoints.failed("desk", "HTTP 500", days[10] - timedelta(seconds=1))
+    assert store.endpoints.untold() == []
+    store.endpoints.failed("desk", "HTTP 502", days[10])
+    store.endpoints.failed("desk", "HTTP 500", days[11])
+    [state] = store.endpoints.untold()
+    assert state.off_at == days[10]
+    assert state.said.startswith("it has failed since 2025-06-14 12:00Z, at last: HTTP 502")
+
+
 async def test_an_endpoint_that_answers_again_is_well(store: Store, rendering: Renderer) -> None:
     """One attempt looks how it does when the while is over; then nothing is held against it."""
     answers = iter(["500 Oops"] * OPENS_AFTER + ["200 OK"] * 2)

@@ -1,14 +1,18 @@
 """``actions``, ``retry`` and ``endpoints``, against a real server, a real worker and a real mail server."""
 
 import asyncio
+import base64
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from temporalio.client import Client
 from typer.testing import Result
 
 from activities.delivery.means import Means
 from domain.catalog.documents import read_document
+from domain.delivery.signing import Secret
 from store import Store
 from tests.activities.actions.sending import mail_server_at
 from tests.activities.delivery.mail_server import Behaviour, mail_server
@@ -135,6 +139,38 @@ async def test_an_entitlements_failures_are_listed_and_retried(client: Client, t
 
             await assert_eventually(none_is_left)
     assert [sent["Subject"] for sent in behaviour.taken] == ["2 used", "2 used"]
+
+
+def test_the_public_key_of_an_endpoint_is_printed(tmp_path: Path) -> None:
+    """Of each of its ed25519 keys, as a receiver takes it: it verifies what the private half has signed."""
+    private = [Secret(seed * 32, is_private=True) for seed in (b"p", b"q")]
+    texts = ["whsk_" + base64.b64encode(one.key).decode() for one in private]
+    environment = {
+        "MILEPOST_DATA": str(tmp_path),
+        "MILEPOST_DATABASE_URL": f"sqlite:///{tmp_path / 'milepost.db'}",
+        "DESK_NEW": texts[0],
+        "DESK_OLD": texts[1],
+        "DESK_SHARED": "whsec_" + base64.b64encode(b"s" * 32).decode(),
+    }
+
+    def secrets(*names: str) -> dict[str, Any]:
+        declared = {"id": "desk", "url": "https://desk.example.org/", "secrets": [{"env": name} for name in names]}
+        return {"endpoints": [declared]}
+
+    with Store.open(environment["MILEPOST_DATABASE_URL"]) as store:
+        store.catalog.apply(read_document(secrets("DESK_NEW", "DESK_SHARED", "DESK_OLD")), by="test")
+        printed = milepost("endpoints", "--public-key", "desk", env=environment).stdout.split()
+        for key, one in zip(printed, private, strict=True):
+            public = Ed25519PublicKey.from_public_bytes(base64.b64decode(key.removeprefix("whpk_")))
+            public.verify(base64.b64decode(one.sign(b"told").removeprefix("v1a,")), b"told")
+        for names, said in (
+            (["DESK_SHARED"], "signs with no ed25519 key"),
+            (["DESK_GONE"], "variable DESK_GONE is not"),
+        ):
+            store.catalog.apply(read_document(secrets(*names)), by="test")
+            refused = milepost("endpoints", "--public-key", "desk", env=environment)
+            assert (refused.exit_code, said in refused.stderr) == (2, True), refused.stderr
+            assert not set(texts) & set(refused.stderr.split())
 
 
 def test_endpoints_are_listed_and_switched_on(tmp_path: Path) -> None:

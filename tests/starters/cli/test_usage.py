@@ -329,10 +329,11 @@ async def test_a_grant_is_used_before_the_cap(desk: Desk) -> None:
     today = datetime.now(UTC).date()
     asked = ("2", "--until", today.isoformat(), "--reason", "goodwill", "--by", "ann", "--event-id", "g-1")
     said = await desk.done("grant", visits, *asked)
-    assert said.startswith(f"{visits}: 2 visits granted until {today:%a %Y-%m-%d} 23:59:59 UTC; 4 of 4 visits left")
+    granted = f"2 visits granted until {today:%a %Y-%m-%d} 23:59:59 UTC"
+    assert said.startswith(f"{visits}: {granted}; 4 of 4 visits left and 2 granted in the period")
     assert "made before" in await desk.done("grant", visits, *asked)
     taken = await desk.done("take", visits, unique("V"))
-    assert f"1 visit taken of {visits}, 1 by a grant; 4 of 4 visits left" in taken
+    assert f"1 visit taken of {visits}, 1 by a grant; 4 of 4 visits left and 1 granted" in taken
     assert "4 visits left and 1 visit granted, active" in await desk.done("balance", visits)
     assert "0 visits used of 4 visits (0%), 1 visit of 2 visits granted used" in await desk.done("balance", visits)
 
@@ -342,6 +343,10 @@ async def test_a_grant_is_used_before_the_cap(desk: Desk) -> None:
 
     await assert_eventually(it_is_on_record)
     assert "all as the ledger says" in await desk.done("audit", visits)
+    back = ("grant", visits, "-1", "--reason", "given twice")
+    said = await desk.done(*back, "--event-id", "g-2")
+    assert said.startswith(f"{visits}: 1 visit of what was granted taken back; 4 of 4 visits left in the period")
+    assert "have 0 visits left that can be taken back, not 1 visit" in await desk.refused(*back)
 
 
 async def test_a_grant_that_cannot_be_ends_with_2(desk: Desk) -> None:

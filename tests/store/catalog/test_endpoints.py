@@ -37,6 +37,7 @@ def test_failures_in_a_row_leave_an_endpoint_alone(store: Store) -> None:
         "failing_since": None,
         "open_until": None,
         "off_at": None,
+        "told_at": None,
     }
 
 
