@@ -20,6 +20,7 @@ from store.catalog.changing import EntitlementChanging
 from store.catalog.reading import StoredCatalog
 from store.database import Database, Standing
 from store.endpoints import Endpoints
+from store.feed import Feed
 from store.leases import Leases
 from store.orders import OrderTaking
 from store.usage.ledgers import UsageRecords
@@ -39,6 +40,7 @@ class Store(
     Deliveries,
     Endpoints,
     UsageRecords,
+    Feed,
     Leases,
 ):
     """A database, used from any number of threads and processes. Takes and gives domain values.

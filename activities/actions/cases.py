@@ -13,7 +13,7 @@ from domain.messages.case_state import ActionOrder
 
 
 class CaseActions:
-    """Does what the triggers of cases ask for."""
+    """Does what the triggers of cases ask for. Each returns why the action was dropped, if it was."""
 
     def __init__(self, dispatcher: Dispatcher) -> None:
         self._dispatcher = dispatcher
@@ -24,19 +24,19 @@ class CaseActions:
         return [self.email, self.task, self.outbound_message]
 
     @activity.defn(name="email")
-    async def email(self, order: ActionOrder) -> None:
+    async def email(self, order: ActionOrder) -> str | None:
         """Send a mail, or put it into the log of sent mail."""
-        await self._dispatcher.perform(_effect(order))
+        return await self._dispatcher.perform(_effect(order))
 
     @activity.defn(name="task")
-    async def task(self, order: ActionOrder) -> None:
+    async def task(self, order: ActionOrder) -> str | None:
         """Make a task."""
-        await self._dispatcher.perform(_effect(order))
+        return await self._dispatcher.perform(_effect(order))
 
     @activity.defn(name="outbound_message")
-    async def outbound_message(self, order: ActionOrder) -> None:
+    async def outbound_message(self, order: ActionOrder) -> str | None:
         """Send a request to an endpoint."""
-        await self._dispatcher.perform(_effect(order))
+        return await self._dispatcher.perform(_effect(order))
 
 
 def _effect(order: ActionOrder) -> Effect:

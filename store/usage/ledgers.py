@@ -17,6 +17,7 @@ from domain.usage.units import HOURS
 from store import tables
 from store.database import Database, insert, insert_new
 from store.reading import read_stored
+from store.usage.feed import put_usage_events, rows_before_feed
 
 _OF_AN_ENTRY = (RowKind.TAKEN, RowKind.OVERAGE, RowKind.OVERFLOW)
 _OF_A_VISIT = (RowKind.TAKEN, RowKind.OVERRIDE)
@@ -41,6 +42,7 @@ class UsageRecords:
         rows = [{**whose, **row.model_dump(), "kind": row.kind.value} for row in news.rows]
         table = tables.usage_periods
         with self._database.write() as connection:
+            before = rows_before_feed(connection, news)
             new = insert_new(connection, tables.ledger, rows)
             for period in news.periods:
                 statement = insert(connection, table).values({**whose, **period.model_dump()})
@@ -52,6 +54,8 @@ class UsageRecords:
                         where=table.c.number < statement.excluded.number,
                     )
                 )
+            if rows:
+                put_usage_events(connection, news, before_feed=before)  # last: see `store.feed`
         return new
 
     def ledger(self, entitlement: str, count: str | None = None) -> list[LedgerRow]:

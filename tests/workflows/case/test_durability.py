@@ -70,11 +70,11 @@ class DownStore(Store):
 
     is_down = False
 
-    def record_case(self, record: CaseRecord, *, patience: float | None = None) -> None:
+    def record_case(self, record: CaseRecord, *, patience: float | None = None, bridges: bool = False) -> None:
         """As ever, while it is up."""
         if self.is_down:
             raise OperationalError("INSERT", {}, Exception("the database is down"))
-        super().record_case(record, patience=patience)
+        super().record_case(record, patience=patience, bridges=bridges)
 
 
 async def test_a_store_that_is_down_makes_no_timer_late(
