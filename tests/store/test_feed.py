@@ -19,7 +19,7 @@ from sqlalchemy import event, text, update
 from domain.errors import Refused
 from domain.feed.envelope import FeedEvent
 from store import Store, tables
-from store.feed import FeedGap
+from store.feed import _LAST, _STORED, FeedGap
 from tests.feeds import Recorded
 
 ROOT = Path(__file__).parents[2]
@@ -255,6 +255,21 @@ def test_another_workflow_of_a_case_counts_on(store: Store) -> None:
     opening = second.remarks("anew").model_copy(update={"history": 0})
     store.record_case(opening.model_copy(update={"asked_at": datetime.now(UTC)}))
     assert numbers(read_all(store)) == [1, 2, 3, 4]
+
+
+def test_a_record_reads_its_own_events_alone(store: Store) -> None:
+    """However many events there are: by the index of subjects, whose condition each database spells its own way."""
+    store.record_case(Recorded("c-1").remarks("one"))
+    asked = "EXPLAIN QUERY PLAN" if store._database._engine.dialect.name == "sqlite" else "EXPLAIN"
+    with store._database.write() as connection:
+        if asked == "EXPLAIN":
+            connection.execute(text("SET LOCAL enable_seqscan = off"))
+        for statement, values in ((_STORED, {"from_sequence": 1}), (_LAST, {})):
+            compiled = statement.compile(connection.engine)
+            parameters = {**compiled.params, "of_subject": "case/c-1", **values}
+            given = [parameters[name] for name in compiled.positiontup or ()]
+            plan = connection.exec_driver_sql(f"{asked} {compiled}", tuple(given) or parameters).all()
+            assert "ix_events_subject_sequence" in str(plan)
 
 
 def test_a_database_from_before_the_feed_gets_one(url: str) -> None:

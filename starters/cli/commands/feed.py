@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    import threading
+
     from store.feed import FeedPage
 
 LOOKS_EVERY = 0.5
@@ -55,20 +57,18 @@ def events(
             most = min(left or PAGE, PAGE)
             return store.events(cursor, types=chosen, account=account, subject=subject, limit=most)
 
-        try:
-            while True:
-                found = page(after)
-                for event in found.events:
-                    typer.echo(event.model_dump_json())
-                after = found.cursor
-                if left is not None:
-                    left -= len(found.events)
-                if left == 0 or (found.is_last and not follow):
-                    break
-                if found.is_last:
-                    _wait()
-        except KeyboardInterrupt:
-            pass
+        stopped = _stopped() if follow else None
+        while True:
+            found = page(after)
+            for event in found.events:
+                typer.echo(event.model_dump_json())
+            after = found.cursor
+            if left is not None:
+                left -= len(found.events)
+            if left == 0 or (stopped is None and found.is_last):
+                break
+            if stopped is not None and stopped.wait(LOOKS_EVERY if found.is_last else 0):
+                break
     typer.echo(f"cursor: {after}", err=True)
 
 
@@ -86,7 +86,11 @@ def _write_reference(folder: Path) -> None:
     typer.echo(f"{folder / 'events.md'}, and the schema of each type in {folder / 'events'}")
 
 
-def _wait() -> None:
-    import time
+def _stopped() -> threading.Event:
+    """An event that is set by Ctrl-C: what is being printed is finished, so that the cursor is that of its end."""
+    import signal
+    import threading
 
-    time.sleep(LOOKS_EVERY)
+    stopped = threading.Event()
+    signal.signal(signal.SIGINT, lambda *_: stopped.set())
+    return stopped

@@ -88,6 +88,7 @@ async def _worker() -> None:
     from worker.private import private_folder
     from worker.process import collect_garbage_seldom, working
     from worker.relay import telling
+    from worker.retention import forgetting
     from worker.supervision import supervising
 
     collect_garbage_seldom()
@@ -111,6 +112,7 @@ async def _worker() -> None:
             worker,
             telling(client, store, settings.task_queue),
             supervising(client, store),
+            forgetting(store, settings.feed_days),
             until_stopped() as stopped,
         ):
             address = client.service_client.config.target_host

@@ -27,14 +27,14 @@ def upgrade() -> None:
         sa.Column("data", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("position", name="pk_events"),
     )
-    standing = sa.text("superseded IS false")
+    # Each database uses the index only for a query that spells the condition just so.
     op.create_index(
         "ix_events_subject_sequence",
         "events",
         ["subject", "sequence"],
         unique=True,
-        sqlite_where=standing,
-        postgresql_where=standing,
+        sqlite_where=sa.text("superseded IS 0"),
+        postgresql_where=sa.text("superseded IS false"),
     )
     op.create_index("ix_events_account_position", "events", ["account", "position"])
     feed = op.create_table(
