@@ -11,6 +11,7 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from activities.actions import hooks
 from activities.actions.effect import Effect
 from activities.actions.mail import RenderedMail, log
+from activities.actions.opening_hours import wait_for_opening
 from activities.delivery import smtp
 from activities.delivery.lanes import Busy, Lanes
 from activities.delivery.means import Means
@@ -73,6 +74,8 @@ class Outside:
         """
         server = self._means.mail
         assert server is not None  # noqa: S101  `sends_mail_for` was asked
+        if not await asyncio.to_thread(self._store.was_sent, effect.key):
+            await wait_for_opening(effect, ", ".join(message.to), self._store)
 
         async def attempt(_: int) -> Delivered:
             parts = (message.to, message.subject, message.body, message.html)

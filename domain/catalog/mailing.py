@@ -41,6 +41,27 @@ def field_of(role: Role, named: dict[Role, str]) -> str:
     return named.get(role, role.value)
 
 
+def _from_fields(roles: dict[Role, str]) -> dict[Role, str]:
+    for role in roles:
+        if role not in FROM_FIELDS:
+            raise ValueError(f"{role.value} is read from no field; {', '.join(FROM_FIELDS)} are")
+    return roles
+
+
+RoleFields = Annotated[dict[Role, str], AfterValidator(_from_fields)]
+"""From which field of a case each role is read."""
+
+
+class Quiet(Value):
+    """When mails wait. Nothing does unless it is set.
+
+    Attributes:
+        hours: business hours for whose opening mails wait that say nothing else; those of violations never do.
+    """
+
+    hours: str | None = Field(default=None, min_length=1, max_length=80)
+
+
 class Person(Value):
     """One of the organisation's own people.
 

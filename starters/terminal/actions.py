@@ -122,6 +122,8 @@ def failed_lines(failed: Sequence[StoredAction]) -> list[str]:
 
 
 def _delivered(delivery: Delivery) -> str:
+    if delivery.status == "waits" and not delivery.attempts:
+        return f"waits to go to {delivery.to}{f': {delivery.answer}' if delivery.answer else ''}"
     attempts = "1 attempt" if delivery.attempts == 1 else f"{delivery.attempts} attempts"
     when = utc_text((delivery.last_at or delivery.first_at).replace(microsecond=0))
     became = {"sent": "sent", "waits": "waits for another attempt", "failed": "failed", "dropped": "dropped"}
