@@ -23,6 +23,7 @@ from store.endpoints import Endpoints
 from store.leases import Leases
 from store.orders import OrderTaking
 from store.people import People
+from store.quiet import Quiet
 from store.usage.ledgers import UsageRecords
 from store.usage.unsynchronised import UnsynchronisedEntitlements
 
@@ -40,6 +41,7 @@ class Store(
     Deliveries,
     Endpoints,
     People,
+    Quiet,
     UsageRecords,
     Leases,
 ):

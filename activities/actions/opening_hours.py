@@ -63,12 +63,18 @@ async def wait_for_opening(effect: Effect, to: str, store: Hours, now: datetime 
     raise waits(line, at - now)
 
 
-def waits(line: str, delay: timedelta) -> ApplicationError:
-    """What ends an activity whose mail is sent by a later one."""
+def waits(line: str, delay: timedelta, *, pace: float = 1) -> ApplicationError:
+    """What ends an attempt at a mail whose time has not come.
+
+    Args:
+        line: what it waits for.
+        delay: for how long.
+        pace: of deliveries; it comes again after a second at least, divided by this.
+    """
     return ApplicationError(
         line,
         type=WAITS,
-        next_retry_delay=max(delay, timedelta(seconds=1)),
+        next_retry_delay=max(delay, timedelta(seconds=1) / pace),
         category=ApplicationErrorCategory.BENIGN,  # expected: no stack trace in the worker's log
     )
 

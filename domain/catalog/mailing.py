@@ -56,9 +56,13 @@ class Quiet(Value):
     """When mails wait. Nothing does unless it is set.
 
     Attributes:
+        mails_per_case: so many an hour of one case, or one entitlement; more come in a digest. None: any number.
+        mails_per_recipient: so many an hour to one address, likewise.
         hours: business hours for whose opening mails wait that say nothing else; those of violations never do.
     """
 
+    mails_per_case: int | None = Field(default=None, ge=1, le=10_000)
+    mails_per_recipient: int | None = Field(default=None, ge=1, le=10_000)
     hours: str | None = Field(default=None, min_length=1, max_length=80)
 
 

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Table, select, update
+from sqlalchemy import Connection, Table, delete, select, update
 
 from domain.process.actions import slug
 from store import tables
 from store.cases import statements
 from store.cases.records import case_of, put_failure
 from store.database import Database, insert, insert_new
+from store.mail_tables import held_mails
 from store.reading import read_stored
 from store.values import Mail, TaskEntry
 
@@ -91,17 +92,12 @@ class ActionRecords:
             )
             waits = (sent.c.key == key, sent.c.status == "waits")
             connection.execute(update(sent).where(*waits).values({"status": "dropped"}))
+            connection.execute(delete(held_mails).where(held_mails.c.key == key, held_mails.c.digest.is_(None)))
 
     def milestone_completed_at(self, key: str) -> datetime | None:
         """When the milestone of an action was completed, as it was last recorded; None: it is open, or not known."""
-        case_id, process, milestone, occurrence, *_ = [*key.split("/"), *[""] * 4]
-        table = tables.milestones
-        if not occurrence.isdecimal():
-            return None
-        same = (table.c.case_id == case_id, table.c.process == process, table.c.occurrence == int(occurrence))
-        wanted = select(table.c.milestone, table.c.completed_at).where(*same)
         with self._database.read() as connection:
-            return next((at for name, at in connection.execute(wanted) if slug(name) == milestone), None)
+            return completed_at(connection, key)
 
     def waits_since(self, key: str) -> datetime | None:
         """When the first attempt to deliver began, by the wall clock; None: there was none."""
@@ -132,3 +128,14 @@ class ActionRecords:
             wanted = wanted.where(table.c.case_id == case_id)
         with self._database.read() as connection:
             return [dict(row) for row in connection.execute(wanted).mappings()]
+
+
+def completed_at(connection: Connection, key: str) -> datetime | None:
+    """When the milestone of an action was completed, as it was last recorded; None: it is open, or not known."""
+    case_id, process, milestone, occurrence, *_ = [*key.split("/"), *[""] * 4]
+    table = tables.milestones
+    if not occurrence.isdecimal():
+        return None
+    same = (table.c.case_id == case_id, table.c.process == process, table.c.occurrence == int(occurrence))
+    wanted = select(table.c.milestone, table.c.completed_at).where(*same)
+    return next((at for name, at in connection.execute(wanted) if slug(name) == milestone), None)

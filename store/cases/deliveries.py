@@ -56,12 +56,15 @@ class Deliveries:
             waits = (table.c.key == key, table.c.status == "waits")
             connection.execute(update(table).where(*waits).values({"answer": why}))
 
-    def was_sent(self, key: str) -> bool:
-        """Whether its receiver has it."""
+    def delivery_status(self, key: str) -> str | None:
+        """How a delivery stands; None: nothing is known of it."""
         table = tables.deliveries
         with self._database.read() as connection:
-            found = connection.execute(select(table.c.status).where(table.c.key == key)).scalar()
-        return found == "sent"
+            return connection.execute(select(table.c.status).where(table.c.key == key)).scalar()
+
+    def was_sent(self, key: str) -> bool:
+        """Whether its receiver has it."""
+        return self.delivery_status(key) == "sent"
 
     def record_attempt(self, key: str, status: Literal["waits", "sent", "failed"], answer: str, at: datetime) -> None:
         """What came of one more attempt; what was sent stays so.
