@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from temporalio import activity
 
+from activities.heartbeat import heartbeating
 from activities.refusals import refusals
 from clients.entitlements import Entitlements
 from domain.catalog.amendments import is_same_kind
@@ -41,11 +42,15 @@ PATIENCE = 20.0
 """Seconds for which a renewal is asked again within one attempt of an activity."""
 
 
-class UsageStore(Protocol):
-    """The part of the store that usage needs. It takes the same thing twice without harm."""
+class UsageLedgers(Protocol):
+    """The ledgers that usage is recorded in. They take the same thing twice without harm."""
 
-    def record_usage(self, news: UsageRecords) -> int:
+    def record(self, news: UsageRecords) -> int:
         """Keep rows of a ledger, and periods that have ended."""
+
+
+class UsageCatalog(Protocol):
+    """The part of the catalog that usage needs. It takes the same thing twice without harm."""
 
     def organisation(self) -> Organisation:
         """Who promises."""
@@ -63,11 +68,23 @@ class UsageStore(Protocol):
         """Change an entitlement as it stands; `NotFound` if there is none."""
 
 
+class UsageStore(Protocol):
+    """The parts of the store that usage needs."""
+
+    @property
+    def ledgers(self) -> UsageLedgers:
+        """What was used."""
+
+    @property
+    def catalog(self) -> UsageCatalog:
+        """What is declared."""
+
+
 class CatalogChanges:
     """The activities that follow an amendment, a cancellation and a renewal."""
 
-    def __init__(self, store: UsageStore) -> None:
-        self._store = store
+    def __init__(self, catalog: UsageCatalog) -> None:
+        self._catalog = catalog
 
     @property
     def all(self) -> list[Callable[..., Any]]:
@@ -78,11 +95,12 @@ class CatalogChanges:
     async def change_record(self, change: RecordChange) -> None:
         """Let the catalog say what was amended: coverage looks there. One that it does not hold has no record."""
         with refusals():
-            await asyncio.to_thread(self._change_record, change)
+            async with heartbeating():
+                await asyncio.to_thread(self._change_record, change)
 
     def _change_record(self, change: RecordChange) -> None:
         try:
-            self._store.change_entitlement(change.entitlement_id, lambda was, _: _changed(was, change), by=change.by)
+            self._catalog.change_entitlement(change.entitlement_id, lambda was, _: _changed(was, change), by=change.by)
         except NotFound:
             activity.logger.info("entitlement %s is not in the catalog", change.entitlement_id)
 
@@ -94,12 +112,13 @@ class CatalogChanges:
         then has the next id that is free.
         """
         with refusals():
-            terms = await asyncio.to_thread(self._renew, order)
-            await _entitlements().begin(terms)
+            async with heartbeating():
+                terms = await asyncio.to_thread(self._renew, order)
+                await _entitlements().begin(terms)
         return terms.entitlement_id
 
     def _renew(self, order: RenewalOrder) -> EntitlementTerms:
-        renewal, before = order.renewal, self._store.entitlement(order.entitlement_id)
+        renewal, before = order.renewal, self._catalog.entitlement(order.entitlement_id)
         name, found = self._own_or_free(renewal.entitlement_id, before)
         if found is None:
             changed: dict[str, Any] = {
@@ -111,9 +130,9 @@ class CatalogChanges:
                 "opening": None,
             }
             found = Entitlement.model_validate(before.model_dump(mode="json") | changed)
-            self._store.apply(Catalog(entitlements=[found]), by=renewal.by, tell=None)
+            self._catalog.apply(Catalog(entitlements=[found]), by=renewal.by, tell=None)
         entitlement = found
-        account, organisation = self._store.account(entitlement.account), self._store.organisation()
+        account, organisation = self._catalog.account(entitlement.account), self._catalog.organisation()
         now = order.clock or datetime.now(UTC)
         return entitlement_terms(entitlement, account, organisation, now=now, clock=order.clock)
 
@@ -122,7 +141,7 @@ class CatalogChanges:
         name = planned
         while True:
             try:
-                found = self._store.entitlement(name)
+                found = self._catalog.entitlement(name)
             except NotFound:
                 return name, None
             if found.renews == before.id and is_same_kind(before, found):
@@ -139,15 +158,17 @@ class CatalogChanges:
             amount=order.amount,
         )
         with refusals():
-            terms = await asyncio.to_thread(self._terms, order.renewal_id, order.at)
-            await _entitlements().ask(terms, CARRY_IN, carried, UsageChanged)
+            async with heartbeating():
+                terms = await asyncio.to_thread(self._terms, order.renewal_id, order.at)
+                await _entitlements().ask(terms, CARRY_IN, carried, UsageChanged)
 
     @activity.defn(name=TAKE_BACK_FROM_RENEWAL)
     async def take_back(self, order: CarryBackOrder) -> int:
         """Ask the renewal for what it has not used of what went over. It gives it once; returns how much it was."""
+        event_id = _event_id("taken-back-by", order.entitlement_id, order.number)
         with refusals():
-            event_id = _event_id("taken-back-by", order.entitlement_id, order.number)
-            return await self._take_back(order, order.renewal_id, order.amount, event_id)
+            async with heartbeating():
+                return await self._take_back(order, order.renewal_id, order.amount, event_id)
 
     async def _take_back(self, order: CarryBackOrder, renewal: str, amount: int, event_id: str) -> int:
         """What a renewal gives back: what it has not used, and what it has not used of what went on to the next."""
@@ -167,8 +188,8 @@ class CatalogChanges:
         return given + (changed.amount or 0)
 
     def _terms(self, entitlement_id: str, at: datetime) -> EntitlementTerms:
-        entitlement = self._store.entitlement(entitlement_id)
-        account, organisation = self._store.account(entitlement.account), self._store.organisation()
+        entitlement = self._catalog.entitlement(entitlement_id)
+        account, organisation = self._catalog.account(entitlement.account), self._catalog.organisation()
         return entitlement_terms(entitlement, account, organisation, now=max(at, datetime.now(UTC)))
 
 

@@ -32,14 +32,14 @@ class CountRules:
 
     def _terms(self, intake: CaseIntake, entitlement: Entitlement, now: datetime) -> EntitlementTerms:
         with self._store.snapshot() as catalog:
-            account, organisation = catalog.account(entitlement.account), catalog.organisation()
+            account, organisation = catalog.catalog.account(entitlement.account), catalog.catalog.organisation()
         return entitlement_terms(entitlement, account, organisation, now=now, clock=now if intake.clock else None)
 
     def hours(self, entitlement: Entitlement) -> BusinessHours:
         """The hours of an entitlement, else of its process, else of the organisation."""
-        of_process = self._store.process(entitlement.process).business_hours if entitlement.process else None
-        name = entitlement.business_hours or of_process or self._store.organisation().business_hours
-        return self._store.business_hours(name).hours
+        of_process = self._store.catalog.process(entitlement.process).business_hours if entitlement.process else None
+        name = entitlement.business_hours or of_process or self._store.catalog.organisation().business_hours
+        return self._store.catalog.business_hours(name).hours
 
     def decide_until(self, entitlement: Entitlement, consumed: Consumed, now: datetime) -> datetime:
         """When a decision that is asked for now is due, by the entitlement's hours: within two years."""

@@ -66,10 +66,10 @@ class Covering:
             raise Refused("no_such_time", f"{at.isoformat()} is outside {years}, for which entitlements are declared")
         asked = intake.model_dump(include=set(CoverageQuestion.model_fields))
         with self.store.snapshot() as catalog:
-            found = catalog.coverage_candidates(CoverageQuestion(**asked, at=at))
+            found = catalog.catalog.coverage_candidates(CoverageQuestion(**asked, at=at))
             coverage = choose(found.scope, found.candidates)
             account = coverage.chosen.account if coverage.chosen else next(iter(found.scope.accounts), None)
-            return coverage, catalog.account(account) if account else None
+            return coverage, catalog.catalog.account(account) if account else None
 
     async def take(
         self,
@@ -140,9 +140,9 @@ class Covering:
 
         None: a case that was to go over to the entitlement keeps what it has.
         """
-        entitlement = await asyncio.to_thread(self.store.entitlement, prompt.entitlement)
+        entitlement = await asyncio.to_thread(self.store.catalog.entitlement, prompt.entitlement)
         if choice.approved:
-            account = await asyncio.to_thread(self.store.account, entitlement.account)
+            account = await asyncio.to_thread(self.store.catalog.account, entitlement.account)
             if entitlement.retired or account.retired:
                 raise Refused("ended", f"nothing can be taken of {entitlement.id}: it, or its account, is retired")
         decision = decided(intake, choice, intake.case_id, prompt.occurred_at)

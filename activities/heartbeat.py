@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager, suppress
 from temporalio import activity
 
 EVERY = 3.0
-"""Seconds between two signs; the workflow's heartbeat time-out is a few times as long."""
+"""Seconds until the first sign, and between two; the workflow's heartbeat time-out is a few times as long. What is done
+by then, as nearly everything is, asks the server for nothing more."""
 
 
 @asynccontextmanager
@@ -18,8 +19,8 @@ async def heartbeating() -> AsyncIterator[None]:
 
     async def beat() -> None:
         while True:
-            activity.heartbeat()
             await asyncio.sleep(EVERY)
+            activity.heartbeat()
 
     beating = asyncio.create_task(beat())
     try:

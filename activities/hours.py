@@ -41,7 +41,7 @@ class Hours:
         Raises:
             Refused: there is nothing to decide any more.
         """
-        entitlement = await asyncio.to_thread(self._store.entitlement, question.entitlement)
+        entitlement = await asyncio.to_thread(self._store.catalog.entitlement, question.entitlement)
         decision = decided(intake, choice, question.entry, question.worked_at)
         await self._gate.approve_overage(await self._rules.terms(intake, entitlement, now), decision)
 
@@ -54,7 +54,7 @@ class Hours:
         name, consumed = took[-1]  # only what falls back leaves anything to the next
         if consumed.outcome != "prompt" or not consumed.overage:
             return None
-        entitlement = await asyncio.to_thread(self._store.entitlement, name)
+        entitlement = await asyncio.to_thread(self._store.catalog.entitlement, name)
         return HoursQuestion(
             entry=entry.id,
             entitlement=name,
@@ -88,7 +88,7 @@ class Hours:
         if not counting:
             return took
         ids = [entitlement.id for entitlement in counting]
-        other = await asyncio.to_thread(self._store.other_case_of, entry.id, intake.case_id, ids)
+        other = await asyncio.to_thread(self._store.ledgers.other_case_of, entry.id, intake.case_id, ids)
         if other is not None:  # by its id an entry counts once: this work would not be counted at all
             why = f"time entry {entry.id!r} was logged on case {other} before; give this one an id of its own"
             raise Refused("entry_of_another_case", why)
@@ -124,12 +124,12 @@ class Hours:
         self, intake: CaseIntake, entry: TimeEntry, now: datetime
     ) -> tuple[list[tuple[str, Consumed]], TimeEntry]:
         """What an entry of this case took before, in the order in which it was split; and what is left of the entry."""
-        takers = await asyncio.to_thread(self._store.entry_takers, entry.id, intake.case_id)
+        takers = await asyncio.to_thread(self._store.ledgers.entry_takers, entry.id, intake.case_id)
         took: list[tuple[str, Consumed]] = []
         for name, worked_at in takers.items():
             if not await self._gate.has_taken(name, entry.id):  # a count that was terminated
                 continue
-            entitlement = await asyncio.to_thread(self._store.entitlement, name)
+            entitlement = await asyncio.to_thread(self._store.catalog.entitlement, name)
             if entitlement.allowance is None:
                 continue
             if not took:

@@ -49,16 +49,16 @@ class Migrating:
                 return await asyncio.to_thread(self._survey, selection)
 
     def _survey(self, selection: CaseSelection) -> Survey:
-        checked = self._store.checked(selection)
-        goals = checked.goals(self._store.versions())
-        return Survey(selection=checked, goals=goals, total=self._store.count_outdated(checked, goals))
+        checked = self._store.running.checked(selection)
+        goals = checked.goals(self._store.catalog.versions())
+        return Survey(selection=checked, goals=goals, total=self._store.running.count_outdated(checked, goals))
 
     @activity.defn(name=FIND_OUTDATED_CASES)
     async def find_outdated_cases(self, request: OutdatedRequest) -> OutdatedPage:
         """The next cases that hold an older version than the batch brings."""
         async with heartbeating():
             cases = await asyncio.to_thread(
-                self._store.outdated, request.selection, request.goals, after=request.after, limit=request.limit
+                self._store.running.outdated, request.selection, request.goals, after=request.after, limit=request.limit
             )
         return OutdatedPage(cases=cases)
 

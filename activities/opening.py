@@ -105,7 +105,7 @@ class Opening:
     def _with_other_minutes(self, entry: TimeEntry, took: Sequence[tuple[str, Consumed]]) -> list[str]:
         """A remark on an entry that comes again with other minutes: by its id it counts once."""
         name, first = took[0]
-        allowance = self.store.entitlement(name).allowance
+        allowance = self.store.catalog.entitlement(name).allowance
         before = first.minutes
         if first.outcome != "already" or allowance is None:
             return []
@@ -118,7 +118,7 @@ class Opening:
         if intake.reopened is not None:
             return await asyncio.to_thread(self._reopened, opening, intake.reopened)
         refuse_future(opening.opened_at, opening.now, "opened_at")
-        declared = await asyncio.to_thread(self.store.fields)
+        declared = await asyncio.to_thread(self.store.catalog.fields)
         checked = check_values(intake.fields, declared)
         check_bounds(checked)
         fields: dict[str, Any] = dict(checked)
@@ -165,7 +165,7 @@ class Opening:
 
     def _account(self, intake: CaseIntake, taken: Taken) -> Account | None:
         name = taken.entitlement.account if taken.entitlement else intake.account
-        return self.store.account(name) if name else None
+        return self.store.catalog.account(name) if name else None
 
     def _planned(self, intake: CaseIntake, opened_at: datetime, taken: Taken, account: Account | None) -> Plan:
         plan = self.planner.plan(
@@ -181,7 +181,7 @@ class Opening:
         self, opening: CaseOpening, taken: Taken, account: Account | None, fields: dict[str, Any]
     ) -> OpenedCase:
         opened, entered = self._enter(opening, taken, account, fields)
-        self.store.record_case(
+        self.store.cases.record(
             CaseRecord(
                 history=0,
                 number=1,
@@ -222,7 +222,7 @@ class Opening:
 
         One that can't be reopened so is handed over all the same: its workflow refuses, and shows how it stands.
         """
-        stored = self.store.case(opening.intake.case_id).carried
+        stored = self.store.cases.get(opening.intake.case_id).carried
         check_readable(stored)
         now = opening.now + stored.ahead
         with suppress(Refused):

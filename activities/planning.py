@@ -57,13 +57,13 @@ class Planner:
             CalendarError: the holidays of these years are not known.
         """
         with self.store.snapshot() as catalog:
-            organisation = catalog.organisation()
-            covered_by = catalog.entitlement(entitlement) if entitlement else None
-            whose = catalog.account(account) if account else None
+            organisation = catalog.catalog.organisation()
+            covered_by = catalog.catalog.entitlement(entitlement) if entitlement else None
+            whose = catalog.catalog.account(account) if account else None
             named = covered_by.process if covered_by else organisation.process
-            process = catalog.process(named) if named else None
+            process = catalog.catalog.process(named) if named else None
             default, of = _default_hours(intake, covered_by, organisation)
-            fields = catalog.fields()
+            fields = catalog.catalog.fields()
             hours = _hours(catalog, process, default)
         calendars, versions = _frozen(hours, min([opened_at, *_instants(intake, fields)]), opened_at)
         return Plan(
@@ -88,8 +88,8 @@ class Planner:
             CalendarError: the holidays of these years are not known.
         """
         with self.store.snapshot() as catalog:
-            process = catalog.process(plan.process.name, process_version) if plan.process else None
-            hours, fields = _hours(catalog, process, plan.business_hours), catalog.fields()
+            process = catalog.catalog.process(plan.process.name, process_version) if plan.process else None
+            hours, fields = _hours(catalog, process, plan.business_hours), catalog.catalog.fields()
         calendars, versions = _frozen(hours, earliest, now)
         # Hours that were not edited stay as they were frozen, whatever became of zones and holidays since.
         same = [name for name in calendars if plan.calendar_versions.get(name) == versions[name]]
@@ -117,7 +117,7 @@ class Planner:
         if all(frozen.end > now + FURTHEST for frozen in plan.calendars.values()):
             raise Refused("past_the_horizon", "calendars reach at most a hundred years ahead")
         return {
-            name: self.store.business_hours(frozen.name, plan.calendar_versions.get(name)).hours.extend(
+            name: self.store.catalog.business_hours(frozen.name, plan.calendar_versions.get(name)).hours.extend(
                 frozen, max(frozen.end + (frozen.end - frozen.start), now + REACH)
             )
             for name, frozen in plan.calendars.items()
@@ -166,7 +166,7 @@ def _default_hours(
 
 def _hours(catalog: Store, process: EntitlementProcess | None, default: str) -> dict[str, VersionedHours]:
     """The business hours of a plan, by name."""
-    return {name: catalog.business_hours(name) for name in sorted({default, *_named_hours(process)})}
+    return {name: catalog.catalog.business_hours(name) for name in sorted({default, *_named_hours(process)})}
 
 
 def _frozen(

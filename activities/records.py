@@ -40,10 +40,10 @@ class Records:
         """
         check_readable(record.carried)
         if not activity.info().is_local:
-            await asyncio.to_thread(self.store.record_case, record)
+            await asyncio.to_thread(self.store.cases.record, record)
             return
         try:
-            write = partial(self.store.record_case, record, patience=LOCAL_PATIENCE)
+            write = partial(self.store.cases.record, record, patience=LOCAL_PATIENCE)
             await asyncio.get_running_loop().run_in_executor(self._threads, write)
         except (SQLAlchemyError, StoreError) as error:
             raise ApplicationError(

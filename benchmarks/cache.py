@@ -110,7 +110,7 @@ async def measured(client: Client, folder: Path, cases: int, cache: int, task_ti
         await timed(milepost.request(name, "stop_clock" if number % 2 == 0 else "resume_clock"))
 
     with Store.open(f"sqlite:///{folder / f'{queue}.db'}") as store:
-        store.apply(CATALOG, by="benchmark")
+        store.catalog.apply(CATALOG, by="benchmark")
         async with working(client, store, task_queue=queue, cached_workflows=cache):
             begun = perf_counter()
             await _each(names, lambda name: timed(_open(client, queue, name, timeout)))

@@ -123,7 +123,7 @@ def median_milliseconds(store: Store, ask: Callable[[random.Random], Question]) 
     for _ in range(ROUNDS):
         question = CoverageQuestion(at=AT, **ask(pick))
         begin = perf_counter()
-        found = store.coverage_candidates(question)
+        found = store.catalog.coverage_candidates(question)
         coverage = choose(found.scope, found.candidates)
         times.append(perf_counter() - begin)
         if coverage.chosen is None:

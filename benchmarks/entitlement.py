@@ -130,8 +130,8 @@ class Running:
 
     def terms(self, entitlement: str) -> EntitlementTerms:
         """By which it is counted."""
-        declared, organisation = self.store.entitlement(entitlement), self.store.organisation()
-        account = self.store.account(declared.account)
+        declared, organisation = self.store.catalog.entitlement(entitlement), self.store.catalog.organisation()
+        account = self.store.catalog.account(declared.account)
         return entitlement_terms(declared, account, organisation, now=datetime.now(UTC))
 
 
@@ -144,7 +144,7 @@ async def running(*, durable: bool) -> AsyncIterator[Running]:
         async with running_server(Path(folder) / "server" if durable else None, virtual_clock=False) as server:
             with Store.open(f"sqlite:///{Path(folder) / 'milepost.db'}") as store:
                 names = ["warm", *(f"burst-{number}" for number in range(BURSTS)), "stream", "cases"]
-                store.apply(catalog([f"{name}-{one}" for one in names]), by="benchmark")
+                store.catalog.apply(catalog([f"{name}-{one}" for one in names]), by="benchmark")
                 async with working(server.client, store, task_queue=name):
                     yield Running(server.client, store, name, name)
         del server
@@ -209,7 +209,7 @@ def _wrong_rows(references: Sequence[str], rows: Sequence[LedgerRow]) -> Iterato
 async def _recorded(run: Running, entitlement: str, count: int) -> tuple[list[LedgerRow], float]:
     begin = perf_counter()
     while True:
-        rows = await asyncio.to_thread(run.store.ledger, entitlement)
+        rows = await asyncio.to_thread(run.store.ledgers.rows, entitlement)
         waited = perf_counter() - begin
         if len(rows) >= count or waited > RECORDED_WITHIN:
             return rows, waited
@@ -340,7 +340,7 @@ async def cases_opened(run: Running, count: int) -> Measured:
     await asyncio.gather(*(open_one_after_another() for _ in range(CASES_AT_ONCE)))
     seconds = perf_counter() - begin
     # That a case was opened is the answer; that it was granted, its record says.
-    granted = await asyncio.to_thread(lambda: [run.store.case(case).entitlement == entitlement for case in cases])
+    granted = await asyncio.to_thread(lambda: [run.store.cases.get(case).entitlement == entitlement for case in cases])
     answers = [
         Consumed(reference=case, outcome="granted" if is_granted else "overflow", unit="cases")
         for case, is_granted in zip(cases, granted, strict=True)

@@ -27,10 +27,12 @@ from clients.sending import attempt_update, marked, persist, persist_asking
 from domain.usage.requests import (
     BALANCE,
     ENTITLEMENT_WORKFLOW,
+    RETRY_ACTION,
     TERMS_ARE_READ,
     Balance,
     EntitlementStart,
     EntitlementTerms,
+    UsageActionRetry,
     workflow_id,
 )
 
@@ -87,6 +89,20 @@ class Entitlements:
             NobodyCounts: it does not answer; whether the request was taken is not known. Ask again.
         """
         return await self._persist(terms.entitlement_id, lambda: self._update(terms, update, argument, answer))
+
+    async def retry_action(self, entitlement_id: str, key: str, by: str | None) -> str:
+        """Have an action that failed for good tried again; returns what the entitlement says.
+
+        Raises:
+            Refused: it has not failed.
+            NobodyCounts: the entitlement does not answer.
+        """
+        asked = UsageActionRetry(key=key, by=by)
+        said: str = await self._persist(
+            entitlement_id,
+            lambda: attempt_update(self._client, workflow_id(entitlement_id), RETRY_ACTION, asked, str),
+        )
+        return said
 
     async def _persist(self, entitlement_id: str, attempt: Callable[[], Awaitable[T]]) -> T:
         return await persist(

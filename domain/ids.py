@@ -10,13 +10,17 @@ from pydantic import AfterValidator, Field
 
 from domain.bounds import clean
 
-CaseId = Annotated[str, Field(pattern=r"^[A-Za-z0-9~][A-Za-z0-9._~-]{0,99}$")]
+CASE_ID = r"^[A-Za-z0-9~][A-Za-z0-9._~-]{0,99}$"
+ID = r"^[A-Za-z0-9][A-Za-z0-9._~-]{0,99}$"
+ID_IN_WORDS = "an id is letters, digits and . _ ~ -, beginning with a letter or digit, at most 100 of them"
+
+CaseId = Annotated[str, Field(pattern=CASE_ID)]
 """An id that is safe in URLs, mail headers and workflow ids: letters, digits and ``. _ ~ -``.
 
 One that begins with ``~`` was made of a foreign id by `case_id_of`.
 """
 
-Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._~-]{0,99}$")]
+Id = Annotated[str, Field(pattern=ID)]
 """An id of a declaration: as that of a case, and never one that was made of a foreign id."""
 
 EntitlementId = Id

@@ -25,11 +25,12 @@ _WELL: dict[str, Any] = {
 
 
 class Endpoints:
-    """The store's side that knows the endpoints. All workers share what is known of them."""
+    """The endpoints, declared and as they do. All workers share what is known of them."""
 
-    _database: Database
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-    def endpoint(self, name: str) -> Endpoint:
+    def get(self, name: str) -> Endpoint:
         """An endpoint as it is declared now.
 
         Raises:
@@ -38,21 +39,21 @@ class Endpoints:
         with self._database.read() as connection:
             return StoredCatalog(connection).get(Endpoint, name)
 
-    def endpoint_state(self, name: str) -> EndpointState:
+    def state(self, name: str) -> EndpointState:
         """How an endpoint does; well, if nothing is known of it."""
         table = tables.endpoint_states
         with self._database.read() as connection:
             row = connection.execute(select(table).where(table.c.endpoint == name)).mappings().first()
         return read_stored(EndpointState, {"endpoint": name, **_WELL} if row is None else dict(row))
 
-    def endpoint_states(self) -> list[EndpointState]:
+    def states(self) -> list[EndpointState]:
         """The endpoints that something is known of, by name."""
         table = tables.endpoint_states
         with self._database.read() as connection:
             rows = connection.execute(select(table).order_by(table.c.endpoint)).mappings()
             return [read_stored(EndpointState, dict(row)) for row in rows]
 
-    def endpoint_failed(self, name: str, said: str, at: datetime, *, pace: float = 1) -> None:
+    def failed(self, name: str, said: str, at: datetime, *, pace: float = 1) -> None:
         """An attempt failed; after some in a row the endpoint is left alone for a while.
 
         Args:
@@ -76,7 +77,7 @@ class Endpoints:
             if span is not None:
                 connection.execute(update(table).where(table.c.endpoint == name).values({"open_until": at + span}))
 
-    def endpoint_answered(self, name: str) -> None:
+    def answered(self, name: str) -> None:
         """It took something: nothing is held against it any more. One that is switched off stays so."""
         table = tables.endpoint_states
         well = {key: value for key, value in _WELL.items() if key != "off_at"}
@@ -87,7 +88,7 @@ class Endpoints:
         with self._database.write() as connection:
             connection.execute(update(table).where(*ailing).values(well))
 
-    def try_endpoint(self, name: str, at: datetime, until: datetime) -> bool:
+    def try_again(self, name: str, at: datetime, until: datetime) -> bool:
         """Whether one that is left alone may be tried now: one attempt may, of all workers'.
 
         Args:
@@ -101,7 +102,7 @@ class Endpoints:
             tried = update(table).where(table.c.endpoint == name, its_turn).values({"open_until": until})
             return connection.execute(tried.returning(table.c.endpoint)).first() is not None
 
-    def switch_endpoint(self, name: str, *, off_at: datetime | None, said: str = "") -> None:
+    def switch(self, name: str, *, off_at: datetime | None, said: str = "") -> None:
         """Switches an endpoint off, or on again with nothing held against it.
 
         Args:

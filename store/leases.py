@@ -11,11 +11,12 @@ from store.database import Database, insert
 
 
 class Leases:
-    """The store's side that knows who does what."""
+    """Who does what of all processes, and until when."""
 
-    _database: Database
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-    def acquire_lease(self, name: str, holder: str, *, now: datetime, lasts: timedelta) -> bool:
+    def acquire(self, name: str, holder: str, *, now: datetime, lasts: timedelta) -> bool:
         """Take a lease that nobody has, or whose time is over; False if somebody has it, the holder included.
 
         Args:
@@ -34,7 +35,7 @@ class Leases:
             )
             return connection.execute(free.returning(table.c.name)).first() is not None
 
-    def release_lease(self, name: str, holder: str) -> None:
+    def release(self, name: str, holder: str) -> None:
         """Give a lease back before its time; nothing happens if another has it by now."""
         table = tables.leases
         with self._database.write() as connection:

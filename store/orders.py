@@ -36,12 +36,13 @@ class OrderTaken(BaseModel):
     diff: Diff
 
 
-class OrderTaking:
-    """The store's side that takes orders."""
+class Orders:
+    """The orders that were placed, each with every revision."""
 
-    _database: Database
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-    def place_order(self, order: Order, *, by: str, at: datetime, dry_run: bool = False) -> OrderTaken:
+    def place(self, order: Order, *, by: str, at: datetime, dry_run: bool = False) -> OrderTaken:
         """Makes or amends what an order says, all of it or nothing. The same order again changes nothing.
 
         Args:
@@ -61,7 +62,7 @@ class OrderTaking:
                 return taken.model_copy(update={"diff": taken.diff.model_copy(update={"dry_run": True})})
             return taken
 
-    def order(self, name: str) -> PlacedOrder:
+    def get(self, name: str) -> PlacedOrder:
         """An order as it was taken the last time.
 
         Raises:

@@ -7,13 +7,14 @@ from domain.catalog.declarations import Catalog, Kind
 from domain.criteria.fields import FieldType
 from domain.messages.migrations import Versions
 from domain.process import EntitlementProcess
+from store.catalog.declared import DeclaredCatalog
 from store.database import Database
 from store.store import Store
 from store.values import Diff, VersionedHours
 
 
-class Prospect(Store):
-    """A store that answers as if a catalog had been applied to it. Only for reading."""
+class ProspectiveCatalog(DeclaredCatalog):
+    """A catalog that answers as if another had been applied to it. Only for reading."""
 
     def __init__(self, database: Database, catalog: Catalog, diff: Diff) -> None:
         super().__init__(database)
@@ -31,15 +32,6 @@ class Prospect(Store):
             for declared in catalog.business_hours
             if (version := changed.get((Kind.BUSINESS_HOURS.value, declared.name))) is not None
         }
-
-    @classmethod
-    def of(cls, store: Store, catalog: Catalog, by: str) -> Prospect:
-        """What a store would say after applying a catalog. Shares its connections; closing either closes both.
-
-        Raises:
-            CatalogProblems: the catalog can't be applied.
-        """
-        return cls(store._database, catalog, store.apply(catalog, by=by, dry_run=True))  # noqa: SLF001 - of its own kind
 
     def fields(self) -> dict[str, FieldType]:
         """The declared fields of a case, with their types."""
@@ -64,3 +56,23 @@ class Prospect(Store):
             processes={**stored.processes, **{name: found.version for name, found in self._processes.items()}},
             business_hours={**stored.business_hours, **{name: found.version for name, found in self._hours.items()}},
         )
+
+
+class Prospect(Store):
+    """A store that answers as if a catalog had been applied to it. Only for reading."""
+
+    def __init__(self, database: Database, catalog: Catalog, diff: Diff) -> None:
+        super().__init__(database, ProspectiveCatalog(database, catalog, diff))
+        self._applied = (catalog, diff)
+
+    @classmethod
+    def of(cls, store: Store, catalog: Catalog, by: str) -> Prospect:
+        """What a store would say after applying a catalog. Shares its connections; closing either closes both.
+
+        Raises:
+            CatalogProblems: the catalog can't be applied.
+        """
+        return cls(store._database, catalog, store.catalog.apply(catalog, by=by, dry_run=True))  # noqa: SLF001 - of its own kind
+
+    def _on(self, database: Database) -> Store:
+        return Prospect(database, *self._applied)

@@ -92,9 +92,10 @@ class DigestTurn(Value):
 class Quiet:
     """The store's side that holds mails back. A decision is one transaction; over all workers one is made at a time."""
 
-    _database: Database
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-    def admit_mail(self, mail: MailInHand, limits: Limits | None, at: datetime) -> list[str]:
+    def admit(self, mail: MailInHand, limits: Limits | None, at: datetime) -> list[str]:
         """The recipients to whom a mail may go by itself now. It is held for a digest for those to whom it may not.
 
         What is held for somebody is overtaken by nothing: while anything is, all else for them is held too. A mail that
@@ -125,12 +126,12 @@ class Quiet:
                 connection.execute(statement.on_conflict_do_update(index_elements=keys, set_={"at": at}))
             return free
 
-    def withdraw_mail(self, key: str) -> None:
+    def withdraw(self, key: str) -> None:
         """A mail did not go: it counts for no limit."""
         with self._database.write() as connection:
             connection.execute(delete(sent_mails).where(sent_mails.c.key == key))
 
-    def release_mail(self, key: str) -> None:
+    def release(self, key: str) -> None:
         """A mail is held for no digest any more and counts for no limit: it is begun anew, or not sent at all."""
         with self._database.write() as connection:
             connection.execute(delete(sent_mails).where(sent_mails.c.key == key))
@@ -184,7 +185,7 @@ class Quiet:
             alone = [row["key"] for row in rows if row["alone"]]
             connection.execute(update(table).where(table.c.key.in_(alone), table.c.status == "waits").values(said))
 
-    def postpone_digest(self, key: str, until: datetime) -> None:
+    def postpone(self, key: str, until: datetime) -> None:
         """A digest did not arrive: nobody sends it again before then."""
         with self._database.write() as connection:
             connection.execute(update(digests).where(digests.c.key == key).values({"taken_until": until}))

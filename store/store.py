@@ -4,54 +4,62 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from copy import copy
 from types import TracebackType
 from typing import Self
 
-from domain.catalog.references import Known
 from store.cases.actions import ActionRecords
 from store.cases.deliveries import Deliveries
 from store.cases.ended import EndedCases
 from store.cases.records import CaseRecords
 from store.cases.running import RunningCases
-from store.catalog.applying import CatalogApplying
-from store.catalog.candidates import CoverageReading
-from store.catalog.changing import EntitlementChanging
-from store.catalog.reading import StoredCatalog
+from store.cases.tasks import Tasks
+from store.catalog.declared import DeclaredCatalog
 from store.database import Database, Standing
 from store.endpoints import Endpoints
 from store.leases import Leases
-from store.orders import OrderTaking
-from store.people import People
+from store.orders import Orders
 from store.quiet import Quiet
-from store.usage.ledgers import UsageRecords
+from store.usage.ledgers import Ledgers
 from store.usage.unsynchronised import UnsynchronisedEntitlements
 
 
-class Store(
-    CatalogApplying,
-    EntitlementChanging,
-    OrderTaking,
-    UnsynchronisedEntitlements,
-    RunningCases,
-    CoverageReading,
-    CaseRecords,
-    EndedCases,
-    ActionRecords,
-    Deliveries,
-    Endpoints,
-    People,
-    Quiet,
-    UsageRecords,
-    Leases,
-):
+class Store:
     """A database, used from any number of threads and processes. Takes and gives domain values.
 
-    Every method is one transaction; those of a `snapshot` share one. Instants are stored in UTC and come back aware.
+    Every method of its parts is one transaction; those of a `snapshot` share one. Instants are stored in UTC and come
+    back aware.
+
+    Attributes:
+        catalog: what is declared.
+        orders: what was ordered, and made of it.
+        cases: how each case stands.
+        running: the cases that a migration is about.
+        ended: the cases that were ended from outside.
+        actions: what was ordered, and what became of it.
+        tasks: what people are to do, and what of it is done.
+        deliveries: what was sent to the outside.
+        endpoints: whom outbound messages go to, and how they do.
+        quiet: limits of mails, and digests.
+        ledgers: what was used of entitlements.
+        unsynchronised: the entitlements whose workflows are to be told of a change.
+        leases: who does what of all processes.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, catalog: DeclaredCatalog | None = None) -> None:
         self._database = database
+        self.catalog = DeclaredCatalog(database) if catalog is None else catalog
+        self.orders = Orders(database)
+        self.cases = CaseRecords(database)
+        self.running = RunningCases(database, self.catalog)
+        self.ended = EndedCases(database)
+        self.actions = ActionRecords(database)
+        self.tasks = Tasks(database)
+        self.deliveries = Deliveries(database)
+        self.endpoints = Endpoints(database)
+        self.quiet = Quiet(database)
+        self.ledgers = Ledgers(database)
+        self.unsynchronised = UnsynchronisedEntitlements(database)
+        self.leases = Leases(database)
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -78,19 +86,15 @@ class Store(
         self.close()
 
     @contextmanager
-    def snapshot(self) -> Iterator[Self]:
+    def snapshot(self) -> Iterator[Store]:
         """The store as it stands now, to be read any number of times while the context lasts, and not written to.
 
         Everything that is read within belongs to one catalog: an `apply` meanwhile is not seen. A connection is held
         until then, so nothing is waited for within.
         """
         with self._database.read() as connection:
-            standing = copy(self)  # with whatever a store of a narrower kind knows beside its database
-            standing._database = Standing(connection)  # noqa: SLF001 - of its own kind
-            yield standing
+            yield self._on(Standing(connection))
 
-    @contextmanager
-    def known(self) -> Iterator[Known]:
-        """What is declared already, to read catalog files beside it."""
-        with self._database.read() as connection:
-            yield StoredCatalog(connection)
+    def _on(self, database: Database) -> Store:
+        """The same store on another view of its database."""
+        return Store(database)

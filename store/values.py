@@ -98,6 +98,7 @@ class StoredAction(Value):
 
     Attributes:
         status: of one that is dropped, `error` says why and `failed_at` when.
+        entitlement: whose it is, if it is no case's: then `case_id` is its id too.
         action: None while only its outcome is known, not yet the record of its case; so with the trigger's facts.
     """
 
@@ -117,6 +118,7 @@ class StoredAction(Value):
     result: dict[str, Any] | None
     failed_at: AwareDatetime | None
     error: str | None
+    entitlement: str | None = None
 
 
 class Mail(Value):
@@ -183,7 +185,15 @@ class EndpointState(Value):
 
 
 class TaskEntry(Value):
-    """A task that was made."""
+    """A task that was made.
+
+    Attributes:
+        assign_to: its owner; empty: nobody's.
+        at: when it was made, by the clock of who ordered it.
+        account: whose case or entitlement it is about.
+        due_at: by when it is to be done; None: it says nothing of it.
+        done_at: when it was ticked off, by the wall clock; None: it is open. So with `done_by`.
+    """
 
     key: str
     case_id: str
@@ -191,3 +201,17 @@ class TaskEntry(Value):
     assign_to: str
     body: str
     at: AwareDatetime
+    account: str | None = None
+    due_at: AwareDatetime | None = None
+    done_at: AwareDatetime | None = None
+    done_by: str | None = None
+
+
+class TaskTick(Value):
+    """One time that a task was done, or undone."""
+
+    key: str
+    number: int
+    is_done: bool
+    at: AwareDatetime
+    by: str

@@ -2,11 +2,12 @@
 
 import asyncio
 import functools
+import gc
 import inspect
 import os
 import signal
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.flaky(reruns=1))
         if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.obj):
             item.obj = _ended_in_time(item.obj)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Write a failure down without looking for garbage meanwhile.
+
+    What is freed may be written down too, in the midst of it or by another thread, and Python before 3.11.8 and 3.12.2
+    counts the depth of two syntax trees at once as one (gh-106905): the whole run would end, and the failure be lost.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
 
 
 def _bound_without_a_type(value: date) -> str:

@@ -19,7 +19,7 @@ PATIENT = 120.0
 async def assert_eventually(check: Callable[[], Awaitable[object]], *, within: float = 20.0) -> None:
     """Repeat a check until it raises no error; the last one stands when `within` seconds are long over.
 
-    An error is an assertion that fails, or something that is not there yet: `[mail] = store.mails()`.
+    An error is an assertion that fails, or something that is not there yet: `[mail] = store.actions.mails()`.
     """
     deadline = time.monotonic() + within * _SLOWNESS
     while True:

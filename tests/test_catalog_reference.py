@@ -36,7 +36,7 @@ from domain.criteria.fields import ACCOUNT_FIELDS, CASE_FIELDS, ENTITLEMENT_FIEL
 from domain.open_time.spans import Offset, Span
 from domain.open_time.windows import Week
 from domain.process import After, Email, EntitlementProcess, FieldUpdate, Milestone, SpanRow, Task, Trigger
-from domain.process.actions import OutboundMessage
+from domain.process.actions import OutboundMessage, Signal
 from domain.process.templates import OF_A_NOTICE, OF_A_THRESHOLD, of_a_milestone
 from domain.usage.allowance import Allowance, Threshold
 from domain.usage.rates import ENTRY_FIELDS, RateRow
@@ -61,6 +61,7 @@ PLACES: Mapping[type[BaseModel], str] = {
     Task: "task",
     FieldUpdate: "field_update",
     OutboundMessage: "outbound_message",
+    Signal: "signal",
     Endpoint: "Endpoints",
     SecretSource: "A secret's place.",
     Person: "People",
@@ -99,7 +100,7 @@ SHARED: Mapping[type[BaseModel], str] = {
         ),
         "What all have",
     ),
-    **dict.fromkeys((Email, Task, FieldUpdate, OutboundMessage), "Actions"),
+    **dict.fromkeys((Email, Task, FieldUpdate, OutboundMessage, Signal), "Actions"),
 }
 """Where the keys stand that several models have in common."""
 
@@ -217,7 +218,7 @@ def test_a_key_is_there_with_its_values_limits_and_default(model: type[BaseModel
         assert key in {"organisation", "fields", *Kind}
         return
     if SHARED.get(model) == "Actions" and key == "do":
-        assert row.values == "`email`, `task`, `field_update`, `outbound_message`"
+        assert row.values == "`email`, `task`, `field_update`, `outbound_message`, `signal`"
     else:
         assert {f"`{value}`" for value in choices(field)} <= set(re.findall(r"`[^`]+`", row.values))
     for limit in (getattr(limits, name, None) for limits in field.metadata for name in ("le", "max_length")):

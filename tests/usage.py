@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, Self
 
 from temporalio import activity
 from temporalio.client import Client
@@ -44,6 +44,7 @@ class RememberingStore:
         self.mails: dict[str, str] = {}
         self.tasks: dict[str, str] = {}
         self.done: set[str] = set()
+        self.failed: dict[str, str] = {}
         self.refused = 0
 
     def _check(self) -> None:
@@ -51,10 +52,19 @@ class RememberingStore:
             self.refused += 1
             raise ConnectionError("the store is down")
 
-    def record_usage(self, news: UsageRecords) -> int:
+    @property
+    def ledgers(self) -> Self:
+        return self
+
+    @property
+    def catalog(self) -> Self:
+        return self
+
+    def record(self, news: UsageRecords) -> int:
         self._check()
         found = {(news.entitlement_id, row.number): row for row in news.rows}
         self.rows |= found
+        self.failed |= {one.key: one.error for one in news.failed}
         self.periods |= {(news.entitlement_id, period.period): period for period in news.periods}
         return len(found)
 
@@ -93,7 +103,17 @@ class RememberingStore:
         self.mails[key] = f"{', '.join(to)}: {subject}\n{body}"
         return True
 
-    def record_task(self, key: str, *, subject: str, assign_to: str, body: str, at: datetime) -> bool:
+    def record_task(
+        self,
+        key: str,
+        *,
+        subject: str,
+        assign_to: str,
+        body: str,
+        at: datetime,
+        due_at: datetime | None = None,
+        account: str | None = None,
+    ) -> bool:
         self._check()
         self.tasks[key] = subject
         return True
@@ -159,7 +179,7 @@ async def counting(
 ) -> AsyncIterator[None]:
     """Run a worker for entitlements while the context lasts."""
     renderer = Renderer()
-    usage = UsageActivities(store, Dispatcher(store, renderer))
+    usage = UsageActivities(store, Dispatcher(store, store, renderer))
     worker = Worker(
         client,
         task_queue=task_queue,

@@ -28,6 +28,7 @@ SEARCH_ATTRIBUTES = {
     "MilepostMilestone": IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
     "MilepostState": IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
     "MilepostNextDue": IndexedValueType.INDEXED_VALUE_TYPE_DATETIME,
+    "MilepostFailedActions": IndexedValueType.INDEXED_VALUE_TYPE_INT,
 }
 """By these cases are found and listed. SQL visibility has room for ten keywords and three of each other kind."""
 

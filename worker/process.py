@@ -81,7 +81,7 @@ async def working(
     """
     renderer = Renderer()
     outside = None if means is None else Outside(store, means)
-    dispatcher = Dispatcher(store, renderer, outside, _links(client, means))
+    dispatcher = Dispatcher(store.actions, store.catalog, renderer, outside, _links(client, means))
     worker = Worker(
         client,
         task_queue=task_queue,
@@ -141,12 +141,16 @@ async def running(worker: Worker) -> AsyncIterator[None]:
     another worker when its time is up.
     """
     await worker.__aenter__()
+    ended_by: type[BaseException] | None = None
     try:
         yield
+    except BaseException as error:
+        ended_by = type(error)  # a worker that fails cancels whoever runs it, and says why only if it is told so
+        raise
     finally:
         try:
             async with asyncio.timeout(ENDS_WITHIN):
-                await worker.__aexit__(None, None, None)
+                await worker.__aexit__(ended_by, None, None)
         except TimeoutError:
             _LOG.warning("the worker did not end within %g s; what it had begun is begun again elsewhere", ENDS_WITHIN)
 

@@ -51,7 +51,7 @@ async def tell_counts(store: Store, connect: Callable[[], Awaitable[Client]], ta
 
     Temporal is connected to only if there is something to tell. What can't be told stays so.
     """
-    if not await asyncio.to_thread(store.unsynchronised):
+    if not await asyncio.to_thread(store.unsynchronised.entitlements):
         return Told(done=[], refused=[])
     try:
         return await Counting(await connect(), store, task_queue).tell()
@@ -100,8 +100,8 @@ class Counting:
         """
         done: list[str] = []
         refused: list[str] = []
-        for found in await asyncio.to_thread(self._store.unsynchronised):
-            declared = await asyncio.to_thread(self._store.entitlement, found.entitlement)
+        for found in await asyncio.to_thread(self._store.unsynchronised.entitlements):
+            declared = await asyncio.to_thread(self._store.catalog.entitlement, found.entitlement)
             try:
                 said = await self._follow(declared, found.by, found.reason)
             except Refused as refusal:
@@ -110,7 +110,7 @@ class Counting:
                 return Told(done=done, refused=refused, later=str(error))
             else:
                 done += [f"{declared.id}: {said}"] if said else []
-            await asyncio.to_thread(self._store.synchronised, found)
+            await asyncio.to_thread(self._store.unsynchronised.cross_out, found)
         return Told(done=done, refused=refused)
 
     async def _follow(self, declared: Entitlement, by: str, reason: str) -> str | None:
@@ -152,5 +152,5 @@ class Counting:
         return None if text == "nothing differs" else text
 
     def _terms(self, declared: Entitlement, now: datetime) -> EntitlementTerms:
-        account, organisation = self._store.account(declared.account), self._store.organisation()
+        account, organisation = self._store.catalog.account(declared.account), self._store.catalog.organisation()
         return entitlement_terms(declared, account, organisation, now=now)

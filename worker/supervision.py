@@ -75,7 +75,7 @@ async def look_after_cases(client: Client, store: Store, *, unchanged: timedelta
     async def look(case: OpenCase) -> EndedCase | None:
         async with slots:
             found = await _ended(client, case)
-            return await asyncio.to_thread(store.mark_ended, case, *found) if found else None
+            return await asyncio.to_thread(store.ended.mark, case, *found) if found else None
 
     marked = await asyncio.gather(*map(look, suspicious))
     return Looked(unchanged=len(cases), described=len(suspicious), marked=[case for case in marked if case])
@@ -105,12 +105,12 @@ async def _look_again_and_again(client: Client, store: Store) -> None:
 async def look_if_it_is_our_turn(client: Client, store: Store, holder: str) -> Looked | None:
     """Look after cases, unless somebody has done so within the hour; None then."""
     now = datetime.now(UTC)
-    if not await asyncio.to_thread(store.acquire_lease, _LEASE, holder, now=now, lasts=EVERY):
+    if not await asyncio.to_thread(store.leases.acquire, _LEASE, holder, now=now, lasts=EVERY):
         return None
     try:
         looked = await look_after_cases(client, store)
     except BaseException:
-        await asyncio.to_thread(store.release_lease, _LEASE, holder)
+        await asyncio.to_thread(store.leases.release, _LEASE, holder)
         raise
     for case in looked.marked:
         _LOG.warning("case %s %s; nothing goes on with it by itself", case.case_id, case.text)
@@ -119,7 +119,7 @@ async def look_if_it_is_our_turn(client: Client, store: Store, holder: str) -> L
 
 def _unchanged(store: Store, since: datetime) -> list[OpenCase]:
     cases: list[OpenCase] = []
-    while page := store.unchanged_cases(since, after=cases[-1].case_id if cases else ""):
+    while page := store.ended.unchanged(since, after=cases[-1].case_id if cases else ""):
         cases += page
     return cases
 

@@ -8,6 +8,9 @@ from datetime import datetime, timedelta
 
 from temporalio import workflow
 
+SIGN_OF_LIFE = timedelta(seconds=10)
+"""Without one for so long the worker that has an activity is taken to be gone, and another begins it anew."""
+
 _MILLISECOND = timedelta(milliseconds=1)
 
 

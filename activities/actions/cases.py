@@ -9,7 +9,9 @@ from temporalio import activity
 
 from activities.actions.dispatch import Dispatcher
 from activities.actions.effect import Effect
+from activities.heartbeat import heartbeating
 from domain.messages.case_state import ActionOrder
+from domain.process.actions import SENT
 
 
 class CaseActions:
@@ -21,22 +23,15 @@ class CaseActions:
     @property
     def all(self) -> list[Callable[..., Any]]:
         """For the worker to register."""
-        return [self.email, self.task, self.outbound_message]
+        return [self._activity(kind) for kind in SENT]
 
-    @activity.defn(name="email")
-    async def email(self, order: ActionOrder) -> None:
-        """Send a mail, or put it into the log of sent mail."""
-        await self._dispatcher.perform(_effect(order))
+    def _activity(self, kind: str) -> Callable[..., Any]:
+        @activity.defn(name=kind)
+        async def perform(order: ActionOrder) -> None:
+            async with heartbeating():
+                await self._dispatcher.perform(_effect(order))
 
-    @activity.defn(name="task")
-    async def task(self, order: ActionOrder) -> None:
-        """Make a task."""
-        await self._dispatcher.perform(_effect(order))
-
-    @activity.defn(name="outbound_message")
-    async def outbound_message(self, order: ActionOrder) -> None:
-        """Send a request to an endpoint."""
-        await self._dispatcher.perform(_effect(order))
+        return perform
 
 
 def _effect(order: ActionOrder) -> Effect:

@@ -9,22 +9,21 @@ from typing import Protocol, assert_never
 
 from temporalio.exceptions import ApplicationError
 
-from activities.actions import mail, tasks
+from activities.actions import mail, signals, tasks
 from activities.actions.effect import Effect
 from activities.actions.expiry import ExpiryLog, expired
 from activities.actions.mail import MailLog
 from activities.actions.outside import Outside
+from activities.actions.recipients import Directory
 from activities.actions.surroundings import Links, Surroundings
+from activities.actions.tasks import TaskLog
 from activities.rendering.renderer import BadTemplate, Renderer
 from domain.process import Email, FieldUpdate, Task
-from domain.process.actions import OutboundMessage
+from domain.process.actions import OutboundMessage, Signal
 
 
-class ActionLog(ExpiryLog, MailLog, Protocol):
-    """The part of the store that says what is declared and what was done. It takes a thing twice without harm."""
-
-    def record_task(self, key: str, *, subject: str, assign_to: str, body: str, at: datetime) -> bool:
-        """Make a task."""
+class ActionLog(ExpiryLog, MailLog, TaskLog, Protocol):
+    """The part of the store that says what was done. It takes a thing twice without harm."""
 
     def record_action_done(self, key: str, *, at: datetime | None = None) -> None:
         """Note that an action was carried out."""
@@ -38,6 +37,7 @@ class Dispatcher:
 
     Args:
         log: where what was done is recorded.
+        directory: who gets mails, and what the catalog says of them.
         renderer: of their texts.
         outside: the way to mail servers and endpoints; None: nothing leaves this process, and
             the log says what would have.
@@ -45,10 +45,16 @@ class Dispatcher:
     """
 
     def __init__(
-        self, log: ActionLog, renderer: Renderer, outside: Outside | None = None, links: Links | None = None
+        self,
+        log: ActionLog,
+        directory: Directory,
+        renderer: Renderer,
+        outside: Outside | None = None,
+        links: Links | None = None,
     ) -> None:
         self._log = log
-        self._surroundings = Surroundings(log, links or Links())
+        self._directory = directory
+        self._surroundings = Surroundings(directory, links or Links())
         self._renderer = renderer
         self._outside = outside
 
@@ -72,7 +78,7 @@ class Dispatcher:
         action = effect.call.action
         match action:
             case Email():
-                message = await mail.rendered(action, effect, self._renderer, self._log)
+                message = await mail.rendered(action, effect, self._renderer, self._directory)
                 if self._outside is None or not await self._outside.sends_mail_for(effect):
                     await mail.log(message, effect, self._log)
                 else:
@@ -84,6 +90,10 @@ class Dispatcher:
                     await self._renderer.render(action.body, effect.context)  # a mistake shows in a rehearsal too
                 else:
                     await self._outside.send_hook(action, effect, self._renderer)
+            case Signal():
+                rendered = await signals.rendered(action, effect, self._renderer)
+                if self._outside is not None and not await self._outside.is_rehearsal(effect):
+                    await self._outside.send_signal(rendered, effect)
             case FieldUpdate():
                 raise ApplicationError(
                     f"{effect.key}: a field update takes effect on the timeline of a case, nowhere else",

@@ -22,8 +22,8 @@ NO_RECIPIENT = "NoRecipient"
 """The type of the error of a mail that nobody gets."""
 
 
-class MailLog(Directory, Protocol):
-    """The log of sent mail, and who gets mails that say what."""
+class MailLog(Protocol):
+    """The log of sent mail."""
 
     def record_mail(  # noqa: PLR0917  in the order of a mail's own parts
         self,
@@ -38,13 +38,6 @@ class MailLog(Directory, Protocol):
         remark: str | None = None,
     ) -> bool:
         """Put a mail into the log of sent mail."""
-
-    def mail_template(self, name: str) -> MailTemplate:
-        """A template of mails.
-
-        Raises:
-            NotFound: there is none.
-        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +56,7 @@ class RenderedMail:
     remark: str | None = None
 
 
-async def rendered(action: Email, effect: Effect, renderer: Renderer, store: MailLog) -> RenderedMail:
+async def rendered(action: Email, effect: Effect, renderer: Renderer, directory: Directory) -> RenderedMail:
     """A mail as it is read, with the addresses of those who get it now.
 
     Raises:
@@ -71,7 +64,7 @@ async def rendered(action: Email, effect: Effect, renderer: Renderer, store: Mai
         ApplicationError: nobody gets it, or its template is gone.
     """
     to = [await renderer.render(address, effect.context) for address in action.to]
-    found = await asyncio.to_thread(recipients, to, effect.context, store)
+    found = await asyncio.to_thread(recipients, to, effect.context, directory)
     if not found.addresses:
         raise ApplicationError(
             cut(f"nobody to send it to; {'; '.join(found.nobody)}"), type=NO_RECIPIENT, non_retryable=True
@@ -79,7 +72,7 @@ async def rendered(action: Email, effect: Effect, renderer: Renderer, store: Mai
     texts: Email | MailTemplate = action
     if action.template is not None:
         try:
-            texts = await asyncio.to_thread(store.mail_template, action.template)
+            texts = await asyncio.to_thread(directory.mail_template, action.template)
         except NotFound as error:
             raise ApplicationError(str(error), type="NotFound", non_retryable=True) from None
     subject = await renderer.render(texts.subject, effect.context)

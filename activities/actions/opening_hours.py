@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
 
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities.actions.effect import Effect
 from domain.calendar import HorizonExceeded
-from domain.catalog.declarations import Organisation
 from domain.delivery.schedule import LONGEST_WAIT
 from domain.errors import MilepostError
 from domain.process import Email
 from domain.wording import instant
 from domain.zones import zone_named
-from store.values import VersionedHours
+from store.store import Store
 
 WAITS = "Waits"
 """The type of the error of a mail whose time has not come. It counts as no attempt."""
@@ -24,24 +22,7 @@ WAITS = "Waits"
 _VIOLATION = "milestone.violation"
 
 
-class Hours(Protocol):
-    """The part of the store that knows business hours, and what waits."""
-
-    def organisation(self) -> Organisation:
-        """As declared, or the defaults."""
-
-    def business_hours(self, name: str) -> VersionedHours:
-        """Business hours in their latest version.
-
-        Raises:
-            NotFound: there are none of that name.
-        """
-
-    def hold_delivery(self, key: str, channel: str, to: str, why: str, at: datetime) -> None:
-        """Something waits without an attempt being made."""
-
-
-async def wait_for_opening(effect: Effect, to: str, store: Hours, now: datetime | None = None) -> None:
+async def wait_for_opening(effect: Effect, to: str, store: Store, now: datetime | None = None) -> None:
     """Let a mail pass whose hours are open, or that has none.
 
     Args:
@@ -59,7 +40,7 @@ async def wait_for_opening(effect: Effect, to: str, store: Hours, now: datetime 
     if opens is None:
         return
     at, line = opens
-    await asyncio.to_thread(store.hold_delivery, effect.key, "email", to, line, now)
+    await asyncio.to_thread(store.deliveries.hold_delivery, effect.key, "email", to, line, now)
     raise waits(line, at - now)
 
 
@@ -79,7 +60,7 @@ def waits(line: str, delay: timedelta, *, pace: float = 1) -> ApplicationError:
     )
 
 
-def hours_of(effect: Effect, store: Hours) -> str | None:
+def hours_of(effect: Effect, store: Store) -> str | None:
     """The business hours for whose opening a mail waits: its own or its trigger's; else the organisation's.
 
     A violation waits for nobody unless it says so itself.
@@ -87,14 +68,14 @@ def hours_of(effect: Effect, store: Hours) -> str | None:
     action = effect.call.action
     if isinstance(action, Email) and action.hours is not None:
         return action.hours
-    quiet = store.organisation().quiet
+    quiet = store.catalog.organisation().quiet
     return None if quiet is None or effect.event == _VIOLATION else quiet.hours
 
 
-def _opening(name: str, now: datetime, store: Hours) -> tuple[datetime, str] | None:
+def _opening(name: str, now: datetime, store: Store) -> tuple[datetime, str] | None:
     """When hours open next, and a line about it; None: they are open, or do not open for too long."""
     try:
-        hours = store.business_hours(name).hours
+        hours = store.catalog.business_hours(name).hours
         midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
         frozen = hours.freeze(midnight - timedelta(days=2), midnight + LONGEST_WAIT + timedelta(days=2))
         opens = frozen.next_open(now)

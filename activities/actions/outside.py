@@ -8,13 +8,15 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 
+from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
-from activities.actions import hooks
+from activities.actions import hooks, signals
 from activities.actions.effect import Effect
 from activities.actions.mail import RenderedMail, log
 from activities.actions.opening_hours import wait_for_opening
 from activities.actions.quiet import QuietMails
+from activities.actions.signals import RenderedSignal
 from activities.delivery import smtp
 from activities.delivery.lanes import Busy, Lanes
 from activities.delivery.means import Means
@@ -67,7 +69,7 @@ class Outside:
         if self._means.sends_rehearsals:
             return False
         if effect.case_id is not None:
-            return await asyncio.to_thread(self._store.has_own_clock, effect.case_id)
+            return await asyncio.to_thread(self._store.cases.has_own_clock, effect.case_id)
         return abs(datetime.now(UTC) - effect.at) > _OLD_OR_AHEAD
 
     async def send_mail(self, message: RenderedMail, effect: Effect) -> None:
@@ -78,9 +80,9 @@ class Outside:
         """
         quiet = self._quiet
         assert quiet is not None  # noqa: S101  `sends_mail_for` was asked
-        status = await asyncio.to_thread(self._store.delivery_status, effect.key)
+        status = await asyncio.to_thread(self._store.deliveries.status, effect.key)
         if status == "failed":  # tried again by hand: from the beginning
-            await asyncio.to_thread(self._store.release_mail, effect.key)
+            await asyncio.to_thread(self._store.quiet.release, effect.key)
         if status != "sent":
             await wait_for_opening(effect, ", ".join(message.to), self._store)
         to = await quiet.admitted(message, effect, was_sent=status == "sent")
@@ -88,9 +90,9 @@ class Outside:
         digests = await quiet.digests(message, effect)
         if digests and not to:
             await asyncio.to_thread(
-                self._store.record_attempt, effect.key, "sent", "; ".join(digests), datetime.now(UTC)
+                self._store.deliveries.record_attempt, effect.key, "sent", "; ".join(digests), datetime.now(UTC)
             )
-        await log(message, effect, self._store, "; ".join([*said, *digests]))
+        await log(message, effect, self._store.actions, "; ".join([*said, *digests]))
 
     async def _hand_in(self, message: RenderedMail, effect: Effect) -> str:
         """Make an attempt at a mail that may go now; one that did not go counts for no limit."""
@@ -104,7 +106,7 @@ class Outside:
         try:
             return await self.attempt(effect, "email", f"{server.host}:{server.port}", ", ".join(message.to), attempt)
         except ApplicationError as error:
-            undo = self._store.release_mail if error.non_retryable else self._store.withdraw_mail
+            undo = self._store.quiet.release if error.non_retryable else self._store.quiet.withdraw
             await asyncio.to_thread(undo, effect.key)
             raise
 
@@ -131,7 +133,7 @@ class Outside:
 
         async def attempt(number: int) -> Delivered:
             try:
-                endpoint = await asyncio.to_thread(self._store.endpoint, name)
+                endpoint = await asyncio.to_thread(self._store.endpoints.get, name)
             except NotFound as error:
                 raise NotDelivered(str(error), for_good=True) from None
             asked = await hooks.request(action, endpoint, effect, renderer)
@@ -140,13 +142,25 @@ class Outside:
 
         await self.attempt(effect, action.do, f"endpoint {name}", name, attempt)
 
+    async def send_signal(self, asked: RenderedSignal, effect: Effect) -> None:
+        """Send a signal to another workflow.
+
+        Raises:
+            ApplicationError: the attempt failed.
+        """
+
+        async def attempt(_: int) -> Delivered:
+            return await signals.send(activity.client(), asked, effect.key)
+
+        await self.attempt(effect, "signal", asked.receiver, asked.receiver, attempt)
+
     async def _wait_for_its_turn(self, name: str, *, is_last: bool) -> None:
         """Let an endpoint alone that is off, or has failed too often; one attempt now and then looks how it does.
 
         Raises:
             NotDelivered: it is not tried now.
         """
-        state, now = await asyncio.to_thread(self._store.endpoint_state, name), datetime.now(UTC)
+        state, now = await asyncio.to_thread(self._store.endpoints.state, name), datetime.now(UTC)
         if state.off_at is not None:
             since = f"{state.off_at:%Y-%m-%d %H:%M}Z"
             line = f"endpoint {name!r} is switched off since {since}: {state.said}"
@@ -154,7 +168,7 @@ class Outside:
         if state.open_until is None or is_last:
             return
         until = now + SHORTEST / self._means.pace
-        if not await asyncio.to_thread(self._store.try_endpoint, name, now, until):
+        if not await asyncio.to_thread(self._store.endpoints.try_again, name, now, until):
             line = f"not tried: endpoint {name!r} has failed {state.failures} times in a row: {state.said}"
             raise NotDelivered(line, at_least=max(state.open_until - now, timedelta()) * self._means.pace)
 
@@ -167,13 +181,13 @@ class Outside:
         except NotDelivered as error:
             now = datetime.now(UTC)
             if error.is_gone:
-                await asyncio.to_thread(self._store.switch_endpoint, endpoint.id, off_at=now, said=str(error))
+                await asyncio.to_thread(self._store.endpoints.switch, endpoint.id, off_at=now, said=str(error))
             elif not error.for_good:
                 await asyncio.to_thread(
-                    self._store.endpoint_failed, endpoint.id, str(error), now, pace=self._means.pace
+                    self._store.endpoints.failed, endpoint.id, str(error), now, pace=self._means.pace
                 )
             raise
-        await asyncio.to_thread(self._store.endpoint_answered, endpoint.id)
+        await asyncio.to_thread(self._store.endpoints.answered, endpoint.id)
         return delivered
 
     async def attempt(
@@ -194,7 +208,9 @@ class Outside:
         Raises:
             ApplicationError: it failed; with the delay before the next one, or for good.
         """
-        begun = await asyncio.to_thread(self._store.begin_delivery, effect.key, channel, to, datetime.now(UTC))
+        begun = await asyncio.to_thread(
+            self._store.deliveries.begin_delivery, effect.key, channel, to, datetime.now(UTC)
+        )
         if begun.status == "sent":
             return begun.answer
         number = begun.attempts + 1
@@ -212,7 +228,9 @@ class Outside:
             raise await self._failure(effect, number, error) from None
         except BadTemplate as error:  # wrong today is wrong at every retry
             raise await self._failure(effect, number, NotDelivered(str(error), for_good=True)) from error
-        await asyncio.to_thread(self._store.record_attempt, effect.key, "sent", delivered.answer, datetime.now(UTC))
+        await asyncio.to_thread(
+            self._store.deliveries.record_attempt, effect.key, "sent", delivered.answer, datetime.now(UTC)
+        )
         return delivered.answer
 
     async def _failure(self, effect: Effect, number: int, error: NotDelivered) -> ApplicationError:
@@ -222,7 +240,7 @@ class Outside:
             delay = delay_after(number, effect.key, at_least=error.at_least, pace=self._means.pace)
         line, waits = str(error), delay is not None
         await asyncio.to_thread(
-            self._store.record_attempt, effect.key, "waits" if waits else "failed", line, datetime.now(UTC)
+            self._store.deliveries.record_attempt, effect.key, "waits" if waits else "failed", line, datetime.now(UTC)
         )
         if delay is not None:
             return ApplicationError(

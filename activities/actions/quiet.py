@@ -64,10 +64,10 @@ class QuietMails:
         known = _known(message)
         limits = None if was_sent else await asyncio.to_thread(self._limits)
         if limits is None:
-            held = await asyncio.to_thread(self._store.held_for, effect.key)
+            held = await asyncio.to_thread(self._store.quiet.held_for, effect.key)
             return [address for one, address in known.items() if one not in held]
         free = await asyncio.to_thread(
-            self._store.admit_mail, self._in_hand(message, effect), limits, datetime.now(UTC)
+            self._store.quiet.admit, self._in_hand(message, effect), limits, datetime.now(UTC)
         )
         return [known[one] for one in free]
 
@@ -77,13 +77,13 @@ class QuietMails:
         Raises:
             ApplicationError: a digest is still ahead, or has failed.
         """
-        held = await asyncio.to_thread(self._store.held_for, effect.key)
+        held = await asyncio.to_thread(self._store.quiet.held_for, effect.key)
         return [await self._digest(recipient, message, effect) for recipient in held]
 
     async def _digest(self, recipient: str, message: RenderedMail, effect: Effect) -> str:
         now = datetime.now(UTC)
         turn = await asyncio.to_thread(
-            self._store.take_digest, effect.key, recipient, now, window=WINDOW / self._pace, lease=LEASE
+            self._store.quiet.take_digest, effect.key, recipient, now, window=WINDOW / self._pace, lease=LEASE
         )
         match turn.what:
             case "sent":
@@ -94,7 +94,7 @@ class QuietMails:
                 until = turn.at or now
                 line = f"held for a digest to {recipient}, at {until:%Y-%m-%d %H:%M}Z"
                 await asyncio.to_thread(
-                    self._store.hold_delivery, effect.key, "email", ", ".join(message.to), line, now
+                    self._store.deliveries.hold_delivery, effect.key, "email", ", ".join(message.to), line, now
                 )
                 raise waits(line, until - now, pace=self._pace)
             case "send":
@@ -102,8 +102,8 @@ class QuietMails:
 
     async def _handed_in(self, turn: DigestTurn, effect: Effect) -> str:
         store = self._store
-        begun = await asyncio.to_thread(store.begin_delivery, turn.key, "digest", turn.to, datetime.now(UTC))
-        organisation = await asyncio.to_thread(store.organisation)
+        begun = await asyncio.to_thread(store.deliveries.begin_delivery, turn.key, "digest", turn.to, datetime.now(UTC))
+        organisation = await asyncio.to_thread(store.catalog.organisation)
         zone = organisation.time_zone
         subject, text, html = digest.subject(turn.mails), digest.text(turn.mails, zone), digest.html(turn.mails, zone)
         try:
@@ -111,9 +111,11 @@ class QuietMails:
         except NotDelivered as error:
             raise await self._not_handed_in(turn, effect, begun.attempts + 1, error) from None
         now = datetime.now(UTC)
-        await asyncio.to_thread(store.record_attempt, turn.key, "sent", delivered.answer, now)
-        await asyncio.to_thread(store.digest_sent, turn.key, delivered.answer, now)
-        record = partial(store.record_mail, turn.key, [turn.to], subject, text, now, answer=delivered.answer, html=html)
+        await asyncio.to_thread(store.deliveries.record_attempt, turn.key, "sent", delivered.answer, now)
+        await asyncio.to_thread(store.quiet.digest_sent, turn.key, delivered.answer, now)
+        record = partial(
+            store.actions.record_mail, turn.key, [turn.to], subject, text, now, answer=delivered.answer, html=html
+        )
         await asyncio.to_thread(record)
         return f"in the digest {turn.key}: {delivered.answer}"
 
@@ -123,19 +125,19 @@ class QuietMails:
         now, line = datetime.now(UTC), str(error)
         delay = None if error.for_good else delay_after(number, turn.key, at_least=error.at_least, pace=self._pace)
         if delay is None:
-            await asyncio.to_thread(self._store.record_attempt, turn.key, "failed", line, now)
+            await asyncio.to_thread(self._store.deliveries.record_attempt, turn.key, "failed", line, now)
             return await self._failed(turn.model_copy(update={"answer": line}), effect)
-        await asyncio.to_thread(self._store.record_attempt, turn.key, "waits", line, now)
-        await asyncio.to_thread(self._store.postpone_digest, turn.key, now + delay)
+        await asyncio.to_thread(self._store.deliveries.record_attempt, turn.key, "waits", line, now)
+        await asyncio.to_thread(self._store.quiet.postpone, turn.key, now + delay)
         return waits(f"the digest {turn.key}, attempt {number}: {line}", delay, pace=self._pace)
 
     async def _failed(self, turn: DigestTurn, effect: Effect) -> ApplicationError:
         line = f"the digest {turn.key} failed: {turn.answer}"
-        await asyncio.to_thread(self._store.record_attempt, effect.key, "failed", line, datetime.now(UTC))
+        await asyncio.to_thread(self._store.deliveries.record_attempt, effect.key, "failed", line, datetime.now(UTC))
         return ApplicationError(line, type=NOT_DELIVERED, non_retryable=True)
 
     def _limits(self) -> Limits | None:
-        quiet = self._store.organisation().quiet
+        quiet = self._store.catalog.organisation().quiet
         if quiet is None or (quiet.mails_per_case is None and quiet.mails_per_recipient is None):
             return None
         return Limits(

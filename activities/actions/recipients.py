@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from activities.delivery.smtp import address_of
 from domain.catalog.declarations import Account, Contact, Organisation
-from domain.catalog.mailing import Person, Role, field_of
+from domain.catalog.mailing import MailTemplate, Person, Role, field_of
 from domain.errors import NotFound
 
 _SHOWN = 60
@@ -36,6 +36,13 @@ class Directory(Protocol):
 
     def asker(self, name: str) -> Contact | None:
         """A contact, by id."""
+
+    def mail_template(self, name: str) -> MailTemplate:
+        """A template of mails.
+
+        Raises:
+            NotFound: there is none.
+        """
 
 
 @dataclass(frozen=True, slots=True)

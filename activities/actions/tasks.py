@@ -14,7 +14,17 @@ from domain.process import Task
 class TaskLog(Protocol):
     """Where tasks are kept."""
 
-    def record_task(self, key: str, *, subject: str, assign_to: str, body: str, at: datetime) -> bool:
+    def record_task(
+        self,
+        key: str,
+        *,
+        subject: str,
+        assign_to: str,
+        body: str,
+        at: datetime,
+        due_at: datetime | None = None,
+        account: str | None = None,
+    ) -> bool:
         """Make a task."""
 
 
@@ -27,4 +37,14 @@ async def make(action: Task, effect: Effect, renderer: Renderer, log: TaskLog) -
     subject = await renderer.render(action.subject, effect.context)
     assign_to = await renderer.render(action.assign_to, effect.context)
     body = await renderer.render(action.body, effect.context)
-    await asyncio.to_thread(log.record_task, effect.key, subject=subject, assign_to=assign_to, body=body, at=effect.at)
+    account = (effect.context.get("account") or {}).get("id")
+    await asyncio.to_thread(
+        log.record_task,
+        effect.key,
+        subject=" ".join(subject.split()),
+        assign_to=assign_to.strip(),
+        body=body,
+        at=effect.at,
+        due_at=effect.call.due_at,
+        account=None if account is None else str(account),
+    )

@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 from domain.catalog.problems import Path, Problem
 from domain.criteria.fields import nearest
 from domain.errors import Contradiction
+from domain.ids import ID_IN_WORDS
 
 _LONGEST_SHOWN = 60
 
@@ -111,7 +112,7 @@ def _misfit(details: ErrorDetails, value: Any, key: str) -> str:
         case "string_pattern_mismatch" if key == "overage_price":
             return f"{shown(value)} is no price; write an amount, with its currency if wanted, such as 85.00 EUR"
         case "string_pattern_mismatch" if key == "id":
-            return f"bad id {shown(value)}; an id is letters, digits and . _ ~ -, beginning with a letter or digit"
+            return f"bad id {shown(value)}; {ID_IN_WORDS}"
         case "string_pattern_mismatch" if key.endswith("mail"):
             return f"{shown(value)} is no mail address, such as service@example.com"
         case str(kind) if kind.startswith("date_"):

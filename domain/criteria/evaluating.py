@@ -75,12 +75,13 @@ class Scope:
         values: `case`, `entitlement` and `account`, each a mapping or None; one that is missing is None.
     """
 
-    __slots__ = ("_activation", "_nulls", "_problem")
+    __slots__ = ("_activation", "_nulls", "_problem", "_verdicts")
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         self._nulls = tuple(root for root in ROOTS if values.get(root) is None)
         self._problem: str | None = None
         self._activation: cel.Activation | None = None
+        self._verdicts: dict[str, Verdict] = {}
         plain: dict[str, Any] = {}
         for root in ROOTS:
             try:
@@ -97,13 +98,20 @@ class Scope:
         scope = cls.__new__(cls)
         scope._nulls = tuple(root for root in ROOTS if values.get(root) is None)  # noqa: SLF001 - its own class
         scope._problem = None  # noqa: SLF001
+        scope._verdicts = {}  # noqa: SLF001
         scope._activation = _ENVIRONMENT.Activation({root: values.get(root) for root in ROOTS})  # noqa: SLF001
         return scope
 
     def evaluate(self, source: str | None) -> Verdict:
-        """The verdict of one criterion; see `evaluate`."""
+        """The verdict of one criterion; see `evaluate`. It is worked out once."""
         if not source or source.isspace():
             return Verdict(holds=True, error=None)
+        verdict = self._verdicts.get(source)
+        if verdict is None:
+            verdict = self._verdicts[source] = self._worked_out(source)
+        return verdict
+
+    def _worked_out(self, source: str) -> Verdict:
         if self._problem is not None:
             return Verdict(holds=False, error=self._problem)
         program = _program(source)

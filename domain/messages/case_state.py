@@ -102,6 +102,7 @@ class ActionOrder(Value):
 
     Attributes:
         context: what templates see: `case`, `milestone`, `entitlement`, `account`.
+        error: why it failed for good; None while it is to be done.
     """
 
     case_id: CaseId
@@ -112,6 +113,7 @@ class ActionOrder(Value):
     at: AwareDatetime
     call: ActionCall
     context: dict[str, Any]
+    error: str | None = Field(default=None, exclude_if=lambda value: value is None)
 
 
 class ActionFailure(Value):

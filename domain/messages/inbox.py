@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from domain.bounds import MOST_DEPTH, MOST_MESSAGE_BYTES, clean, quoted
 from domain.errors import Refused
+from domain.ids import CASE_ID, ID, ID_IN_WORDS
 from domain.usage.requests import NOT_NOW
 
 M = TypeVar("M", bound=BaseModel)
@@ -221,6 +222,8 @@ def _in_words(error: Mapping[str, Any]) -> str:
             return (
                 f"{_shown(error['input'])} has no offset from UTC; write it with one, as in 2025-06-13T16:45:00-04:00"
             )
+        case "string_pattern_mismatch" if error["ctx"]["pattern"] in (CASE_ID, ID):
+            return f"bad id {_shown(error['input'])}; {ID_IN_WORDS}"
         case _:
             said = str(error["msg"]).removeprefix("Value error, ")
             return f"{said[: _SHOWN * 2]} (got {_shown(error['input'])})"

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import operator
 import re
-from datetime import timedelta
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AwareDatetime, Field, field_validator, model_validator
 
+from domain.frozen import FrozenCalendar
 from domain.ids import EndpointId, Id, PartId
 from domain.model import Value
-from domain.open_time.spans import Offset
+from domain.open_time.spans import Offset, Span
 
 NEVER, COMPLETED = "never", "completed"
 """When an action expires, if not by a span of time."""
 
 
+@lru_cache(maxsize=1024)
 def slug(name: str) -> str:
     """`name` as an id that is safe in URLs and mail headers: ``First response`` is ``first-response``."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "x"
@@ -91,12 +95,41 @@ class Email(_Sent):
 
 
 class Task(_Sent):
-    """A task for somebody. `subject`, `assign_to` and `body` are templates."""
+    """A task for somebody. `subject`, `assign_to` and `body` are templates.
+
+    Attributes:
+        due: by when it is to be done: so much open time of the milestone's calendar after what `due_from` says.
+        due_from: the instant at which the trigger was due, or the milestone's target; without `due` it is due at that
+            target itself.
+    """
 
     do: Literal["task"]
     subject: str
     assign_to: str = ""
     body: str = ""
+    due: Span | None = Field(default=None, exclude_if=lambda value: value is None)
+    due_from: Literal["trigger", "target"] = Field(default="trigger", exclude_if=lambda value: value == "trigger")
+
+    @property
+    def has_due_time(self) -> bool:
+        """Whether it is to be done by some time."""
+        return self.due is not None or self.due_from == "target"
+
+    def due_at(self, calendar: FrozenCalendar, trigger_at: datetime, target_at: datetime | None) -> datetime | None:
+        """By when it is to be done; None: it says nothing of it, or its milestone has no target.
+
+        Args:
+            calendar: of the milestone.
+            trigger_at: when its trigger was due.
+            target_at: of the milestone.
+
+        Raises:
+            HorizonExceeded: that lies past the calendar's horizon.
+        """
+        base = target_at if self.due_from == "target" else trigger_at
+        if base is None or not self.has_due_time:
+            return None
+        return base if self.due is None else self.due.target(calendar, base)
 
 
 class FieldUpdate(_Action):
@@ -115,11 +148,90 @@ class OutboundMessage(_Sent):
     body: str = ""
 
 
-Action = Annotated[Email | Task | FieldUpdate | OutboundMessage, Field(discriminator="do")]
+class Signal(_Sent):
+    """A signal to another Temporal workflow. `workflow`, `signal` and the texts in `args` are templates.
+
+    Attributes:
+        workflow: its id.
+        signal: the signal's name.
+        args: its arguments: texts, numbers, lists and objects; left out: one argument, the event.
+        namespace: the workflow's; left out: Milepost's own.
+    """
+
+    do: Literal["signal"]
+    workflow: str = Field(min_length=1)
+    signal: str = Field(min_length=1)
+    args: list[Any] | None = None
+    namespace: str = Field(default="", max_length=255)
+
+    @model_validator(mode="after")
+    def _is_anothers(self) -> Self:
+        if not self.namespace:
+            refuse_own_workflow(self.workflow)
+        return self
+
+    def templates(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """Its templates: where in it, and what is written there."""
+        yield ("workflow",), self.workflow
+        yield ("signal",), self.signal
+        yield from _texts_in(self.args or [], ("args",))
+
+
+OWN_WORKFLOWS = ("case/", "entitlement/", "migration/", "subscription/")
+"""How the ids of Milepost's workflows begin."""
+
+
+def refuse_own_workflow(workflow: str) -> None:
+    """Refuse a signal to a workflow of Milepost's own: who tells a case something says who it is, and is no trigger.
+
+    Raises:
+        ValueError: its id is one of those.
+    """
+    if workflow.startswith(OWN_WORKFLOWS):
+        raise ValueError(
+            f"workflow {workflow[:100]!r} is Milepost's own; a signal goes to other workflows. Fields of the case are "
+            "set by a field_update"
+        )
+
+
+def _texts_in(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    match value:
+        case str():
+            yield path, value
+        case list():
+            for number, one in enumerate(value):
+                yield from _texts_in(one, (*path, number))
+        case dict():
+            for name, one in value.items():
+                yield from _texts_in(one, (*path, name))
+
+
+Action = Annotated[Email | Task | FieldUpdate | OutboundMessage | Signal, Field(discriminator="do")]
+
+SENT = tuple(get_args(kind.model_fields["do"].annotation)[0] for kind in (Email, Task, OutboundMessage, Signal))
+"""The kinds that an activity carries out; what a field update does, the timeline does itself."""
+
+
+def of_an_entitlement(actions: list[Action]) -> list[Action]:
+    """The actions of a threshold or a notice, which have neither a case nor business hours.
+
+    Raises:
+        ValueError: one of them needs those; the message says what would be right.
+    """
+    if any(isinstance(action, FieldUpdate) for action in actions):
+        raise ValueError("an entitlement has no case whose field a field_update could set; use another action")
+    if any(isinstance(action, Task) and action.has_due_time for action in actions):
+        raise ValueError("an entitlement has no business hours that a task could be due by; leave due and due_from out")
+    return actions
 
 
 class ActionCall(Value):
-    """One action of a fired trigger, with the key under which its receiver takes it once."""
+    """One action of a fired trigger, with the key under which its receiver takes it once.
+
+    Attributes:
+        due_at: by when a task is to be done; None: it has no due time.
+    """
 
     key: str
     action: Action
+    due_at: AwareDatetime | None = Field(default=None, exclude_if=lambda value: value is None)

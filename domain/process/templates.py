@@ -11,7 +11,7 @@ from jinja2.runtime import Context
 from jinja2.sandbox import SandboxedEnvironment
 
 from domain.criteria.fields import ACCOUNT_FIELDS, ENTITLEMENT_FIELDS, FieldType, nearest
-from domain.process.actions import Action, Email, FieldUpdate, OutboundMessage, Task
+from domain.process.actions import Action, Email, FieldUpdate, OutboundMessage, Signal, Task
 from domain.zones import checked_zone
 
 Sight = Mapping[str, Collection[str] | None]
@@ -117,6 +117,8 @@ def templates_of(action: Action) -> Iterator[tuple[tuple[str | int, ...], str]]:
             yield ("body",), action.body
         case OutboundMessage():
             yield ("body",), action.body
+        case Signal():
+            yield from action.templates()
         case FieldUpdate():
             pass
         case _:

@@ -11,6 +11,7 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict, computed_field
 from rich.table import Table
 
+from domain.reports.grouping import group_of
 from domain.timeline.instances import InstanceState
 from domain.timeline.views import CaseView, MilestoneView
 
@@ -114,26 +115,29 @@ def compliance(
 
     Args:
         results: each case in the end, and whether it kept its promises by the log's own verdict (None: not said).
-        by: the field of the case that makes the groups, with the value that it has in the end.
+        by: the field of the case that makes the groups, with the value that it has in the end; the instances of a
+            milestone that restarts on it have the value under which each of them ran.
         groups: those that come first, in this order; others follow by name.
 
     Returns:
         Milestones in the order in which cases have them; for each its groups, and last the group `ALL`.
     """
+    whole: dict[str, list[_Judged]] = {}
     tallies: dict[str, dict[str, list[_Judged]]] = {}
     for view, kept in results:
-        value = view.fields.get(by)
-        group = "none" if value is None else str(value)
-        by_name: dict[str, list[MilestoneView]] = {}
+        by_name: dict[str, dict[str, list[MilestoneView]]] = {}
         for milestone in promises(view):
-            by_name.setdefault(milestone.milestone, []).append(milestone)
-        for name, instances in by_name.items():
-            tallies.setdefault(name, {}).setdefault(group, []).append((instances, kept))
+            of_name = by_name.setdefault(milestone.milestone, {})
+            of_name.setdefault(group_of(view.fields, milestone, by), []).append(milestone)
+        for name, by_group in by_name.items():
+            for group, instances in by_group.items():
+                tallies.setdefault(name, {}).setdefault(group, []).append((instances, kept))
+            whole.setdefault(name, []).append(([one for each in by_group.values() for one in each], kept))
     rows = []
-    for name, by_group in tallies.items():
-        ranked = sorted(by_group, key=lambda g: (groups.index(g) if g in groups else len(groups), g))
-        rows += [_row(name, group, by_group[group]) for group in ranked]
-        rows.append(_row(name, ALL, [case for group in ranked for case in by_group[group]]))
+    for name, cases in tallies.items():
+        ranked = sorted(cases, key=lambda g: (groups.index(g) if g in groups else len(groups), g))
+        rows += [_row(name, group, cases[group]) for group in ranked]
+        rows.append(_row(name, ALL, whole[name]))
     return rows
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import date, timedelta, tzinfo
 from enum import StrEnum
 from typing import Any, assert_never
 
 from domain.criteria.fields import FieldType, nearest
 from domain.errors import NotFound
+from domain.timeline.views import MilestoneView
 
 NONE = "none"
 """The group of what has no value, or no target within the horizon."""
@@ -63,7 +64,8 @@ class Grouping:
 
     Attributes:
         name: of the field or period, as it was asked for.
-        period: None: a field of the case, with the value that it has in the end.
+        period: None: a field of the case, with the value that it has in the end; of a milestone that restarts on it
+            the value under which each instance ran.
         zone: whose wall clock says which day an instant lies on.
         first: groups that come first, in this order.
     """
@@ -73,10 +75,14 @@ class Grouping:
     zone: tzinfo
     first: Sequence[str] = ()
 
-    def group(self, fields: Mapping[str, Any], target_at: datetime | None) -> str:
-        """The group of a milestone instance: by its case's fields, or by its target."""
+    def group(self, fields: Mapping[str, Any], milestone: MilestoneView) -> str:
+        """The group of a milestone instance: by its case's fields in the end, or by its target.
+
+        A stay of `restart_on` belongs to whom it was, whatever became of the case.
+        """
         if self.period is None:
-            return text_of(fields.get(self.name))
+            return group_of(fields, milestone, self.name)
+        target_at = milestone.target_at
         return NONE if target_at is None else self.period.label(target_at.astimezone(self.zone).date())
 
     def ordered(self, sizes: Mapping[str, int]) -> list[str]:
@@ -118,6 +124,17 @@ def fitting(first: date, last: date) -> Period:
     """The period that divides the days from one date to another into at most some sixty parts."""
     days = (last - first).days
     return Period.WEEK if days <= 60 * 7 else Period.MONTH if days <= 60 * 30 else Period.YEAR
+
+
+def group_of(fields: Mapping[str, Any], milestone: MilestoneView, name: str) -> str:
+    """The group that a field makes: the value in the end, or that of the stay where the milestone restarts on it.
+
+    Args:
+        fields: of the case, in the end.
+        milestone: the instance.
+        name: of the field.
+    """
+    return text_of(milestone.ran_under[name] if name in milestone.ran_under else fields.get(name))
 
 
 def text_of(value: Any) -> str:

@@ -55,6 +55,7 @@ class MilestoneInstance(BaseModel):
         handed_over: it was removed because a field of `restart_on` changed.
         rule_held: since its completion its completion rule has been true.
         watched: the fields of `restart_on`, as they were when it was last evaluated; those that are empty left out.
+        ran_under: the same, as they were when it was last evaluated while it was open: whose stay it was.
         unseen: of a completed one: it as if it had never been completed, and the occurrences that followed from that.
             A clear brings them to light.
         resting: the same, paused since the completion. A completion rule that turns false brings them to light.
@@ -96,6 +97,7 @@ class MilestoneInstance(BaseModel):
     handed_over: bool = Field(default=False, exclude_if=operator.not_)
     rule_held: bool = Field(default=False, exclude_if=operator.not_)
     watched: dict[str, Any] = Field(default_factory=dict, exclude_if=operator.not_)
+    ran_under: dict[str, Any] = Field(default_factory=dict, exclude_if=operator.not_)
     unseen: tuple[MilestoneInstance, ...] = Field(default=(), exclude_if=operator.not_)
     resting: tuple[MilestoneInstance, ...] = Field(default=(), exclude_if=operator.not_)
     owed: tuple[Firing, ...] = Field(default=(), exclude_if=operator.not_)

@@ -24,6 +24,7 @@ _AS_UNSEEN = (
     "promise",
     "handed_over",
     "watched",
+    "ran_under",
 )
 """What a cleared instance takes from it as it went on unseen."""
 

@@ -104,6 +104,8 @@ class Rules:
             if milestone.recurs and not instance.begun:
                 continue
             if self.sight.is_complete(milestone):
+                if milestone.restart_on:  # whoever had it completed it; of an empty field whoever has it now
+                    instance.ran_under = {**self._fields(milestone), **instance.ran_under}
                 complete(self.book, instance, self.at, by="complete_when")
                 self._mark()
 
@@ -286,8 +288,13 @@ class Rules:
         return any(now.get(name) != value for name, value in instance.watched.items())
 
     def _watch(self, milestone: Milestone, instance: MilestoneInstance) -> None:
-        if milestone.restart_on and instance.watched != (now := self._fields(milestone)):
+        if not milestone.restart_on:
+            return
+        now = self._fields(milestone)
+        if instance.watched != now:
             instance.watched = now
+        if instance.is_open and instance.ran_under != now:
+            instance.ran_under = now
 
     def _hand_over(self, track: Track, instance: MilestoneInstance, anchor: datetime) -> None:
         """End the running instance as if its criteria had turned false and true again, and begin another."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from domain.criteria.evaluating import Scope
 from domain.criteria.fields import utc_text
 from domain.process import Milestone
 from domain.timeline.book import Book
 from domain.timeline.effects import NoteKind
+from domain.timeline.plan import Plan
 from domain.timeline.state import Verdict
 
 OPENED_AT = "opened_at"
@@ -25,11 +27,16 @@ class Sight:
     def __init__(self, book: Book, at: datetime) -> None:
         self.book = book
         self.at = at
+        self.fields: dict[str, Any] = {}
+        self._seen: Plan | None = None
         self.look()
 
     def look(self) -> None:
-        """See the case as it is now, once for all criteria of a round."""
+        """See the case as it is now, once for all criteria of a round. What did not change keeps its verdicts."""
         state, plan = self.book.state, self.book.plan
+        if self._seen is plan and self.fields == state.fields:
+            return
+        self._seen = plan
         self.fields = dict(state.fields)
         self.scope = Scope.of_plain(
             {

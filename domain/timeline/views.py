@@ -36,6 +36,7 @@ class MilestoneView(Value):
         elapsed_seconds: from the start to the end (or now); `actual_seconds` is that less `paused_seconds`.
         promise: false: passing the target is no violation.
         handed_over: it ended because a field of `restart_on` changed, and another began.
+        ran_under: of a milestone with `restart_on`: these fields as they were while it was open, so whose stay it was.
         deadline_of: the field of the case whose instant is the target; None of a span.
         remaining_seconds: to the target from the effective now, negative when it is overdue; None once it has ended.
     """
@@ -55,6 +56,7 @@ class MilestoneView(Value):
     violated: bool
     promise: bool = Field(default=True, exclude_if=operator.truth)
     handed_over: bool = Field(default=False, exclude_if=operator.not_)
+    ran_under: dict[str, Any] = Field(default_factory=dict, exclude_if=operator.not_)
     deadline_of: str | None = Field(default=None, exclude_if=operator.not_)
     violations: list[Violation]
     elapsed_seconds: int | None
@@ -183,6 +185,7 @@ def look_at(plan: Plan, instance: MilestoneInstance, now: datetime) -> Milestone
         violated=bool(_known(lambda: instance.is_violated(plan.calendars, now))),
         promise=instance.promise,
         handed_over=instance.handed_over,
+        ran_under=_ran_under(plan, instance),
         deadline_of=term.by,
         violations=list(instance.violations),
         elapsed_seconds=elapsed,
@@ -192,3 +195,10 @@ def look_at(plan: Plan, instance: MilestoneInstance, now: datetime) -> Milestone
         pauses=list(instance.pauses),
         fired=list(instance.fired),
     )
+
+
+def _ran_under(plan: Plan, instance: MilestoneInstance) -> dict[str, Any]:
+    """The fields of `restart_on` under which an instance ran, also those that were empty."""
+    process = plan.process if plan.process and plan.process.id == instance.process else None
+    milestone = process.milestone(instance.milestone) if process else None
+    return {**dict.fromkeys(milestone.restart_on if milestone else ()), **instance.ran_under}

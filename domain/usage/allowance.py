@@ -12,10 +12,10 @@ from typing import Any, Literal, assert_never
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from domain.bounds import quoted
 from domain.ids import PartId
 from domain.open_time.spans import Span
-from domain.process import FieldUpdate
-from domain.process.actions import Action, slug
+from domain.process.actions import Action, of_an_entitlement, slug
 from domain.usage.quantities import Most, Quantity, check_whole, quantity_text, read_quantity
 from domain.usage.rates import RateRow, check_table
 from domain.usage.units import HOURS
@@ -112,10 +112,8 @@ class Threshold(BaseModel):
 
     @field_validator("actions")
     @classmethod
-    def _no_case_to_update(cls, actions: list[Action]) -> list[Action]:
-        if any(isinstance(action, FieldUpdate) for action in actions):
-            raise ValueError("an entitlement has no case whose field a field_update could set; use another action")
-        return actions
+    def _have_no_case(cls, actions: list[Action]) -> list[Action]:
+        return of_an_entitlement(actions)
 
     @field_validator("at")
     @classmethod
@@ -223,10 +221,17 @@ class Allowance(BaseModel):
     @field_validator(*_OF_TIME_ENTRIES, mode="before")
     @classmethod
     def _is_short(cls, value: Any) -> Any:
-        """Refuse bare days here: the hint at business days would be refused in its turn."""
-        if isinstance(value, str) and re.fullmatch(r"-?[0-9]+ ?(d|days?)", value):
-            raise ValueError(f"{value!r} is not in minutes or hours; write it like 15m or 1h, at most 24h")
-        return value
+        """Refuse here what a span would be told to write and would be refused in its turn: days, seconds, 30 hours."""
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            return value
+        try:
+            return Span.parse(str(value))
+        except ValueError as error:
+            hint = re.search(r"; write ([0-9hm]+)$", str(error))
+            meant = Span.parse(hint[1]).seconds if hint else None
+            if meant is not None and meant <= _LONGEST_STEP:
+                raise
+        raise ValueError(f"{quoted(str(value))} is not in minutes or hours; write it like 15m or 1h, at most 24h")
 
     @model_validator(mode="after")
     def _rounds_time_entries(self) -> Allowance:

@@ -15,6 +15,7 @@ from pydantic import AwareDatetime, Field, PositiveInt
 from domain.ids import EntitlementId
 from domain.model import Value
 from domain.process import ActionCall
+from domain.process.actions import Action
 from domain.usage.allowance import Allowance
 from domain.usage.periods import Term
 from domain.usage.quantities import Quantity
@@ -32,10 +33,19 @@ CARRY_OVER_TO_RENEWAL = "carry_over_to_renewal"
 TAKE_BACK_FROM_RENEWAL = "take_back_from_renewal"
 
 
+class FailedUsageAction(Value):
+    """An action that failed for good, for the store."""
+
+    key: str
+    error: str
+    action: Action
+
+
 class UsageRecords(Value):
     """News for the store.
 
     Attributes:
+        failed: actions that failed for good.
         count: whose rows and periods these are. An entitlement has one count, unless its workflow was terminated: then
             the next taking begins another, whose rows are numbered from 1 again.
     """
@@ -46,6 +56,7 @@ class UsageRecords(Value):
     unit: str
     rows: list[LedgerRow]
     periods: list[PeriodRecord]
+    failed: list[FailedUsageAction] = Field(default_factory=list, exclude_if=operator.not_)
 
 
 class UsageActionOrder(Value):
@@ -135,7 +146,10 @@ class CarryBackOrder(Value):
 
     Attributes:
         period: the last of the record that asks.
+        taken_in: the period whose use has changed, if that is an earlier one.
         reference: what was taken late; None: something else has changed.
+        occurred_at: the own instant of that.
+        is_cover: the overage of that was covered late.
         number: as of `CarryOverOrder`.
     """
 
@@ -145,7 +159,10 @@ class CarryBackOrder(Value):
     amount: PositiveInt
     at: AwareDatetime
     period: int
+    taken_in: int | None = Field(default=None, exclude_if=lambda period: period is None)
     reference: str | None = None
+    occurred_at: AwareDatetime | None = Field(default=None, exclude_if=lambda at: at is None)
+    is_cover: bool = Field(default=False, exclude_if=operator.not_)
     number: int = Field(default=0, exclude_if=operator.not_)
 
 

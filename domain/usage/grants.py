@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -130,6 +131,13 @@ def take_back_grants(
         if part > back:
             kept.append((number, part - back))
     return tuple(kept), taken
+
+
+def added(paid: tuple[tuple[int, int], ...], more: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
+    """What grants have paid at two times, as one."""
+    parts = Counter(dict(paid))
+    parts.update(dict(more))
+    return tuple(parts.items())
 
 
 def _use(book: UsageBook, number: int, amount: int) -> None:

@@ -10,7 +10,7 @@ from domain.errors import Refused
 from domain.usage.allowance import Overflow
 from domain.usage.answers import Taken, answer, before_opening, by_policy, exhausted, overflowed, refusal
 from domain.usage.book import RowDraft, UsageBook, UsageEffect
-from domain.usage.carrying import room_with_grants, settle
+from domain.usage.carrying import Cause, room_with_grants, settle
 from domain.usage.grants import available, pay
 from domain.usage.rates import Rating, table_key
 from domain.usage.requests import Outcome, TimeEntry
@@ -119,7 +119,7 @@ def _split(book: UsageBook, entry: TimeEntry, period: int, minutes: int, now: da
                 book, entry.id, f"hours-{entry.id}", period, amount=over, at=entry.worked_at, case_id=entry.case_id
             )
         )
-    effects += settle(book, period, now, entry.id)
+    effects += settle(book, period, now, Cause(entry.id, entry.worked_at))
     return Taken(answer(book, entry.id, by_policy(book, period) if over else "granted", taking), effects)
 
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from domain.usage import amending, carrying, changes, decisions, due, hours, mails, renewals, taking
+from domain.usage import amending, carrying_back, changes, decisions, due, hours, mails, renewals, taking
 from domain.usage.answers import Taken
 from domain.usage.book import UsageBook, UsageEffect, period_near
 from domain.usage.effects import CarryBackOrder, UsageActionOrder
@@ -133,8 +133,8 @@ class Usage:
         return renewals.renewed_as(self._book, planned_id, made_id, now)
 
     def taken_back(self, order: CarryBackOrder, given: int, now: datetime) -> list[UsageEffect]:
-        """Count as overage what was taken late and the renewal has used: see `domain.usage.carrying`."""
-        return carrying.taken_back(self._book, order, given, now)
+        """Count as overage what was taken late and the renewal has used: see `domain.usage.carrying_back`."""
+        return carrying_back.taken_back(self._book, order, given, now)
 
     # --- time ---
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from domain.errors import Refused
 from domain.usage.book import UsageBook, UsageEffect
 from domain.usage.by_hand import Made, write_by_hand
-from domain.usage.carrying import room_for_late_work, settle
+from domain.usage.carrying import Cause, may_ask_back, room_for_late_work, settle
 from domain.usage.planned import change_planned, find_planned
 from domain.usage.requests import OverageCovered, OverageVoided
 from domain.usage.reversing import withdraw_override
@@ -59,20 +59,20 @@ def cover(book: UsageBook, asked: OverageCovered, now: datetime) -> Made:
             used=amount,
         )
     )
-    of_its_own = asked.reference if pays == taking.period else None
-    return Made(text, pays, [*effects, *settle(book, pays, now, of_its_own)], amount)
+    effects += settle(book, pays, now, Cause(asked.reference, asked.occurred_at or now, is_cover=True))
+    return Made(text, pays, effects, amount)
 
 
 def _pay(book: UsageBook, reference: str, taking: Taking, pays: int, amount: int, *, is_billed: bool) -> None:
     """Note of a consumption that a period pays for so much of its overage."""
     left = taking._replace(overage=taking.overage - amount)
-    if pays != taking.period:
-        _remember(book, reference, left._replace(let_go=taking.let_go + amount))
-        book.state.covers.setdefault(reference, []).append(Cover(period=pays, amount=amount))
+    if is_billed and may_ask_back(book):  # what the renewal has used turns out to be overage, and is billed
+        book.state.approved.add(reference, Taking(taking.period, 0, amount))
+    if pays == taking.period:
+        _remember(book, reference, left._replace(amount=taking.amount + amount))
         return
-    if is_billed and book.use(pays).carried_out:  # what the renewal has used turns out to be overage, and is billed
-        book.state.approved.add(reference, Taking(pays, 0, amount))
-    _remember(book, reference, left._replace(amount=taking.amount + amount))
+    _remember(book, reference, left._replace(let_go=taking.let_go + amount))
+    book.state.covers.setdefault(reference, []).append(Cover(period=pays, amount=amount))
 
 
 def void(book: UsageBook, asked: OverageVoided, now: datetime) -> Made:

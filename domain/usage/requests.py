@@ -21,7 +21,7 @@ from domain.ids import CaseId, EntitlementId, EventId, Reference
 from domain.model import Value
 from domain.open_time.spans import Span
 from domain.usage.allowance import Allowance, Overflow
-from domain.usage.effects import CatalogChange, UsageActionFailure, UsageActionOrder
+from domain.usage.effects import CatalogChange, FailedUsageAction, UsageActionFailure, UsageActionOrder
 from domain.usage.periods import FrozenPeriods
 from domain.usage.quantities import Quantity
 from domain.usage.rates import EntryRates, RateRow
@@ -45,6 +45,7 @@ CARRY_BACK = "carry_back"
 COVER_OVERAGE = "cover_overage"
 VOID_OVERAGE = "void_overage"
 GRANT = "grant"
+RETRY_ACTION = "retry_action"
 BALANCE = "balance"
 HAS_TAKEN = "has_taken"
 ENTITLEMENT_OVERFLOWED = "entitlement_overflowed"
@@ -85,6 +86,8 @@ class Outbox(BaseModel):
         orders: actions not carried out yet; their receivers know them by their keys.
         deeds: what is still to be done, in this order.
         failures: what failed for good.
+        failed: the orders of those that can be tried again by hand.
+        untold: actions that failed for good, of which the store does not know.
         unknown: signals that an entitlement does not understand: how many, by name.
     """
 
@@ -97,6 +100,8 @@ class Outbox(BaseModel):
     orders: list[UsageActionOrder] = Field(default_factory=list)
     deeds: list[CatalogChange] = Field(default_factory=list)
     failures: list[UsageActionFailure] = Field(default_factory=list)
+    failed: list[UsageActionOrder] = Field(default_factory=list, exclude_if=operator.not_)
+    untold: list[FailedUsageAction] = Field(default_factory=list, exclude_if=operator.not_)
     unknown: dict[str, int] = Field(default_factory=dict)
 
 
@@ -567,6 +572,13 @@ class PeriodBalance(Value):
     def is_exhausted(self) -> bool:
         """Whether nothing can be taken any more, of a grant neither."""
         return self.remaining == 0 and self.grant_left == 0
+
+
+class UsageActionRetry(Value):
+    """Asks for an action that failed for good to be tried again, under the key that it has."""
+
+    key: Annotated[Words, Field(min_length=1)]
+    by: Words | None = None
 
 
 class Balance(Value):

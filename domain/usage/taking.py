@@ -8,7 +8,7 @@ from domain.errors import Refused
 from domain.usage.allowance import Overflow
 from domain.usage.answers import Taken, answer, before_opening, by_policy, exhausted, overflowed, refusal
 from domain.usage.book import RowDraft, UsageBook
-from domain.usage.carrying import room_with_grants, settle
+from domain.usage.carrying import Cause, room_with_grants, settle
 from domain.usage.grants import available, pay
 from domain.usage.planned import check_room_ahead, note_planned
 from domain.usage.requests import Consumption, Outcome
@@ -65,7 +65,8 @@ def grant(book: UsageBook, consumption: Consumption, period: int, now: datetime)
     note_planned(book, consumption.reference, taking, consumption.occurred_at, now)
     row = book.write(_draft(consumption, RowKind.TAKEN, period, now, used=paid.cap))
     return Taken(
-        answer(book, consumption.reference, "granted", taking), [row, *settle(book, period, now, consumption.reference)]
+        answer(book, consumption.reference, "granted", taking),
+        [row, *settle(book, period, now, Cause(consumption.reference, consumption.occurred_at))],
     )
 
 

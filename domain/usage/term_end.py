@@ -9,8 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from domain.ids import PartId
-from domain.process import FieldUpdate
-from domain.process.actions import Action
+from domain.process.actions import Action, of_an_entitlement
 from domain.usage.term_length import TermLength
 
 LONGEST_YEARS = 100
@@ -48,10 +47,8 @@ class Notice(BaseModel):
 
     @field_validator("actions")
     @classmethod
-    def _no_case_to_update(cls, actions: list[Action]) -> list[Action]:
-        if any(isinstance(action, FieldUpdate) for action in actions):
-            raise ValueError("an entitlement has no case whose field a field_update could set; use another action")
-        return actions
+    def _have_no_case(cls, actions: list[Action]) -> list[Action]:
+        return of_an_entitlement(actions)
 
 
 class TermEnd(BaseModel):

@@ -177,8 +177,9 @@ def _refuse_decided(result: Backtest) -> None:
 
 def _take(result: Backtest, case: LoggedCase, walked: Walked, state: str | None) -> None:
     view, calendars = walked.view, result.tried.plan.calendars
-    instances = [measure(milestone, calendars, view.now) for milestone in promises(view)]
-    groups = [result.grouping.group(view.fields, one.target_at) if result.grouping else NONE for one in instances]
+    promised = promises(view)
+    instances = [measure(milestone, calendars, view.now) for milestone in promised]
+    groups = [result.grouping.group(view.fields, one) if result.grouping else NONE for one in promised]
     result.cases.append(CaseResult(case.case_id, walked.kept, instances, groups, case.external_id))
     result.decided.update(walked.decided)
     result.events += len(case.events)

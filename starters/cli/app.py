@@ -28,6 +28,7 @@ from starters.cli.commands import (
     replay,
     serving,
     show,
+    tasks,
     usage,
 )
 
@@ -84,6 +85,7 @@ app.command("log-time", rich_help_panel=_CASES)(afterwards.log_time)
 app.command("actions", rich_help_panel=_CASES)(actions.actions)
 app.command("retry", rich_help_panel=_CASES)(actions.retry)
 app.command("endpoints", rich_help_panel=_CASES)(actions.endpoints)
+app.add_typer(tasks.app, name="tasks", rich_help_panel=_CASES)
 app.command("verify", rich_help_panel=_CASES)(coverage.verify)
 app.command("balance", rich_help_panel=_USAGE)(audit.balance)
 app.command("audit", rich_help_panel=_USAGE)(audit.audit)

@@ -4,23 +4,13 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
 from domain.years import FIRST_YEAR, LAST_YEAR, is_promised
 
 AN_INSTANT = "2025-06-13T16:45-04:00 or 2025-06-13T20:45Z"
-
-InPeriod = Annotated[
-    str | None,
-    typer.Option(
-        "--at",
-        metavar="ISO",
-        help="In which period, by an instant with its offset; now, if left out.",
-        show_default=False,
-    ),
-]
 
 
 def instant(text: str, of: str) -> datetime:

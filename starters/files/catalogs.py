@@ -50,12 +50,12 @@ def apply_files(store: Store, paths: Sequence[Path], *, by: str, dry_run: bool =
     Raises:
         CatalogError: as `read_catalog`; nothing was stored.
     """
-    with store.known() as known:
+    with store.catalog.known() as known:
         catalog, files = _read(paths, known)
     if problems := excessive_texts(texts(catalog)):
         raise files.located(problems)
     try:
-        return store.apply(catalog, by=by, dry_run=dry_run, consent=consent)
+        return store.catalog.apply(catalog, by=by, dry_run=dry_run, consent=consent)
     except CatalogProblems as refused:
         raise files.located(refused.problems) from None
 

@@ -34,7 +34,8 @@ _LONG = 120
 
 _ID = re.compile(r"[A-Za-z#/_.-]{0,20}\d[\w/#.-]{0,40}")
 _INTEGER = re.compile(r"[0-9]{1,18}")
-_NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
+_NUMBER = re.compile(r"-?[0-9]{1,15}([.,][0-9]{1,15})?")
+_THOUSANDS = re.compile(r"-?[0-9]{1,3}(,[0-9]{3})+")
 _XES_BY = "org:resource"
 _ROWS_A_CASE = 12
 _LOOKED_AT = 500
@@ -67,6 +68,8 @@ def begin(sheet: Sheet, draft: Draft, case_id: str) -> None:
         draft.keys["encoding"] = sheet.encoding
     if sheet.nothing:
         draft.keys["no_value"] = sheet.nothing
+    if sheet.merged:
+        draft.keys["merged"] = sheet.merged
 
 
 # --- columns ----------------------------------------------------------------------------------------------------------
@@ -256,7 +259,7 @@ def category_fields(
         if reason is None and len(fields) == MOST_FIELDS:
             reason = "there are fields enough for a first look"
         if reason is None:
-            fields[field_name(name, taken)] = {"column": name, **_type_of(found[name])}
+            fields[field_name(name, taken)] = {"column": name, **_type_of(draft, found[name])}
         else:
             draft.unused[name] = reason
     return fields
@@ -284,11 +287,23 @@ def _no_field(sheet: Sheet, one: Profile, *, later: bool) -> str | None:
     return None
 
 
-def _type_of(one: Profile) -> dict[str, str]:
+def _type_of(draft: Draft, one: Profile) -> dict[str, str]:
+    """The type of a column, if it is none of texts. A decimal comma is one for the whole log."""
     if all(text.lower() in ("true", "false") for text in one.values):
         return {"type": "boolean"}
     if all(_INTEGER.fullmatch(text) for text in one.values):
         return {"type": "integer"}
     if all(_NUMBER.fullmatch(text) for text in one.values):
-        return {"type": "number"}
+        decimal = decimal_of(one.values)
+        if decimal is not None and draft.keys.setdefault("decimal", decimal) == decimal:
+            return {"type": "number"}
     return {}
+
+
+def decimal_of(texts: Iterable[str]) -> str | None:
+    """The sign between whole and fraction of numbers; None: they have both, or commas that may divide thousands."""
+    broken = [text for text in texts if "," in text or "." in text]
+    signs = {"," if "," in text else "." for text in broken}
+    if len(signs) > 1 or (signs == {","} and all(map(_THOUSANDS.fullmatch, broken))):
+        return None
+    return next(iter(signs), ".")

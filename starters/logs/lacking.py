@@ -75,7 +75,7 @@ def why_no_events(sheet: Sheet, times: dict[str, Profile]) -> str:
     )
     if lengths := [name for name in sheet.columns if is_a_length(name)]:
         said += (
-            f". {', '.join(lengths)} say how long it took: if that was counted round the clock, add columns with the "
-            "instants, which are the opening and that much more"
+            f". {', '.join(lengths)} say how long it took: if that was counted round the clock from the opening on, a "
+            f"mapping of your own reads it: events: [{{after: {lengths[0]}, unit: minutes, state: Resolved}}]"
         )
     return said

@@ -13,6 +13,7 @@ from starters.logs.clocks import join_clocks
 from starters.logs.drafts import draft_of
 from starters.logs.events import EventLog, read_log
 from starters.logs.mapping import LogMapping, parsed_mapping
+from starters.logs.merged import unmerge
 from starters.logs.profiles import profiles, sheet_of
 from starters.logs.proposal import written
 
@@ -39,6 +40,7 @@ def look(path: Path) -> Look:
         LogError: there is none; with what keeps the file from being read, or what it lacks.
     """
     sheet = sheet_of(path)
+    unmerge(sheet)
     join_clocks(sheet)
     draft = draft_of(sheet, profiles(sheet))
     draft.unsure[:0] = sheet.unsure

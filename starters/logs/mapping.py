@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from ruamel.yaml import YAML
@@ -18,6 +18,7 @@ from domain.criteria.fields import FieldType, check_names, check_values, nearest
 from domain.errors import MilepostError
 from domain.ids import Reference
 from domain.model import Value
+from starters.logs.columns import Column, Effect, EventColumn, FieldColumn, StateColumn, VerdictColumn, WaitColumns
 from starters.logs.times import TimeFormat
 
 
@@ -32,8 +33,6 @@ class LogError(MilepostError):
         super().__init__("\n".join(problems))
         self.problems = tuple(problems)
 
-
-Column = Annotated[str, Field(min_length=1)]
 
 Shape = Literal["states", "cases", "activities", "xes"]
 """The shapes of logs: a row for each state of a case; one row a case; case, activity and time; an XES file."""
@@ -52,131 +51,9 @@ _OF_SHAPES: Mapping[str, tuple[str, ...]] = {
     "waits": ("cases",),
     "activity": ("activities", "xes"),
     "activities": ("activities", "xes"),
+    "merged": ("states", "cases", "activities"),
 }
 _XES_COLUMNS = {"case_id": "case:concept:name", "activity": ["concept:name"], "occurred_at": "time:timestamp"}
-
-
-class StateColumn(Value):
-    """The state of a case.
-
-    Attributes:
-        column: holds it; of a log that has a row for each state.
-        where: what stands in other columns of the rows in which it does; any other row leaves the state as it is.
-        field: the field of the case that holds it.
-        opened: the state in which a case is opened, whatever its first row says.
-        closed: the states that close a case. Another state after one of them reopens it.
-        values: what may stand in the column, and what the case calls it; a list, if it calls it the same. Left out:
-            whatever stands there.
-    """
-
-    column: Column | None = None
-    where: dict[Column, str] = Field(default_factory=dict)
-    field: str = "state"
-    opened: str | None = None
-    closed: list[str] = Field(default_factory=list)
-    values: dict[str, str] | None = Field(default=None, min_length=1)
-
-    @field_validator("values", mode="before")
-    @classmethod
-    def _listed(cls, value: Any) -> Any:
-        return {v: v for v in value} if isinstance(value, list) and all(isinstance(v, str) for v in value) else value
-
-    @model_validator(mode="after")
-    def _are_states(self) -> StateColumn:
-        if self.where and (self.column is None or self.opened is None):
-            raise ValueError("where is of a column, and of cases that have a state before that holds one: give both")
-        if self.values is None:
-            return self
-        for state in (*([self.opened] if self.opened is not None else []), *self.closed):
-            if state not in self.values.values():
-                raise ValueError(f"{state!r} is none of the states in values: {', '.join(self.values.values())}")
-        return self
-
-
-class FieldColumn(Value):
-    """A field of the case.
-
-    Attributes:
-        column: holds its value; left out: the field gets one from events only.
-        values: what may stand in the column, and what the case calls it; anything, if left out.
-        initial: its value at the opening, of a field without a column.
-    """
-
-    column: Column | None = None
-    type: Literal["string", "integer", "number", "boolean", "datetime"] = "string"
-    values: dict[str, str] | None = None
-    initial: Any = None
-
-    @model_validator(mode="after")
-    def _values_are_text(self) -> FieldColumn:
-        if self.values is not None and self.type != "string":
-            raise ValueError(f"values are for fields of type string; this one is {self.type}")
-        if self.initial is not None and self.column is not None:
-            raise ValueError("give either column or initial: the column holds the value at the opening")
-        return self
-
-
-class Effect(Value):
-    """What something that happened does to the case.
-
-    Attributes:
-        state: that the case is in from then on.
-        set: values of fields from then on.
-    """
-
-    state: str | None = None
-    set: dict[str, Any] = Field(default_factory=dict)
-
-
-class EventColumn(Effect):
-    """A column that holds when something happened to its case; empty: it did not.
-
-    Attributes:
-        at: the column with the instant.
-        read: fields that get the values of columns then.
-        reopens: a state after the closing takes the case up again; else it changes nothing, and is reported.
-    """
-
-    at: Column
-    read: dict[str, Column] = Field(default_factory=dict)
-    reopens: bool = False
-
-    @model_validator(mode="after")
-    def _does_something(self) -> EventColumn:
-        if self.state is None and not self.set and not self.read:
-            raise ValueError("an event does something to its case: give state, set or read")
-        return self
-
-
-class WaitColumns(Effect):
-    """Two columns that hold since when and until when a case waited. What it was before it is again after that.
-
-    Attributes:
-        since: the column with its begin; empty: it did not wait.
-        until: the column with its end; empty: it waits still.
-    """
-
-    since: Column
-    until: Column
-
-    @model_validator(mode="after")
-    def _does_something(self) -> WaitColumns:
-        if self.state is None and not self.set:
-            raise ValueError("a wait is a state of its case, or a value of a field: give state or set")
-        return self
-
-
-class VerdictColumn(Value):
-    """What the system that wrote the log said about a case in the end.
-
-    Attributes:
-        met: what stands in the column of a case that kept its promises.
-        missed: what stands in that of one that did not.
-    """
-
-    column: Column
-    met: list[str] = Field(min_length=1)
-    missed: list[str] = Field(min_length=1)
 
 
 class LogMapping(Value):
@@ -192,6 +69,8 @@ class LogMapping(Value):
         order: the column with the number by which rows of one instant are sorted; left out: their place in the file.
         by: the column with who caused the change.
         no_value: what a cell without a value holds, besides nothing at all.
+        merged: columns whose cells were merged: an empty one says what the one above it says.
+        decimal: the sign between the whole and the fraction of a number.
         events: of `cases`; those of one instant count in this order.
         waits: of `cases`.
         activity: the column or columns that say what happened; several are joined by ``+``.
@@ -207,6 +86,8 @@ class LogMapping(Value):
     by: Column | None = None
     times: TimeFormat = TimeFormat()
     no_value: list[str] = Field(default_factory=list)
+    merged: list[Column] = Field(default_factory=list)
+    decimal: Literal[".", ","] = "."
     delimiter: str = Field(default=",", min_length=1, max_length=1)
     encoding: Literal["utf-8", "latin-1", "cp1252", "utf-16"] = "utf-8"
     state: StateColumn = StateColumn()
@@ -230,7 +111,7 @@ class LogMapping(Value):
                 raise ValueError(f"{key} is a key of the shape {' or '.join(shapes)}; this one is {shape}")
         return {**_XES_COLUMNS, **given} if shape == "xes" else given
 
-    @field_validator("no_value", "activity", mode="before")
+    @field_validator("no_value", "activity", "merged", mode="before")
     @classmethod
     def _one_or_several(cls, value: Any) -> Any:
         if isinstance(value, int | float | bool):
@@ -299,9 +180,9 @@ class LogMapping(Value):
         """Every column that a log must have for this mapping, each once."""
         named = [self.case_id, self.opened_at, self.occurred_at, *self.activity, self.order, self.by, self.state.column]
         named += [*self.state.where, *(f.column for f in self.fields.values())]
-        named += [column for event in self.events for column in (event.at, *event.read.values())]
+        named += [column for event in self.events for column in (event.column, *event.read.values())]
         named += [column for wait in self.waits for column in (wait.since, wait.until)]
-        named.append(self.verdict.column if self.verdict else None)
+        named += [self.verdict.column if self.verdict else None, *self.merged]
         named += [column for pair in self.times.clocks.items() for column in pair]
         return list(dict.fromkeys(column for column in named if column is not None))
 

@@ -54,6 +54,7 @@ class Sheet:
         lines: on which each row begins.
         xes: whether it is XES.
         clocks: the columns with a time of day, by that with its date, with which they are read as one.
+        merged: columns whose empty cells were filled in from above.
     """
 
     path: Path
@@ -66,6 +67,7 @@ class Sheet:
     nothing: list[str] = field(default_factory=list)
     unsure: list[str] = field(default_factory=list)
     clocks: dict[str, str] = field(default_factory=dict)
+    merged: list[str] = field(default_factory=list)
 
     def column(self, name: str) -> Iterator[str]:
         """The filled cells of a column."""

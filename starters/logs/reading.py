@@ -6,9 +6,10 @@ Everything wrong is gathered with its line and column, so that one message names
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, assert_never
@@ -16,9 +17,13 @@ from typing import Any, assert_never
 from domain.bounds import cut
 from domain.criteria.fields import nearest, utc_text
 from domain.ids import case_id_of
-from starters.logs.mapping import FieldColumn, LogError, LogMapping
+from starters.logs.columns import EventColumn, FieldColumn
+from starters.logs.lengths import BadLength, Unit, length_of
+from starters.logs.mapping import LogError, LogMapping
 from starters.logs.oddities import Oddity, OddityKind
 from starters.logs.times import BadTime, TimeReader
+
+_PLAIN_NUMBER = re.compile(r"-?[0-9]+[.][0-9]+")
 
 MOST_PROBLEMS = 20
 """Problems after which reading stops: a log that is wrong throughout says so once, not for every row."""
@@ -101,7 +106,7 @@ class Reading:
                 text = self._with_clock(row, column, text)
             if text in self._nothing:
                 if required:
-                    raise Unreadable("has no value, and every row needs one")
+                    raise Unreadable(f"has no value, and every row needs one{self._of_merged(column)}")
                 return None
             value = read(text)
         except Unreadable as error:
@@ -112,6 +117,13 @@ class Reading:
             kind = OddityKind.SKIPPED_TIME if change.skipped else OddityKind.REPEATED_TIME
             row.clock_changes.append((kind, f"column {column!r}: {change.text}"))
         return value
+
+    def _of_merged(self, column: str) -> str:
+        """What to do about an empty cell, should it have been merged with the one above."""
+        mapping = self.mapping
+        if mapping.shape == "xes" or column in mapping.merged or column not in (mapping.case_id, mapping.opened_at):
+            return ""
+        return f"; if it was merged with the cell above, say so in the mapping: merged: [{column}]"
 
     def _with_clock(self, row: Row, column: str, text: str) -> str:
         """A date with the time of day that another column holds, if the mapping names one; else the text as it is."""
@@ -147,6 +159,20 @@ class Reading:
         except BadTime as bad:
             raise Unreadable(str(bad)) from None
 
+    def event_at(self, row: Row, event: EventColumn, opened_at: datetime | None) -> datetime | None:
+        """When an event happened: at the instant of its column, or so long after the opening; None: it did not."""
+        if event.at is not None:
+            found: datetime | None = self.take(row, event.at, self.instant)
+            return found
+        length = self.take(row, event.after, partial(self._length, unit=event.unit))
+        return None if length is None or opened_at is None else opened_at + length
+
+    def _length(self, text: str, unit: Unit | None) -> timedelta:
+        try:
+            return length_of(text, unit, self.mapping.decimal)
+        except BadLength as bad:
+            raise Unreadable(str(bad)) from None
+
     def state(self, text: str) -> str:
         """The state that the case calls what stands in its column."""
         states = self.mapping.state.values
@@ -179,7 +205,7 @@ class Reading:
             case "integer":
                 return whole_number
             case "number":
-                return _number
+                return partial(_number, decimal=self.mapping.decimal)
             case "boolean":
                 return _boolean
             case "datetime":
@@ -211,13 +237,18 @@ def _boolean(text: str) -> bool:
     return text.lower() == "true"
 
 
-def _number(text: str) -> float:
+def _number(text: str, decimal: str) -> float:
+    other = "," if decimal == "." else "."
     try:
-        number = float(text)
+        number = math.nan if other in text else float(text.replace(decimal, "."))
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise Unreadable(f"{cut(text, 80)!r} is no number, such as 2.5")
+        swapped = _PLAIN_NUMBER.fullmatch(text.replace(other, ".")) if other in text else None
+        hint = (
+            f'; if its {other} divides whole and fraction, say so in the mapping: decimal: "{other}"' if swapped else ""
+        )
+        raise Unreadable(f"{cut(text, 80)!r} is no number, such as 2{decimal}5{hint}")
     return number
 
 

@@ -78,6 +78,7 @@ def rows_of(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
 def _rows(reading: Reading) -> Iterator[Record]:
     mapping, path = reading.mapping, reading.path
     header: list[str] | None = None
+    above: dict[str, str] = {}
     line = 0
     try:
         for begins, cells in rows_of(text_of(path, mapping.encoding), mapping.delimiter):
@@ -85,7 +86,9 @@ def _rows(reading: Reading) -> Iterator[Record]:
             if header is None:
                 header = _header(path, mapping, begins, cells)
             elif len(cells) == len(header):
-                yield begins, dict(zip(header, cells, strict=True))
+                record = dict(zip(header, cells, strict=True))
+                _unmerge(record, mapping.merged, above)
+                yield begins, record
             else:
                 counted = "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
                 reading.complain(begins, f"the row has {counted}, and the header {len(header)}")
@@ -95,6 +98,15 @@ def _rows(reading: Reading) -> Iterator[Record]:
     if header is None:
         expected = mapping.delimiter.join(mapping.columns)
         raise LogError([f"{path}:1: is empty; expected a header with the columns {expected}"])
+
+
+def _unmerge(record: dict[str, str], merged: Sequence[str], above: dict[str, str]) -> None:
+    """Give an empty cell of a merged column what the one above it holds; remember what holds something."""
+    for column in merged:
+        if record[column].strip():
+            above[column] = record[column]
+        else:
+            record[column] = above.get(column, "")
 
 
 def _header(path: Path, mapping: LogMapping, line: int, names: list[str]) -> list[str]:

@@ -6,6 +6,8 @@ import re
 import unicodedata
 from enum import StrEnum
 
+from starters.logs.lengths import Unit
+
 
 class Role(StrEnum):
     """What a column is for."""
@@ -66,8 +68,14 @@ _KNOWN = (
 )
 _LENGTHS = (
     r"\b(min|minutes|hours|seconds|duration|elapsed|spent|effort|age|dauer|duree|aufwand|minuten|stunden)\b|"
-    r"\((h+:mm.*|h|s)\)"
+    r"\b(days|tage|mins|hrs|secs|sec|std)\b|\((h+:mm.*|h|s|d)\)"
 )
+_UNITS: dict[Unit, str] = {
+    "minutes": r"\b(min|mins|minutes|minuten)\b",
+    "hours": r"\b(hours|hrs|stunden|std|heures|horas)\b|\(h\)",
+    "seconds": r"\b(sec|secs|seconds|sekunden)\b|\(s\)",
+    "days": r"\b(days|tage|jours|dias)\b|\(d\)",
+}
 _OLD = re.compile(r"\b(old|previous|prev|former|before|from|alt|alte|alter|vorher|vorherig\w*|ancien|anterior)\b")
 _AGAIN = re.compile(r"\b(again|second|2nd|erneut|wieder|nochmals)\b")
 _CASES = r"case|ticket|incident|issue|request|number|vorgang|dossier"
@@ -123,6 +131,17 @@ def comes_again(name: str) -> bool:
 def is_a_length(name: str) -> bool:
     """Whether a column holds how long something took, by its name."""
     return re.search(_LENGTHS, plain(name)) is not None
+
+
+def unit_of(name: str) -> Unit | None:
+    """The unit in which a column of lengths counts, by its name."""
+    words = plain(name)
+    return next((unit for unit, pattern in _UNITS.items() if re.search(pattern, words)), None)
+
+
+def counts_open_time(name: str) -> bool:
+    """Whether a column of lengths was counted in some office's hours, by its name."""
+    return re.search(r"\b(business|office|working|work|geschaft\w*|betriebs\w*)\b", plain(name)) is not None
 
 
 def closes(value: str) -> bool:

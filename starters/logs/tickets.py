@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from domain.criteria.fields import utc_text
-from starters.logs.mapping import Effect
+from starters.logs.columns import Effect
 from starters.logs.oddities import OddityKind
 from starters.logs.reading import Reading, Row
 from starters.logs.records import records
@@ -66,7 +66,7 @@ def _case(reading: Reading, row: Row, case_id: str) -> LoggedCase | None:
     values: dict[str, Any] = {mapping.state.field: mapping.state.opened} if mapping.has_state else {}
     for name, declared in mapping.fields.items():
         values[name] = reading.field(row, declared) if declared.column else declared.initial
-    moments = sorted([*_events(reading, row), *_waits(reading, row, case_id)], key=lambda moment: moment[:3])
+    moments = sorted([*_events(reading, row, opened_at), *_waits(reading, row, case_id)], key=lambda moment: moment[:3])
     by, kept = reading.take(row, mapping.by, str), reading.kept(row)
     if not row.sound:
         return None
@@ -75,9 +75,9 @@ def _case(reading: Reading, row: Row, case_id: str) -> LoggedCase | None:
     return story(reading, opening, list(_steps(reading, values, moments, row.line, by)), kept)
 
 
-def _events(reading: Reading, row: Row) -> Iterator[_Moment]:
+def _events(reading: Reading, row: Row, opened_at: datetime | None) -> Iterator[_Moment]:
     for place, event in enumerate(reading.mapping.events):
-        at = reading.take(row, event.at, reading.instant)
+        at = reading.event_at(row, event, opened_at)
         if at is not None:
             read = {name: _read(reading, row, name, column) for name, column in event.read.items()}
             values = {**_values(reading, event), **read}

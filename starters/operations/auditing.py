@@ -91,7 +91,7 @@ class Auditor:
             NotFound: there is no such account.
             MilepostError: one does not answer.
         """
-        declared = await asyncio.to_thread(self._store.entitlements_of, account)
+        declared = await asyncio.to_thread(self._store.catalog.entitlements_of, account)
         counted = [one.id for one in declared if one.allowance is not None and not one.retired]
         found = [await self.balance(name, at) for name in counted]
         goes_on = [one for one in found if one.status in {"active", "inactive"}]
@@ -108,20 +108,20 @@ class Auditor:
             NotFound: nobody knows of an entitlement that was named.
             MilepostError: one does not answer.
         """
-        for entitlement in entitlements or await asyncio.to_thread(self._store.ledgers):
+        for entitlement in entitlements or await asyncio.to_thread(self._store.ledgers.entitlements):
             yield await self._audit(entitlement)
 
     async def audit_cases(self) -> AuditedCases:
         """Hold the store's open cases against Temporal, and mark those that were ended from outside."""
         looked = await look_after_cases(self._client, self._store)
-        return AuditedCases(checked=looked.unchanged, ended=await asyncio.to_thread(self._store.ended_cases))
+        return AuditedCases(checked=looked.unchanged, ended=await asyncio.to_thread(self._store.ended.rows))
 
     async def _audit(self, entitlement: str) -> Audited:
         balance = await self._counted(entitlement)
         if balance is None:
             found = sum(len(rows) for rows in (await asyncio.to_thread(self._ledgers, entitlement)).values())
             if not found:
-                await asyncio.to_thread(self._store.entitlement, entitlement)
+                await asyncio.to_thread(self._store.catalog.entitlement, entitlement)
             gone = [f"the store has {found} rows, and nobody counts: its workflow is gone"] if found else []
             return Audited(entitlement=entitlement, rows=found, discrepancies=gone)
         rows = await self._rows(entitlement, balance)
@@ -133,14 +133,16 @@ class Auditor:
         clock = asyncio.get_running_loop().time
         deadline = clock() + _ROWS_ARRIVE_WITHIN
         while True:
-            rows = await asyncio.to_thread(self._store.ledger, entitlement, balance.count)
+            rows = await asyncio.to_thread(self._store.ledgers.rows, entitlement, balance.count)
             if len(rows) >= balance.rows or clock() > deadline:
                 return rows
             await asyncio.sleep(_LOOK_EVERY)
 
     def _ledgers(self, entitlement: str) -> dict[str, list[LedgerRow]]:
         """The whole ledger, by count."""
-        return {count: self._store.ledger(entitlement, count) for count in self._store.counts(entitlement)}
+        return {
+            count: self._store.ledgers.rows(entitlement, count) for count in self._store.ledgers.counts(entitlement)
+        }
 
     async def _counted(self, entitlement: str, at: datetime | None = None) -> Balance | None:
         try:
@@ -150,17 +152,17 @@ class Auditor:
 
     def _retired(self, entitlement: str) -> bool:
         try:
-            declared = self._store.entitlement(entitlement)
+            declared = self._store.catalog.entitlement(entitlement)
         except NotFound:
             return False
-        return declared.retired or self._store.account(declared.account).retired
+        return declared.retired or self._store.catalog.account(declared.account).retired
 
     def _untouched(self, entitlement: str, at: datetime) -> Balance:
         try:
-            declared = self._store.entitlement(entitlement)
+            declared = self._store.catalog.entitlement(entitlement)
         except NotFound:
             raise NotFound(f"there is no entitlement {entitlement!r}, neither at work nor in the catalog") from None
-        account, organisation = self._store.account(declared.account), self._store.organisation()
+        account, organisation = self._store.catalog.account(declared.account), self._store.catalog.organisation()
         usage = Usage.begin(entitlement_terms(declared, account, organisation, now=at), at)
         usage.advance(at)
         return usage.balance(at).model_copy(update={"rows": 0})

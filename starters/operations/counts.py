@@ -78,8 +78,8 @@ class Counts:
 
     def _read(self, entitlement: str, now: datetime) -> tuple[Entitlement, EntitlementTerms]:
         with self.store.snapshot() as catalog:
-            declared = catalog.entitlement(entitlement)
-            account, organisation = catalog.account(declared.account), catalog.organisation()
+            declared = catalog.catalog.entitlement(entitlement)
+            account, organisation = catalog.catalog.account(declared.account), catalog.catalog.organisation()
         if declared.allowance is None:
             raise uncounted(entitlement, "give it an allowance in the catalog: milepost apply")
         return declared, entitlement_terms(declared, account, organisation, now=now)

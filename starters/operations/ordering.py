@@ -125,6 +125,6 @@ async def place_order(
     Raises:
         OrderProblems: with everything that is wrong; nothing of it was made.
     """
-    taken = await asyncio.to_thread(store.place_order, order, by=by, at=at, dry_run=dry_run)
+    taken = await asyncio.to_thread(store.orders.place, order, by=by, at=at, dry_run=dry_run)
     counts = Told(done=[], refused=[]) if dry_run else await tell_counts(store, connect, task_queue)
     return OrderPlaced(order=taken.order.id, revision=taken.order.revision, changed=taken.diff, counts=counts)

@@ -21,7 +21,7 @@ def clock_of(case: StoredCase) -> datetime:
 
 def count(store: Store, selection: CaseSelection) -> int:
     """How many cases a migration would be about."""
-    return store.count_outdated(selection, selection.goals(store.versions()))
+    return store.running.count_outdated(selection, selection.goals(store.catalog.versions()))
 
 
 def previews(
@@ -31,13 +31,13 @@ def previews(
 
     Args:
         store: where the records are; a `Prospect` for a catalog that is not applied yet.
-        selection: which cases; as `store.checked` gives it.
+        selection: which cases; as `store.running.checked` gives it.
         now: the instant at which a case would be migrated, by its own clock.
     """
     planner = Planner(store)
-    goals, after = selection.goals(store.versions()), ""
-    while page := store.outdated(selection, goals, after=after, limit=_AT_ONCE):
-        for case in store.stored_cases([outdated.case_id for outdated in page]):
+    goals, after = selection.goals(store.catalog.versions()), ""
+    while page := store.running.outdated(selection, goals, after=after, limit=_AT_ONCE):
+        for case in store.running.stored([outdated.case_id for outdated in page]):
             yield preview_case(planner, case, goals, now(case))
         after = page[-1].case_id
 

@@ -33,7 +33,7 @@ async def recorded(database: str, question: Callable[[Store], T]) -> T | None:
 
 def zone_of_case(database: str, case_id: str) -> tzinfo:
     """The zone in which a case is shown: that of its first calendar; UTC where the store is not at hand."""
-    return at_hand(database, lambda store: zone_of_plan(store.case(case_id).carried.plan)) or UTC
+    return at_hand(database, lambda store: zone_of_plan(store.cases.get(case_id).carried.plan)) or UTC
 
 
 def zone_of_plan(plan: Plan) -> tzinfo:

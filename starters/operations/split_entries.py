@@ -65,7 +65,7 @@ class SplitEntries:
 
     async def _look(self, entitlement: str, reference: str) -> Parts | None:
         """The parts as far as they are in the ledgers; None if the entry itself is not there yet."""
-        rows = await asyncio.to_thread(self._store.entry_rows, entitlement, reference)
+        rows = await asyncio.to_thread(self._store.ledgers.entry_rows, entitlement, reference)
         if not rows:
             return None
         others = [one for one in rows if one != entitlement]

@@ -115,7 +115,7 @@ class Taking:
             return []
         keys = ("account", "asset", "service_contract", "contract_line_item")
         known = {key: getattr(declared, key) for key in keys}
-        found = self._counts.store.coverage_candidates(CoverageQuestion(at=consumption.occurred_at, **known))
+        found = self._counts.store.catalog.coverage_candidates(CoverageQuestion(at=consumption.occurred_at, **known))
         matches = [match.entitlement for match in choose(found.scope, found.candidates).ranked]
         counting = [one for one in matches if one.allowance and one.allowance.unit == consumption.unit]
         return [one for one in counting if one.id != declared.id]
@@ -125,7 +125,7 @@ class Taking:
     ) -> Taken | None:
         """The answer of the one that took it before and has not given it back, whatever has become of that since."""
         reference, account = consumption.reference, asked[0].account
-        takers = await asyncio.to_thread(self._counts.store.takers, reference, account=account, unit=unit)
+        takers = await asyncio.to_thread(self._counts.store.ledgers.takers, reference, account=account, unit=unit)
         for name in dict.fromkeys([*(one.id for one in asked), *takers]):
             if not await self._counts.gate.has_taken(name, reference):
                 continue
@@ -151,7 +151,7 @@ class Taking:
         """That the catalog has not ended it; what was taken before stays taken."""
         if declared.retired:
             why = "is retired"
-        elif (await asyncio.to_thread(self._counts.store.account, declared.account)).retired:
+        elif (await asyncio.to_thread(self._counts.store.catalog.account, declared.account)).retired:
             why = f"is of account {declared.account}, which is retired"
         elif (since := cancelled_by(declared, consumption.occurred_at)) is not None:
             why = f"was cancelled at {instant(since)}"

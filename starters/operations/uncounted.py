@@ -110,7 +110,7 @@ class UncountedEntitlements:
     ) -> None:
         try:
             # No ledger says why, so the record of who has changed it does.
-            self._store.change_entitlement(entitlement, change, by=f"{asked.by}: {asked.reason}")
+            self._store.catalog.change_entitlement(entitlement, change, by=f"{asked.by}: {asked.reason}")
         except ValidationError as error:
             raise Refused("bad_record", "; ".join(problems(error))) from None
         except CatalogProblems as error:

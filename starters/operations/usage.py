@@ -98,7 +98,7 @@ class UsageDesk:
         if isinstance(cap, int | Fraction) and cap > MOST_AMOUNT:
             raise Refused("bad_amount", f"a cap of {cap} is a slip of the pen; at most {MOST_AMOUNT:,}, or unlimited")
         asked = message(EntitlementAmended, cap=cap, ends_on=ends_on, **who)
-        declared = await asyncio.to_thread(self._store.entitlement, entitlement)
+        declared = await asyncio.to_thread(self._store.catalog.entitlement, entitlement)
         if declared.allowance is not None:
             if isinstance(cap, Fraction) and declared.allowance.unit != HOURS:
                 raise Refused("bad_amount", f"{declared.allowance.unit} are whole; give a cap such as {int(cap)}")
@@ -129,7 +129,7 @@ class UsageDesk:
         Raises:
             NotFound, Refused, MilepostError: as `adjust`.
         """
-        declared = await asyncio.to_thread(self._store.entitlement, entitlement)
+        declared = await asyncio.to_thread(self._store.catalog.entitlement, entitlement)
         if last_day is not None:
             zone = await asyncio.to_thread(self._zone, declared)
             at = first_instant(last_day + timedelta(days=1), zone)
@@ -147,7 +147,7 @@ class UsageDesk:
 
     async def _cancel_renewal(self, renewal: str, at: datetime, who: dict[str, str]) -> list[Changed]:
         """Cancel a renewal, and what that was renewed as: from the same instant on, or before it begins."""
-        declared = await asyncio.to_thread(self._store.entitlement, renewal)
+        declared = await asyncio.to_thread(self._store.catalog.entitlement, renewal)
         zone = await asyncio.to_thread(self._zone, declared)
         starts_at = first_instant(declared.starts_on, zone) if declared.starts_on else at
         asked = message(EntitlementCancelled, at=max(at, starts_at), **who)
@@ -156,11 +156,11 @@ class UsageDesk:
         return [changed, *(await self._cancel_renewal(following, at, who) if following else [])]
 
     def _zone(self, declared: Entitlement) -> ZoneInfo:
-        return zone_of(self._store.account(declared.account), self._store.organisation())
+        return zone_of(self._store.catalog.account(declared.account), self._store.catalog.organisation())
 
     def _taken_after(self, entitlement: str, at: datetime) -> list[str]:
         """The references of what was taken of an instant from which it is cancelled: that stays taken."""
-        rows = [row for row in self._store.ledger(entitlement) if row.reference and row.at >= at]
+        rows = [row for row in self._store.ledgers.rows(entitlement) if row.reference and row.at >= at]
         reversed_ = {row.reference for row in rows if row.kind is RowKind.REVERSED}
         return [
             name
@@ -238,7 +238,7 @@ class UsageDesk:
             NotFound, Refused, MilepostError: as `adjust`.
         """
         asked = message(EntitlementRenewed, ends_on=ends_on, **who)
-        declared = await asyncio.to_thread(self._store.entitlement, entitlement)
+        declared = await asyncio.to_thread(self._store.catalog.entitlement, entitlement)
         if declared.allowance is None:
             how = "to let it go on, move its ends_on, in the catalog or with milepost amend --ends-on"
             raise uncounted(entitlement, how)

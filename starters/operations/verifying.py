@@ -129,7 +129,7 @@ class Verifying:
         Raises:
             NotFound: the question names something that the catalog does not have.
         """
-        found = await asyncio.to_thread(self._store.coverage_candidates, question, others=OTHERS_LISTED)
+        found = await asyncio.to_thread(self._store.catalog.coverage_candidates, question, others=OTHERS_LISTED)
         at, zones = question.at, {one.entitlement.id: one.time_zone for one in found.candidates}
         coverage = choose(found.scope, found.candidates)
         if question.entitlement is not None:
@@ -182,7 +182,7 @@ class Verifying:
 
     def _without(self, coverage: Coverage, accounts: list[str]) -> NextCase:
         account = coverage.chosen.account if coverage.chosen else next(iter(accounts), None)
-        is_refused = account is not None and self._store.account(account).without_entitlement == "refuse"
+        is_refused = account is not None and self._store.catalog.account(account).without_entitlement == "refuse"
         return "refused" if is_refused else "uncovered"
 
     # --- what is left ---
@@ -225,8 +225,8 @@ class Verifying:
         return await asyncio.to_thread(self._recorded, entitlement, at), False
 
     def _whole(self, entitlement: Entitlement, at: datetime) -> PeriodBalance:
-        account: Account = self._store.account(entitlement.account)
-        terms = entitlement_terms(entitlement, account, self._store.organisation(), now=at)
+        account: Account = self._store.catalog.account(entitlement.account)
+        terms = entitlement_terms(entitlement, account, self._store.catalog.organisation(), now=at)
         usage = Usage.begin(terms, at)
         usage.advance(at)
         return usage.balance(at).current
@@ -234,7 +234,7 @@ class Verifying:
     def _recorded(self, entitlement: Entitlement, at: datetime) -> PeriodBalance:
         """As the store recorded it last, by the newest count; what nothing is recorded of is whole."""
         balance = self._whole(entitlement, at)
-        rows = [row for row in self._store.ledger(entitlement.id) if row.period == balance.period]
+        rows = [row for row in self._store.ledgers.rows(entitlement.id) if row.period == balance.period]
         if not rows:
             return balance
         last = rows[-1]

@@ -61,7 +61,7 @@ async def run_demo(running: Running, *, limit: int, progress: Console) -> Outcom
         MilepostError: it did not come to its end.
     """
     await asyncio.to_thread(apply_files, running.store, [CATALOG], by="milepost demo")
-    catalog = await asyncio.to_thread(running.store.catalog)
+    catalog = await asyncio.to_thread(running.store.catalog.everything)
     read = read_log(SAMPLE, load_mapping(MAPPING))
     for line in told(SAMPLE.name, counted(read.oddities)):
         progress.print(line, soft_wrap=True, markup=False, highlight=False)
@@ -80,7 +80,7 @@ def report(outcome: Outcome, store: Store) -> Iterator[RenderableType]:
     case = telling_case(outcome.compared)
     if case is not None:
         yield Text("\nOne of them\n", style="bold")
-        zone = zone_of_plan(store.case(case.case_id).carried.plan)
+        zone = zone_of_plan(store.cases.get(case.case_id).carried.plan)
         yield case_timeline(case, zone=zone, actions=case_actions(store, case.case_id))
     yield Text()
     yield verdict(outcome)

@@ -80,12 +80,15 @@ async def replay_and_compare(replay: Replay, cases: Sequence[LoggedCase], store:
 
 def _held_against(replayed: list[Replayed], store: Store, catalog: Catalog, seconds: float) -> Outcome:
     case_ids = [one.case.case_id for one in replayed]
-    done = {case_id: {a.key for a in store.actions(case_id) if a.status in {"done", "dropped"}} for case_id in case_ids}
+    done = {
+        case_id: {a.key for a in store.actions.of_case(case_id) if a.status in {"done", "dropped"}}
+        for case_id in case_ids
+    }
     began = time.monotonic()
     compared: dict[str, Compared] = {}
     by_entitlement: dict[str | None, list[Replayed]] = {}
     for one in replayed:
-        by_entitlement.setdefault(store.case(one.case.case_id).entitlement, []).append(one)
+        by_entitlement.setdefault(store.cases.get(one.case.case_id).entitlement, []).append(one)
     for entitlement, group in by_entitlement.items():
         plan = plan_for(catalog, [one.case for one in group], entitlement=entitlement)
         compared |= {c.durable.case_id: c for c in compare(group, plan, done)}

@@ -10,7 +10,7 @@ from typing import assert_never
 from domain.catalog.endpoints import Endpoint
 from domain.criteria.fields import utc_text
 from domain.process import Email, FieldUpdate, Task
-from domain.process.actions import OutboundMessage
+from domain.process.actions import OutboundMessage, Signal
 from store import Store, StoredAction
 from store.values import Delivery, EndpointState
 
@@ -39,8 +39,8 @@ class ShownAction:
 
 def case_actions(store: Store, case_id: str) -> list[ShownAction]:
     """The recorded actions of a case, in the order in which they fell due; nothing for a case that is not known."""
-    said = {mail.key: f"email to {', '.join(mail.to)}: {mail.subject}" for mail in store.mails(case_id)}
-    said |= {task.key: f"task for {task.assign_to or 'nobody'}: {task.subject}" for task in store.tasks(case_id)}
+    said = {mail.key: f"email to {', '.join(mail.to)}: {mail.subject}" for mail in store.actions.mails(case_id)}
+    said |= {task.key: f"task for {task.assign_to or 'nobody'}: {task.subject}" for task in store.tasks.find(case_id)}
     return [
         ShownAction(
             key=stored.key,
@@ -52,7 +52,7 @@ def case_actions(store: Store, case_id: str) -> list[ShownAction]:
             status=stored.status,
             error=stored.error,
         )
-        for stored in store.actions(case_id)
+        for stored in store.actions.of_case(case_id)
         if stored.milestone and stored.trigger and stored.due_at  # else only its outcome is recorded so far
     ]
 
@@ -68,6 +68,8 @@ def _declared(stored: StoredAction) -> str:
             return f"field update: {field} = {value}"
         case OutboundMessage(endpoint=endpoint):
             return f"outbound message to {endpoint}"
+        case Signal(workflow=workflow, signal=signal):
+            return f"signal {signal} to workflow {workflow}"
         case None:
             return stored.key
         case _:
@@ -94,8 +96,8 @@ def _health(state: EndpointState | None) -> str:
 
 def action_lines(store: Store, case_id: str) -> list[str]:
     """The actions of a case, up to four lines each: with what was sent, when, to whom, and the receiver's answer."""
-    sent = {delivery.key: delivery for delivery in store.deliveries(case_id)}
-    remarks = {mail.key: mail.remark for mail in store.mails(case_id) if mail.remark}
+    sent = {delivery.key: delivery for delivery in store.deliveries.of_case(case_id)}
+    remarks = {mail.key: mail.remark for mail in store.actions.mails(case_id) if mail.remark}
     lines: list[str] = []
     for action in case_actions(store, case_id):
         lines.append(f"{utc_text(action.due_at)}  {action.milestone}: {action.text} ({action.status})")
@@ -110,15 +112,13 @@ def action_lines(store: Store, case_id: str) -> list[str]:
 
 
 def failed_lines(failed: Sequence[StoredAction]) -> list[str]:
-    """Actions of any case that failed for good, two lines each: when and why, and the key to retry it by."""
-    return [
-        line
-        for one in failed
-        for line in (
-            f"{utc_text(one.failed_at) if one.failed_at else 'at some time'}  case {one.case_id}: {one.error}",
-            f"    {one.key}",
-        )
-    ]
+    """Actions that failed for good, two lines each: whose, when and why, and the key to retry it by."""
+    lines: list[str] = []
+    for one in failed:
+        whose = "entitlement" if one.entitlement else "case"
+        at = utc_text(one.failed_at) if one.failed_at else "at some time"
+        lines += [f"{at}  {whose} {one.case_id}: {one.error}", f"    {one.key}"]
+    return lines
 
 
 def _delivered(delivery: Delivery) -> str:

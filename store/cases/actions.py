@@ -1,4 +1,4 @@
-"""What actions write: the log of mails, tasks, and whether each was done. All by the effect's key, once."""
+"""What actions write: the log of mails, new tasks, and whether each was done. All by the effect's key, once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, select, update
+from sqlalchemy import Connection, Select, Table, and_, delete, select, update
 
 from domain.process.actions import slug
 from store import tables
@@ -15,13 +15,14 @@ from store.cases.records import case_of, put_failure
 from store.database import Database, insert, insert_new
 from store.mail_tables import held_mails
 from store.reading import read_stored
-from store.values import Mail, TaskEntry
+from store.values import Mail, StoredAction
 
 
 class ActionRecords:
-    """The store's side that actions write to."""
+    """What was ordered of actions, what became of each, and the mails and tasks that they made."""
 
-    _database: Database
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def record_mail(  # noqa: PLR0917 - in the order of a mail's own parts
         self,
@@ -52,11 +53,29 @@ class ActionRecords:
         row |= {"answer": answer, "html": html, "remark": remark}
         return self._record(tables.mails, row)
 
-    def record_task(self, key: str, subject: str, assign_to: str, body: str, at: datetime) -> bool:
-        """Makes a task; False if it is there already."""
-        return self._record(
-            tables.tasks, {"key": key, "subject": subject, "assign_to": assign_to, "body": body, "at": at}
-        )
+    def record_task(  # noqa: PLR0917 - in the order of a task's own parts
+        self,
+        key: str,
+        subject: str,
+        assign_to: str,
+        body: str,
+        at: datetime,
+        due_at: datetime | None = None,
+        account: str | None = None,
+    ) -> bool:
+        """Makes a task; False if it is there already.
+
+        Args:
+            key: the effect's.
+            subject: one line.
+            assign_to: its owner.
+            body: the plain text.
+            at: when it was ordered.
+            due_at: by when it is to be done.
+            account: whose case or entitlement it is about.
+        """
+        row = {"key": key, "subject": subject, "assign_to": assign_to, "body": body, "at": at}
+        return self._record(tables.tasks, row | {"due_at": due_at, "account": account})
 
     def record_action_done(self, key: str, *, at: datetime | None = None, result: dict[str, Any] | None = None) -> None:
         """An action was carried out; the first time counts.
@@ -105,6 +124,12 @@ class ActionRecords:
         with self._database.read() as connection:
             return connection.execute(select(table.c.first_at).where(table.c.key == key)).scalar()
 
+    def was_sent(self, key: str) -> bool:
+        """Whether the receiver of an action has it."""
+        table = tables.deliveries
+        with self._database.read() as connection:
+            return connection.execute(select(table.c.status).where(table.c.key == key)).scalar() == "sent"
+
     def record_action_failed(self, key: str, error: str, *, at: datetime | None = None) -> None:
         """An action failed for good. One that is done stays so; one that is retried by hand may yet be done."""
         with self._database.write() as connection:
@@ -114,9 +139,34 @@ class ActionRecords:
         """The log of sent mail, of one case or of all, in the order of sending; of very many the first `limit`."""
         return [read_stored(Mail, row) for row in self._recorded(tables.mails, case_id, limit)]
 
-    def tasks(self, case_id: str | None = None, *, limit: int = 1000) -> list[TaskEntry]:
-        """The tasks that were made, of one case or of all, in their order; of very many the first `limit`."""
-        return [read_stored(TaskEntry, row) for row in self._recorded(tables.tasks, case_id, limit)]
+    def of_case(self, case_id: str) -> list[StoredAction]:
+        """The actions of a case in the order in which they fell due, with what became of them."""
+        acts, fired = tables.actions, tables.triggers
+        order = (fired.c.at, fired.c.due_at, acts.c.trigger_key, acts.c.position, acts.c.key)
+        of_case = and_(acts.c.case_id == case_id, acts.c.entitlement.is_(None))
+        return self._stored(_with_triggers().where(of_case).order_by(*order))
+
+    def get(self, key: str) -> StoredAction | None:
+        """An action by its key; None: nothing is recorded of it."""
+        return next(iter(self._stored(_with_triggers().where(tables.actions.c.key == key))), None)
+
+    def failed(
+        self, *, since: datetime | None = None, kind: str | None = None, limit: int = 1000
+    ) -> list[StoredAction]:
+        """The actions of all cases and entitlements that failed for good, those that failed first first.
+
+        Args:
+            since: that failed then or later.
+            kind: of this kind only, such as ``email``.
+            limit: at most so many.
+        """
+        acts = tables.actions
+        wanted = [acts.c.status == "failed"]
+        if since is not None:
+            wanted.append(acts.c.failed_at >= since)
+        if kind is not None:
+            wanted.append(acts.c.action["do"].as_string() == kind)
+        return self._stored(_with_triggers().where(*wanted).order_by(acts.c.failed_at, acts.c.key).limit(limit))
 
     def _record(self, table: Table, row: dict[str, Any]) -> bool:
         with self._database.write() as connection:
@@ -128,6 +178,19 @@ class ActionRecords:
             wanted = wanted.where(table.c.case_id == case_id)
         with self._database.read() as connection:
             return [dict(row) for row in connection.execute(wanted).mappings()]
+
+    def _stored(self, wanted: Select[Any]) -> list[StoredAction]:
+        with self._database.read() as connection:
+            return [read_stored(StoredAction, dict(row)) for row in connection.execute(wanted).mappings()]
+
+
+def _with_triggers() -> Select[Any]:
+    """Actions, each with the facts of its trigger."""
+    acts, fired = tables.actions, tables.triggers
+    shown = ("milestone", "occurrence", "trigger", "kind", "firing", "due_at", "at", "noticed_at")
+    kept = [column for column in acts.c if column.name not in ("position", "trigger_key")]
+    joined = acts.outerjoin(fired, fired.c.key == acts.c.trigger_key)
+    return select(*kept, *(fired.c[name] for name in shown)).select_from(joined)
 
 
 def completed_at(connection: Connection, key: str) -> datetime | None:

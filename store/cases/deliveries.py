@@ -17,9 +17,10 @@ _NEW = {"status": "waits", "attempts": 0, "answer": "", "last_at": None}
 
 
 class Deliveries:
-    """The store's side that knows what was sent."""
+    """What was sent to the outside, each by its action's key."""
 
-    _database: Database
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def begin_delivery(self, key: str, channel: str, to: str, at: datetime) -> Delivery:
         """How a delivery stands before an attempt. One that had failed for good begins anew.
@@ -56,15 +57,11 @@ class Deliveries:
             waits = (table.c.key == key, table.c.status == "waits")
             connection.execute(update(table).where(*waits).values({"answer": why}))
 
-    def delivery_status(self, key: str) -> str | None:
+    def status(self, key: str) -> str | None:
         """How a delivery stands; None: nothing is known of it."""
         table = tables.deliveries
         with self._database.read() as connection:
             return connection.execute(select(table.c.status).where(table.c.key == key)).scalar()
-
-    def was_sent(self, key: str) -> bool:
-        """Whether its receiver has it."""
-        return self.delivery_status(key) == "sent"
 
     def record_attempt(self, key: str, status: Literal["waits", "sent", "failed"], answer: str, at: datetime) -> None:
         """What came of one more attempt; what was sent stays so.
@@ -80,7 +77,7 @@ class Deliveries:
         with self._database.write() as connection:
             connection.execute(update(table).where(table.c.key == key, table.c.status != "sent").values(changed))
 
-    def deliveries(self, case_id: str) -> list[Delivery]:
+    def of_case(self, case_id: str) -> list[Delivery]:
         """What was sent for a case, in the order in which it began."""
         table = tables.deliveries
         wanted = select(table).where(table.c.case_id == case_id).order_by(table.c.first_at, table.c.key)

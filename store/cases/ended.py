@@ -50,15 +50,16 @@ class EndedCase(OpenCase):
 
 
 class EndedCases:
-    """The store's side that knows which cases were ended from outside.
+    """The cases that were ended from outside.
 
     A mark belongs to one record of a case and counts as long as that is the last one: whatever the case records
     later, be it in a run that an operator has begun, leaves the mark behind.
     """
 
-    _database: Database
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-    def unchanged_cases(self, since: datetime, *, after: str = "", limit: int = 5000) -> list[OpenCase]:
+    def unchanged(self, since: datetime, *, after: str = "", limit: int = 5000) -> list[OpenCase]:
         """Open cases that have recorded nothing from an instant on, by id; those that are marked already are left out.
 
         Args:
@@ -78,7 +79,7 @@ class EndedCases:
         with self._database.read() as connection:
             return [read_stored(OpenCase, dict(row)) for row in connection.execute(wanted).mappings()]
 
-    def mark_ended(self, case: OpenCase, how: HowEnded, ended_at: datetime | None) -> EndedCase | None:
+    def mark(self, case: OpenCase, how: HowEnded, ended_at: datetime | None) -> EndedCase | None:
         """Mark a case, unless it has recorded something since it was read; None then."""
         cases, marks = tables.cases, tables.ended_cases
         mark = EndedCase(**case.model_dump(), how=how, ended_at=ended_at, found_at=datetime.now(UTC))
@@ -94,7 +95,7 @@ class EndedCases:
             connection.execute(statement.on_conflict_do_update(index_elements=[marks.c.case_id], set_=changed))
         return mark
 
-    def ended_cases(self, case_id: str | None = None) -> list[EndedCase]:
+    def rows(self, case_id: str | None = None) -> list[EndedCase]:
         """The cases that were ended from outside and have recorded nothing since, by id; or one of them."""
         cases, marks = tables.cases, tables.ended_cases
         wanted: Any = select(marks).join(cases, _of_the_last_record()).where(tables.RUNNING).order_by(marks.c.case_id)

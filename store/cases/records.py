@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, Select, and_, delete, select
+from sqlalchemy import Connection, delete, select
 
 from domain.errors import NotFound
 from domain.messages.case_state import CaseState
@@ -24,18 +24,19 @@ from store import tables
 from store.cases import statements
 from store.database import Database, insert_new
 from store.reading import read_stored
-from store.values import CaseRow, StoredAction, StoredCase
+from store.values import CaseRow, StoredCase
 
 _SPAN = TypeAdapter(timedelta)
 _NOTE_COLUMNS = tuple(column.name for column in tables.notes.c if column.name != "case_id")
 
 
 class CaseRecords:
-    """The store's side that keeps cases."""
+    """The records of cases, one for each case, with its notes, milestones and triggers."""
 
-    _database: Database
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-    def record_case(self, record: CaseRecord, *, patience: float | None = None) -> None:
+    def record(self, record: CaseRecord, *, patience: float | None = None) -> None:
         """Stores a record, in place of what an attempt that the server never took has left; the newest counts.
 
         Args:
@@ -54,7 +55,7 @@ class CaseRecords:
             for failure in record.failures:
                 put_failure(connection, failure.key, failure.error, record.view.now)
 
-    def case(self, case_id: str) -> StoredCase:
+    def get(self, case_id: str) -> StoredCase:
         """A case as it was last recorded.
 
         Raises:
@@ -74,7 +75,7 @@ class CaseRecords:
             ).scalar()
         return carried is not None and bool(_SPAN.validate_python(carried.get("ahead", 0)))
 
-    def cases(
+    def rows(
         self,
         *,
         account: str | None = None,
@@ -136,38 +137,6 @@ class CaseRecords:
         wanted = select(table.c.key).where(table.c.case_id == case_id).order_by(table.c.at, table.c.due_at, table.c.key)
         with self._database.read() as connection:
             return list(connection.execute(wanted).scalars())
-
-    def actions(self, case_id: str) -> list[StoredAction]:
-        """The actions of a case in the order in which they fell due, with what became of them."""
-        acts, fired = tables.actions, tables.triggers
-        order = (fired.c.at, fired.c.due_at, acts.c.trigger_key, acts.c.position, acts.c.key)
-        return self._actions(_with_triggers().where(acts.c.case_id == case_id).order_by(*order))
-
-    def failed_actions(self, *, since: datetime | None = None, limit: int = 1000) -> list[StoredAction]:
-        """The actions of all cases that failed for good, those that failed first first.
-
-        Args:
-            since: that failed then or later.
-            limit: at most so many.
-        """
-        acts = tables.actions
-        wanted = (
-            acts.c.status == "failed" if since is None else and_(acts.c.status == "failed", acts.c.failed_at >= since)
-        )
-        return self._actions(_with_triggers().where(wanted).order_by(acts.c.failed_at, acts.c.key).limit(limit))
-
-    def _actions(self, wanted: Select[Any]) -> list[StoredAction]:
-        with self._database.read() as connection:
-            return [read_stored(StoredAction, dict(row)) for row in connection.execute(wanted).mappings()]
-
-
-def _with_triggers() -> Select[Any]:
-    """Actions, each with the facts of its trigger."""
-    acts, fired = tables.actions, tables.triggers
-    shown = ("milestone", "occurrence", "trigger", "kind", "firing", "due_at", "at", "noticed_at")
-    kept = [column for column in acts.c if column.name not in ("position", "trigger_key")]
-    joined = acts.outerjoin(fired, fired.c.key == acts.c.trigger_key)
-    return select(*kept, *(fired.c[name] for name in shown)).select_from(joined)
 
 
 def _row(found: Any) -> dict[str, Any]:

@@ -6,9 +6,8 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, and_, exists, func, or_, select, tuple_
+from sqlalchemy import Connection, Select, and_, exists, func, or_, select, tuple_
 
-from domain.calendar import ALWAYS
 from domain.catalog.declarations import Account, Entitlement
 from domain.criteria.fields import FieldsError, check_values, nearest
 from domain.errors import NotFound, Refused
@@ -16,7 +15,9 @@ from domain.messages.case_state import CaseState
 from domain.messages.migrations import CaseSelection, OutdatedCase, Versions
 from domain.timeline.views import CaseView
 from store import tables
-from store.catalog.reading import CatalogReading, StoredCatalog
+from store.catalog.declared import DeclaredCatalog
+from store.catalog.reading import StoredCatalog
+from store.database import Database
 from store.reading import read_stored
 from store.values import StoredCase
 
@@ -27,14 +28,17 @@ _LISTED = 1000
 """Cases among whose ids a near miss is looked for."""
 
 
-class RunningCases(CatalogReading):
-    """The store's side that finds the cases which a migration is about."""
+class RunningCases:
+    """The running cases that a migration is about.
 
-    def versions(self) -> Versions:
-        """The latest version of every process and of all business hours; the built-in 24x7 has version 0."""
-        with self._database.read() as connection:
-            hours = {ALWAYS.name: 0, **_latest(connection, tables.business_hours)}
-            return Versions(processes=_latest(connection, tables.processes), business_hours=hours)
+    Args:
+        database: where cases are.
+        catalog: by which a selection is checked.
+    """
+
+    def __init__(self, database: Database, catalog: DeclaredCatalog) -> None:
+        self._database = database
+        self._catalog = catalog
 
     def checked(self, selection: CaseSelection) -> CaseSelection:
         """The selection, its fields' values as cases hold them.
@@ -44,9 +48,9 @@ class RunningCases(CatalogReading):
             Refused: a field is not declared, or could not have that value.
         """
         if selection.process is not None:
-            self.process(selection.process, selection.process_version)
+            self._catalog.process(selection.process, selection.process_version)
         if selection.calendar is not None:
-            self.business_hours(selection.calendar)
+            self._catalog.business_hours(selection.calendar)
         with self._database.read() as connection:
             stored, cases = StoredCatalog(connection), tables.cases.c
             for name in selection.accounts:
@@ -60,7 +64,7 @@ class RunningCases(CatalogReading):
                     known = connection.execute(select(cases.case_id).order_by(cases.case_id).limit(_LISTED)).scalars()
                     raise NotFound(f"unknown case {name!r}; {nearest(name, known)}")
         try:
-            return selection.model_copy(update={"fields": dict(check_values(selection.fields, self.fields()))})
+            return selection.model_copy(update={"fields": dict(check_values(selection.fields, self._catalog.fields()))})
         except FieldsError as error:
             raise Refused("bad_field", str(error)) from None
 
@@ -86,17 +90,12 @@ class RunningCases(CatalogReading):
             wanted = select(func.count()).select_from(_wanted(selection, goals).subquery())
             return int(connection.execute(wanted).scalar_one())
 
-    def stored_cases(self, case_ids: Sequence[str]) -> list[StoredCase]:
+    def stored(self, case_ids: Sequence[str]) -> list[StoredCase]:
         """Cases as they were last recorded, in the order of their ids; those that are unknown are left out."""
         table = tables.cases
         with self._database.read() as connection:
             wanted = select(table).where(table.c.case_id.in_(case_ids)).order_by(table.c.case_id)
             return [_stored(found) for found in connection.execute(wanted).mappings()]
-
-
-def _latest(connection: Connection, table: Table) -> dict[str, int]:
-    rows = connection.execute(select(table.c.name, func.max(table.c.version).label("latest")).group_by(table.c.name))
-    return {row.name: row.latest for row in rows}
 
 
 def _is_known(connection: Connection, column: Any, name: str) -> bool:

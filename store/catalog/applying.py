@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, overload
 
 from sqlalchemy import Connection, delete, select, update
@@ -18,54 +18,12 @@ from store import tables
 from store.catalog.counted import Counted
 from store.catalog.files import AppliedFiles
 from store.catalog.reading import StoredCatalog
-from store.database import CATALOG_LOCK, Database, insert
+from store.database import insert
 from store.usage.unsynchronised import concerns_its_count, concerns_its_counts, note_untold
 from store.values import Change, Diff
 
 APPLIED = "the catalog was applied"
 _LONGEST_SHOWN = 40
-
-
-class CatalogApplying:
-    """The store's side that takes catalogs."""
-
-    _database: Database
-
-    def apply(
-        self,
-        catalog: Catalog,
-        *,
-        by: str,
-        dry_run: bool = False,
-        tell: str | None = APPLIED,
-        consent: bool = True,
-    ) -> Diff:
-        """Stores what a catalog declares, beside what is stored; nothing is deleted by being left out.
-
-        A changed process becomes its next version, and so do changed business hours: running cases keep theirs. What
-        running counts can't follow is refused. What files say is compared with what they said before: what was amended
-        by hand since stays.
-
-        Args:
-            catalog: all declarations, or those that are to be added or changed.
-            by: who applies it; goes on record.
-            dry_run: says what would change, and changes nothing.
-            tell: why, for the counts of changed entitlements, which are `unsynchronised` from now on; None: they know,
-                and have followed already, and no file says it.
-            consent: somebody says yes to conflicts and to what is left out; if not, nothing is stored where there is
-                any, and the answer `asks`.
-
-        Raises:
-            CatalogProblems: with everything that is wrong; nothing of it was stored.
-        """
-        with self._database.write() as connection:
-            self._database.lock(connection, CATALOG_LOCK)
-            diff = write_catalog(connection, catalog, by=by, at=datetime.now(UTC), tell=tell, of_order=False)
-            asks = not consent and bool(diff.to_be_asked)
-            if dry_run or asks:
-                connection.rollback()
-                return diff.model_copy(update={"dry_run": dry_run, "asks": asks and not dry_run})
-            return diff
 
 
 def write_catalog(

@@ -20,7 +20,6 @@ from domain.catalog.declarations import (
 from domain.coverage.matching import Candidate, CoverageCandidates, CoverageQuestion, CoverageScope
 from store import tables
 from store.catalog.reading import StoredCatalog, declaration_of
-from store.database import Database
 
 Child = TypeVar("Child", ContractLineItem, ServiceContract)
 """What has a parent of its own kind."""
@@ -30,29 +29,21 @@ OTHERS = 20
 account may have very many."""
 
 
-class CoverageReading:
-    """The store's side that coverage is asked of."""
+def candidates(connection: Connection, question: CoverageQuestion, others: int = OTHERS) -> CoverageCandidates:
+    """Find the case's scope, and the entitlements that may cover it.
 
-    _database: Database
+    Args:
+        connection: of the transaction.
+        question: what is known of the case.
+        others: how many of those that cannot match are given as well.
 
-    def coverage_candidates(self, question: CoverageQuestion, *, others: int = OTHERS) -> CoverageCandidates:
-        """The case's scope, and the entitlements that may cover it.
-
-        Args:
-            question: what is known of the case.
-            others: how many of those that cannot match are given as well.
-
-        Raises:
-            NotFound: the question names something that the catalog does not have.
-        """
-        with self._database.read() as connection:
-            lookup = _Lookup(StoredCatalog(connection))
-            scope = lookup.scope(question)
-            found = _entitlements(connection, scope, others)
-            return CoverageCandidates(
-                scope=scope,
-                candidates=[lookup.candidate(entitlement) for entitlement in found],
-            )
+    Raises:
+        NotFound: the question names something that the catalog does not have.
+    """
+    lookup = _Lookup(StoredCatalog(connection))
+    scope = lookup.scope(question)
+    found = [lookup.candidate(entitlement) for entitlement in _entitlements(connection, scope, others)]
+    return CoverageCandidates(scope=scope, candidates=found)
 
 
 class _Lookup:

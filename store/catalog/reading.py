@@ -7,26 +7,16 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, RowMapping, Select, Table, func, select
 
-from domain.calendar import ALWAYS, BusinessHours
 from domain.catalog.declarations import (
     MODELS,
-    Account,
-    Asset,
-    Catalog,
-    Contact,
     Declaration,
-    DeclaredHours,
-    Entitlement,
     Kind,
     Organisation,
 )
 from domain.criteria.fields import FieldType, nearest
 from domain.errors import NotFound
-from domain.process import EntitlementProcess
 from store import tables
-from store.database import Database
 from store.reading import read_stored
-from store.values import VersionedHours
 
 Declared = TypeVar("Declared", bound=Declaration)
 
@@ -107,100 +97,3 @@ def declaration_of(kind: Kind, row: RowMapping) -> Declaration:
     if kind is Kind.PROCESSES:
         definition["version"] = row["version"]
     return read_stored(MODELS[kind], definition)
-
-
-class CatalogReading:
-    """The store's side that reads the catalog."""
-
-    _database: Database
-
-    def catalog(self) -> Catalog:
-        """Everything that is declared, in the latest versions, retired declarations too."""
-        with self._database.read() as connection:
-            stored = StoredCatalog(connection)
-            declared = {kind.value: [declaration_of(kind, row) for row in stored.latest(kind)] for kind in Kind}
-            return Catalog.model_validate(
-                {"organisation": stored.organisation(), "fields": stored.fields(), **declared}
-            )
-
-    def organisation(self) -> Organisation:
-        """As declared, or the defaults."""
-        with self._database.read() as connection:
-            return StoredCatalog(connection).organisation()
-
-    def fields(self) -> dict[str, FieldType]:
-        """The declared fields of a case, with their types."""
-        with self._database.read() as connection:
-            return StoredCatalog(connection).fields()
-
-    def process(self, name: str, version: int | None = None) -> EntitlementProcess:
-        """A process, in its latest version unless another is asked for.
-
-        Raises:
-            NotFound: there is none of that name, or not in that version.
-        """
-        return self._get(EntitlementProcess, name, version)
-
-    def business_hours(self, name: str, version: int | None = None) -> VersionedHours:
-        """Business hours with their version, the latest unless another is asked for. `24x7` is always there.
-
-        Raises:
-            NotFound: there are none of that name, or not in that version.
-        """
-        with self._database.read() as connection:
-            stored = StoredCatalog(connection)
-            latest = stored.version(Kind.BUSINESS_HOURS, name)
-            if name == ALWAYS.name and (version == 0 or (version is None and latest == 0)):
-                return VersionedHours(0, ALWAYS)
-            found = stored.get(DeclaredHours, name, version)
-            wanted = latest if version is None else version
-        return VersionedHours(wanted, BusinessHours.model_validate(found.model_dump(exclude={"retired"})))
-
-    def account(self, name: str) -> Account:
-        """An account by its id.
-
-        Raises:
-            NotFound: there is none.
-        """
-        return self._get(Account, name)
-
-    def contact(self, name: str) -> Contact:
-        """A contact by its id.
-
-        Raises:
-            NotFound: there is none.
-        """
-        return self._get(Contact, name)
-
-    def asset(self, name: str) -> Asset:
-        """An asset by its id.
-
-        Raises:
-            NotFound: there is none.
-        """
-        return self._get(Asset, name)
-
-    def entitlement(self, name: str) -> Entitlement:
-        """An entitlement by its id.
-
-        Raises:
-            NotFound: there is none.
-        """
-        return self._get(Entitlement, name)
-
-    def entitlements_of(self, account: str) -> list[Entitlement]:
-        """All entitlements of an account, by id.
-
-        Raises:
-            NotFound: there is no such account.
-        """
-        table = tables.entitlements
-        with self._database.read() as connection:
-            StoredCatalog(connection).get(Account, account)
-            rows = connection.execute(select(table).where(table.c.account == account).order_by(table.c.id)).mappings()
-            found = [declaration_of(Kind.ENTITLEMENTS, row) for row in rows]
-        return [one for one in found if isinstance(one, Entitlement)]
-
-    def _get(self, model: type[Declared], name: str, version: int | None = None) -> Declared:
-        with self._database.read() as connection:
-            return StoredCatalog(connection).get(model, name, version)

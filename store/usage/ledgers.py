@@ -6,11 +6,12 @@ An entitlement's workflow that was terminated begins another count, from nothing
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
-from domain.usage.effects import UsageRecords as News
+from domain.usage.effects import FailedUsageAction, UsageRecords
 from domain.usage.rows import LedgerRow, RowKind
 from domain.usage.state import PeriodRecord
 from domain.usage.units import HOURS
@@ -22,13 +23,14 @@ _OF_AN_ENTRY = (RowKind.TAKEN, RowKind.OVERAGE, RowKind.OVERFLOW)
 _OF_A_VISIT = (RowKind.TAKEN, RowKind.OVERRIDE)
 
 
-class UsageRecords:
-    """The store's side that keeps usage."""
+class Ledgers:
+    """The ledgers of entitlements, and their periods that have ended."""
 
-    _database: Database
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-    def record_usage(self, news: News) -> int:
-        """Stores rows of a count, each once by number, and periods as it last reported them.
+    def record(self, news: UsageRecords) -> int:
+        """Stores rows of a count, each once by number, periods as it last reported them, and actions that failed.
 
         Says how many rows are new.
         """
@@ -52,9 +54,11 @@ class UsageRecords:
                         where=table.c.number < statement.excluded.number,
                     )
                 )
+            for one in news.failed:
+                _put_failure(connection, news.entitlement_id, one)
         return new
 
-    def ledger(self, entitlement: str, count: str | None = None) -> list[LedgerRow]:
+    def rows(self, entitlement: str, count: str | None = None) -> list[LedgerRow]:
         """The rows of one count of an entitlement, in the order in which they were written.
 
         Args:
@@ -154,13 +158,13 @@ class UsageRecords:
         with self._database.read() as connection:
             return _counts(connection, entitlement)
 
-    def ledgers(self) -> list[str]:
+    def entitlements(self) -> list[str]:
         """The ids of the entitlements that have a ledger."""
         column = tables.ledger.c.entitlement
         with self._database.read() as connection:
             return list(connection.execute(select(column).distinct().order_by(column)).scalars())
 
-    def usage_periods(self, entitlement: str) -> list[PeriodRecord]:
+    def periods(self, entitlement: str) -> list[PeriodRecord]:
         """The periods of an entitlement that have ended, as the newest count that has reported each last did.
 
         A count that begins after a termination does not report those that were over by then.
@@ -184,3 +188,15 @@ def _counts(connection: Connection, entitlement: str) -> list[str]:
 
 def _newest_count(connection: Connection, entitlement: str) -> str:
     return next(reversed(_counts(connection, entitlement)), "")
+
+
+def _put_failure(connection: Connection, entitlement: str, failed: FailedUsageAction) -> None:
+    """An action failed for good; what is done meanwhile, by a retry, stays done."""
+    table = tables.actions
+    row: dict[str, Any] = {"key": failed.key, "case_id": entitlement, "entitlement": entitlement, "status": "failed"}
+    row |= {"action": failed.action.model_dump(mode="json"), "failed_at": datetime.now(UTC), "error": failed.error}
+    put = insert(connection, table).values(row)
+    changed = {name: put.excluded[name] for name in row if name != "key"}
+    connection.execute(
+        put.on_conflict_do_update(index_elements=[table.c.key], set_=changed, where=table.c.status != "done")
+    )

@@ -35,18 +35,19 @@ class Unsynchronised(BaseModel):
 
 
 class UnsynchronisedEntitlements:
-    """The store's side that remembers whom to tell."""
+    """The entitlements whose workflows are to be told of a change."""
 
-    _database: Database
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-    def unsynchronised(self) -> list[Unsynchronised]:
+    def entitlements(self) -> list[Unsynchronised]:
         """The entitlements whose counts are to be told, by id."""
         table = tables.untold_entitlements
         with self._database.read() as connection:
             found = connection.execute(select(table).order_by(table.c.entitlement)).mappings()
             return [read_stored(Unsynchronised, dict(row)) for row in found]
 
-    def synchronised(self, known: Unsynchronised) -> None:
+    def cross_out(self, known: Unsynchronised) -> None:
         """Crosses out what a count knows now, unless more has changed since."""
         table = tables.untold_entitlements
         same = (table.c.entitlement == known.entitlement) & (table.c.change == known.change)

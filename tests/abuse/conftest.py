@@ -18,7 +18,7 @@ async def besieged(client: Client, tmp_path_factory: pytest.TempPathFactory) -> 
     """The small organisation, at work."""
     task_queue, clock = unique("queue"), VirtualClock(client)
     with Store.open(f"sqlite:///{tmp_path_factory.mktemp('abuse') / 'milepost.db'}") as store:
-        store.apply(CATALOG, by="test")
+        store.catalog.apply(CATALOG, by="test")
         async with working(clock.client, store, task_queue=task_queue):
             world = World(clock, store, task_queue)
             yield world

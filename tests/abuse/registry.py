@@ -40,6 +40,7 @@ from domain.usage.requests import (
     OverageDecision,
     OverageVoided,
     TimeEntry,
+    UsageActionRetry,
     UsageAdjusted,
     UsageGranted,
 )
@@ -157,6 +158,7 @@ MESSAGES: Final = [
     _entitlement("update", "cover_overage", OverageCovered, {**_BY_HAND, "reference": "r"}),
     _entitlement("update", "void_overage", OverageVoided, {**_BY_HAND, "reference": "r"}),
     _entitlement("update", "grant", UsageGranted, {**_BY_HAND, "amount": 1}),
+    _entitlement("update", "retry_action", UsageActionRetry, {"key": "k"}),
     _entitlement("update", UNHEARD_OF),
     _entitlement("signal", UNHEARD_OF),
     _entitlement("query", "balance", sample=AT),

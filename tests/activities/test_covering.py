@@ -44,7 +44,9 @@ class Desk:
         last_days = {self.sooner: "2030-12-31", self.later: "2031-12-31"}
         one = {"account": "acme", "allowance": {"unit": "cases", "cap": 1, "overflow": "block"}}
         entitlements = [{"id": name, "ends_on": last_day, **one} for name, last_day in last_days.items()]
-        store.apply(Catalog.model_validate({"accounts": [{"id": "acme"}], "entitlements": entitlements}), by="test")
+        store.catalog.apply(
+            Catalog.model_validate({"accounts": [{"id": "acme"}], "entitlements": entitlements}), by="test"
+        )
 
     async def open(self, case: str) -> str | None:
         """What a case takes: as its activity does it, every time it is tried."""
@@ -56,7 +58,7 @@ class Desk:
     async def change(self, entitlement: str, kind: type[UsageChange], **fields: Any) -> None:
         """Somebody changes an entitlement by hand."""
         intake = CaseIntake(case_id="any", account="acme", clock=NOON)
-        terms = await self.covering.rules.terms(intake, self.store.entitlement(entitlement), NOON)
+        terms = await self.covering.rules.terms(intake, self.store.catalog.entitlement(entitlement), NOON)
         await self.gate.change(terms, kind(event_id=unique("by-hand"), by="ann", reason="miscounted", **fields))
 
     async def give_back(self, entitlement: str) -> None:
@@ -76,7 +78,7 @@ class Desk:
             for number, (name, cap) in enumerate(zip(names, caps, strict=True))
         ]
         hours[0] |= first
-        self.store.apply(Catalog.model_validate({"entitlements": hours}), by="test")
+        self.store.catalog.apply(Catalog.model_validate({"entitlements": hours}), by="test")
         return names
 
     async def work(
@@ -93,7 +95,9 @@ class Desk:
 
         async def it_is_on_record() -> None:
             taken = [name for name, _ in said]
-            assert [name for name in taken if entry in [row.reference for row in self.store.ledger(name)]] == taken
+            assert [
+                name for name in taken if entry in [row.reference for row in self.store.ledgers.rows(name)]
+            ] == taken
 
         await assert_eventually(it_is_on_record)
         return [(name, consumed.outcome, consumed.taken) for name, consumed in said]
@@ -103,7 +107,7 @@ class Desk:
         await self.change(entitlement, EntitlementCancelled)
 
         async def it_is_declared() -> None:
-            assert self.store.entitlement(entitlement).cancelled_at is not None
+            assert self.store.catalog.entitlement(entitlement).cancelled_at is not None
 
         await assert_eventually(it_is_declared)
 
@@ -133,7 +137,7 @@ async def test_work_counts_though_what_the_case_was_opened_from_has_ended(desk: 
     """Another that covers the case takes it."""
     bank = unique("bank")
     hours = {"id": bank, "account": "acme", "allowance": {"unit": "hours", "cap": 2}}
-    desk.store.apply(Catalog.model_validate({"entitlements": [hours]}), by="test")
+    desk.store.catalog.apply(Catalog.model_validate({"entitlements": [hours]}), by="test")
     intake = CaseIntake(case_id="case-1", entitlement=desk.sooner, clock=NOON)
     after = datetime(2031, 6, 1, 12, tzinfo=UTC)
     entry = TimeEntry(id="T1", minutes=30, worked_at=after)
@@ -163,18 +167,20 @@ async def test_what_an_entry_left_over_goes_on_when_it_comes_again(desk: Desk) -
     first, second = desk.banks(1, 1)
     entry = TimeEntry(id="T1", minutes=150, worked_at=NOON, case_id="case-1", has_fallback=True)
     intake = CaseIntake(case_id="case-1", account="acme", clock=NOON)
-    await desk.gate.log_hours(await desk.covering.rules.terms(intake, desk.store.entitlement(first), NOON), entry)
+    await desk.gate.log_hours(
+        await desk.covering.rules.terms(intake, desk.store.catalog.entitlement(first), NOON), entry
+    )
 
     async def it_is_on_record() -> None:
-        assert list(desk.store.entry_takers("T1", "case-1")) == [first]
+        assert list(desk.store.ledgers.entry_takers("T1", "case-1")) == [first]
 
     await assert_eventually(it_is_on_record)
     later = NOON + timedelta(hours=1)
     expected = [(first, "overflow", 60), (second, "overflow", 60)]
     assert await desk.took("T1", 150, later) == expected
-    assert [row.at for row in desk.store.ledger(second)] == [NOON, NOON]
+    assert [row.at for row in desk.store.ledgers.rows(second)] == [NOON, NOON]
     assert await desk.took("T1", 150, later) == expected
-    assert list(desk.store.entry_rows(first, "T1")) == [first, second], "a reversal finds both"
+    assert list(desk.store.ledgers.entry_rows(first, "T1")) == [first, second], "a reversal finds both"
 
 
 async def test_a_count_that_was_terminated_knows_of_no_entry(desk: Desk) -> None:
@@ -182,8 +188,8 @@ async def test_a_count_that_was_terminated_knows_of_no_entry(desk: Desk) -> None
     first, second = desk.banks(2, 2)
     assert await desk.took("T1", 60) == [(first, "granted", 60)]
     await desk.client.get_workflow_handle(workflow_id(first)).terminate()
-    retired = desk.store.entitlement(first).model_copy(update={"retired": True})
-    desk.store.apply(Catalog(entitlements=[retired]), by="test", tell=None)
+    retired = desk.store.catalog.entitlement(first).model_copy(update={"retired": True})
+    desk.store.catalog.apply(Catalog(entitlements=[retired]), by="test", tell=None)
     assert await desk.took("T1", 60) == [(second, "granted", 60)]
 
 

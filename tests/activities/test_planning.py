@@ -29,7 +29,7 @@ def planned(
         "entitlements": [{"id": "e", "account": "acme", **entitlement}] if entitlement is not None else [],
     }
     with Store.open(f"sqlite:///{folder / 'milepost.db'}") as store:
-        store.apply(Catalog.model_validate(catalog), by="ann")
+        store.catalog.apply(Catalog.model_validate(catalog), by="ann")
         taken = "e" if entitlement is not None else None
         asked = CaseIntake.model_validate({"case_id": "c", **intake})
         return Planner(store).plan(asked, MONDAY, entitlement=taken, account=None)
@@ -87,7 +87,7 @@ def test_a_migration_keeps_hours_that_were_not_edited_as_they_were_frozen(tmp_pa
         later = MONDAY.replace(year=MONDAY.year + 1)
         assert Planner(store).migrated(plan, MONDAY, later).calendars == plan.calendars
         edited = {"name": "Of us", "time_zone": "UTC", "week": {"mon": ["09:00-12:00"]}}
-        store.apply(Catalog.model_validate({"business_hours": [edited]}), by="ann")
+        store.catalog.apply(Catalog.model_validate({"business_hours": [edited]}), by="ann")
         migrated = Planner(store).migrated(plan, MONDAY, later)
         assert migrated.calendars["Of us"] != plan.calendars["Of us"]
         assert migrated.calendar_versions["Of us"] == 2

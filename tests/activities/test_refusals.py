@@ -40,7 +40,7 @@ async def cases(client: Client, tmp_path_factory: pytest.TempPathFactory) -> Asy
     """Cases, beside a worker whose catalog has little to give."""
     queue = unique("queue")
     with Store.open(f"sqlite:///{tmp_path_factory.mktemp('refusals') / 'milepost.db'}") as store:
-        store.apply(Catalog.model_validate(CATALOG), by="test")
+        store.catalog.apply(Catalog.model_validate(CATALOG), by="test")
         async with working(client, store, task_queue=queue):
             yield MilepostClient(client, task_queue=queue)
 

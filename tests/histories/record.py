@@ -97,7 +97,7 @@ async def many_actions(world: World) -> str:
         "accounts": [{"id": "sixty", "name": "Sixty"}],
         "entitlements": [{"id": "sixty-1", "account": "sixty", "process": "Sixty"}],
     }
-    world.store.apply(read_document(added), by="test")
+    world.store.catalog.apply(read_document(added), by="test")
     case = await world.open("sixty", case_id="many", opened_at=later(hours=-9))
     await world.ask(case, "close", later(minutes=5))
     handle = world.milepost.handle(case)
@@ -140,7 +140,9 @@ async def migration(world: World) -> str:
     await world.milepost.handle(cases[2]).terminate()
     four = next(process for process in CATALOG.processes if process.name == "Four").model_dump(mode="json")
     four["milestones"][0]["within"] = [{"span": "2h"}]
-    world.store.apply(read_document({"processes": [{k: v for k, v in four.items() if k != "version"}]}), by="test")
+    world.store.catalog.apply(
+        read_document({"processes": [{k: v for k, v in four.items() if k != "version"}]}), by="test"
+    )
     order = {"migration_id": "four", "selection": {"process": "Four"}, "at_once": 1, "by": "ann"}
     handle = await world.milepost.temporal.start_workflow(
         MIGRATION_WORKFLOW, order, id=migration_workflow_id("four"), task_queue=world.task_queue
@@ -165,7 +167,7 @@ SCENARIOS: dict[str, Callable[[World], Awaitable[str]]] = {
 async def main(names: list[str]) -> None:
     """Record the named scenarios, or all."""
     with tempfile.TemporaryDirectory() as folder, Store.open(f"sqlite:///{folder}/milepost.db") as store:
-        store.apply(CATALOG, by="test")
+        store.catalog.apply(CATALOG, by="test")
         async with running_server(virtual_clock=True) as server:
             clock = VirtualClock(server.client)
             async with working(clock.client, store, task_queue="recording"):

@@ -102,7 +102,7 @@ class EngineAccount:
                     self._make_renewal(name, effect)
                 case CarryOverOrder():
                     asked = BalanceCarriedIn(event_id=self._event(), amount=effect.amount, **WHO)
-                    self._change(effect.renewal_id, asked)
+                    self.change(effect.renewal_id, asked)
                 case CarryBackOrder():
                     given = self._take_back(effect.renewal_id, effect.amount)
                     self._do(name, self.counts[name].taken_back(effect, given, self.now))
@@ -118,7 +118,7 @@ class EngineAccount:
     def _take_back(self, renewal: str, amount: int) -> int:
         """As the activity does: what a renewal has not used, and what it has not used of what went on to the next."""
         asked = BalanceTakenBack(event_id=self._event(), amount=amount, **WHO)
-        changed = self._change(renewal, asked)
+        changed = self.change(renewal, asked)
         given = changed.amount or 0
         if changed.renewal is None or changed.further == 0:
             return given
@@ -126,7 +126,7 @@ class EngineAccount:
         if more == 0:
             return given
         further = BalanceTakenBack(event_id=self._event(), amount=more, from_renewal=more, **WHO)
-        return given + (self._change(renewal, further).amount or 0)
+        return given + (self.change(renewal, further).amount or 0)
 
     def _make_renewal(self, name: str, order: RenewalOrder) -> None:
         renewal = order.renewal
@@ -321,7 +321,7 @@ class EngineAccount:
         said = "refused unknown"
         for name in list(self.counts):
             try:
-                self._change(name, ConsumptionReversed(event_id=self._event(), reference=q["of"], **WHO))
+                self.change(name, ConsumptionReversed(event_id=self._event(), reference=q["of"], **WHO))
             except Refused as refused:
                 if refused.code not in {"unknown_reference", "already_reversed"}:
                     raise
@@ -331,16 +331,16 @@ class EngineAccount:
         return said
 
     def _do_cover(self, q: dict[str, Any]) -> str:
-        self._change(q["entitlement"], OverageCovered(event_id=self._event(), reference=q["of"], **WHO))
+        self.change(q["entitlement"], OverageCovered(event_id=self._event(), reference=q["of"], **WHO))
         return "done"
 
     def _do_void(self, q: dict[str, Any]) -> str:
-        self._change(q["entitlement"], OverageVoided(event_id=self._event(), reference=q["of"], **WHO))
+        self.change(q["entitlement"], OverageVoided(event_id=self._event(), reference=q["of"], **WHO))
         return "done"
 
     def _do_adjust(self, q: dict[str, Any]) -> str:
         asked = UsageAdjusted(event_id=self._event(), amount=q["amount"], occurred_at=_instant(q["at"]), **WHO)
-        self._change(q["entitlement"], asked)
+        self.change(q["entitlement"], asked)
         return "done"
 
     def _do_grant(self, q: dict[str, Any]) -> str:
@@ -356,7 +356,7 @@ class EngineAccount:
             carries_over=q["carries"],
             **WHO,
         )
-        self._change(q["entitlement"], asked)
+        self.change(q["entitlement"], asked)
         return "done"
 
     # --- amending, cancelling, renewing ---
@@ -373,7 +373,7 @@ class EngineAccount:
         self.rules[name].update(fields)
         asked["allowance"] = _allowance(self.rules[name])
         try:
-            self._change(name, EntitlementAmended(event_id=self._event(), **asked, **WHO))
+            self.change(name, EntitlementAmended(event_id=self._event(), **asked, **WHO))
         except Refused:
             self.rules[name] = before
             raise
@@ -381,7 +381,7 @@ class EngineAccount:
 
     def _do_cancel(self, q: dict[str, Any]) -> str:
         name, at = q["entitlement"], _instant(q["at"])
-        self._change(name, EntitlementCancelled(event_id=self._event(), at=at, **WHO))
+        self.change(name, EntitlementCancelled(event_id=self._event(), at=at, **WHO))
         renewal = self.counts[name].state.renewal
         if q.get("with_renewal") and renewal is not None:
             starts_at = self.counts[renewal.entitlement_id].terms.periods.starts_at(0)
@@ -391,10 +391,10 @@ class EngineAccount:
         return "done"
 
     def _do_renew(self, q: dict[str, Any]) -> str:
-        self._change(q["entitlement"], EntitlementRenewed(event_id=self._event(), **WHO))
+        self.change(q["entitlement"], EntitlementRenewed(event_id=self._event(), **WHO))
         return "done"
 
-    def _change(self, name: str, asked: Any) -> Any:
+    def change(self, name: str, asked: Any) -> Any:
         if name not in self.counts:
             raise Refused("unknown", f"no entitlement {name}")
         count, periods = self.counts[name], None

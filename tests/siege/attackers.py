@@ -138,7 +138,7 @@ class Attacker:
 
         async def reopened() -> str:
             try:
-                await asyncio.to_thread(self.store.case, case_id)
+                await asyncio.to_thread(self.store.cases.get, case_id)
             except NotFound:
                 return "not_there_yet"
             return (await self._milepost.reopen(case_id, occurred_at=datetime.now(UTC), by=self.name)).outcome

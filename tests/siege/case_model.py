@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from domain.ids import event_id_of
 from domain.messages.case_state import EntitlementChange
 from domain.messages.cases import CaseIntake, Migration
 from domain.messages.inbox import read_event, read_message
@@ -33,6 +34,7 @@ from domain.timeline.events import (
     PlanReplaced,
 )
 from domain.timeline.plan import Plan
+from domain.usage.requests import ENTITLEMENT_OVERFLOWED, EntitlementOverflowed
 from tests.siege.histories import Asked, Done, Run, Step
 
 OF_UPDATES: dict[str, type[Any]] = {
@@ -75,7 +77,7 @@ class Pending:
         wanted: what the update was answered: None of a signal, and of an update without an answer.
     """
 
-    event: Event
+    event: Event | EntitlementOverflowed
     lane: str
     wanted: Asked | None = None
 
@@ -157,6 +159,8 @@ class CaseModel:
         for told in step.told:
             if told.name in OF_SIGNALS:
                 self._wait_for(OF_SIGNALS[told.name], told.arguments, step.now, "signals", None)
+            elif told.name == ENTITLEMENT_OVERFLOWED:
+                self._hear_of_overflow(told.arguments)
         for asked in step.asked:
             self._ask(asked, step.now)
         for done in step.done:
@@ -189,6 +193,12 @@ class CaseModel:
         except Exception:  # noqa: BLE001  refused, or worse: it never reaches the timeline
             return
         self._waiting.append(Pending(event, lane, asked))
+
+    def _hear_of_overflow(self, arguments: list[Any]) -> None:
+        try:
+            self._waiting.append(Pending(read_message(EntitlementOverflowed, arguments), "overflows"))
+        except Exception:  # noqa: BLE001  as above
+            return
 
     def _finish(self, done: Done) -> None:
         if done.failed or done.result is None:
@@ -283,6 +293,8 @@ class CaseModel:
 
     def _take(self, order: Order, pending: Pending, now: datetime, due: set[str], arrived: datetime) -> Order | None:
         """The order with one message more; None if its answer was another."""
+        if isinstance(pending.event, EntitlementOverflowed):
+            return _noted_once(order, pending.event, now)
         caught_up = self._caught_up(order, pending.event, now, due, arrived)
         if caught_up is None:
             return None
@@ -333,9 +345,17 @@ class CaseModel:
     def _contradiction(self, tried: Iterable[Order], lanes: dict[str, list[Pending]], now: datetime) -> str:
         best = max(tried, key=lambda order: (sum(order.taken.values()), order.noted))
         left = [each.event for name, waiting in lanes.items() for each in waiting[best.taken.get(name, 0) :]]
-        said = [f"{e.type} {e.event_id} of {e.occurred_at.isoformat()}" for e in left]
+        said = [f"{type(e).__name__} {e.event_id} of {e.occurred_at.isoformat()}" for e in left]
         found = self.on_record[best.noted] if best.noted < len(self.on_record) else "nothing more"
         return f"at {now.isoformat()} no order explains {said}; next on record: {found}"
+
+
+def _noted_once(order: Order, told: EntitlementOverflowed, now: datetime) -> Order:
+    """The order with an overflow known by its number. What is noted of it is beside the timeline."""
+    timeline = order.timeline.fork()
+    known = event_id_of("overflowed", told.entitlement_id, str(told.number))
+    timeline.remark(NoteKind.OVERFLOWED, now, "", once=known)
+    return replace(order, timeline=timeline)
 
 
 def _of_decision(decided: OverageDecided, opened: OpenedCase) -> Event:

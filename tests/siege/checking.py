@@ -180,12 +180,12 @@ class Checker:
             self.verdict.counts["cases refused"] += 1
             return
         try:
-            stored = await asyncio.to_thread(self.store.case, case_id)
+            stored = await asyncio.to_thread(self.store.cases.get, case_id)
         except NotFound:
             self.verdict.find("store", f"{case_id}: the store has no such case")
             return
         self.verdict.counts["cases"] += 1
-        model = CaseModel(case_id, await asyncio.to_thread(self.store.notes, case_id))
+        model = CaseModel(case_id, await asyncio.to_thread(self.store.cases.notes, case_id))
         model.walk(runs)
         self._planned[case_id] = model.entitlements
         if stored.entitlement is not None:
@@ -237,15 +237,15 @@ class Checker:
                     self.verdict.find("timeline", f"{call.key} is called for twice")
                 wanted[call.key] = Effect(call.key, at, max(at, knowable))
         self.verdict.effects += wanted.values()
-        done = Counter(mail.key for mail in self.store.mails(case_id, limit=_MANY))
-        done.update(task.key for task in self.store.tasks(case_id, limit=_MANY))
+        done = Counter(mail.key for mail in self.store.actions.mails(case_id, limit=_MANY))
+        done.update(task.key for task in self.store.tasks.find(case_id, limit=_MANY))
         self.verdict.find("lost", *(f"{key} was never done" for key in wanted if key not in done))
         self.verdict.find("twice", *(f"{key} is stored {times} times" for key, times in done.items() if times > 1))
         self.verdict.find("unwanted", *(f"{key} was done and never due" for key in done if key not in wanted))
-        actions = {action.key: action.status for action in self.store.actions(case_id)}
+        actions = {action.key: action.status for action in self.store.actions.of_case(case_id)}
         undone = [f"{key} is {actions.get(key, 'unknown')}" for key in (*wanted, *fields) if actions.get(key) != "done"]
         self.verdict.find("actions", *undone)
-        fired_keys = Counter(self.store.triggers(case_id))
+        fired_keys = Counter(self.store.cases.triggers(case_id))
         self.verdict.counts["triggers"] += len(order.fired)
         if sum(fired_keys.values()) != len(order.fired):
             self.verdict.find("triggers", f"{case_id}: {len(fired_keys)} stored, {len(order.fired)} by the timeline")
@@ -289,10 +289,13 @@ class Checker:
         if balance is None:
             self.verdict.find("does not answer", f"{entitlement}: nobody counts")
             return
-        rows = await asyncio.to_thread(self.store.ledger, entitlement)
+        rows = await asyncio.to_thread(self.store.ledgers.rows, entitlement)
         self.verdict.counts["rows of ledgers"] += len(rows)
         found = [*usage_findings(declared, runs, balance, rows)]
-        mails, tasks = self.store.mails(entitlement, limit=_MANY), self.store.tasks(entitlement, limit=_MANY)
+        mails, tasks = (
+            self.store.actions.mails(entitlement, limit=_MANY),
+            self.store.tasks.find(entitlement, limit=_MANY),
+        )
         found += mail_findings(declared, rows, mails, tasks, has_manager=account.manager_mail is not None)
         if declared.allowance is not None and declared.allowance.unit == "cases":
             found += covered_findings(entitlement, rows, self._planned, self._covered.get(entitlement, []))

@@ -123,7 +123,7 @@ async def signals(field_: Field, rush: Rush) -> None:
     rush.figures["sent in s"] = round(time.monotonic() - began, 1)
 
     async def taken() -> bool:
-        state = (await asyncio.to_thread(field_.store.case, "flooded")).carried.state
+        state = (await asyncio.to_thread(field_.store.cases.get, "flooded")).carried.state
         return sum(name.startswith("s-") for name in state.event_ids) == rush.size
 
     await field_.until(rush, "every signal on record", taken, rush.within)
@@ -272,7 +272,7 @@ async def rush(names: Sequence[str], directory: Path, *, scale: float = 1.0, wit
     database = f"sqlite:///{directory / 'milepost.db'}"
     try:
         with Store.open(database) as store:
-            store.apply(_catalog(sizes), by="rush")
+            store.catalog.apply(_catalog(sizes), by="rush")
             async with castle(directory, database, workers=1, short_runs=False) as built:
                 where = Field(built, await built.server.connect(), store)
                 for one in found:

@@ -116,7 +116,7 @@ async def besiege(plan: Plan, directory: Path) -> Siege:
             database = stack.enter_context(private_postgresql()).new()
         store = stack.enter_context(Store.open(database))
         declared = catalog(cap=max(3, int(plan.seconds * 0.18 / plan.pace * 0.6)))
-        store.apply(declared, by="siege")
+        store.catalog.apply(declared, by="siege")
         asyncio.get_running_loop().set_exception_handler(_say_no_more)
         try:
             return await _besiege(plan, directory, database, store, declared)
@@ -189,7 +189,7 @@ async def _busy(client: Client, store: Store) -> list[str]:
             attempt = described.pending_workflow_task.attempt
             found.append(f"{listed.id}: a task is to be done (attempt {attempt})")
         found += [f"{listed.id}: {each.activity_type.name}" for each in described.pending_activities]
-    for row in await asyncio.to_thread(store.cases, closed=False, limit=10_000):
+    for row in await asyncio.to_thread(store.cases.rows, closed=False, limit=10_000):
         if row.view.next_due is not None and row.view.next_due < soon:
             found.append(f"case/{row.case_id}: {row.view.next_summary} at {row.view.next_due.isoformat()}")
     return found

@@ -43,7 +43,7 @@ class Overflowing:
         self.cases: list[str] = []
         mail = {"do": "email", "to": "manager@example.com", "subject": "all is used"}
         counted = {"id": self.name, "account": self.name, "process": "Support", "ends_on": "2090-12-31"}
-        store.apply(
+        store.catalog.apply(
             Catalog.model_validate(
                 {
                     "fields": {"state": "string"},

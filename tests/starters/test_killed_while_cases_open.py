@@ -122,15 +122,15 @@ class Storm:
         assert balance.rows == CASES
 
         async def the_store_has_it_all() -> None:
-            rows = store.ledger("fifty")
+            rows = store.ledgers.rows("fifty")
             assert sorted(row.number for row in rows) == list(range(1, CASES + 1))
             assert {row.reference for row in rows if row.kind is RowKind.TAKEN} == capped
             assert {row.reference for row in rows if row.kind is RowKind.OVERFLOW} == fallen
-            assert {case for case in self.cases if store.case(case).entitlement == "fifty"} == capped
-            assert {case for case in self.cases if store.case(case).entitlement == "best-effort"} == fallen
-            told = Counter(note.kind for case in fallen for note in store.notes(case))
+            assert {case for case in self.cases if store.cases.get(case).entitlement == "fifty"} == capped
+            assert {case for case in self.cases if store.cases.get(case).entitlement == "best-effort"} == fallen
+            told = Counter(note.kind for case in fallen for note in store.cases.notes(case))
             assert told[NoteKind.OVERFLOWED] == len(fallen)
-            assert not any(note.kind is NoteKind.OVERFLOWED for case in capped for note in store.notes(case))
+            assert not any(note.kind is NoteKind.OVERFLOWED for case in capped for note in store.cases.notes(case))
 
         await assert_eventually(the_store_has_it_all, within=30)
 
@@ -148,7 +148,7 @@ async def test_exactly_the_cap_is_taken_while_the_worker_is_killed(tmp_path: Pat
         "MILEPOST_TASK_QUEUE": "storm",
     }
     with Store.open(environment["MILEPOST_DATABASE_URL"]) as store:
-        store.apply(CATALOG, by="test")
+        store.catalog.apply(CATALOG, by="test")
         async with EmbeddedServer() as server:
             environment |= {"TEMPORAL_ADDRESS": server.address, "TEMPORAL_NAMESPACE": server.namespace}
             storm = Storm(await server.connect(), "storm")

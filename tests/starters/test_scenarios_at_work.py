@@ -108,20 +108,20 @@ class Desk:
         return await Verifying(self.store, self._entitlements).verify(CoverageQuestion(at=self.at, **question))
 
     def rows(self, entitlement: str, kind: RowKind) -> list[LedgerRow]:
-        return [row for row in self.store.ledger(entitlement) if row.kind is kind]
+        return [row for row in self.store.ledgers.rows(entitlement) if row.kind is kind]
 
     def said(self, case: str, kind: NoteKind) -> list[str]:
         """What is noted on a case."""
-        return [note.text for note in self.store.notes(case) if note.kind is kind]
+        return [note.text for note in self.store.cases.notes(case) if note.kind is kind]
 
     def _terms(self, entitlement: str) -> EntitlementTerms:
-        declared = self.store.entitlement(entitlement)
-        account, organisation = self.store.account(declared.account), self.store.organisation()
+        declared = self.store.catalog.entitlement(entitlement)
+        account, organisation = self.store.catalog.account(declared.account), self.store.catalog.organisation()
         return entitlement_terms(declared, account, organisation, now=self.at, clock=self.at)
 
     async def end(self) -> None:
         """End the counts: those of the next test have the same ids."""
-        for entitlement in self.store.catalog().entitlements:
+        for entitlement in self.store.catalog.everything().entitlements:
             with suppress(RPCError):
                 await self.clock.client.get_workflow_handle(workflow_id(entitlement.id)).terminate()
 
@@ -159,10 +159,10 @@ async def test_a_tier_that_is_used_up_leaves_a_case_without_its_process(at_work:
         await desk.adjust("initech-bronze", 9)
         tenth, eleventh = [await desk.open(account="initech") for _ in range(2)]
         assert [(await desk.view(case)).process for case in (tenth, eleventh)] == ["Standard", None]
-        assert [desk.store.case(case).entitlement for case in (tenth, eleventh)] == ["initech-bronze", None]
+        assert [desk.store.cases.get(case).entitlement for case in (tenth, eleventh)] == ["initech-bronze", None]
         desk.at = when("2026-04-01T04:00Z")
         spring = await desk.open(account="initech")
-        assert desk.store.case(spring).entitlement == "initech-bronze"
+        assert desk.store.cases.get(spring).entitlement == "initech-bronze"
         gold = await desk.open(account="acme")
         assert (await desk.view(gold)).milestones[0].target_at == desk.at + timedelta(hours=1)
 
@@ -185,7 +185,7 @@ async def test_the_eighth_of_ten_mails_the_account_manager_once(at_work: AtWork)
             await desk.open(account="acme")
 
         async def one_mail() -> None:
-            (mail,) = desk.store.mails()
+            (mail,) = desk.store.actions.mails()
             assert (mail.to, mail.subject) == ([MANAGER], "Acme has used 8 of 10 cases")
             assert mail.body == "2 are left of the quarter from 2026-01-01. Time to talk about Silver."
 
@@ -193,14 +193,14 @@ async def test_the_eighth_of_ten_mails_the_account_manager_once(at_work: AtWork)
         await desk.open(account="acme")
 
         async def one_task() -> None:
-            assert [task.subject for task in desk.store.tasks()] == ["Call Acme: the quarter's cases are used up"]
+            assert [task.subject for task in desk.store.tasks.find()] == ["Call Acme: the quarter's cases are used up"]
 
         await assert_eventually(one_task)
         await one_mail()
         eleventh = await desk.open(account="acme")
 
         async def the_manager_hears_of_the_eleventh() -> None:
-            marked, over = desk.store.mails()
+            marked, over = desk.store.actions.mails()
             assert (marked.subject, over.to) == ("Acme has used 8 of 10 cases", [MANAGER])
             assert eleventh in over.body
 
@@ -232,7 +232,7 @@ async def test_the_dispatcher_checks_before_the_fifth_visit(at_work: AtWork) -> 
         assert live(verified) == 0
         assert (await desk.dispatch("acme-visits", "visit-5")).outcome == "blocked"
         case = await desk.open(asset="acme-boiler-1", channel="visit")
-        assert desk.store.case(case).entitlement == "acme-visits"
+        assert desk.store.cases.get(case).entitlement == "acme-visits"
         assert (await desk.balance("acme-visits")).current.used == 4
 
         async def the_store_has_it() -> None:
@@ -240,8 +240,8 @@ async def test_the_dispatcher_checks_before_the_fifth_visit(at_work: AtWork) -> 
                 f"visit-{n}" for n in range(1, 5)
             ]
             assert [row.reference for row in desk.rows("acme-visits", RowKind.OVERFLOW)] == ["visit-5"]
-            assert [task.assign_to for task in desk.store.tasks()] == ["dispatch"]
-            assert ["visit-5" in mail.body for mail in desk.store.mails()] == [True]
+            assert [task.assign_to for task in desk.store.tasks.find()] == ["dispatch"]
+            assert ["visit-5" in mail.body for mail in desk.store.actions.mails()] == [True]
 
         await assert_eventually(the_store_has_it)
 
@@ -282,7 +282,7 @@ async def test_time_entries_empty_a_bank_and_the_rest_is_decided_on(at_work: AtW
                 (row.reference, row.amount, row.price, row.by) for row in desk.rows("acme-bank", RowKind.OVERRIDE)
             ] == [("entry-2", 90, "85.00 EUR", "maria")]
             assert [(row.reference, row.used) for row in desk.rows("acme-bank", RowKind.REVERSED)] == [("entry-1", -90)]
-            marked, over = desk.store.mails()
+            marked, over = desk.store.actions.mails()
             assert (marked.to, marked.subject) == ([MANAGER], "3.5 hours are left of Acme's bank")
             assert "entry-2" in over.body
             assert len(desk.said(case, NoteKind.TIME_LOGGED)) == 3
@@ -326,12 +326,15 @@ async def test_the_51st_incident_falls_back(at_work: AtWork) -> None:
             ("Incident", when("2026-05-04T19:00Z")),
             ("Best effort", when("2026-05-07T15:00Z")),
         ]
-        assert [desk.store.case(case).entitlement for case in cases] == ["fallback-incidents", "fallback-best-effort"]
+        assert [desk.store.cases.get(case).entitlement for case in cases] == [
+            "fallback-incidents",
+            "fallback-best-effort",
+        ]
         current = (await desk.balance("fallback-incidents")).current
         assert (current.used, current.overflows) == (50, 1)
 
         async def the_manager_was_told() -> None:
-            assert [mail.to for mail in desk.store.mails()] == [["manager@example.com"]]
+            assert [mail.to for mail in desk.store.actions.mails()] == [["manager@example.com"]]
 
         await assert_eventually(the_manager_was_told)
 
@@ -343,10 +346,10 @@ async def test_the_51st_incident_is_blocked(at_work: AtWork) -> None:
         with pytest.raises(Refused, match="'block-incidents' takes no more cases in this period: 50 of 50 cases used"):
             await desk.open(account="block-inc")
         await desk.adjust("block-incidents", -1)
-        assert desk.store.case(await desk.open(account="block-inc")).entitlement == "block-incidents"
+        assert desk.store.cases.get(await desk.open(account="block-inc")).entitlement == "block-incidents"
 
         async def the_manager_was_told() -> None:
-            assert [mail.to for mail in desk.store.mails()] == [["manager@example.com"]]
+            assert [mail.to for mail in desk.store.actions.mails()] == [["manager@example.com"]]
 
         await assert_eventually(the_manager_was_told)
 
@@ -380,7 +383,7 @@ async def test_somebody_decides_about_the_51st_incident(at_work: AtWork) -> None
                 for row in desk.rows("prompt-incidents", RowKind.OVERRIDE)
             ] == [(yes, 1, "120.00 USD", "maria", "they will pay")]
             assert [row.reference for row in desk.rows("prompt-incidents", RowKind.DECLINED)] == [no]
-            assert [desk.store.case(case).entitlement for case in (yes, no)] == ["prompt-incidents", None]
+            assert [desk.store.cases.get(case).entitlement for case in (yes, no)] == ["prompt-incidents", None]
             (asked,) = desk.said(yes, NoteKind.PROMPTED)
             assert "one more at 120.00 USD? Decide until 2026-05-05 15:00Z" in asked
             assert [len(desk.said(case, NoteKind.DECIDED)) for case in (yes, no)] == [1, 1]
@@ -400,7 +403,7 @@ async def test_silence_for_a_business_day_is_a_no(at_work: AtWork) -> None:
         async def it_was_declined() -> None:
             (row,) = desk.rows("prompt-incidents", RowKind.DECLINED)
             assert (row.reference, row.by) == (case, "time-out")
-            (note,) = [note for note in desk.store.notes(case) if note.kind is NoteKind.DECIDED]
+            (note,) = [note for note in desk.store.cases.notes(case) if note.kind is NoteKind.DECIDED]
             assert note.by == "time-out"
 
         await assert_eventually(it_was_declined)
@@ -421,10 +424,10 @@ async def test_a_claim_keeps_the_deadlines_of_the_law(at_work: AtWork) -> None:
         await desk.pass_(case, "2026-03-15T22:00Z")
 
         async def both_are_in_the_store() -> None:
-            assert [(task.subject, task.at) for task in desk.store.tasks(case)] == [
+            assert [(task.subject, task.at) for task in desk.store.tasks.find(case)] == [
                 (f"Acknowledge {case} by 2026-03-15T22:00:00+00:00", when("2026-03-11T20:00Z"))
             ]
-            assert [(mail.to, mail.due_at) for mail in desk.store.mails(case)] == [
+            assert [(mail.to, mail.due_at) for mail in desk.store.actions.mails(case)] == [
                 (["compliance@example.com"], when("2026-03-15T22:00Z"))
             ]
 
@@ -448,13 +451,13 @@ async def test_a_deadline_follows_its_field_until_the_claim_is_paid(at_work: AtW
             await desk.ask(case, "change_fields", at, fields=fields)
 
         async def the_store_has_the_end() -> None:
-            assert {m.milestone: (m.state, m.violated, m.target_at) for m in desk.store.milestones(case)} == {
+            assert {m.milestone: (m.state, m.violated, m.target_at) for m in desk.store.cases.milestones(case)} == {
                 "First contact": ("completed", False, when("2026-03-03T22:30Z")),
                 "Decide": ("completed", False, when("2026-04-20T21:00Z")),
                 "Pay": ("completed", False, when("2026-04-24T21:00Z")),
             }
             # Five days of the office before the day that was granted at last; none before the first one.
-            assert [(mail.to, mail.due_at) for mail in desk.store.mails(case)] == [
+            assert [(mail.to, mail.due_at) for mail in desk.store.actions.mails(case)] == [
                 (["claims-lead@example.com"], when("2026-04-13T19:30Z"))
             ]
 

@@ -128,7 +128,7 @@ def test_a_database_that_is_made_is_its_owners_alone(tmp_path: Path) -> None:
     """With its journal, wherever it is."""
     tmp_path.chmod(0o755)
     with Store.open(f"sqlite:///{tmp_path / 'milepost.db'}") as store:
-        assert store.unsynchronised() == []
+        assert store.unsynchronised.entitlements() == []
         assert {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == dict.fromkeys(
             ("milepost.db", "milepost.db-wal", "milepost.db-shm"), 0o600
         )

@@ -104,8 +104,8 @@ class Manager:
 
     async def begin(self, name: str, day: str) -> None:
         """Let its count begin, with a clock that says that date."""
-        declared, organisation = self.store.entitlement(name), self.store.organisation()
-        account, now = self.store.account(declared.account), at(day)
+        declared, organisation = self.store.catalog.entitlement(name), self.store.catalog.organisation()
+        account, now = self.store.catalog.account(declared.account), at(day)
         gate = UsageGate(self.clock.client, self.environment["MILEPOST_TASK_QUEUE"])
         await gate.begin(entitlement_terms(declared, account, organisation, now=now, clock=now))
 
@@ -154,15 +154,15 @@ class Manager:
         """What was reported last of each period: first date, used, overage, cap, unused, carried over."""
         return [
             (str(one.first_day), one.used, one.overage, one.cap, one.unused, one.carried_over)
-            for one in self.store.usage_periods(name)
+            for one in self.store.ledgers.periods(name)
         ]
 
     def ledger(self, name: str) -> list[tuple[str, str | None, int]]:
-        return [(str(row.kind), row.reference, row.amount) for row in self.store.ledger(name)]
+        return [(str(row.kind), row.reference, row.amount) for row in self.store.ledgers.rows(name)]
 
     def mails(self, name: str) -> list[tuple[str, str]]:
         """To whom and about what, in their order."""
-        found = [mail for mail in self.store.mails() if mail.key.startswith(f"{name}/")]
+        found = [mail for mail in self.store.actions.mails() if mail.key.startswith(f"{name}/")]
         return [(mail.to[0].split("@")[0], mail.subject) for mail in found]
 
     async def agrees(self) -> None:
@@ -246,7 +246,7 @@ async def is_amended_twice(manager: Manager) -> None:
 
     assert "1 visit of the overage of X-1 voided" in await manager.done("void", care, "X-1", "--reason", "goodwill")
     await manager.reports(care, [("2031-01-15", 6, 0, 6, 0, 0)])
-    overrides = [(row.amount, row.price) for row in manager.store.ledger(care) if row.kind is RowKind.OVERRIDE]
+    overrides = [(row.amount, row.price) for row in manager.store.ledgers.rows(care) if row.kind is RowKind.OVERRIDE]
     assert overrides == [(1, "85.00 EUR"), (-1, "85.00 EUR")]
 
 
@@ -270,7 +270,7 @@ async def is_renewed_early(manager: Manager) -> None:
             ("2032-01-15", 5, 0, 8, 3, 2),
         ],
     )
-    made = manager.store.entitlement(second)
+    made = manager.store.catalog.entitlement(second)
     assert (made.renews, made.allowance and (made.allowance.cap, made.allowance.overage_price)) == (
         care,
         (8, "90.00 EUR"),

@@ -36,9 +36,9 @@ def test_migrations_make_the_tables(store: Store) -> None:
 def test_opening_again_keeps_what_is_there(url: str) -> None:
     """A second process finds the catalog of the first."""
     with Store.open(url) as first:
-        first.apply(read_document({"accounts": [{"id": "acme"}]}), by="ann")
+        first.catalog.apply(read_document({"accounts": [{"id": "acme"}]}), by="ann")
     with Store.open(url) as second:
-        assert second.account("acme").id == "acme"
+        assert second.catalog.account("acme").id == "acme"
 
 
 def test_several_processes_may_open_a_new_database_at_once(url: str) -> None:
@@ -56,7 +56,7 @@ def test_several_threads_may_open_a_new_database_at_once(url: str) -> None:
     with ThreadPoolExecutor(4) as pool:
         stores = list(pool.map(Store.open, [url] * 4))
     for store in stores:
-        assert store.catalog().accounts == []
+        assert store.catalog.everything().accounts == []
         store.close()
 
 
@@ -106,9 +106,9 @@ def test_sqlite_keeps_readers_and_a_writer_side_by_side(tmp_path: Path) -> None:
     with Store.open(f"sqlite:///{tmp_path / 'milepost.db'}") as store:
         with store._database.write() as writer:
             writer.execute(tables.case_fields.insert(), {"name": "x", "type": "string"})
-            assert store.fields() == {}
+            assert store.catalog.fields() == {}
             assert writer.execute(text("PRAGMA journal_mode")).scalar() == "wal"
-        assert list(store.fields()) == ["x"]
+        assert list(store.catalog.fields()) == ["x"]
         row = {"id": "ann", "name": "", "retired": False, "account": "nobody", "definition": {}}
         with pytest.raises(IntegrityError), store._database.write() as writer:
             writer.execute(tables.contacts.insert(), row)
@@ -118,9 +118,9 @@ def test_opening_a_file_again_lets_go_of_no_lock(tmp_path: Path) -> None:
     """Else another process takes itself for the last user, and the log is gone from under the first."""
     url = f"sqlite:///{tmp_path / 'milepost.db'}"
     with Store.open(url) as first:
-        first.apply(read_document({"accounts": [{"id": "acme"}]}), by="ann")
+        first.catalog.apply(read_document({"accounts": [{"id": "acme"}]}), by="ann")
         with Store.open(url) as second:
-            second.account("acme")
+            second.catalog.account("acme")
             subprocess.run([sys.executable, "-c", OPEN, url], check=True, cwd=ROOT, timeout=60)
             assert (tmp_path / "milepost.db-wal").exists()
 
@@ -130,18 +130,18 @@ def test_writers_take_turns(store: Store) -> None:
 
     def write(number: int) -> bool:
         at = datetime(2025, 6, 11, tzinfo=UTC)
-        return store.record_task(f"c/{number % 20}", subject="s", assign_to="", body="", at=at)
+        return store.actions.record_task(f"c/{number % 20}", subject="s", assign_to="", body="", at=at)
 
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(write, range(100))) == 20
-    assert len(store.tasks()) == 20
+    assert len(store.tasks.find()) == 20
 
 
 def test_an_instant_without_a_zone_is_refused(store: Store) -> None:
     """Nobody could say which it is."""
     naive = datetime(2025, 6, 11)  # noqa: DTZ001 - that is the point
     with pytest.raises(StatementError, match="has no zone"):
-        store.record_task("c/1", subject="s", assign_to="", body="", at=naive)
+        store.actions.record_task("c/1", subject="s", assign_to="", body="", at=naive)
 
 
 # --- what happens to a database in use ---
@@ -152,20 +152,24 @@ def test_a_deleted_file_is_noticed(tmp_path: Path, replaced: bool) -> None:  # n
     """What is written to a file without a name would be lost without a word; none is made in its place."""
     file = tmp_path / "milepost.db"
     with Store.open(f"sqlite:///{file}") as store:
-        store.apply(read_document({"accounts": [{"id": "acme"}]}), by="ann")
+        store.catalog.apply(read_document({"accounts": [{"id": "acme"}]}), by="ann")
         file.rename(tmp_path / "elsewhere.db")
         if replaced:
             file.touch()
-        for use in (store.catalog, store.unsynchronised, lambda: store.record_action_done("c-1/p/m/1/t/1/email")):
+        for use in (
+            store.catalog.everything,
+            store.unsynchronised.entitlements,
+            lambda: store.actions.record_action_done("c-1/p/m/1/t/1/email"),
+        ):
             with pytest.raises(StoreError, match="was deleted or replaced while it was in use"):
                 use()
         store._database._engine.dispose()  # a new connection would make a new file
         with pytest.raises(StoreError, match="was deleted or replaced while it was in use"):
-            store.catalog()
+            store.catalog.everything()
         assert file.exists() is replaced
         file.unlink(missing_ok=True)
         (tmp_path / "elsewhere.db").rename(file)
-        assert store.account("acme").id == "acme"
+        assert store.catalog.account("acme").id == "acme"
 
 
 def test_who_can_wait_only_a_moment_does(url: str) -> None:
@@ -189,20 +193,22 @@ def test_what_was_applied_before_is_the_base_of_a_comparison(tmp_path: Path) -> 
         return Catalog.model_validate({"accounts": [{"id": "acme"}], "entitlements": [gold | {"allowance": allowance}]})
 
     def cap(store: Store) -> object:
-        allowance = store.entitlement("gold").allowance
+        allowance = store.catalog.entitlement("gold").allowance
         return None if allowance is None or allowance.cap is None else int(allowance.cap)
 
     with Store.open(url) as store:
-        store.apply(file(), by="ana")
+        store.catalog.apply(file(), by="ana")
         with store._database.write() as connection:
             config = Config()
             config.set_main_option("script_location", str(ROOT / "store" / "migrations"))
             config.attributes["connection"] = connection
             command.downgrade(config, "0006")
     with Store.open(url) as store:
-        assert store.apply(file(), by="ana", consent=False).against == []
-        amended = store.entitlement("gold").model_copy(update={"allowance": file(cap=6).entitlements[0].allowance})
-        store.apply(Catalog(entitlements=[amended]), by="ana", tell=None)
-        said = store.apply(file(overage_price="90.00 EUR"), by="ana", consent=False)
+        assert store.catalog.apply(file(), by="ana", consent=False).against == []
+        amended = store.catalog.entitlement("gold").model_copy(
+            update={"allowance": file(cap=6).entitlements[0].allowance}
+        )
+        store.catalog.apply(Catalog(entitlements=[amended]), by="ana", tell=None)
+        said = store.catalog.apply(file(overage_price="90.00 EUR"), by="ana", consent=False)
         assert [(one.why, one.key, one.stands) for one in said.against] == [("amended", "allowance.cap", 6)]
         assert (said.asks, cap(store)) == (False, 6)

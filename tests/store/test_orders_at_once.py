@@ -37,7 +37,7 @@ def at_once(url: str, *quantities: int) -> list[OrderTaken]:
     def place(quantity: int) -> OrderTaken:
         with Store.open(url) as store:
             ready.wait(timeout=30)
-            return store.place_order(order(quantity), by="ann", at=AT)
+            return store.orders.place(order(quantity), by="ann", at=AT)
 
     with ThreadPoolExecutor(len(quantities)) as pool:
         return list(pool.map(place, quantities))
@@ -52,16 +52,16 @@ def revisions(store: Store) -> int:
 def test_an_order_that_two_place_at_once_is_made_once(url: str) -> None:
     """One makes it; the other finds it made, and nothing to change."""
     with Store.open(url) as store:
-        store.apply(CATALOG, by="test")
+        store.catalog.apply(CATALOG, by="test")
         taken = at_once(url, 2, 2)
         made, found = sorted(taken, key=lambda one: not one.diff.changes)
         assert sorted(change.name for change in made.diff.changes) == ["o-1", "o-1.support", "o-1.support.bronze"]
         assert not found.diff.changes
         assert "nothing to change" in str(found.diff)
-        assert made.order == found.order == store.order("o-1")
+        assert made.order == found.order == store.orders.get("o-1")
         assert revisions(store) == 1
-        assert len(store.catalog().entitlements) == 1
-        allowance = store.entitlement("o-1.support.bronze").allowance
+        assert len(store.catalog.everything().entitlements) == 1
+        allowance = store.catalog.entitlement("o-1.support.bronze").allowance
         assert allowance
         assert allowance.cap == 20
 
@@ -69,13 +69,13 @@ def test_an_order_that_two_place_at_once_is_made_once(url: str) -> None:
 def test_an_amended_order_that_many_place_at_once_is_one_revision(url: str) -> None:
     """What it makes of the count is an amendment, once."""
     with Store.open(url) as store:
-        store.apply(CATALOG, by="test")
-        store.place_order(order(), by="ann", at=AT)
+        store.catalog.apply(CATALOG, by="test")
+        store.orders.place(order(), by="ann", at=AT)
         taken = at_once(url, 3, 3, 3, 3, 3)
         assert sorted(bool(one.diff.changes) for one in taken) == [False] * 4 + [True]
         assert {one.order.revision for one in taken} == {2}
         assert revisions(store) == 2
-        allowance = store.entitlement("o-1.support.bronze").allowance
+        allowance = store.catalog.entitlement("o-1.support.bronze").allowance
         assert allowance
         assert allowance.cap == 30
 
@@ -83,12 +83,12 @@ def test_an_amended_order_that_many_place_at_once_is_one_revision(url: str) -> N
 def test_two_changes_of_an_order_at_once_come_one_after_the_other(url: str) -> None:
     """Neither is lost: the one that comes second amends what the first has made of it."""
     with Store.open(url) as store:
-        store.apply(CATALOG, by="test")
-        store.place_order(order(), by="ann", at=AT)
+        store.catalog.apply(CATALOG, by="test")
+        store.orders.place(order(), by="ann", at=AT)
         taken = at_once(url, 3, 4)
         assert sorted(one.order.revision for one in taken) == [2, 3]
         last = max(taken, key=lambda one: one.order.revision)
-        assert store.order("o-1") == last.order
-        allowance = store.entitlement("o-1.support.bronze").allowance
+        assert store.orders.get("o-1") == last.order
+        allowance = store.catalog.entitlement("o-1.support.bronze").allowance
         assert allowance
         assert allowance.cap == 10 * last.order.lines[0].line.quantity

@@ -51,7 +51,7 @@ def apply_before_read(monkeypatch: pytest.MonkeyPatch, url: str, number: int) ->
             reads.append(name)
             if len(reads) == number:
                 with Store.open(url) as beside:
-                    beside.apply(catalog(2), by="bob")
+                    beside.catalog.apply(catalog(2), by="bob")
             return plain(self, *given, **named)
 
         return read
@@ -65,12 +65,12 @@ def apply_before_read(monkeypatch: pytest.MonkeyPatch, url: str, number: int) ->
 def test_a_plan_is_of_one_catalog(url: str, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     """Whichever of its reads an `apply` comes before: the plan is of the catalog as the first of them found it."""
     with Store.open(url) as store:
-        store.apply(catalog(1), by="ann")
+        store.catalog.apply(catalog(1), by="ann")
         with monkeypatch.context() as patched:
             reads = apply_before_read(patched, url, number)
             plan = Planner(store).plan(INTAKE, MONDAY, entitlement="gold", account="acme")
         assert len(reads) >= number, "the apply came"
-        assert store.organisation().name == "edition 2"
+        assert store.catalog.organisation().name == "edition 2"
     assert plan.process is not None
     assert [milestone.name for milestone in plan.process.milestones] == ["Edition 1"]
     assert plan.calendar_versions == {"Office": 1, "Night": 1}
@@ -84,8 +84,8 @@ def test_a_plan_is_of_one_catalog(url: str, monkeypatch: pytest.MonkeyPatch, num
 def test_a_catalog_that_is_looked_ahead_at_stands_still_too(url: str) -> None:
     """What is declared in files that are not applied is seen in a snapshot as it is outside of one."""
     with Store.open(url) as store:
-        store.apply(catalog(1), by="ann")
+        store.catalog.apply(catalog(1), by="ann")
         with Prospect.of(store, catalog(2), by="ann").snapshot() as ahead:
-            assert [milestone.name for milestone in ahead.process("Support").milestones] == ["Edition 2"]
-            assert ahead.versions().processes == {"Support": 2}
-        assert store.versions().processes == {"Support": 1}
+            assert [milestone.name for milestone in ahead.catalog.process("Support").milestones] == ["Edition 2"]
+            assert ahead.catalog.versions().processes == {"Support": 2}
+        assert store.catalog.versions().processes == {"Support": 1}

@@ -39,7 +39,7 @@ async def test_a_nondeterministic_case_is_healed_by_a_reset(
         workflow.upsert_memo({"bad": True})  # a command that the right build does not have
 
     with Store.open(f"sqlite:///{tmp_path / 'milepost.db'}") as store:
-        store.apply(CATALOG, by="test")
+        store.catalog.apply(CATALOG, by="test")
         async with working(client, store, task_queue=task_queue):
             await milepost.open(CaseIntake(case_id=case, account="acme"))
         with monkeypatch.context() as patched:

@@ -43,7 +43,7 @@ class Desk:
 
     def __init__(self, server: RunningServer, folder: Path, task_queue: str) -> None:
         self.store = Store.open(f"sqlite:///{folder / 'milepost.db'}")
-        self.store.apply(CATALOG, by="test")
+        self.store.catalog.apply(CATALOG, by="test")
         self.milepost = MilepostClient(server.client, task_queue=task_queue, patience=PATIENT)
         environment = {
             "TEMPORAL_ADDRESS": server.address,
@@ -86,9 +86,9 @@ async def test_a_text_that_never_ends_is_a_failed_action(desk: Desk) -> None:
     good = [await desk.open("good") for _ in range(3)]
 
     async def told() -> None:
-        assert [len(desk.store.mails(case)) for case in good] == [1, 1, 1]
+        assert [len(desk.store.actions.mails(case)) for case in good] == [1, 1, 1]
         for case in bad:
-            [action] = desk.store.actions(case)
+            [action] = desk.store.actions.of_case(case)
             assert action.status == "failed"
             assert action.error is not None
             assert action.error.endswith("can't be rendered: it takes longer than 1 s")

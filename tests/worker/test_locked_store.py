@@ -21,7 +21,7 @@ async def test_no_answer_waits_for_a_locked_store(client: Client, task_queue: st
     """Its record gives up soon, and is written when the lock is gone."""
     milepost, case = MilepostClient(client, task_queue=task_queue), unique("case")
     with Store.open(f"sqlite:///{tmp_path / 'milepost.db'}") as store:
-        store.apply(CATALOG, by="test")
+        store.catalog.apply(CATALOG, by="test")
         async with working(client, store, task_queue=task_queue):
             await milepost.open(CaseIntake(case_id=case, account="acme"))
             other = sqlite3.connect(tmp_path / "milepost.db", isolation_level=None)
@@ -30,11 +30,11 @@ async def test_no_answer_waits_for_a_locked_store(client: Client, task_queue: st
                 begun = time.monotonic()
                 await milepost.request(case, "complete_milestone", milestone="Answer")
                 assert time.monotonic() - begun < 4
-                assert store.case(case).view.milestones[0].state is InstanceState.RUNNING
+                assert store.cases.get(case).view.milestones[0].state is InstanceState.RUNNING
             finally:
                 other.close()
 
             async def recorded() -> None:
-                assert store.case(case).view.milestones[0].state is InstanceState.COMPLETED
+                assert store.cases.get(case).view.milestones[0].state is InstanceState.COMPLETED
 
             await assert_eventually(recorded, within=40)

@@ -79,7 +79,7 @@ class Desk:
 @pytest_asyncio.fixture(loop_scope="session")
 async def desk(client: Client, task_queue: str, tmp_path: Path) -> AsyncIterator[Desk]:
     with Store.open(f"sqlite:///{tmp_path / 'milepost.db'}") as store:
-        store.apply(CATALOG, by="test")
+        store.catalog.apply(CATALOG, by="test")
         async with working(client, store, task_queue=task_queue):
             yield Desk(client, store, task_queue, tmp_path)
 
@@ -95,7 +95,7 @@ async def test_a_case_that_was_ended_from_outside_is_marked(desk: Desk, ending: 
     described = await desk.milepost.handle(ended).describe()
     assert (mark.case_id, mark.how, mark.ended_at) == (ended, how, described.close_time)
     assert await desk.look() == []
-    assert [case.case_id for case in desk.store.ended_cases()] == [ended]
+    assert [case.case_id for case in desk.store.ended.rows()] == [ended]
     assert (await desk.milepost.handle(ended).describe()).run_id == described.run_id, "nothing is restarted"
 
 
@@ -128,8 +128,8 @@ async def test_a_case_that_is_opened_again_counts_from_its_first_record(desk: De
     await desk.open(case)
 
     async def recorded() -> None:
-        assert desk.store.ended_cases(case) == []
-        states = {m.milestone: m.state for m in desk.store.case(case).view.milestones}
+        assert desk.store.ended.rows(case) == []
+        states = {m.milestone: m.state for m in desk.store.cases.get(case).view.milestones}
         assert states == {"Answer": InstanceState.RUNNING, "Solution": InstanceState.RUNNING}
 
     await assert_eventually(recorded)
@@ -159,16 +159,16 @@ async def test_a_case_that_was_reset_goes_on_and_is_recorded(desk: Desk, ended_f
 
     async def marked_or_recorded() -> None:
         await desk.look()
-        assert desk.store.ended_cases(case) or desk.store.case(case).run_id != described.run_id
+        assert desk.store.ended.rows(case) or desk.store.cases.get(case).run_id != described.run_id
 
     await assert_eventually(marked_or_recorded)
     await desk.milepost.request(case, "complete_milestone", milestone="Solution")
 
     async def recorded() -> None:
-        stored = desk.store.case(case)
+        stored = desk.store.cases.get(case)
         assert stored.run_id == (await handle.describe()).run_id
         assert {m.milestone: m.state for m in stored.view.milestones}["Solution"] is InstanceState.COMPLETED
-        assert desk.store.ended_cases(case) == []
+        assert desk.store.ended.rows(case) == []
 
     await assert_eventually(recorded)
 
@@ -193,7 +193,7 @@ async def test_no_case_that_opens_is_marked(desk: Desk) -> None:
     await opening
     assert looks > 1
     assert await desk.look() == []
-    assert desk.store.ended_cases() == []
+    assert desk.store.ended.rows() == []
 
 
 async def test_of_several_workers_one_looks_after_cases(desk: Desk) -> None:
@@ -203,9 +203,9 @@ async def test_of_several_workers_one_looks_after_cases(desk: Desk) -> None:
     now = datetime.now(UTC)
     lasts = timedelta(hours=1)
     later = now + timedelta(hours=1, seconds=10)
-    assert not desk.store.acquire_lease("look after cases", "w9", now=now, lasts=lasts)
-    assert desk.store.acquire_lease("look after cases", "w9", now=later, lasts=lasts)
-    desk.store.release_lease("look after cases", "another")
-    assert not desk.store.acquire_lease("look after cases", "w1", now=later, lasts=lasts)
-    desk.store.release_lease("look after cases", "w9")
-    assert desk.store.acquire_lease("look after cases", "w1", now=later, lasts=lasts)
+    assert not desk.store.leases.acquire("look after cases", "w9", now=now, lasts=lasts)
+    assert desk.store.leases.acquire("look after cases", "w9", now=later, lasts=lasts)
+    desk.store.leases.release("look after cases", "another")
+    assert not desk.store.leases.acquire("look after cases", "w1", now=later, lasts=lasts)
+    desk.store.leases.release("look after cases", "w9")
+    assert desk.store.leases.acquire("look after cases", "w1", now=later, lasts=lasts)

@@ -17,7 +17,7 @@ from worker.process import CACHED_WORKFLOWS, working
 def store(tmp_path: Path) -> Iterator[Store]:
     """A store of the test's own, with the organisation's catalog."""
     with Store.open(f"sqlite:///{tmp_path / 'milepost.db'}") as opened:
-        opened.apply(CATALOG, by="test")
+        opened.catalog.apply(CATALOG, by="test")
         yield opened
 
 

@@ -64,10 +64,10 @@ async def case_of_a_newer_build(world: World, **changed: Any) -> dict[str, Any]:
     await world.milepost.request(case, "stop_clock", occurred_at=MONDAY, reason="waiting")
 
     async def recorded() -> None:
-        assert world.store.case(case).view.stopped
+        assert world.store.cases.get(case).view.stopped
 
     await assert_eventually(recorded)
-    carried = world.store.case(case).carried
+    carried = world.store.cases.get(case).carried
     await world.milepost.handle(case).terminate()
     written = with_unknown_keys(carried, carried.model_dump(mode="json"))
     return {"case_id": case, "account": "acme", "of_a_newer_build": 1, "carried": {**written, **changed}}
@@ -86,7 +86,7 @@ async def test_a_case_of_a_newer_build_goes_on(idle_world: World, at_work: Worki
         assert answer.outcome == "taken"
         await world.milepost.request(case, "close", occurred_at=MONDAY)
         await handle.result()
-        assert world.store.case(case).carried.runs == 2
+        assert world.store.cases.get(case).carried.runs == 2
 
 
 async def test_a_case_in_a_later_format_waits(idle_world: World, at_work: Working) -> None:

@@ -16,7 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.timeline.effects import NoteKind, TriggerFired
     from workflows.case.recorder import Recorder
     from workflows.case.running import RunningCase
-    from workflows.waiting import seal
+    from workflows.waiting import SIGN_OF_LIFE, seal
 
 MOST_AT_ONCE = 20
 """Actions that a run sends without looking at what became of any other; and as many, of those after, under way. Each
@@ -34,6 +34,9 @@ FEWER_AT_ONCE = "fewer-actions-at-once"
 
 WAITS_FOR_ITS_INSTANT = "an-action-waits-for-its-instant"
 """The patch since which an action is not sent before its instant. Asked only of one that has to wait."""
+
+SHOWS_FAILED_ACTIONS = "failed-actions-are-shown"
+"""The patch since which an action that failed for good is kept with its reason, and shown by a search attribute."""
 
 
 class Actions:
@@ -180,6 +183,7 @@ class Actions:
                 order.call.action.do,
                 order,
                 start_to_close_timeout=ATTEMPT,
+                heartbeat_timeout=SIGN_OF_LIFE,
                 schedule_to_close_timeout=GIVES_UP_AFTER,
                 summary=cut(summary, MOST_SUMMARY_BYTES),
             )
@@ -190,7 +194,8 @@ class Actions:
 
     def _give_up(self, order: ActionOrder, reason: str) -> None:
         failed = self._case.kept.failed
-        failed[order.call.key] = order
+        kept = order.model_copy(update={"error": reason}) if workflow.patched(SHOWS_FAILED_ACTIONS) else order
+        failed[order.call.key] = kept
         while len(failed) > MOST_FAILED or (len(failed) > 1 and self._size_of(failed) > MOST_FAILED_BYTES):
             failed.pop(next(iter(failed)))
         self._recorder.tell_failure(ActionFailure(key=order.call.key, error=reason))
@@ -202,7 +207,7 @@ class Actions:
 
     def retry(self, key: str, by: str | None) -> str:
         """Try a failed action again, under the key that it has."""
-        order = self._case.kept.failed.pop(key)
+        order = self._case.kept.failed.pop(key).model_copy(update={"error": None})
         said = f"{key} is tried again"
         self._case.remark(NoteKind.ACTION_RETRIED, said, by)
         self.order(order)

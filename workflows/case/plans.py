@@ -17,11 +17,9 @@ with workflow.unsafe.imports_passed_through():
     from workflows.barrier import barrier
     from workflows.case.recorder import Recorder
     from workflows.case.running import RunningCase
-    from workflows.waiting import seal
+    from workflows.waiting import SIGN_OF_LIFE, seal
 
 PLANNING = timedelta(seconds=60)
-SIGN_OF_LIFE = timedelta(seconds=10)
-"""Without one for so long the worker that makes a plan is taken to be gone, and another tries."""
 MOST_SUMMARY_BYTES = 200
 
 P = TypeVar("P")

@@ -13,6 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.timeline.instances import InstanceState
     from domain.timeline.views import CaseView, MilestoneView
     from domain.wording import instant, span
+    from workflows.case.actions import SHOWS_FAILED_ACTIONS
     from workflows.case.running import RunningCase
     from workflows.case.steps import Attempts
 
@@ -23,6 +24,7 @@ STATUS = SearchAttributeKey.for_keyword("MilepostStatus")
 MILESTONE = SearchAttributeKey.for_keyword("MilepostMilestone")
 STATE = SearchAttributeKey.for_keyword("MilepostState")
 NEXT_DUE = SearchAttributeKey.for_datetime("MilepostNextDue")
+FAILED_ACTIONS = SearchAttributeKey.for_int("MilepostFailedActions")
 
 MOST_DETAILS_BYTES = 16 * 1024
 
@@ -54,8 +56,14 @@ class Picture:
     def _made(self, view: CaseView | None) -> tuple[str, CaseView, Words]:
         view = view or self._case.view()
         asked = [f"To decide: {decision.text}" for decision in view.open_decisions]
-        details = cut("\n\n".join([case_details(view), *asked]), MOST_DETAILS_BYTES)
+        details = cut("\n\n".join([case_details(view), *asked, *self._failed()]), MOST_DETAILS_BYTES)
         return details, view, self._words(view)
+
+    def _failed(self) -> list[str]:
+        """The actions that failed for good, each with its reason; nothing if there are none."""
+        failed = self._case.kept.failed
+        lines = [f"- {key}: {order.error or 'its reason is on the timeline'}" for key, order in failed.items()]
+        return ["\n".join(["Actions that failed for good:", *lines])] if lines else []
 
     def _publish(self, view: CaseView, words: Words) -> None:
         updates: list[SearchAttributeUpdate[Any]] = [
@@ -65,9 +73,14 @@ class Picture:
         ]
         if view.next_due != self._published.get(NEXT_DUE.name):
             updates.append(NEXT_DUE.value_set(view.next_due) if view.next_due else NEXT_DUE.value_unset())
+        failed, shown = len(self._case.kept.failed) or None, self._published.get(FAILED_ACTIONS.name)
+        if failed != shown and workflow.patched(SHOWS_FAILED_ACTIONS):
+            updates.append(FAILED_ACTIONS.value_unset() if failed is None else FAILED_ACTIONS.value_set(failed))
+            shown = failed
         if updates:
             workflow.upsert_search_attributes(updates)
-            self._published = {key.name: word for key, word in words} | {NEXT_DUE.name: view.next_due}
+            said = {NEXT_DUE.name: view.next_due, FAILED_ACTIONS.name: shown}
+            self._published = {key.name: word for key, word in words} | said
 
     def _words(self, view: CaseView) -> Words:
         """Every attribute with its word, cut: the server ends a workflow that publishes a longer one."""

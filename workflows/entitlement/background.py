@@ -47,9 +47,15 @@ class Background:
         finally:
             del self.under_way[name]
 
-    def note_failure(self, key: str, error: FailureError) -> None:
+    def note_failure(self, key: str, error: FailureError) -> UsageActionFailure:
         """Keep a failure, for the balance to show."""
         said = error.message if isinstance(error, ApplicationError) and error.type == UNEXPECTED else error.cause
         kept = UsageActionFailure(key=cut(key, LONGEST_FAILURE), error=cut(str(said or error), LONGEST_FAILURE))
         self.failures = [*self.failures, kept][-MOST_FAILURES_KEPT:]
+        self._noted()
+        return kept
+
+    def forget_failure(self, key: str) -> None:
+        """Show a failure no more: what failed is tried again."""
+        self.failures = [failure for failure in self.failures if failure.key != cut(key, LONGEST_FAILURE)]
         self._noted()

@@ -13,6 +13,7 @@ from domain.usage import effects
 from domain.usage.effects import CatalogChange, PeriodsRequest, TermsRequest, UsageActionOrder, UsageRecords
 from domain.usage.periods import FrozenPeriods
 from domain.usage.requests import EntitlementOverflowed, EntitlementTerms
+from workflows.waiting import SIGN_OF_LIFE
 
 READING = timedelta(seconds=30)
 RECORDING = timedelta(seconds=30)
@@ -28,6 +29,7 @@ async def read_terms(request: TermsRequest) -> EntitlementTerms:
         request,
         result_type=EntitlementTerms,
         start_to_close_timeout=READING,
+        heartbeat_timeout=SIGN_OF_LIFE,
         summary="read the terms",
     )
     return terms
@@ -39,6 +41,7 @@ async def record(news: UsageRecords) -> None:
         effects.RECORD_USAGE,
         news,
         start_to_close_timeout=RECORDING,
+        heartbeat_timeout=SIGN_OF_LIFE,
         summary=f"record {len(news.rows)} rows of the ledger, {len(news.periods)} periods",
     )
 
@@ -49,6 +52,7 @@ async def tell_cases(overflows: Sequence[EntitlementOverflowed]) -> None:
         effects.TELL_CASES,
         list(overflows),
         start_to_close_timeout=TELLING,
+        heartbeat_timeout=SIGN_OF_LIFE,
         summary=f"tell {len(overflows)} cases of overflows",
     )
 
@@ -59,6 +63,7 @@ async def act(order: UsageActionOrder) -> None:
         effects.PERFORM_USAGE_ACTION,
         order,
         start_to_close_timeout=ATTEMPT,
+        heartbeat_timeout=SIGN_OF_LIFE,
         schedule_to_close_timeout=GIVES_UP_AFTER,
         summary=f"{order.cause}: {order.call.action.do}",
     )
@@ -70,6 +75,7 @@ async def make_change(change: CatalogChange) -> Any:
         effects.activity_of(change),
         change,
         start_to_close_timeout=DOING,
+        heartbeat_timeout=SIGN_OF_LIFE,
         summary=change.deed.replace("_", " "),
     )
 
@@ -81,6 +87,7 @@ async def freeze(request: PeriodsRequest, summary: str) -> FrozenPeriods:
         request,
         result_type=FrozenPeriods,
         start_to_close_timeout=FREEZING,
+        heartbeat_timeout=SIGN_OF_LIFE,
         summary=summary,
     )
     return frozen

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any, NamedTuple, TypeVar, assert_never
 
 from pydantic import BaseModel
+from temporalio import workflow
 from temporalio.exceptions import FailureError
 
 from domain.usage import requests as messages
@@ -21,6 +22,7 @@ from domain.usage.effects import (
     CarryBackOrder,
     CarryOverOrder,
     CatalogChange,
+    FailedUsageAction,
     RecordChange,
     RenewalOrder,
     UsageActionOrder,
@@ -43,6 +45,13 @@ MOST_BYTES_AT_ONCE = 512 * 1024
 MOST_OVERFLOWS_IN_A_MAIL = 50
 MOST_ACTIONS_AT_ONCE = 100
 """Beyond that they wait: the server takes 2,000 activities of a workflow, and a mail may fail for a day."""
+
+MOST_FAILED_KEPT = 100
+MOST_FAILED_BYTES = 256 * 1024
+"""Of actions that failed for good and can be tried again by hand; of more, the oldest are forgotten."""
+
+KEEPS_FAILED = "failed-actions-are-kept"
+"""The patch since which an action that failed for good is told to the store, and can be tried again."""
 
 MOST_UNRECORDED_KEPT = 100
 """Rows that could not be recorded for good, and that the next run tries again."""
@@ -89,6 +98,8 @@ class Outbox:
         self._waiting: list[int] = []
         self._changes: list[CatalogChange] = []
         self._unrecorded: list[LedgerRow] = []
+        self._failed = {order.call.key: order for order in carried.failed}
+        self._whose: dict[str, Any] = {}
 
     # --- what is wanted ---
 
@@ -127,18 +138,22 @@ class Outbox:
         return Wanted(orders, self._news(usage, rows, periods), [*_parts(told, MOST_TOLD_AT_ONCE)], changes)
 
     def _news(self, usage: Usage, rows: list[LedgerRow], periods: list[PeriodRecord]) -> list[UsageRecords]:
-        terms = usage.terms
-        about: dict[str, Any] = {
-            "entitlement_id": terms.entitlement_id,
-            "count": self._count,
-            "account": terms.account,
-            "unit": terms.allowance.unit,
-        }
+        about = self._about(usage)
         news = [UsageRecords(**about, rows=part, periods=[]) for part in _parts(rows, MOST_RECORDS_AT_ONCE)]
         parts = [*_parts(periods, MOST_RECORDS_AT_ONCE)]
         if len(parts) == 1 and news:
             return [*news[:-1], news[-1].model_copy(update={"periods": parts[0]})]
         return [*news, *(UsageRecords(**about, rows=[], periods=part) for part in parts)]
+
+    def _about(self, usage: Usage) -> dict[str, Any]:
+        """Whose news it is."""
+        terms = usage.terms
+        return {
+            "entitlement_id": terms.entitlement_id,
+            "count": self._count,
+            "account": terms.account,
+            "unit": terms.allowance.unit,
+        }
 
     def start(self, wanted: Wanted) -> None:
         """Begin what a step wants done. Nothing here waits."""
@@ -148,9 +163,7 @@ class Outbox:
             self._waiting.append(number)
         self._start_actions()
         for news in wanted.records:
-            number = self._next()
-            self._records[number] = news
-            self._background.begin(f"records/{number}", self._recording(number))
+            self._record(news)
         for overflows in wanted.overflows:
             number = self._next()
             self._overflows[number] = overflows
@@ -162,10 +175,11 @@ class Outbox:
         """Begin what the run before has not seen confirmed: it is done again, and comes to the same."""
         box = self._carried
         self._carried = messages.Outbox()
+        self._whose = self._about(usage)
         self.start(
             Wanted(
                 orders=[*box.orders, *_mails(usage, box.mails, now)],
-                records=self._news(usage, box.rows, box.periods),
+                records=[*self._news(usage, box.rows, box.periods), *self._failures(box.untold)],
                 overflows=[*_parts(box.signals, MOST_TOLD_AT_ONCE)],
                 changes=box.deeds,
             )
@@ -175,7 +189,50 @@ class Outbox:
         self._number += 1
         return self._number
 
+    # --- actions that failed for good ---
+
+    @property
+    def failed(self) -> list[str]:
+        """The keys of those that can be tried again."""
+        return list(self._failed)
+
+    def retry(self, key: str) -> None:
+        """Try one again, under the key that it has.
+
+        Raises:
+            KeyError: it has not failed.
+        """
+        order = self._failed.pop(key)
+        self._background.forget_failure(key)
+        self.start(Wanted([order], [], [], []))
+
+    def _give_up(self, order: UsageActionOrder, error: FailureError) -> None:
+        """Keep one that failed, and have the store told."""
+        failure = self._background.note_failure(order.call.key, error)
+        if not workflow.patched(KEEPS_FAILED):
+            return
+        self._failed[order.call.key] = order
+        while len(self._failed) > MOST_FAILED_KEPT or (
+            len(self._failed) > 1 and self._failed_bytes > MOST_FAILED_BYTES
+        ):
+            self._failed.pop(next(iter(self._failed)))
+        told = FailedUsageAction(key=order.call.key, error=failure.error, action=order.call.action)
+        for news in self._failures([told]):
+            self._record(news)
+
+    @property
+    def _failed_bytes(self) -> int:
+        return sum(len(order.model_dump_json()) for order in self._failed.values())
+
+    def _failures(self, failed: list[FailedUsageAction]) -> list[UsageRecords]:
+        return [UsageRecords(**self._whose, rows=[], periods=[], failed=failed)] if failed else []
+
     # --- the jobs ---
+
+    def _record(self, news: UsageRecords) -> None:
+        number = self._next()
+        self._records[number] = news
+        self._background.begin(f"records/{number}", self._recording(number))
 
     def _recording(self, number: int) -> Callable[[], Any]:
         async def work() -> None:
@@ -214,7 +271,7 @@ class Outbox:
             try:
                 await doing.act(order)
             except FailureError as error:
-                self._background.note_failure(order.call.key, error)
+                self._give_up(order, error)
             others_wait = len(self._orders) >= MOST_ACTIONS_AT_ONCE
             del self._orders[number]
             if others_wait:
@@ -245,7 +302,7 @@ class Outbox:
     @property
     def waiting(self) -> int:
         """How many rows, messages and actions are still to be told."""
-        rows = sum(len(news.rows) + len(news.periods) for news in self._records.values())
+        rows = sum(len(news.rows) + len(news.periods) + len(news.failed) for news in self._records.values())
         return rows + sum(map(len, self._overflows.values())) + len(self._orders)
 
     def carried(self) -> messages.Outbox:
@@ -257,6 +314,8 @@ class Outbox:
             signals=[*box.signals, *(one for overflows in self._overflows.values() for one in overflows)],
             mails=box.mails,
             orders=[*box.orders, *self._orders.values()],
+            failed=[*self._failed.values()],
+            untold=[*box.untold, *(one for told in news for one in told.failed)],
             deeds=[*box.deeds, *self._changes],
         )
 

@@ -197,6 +197,27 @@ class EntitlementRun:
             raise Refused(messages.NOT_NOW, messages.TERMS_ARE_READ)
         return self._jobs
 
+    @property
+    def failed(self) -> list[str]:
+        """The keys of the actions that failed for good and can be tried again."""
+        return self.jobs.failed if isinstance(self.jobs, Outbox) else []
+
+    def check_retry(self, asked: messages.UsageActionRetry) -> None:
+        """Refuse to try what has not failed.
+
+        Raises:
+            Refused: there is no such failed action.
+        """
+        if asked.key not in self.failed:
+            known = ", ".join(self.failed) or "none"
+            raise Refused("unknown_action", cut(f"no failed action {asked.key!r}; failed: {known}"))
+
+    def retry(self, asked: messages.UsageActionRetry) -> str:
+        """Try an action that failed for good again, under the key that it has."""
+        if isinstance(self.jobs, Outbox):
+            self.jobs.retry(asked.key)
+        return f"{asked.key} is tried again"
+
     # --- time ---
 
     def now(self) -> datetime:

@@ -36,6 +36,7 @@ with workflow.unsafe.imports_passed_through():
         OverageDecision,
         OverageVoided,
         TimeEntry,
+        UsageActionRetry,
         UsageAdjusted,
         UsageChange,
         UsageChanged,
@@ -294,6 +295,29 @@ class EntitlementWorkflow:
     @grant.validator
     def _check_grant(self, *raw: Any) -> None:
         self._check_change(UsageGranted, raw)
+
+    @workflow.update(name=messages.RETRY_ACTION, unfinished_policy=ABANDON)
+    @guarded
+    async def retry_action(self, *raw: Any) -> str:
+        """Try an action that failed for good again (`UsageActionRetry`)."""
+        course = self.course
+        await course.ready()
+        course.updates += 1
+        asked = course.attempt("retry_action", lambda: self._retry(raw))
+        said = course.retry(asked)
+        course.show()
+        return said
+
+    @retry_action.validator
+    def _check_retry_action(self, *raw: Any) -> None:
+        with screening("retry_action"):
+            self.course.check_ready()
+            self._retry(raw)
+
+    def _retry(self, raw: tuple[Any, ...]) -> UsageActionRetry:
+        asked = read_message(UsageActionRetry, raw)
+        self.course.check_retry(asked)
+        return asked
 
     @workflow.signal(dynamic=True)
     def unknown_signal(self, name: str, _: Sequence[RawValue]) -> None:

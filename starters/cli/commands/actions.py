@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from starters.cli import arguments
-from starters.cli.commands.case import By, login
+from starters.cli.commands.case import login
+from starters.cli.options import By
 from starters.cli.running import run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from starters.operations.retrying import Retrying
     from store import Store, StoredAction
 
 
@@ -23,14 +25,23 @@ Since = Annotated[
 ]
 
 
+Kind = Annotated[
+    str | None,
+    typer.Option("--kind", metavar="KIND", help="Only those of a kind, such as email.", show_default=False),
+]
+
+
 def actions(
     case: Annotated[
         str | None, typer.Argument(metavar="[CASE]", help="The id of the case.", show_default=False)
     ] = None,
-    failed: Annotated[bool, typer.Option("--failed", help="Those of all cases that failed for good.")] = False,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="Those of all cases and entitlements that failed for good.")
+    ] = False,
     since: Since = None,
+    kind: Kind = None,
 ) -> None:
-    """List what was sent for a case: when, to whom, with the receiver's answer. Or what failed for good, of all cases.
+    """List what was sent for a case: when, to whom, with the receiver's answer. Or all that failed for good.
 
     Example: milepost actions --failed --since 2026-12-01T00:00:00Z
     """
@@ -40,12 +51,14 @@ def actions(
         raise typer.BadParameter("give either a case, or --failed for what failed of all cases", param_hint="CASE")
     if since is not None and not failed:
         raise typer.BadParameter("goes with --failed", param_hint="--since")
+    if kind is not None and not failed:
+        raise typer.BadParameter("goes with --failed", param_hint="--kind")
     with _store() as store:
         if case is None:
-            found = store.failed_actions(since=arguments.instant(since, "--since") if since else None)
+            found = store.actions.failed(since=arguments.instant(since, "--since") if since else None, kind=kind)
             lines = failed_lines(found) or ["no action has failed for good"]
         else:
-            store.case(case)  # says so itself if there is none
+            store.cases.get(case)  # says so itself if there is none
             lines = action_lines(store, case) or [f"case {case} has had no actions"]
     for line in lines:
         typer.echo(line)
@@ -53,7 +66,8 @@ def actions(
 
 def retry(
     case: Annotated[
-        str | None, typer.Argument(metavar="[CASE]", help="The id of the case.", show_default=False)
+        str | None,
+        typer.Argument(metavar="[CASE]", help="The id of the case, or of the entitlement.", show_default=False),
     ] = None,
     key: Annotated[
         str | None,
@@ -62,52 +76,59 @@ def retry(
         ),
     ] = None,
     since: Since = None,
+    kind: Kind = None,
     by: By = None,
 ) -> None:
-    """Try an action that failed for good again, under the key that it has; or all of all cases that failed since.
+    """Try an action that failed for good again, under the key that it has; or all of all cases and entitlements.
+
+    All that failed since an instant, all of one kind, or both.
 
     Example: milepost retry 4711 4711/gold/first-response/1/warning-75-percent/1/email
     """
     who = by or login()
-    if since is None:
+    if since is None and kind is None:
         if case is None or key is None:
-            raise typer.BadParameter("give a case and a key, or --since an instant", param_hint="CASE KEY")
-        typer.echo(run(_retry(case, {"key": key, "by": who})))
+            said = "give a case and a key, or --since an instant, or --kind of action"
+            raise typer.BadParameter(said, param_hint="CASE KEY")
+        with _store() as store:
+            known = store.actions.get(key)
+        typer.echo(run(_retry(case, key, who, is_entitlement=known is not None and known.entitlement == case)))
         return
     if case is not None:
-        raise typer.BadParameter("is of all cases; leave the case out", param_hint="--since")
+        raise typer.BadParameter("is of all cases; leave the case out", param_hint="--since" if since else "--kind")
     with _store() as store:
-        failed = store.failed_actions(since=arguments.instant(since, "--since"))
+        failed = store.actions.failed(since=arguments.instant(since, "--since") if since else None, kind=kind)
     refused = run(_retry_all(failed, who))
     typer.echo(f"{len(failed) - refused} of {len(failed)} are tried again")
     if refused:
         raise typer.Exit(1)
 
 
-async def _retry(case: str, message: dict[str, Any]) -> str:
-    from clients.cases import MilepostClient
-    from starters.local.whereabouts import connect_to_temporal, effective_settings
-
-    client = MilepostClient(await connect_to_temporal(), task_queue=effective_settings().task_queue)
-    return str(await client.ask(case, "retry_action", message))
+async def _retry(whose: str, key: str, by: str | None, *, is_entitlement: bool) -> str:
+    return await (await _retrying())(whose, key, by, is_entitlement=is_entitlement)
 
 
 async def _retry_all(failed: Sequence[StoredAction], by: str | None) -> int:
-    """Try all again, and say which case refused; returns how many did."""
-    from clients.cases import MilepostClient
+    """Try all again, and say which case or entitlement refused; returns how many did."""
     from domain.errors import NotFound, Refused
-    from starters.local.whereabouts import connect_to_temporal, effective_settings
 
     refused = 0
     if failed:
-        client = MilepostClient(await connect_to_temporal(), task_queue=effective_settings().task_queue)
+        again = await _retrying()
         for one in failed:
             try:
-                await client.ask(one.case_id, "retry_action", {"key": one.key, "by": by})
+                await again(one.case_id, one.key, by, is_entitlement=one.entitlement is not None)
             except (NotFound, Refused) as error:
                 refused += 1
                 typer.echo(f"milepost: {one.key}: {error}", err=True)
     return refused
+
+
+async def _retrying() -> Retrying:
+    from starters.local.whereabouts import connect_to_temporal, effective_settings
+    from starters.operations.retrying import Retrying
+
+    return Retrying(await connect_to_temporal(), effective_settings().task_queue)
 
 
 def endpoints(
@@ -126,11 +147,11 @@ def endpoints(
 
     with _store() as store:
         if on is not None:
-            store.endpoint(on)  # says so itself if there is none
-            store.switch_endpoint(on, off_at=None)
+            store.endpoints.get(on)  # says so itself if there is none
+            store.endpoints.switch(on, off_at=None)
             typer.echo(f"endpoint {on} is on; milepost retry sends what failed meanwhile")
             return
-        lines = endpoint_lines(store.catalog().endpoints, store.endpoint_states())
+        lines = endpoint_lines(store.catalog.everything().endpoints, store.endpoints.states())
     for line in lines or ["no endpoint is declared"]:
         typer.echo(line)
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from starters.cli import arguments
-from starters.cli.commands.case import AsJson, At, By, CaseArgument, EventId, Reason, answered, login, send
+from starters.cli.commands.case import answered, login, send
 from starters.cli.commands.usage import id_typed
+from starters.cli.options import AsJson, At, By, CaseArgument, EventId, Reason, argument
 from starters.cli.running import run
 
 if TYPE_CHECKING:
@@ -17,9 +18,7 @@ if TYPE_CHECKING:
     from domain.messages.cases import Answer
 
 
-MilestoneName = Annotated[
-    str, typer.Argument(metavar="MILESTONE", help="Its name, as the process has it.", show_default=False)
-]
+MilestoneName = Annotated[str, argument("MILESTONE", "Its name, as the process has it.")]
 
 
 def clear(
@@ -41,9 +40,7 @@ def clear(
 def extend(
     case: CaseArgument,
     milestone: MilestoneName,
-    span: Annotated[
-        str | None, typer.Argument(metavar="[SPAN]", help="Open time to add, such as 90m or 4h.", show_default=False)
-    ] = None,
+    span: Annotated[str | None, argument("[SPAN]", "Open time to add, such as 90m or 4h.")] = None,
     until: Annotated[
         str | None, typer.Option(metavar="ISO", help="Or the instant to move the target to.", show_default=False)
     ] = None,
@@ -84,7 +81,7 @@ def extend(
 
 def entitle(
     case: CaseArgument,
-    entitlement: Annotated[str, typer.Argument(metavar="ENTITLEMENT", help="Its id; - for none.", show_default=False)],
+    entitlement: Annotated[str, argument("ENTITLEMENT", "Its id; - for none.")],
     from_opening: Annotated[
         bool, typer.Option("--from-opening", help="The choice before was wrong: enter its process at the opening.")
     ] = False,
@@ -114,7 +111,7 @@ def entitle(
 
 def decide(
     case: CaseArgument,
-    choice: Annotated[str, typer.Argument(metavar="yes|no", help="At the overage price?", show_default=False)],
+    choice: Annotated[str, argument("yes|no", "At the overage price?")],
     entry: Annotated[
         str | None,
         typer.Option(
@@ -141,10 +138,8 @@ def decide(
 
 def log_time(
     case: CaseArgument,
-    entry: Annotated[str, typer.Argument(metavar="ENTRY", help="The time entry's id.", show_default=False)],
-    minutes: Annotated[
-        str, typer.Argument(metavar="MINUTES", help="As they were worked: 90, or 1h30m.", show_default=False)
-    ],
+    entry: Annotated[str, argument("ENTRY", "The time entry's id.")],
+    minutes: Annotated[str, argument("MINUTES", "As they were worked: 90, or 1h30m.")],
     worked_at: Annotated[
         str | None, typer.Option(metavar="ISO", help="When; now, if left out.", show_default=False)
     ] = None,
@@ -210,7 +205,7 @@ async def _reopen(case: str, at: str | None, by: str | None) -> Answer:
     occurred_at = arguments.instant(at, "--at") if at else None
     store = await asyncio.to_thread(Store.open, effective_settings().database)
     try:
-        await asyncio.to_thread(store.case, case)
+        await asyncio.to_thread(store.cases.get, case)
     except NotFound:
         await client.view(case)  # says so itself if it is not known, or was refused
         raise

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from starters.cli import arguments
+from starters.cli.options import InPeriod, argument, option
 from starters.cli.running import connected, run
 
 if TYPE_CHECKING:
@@ -17,19 +18,12 @@ if TYPE_CHECKING:
 
 
 def balance(
-    entitlement: Annotated[
-        str | None, typer.Argument(metavar="[ENTITLEMENT]", help="The id of the entitlement.", show_default=False)
-    ] = None,
+    entitlement: Annotated[str | None, argument("[ENTITLEMENT]", "The id of the entitlement.")] = None,
     account: Annotated[
         str | None,
-        typer.Option(
-            "--account",
-            metavar="ID",
-            help="All of an account that have not ended, soonest exhausted first.",
-            show_default=False,
-        ),
+        option("--account", "ID", "All of an account that have not ended, soonest exhausted first."),
     ] = None,
-    at: arguments.InPeriod = None,
+    at: InPeriod = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the balance as JSON.")] = False,
 ) -> None:
     """Show what an entitlement has left, and what was used of it in this period and the ones before.
@@ -61,9 +55,7 @@ def balance(
 def audit(
     entitlements: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="[ENTITLEMENT]...", help="Their ids; left out: all that have a ledger.", show_default=False
-        ),
+        argument("[ENTITLEMENT]...", "Their ids; left out: all that have a ledger."),
     ] = None,
     as_json: Annotated[
         bool,

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from starters.cli.options import argument, option
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
@@ -29,55 +31,36 @@ DEFAULT_BY = "priority"
 
 # Over fifty lines: each option stands here with its help.
 def backtest(
-    log: Annotated[Path, typer.Argument(metavar="LOG", help="The event log, a CSV or XES file.", show_default=False)],
-    process: Annotated[
-        str, typer.Option("--process", metavar="NAME", help="The process, or NAME@VERSION.", show_default=False)
-    ],
+    log: Annotated[Path, argument("LOG", "The event log, a CSV or XES file.")],
+    process: Annotated[str, option("--process", "NAME", "The process, or NAME@VERSION.")],
     catalog: Annotated[
         list[Path] | None,
-        typer.Option(
-            "--catalog",
-            metavar="FILE",
-            help="Declares it; may be repeated. Left out: what was applied.",
-            show_default=False,
-        ),
+        option("--catalog", "FILE", "Declares it; may be repeated. Left out: what was applied."),
     ] = None,
     mapping: Annotated[
         Path | None,
-        typer.Option(
+        option(
             "--mapping",
-            metavar="FILE",
-            help="Which of the log's columns is what. Left out: LOG.mapping.yaml or CATALOG.mapping.yaml beside them.",
-            show_default=False,
+            "FILE",
+            "Which of the log's columns is what. Left out: LOG.mapping.yaml or CATALOG.mapping.yaml beside them.",
         ),
     ] = None,
     by: Annotated[
         str | None,
-        typer.Option(
+        option(
             "--by",
-            metavar="FIELD",
-            help="What makes the groups: a field of the case as it is in the end, or week, month or year, in which the "
+            "FIELD",
+            "What makes the groups: a field of the case as it is in the end, or week, month or year, in which the "
             "target lies. Left out: priority, if there is such a field.",
-            show_default=False,
         ),
     ] = None,
     compare: Annotated[
         str | None,
-        typer.Option(
-            "--compare",
-            metavar="OTHER",
-            help="A second process to put beside it, NAME or NAME@VERSION.",
-            show_default=False,
-        ),
+        option("--compare", "OTHER", "A second process to put beside it, NAME or NAME@VERSION."),
     ] = None,
     compare_catalog: Annotated[
         list[Path] | None,
-        typer.Option(
-            "--compare-catalog",
-            metavar="FILE",
-            help="Declares the second process, if another catalog does; may be repeated.",
-            show_default=False,
-        ),
+        option("--compare-catalog", "FILE", "Declares the second process, if another catalog does; may be repeated."),
     ] = None,
     cases: Annotated[
         bool,
@@ -85,9 +68,7 @@ def backtest(
             "--cases", help="List the cases that miss or nearly do; of two processes those that fare otherwise."
         ),
     ] = False,
-    chart: Annotated[
-        Path | None, typer.Option("--chart", metavar="FILE", help="Draw a picture, an SVG file.", show_default=False)
-    ] = None,
+    chart: Annotated[Path | None, option("--chart", "FILE", "Draw a picture, an SVG file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")] = False,
 ) -> None:
     """Run a past event log through a process, to see what it would have promised and kept.
@@ -198,10 +179,10 @@ def _side(files: Sequence[Path], name: str, option: str) -> _Side:
         settings = effective_settings()
         private_folder(settings.data)
         with Store.open(settings.database) as store:
-            catalog = store.catalog()
+            catalog = store.catalog.everything()
             if not catalog.processes:
                 raise NotFound("no process was applied yet; name the file that declares it: --catalog FILE")
-            return _Side(files, catalog, process_named(catalog, name, store.process))
+            return _Side(files, catalog, process_named(catalog, name, store.catalog.process))
     except NotFound as error:
         raise typer.BadParameter(str(error), param_hint=option) from None
 

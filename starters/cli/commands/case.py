@@ -10,35 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from starters.cli import arguments
+from starters.cli.options import AsJson, At, By, CaseArgument, EventId, Reason, argument, option
 from starters.cli.running import run
 
 if TYPE_CHECKING:
     from domain.messages.cases import Answer, CaseIntake
 
-CaseArgument = Annotated[str, typer.Argument(metavar="CASE", help="The id of the case.", show_default=False)]
 MilestoneArgument = Annotated[
     str | None,
-    typer.Argument(
-        metavar="[MILESTONE]", help="Of one milestone only; left out: of the whole case.", show_default=False
-    ),
+    argument("[MILESTONE]", "Of one milestone only; left out: of the whole case."),
 ]
-At = Annotated[
-    str | None,
-    typer.Option(
-        "--at", metavar="ISO", help="When it happened, with its offset from UTC; now, if left out.", show_default=False
-    ),
-]
-By = Annotated[
-    str | None, typer.Option("--by", metavar="NAME", help="Who is recorded; you, if left out.", show_default=False)
-]
-Reason = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Goes on record.", show_default=False)]
-EventId = Annotated[
-    str | None,
-    typer.Option(
-        "--event-id", metavar="ID", help="The same id twice is taken once; a new one, if left out.", show_default=False
-    ),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
 FieldOptions = Annotated[
     list[str],
     typer.Option(
@@ -54,7 +35,7 @@ FieldOptions = Annotated[
 
 # Over fifty lines: each option stands here with its help.
 def open_case(
-    case_id: Annotated[str, typer.Argument(metavar="CASE_ID", help="The id that the case gets.", show_default=False)],
+    case_id: Annotated[str, argument("CASE_ID", "The id that the case gets.")],
     account: Annotated[str | None, typer.Option(help="Whose case it is.", show_default=False)] = None,
     contact: Annotated[str | None, typer.Option(help="Who asks.", show_default=False)] = None,
     asset: Annotated[str | None, typer.Option(help="What it is about.", show_default=False)] = None,
@@ -80,12 +61,7 @@ def open_case(
     by: By = None,
     json_file: Annotated[
         Path | None,
-        typer.Option(
-            "--json-file",
-            metavar="FILE",
-            help="The intake as a JSON object; - reads stdin. Options win over it.",
-            show_default=False,
-        ),
+        option("--json-file", "FILE", "The intake as a JSON object; - reads stdin. Options win over it."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -121,9 +97,7 @@ def open_case(
 
 def complete(
     case: CaseArgument,
-    milestone: Annotated[
-        str, typer.Argument(metavar="MILESTONE", help="Its name, as the process has it.", show_default=False)
-    ],
+    milestone: Annotated[str, argument("MILESTONE", "Its name, as the process has it.")],
     at: At = None,
     by: By = None,
     reason: Reason = None,

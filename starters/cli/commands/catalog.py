@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from starters.cli.options import By, argument
 from starters.cli.running import run
 
 if TYPE_CHECKING:
@@ -17,12 +18,10 @@ if TYPE_CHECKING:
 def apply(
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="FILES...", help="YAML files; together they make one catalog.", show_default=False),
+        argument("FILES...", "YAML files; together they make one catalog."),
     ],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check, and say what would change.")] = False,
-    by: Annotated[
-        str | None, typer.Option("--by", metavar="NAME", help="Who is recorded; you, if left out.", show_default=False)
-    ] = None,
+    by: By = None,
     yes: Annotated[
         bool,
         typer.Option(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from starters.cli.arguments import AN_INSTANT, instant
+from starters.cli.options import AsJson, option
 from starters.cli.running import run
 
 if TYPE_CHECKING:
@@ -22,34 +23,17 @@ NOT_COVERED = 3
 _PATIENCE = 5.0
 
 
-# Over fifty lines: each option stands here with its help.
 def verify(
     account: Annotated[str | None, typer.Option("--account", metavar="ID", show_default=False)] = None,
-    contact: Annotated[
-        str | None, typer.Option("--contact", metavar="ID", help="Who asks.", show_default=False)
-    ] = None,
-    asset: Annotated[
-        str | None, typer.Option("--asset", metavar="ID", help="What it is about.", show_default=False)
-    ] = None,
-    contract: Annotated[
-        str | None, typer.Option("--contract", metavar="ID", help="A service contract.", show_default=False)
-    ] = None,
-    line_item: Annotated[
-        str | None, typer.Option("--line-item", metavar="ID", help="A contract line item.", show_default=False)
-    ] = None,
-    product: Annotated[
-        str | None, typer.Option("--product", metavar="ID", help="That of the asset, if left out.", show_default=False)
-    ] = None,
-    channel: Annotated[
-        str | None, typer.Option("--channel", metavar="NAME", help="Such as phone.", show_default=False)
-    ] = None,
-    entitlement: Annotated[
-        str | None, typer.Option("--entitlement", metavar="ID", help="This one is asked for.", show_default=False)
-    ] = None,
-    at: Annotated[
-        str | None, typer.Option("--at", metavar="INSTANT", help=f"Like {AN_INSTANT}; now.", show_default=False)
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
+    contact: Annotated[str | None, option("--contact", "ID", "Who asks.")] = None,
+    asset: Annotated[str | None, option("--asset", "ID", "What it is about.")] = None,
+    contract: Annotated[str | None, option("--contract", "ID", "A service contract.")] = None,
+    line_item: Annotated[str | None, option("--line-item", "ID", "A contract line item.")] = None,
+    product: Annotated[str | None, option("--product", "ID", "That of the asset, if left out.")] = None,
+    channel: Annotated[str | None, option("--channel", "NAME", "Such as phone.")] = None,
+    entitlement: Annotated[str | None, option("--entitlement", "ID", "This one is asked for.")] = None,
+    at: Annotated[str | None, option("--at", "INSTANT", f"Like {AN_INSTANT}; now.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Say which entitlement covers a customer, what is left of it, and of every other why it does not.
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from starters.cli.commands.case import CaseArgument
+from starters.cli.options import CaseArgument, argument
 from starters.cli.running import run
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def explain(
     case: CaseArgument,
     milestone: Annotated[
         str | None,
-        typer.Argument(metavar="[MILESTONE]", help="Of this milestone only, by its name.", show_default=False),
+        argument("[MILESTONE]", "Of this milestone only, by its name."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the explanation as JSON.")] = False,
 ) -> None:
@@ -87,7 +87,7 @@ async def _recorded(settings: Settings, case: str) -> CaseState | None:
 
     def ask() -> CaseState | None:
         with Store.open(settings.database) as store:
-            return store.case(case).carried
+            return store.cases.get(case).carried
 
     try:
         return await asyncio.to_thread(ask)

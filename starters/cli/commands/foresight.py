@@ -73,7 +73,7 @@ def _prospect(store: Store, files: list[Path]) -> tuple[Store, Diff]:
 
     by = login() or "unknown"
     diff = apply_files(store, files, by=by, dry_run=True)  # says of every problem in which file and line it is
-    with store.known() as known:
+    with store.catalog.known() as known:
         catalog = read_catalog(files, known)
     return Prospect.of(store, catalog, by=by), diff
 
@@ -83,7 +83,7 @@ def _collect(store: Store, selection: CaseSelection, seen: Foresight) -> None:
     from starters.terminal.cases import console
     from starters.terminal.migrations import bar
 
-    checked = store.checked(selection)
+    checked = store.running.checked(selection)
     with bar(console(stderr=True), "looking at cases") as progress:
         (task,) = progress.task_ids
         progress.update(task, total=count(store, checked))

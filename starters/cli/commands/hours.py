@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from starters.cli import arguments
+from starters.cli.options import AsJson, argument, option
 
 if TYPE_CHECKING:
     from domain.calendar import BusinessHours
@@ -25,7 +26,6 @@ app = typer.Typer(
     help="Reckon in business time: when so much open time has passed, and how much lies between two instants.\n\n"
     'Example: milepost hours --catalog catalogs/incidents.yaml --calendar "Office hours" add 2025-06-13T16:45Z 60m',
 )
-AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
 
 
 @app.callback()
@@ -33,12 +33,7 @@ def _calendar(
     context: typer.Context,
     catalog: Annotated[
         list[Path] | None,
-        typer.Option(
-            "--catalog",
-            metavar="FILE",
-            help="A catalog that declares the calendar; may be repeated.",
-            show_default=False,
-        ),
+        option("--catalog", "FILE", "A catalog that declares the calendar; may be repeated."),
     ] = None,
     calendar: Annotated[
         str, typer.Option("--calendar", metavar="NAME", help="The calendar, by its name in the catalog.")
@@ -50,15 +45,11 @@ def _calendar(
 @app.command(context_settings={"ignore_unknown_options": True})
 def add(
     context: typer.Context,
-    at: Annotated[
-        str, typer.Argument(metavar="INSTANT", help=f"From when: {arguments.AN_INSTANT}.", show_default=False)
-    ],
+    at: Annotated[str, argument("INSTANT", f"From when: {arguments.AN_INSTANT}.")],
     span: Annotated[
         str,
-        typer.Argument(
-            metavar="SPAN",
-            help="How much open time: 90m, 4h, 1h30m, 45s, 0; -60m goes back; 2bd, eod, 2bd eod follow the days.",
-            show_default=False,
+        argument(
+            "SPAN", "How much open time: 90m, 4h, 1h30m, 45s, 0; -60m goes back; 2bd, eod, 2bd eod follow the days."
         ),
     ],
     as_json: AsJson = False,
@@ -78,10 +69,8 @@ def add(
 @app.command()
 def elapsed(
     context: typer.Context,
-    a: Annotated[str, typer.Argument(metavar="A", help=f"From when: {arguments.AN_INSTANT}.", show_default=False)],
-    b: Annotated[
-        str, typer.Argument(metavar="B", help="Until when; before A the answer is negative.", show_default=False)
-    ],
+    a: Annotated[str, argument("A", f"From when: {arguments.AN_INSTANT}.")],
+    b: Annotated[str, argument("B", "Until when; before A the answer is negative.")],
     as_json: AsJson = False,
 ) -> None:
     """Print the open seconds between two instants.

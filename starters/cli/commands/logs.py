@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from starters.cli.options import argument, option
+
 app = typer.Typer(
     no_args_is_help=True,
     help="Event logs: what a file holds, and the mapping by which backtest and replay read it.",
@@ -20,10 +22,10 @@ def _logs() -> None:
 
 @app.command()
 def look(
-    log: Annotated[Path, typer.Argument(metavar="FILE", help="A CSV or XES file.", show_default=False)],
+    log: Annotated[Path, argument("FILE", "A CSV or XES file.")],
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="FILE", help="Write the mapping there, if nothing is there.", show_default=False),
+        option("--out", "FILE", "Write the mapping there, if nothing is there."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
 ) -> None:

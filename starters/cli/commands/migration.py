@@ -9,6 +9,7 @@ import typer
 
 from starters.cli import arguments
 from starters.cli.commands.foresight import show_plan
+from starters.cli.options import By, option
 from starters.cli.running import run, until_stopped
 
 if TYPE_CHECKING:
@@ -90,12 +91,7 @@ Limit = Annotated[
 def plan(
     files: Annotated[
         list[Path],
-        typer.Option(
-            "--files",
-            metavar="FILE",
-            help="A catalog that is not applied yet, file or folder; may be repeated.",
-            show_default=False,
-        ),
+        option("--files", "FILE", "A catalog that is not applied yet, file or folder; may be repeated."),
     ] = [],  # noqa: B006  Typer reads it, nobody changes it
     process: Process = None,
     version: Version = None,
@@ -135,28 +131,17 @@ def migrate(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would change, as plan does.")] = False,
     migration_id: Annotated[
         str | None,
-        typer.Option("--id", metavar="ID", help="What the batch is called; made up, if left out.", show_default=False),
+        option("--id", "ID", "What the batch is called; made up, if left out."),
     ] = None,
     at_once: Annotated[int, typer.Option(min=1, max=50, help="Cases that go over at the same time.")] = 10,
-    by: Annotated[
-        str | None, typer.Option("--by", metavar="NAME", help="Who is recorded; you, if left out.", show_default=False)
-    ] = None,
-    reason: Annotated[
-        str | None, typer.Option("--reason", metavar="TEXT", help="Goes on every case's record.", show_default=False)
-    ] = None,
+    by: By = None,
+    reason: Annotated[str | None, option("--reason", "TEXT", "Goes on every case's record.")] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Start it and do not wait.")] = False,
     resume: Annotated[
         str | None,
-        typer.Option(
-            "--resume",
-            metavar="ID",
-            help="Follow a batch that runs; start one again that was terminated, where it was.",
-            show_default=False,
-        ),
+        option("--resume", "ID", "Follow a batch that runs; start one again that was terminated, where it was."),
     ] = None,
-    status: Annotated[
-        str | None, typer.Option("--status", metavar="ID", help="Say how far a batch is, and end.", show_default=False)
-    ] = None,
+    status: Annotated[str | None, option("--status", "ID", "Say how far a batch is, and end.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what came of it as JSON.")] = False,
 ) -> None:
     """Bring running cases to the latest version of their process and business hours.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from starters.cli.commands.catalog import say_what_counts_made_of_it
+from starters.cli.options import By, argument
 from starters.cli.running import run
 
 if TYPE_CHECKING:
@@ -15,11 +16,9 @@ if TYPE_CHECKING:
 
 
 def order(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="YAML or JSON; one order.", show_default=False)],
+    file: Annotated[Path, argument("FILE", "YAML or JSON; one order.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check, and say what would change.")] = False,
-    by: Annotated[
-        str | None, typer.Option("--by", metavar="NAME", help="Who is recorded; you, if left out.", show_default=False)
-    ] = None,
+    by: By = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what changes as JSON.")] = False,
 ) -> None:
     """Place an order: make the contract, the line items and the entitlements of each product's templates.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from starters.cli.options import argument, option
 from starters.cli.running import run, until_stopped
 
 if TYPE_CHECKING:
@@ -18,38 +19,23 @@ if TYPE_CHECKING:
 
 CaseOption = Annotated[
     list[str],
-    typer.Option(
-        "--case",
-        metavar="ID",
-        help="Only this case, by its id here or in the log; may be repeated.",
-        show_default=False,
-    ),
+    option("--case", "ID", "Only this case, by its id here or in the log; may be repeated."),
 ]
 
 
-# Over fifty lines: each option stands here with its help.
 def replay(
-    log: Annotated[Path, typer.Argument(metavar="LOG", help="The event log, a CSV or XES file.", show_default=False)],
-    mapping: Annotated[
-        Path, typer.Option("--mapping", metavar="FILE", help="Which of its columns is what.", show_default=False)
-    ],
+    log: Annotated[Path, argument("LOG", "The event log, a CSV or XES file.")],
+    mapping: Annotated[Path, option("--mapping", "FILE", "Which of its columns is what.")],
     catalog: Annotated[
         list[Path] | None,
-        typer.Option(
-            "--catalog",
-            metavar="FILE",
-            help="Applied first; may be repeated. Left out: as it is applied.",
-            show_default=False,
-        ),
+        option("--catalog", "FILE", "Applied first; may be repeated. Left out: as it is applied."),
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many cases.", show_default=False)] = None,
     at_once: Annotated[int, typer.Option("--at-once", min=1, max=100, help="Cases that walk at one time.")] = 12,
     case: CaseOption = [],  # noqa: B006  Typer reads it, nobody changes it
     prefix: Annotated[
         str,
-        typer.Option(
-            "--prefix", metavar="TEXT", help="Before each case's id, to replay a log beside itself.", show_default=False
-        ),
+        option("--prefix", "TEXT", "Before each case's id, to replay a log beside itself."),
     ] = "",
     oddities: Annotated[
         bool, typer.Option("--oddities", help="List all rows that are strange, not the first of each kind.")
@@ -153,14 +139,14 @@ async def _replay(
     async with at_hand(virtual_clock=True, console=progress) as running:
         if files:
             await asyncio.to_thread(apply_files, running.store, files, by=login() or "unknown")
-        known = await asyncio.to_thread(running.store.catalog)
+        known = await asyncio.to_thread(running.store.catalog.everything)
         with progress_bar(progress, cases=len(cases)) as tell:
             walk = Replay(
                 running.client,
                 task_queue=running.whereabouts.task_queue,
                 at_once=at_once,
                 told=tell,
-                stored=lambda case_id: running.store.case(case_id).carried,
+                stored=lambda case_id: running.store.cases.get(case_id).carried,
             )
             outcome = await replay_and_compare(walk, cases, running.store, known)
     if as_json:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from starters.cli.commands.case import CaseArgument
+from starters.cli.options import CaseArgument, option
 from starters.cli.running import run, until_stopped
 
 if TYPE_CHECKING:
@@ -22,11 +22,10 @@ def show(
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Stay, and follow it live until it is closed.")] = False,
     time_zone: Annotated[
         str | None,
-        typer.Option(
+        option(
             "--time-zone",
-            metavar="ZONE",
-            help="In which instants are shown, by its IANA name; that of the case's first calendar, if left out.",
-            show_default=False,
+            "ZONE",
+            "In which instants are shown, by its IANA name; that of the case's first calendar, if left out.",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the case as JSON.")] = False,
@@ -83,7 +82,7 @@ async def _show(case: str, watch: bool, zone: tzinfo | None, as_json: bool) -> N
         await _watch(client, view, zone)
     else:
         actions = await recorded(settings.database, lambda store: case_actions(store, case)) or []
-        notes = await recorded(settings.database, lambda store: store.notes(case)) or []
+        notes = await recorded(settings.database, lambda store: store.cases.notes(case)) or []
         console().print(case_timeline(view, zone=zone, note=note, actions=actions, notes=notes))
 
 
@@ -95,7 +94,7 @@ async def _find(client: MilepostClient, case: str, settings: Settings) -> tuple[
     try:
         return await client.view(case), None
     except NotFound:
-        found = await recorded(settings.database, lambda store: store.case(case))
+        found = await recorded(settings.database, lambda store: store.cases.get(case))
         if found is None:
             raise
         whose = {"account": found.account, "entitlement": found.entitlement}
@@ -113,7 +112,7 @@ async def _ended_from_outside(client: MilepostClient, view: CaseView, settings: 
         return None
     if said := await ended_now(client, view.case_id):
         return said
-    marks = await recorded(settings.database, lambda store: store.ended_cases(view.case_id)) or []
+    marks = await recorded(settings.database, lambda store: store.ended.rows(view.case_id)) or []
     return next((mark.text for mark in marks if mark.how == "unknown to Temporal"), None)
 
 

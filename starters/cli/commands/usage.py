@@ -11,7 +11,8 @@ from uuid import uuid4
 import typer
 
 from starters.cli import arguments
-from starters.cli.commands.case import AsJson, By, EventId, login
+from starters.cli.commands.case import login
+from starters.cli.options import AsJson, By, EntitlementArgument, EventId, InPeriod, Why, argument, option
 from starters.cli.running import connected, run
 
 if TYPE_CHECKING:
@@ -32,33 +33,25 @@ _LONGEST_ID = 100
 
 _A_DATE = "2026-12-31"
 
-EntitlementArgument = Annotated[
-    str, typer.Argument(metavar="ENTITLEMENT", help="The id of the entitlement.", show_default=False)
-]
-Why = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Goes on record.", show_default=False)]
 
-
-# Over fifty lines: each option stands here with its help.
 def take(
     entitlement: EntitlementArgument,
     reference: Annotated[
         str,
-        typer.Argument(metavar="REFERENCE", help="The id of the visit; it counts once.", show_default=False),
+        argument("REFERENCE", "The id of the visit; it counts once."),
     ],
     amount: Annotated[str, typer.Option("--amount", metavar="N", help="How many.")] = "1",
     at: Annotated[
         str | None,
-        typer.Option(
+        option(
             "--at",
-            metavar="ISO",
-            help="When it is dispatched, or planned to be, with its offset from UTC: decides the period; now, if left "
-            "out.",
-            show_default=False,
+            "ISO",
+            "When it is dispatched, or planned to be, with its offset from UTC: decides the period; now, if left out.",
         ),
     ] = None,
     case: Annotated[
         str | None,
-        typer.Option("--case", metavar="CASE", help="Is told if not enough is left.", show_default=False),
+        option("--case", "CASE", "Is told if not enough is left."),
     ] = None,
     overage: Annotated[
         bool,
@@ -69,7 +62,7 @@ def take(
     ] = False,
     reason: Annotated[
         str | None,
-        typer.Option("--reason", metavar="TEXT", help="With --overage: goes on record.", show_default=False),
+        option("--reason", "TEXT", "With --overage: goes on record."),
     ] = None,
     by: By = None,
     event_id: EventId = None,
@@ -106,14 +99,10 @@ def adjust(
     entitlement: EntitlementArgument,
     amount: Annotated[
         str,
-        typer.Argument(
-            metavar="AMOUNT",
-            help="How much more was taken than is counted; less, if negative. Of hours: 2h, -90m, 1h30m.",
-            show_default=False,
-        ),
+        argument("AMOUNT", "How much more was taken than is counted; less, if negative. Of hours: 2h, -90m, 1h30m."),
     ],
     reason: Why,
-    at: arguments.InPeriod = None,
+    at: InPeriod = None,
     by: By = None,
     event_id: EventId = None,
     as_json: AsJson = False,
@@ -130,20 +119,19 @@ def grant(
     entitlement: EntitlementArgument,
     amount: Annotated[
         str,
-        typer.Argument(metavar="AMOUNT", help="How much. Of hours: 2h, 90m, 7.5.", show_default=False),
+        argument("AMOUNT", "How much. Of hours: 2h, 90m, 7.5."),
     ],
     reason: Why,
     until: Annotated[
         str | None,
-        typer.Option(
+        option(
             "--until",
-            metavar="DATE|ISO",
-            help=f"The last date, in the account's zone ({_A_DATE}), or instant that it pays for; as long as its "
+            "DATE|ISO",
+            f"The last date, in the account's zone ({_A_DATE}), or instant that it pays for; as long as its "
             "period, if left out.",
-            show_default=False,
         ),
     ] = None,
-    at: arguments.InPeriod = None,
+    at: InPeriod = None,
     carry_over: Annotated[
         bool, typer.Option("--carry-over", help="What is left of it goes on into the next period.")
     ] = False,
@@ -172,7 +160,7 @@ def reverse(
     entitlement: EntitlementArgument,
     reference: Annotated[
         str,
-        typer.Argument(metavar="REFERENCE", help="The id of the time entry or visit.", show_default=False),
+        argument("REFERENCE", "The id of the time entry or visit."),
     ],
     reason: Why,
     by: By = None,
@@ -195,21 +183,11 @@ def amend(
     reason: Why,
     cap: Annotated[
         str | None,
-        typer.Option(
-            "--cap",
-            metavar="N|unlimited",
-            help="In its unit, from the current period on; of hours also 7.5 or 7h30m.",
-            show_default=False,
-        ),
+        option("--cap", "N|unlimited", "In its unit, from the current period on; of hours also 7.5 or 7h30m."),
     ] = None,
     ends_on: Annotated[
         str | None,
-        typer.Option(
-            "--ends-on",
-            metavar="DATE|never",
-            help=f"Its last date, in the account's zone: {_A_DATE}.",
-            show_default=False,
-        ),
+        option("--ends-on", "DATE|never", f"Its last date, in the account's zone: {_A_DATE}."),
     ] = None,
     by: By = None,
     event_id: EventId = None,
@@ -232,21 +210,11 @@ def cancel(
     reason: Why,
     on: Annotated[
         str | None,
-        typer.Option(
-            "--on",
-            metavar="DATE",
-            help=f"The last date that it covers, in the account's zone: {_A_DATE}. Ahead or behind.",
-            show_default=False,
-        ),
+        option("--on", "DATE", f"The last date that it covers, in the account's zone: {_A_DATE}. Ahead or behind."),
     ] = None,
     at: Annotated[
         str | None,
-        typer.Option(
-            "--at",
-            metavar="ISO",
-            help="From this instant on, with its offset from UTC; now, if left out.",
-            show_default=False,
-        ),
+        option("--at", "ISO", "From this instant on, with its offset from UTC; now, if left out."),
     ] = None,
     with_renewal: Annotated[bool, typer.Option("--with-renewal", help="Cancel what it was renewed as, too.")] = False,
     by: By = None,
@@ -275,21 +243,14 @@ def cover(
     entitlement: EntitlementArgument,
     reference: Annotated[
         str,
-        typer.Argument(metavar="REFERENCE", help="The id of the case, visit or time entry.", show_default=False),
+        argument("REFERENCE", "The id of the case, visit or time entry."),
     ],
     reason: Why,
     at: Annotated[
         str | None,
-        typer.Option(
-            "--from",
-            metavar="ISO",
-            help="An instant of the period that pays; its own, if left out, or a later one.",
-            show_default=False,
-        ),
+        option("--from", "ISO", "An instant of the period that pays; its own, if left out, or a later one."),
     ] = None,
-    amount: Annotated[
-        str | None, typer.Option("--amount", metavar="N", help="At most so much; all of it.", show_default=False)
-    ] = None,
+    amount: Annotated[str | None, option("--amount", "N", "At most so much; all of it.")] = None,
     by: By = None,
     event_id: EventId = None,
     as_json: AsJson = False,
@@ -314,12 +275,10 @@ def void(
     entitlement: EntitlementArgument,
     reference: Annotated[
         str,
-        typer.Argument(metavar="REFERENCE", help="The id of the case, visit or time entry.", show_default=False),
+        argument("REFERENCE", "The id of the case, visit or time entry."),
     ],
     reason: Why,
-    amount: Annotated[
-        str | None, typer.Option("--amount", metavar="N", help="At most so much; all of it.", show_default=False)
-    ] = None,
+    amount: Annotated[str | None, option("--amount", "N", "At most so much; all of it.")] = None,
     by: By = None,
     event_id: EventId = None,
     as_json: AsJson = False,
@@ -337,12 +296,10 @@ def renew(
     reason: Why,
     ends_on: Annotated[
         str | None,
-        typer.Option(
+        option(
             "--ends-on",
-            metavar="DATE",
-            help=f"The last date of the new term, such as {_A_DATE}; as long as declared or as the last term, if left "
-            "out.",
-            show_default=False,
+            "DATE",
+            f"The last date of the new term, such as {_A_DATE}; as long as declared or as the last term, if left out.",
         ),
     ] = None,
     by: By = None,

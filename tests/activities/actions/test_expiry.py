@@ -22,7 +22,8 @@ MAIL = {"do": "email", "to": "ann@example.org", "subject": "Due soon", "expires"
 
 
 def dispatcher(store: Store, rendering: Renderer, port: int) -> Dispatcher:
-    return Dispatcher(store, rendering, Outside(store, Means(mail=mail_server_at(port), sends_rehearsals=True)))
+    outside = Outside(store, Means(mail=mail_server_at(port), sends_rehearsals=True))
+    return Dispatcher(store.actions, store.catalog, rendering, outside)
 
 
 @pytest.mark.parametrize(
@@ -34,17 +35,17 @@ async def test_what_is_too_late_is_dropped(store: Store, rendering: Renderer, la
     async with mail_server(behaviour) as port:
         await dispatcher(store, rendering, port).perform(effect(MAIL, at=NOON + late))
     assert len(behaviour.taken) == sent
-    [action] = store.actions("c-1")
+    [action] = store.actions.of_case("c-1")
     assert (action.status, action.error) == (
         ("done", None) if sent else ("dropped", "expired: 2h have passed since it was due")
     )
-    assert len(store.mails("c-1")) == sent
+    assert len(store.actions.mails("c-1")) == sent
 
 
 async def test_what_waits_too_long_is_dropped(store: Store, rendering: Renderer) -> None:
     """By the time since its first attempt, whatever the receiver would say by now."""
     behaviour = Behaviour(data="451 later")
-    store.begin_delivery(KEY, "email", "ann@example.org", datetime.now(UTC) - timedelta(minutes=119))
+    store.deliveries.begin_delivery(KEY, "email", "ann@example.org", datetime.now(UTC) - timedelta(minutes=119))
     async with mail_server(behaviour) as port:
         one = dispatcher(store, rendering, port)
         with pytest.raises(ApplicationError, match="451 later"):
@@ -52,8 +53,8 @@ async def test_what_waits_too_long_is_dropped(store: Store, rendering: Renderer)
         behaviour.data = "250 taken"
         await one.perform(effect(MAIL, at=NOON + timedelta(minutes=2)))
     assert behaviour.taken == []
-    assert store.actions("c-1")[0].status == "dropped"
-    assert [(sent.status, sent.answer) for sent in store.deliveries("c-1")] == [("dropped", "451 later")]
+    assert store.actions.of_case("c-1")[0].status == "dropped"
+    assert [(sent.status, sent.answer) for sent in store.deliveries.of_case("c-1")] == [("dropped", "451 later")]
 
 
 @pytest.mark.parametrize("expires", ["soon", "0", "-2h", ""])

@@ -40,12 +40,17 @@ def _secrets(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def dispatcher(store: Store, rendering: Renderer, **how: Any) -> Dispatcher:
     sender = HookSender(how.pop("allowed", ["127.0.0.1"]), gives_up_after=5)
-    return Dispatcher(store, rendering, Outside(store, Means(hooks=sender, **{"sends_rehearsals": True, **how})))
+    return Dispatcher(
+        store.actions,
+        store.catalog,
+        rendering,
+        Outside(store, Means(hooks=sender, **{"sends_rehearsals": True, **how})),
+    )
 
 
 def declare(store: Store, at: str, **endpoint: Any) -> None:
     declared = {"id": "desk", "url": at, "secrets": [{"env": "DESK_OLD"}], **endpoint}
-    store.apply(read_document({"fields": {"priority": "string"}, "endpoints": [declared]}), by="test")
+    store.catalog.apply(read_document({"fields": {"priority": "string"}, "endpoints": [declared]}), by="test")
 
 
 async def failure(one: Dispatcher, wanted: Effect) -> ApplicationError:
@@ -81,7 +86,7 @@ async def test_a_receiver_verifies_both_signatures(store: Store, rendering: Rend
     signed = f"{got.headers['webhook-id']}.{got.headers['webhook-timestamp']}.".encode() + got.body
     Ed25519PublicKey.from_public_bytes(public).verify(base64.b64decode(asymmetric.removeprefix("v1a,")), signed)
     assert abs(int(got.headers["webhook-timestamp"]) - datetime.now(UTC).timestamp()) < 60
-    [sent] = store.deliveries("c-1")
+    [sent] = store.deliveries.of_case("c-1")
     assert (sent.channel, sent.to, sent.status, sent.answer) == ("outbound_message", "desk", "sent", "HTTP 204")
 
 
@@ -112,7 +117,7 @@ async def test_a_help_desk_gets_the_call_it_wants(store: Store, rendering: Rende
     ]
     assert json.loads(got.body) == {"note": 'It says "due"', "urgent": True}
     assert "webhook-signature" not in got.headers
-    assert store.deliveries("c-1")[0].answer == 'HTTP 200: {"id": 7}'
+    assert store.deliveries.of_case("c-1")[0].answer == 'HTTP 200: {"id": 7}'
 
 
 async def test_a_large_case_is_told_by_its_id(store: Store, rendering: Renderer) -> None:
@@ -156,7 +161,7 @@ async def test_what_cannot_be_sent_fails_for_good(
     assert failed.non_retryable
     assert line in failed.message
     assert desk.received == []
-    assert store.deliveries("c-1")[0].status == "failed"
+    assert store.deliveries.of_case("c-1")[0].status == "failed"
 
 
 async def test_a_private_address_is_open_by_name_only(store: Store, rendering: Renderer) -> None:
@@ -179,8 +184,8 @@ async def test_gone_switches_the_endpoint_off(store: Store, rendering: Renderer)
         assert second.non_retryable
         assert second.message.startswith("endpoint 'desk' is switched off since")
         assert len(desk.received) == 1
-        assert [(state.endpoint, state.off_at is not None) for state in store.endpoint_states()] == [("desk", True)]
-        store.switch_endpoint("desk", off_at=None)
+        assert [(state.endpoint, state.off_at is not None) for state in store.endpoints.states()] == [("desk", True)]
+        store.endpoints.switch("desk", off_at=None)
         await failure(one, effect(HOOK, key="c-1/third"))
     assert len(desk.received) == 2
 
@@ -217,9 +222,9 @@ async def test_an_endpoint_that_answers_again_is_well(store: Store, rendering: R
         one = dispatcher(store, rendering, pace=1e9)
         for number in range(OPENS_AFTER):
             await failure(one, effect(HOOK, key=f"c-1/{number}"))
-        assert store.endpoint_state("desk").failures == OPENS_AFTER
+        assert store.endpoints.state("desk").failures == OPENS_AFTER
         await one.perform(effect(HOOK, key="c-1/again"))
-    state = store.endpoint_state("desk")
+    state = store.endpoints.state("desk")
     assert (state.failures, state.open_until, state.failing_since) == (0, None, None)
 
 
@@ -231,4 +236,4 @@ async def test_a_rehearsal_sends_no_message(store: Store, rendering: Renderer) -
         one = dispatcher(store, rendering, sends_rehearsals=False)
         await one.perform(effect(HOOK, at=NOON, case_id=None, key="gold/1"))
     assert desk.received == []
-    assert store.actions("gold")[0].status == "done"
+    assert store.actions.of_case("gold")[0].status == "done"

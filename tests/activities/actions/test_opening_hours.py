@@ -29,7 +29,7 @@ MAIL = {"do": "email", "to": "ann@example.org", "subject": "Due", "body": "Soon.
 
 def declare(store: Store, **quiet: Any) -> None:
     organisation = {"organisation": {"quiet": quiet}} if quiet else {}
-    store.apply(read_document({"business_hours": [OFFICE, SHUT], **organisation}), by="test")
+    store.catalog.apply(read_document({"business_hours": [OFFICE, SHUT], **organisation}), by="test")
 
 
 async def waits(store: Store, *, now: datetime = FRIDAY_NIGHT, event: str = "milestone.warning", **mail: Any) -> Any:
@@ -45,7 +45,7 @@ async def test_a_mail_waits_for_its_hours_to_open(store: Store) -> None:
     """What it waits for is on record, and no attempt is used up."""
     declare(store)
     assert await waits(store, hours="Office") == MONDAY_NINE - FRIDAY_NIGHT
-    [waiting] = store.deliveries("c-1")
+    [waiting] = store.deliveries.of_case("c-1")
     assert (waiting.status, waiting.attempts) == ("waits", 0)
     assert waiting.answer == "waits for Office to open: Mon 2025-06-16 09:00 Europe/Berlin"
 
@@ -103,18 +103,26 @@ async def test_what_waits_is_sent_when_it_comes_again(store: Store, rendering: R
     """And what expired meanwhile is dropped; what was sent is not."""
     day = f"{datetime.now(UTC) + timedelta(days=2):%a}".lower()
     hours = {"name": "Later", "time_zone": "UTC", "week": {day: ["00:00-24:00"]}}
-    store.apply(read_document({"business_hours": [hours]}), by="test")
+    store.catalog.apply(read_document({"business_hours": [hours]}), by="test")
     behaviour = Behaviour()
     wanted = effect({**MAIL, "hours": "Later", "expires": "2h"})
     async with mail_server(behaviour) as port:
-        one = Dispatcher(store, rendering, Outside(store, Means(mail=mail_server_at(port), sends_rehearsals=True)))
+        one = Dispatcher(
+            store.actions,
+            store.catalog,
+            rendering,
+            Outside(store, Means(mail=mail_server_at(port), sends_rehearsals=True)),
+        )
         with pytest.raises(ApplicationError) as waiting:
             await one.perform(wanted)
         assert waiting.value.type == WAITS
-        store.apply(read_document({"business_hours": [{**hours, "week": "always"}]}), by="test")
+        store.catalog.apply(read_document({"business_hours": [{**hours, "week": "always"}]}), by="test")
         await one.perform(wanted)
         await one.perform(replace(wanted, at=wanted.at + timedelta(hours=3)))
         late = effect({**MAIL, "hours": "Later", "expires": "2h"}, key=f"{KEY}-2")
         await one.perform(replace(late, at=late.at + timedelta(hours=3)))
     assert [mail["Message-ID"].strip() for mail in behaviour.taken] == [f"<{KEY}@example.org>"]
-    assert {action.key: action.status for action in store.actions("c-1")} == {KEY: "done", f"{KEY}-2": "dropped"}
+    assert {action.key: action.status for action in store.actions.of_case("c-1")} == {
+        KEY: "done",
+        f"{KEY}-2": "dropped",
+    }

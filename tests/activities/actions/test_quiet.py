@@ -22,11 +22,13 @@ MAIL = {"do": "email", "to": "Ann <ann@example.org>", "subject": "<b>{{ trigger.
 
 def limited(store: Store, **quiet: int) -> None:
     zone = {"organisation": {"time_zone": "Europe/Berlin", "quiet": quiet}}
-    store.apply(read_document(zone), by="test")
+    store.catalog.apply(read_document(zone), by="test")
 
 
 def sender(store: Store, rendering: Renderer, port: int) -> Dispatcher:
-    return Dispatcher(store, rendering, Outside(store, Means(mail=mail_server_at(port), sends_rehearsals=True)))
+    return Dispatcher(
+        store.actions, store.catalog, rendering, Outside(store, Means(mail=mail_server_at(port), sends_rehearsals=True))
+    )
 
 
 def key(number: int, case: str = "c-1") -> str:
@@ -75,7 +77,7 @@ async def test_more_than_so_many_an_hour_come_in_a_digest(store: Store, renderin
             assert error.next_retry_delay is not None
             assert timedelta(minutes=50) < error.next_retry_delay <= timedelta(hours=1)
         assert len(behaviour.taken) == 2
-        [waiting] = [one for one in store.deliveries("c-1") if one.key == key(5)]
+        [waiting] = [one for one in store.deliveries.of_case("c-1") if one.key == key(5)]
         assert (waiting.status, waiting.attempts) == ("waits", 0)
         assert waiting.answer.startswith("held for a digest to ann@example.org, at 20")
         pass_an_hour(store)
@@ -93,10 +95,10 @@ async def test_more_than_so_many_an_hour_come_in_a_digest(store: Store, renderin
     html = plain(digest, "html")
     assert "&lt;b&gt;warning-3&lt;/b&gt; is due" in html
     assert "<b>" not in html
-    assert {action.status for action in store.actions("c-1")} == {"done"}
-    answers = {mail.key: mail.answer or "" for mail in store.mails("c-1")}
+    assert {action.status for action in store.actions.of_case("c-1")} == {"done"}
+    answers = {mail.key: mail.answer or "" for mail in store.actions.mails("c-1")}
     assert all(answers[key(number)].startswith("in the digest +digest/") for number in (3, 4, 5))
-    assert {one.status for one in store.deliveries("c-1")} == {"sent"}
+    assert {one.status for one in store.deliveries.of_case("c-1")} == {"sent"}
 
 
 async def test_a_case_has_its_limit_whoever_gets_its_mails(store: Store, rendering: Renderer) -> None:
@@ -140,7 +142,7 @@ async def test_only_those_who_had_too_many_wait_for_a_digest(store: Store, rende
         "bo@example.org",
         "ann@example.org",
     ]
-    [answer] = [mail.answer or "" for mail in store.mails("c-1") if mail.key == key(2)]
+    [answer] = [mail.answer or "" for mail in store.actions.mails("c-1") if mail.key == key(2)]
     assert "; in the digest +digest/" in answer
 
 
@@ -232,5 +234,5 @@ async def test_what_has_expired_is_in_no_digest(store: Store, rendering: Rendere
         assert await performed(one, 3) is None
     assert behaviour.taken[1]["Subject"] == "1 message about c-1"
     assert key(2) not in plain(behaviour.taken[1])
-    store.record_action_dropped(key(2), "expired")
-    assert store.held_for(key(2)) == []
+    store.actions.record_action_dropped(key(2), "expired")
+    assert store.quiet.held_for(key(2)) == []

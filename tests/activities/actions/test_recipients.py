@@ -49,16 +49,20 @@ CATALOG = {
 
 @pytest.fixture
 def store(store: Store) -> Store:
-    store.apply(read_document(CATALOG), by="test")
+    store.catalog.apply(read_document(CATALOG), by="test")
     return store
+
+
+def dispatcher(store: Store, rendering: Renderer, outside: Outside | None = None) -> Dispatcher:
+    return Dispatcher(store.actions, store.catalog, rendering, outside)
 
 
 async def sent(store: Store, rendering: Renderer, to: Any, *, contact: str | None = None, **case: Any) -> Mail:
     """What the log of sent mail has of a mail to these."""
     seen = CONTEXT | {"case": {"id": "c-1", **case}, "contact": contact}
     action = {"do": "email", "to": to, "subject": "Due", "body": "Soon."}
-    await Dispatcher(store, rendering).perform(replace(effect(action), context=seen))
-    [mail] = store.mails("c-1")
+    await dispatcher(store, rendering).perform(replace(effect(action), context=seen))
+    [mail] = store.actions.mails("c-1")
     return mail
 
 
@@ -126,7 +130,7 @@ async def test_a_mail_to_nobody_fails_and_names_the_role(
         await sent(store, rendering, to, **case)
     assert (failed.value.type, failed.value.non_retryable) == (NO_RECIPIENT, True)
     assert failed.value.message == f"nobody to send it to; {why}"
-    assert store.mails("c-1") == []
+    assert store.actions.mails("c-1") == []
 
 
 async def test_a_role_with_nobody_keeps_no_other_from_the_mail(store: Store, rendering: Renderer) -> None:
@@ -136,9 +140,9 @@ async def test_a_role_with_nobody_keeps_no_other_from_the_mail(store: Store, ren
     seen = CONTEXT | {"case": {"id": "c-1", "assigned_to": "ann"}, "account": {"id": "bare"}}
     async with mail_server(behaviour) as port:
         outside = Outside(store, Means(mail=mail_server_at(port), sends_rehearsals=True))
-        await Dispatcher(store, rendering, outside).perform(replace(effect(action), context=seen))
+        await dispatcher(store, rendering, outside).perform(replace(effect(action), context=seen))
     assert [mail["To"] for mail in behaviour.taken] == ["ann@example.org"]
-    [mail] = store.mails("c-1")
+    [mail] = store.actions.mails("c-1")
     assert mail.remark == (
         "not sent to watchers: the field 'watchers' of the case is empty; "
         "account_manager: account bare has no manager_mail"
@@ -153,7 +157,7 @@ async def test_no_field_of_a_case_adds_a_header(store: Store, rendering: Rendere
     seen = CONTEXT | {"case": {"id": "c-1", "title": nasty, "watchers": [f"a@b.example{nasty}", "<a@b>\nBcc: c@d"]}}
     async with mail_server(behaviour) as port:
         outside = Outside(store, Means(mail=mail_server_at(port), sends_rehearsals=True))
-        await Dispatcher(store, rendering, outside).perform(replace(effect(action), context=seen))
+        await dispatcher(store, rendering, outside).perform(replace(effect(action), context=seen))
     [mail] = behaviour.taken
     assert (mail["Bcc"], mail["To"]) == (None, "ann@example.org")
     assert mail["Subject"].split() == ["x", "Bcc:", "eve@example.org", "Body"]
@@ -164,10 +168,10 @@ async def test_a_mail_says_what_its_template_says_now(store: Store, rendering: R
     """Text and HTML; the owner is in reach. A template that is gone fails it for good."""
     seen = CONTEXT | {"case": {"id": "c-1", "assigned_to": "ann"}}
     named = replace(effect({"do": "email", "to": "owner", "template": "due"}), context=seen)
-    await Dispatcher(store, rendering).perform(named)
-    [mail] = store.mails("c-1")
+    await dispatcher(store, rendering).perform(named)
+    [mail] = store.actions.mails("c-1")
     assert (mail.subject, mail.body, mail.html) == ("First response of c-1", "Dear Ann", "<b>c-1</b>")
     with pytest.raises(ApplicationError, match="unknown template 'duo'; did you mean 'due'"):
-        await Dispatcher(store, rendering).perform(
+        await dispatcher(store, rendering).perform(
             effect({"do": "email", "to": "bo", "template": "duo"}, key=f"{KEY}-2")
         )

@@ -64,7 +64,7 @@ def walking(store: Store, clock: VirtualClock, task_queue: str, monkeypatch: pyt
     @asynccontextmanager
     async def walk(means: Means, desk: str = "https://desk.example.org/") -> AsyncIterator[World]:
         endpoint = {"id": "desk", "url": desk, "secrets": [{"env": "DESK_SECRET"}]}
-        store.apply(read_document({**CATALOG, "endpoints": [endpoint]}), by="test")
+        store.catalog.apply(read_document({**CATALOG, "endpoints": [endpoint]}), by="test")
         async with working(clock.client, store, task_queue=task_queue, means=means):
             yield World(clock, store, task_queue)
 
@@ -105,7 +105,7 @@ async def done(store: Store, case: str) -> None:
     """Wait until all that its triggers asked for is done."""
 
     async def all_are_done() -> None:
-        assert [action.status for action in store.actions(case)] == ["done"] * 13
+        assert [action.status for action in store.actions.of_case(case)] == ["done"] * 13
 
     await assert_eventually(all_are_done)
 
@@ -136,9 +136,9 @@ async def test_every_action_arrives_once(walking: Walking, store: Store) -> None
         (case, kind, f"milestone.{kind}") for kind in ("warning", "violation", "success")
     }
     assert len({got.headers["webhook-id"] for got in desk.received}) == len({one["key"] for one in told}) == 5
-    assert len(store.tasks(case)) == 1
-    assert {delivery.status for delivery in store.deliveries(case)} == {"sent"}
-    assert len(store.deliveries(case)) == 11
+    assert len(store.tasks.find(case)) == 1
+    assert {delivery.status for delivery in store.deliveries.of_case(case)} == {"sent"}
+    assert len(store.deliveries.of_case(case)) == 11
 
 
 async def test_a_dead_receiver_holds_up_no_other(walking: Walking, store: Store) -> None:
@@ -156,8 +156,8 @@ async def test_a_dead_receiver_holds_up_no_other(walking: Walking, store: Store)
             violated = (await world.milestone(case, "Answer")).violations
             assert [v.noticed_at - v.violated_at < timedelta(seconds=2) for v in violated] == [True]
             assert len(behaviour.taken) == 4
-            assert len(store.tasks(case)) == 1
-            assert {d.status for d in store.deliveries(case) if d.channel == "outbound_message"} == {"waits"}
+            assert len(store.tasks.find(case)) == 1
+            assert {d.status for d in store.deliveries.of_case(case) if d.channel == "outbound_message"} == {"waits"}
 
         await assert_eventually(it_is_late)
         await world.milepost.handle(case).terminate()
@@ -170,18 +170,18 @@ async def test_a_warning_of_a_completed_milestone_is_dropped(walking: Walking, s
     milestone = {"name": "Answer", "within": "4h", "triggers": [warning]}
     opened_at = datetime.now(UTC) - timedelta(hours=3, seconds=10)
     async with mail_server(behaviour) as port, walking(sending(port, pace=2)) as world:
-        store.apply(read_document({"processes": [{"name": "Gold", "milestones": [milestone]}]}), by="test")
+        store.catalog.apply(read_document({"processes": [{"name": "Gold", "milestones": [milestone]}]}), by="test")
         case = await world.open(clock=None, opened_at=opened_at)
 
         async def it_waits() -> None:
-            assert [delivery.answer for delivery in store.deliveries(case)] == ["451 later"]
+            assert [delivery.answer for delivery in store.deliveries.of_case(case)] == ["451 later"]
 
         await assert_eventually(it_waits)
         await world.milepost.request(case, "complete_milestone", milestone="Answer")
         behaviour.data = "250 taken"
 
         async def it_is_dropped() -> None:
-            [action] = store.actions(case)
+            [action] = store.actions.of_case(case)
             assert action.status == "dropped"
             assert (action.error or "").startswith("expired: its milestone was completed at")
 
@@ -202,9 +202,12 @@ async def test_mail_that_is_turned_away_at_first_arrives(walking: Walking, store
         await done(store, case)
     assert sorted(sent["Subject"] for sent in behaviour.taken) == sorted(f"{case}: Answer {name}" for name in MAILS)
     assert {sent["In-Reply-To"] for sent in behaviour.taken} == {f"<case/{case}@example.org>"}
-    assert {(delivery.status, delivery.attempts) for delivery in store.deliveries(case)} == {("sent", 6), ("sent", 1)}
-    assert len(store.mails(case)) == 6
-    assert len(store.tasks(case)) == 1
+    assert {(delivery.status, delivery.attempts) for delivery in store.deliveries.of_case(case)} == {
+        ("sent", 6),
+        ("sent", 1),
+    }
+    assert len(store.actions.mails(case)) == 6
+    assert len(store.tasks.find(case)) == 1
 
 
 async def test_a_replayed_case_mails_nobody(walking: Walking, store: Store) -> None:
@@ -214,4 +217,4 @@ async def test_a_replayed_case_mails_nobody(walking: Walking, store: Store) -> N
         case = await walked(world)
         await done(store, case)
     assert behaviour.taken == []
-    assert {logged.answer for logged in store.mails(case)} == {None}
+    assert {logged.answer for logged in store.actions.mails(case)} == {None}

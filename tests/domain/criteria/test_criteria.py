@@ -313,6 +313,14 @@ def test_a_scope_keeps_the_values_it_was_made_of() -> None:
     assert scope.evaluate("size(case.tags) == 1").holds
 
 
+@pytest.mark.parametrize("source", ['case.p == "High"', "case.missing == 1", "case.p", "case.p =="])
+def test_a_scope_works_a_criterion_out_once(source: str) -> None:
+    """Asked again it has the very same verdict, also where that is an error."""
+    scope = Scope({"case": {"p": "High"}})
+    assert scope.evaluate(source) is scope.evaluate(source)
+    assert scope.evaluate(source) == evaluate(source, {"case": {"p": "High"}})
+
+
 @pytest.mark.parametrize("source", ["case.", "nobody.there == 1", "case.tags.map(t, t) == []", "\ud800", "(" * 40])
 def test_a_source_that_does_not_compile_is_false(source: str) -> None:
     """Nothing that was never checked reaches a case's plan; if it does, the case goes on."""

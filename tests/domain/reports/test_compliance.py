@@ -141,6 +141,26 @@ def test_a_case_agrees_if_none_of_its_occurrences_was_missed() -> None:
     assert (high.log_met, high.log_missed, high.agreed) == (0, 1, 1)
 
 
+def test_each_stay_counts_for_whoever_had_it() -> None:
+    """Of a milestone that restarts on the field; others count for the value that the case has in the end."""
+    first = milestone(InstanceState.REMOVED, violated=True, name="Stay").model_copy(
+        update={"handed_over": True, "ran_under": {"priority": "Low"}}
+    )
+    last = milestone(InstanceState.COMPLETED, violated=False, name="Stay", occurrence=2).model_copy(
+        update={"ran_under": {"priority": "High"}}
+    )
+    view = seen(first, last, milestone(InstanceState.COMPLETED, violated=False))
+    rows = compliance([(view, False)], by="priority", groups=["Low", "High"])
+    assert [(r.milestone, r.group, r.instances, r.met, r.handed_over_late) for r in rows] == [
+        ("Stay", "Low", 1, 0, 1),
+        ("Stay", "High", 1, 1, 0),
+        ("Stay", "all", 2, 1, 1),
+        ("Resolution", "High", 1, 1, 0),
+        ("Resolution", "all", 1, 1, 0),
+    ]
+    assert [(r.log_missed, r.agreed) for r in rows] == [(1, 1), (1, 0), (1, 1), (1, 0), (1, 0)]
+
+
 def test_no_cases_make_no_rows() -> None:
     assert compliance([], by="priority") == []
 

@@ -8,8 +8,37 @@ import pytest
 from domain.criteria.fields import FieldType
 from domain.errors import NotFound
 from domain.reports.grouping import Grouping, Period, fitting, grouping, text_of
+from domain.timeline.instances import InstanceState
+from domain.timeline.views import MilestoneView
 
 FIELDS = {"priority": FieldType.STRING, "reopen_count": FieldType.INTEGER}
+
+
+def run(target: datetime | None = None, ran_under: dict[str, object] | None = None) -> MilestoneView:
+    """An instance with that target, and with the fields under which it ran."""
+    return MilestoneView(
+        milestone="M",
+        occurrence=1,
+        process="P",
+        state=InstanceState.RUNNING,
+        span="4h",
+        business_hours="24x7",
+        start_at=datetime(2016, 1, 1, tzinfo=UTC),
+        target_at=target,
+        completed_at=None,
+        completed_by=None,
+        removed_at=None,
+        exited_at=None,
+        violated=False,
+        ran_under=ran_under or {},
+        violations=[],
+        elapsed_seconds=0,
+        paused_seconds=0,
+        actual_seconds=0,
+        remaining_seconds=None,
+        pauses=[],
+        fired=[],
+    )
 
 
 @pytest.mark.parametrize(
@@ -18,11 +47,20 @@ FIELDS = {"priority": FieldType.STRING, "reopen_count": FieldType.INTEGER}
 )
 def test_values_name_groups(value: object, expected: str) -> None:
     assert text_of(value) == expected
-    assert grouping("priority", FIELDS, UTC).group({"priority": value}, None) == expected
+    assert grouping("priority", FIELDS, UTC).group({"priority": value}, run()) == expected
+
+
+@pytest.mark.parametrize(
+    ("ran_under", "expected"),
+    [({}, "High"), ({"priority": "Low"}, "Low"), ({"priority": None}, "none"), ({"owner": "Low"}, "High")],
+)
+def test_a_stay_is_of_the_group_that_had_it(ran_under: dict[str, object], expected: str) -> None:
+    """Where the milestone restarts on the field; every other milestone is of the value in the end."""
+    assert grouping("priority", FIELDS, UTC).group({"priority": "High"}, run(ran_under=ran_under)) == expected
 
 
 def test_a_field_that_a_case_does_not_have_is_none() -> None:
-    assert grouping("priority", FIELDS, UTC).group({}, None) == "none"
+    assert grouping("priority", FIELDS, UTC).group({}, run()) == "none"
 
 
 @pytest.mark.parametrize(("by", "label"), [("week", "2015-W53"), ("month", "2015-12"), ("year", "2015")])
@@ -30,13 +68,13 @@ def test_a_period_is_that_of_the_target_on_the_zones_own_date(by: str, label: st
     """1 January 2016 02:00Z is still December in New York; its ISO week belongs to 2015 all the same."""
     target = datetime(2016, 1, 1, 2, tzinfo=UTC)
     found = grouping(by, FIELDS, ZoneInfo("America/New_York"))
-    assert found.group({}, target) == label
-    assert found.group({}, None) == "none"
+    assert found.group({}, run(target)) == label
+    assert found.group({}, run()) == "none"
 
 
 def test_a_declared_field_comes_before_a_period_of_its_name() -> None:
     found = grouping("week", {"week": FieldType.STRING}, UTC)
-    assert found.group({"week": "A"}, datetime(2016, 1, 1, tzinfo=UTC)) == "A"
+    assert found.group({"week": "A"}, run(datetime(2016, 1, 1, tzinfo=UTC))) == "A"
 
 
 def test_an_unknown_field_is_named_with_the_nearest() -> None:

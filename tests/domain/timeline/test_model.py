@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, NamedTuple
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -332,4 +333,34 @@ def walk(world: World) -> Iterator[tuple[Both, datetime]]:
 def test_the_timeline_is_the_model(world: World) -> None:
     """States, targets, violations, pauses and every fired trigger are the same after every step, also through JSON."""
     for both, now in walk(world):
+        both.agree(now)
+
+
+@pytest.mark.parametrize("moved", [timedelta(hours=20), timedelta(hours=-3), timedelta(minutes=30)])
+@pytest.mark.parametrize("kinds", [("change", "undo", "clear"), ("undo", "clear", "change")])
+def test_a_start_that_was_complete_is_the_models_too(moved: timedelta, kinds: tuple[str, ...]) -> None:
+    """A milestone that was complete as it started is cleared, before or after its entry is moved."""
+    opened_at = DAYS["a Monday in June"]
+    declared = {"name": "A", "within": [{"span": "4h"}], "complete_when": "case.b"}
+    process = EntitlementProcess.model_validate({"name": "P", "entry": "entry_at", "milestones": [declared]})
+    fields: dict[str, Any] = {
+        "change": {"entry_at": (opened_at + moved).isoformat()},
+        "undo": {"b": False},
+        "clear": {},
+    }
+    walked = [
+        Step(
+            passed=1800,
+            advances=False,
+            through_json=False,
+            kind="clear" if kind == "clear" else "change",
+            milestone="A",
+            delay=0,
+            fields=fields[kind],
+            seconds=0,
+        )
+        for kind in kinds
+    ]
+    entry = (opened_at - timedelta(hours=2)).isoformat()
+    for both, now in walk(World(process, "always", opened_at, {"b": True, "entry_at": entry}, walked)):
         both.agree(now)

@@ -313,6 +313,46 @@ def test_a_clear_outside_the_process_is_as_if_it_had_never_been_completed() -> N
         )
 
 
+@pytest.mark.parametrize("cleared_first", [False, True])
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ("Tue 10:00", ("scheduled", "Tue 10:00", "Tue 14:00", [])),
+        ("Mon 10:30", ("running", "Mon 10:30", "Mon 14:30", [])),
+        ("Mon 08:00", ("running", "Mon 08:00", "Mon 13:00", [])),
+    ],
+)
+def test_a_clear_of_what_was_complete_as_it_started(
+    entry: str, expected: tuple[Any, ...], *, cleared_first: bool
+) -> None:
+    """It follows its entry, wherever that is moved, like a case without that completion."""
+    declared = {"within": "4h", "complete_when": DONE}
+    cleared = Bench(declared, opened="Mon 11:00", **_of_entry("done"))
+    assert cleared.milestone("Mon 11:00").state is InstanceState.COMPLETED
+    never = Bench({"within": "4h"}, opened="Mon 11:00", **_of_entry("on"))
+    for bench in (cleared, never):
+        bench.change("Mon 11:30", state="on")
+        if bench is cleared and cleared_first:
+            bench.clear("Mon 11:45")
+        bench.change("Mon 12:00", entry_at=field_at(entry))
+        if bench is cleared and not cleared_first:
+            bench.clear("Mon 12:15")
+        m = bench.milestone("Mon 12:30")
+        found = (str(m.state), bench.start("Mon 12:30"), bench.target("Mon 12:30"), bench.violations)
+        assert found == expected
+
+
+def test_a_clear_leaves_the_start_of_what_was_complete_as_it_started() -> None:
+    """It is that instant, while nobody moves its entry."""
+    bench = Bench({"within": "4h", "complete_when": DONE}, opened="Mon 11:00", **_of_entry("done"))
+    bench.change("Mon 11:30", state="on").clear("Mon 12:00")
+    assert (bench.start("Mon 12:00"), bench.target("Mon 12:00")) == ("Mon 11:00", "Mon 15:00")
+
+
+def _of_entry(state: str) -> dict[str, Any]:
+    return {"entry": "entry_at", "fields": {"entry_at": field_at("Mon 09:00"), "state": state}}
+
+
 def test_a_clear_brings_the_occurrence_that_began_behind_it() -> None:
     """Criteria that were false for a while would have begun another: it is there, from then."""
     declared = {"within": "4h", "starts": "criteria", "when": ON}

@@ -119,6 +119,57 @@ def test_a_completion_goes_to_the_occurrence_that_was_open_then(own: str, occurr
     assert completed == [occurrence]
 
 
+@pytest.mark.parametrize(
+    ("events", "had_by"),
+    [
+        ([("change", "Mon 10:00", {"priority": "Low"})], ["High", "Low"]),
+        ([("change", "Mon 12:00", {"priority": "Low"}), ("complete", "Mon 12:30", {})], ["High", "Low"]),
+        ([("complete", "Mon 09:30", {}), ("change", "Mon 10:00", {"priority": "Low"})], ["High", "Low"]),
+        ([("close", "Mon 09:30", {}), ("change", "Mon 10:00", {"priority": "Low"})], ["High"]),
+        ([("change", "Mon 09:30", {"state": "off"}), ("change", "Mon 10:00", {"priority": "Low"})], ["High"]),
+        (
+            [
+                ("complete", "Mon 09:20", {}),
+                ("change", "Mon 09:30", {"state": "off"}),
+                ("change", "Mon 10:00", {"priority": "Low"}),
+            ],
+            ["High"],
+        ),
+        (
+            [("change", "Mon 10:00", {"priority": "Low"}), ("complete", "Mon 11:00", {"occurred": "Mon 09:30"})],
+            ["High"],
+        ),
+        ([("change", "Mon 10:00", {"priority": None})], ["High", None]),
+        (
+            [
+                ("complete", "Mon 09:30", {}),
+                ("change", "Mon 09:40", {"state": "off"}),
+                ("change", "Mon 10:00", {"priority": "Low"}),
+                ("clear", "Mon 10:30", {}),
+            ],
+            ["High"],
+        ),
+    ],
+)
+def test_each_stay_is_of_whoever_had_it(
+    events: list[tuple[str, str, dict[str, Any]]], had_by: list[str | None]
+) -> None:
+    """Whatever the field becomes once it was handed over, completed, removed or left open at the exit."""
+    bench = stays()
+    for name, when, content in events:
+        getattr(bench, name)(when, **content)
+    assert [m.ran_under["priority"] for m in bench.runs("Mon 13:00")][: len(had_by)] == had_by
+    assert [m.ran_under["priority"] for m in bench.through_json().runs("Mon 13:00")][: len(had_by)] == had_by
+
+
+@pytest.mark.parametrize(("before", "had_by"), [(None, "Low"), ("High", "High")])
+def test_a_change_that_completes_is_of_whoever_had_it(before: str | None, had_by: str) -> None:
+    """Completed by its rule as its field changes; the first value of an empty field is of that very change."""
+    bench = Bench({**STAY, "complete_when": DONE, "when": ""}, fields={"state": "on", "priority": before}, hours="X")
+    bench.change("Mon 10:00", priority="Low", state="done")
+    assert bench.runs("Mon 10:00")[0].ran_under == {"priority": had_by}
+
+
 def test_a_field_that_a_round_changes_hands_over_in_the_next() -> None:
     """All of a round see the same fields: the criteria that the change turns false remove, they hand nothing over."""
     success = triggers("success", actions=sets(state="off"))

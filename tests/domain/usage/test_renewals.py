@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from domain.usage.requests import BalanceTakenBack
+from domain.usage.requests import BalanceTakenBack, OverageCovered
 from domain.usage.rows import RowKind
-from tests.models.usage_account import EngineAccount
+from tests.models.usage_account import WHO, EngineAccount
 
 BEGINS = datetime(2025, 1, 2, 12, tzinfo=UTC)
 RENEWED = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -185,3 +185,157 @@ def test_late_work_is_overage_only_where_nothing_has_lapsed(
     assert record.take(late, BEGINS, RENEWED) == "granted"
     assert record.has("old") == old
     assert record.account.counts["old"].balance_of(0).grant_left == grant_left
+
+
+class Months(Record):
+    """A record of three months, January to March 2025, three visits each, renewed with what is left."""
+
+    def __init__(self, **fields: Any) -> None:
+        super().__init__(**({"months": 3, "period": "month", "cap": 3} | fields))
+
+    def grant(self, amount: int, at: datetime) -> None:
+        q = {"kind": "grant", "entitlement": "old", "id": "g", "amount": amount, "carries": True, "at": at.isoformat()}
+        assert self.account.request(q | {"now": max(at, self.account.now).isoformat()}) == "done"
+
+    def of(self, period: int) -> tuple[int, int, int, int]:
+        """Used, beyond the cap, paid by grants and carried in, of one period."""
+        balance = self.account.counts["old"].balance_of(period)
+        return balance.used, balance.overage, balance.grant_used, balance.carried
+
+
+FEBRUARY = datetime(2025, 2, 10, tzinfo=UTC)
+APRIL = datetime(2025, 4, 2, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("renewal_takes", "late", "february", "carried"),
+    [
+        (0, 1, (0, 0, 1, 0), 4),
+        (0, 4, (2, 0, 2, 0), 3),
+        (8, 2, (2, 0, 0, 0), 5),  # all of it is used: the cap of February has lapsed, and pays
+        (8, 3, (3, 0, 0, 0), 5),
+        (8, 5, (3, 2, 0, 0), 5),
+        (7, 2, (1, 0, 1, 0), 4),
+        (7, 5, (3, 1, 1, 0), 4),
+    ],
+)
+def test_a_grant_of_an_earlier_period_is_asked_back(
+    renewal_takes: int, late: int, february: tuple[int, int, int, int], carried: int
+) -> None:
+    """Two granted for February went on into March, and with that into the renewal: five in all."""
+    record = Months()
+    record.grant(2, FEBRUARY)
+    record.account.advance(APRIL)
+    assert (record.of(2)[3], record.carried) == (2, 5)
+    record.take(renewal_takes, APRIL)
+    assert record.take(late, FEBRUARY, APRIL) == "granted"
+    assert (record.of(1), record.carried) == (february, carried)
+    assert record.account.counts["old~2"].balance_of(0).used == renewal_takes
+    assert record.take(6 - late, FEBRUARY, APRIL) == "blocked"
+
+
+@pytest.mark.parametrize(
+    ("renewal_takes", "late", "old"),
+    [
+        (0, 2, (0, 0, 2)),
+        (5, 1, (0, 0, 1)),
+        (5, 2, (1, 0, 1)),  # one granted, and then the cap, which has lapsed
+        (4, 2, (0, 0, 2)),
+        (4, 3, (1, 0, 2)),
+        (5, 5, (3, 1, 1)),
+    ],
+)
+def test_what_one_grant_cannot_pay_late_another_pays(renewal_takes: int, late: int, old: tuple[int, int, int]) -> None:
+    """Two granted went on and the renewal has used them; of one that lapses one is left, and pays before the cap."""
+    record = Months(months=1, carry_over=None)
+    record.grant(2, BEGINS)
+    lapses = {"kind": "grant", "entitlement": "old", "id": "h", "amount": 1, "carries": False, "at": BEGINS.isoformat()}
+    assert record.account.request(lapses | {"now": BEGINS.isoformat()}) == "done"
+    record.take(renewal_takes, FEBRUARY)
+    assert record.take(late, BEGINS, FEBRUARY) == "granted"
+    assert record.of(0)[:3] == old
+    for number in range(late):
+        name = f"V-{renewal_takes + number + 1}"
+        undo = {"kind": "reverse", "of_kind": "visit", "of": name, "now": FEBRUARY.isoformat()}
+        assert record.account.request(undo) == "done"
+        record.account.check()
+    assert record.of(0)[:3] == (0, 0, 0)
+
+
+@pytest.mark.parametrize(("renewal_takes", "late"), [(0, 0), (8, 0), (8, 5), (6, 3), (8, 8)])
+def test_late_work_of_several_periods_finds_nothing_twice(renewal_takes: int, late: int) -> None:
+    """However late work is spread, the record gives what it was declared to have, and not one more."""
+    record = Months()
+    record.grant(2, FEBRUARY)
+    record.account.advance(APRIL)
+    record.take(renewal_takes, APRIL)
+    march = datetime(2025, 3, 10, tzinfo=UTC)
+    for number in range(12):
+        record.take(1, march if number < late else FEBRUARY, APRIL)
+        record.take(1, march, APRIL)
+    parts = [record.of(period) for period in range(3)]
+    assert sum(used + overage + paid for used, overage, paid, _ in parts) == 3 + 2 + 3
+
+
+def test_what_was_carried_to_the_last_period_comes_back_as_well() -> None:
+    """Carried over by the month, and at the end, since the rule was changed, into the renewal."""
+    record = Months(carry_over="period")
+    change = {"kind": "amend", "entitlement": "old", "set": {"carry_over": "renewal"}}
+    assert record.account.request(change | {"now": datetime(2025, 3, 5, tzinfo=UTC).isoformat()}) == "done"
+    record.account.advance(APRIL)
+    assert record.carried == 9
+    record.take(10, APRIL)  # seven of the carry, if nothing comes late
+    assert record.take(2, BEGINS, APRIL) == "granted"
+    assert (record.of(0), record.carried) == ((2, 0, 0, 0), 7)
+    assert record.take(1, BEGINS, APRIL) == "granted"
+    assert (record.of(0), record.carried) == ((2, 1, 0, 0), 7)
+    assert record.take(1, BEGINS, APRIL) == "blocked"
+    adjust = {"kind": "adjust", "entitlement": "old", "id": "a", "amount": 1, "at": FEBRUARY.isoformat()}
+    assert record.account.request(adjust | {"now": APRIL.isoformat()}) == "done"
+    assert (record.of(1), record.carried) == ((0, 1, 0, 1), 7)  # taken as late work is
+    record.account.check()
+
+
+@pytest.mark.parametrize(("renewal_takes", "has"), [(0, (5, 0, 2)), (6, (4, 1, 2)), (7, (3, 2, 2))])
+def test_a_cover_takes_nothing_from_the_grant_of_its_visit(renewal_takes: int, has: tuple[int, int, int]) -> None:
+    """Two of four were paid by a grant: what the renewal has used of the cover is overage, and the grant stays."""
+    record = Months(cap=3, months=1, unit="hours", overflow="prompt")
+    record.grant(2, BEGINS)
+    entry = {"kind": "entry", "id": "T", "minutes": 7, "at": BEGINS.isoformat(), "now": BEGINS.isoformat()}
+    amend = {"kind": "amend", "entitlement": "old", "set": {"cap": 5}, "now": BEGINS.isoformat()}
+    assert record.account.request(entry) == "prompt"
+    assert record.account.request(amend) == "done"
+    record.account.advance(FEBRUARY)
+    assert record.carried == 2
+    if renewal_takes:
+        used = {"kind": "entry", "id": "U", "minutes": renewal_takes, "at": FEBRUARY.isoformat()}
+        assert record.account.request(used | {"now": FEBRUARY.isoformat()}) == "granted"
+    cover = {"kind": "cover", "entitlement": "old", "of_kind": "entry", "of": "T", "now": FEBRUARY.isoformat()}
+    assert record.account.request(cover) == "done"
+    record.account.check()
+    assert record.of(0)[:3] == has
+
+
+@pytest.mark.parametrize(("renewal_takes", "overage"), [(0, 0), (5, 1), (6, 2)])
+def test_a_cover_from_a_later_period_is_overage_again(renewal_takes: int, overage: int) -> None:
+    """As far as the renewal has used what March was to pay with: of January, and billed again."""
+    record = Months(overflow="prompt")
+    record.take(5, BEGINS)
+    for number in (4, 5):
+        yes = {"kind": "decide", "of_kind": "visit", "of": f"V-{number}", "yes": True, "of_at": BEGINS.isoformat()}
+        assert record.account.request(yes | {"now": BEGINS.isoformat()}) == "yes"
+    record.account.advance(APRIL)
+    record.take(renewal_takes, APRIL)
+    march = datetime(2025, 3, 10, tzinfo=UTC)
+    for number in (4, 5):
+        asked = OverageCovered(event_id=f"c-{number}", reference=f"V-{number}", occurred_at=march, **WHO)
+        record.account.change("old", asked)
+        record.account.check()
+    assert (record.of(0)[:2], record.of(2)[:2]) == ((3, overage), (2 - overage, 0))
+    bills = [r.amount for r in record.account.rows["old"] if r.kind is RowKind.OVERRIDE]
+    assert sum(bills) == overage
+    for number in (4, 5):
+        undo = {"kind": "reverse", "of_kind": "visit", "of": f"V-{number}", "now": APRIL.isoformat()}
+        assert record.account.request(undo) == "done"
+        record.account.check()
+    assert (record.of(0)[:2], record.of(2)[:2], record.carried) == ((3, 0), (0, 0), 3)

@@ -91,11 +91,12 @@ def test_the_rest_of_an_entry_has_neither_grace_nor_minimum() -> None:
         *(
             ({"unit": "hours", key: text}, "write it like 15m or 1h, at most 24h")
             for key in ALL
-            for text in ("1d", "2 days")
+            for text in ("1d", "2 days", "2 business days", "90", 90, 7.5, "30 hours", "45 seconds", "soon")
         ),
         ({"unit": "hours", "grace": "90s"}, "grace 1m30s is not in whole minutes; write it like 15m or 1h"),
         ({"unit": "hours", "minimum": "1bd"}, "minimum 1bd is not in whole minutes"),
         ({"unit": "hours", "minimum": "25h"}, "minimum 25h is over a day"),
+        *(({"unit": "hours", key: "1.5h"}, "bad span '1.5h'; write 1h30m ") for key in ALL),
     ],
 )
 def test_a_grace_or_minimum_that_makes_no_sense_is_refused(allowance: dict[str, Any], says: str) -> None:

@@ -985,6 +985,8 @@ class Model:
         if completes:
             self.completed_in_pass = True
             self._complete(instance, at, at, at_start=True)
+            # §4: a clear is "as if it had never been" completed, so what goes on unseen follows the entry (reading 23).
+            instance.unseen[0].terms[-1].sticky = False
             return True
         self._leave_out(instance, at)
         self._record_if_violated(instance, at)

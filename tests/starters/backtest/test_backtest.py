@@ -14,6 +14,7 @@ from domain.errors import NotFound
 from domain.messages.cases import CaseIntake
 from domain.process import EntitlementProcess
 from domain.reports.compliance import ALL, Outcome, compliance
+from domain.reports.grouping import grouping
 from domain.reports.measures import Spread
 from domain.timeline.events import CaseClosed, FieldsChanged
 from domain.timeline.views import CaseView
@@ -54,8 +55,10 @@ def case(case_id: str, *changes: tuple[int, dict[str, Any]], closed: int | None 
     return LoggedCase(CaseIntake(case_id=case_id, fields=fields, opened_at=OPENED), OPENED, tuple(events))
 
 
-def tried_on(cases: list[LoggedCase], known: Catalog, **how: Any) -> Backtest:
-    return backtest(cases, trial(known, cases, known.processes[0], account=None, **how), by=None, state="state")
+def tried_on(cases: list[LoggedCase], known: Catalog, *, by: str | None = None, **how: Any) -> Backtest:
+    tried = trial(known, cases, known.processes[0], account=None, **how)
+    groups = grouping(by, known.fields, UTC) if by else None
+    return backtest(cases, tried, by=groups, state="state")
 
 
 # --- figures ----------------------------------------------------------------------------------------------------------
@@ -94,6 +97,18 @@ def test_stays_that_were_handed_over_are_counted_apart() -> None:
     assert ">handed over late<" in chart
     reminder = report(tried_on([case("A", *changes, closed=160)], own([{**stay, "promise": False}])))
     assert not reminder.find("Stay", None).instances  # type: ignore[union-attr]  # each milestone has a row of all
+
+
+def test_a_stay_counts_for_the_group_that_had_it() -> None:
+    """The one that had it for 90 minutes of 60 was late, not the last one; a promise to the customer is of the last."""
+    stay = {"name": "Stay", "within": "1h", "starts": "criteria", "restart_on": ["priority"]}
+    whole = {"name": "Whole", "within": "1h"}
+    changes = [(30, {"priority": "Low"}), (120, {"priority": "High"})]
+    found = report(tried_on([case("A", *changes, closed=160)], own([stay, whole]), by="priority"))
+    late = {row.group: row.figures.of(Outcome.HANDED_OVER_LATE) for row in found.of("Stay")}
+    assert late == {"High": 0, "Low": 1, None: 1}
+    assert {row.group: row.figures.instances for row in found.of("Stay")} == {"High": 2, "Low": 1, None: 3}
+    assert {row.group: row.figures.violated for row in found.of("Whole")} == {"High": 1, None: 1}
 
 
 def test_all_milestones_together_are_the_sum_of_each() -> None:

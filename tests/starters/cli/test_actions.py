@@ -52,7 +52,7 @@ async def test_what_failed_is_listed_and_tried_again(client: Client, tmp_path: P
         return await asyncio.to_thread(milepost, *arguments, env=environment)
 
     with Store.open(database) as store:
-        store.apply(read_document(CATALOG), by="test")
+        store.catalog.apply(read_document(CATALOG), by="test")
         async with (
             mail_server(behaviour) as port,
             working(client, store, task_queue=task_queue, means=Means(mail=mail_server_at(port))),
@@ -82,6 +82,61 @@ async def test_what_failed_is_listed_and_tried_again(client: Client, tmp_path: P
         assert (await say(*wrong)).exit_code == 2, wrong
 
 
+async def test_an_entitlements_failures_are_listed_and_retried(client: Client, tmp_path: Path, task_queue: str) -> None:
+    """Beside those of cases, with their reason; by key, or all of one kind."""
+    database, begun = f"sqlite:///{tmp_path / 'milepost.db'}", datetime.now(UTC).isoformat()
+    environment = {
+        "TEMPORAL_ADDRESS": client.service_client.config.target_host,
+        "TEMPORAL_NAMESPACE": client.namespace,
+        "MILEPOST_DATA": str(tmp_path),
+        "MILEPOST_DATABASE_URL": database,
+        "MILEPOST_TASK_QUEUE": task_queue,
+    }
+    visits, behaviour = unique("visits"), Behaviour(recipient="550 no such user")
+    mail = {"do": "email", "to": "desk@example.org", "subject": "{{ usage.used }} used"}
+    allowance = {"unit": "visits", "cap": 10, "thresholds": [{"at": at, "actions": [mail]} for at in (1, 2)]}
+    catalog = {
+        "accounts": [{"id": "acme"}],
+        "entitlements": [{"id": visits, "account": "acme", "allowance": allowance}],
+    }
+    keys = [f"{visits}/0/threshold/{at}/1/email-1" for at in (1, 2)]
+
+    async def say(*arguments: str) -> Result:
+        return await asyncio.to_thread(milepost, *arguments, env=environment)
+
+    with Store.open(database) as store:
+        store.catalog.apply(read_document(catalog), by="test")
+        async with (
+            mail_server(behaviour) as port,
+            working(client, store, task_queue=task_queue, means=Means(mail=mail_server_at(port))),
+        ):
+            assert (await say("take", visits, "v-1", "--amount", "2")).exit_code == 0
+
+            async def both_have_failed() -> None:
+                listed = (await say("actions", "--failed", "--since", begun)).stdout
+                assert [line.strip() for line in listed.splitlines() if line.startswith("    ")] == keys
+                assert listed.count(f"entitlement {visits}: NotDelivered: recipient refused: 550 no such user") == 2
+
+            await assert_eventually(both_have_failed)
+            assert (await say("retry", "--kind", "task")).stdout == "0 of 0 are tried again\n"
+            behaviour.recipient = "250 OK"
+            assert (await say("retry", visits, keys[0])).stdout == f"{keys[0]} is tried again\n"
+            refused = await say("retry", visits, keys[0])
+            assert (refused.exit_code, "no failed action" in refused.stderr) == (2, True)
+
+            async def the_first_is_sent() -> None:
+                assert keys[0] not in (await say("actions", "--failed")).stdout
+
+            await assert_eventually(the_first_is_sent)
+            assert (await say("retry", "--kind", "email")).stdout == "1 of 1 are tried again\n"
+
+            async def none_is_left() -> None:
+                assert (await say("actions", "--failed")).stdout == "no action has failed for good\n"
+
+            await assert_eventually(none_is_left)
+    assert [sent["Subject"] for sent in behaviour.taken] == ["2 used", "2 used"]
+
+
 def test_endpoints_are_listed_and_switched_on(tmp_path: Path) -> None:
     """With how it goes there."""
     database = f"sqlite:///{tmp_path / 'milepost.db'}"
@@ -89,9 +144,9 @@ def test_endpoints_are_listed_and_switched_on(tmp_path: Path) -> None:
     off_at = datetime(2025, 6, 9, 13, 0, tzinfo=UTC)
     with Store.open(database) as store:
         assert milepost("endpoints", env=environment).stdout == "no endpoint is declared\n"
-        store.apply(read_document(CATALOG), by="test")
-        store.switch_endpoint("desk", off_at=off_at, said="HTTP 410")
-        store.endpoint_failed("room", "HTTP 500", off_at)
+        store.catalog.apply(read_document(CATALOG), by="test")
+        store.endpoints.switch("desk", off_at=off_at, said="HTTP 410")
+        store.endpoints.failed("room", "HTTP 500", off_at)
     desk, room = milepost("endpoints", env=environment).stdout.splitlines()
     assert desk.startswith("desk  standard  https://desk.example.org/  OFF since 2025-06-09")
     assert room == "room  standard  https://room.example.org/  failed once: HTTP 500"

@@ -85,7 +85,7 @@ def test_versions_that_were_applied(tmp_path: Path) -> None:
         changed.write_text(text)
         assert milepost("apply", changed, env=env).exit_code == 0
     with Store.open(f"sqlite:///{tmp_path}/data/milepost.db") as store:
-        assert store.process("Incident").version == 2
+        assert store.catalog.process("Incident").version == 2
     stored: list[str | Path] = ["backtest", SAMPLE, "--mapping", MAPPING]
     done = milepost(*stored, "--process", "Incident@1", "--compare", "Incident", "--json", env=env)
     found = json.loads(done.stdout)

@@ -252,13 +252,13 @@ async def test_show_falls_back_to_the_record(environment: dict[str, str], comman
     with Store.open(environment["MILEPOST_DATABASE_URL"]) as store:
 
         async def recorded() -> None:
-            assert store.case(case).view.closed_at is not None
+            assert store.cases.get(case).view.closed_at is not None
 
         await assert_eventually(recorded)
-        known = store.case(case)
+        known = store.cases.get(case)
         assert known.carried is not None
         view = known.view.model_copy(update={"case_id": forgotten})
-        store.record_case(
+        store.cases.record(
             CaseRecord(
                 history=1,
                 number=1,

@@ -253,7 +253,7 @@ def data(tmp_path: Path) -> dict[str, str]:
 
 def _stored(data: dict[str, str]) -> str:
     with Store.open(f"sqlite:///{data['MILEPOST_DATA']}/milepost.db") as store:
-        return store.catalog().model_dump_json()
+        return store.catalog.everything().model_dump_json()
 
 
 def test_apply_stores_a_catalog(tmp_path: Path, data: dict[str, str]) -> None:
@@ -349,7 +349,7 @@ def test_missing_log_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "stdin", "said"),
     [
-        (["a b"], None, "case_id"),
+        (["a b"], None, "case_id: bad id 'a b'; an id is letters, digits and . _ ~ -"),
         (["4711", "--field", "priority"], None, "is no name=value, such as priority=High"),
         (["4711", "--field", "p=1", "--field", "p=2"], None, "'p' is given twice"),
         (["4711", "--opened-at", "2025-06-09T14:00"], None, "has no offset from UTC"),

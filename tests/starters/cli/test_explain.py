@@ -113,7 +113,7 @@ async def test_a_closed_case_is_explained_from_the_record(
 
     async def recorded() -> None:
         with Store.open(environment["MILEPOST_DATABASE_URL"]) as store:
-            assert store.case(case).carried is not None
+            assert store.cases.get(case).carried is not None
 
     await assert_eventually(recorded)
     asked = json.loads((await command("explain", case, "--json")).stdout)

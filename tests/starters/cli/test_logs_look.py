@@ -85,7 +85,7 @@ def test_the_command_prints_a_mapping_and_tells_oddities() -> None:
 )
 def test_the_form_of_times_is_found(tmp_path: Path, rows: list[str], times: str, unsure: str) -> None:
     """What can be read in two ways is said."""
-    path = written(tmp_path, "id,created,resolved", *(f"{n},{row}" for n, row in enumerate(rows * 3)))
+    path = written(tmp_path, "id,created,closed", *(f"{n},{row}" for n, row in enumerate(rows * 3)))
     found = look(path)
     assert found.mapping.times.format == times
     said = "; ".join(found.unsure)
@@ -153,7 +153,7 @@ def test_a_workbook_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "shape", "case_id", "what"),
     [
-        ("zendesk.csv", "cases", "Ticket ID", ["Ticket solved - Timestamp"]),
+        ("zendesk.csv", "cases", "Ticket ID", ["First reply time (min)", "Ticket solved - Timestamp"]),
         ("jira.csv", "cases", "Issue key", ["Resolved"]),
         ("glpi.csv", "cases", "ID", ["Date de résolution", "Date de clôture"]),
         ("osticket.csv", "cases", "Ticket Number", ["Date Closed"]),
@@ -178,7 +178,7 @@ def test_exports_of_other_systems_are_read_without_a_hand(name: str, shape: str,
     """The right shape, id and events, whatever the delimiter, encoding, language and form of times."""
     found = look(LOOKED_AT / name)
     assert (found.mapping.shape, found.mapping.case_id) == (shape, case_id)
-    assert (found.mapping.activity or [event.at for event in found.mapping.events]) == what
+    assert (found.mapping.activity or [event.column for event in found.mapping.events]) == what
 
 
 TOLD = {
@@ -259,13 +259,19 @@ def test_a_report_of_durations_is_led_to_times_step_by_step(tmp_path: Path) -> N
     steps = {
         (title, *rows): "report.csv:1: holds a title and no header; if the header stands on line 2, take out what is",
         tuple(rows): "'Received' is empty in line 14; if that is no case, such as a line of totals, take it out",
-        tuple(
-            r for r in rows if not r.startswith("Total")
-        ): "how long it took: if that was counted round the clock, ad",
     }
     for lines, said in steps.items():
         with pytest.raises(LogError, match=re.escape(said)):
             look(written(tmp_path, *lines, name="report.csv", encoding="cp1252"))
+    cases = (row for row in rows if not row.startswith("Total"))
+    found = look(written(tmp_path, *cases, name="report.csv", encoding="cp1252"))
+    first = found.read.cases[0]
+    assert [f"{first.opened_at:%d %H:%M}", *(f"{event.occurred_at:%d %H:%M}" for event in first.events)] == [
+        "17 11:16",
+        "17 14:34",
+        "19 05:38",
+    ]
+    assert "counted round the clock" in "; ".join(found.unsure)
 
 
 def test_a_footer_of_an_export_is_named() -> None:

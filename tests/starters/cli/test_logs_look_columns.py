@@ -210,3 +210,86 @@ def test_fields_have_the_types_of_their_values(tmp_path: Path) -> None:
         "score": "number",
     }
     assert "# - note: free text" in found.text
+
+
+@pytest.mark.parametrize(
+    ("column", "cells", "event"),
+    [
+        (
+            "First reply time in minutes",
+            ("15", "90"),
+            "after: First reply time in minutes, state: In progress, unit: min",
+        ),
+        ("Resolution (h)", ("1.5", "30"), "after: Resolution (h), state: Resolved, unit: hours"),
+        ("Resolution (h:mm)", ("1:30", "42:22"), 'after: "Resolution (h:mm)", state: Resolved}'),
+        ("Close duration", ("1d 2h", "3h 5m"), "after: Close duration, state: Closed}"),
+    ],
+)
+def test_lengths_are_read_as_events(tmp_path: Path, column: str, cells: tuple[str, str], event: str) -> None:
+    """Of a file without the instants; that they were counted round the clock is a guess, and said."""
+    rows = [f"T{n},2025-03-0{n}T09:00Z,{cell}" for n, cell in enumerate(cells, 1)]
+    found = seen(tmp_path, f"Ticket,Created,{column}", *rows)
+    assert event in found.text
+    assert f"whether {column} were counted round the clock" in said(found)
+    assert all(case.events for case in found.read.cases)
+
+
+def test_an_instant_is_read_rather_than_a_length(tmp_path: Path) -> None:
+    rows = ["T1,2025-03-01T09:00Z,2025-03-01T10:00Z,61", "T2,2025-03-02T09:00Z,2025-03-02T10:00Z,60"]
+    found = seen(tmp_path, "Ticket,Created,Resolved,Minutes to resolution", *rows)
+    assert [event.column for event in found.mapping.events] == ["Resolved"]
+
+
+@pytest.mark.parametrize("column", ["Resolution time in business hours", "Resolution (working minutes)"])
+def test_lengths_of_open_time_are_no_events(tmp_path: Path, column: str) -> None:
+    """Nobody knows by which calendar; the refusal says what a mapping of one's own could say."""
+    with pytest.raises(LogError, match="counted round the clock from the opening on, a mapping of your own reads it"):
+        seen(tmp_path, f"Ticket,Created,{column}", "T1,2025-03-01T09:00Z,15", "T2,2025-03-02T09:00Z,90")
+
+
+@pytest.mark.parametrize(("columns", "over"), [("Resolved", "Resolved"), ("First reply", "In progress")])
+def test_a_log_in_which_nothing_closes_says_so(tmp_path: Path, columns: str, over: str) -> None:
+    """One row a ticket, and no column that says when a case was closed."""
+    rows = [f"T{n},2025-03-0{n}T09:00Z,2025-03-0{n}T1{n}:00Z" for n in (1, 2)]
+    found = seen(tmp_path, f"Ticket,Created,{columns}", *rows)
+    assert found.mapping.state.closed == []
+    assert "what closes a case: no column says when, so nothing does (closed: [])" in said(found)
+    assert f"if {over} is the end, write closed: [{over}]" in said(found)
+    closed = seen(tmp_path, f"Ticket,Created,{columns},Closed", *(f"{row},2025-03-09T09:00Z" for row in rows))
+    assert (closed.mapping.state.closed, "what closes a case" in said(closed)) == (["Closed"], False)
+
+
+def test_ids_merged_over_the_rows_of_a_case_are_filled_in(tmp_path: Path) -> None:
+    """With the columns that are empty in the same rows; others that look merged are only named."""
+    found = seen(
+        tmp_path,
+        "Ticket,Channel,at,Status,Customer",
+        "T1,mail,2025-03-01T09:00Z,New,Ann",
+        ",,2025-03-01T10:00Z,Active,",
+        ",,2025-03-01T11:00Z,Closed,",
+        "T2,phone,2025-03-02T09:00Z,New,",
+        ",,2025-03-02T10:00Z,Closed,Bob",
+    )
+    assert found.mapping.merged == ["Ticket", "Channel"]
+    assert [(c.case_id, c.intake.fields["channel"], len(c.events)) for c in found.read.cases] == [
+        ("T1", "mail", 3),
+        ("T2", "phone", 2),
+    ]
+    assert "whether Ticket, Channel were merged over rows: where they are empty (3 of 5 rows)" in said(found)
+    assert "whether empty cells of Customer were merged with the ones above: if so, merged: [Customer]" in said(found)
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        (("2,5", "3", "0,75"), ("number", ",")),
+        (("2.5", "3", "0.75"), ("number", ".")),
+        (("2,500", "3", "1,250"), ("string", ".")),
+        (("2,5", "3.5", "4"), ("string", ".")),
+    ],
+)
+def test_a_decimal_comma_is_proposed(tmp_path: Path, cells: tuple[str, ...], expected: tuple[str, str]) -> None:
+    """Unless it may divide thousands, or points stand beside it: such a column is one of texts."""
+    rows = [f"{n // 2};2025-03-0{n + 1}T09:00Z;step {n % 2};{cells[n % 3]}" for n in range(6)]
+    found = seen(tmp_path, "ticket;at;activity;Impact", *rows)
+    assert (found.mapping.fields["impact"].type, found.mapping.decimal) == expected

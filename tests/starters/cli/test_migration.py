@@ -290,7 +290,7 @@ async def test_a_batch_survives_the_death_of_worker_and_server(tmp_path: Path) -
             at_work.wait()
     with Store.open(environment["MILEPOST_DATABASE_URL"]) as store:
         for case_id in ids:
-            assert [note.kind for note in store.notes(case_id)].count(NoteKind.MIGRATED) == 1
+            assert [note.kind for note in store.cases.notes(case_id)].count(NoteKind.MIGRATED) == 1
     await settle()
 
 

@@ -69,10 +69,10 @@ def test_an_order_is_placed_once(alone: dict[str, str]) -> None:
     ]
     assert place(alone).stdout == "order o-1, revision 1: nothing to change\n"
     with Store.open(alone["MILEPOST_DATABASE_URL"]) as store:
-        assert store.entitlement("o-1.support.bronze").contract_line_item == "o-1.support"
-        assert store.order("o-1").revision == 1
+        assert store.catalog.entitlement("o-1.support.bronze").contract_line_item == "o-1.support"
+        assert store.orders.get("o-1").revision == 1
         with pytest.raises(NotFound, match="no order 'o-2' was placed"):
-            store.order("o-2")
+            store.orders.get("o-2")
 
 
 def test_a_dry_run_stores_nothing(alone: dict[str, str]) -> None:
@@ -130,7 +130,7 @@ def test_an_order_that_cannot_be_is_refused_with_its_line(alone: dict[str, str],
     assert says in result.stderr
     assert "nothing of it was made" in result.stderr
     with Store.open(alone["MILEPOST_DATABASE_URL"]) as store:
-        assert store.catalog().service_contracts == []
+        assert store.catalog.everything().service_contracts == []
 
 
 def test_an_order_that_is_half_right_makes_nothing(alone: dict[str, str]) -> None:
@@ -139,7 +139,7 @@ def test_an_order_that_is_half_right_makes_nothing(alone: dict[str, str]) -> Non
     assert result.exit_code == 2
     assert "asset 'theirs' belongs to account 'other', this order to 'acme'" in result.stderr
     with Store.open(alone["MILEPOST_DATABASE_URL"]) as store:
-        assert store.catalog().entitlements == []
+        assert store.catalog.everything().entitlements == []
 
 
 # --- entitlements that count already ---
@@ -166,7 +166,7 @@ async def test_a_running_count_is_told_of_what_changes(live: dict[str, str], cli
         result = await asyncio.to_thread(milepost, "open", case, "--account", "acme", env=live)
         assert result.exit_code == 0, result.output
         with Store.open(live["MILEPOST_DATABASE_URL"]) as store:
-            return store.case(case).entitlement
+            return store.cases.get(case).entitlement
 
     bronze = f"{order}.support.bronze"
     assert (await placed())["counts"]["done"] == []

@@ -85,11 +85,11 @@ async def test_a_lower_cap_mails_of_what_is_planned(desk: Desk) -> None:
     desk.declare(f"of-{visits}", {"id": visits, "starts_on": "2026-01-01", "allowance": allowance})
     for number in range(4):
         await desk.done("take", visits, f"P-{number}", "--at", (NOW + timedelta(days=400)).isoformat())
-    assert desk.store.mails() == []
+    assert desk.store.actions.mails() == []
     await desk.done("amend", visits, "--cap", "4", "--reason", "a smaller site")
 
     async def mailed() -> None:
-        assert [one.subject for one in desk.store.mails() if one.key.startswith(visits)] == ["4 of 4"]
+        assert [one.subject for one in desk.store.actions.mails() if one.key.startswith(visits)] == ["4 of 4"]
 
     await assert_eventually(mailed)
 
@@ -104,9 +104,9 @@ async def test_overage_passes_a_threshold_over_100_percent(desk: Desk) -> None:
     await desk.done("take", visits, "V-2", "--overage", "--reason", "agreed")
 
     async def mailed() -> None:
-        assert [one.subject for one in desk.store.mails() if "/threshold/" in one.key and visits in one.key] == [
-            "2 and 1"
-        ]
+        assert [
+            one.subject for one in desk.store.actions.mails() if "/threshold/" in one.key and visits in one.key
+        ] == ["2 and 1"]
 
     await assert_eventually(mailed)
 
@@ -124,7 +124,7 @@ async def test_a_support_contract_comes_before_a_bank_of_hours(desk: Desk, bank:
         processes=[process],
     )
     await desk.done("open", case, "--account", account)
-    assert desk.store.case(case).entitlement == silver
+    assert desk.store.cases.get(case).entitlement == silver
     assert f"{hours}: granted, 30 min taken" in await desk.done("log-time", case, "T-1", "30")
 
 
@@ -141,7 +141,7 @@ async def test_an_opening_balance_is_counted(desk: Desk) -> None:
     assert "13 visits used of 13 visits (100%), 3 visits of them carried over" in await desk.done("balance", visits)
 
     async def one_row() -> None:
-        rows = [(str(row.kind), row.used, row.overage, row.carried) for row in desk.store.ledger(visits)]
+        rows = [(str(row.kind), row.used, row.overage, row.carried) for row in desk.store.ledgers.rows(visits)]
         assert ("opening", 13, 2, 3) in rows
         assert all(kind != "override" for kind, *_ in rows)
 
@@ -173,10 +173,10 @@ async def test_a_line_that_names_the_asset_ranks_untold(desk: Desk) -> None:
     for words in (("--asset", asset), ("--account", account, "--product", product)):
         case = unique("c")
         await desk.done("open", case, *words)
-        assert desk.store.case(case).entitlement == line
+        assert desk.store.cases.get(case).entitlement == line
     other = unique("c")
     await desk.done("open", other, "--account", account)
-    assert desk.store.case(other).entitlement == plain
+    assert desk.store.cases.get(other).entitlement == plain
 
 
 async def test_keys_that_vanish_are_asked_about(desk: Desk, tmp_path: Path) -> None:
@@ -189,7 +189,7 @@ async def test_keys_that_vanish_are_asked_about(desk: Desk, tmp_path: Path) -> N
     asked = await desk.say("apply", str(file))
     assert (asked.exit_code, "--yes takes what the files say" in asked.stderr) == (2, True)
     assert "ends_on" in asked.stderr
-    assert str(desk.store.entitlement(silver).ends_on) == "2099-12-31"
+    assert str(desk.store.catalog.entitlement(silver).ends_on) == "2099-12-31"
     await desk.done("apply", str(file), "--yes")
-    stands = desk.store.entitlement(silver)
+    stands = desk.store.catalog.entitlement(silver)
     assert (stands.ends_on, stands.business_hours) == (None, None)

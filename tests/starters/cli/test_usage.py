@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -26,6 +27,7 @@ from domain.wording import instant
 from starters.operations.usage import UsageDesk
 from starters.operations.usage_amounts import read_amount
 from store import Store, tables
+from store.usage.ledgers import Ledgers
 from tests.starters.command_line import beside_a_worker, milepost
 from tests.support import assert_eventually, unique
 
@@ -59,11 +61,13 @@ class Desk:
     def declare(self, account: str, *entitlements: dict[str, Any], **more: Any) -> None:
         declared = [{"account": account, **entitlement} for entitlement in entitlements]
         catalog = {"accounts": [{"id": account}], "entitlements": declared, **more}
-        self.store.apply(Catalog.model_validate(catalog), by="test")
+        self.store.catalog.apply(Catalog.model_validate(catalog), by="test")
 
     def terms(self, entitlement: str) -> EntitlementTerms:
-        declared, organisation = self.store.entitlement(entitlement), self.store.organisation()
-        return entitlement_terms(declared, self.store.account(declared.account), organisation, now=datetime.now(UTC))
+        declared, organisation = self.store.catalog.entitlement(entitlement), self.store.catalog.organisation()
+        return entitlement_terms(
+            declared, self.store.catalog.account(declared.account), organisation, now=datetime.now(UTC)
+        )
 
     def visits(self, account: str | None = None, **allowance: Any) -> str:
         """A new entitlement of four visits, of an account of its own unless one is named."""
@@ -102,7 +106,7 @@ async def test_a_visit_is_taken_once_and_says_what_is_left(desk: Desk) -> None:
     assert (answer["outcome"], answer["taken"], answer["remaining"]) == ("granted", 2, 1)
 
     async def the_ledger_says_who() -> None:
-        assert [(row.reference, row.by) for row in desk.store.ledger(visits)][:1] == [("V-1", "dispatch")]
+        assert [(row.reference, row.by) for row in desk.store.ledgers.rows(visits)][:1] == [("V-1", "dispatch")]
 
     await assert_eventually(the_ledger_says_who)
 
@@ -132,8 +136,8 @@ async def test_a_visit_counts_once_whichever_entitlement_is_named(desk: Desk) ->
     await desk.done("cancel", first, "--reason", "moved")
 
     async def it_is_on_record() -> None:
-        assert desk.store.takers("V-1", account=account, unit="visits") == [first]
-        assert desk.store.entitlement(first).cancelled_at is not None
+        assert desk.store.ledgers.takers("V-1", account=account, unit="visits") == [first]
+        assert desk.store.catalog.entitlement(first).cancelled_at is not None
 
     await assert_eventually(it_is_on_record)
     said = f"V-1: taken of {first} before; 3 of 4 visits left in the period from 2026-01-01\n"
@@ -166,7 +170,7 @@ async def test_a_visit_that_was_reversed_is_not_taken_again(desk: Desk) -> None:
     assert "1 visit taken" in await desk.done("take", second, "V-1"), "there it was never taken"
 
     async def it_is_on_record() -> None:
-        assert len(desk.store.takers("V-1", account=account, unit="visits")) == 2
+        assert len(desk.store.ledgers.takers("V-1", account=account, unit="visits")) == 2
 
     await assert_eventually(it_is_on_record)
     assert f"V-1: taken of {second} before" in await desk.done("take", first, "V-1")
@@ -223,7 +227,7 @@ async def test_the_case_is_told_of_an_overflow(desk: Desk) -> None:
     assert (await desk.say("take", visits, "V-1", "--case", case)).exit_code == 3
 
     async def the_case_knows() -> None:
-        assert any(f"entitlement {visits} has nothing left" in note.text for note in desk.store.notes(case))
+        assert any(f"entitlement {visits} has nothing left" in note.text for note in desk.store.cases.notes(case))
 
     await assert_eventually(the_case_knows)
 
@@ -240,7 +244,7 @@ async def test_yes_to_the_overage_price_is_taken_beyond_the_cap(desk: Desk) -> N
     assert "taken of" in await desk.done("take", visits, "V-2", *yes)
 
     async def one_override() -> None:
-        rows = [row for row in desk.store.ledger(visits) if row.kind is RowKind.OVERRIDE]
+        rows = [row for row in desk.store.ledgers.rows(visits) if row.kind is RowKind.OVERRIDE]
         assert [(row.reference, row.amount, row.price) for row in rows] == [("V-2", 1, "90.00 EUR")]
 
     await assert_eventually(one_override)
@@ -298,7 +302,7 @@ async def test_what_the_catalog_has_ended_takes_nothing_more(desk: Desk) -> None
     assert "was cancelled at Sun 2026-02-01 00:00 UTC" in await desk.refused("adjust", cancelled, "1", "--reason", "x")
     account = unique("gone")
     of_account = desk.visits(account)
-    desk.store.apply(Catalog.model_validate({"accounts": [{"id": account, "retired": True}]}), by="test")
+    desk.store.catalog.apply(Catalog.model_validate({"accounts": [{"id": account, "retired": True}]}), by="test")
     assert f"it is of account {account}, which is retired" in await desk.refused("take", of_account, "V-8")
 
 
@@ -312,7 +316,7 @@ async def test_an_adjustment_carries_who_and_why(desk: Desk) -> None:
     assert "adjusted by -1.5 hours; 19.5 of 20" in await desk.done("adjust", bank, "-90m", "--reason", "goodwill")
 
     async def it_is_on_record() -> None:
-        rows = desk.store.ledger(bank)
+        rows = desk.store.ledgers.rows(bank)
         assert [(row.kind, row.used, row.by) for row in rows][:1] == [(RowKind.ADJUSTED, 120, "ann")]
         assert "from paper" in (rows[0].reason or "")
 
@@ -333,7 +337,7 @@ async def test_a_grant_is_used_before_the_cap(desk: Desk) -> None:
     assert "0 visits used of 4 visits (0%), 1 visit of 2 visits granted used" in await desk.done("balance", visits)
 
     async def it_is_on_record() -> None:
-        rows = [(row.kind, row.amount, row.used, row.by) for row in desk.store.ledger(visits)]
+        rows = [(row.kind, row.amount, row.used, row.by) for row in desk.store.ledgers.rows(visits)]
         assert rows[:1] == [(RowKind.GRANTED, 2, 0, "ann")]
 
     await assert_eventually(it_is_on_record)
@@ -414,8 +418,12 @@ def test_amounts_are_read_as_people_write_them(text: str, unit: str, amount: int
     ],
 )
 def test_what_is_no_amount_is_refused(unit: str, text: str) -> None:
-    with pytest.raises(Refused, match="is no amount of"):
+    """What it is told to write is taken there."""
+    with pytest.raises(Refused, match="is no amount of") as refusal:
         read_amount(text, unit)
+    hints = re.findall(r"-?[0-9][0-9hm.]*", str(refusal.value).partition("; write ")[2])
+    assert hints
+    assert all(isinstance(read_amount(hint, unit), int) for hint in hints)
 
 
 # --- reverse ---
@@ -436,7 +444,7 @@ async def test_a_reversal_undoes_a_visit_once(desk: Desk) -> None:
 
 async def test_work_whose_entry_was_reversed_is_logged_under_another_id(desk: Desk) -> None:
     bank, reserve = await split(desk)
-    case = next(row.case_id for row in desk.store.ledger(reserve)) or ""
+    case = next(row.case_id for row in desk.store.ledgers.rows(reserve)) or ""
     await desk.done("reverse", bank, "T-1", "--reason", "wrong case")
     refused = await desk.refused("log-time", case, "T-1", "180", "--worked-at", WORKED_AT)
     assert "time entry 'T-1' was reversed; log the work again under another id" in refused
@@ -531,13 +539,13 @@ async def test_a_reversal_waits_for_parts_that_the_ledger_does_not_have_yet(
 ) -> None:
     """It is written in the background: at first it has nothing of the entry, then what came first."""
     bank, reserve = await split(desk)
-    entry_rows, looks = Store.entry_rows, iter([[], [bank]])
+    entry_rows, looks = Ledgers.entry_rows, iter([[], [bank]])
 
-    def written_late(store: Store, entitlement: str, reference: str) -> dict[str, list[LedgerRow]]:
-        found = entry_rows(store, entitlement, reference)
+    def written_late(ledgers: Ledgers, entitlement: str, reference: str) -> dict[str, list[LedgerRow]]:
+        found = entry_rows(ledgers, entitlement, reference)
         return {one: found[one] for one in next(looks, found)}
 
-    monkeypatch.setattr(Store, "entry_rows", written_late)
+    monkeypatch.setattr(Ledgers, "entry_rows", written_late)
     found = json.loads(await desk.done("reverse", bank, "T-1", "--reason", "wrong case", "--json"))
     assert ([part["entitlement"] for part in found["parts"]], found["missing"]) == ([bank, reserve], 0)
 
@@ -594,7 +602,7 @@ async def test_cap_and_end_are_amended_and_the_catalog_follows(desk: Desk) -> No
     )
 
     async def the_catalog_says_so() -> None:
-        declared = desk.store.entitlement(visits)
+        declared = desk.store.catalog.entitlement(visits)
         assert declared.allowance is not None
         assert (declared.allowance.cap, str(declared.ends_on)) == (6, "2098-12-31")
 
@@ -633,7 +641,7 @@ async def test_cancelled_it_takes_nothing_from_that_instant(desk: Desk) -> None:
     assert "was cancelled at" in await desk.refused("amend", visits, "--cap", "9", "--reason", "x")
 
     async def the_catalog_says_so() -> None:
-        assert desk.store.entitlement(visits).cancelled_at is not None
+        assert desk.store.catalog.entitlement(visits).cancelled_at is not None
 
     await assert_eventually(the_catalog_says_so)
     assert "cancelled" in await desk.refused("take", visits, "V-3")
@@ -676,7 +684,7 @@ async def test_what_is_not_counted_has_no_count_to_change(desk: Desk, command: l
     desk.declare("acme", {"id": uncounted, "ends_on": "2099-12-31"})
     nothing = await desk.refused(*(word.format(uncounted) for word in command))
     assert nothing.startswith(f"milepost: entitlement '{uncounted}' counts nothing; {says}")
-    assert str(desk.store.entitlement(uncounted).ends_on) == "2099-12-31"
+    assert str(desk.store.catalog.entitlement(uncounted).ends_on) == "2099-12-31"
 
 
 async def test_what_is_not_counted_is_cancelled_in_the_catalog(desk: Desk) -> None:
@@ -686,12 +694,12 @@ async def test_what_is_not_counted_is_cancelled_in_the_catalog(desk: Desk) -> No
     before = datetime.now(UTC)
     cancel = ("cancel", uncounted, "--reason", "the contract was terminated", "--by", "ann")
     assert await desk.done(*cancel) == f"{uncounted}: cancelled; it counts nothing\n"
-    cancelled_at = desk.store.entitlement(uncounted).cancelled_at
+    cancelled_at = desk.store.catalog.entitlement(uncounted).cancelled_at
     assert cancelled_at is not None
     assert before <= cancelled_at <= datetime.now(UTC)
     assert f"cancelled already, at {instant(cancelled_at)}" in await desk.refused(*cancel)
     assert "was cancelled at" in await desk.refused("amend", uncounted, "--ends-on", "never", "--reason", "x")
-    assert desk.store.unsynchronised() == []
+    assert desk.store.unsynchronised.entitlements() == []
     with desk.store._database.read() as connection:
         assert "ann: the contract was terminated" in connection.execute(select(tables.applications.c.by)).scalars()
     over = unique("phone")
@@ -709,11 +717,11 @@ async def test_what_is_not_counted_ends_on_an_amended_date(desk: Desk) -> None:
 
     said = f"{uncounted}: it ends on 2098-12-31; it counts nothing\n"
     assert await desk.done(*amend("2098-12-31")) == said
-    assert str(desk.store.entitlement(uncounted).ends_on) == "2098-12-31"
+    assert str(desk.store.catalog.entitlement(uncounted).ends_on) == "2098-12-31"
     answer = json.loads(await desk.done(*amend("2098-12-31"), "--json"))
     assert answer == {"entitlement": uncounted, "answer": {"outcome": "done", "text": "nothing differs"}}
     assert "does not end" in await desk.done(*amend("never"))
-    assert desk.store.entitlement(uncounted).ends_on is None
+    assert desk.store.catalog.entitlement(uncounted).ends_on is None
     assert "2026-01-31 is over; give today or a later date, or cancel it" in await desk.refused(*amend("2026-01-31"))
     assert "2025-12-31 lies before the first, 2026-01-01" in await desk.refused(*amend("2025-12-31"))
     desk.declare("acme", {"id": uncounted, "starts_on": "2026-01-01", "retired": True})
@@ -779,7 +787,7 @@ async def test_an_overage_is_voided_and_another_covered(desk: Desk) -> None:
     assert "no overage" in await desk.refused("void", visits, "V-3", "--reason", "again")
 
     async def nothing_is_billed() -> None:
-        rows = [row for row in desk.store.ledger(visits) if row.kind is RowKind.OVERRIDE]
+        rows = [row for row in desk.store.ledgers.rows(visits) if row.kind is RowKind.OVERRIDE]
         assert [row.amount for row in rows] == [1, 1, -1, -1]
 
     await assert_eventually(nothing_is_billed)
@@ -805,7 +813,7 @@ async def test_cancelling_behind_lists_what_stays_taken(desk: Desk) -> None:
     await desk.done("take", visits, "V-1", "--at", "2026-03-10T09:00Z")
 
     async def it_is_on_record() -> None:
-        assert len(desk.store.ledger(visits)) == 1
+        assert len(desk.store.ledgers.rows(visits)) == 1
 
     await assert_eventually(it_is_on_record)
     said = await desk.done("cancel", visits, "--at", "2026-02-01T00:00Z", "--reason", "it was never paid")

@@ -269,7 +269,7 @@ async def test_a_count_that_does_not_answer_is_passed_over(live: dict[str, str],
     try:
         with Store.open(database) as store:
             verifying = Verifying(store, Entitlements(client, "nowhere", patience=0.5))
-            entitlement = store.entitlement("blocked-0").model_copy(update={"id": started})
+            entitlement = store.catalog.entitlement("blocked-0").model_copy(update={"id": started})
             left = await verifying._left_of(entitlement, datetime.now(UTC))
         assert left
         assert (left.remaining, left.live) == (0, False)
@@ -294,7 +294,7 @@ async def test_a_count_that_was_terminated_does_not_count(database: str, client:
     newer = row.model_copy(update={"used_after": 120, "balance_after": 1080, "recorded_at": AT + timedelta(days=1)})
     with Store.open(database) as store:
         for count, one in (("zeroth", newer), ("later", row)):
-            store.record_usage(
+            store.ledgers.record(
                 UsageRecords(
                     entitlement_id=f"{prefix}-hours",
                     count=count,
@@ -304,7 +304,7 @@ async def test_a_count_that_was_terminated_does_not_count(database: str, client:
                     periods=[],
                 )
             )
-        hours = store.entitlement(f"{prefix}-hours")
+        hours = store.catalog.entitlement(f"{prefix}-hours")
         stored = await Verifying(store, None)._left_of(hours, AT)
         live = await Verifying(store, Entitlements(client, "nowhere", patience=5))._left_of(hours, AT)
     assert stored

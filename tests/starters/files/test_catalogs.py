@@ -186,7 +186,7 @@ def test_files_may_refer_to_what_is_stored(tmp_path: Path) -> None:
         assert f"{moved[0]}:3:5: entitlements[0].account: the account of entitlement 'e' is acme" in str(error.value)
         with pytest.raises(CatalogError, match="unknown account 'acmee'; did you mean 'acme'"):
             apply_files(store, written(tmp_path, d="contacts: [{id: ann, account: acmee}]\n"), by="ann")
-        assert store.entitlement("e").account == "acme"
+        assert store.catalog.entitlement("e").account == "acme"
 
 
 def test_a_file_of_thousands_of_aliases_is_not_unfolded(tmp_path: Path) -> None:

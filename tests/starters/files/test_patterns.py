@@ -179,6 +179,8 @@ def test_ola_by_group() -> None:
         ("Mon 15:30", "Tue 11:30", "Tue 11:00", "completed"),
     ]
     assert [one.violated for one in walk.view(at("Tue 12:00")).milestones if one.handed_over] == [False, True]
+    runs = [m for m in walk.view(at("Tue 12:00")).milestones if m.milestone == "Group"]
+    assert [one.ran_under["assignment_group"] for one in runs] == ["Service desk", "Network", "Database"]
     assert walk.seen(at("Tue 12:00"), "Resolution") == [("Mon 09:00", "Tue 17:00", "Tue 11:00", "completed")]
     assert walk.sent(at("Tue 12:00")) == [("Group", "Mon 14:30")]
 

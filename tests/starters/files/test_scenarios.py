@@ -54,9 +54,11 @@ class Counted:
     """The count of one entitlement, as its workflow keeps it."""
 
     def __init__(self, store: Store, entitlement: str, at: str) -> None:
-        declared = store.entitlement(entitlement)
-        account = store.account(declared.account)
-        self.usage = Usage.begin(entitlement_terms(declared, account, store.organisation(), now=when(at)), when(at))
+        declared = store.catalog.entitlement(entitlement)
+        account = store.catalog.account(declared.account)
+        self.usage = Usage.begin(
+            entitlement_terms(declared, account, store.catalog.organisation(), now=when(at)), when(at)
+        )
         self.effects: list[UsageEffect] = []
 
     def take(self, reference: str, at: str) -> Consumed:
@@ -166,14 +168,14 @@ def test_a_tier_is_sold_by_an_order(opened: Callable[[str], Store]) -> None:
     """Two packs of Bronze: 20 a quarter, from the day that the order says, for the template's year."""
     store = opened("tiers")
     order = read_order(CATALOGS / "tiers.order.yaml").order
-    store.place_order(order, by="ann", at=when("2026-02-20T12:00Z"))
-    bronze = store.entitlement("hooli-2026.bronze-support.bronze")
+    store.orders.place(order, by="ann", at=when("2026-02-20T12:00Z"))
+    bronze = store.catalog.entitlement("hooli-2026.bronze-support.bronze")
     assert (str(bronze.starts_on), str(bronze.ends_on)) == ("2026-03-01", "2027-02-28")
     verified = verify(store, account="hooli")
     assert verified.chosen
     assert verified.chosen.allowance
     assert (verified.covered_by, verified.chosen.allowance.remaining) == (bronze.id, 20)
-    assert not store.place_order(order, by="ann", at=when("2026-06-20T12:00Z")).diff.changes
+    assert not store.orders.place(order, by="ann", at=when("2026-06-20T12:00Z")).diff.changes
 
 
 # --- 8 of 10 ---

@@ -62,7 +62,7 @@ def apply(
 
 def untold(environment: dict[str, str]) -> list[str]:
     with Store.open(environment["MILEPOST_DATABASE_URL"]) as store:
-        return [one.entitlement for one in store.unsynchronised()]
+        return [one.entitlement for one in store.unsynchronised.entitlements()]
 
 
 def test_without_a_server_it_is_stored_and_told_later(alone: dict[str, str]) -> None:
@@ -105,7 +105,7 @@ def test_what_was_counted_by_stays(alone: dict[str, str], changed: dict[str, Any
     assert result.exit_code == 2
     assert said in result.stderr
     with Store.open(alone["MILEPOST_DATABASE_URL"]) as store:
-        gold = store.entitlement("gold")
+        gold = store.catalog.entitlement("gold")
     assert gold.allowance is not None
     assert (gold.allowance.unit, gold.allowance.period, gold.renews) == ("cases", "term", None)
 
@@ -132,7 +132,10 @@ def test_what_a_count_can_not_follow_is_not_stored(alone: dict[str, str], change
     assert "catalog.yaml:1:" in result.stderr
     assert said in result.stderr
     with Store.open(alone["MILEPOST_DATABASE_URL"]) as store:
-        assert (str(store.entitlement("gold").ends_on), store.account("acme").time_zone) == ("2099-12-31", None)
+        assert (str(store.catalog.entitlement("gold").ends_on), store.catalog.account("acme").time_zone) == (
+            "2099-12-31",
+            None,
+        )
 
 
 async def test_a_running_count_follows(live: dict[str, str], client: Client) -> None:
@@ -163,8 +166,8 @@ async def test_a_count_that_can_not_follow_says_so(live: dict[str, str], client:
 
     def write_record() -> None:
         with Store.open(live["MILEPOST_DATABASE_URL"]) as store:
-            record = store.entitlement(gold).model_dump(mode="json") | over
-            store.apply(Catalog.model_validate({"entitlements": [record]}), by="test", tell=None)
+            record = store.catalog.entitlement(gold).model_dump(mode="json") | over
+            store.catalog.apply(Catalog.model_validate({"entitlements": [record]}), by="test", tell=None)
 
     try:
         assert (await asyncio.to_thread(apply, live, gold=gold)).exit_code == 0
@@ -190,7 +193,7 @@ async def test_what_was_cancelled_by_hand_stays_cancelled(live: dict[str, str], 
 
         async def on_record() -> None:
             with Store.open(live["MILEPOST_DATABASE_URL"]) as store:
-                assert store.entitlement(gold).cancelled_at is not None
+                assert store.catalog.entitlement(gold).cancelled_at is not None
 
         await assert_eventually(on_record)
         again = await asyncio.to_thread(apply, live, gold=gold)

@@ -45,11 +45,11 @@ class Desk:
         ]
         uncounted = {"id": "uncounted", "account": "acme"}
         catalog = {"accounts": [{"id": "acme"}], "entitlements": [*entitlements, uncounted]}
-        store.apply(Catalog.model_validate(catalog), by="test")
+        store.catalog.apply(Catalog.model_validate(catalog), by="test")
 
     def terms(self, clock: datetime) -> EntitlementTerms:
-        gold, account = self.store.entitlement(self.gold), self.store.account("acme")
-        return entitlement_terms(gold, account, self.store.organisation(), now=clock, clock=clock)
+        gold, account = self.store.catalog.entitlement(self.gold), self.store.catalog.account("acme")
+        return entitlement_terms(gold, account, self.store.catalog.organisation(), now=clock, clock=clock)
 
     async def ask(self, *arguments: str) -> Result:
         return await asyncio.to_thread(milepost, *arguments, env=self.environment)
@@ -94,10 +94,11 @@ async def test_what_the_catalog_has_retired_is_retired(desk: Desk, kind: str) ->
     """Whether it is itself or its account, and whether it is counted yet; the count itself goes on."""
     account = {"id": "acme", "retired": True}
     entitlements = [
-        desk.store.entitlement(name).model_dump(mode="json") | {"retired": True} for name in (desk.gold, desk.untouched)
+        desk.store.catalog.entitlement(name).model_dump(mode="json") | {"retired": True}
+        for name in (desk.gold, desk.untouched)
     ]
     retired = {"accounts": [account]} if kind == "accounts" else {"entitlements": entitlements}
-    desk.store.apply(Catalog.model_validate(retired), by="test")
+    desk.store.catalog.apply(Catalog.model_validate(retired), by="test")
     shown = await desk.ask("balance", desk.gold)
     assert shown.stdout.splitlines()[0] == f"{desk.gold} (Gold), account acme: 7 visits left, retired"
     assert "10 visits left, retired" in (await desk.ask("balance", desk.untouched)).stdout
@@ -138,7 +139,7 @@ async def test_a_count_that_was_terminated_is_missing_until_it_is_taken_over(des
     )
     await desk.gate.consume(desk.terms(NOON + timedelta(days=1)), taking("V9"))
     found = await desk.ask("audit")
-    ended, _ = desk.store.counts(desk.gold)
+    ended, _ = desk.store.ledgers.counts(desk.gold)
     said = f"{desk.gold}: 3 rows belong to a count that ended (3 used in the current period)"
     assert found.exit_code == 1
     assert found.stdout.splitlines() == [

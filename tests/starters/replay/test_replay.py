@@ -70,7 +70,8 @@ def incidents(prefix: str, *case_ids: str) -> list[LoggedCase]:
 def differences(replayed: list[Replayed], store: Store) -> list[str]:
     """What differs from the pure run, in the milestones and in the actions that were carried out."""
     done = {
-        one.case.case_id: {a.key for a in store.actions(one.case.case_id) if a.status == "done"} for one in replayed
+        one.case.case_id: {a.key for a in store.actions.of_case(one.case.case_id) if a.status == "done"}
+        for one in replayed
     }
     return [line for compared in compare(replayed, plan(), done) for line in compared.differences]
 
@@ -136,7 +137,7 @@ def reopened_case() -> LoggedCase:
 async def test_a_reopened_case_equals_its_pure_run(client: Client, store: Store, at_work: str) -> None:
     """It goes on in a run of its own, at the time of the log; asked again, a replay finds it as it ended."""
     one = reopened_case()
-    replay = Replay(client, task_queue=at_work, stored=lambda case_id: store.case(case_id).carried)
+    replay = Replay(client, task_queue=at_work, stored=lambda case_id: store.cases.get(case_id).carried)
     found = await replay.run([one])
     assert differences(found, store) == []
     resolution = found[0].view.milestones[1]
@@ -153,7 +154,7 @@ async def test_a_stopped_replay_of_a_reopened_case_goes_on(
 ) -> None:
     """After its closing, its reopening, or what came next."""
     one = reopened_case()
-    replay = Replay(client, task_queue=at_work, stored=lambda case_id: store.case(case_id).carried)
+    replay = Replay(client, task_queue=at_work, stored=lambda case_id: store.cases.get(case_id).carried)
     cut = replace(one, events=one.events[:events])
     await replay.run([cut], until=cut.ended_at)
     assert differences(await replay.run([one]), store) == []

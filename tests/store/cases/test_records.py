@@ -125,22 +125,22 @@ RAISE = ActionCall(
 def test_the_opening_of_a_new_workflow_takes_the_place_of_any_run(store: Store, closed_at: datetime | None) -> None:
     """The old one was terminated in its third run, a moment ago; the late attempt of its own opening counts nothing."""
     began = datetime.now(UTC)
-    store.record_case(record(9, run=3, view={"closed_at": closed_at}))
+    store.cases.record(record(9, run=3, view={"closed_at": closed_at}))
     late = record(1, history=0, run_id="first", asked_at=began - timedelta(minutes=1))
-    store.record_case(late)
-    assert store.case("c-1").run_id == "run-9"
+    store.cases.record(late)
+    assert store.cases.get("c-1").run_id == "run-9"
     anew = record(1, history=0, run_id="anew", asked_at=datetime.now(UTC) + timedelta(seconds=1))
-    store.record_case(anew)
-    assert (store.case("c-1").run_id, store.case("c-1").view.closed_at) == ("anew", None)
-    store.record_case(record(2, run_id="anew"))
-    assert store.case("c-1").number == 2
+    store.cases.record(anew)
+    assert (store.cases.get("c-1").run_id, store.cases.get("c-1").view.closed_at) == ("anew", None)
+    store.cases.record(record(2, run_id="anew"))
+    assert store.cases.get("c-1").number == 2
 
 
 def test_a_case_comes_back_as_it_was_recorded(store: Store) -> None:
     """The view survives the database exactly, instants aware."""
     given = record(3)
-    store.record_case(given)
-    found = store.case("c-1")
+    store.cases.record(given)
+    found = store.cases.get("c-1")
     assert found.view == given.view
     assert (found.number, found.run_id, found.account, found.entitlement) == (3, "run-3", "acme", "e-1")
     assert found.view.opened_at.tzinfo is not None
@@ -149,14 +149,16 @@ def test_a_case_comes_back_as_it_was_recorded(store: Store) -> None:
 
 def test_the_newest_record_counts(store: Store) -> None:
     """By run, then the length of its history, then number; what arrives late is old news and changes nothing."""
-    store.record_case(record(2, view={"milestones": [milestone(state=InstanceState.PAUSED)]}, notes=[note(1), note(2)]))
+    store.cases.record(
+        record(2, view={"milestones": [milestone(state=InstanceState.PAUSED)]}, notes=[note(1), note(2)])
+    )
     for late in (record(1), record(9, history=1), record(9, run=0, history=99)):
-        store.record_case(late)
-    assert store.case("c-1").number == 2
-    assert store.case("c-1").view.milestones[0].state is InstanceState.PAUSED
-    assert [n.number for n in store.notes("c-1")] == [1, 2]
-    store.record_case(record(1, run=2, history=1))
-    assert store.case("c-1").view.milestones[0].state is InstanceState.RUNNING
+        store.cases.record(late)
+    assert store.cases.get("c-1").number == 2
+    assert store.cases.get("c-1").view.milestones[0].state is InstanceState.PAUSED
+    assert [n.number for n in store.cases.notes("c-1")] == [1, 2]
+    store.cases.record(record(1, run=2, history=1))
+    assert store.cases.get("c-1").view.milestones[0].state is InstanceState.RUNNING
 
 
 def test_what_an_attempt_has_written_that_was_never_taken_is_replaced(store: Store) -> None:
@@ -167,14 +169,14 @@ def test_what_an_attempt_has_written_that_was_never_taken_is_replaced(store: Sto
     attempt = fired(mail, task).model_copy(update={"occurrence": 2})
     firing = Firing(trigger="warning-75-percent", due_at=minutes(180), at=minutes(181))
     twice = {"milestones": [milestone(), milestone(occurrence=2, fired=[firing])]}
-    store.record_case(record(1, notes=[note(1)]))
-    store.record_case(record(2, history=10, view=twice, notes=[note(2, "never"), note(3, "never")], fired=[attempt]))
-    store.record_action_done(task.key)
-    assert len(store.actions("c-1")) == 2
-    store.record_case(record(2, history=12, notes=[note(2, "so it was")]))
-    assert [n.text for n in store.notes("c-1")] == ["opened", "so it was"]
-    assert [m.occurrence for m in store.case("c-1").view.milestones] == [1]
-    assert [(a.key, a.status) for a in store.actions("c-1")] == [(task.key, "done")]
+    store.cases.record(record(1, notes=[note(1)]))
+    store.cases.record(record(2, history=10, view=twice, notes=[note(2, "never"), note(3, "never")], fired=[attempt]))
+    store.actions.record_action_done(task.key)
+    assert len(store.actions.of_case("c-1")) == 2
+    store.cases.record(record(2, history=12, notes=[note(2, "so it was")]))
+    assert [n.text for n in store.cases.notes("c-1")] == ["opened", "so it was"]
+    assert [m.occurrence for m in store.cases.get("c-1").view.milestones] == [1]
+    assert [(a.key, a.status) for a in store.actions.of_case("c-1")] == [(task.key, "done")]
 
 
 def test_a_trigger_was_noticed_when_the_attempt_that_was_taken_noticed_it(store: Store) -> None:
@@ -183,8 +185,8 @@ def test_a_trigger_was_noticed_when_the_attempt_that_was_taken_noticed_it(store:
     view = {"milestones": [milestone(fired=[firing])]}
     for history, noticed_at in ((10, minutes(182)), (12, minutes(190))):
         noticed = fired(MAIL).model_copy(update={"noticed_at": noticed_at})
-        store.record_case(record(2, history=history, view=view, fired=[noticed]))
-    assert [action.noticed_at for action in store.actions("c-1")] == [minutes(190)]
+        store.cases.record(record(2, history=history, view=view, fired=[noticed]))
+    assert [action.noticed_at for action in store.actions.of_case("c-1")] == [minutes(190)]
 
 
 def test_the_same_record_again_changes_nothing(store: Store) -> None:
@@ -192,53 +194,53 @@ def test_the_same_record_again_changes_nothing(store: Store) -> None:
     given = record(
         1, notes=[note(1), note(2)], fired=[fired(MAIL, RAISE)], failures=[ActionFailure(key=MAIL.key, error="no")]
     )
-    store.record_case(given)
-    before = (store.case("c-1"), store.notes("c-1"), store.actions("c-1"))
-    store.record_case(given)
-    assert (store.case("c-1"), store.notes("c-1"), store.actions("c-1")) == before
+    store.cases.record(given)
+    before = (store.cases.get("c-1"), store.cases.notes("c-1"), store.actions.of_case("c-1"))
+    store.cases.record(given)
+    assert (store.cases.get("c-1"), store.cases.notes("c-1"), store.actions.of_case("c-1")) == before
 
 
 def test_notes_come_back_in_order_and_without_nul(store: Store) -> None:
     """PostgreSQL takes no NUL in text; the note is kept on both, with the replacement character."""
-    store.record_case(record(1, notes=[note(2), note(1)]))
-    first, second = store.notes("c-1")
+    store.cases.record(record(1, notes=[note(2), note(1)]))
+    first, second = store.cases.notes("c-1")
     assert (first.number, second.number) == (1, 2)
     assert first.at == minutes(1)
     assert first.by == "ann"
     assert first.reason == "a \N{REPLACEMENT CHARACTER} in it"
-    assert store.notes("nobody") == []
+    assert store.cases.notes("nobody") == []
 
 
 def test_field_values_with_nul_are_kept(store: Store) -> None:
     """What a view holds is JSON, in which NUL is escaped."""
-    store.record_case(record(1, view={"fields": {"text": "a\0b", "é": "ü"}}))
-    assert store.case("c-1").view.fields == {"text": "a\0b", "é": "ü"}
+    store.cases.record(record(1, view={"fields": {"text": "a\0b", "é": "ü"}}))
+    assert store.cases.get("c-1").view.fields == {"text": "a\0b", "é": "ü"}
 
 
 def test_an_unknown_case_is_said_to_be_so(store: Store) -> None:
     """One clear message."""
     with pytest.raises(NotFound, match="unknown case 'c-9'"):
-        store.case("c-9")
+        store.cases.get("c-9")
 
 
 def test_a_case_comes_with_what_another_run_goes_on_from(store: Store) -> None:
     """Of a closed case it is what a reopening takes up; of a running one what a preview tries a change on."""
-    store.record_case(record(5, carried=carried(records=5)))
-    store.record_case(record(6, view={"closed_at": minutes(6)}, carried=carried(records=6)))
-    assert store.case("c-1").carried == carried(records=6)
+    store.cases.record(record(5, carried=carried(records=5)))
+    store.cases.record(record(6, view={"closed_at": minutes(6)}, carried=carried(records=6)))
+    assert store.cases.get("c-1").carried == carried(records=6)
 
 
 def test_milestones_are_rows_by_process_name_and_occurrence(store: Store) -> None:
     """Each instance once, as it stands now."""
-    store.record_case(record(1))
+    store.cases.record(record(1))
     missed = [Violation(violated_at=minutes(240), noticed_at=minutes(241))]
     instances = [
         milestone(violated=True, violations=missed, state=InstanceState.COMPLETED, completed_at=minutes(250)),
         milestone(occurrence=2),
         milestone(process="silver"),
     ]
-    store.record_case(record(2, view={"milestones": instances}))
-    rows = store.milestones("c-1")
+    store.cases.record(record(2, view={"milestones": instances}))
+    rows = store.cases.milestones("c-1")
     assert [(row.process, row.milestone, row.occurrence) for row in rows] == [
         ("gold", "First response", 1),
         ("gold", "First response", 2),
@@ -253,10 +255,10 @@ def test_cases_are_found_by_what_they_are(store: Store) -> None:
         view: dict[str, Any] = {"opened_at": minutes(number)}
         if number == 4:
             view |= {"closed_at": minutes(9), "status": MilestoneStatus.CLOSED_VIOLATION, "process": None}
-        store.record_case(record(1, case_id=f"c-{number}", account="acme" if number < 3 else "other", view=view))
+        store.cases.record(record(1, case_id=f"c-{number}", account="acme" if number < 3 else "other", view=view))
 
     def ids(**filters: Any) -> list[str]:
-        return [row.case_id for row in store.cases(**filters)]
+        return [row.case_id for row in store.cases.rows(**filters)]
 
     assert ids() == ["c-4", "c-3", "c-2", "c-1"]
     assert ids(limit=2) == ["c-4", "c-3"]
@@ -270,16 +272,16 @@ def test_cases_are_found_by_what_they_are(store: Store) -> None:
 
 def test_instants_are_found_by_any_zone(store: Store) -> None:
     """An instant is the same, however its offset is written."""
-    store.record_case(record(1))
+    store.cases.record(record(1))
     there = T0.astimezone(timezone(timedelta(hours=-4)))
-    assert [row.case_id for row in store.cases(opened_from=there)] == ["c-1"]
-    assert store.cases(opened_before=there) == []
+    assert [row.case_id for row in store.cases.rows(opened_from=there)] == ["c-1"]
+    assert store.cases.rows(opened_before=there) == []
 
 
 def test_an_ordered_action_waits_and_a_field_update_is_done(store: Store) -> None:
     """The timeline has carried out a field update by the time it tells of it."""
-    store.record_case(record(1, fired=[fired(MAIL, RAISE)]))
-    mail, raised = store.actions("c-1")
+    store.cases.record(record(1, fired=[fired(MAIL, RAISE)]))
+    mail, raised = store.actions.of_case("c-1")
     assert (mail.status, mail.action, mail.due_at, mail.at, mail.noticed_at) == (
         "ordered",
         MAIL.action,
@@ -299,10 +301,10 @@ def test_an_ordered_action_waits_and_a_field_update_is_done(store: Store) -> Non
 
 def test_an_outcome_may_come_before_the_order(store: Store) -> None:
     """The action's own activity may be quicker than the record of its case."""
-    store.record_action_done(MAIL.key, at=minutes(182), result={"message": 1})
-    assert [(a.status, a.action) for a in store.actions("c-1")] == [("done", None)]
-    store.record_case(record(1, fired=[fired(MAIL)]))
-    found = store.actions("c-1")[0]
+    store.actions.record_action_done(MAIL.key, at=minutes(182), result={"message": 1})
+    assert [(a.status, a.action) for a in store.actions.of_case("c-1")] == [("done", None)]
+    store.cases.record(record(1, fired=[fired(MAIL)]))
+    found = store.actions.of_case("c-1")[0]
     assert (found.status, found.action, found.done_at, found.result) == (
         "done",
         MAIL.action,
@@ -313,46 +315,46 @@ def test_an_outcome_may_come_before_the_order(store: Store) -> None:
 
 def test_what_is_done_stays_done_and_what_failed_may_yet_be(store: Store) -> None:
     """A retry by hand after a failure; a failure that is told late."""
-    store.record_action_failed(MAIL.key, "mailbox full", at=minutes(1))
-    failed = store.actions("c-1")[0]
+    store.actions.record_action_failed(MAIL.key, "mailbox full", at=minutes(1))
+    failed = store.actions.of_case("c-1")[0]
     assert (failed.status, failed.error, failed.failed_at) == ("failed", "mailbox full", minutes(1))
-    store.record_action_done(MAIL.key, at=minutes(2))
-    store.record_action_failed(MAIL.key, "late news", at=minutes(3))
-    store.record_action_done(MAIL.key, at=minutes(4))
-    store.record_case(record(1, failures=[ActionFailure(key=MAIL.key, error="later news")]))
-    done = store.actions("c-1")[0]
+    store.actions.record_action_done(MAIL.key, at=minutes(2))
+    store.actions.record_action_failed(MAIL.key, "late news", at=minutes(3))
+    store.actions.record_action_done(MAIL.key, at=minutes(4))
+    store.cases.record(record(1, failures=[ActionFailure(key=MAIL.key, error="later news")]))
+    done = store.actions.of_case("c-1")[0]
     assert (done.status, done.done_at, done.error) == ("done", minutes(2), None)
 
 
 def test_a_failure_in_a_record_is_kept(store: Store) -> None:
     """With the time of the record."""
-    store.record_case(record(7, fired=[fired(MAIL)], failures=[ActionFailure(key=MAIL.key, error="refused")]))
-    found = store.actions("c-1")[0]
+    store.cases.record(record(7, fired=[fired(MAIL)], failures=[ActionFailure(key=MAIL.key, error="refused")]))
+    found = store.actions.of_case("c-1")[0]
     assert (found.status, found.error, found.failed_at) == ("failed", "refused", minutes(7))
 
 
 def test_a_trigger_without_actions_is_recorded_too(store: Store) -> None:
     """Its key is made of the same parts."""
-    store.record_case(record(1, fired=[fired()]))
-    store.record_case(record(2, fired=[fired(MAIL)]))
-    assert store.triggers("c-1") == [KEY]
+    store.cases.record(record(1, fired=[fired()]))
+    store.cases.record(record(2, fired=[fired(MAIL)]))
+    assert store.cases.triggers("c-1") == [KEY]
 
 
 def test_mails_and_tasks_are_written_once_by_key(store: Store) -> None:
     """A retry writes no second one."""
     for body in ("first", "second"):
-        new = store.record_mail(
+        new = store.actions.record_mail(
             "c-1/a", to=["x@example.com", "y@example.com"], subject="s", body=body, at=T0, due_at=T0
         )
         assert new is (body == "first")
-        assert store.record_task("c-1/b", subject="s", assign_to="desk", body=body, at=T0) is (body == "first")
-    store.record_mail("c-2/a", to=["x@example.com"], subject="s", body="", at=minutes(1))
-    assert [(m.key, m.to, m.body, m.due_at) for m in store.mails("c-1")] == [
+        assert store.actions.record_task("c-1/b", subject="s", assign_to="desk", body=body, at=T0) is (body == "first")
+    store.actions.record_mail("c-2/a", to=["x@example.com"], subject="s", body="", at=minutes(1))
+    assert [(m.key, m.to, m.body, m.due_at) for m in store.actions.mails("c-1")] == [
         ("c-1/a", ["x@example.com", "y@example.com"], "first", T0)
     ]
-    assert [m.key for m in store.mails()] == ["c-1/a", "c-2/a"]
-    assert [(t.key, t.assign_to, t.body, t.at) for t in store.tasks()] == [("c-1/b", "desk", "first", T0)]
-    assert store.tasks("c-2") == []
+    assert [m.key for m in store.actions.mails()] == ["c-1/a", "c-2/a"]
+    assert [(t.key, t.assign_to, t.body, t.at) for t in store.tasks.find()] == [("c-1/b", "desk", "first", T0)]
+    assert store.tasks.find("c-2") == []
 
 
 def row(number: int, **fields: Any) -> LedgerRow:
@@ -402,13 +404,13 @@ FIRST_PERIOD = PeriodRecord(
 def test_a_row_of_a_ledger_is_stored_once_by_its_number(store: Store) -> None:
     """And comes back as it was, in the order in which it was written."""
     rows = [row(1, reference="c-1", by="ann"), row(2, kind="override", price="85.00 EUR", reason="agreed")]
-    assert store.record_usage(usage(*reversed(rows), rows[0])) == 2
-    assert store.record_usage(usage(row(1, reference="another"))) == 0
-    assert store.record_usage(usage()) == 0
-    store.record_usage(usage(row(1), entitlement="e-2"))
-    assert store.ledger("e-1") == rows
-    assert store.ledger("e-3") == []
-    assert store.ledgers() == ["e-1", "e-2"]
+    assert store.ledgers.record(usage(*reversed(rows), rows[0])) == 2
+    assert store.ledgers.record(usage(row(1, reference="another"))) == 0
+    assert store.ledgers.record(usage()) == 0
+    store.ledgers.record(usage(row(1), entitlement="e-2"))
+    assert store.ledgers.rows("e-1") == rows
+    assert store.ledgers.rows("e-3") == []
+    assert store.ledgers.entitlements() == ["e-1", "e-2"]
 
 
 def test_of_a_period_the_last_report_counts(store: Store) -> None:
@@ -416,9 +418,9 @@ def test_of_a_period_the_last_report_counts(store: Store) -> None:
     first = FIRST_PERIOD
     last = first.model_copy(update={"number": 3, "used": 8, "unused": 2, "carried_over": 2, "again": True})
     other = first.model_copy(update={"number": 2, "period": 1, "cap": None, "unused": None})
-    store.record_usage(usage(row(1), row(2), row(3), periods=[first, other, last]))
-    store.record_usage(usage(periods=[first]))
-    assert store.usage_periods("e-1") == [last, other]
+    store.ledgers.record(usage(row(1), row(2), row(3), periods=[first, other, last]))
+    store.ledgers.record(usage(periods=[first]))
+    assert store.ledgers.periods("e-1") == [last, other]
 
 
 def test_rows_and_periods_of_another_count_are_others(store: Store) -> None:
@@ -427,15 +429,15 @@ def test_rows_and_periods_of_another_count_are_others(store: Store) -> None:
     new = [row(number, reference=f"new-{number}", recorded_at=minutes(1)) for number in (1, 2)]
     second = FIRST_PERIOD.model_copy(update={"number": 3, "period": 1})
     again = second.model_copy(update={"number": 1, "used": 2})
-    assert store.record_usage(usage(*new, count="a-new", periods=[again])) == 2
-    assert store.record_usage(usage(*old, count="the-old", periods=[FIRST_PERIOD, second])) == 3
-    assert store.counts("e-1") == ["the-old", "a-new"]
-    assert store.ledger("e-1") == store.ledger("e-1", "a-new") == new
-    assert store.ledger("e-1", "the-old") == old
-    assert store.usage_periods("e-1") == [FIRST_PERIOD, again]
-    assert store.ledgers() == ["e-1"]
-    assert store.counts("e-3") == []
-    assert store.usage_periods("e-3") == []
+    assert store.ledgers.record(usage(*new, count="a-new", periods=[again])) == 2
+    assert store.ledgers.record(usage(*old, count="the-old", periods=[FIRST_PERIOD, second])) == 3
+    assert store.ledgers.counts("e-1") == ["the-old", "a-new"]
+    assert store.ledgers.rows("e-1") == store.ledgers.rows("e-1", "a-new") == new
+    assert store.ledgers.rows("e-1", "the-old") == old
+    assert store.ledgers.periods("e-1") == [FIRST_PERIOD, again]
+    assert store.ledgers.entitlements() == ["e-1"]
+    assert store.ledgers.counts("e-3") == []
+    assert store.ledgers.periods("e-3") == []
 
 
 def hours(number: int, kind: str = "taken", **fields: Any) -> LedgerRow:
@@ -453,58 +455,67 @@ def test_an_entry_is_found_whole_from_each_of_its_entitlements(store: Store) -> 
         hours(6, reference="T-2"),
     ]
     other_reserve = row(1, reference="T-9", case_id="c-1")
-    store.record_usage(usage(*bank, unit="hours"))
-    store.record_usage(usage(other_reserve, *reserve, *no_parts, entitlement="e-2", account="parent", unit="hours"))
-    store.record_usage(usage(hours(1, case_id="c-2"), entitlement="e-3", unit="hours"))
-    store.record_usage(usage(hours(1, at=minutes(1)), entitlement="e-4", unit="hours"))
-    store.record_usage(usage(hours(1, case_id=None), entitlement="e-5", unit="hours"))
-    store.record_usage(usage(hours(1), entitlement="e-6", unit="visits"))
-    assert store.entry_rows("e-1", "T-1") == store.entry_rows("e-2", "T-1") == {"e-1": bank, "e-2": reserve}
-    assert list(store.entry_rows("e-3", "T-1")) == ["e-3"]
-    assert store.entry_rows("e-1", "T-2") == store.entry_rows("e-6", "T-1") == store.entry_rows("e-7", "T-1") == {}
+    store.ledgers.record(usage(*bank, unit="hours"))
+    store.ledgers.record(usage(other_reserve, *reserve, *no_parts, entitlement="e-2", account="parent", unit="hours"))
+    store.ledgers.record(usage(hours(1, case_id="c-2"), entitlement="e-3", unit="hours"))
+    store.ledgers.record(usage(hours(1, at=minutes(1)), entitlement="e-4", unit="hours"))
+    store.ledgers.record(usage(hours(1, case_id=None), entitlement="e-5", unit="hours"))
+    store.ledgers.record(usage(hours(1), entitlement="e-6", unit="visits"))
+    assert (
+        store.ledgers.entry_rows("e-1", "T-1")
+        == store.ledgers.entry_rows("e-2", "T-1")
+        == {"e-1": bank, "e-2": reserve}
+    )
+    assert list(store.ledgers.entry_rows("e-3", "T-1")) == ["e-3"]
+    assert (
+        store.ledgers.entry_rows("e-1", "T-2")
+        == store.ledgers.entry_rows("e-6", "T-1")
+        == store.ledgers.entry_rows("e-7", "T-1")
+        == {}
+    )
 
 
 def test_an_entry_without_a_case_is_looked_for_in_its_account(store: Store) -> None:
     """Case and time tell the entries of a case apart; two accounts may well have worked at the same instant."""
     for entitlement, account in (("e-1", "acme"), ("e-2", "acme"), ("e-3", "globex")):
         news = usage(hours(1, case_id=None), entitlement=entitlement, account=account, unit="hours")
-        store.record_usage(news)
-    assert list(store.entry_rows("e-1", "T-1")) == ["e-1", "e-2"]
-    assert list(store.entry_rows("e-3", "T-1")) == ["e-3"]
+        store.ledgers.record(news)
+    assert list(store.ledgers.entry_rows("e-1", "T-1")) == ["e-1", "e-2"]
+    assert list(store.ledgers.entry_rows("e-3", "T-1")) == ["e-3"]
 
 
 def test_of_an_entry_only_the_newest_counts_have_parts(store: Store) -> None:
     old, new = hours(1, amount=60), hours(1, amount=45, recorded_at=minutes(1))
     begun_anew = row(1, reference="another", recorded_at=minutes(1))
-    store.record_usage(usage(old, unit="hours"))
-    store.record_usage(usage(new, count="run-2", unit="hours"))
-    store.record_usage(usage(old, entitlement="e-2", unit="hours"))
-    store.record_usage(usage(begun_anew, entitlement="e-2", count="run-2", unit="hours"))
-    assert store.entry_rows("e-1", "T-1") == {"e-1": [new]}
-    assert store.entry_rows("e-2", "T-1") == {}
+    store.ledgers.record(usage(old, unit="hours"))
+    store.ledgers.record(usage(new, count="run-2", unit="hours"))
+    store.ledgers.record(usage(old, entitlement="e-2", unit="hours"))
+    store.ledgers.record(usage(begun_anew, entitlement="e-2", count="run-2", unit="hours"))
+    assert store.ledgers.entry_rows("e-1", "T-1") == {"e-1": [new]}
+    assert store.ledgers.entry_rows("e-2", "T-1") == {}
 
 
 def test_of_an_entry_that_was_taken_again_after_it_was_forgotten_the_last_counts(store: Store) -> None:
     """It is what the count knows, and what would be undone."""
     again = hours(2, at=minutes(1), recorded_at=minutes(1))
-    store.record_usage(usage(hours(1), again, unit="hours"))
-    assert store.entry_rows("e-1", "T-1") == {"e-1": [again]}
+    store.ledgers.record(usage(hours(1), again, unit="hours"))
+    assert store.ledgers.entry_rows("e-1", "T-1") == {"e-1": [again]}
 
 
 def test_what_has_taken_an_entry_of_a_case_is_found_whenever_it_was_worked(store: Store) -> None:
     """The first that was asked is the first; each with the time by which it was taken. Newest counts only."""
     asked_later = hours(1, recorded_at=minutes(1), at=minutes(-60))
-    store.record_usage(usage(asked_later, entitlement="e-1", account="parent", unit="hours"))
-    store.record_usage(usage(hours(4, "overflow"), hours(5, "overage"), entitlement="e-2", unit="hours"))
-    store.record_usage(usage(hours(1, case_id="c-2"), entitlement="e-3", unit="hours"))
-    store.record_usage(usage(hours(1, reference="T-2"), entitlement="e-4", unit="hours"))
-    store.record_usage(usage(hours(1), entitlement="e-5", unit="visits"))
-    store.record_usage(usage(hours(1, "reversed"), entitlement="e-6", unit="hours"))
-    store.record_usage(usage(hours(1), entitlement="e-7", unit="hours"))
+    store.ledgers.record(usage(asked_later, entitlement="e-1", account="parent", unit="hours"))
+    store.ledgers.record(usage(hours(4, "overflow"), hours(5, "overage"), entitlement="e-2", unit="hours"))
+    store.ledgers.record(usage(hours(1, case_id="c-2"), entitlement="e-3", unit="hours"))
+    store.ledgers.record(usage(hours(1, reference="T-2"), entitlement="e-4", unit="hours"))
+    store.ledgers.record(usage(hours(1), entitlement="e-5", unit="visits"))
+    store.ledgers.record(usage(hours(1, "reversed"), entitlement="e-6", unit="hours"))
+    store.ledgers.record(usage(hours(1), entitlement="e-7", unit="hours"))
     begun_anew = row(1, reference="another", recorded_at=minutes(1))
-    store.record_usage(usage(begun_anew, entitlement="e-7", count="run-2", unit="hours"))
-    assert list(store.entry_takers("T-1", "c-1").items()) == [("e-2", T0), ("e-1", minutes(-60))]
-    assert store.entry_takers("T-1", "c-9") == {}
+    store.ledgers.record(usage(begun_anew, entitlement="e-7", count="run-2", unit="hours"))
+    assert list(store.ledgers.entry_takers("T-1", "c-1").items()) == [("e-2", T0), ("e-1", minutes(-60))]
+    assert store.ledgers.entry_takers("T-1", "c-9") == {}
 
 
 def test_what_has_taken_a_visit_is_found_in_its_account(store: Store) -> None:
@@ -513,16 +524,16 @@ def test_what_has_taken_a_visit_is_found_in_its_account(store: Store) -> None:
     def visit(number: int, kind: str = "taken", **fields: Any) -> LedgerRow:
         return row(number, **{"kind": kind, "reference": "V-1", **fields})
 
-    store.record_usage(usage(visit(1, recorded_at=minutes(1)), entitlement="e-1", unit="visits"))
-    store.record_usage(usage(visit(1, "override", case_id="c-1"), entitlement="e-2", unit="visits"))
-    store.record_usage(usage(visit(1), entitlement="e-3", unit="visits", account="globex"))
-    store.record_usage(usage(visit(1), entitlement="e-4", unit="lessons"))
-    store.record_usage(usage(visit(1, "overflow"), entitlement="e-5", unit="visits"))
-    store.record_usage(usage(visit(1, reference="V-2"), entitlement="e-6", unit="visits"))
-    store.record_usage(usage(visit(1), entitlement="e-7", unit="visits"))
+    store.ledgers.record(usage(visit(1, recorded_at=minutes(1)), entitlement="e-1", unit="visits"))
+    store.ledgers.record(usage(visit(1, "override", case_id="c-1"), entitlement="e-2", unit="visits"))
+    store.ledgers.record(usage(visit(1), entitlement="e-3", unit="visits", account="globex"))
+    store.ledgers.record(usage(visit(1), entitlement="e-4", unit="lessons"))
+    store.ledgers.record(usage(visit(1, "overflow"), entitlement="e-5", unit="visits"))
+    store.ledgers.record(usage(visit(1, reference="V-2"), entitlement="e-6", unit="visits"))
+    store.ledgers.record(usage(visit(1), entitlement="e-7", unit="visits"))
     begun_anew = row(1, reference="another", recorded_at=minutes(1))
-    store.record_usage(usage(begun_anew, entitlement="e-7", count="run-2", unit="visits"))
-    assert store.takers("V-1", account="acme", unit="visits") == ["e-2", "e-1"]
+    store.ledgers.record(usage(begun_anew, entitlement="e-7", count="run-2", unit="visits"))
+    assert store.ledgers.takers("V-1", account="acme", unit="visits") == ["e-2", "e-1"]
 
 
 def test_an_entry_is_found_by_an_index(store: Store, kind: str) -> None:
@@ -545,9 +556,9 @@ def test_an_entry_is_found_by_an_index(store: Store, kind: str) -> None:
 
     engine = store._database._engine
     event.listen(engine, "before_cursor_execute", explain)
-    assert list(store.entry_rows("e-7", "T-7")) == ["e-7"]
-    assert list(store.entry_takers("T-7", "c-7")) == ["e-7"]
-    assert store.takers("T-7", account="acme", unit="visits") == []
+    assert list(store.ledgers.entry_rows("e-7", "T-7")) == ["e-7"]
+    assert list(store.ledgers.entry_takers("T-7", "c-7")) == ["e-7"]
+    assert store.ledgers.takers("T-7", account="acme", unit="visits") == []
     event.remove(engine, "before_cursor_execute", explain)
     assert not [line for plan in plans for line in plan if "SCAN" in line or "Seq Scan" in line], plans
     assert [plan for plan in plans if "ix_ledger_reference_case_id_at" in str(plan)], plans
@@ -556,37 +567,37 @@ def test_an_entry_is_found_by_an_index(store: Store, kind: str) -> None:
 def test_a_ledger_from_before_counts_were_told_apart_is_kept_by_the_migration(store: Store) -> None:
     """Its rows are those of a count without a name."""
     rows = [row(1), row(2, kind="adjusted", by="ann")]
-    store.record_usage(usage(*rows, periods=[FIRST_PERIOD]))
+    store.ledgers.record(usage(*rows, periods=[FIRST_PERIOD]))
     with store._database.write() as connection:
         config = Config()
         config.set_main_option("script_location", "store:migrations")
         config.attributes["connection"] = connection
         command.downgrade(config, "0003")
         command.upgrade(config, "head")
-    assert store.counts("e-1") == [""]
-    assert (store.ledger("e-1"), store.usage_periods("e-1")) == (rows, [FIRST_PERIOD])
+    assert store.ledgers.counts("e-1") == [""]
+    assert (store.ledgers.rows("e-1"), store.ledgers.periods("e-1")) == (rows, [FIRST_PERIOD])
     new = row(1, recorded_at=minutes(1))
-    assert store.record_usage(usage(new)) == 1
-    assert (store.counts("e-1"), store.ledger("e-1")) == (["", "run-1"], [new])
+    assert store.ledgers.record(usage(new)) == 1
+    assert (store.ledgers.counts("e-1"), store.ledgers.rows("e-1")) == (["", "run-1"], [new])
 
 
 def test_mails_from_before_html_are_kept_by_the_migration(store: Store) -> None:
     """They are plain, with nothing to remark."""
-    store.record_mail("c-1/x", ["a@b.example"], "Due", "Soon.", T0, answer="250 taken")
-    kept = store.mails("c-1")
+    store.actions.record_mail("c-1/x", ["a@b.example"], "Due", "Soon.", T0, answer="250 taken")
+    kept = store.actions.mails("c-1")
     with store._database.write() as connection:
         config = Config()
         config.set_main_option("script_location", "store:migrations")
         config.attributes["connection"] = connection
         command.downgrade(config, "0008")
         command.upgrade(config, "head")
-    assert store.mails("c-1") == kept
+    assert store.actions.mails("c-1") == kept
     assert (kept[0].html, kept[0].remark) == (None, None)
-    assert (store.person("ann"), store.team("Desk")) == (None, [])
+    assert (store.catalog.person("ann"), store.catalog.team("Desk")) == (None, [])
 
 
 def test_values_go_through_json(store: Store) -> None:
     """What the store gives back can be sent on as JSON."""
-    store.record_case(record(1, fired=[fired(MAIL)], notes=[note(1)]))
-    for value in (store.case("c-1"), *store.actions("c-1"), *store.cases()):
+    store.cases.record(record(1, fired=[fired(MAIL)], notes=[note(1)]))
+    for value in (store.cases.get("c-1"), *store.actions.of_case("c-1"), *store.cases.rows()):
         assert type(value).model_validate(json.loads(value.model_dump_json())) == value

@@ -41,15 +41,15 @@ LATER_SUPPORT = {"name": "Support", "business_hours": "Office", "milestones": [{
 
 @pytest.fixture
 def store(store: Store) -> Store:
-    store.apply(read_document(catalog()), by="ann")
+    store.catalog.apply(read_document(catalog()), by="ann")
     return store
 
 
 def record(store: Store, case_id: str, process: str = "Support", *, closed: bool = False, **also: Any) -> None:
     """Record a case as it is opened now."""
-    declared = store.process(process)
+    declared = store.catalog.process(process)
     names = {declared.business_hours or "24x7", "24x7"}
-    hours = {name: store.business_hours(name) for name in names}
+    hours = {name: store.catalog.business_hours(name) for name in names}
     plan = Plan(
         process=declared,
         business_hours="24x7",
@@ -59,7 +59,7 @@ def record(store: Store, case_id: str, process: str = "Support", *, closed: bool
     timeline = Timeline.enter(plan, Case(case_id=case_id, fields=also.pop("fields", {})), T0)
     timeline.advance(T0)
     view = timeline.view(T0).model_copy(update={"closed_at": T0 if closed else None})
-    store.record_case(
+    store.cases.record(
         CaseRecord(
             history=also.pop("history", 1),
             number=1,
@@ -76,9 +76,9 @@ def record(store: Store, case_id: str, process: str = "Support", *, closed: bool
 def outdated(store: Store, goals: Versions | None = None, **selection: Any) -> list[str]:
     """The ids found, which are as many as are counted."""
     chosen = CaseSelection(**selection)
-    goals = chosen.goals(goals or store.versions())
-    found = [case.case_id for case in store.outdated(chosen, goals)]
-    assert store.count_outdated(chosen, goals) == len(found)
+    goals = chosen.goals(goals or store.catalog.versions())
+    found = [case.case_id for case in store.running.outdated(chosen, goals)]
+    assert store.running.count_outdated(chosen, goals) == len(found)
     return found
 
 
@@ -89,8 +89,8 @@ def test_nothing_is_outdated_while_nothing_changed(store: Store) -> None:
 
 def test_versions_are_the_latest(store: Store) -> None:
     """The built-in 24x7 has version 0."""
-    store.apply(read_document({"processes": [LATER_SUPPORT]}, _known(store)), by="ann")
-    assert store.versions() == Versions(
+    store.catalog.apply(read_document({"processes": [LATER_SUPPORT]}, _known(store)), by="ann")
+    assert store.catalog.versions() == Versions(
         processes={"Support": 2, "Round the clock": 1}, business_hours={"Office": 1, "24x7": 0}
     )
 
@@ -100,10 +100,10 @@ def test_cases_of_an_older_process_are_found(store: Store) -> None:
     record(store, "old")
     record(store, "closed", closed=True)
     record(store, "other", "Round the clock")
-    store.apply(read_document({"processes": [LATER_SUPPORT]}, _known(store)), by="ann")
+    store.catalog.apply(read_document({"processes": [LATER_SUPPORT]}, _known(store)), by="ann")
     record(store, "new")
     assert outdated(store) == ["old"]
-    (found,) = store.outdated(CaseSelection(), store.versions())
+    (found,) = store.running.outdated(CaseSelection(), store.catalog.versions())
     assert (found.process, found.process_version) == ("Support", 2)
 
 
@@ -111,7 +111,7 @@ def test_cases_of_edited_hours_are_found(store: Store) -> None:
     record(store, "old")
     record(store, "other", "Round the clock")
     record(store, "closed", closed=True)
-    store.apply(read_document({"business_hours": [LATER_HOURS]}, _known(store)), by="ann")
+    store.catalog.apply(read_document({"business_hours": [LATER_HOURS]}, _known(store)), by="ann")
     record(store, "new")
     assert outdated(store) == ["old"]
     assert outdated(store, calendar="Office") == ["old"]
@@ -121,7 +121,9 @@ def test_cases_of_edited_hours_are_found(store: Store) -> None:
 def test_a_case_that_went_over_or_was_closed_is_found_no_more(store: Store) -> None:
     record(store, "c-1")
     record(store, "c-2")
-    store.apply(read_document({"processes": [LATER_SUPPORT], "business_hours": [LATER_HOURS]}, _known(store)), by="ann")
+    store.catalog.apply(
+        read_document({"processes": [LATER_SUPPORT], "business_hours": [LATER_HOURS]}, _known(store)), by="ann"
+    )
     assert outdated(store) == ["c-1", "c-2"]
     record(store, "c-1", history=2)
     record(store, "c-2", history=2, closed=True)
@@ -131,12 +133,12 @@ def test_a_case_that_went_over_or_was_closed_is_found_no_more(store: Store) -> N
 def test_hours_kept_for_what_was_counted_by_them_do_not_count(store: Store) -> None:
     """A case that left the calendar behind is not found when that calendar changes."""
     record(store, "c-1")
-    plan = store.case("c-1").carried.plan
-    process = store.process("Support").model_copy(update={"business_hours": "24x7"})
+    plan = store.cases.get("c-1").carried.plan
+    process = store.catalog.process("Support").model_copy(update={"business_hours": "24x7"})
     moved = plan.model_copy(update={"process": process})
     record(store, "c-2")
-    given = store.case("c-2")
-    store.record_case(
+    given = store.cases.get("c-2")
+    store.cases.record(
         CaseRecord(
             history=2,
             number=2,
@@ -148,7 +150,7 @@ def test_hours_kept_for_what_was_counted_by_them_do_not_count(store: Store) -> N
             carried=given.carried.model_copy(update={"plan": moved}),
         )
     )
-    store.apply(read_document({"business_hours": [LATER_HOURS]}, _known(store)), by="ann")
+    store.catalog.apply(read_document({"business_hours": [LATER_HOURS]}, _known(store)), by="ann")
     assert outdated(store) == ["c-1"]
 
 
@@ -176,12 +178,12 @@ def test_a_selection_narrows_down(store: Store, selection: dict[str, Any], expec
     record(store, "c-1", fields={"priority": "High", "tickets": 1})
     record(store, "c-2", fields={"priority": "High", "vip": True, "tickets": None}, account="globex")
     record(store, "c-3", fields={"priority": "Low"}, entitlement="gold")
-    store.apply(read_document({"processes": [LATER_SUPPORT]}, _known(store)), by="ann")
+    store.catalog.apply(read_document({"processes": [LATER_SUPPORT]}, _known(store)), by="ann")
     assert outdated(store, **selection) == expected
 
 
 def test_an_older_version_may_be_the_goal(store: Store) -> None:
-    store.apply(read_document({"processes": [LATER_SUPPORT]}, _known(store)), by="ann")
+    store.catalog.apply(read_document({"processes": [LATER_SUPPORT]}, _known(store)), by="ann")
     record(store, "c-1")
     assert outdated(store, process="Support", process_version=1) == ["c-1"]
 
@@ -191,10 +193,10 @@ def test_cases_come_in_pages(store: Store, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("store.cases.running._AT_ONCE", 2)
     for number in range(7):
         record(store, f"c-{number}", fields={"priority": "High" if number % 3 == 0 else "Low"})
-    store.apply(read_document({"processes": [LATER_SUPPORT]}, _known(store)), by="ann")
-    goals = store.versions()
+    store.catalog.apply(read_document({"processes": [LATER_SUPPORT]}, _known(store)), by="ann")
+    goals = store.catalog.versions()
     pages, after = [], ""
-    while page := store.outdated(CaseSelection(), goals, after=after, limit=3):
+    while page := store.running.outdated(CaseSelection(), goals, after=after, limit=3):
         pages.append([case.case_id for case in page])
         after = page[-1].case_id
     assert pages == [["c-0", "c-1", "c-2"], ["c-3", "c-4", "c-5"], ["c-6"]]
@@ -204,9 +206,9 @@ def test_cases_come_in_pages(store: Store, monkeypatch: pytest.MonkeyPatch) -> N
 def test_stored_cases_come_by_their_ids(store: Store) -> None:
     record(store, "c-2")
     record(store, "c-1")
-    found = store.stored_cases(["c-2", "c-1", "c-9"])
+    found = store.running.stored(["c-2", "c-1", "c-9"])
     assert [case.case_id for case in found] == ["c-1", "c-2"]
-    assert found[0] == store.case("c-1")
+    assert found[0] == store.cases.get("c-1")
 
 
 @pytest.mark.parametrize(
@@ -226,13 +228,13 @@ def test_a_selection_of_what_nobody_knows_is_refused(store: Store, selection: di
     """A slip of the pen must not look as if there were nothing to do."""
     record(store, "c-1")
     with pytest.raises((NotFound, Refused)) as refused:
-        store.checked(CaseSelection(**selection))
+        store.running.checked(CaseSelection(**selection))
     assert said in str(refused.value)
 
 
 def test_an_account_that_only_cases_have_can_be_selected(store: Store) -> None:
     record(store, "c-1", account="from a log")
-    assert store.checked(CaseSelection(accounts=["from a log"])).accounts == ["from a log"]
+    assert store.running.checked(CaseSelection(accounts=["from a log"])).accounts == ["from a log"]
 
 
 def test_a_version_without_a_process_is_refused() -> None:
@@ -255,30 +257,30 @@ def test_a_prospect_answers_as_if_the_files_were_applied(store: Store) -> None:
     """With what would be new in its next version; and nothing is stored."""
     new = read_document({"processes": [LATER_SUPPORT], "fields": {"colour": "string"}}, _known(store))
     prospect = Prospect.of(store, new, by="ann")
-    assert prospect.versions().processes == {"Support": 2, "Round the clock": 1}
-    assert prospect.process("Support").milestones[0].within[0].span.seconds == 7200  # type: ignore[index]
-    assert prospect.process("Support", 1) == store.process("Support", 1)
-    assert prospect.process("Support", 2) == prospect.process("Support")
-    assert prospect.business_hours("Office") == store.business_hours("Office")
-    assert set(prospect.fields()) == {*store.fields(), "colour"}
-    assert store.versions().processes["Support"] == 1
-    store.apply(new, by="ann")
-    assert store.process("Support") == prospect.process("Support"), "what was foreseen came"
+    assert prospect.catalog.versions().processes == {"Support": 2, "Round the clock": 1}
+    assert prospect.catalog.process("Support").milestones[0].within[0].span.seconds == 7200  # type: ignore[index]
+    assert prospect.catalog.process("Support", 1) == store.catalog.process("Support", 1)
+    assert prospect.catalog.process("Support", 2) == prospect.catalog.process("Support")
+    assert prospect.catalog.business_hours("Office") == store.catalog.business_hours("Office")
+    assert set(prospect.catalog.fields()) == {*store.catalog.fields(), "colour"}
+    assert store.catalog.versions().processes["Support"] == 1
+    store.catalog.apply(new, by="ann")
+    assert store.catalog.process("Support") == prospect.catalog.process("Support"), "what was foreseen came"
 
 
 def test_a_prospect_has_edited_hours_in_their_next_version(store: Store) -> None:
     new = read_document({"business_hours": [LATER_HOURS]}, _known(store))
     prospect = Prospect.of(store, new, by="ann")
-    assert prospect.business_hours("Office").version == 2
-    assert prospect.business_hours("Office", 1) == store.business_hours("Office")
-    assert prospect.versions().business_hours["Office"] == 2
-    store.apply(new, by="ann")
-    assert store.business_hours("Office") == prospect.business_hours("Office")
+    assert prospect.catalog.business_hours("Office").version == 2
+    assert prospect.catalog.business_hours("Office", 1) == store.catalog.business_hours("Office")
+    assert prospect.catalog.versions().business_hours["Office"] == 2
+    store.catalog.apply(new, by="ann")
+    assert store.catalog.business_hours("Office") == prospect.catalog.business_hours("Office")
 
 
 def test_applying_what_stands_already_is_no_prospect(store: Store) -> None:
     same = read_document(catalog())
-    assert Prospect.of(store, same, by="ann").versions() == store.versions()
+    assert Prospect.of(store, same, by="ann").catalog.versions() == store.catalog.versions()
 
 
 def _known(store: Store) -> Any:
@@ -293,7 +295,7 @@ class _Known:
 
     def __getattr__(self, name: str) -> Any:
         def ask(*arguments: Any) -> Any:
-            with self.store.known() as known:
+            with self.store.catalog.known() as known:
                 return getattr(known, name)(*arguments)
 
         return ask

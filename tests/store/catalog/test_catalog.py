@@ -62,16 +62,21 @@ def with_span(span: str) -> Catalog:
 def test_what_is_applied_comes_back(store: Store) -> None:
     """Everything that was declared, by kind in the order of names."""
     given = catalog()
-    diff = store.apply(given, by="ann")
+    diff = store.catalog.apply(given, by="ann")
     assert diff.of("entitlements", "created") == ["e", "for-ann", "for-a1"]
     assert (len(diff.changes), diff.unchanged, diff.dry_run) == (17, 0, False)
-    found = store.catalog()
-    assert found.organisation == given.organisation == store.organisation()
-    assert found.fields == given.fields == store.fields() == {"priority": FieldType.STRING}
+    found = store.catalog.everything()
+    assert found.organisation == given.organisation == store.catalog.organisation()
+    assert found.fields == given.fields == store.catalog.fields() == {"priority": FieldType.STRING}
     assert {d.id: d for d in found.entitlements} == {d.id: d for d in given.entitlements}
     assert found.processes == given.processes
     assert found.business_hours == given.business_hours
-    assert (store.account("acme"), store.contact("ann"), store.asset("a1"), store.entitlement("e")) == (
+    assert (
+        store.catalog.account("acme"),
+        store.catalog.contact("ann"),
+        store.catalog.asset("a1"),
+        store.catalog.entitlement("e"),
+    ) == (
         given.accounts[0],
         given.contacts[0],
         given.assets[0],
@@ -81,78 +86,78 @@ def test_what_is_applied_comes_back(store: Store) -> None:
 
 def test_the_same_again_changes_nothing(store: Store) -> None:
     """Also the version of processes and business hours stays."""
-    store.apply(catalog(), by="ann")
-    diff = store.apply(store.catalog(), by="ann")
+    store.catalog.apply(catalog(), by="ann")
+    diff = store.catalog.apply(store.catalog.everything(), by="ann")
     assert (diff.changes, diff.unchanged) == ([], 17)
-    assert store.process("Gold").version == 1
+    assert store.catalog.process("Gold").version == 1
     assert str(diff) == "nothing to change; 17 unchanged"
 
 
 def test_a_changed_process_is_the_next_version(store: Store) -> None:
     """Both can be read; back to the old definition is a third one."""
-    store.apply(catalog(), by="ann")
-    diff = store.apply(with_span("5h"), by="bob")
+    store.catalog.apply(catalog(), by="ann")
+    diff = store.catalog.apply(with_span("5h"), by="bob")
     assert str(diff).splitlines() == [
         "changed   processes  Gold (version 2)",
         "                     milestones[0].within[0].span: 4h -> 5h",
         "16 unchanged",
     ]
-    assert store.process("Gold").version == 2
-    assert [str(store.process("Gold", n).milestones[0].within[0].span) for n in (1, 2)] == ["4h", "5h"]  # type: ignore[index]
-    store.apply(with_span("4h"), by="bob")
-    assert store.process("Gold").version == 3
-    assert [p.version for p in store.catalog().processes] == [3]
+    assert store.catalog.process("Gold").version == 2
+    assert [str(store.catalog.process("Gold", n).milestones[0].within[0].span) for n in (1, 2)] == ["4h", "5h"]  # type: ignore[index]
+    store.catalog.apply(with_span("4h"), by="bob")
+    assert store.catalog.process("Gold").version == 3
+    assert [p.version for p in store.catalog.everything().processes] == [3]
 
 
 def test_changed_business_hours_are_the_next_version(store: Store) -> None:
     """As business hours are given to be frozen, with the version."""
-    store.apply(catalog(), by="ann")
+    store.catalog.apply(catalog(), by="ann")
     changed = {"name": "Office", "time_zone": "Europe/London", "week": {"tue": ["09:00-17:00"]}}
-    assert store.apply(catalog(business_hours=[changed]), by="ann").changes[0].version == 2
-    version, hours = store.business_hours("Office")
+    assert store.catalog.apply(catalog(business_hours=[changed]), by="ann").changes[0].version == 2
+    version, hours = store.catalog.business_hours("Office")
     assert version == 2
     assert hours == BusinessHours.model_validate(changed)
-    assert store.business_hours("Office", 1).hours.week.mon == ("09:00-17:00",)
+    assert store.catalog.business_hours("Office", 1).hours.week.mon == ("09:00-17:00",)
 
 
 def test_round_the_clock_is_always_there(store: Store) -> None:
     """Until it is declared otherwise; then what was frozen before still has its version."""
-    assert store.business_hours("24x7") == (0, ALWAYS)
+    assert store.catalog.business_hours("24x7") == (0, ALWAYS)
     own = {"name": "24x7", "time_zone": "Europe/London", "week": "always"}
-    store.apply(read_document({"business_hours": [own]}), by="ann")
-    assert store.business_hours("24x7").version == 1
-    assert store.business_hours("24x7").hours.time_zone == "Europe/London"
-    assert store.business_hours("24x7", 0) == (0, ALWAYS)
+    store.catalog.apply(read_document({"business_hours": [own]}), by="ann")
+    assert store.catalog.business_hours("24x7").version == 1
+    assert store.catalog.business_hours("24x7").hours.time_zone == "Europe/London"
+    assert store.catalog.business_hours("24x7", 0) == (0, ALWAYS)
 
 
 def test_a_dry_run_says_what_would_change_and_changes_nothing(store: Store) -> None:
     """Not even what it created to find out."""
-    diff = store.apply(catalog(), by="ann", dry_run=True)
+    diff = store.catalog.apply(catalog(), by="ann", dry_run=True)
     assert diff.of("accounts", "created") == ["acme", "other"]
     assert str(diff).endswith("dry run: nothing was stored")
-    assert store.catalog() == Catalog(organisation=store.organisation())
+    assert store.catalog.everything() == Catalog(organisation=store.catalog.organisation())
 
 
 def test_nothing_is_deleted_by_being_left_out(store: Store) -> None:
     """And an addition may refer to what is stored."""
-    store.apply(catalog(), by="ann")
+    store.catalog.apply(catalog(), by="ann")
     added = Catalog.model_validate({"contacts": [{"id": "cy", "account": "acme"}]})
-    assert store.apply(added, by="ann").of("contacts", "created") == ["cy"]
-    assert len(store.catalog().contacts) == 3
+    assert store.catalog.apply(added, by="ann").of("contacts", "created") == ["cy"]
+    assert len(store.catalog.everything().contacts) == 3
 
 
 def test_retired_ends_a_declaration_and_it_can_be_restored(store: Store) -> None:
     """No new version of a process comes of it."""
-    store.apply(catalog(), by="ann")
+    store.catalog.apply(catalog(), by="ann")
     process = {**DOCUMENT["processes"][0], "retired": True}
     entitlement = {**DOCUMENT["entitlements"][0], "retired": True}
     retiring = Catalog.model_validate({"processes": [process], "entitlements": [entitlement]})
-    diff = store.apply(retiring, by="ann")
+    diff = store.catalog.apply(retiring, by="ann")
     assert [(c.kind, c.what) for c in diff.changes] == [("processes", "retired"), ("entitlements", "retired")]
-    assert store.process("Gold").retired
-    assert store.process("Gold").version == 1
-    assert store.entitlement("e").retired
-    diff = store.apply(catalog(), by="ann")
+    assert store.catalog.process("Gold").retired
+    assert store.catalog.process("Gold").version == 1
+    assert store.catalog.entitlement("e").retired
+    diff = store.catalog.apply(catalog(), by="ann")
     assert [(c.kind, c.name, c.what) for c in diff.changes] == [
         ("processes", "Gold", "restored"),
         ("entitlements", "e", "restored"),
@@ -165,12 +170,12 @@ def test_nothing_of_a_bad_catalog_is_stored(store: Store) -> None:
         {"accounts": [{"id": "acme"}], "contacts": [{"id": "ann", "account": "acmee"}, {"id": "bob", "account": "x"}]}
     )
     with pytest.raises(CatalogProblems) as error:
-        store.apply(bad, by="ann")
+        store.catalog.apply(bad, by="ann")
     assert [problem.path for problem in error.value.problems] == [
         ("contacts", 0, "account"),
         ("contacts", 1, "account"),
     ]
-    assert store.catalog().accounts == []
+    assert store.catalog.everything().accounts == []
 
 
 @pytest.mark.parametrize(
@@ -190,19 +195,19 @@ def test_nothing_of_a_bad_catalog_is_stored(store: Store) -> None:
 )
 def test_unit_account_and_start_of_an_entitlement_stay(store: Store, change: dict[str, Any], says: str) -> None:
     """What was counted was counted by them."""
-    store.apply(catalog(), by="ann")
+    store.catalog.apply(catalog(), by="ann")
     with pytest.raises(CatalogProblems) as error:
-        store.apply(with_entitlement(**change), by="ann")
+        store.catalog.apply(with_entitlement(**change), by="ann")
     assert str(error.value.problems[0]).startswith(says)
-    assert store.entitlement("e") == catalog().entitlements[0]
+    assert store.catalog.entitlement("e") == catalog().entitlements[0]
 
 
 def test_cap_and_end_of_an_entitlement_are_amended(store: Store) -> None:
     """With what is different in the answer."""
-    store.apply(catalog(), by="ann")
-    diff = store.apply(with_entitlement(ends_on="2099-12-31", allowance={"cap": 60}), by="ann")
+    store.catalog.apply(catalog(), by="ann")
+    diff = store.catalog.apply(with_entitlement(ends_on="2099-12-31", allowance={"cap": 60}), by="ann")
     assert diff.changes[0].details == ["ends_on: none -> 2099-12-31", "allowance.cap: 50 -> 60"]
-    amended = store.entitlement("e").allowance
+    amended = store.catalog.entitlement("e").allowance
     assert amended is not None
     assert amended.cap == 60
 
@@ -210,17 +215,17 @@ def test_cap_and_end_of_an_entitlement_are_amended(store: Store) -> None:
 @pytest.mark.parametrize(
     ("ask", "says"),
     [
-        (lambda s: s.account("acmee"), "unknown account 'acmee'; did you mean 'acme'?"),
-        (lambda s: s.entitlement("x"), "unknown entitlement 'x'; there are e, for-a1, for-ann"),
-        (lambda s: s.process("Golf"), "unknown process 'Golf'; did you mean 'Gold'?"),
-        (lambda s: s.process("Gold", 7), "process 'Gold' has no version 7; it has 1 to 1"),
-        (lambda s: s.business_hours("x"), "unknown business hours 'x'; there are Office"),
-        (lambda s: s.business_hours("Office", 2), "business hours 'Office' has no version 2; it has 1 to 1"),
+        (lambda s: s.catalog.account("acmee"), "unknown account 'acmee'; did you mean 'acme'?"),
+        (lambda s: s.catalog.entitlement("x"), "unknown entitlement 'x'; there are e, for-a1, for-ann"),
+        (lambda s: s.catalog.process("Golf"), "unknown process 'Golf'; did you mean 'Gold'?"),
+        (lambda s: s.catalog.process("Gold", 7), "process 'Gold' has no version 7; it has 1 to 1"),
+        (lambda s: s.catalog.business_hours("x"), "unknown business hours 'x'; there are Office"),
+        (lambda s: s.catalog.business_hours("Office", 2), "business hours 'Office' has no version 2; it has 1 to 1"),
     ],
 )
 def test_what_is_not_there_is_said_with_what_is(store: Store, ask: Any, says: str) -> None:
     """A near miss, or the names."""
-    store.apply(catalog(), by="ann")
+    store.catalog.apply(catalog(), by="ann")
     with pytest.raises(NotFound) as error:
         ask(store)
     assert str(error.value) == says
@@ -229,7 +234,7 @@ def test_what_is_not_there_is_said_with_what_is(store: Store, ask: Any, says: st
 def test_who_applied_what_is_on_record(store: Store) -> None:
     """Not what changed nothing."""
     for by in ("ann", "bob"):
-        store.apply(catalog(), by=by)
+        store.catalog.apply(catalog(), by=by)
     with store._database.read() as connection:
         rows = connection.execute(tables.applications.select()).mappings().all()
     assert [row["by"] for row in rows] == ["ann"]
@@ -239,16 +244,16 @@ def test_who_applied_what_is_on_record(store: Store) -> None:
 def test_the_sample_is_applied(store: Store) -> None:
     """The small documented catalog is right, and its organisation's hours are named."""
     sample = read_catalog([Path(__file__).parents[3] / "catalogs" / "minimal.yaml"])
-    assert store.apply(sample, by="ann").of("processes", "created") == ["Bronze", "Silver", "Gold"]
-    assert store.apply(sample, by="ann").changes == []
-    assert store.organisation().business_hours == "Office"
+    assert store.catalog.apply(sample, by="ann").of("processes", "created") == ["Bronze", "Silver", "Gold"]
+    assert store.catalog.apply(sample, by="ann").changes == []
+    assert store.catalog.organisation().business_hours == "Office"
 
 
 def test_applying_at_once_takes_turns(store: Store) -> None:
     """Each changed process gets a version of its own."""
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda hours: store.apply(with_span(f"{hours}h"), by="ann"), range(1, 9)))
-    versions = [store.process("Gold", number) for number in range(1, 9)]
+        list(pool.map(lambda hours: store.catalog.apply(with_span(f"{hours}h"), by="ann"), range(1, 9)))
+    versions = [store.catalog.process("Gold", number) for number in range(1, 9)]
     assert {str(p.milestones[0].within[0].span) for p in versions if p.milestones[0].within} == {
         f"{n}h" for n in range(1, 9)
     }
@@ -258,15 +263,15 @@ def test_applying_at_once_takes_turns(store: Store) -> None:
 
 
 def candidates(store: Store, **question: Any) -> set[str]:
-    found = store.coverage_candidates(CoverageQuestion(at=AT, **question))
+    found = store.catalog.coverage_candidates(CoverageQuestion(at=AT, **question))
     return {candidate.entitlement.id for candidate in found.candidates}
 
 
 def test_a_question_is_widened_by_what_the_catalog_knows(store: Store) -> None:
     """Accounts by contact, asset and contract; the asset's product; contracts and line items with their parents."""
-    store.apply(catalog(), by="ann")
+    store.catalog.apply(catalog(), by="ann")
     question = CoverageQuestion(at=AT, contact="bob", asset="a1", contract_line_item="l1", channel="mail")
-    scope = store.coverage_candidates(question).scope
+    scope = store.catalog.coverage_candidates(question).scope
     assert scope.accounts == ["other", "acme"]
     assert (scope.product, scope.asset, scope.contact, scope.channel) == ("p", "a1", "bob", "mail")
     assert scope.contract_line_items == ["l1", "l0"]
@@ -275,18 +280,18 @@ def test_a_question_is_widened_by_what_the_catalog_knows(store: Store) -> None:
 
 def test_a_case_from_an_entitlement_is_of_its_account(store: Store) -> None:
     """Which the intake need not name."""
-    store.apply(catalog(), by="ann")
-    found = store.coverage_candidates(CoverageQuestion(at=AT, entitlement="for-a1"))
+    store.catalog.apply(catalog(), by="ann")
+    found = store.catalog.coverage_candidates(CoverageQuestion(at=AT, entitlement="for-a1"))
     assert (found.scope.accounts, found.scope.asset) == (["acme"], "a1")
-    assert choose(found.scope, found.candidates).chosen == store.entitlement("for-a1")
+    assert choose(found.scope, found.candidates).chosen == store.catalog.entitlement("for-a1")
 
 
 def test_an_entitlement_of_a_line_item_ranks_by_the_contract_of_that(store: Store) -> None:
     """Though it names the line item alone, and the case the contract alone."""
     gold, other = {"id": "gold", "contract_line_item": "l1"}, {"id": "a-first-by-id"}
     both = [{"account": "acme", **one} for one in (gold, other)]
-    store.apply(catalog(entitlements=both), by="ann")
-    found = store.coverage_candidates(CoverageQuestion(at=AT, account="acme", service_contract="s1"))
+    store.catalog.apply(catalog(entitlements=both), by="ann")
+    found = store.catalog.coverage_candidates(CoverageQuestion(at=AT, account="acme", service_contract="s1"))
     ranked = choose(found.scope, found.candidates).ranked
     assert [(match.entitlement.id, match.by.words) for match in ranked] == [
         ("gold", "service contract"),
@@ -296,7 +301,7 @@ def test_an_entitlement_of_a_line_item_ranks_by_the_contract_of_that(store: Stor
 
 def test_an_unknown_name_in_a_question_is_said_to_be_so(store: Store) -> None:
     """With a near miss."""
-    store.apply(catalog(), by="ann")
+    store.catalog.apply(catalog(), by="ann")
     with pytest.raises(NotFound, match="unknown product 'q'"):
         candidates(store, account="acme", product="q")
     with pytest.raises(NotFound, match="unknown contact 'anne'; did you mean 'ann'"):
@@ -305,16 +310,18 @@ def test_an_unknown_name_in_a_question_is_said_to_be_so(store: Store) -> None:
 
 def test_candidates_have_their_accounts_zone(store: Store) -> None:
     """Or the organisation's."""
-    store.apply(catalog(entitlements=[{"id": "e1", "account": "acme"}, {"id": "e2", "account": "other"}]), by="ann")
-    found = store.coverage_candidates(CoverageQuestion(at=AT, account="acme", contact="bob")).candidates
+    store.catalog.apply(
+        catalog(entitlements=[{"id": "e1", "account": "acme"}, {"id": "e2", "account": "other"}]), by="ann"
+    )
+    found = store.catalog.coverage_candidates(CoverageQuestion(at=AT, account="acme", contact="bob")).candidates
     assert {c.entitlement.id: c.time_zone for c in found} == {"e1": "America/New_York", "e2": "Asia/Tokyo"}
 
 
 def test_nothing_of_a_retired_account_covers_a_case(store: Store) -> None:
     """Its entitlements need not be retired one by one."""
-    store.apply(catalog(), by="ann")
-    store.apply(Catalog.model_validate({"accounts": [{"id": "acme", "retired": True}]}), by="ann")
-    found = store.coverage_candidates(CoverageQuestion(at=AT, account="acme"))
+    store.catalog.apply(catalog(), by="ann")
+    store.catalog.apply(Catalog.model_validate({"accounts": [{"id": "acme", "retired": True}]}), by="ann")
+    found = store.catalog.coverage_candidates(CoverageQuestion(at=AT, account="acme"))
     coverage = choose(found.scope, found.candidates)
     assert coverage.chosen is None
     assert {other.why for other in coverage.others} == {"its account 'acme' is retired"}
@@ -322,27 +329,27 @@ def test_nothing_of_a_retired_account_covers_a_case(store: Store) -> None:
 
 def test_what_cannot_match_is_given_too_to_say_why(store: Store) -> None:
     """Of the same accounts."""
-    store.apply(catalog(), by="ann")
-    found = store.coverage_candidates(CoverageQuestion(at=AT, account="acme"))
+    store.catalog.apply(catalog(), by="ann")
+    found = store.catalog.coverage_candidates(CoverageQuestion(at=AT, account="acme"))
     coverage = choose(found.scope, found.candidates)
-    assert coverage.chosen == store.entitlement("e")
+    assert coverage.chosen == store.catalog.entitlement("e")
     assert {other.entitlement for other in coverage.others} == {"for-ann", "for-a1"}
 
 
 def test_contacts_of_an_entitlement_follow_its_declaration(store: Store) -> None:
     """Who is taken out of it is no longer found by it."""
-    store.apply(catalog(), by="ann")
+    store.catalog.apply(catalog(), by="ann")
     document = copy.deepcopy(DOCUMENT)
     document["entitlements"][1]["contacts"] = ["bob"]
-    store.apply(read_document(document), by="ann")
-    found = store.coverage_candidates(CoverageQuestion(at=AT, account="acme", contact="ann"))
+    store.catalog.apply(read_document(document), by="ann")
+    found = store.catalog.coverage_candidates(CoverageQuestion(at=AT, account="acme", contact="ann"))
     assert "for-ann" not in {match.entitlement.id for match in choose(found.scope, found.candidates).ranked}
 
 
 @pytest.fixture
 def large(store: Store) -> Store:
     """20,000 entitlements of one account for an asset each, and 20,000 of as many accounts."""
-    store.apply(catalog(), by="ann")
+    store.catalog.apply(catalog(), by="ann")
     many = range(20_000)
     with store._database.write() as connection:
         definition: dict[str, Any] = {}
@@ -381,7 +388,7 @@ def test_candidates_are_found_by_indexes(large: Store) -> None:
     engine = large._database._engine
     large_is_sqlite = engine.dialect.name == "sqlite"
     event.listen(engine, "before_cursor_execute", explain)
-    found = large.coverage_candidates(CoverageQuestion(at=AT, account="acme", asset="m7"))
+    found = large.catalog.coverage_candidates(CoverageQuestion(at=AT, account="acme", asset="m7"))
     event.remove(engine, "before_cursor_execute", explain)
     assert {match.entitlement.id for match in choose(found.scope, found.candidates).ranked} >= {"x7"}
     assert len(found.candidates) <= OTHERS + 3

@@ -40,11 +40,11 @@ def cancel(store: Store) -> None:
 def follow(store: Store) -> None:
     """As its count has done: what an order amends, once the count has taken it."""
     change = {"entitlement_id": "gold", "by": "ann", "ends_on": LAST_DAY}
-    CatalogChanges(store)._change_record(RecordChange.model_validate(change))
+    CatalogChanges(store.catalog)._change_record(RecordChange.model_validate(change))
 
 
 def declare(store: Store) -> None:
-    store.apply(catalog(type="Audit", ends_on=LAST_DAY), by="bob")
+    store.catalog.apply(catalog(type="Audit", ends_on=LAST_DAY), by="bob")
 
 
 PAIRS = [(amend, declare), (amend, cancel), (follow, declare), (follow, cancel), (cancel, declare)]
@@ -75,12 +75,12 @@ def test_neither_of_two_changes_at_once_is_lost(
             return Entitlement.model_validate(*given, **named)
 
     with Store.open(url) as store:
-        store.apply(catalog(), by="test")
+        store.catalog.apply(catalog(), by="test")
         for module in (catalog_records, uncounted):
             monkeypatch.setattr(module, "Entitlement", Looked)
         change(store)
         another.join()
-        found = store.entitlement("gold")
+        found = store.catalog.entitlement("gold")
     assert (found.type == "Audit") == (other is declare)
     assert (found.cancelled_at is not None) == (cancel in {change, other})
     assert str(found.ends_on) == LAST_DAY

@@ -42,11 +42,11 @@ def declare(store: Store, **also: Any) -> Diff:
 
 
 def refused(store: Store, **declared: Any) -> list[str]:
-    before = store.catalog()
+    before = store.catalog.everything()
     with pytest.raises(CatalogProblems) as error:
         write(store, **declared)
-    assert store.catalog() == before
-    assert store.unsynchronised() == []
+    assert store.catalog.everything() == before
+    assert store.unsynchronised.entitlements() == []
     return [str(problem) for problem in error.value.problems]
 
 
@@ -65,7 +65,7 @@ def count(store: Store, entitlement: str = "gold") -> None:
     when = {"first_day": "2026-01-01", "at": AT, "recorded_at": AT}
     row = LedgerRow.model_validate({"number": 1, "kind": RowKind.TAKEN, "period": 0, **amounts, **when})
     news = {"entitlement_id": entitlement, "count": "c", "account": "acme", "unit": "cases", "periods": []}
-    store.record_usage(UsageRecords.model_validate({**news, "rows": [row]}))
+    store.ledgers.record(UsageRecords.model_validate({**news, "rows": [row]}))
 
 
 @pytest.fixture
@@ -85,8 +85,8 @@ def test_a_cancellation_that_is_left_out_stays(shop: Store, left_out: dict[str, 
     diff = declare(shop, **left_out)
     assert (diff.changes, diff.unchanged) == ([], 1)
     assert declare(shop, name="Gold", **left_out).changes[0].details == ["name: none -> Gold"]
-    assert shop.entitlement("gold").cancelled_at == CANCELLED_AT
-    assert shop.unsynchronised() == []
+    assert shop.catalog.entitlement("gold").cancelled_at == CANCELLED_AT
+    assert shop.unsynchronised.entitlements() == []
 
 
 @pytest.mark.parametrize("allowance", [GOLD["allowance"], None])
@@ -107,7 +107,7 @@ def test_a_cancellation_that_is_ahead_may_be_moved(shop: Store) -> None:
     """It is none yet."""
     declare(shop, cancelled_at="2026-07-01T00:00:00Z")
     declare(shop, cancelled_at="2026-08-01T00:00:00Z")
-    assert str(shop.entitlement("gold").cancelled_at) == "2026-08-01 00:00:00+00:00"
+    assert str(shop.catalog.entitlement("gold").cancelled_at) == "2026-08-01 00:00:00+00:00"
 
 
 def test_what_it_renews_stays_if_it_is_left_out(shop: Store) -> None:
@@ -116,7 +116,7 @@ def test_what_it_renews_stays_if_it_is_left_out(shop: Store) -> None:
     write(shop, tell=None, entitlements=[{**later, "renews": "gold"}])
     diff = write(shop, entitlements=[{**later, "allowance": {"unit": "cases", "cap": 60}}])
     assert diff.changes[0].details == ["allowance.cap: 50 -> 60"]
-    assert shop.entitlement("gold~2").renews == "gold"
+    assert shop.catalog.entitlement("gold~2").renews == "gold"
 
 
 # --- what a count does not take ---
@@ -142,7 +142,7 @@ def test_the_end_of_what_is_not_counted_may_lie_in_the_past(shop: Store) -> None
     free = {"id": "free", "account": "acme", "starts_on": "2026-01-01"}
     write(shop, entitlements=[free])
     write(shop, entitlements=[{**free, "ends_on": "2026-01-31"}])
-    assert str(shop.entitlement("free").ends_on) == "2026-01-31"
+    assert str(shop.catalog.entitlement("free").ends_on) == "2026-01-31"
 
 
 def test_of_one_that_is_cancelled_nothing_is_amended(shop: Store) -> None:
@@ -164,8 +164,8 @@ def test_of_a_term_that_has_ended_nothing_is_amended(shop: Store) -> None:
     record(shop, ends_on="2026-04-29")
     assert declare(shop, ends_on="2026-12-30").changes[0].details == ["ends_on: 2026-04-29 -> 2026-12-30"]
     record(shop, ends_on="2026-04-29")
-    for one in shop.unsynchronised():
-        shop.synchronised(one)
+    for one in shop.unsynchronised.entitlements():
+        shop.unsynchronised.cross_out(one)
     count(shop)
     assert not_declared(shop, allowance={"unit": "cases", "cap": 60}) == [
         (
@@ -205,7 +205,7 @@ def test_what_a_count_says_itself_is_stored_whenever_it_comes(shop: Store) -> No
     record(shop, ends_on="2026-04-01")
     record(shop, ends_on="2026-04-01", cancelled_at=CANCELLED_AT)
     record(shop, ends_on="2026-04-01", allowance={"unit": "cases", "cap": 60}, cancelled_at=CANCELLED_AT)
-    gold = shop.entitlement("gold")
+    gold = shop.catalog.entitlement("gold")
     assert gold.allowance is not None
     assert (str(gold.ends_on), gold.allowance.cap) == ("2026-04-01", 60)
 
@@ -219,7 +219,7 @@ def test_an_order_amends_neither_into_the_past(store: Store) -> None:
 
     def place(**also: Any) -> None:
         order = {"id": "o", "account": "acme", "starts_on": "2026-01-01", "lines": lines, **also}
-        store.place_order(Order.model_validate(order), by="bob", at=AT)
+        store.orders.place(Order.model_validate(order), by="bob", at=AT)
 
     place()
     lines[1]["cancelled"] = "true"
@@ -233,7 +233,7 @@ def test_an_order_amends_neither_into_the_past(store: Store) -> None:
         )
     ]
     place(ends_on="2026-05-01")
-    assert str(store.entitlement("o.support.bronze").ends_on) == "2026-05-01"
+    assert str(store.catalog.entitlement("o.support.bronze").ends_on) == "2026-05-01"
 
 
 # --- time zones ---
@@ -251,7 +251,7 @@ def test_the_time_zone_of_what_is_counted_stays(shop: Store) -> None:
     zone = {"time_zone": "America/New_York"}
     assert write(shop, accounts=[{"id": "acme", **zone, "name": "Acme"}]).of("accounts", "changed") == ["acme"]
     write(shop, organisation=zone, accounts=[{"id": "acme"}])
-    assert shop.account("acme").time_zone is None
+    assert shop.catalog.account("acme").time_zone is None
 
 
 @pytest.mark.parametrize(
@@ -270,7 +270,7 @@ def test_an_account_of_which_nothing_is_counted_may_move(store: Store, stands: d
     write(store, accounts=[zone], entitlements=[{**GOLD, **stands}])
     count(store)
     write(store, accounts=[moved])
-    assert store.account("acme").time_zone == "Asia/Tokyo"
+    assert store.catalog.account("acme").time_zone == "Asia/Tokyo"
 
 
 def test_what_is_not_counted_yet_moves_along(shop: Store) -> None:
@@ -286,7 +286,7 @@ def test_a_zone_may_get_its_new_name(store: Store) -> None:
     write(store, accounts=[{"id": "acme", "time_zone": "Asia/Calcutta"}], entitlements=[GOLD])
     count(store)
     write(store, accounts=[{"id": "acme", "time_zone": "Asia/Kolkata"}])
-    assert store.account("acme").time_zone == "Asia/Kolkata"
+    assert store.catalog.account("acme").time_zone == "Asia/Kolkata"
 
 
 @pytest.mark.parametrize("ended", [{"cancelled_at": CANCELLED_AT}, {"retired": True}])
@@ -327,7 +327,7 @@ def test_the_organisations_time_zone_stays_for_those_who_have_no_other(store: St
     ]
     write(store, organisation={"name": "Us"})
     write(store, organisation=moved, accounts=[{"id": "acme", "time_zone": "UTC"}])
-    assert store.organisation().time_zone == "Europe/Berlin"
+    assert store.catalog.organisation().time_zone == "Europe/Berlin"
     write(store, organisation={"time_zone": "Asia/Tokyo"})
 
 
@@ -363,13 +363,13 @@ def test_what_was_amended_by_hand_is_no_reason_to_refuse_anything(shop: Store) -
     found = declare(shop, name="Gold support")
     assert found.changes[0].details == ["name: none -> Gold support"]
     assert [(one.why, one.key, one.stands) for one in found.against] == [("amended", "ends_on", "2027-06-30")]
-    assert str(shop.entitlement("gold").ends_on) == "2027-06-30"
+    assert str(shop.catalog.entitlement("gold").ends_on) == "2027-06-30"
 
 
 def test_a_conflict_is_not_stored_before_somebody_says_yes(shop: Store) -> None:
     record(shop, ends_on="2027-06-30")
     catalog = Catalog.model_validate({"entitlements": [GOLD | {"ends_on": "2028-12-31"}]})
-    asked = shop.apply(catalog, by="ana", consent=False)
+    asked = shop.catalog.apply(catalog, by="ana", consent=False)
     assert (asked.asks, [one.why for one in asked.against]) == (True, ["conflict"])
-    assert str(shop.entitlement("gold").ends_on) == "2027-06-30"
-    assert shop.apply(catalog, by="ana").changes[0].details == ["ends_on: 2027-06-30 -> 2028-12-31"]
+    assert str(shop.catalog.entitlement("gold").ends_on) == "2027-06-30"
+    assert shop.catalog.apply(catalog, by="ana").changes[0].details == ["ends_on: 2027-06-30 -> 2028-12-31"]

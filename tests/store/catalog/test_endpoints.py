@@ -12,27 +12,27 @@ T0 = datetime(2025, 6, 9, 13, 0, tzinfo=UTC)
 def test_an_endpoint_is_stored_as_it_was_declared(store: Store) -> None:
     """Where its secrets are, never what they are."""
     declared = {"id": "desk", "url": "https://desk.example.com/hooks", "secrets": [{"env": "DESK_SECRET"}]}
-    diff = store.apply(read_document({"endpoints": [declared]}), by="ann")
+    diff = store.catalog.apply(read_document({"endpoints": [declared]}), by="ann")
     assert diff.of("endpoints", "created") == ["desk"]
-    endpoint = store.endpoint("desk")
+    endpoint = store.endpoints.get("desk")
     assert (endpoint.kind, endpoint.url, endpoint.secrets[0].env) == ("standard", declared["url"], "DESK_SECRET")
-    assert store.catalog().endpoints == [endpoint]
+    assert store.catalog.everything().endpoints == [endpoint]
 
 
 def test_failures_in_a_row_leave_an_endpoint_alone(store: Store) -> None:
     """Until then one attempt of all workers' may try it, and after that the next one."""
     for second in range(OPENS_AFTER):
-        assert store.endpoint_state("desk").open_until is None
-        store.endpoint_failed("desk", "HTTP 500", T0 + timedelta(seconds=second))
-    state = store.endpoint_state("desk")
+        assert store.endpoints.state("desk").open_until is None
+        store.endpoints.failed("desk", "HTTP 500", T0 + timedelta(seconds=second))
+    state = store.endpoints.state("desk")
     assert (state.failures, state.failing_since, state.said) == (OPENS_AFTER, T0, "HTTP 500")
     assert state.open_until == T0 + timedelta(seconds=OPENS_AFTER - 1 + 30)
     later = T0 + timedelta(minutes=1)
-    assert not store.try_endpoint("desk", T0 + timedelta(seconds=10), later)
-    assert store.try_endpoint("desk", later, later + timedelta(seconds=30))
-    assert not store.try_endpoint("desk", later, later + timedelta(seconds=30))
-    store.endpoint_answered("desk")
-    assert store.endpoint_state("desk").model_dump(exclude={"endpoint", "said"}) == {
+    assert not store.endpoints.try_again("desk", T0 + timedelta(seconds=10), later)
+    assert store.endpoints.try_again("desk", later, later + timedelta(seconds=30))
+    assert not store.endpoints.try_again("desk", later, later + timedelta(seconds=30))
+    store.endpoints.answered("desk")
+    assert store.endpoints.state("desk").model_dump(exclude={"endpoint", "said"}) == {
         "failures": 0,
         "failing_since": None,
         "open_until": None,
@@ -42,30 +42,30 @@ def test_failures_in_a_row_leave_an_endpoint_alone(store: Store) -> None:
 
 def test_an_endpoint_that_is_off_stays_off(store: Store) -> None:
     """Until somebody switches it on, whatever an attempt that was under way has to say."""
-    store.endpoint_failed("desk", "HTTP 500", T0)
-    store.switch_endpoint("desk", off_at=T0, said="HTTP 410")
-    store.endpoint_answered("desk")
-    assert [(state.endpoint, state.off_at, state.said) for state in store.endpoint_states()] == [
+    store.endpoints.failed("desk", "HTTP 500", T0)
+    store.endpoints.switch("desk", off_at=T0, said="HTTP 410")
+    store.endpoints.answered("desk")
+    assert [(state.endpoint, state.off_at, state.said) for state in store.endpoints.states()] == [
         ("desk", T0, "HTTP 410")
     ]
-    store.switch_endpoint("desk", off_at=None)
-    assert store.endpoint_state("desk").off_at is None
+    store.endpoints.switch("desk", off_at=None)
+    assert store.endpoints.state("desk").off_at is None
 
 
 def test_a_delivery_counts_its_attempts(store: Store) -> None:
     """What was sent stays so; what had failed for good begins anew."""
-    assert store.begin_delivery("c-1/a", "email", "ann@example.org", T0).attempts == 0
-    store.record_attempt("c-1/a", "waits", "451 later", T0)
-    store.record_attempt("c-1/a", "failed", "550 no", T0 + timedelta(hours=1))
-    [failed] = store.deliveries("c-1")
+    assert store.deliveries.begin_delivery("c-1/a", "email", "ann@example.org", T0).attempts == 0
+    store.deliveries.record_attempt("c-1/a", "waits", "451 later", T0)
+    store.deliveries.record_attempt("c-1/a", "failed", "550 no", T0 + timedelta(hours=1))
+    [failed] = store.deliveries.of_case("c-1")
     assert (failed.status, failed.attempts, failed.answer) == ("failed", 2, "550 no")
-    again = store.begin_delivery("c-1/a", "email", "bo@example.org", T0 + timedelta(days=1))
+    again = store.deliveries.begin_delivery("c-1/a", "email", "bo@example.org", T0 + timedelta(days=1))
     assert (again.status, again.attempts, again.to, again.first_at) == (
         "waits",
         0,
         "bo@example.org",
         T0 + timedelta(days=1),
     )
-    store.record_attempt("c-1/a", "sent", "250 taken", T0)
-    store.record_attempt("c-1/a", "failed", "late news", T0)
-    assert store.begin_delivery("c-1/a", "email", "bo@example.org", T0).answer == "250 taken"
+    store.deliveries.record_attempt("c-1/a", "sent", "250 taken", T0)
+    store.deliveries.record_attempt("c-1/a", "failed", "late news", T0)
+    assert store.deliveries.begin_delivery("c-1/a", "email", "bo@example.org", T0).answer == "250 taken"

@@ -34,11 +34,11 @@ def entitlement(**also: Any) -> Entitlement:
 
 def declare(store: Store, by: str = "ann", **also: Any) -> None:
     catalog = {"accounts": [{"id": "acme"}], "entitlements": [{**GOLD, **also}]}
-    store.apply(Catalog.model_validate(catalog), by=by)
+    store.catalog.apply(Catalog.model_validate(catalog), by=by)
 
 
 def told_of(store: Store) -> list[tuple[str, str, str]]:
-    return [(one.entitlement, one.by, one.reason) for one in store.unsynchronised()]
+    return [(one.entitlement, one.by, one.reason) for one in store.unsynchronised.entitlements()]
 
 
 @pytest.mark.parametrize(
@@ -72,26 +72,26 @@ def test_what_changes_is_to_be_told_once(store: Store) -> None:
     assert told_of(store) == [("gold", "bob", "the catalog was applied")]
     declare(store, ends_on="2100-12-31")
     assert told_of(store) == [("gold", "bob", "the catalog was applied")]
-    (one,) = store.unsynchronised()
-    store.synchronised(one)
-    assert store.unsynchronised() == []
+    (one,) = store.unsynchronised.entitlements()
+    store.unsynchronised.cross_out(one)
+    assert store.unsynchronised.entitlements() == []
 
 
 def test_a_change_that_comes_while_another_is_told_is_not_forgotten(store: Store) -> None:
     declare(store)
     declare(store, ends_on="2100-12-31")
-    (one,) = store.unsynchronised()
+    (one,) = store.unsynchronised.entitlements()
     declare(store, by="bob", ends_on="2101-12-31")
-    store.synchronised(one)
+    store.unsynchronised.cross_out(one)
     assert told_of(store) == [("gold", "bob", "the catalog was applied")]
 
 
 def test_a_dry_run_and_what_a_count_says_itself_are_not_to_be_told(store: Store) -> None:
     declare(store)
     changed = Catalog(entitlements=[entitlement(ends_on="2100-12-31")])
-    store.apply(changed, by="ann", dry_run=True)
-    store.apply(changed, by="ann", tell=None)
-    assert store.unsynchronised() == []
+    store.catalog.apply(changed, by="ann", dry_run=True)
+    store.catalog.apply(changed, by="ann", tell=None)
+    assert store.unsynchronised.entitlements() == []
 
 
 @pytest.mark.parametrize("mail", ["manager_mail", "renewals_mail"])
@@ -99,11 +99,11 @@ def test_a_count_hears_to_whom_of_the_account_it_writes(store: Store, mail: str)
     """Those of the account that count; another change of the account is none of theirs."""
     declare(store)
     uncounted = {"id": "free", "account": "acme"}
-    store.apply(Catalog.model_validate({"entitlements": [uncounted]}), by="ann")
-    store.apply(Catalog.model_validate({"accounts": [{"id": "acme", "name": "Acme"}]}), by="ann")
-    assert store.unsynchronised() == []
+    store.catalog.apply(Catalog.model_validate({"entitlements": [uncounted]}), by="ann")
+    store.catalog.apply(Catalog.model_validate({"accounts": [{"id": "acme", "name": "Acme"}]}), by="ann")
+    assert store.unsynchronised.entitlements() == []
     account = {"id": "acme", "name": "Acme", mail: "ana@example.com"}
-    store.apply(Catalog.model_validate({"accounts": [account]}), by="bob")
+    store.catalog.apply(Catalog.model_validate({"accounts": [account]}), by="bob")
     assert told_of(store) == [("gold", "bob", "the catalog was applied")]
 
 
@@ -111,10 +111,10 @@ def test_what_is_over_hears_nothing_of_its_account(store: Store) -> None:
     """It takes nothing more, and would refuse."""
     dates = {"starts_on": "2020-01-01", "ends_on": "2020-12-31"}
     entitlements = [{**GOLD, "id": "ended", **dates}, {**GOLD, "id": "cancelled", "cancelled_at": AT}]
-    store.apply(Catalog.model_validate({"accounts": [{"id": "acme"}], "entitlements": entitlements}), by="ann")
+    store.catalog.apply(Catalog.model_validate({"accounts": [{"id": "acme"}], "entitlements": entitlements}), by="ann")
     account = {"id": "acme", "manager_mail": "ana@example.com"}
-    store.apply(Catalog.model_validate({"accounts": [account]}), by="ann")
-    assert store.unsynchronised() == []
+    store.catalog.apply(Catalog.model_validate({"accounts": [account]}), by="ann")
+    assert store.unsynchronised.entitlements() == []
 
 
 def test_an_order_says_which_it_was(store: Store) -> None:
@@ -123,11 +123,11 @@ def test_an_order_says_which_it_was(store: Store) -> None:
         "entitlement_templates": [{"id": "bronze", "term": "1 year", "allowance": {"unit": "cases", "cap": 10}}],
         "products": [{"id": "support", "entitlement_templates": ["bronze"]}],
     }
-    store.apply(Catalog.model_validate(shop), by="ann")
+    store.catalog.apply(Catalog.model_validate(shop), by="ann")
     for quantity in (1, 2):
         line = {"product": "support", "quantity": quantity}
         order = {"id": "o", "account": "acme", "starts_on": "2026-01-01", "lines": [line]}
-        store.place_order(Order.model_validate(order), by="bob", at=AT)
+        store.orders.place(Order.model_validate(order), by="bob", at=AT)
     assert told_of(store) == [("o.support.bronze", "bob", "order o, revision 2")]
 
 
@@ -148,6 +148,6 @@ def test_what_orders_had_not_told_yet_is_kept_by_the_migration(store: Store) -> 
         for revision, told in ((1, AT), (2, None)):
             connection.execute(row, {"revision": revision, "at": AT, "amendments": amendments, "told": told})
         command.upgrade(config, "head")
-    assert store.unsynchronised() == [
+    assert store.unsynchronised.entitlements() == [
         Unsynchronised(entitlement="gold", change="o/2", by="ann", reason="order o, revision 2")
     ]

@@ -100,18 +100,18 @@ async def test_nothing_is_sent_before_its_instant(
     world: World, store: Store, message: Callable[[World, str], Awaitable[None]], instants: list[datetime]
 ) -> None:
     """A message three seconds ahead is taken at once; what it brings forward waits for the case's clock."""
-    store.apply(AHEAD_OF_TIME, by="test")
+    store.catalog.apply(AHEAD_OF_TIME, by="test")
     case = await world.open("ahead")
     await world.go_to(case, DUE - 4 * SECOND)
     await message(world, case)
 
     async def taken() -> None:
-        assert len(store.triggers(case)) == len(instants)
+        assert len(store.cases.triggers(case)) == len(instants)
 
     await assert_eventually(taken)
 
     async def all_are_made() -> None:
-        assert len(store.tasks(case)) == len(instants)
+        assert len(store.tasks.find(case)) == len(instants)
 
     await assert_eventually(all_are_made)
     sent = await scheduled(world, case)
@@ -126,7 +126,7 @@ async def test_what_is_held_goes_on_in_the_next_run(
 ) -> None:
     """A run that ends meanwhile leaves it to the next one, which sends it once, and not before its instant."""
     monkeypatch.setitem(configuration.DYNAMIC_CONFIG, "limit.historyCount.suggestContinueAsNew", 100)
-    store.apply(AHEAD_OF_TIME, by="test")
+    store.catalog.apply(AHEAD_OF_TIME, by="test")
     case = unique("case")
     async with EmbeddedServer(virtual_clock=True) as server:
         clock = VirtualClock(await server.connect())
@@ -142,7 +142,7 @@ async def test_what_is_held_goes_on_in_the_next_run(
         async with working(clock.client, store, task_queue=task_queue):
 
             async def all_are_made() -> None:
-                assert len(store.tasks(case)) == 2
+                assert len(store.tasks.find(case)) == 2
 
             await assert_eventually(all_are_made)
             assert (await world.view(case)).closed_at is None

@@ -40,7 +40,7 @@ async def test_five_hundred_requests_at_once_to_a_case(world: World) -> None:
     assert {answer.outcome for answer in answers} <= {"taken", "repeated"}, "one that was lost is sent again"
 
     async def each_is_on_record() -> None:
-        assert sum(note.kind == "changed" for note in world.store.notes(case)) == MANY
+        assert sum(note.kind == "changed" for note in world.store.cases.notes(case)) == MANY
 
     await assert_eventually(each_is_on_record, within=60)
     assert await world.failed_tasks(case) == []

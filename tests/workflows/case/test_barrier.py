@@ -105,7 +105,7 @@ async def test_what_nobody_expected_is_refused_with_a_number(world: World) -> No
     await world.milepost.handle(case).signal("clock_stopped", {"event_id": "broken"})
 
     async def it_is_on_record() -> None:
-        notes = [n.text for n in world.store.notes(case) if n.kind == "refused"]
+        notes = [n.text for n in world.store.cases.notes(case) if n.kind == "refused"]
         assert len(notes) == 1
         assert "under fault" in notes[0]
 
@@ -129,7 +129,7 @@ async def test_a_mended_build_follows_a_refusal(world: World, monkeypatch: pytes
         await world.milepost.handle(case).signal("clock_stopped", {"event_id": "broken"})
 
         async def it_is_on_record() -> None:
-            assert [str(n.kind) for n in world.store.notes(case)].count("refused") == 1
+            assert [str(n.kind) for n in world.store.cases.notes(case)].count("refused") == 1
 
         await assert_eventually(it_is_on_record)
     await world.ask(case, "stop_clock", later(hours=1))

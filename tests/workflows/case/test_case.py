@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 from temporalio.api.common.v1 import Payload, Payloads, WorkflowExecution
+from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.api.workflowservice.v1 import SignalWorkflowExecutionRequest
+from temporalio.common import SearchAttributeKey
 
 from clients.sending import persist
 from domain.catalog.declarations import Catalog
@@ -38,11 +40,11 @@ async def test_a_case_walks_its_timeline(world: World) -> None:
         ("First response", InstanceState.COMPLETED, True),
         ("Resolution", InstanceState.COMPLETED, False),
     ]
-    stored = world.store.case(case)
+    stored = world.store.cases.get(case)
     assert stored.view.milestones == closed.milestones
     assert stored.carried is not None
-    assert [m.subject for m in world.store.mails(case)] == [f"{case}: First response is due"]
-    assert [t.subject for t in world.store.tasks(case)] == ["call Acme"]
+    assert [m.subject for m in world.store.actions.mails(case)] == [f"{case}: First response is due"]
+    assert [t.subject for t in world.store.tasks.find(case)] == ["call Acme"]
 
 
 async def test_the_standard_case_costs_little(world: World) -> None:
@@ -85,6 +87,9 @@ async def test_nothing_happens_while_a_case_is_paused(world: World) -> None:
     assert (await world.milestone(case, "First response")).target_at == later(days=365, hours=3)
 
 
+FAILED_ACTIONS = SearchAttributeKey.for_int("MilepostFailedActions")
+
+
 async def standing(world: World, case: str) -> list[Any]:
     """How the milestones stand, without the seconds that pass."""
     milestones = (await world.view(case)).milestones
@@ -123,7 +128,7 @@ async def test_a_message_that_makes_no_sense_leaves_the_case_alive(world: World,
     assert answer.outcome == "taken"
 
     async def six_are_refused() -> None:
-        notes = [note.text for note in world.store.notes(case) if note.kind == "refused"]
+        notes = [note.text for note in world.store.cases.notes(case) if note.kind == "refused"]
         assert len(notes) == 6, notes
 
     await assert_eventually(six_are_refused, within=60)
@@ -234,13 +239,21 @@ async def test_an_action_that_fails_for_good_stops_nothing_and_can_be_retried(wo
     key = f"{case}/broken-mail/answer/1/warning-30m/1/email"
 
     async def failed() -> None:
-        assert [(a.key, a.status) for a in world.store.actions(case)] == [(key, "failed")]
+        assert [(a.key, a.status) for a in world.store.actions.of_case(case)] == [(key, "failed")]
 
     await world.go_to(case, later(minutes=45))
     await assert_eventually(failed)
     await world.go_to(case, later(hours=2))
-    assert [t.subject for t in world.store.tasks(case)] == ["late"]
+    assert [t.subject for t in world.store.tasks.find(case)] == ["late"]
     handle = world.milepost.handle(case)
+
+    async def counted() -> None:
+        """Found by a search in the Temporal UI, and told there with the reason."""
+        assert (await handle.describe()).typed_search_attributes.get(FAILED_ACTIONS) == 1
+
+    await assert_eventually(counted)
+    metadata = await handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
+    assert f"Actions that failed for good:\n- {key}: " in metadata.current_details
     with pytest.raises(Exception, match="update"):
         await handle.execute_update("retry_action", {"key": "nope"})
     assert await handle.execute_update("retry_action", {"key": key, "by": "ann"}) == f"{key} is tried again"
@@ -288,7 +301,7 @@ async def test_a_case_goes_over_to_another_entitlement(world: World) -> None:
     assert (await world.milestone(case, "First response")).target_at == later(hours=6)
 
     async def the_record_says_so() -> None:
-        assert world.store.case(case).entitlement == "capped-rest"
+        assert world.store.cases.get(case).entitlement == "capped-rest"
 
     await assert_eventually(the_record_says_so)
     with pytest.raises(Refused, match="nope"):
@@ -302,7 +315,7 @@ async def test_a_case_is_migrated_to_a_new_version(world: World) -> None:
     case = await world.open()
     support = next(p for p in CATALOG.processes if p.name == "Support").model_dump(mode="json", exclude={"version"})
     support["milestones"][0]["within"] = "2h"
-    world.store.apply(Catalog.model_validate({"processes": [support]}), by="test")
+    world.store.catalog.apply(Catalog.model_validate({"processes": [support]}), by="test")
     assert (await world.milestone(case, "First response")).target_at == later(hours=4), "nothing moves by itself"
     answer = await world.ask(case, "migrate", later(hours=1), by="ann")
     assert answer.case.process_version == 2
@@ -329,7 +342,7 @@ async def test_a_migration_to_a_target_past_the_horizon_freezes_further(world: W
     case = await world.open()
     support = next(p for p in CATALOG.processes if p.name == "Support").model_dump(mode="json", exclude={"version"})
     support["milestones"][0] |= {"within": "600bd", "triggers": []}
-    world.store.apply(Catalog.model_validate({"processes": [support]}), by="test")
+    world.store.catalog.apply(Catalog.model_validate({"processes": [support]}), by="test")
     answer = await world.ask(case, "migrate", later(hours=1))
     assert answer.case.process_version == 2
     # 120 weeks later, at the same local time: in summer it was 13:00 UTC, in late September it still is.

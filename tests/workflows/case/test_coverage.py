@@ -27,24 +27,24 @@ async def balance(world: World, entitlement: str) -> Balance:
 async def test_a_hundred_cases_at_once_against_a_cap_of_fifty(world: World) -> None:
     """Exactly fifty are granted; the rest fall back to the next entitlement, are told so, and all are open."""
     cases = await asyncio.gather(*(world.open("capped", unique("capped"), asset="capped-asset") for _ in range(100)))
-    taken = Counter(world.store.case(case).entitlement for case in cases)
+    taken = Counter(world.store.cases.get(case).entitlement for case in cases)
     assert taken == {"capped-50": 50, "capped-rest": 50}
     used = (await balance(world, "capped-50")).current
     assert (used.used, used.remaining, used.overflows) == (50, 0, 50)
 
     async def the_store_says_the_same() -> None:
-        rows = [row for row in world.store.ledger("capped-50") if row.kind == "taken"]
+        rows = [row for row in world.store.ledgers.rows("capped-50") if row.kind == "taken"]
         assert len(rows) == 50
         assert {row.reference for row in rows} <= set(cases)
         assert min(row.balance_after for row in rows if row.balance_after is not None) == 0
 
     async def the_cases_were_told() -> None:
-        fallen = [case for case in cases if world.store.case(case).entitlement == "capped-rest"]
-        told = [case for case in fallen if any(n.kind == "overflowed" for n in world.store.notes(case))]
+        fallen = [case for case in cases if world.store.cases.get(case).entitlement == "capped-rest"]
+        told = [case for case in fallen if any(n.kind == "overflowed" for n in world.store.cases.notes(case))]
         assert len(told) == 50
 
     async def the_manager_was_told() -> None:
-        assert any("manager@example.com" in mail.to for mail in world.store.mails())
+        assert any("manager@example.com" in mail.to for mail in world.store.actions.mails())
 
     await assert_eventually(the_store_says_the_same)
     await assert_eventually(the_cases_were_told)
@@ -61,7 +61,7 @@ async def test_a_case_takes_one_however_often_it_is_opened(world: World) -> None
 async def test_a_case_may_be_opened_from_an_entitlement(world: World) -> None:
     """It fills in the account and the type; one that does not match is refused with the reason."""
     case = await world.open(None, entitlement="slow-1")
-    assert world.store.case(case).account == "slow"
+    assert world.store.cases.get(case).account == "slow"
     assert (await world.view(case)).fields == {"type": "Audit"}
     with pytest.raises(Refused, match="slow-1"):
         await world.open("acme", entitlement="slow-1")
@@ -84,7 +84,7 @@ async def test_a_blocked_case_is_refused_and_may_try_again(world: World) -> None
     more = EntitlementAmended(event_id=unique("more"), by="ana", reason="they bought another", cap=2)
     await world.milepost.temporal.get_workflow_handle(workflow_id("blocking-1")).execute_update(AMEND, more)
     await world.open("blocking", blocked)
-    assert world.store.case(blocked).entitlement == "blocking-1"
+    assert world.store.cases.get(blocked).entitlement == "blocking-1"
 
 
 async def prompted(world: World) -> str:
@@ -109,7 +109,7 @@ async def test_yes_takes_one_more_at_the_overage_price(world: World) -> None:
     ]
 
     async def the_override_is_on_record() -> None:
-        rows = [row for row in world.store.ledger("asking-1") if row.reference == case]
+        rows = [row for row in world.store.ledgers.rows("asking-1") if row.reference == case]
         assert [(row.kind, row.by) for row in rows if row.kind == "override"] == [("override", "ann")]
 
     await assert_eventually(the_override_is_on_record)
@@ -143,10 +143,10 @@ async def test_silence_counts_as_no(world: World) -> None:
 async def test_what_was_asked_is_decided_though_the_policy_changed(world: World, how: str) -> None:
     """A file that asks nobody any more is applied meanwhile: yes takes one more, no and silence fall back."""
     case = await prompted(world)
-    asking = world.store.entitlement("asking-1")
+    asking = world.store.catalog.entitlement("asking-1")
     assert asking.allowance is not None
     falls_back = asking.allowance.model_copy(update={"overflow": Overflow.FALLBACK})
-    world.store.apply(Catalog(entitlements=[asking.model_copy(update={"allowance": falls_back})]), by="ana")
+    world.store.catalog.apply(Catalog(entitlements=[asking.model_copy(update={"allowance": falls_back})]), by="ana")
     told = await Counting(world.clock.client, world.store, world.task_queue).tell()
     assert (told.done, told.refused) == (["asking-1: its rules are those that are declared now"], [])
     if how == "silence":
@@ -282,7 +282,7 @@ async def test_nothing_more_is_taken_of_what_was_retired_while_the_case_waited(w
     case = await prompted(world)
     declared = next(one for one in CATALOG.entitlements if one.id == "asking-1")
     retired = declared.model_copy(update={"retired": True})
-    world.store.apply(Catalog(entitlements=[retired]), by="test", tell=None)
+    world.store.catalog.apply(Catalog(entitlements=[retired]), by="test", tell=None)
     with pytest.raises(Refused, match="is retired"):
         await world.ask(case, "decide_overage", later(hours=1), approved=True, by="ann")
     answer = await world.ask(case, "decide_overage", later(hours=2), approved=False, by="ann")
@@ -332,6 +332,6 @@ async def test_time_is_taken_from_a_bank_of_hours(world: World) -> None:
 async def test_of_equal_entitlements_one_with_allowance_left_comes_first(world: World) -> None:
     """One that is spent blocks a case only if no other of its rank has anything left."""
     first, second = await world.open("two"), await world.open("two")
-    assert [world.store.case(case).entitlement for case in (first, second)] == ["two-first", "two-second"]
+    assert [world.store.cases.get(case).entitlement for case in (first, second)] == ["two-first", "two-second"]
     with pytest.raises(Refused, match="takes no more cases"):
         await world.open("two")

@@ -19,6 +19,8 @@ from domain.errors import Refused
 from domain.messages.steps import CaseRecord
 from domain.timeline.instances import InstanceState
 from store.cases.actions import ActionRecords
+from store.cases.records import CaseRecords
+from store.database import Database
 from store.store import Store
 from tests.support import assert_eventually, unique
 from tests.workflows.conftest import Working
@@ -65,16 +67,24 @@ async def test_a_completion_is_judged_by_its_time_though_the_worker_was_down(
             await idle_world.milepost.request(case, "close")
 
 
-class DownStore(Store):
-    """A store that goes down and comes back when the test says so; the database behind it is real."""
+class DownCases(CaseRecords):
+    """Records of cases that nobody can write while the test says so; the database behind them is real."""
 
     is_down = False
 
-    def record_case(self, record: CaseRecord, *, patience: float | None = None) -> None:
+    def record(self, record: CaseRecord, *, patience: float | None = None) -> None:
         """As ever, while it is up."""
         if self.is_down:
             raise OperationalError("INSERT", {}, Exception("the database is down"))
-        super().record_case(record, patience=patience)
+        super().record(record, patience=patience)
+
+
+class DownStore(Store):
+    """A store that goes down and comes back when the test says so."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self.cases = self.down = DownCases(database)
 
 
 async def test_a_store_that_is_down_makes_no_timer_late(
@@ -85,7 +95,7 @@ async def test_a_store_that_is_down_makes_no_timer_late(
         async with working(clock.client, down, task_queue=task_queue):
             world = World(clock, down, task_queue)
             case = await world.open("four")
-            down.is_down = True
+            down.down.is_down = True
             for minute in (15, 30, 45, 60):
                 await world.go_to(case, later(minutes=minute))
                 view = await world.view(case)
@@ -95,14 +105,14 @@ async def test_a_store_that_is_down_makes_no_timer_late(
             assert max(noticed) <= SECOND
             answer = await world.ask(case, "complete_milestone", later(minutes=62), milestone="Answer")
             assert answer.outcome == "taken"
-            down.is_down = False
+            down.down.is_down = False
 
             async def everything_is_recorded() -> None:
-                actions = down.actions(case)
-                assert len(down.tasks(case)) == 4
+                actions = down.actions.of_case(case)
+                assert len(down.tasks.find(case)) == 4
                 assert [a.status for a in actions] == ["done"] * 4
                 assert len({a.key for a in actions}) == 4
-                assert down.case(case).view.milestones[0].state is InstanceState.COMPLETED
+                assert down.cases.get(case).view.milestones[0].state is InstanceState.COMPLETED
 
             # The retries of a normal activity come by the workflow's own clock.
             await world.go_to(case, later(hours=3))
@@ -221,8 +231,8 @@ async def test_nothing_is_lost_when_a_run_rolls_over(rolling: World) -> None:
     await asyncio.gather(*(send(sender) for sender in range(10)))
 
     async def all_are_taken() -> None:
-        changed = [n for n in rolling.store.notes(case) if n.kind == "changed"]
-        extended = [n for n in rolling.store.notes(case) if n.kind == "extended"]
+        changed = [n for n in rolling.store.cases.notes(case) if n.kind == "changed"]
+        extended = [n for n in rolling.store.cases.notes(case) if n.kind == "extended"]
         assert (len(changed), len(extended)) == (40, 40)
 
     await assert_eventually(all_are_taken)
@@ -240,5 +250,5 @@ async def test_nothing_is_lost_when_a_run_rolls_over(rolling: World) -> None:
     await rolling.go_to(case, later(hours=5))
     first = await rolling.milestone(case, "First response")
     assert [v.violated_at for v in first.violations] == [later(hours=4, minutes=40)], "the case's own clock went on"
-    numbers = [n.number for n in rolling.store.notes(case)]
+    numbers = [n.number for n in rolling.store.cases.notes(case)]
     assert numbers == list(range(1, len(numbers) + 1)), "no note is missing, none is there twice"

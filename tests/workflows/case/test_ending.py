@@ -41,7 +41,7 @@ async def test_what_comes_with_the_close_is_not_lost(idle_world: World, at_work:
         closed = await handle.result()
         await idle_world.end_entitlements()
     assert [m.state for m in closed.milestones] == [InstanceState.COMPLETED, InstanceState.OPEN_AT_EXIT]
-    assert idle_world.store.case(case).view.milestones == closed.milestones
+    assert idle_world.store.cases.get(case).view.milestones == closed.milestones
 
 
 async def test_who_asks_a_closed_case_is_told(world: World) -> None:

@@ -52,15 +52,15 @@ async def test_a_start_that_does_not_fit_fails(world: World, arguments: list[Any
 async def test_a_workflow_under_the_id_of_another_case_fails(world: World) -> None:
     """The record of the case that it names stays as it is."""
     victim = await world.open()
-    before = world.store.case(victim)
+    before = world.store.cases.get(victim)
     handle = await started(world, {"case_id": victim, "account": "capped"})
     assert (await failure(handle)).type == "wrong_id"
-    assert world.store.case(victim) == before
+    assert world.store.cases.get(victim) == before
 
 
 async def test_a_forged_state_counts_for_nothing(world: World) -> None:
     """Carried from another account's case, opened in 2020: the case is opened now, as its intake says."""
-    other = world.store.case(await world.open("few")).carried.model_dump(mode="json")
+    other = world.store.cases.get(await world.open("few")).carried.model_dump(mode="json")
     other["state"]["opened_at"] = "2020-01-01T00:00:00Z"
     case = unique("forged")
     await started(world, {"case_id": case, "account": "acme", "carried": other}, id=f"case/{case}")
@@ -84,7 +84,7 @@ async def test_a_reopening_goes_on_from_the_store(world: World) -> None:
     await world.ask(case, "complete_milestone", later(minutes=10), milestone="Answer")
     await world.ask(case, "close", later(minutes=20))
     await world.milepost.handle(case).result()
-    forged = world.store.case(await world.open()).carried.model_dump(mode="json")
+    forged = world.store.cases.get(await world.open()).carried.model_dump(mode="json")
     reopened = {"event_id": "again", "occurred_at": later(minutes=30).isoformat()}
     intake = {"case_id": case, "account": "acme", "carried": forged, "reopened": reopened}
     handle = await started(world, intake, id=f"case/{case}")

@@ -37,7 +37,9 @@ class Bank:
     async def open(self) -> None:
         declared = {"id": self.entitlement, "account": self.account, **ENTITLEMENT}
         accounts = [{"id": self.account}]
-        self.world.store.apply(Catalog.model_validate({"accounts": accounts, "entitlements": [declared]}), by="test")
+        self.world.store.catalog.apply(
+            Catalog.model_validate({"accounts": accounts, "entitlements": [declared]}), by="test"
+        )
         self.case = await self.world.open(self.account)
 
     async def work(self, entry: str, minutes: int) -> list[str]:
@@ -65,7 +67,7 @@ class Bank:
         return found
 
     def notes(self, kind: str) -> list[tuple[str, str | None]]:
-        return [(note.text, note.by) for note in self.world.store.notes(self.case) if note.kind == kind]
+        return [(note.text, note.by) for note in self.world.store.cases.notes(self.case) if note.kind == kind]
 
     async def decided(self, kind: str) -> list[LedgerRow]:
         """The ledger's rows of decisions, once there is one."""
@@ -77,7 +79,7 @@ class Bank:
         return self.rows(kind)
 
     def rows(self, kind: str) -> list[LedgerRow]:
-        return [row for row in self.world.store.ledger(self.entitlement) if row.kind == kind]
+        return [row for row in self.world.store.ledgers.rows(self.entitlement) if row.kind == kind]
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -111,7 +113,7 @@ async def test_the_case_asks_about_hours_beyond_the_cap(bank: Bank) -> None:
 
     async def it_is_on_record() -> None:
         assert bank.notes("prompted") == [(question, None)]
-        assert bank.world.store.case(bank.case).view.open_decisions == [decision]
+        assert bank.world.store.cases.get(bank.case).view.open_decisions == [decision]
 
     await assert_eventually(it_is_on_record)
 
@@ -156,7 +158,7 @@ async def test_work_that_nothing_covers_is_on_record(world: World) -> None:
     bank = Bank(world)
     ended = {"id": bank.entitlement, "account": bank.account, "ends_on": "2020-12-31", **ENTITLEMENT}
     declared = {"accounts": [{"id": bank.account}], "entitlements": [ended]}
-    world.store.apply(Catalog.model_validate(declared), by="test")
+    world.store.catalog.apply(Catalog.model_validate(declared), by="test")
     bank.case = await world.open(bank.account)
     said = "30 min uncovered: nothing that covers the case counts hours"
     assert await bank.work("T1", 30) == [said]
@@ -279,10 +281,10 @@ async def test_an_open_question_goes_on_in_another_run(idle_world: World, at_wor
         await bank.work("t-1", 150)
 
         async def it_is_carried() -> None:
-            assert [q.entry for q in idle_world.store.case(bank.case).carried.questions] == ["t-1"]
+            assert [q.entry for q in idle_world.store.cases.get(bank.case).carried.questions] == ["t-1"]
 
         await assert_eventually(it_is_carried)
-        carried = idle_world.store.case(bank.case).carried
+        carried = idle_world.store.cases.get(bank.case).carried
         as_json = carried.model_dump(mode="json")
         assert CaseState.model_validate(as_json) == carried
         assert CaseState.model_validate({k: v for k, v in as_json.items() if k != "questions"}).questions == []

@@ -54,7 +54,7 @@ MANY = Catalog.model_validate(
 @pytest.fixture
 def many(store: Store) -> Store:
     """A process of forty milestones with ten triggers each."""
-    store.apply(MANY, by="test")
+    store.catalog.apply(MANY, by="test")
     return store
 
 
@@ -72,7 +72,7 @@ async def test_fifteen_hundred_waiting_signals_are_all_taken(idle_world: World, 
     async with at_work():
 
         async def all_are_taken() -> None:
-            changed = [n for n in idle_world.store.notes(case) if n.kind == "changed"]
+            changed = [n for n in idle_world.store.cases.notes(case) if n.kind == "changed"]
             assert len(changed) == count
 
         await assert_eventually(all_are_taken, within=60)
@@ -90,9 +90,9 @@ async def test_four_hundred_missed_triggers_fire_in_slices(world: World, many: S
         view = await world.view(case)
         assert sum(len(m.fired) for m in view.milestones) == MILESTONES * TRIGGERS
         assert view.next_due is None, "every violation is on record"
-        assert len(many.tasks(case)) == MILESTONES * TRIGGERS
-        assert len(many.triggers(case)) == MILESTONES * TRIGGERS
-        assert {a.status for a in many.actions(case)} == {"done"}
+        assert len(many.tasks.find(case)) == MILESTONES * TRIGGERS
+        assert len(many.cases.triggers(case)) == MILESTONES * TRIGGERS
+        assert {a.status for a in many.actions.of_case(case)} == {"done"}
 
     async def it_is_at_rest() -> None:
         described = (await world.milepost.handle(case).describe()).raw_description
@@ -132,14 +132,14 @@ async def test_actions_under_way_hold_up_no_new_run(rolling: World) -> None:
     await rolling.milepost.open(CaseIntake(case_id=case, account="many", clock=MONDAY, opened_at=opened_at))
 
     async def all_are_made() -> None:
-        assert len(rolling.store.tasks(case)) == MILESTONES * TRIGGERS
+        assert len(rolling.store.tasks.find(case)) == MILESTONES * TRIGGERS
 
     await assert_eventually(all_are_made, within=60)
 
     async def nothing_is_left() -> None:
         at = MONDAY.isoformat()
         await rolling.milepost.request(case, "change_fields", fields={"state": unique("x")}, occurred_at=at)
-        carried = rolling.store.case(case).carried
+        carried = rolling.store.cases.get(case).carried
         assert carried.orders == []
         assert carried.runs > 1
 

@@ -97,7 +97,7 @@ class Walker:
     async def walk(self, told: Callable[[], None]) -> Durably:
         intake = self.case.intake(self.case_id, entitlement=self.case_id)
         await _patiently(lambda: self.milepost.open(intake))
-        self.ahead = self.store.case(self.case_id).carried.ahead
+        self.ahead = self.store.cases.get(self.case_id).carried.ahead
         for happening in self.case.happenings:
             self.answers.append(await self._take(happening))
             told()
@@ -134,7 +134,7 @@ class Walker:
         await _patiently(lambda: self.milepost.view(self.case_id))  # by then it was handled
 
     async def _reopen(self, event: CaseReopened) -> str:
-        carried = self.store.case(self.case_id).carried
+        carried = self.store.cases.get(self.case_id).carried
         try:
             await self.milepost.reopen(self.case_id, occurred_at=event.occurred_at)
         except Refused as refused:
@@ -216,7 +216,7 @@ def differences(case: RandomCase, durable: Durably, store: Store) -> list[str]:
 
 def _action_differences(pure: Purely, durable: Durably, store: Store) -> list[str]:
     wanted = Counter((call.key, fired.at) for fired in pure.fired for call in fired.calls if call.action.do == "task")
-    done = Counter((task.key, task.at) for task in store.tasks(durable.case_id))
+    done = Counter((task.key, task.at) for task in store.tasks.find(durable.case_id))
     return [
         *(f"task {key} at {at} was not made" for key, at in wanted - done),
         *(f"task {key} at {at} was made, or made twice, and is not in the pure run" for key, at in done - wanted),
@@ -224,8 +224,8 @@ def _action_differences(pure: Purely, durable: Durably, store: Store) -> list[st
 
 
 def _record_differences(pure: Purely, durable: Durably, store: Store) -> list[str]:
-    notes = store.notes(durable.case_id)
-    found = view_differences(store.case(durable.case_id).view, durable.view)
+    notes = store.cases.notes(durable.case_id)
+    found = view_differences(store.cases.get(durable.case_id).view, durable.view)
     if [note.number for note in notes] != list(range(1, len(notes) + 1)):
         found.append(f"notes are missing or there twice: {[note.number for note in notes]}")
     refused = sum(note.kind is NoteKind.REFUSED for note in notes)
@@ -260,7 +260,7 @@ def applied(random_store: Store) -> Applied:
 
     def apply(cases: tuple[RandomCase, ...]) -> str:
         prefix = unique("random")
-        random_store.apply(catalog_of(cases, prefix), by="test")
+        random_store.catalog.apply(catalog_of(cases, prefix), by="test")
         return prefix
 
     return apply

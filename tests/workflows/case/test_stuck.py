@@ -72,7 +72,7 @@ async def test_a_stuck_step_is_tried_after_1_5_and_30_minutes(world: World, plan
     await world.go_to(case, later(minutes=80))
 
     async def it_was_tried() -> None:
-        stuck = world.store.case(case).carried.stuck
+        stuck = world.store.cases.get(case).carried.stuck
         assert stuck is not None
         assert stuck.tries == 4
         assert stuck.again_at - later(minutes=15 + 1 + 5 + 30 + 30) < timedelta(seconds=5)

@@ -35,7 +35,7 @@ class Customer:
     def buys(self, name: str, **fields: Any) -> str:
         """An entitlement, by its id."""
         declared = {"id": f"{self.account}-{name}", "account": self.account, **fields}
-        self.world.store.apply(
+        self.world.store.catalog.apply(
             Catalog.model_validate({"accounts": [{"id": self.account}], "entitlements": [declared]}), by="test"
         )
         self.ids.append(declared["id"])
@@ -102,7 +102,7 @@ async def test_a_decision_has_a_business_day_of_the_entitlement_s_hours(
     case = await customer.opens(clock=FRIDAY)
 
     async def it_says_until_when() -> None:
-        prompted = [note.text for note in customer.world.store.notes(case) if note.kind == "prompted"]
+        prompted = [note.text for note in customer.world.store.cases.notes(case) if note.kind == "prompted"]
         assert ["2025-06-16" in text and "19:00" in text for text in prompted] == [True]
 
     await assert_eventually(it_says_until_when)
@@ -131,7 +131,7 @@ async def test_a_higher_cap_lets_the_next_case_in_at_once(customer: Customer) ->
 
 async def test_an_opening_says_what_covers_the_case_and_why_nothing_else_does(customer: Customer) -> None:
     """With what is left after the case has taken its part; it goes on record."""
-    customer.world.store.apply(Catalog.model_validate({"accounts": [{"id": customer.account}]}), by="test")
+    customer.world.store.catalog.apply(Catalog.model_validate({"accounts": [{"id": customer.account}]}), by="test")
     nothing = await customer.covered()
     assert (nothing.verdict, nothing.others) == ("no entitlement covers it", [])
     first = customer.buys("first", ends_on="2030-12-31", allowance={"cap": 2})
@@ -154,7 +154,7 @@ async def test_an_opening_says_what_covers_the_case_and_why_nothing_else_does(cu
         NotMatched(entitlement=first, why=f"its allowance is used up, that of {second!r} is not"),
         expired,
     ]
-    said = [note.text for note in customer.world.store.notes(customer.cases[-1]) if note.kind == "covered"]
+    said = [note.text for note in customer.world.store.cases.notes(customer.cases[-1]) if note.kind == "covered"]
     assert said == [spent.text]
     view = await customer.world.view(customer.cases[-1])
     assert (view.account, view.entitlement) == (customer.account, second)
@@ -163,7 +163,7 @@ async def test_an_opening_says_what_covers_the_case_and_why_nothing_else_does(cu
 async def test_an_opening_says_what_it_fell_back_from(customer: Customer) -> None:
     """And what is left of hours, of which a case takes none."""
     asset = unique("press")
-    customer.world.store.apply(
+    customer.world.store.catalog.apply(
         Catalog.model_validate(
             {"accounts": [{"id": customer.account}], "assets": [{"id": asset, "account": customer.account}]}
         ),
@@ -185,7 +185,7 @@ async def test_a_no_falls_back_to_nothing_if_the_next_blocks(customer: Customer)
     assert (answer.case.process, answer.case.open_decisions) == (None, [])
 
     async def it_is_on_record() -> None:
-        decided = [note.text for note in customer.world.store.notes(case) if note.kind == "decided"]
+        decided = [note.text for note in customer.world.store.cases.notes(case) if note.kind == "decided"]
         assert decided == [f"one more of entitlement {customer.ids[0]} is declined: too dear"]
 
     await assert_eventually(it_is_on_record)
@@ -198,7 +198,7 @@ async def test_a_case_is_told_of_hours_in_hours(customer: Customer) -> None:
     await customer.works(case, unique("entry"), 150)
 
     async def it_is_told() -> None:
-        told = [note.text for note in customer.world.store.notes(case) if note.kind == "overflowed"]
+        told = [note.text for note in customer.world.store.cases.notes(case) if note.kind == "overflowed"]
         assert told == [f"entitlement {bank} has nothing left: 2 of 2 hours used"]
 
     await assert_eventually(it_is_told)
@@ -222,7 +222,7 @@ async def test_an_entry_of_another_case_is_refused(customer: Customer) -> None:
     await customer.works(first, entry, 30)
 
     async def it_is_on_record() -> None:
-        assert len(customer.world.store.ledger(bank)) == 1
+        assert len(customer.world.store.ledgers.rows(bank)) == 1
 
     await assert_eventually(it_is_on_record)
     with pytest.raises(WorkflowUpdateFailedError) as refused:
@@ -266,7 +266,7 @@ async def test_a_case_that_is_told_twice_of_one_overflow_notes_it_once(customer:
         await customer.world.milepost.handle(case).signal("entitlement_overflowed", {**told, "number": number})
 
     async def it_is_on_record() -> None:
-        assert [note.kind for note in customer.world.store.notes(case)].count(NoteKind.OVERFLOWED) == 2
+        assert [note.kind for note in customer.world.store.cases.notes(case)].count(NoteKind.OVERFLOWED) == 2
 
     await customer.works(case, "later", 30)  # all four are heard before
     await assert_eventually(it_is_on_record)

@@ -25,7 +25,9 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
 from temporalio.worker import Replayer
 
+from clients.entitlements import Entitlements
 from clients.gate import UsageGate
+from domain.errors import Refused
 from domain.usage.effects import RECORD_USAGE
 from domain.usage.requests import (
     ENTITLEMENT_WORKFLOW,
@@ -385,6 +387,32 @@ async def test_an_action_that_fails_for_good_shows_in_the_balance(client: Client
 
         await assert_eventually(shown)
         assert (await take(entitlement, consumption("C2")))[0].outcome == "granted"
+
+
+async def test_an_entitlements_failed_action_is_tried_again(client: Client, task_queue: str) -> None:
+    """It is told to the store with its reason, and tried again under its key when it is asked for."""
+    broken = {"do": "email", "to": "am@example.com", "subject": "{{ usage. }}"}
+    store = RememberingStore()
+    async with counting(client, task_queue, store):
+        of = terms(cap=10, thresholds=[{"at": 1, "actions": [broken]}])
+        entitlement, key = await start(client, task_queue, of), f"{of.entitlement_id}/0/threshold/1/1/email-1"
+        await take(entitlement, consumption("C1"))
+
+        async def told() -> None:
+            assert "can't be rendered" in store.failed[key]
+
+        await assert_eventually(told)
+        entitlements = Entitlements(client, task_queue, patience=30)
+        with pytest.raises(Refused, match=f"no failed action 'nope'; failed: {key}"):
+            await entitlements.retry_action(of.entitlement_id, "nope", "ann")
+        store.failed.clear()
+        assert await entitlements.retry_action(of.entitlement_id, key, "ann") == f"{key} is tried again"
+        await assert_eventually(told)  # it is as broken as before
+
+        async def shown_once() -> None:
+            assert [failure.key for failure in (await balance(entitlement, NOON)).failures] == [key]
+
+        await assert_eventually(shown_once)
 
 
 async def test_a_store_that_is_down_delays_nothing(client: Client, task_queue: str) -> None:

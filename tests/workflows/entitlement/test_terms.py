@@ -76,11 +76,11 @@ class Office:
         self.auditor = Auditor(clock.client, store, task_queue)
         self.began: dict[str, tuple[datetime, datetime]] = {}
         self.gold, self.bank = unique("gold"), unique("bank")
-        store.apply(catalog(self.gold, self.bank), by="test", tell=None)
+        store.catalog.apply(catalog(self.gold, self.bank), by="test", tell=None)
 
     def terms(self, entitlement: str, clock: datetime | None = BEGINS) -> EntitlementTerms:
-        declared = self.store.entitlement(entitlement)
-        account, organisation = self.store.account(declared.account), self.store.organisation()
+        declared = self.store.catalog.entitlement(entitlement)
+        account, organisation = self.store.catalog.account(declared.account), self.store.catalog.organisation()
         return entitlement_terms(declared, account, organisation, now=clock or BEGINS, clock=clock)
 
     def handle(self, entitlement: str) -> WorkflowHandle[Any, Any]:
@@ -174,13 +174,13 @@ async def test_a_contract_of_three_years_with_two_renewals(office: Office) -> No
                 assert await office.take(name, f"{name}-{month}-{number}", begins + timedelta(days=number)) == "granted"
         ends = midnight(year + 1, 1)
         await office.go_to(name, ends - timedelta(minutes=10))
-        renewal = office.store.entitlement(renewal_id(name))
+        renewal = office.store.catalog.entitlement(renewal_id(name))
         assert (renewal.starts_on, renewal.ends_on) == (date(year + 1, 1, 15), date(year + 2, 1, 14))
-        assert (renewal.renews, renewal.allowance) == (name, office.store.entitlement(gold).allowance)
+        assert (renewal.renews, renewal.allowance) == (name, office.store.catalog.entitlement(gold).allowance)
         await office.go_to(name, ends)
 
     async def told() -> None:
-        mails = {mail.key: (mail.to, mail.subject) for mail in office.store.mails()}
+        mails = {mail.key: (mail.to, mail.subject) for mail in office.store.actions.mails()}
         for year, name in zip((2026, 2027, 2028), names, strict=True):
             for days in (30, 7):
                 assert mails[f"{name}/{year}-01-14/notice/{days}-days/1/email-1"] == (
@@ -189,7 +189,7 @@ async def test_a_contract_of_three_years_with_two_renewals(office: Office) -> No
                 )
             assert mails[f"{name}/3/term-end/unused/1/renewals"][0] == ["renewals@example.com"]
         for name in names:
-            periods = office.store.usage_periods(name)
+            periods = office.store.ledgers.periods(name)
             first = 4 if name != gold else 0
             assert [(period.used, period.unused, period.carried) for period in periods] == [
                 (3, 7 + first, first),
@@ -202,7 +202,7 @@ async def test_a_contract_of_three_years_with_two_renewals(office: Office) -> No
 
     await assert_eventually(told)
     await office.agrees()
-    assert office.store.ledgers() == [*names, f"{gold}~4"]
+    assert office.store.ledgers.entitlements() == [*names, f"{gold}~4"]
 
 
 async def test_a_renewal_leaves_a_record_of_another_alone(office: Office) -> None:
@@ -210,14 +210,14 @@ async def test_a_renewal_leaves_a_record_of_another_alone(office: Office) -> Non
     gold = office.gold
     theirs = {"id": f"{gold}~2", "account": "other", "allowance": {"unit": "hours", "cap": 7}}
     declared = Catalog.model_validate({"accounts": [{"id": "other"}], "entitlements": [theirs]})
-    office.store.apply(declared, by="test", tell=None)
+    office.store.catalog.apply(declared, by="test", tell=None)
     await office.gate.begin(office.terms(gold))
     who: dict[str, Any] = {"by": "ana", "reason": "agreed by phone"}
     await office.gate.change(office.terms(gold), EntitlementRenewed(event_id="r", **who))
 
     async def is_made() -> None:
         assert (await office.auditor.balance(gold)).renewal == f"{gold}~3"
-        made = office.store.entitlement(f"{gold}~3")
+        made = office.store.catalog.entitlement(f"{gold}~3")
         assert (made.renews, made.account) == (gold, "acme")
 
     await assert_eventually(is_made)
@@ -227,7 +227,7 @@ async def test_a_renewal_leaves_a_record_of_another_alone(office: Office) -> Non
         assert await office.balance(f"{gold}~3", midnight(2026, 1)) == (0, 4, 14)
 
     await assert_eventually(went_over)
-    foreign = office.store.entitlement(f"{gold}~2")
+    foreign = office.store.catalog.entitlement(f"{gold}~2")
     assert (foreign.account, foreign.renews, foreign.allowance and foreign.allowance.cap) == ("other", None, 7)
     await office.agrees()
 
@@ -299,16 +299,16 @@ async def test_changes_by_hand_count_at_once_and_go_into_the_catalog(office: Off
     assert await office.take(office.gold, "V3", BEGINS + timedelta(days=1)) == "refused"
 
     async def declared() -> None:
-        gold = office.store.entitlement(office.gold)
+        gold = office.store.catalog.entitlement(office.gold)
         assert gold.allowance is not None
         assert (gold.allowance.cap, gold.ends_on, gold.cancelled_at is None) == (12, date(2026, 6, 30), False)
-        assert office.store.entitlement(f"{office.gold}~2").starts_on == date(2026, 7, 1)
+        assert office.store.catalog.entitlement(f"{office.gold}~2").starts_on == date(2026, 7, 1)
 
     await assert_eventually(declared)
     await office.agrees()
-    kinds = [row.kind for row in office.store.ledger(office.gold)]
+    kinds = [row.kind for row in office.store.ledgers.rows(office.gold)]
     assert kinds == ["taken", "adjusted", "overflow", "amended", "taken", "renewed", "reversed", "cancelled"]
-    assert {row.by for row in office.store.ledger(office.gold)} == {"dispatcher", "ana", None}
+    assert {row.by for row in office.store.ledgers.rows(office.gold)} == {"dispatcher", "ana", None}
 
 
 async def test_a_count_that_was_terminated_begins_again_and_loses_no_row(office: Office) -> None:
@@ -325,10 +325,10 @@ async def test_a_count_that_was_terminated_begins_again_and_loses_no_row(office:
 
     (found,) = [one async for one in office.auditor.audit()]
     assert (found.rows, found.discrepancies, found.agrees) == (1, [], False)
-    first, second = office.store.counts(gold)
+    first, second = office.store.ledgers.counts(gold)
     assert [(one.count, one.rows, one.used, one.taken_over) for one in found.ended] == [(first, 3, 3, False)]
-    assert [row.reference for row in office.store.ledger(gold, first)] == ["V0", "V1", "V2"]
-    assert [(row.number, row.reference) for row in office.store.ledger(gold)] == [(1, "V9")]
+    assert [row.reference for row in office.store.ledgers.rows(gold, first)] == ["V0", "V1", "V2"]
+    assert [(row.number, row.reference) for row in office.store.ledgers.rows(gold)] == [(1, "V9")]
     balance = await office.auditor.balance(gold)
     assert balance.count == second
 
@@ -346,24 +346,24 @@ async def test_a_count_follows_what_the_catalog_declares(office: Office, task_qu
     ongoing = {"policy": "reset", "term": "1 year"}
     declared = GOLD | {"id": f"{bank}-visits", "ends_on": None, "term_end": ongoing}
     visits = Entitlement.model_validate(declared | {"allowance": GOLD["allowance"] | {"carry_over": "period"}})
-    office.store.apply(Catalog(entitlements=[visits]), by="test")
+    office.store.catalog.apply(Catalog(entitlements=[visits]), by="test")
     assert (await counting.tell()).done == [f"{visits.id}: its count has begun"]
     assert (await office.auditor.balance(visits.id)).status == "active"
     assert visits.allowance is not None
     more = visits.model_copy(update={"allowance": visits.allowance.model_copy(update={"cap": 12})})
-    office.store.apply(Catalog(entitlements=[more]), by="ana")
+    office.store.catalog.apply(Catalog(entitlements=[more]), by="ana")
     assert (await counting.tell()).done == [f"{visits.id}: the cap is 12 visits"]
     assert (await counting.tell()).done == []
     cancelled_at = datetime.now(UTC)
     ended = more.model_copy(update={"cancelled_at": cancelled_at})
-    office.store.apply(Catalog(entitlements=[ended]), by="bob", tell="the customer left")
+    office.store.catalog.apply(Catalog(entitlements=[ended]), by="bob", tell="the customer left")
     [said] = (await counting.tell()).done
     assert said == f"{visits.id}: cancelled from {cancelled_at.isoformat()} on"
-    assert office.store.unsynchronised() == []
+    assert office.store.unsynchronised.entitlements() == []
     await office.agrees()  # all rows are stored
 
     async def on_record() -> None:
-        rows = [(r.kind, r.by, r.reason) for r in office.store.ledger(visits.id) if r.by != "milepost"]
+        rows = [(r.kind, r.by, r.reason) for r in office.store.ledgers.rows(visits.id) if r.by != "milepost"]
         assert rows == [
             ("amended", "ana", "the cap is 12 visits: the catalog was applied"),
             ("cancelled", "bob", f"cancelled from {cancelled_at.isoformat()} on: the customer left"),
@@ -378,16 +378,16 @@ async def test_a_count_writes_to_whom_the_account_names_now(office: Office, task
         GOLD
         | {"id": f"{office.gold}-visits", "ends_on": None, "term_end": None, "allowance": {"unit": "visits", "cap": 1}}
     )
-    office.store.apply(Catalog(entitlements=[visits]), by="test")
+    office.store.catalog.apply(Catalog(entitlements=[visits]), by="test")
     assert await office.take(visits.id, "V0", BEGINS) == "granted"
-    account = office.store.account("acme").model_copy(update={"manager_mail": "successor@example.com"})
-    office.store.apply(Catalog(accounts=[account]), by="ana")
+    account = office.store.catalog.account("acme").model_copy(update={"manager_mail": "successor@example.com"})
+    office.store.catalog.apply(Catalog(accounts=[account]), by="ana")
     told = await Counting(office.clock.client, office.store, task_queue).tell()
     assert told.done == [f"{visits.id}: its mails go to whom the account names now"]
     assert await office.take(visits.id, "V1", BEGINS) == "overflow"
 
     async def told_of_it() -> None:
-        assert [mail.to for mail in office.store.mails()] == [["successor@example.com"]]
+        assert [mail.to for mail in office.store.actions.mails()] == [["successor@example.com"]]
 
     await assert_eventually(told_of_it)
 
@@ -399,14 +399,16 @@ async def test_a_count_that_does_not_take_what_is_declared_says_so(office: Offic
     await office.gate.begin(office.terms(office.gold))
     for begun in (office.bank, office.gold):  # with the terms of now
         await office.auditor.balance(begun)
-    bank, gold = (office.store.entitlement(one) for one in (office.bank, office.gold))
+    bank, gold = (office.store.catalog.entitlement(one) for one in (office.bank, office.gold))
     assert gold.allowance is not None
     assert bank.allowance is not None
     more = gold.model_copy(update={"allowance": gold.allowance.model_copy(update={"cap": 12})})
     over = bank.model_copy(update={"ends_on": BEGINS.date() - timedelta(days=1)})
-    office.store.apply(Catalog(entitlements=[over]), by="test", tell=None)  # so the record is ahead of its count
+    office.store.catalog.apply(
+        Catalog(entitlements=[over]), by="test", tell=None
+    )  # so the record is ahead of its count
     priced = {"allowance": bank.allowance.model_copy(update={"overage_price": "85.00 EUR"})}
-    office.store.apply(Catalog(entitlements=[over.model_copy(update=priced), more]), by="ana")
+    office.store.catalog.apply(Catalog(entitlements=[over.model_copy(update=priced), more]), by="ana")
     told = await counting.tell()
     assert told.done == [f"{gold.id}: the cap is 12 visits"]
     assert told.refused == [f"{bank.id}: {over.ends_on} is over; give today or a later date, or cancel it"]
@@ -417,14 +419,14 @@ async def test_a_worker_tells_counts_what_they_do_not_know_yet(office: Office, t
     """Whoever declared it could not: Temporal was away."""
     client = office.clock.client
     await office.gate.begin(office.terms(office.gold))
-    gold = office.store.entitlement(office.gold)
+    gold = office.store.catalog.entitlement(office.gold)
     assert gold.allowance is not None
     more = gold.model_copy(update={"allowance": gold.allowance.model_copy(update={"cap": 12})})
-    office.store.apply(Catalog(entitlements=[more]), by="ana")
+    office.store.catalog.apply(Catalog(entitlements=[more]), by="ana")
     async with telling(client, office.store, task_queue):
 
         async def known() -> None:
-            assert office.store.unsynchronised() == []
+            assert office.store.unsynchronised.entitlements() == []
 
         await assert_eventually(known)
     assert (await office.auditor.balance(office.gold)).current.cap == 12
@@ -447,7 +449,7 @@ async def test_work_beyond_the_cap_is_recorded_and_billed_when_somebody_says_yes
     with pytest.raises(Refused, match="no time entry 'T3' has overage"):
         await office.gate.approve_overage(terms, decision.model_copy(update={"reference": "T3", "event_id": "yes-3"}))
     await office.agrees()
-    assert [row.amount for row in office.store.ledger(office.bank) if row.kind == "override"] == [90]
+    assert [row.amount for row in office.store.ledgers.rows(office.bank) if row.kind == "override"] == [90]
 
 
 async def test_what_is_asked_counts_once_over_many_runs(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -473,5 +475,5 @@ async def test_what_is_asked_counts_once_over_many_runs(office: Office, monkeypa
     described = await office.handle(office.bank).describe()
     assert described.run_id != described.raw_description.workflow_execution_info.first_run_id
     await office.agrees()
-    kinds = [row.kind for row in office.store.ledger(office.bank)]
+    kinds = [row.kind for row in office.store.ledgers.rows(office.bank)]
     assert sorted(kinds) == sorted(["adjusted", "taken", "taken", "overage", "overage", "override", "amended"])

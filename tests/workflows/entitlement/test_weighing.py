@@ -61,7 +61,7 @@ async def test_work_is_weighed_by_the_hours_of_the_entitlement_and_the_case(cust
     assert " 0 min taken of 5 worked, 1035 min left" in (await works(customer, case, 5))[0]
 
     async def both_are_on_record() -> None:
-        rows = customer.world.store.ledger(bank)
+        rows = customer.world.store.ledgers.rows(bank)
         assert [(row.amount, row.reason) for row in rows] == [
             (75, "60 min of work count 75"),
             (90, "60 min of work count 90"),
@@ -94,7 +94,7 @@ async def test_late_work_is_weighed_by_the_rates_of_its_period(customer: Custome
     case = await customer.opens()
     assert " 75 min taken" in (await works(customer, case, 60))[0]
     declared = allowance | {"rates": []}
-    customer.world.store.apply(
+    customer.world.store.catalog.apply(
         Catalog.model_validate(
             {
                 "entitlements": [
@@ -128,10 +128,10 @@ async def test_a_grant_and_a_fraction_count_on_a_server(customer: Customer) -> N
     assert (current.used, current.grant_used, current.remaining, current.usage_percent) == (35, 15, 55, 38.9)
 
     async def the_catalog_follows() -> None:
-        declared = customer.world.store.entitlement(bank).allowance
+        declared = customer.world.store.catalog.entitlement(bank).allowance
         assert declared is not None
         assert declared.cap == Fraction(3, 2)
-        rows = [(row.kind, row.amount, row.used) for row in customer.world.store.ledger(bank)]
+        rows = [(row.kind, row.amount, row.used) for row in customer.world.store.ledgers.rows(bank)]
         assert rows == [("taken", 10, 10), ("granted", 15, 0), ("amended", 0, 0), ("taken", 40, 25)]
 
     await assert_eventually(the_catalog_follows)

@@ -87,7 +87,7 @@ LATE_COUNTRY = "GW"
 @pytest.fixture
 def store(store: Store) -> Store:
     """The organisation's store, with these promises too."""
-    store.apply(catalog(), by="test")
+    store.catalog.apply(catalog(), by="test")
     return store
 
 
@@ -210,7 +210,7 @@ async def recorded(world: World, ids: Iterable[str]) -> dict[str, CaseView]:
     for case_id, view in found.items():
 
         async def is_recorded(case_id: str = case_id, view: CaseView = view) -> None:
-            stored = world.store.case(case_id).view
+            stored = world.store.cases.get(case_id).view
             assert (facts(stored), stored.fields, stored.stopped) == (facts(view), view.fields, view.stopped)
 
         await assert_eventually(is_recorded)
@@ -219,12 +219,12 @@ async def recorded(world: World, ids: Iterable[str]) -> dict[str, CaseView]:
 
 def migrated_at(store: Store, case_id: str) -> list[datetime]:
     """When a case went over: once, or never."""
-    return [note.at for note in store.notes(case_id) if note.kind is NoteKind.MIGRATED]
+    return [note.at for note in store.cases.notes(case_id) if note.kind is NoteKind.MIGRATED]
 
 
 def foreseen(store: Store, cases: Iterable[StoredCase]) -> dict[str, CasePreview]:
     """The previews of cases as they were recorded, for the instants at which they went over."""
-    planner, goals = Planner(store), store.versions()
+    planner, goals = Planner(store), store.catalog.versions()
     instants = {case.case_id: migrated_at(store, case.case_id) for case in cases}
     return {
         case.case_id: preview_case(planner, case, goals, instants[case.case_id][0])
@@ -239,10 +239,10 @@ async def test_a_hundred_cases_go_over_as_the_preview_said(idle_world: World, at
     async with at_work():
         ids = await open_cases(world, 100)
         await recorded(world, ids)
-        world.store.apply(NEW, by="test")
+        world.store.catalog.apply(NEW, by="test")
         shown = {found.case_id: found for found in previews(world.store, CaseSelection())}
         before = await recorded(world, ids)
-        stored = world.store.stored_cases(ids)
+        stored = world.store.running.stored(ids)
         batch = await Batch.start(world, migration, at_once=4, by="ann", reason="new promises")
 
         async def it_is_in_the_middle() -> None:
@@ -269,7 +269,7 @@ async def test_a_hundred_cases_go_over_as_the_preview_said(idle_world: World, at
             assert differences(shown[case_id]) == differences(exact[case_id]), "a few seconds later"
             assert after[case_id].process_version == 2
             assert len(migrated_at(world.store, case_id)) == 1
-            assert event_id(migration, case_id) in world.store.case(case_id).carried.state.event_ids
+            assert event_id(migration, case_id) in world.store.cases.get(case_id).carried.state.event_ids
         else:
             assert facts(after[case_id]) == then
     assert left == [], "nothing would change any more"
@@ -301,9 +301,9 @@ async def test_a_prospect_foretells_what_applying_and_migrating_do(world: World)
     await recorded(world, ids)
     shown = {found.case_id: found for found in previews(Prospect.of(world.store, NEW, by="test"), CaseSelection())}
     assert previews_of(world) == []
-    world.store.apply(NEW, by="test")
+    world.store.catalog.apply(NEW, by="test")
     assert {found.case_id for found in previews(world.store, CaseSelection())} == set(shown)
-    before, stored = await recorded(world, ids), world.store.stored_cases(ids)
+    before, stored = await recorded(world, ids), world.store.running.stored(ids)
     await (await Batch.start(world, unique("batch"))).done()
     after = await recorded(world, ids)
     for case_id, found in foreseen(world.store, stored).items():
@@ -318,7 +318,7 @@ def previews_of(world: World, **selection: Any) -> list[str]:
 async def test_only_those_selected_go_over(world: World) -> None:
     ids = await open_cases(world, KINDS)
     await recorded(world, ids)
-    world.store.apply(NEW, by="test")
+    world.store.catalog.apply(NEW, by="test")
     chosen = [case_id for case_id in ids if case_id.endswith("4")]
     assert previews_of(world, fields={"priority": "High"}) == chosen
     progress = await (await Batch.start(world, unique("batch"), selection={"fields": {"priority": "High"}})).done()
@@ -327,7 +327,7 @@ async def test_only_those_selected_go_over(world: World) -> None:
 
 
 async def test_a_case_may_go_back_to_an_older_version(world: World) -> None:
-    world.store.apply(NEW, by="test")
+    world.store.catalog.apply(NEW, by="test")
     (case_id,) = await open_cases(world, 1, living=False)
     selection = {"process": "Night", "process_version": 1, "cases": [case_id]}
     await recorded(world, [case_id])
@@ -348,7 +348,7 @@ async def test_a_case_that_refuses_is_recorded_and_stops_nobody(world: World) ->
     old = await open_cases(world, 1, living=False, account="archive", opened_at="2005-01-03T00:00:00Z")
     new = await open_cases(world, 1, living=False, account="archive")
     await recorded(world, [*old, *new])
-    world.store.apply(catalog(elder={"holidays": {"country": LATE_COUNTRY}}), by="test")
+    world.store.catalog.apply(catalog(elder={"holidays": {"country": LATE_COUNTRY}}), by="test")
     shown = {found.case_id: found.refused for found in previews(world.store, CaseSelection())}
     progress = await (await Batch.start(world, unique("batch"))).done()
     assert (progress.tally.migrated, progress.tally.refused) == (1, 1)
@@ -363,7 +363,7 @@ async def test_the_same_batch_again_finds_nothing_to_do(world: World) -> None:
     """Nobody is asked twice: what went over is not found any more."""
     ids = await open_cases(world, 3)
     await recorded(world, ids)
-    world.store.apply(NEW, by="test")
+    world.store.catalog.apply(NEW, by="test")
     migration = unique("batch")
     first = await (await Batch.start(world, migration)).done()
     await recorded(world, ids)
@@ -374,7 +374,7 @@ async def test_the_same_batch_again_finds_nothing_to_do(world: World) -> None:
 async def test_a_case_asked_twice_by_one_batch_goes_over_once(world: World) -> None:
     """As after a crash between the asking and the noting down."""
     ids = await open_cases(world, 2)
-    world.store.apply(NEW, by="test")
+    world.store.catalog.apply(NEW, by="test")
     message = {"event_id": event_id("b", ids[1]), "process_version": 2}
     outcomes = [(await world.milepost.request(ids[1], "migrate", **message)).outcome for _ in range(2)]
     assert outcomes[0] == "taken"
@@ -386,7 +386,7 @@ async def test_a_terminated_batch_goes_on_where_it_was(world: World) -> None:
     """By what it says itself of how to start it again."""
     ids = await open_cases(world, 2 * KINDS)
     await recorded(world, ids)
-    world.store.apply(NEW, by="test")
+    world.store.catalog.apply(NEW, by="test")
     migration = unique("batch")
     batch = await Batch.start(world, migration, at_once=1)
 

@@ -1,0 +1,109 @@
+"""``tasks``: what triggers gave people to do, and ticking it off."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from starters.cli import arguments
+from starters.cli.commands.case import login
+from starters.cli.options import By
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from store import Store
+
+app = typer.Typer(
+    invoke_without_command=True,
+    help="List the tasks that triggers made, in the order in which they were made; or tick one off.\n\n"
+    "Example: milepost tasks --open --owner desk --due-before 2026-12-01T18:00Z",
+)
+Key = Annotated[str, typer.Argument(metavar="KEY", help="Of the task; tasks lists it.", show_default=False)]
+MOST = 1000
+
+
+@app.callback()
+def _list(
+    context: typer.Context,
+    is_open: Annotated[bool, typer.Option("--open", help="Only those that are not done.")] = False,
+    is_done: Annotated[bool, typer.Option("--done", help="Only those that are done.")] = False,
+    owner: Annotated[
+        str | None,
+        typer.Option("--owner", metavar="WHO", help="Only theirs; '' for those that are nobody's.", show_default=False),
+    ] = None,
+    case: Annotated[
+        str | None,
+        typer.Option("--case", metavar="ID", help="Only of this case, or of this entitlement.", show_default=False),
+    ] = None,
+    account: Annotated[
+        str | None, typer.Option("--account", metavar="ID", help="Only of this account.", show_default=False)
+    ] = None,
+    due_before: Annotated[
+        str | None,
+        typer.Option("--due-before", metavar="ISO", help="Only those to be done before then.", show_default=False),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False,
+) -> None:
+    if context.invoked_subcommand is not None:
+        return
+    from starters.terminal.tasks import task_lines
+
+    if is_open and is_done:
+        raise typer.BadParameter("a task is either open or done; give one of both, or none", param_hint="--open")
+    with _store() as store:
+        found = store.tasks.find(
+            case,
+            done=True if is_done else False if is_open else None,
+            owner=owner,
+            account=account,
+            due_before=arguments.instant(due_before, "--due-before") if due_before else None,
+            limit=MOST,
+        )
+    if as_json:
+        typer.echo(json.dumps([task.model_dump(mode="json") for task in found], indent=2))
+        return
+    for line in task_lines(found, now=datetime.now(UTC)) or ["no task"]:
+        typer.echo(line)
+    if len(found) == MOST:
+        typer.echo(f"milepost: there may be more than these {MOST}; narrow them down by an option", err=True)
+
+
+@app.command()
+def done(key: Key, by: By = None) -> None:
+    """Tick a task off.
+
+    Example: milepost tasks done 4711/gold/first-response/1/violation-0/1/task --by ana
+    """
+    _tick(key, by or login() or "", is_done=True)
+
+
+@app.command()
+def undone(key: Key, by: By = None) -> None:
+    """Take it back that a task is done.
+
+    Example: milepost tasks undone 4711/gold/first-response/1/violation-0/1/task --by ana
+    """
+    _tick(key, by or login() or "", is_done=False)
+
+
+def _tick(key: str, by: str, *, is_done: bool) -> None:
+    if not by.strip():
+        raise typer.BadParameter("say who; nobody is logged in here", param_hint="--by")
+    said = "done" if is_done else "open"
+    with _store() as store:
+        changed = store.tasks.tick(key, done=is_done, by=by, at=datetime.now(UTC))
+    typer.echo(f"{key} is {said}" if changed else f"{key} was {said} already; nothing changed")
+
+
+@contextmanager
+def _store() -> Iterator[Store]:
+    from starters.local.whereabouts import effective_settings
+    from store import Store
+
+    with Store.open(effective_settings().database) as store:
+        yield store

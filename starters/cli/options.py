@@ -1,0 +1,31 @@
+"""The options and arguments that commands share, and the form that all of them have."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+
+def option(name: str, metavar: str, says: str) -> Any:
+    """An option with a value. What it is if left out, its help says."""
+    return typer.Option(name, metavar=metavar, help=says, show_default=False)
+
+
+def argument(metavar: str, says: str) -> Any:
+    """An argument; one that may be left out has its name in brackets."""
+    return typer.Argument(metavar=metavar, help=says, show_default=False)
+
+
+CaseArgument = Annotated[str, argument("CASE", "The id of the case.")]
+EntitlementArgument = Annotated[str, argument("ENTITLEMENT", "The id of the entitlement.")]
+
+At = Annotated[str | None, option("--at", "ISO", "When it happened, with its offset from UTC; now, if left out.")]
+InPeriod = Annotated[
+    str | None, option("--at", "ISO", "In which period, by an instant with its offset; now, if left out.")
+]
+By = Annotated[str | None, option("--by", "NAME", "Who is recorded; you, if left out.")]
+Reason = Annotated[str | None, option("--reason", "TEXT", "Goes on record.")]
+Why = Annotated[str, option("--reason", "TEXT", "Goes on record.")]
+EventId = Annotated[str | None, option("--event-id", "ID", "The same id twice is taken once; a new one, if left out.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]

@@ -1,0 +1,36 @@
+"""Tasks as people see them: what is to be done by whom and when, with the key to tick it off by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from domain.criteria.fields import utc_text
+from store.values import TaskEntry
+
+
+def task_lines(tasks: Sequence[TaskEntry], *, now: datetime) -> list[str]:
+    """Tasks, two lines each.
+
+    Args:
+        tasks: in their order.
+        now: by which one is overdue.
+    """
+    return [line for task in tasks for line in (f"{_stands(task, now)}  {_said(task)}", f"    {task.key}")]
+
+
+def _stands(task: TaskEntry, now: datetime) -> str:
+    if task.done_at is not None:
+        return f"done {_minute(task.done_at)} by {task.done_by}"
+    if task.due_at is None:
+        return "open"
+    return f"{'OVERDUE, was' if task.due_at < now else 'open,'} due {_minute(task.due_at)}"
+
+
+def _said(task: TaskEntry) -> str:
+    about = f"{task.case_id} of {task.account}" if task.account else task.case_id
+    return f"{task.assign_to or 'nobody'}: {task.subject} ({about})"
+
+
+def _minute(at: datetime) -> str:
+    return utc_text(at.replace(second=0, microsecond=0))

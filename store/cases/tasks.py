@@ -1,0 +1,91 @@
+"""Tasks: which there are, and who ticked them off. Actions make them, one under each key."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection, func, select, update
+
+from domain.errors import NotFound
+from store import tables
+from store.database import Database, insert
+from store.reading import read_stored
+from store.values import TaskEntry, TaskTick
+
+
+class Tasks:
+    """The tasks that actions made for people."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def find(
+        self,
+        case_id: str | None = None,
+        *,
+        done: bool | None = None,
+        owner: str | None = None,
+        account: str | None = None,
+        due_before: datetime | None = None,
+        limit: int = 1000,
+    ) -> list[TaskEntry]:
+        """Tasks in the order in which they were made; of very many the first `limit`.
+
+        Args:
+            case_id: of this case, or of the entitlement of this id, only.
+            done: those that are done only, or with False those that are open only.
+            owner: of this owner only; empty: those that are nobody's.
+            account: of this account only.
+            due_before: to be done before this instant; those that say nothing of it are left out.
+            limit: at most so many.
+        """
+        table = tables.tasks
+        wanted = select(table).order_by(table.c.at, table.c.key).limit(limit)
+        for name, value in (("case_id", case_id), ("assign_to", owner), ("account", account)):
+            if value is not None:
+                wanted = wanted.where(table.c[name] == value)
+        if done is not None:
+            wanted = wanted.where(table.c.done_at.isnot(None) if done else table.c.done_at.is_(None))
+        if due_before is not None:
+            wanted = wanted.where(table.c.due_at < due_before)
+        with self._database.read() as connection:
+            return [read_stored(TaskEntry, dict(row)) for row in connection.execute(wanted).mappings()]
+
+    def tick(self, key: str, *, done: bool, by: str, at: datetime) -> bool:
+        """Tick a task off, or take that back. Returns False of one that is so already: nothing changes.
+
+        Args:
+            key: of the task.
+            done: whether it is done now.
+            by: who says so.
+            at: now.
+
+        Raises:
+            NotFound: there is no such task.
+        """
+        table, ticks = tables.tasks, tables.task_ticks
+        other = table.c.done_at.is_(None) if done else table.c.done_at.isnot(None)
+        now = {"done_at": at if done else None, "done_by": by if done else None}
+        with self._database.write() as connection:
+            changed = update(table).where(table.c.key == key, other).values(now).returning(table.c.key)
+            if connection.execute(changed).first() is None:
+                _known(connection, key)
+                return False
+            before = select(func.count()).select_from(ticks).where(ticks.c.key == key)
+            number = connection.execute(before).scalar_one() + 1
+            tick = {"key": key, "number": number, "is_done": done, "at": at, "by": by}
+            connection.execute(insert(connection, ticks).values(tick))
+            return True
+
+    def ticks(self, key: str) -> list[TaskTick]:
+        """Each time that a task was done or undone, in order; nothing for a task that is not known."""
+        table = tables.task_ticks
+        wanted = select(table).where(table.c.key == key).order_by(table.c.number)
+        with self._database.read() as connection:
+            return [read_stored(TaskTick, dict(row)) for row in connection.execute(wanted).mappings()]
+
+
+def _known(connection: Connection, key: str) -> None:
+    table = tables.tasks
+    if connection.execute(select(table.c.key).where(table.c.key == key)).first() is None:
+        raise NotFound(f"unknown task {key!r}; milepost tasks lists them with their keys")

@@ -1,0 +1,70 @@
+"""The tables, by area, and their schema: whoever imports this package knows them all."""
+
+from store.tables.actions import actions, deliveries, mails, task_ticks, tasks, triggers
+from store.tables.cases import RUNNING, case_hours, cases, ended_cases, milestones, notes
+from store.tables.catalog import (
+    DECLARED,
+    accounts,
+    applications,
+    applied_files,
+    assets,
+    business_hours,
+    case_fields,
+    contacts,
+    contract_line_items,
+    endpoints,
+    entitlement_contacts,
+    entitlement_templates,
+    entitlements,
+    organisation,
+    people,
+    processes,
+    products,
+    service_contracts,
+    templates,
+)
+from store.tables.metadata import metadata
+from store.tables.orders import orders
+from store.tables.usage import ledger, untold_entitlements, usage_periods
+from store.tables.workers import endpoint_states, leases
+
+__all__ = [
+    "DECLARED",
+    "RUNNING",
+    "accounts",
+    "actions",
+    "applications",
+    "applied_files",
+    "assets",
+    "business_hours",
+    "case_fields",
+    "case_hours",
+    "cases",
+    "contacts",
+    "contract_line_items",
+    "deliveries",
+    "ended_cases",
+    "endpoint_states",
+    "endpoints",
+    "entitlement_contacts",
+    "entitlement_templates",
+    "entitlements",
+    "leases",
+    "ledger",
+    "mails",
+    "metadata",
+    "milestones",
+    "notes",
+    "orders",
+    "organisation",
+    "people",
+    "processes",
+    "products",
+    "service_contracts",
+    "task_ticks",
+    "tasks",
+    "templates",
+    "triggers",
+    "untold_entitlements",
+    "usage_periods",
+]

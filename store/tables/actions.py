@@ -1,0 +1,98 @@
+"""The tables of triggers, of actions, and of what actions made."""
+
+from __future__ import annotations
+
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, Table
+
+from store.tables.metadata import metadata
+from store.types import Document, Instant, Line
+
+triggers = Table(
+    "triggers",
+    metadata,
+    Column("key", Line, primary_key=True),
+    Column("case_id", ForeignKey("cases.case_id"), nullable=False, index=True),
+    Column("milestone", Line, nullable=False),
+    Column("occurrence", Integer, nullable=False),
+    Column("trigger", Line, nullable=False),
+    Column("kind", Line, nullable=False),
+    Column("firing", Integer, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("noticed_at", Instant, nullable=False),
+)
+"""Triggers that fired, by the key of their effects without the action."""
+
+actions = Table(
+    "actions",
+    metadata,
+    Column("key", Line, primary_key=True),
+    Column("case_id", Line, nullable=False, index=True),
+    Column("position", Integer),
+    Column("trigger_key", Line),
+    Column("action", Document),
+    Column("status", Line, nullable=False, index=True),
+    Column("done_at", Instant),
+    Column("result", Document),
+    Column("failed_at", Instant),
+    Column("error", Line),
+    Column("entitlement", Line),
+)
+"""Actions by their keys. What became of one may be known before the case's own record says that it was ordered."""
+
+mails = Table(
+    "mails",
+    metadata,
+    Column("key", Line, primary_key=True),
+    Column("case_id", Line, nullable=False, index=True),
+    Column("to", Document, nullable=False),
+    Column("subject", Line, nullable=False),
+    Column("body", Line, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("due_at", Instant),
+    Column("answer", Line),
+    Column("html", Line),
+    Column("remark", Line),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("key", Line, primary_key=True),
+    Column("case_id", Line, nullable=False, index=True),
+    Column("channel", Line, nullable=False),
+    Column("to", Line, nullable=False),
+    Column("status", Line, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("answer", Line, nullable=False),
+    Column("first_at", Instant, nullable=False),
+    Column("last_at", Instant),
+)
+"""What is sent to the outside, by the action's key: attempts, and what the receiver last said."""
+
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("key", Line, primary_key=True),
+    Column("case_id", Line, nullable=False, index=True),
+    Column("subject", Line, nullable=False),
+    Column("assign_to", Line, nullable=False),
+    Column("body", Line, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("account", Line),
+    Column("due_at", Instant),
+    Column("done_at", Instant),
+    Column("done_by", Line),
+    Index(None, "assign_to", "due_at"),
+)
+
+task_ticks = Table(
+    "task_ticks",
+    metadata,
+    Column("key", ForeignKey("tasks.key"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("is_done", Boolean, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("by", Line, nullable=False),
+)
+"""Each time that a task was done or undone, in order."""
