@@ -65,7 +65,7 @@ class Dispatcher:
             ApplicationError: it was not done; it says when to try again, or that there is no sense in it.
         """
         worthless = await expired(effect, self._log, pace=1 if self._outside is None else self._outside.pace)
-        if worthless is not None:
+        if worthless is not None and not await asyncio.to_thread(self._log.was_sent, effect.key):
             await asyncio.to_thread(self._log.record_action_dropped, effect.key, worthless, at=effect.at)
             return worthless
         try:

@@ -20,6 +20,9 @@ class ExpiryLog(Protocol):
     def waits_since(self, key: str) -> datetime | None:
         """When the first attempt at an action began, by the wall clock; None: there was none."""
 
+    def was_sent(self, key: str) -> bool:
+        """Whether its receiver has it."""
+
 
 async def expired(effect: Effect, log: ExpiryLog, *, pace: float) -> str | None:
     """Why an action is worth nothing any more, in a sentence; None: it is to be done.
