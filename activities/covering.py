@@ -118,7 +118,12 @@ class Covering:
                     why = consumed.reason or "nothing is left of it"
                     passed_over.append(NotMatched(entitlement=entitlement.id, why=why))
                     continue
-                left = Left(unit=consumed.unit, cap=consumed.cap, remaining=consumed.remaining)
+                left = Left(
+                    unit=consumed.unit,
+                    cap=consumed.cap,
+                    remaining=consumed.remaining,
+                    granted=consumed.grant_left,
+                )
             return Taken(entitlement, coverage=case_coverage(ranking, match, left, [*passed_over, *unmatched]))
         return Taken(coverage=case_coverage(asking.ranking, None, None, [*passed_over, *unmatched]))
 
@@ -131,7 +136,8 @@ class Covering:
                 period = (await self.gate.balance(await self.rules.terms(intake, entitlement, now), at)).current
         except (TimeoutError, NobodyCounts):
             return None
-        return Left(unit=entitlement.allowance.unit, cap=period.cap, remaining=period.remaining)
+        unit = entitlement.allowance.unit
+        return Left(unit=unit, cap=period.cap, remaining=period.remaining, granted=period.grant_left)
 
     async def decide(
         self, intake: CaseIntake, prompt: OveragePrompt, choice: OverageChoice, *, now: datetime

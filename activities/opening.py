@@ -239,7 +239,8 @@ def _reaches(stored: CaseState, asked: CaseReopening, now: datetime) -> bool:
 
 def _took(entitlement: str, consumed: Consumed) -> str:
     over = f", {consumed.overage} min beyond the cap" if consumed.overage else ""
-    left = "" if consumed.remaining is None else f", {consumed.remaining} min left"
+    granted = f" and {consumed.grant_left} min granted" if consumed.grant_left else ""
+    left = "" if consumed.remaining is None else f", {consumed.remaining} min left{granted}"
     of_work = f" of {consumed.worked} worked" if consumed.worked else ""
     return f"entitlement {entitlement}: {consumed.outcome}, {consumed.taken} min taken{of_work}{over}{left}"
 

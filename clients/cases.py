@@ -28,6 +28,7 @@ from domain.explanation import Explanation
 from domain.messages.cases import Answer, CaseIntake, CaseReopening
 from domain.messages.names import CASE_WORKFLOW, NOT_OPEN_YET
 from domain.timeline.views import CaseView
+from domain.wording import instant
 
 T = TypeVar("T")
 
@@ -278,7 +279,8 @@ class MilepostClient:
         if known.status is WorkflowExecutionStatus.RUNNING:
             return None
         if known.status is not WorkflowExecutionStatus.FAILED:
-            return Refused("closed", f"case {case_id} is closed, since {known.close_time:%Y-%m-%d %H:%M:%SZ}")
+            since = f", since {instant(known.close_time)}" if known.close_time else ""
+            return Refused("closed", f"case {case_id} is closed{since}")
         reason, intake = await self._failure(case_id), await self._intake(known)
         if intake.get("reopened"):
             return Refused("closed", f"case {case_id} is closed, and reopening it was refused: {reason}")

@@ -1,5 +1,6 @@
 """How people read instants, spans and numbers of things: one way of each, for whatever is written to them.
 
+    stamp     2025-06-09 09:00:05Z, in the notes of a case
     instant   Mon 2025-06-09 09:00 UTC, or with seconds where there are any: Mon 2025-06-09 09:00:05 UTC
     span      2h05m, 45s, 2h
     plural    1 case, 2 cases
@@ -19,7 +20,10 @@ _MIDNIGHT = "00:00"
 
 def instant(at: datetime, zone: tzinfo = UTC) -> str:
     """An instant on the wall clock of a zone, which is named: ``Mon 2025-06-09 09:00 America/New_York``."""
-    return f"{clock(at, zone)} {zone_name(zone)}"
+    try:
+        return f"{clock(at, zone)} {zone_name(zone)}"
+    except OverflowError:  # at an end of the years that there are: in that zone it would lie in none of them
+        return at.isoformat()
 
 
 def clock(at: datetime, zone: tzinfo = UTC) -> str:
@@ -31,6 +35,11 @@ def clock(at: datetime, zone: tzinfo = UTC) -> str:
 def zone_name(zone: tzinfo) -> str:
     """The name of a zone."""
     return "UTC" if zone is UTC else str(zone)
+
+
+def stamp(at: datetime) -> str:
+    """An instant in UTC, as short notes have it: ``2025-06-09 09:00:00Z``."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
 
 
 def moment(at: datetime) -> str:
@@ -90,6 +99,11 @@ def span(seconds: int) -> str:
 def plural(count: int, word: str) -> str:
     """So many of a thing: ``1 case``, ``1,200 cases``."""
     return f"{count:,} {word}{'' if count == 1 else 's'}"
+
+
+def numbered(name: str, occurrence: int) -> str:
+    """The name of something that comes again, with its number from the second on: ``First response (2)``."""
+    return name if occurrence == 1 else f"{name} ({occurrence})"
 
 
 def who(by: str | None, reason: str | None) -> str:

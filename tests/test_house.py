@@ -158,6 +158,17 @@ def test_the_tests_mirror_the_rooms() -> None:
     assert [str(room) for room in sorted(rooms) if not (ROOT / room / "__init__.py").exists()] == []
 
 
+def test_a_newcomer_finds_every_room() -> None:
+    """CONTRIBUTING names every room, so that each change has a place, and no room that is not there."""
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    rooms = {path.parent.relative_to(ROOT) for package in PACKAGES for path in (ROOT / package).glob("*/__init__.py")}
+    assert len(rooms) > 20
+    assert [str(room) for room in sorted(rooms) if f"`{room}/" not in text and f"`{room}`" not in text] == []
+    named = set(re.findall(r"`((?:\w+/)+(?:\w+\.\w+)?)`", text)) - {"starters/http/"}
+    assert len(named) > 30
+    assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
+
+
 MOST_LINES = 400
 """Of a module."""
 
@@ -166,12 +177,11 @@ MOST_LINES_OF_A_FUNCTION = 50
 OPTIONS = "its length is its options, each with its help"
 LONG = {
     "domain/usage/requests.py": "the messages of entitlements in one place, as the reference lists them",
-    "starters/cli/commands/usage.py": "a command a function, mostly options with their help",
     "domain/usage/renewals.py::renew": "one request, its refusals in the order in which they are told",
     "domain/usage/reversing.py::give_back": "one sum over the rows of a reference, which a cut would take apart",
     "starters/cli/commands/backtest.py::backtest": OPTIONS,
     "starters/cli/commands/case.py::open_case": OPTIONS,
-    "starters/cli/commands/migration.py::migrate": OPTIONS,
+    "starters/cli/commands/usage.py::take": OPTIONS,
     "store/migrations/versions/0001_catalog_and_records.py::upgrade": "a migration that is out is never changed",
 }
 """What is longer, each with the reason why it stays in one piece."""
@@ -197,6 +207,28 @@ def test_modules_and_functions_are_short() -> None:
     found = {part for path in modules for part in long_parts(path)}
     assert sorted(found - set(LONG)) == [], "split it along its ideas, or say in LONG why it stays in one piece"
     assert sorted(set(LONG) - found) == [], "it is short by now: leave it out of LONG"
+
+
+OWN_FORMS = {
+    "activities/rendering/filters.py": "the words of a mail: Tue 1 Dec 2026, 14:25 CET",
+    "domain/reports/grouping.py": "the names of groups: a month, a year",
+    "domain/explanation/reasons.py": "a time of day, as a process declares it",
+    "domain/messages/case_state.py": "what cases ask is in recorded histories to the letter",
+    "workflows/case/plans.py": "a date for the server's page, not for people",
+    "starters/backtest/tables.py": "a narrow column",
+    "starters/cli/commands/migration.py": "an id",
+    "starters/logs/times.py": "how logs write instants, not how we do",
+}
+"""Modules that write an instant or a date in a form of their own, each with the reason."""
+
+
+def test_instants_are_written_in_one_place() -> None:
+    """How people read an instant is in `domain/wording.py`; what has a form of its own says why."""
+    modules = {path.relative_to(ROOT): path for package in PACKAGES for path in (ROOT / package).rglob("*.py")}
+    own = re.compile(r"""\{[^{}"']*:[^{}"']*%[YmdHMSa]|strftime\(""")
+    found = {str(name) for name, path in modules.items() if own.search(path.read_text())}
+    assert "domain/wording.py" in found
+    assert sorted(found - {"domain/wording.py"}) == sorted(OWN_FORMS)
 
 
 def copied_into_the_image(target: Path) -> Path:

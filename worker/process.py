@@ -21,6 +21,7 @@ from activities.actions.surroundings import Links
 from activities.counts import UsageActivities
 from activities.covering import Covering
 from activities.delivery.means import Means
+from activities.heartbeat import EVERY
 from activities.migrating import Migrating
 from activities.opening import Opening
 from activities.planning import Planner, Planning
@@ -93,6 +94,8 @@ async def working(
         workflow_task_poller_behavior=PollerBehaviorSimpleMaximum(POLLS),
         nonsticky_to_sticky_poll_ratio=0.5,
         graceful_shutdown_timeout=FINISHES_WITHIN,
+        # The SDK would hold back a sign of life until two seconds before the server takes the worker for dead.
+        max_heartbeat_throttle_interval=timedelta(seconds=EVERY),
     )
     async with renderer, running(worker):
         yield worker

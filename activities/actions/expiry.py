@@ -8,6 +8,7 @@ from typing import Protocol
 
 from activities.actions.effect import Effect
 from domain.process.actions import COMPLETED, FieldUpdate
+from domain.wording import instant
 
 
 class ExpiryLog(Protocol):
@@ -35,7 +36,7 @@ async def expired(effect: Effect, log: ExpiryLog, *, pace: float, is_rehearsal: 
     if action.expires == COMPLETED:
         completed_at = await asyncio.to_thread(log.milestone_completed_at, effect.key)
         if completed_at is not None:
-            return f"expired: its milestone was completed at {completed_at:%Y-%m-%d %H:%M}Z"
+            return f"expired: its milestone was completed at {instant(completed_at)}"
         return None
     if action.expires_after is None:
         return None

@@ -23,6 +23,7 @@ from domain.delivery.circuit import SHORTEST, SLOWED
 from domain.delivery.schedule import DELAYS, MOST_ATTEMPTS, delay_after
 from domain.errors import NotFound
 from domain.process.actions import OutboundMessage
+from domain.wording import instant
 from store.store import Store
 
 NOT_DELIVERED = "NotDelivered"
@@ -125,7 +126,7 @@ class Outside:
         """
         state, now = await asyncio.to_thread(self._store.endpoints.state, name), datetime.now(UTC)
         if state.off_at is not None:
-            since = f"{state.off_at:%Y-%m-%d %H:%M}Z"
+            since = instant(state.off_at)
             line = f"endpoint {name!r} is switched off since {since}: {state.said}"
             raise NotDelivered(f"{line}; milepost endpoints --on {name} switches it on", for_good=True)
         if state.open_until is None or is_last:

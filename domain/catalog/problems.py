@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from domain.errors import CatalogError
+from domain.wording import plural
 
 Path = tuple[str | int, ...]
 
@@ -38,8 +39,7 @@ class CatalogProblems(CatalogError):
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
-        count = len(self.problems)
-        head = "1 problem in the catalog" if count == 1 else f"{count} problems in the catalog"
+        head = f"{plural(len(self.problems), 'problem')} in the catalog"
         super().__init__("\n".join([f"{head}; nothing was stored", *(f"  {problem}" for problem in self.problems)]))
 
 

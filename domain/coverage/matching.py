@@ -17,6 +17,7 @@ from domain.messages.coverage import CaseCoverage, Left, NotMatched
 from domain.model import Value
 from domain.usage.allowance import Overflow
 from domain.usage.freezing import first_instant
+from domain.wording import instant
 
 
 class CoverageQuestion(Value):
@@ -294,7 +295,8 @@ def _why_not(scope: CoverageScope, candidate: Candidate) -> str | None:
         case EntitlementStatus.EXPIRED:
             return f"it expired at the end of {entitlement.ends_on}"
         case EntitlementStatus.CANCELLED:
-            return f"it was cancelled at {entitlement.cancelled_at}"
+            assert entitlement.cancelled_at is not None  # noqa: S101  its status says so
+            return f"it was cancelled at {instant(entitlement.cancelled_at, ZoneInfo(candidate.time_zone))}"
         case EntitlementStatus.ACTIVE:
             pass
     if entitlement.account not in scope.accounts:

@@ -26,7 +26,7 @@ from domain.explanation.sum_parts import PauseExplained
 from domain.explanation.words import LABEL, day_begin, labelled, under
 from domain.open_time.spans import Span
 from domain.timeline.instances import InstanceState
-from domain.wording import moment, period, plural, span, time_text, who
+from domain.wording import moment, numbered, period, plural, span, time_text, who
 
 _SUM = 9
 _A_SECOND = timedelta(seconds=1)
@@ -120,7 +120,7 @@ class _Part:
 
     def _heading(self) -> str:
         instance = self.instance
-        name = instance.milestone if instance.occurrence == 1 else f"{instance.milestone} ({instance.occurrence})"
+        name = numbered(instance.milestone, instance.occurrence)
         target = self.reckoning.target_at
         said = f"target {moment(target)}" if target else "target past the horizon of its calendar"
         state = str(instance.outcome.state) + (", violated" if instance.outcome.violated else "")

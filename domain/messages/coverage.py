@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+
 from pydantic import Field
 
 from domain.model import Value
@@ -14,18 +16,22 @@ class Left(Value):
     Attributes:
         cap: of the period, with what was carried over; None: unlimited.
         remaining: None: unlimited.
+        granted: by hand beside the cap, and not used yet.
     """
 
     unit: str
     cap: int | None
     remaining: int | None
+    granted: int = Field(default=0, exclude_if=operator.not_)
 
     @property
     def text(self) -> str:
         """For people."""
         if self.cap is None or self.remaining is None:
             return f"unlimited {self.unit}"
-        return f"{number_text(self.remaining, self.unit)} of {number_text(self.cap, self.unit)} {self.unit} left"
+        granted = f" and {number_text(self.granted, self.unit)} granted" if self.granted else ""
+        of_the_cap = f"{number_text(self.remaining, self.unit)} of {number_text(self.cap, self.unit)} {self.unit}"
+        return f"{of_the_cap} left{granted}"
 
 
 class NotMatched(Value):

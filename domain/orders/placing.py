@@ -23,6 +23,7 @@ from domain.criteria.fields import nearest
 from domain.errors import CatalogError
 from domain.ids import Id
 from domain.model import Value
+from domain.wording import instant, plural
 
 MOST_LINES = 1_000
 
@@ -38,8 +39,7 @@ class OrderProblems(CatalogError):
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
-        count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
-        head = f"the order has {count}, nothing of it was made:"
+        head = f"the order has {plural(len(self.problems), 'problem')}, nothing of it was made:"
         super().__init__("\n".join([head, *(f"  {problem}" for problem in self.problems)]))
 
 
@@ -258,7 +258,7 @@ def _problems_of_changed_line(path: Path, line: OrderLine, before: PlacedLine) -
     if before.cancelled_at is None:
         return
     if not line.cancelled:
-        message = f"line {line.id!r} was cancelled at {before.cancelled_at} and stays so; add another line"
+        message = f"line {line.id!r} was cancelled at {instant(before.cancelled_at)} and stays so; add another line"
         yield Problem((*path, "cancelled"), message)
     elif line.quantity != before.line.quantity:
         message = f"line {line.id!r} was cancelled with a quantity of {before.line.quantity}; leave it as it is"

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict, computed_field
+from pydantic import computed_field
 from rich.table import Table
 
+from domain.model import Value
 from domain.reports.grouping import group_of
 from domain.timeline.instances import InstanceState
 from domain.timeline.views import CaseView, MilestoneView
@@ -69,20 +70,9 @@ def promises(view: CaseView) -> list[MilestoneView]:
     return [milestone for milestone in view.milestones if milestone.promise]
 
 
-class ComplianceRow(BaseModel):
-    """How one milestone went in one group of cases.
+class Outcomes(Value):
+    """How many instances there were, and what became of them: the outcomes add up to `instances`."""
 
-    Attributes:
-        instances: of the milestone; the counts of the outcomes add up to it.
-        log_met: cases with the milestone that were in time by the log's own verdict.
-        log_missed: those that were not. Cases of which the log says nothing are in neither.
-        agreed: cases of these two of which the milestone says the same: violated in none of its instances, or in some.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    milestone: str
-    group: str
     instances: int
     met: int
     met_late: int
@@ -91,21 +81,48 @@ class ComplianceRow(BaseModel):
     removed: int
     handed_over: int
     handed_over_late: int
+
+    @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorated properties
+    @property
+    def met_percent(self) -> float | None:
+        """Met in time, of those that were met or missed; None if there are none yet."""
+        return percent(self.met, self.met + self.met_late + self.violated)
+
+    def of(self, outcome: Outcome) -> int:
+        """How many had that outcome."""
+        return int(getattr(self, outcome.key))
+
+
+def tallied(outcomes: Sequence[Outcome]) -> dict[str, int]:
+    """The counts of outcomes, under the names that `Outcomes` has for them."""
+    return {"instances": len(outcomes), **{each.key: outcomes.count(each) for each in Outcome}}
+
+
+class _Group(Value):
+    """Which milestone, in which group of cases."""
+
+    milestone: str
+    group: str
+
+
+class ComplianceRow(Outcomes, _Group):
+    """How one milestone went in one group of cases.
+
+    Attributes:
+        log_met: cases with the milestone that were in time by the log's own verdict.
+        log_missed: those that were not. Cases of which the log says nothing are in neither.
+        agreed: cases of these two of which the milestone says the same: violated in none of its instances, or in some.
+    """
+
     log_met: int
     log_missed: int
     agreed: int
 
     @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorated properties
     @property
-    def met_percent(self) -> float | None:
-        """Met in time, of those that were met or missed; None if there are none yet."""
-        return _percent(self.met, self.met + self.met_late + self.violated)
-
-    @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorated properties
-    @property
     def log_met_percent(self) -> float | None:
         """The same by the log's own verdict."""
-        return _percent(self.log_met, self.log_met + self.log_missed)
+        return percent(self.log_met, self.log_met + self.log_missed)
 
 
 def compliance(
@@ -147,8 +164,7 @@ def _row(name: str, group: str, cases: list[_Judged]) -> ComplianceRow:
     return ComplianceRow(
         milestone=name,
         group=group,
-        instances=len(outcomes),
-        **{each.key: outcomes.count(each) for each in Outcome},
+        **tallied(outcomes),
         log_met=sum(kept for _, kept in judged),
         log_missed=sum(not kept for _, kept in judged),
         agreed=sum(in_time == kept for in_time, kept in judged),
@@ -160,14 +176,14 @@ def compliance_table(rows: Sequence[ComplianceRow], *, by: str) -> Table:
     table = Table(title=f"Milestone compliance by {by}, beside the log's own verdict", title_justify="left")
     table.add_column("Milestone")
     table.add_column(by.replace("_", " ").capitalize())
-    handed_over = any(getattr(row, each.key) for row in rows for each in HANDOVERS)
+    handed_over = any(row.of(each) for row in rows for each in HANDOVERS)
     shown = [each for each in Outcome if handed_over or each not in HANDOVERS]
     names = [each.value.capitalize() for each in shown]
     for heading in ("Cases", *names, "In time", "Log: in time", "Log agrees"):
         table.add_column(heading, justify="right")
     last = ""
     for row in rows:
-        counts = (row.instances, *(getattr(row, each.key) for each in shown))
+        counts = (row.instances, *(row.of(each) for each in shown))
         judged = row.log_met + row.log_missed
         table.add_row(
             row.milestone if row.milestone != last else "",
@@ -183,7 +199,8 @@ def compliance_table(rows: Sequence[ComplianceRow], *, by: str) -> Table:
     return table
 
 
-def _percent(part: int, whole: int) -> float | None:
+def percent(part: int, whole: int) -> float | None:
+    """A part of a whole in percent; None: there is none."""
     return round(100 * part / whole, 1) if whole else None
 
 

@@ -17,7 +17,7 @@ from pydantic import computed_field
 from domain.frozen import FrozenCalendar, HorizonExceeded
 from domain.model import Value
 from domain.open_time.spans import Span
-from domain.reports.compliance import Outcome, outcome
+from domain.reports.compliance import Outcome, Outcomes, outcome, tallied
 from domain.timeline.views import MilestoneView
 
 HOUR = 3600
@@ -153,34 +153,14 @@ def _percentile(ordered: Sequence[float], percent: int) -> float:
     return ordered[math.ceil(len(ordered) * percent / 100) - 1]
 
 
-class Counts(Value):
-    """How many instances there were, and what became of them: the outcomes add up to `instances`."""
-
-    instances: int
-    met: int
-    met_late: int
-    violated: int
-    open: int
-    removed: int
-    handed_over: int
-    handed_over_late: int
+class Counts(Outcomes):
+    """How many instances there were, what became of them, and how many missed their target."""
 
     @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorated properties
     @property
     def missed(self) -> int:
         """Past their target: met late, or never."""
         return self.met_late + self.violated
-
-    @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorated properties
-    @property
-    def met_percent(self) -> float | None:
-        """Met in time, of those that were met or missed; None if there are none yet."""
-        judged = self.met + self.missed
-        return round(100 * self.met / judged, 1) if judged else None
-
-    def of(self, outcome: Outcome) -> int:
-        """How many had that outcome."""
-        return int(getattr(self, outcome.key))
 
 
 class Figures(Counts):
@@ -214,7 +194,7 @@ class Figures(Counts):
 
 def counts(instances: Iterable[Measured]) -> Counts:
     """Count the outcomes of instances."""
-    return Counts(**_counted(list(instances)))
+    return Counts(**tallied([one.outcome for one in instances]))
 
 
 def figures(instances: Sequence[Measured]) -> Figures:
@@ -225,7 +205,7 @@ def figures(instances: Sequence[Measured]) -> Figures:
         if one.outcome is Outcome.MET and one.margin_seconds is not None
     ]
     return Figures(
-        **_counted(instances),
+        **tallied([one.outcome for one in instances]),
         violations=sum(one.violations for one in instances),
         corrected=sum(one.corrected for one in instances),
         met_well_ahead=sum(margin >= WELL_AHEAD for margin, _ in margins),
@@ -250,9 +230,3 @@ def is_near_miss(one: Measured) -> bool:
 def is_last_part(margin_seconds: int, span_seconds: int) -> bool:
     """Whether less than the last part of a span was left. Exactly that much left is not."""
     return 100 * margin_seconds < LAST_PART * span_seconds
-
-
-def _counted(instances: Sequence[Measured]) -> dict[str, int]:
-    outcomes = [one.outcome for one in instances]
-    of = {outcome.key: outcomes.count(outcome) for outcome in Outcome}
-    return {"instances": len(outcomes), **of}

@@ -9,6 +9,7 @@ from datetime import datetime
 from pydantic import AwareDatetime, Field
 
 from domain.model import Value
+from domain.wording import stamp
 
 COMPLETED = "completed"
 """What pauses an instance behind its completion, should that be taken back by its rule."""
@@ -128,6 +129,6 @@ def _from(pause: Pause) -> datetime:
     return pause.from_at
 
 
-def clock_text(instant: datetime | None) -> str:
+def clock_text(at: datetime | None) -> str:
     """An instant for a note."""
-    return f"{instant:%Y-%m-%d %H:%M:%S}Z" if instant else "past the horizon"
+    return stamp(at) if at else "past the horizon"

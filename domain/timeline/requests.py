@@ -35,6 +35,7 @@ from domain.timeline.replacing import leave_plan, take_plan
 from domain.timeline.sight import Sight
 from domain.timeline.state import Hold
 from domain.timeline.tracks import tracks
+from domain.wording import instant, stamp
 
 CLOCK_SKEW = timedelta(seconds=5)
 """How far ahead of the case's clock an event may be: two machines' clocks differ that much."""
@@ -50,7 +51,7 @@ def refuse_impossible(book: Book, event: Event, now: datetime | None) -> None:
     if event.occurred_at.astimezone(UTC).replace(microsecond=0) < opened_at:
         raise Refused(
             "before_case",
-            f"occurred_at {event.occurred_at.isoformat()} is before the case was opened ({opened_at.isoformat()})",
+            f"occurred_at {instant(event.occurred_at)} is before the case was opened ({instant(opened_at)})",
         )
     if now is not None:
         refuse_future(event.occurred_at, now)
@@ -70,7 +71,7 @@ def refuse_future(at: datetime, now: datetime, what: str = "occurred_at") -> Non
         Refused: it does.
     """
     if at > now + CLOCK_SKEW:
-        why = f"{what} {at.isoformat()} is in the future; the case's clock says {now.isoformat()}"
+        why = f"{what} {instant(at)} is in the future; the case's clock says {instant(now)}"
         raise Refused("in_the_future", why)
 
 
@@ -140,17 +141,17 @@ def complete(book: Book, at: datetime, event: MilestoneCompleted) -> None:
     instance = _open_then(book, milestone, instance, own)
     if instance.completed_at is not None:
         raise Refused(
-            "already_completed", f"{milestone.name} is already completed, since {instance.completed_at.isoformat()}"
+            "already_completed", f"{milestone.name} is already completed, since {instant(instance.completed_at)}"
         )
     ended_at = instance.removed_at or instance.exited_at
     if ended_at is not None and own > ended_at:
         state = instance.state(at)
-        raise Refused("not_open", f"{milestone.name} is not open: {state} since {ended_at.isoformat()}")
+        raise Refused("not_open", f"{milestone.name} is not open: {state} since {instant(ended_at)}")
     start_at = instance.term_at(own).start_at
     if own < start_at or instance.held_back:
         raise Refused(
             "before_start",
-            f"{milestone.name} starts at {start_at.isoformat()}; it can't be completed at {own.isoformat()}",
+            f"{milestone.name} starts at {instant(start_at)}; it can't be completed at {instant(own)}",
         )
     completing.complete(book, instance, own, by=event.by or "unknown", reason=event.reason)
 
@@ -208,8 +209,8 @@ def extend(book: Book, at: datetime, event: MilestoneExtended) -> None:
         if seconds <= 0:
             raise Refused(
                 "not_later",
-                f"{event.until.isoformat()} adds no open time to the target of {milestone.name} "
-                f"({target.isoformat()}); a target only moves later",
+                f"{instant(event.until)} adds no open time to the target of {milestone.name} "
+                f"({instant(target)}); a target only moves later",
             )
     already = sum(extension.open_seconds for extension in instance.extensions)
     if seconds > MOST_SPAN_SECONDS - already:
@@ -221,7 +222,7 @@ def extend(book: Book, at: datetime, event: MilestoneExtended) -> None:
     added = Extension(at=at, open_seconds=seconds, by=event.by, reason=event.reason)
     instance.extensions = (*instance.extensions, added)
     target = instance.target_at(book.plan.calendars)
-    text = f"{milestone.name} extended by {timedelta(seconds=seconds)} of open time, target {target:%Y-%m-%d %H:%M:%S}Z"
+    text = f"{milestone.name} extended by {timedelta(seconds=seconds)} of open time, target {stamp(target)}"
     book.note(NoteKind.EXTENDED, at, text, instance, by=event.by, reason=event.reason)
     book.correct_if_ahead(instance, at, "its target was extended")
 
@@ -238,7 +239,7 @@ def stop(book: Book, at: datetime, event: ClockStopped) -> None:
         _refuse_closed(book)
         if hold := book.state.hold("case stopped"):
             return book.note(
-                NoteKind.ALREADY, at, f"the clock is already stopped, since {hold.from_at.isoformat()}", by=event.by
+                NoteKind.ALREADY, at, f"the clock is already stopped, since {instant(hold.from_at)}", by=event.by
             )
         stopped = Hold(cause="case stopped", from_at=at, by=event.by, reason=event.reason)
         book.state.holds = (*book.state.holds, stopped)
@@ -283,7 +284,7 @@ def close(book: Book, at: datetime, event: CaseClosed) -> None:
     """Close the case."""
     if book.state.closed_at is not None:
         return book.note(
-            NoteKind.ALREADY, at, f"the case is already closed, since {book.state.closed_at.isoformat()}", by=event.by
+            NoteKind.ALREADY, at, f"the case is already closed, since {instant(book.state.closed_at)}", by=event.by
         )
     book.state.closed_at = at
     return book.note(NoteKind.CLOSED, at, "the case is closed", by=event.by, reason=event.reason)
@@ -342,12 +343,10 @@ def _open_instance(book: Book, milestone: Milestone, at: datetime) -> MilestoneI
     instance = _instance(book, milestone)
     state = instance.state(at)
     if state not in (InstanceState.RUNNING, InstanceState.PAUSED, InstanceState.SCHEDULED):
-        raise Refused(
-            "not_open", f"{milestone.name} is not open: {state} since {(instance.ended_at or at).isoformat()}"
-        )
+        raise Refused("not_open", f"{milestone.name} is not open: {state} since {instant(instance.ended_at or at)}")
     return instance
 
 
 def _refuse_closed(book: Book) -> None:
     if book.state.closed_at is not None:
-        raise Refused("closed", f"case {book.state.case_id} is closed, since {book.state.closed_at.isoformat()}")
+        raise Refused("closed", f"case {book.state.case_id} is closed, since {instant(book.state.closed_at)}")

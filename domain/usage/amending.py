@@ -19,6 +19,7 @@ from domain.usage.state import CapChange, FormerRules
 from domain.usage.term_end import AtTermEnd
 from domain.usage.thresholds import pass_thresholds
 from domain.usage.units import HOURS
+from domain.wording import instant
 
 MOST_FORMER_RULES = 40
 """Rules that are remembered for what comes late; what lies before them is counted by the oldest of them."""
@@ -149,7 +150,7 @@ def check_amendment(book: UsageBook, asked: EntitlementAmended) -> None:
     if not asked.model_dump(exclude={"event_id", "by", "reason"}, exclude_none=True):
         raise Refused("nothing_to_amend", "give a cap, a last date (ends_on), or what else is declared now")
     if book.state.cancelled_at is not None:
-        raise Refused("cancelled", f"{terms.entitlement_id} was cancelled at {book.state.cancelled_at.isoformat()}")
+        raise Refused("cancelled", f"{terms.entitlement_id} was cancelled at {instant(book.state.cancelled_at)}")
     if book.state.is_over:
         raise Refused("expired", f"the term of {terms.entitlement_id} has ended; renew it instead")
     if asked.cap == "unlimited" and (asked.allowance or terms.allowance).thresholds:

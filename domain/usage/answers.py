@@ -31,8 +31,16 @@ def by_policy(book: UsageBook, period: int) -> Outcome:
     return _BY_POLICY[book.allowance(period).overflow]
 
 
-def answer(book: UsageBook, reference: str, outcome: Outcome, taking: Taking) -> Consumed:
-    """The answer to a request, with the balance of its period; of one that is not there any more, with nothing left."""
+def answer(book: UsageBook, reference: str, outcome: Outcome, taking: Taking, at: datetime) -> Consumed:
+    """The answer to a request, with the balance of its period; of one that is not there any more, with nothing left.
+
+    Args:
+        book: of the entitlement.
+        reference: what was asked for.
+        outcome: what it comes to.
+        taking: what it took.
+        at: its own instant, which decides what grants it meets.
+    """
     period, allowance = taking.period, book.allowance(taking.period)
     if not book.has(period):
         return Consumed(
@@ -48,15 +56,16 @@ def answer(book: UsageBook, reference: str, outcome: Outcome, taking: Taking) ->
             left_over=taking.left_over,
             is_reversed=outcome == "already" and taking.is_reversed,
         )
+    use, limit, left = book.standing(period)
     return Consumed(
         reference=reference,
         outcome=outcome,
         unit=allowance.unit,
         period=period,
         first_day=book.terms.periods.first_day(period),
-        used=book.use(period).used,
-        cap=book.limit(period),
-        remaining=book.left(period),
+        used=use.used,
+        cap=limit,
+        remaining=left,
         taken=taking.amount + taking.granted,
         granted=taking.granted,
         worked=taking.worked,
@@ -64,13 +73,14 @@ def answer(book: UsageBook, reference: str, outcome: Outcome, taking: Taking) ->
         left_over=taking.left_over,
         overage_price=allowance.overage_price if outcome == "prompt" else None,
         prompt_within=allowance.prompt_within if outcome == "prompt" else None,
+        grant_left=book.grant_left(period, at),
         is_reversed=outcome == "already" and taking.is_reversed,
     )
 
 
-def exhausted(book: UsageBook, reference: str, period: int) -> Taken:
+def exhausted(book: UsageBook, reference: str, period: int, at: datetime) -> Taken:
     """The answer to a request that yields to another entitlement: nothing of it goes on record."""
-    return Taken(answer(book, reference, "exhausted", Taking(period, 0)), [])
+    return Taken(answer(book, reference, "exhausted", Taking(period, 0), at), [])
 
 
 def before_opening(book: UsageBook, reference: str, at: datetime) -> Taken | None:
@@ -83,7 +93,7 @@ def before_opening(book: UsageBook, reference: str, at: datetime) -> Taken | Non
         book.period_of(at)
         uncounted.add(reference, _NOTHING)
     period = book.period_near(at)
-    said = answer(book, reference, "already" if known else "granted", Taking(period, 0))
+    said = answer(book, reference, "already" if known else "granted", Taking(period, 0), at)
     return Taken(said.model_copy(update={"is_reversed": False}), [])
 
 

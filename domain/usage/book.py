@@ -6,10 +6,9 @@ book and change its state; `domain.usage.machine` puts them together.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 from domain.errors import Refused
 from domain.usage.allowance import Allowance
@@ -27,6 +26,7 @@ from domain.usage.requests import (
 from domain.usage.rows import LedgerRow, RowKind
 from domain.usage.state import PeriodRecord, PeriodUse, UsageState
 from domain.usage.units import in_units
+from domain.wording import instant
 
 UsageEffect = (
     LedgerRow
@@ -43,8 +43,7 @@ MOST_PAST_SHOWN = 24
 """Past periods that a balance lists; the store has all of them."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowDraft:
+class RowDraft(NamedTuple):
     """A row of the ledger before it is written: what changed, when, by whom and why. See `LedgerRow`."""
 
     kind: RowKind
@@ -62,6 +61,20 @@ class RowDraft:
     price: str | None = None
     by: str | None = None
     reason: str | None = None
+
+
+class Standing(NamedTuple):
+    """How a period stands.
+
+    Attributes:
+        use: what was taken in it.
+        limit: what may be taken, with what was carried over; None: unlimited.
+        left: what was not; None: unlimited.
+    """
+
+    use: PeriodUse
+    limit: int | None
+    left: int | None
 
 
 class UsageBook:
@@ -93,7 +106,7 @@ class UsageBook:
         if period is None or status == "cancelled":
             raise Refused(
                 "outside_term",
-                f"entitlement {terms.entitlement_id} is {status} at {at.isoformat()}; its term is "
+                f"entitlement {terms.entitlement_id} is {status} at {instant(at)}; its term is "
                 f"{terms.periods.term.starts_on or 'always'} to {terms.periods.term.ends_on or 'no end'}, "
                 f"{terms.periods.term.time_zone}",
             )
@@ -106,7 +119,7 @@ class UsageBook:
 
     def has(self, period: int) -> bool:
         """Whether a period is there: not beyond an amended end, and not begun by a cancellation."""
-        return self.terms.periods.has(period) and period <= self.last_period
+        return self.terms.periods.has(period) and (self.state.cancelled_at is None or period <= self.last_period)
 
     @property
     def last_period(self) -> int:
@@ -146,15 +159,29 @@ class UsageBook:
                 return change.cap
         return self.terms.allowance.cap
 
+    def standing(self, period: int) -> Standing:
+        """How much of a period was used, and what is left of it."""
+        use, cap = self.use(period), self.cap(period)
+        if cap is None:
+            return Standing(use, None, None)
+        limit = cap + use.carried
+        return Standing(use, limit, max(limit - use.used, 0))
+
     def limit(self, period: int) -> int | None:
         """What may be taken in a period, with what was carried over; None: unlimited."""
-        cap = self.cap(period)
-        return None if cap is None else cap + self.use(period).carried
+        return self.standing(period).limit
 
     def left(self, period: int) -> int | None:
         """What was not taken of a period; None: unlimited."""
-        limit = self.limit(period)
-        return None if limit is None else max(limit - self.use(period).used, 0)
+        return self.standing(period).left
+
+    def grant_left(self, period: int, at: datetime | None) -> int:
+        """What grants of a period still pay at an instant; None: whenever it is."""
+        return sum(
+            grant.rest
+            for grant in self.state.grants
+            if grant.period == period and (at is None or grant.until is None or at <= grant.until)
+        )
 
     def use(self, period: int) -> PeriodUse:
         """What was taken in a period."""
@@ -165,15 +192,18 @@ class UsageBook:
         is_over = period < self.state.period or self.state.is_over
         if is_over and self.has(period) and period not in self.state.again:
             self.state.again.append(period)
-        return self.state.uses.setdefault(period, PeriodUse())
+        use = self.state.uses.get(period)
+        if use is None:
+            use = self.state.uses[period] = PeriodUse()
+        return use
 
     # --- rows of the ledger ---
 
     def write(self, draft: RowDraft) -> LedgerRow:
         """Write the next row of the ledger, for what has just changed."""
         self.state.rows += 1
-        use = self.use(draft.period)
-        by_time = draft.by is None and draft.kind in {RowKind.RESET, RowKind.CARRIED}
+        use, limit, left = self.standing(draft.period)
+        by_time = draft.by is None and (draft.kind is RowKind.RESET or draft.kind is RowKind.CARRIED)
         return LedgerRow(
             number=self.state.rows,
             kind=draft.kind,
@@ -188,8 +218,8 @@ class UsageBook:
             carried_out=draft.carried_out,
             used_after=use.used,
             overage_after=use.overage,
-            cap_after=self.limit(draft.period),
-            balance_after=self.left(draft.period),
+            cap_after=limit,
+            balance_after=left,
             price=draft.price,
             at=draft.at,
             recorded_at=draft.now,
@@ -230,7 +260,7 @@ class UsageBook:
             period: its number.
             at: grants that have lapsed by then have nothing left; None: all have what is left of them.
         """
-        use, limit = self.use(period), self.limit(period)
+        use, limit, left = self.standing(period)
         grants = [grant for grant in self.state.grants if grant.period == period]
         over = period < self.state.period
         return PeriodBalance(
@@ -243,13 +273,13 @@ class UsageBook:
             cap=limit,
             carried=use.carried,
             carried_over=self.use(period + 1).carried if over and self.has(period + 1) else use.carried_out,
-            remaining=self.left(period),
+            remaining=left,
             usage_percent=round(100 * use.used / limit, 1) if limit else None,
             overflows=use.overflows,
             thresholds_passed=list(use.passed),
             granted=sum(grant.amount for grant in grants),
             grant_used=sum(grant.used for grant in grants),
-            grant_left=sum(grant.rest for grant in grants if at is None or grant.until is None or at <= grant.until),
+            grant_left=self.grant_left(period, at),
         )
 
     def context(self, period: int) -> dict[str, Any]:

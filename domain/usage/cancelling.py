@@ -12,6 +12,7 @@ from domain.usage.effects import RecordChange
 from domain.usage.requests import EntitlementCancelled
 from domain.usage.reversing import NEVER_GIVEN_BACK, give_back
 from domain.usage.rows import RowKind
+from domain.wording import instant
 
 
 def cancel(book: UsageBook, asked: EntitlementCancelled, now: datetime) -> Made:
@@ -24,13 +25,13 @@ def cancel(book: UsageBook, asked: EntitlementCancelled, now: datetime) -> Made:
     """
     state, at = book.state, asked.at or now
     if state.cancelled_at is not None:
-        raise Refused("already_cancelled", f"cancelled already, at {state.cancelled_at.isoformat()}")
+        raise Refused("already_cancelled", f"cancelled already, at {instant(state.cancelled_at)}")
     ends_at = book.terms.periods.ends_at
     if ends_at is not None and ends_at <= at:
         raise Refused("expired", "its term has ended; there is nothing to cancel")
     effects = advance(book, now)
     state.cancelled_at = at
-    text = "cancelled" if at == now else f"cancelled from {at.isoformat()} on"
+    text = "cancelled" if at == now else f"cancelled from {instant(at)} on"
     period = book.last_period
     effects.append(write_by_hand(book, asked, text, RowKind.CANCELLED, period, now=now, at=at))
     references = [planned.reference for planned in state.planned if planned.at >= at]

@@ -19,7 +19,13 @@ def room(book: UsageBook, period: int) -> int | None:
     Of one that is over, that is what lapsed, and what was carried over and is not used since: whatever is taken
     late shrinks what was carried over, from period to period. What went into a renewal is no longer there.
     """
-    return _of_the_cap(book, period, _room(book, period, asks_back=False))
+    there = room_that_is_there(book, period)
+    return None if there is None else there.of_the_cap
+
+
+def room_that_is_there(book: UsageBook, period: int) -> Room | None:
+    """As `room`, for what is left of grants as well."""
+    return _room(book, period, asks_back=False)
 
 
 def room_for_late_work(book: UsageBook, period: int) -> int | None:
@@ -28,7 +34,8 @@ def room_for_late_work(book: UsageBook, period: int) -> int | None:
     The record that was renewed takes late work within its cap. What of it the renewal has used by then becomes overage
     of this record afterwards (`domain.usage.carrying_back`), and is not there a second time.
     """
-    return _of_the_cap(book, period, room_with_grants(book, period))
+    there = room_with_grants(book, period)
+    return None if there is None else there.of_the_cap
 
 
 def room_with_grants(book: UsageBook, period: int) -> Room | None:
@@ -44,36 +51,32 @@ def may_ask_back(book: UsageBook) -> bool:
 def _room(book: UsageBook, period: int, *, asks_back: bool) -> Room | None:
     current = book.state.period
     if not book.has(period):
-        return Room(0, 0)
+        return Room(0, 0, 0)
     there = _room_ahead(book, max(period, current), asks_back=asks_back)
     for number in range(current - 1, period - 1, -1):
-        onward, left = _of_the_cap(book, number + 1, there), book.left(number)
+        left = book.left(number)
         if left is None:
             there = None
             continue
-        carried = _onward(book, number)
-        free = max(left + lasting(book, number) - carried, 0)
-        not_used = max(carried - book.use(number).late, 0)
-        there = Room(free, not_used if onward is None else min(not_used, onward))
+        goes_on = _onward(book, number)
+        lapsed_by_then = max(left + lasting(book, number) - goes_on, 0)
+        carried = max(goes_on - book.use(number).late, 0)
+        there = Room(left, lapsed_by_then, carried if there is None else min(carried, there.of_the_cap))
     return there
 
 
 def _room_ahead(book: UsageBook, period: int, *, asks_back: bool) -> Room | None:
     """Of a period that is not over, or the last one."""
-    left, carried_out = book.left(period), book.use(period).carried_out
+    use, _, left = book.standing(period)
     if left is None:
         return None
-    if carried_out and asks_back:
-        late = sum(use.late for use in book.state.uses.values())
-        return Room(max(left - late, 0), max(lasting(book, period) - max(late - left, 0), 0))
-    if carried_out:
-        return Room(max(left + lasting(book, period) - carried_out, 0), 0)
-    return Room(left, lasting(book, period))
-
-
-def _of_the_cap(book: UsageBook, period: int, there: Room | None) -> int | None:
-    left = book.left(period)
-    return None if there is None or left is None else min(left, there.free + there.carried)
+    granted = lasting(book, period)
+    if use.carried_out and asks_back:
+        late = sum(one.late for one in book.state.uses.values())
+        return Room(left, max(left - late, 0), max(granted - max(late - left, 0), 0))
+    if use.carried_out:
+        return Room(left, max(left + granted - use.carried_out, 0), 0)
+    return Room(left, left, granted)
 
 
 def carried_at_most(book: UsageBook, period: int, left: int) -> int:

@@ -14,7 +14,7 @@ from domain.usage.rows import LedgerRow, RowKind
 from domain.usage.state import Cover
 from domain.usage.takings import Taking
 
-_NOTHING_THAT_WENT_ON = Room(0, 0)
+_NOTHING_THAT_WENT_ON = Room(0, 0, 0)
 """A grant that was carried over pays nothing of it."""
 
 

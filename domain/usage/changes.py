@@ -13,8 +13,8 @@ from domain.usage.amending import amend
 from domain.usage.book import UsageBook, UsageEffect
 from domain.usage.by_hand import Made, write_by_hand
 from domain.usage.cancelling import cancel
-from domain.usage.carrying import carry_to_renewal, room, room_for_late_work, settle
-from domain.usage.grants import note_grant
+from domain.usage.carrying import carry_to_renewal, room, room_for_late_work, room_that_is_there, settle
+from domain.usage.grants import note_grant, take_back_unused
 from domain.usage.overage import cover, void
 from domain.usage.periods import FrozenPeriods, PeriodUnknown
 from domain.usage.renewals import renew
@@ -36,6 +36,7 @@ from domain.usage.reversing import reverse
 from domain.usage.rows import RowKind
 from domain.usage.takings import Taking
 from domain.usage.units import amount_text
+from domain.wording import instant
 
 
 def change(
@@ -96,22 +97,30 @@ def _period_of(book: UsageBook, at: datetime) -> int:
     except PeriodUnknown as unknown:
         raise Refused("period_unknown", str(unknown)) from None
     if period is None:
-        raise Refused("outside_term", f"{at.isoformat()} is outside the term of {book.terms.entitlement_id}")
+        raise Refused("outside_term", f"{instant(at)} is outside the term of {book.terms.entitlement_id}")
     if book.status(at) == "cancelled":
         raise Refused(
-            "cancelled", f"{book.terms.entitlement_id} is cancelled at {at.isoformat()}; give an earlier instant"
+            "cancelled", f"{book.terms.entitlement_id} is cancelled at {instant(at)}; give an earlier instant"
         )
     return period
 
 
 def _grant(book: UsageBook, asked: UsageGranted, now: datetime) -> Made:
-    """Give a credit for one period. What was taken before stays as it was."""
-    at = asked.occurred_at or now
+    """Give a credit for one period, or take back what is left of one. What was taken before stays as it was."""
+    at, unit = asked.occurred_at or now, book.terms.allowance.unit
     period = _period_of(book, at)
-    note_grant(book, period, asked.amount, until=asked.until, carries_over=asked.carries_over)
-    text = f"{amount_text(asked.amount, book.terms.allowance.unit)} granted"
-    if asked.until is not None:
-        text += f" until {asked.until.isoformat()}"
+    if asked.amount == 0:
+        raise Refused("no_amount", "a grant of 0 gives nothing")
+    if asked.amount < 0:
+        if asked.until is not None or asked.carries_over:
+            raise Refused("bad_dates", "what is taken back of grants has no end and carries nothing over; leave it out")
+        take_back_unused(book, period, -asked.amount, room_that_is_there(book, period))
+        text = f"{amount_text(-asked.amount, unit)} of what was granted taken back"
+    else:
+        note_grant(book, period, asked.amount, until=asked.until, carries_over=asked.carries_over)
+        text = f"{amount_text(asked.amount, unit)} granted"
+        if asked.until is not None:
+            text += f" until {instant(asked.until)}"
     book.changing_use(period)
     row = write_by_hand(book, asked, text, RowKind.GRANTED, period, now=now, at=at, amount=asked.amount)
     return Made(text, period, [row, *settle(book, period, now)])

@@ -34,7 +34,12 @@ def decide(book: UsageBook, decision: OverageDecision, now: datetime) -> Taken:
     taking = book.state.taken.find(decision.reference)
     known = book.state.changed.find(decision.event_id)
     if known is not None:
-        return Taken(answer(book, decision.reference, "already" if taking else "overflow", taking or known), [])
+        return Taken(
+            answer(
+                book, decision.reference, "already" if taking else "overflow", taking or known, decision.occurred_at
+            ),
+            [],
+        )
     policy = book.terms.allowance.overflow
     if policy is not Overflow.PROMPT and decision.reference not in book.state.asked:
         raise Refused(
@@ -55,7 +60,7 @@ def _entry(book: UsageBook, decision: OverageDecision, taking: Taking | None, no
     if book.state.approved.find(reference):
         if not decision.approved:
             raise Refused("already_approved", f"the overage of {reference!r} is approved; reverse the entry instead")
-        return Taken(answer(book, reference, "already", taking), [])
+        return Taken(answer(book, reference, "already", taking, decision.occurred_at), [])
     if not decision.approved:
         asked = book.state.asked.get(reference)
         is_rated = asked is not None and asked.worked is not None and asked.amount == taking.overage
@@ -65,7 +70,7 @@ def _entry(book: UsageBook, decision: OverageDecision, taking: Taking | None, no
     book.state.declined.forget(reference)
     book.state.approved.add(reference, Taking(taking.period, 0, taking.overage))
     row = _override(book, decision, taking.period, now, taking.overage, overage=more)
-    return Taken(answer(book, reference, "granted", taking), [row])
+    return Taken(answer(book, reference, "granted", taking, decision.occurred_at), [row])
 
 
 def _rated_again(book: UsageBook, reference: str, taking: Taking) -> tuple[int, Taking]:
@@ -86,22 +91,23 @@ def _rated_again(book: UsageBook, reference: str, taking: Taking) -> tuple[int, 
 
 def _case(book: UsageBook, decision: OverageDecision, taking: Taking | None, now: datetime) -> Taken:
     if taking is not None:
-        return Taken(answer(book, decision.reference, "already", taking), [])
+        return Taken(answer(book, decision.reference, "already", taking, decision.occurred_at), [])
     if not decision.approved:  # takes nothing, and so needs no period that is there
         return _no(book, decision, Taking(book.period_near(decision.occurred_at), 0), now)
     period, amount = book.period_of(decision.occurred_at), decision.amount
     book.state.declined.forget(decision.reference)
-    there = available(book, period, decision.occurred_at, room_with_grants(book, period))
+    room = room_with_grants(book, period)
+    there = available(book, period, decision.occurred_at, room)
     if there is None or amount <= there:
         asked = decision.model_dump(include={"reference", "event_id", "amount", "occurred_at", "case_id", "by"})
-        return grant(book, Consumption(**asked), period, now)
+        return grant(book, Consumption(**asked), period, room, now)
     taking = Taking(period, 0, amount)
     book.changing_use(period).overage += amount
     book.state.taken.add(decision.reference, taking)
     book.state.approved.add(decision.reference, taking)
     note_planned(book, decision.reference, taking, decision.occurred_at, now)
     row = _override(book, decision, period, now, amount, overage=amount)
-    said = answer(book, decision.reference, "granted", taking)
+    said = answer(book, decision.reference, "granted", taking, decision.occurred_at)
     return Taken(said, [row, *pass_thresholds(book, period, now)])
 
 
@@ -129,7 +135,7 @@ def _no(
         by=decision.by,
         reason=decision.reason,
     )
-    return Taken(answer(book, decision.reference, "overflow", taking), [book.write(draft)])
+    return Taken(answer(book, decision.reference, "overflow", taking, decision.occurred_at), [book.write(draft)])
 
 
 def _override(

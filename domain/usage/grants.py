@@ -3,30 +3,41 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime, timedelta
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from domain.errors import Refused
 from domain.usage.book import UsageBook
 from domain.usage.state import Grant
+from domain.usage.units import amount_text
+from domain.wording import instant
 
 MOST_GRANTS = 200
 """Of one entitlement; a run hands them over to the next."""
 
 _INSTANT = timedelta(microseconds=1)
+_ALWAYS = datetime.max.replace(tzinfo=UTC)
 
 
 class Room(NamedTuple):
     """What can still be taken in a period.
 
     Attributes:
-        free: of the cap and of what was carried over into the period.
+        left: what is left of its cap and of what was carried over into it.
+        free: of it, what did not go on.
         carried: of what goes on from it, of the cap or of grants, and is not used since; all of a grant that is carried
             over goes on, so that what it pays comes out of this.
     """
 
+    left: int
     free: int
     carried: int
+
+    @property
+    def of_the_cap(self) -> int:
+        """What can be taken of the cap."""
+        return min(self.left, self.free + self.carried)
 
 
 class Payment(NamedTuple):
@@ -51,7 +62,7 @@ def note_grant(book: UsageBook, period: int, amount: int, *, until: datetime | N
     if book.left(period) is None:
         raise Refused("unlimited", f"{book.terms.entitlement_id} is unlimited in that period; nothing need be granted")
     if until is not None and begins_at is not None and until < begins_at:
-        raise Refused("bad_dates", f"until {until.isoformat()} lies before the period, so nothing could meet it")
+        raise Refused("bad_dates", f"until {instant(until)} lies before the period, so nothing could meet it")
     if carries_over and until is not None and ends_at is not None and until < ends_at - _INSTANT:
         raise Refused("carries_nothing", "a grant that ends before its period leaves nothing that is carried over")
     if len(book.state.grants) >= MOST_GRANTS:
@@ -60,12 +71,42 @@ def note_grant(book: UsageBook, period: int, amount: int, *, until: datetime | N
     book.state.grants.append(Grant(number=number, period=period, amount=amount, until=until, carries_over=carries_over))
 
 
+def take_back_unused(book: UsageBook, period: int, amount: int, room: Room | None) -> None:
+    """Take back so much of what grants of a period have left: first of the one that would pay last.
+
+    What was carried over comes back as far as it is not used there; what went into a renewal is not there any more.
+
+    Raises:
+        Refused: less is left of them.
+    """
+    carried = None if room is None else room.carried
+    parts: list[tuple[Grant, int]] = []
+    wanted = amount
+    for grant in reversed(_as_they_pay(one for one in book.state.grants if one.period == period)):
+        part = min(wanted, grant.rest)
+        if carried is not None and _lasts(book, grant):
+            part = min(part, carried)
+            carried -= part
+        parts.append((grant, part))
+        wanted -= part
+    if wanted:
+        unit = book.terms.allowance.unit
+        there, all_of_it = amount_text(amount - wanted, unit), amount_text(amount, unit)
+        raise Refused("too_much", f"grants of that period have {there} left that can be taken back, not {all_of_it}")
+    for grant, part in parts:
+        book.state.grants[grant.number - 1] = grant.model_copy(update={"amount": grant.amount - part})
+
+
 def granted_at(book: UsageBook, period: int, at: datetime) -> list[Grant]:
     """The grants that still pay for what is taken at an instant: by their ends, then as they were made."""
     meets = [
         one for one in book.state.grants if one.period == period and one.rest and (one.until is None or at <= one.until)
     ]
-    return sorted(meets, key=lambda one: (one.until is None, one.until or at, one.number))
+    return _as_they_pay(meets)
+
+
+def _as_they_pay(grants: Iterable[Grant]) -> list[Grant]:
+    return sorted(grants, key=lambda one: (one.until is None, one.until or _ALWAYS, one.number))
 
 
 def lasting(book: UsageBook, period: int) -> int:
@@ -80,13 +121,14 @@ def _lasts(book: UsageBook, grant: Grant) -> bool:
 
 def available(book: UsageBook, period: int, at: datetime, room: Room | None) -> int | None:
     """What can be taken at an instant, of grants, of the cap and of what was carried over; None: unlimited."""
-    left = book.left(period)
-    if room is None or left is None:
+    if room is None:
         return None
+    if not book.state.grants:
+        return room.of_the_cap
     grants = granted_at(book, period, at)
     lapsing = sum(one.rest for one in grants if not _lasts(book, one))
     of_lasting = min(sum(one.rest for one in grants if _lasts(book, one)), room.carried)
-    return lapsing + of_lasting + min(left, room.free + room.carried - of_lasting)
+    return lapsing + of_lasting + min(room.left, room.free + room.carried - of_lasting)
 
 
 def pay(book: UsageBook, period: int, at: datetime, amount: int, room: Room | None) -> Payment:

@@ -33,7 +33,7 @@ def log_hours(book: UsageBook, entry: TimeEntry, now: datetime) -> Taken:
         now: when it arrives; goes on record, and decides nothing.
     """
     if known := book.state.taken.find(entry.id):
-        return Taken(answer(book, entry.id, _outcome_of(book, entry.id, known), known), [])
+        return Taken(answer(book, entry.id, _outcome_of(book, entry.id, known), known, entry.worked_at), [])
     try:
         if book.terms.allowance.unit != HOURS:
             counted = book.terms.allowance.unit
@@ -44,7 +44,9 @@ def log_hours(book: UsageBook, entry: TimeEntry, now: datetime) -> Taken:
     except Refused as refused:
         return refusal(book, entry.id, refused)
     if entry.yields and available(book, period, entry.worked_at, room_with_grants(book, period)) == 0:
-        return exhausted(book, entry.id, period)  # before its grace, which is that of the one asked first
+        return exhausted(
+            book, entry.id, period, entry.worked_at
+        )  # before its grace, which is that of the one asked first
     allowance = book.allowance(period)
     minutes = entry.minutes if entry.is_rest else allowance.minutes_counted(entry.minutes)
     if minutes == 0:
@@ -120,7 +122,9 @@ def _split(book: UsageBook, entry: TimeEntry, period: int, minutes: int, now: da
             )
         )
     effects += settle(book, period, now, Cause(entry.id, entry.worked_at))
-    return Taken(answer(book, entry.id, by_policy(book, period) if over else "granted", taking), effects)
+    return Taken(
+        answer(book, entry.id, by_policy(book, period) if over else "granted", taking, entry.worked_at), effects
+    )
 
 
 def _within_grace(book: UsageBook, entry: TimeEntry, period: int, now: datetime) -> Taken:
@@ -130,7 +134,7 @@ def _within_grace(book: UsageBook, entry: TimeEntry, period: int, now: datetime)
     book.changing_use(period)
     said = f"{entry.minutes} min of work count as none"
     row = _row(book, entry, RowKind.TAKEN, period, now=now, amount=0, said=said)
-    return Taken(answer(book, entry.id, "granted", taking), [row])
+    return Taken(answer(book, entry.id, "granted", taking, entry.worked_at), [row])
 
 
 def _row(

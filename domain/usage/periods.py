@@ -13,6 +13,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from domain.errors import MilepostError
 from domain.usage.term_length import TermLength
+from domain.wording import instant
 
 UtcDatetime = Annotated[AwareDatetime, AfterValidator(lambda at: at.astimezone(UTC))]
 
@@ -98,7 +99,7 @@ class FrozenPeriods(BaseModel):
     @property
     def count(self) -> int:
         """How many periods are known."""
-        return max(len(self.starts), 1)
+        return len(self.starts) or 1
 
     def number(self, at: datetime) -> int | None:
         """The number of the period that an instant belongs to; None before and after the term.
@@ -117,7 +118,7 @@ class FrozenPeriods(BaseModel):
             return None
         if self.known_until is not None and at >= self.known_until:
             raise PeriodUnknown(
-                f"the periods are known until {self.known_until.isoformat()}, which does not reach {at.isoformat()}"
+                f"the periods are known until {instant(self.known_until)}, which does not reach {instant(at)}"
             )
         return found
 

@@ -13,6 +13,7 @@ from domain.usage.rows import RowKind
 from domain.usage.state import Renewal
 from domain.usage.term_end import AtTermEnd
 from domain.usage.term_length import TermLength, on_the_grid
+from domain.wording import instant
 
 
 def renewal_id(entitlement_id: str) -> str:
@@ -84,7 +85,7 @@ def check_renewable(book: UsageBook) -> None:
     """
     terms, state = book.terms, book.state
     if state.cancelled_at is not None:
-        raise Refused("cancelled", f"{terms.entitlement_id} was cancelled at {state.cancelled_at.isoformat()}")
+        raise Refused("cancelled", f"{terms.entitlement_id} was cancelled at {instant(state.cancelled_at)}")
     if state.renewal is not None:
         said = f"it goes on as {state.renewal.entitlement_id} from {state.renewal.starts_on}"
         raise Refused("already_renewed", f"{terms.entitlement_id} is renewed already: {said}")

@@ -297,6 +297,7 @@ class Consumed(Value):
         remaining: never below 0; None: unlimited.
         taken: of this request, within the cap or paid by a grant.
         granted: of that, what a grant has paid.
+        grant_left: what grants still pay of its instant.
         worked: of a time entry: its minutes as they were worked, where they are not what it took and left over.
         overage: of this request, beyond it.
         left_over: of a time entry: what the next entitlement is to take.
@@ -321,6 +322,7 @@ class Consumed(Value):
     overage_price: str | None = None
     prompt_within: Span | None = None
     granted: NonNegativeInt = Field(default=0, exclude_if=operator.not_)
+    grant_left: NonNegativeInt = Field(default=0, exclude_if=operator.not_)
     worked: NonNegativeInt = Field(default=0, exclude_if=operator.not_)
     rates: list[RateRow] | None = Field(default=None, exclude_if=lambda rates: rates is None)
     is_reversed: bool = Field(default=False, exclude_if=operator.not_)
@@ -487,12 +489,13 @@ class UsageGranted(_Change):
     """A credit for one period: it is used first, and what it pays is not used of the cap.
 
     Attributes:
+        amount: if it is negative, so much is taken back of what grants of the period have left.
         occurred_at: an instant of the period; None: now.
         until: the last instant whose takings it pays, whenever they arrive; None: as long as the period.
         carries_over: what is left of it at the end of the period goes on, beside what is carried over of the cap.
     """
 
-    amount: Annotated[PositiveInt, Field(le=MOST_AMOUNT)]
+    amount: int = Field(ge=-MOST_AMOUNT, le=MOST_AMOUNT)
     occurred_at: Instant | None = None
     until: Instant | None = None
     carries_over: bool = False

@@ -9,7 +9,7 @@ from domain.usage.allowance import Overflow
 from domain.usage.answers import Taken, answer, before_opening, by_policy, exhausted, overflowed, refusal
 from domain.usage.book import RowDraft, UsageBook
 from domain.usage.carrying import Cause, room_with_grants, settle
-from domain.usage.grants import available, pay
+from domain.usage.grants import Room, available, pay
 from domain.usage.planned import check_room_ahead, note_planned
 from domain.usage.requests import Consumption, Outcome
 from domain.usage.rows import RowKind
@@ -31,33 +31,42 @@ def take(book: UsageBook, consumption: Consumption, now: datetime) -> Taken:
         consumption: what is taken.
         now: when it arrives; goes on record, and decides nothing.
     """
-    reference = consumption.reference
+    reference, at = consumption.reference, consumption.occurred_at
     if known := book.state.taken.find(reference):
-        return Taken(answer(book, reference, "already", known), [])
+        return Taken(answer(book, reference, "already", known, at), [])
     if known := book.state.overflowed.find(consumption.event_id):
         declined = book.state.declined.find(reference) is not None
-        return Taken(answer(book, reference, "overflow" if declined else _told(book, reference, known), known), [])
+        outcome = "overflow" if declined else _told(book, reference, known)
+        return Taken(answer(book, reference, outcome, known, at), [])
     try:
         _check_unit(book, consumption.unit)
         if book.terms.allowance.unit == HOURS:
             raise Refused("hours_are_logged", f"hours of {book.terms.entitlement_id} are taken by time entries")
-        if said := before_opening(book, reference, consumption.occurred_at):
+        if said := before_opening(book, reference, at):
             return said
-        period = book.period_of(consumption.occurred_at)
-        check_room_ahead(book, consumption.occurred_at, now)
+        period = book.period_of(at)
+        check_room_ahead(book, at, now)
     except Refused as refused:
         return refusal(book, reference, refused)
-    there = available(book, period, consumption.occurred_at, room_with_grants(book, period))
+    room = room_with_grants(book, period)
+    there = available(book, period, at, room)
     if there is not None and consumption.amount > there:
         if consumption.yields:
-            return exhausted(book, reference, period)
+            return exhausted(book, reference, period, at)
         return _overflow(book, consumption, period, now)
-    return grant(book, consumption, period, now)
+    return grant(book, consumption, period, room, now)
 
 
-def grant(book: UsageBook, consumption: Consumption, period: int, now: datetime) -> Taken:
-    """Take something for which there is room."""
-    room = room_with_grants(book, period)
+def grant(book: UsageBook, consumption: Consumption, period: int, room: Room | None, now: datetime) -> Taken:
+    """Take something for which there is room.
+
+    Args:
+        book: of the entitlement.
+        consumption: what is taken.
+        period: of its own instant.
+        room: of that period (`domain.usage.carrying.room_with_grants`).
+        now: when it arrives.
+    """
     paid = pay(book, period, consumption.occurred_at, consumption.amount, room)
     book.changing_use(period).used += paid.cap
     taking = Taking(period, paid.cap, grants=paid.grants)
@@ -65,7 +74,7 @@ def grant(book: UsageBook, consumption: Consumption, period: int, now: datetime)
     note_planned(book, consumption.reference, taking, consumption.occurred_at, now)
     row = book.write(_draft(consumption, RowKind.TAKEN, period, now, used=paid.cap))
     return Taken(
-        answer(book, consumption.reference, "granted", taking),
+        answer(book, consumption.reference, "granted", taking, consumption.occurred_at),
         [row, *settle(book, period, now, Cause(consumption.reference, consumption.occurred_at))],
     )
 
@@ -87,7 +96,9 @@ def _overflow(book: UsageBook, consumption: Consumption, period: int, now: datet
         at=consumption.occurred_at,
         case_id=consumption.case_id,
     )
-    return Taken(answer(book, consumption.reference, by_policy(book, period), taking), [row, told])
+    return Taken(
+        answer(book, consumption.reference, by_policy(book, period), taking, consumption.occurred_at), [row, told]
+    )
 
 
 def note_asked(book: UsageBook, reference: str, asked: Asked) -> None:

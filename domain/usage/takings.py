@@ -8,6 +8,7 @@ the ledger that people read are `domain.usage.rows`; this is what a running enti
 from __future__ import annotations
 
 from base64 import urlsafe_b64encode
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Annotated, Any, ClassVar, NamedTuple, Self
 
@@ -50,10 +51,10 @@ class Taking(NamedTuple):
     @property
     def key(self) -> str:
         """As the key of a group of references."""
-        numbers = (self.period, self.amount, self.overage, self.left_over, *([self.let_go] if self.let_go else []))
-        grants = ",".join(f"{number}={part}" for number, part in self.grants)
+        let_go = f":{self.let_go}" if self.let_go else ""
+        grants = "@" + ",".join(f"{number}={part}" for number, part in self.grants) if self.grants else ""
         worked = f"#{self.worked}" if self.worked else ""
-        return ":".join(map(str, numbers)) + (f"@{grants}" if grants else "") + worked
+        return f"{self.period}:{self.amount}:{self.overage}:{self.left_over}{let_go}{grants}{worked}"
 
     @classmethod
     def of(cls, key: str) -> Taking:
@@ -66,6 +67,7 @@ class Taking(NamedTuple):
         return cls(period, amount, overage, left_over, let_go, grants_paid, int(worked or 0))
 
 
+@lru_cache(maxsize=256)  # one request asks several ledgers of the same reference
 def _digest(reference: str) -> str:
     return urlsafe_b64encode(blake2b(reference.encode(), digest_size=_BYTES).digest()).decode()
 
@@ -110,6 +112,8 @@ class Ledger(BaseModel):
 
     def find(self, reference: str) -> Taking | None:
         """What a reference took; None if nothing."""
+        if not self.groups:
+            return None
         digest = _digest(reference)
         for key, digests in self.groups.items():
             if digest in digests:

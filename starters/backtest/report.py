@@ -11,6 +11,7 @@ from domain.model import Value
 from domain.reports.compliance import Outcome
 from domain.reports.grouping import Period, fitting
 from domain.reports.measures import Counts, Figures, Measured, counts, figures, is_near_miss
+from domain.wording import plural
 from starters.backtest.running import Backtest, CaseResult, TriggerKey
 
 
@@ -110,9 +111,9 @@ class Report(Value):
     def doubts(self) -> Iterator[str]:
         """What makes the figures doubtful, in words."""
         for said, cases in self.failed.items():
-            yield f"in {_counted(cases)}: {said}"
+            yield f"in {plural(cases, 'case')}: {said}"
         for name, cases in self.decided.items():
-            yield f"in {_counted(cases)}: {name!r} is completed at the opening, by what the first row has already"
+            yield f"in {plural(cases, 'case')}: {name!r} is completed at the opening, by what the first row has already"
         for name in self.milestones:
             everything = self.find(name, None)
             if everything is not None and everything.instances == 0:
@@ -162,10 +163,6 @@ def report(tested: Backtest) -> Report:
         failed=dict(tested.failed.most_common()),
         decided=dict(tested.decided.most_common()),
     )
-
-
-def _counted(cases: int) -> str:
-    return "1 case" if cases == 1 else f"{cases:,} cases"
 
 
 def _rows(tested: Backtest, milestones: Sequence[str]) -> list[Row]:

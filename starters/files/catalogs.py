@@ -15,6 +15,7 @@ from domain.catalog.problems import Path as DocumentPath
 from domain.catalog.references import NOTHING, Known
 from domain.catalog.texts import texts
 from domain.errors import CatalogError
+from domain.wording import plural
 from starters.files.yaml import Located, YamlFile
 
 if TYPE_CHECKING:
@@ -159,7 +160,7 @@ class _Files:
         order = {file.path: number for number, file in enumerate(self._only)}
         found = [*self.problems, *map(self._located, problems)]
         found.sort(key=lambda problem: (order.get(problem.file, -1), problem.line, problem.column))
-        count = "1 problem" if len(found) == 1 else f"{len(found)} problems"
+        count = plural(len(found), "problem")
         return CatalogError("\n".join([f"the catalog has {count}, nothing of it was stored:", *map(str, found)]))
 
     def _located(self, problem: Problem) -> Located:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from domain.criteria.fields import nearest
+from domain.wording import plural
 from starters.logs.mapping import LogError, LogMapping
 from starters.logs.reading import Reading
 from starters.logs.xes import xes_records
@@ -90,8 +91,7 @@ def _rows(reading: Reading) -> Iterator[Record]:
                 _unmerge(record, mapping.merged, above)
                 yield begins, record
             else:
-                counted = "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
-                reading.complain(begins, f"the row has {counted}, and the header {len(header)}")
+                reading.complain(begins, f"the row has {plural(len(cells), 'cell')}, and the header {len(header)}")
                 yield begins, {}
     except csv.Error as error:
         raise LogError([*reading.problems, f"{path}:{line + 1}: the row is broken: {error}"]) from None

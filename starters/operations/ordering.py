@@ -16,6 +16,7 @@ from domain.catalog.complaints import translated
 from domain.catalog.problems import Problem, path_text
 from domain.errors import CatalogError
 from domain.orders.placing import Order, OrderProblems
+from domain.wording import plural
 from starters.files.yaml import Located, YamlFile
 from store import Diff, Store
 from worker.relay import Told, tell_counts
@@ -94,7 +95,7 @@ def _located(problem: Problem, file: YamlFile) -> Located:
 
 
 def _refused(problems: list[Located]) -> CatalogError:
-    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+    count = plural(len(problems), "problem")
     return CatalogError("\n".join([f"the order has {count}, nothing of it was made:", *map(str, sorted(problems))]))
 
 

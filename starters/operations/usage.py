@@ -178,11 +178,11 @@ class UsageDesk:
         carries_over: bool,
         **who: str,
     ) -> Changed:
-        """Give a credit for one period, which is used before the cap.
+        """Give a credit for one period, which is used before the cap, or take back what is left of one.
 
         Args:
             entitlement: its id.
-            amount: as it was typed.
+            amount: as it was typed; negative: taken back.
             at: an instant of the period; None: now.
             until: the last date, in the account's zone, or instant of which something is paid; None: as the period.
             carries_over: what is left of it at the end of the period goes on.
@@ -195,7 +195,8 @@ class UsageDesk:
         if isinstance(until, date) and not isinstance(until, datetime):
             zone = await asyncio.to_thread(self._zone, declared)
             until = first_instant(until + timedelta(days=1), zone) - timedelta(microseconds=1)
-        more = positive(read_amount(amount, terms.allowance.unit))
+        more = read_amount(amount, terms.allowance.unit)
+        more = more if more < 0 else positive(more)
         asked = message(UsageGranted, amount=more, occurred_at=at, until=until, carries_over=carries_over, **who)
         return await self._counts.change(entitlement, asked)
 

@@ -37,7 +37,7 @@ class Taken(Value):
 
     def __str__(self) -> str:
         answer, of = self.answer, f"of {self.entitlement}"
-        left = _left(answer.remaining, answer.cap, answer.unit, answer.first_day)
+        left = _left(answer.remaining, answer.cap, answer.unit, answer.first_day, granted=answer.grant_left)
         price = f" at {self.price}" if self.price else ""
         match answer.outcome:
             case "granted" if answer.overage:
@@ -86,7 +86,8 @@ class Changed(Value):
     def __str__(self) -> str:
         balance = self.answer.balance
         verb = "were left" if self.was_left else "left"
-        left = _left(balance.remaining, balance.cap, self.unit, balance.first_day, verb)
+        granted = balance.grant_left
+        left = _left(balance.remaining, balance.cap, self.unit, balance.first_day, granted=granted, verb=verb)
         return f"{self.entitlement}: {self.answer.text}; {left}"
 
 
@@ -135,11 +136,14 @@ class Reversed(Value):
         return "\n".join(lines)
 
 
-def _left(remaining: int | None, cap: int | None, unit: str, first_day: date | None, verb: str = "left") -> str:
+def _left(
+    remaining: int | None, cap: int | None, unit: str, first_day: date | None, *, granted: int, verb: str = "left"
+) -> str:
     since = f" in the period from {first_day}" if first_day else ""
     if remaining is None or cap is None:
         return f"unlimited{since}"
-    return f"{number_text(remaining, unit)} of {amount_text(cap, unit)} {verb}{since}"
+    beside = f" and {number_text(granted, unit)} granted" if granted else ""
+    return f"{number_text(remaining, unit)} of {amount_text(cap, unit)} {verb}{beside}{since}"
 
 
 def _listed(references: list[str]) -> str:

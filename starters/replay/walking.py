@@ -17,6 +17,7 @@ from domain.messages.case_state import CaseState
 from domain.messages.cases import CaseIntake
 from domain.timeline.events import CaseClosed, CaseReopened
 from domain.timeline.views import CaseView
+from domain.wording import instant
 from starters.logs.stories import LogEvent, LoggedCase
 from worker.clock import VirtualClock
 
@@ -87,7 +88,7 @@ class Walker:
         answer = await self._patiently(lambda: self._client.open(intake))
         if answer.case.opened_at != case.opened_at:
             raise ReplayFailed(
-                f"a case {case.case_id} is open already, since {answer.case.opened_at.isoformat()}, and is not the "
+                f"a case {case.case_id} is open already, since {instant(answer.case.opened_at)}, and is not the "
                 "log's; replay under other ids: --prefix TEXT"
             )
         self._ahead = await self._patiently(self._read_ahead)

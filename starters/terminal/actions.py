@@ -15,6 +15,7 @@ from domain.delivery.signing import PRIVATE
 from domain.errors import Refused
 from domain.process import Email, FieldUpdate, Task
 from domain.process.actions import OutboundMessage, Signal
+from domain.wording import plural
 from store import Store, StoredAction
 from store.values import Delivery, EndpointState
 
@@ -142,7 +143,7 @@ def failed_lines(failed: Sequence[StoredAction]) -> list[str]:
 
 
 def _delivered(delivery: Delivery) -> str:
-    attempts = "1 attempt" if delivery.attempts == 1 else f"{delivery.attempts} attempts"
+    attempts = plural(delivery.attempts, "attempt")
     when = utc_text((delivery.last_at or delivery.first_at).replace(microsecond=0))
     became = {"sent": "sent", "waits": "waits for another attempt", "failed": "failed", "dropped": "dropped"}
     said = f": {delivery.answer}" if delivery.answer else ""

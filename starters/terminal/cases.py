@@ -19,7 +19,7 @@ from domain.timeline.effects import Noted, NoteKind
 from domain.timeline.facts import Pause
 from domain.timeline.instances import InstanceState
 from domain.timeline.views import CaseView, MilestoneStatus, MilestoneView
-from domain.wording import clock, instant, span, zone_name
+from domain.wording import clock, instant, numbered, span, zone_name
 from starters.terminal.actions import ShownAction
 
 PIPE_WIDTH = 160
@@ -224,7 +224,7 @@ def _moments(view: CaseView, zone: tzinfo, actions: Sequence[ShownAction]) -> It
 
 
 def _moments_of(milestone: MilestoneView, zone: tzinfo, actions: Sequence[ShownAction]) -> Iterator[_Moment]:
-    name = milestone.milestone if milestone.occurrence == 1 else f"{milestone.milestone} ({milestone.occurrence})"
+    name = numbered(milestone.milestone, milestone.occurrence)
     yield _Moment(milestone.start_at, 2, name, f"starts, {milestone.span} of {milestone.business_hours}")
     for pause in _pauses(milestone):
         yield _Moment(pause.from_at, 5, name, f"paused: {_listed(pause.causes)}", "yellow")

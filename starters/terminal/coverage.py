@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import assert_never
 from zoneinfo import ZoneInfo
 
+from domain.wording import clock
 from starters.operations.verifying import AllowanceLeft, CoveredBy, Verified
 
 
@@ -70,11 +71,7 @@ def _allowance(left: AllowanceLeft | None, zone: str) -> str:
         return "nothing is counted"
     used = f"{left.used:g} used"
     has = f"unlimited {left.unit}, {used}" if left.cap is None else _left(left)
-    until = (
-        f", until {left.period_ends_before.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}"
-        if left.period_ends_before
-        else ""
-    )
+    until = f", until {clock(left.period_ends_before, ZoneInfo(zone))}" if left.period_ends_before else ""
     recorded = "" if left.live else "; as the store recorded it last, since no count answers"
     return f"{has}{until}{recorded}"
 

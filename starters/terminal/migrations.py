@@ -17,7 +17,7 @@ from rich.text import Text
 from domain.messages.migrations import MigrationProgress
 from domain.timeline.instances import InstanceState
 from domain.timeline.preview import CasePreview, Difference, MilestoneChange, MilestoneStanding, PreviewTotals
-from domain.wording import clock
+from domain.wording import clock, numbered, plural
 
 SHOWN_CASES = 20
 SHOWN_FAILURES = 20
@@ -105,7 +105,7 @@ def _versions(case: CasePreview) -> str:
 
 
 def _change(change: MilestoneChange) -> tuple[str, str, str, Text]:
-    name = change.milestone if change.occurrence == 1 else f"{change.milestone} ({change.occurrence})"
+    name = numbered(change.milestone, change.occurrence)
     return name, _target(change.before), _target(change.after), _what(change)
 
 
@@ -144,7 +144,7 @@ def _direction(before: MilestoneStanding | None, after: MilestoneStanding | None
 
 def _totals(totals: PreviewTotals) -> Text:
     text = Text()
-    text.append(f"{_count(totals.cases, 'case')} would go over", style="bold")
+    text.append(f"{plural(totals.cases, 'case')} would go over", style="bold")
     text.append(f", {totals.cases_changed} of them with a milestone that changes\n")
     text.append(f"targets that move: {totals.moved} ({totals.earlier} earlier, {totals.later} later)\n")
     text.append(f"newly violated: {totals.violated}", style="bold red" if totals.violated else "")
@@ -154,10 +154,6 @@ def _totals(totals: PreviewTotals) -> Text:
     if totals.refused:
         text.append(f"\ncases that would refuse: {totals.refused}", style="red")
     return text
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def progress_lines(progress: MigrationProgress, *, ended: str | None = None) -> Text:

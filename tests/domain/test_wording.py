@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from domain.wording import clock, instant, plural, span
+from domain.wording import clock, instant, numbered, plural, span, stamp
 
 AT = datetime(2025, 6, 9, 13, 0, tzinfo=UTC)
 
@@ -24,6 +24,20 @@ def test_an_instant_names_its_zone_and_seconds_if_there_are_any() -> None:
     assert instant(AT.replace(second=5)) == "Mon 2025-06-09 13:00:05 UTC"
     assert instant(AT, ZoneInfo("America/New_York")) == "Mon 2025-06-09 09:00 America/New_York"
     assert clock(AT, ZoneInfo("Asia/Tokyo")) == "Mon 2025-06-09 22:00"
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_an_instant_that_utc_does_not_have_is_written(at: str) -> None:
+    """Whoever refuses an instant says which; that must not fail in its place."""
+    assert instant(datetime.fromisoformat(at)) == at
+
+
+def test_the_stamp_of_a_note_is_in_utc_with_seconds() -> None:
+    assert stamp(AT.astimezone(ZoneInfo("America/New_York"))) == "2025-06-09 13:00:00Z"
+
+
+def test_what_comes_again_has_its_number_from_the_second_on() -> None:
+    assert [numbered("Answer", n) for n in (1, 2)] == ["Answer", "Answer (2)"]
 
 
 def test_one_is_no_plural() -> None:

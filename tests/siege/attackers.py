@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import time
 from collections import Counter
@@ -82,16 +83,17 @@ class Attacker:
         self._events = 0
         self._gives_up_at = 0.0
 
-    async def attack(self, until: float, gives_up_at: float) -> None:
-        """Send until an instant of the monotonic clock; then wait for what has not been answered."""
-        self._gives_up_at = gives_up_at
+    async def attack(self, is_over: Callable[[], bool], patience: float) -> None:
+        """Send until it is over; then wait so many seconds for what has not been answered."""
+        self._gives_up_at = math.inf
         turn = asyncio.Semaphore(AT_ONCE)
         async with asyncio.TaskGroup() as group:
-            while time.monotonic() < until:
+            while not is_over():
                 await turn.acquire()
                 task = group.create_task(self._step())
                 task.add_done_callback(lambda _: turn.release())
                 await asyncio.sleep(self.chance.expovariate(1 / self.pace))
+            self._gives_up_at = time.monotonic() + patience
 
     def _step(self) -> Coroutine[Any, Any, None]:
         """Choose here, at once, so that the choice comes from the seed alone."""

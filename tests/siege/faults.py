@@ -9,12 +9,15 @@ import signal
 import sqlite3
 import time
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from tests.siege.processes import Castle
 
 KINDS = ("kill worker", "kill worker", "stop worker", "kill all workers", "kill server", "stop server", "lock store")
 """Kills of a worker twice as often as anything else."""
+KILLS = ("kill worker", "kill worker", "kill all workers")
+"""What a fault that shows when a worker dies is looked for with."""
 
 _PAUSE = 2.0, 8.0
 """Seconds between one harm and the next, in which there is calm."""
@@ -37,6 +40,7 @@ class Faults:
 
     castle: Castle
     chance: random.Random
+    kinds: Sequence[str] = KINDS
     outages: list[Outage] = field(default_factory=list)
 
     @property
@@ -44,11 +48,13 @@ class Faults:
         """How often each kind was done."""
         return dict(sorted(Counter(outage.kind for outage in self.outages).items()))
 
-    async def go_on(self, until: float) -> None:
-        """Do harm until an instant of the monotonic clock."""
-        while (left := until - time.monotonic()) > 0:
-            await asyncio.sleep(min(self.chance.uniform(*_PAUSE), left))
-            outage = Outage(self.chance.choice(KINDS), time.time())
+    async def go_on(self, is_over: Callable[[], bool]) -> None:
+        """Do harm until it is over."""
+        while True:
+            await asyncio.sleep(self.chance.uniform(*_PAUSE))
+            if is_over():
+                return
+            outage = Outage(self.chance.choice(self.kinds), time.time())
             self.outages.append(outage)
             await self._do(outage.kind, self.chance.uniform(0.2, _LONGEST_OUTAGE))
             outage.ended_at = time.time()

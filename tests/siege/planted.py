@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -30,7 +31,10 @@ def _lose_mails_at_a_kill() -> None:
 
 
 def _count_twice_after_a_kill() -> None:
-    """An opening that is tried again asks under another reference: the case is counted once more."""
+    """An opening that is tried again asks under another reference: the case is counted once more.
+
+    It lingers after its first taking: the moment between that and its end is too short for most kills to meet.
+    """
     consume = UsageGate.consume
 
     async def consume_again(gate: UsageGate, terms: EntitlementTerms, consumption: Consumption) -> Consumed:
@@ -39,7 +43,10 @@ def _count_twice_after_a_kill() -> None:
             names = ("reference", "event_id")
             again = {name: f"{getattr(consumption, name)}-{attempt}" for name in names}
             consumption = consumption.model_copy(update=again)
-        return await consume(gate, terms, consumption)
+        consumed = await consume(gate, terms, consumption)
+        if attempt == 1:
+            await asyncio.sleep(_LATER)
+        return consumed
 
     UsageGate.consume = consume_again  # type: ignore[method-assign, assignment]
 

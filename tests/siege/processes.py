@@ -128,7 +128,7 @@ class Castle:
         name = self.database.removeprefix("sqlite:///")
         return Path(name) if name != self.database else None
 
-    async def until_works(self, worker: WorkerProcess, within: float = 60) -> None:
+    async def until_works(self, worker: WorkerProcess, within: float = 180) -> None:
         """Wait until a worker has begun to work.
 
         Raises:

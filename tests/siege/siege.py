@@ -7,6 +7,7 @@ import json
 import random
 import subprocess
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -25,7 +26,7 @@ from tests.postgresql import private_postgresql
 from tests.siege import wire
 from tests.siege.attackers import Attacker
 from tests.siege.checking import Checker, Verdict
-from tests.siege.faults import Faults, Outage, look_after
+from tests.siege.faults import KINDS, Faults, Outage, look_after
 from tests.siege.figures import coverage, drained, lateness, summary
 from tests.siege.organisation import catalog
 from tests.siege.processes import ROOT, Castle, castle
@@ -42,9 +43,10 @@ class Plan:
     """What is done.
 
     Attributes:
-        seconds: for which messages are sent and harm is done.
+        seconds: for which messages are sent and harm is done, or until there were so many `outages`: on a busy machine
+            it takes long until a worker that was killed works again.
         pace: seconds between two messages of a client, on average.
-        faults: how the processes are harmed; False leaves them alone.
+        faults: how the processes are harmed; nothing leaves them alone.
         harsh: messages at the very edge too.
         fault: one that is planted in the workers.
         spoils: whether the records are spoilt at the end and checked again, which has to be found.
@@ -54,7 +56,8 @@ class Plan:
     seconds: float = 60.0
     workers: int = 2
     pace: float = 0.35
-    faults: bool = True
+    faults: Sequence[str] = KINDS
+    outages: int = 0
     harsh: bool = True
     fault: str | None = None
     spoils: bool = False
@@ -132,15 +135,19 @@ async def _besiege(plan: Plan, directory: Path, database: str, store: Store, dec
         attackers = [
             Attacker(name, client, store, _chance(plan, name), plan.pace, plan.harsh) for name in ("amber", "birch")
         ]
-        faults = Faults(built, _chance(plan, "faults"))
+        faults = Faults(built, _chance(plan, "faults"), plan.faults)
         looking = asyncio.create_task(look_after(built))
         try:
             end = time.monotonic() + plan.seconds
+
+            def is_over() -> bool:
+                return time.monotonic() > end and len(faults.outages) >= plan.outages
+
             async with asyncio.TaskGroup() as group:
                 for attacker in attackers:
-                    group.create_task(attacker.attack(end, end + _DRAINS_WITHIN))
+                    group.create_task(attacker.attack(is_over, _DRAINS_WITHIN))
                 if plan.faults:
-                    group.create_task(faults.go_on(end))
+                    group.create_task(faults.go_on(is_over))
             over = time.monotonic()
             await _until_quiet(built, client, store, siege.verdict)
             siege.drain_seconds = time.monotonic() - over

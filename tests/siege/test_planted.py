@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.siege.faults import KILLS
 from tests.siege.planted import PLANTED
 from tests.siege.siege import Plan, besiege
 
 SEEDS = 10
 SECONDS = 20.0
+KILLED = 3
+"""Times that workers are killed, at least."""
 SHOWS_AS = {"lost-at-a-kill": "lost", "counted-twice": "usage"}
 """The kind of finding that each planted fault has to show as; others may be there too."""
 
@@ -28,7 +31,9 @@ async def test_a_siege_finds_a_planted_fault(fault: str, tmp_path: Path) -> None
     for seed in range(1, SEEDS + 1):
         folder = tmp_path / str(seed)
         folder.mkdir()
-        siege = await besiege(Plan(seed=seed, seconds=SECONDS, pace=0.4, harsh=False, fault=fault), folder)
+        siege = await besiege(
+            Plan(seed=seed, seconds=SECONDS, pace=0.4, faults=KILLS, outages=KILLED, harsh=False, fault=fault), folder
+        )
         if any(_is_it(fault, said) for said in siege.verdict.findings.get(SHOWS_AS[fault], [])):
             return
     pytest.fail(f"{SEEDS} seeds did not find it")

@@ -12,7 +12,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.bounds import MOST_ATTRIBUTE_BYTES, cut
     from domain.timeline.instances import InstanceState
     from domain.timeline.views import CaseView, MilestoneView
-    from domain.wording import instant, span
+    from domain.wording import instant, numbered, span
     from workflows.case.actions import SHOWS_FAILED_ACTIONS
     from workflows.case.running import RunningCase
     from workflows.case.steps import Attempts
@@ -110,7 +110,7 @@ def case_details(view: CaseView) -> str:
 
 
 def _line(milestone: MilestoneView) -> str:
-    name = milestone.milestone if milestone.occurrence == 1 else f"{milestone.milestone} ({milestone.occurrence})"
+    name = numbered(milestone.milestone, milestone.occurrence)
     said = [f"**{name}** {milestone.state}"]
     if milestone.completed_at:
         said.append(f"at {instant(milestone.completed_at)}")

@@ -16,6 +16,7 @@ from domain.usage.effects import CarryBackOrder, CatalogChange, PeriodsRequest, 
 from domain.usage.machine import Usage, UsageEffect
 from domain.usage.periods import FrozenPeriods, Term
 from domain.usage.requests import Balance, CarriedUsage, EntitlementStart, EntitlementTerms
+from domain.wording import stamp
 from workflows.barrier import barrier
 from workflows.entitlement import doing
 from workflows.entitlement.background import Background
@@ -317,7 +318,7 @@ class EntitlementRun:
             "count": self.count,
             "failures": self._background.failures,
             "faults": self._faults.count,
-            "stuck": f"{stuck.said}; tried again at {stuck.again_at:%Y-%m-%d %H:%M:%S}Z" if stuck else None,
+            "stuck": f"{stuck.said}; tried again at {stamp(stuck.again_at)}" if stuck else None,
         }
         return counter.usage.balance(at or self.now()).model_copy(update=also)
 

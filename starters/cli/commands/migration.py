@@ -119,7 +119,6 @@ def plan(
     show_plan(files, selection, only, limit, as_json)
 
 
-# Over fifty lines: each option stands here with its help.
 def migrate(
     process: Process = None,
     version: Version = None,

@@ -1,11 +1,11 @@
-"""``take``, ``adjust``, ``amend``, ``cancel``, ``cover`` and others: what people do to an entitlement's count."""
+"""``take``, ``adjust``, ``amend``, ``cancel``, ``cover`` and others: what people ask of an entitlement."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import date
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 from uuid import uuid4
 
 import typer
@@ -19,9 +19,12 @@ if TYPE_CHECKING:
     from datetime import datetime
     from fractions import Fraction
 
-    from starters.operations.uncounted import RecordChanged
+    from pydantic import BaseModel
+
     from starters.operations.usage import UsageDesk
-    from starters.operations.usage_answers import Cancelled, Changed, Reversed, Taken
+
+Result = TypeVar("Result", bound="BaseModel")
+"""What the desk answers."""
 
 NOT_TAKEN = 3
 """The exit code when not enough is left."""
@@ -34,6 +37,7 @@ _LONGEST_ID = 100
 _A_DATE = "2026-12-31"
 
 
+# Over fifty lines: each option stands here with its help.
 def take(
     entitlement: EntitlementArgument,
     reference: Annotated[
@@ -78,19 +82,12 @@ def take(
     """
     if overage != (reason is not None):
         raise typer.BadParameter("--overage and --reason go together", param_hint="--overage")
-    taken = run(
-        _take(
-            entitlement,
-            id_typed(reference, "REFERENCE"),
-            amount,
-            at=arguments.instant(at, "--at") if at else None,
-            case=case,
-            overage=None if reason is None else _reason(reason),
-            by=_by(by),
-            event_id=_event_id(event_id),
-        )
+    name, dispatched = id_typed(reference, "REFERENCE"), arguments.instant(at, "--at") if at else None
+    said = None if reason is None else _reason(reason)
+    who = {"by": _by(by), "event_id": _event_id(event_id)}
+    taken = _ask(
+        lambda desk: desk.take(entitlement, name, amount=amount, at=dispatched, case=case, overage=said, **who), as_json
     )
-    _print(taken, as_json)
     if not taken.is_taken:
         raise typer.Exit(NOT_TAKEN)
 
@@ -112,14 +109,15 @@ def adjust(
     Example: milepost adjust acme-bank -90m --reason "goodwill: the first visit did not help"
     """
     decided = arguments.instant(at, "--at") if at else None
-    _print(run(_adjust(entitlement, amount, decided, **_who(by, reason, event_id))), as_json)
+    who = _who(by, reason, event_id)
+    _ask(lambda desk: desk.adjust(entitlement, amount, at=decided, **who), as_json)
 
 
 def grant(
     entitlement: EntitlementArgument,
     amount: Annotated[
         str,
-        argument("AMOUNT", "How much. Of hours: 2h, 90m, 7.5."),
+        argument("AMOUNT", "How much. Of hours: 2h, 90m, 7.5. With a minus it is taken back."),
     ],
     reason: Why,
     until: Annotated[
@@ -141,19 +139,14 @@ def grant(
 ) -> None:
     """Give a credit for one period by hand: it is used before the cap, and is in no percentage.
 
-    It pays what is taken of an instant up to its end, whenever that arrives.
+    It pays what is taken of an instant up to its end, whenever that arrives. With a minus, what grants of the period
+    have not paid is taken back.
 
     Example: milepost grant acme-visits 2 --until 2026-12-15 --reason "goodwill: the hall stood still"
     """
-    asked = _grant(
-        entitlement,
-        amount,
-        at=arguments.instant(at, "--at") if at else None,
-        until=_until(until) if until else None,
-        carries_over=carry_over,
-        **_who(by, reason, event_id),
-    )
-    _print(run(asked), as_json)
+    decided, last = arguments.instant(at, "--at") if at else None, _until(until) if until else None
+    who = _who(by, reason, event_id)
+    _ask(lambda desk: desk.grant(entitlement, amount, at=decided, until=last, carries_over=carry_over, **who), as_json)
 
 
 def reverse(
@@ -174,8 +167,8 @@ def reverse(
 
     Example: milepost reverse acme-bank T-1 --reason "logged on the wrong case"
     """
-    undone = id_typed(reference, "REFERENCE")
-    _print(run(_reverse(entitlement, undone, **_who(by, reason, event_id))), as_json)
+    name, who = id_typed(reference, "REFERENCE"), _who(by, reason, event_id)
+    _ask(lambda desk: desk.reverse(entitlement, name, **who), as_json)
 
 
 def amend(
@@ -201,8 +194,8 @@ def amend(
     """
     if cap is None and ends_on is None:
         raise typer.BadParameter("say what changes: --cap, --ends-on or both")
-    amended = _amend(entitlement, _cap(cap), _last_date(ends_on), **_who(by, reason, event_id))
-    _print(run(amended), as_json)
+    limit, last, who = _cap(cap), _last_date(ends_on), _who(by, reason, event_id)
+    _ask(lambda desk: desk.amend(entitlement, cap=limit, ends_on=last, **who), as_json)
 
 
 def cancel(
@@ -229,14 +222,9 @@ def cancel(
     """
     if on is not None and at is not None:
         raise typer.BadParameter("give a last date or an instant, not both", param_hint="--on")
-    asked = _cancel(
-        entitlement,
-        at=arguments.instant(at, "--at") if at else None,
-        last_day=_date(on, "--on") if on else None,
-        with_renewal=with_renewal,
-        **_who(by, reason, event_id),
-    )
-    _print(run(asked), as_json)
+    since, last_day = arguments.instant(at, "--at") if at else None, _date(on, "--on") if on else None
+    who = _who(by, reason, event_id)
+    _ask(lambda desk: desk.cancel(entitlement, at=since, last_day=last_day, with_renewal=with_renewal, **who), as_json)
 
 
 def cover(
@@ -261,14 +249,9 @@ def cover(
 
     Example: milepost cover acme-bank T-7 --reason "the cap was raised for it"
     """
-    asked = _cover(
-        entitlement,
-        id_typed(reference, "REFERENCE"),
-        at=arguments.instant(at, "--from") if at else None,
-        amount=amount,
-        **_who(by, reason, event_id),
-    )
-    _print(run(asked), as_json)
+    name, paid_at = id_typed(reference, "REFERENCE"), arguments.instant(at, "--from") if at else None
+    who = _who(by, reason, event_id)
+    _ask(lambda desk: desk.cover(entitlement, name, at=paid_at, amount=amount, **who), as_json)
 
 
 def void(
@@ -287,8 +270,8 @@ def void(
 
     Example: milepost void acme-bank T-7 --reason "goodwill"
     """
-    asked = _void(entitlement, id_typed(reference, "REFERENCE"), amount=amount, **_who(by, reason, event_id))
-    _print(run(asked), as_json)
+    name, who = id_typed(reference, "REFERENCE"), _who(by, reason, event_id)
+    _ask(lambda desk: desk.void(entitlement, name, amount=amount, **who), as_json)
 
 
 def renew(
@@ -310,8 +293,8 @@ def renew(
 
     Example: milepost renew acme-visits --reason "renewed by phone"
     """
-    last = _date(ends_on) if ends_on else None
-    _print(run(_renew(entitlement, last, **_who(by, reason, event_id))), as_json)
+    last, who = _date(ends_on) if ends_on else None, _who(by, reason, event_id)
+    _ask(lambda desk: desk.renew(entitlement, ends_on=last, **who), as_json)
 
 
 # --- what was typed ---
@@ -382,78 +365,6 @@ def _date(text: str, option: str = "--ends-on") -> date:
 # --- asking ---
 
 
-async def _take(
-    entitlement: str,
-    reference: str,
-    amount: str,
-    *,
-    at: datetime | None,
-    case: str | None,
-    overage: str | None,
-    by: str,
-    event_id: str,
-) -> Taken:
-    async with _desk() as desk:
-        return await desk.take(
-            entitlement, reference, amount=amount, at=at, case=case, by=by, event_id=event_id, overage=overage
-        )
-
-
-async def _adjust(entitlement: str, amount: str, at: datetime | None, **who: str) -> Changed:
-    async with _desk() as desk:
-        return await desk.adjust(entitlement, amount, at=at, **who)
-
-
-async def _grant(
-    entitlement: str,
-    amount: str,
-    *,
-    at: datetime | None,
-    until: date | datetime | None,
-    carries_over: bool,
-    **who: str,
-) -> Changed:
-    async with _desk() as desk:
-        return await desk.grant(entitlement, amount, at=at, until=until, carries_over=carries_over, **who)
-
-
-async def _reverse(entitlement: str, reference: str, **who: str) -> Reversed:
-    async with _desk() as desk:
-        return await desk.reverse(entitlement, reference, **who)
-
-
-async def _amend(
-    entitlement: str,
-    cap: int | Fraction | Literal["unlimited"] | None,
-    ends_on: date | Literal["never"] | None,
-    **who: str,
-) -> Changed | RecordChanged:
-    async with _desk() as desk:
-        return await desk.amend(entitlement, cap=cap, ends_on=ends_on, **who)
-
-
-async def _cancel(
-    entitlement: str, *, at: datetime | None, last_day: date | None, with_renewal: bool, **who: str
-) -> Cancelled | RecordChanged:
-    async with _desk() as desk:
-        return await desk.cancel(entitlement, at=at, last_day=last_day, with_renewal=with_renewal, **who)
-
-
-async def _cover(entitlement: str, reference: str, *, at: datetime | None, amount: str | None, **who: str) -> Changed:
-    async with _desk() as desk:
-        return await desk.cover(entitlement, reference, at=at, amount=amount, **who)
-
-
-async def _void(entitlement: str, reference: str, *, amount: str | None, **who: str) -> Changed:
-    async with _desk() as desk:
-        return await desk.void(entitlement, reference, amount=amount, **who)
-
-
-async def _renew(entitlement: str, ends_on: date | None, **who: str) -> Changed:
-    async with _desk() as desk:
-        return await desk.renew(entitlement, ends_on=ends_on, **who)
-
-
 @asynccontextmanager
 async def _desk() -> AsyncIterator[UsageDesk]:
     from starters.operations.usage import UsageDesk
@@ -462,5 +373,13 @@ async def _desk() -> AsyncIterator[UsageDesk]:
         yield UsageDesk(client, store, task_queue)
 
 
-def _print(result: Taken | Changed | RecordChanged | Reversed, as_json: bool) -> None:
-    typer.echo(result.model_dump_json(indent=2) if as_json else str(result))
+def _ask(ask: Callable[[UsageDesk], Awaitable[Result]], as_json: bool) -> Result:
+    """Ask the desk, and print what it answers."""
+
+    async def asked() -> Result:
+        async with _desk() as desk:
+            return await ask(desk)
+
+    answer = run(asked())
+    typer.echo(answer.model_dump_json(indent=2) if as_json else str(answer))
+    return answer

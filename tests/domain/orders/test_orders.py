@@ -436,7 +436,7 @@ def test_a_cancelled_line_stays_as_it_is() -> None:
     shop.place(lines=[line()])
     shop.place(LATER, lines=[line(cancelled=True)])
     assert shop.refuse(LATER, lines=[line()]) == [
-        "lines[0].cancelled: line 'support' was cancelled at 2026-05-01 12:00:00+00:00 and stays so; add another line"
+        "lines[0].cancelled: line 'support' was cancelled at Fri 2026-05-01 12:00 UTC and stays so; add another line"
     ]
     assert shop.refuse(LATER, lines=[line(cancelled=True, quantity=5)]) == [
         "lines[0].quantity: line 'support' was cancelled with a quantity of 1; leave it as it is"

@@ -299,7 +299,7 @@ def test_a_grant_is_on_record_once_with_who_and_why() -> None:
     changed, [row, *_] = visits.usage.change(asked, visits.now)
     assert isinstance(row, LedgerRow)
     assert (row.kind, row.amount, row.used, row.by) == ("granted", 2, 0, "ana")
-    assert row.reason == "2 visits granted until 2026-03-20T12:00:00+00:00: goodwill"
+    assert row.reason == "2 visits granted until Fri 2026-03-20 12:00 UTC: goodwill"
     assert changed.balance.grant_left == 2
     assert visits.usage.change(asked, visits.now)[0].outcome == "already"
     assert visits.usage.balance_of(0).granted == 2

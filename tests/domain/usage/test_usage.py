@@ -134,8 +134,8 @@ def test_an_overflow_says_whom_it_concerns() -> None:
 @pytest.mark.parametrize(
     ("at", "says"),
     [
-        (datetime(2025, 1, 15, 4, 59, 59, tzinfo=UTC), "inactive at 2025-01-15T04:59:59"),
-        (datetime(2026, 1, 1, 5, tzinfo=UTC), "expired at 2026-01-01T05:00:00"),
+        (datetime(2025, 1, 15, 4, 59, 59, tzinfo=UTC), "inactive at Wed 2025-01-15 04:59:59 UTC"),
+        (datetime(2026, 1, 1, 5, tzinfo=UTC), "expired at Thu 2026-01-01 05:00 UTC"),
     ],
 )
 def test_takes_inside_the_term_only(at: datetime, says: str) -> None:
@@ -165,7 +165,7 @@ def test_an_instant_past_the_known_periods_is_refused_with_how_far_they_are_know
     open_ended = Usage.begin(terms(period="month", ends_on=None, until=NOON), NOON)
     [answer] = take(open_ended, "C1", at=NOON + timedelta(days=100))
     assert answer.outcome == "refused"
-    assert "known until 2025-03-15" in str(answer.reason)
+    assert "known until Sat 2025-03-15" in str(answer.reason)
 
 
 def test_each_period_has_its_own_cap() -> None:

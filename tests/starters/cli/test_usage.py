@@ -329,10 +329,11 @@ async def test_a_grant_is_used_before_the_cap(desk: Desk) -> None:
     today = datetime.now(UTC).date()
     asked = ("2", "--until", today.isoformat(), "--reason", "goodwill", "--by", "ann", "--event-id", "g-1")
     said = await desk.done("grant", visits, *asked)
-    assert said.startswith(f"{visits}: 2 visits granted until {today}T23:59:59.999999+00:00; 4 of 4 visits left")
+    granted = f"2 visits granted until {today:%a %Y-%m-%d} 23:59:59 UTC"
+    assert said.startswith(f"{visits}: {granted}; 4 of 4 visits left and 2 granted in the period")
     assert "made before" in await desk.done("grant", visits, *asked)
     taken = await desk.done("take", visits, unique("V"))
-    assert f"1 visit taken of {visits}, 1 by a grant; 4 of 4 visits left" in taken
+    assert f"1 visit taken of {visits}, 1 by a grant; 4 of 4 visits left and 1 granted" in taken
     assert "4 visits left and 1 visit granted, active" in await desk.done("balance", visits)
     assert "0 visits used of 4 visits (0%), 1 visit of 2 visits granted used" in await desk.done("balance", visits)
 
@@ -342,6 +343,10 @@ async def test_a_grant_is_used_before_the_cap(desk: Desk) -> None:
 
     await assert_eventually(it_is_on_record)
     assert "all as the ledger says" in await desk.done("audit", visits)
+    back = ("grant", visits, "-1", "--reason", "given twice")
+    said = await desk.done(*back, "--event-id", "g-2")
+    assert said.startswith(f"{visits}: 1 visit of what was granted taken back; 4 of 4 visits left in the period")
+    assert "have 0 visits left that can be taken back, not 1 visit" in await desk.refused(*back)
 
 
 async def test_a_grant_that_cannot_be_ends_with_2(desk: Desk) -> None:
@@ -461,7 +466,7 @@ NO_WORK: list[tuple[list[str], str]] = [
     (["T-1", "44641"], "'MINUTES': 44641 minutes are a slip of the pen; give 1 to 44640 (31 days)"),
     (["", "60"], "'ENTRY': an id has 1 to 100 characters, not 0"),
     (["x" * 101, "60"], "'ENTRY': an id has 1 to 100 characters, not 101"),
-    (["T-1", "60", "--worked-at", "2098-01-01T12:00Z"], "worked_at 2098-01-01T12:00:00+00:00 is in the future"),
+    (["T-1", "60", "--worked-at", "2098-01-01T12:00Z"], "worked_at Wed 2098-01-01 12:00 UTC is in the future"),
 ]
 
 
@@ -800,7 +805,7 @@ async def test_it_is_cancelled_at_a_date_with_what_follows_listed(desk: Desk) ->
     await desk.done("take", visits, "P-1", "--at", "2098-03-10T09:00Z")
     await desk.done("take", visits, "P-2", "--at", "2098-09-10T09:00Z")
     said = await desk.done("cancel", visits, "--on", "2098-06-30", "--reason", "moved away")
-    assert "cancelled from 2098-07-01T00:00:00+00:00 on" in said
+    assert "cancelled from Tue 2098-07-01 00:00 UTC on" in said
     assert "planned after that, and reversed: P-2" in said
     assert "stays taken" not in said
     assert "1 visit used of 4 visits" in await desk.done("balance", visits)

@@ -15,7 +15,7 @@ from domain.messages.migrations import CaseSelection, Versions
 from domain.messages.steps import CaseRecord
 from domain.timeline import Case, Timeline
 from domain.timeline.plan import Plan
-from store import Store
+from store import Store, StoreError
 from store.prospect import Prospect
 
 T0 = datetime(2025, 6, 9, 13, 0, tzinfo=UTC)
@@ -281,6 +281,21 @@ def test_a_prospect_has_edited_hours_in_their_next_version(store: Store) -> None
 def test_applying_what_stands_already_is_no_prospect(store: Store) -> None:
     same = read_document(catalog())
     assert Prospect.of(store, same, by="ann").catalog.versions() == store.catalog.versions()
+
+
+def test_all_of_a_prospect_goes_by_its_catalog(store: Store) -> None:
+    """Its other parts too, and a snapshot of it."""
+    new = read_document({"processes": [LATER_SUPPORT], "fields": {"colour": "string"}}, _known(store))
+    red = CaseSelection(fields={"colour": "red"})
+    with pytest.raises(Refused, match="colour"):
+        store.running.checked(red)
+    prospect = Prospect.of(store, new, by="ann")
+    assert prospect.running.checked(red) == red
+    with prospect.snapshot() as standing:
+        assert standing.catalog.versions() == prospect.catalog.versions()
+        assert standing.running.checked(red) == red
+        with pytest.raises(StoreError, match="a snapshot is read"):
+            standing.catalog.apply(new, by="ann")
 
 
 def _known(store: Store) -> Any:

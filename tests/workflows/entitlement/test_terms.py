@@ -30,6 +30,7 @@ from domain.usage.requests import (
     UsageAdjusted,
     workflow_id,
 )
+from domain.wording import instant
 from starters.operations.auditing import Auditor
 from store import Store
 from tests.support import assert_eventually, unique
@@ -358,7 +359,7 @@ async def test_a_count_follows_what_the_catalog_declares(office: Office, task_qu
     ended = more.model_copy(update={"cancelled_at": cancelled_at})
     office.store.catalog.apply(Catalog(entitlements=[ended]), by="bob", tell="the customer left")
     [said] = (await counting.tell()).done
-    assert said == f"{visits.id}: cancelled from {cancelled_at.isoformat()} on"
+    assert said == f"{visits.id}: cancelled from {instant(cancelled_at)} on"
     assert office.store.unsynchronised.entitlements() == []
     await office.agrees()  # all rows are stored
 
@@ -366,7 +367,7 @@ async def test_a_count_follows_what_the_catalog_declares(office: Office, task_qu
         rows = [(r.kind, r.by, r.reason) for r in office.store.ledgers.rows(visits.id) if r.by != "milepost"]
         assert rows == [
             ("amended", "ana", "the cap is 12 visits: the catalog was applied"),
-            ("cancelled", "bob", f"cancelled from {cancelled_at.isoformat()} on: the customer left"),
+            ("cancelled", "bob", f"cancelled from {instant(cancelled_at)} on: the customer left"),
         ]
 
     await assert_eventually(on_record)

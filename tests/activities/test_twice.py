@@ -1,0 +1,125 @@
+"""Every activity may be tried again, by a worker that knows nothing of the one that died in the midst of it."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import AsyncIterator, Callable, Iterator
+from email.message import EmailMessage
+from pathlib import Path
+from shutil import copyfile
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from temporalio import activity
+
+from activities.delivery.outcomes import Delivered
+from activities.delivery.smtp import MailServer
+from activities.rendering.renderer import Renderer
+from clients.gate import UsageGate
+from domain.catalog.documents import read_document
+from domain.usage.requests import Consumed, Consumption, EntitlementTerms
+from store import Store
+from store.database import Database
+from tests.activities.samples import CATALOG, SAMPLES, Sample, of_nothing
+from tests.activities.small_world import SmallWorld, watched_writes
+
+Made = Callable[[str], SmallWorld]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def renderer() -> AsyncIterator[Renderer]:
+    async with Renderer() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with the catalog, to be copied."""
+    file = tmp_path_factory.mktemp("template") / "milepost.db"
+    with Store.open(f"sqlite:///{file}") as store:
+        store.catalog.apply(read_document(CATALOG), by="test")
+    return file
+
+
+@pytest.fixture
+def made(renderer: Renderer, template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Made]:
+    """Makes worlds, all alike; one lives at a time."""
+    monkeypatch.setenv("DESK_SECRET", "whsec_" + base64.b64encode(b"s" * 32).decode())
+    for user in ("clients.gate", "activities.catalog_records"):
+        monkeypatch.setattr(f"{user}.Entitlements", lambda client, *_, **__: client.counts)
+    living: list[SmallWorld] = []
+
+    async def hand_in(server: MailServer, mail: EmailMessage) -> Delivered:
+        return await living[-1].outbound.hand_in(server, mail)
+
+    monkeypatch.setattr("activities.delivery.smtp.send", hand_in)
+    with watched_writes(lambda: living[-1].life if living else None, Database.write) as write:
+        monkeypatch.setattr(Database, "write", write)
+
+    def make(name: str) -> SmallWorld:
+        end()
+        copyfile(template, tmp_path / name)
+        living.append(SmallWorld(f"sqlite:///{tmp_path / name}", renderer))
+        return living[0]
+
+    def end() -> None:
+        while living:
+            living.pop().store.close()
+
+    yield make
+    end()
+
+
+def test_every_activity_is_tried_twice(made: Made) -> None:
+    """One that a worker registers and nobody tries here would be forgotten."""
+    assert SAMPLES.keys() == made("any").activities.keys()
+
+
+@pytest.mark.parametrize(
+    ("name", "sample"),
+    [
+        pytest.param(name, sample, id=f"{name}-{number}")
+        for name, samples in SAMPLES.items()
+        for number, sample in enumerate(samples)
+    ],
+)
+async def test_a_second_attempt_comes_to_the_same(made: Made, name: str, sample: Sample) -> None:
+    """Wherever its first died: the same rows, counts and messages as if none had, each known by its receiver."""
+    assert await differences(made, name, sample) == []
+
+
+async def test_an_opening_that_counts_twice_is_found(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A planted fault: a second attempt asks under another reference."""
+    consume = UsageGate.consume
+
+    async def consume_again(gate: UsageGate, terms: EntitlementTerms, asked: Consumption) -> Consumed:
+        other = f"{asked.reference}-{activity.info().attempt}"
+        return await consume(gate, terms, asked.model_copy(update={"reference": other, "event_id": other}))
+
+    monkeypatch.setattr(UsageGate, "consume", consume_again)
+    assert await differences(made, "open_case", of_nothing)
+
+
+async def differences(made: Made, name: str, sample: Sample) -> list[str]:
+    """Where a first attempt may die so that a second comes to something else."""
+    calm = made("calm")
+    asked = await sample(calm)
+    calm.life.effects = 0
+    answer = _as_at_first(await calm.run(name, asked))
+    wanted, effects = calm.left_behind(), calm.life.effects
+    assert all(len(said) == 1 for said in wanted["sent"].values())
+    found: list[str] = []
+    for after in [*range(1, effects + 1), None]:
+        world = made(f"dies-{after}")
+        asked = await sample(world)
+        await world.dies(name, asked, after)
+        again = _as_at_first(await world.run(name, asked, attempt=2))
+        if (again, world.left_behind()) != (answer, wanted):
+            found.append(f"after {after} of {effects} effects: {again}, {world.left_behind()}")
+    return found
+
+
+def _as_at_first(answer: Any) -> str:
+    """In words. Of a time entry that the first attempt has taken a case is told that it was taken already."""
+    return str(answer).replace(": already,", ": granted,")
