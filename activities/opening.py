@@ -28,6 +28,7 @@ from domain.messages.steps import (
     CaseRecord,
     Entered,
     EntitlementChangePlan,
+    FeedPart,
     HoursDecided,
     OpenedCase,
     OverageDecided,
@@ -181,18 +182,23 @@ class Opening:
         self, opening: CaseOpening, taken: Taken, account: Account | None, fields: dict[str, Any]
     ) -> OpenedCase:
         opened, entered = self._enter(opening, taken, account, fields)
+        run_id = activity.info().workflow_run_id or ""
+        # A case whose workflow was ended goes on where its events have come to.
+        feed_after = self.store.feed.last_before(opening.intake.case_id, run_id)
+        opened = opened.model_copy(update={"feed_after": feed_after})
         self.store.cases.record(
             CaseRecord(
                 history=0,
                 number=1,
                 notes_from=1,
-                run_id=activity.info().workflow_run_id or "",
+                run_id=run_id,
                 account=opened.account,
                 entitlement=opened.entitlement,
                 view=entered.timeline.view(opening.opened_at),
                 notes=entered.notes,
                 carried=opened_state(opened, entered, opening.ahead),
                 asked_at=activity.info().scheduled_time,
+                feed=FeedPart(first=feed_after + 1),
             )
         )
         return opened

@@ -21,6 +21,10 @@ LOCAL_PATIENCE = 1.0
 
 LOCAL_THREADS = 4
 
+BRIDGES_AT = 8
+"""The attempt, two minutes after the first, at which events that are still missing before those of a record are taken
+for lost: the database was restored from a backup."""
+
 
 class Records:
     """Writes down how cases stand."""
@@ -40,7 +44,8 @@ class Records:
         """
         check_readable(record.carried)
         if not activity.info().is_local:
-            await asyncio.to_thread(self.store.cases.record, record)
+            bridges = activity.info().attempt >= BRIDGES_AT
+            await asyncio.to_thread(self.store.cases.record, record, bridges=bridges)
             return
         try:
             write = partial(self.store.cases.record, record, patience=LOCAL_PATIENCE)

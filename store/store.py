@@ -16,6 +16,7 @@ from store.cases.tasks import Tasks
 from store.catalog.declared import DeclaredCatalog
 from store.database import Database, Standing
 from store.endpoints import Endpoints
+from store.feed import Feed
 from store.leases import Leases
 from store.orders import Orders
 from store.usage.ledgers import Ledgers
@@ -39,6 +40,7 @@ class Store:
         deliveries: what was sent to the outside.
         endpoints: whom outbound messages go to, and how they do.
         ledgers: what was used of entitlements.
+        feed: what happened, event by event.
         unsynchronised: the entitlements whose workflows are to be told of a change.
         leases: who does what of all processes.
     """
@@ -55,6 +57,7 @@ class Store:
         self.deliveries = Deliveries(database)
         self.endpoints = Endpoints(database)
         self.ledgers = Ledgers(database)
+        self.feed = Feed(database)
         self.unsynchronised = UnsynchronisedEntitlements(database)
         self.leases = Leases(database)
 

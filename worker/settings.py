@@ -84,6 +84,7 @@ class Settings(BaseSettings):
     delivery_pace: Annotated[
         float, Field(gt=0, description="divides the delays between attempts to deliver, for tests on a real wire")
     ] = 1
+    feed_days: Annotated[int | None, Field(ge=1, description="days for which events of the feed are kept")] = None
     temporal_cli: Annotated[Path | None, Field(description="a `temporal` program to use for the embedded server")] = (
         None
     )

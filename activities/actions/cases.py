@@ -15,7 +15,7 @@ from domain.process.actions import SENT
 
 
 class CaseActions:
-    """Does what the triggers of cases ask for."""
+    """Does what the triggers of cases ask for. Each returns why the action was dropped, if it was."""
 
     def __init__(self, dispatcher: Dispatcher) -> None:
         self._dispatcher = dispatcher
@@ -27,9 +27,9 @@ class CaseActions:
 
     def _activity(self, kind: str) -> Callable[..., Any]:
         @activity.defn(name=kind)
-        async def perform(order: ActionOrder) -> None:
+        async def perform(order: ActionOrder) -> str | None:
             async with heartbeating():
-                await self._dispatcher.perform(_effect(order))
+                return await self._dispatcher.perform(_effect(order))
 
         return perform
 

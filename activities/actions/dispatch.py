@@ -58,8 +58,8 @@ class Dispatcher:
         self._renderer = renderer
         self._outside = outside
 
-    async def perform(self, effect: Effect) -> None:
-        """Carry an action out; one that is worth nothing any more is dropped, on record.
+    async def perform(self, effect: Effect) -> str | None:
+        """Carry an action out; one that is worth nothing any more is dropped, on record. Returns why, if it was.
 
         Raises:
             ApplicationError: it was not done; it says when to try again, or that there is no sense in it.
@@ -70,12 +70,13 @@ class Dispatcher:
         worthless = await expired(effect, self._log, pace=pace, is_rehearsal=is_rehearsal)
         if worthless is not None:
             await asyncio.to_thread(self._log.record_action_dropped, effect.key, worthless, at=effect.at)
-            return
+            return worthless
         try:
             await self._do(replace(effect, context=await self._surroundings.context(effect)))
         except BadTemplate as error:  # wrong today is wrong at every retry
             raise ApplicationError(str(error), type="BadTemplate", non_retryable=True) from error
         await asyncio.to_thread(self._log.record_action_done, effect.key, at=effect.at)
+        return None
 
     async def _do(self, effect: Effect) -> None:
         action = effect.call.action

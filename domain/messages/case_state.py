@@ -123,6 +123,23 @@ class ActionFailure(Value):
     error: str
 
 
+class ActionOutcome(Value):
+    """An action that was done, or dropped because it had expired.
+
+    Attributes:
+        key: the effect's.
+        do: its kind.
+        at: when it was ordered, by the case's clock.
+        dropped: why it was worth nothing any more; None: it was done.
+    """
+
+    key: str
+    do: str
+    milestone: str
+    at: AwareDatetime
+    dropped: str | None = Field(default=None, exclude_if=operator.not_)
+
+
 class Stuck(Value):
     """A step of time that failed unexpectedly: what was due stays due and is tried again.
 
@@ -153,6 +170,8 @@ class CaseState(BaseModel):
         unrecorded: effects that the store has not confirmed.
         failures: actions that failed for good, of which the store does not know.
         stuck: the step of time that fails; None: time passes as it should.
+        events: how many events of the feed it has so far; 0: it began before the feed, and writes none yet.
+        outcomes: of its actions, of which the feed does not know; they go with the next record.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -173,3 +192,5 @@ class CaseState(BaseModel):
     unrecorded: list[Noted | TriggerFired] = Field(default_factory=list, exclude_if=operator.not_)
     failures: list[ActionFailure] = Field(default_factory=list, exclude_if=operator.not_)
     stuck: Stuck | None = Field(default=None, exclude_if=operator.not_)
+    events: int = Field(default=0, exclude_if=operator.not_)
+    outcomes: list[ActionOutcome] = Field(default_factory=list, exclude_if=operator.not_)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -9,7 +10,7 @@ from pydantic import AwareDatetime, Field
 
 from domain.frozen import FrozenCalendar
 from domain.ids import Reference
-from domain.messages.case_state import ActionFailure, CaseState, HoursQuestion, OveragePrompt
+from domain.messages.case_state import ActionFailure, ActionOutcome, CaseState, HoursQuestion, OveragePrompt
 from domain.messages.cases import CaseIntake, CaseReopening, OverageChoice, TimeLogged
 from domain.messages.coverage import CaseCoverage
 from domain.model import Value
@@ -117,6 +118,8 @@ class OpenedCase(Value):
         coverage: how a new case came by its entitlement; None while somebody has to decide first.
         prompt: somebody has to decide first; until then a new case runs without an entitlement and without a process,
             and any other as before.
+        feed_after: of a new case: the sequence number after which its events are counted, which is 0 unless another
+            workflow has had the case. None: it was opened before there was a feed.
     """
 
     plan: Plan
@@ -126,6 +129,7 @@ class OpenedCase(Value):
     reopened: CaseState | None = Field(default=None, exclude_if=lambda value: value is None)
     coverage: CaseCoverage | None = Field(default=None, exclude_if=lambda value: value is None)
     prompt: OveragePrompt | None = None
+    feed_after: int | None = Field(default=None, exclude_if=lambda number: number is None)
 
 
 class Entered(NamedTuple):
@@ -154,7 +158,8 @@ def open_case(case_id: str, opened: OpenedCase, opened_at: datetime) -> Entered:
     timeline = Timeline.enter(opened.plan, Case(case_id=case_id, fields=opened.fields), opened_at)
     effects = timeline.advance(opened_at)
     if opened.coverage is not None:
-        effects += timeline.remark(NoteKind.COVERED, opened_at, opened.coverage.text)
+        text = opened.coverage.text
+        effects += timeline.remark(NoteKind.COVERED, opened_at, text, entitlement=opened.entitlement)
     return Entered(timeline, effects)
 
 
@@ -168,6 +173,7 @@ def opened_state(opened: OpenedCase, entered: Entered, ahead: timedelta) -> Case
         prompt=opened.prompt,
         recorded_notes=len(entered.notes),
         ahead=ahead,
+        events=0 if opened.feed_after is None else opened.feed_after + len(entered.notes),
     )
 
 
@@ -188,7 +194,7 @@ def reopen_case(stored: CaseState, asked: CaseReopening, now: datetime) -> Reope
         now: the clock of the new run's workflow; that of the case may be ahead of it, and does not go back.
 
     Raises:
-        Refused: the case is not closed, or was closed later.
+        Refused: it was asked for an instant that is not yet, or fields can not have those values.
         HorizonExceeded: a target lies past the horizon of its calendars.
     """
     at = asked.occurred_at or now + stored.ahead
@@ -198,6 +204,24 @@ def reopen_case(stored: CaseState, asked: CaseReopening, now: datetime) -> Reope
     effects = timeline.apply(event, now + ahead)
     taken_up = {"runs": stored.runs + 1, "ahead": ahead, "orders": [], "stuck": None}
     return Reopened(stored.model_copy(update=taken_up), timeline, effects)
+
+
+class FeedPart(Value):
+    """Which events of the feed a record has. Their numbers come from the case's state, so that none is missed.
+
+    Its events are, in order: the snapshot, what became of actions, and the notes and triggers of the record.
+
+    Attributes:
+        first: the sequence number of the first.
+        is_snapshot: the first says how the case stands: it existed before the feed.
+        fired_after: of each trigger fired, how many notes of the record come before it.
+        outcomes: of actions that were done or dropped.
+    """
+
+    first: int
+    is_snapshot: bool = Field(default=False, exclude_if=operator.not_)
+    fired_after: list[int] = Field(default_factory=list, exclude_if=operator.not_)
+    outcomes: list[ActionOutcome] = Field(default_factory=list, exclude_if=operator.not_)
 
 
 class CaseRecord(Value):
@@ -215,6 +239,7 @@ class CaseRecord(Value):
         actions: the triggers fired since then, with their actions; field updates among them have taken effect.
         carried: what another run goes on from: a reopening of the case, when it is closed.
         asked_at: of the record of an opening: when its workflow asked for it, by the server's clock.
+        feed: which events it has; None: a case that began before the feed, whose run writes none.
     """
 
     run: int = 1
@@ -230,6 +255,14 @@ class CaseRecord(Value):
     failures: list[ActionFailure] = Field(default_factory=list)
     carried: CaseState
     asked_at: AwareDatetime | None = Field(default=None, exclude_if=lambda at: at is None)
+    feed: FeedPart | None = Field(default=None, exclude_if=lambda feed: feed is None)
+
+    @property
+    def events(self) -> int:
+        """How many events of the feed it has."""
+        if self.feed is None:
+            return 0
+        return self.feed.is_snapshot + len(self.notes) + len(self.fired) + len(self.feed.outcomes)
 
 
 class HorizonRequest(Value):

@@ -15,7 +15,7 @@ from domain.bounds import cut
 from domain.frozen import HorizonExceeded
 from domain.process import ActionCall, FieldUpdate, Milestone, Task, Trigger
 from domain.process.actions import Action
-from domain.timeline.effects import Noted, NoteKind, TriggerFired
+from domain.timeline.effects import Noted, NoteFacts, NoteKind, TriggerFired
 from domain.timeline.facts import Firing, Pause, Term, Violation, clock_text, union
 from domain.timeline.instances import MilestoneInstance
 from domain.timeline.plan import Plan
@@ -112,10 +112,24 @@ class Book:
         by: str | None = None,
         reason: str | None = None,
         occurred_at: datetime | None = None,
+        **facts: Any,
     ) -> None:
-        """Put a line on record."""
+        """Put a line on record.
+
+        Args:
+            kind: what it is about.
+            at: when it took effect.
+            text: for people.
+            instance: the milestone instance that it is about.
+            by: who caused it.
+            reason: why.
+            occurred_at: the event's own time, where that differs.
+            facts: the same for programs, by the names of `NoteFacts`; the times of the instance are added.
+        """
         if not self._is_seen:
             return
+        if instance is not None:
+            facts = self._times(instance) | facts
         self.state.notes += 1
         occurred_at = occurred_at or self.occurred_at
         self.state.unsent.append(
@@ -129,8 +143,18 @@ class Book:
                 by=by,
                 reason=reason,
                 occurred_at=occurred_at if occurred_at != at else None,
+                facts=NoteFacts(**facts) if facts else None,
             )
         )
+
+    def _times(self, instance: MilestoneInstance) -> dict[str, Any]:
+        term = instance.term
+        return {
+            "start_at": term.start_at,
+            "target_at": self.target(instance),
+            "span": term.span,
+            "business_hours": term.business_hours,
+        }
 
     # --- instances ---
 
@@ -192,7 +216,7 @@ class Book:
         """Remove an instance; it stays on record."""
         self.record_missed(instance, milestone, at)
         instance.removed_at = at
-        self.note(NoteKind.REMOVED, at, f"{milestone.name} removed: {why}", instance)
+        self.note(NoteKind.REMOVED, at, f"{milestone.name} removed: {why}", instance, why=why)
 
     def holds_since(self, milestone: Milestone, start: datetime) -> tuple[Pause, ...]:
         """The times since `start` in which the whole case stood.
@@ -223,7 +247,8 @@ class Book:
         if not instance.is_open:
             return
         moved = f"target {clock_text(before)} moves to {clock_text(self.target(instance))}"
-        self.note(NoteKind.MOVED, at, f"{why}: {instance.milestone} has {term.span}, {moved}", instance)
+        text = f"{why}: {instance.milestone} has {term.span}, {moved}"
+        self.note(NoteKind.MOVED, at, text, instance, why=why, target_before=before)
         missed = instance.standing_violation
         if missed is None or term.carried_at is None or term.fixed_at != missed.violated_at:
             self.correct_if_ahead(instance, at, why)  # what was missed and carried keeps its record
@@ -241,7 +266,9 @@ class Book:
         """Record that a target was missed."""
         missed = Violation(violated_at=target, noticed_at=self.noticed_at)
         instance.violations = (*instance.violations, missed)
-        self.note(NoteKind.VIOLATED, target, f"{instance.milestone} violated at {clock_text(target)}", instance)
+        text = f"{instance.milestone} violated at {clock_text(target)}"
+        when: dict[str, Any] = {"violated_at": target, "noticed_at": self.noticed_at}
+        self.note(NoteKind.VIOLATED, target, text, instance, **when)
 
     def correct_if_ahead(self, instance: MilestoneInstance, at: datetime, why: str) -> None:
         """Take back a violation whose target moved to or past the effective now."""
@@ -291,7 +318,8 @@ class Book:
         corrected = violation.model_copy(update={"corrected_at": self.state.last_at, "correction": why})
         instance.violations = tuple(corrected if v is violation else v for v in instance.violations)
         text = f"{instance.milestone}: the violation at {clock_text(violation.violated_at)} is corrected: {why}"
-        self.note(NoteKind.CORRECTED, self.state.last_at, text, instance)
+        when: dict[str, Any] = {"violated_at": violation.violated_at, "noticed_at": violation.noticed_at}
+        self.note(NoteKind.CORRECTED, self.state.last_at, text, instance, why=why, **when)
 
     # --- triggers ---
 
@@ -350,9 +378,10 @@ class Book:
         }
         if not new:
             return False
+        before = {name: self.state.fields.get(name) for name in new}
         self.state.fields.update(new)
         text = ", ".join(f"{name} is {value!r}" for name, value in new.items())
-        self.note(NoteKind.CHANGED, at, cut(text), by=by, reason=reason)
+        self.note(NoteKind.CHANGED, at, cut(text), by=by, reason=reason, fields=new, before=before)
         return True
 
     def _context(self, instance: MilestoneInstance, trigger: Trigger) -> dict[str, Any]:

@@ -47,6 +47,8 @@ def complete(
         by=by,
         reason=reason,
         occurred_at=at,
+        completed_at=at,
+        in_time=not is_late,
     )
     for trigger in milestone.triggers:
         if trigger.kind is TriggerKind.SUCCESS and (trigger.rearm or not instance.firings(trigger.id)):

@@ -51,6 +51,51 @@ class NoteKind(StrEnum):
     GUARD = "guard"
 
 
+def _is_none(value: object) -> bool:
+    return value is None
+
+
+class NoteFacts(Value):
+    """What a note says for programs, as it stood when the note was made. What a note is not about is None.
+
+    Attributes:
+        start_at, target_at, span, business_hours: of its milestone.
+        target_before: of a target that moved.
+        completed_at, in_time: of a completion.
+        violated_at, noticed_at: of a violation, or of one that is corrected.
+        open_seconds: of an extension.
+        causes: of a pause.
+        why: the rule by which it happened.
+        fields: of the case, that have new values; `before` has the old ones.
+        process, process_version: that was entered, left, or gone over to.
+        entitlement: that it is about.
+        entry, minutes: the time entry that it is about.
+        key, error: of an action.
+    """
+
+    start_at: AwareDatetime | None = Field(default=None, exclude_if=_is_none)
+    target_at: AwareDatetime | None = Field(default=None, exclude_if=_is_none)
+    target_before: AwareDatetime | None = Field(default=None, exclude_if=_is_none)
+    span: str | None = Field(default=None, exclude_if=_is_none)
+    business_hours: str | None = Field(default=None, exclude_if=_is_none)
+    completed_at: AwareDatetime | None = Field(default=None, exclude_if=_is_none)
+    in_time: bool | None = Field(default=None, exclude_if=_is_none)
+    violated_at: AwareDatetime | None = Field(default=None, exclude_if=_is_none)
+    noticed_at: AwareDatetime | None = Field(default=None, exclude_if=_is_none)
+    open_seconds: int | None = Field(default=None, exclude_if=_is_none)
+    causes: tuple[str, ...] | None = Field(default=None, exclude_if=_is_none)
+    why: str | None = Field(default=None, exclude_if=_is_none)
+    fields: dict[str, Any] | None = Field(default=None, exclude_if=_is_none)
+    before: dict[str, Any] | None = Field(default=None, exclude_if=_is_none)
+    process: str | None = Field(default=None, exclude_if=_is_none)
+    process_version: int | None = Field(default=None, exclude_if=_is_none)
+    entitlement: str | None = Field(default=None, exclude_if=_is_none)
+    entry: str | None = Field(default=None, exclude_if=_is_none)
+    minutes: int | None = Field(default=None, exclude_if=_is_none)
+    key: str | None = Field(default=None, exclude_if=_is_none)
+    error: str | None = Field(default=None, exclude_if=_is_none)
+
+
 class Noted(Value):
     """Something happened; it goes on record.
 
@@ -59,6 +104,7 @@ class Noted(Value):
         at: the instant at which it took effect.
         occurred_at: the event's own time, where that differs from `at`.
         text: one line for people.
+        facts: the same for programs, which the event feed tells.
     """
 
     number: int
@@ -70,6 +116,7 @@ class Noted(Value):
     occurred_at: AwareDatetime | None = None
     by: str | None = None
     reason: str | None = None
+    facts: NoteFacts | None = Field(default=None, exclude_if=_is_none)
 
 
 class TriggerFired(Value):

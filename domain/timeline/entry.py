@@ -62,7 +62,8 @@ class Entry:
             state.stay += 1
             state.entered_at = entry_at
             name, version = self.process.name, self.process.version
-            self.book.note(NoteKind.ENTERED, self.at, f"process {name!r} version {version} entered")
+            text = f"process {name!r} version {version} entered"
+            self.book.note(NoteKind.ENTERED, self.at, text, process=name, process_version=version)
             return True
         changed = entry_at is not None and entry_at != state.entry_at
         if changed:
@@ -85,7 +86,8 @@ class Entry:
     def _exit(self) -> None:
         self.state.exited_at = self.at
         self.state.holds = (*self.state.holds, Hold(cause="outside the process", from_at=self.at))
-        self.book.note(NoteKind.EXITED, self.at, f"process {self.process.name!r} left")
+        name, version = self.process.name, self.process.version
+        self.book.note(NoteKind.EXITED, self.at, f"process {name!r} left", process=name, process_version=version)
         for milestone in self.process.milestones:
             for track in tracks(self.book, milestone):
                 instance = track.newest
@@ -101,7 +103,9 @@ class Entry:
         before = {milestone.name: tracks(self.book, milestone) for milestone in self.process.milestones}
         state.stay += 1
         state.end_hold("outside the process", self.at)
-        self.book.note(NoteKind.REENTERED, self.at, f"process {self.process.name!r} entered again")
+        name, version = self.process.name, self.process.version
+        text = f"process {name!r} entered again"
+        self.book.note(NoteKind.REENTERED, self.at, text, process=name, process_version=version)
         for milestone in self.process.milestones:
             if milestone.on_reentry == "restart":
                 continue

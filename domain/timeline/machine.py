@@ -60,7 +60,7 @@ class Timeline:
         state = TimelineState(case_id=case.case_id, opened_at=at, fields=dict(case.fields), last_at=at)
         timeline = cls(plan, state)
         book = Book(plan, state)
-        book.note(NoteKind.OPENED, at, f"case {case.case_id} opened")
+        book.note(NoteKind.OPENED, at, f"case {case.case_id} opened", fields=dict(case.fields))
         settle(book, at)
         timeline._catch_up(book, at, inclusive=False)
         return timeline
@@ -120,7 +120,13 @@ class Timeline:
         return Timeline(self.plan, self.state.fork())
 
     def remark(
-        self, kind: NoteKind, now: datetime, text: str, by: str | None = None, once: str | None = None
+        self,
+        kind: NoteKind,
+        now: datetime,
+        text: str,
+        by: str | None = None,
+        once: str | None = None,
+        **facts: Any,
     ) -> list[Effect]:
         """Put something on record that changes nothing: a refused message, an action that failed.
 
@@ -130,12 +136,13 @@ class Timeline:
             text: what the record says.
             by: who caused it.
             once: its id, of what may be heard of twice: what is on record under it is not put there again.
+            facts: what the record says for programs, by the names of `NoteFacts`.
         """
         if once is not None:
             if once in self.state.event_ids:
                 return self._drain()
             self.state.event_ids[once] = _whole(now)
-        Book(self.plan, self.state).note(kind, _whole(now), text, by=by)
+        Book(self.plan, self.state).note(kind, _whole(now), text, by=by, **facts)
         return self._drain()
 
     @property

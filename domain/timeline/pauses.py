@@ -44,7 +44,7 @@ def pause_or_resume(
         kind = NoteKind.PAUSED if causes else NoteKind.RESUMED
         runs = f"runs again, target {clock_text(book.target(instance))}"
         said = f"paused: {', '.join(causes)}" if causes else runs
-        book.note(kind, sight.at, f"{milestone.name} {said}", instance)
+        book.note(kind, sight.at, f"{milestone.name} {said}", instance, causes=causes or None)
     return True
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import assert_never
+from typing import Any, assert_never
 
 from domain.bounds import MOST_SPAN_SECONDS, cut, quoted
 from domain.criteria.fields import FieldsError, check_bounds, check_values
@@ -181,7 +181,8 @@ def clear(book: Book, at: datetime, event: CompletionCleared) -> None:
     if instance is not latest:
         if latest.is_open:
             latest.removed_at = at
-            book.note(NoteKind.REMOVED, at, f"{latest.milestone} is scheduled no more", latest)
+            why = "the completion before it is cleared"
+            book.note(NoteKind.REMOVED, at, f"{latest.milestone} is scheduled no more", latest, why=why)
         book.make_newest(milestone, instance)
     revealing.clear(book, milestone, instance, at, by=event.by, reason=event.reason)
 
@@ -223,7 +224,7 @@ def extend(book: Book, at: datetime, event: MilestoneExtended) -> None:
     instance.extensions = (*instance.extensions, added)
     target = instance.target_at(book.plan.calendars)
     text = f"{milestone.name} extended by {timedelta(seconds=seconds)} of open time, target {stamp(target)}"
-    book.note(NoteKind.EXTENDED, at, text, instance, by=event.by, reason=event.reason)
+    book.note(NoteKind.EXTENDED, at, text, instance, by=event.by, reason=event.reason, open_seconds=seconds)
     book.correct_if_ahead(instance, at, "its target was extended")
 
 
@@ -306,7 +307,8 @@ def change_entitlement(book: Book, at: datetime, event: EntitlementChanged) -> N
     _refuse_closed(book)
     leave_plan(book, event.plan, at, not_before=None if event.from_opening else at)
     text = f"the case goes over to {f'entitlement {event.entitlement}' if event.entitlement else 'no entitlement'}"
-    book.note(NoteKind.ENTITLEMENT_CHANGED, at, text, by=event.by, reason=event.reason)
+    chosen = event.entitlement
+    book.note(NoteKind.ENTITLEMENT_CHANGED, at, text, by=event.by, reason=event.reason, entitlement=chosen)
 
 
 def migrate(book: Book, at: datetime, event: PlanReplaced) -> None:
@@ -322,7 +324,8 @@ def migrate(book: Book, at: datetime, event: PlanReplaced) -> None:
         replacing.keep_spent(book, new)
     take_plan(book, event.plan)
     said = f"process {new.name!r} version {new.version}" if new else "its calendars"
-    book.note(NoteKind.MIGRATED, at, f"migrated to {said}", by=event.by, reason=event.reason)
+    to: dict[str, Any] = {"process": new.name, "process_version": new.version} if new else {}
+    book.note(NoteKind.MIGRATED, at, f"migrated to {said}", by=event.by, reason=event.reason, **to)
     replacing.migrate(book, old, at)
 
 

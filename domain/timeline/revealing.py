@@ -46,7 +46,8 @@ def take_back(book: Book, milestone: Milestone, instance: MilestoneInstance, at:
     chain, instance.unseen, instance.resting = instance.resting, (), ()
     _end_rest(book, milestone, chain[-1], at)
     _open(instance)
-    book.note(NoteKind.CLEARED, at, text, instance, by="complete_when")
+    why = "its rule holds no more"
+    book.note(NoteKind.CLEARED, at, text, instance, by="complete_when", why=why)
     _reveal(book, milestone, instance, chain, at)
 
 

@@ -39,6 +39,9 @@ UsageEffect = (
     | CarryBackOrder
 )
 
+_OF_TIME = frozenset({RowKind.RESET, RowKind.CARRIED, RowKind.THRESHOLD, RowKind.EXPIRED})
+"""Rows that nobody has asked for."""
+
 MOST_PAST_SHOWN = 24
 """Past periods that a balance lists; the store has all of them."""
 
@@ -203,7 +206,7 @@ class UsageBook:
         """Write the next row of the ledger, for what has just changed."""
         self.state.rows += 1
         use, limit, left = self.standing(draft.period)
-        by_time = draft.by is None and (draft.kind is RowKind.RESET or draft.kind is RowKind.CARRIED)
+        by_time = draft.by is None and draft.kind in _OF_TIME
         return LedgerRow(
             number=self.state.rows,
             kind=draft.kind,

@@ -14,7 +14,7 @@ from domain.usage.planned import forget_what_has_come
 from domain.usage.renewals import renew
 from domain.usage.rows import RowKind
 from domain.usage.term_end import AtTermEnd
-from domain.usage.thresholds import action_orders
+from domain.usage.thresholds import WRITES_THRESHOLDS, action_orders
 from domain.usage.units import amount_text
 
 TELLS_OF_CANCELLING = 3
@@ -146,6 +146,7 @@ def _end_period(book: UsageBook, ended_at: datetime, now: datetime) -> list[Usag
     ]
     if book.terms.periods.is_last(period):
         state.is_over = True
+        effects += _expired(book, ended_at, now)
         effects += carry_to_renewal(book, ended_at, now)
     else:
         state.period += 1
@@ -155,6 +156,17 @@ def _end_period(book: UsageBook, ended_at: datetime, now: datetime) -> list[Usag
     if book.terms.periods.ends_term(period) and ended_at > state.begun_at:
         effects += _tell_what_was_left(book, period, now)
     return effects
+
+
+def _expired(book: UsageBook, ended_at: datetime, now: datetime) -> list[UsageEffect]:
+    """Put on record that the term ended, and no other follows: neither a new one nor a renewal."""
+    if book.terms.rules < WRITES_THRESHOLDS or book.state.renewal is not None:
+        return []
+    term = book.terms.periods.term
+    draft = RowDraft(
+        kind=RowKind.EXPIRED, period=book.state.period, at=ended_at, now=now, reason=f"its term ended on {term.ends_on}"
+    )
+    return [book.write(draft)]
 
 
 def end_by_cancelling(book: UsageBook, now: datetime) -> list[UsageEffect]:

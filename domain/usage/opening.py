@@ -39,5 +39,5 @@ def open_balance(book: UsageBook, now: datetime) -> list[UsageEffect]:
             reason="the opening balance",
         )
     )
-    pass_thresholds(book, period, now)
+    pass_thresholds(book, period, now, in_silence=True)
     return [row]

@@ -119,7 +119,7 @@ class CarriedUsage(Value):
     faults: int = Field(default=0, exclude_if=operator.not_)
 
 
-RULES = 3
+RULES = 4
 """Of counts that begin now. Since 2 nobody hears of a term that was over before the count began, also if what was left
 of its periods is carried over. Since 3 the renewals contact hears what was unused of what is cancelled."""
 

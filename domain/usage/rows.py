@@ -31,6 +31,8 @@ class RowKind(StrEnum):
     COVERED = "covered"
     VOIDED = "voided"
     GRANTED = "granted"
+    THRESHOLD = "threshold"
+    EXPIRED = "expired"
 
 
 class LedgerRow(BaseModel):

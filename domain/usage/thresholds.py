@@ -10,20 +10,37 @@ from typing import Any, Literal
 from domain.process import ActionCall
 from domain.process.actions import Action
 from domain.usage.allowance import Threshold
-from domain.usage.book import UsageBook
+from domain.usage.book import RowDraft, UsageBook, UsageEffect
 from domain.usage.effects import UsageActionOrder
+from domain.usage.rows import RowKind
 from domain.usage.units import measures_per_unit
 
+WRITES_THRESHOLDS = 4
+"""The version of the rules since which the ledger has a row for a threshold that is passed, and for an expiry."""
 
-def pass_thresholds(book: UsageBook, period: int, now: datetime) -> list[UsageActionOrder]:
+
+def pass_thresholds(book: UsageBook, period: int, now: datetime, *, in_silence: bool = False) -> list[UsageEffect]:
     """Order what is to be done for the thresholds that a period has come to, the lowest first; each is passed once.
 
     Percentages are of all that may be taken in the period, with what was carried over.
+
+    Args:
+        book: of the entitlement.
+        period: its number.
+        now: the entitlement's.
+        in_silence: nothing is ordered, and the ledger does not tell of it.
     """
-    orders: list[UsageActionOrder] = []
+    effects: list[UsageEffect] = []
     for threshold in _passed_just_now(book, period):
         book.changing_use(period).passed.append(threshold.id)
-        orders += action_orders(
+        if in_silence:
+            continue
+        if book.terms.rules >= WRITES_THRESHOLDS:
+            reason = f"threshold {threshold.at} is passed"
+            kind = RowKind.THRESHOLD
+            draft = RowDraft(kind=kind, period=period, at=now, now=now, reference=threshold.id, reason=reason)
+            effects.append(book.write(draft))
+        effects += action_orders(
             book,
             threshold.actions,
             cause="threshold",
@@ -31,7 +48,7 @@ def pass_thresholds(book: UsageBook, period: int, now: datetime) -> list[UsageAc
             at=now,
             context=book.context(period) | {"threshold": threshold.at},
         )
-    return orders
+    return effects
 
 
 def action_orders(

@@ -21,6 +21,7 @@ from starters.cli.commands import (
     catalog,
     coverage,
     explain,
+    feed,
     hours,
     logs,
     migration,
@@ -86,6 +87,7 @@ app.command("actions", rich_help_panel=_CASES)(actions.actions)
 app.command("retry", rich_help_panel=_CASES)(actions.retry)
 app.command("endpoints", rich_help_panel=_CASES)(actions.endpoints)
 app.add_typer(tasks.app, name="tasks", rich_help_panel=_CASES)
+app.command("events", rich_help_panel=_CASES)(feed.events)
 app.command("verify", rich_help_panel=_CASES)(coverage.verify)
 app.command("balance", rich_help_panel=_USAGE)(audit.balance)
 app.command("audit", rich_help_panel=_USAGE)(audit.audit)

@@ -23,6 +23,7 @@ from domain.timeline.views import CaseView, MilestoneStatus, MilestoneView
 from store import tables
 from store.cases import statements
 from store.database import Database, insert_new
+from store.feed import put_case_events
 from store.reading import read_stored
 from store.values import CaseRow, StoredCase
 
@@ -36,12 +37,16 @@ class CaseRecords:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def record(self, record: CaseRecord, *, patience: float | None = None) -> None:
+    def record(self, record: CaseRecord, *, patience: float | None = None, bridges: bool = False) -> None:
         """Stores a record, in place of what an attempt that the server never took has left; the newest counts.
 
         Args:
             record: how the case stands.
             patience: seconds to wait for another writer.
+            bridges: events that are missing before those of the record are lost, and a snapshot takes their place.
+
+        Raises:
+            FeedGap: events are missing before those of the record; nothing is stored.
         """
         with self._database.write(patience=patience) as connection:
             if not _put_case(connection, record):
@@ -54,6 +59,7 @@ class CaseRecords:
                 _put_trigger(connection, record.view, fired)
             for failure in record.failures:
                 put_failure(connection, failure.key, failure.error, record.view.now)
+            put_case_events(connection, record, bridges=bridges)  # last: nobody else writes events until it has ended
 
     def get(self, case_id: str) -> StoredCase:
         """A case as it was last recorded.

@@ -23,6 +23,7 @@ from store.tables.catalog import (
     service_contracts,
     templates,
 )
+from store.tables.feed import events, feed
 from store.tables.metadata import metadata
 from store.tables.orders import orders
 from store.tables.usage import ledger, untold_entitlements, usage_periods
@@ -49,6 +50,8 @@ __all__ = [
     "entitlement_contacts",
     "entitlement_templates",
     "entitlements",
+    "events",
+    "feed",
     "leases",
     "ledger",
     "mails",

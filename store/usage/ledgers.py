@@ -18,6 +18,7 @@ from domain.usage.units import HOURS
 from store import tables
 from store.database import Database, insert, insert_new
 from store.reading import read_stored
+from store.usage.feed import put_usage_events, rows_before_feed
 
 _OF_AN_ENTRY = (RowKind.TAKEN, RowKind.OVERAGE, RowKind.OVERFLOW)
 _OF_A_VISIT = (RowKind.TAKEN, RowKind.OVERRIDE)
@@ -43,6 +44,7 @@ class Ledgers:
         rows = [{**whose, **row.model_dump(), "kind": row.kind.value} for row in news.rows]
         table = tables.usage_periods
         with self._database.write() as connection:
+            before = rows_before_feed(connection, news)
             new = insert_new(connection, tables.ledger, rows)
             for period in news.periods:
                 statement = insert(connection, table).values({**whose, **period.model_dump()})
@@ -56,6 +58,8 @@ class Ledgers:
                 )
             for one in news.failed:
                 _put_failure(connection, news.entitlement_id, one)
+            if rows:
+                put_usage_events(connection, news, before_feed=before)  # last: see `store.feed`
         return new
 
     def rows(self, entitlement: str, count: str | None = None) -> list[LedgerRow]:

@@ -28,6 +28,7 @@ from tests.models.both_timelines import Opening, SlowTimeline
 from tests.models.specified.slow_timeline import RefusedError
 from tests.siege.attackers import Attacker
 from tests.siege.case_model import CaseModel, Order
+from tests.siege.feed_check import case_feed_findings, usage_feed_findings
 from tests.siege.histories import Histories, Run, fetch
 from tests.siege.organisation import COUNTED
 from tests.siege.processes import TASK_QUEUE
@@ -193,6 +194,8 @@ class Checker:
         if model.broken or not model.orders:
             self.verdict.find("timeline", f"{case_id}: {model.broken or 'it was never opened'}")
             return
+        is_closed = stored.view.closed_at is not None
+        self.verdict.find("feed", *case_feed_findings(self.store, case_id, is_closed=is_closed))
         order = self._compare_views(case_id, stored, await self._view(case_id, runs), model)
         if order is not None:
             self._check_effects(case_id, order)
@@ -300,6 +303,7 @@ class Checker:
         if declared.allowance is not None and declared.allowance.unit == "cases":
             found += covered_findings(entitlement, rows, self._planned, self._covered.get(entitlement, []))
         self.verdict.find("usage", *(f"{entitlement}: {line}" for line in found))
+        self.verdict.find("feed", *usage_feed_findings(self.store, entitlement, rows))
 
     # --- the wire ---
 

@@ -179,7 +179,7 @@ class Actions:
         """Carry an action out. One that fails for good goes on record, and stops nothing."""
         summary = f"{order.milestone}: {order.kind}, {order.call.action.do}"
         try:
-            await workflow.execute_activity(
+            dropped = await workflow.execute_activity(
                 order.call.action.do,
                 order,
                 start_to_close_timeout=ATTEMPT,
@@ -189,6 +189,8 @@ class Actions:
             )
         except FailureError as error:
             self._give_up(order, cut(str(error.cause or error)))
+        else:
+            self._recorder.tell_outcome(order, dropped if isinstance(dropped, str) else None)
         self._out -= 1
         self._case.kept.orders.remove(order)
 
@@ -199,7 +201,8 @@ class Actions:
         while len(failed) > MOST_FAILED or (len(failed) > 1 and self._size_of(failed) > MOST_FAILED_BYTES):
             failed.pop(next(iter(failed)))
         self._recorder.tell_failure(ActionFailure(key=order.call.key, error=reason))
-        self._case.remark(NoteKind.ACTION_FAILED, cut(f"{order.call.key} failed for good: {reason}"))
+        key = order.call.key
+        self._case.remark(NoteKind.ACTION_FAILED, cut(f"{key} failed for good: {reason}"), key=key, error=reason)
 
     @staticmethod
     def _size_of(orders: dict[str, ActionOrder]) -> int:
@@ -209,7 +212,7 @@ class Actions:
         """Try a failed action again, under the key that it has."""
         order = self._case.kept.failed.pop(key).model_copy(update={"error": None})
         said = f"{key} is tried again"
-        self._case.remark(NoteKind.ACTION_RETRIED, said, by)
+        self._case.remark(NoteKind.ACTION_RETRIED, said, by, key=key)
         self.order(order)
         return said
 

@@ -179,7 +179,8 @@ async def hear_of_overflow(parts: Parts, raw: Raw) -> None:
     told = read_message(EntitlementOverflowed, raw)
     amounts = f"{number_text(told.used, told.unit)} of {number_text(told.cap, told.unit)} {told.unit}"
     text = f"entitlement {told.entitlement_id} has nothing left: {amounts} used"
-    parts.case.remark(NoteKind.OVERFLOWED, text, once=event_id_of("overflowed", told.entitlement_id, str(told.number)))
+    once = event_id_of("overflowed", told.entitlement_id, str(told.number))
+    parts.case.remark(NoteKind.OVERFLOWED, text, once=once, entitlement=told.entitlement_id)
 
 
 def timeline(parts: Parts, raw: Raw) -> CaseView:

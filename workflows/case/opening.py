@@ -96,7 +96,7 @@ def _open(case: RunningCase, opening: CaseOpening, opened: OpenedCase) -> None:
     case.begin(kept, entered.timeline)
     case.do(entered.fired, None)  # the opening activity has recorded what the entry noted
     if kept.prompt is not None:
-        case.remark(NoteKind.PROMPTED, kept.prompt.text)
+        case.remark(NoteKind.PROMPTED, kept.prompt.text, entitlement=kept.prompt.entitlement)
 
 
 def _reopen(case: RunningCase, opening: CaseOpening, stored: CaseState) -> None:

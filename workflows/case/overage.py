@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
@@ -43,7 +45,8 @@ class Overage:
         request = TimeToTake(intake=intake, entry=entry, now=case.now())
         taken = await plan_by(names.LOG_TIME, request, TimeTaken, f"take {entry.minutes} minutes")
         for line in taken.lines:
-            case.remark(NoteKind.TIME_LOGGED, f"{entry.minutes} min of work ({entry.id}): {line}", entry.by)
+            said = f"{entry.minutes} min of work ({entry.id}): {line}"
+            case.remark(NoteKind.TIME_LOGGED, said, entry.by, entry=entry.id, minutes=entry.minutes)
         if taken.question is None:
             return taken.lines
         return [*taken.lines, self._ask(taken.question).text]
@@ -53,7 +56,7 @@ class Overage:
         asked = self._case.being_decided.get(question.entry) or self._question(question.entry)
         if asked is None:
             self._case.kept.questions.append(question)
-            self._case.remark(NoteKind.PROMPTED, question.text)
+            self._case.remark(NoteKind.PROMPTED, question.text, **_about(question))
         return asked or question
 
     def _question(self, entry: str) -> HoursQuestion | None:
@@ -109,7 +112,7 @@ class Overage:
             why = f"the case waits for a decision on entitlement {kept.prompt.entitlement}; decide that first"
             raise ApplicationError(why, type="decision_pending", non_retryable=True)
         kept.prompt = prompt.model_copy(update={"change": change})
-        self._case.remark(NoteKind.PROMPTED, kept.prompt.text, change.by)
+        self._case.remark(NoteKind.PROMPTED, kept.prompt.text, change.by, entitlement=kept.prompt.entitlement)
         return Answer(outcome="taken", notes=[kept.prompt.text], case=self._case.view())
 
     def settle(self, change: EntitlementChange) -> None:
@@ -118,7 +121,7 @@ class Overage:
         if kept.prompt is not None and workflow.patched("a-change-settles-what-was-asked"):
             settled, kept.prompt = kept.prompt, None
             text = f"one more of entitlement {settled.entitlement} is needed no longer"
-            self._case.remark(NoteKind.DECIDED, text, change.by)
+            self._case.remark(NoteKind.DECIDED, text, change.by, entitlement=settled.entitlement)
 
     async def _decide_case(self, prompt: OveragePrompt, choice: OverageChoice) -> Answer:
         """Go over to the entitlement that a decision leads to; its process is entered now."""
@@ -134,13 +137,13 @@ class Overage:
         said = "approved" if choice.approved else "declined"
         reason = f": {choice.reason}" if choice.reason else ""
         text = f"one more of entitlement {prompt.entitlement} is {said}{reason}"
-        case.remark(NoteKind.DECIDED, text, choice.by)
+        case.remark(NoteKind.DECIDED, text, choice.by, entitlement=prompt.entitlement)
         if opened is None:
             return Answer(outcome="taken", notes=[text], case=case.view())
         case.kept.account, case.kept.entitlement = opened.account or case.kept.account, opened.entitlement
         case.kept.prompt = opened.prompt
         if opened.prompt is not None:
-            case.remark(NoteKind.PROMPTED, opened.prompt.text)
+            case.remark(NoteKind.PROMPTED, opened.prompt.text, entitlement=opened.prompt.entitlement)
         # Lets the recorder write down what was decided, before and apart from what follows; histories have two records.
         await workflow.wait_condition(lambda: True)
         return await self._taking.take(
@@ -196,7 +199,7 @@ class Overage:
             del case.being_decided[question.entry]
         said = "approved" if choice.approved else "declined"
         text = f"{question.overage}: {said}" + (f", {choice.reason}" if choice.reason else "")
-        case.remark(NoteKind.DECIDED, text, choice.by)
+        case.remark(NoteKind.DECIDED, text, choice.by, **_about(question))
         return Answer(outcome="taken", notes=[text], case=case.view())
 
     def _set_aside(self, question: HoursQuestion) -> None:
@@ -259,3 +262,8 @@ class Overage:
             what = "the case keeps what it has" if prompt.change else "no other entitlement was found"
             case.remark(NoteKind.REFUSED, f"{what}: {error.message}")
         seal(silence=prompt.entitlement)
+
+
+def _about(question: HoursQuestion) -> dict[str, Any]:
+    """What a record about a question says for programs."""
+    return {"entry": question.entry, "minutes": question.minutes, "entitlement": question.entitlement}

@@ -10,9 +10,9 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import FailureError
 
 with workflow.unsafe.imports_passed_through():
-    from domain.messages.case_state import ActionFailure
+    from domain.messages.case_state import ActionFailure, ActionOrder, ActionOutcome
     from domain.messages.names import RECORD_CASE
-    from domain.messages.steps import CaseRecord
+    from domain.messages.steps import CaseRecord, FeedPart
     from domain.timeline.effects import Effect, Noted, TriggerFired
     from workflows.case.running import RunningCase
     from workflows.case.steps import Attempts
@@ -26,8 +26,14 @@ TRIED_AGAIN_AFTER = timedelta(minutes=1)
 MOST_EFFECTS = 200
 MOST_EFFECT_BYTES = 512 * 1024
 """Of one record; what is more goes into the next."""
+MOST_OUTCOMES = 200
+"""Of one record as well."""
 MOST_SENT_BYTES = 1_500_000
 """Of a record that the server keeps while the store is down. It ends a workflow that sends it 2 MB."""
+
+FEED = "feed-from-record-"
+"""The patch, with the number of a record, since which a case that began before the feed has its events in it. Asked of
+every record until then: a run that has written records without events replays so, and goes on with events."""
 
 
 class Recorder:
@@ -42,6 +48,8 @@ class Recorder:
         self._case = case
         self._attempts = Attempts("record")
         self._is_wanted = False
+        self._due_outcomes: int | None = None
+        self._written_at = 0
         self.is_writing = False
         self.is_writing_here = False
 
@@ -58,6 +66,30 @@ class Recorder:
         """Have it written down that an action failed for good."""
         self._case.kept.failures.append(failure)
 
+    def tell_outcome(self, order: ActionOrder, dropped: str | None) -> None:
+        """Have it in the feed what became of an action. A case that writes no events yet has no record of that.
+
+        No record is written for that alone while the case is open. So the workflow task in which an action comes back
+        may have no command, and on replay be one with the next, whose request comes first (`workflows.waiting.seal`):
+        whether that request's record knew of the outcome can't be told. So no record has what came since the one before
+        it: it is due after the first record of the same task or of a later one.
+
+        Args:
+            order: the action.
+            dropped: why it was worth nothing any more; None: it was done.
+        """
+        kept = self._case.kept
+        if kept.events:
+            call = order.call
+            # Its own instant, as the store has it: when it came back can't be told on replay either.
+            outcome = ActionOutcome(
+                key=call.key, do=call.action.do, milestone=order.milestone, at=order.at, dropped=dropped
+            )
+            due, self._due_outcomes = self._due, None
+            kept.outcomes.append(outcome)
+            is_same_task = self._written_at == workflow.info().get_current_history_length()
+            self._due_outcomes = len(kept.outcomes) if is_same_task else due
+
     def wake(self) -> None:
         """Have the case written down as it stands, though nothing was noted."""
         self._is_wanted = True
@@ -65,8 +97,21 @@ class Recorder:
     def _has_news(self) -> bool:
         if not self._case.is_open:
             return False
+        return self._has_other_news() or self._is_last_word()
+
+    def _has_other_news(self) -> bool:
         kept = self._case.kept
         return self._is_wanted or bool(kept.unrecorded or kept.failures)
+
+    def _is_last_word(self) -> bool:
+        """Nothing is to come but what became of the last actions of a closed case."""
+        kept = self._case.kept
+        return self._case.is_closed and not kept.orders and bool(kept.outcomes)
+
+    @property
+    def _due(self) -> int:
+        """How many outcomes, the first ones, may go into the next record: those that the run before has left, too."""
+        return len(self._case.kept.outcomes) if self._due_outcomes is None else self._due_outcomes
 
     async def work(self) -> None:
         """Write down what there is, for as long as the case runs."""
@@ -82,9 +127,11 @@ class Recorder:
                 self.is_writing = False
 
     async def _write(self) -> None:
-        record = self._attempts.attempt("the record", self._next_record)
+        begins = not self._case.kept.events and workflow.patched(f"{FEED}{self._case.kept.records + 1}")
+        record = self._attempts.attempt("the record", lambda: self._next_record(begins_feed=begins))
         kept, self._is_wanted = self._case.kept, False
         kept.records = record.number
+        self._written_at, self._due_outcomes = record.history, len(kept.outcomes)
         try:
             self.is_writing_here = True
             await workflow.execute_local_activity(
@@ -106,15 +153,20 @@ class Recorder:
         kept.recorded_notes = record.carried.recorded_notes
         del kept.unrecorded[: len(record.notes) + len(record.fired)]
         del kept.failures[: len(record.failures)]
+        if record.feed is not None:
+            kept.events = record.carried.events
+            del kept.outcomes[: len(record.feed.outcomes)]
+            self._due_outcomes = max(0, self._due - len(record.feed.outcomes))
 
-    def _next_record(self) -> CaseRecord:
+    def _next_record(self, *, begins_feed: bool) -> CaseRecord:
         case, info = self._case, workflow.info()
         kept = case.carried()
         effects = _first(kept.unrecorded)
         notes = [effect for effect in effects if isinstance(effect, Noted)]
         number, last = kept.records + 1, notes[-1].number if notes else kept.recorded_notes
-        known = {"records": number, "recorded_notes": last, "unrecorded": [], "failures": []}
-        return CaseRecord(
+        feed = self._feed_part(effects) if kept.events or begins_feed else None
+        known = {"records": number, "recorded_notes": last, "unrecorded": [], "failures": [], "outcomes": []}
+        record = CaseRecord(
             run=kept.runs,
             history=info.get_current_history_length(),
             number=number,
@@ -127,6 +179,27 @@ class Recorder:
             fired=[effect for effect in effects if isinstance(effect, TriggerFired)],
             failures=list(kept.failures),
             carried=kept.model_copy(update=known),
+            feed=feed,
+        )
+        events = kept.events + record.events
+        return record.model_copy(update={"carried": record.carried.model_copy(update={"events": events})})
+
+    def _feed_part(self, effects: Sequence[Effect]) -> FeedPart:
+        """The events of a record, counted on from those before it."""
+        kept = self._case.kept
+        due = self._due if self._has_other_news() else len(kept.outcomes)
+        notes = 0
+        fired_after: list[int] = []
+        for effect in effects:
+            if isinstance(effect, Noted):
+                notes += 1
+            else:
+                fired_after.append(notes)
+        return FeedPart(
+            first=kept.events + 1,
+            is_snapshot=not kept.events,
+            fired_after=fired_after,
+            outcomes=kept.outcomes[: min(due, MOST_OUTCOMES)],
         )
 
 

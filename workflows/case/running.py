@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Any
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
@@ -210,10 +211,10 @@ class RunningCase:
         self.is_covered = step.is_covered
         self.do(step.effects, self.with_decisions(step.view))
 
-    def remark(self, kind: NoteKind, text: str, by: str | None = None, once: str | None = None) -> None:
+    def remark(self, kind: NoteKind, text: str, by: str | None = None, once: str | None = None, **facts: Any) -> None:
         """Put something on record that changes nothing; what has an id to be put there `once`, no second time."""
         if self._timeline is not None:
-            self.do(self._timeline.remark(kind, self.now(), cut(text), by, once), None)
+            self.do(self._timeline.remark(kind, self.now(), cut(text), by, once, **facts), None)
 
 
 def _nothing(_effects: Sequence[Effect], _view: CaseView | None) -> None:

@@ -90,6 +90,7 @@ async def _worker() -> None:
     from worker.private import private_folder
     from worker.process import collect_garbage_seldom, working
     from worker.relay import telling
+    from worker.retention import forgetting
     from worker.supervision import supervising
     from worker.switched_off import watching_endpoints
 
@@ -115,6 +116,7 @@ async def _worker() -> None:
             telling(client, store, settings.task_queue),
             watching_endpoints(store, means_of(settings).mail),
             supervising(client, store),
+            forgetting(store, settings.feed_days),
             until_stopped() as stopped,
         ):
             address = client.service_client.config.target_host

@@ -12,6 +12,7 @@ from domain.messages.case_state import (
     FORMAT,
     ActionFailure,
     ActionOrder,
+    ActionOutcome,
     CaseState,
     HoursQuestion,
     OveragePrompt,
@@ -63,6 +64,8 @@ def full_state() -> CaseState:
         unrecorded=unrecorded,
         failures=[ActionFailure(key="k", error="no")],
         stuck=Stuck(since=AT, tries=2, again_at=AT),
+        events=9,
+        outcomes=[ActionOutcome(key="k", do="task", milestone="M", at=AT, dropped="expired")],
     )
 
 

@@ -1,0 +1,63 @@
+"""The events of an entitlement, derived from its ledger: one for every row, under the number that the row has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from domain.bounds import cut
+from domain.feed.envelope import Draft, type_name
+from domain.feed.fitting import fitted
+from domain.feed.usage_data import ROWS, SNAPSHOT, UsageData, UsageSnapshotData
+from domain.model import Value
+from domain.usage.rows import LedgerRow
+from domain.usage.units import amount_text
+
+
+class CountedEntitlement(Value):
+    """Whose ledger it is."""
+
+    entitlement: str
+    account: str
+    unit: str
+
+
+def subject_of(entitlement: str) -> str:
+    """Whose sequence the events of an entitlement belong to."""
+    return f"entitlement/{entitlement}"
+
+
+def row_event(whose: CountedEntitlement, row: LedgerRow, *, offset: int) -> Draft:
+    """The event of a row.
+
+    Args:
+        whose: entitlement.
+        row: of its ledger.
+        offset: how many events the counts before this one had: the rows of each are numbered from 1.
+    """
+    about = f" {row.reference}" if row.reference else ""
+    text = cut(f"{row.kind}{about}: {amount_text(row.amount, whose.unit)}")
+    data = UsageData(text=text, **_facts(whose, row))
+    return _draft(whose, row, type_name(ROWS[row.kind]), data, offset)
+
+
+def snapshot(whose: CountedEntitlement, row: LedgerRow, *, offset: int) -> Draft:
+    """How an entitlement stood with a row, in place of the events up to it, which the feed does not have."""
+    text = "the feed begins; this is how the entitlement stands"
+    data = UsageSnapshotData(text=text, stands_for_from=offset + 1, **_facts(whose, row))
+    return _draft(whose, row, type_name(SNAPSHOT), data, offset)
+
+
+def _facts(whose: CountedEntitlement, row: LedgerRow) -> dict[str, Any]:
+    known = row.model_dump(exclude={"number", "kind", "event_id", "carried_out", "at"})
+    return {**whose.model_dump(), "row": row.number, **known}
+
+
+def _draft(whose: CountedEntitlement, row: LedgerRow, type_: str, data: UsageData, offset: int) -> Draft:
+    return Draft(
+        type=type_,
+        subject=subject_of(whose.entitlement),
+        sequence=offset + row.number,
+        time=row.at,
+        account=whose.account,
+        data=fitted(data),
+    )

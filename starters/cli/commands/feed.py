@@ -1,0 +1,96 @@
+"""``events``: the event feed, as JSON lines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    import threading
+
+    from store.feed import FeedPage
+
+LOOKS_EVERY = 0.5
+"""Seconds after which a reader that follows the feed looks again."""
+
+
+def events(
+    after: Annotated[
+        str | None,
+        typer.Option("--after", metavar="CURSOR", help="Go on where an earlier reading ended.", show_default=False),
+    ] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Wait for more, until Ctrl-C.")] = False,
+    types: Annotated[
+        list[str] | None,
+        typer.Option("--type", metavar="TYPE", help="Of this type, such as case.milestone.violated, or case.action.*."),
+    ] = None,
+    account: Annotated[str | None, typer.Option(help="Of this account.", show_default=False)] = None,
+    case: Annotated[str | None, typer.Option(help="Of this case.", show_default=False)] = None,
+    entitlement: Annotated[str | None, typer.Option(help="Of this entitlement.", show_default=False)] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many.", show_default=False)] = None,
+    schemas: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Write the JSON Schema of every type there instead.", show_default=False),
+    ] = None,
+) -> None:
+    """Print the event feed, one JSON object a line; the last line, on stderr, is the cursor to go on from.
+
+    Example: milepost events --type case.milestone.violated --follow
+    """
+    if schemas is not None:
+        _write_reference(schemas)
+        return
+    from domain.feed.registry import chosen_types
+    from starters.local.whereabouts import effective_settings
+    from store import Store
+
+    if case is not None and entitlement is not None:
+        raise typer.BadParameter("give either a case or an entitlement", param_hint="--case")
+    subject = f"case/{case}" if case else f"entitlement/{entitlement}" if entitlement else None
+    chosen = chosen_types(types or [])
+    left = limit
+    with Store.open(effective_settings().database) as store:
+
+        def page(cursor: str | None) -> FeedPage:
+            most = min(left or PAGE, PAGE)
+            return store.feed.read(cursor, types=chosen, account=account, subject=subject, limit=most)
+
+        stopped = _stopped() if follow else None
+        while True:
+            found = page(after)
+            for event in found.events:
+                typer.echo(event.model_dump_json())
+            after = found.cursor
+            if left is not None:
+                left -= len(found.events)
+            if left == 0 or (stopped is None and found.is_last):
+                break
+            if stopped is not None and stopped.wait(LOOKS_EVERY if found.is_last else 0):
+                break
+    typer.echo(f"cursor: {after}", err=True)
+
+
+PAGE = 500
+
+
+def _write_reference(folder: Path) -> None:
+    """Write a page of all types, and the schema of each, in a folder of their own."""
+    from domain.feed.reference import page, schema_files
+
+    (folder / "events").mkdir(parents=True, exist_ok=True)
+    (folder / "events.md").write_text(page(), encoding="utf-8")
+    for name, text in schema_files().items():
+        (folder / "events" / name).write_text(text, encoding="utf-8")
+    typer.echo(f"{folder / 'events.md'}, and the schema of each type in {folder / 'events'}")
+
+
+def _stopped() -> threading.Event:
+    """An event that is set by Ctrl-C: what is being printed is finished, so that the cursor is that of its end."""
+    import signal
+    import threading
+
+    stopped = threading.Event()
+    signal.signal(signal.SIGINT, lambda *_: stopped.set())
+    return stopped

@@ -1,0 +1,248 @@
+"""The event feed: written in the transaction of the record that it belongs to, read by cursor.
+
+Positions are handed out last thing in a transaction, from one row that stays locked until the transaction has ended. So
+an event becomes visible only after every event with a lower position, whoever commits when, and a reader who has come
+to a position has missed nothing before it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, and_, bindparam, delete, func, or_, select, update
+
+from domain.errors import Refused
+from domain.feed.cases import bridge, case_events, subject_of
+from domain.feed.envelope import Draft, FeedEvent, schema_uri
+from domain.messages.steps import CaseRecord
+from store import tables
+from store.database import Database
+from store.errors import StoreError
+from store.reading import read_stored
+
+_EVENTS, _FEED = tables.events, tables.feed
+_SHOWN = ("id", "type", "subject", "time", "sequence", "data")
+_DIGITS = 12
+
+MOST_AT_ONCE = 1000
+"""Events of one page."""
+
+_STORED = select(_EVENTS.c.position, _EVENTS.c.sequence, _EVENTS.c.id).where(
+    _EVENTS.c.subject == bindparam("of_subject"),
+    _EVENTS.c.sequence >= bindparam("from_sequence"),
+    _EVENTS.c.superseded.is_(False),
+)
+_LAST = select(func.max(_EVENTS.c.sequence)).where(
+    _EVENTS.c.subject == bindparam("of_subject"), _EVENTS.c.superseded.is_(False)
+)
+_NEXT = update(_FEED).values(last=_FEED.c.last + bindparam("many")).returning(_FEED.c.last)
+_SUPERSEDE = update(_EVENTS).where(_EVENTS.c.position == bindparam("at_position")).values(superseded=True)
+
+
+class FeedGap(StoreError):
+    """Events come before those that belong before them: their record is written again, until these have come."""
+
+
+class FeedPage(NamedTuple):
+    """Events in the order in which they were written.
+
+    Attributes:
+        cursor: from here the next page is read.
+        is_last: there is nothing more yet.
+    """
+
+    events: list[FeedEvent]
+    cursor: str
+    is_last: bool
+
+
+class Feed:
+    """The event feed, read by cursor."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def read(
+        self,
+        after: str | None = None,
+        *,
+        types: Collection[str] = (),
+        account: str | None = None,
+        subject: str | None = None,
+        limit: int = MOST_AT_ONCE,
+    ) -> FeedPage:
+        """What was written after a cursor.
+
+        Args:
+            after: the cursor of the page before; None: from the oldest event that is kept.
+            types: of these types only; one that ends with ``*`` stands for all that begin so.
+            account: of this account only.
+            subject: of this subject only, such as ``case/4711``.
+            limit: at most so many.
+
+        Raises:
+            Refused: it is no cursor of this feed, or what comes after it is not kept any more.
+        """
+        table = _EVENTS.c
+        with self._database.read() as connection:
+            feed = connection.execute(select(_FEED)).one()
+            begin = feed.pruned if after is None else _position(connection, feed, after)
+            wanted = select(*(table[name] for name in _SHOWN), table.position, table.recorded_at)
+            wanted = wanted.where(table.position > begin, table.superseded.is_(False))
+            if types:
+                wanted = wanted.where(or_(*(_is_of(name) for name in types)))
+            if account is not None:
+                wanted = wanted.where(table.account == account)
+            if subject is not None:
+                wanted = wanted.where(table.subject == subject)
+            rows = connection.execute(wanted.order_by(table.position).limit(limit)).mappings().all()
+            is_last = len(rows) < limit
+            end = feed.last if is_last else rows[-1]["position"]
+            cursor = _cursor(connection, feed, end)
+        return FeedPage([_event(row, feed.source) for row in rows], cursor, is_last)
+
+    def last_before(self, case_id: str, run_id: str) -> int:
+        """The number of the last event of a case that another run of its workflow has written; 0: there is none."""
+        wanted = _LAST.where(_EVENTS.c.run_id != run_id)
+        with self._database.read() as connection:
+            return connection.execute(wanted, {"of_subject": subject_of(case_id)}).scalar() or 0
+
+    def prune(self, before: datetime) -> int:
+        """Forget events that were written before an instant. Says how many; of each subject the number stays known."""
+        table = _EVENTS.c
+        with self._database.write() as connection:
+            kept = connection.execute(select(func.min(table.position)).where(table.recorded_at >= before)).scalar()
+            feed = connection.execute(select(_FEED)).one()
+            until = feed.last if kept is None else kept - 1
+            if until <= feed.pruned:
+                return 0
+            newest = select(func.max(table.position)).where(table.superseded.is_(False)).group_by(table.subject)
+            old = and_(table.position <= until, table.position.not_in(newest))
+            gone = connection.execute(delete(_EVENTS).where(old).returning(table.position)).all()
+            connection.execute(update(_FEED).values(pruned=until))
+        return len(gone)
+
+
+def put_case_events(connection: Connection, record: CaseRecord, *, bridges: bool = False) -> None:
+    """Write the events of a case's record, in its transaction.
+
+    Args:
+        connection: of the transaction.
+        record: that has them.
+        bridges: events that are missing before them are lost for good: a snapshot takes their place.
+
+    Raises:
+        FeedGap: events are missing before them.
+    """
+    drafts = case_events(record)
+    if not drafts:
+        return
+    subject, first = drafts[0].subject, drafts[0].sequence
+    stored = _stored_from(connection, subject, first - 1)
+    if first > 1 and first - 1 not in stored:
+        last = connection.execute(_LAST, {"of_subject": subject}).scalar() or 0
+        if last < first and not bridges:
+            raise FeedGap(f"{subject}: event {last + 1} has not come yet, and {first} is here")
+        if last < first:
+            drafts.insert(0, bridge(record, last))
+    stored.pop(drafts[0].sequence - 1, None)
+    _put(connection, drafts, stored, run_id=record.run_id)
+
+
+def put_events(connection: Connection, drafts: Sequence[Draft], *, run_id: str) -> None:
+    """Write events of one subject, in the order of their numbers. Those that are there stay as they are.
+
+    What an attempt at a step has left that the server never took says otherwise: it is superseded, and readers do not
+    see it any more.
+
+    Args:
+        connection: of the transaction; it writes nothing else afterwards.
+        drafts: the events.
+        run_id: names who writes them.
+    """
+    _put(connection, drafts, _stored_from(connection, drafts[0].subject, drafts[0].sequence), run_id=run_id)
+
+
+def _stored_from(connection: Connection, subject: str, sequence: int) -> dict[int, Any]:
+    found = connection.execute(_STORED, {"of_subject": subject, "from_sequence": sequence})
+    return {row.sequence: row for row in found}
+
+
+def _put(connection: Connection, drafts: Sequence[Draft], stored: dict[int, Any], *, run_id: str) -> None:
+    """Write events, beside those that are stored under their numbers or later ones."""
+    same = {draft.sequence for draft in drafts if draft.sequence in stored and stored[draft.sequence].id == draft.id}
+    new = [draft for draft in drafts if draft.sequence not in same]
+    others = [{"at_position": row.position} for sequence, row in stored.items() if sequence not in same]
+    if others:
+        connection.execute(_SUPERSEDE, others)
+    if not new:
+        return
+    now = datetime.now(UTC)
+    position = connection.execute(_NEXT, {"many": len(new)}).scalar_one() - len(new)
+    rows = [_row(draft, position + place, run_id, now) for place, draft in enumerate(new, 1)]
+    connection.execute(_EVENTS.insert(), rows)
+
+
+def _row(draft: Draft, position: int, run_id: str, now: datetime) -> dict[str, Any]:
+    same = ("type", "subject", "sequence", "time", "account", "data")
+    known = {name: getattr(draft, name) for name in same}
+    return {
+        "position": position,
+        "id": draft.id,
+        "run_id": run_id,
+        "recorded_at": now,
+        "superseded": False,
+        **known,
+    }
+
+
+def _event(row: Any, source: str) -> FeedEvent:
+    kept = {name: row[name] for name in _SHOWN}
+    also = {"source": source, "dataschema": schema_uri(row["type"]), "recordedtime": row["recorded_at"]}
+    return read_stored(FeedEvent, kept | also)
+
+
+def _is_of(name: str) -> Any:
+    column = _EVENTS.c.type
+    return column.startswith(name[:-1], autoescape=True) if name.endswith("*") else column == name
+
+
+# --- cursors ---
+
+
+def _cursor(connection: Connection, feed: Any, position: int) -> str:
+    """A cursor: the feed, a position, and the event there, by which a feed that was restored is told from this one."""
+    said = [_digits_of(feed.source), position, _id_at(connection, position)[-_DIGITS:]]
+    return base64.urlsafe_b64encode(json.dumps(said).encode()).decode().rstrip("=")
+
+
+def _position(connection: Connection, feed: Any, cursor: str) -> int:
+    try:
+        source, position, event_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        if not isinstance(position, int) or not isinstance(event_id, str) or position < 0:
+            raise ValueError
+    except (ValueError, TypeError, binascii.Error, UnicodeDecodeError):
+        raise Refused("bad_cursor", "this is no cursor of an event feed; take one as it was given") from None
+    if source != _digits_of(feed.source):
+        raise Refused("cursor_of_another_feed", "the cursor is of the event feed of another installation")
+    if position < feed.pruned:
+        why = "the cursor is older than what is kept: events after it were forgotten. Read from the beginning"
+        raise Refused("cursor_too_old", f"{why}, and take how things stand from there")
+    is_known = position == feed.pruned or _id_at(connection, position)[-_DIGITS:] == event_id
+    if position > feed.last or not is_known:
+        why = "the cursor is from before a restore: the events that it has seen are not in the feed any more"
+        raise Refused("cursor_before_restore", f"{why}. Read from the beginning; who knows an event's id has seen it")
+    return position
+
+
+def _digits_of(source: str) -> str:
+    return source[-_DIGITS:]
+
+
+def _id_at(connection: Connection, position: int) -> str:
+    return connection.execute(select(_EVENTS.c.id).where(_EVENTS.c.position == position)).scalar() or ""

@@ -1,0 +1,112 @@
+"""The events of entitlements: each row of the ledger is one, in order, whatever order the rows come in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from itertools import permutations
+
+import pytest
+
+from domain.feed.envelope import FeedEvent
+from domain.feed.usage_data import ROWS
+from domain.usage.effects import UsageRecords
+from domain.usage.rows import LedgerRow, RowKind
+from store import Store, tables
+
+T0 = datetime(2025, 6, 9, 13, 0, tzinfo=UTC)
+
+
+def row(number: int, kind: RowKind = RowKind.TAKEN) -> LedgerRow:
+    return LedgerRow(
+        number=number,
+        kind=kind,
+        reference=f"C{number}",
+        event_id=f"e-{number}",
+        period=0,
+        first_day=None,
+        amount=1,
+        used=1,
+        used_after=number,
+        overage_after=0,
+        cap_after=50,
+        balance_after=50 - number,
+        at=T0 + timedelta(minutes=number),
+        recorded_at=T0 + timedelta(hours=1),
+        by="ann",
+    )
+
+
+def news(*numbers: int, count: str = "count-1", entitlement: str = "gold") -> UsageRecords:
+    rows = [row(number) for number in numbers]
+    return UsageRecords(entitlement_id=entitlement, count=count, account="acme", unit="cases", rows=rows, periods=[])
+
+
+def told(store: Store) -> list[tuple[int, int]]:
+    """The sequence number and the row of each event, in the order of reading."""
+    return [(one.sequence, one.data["row"]) for one in read(store)]
+
+
+def read(store: Store) -> Iterator[FeedEvent]:
+    yield from store.feed.read(subject="entitlement/gold").events
+
+
+def test_every_row_is_an_event(store: Store) -> None:
+    """Under the number of the row, at the instant that decided its period; the same rows again change nothing."""
+    for _ in range(2):
+        store.ledgers.record(news(1, 2))
+    first, second = read(store)
+    assert (first.type, first.subject, first.sequence) == (
+        "milepost.entitlement.consumed.v1",
+        "entitlement/gold",
+        1,
+    )
+    assert (second.sequence, second.time) == (2, T0 + timedelta(minutes=2))
+    assert second.data["text"] == "taken C2: 1 case"
+    assert second.data["balance_after"] == 48
+    assert store.feed.read(account="acme").events == [first, second]
+
+
+@pytest.mark.parametrize("order", list(permutations([(1, 2), (3,), (4, 5)])))
+def test_rows_in_any_order_are_events_in_theirs(store: Store, order: tuple[tuple[int, ...], ...]) -> None:
+    """What comes too early waits in the ledger for what is missing."""
+    for numbers in order:
+        store.ledgers.record(news(*numbers))
+    assert told(store) == [(number, number) for number in range(1, 6)]
+
+
+def test_rows_recorded_side_by_side_are_all_events(store: Store) -> None:
+    """However many transactions there are at once, none leaves a row behind that is no event."""
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(store.ledgers.record, [news(number) for number in range(1, 61)]))
+    assert told(store) == [(number, number) for number in range(1, 61)]
+
+
+def test_what_was_counted_before_the_feed_is_a_snapshot(store: Store) -> None:
+    """One event stands for all rows from before; what comes later goes on from there."""
+    store.ledgers.record(news(1, 2, 3))
+    with store._database.write() as connection:
+        connection.execute(tables.events.delete())
+    store.ledgers.record(news(5))
+    store.ledgers.record(news(4))
+    store.ledgers.record(news(6))
+    assert told(store) == [(3, 3), (4, 4), (5, 5), (6, 6)]
+    begins = next(read(store))
+    assert (begins.type, begins.data["stands_for_from"]) == ("milepost.entitlement.snapshot.v1", 1)
+    assert begins.data["balance_after"] == 47
+
+
+def test_another_count_goes_on_with_the_numbers(store: Store) -> None:
+    """A count that begins after a termination numbers its rows anew; the sequence of the entitlement is one."""
+    store.ledgers.record(news(1, 2, 3))
+    store.ledgers.record(news(1, 2, count="count-2"))
+    store.ledgers.record(news(3, count="count-2"))
+    store.ledgers.record(news(4))
+    assert told(store) == [(1, 1), (2, 2), (3, 3), (4, 1), (5, 2), (6, 3)]
+
+
+def test_every_kind_of_row_has_a_type() -> None:
+    """A row that were no event would be missing in the feed."""
+    assert set(ROWS) == set(RowKind)
+    assert len(set(ROWS.values())) == len(ROWS)
