@@ -36,8 +36,6 @@ NOT_DELIVERED = "NotDelivered"
 _COMES_BACK_AFTER = timedelta(seconds=5)
 """What finds its receiver's lane taken. It counts as no attempt."""
 
-_OLD_OR_AHEAD = timedelta(days=30)
-
 
 class Outside:
     """Sends, and keeps on record what came of it.
@@ -71,7 +69,7 @@ class Outside:
             return False
         if effect.case_id is not None:
             return await asyncio.to_thread(self._store.cases.has_own_clock, effect.case_id)
-        return abs(datetime.now(UTC) - effect.at) > _OLD_OR_AHEAD
+        return not effect.is_of_now(datetime.now(UTC))
 
     async def send_mail(self, message: RenderedMail, effect: Effect) -> None:
         """Hand a mail in, and put it into the log of sent mail with what the server said.
