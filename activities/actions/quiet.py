@@ -19,6 +19,7 @@ from activities.delivery.outcomes import Delivered, NotDelivered
 from domain.delivery.schedule import delay_after
 from domain.process import Email
 from domain.process.actions import COMPLETED
+from domain.wording import instant
 from store.quiet import DigestTurn, Limits, MailInHand
 from store.store import Store
 
@@ -92,7 +93,7 @@ class QuietMails:
                 raise await self._failed(turn, effect)
             case "wait":
                 until = turn.at or now
-                line = f"held for a digest to {recipient}, at {until:%Y-%m-%d %H:%M}Z"
+                line = f"held for a digest to {recipient}, at {instant(until)}"
                 await asyncio.to_thread(
                     self._store.deliveries.hold_delivery, effect.key, "email", ", ".join(message.to), line, now
                 )

@@ -267,8 +267,7 @@ class Book:
         missed = Violation(violated_at=target, noticed_at=self.noticed_at)
         instance.violations = (*instance.violations, missed)
         text = f"{instance.milestone} violated at {clock_text(target)}"
-        when: dict[str, Any] = {"violated_at": target, "noticed_at": self.noticed_at}
-        self.note(NoteKind.VIOLATED, target, text, instance, **when)
+        self.note(NoteKind.VIOLATED, target, text, instance, violated_at=target, noticed_at=self.noticed_at)
 
     def correct_if_ahead(self, instance: MilestoneInstance, at: datetime, why: str) -> None:
         """Take back a violation whose target moved to or past the effective now."""
@@ -286,8 +285,7 @@ class Book:
         except HorizonExceeded:
             return
         if not is_past:
-            if instance.promise != milestone.promise:
-                instance.promise = milestone.promise
+            instance.promise = milestone.promise
         elif instance.promise and instance.standing_violation is None:
             effective_now = instance.effective_now(at)
             self.violate(instance, instance.target_at(self.plan.calendars, paused_until=effective_now))
