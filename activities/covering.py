@@ -118,12 +118,7 @@ class Covering:
                     why = consumed.reason or "nothing is left of it"
                     passed_over.append(NotMatched(entitlement=entitlement.id, why=why))
                     continue
-                left = Left(
-                    unit=consumed.unit,
-                    cap=consumed.cap,
-                    remaining=consumed.remaining,
-                    granted=consumed.grant_left,
-                )
+                left = _left_of(consumed)
             return Taken(entitlement, coverage=case_coverage(ranking, match, left, [*passed_over, *unmatched]))
         return Taken(coverage=case_coverage(asking.ranking, None, None, [*passed_over, *unmatched]))
 
@@ -197,6 +192,10 @@ class Covering:
             occurred_at=at,
             until=self.rules.decide_until(entitlement, consumed, now),
         )
+
+
+def _left_of(consumed: Consumed) -> Left:
+    return Left(unit=consumed.unit, cap=consumed.cap, remaining=consumed.remaining, granted=consumed.grant_left)
 
 
 def _blocked(entitlement: Entitlement, consumed: Consumed) -> Refused:

@@ -26,6 +26,7 @@ from store.turns import Turns
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _MIGRATION_LOCK = 0x6D696C65  # "mile", in PostgreSQL's one space of advisory locks
 CATALOG_LOCK = _MIGRATION_LOCK + 1
+MAIL_LOCK = 0x6D61696C
 _ONE_AT_A_TIME = threading.Lock()
 """Alembic keeps the migration that is under way in a global variable."""
 

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, func, or_, select, update
 
 from domain.catalog.endpoints import Endpoint
 from domain.delivery.circuit import is_given_up, open_for
+from domain.wording import instant
 from store import tables
 from store.catalog.reading import StoredCatalog
 from store.database import Database, insert_new
@@ -82,7 +83,7 @@ class Endpoints:
             if span:
                 connection.execute(of_it.values({"open_until": at + span}))
             if is_given_up(now.failing_since, at):
-                since = f"it has failed since {now.failing_since:%Y-%m-%d %H:%M}Z, at last: {said}"
+                since = f"it has failed since {instant(now.failing_since)}, at last: {said}"
                 connection.execute(of_it.values({"off_at": at, "said": since}))
 
     def answered(self, name: str) -> None:

@@ -19,6 +19,7 @@ from store.endpoints import Endpoints
 from store.feed import Feed
 from store.leases import Leases
 from store.orders import Orders
+from store.quiet import Quiet
 from store.usage.ledgers import Ledgers
 from store.usage.unsynchronised import UnsynchronisedEntitlements
 
@@ -39,6 +40,7 @@ class Store:
         tasks: what people are to do, and what of it is done.
         deliveries: what was sent to the outside.
         endpoints: whom outbound messages go to, and how they do.
+        quiet: limits of mails, and digests.
         ledgers: what was used of entitlements.
         feed: what happened, event by event.
         unsynchronised: the entitlements whose workflows are to be told of a change.
@@ -56,6 +58,7 @@ class Store:
         self.tasks = Tasks(database)
         self.deliveries = Deliveries(database)
         self.endpoints = Endpoints(database)
+        self.quiet = Quiet(database)
         self.ledgers = Ledgers(database)
         self.feed = Feed(database)
         self.unsynchronised = UnsynchronisedEntitlements(database)

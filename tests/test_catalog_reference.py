@@ -30,7 +30,7 @@ from domain.catalog.declarations import (
     ServiceContract,
 )
 from domain.catalog.endpoints import Endpoint, SecretSource
-from domain.catalog.mailing import MailTemplate, Person, Role
+from domain.catalog.mailing import MailTemplate, Person, Quiet, Role
 from domain.catalog.references import KnownCatalog
 from domain.criteria.fields import ACCOUNT_FIELDS, CASE_FIELDS, ENTITLEMENT_FIELDS, FieldType
 from domain.open_time.spans import Offset, Span
@@ -48,6 +48,7 @@ PAGE = (Path(__file__).parents[1] / "docs" / "reference" / "catalog.md").read_te
 PLACES: Mapping[type[BaseModel], str] = {
     Catalog: "The document",
     Organisation: "organisation",
+    Quiet: "quiet",
     DeclaredHours: "Business hours",
     Week: "week",
     HolidayRules: "holidays",

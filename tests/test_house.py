@@ -214,6 +214,7 @@ OWN_FORMS = {
     "domain/reports/grouping.py": "the names of groups: a month, a year",
     "domain/explanation/reasons.py": "a time of day, as a process declares it",
     "domain/messages/case_state.py": "what cases ask is in recorded histories to the letter",
+    "worker/switched_off.py": "an instant to be typed, and a key",
     "workflows/case/plans.py": "a date for the server's page, not for people",
     "starters/backtest/tables.py": "a narrow column",
     "starters/cli/commands/migration.py": "an id",

@@ -128,6 +128,9 @@ class RememberingStore:
     def milestone_completed_at(self, key: str) -> datetime | None:
         raise AssertionError(f"{key} is of no milestone")
 
+    def was_sent(self, key: str) -> bool:
+        raise AssertionError(f"{key} does not expire")
+
     def waits_since(self, key: str) -> datetime | None:
         raise AssertionError(f"{key} does not expire")
 

@@ -14,6 +14,7 @@ from activities.delivery.outcomes import NotDelivered
 from activities.delivery.smtp import MailServer
 from domain.catalog.endpoints import Endpoint
 from domain.errors import NotFound
+from domain.wording import instant
 from store import Store
 from store.values import EndpointState
 
@@ -96,7 +97,7 @@ def _mail(endpoint: Endpoint, state: EndpointState) -> tuple[str, str, str]:
     at = state.off_at or datetime.now(UTC)
     name = endpoint.name or endpoint.id
     body = (
-        f"Nothing is sent to endpoint {name} any more since {at:%Y-%m-%d %H:%M} UTC: {state.said}\n\n"
+        f"Nothing is sent to endpoint {name} any more since {instant(at)}: {state.said}\n\n"
         f"What is for it fails meanwhile. When it is well again:\n\n"
         f"    milepost endpoints --on {endpoint.id}\n"
         f"    milepost retry --since {state.failing_since or at:%Y-%m-%dT%H:%MZ}\n"

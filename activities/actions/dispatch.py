@@ -64,8 +64,11 @@ class Dispatcher:
         Raises:
             ApplicationError: it was not done; it says when to try again, or that there is no sense in it.
         """
-        worthless = await expired(effect, self._log, pace=1 if self._outside is None else self._outside.pace)
-        if worthless is not None:
+        outside = self._outside
+        is_rehearsal = outside is None or await outside.is_rehearsal(effect)
+        pace = 1 if outside is None else outside.pace
+        worthless = await expired(effect, self._log, pace=pace, is_rehearsal=is_rehearsal)
+        if worthless is not None and not await asyncio.to_thread(self._log.was_sent, effect.key):
             await asyncio.to_thread(self._log.record_action_dropped, effect.key, worthless, at=effect.at)
             return worthless
         try:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from domain.process import ActionCall
+
+_OLD_OR_AHEAD = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,15 @@ class Effect:
     due_at: datetime | None = None
     trigger: str | None = None
     case_id: str | None = None
+
+    def is_of_now(self, now: datetime) -> bool:
+        """Whether it was ordered about now. What was not is of a replayed log."""
+        return abs(now - self.at) <= _OLD_OR_AHEAD
+
+    def late_at(self, now: datetime) -> timedelta:
+        """How long after its trigger was due an instant is, an outage among it; of a replayed log: until it fired."""
+        due_at = self.due_at or self.at
+        return max((now if self.is_of_now(now) else self.at) - due_at, timedelta())
 
     @property
     def key(self) -> str:

@@ -20,14 +20,18 @@ class ExpiryLog(Protocol):
     def waits_since(self, key: str) -> datetime | None:
         """When the first attempt at an action began, by the wall clock; None: there was none."""
 
+    def was_sent(self, key: str) -> bool:
+        """Whether its receiver has it."""
 
-async def expired(effect: Effect, log: ExpiryLog, *, pace: float) -> str | None:
+
+async def expired(effect: Effect, log: ExpiryLog, *, pace: float, is_rehearsal: bool) -> str | None:
     """Why an action is worth nothing any more, in a sentence; None: it is to be done.
 
     Args:
         effect: the action.
         log: what is on record.
         pace: by which the delays between attempts are divided, so that a span of time is too.
+        is_rehearsal: whether it belongs to a replayed log, whose time has nothing to do with this machine's.
     """
     action = effect.call.action
     if isinstance(action, FieldUpdate):
@@ -39,9 +43,9 @@ async def expired(effect: Effect, log: ExpiryLog, *, pace: float) -> str | None:
         return None
     if action.expires_after is None:
         return None
-    since = await asyncio.to_thread(log.waits_since, effect.key)
-    waited = timedelta() if since is None else (datetime.now(UTC) - since) * pace
-    late = timedelta() if effect.due_at is None else effect.at - effect.due_at
+    since, now = await asyncio.to_thread(log.waits_since, effect.key), datetime.now(UTC)
+    waited = timedelta() if since is None else (now - since) * pace
+    late = effect.late_at(effect.at if is_rehearsal else since or now)
     if late + waited >= action.expires_after:
         return f"expired: {action.expires} have passed since it was due"
     return None

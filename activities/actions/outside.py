@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
@@ -12,6 +14,8 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from activities.actions import hooks, signals
 from activities.actions.effect import Effect
 from activities.actions.mail import RenderedMail, log
+from activities.actions.opening_hours import wait_for_opening
+from activities.actions.quiet import QuietMails
 from activities.actions.signals import RenderedSignal
 from activities.delivery import smtp
 from activities.delivery.lanes import Busy, Lanes
@@ -32,8 +36,6 @@ NOT_DELIVERED = "NotDelivered"
 _COMES_BACK_AFTER = timedelta(seconds=5)
 """What finds its receiver's lane taken. It counts as no attempt."""
 
-_OLD_OR_AHEAD = timedelta(days=30)
-
 
 class Outside:
     """Sends, and keeps on record what came of it.
@@ -47,6 +49,7 @@ class Outside:
         self._store = store
         self._means = means
         self._lanes = Lanes()
+        self._quiet = None if means.mail is None else QuietMails(store, means.mail, self._send_digest, means.pace)
 
     @property
     def pace(self) -> float:
@@ -66,7 +69,7 @@ class Outside:
             return False
         if effect.case_id is not None:
             return await asyncio.to_thread(self._store.cases.has_own_clock, effect.case_id)
-        return abs(datetime.now(UTC) - effect.at) > _OLD_OR_AHEAD
+        return not effect.is_of_now(datetime.now(UTC))
 
     async def send_mail(self, message: RenderedMail, effect: Effect) -> None:
         """Hand a mail in, and put it into the log of sent mail with what the server said.
@@ -74,16 +77,46 @@ class Outside:
         Raises:
             ApplicationError: the attempt failed.
         """
+        quiet = self._quiet
+        assert quiet is not None  # noqa: S101  `sends_mail_for` was asked
+        status = await asyncio.to_thread(self._store.deliveries.status, effect.key)
+        if status == "failed":  # tried again by hand: from the beginning
+            await asyncio.to_thread(self._store.quiet.release, effect.key)
+        if status != "sent":
+            await wait_for_opening(effect, ", ".join(message.to), self._store)
+        to = await quiet.admitted(message, effect, was_sent=status == "sent")
+        said = [await self._hand_in(replace(message, to=to), effect)] if to else []
+        digests = await quiet.digests(message, effect)
+        if digests and not to:
+            await asyncio.to_thread(
+                self._store.deliveries.record_attempt, effect.key, "sent", "; ".join(digests), datetime.now(UTC)
+            )
+        await log(message, effect, self._store.actions, "; ".join([*said, *digests]))
+
+    async def _hand_in(self, message: RenderedMail, effect: Effect) -> str:
+        """Make an attempt at a mail that may go now; one that did not go counts for no limit."""
         server = self._means.mail
         assert server is not None  # noqa: S101  `sends_mail_for` was asked
 
         async def attempt(_: int) -> Delivered:
             parts = (message.to, message.subject, message.body, message.html)
-            mail = smtp.message(server, effect.key, *parts, thread=effect.thread)
-            return await smtp.send(server, mail)
+            return await smtp.send(server, smtp.message(server, effect.key, *parts, thread=effect.thread))
 
-        said = await self.attempt(effect, "email", f"{server.host}:{server.port}", ", ".join(message.to), attempt)
-        await log(message, effect, self._store.actions, said)
+        try:
+            return await self.attempt(effect, "email", f"{server.host}:{server.port}", ", ".join(message.to), attempt)
+        except ApplicationError as error:
+            undo = self._store.quiet.release if error.non_retryable else self._store.quiet.withdraw
+            await asyncio.to_thread(undo, effect.key)
+            raise
+
+    async def _send_digest(self, mail: EmailMessage) -> Delivered:
+        server = self._means.mail
+        assert server is not None  # noqa: S101  there are digests only where there is a server
+        try:
+            with self._lanes.taken(f"{server.host}:{server.port}"):
+                return await smtp.send(server, mail)
+        except Busy as busy:
+            raise NotDelivered(str(busy)) from None
 
     async def sends_hooks_for(self, effect: Effect) -> bool:
         """Whether an outbound message leaves this process."""

@@ -88,7 +88,7 @@ def _trigger(effect: Effect) -> dict[str, Any]:
         "kind": effect.event.rpartition(".")[2],
         "due_at": _text(due_at),
         "at": _text(effect.at),
-        "late": int((effect.at - due_at).total_seconds()),
+        "late": int(effect.late_at(datetime.now(UTC)).total_seconds()),
     }
 
 

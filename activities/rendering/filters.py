@@ -50,7 +50,16 @@ def local(context: Context, value: Any, zone: Any = None) -> str:
     name = context.get(ZONE) or "UTC" if _is_nothing(zone) else str(zone)
     if at.utcoffset() is None:
         raise ValueError(f"local needs an instant with an offset from UTC, not {text[:40]!r}")
-    there = at.astimezone(_zone(name))
+    return instant_in_words(at, name)
+
+
+def instant_in_words(at: datetime, zone: str) -> str:
+    """An instant on the wall clock of a zone.
+
+    Raises:
+        ValueError: there is no such zone.
+    """
+    there = at.astimezone(_zone(zone))
     return f"{_day(there.date())}, {there:%H:%M} {_zone_in_words(there)}"
 
 

@@ -146,6 +146,9 @@ class _Check:
             named = {"business_hours": Kind.BUSINESS_HOURS, "process": Kind.PROCESSES}
             for key, kind in named.items():
                 yield from self.references.problems(("organisation", key), kind, getattr(self.organisation, key))
+            if self.organisation.quiet is not None:
+                place = ("organisation", "quiet", "hours")
+                yield from self.references.problems(place, Kind.BUSINESS_HOURS, self.organisation.quiet.hours)
             for role, name in self.organisation.roles.items():
                 if name not in self.fields:
                     message = f"unknown field {name!r} of a case; {nearest(name, self.fields)}"

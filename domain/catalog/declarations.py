@@ -24,7 +24,7 @@ from pydantic import AwareDatetime, Field, field_validator, model_validator
 
 from domain.calendar import ALWAYS, BusinessHours
 from domain.catalog.endpoints import Endpoint
-from domain.catalog.mailing import FROM_FIELDS, Mail, MailTemplate, Person, Role, TimeZone
+from domain.catalog.mailing import Mail, MailTemplate, Person, Quiet, RoleFields, TimeZone
 from domain.criteria.fields import Fields
 from domain.errors import Contradiction
 from domain.ids import Id
@@ -98,21 +98,15 @@ class Organisation(Value):
         business_hours: where neither milestone, process, case nor entitlement names any.
         process: of cases without an entitlement; None: they have no milestones.
         roles: which field of a case says who owner, contact, team and watchers are; of others it is that of the name.
+        quiet: when mails wait; None: none does.
     """
 
     name: str = Field(default="", max_length=200)
     time_zone: TimeZone = "UTC"
     business_hours: Name = ALWAYS.name
     process: Name | None = None
-    roles: dict[Role, str] = Field(default_factory=dict, exclude_if=operator.not_)
-
-    @field_validator("roles")
-    @classmethod
-    def _are_read_from_fields(cls, roles: dict[Role, str]) -> dict[Role, str]:
-        for role in roles:
-            if role not in FROM_FIELDS:
-                raise ValueError(f"{role.value} is read from no field; {', '.join(FROM_FIELDS)} are")
-        return roles
+    roles: RoleFields = Field(default_factory=dict, exclude_if=operator.not_)
+    quiet: Quiet | None = Field(default=None, exclude_if=operator.not_)
 
 
 class DeclaredHours(BusinessHours):

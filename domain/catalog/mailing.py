@@ -41,6 +41,31 @@ def field_of(role: Role, named: dict[Role, str]) -> str:
     return named.get(role, role.value)
 
 
+def _from_fields(roles: dict[Role, str]) -> dict[Role, str]:
+    for role in roles:
+        if role not in FROM_FIELDS:
+            raise ValueError(f"{role.value} is read from no field; {', '.join(FROM_FIELDS)} are")
+    return roles
+
+
+RoleFields = Annotated[dict[Role, str], AfterValidator(_from_fields)]
+"""From which field of a case each role is read."""
+
+
+class Quiet(Value):
+    """When mails wait. Nothing does unless it is set.
+
+    Attributes:
+        mails_per_case: so many an hour of one case, or one entitlement; more come in a digest. None: any number.
+        mails_per_recipient: so many an hour to one address, likewise.
+        hours: business hours for whose opening mails wait that say nothing else; those of violations never do.
+    """
+
+    mails_per_case: int | None = Field(default=None, ge=1, le=10_000)
+    mails_per_recipient: int | None = Field(default=None, ge=1, le=10_000)
+    hours: str | None = Field(default=None, min_length=1, max_length=80)
+
+
 class Person(Value):
     """One of the organisation's own people.
 

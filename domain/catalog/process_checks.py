@@ -67,6 +67,9 @@ class ProcessChecks:
                     (*place, "business_hours"), Kind.BUSINESS_HOURS, row.business_hours
                 )
         for number, trigger in enumerate(milestone.triggers):
+            if not retired and not any(isinstance(action, Email) for action in trigger.actions):
+                hours = (*path, "triggers", number, "hours")
+                yield from self._references.problems(hours, Kind.BUSINESS_HOURS, trigger.hours)
             place = (*path, "triggers", number, "actions")
             yield from action_problems(
                 place, trigger.actions, of_a_milestone(self._fields), self._references, retired=retired

@@ -23,8 +23,12 @@ DELAYS = (
 
 MOST_ATTEMPTS = len(DELAYS) + 1
 
-GIVES_UP_AFTER = timedelta(hours=96)
-"""Of an action as a whole: longer than all delays together (75 h 35 min, and a tenth of jitter) with their attempts."""
+LONGEST_WAIT = timedelta(days=14)
+"""For the opening of business hours."""
+
+GIVES_UP_AFTER = timedelta(hours=96) + LONGEST_WAIT
+"""Of an action as a whole: longer than it may wait, and than all delays together (75 h 35 min, and a tenth of jitter)
+with their attempts."""
 
 ATTEMPT = timedelta(seconds=60)
 """Of one attempt at an action, with its texts and records: longer than a mail server or a receiver is waited for."""

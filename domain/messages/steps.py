@@ -194,7 +194,7 @@ def reopen_case(stored: CaseState, asked: CaseReopening, now: datetime) -> Reope
         now: the clock of the new run's workflow; that of the case may be ahead of it, and does not go back.
 
     Raises:
-        Refused: the case is not closed, or was closed later.
+        Refused: it was asked for an instant that is not yet, or fields can not have those values.
         HorizonExceeded: a target lies past the horizon of its calendars.
     """
     at = asked.occurred_at or now + stored.ahead

@@ -66,6 +66,7 @@ class Email(_Sent):
     Attributes:
         to: addresses, roles and ids of people; each may be a text.
         template: the catalog's, which has the texts; None: they are here.
+        hours: business hours for whose opening it waits; None: as its trigger says, or else the organisation.
         html: the same as `body`, for those who read HTML; values are escaped in it.
     """
 
@@ -75,6 +76,7 @@ class Email(_Sent):
     subject: str = ""
     body: str = ""
     html: str = Field(default="", exclude_if=operator.not_)
+    hours: str | None = Field(default=None, min_length=1, max_length=80, exclude_if=operator.not_)
 
     @field_validator("to", mode="before")
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from enum import StrEnum
 from fractions import Fraction
 from typing import Any, Literal
@@ -39,6 +40,7 @@ class Trigger(Value):
         late: a warning whose time is past when its instance starts fires at once, or is skipped.
         rearm: fires again when the target moves and its new time is still ahead then; of success, with every completion
             instead of the first alone.
+        hours: business hours for whose opening its mails wait that name no others; None: as the organisation says.
         id: part of every effect's key; made from kind and offset when left out.
     """
 
@@ -47,6 +49,7 @@ class Trigger(Value):
     late: Literal["fire", "skip"] = "fire"
     rearm: bool = False
     id: PartId = ""
+    hours: str | None = Field(default=None, min_length=1, max_length=80, exclude_if=operator.not_)
     actions: list[Action] = Field(default_factory=list)
 
     _percent: Fraction | None = PrivateAttr(None)
@@ -56,6 +59,18 @@ class Trigger(Value):
     @classmethod
     def _as_text(cls, value: Any) -> Any:
         return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _tell_its_mails(cls, value: Any) -> Any:
+        if not isinstance(value, dict) or not value.get("hours") or not isinstance(value.get("actions"), list):
+            return value
+        hours = value["hours"]
+        actions = [
+            {"hours": hours, **one} if isinstance(one, dict) and one.get("do") == "email" else one
+            for one in value["actions"]
+        ]
+        return {**value, "actions": actions}
 
     @model_validator(mode="after")
     def _may_be_sent(self) -> Trigger:

@@ -34,8 +34,10 @@ def cover(book: UsageBook, asked: OverageCovered, now: datetime) -> Made:
     unit = book.terms.allowance.unit
     if pays < taking.period:
         raise Refused("earlier_period", "overage is covered from its own period or from a later one")
-    there = room_for_late_work(book, pays)
-    amount = min(taking.overage, asked.amount or taking.overage, taking.overage if there is None else there)
+    there, found_used = room_for_late_work(book, pays), book.use(pays).late if pays == taking.period else 0
+    # What late work found used by the renewal may have become free since; it is asked once more.
+    most = taking.overage if there is None else min(there + found_used, book.left(pays) or 0)
+    amount = min(taking.overage, asked.amount or taking.overage, most)
     if amount == 0:
         raise Refused("nothing_left", "nothing is left of that period; amend the cap first, or void the overage")
     is_new = pays != taking.period and asked.reference not in book.state.covers
@@ -44,7 +46,10 @@ def cover(book: UsageBook, asked: OverageCovered, now: datetime) -> Made:
     is_billed = book.state.approved.find(asked.reference) is not None
     effects = _let_go(book, asked, taking, amount, now=now, text=f"covered from {_named(book, pays)}")
     _pay(book, asked.reference, taking, pays, amount, is_billed=is_billed)
-    book.changing_use(pays).used += amount
+    use = book.changing_use(pays)
+    use.used += amount
+    if there is not None and amount > there:
+        use.late = min(use.late, found_used - (amount - there))
     text = f"{amount_text(amount, unit)} of the overage of {asked.reference} covered"
     effects.append(
         write_by_hand(

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from starters.logs.clocks import is_a_clock
+from starters.logs.lacking import why_no_case
 from starters.logs.mapping import LogError
 from starters.logs.profiles import Profile, Sheet, groups_of
 from starters.logs.roles import (
@@ -91,11 +92,7 @@ def case_column(sheet: Sheet, found: dict[str, Profile], times: dict[str, Profil
         sheet.unsure.append(f"which column is the id of a case: none is named so; {likely!r} is taken for its values")
         return likely
     if not named:
-        said = (
-            "no column looks like the id of a case: filled in every row, and named like case, ticket, number, id or "
-            f"key; the columns are {', '.join(sheet.columns)}. A mapping of your own says which it is: case_id"
-        )
-        raise LogError([f"{sheet.path}: {said}"])
+        raise LogError([f"{sheet.path}: {why_no_case(sheet)}"])
     sizes = {name: len(groups_of(sheet, name)) for name in named}
     repeating = [name for name in named if 1 < sizes[name] < len(sheet.rows) and names_a_case(name)]
     chosen = repeating[0] if repeating else max(named, key=lambda name: sizes[name])

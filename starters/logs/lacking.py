@@ -6,7 +6,7 @@ import re
 
 from starters.logs.forms import formats_of, reads
 from starters.logs.profiles import Profile, Sheet
-from starters.logs.roles import is_a_length, role_of_time
+from starters.logs.roles import Role, is_a_length, is_for, role_of_time
 from starters.logs.zone_words import LIKELY, zone_words
 
 _TRIED = 5
@@ -54,6 +54,20 @@ def _nearly(sheet: Sheet, name: str) -> str | None:
                 line = next(line for row, line in zip(sheet.rows, sheet.lines, strict=True) if row[name] == bad[0])
                 return f"column {name!r} holds times, but not in line {line}: {bad[0]!r}"
     return None
+
+
+def why_no_case(sheet: Sheet) -> str:
+    """Why no column is the id of a case, and what would make the nearest one be it."""
+    said = "no column looks like the id of a case: filled in every row, and named like case, ticket, number, id or key"
+    for name in (name for name in sheet.columns if is_for(Role.CASE, name)):
+        empty = [line for row, line in zip(sheet.rows, sheet.lines, strict=True) if not row[name]]
+        if 0 < len(empty) <= min(_MOST_NAMED, len(sheet.rows) - 1):
+            return (
+                f"{said}; {name!r} is empty in line {', '.join(map(str, empty))}. If that is no case, such as a line "
+                "of totals, take it out; if the cell was merged with the one above, a mapping of your own says so: "
+                f"merged: [{name}]"
+            )
+    return f"{said}; the columns are {', '.join(sheet.columns)}. A mapping of your own says which it is: case_id"
 
 
 def why_no_opening(sheet: Sheet, times: dict[str, Profile]) -> str:

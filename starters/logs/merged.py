@@ -5,12 +5,15 @@ from __future__ import annotations
 from starters.logs.profiles import Sheet
 from starters.logs.roles import Role, is_for
 
+_LEAST = 4
+"""One row in so many, at least, has an id that is empty since it was merged with the one above."""
+
 
 def unmerge(sheet: Sheet) -> None:
     """Fill in ids that were merged over the rows of a case, and other columns that are empty in the very same rows.
 
-    Such an id stands in the first row, and no other column that is named like one is filled everywhere. Other columns
-    that look merged are only named: an empty priority may be none.
+    Such an id stands in the first row and is empty in a quarter of them at least, and no other column that is named
+    like one is filled everywhere. Other columns that look merged are only named: an empty priority may be none.
     """
     if sheet.xes or not sheet.rows:
         return
@@ -28,6 +31,8 @@ def _fill_ids(sheet: Sheet) -> None:
     if merged is None:
         return
     empty = [not row[merged] for row in sheet.rows]
+    if sum(empty) * _LEAST < len(empty):
+        return  # a line of totals, more likely
     sheet.merged = [name for name in sheet.columns if [not row[name] for row in sheet.rows] == empty]
     for name in sheet.merged:
         above = ""

@@ -143,6 +143,8 @@ def failed_lines(failed: Sequence[StoredAction]) -> list[str]:
 
 
 def _delivered(delivery: Delivery) -> str:
+    if delivery.status == "waits" and not delivery.attempts:
+        return f"waits to go to {delivery.to}{f': {delivery.answer}' if delivery.answer else ''}"
     attempts = plural(delivery.attempts, "attempt")
     when = utc_text((delivery.last_at or delivery.first_at).replace(microsecond=0))
     became = {"sent": "sent", "waits": "waits for another attempt", "failed": "failed", "dropped": "dropped"}

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Select, Table, and_, select, update
+from sqlalchemy import Connection, Select, Table, and_, delete, select, update
 
 from domain.process.actions import slug
 from store import tables
 from store.cases import statements
 from store.cases.records import case_of, put_failure
 from store.database import Database, insert, insert_new
+from store.mail_tables import held_mails
 from store.reading import read_stored
 from store.values import Mail, StoredAction
 
@@ -110,23 +111,24 @@ class ActionRecords:
             )
             waits = (sent.c.key == key, sent.c.status == "waits")
             connection.execute(update(sent).where(*waits).values({"status": "dropped"}))
+            connection.execute(delete(held_mails).where(held_mails.c.key == key, held_mails.c.digest.is_(None)))
 
     def milestone_completed_at(self, key: str) -> datetime | None:
         """When the milestone of an action was completed, as it was last recorded; None: it is open, or not known."""
-        case_id, process, milestone, occurrence, *_ = [*key.split("/"), *[""] * 4]
-        table = tables.milestones
-        if not occurrence.isdecimal():
-            return None
-        same = (table.c.case_id == case_id, table.c.process == process, table.c.occurrence == int(occurrence))
-        wanted = select(table.c.milestone, table.c.completed_at).where(*same)
         with self._database.read() as connection:
-            return next((at for name, at in connection.execute(wanted) if slug(name) == milestone), None)
+            return completed_at(connection, key)
 
     def waits_since(self, key: str) -> datetime | None:
         """When the first attempt to deliver began, by the wall clock; None: there was none."""
         table = tables.deliveries
         with self._database.read() as connection:
             return connection.execute(select(table.c.first_at).where(table.c.key == key)).scalar()
+
+    def was_sent(self, key: str) -> bool:
+        """Whether the receiver of an action has it."""
+        table = tables.deliveries
+        with self._database.read() as connection:
+            return connection.execute(select(table.c.status).where(table.c.key == key)).scalar() == "sent"
 
     def record_action_failed(self, key: str, error: str, *, at: datetime | None = None) -> None:
         """An action failed for good. One that is done stays so; one that is retried by hand may yet be done."""
@@ -189,3 +191,14 @@ def _with_triggers() -> Select[Any]:
     kept = [column for column in acts.c if column.name not in ("position", "trigger_key")]
     joined = acts.outerjoin(fired, fired.c.key == acts.c.trigger_key)
     return select(*kept, *(fired.c[name] for name in shown)).select_from(joined)
+
+
+def completed_at(connection: Connection, key: str) -> datetime | None:
+    """When the milestone of an action was completed, as it was last recorded; None: it is open, or not known."""
+    case_id, process, milestone, occurrence, *_ = [*key.split("/"), *[""] * 4]
+    table = tables.milestones
+    if not occurrence.isdecimal():
+        return None
+    same = (table.c.case_id == case_id, table.c.process == process, table.c.occurrence == int(occurrence))
+    wanted = select(table.c.milestone, table.c.completed_at).where(*same)
+    return next((at for name, at in connection.execute(wanted) if slug(name) == milestone), None)

@@ -41,6 +41,28 @@ class Deliveries:
             found = connection.execute(select(table).where(table.c.key == key)).mappings().one()
             return read_stored(Delivery, dict(found))
 
+    def hold_delivery(self, key: str, channel: str, to: str, why: str, at: datetime) -> None:
+        """Something waits without an attempt being made. One that had failed for good begins anew.
+
+        Args:
+            key: the effect's.
+            channel: the kind of action.
+            to: its receivers, for people.
+            why: and until when, in one line.
+            at: now.
+        """
+        self.begin_delivery(key, channel, to, at)
+        table = tables.deliveries
+        with self._database.write() as connection:
+            waits = (table.c.key == key, table.c.status == "waits")
+            connection.execute(update(table).where(*waits).values({"answer": why}))
+
+    def status(self, key: str) -> str | None:
+        """How a delivery stands; None: nothing is known of it."""
+        table = tables.deliveries
+        with self._database.read() as connection:
+            return connection.execute(select(table.c.status).where(table.c.key == key)).scalar()
+
     def record_attempt(self, key: str, status: Literal["waits", "sent", "failed"], answer: str, at: datetime) -> None:
         """What came of one more attempt; what was sent stays so.
 

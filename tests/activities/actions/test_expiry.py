@@ -42,6 +42,15 @@ async def test_what_is_too_late_is_dropped(store: Store, rendering: Renderer, la
     assert len(store.actions.mails("c-1")) == sent
 
 
+@pytest.mark.parametrize(("away", "sent"), [(timedelta(minutes=115), True), (timedelta(minutes=121), False)])
+async def test_an_outage_of_the_engine_counts(store: Store, rendering: Renderer, away: timedelta, sent: bool) -> None:  # noqa: FBT001
+    """It fired at its own instant, as everything missed does; that was so long ago."""
+    behaviour, fired_at = Behaviour(), datetime.now(UTC) - away
+    async with mail_server(behaviour) as port:
+        await dispatcher(store, rendering, port).perform(effect(MAIL, at=fired_at, due_at=fired_at))
+    assert len(behaviour.taken) == sent
+
+
 async def test_what_waits_too_long_is_dropped(store: Store, rendering: Renderer) -> None:
     """By the time since its first attempt, whatever the receiver would say by now."""
     behaviour = Behaviour(data="451 later")

@@ -243,7 +243,7 @@ def test_five_days_of_failures_switch_it_off(store: Store) -> None:
     store.endpoints.failed("desk", "HTTP 500", days[11])
     [state] = store.endpoints.untold()
     assert state.off_at == days[10]
-    assert state.said.startswith("it has failed since 2025-06-14 12:00Z, at last: HTTP 502")
+    assert state.said.startswith("it has failed since Sat 2025-06-14 12:00 UTC, at last: HTTP 502")
 
 
 async def test_an_endpoint_that_answers_again_is_well(store: Store, rendering: Renderer) -> None:

@@ -162,6 +162,23 @@ def test_overage_is_covered_from_what_went_into_the_renewal(of_the_renewal: int,
     assert sum(bills) == has[1]
 
 
+def test_overage_is_covered_from_what_the_renewal_frees() -> None:
+    """Late work found the carry used; a visit of the renewal is reversed: it is the renewal's until it is asked for."""
+    record = Record(cap=2)
+    record.take(4, RENEWED)
+    assert record.take(2, BEGINS, RENEWED) == "granted"
+    assert record.has("old") == (0, 2, 2)
+    undo = {"kind": "reverse", "of_kind": "visit", "of": "V-1", "now": RENEWED.isoformat()}
+    assert record.account.request(undo) == "done"
+    assert record.take(1, BEGINS, RENEWED) == "blocked"
+    for number in (5, 6):
+        cover = {"kind": "cover", "entitlement": "old", "of_kind": "visit", "of": f"V-{number}"}
+        assert record.account.request(cover | {"now": RENEWED.isoformat()}) == "done"
+        record.account.check()
+        assert record.has("old") == (1, 1, 1)  # of the second the renewal has used it still
+    assert record.has("old~2") == (3, 0, 0)
+
+
 @pytest.mark.parametrize(
     ("carry", "renewal_takes", "late", "old", "grant_left"),
     [

@@ -170,8 +170,8 @@ class Both:
                 q.update(of_q=self.sent[q["of"]], of_at=self.sent[q["of"]]["at"])
                 if q["yes"] and self._is_cancelled(q):
                     return None  # the model takes one more of what takes nothing any more
-            case "reverse" if any(_left_a_carry(count) for count in self.engine.counts.values()):
-                return None  # what a renewal has used of a cancelled record's carry stays there, reversed or not
+            case "reverse" if self._frees_what_stays(q):
+                return None
             case "grant":
                 return self._grant(q)
             case "adjust":
@@ -214,6 +214,28 @@ class Both:
         count = self.engine.counts.get(name)
         return count is not None and any(use.carried_out for use in count.state.uses.values())
 
+    def _frees_what_stays(self, q: dict[str, Any]) -> bool:
+        """Whether a reversal frees what stays with a renewal, as documented.
+
+        That is what it has used of a cancelled record's carry, or what late work has found used.
+        """
+        is_left = any(_left_a_carry(count) for count in self.engine.counts.values())
+        return is_left or any(self._took(name, q["of"]) for name in self._found_used())
+
+    def _found_used(self) -> set[str]:
+        """The records that have used what late work of one before them was to be paid with."""
+        found: set[str] = set()
+        for count in self.engine.counts.values():
+            renewal = count.state.renewal if any(use.late for use in count.state.uses.values()) else None
+            while renewal is not None and renewal.entitlement_id in self.engine.counts:
+                found.add(renewal.entitlement_id)
+                renewal = self.engine.counts[renewal.entitlement_id].state.renewal
+        return found
+
+    def _took(self, name: str, reference: str) -> bool:
+        taking = self.engine.counts[name].state.taken.find(reference)
+        return taking is not None and not taking.is_reversed
+
     def _is_cancelled(self, q: dict[str, Any]) -> bool:
         asked = self.engine.asked.get((q["of_kind"], q["of"]))
         return asked is not None and self.engine.counts[asked].status(T(q["of_at"])) == "cancelled"
@@ -221,6 +243,14 @@ class Both:
     def _counts_at(self, name: str, at: datetime) -> bool:
         count = self.engine.counts.get(name)
         return count is not None and count.status(at) == "active"
+
+    def _may_have(self, name: str, cap: int) -> bool:
+        """Whether a cap can be given, and both take it alike.
+
+        Of a higher one less of the carry is used, which late work may have found used.
+        """
+        over = any(at > cap for at in self.engine.rules[name]["thresholds"] if isinstance(at, int))
+        return not over and name not in self._found_used()
 
     def _of_a_record(self, q: dict[str, Any], now: datetime) -> dict[str, Any] | None:
         name = q["entitlement"]
@@ -235,7 +265,7 @@ class Both:
                 return None
             if rules["cap"] is None and {"cap", "carry_over", "carry_over_cap"} & fields.keys():
                 return None
-            if "cap" in fields and any(at > fields["cap"] for at in rules["thresholds"] if isinstance(at, int)):
+            if "cap" in fields and not self._may_have(name, fields["cap"]):
                 return None
             if self.hours and self.several and "overflow" in fields:
                 return None

@@ -250,6 +250,31 @@ def test_nor_of_terms_before_the_one_in_which_the_count_begins() -> None:
 AFTER = midnight(1, 15, 2026)
 
 
+ASKED = midnight(6)
+
+
+@pytest.mark.parametrize(
+    ("at", "told_at"), [(None, ASKED), (midnight(5), ASKED), (midnight(9), midnight(9))], ids=["now", "behind", "ahead"]
+)
+def test_the_renewals_contact_hears_what_is_unused_when_cancelled(at: datetime | None, told_at: datetime) -> None:
+    """Once, when it counts: at once, if that lies behind; and at the old end nothing more."""
+    visits = Walk(allowance={"period": "term"})
+    visits.take(4)
+    visits.to(ASKED)
+    visits.change(EntitlementCancelled, at=at)
+    if told_at > ASKED:
+        visits.to(told_at - timedelta(seconds=1))
+        assert visits.of(UsageActionOrder) == []
+        visits.to(told_at)
+    assert len(visits.of(UsageActionOrder)) == 1
+    visits.to(AFTER)
+    [order] = visits.of(UsageActionOrder)
+    assert order.call.key == "gold/0/cancelled/unused/1/renewals"
+    assert order.call.action.to == ["renewals@example.com"]
+    assert order.context["usage"]["remaining"] == 6
+    assert (order.context["term"]["follows"], order.context["term"]["carried_over"]) == ("it was cancelled", "0 visits")
+
+
 def test_it_expires_and_the_renewals_contact_hears_what_was_left() -> None:
     visits = Walk(allowance={"period": "term"})
     visits.take(4)

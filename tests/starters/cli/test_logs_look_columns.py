@@ -279,6 +279,17 @@ def test_ids_merged_over_the_rows_of_a_case_are_filled_in(tmp_path: Path) -> Non
     assert "whether empty cells of Customer were merged with the ones above: if so, merged: [Customer]" in said(found)
 
 
+def test_a_line_without_an_id_is_named(tmp_path: Path) -> None:
+    """A line of totals is not taken for a row of the case above it."""
+    rows = [f"T{n},2025-03-0{n}T09:00Z,2025-03-0{n}T10:00Z,3" for n in range(1, 8)]
+    with pytest.raises(LogError) as refusal:
+        seen(tmp_path, "Ticket,Created,Closed,Hours", *rows, ",,,21")
+    assert str(refusal.value).endswith(
+        "'Ticket' is empty in line 9. If that is no case, such as a line of totals, take it out; if the cell was "
+        "merged with the one above, a mapping of your own says so: merged: [Ticket]"
+    )
+
+
 @pytest.mark.parametrize(
     ("cells", "expected"),
     [

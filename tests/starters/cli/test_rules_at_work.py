@@ -58,6 +58,23 @@ async def test_work_is_taken_where_hours_are_left(desk: Desk, policy: str) -> No
     assert "9 hours left" in await desk.done("balance", second)
 
 
+@pytest.mark.parametrize("policy", ["block", "prompt"])
+async def test_a_visit_falls_back_to_where_visits_are_left(desk: Desk, policy: str) -> None:
+    """Past one that is used up and would block or ask: the next has some left."""
+    account, first, second, third = (unique(name) for name in ("account", "first", "second", "third"))
+    one: dict[str, Any] = {"unit": "visits", "cap": 1}
+    ends = {first: "2099-03-31", second: "2099-06-30", third: "2099-12-31"}
+    rules = {first: one, second: one | {"overflow": policy}, third: one | {"overflow": policy}}
+    declared = [
+        {"id": name, "starts_on": "2026-01-01", "ends_on": ends[name], "allowance": rules[name]} for name in ends
+    ]
+    desk.declare(account, *declared)
+    for number, name in enumerate((first, second)):
+        assert f"1 visit taken of {name}" in await desk.done("take", name, f"V-{number}")
+    assert f"1 visit taken of {third}" in await desk.done("take", first, "V-2")
+    assert (await desk.say("take", first, "V-3")).exit_code == 3
+
+
 async def test_a_new_carry_gives_nothing_twice(desk: Desk) -> None:
     """What was carried stays carried: of ten a month, five of them carried on and used, ten can't be taken late."""
     account, visits = unique("account"), unique("visits")

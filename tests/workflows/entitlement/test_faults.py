@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from temporalio import workflow
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
@@ -16,6 +17,7 @@ from domain.usage.freezing import freeze
 from domain.usage.machine import Usage, UsageEffect
 from domain.usage.periods import Term
 from domain.usage.requests import (
+    CONSUME_MANY,
     ENTITLEMENT_WORKFLOW,
     Balance,
     ConsumptionReversed,
@@ -89,7 +91,17 @@ MESSAGES: dict[str, dict[str, Any]] = {
     "cancel": {"event_id": "bad", **WHO},
     "renew": {"event_id": "bad", **WHO},
     "carry_in": {"amount": 1, "event_id": "bad", **WHO},
+    "carry_back": {"amount": 1, "event_id": "bad", **WHO},
+    "cover_overage": {"reference": "bad", "event_id": "bad", **WHO},
+    "void_overage": {"reference": "bad", "event_id": "bad", **WHO},
+    "grant": {"amount": 1, "event_id": "bad", **WHO},
 }
+
+
+def test_every_update_of_one_thing_meets_a_fault() -> None:
+    """Those of many at once have a test of their own: one that is bad fails alone."""
+    defined = workflow._Definition.must_from_class(entitlement_workflow.EntitlementWorkflow).updates
+    assert {name for name in defined if name is not None} == {*MESSAGES, CONSUME_MANY}
 
 
 @pytest.mark.parametrize("update", MESSAGES)

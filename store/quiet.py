@@ -1,0 +1,269 @@
+"""Limits of mails, kept by all workers together: what may go now, and the digests of what was one too many."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from pydantic import AwareDatetime
+from sqlalchemy import Connection, delete, distinct, func, select, update
+
+from domain.model import Value
+from store import tables
+from store.cases.actions import completed_at
+from store.cases.records import case_of
+from store.database import MAIL_LOCK, Database, insert, insert_new
+from store.mail_tables import digests, held_mails, sent_mails
+from store.reading import read_stored
+
+MOST_LISTED = 500
+"""Mails of one digest; more come in the next, an hour later."""
+
+KEPT = timedelta(days=30)
+"""What a digest listed, and for whom."""
+
+DIGEST = "+digest"
+"""How keys of digests begin. No case is called so."""
+
+
+class MailInHand(Value):
+    """A mail that is to be sent.
+
+    Attributes:
+        to: addresses by what they are known by: without names, in lower case.
+        due_at: when it was due.
+        expires_at: when it is worth nothing any more; None: by time it stays worth something.
+        expires_completed: it is worth nothing once its milestone is completed.
+    """
+
+    key: str
+    to: dict[str, str]
+    subject: str
+    due_at: AwareDatetime
+    expires_at: AwareDatetime | None = None
+    expires_completed: bool = False
+
+
+class Limits(Value):
+    """How many mails may go within a span of time.
+
+    Attributes:
+        per_case: of one case or entitlement; None: any number.
+        per_recipient: to one address; None: any number.
+        window: the span.
+    """
+
+    per_case: int | None
+    per_recipient: int | None
+    window: timedelta
+
+
+class Listed(Value):
+    """A mail of a digest."""
+
+    key: str
+    case_id: str
+    subject: str
+    due_at: AwareDatetime
+
+
+class DigestTurn(Value):
+    """What is to be done about a mail that was held for a digest.
+
+    Attributes:
+        what: wait until an instant; send the digest; or nothing more, since it was sent or has failed for good.
+        at: until when to wait.
+        key: of the digest, once there is one.
+        to: its recipient.
+        mails: that it lists, by when they were due.
+        answer: what the mail server said to it.
+    """
+
+    what: Literal["wait", "send", "sent", "failed"]
+    at: AwareDatetime | None = None
+    key: str = ""
+    to: str = ""
+    mails: tuple[Listed, ...] = ()
+    answer: str = ""
+
+
+class Quiet:
+    """The store's side that holds mails back. A decision is one transaction; over all workers one is made at a time."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def admit(self, mail: MailInHand, limits: Limits | None, at: datetime) -> list[str]:
+        """The recipients to whom a mail may go by itself now. It is held for a digest for those to whom it may not.
+
+        What is held for somebody is overtaken by nothing: while anything is, all else for them is held too. A mail that
+        was held stays so.
+
+        Args:
+            mail: the mail.
+            limits: None: there are none, and nothing more is held.
+            at: now.
+        """
+        with self._database.write() as connection:
+            self._database.lock(connection, MAIL_LOCK)
+            held = _held(connection, mail.key)
+            fresh = [one for one in mail.to if one not in held]
+            if limits is None or not fresh:
+                return fresh
+            since = at - limits.window
+            connection.execute(delete(sent_mails).where(sent_mails.c.at <= since))
+            case_id = case_of(mail.key)
+            too_many = _is_over(connection, mail.key, sent_mails.c.case_id == case_id, limits.per_case)
+            back = [one for one in fresh if too_many or _is_full(connection, mail.key, one, limits)]
+            free = [one for one in fresh if one not in back]
+            _hold(connection, mail, back, at, alone=not free and not held)
+            for one in free:
+                row = {"key": mail.key, "recipient": one, "case_id": case_id, "at": at}
+                statement = insert(connection, sent_mails).values(row)
+                keys = list(sent_mails.primary_key.columns)
+                connection.execute(statement.on_conflict_do_update(index_elements=keys, set_={"at": at}))
+            return free
+
+    def withdraw(self, key: str) -> None:
+        """A mail did not go: it counts for no limit."""
+        with self._database.write() as connection:
+            connection.execute(delete(sent_mails).where(sent_mails.c.key == key))
+
+    def release(self, key: str) -> None:
+        """A mail is held for no digest any more and counts for no limit: it is begun anew, or not sent at all."""
+        with self._database.write() as connection:
+            connection.execute(delete(sent_mails).where(sent_mails.c.key == key))
+            connection.execute(delete(held_mails).where(held_mails.c.key == key))
+
+    def held_for(self, key: str) -> list[str]:
+        """For whose digests a mail is held."""
+        with self._database.read() as connection:
+            return sorted(_held(connection, key))
+
+    def take_digest(self, key: str, recipient: str, at: datetime, *, window: timedelta, lease: timedelta) -> DigestTurn:
+        """What is to be done about a mail that is held. Of all who ask one at a time sends the digest.
+
+        A digest is made when the first mail that it lists has been held for the whole window, and as much time has
+        passed since the digest before.
+
+        Args:
+            key: the mail's.
+            recipient: for whom it is held.
+            at: now.
+            window: of the limits.
+            lease: how long whoever sends it has for that.
+        """
+        with self._database.write() as connection:
+            self._database.lock(connection, MAIL_LOCK)
+            mine = (held_mails.c.key == key, held_mails.c.recipient == recipient)
+            found = connection.execute(select(held_mails.c.digest, held_mails.c.to).where(*mine)).first()
+            if found is None:
+                return DigestTurn(what="sent")
+            digest = found.digest
+            if digest is None:
+                opens = _last_instant(connection, recipient) + window
+                if at < opens:
+                    return DigestTurn(what="wait", at=opens)
+                digest = _make_digest(connection, key, recipient, found.to, at)
+            return _turn(connection, digest, at, lease)
+
+    def digest_sent(self, key: str, answer: str, at: datetime) -> None:
+        """A digest has arrived, and with it all that it lists."""
+        with self._database.write() as connection:
+            self._database.lock(connection, MAIL_LOCK)
+            listed = select(held_mails).where(held_mails.c.digest == key)
+            rows = connection.execute(listed).mappings().all()
+            made = connection.execute(select(digests.c.recipient).where(digests.c.key == key)).scalar_one()
+            sent = [
+                {"key": key, "recipient": made, "case_id": name, "at": at} for name in {row["case_id"] for row in rows}
+            ]
+            insert_new(connection, sent_mails, sent)
+            table = tables.deliveries
+            said = {"status": "sent", "answer": f"in the digest {key}: {answer}", "last_at": at}
+            alone = [row["key"] for row in rows if row["alone"]]
+            connection.execute(update(table).where(table.c.key.in_(alone), table.c.status == "waits").values(said))
+
+    def postpone(self, key: str, until: datetime) -> None:
+        """A digest did not arrive: nobody sends it again before then."""
+        with self._database.write() as connection:
+            connection.execute(update(digests).where(digests.c.key == key).values({"taken_until": until}))
+
+
+def _held(connection: Connection, key: str) -> set[str]:
+    return set(connection.execute(select(held_mails.c.recipient).where(held_mails.c.key == key)).scalars())
+
+
+def _is_over(connection: Connection, key: str, which: Any, limit: int | None) -> bool:
+    """Whether as many others went as may."""
+    if limit is None:
+        return False
+    others = select(func.count(distinct(sent_mails.c.key))).where(which, sent_mails.c.key != key)
+    return connection.execute(others).scalar_one() >= limit
+
+
+def _is_full(connection: Connection, key: str, recipient: str, limits: Limits) -> bool:
+    waiting = select(held_mails.c.key).where(held_mails.c.recipient == recipient, held_mails.c.digest.is_(None))
+    if connection.execute(waiting.limit(1)).first() is not None:
+        return True
+    return _is_over(connection, key, sent_mails.c.recipient == recipient, limits.per_recipient)
+
+
+def _hold(connection: Connection, mail: MailInHand, recipients: Sequence[str], at: datetime, *, alone: bool) -> None:
+    facts = mail.model_dump(include={"key", "subject", "due_at", "expires_at", "expires_completed"})
+    same = {**facts, "case_id": case_of(mail.key), "held_at": at, "alone": alone, "digest": None}
+    insert_new(connection, held_mails, [{**same, "recipient": one, "to": mail.to[one]} for one in recipients])
+    if recipients:
+        connection.execute(
+            delete(sent_mails).where(sent_mails.c.key == mail.key, sent_mails.c.recipient.in_(recipients))
+        )
+
+
+def _last_instant(connection: Connection, recipient: str) -> datetime:
+    """When the first mail was held that is in no digest yet, or the last digest was made, whichever is later."""
+    waiting = (held_mails.c.recipient == recipient, held_mails.c.digest.is_(None))
+    first = select(held_mails.c.held_at).where(*waiting).order_by(held_mails.c.held_at).limit(1)
+    last = select(digests.c.made_at).where(digests.c.recipient == recipient).order_by(digests.c.made_at.desc()).limit(1)
+    found: list[datetime] = [at for one in (first, last) for at in connection.execute(one).scalars()]
+    return max(found)
+
+
+def _make_digest(connection: Connection, key: str, recipient: str, to: str, at: datetime) -> str:
+    """A digest of all that is held for somebody and worth something still; of very many those that were due first."""
+    waiting = (held_mails.c.recipient == recipient, held_mails.c.digest.is_(None))
+    rows = connection.execute(select(held_mails).where(*waiting).order_by(held_mails.c.held_at)).mappings().all()
+    old = select(digests.c.key).where(digests.c.made_at < at - KEPT)
+    connection.execute(delete(held_mails).where(held_mails.c.digest.in_(old)))
+    connection.execute(delete(digests).where(digests.c.made_at < at - KEPT))
+    listed = [row["key"] for row in rows if row["key"] == key or not _is_worthless(connection, row, at)]
+    others = [one for one in listed if one != key][: MOST_LISTED - 1]
+    digest = f"{DIGEST}/{hashlib.sha256(recipient.encode()).hexdigest()[:16]}/{int(at.timestamp() * 1000)}"
+    row = {"key": digest, "recipient": recipient, "to": to, "made_at": at, "taken_until": at}
+    insert_new(connection, digests, [row])
+    connection.execute(update(held_mails).where(*waiting, held_mails.c.key.in_([key, *others])).values(digest=digest))
+    return digest
+
+
+def _is_worthless(connection: Connection, row: Any, at: datetime) -> bool:
+    """Whether a mail has expired; its own activity drops it."""
+    if row["expires_at"] is not None and row["expires_at"] <= at:
+        return True
+    return bool(row["expires_completed"]) and completed_at(connection, row["key"]) is not None
+
+
+def _turn(connection: Connection, digest: str, at: datetime, lease: timedelta) -> DigestTurn:
+    made = connection.execute(select(digests).where(digests.c.key == digest)).mappings().one()
+    table = tables.deliveries
+    stands = connection.execute(select(table.c.status, table.c.answer).where(table.c.key == digest)).first()
+    if stands is not None and stands.status in {"sent", "failed"}:
+        return DigestTurn(what=stands.status, key=digest, to=made["to"], answer=stands.answer)
+    if made["taken_until"] > at:
+        return DigestTurn(what="wait", at=made["taken_until"], key=digest)
+    connection.execute(update(digests).where(digests.c.key == digest).values({"taken_until": at + lease}))
+    columns = (held_mails.c.key, held_mails.c.case_id, held_mails.c.subject, held_mails.c.due_at)
+    rows = connection.execute(
+        select(*columns).where(held_mails.c.digest == digest).order_by(held_mails.c.due_at, held_mails.c.key)
+    ).mappings()
+    mails = tuple(read_stored(Listed, dict(row)) for row in rows)
+    return DigestTurn(what="send", key=digest, to=made["to"], mails=mails)

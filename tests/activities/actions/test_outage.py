@@ -1,0 +1,158 @@
+"""Receivers that are away for a while: all that waits arrives afterwards, once for each key, and no clock waits."""
+
+import asyncio
+import base64
+import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from activities.delivery.http import HookSender
+from activities.delivery.means import Means
+from domain.catalog.documents import read_document
+from store import Store
+from tests.activities.actions.sending import mail_server_at
+from tests.activities.actions.test_walk import BackLater
+from tests.activities.delivery.mail_server import mail_server
+from tests.activities.delivery.receiver import Received, receiver, says
+from tests.support import assert_eventually, unique
+from tests.workflows.case.test_deployments import build_of, make_current
+from tests.workflows.world import World
+from worker.clock import VirtualClock
+from worker.process import working
+
+PACE = 2_000
+"""Divides the schedule: its first five delays are fourteen seconds."""
+
+
+def mail(name: str, **also: Any) -> dict[str, Any]:
+    body = "{{ trigger.due_at }} {{ trigger.late }}"
+    return {"do": "email", "to": "desk@example.org", "subject": name, "body": body, **also}
+
+
+async def test_what_a_mail_server_missed_arrives_late_and_says_so(
+    clock: VirtualClock, store: Store, task_queue: str
+) -> None:
+    """It was away for the first five attempts at each mail; what had expired by then is not sent, no clock waited."""
+    due = {"50%": 50, "75%": 75, "90%": 90}
+    worthless = mail("worthless", expires="49h")
+    warnings = [{"kind": "warning", "at": at, "actions": [mail(at), *([worthless] * (at == "50%"))]} for at in due]
+    late = [{"kind": "violation", "at": "0", "actions": [{"do": "task", "subject": "late"}]}]
+    look_at = datetime.now(UTC) + timedelta(seconds=15)
+    milestones = [
+        {"name": "Answer", "within": "100h", "triggers": warnings},
+        {"name": "Look", "by": "look_at", "triggers": late},
+    ]
+    catalog = {
+        "fields": {"look_at": "datetime"},
+        "processes": [{"name": "Gold", "milestones": milestones}],
+        "accounts": [{"id": "acme"}],
+        "entitlements": [{"id": "acme-gold", "account": "acme", "process": "Gold"}],
+    }
+    store.catalog.apply(read_document(catalog), by="test")
+    behaviour, world = BackLater(), World(clock, store, task_queue)
+    opened_at = (datetime.now(UTC) - timedelta(hours=98)).replace(microsecond=0)
+    async with mail_server(behaviour) as port:
+        means = Means(mail=mail_server_at(port), pace=PACE)
+        async with working(clock.client, store, task_queue=task_queue, means=means):
+            case = await world.open(clock=None, opened_at=opened_at, fields={"look_at": look_at.isoformat()})
+
+            async def all_are_done() -> None:
+                statuses = Counter(action.status for action in store.actions.of_case(case))
+                assert statuses == {"done": 4, "dropped": 1}
+
+            await assert_eventually(all_are_done, within=60)
+            [look] = (await world.milestone(case, "Look")).violations
+            assert look.noticed_at - look.violated_at < timedelta(seconds=3)
+            await world.milepost.handle(case).terminate()
+    arrived = {str(sent["Subject"]): str(sent.get_content()).split() for sent in behaviour.taken}
+    assert set(arrived) == set(due)
+    assert len(behaviour.taken) == len(due)
+    for at, hours in due.items():
+        due_at, said = arrived[at][0], " ".join(arrived[at][1:])
+        assert datetime.fromisoformat(due_at) == opened_at + timedelta(hours=hours)
+        late_by = timedelta(seconds=int(said)) - timedelta(hours=98 - hours)
+        assert timedelta(seconds=13) < late_by < timedelta(minutes=5), "the outage is part of it"
+    sent = [delivery.attempts for delivery in store.deliveries.of_case(case) if delivery.status == "sent"]
+    assert sent == [6, 6, 6]
+    [dropped] = [action for action in store.actions.of_case(case) if action.status == "dropped"]
+    assert (dropped.error or "").startswith("expired: 49h have passed since it was due")
+
+
+SECRET = "whsec_" + base64.b64encode(b"s" * 32).decode()
+BEFORE, AFTER = 6, 3
+"""Occurrences of a milestone that comes again and again: with the first build, and with the second."""
+
+
+@contextmanager
+def dead_until() -> Iterator[tuple[Any, asyncio.Event, list[str]]]:
+    """Answers 503 until the event is set, then 204; and the keys of what it has taken."""
+    well, taken = asyncio.Event(), list[str]()
+
+    async def answer(got: Received, writer: asyncio.StreamWriter) -> None:
+        if well.is_set():
+            taken.append(json.loads(got.body)["key"])
+        await says("204 No Content" if well.is_set() else "503 Service Unavailable")(got, writer)
+
+    yield answer, well, taken
+
+
+async def test_a_dead_receiver_and_a_change_of_build_lose_nothing(
+    clock: VirtualClock, store: Store, task_queue: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What waits for it goes over to the new build with its case, and arrives once by its key when it is well again."""
+    monkeypatch.setenv("DESK_SECRET", SECRET)
+    violated = [{"kind": "violation", "at": "0", "actions": [{"do": "outbound_message", "endpoint": "desk"}]}]
+    again = {"name": "Update", "within": "1s", "starts": "criteria", "recurrence": "independent", "triggers": violated}
+    world = World(clock, store, task_queue)
+    with dead_until() as (answer, well, taken):
+        async with receiver(answer) as desk:
+            catalog = {
+                "fields": {"priority": "string"},
+                "endpoints": [{"id": "desk", "url": desk.url, "secrets": [{"env": "DESK_SECRET"}]}],
+                "processes": [{"name": "Gold", "milestones": [again]}],
+                "accounts": [{"id": "acme"}],
+                "entitlements": [{"id": "acme-gold", "account": "acme", "process": "Gold"}],
+            }
+            store.catalog.apply(read_document(catalog), by="test")
+            means = Means(hooks=HookSender(["127.0.0.1"]), pace=PACE)
+            async with working(clock.client, store, task_queue=task_queue, build_id="one", means=means):
+                await make_current(world, "one")
+                case = await world.open(clock=None, opened_at=None)
+                await _recurs(world, case, BEFORE)
+                async with working(clock.client, store, task_queue=task_queue, build_id="two", means=means):
+                    await make_current(world, "two")
+
+                    async def it_has_moved() -> None:
+                        await world.milepost.request(case, "change_fields", fields={"priority": unique("p")})
+                        assert await build_of(world, case) == "two"
+
+                    await assert_eventually(it_has_moved)
+                    await _recurs(world, case, AFTER)
+                    waits = [one.status for one in store.deliveries.of_case(case)]
+                    assert set(waits) == {"waits"}
+                    well.set()
+
+                    async def all_are_done() -> None:
+                        assert {one.status for one in store.actions.of_case(case)} == {"done"}
+
+                    await assert_eventually(all_are_done, within=120)
+                    keys = [action.key for action in store.actions.of_case(case)]
+                    await world.milepost.handle(case).terminate()
+    assert len(keys) >= BEFORE + AFTER
+    assert Counter(taken) == Counter(keys)
+
+
+async def _recurs(world: World, case: str, times: int) -> None:
+    """Have a milestone violated and completed, so that it comes again, so many times."""
+    for _ in range(times):
+
+        async def it_is_late() -> None:
+            assert (await world.milestone(case, "Update")).violations
+
+        await assert_eventually(it_is_late)
+        await world.milepost.request(case, "complete_milestone", milestone="Update")
