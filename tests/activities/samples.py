@@ -40,6 +40,7 @@ from tests.activities.small_world import NOON, SmallWorld
 
 MAIL = {"do": "email", "to": "desk@example.org", "subject": "{{ case.id }} is late"}
 HOOK = {"do": "outbound_message", "endpoint": "desk"}
+SIGNAL = {"do": "signal", "workflow": "desk-{{ case.id }}", "signal": "escalated"}
 TASK = {"do": "task", "subject": "call them"}
 TERM = {"starts_on": "2025-01-01", "ends_on": "2025-12-31"}
 LATER = {**TERM, "ends_on": "2026-12-31"}
@@ -295,6 +296,7 @@ SAMPLES: dict[str, list[Sample]] = {
     "email": [of_an_action(MAIL)],
     "task": [of_an_action(TASK)],
     "outbound_message": [of_an_action(HOOK)],
+    "signal": [of_an_action(SIGNAL)],
     "read_entitlement_terms": [of_terms],
     "record_usage": [of_rows],
     "tell_cases": [of_overflows],

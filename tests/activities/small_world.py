@@ -18,6 +18,7 @@ from typing import Any, cast
 from pydantic import BaseModel
 from sqlalchemy import select
 from temporalio import activity
+from temporalio.api.workflowservice.v1 import SignalWorkflowExecutionRequest
 from temporalio.client import Client
 from temporalio.testing import ActivityEnvironment
 
@@ -36,6 +37,7 @@ from domain.usage.state import PeriodRecord
 from store import Store
 from store.database import Database
 from store.tables import metadata
+from worker.payloads import DATA_CONVERTER
 from worker.process import _activities
 
 NOON = datetime(2025, 6, 10, 12, tzinfo=UTC)
@@ -129,14 +131,24 @@ class Counts:
 class Outbound:
     """Takes what is sent, by what its receiver knows it by: as a client, and as what sends web hooks and mail."""
 
+    namespace = "default"
+    identity = "a worker"
+    data_converter = DATA_CONVERTER
+
     def __init__(self, life: Life) -> None:
         self._life = life
+        self.workflow_service = self
         self.taken: dict[tuple[str, str], set[str]] = defaultdict(set)
         self.counts: Counts
 
     def get_workflow_handle(self, workflow: str) -> _Workflow:
         """What a client is asked for."""
         return _Workflow(workflow, self)
+
+    async def signal_workflow_execution(self, request: SignalWorkflowExecutionRequest, **_: Any) -> None:
+        """What the server is asked for, which knows a signal by the id of its request."""
+        to = f"{request.workflow_execution.workflow_id} {request.signal_name}"
+        self.take(to, request.request_id, request.input.payloads[0].data.decode())
 
     async def send(self, _: str, url: str, headers: dict[str, str], body: bytes) -> Delivered:
         """What a sender of web hooks is asked for."""
