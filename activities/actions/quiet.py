@@ -29,6 +29,9 @@ WINDOW = timedelta(hours=1)
 LEASE = timedelta(minutes=2)
 """For one attempt at a digest: longer than a mail server is waited for."""
 
+_LOOKS_AGAIN_AFTER = timedelta(seconds=5)
+"""Whether a digest has arrived that another worker is sending."""
+
 NOT_DELIVERED = "NotDelivered"
 
 
@@ -93,6 +96,8 @@ class QuietMails:
                 raise await self._failed(turn, effect)
             case "wait":
                 until = turn.at or now
+                if turn.is_being_sent:
+                    until = min(until, now + _LOOKS_AGAIN_AFTER / self._pace)
                 line = f"held for a digest to {recipient}, at {instant(until)}"
                 await asyncio.to_thread(
                     self._store.deliveries.hold_delivery, effect.key, "email", ", ".join(message.to), line, now
