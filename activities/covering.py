@@ -203,10 +203,6 @@ def _blocked(entitlement: Entitlement, consumed: Consumed) -> Refused:
     return Refused("blocked", f"{why}: {consumed.used} of {consumed.cap} cases used")
 
 
-def _left_of(consumed: Consumed) -> Left:
-    return Left(unit=consumed.unit, cap=consumed.cap, remaining=consumed.remaining, granted=consumed.grant_left)
-
-
 def _one_case(intake: CaseIntake, at: datetime, attempt: str, *, yields: bool) -> Consumption:
     """What a case takes where cases are counted."""
     return Consumption(
