@@ -40,6 +40,7 @@ def run_of(monkeypatch: pytest.MonkeyPatch, workflow_id: str, *, is_continued: b
     )
     monkeypatch.setattr(workflow, "info", lambda: info)
     monkeypatch.setattr(workflow, "now", lambda: AT)
+    monkeypatch.setattr(workflow, "patched", lambda _: True)
 
 
 def large_state(orders: int) -> CaseState:
