@@ -181,6 +181,8 @@ def requests(usage: Usage, asked: Any) -> Callable[[], object]:
             return partial(usage.decide, asked, NOON)
         case "EntitlementAmended":
             return partial(usage.check_amendment, asked)
+        case "UsageActionRetry":  # is about actions, not about what was used
+            return lambda: None
         case _:
             return partial(usage.change, asked, NOON)
 
