@@ -47,6 +47,7 @@ digests = Table(
     Column("to", Line, nullable=False),
     Column("made_at", Instant, nullable=False),
     Column("taken_until", Instant, nullable=False),
+    Column("is_being_sent", Boolean, nullable=False),
     Index(None, "recipient", "made_at"),
 )
-"""Digests, and until when one worker is at each."""
+"""Digests, and until when each is left alone: while one worker sends it, or before another attempt."""

@@ -75,6 +75,7 @@ class DigestTurn(Value):
     Attributes:
         what: wait until an instant; send the digest; or nothing more, since it was sent or has failed for good.
         at: until when to wait.
+        is_being_sent: another worker is at it, and may be done well before then.
         key: of the digest, once there is one.
         to: its recipient.
         mails: that it lists, by when they were due.
@@ -83,6 +84,7 @@ class DigestTurn(Value):
 
     what: Literal["wait", "send", "sent", "failed"]
     at: AwareDatetime | None = None
+    is_being_sent: bool = False
     key: str = ""
     to: str = ""
     mails: tuple[Listed, ...] = ()
@@ -188,7 +190,9 @@ class Quiet:
     def postpone(self, key: str, until: datetime) -> None:
         """A digest did not arrive: nobody sends it again before then."""
         with self._database.write() as connection:
-            connection.execute(update(digests).where(digests.c.key == key).values({"taken_until": until}))
+            connection.execute(
+                update(digests).where(digests.c.key == key).values({"taken_until": until, "is_being_sent": False})
+            )
 
 
 def _held(connection: Connection, key: str) -> set[str]:
@@ -239,7 +243,7 @@ def _make_digest(connection: Connection, key: str, recipient: str, to: str, at: 
     listed = [row["key"] for row in rows if row["key"] == key or not _is_worthless(connection, row, at)]
     others = [one for one in listed if one != key][: MOST_LISTED - 1]
     digest = f"{DIGEST}/{hashlib.sha256(recipient.encode()).hexdigest()[:16]}/{int(at.timestamp() * 1000)}"
-    row = {"key": digest, "recipient": recipient, "to": to, "made_at": at, "taken_until": at}
+    row = {"key": digest, "recipient": recipient, "to": to, "made_at": at, "taken_until": at, "is_being_sent": False}
     insert_new(connection, digests, [row])
     connection.execute(update(held_mails).where(*waiting, held_mails.c.key.in_([key, *others])).values(digest=digest))
     return digest
@@ -259,8 +263,9 @@ def _turn(connection: Connection, digest: str, at: datetime, lease: timedelta) -
     if stands is not None and stands.status in {"sent", "failed"}:
         return DigestTurn(what=stands.status, key=digest, to=made["to"], answer=stands.answer)
     if made["taken_until"] > at:
-        return DigestTurn(what="wait", at=made["taken_until"], key=digest)
-    connection.execute(update(digests).where(digests.c.key == digest).values({"taken_until": at + lease}))
+        return DigestTurn(what="wait", at=made["taken_until"], key=digest, is_being_sent=made["is_being_sent"])
+    taken = {"taken_until": at + lease, "is_being_sent": True}
+    connection.execute(update(digests).where(digests.c.key == digest).values(taken))
     columns = (held_mails.c.key, held_mails.c.case_id, held_mails.c.subject, held_mails.c.due_at)
     rows = connection.execute(
         select(*columns).where(held_mails.c.digest == digest).order_by(held_mails.c.due_at, held_mails.c.key)

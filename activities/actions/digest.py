@@ -11,7 +11,7 @@ from store.quiet import Listed
 
 _NAMED = 3
 _WHY = (
-    "They are more than are let through one by one within an hour, so they come together. Each of them counts as "
+    "These messages are more than are sent one by one within an hour, so they come together. Each of them counts as "
     "delivered."
 )
 

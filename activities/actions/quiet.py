@@ -19,6 +19,7 @@ from activities.delivery.outcomes import Delivered, NotDelivered
 from domain.delivery.schedule import delay_after
 from domain.process import Email
 from domain.process.actions import COMPLETED
+from domain.wording import instant
 from store.quiet import DigestTurn, Limits, MailInHand
 from store.store import Store
 
@@ -27,6 +28,9 @@ WINDOW = timedelta(hours=1)
 
 LEASE = timedelta(minutes=2)
 """For one attempt at a digest: longer than a mail server is waited for."""
+
+_LOOKS_AGAIN_AFTER = timedelta(seconds=5)
+"""Whether a digest has arrived that another worker is sending."""
 
 NOT_DELIVERED = "NotDelivered"
 
@@ -92,7 +96,9 @@ class QuietMails:
                 raise await self._failed(turn, effect)
             case "wait":
                 until = turn.at or now
-                line = f"held for a digest to {recipient}, at {until:%Y-%m-%d %H:%M}Z"
+                if turn.is_being_sent:
+                    until = min(until, now + _LOOKS_AGAIN_AFTER / self._pace)
+                line = f"held for a digest to {recipient}, at {instant(until)}"
                 await asyncio.to_thread(
                     self._store.deliveries.hold_delivery, effect.key, "email", ", ".join(message.to), line, now
                 )

@@ -7,6 +7,7 @@ import re
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -89,6 +90,7 @@ def message(  # noqa: PLR0917  in the order of a mail's own parts
         root = f"<{_local_part(thread)}@{server.domain}>"
         made["In-Reply-To"] = root
         made["References"] = root
+    made["Date"] = datetime.now(UTC)
     made["From"] = server.sender
     made["To"] = _recipients(to)
     made["Subject"] = _one_line(subject)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AwareDatetime, Field, field_validator, model_validator
 
-from domain.frozen import FrozenCalendar
+from domain.frozen import FrozenCalendar, HorizonExceeded
 from domain.ids import EndpointId, Id, PartId
 from domain.model import Value
 from domain.open_time.spans import Offset, Span
@@ -235,3 +236,22 @@ class ActionCall(Value):
     key: str
     action: Action
     due_at: AwareDatetime | None = Field(default=None, exclude_if=lambda value: value is None)
+
+
+def ordered(
+    action: Action, key: str, calendar: FrozenCalendar, trigger_at: datetime, target_at: datetime | None
+) -> ActionCall:
+    """An action as its trigger orders it; a task with the instant by which it is to be done, unless past the horizon.
+
+    Args:
+        action: as declared.
+        key: under which its receiver takes it once.
+        calendar: of the milestone.
+        trigger_at: when its trigger was due.
+        target_at: of the milestone.
+    """
+    due_at = None
+    if isinstance(action, Task):
+        with suppress(HorizonExceeded):
+            due_at = action.due_at(calendar, trigger_at, target_at)
+    return ActionCall(key=key, action=action, due_at=due_at)

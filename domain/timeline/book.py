@@ -13,8 +13,8 @@ from typing import Any
 
 from domain.bounds import cut
 from domain.frozen import HorizonExceeded
-from domain.process import ActionCall, FieldUpdate, Milestone, Task, Trigger
-from domain.process.actions import Action
+from domain.process import FieldUpdate, Milestone, Trigger
+from domain.process.actions import ordered
 from domain.timeline.effects import Noted, NoteFacts, NoteKind, TriggerFired
 from domain.timeline.facts import Firing, Pause, Term, Violation, clock_text, union
 from domain.timeline.instances import MilestoneInstance
@@ -267,8 +267,7 @@ class Book:
         missed = Violation(violated_at=target, noticed_at=self.noticed_at)
         instance.violations = (*instance.violations, missed)
         text = f"{instance.milestone} violated at {clock_text(target)}"
-        when: dict[str, Any] = {"violated_at": target, "noticed_at": self.noticed_at}
-        self.note(NoteKind.VIOLATED, target, text, instance, **when)
+        self.note(NoteKind.VIOLATED, target, text, instance, violated_at=target, noticed_at=self.noticed_at)
 
     def correct_if_ahead(self, instance: MilestoneInstance, at: datetime, why: str) -> None:
         """Take back a violation whose target moved to or past the effective now."""
@@ -286,8 +285,7 @@ class Book:
         except HorizonExceeded:
             return
         if not is_past:
-            if instance.promise != milestone.promise:
-                instance.promise = milestone.promise
+            instance.promise = milestone.promise
         elif instance.promise and instance.standing_violation is None:
             effective_now = instance.effective_now(at)
             self.violate(instance, instance.target_at(self.plan.calendars, paused_until=effective_now))
@@ -330,6 +328,7 @@ class Book:
         milestone = self.plan.milestone(instance.milestone)
         occurrence = f"{self.state.case_id}/{instance.process}/{milestone.id}/{instance.occurrence}"
         place = f"{occurrence}/{trigger.id}/{firing}"
+        calendar, target = self.plan.calendars[instance.term.business_hours], self.target(instance)
         self.state.unsent.append(
             TriggerFired(
                 milestone=milestone.name,
@@ -340,12 +339,7 @@ class Book:
                 due_at=due_at,
                 at=at,
                 noticed_at=max(self.noticed_at, at),
-                calls=[
-                    ActionCall(
-                        key=f"{place}/{action.id}", action=action, due_at=self._task_due(action, instance, due_at)
-                    )
-                    for action in trigger.actions
-                ],
+                calls=[ordered(action, f"{place}/{action.id}", calendar, due_at, target) for action in trigger.actions],
                 context=self._context(instance, trigger) if trigger.actions else {},
             )
         )
@@ -354,16 +348,6 @@ class Book:
             if isinstance(action, FieldUpdate):
                 changed |= self.change_fields({action.field: action.value}, at, by=f"{milestone.name}: {trigger.id}")
         return changed
-
-    def _task_due(self, action: Action, instance: MilestoneInstance, trigger_at: datetime) -> datetime | None:
-        """By when a task is to be done; None: of another action, and while that lies past the horizon."""
-        if not isinstance(action, Task):
-            return None
-        calendar = self.plan.calendars[instance.term.business_hours]
-        try:
-            return action.due_at(calendar, trigger_at, self.target(instance))
-        except HorizonExceeded:
-            return None
 
     def owe(self, instance: MilestoneInstance, trigger: Trigger, due_at: datetime) -> None:
         """Keep for later that a trigger fell due behind a completion."""

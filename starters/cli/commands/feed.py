@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
     import threading
 
-    from store.feed import FeedPage
+    from store import Store
 
 LOOKS_EVERY = 0.5
 """Seconds after which a reader that follows the feed looks again."""
@@ -49,27 +49,39 @@ def events(
     if case is not None and entitlement is not None:
         raise typer.BadParameter("give either a case or an entitlement", param_hint="--case")
     subject = f"case/{case}" if case else f"entitlement/{entitlement}" if entitlement else None
-    chosen = chosen_types(types or [])
-    left = limit
+    which = {"types": chosen_types(types or []), "account": account, "subject": subject}
     with Store.open(effective_settings().database) as store:
+        cursor = _print_events(store, after, which, limit=limit, stopped=_stopped() if follow else None)
+    typer.echo(f"cursor: {cursor}", err=True)
 
-        def page(cursor: str | None) -> FeedPage:
-            most = min(left or PAGE, PAGE)
-            return store.feed.read(cursor, types=chosen, account=account, subject=subject, limit=most)
 
-        stopped = _stopped() if follow else None
-        while True:
-            found = page(after)
-            for event in found.events:
-                typer.echo(event.model_dump_json())
-            after = found.cursor
-            if left is not None:
-                left -= len(found.events)
-            if left == 0 or (stopped is None and found.is_last):
-                break
-            if stopped is not None and stopped.wait(LOOKS_EVERY if found.is_last else 0):
-                break
-    typer.echo(f"cursor: {after}", err=True)
+def _print_events(
+    store: Store, after: str | None, which: dict[str, Any], *, limit: int | None, stopped: threading.Event | None
+) -> str:
+    """Print events from a cursor on, until there is nothing more or, if one waits for more, until that is stopped.
+
+    Args:
+        store: where they are.
+        after: the cursor.
+        which: of them are asked for.
+        limit: at most so many.
+        stopped: ends the waiting for more; None: nobody waits.
+
+    Returns:
+        The cursor of the end.
+    """
+    left = limit
+    while True:
+        found = store.feed.read(after, **which, limit=min(left or PAGE, PAGE))
+        for event in found.events:
+            typer.echo(event.model_dump_json())
+        after = found.cursor
+        if left is not None:
+            left -= len(found.events)
+        if left == 0 or (stopped is None and found.is_last):
+            return after
+        if stopped is not None and stopped.wait(LOOKS_EVERY if found.is_last else 0):
+            return after
 
 
 PAGE = 500

@@ -45,6 +45,7 @@ def upgrade() -> None:
         sa.Column("to", sa.Text(), nullable=False),
         sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("taken_until", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("is_being_sent", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("key", name="pk_digests"),
     )
     op.create_index("ix_digests_recipient_made_at", "digests", ["recipient", "made_at"])

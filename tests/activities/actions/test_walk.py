@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
+from email.message import EmailMessage
 from typing import Any
 
 import pytest
@@ -208,6 +209,34 @@ async def test_mail_that_is_turned_away_at_first_arrives(walking: Walking, store
     }
     assert len(store.actions.mails(case)) == 6
     assert len(store.tasks.find(case)) == 1
+
+
+async def test_mails_over_their_limit_arrive_in_digests(walking: Walking, store: Store) -> None:
+    """Each key once, by itself or in a digest, with the worker waiting for nothing but the clock."""
+    behaviour = Behaviour()
+    async with (
+        mail_server(behaviour) as port,
+        receiver(says("200 OK")) as desk,
+        walking(sending(port, pace=720), desk.url) as world,  # an hour is five seconds
+    ):
+        store.catalog.apply(read_document({"organisation": {"quiet": {"mails_per_recipient": 1}}}), by="test")
+        case = await walked(world)
+        await done(store, case)
+    digests = [sent for sent in behaviour.taken if sent["Subject"].endswith(f"about {case}")]
+    listed = Counter(line.strip() for sent in digests for line in _plain(sent).splitlines() if line.endswith("/email"))
+    keys = {mail.key for mail in store.actions.mails(case)}
+    alone = Counter(key for key in keys if key not in listed)
+    assert digests
+    assert len(keys) == 6
+    assert listed + alone == Counter(keys)
+    assert len(behaviour.taken) == len(digests) + len(alone)
+
+
+def _plain(sent: EmailMessage) -> str:
+    body = sent.get_body(("plain",))
+    assert body is not None
+    text: str = body.get_content()
+    return text
 
 
 async def test_a_replayed_case_mails_nobody(walking: Walking, store: Store) -> None:

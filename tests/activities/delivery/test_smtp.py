@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ async def refusal(server: MailServer, **parts: Any) -> NotDelivered:
 
 
 async def test_a_mail_arrives_as_it_was_written() -> None:
-    """With its key as its id, in the thread of its case, marked as written by a machine."""
+    """With its key as its id, in the thread of its case, with its date, marked as written by a machine."""
     behaviour = Behaviour()
     async with mail_server(behaviour) as port:
         said = await handed_in(
@@ -47,6 +48,7 @@ async def test_a_mail_arrives_as_it_was_written() -> None:
     assert mail["Message-ID"].strip() == "<INC~2E1/gold/first-response/1/warning-75-percent/1/email@example.org>"
     assert mail["In-Reply-To"] == mail["References"] == "<case/INC~2E1@example.org>"
     assert mail["Auto-Submitted"] == "auto-generated"
+    assert abs(datetime.now(UTC) - mail["Date"].datetime) < timedelta(minutes=10)
     assert (mail["Subject"], mail["From"]) == ("Due soon", "Milepost <sla@example.org>")
     assert mail["To"] == "ann@example.org, Bo <bo@example.org>"
     text, html = (part.get_content().strip() for part in mail.iter_parts())
