@@ -117,12 +117,13 @@ class QuietMails:
         except NotDelivered as error:
             raise await self._not_handed_in(turn, effect, begun.attempts + 1, error) from None
         now = datetime.now(UTC)
-        await asyncio.to_thread(store.deliveries.record_attempt, turn.key, "sent", delivered.answer, now)
-        await asyncio.to_thread(store.quiet.digest_sent, turn.key, delivered.answer, now)
         record = partial(
             store.actions.record_mail, turn.key, [turn.to], subject, text, now, answer=delivered.answer, html=html
         )
         await asyncio.to_thread(record)
+        await asyncio.to_thread(store.quiet.digest_sent, turn.key, delivered.answer, now)
+        # Last: one that is on record as sent is taken up by nobody any more.
+        await asyncio.to_thread(store.deliveries.record_attempt, turn.key, "sent", delivered.answer, now)
         return f"in the digest {turn.key}: {delivered.answer}"
 
     async def _not_handed_in(

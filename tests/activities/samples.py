@@ -85,8 +85,8 @@ def work(account: str) -> TimeToTake:
     return TimeToTake(intake=CaseIntake(case_id="c-1", account=account), entry=entry, now=NOON)
 
 
-def order(action: dict[str, Any]) -> ActionOrder:
-    key = f"c-1/gold/answer/1/violation-0/1/{action['do']}"
+def order(action: dict[str, Any], number: int = 0) -> ActionOrder:
+    key = f"c-1/gold/answer/1/violation-{number}/1/{action['do']}"
     return ActionOrder.model_validate(
         {
             "case_id": "c-1",

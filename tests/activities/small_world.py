@@ -157,7 +157,8 @@ class Outbound:
 
     async def hand_in(self, server: MailServer, mail: EmailMessage) -> Delivered:
         """What sends mail."""
-        self.take(server.host, mail["Message-ID"], mail.get_content())
+        body = mail.get_body(("plain",))
+        self.take(server.host, mail["Message-ID"], "" if body is None else body.get_content())
         return Delivered("250 OK")
 
     def take(self, receiver: str, known_by: str, said: str) -> None:

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from sqlalchemy import select
 from temporalio import activity
+from temporalio.exceptions import ApplicationError
 
 from activities.delivery.outcomes import Delivered
 from activities.delivery.smtp import MailServer
@@ -21,7 +23,9 @@ from domain.catalog.documents import read_document
 from domain.usage.requests import Consumed, Consumption, EntitlementTerms
 from store import Store
 from store.database import Database
-from tests.activities.samples import CATALOG, SAMPLES, Sample, of_nothing
+from store.mail_tables import sent_mails
+from tests.activities.actions.test_quiet import pass_an_hour
+from tests.activities.samples import CATALOG, MAIL, SAMPLES, Sample, of_nothing, order
 from tests.activities.small_world import SmallWorld, watched_writes
 
 Made = Callable[[str], SmallWorld]
@@ -99,6 +103,26 @@ async def test_an_opening_that_counts_twice_is_found(made: Made, monkeypatch: py
 
     monkeypatch.setattr(UsageGate, "consume", consume_again)
     assert await differences(made, "open_case", of_nothing)
+
+
+async def test_a_digest_is_on_record_wherever_its_worker_died(made: Made) -> None:
+    """In the log of mail, and among those that are counted: another worker sends it again when its turn is over."""
+    for after in range(1, 12):
+        world = made(f"dies-{after}")
+        world.store.catalog.apply(read_document({"organisation": {"quiet": {"mails_per_recipient": 1}}}), by="test")
+        first, second = order(MAIL), order({**MAIL, "subject": "once more"}, number=2)
+        await world.run("email", first)
+        with pytest.raises(ApplicationError, match="held for a digest"):
+            await world.run("email", second)
+        pass_an_hour(world.store)
+        await world.dies("email", second, after)
+        pass_an_hour(world.store)
+        await world.run("email", second, attempt=2)
+        logged = [mail.key for mail in world.store.actions.mails()]
+        assert [one for one in logged if one.startswith("+digest/")], f"after {after} effects"
+        with world.store._database.read() as connection:
+            counted = set(connection.execute(select(sent_mails.c.key)).scalars())
+        assert {one for one in counted if one.startswith("+digest/")}, f"after {after} effects"
 
 
 async def differences(made: Made, name: str, sample: Sample) -> list[str]:

@@ -48,6 +48,7 @@ class Plan:
         pace: seconds between two messages of a client, on average.
         faults: how the processes are harmed; nothing leaves them alone.
         harsh: messages at the very edge too.
+        cap: cases of the capped entitlement; None: so many that it is reached in the midst of the siege.
         fault: one that is planted in the workers.
         spoils: whether the records are spoilt at the end and checked again, which has to be found.
     """
@@ -58,6 +59,7 @@ class Plan:
     pace: float = 0.35
     faults: Sequence[str] = KINDS
     outages: int = 0
+    cap: int | None = None
     harsh: bool = True
     fault: str | None = None
     spoils: bool = False
@@ -118,7 +120,7 @@ async def besiege(plan: Plan, directory: Path) -> Siege:
         if plan.postgresql:
             database = stack.enter_context(private_postgresql()).new()
         store = stack.enter_context(Store.open(database))
-        declared = catalog(cap=max(3, int(plan.seconds * 0.18 / plan.pace * 0.6)))
+        declared = catalog(cap=plan.cap or max(3, int(plan.seconds * 0.18 / plan.pace * 0.6)))
         store.catalog.apply(declared, by="siege")
         asyncio.get_running_loop().set_exception_handler(_say_no_more)
         try:

@@ -15,6 +15,8 @@ SEEDS = 10
 SECONDS = 20.0
 KILLED = 3
 """Times that workers are killed, at least."""
+NEVER_REACHED = 1_000
+"""Of what is counted: beyond a cap nothing is counted twice."""
 SHOWS_AS = {"lost-at-a-kill": "lost", "counted-twice": "usage"}
 """The kind of finding that each planted fault has to show as; others may be there too."""
 
@@ -32,7 +34,17 @@ async def test_a_siege_finds_a_planted_fault(fault: str, tmp_path: Path) -> None
         folder = tmp_path / str(seed)
         folder.mkdir()
         siege = await besiege(
-            Plan(seed=seed, seconds=SECONDS, pace=0.4, faults=KILLS, outages=KILLED, harsh=False, fault=fault), folder
+            Plan(
+                seed=seed,
+                seconds=SECONDS,
+                pace=0.4,
+                faults=KILLS,
+                outages=KILLED,
+                cap=NEVER_REACHED,
+                harsh=False,
+                fault=fault,
+            ),
+            folder,
         )
         if any(_is_it(fault, said) for said in siege.verdict.findings.get(SHOWS_AS[fault], [])):
             return
