@@ -71,6 +71,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "Account": {"id": "a", "time_zone": "UTC", "manager_mail": "m@x"},
     "Contact": {**DECLARED, "mail": "m@x"},
     "Organisation": {"time_zone": "UTC"},
+    "Person": {"id": "p", "mail": "m@x", "time_zone": "UTC"},
+    "Email": {"id": "e", "do": "email", "to": ["m@x"], "subject": "s", "template": None},
     "Entitlement": {**DECLARED, "ends_on": date(2025, 6, 9), "allowance": ALLOWANCE, "term_end": TERM_END},
     "EntitlementTemplate": {"id": "x", "term": "1 year", "allowance": ALLOWANCE, "term_end": TERM_END},
     "Allowance": ALLOWANCE,

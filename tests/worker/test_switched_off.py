@@ -38,7 +38,7 @@ async def test_who_is_named_hears_of_it_once(store: Store) -> None:
     [mail] = behaviour.taken
     assert (mail["To"], mail["Subject"]) == ("ops@example.org, ana@example.org", "Endpoint Help desk is switched off")
     text = mail.get_content()
-    assert "since 2026-11-28 09:30 UTC: HTTP 410; the receiver wants nothing more" in text
+    assert "since Sat 2026-11-28 09:30 UTC: HTTP 410; the receiver wants nothing more" in text
     assert "milepost endpoints --on desk" in text
     assert store.endpoints.untold() == []
     [logged] = store.actions.mails()

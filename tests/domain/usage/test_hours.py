@@ -146,7 +146,7 @@ def test_an_entry_that_was_reversed_says_so_when_it_comes_again() -> None:
 def test_an_entry_outside_the_term_is_refused() -> None:
     answer = Bank().log("T1", 30, at=datetime(2026, 1, 1, tzinfo=UTC))
     assert answer.outcome == "refused"
-    assert "E1 is expired at 2026-01-01" in str(answer.reason)
+    assert "E1 is expired at Thu 2026-01-01 00:00 UTC" in str(answer.reason)
 
 
 def test_hours_are_logged_and_cases_are_not() -> None:

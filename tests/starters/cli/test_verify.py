@@ -191,7 +191,7 @@ def test_without_a_count_the_store_says_what_was_left(alone: dict[str, str], pre
     assert (found.chosen.entitlement, left.remaining, left.cap, left.live) == (f"{prefix}-few", 2, 2, False)
     assert str(left.period_from) == "2027-01-01"
     text = milepost("verify", "--account", "counted", "--at", "2027-02-20T12:00Z", env=alone).stdout
-    assert "2 of 2 cases left, until 2027-04-01 00:00; as the store recorded it last" in text
+    assert "2 of 2 cases left, until Thu 2027-04-01 00:00; as the store recorded it last" in text
 
 
 # --- with a server: by the live count ---
