@@ -15,8 +15,8 @@ from store import tables
 from store.cases.actions import completed_at
 from store.cases.records import case_of
 from store.database import MAIL_LOCK, Database, insert, insert_new
-from store.mail_tables import digests, held_mails, sent_mails
 from store.reading import read_stored
+from store.tables import digests, held_mails, sent_mails
 
 MOST_LISTED = 500
 """Mails of one digest; more come in the next, an hour later."""

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import functools
 import signal
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -52,6 +52,16 @@ async def connected() -> AsyncIterator[tuple[Client, Store, str]]:
     client = await connect_to_temporal()
     with Store.open(settings.database) as store:
         yield client, store, settings.task_queue
+
+
+@contextlib.contextmanager
+def stored() -> Iterator[Store]:
+    """The store of the settings in force, for as long as a command looks at it."""
+    from starters.local.whereabouts import effective_settings
+    from store import Store
+
+    with Store.open(effective_settings().database) as store:
+        yield store
 
 
 @functools.cache

@@ -13,8 +13,8 @@ from store import tables
 from store.cases import statements
 from store.cases.records import case_of, put_failure
 from store.database import Database, insert, insert_new
-from store.mail_tables import held_mails
 from store.reading import read_stored
+from store.tables import held_mails
 from store.values import Mail, StoredAction
 
 

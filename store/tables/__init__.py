@@ -26,6 +26,7 @@ from store.tables.catalog import (
 from store.tables.feed import events, feed
 from store.tables.metadata import metadata
 from store.tables.orders import orders
+from store.tables.quiet import digests, held_mails, sent_mails
 from store.tables.usage import ledger, untold_entitlements, usage_periods
 from store.tables.workers import endpoint_states, leases
 
@@ -44,6 +45,7 @@ __all__ = [
     "contacts",
     "contract_line_items",
     "deliveries",
+    "digests",
     "ended_cases",
     "endpoint_states",
     "endpoints",
@@ -52,6 +54,7 @@ __all__ = [
     "entitlements",
     "events",
     "feed",
+    "held_mails",
     "leases",
     "ledger",
     "mails",
@@ -63,6 +66,7 @@ __all__ = [
     "people",
     "processes",
     "products",
+    "sent_mails",
     "service_contracts",
     "task_ticks",
     "tasks",

@@ -23,7 +23,7 @@ from domain.catalog.documents import read_document
 from domain.usage.requests import Consumed, Consumption, EntitlementTerms
 from store import Store
 from store.database import Database
-from store.mail_tables import sent_mails
+from store.tables import sent_mails
 from tests.activities.actions.test_quiet import pass_an_hour
 from tests.activities.samples import CATALOG, MAIL, SAMPLES, Sample, of_nothing, order
 from tests.activities.small_world import SmallWorld, watched_writes

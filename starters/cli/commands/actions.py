@@ -2,39 +2,36 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from starters.cli import arguments
 from starters.cli.commands.case import login
-from starters.cli.options import By
-from starters.cli.running import run
+from starters.cli.options import By, argument, option
+from starters.cli.running import run, stored
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from starters.operations.retrying import Retrying
-    from store import Store, StoredAction
+    from store import StoredAction
 
 
 Since = Annotated[
     str | None,
-    typer.Option("--since", metavar="ISO", help="Only what failed then or later, with its offset.", show_default=False),
+    option("--since", "ISO", "Only what failed then or later, with its offset."),
 ]
 
 
 Kind = Annotated[
     str | None,
-    typer.Option("--kind", metavar="KIND", help="Only those of a kind, such as email.", show_default=False),
+    option("--kind", "KIND", "Only those of a kind, such as email."),
 ]
 
 
 def actions(
-    case: Annotated[
-        str | None, typer.Argument(metavar="[CASE]", help="The id of the case.", show_default=False)
-    ] = None,
+    case: Annotated[str | None, argument("[CASE]", "The id of the case.")] = None,
     failed: Annotated[
         bool, typer.Option("--failed", help="Those of all cases and entitlements that failed for good.")
     ] = False,
@@ -53,7 +50,7 @@ def actions(
         raise typer.BadParameter("goes with --failed", param_hint="--since")
     if kind is not None and not failed:
         raise typer.BadParameter("goes with --failed", param_hint="--kind")
-    with _store() as store:
+    with stored() as store:
         if case is None:
             found = store.actions.failed(since=arguments.instant(since, "--since") if since else None, kind=kind)
             lines = failed_lines(found) or ["no action has failed for good"]
@@ -67,7 +64,7 @@ def actions(
 def retry(
     case: Annotated[
         str | None,
-        typer.Argument(metavar="[CASE]", help="The id of the case, or of the entitlement.", show_default=False),
+        argument("[CASE]", "The id of the case, or of the entitlement."),
     ] = None,
     key: Annotated[
         str | None,
@@ -90,13 +87,13 @@ def retry(
         if case is None or key is None:
             said = "give a case and a key, or --since an instant, or --kind of action"
             raise typer.BadParameter(said, param_hint="CASE KEY")
-        with _store() as store:
+        with stored() as store:
             known = store.actions.get(key)
         typer.echo(run(_retry(case, key, who, is_entitlement=known is not None and known.entitlement == case)))
         return
     if case is not None:
         raise typer.BadParameter("is of all cases; leave the case out", param_hint="--since" if since else "--kind")
-    with _store() as store:
+    with stored() as store:
         failed = store.actions.failed(since=arguments.instant(since, "--since") if since else None, kind=kind)
     refused = run(_retry_all(failed, who))
     typer.echo(f"{len(failed) - refused} of {len(failed)} are tried again")
@@ -154,7 +151,7 @@ def endpoints(
     """
     from starters.terminal.actions import endpoint_lines, public_key_lines
 
-    with _store() as store:
+    with stored() as store:
         if public_key is not None:
             for line in public_key_lines(store.endpoints.get(public_key)):
                 typer.echo(line)
@@ -167,12 +164,3 @@ def endpoints(
         lines = endpoint_lines(store.catalog.everything().endpoints, store.endpoints.states())
     for line in lines or ["no endpoint is declared"]:
         typer.echo(line)
-
-
-@contextmanager
-def _store() -> Iterator[Store]:
-    from starters.local.whereabouts import effective_settings
-    from store import Store
-
-    with Store.open(effective_settings().database) as store:
-        yield store

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from starters.cli.options import option
+from starters.cli.running import stored
+
 if TYPE_CHECKING:
     import threading
 
@@ -19,7 +22,7 @@ LOOKS_EVERY = 0.5
 def events(
     after: Annotated[
         str | None,
-        typer.Option("--after", metavar="CURSOR", help="Go on where an earlier reading ended.", show_default=False),
+        option("--after", "CURSOR", "Go on where an earlier reading ended."),
     ] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Wait for more, until Ctrl-C.")] = False,
     types: Annotated[
@@ -43,14 +46,12 @@ def events(
         _write_reference(schemas)
         return
     from domain.feed.registry import chosen_types
-    from starters.local.whereabouts import effective_settings
-    from store import Store
 
     if case is not None and entitlement is not None:
         raise typer.BadParameter("give either a case or an entitlement", param_hint="--case")
     subject = f"case/{case}" if case else f"entitlement/{entitlement}" if entitlement else None
     which = {"types": chosen_types(types or []), "account": account, "subject": subject}
-    with Store.open(effective_settings().database) as store:
+    with stored() as store:
         cursor = _print_events(store, after, which, limit=limit, stopped=_stopped() if follow else None)
     typer.echo(f"cursor: {cursor}", err=True)
 

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from starters.cli import arguments
 from starters.cli.commands.case import login
-from starters.cli.options import By
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from store import Store
+from starters.cli.options import By, argument, option
+from starters.cli.running import stored
 
 app = typer.Typer(
     invoke_without_command=True,
     help="List the tasks that triggers made, in the order in which they were made; or tick one off.\n\n"
     "Example: milepost tasks --open --owner desk --due-before 2026-12-01T18:00Z",
 )
-Key = Annotated[str, typer.Argument(metavar="KEY", help="Of the task; tasks lists it.", show_default=False)]
+Key = Annotated[str, argument("KEY", "Of the task; tasks lists it.")]
 MOST = 1000
 
 
@@ -34,18 +29,16 @@ def _list(
     is_done: Annotated[bool, typer.Option("--done", help="Only those that are done.")] = False,
     owner: Annotated[
         str | None,
-        typer.Option("--owner", metavar="WHO", help="Only theirs; '' for those that are nobody's.", show_default=False),
+        option("--owner", "WHO", "Only theirs; '' for those that are nobody's."),
     ] = None,
     case: Annotated[
         str | None,
-        typer.Option("--case", metavar="ID", help="Only of this case, or of this entitlement.", show_default=False),
+        option("--case", "ID", "Only of this case, or of this entitlement."),
     ] = None,
-    account: Annotated[
-        str | None, typer.Option("--account", metavar="ID", help="Only of this account.", show_default=False)
-    ] = None,
+    account: Annotated[str | None, option("--account", "ID", "Only of this account.")] = None,
     due_before: Annotated[
         str | None,
-        typer.Option("--due-before", metavar="ISO", help="Only those to be done before then.", show_default=False),
+        option("--due-before", "ISO", "Only those to be done before then."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False,
 ) -> None:
@@ -55,7 +48,7 @@ def _list(
 
     if is_open and is_done:
         raise typer.BadParameter("a task is either open or done; give one of both, or none", param_hint="--open")
-    with _store() as store:
+    with stored() as store:
         found = store.tasks.find(
             case,
             done=True if is_done else False if is_open else None,
@@ -95,15 +88,6 @@ def _tick(key: str, by: str, *, is_done: bool) -> None:
     if not by.strip():
         raise typer.BadParameter("say who; nobody is logged in here", param_hint="--by")
     said = "done" if is_done else "open"
-    with _store() as store:
+    with stored() as store:
         changed = store.tasks.tick(key, done=is_done, by=by, at=datetime.now(UTC))
     typer.echo(f"{key} is {said}" if changed else f"{key} was {said} already; nothing changed")
-
-
-@contextmanager
-def _store() -> Iterator[Store]:
-    from starters.local.whereabouts import effective_settings
-    from store import Store
-
-    with Store.open(effective_settings().database) as store:
-        yield store

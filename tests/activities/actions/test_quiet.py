@@ -14,7 +14,7 @@ from activities.delivery.means import Means
 from activities.rendering.renderer import Renderer
 from domain.catalog.documents import read_document
 from store import Store
-from store.mail_tables import digests, held_mails, sent_mails
+from store.tables import digests, held_mails, sent_mails
 from tests.activities.actions.sending import NOON, effect, mail_server_at
 from tests.activities.delivery.mail_server import Behaviour, mail_server
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Boolean, Column, Index, Table
 
-from store.tables import metadata
+from store.tables.metadata import metadata
 from store.types import Instant, Line
 
 sent_mails = Table(
