@@ -50,7 +50,7 @@ class ActionRecords:
             remark: what else there is to say of it, in one line.
         """
         row = {"key": key, "to": list(to), "subject": subject, "body": body, "at": at, "due_at": due_at}
-        row |= {"answer": answer, "html": html, "remark": remark}
+        row |= {"answer": answer, "html": html, "remark": remark, "written_at": datetime.now(UTC)}
         return self._record(tables.mails, row)
 
     def record_task(  # noqa: PLR0917 - in the order of a task's own parts
@@ -134,6 +134,12 @@ class ActionRecords:
         """An action failed for good. One that is done stays so; one that is retried by hand may yet be done."""
         with self._database.write() as connection:
             put_failure(connection, key, error, at or datetime.now(UTC))
+
+    def mail(self, key: str) -> Mail | None:
+        """A mail of the log by its key; None: it is not there, or not kept any more."""
+        with self._database.read() as connection:
+            found = connection.execute(select(tables.mails).where(tables.mails.c.key == key)).mappings().first()
+        return None if found is None else read_stored(Mail, dict(found))
 
     def mails(self, case_id: str | None = None, *, limit: int = 1000) -> list[Mail]:
         """The log of sent mail, of one case or of all, in the order of sending; of very many the first `limit`."""
