@@ -11,8 +11,10 @@ from store.cases.actions import ActionRecords
 from store.cases.deliveries import Deliveries
 from store.cases.ended import EndedCases
 from store.cases.records import CaseRecords
+from store.cases.redeliveries import Redeliveries
 from store.cases.running import RunningCases
 from store.cases.tasks import Tasks
+from store.cases.texts import Texts
 from store.catalog.declared import DeclaredCatalog
 from store.database import Database, Standing
 from store.endpoints import Endpoints
@@ -39,6 +41,8 @@ class Store:
         actions: what was ordered, and what became of it.
         tasks: what people are to do, and what of it is done.
         deliveries: what was sent to the outside.
+        redeliveries: what of it was sent again by hand.
+        texts: what was said word for word, which is kept for a while.
         endpoints: whom outbound messages go to, and how they do.
         quiet: limits of mails, and digests.
         ledgers: what was used of entitlements.
@@ -57,6 +61,8 @@ class Store:
         self.actions = ActionRecords(database)
         self.tasks = Tasks(database)
         self.deliveries = Deliveries(database)
+        self.redeliveries = Redeliveries(database)
+        self.texts = Texts(database)
         self.endpoints = Endpoints(database)
         self.quiet = Quiet(database)
         self.ledgers = Ledgers(database)

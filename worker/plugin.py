@@ -8,8 +8,9 @@ from worker.sandbox import PlainRunner
 from workflows.case.workflow import CaseWorkflow
 from workflows.entitlement.workflow import EntitlementWorkflow
 from workflows.migration.workflow import MigrationWorkflow
+from workflows.redelivery import RedeliveryWorkflow
 
-WORKFLOWS = [CaseWorkflow, EntitlementWorkflow, MigrationWorkflow]
+WORKFLOWS = [CaseWorkflow, EntitlementWorkflow, MigrationWorkflow, RedeliveryWorkflow]
 
 PASSED_THROUGH = (
     "domain",

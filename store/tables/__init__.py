@@ -1,6 +1,15 @@
 """The tables, by area, and their schema: whoever imports this package knows them all."""
 
-from store.tables.actions import actions, deliveries, mails, task_ticks, tasks, triggers
+from store.tables.actions import (
+    actions,
+    deliveries,
+    mails,
+    redeliveries,
+    sent_requests,
+    task_ticks,
+    tasks,
+    triggers,
+)
 from store.tables.cases import RUNNING, case_hours, cases, ended_cases, milestones, notes
 from store.tables.catalog import (
     DECLARED,
@@ -66,7 +75,9 @@ __all__ = [
     "people",
     "processes",
     "products",
+    "redeliveries",
     "sent_mails",
+    "sent_requests",
     "service_contracts",
     "task_ticks",
     "tasks",

@@ -90,7 +90,7 @@ async def _worker() -> None:
     from worker.private import private_folder
     from worker.process import collect_garbage_seldom, working
     from worker.relay import telling
-    from worker.retention import forgetting
+    from worker.retention import Kept, forgetting
     from worker.supervision import supervising
     from worker.switched_off import watching_endpoints
 
@@ -116,7 +116,7 @@ async def _worker() -> None:
             telling(client, store, settings.task_queue),
             watching_endpoints(store, means_of(settings).mail),
             supervising(client, store),
-            forgetting(store, settings.feed_days),
+            forgetting(store, Kept.of_days(events=settings.feed_days, texts=settings.message_days)),
             until_stopped() as stopped,
         ):
             address = client.service_client.config.target_host
