@@ -7,8 +7,9 @@ from worker.payloads import DATA_CONVERTER
 from workflows.case.workflow import CaseWorkflow
 from workflows.entitlement.workflow import EntitlementWorkflow
 from workflows.migration.workflow import MigrationWorkflow
+from workflows.subscription.workflow import SubscriptionWorkflow
 
-WORKFLOWS = [CaseWorkflow, EntitlementWorkflow, MigrationWorkflow]
+WORKFLOWS = [CaseWorkflow, EntitlementWorkflow, MigrationWorkflow, SubscriptionWorkflow]
 
 PASSED_THROUGH = (
     "domain",

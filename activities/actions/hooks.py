@@ -85,17 +85,22 @@ async def request(action: OutboundMessage, endpoint: Endpoint, effect: Effect, r
     return Request(endpoint.method, url, headers, _json_bytes(await renderer.render(endpoint.body, context)))
 
 
-async def sendable_headers(asked: Request, endpoint: Endpoint, effect: Effect) -> dict[str, str]:
+async def sendable_headers(asked: Request, endpoint: Endpoint, key: str) -> dict[str, str]:
     """The headers of one attempt, with the secrets as they are now and a signature of this instant.
+
+    Args:
+        asked: what is sent.
+        endpoint: where to.
+        key: of what is sent, alike for every attempt.
 
     Raises:
         NotDelivered: a secret is not there, or a value is none that a header may have.
     """
-    return await asyncio.to_thread(_headers, asked, endpoint, effect)
+    return await asyncio.to_thread(_headers, asked, endpoint, key)
 
 
-def _headers(asked: Request, endpoint: Endpoint, effect: Effect) -> dict[str, str]:
-    headers = {"Content-Type": "application/json", "User-Agent": _AGENT, "Idempotency-Key": webhook_id(effect.key)}
+def _headers(asked: Request, endpoint: Endpoint, key: str) -> dict[str, str]:
+    headers = {"Content-Type": "application/json", "User-Agent": _AGENT, "Idempotency-Key": webhook_id(key)}
     for name, value in asked.headers.items():
         given = value.prefix + read_secret(value) if isinstance(value, SecretSource) else value
         if not given.isprintable() or not given.isascii():
@@ -103,7 +108,7 @@ def _headers(asked: Request, endpoint: Endpoint, effect: Effect) -> dict[str, st
         headers = {known: said for known, said in headers.items() if known.lower() != name.lower()} | {name: given}
     if endpoint.kind == "standard":
         secrets = [signing_secret(source) for source in endpoint.secrets]
-        headers |= signed_headers(effect.key, datetime.now(UTC), asked.body, secrets)
+        headers |= signed_headers(key, datetime.now(UTC), asked.body, secrets)
     return headers
 
 

@@ -136,10 +136,29 @@ class Outside:
             except NotFound as error:
                 raise NotDelivered(str(error), for_good=True) from None
             asked = await hooks.request(action, endpoint, effect, renderer)
-            await self._wait_for_its_turn(name, is_last=number >= MOST_ATTEMPTS)
-            return await self._ask(asked, endpoint, effect)
+            return await self.post(asked, endpoint, effect.key, is_last=number >= MOST_ATTEMPTS)
 
         await self.attempt(effect, action.do, f"endpoint {name}", name, attempt)
+
+    @property
+    def posts(self) -> bool:
+        """Whether there is something to send web hooks with."""
+        return self._means.hooks is not None
+
+    async def post(self, asked: hooks.Request, endpoint: Endpoint, key: str, *, is_last: bool = False) -> Delivered:
+        """Make one attempt at an endpoint, if it is its turn, and note how the endpoint does.
+
+        Args:
+            asked: what is sent.
+            endpoint: where to.
+            key: under which the receiver takes it once.
+            is_last: there is no other attempt after it, so that it does not wait for a turn.
+
+        Raises:
+            NotDelivered: it was not taken, or not tried.
+        """
+        await self._wait_for_its_turn(endpoint.id, is_last=is_last)
+        return await self._ask(asked, endpoint, key)
 
     async def send_signal(self, asked: RenderedSignal, effect: Effect) -> None:
         """Send a signal to another workflow.
@@ -163,19 +182,20 @@ class Outside:
         if state.off_at is not None:
             since = instant(state.off_at)
             line = f"endpoint {name!r} is switched off since {since}: {state.said}"
-            raise NotDelivered(f"{line}; milepost endpoints --on {name} switches it on", for_good=True)
+            raise NotDelivered(f"{line}; milepost endpoints --on {name} switches it on", for_good=True, is_off=True)
         if state.open_until is None or is_last:
             return
         until = now + SHORTEST / self._means.pace
         if not await asyncio.to_thread(self._store.endpoints.try_again, name, now, until):
             times = "failed once" if state.failures == 1 else f"failed {state.failures} times in a row"
             line = f"not tried: endpoint {name!r} has {times}: {state.said}"
-            raise NotDelivered(line, at_least=max(state.open_until - now, timedelta()) * self._means.pace)
+            at_least = max(state.open_until - now, timedelta()) * self._means.pace
+            raise NotDelivered(line, at_least=at_least, is_held=True)
 
-    async def _ask(self, asked: hooks.Request, endpoint: Endpoint, effect: Effect) -> Delivered:
+    async def _ask(self, asked: hooks.Request, endpoint: Endpoint, key: str) -> Delivered:
         sender = self._means.hooks
         assert sender is not None  # noqa: S101  `sends_hooks_for` was asked
-        headers = await hooks.sendable_headers(asked, endpoint, effect)
+        headers = await hooks.sendable_headers(asked, endpoint, key)
         try:
             delivered = await sender.send(asked.method, asked.url, headers, asked.body)
         except NotDelivered as error:

@@ -25,6 +25,8 @@ class NotDelivered(Exception):
         at_least: how long the receiver asks to be left alone.
         slows_down: the receiver has too much to do (HTTP 429, 502, 504), whoever sends it something.
         is_gone: the receiver wants nothing more, ever (HTTP 410).
+        is_off: it was not tried, because the endpoint is switched off.
+        is_held: it was not tried, because the endpoint is left alone for a while.
         may_have_arrived: the connection ended after everything was sent, so the receiver may see it twice.
     """
 
@@ -36,6 +38,8 @@ class NotDelivered(Exception):
         at_least: timedelta = timedelta(),
         slows_down: bool = False,
         is_gone: bool = False,
+        is_off: bool = False,
+        is_held: bool = False,
         may_have_arrived: bool = False,
     ) -> None:
         super().__init__(line)
@@ -43,4 +47,6 @@ class NotDelivered(Exception):
         self.at_least = at_least
         self.slows_down = slows_down
         self.is_gone = is_gone
+        self.is_off = is_off
+        self.is_held = is_held
         self.may_have_arrived = may_have_arrived
