@@ -22,6 +22,8 @@ from store.feed import Feed
 from store.leases import Leases
 from store.orders import Orders
 from store.quiet import Quiet
+from store.subscriptions.dead_letters import DeadLetters
+from store.subscriptions.standing import Subscriptions
 from store.usage.ledgers import Ledgers
 from store.usage.unsynchronised import UnsynchronisedEntitlements
 
@@ -47,6 +49,8 @@ class Store:
         quiet: limits of mails, and digests.
         ledgers: what was used of entitlements.
         feed: what happened, event by event.
+        subscriptions: how those to the feed stand.
+        dead_letters: events that subscriptions gave up.
         unsynchronised: the entitlements whose workflows are to be told of a change.
         leases: who does what of all processes.
     """
@@ -67,6 +71,8 @@ class Store:
         self.quiet = Quiet(database)
         self.ledgers = Ledgers(database)
         self.feed = Feed(database)
+        self.subscriptions = Subscriptions(database)
+        self.dead_letters = DeadLetters(database)
         self.unsynchronised = UnsynchronisedEntitlements(database)
         self.leases = Leases(database)
 

@@ -9,8 +9,9 @@ from workflows.case.workflow import CaseWorkflow
 from workflows.entitlement.workflow import EntitlementWorkflow
 from workflows.migration.workflow import MigrationWorkflow
 from workflows.redelivery import RedeliveryWorkflow
+from workflows.subscription.workflow import SubscriptionWorkflow
 
-WORKFLOWS = [CaseWorkflow, EntitlementWorkflow, MigrationWorkflow, RedeliveryWorkflow]
+WORKFLOWS = [CaseWorkflow, EntitlementWorkflow, MigrationWorkflow, RedeliveryWorkflow, SubscriptionWorkflow]
 
 PASSED_THROUGH = (
     "domain",

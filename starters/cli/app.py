@@ -29,6 +29,7 @@ from starters.cli.commands import (
     replay,
     serving,
     show,
+    subscriptions,
     tasks,
     usage,
 )
@@ -89,6 +90,7 @@ app.command("redeliver", rich_help_panel=_CASES)(actions.redeliver)
 app.command("endpoints", rich_help_panel=_CASES)(actions.endpoints)
 app.add_typer(tasks.app, name="tasks", rich_help_panel=_CASES)
 app.command("events", rich_help_panel=_CASES)(feed.events)
+app.add_typer(subscriptions.app, name="subscriptions", rich_help_panel=_CASES)
 app.command("verify", rich_help_panel=_CASES)(coverage.verify)
 app.command("balance", rich_help_panel=_USAGE)(audit.balance)
 app.command("audit", rich_help_panel=_USAGE)(audit.audit)

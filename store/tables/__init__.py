@@ -30,12 +30,14 @@ from store.tables.catalog import (
     processes,
     products,
     service_contracts,
+    subscriptions,
     templates,
 )
 from store.tables.feed import events, feed
 from store.tables.metadata import metadata
 from store.tables.orders import orders
 from store.tables.quiet import digests, held_mails, sent_mails
+from store.tables.subscriptions import dead_letters, subscription_states
 from store.tables.usage import ledger, untold_entitlements, usage_periods
 from store.tables.workers import endpoint_states, leases
 
@@ -53,6 +55,7 @@ __all__ = [
     "cases",
     "contacts",
     "contract_line_items",
+    "dead_letters",
     "deliveries",
     "digests",
     "ended_cases",
@@ -79,6 +82,8 @@ __all__ = [
     "sent_mails",
     "sent_requests",
     "service_contracts",
+    "subscription_states",
+    "subscriptions",
     "task_ticks",
     "tasks",
     "templates",
