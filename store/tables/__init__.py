@@ -1,7 +1,7 @@
 """The tables, by area, and their schema: whoever imports this package knows them all."""
 
 from store.tables.actions import actions, deliveries, mails, task_ticks, tasks, triggers
-from store.tables.cases import RUNNING, case_hours, cases, ended_cases, milestones, notes
+from store.tables.cases import KEPT, RUNNING, case_hours, cases, ended_cases, milestones, notes
 from store.tables.catalog import (
     DECLARED,
     accounts,
@@ -32,6 +32,7 @@ from store.tables.workers import endpoint_states, leases
 
 __all__ = [
     "DECLARED",
+    "KEPT",
     "RUNNING",
     "accounts",
     "actions",
