@@ -7,7 +7,7 @@ the state, the plan and the effects that came of it, and no opinion of its own.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +21,9 @@ from domain.timeline.instances import MilestoneInstance
 from domain.timeline.plan import Plan
 from domain.timeline.state import Folded, TimelineState
 
+_IN_SIGHT = nullcontext()
+"""Of the common case, in which everybody sees what is written."""
+
 
 class Book:
     """Writes on a timeline.
@@ -31,8 +34,8 @@ class Book:
     """
 
     def __init__(self, plan: Plan, state: TimelineState) -> None:
-        self.plan = plan
         self.state = state
+        self.plan = plan
         self.noticed_at = state.last_at
         self.occurred_at: datetime | None = None
         self._is_seen = True
@@ -40,9 +43,22 @@ class Book:
         for instance in state.instances:
             self._file(instance)
 
-    @contextmanager
-    def writing(self, *, seen: bool) -> Iterator[None]:
+    @property
+    def plan(self) -> Plan:
+        """What the case runs by now; a change of entitlement or process replaces it."""
+        return self._plan
+
+    @plan.setter
+    def plan(self, plan: Plan) -> None:
+        self._plan = plan
+        self._process_id = plan.process.id if plan.process else ""
+
+    def writing(self, *, seen: bool) -> AbstractContextManager[None]:
         """Write what happens behind a completion on nothing but the instances themselves."""
+        return _IN_SIGHT if seen and self._is_seen else self._writing(seen=seen)
+
+    @contextmanager
+    def _writing(self, *, seen: bool) -> Iterator[None]:
         before, self._is_seen = self._is_seen, seen
         try:
             yield
@@ -53,7 +69,11 @@ class Book:
 
     def newest(self, milestone: Milestone) -> MilestoneInstance | None:
         """The newest instance of a milestone, under the entitlement that the case has now."""
-        return next((i for i in reversed(self.runs_of(milestone)) if i.stay >= self.state.first_stay), None)
+        first = self.state.first_stay
+        for instance in reversed(self.runs_of(milestone)):
+            if instance.stay >= first:
+                return instance
+        return None
 
     def latest(self, milestone: Milestone) -> MilestoneInstance | None:
         """The newest instance of a milestone, if it belongs to what the case lives through now."""
@@ -64,8 +84,11 @@ class Book:
 
     def last_completed(self, milestone: Milestone) -> MilestoneInstance | None:
         """The newest instance of a milestone that is completed."""
-        runs = reversed(self.runs_of(milestone))
-        return next((i for i in runs if i.completed_at is not None and i.stay >= self.state.first_stay), None)
+        first = self.state.first_stay
+        for instance in reversed(self.runs_of(milestone)):
+            if instance.completed_at is not None and instance.stay >= first:
+                return instance
+        return None
 
     def completed(self, milestone: Milestone) -> list[MilestoneInstance]:
         """The completed instances of a milestone, under the entitlement that the case has now."""
@@ -92,10 +115,6 @@ class Book:
 
     def _file(self, instance: MilestoneInstance) -> None:
         self._by_milestone.setdefault((instance.process, instance.milestone), []).append(instance)
-
-    @property
-    def _process_id(self) -> str:
-        return self.plan.process.id if self.plan.process else ""
 
     def target(self, instance: MilestoneInstance) -> datetime | None:
         """The target, or None while it lies past the horizon of its calendar."""
@@ -290,7 +309,8 @@ class Book:
         except HorizonExceeded:
             return
         if not is_past:
-            instance.promise = milestone.promise
+            if instance.promise != milestone.promise:
+                instance.promise = milestone.promise
         elif instance.promise and instance.standing_violation is None:
             effective_now = instance.effective_now(at)
             self.violate(instance, instance.target_at(self.plan.calendars, paused_until=effective_now))

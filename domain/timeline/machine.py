@@ -243,6 +243,9 @@ class Timeline:
     def _catch_up_unseen(self, book: Book, until: Due) -> None:
         """Let happen what comes before something else behind completions. Nobody waits for it, and nobody is told."""
         agenda = self._agenda
+        due = agenda.next_unseen()
+        if due is None or due >= until:
+            return
         with book.writing(seen=False):
             while (due := agenda.next_unseen()) is not None and due < until:
                 instance = agenda.instance(due)

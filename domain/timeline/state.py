@@ -119,7 +119,15 @@ class TimelineState(BaseModel):
 
     def hold(self, cause: str) -> Hold | None:
         """The hold of that cause which is open now."""
-        return next((h for h in self.holds if h.cause == cause and h.to_at is None), None)
+        for hold in self.holds:
+            if hold.to_at is None and hold.cause == cause:
+                return hold
+        return None
+
+    @property
+    def held(self) -> list[HoldCause]:
+        """The causes of the holds that are open now."""
+        return [hold.cause for hold in self.holds if hold.to_at is None]
 
     @property
     def awaited_at(self) -> datetime | None:
