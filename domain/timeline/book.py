@@ -20,7 +20,7 @@ from domain.timeline.effects import Noted, NoteFacts, NoteKind, TriggerFired
 from domain.timeline.facts import Firing, Pause, Term, Violation, clock_text, union
 from domain.timeline.instances import MilestoneInstance
 from domain.timeline.plan import Plan
-from domain.timeline.state import TimelineState
+from domain.timeline.state import Folded, TimelineState
 
 _IN_SIGHT = nullcontext()
 """Of the common case, in which everybody sees what is written."""
@@ -109,6 +109,10 @@ class Book:
     def runs_of(self, milestone: Milestone) -> list[MilestoneInstance]:
         """The instances of a milestone, oldest first."""
         return self._by_milestone.get((self._process_id, milestone.name), [])
+
+    def folded(self, milestone: Milestone) -> Folded | None:
+        """What is left of the folded instances of a milestone; None: none was folded."""
+        return self.state.folded_of(self._process_id, milestone.name)
 
     def _file(self, instance: MilestoneInstance) -> None:
         self._by_milestone.setdefault((instance.process, instance.milestone), []).append(instance)
@@ -206,7 +210,8 @@ class Book:
 
     def next_occurrence(self, milestone: Milestone) -> int:
         """The number of the next instance of a milestone."""
-        return len(self.runs_of(milestone)) + 1
+        folded = self.folded(milestone)
+        return (folded.occurrences if folded else 0) + len(self.runs_of(milestone)) + 1
 
     def add(self, instance: MilestoneInstance) -> None:
         """Take an instance in."""

@@ -10,7 +10,7 @@ from store.tables.actions import (
     tasks,
     triggers,
 )
-from store.tables.cases import RUNNING, case_hours, cases, ended_cases, milestones, notes
+from store.tables.cases import KEPT, RUNNING, case_hours, cases, ended_cases, milestones, notes
 from store.tables.catalog import (
     DECLARED,
     accounts,
@@ -43,6 +43,7 @@ from store.tables.workers import endpoint_states, leases
 
 __all__ = [
     "DECLARED",
+    "KEPT",
     "RUNNING",
     "accounts",
     "actions",
