@@ -1,7 +1,19 @@
 """The tables, by area, and their schema: whoever imports this package knows them all."""
 
+from store.tables.access import api_keys, kept_answers, page_tokens
 from store.tables.actions import actions, deliveries, mails, task_ticks, tasks, triggers
-from store.tables.cases import RUNNING, case_hours, cases, ended_cases, milestones, notes
+from store.tables.cases import (
+    CLOSED,
+    OPEN_MILESTONE,
+    RUNNING,
+    STOPPED,
+    VIOLATED,
+    case_hours,
+    cases,
+    ended_cases,
+    milestones,
+    notes,
+)
 from store.tables.catalog import (
     DECLARED,
     accounts,
@@ -31,10 +43,15 @@ from store.tables.usage import ledger, untold_entitlements, usage_periods
 from store.tables.workers import endpoint_states, leases
 
 __all__ = [
+    "CLOSED",
     "DECLARED",
+    "OPEN_MILESTONE",
     "RUNNING",
+    "STOPPED",
+    "VIOLATED",
     "accounts",
     "actions",
+    "api_keys",
     "applications",
     "applied_files",
     "assets",
@@ -55,6 +72,7 @@ __all__ = [
     "events",
     "feed",
     "held_mails",
+    "kept_answers",
     "leases",
     "ledger",
     "mails",
@@ -63,6 +81,7 @@ __all__ = [
     "notes",
     "orders",
     "organisation",
+    "page_tokens",
     "people",
     "processes",
     "products",
