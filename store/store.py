@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
+from store.access import AccessKeys
+from store.answers import KeptAnswers
 from store.cases.actions import ActionRecords
 from store.cases.deliveries import Deliveries
 from store.cases.ended import EndedCases
@@ -53,6 +55,8 @@ class Store:
         dead_letters: events that subscriptions gave up.
         unsynchronised: the entitlements whose workflows are to be told of a change.
         leases: who does what of all processes.
+        keys: who may use the HTTP API.
+        answers: what it answered to requests that may be sent again.
     """
 
     def __init__(self, database: Database, catalog: DeclaredCatalog | None = None) -> None:
@@ -75,6 +79,8 @@ class Store:
         self.dead_letters = DeadLetters(database)
         self.unsynchronised = UnsynchronisedEntitlements(database)
         self.leases = Leases(database)
+        self.keys = AccessKeys(database)
+        self.answers = KeptAnswers(database)
 
     @classmethod
     def open(cls, url: str) -> Self:
