@@ -14,13 +14,14 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from activities.delivery.http import HookSender
 from activities.delivery.means import Means
+from clients.deployments import make_current
 from domain.catalog.documents import read_document
 from store import Store
 from tests.activities.actions.sending import mail_server_at
 from tests.activities.delivery.mail_server import Behaviour, mail_server
 from tests.activities.delivery.receiver import Received, receiver, says
 from tests.support import assert_eventually, unique
-from tests.workflows.case.test_deployments import build_of, make_current
+from tests.workflows.case.test_deployments import build_of
 from tests.workflows.world import World
 from worker.clock import VirtualClock
 from worker.process import working
@@ -164,11 +165,11 @@ async def test_a_dead_receiver_and_a_change_of_build_lose_nothing(
             store.catalog.apply(read_document(catalog), by="test")
             means = Means(hooks=HookSender(["127.0.0.1"]), pace=PACE)
             async with working(clock.client, store, task_queue=task_queue, build_id="one", means=means):
-                await make_current(world, "one")
+                await make_current(clock.client, "one", patience=30, anyway=True)
                 case = await world.open(clock=None, opened_at=None)
                 await _recurs(world, case, BEFORE)
                 async with working(clock.client, store, task_queue=task_queue, build_id="two", means=means):
-                    await make_current(world, "two")
+                    await make_current(clock.client, "two", patience=30, anyway=True)
 
                     async def it_has_moved() -> None:
                         await world.milepost.request(case, "change_fields", fields={"priority": unique("p")})
