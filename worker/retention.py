@@ -14,22 +14,22 @@ from store import Store
 EVERY = timedelta(hours=1)
 """How often one of all workers looks for what is to be forgotten."""
 
+DEAD_LETTERS_KEPT_FOR = timedelta(days=30)
+
 _LEASE = "retention"
 _LOG = logging.getLogger(__name__)
 
 
 @asynccontextmanager
 async def forgetting(store: Store, feed_days: int | None) -> AsyncIterator[None]:
-    """Forget old events of the feed, now and then, while the context lasts.
+    """Forget old events of the feed, and old dead letters, now and then, while the context lasts.
 
     Args:
-        store: where the feed is.
+        store: where they are.
         feed_days: how long events are kept; None: for good.
     """
-    if feed_days is None:
-        yield
-        return
-    task = asyncio.create_task(_forget_again_and_again(store, timedelta(days=feed_days)))
+    kept_for = None if feed_days is None else timedelta(days=feed_days)
+    task = asyncio.create_task(_forget_again_and_again(store, kept_for))
     try:
         yield
     finally:
@@ -37,7 +37,7 @@ async def forgetting(store: Store, feed_days: int | None) -> AsyncIterator[None]
         await asyncio.wait({task})
 
 
-async def _forget_again_and_again(store: Store, kept_for: timedelta) -> None:
+async def _forget_again_and_again(store: Store, kept_for: timedelta | None) -> None:
     holder = str(uuid.uuid4())
     while True:
         try:
@@ -45,13 +45,14 @@ async def _forget_again_and_again(store: Store, kept_for: timedelta) -> None:
         except Exception:  # noqa: BLE001  a database that is away comes back
             _LOG.exception("old events could not be forgotten; again in an hour")
         else:
-            if gone:
+            if gone and kept_for is not None:
                 _LOG.info("%d events were forgotten that are older than %d days", gone, kept_for.days)
         await asyncio.sleep(EVERY.total_seconds())
 
 
-def forget(store: Store, kept_for: timedelta, holder: str, now: datetime) -> int:
-    """Forget events, unless another worker did so within the hour; says how many."""
+def forget(store: Store, kept_for: timedelta | None, holder: str, now: datetime) -> int:
+    """Forget events and dead letters, unless another worker did so within the hour; says how many events."""
     if not store.leases.acquire(_LEASE, holder, now=now, lasts=EVERY):
         return 0
-    return store.feed.prune(now - kept_for)
+    store.dead_letters.prune(now - DEAD_LETTERS_KEPT_FOR)
+    return 0 if kept_for is None else store.feed.prune(now - kept_for)
