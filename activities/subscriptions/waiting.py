@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 
+from temporalio import activity
+
 from activities.heartbeat import heartbeating
 from activities.refusals import refusals
 from domain.errors import Refused
@@ -37,7 +39,7 @@ class Waiting:
         self._waiting = 0
 
     async def wait(self, request: WaitRequest) -> WaitReport:
-        """Wait until there is something to send, or for ten minutes."""
+        """Wait until there is something to send, or for ten minutes, or until this worker is about to end."""
         name, state = request.subscription_id, request.state
         await asyncio.to_thread(self._store.subscriptions.keep, name, state, datetime.now(UTC))
         if self._waiting >= MOST_AT_ONCE:
@@ -60,7 +62,7 @@ class Waiting:
             if isinstance(found, WaitReport):
                 return found
             cursor, seen = found
-            if clock() >= ends_at:
+            if clock() >= ends_at or activity.is_worker_shutdown():
                 return WaitReport(found=False, cursor=cursor)
             await asyncio.sleep(LOOKS_EVERY)
 

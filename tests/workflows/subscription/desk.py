@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from temporalio.client import Client, WorkflowHandle
+from temporalio.service import RPCError
 
 from activities.delivery.http import HookSender
 from activities.delivery.means import Means
@@ -120,7 +121,13 @@ def first_arrivals_in_order(taken: list[tuple[str, int]]) -> bool:
 
 @asynccontextmanager
 async def desk(
-    client: Client, folder: Path, *, cached_workflows: int = CACHED_WORKFLOWS, pace: float = PACE, **subscription: Any
+    client: Client,
+    folder: Path,
+    *,
+    cached_workflows: int = CACHED_WORKFLOWS,
+    pace: float = PACE,
+    name: str | None = None,
+    **subscription: Any,
 ) -> AsyncIterator[Desk]:
     """A desk whose subscription is declared and runs."""
     means = Means(hooks=HookSender(["127.0.0.1"], gives_up_after=5), pace=pace)
@@ -130,9 +137,9 @@ async def desk(
         (folder / "receiver" / "b.secret").write_text(f"whsk_{SEED}")
         with Store.open(f"sqlite:///{folder / 'milepost.db'}") as store:
             async with working(client, store, task_queue=task_queue, means=means, cached_workflows=cached_workflows):
-                found = Desk(client, store, there, task_queue, unique("subscription"), {})
+                found = Desk(client, store, there, task_queue, name or unique("subscription"), {})
                 found.declare(**subscription)
                 assert await found.follow() == [f"subscription {found.name} has begun"]
                 yield found
-                if await found.subscriptions.standing(found.name) is not None:
+                with suppress(RPCError):
                     await found.handle.terminate()

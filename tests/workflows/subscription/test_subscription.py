@@ -16,7 +16,9 @@ from temporalio import workflow
 from temporalio.client import Client, WorkflowExecutionStatus
 
 from store import tables
+from tests.siege.histories import fetch
 from tests.support import assert_eventually
+from tests.workflows.replaying import replay
 from tests.workflows.subscription.desk import desk, first_arrivals_in_order
 from tests.workflows.subscription.receiving import body_of, event_of
 from workflows.subscription.running import SubscriptionRun
@@ -288,13 +290,13 @@ async def test_it_goes_on_in_new_runs(
     client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cached_workflows: int
 ) -> None:
     """With its cursor and what failed; a batch under way holds none up. Also if each step replays all before it."""
-    early = property(lambda _: workflow.info().get_current_history_length() > 60)
+    early = property(lambda _: workflow.info().get_current_history_length() > 40)
     monkeypatch.setattr(SubscriptionRun, "should_roll_over", early)
     async with desk(client, tmp_path, begins="start", cached_workflows=cached_workflows) as one:
         first = (await one.handle.describe()).run_id
         one.receiver.answers({"case/bad": 500})
-        for number in range(12):
-            one.write("bad" if number == 3 else f"c-{number % 3}", "a", "b")
+        for number in range(6):
+            one.write("bad" if number == 2 else f"c-{number % 3}", "a", "b")
             await one.subscriptions.pause(one.name, by=None)
             await one.subscriptions.resume(one.name, by=None)
         one.receiver.answers({})
@@ -302,3 +304,9 @@ async def test_it_goes_on_in_new_runs(
         assert first_arrivals_in_order(one.taken())
         assert (await one.handle.describe()).run_id != first
         assert len(one.written()) <= len(one.taken())
+        await one.handle.terminate()
+        [runs] = (await fetch(client, [one.handle.id])).values()
+        for run in runs:
+            assert run.failed_tasks == []
+            replayed = await replay(run.history)
+            assert (replayed.failure, replayed.differences) == (None, [])
