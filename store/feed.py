@@ -214,6 +214,11 @@ def put_case_events(connection: Connection, record: CaseRecord, *, bridges: bool
     _put(connection, drafts, stored, run_id=record.run_id)
 
 
+def lock_events(connection: Connection) -> None:
+    """Let nobody else write events until the transaction has ended; whoever waits sees then what it has stored."""
+    connection.execute(select(_FEED.c.last).with_for_update())
+
+
 def put_events(connection: Connection, drafts: Sequence[Draft], *, run_id: str) -> None:
     """Write events of one subject, in the order of their numbers. Those that are there stay as they are.
 

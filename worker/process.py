@@ -17,6 +17,7 @@ from temporalio.worker import PollerBehaviorSimpleMaximum, Worker, WorkerDeploym
 from activities.actions.cases import CaseActions
 from activities.actions.dispatch import Dispatcher
 from activities.actions.outside import Outside
+from activities.actions.redelivering import Redelivering
 from activities.actions.surroundings import Links
 from activities.counts import UsageActivities
 from activities.covering import Covering
@@ -90,6 +91,7 @@ async def working(
         plugins=[plugin()],
         activities=[
             *_activities(client, store, task_queue, dispatcher),
+            *Redelivering(store, outside).all,
             *SubscriptionWork(store, outside).all,
         ],
         deployment_config=_deployment(build_id),

@@ -40,7 +40,7 @@ async def send(
         return failed.model_copy(update={"reason": reason, "for_good": True})
     asked = Request("POST", endpoint.url, {"Content-Type": CONTENT_TYPE, **endpoint.headers}, body)
     try:
-        await outside.post(asked, endpoint, delivery_key(subscription_id, event.id))
+        await outside.endpoints.post(asked, endpoint, delivery_key(subscription_id, event.id))
     except NotDelivered as error:
         said = reason_of(str(error))
         own = failed.model_copy(update={"reason": said, "at_least": error.at_least})

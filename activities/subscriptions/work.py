@@ -169,7 +169,7 @@ class SubscriptionWork:
     def _endpoint(self, declared: Subscription) -> tuple[Endpoint, bool] | Trouble:
         """The endpoint of a subscription, and whether it was left alone lately; or why nothing can be sent to it."""
         outside, name = self._outside, declared.endpoint
-        if outside is None or not outside.posts:
+        if outside is None or not outside.endpoints.can_send:
             return Trouble(kind="busy", said="this worker has no way out: its outbound messages are off", wait=BUSY)
         try:
             endpoint = self._store.endpoints.get(name)

@@ -1,7 +1,29 @@
 """The tables, by area, and their schema: whoever imports this package knows them all."""
 
-from store.tables.actions import actions, deliveries, mails, task_ticks, tasks, triggers
-from store.tables.cases import RUNNING, case_hours, cases, ended_cases, milestones, notes
+from store.tables.access import api_keys, kept_answers, page_tokens
+from store.tables.actions import (
+    actions,
+    deliveries,
+    mails,
+    redeliveries,
+    sent_requests,
+    task_ticks,
+    tasks,
+    triggers,
+)
+from store.tables.cases import (
+    CLOSED,
+    KEPT,
+    OPEN_MILESTONE,
+    RUNNING,
+    STOPPED,
+    VIOLATED,
+    case_hours,
+    cases,
+    ended_cases,
+    milestones,
+    notes,
+)
 from store.tables.catalog import (
     DECLARED,
     accounts,
@@ -33,10 +55,16 @@ from store.tables.usage import ledger, untold_entitlements, usage_periods
 from store.tables.workers import endpoint_states, leases
 
 __all__ = [
+    "CLOSED",
     "DECLARED",
+    "KEPT",
+    "OPEN_MILESTONE",
     "RUNNING",
+    "STOPPED",
+    "VIOLATED",
     "accounts",
     "actions",
+    "api_keys",
     "applications",
     "applied_files",
     "assets",
@@ -58,6 +86,7 @@ __all__ = [
     "events",
     "feed",
     "held_mails",
+    "kept_answers",
     "leases",
     "ledger",
     "mails",
@@ -66,10 +95,13 @@ __all__ = [
     "notes",
     "orders",
     "organisation",
+    "page_tokens",
     "people",
     "processes",
     "products",
+    "redeliveries",
     "sent_mails",
+    "sent_requests",
     "service_contracts",
     "subscription_states",
     "subscriptions",

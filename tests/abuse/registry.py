@@ -15,6 +15,7 @@ from temporalio import workflow
 from domain.messages.case_state import EntitlementChange
 from domain.messages.cases import ActionRetry, CaseIntake, Migration, OverageChoice, TimeLogged
 from domain.messages.migrations import MigrationOrder
+from domain.messages.redelivery import RedeliveryOrder
 from domain.subscriptions.requests import (
     SubscriptionEnd,
     SubscriptionPause,
@@ -85,6 +86,7 @@ class Message:
 
 CASE, ENTITLEMENT, MIGRATION = "CaseWorkflow", "EntitlementWorkflow", "MigrationWorkflow"
 SUBSCRIPTION = "SubscriptionWorkflow"
+REDELIVERY = "RedeliveryWorkflow"
 
 AT = datetime(2025, 6, 9, 13, tzinfo=UTC).isoformat()
 _ID: dict[str, Any] = {"event_id": "ugly"}
@@ -184,6 +186,7 @@ MESSAGES: Final = [
     Message(SUBSCRIPTION, "update", UNHEARD_OF),
     Message(SUBSCRIPTION, "signal", UNHEARD_OF),
     Message(SUBSCRIPTION, "query", "standing"),
+    Message(REDELIVERY, "start", REDELIVERY, RedeliveryOrder, {"key": "k", "by": "ann", "asked_at": AT}),
 ]
 
 

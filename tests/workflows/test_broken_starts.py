@@ -32,6 +32,7 @@ PREFIXES = {
     "EntitlementWorkflow": "entitlement",
     "MigrationWorkflow": "migration",
     "SubscriptionWorkflow": "subscription",
+    "RedeliveryWorkflow": "redelivery",
 }
 
 
