@@ -8,6 +8,7 @@ how it stands (see `workflows.entitlement.outbox` on why that matters).
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, NoReturn, TypeVar, assert_never
 
@@ -205,10 +206,8 @@ class SubscriptionRun:
             self.is_ended = True
 
     async def _quiet(self, handle: workflow.ActivityHandle[Any]) -> None:
-        try:
+        with suppress(TimeoutError):  # the next run sends it again
             await workflow.wait_condition(handle.done, timeout=QUIET_WITHIN, timeout_summary="finish what is under way")
-        except TimeoutError:
-            workflow.logger.info("the batch that is under way is sent again by the next run")
 
     async def _answer(self, handle: workflow.ActivityHandle[Any]) -> Any:
         """What an activity answers; None: it failed for good, and is tried again after a while."""
@@ -273,12 +272,11 @@ class SubscriptionRun:
 
     async def roll_over(self) -> NoReturn:
         """Go on in a new run."""
-        try:
-            await workflow.wait_condition(
-                workflow.all_handlers_finished, timeout=QUIET_WITHIN, timeout_summary="finish what is under way"
-            )
-        except TimeoutError:
-            workflow.logger.info("a request that is under way is asked again of the next run")
+        if not workflow.all_handlers_finished():
+            with suppress(TimeoutError):  # what is under way then is asked again of the next run
+                await workflow.wait_condition(
+                    workflow.all_handlers_finished, timeout=QUIET_WITHIN, timeout_summary="finish what is under way"
+                )
         upgrade = workflow.info().is_target_worker_deployment_version_changed()
         workflow.continue_as_new(
             self.carried(),
