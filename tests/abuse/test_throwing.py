@@ -184,6 +184,9 @@ class Assault:
             return refused.cause.type if isinstance(refused.cause, ApplicationError) else str(refused.cause)
         except WorkflowQueryFailedError as refused:
             return UNEXPECTED if "under fault" in str(refused) else str(refused)
+        except RPCError:  # it was about to end already
+            if self.message.name not in ENDING:
+                raise
         return None
 
     async def _is_heard(self, target: Besieged) -> None:
