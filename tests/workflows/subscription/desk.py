@@ -126,11 +126,12 @@ async def desk(
     *,
     cached_workflows: int = CACHED_WORKFLOWS,
     pace: float = PACE,
+    gives_up_after: float = 5,
     name: str | None = None,
     **subscription: Any,
 ) -> AsyncIterator[Desk]:
     """A desk whose subscription is declared and runs."""
-    means = Means(hooks=HookSender(["127.0.0.1"], gives_up_after=5), pace=pace)
+    means = Means(hooks=HookSender(["127.0.0.1"], gives_up_after=gives_up_after), pace=pace)
     task_queue = unique("queue")
     async with receiver(folder / "receiver") as there:
         (folder / "receiver" / "a.secret").write_text(SECRET)

@@ -17,6 +17,8 @@ from typing import Any
 
 ROOT = Path(__file__).parents[3]
 GOT, MOOD = "got.jsonl", "mood.json"
+NEVER = 0
+"""The status of an answer that does not come."""
 
 
 async def _answer(folder: Path, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -29,6 +31,8 @@ async def _answer(folder: Path, reader: asyncio.StreamReader, writer: asyncio.St
     got = {"status": status, "headers": headers, "body": base64.b64encode(body).decode()}
     with (folder / GOT).open("a", encoding="utf-8") as lines:
         lines.write(json.dumps(got) + "\n")
+    if status == NEVER:
+        await asyncio.sleep(3600)
     writer.write(f"HTTP/1.1 {status} X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
     await writer.drain()
 

@@ -13,6 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import update
 from temporalio import workflow
+from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import Client, WorkflowExecutionStatus
 
 from store import tables
@@ -20,7 +21,7 @@ from tests.siege.histories import fetch
 from tests.support import assert_eventually
 from tests.workflows.replaying import replay
 from tests.workflows.subscription.desk import desk, first_arrivals_in_order
-from tests.workflows.subscription.receiving import body_of, event_of
+from tests.workflows.subscription.receiving import NEVER, body_of, event_of
 from workflows.subscription.running import SubscriptionRun
 
 
@@ -119,8 +120,9 @@ async def test_a_failing_case_holds_up_no_other(client: Client, tmp_path: Path) 
         assert standing is not None
         [lane] = standing.state.lanes
         assert (lane.subject, lane.reason) == ("case/bad", "HTTP 500")
-        details = (await one.handle.describe()).raw_description.execution_config.user_metadata
-        assert details is not None
+        metadata = await one.handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
+        for part in ("waits for events", f"Cursor: `{standing.state.cursor}`", "HTTP 500", "1 subject", lane.event_id):
+            assert str(part) in metadata.current_details
         one.receiver.answers({})
         await one.subscriptions.resume(one.name, by="ann")
         await one.all_have_arrived()
@@ -284,6 +286,36 @@ async def test_terminated_it_is_begun_again_where_it_stood(client: Client, tmp_p
         await one.subscriptions.begin(one.name)
         await one.all_have_arrived()
         assert first_arrivals_in_order(one.taken())
+
+
+async def test_a_batch_under_way_holds_up_no_new_run(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A receiver that does not answer for a minute: the next run begins at once, and sends the event again."""
+    is_wanted = [False]
+    monkeypatch.setattr(SubscriptionRun, "should_roll_over", property(lambda _: is_wanted[0]))
+    async with desk(client, tmp_path, begins="start", gives_up_after=60) as one:
+        first = (await one.handle.describe()).run_id
+        one.receiver.answers({"*": NEVER})
+        one.write("c-0", "a")
+
+        async def is_under_way() -> None:
+            assert len(one.receiver.requests()) == 1
+
+        await assert_eventually(is_under_way)
+        begun, is_wanted[0] = time.monotonic(), True
+        one.receiver.answers({})
+        await one.subscriptions.resume(one.name, by="ann")
+
+        async def another_runs() -> None:
+            assert (await one.handle.describe()).run_id != first
+
+        await assert_eventually(another_runs)
+        is_wanted[0] = False
+        await one.all_have_arrived()
+        assert time.monotonic() - begun < 40
+        assert one.taken() == [("case/c-0", 1), ("case/c-0", 2)]
+        assert len({request["headers"]["webhook-id"] for request in one.receiver.requests()[:2]}) == 1
 
 
 @pytest.mark.parametrize("cached_workflows", [0, 100])
