@@ -134,3 +134,18 @@ async def test_one_is_paused_resumed_and_replayed(client: Client, tmp_path: Path
             assert one.taken() == [("case/c-1", 1), ("case/c-1", 2)] * 2
 
         await assert_eventually(came_again)
+
+
+def test_what_is_applied_without_a_server_is_begun_later(tmp_path: Path) -> None:
+    """It is stored, and the command says who begins it."""
+    file = tmp_path / "catalog.yaml"
+    file.write_text(
+        "endpoints: [{id: desk, url: 'https://desk.example.com', secrets: [{env: S}]}]\n"
+        "subscriptions: [{id: all, endpoint: desk}]\n",
+        encoding="utf-8",
+    )
+    env = {"MILEPOST_DATA": str(tmp_path), "TEMPORAL_ADDRESS": "127.0.0.1:1"}
+    applied = milepost("apply", file, env=env)
+    assert applied.exit_code == 0
+    assert "a worker will begin or end the subscriptions" in applied.stderr
+    assert milepost("subscriptions", "list", env=env).stdout == "all -> desk: not begun; a worker begins it\n"
