@@ -162,10 +162,11 @@ class SubscriptionRun:
             workflow.logger.warning("the store could not be told how the subscription stands: %s", error)
 
     async def _rest(self, deadline: datetime) -> None:
-        await until(lambda: deadline, self._wakes, summary=lambda: "the endpoint is left alone")
+        await until(lambda: deadline, self._wakes, summary=lambda: "wait to try again")
 
     async def _wait(self, comes: Await) -> None:
         """Wait for events, or until one is due again that failed."""
+        moves = self._moves
         handle = doing.await_events(WaitRequest(subscription_id=self.subscription_id, state=self.state))
         summary = "an event is tried again"
         await until(lambda: comes.until, lambda: handle.done() or self._wakes(), summary=lambda: summary)
@@ -173,7 +174,7 @@ class SubscriptionRun:
             _leave(handle)
             return
         report: WaitReport | None = await self._answer(handle)
-        if report is None:
+        if report is None or moves != self._moves:  # moved meanwhile: it is about another place
             return
         now = workflow.now()
         self._take("what was waited for", lambda: waited(self.state, report, now))
@@ -194,7 +195,7 @@ class SubscriptionRun:
             _leave(handle)
             await self.roll_over()
         report: DeliveryReport | None = await self._answer(handle)
-        if report is None or moves != self._moves:  # moved meanwhile: what came of it is about another place
+        if report is None or moves != self._moves:  # likewise
             return
         now = workflow.now()
         self._take("what came of a batch", lambda: delivered(self.subscription_id, self.state, report, now))
