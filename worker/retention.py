@@ -25,7 +25,7 @@ class Kept:
 
     Attributes:
         events: of the feed; None: for good.
-        texts: of mails, requests and answers.
+        texts: of mails, requests and answers, and dead letters of subscriptions.
     """
 
     events: timedelta | None
@@ -70,5 +70,6 @@ def forget(store: Store, kept: Kept, holder: str, now: datetime) -> tuple[int, i
     """Forget what is old, unless another worker did so within the hour; says how many events and texts that were."""
     if not store.leases.acquire(_LEASE, holder, now=now, lasts=EVERY):
         return 0, 0
+    store.dead_letters.prune(now - kept.texts)
     events = 0 if kept.events is None else store.feed.prune(now - kept.events)
     return events, store.texts.erase(now - kept.texts)
