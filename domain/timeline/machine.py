@@ -92,7 +92,7 @@ class Timeline:
         self._catch_up_unseen(book, Due(at, ENTRY, 0, 0, NOBODY))
         comes_first = self.state.alone_at == at == _whole(event.occurred_at)
         self._take(book, at, event)
-        self.state.event_ids[event.event_id] = at
+        self.state.event_ids = self.state.event_ids.with_one(event.event_id, at)
         self.state.rounds = 0
         settle(book, at)
         if comes_first:
@@ -144,7 +144,7 @@ class Timeline:
         if once is not None:
             if once in self.state.event_ids:
                 return self._drain()
-            self.state.event_ids[once] = _whole(now)
+            self.state.event_ids = self.state.event_ids.with_one(once, _whole(now))
         Book(self.plan, self.state).note(kind, _whole(now), text, by=by, **facts)
         return self._drain()
 

@@ -46,13 +46,22 @@ def refuse_impossible(book: Book, event: Event, now: datetime | None) -> None:
     """Refuse what can be told without knowing where the case stands.
 
     Raises:
-        Refused: an event from before the case or from the future, an unknown milestone, a field that was not declared.
+        Refused: an event from before the case, from the future or too old to be known if it was taken, an unknown
+            milestone, a field that was not declared.
     """
     opened_at = book.state.opened_at
-    if event.occurred_at.astimezone(UTC).replace(microsecond=0) < opened_at:
+    own = event.occurred_at.astimezone(UTC).replace(microsecond=0)
+    if own < opened_at:
         raise Refused(
             "before_case",
             f"occurred_at {instant(event.occurred_at)} is before the case was opened ({instant(opened_at)})",
+        )
+    if book.state.event_ids.is_too_old(own):
+        oldest = instant(book.state.event_ids.oldest_at)
+        raise Refused(
+            "too_old",
+            f"occurred_at {instant(event.occurred_at)} is too old: the case remembers the events that it took since "
+            f"{oldest}, and can't tell whether it took this one before",
         )
     if now is not None:
         refuse_future(event.occurred_at, now)

@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from domain.model import Value
 from domain.timeline.effects import Noted, TriggerFired
 from domain.timeline.instances import MilestoneInstance
+from domain.timeline.seen import EventIds
 
 
 def _is_none(value: object) -> bool:
@@ -85,7 +86,7 @@ class TimelineState(BaseModel):
         folded: of the occurrences that were folded, for each process and milestone that has any.
         stay: which stay in the process this is, from 1; `first_stay` is the first under this entitlement.
         verdicts: by criteria (``First response: when``), each time that they came to something else.
-        event_ids: the events taken, each with the instant at which it took effect.
+        event_ids: the events taken, as far as they are remembered.
         notes: how many notes there are so far.
         rounds: rounds of evaluation since the last event from outside, at the instant `rounds_at`.
         alone_at: the instant of the last thing that the timeline did by itself, if nothing older was applied since.
@@ -110,7 +111,7 @@ class TimelineState(BaseModel):
     instances: list[MilestoneInstance] = Field(default_factory=list)
     folded: tuple[Folded, ...] = Field(default=(), exclude_if=operator.not_)
     verdicts: dict[str, tuple[Verdict, ...]] = Field(default_factory=dict)
-    event_ids: dict[str, AwareDatetime] = Field(default_factory=dict)
+    event_ids: EventIds = EventIds()
     notes: int = 0
     rounds: int = 0
     rounds_at: AwareDatetime | None = None
@@ -154,6 +155,5 @@ class TimelineState(BaseModel):
         copy.fields = dict(self.fields)
         copy.instances = [instance.fork() for instance in self.instances]
         copy.verdicts = dict(self.verdicts)
-        copy.event_ids = dict(self.event_ids)
         copy.unsent = list(self.unsent)
         return copy
