@@ -15,6 +15,7 @@ from domain.bounds import cut
 from domain.frozen import HorizonExceeded
 from domain.process import FieldUpdate, Milestone, Trigger
 from domain.process.actions import ordered
+from domain.timeline.context import context
 from domain.timeline.effects import Noted, NoteFacts, NoteKind, TriggerFired
 from domain.timeline.facts import Firing, Pause, Term, Violation, clock_text, union
 from domain.timeline.instances import MilestoneInstance
@@ -365,7 +366,7 @@ class Book:
                 at=at,
                 noticed_at=max(self.noticed_at, at),
                 calls=[ordered(action, f"{place}/{action.id}", calendar, due_at, target) for action in trigger.actions],
-                context=self._context(instance, trigger) if trigger.actions else {},
+                context=context(self.plan, self.state, instance, trigger, target) if trigger.actions else {},
             )
         )
         changed = False
@@ -392,20 +393,3 @@ class Book:
         text = ", ".join(f"{name} is {value!r}" for name, value in new.items())
         self.note(NoteKind.CHANGED, at, cut(text), by=by, reason=reason, fields=new, before=before)
         return True
-
-    def _context(self, instance: MilestoneInstance, trigger: Trigger) -> dict[str, Any]:
-        target = self.target(instance)
-        return {
-            "case": {"id": self.state.case_id, **self.state.fields},
-            "milestone": {
-                "name": instance.milestone,
-                "occurrence": instance.occurrence,
-                "kind": str(trigger.kind),
-                "start_at": instance.start_at.isoformat(),
-                "target_at": target.isoformat() if target else None,
-                "completed_at": instance.completed_at.isoformat() if instance.completed_at else None,
-            },
-            "entitlement": self.plan.entitlement,
-            "account": self.plan.account,
-            **({"contact": self.plan.contact} if self.plan.contact else {}),
-        }

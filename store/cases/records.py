@@ -77,6 +77,20 @@ class CaseRecords:
             raise NotFound(f"unknown case {case_id!r}")
         return StoredCase(**_row(found), carried=read_stored(CaseState, found["carried"]))
 
+    def account_of(self, case_id: str) -> str | None:
+        """Whose a case is; None: nobody's.
+
+        Raises:
+            NotFound: no case of that id was ever recorded.
+        """
+        table = tables.cases
+        with self._database.read() as connection:
+            row = connection.execute(select(table.c.account).where(table.c.case_id == case_id)).first()
+        if row is None:
+            raise NotFound(f"unknown case {case_id!r}")
+        account: str | None = row.account
+        return account
+
     def has_own_clock(self, case_id: str) -> bool:
         """Whether a case goes by a clock of its own, as those of a replayed log do; no for one that is not known."""
         with self._database.read() as connection:
