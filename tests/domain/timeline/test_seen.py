@@ -72,7 +72,7 @@ def test_of_one_second_none_is_taken_twice() -> None:
 @pytest.mark.parametrize("name", ["a", "blocks"])
 def test_ids_as_older_builds_wrote_them_are_read(name: str) -> None:
     """Each with the instant at which it took effect, whatever the ids are."""
-    written: dict[str, Any] = {name: "2025-06-09T13:00:00Z", "b": "2025-06-09T14:00:00Z"}
+    written: dict[str, Any] = {"b": "2025-06-09T14:00:00Z", name: "2025-06-09T13:00:00Z"}
     ids = EventIds.model_validate(written)
     assert [event_id in ids for event_id in (name, "b", "c")] == [True, True, False]
     assert ids.blocks[-1].last_at == at(3600)
