@@ -88,7 +88,7 @@ async def working(
         client,
         task_queue=task_queue,
         plugins=[plugin()],
-        activities=[*_activities(client, store, task_queue, dispatcher), *Redelivering(store, outside).all],
+        activities=_activities(client, store, task_queue, dispatcher, outside),
         deployment_config=_deployment(build_id),
         max_cached_workflows=CACHED_WORKFLOWS if cached_workflows is None else cached_workflows,
         max_concurrent_workflow_tasks=TASKS_AT_ONCE,
@@ -108,7 +108,9 @@ def _links(client: Client, means: Means | None) -> Links:
     return Links(console=means.console, temporal_ui=means.temporal_ui, namespace=client.namespace)
 
 
-def _activities(client: Client, store: Store, task_queue: str, dispatcher: Dispatcher) -> list[Callable[..., Any]]:
+def _activities(
+    client: Client, store: Store, task_queue: str, dispatcher: Dispatcher, outside: Outside | None
+) -> list[Callable[..., Any]]:
     """What a worker does for workflows, put together in this one place."""
     planner = Planner(store)
     opening = Opening(store, planner, Covering(store, UsageGate(client, task_queue)))
@@ -123,6 +125,7 @@ def _activities(client: Client, store: Store, task_queue: str, dispatcher: Dispa
         Records(store).record_case,
         *CaseActions(dispatcher).all,
         *UsageActivities(store, dispatcher).all,
+        *Redelivering(store, outside).all,
         *Migrating(client, store).all,
     ]
 
