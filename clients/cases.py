@@ -89,6 +89,7 @@ class MilepostClient:
         *,
         occurred_at: datetime | None = None,
         by: str | None = None,
+        reason: str | None = None,
         event_id: str | None = None,
         fields: dict[str, Any] | None = None,
     ) -> Answer:
@@ -98,6 +99,7 @@ class MilepostClient:
             case_id: the case.
             occurred_at: when it was reopened; now, by the case's own clock, if left out.
             by: who reopens it.
+            reason: goes on record.
             event_id: of the request; made up, if left out.
             fields: of the case that have new values from then on.
 
@@ -106,7 +108,7 @@ class MilepostClient:
             NoAnswer: no worker answers.
         """
         reopened = CaseReopening(
-            event_id=event_id or f"reopen-{uuid4()}", occurred_at=occurred_at, by=by, fields=fields or {}
+            event_id=event_id or f"reopen-{uuid4()}", occurred_at=occurred_at, by=by, reason=reason, fields=fields or {}
         )
         start: Starting = partial(
             WithStartWorkflowOperation,
@@ -194,10 +196,10 @@ class MilepostClient:
                 )
             except RPCError as error:
                 # An intake that does not fit fails its workflow, and the update is only told that it was aborted.
-                reason = await self._failure(case_id)
-                if reason is None:
+                refused = await self._failure(case_id)
+                if refused is None:
                     raise
-                raise Refused("not_opened", f"case {case_id} could not be opened: {reason}") from error
+                raise refused from error
             return answer, operation
 
         return await persist(attempt, patience=self.patience, unanswered=_saying(said))
@@ -297,15 +299,17 @@ class MilepostClient:
             return arguments[0] if arguments and isinstance(arguments[0], dict) else {}
         return {}
 
-    async def _failure(self, case_id: str) -> str | None:
-        """In one line why the workflow of a case failed; None: it did not."""
+    async def _failure(self, case_id: str) -> Refused | None:
+        """Why the workflow of a case failed, in one line and as whoever waits for its opening hears it; else None."""
         if not await self._has_failed(case_id):
             return None
         try:
             await asyncio.wait_for(self.handle(case_id).result(), self.patience)
         except WorkflowFailureError as failure:
             cause = failure.cause
-            return " ".join((cause.message if isinstance(cause, ApplicationError) else str(cause)).split())
+            if isinstance(cause, ApplicationError):
+                return Refused(cause.type or "not_opened", " ".join(cause.message.split()))
+            return Refused("not_opened", " ".join(str(cause).split()))
         except (TimeoutError, RPCError):
             pass
         return None

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
+from store.access import AccessKeys
+from store.answers import KeptAnswers
 from store.cases.actions import ActionRecords
 from store.cases.deliveries import Deliveries
 from store.cases.ended import EndedCases
@@ -22,6 +24,8 @@ from store.feed import Feed
 from store.leases import Leases
 from store.orders import Orders
 from store.quiet import Quiet
+from store.subscriptions.dead_letters import DeadLetters
+from store.subscriptions.standing import Subscriptions
 from store.usage.ledgers import Ledgers
 from store.usage.unsynchronised import UnsynchronisedEntitlements
 
@@ -47,8 +51,12 @@ class Store:
         quiet: limits of mails, and digests.
         ledgers: what was used of entitlements.
         feed: what happened, event by event.
+        subscriptions: how those to the feed stand.
+        dead_letters: events that subscriptions gave up.
         unsynchronised: the entitlements whose workflows are to be told of a change.
         leases: who does what of all processes.
+        keys: who may use the HTTP API.
+        answers: what it answered to requests that may be sent again.
     """
 
     def __init__(self, database: Database, catalog: DeclaredCatalog | None = None) -> None:
@@ -67,8 +75,12 @@ class Store:
         self.quiet = Quiet(database)
         self.ledgers = Ledgers(database)
         self.feed = Feed(database)
+        self.subscriptions = Subscriptions(database)
+        self.dead_letters = DeadLetters(database)
         self.unsynchronised = UnsynchronisedEntitlements(database)
         self.leases = Leases(database)
+        self.keys = AccessKeys(database)
+        self.answers = KeptAnswers(database)
 
     @classmethod
     def open(cls, url: str) -> Self:

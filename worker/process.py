@@ -28,6 +28,7 @@ from activities.opening import Opening
 from activities.planning import Planner, Planning
 from activities.records import Records
 from activities.rendering.renderer import Renderer
+from activities.subscriptions.work import SubscriptionWork
 from clients.gate import UsageGate
 from store.store import Store
 from worker.memory import cached_workflows_for, memory_of_this_process
@@ -88,7 +89,10 @@ async def working(
         client,
         task_queue=task_queue,
         plugins=[plugin()],
-        activities=_activities(client, store, task_queue, dispatcher, outside),
+        activities=[
+            *_activities(client, store, task_queue, dispatcher, outside),
+            *SubscriptionWork(store, outside).all,
+        ],
         deployment_config=_deployment(build_id),
         max_cached_workflows=CACHED_WORKFLOWS if cached_workflows is None else cached_workflows,
         max_concurrent_workflow_tasks=TASKS_AT_ONCE,

@@ -32,6 +32,11 @@ class AskingEndpoints:
         self._store = store
         self._means = means
 
+    @property
+    def can_send(self) -> bool:
+        """Whether there is something to send with."""
+        return self._means.hooks is not None
+
     async def send(self, name: str, key: str, number: int, made: Making) -> Delivered:
         """Make one attempt.
 
@@ -49,8 +54,21 @@ class AskingEndpoints:
             endpoint = await asyncio.to_thread(self._store.endpoints.get, name)
         except NotFound as error:
             raise NotDelivered(str(error), for_good=True) from None
-        asked = await made(endpoint)
-        await self._wait_for_its_turn(name, is_last=number >= MOST_ATTEMPTS)
+        return await self.post(await made(endpoint), endpoint, key, is_last=number >= MOST_ATTEMPTS)
+
+    async def post(self, asked: hooks.Request, endpoint: Endpoint, key: str, *, is_last: bool = False) -> Delivered:
+        """Make one attempt at an endpoint, if it is its turn, and note how the endpoint does.
+
+        Args:
+            asked: what is sent.
+            endpoint: where to.
+            key: under which the receiver takes it once.
+            is_last: there is no other attempt after it, so that it does not wait for a turn.
+
+        Raises:
+            NotDelivered: it was not taken, or not tried.
+        """
+        await self._wait_for_its_turn(endpoint.id, is_last=is_last)
         return await self._ask(asked, endpoint, key)
 
     async def _wait_for_its_turn(self, name: str, *, is_last: bool) -> None:
@@ -63,14 +81,15 @@ class AskingEndpoints:
         if state.off_at is not None:
             since = instant(state.off_at)
             line = f"endpoint {name!r} is switched off since {since}: {state.said}"
-            raise NotDelivered(f"{line}; milepost endpoints --on {name} switches it on", for_good=True)
+            raise NotDelivered(f"{line}; milepost endpoints --on {name} switches it on", for_good=True, is_off=True)
         if state.open_until is None or is_last:
             return
         until = now + SHORTEST / self._means.pace
         if not await asyncio.to_thread(self._store.endpoints.try_again, name, now, until):
             times = "failed once" if state.failures == 1 else f"failed {state.failures} times in a row"
             line = f"not tried: endpoint {name!r} has {times}: {state.said}"
-            raise NotDelivered(line, at_least=max(state.open_until - now, timedelta()) * self._means.pace)
+            at_least = max(state.open_until - now, timedelta()) * self._means.pace
+            raise NotDelivered(line, at_least=at_least, is_held=True)
 
     async def _ask(self, asked: hooks.Request, endpoint: Endpoint, key: str) -> Delivered:
         sender = self._means.hooks

@@ -119,6 +119,11 @@ def request_again(sent: SentRequest, endpoint: Endpoint) -> Request:
 async def sendable_headers(asked: Request, endpoint: Endpoint, key: str) -> dict[str, str]:
     """The headers of one attempt, with the secrets as they are now and a signature of this instant.
 
+    Args:
+        asked: what is sent.
+        endpoint: where to.
+        key: of what is sent, alike for every attempt.
+
     Raises:
         NotDelivered: a secret is not there, or a value is none that a header may have.
     """

@@ -32,6 +32,8 @@ class NotDelivered(Exception):
         is_gone: the receiver wants nothing more, ever (HTTP 410).
         concerns: whom the failure is about: the receiver as a whole, so that nothing else would get through; some
             recipients of a mail; or this one message.
+        is_off: it was not tried, because the endpoint is switched off.
+        is_held: it was not tried, because the endpoint is left alone for a while.
         may_have_arrived: the connection ended after everything was sent, so the receiver may see it twice.
     """
 
@@ -44,6 +46,8 @@ class NotDelivered(Exception):
         slows_down: bool = False,
         is_gone: bool = False,
         concerns: Literal["receiver", "recipients", "message"] = "receiver",
+        is_off: bool = False,
+        is_held: bool = False,
         may_have_arrived: bool = False,
     ) -> None:
         super().__init__(line)
@@ -52,4 +56,6 @@ class NotDelivered(Exception):
         self.slows_down = slows_down
         self.is_gone = is_gone
         self.concerns = concerns
+        self.is_off = is_off
+        self.is_held = is_held
         self.may_have_arrived = may_have_arrived

@@ -64,7 +64,7 @@ def read_message(kind: type[M], raw: Sequence[Any]) -> M:
 def problems(error: ValidationError) -> list[str]:
     """What is wrong with a message, one line for each field; of very many the first."""
     found = error.errors(include_url=False)
-    told = [f"{_place(e['loc']) or 'message'}: {_in_words(e)}" for e in found[:MOST_PROBLEMS]]
+    told = [f"{_place(e['loc']) or 'message'}: {problem_of(e)}" for e in found[:MOST_PROBLEMS]]
     more = len(found) - MOST_PROBLEMS
     return [*told, f"and {more} more"] if more > 0 else told
 
@@ -212,7 +212,8 @@ def _place(path: Sequence[Any]) -> str:
 _FEW = 6
 
 
-def _in_words(error: Mapping[str, Any]) -> str:
+def problem_of(error: Mapping[str, Any]) -> str:
+    """What is wrong with one part of a message, as pydantic found it."""
     match error["type"]:
         case "missing":
             return "is missing"

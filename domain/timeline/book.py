@@ -15,11 +15,12 @@ from domain.bounds import cut
 from domain.frozen import HorizonExceeded
 from domain.process import FieldUpdate, Milestone, Trigger
 from domain.process.actions import ordered
+from domain.timeline.context import context
 from domain.timeline.effects import Noted, NoteFacts, NoteKind, TriggerFired
 from domain.timeline.facts import Firing, Pause, Term, Violation, clock_text, union
 from domain.timeline.instances import MilestoneInstance
 from domain.timeline.plan import Plan
-from domain.timeline.state import TimelineState
+from domain.timeline.state import Folded, TimelineState
 
 _IN_SIGHT = nullcontext()
 """Of the common case, in which everybody sees what is written."""
@@ -108,6 +109,10 @@ class Book:
     def runs_of(self, milestone: Milestone) -> list[MilestoneInstance]:
         """The instances of a milestone, oldest first."""
         return self._by_milestone.get((self._process_id, milestone.name), [])
+
+    def folded(self, milestone: Milestone) -> Folded | None:
+        """What is left of the folded instances of a milestone; None: none was folded."""
+        return self.state.folded_of(self._process_id, milestone.name)
 
     def _file(self, instance: MilestoneInstance) -> None:
         self._by_milestone.setdefault((instance.process, instance.milestone), []).append(instance)
@@ -205,7 +210,8 @@ class Book:
 
     def next_occurrence(self, milestone: Milestone) -> int:
         """The number of the next instance of a milestone."""
-        return len(self.runs_of(milestone)) + 1
+        folded = self.folded(milestone)
+        return (folded.occurrences if folded else 0) + len(self.runs_of(milestone)) + 1
 
     def add(self, instance: MilestoneInstance) -> None:
         """Take an instance in."""
@@ -360,7 +366,7 @@ class Book:
                 at=at,
                 noticed_at=max(self.noticed_at, at),
                 calls=[ordered(action, f"{place}/{action.id}", calendar, due_at, target) for action in trigger.actions],
-                context=self._context(instance, trigger) if trigger.actions else {},
+                context=context(self.plan, self.state, instance, trigger, target) if trigger.actions else {},
             )
         )
         changed = False
@@ -387,20 +393,3 @@ class Book:
         text = ", ".join(f"{name} is {value!r}" for name, value in new.items())
         self.note(NoteKind.CHANGED, at, cut(text), by=by, reason=reason, fields=new, before=before)
         return True
-
-    def _context(self, instance: MilestoneInstance, trigger: Trigger) -> dict[str, Any]:
-        target = self.target(instance)
-        return {
-            "case": {"id": self.state.case_id, **self.state.fields},
-            "milestone": {
-                "name": instance.milestone,
-                "occurrence": instance.occurrence,
-                "kind": str(trigger.kind),
-                "start_at": instance.start_at.isoformat(),
-                "target_at": target.isoformat() if target else None,
-                "completed_at": instance.completed_at.isoformat() if instance.completed_at else None,
-            },
-            "entitlement": self.plan.entitlement,
-            "account": self.plan.account,
-            **({"contact": self.plan.contact} if self.plan.contact else {}),
-        }

@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 from starters.cli.commands import (
     actions,
     afterwards,
+    api,
     audit,
     backtest,
     case,
@@ -23,12 +24,14 @@ from starters.cli.commands import (
     explain,
     feed,
     hours,
+    keys,
     logs,
     migration,
     orders,
     replay,
     serving,
     show,
+    subscriptions,
     tasks,
     usage,
 )
@@ -69,6 +72,8 @@ _START, _CASES, _USAGE, _RULES = "Start", "Cases", "Entitlements in use", "Rules
 app.command("demo", rich_help_panel=_START)(replay.demo)
 app.command("dev", rich_help_panel=_START)(serving.dev)
 app.command("worker", rich_help_panel=_START)(serving.worker)
+app.command("api", rich_help_panel=_START)(api.api)
+app.add_typer(keys.app, name="keys", rich_help_panel=_START)
 app.command("open", rich_help_panel=_CASES)(case.open_case)
 app.command("show", rich_help_panel=_CASES)(show.show)
 app.command("explain", rich_help_panel=_CASES)(explain.explain)
@@ -89,6 +94,7 @@ app.command("redeliver", rich_help_panel=_CASES)(actions.redeliver)
 app.command("endpoints", rich_help_panel=_CASES)(actions.endpoints)
 app.add_typer(tasks.app, name="tasks", rich_help_panel=_CASES)
 app.command("events", rich_help_panel=_CASES)(feed.events)
+app.add_typer(subscriptions.app, name="subscriptions", rich_help_panel=_CASES)
 app.command("verify", rich_help_panel=_CASES)(coverage.verify)
 app.command("balance", rich_help_panel=_USAGE)(audit.balance)
 app.command("audit", rich_help_panel=_USAGE)(audit.audit)

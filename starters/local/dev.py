@@ -155,5 +155,10 @@ def _database(settings: Settings, *, ephemeral: bool) -> Iterator[str]:
         yield f"sqlite:///{Path(folder) / 'milepost.db'}"
 
 
+def usual_or_free(port: int) -> int:
+    """A port where something is looked for, if it is free; else 0, for one that is."""
+    return _if_free(port) or 0
+
+
 def _if_free(port: int) -> int | None:
     return port if is_free(port) else None

@@ -10,8 +10,9 @@ from pydantic import BaseModel, ConfigDict
 from temporalio.client import Client
 
 from clients.entitlements import Entitlements, NobodyCounts
+from clients.sending import NoAnswer
 from domain.catalog.count_terms import entitlement_terms
-from domain.errors import MilepostError, NotFound
+from domain.errors import NotFound
 from domain.usage.audit import EndedCount, audit, ended_counts
 from domain.usage.machine import Usage
 from domain.usage.requests import Balance
@@ -75,7 +76,7 @@ class Auditor:
         Raises:
             NotFound: neither Temporal nor the catalog knows of it.
             Refused: it counts nothing.
-            MilepostError: it does not answer.
+            NoAnswer: it does not answer.
         """
         found = await self._counted(entitlement, at)
         if found is not None:
@@ -89,7 +90,7 @@ class Auditor:
 
         Raises:
             NotFound: there is no such account.
-            MilepostError: one does not answer.
+            NoAnswer: one does not answer.
         """
         declared = await asyncio.to_thread(self._store.catalog.entitlements_of, account)
         counted = [one.id for one in declared if one.allowance is not None and not one.retired]
@@ -106,7 +107,7 @@ class Auditor:
 
         Raises:
             NotFound: nobody knows of an entitlement that was named.
-            MilepostError: one does not answer.
+            NoAnswer: one does not answer.
         """
         for entitlement in entitlements or await asyncio.to_thread(self._store.ledgers.entitlements):
             yield await self._audit(entitlement)
@@ -148,7 +149,7 @@ class Auditor:
         try:
             return await self._entitlements.balance(entitlement, None if at is None else at.isoformat())
         except NobodyCounts as error:
-            raise MilepostError(str(error)) from error
+            raise NoAnswer(str(error)) from error
 
     def _retired(self, entitlement: str) -> bool:
         try:

@@ -10,9 +10,10 @@ from pydantic import BaseModel, ValidationError
 
 from clients.entitlements import NobodyCounts
 from clients.gate import UsageGate
+from clients.sending import NoAnswer
 from domain.catalog.count_terms import entitlement_terms
 from domain.catalog.declarations import Entitlement
-from domain.errors import MilepostError, Refused
+from domain.errors import Refused
 from domain.messages.inbox import problems
 from domain.usage.requests import (
     EntitlementAmended,
@@ -104,9 +105,9 @@ def message(kind: type[M], **fields: Any) -> M:
         raise Refused("bad_message", "; ".join(problems(error))) from None
 
 
-def nobody(error: NobodyCounts, event_id: str) -> MilepostError:
+def nobody(error: NobodyCounts, event_id: str) -> NoAnswer:
     """What to tell somebody whose request may have been taken."""
-    return MilepostError(
+    return NoAnswer(
         f"{error}. Whether it was done is not known: give the same command again with --event-id {event_id}, and it is "
         "done once"
     )

@@ -1,5 +1,6 @@
 """The tables, by area, and their schema: whoever imports this package knows them all."""
 
+from store.tables.access import api_keys, kept_answers, page_tokens
 from store.tables.actions import (
     actions,
     deliveries,
@@ -10,7 +11,19 @@ from store.tables.actions import (
     tasks,
     triggers,
 )
-from store.tables.cases import RUNNING, case_hours, cases, ended_cases, milestones, notes
+from store.tables.cases import (
+    CLOSED,
+    KEPT,
+    OPEN_MILESTONE,
+    RUNNING,
+    STOPPED,
+    VIOLATED,
+    case_hours,
+    cases,
+    ended_cases,
+    milestones,
+    notes,
+)
 from store.tables.catalog import (
     DECLARED,
     accounts,
@@ -30,20 +43,28 @@ from store.tables.catalog import (
     processes,
     products,
     service_contracts,
+    subscriptions,
     templates,
 )
 from store.tables.feed import events, feed
 from store.tables.metadata import metadata
 from store.tables.orders import orders
 from store.tables.quiet import digests, held_mails, sent_mails
+from store.tables.subscriptions import dead_letters, subscription_states
 from store.tables.usage import ledger, untold_entitlements, usage_periods
 from store.tables.workers import endpoint_states, leases
 
 __all__ = [
+    "CLOSED",
     "DECLARED",
+    "KEPT",
+    "OPEN_MILESTONE",
     "RUNNING",
+    "STOPPED",
+    "VIOLATED",
     "accounts",
     "actions",
+    "api_keys",
     "applications",
     "applied_files",
     "assets",
@@ -53,6 +74,7 @@ __all__ = [
     "cases",
     "contacts",
     "contract_line_items",
+    "dead_letters",
     "deliveries",
     "digests",
     "ended_cases",
@@ -64,6 +86,7 @@ __all__ = [
     "events",
     "feed",
     "held_mails",
+    "kept_answers",
     "leases",
     "ledger",
     "mails",
@@ -72,6 +95,7 @@ __all__ = [
     "notes",
     "orders",
     "organisation",
+    "page_tokens",
     "people",
     "processes",
     "products",
@@ -79,6 +103,8 @@ __all__ = [
     "sent_mails",
     "sent_requests",
     "service_contracts",
+    "subscription_states",
+    "subscriptions",
     "task_ticks",
     "tasks",
     "templates",

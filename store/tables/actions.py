@@ -11,7 +11,7 @@ triggers = Table(
     "triggers",
     metadata,
     Column("key", Line, primary_key=True),
-    Column("case_id", ForeignKey("cases.case_id"), nullable=False, index=True),
+    Column("case_id", ForeignKey("cases.case_id"), nullable=False),
     Column("milestone", Line, nullable=False),
     Column("occurrence", Integer, nullable=False),
     Column("trigger", Line, nullable=False),
@@ -20,6 +20,7 @@ triggers = Table(
     Column("due_at", Instant, nullable=False),
     Column("at", Instant, nullable=False),
     Column("noticed_at", Instant, nullable=False),
+    Index(None, "case_id", "at"),
 )
 """Triggers that fired, by the key of their effects without the action."""
 

@@ -5,7 +5,7 @@ A case may name an account or entitlement that the catalog does not hold (a repl
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, Table
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, Table, literal
 
 from store.tables.metadata import metadata
 from store.types import Document, Instant, Line
@@ -18,20 +18,32 @@ cases = Table(
     Column("history", Integer, nullable=False),
     Column("number", Integer, nullable=False),
     Column("run_id", Line, nullable=False),
-    Column("account", Line, index=True),
-    Column("entitlement", Line, index=True),
+    Column("account", Line),
+    Column("entitlement", Line),
     Column("process", Line),
     Column("process_version", Integer),
-    Column("status", Line, nullable=False, index=True),
+    Column("status", Line, nullable=False),
     Column("stopped", Boolean, nullable=False),
-    Column("opened_at", Instant, nullable=False, index=True),
+    Column("opened_at", Instant, nullable=False),
     Column("closed_at", Instant),
     Column("next_due", Instant),
     Column("view", Document, nullable=False),
     Column("carried", Document, nullable=False),
     Column("recorded_at", Instant),
+    Index(None, "opened_at", "case_id"),
+    Index(None, "account", "opened_at", "case_id"),
+    Index(None, "entitlement", "opened_at", "case_id"),
+    Index(None, "status", "opened_at", "case_id"),
 )
 RUNNING = cases.c.closed_at.is_(None)
+CLOSED = cases.c.closed_at.isnot(None)
+STOPPED = cases.c.stopped.is_(True)
+VIOLATED = cases.c.status != literal("compliant", literal_execute=True)
+"""The condition of an index has to stand in a query just so, or the database does not use it."""
+for _name, _which in (("running", RUNNING), ("closed", CLOSED), ("stopped", STOPPED), ("violated", VIOLATED)):
+    Index(
+        f"ix_cases_opened_at_{_name}", cases.c.opened_at, cases.c.case_id, sqlite_where=_which, postgresql_where=_which
+    )
 Index(
     "ix_cases_running",
     *(cases.c[name] for name in ("case_id", "process", "process_version", "account", "entitlement")),
@@ -79,8 +91,27 @@ milestones = Table(
     Column("elapsed_seconds", BigInteger),
     Column("paused_seconds", BigInteger),
     Column("view", Document, nullable=False),
+    Column("explained", Document),
     Index(None, "milestone", "start_at"),
 )
+KEPT = milestones.c.explained.is_(None)
+Index(
+    "ix_milestones_kept",
+    *(milestones.c[name] for name in ("case_id", "process", "milestone", "occurrence")),
+    sqlite_where=KEPT,
+    postgresql_where=KEPT,
+)
+"""Those that their cases keep: one that was folded has its explanation here, and makes no record dearer."""
+OPEN_MILESTONE = milestones.c.state.in_(
+    [literal(state, literal_execute=True) for state in ("scheduled", "running", "paused")]
+)
+for _name, _columns in (("open_target_at", ("target_at",)), ("open_milestone_target_at", ("milestone", "target_at"))):
+    Index(
+        f"ix_milestones_{_name}",
+        *(milestones.c[column] for column in (*_columns, "case_id")),
+        sqlite_where=OPEN_MILESTONE,
+        postgresql_where=OPEN_MILESTONE,
+    )
 
 notes = Table(
     "notes",

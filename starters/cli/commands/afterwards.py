@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from starters.cli import arguments
-from starters.cli.commands.case import answered, login, send
+from starters.cli.commands.case import answered, case_desk, login, send
 from starters.cli.commands.usage import id_typed
 from starters.cli.options import AsJson, At, By, CaseArgument, EventId, Reason, argument
 from starters.cli.running import run
@@ -197,21 +196,8 @@ async def _log_time(case: str, entry: dict[str, Any]) -> list[str]:
 
 
 async def _reopen(case: str, at: str | None, by: str | None) -> Answer:
-    from domain.errors import NotFound
-    from starters.local.whereabouts import effective_settings
-    from store.store import Store
-
-    client = await _client()
     occurred_at = arguments.instant(at, "--at") if at else None
-    store = await asyncio.to_thread(Store.open, effective_settings().database)
-    try:
-        await asyncio.to_thread(store.cases.get, case)
-    except NotFound:
-        await client.view(case)  # says so itself if it is not known, or was refused
-        raise
-    finally:
-        store.close()
-    return await client.reopen(case, occurred_at=occurred_at, by=by)
+    return await (await case_desk()).reopen(case, occurred_at=occurred_at, by=by)
 
 
 async def _client() -> MilepostClient:

@@ -15,6 +15,7 @@ from starters.cli.running import run
 
 if TYPE_CHECKING:
     from domain.messages.cases import Answer, CaseIntake
+    from starters.operations.cases import CaseDesk
 
 MilestoneArgument = Annotated[
     str | None,
@@ -191,20 +192,21 @@ async def _request(case: str, update: str, occurred_at: datetime | None, **event
 
 
 async def _open(intake: CaseIntake) -> Answer:
-    from clients.cases import MilepostClient
-    from domain.criteria.fields import utc_text
-    from domain.errors import Refused
-    from starters.local.whereabouts import connect_to_temporal, effective_settings
+    return await (await case_desk()).open(intake)
 
-    client = MilepostClient(await connect_to_temporal(), task_queue=effective_settings().task_queue)
-    answer = await client.open(intake)
-    # Asked again, Temporal gives the first answer again, even of a case that is closed by now.
-    view = await client.view(intake.case_id)
-    if view.closed_at is not None:
-        raise Refused(
-            "closed", f"case {intake.case_id} was opened before and is closed, since {utc_text(view.closed_at)}"
-        )
-    return answer.model_copy(update={"case": view})
+
+async def case_desk() -> CaseDesk:
+    """Where cases are opened and looked at."""
+    from functools import partial
+
+    from clients.cases import MilepostClient
+    from starters.local.whereabouts import connect_to_temporal, effective_settings
+    from starters.operations.cases import CaseDesk
+    from starters.operations.recorded import recorded
+
+    settings = effective_settings()
+    client = MilepostClient(await connect_to_temporal(), task_queue=settings.task_queue)
+    return CaseDesk(client, partial(recorded, settings.database))
 
 
 def _checked(intake: dict[str, Any]) -> CaseIntake:

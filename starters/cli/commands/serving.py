@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from starters.cli.commands.api import API_PORT
 from starters.cli.running import run, until_stopped
 
 
@@ -21,17 +22,26 @@ def dev(
             min=1, max=65535, help="Of the Temporal UI; 8233 if it is free, else another.", show_default=False
         ),
     ] = None,
+    api_port: Annotated[
+        int | None,
+        typer.Option(min=1, max=65535, help="Of the HTTP API; 8234 if it is free, else another.", show_default=False),
+    ] = None,
 ) -> None:
-    """Run everything on this machine: a Temporal server with its UI, the store and a worker. Ctrl-C stops it all.
+    """Run everything on this machine: a Temporal server with its UI, the store, a worker, the HTTP API.
+
+    Ctrl-C stops it all.
 
     What happens is kept between runs, in the data folder (MILEPOST_DATA). The other commands find what runs here by
     themselves.
     """
-    run(_dev(ephemeral, port, ui_port), logs=True)
+    run(_dev(ephemeral, port, ui_port, api_port), logs=True)
 
 
-async def _dev(ephemeral: bool, port: int | None, ui_port: int | None) -> None:
-    from starters.local.dev import everything
+async def _dev(ephemeral: bool, port: int | None, ui_port: int | None, api_port: int | None) -> None:
+    from starters.http.app import create_app
+    from starters.http.backend import Backend
+    from starters.http.serving import serving
+    from starters.local.dev import everything, usual_or_free
     from starters.terminal.cases import console
     from store.addresses import shown_address
     from worker.means import mail_in_words, means_of
@@ -39,6 +49,7 @@ async def _dev(ephemeral: bool, port: int | None, ui_port: int | None) -> None:
     from worker.process import collect_garbage_seldom
     from worker.relay import telling
     from worker.settings import get_settings
+    from worker.subscribing import subscribing
     from worker.supervision import supervising
     from worker.switched_off import watching_endpoints
 
@@ -48,8 +59,14 @@ async def _dev(ephemeral: bool, port: int | None, ui_port: int | None) -> None:
     async with (
         everything(ephemeral=ephemeral, port=port, ui_port=ui_port, means=means_of(get_settings())) as running,
         telling(running.client, running.store, running.whereabouts.task_queue),
+        subscribing(running.client, running.store, running.whereabouts.task_queue),
         watching_endpoints(running.store, means_of(get_settings()).mail),
         supervising(running.client, running.store),
+        serving(
+            create_app(Backend(running.client, running.store, running.whereabouts.task_queue)),
+            host="127.0.0.1",
+            port=api_port or usual_or_free(API_PORT),
+        ) as api_url,
         until_stopped() as stopped,
     ):
         where = running.whereabouts
@@ -57,6 +74,7 @@ async def _dev(ephemeral: bool, port: int | None, ui_port: int | None) -> None:
         lines = {
             "Temporal": f"{where.address}, namespace {where.namespace}",
             "Temporal UI": where.ui or "as the server at TEMPORAL_ADDRESS has it",
+            "HTTP API": f"{api_url}, for who has a key: milepost keys create",
             "store": shown_address(where.database),
             "task queue": where.task_queue,
             "mail": mail_in_words(get_settings()),
@@ -91,6 +109,7 @@ async def _worker() -> None:
     from worker.process import collect_garbage_seldom, working
     from worker.relay import telling
     from worker.retention import Kept, forgetting
+    from worker.subscribing import subscribing
     from worker.supervision import supervising
     from worker.switched_off import watching_endpoints
 
@@ -114,6 +133,7 @@ async def _worker() -> None:
         async with (
             worker,
             telling(client, store, settings.task_queue),
+            subscribing(client, store, settings.task_queue),
             watching_endpoints(store, means_of(settings).mail),
             supervising(client, store),
             forgetting(store, Kept.of_days(events=settings.feed_days, texts=settings.message_days)),

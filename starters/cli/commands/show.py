@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from starters.cli.commands.case import case_desk
 from starters.cli.options import CaseArgument, option
 from starters.cli.running import run, until_stopped
 
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 
     from clients.cases import MilepostClient
     from domain.timeline.views import CaseView
-    from worker.settings import Settings
 
 
 def show(
@@ -28,9 +28,16 @@ def show(
             "In which instants are shown, by its IANA name; that of the case's first calendar, if left out.",
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the case as JSON.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also the occurrences that the case keeps no more, from the store's records.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the case as JSON, with all occurrences of its milestones.")
+    ] = False,
 ) -> None:
     """Show a case: its milestones with their targets and what is left, and what happened on its timeline.
+
+    Of a milestone that recurs the newest ten occurrences are shown; --all shows every one.
 
     A closed case whose history Temporal no longer has is shown as the store recorded it last. Of one whose workflow was
     ended from outside (terminated, cancelled) it says so, and nothing is counted down any more.
@@ -39,7 +46,7 @@ def show(
     """
     if watch and as_json:
         raise typer.BadParameter("--watch is for people and --json for programs; give one of them", param_hint="--json")
-    run(_show(case, watch, None if time_zone is None else _zone(time_zone), as_json))
+    run(_show(case, watch, None if time_zone is None else _zone(time_zone), everything or as_json, as_json))
 
 
 def _zone(name: str) -> tzinfo:
@@ -56,64 +63,33 @@ def _zone(name: str) -> tzinfo:
         ) from None
 
 
-async def _show(case: str, watch: bool, zone: tzinfo | None, as_json: bool) -> None:
+async def _show(case: str, watch: bool, zone: tzinfo | None, everything: bool, as_json: bool) -> None:
     import asyncio
     import json
 
-    from clients.cases import MilepostClient
-    from starters.local.whereabouts import connect_to_temporal, effective_settings
-    from starters.operations.ended import standing_still
+    from starters.local.whereabouts import effective_settings
+    from starters.operations.older import with_older
     from starters.operations.recorded import recorded, zone_of_case
     from starters.terminal.actions import case_actions
     from starters.terminal.cases import case_timeline, console
 
-    settings = effective_settings()
-    client = MilepostClient(await connect_to_temporal(), task_queue=settings.task_queue)
-    view, note = await _find(client, case, settings)
-    ended = await _ended_from_outside(client, view, settings)
-    if ended:
-        view, note = standing_still(view), f"{ended}; nothing goes on with it by itself"
+    desk = await case_desk()
+    shown = await desk.show(case)
+    view, note, database = shown.view, shown.note, effective_settings().database
+    if everything and view.more:
+        stored = await recorded(database, lambda store: store.cases.milestones(case)) or []
+        view = with_older(view, stored)
     if zone is None:
-        zone = await asyncio.to_thread(zone_of_case, settings.database, case)
+        zone = await asyncio.to_thread(zone_of_case, database, case)
     if as_json:
-        shown = view.model_dump(mode="json") | ({"ended_from_outside": ended} if ended else {})
-        typer.echo(json.dumps(shown, indent=2, ensure_ascii=False))
+        told = view.model_dump(mode="json") | ({"ended_from_outside": shown.ended} if shown.ended else {})
+        typer.echo(json.dumps(told, indent=2, ensure_ascii=False))
     elif watch and note is None and view.closed_at is None:
-        await _watch(client, view, zone)
+        await _watch(desk.client, view, zone)
     else:
-        actions = await recorded(settings.database, lambda store: case_actions(store, case)) or []
-        notes = await recorded(settings.database, lambda store: store.cases.notes(case)) or []
+        actions = await recorded(database, lambda store: case_actions(store, case)) or []
+        notes = await recorded(database, lambda store: store.cases.notes(case)) or []
         console().print(case_timeline(view, zone=zone, note=note, actions=actions, notes=notes))
-
-
-async def _find(client: MilepostClient, case: str, settings: Settings) -> tuple[CaseView, str | None]:
-    """The case as it stands, and where this comes from if not from Temporal."""
-    from domain.errors import NotFound
-    from starters.operations.recorded import recorded
-
-    try:
-        return await client.view(case), None
-    except NotFound:
-        found = await recorded(settings.database, lambda store: store.cases.get(case))
-        if found is None:
-            raise
-        whose = {"account": found.account, "entitlement": found.entitlement}
-        return found.view.model_copy(
-            update=whose
-        ), "from the store's record: Temporal no longer has the history of this case"
-
-
-async def _ended_from_outside(client: MilepostClient, view: CaseView, settings: Settings) -> str | None:
-    """How and when the workflow of an open case was ended; None if it goes on, or the case is closed."""
-    from starters.operations.ended import ended_now
-    from starters.operations.recorded import recorded
-
-    if view.closed_at is not None:
-        return None
-    if said := await ended_now(client, view.case_id):
-        return said
-    marks = await recorded(settings.database, lambda store: store.ended.rows(view.case_id)) or []
-    return next((mark.text for mark in marks if mark.how == "unknown to Temporal"), None)
 
 
 async def _watch(client: MilepostClient, view: CaseView, zone: tzinfo) -> None:

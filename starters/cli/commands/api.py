@@ -1,0 +1,51 @@
+"""``api``: the HTTP API, until somebody stops it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from starters.cli.running import run, until_stopped
+
+API_PORT = 8234
+
+
+def api(
+    host: Annotated[str, typer.Option(help="The address to listen on; 127.0.0.1 is this machine alone.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Its port; 0: one that is free.")] = API_PORT,
+) -> None:
+    """Serve the HTTP API. Ctrl-C lets it finish what it is at. Any number may run over one store.
+
+    It needs a Temporal server (TEMPORAL_ADDRESS), the database of the store (MILEPOST_DATABASE_URL) and, for most of
+    what is asked, a worker. Every request shows a key: see milepost keys.
+
+    Example: milepost api --port 8234
+    """
+    run(_api(host, port), logs=True)
+
+
+async def _api(host: str, port: int) -> None:
+    import asyncio
+
+    from starters.http.app import create_app
+    from starters.http.backend import Backend
+    from starters.http.serving import serving
+    from starters.local.whereabouts import connect_to_temporal, effective_settings
+    from starters.terminal.cases import console
+    from store import Store
+    from worker.private import private_folder
+
+    out = console()
+    settings = effective_settings()
+    private_folder(settings.data)
+    client = await connect_to_temporal()
+    store = await asyncio.to_thread(Store.open, settings.database)
+    try:
+        app = create_app(Backend(client, store, settings.task_queue))
+        async with serving(app, host=host, port=port) as url, until_stopped() as stopped:
+            out.print(f"Serving the HTTP API at {url}. Ctrl-C stops it.", soft_wrap=True)
+            await stopped.wait()
+            out.print("Stopping.")
+    finally:
+        store.close()

@@ -1,0 +1,116 @@
+"""Asking a case on behalf of a caller: under the event id of the request, with who asks."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from uuid import uuid4
+
+from fastapi import Depends
+from pydantic import BaseModel
+from starlette.requests import Request
+
+from domain.messages.cases import Answer, CaseIntake
+from starters.http.access import Caller
+from starters.http.backend import Backend, backend_of, caller_of_request
+from starters.http.case_bodies import AnotherEntitlement, NewCase, Reopening
+from starters.http.idempotency import HEADER, key_of
+from starters.http.problems import Problem
+from starters.http.sight import case_id_from, check_case, check_free, check_named
+
+
+class Asking:
+    """One request, on its way to a case.
+
+    Attributes:
+        backend: what it works with.
+        caller: who asks.
+    """
+
+    def __init__(self, request: Request) -> None:
+        self.backend: Backend = backend_of(request)
+        self.caller: Caller = caller_of_request(request)
+        self._key = key_of(request)
+
+    async def case(self, text: str) -> str:
+        """The id of a case that exists for the caller, or that nobody knows.
+
+        Raises:
+            NotFound: it does not exist for the caller.
+        """
+        case_id = case_id_from(text)
+        await check_case(self.backend, self.caller, case_id)
+        return case_id
+
+    async def request(self, case: str, update: str, asked: BaseModel) -> Answer:
+        """Send a request to a case.
+
+        Raises:
+            NotFound, Refused, NoAnswer: as `MilepostClient.request`.
+        """
+        case_id = await self.case(case)
+        return await self.backend.cases.client.request(case_id, update, **self.event(asked))
+
+    async def change_entitlement(self, case: str, asked: AnotherEntitlement) -> Answer:
+        """Let a case go over to another entitlement, which has to exist for the caller.
+
+        Raises:
+            Refused: it does not, or the case cannot go over to it.
+            NotFound, NoAnswer: as `MilepostClient.request`.
+        """
+        if asked.entitlement is not None:
+            await check_named(self.backend, self.caller, {"entitlement": asked.entitlement})
+        return await self.request(case, "change_entitlement", asked)
+
+    async def reopen(self, case: str, asked: Reopening) -> Answer:
+        """Take a closed case up again.
+
+        Raises:
+            NotFound, Refused, NoAnswer: as `CaseDesk.reopen`.
+        """
+        case_id = await self.case(case)
+        return await self.backend.cases.reopen(
+            case_id,
+            occurred_at=asked.occurred_at,
+            by=self.who(asked.by),
+            reason=asked.reason,
+            event_id=self.event_id(asked.event_id),
+            fields=asked.fields,
+        )
+
+    def event(self, asked: BaseModel) -> dict[str, Any]:
+        """What a body says, with the event id of the request and who asks; what it leaves open is left out."""
+        given = asked.model_dump(mode="json")
+        said = {name: value for name, value in given.items() if value is not None}
+        return {**said, "event_id": self.event_id(given.get("event_id")), "by": self.who(given.get("by"))}
+
+    def event_id(self, said: str | None) -> str:
+        """The event id of the request: its Idempotency-Key, or what its body says; a new one, if there is neither.
+
+        Raises:
+            Problem: they differ.
+        """
+        if said is not None and self._key is not None and said != self._key:
+            raise Problem("bad_message", f"the body's event_id is not the {HEADER}; give one of them, or the same")
+        return said or self._key or str(uuid4())
+
+    def who(self, person: str | None) -> str:
+        """Who is recorded."""
+        return self.caller.who(person)
+
+    async def open(self, asked: NewCase) -> Answer:
+        """Open a case.
+
+        Raises:
+            Problem: its id is that of a case that does not exist for the caller.
+            Refused, NoAnswer: as `CaseDesk.open`.
+        """
+        case_id = case_id_from(asked.case_id)
+        await check_named(self.backend, self.caller, asked.model_dump(exclude={"fields"}))
+        known = {**asked.model_dump(exclude_unset=True), "case_id": case_id, "by": self.who(asked.by)}
+        await check_free(self.backend, self.caller, case_id)
+        answer = await self.backend.cases.open(CaseIntake.model_validate(known))
+        await check_free(self.backend, self.caller, case_id)  # another may have come in between
+        return answer
+
+
+ByAsking = Annotated[Asking, Depends(Asking)]

@@ -1,0 +1,183 @@
+"""What is sent of a case over HTTP: an intake, and each request. They are the messages of cases.
+
+`event_id` may come as the header Idempotency-Key instead. `by` names a person; who holds the key goes on record too.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, ConfigDict, Field
+
+from domain.bounds import MOST_ENTRY_MINUTES, MOST_SPAN_SECONDS, Instant, Words, clean
+from domain.ids import EventId, Reference
+from domain.model import Value
+
+ForeignId = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(clean)]
+"""The id of a case, or one of another system that becomes one."""
+
+
+def example(**shown: Any) -> ConfigDict:
+    """What a body looks like, for readers of the document."""
+    return ConfigDict(json_schema_extra={"examples": [shown]})
+
+
+class CaseRequest(Value):
+    """What every request to a case may say.
+
+    Attributes:
+        event_id: sent again under the same one, it is taken once.
+        occurred_at: when it happened; now, if left out.
+        by: the person who did it.
+    """
+
+    model_config = example(occurred_at="2026-12-01T09:30:00Z", by="ann", reason="the customer called")
+
+    event_id: EventId | None = None
+    occurred_at: Instant | None = None
+    by: Words | None = None
+    reason: Words | None = None
+
+
+class NewCase(Value):
+    """A case to be opened.
+
+    Attributes:
+        case_id: letters, digits and ``. _ ~ -``; any other becomes one of these by percent-encoding with ``~``.
+        entitlement: the case is opened from it, instead of looking for one.
+        fields: values of the declared fields.
+        opened_at: now, if left out.
+        by: the person who opens it.
+    """
+
+    model_config = example(case_id="4711", account="acme", fields={"priority": "High"}, by="ann")
+
+    case_id: ForeignId
+    account: Reference | None = None
+    contact: Reference | None = None
+    asset: Reference | None = None
+    service_contract: Reference | None = None
+    contract_line_item: Reference | None = None
+    entitlement: Reference | None = None
+    product: Reference | None = None
+    channel: Reference | None = None
+    business_hours: Reference | None = None
+    fields: dict[str, Any] = Field(default_factory=dict)
+    opened_at: Instant | None = None
+    by: Words | None = None
+
+
+class MilestoneReached(CaseRequest):
+    """A milestone was reached: `occurred_at` decides whether it was in time."""
+
+    model_config = example(milestone="First response", occurred_at="2026-12-01T09:30:00Z", by="ann")
+
+    milestone: Words
+
+
+class NewValues(CaseRequest):
+    """Fields of the case have new values; a null clears one."""
+
+    model_config = example(fields={"priority": "Critical"}, by="ann")
+
+    fields: dict[str, Any]
+
+
+class ClockRequest(CaseRequest):
+    """The clock of the case, or of one milestone."""
+
+    model_config = example(reason="waiting for the customer", by="ann")
+
+    milestone: Words | None = None
+
+
+class Clearing(CaseRequest):
+    """A completion that is taken back, as if it had never been."""
+
+    model_config = example(milestone="First response", reason="it was another case", by="ann")
+
+    milestone: Words
+
+
+class Extension(CaseRequest):
+    """A target that moves later: by open seconds, or to an instant."""
+
+    model_config = example(milestone="Resolution", open_seconds=14400, reason="agreed with the customer", by="ann")
+
+    milestone: Words
+    open_seconds: Annotated[int, Field(gt=0, le=MOST_SPAN_SECONDS)] | None = None
+    until: Instant | None = None
+
+
+class AnotherEntitlement(CaseRequest):
+    """Another entitlement for the case; null for none.
+
+    Attributes:
+        from_opening: the choice before was wrong: its process is entered at the opening.
+    """
+
+    model_config = example(entitlement="acme-bronze", from_opening=True, reason="the wrong one was chosen", by="ann")
+
+    entitlement: Reference | None
+    from_opening: bool = False
+
+
+class Work(Value):
+    """Work that was done on the case.
+
+    Attributes:
+        id: of the time entry; it counts once.
+        worked_at: decides the period; `occurred_at`, if left out.
+    """
+
+    model_config = example(id="T-1", minutes=90, worked_at="2026-12-01T09:30:00Z", by="ann", note="on the phone")
+
+    event_id: EventId | None = None
+    occurred_at: Instant | None = None
+    by: Words | None = None
+    id: Reference
+    minutes: Annotated[int, Field(ge=1, le=MOST_ENTRY_MINUTES)]
+    worked_at: Instant | None = None
+    note: Words | None = None
+
+
+class Decision(CaseRequest):
+    """A decision about what is beyond a cap: yes takes it at the overage price.
+
+    Attributes:
+        entry: about this time entry; about the case itself, if left out.
+    """
+
+    model_config = example(approved=True, entry="T-1", reason="they will pay", by="bo")
+
+    approved: bool
+    entry: Reference | None = None
+
+
+class Retry(Value):
+    """An action that failed for good, to be tried again under the key that it has."""
+
+    model_config = example(key="4711/gold/first-response/1/warning-75-percent/1/email", by="ann")
+
+    key: Annotated[Words, Field(min_length=1)]
+    by: Words | None = None
+
+
+class OtherVersion(CaseRequest):
+    """Another version of the case's process; the latest, if left out."""
+
+    model_config = example(process_version=3, reason="the new terms hold for all", by="bo")
+
+    process_version: Annotated[int, Field(ge=1)] | None = None
+
+
+class Reopening(CaseRequest):
+    """A closed case that is taken up again.
+
+    Attributes:
+        fields: that have new values from then on.
+    """
+
+    model_config = example(fields={"status": "New"}, reason="it came back", by="ann")
+
+    fields: dict[str, Any] = Field(default_factory=dict)

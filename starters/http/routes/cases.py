@@ -1,0 +1,187 @@
+"""``/v1/cases``: opened, shown, and asked whatever a case can be asked."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Body, Path, Response
+
+from domain.explanation import Explanation
+from domain.messages.cases import Answer
+from domain.model import Value
+from domain.scopes import Scope
+from domain.timeline.views import CaseView
+from starters.http import case_bodies as bodies
+from starters.http.access import needs
+from starters.http.asking import ByAsking
+from starters.http.routing import guarded_router
+
+router = guarded_router("/v1/cases", "Cases")
+
+CaseId = Annotated[str, Path(min_length=1, max_length=3000, description="The id of the case, or the foreign one.")]
+
+INTAKE, AGENT, MANAGER, ADMIN = Scope.INTAKE, Scope.AGENT, Scope.MANAGER, Scope.ADMIN
+
+
+class ShownCase(Value):
+    """A case as it stands.
+
+    Attributes:
+        note: where this comes from if not from the case itself, or why nothing goes on with it.
+    """
+
+    case: CaseView
+    note: str | None = None
+
+
+class ShownExplanation(Value):
+    """Why each target of a case is what it is.
+
+    Attributes:
+        note: where this comes from if not from the case itself.
+    """
+
+    explanation: Explanation
+    note: str | None = None
+
+
+class WorkTaken(Value):
+    """What a time entry took: a line for each entitlement, and one more for what somebody has to decide."""
+
+    lines: list[str]
+
+
+class Said(Value):
+    """What came of it, in a line."""
+
+    text: str
+
+
+@router.post("", status_code=201, responses={200: {"model": Answer, "description": "It is open already."}})
+@needs(INTAKE)
+async def open_case(asked: bodies.NewCase, asking: ByAsking, response: Response) -> Answer:
+    """Open a case. The answer has its coverage and its first targets."""
+    answer = await asking.open(asked)
+    response.headers["Location"] = f"/v1/cases/{answer.case.case_id}"
+    if answer.outcome == "already":
+        response.status_code = 200
+    return answer
+
+
+@router.get("/{case}")
+@needs(INTAKE, AGENT, MANAGER, ADMIN)
+async def show_case(case: CaseId, asking: ByAsking) -> ShownCase:
+    """Show a case as it stands."""
+    shown = await asking.backend.cases.show(await asking.case(case))
+    return ShownCase(case=shown.view, note=shown.note)
+
+
+@router.get("/{case}/explanation")
+@needs(INTAKE, AGENT, MANAGER, ADMIN)
+async def explain_case(case: CaseId, asking: ByAsking, milestone: str | None = None) -> ShownExplanation:
+    """Explain each target of a case: calendar, start, span, each pause, until the target comes out."""
+    explanation, note = await asking.backend.cases.explain(await asking.case(case))
+    return ShownExplanation(explanation=explanation.of(milestone), note=note)
+
+
+@router.post("/{case}/complete_milestone")
+@needs(INTAKE, AGENT)
+async def complete_milestone(case: CaseId, asked: bodies.MilestoneReached, asking: ByAsking) -> Answer:
+    """Say that a milestone was reached."""
+    return await asking.request(case, "complete_milestone", asked)
+
+
+@router.post("/{case}/change_fields")
+@needs(INTAKE, AGENT)
+async def change_fields(case: CaseId, asked: bodies.NewValues, asking: ByAsking) -> Answer:
+    """Say that fields of a case have new values; its milestones follow at once."""
+    return await asking.request(case, "change_fields", asked)
+
+
+@router.post("/{case}/stop_clock")
+@needs(INTAKE, AGENT)
+async def stop_clock(
+    case: CaseId, asking: ByAsking, asked: Annotated[bodies.ClockRequest, Body(default_factory=bodies.ClockRequest)]
+) -> Answer:
+    """Stop the clock of a case, or of one milestone."""
+    return await asking.request(case, "stop_clock", asked)
+
+
+@router.post("/{case}/resume_clock")
+@needs(INTAKE, AGENT)
+async def resume_clock(
+    case: CaseId, asking: ByAsking, asked: Annotated[bodies.ClockRequest, Body(default_factory=bodies.ClockRequest)]
+) -> Answer:
+    """Let the clock of a case, or of one milestone, go on."""
+    return await asking.request(case, "resume_clock", asked)
+
+
+@router.post("/{case}/clear_completion")
+@needs(MANAGER)
+async def clear_completion(case: CaseId, asked: bodies.Clearing, asking: ByAsking) -> Answer:
+    """Take a completion back, as if it had never been."""
+    return await asking.request(case, "clear_completion", asked)
+
+
+@router.post("/{case}/extend_milestone")
+@needs(MANAGER)
+async def extend_milestone(case: CaseId, asked: bodies.Extension, asking: ByAsking) -> Answer:
+    """Move a target later."""
+    return await asking.request(case, "extend_milestone", asked)
+
+
+@router.post("/{case}/change_entitlement")
+@needs(AGENT, MANAGER)
+async def change_entitlement(case: CaseId, asked: bodies.AnotherEntitlement, asking: ByAsking) -> Answer:
+    """Let a case go over to another entitlement."""
+    return await asking.change_entitlement(case, asked)
+
+
+@router.post("/{case}/log_time")
+@needs(AGENT)
+async def log_time(case: CaseId, asked: bodies.Work, asking: ByAsking) -> WorkTaken:
+    """Log work done on a case: it is taken from the entitlements of hours that cover it."""
+    case_id = await asking.case(case)
+    return WorkTaken(lines=await asking.backend.cases.client.log_time(case_id, **asking.event(asked)))
+
+
+@router.post("/{case}/decide_overage")
+@needs(MANAGER)
+async def decide_overage(case: CaseId, asked: bodies.Decision, asking: ByAsking) -> Answer:
+    """Decide about what is beyond a cap."""
+    return await asking.request(case, "decide_overage", asked)
+
+
+@router.post("/{case}/retry_action")
+@needs(AGENT, MANAGER)
+async def retry_action(case: CaseId, asked: bodies.Retry, asking: ByAsking) -> Said:
+    """Try an action that failed for good again, under the key that it has."""
+    case_id = await asking.case(case)
+    return Said(text=await asking.backend.retrying(case_id, asked.key, asking.who(asked.by), is_entitlement=False))
+
+
+@router.post("/{case}/migrate")
+@needs(ADMIN)
+async def migrate(
+    case: CaseId, asking: ByAsking, asked: Annotated[bodies.OtherVersion, Body(default_factory=bodies.OtherVersion)]
+) -> Answer:
+    """Let a case go on under another version of its process, and its calendars as they are now."""
+    return await asking.request(case, "migrate", asked)
+
+
+@router.post("/{case}/close")
+@needs(INTAKE, AGENT)
+async def close(
+    case: CaseId, asking: ByAsking, asked: Annotated[bodies.CaseRequest, Body(default_factory=bodies.CaseRequest)]
+) -> Answer:
+    """Close a case. What is open stays open at exit."""
+    return await asking.request(case, "close", asked)
+
+
+@router.post("/{case}/reopen")
+@needs(INTAKE, AGENT)
+async def reopen(
+    case: CaseId, asking: ByAsking, asked: Annotated[bodies.Reopening, Body(default_factory=bodies.Reopening)]
+) -> Answer:
+    """Take a closed case up again."""
+    return await asking.reopen(case, asked)

@@ -1,0 +1,69 @@
+"""The way of every request: who asks, may they, what do they say; only then what they ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.responses import Response
+
+from domain.bounds import MOST_MESSAGE_BYTES
+from starters.http.access import caller_of, check_scopes, scopes_of
+from starters.http.backend import backend_of
+from starters.http.bodies import read_body, read_json
+from starters.http.idempotency import once
+from starters.http.problems import problem_for
+
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+
+
+class GuardedRoute(APIRoute):
+    """A route that is open to callers with one of its scopes alone. Whatever goes wrong is answered as a problem."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **named: Any) -> None:
+        self.scopes = scopes_of(endpoint)
+        super().__init__(path, endpoint, **named)
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """How a request is answered."""
+        answer = super().get_route_handler()
+
+        async def guarded(request: Request) -> Response:
+            try:
+                return await self._answer(request, answer)
+            except Exception as error:  # noqa: BLE001  each has its answer
+                return problem_for(error).response()
+
+        return guarded
+
+    async def _answer(self, request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
+        """Find out who asks, read what they say, and do it: once, if it is sent again under its key.
+
+        Raises:
+            Problem: they may not, or it cannot be read.
+        """
+        backend = backend_of(request)
+        caller = await caller_of(request, backend.store)
+        check_scopes(caller, self.scopes)
+        request.state.caller = caller
+        if request.method not in _WITH_BODY:
+            return await answer(request)
+        body = await read_body(request, MOST_MESSAGE_BYTES)
+        said = read_json(body, request.headers.get("content-type")) if body else None
+        request._body, request._json = body, said  # noqa: SLF001  where the framework looks for what was read already
+
+        async def done() -> Response:
+            try:
+                return await answer(request)
+            except Exception as error:  # noqa: BLE001  as above
+                return problem_for(error).response()
+
+        return await once(request, backend, caller, said, done)
+
+
+def guarded_router(prefix: str, tag: str) -> APIRouter:
+    """A router all of whose routes are guarded."""
+    return APIRouter(prefix=prefix, tags=[tag], route_class=GuardedRoute)

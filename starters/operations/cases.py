@@ -1,0 +1,152 @@
+"""What every way in asks of a case: opened and told as it stands now, taken up again, shown, explained.
+
+The case itself answers. Where Temporal no longer has it, or no worker answers, the store's record says what it knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+
+from clients.cases import MilepostClient
+from clients.sending import NoAnswer
+from domain.errors import NotFound, Refused
+from domain.explanation import Explanation
+from domain.explanation import explain as explain_by
+from domain.messages.cases import Answer, CaseIntake
+from domain.model import Value
+from domain.timeline.folding import NEWEST
+from domain.timeline.views import CaseView
+from domain.wording import instant
+from starters.operations.ended import ended_now, standing_still
+from store import Store
+
+T = TypeVar("T")
+
+_FROM_RECORD = "from the store's record"
+
+
+class AskStore(Protocol):
+    """Puts a question to the store; None where it knows nothing of it, or is not at hand."""
+
+    async def __call__(self, question: Callable[[Store], T]) -> T | None:
+        """What the store says."""
+
+
+class ShownCase(Value):
+    """A case as it stands.
+
+    Attributes:
+        note: where this comes from if not from the case itself, or why nothing goes on with it.
+        ended: how and when its workflow was ended from outside; None: it goes on, or is closed.
+    """
+
+    view: CaseView
+    note: str | None = None
+    ended: str | None = None
+
+
+class CaseDesk:
+    """Opens cases and looks at them.
+
+    Args:
+        client: asks the cases.
+        ask_store: asks the store.
+
+    Attributes:
+        client: likewise.
+    """
+
+    def __init__(self, client: MilepostClient, ask_store: AskStore) -> None:
+        self.client = client
+        self._ask_store = ask_store
+
+    async def open(self, intake: CaseIntake) -> Answer:
+        """Open a case, or say how the one of this id stands now.
+
+        Raises:
+            Refused: it cannot be opened so, or was opened before and is closed.
+            NoAnswer: nobody answers.
+        """
+        answer = await self.client.open(intake)
+        if answer.outcome != "already":
+            return answer
+        # Asked again, Temporal gives the first answer again, even of a case that is closed by now.
+        view = await self.client.view(intake.case_id)
+        if view.closed_at is not None:
+            said = f"case {intake.case_id} was opened before and is closed, since {instant(view.closed_at)}"
+            raise Refused("closed", said)
+        return answer.model_copy(update={"case": view})
+
+    async def reopen(self, case_id: str, *, occurred_at: datetime | None, **asked: Any) -> Answer:
+        """Take a closed case up again.
+
+        Args:
+            case_id: the case.
+            occurred_at: when; None: now, by its own clock.
+            **asked: the rest of what `MilepostClient.reopen` takes.
+
+        Raises:
+            NotFound: there is no such case.
+            Refused: it is open, or was refused when it was opened.
+            NoAnswer: nobody answers.
+        """
+        if await self._ask_store(lambda store: store.cases.get(case_id)) is None:
+            await self.client.view(case_id)  # says so itself if it is not known, or was refused
+            raise NotFound(f"unknown case {case_id!r}")
+        return await self.client.reopen(case_id, occurred_at=occurred_at, **asked)
+
+    async def show(self, case_id: str) -> ShownCase:
+        """The case as it stands; a closed one that Temporal has forgotten as it was recorded last.
+
+        Raises:
+            NotFound, Refused, NoAnswer: as `MilepostClient.view`.
+        """
+        shown = await self._look(case_id)
+        if shown.view.closed_at is not None:
+            return shown
+        ended = await self._ended(case_id)
+        if ended is None:
+            return shown
+        said = f"{ended}; nothing goes on with it by itself"
+        return ShownCase(view=standing_still(shown.view), note=said, ended=ended)
+
+    async def _look(self, case_id: str) -> ShownCase:
+        try:
+            return ShownCase(view=await self.client.view(case_id))
+        except NotFound:
+            found = await self._ask_store(lambda store: store.cases.get(case_id))
+            if found is None:
+                raise
+            whose = {"account": found.account, "entitlement": found.entitlement}
+            note = f"{_FROM_RECORD}: Temporal no longer has the history of this case"
+            return ShownCase(view=found.view.model_copy(update=whose), note=note)
+
+    async def _ended(self, case_id: str) -> str | None:
+        if said := await ended_now(self.client, case_id):
+            return said
+        marks = await self._ask_store(lambda store: store.ended.rows(case_id)) or []
+        return next((mark.text for mark in marks if mark.how == "unknown to Temporal"), None)
+
+    async def explain(self, case_id: str) -> tuple[Explanation, str | None]:
+        """Why its targets are what they are, and where this comes from if not from the case itself.
+
+        Raises:
+            NotFound, Refused, NoAnswer: as `MilepostClient.explanation`.
+        """
+        try:
+            return await self.client.explanation(case_id), None
+        except (NotFound, NoAnswer) as nobody:
+            recorded = await self._ask_store(lambda store: store.cases.get(case_id).carried)
+            if recorded is None:
+                raise
+            state = recorded.state
+            known = (
+                "Temporal no longer has the history of this case"
+                if isinstance(nobody, NotFound)
+                else "no worker answers"
+            )
+            until = max(state.last_at, state.closed_at or state.last_at)
+            explanation = explain_by(recorded.plan, state, until, newest=NEWEST)
+            return explanation, f"{_FROM_RECORD}: {known}"

@@ -1,0 +1,125 @@
+"""API keys: made, looked up by what a caller shows, listed and revoked."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, select, update
+from sqlalchemy.exc import SQLAlchemyError
+
+from domain.access import ApiKey, NewKey
+from domain.errors import NotFound, Refused
+from store import tables
+from store.database import Database
+from store.errors import StoreError
+from store.reading import read_stored
+
+_SECRET_BYTES = 32
+_ID_BYTES = 5
+_TOLD_EVERY = timedelta(minutes=1)
+_IN_A_HURRY = 0.5
+_SHOWN = tuple(column for column in tables.api_keys.c if column.name != "digest")
+
+
+class MadeKey(NamedTuple):
+    """A key that was just made.
+
+    Attributes:
+        text: what its holder shows. It is kept nowhere.
+    """
+
+    key: ApiKey
+    text: str
+
+
+class AccessKeys:
+    """The keys with which programs and people may use the HTTP API."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def create(self, asked: NewKey, *, by: str, at: datetime) -> MadeKey:
+        """Make a key of 256 random bits.
+
+        Args:
+            asked: whose it is, and what it may do.
+            by: who makes it.
+            at: now.
+
+        Raises:
+            Refused: it would have expired already.
+        """
+        if asked.expires_at is not None and asked.expires_at <= at:
+            raise Refused("bad_dates", "a key expires in the future, or never")
+        known_as = secrets.token_hex(_ID_BYTES)
+        text = f"mp_{known_as}_{secrets.token_urlsafe(_SECRET_BYTES)}"
+        row: dict[str, Any] = {
+            **asked.model_dump(mode="json", exclude={"expires_at"}),
+            "id": known_as,
+            "digest": digest_of(text),
+            "expires_at": asked.expires_at,
+            "created_at": at,
+            "created_by": by,
+        }
+        with self._database.write() as connection:
+            connection.execute(tables.api_keys.insert().values(row))
+        return MadeKey(self._one(tables.api_keys.c.id == known_as), text)
+
+    def authenticate(self, text: str, now: datetime) -> ApiKey | None:
+        """The key that somebody shows, whether it still counts or not; None: there is no such key.
+
+        When it was last used is written down once a minute, and not at all while others hold the database up.
+        """
+        with self._database.read() as connection:
+            wanted = select(*_SHOWN).where(tables.api_keys.c.digest == digest_of(text))
+            row = connection.execute(wanted).mappings().first()
+        if row is None:
+            return None
+        key = read_stored(ApiKey, dict(row))
+        if key.why_not(now) is None and (key.last_used_at is None or key.last_used_at <= now - _TOLD_EVERY):
+            self._note_use(key.id, now)
+        return key
+
+    def _note_use(self, known_as: str, now: datetime) -> None:
+        table = tables.api_keys
+        try:
+            with self._database.write(patience=_IN_A_HURRY) as connection:
+                connection.execute(update(table).where(table.c.id == known_as).values(last_used_at=now))
+        except (SQLAlchemyError, StoreError):
+            return  # the next minute's use will be written down
+
+    def all(self) -> list[ApiKey]:
+        """All keys, those that were made last first, also those that are revoked or have expired."""
+        table = tables.api_keys
+        with self._database.read() as connection:
+            rows = connection.execute(select(*_SHOWN).order_by(table.c.created_at.desc(), table.c.id)).mappings()
+            return [read_stored(ApiKey, dict(row)) for row in rows]
+
+    def revoke(self, known_as: str, *, by: str, at: datetime) -> bool:
+        """Revoke a key: from now on it counts for nothing. Returns False of one that was revoked before.
+
+        Raises:
+            NotFound: there is no such key.
+        """
+        table = tables.api_keys
+        revoked = update(table).where(table.c.id == known_as, table.c.revoked_at.is_(None))
+        with self._database.write() as connection:
+            changed = connection.execute(revoked.values(revoked_at=at, revoked_by=by).returning(table.c.id)).first()
+        if changed is None:
+            self._one(table.c.id == known_as)
+        return changed is not None
+
+    def _one(self, which: ColumnElement[bool]) -> ApiKey:
+        with self._database.read() as connection:
+            row = connection.execute(select(*_SHOWN).where(which)).mappings().first()
+        if row is None:
+            raise NotFound("there is no key of that id; milepost keys list has them all")
+        return read_stored(ApiKey, dict(row))
+
+
+def digest_of(text: str) -> str:
+    """Under what a secret of 256 random bits is kept: nobody finds one by trying, so it needs no slower digest."""
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
