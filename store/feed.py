@@ -54,11 +54,13 @@ class FeedPage(NamedTuple):
     Attributes:
         cursor: from here the next page is read.
         is_last: there is nothing more yet.
+        cursors: of each event, from which what comes after it is read.
     """
 
     events: list[FeedEvent]
     cursor: str
     is_last: bool
+    cursors: list[str]
 
 
 class Feed:
@@ -73,6 +75,7 @@ class Feed:
         *,
         types: Collection[str] = (),
         account: str | None = None,
+        accounts: Collection[str] | None = None,
         subject: str | None = None,
         limit: int = MOST_AT_ONCE,
     ) -> FeedPage:
@@ -82,6 +85,7 @@ class Feed:
             after: the cursor of the page before; None: from the oldest event that is kept.
             types: of these types only; one that ends with ``*`` stands for all that begin so.
             account: of this account only.
+            accounts: of these accounts only.
             subject: of this subject only, such as ``case/4711``.
             limit: at most so many.
 
@@ -98,13 +102,16 @@ class Feed:
                 wanted = wanted.where(or_(*(_is_of(name) for name in types)))
             if account is not None:
                 wanted = wanted.where(table.account == account)
+            if accounts is not None:
+                wanted = wanted.where(table.account.in_(accounts))
             if subject is not None:
                 wanted = wanted.where(table.subject == subject)
             rows = connection.execute(wanted.order_by(table.position).limit(limit)).mappings().all()
             is_last = len(rows) < limit
             end = feed.last if is_last else rows[-1]["position"]
             cursor = _cursor(connection, feed, end)
-        return FeedPage([_event(row, feed.source) for row in rows], cursor, is_last)
+        cursors = [_cursor_at(feed, row["position"], row["id"]) for row in rows]
+        return FeedPage([_event(row, feed.source) for row in rows], cursor, is_last, cursors)
 
     def last_before(self, case_id: str, run_id: str) -> int:
         """The number of the last event of a case that another run of its workflow has written; 0: there is none."""
@@ -216,8 +223,12 @@ def _is_of(name: str) -> Any:
 
 
 def _cursor(connection: Connection, feed: Any, position: int) -> str:
+    return _cursor_at(feed, position, _id_at(connection, position))
+
+
+def _cursor_at(feed: Any, position: int, event_id: str) -> str:
     """A cursor: the feed, a position, and the event there, by which a feed that was restored is told from this one."""
-    said = [_digits_of(feed.source), position, _id_at(connection, position)[-_DIGITS:]]
+    said = [_digits_of(feed.source), position, event_id[-_DIGITS:]]
     return base64.urlsafe_b64encode(json.dumps(said).encode()).decode().rstrip("=")
 
 

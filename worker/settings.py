@@ -85,6 +85,9 @@ class Settings(BaseSettings):
         float, Field(gt=0, description="divides the delays between attempts to deliver, for tests on a real wire")
     ] = 1
     feed_days: Annotated[int | None, Field(ge=1, description="days for which events of the feed are kept")] = None
+    api_rate: Annotated[
+        float, Field(gt=0, description="requests a second that one key may make of one process of the HTTP API")
+    ] = 100
     temporal_cli: Annotated[Path | None, Field(description="a `temporal` program to use for the embedded server")] = (
         None
     )

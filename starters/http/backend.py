@@ -64,6 +64,10 @@ class Backend:
         except NotFound:
             return None
 
+    async def connect(self) -> Client:
+        """The connection to Temporal, for whoever asks for one when there is something to tell."""
+        return self.temporal
+
     def verifying(self) -> Verifying:
         """Says who covers a case, once."""
         return Verifying(self.store, Entitlements(self.temporal, self.task_queue, patience=self._patience))

@@ -42,7 +42,7 @@ async def _api(host: str, port: int) -> None:
     client = await connect_to_temporal()
     store = await asyncio.to_thread(Store.open, settings.database)
     try:
-        app = create_app(Backend(client, store, settings.task_queue))
+        app = create_app(Backend(client, store, settings.task_queue), requests_per_second=settings.api_rate)
         async with serving(app, host=host, port=port) as url, until_stopped() as stopped:
             out.print(f"Serving the HTTP API at {url}. Ctrl-C stops it.", soft_wrap=True)
             await stopped.wait()
