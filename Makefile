@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Processes for the tests, each with a Temporal server of its own: they wait more than they compute.
 TESTING ?= $(shell $(BIN)/python -c 'import os; print(min((os.cpu_count() or 1) + 1, 4))')
 
-.PHONY: help setup server demo test test-hostile abuse versions siege planted rush audit arrivals check bench clean
+.PHONY: help setup server demo test test-hostile abuse versions siege planted rush life audit arrivals check bench clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '|'
@@ -65,6 +65,11 @@ planted: setup ## plant faults in the workers, and have sieges find them (many m
 
 rush: setup ## send very much at once, and say how late it gets
 	@$(BIN)/python -m tests.siege.rush $(ARGS)
+
+OCCURRENCES ?= 3000
+life: setup ## have one case recur for very long, over many runs (minutes): make life OCCURRENCES=3000
+	@MILEPOST_LIFE=$(OCCURRENCES) MILEPOST_LONGEST_TEST=3600 $(BIN)/python -m pytest -o faulthandler_timeout=3600 \
+		tests/workflows/case/test_life.py $(ARGS)
 
 CASES ?= 500
 audit: setup ## look for cases that were ended from outside while many open: none may be marked: make audit CASES=500

@@ -90,6 +90,8 @@ class UsageActivities:
             thread=f"entitlement/{order.entitlement_id}",
         )
         async with heartbeating():
+            if order.retried_at is not None:
+                await self._dispatcher.retried(effect, order.retried_by, order.retried_at)
             await self._dispatcher.perform(effect)
 
     @activity.defn(name=FREEZE_PERIODS)

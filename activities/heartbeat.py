@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 from temporalio import activity
 
@@ -14,13 +15,18 @@ by then, as nearly everything is, asks the server for nothing more."""
 
 
 @asynccontextmanager
-async def heartbeating() -> AsyncIterator[None]:
-    """Give signs of life while the block runs."""
+async def heartbeating(every: float = EVERY, told: Callable[[], Sequence[Any]] = tuple) -> AsyncIterator[None]:
+    """Give signs of life while the block runs.
+
+    Args:
+        every: seconds until the first, and between two.
+        told: what goes with each, for the next attempt to go on from.
+    """
 
     async def beat() -> None:
         while True:
-            await asyncio.sleep(EVERY)
-            activity.heartbeat()
+            await asyncio.sleep(every)
+            activity.heartbeat(*told())
 
     beating = asyncio.create_task(beat())
     try:

@@ -4,7 +4,7 @@
 
 Reads an event log of incidents (left out: the sample that is shipped, six times over, about as many cases as its
 source has) and runs it through the process of `catalogs/incidents.yaml`; then the same log twice, four and eight times
-over, each copy with ids of its own. Every size runs three times, by turns, each time in a process of its own; of each
+over, each copy with ids of its own. Every size runs five times, by turns, each time in a process of its own; of each
 measure the least counts. The limit of time is for a machine that has nothing else to do; growth is of CPU time.
 Prints a table and writes it to `benchmarks/results/backtest.json`; ends with 1 if a limit is not kept.
 """
@@ -42,7 +42,7 @@ CATALOG = ROOT / "catalogs/incidents.yaml"
 MAPPING = ROOT / "catalogs/incidents.mapping.yaml"
 PROCESS = "Incident"
 SIZES = (1, 2, 4, 8)
-REPEATS = 3
+REPEATS = 5
 LIMIT_SECONDS = 3.0
 """For reading and running the log once."""
 

@@ -14,7 +14,7 @@ from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, bindparam, delete, func, or_, select, update
+from sqlalchemy import Connection, Select, and_, bindparam, delete, func, or_, select, update
 
 from domain.errors import Refused
 from domain.feed.cases import bridge, case_events, subject_of
@@ -54,12 +54,18 @@ class FeedPage(NamedTuple):
     Attributes:
         cursor: from here the next page is read.
         is_last: there is nothing more yet.
+        positions: of the events, in their order.
+        end: the position of the cursor.
+        behind: how many events were written after it, of any kind.
         cursors: of each event, from which what comes after it is read.
     """
 
     events: list[FeedEvent]
     cursor: str
     is_last: bool
+    positions: list[int]
+    end: int
+    behind: int
     cursors: list[str]
 
 
@@ -75,7 +81,7 @@ class Feed:
         *,
         types: Collection[str] = (),
         account: str | None = None,
-        accounts: Collection[str] | None = None,
+        accounts: Collection[str] = (),
         subject: str | None = None,
         limit: int = MOST_AT_ONCE,
     ) -> FeedPage:
@@ -85,7 +91,7 @@ class Feed:
             after: the cursor of the page before; None: from the oldest event that is kept.
             types: of these types only; one that ends with ``*`` stands for all that begin so.
             account: of this account only.
-            accounts: of these accounts only.
+            accounts: of one of these accounts only; none named: of all.
             subject: of this subject only, such as ``case/4711``.
             limit: at most so many.
 
@@ -96,22 +102,74 @@ class Feed:
         with self._database.read() as connection:
             feed = connection.execute(select(_FEED)).one()
             begin = feed.pruned if after is None else _position(connection, feed, after)
-            wanted = select(*(table[name] for name in _SHOWN), table.position, table.recorded_at)
-            wanted = wanted.where(table.position > begin, table.superseded.is_(False))
-            if types:
-                wanted = wanted.where(or_(*(_is_of(name) for name in types)))
+            wanted = _after(begin, types, accounts)
             if account is not None:
                 wanted = wanted.where(table.account == account)
-            if accounts is not None:
-                wanted = wanted.where(table.account.in_(accounts))
             if subject is not None:
                 wanted = wanted.where(table.subject == subject)
             rows = connection.execute(wanted.order_by(table.position).limit(limit)).mappings().all()
             is_last = len(rows) < limit
             end = feed.last if is_last else rows[-1]["position"]
             cursor = _cursor(connection, feed, end)
+        events, positions = [_event(row, feed.source) for row in rows], [row["position"] for row in rows]
         cursors = [_cursor_at(feed, row["position"], row["id"]) for row in rows]
-        return FeedPage([_event(row, feed.source) for row in rows], cursor, is_last, cursors)
+        return FeedPage(events, cursor, is_last, positions, end, feed.last - end, cursors)
+
+    def rest_of(
+        self,
+        subject: str,
+        *,
+        after: int,
+        until: int,
+        types: Collection[str] = (),
+        accounts: Collection[str] = (),
+        limit: int = MOST_AT_ONCE,
+    ) -> list[tuple[int, FeedEvent]]:
+        """The events of one subject between two positions, each with its own, in order.
+
+        Args:
+            subject: such as ``case/4711``.
+            after: the position before the first.
+            until: the last position.
+            types: as in `read`.
+            accounts: as in `read`.
+            limit: at most so many.
+        """
+        table = _EVENTS.c
+        wanted = _after(after, types, accounts).where(table.subject == subject, table.position <= until)
+        with self._database.read() as connection:
+            source = connection.execute(select(_FEED.c.source)).scalar_one()
+            rows = connection.execute(wanted.order_by(table.position).limit(limit)).mappings().all()
+        return [(row["position"], _event(row, source)) for row in rows]
+
+    def end(self) -> str:
+        """The cursor of the end: what is written from now on comes after it."""
+        with self._database.read() as connection:
+            feed = connection.execute(select(_FEED)).one()
+            return _cursor(connection, feed, feed.last)
+
+    def last(self) -> int:
+        """The last position that was handed out."""
+        with self._database.read() as connection:
+            return int(connection.execute(select(_FEED.c.last)).scalar_one())
+
+    def position(self, cursor: str | None) -> int:
+        """The position of a cursor; None: the one before the oldest event that is kept.
+
+        Raises:
+            Refused: it is no cursor of this feed, or what comes after it is not kept any more.
+        """
+        with self._database.read() as connection:
+            feed = connection.execute(select(_FEED)).one()
+            return int(feed.pruned) if cursor is None else _position(connection, feed, cursor)
+
+    def at(self, position: int) -> FeedEvent | None:
+        """The event at a position; None: it is not kept any more, or was superseded."""
+        wanted = _after(position - 1, (), ()).where(_EVENTS.c.position == position)
+        with self._database.read() as connection:
+            source = connection.execute(select(_FEED.c.source)).scalar_one()
+            row = connection.execute(wanted).mappings().first()
+        return None if row is None else _event(row, source)
 
     def last_before(self, case_id: str, run_id: str) -> int:
         """The number of the last event of a case that another run of its workflow has written; 0: there is none."""
@@ -159,6 +217,11 @@ def put_case_events(connection: Connection, record: CaseRecord, *, bridges: bool
             drafts.insert(0, bridge(record, last))
     stored.pop(drafts[0].sequence - 1, None)
     _put(connection, drafts, stored, run_id=record.run_id)
+
+
+def lock_events(connection: Connection) -> None:
+    """Let nobody else write events until the transaction has ended; whoever waits sees then what it has stored."""
+    connection.execute(select(_FEED.c.last).with_for_update())
 
 
 def put_events(connection: Connection, drafts: Sequence[Draft], *, run_id: str) -> None:
@@ -212,6 +275,18 @@ def _event(row: Any, source: str) -> FeedEvent:
     kept = {name: row[name] for name in _SHOWN}
     also = {"source": source, "dataschema": schema_uri(row["type"]), "recordedtime": row["recorded_at"]}
     return read_stored(FeedEvent, kept | also)
+
+
+def _after(position: int, types: Collection[str], accounts: Collection[str]) -> Select[Any]:
+    """What stands of the events after a position, of these types and accounts; none named: of all."""
+    table = _EVENTS.c
+    wanted = select(*(table[name] for name in _SHOWN), table.position, table.recorded_at)
+    wanted = wanted.where(table.position > position, table.superseded.is_(False))
+    if types:
+        wanted = wanted.where(or_(*(_is_of(name) for name in types)))
+    if accounts:
+        wanted = wanted.where(table.account.in_(accounts))
+    return wanted
 
 
 def _is_of(name: str) -> Any:

@@ -14,8 +14,10 @@ from store.cases.deliveries import Deliveries
 from store.cases.ended import EndedCases
 from store.cases.listing import CaseListing
 from store.cases.records import CaseRecords
+from store.cases.redeliveries import Redeliveries
 from store.cases.running import RunningCases
 from store.cases.tasks import Tasks
+from store.cases.texts import Texts
 from store.catalog.declared import DeclaredCatalog
 from store.database import Database, Standing
 from store.endpoints import Endpoints
@@ -23,6 +25,8 @@ from store.feed import Feed
 from store.leases import Leases
 from store.orders import Orders
 from store.quiet import Quiet
+from store.subscriptions.dead_letters import DeadLetters
+from store.subscriptions.standing import Subscriptions
 from store.usage.ledgers import Ledgers
 from store.usage.unsynchronised import UnsynchronisedEntitlements
 
@@ -43,10 +47,14 @@ class Store:
         actions: what was ordered, and what became of it.
         tasks: what people are to do, and what of it is done.
         deliveries: what was sent to the outside.
+        redeliveries: what of it was sent again by hand.
+        texts: what was said word for word, which is kept for a while.
         endpoints: whom outbound messages go to, and how they do.
         quiet: limits of mails, and digests.
         ledgers: what was used of entitlements.
         feed: what happened, event by event.
+        subscriptions: how those to the feed stand.
+        dead_letters: events that subscriptions gave up.
         unsynchronised: the entitlements whose workflows are to be told of a change.
         leases: who does what of all processes.
         keys: who may use the HTTP API.
@@ -65,10 +73,14 @@ class Store:
         self.actions = ActionRecords(database)
         self.tasks = Tasks(database)
         self.deliveries = Deliveries(database)
+        self.redeliveries = Redeliveries(database)
+        self.texts = Texts(database)
         self.endpoints = Endpoints(database)
         self.quiet = Quiet(database)
         self.ledgers = Ledgers(database)
         self.feed = Feed(database)
+        self.subscriptions = Subscriptions(database)
+        self.dead_letters = DeadLetters(database)
         self.unsynchronised = UnsynchronisedEntitlements(database)
         self.leases = Leases(database)
         self.keys = AccessKeys(database)

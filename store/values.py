@@ -165,6 +165,45 @@ class Delivery(Value):
     last_at: AwareDatetime | None
 
 
+class SentRequest(Value):
+    """A request to an endpoint as it arrived, without its secrets.
+
+    Attributes:
+        endpoint: its id.
+        declared_url: as the endpoint was declared, a template of a `rest` one.
+        headers: without those that hold secrets, and without what is each attempt's own.
+    """
+
+    endpoint: str
+    declared_url: str
+    method: str
+    url: str
+    headers: dict[str, str]
+    body: str
+
+
+class Redelivery(Value):
+    """Something that had arrived, and was sent again by hand.
+
+    Attributes:
+        run_id: of the workflow that does it.
+        asked_at: when somebody asked for it, by the wall clock; `by` says who.
+        attempts: how many were made.
+        answer: what the receiver last said, or what went wrong; empty before the first attempt, and once it is erased.
+        last_at: when the last attempt ended.
+    """
+
+    key: str
+    run_id: str
+    case_id: str
+    asked_at: AwareDatetime
+    by: str
+    status: Literal["waits", "sent", "failed"]
+    attempts: int
+    answer: str
+    last_at: AwareDatetime | None
+
+
 class EndpointState(Value):
     """What workers know of an endpoint.
 

@@ -16,6 +16,7 @@ from activities.rendering.renderer import Renderer
 from domain.catalog.declarations import Account, Catalog, Entitlement, Organisation
 from domain.catalog.mailing import MailTemplate, Person
 from domain.errors import NotFound
+from domain.feed.usage import UsageOutcome
 from domain.usage.allowance import Allowance
 from domain.usage.effects import READ_ENTITLEMENT_TERMS, TermsRequest, UsageRecords
 from domain.usage.freezing import freeze
@@ -118,11 +119,16 @@ class RememberingStore:
         self.tasks[key] = subject
         return True
 
-    def record_action_done(self, key: str, *, at: datetime | None = None) -> None:
+    def record_action_done(self, key: str, *, at: datetime | None = None, outcome: UsageOutcome | None = None) -> None:
         self._check()
         self.done.add(key)
 
-    def record_action_dropped(self, key: str, reason: str, *, at: datetime | None = None) -> None:
+    def record_action_retried(self, outcome: UsageOutcome) -> None:
+        self._check()
+
+    def record_action_dropped(
+        self, key: str, reason: str, *, at: datetime | None = None, outcome: UsageOutcome | None = None
+    ) -> None:
         raise AssertionError(f"{key} has not expired: {reason}")
 
     def milestone_completed_at(self, key: str) -> datetime | None:

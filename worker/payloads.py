@@ -41,6 +41,13 @@ class OwnPayloads(PydanticJSONPlainPayloadConverter):
         return adapter.validate_json(payload.data, extra="ignore")
 
 
+_CONVERTERS = tuple(
+    OwnPayloads() if isinstance(one, JSONPlainPayloadConverter) else one
+    for one in DefaultPayloadConverter.default_encoding_payload_converters
+)
+"""They keep nothing, and the SDK makes a converter anew for every activation and activity."""
+
+
 class MilepostPayloads(CompositePayloadConverter):
     """The SDK's converters, with the one for JSON in place of its own.
 
@@ -49,9 +56,7 @@ class MilepostPayloads(CompositePayloadConverter):
     """
 
     def __init__(self) -> None:
-        usual = DefaultPayloadConverter.default_encoding_payload_converters
-        own = OwnPayloads()
-        super().__init__(*(own if isinstance(one, JSONPlainPayloadConverter) else one for one in usual))
+        super().__init__(*_CONVERTERS)
 
     def from_payloads(self, payloads: Sequence[Payload], type_hints: list[type] | None = None) -> list[Any]:
         """Decode payloads.

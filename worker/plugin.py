@@ -1,14 +1,17 @@
 """What client, worker and replayer share: the converter and the workflows."""
 
 from temporalio.plugin import SimplePlugin
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+from temporalio.worker.workflow_sandbox import SandboxRestrictions
 
 from worker.payloads import DATA_CONVERTER
+from worker.sandbox import PlainRunner
 from workflows.case.workflow import CaseWorkflow
 from workflows.entitlement.workflow import EntitlementWorkflow
 from workflows.migration.workflow import MigrationWorkflow
+from workflows.redelivery import RedeliveryWorkflow
+from workflows.subscription.workflow import SubscriptionWorkflow
 
-WORKFLOWS = [CaseWorkflow, EntitlementWorkflow, MigrationWorkflow]
+WORKFLOWS = [CaseWorkflow, EntitlementWorkflow, MigrationWorkflow, RedeliveryWorkflow, SubscriptionWorkflow]
 
 PASSED_THROUGH = (
     "domain",
@@ -23,7 +26,7 @@ cost the worker; the criteria's engine can't be imported twice at all. What the 
 run, a look at the clock or at the machine, `make check` finds before: see domain/ruff.toml, workflows/ruff.toml and the
 import contracts."""
 
-RUNNER = SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH))
+RUNNER = PlainRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH))
 
 
 def plugin() -> SimplePlugin:

@@ -17,6 +17,7 @@ from temporalio.worker import PollerBehaviorSimpleMaximum, Worker, WorkerDeploym
 from activities.actions.cases import CaseActions
 from activities.actions.dispatch import Dispatcher
 from activities.actions.outside import Outside
+from activities.actions.redelivering import Redelivering
 from activities.actions.surroundings import Links
 from activities.counts import UsageActivities
 from activities.covering import Covering
@@ -27,6 +28,7 @@ from activities.opening import Opening
 from activities.planning import Planner, Planning
 from activities.records import Records
 from activities.rendering.renderer import Renderer
+from activities.subscriptions.work import SubscriptionWork
 from clients.gate import UsageGate
 from store.store import Store
 from worker.memory import cached_workflows_for, memory_of_this_process
@@ -87,7 +89,11 @@ async def working(
         client,
         task_queue=task_queue,
         plugins=[plugin()],
-        activities=_activities(client, store, task_queue, dispatcher),
+        activities=[
+            *_activities(client, store, task_queue, dispatcher),
+            *Redelivering(store, outside).all,
+            *SubscriptionWork(store, outside).all,
+        ],
         deployment_config=_deployment(build_id),
         max_cached_workflows=CACHED_WORKFLOWS if cached_workflows is None else cached_workflows,
         max_concurrent_workflow_tasks=TASKS_AT_ONCE,

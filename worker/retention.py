@@ -7,6 +7,7 @@ import logging
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from store import Store
@@ -18,18 +19,33 @@ _LEASE = "retention"
 _LOG = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """For how long things are kept.
+
+    Attributes:
+        events: of the feed; None: for good.
+        texts: of mails, requests and answers.
+    """
+
+    events: timedelta | None
+    texts: timedelta
+
+    @classmethod
+    def of_days(cls, *, events: int | None, texts: int) -> Kept:
+        """For so many days; events for good where that is None."""
+        return cls(None if events is None else timedelta(days=events), timedelta(days=texts))
+
+
 @asynccontextmanager
-async def forgetting(store: Store, feed_days: int | None) -> AsyncIterator[None]:
-    """Forget old events of the feed, now and then, while the context lasts.
+async def forgetting(store: Store, kept: Kept) -> AsyncIterator[None]:
+    """Forget what is older than it is to be kept, now and then, while the context lasts.
 
     Args:
-        store: where the feed is.
-        feed_days: how long events are kept; None: for good.
+        store: where it is.
+        kept: how long.
     """
-    if feed_days is None:
-        yield
-        return
-    task = asyncio.create_task(_forget_again_and_again(store, timedelta(days=feed_days)))
+    task = asyncio.create_task(_forget_again_and_again(store, kept))
     try:
         yield
     finally:
@@ -37,21 +53,22 @@ async def forgetting(store: Store, feed_days: int | None) -> AsyncIterator[None]
         await asyncio.wait({task})
 
 
-async def _forget_again_and_again(store: Store, kept_for: timedelta) -> None:
+async def _forget_again_and_again(store: Store, kept: Kept) -> None:
     holder = str(uuid.uuid4())
     while True:
         try:
-            gone = await asyncio.to_thread(forget, store, kept_for, holder, datetime.now(UTC))
+            gone = await asyncio.to_thread(forget, store, kept, holder, datetime.now(UTC))
         except Exception:  # noqa: BLE001  a database that is away comes back
-            _LOG.exception("old events could not be forgotten; again in an hour")
+            _LOG.exception("what is old could not be forgotten; again in an hour")
         else:
-            if gone:
-                _LOG.info("%d events were forgotten that are older than %d days", gone, kept_for.days)
+            if any(gone):
+                _LOG.info("%d events and %d texts were forgotten, as old as is set", *gone)
         await asyncio.sleep(EVERY.total_seconds())
 
 
-def forget(store: Store, kept_for: timedelta, holder: str, now: datetime) -> int:
-    """Forget events, unless another worker did so within the hour; says how many."""
+def forget(store: Store, kept: Kept, holder: str, now: datetime) -> tuple[int, int]:
+    """Forget what is old, unless another worker did so within the hour; says how many events and texts that were."""
     if not store.leases.acquire(_LEASE, holder, now=now, lasts=EVERY):
-        return 0
-    return store.feed.prune(now - kept_for)
+        return 0, 0
+    events = 0 if kept.events is None else store.feed.prune(now - kept.events)
+    return events, store.texts.erase(now - kept.texts)

@@ -88,6 +88,9 @@ class Settings(BaseSettings):
     api_rate: Annotated[
         float, Field(gt=0, description="requests a second that one key may make of one process of the HTTP API")
     ] = 100
+    message_days: Annotated[
+        int, Field(ge=1, description="days for which mails, messages and what receivers answered are kept as they were")
+    ] = 30
     temporal_cli: Annotated[Path | None, Field(description="a `temporal` program to use for the embedded server")] = (
         None
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import datetime
-from typing import Protocol, assert_never
+from typing import Literal, Protocol, assert_never
 
 from temporalio.exceptions import ApplicationError
 
@@ -18,6 +18,7 @@ from activities.actions.recipients import Directory
 from activities.actions.surroundings import Links, Surroundings
 from activities.actions.tasks import TaskLog
 from activities.rendering.renderer import BadTemplate, Renderer
+from domain.feed.usage import UsageOutcome
 from domain.process import Email, FieldUpdate, Task
 from domain.process.actions import OutboundMessage, Signal
 
@@ -25,11 +26,16 @@ from domain.process.actions import OutboundMessage, Signal
 class ActionLog(ExpiryLog, MailLog, TaskLog, Protocol):
     """The part of the store that says what was done. It takes a thing twice without harm."""
 
-    def record_action_done(self, key: str, *, at: datetime | None = None) -> None:
+    def record_action_done(self, key: str, *, at: datetime | None = None, outcome: UsageOutcome | None = None) -> None:
         """Note that an action was carried out."""
 
-    def record_action_dropped(self, key: str, reason: str, *, at: datetime | None = None) -> None:
+    def record_action_dropped(
+        self, key: str, reason: str, *, at: datetime | None = None, outcome: UsageOutcome | None = None
+    ) -> None:
         """Note that an action had expired."""
+
+    def record_action_retried(self, outcome: UsageOutcome) -> None:
+        """Note that somebody has an entitlement's action tried again."""
 
 
 class Dispatcher:
@@ -69,14 +75,31 @@ class Dispatcher:
         pace = 1 if outside is None else outside.pace
         worthless = await expired(effect, self._log, pace=pace, is_rehearsal=is_rehearsal)
         if worthless is not None and not await asyncio.to_thread(self._log.was_sent, effect.key):
-            await asyncio.to_thread(self._log.record_action_dropped, effect.key, worthless, at=effect.at)
+            dropped = _outcome(effect, "dropped", worthless)
+            await asyncio.to_thread(
+                self._log.record_action_dropped, effect.key, worthless, at=effect.at, outcome=dropped
+            )
             return worthless
         try:
             await self._do(replace(effect, context=await self._surroundings.context(effect)))
         except BadTemplate as error:  # wrong today is wrong at every retry
             raise ApplicationError(str(error), type="BadTemplate", non_retryable=True) from error
-        await asyncio.to_thread(self._log.record_action_done, effect.key, at=effect.at)
+        sent = _outcome(effect, "sent")
+        await asyncio.to_thread(self._log.record_action_done, effect.key, at=effect.at, outcome=sent)
         return None
+
+    async def retried(self, effect: Effect, by: str | None, at: datetime) -> None:
+        """Tell that somebody has an entitlement's action tried again; nothing of one that has not failed.
+
+        Args:
+            effect: the action.
+            by: who asked for it.
+            at: when, by the entitlement's clock.
+        """
+        told = _outcome(effect, "retried")
+        if told is not None:
+            told = told.model_copy(update={"by": by, "at": at})
+            await asyncio.to_thread(self._log.record_action_retried, told)
 
     async def _do(self, effect: Effect) -> None:
         action = effect.call.action
@@ -106,3 +129,21 @@ class Dispatcher:
                 )
             case _:
                 assert_never(action)
+
+
+def _outcome(
+    effect: Effect, kind: Literal["sent", "retried", "dropped"], said: str | None = None
+) -> UsageOutcome | None:
+    """What became of an entitlement's action, for its feed; None of a case's, whose workflow tells it."""
+    if effect.case_id is not None:
+        return None
+    account = (effect.context.get("account") or {}).get("id")
+    return UsageOutcome(
+        kind=kind,
+        entitlement=effect.thread.partition("/")[2],
+        account=None if account is None else str(account),
+        key=effect.key,
+        do=effect.call.action.do,
+        at=effect.at,
+        said=said,
+    )

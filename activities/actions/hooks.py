@@ -15,7 +15,9 @@ from activities.delivery.outcomes import NotDelivered
 from activities.rendering.renderer import Renderer
 from domain.catalog.endpoints import Endpoint, SecretSource
 from domain.delivery.signing import signed_headers, webhook_id
+from domain.delivery.tracing import TRACEPARENT, traceparent
 from domain.process.actions import OutboundMessage
+from store.values import SentRequest
 
 _AGENT = "Milepost"
 
@@ -85,17 +87,57 @@ async def request(action: OutboundMessage, endpoint: Endpoint, effect: Effect, r
     return Request(endpoint.method, url, headers, _json_bytes(await renderer.render(endpoint.body, context)))
 
 
-async def sendable_headers(asked: Request, endpoint: Endpoint, effect: Effect) -> dict[str, str]:
+def as_sent(asked: Request, endpoint: Endpoint) -> SentRequest:
+    """A request as it is kept, to be sent again by hand: without the secrets in its headers."""
+    return SentRequest(
+        endpoint=endpoint.id,
+        declared_url=endpoint.url,
+        method=asked.method,
+        url=asked.url,
+        headers={name: value for name, value in asked.headers.items() if isinstance(value, str)},
+        body=asked.body.decode(),
+    )
+
+
+def request_again(sent: SentRequest, endpoint: Endpoint) -> Request:
+    """A request that had arrived, once more: with the same body, and the secrets that the endpoint has now.
+
+    Raises:
+        NotDelivered: the endpoint leads elsewhere now, whoever is there.
+    """
+    secret = {name: value for name, value in endpoint.headers.items() if isinstance(value, SecretSource)}
+    if endpoint.kind == "standard":
+        return Request("POST", endpoint.url, sent.headers | secret, sent.body.encode())
+    if endpoint.url != sent.declared_url:
+        raise NotDelivered(
+            f"the URL of endpoint {endpoint.id!r} was declared anew since; a call is sent again only to where it went",
+            for_good=True,
+        )
+    return Request(sent.method, sent.url, sent.headers | secret, sent.body.encode())
+
+
+async def sendable_headers(asked: Request, endpoint: Endpoint, key: str) -> dict[str, str]:
     """The headers of one attempt, with the secrets as they are now and a signature of this instant.
+
+    Args:
+        asked: what is sent.
+        endpoint: where to.
+        key: of what is sent, alike for every attempt.
 
     Raises:
         NotDelivered: a secret is not there, or a value is none that a header may have.
     """
-    return await asyncio.to_thread(_headers, asked, endpoint, effect)
+    return await asyncio.to_thread(_headers, asked, endpoint, key)
 
 
-def _headers(asked: Request, endpoint: Endpoint, effect: Effect) -> dict[str, str]:
-    headers = {"Content-Type": "application/json", "User-Agent": _AGENT, "Idempotency-Key": webhook_id(effect.key)}
+def _headers(asked: Request, endpoint: Endpoint, key: str) -> dict[str, str]:
+    now = datetime.now(UTC)
+    headers = {
+        "Content-Type": "application/json",
+        "User-Agent": _AGENT,
+        "Idempotency-Key": webhook_id(key),
+        TRACEPARENT: traceparent(key, now),
+    }
     for name, value in asked.headers.items():
         given = value.prefix + read_secret(value) if isinstance(value, SecretSource) else value
         if not given.isprintable() or not given.isascii():
@@ -103,7 +145,7 @@ def _headers(asked: Request, endpoint: Endpoint, effect: Effect) -> dict[str, st
         headers = {known: said for known, said in headers.items() if known.lower() != name.lower()} | {name: given}
     if endpoint.kind == "standard":
         secrets = [signing_secret(source) for source in endpoint.secrets]
-        headers |= signed_headers(effect.key, datetime.now(UTC), asked.body, secrets)
+        headers |= signed_headers(key, now, asked.body, secrets)
     return headers
 
 

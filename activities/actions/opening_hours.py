@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 
-from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
-
+from activities.actions.attempts import waits
 from activities.actions.effect import Effect
 from domain.calendar import HorizonExceeded
 from domain.delivery.schedule import LONGEST_WAIT
@@ -15,9 +14,6 @@ from domain.process import Email
 from domain.wording import instant
 from domain.zones import zone_named
 from store.store import Store
-
-WAITS = "Waits"
-"""The type of the error of a mail whose time has not come. It counts as no attempt."""
 
 _VIOLATION = "milestone.violation"
 
@@ -42,22 +38,6 @@ async def wait_for_opening(effect: Effect, to: str, store: Store, now: datetime 
     at, line = opens
     await asyncio.to_thread(store.deliveries.hold_delivery, effect.key, "email", to, line, now)
     raise waits(line, at - now)
-
-
-def waits(line: str, delay: timedelta, *, pace: float = 1) -> ApplicationError:
-    """What ends an attempt at a mail whose time has not come.
-
-    Args:
-        line: what it waits for.
-        delay: for how long.
-        pace: of deliveries; it comes again after a second at least, divided by this.
-    """
-    return ApplicationError(
-        line,
-        type=WAITS,
-        next_retry_delay=max(delay, timedelta(seconds=1) / pace),
-        category=ApplicationErrorCategory.BENIGN,  # expected: no stack trace in the worker's log
-    )
 
 
 def hours_of(effect: Effect, store: Store) -> str | None:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from email.message import EmailMessage
 
 from temporalio import activity
-from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+from temporalio.exceptions import ApplicationError
 
 from activities.actions import hooks, signals
+from activities.actions.attempts import busy, failure, waits
 from activities.actions.effect import Effect
+from activities.actions.endpoints import AskingEndpoints
 from activities.actions.mail import RenderedMail, log
 from activities.actions.opening_hours import wait_for_opening
 from activities.actions.quiet import QuietMails
@@ -23,18 +25,10 @@ from activities.delivery.means import Means
 from activities.delivery.outcomes import Delivered, NotDelivered
 from activities.rendering.renderer import BadTemplate, Renderer
 from domain.catalog.endpoints import Endpoint
-from domain.delivery.circuit import SHORTEST, SLOWED
-from domain.delivery.schedule import DELAYS, MOST_ATTEMPTS, delay_after
-from domain.errors import NotFound
 from domain.process.actions import OutboundMessage
-from domain.wording import instant
+from store.cases.deliveries import lane_of
 from store.store import Store
-
-NOT_DELIVERED = "NotDelivered"
-"""The type of the error of an attempt that failed."""
-
-_COMES_BACK_AFTER = timedelta(seconds=5)
-"""What finds its receiver's lane taken. It counts as no attempt."""
+from store.values import Delivery
 
 
 class Outside:
@@ -43,18 +37,28 @@ class Outside:
     Args:
         store: where every attempt goes on record.
         means: what there is to send with.
+
+    Attributes:
+        lanes: attempts that are under way, by their receivers.
+        endpoints: asks those.
     """
 
     def __init__(self, store: Store, means: Means) -> None:
         self._store = store
         self._means = means
-        self._lanes = Lanes()
+        self.lanes = Lanes()
+        self.endpoints = AskingEndpoints(store, means)
         self._quiet = None if means.mail is None else QuietMails(store, means.mail, self._send_digest, means.pace)
 
     @property
     def pace(self) -> float:
         """By which the delays between attempts are divided."""
         return self._means.pace
+
+    @property
+    def mail_server(self) -> smtp.MailServer | None:
+        """Where mail is handed in; None: nowhere."""
+        return self._means.mail
 
     async def sends_mail_for(self, effect: Effect) -> bool:
         """Whether a mail goes to a server."""
@@ -113,10 +117,10 @@ class Outside:
         server = self._means.mail
         assert server is not None  # noqa: S101  there are digests only where there is a server
         try:
-            with self._lanes.taken(f"{server.host}:{server.port}"):
+            with self.lanes.taken(f"{server.host}:{server.port}"):
                 return await smtp.send(server, mail)
-        except Busy as busy:
-            raise NotDelivered(str(busy)) from None
+        except Busy as error:
+            raise NotDelivered(str(error)) from None
 
     async def sends_hooks_for(self, effect: Effect) -> bool:
         """Whether an outbound message leaves this process."""
@@ -130,14 +134,11 @@ class Outside:
         """
         name = action.endpoint
 
+        async def made(endpoint: Endpoint) -> hooks.Request:
+            return await hooks.request(action, endpoint, effect, renderer)
+
         async def attempt(number: int) -> Delivered:
-            try:
-                endpoint = await asyncio.to_thread(self._store.endpoints.get, name)
-            except NotFound as error:
-                raise NotDelivered(str(error), for_good=True) from None
-            asked = await hooks.request(action, endpoint, effect, renderer)
-            await self._wait_for_its_turn(name, is_last=number >= MOST_ATTEMPTS)
-            return await self._ask(asked, endpoint, effect)
+            return await self.endpoints.send(name, effect.key, number, made)
 
         await self.attempt(effect, action.do, f"endpoint {name}", name, attempt)
 
@@ -152,49 +153,6 @@ class Outside:
             return await signals.send(activity.client(), asked, effect.key)
 
         await self.attempt(effect, "signal", asked.receiver, asked.receiver, attempt)
-
-    async def _wait_for_its_turn(self, name: str, *, is_last: bool) -> None:
-        """Let an endpoint alone that is off, or has failed too often; one attempt now and then looks how it does.
-
-        Raises:
-            NotDelivered: it is not tried now.
-        """
-        state, now = await asyncio.to_thread(self._store.endpoints.state, name), datetime.now(UTC)
-        if state.off_at is not None:
-            since = instant(state.off_at)
-            line = f"endpoint {name!r} is switched off since {since}: {state.said}"
-            raise NotDelivered(f"{line}; milepost endpoints --on {name} switches it on", for_good=True)
-        if state.open_until is None or is_last:
-            return
-        until = now + SHORTEST / self._means.pace
-        if not await asyncio.to_thread(self._store.endpoints.try_again, name, now, until):
-            times = "failed once" if state.failures == 1 else f"failed {state.failures} times in a row"
-            line = f"not tried: endpoint {name!r} has {times}: {state.said}"
-            raise NotDelivered(line, at_least=max(state.open_until - now, timedelta()) * self._means.pace)
-
-    async def _ask(self, asked: hooks.Request, endpoint: Endpoint, effect: Effect) -> Delivered:
-        sender = self._means.hooks
-        assert sender is not None  # noqa: S101  `sends_hooks_for` was asked
-        headers = await hooks.sendable_headers(asked, endpoint, effect)
-        try:
-            delivered = await sender.send(asked.method, asked.url, headers, asked.body)
-        except NotDelivered as error:
-            now = datetime.now(UTC)
-            if error.is_gone:
-                await asyncio.to_thread(self._store.endpoints.switch, endpoint.id, off_at=now, said=str(error))
-            elif not error.for_good:
-                alone_for = min(max(SLOWED, error.at_least), DELAYS[-1]) if error.slows_down else timedelta()
-                await asyncio.to_thread(
-                    self._store.endpoints.failed,
-                    endpoint.id,
-                    str(error),
-                    now,
-                    alone_for=alone_for,
-                    pace=self._means.pace,
-                )
-            raise
-        await asyncio.to_thread(self._store.endpoints.answered, endpoint.id)
-        return delivered
 
     async def attempt(
         self, effect: Effect, channel: str, receiver: str, to: str, send: Callable[[int], Awaitable[Delivered]]
@@ -212,48 +170,49 @@ class Outside:
             The receiver's answer.
 
         Raises:
-            ApplicationError: it failed; with the delay before the next one, or for good.
+            ApplicationError: it failed, or waits for what was due earlier; with the delay before the next attempt, or
+                for good.
         """
-        begun = await asyncio.to_thread(
-            self._store.deliveries.begin_delivery, effect.key, channel, to, datetime.now(UTC)
+        now, due_at = datetime.now(UTC), effect.due_at or effect.at
+        begun, wait = await asyncio.to_thread(
+            self._store.deliveries.take_turn, effect.key, channel, to, now, due_at, self._means.pace
         )
         if begun.status == "sent":
             return begun.answer
+        if wait is not None:
+            raise waits(f"waits for {wait.key}, which was due earlier", wait.until - now, pace=self._means.pace)
         number = begun.attempts + 1
         try:
-            with self._lanes.taken(receiver):
+            with self.lanes.taken(receiver):
                 delivered = await send(number)
-        except Busy as busy:
-            raise ApplicationError(
-                str(busy),
-                type="Busy",
-                next_retry_delay=_COMES_BACK_AFTER / self._means.pace,
-                category=ApplicationErrorCategory.BENIGN,
-            ) from None
+        except Busy as error:
+            raise busy(error, self._means.pace) from None
         except NotDelivered as error:
-            raise await self._failure(effect, number, error) from None
+            raise await self._failure(begun, error) from None
         except BadTemplate as error:  # wrong today is wrong at every retry
-            raise await self._failure(effect, number, NotDelivered(str(error), for_good=True)) from error
+            raise await self._failure(begun, NotDelivered(str(error), for_good=True)) from error
         await asyncio.to_thread(
-            self._store.deliveries.record_attempt, effect.key, "sent", delivered.answer, datetime.now(UTC)
+            self._store.deliveries.record_attempt,
+            effect.key,
+            "sent",
+            delivered.answer,
+            datetime.now(UTC),
+            request=delivered.request,
         )
         return delivered.answer
 
-    async def _failure(self, effect: Effect, number: int, error: NotDelivered) -> ApplicationError:
-        """What a failed attempt ends with, once it is on record."""
-        delay = None
-        if not error.for_good:
-            delay = delay_after(number, effect.key, at_least=error.at_least, pace=self._means.pace)
-        line, waits = str(error), delay is not None
+    async def _failure(self, begun: Delivery, error: NotDelivered) -> ApplicationError:
+        """What a failed attempt ends with, once it is on record. What is refused by itself holds up no other."""
+        delay, failed = failure(begun.attempts + 1, begun.key, error, self._means.pace)
+        lane = lane_of(begun.channel, begun.to, recipients_alone=error.concerns == "recipients")
+        now = datetime.now(UTC)
         await asyncio.to_thread(
-            self._store.deliveries.record_attempt, effect.key, "waits" if waits else "failed", line, datetime.now(UTC)
+            self._store.deliveries.record_attempt,
+            begun.key,
+            "failed" if delay is None else "waits",
+            str(error),
+            now,
+            again_at=None if delay is None else now + delay,
+            lane=None if error.concerns == "message" else lane,
         )
-        if delay is not None:
-            return ApplicationError(
-                f"attempt {number}: {line}",
-                type=NOT_DELIVERED,
-                next_retry_delay=delay,
-                category=ApplicationErrorCategory.BENIGN,  # expected: no stack trace in the worker's log
-            )
-        reason = line if error.for_good else f"{line}; that was attempt {number}, the last"
-        return ApplicationError(reason, type=NOT_DELIVERED, non_retryable=True)
+        return failed

@@ -11,9 +11,9 @@ from functools import partial
 from temporalio.exceptions import ApplicationError
 
 from activities.actions import digest
+from activities.actions.attempts import NOT_DELIVERED, waits
 from activities.actions.effect import Effect
 from activities.actions.mail import RenderedMail
-from activities.actions.opening_hours import waits
 from activities.delivery import smtp
 from activities.delivery.outcomes import Delivered, NotDelivered
 from domain.delivery.schedule import delay_after
@@ -31,8 +31,6 @@ LEASE = timedelta(minutes=2)
 
 _LOOKS_AGAIN_AFTER = timedelta(seconds=5)
 """Whether a digest has arrived that another worker is sending."""
-
-NOT_DELIVERED = "NotDelivered"
 
 
 class QuietMails:

@@ -27,6 +27,8 @@ _SLOWS_DOWN = frozenset({429, 502, 504})
 _SAYS_WHEN = _SLOWS_DOWN | {503}
 """Of which `Retry-After` is read."""
 _GONE = 410
+_OF_THE_RECEIVER = frozenset({408, 425})
+"""Of those that refuse a request, which say nothing about it: whatever else is sent would fare alike."""
 
 
 class _CheckedAddresses(httpcore.AsyncNetworkBackend):
@@ -165,7 +167,9 @@ def _judged(status: int, answered: Mapping[str, str], answer: str) -> Delivered:
     if status in _SAYS_WHEN:
         at_least = _retry_after(answered.get("retry-after", ""))
         raise NotDelivered(line, at_least=at_least, slows_down=status in _SLOWS_DOWN)
-    raise NotDelivered(line)  # 4xx too: a receiver that is being deployed answers 404 for a while
+    # 4xx is tried again too: a receiver that is being deployed answers 404 for a while.
+    is_own = 400 <= status < 500 and status not in _OF_THE_RECEIVER  # noqa: PLR2004  the client's errors of HTTP
+    raise NotDelivered(line, concerns="message" if is_own else "receiver")
 
 
 def _retry_after(text: str) -> timedelta:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Literal
+
+from store.values import SentRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,9 +15,11 @@ class Delivered:
 
     Attributes:
         answer: what it said, in one line.
+        request: what an endpoint has got, as it is kept; None: it was no endpoint.
     """
 
     answer: str
+    request: SentRequest | None = None
 
 
 class NotDelivered(Exception):
@@ -25,6 +30,10 @@ class NotDelivered(Exception):
         at_least: how long the receiver asks to be left alone.
         slows_down: the receiver has too much to do (HTTP 429, 502, 504), whoever sends it something.
         is_gone: the receiver wants nothing more, ever (HTTP 410).
+        concerns: whom the failure is about: the receiver as a whole, so that nothing else would get through; some
+            recipients of a mail; or this one message.
+        is_off: it was not tried, because the endpoint is switched off.
+        is_held: it was not tried, because the endpoint is left alone for a while.
         may_have_arrived: the connection ended after everything was sent, so the receiver may see it twice.
     """
 
@@ -36,6 +45,9 @@ class NotDelivered(Exception):
         at_least: timedelta = timedelta(),
         slows_down: bool = False,
         is_gone: bool = False,
+        concerns: Literal["receiver", "recipients", "message"] = "receiver",
+        is_off: bool = False,
+        is_held: bool = False,
         may_have_arrived: bool = False,
     ) -> None:
         super().__init__(line)
@@ -43,4 +55,7 @@ class NotDelivered(Exception):
         self.at_least = at_least
         self.slows_down = slows_down
         self.is_gone = is_gone
+        self.concerns = concerns
+        self.is_off = is_off
+        self.is_held = is_held
         self.may_have_arrived = may_have_arrived

@@ -172,7 +172,8 @@ def _failure(error: aiosmtplib.SMTPException, *, handed_in: bool) -> NotDelivere
         case aiosmtplib.SMTPRecipientsRefused():
             answers = [(one.code, _one_line(one.message)) for one in error.recipients]
             line = "; ".join(f"{code} {said}" for code, said in answers)[:_SHOWN]
-            return NotDelivered(f"recipient refused: {line}", for_good=all(code >= _PERMANENT for code, _ in answers))
+            for_good = all(code >= _PERMANENT for code, _ in answers)
+            return NotDelivered(f"recipient refused: {line}", for_good=for_good, concerns="recipients")
         case aiosmtplib.SMTPAuthenticationError():
             return NotDelivered(f"login refused: {error.code} {_one_line(error.message)}"[:_SHOWN])
         case aiosmtplib.SMTPResponseException():

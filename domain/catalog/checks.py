@@ -27,6 +27,7 @@ from domain.catalog.problems import Path, Problem
 from domain.catalog.process_checks import ProcessChecks, action_problems, criteria_problem
 from domain.catalog.references import NOTHING, Entries, Known, References
 from domain.catalog.sizes import oversized
+from domain.catalog.subscriptions import Subscription, unfit
 from domain.criteria.compiling import CriteriaSchema
 from domain.criteria.fields import FieldType, nearest
 from domain.process import EntitlementProcess
@@ -84,6 +85,7 @@ _REFERENCES: Mapping[Kind, Mapping[str, Kind]] = {
         "process": Kind.PROCESSES,
         "business_hours": Kind.BUSINESS_HOURS,
     },
+    Kind.SUBSCRIPTIONS: {"endpoint": Kind.ENDPOINTS, "accounts": Kind.ACCOUNTS},
 }
 
 
@@ -123,21 +125,26 @@ class _Check:
                     continue
                 if not declaration.retired:
                     yield from self._references(path, kind, declaration)
-                match declaration:
-                    case EntitlementProcess():
-                        yield from self.processes.problems(path, declaration)
-                    case Endpoint():
-                        yield from self._endpoint(path, declaration)
-                    case MailTemplate():
-                        yield from mail_template_problems(path, declaration, self.fields)
-                    case EntitlementTemplate():
-                        yield from self._count(path, declaration)
-                    case ServiceContract() | ContractLineItem():
-                        yield from self._parents(path, kind, declaration)
-                    case Entitlement():
-                        yield from self._entitlement(path, declaration)
-                    case _:
-                        pass
+                yield from self._of_its_kind(path, kind, declaration)
+
+    def _of_its_kind(self, path: Path, kind: Kind, declaration: Declaration) -> Iterator[Problem]:
+        match declaration:
+            case EntitlementProcess():
+                yield from self.processes.problems(path, declaration)
+            case Endpoint():
+                yield from self._endpoint(path, declaration)
+            case MailTemplate():
+                yield from mail_template_problems(path, declaration, self.fields)
+            case EntitlementTemplate():
+                yield from self._count(path, declaration)
+            case ServiceContract() | ContractLineItem():
+                yield from self._parents(path, kind, declaration)
+            case Entitlement():
+                yield from self._entitlement(path, declaration)
+            case Subscription():
+                yield from self._subscription(path, declaration)
+            case _:
+                pass
 
     # --- references ---
 
@@ -253,6 +260,11 @@ class _Check:
         for place, template in templates_of_endpoint(endpoint):
             if problem := template_problem(template, sight):
                 yield Problem((*path, *place), problem)
+
+    def _subscription(self, path: Path, subscription: Subscription) -> Iterator[Problem]:
+        endpoint = self.references.find(Kind.ENDPOINTS, subscription.endpoint)
+        if not subscription.retired and isinstance(endpoint, Endpoint) and (problem := unfit(endpoint)):
+            yield Problem((*path, "endpoint"), problem)
 
     # --- processes ---
 

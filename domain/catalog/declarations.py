@@ -9,7 +9,7 @@ As YAML a catalog is a mapping with these keys, each optional; several files mak
     fields: {priority: string, due_at: datetime}
     business_hours, endpoints, people, templates, processes: [...]
     products, accounts, contacts, assets, service_contracts, contract_line_items: [...]
-    entitlement_templates, entitlements: [...]
+    entitlement_templates, entitlements, subscriptions: [...]
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from pydantic import AwareDatetime, Field, field_validator, model_validator
 from domain.calendar import ALWAYS, BusinessHours
 from domain.catalog.endpoints import Endpoint
 from domain.catalog.mailing import Mail, MailTemplate, Person, Quiet, RoleFields, TimeZone
+from domain.catalog.subscriptions import Subscription
 from domain.criteria.fields import Fields
 from domain.errors import Contradiction
 from domain.ids import Id
@@ -60,6 +61,7 @@ class Kind(StrEnum):
     SERVICE_CONTRACTS = "service_contracts"
     CONTRACT_LINE_ITEMS = "contract_line_items"
     ENTITLEMENTS = "entitlements"
+    SUBSCRIPTIONS = "subscriptions"
 
     @property
     def one(self) -> str:
@@ -333,6 +335,7 @@ Declaration = (
     | ServiceContract
     | ContractLineItem
     | Entitlement
+    | Subscription
 )
 
 MODELS: dict[Kind, type[Declaration]] = {
@@ -349,6 +352,7 @@ MODELS: dict[Kind, type[Declaration]] = {
     Kind.SERVICE_CONTRACTS: ServiceContract,
     Kind.CONTRACT_LINE_ITEMS: ContractLineItem,
     Kind.ENTITLEMENTS: Entitlement,
+    Kind.SUBSCRIPTIONS: Subscription,
 }
 """What declares one of each kind."""
 
@@ -376,6 +380,7 @@ class Catalog(Value):
     service_contracts: list[ServiceContract] = Field(default_factory=list)
     contract_line_items: list[ContractLineItem] = Field(default_factory=list)
     entitlements: list[Entitlement] = Field(default_factory=list)
+    subscriptions: list[Subscription] = Field(default_factory=list)
 
     def of(self, kind: Kind) -> list[Declaration]:
         """The declarations of one kind, in their order."""

@@ -10,27 +10,39 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from domain.explanation.parts import Because, Explanation, InstanceExplained, NotStarted, Outcome, ViolationExplained
+from domain.explanation.parts import (
+    Because,
+    Explanation,
+    InstanceExplained,
+    MoreExplained,
+    NotStarted,
+    Outcome,
+    ViolationExplained,
+)
 from domain.explanation.reasons import Reasons, criteria_of, exit_criterion
 from domain.explanation.sums import PausesOf, extensions_of, reckon, wall_seconds
 from domain.frozen import FrozenCalendar, HorizonExceeded
 from domain.process import Milestone
+from domain.timeline.folding import by_milestone
 from domain.timeline.instances import MilestoneInstance
 from domain.timeline.plan import Plan
 from domain.timeline.state import TimelineState
 from domain.timeline.views import in_order, look_at
 
-__all__ = ["Explanation", "explain"]
+__all__ = ["Explanation", "explain", "explain_instance"]
 
 
-def explain(plan: Plan, state: TimelineState, now: datetime, milestone: str | None = None) -> Explanation:
+def explain(
+    plan: Plan, state: TimelineState, now: datetime, milestone: str | None = None, newest: int | None = None
+) -> Explanation:
     """Explain the targets of a case as they stand at `now`. Nothing that is due is done.
 
     Args:
         plan: what the case runs by.
         state: what happened to it.
         now: an aware instant; cut to the whole second.
-        milestone: of this milestone only, each of its occurrences.
+        milestone: of this milestone only.
+        newest: so many instances of each milestone and no more, the newest ones; all that are not folded, if left out.
 
     Raises:
         Refused: the case has no milestone of that name.
@@ -38,7 +50,8 @@ def explain(plan: Plan, state: TimelineState, now: datetime, milestone: str | No
     now = now.astimezone(UTC).replace(microsecond=0)
     process = plan.process
     hours = plan.calendars.get((process.business_hours if process else None) or plan.business_hours)
-    instances = in_order(plan, state)
+    explained, more = _parted(state, newest)
+    instances = in_order(plan, explained)
     explanation = Explanation(
         case_id=state.case_id,
         now=_local(hours, now),
@@ -49,7 +62,8 @@ def explain(plan: Plan, state: TimelineState, now: datetime, milestone: str | No
         entered_at=_local(hours, state.entered_at) if state.entered_at else None,
         exited_at=_local(hours, state.exited_at) if state.exited_at else None,
         exit_when=exit_criterion(plan, state, hours) if hours else None,
-        instances=[_instance(plan, state, instance, now) for instance in instances],
+        more=more,
+        instances=[explain_instance(plan, state, instance, now) for instance in instances],
         not_started=[
             _not_started(plan, state, declared)
             for declared in (process.milestones if process else [])
@@ -59,11 +73,28 @@ def explain(plan: Plan, state: TimelineState, now: datetime, milestone: str | No
     return explanation.of(milestone)
 
 
+def _parted(state: TimelineState, newest: int | None) -> tuple[list[MilestoneInstance], list[MoreExplained]]:
+    """The instances that are explained, and how many the others are. An open one is the newest of its milestone."""
+    runs_of = by_milestone(state.instances)
+    explained: list[MilestoneInstance] = []
+    more: list[MoreExplained] = []
+    for process, milestone in dict.fromkeys([*runs_of, *((f.process, f.milestone) for f in state.folded)]):
+        runs, folded = runs_of.get((process, milestone), []), state.folded_of(process, milestone)
+        older = [] if newest is None else runs[:-newest]
+        explained += runs[len(older) :]
+        numbers = [i.occurrence for i in older] + ([folded.last] if folded else [])
+        if numbers:
+            count = len(older) + (folded.occurrences if folded else 0)
+            more.append(MoreExplained(process=process, milestone=milestone, occurrences=count, last=max(numbers)))
+    return explained, more
+
+
 def _local(calendar: FrozenCalendar | None, at: datetime) -> datetime:
     return calendar.local(at) if calendar else at
 
 
-def _instance(plan: Plan, state: TimelineState, instance: MilestoneInstance, now: datetime) -> InstanceExplained:
+def explain_instance(plan: Plan, state: TimelineState, instance: MilestoneInstance, now: datetime) -> InstanceExplained:
+    """Explain the target of one instance of a case as it stands at `now`."""
     reasons = Reasons(plan, state, instance)
     calendar = reasons.calendar
     pause_when = reasons.milestone.pause_when if reasons.milestone else ""
@@ -141,4 +172,6 @@ def _not_started(plan: Plan, state: TimelineState, milestone: Milestone) -> NotS
 
 def _is_completed(plan: Plan, state: TimelineState, milestone: str) -> bool:
     process = plan.process.id if plan.process else ""
-    return any(i.completed_at is not None and (i.process, i.milestone) == (process, milestone) for i in state.instances)
+    folded = state.folded_of(process, milestone)
+    kept = (i for i in state.instances if (i.process, i.milestone) == (process, milestone))
+    return bool(folded and folded.completed) or any(instance.completed_at is not None for instance in kept)

@@ -287,10 +287,28 @@ class NotStarted(Value):
     criteria: list[CriterionHistory] = Field(default_factory=list)
 
 
+class MoreExplained(Value):
+    """Instances of a milestone that an explanation leaves out: older ones, which the store has.
+
+    Attributes:
+        occurrences: how many they are.
+        last: the highest of their numbers.
+    """
+
+    process: str
+    milestone: str
+    occurrences: int
+    last: int
+    where: Literal["store"] = "store"
+
+
 class Explanation(Value):
     """A case's targets, each with what it is made of.
 
     Instants of the case itself are on the wall clock of its process's calendar, or else of its default one.
+
+    Attributes:
+        more: of each milestone that has more instances than are explained.
     """
 
     case_id: str
@@ -303,6 +321,7 @@ class Explanation(Value):
     exited_at: AwareDatetime | None
     exit_when: CriterionHistory | None = None
     instances: list[InstanceExplained] = Field(default_factory=list)
+    more: list[MoreExplained] = Field(default_factory=list, exclude_if=operator.not_)
     not_started: list[NotStarted] = Field(default_factory=list)
 
     def of(self, milestone: str | None) -> Explanation:
@@ -320,6 +339,7 @@ class Explanation(Value):
         return self.model_copy(
             update={
                 "instances": [part for part in self.instances if part.milestone == milestone],
+                "more": [part for part in self.more if part.milestone == milestone],
                 "not_started": [part for part in self.not_started if part.milestone == milestone],
             }
         )

@@ -5,6 +5,7 @@ The state of a timeline keeps what happened, not why; the reasons follow from it
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 
 from domain.explanation.parts import (
@@ -29,9 +30,10 @@ from domain.open_time.spans import Span
 from domain.open_time.windows import clock_text
 from domain.process import Milestone, Recurrence, SpanRow, Trigger, TriggerKind
 from domain.timeline.facts import Firing, Term
+from domain.timeline.folding import ended_of, key_of
 from domain.timeline.instances import MilestoneInstance
 from domain.timeline.plan import Plan
-from domain.timeline.state import TimelineState, Verdict
+from domain.timeline.state import Ended, TimelineState, Verdict
 
 OPENED_AT = "opened_at"
 
@@ -165,22 +167,31 @@ class Reasons:
         return StartReason(at=at, kind="field", field=process.entry)
 
     def _follows_a_handover(self, at: datetime) -> bool:
-        mine = (self.instance.process, self.instance.milestone)
-        runs = (i for i in self.state.instances if (i.process, i.milestone) == mine)
-        return any(before.handed_over and before.removed_at == at for before in runs)
+        return any(before.handed_over_at == at for before in self._others())
 
     def _recurring_start(self, at: datetime, milestone: Milestone) -> StartReason | None:
         """Of an occurrence that follows an earlier one: from its completion, or not before its target."""
-        instance = self.instance
-        for before in reversed(self.state.instances):
-            mine = (before.process, before.milestone) == (instance.process, instance.milestone)
-            if not mine or before is instance or before.completed_at is None or not milestone.recurs:
+        if not milestone.recurs:
+            return None
+        for before in self._others():
+            number, instance = before.occurrence, self.instance
+            if number == instance.occurrence or before.completed_at is None:
                 continue
-            if before.completed_at == at and before.occurrence < instance.occurrence:
-                return StartReason(at=at, kind="completed", occurrence=before.occurrence, criteria=milestone.when)
-            if milestone.recurrence is Recurrence.SEQUENTIAL and self._target(before) == at:
-                return StartReason(at=at, kind="target", occurrence=before.occurrence, criteria=milestone.when)
+            if before.completed_at == at and number < instance.occurrence:
+                return StartReason(at=at, kind="completed", occurrence=number, criteria=milestone.when)
+            if milestone.recurrence is Recurrence.SEQUENTIAL and before.target_at == at:
+                return StartReason(at=at, kind="target", occurrence=number, criteria=milestone.when)
         return None
+
+    def _others(self) -> Iterator[Ended]:
+        """How the occurrences of its milestone ended, newest first; of those that were folded the last one."""
+        mine = (self.instance.process, self.instance.milestone)
+        for instance in reversed(self.state.instances):
+            if key_of(instance) == mine:
+                yield ended_of(self.plan, instance)
+        folded = self.state.folded_of(*mine)
+        if folded is not None and folded.ended is not None:
+            yield folded.ended
 
     def _target(self, instance: MilestoneInstance) -> datetime | None:
         try:

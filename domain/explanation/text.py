@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import assert_never
 
 from domain.explanation.counted import Counted
-from domain.explanation.parts import Explanation, InstanceExplained, NotStarted
+from domain.explanation.parts import Explanation, InstanceExplained, MoreExplained, NotStarted
 from domain.explanation.sentences import (
     calendar_lines,
     cause_clause,
@@ -36,6 +36,8 @@ _ENDED = (InstanceState.COMPLETED, InstanceState.REMOVED, InstanceState.OPEN_AT_
 def explanation_text(explanation: Explanation, width: int = 100) -> str:
     """The explanation as lines of at most `width` columns, as far as words allow."""
     parts = [_case(explanation, width)]
+    if explanation.more:
+        parts.append("\n".join(textwrap.fill(_more(more), width) for more in explanation.more))
     parts += [_Part(explanation, instance, width).text() for instance in explanation.instances]
     if explanation.not_started:
         parts.append("\n".join(_not_started(part, width) for part in explanation.not_started))
@@ -58,6 +60,11 @@ def _case(explanation: Explanation, width: int) -> str:
     if explanation.exit_when:
         lines += labelled("Left when", criterion_lines(explanation.exit_when), width, indent=0)
     return "\n".join(lines)
+
+
+def _more(more: MoreExplained) -> str:
+    how_many = plural(more.occurrences, "earlier occurrence")
+    return f"Of {more.milestone} {how_many} up to number {more.last} left out; --occurrence N explains any of them."
 
 
 def _not_started(part: NotStarted, width: int) -> str:

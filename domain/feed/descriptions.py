@@ -61,6 +61,10 @@ MEANINGS: dict[str, str] = {
     "entitlement.granted": "A credit for one period was given by hand.",
     "entitlement.threshold_passed": "A threshold, `reference`, was passed; once a period.",
     "entitlement.expired": "The term ended, and no other follows.",
+    "entitlement.action.sent": "An action of a threshold, a notice, an overflow or a term's end was carried out.",
+    "entitlement.action.failed": "An action failed for good; it can be retried by hand.",
+    "entitlement.action.retried": "Somebody had an action tried again.",
+    "entitlement.action.expired": "An action was dropped, since it was worth nothing any more.",
     "entitlement.snapshot": "How the entitlement stood, in place of events from before there was a feed.",
 }
 """By the name of a type, without ``milepost.`` and its version."""

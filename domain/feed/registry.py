@@ -10,13 +10,14 @@ from domain.errors import Refused
 from domain.feed.case_data import NOTES, OTHERS
 from domain.feed.descriptions import MEANINGS
 from domain.feed.envelope import PREFIX, VERSION, EventData, schema_uri, type_name
-from domain.feed.usage_data import ROWS, SNAPSHOT, UsageData, UsageSnapshotData
+from domain.feed.usage_data import OUTCOMES, ROWS, SNAPSHOT, UsageData, UsageSnapshotData
 
 
 @cache
 def event_types() -> dict[str, type[EventData]]:
     """Every type of event by its name, with its data; sorted."""
-    named: dict[str, type[EventData]] = {type_name(name): data for name, data in (*NOTES.values(), *OTHERS)}
+    others = (*NOTES.values(), *OTHERS, *OUTCOMES.values())
+    named: dict[str, type[EventData]] = {type_name(name): data for name, data in others}
     named |= {type_name(name): UsageData for name in ROWS.values()}
     named[type_name(SNAPSHOT)] = UsageSnapshotData
     return dict(sorted(named.items()))

@@ -1,13 +1,15 @@
-"""The events of an entitlement, derived from its ledger: one for every row, under the number that the row has."""
+"""The events of an entitlement: one for every row of its ledger, and one for what became of each of its actions."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
+
+from pydantic import AwareDatetime
 
 from domain.bounds import cut
 from domain.feed.envelope import Draft, type_name
 from domain.feed.fitting import fitted
-from domain.feed.usage_data import ROWS, SNAPSHOT, UsageData, UsageSnapshotData
+from domain.feed.usage_data import OUTCOMES, ROWS, SNAPSHOT, UsageData, UsageSnapshotData
 from domain.model import Value
 from domain.usage.rows import LedgerRow
 from domain.usage.units import amount_text
@@ -19,6 +21,25 @@ class CountedEntitlement(Value):
     entitlement: str
     account: str
     unit: str
+
+
+class UsageOutcome(Value):
+    """What became of an action of an entitlement.
+
+    Attributes:
+        at: when, by the clock of the entitlement; of a failure, by that of the store.
+        said: why it failed, or was dropped; None: it did neither.
+        by: who had it tried again.
+    """
+
+    kind: Literal["sent", "failed", "retried", "dropped"]
+    entitlement: str
+    account: str | None
+    key: str
+    do: str
+    at: AwareDatetime
+    said: str | None = None
+    by: str | None = None
 
 
 def subject_of(entitlement: str) -> str:
@@ -45,6 +66,30 @@ def snapshot(whose: CountedEntitlement, row: LedgerRow, *, offset: int) -> Draft
     text = "the feed begins; this is how the entitlement stands"
     data = UsageSnapshotData(text=text, stands_for_from=offset + 1, **_facts(whose, row))
     return _draft(whose, row, type_name(SNAPSHOT), data, offset)
+
+
+def outcome_event(outcome: UsageOutcome, *, row: int, sequence: int) -> Draft:
+    """The event of an outcome.
+
+    Args:
+        outcome: of an action.
+        row: of the ledger, the last one that is an event.
+        sequence: its number.
+    """
+    name, data = OUTCOMES[outcome.kind]
+    words = {"sent": "is done", "failed": "failed for good", "retried": "is tried again", "dropped": "is dropped"}
+    said = f": {outcome.said}" if outcome.kind == "failed" else ""
+    facts = outcome.model_dump(include={"entitlement", "account", "key", "do", "by"})
+    facts |= {"text": cut(f"{outcome.key} {words[outcome.kind]}{said}"), "row": row}
+    facts |= {"failed": {"error": outcome.said}, "dropped": {"why": outcome.said}}.get(outcome.kind, {})
+    return Draft(
+        type=type_name(name),
+        subject=subject_of(outcome.entitlement),
+        sequence=sequence,
+        time=outcome.at,
+        account=outcome.account,
+        data=fitted(data.model_validate(facts)),
+    )
 
 
 def _facts(whose: CountedEntitlement, row: LedgerRow) -> dict[str, Any]:

@@ -55,6 +55,35 @@ class UsageSnapshotData(UsageData):
     stands_for_from: int
 
 
+class UsageActionData(EventData):
+    """An action of an entitlement, by the key under which its receiver takes it once.
+
+    Attributes:
+        row: of the ledger, the last one before it.
+        do: the kind of action.
+    """
+
+    entitlement: str
+    account: str | None = None
+    text: str
+    row: int
+    key: str
+    do: str
+    by: str | None = None
+
+
+class FailedUsageActionData(UsageActionData):
+    """Why it failed for good."""
+
+    error: str
+
+
+class DroppedUsageActionData(UsageActionData):
+    """Why it was worth nothing any more."""
+
+    why: str
+
+
 ROWS: dict[RowKind, str] = {
     RowKind.TAKEN: "entitlement.consumed",
     RowKind.OVERFLOW: "entitlement.overflowed",
@@ -78,3 +107,11 @@ ROWS: dict[RowKind, str] = {
 """The name of the event that a row is."""
 
 SNAPSHOT = "entitlement.snapshot"
+
+OUTCOMES: dict[str, tuple[str, type[UsageActionData]]] = {
+    "sent": ("entitlement.action.sent", UsageActionData),
+    "failed": ("entitlement.action.failed", FailedUsageActionData),
+    "retried": ("entitlement.action.retried", UsageActionData),
+    "dropped": ("entitlement.action.expired", DroppedUsageActionData),
+}
+"""The name and the data of the event that the outcome of an action is."""

@@ -16,8 +16,11 @@ from domain.timeline.effects import Noted, TriggerFired
 from domain.timeline.plan import Plan
 from domain.timeline.state import TimelineState
 
-FORMAT = 1
-"""The shape of a `CaseState`; grows when a build could misread what an older one wrote."""
+FORMAT = 2
+"""The shape of a `CaseState`; grows when an older build could misread what this one writes.
+
+Since 2 the occurrences that can no longer change are folded.
+"""
 
 
 class EntitlementChange(Value):

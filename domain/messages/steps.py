@@ -17,8 +17,10 @@ from domain.model import Value
 from domain.timeline import Case, Timeline
 from domain.timeline.effects import Effect, Noted, NoteKind, TriggerFired
 from domain.timeline.events import CaseReopened
+from domain.timeline.instances import MilestoneInstance
 from domain.timeline.plan import Plan
-from domain.timeline.views import CaseView
+from domain.timeline.state import Ended
+from domain.timeline.views import CaseView, MilestoneView
 
 
 class TimeTaken(Value):
@@ -224,6 +226,20 @@ class FeedPart(Value):
     outcomes: list[ActionOutcome] = Field(default_factory=list, exclude_if=operator.not_)
 
 
+class FoldedInstance(Value):
+    """A milestone instance that the case keeps no more once the store has it.
+
+    Attributes:
+        instance: with all that happened to it.
+        view: of it.
+        follows: how the folded occurrence before it ended, of which the case has no more; None: there is none.
+    """
+
+    instance: MilestoneInstance
+    view: MilestoneView
+    follows: Ended | None = Field(default=None, exclude_if=lambda ended: ended is None)
+
+
 class CaseRecord(Value):
     """The case as it stands, for the store. The newest counts, by `run`, then `history`, then `number`.
 
@@ -238,6 +254,8 @@ class CaseRecord(Value):
         notes: what was noted since the last record, from `notes_from` on.
         actions: the triggers fired since then, with their actions; field updates among them have taken effect.
         carried: what another run goes on from: a reopening of the case, when it is closed.
+        folded: instances that can no longer change and that `view` and `carried` have no more.
+        settled_at: what the case's records said of the time before this instant is taken for good; None: nothing is.
         asked_at: of the record of an opening: when its workflow asked for it, by the server's clock.
         feed: which events it has; None: a case that began before the feed, whose run writes none.
     """
@@ -254,6 +272,8 @@ class CaseRecord(Value):
     fired: list[TriggerFired] = Field(default_factory=list)
     failures: list[ActionFailure] = Field(default_factory=list)
     carried: CaseState
+    folded: list[FoldedInstance] = Field(default_factory=list, exclude_if=operator.not_)
+    settled_at: AwareDatetime | None = Field(default=None, exclude_if=lambda at: at is None)
     asked_at: AwareDatetime | None = Field(default=None, exclude_if=lambda at: at is None)
     feed: FeedPart | None = Field(default=None, exclude_if=lambda feed: feed is None)
 

@@ -52,7 +52,7 @@ class Trigger(Value):
     hours: str | None = Field(default=None, min_length=1, max_length=80, exclude_if=operator.not_)
     actions: list[Action] = Field(default_factory=list)
 
-    _percent: Fraction | None = PrivateAttr(None)
+    _left: tuple[int, int] | None = PrivateAttr(None)
     _seconds: int = PrivateAttr(0)
 
     @field_validator("at", mode="before")
@@ -89,7 +89,7 @@ class Trigger(Value):
                 if not self.at:
                     raise ValueError("a warning needs at: a span before the target ('60m') or a percentage ('75%')")
                 if self.at.endswith("%"):
-                    self._percent = _percentage(self.at)
+                    self._left = (1 - _percentage(self.at)).as_integer_ratio()
                 elif self.at.isascii() and self.at.isdigit() and 0 < int(self.at) <= _ALL:
                     forms = f"{self.at}m or {self.at}h before the target, or '{self.at}%' of a span"
                     raise ValueError(f"bad warning {self.at!r}: it has no unit; write {forms}")
@@ -110,9 +110,10 @@ class Trigger(Value):
 
         A percentage says how much of the span is used when it fires: 75% of 240 minutes is 60 minutes before.
         """
-        if self._percent is None:
+        left = self._left
+        if left is None:
             return self._seconds
-        return int(span_seconds * (1 - self._percent))
+        return span_seconds * left[0] // left[1]
 
     @property
     def after_target(self) -> int:
@@ -122,7 +123,7 @@ class Trigger(Value):
     @property
     def is_percentage(self) -> bool:
         """Whether its time is a part of the span, so that it needs one."""
-        return self._percent is not None
+        return self._left is not None
 
 
 def _percentage(text: str) -> Fraction:

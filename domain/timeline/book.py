@@ -7,7 +7,7 @@ the state, the plan and the effects that came of it, and no opinion of its own.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from typing import Any
 
@@ -15,11 +15,15 @@ from domain.bounds import cut
 from domain.frozen import HorizonExceeded
 from domain.process import FieldUpdate, Milestone, Trigger
 from domain.process.actions import ordered
+from domain.timeline.context import context
 from domain.timeline.effects import Noted, NoteFacts, NoteKind, TriggerFired
 from domain.timeline.facts import Firing, Pause, Term, Violation, clock_text, union
 from domain.timeline.instances import MilestoneInstance
 from domain.timeline.plan import Plan
-from domain.timeline.state import TimelineState
+from domain.timeline.state import Folded, TimelineState
+
+_IN_SIGHT = nullcontext()
+"""Of the common case, in which everybody sees what is written."""
 
 
 class Book:
@@ -31,8 +35,8 @@ class Book:
     """
 
     def __init__(self, plan: Plan, state: TimelineState) -> None:
-        self.plan = plan
         self.state = state
+        self.plan = plan
         self.noticed_at = state.last_at
         self.occurred_at: datetime | None = None
         self._is_seen = True
@@ -40,9 +44,22 @@ class Book:
         for instance in state.instances:
             self._file(instance)
 
-    @contextmanager
-    def writing(self, *, seen: bool) -> Iterator[None]:
+    @property
+    def plan(self) -> Plan:
+        """What the case runs by now; a change of entitlement or process replaces it."""
+        return self._plan
+
+    @plan.setter
+    def plan(self, plan: Plan) -> None:
+        self._plan = plan
+        self._process_id = plan.process.id if plan.process else ""
+
+    def writing(self, *, seen: bool) -> AbstractContextManager[None]:
         """Write what happens behind a completion on nothing but the instances themselves."""
+        return _IN_SIGHT if seen and self._is_seen else self._writing(seen=seen)
+
+    @contextmanager
+    def _writing(self, *, seen: bool) -> Iterator[None]:
         before, self._is_seen = self._is_seen, seen
         try:
             yield
@@ -53,7 +70,11 @@ class Book:
 
     def newest(self, milestone: Milestone) -> MilestoneInstance | None:
         """The newest instance of a milestone, under the entitlement that the case has now."""
-        return next((i for i in reversed(self.runs_of(milestone)) if i.stay >= self.state.first_stay), None)
+        first = self.state.first_stay
+        for instance in reversed(self.runs_of(milestone)):
+            if instance.stay >= first:
+                return instance
+        return None
 
     def latest(self, milestone: Milestone) -> MilestoneInstance | None:
         """The newest instance of a milestone, if it belongs to what the case lives through now."""
@@ -64,8 +85,11 @@ class Book:
 
     def last_completed(self, milestone: Milestone) -> MilestoneInstance | None:
         """The newest instance of a milestone that is completed."""
-        runs = reversed(self.runs_of(milestone))
-        return next((i for i in runs if i.completed_at is not None and i.stay >= self.state.first_stay), None)
+        first = self.state.first_stay
+        for instance in reversed(self.runs_of(milestone)):
+            if instance.completed_at is not None and instance.stay >= first:
+                return instance
+        return None
 
     def completed(self, milestone: Milestone) -> list[MilestoneInstance]:
         """The completed instances of a milestone, under the entitlement that the case has now."""
@@ -86,12 +110,12 @@ class Book:
         """The instances of a milestone, oldest first."""
         return self._by_milestone.get((self._process_id, milestone.name), [])
 
+    def folded(self, milestone: Milestone) -> Folded | None:
+        """What is left of the folded instances of a milestone; None: none was folded."""
+        return self.state.folded_of(self._process_id, milestone.name)
+
     def _file(self, instance: MilestoneInstance) -> None:
         self._by_milestone.setdefault((instance.process, instance.milestone), []).append(instance)
-
-    @property
-    def _process_id(self) -> str:
-        return self.plan.process.id if self.plan.process else ""
 
     def target(self, instance: MilestoneInstance) -> datetime | None:
         """The target, or None while it lies past the horizon of its calendar."""
@@ -186,7 +210,8 @@ class Book:
 
     def next_occurrence(self, milestone: Milestone) -> int:
         """The number of the next instance of a milestone."""
-        return len(self.runs_of(milestone)) + 1
+        folded = self.folded(milestone)
+        return (folded.occurrences if folded else 0) + len(self.runs_of(milestone)) + 1
 
     def add(self, instance: MilestoneInstance) -> None:
         """Take an instance in."""
@@ -285,7 +310,8 @@ class Book:
         except HorizonExceeded:
             return
         if not is_past:
-            instance.promise = milestone.promise
+            if instance.promise != milestone.promise:
+                instance.promise = milestone.promise
         elif instance.promise and instance.standing_violation is None:
             effective_now = instance.effective_now(at)
             self.violate(instance, instance.target_at(self.plan.calendars, paused_until=effective_now))
@@ -340,7 +366,7 @@ class Book:
                 at=at,
                 noticed_at=max(self.noticed_at, at),
                 calls=[ordered(action, f"{place}/{action.id}", calendar, due_at, target) for action in trigger.actions],
-                context=self._context(instance, trigger) if trigger.actions else {},
+                context=context(self.plan, self.state, instance, trigger, target) if trigger.actions else {},
             )
         )
         changed = False
@@ -367,20 +393,3 @@ class Book:
         text = ", ".join(f"{name} is {value!r}" for name, value in new.items())
         self.note(NoteKind.CHANGED, at, cut(text), by=by, reason=reason, fields=new, before=before)
         return True
-
-    def _context(self, instance: MilestoneInstance, trigger: Trigger) -> dict[str, Any]:
-        target = self.target(instance)
-        return {
-            "case": {"id": self.state.case_id, **self.state.fields},
-            "milestone": {
-                "name": instance.milestone,
-                "occurrence": instance.occurrence,
-                "kind": str(trigger.kind),
-                "start_at": instance.start_at.isoformat(),
-                "target_at": target.isoformat() if target else None,
-                "completed_at": instance.completed_at.isoformat() if instance.completed_at else None,
-            },
-            "entitlement": self.plan.entitlement,
-            "account": self.plan.account,
-            **({"contact": self.plan.contact} if self.plan.contact else {}),
-        }

@@ -28,6 +28,9 @@ Calendars = Mapping[str, FrozenCalendar]
 _MOVE_TIMES = frozenset({"terms", "pauses", "extensions", "placed_at", "completed_at", "removed_at", "exited_at"})
 """Attributes of an instance from which its target and the times of its triggers follow."""
 
+_MOVE_NOTHING = frozenset({"completed_by", "lapsed", "handed_over", "rule_held", "watched", "ran_under", "stopped_at"})
+"""Attributes from which nothing follows that happens by itself; what they do, the rules do at once."""
+
 
 class InstanceState(StrEnum):
     """Where an instance stands."""
@@ -111,6 +114,8 @@ class MilestoneInstance(BaseModel):
         if name in _MOVE_TIMES:
             object.__setattr__(self, "_target", None)
             object.__setattr__(self, "_times", None)
+        if name in _MOVE_NOTHING:
+            return
         watch = getattr(self, "_watch", None)
         if watch is not None:
             watch[id(self)] = self

@@ -13,6 +13,7 @@ Its state (`timeline.state`) is data: ``Timeline(plan, state)`` continues where 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -25,6 +26,8 @@ from domain.timeline.agenda import ENTRY, NOBODY, START, THE_VIOLATION_ITSELF, A
 from domain.timeline.book import Book
 from domain.timeline.effects import Effect, NoteKind
 from domain.timeline.events import Event
+from domain.timeline.folding import fold, foldable, key_of
+from domain.timeline.instances import MilestoneInstance
 from domain.timeline.plan import Plan
 from domain.timeline.rules import begin, settle
 from domain.timeline.state import TimelineState
@@ -89,7 +92,7 @@ class Timeline:
         self._catch_up_unseen(book, Due(at, ENTRY, 0, 0, NOBODY))
         comes_first = self.state.alone_at == at == _whole(event.occurred_at)
         self._take(book, at, event)
-        self.state.event_ids[event.event_id] = at
+        self.state.event_ids = self.state.event_ids.with_one(event.event_id, at)
         self.state.rounds = 0
         settle(book, at)
         if comes_first:
@@ -141,7 +144,7 @@ class Timeline:
         if once is not None:
             if once in self.state.event_ids:
                 return self._drain()
-            self.state.event_ids[once] = _whole(now)
+            self.state.event_ids = self.state.event_ids.with_one(once, _whole(now))
         Book(self.plan, self.state).note(kind, _whole(now), text, by=by, **facts)
         return self._drain()
 
@@ -154,7 +157,7 @@ class Timeline:
         return due.at if due else None
 
     def view(self, now: datetime) -> CaseView:
-        """The case as it stands at `now`. Changes nothing.
+        """The case as it stands at `now`, with every instance that is not folded. Changes nothing.
 
         A timeline knows no past: asked for an instant before the last thing that happened it answers for that. The view
         says what it was `asked_at`, if that is further back than two clocks differ.
@@ -164,6 +167,23 @@ class Timeline:
         at = max(asked_at, self.state.last_at)
         view = look(self.plan, self.state, at, due.at if due else None, self._summary(due) if due else "")
         return view.model_copy(update={"asked_at": asked_at}) if at > asked_at + requests.CLOCK_SKEW else view
+
+    # --- folding ---
+
+    def foldable(self, before: datetime, at_most: int | None = None) -> list[MilestoneInstance]:
+        """The instances that ended before an instant and can no longer change, oldest first.
+
+        Those that the store has for good may be folded.
+        """
+        return foldable(self.plan, self.state, before, at_most)
+
+    def fold(self, instances: Iterable[MilestoneInstance]) -> None:
+        """Take instances out of the state that are as they were when they were `foldable`; one that is not stays."""
+        known = {(*key_of(instance), instance.occurrence): instance for instance in instances}
+        same = [i for i in self.state.instances if known.get((*key_of(i), i.occurrence)) == i]
+        if same:
+            fold(self.plan, self.state, same)
+            self._dues = Agenda(self.plan, self.state)
 
     # --- horizon ---
 
@@ -223,6 +243,9 @@ class Timeline:
     def _catch_up_unseen(self, book: Book, until: Due) -> None:
         """Let happen what comes before something else behind completions. Nobody waits for it, and nobody is told."""
         agenda = self._agenda
+        due = agenda.next_unseen()
+        if due is None or due >= until:
+            return
         with book.writing(seen=False):
             while (due := agenda.next_unseen()) is not None and due < until:
                 instance = agenda.instance(due)

@@ -10,6 +10,10 @@ from domain.timeline.effects import NoteKind
 from domain.timeline.facts import Pause, clock_text
 from domain.timeline.instances import MilestoneInstance
 from domain.timeline.sight import Sight
+from domain.timeline.state import HoldCause
+
+STOPS: tuple[HoldCause, ...] = ("case stopped", "outside the process")
+"""What stops every clock of a case."""
 
 
 def pause_or_resume(
@@ -59,9 +63,10 @@ def _let_run(book: Book, sight: Sight, milestone: Milestone, instance: Milestone
 
 
 def _causes(book: Book, sight: Sight, milestone: Milestone, instance: MilestoneInstance) -> tuple[str, ...]:
-    causes = [cause for cause in ("case stopped", "outside the process") if book.state.hold(cause)]
+    held = book.state.held
+    causes: list[str] = [cause for cause in STOPS if cause in held] if held else []
     # What starts at an entry that lies ahead waits for it; the others are paused until then.
-    if (milestone.starts != "process" or instance.terms[-1].is_detached) and book.state.hold("entry ahead"):
+    if "entry ahead" in held and (milestone.starts != "process" or instance.terms[-1].is_detached):
         causes.append("entry ahead")
     if instance.stopped_at is not None:
         causes.append("milestone stopped")

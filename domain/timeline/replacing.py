@@ -9,6 +9,7 @@ from domain.process import EntitlementProcess, Milestone
 from domain.timeline.book import Book
 from domain.timeline.entry import Entry
 from domain.timeline.facts import Term
+from domain.timeline.folding import leave_entitlement
 from domain.timeline.instances import MilestoneInstance
 from domain.timeline.plan import Plan
 from domain.timeline.sight import Sight
@@ -29,6 +30,7 @@ def leave_plan(book: Book, plan: Plan, at: datetime, *, not_before: datetime | N
     take_plan(book, plan)
     state.not_before = not_before
     state.first_stay = state.stay + 1
+    leave_entitlement(state)
     state.entry_at = state.entered_at = state.exited_at = state.reentered_at = None
 
 

@@ -30,6 +30,7 @@ from domain.timeline.events import (
     PlanReplaced,
 )
 from domain.timeline.facts import Extension
+from domain.timeline.folding import NEWEST
 from domain.timeline.instances import InstanceState, MilestoneInstance
 from domain.timeline.replacing import leave_plan, take_plan
 from domain.timeline.sight import Sight
@@ -45,13 +46,22 @@ def refuse_impossible(book: Book, event: Event, now: datetime | None) -> None:
     """Refuse what can be told without knowing where the case stands.
 
     Raises:
-        Refused: an event from before the case or from the future, an unknown milestone, a field that was not declared.
+        Refused: an event from before the case, from the future or too old to be known if it was taken, an unknown
+            milestone, a field that was not declared.
     """
     opened_at = book.state.opened_at
-    if event.occurred_at.astimezone(UTC).replace(microsecond=0) < opened_at:
+    own = event.occurred_at.astimezone(UTC).replace(microsecond=0)
+    if own < opened_at:
         raise Refused(
             "before_case",
             f"occurred_at {instant(event.occurred_at)} is before the case was opened ({instant(opened_at)})",
+        )
+    if book.state.event_ids.is_too_old(own):
+        oldest = instant(book.state.event_ids.oldest_at)
+        raise Refused(
+            "too_old",
+            f"occurred_at {instant(event.occurred_at)} is too old: the case remembers the events that it took since "
+            f"{oldest}, and can't tell whether it took this one before",
         )
     if now is not None:
         refuse_future(event.occurred_at, now)
@@ -157,8 +167,11 @@ def complete(book: Book, at: datetime, event: MilestoneCompleted) -> None:
 
 
 def _open_then(book: Book, milestone: Milestone, newest: MilestoneInstance, own: datetime) -> MilestoneInstance:
-    """The occurrence that was open when a milestone was completed: one that was handed over since, or the newest."""
-    for instance in book.runs(milestone):
+    """The occurrence that was open when a milestone was completed: one that was handed over since, or the newest.
+
+    Only the newest ones are looked at, which are kept in any case.
+    """
+    for instance in book.runs(milestone)[-NEWEST:]:
         if instance.handed_over and instance.start_at <= own and instance.removed_at and own < instance.removed_at:
             return instance
     return newest
@@ -169,12 +182,16 @@ def clear(book: Book, at: datetime, event: CompletionCleared) -> None:
     milestone = find_milestone(book, event.milestone)
     latest = _instance(book, milestone)
     instance = book.last_completed(milestone)
-    if instance is None:
+    folded = book.folded(milestone)
+    if instance is None and not (folded and folded.completed):
         raise Refused("not_completed", f"{milestone.name} is not completed; there is nothing to clear")
-    if instance is not latest and latest.begun:
+    number = instance.occurrence if instance else 0
+    later = next((i for i in reversed(book.runs(milestone)) if i.begun and i.occurrence > number), None)
+    if instance is None or later is not None:
+        started = later or latest
         raise Refused(
             "later_occurrence",
-            f"the completion of {milestone.name} can't be cleared: occurrence {latest.occurrence} has started",
+            f"the completion of {milestone.name} can't be cleared: occurrence {started.occurrence} has started",
         )
     if milestone.complete_when and Sight(book, at).scope.evaluate(milestone.complete_when).holds:
         raise Refused("rule_holds", f"{milestone.name} would be completed again at once: {_reads(book, milestone)}")

@@ -270,7 +270,8 @@ class Rules:
         start = last.completed_at if last and last.completed_at and not last.lapsed else self.at
         if track.milestone.recurrence is Recurrence.SEQUENTIAL:
             # The target of one that was completed late is behind its completion.
-            targets = [self.book.target(done) for done in track.completed()]
+            folded = self.book.folded(track.milestone)
+            targets = [folded.target_at if folded else None, *(self.book.target(done) for done in track.completed())]
             start = max([start, *(target for target in targets if target is not None)])
         return start
 

@@ -29,6 +29,7 @@ class Sight:
         self.at = at
         self.fields: dict[str, Any] = {}
         self._seen: Plan | None = None
+        self._known: dict[tuple[str, str], bool] = {}
         self.look()
 
     def look(self) -> None:
@@ -37,6 +38,7 @@ class Sight:
         if self._seen is plan and self.fields == state.fields:
             return
         self._seen = plan
+        self._known = {}
         self.fields = dict(state.fields)
         self.scope = Scope.of_plain(
             {
@@ -50,6 +52,13 @@ class Sight:
         """Whether criteria hold. What they come to goes on record when it changes; an error is false."""
         if not source:
             return True
+        rules = (milestone.name if milestone else "", rule)
+        known = self._known.get(rules)
+        if known is None:
+            known = self._known[rules] = self._judged(milestone, rule, source)
+        return known
+
+    def _judged(self, milestone: Milestone | None, rule: str, source: str) -> bool:
         holds, error = self.scope.evaluate(source)
         verdicts = self.book.state.verdicts
         name = f"{milestone.name}: {rule}" if milestone else rule

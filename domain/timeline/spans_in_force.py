@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 
 from domain.frozen import FrozenCalendar
 from domain.open_time.spans import Span
@@ -146,5 +147,9 @@ class SpansInForce:
 
 
 def _declared(milestone: Milestone, span: Span | None, hours: str) -> str:
-    cutoff = f", cutoff {milestone.cutoff}" if milestone.cutoff else ""
-    return f"{span or 'by'} of {hours}{cutoff}"
+    return _in_words(span, hours, milestone.cutoff)
+
+
+@lru_cache(maxsize=1024)
+def _in_words(span: Span | None, hours: str, cutoff: str | None) -> str:
+    return f"{span or 'by'} of {hours}{f', cutoff {cutoff}' if cutoff else ''}"

@@ -11,6 +11,12 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from domain.model import Value
 from domain.timeline.effects import Noted, TriggerFired
 from domain.timeline.instances import MilestoneInstance
+from domain.timeline.seen import EventIds
+
+
+def _is_none(value: object) -> bool:
+    return value is None
+
 
 HoldCause = Literal["case stopped", "outside the process", "entry ahead"]
 
@@ -33,6 +39,42 @@ class Verdict(Value):
     error: str | None = None
 
 
+class Ended(Value):
+    """How an occurrence ended: what the start of the next one may have followed from.
+
+    Attributes:
+        handed_over_at: when it was removed because a field of `restart_on` changed.
+        target_at: of a completed one.
+    """
+
+    occurrence: int
+    completed_at: AwareDatetime | None = Field(default=None, exclude_if=_is_none)
+    handed_over_at: AwareDatetime | None = Field(default=None, exclude_if=_is_none)
+    target_at: AwareDatetime | None = Field(default=None, exclude_if=_is_none)
+
+
+class Folded(Value):
+    """The occurrences of a milestone that the state has no more: the store has them. What rules ask of them is here.
+
+    Attributes:
+        occurrences: how many they are.
+        last: the highest of their numbers.
+        violated: one of them was violated.
+        completed: one of them was completed under the entitlement that the case has now.
+        target_at: the latest target of those.
+        ended: how the last of them ended.
+    """
+
+    process: str
+    milestone: str
+    occurrences: int
+    last: int
+    violated: bool = Field(default=False, exclude_if=operator.not_)
+    completed: bool = Field(default=False, exclude_if=operator.not_)
+    target_at: AwareDatetime | None = Field(default=None, exclude_if=_is_none)
+    ended: Ended | None = Field(default=None, exclude_if=_is_none)
+
+
 class TimelineState(BaseModel):
     """What happened to a case so far.
 
@@ -41,9 +83,10 @@ class TimelineState(BaseModel):
         entry_at: the instant that the process's entry last named; a new one moves the start of open milestones.
         entered_at: from when the case is in its process; None while it has not been in it.
         not_before: the process is not entered before this instant; set when the entitlement changes.
+        folded: of the occurrences that were folded, for each process and milestone that has any.
         stay: which stay in the process this is, from 1; `first_stay` is the first under this entitlement.
         verdicts: by criteria (``First response: when``), each time that they came to something else.
-        event_ids: the events taken, each with the instant at which it took effect.
+        event_ids: the events taken, as far as they are remembered.
         notes: how many notes there are so far.
         rounds: rounds of evaluation since the last event from outside, at the instant `rounds_at`.
         alone_at: the instant of the last thing that the timeline did by itself, if nothing older was applied since.
@@ -66,8 +109,9 @@ class TimelineState(BaseModel):
     first_stay: int = 1
     holds: tuple[Hold, ...] = ()
     instances: list[MilestoneInstance] = Field(default_factory=list)
+    folded: tuple[Folded, ...] = Field(default=(), exclude_if=operator.not_)
     verdicts: dict[str, tuple[Verdict, ...]] = Field(default_factory=dict)
-    event_ids: dict[str, AwareDatetime] = Field(default_factory=dict)
+    event_ids: EventIds = EventIds()
     notes: int = 0
     rounds: int = 0
     rounds_at: AwareDatetime | None = None
@@ -76,7 +120,15 @@ class TimelineState(BaseModel):
 
     def hold(self, cause: str) -> Hold | None:
         """The hold of that cause which is open now."""
-        return next((h for h in self.holds if h.cause == cause and h.to_at is None), None)
+        for hold in self.holds:
+            if hold.to_at is None and hold.cause == cause:
+                return hold
+        return None
+
+    @property
+    def held(self) -> list[HoldCause]:
+        """The causes of the holds that are open now."""
+        return [hold.cause for hold in self.holds if hold.to_at is None]
 
     @property
     def awaited_at(self) -> datetime | None:
@@ -93,12 +145,15 @@ class TimelineState(BaseModel):
         self.holds = tuple(ended if hold is found else hold for hold in self.holds)
         return True
 
+    def folded_of(self, process: str, milestone: str) -> Folded | None:
+        """What is left of the folded occurrences of a milestone; None: none was folded."""
+        return next((f for f in self.folded if (f.process, f.milestone) == (process, milestone)), None)
+
     def fork(self) -> TimelineState:
         """A copy that goes its own way. It shares what never changes."""
         copy = self.model_copy()
         copy.fields = dict(self.fields)
         copy.instances = [instance.fork() for instance in self.instances]
         copy.verdicts = dict(self.verdicts)
-        copy.event_ids = dict(self.event_ids)
         copy.unsent = list(self.unsent)
         return copy

@@ -74,7 +74,7 @@ def tracks(book: Book, milestone: Milestone) -> list[Track]:
     """The tracks of a milestone: what is in sight, and what goes on behind its last completion."""
     found = [Track(book, milestone)]
     owner = book.last_completed(milestone)
-    if owner is not None:
+    if owner is not None and (owner.unseen or owner.resting):
         found += [TrackBehind(book, milestone, owner, behind) for behind in BEHIND if getattr(owner, behind)]
     return found
 

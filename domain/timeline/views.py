@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import AwareDatetime, Field
 
 from domain.frozen import HorizonExceeded
 from domain.model import Value
 from domain.timeline.facts import Firing, Pause, Violation
+from domain.timeline.folding import NEWEST
 from domain.timeline.instances import InstanceState, MilestoneInstance
 from domain.timeline.plan import Plan
-from domain.timeline.state import TimelineState
+from domain.timeline.state import Folded, TimelineState
 
 T = TypeVar("T")
 
@@ -66,6 +68,11 @@ class MilestoneView(Value):
     pauses: list[Pause]
     fired: list[Firing]
 
+    @property
+    def is_open(self) -> bool:
+        """Not completed, not removed, not left open at exit."""
+        return self.completed_at is None and self.removed_at is None and self.exited_at is None
+
 
 class OpenDecision(Value):
     """Something that a case asks about.
@@ -82,11 +89,30 @@ class OpenDecision(Value):
     until: AwareDatetime
 
 
+class MoreInstances(Value):
+    """Instances of a milestone that a view does not show: older ones, which the store has.
+
+    Attributes:
+        occurrences: how many they are.
+        last: the highest of their numbers.
+        violated: one of them was violated.
+        where: who has them.
+    """
+
+    process: str
+    milestone: str
+    occurrences: int
+    last: int
+    violated: bool = Field(default=False, exclude_if=operator.not_)
+    where: Literal["store"] = "store"
+
+
 class CaseView(Value):
     """A case and its milestones at one instant.
 
     Attributes:
         account, entitlement: whose case it is, and what covers it; only where a case is asked how it stands.
+        more: of each milestone that has more instances than are shown.
         now: the instant that it is about.
         asked_at: the instant that was asked about, where that lies before the last thing that happened.
         next_due: when something happens next by itself, and `next_summary` what.
@@ -108,14 +134,46 @@ class CaseView(Value):
     status: MilestoneStatus
     fields: dict[str, Any]
     milestones: list[MilestoneView] = Field(default_factory=list)
+    more: list[MoreInstances] = Field(default_factory=list, exclude_if=operator.not_)
     next_due: AwareDatetime | None = None
     next_summary: str = ""
     open_decisions: list[OpenDecision] = Field(default_factory=list, exclude_if=operator.not_)
 
+    def newest(self, most: int = NEWEST) -> CaseView:
+        """The same with the newest instances of each milestone, and how many the others are."""
+        if len(self.milestones) <= most:
+            return self
+        left = Counter((m.process, m.milestone) for m in self.milestones)
+        more = {(each.process, each.milestone): each for each in self.more}
+        shown: list[MilestoneView] = []
+        for view in self.milestones:
+            key = (view.process, view.milestone)
+            if left[key] <= most or view.is_open:
+                shown.append(view)
+            else:
+                more[key] = _with(more.get(key), view)
+            left[key] -= 1
+        return self.model_copy(update={"milestones": shown, "more": sorted(more.values(), key=_whose)})
+
+
+def _whose(more: MoreInstances) -> tuple[str, str]:
+    return more.process, more.milestone
+
+
+def _with(more: MoreInstances | None, view: MilestoneView) -> MoreInstances:
+    return MoreInstances(
+        process=view.process,
+        milestone=view.milestone,
+        occurrences=(more.occurrences if more else 0) + 1,
+        last=max(more.last if more else 0, view.occurrence),
+        violated=bool(more and more.violated) or view.violated,
+    )
+
 
 def look(plan: Plan, state: TimelineState, now: datetime, next_due: datetime | None, next_summary: str) -> CaseView:
-    """The case at `now`."""
-    milestones = [look_at(plan, instance, now) for instance in in_order(plan, state)]
+    """The case at `now`, with every instance that is not folded."""
+    milestones = [look_at(plan, instance, now) for instance in in_order(plan, state.instances)]
+    more = sorted(map(_folded, state.folded), key=_whose)
     return CaseView(
         case_id=state.case_id,
         now=now,
@@ -126,26 +184,37 @@ def look(plan: Plan, state: TimelineState, now: datetime, next_due: datetime | N
         entered_at=state.entered_at,
         exited_at=state.exited_at,
         stopped=state.hold("case stopped") is not None,
-        status=_status(milestones),
+        status=_status(milestones, more),
         fields=state.fields,
         milestones=milestones,
+        more=more,
         next_due=next_due,
         next_summary=next_summary,
     )
 
 
-def in_order(plan: Plan, state: TimelineState) -> list[MilestoneInstance]:
+def _folded(folded: Folded) -> MoreInstances:
+    return MoreInstances(
+        process=folded.process,
+        milestone=folded.milestone,
+        occurrences=folded.occurrences,
+        last=folded.last,
+        violated=folded.violated,
+    )
+
+
+def in_order(plan: Plan, instances: Iterable[MilestoneInstance]) -> list[MilestoneInstance]:
     """The instances as people read them: by when they were made, then as the process has its milestones."""
     names = [milestone.name for milestone in plan.process.milestones] if plan.process else []
     places = {name: place for place, name in enumerate(names)}
-    return sorted(state.instances, key=lambda i: (i.created_at, places.get(i.milestone, len(names)), i.occurrence))
+    return sorted(instances, key=lambda i: (i.created_at, places.get(i.milestone, len(names)), i.occurrence))
 
 
-def _status(milestones: list[MilestoneView]) -> MilestoneStatus:
+def _status(milestones: list[MilestoneView], more: list[MoreInstances]) -> MilestoneStatus:
     ended = (InstanceState.COMPLETED, InstanceState.REMOVED, InstanceState.OPEN_AT_EXIT)
     if any(m.violated and m.state not in ended for m in milestones):
         return MilestoneStatus.OPEN_VIOLATION
-    if any(m.violated for m in milestones):
+    if any(m.violated for m in milestones) or any(m.violated for m in more):
         return MilestoneStatus.CLOSED_VIOLATION
     return MilestoneStatus.COMPLIANT
 

@@ -64,6 +64,7 @@ class UsageActionOrder(Value):
 
     Attributes:
         context: what templates see: `entitlement`, `account`, `usage`, and of a notice or a term's end `term`.
+        retried_at: when somebody had it tried again; None: nobody has. `retried_by` says who.
     """
 
     entitlement_id: EntitlementId
@@ -71,6 +72,8 @@ class UsageActionOrder(Value):
     at: AwareDatetime
     call: ActionCall
     context: dict[str, Any]
+    retried_at: AwareDatetime | None = Field(default=None, exclude_if=lambda at: at is None)
+    retried_by: str | None = Field(default=None, exclude_if=lambda by: by is None)
 
 
 class UsageActionFailure(Value):

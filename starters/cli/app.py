@@ -31,6 +31,7 @@ from starters.cli.commands import (
     replay,
     serving,
     show,
+    subscriptions,
     tasks,
     usage,
 )
@@ -89,9 +90,11 @@ app.command("decide", rich_help_panel=_CASES)(afterwards.decide)
 app.command("log-time", rich_help_panel=_CASES)(afterwards.log_time)
 app.command("actions", rich_help_panel=_CASES)(actions.actions)
 app.command("retry", rich_help_panel=_CASES)(actions.retry)
+app.command("redeliver", rich_help_panel=_CASES)(actions.redeliver)
 app.command("endpoints", rich_help_panel=_CASES)(actions.endpoints)
 app.add_typer(tasks.app, name="tasks", rich_help_panel=_CASES)
 app.command("events", rich_help_panel=_CASES)(feed.events)
+app.add_typer(subscriptions.app, name="subscriptions", rich_help_panel=_CASES)
 app.command("verify", rich_help_panel=_CASES)(coverage.verify)
 app.command("balance", rich_help_panel=_USAGE)(audit.balance)
 app.command("audit", rich_help_panel=_USAGE)(audit.audit)

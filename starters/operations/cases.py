@@ -16,6 +16,7 @@ from domain.explanation import Explanation
 from domain.explanation import explain as explain_by
 from domain.messages.cases import Answer, CaseIntake
 from domain.model import Value
+from domain.timeline.folding import NEWEST
 from domain.timeline.views import CaseView
 from domain.wording import instant
 from starters.operations.ended import ended_now, standing_still
@@ -146,5 +147,6 @@ class CaseDesk:
                 if isinstance(nobody, NotFound)
                 else "no worker answers"
             )
-            explanation = explain_by(recorded.plan, state, max(state.last_at, state.closed_at or state.last_at))
+            until = max(state.last_at, state.closed_at or state.last_at)
+            explanation = explain_by(recorded.plan, state, until, newest=NEWEST)
             return explanation, f"{_FROM_RECORD}: {known}"

@@ -60,15 +60,16 @@ def pure_run(replayed: Replayed, plan: Plan) -> Walked:
 
 
 def view_differences(durable: CaseView, pure: CaseView) -> list[str]:
-    """What differs between two views of a case.
+    """What differs between two views of a case, of each milestone by its newest instances.
 
     When something was noticed is the engine's own business, and so is the instant at which a closed case was looked at.
     """
+    durable, pure = durable.newest(), pure.newest()  # one of them may have folded the others
     left, right = _facts(durable), _facts(pure)
     found = [
-        f"{name} is {left[name]!r} here and {right[name]!r} in the pure run"
-        for name in left
-        if left[name] != right[name]
+        f"{name} is {left.get(name)!r} here and {right.get(name)!r} in the pure run"
+        for name in {**left, **right}
+        if left.get(name) != right.get(name)
     ]
     ours, theirs = ({(m.milestone, m.occurrence): m for m in view.milestones} for view in (durable, pure))
     for key in {**ours, **theirs}:

@@ -17,7 +17,7 @@ from domain.process import Email, FieldUpdate, Task
 from domain.process.actions import OutboundMessage, Signal
 from domain.wording import plural
 from store import Store, StoredAction
-from store.values import Delivery, EndpointState
+from store.values import Delivery, EndpointState, Redelivery
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +116,12 @@ def _health(state: EndpointState | None) -> str:
 
 
 def action_lines(store: Store, case_id: str) -> list[str]:
-    """The actions of a case, up to four lines each: with what was sent, when, to whom, and the receiver's answer."""
+    """The actions of a case, some lines each: with what was sent, when, to whom, and the receiver's answer.
+
+    Of what was delivered again by hand: who asked for it, when, and what came of it.
+    """
     sent = {delivery.key: delivery for delivery in store.deliveries.of_case(case_id)}
+    again = store.redeliveries.of_case(case_id)
     remarks = {mail.key: mail.remark for mail in store.actions.mails(case_id) if mail.remark}
     lines: list[str] = []
     for action in case_actions(store, case_id):
@@ -129,7 +133,15 @@ def action_lines(store: Store, case_id: str) -> list[str]:
             lines.append(f"    {action.error}")
         if action.key in remarks:
             lines.append(f"    {remarks[action.key]}")
+        lines += [f"    {_delivered_again(one)}" for one in again if one.key == action.key]
     return lines
+
+
+def _delivered_again(one: Redelivery) -> str:
+    asked = f"delivered again by hand: {one.by} asked at {utc_text(one.asked_at.replace(microsecond=0))}"
+    became = {"sent": "sent", "waits": "waits for an attempt", "failed": "failed"}[one.status]
+    tries = f", {plural(one.attempts, 'attempt')}" if one.attempts else ""
+    return f"{asked}; {became}{tries}{f': {one.answer}' if one.answer else ''}"
 
 
 def failed_lines(failed: Sequence[StoredAction]) -> list[str]:

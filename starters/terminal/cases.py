@@ -18,8 +18,8 @@ from domain.messages.cases import Answer
 from domain.timeline.effects import Noted, NoteKind
 from domain.timeline.facts import Pause
 from domain.timeline.instances import InstanceState
-from domain.timeline.views import CaseView, MilestoneStatus, MilestoneView
-from domain.wording import clock, instant, numbered, span, zone_name
+from domain.timeline.views import CaseView, MilestoneStatus, MilestoneView, MoreInstances
+from domain.wording import clock, instant, numbered, plural, span, zone_name
 from starters.terminal.actions import ShownAction
 
 PIPE_WIDTH = 160
@@ -68,7 +68,7 @@ def case_timeline(
     if note:
         parts.append(Text(note, style="yellow"))
     if view.milestones:
-        parts += [Text(), _milestones(view, zone)]
+        parts += [Text(), _milestones(view, zone), *(Text(_older(more), style="dim") for more in view.more)]
     else:
         parts.append(Text("no milestones", style="dim"))
     parts += [Text(), Padding(_moments_table(view, zone, actions, notes), (0, 0, 0, 1))]
@@ -116,6 +116,12 @@ def _whose(view: CaseView) -> str:
 
 def _value(value: object) -> str:
     return f'"{value}"' if isinstance(value, str) and " " in value else str(value)
+
+
+def _older(more: MoreInstances) -> str:
+    how_many = plural(more.occurrences, "earlier occurrence")
+    violated = ", one or more of them violated" if more.violated else ""
+    return f"{more.milestone}: {how_many}, up to number {more.last}{violated}; the store has them (--all shows them)"
 
 
 def _milestones(view: CaseView, zone: tzinfo) -> Table:

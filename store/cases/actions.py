@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, and_, delete, exists, or_, select, update
 
 from domain.catalog.declarations import Kind
+from domain.feed.usage import UsageOutcome
 from domain.process.actions import slug
 from store import tables
 from store.cases import statements
 from store.cases.records import case_of, put_failure
 from store.database import Database, insert, insert_new
+from store.feed import lock_events
 from store.reading import read_stored
 from store.tables import held_mails
+from store.usage.feed import put_outcome_event
 from store.values import Mail, StoredAction
 
 
@@ -51,7 +55,7 @@ class ActionRecords:
             remark: what else there is to say of it, in one line.
         """
         row = {"key": key, "to": list(to), "subject": subject, "body": body, "at": at, "due_at": due_at}
-        row |= {"answer": answer, "html": html, "remark": remark}
+        row |= {"answer": answer, "html": html, "remark": remark, "written_at": datetime.now(UTC)}
         return self._record(tables.mails, row)
 
     def record_task(  # noqa: PLR0917 - in the order of a task's own parts
@@ -78,32 +82,46 @@ class ActionRecords:
         row = {"key": key, "subject": subject, "assign_to": assign_to, "body": body, "at": at}
         return self._record(tables.tasks, row | {"due_at": due_at, "account": account})
 
-    def record_action_done(self, key: str, *, at: datetime | None = None, result: dict[str, Any] | None = None) -> None:
+    def record_action_done(
+        self,
+        key: str,
+        *,
+        at: datetime | None = None,
+        result: dict[str, Any] | None = None,
+        outcome: UsageOutcome | None = None,
+    ) -> None:
         """An action was carried out; the first time counts.
 
         Args:
             key: the effect's.
             at: when, by the case's clock; now if left out.
             result: what there is to tell, as JSON.
+            outcome: of an entitlement's action, for its feed; a case tells its own.
         """
         table = tables.actions
         row = {"key": key, "case_id": case_of(key), "status": "done", "done_at": at or datetime.now(UTC)}
-        changed = ("status", "done_at", "result", "error")
-        with self._database.write() as connection:
+        row |= {"result": result, "error": None}
+        row |= {} if outcome is None else {"entitlement": outcome.entitlement}
+        changed = tuple(name for name in row if name not in {"key", "case_id"})
+        with self._database.write() as connection, _told(connection, key, outcome, unless=("done",)):
             done = statements.put(connection.dialect.name, table, *changed, unless_done=True)
-            connection.execute(done, {**row, "result": result, "error": None})
+            connection.execute(done, row)
 
-    def record_action_dropped(self, key: str, reason: str, *, at: datetime | None = None) -> None:
+    def record_action_dropped(
+        self, key: str, reason: str, *, at: datetime | None = None, outcome: UsageOutcome | None = None
+    ) -> None:
         """An action had expired, and is not done any more; one that is done stays so.
 
         Args:
             key: the effect's.
             reason: why it was worth nothing, in a sentence.
             at: when, by the case's clock; now if left out.
+            outcome: of an entitlement's action, for its feed.
         """
         table, sent = tables.actions, tables.deliveries
         changed: dict[str, Any] = {"status": "dropped", "failed_at": at or datetime.now(UTC), "error": reason}
-        with self._database.write() as connection:
+        changed |= {} if outcome is None else {"entitlement": outcome.entitlement}
+        with self._database.write() as connection, _told(connection, key, outcome, unless=("done", "dropped")):
             statement = insert(connection, table).values({"key": key, "case_id": case_of(key), **changed})
             connection.execute(
                 statement.on_conflict_do_update(
@@ -113,6 +131,16 @@ class ActionRecords:
             waits = (sent.c.key == key, sent.c.status == "waits")
             connection.execute(update(sent).where(*waits).values({"status": "dropped"}))
             connection.execute(delete(held_mails).where(held_mails.c.key == key, held_mails.c.digest.is_(None)))
+
+    def record_action_retried(self, outcome: UsageOutcome) -> None:
+        """An entitlement's action that failed for good is tried again, because somebody asked for it."""
+        table = tables.actions
+        again = {"status": "ordered", "failed_at": None, "error": None}
+        with self._database.write() as connection:
+            lock_events(connection)
+            failed = update(table).where(table.c.key == outcome.key, table.c.status == "failed").values(again)
+            if connection.execute(failed.returning(table.c.key)).first() is not None:
+                put_outcome_event(connection, outcome)
 
     def milestone_completed_at(self, key: str) -> datetime | None:
         """When the milestone of an action was completed, as it was last recorded; None: it is open, or not known."""
@@ -135,6 +163,12 @@ class ActionRecords:
         """An action failed for good. One that is done stays so; one that is retried by hand may yet be done."""
         with self._database.write() as connection:
             put_failure(connection, key, error, at or datetime.now(UTC))
+
+    def mail(self, key: str) -> Mail | None:
+        """A mail of the log by its key; None: it is not there, or not kept any more."""
+        with self._database.read() as connection:
+            found = connection.execute(select(tables.mails).where(tables.mails.c.key == key)).mappings().first()
+        return None if found is None else read_stored(Mail, dict(found))
 
     def mails(self, case_id: str | None = None, *, limit: int = 1000) -> list[Mail]:
         """The log of sent mail, of one case or of all, in the order of sending; of very many the first `limit`."""
@@ -199,6 +233,20 @@ def _is_of(accounts: Collection[str]) -> ColumnElement[bool]:
     of_case = exists().where(cases.case_id == acts.case_id, cases.account.in_(accounts))
     of_entitlement = exists().where(entitlements.id == acts.entitlement, entitlements.account.in_(accounts))
     return or_(and_(acts.entitlement.is_(None), of_case), of_entitlement)
+
+
+@contextmanager
+def _told(connection: Connection, key: str, outcome: UsageOutcome | None, *, unless: tuple[str, ...]) -> Iterator[None]:
+    """Write the event of an outcome behind what is written within, unless the action had such an outcome before."""
+    if outcome is None:
+        yield
+        return
+    lock_events(connection)
+    table = tables.actions
+    known = connection.execute(select(table.c.status).where(table.c.key == key)).scalar()
+    yield
+    if known not in unless:
+        put_outcome_event(connection, outcome)
 
 
 def _with_triggers() -> Select[Any]:

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import Connection, delete, select
 
 from domain.errors import NotFound
+from domain.explanation import InstanceExplained
 from domain.messages.case_state import CaseState
 from domain.messages.migrations import hours_in_use
 from domain.messages.steps import CaseRecord
@@ -22,6 +23,7 @@ from domain.timeline.effects import Noted, TriggerFired
 from domain.timeline.views import CaseView, MilestoneStatus, MilestoneView
 from store import tables
 from store.cases import statements
+from store.cases.folded import explained, folded_rows, milestone_row, put_folded
 from store.database import Database, insert_new
 from store.feed import put_case_events
 from store.reading import read_stored
@@ -48,13 +50,15 @@ class CaseRecords:
         Raises:
             FeedGap: events are missing before those of the record; nothing is stored.
         """
+        folded = folded_rows(record)
         with self._database.write(patience=patience) as connection:
             if not _put_case(connection, record):
                 return
             _put_hours(connection, record)
-            _put_milestones(connection, record.view)
+            put_folded(connection, folded)
+            _put_milestones(connection, record)
             _put_notes(connection, record)
-            _forget_triggers(connection, record.view)
+            _forget_triggers(connection, record)
             for fired in record.fired:
                 _put_trigger(connection, record.view, fired)
             for failure in record.failures:
@@ -151,6 +155,15 @@ class CaseRecords:
         with self._database.read() as connection:
             return [read_stored(MilestoneView, view) for view in connection.execute(wanted).scalars()]
 
+    def explained(self, case_id: str, milestone: str, occurrence: int) -> list[InstanceExplained]:
+        """Why the target of an occurrence that its case keeps no more was what it was.
+
+        Under each process of the case that had an occurrence of that number; nothing if the case still keeps it, and
+        explains it itself, or if there is none.
+        """
+        with self._database.read() as connection:
+            return explained(connection, case_id, milestone, occurrence)
+
     def triggers(self, case_id: str) -> list[str]:
         """The keys of the triggers of a case that fired, in their order."""
         table = tables.triggers
@@ -212,44 +225,37 @@ def _put_notes(connection: Connection, record: CaseRecord) -> None:
     insert_new(connection, table, rows)
 
 
-def _forget_triggers(connection: Connection, view: CaseView) -> None:
-    """Drop what the case does not know to have fired, with the actions that nobody has begun."""
+def _forget_triggers(connection: Connection, record: CaseRecord) -> None:
+    """Drop what the case does not know to have fired, with the actions that nobody has begun.
+
+    What fired before the record's `settled_at` was taken for good, and is not looked at.
+    """
+    case_id = record.view.case_id
+    milestones = [*record.view.milestones, *(each.view for each in record.folded)]
     fired = {
-        "/".join((view.case_id, m.process, slug(m.milestone), str(m.occurrence), trigger, str(firing)))
-        for m in view.milestones
+        "/".join((case_id, m.process, slug(m.milestone), str(m.occurrence), trigger, str(firing)))
+        for m in milestones
         for trigger in {f.trigger for f in m.fired}
         for firing in range(1, sum(f.trigger == trigger for f in m.fired) + 1)
     }
     triggers, actions = tables.triggers, tables.actions
-    stored = connection.execute(statements.look(triggers, ("key",)), {statements.CASE_ID: view.case_id}).scalars()
+    which = {statements.CASE_ID: case_id, statements.SETTLED_AT: record.settled_at or datetime.min.replace(tzinfo=UTC)}
+    stored = connection.execute(statements.fired_since(), which).scalars()
     for key in set(stored) - fired:
         connection.execute(delete(actions).where(actions.c.trigger_key == key, actions.c.status == "ordered"))
         connection.execute(delete(triggers).where(triggers.c.key == key))
 
 
-def _put_milestones(connection: Connection, view: CaseView) -> None:
-    rows = [_milestone_row(view.case_id, milestone) for milestone in view.milestones]
+def _put_milestones(connection: Connection, record: CaseRecord) -> None:
+    view = record.view
+    rows = [milestone_row(view.case_id, milestone) for milestone in view.milestones]
     table = tables.milestones
     known = [(m.process, m.milestone, m.occurrence) for m in view.milestones]
-    connection.execute(statements.forget_milestones(), {statements.CASE_ID: view.case_id, statements.KNOWN: known})
+    which = {statements.CASE_ID: view.case_id, statements.KNOWN: known}
+    connection.execute(statements.forget_milestones(folded=record.settled_at is None), which)
     if rows:
         changed = [name for name in rows[0] if name not in table.primary_key.columns]
         connection.execute(statements.put(connection.dialect.name, table, *changed), rows)
-
-
-def _milestone_row(case_id: str, milestone: MilestoneView) -> dict[str, Any]:
-    same = (
-        *("process", "milestone", "occurrence", "start_at", "target_at", "completed_at", "violated"),
-        *("elapsed_seconds", "paused_seconds"),
-    )
-    violations = milestone.violations
-    return {
-        "case_id": case_id,
-        **{name: getattr(milestone, name) for name in same},
-        "state": milestone.state.value,
-        "violated_at": violations[-1].violated_at if violations else None,
-        "view": milestone.model_dump(mode="json"),
-    }
 
 
 def _put_trigger(connection: Connection, view: CaseView, fired: TriggerFired) -> None:

@@ -24,6 +24,8 @@ CASE_ID = "of_case"
 """The parameter of what looks at the rows of one case, or forgets some."""
 KNOWN = "known"
 """The parameter of `forget_milestones`: the keys of those that stay, without the case's."""
+SETTLED_AT = "settled_at"
+"""The parameter of `fired_since`: the instant."""
 NOTES_FROM = "notes_from"
 """The parameter of `forget_notes`: the first number that goes."""
 
@@ -94,11 +96,24 @@ def put(dialect: str, table: Table, *changed: str, unless_done: bool = False) ->
 
 
 @cache
-def forget_milestones() -> Delete:
-    """Delete the milestones of a case that it does not know (any more)."""
+def forget_milestones(*, folded: bool) -> Delete:
+    """Delete the milestones of a case that it does not know (any more).
+
+    Args:
+        folded: also those that it has folded: nothing of what it said before counts.
+    """
     table = tables.milestones
     there = tuple_(table.c.process, table.c.milestone, table.c.occurrence)
-    return delete(table).where(_of_case(table), there.not_in(bindparam(KNOWN, expanding=True)))
+    gone = delete(table).where(_of_case(table), there.not_in(bindparam(KNOWN, expanding=True)))
+    return gone if folded else gone.where(tables.KEPT)
+
+
+@cache
+def fired_since() -> Select[Any]:
+    """The keys of the triggers of a case that fired from an instant on."""
+    table = tables.triggers
+    at = bindparam(SETTLED_AT, type_=table.c.at.type)
+    return select(table.c.key).where(_of_case(table), table.c.at >= at)
 
 
 @cache

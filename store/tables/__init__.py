@@ -1,9 +1,19 @@
 """The tables, by area, and their schema: whoever imports this package knows them all."""
 
 from store.tables.access import api_keys, kept_answers, page_tokens
-from store.tables.actions import actions, deliveries, mails, task_ticks, tasks, triggers
+from store.tables.actions import (
+    actions,
+    deliveries,
+    mails,
+    redeliveries,
+    sent_requests,
+    task_ticks,
+    tasks,
+    triggers,
+)
 from store.tables.cases import (
     CLOSED,
+    KEPT,
     OPEN_MILESTONE,
     OPEN_STATES,
     RUNNING,
@@ -34,18 +44,21 @@ from store.tables.catalog import (
     processes,
     products,
     service_contracts,
+    subscriptions,
     templates,
 )
 from store.tables.feed import events, feed
 from store.tables.metadata import metadata
 from store.tables.orders import orders
 from store.tables.quiet import digests, held_mails, sent_mails
+from store.tables.subscriptions import dead_letters, subscription_states
 from store.tables.usage import ledger, untold_entitlements, usage_periods
 from store.tables.workers import endpoint_states, leases
 
 __all__ = [
     "CLOSED",
     "DECLARED",
+    "KEPT",
     "OPEN_MILESTONE",
     "OPEN_STATES",
     "RUNNING",
@@ -63,6 +76,7 @@ __all__ = [
     "cases",
     "contacts",
     "contract_line_items",
+    "dead_letters",
     "deliveries",
     "digests",
     "ended_cases",
@@ -87,8 +101,12 @@ __all__ = [
     "people",
     "processes",
     "products",
+    "redeliveries",
     "sent_mails",
+    "sent_requests",
     "service_contracts",
+    "subscription_states",
+    "subscriptions",
     "task_ticks",
     "tasks",
     "templates",

@@ -11,7 +11,7 @@ triggers = Table(
     "triggers",
     metadata,
     Column("key", Line, primary_key=True),
-    Column("case_id", ForeignKey("cases.case_id"), nullable=False, index=True),
+    Column("case_id", ForeignKey("cases.case_id"), nullable=False),
     Column("milestone", Line, nullable=False),
     Column("occurrence", Integer, nullable=False),
     Column("trigger", Line, nullable=False),
@@ -20,6 +20,7 @@ triggers = Table(
     Column("due_at", Instant, nullable=False),
     Column("at", Instant, nullable=False),
     Column("noticed_at", Instant, nullable=False),
+    Index(None, "case_id", "at"),
 )
 """Triggers that fired, by the key of their effects without the action."""
 
@@ -53,7 +54,20 @@ mails = Table(
     Column("answer", Line),
     Column("html", Line),
     Column("remark", Line),
+    Column("written_at", Instant, index=True),
 )
+"""Mails with their texts, for as long as these are kept."""
+
+sent_requests = Table(
+    "sent_requests",
+    metadata,
+    Column("key", Line, primary_key=True),
+    Column("case_id", Line, nullable=False),
+    Column("endpoint", Line, nullable=False),
+    Column("request", Document, nullable=False),
+    Column("written_at", Instant, nullable=False, index=True),
+)
+"""Requests to endpoints as they arrived, without their secrets, for as long as they are kept."""
 
 deliveries = Table(
     "deliveries",
@@ -66,9 +80,28 @@ deliveries = Table(
     Column("attempts", Integer, nullable=False),
     Column("answer", Line, nullable=False),
     Column("first_at", Instant, nullable=False),
-    Column("last_at", Instant),
+    Column("last_at", Instant, index=True),
+    Column("due_at", Instant),
+    Column("lane", Line),
+    Column("tried_until", Instant),
 )
-"""What is sent to the outside, by the action's key: attempts, and what the receiver last said."""
+"""What is sent to the outside, by the action's key: attempts, and what the receiver last said. What is in a lane goes
+in the order in which it was due, case by case; `tried_until`: an attempt is under way, or the next one awaited."""
+
+redeliveries = Table(
+    "redeliveries",
+    metadata,
+    Column("key", Line, primary_key=True),
+    Column("run_id", Line, primary_key=True),
+    Column("case_id", Line, nullable=False, index=True),
+    Column("asked_at", Instant, nullable=False),
+    Column("by", Line, nullable=False),
+    Column("status", Line, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("answer", Line, nullable=False),
+    Column("last_at", Instant, index=True),
+)
+"""What had arrived and was sent again by hand: who asked for it, and what came of it."""
 
 tasks = Table(
     "tasks",

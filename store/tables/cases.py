@@ -91,8 +91,17 @@ milestones = Table(
     Column("elapsed_seconds", BigInteger),
     Column("paused_seconds", BigInteger),
     Column("view", Document, nullable=False),
+    Column("explained", Document),
     Index(None, "milestone", "start_at"),
 )
+KEPT = milestones.c.explained.is_(None)
+Index(
+    "ix_milestones_kept",
+    *(milestones.c[name] for name in ("case_id", "process", "milestone", "occurrence")),
+    sqlite_where=KEPT,
+    postgresql_where=KEPT,
+)
+"""Those that their cases keep: one that was folded has its explanation here, and makes no record dearer."""
 OPEN_STATES = ("scheduled", "running", "paused")
 OPEN_MILESTONE = milestones.c.state.in_([literal(state, literal_execute=True) for state in OPEN_STATES])
 for _name, _columns in (("open_target_at", ("target_at",)), ("open_milestone_target_at", ("milestone", "target_at"))):

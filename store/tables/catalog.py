@@ -118,6 +118,8 @@ entitlement_contacts = Table(
     Column("entitlement", ForeignKey("entitlements.id"), primary_key=True, index=True),
 )
 
+subscriptions = _declared("subscriptions", Column("endpoint", ForeignKey("endpoints.id"), nullable=False))
+
 applied_files = Table(
     "applied_files",
     metadata,
@@ -141,4 +143,5 @@ DECLARED: dict[Kind, Table] = {
     Kind.SERVICE_CONTRACTS: service_contracts,
     Kind.CONTRACT_LINE_ITEMS: contract_line_items,
     Kind.ENTITLEMENTS: entitlements,
+    Kind.SUBSCRIPTIONS: subscriptions,
 }

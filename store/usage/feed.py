@@ -1,21 +1,22 @@
 """The events of entitlements, written in the transaction of the rows of the ledger that they are.
 
 Rows of one entitlement are recorded side by side, and come in any order. What comes too early waits in the ledger: the
-transaction that brings the missing row writes the events of all that follow it as well.
+transaction that brings the missing row writes the events of all that follow it as well. What became of an action has
+the next number of all; the rows that come after it go on behind it.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from domain.feed.envelope import Draft
-from domain.feed.usage import CountedEntitlement, row_event, snapshot, subject_of
+from domain.feed.usage import CountedEntitlement, UsageOutcome, outcome_event, row_event, snapshot, subject_of
 from domain.usage.effects import UsageRecords
 from domain.usage.rows import LedgerRow
 from store import tables
-from store.feed import put_events
+from store.feed import lock_events, put_events
 from store.reading import read_stored
 
 _EVENTS, _LEDGER = tables.events.c, tables.ledger.c
@@ -53,8 +54,7 @@ def put_usage_events(connection: Connection, news: UsageRecords, *, before_feed:
         news: names the count.
         before_feed: the last row from before the feed, for which a snapshot stands.
     """
-    # Whoever else records rows of this entitlement waits here, and then sees what is stored.
-    connection.execute(select(tables.feed.c.last).with_for_update())
+    lock_events(connection)  # whoever else records rows of this entitlement waits here
     known = _known(connection, news)
     if known.is_over:
         return
@@ -73,17 +73,37 @@ def put_usage_events(connection: Connection, news: UsageRecords, *, before_feed:
         put_events(connection, drafts, run_id=news.count)
 
 
+def put_outcome_event(connection: Connection, outcome: UsageOutcome) -> None:
+    """Write the event of what became of an action of an entitlement, behind all that it has.
+
+    Args:
+        connection: of the transaction that has stored the outcome, under `lock_events`; it writes nothing else
+            afterwards.
+        outcome: one that is not stored already.
+    """
+    newest = connection.execute(_newest(outcome.entitlement)).first()
+    sequence, row, run_id = (0, 0, "") if newest is None else (newest.sequence, newest.data["row"], newest.run_id)
+    put_events(connection, [outcome_event(outcome, row=row, sequence=sequence + 1)], run_id=run_id)
+
+
+def _newest(entitlement: str) -> Select[Any]:
+    return _of(entitlement).order_by(_EVENTS.sequence.desc()).limit(1)
+
+
+def _of(entitlement: str) -> Select[Any]:
+    """The events of an entitlement."""
+    wanted = select(_EVENTS.sequence, _EVENTS.run_id, _EVENTS.data)
+    return wanted.where(_EVENTS.subject == subject_of(entitlement), _EVENTS.superseded.is_(False))
+
+
 def _known(connection: Connection, news: UsageRecords) -> _Known:
-    wanted = select(_EVENTS.sequence, _EVENTS.run_id, _EVENTS.data).where(
-        _EVENTS.subject == subject_of(news.entitlement_id), _EVENTS.superseded.is_(False)
-    )
-    newest = connection.execute(wanted.order_by(_EVENTS.sequence.desc()).limit(1)).first()
+    newest = connection.execute(_newest(news.entitlement_id)).first()
     if newest is None:
         return _Known(0, 0, is_over=False)
     if newest.run_id == news.count:
         row = newest.data["row"]
         return _Known(newest.sequence - row, row, is_over=False)
-    earlier = wanted.where(_EVENTS.run_id == news.count).limit(1)
+    earlier = _of(news.entitlement_id).where(_EVENTS.run_id == news.count).limit(1)
     return _Known(newest.sequence, 0, is_over=connection.execute(earlier).first() is not None)
 
 

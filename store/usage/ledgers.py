@@ -11,14 +11,16 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
+from domain.feed.usage import UsageOutcome
 from domain.usage.effects import FailedUsageAction, UsageRecords
 from domain.usage.rows import LedgerRow, RowKind
 from domain.usage.state import PeriodRecord
 from domain.usage.units import HOURS
 from store import tables
 from store.database import Database, insert, insert_new
+from store.feed import lock_events
 from store.reading import read_stored
-from store.usage.feed import put_usage_events, rows_before_feed
+from store.usage.feed import put_outcome_event, put_usage_events, rows_before_feed
 
 _OF_AN_ENTRY = (RowKind.TAKEN, RowKind.OVERAGE, RowKind.OVERFLOW)
 _OF_A_VISIT = (RowKind.TAKEN, RowKind.OVERRIDE)
@@ -56,10 +58,13 @@ class Ledgers:
                         where=table.c.number < statement.excluded.number,
                     )
                 )
-            for one in news.failed:
-                _put_failure(connection, news.entitlement_id, one)
+            if news.failed:
+                lock_events(connection)
+            failed = [one for one in news.failed if _put_failure(connection, news.entitlement_id, one)]
             if rows:
                 put_usage_events(connection, news, before_feed=before)  # last: see `store.feed`
+            for one in failed:
+                put_outcome_event(connection, _outcome(news, one))
         return new
 
     def rows(
@@ -198,9 +203,22 @@ def _newest_count(connection: Connection, entitlement: str) -> str:
     return next(reversed(_counts(connection, entitlement)), "")
 
 
-def _put_failure(connection: Connection, entitlement: str, failed: FailedUsageAction) -> None:
-    """An action failed for good; what is done meanwhile, by a retry, stays done."""
+def _outcome(news: UsageRecords, failed: FailedUsageAction) -> UsageOutcome:
+    return UsageOutcome(
+        kind="failed",
+        entitlement=news.entitlement_id,
+        account=news.account,
+        key=failed.key,
+        do=failed.action.do,
+        at=datetime.now(UTC),
+        said=failed.error,
+    )
+
+
+def _put_failure(connection: Connection, entitlement: str, failed: FailedUsageAction) -> bool:
+    """An action failed for good; what is done meanwhile, by a retry, stays done. Returns whether it is news."""
     table = tables.actions
+    known = connection.execute(select(table.c.status).where(table.c.key == failed.key)).scalar()
     row: dict[str, Any] = {"key": failed.key, "case_id": entitlement, "entitlement": entitlement, "status": "failed"}
     row |= {"action": failed.action.model_dump(mode="json"), "failed_at": datetime.now(UTC), "error": failed.error}
     put = insert(connection, table).values(row)
@@ -208,3 +226,4 @@ def _put_failure(connection: Connection, entitlement: str, failed: FailedUsageAc
     connection.execute(
         put.on_conflict_do_update(index_elements=[table.c.key], set_=changed, where=table.c.status != "done")
     )
+    return known not in {"done", "failed"}

@@ -15,6 +15,7 @@ from temporalio import workflow
 from domain.messages.case_state import EntitlementChange
 from domain.messages.cases import ActionRetry, CaseIntake, Migration, OverageChoice, TimeLogged
 from domain.messages.migrations import MigrationOrder
+from domain.messages.redelivery import RedeliveryOrder
 from domain.timeline.events import (
     CaseClosed,
     CaseReopened,
@@ -77,6 +78,7 @@ class Message:
 
 
 CASE, ENTITLEMENT, MIGRATION = "CaseWorkflow", "EntitlementWorkflow", "MigrationWorkflow"
+REDELIVERY = "RedeliveryWorkflow"
 
 AT = datetime(2025, 6, 9, 13, tzinfo=UTC).isoformat()
 _ID: dict[str, Any] = {"event_id": "ugly"}
@@ -168,6 +170,7 @@ MESSAGES: Final = [
     Message(MIGRATION, "signal", UNHEARD_OF),
     Message(MIGRATION, "query", "progress"),
     Message(MIGRATION, "query", "order"),
+    Message(REDELIVERY, "start", REDELIVERY, RedeliveryOrder, {"key": "k", "by": "ann", "asked_at": AT}),
 ]
 
 

@@ -150,6 +150,11 @@ class SlowUsage:
         self.entries[reference] = Entry(day, fits, minutes - fits - left_over, left_over)
         return self.entries[reference]
 
+    def has_room(self, reference: str, at: datetime) -> bool:
+        """Whether a time entry that is not known yet would find anything left; yes for one that is known."""
+        day = self.first_day(at)
+        return reference in self.entries or day is None or self.fits(day, 1)
+
     def decide(self, reference: str, at: datetime, amount: int, *, yes: bool) -> str:
         """Of a case or visit."""
         if self.policy != "prompt":

@@ -217,9 +217,10 @@ class Checker:
         for order in model.orders:
             found = [f"store: {line}" for line in _view_findings(stored.view, order)]
             found += [f"query: {line}" for line in _view_findings(view, order)] if view is not None else []
-            taken, known = list(order.timeline.state.event_ids), list(stored.carried.state.event_ids)
+            states = (order.timeline.state, stored.carried.state)
+            taken, known = (list(state.event_ids.digests()) for state in states)
             if taken != known:
-                found.append(f"events taken: {sorted(set(taken) ^ set(known)) or 'in another order'}")
+                found.append(f"digests of events taken: {sorted(set(taken) ^ set(known)) or 'in another order'}")
             if order.noted != len(model.on_record):
                 found.append(f"{len(model.on_record) - order.noted} notes too many: {model.on_record[order.noted :]}")
             if not found:

@@ -13,6 +13,7 @@ from store import Store
 
 _MANY = 10_000
 _SENT = "milepost.case.action.sent.v1"
+_OF_ACTIONS = "milepost.entitlement.action."
 _EXPIRED = "milepost.case.action.expired.v1"
 
 
@@ -39,7 +40,8 @@ def case_feed_findings(store: Store, case_id: str, *, is_closed: bool) -> list[s
 def usage_feed_findings(store: Store, entitlement: str, rows: Sequence[LedgerRow]) -> list[str]:
     """What the feed of an entitlement says otherwise than its ledger, a line each."""
     found = store.feed.read(subject=f"entitlement/{entitlement}", limit=_MANY).events
-    told = [(one.data["row"], one.data["amount"], one.data["used_after"]) for one in found]
+    of_rows = [one for one in found if not one.type.startswith(_OF_ACTIONS)]
+    told = [(one.data["row"], one.data["amount"], one.data["used_after"]) for one in of_rows]
     counted = [(row.number, row.amount, row.used_after) for row in rows]
     return [f"{entitlement}: {line}" for line in (*_numbers(found), *_differences("rows", told, counted))]
 

@@ -124,7 +124,7 @@ async def signals(field_: Field, rush: Rush) -> None:
 
     async def taken() -> bool:
         state = (await asyncio.to_thread(field_.store.cases.get, "flooded")).carried.state
-        return sum(name.startswith("s-") for name in state.event_ids) == rush.size
+        return all(f"s-{number}" in state.event_ids for number in range(rush.size))
 
     await field_.until(rush, "every signal on record", taken, rush.within)
     rush.figures["taken in s"] = round(time.monotonic() - began, 1)

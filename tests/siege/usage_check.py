@@ -80,6 +80,10 @@ class Recount:
 
     def _log(self, given: dict[str, Any], answer: dict[str, Any]) -> None:
         at, minutes = datetime.fromisoformat(given["worked_at"]), given["minutes"]
+        if given.get("yields") and not self.model.has_room(given["id"], at):
+            # Another has something left and is asked next: nothing of it goes on record here.
+            self._compare(f"hours of {given['id']}", (answer["outcome"], answer["taken"]), ("exhausted", 0))
+            return
         step = 1 if given.get("is_rest") else self.allowance.minutes_counted(1)  # rounds only
         said = self.model.log(given["id"], at, minutes, step, has_fallback=bool(given.get("has_fallback")))
         if said is not None:

@@ -1,37 +1,55 @@
-"""Events are forgotten after the days that are set, by one worker at a time."""
+"""What is old is forgotten after the days that are set, by one worker at a time."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+from pydantic import ValidationError
+
 from store import Store
 from tests.feeds import Recorded
 from tests.support import assert_eventually
-from worker.retention import EVERY, forget, forgetting
+from worker.retention import EVERY, Kept, forget, forgetting
+from worker.settings import Settings
+
+MONTH = Kept.of_days(events=30, texts=30)
+NOTHING = Kept.of_days(events=0, texts=0)
 
 
 def test_one_of_all_workers_forgets(tmp_path: Path) -> None:
     """Another one has nothing to do within the hour; what is younger stays."""
     with Store.open(f"sqlite:///{tmp_path / 'milepost.db'}") as store:
         store.cases.record(Recorded("c-1").remarks("one", "two"))
-        now, month = datetime.now(UTC), timedelta(days=30)
-        assert forget(store, month, "a", now) == 0
+        store.actions.record_mail("c-1/a", ["ann@example.org"], "due", "soon", datetime.now(UTC))
+        now = datetime.now(UTC)
+        assert forget(store, MONTH, "a", now) == (0, 0)
         later = now + timedelta(days=31)
-        assert forget(store, month, "a", later) == 2, "of each case the last one is kept, and not shown"
+        assert forget(store, MONTH, "a", later) == (2, 1), "of each case the last event is kept, and not shown"
         store.cases.record(Recorded("c-2").remarks("one"))
-        assert forget(store, timedelta(), "b", later + timedelta(minutes=5)) == 0
+        assert forget(store, NOTHING, "b", later + timedelta(minutes=5)) == (0, 0)
         assert len(store.feed.read().events) == 2
-        assert forget(store, timedelta(), "b", later + EVERY) == 1
+        assert forget(store, NOTHING, "b", later + EVERY) == (1, 0)
+
+
+def test_events_are_kept_for_good_unless_set(tmp_path: Path) -> None:
+    """Texts go after a month by themselves, and never at once."""
+    settings = Settings()
+    with Store.open(f"sqlite:///{tmp_path / 'milepost.db'}") as store:
+        store.cases.record(Recorded("c-1").remarks("one"))
+        kept = Kept.of_days(events=settings.feed_days, texts=settings.message_days)
+        assert kept.texts == timedelta(days=30)
+        assert forget(store, kept, "a", datetime.now(UTC) + timedelta(days=10_000)) == (0, 0)
+    with pytest.raises(ValidationError, match="greater than or equal to 1"):
+        Settings(message_days=0)
 
 
 async def test_a_worker_forgets_what_is_older_than_set(tmp_path: Path) -> None:
-    """From the start on; with nothing set everything is kept."""
+    """From the start on."""
     with Store.open(f"sqlite:///{tmp_path / 'milepost.db'}") as store:
         store.cases.record(Recorded("c-1").remarks("one", "two"))
-        async with forgetting(store, None):
-            assert len(store.feed.read().events) == 3
 
         async def is_empty() -> None:
             assert store.feed.read().events == []
 
-        async with forgetting(store, 0):
+        async with forgetting(store, NOTHING):
             await assert_eventually(is_empty)

@@ -27,7 +27,12 @@ PAYLOADS = {
     "deep": Payload(metadata={"encoding": b"json/plain"}, data=b"[" * 100_000 + b"]" * 100_000),
     "digits": Payload(metadata={"encoding": b"json/plain"}, data=b"9" * 10_000),
 }
-PREFIXES = {"CaseWorkflow": "case", "EntitlementWorkflow": "entitlement", "MigrationWorkflow": "migration"}
+PREFIXES = {
+    "CaseWorkflow": "case",
+    "EntitlementWorkflow": "entitlement",
+    "MigrationWorkflow": "migration",
+    "RedeliveryWorkflow": "redelivery",
+}
 
 
 @pytest_asyncio.fixture(loop_scope="session")

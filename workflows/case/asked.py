@@ -21,6 +21,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.messages.inbox import read_event, read_message
     from domain.timeline import events
     from domain.timeline.effects import NoteKind
+    from domain.timeline.folding import NEWEST
     from domain.timeline.requests import refuse_future
     from domain.timeline.views import CaseView
     from domain.usage.requests import EntitlementOverflowed
@@ -195,10 +196,10 @@ def timeline(parts: Parts, raw: Raw) -> CaseView:
 
 
 def explanation(parts: Parts, raw: Raw) -> Explanation:
-    """Why every target is what it is; of one milestone, if the second argument names it."""
+    """Why the newest targets are what they are; of one milestone, if the second argument names it."""
     milestone = str(raw[1]) if len(raw) > 1 and raw[1] is not None else None
     running = parts.case.timeline
-    return explain(running.plan, running.state, _as_of(parts, raw), milestone)
+    return explain(running.plan, running.state, _as_of(parts, raw), milestone, NEWEST)
 
 
 def _as_of(parts: Parts, raw: Sequence[Any]) -> datetime:

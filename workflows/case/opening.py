@@ -63,6 +63,7 @@ def take_up(case: RunningCase, carried: CaseState) -> None:
     """Go on from the run before. A step that fails here ends nothing: the workflow task is tried again."""
     case.intake = case.intake.model_copy(update={"carried": None})
     kept = carried.model_copy(update={"runs": carried.runs + 1, "format": FORMAT})
+    case.settled_at = kept.state.last_at
     case.begin(kept, Timeline(kept.plan, kept.state))
 
 
@@ -103,6 +104,7 @@ def _reopen(case: RunningCase, opening: CaseOpening, stored: CaseState) -> None:
     asked = opening.intake.reopened
     if asked is None:
         raise Refused("not_reopened", "nobody asked for this case to be reopened")
+    case.settled_at = stored.state.last_at
     case.begin(stored, Timeline(stored.plan, stored.state))  # if it is refused, the case stands as it stood
     reopened = reopen_case(stored, asked, opening.now)
     case.begin(reopened.state, reopened.timeline)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
@@ -12,8 +12,10 @@ from temporalio.exceptions import FailureError
 with workflow.unsafe.imports_passed_through():
     from domain.messages.case_state import ActionFailure, ActionOrder, ActionOutcome
     from domain.messages.names import RECORD_CASE
-    from domain.messages.steps import CaseRecord, FeedPart
+    from domain.messages.steps import CaseRecord, FeedPart, FoldedInstance
+    from domain.timeline import Timeline
     from domain.timeline.effects import Effect, Noted, TriggerFired
+    from domain.timeline.views import look_at
     from workflows.case.running import RunningCase
     from workflows.case.steps import Attempts
     from workflows.waiting import seal
@@ -28,6 +30,8 @@ MOST_EFFECT_BYTES = 512 * 1024
 """Of one record; what is more goes into the next."""
 MOST_OUTCOMES = 200
 """Of one record as well."""
+MOST_FOLDED = 100
+"""Instances that one record takes out of the case's state."""
 MOST_SENT_BYTES = 1_500_000
 """Of a record that the server keeps while the store is down. It ends a workflow that sends it 2 MB."""
 
@@ -50,6 +54,7 @@ class Recorder:
         self._is_wanted = False
         self._due_outcomes: int | None = None
         self._written_at = 0
+        self._confirmed: tuple[int, datetime] | None = None
         self.is_writing = False
         self.is_writing_here = False
 
@@ -150,6 +155,8 @@ class Recorder:
             self._is_wanted = True
         finally:
             self.is_writing_here = False
+        self._confirmed = (record.history, record.carried.state.last_at)
+        self._case.timeline.fold(each.instance for each in record.folded)
         kept.recorded_notes = record.carried.recorded_notes
         del kept.unrecorded[: len(record.notes) + len(record.fired)]
         del kept.failures[: len(record.failures)]
@@ -165,7 +172,10 @@ class Recorder:
         notes = [effect for effect in effects if isinstance(effect, Noted)]
         number, last = kept.records + 1, notes[-1].number if notes else kept.recorded_notes
         feed = self._feed_part(effects) if kept.events or begins_feed else None
+        settled_at = self._settle(info.get_current_history_length())
+        timeline, folded = self._folded(settled_at)
         known = {"records": number, "recorded_notes": last, "unrecorded": [], "failures": [], "outcomes": []}
+        known["state"] = timeline.state
         record = CaseRecord(
             run=kept.runs,
             history=info.get_current_history_length(),
@@ -174,15 +184,42 @@ class Recorder:
             run_id=info.run_id,
             account=kept.account,
             entitlement=kept.entitlement,
-            view=case.view(),
+            view=case.with_decisions(timeline.view(case.now())),
             notes=notes,
             fired=[effect for effect in effects if isinstance(effect, TriggerFired)],
             failures=list(kept.failures),
             carried=kept.model_copy(update=known),
+            folded=folded,
+            settled_at=settled_at,
             feed=feed,
         )
         events = kept.events + record.events
         return record.model_copy(update={"carried": record.carried.model_copy(update={"events": events})})
+
+    def _settle(self, history: int) -> datetime | None:
+        """Up to when what the records said is taken for good: the server has taken the task of the record before."""
+        if self._confirmed is not None and self._confirmed[0] < history:
+            self._case.settled_at = self._confirmed[1]
+        return self._case.settled_at
+
+    def _folded(self, settled_at: datetime | None) -> tuple[Timeline, list[FoldedInstance]]:
+        """The timeline without what can no longer change, and that. The case keeps it until the store has it."""
+        timeline, now = self._case.timeline, self._case.now()
+        leaving = timeline.foldable(settled_at, MOST_FOLDED) if settled_at is not None else []
+        if not leaving:
+            return timeline, []
+        followed = {(f.process, f.milestone): f.ended for f in timeline.state.folded}
+        folded = [
+            FoldedInstance(
+                instance=instance,
+                view=look_at(timeline.plan, instance, now),
+                follows=followed.pop((instance.process, instance.milestone), None),
+            )
+            for instance in leaving
+        ]
+        rest = timeline.fork()
+        rest.fold(leaving)
+        return rest, folded
 
     def _feed_part(self, effects: Sequence[Effect]) -> FeedPart:
         """The events of a record, counted on from those before it."""

@@ -35,6 +35,7 @@ class RunningCase:
         refusal: why it is not opened.
         next_due, next_summary: when something happens next by itself, and what.
         is_covered: its calendars reach as far as they have to.
+        settled_at: what happened before this instant is taken for good, by a run before this one.
         turn: of what changes its timeline.
         do: sets going what the timeline wants done, and shows the case as it then is, if that is known already.
         being_decided: questions on time entries about which an answer is on its way.
@@ -51,6 +52,7 @@ class RunningCase:
         self.next_due: datetime | None = None
         self.next_summary = ""
         self.is_covered = True
+        self.settled_at: datetime | None = None
         self.being_decided: dict[str, HoursQuestion] = {}
         self.prompt_being_decided: OveragePrompt | None = None
         self.turn = Turn()
@@ -102,8 +104,8 @@ class RunningCase:
         return self.intake.model_copy(update={"fields": self.timeline.state.fields})
 
     def view(self, at: datetime | None = None) -> CaseView:
-        """The case at an instant; now, if none is given."""
-        return self.with_decisions(self.timeline.view(at or self.now()))
+        """The case at an instant, now, if none is given; with the newest instances of each milestone."""
+        return self.with_decisions(self.timeline.view(at or self.now()).newest())
 
     def with_decisions(self, view: CaseView) -> CaseView:
         """The view, with what somebody is asked about."""
@@ -181,7 +183,9 @@ class RunningCase:
         already = any(isinstance(e, Noted) and e.kind is NoteKind.ALREADY for e in step.effects)
         outcome = "repeated" if repeated else "already" if already else "taken"
         notes = [e.text for e in step.effects if isinstance(e, Noted)]
-        return Answer.model_validate({"outcome": outcome, "notes": notes, "case": self.with_decisions(step.view)})
+        return Answer.model_validate(
+            {"outcome": outcome, "notes": notes, "case": self.with_decisions(step.view.newest())}
+        )
 
     def advance(self, now: datetime, *, at_most: int, before: datetime | None = None) -> int:
         """Do some of what is due, and say how much that was.
@@ -209,7 +213,7 @@ class RunningCase:
         self._timeline = step.timeline
         self.next_due, self.next_summary = step.next_due, step.view.next_summary
         self.is_covered = step.is_covered
-        self.do(step.effects, self.with_decisions(step.view))
+        self.do(step.effects, self.with_decisions(step.view.newest()))
 
     def remark(self, kind: NoteKind, text: str, by: str | None = None, once: str | None = None, **facts: Any) -> None:
         """Put something on record that changes nothing; what has an id to be put there `once`, no second time."""

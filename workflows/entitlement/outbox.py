@@ -53,6 +53,9 @@ MOST_FAILED_BYTES = 256 * 1024
 KEEPS_FAILED = "failed-actions-are-kept"
 """The patch since which an action that failed for good is told to the store, and can be tried again."""
 
+TELLS_RETRIES = "retries-are-told"
+"""The patch since which an action that is tried again by hand says so, for the feed."""
+
 MOST_UNRECORDED_KEPT = 100
 """Rows that could not be recorded for good, and that the next run tries again."""
 
@@ -196,13 +199,20 @@ class Outbox:
         """The keys of those that can be tried again."""
         return list(self._failed)
 
-    def retry(self, key: str) -> None:
+    def retry(self, key: str, by: str | None, now: datetime) -> None:
         """Try one again, under the key that it has.
+
+        Args:
+            key: of the action.
+            by: who asked for it.
+            now: the entitlement's.
 
         Raises:
             KeyError: it has not failed.
         """
         order = self._failed.pop(key)
+        if workflow.patched(TELLS_RETRIES):
+            order = order.model_copy(update={"retried_at": now, "retried_by": by})
         self._background.forget_failure(key)
         self.start(Wanted([order], [], [], []))
 

@@ -216,7 +216,7 @@ class EntitlementRun:
     def retry(self, asked: messages.UsageActionRetry) -> str:
         """Try an action that failed for good again, under the key that it has."""
         if isinstance(self.jobs, Outbox):
-            self.jobs.retry(asked.key)
+            self.jobs.retry(asked.key, asked.by, self.now())
         return f"{asked.key} is tried again"
 
     # --- time ---

@@ -1,4 +1,4 @@
-"""``actions``, ``retry`` and ``endpoints``: what was sent, what failed, and where it goes."""
+"""``actions``, ``retry``, ``redeliver`` and ``endpoints``: what was sent, what failed, and where it goes."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from starters.cli.running import run, stored
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from starters.operations.redelivering import Redelivering
     from starters.operations.retrying import Retrying
     from store import StoredAction
 
@@ -119,6 +120,73 @@ async def _retry_all(failed: Sequence[StoredAction], by: str | None) -> int:
                 refused += 1
                 typer.echo(f"milepost: {one.key}: {error}", err=True)
     return refused
+
+
+def redeliver(
+    key: Annotated[
+        str | None,
+        argument("[KEY]", "Of a mail or a message that has arrived; actions lists it."),
+    ] = None,
+    endpoint: Annotated[
+        str | None, option("--endpoint", "ID", "All that has arrived at an endpoint; goes with --since.")
+    ] = None,
+    since: Annotated[str | None, option("--since", "ISO", "Only what arrived then or later, with its offset.")] = None,
+    by: By = None,
+) -> None:
+    """Deliver a mail or a message again that has arrived: as it was, and under the key that it has.
+
+    Or all that an endpoint has got since an instant, say because its own database was restored. Who asked, and when,
+    goes on record.
+
+    Example: milepost redeliver --endpoint desk --since 2026-12-01T09:00:00Z
+    """
+    from starters.operations.redelivering import check_arrived
+
+    if (key is None) is (endpoint is None) or (endpoint is None) is not (since is None):
+        said = "give either a key, or --endpoint ID with --since an instant"
+        raise typer.BadParameter(said, param_hint="KEY")
+    who = by or login() or "somebody"
+    with stored() as store:
+        if endpoint is None or since is None:
+            keys = [str(key)]
+            check_arrived(store, keys[0])
+        else:
+            store.endpoints.get(endpoint)  # says so itself if there is none
+            keys = store.deliveries.arrived_at(endpoint, arguments.instant(since, "--since"))
+    if key is not None:
+        typer.echo(run(_redeliver(key, who)))
+        return
+    refused = run(_redeliver_all(keys, who))
+    typer.echo(f"{len(keys) - refused} of {len(keys)} are delivered again")
+    if refused:
+        raise typer.Exit(1)
+
+
+async def _redeliver(key: str, by: str) -> str:
+    return await (await _redelivering())(key, by)
+
+
+async def _redeliver_all(keys: Sequence[str], by: str) -> int:
+    """Deliver all again, and say which is under way already; returns how many are."""
+    from domain.errors import Refused
+
+    refused = 0
+    if keys:
+        again = await _redelivering()
+        for key in keys:
+            try:
+                await again(key, by)
+            except Refused as error:
+                refused += 1
+                typer.echo(f"milepost: {error}", err=True)
+    return refused
+
+
+async def _redelivering() -> Redelivering:
+    from starters.local.whereabouts import connect_to_temporal, effective_settings
+    from starters.operations.redelivering import Redelivering
+
+    return Redelivering(await connect_to_temporal(), effective_settings().task_queue)
 
 
 async def _retrying() -> Retrying:

@@ -13,6 +13,7 @@ from starters.cli.running import run
 if TYPE_CHECKING:
     from store import Diff
     from worker.relay import Told
+    from worker.subscribing import Followed
 
 
 def apply(
@@ -47,14 +48,15 @@ def apply(
     Example: milepost apply catalogs/incidents.yaml --dry-run
     """
     if show_amended:
-        diff, _ = run(_apply(files, by, dry_run=True, consent=True))
+        diff, _, _ = run(_apply(files, by, dry_run=True, consent=True))
         typer.echo(_lines_to_add(diff))
         return
-    diff, counts = run(_apply(files, by, dry_run=dry_run, consent=yes))
+    diff, counts, followed = run(_apply(files, by, dry_run=dry_run, consent=yes))
     if diff.asks:
         _ask(diff)
-        diff, counts = run(_apply(files, by, dry_run=False, consent=True))
+        diff, counts, followed = run(_apply(files, by, dry_run=False, consent=True))
     typer.echo(diff.model_dump_json(indent=2) if as_json else str(diff))
+    _say_what_subscriptions_made_of_it(followed, as_json=as_json)
     say_what_counts_made_of_it(counts, as_json=as_json)
 
 
@@ -100,7 +102,15 @@ def say_what_counts_made_of_it(counts: Told, *, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-async def _apply(files: list[Path], by: str | None, *, dry_run: bool, consent: bool) -> tuple[Diff, Told]:
+def _say_what_subscriptions_made_of_it(followed: Followed, *, as_json: bool) -> None:
+    for line in followed.done:
+        typer.echo(line, err=as_json)
+    if followed.later:
+        said = "a worker will begin or end the subscriptions that are changed by it"
+        typer.echo(f"milepost: stored; {said} ({followed.later})", err=True)
+
+
+async def _apply(files: list[Path], by: str | None, *, dry_run: bool, consent: bool) -> tuple[Diff, Told, Followed]:
     import asyncio
 
     from starters.cli.commands.case import login
@@ -109,6 +119,7 @@ async def _apply(files: list[Path], by: str | None, *, dry_run: bool, consent: b
     from store import Store
     from worker.private import private_folder
     from worker.relay import Told, tell_counts
+    from worker.subscribing import Followed, follow_subscriptions
 
     settings = effective_settings()
     private_folder(settings.data)
@@ -117,7 +128,8 @@ async def _apply(files: list[Path], by: str | None, *, dry_run: bool, consent: b
         who = by or login() or "unknown"
         diff = await asyncio.to_thread(apply_files, store, files, by=who, dry_run=dry_run, consent=consent)
         if dry_run or diff.asks:
-            return diff, Told(done=[], refused=[])
-        return diff, await tell_counts(store, connect_to_temporal, settings.task_queue)
+            return diff, Told(done=[], refused=[]), Followed(done=[])
+        told = await tell_counts(store, connect_to_temporal, settings.task_queue)
+        return diff, told, await follow_subscriptions(store, connect_to_temporal, settings.task_queue)
     finally:
         store.close()

@@ -53,6 +53,7 @@ async def _dev(ephemeral: bool, port: int | None, ui_port: int | None, api_port:
     from worker.process import collect_garbage_seldom
     from worker.relay import telling
     from worker.settings import get_settings
+    from worker.subscribing import subscribing
     from worker.supervision import supervising
     from worker.switched_off import watching_endpoints
 
@@ -62,6 +63,7 @@ async def _dev(ephemeral: bool, port: int | None, ui_port: int | None, api_port:
     async with (
         everything(ephemeral=ephemeral, port=port, ui_port=ui_port, means=means_of(get_settings())) as running,
         telling(running.client, running.store, running.whereabouts.task_queue),
+        subscribing(running.client, running.store, running.whereabouts.task_queue),
         watching_endpoints(running.store, means_of(get_settings()).mail),
         supervising(running.client, running.store),
         serving(
@@ -112,7 +114,8 @@ async def _worker() -> None:
     from worker.private import private_folder
     from worker.process import collect_garbage_seldom, working
     from worker.relay import telling
-    from worker.retention import forgetting
+    from worker.retention import Kept, forgetting
+    from worker.subscribing import subscribing
     from worker.supervision import supervising
     from worker.switched_off import watching_endpoints
 
@@ -136,9 +139,10 @@ async def _worker() -> None:
         async with (
             worker,
             telling(client, store, settings.task_queue),
+            subscribing(client, store, settings.task_queue),
             watching_endpoints(store, means_of(settings).mail),
             supervising(client, store),
-            forgetting(store, settings.feed_days),
+            forgetting(store, Kept.of_days(events=settings.feed_days, texts=settings.message_days)),
             until_stopped() as stopped,
         ):
             address = client.service_client.config.target_host

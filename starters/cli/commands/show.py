@@ -28,9 +28,16 @@ def show(
             "In which instants are shown, by its IANA name; that of the case's first calendar, if left out.",
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the case as JSON.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also the occurrences that the case keeps no more, from the store's records.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the case as JSON, with all occurrences of its milestones.")
+    ] = False,
 ) -> None:
     """Show a case: its milestones with their targets and what is left, and what happened on its timeline.
+
+    Of a milestone that recurs the newest ten occurrences are shown; --all shows every one.
 
     A closed case whose history Temporal no longer has is shown as the store recorded it last. Of one whose workflow was
     ended from outside (terminated, cancelled) it says so, and nothing is counted down any more.
@@ -39,7 +46,7 @@ def show(
     """
     if watch and as_json:
         raise typer.BadParameter("--watch is for people and --json for programs; give one of them", param_hint="--json")
-    run(_show(case, watch, None if time_zone is None else _zone(time_zone), as_json))
+    run(_show(case, watch, None if time_zone is None else _zone(time_zone), everything or as_json, as_json))
 
 
 def _zone(name: str) -> tzinfo:
@@ -56,11 +63,12 @@ def _zone(name: str) -> tzinfo:
         ) from None
 
 
-async def _show(case: str, watch: bool, zone: tzinfo | None, as_json: bool) -> None:
+async def _show(case: str, watch: bool, zone: tzinfo | None, everything: bool, as_json: bool) -> None:
     import asyncio
     import json
 
     from starters.local.whereabouts import effective_settings
+    from starters.operations.older import with_older
     from starters.operations.recorded import recorded, zone_of_case
     from starters.terminal.actions import case_actions
     from starters.terminal.cases import case_timeline, console
@@ -68,6 +76,9 @@ async def _show(case: str, watch: bool, zone: tzinfo | None, as_json: bool) -> N
     desk = await case_desk()
     shown = await desk.show(case)
     view, note, database = shown.view, shown.note, effective_settings().database
+    if everything and view.more:
+        stored = await recorded(database, lambda store: store.cases.milestones(case)) or []
+        view = with_older(view, stored)
     if zone is None:
         zone = await asyncio.to_thread(zone_of_case, database, case)
     if as_json:

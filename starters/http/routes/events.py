@@ -85,7 +85,7 @@ async def read_events(
     wanted: dict[str, Any] = {
         "types": chosen_types(which.type),
         "account": which.account,
-        "accounts": caller.accounts,
+        "accounts": caller.accounts or (),
         "subject": _subject(which),
     }
     if _wants_stream(accept):

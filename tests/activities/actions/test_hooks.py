@@ -11,9 +11,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from standardwebhooks.webhooks import Webhook
 from temporalio.exceptions import ApplicationError
 
+from activities.actions.attempts import NOT_DELIVERED
 from activities.actions.dispatch import Dispatcher
 from activities.actions.effect import Effect
-from activities.actions.outside import NOT_DELIVERED, Outside
+from activities.actions.outside import Outside
 from activities.delivery.http import LONGEST_BODY, HookSender
 from activities.delivery.means import Means
 from activities.rendering.renderer import Renderer

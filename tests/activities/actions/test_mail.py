@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from temporalio.exceptions import ApplicationError
 
+from activities.actions.attempts import NOT_DELIVERED
 from activities.actions.dispatch import Dispatcher
 from activities.actions.effect import Effect
-from activities.actions.outside import NOT_DELIVERED, Outside
+from activities.actions.outside import Outside
 from activities.actions.surroundings import Links
 from activities.counts import UsageActivities
 from activities.delivery.means import Means

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from temporalio.exceptions import ApplicationError
 
+from activities.actions.attempts import WAITS
 from activities.actions.dispatch import Dispatcher
-from activities.actions.opening_hours import WAITS, wait_for_opening
+from activities.actions.opening_hours import wait_for_opening
 from activities.actions.outside import Outside
 from activities.delivery.means import Means
 from activities.rendering.renderer import Renderer

@@ -7,9 +7,9 @@ from typing import Any
 from sqlalchemy import Table, select, update
 from temporalio.exceptions import ApplicationError
 
+from activities.actions.attempts import NOT_DELIVERED, WAITS
 from activities.actions.dispatch import Dispatcher
-from activities.actions.opening_hours import WAITS
-from activities.actions.outside import NOT_DELIVERED, Outside
+from activities.actions.outside import Outside
 from activities.delivery.means import Means
 from activities.rendering.renderer import Renderer
 from domain.catalog.documents import read_document
@@ -168,10 +168,13 @@ async def test_a_mail_that_did_not_go_counts_for_no_limit(store: Store, renderin
     behaviour = Behaviour(data="451 later")
     async with mail_server(behaviour) as port:
         one = sender(store, rendering, port)
-        assert [error.type for number in (1, 2) if (error := await performed(one, number))] == [NOT_DELIVERED] * 2
+        for case in ("c-1", "c-2"):
+            failed = await performed(one, 1, case)
+            assert failed is not None
+            assert failed.type == NOT_DELIVERED
         behaviour.data = "250 taken"
-        assert await performed(one, 2) is None
-        held = await performed(one, 1)
+        assert await performed(one, 1, "c-2") is None
+        held = await performed(one, 1, "c-1")
     assert held is not None
     assert held.type == WAITS
 

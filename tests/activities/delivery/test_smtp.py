@@ -1,7 +1,5 @@
 """Mail on a real wire: what goes out, and one line for each way in which it does not."""
 
-import socket
-import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -82,35 +80,6 @@ async def test_text_of_any_script_arrives() -> None:
     assert behaviour.taken[0].get_content().replace("\r\n", "\n").strip() == "Grüße ? مرحبا\n.\nlast"
 
 
-async def test_a_recipient_refused_with_5xx_is_refused_for_good() -> None:
-    async with mail_server(Behaviour(recipient="550 no such user")) as port:
-        refused = await refusal(at(port))
-    assert str(refused) == "recipient refused: 550 no such user"
-    assert refused.for_good
-
-
-@pytest.mark.parametrize(
-    ("behaviour", "line", "for_good"),
-    [
-        (Behaviour(recipient="450 try later"), "recipient refused: 450 try later", False),
-        (Behaviour(data="451 not now"), "451 not now", False),
-        (Behaviour(data="552 too much"), "552 too much", True),
-    ],
-)
-async def test_4xx_is_tried_again_and_5xx_is_not(behaviour: Behaviour, line: str, for_good: bool) -> None:  # noqa: FBT001  a row
-    async with mail_server(behaviour) as port:
-        refused = await refusal(at(port))
-    assert (str(refused), refused.for_good, refused.may_have_arrived) == (line, for_good, False)
-
-
-async def test_a_connection_that_ends_before_the_mail_is_tried_again() -> None:
-    behaviour = Behaviour(drops="before")
-    async with mail_server(behaviour) as port:
-        refused = await refusal(at(port))
-    assert not refused.for_good
-    assert behaviour.taken == []
-
-
 async def test_a_connection_that_ends_after_the_mail_may_have_delivered_it() -> None:
     """It is sent again under the same id; by that its reader knows."""
     behaviour = Behaviour(drops="after")
@@ -118,30 +87,6 @@ async def test_a_connection_that_ends_after_the_mail_may_have_delivered_it() -> 
         refused = await refusal(at(port))
     assert (refused.for_good, refused.may_have_arrived) == (False, True)
     assert len(behaviour.taken) == 1
-
-
-async def test_nobody_listening_is_tried_again() -> None:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        refused = await refusal(at(unused.getsockname()[1]))
-    assert (refused.for_good, refused.may_have_arrived) == (False, False)
-
-
-async def test_a_server_that_is_silent_costs_its_time_out() -> None:
-    with socket.socket() as silent:
-        silent.bind(("127.0.0.1", 0))
-        silent.listen()
-        refused = await refusal(at(silent.getsockname()[1], gives_up_after=0.3))
-    assert not refused.for_good
-
-
-async def test_without_the_tls_that_is_asked_for_nothing_is_sent() -> None:
-    behaviour = Behaviour()
-    async with mail_server(behaviour) as port:
-        refused = await refusal(at(port, encryption=Encryption.STARTTLS))
-        assert "STARTTLS" in str(refused)
-        assert not (await refusal(at(port, encryption=Encryption.TLS))).for_good
-    assert behaviour.taken == []
 
 
 async def test_starttls_with_a_login(tmp_path: Path) -> None:
@@ -154,19 +99,6 @@ async def test_starttls_with_a_login(tmp_path: Path) -> None:
     assert str(refused).startswith("login refused: 535")
     assert not refused.for_good
     assert len(behaviour.taken) == 1
-
-
-@pytest.mark.parametrize("encryption", [Encryption.STARTTLS, Encryption.TLS])
-async def test_a_wrong_certificate_gets_no_mail(tmp_path: Path, encryption: Encryption) -> None:
-    """One made out to another name, and one that nobody vouches for."""
-    behaviour = Behaviour()
-    server, client = certificate(tmp_path, "mail.example.org")
-    how = {"over": server} if encryption is Encryption.TLS else {"tls_context": server}
-    async with mail_server(behaviour, **how) as port:
-        for trusts in (client, ssl.create_default_context()):
-            refused = await refusal(at(port, encryption=encryption, tls=trusts))
-            assert "certificate" in str(refused).lower()
-    assert behaviour.taken == []
 
 
 def test_the_password_is_not_shown() -> None:

@@ -138,6 +138,12 @@ async def test_an_entitlements_failures_are_listed_and_retried(client: Client, t
                 assert (await say("actions", "--failed")).stdout == "no action has failed for good\n"
 
             await assert_eventually(none_is_left)
+            told = store.feed.read(subject=f"entitlement/{visits}", types=["milepost.entitlement.action.*"]).events
+            lives = {key: [one.type.split(".")[-2] for one in told if one.data["key"] == key] for key in keys}
+            assert lives == {key: ["failed", "retried", "sent"] for key in keys}
+            assert all(one.data["by"] for one in told if one.type.endswith(".retried.v1"))
+            everything = store.feed.read(subject=f"entitlement/{visits}").events
+            assert [one.sequence for one in everything] == list(range(1, len(everything) + 1))
     assert [sent["Subject"] for sent in behaviour.taken] == ["2 used", "2 used"]
 
 

@@ -6,12 +6,16 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
+from typing import Any
 
 import pytest
 
 from domain.feed.envelope import FeedEvent
+from domain.feed.registry import event_types
+from domain.feed.usage import UsageOutcome
 from domain.feed.usage_data import ROWS
-from domain.usage.effects import UsageRecords
+from domain.process import Email
+from domain.usage.effects import FailedUsageAction, UsageRecords
 from domain.usage.rows import LedgerRow, RowKind
 from store import Store, tables
 
@@ -104,6 +108,113 @@ def test_another_count_goes_on_with_the_numbers(store: Store) -> None:
     store.ledgers.record(news(3, count="count-2"))
     store.ledgers.record(news(4))
     assert told(store) == [(1, 1), (2, 2), (3, 3), (4, 1), (5, 2), (6, 3)]
+
+
+# --- what became of actions ---
+
+
+KEY = "gold/0/threshold/8/1/email-1"
+MAIL = Email(do="email", to=["ann@example.org"], subject="8 of 10")
+
+
+def outcome(kind: Any = "sent", key: str = KEY, **also: Any) -> UsageOutcome:
+    facts: dict[str, Any] = {"entitlement": "gold", "account": "acme", "key": key, "do": "email", "at": T0, **also}
+    return UsageOutcome(kind=kind, **facts)
+
+
+def done(store: Store, key: str = KEY) -> None:
+    store.actions.record_action_done(key, at=T0, outcome=outcome(key=key))
+
+
+def failed(store: Store, key: str = KEY) -> None:
+    told = FailedUsageAction(key=key, error="550 no such user", action=MAIL)
+    store.ledgers.record(news().model_copy(update={"failed": [told]}))
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_an_action_is_told_behind_what_came_before(store: Store, place: int) -> None:
+    """With the next number of all; the rows that come after it go on behind it, whichever was the first."""
+    for number in range(1, 4):
+        if number == place + 1:
+            done(store)
+        store.ledgers.record(news(number))
+    if place == 3:
+        done(store)
+    found = list(read(store))
+    assert [one.sequence for one in found] == [1, 2, 3, 4]
+    assert [one.data["row"] for one in found if "used_after" in one.data] == [1, 2, 3]
+    sent = found[place]
+    assert (sent.type, sent.time) == ("milepost.entitlement.action.sent.v1", T0)
+    assert (sent.data["key"], sent.data["do"], sent.data["row"]) == (KEY, "email", place)
+    assert sent in store.feed.read(account="acme").events
+
+
+def test_the_life_of_an_action_is_told_once_each(store: Store) -> None:
+    """Failed, tried again by whom, failed again, and sent at last: what is recorded twice is told once."""
+    store.ledgers.record(news(1))
+    for _ in range(2):
+        failed(store)
+    for by in ("ana", "ben"):
+        for _ in range(2):
+            store.actions.record_action_retried(outcome("retried", by=by))
+        if by == "ana":
+            failed(store)
+    for _ in range(2):
+        done(store)
+    failed(store)
+    dropped = outcome("dropped", key="gold/x", said="expired: 2h have passed")
+    for _ in range(2):
+        store.actions.record_action_dropped("gold/x", "expired: 2h have passed", outcome=dropped)
+    told = [(one.type.split(".")[-2], [one.data.get(part) for part in ("by", "error", "why")]) for one in read(store)]
+    assert told == [
+        ("consumed", ["ann", None, None]),
+        ("failed", [None, "550 no such user", None]),
+        ("retried", ["ana", None, None]),
+        ("failed", [None, "550 no such user", None]),
+        ("retried", ["ben", None, None]),
+        ("sent", [None, None, None]),
+        ("expired", [None, None, "expired: 2h have passed"]),
+    ]
+    stored = store.actions.get(KEY)
+    assert stored is not None
+    assert (stored.status, stored.entitlement) == ("done", "gold")
+    assert [one.sequence for one in read(store)] == list(range(1, 8))
+
+
+def test_another_count_goes_on_behind_actions(store: Store) -> None:
+    """Also with the late outcome of an action of the count before."""
+    store.ledgers.record(news(1, 2))
+    done(store, "gold/a")
+    store.ledgers.record(news(1, count="count-2"))
+    done(store, "gold/b")
+    store.ledgers.record(news(2, count="count-2"))
+    store.ledgers.record(news(3))
+    assert told(store) == [(1, 1), (2, 2), (3, 2), (4, 1), (5, 1), (6, 2)]
+
+
+def test_actions_and_rows_side_by_side_leave_no_gap(store: Store) -> None:
+    """However many are recorded at once: all are there, the rows in their order."""
+
+    def both(number: int) -> None:
+        store.ledgers.record(news(number))
+        done(store, f"gold/{number}")
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(both, range(1, 31)))
+    found = list(read(store))
+    assert [one.sequence for one in found] == list(range(1, 61))
+    assert [one.data["row"] for one in found if "used_after" in one.data] == list(range(1, 31))
+    assert len({one.data["key"] for one in found if "key" in one.data}) == 30
+
+
+def test_what_became_of_an_action_says_what_its_type_has(store: Store) -> None:
+    """All parts of its type, and no others."""
+    failed(store)
+    store.actions.record_action_retried(outcome("retried", by="ana"))
+    done(store)
+    for event in read(store):
+        model = event_types()[event.type]
+        assert model.model_validate(event.data).model_dump(mode="json", exclude_none=True) == event.data
 
 
 def test_every_kind_of_row_has_a_type() -> None:

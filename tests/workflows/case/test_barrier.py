@@ -136,7 +136,7 @@ async def test_a_mended_build_follows_a_refusal(world: World, monkeypatch: pytes
     replayed = await replay(await world.history(case))
     assert replayed.failure is None
     assert replayed.differences == []
-    assert not any(note for note in replayed.instance.case.timeline.state.event_ids if note == "broken")
+    assert "broken" not in replayed.instance.case.timeline.state.event_ids
 
 
 @pytest.mark.parametrize("update", UPDATES)

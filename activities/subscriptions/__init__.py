@@ -1,0 +1,1 @@
+"""What the workflows of subscriptions want done: events read from the feed, and sent."""

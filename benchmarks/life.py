@@ -1,0 +1,225 @@
+"""What a case costs as it grows old: an event, and the bytes of its state, its record and its answer, at several ages.
+
+    python benchmarks/life.py [--ages 10,100,1000,10000] [LIFE ...]
+
+Every life is one case that lives on and on: an hourly `independent` milestone completed again and again (`recurs`),
+changes of a field (`fields`), pauses of one instance (`pauses`), messages that change nothing but are taken once
+(`events`). An event is taken as the case's workflow takes it: tried on a copy, applied on another, looked at, put into
+a record, which is written as JSON and confirmed; what can no longer change is folded then. The milliseconds are the
+median of the last events before each age.
+"""
+# ruff: noqa: E402 - the path is put right before anything is imported
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+if Path(sys.path[0]).resolve() == ROOT / "benchmarks":
+    sys.path[0] = str(ROOT)  # else calendar.py would stand before the standard library's module
+
+from domain.calendar import BusinessHours
+from domain.criteria.fields import FieldType
+from domain.messages.case_state import CaseState
+from domain.messages.cases import Answer
+from domain.messages.steps import CaseRecord, FoldedInstance
+from domain.process import EntitlementProcess
+from domain.timeline import Case, Timeline
+from domain.timeline.effects import Effect, Noted, TriggerFired
+from domain.timeline.events import ClockResumed, ClockStopped, Event, FieldsChanged, MilestoneCompleted
+from domain.timeline.plan import Plan
+from domain.timeline.views import look_at
+
+OPENED_AT = datetime(2025, 6, 9, 13, 0, tzinfo=UTC)
+AGES = (10, 100, 1000, 10_000)
+MEASURED = 50
+"""Events before each age of which the median is taken."""
+
+Life = Callable[[], Iterator[Event]]
+
+
+class Age(NamedTuple):
+    """What an event costs at an age, and how large things are."""
+
+    age: int
+    milliseconds: float
+    state: int
+    record: int
+    answer: int
+
+
+def plan() -> Plan:
+    """One promise that recurs every hour, one that runs for years, and a field with a span table behind it."""
+    week = {day: ["00:00-24:00"] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")}
+    hours = BusinessHours.model_validate({"name": "X", "time_zone": "UTC", "week": week})
+    warning = {"kind": "warning", "at": "50%"}
+    within = [{"when": 'case.priority == "High"', "span": "40000h"}, {"span": "50000h"}]
+    process = EntitlementProcess.model_validate(
+        {
+            "name": "P",
+            "milestones": [
+                {
+                    "name": "Update",
+                    "within": "1h",
+                    "starts": "criteria",
+                    "recurrence": "independent",
+                    "triggers": [warning, {"kind": "success", "actions": [{"do": "task", "subject": "told"}]}],
+                },
+                {"name": "Resolution", "within": within, "triggers": [warning]},
+            ],
+        }
+    )
+    frozen = hours.freeze(OPENED_AT - timedelta(days=30), OPENED_AT + timedelta(days=4000))
+    fields = dict.fromkeys(("priority", "note"), FieldType.STRING)
+    return Plan(process=process, business_hours="X", calendars={"X": frozen}, fields=fields)
+
+
+def _ids() -> Iterator[dict[str, Any]]:
+    """The id of each event, and its time: one every hour, from half an hour after the opening."""
+    at, number = OPENED_AT + timedelta(minutes=40), 0
+    while True:
+        number += 1
+        yield {"event_id": f"0f3a{number:08d}-6c1e-4a52-9a53-3a7f1f8c9d10", "occurred_at": at, "by": "ann@example.com"}
+        at += timedelta(hours=1)
+
+
+def recurs() -> Iterator[Event]:
+    """The hourly promise is kept, again and again."""
+    for facts in _ids():
+        yield MilestoneCompleted(milestone="Update", **facts)
+
+
+def fields() -> Iterator[Event]:
+    """Somebody changes a field that no rule reads, and every tenth time the priority, which changes a span."""
+    for number, facts in enumerate(_ids(), 1):
+        priority = {"priority": "High" if number // 10 % 2 else "Low"}
+        yield FieldsChanged(fields={"note": f"{number}"} if number % 10 else priority, **facts)
+
+
+def pauses() -> Iterator[Event]:
+    """The clock of the case is stopped and goes on, so that every instance pauses; one pause is two events."""
+    for number, facts in enumerate(_ids()):
+        yield (ClockResumed if number % 2 else ClockStopped)(reason="waits for the customer", **facts)
+
+
+def events() -> Iterator[Event]:
+    """News that things are as they are: each is on record, and taken once."""
+    for facts in _ids():
+        yield ClockResumed(**facts)
+
+
+LIVES: dict[str, Life] = {"recurs": recurs, "fields": fields, "pauses": pauses, "events": events}
+
+
+class Living:
+    """A case that takes events as its workflow does, with a store that is always at hand."""
+
+    def __init__(self) -> None:
+        self.timeline = Timeline.enter(plan(), Case(case_id="c", fields={"priority": "Low"}), OPENED_AT)
+        self.timeline.advance(OPENED_AT)
+        self.settled_at = OPENED_AT
+        self.number = 1
+        self.fired: dict[tuple[str, int, str, int], int] = {}
+
+    def take(self, event: Event) -> tuple[str, str]:
+        """Take an event; returns the record and the answer, as JSON."""
+        now = event.occurred_at
+        while (due := self.timeline.next_due) is not None and due < now:
+            self._step(partial(Timeline.advance, now=due))
+            self._record(due)
+        self.timeline.fork().apply(event, now)
+        effects = self._step(partial(Timeline.apply, event=event, noticed_at=now))
+        record = self._record(now, effects)
+        view = self.timeline.view(now).newest()
+        notes = [effect.text for effect in effects if isinstance(effect, Noted)]
+        return record, Answer(outcome="taken", notes=notes, case=view).model_dump_json()
+
+    def _step(self, does: Callable[[Timeline], list[Effect]]) -> list[Effect]:
+        copy = self.timeline.fork()
+        effects = does(copy)
+        self._note(effects)
+        self.timeline = copy
+        copy.covers(copy.state.last_at)  # the workflow asks at every step
+        return effects
+
+    def _note(self, effects: Sequence[Effect]) -> None:
+        for effect in effects:
+            if isinstance(effect, TriggerFired):
+                key = (effect.milestone, effect.occurrence, effect.trigger, effect.firing)
+                self.fired[key] = self.fired.get(key, 0) + 1
+
+    def _record(self, now: datetime, effects: Sequence[Effect] = ()) -> str:
+        timeline = self.timeline
+        leaving = timeline.foldable(self.settled_at, 100)
+        rest = timeline.fork()
+        rest.fold(leaving)
+        self.number += 1
+        record = CaseRecord(
+            history=self.number,
+            number=self.number,
+            notes_from=timeline.state.notes,
+            run_id="r",
+            account="acme",
+            entitlement="acme-1",
+            view=rest.view(now),
+            notes=[effect for effect in effects if isinstance(effect, Noted)],
+            fired=[effect for effect in effects if isinstance(effect, TriggerFired)],
+            carried=CaseState(plan=timeline.plan, state=rest.state),
+            folded=[FoldedInstance(instance=i, view=look_at(timeline.plan, i, now)) for i in leaving],
+            settled_at=self.settled_at,
+        )
+        written = record.model_dump_json()
+        timeline.fold(leaving)
+        self.settled_at = timeline.state.last_at
+        return written
+
+
+def measured(life: Life, ages: list[int]) -> list[Age]:
+    """Live a life, and look at it at each age."""
+    case, found, took = Living(), [], [0.0]
+    for number, event in enumerate(life(), 1):
+        began = time.perf_counter()
+        record, answer = case.take(event)
+        took.append(time.perf_counter() - began)
+        if number in ages:
+            state = case.timeline.state.model_dump_json()
+            milliseconds = statistics.median(took[-MEASURED:]) * 1000
+            found.append(Age(number, milliseconds, len(state), len(record), len(answer)))
+        if number == max(ages):
+            break
+    if any(count > 1 for count in case.fired.values()):
+        raise RuntimeError("a trigger fired twice")
+    return found
+
+
+def main() -> None:
+    """Measure, and print a table for each life."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("lives", nargs="*", metavar="LIFE", help=f"of {', '.join(LIVES)}; all, if left out")
+    parser.add_argument("--ages", default=",".join(map(str, AGES)), help="how many events old the case is looked at")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    given = parser.parse_args()
+    ages = [int(age) for age in given.ages.split(",")]
+    results = {}
+    for name in given.lives or LIVES:
+        results[name] = measured(LIVES[name], ages)
+        if not given.json:
+            print(f"{name:<8} {'age':>7} {'an event':>12} {'state':>10} {'record':>10} {'answer':>10}")
+            for age in results[name]:
+                sizes = " ".join(f"{size / 1024:>7.1f} KB" for size in age[2:])
+                print(f"{'':<8} {age.age:>7} {age.milliseconds:>9.2f} ms {sizes}")
+    if given.json:
+        print(json.dumps({name: [age._asdict() for age in found] for name, found in results.items()}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+"""A worker in a process of its own, of which a benchmark asks what it used."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import resource
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from time import process_time
+from types import TracebackType
+from typing import Self
+
+from temporalio.client import Client
+from temporalio.worker import PollerBehaviorSimpleMaximum, Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from benchmarks.bare import BareWorkflow, record, work
+from store import Store
+from worker.payloads import DATA_CONVERTER
+from worker.plugin import PASSED_THROUGH
+from worker.process import POLLS, TASKS_AT_ONCE, collect_garbage_seldom, running, working
+
+CACHE = 5000
+RUNNER = SandboxedWorkflowRunner(
+    restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH, "benchmarks")
+)
+
+
+class WorkerProcess:
+    """Runs a worker of one kind while the context lasts.
+
+    Args:
+        kind: `milepost` or `bare`.
+        address: of the Temporal server.
+        queue: what it polls.
+        url: of Milepost's database.
+    """
+
+    def __init__(self, kind: str, address: str, queue: str, url: str) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._ours, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs, kind, address, queue, url))
+
+    def __enter__(self) -> Self:
+        """Start it, and wait until it works."""
+        self._process.start()
+        self._ours.recv()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """End it."""
+        self._ours.send("end")
+        self._process.join(20)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+
+    def cpu(self) -> float:
+        """Seconds of processor time that it has used."""
+        return self._asked("cpu")
+
+    def kilobytes(self) -> float:
+        """What it has resident in memory."""
+        return self._asked("memory")
+
+    def _asked(self, what: str) -> float:
+        self._ours.send(what)
+        return float(self._ours.recv())
+
+
+def _serve(questions: Connection, kind: str, address: str, queue: str, url: str) -> None:
+    asyncio.run(_work(questions, kind, address, queue, url))
+
+
+async def _work(questions: Connection, kind: str, address: str, queue: str, url: str) -> None:
+    client = await Client.connect(address, data_converter=DATA_CONVERTER)
+    collect_garbage_seldom()
+    if kind == "milepost":
+        with Store.open(url) as store:
+            async with working(client, store, task_queue=queue, cached_workflows=CACHE):
+                await _answer(questions)
+        return
+    worker = Worker(
+        client,
+        task_queue=queue,
+        workflows=[BareWorkflow],
+        workflow_runner=RUNNER,
+        activities=[work, record],
+        max_cached_workflows=CACHE,
+        max_concurrent_workflow_tasks=TASKS_AT_ONCE,
+        workflow_task_poller_behavior=PollerBehaviorSimpleMaximum(POLLS),
+        nonsticky_to_sticky_poll_ratio=0.5,
+    )
+    async with running(worker):
+        await _answer(questions)
+
+
+async def _answer(questions: Connection) -> None:
+    answers: dict[str, Callable[[], float]] = {"cpu": process_time, "memory": _resident_kilobytes}
+    questions.send(0.0)
+    while True:
+        what = await asyncio.to_thread(questions.recv)
+        if what == "end":
+            return
+        questions.send(answers[what]())
+
+
+def _resident_kilobytes() -> float:
+    with open("/proc/self/statm", encoding="ascii") as status:  # noqa: PTH123  a line that is there at once
+        return int(status.read().split()[1]) * resource.getpagesize() / 1024

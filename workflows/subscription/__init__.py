@@ -1,0 +1,1 @@
+"""The workflow of a subscription to the event feed."""
