@@ -17,6 +17,9 @@ from store.database import Database
 from store.errors import StoreError
 from store.reading import read_stored
 
+KEY_BEGINS = "mp_"
+"""So begins every key: who finds one somewhere knows what it is."""
+
 _SECRET_BYTES = 32
 _ID_BYTES = 5
 _TOLD_EVERY = timedelta(minutes=1)
@@ -55,7 +58,7 @@ class AccessKeys:
         if asked.expires_at is not None and asked.expires_at <= at:
             raise Refused("bad_dates", "a key expires in the future, or never")
         known_as = secrets.token_hex(_ID_BYTES)
-        text = f"mp_{known_as}_{secrets.token_urlsafe(_SECRET_BYTES)}"
+        text = f"{KEY_BEGINS}{known_as}_{secrets.token_urlsafe(_SECRET_BYTES)}"
         row: dict[str, Any] = {
             **asked.model_dump(mode="json", exclude={"expires_at"}),
             "id": known_as,

@@ -11,9 +11,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from domain.bounds import MOST_MESSAGE_BYTES
-from starters.http.access import Caller, caller_of, check_scopes, scopes_of
+from starters.http.access import caller_of, check_scopes, scopes_of
 from starters.http.backend import backend_of
 from starters.http.bodies import read_body, read_json
+from starters.http.callers import Caller
 from starters.http.idempotency import once
 from starters.http.problems import problem_for
 

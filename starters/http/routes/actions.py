@@ -12,9 +12,10 @@ from domain.errors import NotFound
 from domain.ids import Reference
 from domain.model import Value
 from domain.scopes import Scope
-from starters.http.access import Caller, needs
+from starters.http.access import needs
 from starters.http.asking import ByAsking
 from starters.http.backend import Backend
+from starters.http.callers import Caller
 from starters.http.case_bodies import example
 from starters.http.routing import guarded_router
 from starters.http.sight import case_id_from, check_case, check_entitlement

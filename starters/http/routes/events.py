@@ -34,6 +34,9 @@ PINGS_EVERY = 15.0
 """Seconds after which a stream says that it is there, and looks whether its key still counts."""
 AT_ONCE = 200
 
+_NO_ACCOUNT = ("",)
+"""No account has this id: of a caller that is bound to none. To the feed an empty list means all."""
+
 
 class EventPage(Value):
     """Events in the order in which they were written.
@@ -85,7 +88,7 @@ async def read_events(
     wanted: dict[str, Any] = {
         "types": chosen_types(which.type),
         "account": which.account,
-        "accounts": caller.accounts or (),
+        "accounts": () if caller.accounts is None else caller.accounts or _NO_ACCOUNT,
         "subject": _subject(which),
     }
     if _wants_stream(accept):

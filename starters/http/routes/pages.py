@@ -9,8 +9,9 @@ from fastapi import APIRouter, Request, Response
 from starlette.responses import HTMLResponse, RedirectResponse
 
 from domain.scopes import Scope
-from starters.http.access import Caller, caller_of, needs
+from starters.http.access import caller_of, needs
 from starters.http.backend import FromBackend, backend_of
+from starters.http.callers import Caller
 from starters.http.document import document_of
 from starters.http.pages import api_page, problems_page
 from starters.http.routing import GuardedRoute
