@@ -42,8 +42,12 @@ def dev(
 
 
 async def _dev(ephemeral: bool, port: int | None, ui_port: int | None, api_port: int | None) -> None:
+    import asyncio
+    from datetime import UTC, datetime
+
     from starters.http.app import create_app
     from starters.http.backend import Backend
+    from starters.http.routes.pages import ENTRANCE
     from starters.http.serving import serving
     from starters.local.dev import everything, usual_or_free
     from starters.terminal.cases import console
@@ -74,11 +78,13 @@ async def _dev(ephemeral: bool, port: int | None, ui_port: int | None, api_port:
         until_stopped() as stopped,
     ):
         where = running.whereabouts
+        token = await asyncio.to_thread(running.store.page_tokens.make_link, datetime.now(UTC))
         out.print("[bold]Milepost runs.[/bold] Ctrl-C stops it.")
         lines = {
             "Temporal": f"{where.address}, namespace {where.namespace}",
             "Temporal UI": where.ui or "as the server at TEMPORAL_ADDRESS has it",
-            "HTTP API": f"{api_url}, for who has a key: milepost keys create",
+            "HTTP API": f"{api_url}, for whoever has a key: milepost keys create",
+            "API page": f"{api_url}{ENTRANCE}?token={token} (good once)",
             "store": shown_address(where.database),
             "task queue": where.task_queue,
             "mail": mail_in_words(get_settings()),
