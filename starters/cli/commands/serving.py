@@ -38,14 +38,8 @@ def dev(
 
 
 async def _dev(ephemeral: bool, port: int | None, ui_port: int | None, api_port: int | None) -> None:
-    import asyncio
-    from datetime import UTC, datetime
-
-    from starters.http.app import create_app
-    from starters.http.backend import Backend
-    from starters.http.routes.pages import ENTRANCE
-    from starters.http.serving import serving
-    from starters.local.dev import everything, usual_or_free
+    from starters.local.api import api_of
+    from starters.local.dev import everything
     from starters.terminal.cases import console
     from store.addresses import shown_address
     from worker.means import mail_in_words, means_of
@@ -66,21 +60,16 @@ async def _dev(ephemeral: bool, port: int | None, ui_port: int | None, api_port:
         subscribing(running.client, running.store, running.whereabouts.task_queue),
         watching_endpoints(running.store, means_of(get_settings()).mail),
         supervising(running.client, running.store),
-        serving(
-            create_app(Backend(running.client, running.store, running.whereabouts.task_queue)),
-            host="127.0.0.1",
-            port=api_port or usual_or_free(API_PORT),
-        ) as api_url,
+        api_of(running, port=api_port, usual=API_PORT) as api,
         until_stopped() as stopped,
     ):
         where = running.whereabouts
-        token = await asyncio.to_thread(running.store.page_tokens.make_link, datetime.now(UTC))
         out.print("[bold]Milepost runs.[/bold] Ctrl-C stops it.")
         lines = {
             "Temporal": f"{where.address}, namespace {where.namespace}",
             "Temporal UI": where.ui or "as the server at TEMPORAL_ADDRESS has it",
-            "HTTP API": f"{api_url}, for whoever has a key: milepost keys create",
-            "API page": f"{api_url}{ENTRANCE}?token={token} (good once)",
+            "HTTP API": f"{api.url}, for whoever has a key: milepost keys create",
+            "API page": f"{api.link} (good once)",
             "store": shown_address(where.database),
             "task queue": where.task_queue,
             "mail": mail_in_words(get_settings()),
