@@ -153,9 +153,17 @@ class Hours:
             )
         if consumed.outcome == "refused" and consumed.rates is not None:
             raise Refused("not_rated", consumed.reason or f"the rates of {entitlement.id} have just changed; ask again")
+        if consumed.outcome == "already" and await self._took_it(entitlement.id, entry):
+            consumed = consumed.model_copy(update={"outcome": "granted"})
         if consumed.is_reversed:
             raise Refused("reversed", f"time entry {entry.id!r} was reversed; log the work again under another id")
         return consumed
+
+    async def _took_it(self, entitlement: str, entry: TimeEntry) -> bool:
+        """Whether an entry was taken by this very request, of which an earlier attempt was cut short."""
+        if entry.event_id is None:
+            return False
+        return await asyncio.to_thread(self._store.ledgers.was_logged_by, entitlement, entry.id, entry.event_id)
 
 
 def _rest(entry: TimeEntry, minutes: int, left_over: int) -> TimeEntry:

@@ -93,6 +93,7 @@ class Opening:
                     case_id=asked.intake.case_id,
                     by=asked.entry.by,
                     note=asked.entry.note,
+                    event_id=asked.entry.event_id,
                 )
                 took = await self.hours.log(asked.intake, entry, asked.now)
                 question = await self.hours.question(entry, took, asked.now)

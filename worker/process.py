@@ -29,15 +29,13 @@ from activities.planning import Planner, Planning
 from activities.records import Records
 from activities.rendering.renderer import Renderer
 from activities.subscriptions.work import SubscriptionWork
+from clients.deployments import DEPLOYMENT
 from clients.gate import UsageGate
 from store.store import Store
 from worker.memory import cached_workflows_for, memory_of_this_process
 from worker.plugin import plugin
 
 _LOG = logging.getLogger(__name__)
-
-DEPLOYMENT = "milepost"
-"""The name of the worker deployment whose versions the build ids are."""
 
 ENDS_WITHIN = 10.0
 """Seconds."""
@@ -90,8 +88,7 @@ async def working(
         task_queue=task_queue,
         plugins=[plugin()],
         activities=[
-            *_activities(client, store, task_queue, dispatcher),
-            *Redelivering(store, outside).all,
+            *_activities(client, store, task_queue, dispatcher, outside),
             *SubscriptionWork(store, outside).all,
         ],
         deployment_config=_deployment(build_id),
@@ -113,7 +110,9 @@ def _links(client: Client, means: Means | None) -> Links:
     return Links(console=means.console, temporal_ui=means.temporal_ui, namespace=client.namespace)
 
 
-def _activities(client: Client, store: Store, task_queue: str, dispatcher: Dispatcher) -> list[Callable[..., Any]]:
+def _activities(
+    client: Client, store: Store, task_queue: str, dispatcher: Dispatcher, outside: Outside | None
+) -> list[Callable[..., Any]]:
     """What a worker does for workflows, put together in this one place."""
     planner = Planner(store)
     opening = Opening(store, planner, Covering(store, UsageGate(client, task_queue)))
@@ -128,6 +127,7 @@ def _activities(client: Client, store: Store, task_queue: str, dispatcher: Dispa
         Records(store).record_case,
         *CaseActions(dispatcher).all,
         *UsageActivities(store, dispatcher).all,
+        *Redelivering(store, outside).all,
         *Migrating(client, store).all,
     ]
 

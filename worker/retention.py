@@ -25,7 +25,7 @@ class Kept:
 
     Attributes:
         events: of the feed; None: for good.
-        texts: of mails, requests and answers.
+        texts: of mails, requests and answers, and dead letters of subscriptions.
     """
 
     events: timedelta | None
@@ -74,5 +74,6 @@ def forget(store: Store, kept: Kept, holder: str, now: datetime) -> tuple[int, i
     if not store.leases.acquire(_LEASE, holder, now=now, lasts=EVERY):
         return 0, 0
     store.answers.prune(now)
+    store.dead_letters.prune(now - kept.texts)
     events = 0 if kept.events is None else store.feed.prune(now - kept.events)
     return events, store.texts.erase(now - kept.texts)

@@ -158,6 +158,7 @@ def _row(
         used=used,
         overage=overage,
         reference=entry.id,
+        event_id=entry.event_id,
         case_id=entry.case_id,
         by=entry.by,
         reason=cut(": ".join(part for part in (said, entry.note) if part)) or None,

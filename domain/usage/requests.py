@@ -244,6 +244,7 @@ class TimeEntry(Value):
         yields: if nothing is left at all, as of a `Consumption`.
         paid: of a rest: so many minutes of the entry, its first ones, others have taken.
         rates: what its minutes count, if the rules of its period have rates (`domain.usage.rates`).
+        event_id: of the request by which it was logged, for the ledger: so a request that asks again knows itself.
     """
 
     id: Reference
@@ -257,6 +258,7 @@ class TimeEntry(Value):
     yields: bool = Field(default=False, exclude_if=operator.not_)
     paid: int = Field(default=0, ge=0, le=2 * MOST_ENTRY_MINUTES, exclude_if=operator.not_)
     rates: EntryRates | None = Field(default=None, exclude_if=lambda rates: rates is None)
+    event_id: EventId | None = Field(default=None, exclude_if=lambda event_id: event_id is None)
 
 
 class OverageDecision(Value):

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, select, update
 
 from domain.errors import NotFound
 from domain.explanation import InstanceExplained
@@ -54,6 +54,8 @@ class CaseRecords:
         with self._database.write(patience=patience) as connection:
             if not _put_case(connection, record):
                 return
+            if record.history == 0 and record.number == 1:
+                _leave_turns(connection, record.view.case_id)
             _put_hours(connection, record)
             put_folded(connection, folded)
             _put_milestones(connection, record)
@@ -203,6 +205,13 @@ def _put_case(connection: Connection, record: CaseRecord) -> bool:
     asked = {} if record.asked_at is None else {statements.ASKED_AT: record.asked_at}
     newer = statements.put_case(connection.dialect.name, tuple(row), is_opening=bool(asked))
     return connection.execute(newer, {**row, **asked}).first() is not None
+
+
+def _leave_turns(connection: Connection, case_id: str) -> None:
+    """Nobody tries any more what a workflow of the case that was ended had to deliver; nothing waits for it."""
+    table = tables.deliveries
+    waits = (table.c.case_id == case_id, table.c.status == "waits")
+    connection.execute(update(table).where(*waits).values({"lane": None, "tried_until": None}))
 
 
 def _put_hours(connection: Connection, record: CaseRecord) -> None:

@@ -135,6 +135,14 @@ class Ledgers:
         table = tables.ledger
         return self._takers(reference, _OF_AN_ENTRY, table.c.case_id == case_id, table.c.unit == HOURS)
 
+    def was_logged_by(self, entitlement: str, reference: str, event_id: str) -> bool:
+        """Whether an entitlement took a time entry by the request of an event id; as late as `entry_takers`."""
+        table = tables.ledger
+        which = (table.c.entitlement == entitlement, table.c.reference == reference, table.c.event_id == event_id)
+        wanted = select(table.c.number).where(*which, table.c.kind.in_(_OF_AN_ENTRY))
+        with self._database.read() as connection:
+            return connection.execute(wanted.limit(1)).first() is not None
+
     def takers(self, reference: str, *, account: str, unit: str) -> list[str]:
         """The entitlements of an account and unit of which a visit, or whatever the unit is, was taken.
 

@@ -9,6 +9,7 @@ from typing import Any
 from domain.messages.case_state import ActionOrder
 from domain.messages.cases import CaseIntake, OverageChoice, TimeLogged
 from domain.messages.migrations import CaseMigration, CaseSelection, OutdatedRequest
+from domain.messages.redelivery import RedeliveryOrder
 from domain.messages.steps import (
     CaseOpening,
     CaseRecord,
@@ -285,6 +286,15 @@ async def of_a_migration(_: SmallWorld) -> Any:
     return CaseMigration(migration_id="m-1", case_id="c-1", process_version=2, by="ann")
 
 
+def of_a_delivery_by_hand(kind: str, action: dict[str, Any]) -> Sample:
+    async def ordered(world: SmallWorld) -> Any:
+        sent = order(action)
+        await world.run(kind, sent)
+        return RedeliveryOrder(key=sent.call.key, by="ann", asked_at=NOON)
+
+    return ordered
+
+
 SAMPLES: dict[str, list[Sample]] = {
     "open_case": [of_nothing, of_what_is_beyond_the_cap, of_equal_entitlements],
     "plan_entitlement_change": [of_another_entitlement],
@@ -309,4 +319,5 @@ SAMPLES: dict[str, list[Sample]] = {
     "survey_migration": [of_a_selection],
     "find_outdated_cases": [of_outdated_cases],
     "migrate_case": [of_a_migration],
+    "redeliver": [of_a_delivery_by_hand("email", MAIL), of_a_delivery_by_hand("outbound_message", HOOK)],
 }

@@ -195,9 +195,8 @@ class SmallWorld:
         hooks = cast("HookSender", self.outbound)
         mail = MailServer("mail.example.org", "Milepost <sla@example.org>", 25, encryption=Encryption.NONE)
         outside = Outside(self.store, Means(mail=mail, hooks=hooks, sends_rehearsals=True))
-        registered = _activities(
-            client, self.store, _QUEUE, Dispatcher(self.store.actions, self.store.catalog, renderer, outside)
-        )
+        dispatcher = Dispatcher(self.store.actions, self.store.catalog, renderer, outside)
+        registered = _activities(client, self.store, _QUEUE, dispatcher, outside)
         self.activities = {activity._Definition.must_from_callable(one).name: one for one in registered}
 
     async def run(self, name: str, argument: Any, *, attempt: int = 1) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from datetime import datetime
 
 from temporalio import workflow
@@ -13,6 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.delivery.schedule import ATTEMPT, GIVES_UP_AFTER
     from domain.messages.case_state import ActionFailure, ActionOrder
     from domain.process import FieldUpdate
+    from domain.process.actions import OutboundMessage
     from domain.timeline.effects import NoteKind, TriggerFired
     from workflows.case.recorder import Recorder
     from workflows.case.running import RunningCase
@@ -21,6 +22,8 @@ with workflow.unsafe.imports_passed_through():
 MOST_AT_ONCE = 20
 """Actions that a run sends without looking at what became of any other; and as many, of those after, under way. Each
 leaves two events for a workflow task that is under way; the server fails the task when a hundred wait for it."""
+MOST_TO_ONE = 10
+"""Of those after, under way to one receiver: one that is dead leaves room for all others."""
 MOST_BYTES = 512 * 1024
 """Of both likewise. What one workflow task sends off has to stay under 2 MB."""
 MOST_FAILED = 100
@@ -31,6 +34,9 @@ MOST_SUMMARY_BYTES = 200
 MOST_AT_ONCE_BEFORE = 50
 FEWER_AT_ONCE = "fewer-actions-at-once"
 """The patch since which `MOST_AT_ONCE` holds. Asked only by a run that sends more."""
+
+LEAVES_ROOM = "a-receiver-leaves-room-for-others"
+"""The patch since which `MOST_TO_ONE` holds. Asked only where so many are under way to one receiver."""
 
 WAITS_FOR_ITS_INSTANT = "an-action-waits-for-its-instant"
 """The patch since which an action is not sent before its instant. Asked only of one that has to wait."""
@@ -62,6 +68,7 @@ class Actions:
         self._waiting: deque[tuple[ActionOrder, int]] = deque()
         self._under_way = 0
         self._under_way_bytes = 0
+        self._under_way_to: Counter[str] = Counter()
 
     @property
     def are_done(self) -> bool:
@@ -154,15 +161,28 @@ class Actions:
         """Whether any was sent."""
         before = len(self._waiting)
         while self._waiting and not self.is_paused and self._under_way < self._most_at_once:
-            order, size = self._waiting[0]
+            place = self._next_place()
+            if place is None:
+                break
+            order, size = self._waiting[place]
             if self._under_way and self._under_way_bytes + size > MOST_BYTES:
                 break
-            self._waiting.popleft()
+            del self._waiting[place]
             self._under_way += 1
             self._under_way_bytes += size
+            self._under_way_to[_receiver(order)] += 1
             self._out += 1
             self._case.jobs.start(self._carry_out_next(order, size))
         return len(self._waiting) < before
+
+    def _next_place(self) -> int | None:
+        """Which of those that wait goes next: the first to a receiver to which not too many are under way.
+
+        None: there is none.
+        """
+        free = (n for n, (order, _) in enumerate(self._waiting) if self._under_way_to[_receiver(order)] < MOST_TO_ONE)
+        place = next(free, None)
+        return place if place == 0 or workflow.patched(LEAVES_ROOM) else 0
 
     @property
     def _most_at_once(self) -> int:
@@ -172,6 +192,7 @@ class Actions:
         await self._carry_out(order)
         self._under_way -= 1
         self._under_way_bytes -= size
+        self._under_way_to[_receiver(order)] -= 1
         if not self._send_waiting():
             seal(actions_under_way=self._under_way)
 
@@ -215,6 +236,12 @@ class Actions:
         self._case.remark(NoteKind.ACTION_RETRIED, said, by, key=key)
         self.order(order)
         return said
+
+
+def _receiver(order: ActionOrder) -> str:
+    """Who gets it, as far as the order says so."""
+    action = order.call.action
+    return f"endpoint {action.endpoint}" if isinstance(action, OutboundMessage) else action.do
 
 
 def _size(order: ActionOrder) -> int:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from starters.cli.commands.api import API_PORT
 from starters.cli.running import run, until_stopped
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from temporalio.client import Client
 
 
 def dev(
@@ -82,16 +86,21 @@ async def _dev(ephemeral: bool, port: int | None, ui_port: int | None, api_port:
         out.print("Stopping.")
 
 
-def worker() -> None:
+def worker(
+    current: Annotated[
+        bool,
+        typer.Option("--make-current", help="Let this build (MILEPOST_BUILD_ID) get everything new once it polls."),
+    ] = False,
+) -> None:
     """Run a worker: it walks the cases of its task queue (MILEPOST_TASK_QUEUE). Ctrl-C lets it finish what it is at.
 
     It needs a Temporal server (TEMPORAL_ADDRESS) and the database of the store (MILEPOST_DATABASE_URL). Any number may
-    run.
+    run. One with a build id (MILEPOST_BUILD_ID) gets new cases only when its build is made the current one.
     """
-    run(_worker(), logs=True)
+    run(_worker(current), logs=True)
 
 
-async def _worker() -> None:
+async def _worker(makes_current: bool) -> None:
     import asyncio
 
     from starters.local.whereabouts import connect_to_temporal, effective_settings
@@ -111,6 +120,8 @@ async def _worker() -> None:
     collect_garbage_seldom()
     out = console()
     settings = effective_settings()
+    if makes_current and settings.build_id is None:
+        raise typer.BadParameter("this worker has no build id; set MILEPOST_BUILD_ID", param_hint="--make-current")
     private_folder(settings.data)
     expose_metrics(settings.metrics)
     client = await connect_to_temporal()
@@ -137,7 +148,24 @@ async def _worker() -> None:
             address = client.service_client.config.target_host
             out.print(f"Working on task queue {settings.task_queue} of {address}. Ctrl-C stops it.", soft_wrap=True)
             out.print(f"Mail goes {mail_in_words(settings)}.", soft_wrap=True)
+            if settings.build_id is not None:
+                await _tell_of_build(out, client, settings.build_id, makes_current)
             await stopped.wait()
             out.print("Stopping.")
     finally:
         store.close()
+
+
+async def _tell_of_build(out: Console, client: Client, build_id: str, makes_current: bool) -> None:
+    """Say whether a worker's build gets what is new, and make it do so if that is wanted."""
+    from clients.deployments import HAS_POLLED_WITHIN, current_build, make_current
+
+    if makes_current:
+        await make_current(client, build_id, patience=HAS_POLLED_WITHIN)
+    current = await current_build(client)
+    if current == build_id:
+        out.print(f"Build {build_id} is the current one: it gets what is new.", soft_wrap=True)
+        return
+    other = f"that is {current}" if current else "none is"
+    said = f"Build {build_id} is not the current one ({other}): it gets no new cases until you say"
+    out.print(f"{said}: milepost upgrade current {build_id}", style="bold yellow", soft_wrap=True)

@@ -19,8 +19,7 @@ from store import Store
 from tests.activities.actions.sending import mail_server_at
 from tests.activities.delivery.mail_server import Behaviour, mail_server
 from tests.activities.delivery.receiver import Received, receiver, says
-from tests.support import assert_eventually, unique
-from tests.workflows.case.test_deployments import build_of, make_current
+from tests.support import assert_eventually
 from tests.workflows.world import World
 from worker.clock import VirtualClock
 from worker.process import working
@@ -127,8 +126,6 @@ async def test_what_receivers_missed_arrives_by_due_time_and_says_how_late(
 
 
 SECRET = "whsec_" + base64.b64encode(b"s" * 32).decode()
-BEFORE, AFTER = 6, 3
-"""Occurrences of a milestone that comes again and again: with the first build, and with the second."""
 
 
 @contextmanager
@@ -142,60 +139,3 @@ def dead_until() -> Iterator[tuple[Any, asyncio.Event, list[str]]]:
         await says("204 No Content" if well.is_set() else "503 Service Unavailable")(got, writer)
 
     yield answer, well, taken
-
-
-async def test_a_dead_receiver_and_a_change_of_build_lose_nothing(
-    clock: VirtualClock, store: Store, task_queue: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What waits for it goes over to the new build with its case, and arrives once by its key when it is well again."""
-    monkeypatch.setenv("DESK_SECRET", SECRET)
-    violated = [{"kind": "violation", "at": "0", "actions": [{"do": "outbound_message", "endpoint": "desk"}]}]
-    again = {"name": "Update", "within": "1s", "starts": "criteria", "recurrence": "independent", "triggers": violated}
-    world = World(clock, store, task_queue)
-    with dead_until() as (answer, well, taken):
-        async with receiver(answer) as desk:
-            catalog = {
-                "fields": {"priority": "string"},
-                "endpoints": [{"id": "desk", "url": desk.url, "secrets": [{"env": "DESK_SECRET"}]}],
-                "processes": [{"name": "Gold", "milestones": [again]}],
-                "accounts": [{"id": "acme"}],
-                "entitlements": [{"id": "acme-gold", "account": "acme", "process": "Gold"}],
-            }
-            store.catalog.apply(read_document(catalog), by="test")
-            means = Means(hooks=HookSender(["127.0.0.1"]), pace=PACE)
-            async with working(clock.client, store, task_queue=task_queue, build_id="one", means=means):
-                await make_current(world, "one")
-                case = await world.open(clock=None, opened_at=None)
-                await _recurs(world, case, BEFORE)
-                async with working(clock.client, store, task_queue=task_queue, build_id="two", means=means):
-                    await make_current(world, "two")
-
-                    async def it_has_moved() -> None:
-                        await world.milepost.request(case, "change_fields", fields={"priority": unique("p")})
-                        assert await build_of(world, case) == "two"
-
-                    await assert_eventually(it_has_moved)
-                    await _recurs(world, case, AFTER)
-                    waits = [one.status for one in store.deliveries.of_case(case)]
-                    assert set(waits) == {"waits"}
-                    well.set()
-
-                    async def all_are_done() -> None:
-                        assert {one.status for one in store.actions.of_case(case)} == {"done"}
-
-                    await assert_eventually(all_are_done, within=120)
-                    keys = [action.key for action in store.actions.of_case(case)]
-                    await world.milepost.handle(case).terminate()
-    assert len(keys) >= BEFORE + AFTER
-    assert Counter(taken) == Counter(keys)
-
-
-async def _recurs(world: World, case: str, times: int) -> None:
-    """Have a milestone violated and completed, so that it comes again, so many times."""
-    for _ in range(times):
-
-        async def it_is_late() -> None:
-            assert (await world.milestone(case, "Update")).violations
-
-        await assert_eventually(it_is_late)
-        await world.milepost.request(case, "complete_milestone", milestone="Update")

@@ -163,6 +163,36 @@ async def test_a_dead_receiver_holds_up_no_other(walking: Walking, store: Store)
         await world.milepost.handle(case).terminate()
 
 
+async def test_sixty_messages_to_a_dead_receiver_hold_up_no_mail(
+    store: Store, clock: VirtualClock, task_queue: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of one case, and more than it has under way at once: what is for another receiver goes past them."""
+    monkeypatch.setenv("DESK_SECRET", SECRET)
+    hook = [{"kind": "violation", "actions": [{"do": "outbound_message", "endpoint": "desk"}]}]
+    last = {"name": "Last", "within": "2h", "triggers": [{"kind": "violation", "actions": [mail("is late")]}]}
+    many = [{"name": f"Answer {number}", "within": "1h", "triggers": hook} for number in range(60)]
+    behaviour = Behaviour()
+    async with mail_server(behaviour) as port, receiver(says("503 Service Unavailable")) as dead:
+        declared = {
+            **CATALOG,
+            "endpoints": [{"id": "desk", "url": dead.url, "secrets": [{"env": "DESK_SECRET"}]}],
+            "processes": [{"name": "Gold", "milestones": [*many, last]}],
+        }
+        store.catalog.apply(read_document(declared), by="test")
+        async with working(clock.client, store, task_queue=task_queue, means=sending(port, pace=1)):
+            world = World(clock, store, task_queue)
+            case = await world.open(clock=None, opened_at=datetime.now(UTC) - timedelta(hours=3))
+
+            async def the_mail_is_there() -> None:
+                assert [sent["Subject"] for sent in behaviour.taken] == [f"{case}: Last is late"]
+                status = Counter(action.status for action in store.actions.of_case(case))
+                assert status == {"ordered": 60, "done": 1}
+
+            await assert_eventually(the_mail_is_there)
+            assert await world.failed_tasks(case) == []
+            await world.milepost.handle(case).terminate()
+
+
 async def test_a_warning_of_a_completed_milestone_is_dropped(walking: Walking, store: Store) -> None:
     """It waited for a mail server that was away, and is not delivered after the fact."""
     behaviour = Behaviour(data="451 later")

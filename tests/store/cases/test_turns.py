@@ -8,6 +8,7 @@ import pytest
 from domain.delivery.schedule import ATTEMPT
 from store import Store
 from store.cases.deliveries import Turn, lane_of
+from tests.feeds import Recorded
 
 NOW = datetime(2026, 12, 1, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -110,6 +111,15 @@ def test_one_that_never_comes_back_holds_up_nothing(desk: Desk) -> None:
     assert first.wait is not None
     assert first.wait.until - much_later == timedelta(seconds=5)
     assert desk.turn("b", due=2, at=first.wait.until).wait is None
+
+
+def test_a_case_that_is_opened_anew_waits_for_nothing_of_before(desk: Desk) -> None:
+    """Its workflow was ended, and what that had to deliver is tried by nobody."""
+    desk.turn("a", due=1)
+    desk.fails("a", again_in=24 * HOUR)
+    assert desk.turn("b", due=2).wait is not None
+    desk.store.cases.record(Recorded("c-1").remarks("opened").model_copy(update={"history": 0}))
+    assert desk.turn("b", due=2).wait is None
 
 
 def test_one_that_is_retried_by_hand_has_its_turn_again(desk: Desk) -> None:
