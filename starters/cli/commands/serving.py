@@ -42,14 +42,8 @@ def dev(
 
 
 async def _dev(ephemeral: bool, port: int | None, ui_port: int | None, api_port: int | None) -> None:
-    import asyncio
-    from datetime import UTC, datetime
-
-    from starters.http.app import create_app
-    from starters.http.backend import Backend
-    from starters.http.routes.pages import ENTRANCE
-    from starters.http.serving import serving
-    from starters.local.dev import everything, usual_or_free
+    from starters.local.api import api_of
+    from starters.local.dev import everything
     from starters.terminal.cases import console
     from store.addresses import shown_address
     from worker.besides import besides
@@ -64,21 +58,16 @@ async def _dev(ephemeral: bool, port: int | None, ui_port: int | None, api_port:
     async with (
         everything(ephemeral=ephemeral, port=port, ui_port=ui_port, means=means_of(get_settings())) as running,
         besides(running.client, running.store, get_settings(), task_queue=running.whereabouts.task_queue),
-        serving(
-            create_app(Backend(running.client, running.store, running.whereabouts.task_queue)),
-            host="127.0.0.1",
-            port=api_port or usual_or_free(API_PORT),
-        ) as api_url,
+        api_of(running, port=api_port, usual=API_PORT) as api,
         until_stopped() as stopped,
     ):
         where = running.whereabouts
-        token = await asyncio.to_thread(running.store.page_tokens.make_link, datetime.now(UTC))
         out.print("[bold]Milepost runs.[/bold] Ctrl-C stops it.")
         lines = {
             "Temporal": f"{where.address}, namespace {where.namespace}",
             "Temporal UI": where.ui or "as the server at TEMPORAL_ADDRESS has it",
-            "HTTP API": f"{api_url}, for whoever has a key: milepost keys create",
-            "API page": f"{api_url}{ENTRANCE}?token={token} (good once)",
+            "HTTP API": f"{api.url}, for whoever has a key: milepost keys create",
+            "API page": f"{api.link} (good once)",
             "store": shown_address(where.database),
             "task queue": where.task_queue,
             "mail": mail_in_words(get_settings()),
