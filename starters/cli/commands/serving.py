@@ -42,49 +42,32 @@ def dev(
 
 
 async def _dev(ephemeral: bool, port: int | None, ui_port: int | None, api_port: int | None) -> None:
-    import asyncio
-    from datetime import UTC, datetime
-
-    from starters.http.app import create_app
-    from starters.http.backend import Backend
-    from starters.http.routes.pages import ENTRANCE
-    from starters.http.serving import serving
-    from starters.local.dev import everything, usual_or_free
+    from starters.local.api import api_of
+    from starters.local.dev import everything
     from starters.terminal.cases import console
     from store.addresses import shown_address
+    from worker.besides import besides
     from worker.means import mail_in_words, means_of
     from worker.metrics import expose_metrics
     from worker.process import collect_garbage_seldom
-    from worker.relay import telling
     from worker.settings import get_settings
-    from worker.subscribing import subscribing
-    from worker.supervision import supervising
-    from worker.switched_off import watching_endpoints
 
     collect_garbage_seldom()
     expose_metrics(get_settings().metrics)
     out = console()
     async with (
         everything(ephemeral=ephemeral, port=port, ui_port=ui_port, means=means_of(get_settings())) as running,
-        telling(running.client, running.store, running.whereabouts.task_queue),
-        subscribing(running.client, running.store, running.whereabouts.task_queue),
-        watching_endpoints(running.store, means_of(get_settings()).mail),
-        supervising(running.client, running.store),
-        serving(
-            create_app(Backend(running.client, running.store, running.whereabouts.task_queue)),
-            host="127.0.0.1",
-            port=api_port or usual_or_free(API_PORT),
-        ) as api_url,
+        besides(running.client, running.store, get_settings(), task_queue=running.whereabouts.task_queue),
+        api_of(running, port=api_port, usual=API_PORT) as api,
         until_stopped() as stopped,
     ):
         where = running.whereabouts
-        token = await asyncio.to_thread(running.store.page_tokens.make_link, datetime.now(UTC))
         out.print("[bold]Milepost runs.[/bold] Ctrl-C stops it.")
         lines = {
             "Temporal": f"{where.address}, namespace {where.namespace}",
             "Temporal UI": where.ui or "as the server at TEMPORAL_ADDRESS has it",
-            "HTTP API": f"{api_url}, for whoever has a key: milepost keys create",
-            "API page": f"{api_url}{ENTRANCE}?token={token} (good once)",
+            "HTTP API": f"{api.url}, for whoever has a key: milepost keys create",
+            "API page": f"{api.link} (good once)",
             "store": shown_address(where.database),
             "task queue": where.task_queue,
             "mail": mail_in_words(get_settings()),
@@ -117,16 +100,12 @@ async def _worker(makes_current: bool) -> None:
     from starters.local.whereabouts import connect_to_temporal, effective_settings
     from starters.terminal.cases import console
     from store import Store
+    from worker.besides import besides
     from worker.means import mail_in_words, means_of
     from worker.metrics import expose_metrics
     from worker.namespace import ensure_namespace_and_search_attributes
     from worker.private import private_folder
     from worker.process import collect_garbage_seldom, working
-    from worker.relay import telling
-    from worker.retention import Kept, forgetting
-    from worker.subscribing import subscribing
-    from worker.supervision import supervising
-    from worker.switched_off import watching_endpoints
 
     collect_garbage_seldom()
     out = console()
@@ -149,11 +128,7 @@ async def _worker(makes_current: bool) -> None:
         )
         async with (
             worker,
-            telling(client, store, settings.task_queue),
-            subscribing(client, store, settings.task_queue),
-            watching_endpoints(store, means_of(settings).mail),
-            supervising(client, store),
-            forgetting(store, Kept.of_days(events=settings.feed_days, texts=settings.message_days)),
+            besides(client, store, settings, task_queue=settings.task_queue),
             until_stopped() as stopped,
         ):
             address = client.service_client.config.target_host
