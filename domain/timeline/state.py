@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import operator
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 from domain.model import Value
 from domain.timeline.effects import Noted, TriggerFired
 from domain.timeline.instances import MilestoneInstance
 from domain.timeline.seen import EventIds
+from domain.timeline.stood import PLAIN, packed, unpacked
 
 
 def _is_none(value: object) -> bool:
@@ -37,6 +38,16 @@ class Verdict(Value):
     at: AwareDatetime
     holds: bool
     error: str | None = None
+
+
+def _written_holds(holds: tuple[Hold, ...]) -> str:
+    return ";".join(packed(h.from_at, h.to_at, (h.cause,)) for h in holds if h.to_at is not None)
+
+
+def _read_holds(written: Any) -> Any:
+    if not isinstance(written, str):
+        return written
+    return [{"cause": causes[0], "from_at": a, "to_at": b} for a, b, causes in unpacked(written.split(";"))]
 
 
 class Ended(Value):
@@ -85,6 +96,8 @@ class TimelineState(BaseModel):
         not_before: the process is not entered before this instant; set when the entitlement changes.
         folded: of the occurrences that were folded, for each process and milestone that has any.
         stay: which stay in the process this is, from 1; `first_stay` is the first under this entitlement.
+        holds: those that are open, and the newest of the others.
+        past_holds: those before, of which it is not known here any more who and why.
         verdicts: by criteria (``First response: when``), each time that they came to something else.
         event_ids: the events taken, as far as they are remembered.
         notes: how many notes there are so far.
@@ -108,6 +121,9 @@ class TimelineState(BaseModel):
     stay: int = 0
     first_stay: int = 1
     holds: tuple[Hold, ...] = ()
+    past_holds: Annotated[
+        tuple[Hold, ...], BeforeValidator(_read_holds), PlainSerializer(_written_holds, when_used="json")
+    ] = Field(default=(), exclude_if=operator.not_)
     instances: list[MilestoneInstance] = Field(default_factory=list)
     folded: tuple[Folded, ...] = Field(default=(), exclude_if=operator.not_)
     verdicts: dict[str, tuple[Verdict, ...]] = Field(default_factory=dict)
@@ -143,7 +159,16 @@ class TimelineState(BaseModel):
             return False
         ended = found.model_copy(update={"to_at": at})
         self.holds = tuple(ended if hold is found else hold for hold in self.holds)
+        closed = [hold for hold in self.holds if hold.to_at is not None]
+        for oldest in closed[:-PLAIN]:
+            self.holds = tuple(hold for hold in self.holds if hold is not oldest)
+            self.past_holds = (*self.past_holds, oldest.model_copy(update={"by": None, "reason": None}))
         return True
+
+    @property
+    def all_holds(self) -> tuple[Hold, ...]:
+        """All holds so far."""
+        return (*self.past_holds, *self.holds) if self.past_holds else self.holds
 
     def folded_of(self, process: str, milestone: str) -> Folded | None:
         """What is left of the folded occurrences of a milestone; None: none was folded."""
