@@ -251,8 +251,8 @@ class Book:
         follows_entry = milestone.starts == "process"
         return union(
             Pause(from_at=max(h.from_at, start), to_at=h.to_at, causes=(h.cause,))
-            for h in self.state.all_holds
-            if (h.to_at is None or h.to_at > start) and not (follows_entry and h.cause == "entry ahead")
+            for h in self.state.holds_since(start)
+            if not (follows_entry and h.cause == "entry ahead")
         )
 
     def move(self, instance: MilestoneInstance, term: Term, at: datetime, why: str) -> None:

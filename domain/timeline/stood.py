@@ -55,8 +55,23 @@ def written_pauses(pauses: tuple[Pause, ...]) -> Any:
     """Pauses as JSON has them: the newest in full, those before in few bytes."""
     if len(pauses) <= PLAIN:
         return pauses
-    past = (packed(p.from_at, p.to_at, p.causes) for p in pauses[:-PLAIN] if p.to_at is not None)
-    return {"past": ";".join(past), "recent": pauses[-PLAIN:]}
+    return {"past": _text_of(pauses[:-PLAIN]), "recent": pauses[-PLAIN:]}
+
+
+_SLOTS = 256
+_TEXTS: list[tuple[tuple[Pause, ...], str]] = [((), "")] * _SLOTS
+"""Texts that were written last, in slots by the first of their pauses; most are asked for again with a pause more."""
+
+
+def _text_of(pauses: tuple[Pause, ...]) -> str:
+    slot = (id(pauses[0]) >> 4) % _SLOTS
+    known, text = _TEXTS[slot]
+    if not known or pauses[: len(known)] != known:
+        known, text = (), ""
+    new = [packed(p.from_at, p.to_at, p.causes) for p in pauses[len(known) :] if p.to_at is not None]
+    text = ";".join([text, *new] if text else new)
+    _TEXTS[slot] = (pauses, text)
+    return text
 
 
 def read_pauses(written: Any) -> Any:
