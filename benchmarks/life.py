@@ -7,6 +7,10 @@ changes of a field (`fields`), pauses of one instance (`pauses`), messages that 
 (`events`). An event is taken as the case's workflow takes it: tried on a copy, applied on another, looked at, put into
 a record, which is written as JSON and confirmed; what can no longer change is folded then. The milliseconds are the
 median of the last events before each age.
+
+`entitlement` is the life of an entitlement of hours: what a time entry, one beyond the cap with the decision on it, and
+a change by hand cost, each on a copy that takes the entitlement's place, after so many time entries. By default they
+are ten times as many as the events of a case.
 """
 # ruff: noqa: E402 - the path is put right before anything is imported
 
@@ -21,6 +25,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from random import Random
 from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,6 +43,11 @@ from domain.timeline.effects import Effect, Noted, TriggerFired
 from domain.timeline.events import ClockResumed, ClockStopped, Event, FieldsChanged, MilestoneCompleted
 from domain.timeline.plan import Plan
 from domain.timeline.views import look_at
+from domain.usage.allowance import Allowance
+from domain.usage.freezing import freeze
+from domain.usage.machine import Usage
+from domain.usage.periods import Term
+from domain.usage.requests import EntitlementTerms, OverageDecision, TimeEntry, UsageAdjusted
 
 OPENED_AT = datetime(2025, 6, 9, 13, 0, tzinfo=UTC)
 AGES = (10, 100, 1000, 10_000)
@@ -201,24 +211,113 @@ def measured(life: Life, ages: list[int]) -> list[Age]:
     return found
 
 
+# --- an entitlement ---
+
+
+class Count(NamedTuple):
+    """What a time entry, a decision and a change cost an entitlement, in milliseconds, and the bytes of its state."""
+
+    entries: int
+    entry: float
+    decision: float
+    change: float
+    state: int
+
+
+def _usage() -> Usage:
+    given = {"unit": "hours", "cap": 10**6, "period": "month", "overflow": "prompt", "overage_price": "90 EUR"}
+    allowance = Allowance.model_validate(given)
+    periods = freeze(allowance, Term(starts_on=OPENED_AT.date(), time_zone="UTC"), OPENED_AT + timedelta(days=4000))
+    terms = EntitlementTerms(entitlement_id="e", account="acme", name="Hours", allowance=allowance, periods=periods)
+    return Usage.begin(terms, OPENED_AT)
+
+
+def counted(entries: list[int]) -> list[Count]:
+    """Log so many time entries, and look at what more would cost."""
+    usage, found = _usage(), []
+    random = Random(1)
+    for number in range(1, max(entries) + 1):
+        at = OPENED_AT + timedelta(minutes=10 * number)
+        entry = TimeEntry(id=f"entry-{number}", minutes=random.randrange(1, 480), worked_at=at, by="ann@example.com")
+        usage.advance(at)
+        usage.log_hours(entry, at)
+        if number in entries:
+            logged, adjusted = _cost(usage, at, _log), _cost(usage, at, _adjust)
+            decided = _cost(_spent(usage, at), at, _decide)
+            found.append(Count(number, logged, decided, adjusted, len(usage.state.model_dump_json())))
+    return found
+
+
+def _cost(usage: Usage, now: datetime, does: Callable[[Usage, datetime, int], object]) -> float:
+    took = []
+    for number in range(MEASURED):
+        began = time.perf_counter()
+        usage = usage.fork()
+        usage.advance(now)
+        usage = usage.fork()
+        does(usage, now, number)
+        usage = usage.fork()
+        usage.advance(now)
+        took.append(time.perf_counter() - began)
+    return statistics.median(took) * 1000
+
+
+def _spent(usage: Usage, now: datetime) -> Usage:
+    """A copy with nothing left of its period."""
+    copy, left = usage.fork(), usage.balance(now).current.remaining or 0
+    copy.change(UsageAdjusted(event_id="all", by="bea", reason="used elsewhere", amount=left), now)
+    return copy
+
+
+def _log(usage: Usage, now: datetime, number: int) -> object:
+    return usage.log_hours(TimeEntry(id=f"more-{number}", minutes=45, worked_at=now, by="ann@example.com"), now)
+
+
+def _decide(usage: Usage, now: datetime, number: int) -> object:
+    more = {"id": f"beyond-{number}", "minutes": 480, "worked_at": now, "by": "ann@example.com"}
+    usage.log_hours(TimeEntry.model_validate(more), now)
+    known = {"reference": more["id"], "event_id": f"d-{number}", "by": "bea", "reason": "agreed", "occurred_at": now}
+    return usage.decide(OverageDecision.model_validate({**known, "approved": True}), now)
+
+
+def _adjust(usage: Usage, now: datetime, number: int) -> object:
+    return usage.change(UsageAdjusted(event_id=f"by-hand-{number}", by="bea", reason="was less", amount=-1), now)
+
+
+def _entries(ages: list[int]) -> list[int]:
+    return [10 * age for age in ages]
+
+
 def main() -> None:
     """Measure, and print a table for each life."""
+    lives = [*LIVES, "entitlement"]
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("lives", nargs="*", metavar="LIFE", help=f"of {', '.join(LIVES)}; all, if left out")
+    parser.add_argument("lives", nargs="*", metavar="LIFE", help=f"of {', '.join(lives)}; all, if left out")
     parser.add_argument("--ages", default=",".join(map(str, AGES)), help="how many events old the case is looked at")
     parser.add_argument("--json", action="store_true", help="print JSON")
     given = parser.parse_args()
     ages = [int(age) for age in given.ages.split(",")]
-    results = {}
-    for name in given.lives or LIVES:
-        results[name] = measured(LIVES[name], ages)
+    results: dict[str, list[Age] | list[Count]] = {}
+    for name in given.lives or lives:
+        results[name] = counted(_entries(ages)) if name == "entitlement" else measured(LIVES[name], ages)
         if not given.json:
-            print(f"{name:<8} {'age':>7} {'an event':>12} {'state':>10} {'record':>10} {'answer':>10}")
-            for age in results[name]:
-                sizes = " ".join(f"{size / 1024:>7.1f} KB" for size in age[2:])
-                print(f"{'':<8} {age.age:>7} {age.milliseconds:>9.2f} ms {sizes}")
+            _print(name, results[name])
     if given.json:
-        print(json.dumps({name: [age._asdict() for age in found] for name, found in results.items()}))
+        print(json.dumps({name: [line._asdict() for line in found] for name, found in results.items()}))
+
+
+def _print(name: str, found: list[Age] | list[Count]) -> None:
+    if name == "entitlement":
+        print(f"{'entries':>19} {'an entry':>12} {'decision':>12} {'change':>12} {'state':>10}")
+    else:
+        print(f"{name:<11} {'age':>7} {'an event':>12} {'state':>10} {'record':>10} {'answer':>10}")
+    for line in found:
+        if isinstance(line, Count):
+            costs = " ".join(f"{cost:>9.3f} ms" for cost in (line.entry, line.decision, line.change))
+            print(f"{line.entries:>19} {costs} {line.state / 1024:>7.1f} KB")
+        else:
+            sizes = " ".join(f"{size / 1024:>7.1f} KB" for size in (line.state, line.record, line.answer))
+            print(f"{line.age:>19} {line.milliseconds:>9.2f} ms {sizes}")
 
 
 if __name__ == "__main__":

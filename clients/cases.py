@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypeVar
@@ -22,6 +22,7 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from clients.deployments import why_nobody_answers
 from clients.sending import NOT_UNDERSTOOD, PATIENCE, NoAnswer, Turns, marked, persist, persist_asking
 from domain.errors import MilepostError, NotFound, Refused
 from domain.explanation import Explanation
@@ -174,7 +175,7 @@ class MilepostClient:
                     raise ended from None
                 raise  # it goes on in its next run just now, or too much is asked at once
 
-        return await persist(attempt, patience=self.patience, unanswered=_saying(self._silence(case_id)))
+        return await self._persist(attempt, self._silence(case_id))
 
     async def _start(
         self, case_id: str, update_id: str, start: Starting, said: str
@@ -202,7 +203,7 @@ class MilepostClient:
                 raise refused from error
             return answer, operation
 
-        return await persist(attempt, patience=self.patience, unanswered=_saying(said))
+        return await self._persist(attempt, said)
 
     async def view(self, case_id: str) -> CaseView:
         """The case as it stands.
@@ -253,6 +254,15 @@ class MilepostClient:
         if found is None:
             raise NotFound(f"no case {case_id!r} is known here")
         return found
+
+    async def _persist(self, attempt: Callable[[], Awaitable[T]], said: str) -> T:
+        try:
+            return await persist(attempt, patience=self.patience, unanswered=_saying(said))
+        except NoAnswer as nobody:
+            why = await why_nobody_answers(self.temporal, self.task_queue)
+            if why is None:
+                raise
+            raise NoAnswer(f"{nobody}; {why}") from nobody
 
     def _silence(self, case_id: str) -> str:
         return f"case {case_id} does not answer: does a worker run on {self.task_queue!r}?"

@@ -1,4 +1,4 @@
-"""API keys: made, looked up by what a caller shows, listed and revoked."""
+"""API keys: made, looked up by what a caller shows, listed and revoked; and the tokens of the API's pages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import secrets
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from domain.access import ApiKey, NewKey
@@ -16,6 +16,9 @@ from store import tables
 from store.database import Database
 from store.errors import StoreError
 from store.reading import read_stored
+
+KEY_BEGINS = "mp_"
+"""So begins every key: who finds one somewhere knows what it is."""
 
 _SECRET_BYTES = 32
 _ID_BYTES = 5
@@ -55,7 +58,7 @@ class AccessKeys:
         if asked.expires_at is not None and asked.expires_at <= at:
             raise Refused("bad_dates", "a key expires in the future, or never")
         known_as = secrets.token_hex(_ID_BYTES)
-        text = f"mp_{known_as}_{secrets.token_urlsafe(_SECRET_BYTES)}"
+        text = f"{KEY_BEGINS}{known_as}_{secrets.token_urlsafe(_SECRET_BYTES)}"
         row: dict[str, Any] = {
             **asked.model_dump(mode="json", exclude={"expires_at"}),
             "id": known_as,
@@ -118,6 +121,48 @@ class AccessKeys:
         if row is None:
             raise NotFound("there is no key of that id; milepost keys list has them all")
         return read_stored(ApiKey, dict(row))
+
+
+LINK_LASTS = timedelta(hours=12)
+SESSION_LASTS = timedelta(hours=12)
+
+
+class PageTokens:
+    """The tokens that open the pages of the API: of links, each good once, and of the sessions that they begin."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def make_link(self, now: datetime) -> str:
+        """A token that is good once."""
+        return self._make("link", now, LINK_LASTS)
+
+    def take_link(self, text: str, now: datetime) -> bool:
+        """Whether somebody shows the token of a link; it is good no more."""
+        table = tables.page_tokens
+        taken = delete(table).where(table.c.digest == digest_of(text), table.c.kind == "link", table.c.expires_at > now)
+        with self._database.write() as connection:
+            return connection.execute(taken.returning(table.c.digest)).first() is not None
+
+    def make_session(self, now: datetime) -> str:
+        """A token that is good for a while."""
+        return self._make("session", now, SESSION_LASTS)
+
+    def is_session(self, text: str, now: datetime) -> bool:
+        """Whether somebody shows the token of a session."""
+        table = tables.page_tokens
+        same = (table.c.digest == digest_of(text), table.c.kind == "session", table.c.expires_at > now)
+        with self._database.read() as connection:
+            return connection.execute(select(table.c.digest).where(*same)).first() is not None
+
+    def _make(self, kind: str, now: datetime, lasts: timedelta) -> str:
+        """Make a token, and forget those whose time is over."""
+        table, text = tables.page_tokens, secrets.token_urlsafe(_SECRET_BYTES)
+        row = {"digest": digest_of(text), "kind": kind, "expires_at": now + lasts}
+        with self._database.write() as connection:
+            connection.execute(delete(table).where(table.c.expires_at <= now))
+            connection.execute(table.insert().values(row))
+        return text
 
 
 def digest_of(text: str) -> str:

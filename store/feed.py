@@ -57,6 +57,7 @@ class FeedPage(NamedTuple):
         positions: of the events, in their order.
         end: the position of the cursor.
         behind: how many events were written after it, of any kind.
+        cursors: of each event, from which what comes after it is read.
     """
 
     events: list[FeedEvent]
@@ -65,6 +66,7 @@ class FeedPage(NamedTuple):
     positions: list[int]
     end: int
     behind: int
+    cursors: list[str]
 
 
 class Feed:
@@ -100,7 +102,9 @@ class Feed:
         with self._database.read() as connection:
             feed = connection.execute(select(_FEED)).one()
             begin = feed.pruned if after is None else _position(connection, feed, after)
-            wanted = _after(begin, types, [account] if account is not None else accounts)
+            wanted = _after(begin, types, accounts)
+            if account is not None:
+                wanted = wanted.where(table.account == account)
             if subject is not None:
                 wanted = wanted.where(table.subject == subject)
             rows = connection.execute(wanted.order_by(table.position).limit(limit)).mappings().all()
@@ -108,7 +112,8 @@ class Feed:
             end = feed.last if is_last else rows[-1]["position"]
             cursor = _cursor(connection, feed, end)
         events, positions = [_event(row, feed.source) for row in rows], [row["position"] for row in rows]
-        return FeedPage(events, cursor, is_last, positions, end, feed.last - end)
+        cursors = [_cursor_at(feed, row["position"], row["id"]) for row in rows]
+        return FeedPage(events, cursor, is_last, positions, end, feed.last - end, cursors)
 
     def rest_of(
         self,
@@ -293,8 +298,12 @@ def _is_of(name: str) -> Any:
 
 
 def _cursor(connection: Connection, feed: Any, position: int) -> str:
+    return _cursor_at(feed, position, _id_at(connection, position))
+
+
+def _cursor_at(feed: Any, position: int, event_id: str) -> str:
     """A cursor: the feed, a position, and the event there, by which a feed that was restored is told from this one."""
-    said = [_digits_of(feed.source), position, _id_at(connection, position)[-_DIGITS:]]
+    said = [_digits_of(feed.source), position, event_id[-_DIGITS:]]
     return base64.urlsafe_b64encode(json.dumps(said).encode()).decode().rstrip("=")
 
 

@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
-from store.access import AccessKeys
+from store.access import AccessKeys, PageTokens
 from store.answers import KeptAnswers
 from store.cases.actions import ActionRecords
 from store.cases.deliveries import Deliveries
 from store.cases.ended import EndedCases
+from store.cases.listing import CaseListing
 from store.cases.records import CaseRecords
 from store.cases.redeliveries import Redeliveries
 from store.cases.running import RunningCases
@@ -40,6 +41,7 @@ class Store:
         catalog: what is declared.
         orders: what was ordered, and made of it.
         cases: how each case stands.
+        listing: which cases there are, page by page.
         running: the cases that a migration is about.
         ended: the cases that were ended from outside.
         actions: what was ordered, and what became of it.
@@ -56,6 +58,7 @@ class Store:
         unsynchronised: the entitlements whose workflows are to be told of a change.
         leases: who does what of all processes.
         keys: who may use the HTTP API.
+        page_tokens: who may look at its pages.
         answers: what it answered to requests that may be sent again.
     """
 
@@ -64,6 +67,7 @@ class Store:
         self.catalog = DeclaredCatalog(database) if catalog is None else catalog
         self.orders = Orders(database)
         self.cases = CaseRecords(database)
+        self.listing = CaseListing(database)
         self.running = RunningCases(database, self.catalog)
         self.ended = EndedCases(database)
         self.actions = ActionRecords(database)
@@ -80,6 +84,7 @@ class Store:
         self.unsynchronised = UnsynchronisedEntitlements(database)
         self.leases = Leases(database)
         self.keys = AccessKeys(database)
+        self.page_tokens = PageTokens(database)
         self.answers = KeptAnswers(database)
 
     @classmethod

@@ -32,6 +32,7 @@ from domain.catalog.declarations import (
 from domain.catalog.endpoints import Endpoint, SecretSource
 from domain.catalog.mailing import MailTemplate, Person, Quiet, Role
 from domain.catalog.references import KnownCatalog
+from domain.catalog.subscriptions import Subscription
 from domain.criteria.fields import ACCOUNT_FIELDS, CASE_FIELDS, ENTITLEMENT_FIELDS, FieldType
 from domain.open_time.spans import Offset, Span
 from domain.open_time.windows import Week
@@ -75,6 +76,7 @@ PLACES: Mapping[type[BaseModel], str] = {
     ContractLineItem: "Contract line items",
     Entitlement: "Entitlements",
     Opening: "opening",
+    Subscription: "Subscriptions",
     Allowance: "allowance",
     RateRow: "rates",
     Threshold: "thresholds",
@@ -97,6 +99,7 @@ SHARED: Mapping[type[BaseModel], str] = {
             Endpoint,
             Person,
             MailTemplate,
+            Subscription,
         ),
         "What all have",
     ),

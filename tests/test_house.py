@@ -42,7 +42,7 @@ def known_variables() -> set[str]:
 
 
 def test_compose_has_the_whole_system() -> None:
-    assert set(SERVICES) == {"postgresql", "temporal-schema", "temporal", "temporal-ui", "mailpit", "worker"}
+    assert set(SERVICES) == {*("postgresql", "temporal-schema", "temporal", "temporal-ui", "mailpit", "worker", "api")}
 
 
 @pytest.mark.parametrize("service", sorted(SERVICES))
@@ -61,8 +61,9 @@ def test_ports_are_on_the_loopback(port: str) -> None:
     assert re.fullmatch(r"127\.0\.0\.1:\d+:\d+", port)
 
 
-def test_the_worker_waits_for_what_it_needs() -> None:
-    assert SERVICES["worker"]["depends_on"] == {
+@pytest.mark.parametrize("name", ["worker", "api"])
+def test_what_is_ours_waits_for_what_it_needs(name: str) -> None:
+    assert SERVICES[name]["depends_on"] == {
         "postgresql": {"condition": "service_healthy"},
         "temporal": {"condition": "service_healthy"},
     }
@@ -75,8 +76,9 @@ def test_every_dependency_is_a_service() -> None:
     assert {name for service in SERVICES.values() for name in service.get("depends_on", {})} <= set(SERVICES)
 
 
-def test_the_worker_is_told_in_words_it_knows() -> None:
-    environment = SERVICES["worker"]["environment"]
+@pytest.mark.parametrize("name", ["worker", "api"])
+def test_what_is_ours_is_told_in_words_it_knows(name: str) -> None:
+    environment = SERVICES[name]["environment"]
     ours = {name for name in environment if name.startswith(PREFIX)}
     assert ours <= known_variables()
     assert set(environment) - ours == {"TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE"}
@@ -91,7 +93,10 @@ def test_the_configuration_and_volumes_that_are_named_exist() -> None:
     assert volumes == set(COMPOSE["volumes"])
 
 
-@pytest.mark.parametrize("command", [SERVICES["worker"]["command"], *map(YAML(typ="safe").load, instructions("CMD"))])
+@pytest.mark.parametrize(
+    "command",
+    [SERVICES["worker"]["command"], SERVICES["api"]["command"], *map(YAML(typ="safe").load, instructions("CMD"))],
+)
 def test_the_commands_exist(command: list[str]) -> None:
     """The image's entry point is `milepost`, as pyproject names it."""
     assert instructions("ENTRYPOINT") == ['["milepost"]']

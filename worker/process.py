@@ -29,15 +29,13 @@ from activities.planning import Planner, Planning
 from activities.records import Records
 from activities.rendering.renderer import Renderer
 from activities.subscriptions.work import SubscriptionWork
+from clients.deployments import DEPLOYMENT
 from clients.gate import UsageGate
 from store.store import Store
 from worker.memory import cached_workflows_for, memory_of_this_process
 from worker.plugin import plugin
 
 _LOG = logging.getLogger(__name__)
-
-DEPLOYMENT = "milepost"
-"""The name of the worker deployment whose versions the build ids are."""
 
 ENDS_WITHIN = 10.0
 """Seconds."""

@@ -25,7 +25,7 @@ class Kept:
 
     Attributes:
         events: of the feed; None: for good.
-        texts: of mails, requests and answers.
+        texts: of mails, requests and answers, and dead letters of subscriptions.
     """
 
     events: timedelta | None
@@ -67,8 +67,13 @@ async def _forget_again_and_again(store: Store, kept: Kept) -> None:
 
 
 def forget(store: Store, kept: Kept, holder: str, now: datetime) -> tuple[int, int]:
-    """Forget what is old, unless another worker did so within the hour; says how many events and texts that were."""
+    """Forget what is old, unless another worker did so within the hour; says how many events and texts that were.
+
+    Answers of the HTTP API go after the days for which they are promised.
+    """
     if not store.leases.acquire(_LEASE, holder, now=now, lasts=EVERY):
         return 0, 0
+    store.answers.prune(now)
+    store.dead_letters.prune(now - kept.texts)
     events = 0 if kept.events is None else store.feed.prune(now - kept.events)
     return events, store.texts.erase(now - kept.texts)

@@ -85,6 +85,20 @@ class Settings(BaseSettings):
         float, Field(gt=0, description="divides the delays between attempts to deliver, for tests on a real wire")
     ] = 1
     feed_days: Annotated[int | None, Field(ge=1, description="days for which events of the feed are kept")] = None
+    api_rate: Annotated[
+        float, Field(gt=0, description="requests a second that one key may make of one process of the HTTP API")
+    ] = 100
+    oidc_issuer: Annotated[
+        str | None, Field(pattern=_WEB_ADDRESS, description="whose tokens the HTTP API takes beside keys, by its `iss`")
+    ] = None
+    oidc_audience: Annotated[str, Field(min_length=1, description="the `aud` of these tokens")] = "milepost"
+    oidc_jwks_url: Annotated[
+        str | None, Field(pattern=_WEB_ADDRESS, description="where the issuer's keys are; default: as it says itself")
+    ] = None
+    oidc_scope_claim: Annotated[str, Field(description="the claim with the scopes, each as milepost:agent")] = "scope"
+    oidc_accounts_claim: Annotated[
+        str | None, Field(description="the claim with the accounts that a token is bound to; default: it is not bound")
+    ] = None
     message_days: Annotated[
         int, Field(ge=1, description="days for which mails, messages and what receivers answered are kept as they were")
     ] = 30

@@ -48,9 +48,9 @@ async def follow_subscriptions(store: Store, connect: Callable[[], Awaitable[Cli
 
     Temporal is connected to only if there is something to tell. What can't be told, a worker tells.
     """
-    if not await asyncio.to_thread(store.subscriptions.unsynchronised):
-        return Followed(done=[])
     try:
+        if not await asyncio.to_thread(store.subscriptions.unsynchronised):
+            return Followed(done=[])
         return await Subscribing(await connect(), store, task_queue).follow()
     except MilepostError as error:
         return Followed(done=[], later=str(error))

@@ -48,8 +48,10 @@ class Sending:
             looks_first: the endpoint was left alone: one attempt shows how it does, before there are others.
         """
         waiting = deque(self._lines)
-        if looks_first and waiting:
-            await self._line(waiting.popleft(), most=1)
+        while looks_first and waiting:
+            line = waiting.popleft()
+            await self._line(line, most=1)
+            looks_first = not line.events
 
         async def one_after_the_other() -> None:
             while waiting:

@@ -10,6 +10,7 @@ from activities.delivery.http import LONGEST_BODY
 from activities.delivery.outcomes import NotDelivered
 from domain.catalog.endpoints import Endpoint
 from domain.delivery.circuit import SLOWED
+from domain.delivery.schedule import DELAYS
 from domain.feed.envelope import FeedEvent
 from domain.subscriptions.requests import delivery_key
 from domain.subscriptions.state import Failure, Trouble, reason_of
@@ -57,5 +58,5 @@ def _trouble(error: NotDelivered, said: str, pace: float) -> Trouble | None:
     if error.for_good:
         return Trouble(kind="held", said=said, wait=UNUSABLE_FOR / pace)
     if error.slows_down:
-        return Trouble(kind="held", said=said, wait=max(SLOWED, error.at_least) / pace)
+        return Trouble(kind="held", said=said, wait=min(max(SLOWED, error.at_least), DELAYS[-1]) / pace)
     return None

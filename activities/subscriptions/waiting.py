@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 
+from temporalio import activity
+
 from activities.heartbeat import heartbeating
 from activities.refusals import refusals
 from domain.errors import Refused
@@ -35,10 +37,12 @@ class Waiting:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._waiting = 0
+        self._turns: dict[str, int] = {}
 
     async def wait(self, request: WaitRequest) -> WaitReport:
-        """Wait until there is something to send, or for ten minutes."""
+        """Wait until there is something to send, or for ten minutes, or until this worker is about to end."""
         name, state = request.subscription_id, request.state
+        turn = self.leave(name)
         await asyncio.to_thread(self._store.subscriptions.keep, name, state, datetime.now(UTC))
         if self._waiting >= MOST_AT_ONCE:
             found = await asyncio.to_thread(self._look, name, state.cursor, -1)
@@ -48,11 +52,16 @@ class Waiting:
         try:
             async with heartbeating(_BEATS_EVERY):
                 with refusals():
-                    return await self._wait(name, state.cursor)
+                    return await self._wait(name, state.cursor, turn)
         finally:
             self._waiting -= 1
 
-    async def _wait(self, name: str, cursor: str) -> WaitReport:
+    def leave(self, name: str) -> int:
+        """Have who waits for a subscription leave: its workflow has gone on. Returns the number of whose turn it is."""
+        self._turns[name] = self._turns.get(name, 0) + 1
+        return self._turns[name]
+
+    async def _wait(self, name: str, cursor: str, turn: int) -> WaitReport:
         clock = asyncio.get_running_loop().time
         ends_at, seen = clock() + LONGEST, -1
         while True:
@@ -60,7 +69,7 @@ class Waiting:
             if isinstance(found, WaitReport):
                 return found
             cursor, seen = found
-            if clock() >= ends_at:
+            if clock() >= ends_at or activity.is_worker_shutdown() or self._turns[name] != turn:
                 return WaitReport(found=False, cursor=cursor)
             await asyncio.sleep(LOOKS_EVERY)
 

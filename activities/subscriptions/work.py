@@ -74,6 +74,7 @@ class SubscriptionWork:
     @activity.defn(name=requests.KEEP_SUBSCRIPTION)
     async def keep_subscription(self, request: KeepRequest) -> None:
         """Have the store keep how a subscription stands."""
+        self._waiting.leave(request.subscription_id)
         async with heartbeating():
             await asyncio.to_thread(
                 self._store.subscriptions.keep,
@@ -95,6 +96,7 @@ class SubscriptionWork:
         tries = activity.info().heartbeat_details
         if tries and isinstance(tries[0], Mapping):
             progress |= {str(subject): int(done) for subject, done in tries[0].items()}
+        self._waiting.leave(request.subscription_id)
         if self._under_way >= MOST_AT_ONCE:
             return _early(request, Trouble(kind="busy", said="this worker sends many at once already", wait=BUSY))
         self._under_way += 1

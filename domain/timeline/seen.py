@@ -12,6 +12,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from hashlib import blake2b
+from operator import itemgetter
 from typing import Any
 
 from pydantic import AwareDatetime, Field, TypeAdapter, model_validator
@@ -84,11 +85,12 @@ class EventIds(Value):
     @classmethod
     def _of_format_1(cls, written: Any) -> Any:
         """Read the ids as builds before this one wrote them: each with the instant at which it took effect."""
-        if not isinstance(written, dict) or isinstance(written.get("blocks", ()), list | tuple):
+        if not written or not isinstance(written, dict) or isinstance(written.get("blocks"), list | tuple):
             return written
+        taken = [(_INSTANT.validate_python(at), event_id) for event_id, at in written.items()]
         ids = EventIds()
-        for event_id, at in written.items():
-            ids = ids.with_one(event_id, _INSTANT.validate_python(at))
+        for at, event_id in sorted(taken, key=itemgetter(0)):
+            ids = ids.with_one(event_id, at)
         return ids.model_dump()
 
     def __contains__(self, event_id: object) -> bool:

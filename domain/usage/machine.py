@@ -74,8 +74,8 @@ class Usage:
         return self._book.state
 
     def fork(self) -> Usage:
-        """A copy, to try something on."""
-        return Usage(self.terms, self.state.model_copy(deep=True))
+        """A copy, to try something on. It costs the same however much was taken."""
+        return Usage(self.terms, self.state.fork())
 
     # --- what is asked ---
 

@@ -10,18 +10,10 @@ def keep_prices(book: UsageBook, period: int) -> None:
     """Before the price changes, remember what was approved at the present one; of earlier periods the rules say it."""
     state, price = book.state, book.terms.allowance.overage_price
     for kept in state.prices.values():  # nothing is paid back of what is approved no more
-        kept.groups = {key: digests for key in kept.groups if (digests := _both(kept, state.approved, key))}
-    known = {digest for kept in state.prices.values() for digests in kept.groups.values() for digest in digests}
+        kept.keep_as(state.approved)
     kept = state.prices.get(price or "", ShortLedger())
-    for key, digests in state.approved.groups.items():
-        new = {digest: None for digest in digests if digest not in known}
-        if new and Taking.of(key).period >= period:
-            kept.groups.setdefault(key, {}).update(new)
+    kept.take_over(state.approved, since=period, unless=list(state.prices.values()))
     state.prices = {name: one for name, one in (state.prices | {price or "": kept}).items() if one.groups}
-
-
-def _both(kept: ShortLedger, approved: ShortLedger, key: str) -> dict[str, None]:
-    return {digest: None for digest in kept.groups[key] if digest in approved.groups.get(key, {})}
 
 
 def note_price(book: UsageBook, reference: str, taking: Taking, price: str | None) -> None:

@@ -151,6 +151,10 @@ class PeriodUse(BaseModel):
     overflows: int = 0
     passed: list[str] = Field(default_factory=list)
 
+    def fork(self) -> PeriodUse:
+        """A copy that goes its own way."""
+        return self.model_copy(update={"passed": self.passed.copy()})
+
 
 class UsageState(BaseModel):
     """What was taken of an entitlement so far.
@@ -211,3 +215,15 @@ class UsageState(BaseModel):
     rows: int = 0
     overflows: int = 0
     reports: int = 0
+
+    def fork(self) -> UsageState:
+        """A copy that goes its own way. It shares what never changes: above all what was taken, however much it is."""
+        copy = self.model_copy()
+        copy.uses = {period: use.fork() for period, use in self.uses.items()}
+        for name in ("again", "caps", "former", "planned", "grants", "noticed", "asked"):
+            setattr(copy, name, getattr(self, name).copy())
+        for name in ("taken", "overflowed", "approved", "declined", "changed", "uncounted"):
+            setattr(copy, name, getattr(self, name).fork())
+        copy.prices = {price: ledger.fork() for price, ledger in self.prices.items()}
+        copy.covers = {reference: list(covers) for reference, covers in self.covers.items()}
+        return copy

@@ -8,11 +8,14 @@ the ledger that people read are `domain.usage.rows`; this is what a running enti
 from __future__ import annotations
 
 from base64 import urlsafe_b64encode
+from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Annotated, Any, ClassVar, NamedTuple, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+
+from domain.usage.references import References
 
 _BYTES = 9  # 72 bits: among 100,000 references two have the same digest once in a trillion ledgers
 _WIDTH = _BYTES * 8 // 6
@@ -75,60 +78,56 @@ def _digest(reference: str) -> str:
 def _split(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
-    return {
-        key: {digests[at : at + _WIDTH]: None for at in range(0, len(digests), _WIDTH)}
-        if isinstance(digests, str)
-        else digests
-        for key, digests in value.items()
-    }
+    return References.of(
+        {
+            key: [digests[at : at + _WIDTH] for at in range(0, len(digests), _WIDTH)]
+            if isinstance(digests, str)
+            else digests
+            for key, digests in value.items()
+        }
+    )
 
 
-def _joined(groups: dict[str, dict[str, None]]) -> dict[str, str]:
-    return {key: "".join(digests) for key, digests in groups.items()}
+def _joined(references: References) -> dict[str, str]:
+    return {key: "".join(digests) for key, digests in references.groups().items()}
+
+
+@lru_cache(maxsize=4096)
+def _period_of(key: str) -> int:
+    return Taking.of(key).period
 
 
 class Ledger(BaseModel):
-    """References, each with what it took. Dicts keep the order in which they came, through JSON too.
+    """References, each with what it took, in the order in which they came, through JSON too.
 
     Attributes:
         most: references that it remembers; past that it forgets those of its oldest period, the oldest of them first.
         groups: by what was taken (``3:1:0:0``: `Taking`) the digests of the references that took it.
     """
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 
     most: ClassVar[int] = 100_000
 
-    groups: Annotated[
-        dict[str, dict[str, None]], BeforeValidator(_split), PlainSerializer(_joined, return_type=dict[str, str])
-    ] = Field(default_factory=dict)
+    groups: Annotated[References, BeforeValidator(_split), PlainSerializer(_joined, return_type=dict[str, str])] = (
+        Field(default_factory=References)
+    )
 
-    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
-        """A copy. Digests never change, so their dicts are copied as they are: a hundred times as fast."""
-        return self.model_copy(update={"groups": {key: digests.copy() for key, digests in self.groups.items()}})
+    def fork(self) -> Self:
+        """A copy that goes its own way. It shares what was taken so far, which never changes."""
+        return self.model_copy()
 
     def __len__(self) -> int:
-        return sum(len(digests) for digests in self.groups.values())
+        return self.groups.size
 
     def find(self, reference: str) -> Taking | None:
         """What a reference took; None if nothing."""
-        if not self.groups:
-            return None
-        digest = _digest(reference)
-        for key, digests in self.groups.items():
-            if digest in digests:
-                return Taking.of(key)
-        return None
+        key = self.groups.key_of(_digest(reference)) if self.groups else None
+        return Taking.of(key) if key is not None else None
 
     def add(self, reference: str, taking: Taking) -> None:
         """Remember what a reference took, and forget the oldest if they are too many."""
-        self.groups.setdefault(taking.key, {})[_digest(reference)] = None
-        while len(self) > self.most:
-            oldest = min(self.groups, key=lambda key: Taking.of(key).period)
-            digests = self.groups[oldest]
-            del digests[next(iter(digests))]
-            if not digests:
-                del self.groups[oldest]
+        self._put(_digest(reference), taking.key)
 
     def move(self, reference: str, taking: Taking) -> None:
         """Remember something else of a reference."""
@@ -137,13 +136,28 @@ class Ledger(BaseModel):
 
     def forget(self, reference: str) -> None:
         """Forget a reference, if it is known."""
-        digest = _digest(reference)
-        for key, digests in self.groups.items():
-            if digest in digests:
-                del digests[digest]
-                if not digests:
-                    del self.groups[key]
-                return
+        self.groups = self.groups.without(_digest(reference))
+
+    # --- beside another ledger ---
+
+    def keep_as(self, other: Ledger) -> None:
+        """Forget what the other ledger does not remember in the same way."""
+        for key, digests in self.groups.groups().items():
+            for digest in digests:
+                if other.groups.key_of(digest) != key:
+                    self.groups = self.groups.without(digest)
+
+    def take_over(self, other: Ledger, since: int, unless: Sequence[Ledger]) -> None:
+        """Remember what the other ledger does, from a period on, unless others remember it."""
+        for key, digests in other.groups.groups().items():
+            if _period_of(key) < since:
+                continue
+            for digest in digests:
+                if not any(each.groups.key_of(digest) for each in unless):
+                    self._put(digest, key)
+
+    def _put(self, digest: str, key: str) -> None:
+        self.groups = self.groups.with_newest(digest, key, self.most, _period_of)
 
 
 class ShortLedger(Ledger):

@@ -33,6 +33,7 @@ from starters.cli.commands import (
     show,
     subscriptions,
     tasks,
+    upgrade,
     usage,
 )
 
@@ -72,6 +73,7 @@ _START, _CASES, _USAGE, _RULES = "Start", "Cases", "Entitlements in use", "Rules
 app.command("demo", rich_help_panel=_START)(replay.demo)
 app.command("dev", rich_help_panel=_START)(serving.dev)
 app.command("worker", rich_help_panel=_START)(serving.worker)
+app.add_typer(upgrade.app, name="upgrade", rich_help_panel=_START)
 app.command("api", rich_help_panel=_START)(api.api)
 app.add_typer(keys.app, name="keys", rich_help_panel=_START)
 app.command("open", rich_help_panel=_CASES)(case.open_case)

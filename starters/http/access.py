@@ -4,64 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Container
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NoReturn, TypeVar
 
 from starlette.requests import Request
 
 from domain.access import ApiKey
-from domain.bounds import cut
 from domain.scopes import Scope
+from starters.http.callers import CHALLENGE, Caller
 from starters.http.problems import Problem
+from starters.http.tokens import Tokens
 from store import Store
+from store.access import KEY_BEGINS
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-CHALLENGE = {"WWW-Authenticate": 'Bearer realm="milepost"'}
 MOST_KEY_LETTERS = 8192
 
 _NEEDS = "milepost_needs"
-_MOST_NAME = 400
-
-
-@dataclass(frozen=True)
-class Caller:
-    """Who asks.
-
-    Attributes:
-        subject: names the key or the token's holder; requests under one Idempotency-Key are told apart by it.
-        name: on record for what is done.
-        accounts: of these only; None: of all.
-    """
-
-    subject: str
-    name: str
-    scopes: frozenset[Scope]
-    accounts: frozenset[str] | None = None
-
-    def may_see(self, account: str | None) -> bool:
-        """Whether something of an account exists for this caller; what is of no account does not for a bound one."""
-        return self.accounts is None or (account is not None and account in self.accounts)
-
-    def has(self, *scopes: Scope) -> bool:
-        """Whether the caller has one of some scopes."""
-        return not self.scopes.isdisjoint(scopes)
-
-    def who(self, person: str | None) -> str:
-        """Who is recorded for a change: the caller's name, with the person whom the request names."""
-        if not person or person == self.name:
-            return self.name
-        return f"{cut(person, _MOST_NAME)} via {cut(self.name, _MOST_NAME)}"
-
-    def check_unbound(self) -> None:
-        """Refuse a caller that is bound to accounts what concerns all of them.
-
-        Raises:
-            Problem: it is bound.
-        """
-        if self.accounts is not None:
-            raise Problem("bound_key", "this concerns the whole organisation, and the key is bound to accounts")
 
 
 def needs(*scopes: Scope) -> Callable[[F], F]:
@@ -87,12 +47,15 @@ def scopes_of(function: Callable[..., Any]) -> frozenset[Scope]:
 
 
 async def caller_of(request: Request, store: Store) -> Caller:
-    """Who sends a request, by the key that it shows.
+    """Who sends a request, by the key or the token that it shows.
 
     Raises:
         Problem: it shows none, or one that counts for nothing.
     """
     text = shown_key(request)
+    tokens: Tokens | None = request.app.state.tokens
+    if tokens is not None and not text.startswith(KEY_BEGINS):
+        return await tokens.caller_of(text)
     now = datetime.now(UTC)
     key = await asyncio.to_thread(store.keys.authenticate, text, now)
     if key is None:

@@ -9,7 +9,9 @@ from fastapi import FastAPI
 from starters.http.backend import Backend
 from starters.http.paths import ForeignIds
 from starters.http.problems import handle_problems
-from starters.http.routes import cases, health
+from starters.http.rate import USUAL_RATE, RateLimit
+from starters.http.routes import actions, cases, catalog, coverage, entitlements, events, health, orders, pages, tasks
+from starters.http.tokens import Issuer, Tokens
 
 ABOUT = """\
 Entitlements, milestones and business hours of support cases. Every request but the health checks shows a key or a
@@ -18,8 +20,14 @@ token, as `Authorization: Bearer ...`; each route says which scopes it takes. Wh
 """
 
 
-def create_app(backend: Backend) -> FastAPI:
-    """The app over a backend."""
+def create_app(backend: Backend, *, requests_per_second: float = USUAL_RATE, issuer: Issuer | None = None) -> FastAPI:
+    """The app over a backend.
+
+    Args:
+        backend: what it works with.
+        requests_per_second: of one key, in this process.
+        issuer: whose tokens are taken beside keys; None: nobody's.
+    """
     app = FastAPI(
         title="Milepost",
         description=ABOUT,
@@ -31,8 +39,11 @@ def create_app(backend: Backend) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.backend = backend
+    app.state.rate = RateLimit(requests_per_second)
+    app.state.tokens = None if issuer is None else Tokens(issuer)
     app.add_middleware(ForeignIds)
     handle_problems(app)
-    for module in (health, cases):
+    for module in (health, cases, coverage, entitlements, orders, catalog, tasks, actions, events):
         app.router.routes.extend(module.router.routes)  # one table, that can be walked
+    app.router.routes.extend([*pages.router.routes, *pages.entrance.routes])
     return app

@@ -10,8 +10,8 @@ from pydantic import BaseModel
 from starlette.requests import Request
 
 from domain.messages.cases import Answer, CaseIntake
-from starters.http.access import Caller
 from starters.http.backend import Backend, backend_of, caller_of_request
+from starters.http.callers import Caller
 from starters.http.case_bodies import AnotherEntitlement, NewCase, Reopening
 from starters.http.idempotency import HEADER, key_of
 from starters.http.problems import Problem

@@ -13,7 +13,7 @@ from temporalio.client import Client
 from clients.cases import MilepostClient
 from clients.entitlements import Entitlements
 from domain.errors import NotFound
-from starters.http.access import Caller
+from starters.http.callers import Caller
 from starters.operations.auditing import Auditor
 from starters.operations.cases import CaseDesk
 from starters.operations.retrying import Retrying
@@ -63,6 +63,10 @@ class Backend:
             return await self.ask(question)
         except NotFound:
             return None
+
+    async def connect(self) -> Client:
+        """The connection to Temporal, for whoever asks for one when there is something to tell."""
+        return self.temporal
 
     def verifying(self) -> Verifying:
         """Says who covers a case, once."""

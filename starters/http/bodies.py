@@ -7,12 +7,13 @@ in silently is told here, before any model sees it.
 from __future__ import annotations
 
 import json
+import math
 from email.message import Message
 from typing import Any, NoReturn
 
 from starlette.requests import Request
 
-from domain.bounds import MOST_DEPTH, MOST_MESSAGE_BYTES, quoted
+from domain.bounds import MOST_DEPTH, MOST_MESSAGE_BYTES, clean, quoted
 from domain.errors import Refused
 from domain.messages.inbox import refuse_beyond_bounds
 from starters.http.problems import Problem
@@ -69,12 +70,38 @@ def read_json(body: bytes, content_type: str | None, most: int = MOST_MESSAGE_BY
         raise Problem("bad_message", said) from None
     except ValueError as error:
         raise Problem("bad_json", str(error)) from None
-    if most == MOST_MESSAGE_BYTES:
-        try:
+    try:
+        if most == MOST_MESSAGE_BYTES:
             refuse_beyond_bounds(read)
-        except Refused as refused:
-            raise Problem(refused.code, str(refused)) from None
+        else:
+            _refuse_unclean(read)
+    except (Refused, ValueError) as refused:
+        raise Problem("bad_message", str(refused)) from None
     return read
+
+
+def _refuse_unclean(document: Any) -> None:
+    """Refuse of a large document what no database can hold, as `refuse_beyond_bounds` does of a message.
+
+    Raises:
+        ValueError: it is too deep, or a text or a number in it cannot be kept.
+    """
+    waiting: list[tuple[Any, int]] = [(document, 0)]
+    while waiting:
+        value, depth = waiting.pop()
+        if depth > MOST_DEPTH:
+            raise ValueError(f"lists and objects stand within one another at most {MOST_DEPTH} deep")
+        match value:
+            case dict():
+                waiting += [(part, depth + 1) for pair in value.items() for part in pair]
+            case list():
+                waiting += [(part, depth + 1) for part in value]
+            case str():
+                clean(value)
+            case float() if not math.isfinite(value):
+                raise ValueError("NaN and Infinity are no numbers")
+            case _:
+                pass
 
 
 def _check_media_type(content_type: str | None) -> None:

@@ -20,8 +20,8 @@ from starlette.responses import Response
 
 from domain.bounds import clean
 from domain.ids import LONGEST
-from starters.http.access import Caller
 from starters.http.backend import Backend
+from starters.http.callers import Caller
 from starters.http.problems import Problem
 from store import StoreError
 from store.answers import Asked, KeptAnswer

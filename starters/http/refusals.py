@@ -17,7 +17,7 @@ class Refusal(NamedTuple):
     title: str
 
 
-_OF_HTTP = {
+OF_HTTP = {
     "bad_json": Refusal(400, "The body is no JSON that Milepost reads"),
     "bad_request": Refusal(400, "The request cannot be read"),
     "no_key": Refusal(401, "The request shows no key or token"),
@@ -43,7 +43,7 @@ _OF_HTTP = {
     "not_now": Refusal(503, "It passes by itself; ask again"),
 }
 
-_OF_CASES = {
+OF_CASES = {
     "bad_message": Refusal(422, "The request does not fit"),
     "bad_field": Refusal(422, "A field is not declared, or cannot have this value"),
     "no_fields": Refusal(422, "No field is given"),
@@ -81,7 +81,7 @@ _OF_CASES = {
     "running": Refusal(409, "It runs already"),
 }
 
-_OF_ENTITLEMENTS = {
+OF_ENTITLEMENTS = {
     "no_allowance": Refusal(422, "The entitlement counts nothing"),
     "unit": Refusal(422, "The entitlement counts in another unit"),
     "bad_amount": Refusal(422, "The amount cannot be"),
@@ -128,7 +128,7 @@ _OF_ENTITLEMENTS = {
     "not_frozen": Refusal(422, "The periods cannot be reckoned"),
 }
 
-_OF_ORGANISATIONS = {
+OF_ORGANISATIONS = {
     "bad_catalog": Refusal(422, "The catalog has problems; nothing of it was stored"),
     "asks_for_consent": Refusal(409, "The catalog says otherwise than what was amended by hand; say yes to it"),
     "bad_order": Refusal(422, "The order has problems; nothing of it was made"),
@@ -139,7 +139,7 @@ _OF_ORGANISATIONS = {
     "cursor_before_restore": Refusal(410, "The cursor is from before a restore of the database"),
 }
 
-REFUSALS: dict[str, Refusal] = {**_OF_HTTP, **_OF_CASES, **_OF_ENTITLEMENTS, **_OF_ORGANISATIONS}
+REFUSALS: dict[str, Refusal] = {**OF_HTTP, **OF_CASES, **OF_ENTITLEMENTS, **OF_ORGANISATIONS}
 
 ALIASES = {
     "NotFound": "unknown_name",

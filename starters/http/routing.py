@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
@@ -14,10 +14,29 @@ from domain.bounds import MOST_MESSAGE_BYTES
 from starters.http.access import caller_of, check_scopes, scopes_of
 from starters.http.backend import backend_of
 from starters.http.bodies import read_body, read_json
+from starters.http.callers import Caller
 from starters.http.idempotency import once
 from starters.http.problems import problem_for
 
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+_MOST_BYTES = "milepost_most_bytes"
+
+_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+MOST_CATALOG_BYTES = 8 * 1024 * 1024
+"""Of a catalog: it is all that an organisation declares."""
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def large(most: int) -> Callable[[F], F]:
+    """Let a route's body have more bytes than a message has."""
+
+    def marked(function: F) -> F:
+        setattr(function, _MOST_BYTES, most)
+        return function
+
+    return marked
 
 
 class GuardedRoute(APIRoute):
@@ -25,6 +44,7 @@ class GuardedRoute(APIRoute):
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **named: Any) -> None:
         self.scopes = scopes_of(endpoint)
+        self.most_bytes: int = getattr(endpoint, _MOST_BYTES, MOST_MESSAGE_BYTES)
         super().__init__(path, endpoint, **named)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -33,11 +53,17 @@ class GuardedRoute(APIRoute):
 
         async def guarded(request: Request) -> Response:
             try:
-                return await self._answer(request, answer)
+                response = await self._answer(request, answer)
             except Exception as error:  # noqa: BLE001  each has its answer
-                return problem_for(error).response()
+                response = problem_for(error).response()
+            for name, value in _HEADERS.items():
+                response.headers.setdefault(name, value)
+            return response
 
         return guarded
+
+    async def _caller(self, request: Request) -> Caller:
+        return await caller_of(request, backend_of(request).store)
 
     async def _answer(self, request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
         """Find out who asks, read what they say, and do it: once, if it is sent again under its key.
@@ -46,13 +72,14 @@ class GuardedRoute(APIRoute):
             Problem: they may not, or it cannot be read.
         """
         backend = backend_of(request)
-        caller = await caller_of(request, backend.store)
+        caller = await self._caller(request)
         check_scopes(caller, self.scopes)
+        request.app.state.rate.take(caller.subject)
         request.state.caller = caller
         if request.method not in _WITH_BODY:
             return await answer(request)
-        body = await read_body(request, MOST_MESSAGE_BYTES)
-        said = read_json(body, request.headers.get("content-type")) if body else None
+        body = await read_body(request, self.most_bytes)
+        said = read_json(body, request.headers.get("content-type"), self.most_bytes) if body else None
         request._body, request._json = body, said  # noqa: SLF001  where the framework looks for what was read already
 
         async def done() -> Response:

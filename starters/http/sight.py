@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from domain.coverage.matching import CoverageQuestion
 from domain.errors import NotFound, Refused
 from domain.ids import CASE_ID, case_id_of
-from starters.http.access import Caller
 from starters.http.backend import Backend
+from starters.http.callers import Caller
 from starters.http.problems import Problem
 from store import Store
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, and_, delete, select, update
+from sqlalchemy import ColumnElement, Connection, Select, Table, and_, delete, exists, or_, select, update
 
+from domain.catalog.declarations import Kind
 from domain.feed.usage import UsageOutcome
 from domain.process.actions import slug
 from store import tables
@@ -185,13 +186,19 @@ class ActionRecords:
         return next(iter(self._stored(_with_triggers().where(tables.actions.c.key == key))), None)
 
     def failed(
-        self, *, since: datetime | None = None, kind: str | None = None, limit: int = 1000
+        self,
+        *,
+        since: datetime | None = None,
+        kind: str | None = None,
+        accounts: Collection[str] | None = None,
+        limit: int = 1000,
     ) -> list[StoredAction]:
         """The actions of all cases and entitlements that failed for good, those that failed first first.
 
         Args:
             since: that failed then or later.
             kind: of this kind only, such as ``email``.
+            accounts: of cases and entitlements of these accounts only.
             limit: at most so many.
         """
         acts = tables.actions
@@ -200,6 +207,8 @@ class ActionRecords:
             wanted.append(acts.c.failed_at >= since)
         if kind is not None:
             wanted.append(acts.c.action["do"].as_string() == kind)
+        if accounts is not None:
+            wanted.append(_is_of(accounts))
         return self._stored(_with_triggers().where(*wanted).order_by(acts.c.failed_at, acts.c.key).limit(limit))
 
     def _record(self, table: Table, row: dict[str, Any]) -> bool:
@@ -216,6 +225,14 @@ class ActionRecords:
     def _stored(self, wanted: Select[Any]) -> list[StoredAction]:
         with self._database.read() as connection:
             return [read_stored(StoredAction, dict(row)) for row in connection.execute(wanted).mappings()]
+
+
+def _is_of(accounts: Collection[str]) -> ColumnElement[bool]:
+    """Whether an action is of a case, or an entitlement, of some accounts."""
+    acts, cases, entitlements = tables.actions.c, tables.cases.c, tables.DECLARED[Kind.ENTITLEMENTS].c
+    of_case = exists().where(cases.case_id == acts.case_id, cases.account.in_(accounts))
+    of_entitlement = exists().where(entitlements.id == acts.entitlement, entitlements.account.in_(accounts))
+    return or_(and_(acts.entitlement.is_(None), of_case), of_entitlement)
 
 
 @contextmanager

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, func, literal, select, tuple_, update
 
 from domain.errors import NotFound
 from store import tables
 from store.database import Database, insert
 from store.reading import read_stored
+from store.types import Instant
 from store.values import TaskEntry, TaskTick
 
 
@@ -26,7 +28,9 @@ class Tasks:
         done: bool | None = None,
         owner: str | None = None,
         account: str | None = None,
+        accounts: Collection[str] | None = None,
         due_before: datetime | None = None,
+        after: tuple[datetime, str] | None = None,
         limit: int = 1000,
     ) -> list[TaskEntry]:
         """Tasks in the order in which they were made; of very many the first `limit`.
@@ -36,7 +40,9 @@ class Tasks:
             done: those that are done only, or with False those that are open only.
             owner: of this owner only; empty: those that are nobody's.
             account: of this account only.
+            accounts: of these accounts only.
             due_before: to be done before this instant; those that say nothing of it are left out.
+            after: that come after the task that was made then, under that key.
             limit: at most so many.
         """
         table = tables.tasks
@@ -46,8 +52,13 @@ class Tasks:
                 wanted = wanted.where(table.c[name] == value)
         if done is not None:
             wanted = wanted.where(table.c.done_at.isnot(None) if done else table.c.done_at.is_(None))
+        if accounts is not None:
+            wanted = wanted.where(table.c.account.in_(accounts))
         if due_before is not None:
             wanted = wanted.where(table.c.due_at < due_before)
+        if after is not None:
+            at, key = after
+            wanted = wanted.where(tuple_(table.c.at, table.c.key) > tuple_(literal(at, Instant()), literal(key)))
         with self._database.read() as connection:
             return [read_stored(TaskEntry, dict(row)) for row in connection.execute(wanted).mappings()]
 
@@ -76,6 +87,19 @@ class Tasks:
             tick = {"key": key, "number": number, "is_done": done, "at": at, "by": by}
             connection.execute(insert(connection, made).values(tick))
             return True
+
+    def get(self, key: str) -> TaskEntry:
+        """A task by its key.
+
+        Raises:
+            NotFound: there is none.
+        """
+        table = tables.tasks
+        with self._database.read() as connection:
+            row = connection.execute(select(table).where(table.c.key == key)).mappings().first()
+            if row is None:
+                _known(connection, key)
+        return read_stored(TaskEntry, dict(row or {}))
 
     def ticks(self, key: str) -> list[TaskTick]:
         """Each time that a task was done or undone, in order; nothing for a task that is not known."""

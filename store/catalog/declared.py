@@ -26,6 +26,7 @@ from domain.catalog.references import Known
 from domain.catalog.status import zone_of
 from domain.coverage.matching import CoverageCandidates, CoverageQuestion
 from domain.criteria.fields import FieldType
+from domain.errors import Refused
 from domain.messages.migrations import Versions
 from domain.process import EntitlementProcess
 from store import tables
@@ -59,6 +60,11 @@ class DeclaredCatalog:
             return Catalog.model_validate(
                 {"organisation": stored.organisation(), "fields": stored.fields(), **declared}
             )
+
+    def revision(self) -> int:
+        """How many times the catalog was changed; grows with each."""
+        with self._database.read() as connection:
+            return _revision(connection)
 
     def organisation(self) -> Organisation:
         """As declared, or the defaults."""
@@ -191,6 +197,7 @@ class DeclaredCatalog:
         dry_run: bool = False,
         tell: str | None = APPLIED,
         consent: bool = True,
+        revision: int | None = None,
     ) -> Diff:
         """Stores what a catalog declares, beside what is stored; nothing is deleted by being left out.
 
@@ -206,12 +213,16 @@ class DeclaredCatalog:
                 and have followed already, and no file says it.
             consent: somebody says yes to conflicts and to what is left out; if not, nothing is stored where there is
                 any, and the answer `asks`.
+            revision: nothing is stored unless the catalog is still that one; None: whatever it is.
 
         Raises:
             CatalogProblems: with everything that is wrong; nothing of it was stored.
+            Refused: it was changed since that revision.
         """
         with self._database.write() as connection:
             self._database.lock(connection, CATALOG_LOCK)
+            if revision is not None and revision != (now := _revision(connection)):
+                raise Refused("changed_meanwhile", f"the catalog was changed: it is revision {now}, not {revision}")
             diff = write_catalog(connection, catalog, by=by, at=datetime.now(UTC), tell=tell, of_order=False)
             asks = not consent and bool(diff.to_be_asked)
             if dry_run or asks:
@@ -254,6 +265,10 @@ class DeclaredCatalog:
     def _find(self, kind: Kind, name: str) -> Declaration | None:
         with self._database.read() as connection:
             return StoredCatalog(connection).find(kind, name)
+
+
+def _revision(connection: Connection) -> int:
+    return connection.execute(select(func.max(tables.applications.c.id))).scalar() or 0
 
 
 def _latest_versions(connection: Connection, table: Table) -> dict[str, int]:

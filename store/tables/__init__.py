@@ -15,6 +15,7 @@ from store.tables.cases import (
     CLOSED,
     KEPT,
     OPEN_MILESTONE,
+    OPEN_STATES,
     RUNNING,
     STOPPED,
     VIOLATED,
@@ -50,7 +51,7 @@ from store.tables.feed import events, feed
 from store.tables.metadata import metadata
 from store.tables.orders import orders
 from store.tables.quiet import digests, held_mails, sent_mails
-from store.tables.subscriptions import dead_letters, subscription_states
+from store.tables.subscribers import dead_letters, subscription_states
 from store.tables.usage import ledger, untold_entitlements, usage_periods
 from store.tables.workers import endpoint_states, leases
 
@@ -59,6 +60,7 @@ __all__ = [
     "DECLARED",
     "KEPT",
     "OPEN_MILESTONE",
+    "OPEN_STATES",
     "RUNNING",
     "STOPPED",
     "VIOLATED",

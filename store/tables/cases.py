@@ -102,9 +102,8 @@ Index(
     postgresql_where=KEPT,
 )
 """Those that their cases keep: one that was folded has its explanation here, and makes no record dearer."""
-OPEN_MILESTONE = milestones.c.state.in_(
-    [literal(state, literal_execute=True) for state in ("scheduled", "running", "paused")]
-)
+OPEN_STATES = ("scheduled", "running", "paused")
+OPEN_MILESTONE = milestones.c.state.in_([literal(state, literal_execute=True) for state in OPEN_STATES])
 for _name, _columns in (("open_target_at", ("target_at",)), ("open_milestone_target_at", ("milestone", "target_at"))):
     Index(
         f"ix_milestones_{_name}",

@@ -67,21 +67,25 @@ class Ledgers:
                 put_outcome_event(connection, _outcome(news, one))
         return new
 
-    def rows(self, entitlement: str, count: str | None = None) -> list[LedgerRow]:
+    def rows(
+        self, entitlement: str, count: str | None = None, *, after: int = 0, limit: int | None = None
+    ) -> list[LedgerRow]:
         """The rows of one count of an entitlement, in the order in which they were written.
 
         Args:
             entitlement: its id.
             count: None: the newest, which is the one that runs.
+            after: rows with higher numbers only.
+            limit: at most so many; None: all.
         """
         table = tables.ledger
         with self._database.read() as connection:
             if count is None:
                 count = _newest_count(connection, entitlement)
             wanted = select(*(table.c[name] for name in LedgerRow.model_fields)).where(
-                table.c.entitlement == entitlement, table.c["count"] == count
+                table.c.entitlement == entitlement, table.c["count"] == count, table.c.number > after
             )
-            found = connection.execute(wanted.order_by(table.c.number)).mappings()
+            found = connection.execute(wanted.order_by(table.c.number).limit(limit)).mappings()
             return [read_stored(LedgerRow, dict(row)) for row in found]
 
     def entry_rows(self, entitlement: str, reference: str) -> dict[str, list[LedgerRow]]:

@@ -16,6 +16,13 @@ from domain.messages.case_state import EntitlementChange
 from domain.messages.cases import ActionRetry, CaseIntake, Migration, OverageChoice, TimeLogged
 from domain.messages.migrations import MigrationOrder
 from domain.messages.redelivery import RedeliveryOrder
+from domain.subscriptions.requests import (
+    SubscriptionEnd,
+    SubscriptionPause,
+    SubscriptionReplay,
+    SubscriptionResume,
+    SubscriptionStart,
+)
 from domain.timeline.events import (
     CaseClosed,
     CaseReopened,
@@ -78,6 +85,7 @@ class Message:
 
 
 CASE, ENTITLEMENT, MIGRATION = "CaseWorkflow", "EntitlementWorkflow", "MigrationWorkflow"
+SUBSCRIPTION = "SubscriptionWorkflow"
 REDELIVERY = "RedeliveryWorkflow"
 
 AT = datetime(2025, 6, 9, 13, tzinfo=UTC).isoformat()
@@ -170,6 +178,14 @@ MESSAGES: Final = [
     Message(MIGRATION, "signal", UNHEARD_OF),
     Message(MIGRATION, "query", "progress"),
     Message(MIGRATION, "query", "order"),
+    Message(SUBSCRIPTION, "start", SUBSCRIPTION, SubscriptionStart, {"subscription_id": "s"}),
+    Message(SUBSCRIPTION, "update", "pause", SubscriptionPause, {"by": "ann", "reason": "release"}),
+    Message(SUBSCRIPTION, "update", "resume", SubscriptionResume, {"by": "ann"}),
+    Message(SUBSCRIPTION, "update", "replay", SubscriptionReplay, {"cursor": "now", "by": "ann"}),
+    Message(SUBSCRIPTION, "update", "end", SubscriptionEnd, {"by": "ann"}),
+    Message(SUBSCRIPTION, "update", UNHEARD_OF),
+    Message(SUBSCRIPTION, "signal", UNHEARD_OF),
+    Message(SUBSCRIPTION, "query", "standing"),
     Message(REDELIVERY, "start", REDELIVERY, RedeliveryOrder, {"key": "k", "by": "ann", "asked_at": AT}),
 ]
 

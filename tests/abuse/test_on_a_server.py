@@ -24,10 +24,11 @@ from domain.timeline.views import CaseView
 from domain.usage.requests import Balance, workflow_id
 from tests.abuse.harness import Besieged, Found, Handle, is_closed, raw, refuse_failed_tasks, settles, strike
 from tests.abuse.planted import Planted
-from tests.abuse.registry import CASE, ENTITLEMENT, MESSAGES, Message
+from tests.abuse.registry import CASE, ENTITLEMENT, MESSAGES, SUBSCRIPTION, Message
 from tests.abuse.ugly import messages_of, shapes
 from tests.support import assert_eventually, unique
 from tests.usage import NOON, RememberingStore, counting, terms
+from tests.workflows.subscription import standing_still as still
 from tests.workflows.world import MONDAY, World
 from worker.clock import ClockStuck, VirtualClock
 from worker.plugin import RUNNER
@@ -214,6 +215,51 @@ async def test_an_entitlement_goes_on_whatever_it_is_sent(
     assert await siege(message, once) == []
 
 
+# --- subscriptions ---
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def subscribed(client: Client) -> AsyncIterator[Callable[[], Awaitable[Besieged]]]:
+    """Starts subscriptions, each with nothing to send."""
+    task_queue = unique("queue")
+    async with still.standing_still(client, task_queue):
+
+        async def start() -> Besieged:
+            return await subscription_of(client, task_queue)
+
+        yield start
+
+
+async def subscription_of(client: Client, task_queue: str) -> Besieged:
+    handle = await still.start(client, task_queue)
+
+    async def look() -> Any:
+        return (await handle.query("standing"))["state"]
+
+    async def ask() -> None:
+        await handle.execute_update("resume", {"by": "ann"})
+
+    async def nothing_is_due() -> None:
+        await refuse_failed_tasks(handle)
+
+    return Besieged(handle, look, ask, nothing_is_due)
+
+
+@pytest.mark.parametrize("message", of(SUBSCRIPTION, "update", "signal", "query"))
+async def test_a_subscription_goes_on_whatever_it_is_sent(
+    subscribed: Callable[[], Awaitable[Besieged]], message: Message
+) -> None:
+    """Each value to a subscription of its own."""
+
+    async def once(arguments: list[Any]) -> None:
+        target = await subscribed()
+        await strike(target, message.kind, message.name, arguments)
+        with suppress(RPCError):
+            await target.handle.terminate()
+
+    assert await siege(message, once) == []
+
+
 # --- starts ---
 
 
@@ -225,7 +271,8 @@ async def test_a_start_fails_or_runs_whatever_it_is_given(besieged: World, messa
     client = besieged.clock.client
 
     async def once(arguments: list[Any]) -> None:
-        prefix = {CASE: "case", ENTITLEMENT: "entitlement"}.get(message.workflow, "migration")
+        prefixes = {CASE: "case", ENTITLEMENT: "entitlement", SUBSCRIPTION: "subscription"}
+        prefix = prefixes.get(message.workflow, "migration")
         handle = await client.start_workflow(
             message.name, args=raw(arguments), id=f"{prefix}/{unique('ugly')}", task_queue=besieged.task_queue
         )

@@ -23,11 +23,12 @@ from temporalio.worker import Worker
 from domain.messages.migrations import MIGRATION_WORKFLOW
 from domain.messages.migrations import workflow_id as migration_id
 from tests.abuse.harness import Besieged, Found, _answered, is_closed, refuse_failed_tasks
-from tests.abuse.registry import CASE, ENTITLEMENT, MESSAGES, MIGRATION, Message, defined
-from tests.abuse.test_on_a_server import case_of, entitlement_of
+from tests.abuse.registry import CASE, ENTITLEMENT, MESSAGES, MIGRATION, SUBSCRIPTION, Message, defined
+from tests.abuse.test_on_a_server import case_of, entitlement_of, subscription_of
 from tests.abuse.throwing import Part, Thrower, Throwing, spread
 from tests.support import unique
 from tests.usage import RememberingStore, counting
+from tests.workflows.subscription.standing_still import standing_still
 from tests.workflows.world import World
 from worker.clock import VirtualClock
 from worker.plugin import RUNNER
@@ -46,8 +47,8 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
-ENDING = {"close", "case_closed"}
-"""What ends a case."""
+ENDING = {"close", "case_closed", "end"}
+"""What ends a case, or a subscription."""
 
 Starting = Callable[[], Awaitable[Besieged]]
 
@@ -82,11 +83,13 @@ async def begin(client: Client, thrower: Thrower, besieged: World) -> AsyncItera
 
     # Nobody counts the cases for it, so it does not end.
     batches = Worker(client, task_queue=f"{task_queue}-batches", workflows=[MigrationWorkflow], workflow_runner=RUNNER)
-    async with counting(clock.client, task_queue, RememberingStore()), running(batches):
+    still = standing_still(client, f"{task_queue}-subscriptions")
+    async with counting(clock.client, task_queue, RememberingStore()), running(batches), still:
         yield {
             CASE: lambda: case_of(besieged),
             ENTITLEMENT: lambda: entitlement_of(clock, task_queue),
             MIGRATION: migration,
+            SUBSCRIPTION: lambda: subscription_of(client, f"{task_queue}-subscriptions"),
         }
 
 
@@ -181,6 +184,9 @@ class Assault:
             return refused.cause.type if isinstance(refused.cause, ApplicationError) else str(refused.cause)
         except WorkflowQueryFailedError as refused:
             return UNEXPECTED if "under fault" in str(refused) else str(refused)
+        except RPCError:  # it was about to end already
+            if self.message.name not in ENDING:
+                raise
         return None
 
     async def _is_heard(self, target: Besieged) -> None:

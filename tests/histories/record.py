@@ -25,6 +25,7 @@ from domain.usage.requests import workflow_id
 from store.store import Store
 from tests.support import assert_eventually
 from tests.workflows.replaying import replay, state_of
+from tests.workflows.subscription.desk import desk
 from tests.workflows.world import CATALOG, World, later
 from worker.clock import VirtualClock
 from worker.embedded import running_server
@@ -154,6 +155,47 @@ async def migration(world: World) -> str:
     return handle.id
 
 
+async def subscription(world: World) -> str:
+    """One with a bit of everything: a case that fails, a pause, a replay, an endpoint that is away, and the end."""
+    with tempfile.TemporaryDirectory() as folder:
+        async with desk(world.clock._client, Path(folder), name="recorded", begins="start", pace=50) as one:
+            one.receiver.answers({"case/bad": 500})
+            one.write("bad", "a", "b")
+            one.write("good", "a")
+            begin = one.store.feed.end()
+
+            async def good_has_arrived() -> None:
+                assert set(one.taken()) == {("case/good", 1), ("case/good", 2)}
+
+            await assert_eventually(good_has_arrived)
+            await one.subscriptions.pause("recorded", by="ann", reason="a release")
+            await one.stands("paused")
+            one.receiver.answers({})
+            await one.subscriptions.resume("recorded", by="ann")
+            await one.all_have_arrived()
+            await one.receiver.stop()
+            one.write("good", "b", "c")
+
+            async def is_away() -> None:
+                state = one.store.subscriptions.standing("recorded").state
+                assert state is not None
+                assert state.trouble
+
+            await assert_eventually(is_away)
+            await one.receiver.start()
+            await one.all_have_arrived()
+            await one.subscriptions.replay("recorded", begin, by="ann")
+            await one.handle.signal("nonsense", {"a": 1})
+
+            async def came_again() -> None:
+                assert len(one.taken()) >= 9
+
+            await assert_eventually(came_again)
+            one.declare(retired=True)
+            await one.handle.result()
+            return one.handle.id
+
+
 async def redelivery(world: World) -> str:
     """A delivery by hand of something that has not arrived: it is refused for good, with the reason."""
     key = "four-9/four/answer/1/violation-0/1/email"
@@ -176,6 +218,7 @@ SCENARIOS: dict[str, Callable[[World], Awaitable[str]]] = {
     "entitlement-overflowed": overflowed,
     "entitlement-quiet": after_quiet,
     "migration": migration,
+    "subscription": subscription,
     "redelivery": redelivery,
 }
 

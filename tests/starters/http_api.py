@@ -96,14 +96,14 @@ class Api:
 
 
 @asynccontextmanager
-async def api_beside_a_worker(client: Client, folder: Path, catalog: str = CATALOG) -> AsyncIterator[Api]:
-    """The API over a store of its own, in a folder, with a worker."""
+async def api_beside_a_worker(client: Client, folder: Path, *catalogs: str) -> AsyncIterator[Api]:
+    """The API over a store of its own, in a folder, with a worker. Catalogs are applied one after the other."""
     prefix, database, task_queue = f"{unique('e')}-", f"sqlite:///{folder / 'milepost.db'}", unique("queue")
-    (folder / "catalog.yaml").write_text(
-        catalog.replace("ACME-", f"{prefix}acme-").replace("GLOBEX-", f"{prefix}globex-")
-    )
     with Store.open(database) as store:
-        apply_files(store, [folder / "catalog.yaml"], by="test")
+        for number, catalog in enumerate(catalogs or [CATALOG]):
+            named = catalog.replace("ACME-", f"{prefix}acme-").replace("GLOBEX-", f"{prefix}globex-")
+            (file := folder / f"catalog{number}.yaml").write_text(named)
+            apply_files(store, [file], by="test")
         app = create_app(Backend(client, store, task_queue))
         async with (
             working(client, store, task_queue=task_queue),

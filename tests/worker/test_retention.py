@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from domain.errors import Refused
 from store import Store
+from store.answers import KEPT_FOR, Asked
 from tests.feeds import Recorded
 from tests.support import assert_eventually
 from worker.retention import EVERY, Kept, forget, forgetting
@@ -29,6 +31,18 @@ def test_one_of_all_workers_forgets(tmp_path: Path) -> None:
         assert forget(store, NOTHING, "b", later + timedelta(minutes=5)) == (0, 0)
         assert len(store.feed.read().events) == 2
         assert forget(store, NOTHING, "b", later + EVERY) == (1, 0)
+
+
+def test_answers_are_forgotten_when_their_days_are_over(tmp_path: Path) -> None:
+    """Those of the HTTP API, which are kept for seven."""
+    now, asked = datetime.now(UTC), Asked("key/1", "k", "d", "a")
+    with Store.open(f"sqlite:///{tmp_path / 'milepost.db'}") as store:
+        store.answers.begin(asked, now)
+        forget(store, MONTH, "a", now + KEPT_FOR - EVERY)
+        with pytest.raises(Refused, match="used for another request"):
+            store.answers.begin(asked._replace(digest="other"), now)
+        forget(store, MONTH, "a", now + KEPT_FOR + EVERY)
+        assert store.answers.begin(asked._replace(digest="other"), now) is None
 
 
 def test_events_are_kept_for_good_unless_set(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ PREFIXES = {
     "CaseWorkflow": "case",
     "EntitlementWorkflow": "entitlement",
     "MigrationWorkflow": "migration",
+    "SubscriptionWorkflow": "subscription",
     "RedeliveryWorkflow": "redelivery",
 }
 

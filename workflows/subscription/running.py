@@ -8,6 +8,7 @@ how it stands (see `workflows.entitlement.outbox` on why that matters).
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, NoReturn, TypeVar, assert_never
 
@@ -161,10 +162,11 @@ class SubscriptionRun:
             workflow.logger.warning("the store could not be told how the subscription stands: %s", error)
 
     async def _rest(self, deadline: datetime) -> None:
-        await until(lambda: deadline, self._wakes, summary=lambda: "the endpoint is left alone")
+        await until(lambda: deadline, self._wakes, summary=lambda: "wait to try again")
 
     async def _wait(self, comes: Await) -> None:
         """Wait for events, or until one is due again that failed."""
+        moves = self._moves
         handle = doing.await_events(WaitRequest(subscription_id=self.subscription_id, state=self.state))
         summary = "an event is tried again"
         await until(lambda: comes.until, lambda: handle.done() or self._wakes(), summary=lambda: summary)
@@ -172,7 +174,7 @@ class SubscriptionRun:
             _leave(handle)
             return
         report: WaitReport | None = await self._answer(handle)
-        if report is None:
+        if report is None or moves != self._moves:  # moved meanwhile: it is about another place
             return
         now = workflow.now()
         self._take("what was waited for", lambda: waited(self.state, report, now))
@@ -193,7 +195,7 @@ class SubscriptionRun:
             _leave(handle)
             await self.roll_over()
         report: DeliveryReport | None = await self._answer(handle)
-        if report is None or moves != self._moves:  # moved meanwhile: what came of it is about another place
+        if report is None or moves != self._moves:  # likewise
             return
         now = workflow.now()
         self._take("what came of a batch", lambda: delivered(self.subscription_id, self.state, report, now))
@@ -205,10 +207,8 @@ class SubscriptionRun:
             self.is_ended = True
 
     async def _quiet(self, handle: workflow.ActivityHandle[Any]) -> None:
-        try:
+        with suppress(TimeoutError):  # the next run sends it again
             await workflow.wait_condition(handle.done, timeout=QUIET_WITHIN, timeout_summary="finish what is under way")
-        except TimeoutError:
-            workflow.logger.info("the batch that is under way is sent again by the next run")
 
     async def _answer(self, handle: workflow.ActivityHandle[Any]) -> Any:
         """What an activity answers; None: it failed for good, and is tried again after a while."""
@@ -273,12 +273,11 @@ class SubscriptionRun:
 
     async def roll_over(self) -> NoReturn:
         """Go on in a new run."""
-        try:
-            await workflow.wait_condition(
-                workflow.all_handlers_finished, timeout=QUIET_WITHIN, timeout_summary="finish what is under way"
-            )
-        except TimeoutError:
-            workflow.logger.info("a request that is under way is asked again of the next run")
+        if not workflow.all_handlers_finished():
+            with suppress(TimeoutError):  # what is under way then is asked again of the next run
+                await workflow.wait_condition(
+                    workflow.all_handlers_finished, timeout=QUIET_WITHIN, timeout_summary="finish what is under way"
+                )
         upgrade = workflow.info().is_target_worker_deployment_version_changed()
         workflow.continue_as_new(
             self.carried(),

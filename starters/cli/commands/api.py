@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from starters.cli.running import run, until_stopped
+
+if TYPE_CHECKING:
+    from starters.http.tokens import Issuer
+    from worker.settings import Settings
 
 API_PORT = 8234
 
@@ -42,10 +46,26 @@ async def _api(host: str, port: int) -> None:
     client = await connect_to_temporal()
     store = await asyncio.to_thread(Store.open, settings.database)
     try:
-        app = create_app(Backend(client, store, settings.task_queue))
+        backend = Backend(client, store, settings.task_queue)
+        app = create_app(backend, requests_per_second=settings.api_rate, issuer=_issuer(settings))
         async with serving(app, host=host, port=port) as url, until_stopped() as stopped:
             out.print(f"Serving the HTTP API at {url}. Ctrl-C stops it.", soft_wrap=True)
             await stopped.wait()
             out.print("Stopping.")
     finally:
         store.close()
+
+
+def _issuer(settings: Settings) -> Issuer | None:
+    """Whose tokens are taken, as the settings say."""
+    from starters.http.tokens import Issuer
+
+    if settings.oidc_issuer is None:
+        return None
+    return Issuer(
+        issuer=settings.oidc_issuer,
+        audience=settings.oidc_audience,
+        jwks_url=settings.oidc_jwks_url,
+        scope_claim=settings.oidc_scope_claim,
+        accounts_claim=settings.oidc_accounts_claim,
+    )

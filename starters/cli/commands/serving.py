@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from starters.cli.commands.api import API_PORT
 from starters.cli.running import run, until_stopped
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from temporalio.client import Client
 
 
 def dev(
@@ -38,35 +42,23 @@ def dev(
 
 
 async def _dev(ephemeral: bool, port: int | None, ui_port: int | None, api_port: int | None) -> None:
-    from starters.http.app import create_app
-    from starters.http.backend import Backend
-    from starters.http.serving import serving
-    from starters.local.dev import everything, usual_or_free
+    from starters.local.api import api_of
+    from starters.local.dev import everything
     from starters.terminal.cases import console
     from store.addresses import shown_address
+    from worker.besides import besides
     from worker.means import mail_in_words, means_of
     from worker.metrics import expose_metrics
     from worker.process import collect_garbage_seldom
-    from worker.relay import telling
     from worker.settings import get_settings
-    from worker.subscribing import subscribing
-    from worker.supervision import supervising
-    from worker.switched_off import watching_endpoints
 
     collect_garbage_seldom()
     expose_metrics(get_settings().metrics)
     out = console()
     async with (
         everything(ephemeral=ephemeral, port=port, ui_port=ui_port, means=means_of(get_settings())) as running,
-        telling(running.client, running.store, running.whereabouts.task_queue),
-        subscribing(running.client, running.store, running.whereabouts.task_queue),
-        watching_endpoints(running.store, means_of(get_settings()).mail),
-        supervising(running.client, running.store),
-        serving(
-            create_app(Backend(running.client, running.store, running.whereabouts.task_queue)),
-            host="127.0.0.1",
-            port=api_port or usual_or_free(API_PORT),
-        ) as api_url,
+        besides(running.client, running.store, get_settings(), task_queue=running.whereabouts.task_queue),
+        api_of(running, port=api_port, usual=API_PORT) as api,
         until_stopped() as stopped,
     ):
         where = running.whereabouts
@@ -74,7 +66,8 @@ async def _dev(ephemeral: bool, port: int | None, ui_port: int | None, api_port:
         lines = {
             "Temporal": f"{where.address}, namespace {where.namespace}",
             "Temporal UI": where.ui or "as the server at TEMPORAL_ADDRESS has it",
-            "HTTP API": f"{api_url}, for who has a key: milepost keys create",
+            "HTTP API": f"{api.url}, for whoever has a key: milepost keys create",
+            "API page": f"{api.link} (good once)",
             "store": shown_address(where.database),
             "task queue": where.task_queue,
             "mail": mail_in_words(get_settings()),
@@ -87,35 +80,38 @@ async def _dev(ephemeral: bool, port: int | None, ui_port: int | None, api_port:
         out.print("Stopping.")
 
 
-def worker() -> None:
+def worker(
+    current: Annotated[
+        bool,
+        typer.Option("--make-current", help="Let this build (MILEPOST_BUILD_ID) get everything new once it polls."),
+    ] = False,
+) -> None:
     """Run a worker: it walks the cases of its task queue (MILEPOST_TASK_QUEUE). Ctrl-C lets it finish what it is at.
 
     It needs a Temporal server (TEMPORAL_ADDRESS) and the database of the store (MILEPOST_DATABASE_URL). Any number may
-    run.
+    run. One with a build id (MILEPOST_BUILD_ID) gets new cases only when its build is made the current one.
     """
-    run(_worker(), logs=True)
+    run(_worker(current), logs=True)
 
 
-async def _worker() -> None:
+async def _worker(makes_current: bool) -> None:
     import asyncio
 
     from starters.local.whereabouts import connect_to_temporal, effective_settings
     from starters.terminal.cases import console
     from store import Store
+    from worker.besides import besides
     from worker.means import mail_in_words, means_of
     from worker.metrics import expose_metrics
     from worker.namespace import ensure_namespace_and_search_attributes
     from worker.private import private_folder
     from worker.process import collect_garbage_seldom, working
-    from worker.relay import telling
-    from worker.retention import Kept, forgetting
-    from worker.subscribing import subscribing
-    from worker.supervision import supervising
-    from worker.switched_off import watching_endpoints
 
     collect_garbage_seldom()
     out = console()
     settings = effective_settings()
+    if makes_current and settings.build_id is None:
+        raise typer.BadParameter("this worker has no build id; set MILEPOST_BUILD_ID", param_hint="--make-current")
     private_folder(settings.data)
     expose_metrics(settings.metrics)
     client = await connect_to_temporal()
@@ -132,17 +128,30 @@ async def _worker() -> None:
         )
         async with (
             worker,
-            telling(client, store, settings.task_queue),
-            subscribing(client, store, settings.task_queue),
-            watching_endpoints(store, means_of(settings).mail),
-            supervising(client, store),
-            forgetting(store, Kept.of_days(events=settings.feed_days, texts=settings.message_days)),
+            besides(client, store, settings, task_queue=settings.task_queue),
             until_stopped() as stopped,
         ):
             address = client.service_client.config.target_host
             out.print(f"Working on task queue {settings.task_queue} of {address}. Ctrl-C stops it.", soft_wrap=True)
             out.print(f"Mail goes {mail_in_words(settings)}.", soft_wrap=True)
+            if settings.build_id is not None:
+                await _tell_of_build(out, client, settings.build_id, makes_current)
             await stopped.wait()
             out.print("Stopping.")
     finally:
         store.close()
+
+
+async def _tell_of_build(out: Console, client: Client, build_id: str, makes_current: bool) -> None:
+    """Say whether a worker's build gets what is new, and make it do so if that is wanted."""
+    from clients.deployments import HAS_POLLED_WITHIN, current_build, make_current
+
+    if makes_current:
+        await make_current(client, build_id, patience=HAS_POLLED_WITHIN)
+    current = await current_build(client)
+    if current == build_id:
+        out.print(f"Build {build_id} is the current one: it gets what is new.", soft_wrap=True)
+        return
+    other = f"that is {current}" if current else "none is"
+    said = f"Build {build_id} is not the current one ({other}): it gets no new cases until you say"
+    out.print(f"{said}: milepost upgrade current {build_id}", style="bold yellow", soft_wrap=True)

@@ -4,23 +4,42 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Body, Path, Response
+from fastapi import Body, Path, Query, Response
 
+from domain.bounds import Instant, Words
 from domain.explanation import Explanation
+from domain.feed.cases import subject_of
+from domain.feed.envelope import FeedEvent
+from domain.ids import Reference
 from domain.messages.cases import Answer
 from domain.model import Value
 from domain.scopes import Scope
-from domain.timeline.views import CaseView
+from domain.timeline.views import CaseView, MilestoneStatus
 from starters.http import case_bodies as bodies
 from starters.http.access import needs
 from starters.http.asking import ByAsking
+from starters.http.backend import ByCaller, FromBackend
+from starters.http.paging import Page, cursor_to, place_of
 from starters.http.routing import guarded_router
+from store.cases.listing import CaseFilter, CaseStateName, ListedCase, Position
 
 router = guarded_router("/v1/cases", "Cases")
 
 CaseId = Annotated[str, Path(min_length=1, max_length=3000, description="The id of the case, or the foreign one.")]
 
 INTAKE, AGENT, MANAGER, ADMIN = Scope.INTAKE, Scope.AGENT, Scope.MANAGER, Scope.ADMIN
+
+
+class Listing(Page):
+    """Which cases are listed; each part that is given has to hold."""
+
+    state: CaseStateName | None = None
+    account: Reference | None = None
+    entitlement: Reference | None = None
+    status: MilestoneStatus | None = None
+    milestone: Words | None = None
+    due_before: Instant | None = None
+    violated: bool | None = None
 
 
 class ShownCase(Value):
@@ -45,6 +64,30 @@ class ShownExplanation(Value):
     note: str | None = None
 
 
+class CaseList(Value):
+    """Some cases.
+
+    Attributes:
+        next: the cursor from which the list goes on; None: this is its end.
+    """
+
+    cases: list[ListedCase]
+    next: str | None
+
+
+class CaseEvents(Value):
+    """Events of a case, in the order in which they were written.
+
+    Attributes:
+        cursor: from here it is gone on.
+        is_last: there is nothing more yet.
+    """
+
+    events: list[FeedEvent]
+    cursor: str
+    is_last: bool
+
+
 class WorkTaken(Value):
     """What a time entry took: a line for each entitlement, and one more for what somebody has to decide."""
 
@@ -66,6 +109,34 @@ async def open_case(asked: bodies.NewCase, asking: ByAsking, response: Response)
     if answer.outcome == "already":
         response.status_code = 200
     return answer
+
+
+@router.get("")
+@needs(INTAKE, AGENT, MANAGER, ADMIN)
+async def list_cases(backend: FromBackend, caller: ByCaller, which: Annotated[Listing, Query()]) -> CaseList:
+    """List cases as they were last recorded.
+
+    Those that were opened last come first or, by milestone or due time, those of which something is due first.
+    """
+    known = which.filters()
+    accounts = None if caller.accounts is None else sorted(caller.accounts)
+    wanted = CaseFilter(**which.model_dump(exclude={"after", "limit"}), accounts=accounts)
+    place = place_of(which.after, known)
+    after = None if place is None else Position(*place)
+    page = await backend.ask(lambda store: store.listing.page(wanted, after=after, limit=which.limit))
+    return CaseList(cases=page.cases, next=None if page.end is None else cursor_to(*page.end, known))
+
+
+@router.get("/{case}/events")
+@needs(INTAKE, AGENT, MANAGER)
+async def list_events_of_case(case: CaseId, asking: ByAsking, page: Annotated[Page, Query()]) -> CaseEvents:
+    """List the events of a case, the oldest first."""
+    case_id = await asking.case(case)
+    await asking.backend.ask(lambda store: store.cases.account_of(case_id))  # says so itself if there is none
+    found = await asking.backend.ask(
+        lambda store: store.feed.read(page.after, subject=subject_of(case_id), limit=page.limit)
+    )
+    return CaseEvents(events=found.events, cursor=found.cursor, is_last=found.is_last)
 
 
 @router.get("/{case}")

@@ -20,11 +20,12 @@ from sqlalchemy import func, select
 
 from activities.delivery.http import HookSender
 from activities.delivery.means import Means
+from clients.deployments import make_current
 from domain.catalog.documents import read_document
 from store import Store, tables
 from tests.activities.delivery.receiver import Received, receiver, says
 from tests.support import assert_eventually, unique
-from tests.workflows.case.test_deployments import build_of, make_current
+from tests.workflows.case.test_deployments import build_of
 from tests.workflows.world import World
 from worker.clock import VirtualClock
 from worker.process import working
@@ -127,10 +128,10 @@ async def test_a_dead_receiver_and_a_change_of_build_lose_nothing(
         store.catalog.apply(read_document(catalog(listening.url)), by="test")
         means = Means(hooks=HookSender(["127.0.0.1"]), pace=PACE)
         async with working(clock.client, store, task_queue=task_queue, build_id="one", means=means):
-            await make_current(world, "one")
+            await make_current(world.milepost.temporal, "one", patience=30, anyway=True)
             await of_each(cases, begins)
             async with working(clock.client, store, task_queue=task_queue, build_id="two", means=means):
-                await make_current(world, "two")
+                await make_current(world.milepost.temporal, "two", patience=30, anyway=True)
                 await of_each(cases, moves)
                 assert statuses(store) == {"ordered": CASES * EACH}
                 dead_for, desk.is_well = time.monotonic() - begun, True

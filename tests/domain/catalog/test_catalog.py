@@ -28,6 +28,7 @@ DOCUMENT: dict[str, Any] = {
         {"name": "Office", "time_zone": "Europe/London", "week": {"mon": ["09:00-17:00"]}},
         {"name": "Night", "week": "always"},
     ],
+    "subscriptions": [{"id": "broken", "endpoint": "desk", "types": ["case.action.*"], "accounts": ["acme"]}],
     "endpoints": [{"id": "desk", "url": "https://desk.example.com/hooks", "secrets": [{"env": "DESK_SECRET"}]}],
     "people": [{"id": "ann", "mail": "ann@example.com", "team": "Desk"}],
     "templates": [{"id": "due", "subject": "{{ case.id }}"}],
@@ -112,7 +113,7 @@ def problems(document: dict[str, Any]) -> list[str]:
 def test_a_whole_catalog_is_read() -> None:
     """Every kind of declaration; what is read means what was written."""
     catalog = read_document(DOCUMENT)
-    assert [len(catalog.of(kind)) for kind in Kind] == [2, 1, 1, 1, 1, 1, 1, 2, 1, 2, 2, 2, 1]
+    assert [len(catalog.of(kind)) for kind in Kind] == [2, 1, 1, 1, 1, 1, 1, 2, 1, 2, 2, 2, 1, 1]
     assert catalog.fields["due_at"] is FieldType.DATETIME
     entitlement = catalog.entitlements[0]
     assert entitlement.starts_on == date(2025, 1, 1)

@@ -69,11 +69,12 @@ def test_of_one_second_none_is_taken_twice() -> None:
     assert (ids.is_too_old(at(0)), ids.is_too_old(at(1))) == (True, False)
 
 
-def test_ids_as_older_builds_wrote_them_are_read() -> None:
-    """Each with the instant at which it took effect."""
-    written: dict[str, Any] = {"blocks": "2025-06-09T13:00:00Z", "b": "2025-06-09T14:00:00Z"}
+@pytest.mark.parametrize("name", ["a", "blocks"])
+def test_ids_as_older_builds_wrote_them_are_read(name: str) -> None:
+    """Each with the instant at which it took effect, whatever the ids are."""
+    written: dict[str, Any] = {"b": "2025-06-09T14:00:00Z", name: "2025-06-09T13:00:00Z"}
     ids = EventIds.model_validate(written)
-    assert [name in ids for name in ("blocks", "b", "c")] == [True, True, False]
+    assert [event_id in ids for event_id in (name, "b", "c")] == [True, True, False]
     assert ids.blocks[-1].last_at == at(3600)
     assert EventIds.model_validate({}) == EventIds()
 

@@ -385,7 +385,7 @@ def _was_in(count: Usage) -> Iterator[str]:
             yield "a grant pays"
         if grant.carries_over and grant.rest and grant.period < count.state.period:
             yield "a grant is carried over"
-    for taking in map(Taking.of, count.state.taken.groups):
+    for taking in map(Taking.of, count.state.taken.groups.groups()):
         counted = taking.amount + taking.granted + taking.overage + taking.left_over
         if taking.worked and counted != taking.worked:
             yield "work that is rated" if counted else "work within the grace"

@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute
 from domain.access import NewKey
 from domain.scopes import Scope
 from starters.http.access import needs
+from starters.http.rate import RateLimit
 from starters.http.routing import GuardedRoute, guarded_router
 from tests.starters.http_api import Api
 from tests.support import unique
@@ -213,3 +214,13 @@ async def test_what_a_proxy_says_counts_for_nothing(api: Api) -> None:
     opened = await api.post("/v1/cases", {"case_id": unique("c"), "account": "acme"}, headers=forged)
     assert opened.headers["location"].startswith("/v1/cases/")
     assert "evil" not in opened.text + str(opened.headers)
+
+
+async def test_a_key_that_asks_too_much_is_told_to_wait(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before its body is read; health is never limited."""
+    monkeypatch.setattr(api.app.state, "rate", RateLimit(0.5))
+    first, second = [await api.get(f"/v1/cases/{unique('x')}") for _ in range(2)]
+    assert (first.status_code, second.status_code, second.json()["code"]) == (404, 429, "too_many_requests")
+    assert int(second.headers["retry-after"]) >= 1
+    for _ in range(5):
+        assert (await api.http.get("/healthz")).status_code == 200

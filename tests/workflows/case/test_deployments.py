@@ -1,31 +1,13 @@
 """Workers of two deployments: a running case stays with the version that opened it until it rolls over."""
 
-from temporalio.api.workflowservice.v1 import (
-    DescribeWorkflowExecutionRequest,
-    SetWorkerDeploymentCurrentVersionRequest,
-)
-from temporalio.service import RPCError
+from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest
 
+from clients.deployments import make_current
 from store.store import Store
 from tests.support import assert_eventually, unique
 from tests.workflows.world import World, later
 from worker.clock import VirtualClock
-from worker.process import DEPLOYMENT, working
-
-
-async def make_current(world: World, build_id: str) -> None:
-    """Make a build the one that new cases get; possible once a worker of it has polled."""
-
-    async def set_version() -> None:
-        request = SetWorkerDeploymentCurrentVersionRequest(
-            namespace="default", deployment_name=DEPLOYMENT, build_id=build_id, ignore_missing_task_queues=True
-        )
-        try:
-            await world.milepost.temporal.workflow_service.set_worker_deployment_current_version(request)
-        except RPCError as error:
-            raise AssertionError(error.message) from error
-
-    await assert_eventually(set_version)
+from worker.process import working
 
 
 async def build_of(world: World, case_id: str) -> str:
@@ -42,13 +24,13 @@ async def test_a_running_case_moves_to_a_new_deployment_with_its_data(
     """Pinned while it runs; at its next step it goes on in a new run of the new version, and nothing is recomputed."""
     world = World(clock, store, task_queue)
     async with working(clock.client, store, task_queue=task_queue, build_id="one"):
-        await make_current(world, "one")
+        await make_current(clock.client, "one", patience=30, anyway=True)
         case = await world.open()
         first_run = (await world.milepost.handle(case).describe()).run_id
         await world.ask(case, "stop_clock", later(hours=1))
         assert await build_of(world, case) == "one"
         async with working(clock.client, store, task_queue=task_queue, build_id="two"):
-            await make_current(world, "two")
+            await make_current(clock.client, "two", patience=30, anyway=True)
             await world.ask(case, "resume_clock", later(hours=2))
 
             async def the_case_has_moved() -> None:

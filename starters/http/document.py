@@ -1,0 +1,116 @@
+"""The document of the API: OpenAPI 3.1, with what every route has in common, and the events as web hooks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from starlette.routing import BaseRoute
+
+from domain.feed.envelope import FeedEvent
+from domain.feed.registry import event_types, meaning_of, schema_of
+from domain.scopes import MEANINGS, Scope
+from starters.http.idempotency import HEADER
+from starters.http.problems import MEDIA_TYPE, ProblemDetails
+from starters.http.routing import GuardedRoute
+
+_REF = "#/components/schemas/{model}"
+_PROBLEM = {
+    "description": "It was not done; the problem says why.",
+    "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}},
+}
+_KEY_PARAMETER = {
+    "name": HEADER,
+    "in": "header",
+    "required": False,
+    "description": "Sent again under the same key, the request is done once and answered the same. It is the event id.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"},
+}
+_ENVELOPE = "EventEnvelope"
+
+
+def document_of(app: FastAPI) -> dict[str, Any]:
+    """The document of an app; made once, and kept with it."""
+    if app.openapi_schema is None:
+        made = get_openapi(
+            title=app.title,
+            version=app.version,
+            openapi_version="3.1.0",
+            description=app.description,
+            routes=app.routes,
+            separate_input_output_schemas=app.separate_input_output_schemas,
+        )
+        _say_what_all_have(made, app.routes)
+        _say_what_is_sent(made)
+        app.openapi_schema = made
+    return app.openapi_schema
+
+
+def _say_what_all_have(made: dict[str, Any], routes: list[BaseRoute]) -> None:
+    """Add the key, the scopes, the header and the problems that no route says by itself."""
+    schemas = made["components"]["schemas"]
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    schemas |= _hoisted(ProblemDetails.model_json_schema(ref_template=_REF), "ProblemDetails")
+    scopes = "; ".join(f"`{scope}`: {meaning}" for scope, meaning in MEANINGS.items())
+    made["components"]["securitySchemes"] = {
+        "key": {"type": "http", "scheme": "bearer", "description": f"A key that `milepost keys create` made. {scopes}."}
+    }
+    for route in routes:
+        for method in getattr(route, "methods", None) or ():
+            operation = made["paths"].get(getattr(route, "path_format", ""), {}).get(method.lower())
+            if operation is not None:
+                _complete(operation, method, route)
+
+
+def _complete(operation: dict[str, Any], method: str, route: BaseRoute) -> None:
+    answers = operation["responses"]
+    answers.pop("422", None)
+    answers["default"] = _PROBLEM
+    if not isinstance(route, GuardedRoute):
+        return
+    named = [scope.value for scope in Scope if scope in route.scopes]
+    operation["security"] = [{"key": []}]
+    operation["x-scopes"] = named
+    operation["description"] = f"{operation.get('description', '')}\n\nScope: {' or '.join(named)}."
+    if method == "POST":
+        operation.setdefault("parameters", []).append(_KEY_PARAMETER)
+
+
+def _say_what_is_sent(made: dict[str, Any]) -> None:
+    """Add each type of event as a web hook: its envelope, and the schema of its data."""
+    schemas = made["components"]["schemas"]
+    schemas |= _hoisted(FeedEvent.model_json_schema(ref_template=_REF), _ENVELOPE)
+    hooks: dict[str, Any] = {}
+    for type_ in event_types():
+        name = f"Event.{type_}"
+        schemas |= _hoisted(_relinked(schema_of(type_)), name)
+        own = {"properties": {"type": {"const": type_}, "data": {"$ref": _REF.format(model=name)}}}
+        body = {"allOf": [{"$ref": _REF.format(model=_ENVELOPE)}, own]}
+        hooks[type_] = {
+            "post": {
+                "operationId": type_,
+                "summary": meaning_of(type_),
+                "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
+                "responses": {"2XX": {"description": "It was received. Anything else is tried again."}},
+            }
+        }
+    made["webhooks"] = hooks
+
+
+def _hoisted(schema: dict[str, Any], name: str) -> dict[str, Any]:
+    """A schema and what it refers to, each by its name among the document's."""
+    whole = {key: value for key, value in schema.items() if key not in {"$defs", "$schema", "$id"}}
+    return {**schema.get("$defs", {}), name: whole}
+
+
+def _relinked(schema: Any) -> Any:
+    """A schema that stands alone, with its references as the document has them."""
+    if isinstance(schema, dict):
+        return {key: _link(value) if key == "$ref" else _relinked(value) for key, value in schema.items()}
+    return [_relinked(part) for part in schema] if isinstance(schema, list) else schema
+
+
+def _link(reference: str) -> str:
+    return reference.replace("#/$defs/", "#/components/schemas/")

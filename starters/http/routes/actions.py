@@ -1,0 +1,99 @@
+"""``/v1/actions``: what was sent for a case, what failed for good, and trying that again."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import Body, Path, Query
+from pydantic import Field
+
+from domain.bounds import Instant, Words
+from domain.errors import NotFound
+from domain.ids import Reference
+from domain.model import Value
+from domain.scopes import Scope
+from starters.http.access import needs
+from starters.http.asking import ByAsking
+from starters.http.backend import Backend
+from starters.http.callers import Caller
+from starters.http.case_bodies import example
+from starters.http.routing import guarded_router
+from starters.http.sight import case_id_from, check_case, check_entitlement
+from store import StoredAction
+
+router = guarded_router("/v1/actions", "Actions")
+
+AGENT, MANAGER = Scope.AGENT, Scope.MANAGER
+
+
+class ActionListing(Value):
+    """Which actions are listed: those of a case in the order in which they fell due, or all that failed for good.
+
+    Attributes:
+        since: that failed then or later; so with `kind`, of those that failed.
+    """
+
+    case: Reference | None = None
+    since: Instant | None = None
+    kind: Literal["email", "task", "field_update", "outbound_message", "signal"] | None = None
+    limit: Annotated[int, Field(ge=1, le=1000)] = 200
+
+
+class ActionList(Value):
+    """Actions, of very many the first."""
+
+    actions: list[StoredAction]
+
+
+class RetryAsked(Value):
+    """Who wants an action tried again."""
+
+    model_config = example(by="ann")
+
+    by: Words | None = None
+
+
+class RetrySaid(Value):
+    """What came of it, in a line."""
+
+    text: str
+
+
+@router.get("")
+@needs(AGENT, MANAGER)
+async def list_actions(asking: ByAsking, which: Annotated[ActionListing, Query()]) -> ActionList:
+    """List what was sent for a case or, of all cases and entitlements, what failed for good."""
+    backend, accounts, limit = asking.backend, asking.caller.accounts, which.limit
+    if which.case is not None:
+        case_id = case_id_from(which.case)
+        await check_case(backend, asking.caller, case_id)
+        await backend.ask(lambda store: store.cases.account_of(case_id))  # says so itself if there is none
+        return ActionList(actions=(await backend.ask(lambda store: store.actions.of_case(case_id)))[:limit])
+    found = await backend.ask(
+        lambda store: store.actions.failed(since=which.since, kind=which.kind, accounts=accounts, limit=limit)
+    )
+    return ActionList(actions=found)
+
+
+@router.post("/{key:path}/retry")
+@needs(AGENT, MANAGER)
+async def retry_action_by_key(
+    key: Annotated[str, Path(min_length=1, max_length=1000, description="Of the action; its slashes as they are.")],
+    asking: ByAsking,
+    asked: Annotated[RetryAsked, Body(default_factory=RetryAsked)],
+) -> RetrySaid:
+    """Try an action that failed for good again, whether a case ordered it or an entitlement."""
+    found = await asking.backend.ask(lambda store: store.actions.get(key))
+    if found is None or not await _exists(asking.backend, asking.caller, found):
+        raise NotFound(f"unknown action {key!r}")
+    by, is_entitlement = asking.who(asked.by), found.entitlement is not None
+    return RetrySaid(text=await asking.backend.retrying(found.case_id, key, by, is_entitlement=is_entitlement))
+
+
+async def _exists(backend: Backend, caller: Caller, action: StoredAction) -> bool:
+    check = check_case if action.entitlement is None else check_entitlement
+    try:
+        await check(backend, caller, action.case_id)
+    except NotFound:
+        return False
+    return True

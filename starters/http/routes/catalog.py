@@ -1,0 +1,100 @@
+"""``/v1/catalog``: what an organisation declares, read and applied whole."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import Body, Header, Response
+
+from domain.catalog.declarations import Catalog
+from domain.scopes import Scope
+from starters.http.access import check_scopes, needs
+from starters.http.asking import ByAsking
+from starters.http.problems import Problem
+from starters.http.routing import MOST_CATALOG_BYTES, guarded_router, large
+from starters.operations.applying import Applied, apply_document
+
+router = guarded_router("/v1/catalog", "Catalog")
+
+EXAMPLE = {
+    "fields": {"priority": "string"},
+    "processes": [{"name": "Gold", "milestones": [{"name": "First response", "within": "4h"}]}],
+    "accounts": [{"id": "acme", "name": "Acme"}],
+    "entitlements": [{"id": "acme-gold", "account": "acme", "process": "Gold"}],
+}
+_ANY = "*"
+
+
+@router.get("", response_model=None, responses={200: {"model": Catalog}})
+@needs(Scope.MANAGER, Scope.ADMIN)
+async def show_catalog(asking: ByAsking, response: Response) -> dict[str, Any]:
+    """Show everything that is declared, in the latest versions. Its ETag is what If-Match takes."""
+    asking.caller.check_unbound()
+
+    def read(store: Any) -> tuple[int, dict[str, Any]]:
+        with store.snapshot() as standing:
+            found: Catalog = standing.catalog.everything()
+            return standing.catalog.revision(), found.model_dump(mode="json", by_alias=True)
+
+    revision, declared = await asking.backend.ask(read)
+    response.headers["ETag"] = _tag(revision)
+    return declared
+
+
+@router.post("")
+@needs(Scope.MANAGER, Scope.ADMIN)
+@large(MOST_CATALOG_BYTES)
+async def apply_catalog(
+    asked: Annotated[dict[str, Any], Body(examples=[EXAMPLE])],
+    asking: ByAsking,
+    response: Response,
+    dry_run: bool = False,
+    consent: bool = False,
+    if_match: Annotated[str | None, Header(max_length=100)] = None,
+) -> Applied:
+    """Check a catalog whole, then store all of it or nothing. With `dry_run`, a manager's too, nothing is stored.
+
+    If-Match says which revision it is a change of: an update that came in between is not lost (412). `consent` takes
+    what the document says where it was amended by hand since, and the default of what it leaves out; without it such a
+    catalog is refused (`asks_for_consent`).
+    """
+    asking.caller.check_unbound()
+    if not dry_run:
+        check_scopes(asking.caller, {Scope.ADMIN})
+    backend = asking.backend
+    applied = await apply_document(
+        backend.store,
+        asked,
+        by=asking.who(None),
+        dry_run=dry_run,
+        consent=consent,
+        revision=None if dry_run else _revision(if_match),
+        connect=backend.connect,
+        task_queue=backend.task_queue,
+    )
+    if applied.changed.asks:
+        said = "; ".join(map(str, applied.changed.to_be_asked[:5]))
+        raise Problem("asks_for_consent", f"nothing was stored; consent=true takes what the document says: {said}")
+    response.headers["ETag"] = _tag(applied.revision)
+    return applied
+
+
+def _tag(revision: int) -> str:
+    return f'"{revision}"'
+
+
+def _revision(if_match: str | None) -> int | None:
+    """The revision that somebody has seen; None: whatever there is.
+
+    Raises:
+        Problem: they do not say.
+    """
+    if if_match is None:
+        said = 'say which catalog this is a change of: If-Match: "7", the ETag that it has; or *, whatever it is'
+        raise Problem("if_match_missing", said)
+    if if_match.strip() == _ANY:
+        return None
+    shown = if_match.strip().removeprefix('"').removesuffix('"')
+    if not (shown.isascii() and shown.isdecimal() and len(shown) < 10):  # noqa: PLR2004  more than there ever are
+        raise Problem("changed_meanwhile", "the catalog has no such ETag")
+    return int(shown)

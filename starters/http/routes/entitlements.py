@@ -1,0 +1,199 @@
+"""``/v1/entitlements``: what each has left, what was taken of it, and what is done to it by hand."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Path, Query
+
+from domain.bounds import Instant
+from domain.errors import NotFound, Refused
+from domain.ids import Reference
+from domain.model import Value
+from domain.scopes import Scope
+from domain.usage.requests import Balance
+from domain.usage.rows import LedgerRow
+from starters.http import usage_bodies as bodies
+from starters.http.access import check_scopes, needs
+from starters.http.asking import Asking, ByAsking
+from starters.http.routing import guarded_router
+from starters.http.sight import check_case, check_entitlement
+from starters.operations.uncounted import RecordChanged
+from starters.operations.usage_answers import Cancelled, Changed, Reversed, Taken
+
+router = guarded_router("/v1/entitlements", "Entitlements")
+
+EntitlementId = Annotated[str, Path(min_length=1, max_length=300, description="The id of the entitlement.")]
+
+AGENT, DISPATCHER, MANAGER = Scope.AGENT, Scope.DISPATCHER, Scope.MANAGER
+
+
+class Balances(Value):
+    """What the entitlements of an account have that count something and have not ended, the soonest exhausted first."""
+
+    entitlements: list[Balance]
+
+
+class LedgerPage(Value):
+    """Rows of the count that runs, in the order in which they were written.
+
+    Attributes:
+        next: the number after which the ledger goes on; None: this is its end.
+    """
+
+    rows: list[LedgerRow]
+    next: int | None
+
+
+@router.get("")
+@needs(AGENT, DISPATCHER, MANAGER)
+async def list_balances(asking: ByAsking, account: Reference, at: Instant | None = None) -> Balances:
+    """Say what all entitlements of an account have left, live."""
+    if not asking.caller.may_see(account):
+        raise NotFound(f"there is no account {account!r}")
+    try:
+        return Balances(entitlements=await asking.backend.auditor.balances(account, at))
+    except NotFound:
+        raise NotFound(f"there is no account {account!r}") from None
+
+
+@router.get("/{entitlement}")
+@needs(AGENT, DISPATCHER, MANAGER)
+async def show_balance(entitlement: EntitlementId, asking: ByAsking, at: Instant | None = None) -> Balance:
+    """Say what an entitlement has left, live; or at another instant."""
+    await check_entitlement(asking.backend, asking.caller, entitlement)
+    return await asking.backend.auditor.balance(entitlement, at)
+
+
+@router.get("/{entitlement}/ledger")
+@needs(DISPATCHER, MANAGER)
+async def show_ledger(
+    entitlement: EntitlementId,
+    asking: ByAsking,
+    after: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 200,
+) -> LedgerPage:
+    """Show the rows of an entitlement's ledger: each consumption, and each change of what it has."""
+    await check_entitlement(asking.backend, asking.caller, entitlement)
+    rows = await asking.backend.ask(lambda store: store.ledgers.rows(entitlement, after=after, limit=limit + 1))
+    if not rows and not after:
+        await asking.backend.ask(lambda store: store.catalog.entitlement(entitlement))  # says so if there is none
+    more = len(rows) > limit
+    return LedgerPage(rows=rows[:limit], next=rows[limit - 1].number if more else None)
+
+
+@router.post("/{entitlement}/take")
+@needs(DISPATCHER)
+async def take(entitlement: EntitlementId, asked: bodies.Visit, asking: ByAsking) -> Taken:
+    """Take a visit, or anything of another unit, when it is dispatched.
+
+    The answer says what came of it, and what is left. What an entitlement has no more of, the next that matches gives,
+    if it falls back.
+    """
+    await check_entitlement(asking.backend, asking.caller, entitlement)
+    if asked.case_id is not None:
+        await check_case(asking.backend, asking.caller, asked.case_id)
+    if asked.overage is not None:
+        check_scopes(asking.caller, {MANAGER})
+    return await asking.backend.usage.take(
+        entitlement,
+        asked.reference,
+        amount=asked.amount,
+        at=asked.at,
+        case=asked.case_id,
+        overage=asked.overage,
+        by=asking.who(asked.by),
+        event_id=asking.event_id(asked.event_id),
+    )
+
+
+@router.post("/{entitlement}/reverse")
+@needs(DISPATCHER, MANAGER)
+async def reverse(entitlement: EntitlementId, asked: bodies.GivenBack, asking: ByAsking) -> Reversed:
+    """Give back all that a visit or a time entry took, once."""
+    await check_entitlement(asking.backend, asking.caller, entitlement)
+    return await asking.backend.usage.reverse(entitlement, asked.reference, **_who(asking, asked, asked.reason))
+
+
+@router.post("/{entitlement}/adjust")
+@needs(MANAGER)
+async def adjust(entitlement: EntitlementId, asked: bodies.Adjustment, asking: ByAsking) -> Changed:
+    """Count more or less by hand."""
+    await check_entitlement(asking.backend, asking.caller, entitlement)
+    who = _who(asking, asked, asked.reason)
+    return await asking.backend.usage.adjust(entitlement, asked.amount, at=asked.at, **who)
+
+
+@router.post("/{entitlement}/grant")
+@needs(MANAGER)
+async def grant(entitlement: EntitlementId, asked: bodies.Grant, asking: ByAsking) -> Changed:
+    """Give a credit for one period by hand."""
+    await check_entitlement(asking.backend, asking.caller, entitlement)
+    if asked.until is not None and asked.until_instant is not None:
+        raise Refused("bad_dates", "give until or until_instant, not both")
+    return await asking.backend.usage.grant(
+        entitlement,
+        asked.amount,
+        at=asked.at,
+        until=asked.until or asked.until_instant,
+        carries_over=asked.carries_over,
+        **_who(asking, asked, asked.reason),
+    )
+
+
+@router.post("/{entitlement}/amend")
+@needs(MANAGER)
+async def amend(entitlement: EntitlementId, asked: bodies.Amendment, asking: ByAsking) -> Changed | RecordChanged:
+    """Change the cap or the last date of an entitlement."""
+    await check_entitlement(asking.backend, asking.caller, entitlement)
+    if asked.cap is None and asked.ends_on is None:
+        raise Refused("nothing_to_amend", "say what changes: cap, ends_on or both")
+    who = _who(asking, asked, asked.reason)
+    return await asking.backend.usage.amend(entitlement, cap=asked.limit(), ends_on=asked.ends_on, **who)
+
+
+@router.post("/{entitlement}/renew")
+@needs(MANAGER)
+async def renew(entitlement: EntitlementId, asked: bodies.Renewal, asking: ByAsking) -> Changed:
+    """Renew an entitlement: a new, linked record goes on from the day after its last date."""
+    await check_entitlement(asking.backend, asking.caller, entitlement)
+    who = _who(asking, asked, asked.reason)
+    return await asking.backend.usage.renew(entitlement, ends_on=asked.ends_on, **who)
+
+
+@router.post("/{entitlement}/cancel")
+@needs(MANAGER)
+async def cancel(entitlement: EntitlementId, asked: bodies.Cancellation, asking: ByAsking) -> Cancelled | RecordChanged:
+    """End an entitlement. What was taken after that stays taken and is listed; what is planned after it is reversed."""
+    await check_entitlement(asking.backend, asking.caller, entitlement)
+    if asked.on is not None and asked.at is not None:
+        raise Refused("bad_dates", "give a last date (on) or an instant (at), not both")
+    return await asking.backend.usage.cancel(
+        entitlement,
+        at=asked.at,
+        last_day=asked.on,
+        with_renewal=asked.with_renewal,
+        **_who(asking, asked, asked.reason),
+    )
+
+
+@router.post("/{entitlement}/cover")
+@needs(MANAGER)
+async def cover(entitlement: EntitlementId, asked: bodies.Cover, asking: ByAsking) -> Changed:
+    """Pay for overage from what is left of its period, or of a later one."""
+    await check_entitlement(asking.backend, asking.caller, entitlement)
+    who = _who(asking, asked, asked.reason)
+    return await asking.backend.usage.cover(entitlement, asked.reference, at=asked.at, amount=asked.amount, **who)
+
+
+@router.post("/{entitlement}/void")
+@needs(MANAGER)
+async def void(entitlement: EntitlementId, asked: bodies.Voided, asking: ByAsking) -> Changed:
+    """Let overage go: it is not billed."""
+    await check_entitlement(asking.backend, asking.caller, entitlement)
+    who = _who(asking, asked, asked.reason)
+    return await asking.backend.usage.void(entitlement, asked.reference, amount=asked.amount, **who)
+
+
+def _who(asking: Asking, asked: bodies.UsageRequest, reason: str) -> dict[str, str]:
+    return {"by": asking.who(asked.by), "reason": reason, "event_id": asking.event_id(asked.event_id)}

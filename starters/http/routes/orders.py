@@ -1,0 +1,57 @@
+"""``/v1/orders``: what a customer has ordered, as contract, line items and entitlements."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import Body, Path
+
+from domain.errors import NotFound
+from domain.orders.placing import Order, PlacedOrder
+from domain.scopes import Scope
+from starters.http.access import needs
+from starters.http.asking import ByAsking
+from starters.http.routing import guarded_router
+from starters.operations.ordering import OrderPlaced, place_order
+
+router = guarded_router("/v1/orders", "Orders")
+
+EXAMPLE = {
+    "id": "O-1204",
+    "account": "acme",
+    "starts_on": "2026-12-01",
+    "lines": [{"product": "gold-support", "asset": "acme-router-1", "quantity": 2}],
+}
+
+
+@router.post("")
+@needs(Scope.ADMIN)
+async def place(
+    asked: Annotated[Order, Body(examples=[EXAMPLE])], asking: ByAsking, dry_run: bool = False
+) -> OrderPlaced:
+    """Place an order: make the contract, the line items and the entitlements of each product's templates.
+
+    The same order again changes nothing; a changed one under its id amends what it made. `dry_run` only says what would
+    change.
+    """
+    backend = asking.backend
+    return await place_order(
+        backend.store,
+        asked,
+        by=asking.who(None),
+        at=datetime.now(UTC),
+        connect=backend.connect,
+        task_queue=backend.task_queue,
+        dry_run=dry_run,
+    )
+
+
+@router.get("/{order}")
+@needs(Scope.MANAGER, Scope.ADMIN)
+async def show(order: Annotated[str, Path(min_length=1, max_length=300)], asking: ByAsking) -> PlacedOrder:
+    """Show an order as it was taken the last time."""
+    found = await asking.backend.ask_if_known(lambda store: store.orders.get(order))
+    if found is None or not asking.caller.may_see(found.account):
+        raise NotFound(f"no order {order!r} was placed")
+    return found

@@ -1,0 +1,117 @@
+"""``/v1/tasks``: what triggers gave people to do, and ticking it off."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import Body, Path, Query
+
+from domain.bounds import Instant, Words
+from domain.errors import NotFound
+from domain.ids import Reference
+from domain.model import Value
+from domain.scopes import Scope
+from starters.http.access import needs
+from starters.http.asking import Asking, ByAsking
+from starters.http.case_bodies import example
+from starters.http.paging import Page, cursor_to, place_of
+from starters.http.routing import guarded_router
+from store import TaskEntry
+
+router = guarded_router("/v1/tasks", "Tasks")
+
+TaskKey = Annotated[str, Path(min_length=1, max_length=1000, description="Of the task; its slashes as they are.")]
+
+AGENT, MANAGER = Scope.AGENT, Scope.MANAGER
+
+
+class TaskListing(Page):
+    """Which tasks are listed; each part that is given has to hold.
+
+    Attributes:
+        owner: of theirs only; empty: those that are nobody's.
+        case: of this case, or of the entitlement of this id.
+    """
+
+    done: bool | None = None
+    owner: Words | None = None
+    case: Reference | None = None
+    account: Reference | None = None
+    due_before: Instant | None = None
+
+
+class TaskList(Value):
+    """Some tasks, in the order in which they were made.
+
+    Attributes:
+        next: the cursor from which the list goes on; None: this is its end.
+    """
+
+    tasks: list[TaskEntry]
+    next: str | None
+
+
+class Tick(Value):
+    """Who ticks a task off, or takes that back."""
+
+    model_config = example(by="ana")
+
+    by: Words | None = None
+
+
+class Ticked(Value):
+    """The task as it stands.
+
+    Attributes:
+        changed: it was otherwise before.
+    """
+
+    task: TaskEntry
+    changed: bool
+
+
+@router.get("")
+@needs(AGENT, MANAGER)
+async def list_tasks(asking: ByAsking, which: Annotated[TaskListing, Query()]) -> TaskList:
+    """List tasks in the order in which they were made."""
+    known = which.filters()
+    accounts, place, limit = asking.caller.accounts, place_of(which.after, known), which.limit
+    found = await asking.backend.ask(
+        lambda store: store.tasks.find(
+            which.case,
+            done=which.done,
+            owner=which.owner,
+            account=which.account,
+            accounts=accounts,
+            due_before=which.due_before,
+            after=place,
+            limit=limit + 1,
+        )
+    )
+    shown = found[:limit]
+    end = cursor_to(shown[-1].at, shown[-1].key, known) if len(found) > limit else None
+    return TaskList(tasks=shown, next=end)
+
+
+@router.post("/{key:path}/done")
+@needs(AGENT)
+async def tick_task(key: TaskKey, asking: ByAsking, asked: Annotated[Tick, Body(default_factory=Tick)]) -> Ticked:
+    """Tick a task off."""
+    return await _tick(key, asking, asked, is_done=True)
+
+
+@router.post("/{key:path}/undone")
+@needs(AGENT)
+async def untick_task(key: TaskKey, asking: ByAsking, asked: Annotated[Tick, Body(default_factory=Tick)]) -> Ticked:
+    """Take it back that a task is done."""
+    return await _tick(key, asking, asked, is_done=False)
+
+
+async def _tick(key: str, asking: Asking, asked: Tick, *, is_done: bool) -> Ticked:
+    found = await asking.backend.ask_if_known(lambda store: store.tasks.get(key))
+    if found is None or not asking.caller.may_see(found.account):
+        raise NotFound(f"unknown task {key!r}")
+    by, now = asking.who(asked.by), datetime.now(UTC)
+    changed = await asking.backend.ask(lambda store: store.tasks.tick(key, done=is_done, by=by, at=now))
+    return Ticked(task=await asking.backend.ask(lambda store: store.tasks.get(key)), changed=changed)

@@ -1,0 +1,192 @@
+"""What is sent of an entitlement over HTTP."""
+
+from __future__ import annotations
+
+from datetime import date
+from fractions import Fraction
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema
+
+from domain.bounds import MOST_AMOUNT, Instant, Words, clean
+from domain.errors import Refused
+from domain.ids import CaseId, EventId, Reference
+from domain.model import Value
+from domain.usage.quantities import read_quantity
+from starters.http.case_bodies import example
+
+
+def _as_text(amount: Any) -> Any:
+    """A whole number as people type it; anything else as it came."""
+    return str(amount) if isinstance(amount, int) and not isinstance(amount, bool) else amount
+
+
+_AMOUNT_SCHEMA = {
+    "anyOf": [
+        {"type": "integer", "minimum": -MOST_AMOUNT, "maximum": MOST_AMOUNT},
+        {"type": "string", "minLength": 1, "maxLength": 40},
+    ]
+}
+
+Typed = Annotated[
+    str,
+    BeforeValidator(_as_text),
+    StringConstraints(min_length=1, max_length=40),
+    AfterValidator(clean),
+    WithJsonSchema(_AMOUNT_SCHEMA),
+]
+"""An amount: a whole number; of hours a text, ``90m``, ``2h``, ``-1h30m`` or ``7.5``."""
+
+Why = Annotated[Words, Field(min_length=1)]
+"""Why it is done: it goes on record."""
+
+
+class UsageRequest(Value):
+    """What every request to an entitlement may say.
+
+    Attributes:
+        event_id: sent again under the same one, it is taken once.
+        by: the person who does it.
+    """
+
+    event_id: EventId | None = None
+    by: Words | None = None
+
+
+class Visit(UsageRequest):
+    """Something to be taken when it is dispatched.
+
+    Attributes:
+        reference: of the visit; it counts once.
+        at: when it is dispatched, or planned to be: decides the period. Now, if left out.
+        case_id: is told if not enough is left.
+        overage: why it is taken at the overage price if nothing is left and the entitlement asks; a manager's alone.
+    """
+
+    model_config = example(reference="V-1", amount=1, case_id="4711", by="dispatch")
+
+    reference: Reference
+    amount: Typed = "1"
+    at: Instant | None = None
+    case_id: CaseId | None = None
+    overage: Why | None = None
+
+
+class GivenBack(UsageRequest):
+    """What a time entry or a visit took, to be given back, once."""
+
+    model_config = example(reference="V-1", reason="it did not take place", by="dispatch")
+
+    reference: Reference
+    reason: Why
+
+
+class Adjustment(UsageRequest):
+    """More, or less, that was taken than is counted; in the period of `at`, or of now."""
+
+    model_config = example(amount="-90m", reason="goodwill: the first visit did not help", by="bo")
+
+    amount: Typed
+    reason: Why
+    at: Instant | None = None
+
+
+class Grant(UsageRequest):
+    """A credit for one period by hand, used before the cap; with a minus it is taken back.
+
+    Attributes:
+        until: the last date, in the account's zone, that it pays for.
+        until_instant: or the last instant.
+        at: an instant of the period; now, if left out.
+    """
+
+    model_config = example(amount=2, until="2026-12-15", reason="goodwill: the hall stood still", by="bo")
+
+    amount: Typed
+    reason: Why
+    until: date | None = None
+    until_instant: Instant | None = None
+    at: Instant | None = None
+    carries_over: bool = False
+
+
+class Amendment(UsageRequest):
+    """Another cap, another last date, or both; what is left out stays.
+
+    Attributes:
+        cap: in the unit; of hours also ``7.5`` or ``7h30m``. ``unlimited`` for none.
+        ends_on: the last date, in the account's zone; ``never`` for none.
+    """
+
+    model_config = example(cap=6, reason="two more, by order 1204", by="bo")
+
+    cap: (
+        Annotated[int, Field(ge=0, le=MOST_AMOUNT)]
+        | Annotated[str, StringConstraints(min_length=1, max_length=40), AfterValidator(clean)]
+        | None
+    ) = None
+    ends_on: date | Literal["never"] | None = None
+    reason: Why
+
+    def limit(self) -> int | Fraction | Literal["unlimited"] | None:
+        """The cap as the entitlement takes it.
+
+        Raises:
+            Refused: it is none.
+        """
+        if self.cap is None or isinstance(self.cap, int):
+            return self.cap
+        if self.cap == "unlimited":
+            return "unlimited"
+        try:
+            return read_quantity(self.cap)
+        except ValueError:
+            said = "a cap is a whole number from 0, or unlimited; of hours it may be 7.5 or 7h30m"
+            raise Refused("bad_amount", said) from None
+
+
+class Renewal(UsageRequest):
+    """A new, linked record that goes on from the day after the last; as long as declared, unless `ends_on` says so."""
+
+    model_config = example(reason="renewed by phone", by="bo")
+
+    ends_on: date | None = None
+    reason: Why
+
+
+class Cancellation(UsageRequest):
+    """The end of an entitlement: from an instant, or after a last day; now, if neither is given.
+
+    Attributes:
+        on: the last date that it covers, in the account's zone.
+        at: or from this instant on.
+        with_renewal: what it was renewed as is cancelled, too.
+    """
+
+    model_config = example(on="2026-12-31", reason="the contract was terminated", by="bo")
+
+    reason: Why
+    on: date | None = None
+    at: Instant | None = None
+    with_renewal: bool = False
+
+
+class Cover(UsageRequest):
+    """Overage that is paid from what is left of its period, or of the later one of `at`."""
+
+    model_config = example(reference="T-7", reason="the cap was raised for it", by="bo")
+
+    reference: Reference
+    reason: Why
+    amount: Typed | None = None
+    at: Instant | None = None
+
+
+class Voided(UsageRequest):
+    """Overage that is let go."""
+
+    model_config = example(reference="T-7", reason="goodwill", by="bo")
+
+    reference: Reference
+    reason: Why
+    amount: Typed | None = None

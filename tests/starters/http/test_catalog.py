@@ -1,0 +1,109 @@
+"""The catalog and orders over HTTP: read, checked, applied whole, and no update lost."""
+
+from typing import Any
+
+from domain.scopes import Scope
+from tests.starters.http_api import Api
+from tests.support import unique
+
+
+async def _tag(api: Api) -> str:
+    return (await api.get("/v1/catalog")).headers["etag"]
+
+
+async def test_a_catalog_is_tried_and_applied(api: Api) -> None:
+    """A dry run stores nothing, and is a manager's too; what is applied is there."""
+    name = unique("account")
+    document = {"accounts": [{"id": name, "name": "New"}]}
+    tried = await api.post("/v1/catalog?dry_run=true", document, key=api.keys["manager"])
+    assert [change["name"] for change in tried.json()["changed"]["changes"]] == [name]
+    assert name not in (await api.get("/v1/catalog")).text
+    refused = await api.post("/v1/catalog", document, key=api.keys["manager"], headers={"If-Match": "*"})
+    assert (refused.status_code, refused.json()["code"]) == (403, "scope_too_small")
+    applied = await api.post("/v1/catalog", document, key=api.keys["admin"], headers={"If-Match": await _tag(api)})
+    assert applied.status_code == 200, applied.text
+    assert name in (await api.get("/v1/catalog", key=api.keys["manager"])).text
+    assert applied.headers["etag"] == await _tag(api)
+
+
+async def test_an_update_that_came_in_between_is_not_lost(api: Api) -> None:
+    """Who does not say what they have seen is asked to."""
+    seen = await _tag(api)
+    document = {"accounts": [{"id": unique("account")}]}
+    missing = await api.post("/v1/catalog", document)
+    assert (missing.status_code, missing.json()["code"]) == (428, "if_match_missing")
+    assert (await api.post("/v1/catalog", document, headers={"If-Match": seen})).status_code == 200
+    for tag in (seen, '"nope"', '"999999999999"'):
+        late = await api.post("/v1/catalog", {"accounts": [{"id": unique("x")}]}, headers={"If-Match": tag})
+        assert (late.status_code, late.json()["code"]) == (412, "changed_meanwhile")
+    assert await _tag(api) != seen
+
+
+async def test_every_problem_of_a_catalog_is_told_at_its_place(api: Api) -> None:
+    """As JSON pointers; nothing is stored."""
+    before = await _tag(api)
+    wrong: dict[str, Any] = {
+        "processes": [{"name": "P", "milestones": [{"name": "M", "within": "soon"}]}],
+        "entitlements": [{"id": "e/1", "account": "nope"}],
+        "nope": 1,
+    }
+    refused = await api.post("/v1/catalog", wrong, headers={"If-Match": "*"})
+    assert (refused.status_code, refused.json()["code"]) == (422, "bad_catalog")
+    places = {one["pointer"] for one in refused.json()["errors"]}
+    assert {"/nope", "/processes/0/milestones/0/within"} <= places
+    assert await _tag(api) == before
+
+
+async def test_what_was_amended_by_hand_is_not_overwritten_silently(api: Api) -> None:
+    """Somebody has to say yes to it."""
+    entitlement, account = unique("e"), unique("a")
+
+    def declared(cap: int) -> dict[str, Any]:
+        allowance = {"unit": "visits", "cap": cap}
+        return {
+            "accounts": [{"id": account}],
+            "entitlements": [{"id": entitlement, "account": account, "allowance": allowance}],
+        }
+
+    anything = {"If-Match": "*"}
+    assert (await api.post("/v1/catalog", declared(4), headers=anything)).status_code == 200
+    await api.post(f"/v1/entitlements/{entitlement}/amend", {"cap": 6, "reason": "two more"})
+    asks = await api.post("/v1/catalog", declared(5), headers=anything)
+    assert (asks.status_code, asks.json()["code"]) == (409, "asks_for_consent")
+    agreed = await api.post("/v1/catalog?consent=true", declared(5), headers=anything)
+    assert agreed.status_code == 200
+    assert agreed.json()["counts"]["refused"] == []
+
+
+async def test_the_catalog_is_not_for_bound_keys(api: Api) -> None:
+    """It is of the whole organisation."""
+    bound = api.key(Scope.MANAGER, accounts=["acme"])
+    for answer in (await api.get("/v1/catalog", key=bound), await api.post("/v1/catalog?dry_run=1", {}, key=bound)):
+        assert (answer.status_code, answer.json()["code"]) == (403, "bound_key")
+
+
+async def test_an_order_is_placed_and_shown(api: Api) -> None:
+    """The same again changes nothing; what is wrong of one is told at its place."""
+    product, template, order = unique("p"), unique("t"), unique("O")
+    catalog = {
+        "products": [{"id": product, "entitlement_templates": [template]}],
+        "entitlement_templates": [{"id": template, "term": "1 year", "allowance": {"unit": "visits", "cap": 2}}],
+    }
+    made = await api.post("/v1/catalog", catalog, headers={"If-Match": "*"})
+    if made.status_code != 200:  # the product names its templates, or the template its products
+        raise AssertionError(made.text)
+    asked = {"id": order, "account": "acme", "lines": [{"product": product, "quantity": 2}]}
+    tried = await api.post("/v1/orders?dry_run=true", asked)
+    assert tried.json()["changed"]["dry_run"]
+    assert (await api.get(f"/v1/orders/{order}")).status_code == 404
+    placed = await api.post("/v1/orders", asked, key=api.keys["admin"])
+    assert (placed.status_code, placed.json()["revision"]) == (200, 1), placed.text
+    again = await api.post("/v1/orders", asked)
+    assert (again.json()["revision"], again.json()["changed"]["changes"]) == (1, [])
+    shown = await api.get(f"/v1/orders/{order}", key=api.keys["manager"])
+    assert (shown.json()["account"], shown.json()["revision"]) == ("acme", 1)
+    assert (await api.get(f"/v1/orders/{order}", key=api.key(Scope.MANAGER, accounts=["globex"]))).status_code == 404
+    wrong = {"id": unique("O"), "account": "acme", "lines": [{"product": "nope"}]}
+    refused = await api.post("/v1/orders", wrong)
+    assert (refused.status_code, refused.json()["code"]) == (422, "bad_order")
+    assert [one["pointer"] for one in refused.json()["errors"]] == ["/lines/0/product"]

@@ -1,0 +1,129 @@
+"""Entitlements over HTTP: what they have left, what is taken of them, and what is done to them by hand."""
+
+from typing import Any
+
+import pytest
+
+from domain.scopes import Scope
+from tests.starters.http_api import Api
+from tests.support import assert_eventually, unique
+
+
+async def test_coverage_says_who_covers_a_customer(api: Api) -> None:
+    """What is chosen, what is left, and why no other; nothing is taken."""
+    said = (await api.get("/v1/coverage?account=acme", key=api.keys["dispatcher"])).json()
+    assert (said["next_case"], said["covered_by"]) == ("covered", api.named("acme-gold"))
+    assert {other["entitlement"] for other in said["others"]} >= {api.named("acme-other")}
+    bound = api.key(Scope.DISPATCHER, accounts=["acme"])
+    theirs, missing = [await api.get(f"/v1/coverage?account={name}", key=bound) for name in ("globex", "nope")]
+    assert (theirs.status_code, theirs.text) == (missing.status_code, missing.text)
+
+
+async def test_a_visit_is_taken_once_and_given_back_once(api: Api) -> None:
+    """With what is left before and after, live."""
+    name, visit = api.named("acme-visits"), unique("V")
+    path, key = f"/v1/entitlements/{name}", api.keys["dispatcher"]
+    before = (await api.get(path, key=key)).json()["current"]["remaining"]
+    taken = await api.post(f"{path}/take", {"reference": visit, "by": "dispatch"}, key=key)
+    assert (taken.status_code, taken.json()["answer"]["outcome"]) == (200, "granted")
+    again = await api.post(f"{path}/take", {"reference": visit}, key=key)
+    assert again.json()["answer"]["outcome"] == "already"
+    assert (await api.get(path, key=key)).json()["current"]["remaining"] == before - 1
+    given = await api.post(f"{path}/reverse", {"reference": visit, "reason": "not needed"}, key=key)
+    assert given.status_code == 200, given.text
+    twice = await api.post(f"{path}/reverse", {"reference": visit, "reason": "not needed"}, key=key)
+    assert (twice.status_code, twice.json()["code"]) == (409, "already_reversed")
+
+    async def the_ledger_has_both() -> None:
+        rows = (await api.get(f"{path}/ledger", key=key)).json()["rows"]
+        assert [row["kind"] for row in rows if row["reference"] == visit] == ["taken", "reversed"]
+        assert next(row["by"] for row in rows if row["reference"] == visit) == "dispatch via desk"
+
+    await assert_eventually(the_ledger_has_both)
+    first = (await api.get(f"{path}/ledger?limit=1", key=key)).json()
+    assert (len(first["rows"]), first["next"]) == (1, 1)
+
+
+async def test_a_manager_changes_what_an_entitlement_has(api: Api) -> None:
+    """Each change with who and why; the answer says what is left."""
+    path, key = f"/v1/entitlements/{api.named('globex-visits')}", api.keys["manager"]
+    steps: list[tuple[str, dict[str, Any]]] = [
+        ("adjust", {"amount": 1}),
+        ("adjust", {"amount": "-1"}),
+        ("grant", {"amount": 2}),
+        ("grant", {"amount": "-1"}),
+        ("amend", {"cap": 6}),
+        ("amend", {"cap": "unlimited"}),
+        ("amend", {"cap": 8, "ends_on": "2099-12-31"}),
+        ("renew", {}),
+        ("cancel", {"with_renewal": True}),
+    ]
+    for change, said in steps:
+        answer = await api.post(f"{path}/{change}", {**said, "reason": "so agreed"}, key=key)
+        assert answer.status_code == 200, (change, said, answer.text)
+        assert answer.json()["entitlement"] == api.named("globex-visits")
+    balances = (await api.get("/v1/entitlements?account=globex", key=key)).json()["entitlements"]
+    assert api.named("globex-visits") not in {one["entitlement_id"] for one in balances}
+
+
+@pytest.mark.parametrize(
+    ("change", "said", "code"),
+    [
+        ("adjust", {"amount": "nope"}, "bad_amount"),
+        ("adjust", {"amount": True}, "bad_message"),
+        ("adjust", {"amount": 1.5}, "bad_message"),
+        ("adjust", {"amount": 10**12}, "bad_amount"),
+        ("adjust", {"amount": 1, "reason": ""}, "bad_message"),
+        ("amend", {}, "nothing_to_amend"),
+        ("amend", {"cap": "some"}, "bad_amount"),
+        ("amend", {"cap": -1}, "bad_message"),
+        ("amend", {"ends_on": "2026-02-30"}, "bad_message"),
+        ("cancel", {"on": "2026-12-31", "at": "2026-12-31T00:00Z"}, "bad_dates"),
+        ("cover", {"reference": "nope"}, "no_overage"),
+        ("void", {"reference": "nope"}, "no_overage"),
+        ("reverse", {"reference": "nope"}, "unknown_reference"),
+        ("take", {"reference": "v", "amount": 0}, "bad_amount"),
+    ],
+)
+async def test_what_can_not_be_asked_of_an_entitlement_is_refused(
+    api: Api, change: str, said: dict[str, Any], code: str
+) -> None:
+    """With its code; nothing is changed."""
+    asked = said if change == "take" else {"reason": "so agreed", **said}
+    refused = await api.post(f"/v1/entitlements/{api.named('acme-visits')}/{change}", asked)
+    assert refused.json()["code"] == code, refused.text
+    assert 400 <= refused.status_code < 500
+
+
+async def test_overage_is_decided_by_managers_alone(api: Api) -> None:
+    """A dispatcher who is asked passes the question on."""
+    path = f"/v1/entitlements/{api.named('acme-visits')}/take"
+    refused = await api.post(path, {"reference": unique("V"), "overage": "so agreed"}, key=api.keys["dispatcher"])
+    assert (refused.status_code, refused.json()["code"]) == (403, "scope_too_small")
+
+
+async def test_an_entitlement_of_another_account_is_as_one_that_there_is_not(api: Api) -> None:
+    """Whatever is asked of it."""
+    bound = api.key(*(scope for scope in Scope if scope is not Scope.ADMIN), accounts=["acme"])
+    theirs, missing = api.named("globex-visits"), unique("nope")
+    why = {"reason": "so agreed"}
+    asked: list[tuple[str, str, Any]] = [
+        ("GET", "", None),
+        ("GET", "/ledger", None),
+        ("POST", "/take", {"reference": "v"}),
+        ("POST", "/reverse", {"reference": "v", **why}),
+        ("POST", "/adjust", {"amount": 1, **why}),
+        ("POST", "/grant", {"amount": 1, **why}),
+        ("POST", "/amend", {"cap": 1, **why}),
+        ("POST", "/renew", why),
+        ("POST", "/cancel", why),
+        ("POST", "/cover", {"reference": "v", **why}),
+        ("POST", "/void", {"reference": "v", **why}),
+    ]
+    for method, path, said in asked:
+        one = await api.ask(method, f"/v1/entitlements/{theirs}{path}", said, key=bound)
+        other = await api.ask(method, f"/v1/entitlements/{missing}{path}", said, key=bound)
+        assert (one.status_code, one.text.replace(theirs, missing)) == (404, other.text), path
+    for account in ("globex", "nope"):
+        answer = await api.get(f"/v1/entitlements?account={account}", key=bound)
+        assert (answer.status_code, answer.json()["detail"]) == (404, f"there is no account '{account}'")

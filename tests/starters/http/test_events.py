@@ -1,0 +1,90 @@
+"""The event feed over HTTP: page by page, and as a stream that goes on where another ended."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import pytest
+
+from domain.scopes import Scope
+from starters.http.routes import events
+from tests.starters.http_api import Api
+
+STREAM = {"Accept": "text/event-stream"}
+
+
+@asynccontextmanager
+async def streaming(api: Api, query: str, key: str, **headers: str) -> AsyncIterator[AsyncIterator[dict[str, str]]]:
+    """The messages of a stream, one by one."""
+    sent = {"Authorization": f"Bearer {key}", **STREAM, **headers}
+    async with api.http.stream("GET", f"/v1/events?{query}", headers=sent) as answer:
+        assert answer.headers["content-type"].startswith("text/event-stream")
+
+        async def messages() -> AsyncIterator[dict[str, str]]:
+            message: dict[str, str] = {}
+            async for line in answer.aiter_lines():
+                if not line:
+                    if "data" in message:
+                        yield message
+                    message = {}
+                    continue
+                name, _, value = line.partition(": ")
+                message[name] = value
+
+        yield messages()
+
+
+async def test_a_stream_tells_each_event_and_goes_on_from_its_id(api: Api) -> None:
+    """As it is written; whoever comes back with the last id misses nothing and sees nothing twice."""
+    case_id, key = await api.opened(), api.keys["manager"]
+    seen: list[dict[str, str]] = []
+    async with streaming(api, f"case={case_id}", key) as messages:
+        async for message in messages:
+            seen.append(message)
+            break
+        await api.post(f"/v1/cases/{case_id}/close", {})
+        async for message in messages:
+            seen.append(message)
+            if message["event"] == "milepost.case.closed.v1":
+                break
+    whole = (await api.get(f"/v1/events?case={case_id}&limit=1000", key=key)).json()
+    assert [json.loads(message["data"]) for message in seen] == whole["events"]
+    again: list[dict[str, str]] = []
+    async with streaming(api, f"case={case_id}", key, **{"Last-Event-ID": seen[0]["id"]}) as messages:
+        async for message in messages:
+            again.append(message)
+            if message["event"] == "milepost.case.closed.v1":
+                break
+    assert again == seen[1:]
+    rest = (await api.get(f"/v1/events?case={case_id}&after={seen[-1]['id']}", key=key)).json()
+    assert rest["events"] == []
+
+
+async def test_a_stream_ends_with_its_key(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was revoked sees nothing more, and is told so."""
+    monkeypatch.setattr(events, "PINGS_EVERY", 0)
+    key = api.key(Scope.MANAGER)
+    known = next(one for one in api.store.keys.all() if key.startswith(f"mp_{one.id}_"))
+    async with streaming(api, "type=case.closed", key) as messages:
+        api.store.keys.revoke(known.id, by="test", at=datetime.now(UTC))
+        async with asyncio.timeout(60):
+            last = [message async for message in messages][-1]
+    assert (last["event"], json.loads(last["data"])["code"]) == ("problem", "revoked_key")
+
+
+async def test_a_bad_cursor_is_told_before_a_stream_begins(api: Api) -> None:
+    """As a problem, with its status."""
+    refused = await api.get("/v1/events?after=nope", headers=STREAM)
+    assert (refused.status_code, refused.json()["code"]) == (400, "bad_cursor")
+    other = await api.get("/v1/events", headers={"Accept": "text/csv"})
+    assert (other.status_code, other.json()["code"]) == (406, "not_acceptable")
+
+
+async def test_events_are_chosen_by_type(api: Api) -> None:
+    """By the middle of its name, or by its beginning."""
+    case_id = await api.opened()
+    for name in ("case.opened", "milepost.case.opened.v1", "case.open*"):
+        found = (await api.get(f"/v1/events?case={case_id}&type={name}")).json()["events"]
+        assert [event["type"] for event in found] == ["milepost.case.opened.v1"], name

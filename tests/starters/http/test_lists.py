@@ -1,0 +1,193 @@
+"""Lists: by filters, page by page, and of what exists for the caller alone."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from domain.scopes import Scope
+from tests.starters.http_api import Api
+from tests.support import assert_eventually, unique
+
+
+async def _pages(api: Api, query: str, name: str = "cases", **named: Any) -> list[dict[str, Any]]:
+    """All that a list has, two at a time."""
+    found: list[dict[str, Any]] = []
+    after = ""
+    while True:
+        page = (await api.get(f"/v1/{name}?limit=2&{query}{after}", **named)).json()
+        assert len(page[name]) <= 2
+        found += page[name]
+        if page["next"] is None:
+            return found
+        after = f"&after={page['next']}"
+
+
+async def test_cases_are_listed_page_by_page(api: Api) -> None:
+    """Those opened last first, each once, with what is due first."""
+    opened = [await api.opened(account="globex") for _ in range(5)]
+    found = await _pages(api, "account=globex")
+    assert [case["case_id"] for case in found if case["case_id"] in opened] == sorted(
+        opened, key=lambda one: (next(c["opened_at"] for c in found if c["case_id"] == one), one), reverse=True
+    )
+    assert all(case["due_milestone"] == "First response" and case["due_at"] for case in found)
+    assert len({case["case_id"] for case in found}) == len(found)
+
+
+async def test_cases_are_filtered_by_each_part(api: Api) -> None:
+    """And by several together."""
+    plain, stopped, closed, late = [await api.opened() for _ in range(4)]
+    await api.post(f"/v1/cases/{stopped}/stop_clock", {})
+    await api.post(f"/v1/cases/{closed}/close", {})
+    await api.post(f"/v1/cases/{late}/complete_milestone", {"milestone": "First response"})
+    past = unique("c")
+    await api.post("/v1/cases", {"case_id": past, "account": "acme", "opened_at": "2025-06-09T09:00Z"})
+    ours = {plain, stopped, closed, late, past}
+    soon = (datetime.now(UTC) + timedelta(hours=5)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    wanted: dict[str, set[str]] = {
+        "account=acme": ours,
+        "account=globex": set(),
+        "state=open": ours - {closed},
+        "state=closed": {closed},
+        "state=stopped": {stopped},
+        f"entitlement={api.named('acme-gold')}": ours,
+        f"entitlement={api.named('acme-bank')}": set(),
+        "status=compliant": ours - {past},
+        "violated=true": {past},
+        "violated=false": ours - {past},
+        "milestone=First response": {plain, stopped, past},
+        "milestone=Resolution": {plain, stopped, late, past},
+        "milestone=Nope": set(),
+        f"due_before={soon}": {plain, stopped, past},
+        f"due_before={soon}&milestone=Resolution": {past},
+        f"due_before={soon}&violated=false": {plain, stopped},
+        "milestone=First response&violated=true": {past},
+        f"due_before={soon}&state=stopped&account=acme": {stopped},
+    }
+
+    async def all_are_recorded() -> None:
+        for query, expected in wanted.items():
+            found = {case["case_id"] for case in await _pages(api, query)}
+            assert found & ours == expected, query
+
+    await assert_eventually(all_are_recorded)  # a record follows its answer
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("/v1/cases?state=nope", "bad_message"),
+        ("/v1/cases?limit=0", "bad_message"),
+        ("/v1/cases?limit=10000", "bad_message"),
+        ("/v1/cases?due_before=soon", "bad_message"),
+        ("/v1/cases?nope=1", "bad_message"),
+        ("/v1/cases?after=nope", "bad_cursor"),
+        ("/v1/cases?after=%00", "bad_cursor"),
+        ("/v1/cases?after=bnVsbA", "bad_cursor"),
+        ("/v1/cases?after=" + "W" * 1999, "bad_cursor"),
+        ("/v1/tasks?after=e30", "bad_cursor"),
+        ("/v1/events?after=nope", "bad_cursor"),
+        ("/v1/events?type=nope", "unknown_type"),
+        ("/v1/events?case=a&entitlement=b", "bad_message"),
+        ("/v1/actions?kind=nope", "bad_message"),
+        ("/v1/coverage", "bad_message"),
+        ("/v1/coverage?account=nope", "unknown_name"),
+        ("/v1/coverage?account=acme&at=2026-01-01", "bad_message"),
+        ("/v1/entitlements", "bad_message"),
+    ],
+)
+async def test_a_query_that_does_not_fit_is_refused(api: Api, path: str, code: str) -> None:
+    """With the parameter."""
+    refused = await api.get(path)
+    assert refused.json()["code"] == code, refused.text
+
+
+async def test_a_cursor_goes_with_its_filters_alone(api: Api) -> None:
+    """Another list has other places."""
+    for _ in range(3):
+        await api.opened()
+    page = (await api.get("/v1/cases?limit=1&account=acme")).json()
+    refused = await api.get(f"/v1/cases?limit=1&account=globex&after={page['next']}")
+    assert (refused.status_code, refused.json()["code"]) == (400, "bad_cursor")
+
+
+async def test_a_bound_key_lists_what_its_accounts_have(api: Api) -> None:
+    """No other, neither by filter nor by cursor."""
+    ours, theirs = await api.opened(), await api.opened(account="globex")
+    bound = api.key(Scope.AGENT, Scope.MANAGER, accounts=["acme"])
+    found = {case["case_id"] for case in await _pages(api, "", key=bound)}
+    assert ours in found
+    assert theirs not in found
+    assert await _pages(api, "account=globex", key=bound) == []
+    assert await _pages(api, "milestone=Resolution&account=globex", key=bound) == []
+    whole = (await api.get("/v1/cases?limit=1")).json()["next"]
+    page = (await api.get(f"/v1/cases?limit=50&after={whole}", key=bound)).json()
+    assert theirs not in {case["case_id"] for case in page["cases"]}
+    events = (await api.get("/v1/events?limit=1000", key=bound)).json()["events"]
+    assert events
+    assert {event["data"].get("account") for event in events} == {"acme"}
+    assert (await api.get("/v1/events?account=globex", key=bound)).json()["events"] == []
+    assert (await api.get(f"/v1/events?case={theirs}", key=bound)).json()["events"] == []
+    assert (await api.get(f"/v1/cases/{theirs}/events", key=bound)).status_code == 404
+
+
+async def test_events_of_a_case_are_read_from_a_cursor_on(api: Api) -> None:
+    """Nothing is missed, and nothing comes twice."""
+    case_id = await api.opened()
+    first = (await api.get(f"/v1/cases/{case_id}/events?limit=1")).json()
+    assert (len(first["events"]), first["is_last"]) == (1, False)
+    await api.post(f"/v1/cases/{case_id}/close", {})
+    seen, cursor = first["events"], first["cursor"]
+
+    async def all_come() -> None:
+        nonlocal cursor
+        page = (await api.get(f"/v1/cases/{case_id}/events?after={cursor}")).json()
+        seen.extend(page["events"])
+        cursor = page["cursor"]
+        assert seen[-1]["type"] == "milepost.case.closed.v1"
+
+    await assert_eventually(all_come)
+    assert [event["sequence"] for event in seen] == list(range(1, len(seen) + 1))
+    assert (await api.get(f"/v1/cases/{unique('nope')}/events")).status_code == 404
+
+
+async def test_tasks_are_listed_and_ticked_off(api: Api) -> None:
+    """By whoever says so; of another account they are as if there were none."""
+    now = datetime.now(UTC)
+    ours, theirs = f"{unique('c')}/gold/answer/1/x/1/task", f"{unique('c')}/gold/answer/1/x/1/task"
+    for key, account in ((ours, "acme"), (theirs, "globex")):
+        api.store.actions.record_task(key, "call", "desk", "", now, due_at=now, account=account)
+    assert {task["key"] for task in await _pages(api, "owner=desk", "tasks")} >= {ours, theirs}
+    bound = api.key(Scope.AGENT, accounts=["acme"])
+    assert {task["key"] for task in await _pages(api, "done=false", "tasks", key=bound)} == {ours}
+    done = await api.post(f"/v1/tasks/{ours}/done", {"by": "ana"}, key=bound)
+    assert (done.json()["changed"], done.json()["task"]["done_by"]) == (True, "ana via desk")
+    assert (await api.post(f"/v1/tasks/{ours}/done", key=bound)).json()["changed"] is False
+    assert (await api.post(f"/v1/tasks/{ours}/undone", key=bound)).json()["task"]["done_at"] is None
+    unknown = f"{unique('c')}/x"
+    refused, missing = [await api.post(f"/v1/tasks/{key}/done", key=bound) for key in (theirs, unknown)]
+    assert (refused.status_code, refused.text.replace(theirs, unknown)) == (404, missing.text)
+
+
+async def test_actions_are_listed_and_tried_again(api: Api) -> None:
+    """Those of a case, and of all those that failed for good."""
+    case_id = await api.opened()
+    await api.post(f"/v1/cases/{case_id}/complete_milestone", {"milestone": "Resolution"})
+
+    async def it_is_done() -> None:
+        [action] = (await api.get(f"/v1/actions?case={case_id}")).json()["actions"]
+        assert action["status"] == "done"
+
+    await assert_eventually(it_is_done)
+    theirs = await api.opened(account="globex")
+    for whose in (case_id, theirs):
+        api.store.actions.record_action_failed(f"{whose}/p/m/1/t/1/email", "no such host")
+    failed = (await api.get("/v1/actions")).json()["actions"]
+    assert {action["case_id"] for action in failed} >= {case_id, theirs}
+    bound = api.key(Scope.AGENT, accounts=["acme"])
+    assert {action["case_id"] for action in (await api.get("/v1/actions", key=bound)).json()["actions"]} == {case_id}
+    refused = await api.post(f"/v1/actions/{case_id}/p/m/1/t/1/email/retry", key=bound)
+    assert refused.json()["code"] == "unknown_action"  # the case itself knows of no failure
+    for key in (f"{theirs}/p/m/1/t/1/email", "nope"):
+        assert (await api.post(f"/v1/actions/{key}/retry", key=bound)).json()["code"] == "not_found"
+    assert (await api.get(f"/v1/actions?case={theirs}", key=bound)).status_code == 404

@@ -1,0 +1,133 @@
+"""Lists of cases: each filter leads by an index to the next ones, and pages have each case once."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from domain.timeline.views import MilestoneStatus
+from store import Store, tables
+from store.cases.listing import CaseFilter, ListedCase, Position, _by_due, _by_opening
+
+T0 = datetime(2026, 6, 1, 9, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+def _case(number: int, **said: Any) -> dict[str, Any]:
+    kept = {"run": 1, "history": 1, "number": 1, "run_id": "r", "view": {}, "carried": {}, "next_due": None}
+    plain = {"process": "P", "process_version": 1, "status": "compliant", "stopped": False, "closed_at": None}
+    whose = {"case_id": f"c-{number:02}", "account": f"a-{number % 3}", "entitlement": f"e-{number % 2}"}
+    return {**kept, **plain, **whose, "opened_at": T0 + (number // 2) * HOUR, **said}
+
+
+def _milestone(number: int, name: str, hours: int, **said: Any) -> dict[str, Any]:
+    target = T0 + (number + hours) * HOUR
+    plain = {"process": "p", "occurrence": 1, "state": "running", "start_at": T0, "violated": False, "view": {}}
+    return {"case_id": f"c-{number:02}", "milestone": name, "target_at": target, **plain, **said}
+
+
+@pytest.fixture
+def listed(store: Store) -> Store:
+    """Twenty cases: some closed, stopped or violated, with two milestones each."""
+    cases, milestones = [], []
+    for number in range(20):
+        closed = {"closed_at": T0 + 90 * HOUR} if number % 5 == 0 else {}
+        violated = {"status": "open violation"} if number % 7 == 0 else {}
+        cases.append(_case(number, stopped=number % 4 == 1, **closed, **violated))
+        state = "open at exit" if closed else "running"
+        milestones.append(_milestone(number, "First response", 1, state=state, violated=bool(violated)))
+        milestones.append(_milestone(number, "Resolution", 9, state=state))
+    with store._database.write() as connection:
+        connection.execute(tables.cases.insert(), cases)
+        connection.execute(tables.milestones.insert(), milestones)
+    return store
+
+
+def _all(store: Store, limit: int = 3, **which: Any) -> list[ListedCase]:
+    found: list[ListedCase] = []
+    after: Position | None = None
+    while True:
+        page = store.listing.page(CaseFilter(**which), after=after, limit=limit)
+        found += page.cases
+        assert len(page.cases) <= limit
+        if page.end is None:
+            return found
+        after = page.end
+
+
+FILTERS: list[tuple[dict[str, Any], Any]] = [
+    ({}, lambda n: True),
+    ({"state": "open"}, lambda n: n % 5 != 0),
+    ({"state": "closed"}, lambda n: n % 5 == 0),
+    ({"state": "stopped"}, lambda n: n % 4 == 1),
+    ({"account": "a-1"}, lambda n: n % 3 == 1),
+    ({"entitlement": "e-1"}, lambda n: n % 2 == 1),
+    ({"status": MilestoneStatus.OPEN_VIOLATION}, lambda n: n % 7 == 0),
+    ({"violated": True}, lambda n: n % 7 == 0),
+    ({"violated": False}, lambda n: n % 7 != 0),
+    ({"accounts": ["a-0", "a-2"]}, lambda n: n % 3 != 1),
+    ({"accounts": []}, lambda n: False),
+    ({"account": "a-1", "accounts": ["a-0"]}, lambda n: False),
+    ({"milestone": "Resolution"}, lambda n: n % 5 != 0),
+    ({"milestone": "Nope"}, lambda n: False),
+    ({"due_before": T0 + 8 * HOUR}, lambda n: n % 5 != 0 and n + 1 < 8),
+    ({"due_before": T0 + 12 * HOUR, "milestone": "Resolution"}, lambda n: n % 5 != 0 and n + 9 < 12),
+    ({"due_before": T0 + 99 * HOUR, "violated": True}, lambda n: n % 5 != 0 and n % 7 == 0),
+    ({"milestone": "Resolution", "violated": True}, lambda n: False),
+    ({"milestone": "First response", "account": "a-2", "state": "stopped"}, lambda n: n % 12 == 5 and n % 5 != 0),
+]
+
+
+@pytest.mark.parametrize(("which", "expected"), FILTERS, ids=lambda one: None)
+@pytest.mark.parametrize("limit", [1, 3, 50])
+def test_pages_have_each_case_once_and_in_order(
+    listed: Store, which: dict[str, Any], expected: Any, limit: int
+) -> None:
+    """By opening, the last first; by milestone or due time, what is due first."""
+    found = _all(listed, limit, **which)
+    numbers = [int(case.case_id[2:]) for case in found]
+    assert sorted(numbers) == [number for number in range(20) if expected(number)]
+    if CaseFilter(**which).is_by_due:
+        assert [case.due_at for case in found] == sorted(case.due_at for case in found if case.due_at)
+    else:
+        keys = [(case.opened_at, case.case_id) for case in found]
+        assert keys == sorted(keys, reverse=True)
+
+
+def test_a_case_shows_what_is_due_first_of_what_was_asked_for(listed: Store) -> None:
+    """Of all its open milestones, or of the one that is named; nothing of one that is closed."""
+    by_id = {case.case_id: case for case in _all(listed)}
+    assert (by_id["c-01"].due_milestone, by_id["c-01"].due_at) == ("First response", T0 + 2 * HOUR)
+    assert (by_id["c-05"].due_milestone, by_id["c-05"].due_at) == (None, None)
+    [named] = [case for case in _all(listed, milestone="Resolution") if case.case_id == "c-01"]
+    assert (named.due_milestone, named.due_at) == ("Resolution", T0 + 10 * HOUR)
+
+
+BY_INDEX: list[tuple[dict[str, Any], str]] = [
+    ({}, "ix_cases_opened_at_case_id"),
+    ({"state": "open"}, "ix_cases_opened_at_running"),
+    ({"state": "closed"}, "ix_cases_opened_at_closed"),
+    ({"state": "stopped"}, "ix_cases_opened_at_stopped"),
+    ({"account": "a-1"}, "ix_cases_account_opened_at_case_id"),
+    ({"entitlement": "e-1"}, "ix_cases_entitlement_opened_at_case_id"),
+    ({"status": MilestoneStatus.OPEN_VIOLATION}, "ix_cases_status_opened_at_case_id"),
+    ({"violated": True}, "ix_cases_opened_at_violated"),
+    ({"violated": False}, "ix_cases_status_opened_at_case_id"),
+    ({"milestone": "Resolution"}, "ix_milestones_open_milestone_target_at"),
+    ({"due_before": T0}, "ix_milestones_open_target_at"),
+]
+
+
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(("which", "index"), BY_INDEX)
+def test_every_filter_has_an_index(listed: Store, which: dict[str, Any], index: str) -> None:
+    """That gives the order as well: nothing is sorted, and no case is looked at in vain."""
+    wanted = CaseFilter(**which)
+    query = (_by_due if wanted.is_by_due else _by_opening)(wanted, None).limit(51)
+    with listed._database.read() as connection:
+        spelt = str(query.compile(connection.engine, compile_kwargs={"literal_binds": True}))
+        plan = " ".join(str(row) for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {spelt}"))
+    assert index in plan
+    assert "TEMP B-TREE" not in plan
