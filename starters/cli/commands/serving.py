@@ -46,24 +46,18 @@ async def _dev(ephemeral: bool, port: int | None, ui_port: int | None, api_port:
     from starters.local.dev import everything
     from starters.terminal.cases import console
     from store.addresses import shown_address
+    from worker.besides import besides
     from worker.means import mail_in_words, means_of
     from worker.metrics import expose_metrics
     from worker.process import collect_garbage_seldom
-    from worker.relay import telling
     from worker.settings import get_settings
-    from worker.subscribing import subscribing
-    from worker.supervision import supervising
-    from worker.switched_off import watching_endpoints
 
     collect_garbage_seldom()
     expose_metrics(get_settings().metrics)
     out = console()
     async with (
         everything(ephemeral=ephemeral, port=port, ui_port=ui_port, means=means_of(get_settings())) as running,
-        telling(running.client, running.store, running.whereabouts.task_queue),
-        subscribing(running.client, running.store, running.whereabouts.task_queue),
-        watching_endpoints(running.store, means_of(get_settings()).mail),
-        supervising(running.client, running.store),
+        besides(running.client, running.store, get_settings(), task_queue=running.whereabouts.task_queue),
         api_of(running, port=api_port, usual=API_PORT) as api,
         until_stopped() as stopped,
     ):
@@ -106,16 +100,12 @@ async def _worker(makes_current: bool) -> None:
     from starters.local.whereabouts import connect_to_temporal, effective_settings
     from starters.terminal.cases import console
     from store import Store
+    from worker.besides import besides
     from worker.means import mail_in_words, means_of
     from worker.metrics import expose_metrics
     from worker.namespace import ensure_namespace_and_search_attributes
     from worker.private import private_folder
     from worker.process import collect_garbage_seldom, working
-    from worker.relay import telling
-    from worker.retention import Kept, forgetting
-    from worker.subscribing import subscribing
-    from worker.supervision import supervising
-    from worker.switched_off import watching_endpoints
 
     collect_garbage_seldom()
     out = console()
@@ -138,11 +128,7 @@ async def _worker(makes_current: bool) -> None:
         )
         async with (
             worker,
-            telling(client, store, settings.task_queue),
-            subscribing(client, store, settings.task_queue),
-            watching_endpoints(store, means_of(settings).mail),
-            supervising(client, store),
-            forgetting(store, Kept.of_days(events=settings.feed_days, texts=settings.message_days)),
+            besides(client, store, settings, task_queue=settings.task_queue),
             until_stopped() as stopped,
         ):
             address = client.service_client.config.target_host
