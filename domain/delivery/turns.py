@@ -62,16 +62,22 @@ def wait_for_turn(
     waits = [
         Wait(until=min(until, at_last), key=one.key)
         for one in earlier
-        if (until := _looks_again_at(now, one.tried_until, is_expected=is_expected, pace=pace)) is not None
+        if (until := _looks_again_at(now, one.tried_until, len(earlier), is_expected=is_expected, pace=pace))
+        is not None
     ]
     return max(waits, key=lambda wait: wait.until, default=None)
 
 
-def _looks_again_at(now: datetime, tried_until: datetime | None, *, is_expected: bool, pace: float) -> datetime | None:
-    """When to look again whether an earlier delivery is done; None: it is not waited for."""
+def _looks_again_at(
+    now: datetime, tried_until: datetime | None, ahead: int, *, is_expected: bool, pace: float
+) -> datetime | None:
+    """When to look again whether an earlier delivery is done; None: it is not waited for.
+
+    The more are ahead the later, or a long line would look all the time and send little.
+    """
     if tried_until is None or tried_until < now:
         return None if is_expected else now + max(_SHOWS_ITSELF_WITHIN / pace, _SHORTEST)
     begins_at, moment = tried_until - ATTEMPT, max(_A_MOMENT / pace, _SHORTEST)
     if begins_at > now:
         return begins_at + moment
-    return now + max(moment, now - begins_at)  # one that takes its time is looked at less and less often
+    return now + max(ahead * moment, now - begins_at)  # one that takes its time is looked at less and less often
