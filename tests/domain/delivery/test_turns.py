@@ -25,12 +25,13 @@ def earlier(begins_in: timedelta, key: str = "a") -> Earlier:
         ([], False, None),
         ([earlier(timedelta(hours=2))], True, timedelta(hours=2) + SECOND),
         ([earlier(timedelta(hours=2))], False, timedelta(hours=2) + SECOND),
-        ([earlier(timedelta(hours=2)), earlier(timedelta(hours=5))], True, timedelta(hours=5) + SECOND),
+        ([earlier(timedelta(hours=2)), earlier(timedelta(hours=5))], True, timedelta(hours=2) + 2 * SECOND),
         ([earlier(timedelta())], True, SECOND),  # its attempt has just begun
         ([earlier(-4 * SECOND)], True, 4 * SECOND),  # and has gone on for four seconds
         ([earlier(-16 * SECOND)], True, 16 * SECOND),
         ([earlier(timedelta()), earlier(timedelta()), earlier(timedelta())], True, 3 * SECOND),  # the fourth in line
-        ([earlier(timedelta()), earlier(5 * SECOND)], True, 6 * SECOND),
+        ([earlier(-2 * SECOND)] * 3, True, 6 * SECOND),
+        ([earlier(-20 * SECOND)] * 3, True, 20 * SECOND),
         ([earlier(timedelta(hours=-1))], False, 5 * SECOND),  # both come late: all have been away
         ([earlier(timedelta(hours=-1))], True, None),  # it never came back
         ([Earlier(key="a", tried_until=None)], False, 5 * SECOND),
@@ -42,7 +43,7 @@ def test_a_delivery_waits_for_those_before_it(
     is_expected: bool,  # noqa: FBT001  a row
     waits: timedelta | None,
 ) -> None:
-    """Until a moment after their next attempt. One that never shows itself holds up nothing."""
+    """Until some moments after the next attempt. One that never shows itself holds up nothing."""
     wait = wait_for_turn(NOW, NOW - SECOND, others, is_expected=is_expected)
     assert (None if wait is None else wait.until - NOW) == waits
 
@@ -51,7 +52,7 @@ def test_it_is_said_for_which_it_waits() -> None:
     others = [earlier(timedelta(hours=1), "first"), earlier(timedelta(hours=2), "second")]
     wait = wait_for_turn(NOW, NOW, others, is_expected=True)
     assert wait is not None
-    assert wait.key == "second"
+    assert wait.key == "first"
 
 
 @pytest.mark.parametrize("pace", [1, 2_000])
@@ -154,4 +155,4 @@ def test_a_long_line_looks_seldom_whether_it_is_its_turn() -> None:
             at[one], tried[one] = wait.until, wait.until + ATTEMPT
     assert order == list(range(LINE))
     assert max(done_at.values()) - NOW < 3 * LINE * TAKES
-    assert sum(looks) / LINE < 12
+    assert sum(looks) / LINE < 10
