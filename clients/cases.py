@@ -23,7 +23,16 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from clients.deployments import why_nobody_answers
-from clients.sending import NOT_UNDERSTOOD, PATIENCE, NoAnswer, Turns, marked, persist, persist_asking
+from clients.sending import (
+    NOT_UNDERSTOOD,
+    PATIENCE,
+    NoAnswer,
+    Turns,
+    marked,
+    persist,
+    persist_asking,
+    update_with_start,
+)
 from domain.errors import MilepostError, NotFound, Refused
 from domain.explanation import Explanation
 from domain.messages.cases import Answer, CaseIntake, CaseReopening
@@ -157,19 +166,26 @@ class MilepostClient:
         given = {name: value for name, value in entry.items() if value is not None}
         return list(await self.ask(case_id, "log_time", {**_stamp(), **given}))
 
-    async def ask(self, case_id: str, update: str, message: dict[str, Any]) -> Any:
+    async def ask(self, case_id: str, update: str, message: dict[str, Any], *, update_id: str | None = None) -> Any:
         """Send one update as it is, and return its answer as plain JSON.
+
+        Args:
+            case_id: the case.
+            update: the update's name.
+            message: its argument.
+            update_id: by which the server knows the request; its event id, if left out. Under one that it knows it
+                repeats its answer; under another the case itself says that it has taken the event, and how it stands.
 
         Raises:
             Refused, NotFound, NoAnswer: as `request`.
         """
         handle = self.handle(case_id)
-        update_id = str(message.get("event_id") or uuid4())
+        known_as = update_id or str(message.get("event_id") or uuid4())
 
         async def attempt() -> Any:
             try:
                 async with self._turns.turn(case_id):
-                    return await handle.execute_update(update, message, id=update_id)
+                    return await handle.execute_update(update, message, id=known_as)
             except RPCError as error:
                 if error.status is RPCStatusCode.NOT_FOUND and (ended := await self._ended(case_id)):
                     raise ended from None
@@ -192,8 +208,8 @@ class MilepostClient:
         async def attempt() -> tuple[Answer, WithStartWorkflowOperation[Any, CaseView]]:
             operation = start()
             try:
-                answer: Answer = await self.temporal.execute_update_with_start_workflow(
-                    "open", id=update_id, start_workflow_operation=operation, result_type=Answer
+                answer: Answer = await update_with_start(
+                    self.temporal, "open", start=operation, id=update_id, result_type=Answer
                 )
             except RPCError as error:
                 # An intake that does not fit fails its workflow, and the update is only told that it was aborted.

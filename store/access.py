@@ -7,7 +7,7 @@ import secrets
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from domain.access import ApiKey, NewKey
@@ -25,6 +25,8 @@ _ID_BYTES = 5
 _TOLD_EVERY = timedelta(minutes=1)
 _IN_A_HURRY = 0.5
 _SHOWN = tuple(column for column in tables.api_keys.c if column.name != "digest")
+_BY_DIGEST = select(*_SHOWN).where(tables.api_keys.c.digest == bindparam("of_digest"))
+"""Asked by every request: made once."""
 
 
 class MadeKey(NamedTuple):
@@ -77,8 +79,7 @@ class AccessKeys:
         When it was last used is written down once a minute, and not at all while others hold the database up.
         """
         with self._database.read() as connection:
-            wanted = select(*_SHOWN).where(tables.api_keys.c.digest == digest_of(text))
-            row = connection.execute(wanted).mappings().first()
+            row = connection.execute(_BY_DIGEST, {"of_digest": digest_of(text)}).mappings().first()
         if row is None:
             return None
         key = read_stored(ApiKey, dict(row))

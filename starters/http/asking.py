@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import uuid4
 
@@ -48,7 +49,10 @@ class Asking:
             NotFound, Refused, NoAnswer: as `MilepostClient.request`.
         """
         case_id = await self.case(case)
-        return await self.backend.cases.client.request(case_id, update, **self.event(asked))
+        message = {"occurred_at": datetime.now(UTC).isoformat(), **self.event(asked)}
+        # What was answered before is answered from the store; whoever comes here asks how the case stands now.
+        said = await self.backend.cases.client.ask(case_id, update, message, update_id=str(uuid4()))
+        return Answer.model_validate(said, extra="ignore")
 
     async def change_entitlement(self, case: str, asked: AnotherEntitlement) -> Answer:
         """Let a case go over to another entitlement, which has to exist for the caller.

@@ -109,8 +109,8 @@ def problem_for(error: Exception) -> Problem:
         case Problem():
             return error
         case Refused(code=code):
-            again = {"Retry-After": "1"} if refusal_of(code)[1].status == 503 else None  # noqa: PLR2004  the status
-            return Problem(code, str(error), headers=again)
+            passes = code == "still_running" or refusal_of(code)[1].status == 503  # noqa: PLR2004  the status
+            return Problem(code, str(error), headers={"Retry-After": "1"} if passes else None)
         case NotFound():
             return Problem("not_found", str(error))
         case OrderProblems(problems=problems) | CatalogProblems(problems=problems):

@@ -12,6 +12,9 @@ from domain.scopes import Scope
 from starters.http.routes import events
 from tests.starters.http_api import Api
 
+LAST = "milepost.case.left.v1"
+"""Of a case that was just closed."""
+
 STREAM = {"Accept": "text/event-stream"}
 
 
@@ -47,7 +50,7 @@ async def test_a_stream_tells_each_event_and_goes_on_from_its_id(api: Api) -> No
         await api.post(f"/v1/cases/{case_id}/close", {})
         async for message in messages:
             seen.append(message)
-            if message["event"] == "milepost.case.closed.v1":
+            if message["event"] == LAST:
                 break
     whole = (await api.get(f"/v1/events?case={case_id}&limit=1000", key=key)).json()
     assert [json.loads(message["data"]) for message in seen] == whole["events"]
@@ -55,7 +58,7 @@ async def test_a_stream_tells_each_event_and_goes_on_from_its_id(api: Api) -> No
     async with streaming(api, f"case={case_id}", key, **{"Last-Event-ID": seen[0]["id"]}) as messages:
         async for message in messages:
             again.append(message)
-            if message["event"] == "milepost.case.closed.v1":
+            if message["event"] == LAST:
                 break
     assert again == seen[1:]
     rest = (await api.get(f"/v1/events?case={case_id}&after={seen[-1]['id']}", key=key)).json()

@@ -144,7 +144,7 @@ async def test_events_of_a_case_are_read_from_a_cursor_on(api: Api) -> None:
         page = (await api.get(f"/v1/cases/{case_id}/events?after={cursor}")).json()
         seen.extend(page["events"])
         cursor = page["cursor"]
-        assert seen[-1]["type"] == "milepost.case.closed.v1"
+        assert seen[-1]["type"] == "milepost.case.left.v1"
 
     await assert_eventually(all_come)
     assert [event["sequence"] for event in seen] == list(range(1, len(seen) + 1))
