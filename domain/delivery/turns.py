@@ -21,6 +21,9 @@ _A_MOMENT = timedelta(seconds=1)
 _SHOWS_ITSELF_WITHIN = timedelta(seconds=5)
 """What was due earlier and is not under way: its worker begins it about now, after an outage of the workers too."""
 
+_LONGEST_OF_EACH = timedelta(seconds=5)
+"""So long at most each of those ahead is taken to need: a receiver that hung once may be quick again."""
+
 _SHORTEST = timedelta(milliseconds=100)
 
 
@@ -59,19 +62,28 @@ def wait_for_turn(
     at_last = first_at + LONGEST_TURN / pace
     if now >= at_last:
         return None
-    waits = [
-        Wait(until=min(until, at_last), key=one.key)
-        for one in earlier
-        if (until := _looks_again_at(now, one.tried_until, is_expected=is_expected, pace=pace)) is not None
-    ]
-    return max(waits, key=lambda wait: wait.until, default=None)
+    tried = [(one.tried_until, one.key) for one in earlier if one.tried_until is not None and one.tried_until >= now]
+    absent = [one.key for one in earlier if one.tried_until is None or one.tried_until < now]
+    if tried:
+        tried_until, key = min(tried)
+        return Wait(until=min(_turn_comes(now, tried_until - ATTEMPT, len(tried), pace), at_last), key=key)
+    if absent and not is_expected:
+        return Wait(until=min(now + max(_SHOWS_ITSELF_WITHIN / pace, _SHORTEST), at_last), key=absent[0])
+    return None
 
 
-def _looks_again_at(now: datetime, tried_until: datetime | None, *, is_expected: bool, pace: float) -> datetime | None:
-    """When to look again whether an earlier delivery is done; None: it is not waited for."""
-    if tried_until is None or tried_until < now:
-        return None if is_expected else now + max(_SHOWS_ITSELF_WITHIN / pace, _SHORTEST)
-    begins_at, moment = tried_until - ATTEMPT, max(_A_MOMENT / pace, _SHORTEST)
+def _turn_comes(now: datetime, begins_at: datetime, ahead: int, pace: float) -> datetime:
+    """About when those ahead are done, or look again themselves.
+
+    Args:
+        now: by the wall clock.
+        begins_at: when the attempt at the first of them began, or begins.
+        ahead: how many there are. Each is taken to need as long as the first has needed so far, or a line would look
+            all the time and send little.
+        pace: divides every delay.
+    """
+    moment = max(_A_MOMENT / pace, _SHORTEST)
     if begins_at > now:
-        return begins_at + moment
-    return now + max(moment, now - begins_at)  # one that takes its time is looked at less and less often
+        return begins_at + ahead * moment
+    needed = now - begins_at
+    return now + max(needed, ahead * max(moment, min(needed, _LONGEST_OF_EACH / pace)))

@@ -31,6 +31,7 @@ from temporalio.worker import (
 from worker.payloads import DATA_CONVERTER
 from worker.plugin import RUNNER, WORKFLOWS
 from workflows.case.workflow import CaseWorkflow
+from workflows.redelivery import RedeliveryWorkflow
 
 Said = Counter[tuple[str, str]]
 """What was said: kind and content, with how often."""
@@ -181,6 +182,8 @@ class _Tap(WorkflowInstance):
 
 
 def state_of(instance: Any) -> Any:
-    """What a workflow object would carry into its next run, as JSON."""
+    """What a workflow object would carry into its next run, as JSON; of a delivery by hand its order."""
+    if isinstance(instance, RedeliveryWorkflow):
+        return json.loads(instance.order.model_dump_json()) if instance.order else None
     carried = instance.case.carried() if isinstance(instance, CaseWorkflow) else instance._carried()
     return json.loads(carried.model_dump_json())
