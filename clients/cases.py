@@ -23,7 +23,16 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from clients.deployments import why_nobody_answers
-from clients.sending import NOT_UNDERSTOOD, PATIENCE, NoAnswer, Turns, marked, persist, persist_asking
+from clients.sending import (
+    NOT_UNDERSTOOD,
+    PATIENCE,
+    NoAnswer,
+    Turns,
+    marked,
+    persist,
+    persist_asking,
+    update_with_start,
+)
 from domain.errors import MilepostError, NotFound, Refused
 from domain.explanation import Explanation
 from domain.messages.cases import Answer, CaseIntake, CaseReopening
@@ -199,8 +208,8 @@ class MilepostClient:
         async def attempt() -> tuple[Answer, WithStartWorkflowOperation[Any, CaseView]]:
             operation = start()
             try:
-                answer: Answer = await self.temporal.execute_update_with_start_workflow(
-                    "open", id=update_id, start_workflow_operation=operation, result_type=Answer
+                answer: Answer = await update_with_start(
+                    self.temporal, "open", start=operation, id=update_id, result_type=Answer
                 )
             except RPCError as error:
                 # An intake that does not fit fails its workflow, and the update is only told that it was aborted.

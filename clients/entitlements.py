@@ -23,7 +23,7 @@ from temporalio.common import (
 )
 from temporalio.service import RPCError, RPCStatusCode
 
-from clients.sending import attempt_update, marked, persist, persist_asking
+from clients.sending import attempt_update, marked, persist, persist_asking, update_with_start
 from domain.usage.requests import (
     BALANCE,
     ENTITLEMENT_WORKFLOW,
@@ -164,9 +164,7 @@ class Entitlements:
         start: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
             ENTITLEMENT_WORKFLOW, started, **self._options(terms)
         )
-        return await self._client.execute_update_with_start_workflow(
-            update, marked(argument), start_workflow_operation=start, result_type=answer
-        )
+        return await update_with_start(self._client, update, marked(argument), start=start, result_type=answer)
 
 
 def _passes(said: Exception) -> bool:

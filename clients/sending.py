@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 from uuid import uuid4
 from weakref import WeakValueDictionary
@@ -21,6 +21,7 @@ from temporalio.api.update.v1 import Input, Meta, Request, WaitPolicy
 from temporalio.api.workflowservice.v1 import UpdateWorkflowExecutionRequest
 from temporalio.client import (
     Client,
+    WithStartWorkflowOperation,
     WorkflowQueryFailedError,
     WorkflowQueryRejectedError,
     WorkflowUpdateFailedError,
@@ -42,6 +43,8 @@ MOST_IN_FLIGHT = 3
 """Requests of one process to one workflow. The server takes ten over all; at the eleventh it drops those that are in
 flight, so that more than it takes, sent again and again, come to nothing at all. Three processes fit, and a request
 that waits for something holds up no other."""
+
+_AT_ONCE = 0.1
 
 FIRST_PAUSE = 0.02
 LONGEST_PAUSE = 1.0
@@ -218,6 +221,31 @@ async def attempt_update(client: Client, workflow: str, update: str, argument: A
         raise WorkflowUpdateFailedError(await converter.decode_failure(response.outcome.failure))
     [answered] = await converter.decode(response.outcome.success.payloads, [answer])
     return answered
+
+
+async def update_with_start(
+    client: Client, update: str, *arguments: Any, start: WithStartWorkflowOperation[Any, Any], **how: Any
+) -> Any:
+    """Update a workflow, and start it if it does not run.
+
+    Of a start that fails the SDK keeps the error for whoever asks for the workflow's handle. It is asked for here: of
+    one that nobody looks at asyncio prints a traceback when the program ends.
+
+    Args:
+        client: the connection to Temporal.
+        update: the name of the update.
+        arguments: of the update.
+        start: starts the workflow.
+        how: the rest of what `Client.execute_update_with_start_workflow` takes.
+    """
+    try:
+        return await client.execute_update_with_start_workflow(
+            update, *arguments, start_workflow_operation=start, **how
+        )
+    except BaseException:
+        with suppress(BaseException):
+            await asyncio.wait_for(start.workflow_handle(), _AT_ONCE)
+        raise
 
 
 def marked(message: Any) -> Any:

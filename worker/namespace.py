@@ -17,6 +17,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from domain.errors import MilepostError
+from worker.errors import TemporalUnreachable
 
 T = TypeVar("T")
 
@@ -132,3 +133,20 @@ async def _unless_there(call: Awaitable[object]) -> None:
 
 def _type(kind: "IndexedValueType.ValueType") -> str:
     return IndexedValueType.Name(kind).removeprefix("INDEXED_VALUE_TYPE_").capitalize()
+
+
+async def require_namespace(client: Client) -> None:
+    """See that the namespace is there. What a server does not let one look at is taken to be.
+
+    Raises:
+        TemporalUnreachable: there is none of that name.
+    """
+    try:
+        await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            raise TemporalUnreachable(
+                f"the Temporal server at {client.service_client.config.target_host} has no namespace "
+                f"{client.namespace!r}; set TEMPORAL_NAMESPACE to the one of the workers (`milepost worker` makes one "
+                "that is missing)"
+            ) from error

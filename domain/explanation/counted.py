@@ -59,7 +59,7 @@ class Counted:
     def _stood_in(self, window: CountedWindow) -> Iterator[str]:
         for pause in self._instance.pauses:
             begin, end = max(pause.from_at, window.from_at), min(pause.until_at, window.to_at)
-            if pause.counts == "counted" and begin < end:
+            if pause.counts == "counted" and pause.causes and begin < end:
                 whole = (begin, end) == (window.from_at, window.to_at)
                 yield "all the time" if whole else between(begin, end)
 

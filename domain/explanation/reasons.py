@@ -152,7 +152,7 @@ class Reasons:
             return StartReason(at=at, kind="handed over")
         if self.term.is_detached and not self.term.is_kept:
             return StartReason(at=at, kind="restart")
-        came_back = any(hold.cause == "outside the process" and hold.to_at == at for hold in self.state.holds)
+        came_back = any(hold.cause == "outside the process" and hold.to_at == at for hold in self.state.all_holds)
         if milestone.starts == "criteria":
             kind: StartKind = "criteria" if milestone.when else "reentry" if came_back else "entry"
             return self._recurring_start(at, milestone) or StartReason(at=at, kind=kind, criteria=milestone.when)

@@ -14,6 +14,10 @@ PauseCounts = Literal["counted", "open", "before", "after"]
 Basis = Literal["start", "cutoff", "carried", "used up", "missed", "business days", "deadline"]
 
 
+def _is_one(number: int) -> bool:
+    return number == 1
+
+
 class Cause(Value):
     """Why a clock stood: what, for how long, and who said so.
 
@@ -33,6 +37,7 @@ class PauseExplained(Value):
     """A pause, and by how much it moves the target.
 
     Attributes:
+        pauses: how many it stands for; more than one for the oldest of very many.
         until_at: up to where it counts: its end, the end of the instance, or now.
         open_seconds: the open time in it.
         closed_seconds: the rest of it, by the wall clock: that counts for nothing.
@@ -49,6 +54,7 @@ class PauseExplained(Value):
     closed_seconds: int
     moves_seconds: int
     counts: PauseCounts
+    pauses: int = Field(default=1, exclude_if=_is_one)
 
 
 class ExtensionExplained(Value):

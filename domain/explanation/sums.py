@@ -25,6 +25,7 @@ from domain.open_time.spans import Span
 from domain.timeline.facts import Pause, Term
 from domain.timeline.instances import MilestoneInstance
 from domain.timeline.state import TimelineState, Verdict
+from domain.timeline.stood import PLAIN, counted
 
 MOST_SHOWN = 14
 """Windows or days up to which each is shown; of more, the first and last `SHOWN_AT_ENDS`."""
@@ -177,7 +178,39 @@ class PausesOf:
     def explained(self, now: datetime) -> list[PauseExplained]:
         """Each pause: what caused it, and by how much it moves the target."""
         now = min(now, self.calendar.end)  # a pause may outlast the horizon; it is known that far
-        return [self._pause(pause, max(now, pause.from_at)) for pause in self.instance.pauses]
+        older, newest = self.instance.pauses[:-PLAIN], self.instance.pauses[-PLAIN:]
+        known = [self._pause(pause, max(now, pause.from_at)) for pause in newest]
+        return [*self._oldest(older), *known]
+
+    def _oldest(self, older: Sequence[Pause]) -> list[PauseExplained]:
+        """The oldest of very many pauses, as one. Of those that are kept as their sum the wall clock is not known."""
+        calendar, rested = self.calendar, self.instance.rested
+        times = [(pause.from_at, pause.to_at) for pause in older if pause.to_at is not None]
+        opened = sum(calendar.elapsed(a, b) for a, b in times)
+        closed = sum(wall_seconds(a, b) for a, b in times) - opened
+        moves = counted(calendar, older, self.base, self.end)
+        number = len(times)
+        if rested is not None:
+            times.insert(0, (rested.from_at, rested.to_at))
+            opened += rested.open_seconds
+            moves += rested.between(self.base, self.end)
+            number += rested.pauses
+        if not times:
+            return []
+        begins, ends = times[0][0], times[-1][1]
+        return [
+            PauseExplained(
+                from_at=calendar.local(begins),
+                to_at=calendar.local(ends),
+                until_at=calendar.local(ends),
+                causes=[],
+                open_seconds=opened,
+                closed_seconds=closed,
+                moves_seconds=moves,
+                counts="counted",
+                pauses=number,
+            )
+        ]
 
     def _pause(self, pause: Pause, now: datetime) -> PauseExplained:
         calendar, end = self.calendar, self.end
@@ -224,7 +257,7 @@ class PausesOf:
                     by=hold.by,
                     reason=hold.reason,
                 )
-                for hold in self.state.holds
+                for hold in self.state.all_holds
                 if hold.cause == kind and hold.from_at <= until and (hold.to_at is None or hold.to_at > from_at)
             ]
         return found or [Cause(kind=kind, from_at=local(from_at))]

@@ -298,6 +298,10 @@ class _Part:
 
     def _pause(self, pause: PauseExplained) -> list[str]:
         """The pause in a line, then each of its causes, then what is to be said of its time."""
+        if not pause.causes:
+            between = period(pause.from_at, pause.until_at)
+            stood = f"the clock stood {pause.pauses:,} times {between}"
+            return [stood, "Who stopped it and why is in the notes of the case."]
         first = f"the clock stood {period(pause.from_at, pause.until_at)}"
         if pause.to_at is None or pause.to_at > pause.until_at:
             ended = self.instance.outcome.state in _ENDED

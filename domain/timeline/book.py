@@ -251,8 +251,8 @@ class Book:
         follows_entry = milestone.starts == "process"
         return union(
             Pause(from_at=max(h.from_at, start), to_at=h.to_at, causes=(h.cause,))
-            for h in self.state.holds
-            if (h.to_at is None or h.to_at > start) and not (follows_entry and h.cause == "entry ahead")
+            for h in self.state.holds_since(start)
+            if not (follows_entry and h.cause == "entry ahead")
         )
 
     def move(self, instance: MilestoneInstance, term: Term, at: datetime, why: str) -> None:
@@ -261,8 +261,11 @@ class Book:
         milestone = self.plan.milestone(instance.milestone)
         spent = self.spent(instance, [trigger for trigger in milestone.triggers if trigger.rearm])
         if term.start_at < instance.terms[-1].start_at and not milestone.by:
-            instance.pauses = union(self.holds_since(milestone, term.start_at) + instance.pauses)
-        instance.terms = (*instance.terms, term)
+            since = self.holds_since(milestone, term.start_at)
+            if (rested := instance.rested) is not None:  # what is in the sum is not counted twice
+                since = tuple(p for p in since if p.from_at >= rested.to_at or (p.to_at or at) <= rested.from_at)
+            instance.pauses = union(since + instance.pauses)
+        instance.add_term(term)
         instance.placed_at = at
         if instance.is_open:
             instance.begun = term.start_at <= at

@@ -77,6 +77,24 @@ class Pause(Value):
     causes: tuple[str, ...]
 
 
+class Rested(Value):
+    """The oldest pauses of an instance that has very many, as their sum by the calendar that it had then.
+
+    Attributes:
+        pauses: how many they are.
+        open_seconds: of all of them, from where its span was counted.
+    """
+
+    pauses: int
+    from_at: AwareDatetime
+    to_at: AwareDatetime
+    open_seconds: int
+
+    def between(self, since: datetime, until: datetime | None) -> int:
+        """What it comes to between two instants: all of it or nothing."""
+        return self.open_seconds if since < self.to_at and (until is None or until > self.from_at) else 0
+
+
 class Extension(Value):
     """Open seconds that somebody added to a target."""
 

@@ -15,21 +15,35 @@ import operator
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Literal, Self
+from itertools import dropwhile
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
-from domain.frozen import FrozenCalendar
+from domain.frozen import FrozenCalendar, HorizonExceeded
 from domain.process import Trigger, TriggerKind
-from domain.timeline.facts import Extension, Firing, Pause, Term, Violation
+from domain.timeline.facts import Extension, Firing, Pause, Rested, Term, Violation
+from domain.timeline.stood import Sums, counted, read_pauses, summed, written_pauses
 
 Calendars = Mapping[str, FrozenCalendar]
 
-_MOVE_TIMES = frozenset({"terms", "pauses", "extensions", "placed_at", "completed_at", "removed_at", "exited_at"})
+_MOVE_TIMES = frozenset(
+    {"terms", "pauses", "rested", "extensions", "placed_at", "completed_at", "removed_at", "exited_at"}
+)
 """Attributes of an instance from which its target and the times of its triggers follow."""
 
 _MOVE_NOTHING = frozenset({"completed_by", "lapsed", "handed_over", "rule_held", "watched", "ran_under", "stopped_at"})
 """Attributes from which nothing follows that happens by itself; what they do, the rules do at once."""
+
+
+MOST_PAUSES = 1000
+"""Pauses of an instance that are kept one by one; of those before their sum is."""
+_SUMMED_AT_ONCE = 100
+"""Pauses that are kept longer than that, so that their sums are not worked out anew for every pause."""
+MOST_TERMS = 20
+"""Spans of an instance that are kept; what came before the oldest of them is judged by that one."""
+_FEW_PAUSES = 8
+"""Up to which they are looked at one by one."""
 
 
 class InstanceState(StrEnum):
@@ -50,6 +64,7 @@ class MilestoneInstance(BaseModel):
         stay: which stay of the case in the process it belongs to, from 1.
         placed_at: when it last started, came back, or had its target moved by a new span; a warning that was due
             before that is late by that, not by an outage.
+        rested: the pauses before those that are kept one by one.
         stopped_at: since when somebody has stopped the clock of this milestone alone.
         lapsed: it was completed, and after that its criteria were false (or its completion rule true) at some time, so
             that its next occurrence does not follow from the completion.
@@ -71,8 +86,9 @@ class MilestoneInstance(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     # Remembered and watched; a slot takes no part in a comparison, a copy or the JSON.
-    __slots__ = ("_target", "_times", "_watch")
+    __slots__ = ("_sums", "_target", "_times", "_watch")
     if TYPE_CHECKING:
+        _sums: Sums | None
         _target: tuple[Calendars, datetime] | None
         _times: tuple[Any, Any] | None
         _watch: dict[int, MilestoneInstance] | None
@@ -85,7 +101,10 @@ class MilestoneInstance(BaseModel):
     placed_at: AwareDatetime
     begun: bool = False
     terms: tuple[Term, ...]
-    pauses: tuple[Pause, ...] = ()
+    pauses: Annotated[
+        tuple[Pause, ...], BeforeValidator(read_pauses), PlainSerializer(written_pauses, when_used="json")
+    ] = ()
+    rested: Rested | None = Field(default=None, exclude_if=operator.not_)
     extensions: tuple[Extension, ...] = ()
     violations: tuple[Violation, ...] = ()
     fired: tuple[Firing, ...] = ()
@@ -128,6 +147,7 @@ class MilestoneInstance(BaseModel):
             copy.resting = tuple(each.fork() for each in self.resting)
         object.__setattr__(copy, "_target", getattr(self, "_target", None))
         object.__setattr__(copy, "_times", getattr(self, "_times", None))
+        object.__setattr__(copy, "_sums", getattr(self, "_sums", None))
         return copy
 
     def watched_by(self, changed: dict[int, MilestoneInstance]) -> bool:
@@ -166,6 +186,32 @@ class MilestoneInstance(BaseModel):
         """Write down more of the last pause: its end, or another cause."""
         self.pauses = (*self.pauses[:-1], self.pauses[-1].model_copy(update=facts))
 
+    def begin_pause(self, pause: Pause, calendar: FrozenCalendar) -> None:
+        """Pause it. Of very many pauses the oldest are kept as their sum by its calendar."""
+        self.pauses = (*self.pauses, pause)
+        many = len(self.pauses) - MOST_PAUSES
+        if many < _SUMMED_AT_ONCE:
+            return
+        oldest = self.pauses[:many]
+        if oldest[-1].to_at is None:
+            return
+        try:
+            seconds = counted(calendar, oldest, self.terms[-1].base_at, None)
+        except HorizonExceeded:
+            return
+        before = self.rested
+        self.rested = Rested(
+            pauses=len(oldest) + (before.pauses if before else 0),
+            from_at=before.from_at if before else oldest[0].from_at,
+            to_at=oldest[-1].to_at,
+            open_seconds=seconds + (before.open_seconds if before else 0),
+        )
+        self.pauses = self.pauses[many:]
+
+    def add_term(self, term: Term) -> None:
+        """Give it another span from now on; the newest ones are kept."""
+        self.terms = (*self.terms, term)[-MOST_TERMS:]
+
     @property
     def standing_violation(self) -> Violation | None:
         """The violation that nothing has corrected."""
@@ -186,10 +232,8 @@ class MilestoneInstance(BaseModel):
     def effective_now(self, now: datetime) -> datetime:
         """The instant at which an instance that is not completed is judged: its pause or its end, if it has one."""
         end = min(self.ended_at or now, now)
-        pause = next(
-            (p for p in reversed(self.pauses) if p.from_at <= end and (p.to_at is None or p.to_at > end)), None
-        )
-        return pause.from_at if pause else end
+        pause = next((p for p in reversed(self.pauses) if p.from_at <= end), None)
+        return pause.from_at if pause and (pause.to_at is None or pause.to_at > end) else end
 
     # --- its span, as of an instant ---
 
@@ -240,13 +284,15 @@ class MilestoneInstance(BaseModel):
 
     def paused_seconds(self, calendar: FrozenCalendar, since: datetime, until: datetime | None) -> int:
         """Open seconds of the pauses between two instants; an open pause counts only up to a given `until`."""
-        total = 0
-        for pause in self.pauses:
-            to_at = pause.to_at if until is None or (pause.to_at is not None and pause.to_at <= until) else until
-            from_at = max(pause.from_at, since)
-            if to_at is not None and to_at > from_at:
-                total += calendar.elapsed(from_at, to_at)
-        return total
+        pauses = self.pauses
+        total = self.rested.between(since, until) if self.rested else 0
+        if len(pauses) > _FEW_PAUSES:
+            sums = summed(calendar, pauses, getattr(self, "_sums", None))
+            if sums is not None:
+                object.__setattr__(self, "_sums", sums)
+                total += sums.between(since, until)
+                pauses = pauses[len(sums.pauses) :]
+        return total + counted(calendar, pauses, since, until)
 
     def stretches(self, until: datetime) -> Iterator[tuple[str, datetime, datetime]]:
         """The time from its start to an instant, newest first: each stretch with the calendar that ruled it.
@@ -255,13 +301,16 @@ class MilestoneInstance(BaseModel):
         """
         term = self.term
         start = term.start_at
-        for ruling in reversed(self.terms[: self.terms.index(term) + 1]):
+        ruled = dropwhile(lambda other: other is not term, reversed(self.terms))
+        for ruling in ruled:
             since = max(ruling.carried_at or start, start)
             if since < until:
                 yield ruling.business_hours, since, until
                 until = since
             if ruling.carried_at is None:
                 return
+        if start < until:  # by a calendar that is not kept any more
+            yield self.terms[0].business_hours, start, until
 
     def elapsed_seconds(self, calendars: Calendars, until: datetime) -> int:
         """Open seconds from the start, each stretch by the calendar that ruled it."""

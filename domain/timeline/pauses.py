@@ -35,7 +35,8 @@ def pause_or_resume(
     if pause is None and not causes:
         return False
     if pause is None:
-        instance.pauses = (*instance.pauses, Pause(from_at=sight.at, causes=causes))
+        calendar = book.plan.calendars[instance.terms[-1].business_hours]
+        instance.begin_pause(Pause(from_at=sight.at, causes=causes), calendar)
     elif causes:
         if new := tuple(cause for cause in causes if cause not in pause.causes):
             instance.change_pause(causes=pause.causes + new)

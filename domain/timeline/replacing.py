@@ -165,6 +165,6 @@ class _Migration:
             "kept_cutoff": old.kept_cutoff if old.is_kept else self._cutoff_before(milestone.name),
             "is_detached": old.is_detached or not same_start,
         }
-        instance.terms = (*instance.terms, old.model_copy(update=kept))
+        instance.add_term(old.model_copy(update=kept))
         if instance.is_open:
             instance.placed_at = self.at  # a warning that the new version adds is past

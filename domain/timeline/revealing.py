@@ -13,6 +13,7 @@ from domain.timeline.instances import MilestoneInstance
 _AS_UNSEEN = (
     "terms",
     "pauses",
+    "rested",
     "extensions",
     "placed_at",
     "spent",

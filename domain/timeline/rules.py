@@ -189,7 +189,7 @@ class Rules:
         """Start what was held back while its completion rule held."""
         if instance.is_open and instance.held_back and not self.sight.is_complete(track.milestone):
             instance.held_back = False
-            instance.terms = (*instance.terms, self.spans.term(track.milestone, self.at))
+            instance.add_term(self.spans.term(track.milestone, self.at))
             instance.placed_at = self.at
             self.book.begin(instance, self.at)
             self._mark(counts=track.is_seen)
@@ -226,6 +226,7 @@ class Rules:
             return False
         if (old.by is None) != (new.by is None):
             # As if it had held from the start: a deadline has no pauses, and a span those that the case had since.
+            instance.rested = None
             instance.pauses = () if new.by else self.book.holds_since(milestone, new.start_at)
         self.book.move(instance, new, self.at, "migrated")
         return True

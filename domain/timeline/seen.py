@@ -11,6 +11,7 @@ import operator
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import lru_cache
 from hashlib import blake2b
 from operator import itemgetter
 from typing import Any
@@ -27,6 +28,7 @@ _SECONDS_BYTES = 3
 _WIDTH = (_DIGEST_BYTES + _SECONDS_BYTES) * 8 // 6
 _MOST_SECONDS = 256**_SECONDS_BYTES - 1
 _MOST_A_BLOCK = 1000
+_FILTER_BYTES = 2048
 _SECOND = timedelta(seconds=1)
 _INSTANT: TypeAdapter[datetime] = TypeAdapter(AwareDatetime)
 
@@ -44,6 +46,9 @@ class Block(Value):
 
     def has(self, digest: str) -> bool:
         """Whether the id with that digest is among them."""
+        is_full = len(self.marks) >= _MOST_A_BLOCK * _WIDTH
+        if is_full and not _may_have(_filter_of(self.marks), digest):
+            return False
         found = self.marks.find(digest)
         while found >= 0 and found % _WIDTH:
             found = self.marks.find(digest, found + 1)
@@ -134,6 +139,25 @@ class EventIds(Value):
             blocks = (rest, *others) if rest.marks else tuple(others)
             forgotten_until = first.first_at
         return EventIds.model_construct(blocks=blocks, forgotten_until=forgotten_until)
+
+
+@lru_cache(maxsize=512)
+def _filter_of(marks: str) -> bytes:
+    """Bits of the digests of a full block: one whose bits are not all there is not in it. Most are told so at once."""
+    bits = bytearray(_FILTER_BYTES)
+    for at in range(0, len(marks), _WIDTH):
+        for place in _places(marks[at : at + _WIDTH]):
+            bits[place >> 3] |= 1 << (place & 7)
+    return bytes(bits)
+
+
+def _may_have(bits: bytes, digest: str) -> bool:
+    return all(bits[place >> 3] & 1 << (place & 7) for place in _places(digest))
+
+
+def _places(digest: str) -> tuple[int, ...]:
+    number = int.from_bytes(urlsafe_b64decode(digest[: _DIGEST_BYTES * 8 // 6]))
+    return tuple(number >> shift & _FILTER_BYTES * 8 - 1 for shift in (0, 18, 36, 54))
 
 
 def _digest(event_id: str) -> str:

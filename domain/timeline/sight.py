@@ -15,6 +15,9 @@ from domain.timeline.state import Verdict
 
 OPENED_AT = "opened_at"
 
+MOST_VERDICTS = 20
+"""Of each criterion: the rules look at the newest only, and explanations at those before."""
+
 
 class Sight:
     """The case as the criteria of one round see it.
@@ -65,7 +68,7 @@ class Sight:
         history = verdicts.get(name, ())
         last = history[-1] if history else None
         if last is None or (last.holds, last.error) != (holds, error):
-            verdicts[name] = (*history, Verdict(at=self.at, holds=holds, error=error))
+            verdicts[name] = (*history[1 - MOST_VERDICTS :], Verdict(at=self.at, holds=holds, error=error))
             if error is not None and (last is None or last.error is None):
                 said = f"{rule} of {milestone.name}" if milestone else rule
                 self.book.note(NoteKind.CRITERIA_FAILED, self.at, f"{said} counts as false: {error}")

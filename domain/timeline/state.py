@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -12,6 +13,7 @@ from domain.model import Value
 from domain.timeline.effects import Noted, TriggerFired
 from domain.timeline.instances import MilestoneInstance
 from domain.timeline.seen import EventIds
+from domain.timeline.stood import PLAIN, packed, unpacked
 
 
 def _is_none(value: object) -> bool:
@@ -37,6 +39,28 @@ class Verdict(Value):
     at: AwareDatetime
     holds: bool
     error: str | None = None
+
+
+class PastHolds(Value):
+    """Holds that ended, of which it is not known here any more who and why.
+
+    Attributes:
+        text: of each its cause, and from when until when it lasted, in few letters.
+        until: when the last of them ended.
+    """
+
+    text: str
+    until: AwareDatetime
+
+    def all(self) -> tuple[Hold, ...]:
+        """Each of them, in the order in which they were put here."""
+        return _unpacked(self.text)
+
+
+@lru_cache(maxsize=64)
+def _unpacked(text: str) -> tuple[Hold, ...]:
+    times = unpacked(text.split(";"))
+    return tuple(Hold.model_validate({"cause": causes[0], "from_at": a, "to_at": b}) for a, b, causes in times)
 
 
 class Ended(Value):
@@ -85,6 +109,8 @@ class TimelineState(BaseModel):
         not_before: the process is not entered before this instant; set when the entitlement changes.
         folded: of the occurrences that were folded, for each process and milestone that has any.
         stay: which stay in the process this is, from 1; `first_stay` is the first under this entitlement.
+        holds: those that are open, and the newest of the others.
+        past_holds: those before; None: there are none.
         verdicts: by criteria (``First response: when``), each time that they came to something else.
         event_ids: the events taken, as far as they are remembered.
         notes: how many notes there are so far.
@@ -108,6 +134,7 @@ class TimelineState(BaseModel):
     stay: int = 0
     first_stay: int = 1
     holds: tuple[Hold, ...] = ()
+    past_holds: PastHolds | None = Field(default=None, exclude_if=operator.not_)
     instances: list[MilestoneInstance] = Field(default_factory=list)
     folded: tuple[Folded, ...] = Field(default=(), exclude_if=operator.not_)
     verdicts: dict[str, tuple[Verdict, ...]] = Field(default_factory=dict)
@@ -143,7 +170,23 @@ class TimelineState(BaseModel):
             return False
         ended = found.model_copy(update={"to_at": at})
         self.holds = tuple(ended if hold is found else hold for hold in self.holds)
+        closed = [(hold, hold.to_at) for hold in self.holds if hold.to_at is not None]
+        for oldest, ended_at in closed[:-PLAIN]:
+            self.holds = tuple(hold for hold in self.holds if hold is not oldest)
+            said, before = packed(oldest.from_at, ended_at, (oldest.cause,)), self.past_holds
+            text = f"{before.text};{said}" if before else said
+            self.past_holds = PastHolds(text=text, until=max(before.until, ended_at) if before else ended_at)
         return True
+
+    @property
+    def all_holds(self) -> tuple[Hold, ...]:
+        """All holds so far."""
+        return (*self.past_holds.all(), *self.holds) if self.past_holds else self.holds
+
+    def holds_since(self, start: datetime) -> tuple[Hold, ...]:
+        """The holds that lasted beyond an instant."""
+        known = self.all_holds if self.past_holds and self.past_holds.until > start else self.holds
+        return tuple(hold for hold in known if hold.to_at is None or hold.to_at > start)
 
     def folded_of(self, process: str, milestone: str) -> Folded | None:
         """What is left of the folded occurrences of a milestone; None: none was folded."""

@@ -18,6 +18,7 @@ from domain.timeline.folding import NEWEST
 from domain.timeline.instances import InstanceState, MilestoneInstance
 from domain.timeline.plan import Plan
 from domain.timeline.state import Folded, TimelineState
+from domain.timeline.stood import PLAIN
 
 T = TypeVar("T")
 
@@ -40,6 +41,7 @@ class MilestoneView(Value):
         handed_over: it ended because a field of `restart_on` changed, and another began.
         ran_under: of a milestone with `restart_on`: these fields as they were while it was open, so whose stay it was.
         deadline_of: the field of the case whose instant is the target; None of a span.
+        pauses: in order; of very many only the newest, and `more_pauses` says how many came before them.
         remaining_seconds: to the target from the effective now, negative when it is overdue; None once it has ended.
     """
 
@@ -66,7 +68,15 @@ class MilestoneView(Value):
     actual_seconds: int | None
     remaining_seconds: int | None
     pauses: list[Pause]
+    more_pauses: int = Field(default=0, exclude_if=operator.not_)
     fired: list[Firing]
+
+    def short(self) -> MilestoneView:
+        """The same with its newest pauses only."""
+        more = len(self.pauses) - PLAIN
+        if more <= 0:
+            return self
+        return self.model_copy(update={"pauses": self.pauses[more:], "more_pauses": self.more_pauses + more})
 
     @property
     def is_open(self) -> bool:
@@ -139,17 +149,23 @@ class CaseView(Value):
     next_summary: str = ""
     open_decisions: list[OpenDecision] = Field(default_factory=list, exclude_if=operator.not_)
 
-    def newest(self, most: int = NEWEST) -> CaseView:
-        """The same with the newest instances of each milestone, and how many the others are."""
-        if len(self.milestones) <= most:
+    def short(self) -> CaseView:
+        """The same with the newest pauses of each instance only."""
+        if all(len(view.pauses) <= PLAIN for view in self.milestones):
             return self
+        return self.model_copy(update={"milestones": [view.short() for view in self.milestones]})
+
+    def newest(self, most: int = NEWEST) -> CaseView:
+        """The same with the newest instances of each milestone, their newest pauses, and how many the others are."""
+        if len(self.milestones) <= most:
+            return self.short()
         left = Counter((m.process, m.milestone) for m in self.milestones)
         more = {(each.process, each.milestone): each for each in self.more}
         shown: list[MilestoneView] = []
         for view in self.milestones:
             key = (view.process, view.milestone)
             if left[key] <= most or view.is_open:
-                shown.append(view)
+                shown.append(view.short())
             else:
                 more[key] = _with(more.get(key), view)
             left[key] -= 1
@@ -262,6 +278,7 @@ def look_at(plan: Plan, instance: MilestoneInstance, now: datetime) -> Milestone
         actual_seconds=elapsed - paused if elapsed is not None and paused is not None else None,
         remaining_seconds=remaining,
         pauses=list(instance.pauses),
+        more_pauses=instance.rested.pauses if instance.rested else 0,
         fired=list(instance.fired),
     )
 

@@ -115,7 +115,7 @@ async def at_hand(*, virtual_clock: bool = False, console: Console | None = None
             yield running
         return
     settings = effective_settings()
-    client = await connect_to_temporal()
+    client = await connect_to_temporal(makes_namespace=True)
     address = client.service_client.config.target_host
     await ensure_namespace_and_search_attributes(client)
     if virtual_clock and not await has_virtual_clock(client):

@@ -16,6 +16,7 @@ from temporalio.client import Client
 from temporalio.envconfig import ClientConfig
 
 from worker.connection import connect
+from worker.namespace import require_namespace
 from worker.private import private_folder, write_private
 from worker.settings import Settings, get_settings
 
@@ -121,15 +122,23 @@ def _data_comes_from(settings: Settings) -> str:
     return "from MILEPOST_DATA" if "data" in settings.model_fields_set else "the default; MILEPOST_DATA names another"
 
 
-async def connect_to_temporal() -> Client:
+async def connect_to_temporal(*, makes_namespace: bool = False) -> Client:
     """Connect to the server that the environment names, else to the running `milepost dev`, else to the usual address.
 
+    Args:
+        makes_namespace: whoever connects makes the namespace that is missing.
+
     Raises:
-        TemporalUnreachable: nothing answers there.
+        TemporalUnreachable: nothing answers there, or there is no such namespace.
     """
     if not _environment_names_a_server() and (found := running_here(get_settings())):
-        return await connect(address=found.address, namespace=os.environ.get("TEMPORAL_NAMESPACE") or found.namespace)
-    return await connect()
+        namespace = os.environ.get("TEMPORAL_NAMESPACE") or found.namespace
+        client = await connect(address=found.address, namespace=namespace)
+    else:
+        client = await connect()
+    if not makes_namespace:
+        await require_namespace(client)
+    return client
 
 
 def _environment_names_a_server() -> bool:

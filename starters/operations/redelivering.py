@@ -14,6 +14,7 @@ from store import Store
 _NOT_AGAIN = {
     "task": "a task is a row, and is there: milepost tasks lists it",
     "field_update": "a field update has taken effect on the case, and would change what it says now",
+    "digest": "a digest lists mails; each of them is delivered again by its own key",
     "signal": "Temporal takes a signal of one key once, so another would reach nobody",
 }
 """Why an action of a kind is not delivered again."""

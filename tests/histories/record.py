@@ -9,18 +9,15 @@ import json
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from temporalio.client import WorkflowFailureError, WorkflowHistory
+from temporalio.client import WorkflowHistory
 
 from domain.catalog.documents import read_document
 from domain.messages.migrations import MIGRATION_WORKFLOW
 from domain.messages.migrations import workflow_id as migration_workflow_id
-from domain.messages.redelivery import REDELIVERY_WORKFLOW
-from domain.messages.redelivery import workflow_id as redelivery_workflow_id
 from domain.usage.requests import workflow_id
 from store.store import Store
 from tests.support import assert_eventually
@@ -196,18 +193,6 @@ async def subscription(world: World) -> str:
             return one.handle.id
 
 
-async def redelivery(world: World) -> str:
-    """A delivery by hand of something that has not arrived: it is refused for good, with the reason."""
-    key = "four-9/four/answer/1/violation-0/1/email"
-    order = {"key": key, "by": "ann", "asked_at": later(minutes=5).isoformat()}
-    handle = await world.milepost.temporal.start_workflow(
-        REDELIVERY_WORKFLOW, order, id=redelivery_workflow_id(key), task_queue=world.task_queue
-    )
-    with suppress(WorkflowFailureError):
-        await handle.result()
-    return handle.id
-
-
 SCENARIOS: dict[str, Callable[[World], Awaitable[str]]] = {
     "case-closed": closed_case,
     "case-short": short_case,
@@ -219,7 +204,6 @@ SCENARIOS: dict[str, Callable[[World], Awaitable[str]]] = {
     "entitlement-quiet": after_quiet,
     "migration": migration,
     "subscription": subscription,
-    "redelivery": redelivery,
 }
 
 

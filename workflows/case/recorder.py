@@ -184,7 +184,7 @@ class Recorder:
             run_id=info.run_id,
             account=kept.account,
             entitlement=kept.entitlement,
-            view=case.with_decisions(timeline.view(case.now())),
+            view=case.with_decisions(timeline.view(case.now()).short()),
             notes=notes,
             fired=[effect for effect in effects if isinstance(effect, TriggerFired)],
             failures=list(kept.failures),
@@ -212,7 +212,7 @@ class Recorder:
         folded = [
             FoldedInstance(
                 instance=instance,
-                view=look_at(timeline.plan, instance, now),
+                view=look_at(timeline.plan, instance, now).short(),
                 follows=followed.pop((instance.process, instance.milestone), None),
             )
             for instance in leaving

@@ -114,7 +114,7 @@ async def _worker(makes_current: bool) -> None:
         raise typer.BadParameter("this worker has no build id; set MILEPOST_BUILD_ID", param_hint="--make-current")
     private_folder(settings.data)
     expose_metrics(settings.metrics)
-    client = await connect_to_temporal()
+    client = await connect_to_temporal(makes_namespace=True)
     await ensure_namespace_and_search_attributes(client)
     store = await asyncio.to_thread(Store.open, settings.database)
     try:

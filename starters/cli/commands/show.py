@@ -31,13 +31,17 @@ def show(
     everything: Annotated[
         bool, typer.Option("--all", help="Also the occurrences that the case keeps no more, from the store's records.")
     ] = False,
+    notes: Annotated[
+        bool, typer.Option("--notes", help="Everything that was noted of it: what, when, who and why.")
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the case as JSON, with all occurrences of its milestones.")
     ] = False,
 ) -> None:
     """Show a case: its milestones with their targets and what is left, and what happened on its timeline.
 
-    Of a milestone that recurs the newest ten occurrences are shown; --all shows every one.
+    Of a milestone that recurs the newest ten occurrences are shown; --all shows every one. --notes shows what the
+    picture leaves out: refusals, corrections, completions that became known late, reasons.
 
     A closed case whose history Temporal no longer has is shown as the store recorded it last. Of one whose workflow was
     ended from outside (terminated, cancelled) it says so, and nothing is counted down any more.
@@ -46,7 +50,10 @@ def show(
     """
     if watch and as_json:
         raise typer.BadParameter("--watch is for people and --json for programs; give one of them", param_hint="--json")
-    run(_show(case, watch, None if time_zone is None else _zone(time_zone), everything or as_json, as_json))
+    if watch and notes:
+        raise typer.BadParameter("notes are not followed; leave --watch out", param_hint="--notes")
+    zone = None if time_zone is None else _zone(time_zone)
+    run(_notes(case, zone, as_json) if notes else _show(case, watch, zone, everything or as_json, as_json))
 
 
 def _zone(name: str) -> tzinfo:
@@ -90,6 +97,24 @@ async def _show(case: str, watch: bool, zone: tzinfo | None, everything: bool, a
         actions = await recorded(database, lambda store: case_actions(store, case)) or []
         notes = await recorded(database, lambda store: store.cases.notes(case)) or []
         console().print(case_timeline(view, zone=zone, note=note, actions=actions, notes=notes))
+
+
+async def _notes(case: str, zone: tzinfo | None, as_json: bool) -> None:
+    import asyncio
+    import json
+
+    from starters.local.whereabouts import effective_settings
+    from starters.operations.recorded import recorded, zone_of_case
+    from starters.terminal.cases import console
+    from starters.terminal.notes import notes_table
+
+    database = effective_settings().database
+    await (await case_desk()).show(case)  # says so itself if there is no such case
+    found = await recorded(database, lambda store: store.cases.notes(case)) or []
+    if as_json:
+        typer.echo(json.dumps([note.model_dump(mode="json") for note in found], indent=2, ensure_ascii=False))
+        return
+    console().print(notes_table(found, zone or await asyncio.to_thread(zone_of_case, database, case)))
 
 
 async def _watch(client: MilepostClient, view: CaseView, zone: tzinfo) -> None:

@@ -34,7 +34,7 @@ EVENTS = int(os.environ.get("MILEPOST_DEAD_EVENTS", "40"))
 CASES = max(2, EVENTS // 100)
 EACH = EVENTS // CASES
 """Messages of a case, half of them with the first build."""
-PACE = 2_000 if EVENTS < 1_000 else 200
+PACE = 2_000 if EVENTS < 500 else 200 if EVENTS < 5_000 else 60
 """Divides the schedule, so that its 75 hours outlast the time for which the receiver is dead."""
 WITHIN = 120.0 + EVENTS / 5
 AT_ONCE = 8

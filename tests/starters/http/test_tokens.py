@@ -168,7 +168,7 @@ async def test_clocks_may_differ_by_a_minute(
         {"key": "secret of the shop, long enough for it", "algorithm": "HS256"},
         {"key": RSA, "algorithm": "RS512"},
     ],
-    ids=str,
+    ids=lambda wrong: " ".join(f"{name}={value if isinstance(value, str) else '?'}" for name, value in wrong.items()),
 )
 async def test_a_token_that_is_not_the_issuers_counts_for_nothing(
     http: httpx.AsyncClient, issuer: Published, wrong: dict[str, Any]

@@ -4,9 +4,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import insert
 
 from domain.delivery.schedule import ATTEMPT
-from store import Store
+from store import Store, tables
 from store.cases.deliveries import Turn, lane_of
 from tests.feeds import Recorded
 
@@ -111,6 +112,34 @@ def test_one_that_never_comes_back_holds_up_nothing(desk: Desk) -> None:
     assert first.wait is not None
     assert first.wait.until - much_later == timedelta(seconds=5)
     assert desk.turn("b", due=2, at=first.wait.until).wait is None
+
+
+@pytest.mark.parametrize(
+    ("action", "others"),
+    [
+        ({"do": "email", "to": ["ann@example.org"], "subject": "s"}, {"channel": "outbound_message", "to": "desk"}),
+        ({"do": "outbound_message", "endpoint": "desk"}, {"channel": "outbound_message", "to": "room"}),
+    ],
+)
+def test_what_was_ordered_and_nobody_has_begun_gets_a_moment(
+    desk: Desk, action: dict[str, Any], others: dict[str, Any]
+) -> None:
+    """All that an outage of the workers held up is begun at once: what was due earlier goes first, if it comes soon."""
+    mine: dict[str, Any] = {"channel": action["do"], "to": action.get("endpoint", "ann@example.org")}
+    desk.store.cases.record(Recorded("c-1").remarks("opened"))
+    due_at = NOW - 23 * HOUR
+    trigger = {"key": "c-1/t", "case_id": "c-1", "milestone": "Answer", "occurrence": 1, "trigger": "w"}
+    trigger |= {"kind": "warning", "firing": 1, "due_at": due_at, "at": due_at, "noticed_at": NOW}
+    ordered = {"key": "c-1/a", "case_id": "c-1", "position": 0, "trigger_key": "c-1/t", "status": "ordered"}
+    with desk.store._database.write() as connection:
+        connection.execute(insert(tables.triggers), trigger)
+        connection.execute(insert(tables.actions), {**ordered, "action": action})
+    first = desk.turn("b", due=2, **mine)
+    assert first.wait is not None
+    assert (first.wait.key, first.wait.until) == ("c-1/a", NOW + timedelta(seconds=5))
+    assert desk.turn("b", due=2, at=first.wait.until, **mine).wait is None, "it did not show itself"
+    assert desk.turn("c", due=1, **mine).wait is None
+    assert desk.turn("d", due=2, **others).wait is None
 
 
 def test_a_case_that_is_opened_anew_waits_for_nothing_of_before(desk: Desk) -> None:

@@ -116,13 +116,17 @@ async def test_a_failing_case_holds_up_no_other(client: Client, tmp_path: Path) 
             assert ("case/good-0", 3) in one.taken()
 
         await assert_eventually(more_has_arrived)
-        standing = await one.subscriptions.standing(one.name)
-        assert standing is not None
-        [lane] = standing.state.lanes
-        assert (lane.subject, lane.reason) == ("case/bad", "HTTP 500")
-        metadata = await one.handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
-        for part in ("waits for events", f"Cursor: `{standing.state.cursor}`", "HTTP 500", "1 subject", lane.event_id):
-            assert str(part) in metadata.current_details
+
+        async def shows_what_waits() -> None:
+            standing = await one.subscriptions.standing(one.name)
+            assert standing is not None
+            [lane] = standing.state.lanes
+            assert (lane.subject, lane.reason) == ("case/bad", "HTTP 500")
+            metadata = await one.handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
+            for part in ("waits for events", f"Cursor: `{standing.state.cursor}`", "1 subject", f"{lane.event_id}: "):
+                assert part in metadata.current_details
+
+        await assert_eventually(shows_what_waits)
         one.receiver.answers({})
         await one.subscriptions.resume(one.name, by="ann")
         await one.all_have_arrived()
