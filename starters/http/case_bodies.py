@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field, StrictBool
 
-from domain.bounds import MOST_ENTRY_MINUTES, MOST_SPAN_SECONDS, Instant, Words, clean
+from domain.bounds import MOST_ENTRY_MINUTES, MOST_SPAN_SECONDS, Words, clean
 from domain.ids import EventId, Reference
 from domain.model import Value
+from starters.http.instants import IsoInstant
 
 ForeignId = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(clean)]
 """The id of a case, or one of another system that becomes one."""
@@ -34,7 +35,7 @@ class CaseRequest(Value):
     model_config = example(occurred_at="2026-12-01T09:30:00Z", by="ann", reason="the customer called")
 
     event_id: EventId | None = None
-    occurred_at: Instant | None = None
+    occurred_at: IsoInstant | None = None
     by: Words | None = None
     reason: Words | None = None
 
@@ -63,7 +64,7 @@ class NewCase(Value):
     channel: Reference | None = None
     business_hours: Reference | None = None
     fields: dict[str, Any] = Field(default_factory=dict)
-    opened_at: Instant | None = None
+    opened_at: IsoInstant | None = None
     by: Words | None = None
 
 
@@ -106,7 +107,7 @@ class Extension(CaseRequest):
 
     milestone: Words
     open_seconds: Annotated[int, Field(gt=0, le=MOST_SPAN_SECONDS)] | None = None
-    until: Instant | None = None
+    until: IsoInstant | None = None
 
 
 class AnotherEntitlement(CaseRequest):
@@ -119,7 +120,7 @@ class AnotherEntitlement(CaseRequest):
     model_config = example(entitlement="acme-bronze", from_opening=True, reason="the wrong one was chosen", by="ann")
 
     entitlement: Reference | None
-    from_opening: bool = False
+    from_opening: StrictBool = False
 
 
 class Work(Value):
@@ -133,11 +134,11 @@ class Work(Value):
     model_config = example(id="T-1", minutes=90, worked_at="2026-12-01T09:30:00Z", by="ann", note="on the phone")
 
     event_id: EventId | None = None
-    occurred_at: Instant | None = None
+    occurred_at: IsoInstant | None = None
     by: Words | None = None
     id: Reference
     minutes: Annotated[int, Field(ge=1, le=MOST_ENTRY_MINUTES)]
-    worked_at: Instant | None = None
+    worked_at: IsoInstant | None = None
     note: Words | None = None
 
 
@@ -150,7 +151,7 @@ class Decision(CaseRequest):
 
     model_config = example(approved=True, entry="T-1", reason="they will pay", by="bo")
 
-    approved: bool
+    approved: StrictBool
     entry: Reference | None = None
 
 

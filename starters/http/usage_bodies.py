@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import date
 from fractions import Fraction
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, StringConstraints, WithJsonSchema
 
-from domain.bounds import MOST_AMOUNT, Instant, Words, clean
+from domain.bounds import MOST_AMOUNT, Words, clean
 from domain.errors import Refused
 from domain.ids import CaseId, EventId, Reference
 from domain.model import Value
 from domain.usage.quantities import read_quantity
 from starters.http.case_bodies import example
+from starters.http.instants import IsoDate, IsoInstant
 
 
 def _as_text(amount: Any) -> Any:
@@ -67,7 +67,7 @@ class Visit(UsageRequest):
 
     reference: Reference
     amount: Typed = "1"
-    at: Instant | None = None
+    at: IsoInstant | None = None
     case_id: CaseId | None = None
     overage: Why | None = None
 
@@ -88,7 +88,7 @@ class Adjustment(UsageRequest):
 
     amount: Typed
     reason: Why
-    at: Instant | None = None
+    at: IsoInstant | None = None
 
 
 class Grant(UsageRequest):
@@ -104,10 +104,10 @@ class Grant(UsageRequest):
 
     amount: Typed
     reason: Why
-    until: date | None = None
-    until_instant: Instant | None = None
-    at: Instant | None = None
-    carries_over: bool = False
+    until: IsoDate | None = None
+    until_instant: IsoInstant | None = None
+    at: IsoInstant | None = None
+    carries_over: StrictBool = False
 
 
 class Amendment(UsageRequest):
@@ -125,7 +125,7 @@ class Amendment(UsageRequest):
         | Annotated[str, StringConstraints(min_length=1, max_length=40), AfterValidator(clean)]
         | None
     ) = None
-    ends_on: date | Literal["never"] | None = None
+    ends_on: IsoDate | Literal["never"] | None = None
     reason: Why
 
     def limit(self) -> int | Fraction | Literal["unlimited"] | None:
@@ -150,7 +150,7 @@ class Renewal(UsageRequest):
 
     model_config = example(reason="renewed by phone", by="bo")
 
-    ends_on: date | None = None
+    ends_on: IsoDate | None = None
     reason: Why
 
 
@@ -166,9 +166,9 @@ class Cancellation(UsageRequest):
     model_config = example(on="2026-12-31", reason="the contract was terminated", by="bo")
 
     reason: Why
-    on: date | None = None
-    at: Instant | None = None
-    with_renewal: bool = False
+    on: IsoDate | None = None
+    at: IsoInstant | None = None
+    with_renewal: StrictBool = False
 
 
 class Cover(UsageRequest):
@@ -179,7 +179,7 @@ class Cover(UsageRequest):
     reference: Reference
     reason: Why
     amount: Typed | None = None
-    at: Instant | None = None
+    at: IsoInstant | None = None
 
 
 class Voided(UsageRequest):

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from fastapi import Body, Path, Query
 from pydantic import Field
 
-from domain.bounds import Instant, Words
+from domain.bounds import Words
 from domain.errors import NotFound
 from domain.ids import Reference
 from domain.model import Value
@@ -17,6 +17,7 @@ from starters.http.asking import ByAsking
 from starters.http.backend import Backend
 from starters.http.callers import Caller
 from starters.http.case_bodies import example
+from starters.http.instants import IsoInstant
 from starters.http.routing import guarded_router
 from starters.http.sight import case_id_from, check_case, check_entitlement
 from store import StoredAction
@@ -34,7 +35,7 @@ class ActionListing(Value):
     """
 
     case: Reference | None = None
-    since: Instant | None = None
+    since: IsoInstant | None = None
     kind: Literal["email", "task", "field_update", "outbound_message", "signal"] | None = None
     limit: Annotated[int, Field(ge=1, le=1000)] = 200
 

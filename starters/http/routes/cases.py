@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import Body, Path, Query, Response
 
-from domain.bounds import Instant, Words
+from domain.bounds import Words
 from domain.explanation import Explanation
 from domain.feed.cases import subject_of
 from domain.feed.envelope import FeedEvent
@@ -19,6 +19,7 @@ from starters.http import case_bodies as bodies
 from starters.http.access import needs
 from starters.http.asking import ByAsking
 from starters.http.backend import ByCaller, FromBackend
+from starters.http.instants import IsoInstant
 from starters.http.paging import Page, cursor_to, place_of
 from starters.http.routing import guarded_router
 from store.cases.listing import CaseFilter, CaseStateName, ListedCase, Position
@@ -38,7 +39,7 @@ class Listing(Page):
     entitlement: Reference | None = None
     status: MilestoneStatus | None = None
     milestone: Words | None = None
-    due_before: Instant | None = None
+    due_before: IsoInstant | None = None
     violated: bool | None = None
 
 

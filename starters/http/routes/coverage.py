@@ -7,7 +7,6 @@ from typing import Annotated
 
 from fastapi import Query
 
-from domain.bounds import Instant
 from domain.coverage.matching import CoverageQuestion
 from domain.errors import NotFound, Refused
 from domain.ids import Reference
@@ -15,6 +14,7 @@ from domain.model import Value
 from domain.scopes import Scope
 from starters.http.access import needs
 from starters.http.backend import ByCaller, FromBackend
+from starters.http.instants import IsoInstant
 from starters.http.routing import guarded_router
 from starters.http.sight import check_named
 from starters.operations.verifying import Verified
@@ -37,7 +37,7 @@ class CoverageAsked(Value):
     entitlement: Reference | None = None
     product: Reference | None = None
     channel: Reference | None = None
-    at: Instant | None = None
+    at: IsoInstant | None = None
 
 
 @router.get("")

@@ -6,7 +6,6 @@ from typing import Annotated
 
 from fastapi import Path, Query
 
-from domain.bounds import Instant
 from domain.errors import NotFound, Refused
 from domain.ids import Reference
 from domain.model import Value
@@ -16,6 +15,7 @@ from domain.usage.rows import LedgerRow
 from starters.http import usage_bodies as bodies
 from starters.http.access import check_scopes, needs
 from starters.http.asking import Asking, ByAsking
+from starters.http.instants import IsoInstant
 from starters.http.routing import guarded_router
 from starters.http.sight import check_case, check_entitlement
 from starters.operations.uncounted import RecordChanged
@@ -47,7 +47,7 @@ class LedgerPage(Value):
 
 @router.get("")
 @needs(AGENT, DISPATCHER, MANAGER)
-async def list_balances(asking: ByAsking, account: Reference, at: Instant | None = None) -> Balances:
+async def list_balances(asking: ByAsking, account: Reference, at: IsoInstant | None = None) -> Balances:
     """Say what all entitlements of an account have left, live."""
     if not asking.caller.may_see(account):
         raise NotFound(f"there is no account {account!r}")
@@ -59,7 +59,7 @@ async def list_balances(asking: ByAsking, account: Reference, at: Instant | None
 
 @router.get("/{entitlement}")
 @needs(AGENT, DISPATCHER, MANAGER)
-async def show_balance(entitlement: EntitlementId, asking: ByAsking, at: Instant | None = None) -> Balance:
+async def show_balance(entitlement: EntitlementId, asking: ByAsking, at: IsoInstant | None = None) -> Balance:
     """Say what an entitlement has left, live; or at another instant."""
     await check_entitlement(asking.backend, asking.caller, entitlement)
     return await asking.backend.auditor.balance(entitlement, at)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import Body, Path, Query
 
-from domain.bounds import Instant, Words
+from domain.bounds import Words
 from domain.errors import NotFound
 from domain.ids import Reference
 from domain.model import Value
@@ -15,6 +15,7 @@ from domain.scopes import Scope
 from starters.http.access import needs
 from starters.http.asking import Asking, ByAsking
 from starters.http.case_bodies import example
+from starters.http.instants import IsoInstant
 from starters.http.paging import Page, cursor_to, place_of
 from starters.http.routing import guarded_router
 from store import TaskEntry
@@ -38,7 +39,7 @@ class TaskListing(Page):
     owner: Words | None = None
     case: Reference | None = None
     account: Reference | None = None
-    due_before: Instant | None = None
+    due_before: IsoInstant | None = None
 
 
 class TaskList(Value):

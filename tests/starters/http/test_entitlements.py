@@ -78,6 +78,8 @@ async def test_a_manager_changes_what_an_entitlement_has(api: Api) -> None:
         ("amend", {"cap": "some"}, "bad_amount"),
         ("amend", {"cap": -1}, "bad_message"),
         ("amend", {"ends_on": "2026-02-30"}, "bad_message"),
+        ("renew", {"ends_on": 20000}, "bad_message"),
+        ("cancel", {"on": "0", "with_renewal": 1}, "bad_message"),
         ("cancel", {"on": "2026-12-31", "at": "2026-12-31T00:00Z"}, "bad_dates"),
         ("cover", {"reference": "nope"}, "no_overage"),
         ("void", {"reference": "nope"}, "no_overage"),
