@@ -52,6 +52,7 @@ OF_CASES = {
     "unknown_action": Refusal(422, "No action of this key has failed"),
     "before_case": Refusal(422, "It would have happened before the case was opened"),
     "in_the_future": Refusal(422, "It would have happened in the future"),
+    "too_old": Refusal(422, "It is older than what the case remembers, so nobody knows whether it was taken before"),
     "before_start": Refusal(422, "It would have happened before the milestone started"),
     "not_later": Refusal(422, "A target only moves later"),
     "too_long": Refusal(422, "It is longer than anything that is promised"),

@@ -12,8 +12,7 @@ from starters.http.refusals import REFUSALS, refusal_of
 ROOT = Path(__file__).parents[3]
 
 NEVER_HEARD = {
-    "Busy": "an activity is tried again",
-    "StoreBusy": "the same",
+    "StoreBusy": "an activity is tried again",
     "BadTemplate": "an action fails, and is on record",
     "UnknownAction": "the same",
     "Failed": "of a batch, which has no route",
@@ -21,6 +20,12 @@ NEVER_HEARD = {
     "NoAnswer": "the same",
     "no_public_key": "of a command that reads secrets of its machine",
     "no_secret": "the same",
+    "unknown_event": "of commands about subscriptions and deliveries, which have no route",
+    "under_way": "the same",
+    "not_delivered_again": "the same",
+    "not_sent": "the same",
+    "not_kept": "the same",
+    "not_current": "of a command about deployments, which has no route",
 }
 """Codes that no caller of the API hears, each with the reason."""
 
