@@ -12,8 +12,7 @@ from starters.http.refusals import REFUSALS, refusal_of
 ROOT = Path(__file__).parents[3]
 
 NEVER_HEARD = {
-    "Busy": "an activity is tried again",
-    "StoreBusy": "the same",
+    "StoreBusy": "an activity is tried again",
     "BadTemplate": "an action fails, and is on record",
     "UnknownAction": "the same",
     "Failed": "of a batch, which has no route",
