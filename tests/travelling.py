@@ -86,6 +86,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "ShortLedger": {"groups": {"3:1:0:0": "x" * 16}},
     "FrozenPeriods": {"term": {"time_zone": "UTC"}, "starts": [(date(2025, 6, 9), AT)]},
     "Endpoint": {"id": "e", "url": "https://example.com/hooks", "headers": {"X-Key": {"env": "KEY"}}, "secrets": [KEY]},
+    "Subscription": {"id": "x", "endpoint": "e", "types": ["case.closed"], "accounts": ["a"], "begins": "start"},
     "SecretSource": {**KEY, "prefix": "Bearer "},
     "domain.usage.periods.Term": {"time_zone": "UTC", "starts_on": date(2025, 6, 9), "length": "1 year"},
 }
