@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 
+from temporalio import activity
+
 from activities.count_rules import decided
 from activities.covering import Covering
 from activities.rating import Rating
@@ -160,8 +162,11 @@ class Hours:
         return consumed
 
     async def _took_it(self, entitlement: str, entry: TimeEntry) -> bool:
-        """Whether an entry was taken by this very request, of which an earlier attempt was cut short."""
-        if entry.event_id is None:
+        """Whether an entry was taken by this very request, of which an earlier attempt was cut short.
+
+        A request that somebody sends again is another matter, also under the same id: it hears `already`.
+        """
+        if entry.event_id is None or activity.info().attempt == 1:
             return False
         return await asyncio.to_thread(self._store.ledgers.was_logged_by, entitlement, entry.id, entry.event_id)
 

@@ -273,4 +273,6 @@ async def test_a_rehearsal_sends_no_message(store: Store, rendering: Renderer) -
         one = dispatcher(store, rendering, sends_rehearsals=False)
         await one.perform(effect(HOOK, at=NOON, case_id=None, key="gold/1"))
     assert desk.received == []
-    assert store.actions.of_case("gold")[0].status == "done"
+    kept = store.actions.get("gold/1")
+    assert kept is not None
+    assert kept.status == "done"
