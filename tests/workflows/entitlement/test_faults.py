@@ -1,5 +1,6 @@
 """What nobody expected of an entitlement wedges nothing, ends nothing, and is on record."""
 
+import os
 from collections.abc import Awaitable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -105,6 +106,13 @@ def test_every_update_of_one_thing_meets_a_fault() -> None:
     assert {name for name in defined if name is not None} == {*MESSAGES, CONSUME_MANY, RETRY_ACTION}
 
 
+KEEPS_ITS_WORKFLOWS = pytest.mark.skipif(
+    os.environ.get("MILEPOST_HOSTILE") == "1",
+    reason="the build that is broken here can't replay what the one before has done; it has to have it in memory",
+)
+
+
+@KEEPS_ITS_WORKFLOWS
 @pytest.mark.parametrize("update", MESSAGES)
 async def test_an_unexpected_fault_is_a_refusal_on_record(
     client: Client, task_queue: str, monkeypatch: pytest.MonkeyPatch, update: str
@@ -137,6 +145,7 @@ async def test_an_unexpected_fault_is_a_refusal_on_record(
     assert replayed.instance._carried().faults == 1
 
 
+@KEEPS_ITS_WORKFLOWS
 @pytest.mark.parametrize(
     ("update", "where", "step"),
     [
