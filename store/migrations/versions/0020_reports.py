@@ -14,12 +14,6 @@ down_revision = "0016"
 branch_labels = None
 depends_on = None
 
-_OF_INSTANCE = (
-    ("process", sa.Text, {}),
-    ("milestone", sa.Text, {}),
-    ("occurrence", sa.Integer, {"autoincrement": False}),
-)
-
 
 def upgrade() -> None:
     op.add_column("cases", sa.Column("fields", sa.JSON()))
@@ -45,8 +39,12 @@ def upgrade() -> None:
 
 
 def _key() -> list[sa.Column[object]]:
-    of_instance = [sa.Column(name, type_, primary_key=True, **also) for name, type_, also in _OF_INSTANCE]
-    return [sa.Column("case_id", sa.Text, sa.ForeignKey("cases.case_id"), primary_key=True), *of_instance]
+    return [
+        sa.Column("case_id", sa.Text, sa.ForeignKey("cases.case_id"), primary_key=True),
+        sa.Column("process", sa.Text, primary_key=True),
+        sa.Column("milestone", sa.Text, primary_key=True),
+        sa.Column("occurrence", sa.Integer, primary_key=True, autoincrement=False),
+    ]
 
 
 def _measures() -> None:
