@@ -38,7 +38,7 @@ class RecordedCase:
         self.timeline = Timeline.enter(plan, Case(case_id=case_id, fields=dict(fields)), at)
         self.refused: list[str] = []
         self._store = store
-        self._whose = {"account": account, "entitlement": entitlement}
+        self._account, self._entitlement = account, entitlement
         self._number = self._history = self._notes = self._events = 0
         self._record(self.timeline.advance(at))
 
@@ -78,10 +78,12 @@ class RecordedCase:
                 plan=self.timeline.plan,
                 state=self.timeline.state,
                 events=self._events + len(effects),
-                **self._whose,
+                account=self._account,
+                entitlement=self._entitlement,
             ),
             feed=FeedPart(first=self._events + 1, fired_after=fired_after),
-            **self._whose,
+            account=self._account,
+            entitlement=self._entitlement,
         )
         self._notes = notes[-1].number if notes else self._notes
         self._events += len(effects)

@@ -10,10 +10,14 @@ from zoneinfo import ZoneInfo
 from domain.errors import Refused
 from domain.reports.asking import ReportAsked, checked_fields, checked_groups, days_asked
 from domain.reports.kinds.compliance import compliance_report
+from domain.reports.kinds.times import margin_report, overrun_report, response_report
 from domain.reports.result import Report, ReportKind
 from store import Store
 
-USUAL_GROUPS: dict[ReportKind, tuple[str, ...]] = {ReportKind.COMPLIANCE: ("milestone",)}
+_BY_MILESTONE = (ReportKind.COMPLIANCE, ReportKind.RESPONSE, ReportKind.MARGIN, ReportKind.OVERRUN)
+USUAL_GROUPS: dict[ReportKind, tuple[str, ...]] = {
+    **dict.fromkeys(_BY_MILESTONE, ("milestone",)),
+}
 """What makes the groups, if nothing is said."""
 
 
@@ -87,5 +91,11 @@ def _made(store: Store, asked: ReportAsked) -> Report:
     match asked.kind:
         case ReportKind.COMPLIANCE:
             return compliance_report(asked, store.reports.outcomes(asked))
+        case ReportKind.RESPONSE:
+            return response_report(asked, store.reports.responses(asked))
+        case ReportKind.MARGIN:
+            return margin_report(asked, store.reports.margins(asked))
+        case ReportKind.OVERRUN:
+            return overrun_report(asked, store.reports.overruns(asked))
         case other:
             raise Refused("bad_report", f"there is no report {other.value!r} yet")

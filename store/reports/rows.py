@@ -94,15 +94,18 @@ def _measure_row(case: CaseToMeasure, view: MilestoneView) -> Row | None:
     measured = _measured(case, view)
     if measured is None:
         return None
-    judged = view.state is InstanceState.RUNNING and view.promise and not view.violated and not case.has_own_clock
+    runs = view.state is InstanceState.RUNNING and not case.has_own_clock
     return {
         **_key_of(case, view),
         **{name: getattr(measured, name) for name in _OF_MEASURED},
+        "was_paused": measured.was_paused or view.state is InstanceState.PAUSED,
         "promise": view.promise,
-        "is_open": view.is_open,
+        "runs": runs,
         "outcome": measured.outcome.value,
+        "business_hours": view.business_hours,
+        "measured_at": case.now,
         "start_at": view.start_at,
-        "violated_after": view.target_at if judged else None,
+        "violated_after": view.target_at if runs and view.promise and not view.violated else None,
         "actual_seconds": view.actual_seconds,
         "ran_under": view.ran_under or None,
     }
@@ -134,12 +137,17 @@ def _pause_rows(case: CaseToMeasure, view: MilestoneView, by: Mapping[datetime, 
     open_pause = next((pause for pause in view.pauses if pause.to_at is None), None)
     if calendar is None:
         return
-    for begins, ends, causes in pauses_of(view, case.now):
-        goes_on = view.is_open and open_pause is not None and begins == max(open_pause.from_at, view.start_at)
+    counted = pauses_of(view, case.now)
+    # One that begins with this record has no length yet, and grows without another one.
+    begun = [open_pause] if view.is_open and open_pause and max(open_pause.from_at, view.start_at) >= case.now else []
+    for begins, ends, causes in [*counted, *((max(p.from_at, view.start_at),) * 2 + (p.causes,) for p in begun)]:
+        is_last = view.is_open and open_pause is not None and begins == max(open_pause.from_at, view.start_at)
         yield {
             **_key_of(case, view),
             "from_at": begins,
-            "to_at": None if goes_on else ends,
+            "to_at": None if is_last else ends,
+            "goes_on": is_last and not case.has_own_clock,
+            "business_hours": view.business_hours,
             "cause": " + ".join(causes),
             "by": by.get(begins),
             "open_seconds": _known(partial(calendar.elapsed, begins, ends)) or 0,

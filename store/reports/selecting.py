@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
+from itertools import islice
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -86,23 +87,39 @@ def cells(
     subject: Subject,
     figures: Sequence[ColumnElement[Any]],
     *where: ColumnElement[bool],
+    many: ColumnElement[Any] | None = None,
 ) -> Iterator[Cell]:
     """How many there are alike, in each group.
+
+    Args:
+        connection: to read by.
+        asked: what makes the groups, and what is counted.
+        subject: of which it is counted.
+        figures: what those have in common that are counted together.
+        where: what else has to hold.
+        many: what is added up; None: rows are counted.
 
     Raises:
         Refused: there would be too many periods.
     """
+    summed = func.count() if many is None else many
     named = _process_names(connection) if "process" in asked.by else {}
     for part in _parts(connection, asked):
         selection = _Selection(asked, part, subject)
         labels = selection.bounded(connection) if asked.period else []
         groups = [column.label(f"g{place}") for place, column in enumerate(selection.groups())]
         shown = [column.label(f"f{place}") for place, column in enumerate(figures)]
-        wanted = select(*groups, *shown, func.count().label("many")).select_from(selection.source())
+        wanted = select(*groups, *shown, summed.label("many")).select_from(selection.source())
         wanted = wanted.where(*selection.conditions(), *where).group_by(*groups, *shown)
         words = _Words(asked, labels, named)
         for row in connection.execute(wanted.execution_options(yield_per=AT_ONCE)):
             yield Cell(words.of(row[: len(groups)]), tuple(row[len(groups) : -1]), row[-1])
+
+
+def chunks(found: Iterator[Cell], size: int) -> Iterator[list[Cell]]:
+    """Some cells at a time."""
+    while some := list(islice(found, size)):
+        yield some
 
 
 class _Words:

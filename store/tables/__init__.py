@@ -51,7 +51,7 @@ from store.tables.feed import events, feed
 from store.tables.metadata import metadata
 from store.tables.orders import orders
 from store.tables.quiet import digests, held_mails, sent_mails
-from store.tables.reports import OPEN_MEASURES, field_changes, holdings, measures, pauses
+from store.tables.reports import RUNNING_MEASURES, field_changes, holdings, measures, pauses
 from store.tables.subscribers import dead_letters, subscription_states
 from store.tables.usage import ledger, untold_entitlements, usage_periods
 from store.tables.workers import endpoint_states, leases
@@ -60,10 +60,10 @@ __all__ = [
     "CLOSED",
     "DECLARED",
     "KEPT",
-    "OPEN_MEASURES",
     "OPEN_MILESTONE",
     "OPEN_STATES",
     "RUNNING",
+    "RUNNING_MEASURES",
     "STOPPED",
     "VIOLATED",
     "accounts",

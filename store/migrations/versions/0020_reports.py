@@ -52,8 +52,10 @@ def _measures() -> None:
         "measures",
         *_key(),
         sa.Column("promise", sa.Boolean, nullable=False),
-        sa.Column("is_open", sa.Boolean, nullable=False),
+        sa.Column("runs", sa.Boolean, nullable=False),
         sa.Column("outcome", sa.Text, nullable=False),
+        sa.Column("business_hours", sa.Text, nullable=False),
+        sa.Column("measured_at", _INSTANT, nullable=False),
         sa.Column("start_at", _INSTANT, nullable=False),
         sa.Column("target_at", _INSTANT),
         sa.Column("ended_at", _INSTANT),
@@ -71,8 +73,8 @@ def _measures() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("ix_measures_target_at", "measures", ["target_at"])
-    is_open = sa.text("is_open IS 1"), sa.text("is_open IS true")
-    op.create_index("ix_measures_open", "measures", ["case_id"], sqlite_where=is_open[0], postgresql_where=is_open[1])
+    sqlite, postgresql = sa.text("runs IS 1"), sa.text("runs IS true")
+    op.create_index("ix_measures_running", "measures", ["case_id"], sqlite_where=sqlite, postgresql_where=postgresql)
 
 
 def _pauses() -> None:
@@ -81,6 +83,8 @@ def _pauses() -> None:
         *_key(),
         sa.Column("from_at", _INSTANT, primary_key=True),
         sa.Column("to_at", _INSTANT),
+        sa.Column("goes_on", sa.Boolean, nullable=False),
+        sa.Column("business_hours", sa.Text, nullable=False),
         sa.Column("cause", sa.Text, nullable=False),
         sa.Column("by", sa.Text),
         sa.Column("open_seconds", sa.BigInteger, nullable=False),
