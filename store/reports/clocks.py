@@ -1,4 +1,4 @@
-"""The calendars of running cases, for what grows by itself: a report is about an instant at which nobody recorded them."""
+"""The calendars of running cases, for what grows by itself: nobody has recorded the instant that a report is about."""
 
 from __future__ import annotations
 
