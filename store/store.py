@@ -25,6 +25,7 @@ from store.feed import Feed
 from store.leases import Leases
 from store.orders import Orders
 from store.quiet import Quiet
+from store.reports.queries import Reporting
 from store.subscriptions.dead_letters import DeadLetters
 from store.subscriptions.standing import Subscriptions
 from store.usage.ledgers import Ledgers
@@ -60,6 +61,7 @@ class Store:
         keys: who may use the HTTP API.
         page_tokens: who may look at its pages.
         answers: what it answered to requests that may be sent again.
+        reports: counts what reports say.
     """
 
     def __init__(self, database: Database, catalog: DeclaredCatalog | None = None) -> None:
@@ -86,6 +88,7 @@ class Store:
         self.keys = AccessKeys(database)
         self.page_tokens = PageTokens(database)
         self.answers = KeptAnswers(database)
+        self.reports = Reporting(database)
 
     @classmethod
     def open(cls, url: str) -> Self:

@@ -51,6 +51,7 @@ from store.tables.feed import events, feed
 from store.tables.metadata import metadata
 from store.tables.orders import orders
 from store.tables.quiet import digests, held_mails, sent_mails
+from store.tables.reports import RUNNING_MEASURES, field_changes, holdings, measures, pauses
 from store.tables.subscribers import dead_letters, subscription_states
 from store.tables.usage import ledger, untold_entitlements, usage_periods
 from store.tables.workers import endpoint_states, leases
@@ -62,6 +63,7 @@ __all__ = [
     "OPEN_MILESTONE",
     "OPEN_STATES",
     "RUNNING",
+    "RUNNING_MEASURES",
     "STOPPED",
     "VIOLATED",
     "accounts",
@@ -87,17 +89,21 @@ __all__ = [
     "entitlements",
     "events",
     "feed",
+    "field_changes",
     "held_mails",
+    "holdings",
     "kept_answers",
     "leases",
     "ledger",
     "mails",
+    "measures",
     "metadata",
     "milestones",
     "notes",
     "orders",
     "organisation",
     "page_tokens",
+    "pauses",
     "people",
     "processes",
     "products",
