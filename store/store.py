@@ -19,6 +19,7 @@ from store.cases.running import RunningCases
 from store.cases.tasks import Tasks
 from store.cases.texts import Texts
 from store.catalog.declared import DeclaredCatalog
+from store.customer_links import CustomerLinks
 from store.database import Database, Standing
 from store.endpoints import Endpoints
 from store.feed import Feed
@@ -59,6 +60,7 @@ class Store:
         leases: who does what of all processes.
         keys: who may use the HTTP API.
         page_tokens: who may look at its pages.
+        customer_links: which links to customers' pages were made, and which are revoked.
         answers: what it answered to requests that may be sent again.
     """
 
@@ -85,6 +87,7 @@ class Store:
         self.leases = Leases(database)
         self.keys = AccessKeys(database)
         self.page_tokens = PageTokens(database)
+        self.customer_links = CustomerLinks(database)
         self.answers = KeptAnswers(database)
 
     @classmethod
