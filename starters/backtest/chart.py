@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from html import escape
 
 from domain.reports.compliance import HANDOVERS, Outcome
-from domain.reports.measures import Counts
+from domain.reports.tally import Counts
 from starters.backtest.comparing import Comparison
 from starters.backtest.report import Report
 from starters.backtest.tables import shown_outcomes, size

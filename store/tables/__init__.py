@@ -52,6 +52,7 @@ from store.tables.feed import events, feed
 from store.tables.metadata import metadata
 from store.tables.orders import orders
 from store.tables.quiet import digests, held_mails, sent_mails
+from store.tables.reports import OPEN_MEASURES, field_changes, holdings, measures, pauses
 from store.tables.schedules import report_schedules
 from store.tables.subscribers import dead_letters, subscription_states
 from store.tables.usage import ledger, untold_entitlements, usage_periods
@@ -61,6 +62,7 @@ __all__ = [
     "CLOSED",
     "DECLARED",
     "KEPT",
+    "OPEN_MEASURES",
     "OPEN_MILESTONE",
     "OPEN_STATES",
     "RUNNING",
@@ -90,17 +92,21 @@ __all__ = [
     "entitlements",
     "events",
     "feed",
+    "field_changes",
     "held_mails",
+    "holdings",
     "kept_answers",
     "leases",
     "ledger",
     "mails",
+    "measures",
     "metadata",
     "milestones",
     "notes",
     "orders",
     "organisation",
     "page_tokens",
+    "pauses",
     "people",
     "processes",
     "products",

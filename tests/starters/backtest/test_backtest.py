@@ -15,7 +15,7 @@ from domain.messages.cases import CaseIntake
 from domain.process import EntitlementProcess
 from domain.reports.compliance import ALL, Outcome, compliance
 from domain.reports.grouping import grouping
-from domain.reports.measures import Spread
+from domain.reports.tally import Spread
 from domain.timeline.events import CaseClosed, FieldsChanged
 from domain.timeline.views import CaseView
 from starters.backtest.chart import drawn
