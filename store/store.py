@@ -26,6 +26,7 @@ from store.feed import Feed
 from store.leases import Leases
 from store.orders import Orders
 from store.quiet import Quiet
+from store.reports.queries import Reporting
 from store.subscriptions.dead_letters import DeadLetters
 from store.subscriptions.standing import Subscriptions
 from store.usage.ledgers import Ledgers
@@ -62,6 +63,7 @@ class Store:
         page_tokens: who may look at its pages.
         customer_links: which links to customers' pages were made, and which are revoked.
         answers: what it answered to requests that may be sent again.
+        reports: counts what reports say.
     """
 
     def __init__(self, database: Database, catalog: DeclaredCatalog | None = None) -> None:
@@ -89,6 +91,7 @@ class Store:
         self.page_tokens = PageTokens(database)
         self.customer_links = CustomerLinks(database)
         self.answers = KeptAnswers(database)
+        self.reports = Reporting(database)
 
     @classmethod
     def open(cls, url: str) -> Self:

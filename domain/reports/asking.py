@@ -35,6 +35,7 @@ class ReportAsked:
         fields: only of cases that have these values, in the end.
         minutes: how close to its target a pause begins that is marked.
         types: of the fields of cases.
+        first: of some of what makes the groups the names that come first, in this order.
     """
 
     kind: ReportKind
@@ -49,6 +50,7 @@ class ReportAsked:
     fields: Mapping[str, object] = field(default_factory=dict)
     minutes: int = 15
     types: Mapping[str, FieldType] = field(default_factory=dict)
+    first: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def period(self) -> Period | None:
@@ -149,7 +151,7 @@ def days_asked(
     if period is not None:
         if first is not None or last is not None:
             raise Refused("bad_report", "give a period, or its first and last day, not both")
-        return Days(*_days_of(period, today), zone)
+        return Days(*days_of(period, today), zone)
     if first is not None and last is not None and last < first:
         raise Refused("bad_report", f"the period ends on {last}, before it begins on {first}")
     if first is None and last is None and not every:
@@ -157,7 +159,12 @@ def days_asked(
     return Days(first, last, zone)
 
 
-def _days_of(text: str, today: date) -> tuple[date, date]:
+def days_of(text: str, today: date) -> tuple[date, date]:
+    """The first and the last day of a period, as `days_asked` takes it in words, or as `Period.label` writes it.
+
+    Raises:
+        Refused: it is no period.
+    """
     said, _, name = text.partition("-")
     if said in _LAST and name in list(Period):
         kind = Period(name)

@@ -96,6 +96,9 @@ class Figures(Counts):
     paused_seconds: int
 
 
+_SUMS = ("violations", "corrected", "paused", "paused_seconds", "well_ahead", "last_part", "last_hour")
+
+
 class Tally:
     """Counts instances, and says what they come to."""
 
@@ -130,6 +133,13 @@ class Tally:
         if span:
             self.margin_percents[round(100 * margin / span, 1)] += many
             self.last_part += many * is_last_part(margin, span)
+
+    def merge(self, other: Tally) -> None:
+        """Count what another one has counted."""
+        for name in ("outcomes", "responses", "margins", "margin_percents", "overruns"):
+            getattr(self, name).update(getattr(other, name))
+        for name in _SUMS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
 
     @property
     def counts(self) -> Counts:

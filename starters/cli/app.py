@@ -29,6 +29,7 @@ from starters.cli.commands import (
     migration,
     orders,
     replay,
+    report,
     serving,
     show,
     subscriptions,
@@ -100,6 +101,7 @@ app.add_typer(subscriptions.app, name="subscriptions", rich_help_panel=_CASES)
 app.command("verify", rich_help_panel=_CASES)(coverage.verify)
 app.command("balance", rich_help_panel=_USAGE)(audit.balance)
 app.command("audit", rich_help_panel=_USAGE)(audit.audit)
+app.command("report", rich_help_panel=_USAGE)(report.report)
 app.command("take", rich_help_panel=_USAGE)(usage.take)
 app.command("adjust", rich_help_panel=_USAGE, context_settings=usage.TAKES_NEGATIVE)(usage.adjust)
 app.command("reverse", rich_help_panel=_USAGE)(usage.reverse)

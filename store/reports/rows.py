@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 
 from domain.frozen import FrozenCalendar, HorizonExceeded
@@ -48,15 +49,25 @@ class CaseToMeasure:
 
 def of_record(record: CaseRecord) -> CaseToMeasure:
     """What a record says of its case; without the changes of its fields, of which the store has the older ones."""
-    instances = [*record.carried.state.instances, *(each.instance for each in record.folded)]
+    kept = [*record.carried.state.instances, *(each.instance for each in record.folded)]
+    instances = {(one.process, one.milestone, one.occurrence): one for one in kept}
+    views = [*record.view.milestones, *(each.view for each in record.folded)]
     return CaseToMeasure(
         case_id=record.view.case_id,
         now=record.view.now,
-        views=[*record.view.milestones, *(each.view for each in record.folded)],
-        instances={(i.process, i.milestone, i.occurrence): i for i in instances},
+        views=[_with_pauses(view, instances) for view in views],
+        instances=instances,
         calendars=record.carried.plan.calendars,
         has_own_clock=bool(record.carried.ahead),
     )
+
+
+def _with_pauses(view: MilestoneView, instances: Mapping[Key, MilestoneInstance]) -> MilestoneView:
+    """A view with every pause that its instance keeps; it may have the newest only."""
+    instance = instances.get((view.process, view.milestone, view.occurrence))
+    if not view.more_pauses or instance is None:
+        return view
+    return view.model_copy(update={"pauses": list(instance.pauses)})
 
 
 def with_changes(case: CaseToMeasure, changes: Sequence[FieldChange]) -> CaseToMeasure:
@@ -83,15 +94,18 @@ def _measure_row(case: CaseToMeasure, view: MilestoneView) -> Row | None:
     measured = _measured(case, view)
     if measured is None:
         return None
-    judged = view.state is InstanceState.RUNNING and view.promise and not view.violated and not case.has_own_clock
+    runs = view.state is InstanceState.RUNNING and not case.has_own_clock
     return {
         **_key_of(case, view),
         **{name: getattr(measured, name) for name in _OF_MEASURED},
+        "was_paused": measured.was_paused or view.state is InstanceState.PAUSED,
         "promise": view.promise,
-        "is_open": view.is_open,
+        "runs": runs,
         "outcome": measured.outcome.value,
+        "business_hours": view.business_hours,
+        "measured_at": case.now,
         "start_at": view.start_at,
-        "violated_after": view.target_at if judged else None,
+        "violated_after": view.target_at if runs and view.promise and not view.violated else None,
         "actual_seconds": view.actual_seconds,
         "ran_under": view.ran_under or None,
     }
@@ -123,16 +137,21 @@ def _pause_rows(case: CaseToMeasure, view: MilestoneView, by: Mapping[datetime, 
     open_pause = next((pause for pause in view.pauses if pause.to_at is None), None)
     if calendar is None:
         return
-    for begins, ends, causes in pauses_of(view, case.now):
-        goes_on = view.is_open and open_pause is not None and begins == max(open_pause.from_at, view.start_at)
+    counted = pauses_of(view, case.now)
+    # One that begins with this record has no length yet, and grows without another one.
+    begun = [open_pause] if view.is_open and open_pause and max(open_pause.from_at, view.start_at) >= case.now else []
+    for begins, ends, causes in [*counted, *((max(p.from_at, view.start_at),) * 2 + (p.causes,) for p in begun)]:
+        is_last = view.is_open and open_pause is not None and begins == max(open_pause.from_at, view.start_at)
         yield {
             **_key_of(case, view),
             "from_at": begins,
-            "to_at": None if goes_on else ends,
+            "to_at": None if is_last else ends,
+            "goes_on": is_last and not case.has_own_clock,
+            "business_hours": view.business_hours,
             "cause": " + ".join(causes),
             "by": by.get(begins),
-            "open_seconds": _known(lambda a=begins, b=ends: calendar.elapsed(a, b)) or 0,
-            "left_seconds": _known(lambda at=begins: _left(instance, case, calendar, at)),
+            "open_seconds": _known(partial(calendar.elapsed, begins, ends)) or 0,
+            "left_seconds": _known(partial(_left, instance, case, calendar, begins)),
         }
 
 
@@ -153,7 +172,7 @@ def holding_rows(case: CaseToMeasure) -> list[Row]:
     for view in case.views:
         calendar = case.calendars.get(view.business_hours)
         if calendar is not None:
-            found = _known(lambda v=view, c=calendar: held(v, case.changes, c, case.now)) or []
+            found = _known(partial(held, view, case.changes, calendar, case.now)) or []
             rows += [{**_key_of(case, view), **one._asdict()} for one in found]
     return rows
 

@@ -18,8 +18,10 @@ measures = Table(
     Column("milestone", Line, primary_key=True),
     Column("occurrence", Integer, primary_key=True, autoincrement=False),
     Column("promise", Boolean, nullable=False),
-    Column("is_open", Boolean, nullable=False),
+    Column("runs", Boolean, nullable=False),
     Column("outcome", Line, nullable=False),
+    Column("business_hours", Line, nullable=False),
+    Column("measured_at", Instant, nullable=False),
     Column("start_at", Instant, nullable=False),
     Column("target_at", Instant),
     Column("ended_at", Instant),
@@ -39,14 +41,15 @@ measures = Table(
 )
 """Milestone instances, measured as they were last recorded.
 
-`violated_after`: of one that runs: after this instant it is violated, if nothing is heard of it until then."""
+`runs`: its clock goes on by itself, so that it is judged anew whenever somebody asks; not where a case has a clock of
+its own. `violated_after`: of one that runs: after this instant it is violated, if nothing is heard of it until then."""
 
-OPEN_MEASURES = measures.c.is_open.is_(True)
+RUNNING_MEASURES = measures.c.runs.is_(True)
 Index(
-    "ix_measures_open",
+    "ix_measures_running",
     measures.c.case_id,
-    sqlite_where=OPEN_MEASURES,
-    postgresql_where=OPEN_MEASURES,
+    sqlite_where=RUNNING_MEASURES,
+    postgresql_where=RUNNING_MEASURES,
 )
 
 pauses = Table(
@@ -58,6 +61,8 @@ pauses = Table(
     Column("occurrence", Integer, primary_key=True, autoincrement=False),
     Column("from_at", Instant, primary_key=True),
     Column("to_at", Instant),
+    Column("goes_on", Boolean, nullable=False),
+    Column("business_hours", Line, nullable=False),
     Column("cause", Line, nullable=False),
     Column("by", Line),
     Column("open_seconds", BigInteger, nullable=False),
@@ -65,7 +70,9 @@ pauses = Table(
     Index(None, "from_at"),
     sqlite_with_rowid=False,
 )
-"""Pauses of milestone instances, each with the open time that was left to the target as it began; negative after it."""
+"""Pauses of milestone instances, each with the open time that was left to the target as it began; negative after it.
+
+`goes_on`: it grows by itself."""
 
 field_changes = Table(
     "field_changes",

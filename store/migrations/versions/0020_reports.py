@@ -14,12 +14,6 @@ down_revision = "0016"
 branch_labels = None
 depends_on = None
 
-_OF_INSTANCE = (
-    ("process", sa.Text, {}),
-    ("milestone", sa.Text, {}),
-    ("occurrence", sa.Integer, {"autoincrement": False}),
-)
-
 
 def upgrade() -> None:
     op.add_column("cases", sa.Column("fields", sa.JSON()))
@@ -45,8 +39,12 @@ def upgrade() -> None:
 
 
 def _key() -> list[sa.Column[object]]:
-    of_instance = [sa.Column(name, type_, primary_key=True, **also) for name, type_, also in _OF_INSTANCE]
-    return [sa.Column("case_id", sa.Text, sa.ForeignKey("cases.case_id"), primary_key=True), *of_instance]
+    return [
+        sa.Column("case_id", sa.Text, sa.ForeignKey("cases.case_id"), primary_key=True),
+        sa.Column("process", sa.Text, primary_key=True),
+        sa.Column("milestone", sa.Text, primary_key=True),
+        sa.Column("occurrence", sa.Integer, primary_key=True, autoincrement=False),
+    ]
 
 
 def _measures() -> None:
@@ -54,8 +52,10 @@ def _measures() -> None:
         "measures",
         *_key(),
         sa.Column("promise", sa.Boolean, nullable=False),
-        sa.Column("is_open", sa.Boolean, nullable=False),
+        sa.Column("runs", sa.Boolean, nullable=False),
         sa.Column("outcome", sa.Text, nullable=False),
+        sa.Column("business_hours", sa.Text, nullable=False),
+        sa.Column("measured_at", _INSTANT, nullable=False),
         sa.Column("start_at", _INSTANT, nullable=False),
         sa.Column("target_at", _INSTANT),
         sa.Column("ended_at", _INSTANT),
@@ -73,8 +73,8 @@ def _measures() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("ix_measures_target_at", "measures", ["target_at"])
-    is_open = sa.text("is_open IS 1"), sa.text("is_open IS true")
-    op.create_index("ix_measures_open", "measures", ["case_id"], sqlite_where=is_open[0], postgresql_where=is_open[1])
+    sqlite, postgresql = sa.text("runs IS 1"), sa.text("runs IS true")
+    op.create_index("ix_measures_running", "measures", ["case_id"], sqlite_where=sqlite, postgresql_where=postgresql)
 
 
 def _pauses() -> None:
@@ -83,6 +83,8 @@ def _pauses() -> None:
         *_key(),
         sa.Column("from_at", _INSTANT, primary_key=True),
         sa.Column("to_at", _INSTANT),
+        sa.Column("goes_on", sa.Boolean, nullable=False),
+        sa.Column("business_hours", sa.Text, nullable=False),
         sa.Column("cause", sa.Text, nullable=False),
         sa.Column("by", sa.Text),
         sa.Column("open_seconds", sa.BigInteger, nullable=False),
