@@ -1,7 +1,8 @@
-"""The drawing process: takes one picture on its standard input, and gives its drawings on its standard output.
+"""The drawing process: takes pictures on its standard input, and gives their drawings on its standard output.
 
 It is a process of its own because drawing takes a JavaScript engine and some 140 MB, which are gone when it ends.
-Asked is ``{"picture": ..., "wanted": [["svg", "light"], ...]}``; the answer is a list of drawings, each in base64.
+Asked is ``{"pictures": [...], "wanted": [["svg", "light"], ...]}``; the answer is a list of drawings, in base64,
+for each picture.
 """
 
 from __future__ import annotations
@@ -24,9 +25,10 @@ SCALE = 2
 def main() -> None:
     """Draw what is asked for."""
     asked = json.loads(sys.stdin.buffer.read())
-    picture = Picture.model_validate(asked["picture"])
-    drawings = [drawn(picture, form, Theme(theme)) for form, theme in asked["wanted"]]
-    sys.stdout.write(json.dumps([base64.b64encode(each).decode() for each in drawings]))
+    wanted = [(form, Theme(theme)) for form, theme in asked["wanted"]]
+    pictures = [Picture.model_validate(picture) for picture in asked["pictures"]]
+    drawings = [[base64.b64encode(drawn(picture, *each)).decode() for each in wanted] for picture in pictures]
+    sys.stdout.write(json.dumps(drawings))
 
 
 def drawn(picture: Picture, form: str, theme: Theme) -> bytes:

@@ -49,9 +49,19 @@ def draw(picture: Picture, wanted: Sequence[tuple[Form, Theme]]) -> list[bytes]:
     Raises:
         NoPicture: what draws is not installed, or failed.
     """
+    return draw_all([picture], wanted)[0]
+
+
+def draw_all(pictures: Sequence[Picture], wanted: Sequence[tuple[Form, Theme]]) -> list[list[bytes]]:
+    """Draw pictures, each in all forms and themes that are wanted: cheaper than one after the other.
+
+    Raises:
+        NoPicture: as `draw`.
+    """
     if not can_draw():
         raise NoPicture(f"pictures are drawn by an extra that is not installed: {EXTRA}")
-    asked = {"picture": picture.model_dump(mode="json"), "wanted": [list(each) for each in wanted]}
+    drawn = [picture.model_dump(mode="json") for picture in pictures]
+    asked = {"pictures": drawn, "wanted": [list(each) for each in wanted]}
     environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
     paths = os.pathsep.join(dict.fromkeys([str(_SOURCES), *filter(None, sys.path)]))
     try:
@@ -68,4 +78,4 @@ def draw(picture: Picture, wanted: Sequence[tuple[Form, Theme]]) -> list[bytes]:
     if done.returncode != 0:
         last = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2][:_QUOTED]
         raise NoPicture(f"the picture could not be drawn: {last or f'its process ended with {done.returncode}'}")
-    return [base64.b64decode(each) for each in json.loads(done.stdout)]
+    return [[base64.b64decode(each) for each in drawings] for drawings in json.loads(done.stdout)]
