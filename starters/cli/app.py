@@ -25,6 +25,7 @@ from starters.cli.commands import (
     feed,
     hours,
     keys,
+    links,
     logs,
     migration,
     orders,
@@ -102,6 +103,7 @@ app.command("verify", rich_help_panel=_CASES)(coverage.verify)
 app.command("balance", rich_help_panel=_USAGE)(audit.balance)
 app.command("audit", rich_help_panel=_USAGE)(audit.audit)
 app.command("report", rich_help_panel=_USAGE)(report.report)
+app.add_typer(links.app, name="links", rich_help_panel=_USAGE)
 app.command("take", rich_help_panel=_USAGE)(usage.take)
 app.command("adjust", rich_help_panel=_USAGE, context_settings=usage.TAKES_NEGATIVE)(usage.adjust)
 app.command("reverse", rich_help_panel=_USAGE)(usage.reverse)

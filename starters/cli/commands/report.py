@@ -67,7 +67,7 @@ def report(
 
     Example: milepost report compliance --by account --by month --period 2026-Q1
     """
-    from starters.operations.reporting import ReportWish, make_report
+    from activities.reports.making import ReportWish, make_report
 
     chosen = _form(form, output, as_json=as_json)
     wish = ReportWish(
@@ -116,15 +116,15 @@ def _written(report: Report, form: Form) -> str:
     """A report as it is written to a file."""
     match form:
         case Form.CSV:
-            from starters.reports.written import as_csv
+            from activities.reports.written import as_csv
 
             return as_csv(report)
         case Form.JSON:
-            from starters.reports.written import as_json
+            from activities.reports.written import as_json
 
             return as_json(report)
         case Form.HTML:
-            from starters.reports.page import page
+            from activities.reports.page import page
 
             return page([report])
         case Form.TABLE:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from domain.errors import Refused
 from domain.reports.asking import ReportAsked, checked_fields, checked_groups, days_asked
 from domain.reports.kinds.compliance import compliance_report
+from domain.reports.kinds.open_cases import open_cases_report
 from domain.reports.kinds.times import margin_report, overrun_report, response_report
 from domain.reports.result import Report, ReportKind
 from store import Store
@@ -57,7 +58,7 @@ def make_report(store: Store, wish: ReportWish) -> Report:
         Refused: it can not be asked so.
     """
     with store.snapshot() as catalog:
-        return _made(catalog, asked_of(catalog, wish))
+        return made(catalog, asked_of(catalog, wish))
 
 
 def asked_of(store: Store, wish: ReportWish) -> ReportAsked:
@@ -87,7 +88,12 @@ def asked_of(store: Store, wish: ReportWish) -> ReportAsked:
     )
 
 
-def _made(store: Store, asked: ReportAsked) -> Report:
+def made(store: Store, asked: ReportAsked) -> Report:
+    """The report that is asked for.
+
+    Raises:
+        Refused: it can not be asked so.
+    """
     match asked.kind:
         case ReportKind.COMPLIANCE:
             return compliance_report(asked, store.reports.outcomes(asked))
@@ -97,5 +103,8 @@ def _made(store: Store, asked: ReportAsked) -> Report:
             return margin_report(asked, store.reports.margins(asked))
         case ReportKind.OVERRUN:
             return overrun_report(asked, store.reports.overruns(asked))
+        case ReportKind.CASES:
+            fields = tuple(name for name in asked.by if asked.is_field(name))
+            return open_cases_report(asked, store.open_cases.of(asked), fields)
         case other:
             raise Refused("bad_report", f"there is no report {other.value!r} yet")
