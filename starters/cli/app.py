@@ -24,6 +24,7 @@ from starters.cli.commands import (
     explain,
     feed,
     hours,
+    importing,
     keys,
     links,
     logs,
@@ -79,6 +80,7 @@ app.add_typer(upgrade.app, name="upgrade", rich_help_panel=_START)
 app.command("api", rich_help_panel=_START)(api.api)
 app.add_typer(keys.app, name="keys", rich_help_panel=_START)
 app.command("open", rich_help_panel=_CASES)(case.open_case)
+app.command("import", rich_help_panel=_CASES)(importing.import_rows)
 app.command("show", rich_help_panel=_CASES)(show.show)
 app.command("explain", rich_help_panel=_CASES)(explain.explain)
 app.command("complete", rich_help_panel=_CASES)(case.complete)
