@@ -8,7 +8,7 @@ import pytest
 from starters.cli.app import app
 from starters.cli.commands import hours as hours_command
 from store import Store
-from tests.starters.command_line import ROOT, milepost, program
+from tests.starters.command_line import milepost, program
 from tests.starters.incidents import CATALOG, MAPPING, SAMPLE
 
 COMMANDS = [str(command.name) for command in app.registered_commands]
