@@ -25,7 +25,7 @@ from store import tables
 from store.cases import statements
 from store.cases.folded import explained, folded_rows, milestone_row, put_folded
 from store.database import Database, insert_new
-from store.feed import put_case_events
+from store.feed import counted_on, put_case_events
 from store.reading import read_stored
 from store.values import CaseRow, StoredCase
 
@@ -39,7 +39,7 @@ class CaseRecords:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def record(self, record: CaseRecord, *, patience: float | None = None, bridges: bool = False) -> None:
+    def record(self, record: CaseRecord, *, patience: float | None = None, bridges: bool = False) -> int:
         """Stores a record, in place of what an attempt that the server never took has left; the newest counts.
 
         Args:
@@ -47,13 +47,17 @@ class CaseRecords:
             patience: seconds to wait for another writer.
             bridges: events that are missing before those of the record are lost, and a snapshot takes their place.
 
+        Returns:
+            How many events its case has had with it. More than it says itself of a case that an older build has served.
+
         Raises:
             FeedGap: events are missing before those of the record; nothing is stored.
         """
         folded = folded_rows(record)
         with self._database.write(patience=patience) as connection:
+            record = counted_on(connection, record)
             if not _put_case(connection, record):
-                return
+                return record.carried.events
             if record.history == 0 and record.number == 1:
                 _leave_turns(connection, record.view.case_id)
             _put_hours(connection, record)
@@ -66,6 +70,7 @@ class CaseRecords:
             for failure in record.failures:
                 put_failure(connection, failure.key, failure.error, record.view.now)
             put_case_events(connection, record, bridges=bridges)  # last: nobody else writes events until it has ended
+        return record.carried.events
 
     def get(self, case_id: str) -> StoredCase:
         """A case as it was last recorded.
