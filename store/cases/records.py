@@ -100,11 +100,14 @@ class CaseRecords:
 
     def has_own_clock(self, case_id: str) -> bool:
         """Whether a case goes by a clock of its own, as those of a replayed log do; no for one that is not known."""
+        table = tables.cases
         with self._database.read() as connection:
-            carried = connection.execute(
-                select(tables.cases.c.carried).where(tables.cases.c.case_id == case_id)
-            ).scalar()
-        return carried is not None and bool(_SPAN.validate_python(carried.get("ahead", 0)))
+            known = connection.execute(select(table.c.own_clock).where(table.c.case_id == case_id)).first()
+            if known is None or known.own_clock is not None:
+                return known is not None and bool(known.own_clock)
+            # Recorded by a Milepost from before the column. What is carried may be large, and is asked for often.
+            carried = connection.execute(select(table.c.carried).where(table.c.case_id == case_id)).scalar_one()
+        return bool(_SPAN.validate_python(carried.get("ahead", 0)))
 
     def rows(
         self,
@@ -205,6 +208,7 @@ def _put_case(connection: Connection, record: CaseRecord) -> bool:
         "view": view.model_dump(mode="json"),
         "carried": record.carried.model_dump(mode="json"),
         "recorded_at": datetime.now(UTC),
+        "own_clock": bool(record.carried.ahead),
     }
     # The opening asks besides whether it was asked for after what is stored.
     asked = {} if record.asked_at is None else {statements.ASKED_AT: record.asked_at}
