@@ -73,16 +73,21 @@ def is_period(name: str, types: Mapping[str, FieldType]) -> bool:
     return name not in types and name in list(Period)
 
 
-def checked_groups(names: Sequence[str], types: Mapping[str, FieldType]) -> tuple[str, ...]:
+def checked_groups(names: Sequence[str], types: Mapping[str, FieldType], also: Sequence[str] = ()) -> tuple[str, ...]:
     """What makes the groups, each once.
+
+    Args:
+        names: as they were given.
+        types: of the fields of cases.
+        also: what else makes groups of this report.
 
     Raises:
         NotFound: there is no such field, place or period.
         Refused: there are too many, or two periods.
     """
     for name in names:
-        if name not in PLACES and name not in types and name not in list(Period):
-            known = [*PLACES, *types, *Period]
+        known = [*PLACES, *also, *types, *Period]
+        if name not in known:
             raise NotFound(f"no field {name!r} to group by; {nearest(name, known)}")
     found = tuple(dict.fromkeys(names))
     if sum(is_period(name, types) for name in found) > 1:

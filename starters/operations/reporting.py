@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
+from domain.criteria.fields import FieldType
 from domain.errors import Refused
 from domain.reports.asking import ReportAsked, checked_fields, checked_groups, days_asked
+from domain.reports.kinds import actions, pauses
+from domain.reports.kinds.actions import actions_report
+from domain.reports.kinds.breakdown import USUAL_HOLDERS, breakdown_report, holder_of
 from domain.reports.kinds.compliance import compliance_report
+from domain.reports.kinds.pauses import pauses_report
 from domain.reports.kinds.times import margin_report, overrun_report, response_report
 from domain.reports.result import Report, ReportKind
 from store import Store
@@ -17,8 +22,17 @@ from store import Store
 _BY_MILESTONE = (ReportKind.COMPLIANCE, ReportKind.RESPONSE, ReportKind.MARGIN, ReportKind.OVERRUN)
 USUAL_GROUPS: dict[ReportKind, tuple[str, ...]] = {
     **dict.fromkeys(_BY_MILESTONE, ("milestone",)),
+    ReportKind.PAUSES: ("cause", "person"),
+    ReportKind.ACTIONS: ("milestone", "trigger", "action"),
 }
 """What makes the groups, if nothing is said."""
+
+
+OWN_NAMES: dict[ReportKind, tuple[str, ...]] = {
+    ReportKind.PAUSES: pauses.NAMES,
+    ReportKind.ACTIONS: actions.NAMES,
+}
+"""What else can make the groups of a report."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +88,7 @@ def asked_of(store: Store, wish: ReportWish) -> ReportAsked:
         kind=wish.kind,
         days=days,
         now=now,
-        by=checked_groups(wish.by or USUAL_GROUPS.get(wish.kind, ()), types),
+        by=checked_groups(wish.by or _usual(wish.kind, types), types, OWN_NAMES.get(wish.kind, ())),
         accounts=None if wish.accounts is None else tuple(sorted(wish.accounts)),
         account=wish.account,
         entitlement=wish.entitlement,
@@ -87,6 +101,13 @@ def asked_of(store: Store, wish: ReportWish) -> ReportAsked:
     )
 
 
+def _usual(kind: ReportKind, types: Mapping[str, FieldType]) -> tuple[str, ...]:
+    """What makes the groups, if nothing is said."""
+    if kind is ReportKind.BREAKDOWN:
+        return ("milestone", *[name for name in USUAL_HOLDERS if name in types][:1])
+    return USUAL_GROUPS.get(kind, ())
+
+
 def _made(store: Store, asked: ReportAsked) -> Report:
     match asked.kind:
         case ReportKind.COMPLIANCE:
@@ -97,5 +118,11 @@ def _made(store: Store, asked: ReportAsked) -> Report:
             return margin_report(asked, store.reports.margins(asked))
         case ReportKind.OVERRUN:
             return overrun_report(asked, store.reports.overruns(asked))
+        case ReportKind.PAUSES:
+            return pauses_report(asked, store.reports.pauses(asked))
+        case ReportKind.BREAKDOWN:
+            return breakdown_report(asked, store.reports.holdings(asked, holder_of(asked)))
+        case ReportKind.ACTIONS:
+            return actions_report(asked, store.reports.actions(asked))
         case other:
             raise Refused("bad_report", f"there is no report {other.value!r} yet")

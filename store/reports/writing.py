@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Delete, Insert, Select, Table, bindparam, del
 
 from domain.messages.steps import CaseRecord
 from domain.reports.holding import FieldChange
+from domain.timeline.effects import NoteKind
 from store import tables
 from store.reports.rows import (
     Row,
@@ -56,11 +57,14 @@ def _insert(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
 
 
 def _who(record: CaseRecord) -> dict[datetime, str | None]:
-    """Who did what was noted at each instant: the first who is named."""
+    """Who did what was noted at each instant: the last who is named before something paused there."""
     found: dict[datetime, str | None] = {}
+    paused: set[datetime] = set()
     for note in record.notes:
-        if note.by is not None:
-            found.setdefault(note.at, note.by)
+        if note.kind is NoteKind.PAUSED:
+            paused.add(note.at)
+        elif note.by is not None and note.at not in paused:
+            found[note.at] = note.by
     return found
 
 
