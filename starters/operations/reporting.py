@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from typing import assert_never
 from zoneinfo import ZoneInfo
 
 from domain.criteria.fields import FieldType
@@ -14,8 +15,10 @@ from domain.reports.kinds import actions, pauses
 from domain.reports.kinds.actions import actions_report
 from domain.reports.kinds.breakdown import USUAL_HOLDERS, breakdown_report, holder_of
 from domain.reports.kinds.compliance import compliance_report
+from domain.reports.kinds.overrides import overrides_report
 from domain.reports.kinds.pauses import pauses_report
 from domain.reports.kinds.times import margin_report, overrun_report, response_report
+from domain.reports.kinds.usage import usage_report
 from domain.reports.result import Report, ReportKind
 from store import Store
 
@@ -27,6 +30,9 @@ USUAL_GROUPS: dict[ReportKind, tuple[str, ...]] = {
 }
 """What makes the groups, if nothing is said."""
 
+
+UNGROUPED = (ReportKind.USAGE, ReportKind.OVERRIDES)
+"""Reports that have a row for each period, or each decision, whatever is asked for."""
 
 OWN_NAMES: dict[ReportKind, tuple[str, ...]] = {
     ReportKind.PAUSES: pauses.NAMES,
@@ -45,6 +51,7 @@ class ReportWish:
         where: values of fields, ``NAME=VALUE`` each.
         accounts: of these only; None: of all. Of a caller that is bound to accounts.
         minutes: how close to its target a pause begins that is marked.
+        new: of overrides, only those that no export has taken; `export`: only those that this one has.
         now: the instant for which it holds; None: now.
     """
 
@@ -60,6 +67,8 @@ class ReportWish:
     where: Sequence[str] = field(default_factory=tuple)
     accounts: Sequence[str] | None = None
     minutes: int = 15
+    new: bool = False
+    export: int | None = None
     now: datetime | None = None
 
 
@@ -71,7 +80,17 @@ def make_report(store: Store, wish: ReportWish) -> Report:
         Refused: it can not be asked so.
     """
     with store.snapshot() as catalog:
-        return _made(catalog, asked_of(catalog, wish))
+        return _made(catalog, asked_of(catalog, wish), wish)
+
+
+def export_overrides(store: Store, wish: ReportWish, *, by: str) -> Report:
+    """The overrides that no export has taken yet, which are taken by this one.
+
+    Raises:
+        NotFound, Refused: as `make_report`.
+    """
+    asked = asked_of(store, wish)
+    return overrides_report(asked, store.reports.export_overrides(asked, by=by))
 
 
 def asked_of(store: Store, wish: ReportWish) -> ReportAsked:
@@ -88,7 +107,9 @@ def asked_of(store: Store, wish: ReportWish) -> ReportAsked:
         kind=wish.kind,
         days=days,
         now=now,
-        by=checked_groups(wish.by or _usual(wish.kind, types), types, OWN_NAMES.get(wish.kind, ())),
+        by=()
+        if wish.kind in UNGROUPED
+        else checked_groups(wish.by or _usual(wish.kind, types), types, OWN_NAMES.get(wish.kind, ())),
         accounts=None if wish.accounts is None else tuple(sorted(wish.accounts)),
         account=wish.account,
         entitlement=wish.entitlement,
@@ -101,6 +122,19 @@ def asked_of(store: Store, wish: ReportWish) -> ReportAsked:
     )
 
 
+def _groups(wish: ReportWish, types: Mapping[str, FieldType]) -> tuple[str, ...]:
+    """What makes the groups.
+
+    Raises:
+        NotFound, Refused: as `make_report`.
+    """
+    if wish.kind not in UNGROUPED:
+        return checked_groups(wish.by or _usual(wish.kind, types), types, OWN_NAMES.get(wish.kind, ()))
+    if wish.by:
+        raise Refused("bad_report", f"{wish.kind.value} has lines of its own, and is not told apart by anything else")
+    return ()
+
+
 def _usual(kind: ReportKind, types: Mapping[str, FieldType]) -> tuple[str, ...]:
     """What makes the groups, if nothing is said."""
     if kind is ReportKind.BREAKDOWN:
@@ -108,7 +142,7 @@ def _usual(kind: ReportKind, types: Mapping[str, FieldType]) -> tuple[str, ...]:
     return USUAL_GROUPS.get(kind, ())
 
 
-def _made(store: Store, asked: ReportAsked) -> Report:
+def _made(store: Store, asked: ReportAsked, wish: ReportWish) -> Report:
     match asked.kind:
         case ReportKind.COMPLIANCE:
             return compliance_report(asked, store.reports.outcomes(asked))
@@ -124,5 +158,9 @@ def _made(store: Store, asked: ReportAsked) -> Report:
             return breakdown_report(asked, store.reports.holdings(asked, holder_of(asked)))
         case ReportKind.ACTIONS:
             return actions_report(asked, store.reports.actions(asked))
+        case ReportKind.USAGE:
+            return usage_report(asked, store.reports.usage(asked))
+        case ReportKind.OVERRIDES:
+            return overrides_report(asked, store.reports.overrides(asked, new=wish.new, export=wish.export))
         case other:
-            raise Refused("bad_report", f"there is no report {other.value!r} yet")
+            assert_never(other)

@@ -30,8 +30,8 @@ def holdings(connection: Connection, asked: ReportAsked, holder: str) -> Holding
     is_whole = (_PROMISE, _HOLDINGS.case_id.is_(None))
     held, last = _HOLDINGS.open_seconds, _HOLDINGS.is_last
     _add(found, connection, asked, divided, seconds=held, is_last=last, where=(_PROMISE,))
-    held = func.coalesce(_MEASURES.actual_seconds, 0)
-    _add(found, connection, asked, whole, seconds=held, is_last=None, where=is_whole)
+    ran = func.coalesce(_MEASURES.actual_seconds, 0)
+    _add(found, connection, asked, whole, seconds=ran, is_last=None, where=is_whole)
     _grow(found, connection, asked, divided, (_PROMISE, _HOLDINGS.is_last == true()))
     _grow(found, connection, asked, whole, is_whole)
     return found

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy import Connection, select
 
 from domain.reports.asking import ReportAsked
+from domain.reports.billing import Override
 from domain.reports.compliance import Outcome
 from domain.reports.tally import Tally
+from domain.reports.using import PeriodUse
 from store import tables
 from store.database import Database
 from store.reports.acting import ActionCounts, actions
+from store.reports.billing import export_overrides, overrides
 from store.reports.clocks import AT_ONCE, Clocks
 from store.reports.held import Holdings, holdings
 from store.reports.paused import Pauses, pauses
 from store.reports.selecting import INSTANCES, Group, cells, chunks, outcome_now
+from store.reports.using import usage
 
 _MEASURES = tables.measures.c
 _PROMISE = _MEASURES.promise.is_(True)
@@ -24,6 +28,8 @@ _PROMISE = _MEASURES.promise.is_(True)
 _LATEST_PROCESSES = select(tables.processes.c.definition).order_by(
     tables.processes.c.name, tables.processes.c.version.desc()
 )
+
+_EXPORT_LOCK = 0x62696C6C  # "bill", in PostgreSQL's one space of advisory locks
 
 Tallies = dict[Group, Tally]
 """What was counted, by group."""
@@ -80,6 +86,28 @@ class Reporting:
         """What became of the actions of cases, by what they do."""
         with self._database.read() as connection:
             return actions(connection, asked)
+
+    def usage(self, asked: ReportAsked) -> list[PeriodUse]:
+        """What was used of entitlements, period by period."""
+        with self._database.read() as connection:
+            return usage(connection, asked)
+
+    def overrides(self, asked: ReportAsked, *, new: bool = False, export: int | None = None) -> list[Override]:
+        """What is billed beyond caps.
+
+        Args:
+            asked: of which days, accounts and entitlement.
+            new: only what no export has taken yet.
+            export: only what this export has taken.
+        """
+        with self._database.read() as connection:
+            return overrides(connection, asked, new=new, export=export)
+
+    def export_overrides(self, asked: ReportAsked, *, by: str) -> list[Override]:
+        """Take what no export has taken yet: each override is taken once, by one export."""
+        with self._database.write() as connection:
+            self._database.lock(connection, _EXPORT_LOCK)
+            return export_overrides(connection, asked, by=by, at=datetime.now(UTC))
 
     def _counted(self, asked: ReportAsked, count: Callable[[Connection, ReportAsked, Tallies], None]) -> Tallies:
         found: Tallies = {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta, tzinfo
+from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -34,6 +34,7 @@ from domain.process.actions import slug
 from domain.reports.asking import MOST_PERIODS, ReportAsked, is_period
 from domain.reports.compliance import Outcome
 from domain.reports.grouping import NONE, Period, text_of
+from domain.usage.freezing import first_instant
 from store import tables
 from store.catalog.reading import StoredCatalog
 from store.types import Instant
@@ -194,11 +195,6 @@ def _parts(connection: Connection, asked: ReportAsked) -> list[_Part]:
     return [_Part(usual, here), *elsewhere]
 
 
-def midnight(day: date, zone: tzinfo) -> datetime:
-    """The first instant of a date in a zone."""
-    return datetime.combine(day, time.min, zone)
-
-
 # --- one query --------------------------------------------------------------------------------------------------------
 
 
@@ -257,9 +253,9 @@ class _Selection:
         if asked.process is not None and "process" in table.c:
             wanted.append(table.c.process == slug(asked.process))
         if asked.days.first is not None:
-            wanted.append(at >= literal(midnight(asked.days.first, self._part.zone), Instant()))
+            wanted.append(at >= literal(first_instant(asked.days.first, self._part.zone), Instant()))
         if asked.days.last is not None:
-            ends = midnight(asked.days.last + timedelta(days=1), self._part.zone)
+            ends = first_instant(asked.days.last + timedelta(days=1), self._part.zone)
             wanted.append(at < literal(ends, Instant()))
         return wanted
 
@@ -299,7 +295,7 @@ class _Selection:
             return []
         days = first.astimezone(zone).date(), last.astimezone(zone).date()
         found = list(_periods(period, *days))
-        self._starts = [midnight(day, zone) for day in found[1:]]
+        self._starts = [first_instant(day, zone) for day in found[1:]]
         return [period.label(day) for day in found]
 
 

@@ -39,7 +39,9 @@ def put_measures(connection: Connection, record: CaseRecord) -> None:
     connection.execute(_forget_changes(), {**which, _FROM: record.notes_from})
     _insert(connection, tables.field_changes, changes_of(case.case_id, record.notes))
     case = with_changes(case, _changes(connection, case.case_id))
-    by = _who_paused(connection, case.case_id) | _who(record) if any(view.pauses for view in case.views) else {}
+    by: dict[datetime, str | None] = {}
+    if any(view.pauses for view in case.views):  # who was on record stays: later news of the instant began nothing
+        by = _who(record) | _who_paused(connection, case.case_id)
     keys = [(view.process, view.milestone, view.occurrence) for view in case.views]
     written = {
         tables.measures: measure_rows(case),

@@ -37,6 +37,17 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
 
+    op.create_table(
+        "exported_overrides",
+        sa.Column("entitlement", sa.Text, primary_key=True),
+        sa.Column("count", sa.Text, primary_key=True),
+        sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("export", sa.Integer, nullable=False),
+        sa.Column("exported_at", _INSTANT, nullable=False),
+        sa.Column("exported_by", sa.Text, nullable=False),
+    )
+    op.create_index("ix_exported_overrides_export", "exported_overrides", ["export"])
+
 
 def _key() -> list[sa.Column[object]]:
     return [
@@ -95,7 +106,7 @@ def _pauses() -> None:
 
 
 def downgrade() -> None:
-    for name in ("holdings", "field_changes", "pauses", "measures"):
+    for name in ("exported_overrides", "holdings", "field_changes", "pauses", "measures"):
         op.drop_table(name)
     with op.batch_alter_table("cases") as cases:
         cases.drop_column("fields")
