@@ -26,6 +26,11 @@ from store.reports.rows import (
 MOST_CHANGES = 2000
 """The newest changes of a case's fields by which its time is divided; before them it counts as held by the first."""
 
+_PAUSING = frozenset(
+    {NoteKind.CHANGED, NoteKind.CLOCK_STOPPED, NoteKind.CLOSED, NoteKind.ENTITLEMENT_CHANGED, NoteKind.MIGRATED}
+)
+"""What begins pauses, in its own name or by a rule."""
+
 _CASE, _KEYS, _FROM = "of_case", "keys", "from_number"
 
 
@@ -65,7 +70,7 @@ def _who(record: CaseRecord) -> dict[datetime, str | None]:
     for note in record.notes:
         if note.kind is NoteKind.PAUSED:
             paused.add(note.at)
-        elif note.by is not None and note.at not in paused:
+        elif note.kind in _PAUSING and note.by is not None and note.at not in paused:
             found[note.at] = note.by
     return found
 
