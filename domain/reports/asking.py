@@ -34,6 +34,7 @@ class ReportAsked:
         account, entitlement, milestone, process: only of this one.
         fields: only of cases that have these values, in the end.
         minutes: how close to its target a pause begins that is marked.
+        new: of overrides, only those that no export has taken; `export`: only those that this one has.
         types: of the fields of cases.
         first: of some of what makes the groups the names that come first, in this order.
     """
@@ -49,6 +50,8 @@ class ReportAsked:
     process: str | None = None
     fields: Mapping[str, object] = field(default_factory=dict)
     minutes: int = 15
+    new: bool = False
+    export: int | None = None
     types: Mapping[str, FieldType] = field(default_factory=dict)
     first: Mapping[str, Sequence[str]] = field(default_factory=dict)
 

@@ -27,6 +27,7 @@ class ReportKind(StrEnum):
     ACTIONS = "actions"
     BREAKDOWN = "breakdown"
     PAUSES = "pauses"
+    CASES = "cases"
 
 
 class ColumnKind(StrEnum):

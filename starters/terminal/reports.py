@@ -9,8 +9,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from activities.reports.cells import cell_text, days_said, filters_said, group_text, shortened
 from domain.reports.result import ColumnKind, Report
-from starters.reports.cells import cell_text, days_said, filters_said, group_text, shortened
 
 _WIDEST = 40
 """Letters of a name in a table."""

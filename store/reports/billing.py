@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -25,22 +26,13 @@ _KEY = ("entitlement", "count", "number")
 _SHOWN = (*_KEY, "account", "unit", "amount", "price", "at", "recorded_at", "reference", "case_id", "by", "reason")
 
 
-def overrides(
-    connection: Connection, asked: ReportAsked, *, new: bool = False, export: int | None = None
-) -> list[Override]:
-    """The overrides of the days that are asked for.
-
-    Args:
-        connection: to read by.
-        asked: of which days, accounts and entitlement.
-        new: only those that no export has taken.
-        export: only those that this export has taken.
-    """
+def overrides(connection: Connection, asked: ReportAsked) -> list[Override]:
+    """The overrides that are asked for."""
     wanted = _wanted(asked)
-    if new:
+    if asked.new:
         wanted = wanted.where(_EXPORTED.export.is_(None))
-    if export is not None:
-        wanted = wanted.where(_EXPORTED.export == export)
+    if asked.export is not None:
+        wanted = wanted.where(_EXPORTED.export == asked.export)
     found = [Override(**row) for row in connection.execute(wanted).mappings()]
     lies_within = _within(connection, asked)
     return [one for one in found if lies_within(one)]
@@ -55,7 +47,7 @@ def export_overrides(connection: Connection, asked: ReportAsked, *, by: str, at:
         by: who exports.
         at: when.
     """
-    found = overrides(connection, asked, new=True)
+    found = overrides(connection, replace(asked, new=True, export=None))
     if not found:
         return []
     number = (connection.execute(select(func.max(_EXPORTED.export))).scalar() or 0) + 1
@@ -64,7 +56,7 @@ def export_overrides(connection: Connection, asked: ReportAsked, *, by: str, at:
         for one in found
     ]
     insert_new(connection, tables.exported_overrides, rows)
-    return overrides(connection, asked, export=number)
+    return overrides(connection, replace(asked, new=False, export=number))
 
 
 def _wanted(asked: ReportAsked) -> Select[Any]:

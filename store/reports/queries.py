@@ -92,16 +92,10 @@ class Reporting:
         with self._database.read() as connection:
             return usage(connection, asked)
 
-    def overrides(self, asked: ReportAsked, *, new: bool = False, export: int | None = None) -> list[Override]:
-        """What is billed beyond caps.
-
-        Args:
-            asked: of which days, accounts and entitlement.
-            new: only what no export has taken yet.
-            export: only what this export has taken.
-        """
+    def overrides(self, asked: ReportAsked) -> list[Override]:
+        """What is billed beyond caps."""
         with self._database.read() as connection:
-            return overrides(connection, asked, new=new, export=export)
+            return overrides(connection, asked)
 
     def export_overrides(self, asked: ReportAsked, *, by: str) -> list[Override]:
         """Take what no export has taken yet: each override is taken once, by one export."""

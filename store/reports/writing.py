@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Delete, Insert, Select, Table, bindparam, del
 
 from domain.messages.steps import CaseRecord
 from domain.reports.holding import FieldChange
-from domain.timeline.effects import NoteKind
+from domain.timeline.effects import Noted, NoteKind
 from store import tables
 from store.reports.rows import (
     Row,
@@ -46,7 +46,7 @@ def put_measures(connection: Connection, record: CaseRecord) -> None:
     case = with_changes(case, _changes(connection, case.case_id))
     by: dict[datetime, str | None] = {}
     if any(view.pauses for view in case.views):  # who was on record stays: later news of the instant began nothing
-        by = _who(record) | _who_paused(connection, case.case_id)
+        by = who_paused(record.notes) | _who_paused(connection, case.case_id)
     keys = [(view.process, view.milestone, view.occurrence) for view in case.views]
     written = {
         tables.measures: measure_rows(case),
@@ -63,11 +63,11 @@ def _insert(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
         connection.execute(_into(table), list(rows))
 
 
-def _who(record: CaseRecord) -> dict[datetime, str | None]:
+def who_paused(notes: Sequence[Noted]) -> dict[datetime, str | None]:
     """Who did what was noted at each instant: the last who is named before something paused there."""
     found: dict[datetime, str | None] = {}
     paused: set[datetime] = set()
-    for note in record.notes:
+    for note in notes:
         if note.kind is NoteKind.PAUSED:
             paused.add(note.at)
         elif note.kind in _PAUSING and note.by is not None and note.at not in paused:

@@ -80,7 +80,7 @@ def report(
     """
     import getpass
 
-    from starters.operations.reporting import ReportWish, export_overrides, make_report
+    from activities.reports.making import ReportWish, export_overrides, make_report
 
     chosen = _form(form, output, as_json=as_json)
     wish = ReportWish(
@@ -140,15 +140,15 @@ def _written(report: Report, form: Form) -> str:
     """A report as it is written to a file."""
     match form:
         case Form.CSV:
-            from starters.reports.written import as_csv
+            from activities.reports.written import as_csv
 
             return as_csv(report)
         case Form.JSON:
-            from starters.reports.written import as_json
+            from activities.reports.written import as_json
 
             return as_json(report)
         case Form.HTML:
-            from starters.reports.page import page
+            from activities.reports.page import page
 
             return page([report])
         case Form.TABLE:

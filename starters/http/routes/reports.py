@@ -9,6 +9,9 @@ from fastapi import Body, Query, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import AwareDatetime, Field
 
+from activities.reports.making import ReportWish, export_overrides, make_report
+from activities.reports.page import POLICY, page
+from activities.reports.written import as_csv, as_data
 from domain.bounds import Words
 from domain.ids import Reference
 from domain.model import Value
@@ -19,9 +22,6 @@ from starters.http.backend import ByCaller, FromBackend
 from starters.http.callers import Caller
 from starters.http.instants import IsoDate
 from starters.http.routing import guarded_router
-from starters.operations.reporting import ReportWish, export_overrides, make_report
-from starters.reports.page import POLICY, page
-from starters.reports.written import as_csv, as_data
 
 router = guarded_router("/v1/reports", "Reports")
 

@@ -1,16 +1,17 @@
 """What reports are made from: measures, pauses, changes of fields, and who held what.
 
-Of cases that are on record already the rows are made from their records, by `milepost report --fill`: see
-`store.reports.filling`. A case that goes on writes its own with its next record.
+Of cases that are on record already the rows are made from their records, which takes a while where there are very many.
 """
 
 import sqlalchemy as sa
 from alembic import op
 
+from store.reports.filling import fill
+
 _INSTANT = sa.DateTime(timezone=True)
 
 revision = "0020"
-down_revision = "0016"
+down_revision = "0017"
 branch_labels = None
 depends_on = None
 
@@ -47,6 +48,7 @@ def upgrade() -> None:
         sa.Column("exported_by", sa.Text, nullable=False),
     )
     op.create_index("ix_exported_overrides_export", "exported_overrides", ["export"])
+    fill(op.get_bind())
 
 
 def _key() -> list[sa.Column[object]]:

@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 import pytest
 from rich.console import Console
 
+from activities.reports.page import page
+from activities.reports.written import as_csv, as_json
 from domain.reports.asking import ReportAsked
 from domain.reports.compliance import Outcome
 from domain.reports.kinds.compliance import compliance_report
 from domain.reports.result import Days, Report, ReportKind
 from domain.reports.tally import Tally
-from starters.reports.page import page
-from starters.reports.written import as_csv, as_json
 from starters.terminal.reports import report_shown
 
 HTML = '</td><script>alert(1)</script><img src=x onerror="alert(2)">'

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
+from activities.reports.making import ReportWish, make_report
 from domain.reports.result import Report, ReportKind
 from starters.backtest.report import Report as Backtested
 from starters.backtest.report import report as backtested
 from starters.backtest.running import backtest, trial
-from starters.operations.reporting import ReportWish, make_report
 from store import Store
 from tests.models import log_reports
 from tests.recorded import RecordedCase

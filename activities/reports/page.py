@@ -11,8 +11,8 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
+from activities.reports.cells import cell_text, days_said, filters_said, group_text
 from domain.reports.result import Column, ColumnKind, Report
-from starters.reports.cells import cell_text, days_said, filters_said, group_text
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _STYLE = (_TEMPLATES / "report.css").read_text(encoding="utf-8").strip()

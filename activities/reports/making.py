@@ -15,6 +15,7 @@ from domain.reports.kinds import actions, pauses
 from domain.reports.kinds.actions import actions_report
 from domain.reports.kinds.breakdown import USUAL_HOLDERS, breakdown_report, holder_of
 from domain.reports.kinds.compliance import compliance_report
+from domain.reports.kinds.open_cases import open_cases_report
 from domain.reports.kinds.overrides import overrides_report
 from domain.reports.kinds.pauses import pauses_report
 from domain.reports.kinds.times import margin_report, overrun_report, response_report
@@ -80,7 +81,7 @@ def make_report(store: Store, wish: ReportWish) -> Report:
         Refused: it can not be asked so.
     """
     with store.snapshot() as catalog:
-        return _made(catalog, asked_of(catalog, wish), wish)
+        return made(catalog, asked_of(catalog, wish))
 
 
 def export_overrides(store: Store, wish: ReportWish, *, by: str) -> Report:
@@ -107,9 +108,7 @@ def asked_of(store: Store, wish: ReportWish) -> ReportAsked:
         kind=wish.kind,
         days=days,
         now=now,
-        by=()
-        if wish.kind in UNGROUPED
-        else checked_groups(wish.by or _usual(wish.kind, types), types, OWN_NAMES.get(wish.kind, ())),
+        by=_groups(wish, types),
         accounts=None if wish.accounts is None else tuple(sorted(wish.accounts)),
         account=wish.account,
         entitlement=wish.entitlement,
@@ -117,6 +116,8 @@ def asked_of(store: Store, wish: ReportWish) -> ReportAsked:
         process=wish.process,
         fields=checked_fields(wish.where, types),
         minutes=wish.minutes,
+        new=wish.new,
+        export=wish.export,
         types=types,
         first={"milestone": store.reports.milestone_names()},
     )
@@ -142,7 +143,12 @@ def _usual(kind: ReportKind, types: Mapping[str, FieldType]) -> tuple[str, ...]:
     return USUAL_GROUPS.get(kind, ())
 
 
-def _made(store: Store, asked: ReportAsked, wish: ReportWish) -> Report:
+def made(store: Store, asked: ReportAsked) -> Report:
+    """The report that is asked for.
+
+    Raises:
+        Refused: it can not be asked so.
+    """
     match asked.kind:
         case ReportKind.COMPLIANCE:
             return compliance_report(asked, store.reports.outcomes(asked))
@@ -161,6 +167,9 @@ def _made(store: Store, asked: ReportAsked, wish: ReportWish) -> Report:
         case ReportKind.USAGE:
             return usage_report(asked, store.reports.usage(asked))
         case ReportKind.OVERRIDES:
-            return overrides_report(asked, store.reports.overrides(asked, new=wish.new, export=wish.export))
+            return overrides_report(asked, store.reports.overrides(asked))
+        case ReportKind.CASES:
+            fields = tuple(name for name in asked.by if asked.is_field(name))
+            return open_cases_report(asked, store.open_cases.of(asked), fields)
         case other:
             assert_never(other)
