@@ -28,6 +28,7 @@ from activities.opening import Opening
 from activities.planning import Planner, Planning
 from activities.records import Records
 from activities.rendering.renderer import Renderer
+from activities.reports.sending import ReportSending
 from activities.subscriptions.work import SubscriptionWork
 from clients.deployments import DEPLOYMENT
 from clients.gate import UsageGate
@@ -90,6 +91,7 @@ async def working(
         activities=[
             *_activities(client, store, task_queue, dispatcher, outside),
             *SubscriptionWork(store, outside).all,
+            *ReportSending(store, outside).all,
         ],
         deployment_config=_deployment(build_id),
         max_cached_workflows=CACHED_WORKFLOWS if cached_workflows is None else cached_workflows,

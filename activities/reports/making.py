@@ -33,6 +33,7 @@ class ReportWish:
         accounts: of these only; None: of all. Of a caller that is bound to accounts.
         minutes: how close to its target a pause begins that is marked.
         now: the instant for which it holds; None: now.
+        zone: whose wall clock says which day it is then, and shows instants; None: the organisation's.
     """
 
     kind: ReportKind
@@ -48,6 +49,7 @@ class ReportWish:
     accounts: Sequence[str] | None = None
     minutes: int = 15
     now: datetime | None = None
+    zone: ZoneInfo | None = None
 
 
 def make_report(store: Store, wish: ReportWish) -> Report:
@@ -68,7 +70,7 @@ def asked_of(store: Store, wish: ReportWish) -> ReportAsked:
         NotFound, Refused: as `make_report`.
     """
     types = store.catalog.fields()
-    zone = ZoneInfo(store.catalog.organisation().time_zone)
+    zone = wish.zone or ZoneInfo(store.catalog.organisation().time_zone)
     now = wish.now or datetime.now(UTC)
     days = days_asked(wish.period, wish.first, wish.last, today=now.astimezone(zone).date(), zone=zone)
     return ReportAsked(
