@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from temporalio.client import (
@@ -104,7 +105,8 @@ class ReportScheduleClient:
 def spec_of(times: ReportTimes, zone: ZoneInfo, now: datetime) -> ScheduleSpec:
     """When a report is due, as the server is told.
 
-    The server skips a day on which the clock skips the time of day; of such days the time in its place is said too.
+    On a day on which the clock is put over its time the server would be due at none, at both, or at another. So on such
+    a day it is told to leave out all but the time in its place.
 
     Args:
         times: as declared.
@@ -124,22 +126,37 @@ def spec_of(times: ReportTimes, zone: ZoneInfo, now: datetime) -> ScheduleSpec:
         case "quarter":
             months = [ScheduleRange(month) for month in QUARTERS]
             usual = ScheduleCalendarSpec(hour=hour, minute=minute, day_of_month=days, month=months)
-    instead = [_once(local) for local in times.skipped(now, zone)]
-    return ScheduleSpec(calendars=[usual, *instead], time_zone_name=zone.key)
+    moved = times.moved(now, zone)
+    instead = [_on(local.date(), _only(local.hour), _only(local.minute)) for local in moved.values()]
+    left_out = [calendar for day, local in moved.items() for calendar in _all_but(day, local)]
+    return ScheduleSpec(calendars=[usual, *instead], skip=left_out, time_zone_name=zone.key)
 
 
-def _once(local: datetime) -> ScheduleCalendarSpec:
-    return ScheduleCalendarSpec(
-        year=[ScheduleRange(local.year)],
-        month=[ScheduleRange(local.month)],
-        day_of_month=[ScheduleRange(local.day)],
-        hour=[ScheduleRange(local.hour)],
-        minute=[ScheduleRange(local.minute)],
-    )
+def _all_but(day: date, local: datetime) -> Iterator[ScheduleCalendarSpec]:
+    """All times of a day but one, if that lies on it."""
+    if local.date() != day:
+        yield _on(day, [ScheduleRange(0, 23)], [ScheduleRange(0, 59)])
+        return
+    yield _on(day, [ScheduleRange(0, 23)], _but(local.minute, 59))
+    yield _on(day, _but(local.hour, 23), _only(local.minute))
+
+
+def _on(day: date, hour: list[ScheduleRange], minute: list[ScheduleRange]) -> ScheduleCalendarSpec:
+    year, month, day_of_month = _only(day.year), _only(day.month), _only(day.day)
+    return ScheduleCalendarSpec(year=year, month=month, day_of_month=day_of_month, hour=hour, minute=minute)
+
+
+def _only(number: int) -> list[ScheduleRange]:
+    return [ScheduleRange(number)]
+
+
+def _but(number: int, last: int) -> list[ScheduleRange]:
+    parts = ((0, number - 1), (number + 1, last))
+    return [ScheduleRange(first, end) for first, end in parts if first <= end]
 
 
 def digest_of(times: ReportTimes, zone: ZoneInfo, now: datetime, *, task_queue: str) -> str:
     """What a schedule is made of, briefly: with another digest it is out of date."""
-    skipped = [local.isoformat() for local in times.skipped(now, zone) if local > now]
-    told = [times.model_dump(mode="json"), zone.key, skipped, task_queue]
+    moved = [local.isoformat() for local in times.moved(now, zone).values() if local > now]
+    told = [times.model_dump(mode="json"), zone.key, moved, task_queue]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:32]

@@ -1,7 +1,6 @@
-"""When a report is sent: on which days, at which time of a zone's wall clock. Each day it is due at most once.
+"""When a report is sent: on which days, at which time of a zone's wall clock. Each day it is due once.
 
-A time that a zone's clock skips on a day counts as if it had not been put forward yet: 02:30 is 03:30 on that day. One
-that comes twice is the first of the two.
+Where the clock is put forward or back over that time, it is due as soon as that is over: at 03:00 in place of 02:30.
 """
 
 from __future__ import annotations
@@ -23,6 +22,7 @@ QUARTERS = (1, 4, 7, 10)
 LAST_DAY_OF_EVERY_MONTH = 28
 _AT = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 _TWO_YEARS = timedelta(days=2 * 366)
+_SECOND = timedelta(seconds=1)
 
 
 class ReportTimes(Value):
@@ -88,20 +88,28 @@ class ReportTimes(Value):
                 yield due
             day += timedelta(days=1)
 
-    def skipped(self, instant: datetime, zone: tzinfo) -> list[datetime]:
-        """The local times, within two years, at which it is due in place of one that the clock skips.
+    def moved(self, instant: datetime, zone: tzinfo) -> dict[date, datetime]:
+        """The days within two years on which the clock is put forward or back over its time, and when it is due then.
 
         Args:
             instant: from which on.
             zone: whose wall clock counts.
+
+        Returns:
+            For each of those days the local time at which it is due in place of its own.
         """
         first = instant.astimezone(zone).date()
         days = (first + timedelta(days=number) for number in range(_TWO_YEARS.days))
-        locals_ = (self._on(day, zone).astimezone(zone) for day in days if self.is_on(day))
-        return [local for local in locals_ if local.timetz().replace(tzinfo=None, fold=0) != self.clock]
+        found = ((day, self._on(day, zone).astimezone(zone)) for day in days if self.is_on(day))
+        return {day: local for day, local in found if (local.date(), local.time()) != (day, self.clock)}
 
     def _on(self, day: date, zone: tzinfo) -> datetime:
-        return datetime.combine(day, self.clock, zone).astimezone(UTC)
+        local = datetime.combine(day, self.clock, zone)
+        one, other = (local.replace(fold=fold).astimezone(UTC) for fold in (0, 1))
+        if one == other:
+            return one
+        changes_at, put_back = _change(min(one, other), max(one, other), zone)
+        return changes_at + max(put_back, timedelta())
 
     def __str__(self) -> str:
         at = f"at {self.at}"
@@ -112,3 +120,17 @@ class ReportTimes(Value):
                 return f"every week on {', '.join(str(day) for day in self.on)} {at}"
             case _:
                 return f"every {self.every} on day {self.on[0]} {at}"
+
+
+def _change(before: datetime, after: datetime, zone: tzinfo) -> tuple[datetime, timedelta]:
+    """The instant between two at which a zone's clock changes, and by how much it is put back."""
+    offset = before.astimezone(zone).utcoffset()
+    was, end = before, after
+    while end - was > _SECOND:
+        middle = was + ((end - was) // _SECOND // 2) * _SECOND
+        if middle.astimezone(zone).utcoffset() == offset:
+            was = middle
+        else:
+            end = middle
+    now = end.astimezone(zone).utcoffset()
+    return end, (offset or timedelta()) - (now or timedelta())
