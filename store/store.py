@@ -26,6 +26,7 @@ from store.feed import Feed
 from store.leases import Leases
 from store.orders import Orders
 from store.quiet import Quiet
+from store.report_schedules import ReportSchedules
 from store.reports.open_cases import OpenCaseList
 from store.reports.queries import Reporting
 from store.subscriptions.dead_letters import DeadLetters
@@ -63,6 +64,7 @@ class Store:
         keys: who may use the HTTP API.
         page_tokens: who may look at its pages.
         open_cases: what is promised for cases that are open.
+        report_schedules: which reports are sent, and when.
         customer_links: which links to customers' pages were made, and which are revoked.
         answers: what it answered to requests that may be sent again.
         reports: counts what reports say.
@@ -92,6 +94,7 @@ class Store:
         self.keys = AccessKeys(database)
         self.page_tokens = PageTokens(database)
         self.open_cases = OpenCaseList(database)
+        self.report_schedules = ReportSchedules(database)
         self.customer_links = CustomerLinks(database)
         self.answers = KeptAnswers(database)
         self.reports = Reporting(database)

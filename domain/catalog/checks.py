@@ -27,6 +27,7 @@ from domain.catalog.mailing import MailTemplate
 from domain.catalog.problems import Path, Problem
 from domain.catalog.process_checks import ProcessChecks, action_problems, criteria_problem
 from domain.catalog.references import NOTHING, Entries, Known, References
+from domain.catalog.reports import ACCOUNT_MANAGER, ScheduledReport, report_problems
 from domain.catalog.sizes import oversized
 from domain.catalog.subscriptions import Subscription, unfit
 from domain.criteria.compiling import CriteriaSchema
@@ -87,6 +88,7 @@ _REFERENCES: Mapping[Kind, Mapping[str, Kind]] = {
         "business_hours": Kind.BUSINESS_HOURS,
     },
     Kind.SUBSCRIPTIONS: {"endpoint": Kind.ENDPOINTS, "accounts": Kind.ACCOUNTS},
+    Kind.REPORTS: {"account": Kind.ACCOUNTS, "entitlement": Kind.ENTITLEMENTS, "process": Kind.PROCESSES},
 }
 
 
@@ -144,6 +146,9 @@ class _Check:
                 yield from self._entitlement(path, declaration)
             case Subscription():
                 yield from self._subscription(path, declaration)
+            case ScheduledReport() if not declaration.retired:
+                yield from report_problems(path, declaration, self.fields)
+                yield from self._recipients(path, declaration)
             case _:
                 pass
 
@@ -268,6 +273,14 @@ class _Check:
         endpoint = self.references.find(Kind.ENDPOINTS, subscription.endpoint)
         if not subscription.retired and isinstance(endpoint, Endpoint) and (problem := unfit(endpoint)):
             yield Problem((*path, "endpoint"), problem)
+
+    def _recipients(self, path: Path, report: ScheduledReport) -> Iterator[Problem]:
+        """Whom a report goes to that is none of the people and none of the contacts."""
+        for number, name in enumerate(report.to):
+            if "@" in name or name == ACCOUNT_MANAGER:
+                continue
+            if self.references.find(Kind.CONTACTS, name) is None:
+                yield from self.references.problems((*path, "to", number), Kind.PEOPLE, name)
 
     # --- processes ---
 

@@ -9,7 +9,7 @@ As YAML a catalog is a mapping with these keys, each optional; several files mak
     fields: {priority: string, due_at: datetime}
     business_hours, endpoints, people, templates, processes: [...]
     products, accounts, contacts, assets, service_contracts, contract_line_items: [...]
-    entitlement_templates, entitlements, subscriptions: [...]
+    entitlement_templates, entitlements, subscriptions, reports: [...]
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from domain.calendar import ALWAYS, BusinessHours
 from domain.catalog.customer_page import CustomerPage
 from domain.catalog.endpoints import Endpoint
 from domain.catalog.mailing import Mail, MailTemplate, Person, Quiet, RoleFields, TimeZone
+from domain.catalog.reports import ScheduledReport
 from domain.catalog.subscriptions import Subscription
 from domain.criteria.fields import Fields
 from domain.errors import Contradiction
@@ -63,6 +64,7 @@ class Kind(StrEnum):
     CONTRACT_LINE_ITEMS = "contract_line_items"
     ENTITLEMENTS = "entitlements"
     SUBSCRIPTIONS = "subscriptions"
+    REPORTS = "reports"
 
     @property
     def one(self) -> str:
@@ -339,6 +341,7 @@ Declaration = (
     | ContractLineItem
     | Entitlement
     | Subscription
+    | ScheduledReport
 )
 
 MODELS: dict[Kind, type[Declaration]] = {
@@ -356,6 +359,7 @@ MODELS: dict[Kind, type[Declaration]] = {
     Kind.CONTRACT_LINE_ITEMS: ContractLineItem,
     Kind.ENTITLEMENTS: Entitlement,
     Kind.SUBSCRIPTIONS: Subscription,
+    Kind.REPORTS: ScheduledReport,
 }
 """What declares one of each kind."""
 
@@ -384,6 +388,7 @@ class Catalog(Value):
     contract_line_items: list[ContractLineItem] = Field(default_factory=list)
     entitlements: list[Entitlement] = Field(default_factory=list)
     subscriptions: list[Subscription] = Field(default_factory=list)
+    reports: list[ScheduledReport] = Field(default_factory=list)
 
     def of(self, kind: Kind) -> list[Declaration]:
         """The declarations of one kind, in their order."""

@@ -145,4 +145,5 @@ DECLARED: dict[Kind, Table] = {
     Kind.CONTRACT_LINE_ITEMS: contract_line_items,
     Kind.ENTITLEMENTS: entitlements,
     Kind.SUBSCRIPTIONS: subscriptions,
+    Kind.REPORTS: reports,
 }
