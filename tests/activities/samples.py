@@ -307,7 +307,13 @@ async def given_up(world: SmallWorld) -> SubscriptionState:
     await world.run("open_case", opening("c-1"))
     page = world.store.feed.read(limit=1)
     event, position = page.events[0], page.positions[0]
-    known: dict[str, Any] = {"event_id": event.id, "position": position, "subject": event.subject, "sequence": 1, "type": event.type}
+    known: dict[str, Any] = {
+        "event_id": event.id,
+        "position": position,
+        "subject": event.subject,
+        "sequence": 1,
+        "type": event.type,
+    }
     letter = DeadLetter(**known, attempts=10, reason="HTTP 400", at=NOON)
     return SubscriptionState(cursor=page.cursor, given_up=[letter], sent=3, dead=1)
 
