@@ -9,7 +9,7 @@ As YAML a catalog is a mapping with these keys, each optional; several files mak
     fields: {priority: string, due_at: datetime}
     business_hours, endpoints, people, templates, processes: [...]
     products, accounts, contacts, assets, service_contracts, contract_line_items: [...]
-    entitlement_templates, entitlements, subscriptions: [...]
+    entitlement_templates, entitlements, subscriptions, intake: [...]
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from pydantic import AwareDatetime, Field, field_validator, model_validator
 
 from domain.calendar import ALWAYS, BusinessHours
 from domain.catalog.endpoints import Endpoint
+from domain.catalog.intake import IntakeSource
 from domain.catalog.mailing import Mail, MailTemplate, Person, Quiet, RoleFields, TimeZone
 from domain.catalog.subscriptions import Subscription
 from domain.criteria.fields import Fields
@@ -40,6 +41,8 @@ from domain.years import FIRST_YEAR, LAST_YEAR, is_promised
 
 MOST_ORDERED = 100_000
 """A quantity beyond this is a slip of the pen."""
+
+_ONE = {"business_hours": "business hours", "processes": "process", "people": "person", "intake": "intake source"}
 
 
 class Kind(StrEnum):
@@ -62,19 +65,12 @@ class Kind(StrEnum):
     CONTRACT_LINE_ITEMS = "contract_line_items"
     ENTITLEMENTS = "entitlements"
     SUBSCRIPTIONS = "subscriptions"
+    INTAKE = "intake"
 
     @property
     def one(self) -> str:
         """One of the kind, in words."""
-        match self:
-            case Kind.BUSINESS_HOURS:
-                return "business hours"
-            case Kind.PROCESSES:
-                return "process"
-            case Kind.PEOPLE:
-                return "person"
-            case _:
-                return self.value.removesuffix("s").replace("_", " ")
+        return _ONE.get(self.value, self.value.removesuffix("s").replace("_", " "))
 
 
 _TERM_END_NEEDS_A_COUNT = "term_end is kept by the count of an allowance; give one, if only allowance: {unit: cases}"
@@ -336,6 +332,7 @@ Declaration = (
     | ContractLineItem
     | Entitlement
     | Subscription
+    | IntakeSource
 )
 
 MODELS: dict[Kind, type[Declaration]] = {
@@ -353,6 +350,7 @@ MODELS: dict[Kind, type[Declaration]] = {
     Kind.CONTRACT_LINE_ITEMS: ContractLineItem,
     Kind.ENTITLEMENTS: Entitlement,
     Kind.SUBSCRIPTIONS: Subscription,
+    Kind.INTAKE: IntakeSource,
 }
 """What declares one of each kind."""
 
@@ -381,6 +379,7 @@ class Catalog(Value):
     contract_line_items: list[ContractLineItem] = Field(default_factory=list)
     entitlements: list[Entitlement] = Field(default_factory=list)
     subscriptions: list[Subscription] = Field(default_factory=list)
+    intake: list[IntakeSource] = Field(default_factory=list)
 
     def of(self, kind: Kind) -> list[Declaration]:
         """The declarations of one kind, in their order."""

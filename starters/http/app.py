@@ -10,7 +10,19 @@ from starters.http.backend import Backend
 from starters.http.paths import ForeignIds
 from starters.http.problems import handle_problems
 from starters.http.rate import USUAL_RATE, RateLimit
-from starters.http.routes import actions, cases, catalog, coverage, entitlements, events, health, orders, pages, tasks
+from starters.http.routes import (
+    actions,
+    cases,
+    catalog,
+    coverage,
+    entitlements,
+    events,
+    health,
+    intake,
+    orders,
+    pages,
+    tasks,
+)
 from starters.http.tokens import Issuer, Tokens
 
 ABOUT = """\
@@ -43,7 +55,8 @@ def create_app(backend: Backend, *, requests_per_second: float = USUAL_RATE, iss
     app.state.tokens = None if issuer is None else Tokens(issuer)
     app.add_middleware(ForeignIds)
     handle_problems(app)
-    for module in (health, cases, coverage, entitlements, orders, catalog, tasks, actions, events):
+    for module in (health, cases, coverage, entitlements, orders, catalog, tasks, actions, events, intake):
         app.router.routes.extend(module.router.routes)  # one table, that can be walked
+    app.router.routes.extend(intake.open_router.routes)
     app.router.routes.extend([*pages.router.routes, *pages.entrance.routes])
     return app

@@ -39,6 +39,7 @@ from store.tables.catalog import (
     entitlement_contacts,
     entitlement_templates,
     entitlements,
+    intake_sources,
     organisation,
     people,
     processes,
@@ -48,6 +49,7 @@ from store.tables.catalog import (
     templates,
 )
 from store.tables.feed import events, feed
+from store.tables.intake import intake_cases, intake_deliveries
 from store.tables.metadata import metadata
 from store.tables.orders import orders
 from store.tables.quiet import digests, held_mails, sent_mails
@@ -88,6 +90,9 @@ __all__ = [
     "events",
     "feed",
     "held_mails",
+    "intake_cases",
+    "intake_deliveries",
+    "intake_sources",
     "kept_answers",
     "leases",
     "ledger",

@@ -120,6 +120,8 @@ entitlement_contacts = Table(
 
 subscriptions = _declared("subscriptions", Column("endpoint", ForeignKey("endpoints.id"), nullable=False))
 
+intake_sources = _declared("intake_sources")
+
 applied_files = Table(
     "applied_files",
     metadata,
@@ -144,4 +146,5 @@ DECLARED: dict[Kind, Table] = {
     Kind.CONTRACT_LINE_ITEMS: contract_line_items,
     Kind.ENTITLEMENTS: entitlements,
     Kind.SUBSCRIPTIONS: subscriptions,
+    Kind.INTAKE: intake_sources,
 }
