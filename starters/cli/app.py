@@ -24,6 +24,7 @@ from starters.cli.commands import (
     explain,
     feed,
     hours,
+    intake,
     keys,
     logs,
     migration,
@@ -97,6 +98,7 @@ app.command("endpoints", rich_help_panel=_CASES)(actions.endpoints)
 app.add_typer(tasks.app, name="tasks", rich_help_panel=_CASES)
 app.command("events", rich_help_panel=_CASES)(feed.events)
 app.add_typer(subscriptions.app, name="subscriptions", rich_help_panel=_CASES)
+app.add_typer(intake.app, name="intake", rich_help_panel=_CASES)
 app.command("verify", rich_help_panel=_CASES)(coverage.verify)
 app.command("balance", rich_help_panel=_USAGE)(audit.balance)
 app.command("audit", rich_help_panel=_USAGE)(audit.audit)
