@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, select
@@ -15,6 +15,7 @@ from domain.reports.using import PeriodUse
 from store import tables
 from store.database import Database
 from store.reports.acting import ActionCounts, actions
+from store.reports.auditing import AuditedReports, audit_reports
 from store.reports.billing import export_overrides, overrides
 from store.reports.clocks import AT_ONCE, Clocks
 from store.reports.held import Holdings, holdings
@@ -102,6 +103,10 @@ class Reporting:
         with self._database.write() as connection:
             self._database.lock(connection, _EXPORT_LOCK)
             return export_overrides(connection, asked, by=by, at=datetime.now(UTC))
+
+    def audit(self) -> Iterator[AuditedReports]:
+        """Hold every case against the rows that reports are made from, and against its events of the feed."""
+        yield from audit_reports(self._database)
 
     def _counted(self, asked: ReportAsked, count: Callable[[Connection, ReportAsked, Tallies], None]) -> Tallies:
         found: Tallies = {}
