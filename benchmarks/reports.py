@@ -270,7 +270,7 @@ def fill(store: Store, first: int, last: int) -> None:
     """Write the rows of some cases."""
     chance = random.Random(1)
     hours = BusinessHours.model_validate(
-        {"name": "Office", "time_zone": "Europe/Berlin", "week": dict.fromkeys(("mon", "tue", "wed"), ["09:00-17:00"])}
+        {"name": "Office", "time_zone": "Europe/Berlin", "week": dict.fromkeys(("mon", "tue", "wed"), ("09:00-17:00",))}
     )
     frozen = hours.freeze(FIRST - timedelta(days=1), NOW + timedelta(days=800)).model_dump(mode="json")
     numbers = range(first, last)
