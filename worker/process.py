@@ -29,6 +29,7 @@ from activities.opening import Opening
 from activities.planning import Planner, Planning
 from activities.records import Records
 from activities.rendering.renderer import Renderer
+from activities.reports.sending import ReportSending
 from activities.subscriptions.work import SubscriptionWork
 from clients.deployments import DEPLOYMENT
 from clients.gate import UsageGate
@@ -144,6 +145,7 @@ def _activities(
         *Redelivering(store, outside).all,
         *Migrating(client, store).all,
         *SubscriptionWork(store, outside).all,
+        *ReportSending(store, outside).all,
     ]
 
 

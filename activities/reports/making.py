@@ -54,6 +54,7 @@ class ReportWish:
         minutes: how close to its target a pause begins that is marked.
         new: of overrides, only those that no export has taken; `export`: only those that this one has.
         now: the instant for which it holds; None: now.
+        zone: whose wall clock says which day it is then, and shows instants; None: the organisation's.
     """
 
     kind: ReportKind
@@ -71,6 +72,7 @@ class ReportWish:
     new: bool = False
     export: int | None = None
     now: datetime | None = None
+    zone: ZoneInfo | None = None
 
 
 def make_report(store: Store, wish: ReportWish) -> Report:
@@ -101,7 +103,7 @@ def asked_of(store: Store, wish: ReportWish) -> ReportAsked:
         NotFound, Refused: as `make_report`.
     """
     types = store.catalog.fields()
-    zone = ZoneInfo(store.catalog.organisation().time_zone)
+    zone = wish.zone or ZoneInfo(store.catalog.organisation().time_zone)
     now = wish.now or datetime.now(UTC)
     days = days_asked(wish.period, wish.first, wish.last, today=now.astimezone(zone).date(), zone=zone)
     return ReportAsked(

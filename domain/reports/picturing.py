@@ -118,6 +118,7 @@ class _Shares:
 
     def __init__(self, report: Report) -> None:
         self._places = {outcome: report.column(outcome.key) for outcome in _JUDGED}
+        self._percent = report.column("met_percent")
         rest = [column.name for column in report.columns if column.name in {one.key for one in Outcome}]
         self._rest = [report.column(name) for name in rest if name not in {one.key for one in _JUDGED}]
         if any(self._others(row) for row in report.rows):
@@ -135,7 +136,7 @@ class _Shares:
             for outcome, count in counts.items()
             if count
         ]
-        figure = f"{100 * counts[Outcome.MET] / judged:.0f}%"
+        figure = _figure(_number(row[self._percent]), ColumnKind.SHARE)  # the very number of the table
         return Bar(label=label, facet=facet, parts=parts, figure=figure, of=f"of {judged:,.0f}{more}")
 
     def _others(self, row: Sequence[Cell]) -> float:
