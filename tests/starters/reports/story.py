@@ -156,5 +156,5 @@ def _row(store: Store, entitlement: str, account: str, unit: str, number: int, *
         recorded_at=at(20, 10) + timedelta(seconds=number),
         **facts,
     )
-    whose = {"entitlement_id": entitlement, "account": account, "unit": unit, "count": "one"}
-    store.ledgers.record(UsageRecords(rows=[row], periods=[], **whose))
+    news = UsageRecords(entitlement_id=entitlement, account=account, unit=unit, count="one", rows=[row], periods=[])
+    store.ledgers.record(news)
