@@ -88,11 +88,7 @@ async def working(
         client,
         task_queue=task_queue,
         plugins=[plugin()],
-        activities=[
-            *_activities(client, store, task_queue, dispatcher, outside),
-            *SubscriptionWork(store, outside).all,
-            *ReportSending(store, outside).all,
-        ],
+        activities=_activities(client, store, task_queue, dispatcher, outside),
         deployment_config=_deployment(build_id),
         max_cached_workflows=CACHED_WORKFLOWS if cached_workflows is None else cached_workflows,
         max_concurrent_workflow_tasks=TASKS_AT_ONCE,
@@ -131,6 +127,8 @@ def _activities(
         *UsageActivities(store, dispatcher).all,
         *Redelivering(store, outside).all,
         *Migrating(client, store).all,
+        *SubscriptionWork(store, outside).all,
+        *ReportSending(store, outside).all,
     ]
 
 

@@ -11,7 +11,7 @@ import platformdirs
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from activities.delivery.smtp import Encryption
+from domain.delivery.encryption import Encryption
 from domain.errors import MilepostError
 
 PREFIX = "MILEPOST_"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -83,3 +84,29 @@ def _stays(
             since = change.at
         value = change.fields[name]
     yield since, end, value
+
+
+@dataclass
+class HoldingTally:
+    """For how long somebody held instances.
+
+    Attributes:
+        held: how many instances they held, for however long.
+        ended: how many of them they held last.
+        seconds: of open time, together.
+        of_span: those of them of instances that have a span, whose `spans` come to so much together.
+    """
+
+    held: int = 0
+    ended: int = 0
+    seconds: int = 0
+    of_span: int = 0
+    spans: int = 0
+
+    def add(self, *, held: int = 0, ended: int = 0, seconds: int = 0, of_span: int = 0, spans: int = 0) -> None:
+        """Count some more."""
+        self.held += held
+        self.ended += ended
+        self.seconds += seconds
+        self.of_span += of_span
+        self.spans += spans

@@ -12,6 +12,7 @@ from starters.http.problems import handle_problems
 from starters.http.rate import USUAL_RATE, RateLimit
 from starters.http.routes import (
     actions,
+    bulk,
     cases,
     catalog,
     coverage,
@@ -21,6 +22,7 @@ from starters.http.routes import (
     health,
     orders,
     pages,
+    reports,
     tasks,
 )
 from starters.http.tokens import Issuer, Tokens
@@ -55,7 +57,7 @@ def create_app(backend: Backend, *, requests_per_second: float = USUAL_RATE, iss
     app.state.tokens = None if issuer is None else Tokens(issuer)
     app.add_middleware(ForeignIds)
     handle_problems(app)
-    for module in (health, cases, coverage, entitlements, orders, catalog, tasks, actions, events):
+    for module in (health, cases, bulk, coverage, entitlements, orders, catalog, tasks, actions, events, reports):
         app.router.routes.extend(module.router.routes)  # one table, that can be walked
     app.router.routes.extend([*pages.router.routes, *pages.entrance.routes, *customer_pages.router.routes])
     return app

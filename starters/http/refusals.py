@@ -46,6 +46,7 @@ OF_HTTP = {
 OF_CASES = {
     "bad_message": Refusal(422, "The request does not fit"),
     "bad_field": Refusal(422, "A field is not declared, or cannot have this value"),
+    "bad_report": Refusal(422, "No report can be asked for so"),
     "no_fields": Refusal(422, "No field is given"),
     "unknown_name": Refusal(422, "The request names something that there is not"),
     "unknown_milestone": Refusal(422, "The process has no such milestone"),

@@ -52,7 +52,7 @@ from store.tables.feed import events, feed
 from store.tables.metadata import metadata
 from store.tables.orders import orders
 from store.tables.quiet import digests, held_mails, sent_mails
-from store.tables.reports import RUNNING_MEASURES, field_changes, holdings, measures, pauses
+from store.tables.reports import RUNNING_MEASURES, exported_overrides, field_changes, holdings, measures, pauses
 from store.tables.schedules import report_schedules
 from store.tables.subscribers import dead_letters, subscription_states
 from store.tables.usage import ledger, untold_entitlements, usage_periods
@@ -91,6 +91,7 @@ __all__ = [
     "entitlement_templates",
     "entitlements",
     "events",
+    "exported_overrides",
     "feed",
     "field_changes",
     "held_mails",

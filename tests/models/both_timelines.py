@@ -263,6 +263,13 @@ class Amended(Model):
 
     def _take_migration(self, process: Any, calendars: Any, at: datetime) -> None:
         passed = [i for i in self.instances if i.standing_record() is not None and i.standing_violation() is None]
+        for instance in list(passed):
+            record = instance.standing_record()
+            if (
+                instance.is_open and record.violated_at == at
+            ):  # it is what came first: the new version judges the target
+                record.correct(at)
+                passed.remove(instance)
         super()._take_migration(process, calendars, at)
         new = {milestone.name: milestone for milestone in process.milestones}
         self.taking_over = [i for i in self.instances if i.completed_at is None and i.standing_record() is None]

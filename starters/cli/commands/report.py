@@ -54,6 +54,17 @@ def report(
         list[str] | None,
         option("--where", "FIELD=VALUE", "Only of cases in which a field has this value; may be repeated."),
     ] = None,
+    minutes: Annotated[
+        int,
+        typer.Option("--minutes", metavar="N", min=0, max=10_000, help="Of pauses: how close to a target is close."),
+    ] = 15,
+    new: Annotated[bool, typer.Option("--new", help="Of overrides: only those that no export has taken yet.")] = False,
+    export: Annotated[
+        bool, typer.Option("--export", help="Of overrides: take those that no export has taken yet; each comes once.")
+    ] = False,
+    exported: Annotated[
+        int | None, option("--exported", "N", "Of overrides: what this export has taken, again.")
+    ] = None,
     form: Annotated[
         Form | None,
         option("--form", "FORM", "table, csv, json or html; by the name of the file, or a table, if left out."),
@@ -67,7 +78,9 @@ def report(
 
     Example: milepost report compliance --by account --by month --period 2026-Q1
     """
-    from activities.reports.making import ReportWish, make_report
+    import getpass
+
+    from activities.reports.making import ReportWish, export_overrides, make_report
 
     chosen = _form(form, output, as_json=as_json)
     wish = ReportWish(
@@ -81,9 +94,13 @@ def report(
         milestone=milestone,
         process=process,
         where=where or (),
+        minutes=minutes,
+        new=new,
+        export=exported,
     )
+    _check_overrides(kind, new=new, export=export, exported=exported)
     with stored() as store:
-        made = make_report(store, wish)
+        made = export_overrides(store, wish, by=getpass.getuser()) if export else make_report(store, wish)
     if output is None and chosen is Form.TABLE:
         from starters.terminal.cases import console
         from starters.terminal.reports import report_shown
@@ -94,6 +111,13 @@ def report(
     else:
         output.write_text(_written(made, chosen), encoding="utf-8", newline="")
         typer.echo(f"{made.finding}; written to {output}")
+
+
+def _check_overrides(kind: ReportKind, *, new: bool, export: bool, exported: int | None) -> None:
+    if kind is not ReportKind.OVERRIDES and (new or export or exported is not None):
+        raise typer.BadParameter("only overrides are exported; the report is another one", param_hint="--export")
+    if export and exported is not None:
+        raise typer.BadParameter("take what is new, or show an export again", param_hint="--exported")
 
 
 def _form(form: Form | None, output: Path | None, *, as_json: bool) -> Form:
