@@ -13,11 +13,12 @@ from temporalio.exceptions import ApplicationError
 
 from activities.actions.outside import Outside
 from activities.delivery.means import Means
-from activities.delivery.smtp import Encryption, MailServer
+from activities.delivery.smtp import MailServer
 from activities.planning import Planner
 from activities.reports import sending
 from activities.reports.sending import ReportSending
 from domain.catalog.documents import read_document
+from domain.delivery.encryption import Encryption
 from domain.messages.cases import CaseIntake
 from domain.messages.report import DueReport
 from domain.timeline.events import MilestoneCompleted
@@ -103,7 +104,7 @@ async def test_it_is_mailed_with_its_table_and_its_picture(store: Store) -> None
 
 
 def attachments(mail: EmailMessage) -> list[EmailMessage]:
-    return [part for part in mail.iter_attachments() if isinstance(part, EmailMessage)]
+    return list(mail.iter_attachments())
 
 
 async def test_what_went_out_under_its_key_does_not_again(store: Store) -> None:
@@ -111,10 +112,10 @@ async def test_what_went_out_under_its_key_does_not_again(store: Store) -> None:
     behaviour = Behaviour()
     async with mail_server(behaviour) as port:
         reports = sender(store, port)
-        outcomes = [(await reports.attempt(DUE, number)).outcome for number in (1, 1, 2)]
+        answers = [await reports.attempt(DUE, number) for number in (1, 1, 2)]
         later = DueReport(report="weekly", due_at=MONDAY + timedelta(days=7))
         assert (await reports.attempt(later, 1)).outcome == "sent"
-    assert outcomes == ["sent", "before", "before"]
+    assert answers[1:] == answers[:1] * 2
     assert len({mail["Message-ID"] for mail in behaviour.taken}) == len(behaviour.taken) == 2
 
 
