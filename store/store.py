@@ -23,6 +23,7 @@ from store.customer_links import CustomerLinks
 from store.database import Database, Standing
 from store.endpoints import Endpoints
 from store.feed import Feed
+from store.intake import Intake
 from store.leases import Leases
 from store.orders import Orders
 from store.quiet import Quiet
@@ -59,6 +60,7 @@ class Store:
         feed: what happened, event by event.
         subscriptions: how those to the feed stand.
         dead_letters: events that subscriptions gave up.
+        intake: what other systems sent.
         unsynchronised: the entitlements whose workflows are to be told of a change.
         leases: who does what of all processes.
         keys: who may use the HTTP API.
@@ -89,6 +91,7 @@ class Store:
         self.feed = Feed(database)
         self.subscriptions = Subscriptions(database)
         self.dead_letters = DeadLetters(database)
+        self.intake = Intake(database)
         self.unsynchronised = UnsynchronisedEntitlements(database)
         self.leases = Leases(database)
         self.keys = AccessKeys(database)

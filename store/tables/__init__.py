@@ -18,6 +18,7 @@ from store.tables.cases import (
     OPEN_STATES,
     RUNNING,
     STOPPED,
+    UNVIOLATED,
     VIOLATED,
     case_hours,
     cases,
@@ -39,6 +40,7 @@ from store.tables.catalog import (
     entitlement_contacts,
     entitlement_templates,
     entitlements,
+    intake_sources,
     organisation,
     people,
     processes,
@@ -49,6 +51,7 @@ from store.tables.catalog import (
     templates,
 )
 from store.tables.feed import events, feed
+from store.tables.intake import intake_cases, intake_deliveries
 from store.tables.metadata import metadata
 from store.tables.orders import orders
 from store.tables.quiet import digests, held_mails, sent_mails
@@ -67,6 +70,7 @@ __all__ = [
     "RUNNING",
     "RUNNING_MEASURES",
     "STOPPED",
+    "UNVIOLATED",
     "VIOLATED",
     "accounts",
     "actions",
@@ -96,6 +100,9 @@ __all__ = [
     "field_changes",
     "held_mails",
     "holdings",
+    "intake_cases",
+    "intake_deliveries",
+    "intake_sources",
     "kept_answers",
     "leases",
     "ledger",
