@@ -47,6 +47,7 @@ OF_HTTP = {
 OF_CASES = {
     "bad_message": Refusal(422, "The request does not fit"),
     "bad_field": Refusal(422, "A field is not declared, or cannot have this value"),
+    "bad_report": Refusal(422, "No report can be asked for so"),
     "no_fields": Refusal(422, "No field is given"),
     "unknown_name": Refusal(422, "The request names something that there is not"),
     "unknown_milestone": Refusal(422, "The process has no such milestone"),
@@ -135,6 +136,7 @@ OF_ORGANISATIONS = {
     "asks_for_consent": Refusal(409, "The catalog says otherwise than what was amended by hand; say yes to it"),
     "no_dead_letter": Refusal(409, "The delivery is no dead letter"),
     "bad_order": Refusal(422, "The order has problems; nothing of it was made"),
+    "not_signed": Refusal(409, "Nothing signs links here"),
     "unknown_type": Refusal(422, "There is no such type of event"),
     "bad_cursor": Refusal(400, "This is no cursor of this list"),
     "cursor_of_another_feed": Refusal(400, "The cursor is of another installation"),
