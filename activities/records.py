@@ -35,8 +35,8 @@ class Records:
         self._together = _Together(store)
 
     @activity.defn(name=RECORD_CASE)
-    async def record_case(self, record: CaseRecord) -> None:
-        """Store a record; the same one again changes nothing.
+    async def record_case(self, record: CaseRecord) -> int:
+        """Store a record; the same one again changes nothing. Returns how many events its case has had with it.
 
         Answers of the case wait for a local activity, so that waits for the store only for a moment; the workflow then
         asks for it by a normal one, which nothing waits for. One that a newer build wrote in a format that this build
@@ -45,10 +45,9 @@ class Records:
         check_readable(record.carried)
         if not activity.info().is_local:
             bridges = activity.info().attempt >= BRIDGES_AT
-            await asyncio.to_thread(self.store.cases.record, record, bridges=bridges)
-            return
+            return await asyncio.to_thread(self.store.cases.record, record, bridges=bridges)
         try:
-            await self._together.write(record)
+            return await self._together.write(record)
         except (SQLAlchemyError, StoreError) as error:
             raise ApplicationError(
                 f"the store is not at hand: {error}",
@@ -65,20 +64,20 @@ class _Together:
         self._store = store
         # Of its own: a record that an answer waits for does not stand in line behind what a hundred actions write.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="records")
-        self._waiting: list[tuple[CaseRecord, asyncio.Future[None]]] = []
+        self._waiting: list[tuple[CaseRecord, asyncio.Future[int]]] = []
         self._writing: asyncio.Task[None] | None = None
 
-    async def write(self, record: CaseRecord) -> None:
-        """Have a record stored, and wait until it is.
+    async def write(self, record: CaseRecord) -> int:
+        """Have a record stored, and wait until it is. Returns how many events its case has had with it.
 
         Raises:
             SQLAlchemyError, StoreError: it could not be stored.
         """
-        stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        stored: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._waiting.append((record, stored))
         if self._writing is None:
             self._writing = asyncio.create_task(self._work_off())
-        await stored
+        return await stored
 
     async def _work_off(self) -> None:
         try:
@@ -87,10 +86,10 @@ class _Together:
         finally:
             self._writing = None
 
-    def _next(self) -> dict[str, tuple[CaseRecord, asyncio.Future[None]]]:
+    def _next(self) -> dict[str, tuple[CaseRecord, asyncio.Future[int]]]:
         """One record of each case, those that came first; the others wait for the next transaction."""
-        batch: dict[str, tuple[CaseRecord, asyncio.Future[None]]] = {}
-        later: list[tuple[CaseRecord, asyncio.Future[None]]] = []
+        batch: dict[str, tuple[CaseRecord, asyncio.Future[int]]] = {}
+        later: list[tuple[CaseRecord, asyncio.Future[int]]] = []
         for record, stored in self._waiting:
             if stored.done():  # nobody waits for it any more
                 continue
@@ -102,21 +101,21 @@ class _Together:
         self._waiting = later
         return batch
 
-    async def _write_some(self, batch: dict[str, tuple[CaseRecord, asyncio.Future[None]]]) -> None:
+    async def _write_some(self, batch: dict[str, tuple[CaseRecord, asyncio.Future[int]]]) -> None:
         records = [batch[case_id][0] for case_id in sorted(batch)]  # all processes lock cases in the same order
         waiting = [batch[case_id][1] for case_id in sorted(batch)]
         loop = asyncio.get_running_loop()
         try:
-            said: Sequence[Exception | None] = await loop.run_in_executor(self._thread, self._stored, records)
+            said: Sequence[int | Exception] = await loop.run_in_executor(self._thread, self._stored, records)
         except Exception as error:  # noqa: BLE001  whoever waits is told
             said = [error] * len(records)
-        for stored, why_not in zip(waiting, said, strict=True):
+        for stored, outcome in zip(waiting, said, strict=True):
             if stored.done():
                 continue
-            if why_not is None:
-                stored.set_result(None)
+            if isinstance(outcome, int):
+                stored.set_result(outcome)
             else:
-                stored.set_exception(why_not)
+                stored.set_exception(outcome)
 
-    def _stored(self, records: Sequence[CaseRecord]) -> Sequence[Exception | None]:
+    def _stored(self, records: Sequence[CaseRecord]) -> Sequence[int | Exception]:
         return self._store.cases.record_all(records, patience=LOCAL_PATIENCE)

@@ -30,6 +30,8 @@ MOST_MILESTONES = 200
 """Of one process."""
 MOST_MESSAGE_BYTES = 256 * 1024
 """Of one message, as JSON."""
+MOST_DELIVERY_BYTES = 1024 * 1024
+"""Of what another system tells at once, as JSON."""
 MOST_DEPTH = 32
 """Of lists and objects within one another, in a message."""
 MOST_QUOTED = 60
@@ -50,6 +52,11 @@ def quoted(text: str) -> str:
     """What somebody sent, in quotes and cut to what a refusal repeats of it; characters that cannot be seen escaped."""
     shown = text if len(text) <= MOST_QUOTED else text[: MOST_QUOTED - 1] + "…"
     return repr(shown) if shown.isprintable() else ascii(shown)
+
+
+def visible(text: str) -> str:
+    """A text of one line for people: what cannot be seen, or turns the direction of what follows, is a space."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def clean(text: str) -> str:

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from domain.calendar import HolidayRules
+from domain.catalog.customer_page import CustomerPage
 from domain.catalog.declarations import (
     Account,
     Asset,
@@ -30,6 +31,7 @@ from domain.catalog.declarations import (
     ServiceContract,
 )
 from domain.catalog.endpoints import Endpoint, SecretSource
+from domain.catalog.intake import IntakeSource, Signature
 from domain.catalog.mailing import MailTemplate, Person, Quiet, Role
 from domain.catalog.references import KnownCatalog
 from domain.catalog.subscriptions import Subscription
@@ -50,6 +52,7 @@ PLACES: Mapping[type[BaseModel], str] = {
     Catalog: "The document",
     Organisation: "organisation",
     Quiet: "quiet",
+    CustomerPage: "customer_page",
     DeclaredHours: "Business hours",
     Week: "week",
     HolidayRules: "holidays",
@@ -77,6 +80,8 @@ PLACES: Mapping[type[BaseModel], str] = {
     Entitlement: "Entitlements",
     Opening: "opening",
     Subscription: "Subscriptions",
+    IntakeSource: "Intake",
+    Signature: "A signature.",
     Allowance: "allowance",
     RateRow: "rates",
     Threshold: "thresholds",
@@ -100,6 +105,7 @@ SHARED: Mapping[type[BaseModel], str] = {
             Person,
             MailTemplate,
             Subscription,
+            IntakeSource,
         ),
         "What all have",
     ),

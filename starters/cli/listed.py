@@ -55,6 +55,11 @@ PANELS: dict[str, tuple[Listed, ...]] = {
     "Cases": (
         Listed("open", "case:open_case", "Open a case: find its entitlement, start the clocks of its milestones."),
         Listed(
+            "import",
+            "importing:import_rows",
+            "Open a case for each row of a file, or log a time entry; one line of verdict for each.",
+        ),
+        Listed(
             "show",
             "show:show",
             "Show a case: its milestones with their targets and what is left, and what happened on its timeline.",
@@ -156,6 +161,17 @@ PANELS: dict[str, tuple[Listed, ...]] = {
             "audit",
             "audit:audit",
             "Check that the ledger of each entitlement adds up to its balance, and that each open case is at work.",
+        ),
+        Listed(
+            "intake",
+            "intake:app",
+            "What other systems tell by web hooks: try a mapping, list what could not be taken, try that again.",
+        ),
+        Listed(
+            "report", "report:report", "Report what came of milestones and entitlements, from the records of the store."
+        ),
+        Listed(
+            "links", "links:app", "Make links to customers' pages, list them, revoke them; or write a page to a file."
         ),
         Listed(
             "take", "usage:take", "Take a visit, or anything of another unit, when it is dispatched; says what is left."

@@ -19,6 +19,7 @@ from store import tables
 from store.cases import rows, statements
 from store.cases.folded import milestone_row
 from store.feed import put_following_events
+from store.reports.writing import put_following_measures
 
 MOST_REMEMBERED = 20_000
 """Cases, of those that have recorded something last."""
@@ -74,7 +75,8 @@ class LastRecords:
         """What was stored last, if the record follows that and nothing has to be forgotten for it."""
         with self._guard:
             last = self._last.get(record.view.case_id)
-        if last is None or record.folded or record.failures:
+        begins_feed = record.feed is not None and record.feed.is_snapshot
+        if last is None or record.folded or record.failures or begins_feed:
             return None
         run_id, run, history, number = last.place
         follows = (record.run_id, record.run, record.number - 1) == (run_id, run, number) and history <= record.history
@@ -105,6 +107,7 @@ def put_following(connection: Connection, records: Sequence[tuple[CaseRecord, La
     if milestones:
         changed = [name for name in milestones[0] if name not in tables.milestones.primary_key.columns]
         connection.execute(statements.put(dialect, tables.milestones, *changed), milestones)
+    put_following_measures(connection, of_records)
     if notes := [row for record in of_records for row in rows.note_rows(record)]:
         connection.execute(statements.put(dialect, tables.notes), notes)
     fired = [(record.view, each) for record in of_records for each in record.fired]

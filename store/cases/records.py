@@ -38,8 +38,9 @@ from store.cases.rows import (
 )
 from store.database import Database, insert_new
 from store.errors import StoreError
-from store.feed import FeedGap, put_case_events
+from store.feed import FeedGap, counted_on, put_case_events
 from store.reading import read_stored
+from store.reports.writing import put_measures
 from store.values import CaseRow, StoredCase
 
 _SPAN = TypeAdapter(timedelta)
@@ -56,7 +57,7 @@ class CaseRecords:
         self._database = database
         self._last = LastRecords()
 
-    def record_all(self, records: Sequence[CaseRecord], *, patience: float | None = None) -> list[Failure | None]:
+    def record_all(self, records: Sequence[CaseRecord], *, patience: float | None = None) -> list[int | Failure]:
         """Stores records, each of another case, in as few transactions as can be.
 
         Those that follow what this process has stored last are written in one. The others, and those as well if that
@@ -68,7 +69,7 @@ class CaseRecords:
             patience: seconds to wait for another writer.
 
         Returns:
-            Of each why it could not be stored, or None.
+            Of each what `record` returns, or why it could not be stored.
         """
         following = [(record, last) for record in records if (last := self._last.before(record)) is not None]
         stored: set[str] = set()
@@ -78,14 +79,14 @@ class CaseRecords:
                 stored = {record.view.case_id for record, _ in following}
         except (SQLAlchemyError, StoreError) as error:
             away = error if _is_away(error) else None
-        outcomes: list[Failure | None] = []
+        outcomes: list[int | Failure] = []
         for record in records:
             if record.view.case_id in stored:
-                outcomes.append(None)
+                outcomes.append(record.carried.events)
                 continue
-            why_not = away or self._tried(record, patience)
-            away = why_not if why_not is not None and _is_away(why_not) else None
-            outcomes.append(why_not)
+            outcome = away or self._tried(record, patience)
+            away = outcome if not isinstance(outcome, int) and _is_away(outcome) else None
+            outcomes.append(outcome)
         return outcomes
 
     def _follow(self, following: Sequence[tuple[CaseRecord, Last]], patience: float | None) -> bool:
@@ -98,14 +99,13 @@ class CaseRecords:
             return True
         return False
 
-    def _tried(self, record: CaseRecord, patience: float | None) -> Failure | None:
+    def _tried(self, record: CaseRecord, patience: float | None) -> int | Failure:
         try:
-            self.record(record, patience=patience)
+            return self.record(record, patience=patience)
         except (SQLAlchemyError, StoreError) as error:
             return error
-        return None
 
-    def record(self, record: CaseRecord, *, patience: float | None = None, bridges: bool = False) -> None:
+    def record(self, record: CaseRecord, *, patience: float | None = None, bridges: bool = False) -> int:
         """Stores a record, in place of what an attempt that the server never took has left; the newest counts.
 
         Args:
@@ -113,18 +113,23 @@ class CaseRecords:
             patience: seconds to wait for another writer.
             bridges: events that are missing before those of the record are lost, and a snapshot takes their place.
 
+        Returns:
+            How many events its case has had with it. More than it says itself of a case that an older build has served.
+
         Raises:
             FeedGap: events are missing before those of the record; nothing is stored.
         """
         folded = folded_rows(record)
         with self._database.write(patience=patience) as connection:
+            record = counted_on(connection, record)
             if not _put_case(connection, record):
-                return
+                return record.carried.events
             if record.history == 0 and record.number == 1:
                 _leave_turns(connection, record.view.case_id)
             _put_hours(connection, record)
             put_folded(connection, folded)
             _put_milestones(connection, record)
+            put_measures(connection, record)
             _put_notes(connection, record)
             _forget_triggers(connection, record)
             for fired in record.fired:
@@ -133,6 +138,7 @@ class CaseRecords:
                 put_failure(connection, failure.key, failure.error, record.view.now)
             put_case_events(connection, record, bridges=bridges)  # last: nobody else writes events until it has ended
         self._last.remember(record)
+        return record.carried.events
 
     def get(self, case_id: str) -> StoredCase:
         """A case as it was last recorded.
@@ -162,11 +168,14 @@ class CaseRecords:
 
     def has_own_clock(self, case_id: str) -> bool:
         """Whether a case goes by a clock of its own, as those of a replayed log do; no for one that is not known."""
+        table = tables.cases
         with self._database.read() as connection:
-            carried = connection.execute(
-                select(tables.cases.c.carried).where(tables.cases.c.case_id == case_id)
-            ).scalar()
-        return carried is not None and bool(_SPAN.validate_python(carried.get("ahead", 0)))
+            known = connection.execute(select(table.c.own_clock).where(table.c.case_id == case_id)).first()
+            if known is None or known.own_clock is not None:
+                return known is not None and bool(known.own_clock)
+            # Recorded by a Milepost from before the column. What is carried may be large, and is asked for often.
+            carried = connection.execute(select(table.c.carried).where(table.c.case_id == case_id)).scalar_one()
+        return bool(_SPAN.validate_python(carried.get("ahead", 0)))
 
     def rows(
         self,

@@ -43,6 +43,8 @@ def case_row(record: CaseRecord) -> Row:
         "view": view.model_dump(mode="json"),
         "carried": record.carried.model_dump(mode="json"),
         "recorded_at": datetime.now(UTC),
+        "fields": view.fields,
+        "own_clock": bool(record.carried.ahead),
     }
 
 
