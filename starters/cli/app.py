@@ -21,6 +21,7 @@ from starters.cli.commands import (
     case,
     catalog,
     coverage,
+    database,
     explain,
     feed,
     hours,
@@ -74,6 +75,7 @@ app.command("demo", rich_help_panel=_START)(replay.demo)
 app.command("dev", rich_help_panel=_START)(serving.dev)
 app.command("worker", rich_help_panel=_START)(serving.worker)
 app.add_typer(upgrade.app, name="upgrade", rich_help_panel=_START)
+app.add_typer(database.app, name="db", rich_help_panel=_START)
 app.command("api", rich_help_panel=_START)(api.api)
 app.add_typer(keys.app, name="keys", rich_help_panel=_START)
 app.command("open", rich_help_panel=_CASES)(case.open_case)

@@ -124,7 +124,7 @@ async def at_hand(*, virtual_clock: bool = False, console: Console | None = None
             "frontend.WorkflowTimeSkippingEnabled is off there. Without TEMPORAL_ADDRESS one of our own is started"
         )
     private_folder(settings.data)
-    store = await asyncio.to_thread(Store.open, settings.database)
+    store = await asyncio.to_thread(Store.open, settings.database, "made")
     try:
         whereabouts = Whereabouts(
             address=address, namespace=client.namespace, task_queue=settings.task_queue, database=settings.database

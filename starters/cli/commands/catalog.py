@@ -123,7 +123,7 @@ async def _apply(files: list[Path], by: str | None, *, dry_run: bool, consent: b
 
     settings = effective_settings()
     private_folder(settings.data)
-    store = await asyncio.to_thread(Store.open, settings.database)
+    store = await asyncio.to_thread(Store.open, settings.database, "made")
     try:
         who = by or login() or "unknown"
         diff = await asyncio.to_thread(apply_files, store, files, by=who, dry_run=dry_run, consent=consent)
