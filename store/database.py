@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, Executable, Table, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, ExceptionContext
@@ -20,22 +15,18 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from store.addresses import shown_address, without_password
 from store.errors import BadAddress, StoreError
+from store.schema import MAKES, check_up_to_date, is_up_to_date, migrate, versions
 from store.sqlite import BUSY_SECONDS, sqlite_engine, use_wal
 from store.turns import Turns
 
-_MIGRATIONS = Path(__file__).parent / "migrations"
 _MIGRATION_LOCK = 0x6D696C65  # "mile", in PostgreSQL's one space of advisory locks
 CATALOG_LOCK = _MIGRATION_LOCK + 1
 MAIL_LOCK = 0x6D61696C
-_ONE_AT_A_TIME = threading.Lock()
-"""Alembic keeps the migration that is under way in a global variable."""
 
 Schema = Literal["upgraded", "made", "there"]
-"""What whoever opens a database wants of its schema: that it is brought up to date; that it is made where there is none,
-and as this Milepost knows it where there is one; or the latter alone. Workers upgrade. What people and other programs
-run beside them does not: a database that is upgraded under workers of an older build is no surprise then."""
-
-UPGRADES = "`milepost db upgrade` brings it up to date, and so do `milepost worker` and `milepost dev` of this build"
+"""What whoever opens a database wants of its schema: that it is brought up to date; that it is made where there is
+none, and is up to date where there is one; or the latter alone. Workers upgrade. What people and other programs run
+beside them does not: no database is upgraded under workers of an older build by a look at it."""
 
 _EXPECTED = "expected sqlite:///path/to/milepost.db or postgresql://user@host/name"
 
@@ -58,7 +49,7 @@ class Database:
         Raises:
             BadAddress: no database can be there.
             StoreError: nobody answers there, it can't be opened, a newer Milepost has been here, or the schema is not
-                there, or an older one.
+                as it is wanted.
         """
         address = _address(url)
         if schema == "there":
@@ -68,16 +59,18 @@ class Database:
         try:
             if schema == "there":
                 with database.read() as connection:
-                    _refuse_other_schema(connection)
+                    check_up_to_date(connection)
                 return database
             if engine.dialect.name == "sqlite":
                 use_wal(engine)
-            with database.write() as connection:
-                database.lock(connection, _MIGRATION_LOCK)
-                if schema == "made" and _heads(connection):
-                    _refuse_other_schema(connection)
-                else:
-                    _migrate(connection)
+            with database.read() as connection:
+                ready = is_up_to_date(connection)
+            if not ready:
+                with database.write() as connection:
+                    database.lock(connection, _MIGRATION_LOCK)
+                    if schema == "made" and versions(connection):
+                        check_up_to_date(connection)
+                    migrate(connection)
         except SQLAlchemyError as error:
             engine.dispose()
             cause = error.orig if isinstance(error, DBAPIError) else error
@@ -229,50 +222,5 @@ def _engine(address: URL) -> Engine:
 def _refuse_missing_file(address: URL) -> None:
     """Whoever only looks makes no file."""
     if address.get_backend_name() == "sqlite" and not Path(str(address.database)).exists():
-        raise StoreError(f"there is no database {shown_address(str(address.set(drivername='sqlite')))}; {_MAKES}")
-
-
-def _refuse_other_schema(connection: Connection) -> None:
-    """Refuse a schema that this Milepost does not know, or none.
-
-    Raises:
-        StoreError: with what would help.
-    """
-    scripts, current = ScriptDirectory.from_config(_config(connection)), _heads(connection)
-    _refuse_newer(scripts, current)
-    wanted = set(scripts.get_heads())
-    if not current:
-        raise StoreError(f"the database has no tables of Milepost yet; {_MAKES}")
-    if current != wanted:
-        here, needed = ", ".join(current), ", ".join(wanted)
-        raise StoreError(f"the database is at version {here}, and this Milepost needs {needed}; {UPGRADES}")
-
-
-_MAKES = "`milepost db upgrade` makes it, and so do `milepost worker` and `milepost dev`"
-
-
-def _heads(connection: Connection) -> set[str]:
-    return set(MigrationContext.configure(connection).get_current_heads())
-
-
-def _config(connection: Connection) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    config.attributes["connection"] = connection
-    return config
-
-
-def _refuse_newer(scripts: ScriptDirectory, current: set[str]) -> None:
-    if unknown := current - {script.revision for script in scripts.walk_revisions()}:
-        raise StoreError(
-            f"the database is at version {', '.join(unknown)}, which a newer Milepost has made; use that one"
-        )
-
-
-def _migrate(connection: Connection) -> None:
-    config, current = _config(connection), _heads(connection)
-    scripts = ScriptDirectory.from_config(config)
-    _refuse_newer(scripts, current)
-    if current != set(scripts.get_heads()):
-        with _ONE_AT_A_TIME:
-            command.upgrade(config, "head")
+        shown = shown_address(address.set(drivername="sqlite"))
+        raise StoreError(f"there is no database {shown} yet; {MAKES}")

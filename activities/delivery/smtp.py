@@ -11,25 +11,17 @@ from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
-from enum import StrEnum
 
 import aiosmtplib
 
 from activities.delivery.outcomes import Delivered, NotDelivered
+from domain.delivery.encryption import Encryption
 
 GIVES_UP_AFTER = 30.0
 """Seconds for a whole attempt."""
 
 _SHOWN = 200
 _PERMANENT = 500
-
-
-class Encryption(StrEnum):
-    """How the connection to the mail server is encrypted."""
-
-    NONE = "none"
-    STARTTLS = "starttls"
-    TLS = "tls"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from domain.catalog.amendments import refused_changes
+from domain.catalog.customer_page import customer_page_problems
 from domain.catalog.declarations import (
     Catalog,
     ContractLineItem,
@@ -156,6 +157,8 @@ class _Check:
             if self.organisation.quiet is not None:
                 place = ("organisation", "quiet", "hours")
                 yield from self.references.problems(place, Kind.BUSINESS_HOURS, self.organisation.quiet.hours)
+            if self.organisation.customer_page is not None:
+                yield from customer_page_problems(self.organisation.customer_page, self.fields)
             for role, name in self.organisation.roles.items():
                 if name not in self.fields:
                     message = f"unknown field {name!r} of a case; {nearest(name, self.fields)}"

@@ -23,6 +23,7 @@ from typing import Any, Literal, Self
 from pydantic import AwareDatetime, Field, field_validator, model_validator
 
 from domain.calendar import ALWAYS, BusinessHours
+from domain.catalog.customer_page import CustomerPage
 from domain.catalog.endpoints import Endpoint
 from domain.catalog.mailing import Mail, MailTemplate, Person, Quiet, RoleFields, TimeZone
 from domain.catalog.subscriptions import Subscription
@@ -101,6 +102,7 @@ class Organisation(Value):
         process: of cases without an entitlement; None: they have no milestones.
         roles: which field of a case says who owner, contact, team and watchers are; of others it is that of the name.
         quiet: when mails wait; None: none does.
+        customer_page: what customers see of themselves, and how links to it are signed.
     """
 
     name: str = Field(default="", max_length=200)
@@ -109,6 +111,7 @@ class Organisation(Value):
     process: Name | None = None
     roles: RoleFields = Field(default_factory=dict, exclude_if=operator.not_)
     quiet: Quiet | None = Field(default=None, exclude_if=operator.not_)
+    customer_page: CustomerPage | None = Field(default=None, exclude_if=operator.not_)
 
 
 class DeclaredHours(BusinessHours):

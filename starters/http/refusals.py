@@ -133,6 +133,7 @@ OF_ORGANISATIONS = {
     "bad_catalog": Refusal(422, "The catalog has problems; nothing of it was stored"),
     "asks_for_consent": Refusal(409, "The catalog says otherwise than what was amended by hand; say yes to it"),
     "bad_order": Refusal(422, "The order has problems; nothing of it was made"),
+    "not_signed": Refusal(409, "Nothing signs links here"),
     "unknown_type": Refusal(422, "There is no such type of event"),
     "bad_cursor": Refusal(400, "This is no cursor of this list"),
     "cursor_of_another_feed": Refusal(400, "The cursor is of another installation"),

@@ -27,6 +27,7 @@ from store.cases.folded import explained, folded_rows, milestone_row, put_folded
 from store.database import Database, insert_new
 from store.feed import counted_on, put_case_events
 from store.reading import read_stored
+from store.reports.writing import put_measures
 from store.values import CaseRow, StoredCase
 
 _SPAN = TypeAdapter(timedelta)
@@ -63,6 +64,7 @@ class CaseRecords:
             _put_hours(connection, record)
             put_folded(connection, folded)
             _put_milestones(connection, record)
+            put_measures(connection, record)
             _put_notes(connection, record)
             _forget_triggers(connection, record)
             for fired in record.fired:
@@ -208,6 +210,7 @@ def _put_case(connection: Connection, record: CaseRecord) -> bool:
         "view": view.model_dump(mode="json"),
         "carried": record.carried.model_dump(mode="json"),
         "recorded_at": datetime.now(UTC),
+        "fields": view.fields,
         "own_clock": bool(record.carried.ahead),
     }
     # The opening asks besides whether it was asked for after what is stored.

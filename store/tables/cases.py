@@ -30,6 +30,7 @@ cases = Table(
     Column("view", Document, nullable=False),
     Column("carried", Document, nullable=False),
     Column("recorded_at", Instant),
+    Column("fields", Document),
     Column("own_clock", Boolean),
     Index(None, "opened_at", "case_id"),
     Index(None, "account", "opened_at", "case_id"),

@@ -119,6 +119,7 @@ entitlement_contacts = Table(
 )
 
 subscriptions = _declared("subscriptions", Column("endpoint", ForeignKey("endpoints.id"), nullable=False))
+reports = _declared("reports")
 
 applied_files = Table(
     "applied_files",

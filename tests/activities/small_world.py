@@ -28,8 +28,9 @@ from activities.actions.outside import Outside
 from activities.delivery.http import HookSender
 from activities.delivery.means import Means
 from activities.delivery.outcomes import Delivered
-from activities.delivery.smtp import Encryption, MailServer
+from activities.delivery.smtp import MailServer
 from activities.rendering.renderer import Renderer
+from domain.delivery.encryption import Encryption
 from domain.usage.effects import UsageRecords
 from domain.usage.machine import Usage
 from domain.usage.requests import APPROVE_OVERAGE, CONSUME_MANY, LOG_HOURS, Balance, EntitlementTerms

@@ -15,12 +15,15 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError, OperationalError, StatementError
 
 from domain.catalog.declarations import Catalog
 from domain.catalog.documents import read_document
 from store import Store, StoreError, tables
+from store.database import Schema
+from store.schema import newest
 
 ROOT = Path(__file__).parents[2]
 OPEN = "import sys; from store import Store; Store.open(sys.argv[1]).close()"
@@ -44,11 +47,11 @@ def test_opening_again_keeps_what_is_there(url: str) -> None:
 def test_who_only_looks_makes_nothing(tmp_path: Path) -> None:
     """Neither a file nor a table; it is said what does."""
     file = tmp_path / "milepost.db"
-    with pytest.raises(StoreError, match=r"there is no database .*milepost.db; `milepost db upgrade` makes it"):
+    with pytest.raises(StoreError, match=r"there is no database .*milepost.db yet; `milepost db upgrade` makes them"):
         Store.open(f"sqlite:///{file}", "there")
     assert not file.exists()
     file.touch()
-    with pytest.raises(StoreError, match="has no tables of Milepost yet; `milepost db upgrade` makes it"):
+    with pytest.raises(StoreError, match="has no tables of Milepost yet; `milepost db upgrade` makes them"):
         Store.open(f"sqlite:///{file}", "there")
     assert file.read_bytes() == b""
 
@@ -56,8 +59,7 @@ def test_who_only_looks_makes_nothing(tmp_path: Path) -> None:
 def test_who_runs_beside_workers_upgrades_nothing(url: str) -> None:
     """Tables are made where there are none; those of an older Milepost are left to its workers."""
     Store.open(url, "made").close()
-    Store.open(url, "there").close()
-    with Database.open(url).write() as connection:
+    with Store.open(url, "there") as store, store._database.write() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '0016'"))
     for schema in SCHEMAS:
         with pytest.raises(StoreError, match=r"is at version 0016, and this Milepost needs \d+; `milepost db upgrade`"):
@@ -92,6 +94,31 @@ def test_a_database_of_a_newer_milepost_is_left_alone(url: str) -> None:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(StoreError, match="version 9999, which a newer Milepost has made"):
         Store.open(url)
+
+
+def test_the_newest_revision_is_the_migration_tools_head() -> None:
+    """It is read without loading the tool."""
+    config = Config()
+    config.set_main_option("script_location", str(ROOT / "store/migrations"))
+    assert [newest()] == ScriptDirectory.from_config(config).get_heads()
+
+
+def test_a_database_that_is_up_to_date_needs_no_migration_tool(url: str) -> None:
+    """The tool is loaded by whoever finds something to migrate."""
+    code = OPEN + "; print('alembic' in sys.modules)"
+    said = [
+        subprocess.run([sys.executable, "-c", code, url], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        for _ in range(2)
+    ]
+    assert said == ["True\n", "False\n"]
+
+
+def test_a_database_that_is_up_to_date_is_opened_beside_a_writer(url: str) -> None:
+    """Whoever only looks waits for nobody."""
+    with Store.open(url) as store, store._database.write() as writer:
+        writer.execute(tables.case_fields.insert(), {"name": "x", "type": "string"})
+        with Store.open(url) as second:
+            assert second.catalog.fields() == {}
 
 
 @pytest.mark.parametrize(

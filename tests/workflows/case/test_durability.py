@@ -76,11 +76,11 @@ class DownCases(CaseRecords):
 
     is_down = False
 
-    def record(self, record: CaseRecord, *, patience: float | None = None, bridges: bool = False) -> None:
+    def record(self, record: CaseRecord, *, patience: float | None = None, bridges: bool = False) -> int:
         """As ever, while it is up."""
         if self.is_down:
             raise OperationalError("INSERT", {}, Exception("the database is down"))
-        super().record(record, patience=patience, bridges=bridges)
+        return super().record(record, patience=patience, bridges=bridges)
 
 
 class DownStore(Store):
@@ -272,8 +272,8 @@ async def test_an_opening_that_gets_no_further_says_why(world: World, monkeypatc
             await impatient.open(CaseIntake(case_id=case, account="acme"))
     said = str(silence.value)
     assert re.fullmatch(
-        rf"case {case} can't answer yet: its activity open_case has failed (once|\d times), and is tried again; the last "
-        r"time: .*connection refused",
+        rf"case {case} can't answer yet: its activity open_case has failed (once|\d times), and is tried again; "
+        r"the last time: .*connection refused",
         said,
     ), said
     await world.open(case_id=case)
