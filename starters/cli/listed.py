@@ -45,6 +45,7 @@ PANELS: dict[str, tuple[Listed, ...]] = {
             "upgrade:app",
             "Say which build of the workers (MILEPOST_BUILD_ID) gets new cases, and see which still have old ones.",
         ),
+        Listed("db", "database:app", "Make the tables of Milepost's database, or bring them up to date."),
         Listed(
             "api",
             "api:api",
