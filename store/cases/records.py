@@ -26,6 +26,7 @@ from store.cases import statements
 from store.cases.folded import explained, folded_rows, milestone_row, put_folded
 from store.database import Database, insert_new
 from store.feed import put_case_events
+from store.listed import listed
 from store.reading import read_stored
 from store.values import CaseRow, StoredCase
 
@@ -200,6 +201,7 @@ def _put_case(connection: Connection, record: CaseRecord) -> bool:
         "view": view.model_dump(mode="json"),
         "carried": record.carried.model_dump(mode="json"),
         "recorded_at": datetime.now(UTC),
+        **listed(connection, view),
     }
     # The opening asks besides whether it was asked for after what is stored.
     asked = {} if record.asked_at is None else {statements.ASKED_AT: record.asked_at}
