@@ -1,7 +1,8 @@
 """The command line: ``milepost``.
 
 Exit codes: 0 done; 1 it went wrong while running (nothing answers, a result differs), and the same command may work
-later; 2 what was asked for can't be, and the message says what would be right.
+later; 2 what was asked for can't be, and the message says what would be right; 3 the answer is no (nothing covers the
+customer, nothing was taken, something would change).
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from starters.cli.commands import (
     case,
     catalog,
     coverage,
+    desk,
+    entitlements,
     explain,
     feed,
     hours,
@@ -77,6 +80,7 @@ app.add_typer(upgrade.app, name="upgrade", rich_help_panel=_START)
 app.command("api", rich_help_panel=_START)(api.api)
 app.add_typer(keys.app, name="keys", rich_help_panel=_START)
 app.command("open", rich_help_panel=_CASES)(case.open_case)
+app.command("list", rich_help_panel=_CASES)(desk.list_cases)
 app.command("show", rich_help_panel=_CASES)(show.show)
 app.command("explain", rich_help_panel=_CASES)(explain.explain)
 app.command("complete", rich_help_panel=_CASES)(case.complete)
@@ -98,6 +102,7 @@ app.add_typer(tasks.app, name="tasks", rich_help_panel=_CASES)
 app.command("events", rich_help_panel=_CASES)(feed.events)
 app.add_typer(subscriptions.app, name="subscriptions", rich_help_panel=_CASES)
 app.command("verify", rich_help_panel=_CASES)(coverage.verify)
+app.command("entitlements", rich_help_panel=_USAGE)(entitlements.list_entitlements)
 app.command("balance", rich_help_panel=_USAGE)(audit.balance)
 app.command("audit", rich_help_panel=_USAGE)(audit.audit)
 app.command("take", rich_help_panel=_USAGE)(usage.take)
