@@ -29,6 +29,16 @@ _KEY_PARAMETER = {
 }
 _ENVELOPE = "EventEnvelope"
 
+_LINKS = {
+    "POST /v1/cases": ("{case}", "$response.body#/case/case_id"),
+    "GET /v1/cases": ("{case}", "$response.body#/cases/0/case_id"),
+    "POST /v1/orders": ("{order}", "$request.body#/id"),
+    "GET /v1/entitlements": ("{entitlement}", "$response.body#/entitlements/0/entitlement"),
+    "GET /v1/tasks": ("{key}", "$response.body#/tasks/0/key"),
+    "GET /v1/actions": ("{key}", "$response.body#/actions/0/key"),
+}
+"""Whose answers name what other paths are about: the part of those paths, and where in the answer it stands."""
+
 
 def document_of(app: FastAPI) -> dict[str, Any]:
     """The document of an app; made once, and kept with it."""
@@ -42,6 +52,7 @@ def document_of(app: FastAPI) -> dict[str, Any]:
             separate_input_output_schemas=app.separate_input_output_schemas,
         )
         _say_what_all_have(made, app.routes)
+        _say_what_leads_where(made["paths"])
         _say_what_is_sent(made)
         app.openapi_schema = made
     return app.openapi_schema
@@ -76,6 +87,21 @@ def _complete(operation: dict[str, Any], method: str, route: BaseRoute) -> None:
     operation["description"] = f"{operation.get('description', '')}\n\nScope: {' or '.join(named)}."
     if method == "POST":
         operation.setdefault("parameters", []).append(_KEY_PARAMETER)
+
+
+def _say_what_leads_where(paths: dict[str, Any]) -> None:
+    """Add to answers that name something links to what is done with it."""
+    for source, (part, place) in _LINKS.items():
+        method, _, path = source.partition(" ")
+        links = {
+            operation["operationId"]: {"operationId": operation["operationId"], "parameters": {part.strip("{}"): place}}
+            for other, operations in paths.items()
+            for operation in operations.values()
+            if part in other.split("/") and other.startswith(path)
+        }
+        for status, answer in paths[path][method.lower()]["responses"].items():
+            if status.startswith("2"):
+                answer["links"] = links
 
 
 def _say_what_is_sent(made: dict[str, Any]) -> None:

@@ -82,7 +82,7 @@ async def once(
         return Response(kept.body, kept.status, {**kept.headers, REPLAYED: "true"})
     response = await answer()
     try:
-        if response.status_code in _DONE:
+        if response.status_code in _DONE and "retry-after" not in response.headers:  # else part of it is to run again
             told = KeptAnswer(response.status_code, _kept_headers(response), bytes(response.body).decode())
             await backend.ask(lambda store: store.answers.finish(asked, told))
         else:

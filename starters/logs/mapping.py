@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from ruamel.yaml import YAML
@@ -20,6 +20,8 @@ from domain.ids import Reference
 from domain.model import Value
 from starters.logs.columns import Column, Effect, EventColumn, FieldColumn, StateColumn, VerdictColumn, WaitColumns
 from starters.logs.times import TimeFormat
+
+Columns = TypeVar("Columns", bound=Value)
 
 
 class LogError(MilepostError):
@@ -212,13 +214,26 @@ def load_mapping(path: Path) -> LogMapping:
     Raises:
         LogError: it cannot be read, is no YAML, or is no mapping; with each line and what would be right.
     """
+    return load_columns(path, LogMapping)
+
+
+def load_columns(path: Path, model: type[Columns]) -> Columns:
+    """Read a column mapping of some kind.
+
+    Args:
+        path: of the file.
+        model: what it says.
+
+    Raises:
+        LogError: as `load_mapping`.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise LogError([f"{path}: {error.strerror or error}"]) from None
     except UnicodeDecodeError:
         raise LogError([f"{path}: is not UTF-8 text"]) from None
-    return parsed_mapping(text, path)
+    return _parsed(text, path, model)
 
 
 def parsed_mapping(text: str, path: Path) -> LogMapping:
@@ -231,6 +246,10 @@ def parsed_mapping(text: str, path: Path) -> LogMapping:
     Raises:
         LogError: it is no YAML, or is no mapping; with each line and what would be right.
     """
+    return _parsed(text, path, LogMapping)
+
+
+def _parsed(text: str, path: Path, model: type[Columns]) -> Columns:
     try:
         document = YAML(typ="rt").load(text)
     except MarkedYAMLError as error:
@@ -241,13 +260,13 @@ def parsed_mapping(text: str, path: Path) -> LogMapping:
     if not isinstance(document, dict):
         raise LogError([f"{path}:1: a column mapping is a mapping that starts with, for example, 'case_id: number'"])
     try:
-        return LogMapping.model_validate(document)
+        return model.model_validate(document)
     except ValidationError as error:
-        raise LogError(list(_problems(path, document, error))) from None
+        raise LogError(list(_problems(path, document, error, model))) from None
 
 
-def _problems(path: Path, document: Any, error: ValidationError) -> Iterator[str]:
-    for problem in translated(error, LogMapping, document, ()):
+def _problems(path: Path, document: Any, error: ValidationError, model: type[Value]) -> Iterator[str]:
+    for problem in translated(error, model, document, ()):
         yield f"{path}:{_line(document, problem.path)}: {problem}"
 
 

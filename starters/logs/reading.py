@@ -198,16 +198,16 @@ class Reading:
 
     def _reader_of(self, declared: FieldColumn) -> Callable[[str], Any]:
         if declared.values is not None:
-            return partial(_listed, values=declared.values)
+            return partial(listed, values=declared.values)
         match declared.type:
             case "string":
                 return str
             case "integer":
                 return whole_number
             case "number":
-                return partial(_number, decimal=self.mapping.decimal)
+                return partial(number_of, decimal=self.mapping.decimal)
             case "boolean":
-                return _boolean
+                return boolean
             case "datetime":
                 return self.instant
             case _:
@@ -225,19 +225,22 @@ def whole_number(text: str) -> int:
     return number
 
 
-def _listed(text: str, values: dict[str, str]) -> str:
+def listed(text: str, values: Mapping[str, str]) -> str:
+    """What is called otherwise than in the cell."""
     if text not in values:
         raise Unreadable(f"unknown value {cut(text, 80)!r}; {_expected(text, values)}")
     return values[text]
 
 
-def _boolean(text: str) -> bool:
+def boolean(text: str) -> bool:
+    """Whether a cell says yes."""
     if text.lower() not in ("true", "false"):
         raise Unreadable(f"{cut(text, 80)!r} is neither TRUE nor FALSE")
     return text.lower() == "true"
 
 
-def _number(text: str, decimal: str) -> float:
+def number_of(text: str, decimal: str) -> float:
+    """The number that a cell shows."""
     other = "," if decimal == "." else "."
     try:
         number = math.nan if other in text else float(text.replace(decimal, "."))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from domain.criteria.fields import nearest
 from domain.wording import plural
-from starters.logs.mapping import LogError, LogMapping
+from starters.logs.mapping import LogError
 from starters.logs.reading import Reading
 from starters.logs.xes import xes_records
 
@@ -85,7 +85,7 @@ def _rows(reading: Reading) -> Iterator[Record]:
         for begins, cells in rows_of(text_of(path, mapping.encoding), mapping.delimiter):
             line = begins
             if header is None:
-                header = _header(path, mapping, begins, cells)
+                header = checked_header(path, begins, cells, columns=mapping.columns, delimiter=mapping.delimiter)
             elif len(cells) == len(header):
                 record = dict(zip(header, cells, strict=True))
                 _unmerge(record, mapping.merged, above)
@@ -109,12 +109,16 @@ def _unmerge(record: dict[str, str], merged: Sequence[str], above: dict[str, str
             record[column] = above.get(column, "")
 
 
-def _header(path: Path, mapping: LogMapping, line: int, names: list[str]) -> list[str]:
-    columns = mapping.columns
+def checked_header(path: Path, line: int, names: list[str], *, columns: Sequence[str], delimiter: str) -> list[str]:
+    """The header of a CSV file, if it has every column that is asked for, once.
+
+    Raises:
+        LogError: it lacks some, or has some twice.
+    """
     missing = [column for column in columns if column not in names]
-    if missing and (other := _other_delimiter(mapping.delimiter, names, columns)):
+    if missing and (other := _other_delimiter(delimiter, names, columns)):
         shown = _NAMES.get(other, other)
-        said = f"the header is divided by {shown!r}, not by {mapping.delimiter!r}; say so in the mapping"
+        said = f"the header is divided by {shown!r}, not by {delimiter!r}; say so in the mapping"
         raise LogError([f'{path}:{line}: {said}: delimiter: "{shown}"'])
     problems = [f"{path}:{line}: no column {c!r}; {nearest(c, names)}" for c in missing]
     twice = [c for c in columns if names.count(c) > 1]

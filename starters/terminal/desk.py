@@ -65,7 +65,7 @@ def _left(case: CaseOnDesk) -> Text:
 
 def _remark(case: CaseOnDesk) -> Text:
     said = []
-    if case.status is not MilestoneStatus.COMPLIANT:
+    if case.status in {MilestoneStatus.OPEN_VIOLATION, MilestoneStatus.CLOSED_VIOLATION}:
         said.append("violated")
     if case.stopped:
         said.append("clock stopped")

@@ -260,7 +260,7 @@ def _with_due(which: CaseFilter) -> Select[Any]:
 def _violated(which: CaseFilter) -> list[ColumnElement[bool]]:
     if which.violated is None:
         return []
-    return [tables.VIOLATED if which.violated else _CASES.c.status == MilestoneStatus.COMPLIANT.value]
+    return [tables.VIOLATED if which.violated else tables.UNVIOLATED]
 
 
 def _by_milestone(which: CaseFilter, after: Position | None) -> Select[Any]:

@@ -32,7 +32,7 @@ HOUR = timedelta(hours=1)
 MILESTONES = [{"name": "First response", "within": "2h"}, {"name": "Resolution", "within": "8h"}]
 PROCESS = EntitlementProcess.model_validate({"name": "P", "milestones": MILESTONES})
 FIELDS = dict.fromkeys(("priority", "owner", "assigned_to"), FieldType.STRING)
-BEFORE = "0016"
+BEFORE = "0021"
 LISTED = ("priority", "owner", "paused", "due_at", "due_milestone")
 
 

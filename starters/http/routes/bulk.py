@@ -1,0 +1,146 @@
+"""``/v1/cases:batch`` and ``/v1/time_entries:batch``: many at once, with a verdict on each."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated, TypeVar
+
+from fastapi import Response
+from pydantic import Field
+
+from domain.ids import event_id_of
+from domain.messages.inbox import refuse_beyond_bounds
+from domain.model import Value
+from domain.scopes import Scope
+from starters.http.access import needs
+from starters.http.asking import ByAsking
+from starters.http.case_bodies import ForeignId, NewCase, Work, example
+from starters.http.problems import AGAIN_AFTER, problem_for
+from starters.http.routing import guarded_router, large
+from starters.operations.bulk import in_order
+
+router = guarded_router("/v1", "Bulk")
+
+T = TypeVar("T", bound=Value)
+
+MOST_ROWS = 200
+"""Of one request."""
+
+MOST_BATCH_BYTES = 4 * 1024 * 1024
+"""Of one request."""
+
+
+class NewCases(Value):
+    """Cases to be opened, each as for itself."""
+
+    model_config = example(cases=[{"case_id": "4711", "account": "acme"}, {"case_id": "4712", "account": "acme"}])
+
+    cases: Annotated[list[NewCase], Field(min_length=1, max_length=MOST_ROWS)]
+
+
+class WorkOnCase(Work):
+    """Work that was done on a case.
+
+    Attributes:
+        case: its id, or the foreign one.
+    """
+
+    model_config = example(case="4711", id="T-1", minutes=90, by="ann")
+
+    case: ForeignId
+
+
+class NewEntries(Value):
+    """Time entries of any cases, each as for itself."""
+
+    model_config = example(entries=[{"case": "4711", "id": "T-1", "minutes": 90}])
+
+    entries: Annotated[list[WorkOnCase], Field(min_length=1, max_length=MOST_ROWS)]
+
+
+class RowVerdict(Value):
+    """What came of one of them.
+
+    Attributes:
+        row: which, from 1.
+        status: that the request would have had for itself.
+        code: of the problem; None: it was done.
+        text: in a line.
+    """
+
+    row: int
+    case: str
+    status: int
+    code: str | None = None
+    text: str
+
+
+class Verdicts(Value):
+    """What came of each, in the order in which they were sent.
+
+    Attributes:
+        done: so many were done, or had been before.
+    """
+
+    verdicts: list[RowVerdict]
+    done: int
+
+
+@router.post("/cases:batch")
+@needs(Scope.INTAKE)
+@large(MOST_BATCH_BYTES)
+async def open_cases(asked: NewCases, asking: ByAsking, response: Response) -> Verdicts:
+    """Open up to 200 cases.
+
+    A verdict on each says what came of it; one that is refused holds up no other. What nobody answered in time has
+    status 503: the same request again, with the answer's Retry-After, does the rest.
+    """
+
+    async def opened(case: NewCase) -> tuple[int, str]:
+        refuse_beyond_bounds(case.model_dump(mode="json"))
+        answer = await asking.open(case)
+        return (200, "is open already") if answer.outcome == "already" else (201, "opened")
+
+    return await _each([(case.case_id, case) for case in asked.cases], opened, response)
+
+
+@router.post("/time_entries:batch")
+@needs(Scope.AGENT)
+@large(MOST_BATCH_BYTES)
+async def log_entries(asked: NewEntries, asking: ByAsking, response: Response) -> Verdicts:
+    """Log up to 200 time entries, of any cases.
+
+    A verdict on each says what it took. Each counts once under its id, however often it is sent.
+    """
+
+    async def logged(entry: WorkOnCase) -> tuple[int, str]:
+        case_id = await asking.case(entry.case)
+        said = {
+            **entry.model_dump(mode="json", exclude={"case"}, exclude_none=True),
+            "event_id": entry.event_id or event_id_of("entry", entry.id),
+            "by": asking.who(entry.by),
+        }
+        return 200, "; ".join(await asking.backend.cases.client.log_time(case_id, **said))
+
+    return await _each([(entry.case, entry) for entry in asked.entries], logged, response)
+
+
+async def _each(
+    asked: Sequence[tuple[str, T]], do: Callable[[T], Awaitable[tuple[int, str]]], response: Response
+) -> Verdicts:
+    async def done(one: tuple[int, str, T]) -> tuple[int, str]:
+        return await do(one[2])
+
+    numbered = [(row, case, one) for row, (case, one) in enumerate(asked, start=1)]
+    verdicts: list[RowVerdict] = []
+    async for (row, case, _), said in in_order(numbered, done):
+        if isinstance(said, Exception):
+            problem = problem_for(said)
+            verdicts.append(
+                RowVerdict(row=row, case=case, status=problem.status_code, code=problem.code, text=problem.detail)
+            )
+        else:
+            verdicts.append(RowVerdict(row=row, case=case, status=said[0], text=said[1]))
+    if any(one.status >= 500 for one in verdicts):  # noqa: PLR2004  the statuses of what is away
+        response.headers["Retry-After"] = str(AGAIN_AFTER)
+    return Verdicts(verdicts=verdicts, done=sum(1 for one in verdicts if one.code is None))

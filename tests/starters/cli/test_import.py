@@ -1,0 +1,97 @@
+"""``milepost import``: a verdict on each row, and a second run that repeats nothing."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from temporalio.client import Client
+
+from tests.starters.command_line import beside_a_worker, milepost
+from tests.support import unique
+
+CATALOG = """
+fields: {priority: string}
+processes: [{name: Support, milestones: [{name: First response, within: 4h}]}]
+accounts: [{id: acme}]
+entitlements:
+  - {id: GOLD, account: acme, process: Support}
+  - {id: BANK, account: acme, starts_on: 2025-01-01, allowance: {unit: hours, cap: 10}}
+"""
+MAPPING = Path(__file__).parents[3] / "catalogs"
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def environment(client: Client, tmp_path: Path) -> AsyncIterator[dict[str, str]]:
+    """Of a worker that is at work."""
+    (tmp_path / "catalog.yaml").write_text(CATALOG.replace("BANK", unique("bank")).replace("GOLD", unique("gold")))
+    async with beside_a_worker(client, tmp_path, tmp_path / "catalog.yaml") as environment:
+        yield environment
+
+
+async def test_an_import_ends_where_it_was_and_repeats_nothing(environment: dict[str, str], tmp_path: Path) -> None:
+    """Open, closed and wrong rows; run again, all that was taken is there already."""
+    one, two = unique("c"), f"INC/{unique('c')}"
+    (cases := tmp_path / "cases.csv").write_text(
+        "Ticket,Customer,Opened,Agent,Prio,Answered,Closed\n"
+        f"{one},Acme Corp.,01.12.2025 09:00,ann,1,01.12.2025 10:00,\n"
+        f"{two},Acme Corp.,01.12.2025 09:00,ann,2,01.12.2025 15:00,02.12.2025 09:00\n"
+        f"{unique('c')},Nobody,01.12.2025 09:00,ann,2,,\n"
+    )
+
+    async def imported(*arguments: str | Path) -> tuple[int, list[str], str]:
+        done = await asyncio.to_thread(milepost, "import", cases, *arguments, env=environment)
+        return done.exit_code, done.stdout.splitlines(), done.stderr
+
+    mapping = ("--mapping", MAPPING / "cases.mapping.yaml")
+    code, said, _ = await imported(*mapping, "--dry-run")
+    assert (code, len(said)) == (2, 3)
+    code, said, told = await imported(*mapping)
+    assert code == 2, told
+    assert said[0] == f"row 1  {one}  taken: opened, First response completed"
+    assert said[1] == f"row 2  {two}  taken: opened, First response completed, closed"
+    assert said[2].endswith("unreadable: column 'Customer': unknown value 'Nobody'; there are Acme Corp.")
+    assert "3 rows: 2 taken, 1 unreadable" in told
+    code, said, _ = await imported(*mapping, "--json")
+    assert [json.loads(line)["outcome"] for line in said] == ["already", "already", "unreadable"]
+    code, said, _ = await imported(*mapping, "--after", "2")
+    assert [line.split()[1] for line in said] == ["3"]
+    shown = json.loads(
+        (await asyncio.to_thread(milepost, "show", two.replace("/", "~2F"), "--json", env=environment)).stdout
+    )
+    [milestone] = shown["milestones"]
+    assert (milestone["violated"], shown["closed_at"]) == (True, "2025-12-02T08:00:00Z")
+
+
+async def test_time_entries_count_once_however_often_they_are_imported(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    """Those without an id of their own too; one of a case that there is not is refused."""
+    case = unique("c")
+    await asyncio.to_thread(
+        milepost, "open", case, "--account", "acme", "--opened-at", "2025-12-01T09:00Z", env=environment
+    )
+    (entries := tmp_path / "entries.csv").write_text(
+        f"Ticket,Time,Day\n{case},90,01.12.2025 12:00\n{unique('nope')},5,01.12.2025 12:00\n"
+    )
+    (mapping := tmp_path / "m.yaml").write_text(
+        "rows: time_entries\ncase_id: Ticket\nworked: Time\nworked_at: Day\n"
+        'times: {format: "%d.%m.%Y %H:%M", time_zone: UTC}\n'
+    )
+    for _ in range(2):
+        done = await asyncio.to_thread(milepost, "import", entries, "--mapping", mapping, env=environment)
+        assert done.exit_code == 2, done.stderr
+        assert [line.split()[3] for line in done.stdout.splitlines()] == ["taken:", "refused:"]
+    balance = await asyncio.to_thread(milepost, "balance", "--account", "acme", "--json", env=environment)
+    [bank] = json.loads(balance.stdout)
+    assert bank["current"]["used"] == 90, balance.stdout
+
+
+@pytest.mark.parametrize("arguments", [("nope.csv",), ()])
+def test_what_is_not_there_is_told(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    """In one line, with exit code 2."""
+    env = {"MILEPOST_DATA": str(tmp_path), "MILEPOST_DATABASE_URL": f"sqlite:///{tmp_path / 'm.db'}"}
+    done = milepost("import", *arguments, "--mapping", MAPPING / "cases.mapping.yaml", env=env)
+    assert done.exit_code == 2
