@@ -23,9 +23,11 @@ from store.customer_links import CustomerLinks
 from store.database import Database, Schema, Standing
 from store.endpoints import Endpoints
 from store.feed import Feed
+from store.intake import Intake
 from store.leases import Leases
 from store.orders import Orders
 from store.quiet import Quiet
+from store.report_schedules import ReportSchedules
 from store.reports.open_cases import OpenCaseList
 from store.reports.queries import Reporting
 from store.subscriptions.dead_letters import DeadLetters
@@ -58,11 +60,13 @@ class Store:
         feed: what happened, event by event.
         subscriptions: how those to the feed stand.
         dead_letters: events that subscriptions gave up.
+        intake: what other systems sent.
         unsynchronised: the entitlements whose workflows are to be told of a change.
         leases: who does what of all processes.
         keys: who may use the HTTP API.
         page_tokens: who may look at its pages.
         open_cases: what is promised for cases that are open.
+        report_schedules: which reports are sent, and when.
         customer_links: which links to customers' pages were made, and which are revoked.
         answers: what it answered to requests that may be sent again.
         reports: counts what reports say.
@@ -87,11 +91,13 @@ class Store:
         self.feed = Feed(database)
         self.subscriptions = Subscriptions(database)
         self.dead_letters = DeadLetters(database)
+        self.intake = Intake(database)
         self.unsynchronised = UnsynchronisedEntitlements(database)
         self.leases = Leases(database)
         self.keys = AccessKeys(database)
         self.page_tokens = PageTokens(database)
         self.open_cases = OpenCaseList(database)
+        self.report_schedules = ReportSchedules(database)
         self.customer_links = CustomerLinks(database)
         self.answers = KeptAnswers(database)
         self.reports = Reporting(database)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -44,9 +43,10 @@ def reports_of(store: Store, account: str, now: datetime) -> list[Report]:
     first, last = _days(now.astimezone(zone).date(), wanted.months)
 
     def report(kind: ReportKind, *by: str) -> Report:
-        wish = ReportWish(kind=kind, by=by, first=first, last=last, account=account, accounts=[account], now=now)
+        wish = ReportWish(
+            kind=kind, by=by, account=account, accounts=[account], now=now, zone=zone, first=first, last=last
+        )
         asked = asked_of(store, wish)
-        asked = replace(asked, days=replace(asked.days, zone=zone))
         if kind is ReportKind.CASES:
             return open_cases_report(asked, store.open_cases.of(asked), wanted.fields)
         return made(store, asked)
@@ -54,6 +54,7 @@ def reports_of(store: Store, account: str, now: datetime) -> list[Report]:
     return [
         report(ReportKind.COMPLIANCE, "milestone"),
         report(ReportKind.COMPLIANCE, Period.MONTH.value),
+        report(ReportKind.USAGE),
         report(ReportKind.CASES),
     ]
 

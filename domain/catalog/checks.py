@@ -22,11 +22,14 @@ from domain.catalog.declarations import (
     name_of,
 )
 from domain.catalog.endpoints import Endpoint, templates_of_endpoint
+from domain.catalog.intake import IntakeSource
+from domain.catalog.intake_checks import intake_problems
 from domain.catalog.mail_checks import mail_template_problems
 from domain.catalog.mailing import MailTemplate
 from domain.catalog.problems import Path, Problem
 from domain.catalog.process_checks import ProcessChecks, action_problems, criteria_problem
 from domain.catalog.references import NOTHING, Entries, Known, References
+from domain.catalog.reports import ACCOUNT_MANAGER, ScheduledReport, report_problems
 from domain.catalog.sizes import oversized
 from domain.catalog.subscriptions import Subscription, unfit
 from domain.criteria.compiling import CriteriaSchema
@@ -87,6 +90,7 @@ _REFERENCES: Mapping[Kind, Mapping[str, Kind]] = {
         "business_hours": Kind.BUSINESS_HOURS,
     },
     Kind.SUBSCRIPTIONS: {"endpoint": Kind.ENDPOINTS, "accounts": Kind.ACCOUNTS},
+    Kind.REPORTS: {"account": Kind.ACCOUNTS, "entitlement": Kind.ENTITLEMENTS, "process": Kind.PROCESSES},
 }
 
 
@@ -144,6 +148,11 @@ class _Check:
                 yield from self._entitlement(path, declaration)
             case Subscription():
                 yield from self._subscription(path, declaration)
+            case ScheduledReport() if not declaration.retired:
+                yield from report_problems(path, declaration, self.fields)
+                yield from self._recipients(path, declaration)
+            case IntakeSource():
+                yield from intake_problems(path, declaration, self.fields, self.references)
             case _:
                 pass
 
@@ -268,6 +277,14 @@ class _Check:
         endpoint = self.references.find(Kind.ENDPOINTS, subscription.endpoint)
         if not subscription.retired and isinstance(endpoint, Endpoint) and (problem := unfit(endpoint)):
             yield Problem((*path, "endpoint"), problem)
+
+    def _recipients(self, path: Path, report: ScheduledReport) -> Iterator[Problem]:
+        """Whom a report goes to that is none of the people and none of the contacts."""
+        for number, name in enumerate(report.to):
+            if "@" in name or name == ACCOUNT_MANAGER:
+                continue
+            if self.references.find(Kind.CONTACTS, name) is None:
+                yield from self.references.problems((*path, "to", number), Kind.PEOPLE, name)
 
     # --- processes ---
 

@@ -9,7 +9,7 @@ As YAML a catalog is a mapping with these keys, each optional; several files mak
     fields: {priority: string, due_at: datetime}
     business_hours, endpoints, people, templates, processes: [...]
     products, accounts, contacts, assets, service_contracts, contract_line_items: [...]
-    entitlement_templates, entitlements, subscriptions: [...]
+    entitlement_templates, entitlements, subscriptions, reports, intake: [...]
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ from pydantic import AwareDatetime, Field, field_validator, model_validator
 from domain.calendar import ALWAYS, BusinessHours
 from domain.catalog.customer_page import CustomerPage
 from domain.catalog.endpoints import Endpoint
+from domain.catalog.intake import IntakeSource
 from domain.catalog.mailing import Mail, MailTemplate, Person, Quiet, RoleFields, TimeZone
+from domain.catalog.reports import ScheduledReport
 from domain.catalog.subscriptions import Subscription
 from domain.criteria.fields import Fields
 from domain.errors import Contradiction
@@ -41,6 +43,8 @@ from domain.years import FIRST_YEAR, LAST_YEAR, is_promised
 
 MOST_ORDERED = 100_000
 """A quantity beyond this is a slip of the pen."""
+
+_ONE = {"business_hours": "business hours", "processes": "process", "people": "person", "intake": "intake source"}
 
 
 class Kind(StrEnum):
@@ -63,19 +67,13 @@ class Kind(StrEnum):
     CONTRACT_LINE_ITEMS = "contract_line_items"
     ENTITLEMENTS = "entitlements"
     SUBSCRIPTIONS = "subscriptions"
+    REPORTS = "reports"
+    INTAKE = "intake"
 
     @property
     def one(self) -> str:
         """One of the kind, in words."""
-        match self:
-            case Kind.BUSINESS_HOURS:
-                return "business hours"
-            case Kind.PROCESSES:
-                return "process"
-            case Kind.PEOPLE:
-                return "person"
-            case _:
-                return self.value.removesuffix("s").replace("_", " ")
+        return _ONE.get(self.value, self.value.removesuffix("s").replace("_", " "))
 
 
 _TERM_END_NEEDS_A_COUNT = "term_end is kept by the count of an allowance; give one, if only allowance: {unit: cases}"
@@ -339,6 +337,8 @@ Declaration = (
     | ContractLineItem
     | Entitlement
     | Subscription
+    | ScheduledReport
+    | IntakeSource
 )
 
 MODELS: dict[Kind, type[Declaration]] = {
@@ -356,6 +356,8 @@ MODELS: dict[Kind, type[Declaration]] = {
     Kind.CONTRACT_LINE_ITEMS: ContractLineItem,
     Kind.ENTITLEMENTS: Entitlement,
     Kind.SUBSCRIPTIONS: Subscription,
+    Kind.REPORTS: ScheduledReport,
+    Kind.INTAKE: IntakeSource,
 }
 """What declares one of each kind."""
 
@@ -384,6 +386,8 @@ class Catalog(Value):
     contract_line_items: list[ContractLineItem] = Field(default_factory=list)
     entitlements: list[Entitlement] = Field(default_factory=list)
     subscriptions: list[Subscription] = Field(default_factory=list)
+    reports: list[ScheduledReport] = Field(default_factory=list)
+    intake: list[IntakeSource] = Field(default_factory=list)
 
     def of(self, kind: Kind) -> list[Declaration]:
         """The declarations of one kind, in their order."""

@@ -34,6 +34,7 @@ class ReportAsked:
         account, entitlement, milestone, process: only of this one.
         fields: only of cases that have these values, in the end.
         minutes: how close to its target a pause begins that is marked.
+        new: of overrides, only those that no export has taken; `export`: only those that this one has.
         types: of the fields of cases.
         first: of some of what makes the groups the names that come first, in this order.
     """
@@ -49,6 +50,8 @@ class ReportAsked:
     process: str | None = None
     fields: Mapping[str, object] = field(default_factory=dict)
     minutes: int = 15
+    new: bool = False
+    export: int | None = None
     types: Mapping[str, FieldType] = field(default_factory=dict)
     first: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
@@ -73,16 +76,21 @@ def is_period(name: str, types: Mapping[str, FieldType]) -> bool:
     return name not in types and name in list(Period)
 
 
-def checked_groups(names: Sequence[str], types: Mapping[str, FieldType]) -> tuple[str, ...]:
+def checked_groups(names: Sequence[str], types: Mapping[str, FieldType], also: Sequence[str] = ()) -> tuple[str, ...]:
     """What makes the groups, each once.
+
+    Args:
+        names: as they were given.
+        types: of the fields of cases.
+        also: what else makes groups of this report.
 
     Raises:
         NotFound: there is no such field, place or period.
         Refused: there are too many, or two periods.
     """
     for name in names:
-        if name not in PLACES and name not in types and name not in list(Period):
-            known = [*PLACES, *types, *Period]
+        known = [*PLACES, *also, *types, *Period]
+        if name not in known:
             raise NotFound(f"no field {name!r} to group by; {nearest(name, known)}")
     found = tuple(dict.fromkeys(names))
     if sum(is_period(name, types) for name in found) > 1:

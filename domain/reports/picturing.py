@@ -25,10 +25,16 @@ HOUR = 3600
 ALL = "all"
 
 LEADING: Mapping[ReportKind, str] = {
-    ReportKind.RESPONSE: "median_seconds",
+    ReportKind.RESPONSE: "response_median_seconds",
+    ReportKind.MARGIN: "margin_median_seconds",
+    ReportKind.OVERRUN: "overrun_median_seconds",
     ReportKind.USAGE: "used_percent",
+    ReportKind.BREAKDOWN: "share_percent",
 }
 """The figure of a report that is drawn, where it is not the first one of `_DRAWN`."""
+
+NOT_DRAWN = (ReportKind.OVERRIDES, ReportKind.CASES)
+"""Reports that are lists: amounts in several units have no common scale, and cases have none."""
 
 _DRAWN = (ColumnKind.SHARE, ColumnKind.SPAN, ColumnKind.AMOUNT, ColumnKind.COUNT)
 """What is drawn of a report, if it has it: money of several currencies has no common scale."""
@@ -118,6 +124,7 @@ class _Shares:
 
     def __init__(self, report: Report) -> None:
         self._places = {outcome: report.column(outcome.key) for outcome in _JUDGED}
+        self._percent = report.column("met_percent")
         rest = [column.name for column in report.columns if column.name in {one.key for one in Outcome}]
         self._rest = [report.column(name) for name in rest if name not in {one.key for one in _JUDGED}]
         if any(self._others(row) for row in report.rows):
@@ -135,7 +142,7 @@ class _Shares:
             for outcome, count in counts.items()
             if count
         ]
-        figure = f"{100 * counts[Outcome.MET] / judged:.0f}%"
+        figure = _figure(_number(row[self._percent]), ColumnKind.SHARE)  # the very number of the table
         return Bar(label=label, facet=facet, parts=parts, figure=figure, of=f"of {judged:,.0f}{more}")
 
     def _others(self, row: Sequence[Cell]) -> float:
@@ -188,6 +195,8 @@ class _Figures:
 def _leading(report: Report) -> Column | None:
     """The figure that is drawn; None: there is none."""
     wanted = LEADING.get(report.kind)
+    if report.kind in NOT_DRAWN:
+        return None
     figures = [column for column in report.columns if not column.is_group and column.kind in _DRAWN]
     named = next((column for column in figures if column.name == wanted), None)
     return named or min(figures, key=lambda column: _DRAWN.index(column.kind), default=None)

@@ -164,6 +164,11 @@ PANELS: dict[str, tuple[Listed, ...]] = {
             "Check that the ledger of each entitlement adds up to its balance, and that each open case is at work.",
         ),
         Listed(
+            "intake",
+            "intake:app",
+            "What other systems tell by web hooks: try a mapping, list what could not be taken, try that again.",
+        ),
+        Listed(
             "report", "report:report", "Report what came of milestones and entitlements, from the records of the store."
         ),
         Listed(

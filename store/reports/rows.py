@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from domain.frozen import FrozenCalendar, HorizonExceeded
+from domain.messages.case_state import CaseState
 from domain.messages.steps import CaseRecord
 from domain.reports.holding import FieldChange, held
 from domain.reports.measures import Measured, measure, pauses_of
@@ -59,6 +60,25 @@ def of_record(record: CaseRecord) -> CaseToMeasure:
         instances=instances,
         calendars=record.carried.plan.calendars,
         has_own_clock=bool(record.carried.ahead),
+    )
+
+
+def of_stored(carried: CaseState, views: Sequence[MilestoneView], now: datetime) -> CaseToMeasure:
+    """A case as it is on record.
+
+    Args:
+        carried: its state.
+        views: of all its milestone instances, the folded ones too.
+        now: as of which they are.
+    """
+    instances = {(one.process, one.milestone, one.occurrence): one for one in carried.state.instances}
+    return CaseToMeasure(
+        case_id=carried.state.case_id,
+        now=now,
+        views=[_with_pauses(view, instances) for view in views],
+        instances=instances,
+        calendars=carried.plan.calendars,
+        has_own_clock=bool(carried.ahead),
     )
 
 

@@ -7,9 +7,9 @@ are zones. In a query a period is a number, and a field's value its JSON; both b
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta, tzinfo
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -34,6 +34,7 @@ from domain.process.actions import slug
 from domain.reports.asking import MOST_PERIODS, ReportAsked, is_period
 from domain.reports.compliance import Outcome
 from domain.reports.grouping import NONE, Period, text_of
+from domain.usage.freezing import first_instant
 from store import tables
 from store.catalog.reading import StoredCatalog
 from store.types import Instant
@@ -48,15 +49,16 @@ Group = tuple[str, ...]
 
 
 class Cell(NamedTuple):
-    """So many alike, of one group.
+    """What is alike, of one group.
 
     Attributes:
         figures: what they have in common.
+        sums: what is added up of them; if nothing was said, how many they are.
     """
 
     group: Group
     figures: tuple[Any, ...]
-    many: int
+    sums: tuple[Any, ...]
 
 
 @dataclass(frozen=True)
@@ -64,12 +66,16 @@ class Subject:
     """What is counted.
 
     Attributes:
-        table: of milestone instances, or of what belongs to one.
+        table: of milestone instances, or of what belongs to one: it names its case and its milestone.
         at: by which it lies in a period.
+        joined: the table with what else is read, given where it comes from.
+        names: what else can make groups, besides what every report has.
     """
 
     table: Table
     at: ColumnElement[Any]
+    joined: Callable[[FromClause], FromClause] = lambda source: source
+    names: Mapping[str, ColumnElement[Any]] = field(default_factory=dict)
 
 
 INSTANCES = Subject(tables.measures, _MEASURES.target_at)
@@ -87,9 +93,9 @@ def cells(
     subject: Subject,
     figures: Sequence[ColumnElement[Any]],
     *where: ColumnElement[bool],
-    many: ColumnElement[Any] | None = None,
+    sums: Sequence[ColumnElement[Any]] = (),
 ) -> Iterator[Cell]:
-    """How many there are alike, in each group.
+    """What there is alike, in each group.
 
     Args:
         connection: to read by.
@@ -97,23 +103,24 @@ def cells(
         subject: of which it is counted.
         figures: what those have in common that are counted together.
         where: what else has to hold.
-        many: what is added up; None: rows are counted.
+        sums: what is added up; nothing: rows are counted.
 
     Raises:
         Refused: there would be too many periods.
     """
-    summed = func.count() if many is None else many
+    summed = [one.label(f"s{place}") for place, one in enumerate(sums or [func.count()])]
     named = _process_names(connection) if "process" in asked.by else {}
     for part in _parts(connection, asked):
         selection = _Selection(asked, part, subject)
         labels = selection.bounded(connection) if asked.period else []
         groups = [column.label(f"g{place}") for place, column in enumerate(selection.groups())]
         shown = [column.label(f"f{place}") for place, column in enumerate(figures)]
-        wanted = select(*groups, *shown, summed.label("many")).select_from(selection.source())
+        wanted = select(*groups, *shown, *summed).select_from(selection.source())
         wanted = wanted.where(*selection.conditions(), *where).group_by(*groups, *shown)
-        words = _Words(asked, labels, named)
+        words = _Words(asked, subject, labels, named)
+        first, last = len(groups), len(groups) + len(shown)
         for row in connection.execute(wanted.execution_options(yield_per=AT_ONCE)):
-            yield Cell(words.of(row[: len(groups)]), tuple(row[len(groups) : -1]), row[-1])
+            yield Cell(words.of(row[:first]), tuple(row[first:last]), tuple(row[last:]))
 
 
 def chunks(found: Iterator[Cell], size: int) -> Iterator[list[Cell]]:
@@ -125,8 +132,11 @@ def chunks(found: Iterator[Cell], size: int) -> Iterator[list[Cell]]:
 class _Words:
     """Turns what a query says of a group into names, each once."""
 
-    def __init__(self, asked: ReportAsked, labels: Sequence[str], processes: dict[str, str]) -> None:
+    def __init__(
+        self, asked: ReportAsked, subject: Subject, labels: Sequence[str], processes: Mapping[str, str]
+    ) -> None:
         self._asked = asked
+        self._own = subject.names
         self._labels = labels
         self._processes = processes
         self._known: dict[tuple[Any, ...], Group] = {}
@@ -142,8 +152,12 @@ class _Words:
     def _word(self, name: str, said: Any) -> str:
         if said is None:
             return NONE
+        if name in self._own:
+            return str(said)
         if self._asked.is_field(name):
-            return text_of(json.loads(said))
+            value = json.loads(said)
+            is_flag = self._asked.types[name] is FieldType.BOOLEAN  # which SQLite has as a number
+            return text_of(bool(value) if is_flag and value is not None else value)
         if is_period(name, self._asked.types):
             return self._labels[int(said)]
         text = str(said)
@@ -183,11 +197,6 @@ def _parts(connection: Connection, asked: ReportAsked) -> list[_Part]:
     return [_Part(usual, here), *elsewhere]
 
 
-def midnight(day: date, zone: tzinfo) -> datetime:
-    """The first instant of a date in a zone."""
-    return datetime.combine(day, time.min, zone)
-
-
 # --- one query --------------------------------------------------------------------------------------------------------
 
 
@@ -199,12 +208,16 @@ class _Selection:
         self._part = part
         self._subject = subject
         self._starts: list[datetime] = []
-        self._of_case = [name for name in asked.by if name in {"account", "entitlement"} or asked.is_field(name)]
+        own = {"account", "entitlement"} | ({"process"} if "process" not in subject.table.c else set())
+        named = [name for name in asked.by if name not in subject.names]
+        self._of_case = [name for name in named if name in own or asked.is_field(name)]
         self._cases = self._case_rows() if self._is_by_case() else None
 
     def _is_by_case(self) -> bool:
         asked = self._asked
-        named = (asked.account, asked.entitlement, asked.accounts, self._part.accounts)
+        named = [asked.account, asked.entitlement, asked.accounts, self._part.accounts]
+        if "process" not in self._subject.table.c:
+            named.append(asked.process)
         return bool(self._of_case or asked.fields or any(one is not None for one in named))
 
     def _case_rows(self) -> FromClause:
@@ -222,14 +235,16 @@ class _Selection:
             wanted.append(_CASES.account == asked.account)
         if asked.entitlement is not None:
             wanted.append(_CASES.entitlement == asked.entitlement)
+        if asked.process is not None and "process" not in self._subject.table.c:
+            wanted.append(_CASES.process == asked.process)
         return wanted + [_has(name, value, asked.types[name]) for name, value in asked.fields.items()]
 
     def source(self) -> FromClause:
         """Where rows come from: the cases first, where these say which."""
         table = self._subject.table
         if self._cases is None:
-            return table
-        return self._cases.join(table, table.c.case_id == self._cases.c.case_id)
+            return self._subject.joined(table)
+        return self._subject.joined(self._cases.join(table, table.c.case_id == self._cases.c.case_id))
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """What has to hold of each row."""
@@ -237,12 +252,12 @@ class _Selection:
         wanted: list[ColumnElement[bool]] = []
         if asked.milestone is not None:
             wanted.append(table.c.milestone == asked.milestone)
-        if asked.process is not None:
+        if asked.process is not None and "process" in table.c:
             wanted.append(table.c.process == slug(asked.process))
         if asked.days.first is not None:
-            wanted.append(at >= literal(midnight(asked.days.first, self._part.zone), Instant()))
+            wanted.append(at >= literal(first_instant(asked.days.first, self._part.zone), Instant()))
         if asked.days.last is not None:
-            ends = midnight(asked.days.last + timedelta(days=1), self._part.zone)
+            ends = first_instant(asked.days.last + timedelta(days=1), self._part.zone)
             wanted.append(at < literal(ends, Instant()))
         return wanted
 
@@ -250,7 +265,9 @@ class _Selection:
         """What groups the rows, in the order that was asked for."""
         found: list[ColumnElement[Any]] = []
         for name in self._asked.by:
-            if name in {"milestone", "process"}:
+            if name in self._subject.names:
+                found.append(self._subject.names[name])
+            elif name in self._subject.table.c and name in {"milestone", "process"}:
                 found.append(self._subject.table.c[name])
             elif is_period(name, self._asked.types):
                 found.append(_numbered(self._subject.at, self._starts))
@@ -280,7 +297,7 @@ class _Selection:
             return []
         days = first.astimezone(zone).date(), last.astimezone(zone).date()
         found = list(_periods(period, *days))
-        self._starts = [midnight(day, zone) for day in found[1:]]
+        self._starts = [first_instant(day, zone) for day in found[1:]]
         return [period.label(day) for day in found]
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Delete, Insert, Select, Table, bindparam, del
 
 from domain.messages.steps import CaseRecord
 from domain.reports.holding import FieldChange
+from domain.timeline.effects import Noted, NoteKind
 from store import tables
 from store.reports.rows import (
     Row,
@@ -25,6 +26,11 @@ from store.reports.rows import (
 MOST_CHANGES = 2000
 """The newest changes of a case's fields by which its time is divided; before them it counts as held by the first."""
 
+_PAUSING = frozenset(
+    {NoteKind.CHANGED, NoteKind.CLOCK_STOPPED, NoteKind.CLOSED, NoteKind.ENTITLEMENT_CHANGED, NoteKind.MIGRATED}
+)
+"""What begins pauses, in its own name or by a rule."""
+
 _CASE, _KEYS, _FROM = "of_case", "keys", "from_number"
 
 
@@ -38,7 +44,9 @@ def put_measures(connection: Connection, record: CaseRecord) -> None:
     connection.execute(_forget_changes(), {**which, _FROM: record.notes_from})
     _insert(connection, tables.field_changes, changes_of(case.case_id, record.notes))
     case = with_changes(case, _changes(connection, case.case_id))
-    by = _who_paused(connection, case.case_id) | _who(record) if any(view.pauses for view in case.views) else {}
+    by: dict[datetime, str | None] = {}
+    if any(view.pauses for view in case.views):  # who was on record stays: later news of the instant began nothing
+        by = who_paused(record.notes) | _who_paused(connection, case.case_id)
     keys = [(view.process, view.milestone, view.occurrence) for view in case.views]
     written = {
         tables.measures: measure_rows(case),
@@ -55,12 +63,15 @@ def _insert(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
         connection.execute(_into(table), list(rows))
 
 
-def _who(record: CaseRecord) -> dict[datetime, str | None]:
-    """Who did what was noted at each instant: the first who is named."""
+def who_paused(notes: Sequence[Noted]) -> dict[datetime, str | None]:
+    """Who did what was noted at each instant: the last who is named before something paused there."""
     found: dict[datetime, str | None] = {}
-    for note in record.notes:
-        if note.by is not None:
-            found.setdefault(note.at, note.by)
+    paused: set[datetime] = set()
+    for note in notes:
+        if note.kind is NoteKind.PAUSED:
+            paused.add(note.at)
+        elif note.kind in _PAUSING and note.by is not None and note.at not in paused:
+            found[note.at] = note.by
     return found
 
 

@@ -40,6 +40,7 @@ from store.tables.catalog import (
     entitlement_contacts,
     entitlement_templates,
     entitlements,
+    intake_sources,
     organisation,
     people,
     processes,
@@ -50,10 +51,11 @@ from store.tables.catalog import (
     templates,
 )
 from store.tables.feed import events, feed
+from store.tables.intake import intake_cases, intake_deliveries
 from store.tables.metadata import metadata
 from store.tables.orders import orders
 from store.tables.quiet import digests, held_mails, sent_mails
-from store.tables.reports import RUNNING_MEASURES, field_changes, holdings, measures, pauses
+from store.tables.reports import RUNNING_MEASURES, exported_overrides, field_changes, holdings, measures, pauses
 from store.tables.schedules import report_schedules
 from store.tables.subscribers import dead_letters, subscription_states
 from store.tables.usage import ledger, untold_entitlements, usage_periods
@@ -93,10 +95,14 @@ __all__ = [
     "entitlement_templates",
     "entitlements",
     "events",
+    "exported_overrides",
     "feed",
     "field_changes",
     "held_mails",
     "holdings",
+    "intake_cases",
+    "intake_deliveries",
+    "intake_sources",
     "kept_answers",
     "leases",
     "ledger",

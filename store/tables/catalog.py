@@ -121,6 +121,8 @@ entitlement_contacts = Table(
 subscriptions = _declared("subscriptions", Column("endpoint", ForeignKey("endpoints.id"), nullable=False))
 reports = _declared("reports")
 
+intake_sources = _declared("intake_sources")
+
 applied_files = Table(
     "applied_files",
     metadata,
@@ -145,4 +147,6 @@ DECLARED: dict[Kind, Table] = {
     Kind.CONTRACT_LINE_ITEMS: contract_line_items,
     Kind.ENTITLEMENTS: entitlements,
     Kind.SUBSCRIPTIONS: subscriptions,
+    Kind.REPORTS: reports,
+    Kind.INTAKE: intake_sources,
 }

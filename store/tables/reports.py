@@ -101,3 +101,15 @@ holdings = Table(
 """For how much open time each value of a field held while an instance ran, in cases in which the field ever changed.
 
 `is_last`: it is the value that holds still, or held at the end."""
+
+exported_overrides = Table(
+    "exported_overrides",
+    metadata,
+    Column("entitlement", Line, primary_key=True),
+    Column("count", Line, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("export", Integer, nullable=False, index=True),
+    Column("exported_at", Instant, nullable=False),
+    Column("exported_by", Line, nullable=False),
+)
+"""Rows of ledgers that billing has taken, by the number of the export that took each."""

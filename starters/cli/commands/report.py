@@ -11,6 +11,7 @@ import typer
 
 from domain.reports.result import ReportKind
 from starters.cli.options import argument, option
+from starters.cli.pictures import check_picture_file, write_picture
 from starters.cli.running import stored
 
 if TYPE_CHECKING:
@@ -24,11 +25,16 @@ class Form(StrEnum):
     CSV = "csv"
     JSON = "json"
     HTML = "html"
+    SVG = "svg"
+    PNG = "png"
+
+
+_PICTURES = (Form.SVG, Form.PNG)
 
 
 # Over fifty lines: each option stands here with its help.
 def report(
-    kind: Annotated[ReportKind, argument("REPORT", "Which one.")],
+    kind: Annotated[ReportKind | None, argument("REPORT", "Which one.")] = None,
     by: Annotated[
         list[str] | None,
         option(
@@ -54,11 +60,24 @@ def report(
         list[str] | None,
         option("--where", "FIELD=VALUE", "Only of cases in which a field has this value; may be repeated."),
     ] = None,
+    minutes: Annotated[
+        int,
+        typer.Option("--minutes", metavar="N", min=0, max=10_000, help="Of pauses: how close to a target is close."),
+    ] = 15,
+    new: Annotated[bool, typer.Option("--new", help="Of overrides: only those that no export has taken yet.")] = False,
+    export: Annotated[
+        bool, typer.Option("--export", help="Of overrides: take those that no export has taken yet; each comes once.")
+    ] = False,
+    exported: Annotated[
+        int | None, option("--exported", "N", "Of overrides: what this export has taken, again.")
+    ] = None,
     form: Annotated[
         Form | None,
-        option("--form", "FORM", "table, csv, json or html; by the name of the file, or a table, if left out."),
+        option("--form", "FORM", "table, csv, json, html, svg, png; by the name of the file, or a table, if left out."),
     ] = None,
     output: Annotated[Path | None, option("--output", "FILE", "Write it to a file.")] = None,
+    dark: Annotated[bool, typer.Option("--dark", help="Draw a picture light on dark.")] = False,
+    due: Annotated[bool, typer.Option("--due", help="Show which reports are sent next, when and to whom.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
     """Report what came of milestones and entitlements, from the records of the store.
@@ -67,9 +86,18 @@ def report(
 
     Example: milepost report compliance --by account --by month --period 2026-Q1
     """
-    from activities.reports.making import ReportWish, make_report
+    if due or kind is None:
+        _show_due(kind, wanted=due, as_json=as_json)
+        return
+    import getpass
+
+    from activities.reports.making import ReportWish, export_overrides, make_report
 
     chosen = _form(form, output, as_json=as_json)
+    if chosen in _PICTURES:
+        if output is None:
+            raise typer.BadParameter("a picture goes to a file; name one with --output", param_hint="--form")
+        check_picture_file(output, "--output")
     wish = ReportWish(
         kind=kind,
         by=by or (),
@@ -81,9 +109,13 @@ def report(
         milestone=milestone,
         process=process,
         where=where or (),
+        minutes=minutes,
+        new=new,
+        export=exported,
     )
+    _check_overrides(kind, new=new, export=export, exported=exported)
     with stored() as store:
-        made = make_report(store, wish)
+        made = export_overrides(store, wish, by=getpass.getuser()) if export else make_report(store, wish)
     if output is None and chosen is Form.TABLE:
         from starters.terminal.cases import console
         from starters.terminal.reports import report_shown
@@ -91,9 +123,43 @@ def report(
         console().print(report_shown(made))
     elif output is None:
         typer.echo(_written(made, chosen), nl=chosen is not Form.CSV)
+    elif chosen in _PICTURES:
+        from domain.reports.picturing import picture_of
+
+        write_picture(output, picture_of(made), dark=dark)
+        typer.echo(f"{made.finding}; drawn in {output}")
     else:
         output.write_text(_written(made, chosen), encoding="utf-8", newline="")
         typer.echo(f"{made.finding}; written to {output}")
+
+
+def _show_due(kind: ReportKind | None, *, wanted: bool, as_json: bool) -> None:
+    """Show which reports are sent next."""
+    if not wanted:
+        known = ", ".join(one.value for one in ReportKind)
+        raise typer.BadParameter(f"say which report: {known}; or --due", param_hint="REPORT")
+    if kind is not None:
+        raise typer.BadParameter("what is sent next is of all reports; leave the report out", param_hint="--due")
+    from datetime import UTC, datetime
+
+    from starters.terminal.due import due_data, due_lines, reports_due
+
+    with stored() as store:
+        found = reports_due(store, datetime.now(UTC))
+    if as_json:
+        import json
+
+        typer.echo(json.dumps(due_data(found), indent=2))
+        return
+    for line in due_lines(found):
+        typer.echo(line)
+
+
+def _check_overrides(kind: ReportKind, *, new: bool, export: bool, exported: int | None) -> None:
+    if kind is not ReportKind.OVERRIDES and (new or export or exported is not None):
+        raise typer.BadParameter("only overrides are exported; the report is another one", param_hint="--export")
+    if export and exported is not None:
+        raise typer.BadParameter("take what is new, or show an export again", param_hint="--exported")
 
 
 def _form(form: Form | None, output: Path | None, *, as_json: bool) -> Form:
@@ -124,9 +190,11 @@ def _written(report: Report, form: Form) -> str:
 
             return as_json(report)
         case Form.HTML:
-            from activities.reports.page import page
+            from activities.reports.illustrating import illustrated_page
 
-            return page([report])
+            return illustrated_page([report])
+        case Form.SVG | Form.PNG:
+            raise AssertionError("pictures are written as they are drawn")
         case Form.TABLE:
             import io
 

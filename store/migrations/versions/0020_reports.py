@@ -1,16 +1,17 @@
 """What reports are made from: measures, pauses, changes of fields, and who held what.
 
-Of cases that are on record already the rows are made from their records, by `milepost report --fill`: see
-`store.reports.filling`. A case that goes on writes its own with its next record.
+Of cases that are on record already the rows are made from their records, which takes a while where there are very many.
 """
 
 import sqlalchemy as sa
 from alembic import op
 
+from store.reports.filling import fill
+
 _INSTANT = sa.DateTime(timezone=True)
 
 revision = "0020"
-down_revision = "0017"
+down_revision = "0018"
 branch_labels = None
 depends_on = None
 
@@ -36,6 +37,18 @@ def upgrade() -> None:
         sa.Column("is_last", sa.Boolean, nullable=False),
         sqlite_with_rowid=False,
     )
+
+    op.create_table(
+        "exported_overrides",
+        sa.Column("entitlement", sa.Text, primary_key=True),
+        sa.Column("count", sa.Text, primary_key=True),
+        sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("export", sa.Integer, nullable=False),
+        sa.Column("exported_at", _INSTANT, nullable=False),
+        sa.Column("exported_by", sa.Text, nullable=False),
+    )
+    op.create_index("ix_exported_overrides_export", "exported_overrides", ["export"])
+    fill(op.get_bind())
 
 
 def _key() -> list[sa.Column[object]]:
@@ -95,7 +108,7 @@ def _pauses() -> None:
 
 
 def downgrade() -> None:
-    for name in ("holdings", "field_changes", "pauses", "measures"):
+    for name in ("exported_overrides", "holdings", "field_changes", "pauses", "measures"):
         op.drop_table(name)
     with op.batch_alter_table("cases") as cases:
         cases.drop_column("fields")
