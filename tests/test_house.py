@@ -187,6 +187,7 @@ LONG = {
     "starters/cli/commands/backtest.py::backtest": OPTIONS,
     "starters/cli/commands/case.py::open_case": OPTIONS,
     "starters/cli/commands/report.py::report": OPTIONS,
+    "starters/cli/commands/desk.py::list_cases": OPTIONS,
     "starters/cli/commands/usage.py::take": OPTIONS,
     "store/migrations/versions/0001_catalog_and_records.py::upgrade": "a migration that is out is never changed",
 }

@@ -25,6 +25,7 @@ from domain.scopes import Scope
 from starters.http.access import needs
 from starters.http.backend import ByCaller, FromBackend
 from starters.http.callers import Caller
+from starters.http.case_bodies import example
 from starters.http.instants import IsoDate
 from starters.http.problems import Problem
 from starters.http.routing import guarded_router
@@ -120,6 +121,8 @@ class Export(Value):
         account: of this account only; so with `entitlement`.
         by: the person who does it.
     """
+
+    model_config = example(account="acme", by="ann")
 
     account: Reference | None = None
     entitlement: Reference | None = None
