@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
-from tests.starters.reports.story import NOW, tell
 
 from activities.reports.making import ReportWish, make_report
 from domain.reports.result import ReportKind
