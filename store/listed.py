@@ -18,14 +18,14 @@ PRIORITY = "priority"
 """The field of a case by which people rank it."""
 
 
-def listed(connection: Connection, view: CaseView) -> dict[str, Any]:
-    """The columns of a case that lists go by."""
+def listed(view: CaseView, roles: Mapping[Role, str]) -> dict[str, Any]:
+    """The columns of a case that lists go by; which field names its owner, the roles say."""
     due = [(m.target_at, m.milestone) for m in view.milestones if m.is_open and m.target_at is not None]
     due_at, due_milestone = min(due, default=(None, None)) if view.closed_at is None else (None, None)
     priority = view.fields.get(PRIORITY)
     return {
         "priority": None if priority is None else str(priority),
-        "owner": _owner(view.fields, _roles(connection)),
+        "owner": _owner(view.fields, roles),
         "paused": view.stopped or any(m.state is InstanceState.PAUSED for m in view.milestones),
         "due_at": due_at,
         "due_milestone": due_milestone,
@@ -34,7 +34,7 @@ def listed(connection: Connection, view: CaseView) -> dict[str, Any]:
 
 def name_owners_anew(connection: Connection) -> None:
     """Another field of the cases says now who owns them: of all that are open, owners are read again."""
-    table, roles = tables.cases, _roles(connection)
+    table, roles = tables.cases, roles_now(connection)
     wanted = select(table.c.case_id, table.c.view).where(tables.RUNNING).order_by(table.c.case_id).limit(_AT_ONCE)
     changed = update(table).where(table.c.case_id == bindparam("of_case")).values(owner=bindparam("named"))
     last = ""
@@ -44,10 +44,11 @@ def name_owners_anew(connection: Connection) -> None:
         last = some[-1].case_id
 
 
-def _owner(fields: Mapping[str, Any], roles: dict[Role, str]) -> str | None:
+def _owner(fields: Mapping[str, Any], roles: Mapping[Role, str]) -> str | None:
     return next(iter(named_by(Role.OWNER, fields, roles)), None)
 
 
-def _roles(connection: Connection) -> dict[Role, str]:
+def roles_now(connection: Connection) -> dict[Role, str]:
+    """Which fields of cases name whom, as the organisation has declared it."""
     declared = connection.execute(select(tables.organisation.c.definition)).scalar()
     return {} if declared is None else Organisation.model_validate(declared).roles

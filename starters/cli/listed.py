@@ -45,6 +45,7 @@ PANELS: dict[str, tuple[Listed, ...]] = {
             "upgrade:app",
             "Say which build of the workers (MILEPOST_BUILD_ID) gets new cases, and see which still have old ones.",
         ),
+        Listed("db", "database:app", "Make the tables of Milepost's database, or bring them up to date."),
         Listed(
             "api",
             "api:api",
@@ -171,6 +172,11 @@ PANELS: dict[str, tuple[Listed, ...]] = {
             "audit",
             "audit:audit",
             "Check that the ledger of each entitlement adds up to its balance, and that each open case is at work.",
+        ),
+        Listed(
+            "intake",
+            "intake:app",
+            "What other systems tell by web hooks: try a mapping, list what could not be taken, try that again.",
         ),
         Listed(
             "report", "report:report", "Report what came of milestones and entitlements, from the records of the store."

@@ -17,7 +17,7 @@ T = TypeVar("T")
 def at_hand(database: str, question: Callable[[Store], T]) -> T | None:
     """What the store says, if it is at hand and knows of it."""
     try:
-        with Store.open(database) as store:
+        with Store.open(database, "there") as store:
             return question(store)
     except (NotFound, StoreError, SQLAlchemyError):
         return None

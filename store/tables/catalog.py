@@ -122,6 +122,8 @@ entitlement_contacts = Table(
 subscriptions = _declared("subscriptions", Column("endpoint", ForeignKey("endpoints.id"), nullable=False))
 reports = _declared("reports")
 
+intake_sources = _declared("intake_sources")
+
 applied_files = Table(
     "applied_files",
     metadata,
@@ -147,4 +149,5 @@ DECLARED: dict[Kind, Table] = {
     Kind.ENTITLEMENTS: entitlements,
     Kind.SUBSCRIPTIONS: subscriptions,
     Kind.REPORTS: reports,
+    Kind.INTAKE: intake_sources,
 }

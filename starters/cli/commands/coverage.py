@@ -86,7 +86,7 @@ async def _verify(question: CoverageQuestion) -> Verified:
 
     settings = effective_settings()
     private_folder(settings.data)
-    store = await asyncio.to_thread(Store.open, settings.database)
+    store = await asyncio.to_thread(Store.open, settings.database, "there")
     try:
         return await Verifying(store, await _entitlements(settings)).verify(question)
     finally:

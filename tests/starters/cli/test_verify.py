@@ -197,6 +197,15 @@ def test_without_a_count_the_store_says_what_was_left(alone: dict[str, str], pre
 # --- with a server: by the live count ---
 
 
+def test_a_case_that_is_promised_nothing_is_told(alone: dict[str, str]) -> None:
+    """Where another entitlement of the account has a process, with why it is not the one; else it is not."""
+    said = milepost("verify", "--account", "acme", env=alone).stdout
+    promises = "has process 'Support', but it covers contact 'ann', and the case names no contact, and 1 more"
+    assert f"  nothing is promised: of-ann {promises}\n" in said
+    assert answer(alone, "--account", "acme", "--contact", "ann").unpromised is None
+    assert answer(alone, "--account", "blocked", code=NOT_COVERED).unpromised is None
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def live(
     server: RunningServer, client: Client, database: str, prefix: str, tmp_path_factory: pytest.TempPathFactory
