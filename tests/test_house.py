@@ -18,6 +18,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from ruamel.yaml import YAML
 
+from distribution.third_party import installed_beside
 from worker.embedded.release import SERVER, UI
 from worker.settings import PREFIX, Settings
 
@@ -81,9 +82,10 @@ def test_what_is_ours_is_told_in_words_it_knows(name: str) -> None:
     environment = SERVICES[name]["environment"]
     ours = {name for name in environment if name.startswith(PREFIX)}
     assert ours <= known_variables()
-    assert set(environment) - ours == {"TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE"}
+    assert set(environment) - ours == {"TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE", "PGPASSWORD"}
     assert environment["TEMPORAL_ADDRESS"].partition(":")[0] in SERVICES
-    assert "@postgresql:" in environment["MILEPOST_DATABASE_URL"]
+    # A password within the address could not have every character.
+    assert "//milepost@postgresql:" in environment["MILEPOST_DATABASE_URL"]
 
 
 def test_the_configuration_and_volumes_that_are_named_exist() -> None:
@@ -282,6 +284,15 @@ def test_what_the_image_copies_can_be_installed(tmp_path: Path) -> None:
     names = [name for path in ours if not re.search(r"(^|/)(\.|__pycache__)", str(name := path.relative_to(ROOT)))]
     assert len(names) > 300
     assert [str(name) for name in sorted(names) if not (site / name).exists()] == [], "it stays behind"
+
+
+def test_what_others_wrote_is_named_with_its_licence() -> None:
+    """Of everything that is installed beside Milepost; `make dist` writes the page anew."""
+    page = (ROOT / "THIRD-PARTY.md").read_text()
+    listed = dict(re.findall(r"^\| ([\w.-]+) \| [^|]+ \| ([^|]+) \|", page, re.MULTILINE))
+    wanted = {one.name: one.licence for one in installed_beside()}
+    assert {canonicalize_name(name) for name in listed} >= {canonicalize_name(name) for name in wanted}
+    assert all(licence.strip() not in {"", "unknown"} for licence in listed.values())
 
 
 def test_the_image_is_told_in_words_it_knows() -> None:
