@@ -30,6 +30,7 @@ from starters.cli.commands import (
     migration,
     orders,
     replay,
+    schema,
     serving,
     show,
     subscriptions,
@@ -117,6 +118,7 @@ app.command("plan", rich_help_panel=_RULES)(migration.plan)
 app.command("migrate", rich_help_panel=_RULES)(migration.migrate)
 app.command("replay", rich_help_panel=_RULES)(replay.replay)
 app.command("backtest", rich_help_panel=_RULES)(backtest.backtest)
+app.command("schema", rich_help_panel=_RULES)(schema.schema)
 app.add_typer(logs.app, name="logs", rich_help_panel=_RULES)
 app.add_typer(hours.app, name="hours", rich_help_panel=_RULES)
 

@@ -5,12 +5,12 @@ Without a filter by milestone or due time they come by their opening, the last f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
 from pydantic import AwareDatetime
-from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, exists, literal, select, tuple_
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, exists, func, literal, select, tuple_
 
 from domain.model import Value
 from domain.timeline.views import MilestoneStatus
@@ -31,6 +31,9 @@ _STATES: dict[str, ColumnElement[bool]] = {
     "closed": tables.CLOSED,
     "stopped": tables.STOPPED,
 }
+
+MOST_LOOKED_AT = 1000
+"""So many cases of a few accounts are looked at one by one."""
 
 
 class CaseFilter(Value):
@@ -114,8 +117,8 @@ class CaseListing:
             after: those that come after this position.
             limit: at most so many.
         """
-        wanted = _by_due(which, after) if which.is_by_due else _by_opening(which, after)
         with self._database.read() as connection:
+            wanted = _by_due(which, after, _few(connection, which)) if which.is_by_due else _by_opening(which, after)
             rows = [dict(row) for row in connection.execute(wanted.limit(limit + 1)).mappings()]
             is_last, rows = len(rows) <= limit, rows[:limit]
             if not which.is_by_due:
@@ -139,48 +142,87 @@ def _by_opening(which: CaseFilter, after: Position | None) -> Select[Any]:
     return wanted.order_by(_CASES.c.opened_at.desc(), _CASES.c.case_id.desc())
 
 
-def _by_due(which: CaseFilter, after: Position | None) -> Select[Any]:
-    """Cases with an open milestone that is asked for, each once, with the one that is due first."""
+def _few(connection: Connection, which: CaseFilter) -> list[str] | None:
+    """The running cases of the accounts or the entitlement that are asked for, if they are few; None: they are many.
+
+    Of few each is looked at, and of many the next ones that are due: among those of all others few would be far apart.
+    """
+    wanted = select(_CASES.c.case_id).where(tables.RUNNING, *_of_whom(which))
+    if which.account is None and which.accounts is None and which.entitlement is None:
+        return None
+    found = [row.case_id for row in connection.execute(wanted.limit(MOST_LOOKED_AT + 1))]
+    return found if len(found) <= MOST_LOOKED_AT else None
+
+
+def _by_due(which: CaseFilter, after: Position | None, few: Sequence[str] | None) -> Select[Any]:
+    """Cases with an open milestone that is asked for, each once, with the one that is due first.
+
+    Args:
+        which: of them are asked for.
+        after: those that come after this position.
+        few: the only ones that come into question; None: all.
+    """
     table, other = _MILESTONES.c, _MILESTONES.alias("other")
     columns = [_CASES.c[name] for name in _SHOWN]
     wanted = (
         select(*columns, table.target_at.label("due_at"), table.milestone.label("due_milestone"))
         .join_from(_MILESTONES, _CASES, _CASES.c.case_id == table.case_id)
-        .where(tables.OPEN_MILESTONE, table.target_at.isnot(None), *_of_milestone(which, _MILESTONES))
-        .where(*_of_case(which))
+        .where(tables.RUNNING, tables.OPEN_MILESTONE, table.target_at.isnot(None))
+        .where(*_of_milestone(which, _MILESTONES, is_by_case=few is not None), *_of_case(which, is_by_due=True))
     )
+    if few is not None:
+        wanted = wanted.where(table.case_id.in_(few))
     order = ("target_at", "process", "milestone", "occurrence")
     is_earlier = tuple_(*(other.c[name] for name in order)) < tuple_(*(table[name] for name in order))
-    same = and_(other.c.case_id == table.case_id, _is_open(other), *_of_milestone(which, other))
+    same = and_(other.c.case_id == table.case_id, _is_open(other), *_of_milestone(which, other, is_by_case=True))
     wanted = wanted.where(~exists().where(same, is_earlier))
     if after is not None:
         wanted = wanted.where(tuple_(table.target_at, table.case_id) > _literal(after))
     return wanted.order_by(table.target_at, table.case_id)
 
 
-def _of_milestone(which: CaseFilter, table: FromClause) -> list[ColumnElement[bool]]:
+def _of_milestone(which: CaseFilter, table: FromClause, *, is_by_case: bool) -> list[ColumnElement[bool]]:
+    """What a milestone has to be; `is_by_case`: its case leads to it, so that no index of all cases is to be used."""
     wanted: list[ColumnElement[bool]] = []
     if which.milestone is not None:
-        wanted.append(table.c.milestone == which.milestone)
+        name = _unindexed(table.c.milestone) if is_by_case else table.c.milestone
+        wanted.append(name == which.milestone)
     if which.due_before is not None:
-        wanted.append(table.c.target_at < which.due_before)
+        target = _unindexed(table.c.target_at) if is_by_case else table.c.target_at
+        wanted.append(target < which.due_before)
     if which.violated is not None:
         wanted.append(table.c.violated.is_(which.violated))
     return wanted
 
 
-def _of_case(which: CaseFilter) -> list[ColumnElement[bool]]:
-    table = _CASES.c
+def _of_case(which: CaseFilter, *, is_by_due: bool = False) -> list[ColumnElement[bool]]:
+    """What a case has to be; `is_by_due`: what is due leads to it, so that no other index is to be used."""
     wanted = [_STATES[which.state]] if which.state is not None else []
-    if which.account is not None:
-        wanted.append(table.account == which.account)
-    if which.entitlement is not None:
-        wanted.append(table.entitlement == which.entitlement)
+    wanted += _of_whom(which, _unindexed if is_by_due else None)
     if which.status is not None:
-        wanted.append(table.status == which.status.value)
-    if which.accounts is not None:
-        wanted.append(table.account.in_(which.accounts))
+        status = _unindexed(_CASES.c.status) if is_by_due else _CASES.c.status
+        wanted.append(status == which.status.value)
     return wanted
+
+
+def _of_whom(
+    which: CaseFilter, seen: Callable[[ColumnElement[Any]], ColumnElement[Any]] | None = None
+) -> list[ColumnElement[bool]]:
+    """Whose a case has to be; `seen`: how the columns are looked at."""
+    account, entitlement = (seen(column) if seen else column for column in (_CASES.c.account, _CASES.c.entitlement))
+    wanted: list[ColumnElement[bool]] = []
+    if which.account is not None:
+        wanted.append(account == which.account)
+    if which.entitlement is not None:
+        wanted.append(entitlement == which.entitlement)
+    if which.accounts is not None:
+        wanted.append(account.in_(which.accounts))
+    return wanted
+
+
+def _unindexed(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """A column that no index is used for: without statistics a database takes one that leads to half of all rows."""
+    return func.coalesce(column, column)
 
 
 def _is_open(table: FromClause) -> ColumnElement[bool]:

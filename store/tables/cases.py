@@ -51,6 +51,13 @@ Index(
     postgresql_where=RUNNING,
 )
 """The cases that run, with what they are picked by: those that are closed make no search longer."""
+for _name in ("account", "entitlement"):
+    Index(
+        f"ix_cases_{_name}_running",
+        *(cases.c[column] for column in (_name, "case_id")),
+        sqlite_where=RUNNING,
+        postgresql_where=RUNNING,
+    )
 
 case_hours = Table(
     "case_hours",

@@ -58,7 +58,9 @@ async def test_an_import_ends_where_it_was_and_repeats_nothing(environment: dict
     assert [json.loads(line)["outcome"] for line in said] == ["already", "already", "unreadable"]
     code, said, _ = await imported(*mapping, "--after", "2")
     assert [line.split()[1] for line in said] == ["3"]
-    shown = json.loads((await asyncio.to_thread(milepost, "show", two.replace("/", "~2F"), "--json", env=environment)).stdout)
+    shown = json.loads(
+        (await asyncio.to_thread(milepost, "show", two.replace("/", "~2F"), "--json", env=environment)).stdout
+    )
     [milestone] = shown["milestones"]
     assert (milestone["violated"], shown["closed_at"]) == (True, "2025-12-02T08:00:00Z")
 
