@@ -35,8 +35,8 @@ class Records:
         self._threads = ThreadPoolExecutor(LOCAL_THREADS, thread_name_prefix="records")
 
     @activity.defn(name=RECORD_CASE)
-    async def record_case(self, record: CaseRecord) -> None:
-        """Store a record; the same one again changes nothing.
+    async def record_case(self, record: CaseRecord) -> int:
+        """Store a record; the same one again changes nothing. Returns how many events its case has had with it.
 
         Answers of the case wait for a local activity, so that waits for the store only for a moment; the workflow then
         asks for it by a normal one, which nothing waits for. One that a newer build wrote in a format that this build
@@ -45,11 +45,10 @@ class Records:
         check_readable(record.carried)
         if not activity.info().is_local:
             bridges = activity.info().attempt >= BRIDGES_AT
-            await asyncio.to_thread(self.store.cases.record, record, bridges=bridges)
-            return
+            return await asyncio.to_thread(self.store.cases.record, record, bridges=bridges)
         try:
             write = partial(self.store.cases.record, record, patience=LOCAL_PATIENCE)
-            await asyncio.get_running_loop().run_in_executor(self._threads, write)
+            return await asyncio.get_running_loop().run_in_executor(self._threads, write)
         except (SQLAlchemyError, StoreError) as error:
             raise ApplicationError(
                 f"the store is not at hand: {error}",

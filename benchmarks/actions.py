@@ -39,8 +39,9 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.delivery.http import HookSender
 from activities.delivery.means import Means
-from activities.delivery.smtp import Encryption, MailServer
+from activities.delivery.smtp import MailServer
 from domain.catalog.documents import read_document
+from domain.delivery.encryption import Encryption
 from domain.messages.case_state import ActionOrder
 from domain.process.triggers import TriggerKind
 from store import Store

@@ -52,6 +52,11 @@ def quoted(text: str) -> str:
     return repr(shown) if shown.isprintable() else ascii(shown)
 
 
+def visible(text: str) -> str:
+    """A text of one line for people: what cannot be seen, or turns the direction of what follows, is a space."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
 def clean(text: str) -> str:
     """`text`, if every store and every protocol can hold it.
 

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, Executable, Table, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, ExceptionContext
@@ -20,15 +15,13 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from store.addresses import shown_address, without_password
 from store.errors import BadAddress, StoreError
+from store.schema import is_up_to_date, migrate
 from store.sqlite import BUSY_SECONDS, sqlite_engine, use_wal
 from store.turns import Turns
 
-_MIGRATIONS = Path(__file__).parent / "migrations"
 _MIGRATION_LOCK = 0x6D696C65  # "mile", in PostgreSQL's one space of advisory locks
 CATALOG_LOCK = _MIGRATION_LOCK + 1
 MAIL_LOCK = 0x6D61696C
-_ONE_AT_A_TIME = threading.Lock()
-"""Alembic keeps the migration that is under way in a global variable."""
 
 _EXPECTED = "expected sqlite:///path/to/milepost.db or postgresql://user@host/name"
 
@@ -57,9 +50,12 @@ class Database:
         try:
             if engine.dialect.name == "sqlite":
                 use_wal(engine)
-            with database.write() as connection:
-                database.lock(connection, _MIGRATION_LOCK)
-                _migrate(connection)
+            with database.read() as connection:
+                ready = is_up_to_date(connection)
+            if not ready:
+                with database.write() as connection:
+                    database.lock(connection, _MIGRATION_LOCK)
+                    migrate(connection)
         except SQLAlchemyError as error:
             engine.dispose()
             cause = error.orig if isinstance(error, DBAPIError) else error
@@ -206,18 +202,3 @@ def _engine(address: URL) -> Engine:
                 error.args = (error.args[0].partition("\nDETAIL:")[0], *error.args[1:])
 
     return engine
-
-
-def _migrate(connection: Connection) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    config.attributes["connection"] = connection
-    scripts = ScriptDirectory.from_config(config)
-    current = set(MigrationContext.configure(connection).get_current_heads())
-    if unknown := current - {script.revision for script in scripts.walk_revisions()}:
-        raise StoreError(
-            f"the database is at version {', '.join(unknown)}, which a newer Milepost has made; use that one"
-        )
-    if current != set(scripts.get_heads()):
-        with _ONE_AT_A_TIME:
-            command.upgrade(config, "head")

@@ -14,11 +14,12 @@ from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, and_, bindparam, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, delete, func, or_, select, update
 
 from domain.errors import Refused
 from domain.feed.cases import bridge, case_events, subject_of
 from domain.feed.envelope import Draft, FeedEvent, schema_uri
+from domain.feed.redeliveries import begins_with
 from domain.messages.steps import CaseRecord
 from store import tables
 from store.database import Database
@@ -40,6 +41,7 @@ _STORED = select(_EVENTS.c.position, _EVENTS.c.sequence, _EVENTS.c.id).where(
 _LAST = select(func.max(_EVENTS.c.sequence)).where(
     _EVENTS.c.subject == bindparam("of_subject"), _EVENTS.c.superseded.is_(False)
 )
+_LAST_OF_OTHERS = _LAST.where(_EVENTS.c.run_id != bindparam("of_run"))
 _NEXT = update(_FEED).values(last=_FEED.c.last + bindparam("many")).returning(_FEED.c.last)
 _SUPERSEDE = update(_EVENTS).where(_EVENTS.c.position == bindparam("at_position")).values(superseded=True)
 
@@ -92,7 +94,7 @@ class Feed:
             types: of these types only; one that ends with ``*`` stands for all that begin so.
             account: of this account only.
             accounts: of one of these accounts only; none named: of all.
-            subject: of this subject only, such as ``case/4711``.
+            subject: of this subject only, such as ``case/4711``; of a case with what was delivered again of it.
             limit: at most so many.
 
         Raises:
@@ -106,7 +108,7 @@ class Feed:
             if account is not None:
                 wanted = wanted.where(table.account == account)
             if subject is not None:
-                wanted = wanted.where(table.subject == subject)
+                wanted = wanted.where(_is_about(subject))
             rows = connection.execute(wanted.order_by(table.position).limit(limit)).mappings().all()
             is_last = len(rows) < limit
             end = feed.last if is_last else rows[-1]["position"]
@@ -173,9 +175,9 @@ class Feed:
 
     def last_before(self, case_id: str, run_id: str) -> int:
         """The number of the last event of a case that another run of its workflow has written; 0: there is none."""
-        wanted = _LAST.where(_EVENTS.c.run_id != run_id)
+        which = {"of_subject": subject_of(case_id), "of_run": run_id}
         with self._database.read() as connection:
-            return connection.execute(wanted, {"of_subject": subject_of(case_id)}).scalar() or 0
+            return connection.execute(_LAST_OF_OTHERS, which).scalar() or 0
 
     def prune(self, before: datetime) -> int:
         """Forget events that were written before an instant. Says how many; of each subject the number stays known."""
@@ -191,6 +193,19 @@ class Feed:
             gone = connection.execute(delete(_EVENTS).where(old).returning(table.position)).all()
             connection.execute(update(_FEED).values(pruned=until))
         return len(gone)
+
+
+def counted_on(connection: Connection, record: CaseRecord) -> CaseRecord:
+    """A record whose events go on behind those of its case's earlier runs, however it has counted them.
+
+    A build from before the feed forgets how many events a case has. When a newer one serves the case again, it begins
+    the feed anew: what readers have seen must neither vanish nor get its numbers from something else.
+    """
+    if record.feed is None or not record.feed.is_snapshot:
+        return record
+    which = {"of_subject": subject_of(record.view.case_id), "of_run": record.run_id}
+    last = connection.execute(_LAST_OF_OTHERS, which).scalar() or 0
+    return record.counted_after(last) if last else record
 
 
 def put_case_events(connection: Connection, record: CaseRecord, *, bridges: bool = False) -> None:
@@ -292,6 +307,12 @@ def _after(position: int, types: Collection[str], accounts: Collection[str]) -> 
 def _is_of(name: str) -> Any:
     column = _EVENTS.c.type
     return column.startswith(name[:-1], autoescape=True) if name.endswith("*") else column == name
+
+
+def _is_about(subject: str) -> ColumnElement[bool]:
+    own = _EVENTS.c.subject == subject
+    kind, _, name = subject.partition("/")
+    return or_(own, _EVENTS.c.subject.startswith(begins_with(name), autoescape=True)) if kind == "case" else own
 
 
 # --- cursors ---

@@ -19,12 +19,16 @@ from store.cases.running import RunningCases
 from store.cases.tasks import Tasks
 from store.cases.texts import Texts
 from store.catalog.declared import DeclaredCatalog
+from store.customer_links import CustomerLinks
 from store.database import Database, Standing
 from store.endpoints import Endpoints
 from store.feed import Feed
 from store.leases import Leases
 from store.orders import Orders
 from store.quiet import Quiet
+from store.report_schedules import ReportSchedules
+from store.reports.open_cases import OpenCaseList
+from store.reports.queries import Reporting
 from store.subscriptions.dead_letters import DeadLetters
 from store.subscriptions.standing import Subscriptions
 from store.usage.ledgers import Ledgers
@@ -59,7 +63,11 @@ class Store:
         leases: who does what of all processes.
         keys: who may use the HTTP API.
         page_tokens: who may look at its pages.
+        open_cases: what is promised for cases that are open.
+        report_schedules: which reports are sent, and when.
+        customer_links: which links to customers' pages were made, and which are revoked.
         answers: what it answered to requests that may be sent again.
+        reports: counts what reports say.
     """
 
     def __init__(self, database: Database, catalog: DeclaredCatalog | None = None) -> None:
@@ -85,7 +93,11 @@ class Store:
         self.leases = Leases(database)
         self.keys = AccessKeys(database)
         self.page_tokens = PageTokens(database)
+        self.open_cases = OpenCaseList(database)
+        self.report_schedules = ReportSchedules(database)
+        self.customer_links = CustomerLinks(database)
         self.answers = KeptAnswers(database)
+        self.reports = Reporting(database)
 
     @classmethod
     def open(cls, url: str) -> Self:

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from domain.calendar import HolidayRules
+from domain.catalog.customer_page import CustomerPage
 from domain.catalog.declarations import (
     Account,
     Asset,
@@ -50,6 +51,7 @@ PLACES: Mapping[type[BaseModel], str] = {
     Catalog: "The document",
     Organisation: "organisation",
     Quiet: "quiet",
+    CustomerPage: "customer_page",
     DeclaredHours: "Business hours",
     Week: "week",
     HolidayRules: "holidays",

@@ -11,6 +11,7 @@ from store import Store
 from worker.means import means_of
 from worker.relay import telling
 from worker.retention import Kept, forgetting
+from worker.scheduling import scheduling
 from worker.settings import Settings
 from worker.subscribing import subscribing
 from worker.supervision import supervising
@@ -30,6 +31,7 @@ async def besides(client: Client, store: Store, settings: Settings, *, task_queu
     async with (
         telling(client, store, task_queue),
         subscribing(client, store, task_queue),
+        scheduling(client, store, task_queue),
         watching_endpoints(store, means_of(settings).mail),
         supervising(client, store),
         forgetting(store, Kept.of_days(events=settings.feed_days, texts=settings.message_days)),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from activities.delivery.http import HookSender
 from activities.delivery.means import Means
-from activities.delivery.smtp import Encryption, MailServer
+from activities.delivery.smtp import MailServer
+from domain.delivery.encryption import Encryption
 from worker.settings import PREFIX, Settings, SettingsError
 
 _PORTS = {Encryption.NONE: 25, Encryption.STARTTLS: 587, Encryption.TLS: 465}

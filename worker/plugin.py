@@ -9,9 +9,17 @@ from workflows.case.workflow import CaseWorkflow
 from workflows.entitlement.workflow import EntitlementWorkflow
 from workflows.migration.workflow import MigrationWorkflow
 from workflows.redelivery import RedeliveryWorkflow
+from workflows.report import ReportWorkflow
 from workflows.subscription.workflow import SubscriptionWorkflow
 
-WORKFLOWS = [CaseWorkflow, EntitlementWorkflow, MigrationWorkflow, RedeliveryWorkflow, SubscriptionWorkflow]
+WORKFLOWS = [
+    CaseWorkflow,
+    EntitlementWorkflow,
+    MigrationWorkflow,
+    RedeliveryWorkflow,
+    ReportWorkflow,
+    SubscriptionWorkflow,
+]
 
 PASSED_THROUGH = (
     "domain",

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -28,6 +29,7 @@ from activities.opening import Opening
 from activities.planning import Planner, Planning
 from activities.records import Records
 from activities.rendering.renderer import Renderer
+from activities.reports.sending import ReportSending
 from activities.subscriptions.work import SubscriptionWork
 from clients.deployments import DEPLOYMENT
 from clients.gate import UsageGate
@@ -50,6 +52,11 @@ CACHED_WORKFLOWS = cached_workflows_for(memory_of_this_process())
 TASKS_AT_ONCE = 20
 """Workflow tasks that a worker has begun. All share one processor with each other and with the records that they hold
 open for, and each has ten seconds: with more of them begun none ends earlier, and on a busy machine some end too late.
+"""
+
+STEPS_AT_ONCE = 4
+"""Steps of workflows that are worked on at the same instant. They share one processor, and each has two seconds of the
+clock before it is taken for one that never ends: of twenty at once on a busy machine none ends in time, of four all do.
 """
 
 POLLS = 10
@@ -80,28 +87,36 @@ async def working(
             it. 0: every one, every time. None: as many as a quarter of the memory holds.
         means: what actions are sent with; None: nothing leaves the store.
     """
+    kept = CACHED_WORKFLOWS if cached_workflows is None else cached_workflows
     renderer = Renderer()
+    steps = ThreadPoolExecutor(STEPS_AT_ONCE, thread_name_prefix="workflow")
     outside = None if means is None else Outside(store, means)
     dispatcher = Dispatcher(store.actions, store.catalog, renderer, outside, _links(client, means))
     worker = Worker(
         client,
         task_queue=task_queue,
         plugins=[plugin()],
-        activities=[
-            *_activities(client, store, task_queue, dispatcher, outside),
-            *SubscriptionWork(store, outside).all,
-        ],
+        activities=_activities(client, store, task_queue, dispatcher, outside),
         deployment_config=_deployment(build_id),
-        max_cached_workflows=CACHED_WORKFLOWS if cached_workflows is None else cached_workflows,
-        max_concurrent_workflow_tasks=TASKS_AT_ONCE,
+        max_cached_workflows=kept,
+        max_concurrent_workflow_tasks=tasks_at_once(kept),
+        workflow_task_executor=steps,
         workflow_task_poller_behavior=PollerBehaviorSimpleMaximum(POLLS),
         nonsticky_to_sticky_poll_ratio=0.5,
         graceful_shutdown_timeout=FINISHES_WITHIN,
         # The SDK would hold back a sign of life until two seconds before the server takes the worker for dead.
         max_heartbeat_throttle_interval=timedelta(seconds=EVERY),
     )
-    async with renderer, running(worker):
-        yield worker
+    try:
+        async with renderer, running(worker):
+            yield worker
+    finally:
+        steps.shutdown(wait=False)
+
+
+def tasks_at_once(kept: int) -> int:
+    """Workflow tasks that a worker begins at once, by how many workflows it keeps: what it does not keep it replays."""
+    return max(STEPS_AT_ONCE, min(kept, TASKS_AT_ONCE))
 
 
 def _links(client: Client, means: Means | None) -> Links:
@@ -129,6 +144,8 @@ def _activities(
         *UsageActivities(store, dispatcher).all,
         *Redelivering(store, outside).all,
         *Migrating(client, store).all,
+        *SubscriptionWork(store, outside).all,
+        *ReportSending(store, outside).all,
     ]
 
 

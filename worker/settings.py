@@ -11,7 +11,7 @@ import platformdirs
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from activities.delivery.smtp import Encryption
+from domain.delivery.encryption import Encryption
 from domain.errors import MilepostError
 
 PREFIX = "MILEPOST_"
@@ -88,6 +88,10 @@ class Settings(BaseSettings):
     api_rate: Annotated[
         float, Field(gt=0, description="requests a second that one key may make of one process of the HTTP API")
     ] = 100
+    api_url: Annotated[
+        str | None,
+        Field(pattern=_WEB_ADDRESS, description="where customers reach the HTTP API, for links to their pages"),
+    ] = None
     oidc_issuer: Annotated[
         str | None, Field(pattern=_WEB_ADDRESS, description="whose tokens the HTTP API takes beside keys, by its `iss`")
     ] = None

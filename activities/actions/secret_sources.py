@@ -21,16 +21,16 @@ def read_secret(source: SecretSource) -> str:
     if source.env is not None:
         found = os.environ.get(source.env, "").strip()
         if not found:
-            raise NotDelivered(f"the {source.named} is not set, and holds the secret of this endpoint", for_good=True)
+            raise NotDelivered(f"the {source.named} is not set, and a secret is read from it", for_good=True)
         return found
     try:
         with Path(str(source.file)).open(encoding="utf-8") as file:
             found = file.read(_LONGEST).strip()
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise NotDelivered(f"the secret of this endpoint can't be read: {source.named}: {why}", for_good=True) from None
+        raise NotDelivered(f"a secret can't be read: {source.named}: {why}", for_good=True) from None
     if not found:
-        raise NotDelivered(f"the {source.named} is empty, and holds the secret of this endpoint", for_good=True)
+        raise NotDelivered(f"the {source.named} is empty, and a secret is read from it", for_good=True)
     return found
 
 

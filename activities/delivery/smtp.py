@@ -11,25 +11,17 @@ from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
-from enum import StrEnum
 
 import aiosmtplib
 
 from activities.delivery.outcomes import Delivered, NotDelivered
+from domain.delivery.encryption import Encryption
 
 GIVES_UP_AFTER = 30.0
 """Seconds for a whole attempt."""
 
 _SHOWN = 200
 _PERMANENT = 500
-
-
-class Encryption(StrEnum):
-    """How the connection to the mail server is encrypted."""
-
-    NONE = "none"
-    STARTTLS = "starttls"
-    TLS = "tls"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +50,20 @@ class MailServer:
         return self.sender.rpartition("@")[2].strip(">") or "localhost"
 
 
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that goes with a mail.
+
+    Attributes:
+        kind: of its content type, before the slash; `form` behind it.
+    """
+
+    name: str
+    kind: str
+    form: str
+    content: bytes = field(repr=False)
+
+
 def message(  # noqa: PLR0917  in the order of a mail's own parts
     server: MailServer,
     key: str,
@@ -68,6 +74,7 @@ def message(  # noqa: PLR0917  in the order of a mail's own parts
     *,
     thread: str | None = None,
     headers: Mapping[str, str] | None = None,
+    attachments: Sequence[Attachment] = (),
 ) -> EmailMessage:
     """A mail as it goes out.
 
@@ -80,6 +87,7 @@ def message(  # noqa: PLR0917  in the order of a mail's own parts
         html: the same for those who read HTML.
         thread: what its mails have in common, such as ``case/INC1``: mail programs show them together.
         headers: more of them, of the caller's own.
+        attachments: files that go with it.
 
     Raises:
         NotDelivered: an address is none.
@@ -100,6 +108,8 @@ def message(  # noqa: PLR0917  in the order of a mail's own parts
     made.set_content(_sendable(text))
     if html is not None:
         made.add_alternative(_sendable(html), subtype="html")
+    for file in attachments:
+        made.add_attachment(file.content, maintype=file.kind, subtype=file.form, filename=file.name)
     return made
 
 

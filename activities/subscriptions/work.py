@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from temporalio import activity
@@ -149,8 +150,12 @@ class SubscriptionWork:
         )
 
     async def _send_again(self, name: str, endpoint: Endpoint, outside: Outside) -> tuple[int, Trouble | None]:
-        """Send the dead letters that somebody wants sent again, each in one attempt; says how many arrived."""
-        letters, arrived = self._store.dead_letters, 0
+        """Send the dead letters that somebody wants sent again, each in one attempt; says how many arrived.
+
+        Those that an earlier try of this batch has sent, whose worker did not say so any more, are among them.
+        """
+        letters, info = self._store.dead_letters, activity.info()
+        batch, trouble = f"{info.workflow_run_id}/{info.activity_id}", None
         for letter in await asyncio.to_thread(letters.waiting, name, AGAIN_AT_ONCE):
             event = await asyncio.to_thread(self._store.feed.at, letter.position)
             if event is None or event.id != letter.event_id:
@@ -160,13 +165,12 @@ class SubscriptionWork:
                 said = await send(outside, name, endpoint, event, letter.position)
                 line = "arrived" if said is None else "" if isinstance(said, Trouble) else said.reason
             if isinstance(said, Trouble):
-                return arrived, said
+                trouble = said
+                break
             has_arrived = event is not None and line == "arrived"
-            arrived += has_arrived
-            await asyncio.to_thread(
-                letters.settle, name, letter.event_id, arrived=has_arrived, said=line, at=datetime.now(UTC)
-            )
-        return arrived, None
+            settle = partial(letters.settle, arrived=has_arrived, said=line, at=datetime.now(UTC), batch=batch)
+            await asyncio.to_thread(settle, name, letter.event_id)
+        return await asyncio.to_thread(letters.arrived_with, name, batch), trouble
 
     def _endpoint(self, declared: Subscription) -> tuple[Endpoint, bool] | Trouble:
         """The endpoint of a subscription, and whether it was left alone lately; or why nothing can be sent to it."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from domain.catalog.amendments import refused_changes
+from domain.catalog.customer_page import customer_page_problems
 from domain.catalog.declarations import (
     Catalog,
     ContractLineItem,
@@ -26,6 +27,7 @@ from domain.catalog.mailing import MailTemplate
 from domain.catalog.problems import Path, Problem
 from domain.catalog.process_checks import ProcessChecks, action_problems, criteria_problem
 from domain.catalog.references import NOTHING, Entries, Known, References
+from domain.catalog.reports import ACCOUNT_MANAGER, ScheduledReport, report_problems
 from domain.catalog.sizes import oversized
 from domain.catalog.subscriptions import Subscription, unfit
 from domain.criteria.compiling import CriteriaSchema
@@ -86,6 +88,7 @@ _REFERENCES: Mapping[Kind, Mapping[str, Kind]] = {
         "business_hours": Kind.BUSINESS_HOURS,
     },
     Kind.SUBSCRIPTIONS: {"endpoint": Kind.ENDPOINTS, "accounts": Kind.ACCOUNTS},
+    Kind.REPORTS: {"account": Kind.ACCOUNTS, "entitlement": Kind.ENTITLEMENTS, "process": Kind.PROCESSES},
 }
 
 
@@ -143,6 +146,9 @@ class _Check:
                 yield from self._entitlement(path, declaration)
             case Subscription():
                 yield from self._subscription(path, declaration)
+            case ScheduledReport() if not declaration.retired:
+                yield from report_problems(path, declaration, self.fields)
+                yield from self._recipients(path, declaration)
             case _:
                 pass
 
@@ -156,6 +162,8 @@ class _Check:
             if self.organisation.quiet is not None:
                 place = ("organisation", "quiet", "hours")
                 yield from self.references.problems(place, Kind.BUSINESS_HOURS, self.organisation.quiet.hours)
+            if self.organisation.customer_page is not None:
+                yield from customer_page_problems(self.organisation.customer_page, self.fields)
             for role, name in self.organisation.roles.items():
                 if name not in self.fields:
                     message = f"unknown field {name!r} of a case; {nearest(name, self.fields)}"
@@ -265,6 +273,14 @@ class _Check:
         endpoint = self.references.find(Kind.ENDPOINTS, subscription.endpoint)
         if not subscription.retired and isinstance(endpoint, Endpoint) and (problem := unfit(endpoint)):
             yield Problem((*path, "endpoint"), problem)
+
+    def _recipients(self, path: Path, report: ScheduledReport) -> Iterator[Problem]:
+        """Whom a report goes to that is none of the people and none of the contacts."""
+        for number, name in enumerate(report.to):
+            if "@" in name or name == ACCOUNT_MANAGER:
+                continue
+            if self.references.find(Kind.CONTACTS, name) is None:
+                yield from self.references.problems((*path, "to", number), Kind.PEOPLE, name)
 
     # --- processes ---
 

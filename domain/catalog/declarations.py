@@ -9,7 +9,7 @@ As YAML a catalog is a mapping with these keys, each optional; several files mak
     fields: {priority: string, due_at: datetime}
     business_hours, endpoints, people, templates, processes: [...]
     products, accounts, contacts, assets, service_contracts, contract_line_items: [...]
-    entitlement_templates, entitlements, subscriptions: [...]
+    entitlement_templates, entitlements, subscriptions, reports: [...]
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ from typing import Any, Literal, Self
 from pydantic import AwareDatetime, Field, field_validator, model_validator
 
 from domain.calendar import ALWAYS, BusinessHours
+from domain.catalog.customer_page import CustomerPage
 from domain.catalog.endpoints import Endpoint
 from domain.catalog.mailing import Mail, MailTemplate, Person, Quiet, RoleFields, TimeZone
+from domain.catalog.reports import ScheduledReport
 from domain.catalog.subscriptions import Subscription
 from domain.criteria.fields import Fields
 from domain.errors import Contradiction
@@ -62,6 +64,7 @@ class Kind(StrEnum):
     CONTRACT_LINE_ITEMS = "contract_line_items"
     ENTITLEMENTS = "entitlements"
     SUBSCRIPTIONS = "subscriptions"
+    REPORTS = "reports"
 
     @property
     def one(self) -> str:
@@ -101,6 +104,7 @@ class Organisation(Value):
         process: of cases without an entitlement; None: they have no milestones.
         roles: which field of a case says who owner, contact, team and watchers are; of others it is that of the name.
         quiet: when mails wait; None: none does.
+        customer_page: what customers see of themselves, and how links to it are signed.
     """
 
     name: str = Field(default="", max_length=200)
@@ -109,6 +113,7 @@ class Organisation(Value):
     process: Name | None = None
     roles: RoleFields = Field(default_factory=dict, exclude_if=operator.not_)
     quiet: Quiet | None = Field(default=None, exclude_if=operator.not_)
+    customer_page: CustomerPage | None = Field(default=None, exclude_if=operator.not_)
 
 
 class DeclaredHours(BusinessHours):
@@ -336,6 +341,7 @@ Declaration = (
     | ContractLineItem
     | Entitlement
     | Subscription
+    | ScheduledReport
 )
 
 MODELS: dict[Kind, type[Declaration]] = {
@@ -353,6 +359,7 @@ MODELS: dict[Kind, type[Declaration]] = {
     Kind.CONTRACT_LINE_ITEMS: ContractLineItem,
     Kind.ENTITLEMENTS: Entitlement,
     Kind.SUBSCRIPTIONS: Subscription,
+    Kind.REPORTS: ScheduledReport,
 }
 """What declares one of each kind."""
 
@@ -381,6 +388,7 @@ class Catalog(Value):
     contract_line_items: list[ContractLineItem] = Field(default_factory=list)
     entitlements: list[Entitlement] = Field(default_factory=list)
     subscriptions: list[Subscription] = Field(default_factory=list)
+    reports: list[ScheduledReport] = Field(default_factory=list)
 
     def of(self, kind: Kind) -> list[Declaration]:
         """The declarations of one kind, in their order."""

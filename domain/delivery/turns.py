@@ -22,7 +22,8 @@ _SHOWS_ITSELF_WITHIN = timedelta(seconds=5)
 """What was due earlier and is not under way: its worker begins it about now, after an outage of the workers too."""
 
 _LONGEST_OF_EACH = timedelta(seconds=5)
-"""So long at most each of those ahead is taken to need: a receiver that hung once may be quick again."""
+"""So long at most each of those ahead is taken to need: a receiver that hung once may be quick again. With a pace that
+is no less than a moment: what a busy machine needs for each does not shrink with the delays."""
 
 _SHORTEST = timedelta(milliseconds=100)
 
@@ -86,4 +87,4 @@ def _turn_comes(now: datetime, begins_at: datetime, ahead: int, pace: float) -> 
     if begins_at > now:
         return begins_at + ahead * moment
     needed = now - begins_at
-    return now + max(needed, ahead * max(moment, min(needed, _LONGEST_OF_EACH / pace)))
+    return now + max(needed, ahead * max(moment, min(needed, max(_LONGEST_OF_EACH / pace, _A_MOMENT))))

@@ -145,6 +145,19 @@ class DroppedActionData(ActionData):
     why: str
 
 
+class RedeliveredActionData(ActionData):
+    """What had arrived, and was delivered again because `by` asked for it at `asked_at`; after how many attempts."""
+
+    asked_at: AwareDatetime
+    attempts: int
+
+
+class FailedRedeliveryData(RedeliveredActionData):
+    """Why it did not arrive again."""
+
+    error: str
+
+
 class OverageData(CaseData):
     """About an entitlement that had nothing left, or a time entry that it was asked for."""
 
@@ -226,4 +239,15 @@ TRIGGERED = ("case.milestone.trigger_fired", TriggerData)
 SENT = ("case.action.sent", ActionData)
 DROPPED = ("case.action.expired", DroppedActionData)
 SNAPSHOT = ("case.snapshot", SnapshotData)
-OTHERS: tuple[tuple[str, type[CaseData]], ...] = (SCHEDULED, WARNED, TRIGGERED, SENT, DROPPED, SNAPSHOT)
+REDELIVERED = ("case.action.redelivered", RedeliveredActionData)
+REDELIVERY_FAILED = ("case.action.redelivery_failed", FailedRedeliveryData)
+OTHERS: tuple[tuple[str, type[CaseData]], ...] = (
+    SCHEDULED,
+    WARNED,
+    TRIGGERED,
+    SENT,
+    DROPPED,
+    SNAPSHOT,
+    REDELIVERED,
+    REDELIVERY_FAILED,
+)

@@ -83,7 +83,8 @@ def _said(record: CaseRecord) -> Iterator[Said]:
     part = record.feed
     assert part is not None  # noqa: S101  who calls has looked
     if part.is_snapshot:
-        yield _snapshot(record, "the feed begins; this is how the case stands", stands_for_from=None)
+        begins = "the feed begins" if part.first == 1 else "an older build wrote no events for a while"
+        yield _snapshot(record, f"{begins}; this is how the case stands", stands_for_from=None)
     yield from (_outcome(outcome) for outcome in part.outcomes)
     fired = list(zip(record.fired, part.fired_after, strict=True))
     for place, note in enumerate(record.notes):

@@ -43,6 +43,8 @@ MEANINGS: dict[str, str] = {
     "case.action.failed": "An action failed for good; it can be retried by hand.",
     "case.action.retried": "Somebody had an action tried again.",
     "case.action.expired": "An action was dropped, since it was worth nothing any more.",
+    "case.action.redelivered": "What had arrived was delivered again, because somebody asked for it.",
+    "case.action.redelivery_failed": "What had arrived could not be delivered again.",
     "entitlement.consumed": "Something was taken: a case, a visit, or the time of an entry.",
     "entitlement.overflowed": "There was not enough left for what was asked.",
     "entitlement.overage_taken": "Something was taken beyond the cap.",
@@ -65,6 +67,8 @@ MEANINGS: dict[str, str] = {
     "entitlement.action.failed": "An action failed for good; it can be retried by hand.",
     "entitlement.action.retried": "Somebody had an action tried again.",
     "entitlement.action.expired": "An action was dropped, since it was worth nothing any more.",
+    "entitlement.action.redelivered": "What had arrived was delivered again, because somebody asked for it.",
+    "entitlement.action.redelivery_failed": "What had arrived could not be delivered again.",
     "entitlement.snapshot": "How the entitlement stood, in place of events from before there was a feed.",
 }
 """By the name of a type, without ``milepost.`` and its version."""

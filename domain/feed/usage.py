@@ -29,10 +29,12 @@ class UsageOutcome(Value):
     Attributes:
         at: when, by the clock of the entitlement; of a failure, by that of the store.
         said: why it failed, or was dropped; None: it did neither.
-        by: who had it tried again.
+        by: who had it tried again, or delivered again.
+        asked_at: when somebody asked for a delivery by hand; None: it is none.
+        attempts: at a delivery by hand.
     """
 
-    kind: Literal["sent", "failed", "retried", "dropped"]
+    kind: Literal["sent", "failed", "retried", "dropped", "redelivered", "redelivery_failed"]
     entitlement: str
     account: str | None
     key: str
@@ -40,6 +42,21 @@ class UsageOutcome(Value):
     at: AwareDatetime
     said: str | None = None
     by: str | None = None
+    asked_at: AwareDatetime | None = None
+    attempts: int = 0
+
+
+WORDS = {
+    "sent": "is done",
+    "failed": "failed for good",
+    "retried": "is tried again",
+    "dropped": "is dropped",
+    "redelivered": "was delivered again",
+    "redelivery_failed": "could not be delivered again",
+}
+"""What became of an action, as people are told."""
+
+_FAILED = frozenset({"failed", "redelivery_failed"})
 
 
 def subject_of(entitlement: str) -> str:
@@ -77,11 +94,12 @@ def outcome_event(outcome: UsageOutcome, *, row: int, sequence: int) -> Draft:
         sequence: its number.
     """
     name, data = OUTCOMES[outcome.kind]
-    words = {"sent": "is done", "failed": "failed for good", "retried": "is tried again", "dropped": "is dropped"}
-    said = f": {outcome.said}" if outcome.kind == "failed" else ""
+    said = f": {outcome.said}" if outcome.kind in _FAILED else ""
     facts = outcome.model_dump(include={"entitlement", "account", "key", "do", "by"})
-    facts |= {"text": cut(f"{outcome.key} {words[outcome.kind]}{said}"), "row": row}
-    facts |= {"failed": {"error": outcome.said}, "dropped": {"why": outcome.said}}.get(outcome.kind, {})
+    facts |= {"text": cut(f"{outcome.key} {WORDS[outcome.kind]}{said}"), "row": row}
+    facts |= {"error": outcome.said} if outcome.kind in _FAILED else {}
+    facts |= {"why": outcome.said} if outcome.kind == "dropped" else {}
+    facts |= {"asked_at": outcome.asked_at, "attempts": outcome.attempts} if outcome.asked_at else {}
     return Draft(
         type=type_name(name),
         subject=subject_of(outcome.entitlement),

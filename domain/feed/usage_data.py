@@ -84,6 +84,19 @@ class DroppedUsageActionData(UsageActionData):
     why: str
 
 
+class RedeliveredUsageActionData(UsageActionData):
+    """What had arrived, and was delivered again because `by` asked for it at `asked_at`; after how many attempts."""
+
+    asked_at: AwareDatetime
+    attempts: int
+
+
+class FailedUsageRedeliveryData(RedeliveredUsageActionData):
+    """Why it did not arrive again."""
+
+    error: str
+
+
 ROWS: dict[RowKind, str] = {
     RowKind.TAKEN: "entitlement.consumed",
     RowKind.OVERFLOW: "entitlement.overflowed",
@@ -113,5 +126,7 @@ OUTCOMES: dict[str, tuple[str, type[UsageActionData]]] = {
     "failed": ("entitlement.action.failed", FailedUsageActionData),
     "retried": ("entitlement.action.retried", UsageActionData),
     "dropped": ("entitlement.action.expired", DroppedUsageActionData),
+    "redelivered": ("entitlement.action.redelivered", RedeliveredUsageActionData),
+    "redelivery_failed": ("entitlement.action.redelivery_failed", FailedUsageRedeliveryData),
 }
 """The name and the data of the event that the outcome of an action is."""

@@ -284,6 +284,13 @@ class CaseRecord(Value):
             return 0
         return self.feed.is_snapshot + len(self.notes) + len(self.fired) + len(self.feed.outcomes)
 
+    def counted_after(self, last: int) -> CaseRecord:
+        """The record of a case that begins its feed, with its events counted on from `last`."""
+        assert self.feed is not None  # noqa: S101  it begins the feed
+        feed = self.feed.model_copy(update={"first": last + self.feed.first})
+        carried = self.carried.model_copy(update={"events": last + self.carried.events})
+        return self.model_copy(update={"feed": feed, "carried": carried})
+
 
 class HorizonRequest(Value):
     """Asks for the calendars of a plan again, over a longer horizon."""

@@ -5,7 +5,8 @@ It takes cases as they are seen (`CaseView`), so that a durable run and a pure o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 
 from pydantic import computed_field
@@ -95,7 +96,12 @@ class Outcomes(Value):
 
 def tallied(outcomes: Sequence[Outcome]) -> dict[str, int]:
     """The counts of outcomes, under the names that `Outcomes` has for them."""
-    return {"instances": len(outcomes), **{each.key: outcomes.count(each) for each in Outcome}}
+    return counted(Counter(outcomes))
+
+
+def counted(outcomes: Mapping[Outcome, int]) -> dict[str, int]:
+    """How many there are of each outcome, under the names that `Outcomes` has for them."""
+    return {"instances": sum(outcomes.values()), **{each.key: outcomes.get(each, 0) for each in Outcome}}
 
 
 class _Group(Value):

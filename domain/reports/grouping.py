@@ -21,16 +21,22 @@ class Period(StrEnum):
 
     WEEK = "week"
     MONTH = "month"
+    QUARTER = "quarter"
     YEAR = "year"
 
     def label(self, day: date) -> str:
-        """The period that a date lies in: ``2016-W09`` (the ISO week), ``2016-03``, ``2016``. Labels sort as dates."""
+        """The period that a date lies in: ``2016-W09`` (the ISO week), ``2016-03``, ``2016-Q1``, ``2016``.
+
+        Labels of one period sort as dates.
+        """
         match self:
             case Period.WEEK:
                 year, week, _ = day.isocalendar()
                 return f"{year}-W{week:02}"
             case Period.MONTH:
                 return f"{day:%Y-%m}"
+            case Period.QUARTER:
+                return f"{day:%Y}-Q{(day.month + 2) // 3}"
             case Period.YEAR:
                 return f"{day:%Y}"
             case _:
@@ -46,12 +52,32 @@ class Period(StrEnum):
                 return
             day = self._next(day)
 
+    def first_day(self, day: date) -> date:
+        """The first day of the period that a date lies in; weeks begin on Monday."""
+        match self:
+            case Period.WEEK:
+                return day - timedelta(days=day.weekday())
+            case Period.MONTH:
+                return day.replace(day=1)
+            case Period.QUARTER:
+                return day.replace(month=day.month - (day.month - 1) % 3, day=1)
+            case Period.YEAR:
+                return day.replace(month=1, day=1)
+            case _:
+                assert_never(self)
+
+    def after(self, day: date) -> date:
+        """The first day of the period after that which a date lies in."""
+        return self.first_day(self._next(day))
+
     def _next(self, day: date) -> date:
         match self:
             case Period.WEEK:
                 return day + timedelta(weeks=1)
             case Period.MONTH:
                 return (day.replace(day=1) + timedelta(days=32)).replace(day=1)
+            case Period.QUARTER:
+                return (self.first_day(day) + timedelta(days=100)).replace(day=1)
             case Period.YEAR:
                 return day.replace(year=day.year + 1, month=1, day=1)
             case _:

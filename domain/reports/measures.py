@@ -1,4 +1,4 @@
-"""What came of milestone instances, in numbers: each one measured, and figures over many.
+"""What came of milestone instances, in numbers: each one measured.
 
 It takes instances as they are seen (`MilestoneView`), so that any run of them can be measured. All seconds are open
 seconds of the instance's own calendar.
@@ -6,18 +6,13 @@ seconds of the instance's own calendar.
 
 from __future__ import annotations
 
-import math
-import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from pydantic import computed_field
-
 from domain.frozen import FrozenCalendar, HorizonExceeded
-from domain.model import Value
 from domain.open_time.spans import Span
-from domain.reports.compliance import Outcome, Outcomes, outcome, tallied
+from domain.reports.compliance import Outcome, outcome
 from domain.timeline.views import MilestoneView
 
 HOUR = 3600
@@ -120,104 +115,6 @@ def _span_seconds(milestone: MilestoneView, calendar: FrozenCalendar) -> int | N
         return calendar.elapsed(milestone.start_at, span.target(calendar, milestone.start_at))
     except HorizonExceeded:
         return None
-
-
-# --- figures over many ------------------------------------------------------------------------------------------------
-
-
-class Spread(Value):
-    """How values lie: mean, median, and the tenth and ninetieth percentile (the nearest value that there is)."""
-
-    count: int
-    mean: float
-    p10: float
-    median: float
-    p90: float
-
-    @classmethod
-    def of(cls, values: Iterable[float]) -> Spread | None:
-        """The spread of values; None if there are none."""
-        ordered = sorted(values)
-        if not ordered:
-            return None
-        return cls(
-            count=len(ordered),
-            mean=round(statistics.fmean(ordered), 1),
-            p10=_percentile(ordered, 10),
-            median=statistics.median(ordered),
-            p90=_percentile(ordered, 90),
-        )
-
-
-def _percentile(ordered: Sequence[float], percent: int) -> float:
-    return ordered[math.ceil(len(ordered) * percent / 100) - 1]
-
-
-class Counts(Outcomes):
-    """How many instances there were, what became of them, and how many missed their target."""
-
-    @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorated properties
-    @property
-    def missed(self) -> int:
-        """Past their target: met late, or never."""
-        return self.met_late + self.violated
-
-
-class Figures(Counts):
-    """What came of a group of instances. Seconds are open seconds.
-
-    Attributes:
-        violations: those on record, repeated and corrected ones too; an instance that was completed after its target
-            with no open time between has none.
-        corrected: those of them that were corrected.
-        met_well_ahead: met at least 2 h before the target.
-        met_in_last_part: met with less than 20% of the span left; those with a deadline from a field have no span.
-        met_in_last_hour: met less than 1 h before the target.
-        response_seconds: from start to completion, less pauses, of those completed.
-        margin_seconds: from completion to target, of those met; `margin_percent` the same in percent of the span.
-        overrun_seconds: from the target on, of those missed or handed over late.
-        paused: instances that were paused, for `paused_seconds` together.
-    """
-
-    violations: int
-    corrected: int
-    met_well_ahead: int
-    met_in_last_part: int
-    met_in_last_hour: int
-    response_seconds: Spread | None
-    margin_seconds: Spread | None
-    margin_percent: Spread | None
-    overrun_seconds: Spread | None
-    paused: int
-    paused_seconds: int
-
-
-def counts(instances: Iterable[Measured]) -> Counts:
-    """Count the outcomes of instances."""
-    return Counts(**tallied([one.outcome for one in instances]))
-
-
-def figures(instances: Sequence[Measured]) -> Figures:
-    """The figures of instances."""
-    margins = [
-        (one.margin_seconds, one.span_seconds)
-        for one in instances
-        if one.outcome is Outcome.MET and one.margin_seconds is not None
-    ]
-    return Figures(
-        **tallied([one.outcome for one in instances]),
-        violations=sum(one.violations for one in instances),
-        corrected=sum(one.corrected for one in instances),
-        met_well_ahead=sum(margin >= WELL_AHEAD for margin, _ in margins),
-        met_in_last_part=sum(1 for margin, span in margins if span and is_last_part(margin, span)),
-        met_in_last_hour=sum(margin < HOUR for margin, _ in margins),
-        response_seconds=Spread.of(one.response_seconds for one in instances if one.response_seconds is not None),
-        margin_seconds=Spread.of(margin for margin, _ in margins),
-        margin_percent=Spread.of(round(100 * margin / span, 1) for margin, span in margins if span),
-        overrun_seconds=Spread.of(one.overrun_seconds for one in instances if one.overrun_seconds is not None),
-        paused=sum(one.was_paused for one in instances),
-        paused_seconds=sum(one.paused_seconds for one in instances),
-    )
 
 
 def is_near_miss(one: Measured) -> bool:

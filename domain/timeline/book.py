@@ -325,7 +325,8 @@ class Book:
             standing = instance.standing_violation
             if standing is None or standing.violated_at != at or instance.completed_at is not None:
                 continue
-            is_still_due = instance.is_open and instance.open_pause is None and self.target(instance) == at
+            runs = instance.is_open and instance.open_pause is None and instance.promise
+            is_still_due = runs and self.target(instance) == at
             if not is_still_due and not self._is_past(instance, at):
                 self.correct_one(instance, standing, "what happened in the same second came before it")
 

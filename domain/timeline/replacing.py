@@ -135,7 +135,7 @@ class _Migration:
     def _migrate(self, milestone: Milestone, track: Track, instance: MilestoneInstance) -> None:
         was = self.before.milestone(milestone.name) if self.before else None
         same_start = was is None or (was.starts == milestone.starts)
-        if not track.is_seen or instance.standing_violation is not None or self._has_passed(instance):
+        if not track.is_seen or self._was_missed(instance) or self._has_passed(instance):
             self._keep(milestone, instance, same_start=same_start)
         elif instance.takes_over != "start":
             instance.takes_over = "span" if same_start else "start"
@@ -143,6 +143,11 @@ class _Migration:
     def _cutoff_before(self, name: str) -> int | None:
         was = self.before.milestone(name) if self.before else None
         return was.cutoff_seconds if was else None
+
+    def _was_missed(self, instance: MilestoneInstance) -> bool:
+        """Whether a violation stands that the migration does not come before, as what is asked in its second does."""
+        missed = instance.standing_violation
+        return missed is not None and not missed.violated_at == self.at == self.book.state.alone_at
 
     def _has_passed(self, instance: MilestoneInstance) -> bool:
         """Whether its target was no promise, and is behind."""

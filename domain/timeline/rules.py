@@ -132,8 +132,8 @@ class Rules:
             self._lapse(instance)
         else:
             anchor = self._anchor(milestone, instance)
-            term = instance.terms[-1] if instance else None
-            wanted = anchor is not None and self.sight.is_wanted(milestone, is_kept=bool(term and term.is_kept))
+            is_kept = instance is not None and instance.is_open and instance.terms[-1].is_kept
+            wanted = anchor is not None and self.sight.is_wanted(milestone, is_kept=is_kept)
             if wanted and anchor is not None and instance is not None and self._is_handed_over(milestone, instance):
                 self._hand_over(track, instance, anchor)
             elif instance is not None and instance.is_open:

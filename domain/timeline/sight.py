@@ -88,7 +88,7 @@ class Sight:
 
         Args:
             milestone: as the process declares it.
-            is_kept: of an instance that a migration kept: it started already, and needs no deadline.
+            is_kept: of an open instance that a migration kept: it started already, and needs no deadline.
         """
         if milestone.by is not None and self.instant(milestone.by) is None and not is_kept:
             return False

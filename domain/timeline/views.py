@@ -24,8 +24,9 @@ T = TypeVar("T")
 
 
 class MilestoneStatus(StrEnum):
-    """The milestone status of a case."""
+    """The milestone status of a case. One of which no milestone is a promise has nothing to keep, or to violate."""
 
+    NOTHING_PROMISED = "nothing promised"
     COMPLIANT = "compliant"
     OPEN_VIOLATION = "open violation"
     CLOSED_VIOLATION = "closed violation"
@@ -232,7 +233,8 @@ def _status(milestones: list[MilestoneView], more: list[MoreInstances]) -> Miles
         return MilestoneStatus.OPEN_VIOLATION
     if any(m.violated for m in milestones) or any(m.violated for m in more):
         return MilestoneStatus.CLOSED_VIOLATION
-    return MilestoneStatus.COMPLIANT
+    is_promised = any(m.promise for m in milestones)
+    return MilestoneStatus.COMPLIANT if is_promised else MilestoneStatus.NOTHING_PROMISED
 
 
 def _known(value: Callable[[], T]) -> T | None:

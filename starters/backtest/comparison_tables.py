@@ -8,7 +8,8 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from domain.reports.measures import HOUR, Figures
+from domain.reports.measures import HOUR
+from domain.reports.tally import Figures
 from domain.wording import span
 from starters.backtest.comparing import Comparison, Flip, Side, Standing
 from starters.backtest.tables import (

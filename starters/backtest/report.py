@@ -10,7 +10,8 @@ from pydantic import AwareDatetime
 from domain.model import Value
 from domain.reports.compliance import Outcome
 from domain.reports.grouping import Period, fitting
-from domain.reports.measures import Counts, Figures, Measured, counts, figures, is_near_miss
+from domain.reports.measures import Measured, is_near_miss
+from domain.reports.tally import Counts, Figures, counts, figures
 from domain.wording import plural
 from starters.backtest.running import Backtest, CaseResult, TriggerKey
 

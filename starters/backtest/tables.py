@@ -11,7 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from domain.reports.compliance import HANDOVERS, Outcome
-from domain.reports.measures import HOUR, Counts, Spread
+from domain.reports.measures import HOUR
+from domain.reports.tally import Counts, Spread
 from domain.wording import plural, span
 from starters.backtest.report import CaseRow, Report, Row
 

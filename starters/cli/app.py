@@ -7,44 +7,36 @@ later; 2 what was asked for can't be, and the message says what would be right.
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
+from typer.main import get_command
 
-from starters.cli.commands import (
-    actions,
-    afterwards,
-    api,
-    audit,
-    backtest,
-    case,
-    catalog,
-    coverage,
-    explain,
-    feed,
-    hours,
-    importing,
-    keys,
-    logs,
-    migration,
-    orders,
-    replay,
-    schema,
-    serving,
-    show,
-    subscriptions,
-    tasks,
-    upgrade,
-    usage,
-)
+from starters.cli.listed import PANELS, Listed
 
 DEBUG = "MILEPOST_DEBUG"
 """Set to anything, this environment variable lets an unexpected error show where it came from."""
 
 
+_TAKES_NEGATIVE = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
+"""How a command reads its line of which an argument may be ``-90m`` or ``-2h``: the ``h`` asks for no help."""
+
+
 class Commands(TyperGroup):
-    """The commands; an error of any of them becomes one message and an exit code."""
+    """The commands, each loaded when it is asked for; an error of any of them becomes one message and an exit code."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the program's own options, which stand before the command."""
+        if args and args[0] in self.commands:
+            self.params, self.add_help_option = [], False  # none is given; to read them takes all of pydantic
+        return super().parse_args(ctx, args)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """The command that is asked for, loaded, and what it is given."""
+        name, command, given = super().resolve_command(ctx, args)
+        return name, command if command is None else loaded(_LISTED[str(command.name)]), given
 
     def invoke(self, ctx: Any) -> Any:
         """Run a command."""
@@ -70,57 +62,30 @@ app = typer.Typer(
     "localhost:7233. Milepost's own settings begin with MILEPOST_.",
 )
 
-_START, _CASES, _USAGE, _RULES = "Start", "Cases", "Entitlements in use", "Rules and logs"
 
-app.command("demo", rich_help_panel=_START)(replay.demo)
-app.command("dev", rich_help_panel=_START)(serving.dev)
-app.command("worker", rich_help_panel=_START)(serving.worker)
-app.add_typer(upgrade.app, name="upgrade", rich_help_panel=_START)
-app.command("api", rich_help_panel=_START)(api.api)
-app.add_typer(keys.app, name="keys", rich_help_panel=_START)
-app.command("open", rich_help_panel=_CASES)(case.open_case)
-app.command("import", rich_help_panel=_CASES)(importing.import_rows)
-app.command("show", rich_help_panel=_CASES)(show.show)
-app.command("explain", rich_help_panel=_CASES)(explain.explain)
-app.command("complete", rich_help_panel=_CASES)(case.complete)
-app.command("change", rich_help_panel=_CASES)(case.change)
-app.command("stop", rich_help_panel=_CASES)(case.stop)
-app.command("resume", rich_help_panel=_CASES)(case.resume)
-app.command("close", rich_help_panel=_CASES)(case.close)
-app.command("reopen", rich_help_panel=_CASES)(afterwards.reopen)
-app.command("clear", rich_help_panel=_CASES)(afterwards.clear)
-app.command("extend", rich_help_panel=_CASES)(afterwards.extend)
-app.command("entitle", rich_help_panel=_CASES)(afterwards.entitle)
-app.command("decide", rich_help_panel=_CASES)(afterwards.decide)
-app.command("log-time", rich_help_panel=_CASES)(afterwards.log_time)
-app.command("actions", rich_help_panel=_CASES)(actions.actions)
-app.command("retry", rich_help_panel=_CASES)(actions.retry)
-app.command("redeliver", rich_help_panel=_CASES)(actions.redeliver)
-app.command("endpoints", rich_help_panel=_CASES)(actions.endpoints)
-app.add_typer(tasks.app, name="tasks", rich_help_panel=_CASES)
-app.command("events", rich_help_panel=_CASES)(feed.events)
-app.add_typer(subscriptions.app, name="subscriptions", rich_help_panel=_CASES)
-app.command("verify", rich_help_panel=_CASES)(coverage.verify)
-app.command("balance", rich_help_panel=_USAGE)(audit.balance)
-app.command("audit", rich_help_panel=_USAGE)(audit.audit)
-app.command("take", rich_help_panel=_USAGE)(usage.take)
-app.command("adjust", rich_help_panel=_USAGE, context_settings=usage.TAKES_NEGATIVE)(usage.adjust)
-app.command("reverse", rich_help_panel=_USAGE)(usage.reverse)
-app.command("amend", rich_help_panel=_USAGE)(usage.amend)
-app.command("cancel", rich_help_panel=_USAGE)(usage.cancel)
-app.command("renew", rich_help_panel=_USAGE)(usage.renew)
-app.command("cover", rich_help_panel=_USAGE)(usage.cover)
-app.command("grant", rich_help_panel=_USAGE, context_settings=usage.TAKES_NEGATIVE)(usage.grant)
-app.command("void", rich_help_panel=_USAGE)(usage.void)
-app.command("apply", rich_help_panel=_RULES)(catalog.apply)
-app.command("order", rich_help_panel=_RULES)(orders.order)
-app.command("plan", rich_help_panel=_RULES)(migration.plan)
-app.command("migrate", rich_help_panel=_RULES)(migration.migrate)
-app.command("replay", rich_help_panel=_RULES)(replay.replay)
-app.command("backtest", rich_help_panel=_RULES)(backtest.backtest)
-app.command("schema", rich_help_panel=_RULES)(schema.schema)
-app.add_typer(logs.app, name="logs", rich_help_panel=_RULES)
-app.add_typer(hours.app, name="hours", rich_help_panel=_RULES)
+def loaded(listed: Listed) -> Any:
+    """A command, or group of commands, with its own options and help."""
+    module, _, name = listed.where.partition(":")
+    found = getattr(import_module(f"starters.cli.commands.{module}"), name)
+    if not isinstance(found, typer.Typer):
+        alone = typer.Typer(add_completion=False)
+        settings = _TAKES_NEGATIVE if listed.takes_negative else None
+        alone.command(listed.name, context_settings=settings)(found)
+        return get_command(alone)
+    group = get_command(found)
+    group.name = listed.name
+    return group
+
+
+def _not_loaded() -> None:
+    """What stands for a command in the list of them all."""
+
+
+_LISTED: dict[str, Listed] = {}
+for _panel, _commands in PANELS.items():
+    for _command in _commands:
+        _LISTED[_command.name] = _command
+        app.command(_command.name, help=_command.says, rich_help_panel=_panel)(_not_loaded)
 
 
 def _show_version(wanted: bool) -> None:

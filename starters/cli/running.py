@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import functools
-import signal
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
+    import asyncio
+
     from temporalio.client import Client
 
     from store import Store
@@ -24,6 +24,8 @@ def run(command: Coroutine[Any, Any, T], *, logs: bool = False) -> T:
         command: what it does.
         logs: whether the SDK's log is part of the output; it goes to stdout, where programs read answers.
     """
+    import asyncio
+
     from worker.connection import settle
 
     if not logs:
@@ -75,6 +77,9 @@ def _silence() -> None:
 @contextlib.asynccontextmanager
 async def until_stopped() -> AsyncIterator[asyncio.Event]:
     """An event that is set by Ctrl-C or SIGTERM. The second one ends the program there and then."""
+    import asyncio
+    import signal
+
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     signals = (signal.SIGINT, signal.SIGTERM)

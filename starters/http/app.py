@@ -16,19 +16,21 @@ from starters.http.routes import (
     cases,
     catalog,
     coverage,
+    customer_pages,
     entitlements,
     events,
     health,
     orders,
     pages,
+    reports,
     tasks,
 )
 from starters.http.tokens import Issuer, Tokens
 
 ABOUT = """\
-Entitlements, milestones and business hours of support cases. Every request but the health checks shows a key or a
-token, as `Authorization: Bearer ...`; each route says which scopes it takes. What is refused is answered as a problem
-(RFC 9457).
+Entitlements, milestones and business hours of support cases. Every request but the health checks, and customers' pages
+by their links, shows a key or a token, as `Authorization: Bearer ...`; each route says which scopes it takes. What is
+refused is answered as a problem (RFC 9457).
 """
 
 
@@ -55,7 +57,7 @@ def create_app(backend: Backend, *, requests_per_second: float = USUAL_RATE, iss
     app.state.tokens = None if issuer is None else Tokens(issuer)
     app.add_middleware(ForeignIds)
     handle_problems(app)
-    for module in (health, cases, bulk, coverage, entitlements, orders, catalog, tasks, actions, events):
+    for module in (health, cases, bulk, coverage, entitlements, orders, catalog, tasks, actions, events, reports):
         app.router.routes.extend(module.router.routes)  # one table, that can be walked
-    app.router.routes.extend([*pages.router.routes, *pages.entrance.routes])
+    app.router.routes.extend([*pages.router.routes, *pages.entrance.routes, *customer_pages.router.routes])
     return app

@@ -46,6 +46,7 @@ OF_HTTP = {
 OF_CASES = {
     "bad_message": Refusal(422, "The request does not fit"),
     "bad_field": Refusal(422, "A field is not declared, or cannot have this value"),
+    "bad_report": Refusal(422, "No report can be asked for so"),
     "no_fields": Refusal(422, "No field is given"),
     "unknown_name": Refusal(422, "The request names something that there is not"),
     "unknown_milestone": Refusal(422, "The process has no such milestone"),
@@ -133,6 +134,7 @@ OF_ORGANISATIONS = {
     "bad_catalog": Refusal(422, "The catalog has problems; nothing of it was stored"),
     "asks_for_consent": Refusal(409, "The catalog says otherwise than what was amended by hand; say yes to it"),
     "bad_order": Refusal(422, "The order has problems; nothing of it was made"),
+    "not_signed": Refusal(409, "Nothing signs links here"),
     "unknown_type": Refusal(422, "There is no such type of event"),
     "bad_cursor": Refusal(400, "This is no cursor of this list"),
     "cursor_of_another_feed": Refusal(400, "The cursor is of another installation"),

@@ -10,15 +10,16 @@ import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import platformdirs
 from pydantic import BaseModel, ConfigDict, ValidationError
-from temporalio.client import Client
-from temporalio.envconfig import ClientConfig
 
-from worker.connection import connect
-from worker.namespace import require_namespace
 from worker.private import private_folder, write_private
 from worker.settings import Settings, get_settings
+
+if TYPE_CHECKING:
+    from temporalio.client import Client
 
 _NOTE = "running.json"
 _ANSWERS_WITHIN = 0.5
@@ -131,6 +132,9 @@ async def connect_to_temporal(*, makes_namespace: bool = False) -> Client:
     Raises:
         TemporalUnreachable: nothing answers there, or there is no such namespace.
     """
+    from worker.connection import connect
+    from worker.namespace import require_namespace
+
     if not _environment_names_a_server() and (found := running_here(get_settings())):
         namespace = os.environ.get("TEMPORAL_NAMESPACE") or found.namespace
         client = await connect(address=found.address, namespace=namespace)
@@ -142,7 +146,17 @@ async def connect_to_temporal(*, makes_namespace: bool = False) -> Client:
 
 
 def _environment_names_a_server() -> bool:
+    if not _anything_is_configured():
+        return False
+    from temporalio.envconfig import ClientConfig
+
     try:
         return "target_host" in ClientConfig.load_client_connect_config()
     except (RuntimeError, ValueError, OSError):
         return True  # `connect` says what is wrong with it
+
+
+def _anything_is_configured() -> bool:
+    """Whether there is anything for the SDK to read, which takes a while to load."""
+    variables = any(name.startswith("TEMPORAL_") for name in os.environ)
+    return variables or (platformdirs.user_config_path(roaming=True) / "temporalio" / "temporal.toml").exists()

@@ -34,6 +34,7 @@ _STATE_STYLES = {
     InstanceState.OPEN_AT_EXIT: "dim",
 }
 _STATUS_STYLES = {
+    MilestoneStatus.NOTHING_PROMISED: "dim",
     MilestoneStatus.COMPLIANT: "green",
     MilestoneStatus.OPEN_VIOLATION: "bold red",
     MilestoneStatus.CLOSED_VIOLATION: "red",

@@ -136,7 +136,7 @@ def _position(which: CaseFilter, case: ListedCase) -> Position:
 def _by_opening(which: CaseFilter, after: Position | None) -> Select[Any]:
     wanted = select(*(_CASES.c[name] for name in _SHOWN)).where(*_of_case(which))
     if which.violated is not None:
-        wanted = wanted.where(tables.VIOLATED if which.violated else _CASES.c.status == MilestoneStatus.COMPLIANT.value)
+        wanted = wanted.where(tables.VIOLATED if which.violated else tables.UNVIOLATED)
     if after is not None:
         wanted = wanted.where(tuple_(_CASES.c.opened_at, _CASES.c.case_id) < _literal(after))
     return wanted.order_by(_CASES.c.opened_at.desc(), _CASES.c.case_id.desc())

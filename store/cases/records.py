@@ -25,8 +25,9 @@ from store import tables
 from store.cases import statements
 from store.cases.folded import explained, folded_rows, milestone_row, put_folded
 from store.database import Database, insert_new
-from store.feed import put_case_events
+from store.feed import counted_on, put_case_events
 from store.reading import read_stored
+from store.reports.writing import put_measures
 from store.values import CaseRow, StoredCase
 
 _SPAN = TypeAdapter(timedelta)
@@ -39,7 +40,7 @@ class CaseRecords:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def record(self, record: CaseRecord, *, patience: float | None = None, bridges: bool = False) -> None:
+    def record(self, record: CaseRecord, *, patience: float | None = None, bridges: bool = False) -> int:
         """Stores a record, in place of what an attempt that the server never took has left; the newest counts.
 
         Args:
@@ -47,18 +48,23 @@ class CaseRecords:
             patience: seconds to wait for another writer.
             bridges: events that are missing before those of the record are lost, and a snapshot takes their place.
 
+        Returns:
+            How many events its case has had with it. More than it says itself of a case that an older build has served.
+
         Raises:
             FeedGap: events are missing before those of the record; nothing is stored.
         """
         folded = folded_rows(record)
         with self._database.write(patience=patience) as connection:
+            record = counted_on(connection, record)
             if not _put_case(connection, record):
-                return
+                return record.carried.events
             if record.history == 0 and record.number == 1:
                 _leave_turns(connection, record.view.case_id)
             _put_hours(connection, record)
             put_folded(connection, folded)
             _put_milestones(connection, record)
+            put_measures(connection, record)
             _put_notes(connection, record)
             _forget_triggers(connection, record)
             for fired in record.fired:
@@ -66,6 +72,7 @@ class CaseRecords:
             for failure in record.failures:
                 put_failure(connection, failure.key, failure.error, record.view.now)
             put_case_events(connection, record, bridges=bridges)  # last: nobody else writes events until it has ended
+        return record.carried.events
 
     def get(self, case_id: str) -> StoredCase:
         """A case as it was last recorded.
@@ -95,11 +102,14 @@ class CaseRecords:
 
     def has_own_clock(self, case_id: str) -> bool:
         """Whether a case goes by a clock of its own, as those of a replayed log do; no for one that is not known."""
+        table = tables.cases
         with self._database.read() as connection:
-            carried = connection.execute(
-                select(tables.cases.c.carried).where(tables.cases.c.case_id == case_id)
-            ).scalar()
-        return carried is not None and bool(_SPAN.validate_python(carried.get("ahead", 0)))
+            known = connection.execute(select(table.c.own_clock).where(table.c.case_id == case_id)).first()
+            if known is None or known.own_clock is not None:
+                return known is not None and bool(known.own_clock)
+            # Recorded by a Milepost from before the column. What is carried may be large, and is asked for often.
+            carried = connection.execute(select(table.c.carried).where(table.c.case_id == case_id)).scalar_one()
+        return bool(_SPAN.validate_python(carried.get("ahead", 0)))
 
     def rows(
         self,
@@ -200,6 +210,8 @@ def _put_case(connection: Connection, record: CaseRecord) -> bool:
         "view": view.model_dump(mode="json"),
         "carried": record.carried.model_dump(mode="json"),
         "recorded_at": datetime.now(UTC),
+        "fields": view.fields,
+        "own_clock": bool(record.carried.ahead),
     }
     # The opening asks besides whether it was asked for after what is stored.
     asked = {} if record.asked_at is None else {statements.ASKED_AT: record.asked_at}

@@ -9,7 +9,9 @@ from sqlalchemy import select, update
 
 from store import tables
 from store.cases.records import case_of
+from store.cases.redelivery_feed import put_redelivery_event
 from store.database import Database, insert_new
+from store.feed import lock_events
 from store.reading import read_stored
 from store.values import Redelivery
 
@@ -41,7 +43,7 @@ class Redeliveries:
     def record_attempt(
         self, key: str, run_id: str, status: Literal["waits", "sent", "failed"], answer: str, at: datetime
     ) -> None:
-        """What came of one more attempt; what was sent stays so.
+        """What came of one more attempt; what was sent stays so. An end is an event of the feed.
 
         Args:
             key: the effect's.
@@ -51,9 +53,15 @@ class Redeliveries:
             at: now.
         """
         changed = {"status": status, "answer": answer, "last_at": at, "attempts": _TABLE.c.attempts + 1}
-        this = (_TABLE.c.key == key, _TABLE.c.run_id == run_id, _TABLE.c.status != "sent")
+        this = (_TABLE.c.key == key, _TABLE.c.run_id == run_id)
         with self._database.write() as connection:
-            connection.execute(update(_TABLE).where(*this).values(changed))
+            lock_events(connection)
+            before = connection.execute(select(_TABLE.c.status).where(*this)).scalar()
+            if before == "sent":
+                return
+            ended = connection.execute(update(_TABLE).where(*this).values(changed).returning(_TABLE)).mappings().first()
+            if ended is not None and status not in ("waits", before):
+                put_redelivery_event(connection, read_stored(Redelivery, dict(ended)), at)
 
     def of_case(self, case_id: str) -> list[Redelivery]:
         """Those of a case or an entitlement, in the order in which they were asked for."""

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, func, select, update
 
 from domain.errors import Refused
 from domain.subscriptions.state import DeadLetter
@@ -82,12 +82,29 @@ class DeadLetters:
             rows = connection.execute(wanted.order_by(_LETTERS.c.position).limit(limit)).mappings().all()
         return [_stored(row).letter for row in rows]
 
-    def settle(self, subscription: str, event_id: str, *, arrived: bool, said: str, at: datetime) -> None:
-        """Note what came of sending one again."""
+    def settle(
+        self, subscription: str, event_id: str, *, arrived: bool, said: str, at: datetime, batch: str = ""
+    ) -> None:
+        """Note what came of sending one again.
+
+        Args:
+            subscription: whose.
+            event_id: of the letter.
+            arrived: whether it did.
+            said: what came of it, in words.
+            at: now.
+            batch: names what sent it, alike for every attempt at that.
+        """
         one = (_LETTERS.c.subscription == subscription, _LETTERS.c.event_id == event_id)
-        became = {"status": "sent" if arrived else "given_up", "said": said, "settled_at": at}
+        became = {"status": "sent" if arrived else "given_up", "said": said, "settled_at": at, "batch": batch}
         with self._database.write() as connection:
             connection.execute(update(_LETTERS).where(*one).values(became))
+
+    def arrived_with(self, subscription: str, batch: str) -> int:
+        """How many arrived with a batch, over all attempts at it."""
+        of_it = (_LETTERS.c.subscription == subscription, _LETTERS.c.batch == batch, _LETTERS.c.status == "sent")
+        with self._database.read() as connection:
+            return connection.execute(select(func.count()).select_from(_LETTERS).where(*of_it)).scalar_one()
 
     def prune(self, before: datetime) -> int:
         """Forget those that were given up before an instant. Says how many."""
@@ -105,7 +122,7 @@ def put_dead_letters(connection: Connection, subscription: str, letters: Sequenc
         letters: what it gave up.
     """
     for letter in letters:
-        row = {**letter.model_dump(), "status": "given_up", "said": "", "settled_at": None}
+        row = {**letter.model_dump(), "status": "given_up", "said": "", "settled_at": None, "batch": None}
         statement = insert(connection, _LETTERS).values({"subscription": subscription, **row})
         keys = [_LETTERS.c.subscription, _LETTERS.c.event_id]
         # Told again by a run that did not hear that it was on record: what became of it since stays.

@@ -1,6 +1,6 @@
 """The tables, by area, and their schema: whoever imports this package knows them all."""
 
-from store.tables.access import api_keys, kept_answers, page_tokens
+from store.tables.access import api_keys, customer_links, kept_answers, page_tokens
 from store.tables.actions import (
     actions,
     deliveries,
@@ -18,6 +18,7 @@ from store.tables.cases import (
     OPEN_STATES,
     RUNNING,
     STOPPED,
+    UNVIOLATED,
     VIOLATED,
     case_hours,
     cases,
@@ -43,6 +44,7 @@ from store.tables.catalog import (
     people,
     processes,
     products,
+    reports,
     service_contracts,
     subscriptions,
     templates,
@@ -51,6 +53,8 @@ from store.tables.feed import events, feed
 from store.tables.metadata import metadata
 from store.tables.orders import orders
 from store.tables.quiet import digests, held_mails, sent_mails
+from store.tables.reports import RUNNING_MEASURES, exported_overrides, field_changes, holdings, measures, pauses
+from store.tables.schedules import report_schedules
 from store.tables.subscribers import dead_letters, subscription_states
 from store.tables.usage import ledger, untold_entitlements, usage_periods
 from store.tables.workers import endpoint_states, leases
@@ -62,7 +66,9 @@ __all__ = [
     "OPEN_MILESTONE",
     "OPEN_STATES",
     "RUNNING",
+    "RUNNING_MEASURES",
     "STOPPED",
+    "UNVIOLATED",
     "VIOLATED",
     "accounts",
     "actions",
@@ -76,6 +82,7 @@ __all__ = [
     "cases",
     "contacts",
     "contract_line_items",
+    "customer_links",
     "dead_letters",
     "deliveries",
     "digests",
@@ -86,22 +93,29 @@ __all__ = [
     "entitlement_templates",
     "entitlements",
     "events",
+    "exported_overrides",
     "feed",
+    "field_changes",
     "held_mails",
+    "holdings",
     "kept_answers",
     "leases",
     "ledger",
     "mails",
+    "measures",
     "metadata",
     "milestones",
     "notes",
     "orders",
     "organisation",
     "page_tokens",
+    "pauses",
     "people",
     "processes",
     "products",
     "redeliveries",
+    "report_schedules",
+    "reports",
     "sent_mails",
     "sent_requests",
     "service_contracts",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Integer, Table
+from sqlalchemy import Column, ForeignKey, Integer, Table
 
 from store.tables.metadata import metadata
 from store.types import Document, Instant, Line
@@ -32,6 +32,19 @@ page_tokens = Table(
     Column("expires_at", Instant, nullable=False, index=True),
 )
 """Tokens that open the page of the API: those of links, each of which is taken once, and of the sessions they begin."""
+
+customer_links = Table(
+    "customer_links",
+    metadata,
+    Column("id", Line, primary_key=True),
+    Column("account", ForeignKey("accounts.id"), nullable=False, index=True),
+    Column("created_at", Instant, nullable=False),
+    Column("created_by", Line, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("revoked_at", Instant),
+    Column("revoked_by", Line),
+)
+"""Links to customers' pages that were made. Of a link itself nothing is kept but what it says."""
 
 kept_answers = Table(
     "kept_answers",

@@ -5,7 +5,7 @@ A case may name an account or entitlement that the catalog does not hold (a repl
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, Table, literal
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, Table, and_, literal, not_
 
 from store.tables.metadata import metadata
 from store.types import Document, Instant, Line
@@ -30,6 +30,8 @@ cases = Table(
     Column("view", Document, nullable=False),
     Column("carried", Document, nullable=False),
     Column("recorded_at", Instant),
+    Column("fields", Document),
+    Column("own_clock", Boolean),
     Index(None, "opened_at", "case_id"),
     Index(None, "account", "opened_at", "case_id"),
     Index(None, "entitlement", "opened_at", "case_id"),
@@ -38,9 +40,18 @@ cases = Table(
 RUNNING = cases.c.closed_at.is_(None)
 CLOSED = cases.c.closed_at.isnot(None)
 STOPPED = cases.c.stopped.is_(True)
-VIOLATED = cases.c.status != literal("compliant", literal_execute=True)
+_UNVIOLATED = [literal(status, literal_execute=True) for status in ("compliant", "nothing promised")]
+VIOLATED = and_(*(cases.c.status != status for status in _UNVIOLATED))
+UNVIOLATED = not_(VIOLATED)
 """The condition of an index has to stand in a query just so, or the database does not use it."""
-for _name, _which in (("running", RUNNING), ("closed", CLOSED), ("stopped", STOPPED), ("violated", VIOLATED)):
+_LISTED = {
+    "running": RUNNING,
+    "closed": CLOSED,
+    "stopped": STOPPED,
+    "violated": VIOLATED,
+    "unviolated": UNVIOLATED,
+}
+for _name, _which in _LISTED.items():
     Index(
         f"ix_cases_opened_at_{_name}", cases.c.opened_at, cases.c.case_id, sqlite_where=_which, postgresql_where=_which
     )

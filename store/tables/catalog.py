@@ -119,6 +119,7 @@ entitlement_contacts = Table(
 )
 
 subscriptions = _declared("subscriptions", Column("endpoint", ForeignKey("endpoints.id"), nullable=False))
+reports = _declared("reports")
 
 applied_files = Table(
     "applied_files",
@@ -144,4 +145,5 @@ DECLARED: dict[Kind, Table] = {
     Kind.CONTRACT_LINE_ITEMS: contract_line_items,
     Kind.ENTITLEMENTS: entitlements,
     Kind.SUBSCRIPTIONS: subscriptions,
+    Kind.REPORTS: reports,
 }

@@ -32,6 +32,8 @@ dead_letters = Table(
     Column("status", Line, nullable=False),
     Column("said", Line, nullable=False),
     Column("settled_at", Instant),
+    Column("batch", Line),
     Index(None, "subscription", "status", "position"),
 )
-"""Events that were given up: `given_up`, `waits` to be sent again, or `sent`. The events themselves are in the feed."""
+"""Events that were given up: `given_up`, `waits` to be sent again, or `sent`. The events themselves are in the feed.
+`batch` is the one that sent it again: tried once more, after its worker died, it knows what it has sent."""

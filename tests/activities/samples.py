@@ -23,6 +23,8 @@ from domain.messages.steps import (
     open_case,
     opened_state,
 )
+from domain.subscriptions.requests import BeginRequest, DeliveryRequest, KeepRequest, WaitRequest
+from domain.subscriptions.state import DeadLetter, Lane, SubscriptionState
 from domain.usage.effects import (
     CarryBackOrder,
     CarryOverOrder,
@@ -52,6 +54,7 @@ CATALOG: dict[str, Any] = {
     "accounts": [{"id": name} for name in ("acme", "bank", "banks", "equal", "term")],
     "assets": [{"id": "press", "account": "acme"}],
     "endpoints": [{"id": "desk", "url": "https://desk.example.org/", "secrets": [{"env": "DESK_SECRET"}]}],
+    "subscriptions": [{"id": "all", "endpoint": "desk", "begins": "start"}],
     "entitlements": [
         {**TERM, "id": "cases", "account": "acme", "asset": "press", "process": "Gold", "allowance": ASKS},
         {"id": "rest", "account": "acme", "process": "Gold"},
@@ -295,6 +298,57 @@ def of_a_delivery_by_hand(kind: str, action: dict[str, Any]) -> Sample:
     return ordered
 
 
+async def of_a_subscription(_: SmallWorld) -> Any:
+    return BeginRequest(subscription_id="all")
+
+
+async def given_up(world: SmallWorld) -> SubscriptionState:
+    """How a subscription stands that gave up the first event, and has read no other."""
+    await world.run("open_case", opening("c-1"))
+    page = world.store.feed.read(limit=1)
+    event, position = page.events[0], page.positions[0]
+    known: dict[str, Any] = {
+        "event_id": event.id,
+        "position": position,
+        "subject": event.subject,
+        "sequence": 1,
+        "type": event.type,
+    }
+    letter = DeadLetter(**known, attempts=10, reason="HTTP 400", at=NOON)
+    return SubscriptionState(cursor=page.cursor, given_up=[letter], sent=3, dead=1)
+
+
+async def of_how_it_stands(world: SmallWorld) -> Any:
+    return KeepRequest(subscription_id="all", state=await given_up(world))
+
+
+async def of_its_end(world: SmallWorld) -> Any:
+    return KeepRequest(subscription_id="all", state=await given_up(world), is_ended=True)
+
+
+async def of_waiting(world: SmallWorld) -> Any:
+    return WaitRequest(subscription_id="all", state=await given_up(world))
+
+
+async def of_events(world: SmallWorld) -> Any:
+    await world.run("open_case", opening("c-2"))
+    return DeliveryRequest(subscription_id="all", state=await given_up(world), due=[], reads_on=True)
+
+
+async def of_events_behind(world: SmallWorld) -> Any:
+    state = await given_up(world)
+    lane = Lane(subject="case/c-1", done=0, event_id="case/c-1/1", attempts=2, due_at=NOON, reason="HTTP 400")
+    state = state.model_copy(update={"cursor": world.store.feed.end(), "lanes": [lane], "given_up": []})
+    return DeliveryRequest(subscription_id="all", state=state, due=["case/c-1"], reads_on=False)
+
+
+async def of_a_dead_letter(world: SmallWorld) -> Any:
+    state = await given_up(world)
+    await world.run("keep_subscription", KeepRequest(subscription_id="all", state=state))
+    assert world.store.dead_letters.send_again("all") == 1
+    return DeliveryRequest(subscription_id="all", state=state, due=[], reads_on=True)
+
+
 SAMPLES: dict[str, list[Sample]] = {
     "open_case": [of_nothing, of_what_is_beyond_the_cap, of_equal_entitlements],
     "plan_entitlement_change": [of_another_entitlement],
@@ -319,5 +373,9 @@ SAMPLES: dict[str, list[Sample]] = {
     "survey_migration": [of_a_selection],
     "find_outdated_cases": [of_outdated_cases],
     "migrate_case": [of_a_migration],
+    "begin_subscription": [of_a_subscription],
+    "keep_subscription": [of_how_it_stands, of_its_end],
+    "await_events": [of_waiting],
+    "deliver_events": [of_events, of_events_behind, of_a_dead_letter],
     "redeliver": [of_a_delivery_by_hand("email", MAIL), of_a_delivery_by_hand("outbound_message", HOOK)],
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,8 +28,9 @@ from activities.actions.outside import Outside
 from activities.delivery.http import HookSender
 from activities.delivery.means import Means
 from activities.delivery.outcomes import Delivered
-from activities.delivery.smtp import Encryption, MailServer
+from activities.delivery.smtp import MailServer
 from activities.rendering.renderer import Renderer
+from domain.delivery.encryption import Encryption
 from domain.usage.effects import UsageRecords
 from domain.usage.machine import Usage
 from domain.usage.requests import APPROVE_OVERAGE, CONSUME_MANY, LOG_HOURS, Balance, EntitlementTerms
@@ -43,6 +45,8 @@ from worker.process import _activities
 NOON = datetime(2025, 6, 10, 12, tzinfo=UTC)
 _ABOUT_NOW = timedelta(hours=1)
 _QUEUE = "twice"
+_RECORDED = re.compile(r'"recordedtime": ?"[^"]*"')
+"""When an event of the feed was written, by the wall clock."""
 
 
 class Died(Exception):
@@ -152,7 +156,7 @@ class Outbound:
 
     async def send(self, _: str, url: str, headers: dict[str, str], body: bytes) -> Delivered:
         """What a sender of web hooks is asked for."""
-        self.take(url, headers["Idempotency-Key"], body.decode())
+        self.take(url, headers["Idempotency-Key"], _RECORDED.sub('"recordedtime": "now"', body.decode()))
         return Delivered("200 OK")
 
     async def hand_in(self, server: MailServer, mail: EmailMessage) -> Delivered:

@@ -263,6 +263,12 @@ class Amended(Model):
 
     def _take_migration(self, process: Any, calendars: Any, at: datetime) -> None:
         passed = [i for i in self.instances if i.standing_record() is not None and i.standing_violation() is None]
+        for instance in list(passed):
+            passed_at = instance.standing_record()
+            # The migration came first: the new version judges the target.
+            if passed_at is not None and instance.is_open and passed_at.violated_at == at:
+                passed_at.correct(at)
+                passed.remove(instance)
         super()._take_migration(process, calendars, at)
         new = {milestone.name: milestone for milestone in process.milestones}
         self.taking_over = [i for i in self.instances if i.completed_at is None and i.standing_record() is None]
@@ -361,5 +367,5 @@ class SlowTimeline:
             instance["fired"] = [
                 (t, *times_of(self.success, name, t, due_at, at)) for t, due_at, at in instance["fired"]
             ]
-            del instance["violated_at"], instance["records"]
+            del instance["violated_at"], instance["records"], instance["promised"]
         return seen

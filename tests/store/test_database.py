@@ -15,12 +15,14 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError, OperationalError, StatementError
 
 from domain.catalog.declarations import Catalog
 from domain.catalog.documents import read_document
 from store import Store, StoreError, tables
+from store.schema import newest
 
 ROOT = Path(__file__).parents[2]
 OPEN = "import sys; from store import Store; Store.open(sys.argv[1]).close()"
@@ -66,6 +68,31 @@ def test_a_database_of_a_newer_milepost_is_left_alone(url: str) -> None:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(StoreError, match="version 9999, which a newer Milepost has made"):
         Store.open(url)
+
+
+def test_the_newest_revision_is_the_migration_tools_head() -> None:
+    """It is read without loading the tool."""
+    config = Config()
+    config.set_main_option("script_location", str(ROOT / "store/migrations"))
+    assert [newest()] == ScriptDirectory.from_config(config).get_heads()
+
+
+def test_a_database_that_is_up_to_date_needs_no_migration_tool(url: str) -> None:
+    """The tool is loaded by whoever finds something to migrate."""
+    code = OPEN + "; print('alembic' in sys.modules)"
+    said = [
+        subprocess.run([sys.executable, "-c", code, url], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        for _ in range(2)
+    ]
+    assert said == ["True\n", "False\n"]
+
+
+def test_a_database_that_is_up_to_date_is_opened_beside_a_writer(url: str) -> None:
+    """Whoever only looks waits for nobody."""
+    with Store.open(url) as store, store._database.write() as writer:
+        writer.execute(tables.case_fields.insert(), {"name": "x", "type": "string"})
+        with Store.open(url) as second:
+            assert second.catalog.fields() == {}
 
 
 @pytest.mark.parametrize(

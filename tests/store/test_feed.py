@@ -18,6 +18,7 @@ from sqlalchemy import event, text, update
 
 from domain.errors import Refused
 from domain.feed.envelope import FeedEvent
+from domain.messages.steps import FeedPart
 from store import Store, tables
 from store.feed import _LAST, _STORED, FeedGap
 from tests.feeds import Recorded
@@ -85,6 +86,32 @@ def test_what_was_lost_is_bridged_by_a_snapshot(store: Store) -> None:
     assert numbers(found) == [1, 2, 4, 5]
     assert found[2].type == "milepost.case.snapshot.v1"
     assert found[2].data["stands_for_from"] == 3
+
+
+def test_a_case_that_an_older_build_has_served_goes_on_with_its_numbers(store: Store) -> None:
+    """A run that begins the feed anew goes on behind the events of earlier runs, however often it is tried, and is
+    told how many its case has had."""
+    case = Recorded("c-1")
+    store.cases.record(case.remarks("one"))
+    seen = read_all(store)
+    again = Recorded("c-1", run_id="newer")
+    begins = again.remarks("two")
+    begins = begins.model_copy(
+        update={
+            "run": 3,
+            "feed": FeedPart(first=1, is_snapshot=True),
+            "carried": begins.carried.model_copy(update={"events": 3}),
+        }
+    )
+    for _ in range(2):
+        assert store.cases.record(begins) == 5
+        assert store.cases.get("c-1").carried.events == 5
+    found = read_all(store)
+    assert found[:2] == seen
+    assert numbers(found) == [1, 2, 3, 4, 5]
+    assert (found[2].type, found[4].data["text"]) == ("milepost.case.snapshot.v1", "two")
+    with pytest.raises(FeedGap, match="event 6 has not come yet, and 7 is here"):
+        store.cases.record(again.remarks("late").model_copy(update={"run": 3, "feed": FeedPart(first=7)}))
 
 
 def test_what_another_attempt_says_takes_its_place(store: Store) -> None:

@@ -66,6 +66,7 @@ class Actions:
         self._held: list[ActionOrder] = []
         self._held_bytes = 0
         self._waiting: deque[tuple[ActionOrder, int]] = deque()
+        self._waiting_for: Counter[str] = Counter()
         self._under_way = 0
         self._under_way_bytes = 0
         self._under_way_to: Counter[str] = Counter()
@@ -155,6 +156,7 @@ class Actions:
             self._case.jobs.start(self._carry_out(order))
         else:
             self._waiting.append((order, size))
+            self._waiting_for[_receiver(order)] += 1
             self._send_waiting()
 
     def _send_waiting(self) -> bool:
@@ -168,6 +170,7 @@ class Actions:
             if self._under_way and self._under_way_bytes + size > MOST_BYTES:
                 break
             del self._waiting[place]
+            self._waiting_for[_receiver(order)] -= 1
             self._under_way += 1
             self._under_way_bytes += size
             self._under_way_to[_receiver(order)] += 1
@@ -180,8 +183,10 @@ class Actions:
 
         None: there is none.
         """
-        free = (n for n, (order, _) in enumerate(self._waiting) if self._under_way_to[_receiver(order)] < MOST_TO_ONE)
-        place = next(free, None)
+        # Thousands may wait for a receiver that is dead: asked by each of them, and each time another comes back.
+        free = {to for to, many in self._waiting_for.items() if many and self._under_way_to[to] < MOST_TO_ONE}
+        goes = (place for place, (order, _) in enumerate(self._waiting) if _receiver(order) in free)
+        place = next(goes, None) if free else None
         return place if place == 0 or workflow.patched(LEAVES_ROOM) else 0
 
     @property

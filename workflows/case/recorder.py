@@ -139,7 +139,7 @@ class Recorder:
         self._written_at, self._due_outcomes = record.history, len(kept.outcomes)
         try:
             self.is_writing_here = True
-            await workflow.execute_local_activity(
+            counted = await workflow.execute_local_activity(
                 RECORD_CASE,
                 record,
                 schedule_to_close_timeout=QUICKLY,
@@ -150,7 +150,9 @@ class Recorder:
             if len(record.model_dump_json().encode()) > MOST_SENT_BYTES:
                 self._is_wanted = True
                 raise
-            await workflow.execute_activity(RECORD_CASE, record, start_to_close_timeout=RECORDING, summary="record")
+            counted = await workflow.execute_activity(
+                RECORD_CASE, record, start_to_close_timeout=RECORDING, summary="record"
+            )
             seal(recorded=record.number)
             self._is_wanted = True
         finally:
@@ -161,7 +163,8 @@ class Recorder:
         del kept.unrecorded[: len(record.notes) + len(record.fired)]
         del kept.failures[: len(record.failures)]
         if record.feed is not None:
-            kept.events = record.carried.events
+            # The store goes on behind the events of earlier runs, which an older build may have forgotten since.
+            kept.events = counted if isinstance(counted, int) else record.carried.events
             del kept.outcomes[: len(record.feed.outcomes)]
             self._due_outcomes = max(0, self._due - len(record.feed.outcomes))
 

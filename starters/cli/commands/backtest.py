@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from starters.cli.options import argument, option
+from starters.cli.pictures import check_picture_file, write_picture
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from starters.logs.oddities import OddityCount
 
 MAPPING_SUFFIX = ".mapping.yaml"
-CHART_SUFFIX = ".svg"
 DEFAULT_BY = "priority"
 
 
@@ -68,7 +68,8 @@ def backtest(
             "--cases", help="List the cases that miss or nearly do; of two processes those that fare otherwise."
         ),
     ] = False,
-    chart: Annotated[Path | None, option("--chart", "FILE", "Draw a picture, an SVG file.")] = None,
+    chart: Annotated[Path | None, option("--chart", "FILE", "Draw a picture, an SVG or PNG as its name says.")] = None,
+    dark: Annotated[bool, typer.Option("--dark", help="Draw it light on dark.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")] = False,
 ) -> None:
     """Run a past event log through a process, to see what it would have promised and kept.
@@ -79,7 +80,7 @@ def backtest(
     milepost backtest log.csv --process Incident --catalog catalogs/incidents.yaml --compare "Incident premium"
     """
     if chart is not None:
-        _check_chart(chart)
+        check_picture_file(chart, "--chart")
     from starters.logs.events import read_log
     from starters.logs.mapping import load_mapping
 
@@ -95,7 +96,7 @@ def backtest(
     read = read_log(log, columns)
     tried = [side.tried(read, columns, told_apart=_names(sides)) for side in sides]
     results = [_run(read, one, by_group, columns) for one, by_group in zip(tried, groupings, strict=True)]
-    _tell(results, read, source=log.name, cases=cases, chart=chart, as_json=as_json)
+    _tell(results, read, source=log.name, cases=cases, as_json=as_json, chart=chart, dark=dark)
 
 
 # --- what is asked for ------------------------------------------------------------------------------------------------
@@ -199,16 +200,6 @@ def _mapping_beside(log: Path, files: Sequence[Path]) -> Path:
     return found
 
 
-def _check_chart(chart: Path) -> None:
-    """Refuse a picture that could not be written, before anything is run."""
-    if chart.suffix.lower() != CHART_SUFFIX:
-        raise typer.BadParameter(f"{chart} is no {CHART_SUFFIX} file; the picture is an SVG", param_hint="--chart")
-    if not chart.parent.is_dir():
-        raise typer.BadParameter(f"there is no folder {chart.parent}", param_hint="--chart")
-    if chart.is_dir():
-        raise typer.BadParameter(f"{chart} is a folder", param_hint="--chart")
-
-
 # --- what came of it --------------------------------------------------------------------------------------------------
 
 
@@ -226,7 +217,14 @@ def _run(read: EventLog, tried: Tried, grouping: Grouping | None, columns: LogMa
 
 
 def _tell(
-    results: Sequence[Backtest], read: EventLog, *, source: str, cases: bool, chart: Path | None, as_json: bool
+    results: Sequence[Backtest],
+    read: EventLog,
+    *,
+    source: str,
+    cases: bool,
+    as_json: bool,
+    chart: Path | None,
+    dark: bool,
 ) -> None:
     from starters.backtest.comparing import compare
     from starters.backtest.report import report
@@ -234,9 +232,9 @@ def _tell(
 
     found: Report | Comparison = report(results[0]) if len(results) == 1 else compare(results[0], results[1])
     if chart is not None:
-        from starters.backtest.chart import drawn
+        from starters.backtest.picture import pictured
 
-        chart.write_text(drawn(found, source=source), encoding="utf-8")
+        write_picture(chart, pictured(found, source=source), dark=dark)
     if as_json:
         typer.echo(_json(found, results[0], counted(read.oddities), cases=cases))
         return

@@ -56,7 +56,7 @@ def apply(
         _ask(diff)
         diff, counts, followed = run(_apply(files, by, dry_run=False, consent=True))
     typer.echo(diff.model_dump_json(indent=2) if as_json else str(diff))
-    _say_what_subscriptions_made_of_it(followed, as_json=as_json)
+    _say_what_follows_it(followed, as_json=as_json)
     say_what_counts_made_of_it(counts, as_json=as_json)
 
 
@@ -102,11 +102,11 @@ def say_what_counts_made_of_it(counts: Told, *, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-def _say_what_subscriptions_made_of_it(followed: Followed, *, as_json: bool) -> None:
+def _say_what_follows_it(followed: Followed, *, as_json: bool) -> None:
     for line in followed.done:
         typer.echo(line, err=as_json)
     if followed.later:
-        said = "a worker will begin or end the subscriptions that are changed by it"
+        said = "a worker will begin or end the subscriptions and reports that are changed by it"
         typer.echo(f"milepost: stored; {said} ({followed.later})", err=True)
 
 
@@ -119,6 +119,7 @@ async def _apply(files: list[Path], by: str | None, *, dry_run: bool, consent: b
     from store import Store
     from worker.private import private_folder
     from worker.relay import Told, tell_counts
+    from worker.scheduling import follow_reports
     from worker.subscribing import Followed, follow_subscriptions
 
     settings = effective_settings()
@@ -130,6 +131,8 @@ async def _apply(files: list[Path], by: str | None, *, dry_run: bool, consent: b
         if dry_run or diff.asks:
             return diff, Told(done=[], refused=[]), Followed(done=[])
         told = await tell_counts(store, connect_to_temporal, settings.task_queue)
-        return diff, told, await follow_subscriptions(store, connect_to_temporal, settings.task_queue)
+        followed = await follow_subscriptions(store, connect_to_temporal, settings.task_queue)
+        reports = await follow_reports(store, connect_to_temporal, settings.task_queue)
+        return diff, told, Followed(done=followed.done + reports.done, later=followed.later or reports.later)
     finally:
         store.close()

@@ -22,6 +22,7 @@ HORIZONS = [timedelta(days=366 * years) for years in (2, 12, 120, 1200)]
 """How far around the question a calendar is frozen: further and further until the answer lies within."""
 
 app = typer.Typer(
+    add_completion=False,
     no_args_is_help=True,
     help="Reckon in business time: when so much open time has passed, and how much lies between two instants.\n\n"
     'Example: milepost hours --catalog catalogs/incidents.yaml --calendar "Office hours" add 2025-06-13T16:45Z 60m',

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from domain.access import ApiKey, NewKey
 
 app = typer.Typer(
+    add_completion=False,
     no_args_is_help=True,
     help="Make keys of the HTTP API, list them, revoke them.\n\nExample: milepost keys create desk --scope agent",
 )

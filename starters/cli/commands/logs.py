@@ -10,6 +10,7 @@ import typer
 from starters.cli.options import argument, option
 
 app = typer.Typer(
+    add_completion=False,
     no_args_is_help=True,
     help="Event logs: what a file holds, and the mapping by which backtest and replay read it.",
 )

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from domain.subscriptions.requests import SubscriptionStanding
 
 app = typer.Typer(
+    add_completion=False,
     no_args_is_help=True,
     help="Subscriptions to the event feed: how they stand; pause, resume and move them.\n\n"
     "They are declared in the catalog, under subscriptions.",

@@ -14,6 +14,7 @@ from starters.cli.options import By, argument, option
 from starters.cli.running import stored
 
 app = typer.Typer(
+    add_completion=False,
     invoke_without_command=True,
     help="List the tasks that triggers made, in the order in which they were made; or tick one off.\n\n"
     "Example: milepost tasks --open --owner desk --due-before 2026-12-01T18:00Z",

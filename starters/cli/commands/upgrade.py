@@ -10,6 +10,7 @@ from starters.cli.options import AsJson, argument
 from starters.cli.running import run
 
 app = typer.Typer(
+    add_completion=False,
     no_args_is_help=True,
     help="Say which build of the workers (MILEPOST_BUILD_ID) gets new cases, and see which still have old ones.\n\n"
     "Example: milepost upgrade current 2026-12-01",

@@ -29,9 +29,6 @@ Result = TypeVar("Result", bound="BaseModel")
 NOT_TAKEN = 3
 """The exit code when not enough is left."""
 
-TAKES_NEGATIVE = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
-"""How a command reads its line of which an argument may be ``-90m`` or ``-2h``: the ``h`` asks for no help."""
-
 _LONGEST_ID = 100
 
 _A_DATE = "2026-12-31"

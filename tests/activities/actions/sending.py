@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from activities.actions.effect import Effect
-from activities.delivery.smtp import Encryption, MailServer
+from activities.delivery.smtp import MailServer
+from domain.delivery.encryption import Encryption
 from domain.process import ActionCall
 
 KEY = "c-1/gold/first-response/1/warning-75-percent/1/email"

@@ -36,7 +36,7 @@ EACH = EVENTS // CASES
 """Messages of a case, half of them with the first build."""
 PACE = 2_000 if EVENTS < 500 else 200 if EVENTS < 5_000 else 60
 """Divides the schedule, so that its 75 hours outlast the time for which the receiver is dead."""
-WITHIN = 120.0 + EVENTS / 5
+WITHIN = 120.0 + EVENTS / 2
 AT_ONCE = 8
 HOUR = timedelta(minutes=61)
 """Each time a minute too late."""

@@ -143,7 +143,7 @@ async def test_a_large_case_is_told_by_its_id(store: Store, rendering: Renderer)
     [
         ({"secrets": [{"env": "DESK_MISSING"}]}, "the environment variable DESK_MISSING is not set"),
         ({"secrets": [{"env": "DESK_TOKEN"}]}, "the environment variable DESK_TOKEN holds no secret to sign with"),
-        ({"secrets": [{"file": "/no/such/file"}]}, "the secret of this endpoint can't be read: file /no/such/file"),
+        ({"secrets": [{"file": "/no/such/file"}]}, "a secret can't be read: file /no/such/file"),
         ({"kind": "rest", "secrets": [], "body": "{{ case.id }} is due"}, "the body that was rendered is no JSON"),
         (
             {"kind": "rest", "secrets": [], "body": "{{ case.id + 1 }}"},

@@ -13,8 +13,8 @@ from activities.actions.attempts import NOT_DELIVERED
 from activities.actions.dispatch import Dispatcher
 from activities.actions.outside import Outside
 from activities.delivery.means import Means
-from activities.delivery.smtp import Encryption
 from activities.rendering.renderer import Renderer
+from domain.delivery.encryption import Encryption
 from store import Store
 from tests.activities.actions.sending import KEY, effect, mail_server_at
 from tests.activities.delivery.failing_mail_server import Failing, failing_mail_server

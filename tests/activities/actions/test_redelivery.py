@@ -3,7 +3,7 @@
 import base64
 import json
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from sqlalchemy import select
@@ -19,6 +19,8 @@ from activities.delivery.means import Means
 from activities.rendering.renderer import Renderer
 from domain.catalog.documents import read_document
 from domain.delivery.schedule import MOST_ATTEMPTS, delay_after
+from domain.feed.registry import event_types
+from domain.feed.usage import UsageOutcome
 from domain.messages.redelivery import RedeliveryOrder
 from store import Store, tables
 from tests.activities.actions.sending import CONTEXT, KEY, NOON, effect, mail_server_at
@@ -186,3 +188,48 @@ async def test_all_of_an_endpoint_since_an_instant_are_found(store: Store, rende
     assert store.deliveries.arrived_at("desk", since) == keys[2:]
     assert store.deliveries.arrived_at("room", NOON) == []
     assert CONTEXT["case"] == {"id": "c-1", "priority": "High"}
+
+
+async def test_a_delivery_by_hand_is_an_event(store: Store, rendering: Renderer) -> None:
+    """One that has ended, arrived or not: typed, told once, of a subject of its own, read with its case's."""
+    office = Office(store, rendering)
+    async with receiver(says("200 OK", b"noted")) as desk:
+        office.declare(desk.url)
+        await office.actions.perform(effect(HOOK))
+        for _ in range(2):
+            await office.again.attempt(ORDER, "r-1")
+        store.endpoints.switch("desk", off_at=NOON)
+        for _ in range(2):
+            await office.refusal("r-2")
+    done, failed = store.feed.read(subject="case/c-1").events
+    assert [(one.subject, one.sequence) for one in (done, failed)] == [(f"redelivery/{KEY}", n) for n in (1, 2)]
+    assert store.feed.read(subject="case/c").events == store.feed.read(subject="entitlement/c-1").events == []
+    for event in (done, failed):
+        model = event_types()[event.type]
+        assert model.model_validate(event.data).model_dump(mode="json", exclude_none=True) == event.data
+    told = {"case_id": "c-1", "key": KEY, "do": "outbound_message", "by": "ana", "asked_at": "2025-06-09T12:00:00Z"}
+    assert done.type == "milepost.case.action.redelivered.v1"
+    assert done.data == {**told, "attempts": 1, "text": f"{KEY} was delivered again"}
+    assert failed.type == "milepost.case.action.redelivery_failed.v1"
+    assert failed.data["error"].startswith("endpoint 'desk' is switched off")
+
+
+async def test_that_of_an_entitlement_has_its_next_number(store: Store) -> None:
+    """Behind what became of its actions, whose key it has."""
+    key = "gold/0/threshold/8/1/email"
+    arrived = UsageOutcome(kind="sent", key=key, entitlement="gold", account=None, do="email", at=NOON)
+    store.deliveries.begin_delivery(key, "email", "ann@example.org", NOON)
+    store.deliveries.record_attempt(key, "sent", "250 OK", NOON)
+    store.actions.record_action_done(key, at=NOON, outcome=arrived)
+    ends: list[tuple[str, Literal["sent", "failed"]]] = [("r-1", "sent"), ("r-2", "failed")]
+    for run_id, status in ends:
+        store.redeliveries.begin(key, run_id, by="ana", asked_at=NOON)
+        store.redeliveries.record_attempt(key, run_id, "waits", "451 later", NOON)
+        store.redeliveries.record_attempt(key, run_id, status, "that is it", NOON)
+    found = store.feed.read().events
+    assert [(one.subject, one.sequence) for one in found] == [("entitlement/gold", n) for n in (1, 2, 3)]
+    assert [one.type.removeprefix("milepost.entitlement.action.") for one in found[1:]] == [
+        "redelivered.v1",
+        "redelivery_failed.v1",
+    ]
+    assert (found[2].data["error"], found[2].data["attempts"], found[2].data["by"]) == ("that is it", 2, "ana")

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from activities.delivery.outcomes import NotDelivered
-from activities.delivery.smtp import Encryption, MailServer, message, send
+from activities.delivery.smtp import MailServer, message, send
+from domain.delivery.encryption import Encryption
 from tests.activities.delivery.mail_server import Behaviour, certificate, mail_server
 
 KEY = "INC.1/gold/first-response/1/warning-75-percent/1/email"

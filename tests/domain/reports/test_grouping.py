@@ -80,7 +80,7 @@ def test_a_declared_field_comes_before_a_period_of_its_name() -> None:
 def test_an_unknown_field_is_named_with_the_nearest() -> None:
     with pytest.raises(NotFound, match=r"no field 'priorty' to group by; did you mean 'priority'\?"):
         grouping("priorty", FIELDS, UTC)
-    with pytest.raises(NotFound, match=r"there are month, priority, reopen_count, week, year"):
+    with pytest.raises(NotFound, match=r"there are month, priority, quarter, reopen_count, week, year"):
         grouping("zzz", FIELDS, UTC)
 
 

@@ -8,7 +8,8 @@ from domain.calendar import ALWAYS, BusinessHours
 from domain.criteria.fields import FieldType
 from domain.process import EntitlementProcess
 from domain.reports.compliance import Outcome
-from domain.reports.measures import Measured, Spread, counts, figures, is_near_miss, measure
+from domain.reports.measures import Measured, is_near_miss, measure
+from domain.reports.tally import Spread, counts, figures
 from domain.timeline import Case, Timeline
 from domain.timeline.events import CaseClosed, ClockResumed, ClockStopped, Event, MilestoneCompleted
 from domain.timeline.plan import Plan

@@ -254,7 +254,7 @@ def test_a_target_that_is_no_promise_is_not_violated() -> None:
     reminder = {"within": "1h", "promise": False, "triggers": triggers("violation 0", actions=sets(state="on"))}
     bench = Bench(reminder).to("Mon 11:00")
     assert (bench.fired, bench.violations) == (["M violation-0 Mon 10:00"], [])
-    assert bench.view("Mon 11:00").status is MilestoneStatus.COMPLIANT
+    assert bench.view("Mon 11:00").status is MilestoneStatus.NOTHING_PROMISED
     assert bench.complete("Mon 12:00").milestone("Mon 12:00").violated is False
 
 

@@ -256,6 +256,37 @@ def test_an_edited_entry_moves_what_was_kept_by_its_own_span(old: dict[str, Any]
     assert seen[1:] == [seen[0], seen[0]]
 
 
+@pytest.mark.parametrize("looked_at", ["Mon 09:30", "Mon 10:00"])
+@pytest.mark.parametrize(
+    ("old", "new", "violations"),
+    [
+        ({"promise": False}, {"promise": True}, 1),
+        ({"promise": True}, {"promise": False}, 0),
+        ({"promise": True}, {"promise": True}, 1),
+        ({"within": "1h"}, {"within": "4h"}, 0),
+        ({"by": "due_at", "within": None}, {"by": "due_at", "within": None, "promise": False}, 0),
+    ],
+)
+def test_a_migration_in_the_second_of_a_target_comes_before_it(
+    old: dict[str, Any], new: dict[str, Any], violations: int, looked_at: str
+) -> None:
+    """As everything does that is asked in that second: the new version says what becomes of it, whoever looked."""
+    bench = Bench({"within": "1h"} | old, fields={"due_at": field_at("Mon 10:00")})
+    bench.to(looked_at).migrate("Mon 10:00", version_two({"within": "1h"} | new)).to("Mon 10:30")
+    assert bench.milestone("Mon 10:30").violated == bool(violations)
+
+
+def test_a_missed_deadline_that_is_gone_stays_gone() -> None:
+    """Its milestone was removed with the field that named it; a migration does not bring it back for a moment."""
+    bench = Bench({"by": "due_at"}, fields={"due_at": field_at("Mon 10:00")}).change("Mon 11:00", due_at=None)
+    removed = bench.milestone("Mon 11:30")
+    bench.migrate("Mon 12:00", version_two({"by": "due_at"}))
+    kept = bench.milestone("Mon 12:30")
+    assert kept.state is InstanceState.REMOVED
+    assert (kept.target_at, kept.elapsed_seconds, kept.violated) == (removed.target_at, removed.elapsed_seconds, True)
+    assert len(bench.notes(NoteKind.REMOVED)) == 1
+
+
 # --- the model that migrations are held against ---
 
 

@@ -307,7 +307,8 @@ class Model:
         """The last thing that was done, was done by itself."""
         self.regrouped: set[str] = set()
         self.beginning: Instance | None = None
-        self.completed_in_pass = False
+        self.chained = 0
+        """How many milestones were completed at their start."""
         self.world: tuple[Instance, list[Instance]] | None = None
         """The completed instance behind which the model looks, and what is there."""
 
@@ -347,26 +348,40 @@ class Model:
         at = max(occurred_at, self.floor)
         # "one of whatever kind whose time is that of the last thing that the timeline did by itself, with nothing applied
         # since, comes before a violation recorded there: that is corrected"
-        there: list[tuple[Instance, Violation]] = []
-        if occurred_at == self.floor and self.by_itself:
-            there = [(i, v) for i in self.instances for v in i.violations if v.violated_at == v.recorded_at == at]
-        self._take(event, occurred_at, at)
-        corrected = [(i, v) for i, v in there if not v.corrected]
+        corrected = self._recorded_there(occurred_at, at)
+        if type(event).__name__ != "CaseMigrated":  # what a version does depends on what was missed before it
+            self._take(event, occurred_at, at)
+            corrected = [(i, v) for i, v in corrected if not v.corrected]
         for _, violation in corrected:
             violation.correct(at)
+        if type(event).__name__ == "CaseMigrated":
+            self._take(event, occurred_at, at)
         self.by_itself = False
         self.seen.add(event.event_id)
         self.floor = at
         self._evaluate(at)
         if self.ties == "affected":
-            for instance, violation in corrected:
-                runs = instance.is_open and self._open_pause(instance) is None
-                if runs and self._target(instance) == at and instance.standing_record() is None:
-                    violation.corrected, violation.corrected_at = False, None
+            self._let_stand(corrected, at)
         # What is overdue because of the event happens at once (§5); what is due at this very instant waits, because
         # another event of the same instant would come before it.
         self._do_what_is_due(at, inclusive=False)
         self.by_itself = False
+
+    def _recorded_there(self, occurred_at: datetime, at: datetime) -> list[tuple[Instance, Violation]]:
+        """Violations that the timeline recorded by itself at the very instant of what is asked now."""
+        if occurred_at != self.floor or not self.by_itself:
+            return []
+        on_record = [(i, v) for i in self.instances for v in i.violations if not v.corrected]
+        return [(i, v) for i, v in on_record if v.violated_at == v.recorded_at == at]
+
+    def _let_stand(self, corrected: list[tuple[Instance, Violation]], at: datetime) -> None:
+        """What was asked at the instant of a violation, and did not touch it, leaves it as it was."""
+        for instance, violation in corrected:
+            runs = instance.is_open and self._open_pause(instance) is None
+            # §8: "Whether a target was a promise is decided when it passes."
+            is_same = violation.promised == says(instance.milestone, "promise", True)
+            if runs and is_same and self._target(instance) == at and instance.standing_record() is None:
+                violation.corrected, violation.corrected_at = False, None
 
     def advance(self, now: datetime) -> None:
         """§4: `advance(t)` does all that is due up to *and including* t."""
@@ -622,6 +637,9 @@ class Model:
             # stays, with its own target; what came on record since is corrected.
             stood = [v for v in instance.violations if v.stood_at(completed_at)]
             kept = next((v for v in stood if not v.corrected), None)
+            if not stood:
+                # "recorded at that change with the target as its time": what was put on record since says the same.
+                kept = next((v for v in instance.violations if not v.corrected and v.violated_at == target), None)
             for violation in instance.violations:
                 if violation is not kept:
                     violation.correct(at)
@@ -809,8 +827,9 @@ class Model:
     def _evaluate(self, at: datetime) -> None:
         """§4: "first completions, then exit, then per milestone in the process's order remove, start, new span, pause
         or resume; again from the top until nothing changes (a guard ends it after ten rounds at one instant)"."""
-        for _ in range(ROUNDS):
-            before, known = self.facts, self.judged_by
+        rounds = 0
+        while rounds < ROUNDS:
+            before, known = (self.facts, self.chained), self.judged_by
             self.judged_by = dict(self.fields)  # All criteria of a round see the same fields.
             # §3: `restart_on`: "The first value of an empty field is no change."
             self.regrouped = {f for f, v in known.items() if v is not None and self.judged_by.get(f) != v}
@@ -818,18 +837,15 @@ class Model:
             self._exit_or_reenter(at)
             for milestone in self._milestones():
                 self._take_back(milestone, at)
-            # §3: of milestones that are completed at their start "a chain of them is one step of the guard"
-            self.completed_in_pass = True
-            while self.completed_in_pass:
-                self.completed_in_pass = False
-                for milestone in self._milestones():
-                    self._step(milestone, at)
-                    for completed, world in self._worlds(milestone):
-                        with self._behind(completed, world):
-                            self._step(milestone, at)
-                self.regrouped = set()
-            if self.facts == before:
+            for milestone in self._milestones():
+                self._step(milestone, at)
+                for completed, world in self._worlds(milestone):
+                    with self._behind(completed, world):
+                        self._step(milestone, at)
+            if (self.facts, self.chained) == before:
                 break
+            # §3: of milestones that are completed at their start "a chain of them is one step of the guard"
+            rounds += self.facts - before[0] > self.chained - before[1]
         else:
             self.guards += 1
         self.taken = self.beginning = None
@@ -983,7 +999,7 @@ class Model:
         else:
             self.world[1].append(instance)
         if completes:
-            self.completed_in_pass = True
+            self.chained += 1
             self._complete(instance, at, at, at_start=True)
             # §4: a clear is "as if it had never been" completed, so what goes on unseen follows the entry (reading 23).
             instance.unseen[0].terms[-1].sticky = False
@@ -1319,13 +1335,15 @@ class Model:
         instances = [self._look_at(i, now) for i in self.instances]
         ended = ("completed", "removed", "open at exit")
         # §4: "`open violation` if a case in its process has an open violated instance, else `closed violation` if any
-        # instance is violated, else `compliant`"
+        # instance is violated, else `compliant`"; one of which no milestone is a promise has nothing promised
         if not _holds(self.outside) and any(i["violated"] and i["state"] not in ended for i in instances):
             status = "open violation"
         elif any(i["violated"] for i in instances):
             status = "closed violation"
-        else:
+        elif any(i["promised"] for i in instances):
             status = "compliant"
+        else:
+            status = "nothing promised"
         return {"status": status, "instances": {(i["milestone"], i["occurrence"]): i for i in instances}}
 
     def _look_at(self, instance: Instance, now: datetime) -> dict[str, Any]:
@@ -1343,6 +1361,7 @@ class Model:
             "target": self._target(instance),
             "completed_at": instance.completed_at,
             "violated": self._is_violated(instance, now),
+            "promised": says(instance.milestone, "promise", True),
             "violated_at": standing.violated_at if standing is not None else None,
             "violations": [(v.violated_at, v.corrected) for v in instance.violations if v.promised],
             "records": [(v.violated_at, v.recorded_at, v.corrected_at) for v in instance.violations if v.promised],

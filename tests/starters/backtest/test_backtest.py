@@ -15,11 +15,11 @@ from domain.messages.cases import CaseIntake
 from domain.process import EntitlementProcess
 from domain.reports.compliance import ALL, Outcome, compliance
 from domain.reports.grouping import grouping
-from domain.reports.measures import Spread
+from domain.reports.tally import Spread
 from domain.timeline.events import CaseClosed, FieldsChanged
 from domain.timeline.views import CaseView
-from starters.backtest.chart import drawn
 from starters.backtest.comparing import Standing, compare
+from starters.backtest.picture import pictured
 from starters.backtest.pure_run import walk
 from starters.backtest.report import notable_cases, report
 from starters.backtest.running import Backtest, backtest, process_named, trial
@@ -91,10 +91,10 @@ def test_stays_that_were_handed_over_are_counted_apart() -> None:
     assert counted == {"handed over": 2, "handed over late": 1, "open": 1}
     assert (figures.missed, figures.met_percent, found.cases_missed) == (0, None, 1)
     assert figures.overrun_seconds == Spread.of([30 * 60])
-    told, chart = StringIO(), drawn(found, source="a log")
+    told, picture = StringIO(), pictured(found, source="a log")
     Console(file=told, width=140).print(*tables(found, source="a log"))
     assert "◆◆ handed over   ◇◇ handed over late" in told.getvalue()
-    assert ">handed over late<" in chart
+    assert "handed over late" in {part.name for bar in picture.panels[0].bars for part in bar.parts}
     reminder = report(tried_on([case("A", *changes, closed=160)], own([{**stay, "promise": False}])))
     assert not reminder.find("Stay", None).instances  # type: ignore[union-attr]  # each milestone has a row of all
 

@@ -111,7 +111,7 @@ def test_nothing_applied_yet_says_what_to_give(tmp_path: Path) -> None:
         (["--compare", "Premium"], "Invalid value for --compare: no process 'Premium'; did you mean"),
         (["--by", "priorty"], "Invalid value for --by: no field 'priorty' to group by; did you mean 'priority'?"),
         (["--chart", "nowhere/chart.svg"], "Invalid value for --chart: there is no folder nowhere"),
-        (["--chart", "chart.png"], "chart.png is no .svg file; the picture is an SVG"),
+        (["--chart", "chart.pdf"], "chart.pdf is no picture; name a file that ends with .svg or .png"),
         (["--catalog", "nowhere.yaml"], "nowhere.yaml: there is no such file"),
         (["--mapping", "nowhere.yaml"], "nowhere.yaml: No such file or directory"),
         (["--mapping", CATALOG], "unknown key 'processes'"),

@@ -17,8 +17,8 @@ from starters.http.routing import GuardedRoute, guarded_router
 from tests.starters.http_api import Api
 from tests.support import unique
 
-OPEN = {"/healthz", "/readyz"}
-"""The only routes that nobody has to show a key for."""
+OPEN = {"/healthz", "/readyz", "/pages/{link}"}
+"""The only routes that nobody has to show a key for; of the last one the link is the key."""
 
 
 def routes(app: FastAPI) -> Iterator[tuple[str, str, BaseRoute]]:
@@ -83,11 +83,12 @@ async def test_every_route_wants_one_of_its_scopes(api: Api) -> None:
         assert (answer.status_code, answer.json()["code"]) == (403, "scope_too_small"), (method, path)
 
 
-async def test_only_health_is_open(api: Api) -> None:
-    """And says nothing of what is kept here."""
+async def test_only_health_and_customers_pages_are_open(api: Api) -> None:
+    """Health says nothing of what is kept here, and a page nothing to whoever has no link."""
     assert {path for _, path, route in routes(api.app) if not isinstance(route, GuardedRoute)} == OPEN
     assert (await api.http.get("/healthz")).json() == {"status": "ok"}
     assert (await api.http.get("/readyz")).json() == {"store": True, "temporal": True}
+    assert (await api.http.get("/pages/nothing")).status_code == 404
 
 
 def test_a_route_that_says_no_scope_is_not_made() -> None:

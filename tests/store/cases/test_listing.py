@@ -114,7 +114,7 @@ BY_INDEX: list[tuple[dict[str, Any], str]] = [
     ({"entitlement": "e-1"}, "ix_cases_entitlement_opened_at_case_id"),
     ({"status": MilestoneStatus.OPEN_VIOLATION}, "ix_cases_status_opened_at_case_id"),
     ({"violated": True}, "ix_cases_opened_at_violated"),
-    ({"violated": False}, "ix_cases_status_opened_at_case_id"),
+    ({"violated": False}, "ix_cases_opened_at_unviolated"),
     ({"milestone": "Resolution"}, "ix_milestones_open_milestone_target_at"),
     ({"due_before": T0}, "ix_milestones_open_target_at"),
 ]

@@ -45,8 +45,8 @@ def everything(store: Store) -> str:
 def test_what_was_said_is_erased_and_what_was_done_stays(store: Store) -> None:
     """Texts, bodies and answers of a person are gone; key, receiver, instant and outcome are not."""
     store.cases.record(Recorded("c-1").remarks("one", "two"))
-    before = store.feed.read()
     put(store)
+    before = store.feed.read()
     assert store.texts.erase(NOW - timedelta(hours=1)) == 0
     assert (store.actions.mail(MAIL), store.deliveries.request(HOOK)) != (None, None)
     assert store.texts.erase(NOW + timedelta(days=1)) == 2

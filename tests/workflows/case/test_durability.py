@@ -72,11 +72,11 @@ class DownCases(CaseRecords):
 
     is_down = False
 
-    def record(self, record: CaseRecord, *, patience: float | None = None, bridges: bool = False) -> None:
+    def record(self, record: CaseRecord, *, patience: float | None = None, bridges: bool = False) -> int:
         """As ever, while it is up."""
         if self.is_down:
             raise OperationalError("INSERT", {}, Exception("the database is down"))
-        super().record(record, patience=patience, bridges=bridges)
+        return super().record(record, patience=patience, bridges=bridges)
 
 
 class DownStore(Store):

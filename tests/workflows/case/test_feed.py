@@ -11,6 +11,7 @@ from activities.opening import Opening
 from domain.feed.envelope import FeedEvent
 from domain.messages.steps import OpenedCase
 from store import tables
+from tests.support import unique
 from tests.workflows.replaying import replay, state_of
 from tests.workflows.world import World, later
 
@@ -69,10 +70,8 @@ async def test_numbers_are_those_of_the_workflow(world: World) -> None:
     assert [one.sequence for one in of(world, case)] == list(range(1, len(of(world, case)) + 1))
 
 
-async def test_a_case_from_before_the_feed_begins_with_a_snapshot(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """One that was opened by an older build has events from its next record on, and its history replays."""
+async def opened_by_an_older_build(world: World, case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run of a case that knows of no events and has written none."""
     opens = Opening._record
 
     def opens_as_before(opening: Opening, *asked: Any) -> OpenedCase:
@@ -80,9 +79,18 @@ async def test_a_case_from_before_the_feed_begins_with_a_snapshot(
 
     with monkeypatch.context() as older:
         older.setattr(Opening, "_record", opens_as_before)
-        case = await world.open()
+        await world.open(case_id=case)
+    run_id = world.store.cases.get(case).run_id
     with world.store._database.write() as connection:
-        connection.execute(tables.events.delete().where(tables.events.c.subject == f"case/{case}"))
+        connection.execute(tables.events.delete().where(tables.events.c.run_id == run_id))
+
+
+async def test_a_case_from_before_the_feed_begins_with_a_snapshot(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that was opened by an older build has events from its next record on, and its history replays."""
+    case = unique("c")
+    await opened_by_an_older_build(world, case, monkeypatch)
     await world.ask(case, "stop_clock", later(hours=1))
     await world.ask(case, "resume_clock", later(hours=2))
     found = of(world, case)
@@ -92,3 +100,27 @@ async def test_a_case_from_before_the_feed_begins_with_a_snapshot(
     replayed = await replay(await history_of(world, case))
     assert (replayed.failure, replayed.differences) == (None, [])
     assert state_of(replayed.instance)["events"] == len(found)
+
+
+async def test_a_case_that_an_older_build_served_goes_on_with_its_numbers(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A build from before the feed forgets how many events there were: none of them vanishes or changes, a snapshot
+    says how the case stands, and the state of the case counts on from there."""
+    case = await world.open()
+    await world.ask(case, "stop_clock", later(hours=1))
+    seen = of(world, case)
+    await world.milepost.handle(case).terminate()
+    await opened_by_an_older_build(world, case, monkeypatch)
+    assert of(world, case) == seen
+    await world.ask(case, "stop_clock", later(hours=2))
+    await world.ask(case, "resume_clock", later(hours=3))
+    found = of(world, case)
+    assert found[: len(seen)] == seen
+    assert short(found)[len(seen)] == "snapshot"
+    assert found[len(seen)].data["text"] == "an older build wrote no events for a while; this is how the case stands"
+    assert "clock_resumed" in short(found[len(seen) :])
+    assert [one.sequence for one in found] == list(range(1, len(found) + 1))
+    replayed = await replay(await history_of(world, case))
+    assert (replayed.failure, replayed.differences) == (None, [])
+    assert state_of(replayed.instance)["events"] == world.store.cases.get(case).carried.events == len(found)

@@ -1,0 +1,177 @@
+"""Making a report: what is asked for is checked against the catalog, counted in the store, and put into words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import assert_never
+from zoneinfo import ZoneInfo
+
+from domain.criteria.fields import FieldType
+from domain.errors import Refused
+from domain.reports.asking import ReportAsked, checked_fields, checked_groups, days_asked
+from domain.reports.kinds import actions, pauses
+from domain.reports.kinds.actions import actions_report
+from domain.reports.kinds.breakdown import USUAL_HOLDERS, breakdown_report, holder_of
+from domain.reports.kinds.compliance import compliance_report
+from domain.reports.kinds.open_cases import open_cases_report
+from domain.reports.kinds.overrides import overrides_report
+from domain.reports.kinds.pauses import pauses_report
+from domain.reports.kinds.times import margin_report, overrun_report, response_report
+from domain.reports.kinds.usage import usage_report
+from domain.reports.result import Report, ReportKind
+from store import Store
+
+_BY_MILESTONE = (ReportKind.COMPLIANCE, ReportKind.RESPONSE, ReportKind.MARGIN, ReportKind.OVERRUN)
+USUAL_GROUPS: dict[ReportKind, tuple[str, ...]] = {
+    **dict.fromkeys(_BY_MILESTONE, ("milestone",)),
+    ReportKind.PAUSES: ("cause", "person"),
+    ReportKind.ACTIONS: ("milestone", "trigger", "action"),
+}
+"""What makes the groups, if nothing is said."""
+
+
+UNGROUPED = (ReportKind.USAGE, ReportKind.OVERRIDES)
+"""Reports that have a row for each period, or each decision, whatever is asked for."""
+
+OWN_NAMES: dict[ReportKind, tuple[str, ...]] = {
+    ReportKind.PAUSES: pauses.NAMES,
+    ReportKind.ACTIONS: actions.NAMES,
+}
+"""What else can make the groups of a report."""
+
+
+@dataclass(frozen=True)
+class ReportWish:
+    """A report as somebody words it.
+
+    Attributes:
+        by: what makes the groups; none named: what is usual for the report.
+        period: in words, such as ``2026-Q1`` or ``last-month``; or `first` and `last` day.
+        where: values of fields, ``NAME=VALUE`` each.
+        accounts: of these only; None: of all. Of a caller that is bound to accounts.
+        minutes: how close to its target a pause begins that is marked.
+        new: of overrides, only those that no export has taken; `export`: only those that this one has.
+        now: the instant for which it holds; None: now.
+        zone: whose wall clock says which day it is then, and shows instants; None: the organisation's.
+    """
+
+    kind: ReportKind
+    by: Sequence[str] = ()
+    period: str | None = None
+    first: date | None = None
+    last: date | None = None
+    account: str | None = None
+    entitlement: str | None = None
+    milestone: str | None = None
+    process: str | None = None
+    where: Sequence[str] = field(default_factory=tuple)
+    accounts: Sequence[str] | None = None
+    minutes: int = 15
+    new: bool = False
+    export: int | None = None
+    now: datetime | None = None
+    zone: ZoneInfo | None = None
+
+
+def make_report(store: Store, wish: ReportWish) -> Report:
+    """The report.
+
+    Raises:
+        NotFound: there is no such field, account, entitlement or process.
+        Refused: it can not be asked so.
+    """
+    with store.snapshot() as catalog:
+        return made(catalog, asked_of(catalog, wish))
+
+
+def export_overrides(store: Store, wish: ReportWish, *, by: str) -> Report:
+    """The overrides that no export has taken yet, which are taken by this one.
+
+    Raises:
+        NotFound, Refused: as `make_report`.
+    """
+    asked = asked_of(store, wish)
+    return overrides_report(asked, store.reports.export_overrides(asked, by=by))
+
+
+def asked_of(store: Store, wish: ReportWish) -> ReportAsked:
+    """What a wish asks for, checked.
+
+    Raises:
+        NotFound, Refused: as `make_report`.
+    """
+    types = store.catalog.fields()
+    zone = wish.zone or ZoneInfo(store.catalog.organisation().time_zone)
+    now = wish.now or datetime.now(UTC)
+    days = days_asked(wish.period, wish.first, wish.last, today=now.astimezone(zone).date(), zone=zone)
+    return ReportAsked(
+        kind=wish.kind,
+        days=days,
+        now=now,
+        by=_groups(wish, types),
+        accounts=None if wish.accounts is None else tuple(sorted(wish.accounts)),
+        account=wish.account,
+        entitlement=wish.entitlement,
+        milestone=wish.milestone,
+        process=wish.process,
+        fields=checked_fields(wish.where, types),
+        minutes=wish.minutes,
+        new=wish.new,
+        export=wish.export,
+        types=types,
+        first={"milestone": store.reports.milestone_names()},
+    )
+
+
+def _groups(wish: ReportWish, types: Mapping[str, FieldType]) -> tuple[str, ...]:
+    """What makes the groups.
+
+    Raises:
+        NotFound, Refused: as `make_report`.
+    """
+    if wish.kind not in UNGROUPED:
+        return checked_groups(wish.by or _usual(wish.kind, types), types, OWN_NAMES.get(wish.kind, ()))
+    if wish.by:
+        raise Refused("bad_report", f"{wish.kind.value} has lines of its own, and is not told apart by anything else")
+    return ()
+
+
+def _usual(kind: ReportKind, types: Mapping[str, FieldType]) -> tuple[str, ...]:
+    """What makes the groups, if nothing is said."""
+    if kind is ReportKind.BREAKDOWN:
+        return ("milestone", *[name for name in USUAL_HOLDERS if name in types][:1])
+    return USUAL_GROUPS.get(kind, ())
+
+
+def made(store: Store, asked: ReportAsked) -> Report:
+    """The report that is asked for.
+
+    Raises:
+        Refused: it can not be asked so.
+    """
+    match asked.kind:
+        case ReportKind.COMPLIANCE:
+            return compliance_report(asked, store.reports.outcomes(asked))
+        case ReportKind.RESPONSE:
+            return response_report(asked, store.reports.responses(asked))
+        case ReportKind.MARGIN:
+            return margin_report(asked, store.reports.margins(asked))
+        case ReportKind.OVERRUN:
+            return overrun_report(asked, store.reports.overruns(asked))
+        case ReportKind.PAUSES:
+            return pauses_report(asked, store.reports.pauses(asked))
+        case ReportKind.BREAKDOWN:
+            return breakdown_report(asked, store.reports.holdings(asked, holder_of(asked)))
+        case ReportKind.ACTIONS:
+            return actions_report(asked, store.reports.actions(asked))
+        case ReportKind.USAGE:
+            return usage_report(asked, store.reports.usage(asked))
+        case ReportKind.OVERRIDES:
+            return overrides_report(asked, store.reports.overrides(asked))
+        case ReportKind.CASES:
+            fields = tuple(name for name in asked.by if asked.is_field(name))
+            return open_cases_report(asked, store.open_cases.of(asked), fields)
+        case other:
+            assert_never(other)

@@ -1,0 +1,112 @@
+"""Who held a milestone instance for how long: its open time, divided among the values that a field had meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from domain.frozen import FrozenCalendar
+from domain.reports.grouping import text_of
+from domain.reports.measures import pauses_of
+from domain.timeline.views import MilestoneView
+
+
+class FieldChange(NamedTuple):
+    """When fields of a case changed: their new values, and those before."""
+
+    at: datetime
+    fields: Mapping[str, Any]
+    before: Mapping[str, Any]
+
+
+class Held(NamedTuple):
+    """For how long one value of a field held while an instance ran.
+
+    Attributes:
+        value: as the name of a group.
+        open_seconds: of the instance's calendar, less pauses.
+        is_last: it held at the end, or holds now.
+    """
+
+    field: str
+    value: str
+    open_seconds: int
+    is_last: bool
+
+
+def held(
+    milestone: MilestoneView, changes: Sequence[FieldChange], calendar: FrozenCalendar, now: datetime
+) -> list[Held]:
+    """The values that each field which ever changed had while an instance ran, in order of names.
+
+    A change at the very end of an instance came after it; one at its start, before.
+
+    Args:
+        milestone: the instance.
+        changes: of its case's fields, in order; before the first one a field has the value that it says was before.
+        calendar: of the instance.
+        now: of its view.
+
+    Raises:
+        HorizonExceeded: it ran past the horizon of its calendar.
+    """
+    end = milestone.completed_at or milestone.removed_at or milestone.exited_at or max(now, milestone.start_at)
+    pauses = [(begins, ends) for begins, ends, _ in pauses_of(milestone, end)]
+    found: list[Held] = []
+    for name in sorted({name for change in changes for name in change.fields}):
+        sums: dict[str, int] = {}
+        last = ""
+        for begins, ends, value in _stays(name, changes, milestone.start_at, end):
+            last = text_of(value)
+            paused = sum(
+                calendar.elapsed(max(a, begins), min(b, ends)) for a, b in pauses if max(a, begins) < min(b, ends)
+            )
+            sums[last] = sums.get(last, 0) + calendar.elapsed(begins, ends) - paused
+        found += [
+            Held(name, value, seconds, value == last) for value, seconds in sums.items() if seconds or value == last
+        ]
+    return found
+
+
+def _stays(
+    name: str, changes: Sequence[FieldChange], start: datetime, end: datetime
+) -> Iterator[tuple[datetime, datetime, Any]]:
+    """The stretches of a time in which a field had one value each; one of no length if the time has none."""
+    of_field = [change for change in changes if name in change.fields]
+    value, since = of_field[0].before.get(name), start
+    for change in of_field:
+        if change.at >= end and not (change.at == start == end):
+            break
+        if change.at > since:
+            yield since, change.at, value
+            since = change.at
+        value = change.fields[name]
+    yield since, end, value
+
+
+@dataclass
+class HoldingTally:
+    """For how long somebody held instances.
+
+    Attributes:
+        held: how many instances they held, for however long.
+        ended: how many of them they held last.
+        seconds: of open time, together.
+        of_span: those of them of instances that have a span, whose `spans` come to so much together.
+    """
+
+    held: int = 0
+    ended: int = 0
+    seconds: int = 0
+    of_span: int = 0
+    spans: int = 0
+
+    def add(self, *, held: int = 0, ended: int = 0, seconds: int = 0, of_span: int = 0, spans: int = 0) -> None:
+        """Count some more."""
+        self.held += held
+        self.ended += ended
+        self.seconds += seconds
+        self.of_span += of_span
+        self.spans += spans

@@ -1,0 +1,1 @@
+"""What each report says: columns, rows, the finding in words, and what is counted."""

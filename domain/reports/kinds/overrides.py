@@ -1,0 +1,62 @@
+"""Overrides for billing: what was taken beyond a cap by somebody's decision, with who and what it costs."""
+
+from __future__ import annotations
+
+from domain.reports.asking import ReportAsked
+from domain.reports.billing import Override, costs_together
+from domain.reports.kinds import parts
+from domain.reports.result import Cell, Column, ColumnKind, Report
+from domain.usage.units import in_units
+from domain.wording import plural
+
+NOTES = (
+    "Counted is each decision by which something beyond a cap is billed, as the ledger has it.",
+    "A negative amount takes an earlier decision back: it is not billed any more, or was billed and is paid back.",
+    "The price is of one unit, as the entitlement had it when somebody was asked. The cost is rounded once a line.",
+    "Export: which export took it; each is taken by one, once. It lies in the period of its own instant.",
+)
+COLUMNS = (
+    Column("account", "Account", ColumnKind.TEXT, is_group=True),
+    Column("entitlement", "Entitlement", ColumnKind.TEXT, is_group=True),
+    Column("reference", "For", ColumnKind.TEXT, is_group=True),
+    Column("at", "At", ColumnKind.INSTANT),
+    Column("amount", "Amount", ColumnKind.AMOUNT),
+    Column("unit", "Unit", ColumnKind.TEXT),
+    Column("price", "Price", ColumnKind.MONEY),
+    Column("cost", "Cost", ColumnKind.MONEY),
+    Column("decided_by", "Decided by", ColumnKind.TEXT),
+    Column("reason", "Reason", ColumnKind.TEXT),
+    Column("export", "Export", ColumnKind.COUNT),
+)
+
+
+def overrides_report(asked: ReportAsked, found: list[Override]) -> Report:
+    """The overrides, in the order in which they were recorded."""
+    ordered = sorted(found, key=lambda one: (one.recorded_at, one.entitlement, one.count, one.number))
+    costs = costs_together(ordered)
+    said = plural(len(ordered), "override") + (f", {costs} together" if costs else "")
+    return parts.report(
+        asked,
+        title="Overrides for billing",
+        finding=said if ordered else "Nothing is to be billed",
+        columns=COLUMNS,
+        rows=[_row(one) for one in ordered],
+        notes=NOTES,
+    )
+
+
+def _row(one: Override) -> tuple[Cell, ...]:
+    reference = one.reference if one.reference is not None else one.case_id
+    amount, decided = in_units(one.amount, one.unit), (one.by, one.reason)
+    return (
+        one.account,
+        one.entitlement,
+        reference,
+        one.at,
+        amount,
+        one.unit,
+        one.price,
+        one.cost,
+        *decided,
+        one.export,
+    )

@@ -1,0 +1,92 @@
+"""Usage: used, cap, remaining, percent and overage of entitlements, period by period, with where it leads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from domain.reports.asking import ReportAsked
+from domain.reports.kinds import parts
+from domain.reports.result import Cell, Column, ColumnKind, Report
+from domain.reports.using import PeriodUse
+from domain.usage.units import amount_text, in_units, number_text
+from domain.wording import day_text, plural
+
+NOTES = (
+    "Counted is what the ledgers say: a line for each period in which anything was asked for, and the current one.",
+    "Used is within the cap, overage beyond it; what a grant paid is in neither.",
+    "The cap has in it what was carried over.",
+    "Hours are hours of work as they were rated and rounded.",
+    "At this pace: used and overage so far, times the length of the period over what has passed, in calendar time.",
+)
+
+
+def usage_report(asked: ReportAsked, uses: Sequence[PeriodUse]) -> Report:
+    """What was used, of the periods that overlap the days that are asked for."""
+    shown = sorted((use for use in uses if _overlaps(use, asked)), key=_order)
+    return parts.report(
+        asked,
+        title="Usage of entitlements",
+        finding=_finding(shown, asked),
+        columns=(
+            Column("account", "Account", ColumnKind.TEXT, is_group=True),
+            Column("entitlement", "Entitlement", ColumnKind.TEXT, is_group=True),
+            Column("period", "From", ColumnKind.TEXT, is_group=True),
+            Column("unit", "Unit", ColumnKind.TEXT, is_group=True),
+            Column("used", "Used", ColumnKind.AMOUNT),
+            Column("cap", "Cap", ColumnKind.AMOUNT),
+            Column("remaining", "Remaining", ColumnKind.AMOUNT),
+            Column("used_percent", "Used %", ColumnKind.SHARE),
+            Column("overage", "Overage", ColumnKind.AMOUNT),
+            Column("at_this_pace", "At this pace", ColumnKind.AMOUNT),
+        ),
+        rows=[_row(use, asked) for use in shown],
+        notes=NOTES,
+    )
+
+
+def _overlaps(use: PeriodUse, asked: ReportAsked) -> bool:
+    first, last = asked.days.first, asked.days.last
+    if last is not None and use.first_day is not None and use.first_day > last:
+        return False
+    if first is None or use.ends_at is None:
+        return True
+    return (use.ends_at.astimezone(asked.days.zone) - timedelta(seconds=1)).date() >= first
+
+
+def _order(use: PeriodUse) -> tuple[str, str, int]:
+    return use.account, use.entitlement, -use.period
+
+
+def _row(use: PeriodUse, asked: ReportAsked) -> tuple[Cell, ...]:
+    def said(amount: int | None) -> Cell:
+        return None if amount is None else in_units(amount, use.unit)
+
+    begins = use.first_day.isoformat() if use.first_day else "ever"
+    amounts = (said(use.used), said(use.cap), said(use.remaining), use.percent, said(use.overage))
+    return (use.account, use.entitlement, begins, use.unit, *amounts, said(use.projected(asked.now)))
+
+
+def use_text(use: PeriodUse, asked: ReportAsked) -> str:
+    """What was used in a period, as people write it: ``45 of 50 cases (90%), at this pace 61 by Tue 2026-03-31``."""
+    if use.cap is None:
+        said = f"{amount_text(use.used, use.unit)} used, without a cap"
+    else:
+        share = "" if use.percent is None else f" ({use.percent:.0f}%)"
+        said = f"{number_text(use.used, use.unit)} of {amount_text(use.cap, use.unit)} used{share}"
+    if use.overage:
+        said += f", {amount_text(use.overage, use.unit)} beyond"
+    projected = use.projected(asked.now)
+    if projected is not None and use.ends_at is not None and projected > use.used + use.overage:
+        last = (use.ends_at.astimezone(asked.days.zone) - timedelta(seconds=1)).date()
+        said += f", at this pace {number_text(projected, use.unit)} by {day_text(last)}"
+    return said
+
+
+def _finding(uses: Sequence[PeriodUse], asked: ReportAsked) -> str:
+    current = [use for use in uses if use.is_current]
+    if not current:
+        return "Nothing was used in these days" if not uses else f"{plural(len(uses), 'period')}, all of them over"
+    fullest = max(current, key=lambda use: (use.percent or 0, use.overage, use.entitlement))
+    said = f"{fullest.entitlement}: {use_text(fullest, asked)}"
+    return said if len(current) == 1 else f"{plural(len(current), 'entitlement')}; fullest is {said}"

@@ -1,0 +1,208 @@
+"""The picture of a report: which of its figures is drawn, as bars for its groups or columns for its periods."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from domain.reports.compliance import Outcome
+from domain.reports.grouping import Period
+from domain.reports.picture import (
+    MOST_FACETS,
+    TONES,
+    Bar,
+    Panel,
+    Part,
+    Picture,
+    Tone,
+    first_bars,
+    last_periods,
+    short_label,
+)
+from domain.reports.result import Cell, Column, ColumnKind, Report, ReportKind
+from domain.wording import span
+
+HOUR = 3600
+ALL = "all"
+
+LEADING: Mapping[ReportKind, str] = {
+    ReportKind.RESPONSE: "median_seconds",
+    ReportKind.USAGE: "used_percent",
+}
+"""The figure of a report that is drawn, where it is not the first one of `_DRAWN`."""
+
+_DRAWN = (ColumnKind.SHARE, ColumnKind.SPAN, ColumnKind.AMOUNT, ColumnKind.COUNT)
+"""What is drawn of a report, if it has it: money of several currencies has no common scale."""
+
+_AXES = {
+    ColumnKind.SHARE: "per cent",
+    ColumnKind.SPAN: "open hours",
+    ColumnKind.AMOUNT: "in their units",
+    ColumnKind.COUNT: "how many",
+}
+_JUDGED = (Outcome.MET, Outcome.MET_LATE, Outcome.VIOLATED)
+
+
+def picture_of(report: Report) -> Picture:
+    """The picture of a report. Its title is the finding; whatever is left out is said below."""
+    drawing = _Shares(report) if report.kind is ReportKind.COMPLIANCE else _Figures(report)
+    panel, notes = (_trend if report.periods else _bars)(report, drawing)
+    said = [f"{name}: {bar.figure} {bar.of}".strip() for bar in panel.bars if bar.parts for name in [_named(bar)]]
+    return Picture(
+        title=short_label(report.finding, most=300),
+        subtitle=_subtitle(report),
+        panels=[panel],
+        notes=[*notes, *drawing.notes],
+        description=". ".join([report.finding, *said]),
+    )
+
+
+def _named(bar: Bar) -> str:
+    return ", ".join(part for part in (bar.facet, bar.label) if part)
+
+
+def _subtitle(report: Report) -> str:
+    days = report.days
+    when = ""
+    if days.first and days.last:
+        when = f", {days.first} to {days.last}"
+    elif days.first or days.last:
+        when = f", from {days.first}" if days.first else f", to {days.last}"
+    only = "".join(f"; {name} {value}" for name, value in report.filters.items())
+    return short_label(f"{report.title}{when}{only}", most=300)
+
+
+# --- which bars -------------------------------------------------------------------------------------------------------
+
+
+def _bars(report: Report, drawing: _Shares | _Figures) -> tuple[Panel, list[str]]:
+    groups = len(report.groups)
+    bars = [drawing.bar(row, short_label(" · ".join(map(_text, row[:groups])) or ALL)) for row in report.rows]
+    bars, notes = first_bars(bars)
+    if report.total is not None and len(report.rows) > 1:
+        bars.append(drawing.bar(report.total, ALL).model_copy(update={"is_all": True}))
+    return Panel(axis=drawing.axis, is_share=drawing.is_share, bars=bars), notes
+
+
+def _trend(report: Report, drawing: _Shares | _Figures) -> tuple[Panel, list[str]]:
+    """A column for each period, an empty place where nothing lay in it; of each other group a trend of its own."""
+    place = next(at for at, column in enumerate(report.columns) if column.name in list(Period) and column.is_group)
+    others = [at for at, column in enumerate(report.columns) if column.is_group and at != place]
+    found: dict[str, dict[str, Sequence[Cell]]] = {}
+    for row in report.rows:
+        facet = short_label(" · ".join(_text(row[at]) for at in others))
+        found.setdefault(facet, {})[_text(row[place])] = row
+    periods, notes = last_periods(report.periods)
+    if len(found) > MOST_FACETS:
+        notes.append(f"The first {MOST_FACETS} groups are drawn; {len(found) - MOST_FACETS} more in the table.")
+    bars = [
+        drawing.bar(rows[period], period, facet) if period in rows else Bar(label=period, facet=facet)
+        for facet, rows in list(found.items())[:MOST_FACETS]
+        for period in periods
+    ]
+    return Panel(axis=drawing.axis, is_share=drawing.is_share, is_trend=True, bars=bars), notes
+
+
+def _text(cell: Cell) -> str:
+    return "" if cell is None else str(cell)
+
+
+# --- what a bar is as long as -----------------------------------------------------------------------------------------
+
+
+class _Shares:
+    """Shares of outcomes, of all instances that were judged."""
+
+    is_share = True
+    axis = "in time, of those that were met or missed"
+    notes: tuple[str, ...] = ()
+
+    def __init__(self, report: Report) -> None:
+        self._places = {outcome: report.column(outcome.key) for outcome in _JUDGED}
+        self._percent = report.column("met_percent")
+        rest = [column.name for column in report.columns if column.name in {one.key for one in Outcome}]
+        self._rest = [report.column(name) for name in rest if name not in {one.key for one in _JUDGED}]
+        if any(self._others(row) for row in report.rows):
+            self.notes = ("(+n): so many more are open, were removed or handed over, and in no percentage.",)
+
+    def bar(self, row: Sequence[Cell], label: str, facet: str = "") -> Bar:
+        """The bar of a row."""
+        counts = {outcome: _number(row[place]) for outcome, place in self._places.items()}
+        judged, others = sum(counts.values()), self._others(row)
+        more = f" (+{others:,.0f})" if others else ""
+        if not judged:
+            return Bar(label=label, facet=facet, of=more.strip())
+        parts = [
+            Part(tone=TONES[outcome], name=outcome.value, value=100 * count / judged)
+            for outcome, count in counts.items()
+            if count
+        ]
+        figure = _figure(_number(row[self._percent]), ColumnKind.SHARE)  # the very number of the table
+        return Bar(label=label, facet=facet, parts=parts, figure=figure, of=f"of {judged:,.0f}{more}")
+
+    def _others(self, row: Sequence[Cell]) -> float:
+        return sum(_number(row[place]) for place in self._rest)
+
+
+class _Figures:
+    """One figure of each row, on one scale."""
+
+    notes: tuple[str, ...] = ()
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._column = _leading(report)
+        kind = self._column.kind if self._column else ColumnKind.COUNT
+        self._kind = kind
+        self._place = report.column(self._column.name) if self._column else None
+        heading = self._column.heading if self._column else ""
+        self.axis = heading if kind in {ColumnKind.SHARE, ColumnKind.COUNT} else f"{heading}, {_AXES[kind]}"
+        shares = [_number(row[self._place]) for row in report.rows] if self._place is not None else []
+        self.is_share = kind is ColumnKind.SHARE and max(shares, default=0) <= 100  # noqa: PLR2004  per cent
+        counts = [at for at, column in enumerate(report.columns) if column.kind is ColumnKind.COUNT]
+        self._count = next((at for at in counts if at != self._place), None)
+
+    def bar(self, row: Sequence[Cell], label: str, facet: str = "") -> Bar:
+        """The bar of a row."""
+        if self._place is None or not isinstance(value := row[self._place], int | float):
+            return Bar(label=label, facet=facet)
+        length = value / HOUR if self._kind is ColumnKind.SPAN else value
+        count = row[self._count] if self._count is not None and self._kind is not ColumnKind.COUNT else None
+        of = f"of {count:,}" if isinstance(count, int) else ""
+        return Bar(
+            label=label,
+            facet=facet,
+            parts=list(self._parts(max(float(length), 0.0))),
+            figure=_figure(value, self._kind),
+            of=of,
+        )
+
+    def _parts(self, length: float) -> Iterator[Part]:
+        heading = self._column.heading if self._column else ""
+        if self._kind is not ColumnKind.SHARE or self._report.kind is not ReportKind.USAGE:
+            yield Part(tone=Tone.PLAIN, name=heading, value=length)
+            return
+        yield Part(tone=Tone.PLAIN, name=heading, value=min(length, 100.0))
+        if length > 100:  # noqa: PLR2004  per cent
+            yield Part(tone=Tone.OVER, name="beyond the cap", value=length - 100)
+
+
+def _leading(report: Report) -> Column | None:
+    """The figure that is drawn; None: there is none."""
+    wanted = LEADING.get(report.kind)
+    figures = [column for column in report.columns if not column.is_group and column.kind in _DRAWN]
+    named = next((column for column in figures if column.name == wanted), None)
+    return named or min(figures, key=lambda column: _DRAWN.index(column.kind), default=None)
+
+
+def _figure(value: float, kind: ColumnKind) -> str:
+    match kind:
+        case ColumnKind.SHARE:
+            return f"{value:.0f}%"
+        case ColumnKind.SPAN:
+            return span(round(value))
+        case _:
+            return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.2f}"
+
+
+def _number(cell: Cell) -> float:
+    return float(cell) if isinstance(cell, int | float) else 0.0

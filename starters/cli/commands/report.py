@@ -1,0 +1,173 @@
+"""``report``: what came of milestones and entitlements, for people, programs and customers."""
+
+from __future__ import annotations
+
+from datetime import date
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from domain.reports.result import ReportKind
+from starters.cli.options import argument, option
+from starters.cli.running import stored
+
+if TYPE_CHECKING:
+    from domain.reports.result import Report
+
+
+class Form(StrEnum):
+    """How a report is written."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+    HTML = "html"
+
+
+# Over fifty lines: each option stands here with its help.
+def report(
+    kind: Annotated[ReportKind, argument("REPORT", "Which one.")],
+    by: Annotated[
+        list[str] | None,
+        option(
+            "--by",
+            "NAME",
+            "What makes the groups: milestone, process, account, entitlement, a field of the case, or week, month, "
+            "quarter, year; may be repeated. Left out: what is usual for the report.",
+        ),
+    ] = None,
+    period: Annotated[
+        str | None,
+        option(
+            "--period", "PERIOD", "2026, 2026-Q1, 2026-03, 2026-W09, or last-month, this-quarter; all, if left out."
+        ),
+    ] = None,
+    first: Annotated[str | None, option("--from", "DATE", "The first day, in place of a period.")] = None,
+    last: Annotated[str | None, option("--to", "DATE", "The last day, in place of a period.")] = None,
+    account: Annotated[str | None, option("--account", "ID", "Only of this account.")] = None,
+    entitlement: Annotated[str | None, option("--entitlement", "ID", "Only of cases that took this one.")] = None,
+    milestone: Annotated[str | None, option("--milestone", "NAME", "Only of this one.")] = None,
+    process: Annotated[str | None, option("--process", "NAME", "Only of this one.")] = None,
+    where: Annotated[
+        list[str] | None,
+        option("--where", "FIELD=VALUE", "Only of cases in which a field has this value; may be repeated."),
+    ] = None,
+    minutes: Annotated[
+        int,
+        typer.Option("--minutes", metavar="N", min=0, max=10_000, help="Of pauses: how close to a target is close."),
+    ] = 15,
+    new: Annotated[bool, typer.Option("--new", help="Of overrides: only those that no export has taken yet.")] = False,
+    export: Annotated[
+        bool, typer.Option("--export", help="Of overrides: take those that no export has taken yet; each comes once.")
+    ] = False,
+    exported: Annotated[
+        int | None, option("--exported", "N", "Of overrides: what this export has taken, again.")
+    ] = None,
+    form: Annotated[
+        Form | None,
+        option("--form", "FORM", "table, csv, json or html; by the name of the file, or a table, if left out."),
+    ] = None,
+    output: Annotated[Path | None, option("--output", "FILE", "Write it to a file.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """Report what came of milestones and entitlements, from the records of the store.
+
+    Days are those of each account's zone. What a report counts stands below it, and in the guide to reports.
+
+    Example: milepost report compliance --by account --by month --period 2026-Q1
+    """
+    import getpass
+
+    from activities.reports.making import ReportWish, export_overrides, make_report
+
+    chosen = _form(form, output, as_json=as_json)
+    wish = ReportWish(
+        kind=kind,
+        by=by or (),
+        period=period,
+        first=_day(first, "--from"),
+        last=_day(last, "--to"),
+        account=account,
+        entitlement=entitlement,
+        milestone=milestone,
+        process=process,
+        where=where or (),
+        minutes=minutes,
+        new=new,
+        export=exported,
+    )
+    _check_overrides(kind, new=new, export=export, exported=exported)
+    with stored() as store:
+        made = export_overrides(store, wish, by=getpass.getuser()) if export else make_report(store, wish)
+    if output is None and chosen is Form.TABLE:
+        from starters.terminal.cases import console
+        from starters.terminal.reports import report_shown
+
+        console().print(report_shown(made))
+    elif output is None:
+        typer.echo(_written(made, chosen), nl=chosen is not Form.CSV)
+    else:
+        output.write_text(_written(made, chosen), encoding="utf-8", newline="")
+        typer.echo(f"{made.finding}; written to {output}")
+
+
+def _check_overrides(kind: ReportKind, *, new: bool, export: bool, exported: int | None) -> None:
+    if kind is not ReportKind.OVERRIDES and (new or export or exported is not None):
+        raise typer.BadParameter("only overrides are exported; the report is another one", param_hint="--export")
+    if export and exported is not None:
+        raise typer.BadParameter("take what is new, or show an export again", param_hint="--exported")
+
+
+def _form(form: Form | None, output: Path | None, *, as_json: bool) -> Form:
+    if as_json:
+        return Form.JSON
+    if form is not None:
+        return form
+    if output is None:
+        return Form.TABLE
+    suffix = output.suffix.removeprefix(".").lower()
+    if suffix not in list(Form) or suffix == Form.TABLE:
+        known = ", ".join(f".{one}" for one in Form if one is not Form.TABLE)
+        raise typer.BadParameter(
+            f"{output.name!r} does not say in which form; end it with one of {known}, or give --form"
+        )
+    return Form(suffix)
+
+
+def _written(report: Report, form: Form) -> str:
+    """A report as it is written to a file."""
+    match form:
+        case Form.CSV:
+            from activities.reports.written import as_csv
+
+            return as_csv(report)
+        case Form.JSON:
+            from activities.reports.written import as_json
+
+            return as_json(report)
+        case Form.HTML:
+            from activities.reports.page import page
+
+            return page([report])
+        case Form.TABLE:
+            import io
+
+            from rich.console import Console
+
+            from starters.terminal.cases import PIPE_WIDTH
+            from starters.terminal.reports import report_shown
+
+            written = io.StringIO()
+            Console(width=PIPE_WIDTH, highlight=False, file=written).print(report_shown(report))
+            return written.getvalue()
+
+
+def _day(text: str | None, of: str) -> date | None:
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no date; write one like 2026-03-31", param_hint=of) from None

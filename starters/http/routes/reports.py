@@ -1,0 +1,162 @@
+"""``/v1/reports``: what came of milestones and entitlements, as JSON, CSV or a page."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import Body, Query, Response
+from fastapi.responses import HTMLResponse, JSONResponse
+from pydantic import AwareDatetime, Field
+
+from activities.reports.making import ReportWish, export_overrides, make_report
+from activities.reports.page import POLICY, page
+from activities.reports.written import as_csv, as_data
+from domain.bounds import Words
+from domain.ids import Reference
+from domain.model import Value
+from domain.reports.result import Report, ReportKind
+from domain.scopes import Scope
+from starters.http.access import needs
+from starters.http.backend import ByCaller, FromBackend
+from starters.http.callers import Caller
+from starters.http.instants import IsoDate
+from starters.http.routing import guarded_router
+
+router = guarded_router("/v1/reports", "Reports")
+
+MANAGER = Scope.MANAGER
+_CSV = "text/csv; charset=utf-8"
+
+
+class Which(Value):
+    """What a report is about; each part that is given has to hold.
+
+    Attributes:
+        by: what makes the groups: milestone, process, account, entitlement, a field of the case, or week, month,
+            quarter, year; what is usual for the report, if left out.
+        period: such as 2026-Q1, 2026-03, 2026-W09 or last-month; or `first` and `last` day.
+        where: values of fields, ``NAME=VALUE`` each.
+        minutes: of pauses: how close to a target is close.
+        new: of overrides: only those that no export has taken; `export`: only those that this one has.
+    """
+
+    by: list[Words] = Field(default_factory=list)
+    period: Words | None = None
+    first: IsoDate | None = None
+    last: IsoDate | None = None
+    account: Reference | None = None
+    entitlement: Reference | None = None
+    milestone: Words | None = None
+    process: Words | None = None
+    where: list[Words] = Field(default_factory=list)
+    minutes: Annotated[int, Query(ge=0, le=10_000)] = 15
+    new: bool = False
+    export: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None
+
+
+class Asked(Which):
+    """A report that is asked for, and in which form."""
+
+    form: Literal["json", "csv", "html"] = "json"
+
+
+class ReportDays(Value):
+    """Days on the wall clock of each account, both included; null: not bounded."""
+
+    first: date | None
+    last: date | None
+    time_zone: str
+
+
+class ReportColumn(Value):
+    """A column. Spans are open seconds, shares per cent, instants UTC, amounts in the unit of their row."""
+
+    name: str
+    heading: str
+    kind: str
+
+
+class ShownReport(Value):
+    """A report.
+
+    Attributes:
+        finding: what it comes to, in a sentence.
+        rows: an object each, with a key for each column.
+        total: the same for everything together, without what makes the groups; null where that means nothing.
+        periods: of a report by week, month, quarter or year: every one of them, the empty ones too.
+        notes: what is counted, a sentence each.
+    """
+
+    report: ReportKind
+    title: str
+    finding: str
+    as_of: AwareDatetime
+    days: ReportDays
+    by: list[str]
+    filters: dict[str, str]
+    columns: list[ReportColumn]
+    rows: list[dict[str, Any]]
+    total: dict[str, Any] | None
+    periods: list[str]
+    notes: list[str]
+
+
+class Export(Value):
+    """Asks to take what no export has taken yet.
+
+    Attributes:
+        account: of this account only; so with `entitlement`.
+        by: the person who does it.
+    """
+
+    account: Reference | None = None
+    entitlement: Reference | None = None
+    by: Words | None = None
+
+
+@router.get(
+    "/{kind}",
+    response_model=ShownReport,
+    responses={
+        200: {"content": {"text/csv": {}, "text/html": {}}, "description": "The report, in the form asked for."}
+    },
+)
+@needs(MANAGER)
+async def show_report(
+    kind: ReportKind, backend: FromBackend, caller: ByCaller, which: Annotated[Asked, Query()]
+) -> Response:
+    """Report what came of milestones and entitlements. A key that is bound to accounts sees these alone."""
+    wish = _wish(kind, which, caller)
+    made = await backend.ask(lambda store: make_report(store, wish))
+    return _answered(made, which.form)
+
+
+@router.post("/overrides/exports")
+@needs(MANAGER)
+async def take_overrides(
+    backend: FromBackend, caller: ByCaller, asked: Annotated[Export, Body(default_factory=Export)]
+) -> ShownReport:
+    """Take the overrides that no export has taken yet, for billing: each comes once. Its number shows it again."""
+    which = Which(account=asked.account, entitlement=asked.entitlement)
+    wish, by = _wish(ReportKind.OVERRIDES, which, caller), caller.who(asked.by)
+    made = await backend.ask(lambda store: export_overrides(store, wish, by=by))
+    return ShownReport.model_validate(as_data(made))
+
+
+def _wish(kind: ReportKind, which: Which, caller: Caller) -> ReportWish:
+    accounts = None if caller.accounts is None else sorted(caller.accounts)
+    return ReportWish(kind, **which.model_dump(exclude={"form"}), accounts=accounts, now=datetime.now(UTC))
+
+
+def _answered(made: Report, form: Literal["json", "csv", "html"]) -> Response:
+    match form:
+        case "csv":
+            name = f'attachment; filename="{made.kind.value}.csv"'
+            return Response(as_csv(made), media_type=_CSV, headers={"Content-Disposition": name})
+        case "html":
+            return HTMLResponse(
+                page([made]), headers={"Content-Security-Policy": POLICY, "Referrer-Policy": "no-referrer"}
+            )
+        case "json":
+            return JSONResponse(as_data(made))

@@ -1,0 +1,104 @@
+"""Links to customers' pages, as they are on record: made for an account, with an end, and perhaps revoked."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+from typing import Any
+
+from pydantic import AwareDatetime
+from sqlalchemy import select, update
+
+from domain.customer_links import CustomerLink
+from domain.errors import NotFound, Refused
+from domain.model import Value
+from store import tables
+from store.database import Database
+from store.reading import read_stored
+
+_ID_BYTES = 8
+
+
+class MadeLink(Value):
+    """A link as it is kept: everything but its signature.
+
+    Attributes:
+        id: names it, also to whoever revokes it.
+    """
+
+    id: str
+    account: str
+    created_at: AwareDatetime
+    created_by: str
+    expires_at: AwareDatetime
+    revoked_at: AwareDatetime | None
+    revoked_by: str | None
+
+    def why_not(self, now: datetime) -> str | None:
+        """Why it opens nothing at an instant; None: it opens its page."""
+        if self.revoked_at is not None:
+            return "revoked"
+        return "expired" if self.expires_at <= now else None
+
+
+class CustomerLinks:
+    """Links to customers' pages."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def make(self, account: str, *, until: datetime, by: str, at: datetime) -> CustomerLink:
+        """Put a new link on record.
+
+        Args:
+            account: whose page it opens.
+            until: the first instant at which it opens nothing; cut to seconds.
+            by: who makes it.
+            at: now.
+
+        Raises:
+            Refused: it would have expired already.
+        """
+        until = until.replace(microsecond=0)
+        if until <= at:
+            raise Refused("bad_dates", "a link expires in the future; give a later instant")
+        link = CustomerLink(id=secrets.token_hex(_ID_BYTES), account=account, expires_at=until)
+        row: dict[str, Any] = {**link.model_dump(), "created_at": at, "created_by": by}
+        with self._database.write() as connection:
+            connection.execute(tables.customer_links.insert().values(row))
+        return link
+
+    def stands(self, known_as: str, account: str) -> bool:
+        """Whether a link of that id was made for an account, and is not revoked."""
+        table = tables.customer_links
+        wanted = (table.c.id == known_as, table.c.account == account, table.c.revoked_at.is_(None))
+        with self._database.read() as connection:
+            return connection.execute(select(table.c.id).where(*wanted)).first() is not None
+
+    def all(self, account: str | None = None) -> list[MadeLink]:
+        """All links, those that were made last first, also those that open nothing any more.
+
+        Args:
+            account: of this one only.
+        """
+        table = tables.customer_links
+        wanted = select(table).order_by(table.c.created_at.desc(), table.c.id)
+        if account is not None:
+            wanted = wanted.where(table.c.account == account)
+        with self._database.read() as connection:
+            return [read_stored(MadeLink, dict(row)) for row in connection.execute(wanted).mappings()]
+
+    def revoke(self, known_as: str, *, by: str, at: datetime) -> bool:
+        """Revoke a link: from now on it opens nothing. Returns False of one that was revoked before.
+
+        Raises:
+            NotFound: there is no such link.
+        """
+        table = tables.customer_links
+        revoked = update(table).where(table.c.id == known_as, table.c.revoked_at.is_(None))
+        with self._database.write() as connection:
+            changed = connection.execute(revoked.values(revoked_at=at, revoked_by=by).returning(table.c.id)).first()
+            known = connection.execute(select(table.c.id).where(table.c.id == known_as)).first()
+        if known is None:
+            raise NotFound("there is no link of that id; milepost links list has them all")
+        return changed is not None

@@ -1,0 +1,30 @@
+"""Actions of cases, counted by what became of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from sqlalchemy import Connection, func
+
+from domain.reports.asking import ReportAsked
+from store import tables
+from store.reports.selecting import Group, Subject, cells
+
+_TRIGGERS, _ACTIONS = tables.triggers.c, tables.actions.c
+ACTIONS = Subject(
+    tables.triggers,
+    _TRIGGERS.at,
+    lambda source: source.join(tables.actions, _ACTIONS.trigger_key == _TRIGGERS.key),
+    {"trigger": _TRIGGERS.trigger, "action": _ACTIONS.action["do"].as_string()},
+)
+
+ActionCounts = dict[Group, Counter[str]]
+"""How many came to what, by group."""
+
+
+def actions(connection: Connection, asked: ReportAsked) -> ActionCounts:
+    """Count the actions of the triggers that are asked for."""
+    found: ActionCounts = {}
+    for group, (status,), (many,) in cells(connection, asked, ACTIONS, [_ACTIONS.status], sums=[func.count()]):
+        found.setdefault(group, Counter())[status] += many
+    return found

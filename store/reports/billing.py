@@ -1,0 +1,95 @@
+"""Overrides for billing, and which of them an export has taken: each is taken once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, Select, and_, func, select
+
+from domain.catalog.declarations import Account
+from domain.catalog.status import zone_of
+from domain.errors import NotFound
+from domain.reports.asking import ReportAsked
+from domain.reports.billing import Override
+from domain.usage.freezing import first_instant
+from domain.usage.rows import RowKind
+from store import tables
+from store.catalog.reading import StoredCatalog
+from store.database import insert_new
+
+_LEDGER, _EXPORTED = tables.ledger.c, tables.exported_overrides.c
+_KEY = ("entitlement", "count", "number")
+_SHOWN = (*_KEY, "account", "unit", "amount", "price", "at", "recorded_at", "reference", "case_id", "by", "reason")
+
+
+def overrides(connection: Connection, asked: ReportAsked) -> list[Override]:
+    """The overrides that are asked for."""
+    wanted = _wanted(asked)
+    if asked.new:
+        wanted = wanted.where(_EXPORTED.export.is_(None))
+    if asked.export is not None:
+        wanted = wanted.where(_EXPORTED.export == asked.export)
+    found = [Override(**row) for row in connection.execute(wanted).mappings()]
+    lies_within = _within(connection, asked)
+    return [one for one in found if lies_within(one)]
+
+
+def export_overrides(connection: Connection, asked: ReportAsked, *, by: str, at: datetime) -> list[Override]:
+    """Take the overrides that no export has taken yet, as one that writes. Nothing is exported where there are none.
+
+    Args:
+        connection: of a transaction that writes.
+        asked: of which days, accounts and entitlement.
+        by: who exports.
+        at: when.
+    """
+    found = overrides(connection, replace(asked, new=True, export=None))
+    if not found:
+        return []
+    number = (connection.execute(select(func.max(_EXPORTED.export))).scalar() or 0) + 1
+    rows = [
+        {**{name: getattr(one, name) for name in _KEY}, "export": number, "exported_at": at, "exported_by": by}
+        for one in found
+    ]
+    insert_new(connection, tables.exported_overrides, rows)
+    return overrides(connection, replace(asked, new=False, export=number))
+
+
+def _wanted(asked: ReportAsked) -> Select[Any]:
+    same = and_(*(_EXPORTED[name] == _LEDGER[name] for name in _KEY))
+    columns = [_LEDGER[name] for name in _SHOWN]
+    wanted = select(*columns, _EXPORTED.export).join_from(tables.ledger, tables.exported_overrides, same, isouter=True)
+    wanted = wanted.where(_LEDGER.kind == RowKind.OVERRIDE.value)
+    if asked.accounts is not None:
+        wanted = wanted.where(_LEDGER.account.in_(asked.accounts))
+    if asked.account is not None:
+        wanted = wanted.where(_LEDGER.account == asked.account)
+    if asked.entitlement is not None:
+        wanted = wanted.where(_LEDGER.entitlement == asked.entitlement)
+    return wanted
+
+
+def _within(connection: Connection, asked: ReportAsked) -> Callable[[Override], bool]:
+    """Whether an override lies in the days that are asked for, on the wall clock of its account."""
+    catalog = StoredCatalog(connection)
+    organisation = catalog.organisation()
+    zones: dict[str, ZoneInfo] = {}
+
+    def lies_within(one: Override) -> bool:
+        first, last = asked.days.first, asked.days.last
+        if first is None and last is None:
+            return True
+        if one.account not in zones:
+            try:
+                zones[one.account] = zone_of(catalog.get(Account, one.account), organisation)
+            except NotFound:
+                zones[one.account] = ZoneInfo(organisation.time_zone)
+        zone = zones[one.account]
+        begun = first is None or one.at >= first_instant(first, zone)
+        return begun and (last is None or one.at < first_instant(last + timedelta(days=1), zone))
+
+    return lies_within

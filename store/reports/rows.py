@@ -1,0 +1,213 @@
+"""The rows of a case that reports are made from: what came of each milestone instance, its pauses, and who held it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import Any, TypeVar
+
+from domain.frozen import FrozenCalendar, HorizonExceeded
+from domain.messages.case_state import CaseState
+from domain.messages.steps import CaseRecord
+from domain.reports.holding import FieldChange, held
+from domain.reports.measures import Measured, measure, pauses_of
+from domain.timeline.effects import Noted, NoteKind
+from domain.timeline.instances import InstanceState, MilestoneInstance
+from domain.timeline.views import MilestoneView
+
+T = TypeVar("T")
+Row = dict[str, Any]
+Key = tuple[str, str, int]
+"""A milestone instance of a case: process, milestone, occurrence."""
+
+_OF_MEASURED = (
+    *("target_at", "ended_at", "violations", "corrected", "span_seconds", "response_seconds", "margin_seconds"),
+    *("overrun_seconds", "paused_seconds", "was_paused"),
+)
+
+
+@dataclass(frozen=True)
+class CaseToMeasure:
+    """A case, and what its rows follow from.
+
+    Attributes:
+        views: of its milestone instances, as of `now`.
+        instances: what the views are of, as far as they are known.
+        has_own_clock: it goes by a clock of its own, as those of a replayed log do: nothing of it becomes late.
+        changes: of its fields, in order.
+    """
+
+    case_id: str
+    now: datetime
+    views: Sequence[MilestoneView]
+    instances: Mapping[Key, MilestoneInstance]
+    calendars: Mapping[str, FrozenCalendar]
+    has_own_clock: bool
+    changes: Sequence[FieldChange] = ()
+
+
+def of_record(record: CaseRecord) -> CaseToMeasure:
+    """What a record says of its case; without the changes of its fields, of which the store has the older ones."""
+    kept = [*record.carried.state.instances, *(each.instance for each in record.folded)]
+    instances = {(one.process, one.milestone, one.occurrence): one for one in kept}
+    views = [*record.view.milestones, *(each.view for each in record.folded)]
+    return CaseToMeasure(
+        case_id=record.view.case_id,
+        now=record.view.now,
+        views=[_with_pauses(view, instances) for view in views],
+        instances=instances,
+        calendars=record.carried.plan.calendars,
+        has_own_clock=bool(record.carried.ahead),
+    )
+
+
+def of_stored(carried: CaseState, views: Sequence[MilestoneView], now: datetime) -> CaseToMeasure:
+    """A case as it is on record.
+
+    Args:
+        carried: its state.
+        views: of all its milestone instances, the folded ones too.
+        now: as of which they are.
+    """
+    instances = {(one.process, one.milestone, one.occurrence): one for one in carried.state.instances}
+    return CaseToMeasure(
+        case_id=carried.state.case_id,
+        now=now,
+        views=[_with_pauses(view, instances) for view in views],
+        instances=instances,
+        calendars=carried.plan.calendars,
+        has_own_clock=bool(carried.ahead),
+    )
+
+
+def _with_pauses(view: MilestoneView, instances: Mapping[Key, MilestoneInstance]) -> MilestoneView:
+    """A view with every pause that its instance keeps; it may have the newest only."""
+    instance = instances.get((view.process, view.milestone, view.occurrence))
+    if not view.more_pauses or instance is None:
+        return view
+    return view.model_copy(update={"pauses": list(instance.pauses)})
+
+
+def with_changes(case: CaseToMeasure, changes: Sequence[FieldChange]) -> CaseToMeasure:
+    """The same with the changes of its fields."""
+    return replace(case, changes=changes)
+
+
+def changes_of(case_id: str, notes: Sequence[Noted]) -> list[Row]:
+    """The rows of changes of fields that notes tell of."""
+    return [
+        {"case_id": case_id, "number": note.number, "at": note.at, "fields": note.facts.fields, "before": before}
+        for note in notes
+        if note.kind is NoteKind.CHANGED and note.facts and note.facts.fields
+        for before in [note.facts.before or {}]
+    ]
+
+
+def measure_rows(case: CaseToMeasure) -> list[Row]:
+    """A row for each instance: what came of it."""
+    return [row for view in case.views if (row := _measure_row(case, view)) is not None]
+
+
+def _measure_row(case: CaseToMeasure, view: MilestoneView) -> Row | None:
+    measured = _measured(case, view)
+    if measured is None:
+        return None
+    runs = view.state is InstanceState.RUNNING and not case.has_own_clock
+    return {
+        **_key_of(case, view),
+        **{name: getattr(measured, name) for name in _OF_MEASURED},
+        "was_paused": measured.was_paused or view.state is InstanceState.PAUSED,
+        "promise": view.promise,
+        "runs": runs,
+        "outcome": measured.outcome.value,
+        "business_hours": view.business_hours,
+        "measured_at": case.now,
+        "start_at": view.start_at,
+        "violated_after": view.target_at if runs and view.promise and not view.violated else None,
+        "actual_seconds": view.actual_seconds,
+        "ran_under": view.ran_under or None,
+    }
+
+
+def _measured(case: CaseToMeasure, view: MilestoneView) -> Measured | None:
+    """An instance, measured; what lies past the horizon of its calendar is not known."""
+    if view.business_hours not in case.calendars:
+        return None
+    try:
+        return measure(view, case.calendars, case.now)
+    except HorizonExceeded:
+        return measure(view.model_copy(update={"target_at": None}), case.calendars, case.now)
+
+
+def pause_rows(case: CaseToMeasure, by: Mapping[datetime, str | None]) -> list[Row]:
+    """A row for each pause of each instance that counts.
+
+    Args:
+        case: whose pauses.
+        by: who did what was noted at an instant.
+    """
+    return [row for view in case.views if view.pauses for row in _pause_rows(case, view, by)]
+
+
+def _pause_rows(case: CaseToMeasure, view: MilestoneView, by: Mapping[datetime, str | None]) -> Iterator[Row]:
+    calendar = case.calendars.get(view.business_hours)
+    instance = case.instances.get((view.process, view.milestone, view.occurrence))
+    open_pause = next((pause for pause in view.pauses if pause.to_at is None), None)
+    if calendar is None:
+        return
+    counted = pauses_of(view, case.now)
+    # One that begins with this record has no length yet, and grows without another one.
+    begun = [open_pause] if view.is_open and open_pause and max(open_pause.from_at, view.start_at) >= case.now else []
+    for begins, ends, causes in [*counted, *((max(p.from_at, view.start_at),) * 2 + (p.causes,) for p in begun)]:
+        is_last = view.is_open and open_pause is not None and begins == max(open_pause.from_at, view.start_at)
+        yield {
+            **_key_of(case, view),
+            "from_at": begins,
+            "to_at": None if is_last else ends,
+            "goes_on": is_last and not case.has_own_clock,
+            "business_hours": view.business_hours,
+            "cause": " + ".join(causes),
+            "by": by.get(begins),
+            "open_seconds": _known(partial(calendar.elapsed, begins, ends)) or 0,
+            "left_seconds": _known(partial(_left, instance, case, calendar, begins)),
+        }
+
+
+def _left(
+    instance: MilestoneInstance | None, case: CaseToMeasure, calendar: FrozenCalendar, at: datetime
+) -> int | None:
+    """Open seconds from an instant to the target as it stood then; negative after it."""
+    if instance is None:
+        return None
+    return calendar.elapsed(at, instance.target_at(case.calendars, as_of=at))
+
+
+def holding_rows(case: CaseToMeasure) -> list[Row]:
+    """A row for each instance and each value that a field had while it ran, of fields that ever changed."""
+    rows: list[Row] = []
+    if not case.changes:
+        return rows
+    for view in case.views:
+        calendar = case.calendars.get(view.business_hours)
+        if calendar is not None:
+            found = _known(partial(held, view, case.changes, calendar, case.now)) or []
+            rows += [{**_key_of(case, view), **one._asdict()} for one in found]
+    return rows
+
+
+def _key_of(case: CaseToMeasure, view: MilestoneView) -> Row:
+    return {
+        "case_id": case.case_id,
+        "process": view.process,
+        "milestone": view.milestone,
+        "occurrence": view.occurrence,
+    }
+
+
+def _known(value: Callable[[], T]) -> T | None:
+    try:
+        return value()
+    except HorizonExceeded:
+        return None

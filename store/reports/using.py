@@ -1,0 +1,147 @@
+"""What was used of entitlements, from their ledgers: of each period the last row says what it comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, and_, func, select
+
+from domain.catalog.count_terms import entitlement_terms
+from domain.catalog.declarations import Account, Entitlement, Organisation
+from domain.reports.asking import ReportAsked
+from domain.reports.using import PeriodUse
+from domain.usage.freezing import freeze
+from domain.usage.machine import Usage
+from domain.usage.periods import FrozenPeriods, PeriodUnknown, Term
+from domain.usage.term_end import AtTermEnd, TermEnd
+from store import tables
+from store.catalog.reading import StoredCatalog
+from store.reading import read_stored
+
+_LEDGER, _DECLARED = tables.ledger.c, tables.entitlements.c
+_COUNT = _LEDGER["count"]
+
+
+def usage(connection: Connection, asked: ReportAsked) -> list[PeriodUse]:
+    """Every period in which something of an entitlement was taken or asked for, and the current one of each."""
+    found: list[PeriodUse] = []
+    catalog = StoredCatalog(connection)
+    organisation = catalog.organisation()
+    counted = _last_rows(connection, asked)
+    accounts = _accounts(connection)
+    for row in connection.execute(_declared(asked)).mappings():
+        entitlement = read_stored(Entitlement, row["definition"])
+        rows = counted.pop(entitlement.id, {})
+        if entitlement.allowance is None or (entitlement.retired and not rows):
+            continue
+        found += _uses(entitlement, accounts[entitlement.account], organisation, rows, asked.now)
+    for name, rows in counted.items():  # of an entitlement that the catalog does not hold (any more)
+        found += [_use(name, None, rows[period], is_current=False) for period in sorted(rows)]
+    return found
+
+
+def _declared(asked: ReportAsked) -> Select[Any]:
+    wanted = select(_DECLARED.definition).order_by(_DECLARED.account, _DECLARED.id)
+    if asked.accounts is not None:
+        wanted = wanted.where(_DECLARED.account.in_(asked.accounts))
+    if asked.account is not None:
+        wanted = wanted.where(_DECLARED.account == asked.account)
+    if asked.entitlement is not None:
+        wanted = wanted.where(_DECLARED.id == asked.entitlement)
+    return wanted
+
+
+def _last_rows(connection: Connection, asked: ReportAsked) -> dict[str, dict[int, Any]]:
+    """Of each entitlement, of each period, the last row of the newest count that has any of it."""
+    same = [_LEDGER.entitlement, _COUNT, _LEDGER.period]
+    last = select(*same, func.max(_LEDGER.number).label("number"), func.max(_LEDGER.recorded_at).label("recorded_at"))
+    if asked.accounts is not None:
+        last = last.where(_LEDGER.account.in_(asked.accounts))
+    if asked.account is not None:
+        last = last.where(_LEDGER.account == asked.account)
+    if asked.entitlement is not None:
+        last = last.where(_LEDGER.entitlement == asked.entitlement)
+    newest = last.group_by(*same).subquery()
+    is_last = and_(
+        _LEDGER.entitlement == newest.c.entitlement, newest.c["count"] == _COUNT, _LEDGER.number == newest.c.number
+    )
+    names = ("entitlement", "account", "unit", "period", "first_day", "used_after", "overage_after", "cap_after")
+    wanted = select(*(_LEDGER[name] for name in names)).join_from(newest, tables.ledger, is_last)
+    found: dict[str, dict[int, Any]] = {}
+    for row in connection.execute(wanted.order_by(newest.c.recorded_at, _LEDGER.number)).mappings():
+        found.setdefault(row["entitlement"], {})[row["period"]] = row
+    return found
+
+
+def _accounts(connection: Connection) -> dict[str, Account]:
+    rows = connection.execute(select(tables.accounts.c.id, tables.accounts.c.definition))
+    return {row.id: read_stored(Account, row.definition) for row in rows}
+
+
+def _uses(
+    entitlement: Entitlement, account: Account, organisation: Organisation, rows: Mapping[int, Any], now: datetime
+) -> Iterator[PeriodUse]:
+    periods = _periods(entitlement, account, organisation, now)
+    current = _current(periods, now)
+    for period in sorted(rows):
+        yield _use(entitlement.id, periods, rows[period], is_current=period == current)
+    if current is not None and current not in rows and not entitlement.retired:
+        yield _untouched(entitlement, account, organisation, now)
+
+
+def _periods(entitlement: Entitlement, account: Account, organisation: Organisation, now: datetime) -> FrozenPeriods:
+    assert entitlement.allowance is not None  # noqa: S101  only what is counted comes here
+    term_end = entitlement.term_end or TermEnd()
+    term = Term(
+        starts_on=entitlement.starts_on,
+        ends_on=entitlement.ends_on,
+        time_zone=account.time_zone or organisation.time_zone,
+        length=term_end.term if term_end.policy is AtTermEnd.RESET else None,
+        reckoned_from=entitlement.reckoned_from,
+    )
+    return freeze(entitlement.allowance, term, now)
+
+
+def _current(periods: FrozenPeriods, now: datetime) -> int | None:
+    try:
+        return periods.number(now)
+    except PeriodUnknown:
+        return None
+
+
+def _use(name: str, periods: FrozenPeriods | None, row: Any, *, is_current: bool) -> PeriodUse:
+    period = row["period"]
+    return PeriodUse(
+        entitlement=name,
+        account=row["account"],
+        unit=row["unit"],
+        period=period,
+        first_day=row["first_day"],
+        begins_at=None if periods is None else periods.starts_at(period),
+        ends_at=None if periods is None else periods.ends_before(period),
+        is_current=is_current,
+        used=row["used_after"],
+        overage=row["overage_after"],
+        cap=row["cap_after"],
+    )
+
+
+def _untouched(entitlement: Entitlement, account: Account, organisation: Organisation, now: datetime) -> PeriodUse:
+    """The current period of an entitlement of which nothing was taken in it."""
+    usage = Usage.begin(entitlement_terms(entitlement, account, organisation, now=now), now)
+    current = usage.balance(now).current
+    return PeriodUse(
+        entitlement=entitlement.id,
+        account=entitlement.account,
+        unit=usage.terms.allowance.unit,
+        period=current.period,
+        first_day=current.first_day,
+        begins_at=current.starts_at,
+        ends_at=current.ends_before,
+        is_current=True,
+        used=current.used,
+        overage=current.overage,
+        cap=current.cap,
+    )

@@ -1,0 +1,126 @@
+"""Writing what reports are made from, in the transaction of the record that it follows from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Connection, Delete, Insert, Select, Table, bindparam, delete, insert, or_, select, tuple_
+
+from domain.messages.steps import CaseRecord
+from domain.reports.holding import FieldChange
+from domain.timeline.effects import Noted, NoteKind
+from store import tables
+from store.reports.rows import (
+    Row,
+    changes_of,
+    holding_rows,
+    measure_rows,
+    of_record,
+    pause_rows,
+    with_changes,
+)
+
+MOST_CHANGES = 2000
+"""The newest changes of a case's fields by which its time is divided; before them it counts as held by the first."""
+
+_PAUSING = frozenset(
+    {NoteKind.CHANGED, NoteKind.CLOCK_STOPPED, NoteKind.CLOSED, NoteKind.ENTITLEMENT_CHANGED, NoteKind.MIGRATED}
+)
+"""What begins pauses, in its own name or by a rule."""
+
+_CASE, _KEYS, _FROM = "of_case", "keys", "from_number"
+
+
+def put_measures(connection: Connection, record: CaseRecord) -> None:
+    """Write the rows of a record, in place of what was written of the instances that its case keeps.
+
+    The rows of its milestones are written by then: those of instances that were folded before stay.
+    """
+    case = of_record(record)
+    which = {_CASE: case.case_id}
+    connection.execute(_forget_changes(), {**which, _FROM: record.notes_from})
+    _insert(connection, tables.field_changes, changes_of(case.case_id, record.notes))
+    case = with_changes(case, _changes(connection, case.case_id))
+    by: dict[datetime, str | None] = {}
+    if any(view.pauses for view in case.views):  # who was on record stays: later news of the instant began nothing
+        by = who_paused(record.notes) | _who_paused(connection, case.case_id)
+    keys = [(view.process, view.milestone, view.occurrence) for view in case.views]
+    written = {
+        tables.measures: measure_rows(case),
+        tables.pauses: pause_rows(case, by),
+        tables.holdings: holding_rows(case),
+    }
+    for table, rows in written.items():
+        connection.execute(_forget(table), {**which, _KEYS: keys})
+        _insert(connection, table, rows)
+
+
+def _insert(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+    if rows:
+        connection.execute(_into(table), list(rows))
+
+
+def who_paused(notes: Sequence[Noted]) -> dict[datetime, str | None]:
+    """Who did what was noted at each instant: the last who is named before something paused there."""
+    found: dict[datetime, str | None] = {}
+    paused: set[datetime] = set()
+    for note in notes:
+        if note.kind is NoteKind.PAUSED:
+            paused.add(note.at)
+        elif note.kind in _PAUSING and note.by is not None and note.at not in paused:
+            found[note.at] = note.by
+    return found
+
+
+def _who_paused(connection: Connection, case_id: str) -> dict[datetime, str | None]:
+    """Who began the pauses of a case that are on record."""
+    return {row.from_at: row.by for row in connection.execute(_begun_by(), {_CASE: case_id})}
+
+
+def _changes(connection: Connection, case_id: str) -> list[FieldChange]:
+    """The changes of a case's fields, in order."""
+    newest = connection.execute(_newest_changes(), {_CASE: case_id}).all()
+    return [FieldChange(row.at, row.fields, row.before) for row in reversed(newest)]
+
+
+# --- statements, each built once --------------------------------------------------------------------------------------
+
+
+@cache
+def _into(table: Table) -> Insert:
+    return insert(table)
+
+
+@cache
+def _forget_changes() -> Delete:
+    table = tables.field_changes
+    return delete(table).where(table.c.case_id == bindparam(_CASE), table.c.number >= bindparam(_FROM))
+
+
+@cache
+def _forget(table: Table) -> Delete:
+    """Drop the rows of the instances that are written now, and of those that the case does not know (any more)."""
+    there, folded = tuple_(*_key(table)), tables.milestones
+    is_folded = select(*_key(folded)).where(folded.c.case_id == bindparam(_CASE), folded.c.explained.is_not(None))
+    goes = or_(there.in_(bindparam(_KEYS, expanding=True)), there.not_in(is_folded))
+    return delete(table).where(table.c.case_id == bindparam(_CASE), goes)
+
+
+def _key(table: Table) -> list[Any]:
+    return [table.c.process, table.c.milestone, table.c.occurrence]
+
+
+@cache
+def _begun_by() -> Select[Any]:
+    table = tables.pauses.c
+    return select(table.from_at, table.by).where(table.case_id == bindparam(_CASE), table.by.is_not(None))
+
+
+@cache
+def _newest_changes() -> Select[Any]:
+    table = tables.field_changes.c
+    wanted = select(table.at, table.fields, table.before).where(table.case_id == bindparam(_CASE))
+    return wanted.order_by(table.number.desc()).limit(MOST_CHANGES)

@@ -1,0 +1,134 @@
+"""Pictures as they are drawn: SVG whose text is text, PNG, light and dark, by a process of their own."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from activities.pictures import drawing
+from activities.pictures.drawing import NoPicture, draw
+from activities.pictures.themes import LOOKS, Theme
+from domain.reports.picture import Bar, Panel, Part, Picture, Tone
+
+SVG = "{http://www.w3.org/2000/svg}"
+EVIL = '</text><script>alert("&")</script>'
+MONTHS = [f"2026-{month:02}" for month in range(1, 7)]
+
+
+def bar(label: str, met: int, violated: int, *, facet: str = "", is_all: bool = False) -> Bar:
+    whole = met + violated
+    if not whole:
+        return Bar(label=label, facet=facet)
+    counts = {Tone.MET: met, Tone.VIOLATED: violated}
+    parts = [Part(tone=tone, name=tone.value, value=100 * count / whole) for tone, count in counts.items() if count]
+    figure = f"{100 * met / whole:.0f}%"
+    return Bar(label=label, facet=facet, parts=parts, figure=figure, of=f"of {whole}", is_all=is_all)
+
+
+PICTURE = Picture(
+    title="92% in time, worst: Globex 71%",
+    subtitle=f"Compliance of {EVIL}",
+    panels=[
+        Panel(
+            heading="By account",
+            axis="in time",
+            is_share=True,
+            bars=[
+                bar("Acme", 9, 1),
+                bar(EVIL, 5, 2),
+                bar("שלום", 0, 3),
+                bar("nobody", 0, 0),
+                bar("all", 14, 6, is_all=True),
+            ],
+        ),
+        Panel(
+            axis="in time",
+            is_share=True,
+            is_trend=True,
+            bars=[bar(month, 4, 1 if month != "2026-03" else -4) for month in MONTHS],
+        ),
+    ],
+    notes=["In time: met, of those that were met or missed."],
+    description=f"Acme: 90% of 10. {EVIL}: 71% of 7.",
+)
+
+
+@pytest.fixture(scope="module")
+def drawn() -> dict[tuple[str, Theme], bytes]:
+    """The picture in every form, from one process."""
+    wanted = [(form, theme) for form in ("svg", "png") for theme in Theme]
+    return dict(zip(wanted, draw(PICTURE, wanted), strict=True))  # type: ignore[arg-type]  # the two forms there are
+
+
+def texts(svg: bytes) -> list[str]:
+    return ["".join(element.itertext()) for element in ET.fromstring(svg).iter(f"{SVG}text")]  # noqa: S314  our own
+
+
+@pytest.mark.parametrize("theme", Theme)
+def test_an_svg_has_its_text_as_text(drawn: dict[tuple[str, Theme], bytes], theme: Theme) -> None:
+    """Names from outside too, whatever they look like; nothing of them becomes a part of the picture."""
+    svg = drawn["svg", theme]
+    said = texts(svg)
+    assert PICTURE.title in said
+    assert {"Acme", EVIL, "שלום", "nobody", "all", "90% of 10", "71% of 7", "0% of 3", "of 5"} <= set(said)
+    assert [month for month in MONTHS if month in said] == MONTHS
+    root = ET.fromstring(svg)  # noqa: S314  our own
+    assert not [element for element in root.iter() if "script" in element.tag]
+    assert not [element for element in root.iter() if "style" in element.attrib or "onload" in element.attrib]
+
+
+def test_it_is_described_for_who_cannot_see_it(drawn: dict[tuple[str, Theme], bytes]) -> None:
+    root = ET.fromstring(drawn["svg", Theme.LIGHT])  # noqa: S314  our own
+    assert (root.attrib["role"], root.attrib["aria-label"]) == ("img", PICTURE.title)
+    assert (root.findtext(f"{SVG}title"), root.findtext(f"{SVG}desc")) == (PICTURE.title, PICTURE.description)
+
+
+def test_bars_are_as_long_as_their_shares(drawn: dict[tuple[str, Theme], bytes]) -> None:
+    """On one scale from nought: the bar of each outcome is drawn in its colour, and no other is."""
+    colours = LOOKS[Theme.LIGHT].tones
+    root = ET.fromstring(drawn["svg", Theme.LIGHT])  # noqa: S314  our own
+    widths: dict[str, list[float]] = {}
+    for path in root.iter(f"{SVG}path"):
+        if path.attrib.get("aria-roledescription") == "bar" and path.attrib["d"].startswith("M0,") is not None:
+            width = float(path.attrib["d"].partition("h")[2].partition("v")[0])
+            widths.setdefault(path.attrib["fill"], []).append(width)
+    assert set(widths) == {colours[Tone.MET], colours[Tone.VIOLATED]}
+    whole = widths[colours[Tone.VIOLATED]][2]  # all of three
+    assert widths[colours[Tone.MET]][0] == pytest.approx(0.9 * whole, abs=0.5)
+    assert widths[colours[Tone.MET]][1] == pytest.approx(5 / 7 * whole, abs=0.5)
+
+
+def test_light_and_dark_differ_in_colours_alone(drawn: dict[tuple[str, Theme], bytes]) -> None:
+    light, dark = drawn["svg", Theme.LIGHT], drawn["svg", Theme.DARK]
+    assert texts(light) == texts(dark)
+    assert LOOKS[Theme.DARK].ground.encode() in dark
+    assert LOOKS[Theme.LIGHT].ground.encode() not in dark
+    assert LOOKS[Theme.LIGHT].tones[Tone.MET].encode() not in dark
+
+
+@pytest.mark.parametrize("theme", Theme)
+def test_a_png_is_one(drawn: dict[tuple[str, Theme], bytes], theme: Theme) -> None:
+    """Twice as fine as the SVG."""
+    png = drawn["png", theme]
+    assert png.startswith(b"\x89PNG\r\n")
+    width = int.from_bytes(png[16:20], "big")
+    root = ET.fromstring(drawn["svg", theme])  # noqa: S314  our own
+    assert width == pytest.approx(2 * float(root.attrib["width"]), abs=2)
+
+
+def test_nothing_to_draw_is_said() -> None:
+    nothing = PICTURE.model_copy(update={"panels": [Panel(axis="in time", bars=[])]})
+    [svg] = draw(nothing, [("svg", Theme.LIGHT)])
+    assert "There is nothing to draw: no figure lies in these days." in texts(svg)
+
+
+def test_without_the_extra_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drawing, "_NEEDS", ("no_such_module_here",))
+    with pytest.raises(NoPicture, match=r"pip install 'milepost\[reports\]'"):
+        draw(PICTURE, [("svg", Theme.LIGHT)])
+
+
+def test_what_can_not_be_drawn_is_said_without_a_traceback() -> None:
+    with pytest.raises(NoPicture, match="could not be drawn: ValueError"):
+        draw(PICTURE, [("svg", "sepia")])  # type: ignore[list-item]  # no theme

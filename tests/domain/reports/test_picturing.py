@@ -1,0 +1,172 @@
+"""The picture of a report: what is drawn of its figures, as values."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from domain.reports.compliance import HANDOVERS, Outcome
+from domain.reports.picture import MOST_BARS, MOST_FACETS, MOST_PERIODS, Tone
+from domain.reports.picturing import picture_of
+from domain.reports.result import Cell, Column, ColumnKind, Days, Report, ReportKind
+
+SHOWN = [one for one in Outcome if one not in HANDOVERS]
+MONTHS = [f"2026-{month:02}" for month in range(1, 7)]
+
+
+def compliance(rows: list[tuple[Cell, ...]], *by: str, periods: tuple[str, ...] = ()) -> Report:
+    """A report of rows that end with: met, met late, violated, open."""
+    columns = (
+        *(Column(name, name.capitalize(), ColumnKind.TEXT, is_group=True) for name in by),
+        Column("instances", "Count", ColumnKind.COUNT),
+        *(Column(one.key, one.value.capitalize(), ColumnKind.COUNT) for one in SHOWN),
+        Column("met_percent", "In time", ColumnKind.SHARE),
+    )
+
+    def whole(row: tuple[Cell, ...]) -> tuple[Cell, ...]:
+        groups, counts = row[: len(by)], [int(str(cell)) for cell in row[len(by) :]]
+        judged = sum(counts[:3])
+        return (*groups, sum(counts), *counts, 0, round(100 * counts[0] / judged, 1) if judged else None)
+
+    every = tuple(sum(int(str(row[len(by) + at])) for row in rows) for at in range(4))
+    return Report(
+        kind=ReportKind.COMPLIANCE,
+        title="Milestone compliance by " + " and ".join(by),
+        finding="92% in time, worst: Globex 71%",
+        columns=columns,
+        rows=tuple(whole(row) for row in rows),
+        notes=(),
+        days=Days(date(2026, 1, 1), date(2026, 6, 30), UTC),
+        as_of=datetime(2026, 7, 1, tzinfo=UTC),
+        by=by,
+        periods=periods,
+        total=whole((*("" for _ in by), *every)),
+        filters={"priority": "High"},
+    )
+
+
+def test_shares_begin_at_nought_and_say_how_many_they_stand_for() -> None:
+    """What is open is in no percentage, and named beside it."""
+    found = picture_of(compliance([("Acme", 18, 1, 1, 0), ("Globex", 5, 1, 1, 3)], "account"))
+    [panel] = found.panels
+    assert panel.is_share
+    assert [(bar.label, bar.figure, bar.of) for bar in panel.bars] == [
+        ("Acme", "90%", "of 20"),
+        ("Globex", "71%", "of 7 (+3)"),
+        ("all", "85%", "of 27 (+3)"),
+    ]
+    assert [round(part.value, 2) for part in panel.bars[0].parts] == [90, 5, 5]
+    assert [part.tone for part in panel.bars[0].parts] == [Tone.MET, Tone.MET_LATE, Tone.VIOLATED]
+    assert all(sum(part.value for part in bar.parts) == pytest.approx(100) for bar in panel.bars)
+    assert any(note.startswith("(+n)") for note in found.notes)
+
+
+def test_the_finding_is_its_title_and_its_numbers_are_its_description() -> None:
+    found = picture_of(compliance([("Acme", 18, 1, 1, 0), ("Globex", 5, 1, 1, 3)], "account"))
+    assert found.title == "92% in time, worst: Globex 71%"
+    assert found.subtitle == "Milestone compliance by account, 2026-01-01 to 2026-06-30; priority High"
+    assert "Acme: 90% of 20. Globex: 71% of 7 (+3)" in found.description
+
+
+def test_a_period_without_targets_is_an_empty_place() -> None:
+    rows: list[tuple[Cell, ...]] = [(month, 3, 0, 1, 0) for month in MONTHS if month != "2026-03"]
+    [panel] = picture_of(compliance(rows, "month", periods=tuple(MONTHS))).panels
+    assert panel.is_trend
+    assert [bar.label for bar in panel.bars] == MONTHS
+    assert [bool(bar.parts) for bar in panel.bars] == [True, True, False, True, True, True]
+    assert panel.bars[2].figure == ""
+
+
+def test_each_group_of_a_trend_has_its_own() -> None:
+    rows: list[tuple[Cell, ...]] = [(name, month, 3, 0, 1, 0) for name in ("Acme", "Globex") for month in MONTHS]
+    [panel] = picture_of(compliance(rows, "account", "month", periods=tuple(MONTHS))).panels
+    assert {bar.facet for bar in panel.bars} == {"Acme", "Globex"}
+    assert len(panel.bars) == 2 * len(MONTHS)
+
+
+def test_what_is_left_out_is_said() -> None:
+    many: list[tuple[Cell, ...]] = [(f"a{number}", 1, 0, 0, 0) for number in range(MOST_BARS + 4)]
+    found = picture_of(compliance(many, "account"))
+    assert len(found.panels[0].bars) == MOST_BARS + 1  # and all of them
+    assert f"The first {MOST_BARS} are drawn; 4 more in the table." in found.notes
+
+    periods = tuple(f"p{number:03}" for number in range(MOST_PERIODS + 5))
+    weeks: list[tuple[Cell, ...]] = [(f"a{group}", week, 1, 0, 0, 0) for group in range(10) for week in periods]
+    found = picture_of(compliance(weeks, "account", "week", periods=periods))
+    assert len(found.panels[0].bars) == MOST_FACETS * MOST_PERIODS
+    assert f"The last {MOST_PERIODS} periods are drawn; 5 before them in the table." in found.notes
+    assert f"The first {MOST_FACETS} groups are drawn; 2 more in the table." in found.notes
+
+
+def test_no_data_is_nothing_to_draw() -> None:
+    assert picture_of(compliance([], "account")).is_empty
+    assert picture_of(compliance([("Acme", 0, 0, 0, 5)], "account")).is_empty  # nothing is decided
+
+
+def test_all_violated_is_a_full_bar_that_says_nought() -> None:
+    bar = picture_of(compliance([("Acme", 0, 0, 14, 0)], "account")).panels[0].bars[0]
+    assert (bar.figure, bar.of, [(part.tone, part.value) for part in bar.parts]) == (
+        "0%",
+        "of 14",
+        [(Tone.VIOLATED, 100)],
+    )
+
+
+def test_names_are_cut_and_stay_on_one_line() -> None:
+    bar = (
+        picture_of(compliance([("x" * 10_000, 1, 0, 0, 0), ("a\nb\x00\u202ec", 1, 0, 0, 0)], "account")).panels[0].bars
+    )
+    assert len(bar[0].label) <= 60
+    assert bar[1].label == "a b c"
+
+
+def usage(percent: float | None) -> Report:
+    columns = (
+        Column("entitlement", "Entitlement", ColumnKind.TEXT, is_group=True),
+        Column("used", "Used", ColumnKind.AMOUNT),
+        Column("used_percent", "Used", ColumnKind.SHARE),
+    )
+    return Report(
+        kind=ReportKind.USAGE,
+        title="Usage",
+        finding="45 of 50 cases",
+        columns=columns,
+        rows=(("gold", 45, percent),),
+        notes=(),
+        days=Days(None, None, UTC),
+        as_of=datetime(2026, 7, 1, tzinfo=UTC),
+        by=("entitlement",),
+    )
+
+
+def test_usage_beyond_the_cap_is_told_apart() -> None:
+    [panel] = picture_of(usage(130.0)).panels
+    assert not panel.is_share
+    assert [(part.tone, part.value) for part in panel.bars[0].parts] == [(Tone.PLAIN, 100), (Tone.OVER, 30)]
+    assert picture_of(usage(None)).is_empty
+
+
+def test_spans_are_drawn_in_hours_and_read_as_spans() -> None:
+    columns = (
+        Column("milestone", "Milestone", ColumnKind.TEXT, is_group=True),
+        Column("completed", "Completed", ColumnKind.COUNT),
+        Column("median_seconds", "Median", ColumnKind.SPAN),
+    )
+    report = Report(
+        kind=ReportKind.RESPONSE,
+        title="Response times",
+        finding="Median 1h30m",
+        columns=columns,
+        rows=(("First response", 12, 5400), ("Early", 3, -60), ("Never", 0, None)),
+        notes=(),
+        days=Days(None, None, UTC),
+        as_of=datetime(2026, 7, 1, tzinfo=UTC),
+    )
+    [panel] = picture_of(report).panels
+    assert [(bar.figure, bar.of, [part.value for part in bar.parts]) for bar in panel.bars] == [
+        ("1h30m", "of 12", [1.5]),
+        ("-1m", "of 3", [0]),
+        ("", "", []),
+    ]
+    assert panel.axis == "Median, open hours"
