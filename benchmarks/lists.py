@@ -97,9 +97,20 @@ def _case(number: int, chance: random.Random) -> dict[str, Any]:
     status = chance.choices(["compliant", "open violation" if is_open else "closed violation"], [9, 1])[0]
     account = chance.randrange(ACCOUNTS)
     return {
-        **{"case_id": f"c-{number:07}", "run": 1, "history": 1, "number": 1, "run_id": "r", "view": {}, "carried": {}},
-        **{"account": f"a-{account}", "entitlement": f"e-{account}", "process": "P", "process_version": 1},
-        **{"status": status, "stopped": is_open and chance.random() < 1 / OPEN_SHARE, "next_due": None},
+        "case_id": f"c-{number:07}",
+        "run": 1,
+        "history": 1,
+        "number": 1,
+        "run_id": "r",
+        "view": {},
+        "carried": {},
+        "account": f"a-{account}",
+        "entitlement": f"e-{account}",
+        "process": "P",
+        "process_version": 1,
+        "status": status,
+        "stopped": is_open and chance.random() < 1 / OPEN_SHARE,
+        "next_due": None,
         "opened_at": T0 + number * MINUTE,
         "closed_at": None if is_open else T0 + (number + 900) * MINUTE,
     }
@@ -109,8 +120,13 @@ def _rows(number: int, chance: random.Random) -> Iterator[dict[str, Any]]:
     is_open = number % OPEN_SHARE == 0
     for name, hours in (("First response", 4), ("Resolution", 16)):
         yield {
-            **{"case_id": f"c-{number:07}", "process": "P", "milestone": name, "occurrence": 1, "view": {}},
-            **{"state": "running" if is_open else "completed", "violated": chance.random() < 1 / OPEN_SHARE},
+            "case_id": f"c-{number:07}",
+            "process": "P",
+            "milestone": name,
+            "occurrence": 1,
+            "view": {},
+            "state": "running" if is_open else "completed",
+            "violated": chance.random() < 1 / OPEN_SHARE,
             "start_at": T0 + number * MINUTE,
             "target_at": T0 + (number + hours * 60) * MINUTE,
         }

@@ -40,7 +40,7 @@ async def environment(client: Client, tmp_path: Path) -> AsyncIterator[dict[str,
 async def node(environment: dict[str, str], *arguments: str) -> tuple[int, Any, str]:
     """What the program of the documentation says."""
     program = await asyncio.create_subprocess_exec(
-        *("node", NODE / "case.mjs", *arguments),
+        *("node", str(NODE / "case.mjs"), *arguments),
         env={**os.environ, **environment},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -6,10 +6,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from domain.timeline.views import MilestoneStatus
 from store import Store, tables
-from store.cases.listing import CaseFilter, ListedCase, Position, _by_due, _by_opening
+from store.cases import listing
+from store.cases.listing import CaseFilter, ListedCase, Position
 
 T0 = datetime(2026, 6, 1, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -120,14 +122,62 @@ BY_INDEX: list[tuple[dict[str, Any], str]] = [
 ]
 
 
+def _plan(store: Store, which: dict[str, Any]) -> str:
+    """How SQLite finds the page after the first case, as it is asked in truth."""
+    asked: list[tuple[str, Any]] = []
+
+    def note(_c: Any, _k: Any, statement: str, parameters: Any, _x: Any, _m: Any) -> None:
+        asked.append((statement, parameters))
+
+    engine = store._database._engine
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        store.listing.page(CaseFilter(**which), after=Position(T0, "c-00"))
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+    statement, parameters = next(one for one in reversed(asked) if " LIMIT " in one[0])
+    with store._database.read() as connection:
+        driver: Any = connection.connection.driver_connection
+        return "; ".join(str(row[3]) for row in driver.execute(f"EXPLAIN QUERY PLAN {statement}", parameters))
+
+
 @pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(("which", "index"), BY_INDEX)
 def test_every_filter_has_an_index(listed: Store, which: dict[str, Any], index: str) -> None:
     """That gives the order as well: nothing is sorted, and no case is looked at in vain."""
-    wanted = CaseFilter(**which)
-    query = (_by_due if wanted.is_by_due else _by_opening)(wanted, None).limit(51)
-    with listed._database.read() as connection:
-        spelt = str(query.compile(connection.engine, compile_kwargs={"literal_binds": True}))
-        plan = " ".join(str(row) for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {spelt}"))
+    plan = _plan(listed, which)
     assert index in plan
     assert "TEMP B-TREE" not in plan
+
+
+LED_BY_CASE = [
+    {"milestone": "Resolution", "account": "a-1"},
+    {"due_before": T0 + 99 * HOUR, "accounts": ["a-0", "a-2"]},
+    {"due_before": T0 + 99 * HOUR, "milestone": "Resolution", "entitlement": "e-1"},
+]
+
+
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("which", LED_BY_CASE)
+@pytest.mark.parametrize("most", [50, 3])
+def test_few_cases_are_looked_at_and_of_many_what_is_due(
+    listed: Store, which: dict[str, Any], most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of an account among all that is due would be far apart, and all of a large account are many."""
+    monkeypatch.setattr(listing, "MOST_LOOKED_AT", most)
+    are_few = most == 50
+    plan = _plan(listed, which)
+    leads = plan.partition(";")[0]
+    assert ("(case_id=?)" in leads) is are_few, plan
+    assert ("ix_milestones_open" in leads) is not are_few
+    assert "(milestone=?)" not in plan  # an index that leads to half of all rows, for each of them
+    listed_by_both = [case.case_id for case in _all(listed, **which)]
+    monkeypatch.setattr(listing, "MOST_LOOKED_AT", 1000)
+    assert listed_by_both == [case.case_id for case in _all(listed, **which)] != []
+
+
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
+def test_the_first_that_is_due_is_found_by_its_case(listed: Store) -> None:
+    """Whether another milestone of a case is due before: asked of that case alone, whatever the milestone's name."""
+    plan = _plan(listed, {"milestone": "Resolution", "due_before": T0 + 99 * HOUR})
+    assert "SEARCH other USING INDEX sqlite_autoindex_milestones_1 (case_id=?)" in plan
