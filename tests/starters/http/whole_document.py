@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 import schemathesis
-from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis.errors import Flaky
 from schemathesis import Case, HookContext
 from schemathesis.checks import not_a_server_error
@@ -33,6 +33,13 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
+SETTINGS = settings(
+    derandomize=True,
+    deadline=None,
+    database=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
 WITHIN = 60.0
 """Seconds for which an answer is waited for."""
 
@@ -54,14 +61,47 @@ class Walk:
     answered: Counter[tuple[str, int]] = field(default_factory=Counter)
     failures: dict[tuple[str, int, str], str] = field(default_factory=dict)
 
+    def each(self, examples: int) -> None:
+        """Ask each operation for itself, and note each answer that is not as the document says.
+
+        Args:
+            examples: requests to each; the same every time.
+        """
+        for found in self._schema().get_all_operations():
+            operation = found.ok()
+
+            @settings(SETTINGS, max_examples=examples)
+            @given(case=operation.as_strategy())
+            def asked(case: Case[Any]) -> None:
+                self._ask(case)
+
+            asked()
+
     def run(self, first: int, walks: int, steps: int) -> None:
-        """Walk, and note each answer that is not as the document says.
+        """Walk from answer to answer by the links of the document, and note likewise.
 
         Args:
             first: where chance begins: the same walks are the same every time.
             walks: so many, each with ever new requests.
             steps: of each.
         """
+        walk = self
+        machine: type[APIStateMachine] = self._schema().as_state_machine()
+
+        class Walking(machine):  # type: ignore[misc, valid-type]
+            def call(self, case: Case[Any], **_: Any) -> Response:
+                return walk._ask(case)
+
+            def validate_response(self, response: Response, case: Case[Any], **_: Any) -> None:
+                """Each was looked at."""
+
+        for number in range(first, first + walks):
+            with suppress(Flaky):  # what was opened once is not opened twice: the program wonders, and we do not
+                seed(number)(Walking)
+                # Of the examples the first has nothing but the simplest values.
+                Walking.run(settings=settings(SETTINGS, derandomize=False, max_examples=2, stateful_step_count=steps))
+
+    def _schema(self) -> Any:
         schema: Any = schemathesis.openapi.from_dict(self.document)
         schema.config.update(base_url=self.url)
 
@@ -77,40 +117,22 @@ class Walk:
         def map_path_parameters(context: HookContext, path_parameters: Any) -> Any:
             return self._path(context, path_parameters)
 
-        machine: type[APIStateMachine] = schema.as_state_machine()
-        walk = self
+        return schema
 
-        class Walking(machine):  # type: ignore[misc, valid-type]
-            def get_call_kwargs(self, case: Case[Any]) -> dict[str, Any]:
-                return {"headers": {"Authorization": f"Bearer {walk.key}"}, "timeout": WITHIN}
-
-            def before_call(self, case: Case[Any]) -> None:
-                case.headers.pop("accept", None)  # else a stream, which does not end
-
-            def after_call(self, response: Response, case: Case[Any]) -> None:
-                walk.answered[case.operation.label, response.status_code] += 1
-
-            def validate_response(self, response: Response, case: Case[Any], **named: Any) -> None:
-                try:
-                    case.validate_response(response, checks=CHECKS)
-                except FailureGroup as group:  # what else there is is wanted too
-                    for found in group.exceptions:
-                        where = (case.operation.label, response.status_code, type(found).__name__)
-                        walk.failures.setdefault(where, f"{found}\n{response.text[:2000]}")
-
-        for number in range(first, first + walks):
-            with suppress(Flaky):  # what was opened once is not opened twice: the program wonders, and we do not
-                seed(number)(Walking)
-                Walking.run(
-                    settings=settings(
-                        max_examples=2,  # of which the first has nothing but the simplest values
-                        stateful_step_count=steps,
-                        deadline=None,
-                        database=None,
-                        phases=[Phase.generate],
-                        suppress_health_check=list(HealthCheck),
-                    )
-                )
+    def _ask(self, case: Case[Any]) -> Response:
+        case.headers.pop("accept", None)  # else a stream, which does not end
+        headers = {"Authorization": f"Bearer {self.key}"}
+        if case.operation.label == "POST /v1/catalog":
+            headers["If-Match"] = "*"
+        response = case.call(headers=headers, timeout=WITHIN)
+        self.answered[case.operation.label, response.status_code] += 1
+        try:
+            case.validate_response(response, checks=CHECKS)
+        except FailureGroup as group:  # what else there is is wanted too
+            for found in group.exceptions:
+                where = (case.operation.label, response.status_code, type(found).__name__)
+                self.failures.setdefault(where, f"{found}\n{response.text[:2000]}")
+        return response
 
     def reached(self) -> set[str]:
         """The operations that did what was asked, at least once."""
