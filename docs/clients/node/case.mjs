@@ -3,7 +3,7 @@
 //   npm install
 //   node case.mjs open 4711 acme '{"priority": "High"}'
 //   node case.mjs signal 4711 "First response"
-//   node case.mjs complete 4711 Resolution
+//   node case.mjs close 4711
 //   node case.mjs show 4711
 //
 // TEMPORAL_ADDRESS is where `milepost dev` says that Temporal is. The messages are those of docs/reference/messages.md.

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
 
 import httpx
 import pytest
@@ -19,14 +18,15 @@ async def test_a_case_is_opened_and_completed(api: Api) -> None:
     def lived() -> None:
         with MilepostHttp(str(api.http.base_url), api.keys["all"]) as client:
             opened = client.open(case, account="acme", fields={"priority": "High"}, by="ann")
-            assert (opened.outcome, opened.case.account) == ("taken", "acme")
+            assert (opened.outcome, opened.case.fields) == ("taken", {"priority": "High"})
             assert client.open(case, account="acme").outcome == "already"
             assert client.complete_milestone(case, "First response").outcome == "taken"
             assert client.stop_clock(case, event_id="s1").case.stopped
             assert client.resume_clock(case).outcome == "taken"
             assert client.change_fields(case, {"priority": "Low"}).case.fields["priority"] == "Low"
             assert client.log_time(case, unique("T"), 5) is not None
-            assert client.show(case).case_id == case.replace("/", "~2F")
+            shown = client.show(case)
+            assert (shown.case_id, shown.account) == (case.replace("/", "~2F"), "acme")
             assert client.explanation(case).case_id == case.replace("/", "~2F")
             assert client.close(case).case.closed_at is not None
             assert client.reopen(case).case.closed_at is None
@@ -49,14 +49,14 @@ async def test_what_is_refused_is_told_apart(api: Api) -> None:
     case = await api.opened()
 
     def refused() -> None:
-        client = MilepostHttp(str(api.http.base_url), api.keys["all"])
-        with pytest.raises(Refused, match="unknown milestone") as unknown:
-            client.complete_milestone(case, "Nope")
+        with MilepostHttp(str(api.http.base_url), api.keys["all"]) as client:
+            with pytest.raises(Refused, match="unknown milestone") as unknown:
+                client.complete_milestone(case, "Nope")
+            with pytest.raises(NotFound):
+                client.show(unique("nope"))
         assert unknown.value.code == "unknown_milestone"
-        with pytest.raises(NotFound):
-            client.show(unique("nope"))
-        with pytest.raises(Refused) as stranger:
-            MilepostHttp(str(api.http.base_url), "mp_nope").show(case)
+        with MilepostHttp(str(api.http.base_url), "mp_nope") as client, pytest.raises(Refused) as stranger:
+            client.show(case)
         assert stranger.value.code == "unknown_key"
 
     await asyncio.to_thread(refused)
@@ -89,18 +89,21 @@ def test_a_request_is_sent_again_under_one_key_until_it_is_answered() -> None:
         _said(409, "still_running"),
         lambda: httpx.Response(200, json={"done": True}),
     )
-    client: Any = MilepostHttp("http://nowhere", "mp_x", transport=transport)
-    assert client.ask("POST", "/v1/x", {"a": None, "b": 1}, event_id="e1") == {"done": True}
+    with MilepostHttp("http://nowhere", "mp_x", transport=transport) as client:
+        assert client.ask("POST", "/v1/x", {"a": None, "b": 1}, event_id="e1") == {"done": True}
     assert [request.headers["idempotency-key"] for request in seen] == ["e1"] * 5
     assert {request.content for request in seen} == {b'{"b":1}'}
 
 
-def test_patience_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_patience_ends() -> None:
     """And what was refused is not sent again."""
     transport, _ = _answering(_lost)
-    with pytest.raises(NoAnswer, match="the connection was lost"):
-        MilepostHttp("http://nowhere", "mp_x", transport=transport, patience=0.1).show("4711")
+    with (
+        MilepostHttp("http://nowhere", "mp_x", transport=transport, patience=0.1) as client,
+        pytest.raises(NoAnswer, match="lost"),
+    ):
+        client.show("4711")
     transport, seen = _answering(_said(422, "bad_field"))
-    with pytest.raises(Refused, match="why"):
-        MilepostHttp("http://nowhere", "mp_x", transport=transport).open("4711")
+    with MilepostHttp("http://nowhere", "mp_x", transport=transport) as client, pytest.raises(Refused, match="why"):
+        client.open("4711")
     assert len(seen) == 1

@@ -40,6 +40,8 @@ SETTINGS = settings(
     phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
+_AS_IT_COMES = 0.2
+"""How often something that was made up is left as it is."""
 WITHIN = 60.0
 """Seconds for which an answer is waited for."""
 
@@ -49,7 +51,9 @@ class Walk:
     """One walk through the document with a key.
 
     Attributes:
-        known: what bodies, queries and paths may name that there is, by the name of the parameter.
+        known: what bodies, queries and paths may name that there is, by the name of the part, or by operation and name.
+        asked_for: parts of a query without which nothing is found.
+        is_sure: everything is named that there is, and nothing made up.
         answered: how often each operation was answered with each status.
         failures: of each operation, status and kind the first answer that was not as the document says.
     """
@@ -58,24 +62,30 @@ class Walk:
     url: str
     key: str
     known: dict[str, list[Any]]
+    asked_for: tuple[str, ...] = ("account",)
+    is_sure: bool = False
     answered: Counter[tuple[str, int]] = field(default_factory=Counter)
     failures: dict[tuple[str, int, str], str] = field(default_factory=dict)
 
     def each(self, examples: int) -> None:
         """Ask each operation for itself, and note each answer that is not as the document says.
 
+        First as the document's own example shows it, with names that there are; then with whatever fits or does not.
+
         Args:
-            examples: requests to each; the same every time.
+            examples: requests to each, besides the first two; the same every time.
         """
-        for found in self._schema().get_all_operations():
-            operation = found.ok()
+        for is_sure, times in ((True, 2), (False, examples)):
+            self.is_sure = is_sure
+            for found in self._schema().get_all_operations():
+                operation = found.ok()
 
-            @settings(SETTINGS, max_examples=examples)
-            @given(case=operation.as_strategy())
-            def asked(case: Case[Any]) -> None:
-                self._ask(case)
+                @settings(SETTINGS, max_examples=times)
+                @given(case=operation.as_strategy())
+                def asked(case: Case[Any]) -> None:
+                    self._ask(case)
 
-            asked()
+                asked()
 
     def run(self, first: int, walks: int, steps: int) -> None:
         """Walk from answer to answer by the links of the document, and note likewise.
@@ -111,7 +121,11 @@ class Walk:
 
         @schema.hook  # type: ignore[untyped-decorator]
         def map_query(context: HookContext, query: Any) -> Any:
-            return self._query(query)
+            return self._query(context, query)
+
+        @schema.hook  # type: ignore[untyped-decorator]
+        def map_headers(context: HookContext, headers: Any) -> Any:
+            return {} if self.is_sure else headers
 
         @schema.hook  # type: ignore[untyped-decorator]
         def map_path_parameters(context: HookContext, path_parameters: Any) -> Any:
@@ -140,33 +154,39 @@ class Walk:
 
     def _body(self, context: HookContext, body: Any) -> Any:
         """What was made up; or the example of the operation, with names that there are and what was made up beside."""
-        chance = Random(json.dumps(body, sort_keys=True, default=str))  # noqa: S311
-        if not isinstance(body, dict) or chance.random() < 0.25:
-            return body
         operation: Any = context.operation
-        raw = self.document["paths"][operation.path][operation.method]
-        example = example_of(raw, self.document)
-        kept = {name: value for name, value in body.items() if chance.random() < 0.2}
-        return self._named({**(example or {}), **kept}, chance)
+        chance = Random(json.dumps(body, sort_keys=True, default=str))  # noqa: S311
+        example = example_of(self.document["paths"][operation.path][operation.method], self.document) or {}
+        if self.is_sure:
+            return self._named(example, chance, operation.label)
+        if not isinstance(body, dict) or chance.random() < _AS_IT_COMES:
+            return body
+        kept = {name: value for name, value in body.items() if chance.random() < _AS_IT_COMES}
+        return self._named({**example, **kept}, chance, operation.label)
 
-    def _query(self, query: Any) -> Any:
+    def _query(self, context: HookContext, query: Any) -> Any:
+        operation: Any = context.operation
         chance = Random(json.dumps(query, sort_keys=True, default=str))  # noqa: S311
-        if not isinstance(query, dict) or chance.random() < 0.3:
+        if self.is_sure:
+            named = self.document["paths"][operation.path][operation.method].get("parameters", [])
+            of_query = [one["name"] for one in named if one["in"] == "query" and one["name"] in self.asked_for]
+            return {name: chance.choice(self.known[name]) for name in of_query}
+        if not isinstance(query, dict) or chance.random() < _AS_IT_COMES:
             return query
-        kept = {name: value for name, value in query.items() if name in self.known or chance.random() < 0.3}
-        kept.pop("after", None)
-        return self._named(kept, chance)
+        return self._named({name: value for name, value in query.items() if name != "after"}, chance, operation.label)
 
     def _path(self, context: HookContext, path: Any) -> Any:
+        operation: Any = context.operation
         chance = Random(json.dumps(path, sort_keys=True, default=str))  # noqa: S311
-        if not isinstance(path, dict) or chance.random() < 0.2:
+        if not isinstance(path, dict) or (not self.is_sure and chance.random() < _AS_IT_COMES):
             return path
-        label = "" if context.operation is None else context.operation.label
-        return self._named(dict(path), chance, label)
+        return self._named(dict(path), chance, operation.label)
 
-    def _named(self, given: dict[str, Any], chance: Random, label: str = "") -> dict[str, Any]:
+    def _named(self, given: dict[str, Any], chance: Random, label: str) -> dict[str, Any]:
+        """What is given, with names that there are where something has one."""
         found = {}
         for name, value in given.items():
             there_is = self.known.get(f"{label} {name}") or self.known.get(name)
-            found[name] = chance.choice(there_is) if there_is and chance.random() < 0.9 else value
+            is_to_be = there_is and (self.is_sure or chance.random() > _AS_IT_COMES)
+            found[name] = chance.choice(there_is) if there_is and is_to_be else value
         return found
