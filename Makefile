@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Processes for the tests, each with a Temporal server of its own: they wait more than they compute.
 TESTING ?= $(shell $(BIN)/python -c 'import os; print(min((os.cpu_count() or 1) + 1, 4))')
 
-.PHONY: help setup server demo test test-hostile abuse versions siege planted rush life audit arrivals dead-receiver walk clients outages node-client check bench clean
+.PHONY: help setup server demo test test-hostile abuse versions siege planted rush life audit arrivals dead-receiver walk clients outages node-client reports check bench clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '|'
@@ -102,6 +102,11 @@ outages: setup ## take Temporal, the store and the worker away while requests co
 
 node-client: ## install Temporal's SDK for Node, by which a test opens a case
 	@npm install --prefix docs/clients/node --no-package-lock --no-audit --no-fund
+
+REPORTS ?= 2000
+reports: setup ## hold reports over random cases against the slow model and the feed: make reports REPORTS=2000
+	@MILEPOST_RANDOM_CASES=$(REPORTS) MILEPOST_LONGEST_TEST=7200 $(BIN)/python -m pytest -o faulthandler_timeout=7200 \
+		tests/store/reports/test_random_cases.py $(ARGS)
 
 abuse: setup ## send every ugly value to every message of running workflows (many minutes)
 	@MILEPOST_ABUSE=all $(BIN)/python -m pytest --numprocesses $(TESTING) --max-worker-restart 0 --dist load tests/abuse $(ARGS)

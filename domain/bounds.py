@@ -30,6 +30,8 @@ MOST_MILESTONES = 200
 """Of one process."""
 MOST_MESSAGE_BYTES = 256 * 1024
 """Of one message, as JSON."""
+MOST_DELIVERY_BYTES = 1024 * 1024
+"""Of what another system tells at once, as JSON."""
 MOST_DEPTH = 32
 """Of lists and objects within one another, in a message."""
 MOST_QUOTED = 60

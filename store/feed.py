@@ -144,6 +144,11 @@ class Feed:
             rows = connection.execute(wanted.order_by(table.position).limit(limit)).mappings().all()
         return [(row["position"], _event(row, source)) for row in rows]
 
+    def source(self) -> str:
+        """Names the installation, and with it the store: that of every event."""
+        with self._database.read() as connection:
+            return str(connection.execute(select(_FEED.c.source)).scalar_one())
+
     def end(self) -> str:
         """The cursor of the end: what is written from now on comes after it."""
         with self._database.read() as connection:
@@ -232,6 +237,22 @@ def put_case_events(connection: Connection, record: CaseRecord, *, bridges: bool
             drafts.insert(0, bridge(record, last))
     stored.pop(drafts[0].sequence - 1, None)
     _put(connection, drafts, stored, run_id=record.run_id)
+
+
+def put_following_events(connection: Connection, records: Sequence[CaseRecord]) -> None:
+    """Write the events of records, each of which follows what is stored of its case, in one transaction.
+
+    Args:
+        connection: of the transaction.
+        records: of different cases.
+    """
+    drafts = [(draft, record.run_id) for record in records for draft in case_events(record)]
+    if not drafts:
+        return
+    now = datetime.now(UTC)
+    before = connection.execute(_NEXT, {"many": len(drafts)}).scalar_one() - len(drafts)
+    rows = [_row(draft, before + place, run_id, now) for place, (draft, run_id) in enumerate(drafts, 1)]
+    connection.execute(_EVENTS.insert(), rows)
 
 
 def lock_events(connection: Connection) -> None:

@@ -19,10 +19,12 @@ from store.cases.running import RunningCases
 from store.cases.tasks import Tasks
 from store.cases.texts import Texts
 from store.catalog.declared import DeclaredCatalog
+from store.catalog.listing import EntitlementListing
 from store.customer_links import CustomerLinks
-from store.database import Database, Standing
+from store.database import Database, Schema, Standing
 from store.endpoints import Endpoints
 from store.feed import Feed
+from store.intake import Intake
 from store.leases import Leases
 from store.orders import Orders
 from store.quiet import Quiet
@@ -56,9 +58,11 @@ class Store:
         endpoints: whom outbound messages go to, and how they do.
         quiet: limits of mails, and digests.
         ledgers: what was used of entitlements.
+        entitlements: which there are, the soonest to end first.
         feed: what happened, event by event.
         subscriptions: how those to the feed stand.
         dead_letters: events that subscriptions gave up.
+        intake: what other systems sent.
         unsynchronised: the entitlements whose workflows are to be told of a change.
         leases: who does what of all processes.
         keys: who may use the HTTP API.
@@ -86,9 +90,11 @@ class Store:
         self.endpoints = Endpoints(database)
         self.quiet = Quiet(database)
         self.ledgers = Ledgers(database)
+        self.entitlements = EntitlementListing(database)
         self.feed = Feed(database)
         self.subscriptions = Subscriptions(database)
         self.dead_letters = DeadLetters(database)
+        self.intake = Intake(database)
         self.unsynchronised = UnsynchronisedEntitlements(database)
         self.leases = Leases(database)
         self.keys = AccessKeys(database)
@@ -100,16 +106,18 @@ class Store:
         self.reports = Reporting(database)
 
     @classmethod
-    def open(cls, url: str) -> Self:
+    def open(cls, url: str, schema: Schema = "upgraded") -> Self:
         """Opens a database and brings its schema up to date; several processes may do so at once.
 
         Args:
             url: ``sqlite:///path/to/file.db`` or ``postgresql://user@host/name``.
+            schema: ``made``: one that there is is left as it is; ``there``: nothing is made or changed.
 
         Raises:
-            StoreError: it is no address of a database, nobody answers there, or a newer Milepost has been here.
+            StoreError: it is no address of a database, nobody answers there, a newer Milepost has been here, or the
+                schema is not as it is wanted.
         """
-        return cls(Database.open(url))
+        return cls(Database.open(url, schema))
 
     def close(self) -> None:
         """Closes every connection."""

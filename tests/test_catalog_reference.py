@@ -31,6 +31,7 @@ from domain.catalog.declarations import (
     ServiceContract,
 )
 from domain.catalog.endpoints import Endpoint, SecretSource
+from domain.catalog.intake import IntakeSource, Signature
 from domain.catalog.mailing import MailTemplate, Person, Quiet, Role
 from domain.catalog.references import KnownCatalog
 from domain.catalog.subscriptions import Subscription
@@ -79,6 +80,8 @@ PLACES: Mapping[type[BaseModel], str] = {
     Entitlement: "Entitlements",
     Opening: "opening",
     Subscription: "Subscriptions",
+    IntakeSource: "Intake",
+    Signature: "A signature.",
     Allowance: "allowance",
     RateRow: "rates",
     Threshold: "thresholds",
@@ -102,6 +105,7 @@ SHARED: Mapping[type[BaseModel], str] = {
             Person,
             MailTemplate,
             Subscription,
+            IntakeSource,
         ),
         "What all have",
     ),

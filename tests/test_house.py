@@ -186,6 +186,7 @@ LONG = {
     "domain/usage/reversing.py::give_back": "one sum over the rows of a reference, which a cut would take apart",
     "starters/cli/commands/backtest.py::backtest": OPTIONS,
     "starters/cli/commands/case.py::open_case": OPTIONS,
+    "starters/cli/commands/desk.py::list_cases": OPTIONS,
     "starters/cli/commands/usage.py::take": OPTIONS,
     "store/migrations/versions/0001_catalog_and_records.py::upgrade": "a migration that is out is never changed",
 }

@@ -75,5 +75,6 @@ def forget(store: Store, kept: Kept, holder: str, now: datetime) -> tuple[int, i
         return 0, 0
     store.answers.prune(now)
     store.dead_letters.prune(now - kept.texts)
+    store.intake.prune(now - kept.texts)
     events = 0 if kept.events is None else store.feed.prune(now - kept.events)
     return events, store.texts.erase(now - kept.texts)

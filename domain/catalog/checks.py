@@ -22,6 +22,8 @@ from domain.catalog.declarations import (
     name_of,
 )
 from domain.catalog.endpoints import Endpoint, templates_of_endpoint
+from domain.catalog.intake import IntakeSource
+from domain.catalog.intake_checks import intake_problems
 from domain.catalog.mail_checks import mail_template_problems
 from domain.catalog.mailing import MailTemplate
 from domain.catalog.problems import Path, Problem
@@ -149,6 +151,8 @@ class _Check:
             case ScheduledReport() if not declaration.retired:
                 yield from report_problems(path, declaration, self.fields)
                 yield from self._recipients(path, declaration)
+            case IntakeSource():
+                yield from intake_problems(path, declaration, self.fields, self.references)
             case _:
                 pass
 

@@ -9,7 +9,7 @@ As YAML a catalog is a mapping with these keys, each optional; several files mak
     fields: {priority: string, due_at: datetime}
     business_hours, endpoints, people, templates, processes: [...]
     products, accounts, contacts, assets, service_contracts, contract_line_items: [...]
-    entitlement_templates, entitlements, subscriptions, reports: [...]
+    entitlement_templates, entitlements, subscriptions, reports, intake: [...]
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from pydantic import AwareDatetime, Field, field_validator, model_validator
 from domain.calendar import ALWAYS, BusinessHours
 from domain.catalog.customer_page import CustomerPage
 from domain.catalog.endpoints import Endpoint
+from domain.catalog.intake import IntakeSource
 from domain.catalog.mailing import Mail, MailTemplate, Person, Quiet, RoleFields, TimeZone
 from domain.catalog.reports import ScheduledReport
 from domain.catalog.subscriptions import Subscription
@@ -42,6 +43,8 @@ from domain.years import FIRST_YEAR, LAST_YEAR, is_promised
 
 MOST_ORDERED = 100_000
 """A quantity beyond this is a slip of the pen."""
+
+_ONE = {"business_hours": "business hours", "processes": "process", "people": "person", "intake": "intake source"}
 
 
 class Kind(StrEnum):
@@ -65,19 +68,12 @@ class Kind(StrEnum):
     ENTITLEMENTS = "entitlements"
     SUBSCRIPTIONS = "subscriptions"
     REPORTS = "reports"
+    INTAKE = "intake"
 
     @property
     def one(self) -> str:
         """One of the kind, in words."""
-        match self:
-            case Kind.BUSINESS_HOURS:
-                return "business hours"
-            case Kind.PROCESSES:
-                return "process"
-            case Kind.PEOPLE:
-                return "person"
-            case _:
-                return self.value.removesuffix("s").replace("_", " ")
+        return _ONE.get(self.value, self.value.removesuffix("s").replace("_", " "))
 
 
 _TERM_END_NEEDS_A_COUNT = "term_end is kept by the count of an allowance; give one, if only allowance: {unit: cases}"
@@ -342,6 +338,7 @@ Declaration = (
     | Entitlement
     | Subscription
     | ScheduledReport
+    | IntakeSource
 )
 
 MODELS: dict[Kind, type[Declaration]] = {
@@ -360,6 +357,7 @@ MODELS: dict[Kind, type[Declaration]] = {
     Kind.ENTITLEMENTS: Entitlement,
     Kind.SUBSCRIPTIONS: Subscription,
     Kind.REPORTS: ScheduledReport,
+    Kind.INTAKE: IntakeSource,
 }
 """What declares one of each kind."""
 
@@ -389,6 +387,7 @@ class Catalog(Value):
     entitlements: list[Entitlement] = Field(default_factory=list)
     subscriptions: list[Subscription] = Field(default_factory=list)
     reports: list[ScheduledReport] = Field(default_factory=list)
+    intake: list[IntakeSource] = Field(default_factory=list)
 
     def of(self, kind: Kind) -> list[Declaration]:
         """The declarations of one kind, in their order."""

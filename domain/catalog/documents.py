@@ -31,9 +31,10 @@ def read_document(document: Mapping[str, Any], known: Known = NOTHING) -> Catalo
     reading = _Reading(document)
     problems = [*reading.problems]
     if reading.fields_unreadable:
-        # What processes say of fields can be told neither right nor wrong.
+        # What processes and sources say of fields can be told neither right nor wrong.
         reading.broken += [(Kind.PROCESSES, name_of(process)) for _, process in reading.entries[Kind.PROCESSES]]
         reading.entries[Kind.PROCESSES], reading.broken_processes = [], []
+        reading.entries[Kind.INTAKE] = []
     checked = check_entries(reading.organisation, reading.fields, reading.entries, known, reading.broken)
     problems += checked
     schema = CriteriaSchema(case={**known.fields(), **reading.fields})

@@ -116,7 +116,7 @@ def _explained(report: _Report, lines: list[str], bare: str, schema: CriteriaSch
     if found := _MISMATCH.fullmatch(report.text):
         return CriteriaError(_mismatch(found[1], found[2]), report.line, report.column)
     if report.text.startswith("Syntax error"):
-        return CriteriaError(_syntax_error(report.text, bare), report.line, report.column)
+        return CriteriaError(syntax_error(report.text, bare), report.line, report.column)
     if "operand of a select operation" in report.text:
         return CriteriaError("only case, entitlement and account have fields", report.line, report.column)
     if "range of a comprehension" in report.text:
@@ -203,7 +203,13 @@ def _mismatch(function: str, types: str) -> str:
     return f"{operator} does not apply to ({shown}); {remedy}"
 
 
-def _syntax_error(text: str, bare: str) -> str:
+def syntax_error(text: str, bare: str) -> str:
+    """What is wrong with the grammar, in the words of whoever wrote it.
+
+    Args:
+        text: as the checker reports it.
+        bare: the source without its texts.
+    """
     for pattern, remedy in _BORROWED:
         if pattern.search(bare):
             return f"syntax error; {remedy}"

@@ -129,17 +129,11 @@ class Scope:
         return Verdict(holds=False, error=f"its value is {type_in_words(kind.name())}, neither true nor false")
 
     def _in_words(self, text: str, source: str) -> str:
-        text = _CODE.sub("", text)
-        if text == "Applying SELECT to non-message type":
+        if _CODE.sub("", text) == _NO_FIELDS:
             nulls = [root for root in self._nulls if re.search(rf"\b{root}\b", source)]
-            of = " or ".join(f"{root}, which is null" for root in nulls) or "something that has no fields"
-            return f"a field is read of {of}"
-        for pattern, words in _ERRORS:
-            if found := pattern.fullmatch(text):
-                groups = found.groupdict()
-                groups |= {name: types_in_words(groups[name]) for name in ("of", "types") if name in groups}
-                return words.format_map(groups)
-        return _ADDRESS.sub("", text)
+            if nulls:
+                return f"a field is read of {' or '.join(f'{root}, which is null' for root in nulls)}"
+        return in_plain_words(text)
 
 
 def evaluate(source: str | None, scope: Mapping[str, Any] | Scope) -> Verdict:
@@ -252,6 +246,7 @@ def _foreign(value: Any, depth: int) -> Any:
 
 _CODE = re.compile(r"^[A-Z_]+: | \[[A-Z_]+\]$")
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+_NO_FIELDS = "Applying SELECT to non-message type"
 _NO_OVERLOAD = "No matching overloads found : "
 _ERRORS = [
     (re.compile(pattern, re.DOTALL), words)
@@ -284,6 +279,19 @@ _TYPES = {
     "google.protobuf.Duration": "duration",
 }
 _TYPE_NAME = re.compile(r"[A-Za-z_][\w.]*")
+
+
+def in_plain_words(text: str) -> str:
+    """What the engine says of an evaluation, in words that do not vary."""
+    text = _CODE.sub("", text)
+    if text == _NO_FIELDS:
+        return "a field is read of something that has no fields"
+    for pattern, words in _ERRORS:
+        if found := pattern.fullmatch(text):
+            groups = found.groupdict()
+            groups |= {name: types_in_words(groups[name]) for name in ("of", "types") if name in groups}
+            return words.format_map(groups)
+    return _ADDRESS.sub("", text)
 
 
 def types_in_words(text: str) -> str:

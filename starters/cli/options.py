@@ -20,9 +20,12 @@ def argument(metavar: str, says: str) -> Any:
 CaseArgument = Annotated[str, argument("CASE", "The id of the case.")]
 EntitlementArgument = Annotated[str, argument("ENTITLEMENT", "The id of the entitlement.")]
 
-At = Annotated[str | None, option("--at", "ISO", "When it happened, with its offset from UTC; now, if left out.")]
+At = Annotated[
+    str | None,
+    option("--at", "TIME", "When it happened: 14:05, yesterday 16:00, -10m, or an ISO instant; now, if left out."),
+]
 InPeriod = Annotated[
-    str | None, option("--at", "ISO", "In which period, by an instant with its offset; now, if left out.")
+    str | None, option("--at", "TIME", "In which period, by an instant such as 2025-06-13 16:45; now, if left out.")
 ]
 By = Annotated[str | None, option("--by", "NAME", "Who is recorded; you, if left out.")]
 Reason = Annotated[str | None, option("--reason", "TEXT", "Goes on record.")]

@@ -20,6 +20,7 @@ from starters.http.routes import (
     entitlements,
     events,
     health,
+    intake,
     orders,
     pages,
     reports,
@@ -57,7 +58,21 @@ def create_app(backend: Backend, *, requests_per_second: float = USUAL_RATE, iss
     app.state.tokens = None if issuer is None else Tokens(issuer)
     app.add_middleware(ForeignIds)
     handle_problems(app)
-    for module in (health, cases, bulk, coverage, entitlements, orders, catalog, tasks, actions, events, reports):
+    for module in (
+        health,
+        cases,
+        bulk,
+        coverage,
+        entitlements,
+        orders,
+        catalog,
+        tasks,
+        actions,
+        events,
+        reports,
+        intake,
+    ):
         app.router.routes.extend(module.router.routes)  # one table, that can be walked
+    app.router.routes.extend(intake.open_router.routes)
     app.router.routes.extend([*pages.router.routes, *pages.entrance.routes, *customer_pages.router.routes])
     return app

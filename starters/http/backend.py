@@ -14,6 +14,7 @@ from clients.cases import MilepostClient
 from clients.entitlements import Entitlements
 from domain.errors import NotFound
 from starters.http.callers import Caller
+from starters.intake.taking import Taker
 from starters.operations.auditing import Auditor
 from starters.operations.cases import CaseDesk
 from starters.operations.retrying import Retrying
@@ -38,6 +39,7 @@ class Backend:
 
     Attributes:
         cases: opens cases and looks at them.
+        intake: takes what other systems tell.
         usage: takes of entitlements and changes them.
         auditor: asks entitlements what they have.
         retrying: has actions tried again.
@@ -49,6 +51,7 @@ class Backend:
         self.task_queue = task_queue
         self._patience = patience
         self.cases = CaseDesk(MilepostClient(client, task_queue=task_queue, patience=patience), self.ask_if_known)
+        self.intake = Taker(store, self.cases)
         self.usage = UsageDesk(client, store, task_queue, patience=patience)
         self.auditor = Auditor(client, store, task_queue)
         self.retrying = Retrying(client, task_queue)

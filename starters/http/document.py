@@ -14,6 +14,7 @@ from domain.scopes import MEANINGS, Scope
 from starters.http.idempotency import HEADER
 from starters.http.problems import MEDIA_TYPE, ProblemDetails
 from starters.http.routing import GuardedRoute
+from starters.http.signed import SignedRoute
 
 _REF = "#/components/schemas/{model}"
 _PROBLEM = {
@@ -66,7 +67,17 @@ def _say_what_all_have(made: dict[str, Any], routes: list[BaseRoute]) -> None:
     schemas |= _hoisted(ProblemDetails.model_json_schema(ref_template=_REF), "ProblemDetails")
     scopes = "; ".join(f"`{scope}`: {meaning}" for scope, meaning in MEANINGS.items())
     made["components"]["securitySchemes"] = {
-        "key": {"type": "http", "scheme": "bearer", "description": f"A key that `milepost keys create` made. {scopes}."}
+        "key": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": f"A key that `milepost keys create` made. {scopes}.",
+        },
+        "signature": {
+            "type": "apiKey",
+            "in": "header",
+            "name": "X-Hub-Signature",
+            "description": "Or what else the source is declared to sign with, under `intake` in the catalog.",
+        },
     }
     for route in routes:
         for method in getattr(route, "methods", None) or ():
@@ -80,6 +91,8 @@ def _complete(operation: dict[str, Any], method: str, route: BaseRoute) -> None:
     answers = operation["responses"]
     answers.pop("422", None)
     answers["default"] = _PROBLEM
+    if isinstance(route, SignedRoute):
+        operation["security"] = [{"signature": []}]
     if not isinstance(route, GuardedRoute):
         return
     named = [scope.value for scope in Scope if scope in route.scopes]

@@ -20,6 +20,7 @@ class Refusal(NamedTuple):
 OF_HTTP = {
     "bad_json": Refusal(400, "The body is no JSON that Milepost reads"),
     "bad_request": Refusal(400, "The request cannot be read"),
+    "bad_signature": Refusal(401, "No intake source takes this: there is none of this name, or it is signed otherwise"),
     "no_key": Refusal(401, "The request shows no key or token"),
     "unknown_key": Refusal(401, "The key or token is not known here"),
     "expired_key": Refusal(401, "The key or token has expired"),
@@ -133,7 +134,9 @@ OF_ENTITLEMENTS = {
 OF_ORGANISATIONS = {
     "bad_catalog": Refusal(422, "The catalog has problems; nothing of it was stored"),
     "asks_for_consent": Refusal(409, "The catalog says otherwise than what was amended by hand; say yes to it"),
+    "no_dead_letter": Refusal(409, "The delivery is no dead letter"),
     "bad_order": Refusal(422, "The order has problems; nothing of it was made"),
+    "no_pictures": Refusal(501, "No picture can be drawn here"),
     "not_signed": Refusal(409, "Nothing signs links here"),
     "unknown_type": Refusal(422, "There is no such type of event"),
     "bad_cursor": Refusal(400, "This is no cursor of this list"),

@@ -21,7 +21,7 @@ from starters.http.problems import problem_for
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _MOST_BYTES = "milepost_most_bytes"
 
-_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 MOST_CATALOG_BYTES = 8 * 1024 * 1024
 """Of a catalog: it is all that an organisation declares."""
@@ -56,7 +56,7 @@ class GuardedRoute(APIRoute):
                 response = await self._answer(request, answer)
             except Exception as error:  # noqa: BLE001  each has its answer
                 response = problem_for(error).response()
-            for name, value in _HEADERS.items():
+            for name, value in HEADERS.items():
                 response.headers.setdefault(name, value)
             return response
 

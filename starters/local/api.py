@@ -12,6 +12,7 @@ from starters.http.app import create_app
 from starters.http.backend import Backend
 from starters.http.routes.pages import ENTRANCE
 from starters.http.serving import serving
+from starters.intake.taking import taking_up
 from starters.local.dev import Running, usual_or_free
 
 
@@ -38,8 +39,9 @@ async def api_of(running: Running, *, port: int | None, usual: int) -> AsyncIter
     Raises:
         AddressTaken: the port that is asked for is taken.
     """
-    app = create_app(Backend(running.client, running.store, running.whereabouts.task_queue))
-    async with serving(app, host="127.0.0.1", port=port or usual_or_free(usual)) as url:
+    backend = Backend(running.client, running.store, running.whereabouts.task_queue)
+    app = create_app(backend)
+    async with taking_up(backend.intake), serving(app, host="127.0.0.1", port=port or usual_or_free(usual)) as url:
         now = datetime.now(UTC)
         await asyncio.to_thread(running.store.answers.prune, now)
         token = await asyncio.to_thread(running.store.page_tokens.make_link, now)

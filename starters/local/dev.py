@@ -15,6 +15,7 @@ from temporalio.client import Client
 from activities.delivery.means import Means
 from starters.local.whereabouts import Whereabouts, announced, anything_runs, connect_to_temporal, effective_settings
 from store import Store
+from worker.claim import claim_namespace
 from worker.clock import has_virtual_clock
 from worker.embedded import RunningServer, running_server
 from worker.embedded.configuration import is_free
@@ -90,6 +91,8 @@ async def everything(
         )
         store = await asyncio.to_thread(Store.open, database)
         stack.callback(store.close)
+        if not ephemeral:
+            await claim_namespace(server.client, await asyncio.to_thread(store.feed.source))
         if means is not None and means.temporal_ui is None:
             means = replace(means, temporal_ui=server.ui_url)
         worker = working(
@@ -124,7 +127,7 @@ async def at_hand(*, virtual_clock: bool = False, console: Console | None = None
             "frontend.WorkflowTimeSkippingEnabled is off there. Without TEMPORAL_ADDRESS one of our own is started"
         )
     private_folder(settings.data)
-    store = await asyncio.to_thread(Store.open, settings.database)
+    store = await asyncio.to_thread(Store.open, settings.database, "made")
     try:
         whereabouts = Whereabouts(
             address=address, namespace=client.namespace, task_queue=settings.task_queue, database=settings.database

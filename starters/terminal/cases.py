@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from domain.messages.cases import Answer
+from domain.messages.coverage import unpromised
 from domain.timeline.effects import Noted, NoteKind
 from domain.timeline.facts import Pause
 from domain.timeline.instances import InstanceState
@@ -306,6 +307,8 @@ def answer_lines(answer: Answer, zone: tzinfo = UTC) -> Text:
     if answer.coverage is not None:
         text.append(f"{answer.coverage.verdict}\n")
         text.append("".join(f"  not {other.entitlement}: {other.why}\n" for other in answer.coverage.others), "dim")
+        said = unpromised(answer.coverage.others) if view.process is None and not view.open_decisions else None
+        text.append(f"  {said}\n" if said else "", "yellow")
     text.append(f"case {view.case_id}: ")
     text.append(str(view.status), style=_STATUS_STYLES[view.status])
     if view.closed_at:

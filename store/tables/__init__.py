@@ -16,6 +16,7 @@ from store.tables.cases import (
     KEPT,
     OPEN_MILESTONE,
     OPEN_STATES,
+    PAUSED,
     RUNNING,
     STOPPED,
     UNVIOLATED,
@@ -40,6 +41,7 @@ from store.tables.catalog import (
     entitlement_contacts,
     entitlement_templates,
     entitlements,
+    intake_sources,
     organisation,
     people,
     processes,
@@ -50,6 +52,7 @@ from store.tables.catalog import (
     templates,
 )
 from store.tables.feed import events, feed
+from store.tables.intake import intake_cases, intake_deliveries
 from store.tables.metadata import metadata
 from store.tables.orders import orders
 from store.tables.quiet import digests, held_mails, sent_mails
@@ -65,6 +68,7 @@ __all__ = [
     "KEPT",
     "OPEN_MILESTONE",
     "OPEN_STATES",
+    "PAUSED",
     "RUNNING",
     "RUNNING_MEASURES",
     "STOPPED",
@@ -98,6 +102,9 @@ __all__ = [
     "field_changes",
     "held_mails",
     "holdings",
+    "intake_cases",
+    "intake_deliveries",
+    "intake_sources",
     "kept_answers",
     "leases",
     "ledger",

@@ -109,6 +109,7 @@ entitlements = _declared(
     Column("starts_on", Date),
     Column("ends_on", Date),
     Index(None, "account", "asset", "for_contacts", "ends_on"),
+    Index(None, "ends_on", "id"),
 )
 
 entitlement_contacts = Table(
@@ -120,6 +121,8 @@ entitlement_contacts = Table(
 
 subscriptions = _declared("subscriptions", Column("endpoint", ForeignKey("endpoints.id"), nullable=False))
 reports = _declared("reports")
+
+intake_sources = _declared("intake_sources")
 
 applied_files = Table(
     "applied_files",
@@ -146,4 +149,5 @@ DECLARED: dict[Kind, Table] = {
     Kind.ENTITLEMENTS: entitlements,
     Kind.SUBSCRIPTIONS: subscriptions,
     Kind.REPORTS: reports,
+    Kind.INTAKE: intake_sources,
 }

@@ -35,6 +35,7 @@ async def _api(host: str, port: int) -> None:
     from starters.http.app import create_app
     from starters.http.backend import Backend
     from starters.http.serving import serving
+    from starters.intake.taking import taking_up
     from starters.local.whereabouts import connect_to_temporal, effective_settings
     from starters.terminal.cases import console
     from store import Store
@@ -44,11 +45,11 @@ async def _api(host: str, port: int) -> None:
     settings = effective_settings()
     private_folder(settings.data)
     client = await connect_to_temporal()
-    store = await asyncio.to_thread(Store.open, settings.database)
+    store = await asyncio.to_thread(Store.open, settings.database, "there")
     try:
         backend = Backend(client, store, settings.task_queue)
         app = create_app(backend, requests_per_second=settings.api_rate, issuer=_issuer(settings))
-        async with serving(app, host=host, port=port) as url, until_stopped() as stopped:
+        async with taking_up(backend.intake), serving(app, host=host, port=port) as url, until_stopped() as stopped:
             out.print(f"Serving the HTTP API at {url}. Ctrl-C stops it.", soft_wrap=True)
             await stopped.wait()
             out.print("Stopping.")

@@ -29,6 +29,15 @@ DOCUMENT: dict[str, Any] = {
         {"name": "Night", "week": "always"},
     ],
     "subscriptions": [{"id": "broken", "endpoint": "desk", "types": ["case.action.*"], "accounts": ["acme"]}],
+    "intake": [
+        {
+            "id": "tracker",
+            "signature": {"scheme": "frappe", "secrets": [{"env": "TRACKER_SECRET"}]},
+            "case": "string(payload.id)",
+            "fields": {"priority": "payload.priority"},
+            "complete": {"First response": "payload.answered"},
+        }
+    ],
     "endpoints": [{"id": "desk", "url": "https://desk.example.com/hooks", "secrets": [{"env": "DESK_SECRET"}]}],
     "people": [{"id": "ann", "mail": "ann@example.com", "team": "Desk"}],
     "templates": [{"id": "due", "subject": "{{ case.id }}"}],
@@ -113,7 +122,7 @@ def problems(document: dict[str, Any]) -> list[str]:
 def test_a_whole_catalog_is_read() -> None:
     """Every kind of declaration; what is read means what was written."""
     catalog = read_document(DOCUMENT)
-    assert [len(catalog.of(kind)) for kind in Kind] == [2, 1, 1, 1, 1, 1, 1, 2, 1, 2, 2, 2, 1, 1]
+    assert [len(catalog.of(kind)) for kind in Kind] == [2, 1, 1, 1, 1, 1, 1, 2, 1, 2, 2, 2, 1, 1, 1]
     assert catalog.fields["due_at"] is FieldType.DATETIME
     entitlement = catalog.entitlements[0]
     assert entitlement.starts_on == date(2025, 1, 1)

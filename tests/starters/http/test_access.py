@@ -15,6 +15,7 @@ from domain.scopes import Scope
 from starters.http.access import needs
 from starters.http.rate import RateLimit
 from starters.http.routing import GuardedRoute, guarded_router
+from starters.http.signed import SignedRoute
 from tests.starters.http_api import Api
 from tests.support import unique
 
@@ -57,8 +58,8 @@ async def test_every_route_wants_a_key_that_counts(api: Api) -> None:
         ([("Authorization", f"Bearer {revoked.text}")], "revoked_key"),
     ]
     seen = 0
-    for method, path, _ in routes(api.app):
-        if path in OPEN:
+    for method, path, route in routes(api.app):
+        if path in OPEN or isinstance(route, SignedRoute):
             continue
         for headers, code in shown:
             answer = await api.http.request(method, path, content=b"{", headers=headers)
@@ -72,7 +73,7 @@ async def test_every_route_wants_a_key_that_counts(api: Api) -> None:
 async def test_every_route_wants_one_of_its_scopes(api: Api) -> None:
     """A key with all other scopes is refused before anything of the request is looked at."""
     for method, path, route in routes(api.app):
-        if path in OPEN:
+        if path in OPEN or isinstance(route, SignedRoute):
             continue
         assert isinstance(route, GuardedRoute), path
         others = [scope for scope in Scope if scope not in route.scopes]
@@ -86,10 +87,22 @@ async def test_every_route_wants_one_of_its_scopes(api: Api) -> None:
 
 async def test_only_health_and_customers_pages_are_open(api: Api) -> None:
     """Health says nothing of what is kept here, and a page nothing to whoever has no link."""
-    assert {path for _, path, route in routes(api.app) if not isinstance(route, GuardedRoute)} == OPEN
+    others = {path for _, path, route in routes(api.app) if not isinstance(route, GuardedRoute | SignedRoute)}
+    assert others == OPEN
     assert (await api.http.get("/healthz")).json() == {"status": "ok"}
     assert (await api.http.get("/readyz")).json() == {"store": True, "temporal": True}
     assert (await api.http.get("/pages/nothing")).status_code == 404
+
+
+async def test_a_route_of_intake_wants_a_signature_and_no_key(api: Api) -> None:
+    """A key opens nothing there, not even one with every scope; what a source has to show, its own tests say."""
+    signed = [(method, path) for method, path, route in routes(api.app) if isinstance(route, SignedRoute)]
+    assert signed == [("POST", "/v1/intake/x")]
+    for method, path in signed:
+        for headers in ({}, {"Authorization": f"Bearer {api.keys['all']}"}):
+            answer = await api.http.request(method, path, content=b"{", headers=headers)
+            assert (answer.status_code, answer.json()["code"]) == (401, "bad_signature")
+            assert answer.headers["cache-control"] == "no-store"
 
 
 def test_a_route_that_says_no_scope_is_not_made() -> None:

@@ -19,6 +19,7 @@ from starters.http.document import document_of
 from starters.http.pages import example_of
 from starters.http.refusals import ALIASES, REFUSALS
 from starters.http.routing import GuardedRoute
+from starters.http.signed import SignedRoute
 from store import Store
 from tests.starters.http_api import Api
 
@@ -47,7 +48,9 @@ def test_the_document_has_every_route(app: FastAPI, document: dict[str, Any]) ->
     """Of OpenAPI 3.1; each with its scopes, the key, and the problems that it may answer with."""
     assert document["openapi"] == "3.1.0"
     listed = {(path, method) for path, method, _ in operations(document)}
-    routes = [route for route in app.routes if isinstance(route, GuardedRoute) and route.include_in_schema]
+    routes = [
+        route for route in app.routes if isinstance(route, GuardedRoute | SignedRoute) and route.include_in_schema
+    ]
     made = {(route.path_format, method) for route in routes for method in route.methods or ()}
     assert made | {("/healthz", "GET"), ("/readyz", "GET")} == listed
     for path, _, operation in operations(document):
@@ -56,7 +59,9 @@ def test_the_document_has_every_route(app: FastAPI, document: dict[str, Any]) ->
         assert operation["description"].startswith(operation["summary"])
         assert 1 < len(operation["summary"].split()) < 25
         assert ("security" in operation) == path.startswith("/v1/")
-        if "security" in operation:
+        if path == "/v1/intake/{source}":
+            assert operation["security"] == [{"signature": []}]
+        elif "security" in operation:
             assert set(operation["x-scopes"]) <= set(Scope)
     assert len({operation["operationId"] for _, _, operation in operations(document)}) == len(listed)
 

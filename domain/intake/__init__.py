@@ -1,0 +1,1 @@
+"""Intake: whether a delivery is genuine, what it says, and what of it is news. Pure."""

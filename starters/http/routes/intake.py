@@ -1,0 +1,192 @@
+"""``/v1/intake``: what other systems tell, and what of it could not be taken."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import Body, Depends, Path, Query, Response
+from pydantic import Field
+from starlette.requests import Request
+
+from domain.bounds import Words
+from domain.ids import Reference
+from domain.model import Value
+from domain.scopes import Scope
+from starters.http.access import needs
+from starters.http.asking import ByAsking
+from starters.http.backend import FromBackend
+from starters.http.case_bodies import example
+from starters.http.idempotency import REPLAYED
+from starters.http.instants import IsoInstant
+from starters.http.routing import guarded_router
+from starters.http.sight import case_id_from
+from starters.http.signed import Arrived, signed_router
+from store.intake import Delivery, DeliveryStatus
+
+TAG = "Intake"
+router = guarded_router("/v1/intake/deliveries", TAG)
+open_router = signed_router("/v1/intake", TAG)
+
+INTAKE, ADMIN = Scope.INTAKE, Scope.ADMIN
+_STATES: tuple[DeliveryStatus, ...] = ("waits", "dead")
+_ANY_JSON = {
+    "required": True,
+    "content": {"application/json": {"schema": {}, "example": {"ticket": {"id": 81, "state": "open"}}}},
+}
+
+Number = Annotated[int, Path(ge=1, le=2**31 - 1, description="Of the delivery, as the list says it.")]
+
+
+class ShownDelivery(Value):
+    """A delivery, and what came of it.
+
+    Attributes:
+        number: in the order in which they came.
+        delivery: its id, as the source gives it.
+        case_id, external_id: of which case it is, and how the source calls that; once that is known.
+        occurred_at: by the source's clock.
+        status: it `waits`, was `taken`, does not concern us (`ignored`), is a `dead` letter, or was `dropped` by hand.
+        code, reason: why it waits, or is dead.
+        did: what was done, and what was left out, a line each.
+    """
+
+    number: int
+    source: str
+    delivery: str
+    received_at: IsoInstant
+    case_id: str | None
+    external_id: str | None
+    occurred_at: IsoInstant | None
+    status: DeliveryStatus
+    code: str
+    reason: str
+    did: list[str]
+
+
+class DeliveryWithPayload(ShownDelivery):
+    """A delivery with what was sent.
+
+    Attributes:
+        payload: JSON, as it came.
+        headers: of the request, without secrets.
+    """
+
+    payload: str
+    headers: dict[str, str]
+
+
+class DeliveryListing(Value):
+    """Which deliveries are listed; each part that is given has to hold.
+
+    Attributes:
+        status: left out: those that wait or are dead.
+        after: that came after the one of this number.
+    """
+
+    source: Reference | None = None
+    case: Reference | None = None
+    status: DeliveryStatus | None = None
+    after: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+
+
+class DeliveryList(Value):
+    """Some deliveries, in the order in which they came.
+
+    Attributes:
+        next: the number from which the list goes on; None: this is its end.
+    """
+
+    deliveries: list[ShownDelivery]
+    next: int | None
+
+
+class Dropping(Value):
+    """Who gives a dead letter up."""
+
+    model_config = example(by="ann")
+
+    by: Words | None = None
+
+
+def _arrived(request: Request) -> Arrived:
+    found: Arrived = request.state.arrived
+    return found
+
+
+@open_router.post(
+    "/{source}",
+    responses={202: {"model": ShownDelivery, "description": "It is kept: it waits, or it is a dead letter."}},
+    openapi_extra={"requestBody": _ANY_JSON},
+)
+async def take_in(
+    source: Annotated[str, Path(description="The id of an intake source of the catalog.")],  # noqa: ARG001  in the path
+    arrived: Annotated[Arrived, Depends(_arrived)],
+    backend: FromBackend,
+    response: Response,
+) -> ShownDelivery:
+    """Take in what another system tells. It shows no key, but signs as its source is declared to.
+
+    A delivery is taken once by its id; sent again, it is answered as it stands.
+    """
+    found, is_new = await backend.intake.receive(arrived.source, arrived.id, arrived.payload, arrived.headers)
+    if found.status in _STATES:
+        response.status_code = 202
+    if not is_new:
+        response.headers[REPLAYED] = "true"
+    return shown(found)
+
+
+@router.get("")
+@needs(INTAKE, ADMIN)
+async def list_deliveries(asking: ByAsking, which: Annotated[DeliveryListing, Query()]) -> DeliveryList:
+    """List deliveries: those that wait and dead letters, unless others are asked for."""
+    asking.caller.check_unbound()
+    case_id = None if which.case is None else case_id_from(which.case)
+    statuses: tuple[DeliveryStatus, ...] = _STATES if which.status is None else (which.status,)
+    found = await asking.backend.ask(
+        lambda store: store.intake.listed(
+            statuses=statuses, source=which.source, case_id=case_id, after=which.after, limit=which.limit + 1
+        )
+    )
+    page = found[: which.limit]
+    return DeliveryList(
+        deliveries=[shown(one) for one in page], next=page[-1].number if len(found) > which.limit else None
+    )
+
+
+@router.get("/{number}")
+@needs(INTAKE, ADMIN)
+async def show_delivery(number: Number, asking: ByAsking) -> DeliveryWithPayload:
+    """Show a delivery with what was sent."""
+    asking.caller.check_unbound()
+    found = await asking.backend.ask(lambda store: store.intake.get(number))
+    return DeliveryWithPayload(**_of(found), payload=found.payload, headers=found.headers)
+
+
+@router.post("/{number}/retry")
+@needs(INTAKE, ADMIN)
+async def retry_delivery(number: Number, asking: ByAsking) -> ShownDelivery:
+    """Have a dead letter tried again, say because the mapping was mended; with what waits behind it."""
+    asking.caller.check_unbound()
+    [again] = await asking.backend.ask(lambda store: store.intake.retry([number]))
+    return shown(await asking.backend.intake.take(again))
+
+
+@router.post("/{number}/drop")
+@needs(INTAKE, ADMIN)
+async def drop_delivery(
+    number: Number, asking: ByAsking, asked: Annotated[Dropping, Body(default_factory=Dropping)]
+) -> ShownDelivery:
+    """Give a dead letter up for good; what waits behind it goes on."""
+    asking.caller.check_unbound()
+    return shown(await asking.backend.intake.drop(number, by=asking.who(asked.by)))
+
+
+def shown(delivery: Delivery) -> ShownDelivery:
+    """A delivery as callers see it."""
+    return ShownDelivery(**_of(delivery))
+
+
+def _of(delivery: Delivery) -> dict[str, Any]:
+    return delivery.model_dump(include=set(ShownDelivery.model_fields))

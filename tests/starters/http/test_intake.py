@@ -1,0 +1,365 @@
+"""Intake from other systems, to the end: seven products from a signed payload to a running case to a closed one."""
+
+import base64
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+import pytest_asyncio
+from standardwebhooks.webhooks import Webhook
+from temporalio.client import Client
+
+from domain.ids import case_id_of
+from domain.scopes import Scope
+from starters.files.catalogs import apply_files
+from starters.intake.taking import Taker
+from tests.starters.http_api import Api, api_beside_a_worker
+from tests.starters.intakes import FOLDER, PRODUCTS, SECRET, STEPS, VARIABLES, Sent, sent, signed
+from tests.support import unique
+
+MAPPINGS = [(FOLDER / f"{name}.yaml").read_text(encoding="utf-8") for name in ("desk", *PRODUCTS)]
+CHAT_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # noqa: S105  of tests alone
+TWO_OF_ONE = """
+intake:
+  - id: mail
+    signature: {scheme: basic, user: milepost, secrets: [{env: ZAMMAD_SIGNATURE_TOKEN}]}
+    delivery_header: X-Id
+    case: payload.ticket
+    occurred_at: payload.at
+    opened_at: payload.created
+    account: '"acme"'
+    fields: {status: payload.status}
+    stop: payload.status == "waiting"
+    resume: payload.status == "open"
+    close: payload.status == "done"
+    reopen: payload.status != "done"
+  - id: chat
+    signature: {scheme: standard, secrets: [{env: CHAT_SECRET}]}
+    delivery_header: webhook-id
+    on_error: skip
+    case: payload.ticket
+    occurred_at: payload.at
+    account: '"acme"'
+    fields: {priority: payload.priority}
+    open: payload.opens
+"""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def api(client: Client, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Api]:
+    """The API with all seven mappings, and two sources of the same tickets."""
+    patch = pytest.MonkeyPatch()
+    for variable in VARIABLES.values():
+        patch.setenv(variable, SECRET)
+    patch.setenv("CHAT_SECRET", CHAT_SECRET)
+    catalog = [
+        *(
+            text.replace("acme-support", "ACME-support").replace("globex-support", "GLOBEX-support")
+            for text in MAPPINGS
+        ),
+        TWO_OF_ONE,
+    ]
+    async with api_beside_a_worker(client, tmp_path_factory.mktemp("intake"), *catalog) as running:
+        yield running
+    patch.undo()
+
+
+async def deliver(api: Api, product: str, what: Sent, delivery: str | None = None, **also: Any) -> httpx.Response:
+    """Send what a product sends."""
+    body = what.body
+    headers = {**what.headers, **signed(product, delivery or unique("d"), body), **also}
+    return await api.http.post(f"/v1/intake/{product}", content=body, headers=headers)
+
+
+def ticket() -> str:
+    """A name of a ticket that no other test has."""
+    return str(uuid4().int % 10**9)
+
+
+async def case_of(api: Api, foreign: str) -> dict[str, Any]:
+    shown = await api.get(f"/v1/cases/{case_id_of(foreign)}")
+    assert shown.status_code == 200, shown.text
+    found: dict[str, Any] = shown.json()["case"]
+    return found
+
+
+def milestones(case: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {one["milestone"]: one for one in case["milestones"]}
+
+
+@pytest.mark.parametrize("product", PRODUCTS)
+async def test_a_ticket_becomes_a_case_that_runs_and_is_closed(api: Api, product: str) -> None:
+    """With the source's own times, its fields, its waiting and its milestones; the verdict is that of the events."""
+    begun = (datetime.now(UTC) - timedelta(minutes=45)).replace(microsecond=0)
+    named = ticket()
+    answers = {step: await deliver(api, product, sent(product, step, begun, named)) for step in STEPS[:1]}
+    assert answers["created"].status_code == 200, answers["created"].text
+    opened = answers["created"].json()
+    assert opened["status"] == "taken"
+    case = await case_of(api, opened["external_id"])
+    assert (case["account"], case["process"], case["stopped"]) == ("acme", "Support", False)
+    assert case["fields"]["priority"] == "Normal"
+    own_time = product != "freshdesk"
+    if own_time:
+        assert datetime.fromisoformat(case["opened_at"]) == begun
+    for step, (priority, stopped) in {
+        "raised": ("High", False),
+        "waiting": ("High", True),
+        "answered": ("High", False),
+    }.items():
+        answer = await deliver(api, product, sent(product, step, begun, named))
+        assert (answer.status_code, answer.json()["status"]) == (200, "taken"), answer.text
+        case = await case_of(api, opened["external_id"])
+        assert (case["fields"]["priority"], case["stopped"]) == (priority, stopped), (step, answer.text)
+    reached = milestones(case)["First response"]
+    assert reached["state"] == "completed"
+    assert reached["completed_by"].endswith(f"intake/{product}")
+    if own_time:
+        assert datetime.fromisoformat(reached["completed_at"]) == begun + timedelta(minutes=30)
+        assert reached["paused_seconds"] == 600
+        assert not reached["violated"]
+    closing = await deliver(api, product, sent(product, "closed", begun, named))
+    assert closing.status_code == 200, closing.text
+    case = await case_of(api, opened["external_id"])
+    assert case["closed_at"] is not None
+    assert milestones(case)["Resolution"]["state"] == "completed"
+    assert not [line for line in closing.json()["did"] if "left out" in line]
+    if own_time:
+        assert datetime.fromisoformat(case["closed_at"]) == begun + timedelta(minutes=40)
+
+
+@pytest.mark.parametrize("product", PRODUCTS)
+async def test_a_wrong_signature_is_refused(api: Api, product: str) -> None:
+    """Of another secret, of another body, or none at all; in the words that a source gets that there is not."""
+    what = sent(product, "created", datetime.now(UTC), "9001")
+    body = what.body
+    others = [
+        {**what.headers, **signed(product, unique("d"), body, secret=SECRET[::-1])},
+        {"Content-Type": "application/json"},
+    ]
+    if product not in {"freshdesk", "servicenow"}:
+        others.append({**what.headers, **signed(product, unique("d"), body + b" ")})
+    said = set()
+    for headers in others:
+        answer = await api.http.post(f"/v1/intake/{product}", content=body, headers=headers)
+        said.add((answer.status_code, answer.text))
+    unknown = await api.http.post("/v1/intake/nobody", content=body, headers=others[0])
+    assert said == {(401, unknown.text)}
+    assert unknown.json()["code"] == "bad_signature"
+    assert SECRET not in unknown.text
+
+
+async def test_a_delivery_signed_long_ago_is_refused(api: Api) -> None:
+    """Where the time is part of what is signed: nobody sends again what he once overheard."""
+    what = sent("zendesk", "created", datetime.now(UTC), "9002")
+    for minutes in (-6, 6):
+        headers = signed("zendesk", unique("d"), what.body, now=datetime.now(UTC) + timedelta(minutes=minutes))
+        answer = await api.http.post("/v1/intake/zendesk", content=what.body, headers=headers)
+        assert answer.status_code == 401
+
+
+async def test_a_replayed_delivery_is_answered_as_before(api: Api) -> None:
+    """And does nothing again, whatever its body is by now: Zammad makes it anew for each attempt."""
+    begun, delivery, named = datetime.now(UTC) - timedelta(hours=1), unique("d"), ticket()
+    first = await deliver(api, "zammad", sent("zammad", "created", begun, named), delivery)
+    later = await deliver(api, "zammad", sent("zammad", "raised", begun, named), unique("d"))
+    again = await deliver(api, "zammad", sent("zammad", "created", begun, named), delivery)
+    other = await deliver(api, "zammad", sent("zammad", "closed", begun, named), delivery)
+    assert first.status_code == later.status_code == again.status_code == 200
+    assert first.json() == again.json() == other.json()
+    assert "idempotent-replayed" not in first.headers
+    assert again.headers["idempotent-replayed"] == "true"
+    case = await case_of(api, f"zammad-{named}")
+    assert (case["fields"]["priority"], case["closed_at"]) == ("High", None)
+
+
+BAD_BODIES = [
+    (b'{"ticket": "' + b"a" * 5 * 1024 * 1024 + b'"}', 413, "too_large", "1024 KB"),
+    (b'{"a":' * 1000 + b"1" + b"}" * 1000, 422, "bad_message", "32 deep"),
+    (b"[" * 1000 + b"]" * 1000, 422, "bad_message", "32 deep"),
+    (b'{"ticket": 1, "ticket": 2}', 400, "bad_json", "'ticket' is given twice"),
+    (b'{"ticket": NaN}', 400, "bad_json", "NaN"),
+    (b'{"ticket": 1e999}', 422, "bad_message", "Infinity"),
+    (b'{"ticket": "\\ud800"}', 422, "bad_message", "half a surrogate pair"),
+    (b'{"ticket": "a\\u0000"}', 422, "bad_message", "NUL"),
+    (b"\xff\xfe", 400, "bad_json", "no UTF-8"),
+    (b"", 400, "bad_json", "no JSON"),
+    (b"ticket=1", 400, "bad_json", "no JSON"),
+]
+
+
+@pytest.mark.parametrize(("body", "status", "code", "says"), BAD_BODIES, ids=lambda one: None)
+async def test_a_delivery_that_is_not_plain_json_is_refused(
+    api: Api, body: bytes, status: int, code: str, says: str
+) -> None:
+    """And kept nowhere: no mended mapping could take it."""
+    before = api.store.intake.counts()
+    headers = signed("zammad", unique("d"), body)
+    answer = await api.http.post("/v1/intake/zammad", content=body, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
+    assert says in answer.json()["detail"]
+    assert api.store.intake.counts() == before
+
+
+async def test_a_number_that_nothing_can_hold_is_read_as_its_digits(api: Api) -> None:
+    """So an id may be as long as it likes."""
+    what, name = sent("zammad", "created", datetime.now(UTC), "1"), 10**30 + uuid4().int % 10**9
+    what.payload["ticket"]["id"] = name
+    answer = await deliver(api, "zammad", what)
+    assert (answer.status_code, answer.json()["status"]) == (200, "taken")
+    assert answer.json()["case_id"] == f"zammad-{name}"
+
+
+async def test_two_deliveries_in_the_wrong_order_come_out_as_in_the_right_one(api: Api) -> None:
+    """The update opens the case as of the ticket's creation, and the creation then changes nothing that is newer."""
+    begun = (datetime.now(UTC) - timedelta(minutes=45)).replace(microsecond=0)
+    shown = []
+    for named, order in ((ticket(), ("created", "raised", "waiting")), (ticket(), ("waiting", "raised", "created"))):
+        for step in order:
+            answer = await deliver(api, "zammad", sent("zammad", step, begun, named))
+            assert (answer.status_code, answer.json()["status"]) == (200, "taken"), answer.text
+        case = await case_of(api, f"zammad-{named}")
+        stand = {key: case[key] for key in ("opened_at", "stopped", "fields", "closed_at")}
+        stand["fields"] = {**stand["fields"], "ticket": ""}
+        targets = {one["milestone"]: (one["start_at"], one["target_at"]) for one in case["milestones"]}
+        paused = {one["milestone"]: one["pauses"][0]["from_at"] for one in case["milestones"]}
+        shown.append((stand, targets, paused))
+    assert shown[0] == shown[1]
+    assert shown[0][0]["fields"]["status"] == "pending reminder"
+
+
+async def test_an_update_that_opens_nothing_waits_for_its_case(api: Api) -> None:
+    """It is a dead letter until there is the case, and holds up nothing."""
+    named, at = unique("T-"), (datetime.now(UTC) - timedelta(hours=1)).replace(microsecond=0)
+    early = await chat(api, {"ticket": named, "at": at.isoformat(), "priority": "High", "opens": False})
+    assert (early.status_code, early.json()["code"]) == (202, "no_case"), early.text
+    opened = await mail(api, {"ticket": named, "at": at.isoformat(), "created": at.isoformat(), "status": "open"})
+    assert opened.status_code == 200
+    assert (await case_of(api, named))["fields"] == {"status": "open", "priority": "High"}
+    assert (await api.get(f"/v1/intake/deliveries/{early.json()['number']}")).json()["status"] == "taken"
+
+
+async def test_the_same_ticket_from_two_sources_is_one_case(api: Api) -> None:
+    """Each tells of its own fields, and deliveries of two sources may have one id."""
+    named, delivery = unique("INC/1.#"), unique("d")
+    at = (datetime.now(UTC) - timedelta(hours=1)).replace(microsecond=0)
+    first = await mail(
+        api, {"ticket": named, "at": at.isoformat(), "created": at.isoformat(), "status": "open"}, delivery
+    )
+    then = (at - timedelta(minutes=5)).isoformat()
+    second = await chat(api, {"ticket": named, "at": then, "priority": "High", "opens": True}, delivery)
+    assert (first.json()["status"], second.json()["status"]) == ("taken", "taken"), second.text
+    assert first.json()["case_id"] == second.json()["case_id"] == case_id_of(named)
+    assert second.json()["external_id"] == named
+    assert any("before the case was opened" in line for line in second.json()["did"])
+    case = await case_of(api, named)
+    assert case["fields"] == {"status": "open", "priority": "High"}
+    assert datetime.fromisoformat(case["opened_at"]) == at
+
+
+async def test_a_mapping_that_names_a_missing_key_is_mended_and_tried_again(api: Api, tmp_path: Path) -> None:
+    """The dead letter says which key; later deliveries of its case wait behind it; all are taken once it is mended."""
+    named, at = unique("T-"), (datetime.now(UTC) - timedelta(hours=1)).replace(microsecond=0)
+    said = {"ticket": named, "created": at.isoformat()}
+    lacking = await mail(api, {**said, "at": at.isoformat(), "state": "open"})
+    assert (lacking.status_code, lacking.json()["status"]) == (202, "dead")
+    assert lacking.json()["reason"] == "fields.status: the field 'status' is not set"
+    later = await mail(api, {**said, "at": (at + timedelta(minutes=9)).isoformat(), "status": "done"})
+    assert (later.status_code, later.json()["status"]) == (202, "waits"), later.text
+    key = api.key(Scope.INTAKE)
+    listed = (await api.get("/v1/intake/deliveries?source=mail", key=key)).json()["deliveries"]
+    assert [one["status"] for one in listed] == ["dead", "waits"]
+    number = lacking.json()["number"]
+    stays = await api.post(f"/v1/intake/deliveries/{number}/retry", key=key)
+    assert (stays.status_code, stays.json()["status"]) == (200, "dead")
+    apply(api, tmp_path, TWO_OF_ONE.replace("payload.status", 'payload.?status.orValue(payload.?state.orValue(""))'))
+    again = await api.post(f"/v1/intake/deliveries/{number}/retry", key=key)
+    assert (again.status_code, again.json()["status"]) == (200, "taken"), again.text
+    case = await case_of(api, named)
+    assert datetime.fromisoformat(case["closed_at"]) == at + timedelta(minutes=9)
+    assert (await api.get(f"/v1/intake/deliveries/{later.json()['number']}", key=key)).json()["status"] == "taken"
+    twice = await api.post(f"/v1/intake/deliveries/{number}/retry", key=key)
+    assert (twice.status_code, twice.json()["code"]) == (409, "no_dead_letter")
+
+
+async def test_a_dead_letter_is_dropped_and_what_waited_goes_on(api: Api) -> None:
+    """It stays on record with who gave it up."""
+    named, at = unique("T-"), (datetime.now(UTC) - timedelta(hours=1)).replace(microsecond=0)
+    said = {"ticket": named, "created": at.isoformat()}
+    dead = await mail(api, {**said, "at": at.isoformat(), "status": 7})
+    waits = await mail(api, {**said, "at": (at + timedelta(minutes=1)).isoformat(), "status": "open"})
+    assert (dead.json()["status"], waits.json()["status"]) == ("dead", "waits")
+    assert "not a text" in dead.json()["reason"]
+    dropped = await api.post(f"/v1/intake/deliveries/{dead.json()['number']}/drop", {"by": "ann"})
+    assert dropped.json()["status"] == "dropped"
+    assert "dropped by ann via desk" in dropped.json()["reason"]
+    assert (await case_of(api, named))["fields"]["status"] == "open"
+
+
+async def test_what_nobody_answers_waits_and_is_taken_up(api: Api) -> None:
+    """What was acknowledged is not lost: it is taken as soon as somebody answers."""
+    named, at = unique("T-"), (datetime.now(UTC) - timedelta(hours=1)).replace(microsecond=0)
+    payload = json.dumps({"ticket": named, "at": at.isoformat(), "created": at.isoformat(), "status": "open"})
+    kept, is_new = api.store.intake.receive("mail", unique("d"), payload, {}, datetime.now(UTC))
+    assert is_new
+    backend = api.app.state.backend
+    taker = Taker(api.store, backend.cases)
+    assert await taker.take_up(datetime.now(UTC) - timedelta(minutes=1)) == 0  # it has only just come
+    assert await taker.take_up(datetime.now(UTC) + timedelta(seconds=1)) == 1
+    assert api.store.intake.get(kept.number).status == "taken"
+    assert (await case_of(api, named))["fields"]["status"] == "open"
+
+
+async def test_dead_letters_are_for_keys_of_intake(api: Api) -> None:
+    """Of the whole organisation: they hold what anybody sent."""
+    bound = api.key(Scope.INTAKE, accounts=["acme"])
+    for method, path in (("GET", ""), ("GET", "/1"), ("POST", "/1/retry"), ("POST", "/1/drop")):
+        refused = await api.ask(method, f"/v1/intake/deliveries{path}", key=bound)
+        assert (refused.status_code, refused.json()["code"]) == (403, "bound_key")
+        missing = await api.ask(
+            method, f"/v1/intake/deliveries{path.replace('1', '999999')}", key=api.key(Scope.INTAKE)
+        )
+        assert missing.status_code == (404 if path else 200)
+
+
+async def test_no_secret_is_kept(api: Api) -> None:
+    """Neither the one in a header nor a password: what is kept of a delivery has none of them."""
+    answer = await deliver(api, "servicenow", sent("servicenow", "created", datetime.now(UTC), "7777"))
+    kept = await api.get(f"/v1/intake/deliveries/{answer.json()['number']}")
+    assert SECRET not in kept.text
+    assert "x-milepost-delivery" in kept.json()["headers"]
+
+
+async def test_what_does_not_concern_us_is_ignored(api: Api) -> None:
+    """A ping of GitHub has no issue, and a pull request is none."""
+    ping = await deliver(api, "github", Sent({"zen": "Keep it simple."}, {"X-GitHub-Event": "ping"}))
+    assert (ping.status_code, ping.json()["status"]) == (200, "ignored")
+
+
+def apply(api: Api, folder: Path, text: str) -> None:
+    (file := folder / "mended.yaml").write_text(text, encoding="utf-8")
+    apply_files(api.store, [file], by="test")
+
+
+async def mail(api: Api, payload: dict[str, Any], delivery: str | None = None) -> httpx.Response:
+    """Send something with a user and a password."""
+    shown = base64.b64encode(f"milepost:{SECRET}".encode()).decode()
+    headers = {"Authorization": f"Basic {shown}", "X-Id": delivery or unique("d")}
+    return await api.http.post("/v1/intake/mail", json=payload, headers=headers)
+
+
+async def chat(api: Api, payload: dict[str, Any], delivery: str | None = None) -> httpx.Response:
+    """Send something by Standard Webhooks."""
+    name, now, body = delivery or unique("d"), datetime.now(UTC), json.dumps(payload)
+    headers = {
+        "webhook-id": name,
+        "webhook-timestamp": str(int(now.timestamp())),
+        "webhook-signature": Webhook(CHAT_SECRET).sign(name, now, body),
+        "Content-Type": "application/json",
+    }
+    return await api.http.post("/v1/intake/chat", content=body, headers=headers)
