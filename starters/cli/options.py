@@ -17,7 +17,18 @@ def argument(metavar: str, says: str) -> Any:
     return typer.Argument(metavar=metavar, help=says, show_default=False)
 
 
-CaseArgument = Annotated[str, argument("CASE", "The id of the case.")]
+def of_case(metavar: str, says: str) -> Any:
+    """An argument that names a case, as another system calls it if wanted."""
+    return typer.Argument(metavar=metavar, help=says, show_default=False, callback=_case_id)
+
+
+def _case_id(text: str | None) -> str | None:
+    from domain.ids import case_id_from
+
+    return None if text is None else case_id_from(text)
+
+
+CaseArgument = Annotated[str, of_case("CASE", "The id of the case, ours or another system's.")]
 EntitlementArgument = Annotated[str, argument("ENTITLEMENT", "The id of the entitlement.")]
 
 At = Annotated[
