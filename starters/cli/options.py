@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
+
+from starters.cli import completion
 
 
 def option(name: str, metavar: str, says: str) -> Any:
@@ -12,14 +15,22 @@ def option(name: str, metavar: str, says: str) -> Any:
     return typer.Option(name, metavar=metavar, help=says, show_default=False)
 
 
-def argument(metavar: str, says: str) -> Any:
-    """An argument; one that may be left out has its name in brackets."""
-    return typer.Argument(metavar=metavar, help=says, show_default=False)
+def argument(metavar: str, says: str, completion: Callable[..., list[str]] | None = None) -> Any:
+    """An argument; one that may be left out has its name in brackets.
+
+    Args:
+        metavar: its name.
+        says: its help.
+        completion: what the shell completes.
+    """
+    return typer.Argument(metavar=metavar, help=says, show_default=False, autocompletion=completion)
 
 
 def of_case(metavar: str, says: str) -> Any:
     """An argument that names a case, as another system calls it if wanted."""
-    return typer.Argument(metavar=metavar, help=says, show_default=False, callback=_case_id)
+    return typer.Argument(
+        metavar=metavar, help=says, show_default=False, callback=_case_id, autocompletion=completion.cases
+    )
 
 
 def _case_id(text: str | None) -> str | None:
@@ -29,7 +40,10 @@ def _case_id(text: str | None) -> str | None:
 
 
 CaseArgument = Annotated[str, of_case("CASE", "The id of the case, ours or another system's.")]
-EntitlementArgument = Annotated[str, argument("ENTITLEMENT", "The id of the entitlement.")]
+EntitlementArgument = Annotated[str, argument("ENTITLEMENT", "The id of the entitlement.", completion.entitlements)]
+MilestoneName = Annotated[
+    str, argument("MILESTONE", "Its name, as the process has it, in any case of letters.", completion.milestones)
+]
 
 At = Annotated[
     str | None,
