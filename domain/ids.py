@@ -70,6 +70,11 @@ def case_id_of(foreign: str) -> str:
     return f"{kept}~{digest}"
 
 
+def case_id_from(text: str) -> str:
+    """The id of a case, of what somebody calls it: an id of ours as it is, one of another system as `case_id_of`."""
+    return text if re.match(CASE_ID, text) else case_id_of(text)
+
+
 def event_id_of(*parts: str) -> str:
     """One id of several, joined by dashes; of what is too long the beginning and a digest of it all."""
     joined = "-".join(parts)

@@ -26,7 +26,20 @@ def argument(metavar: str, says: str, completion: Callable[..., list[str]] | Non
     return typer.Argument(metavar=metavar, help=says, show_default=False, autocompletion=completion)
 
 
-CaseArgument = Annotated[str, argument("CASE", "The id of the case.", completion.cases)]
+def of_case(metavar: str, says: str) -> Any:
+    """An argument that names a case, as another system calls it if wanted."""
+    return typer.Argument(
+        metavar=metavar, help=says, show_default=False, callback=_case_id, autocompletion=completion.cases
+    )
+
+
+def _case_id(text: str | None) -> str | None:
+    from domain.ids import case_id_from
+
+    return None if text is None else case_id_from(text)
+
+
+CaseArgument = Annotated[str, of_case("CASE", "The id of the case, ours or another system's.")]
 EntitlementArgument = Annotated[str, argument("ENTITLEMENT", "The id of the entitlement.", completion.entitlements)]
 MilestoneName = Annotated[
     str, argument("MILESTONE", "Its name, as the process has it, in any case of letters.", completion.milestones)

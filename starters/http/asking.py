@@ -10,13 +10,14 @@ from fastapi import Depends
 from pydantic import BaseModel
 from starlette.requests import Request
 
+from domain.ids import case_id_from
 from domain.messages.cases import Answer, CaseIntake
 from starters.http.backend import Backend, backend_of, caller_of_request
 from starters.http.callers import Caller
 from starters.http.case_bodies import AnotherEntitlement, NewCase, Reopening
 from starters.http.idempotency import HEADER, key_of
 from starters.http.problems import Problem
-from starters.http.sight import case_id_from, check_case, check_free, check_named
+from starters.http.sight import check_case, check_free, check_named
 
 
 class Asking:

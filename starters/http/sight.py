@@ -6,13 +6,11 @@ that it takes tells one from the other.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from domain.coverage.matching import CoverageQuestion
 from domain.errors import NotFound, Refused
-from domain.ids import CASE_ID, case_id_of
 from starters.http.backend import Backend
 from starters.http.callers import Caller
 from starters.http.problems import Problem
@@ -20,11 +18,6 @@ from store import Store
 
 _OF_AN_ACCOUNT = ("account", "contact", "asset", "service_contract", "contract_line_item", "entitlement")
 _UNKNOWN = "the request names something that is not known here"
-
-
-def case_id_from(text: str) -> str:
-    """The id of a case, of what somebody calls it: an id of another system becomes one of ours."""
-    return text if re.match(CASE_ID, text) else case_id_of(text)
 
 
 async def check_case(backend: Backend, caller: Caller, case_id: str) -> None:

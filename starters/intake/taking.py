@@ -55,7 +55,6 @@ class Taker:
     def __init__(self, store: Store, cases: CaseDesk) -> None:
         self._store = store
         self._cases = cases
-        self._holder = secrets.token_hex(8)
 
     async def receive(
         self, source: str, delivery: str, payload: str, headers: Mapping[str, str]
@@ -132,15 +131,15 @@ class Taker:
 
     async def _work_on(self, case_id: str) -> bool:
         """Tell a case of all that waits for it; False if somebody else is at it."""
-        name, lease = f"intake/{case_id}", datetime.now(UTC)
-        if not await self._ask(lambda store: store.leases.acquire(name, self._holder, now=lease, lasts=_LEASE)):
+        name, holder, now = f"intake/{case_id}", secrets.token_hex(8), datetime.now(UTC)
+        if not await self._ask(lambda store: store.leases.acquire(name, holder, now=now, lasts=_LEASE)):
             return False
         try:
             while delivery := await self._ask(lambda store: next(iter(store.intake.next_of(case_id)), None)):
                 if not await self._tell(delivery):
                     break
         finally:
-            await self._ask(lambda store: store.leases.release(name, self._holder))
+            await self._ask(lambda store: store.leases.release(name, holder))
         return True
 
     async def _tell(self, delivery: Delivery) -> bool:

@@ -61,6 +61,7 @@ class Telling:
         for ask in planned.asks:
             await self._ask(ask)
         self._did += [f"left out: {line}" for line in planned.left_out]
+        self._did = self._did or ["nothing of it is news"]
         return Told(self._case_id, self._did, self._known.after(self._news))
 
     async def _case(self) -> CaseView:

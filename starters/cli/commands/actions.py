@@ -8,7 +8,7 @@ import typer
 
 from starters.cli import arguments
 from starters.cli.commands.case import login
-from starters.cli.options import By, argument, option
+from starters.cli.options import By, argument, of_case, option
 from starters.cli.running import run, stored
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ Kind = Annotated[
 
 
 def actions(
-    case: Annotated[str | None, argument("[CASE]", "The id of the case.")] = None,
+    case: Annotated[str | None, of_case("[CASE]", "The id of the case.")] = None,
     failed: Annotated[
         bool, typer.Option("--failed", help="Those of all cases and entitlements that failed for good.")
     ] = False,
@@ -65,7 +65,7 @@ def actions(
 def retry(
     case: Annotated[
         str | None,
-        argument("[CASE]", "The id of the case, or of the entitlement."),
+        of_case("[CASE]", "The id of the case, or of the entitlement."),
     ] = None,
     key: Annotated[
         str | None,

@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from starters.cli import arguments, completion, zones
-from starters.cli.options import AsJson, At, By, CaseArgument, EventId, MilestoneName, Reason, argument, option
+from starters.cli.options import (
+    AsJson,
+    At,
+    By,
+    CaseArgument,
+    EventId,
+    MilestoneName,
+    Reason,
+    argument,
+    of_case,
+    option,
+)
 from starters.cli.running import run
 
 if TYPE_CHECKING:
@@ -36,7 +47,7 @@ FieldOptions = Annotated[
 
 # Over fifty lines: each option stands here with its help.
 def open_case(
-    case_id: Annotated[str, argument("CASE_ID", "The id that the case gets.")],
+    case_id: Annotated[str, of_case("CASE_ID", "The id that the case gets; one of another system becomes one.")],
     account: Annotated[str | None, typer.Option(help="Whose case it is.", show_default=False)] = None,
     contact: Annotated[str | None, typer.Option(help="Who asks.", show_default=False)] = None,
     asset: Annotated[str | None, typer.Option(help="What it is about.", show_default=False)] = None,
@@ -221,6 +232,8 @@ def _checked(intake: dict[str, Any]) -> CaseIntake:
 def _from_file(path: Path, case_id: str) -> dict[str, Any]:
     import json
 
+    from domain.ids import case_id_from
+
     text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
     try:
         read = json.loads(text)
@@ -228,7 +241,7 @@ def _from_file(path: Path, case_id: str) -> dict[str, Any]:
         raise typer.BadParameter(f"{path} is no JSON: {error}", param_hint="--json-file") from None
     if not isinstance(read, dict):
         raise typer.BadParameter(f'{path} is no JSON object, such as {{"account": "acme"}}', param_hint="--json-file")
-    if read.get("case_id", case_id) != case_id:
+    if case_id_from(str(read.get("case_id", case_id))) != case_id:
         raise typer.BadParameter(
             f"{path} is the intake of case {read['case_id']!r}, not of {case_id!r}", param_hint="--json-file"
         )

@@ -84,14 +84,14 @@ def list_all(
 
     Example: milepost intake list --source zammad
     """
-    from domain.ids import case_id_of
+    from domain.ids import case_id_from
     from starters.terminal.intake import delivery_lines
     from store.intake import MOST_AT_ONCE
 
     pending: tuple[DeliveryStatus, ...] = ("waits", "dead")
     statuses = (*pending, "taken", "ignored", "dropped") if everything else pending
     with stored() as store:
-        found = store.intake.listed(statuses=statuses, source=source, case_id=case_id_of(case) if case else None)
+        found = store.intake.listed(statuses=statuses, source=source, case_id=case_id_from(case) if case else None)
     if as_json:
         typer.echo(json.dumps([_data(one) for one in found], indent=2))
         return

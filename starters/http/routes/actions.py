@@ -9,7 +9,7 @@ from pydantic import Field
 
 from domain.bounds import Words
 from domain.errors import NotFound
-from domain.ids import Reference
+from domain.ids import Reference, case_id_from
 from domain.model import Value
 from domain.scopes import Scope
 from starters.http.access import needs
@@ -19,7 +19,7 @@ from starters.http.callers import Caller
 from starters.http.case_bodies import example
 from starters.http.instants import IsoInstant
 from starters.http.routing import guarded_router
-from starters.http.sight import case_id_from, check_case, check_entitlement
+from starters.http.sight import check_case, check_entitlement
 from store import StoredAction
 
 router = guarded_router("/v1/actions", "Actions")

@@ -9,7 +9,7 @@ from pydantic import Field
 from starlette.requests import Request
 
 from domain.bounds import Words
-from domain.ids import Reference
+from domain.ids import Reference, case_id_from
 from domain.model import Value
 from domain.scopes import Scope
 from starters.http.access import needs
@@ -19,7 +19,6 @@ from starters.http.case_bodies import example
 from starters.http.idempotency import REPLAYED
 from starters.http.instants import IsoInstant
 from starters.http.routing import guarded_router
-from starters.http.sight import case_id_from
 from starters.http.signed import Arrived, signed_router
 from store.intake import Delivery, DeliveryStatus
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client
 
+from domain.ids import case_id_of
 from starters.files.catalogs import apply_files
 from store import Store
 from tests.starters.command_line import milepost
@@ -118,7 +119,7 @@ def test_what_could_not_be_taken_is_listed(desk: dict[str, str]) -> None:
 
 async def test_dead_letters_are_tried_again_once_the_mapping_is_mended(client: Client, tmp_path: Path) -> None:
     """All, of a source, or by number; dropping one lets go on what waits behind it."""
-    database, queue, case = f"sqlite:///{tmp_path / 'milepost.db'}", unique("queue"), unique("c")
+    database, queue, case = f"sqlite:///{tmp_path / 'milepost.db'}", unique("queue"), unique("INC/")
     env = {
         "TEMPORAL_ADDRESS": client.service_client.config.target_host,
         "TEMPORAL_NAMESPACE": client.namespace,
@@ -142,7 +143,9 @@ async def test_dead_letters_are_tried_again_once_the_mapping_is_mended(client: C
             apply_files(store, [file], by="test")
             again = await asyncio.to_thread(milepost, "intake", "retry", "--source", "desk", env=env)
             assert again.exit_code == 0, again.output
-            assert f"desk case {case}: taken" in again.stdout
+            assert f"desk case {case_id_of(case)} ({case}): taken" in again.stdout
+            shown = await asyncio.to_thread(milepost, "show", case, "--json", env=env)  # found by the foreign id
+            assert json.loads(shown.stdout)["case_id"] == case_id_of(case)
             store.intake.settle(backend_sees[1], "dead", at, reason="by hand")
             dropped = await asyncio.to_thread(milepost, "intake", "drop", str(backend_sees[1]), "--by", "ann", env=env)
             assert dropped.stdout == f"delivery {backend_sees[1]} is dropped\n"

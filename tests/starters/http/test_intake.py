@@ -1,5 +1,6 @@
 """Intake from other systems, to the end: seven products from a signed payload to a running case to a closed one."""
 
+import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator
@@ -17,10 +18,12 @@ from temporalio.client import Client
 from domain.ids import case_id_of
 from domain.scopes import Scope
 from starters.files.catalogs import apply_files
+from starters.http.backend import Backend
 from starters.intake.taking import Taker
 from tests.starters.http_api import Api, api_beside_a_worker
 from tests.starters.intakes import FOLDER, PRODUCTS, SECRET, STEPS, VARIABLES, Sent, sent, signed
 from tests.support import unique
+from worker.process import working
 
 MAPPINGS = [(FOLDER / f"{name}.yaml").read_text(encoding="utf-8") for name in ("desk", *PRODUCTS)]
 CHAT_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # noqa: S105  of tests alone
@@ -313,6 +316,37 @@ async def test_what_nobody_answers_waits_and_is_taken_up(api: Api) -> None:
     assert await taker.take_up(datetime.now(UTC) + timedelta(seconds=1)) == 1
     assert api.store.intake.get(kept.number).status == "taken"
     assert (await case_of(api, named))["fields"]["status"] == "open"
+
+
+async def test_deliveries_at_once_are_told_one_after_the_other(api: Api) -> None:
+    """Of one ticket, and each of them twice: every one is taken once, and the newest word stands."""
+    named, at = unique("T-"), (datetime.now(UTC) - timedelta(hours=1)).replace(microsecond=0)
+    said = [
+        {"ticket": named, "at": (at + timedelta(minutes=n)).isoformat(), "created": at.isoformat(), "status": f"s{n}"}
+        for n in (3, 1, 5, 0, 4, 2)
+    ]
+    answers = await asyncio.gather(*(mail(api, one, f"{named}-{one['status']}") for one in [*said, *said]))
+    assert {(one.status_code, one.json()["status"]) for one in answers} == {(200, "taken")}
+    assert len({one.json()["number"] for one in answers}) == len(said)
+    case = await case_of(api, named)
+    assert (case["fields"]["status"], datetime.fromisoformat(case["opened_at"])) == ("s5", at)
+
+
+async def test_what_comes_while_no_worker_runs_is_taken_by_the_next_one(api: Api, client: Client) -> None:
+    """It is acknowledged as waiting, with why; and told once somebody answers, in the order of its own time."""
+    named, at, queue = unique("T-"), (datetime.now(UTC) - timedelta(hours=1)).replace(microsecond=0), unique("queue")
+    backend = Backend(client, api.store, queue, patience=0.5)
+    for minutes, status in ((1, "open"), (2, "done")):
+        said = {"ticket": named, "at": (at + timedelta(minutes=minutes)).isoformat(), "created": at.isoformat()}
+        text = json.dumps({**said, "status": status})
+        kept, _ = await backend.intake.receive("mail", unique("d"), text, {})
+        assert (kept.status, kept.case_id) == ("waits", named)
+    assert "nobody answers" in api.store.intake.listed(case_id=named)[0].reason
+    async with working(client, api.store, task_queue=queue):
+        assert await backend.intake.take_up(datetime.now(UTC) + timedelta(seconds=1)) == 2
+        view = (await backend.cases.show(named)).view
+    assert api.store.intake.listed(case_id=named) == []
+    assert (view.opened_at, view.closed_at) == (at, at + timedelta(minutes=2))
 
 
 async def test_dead_letters_are_for_keys_of_intake(api: Api) -> None:
