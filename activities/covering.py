@@ -53,19 +53,23 @@ class Covering:
             NotFound: the intake names something that the catalog does not have.
             Refused: the case is to be opened from an entitlement that does not match.
         """
-        coverage, account = await asyncio.to_thread(self.coverage, intake, at)
+        return await asyncio.to_thread(self.found, intake, at)
+
+    def found(self, intake: CaseIntake, at: datetime, store: Store | None = None) -> tuple[Coverage, Account | None]:
+        """As `find`, perhaps in a snapshot of which more is read."""
+        coverage, account = self.coverage(intake, at, store)
         if intake.entitlement and (coverage.chosen is None or coverage.chosen.id != intake.entitlement):
             why = next((o.why for o in coverage.others if o.entitlement == intake.entitlement), "it does not match")
             raise Refused("not_entitled", f"the case can't have entitlement {intake.entitlement!r}: {why}")
         return coverage, account
 
-    def coverage(self, intake: CaseIntake, at: datetime) -> tuple[Coverage, Account | None]:
-        """As `find`, of one that is opened from an entitlement also if that does not match."""
+    def coverage(self, intake: CaseIntake, at: datetime, store: Store | None = None) -> tuple[Coverage, Account | None]:
+        """As `found`, of one that is opened from an entitlement also if that does not match."""
         if not is_promised(at):
             years = f"the years {FIRST_YEAR} to {LAST_YEAR}"
             raise Refused("no_such_time", f"{at.isoformat()} is outside {years}, for which entitlements are declared")
         asked = intake.model_dump(include=set(CoverageQuestion.model_fields))
-        with self.store.snapshot() as catalog:
+        with (store or self.store).snapshot() as catalog:
             found = catalog.catalog.coverage_candidates(CoverageQuestion(**asked, at=at))
             coverage = choose(found.scope, found.candidates)
             account = coverage.chosen.account if coverage.chosen else next(iter(found.scope.accounts), None)

@@ -120,13 +120,7 @@ class Opening:
         if intake.reopened is not None:
             return await asyncio.to_thread(self._reopened, opening, intake.reopened)
         refuse_future(opening.opened_at, opening.now, "opened_at")
-        declared = await asyncio.to_thread(self.store.catalog.fields)
-        checked = check_values(intake.fields, declared)
-        check_bounds(checked)
-        fields: dict[str, Any] = dict(checked)
-        coverage, account = await self.covering.find(intake, opening.opened_at)
-        if intake.entitlement and coverage.chosen:
-            fields = fields_filled_from(coverage.chosen, fields, declared)
+        coverage, account, fields = await asyncio.to_thread(self._looked_up, intake, opening.opened_at)
         # A run of a case asks once, however often its activity is tried; a new run asks anew.
         attempt = activity.info().workflow_run_id or ""
         taken = await self.covering.take(
@@ -143,6 +137,18 @@ class Opening:
             raise Refused("not_entitled", why)
         return await asyncio.to_thread(self._record, opening, taken, account, fields)
 
+    def _looked_up(self, intake: CaseIntake, at: datetime) -> tuple[Coverage, Account | None, dict[str, Any]]:
+        """Who covers a new case, its account, and its fields: all of one catalog."""
+        with self.store.snapshot() as catalog:
+            declared = catalog.catalog.fields()
+            checked = check_values(intake.fields, declared)
+            check_bounds(checked)
+            coverage, account = self.covering.found(intake, at, catalog)
+        fields: dict[str, Any] = dict(checked)
+        if intake.entitlement and coverage.chosen:
+            fields = fields_filled_from(coverage.chosen, fields, declared)
+        return coverage, account, fields
+
     async def _plan_change(self, change: EntitlementChangePlan) -> OpenedCase:
         intake = change.intake.model_copy(update={"entitlement": change.entitlement})
         taken = Taken()
@@ -156,8 +162,7 @@ class Opening:
         return await self._plan(intake, taken, change.opened_at)
 
     async def _plan(self, intake: CaseIntake, taken: Taken, opened_at: datetime) -> OpenedCase:
-        account = await asyncio.to_thread(self._account, intake, taken)
-        plan = await asyncio.to_thread(self._planned, intake, opened_at, taken, account)
+        account, plan = await asyncio.to_thread(self._account_and_plan, intake, taken, opened_at)
         return OpenedCase(
             plan=plan,
             account=account.id if account else None,
@@ -165,12 +170,16 @@ class Opening:
             prompt=taken.prompt,
         )
 
-    def _account(self, intake: CaseIntake, taken: Taken) -> Account | None:
+    def _account_and_plan(self, intake: CaseIntake, taken: Taken, opened_at: datetime) -> tuple[Account | None, Plan]:
         name = taken.entitlement.account if taken.entitlement else intake.account
-        return self.store.catalog.account(name) if name else None
+        with self.store.snapshot() as catalog:
+            account = catalog.catalog.account(name) if name else None
+            return account, self._planned(catalog, intake, opened_at, taken, account)
 
-    def _planned(self, intake: CaseIntake, opened_at: datetime, taken: Taken, account: Account | None) -> Plan:
-        plan = self.planner.plan(
+    def _planned(
+        self, catalog: Store, intake: CaseIntake, opened_at: datetime, taken: Taken, account: Account | None
+    ) -> Plan:
+        plan = Planner(catalog).plan(
             intake,
             opened_at,
             entitlement=taken.entitlement.id if taken.entitlement else None,
@@ -182,10 +191,12 @@ class Opening:
     def _record(
         self, opening: CaseOpening, taken: Taken, account: Account | None, fields: dict[str, Any]
     ) -> OpenedCase:
-        opened, entered = self._enter(opening, taken, account, fields)
         run_id = activity.info().workflow_run_id or ""
-        # A case whose workflow was ended goes on where its events have come to.
-        feed_after = self.store.feed.last_before(opening.intake.case_id, run_id)
+        with self.store.snapshot() as stored:
+            plan = self._planned(stored, opening.intake, opening.opened_at, taken, account)
+            # A case whose workflow was ended goes on where its events have come to.
+            feed_after = stored.feed.last_before(opening.intake.case_id, run_id)
+        opened, entered = self._enter(opening, taken, plan, account, fields)
         opened = opened.model_copy(update={"feed_after": feed_after})
         self.store.cases.record(
             CaseRecord(
@@ -205,11 +216,11 @@ class Opening:
         return opened
 
     def _enter(
-        self, opening: CaseOpening, taken: Taken, account: Account | None, fields: dict[str, Any]
+        self, opening: CaseOpening, taken: Taken, plan: Plan, account: Account | None, fields: dict[str, Any]
     ) -> tuple[OpenedCase, Entered]:
         """The case as its workflow will open it, with calendars that reach as far as its targets."""
         opened = OpenedCase(
-            plan=self._planned(opening.intake, opening.opened_at, taken, account),
+            plan=plan,
             fields=fields,
             account=account.id if account else None,
             entitlement=taken.entitlement.id if taken.entitlement else None,

@@ -239,6 +239,22 @@ def put_case_events(connection: Connection, record: CaseRecord, *, bridges: bool
     _put(connection, drafts, stored, run_id=record.run_id)
 
 
+def put_following_events(connection: Connection, records: Sequence[CaseRecord]) -> None:
+    """Write the events of records, each of which follows what is stored of its case, in one transaction.
+
+    Args:
+        connection: of the transaction.
+        records: of different cases.
+    """
+    drafts = [(draft, record.run_id) for record in records for draft in case_events(record)]
+    if not drafts:
+        return
+    now = datetime.now(UTC)
+    before = connection.execute(_NEXT, {"many": len(drafts)}).scalar_one() - len(drafts)
+    rows = [_row(draft, before + place, run_id, now) for place, (draft, run_id) in enumerate(drafts, 1)]
+    connection.execute(_EVENTS.insert(), rows)
+
+
 def lock_events(connection: Connection) -> None:
     """Let nobody else write events until the transaction has ended; whoever waits sees then what it has stored."""
     connection.execute(select(_FEED.c.last).with_for_update())

@@ -17,6 +17,9 @@ from store.errors import StoreError
 BUSY_SECONDS = 30.0
 """How long a writer waits for another one, unless it says otherwise."""
 
+_PATIENCE = "milepost_patience"
+"""How long a connection waits, as it was told last."""
+
 
 def sqlite_engine(address: URL) -> Engine:
     """An engine for a file, which is made if it is not there: readable and writable for its owner alone.
@@ -53,8 +56,10 @@ def sqlite_engine(address: URL) -> Engine:
     def begin(connection: Connection) -> None:
         must_be_there()
         options = connection.get_execution_options()
-        patience = options.get("milepost_patience", BUSY_SECONDS)
-        connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(1000 * patience)}")
+        patience, known = options.get("milepost_patience", BUSY_SECONDS), connection.connection.info
+        if known.get(_PATIENCE) != patience:
+            connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(1000 * patience)}")
+            known[_PATIENCE] = patience
         # A transaction that reads first and then wants to write would fail at once if another one wrote in between.
         connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("milepost_writes") else "BEGIN")
 

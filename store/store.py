@@ -19,6 +19,7 @@ from store.cases.running import RunningCases
 from store.cases.tasks import Tasks
 from store.cases.texts import Texts
 from store.catalog.declared import DeclaredCatalog
+from store.catalog.listing import EntitlementListing
 from store.customer_links import CustomerLinks
 from store.database import Database, Schema, Standing
 from store.endpoints import Endpoints
@@ -57,6 +58,7 @@ class Store:
         endpoints: whom outbound messages go to, and how they do.
         quiet: limits of mails, and digests.
         ledgers: what was used of entitlements.
+        entitlements: which there are, the soonest to end first.
         feed: what happened, event by event.
         subscriptions: how those to the feed stand.
         dead_letters: events that subscriptions gave up.
@@ -88,6 +90,7 @@ class Store:
         self.endpoints = Endpoints(database)
         self.quiet = Quiet(database)
         self.ledgers = Ledgers(database)
+        self.entitlements = EntitlementListing(database)
         self.feed = Feed(database)
         self.subscriptions = Subscriptions(database)
         self.dead_letters = DeadLetters(database)

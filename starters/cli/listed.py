@@ -61,6 +61,11 @@ PANELS: dict[str, tuple[Listed, ...]] = {
             "Open a case for each row of a file, or log a time entry; one line of verdict for each.",
         ),
         Listed(
+            "list",
+            "desk:list_cases",
+            "List the open cases: of each what is due first, the time that is left for it, and when that is.",
+        ),
+        Listed(
             "show",
             "show:show",
             "Show a case: its milestones with their targets and what is left, and what happened on its timeline.",
@@ -153,6 +158,11 @@ PANELS: dict[str, tuple[Listed, ...]] = {
         ),
     ),
     "Entitlements in use": (
+        Listed(
+            "entitlements",
+            "entitlements:list_entitlements",
+            "List the entitlements that go on: whose they are, when they end, and what is left of each.",
+        ),
         Listed(
             "balance",
             "audit:balance",
@@ -249,6 +259,11 @@ PANELS: dict[str, tuple[Listed, ...]] = {
         ),
         Listed(
             "logs", "logs:app", "Event logs: what a file holds, and the mapping by which backtest and replay read it."
+        ),
+        Listed(
+            "schema",
+            "schema:schema",
+            "Write the JSON Schema of every message that cases and entitlements take, and of their answers.",
         ),
         Listed(
             "hours",

@@ -6,32 +6,49 @@ outcome of an action may be known before the record that ordered it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pydantic import TypeAdapter
 from sqlalchemy import Connection, delete, select, update
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from domain.errors import NotFound
 from domain.explanation import InstanceExplained
 from domain.messages.case_state import CaseState
-from domain.messages.migrations import hours_in_use
 from domain.messages.steps import CaseRecord
-from domain.process import FieldUpdate
 from domain.process.actions import slug
 from domain.timeline.effects import Noted, TriggerFired
 from domain.timeline.views import CaseView, MilestoneStatus, MilestoneView
 from store import tables
 from store.cases import statements
 from store.cases.folded import explained, folded_rows, milestone_row, put_folded
+from store.cases.following import DoNotFollow, Last, LastRecords, put_following
+from store.cases.rows import (
+    ACTION_CHANGES,
+    NOTE_COLUMNS,
+    TRIGGER_CHANGES,
+    action_rows,
+    case_row,
+    hours_of,
+    note_rows,
+    trigger_row,
+)
 from store.database import Database, insert_new
-from store.feed import counted_on, put_case_events
+from store.errors import StoreError
+from store.feed import FeedGap, counted_on, put_case_events
+from store.listed import listed, roles_now
 from store.reading import read_stored
 from store.reports.writing import put_measures
 from store.values import CaseRow, StoredCase
 
 _SPAN = TypeAdapter(timedelta)
-_NOTE_COLUMNS = tuple(column.name for column in tables.notes.c if column.name != "case_id")
+
+
+Failure = SQLAlchemyError | StoreError
+"""Why a record could not be stored."""
 
 
 class CaseRecords:
@@ -39,6 +56,55 @@ class CaseRecords:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._last = LastRecords()
+
+    def record_all(self, records: Sequence[CaseRecord], *, patience: float | None = None) -> list[int | Failure]:
+        """Stores records, each of another case, in as few transactions as can be.
+
+        Those that follow what this process has stored last are written in one. The others, and those as well if that
+        fails, are written one by one, so that one that can't be stored keeps no other from it. Where the database is
+        not at hand that is said of all that are left.
+
+        Args:
+            records: as `record` takes them.
+            patience: seconds to wait for another writer.
+
+        Returns:
+            Of each what `record` returns, or why it could not be stored.
+        """
+        following = [(record, last) for record in records if (last := self._last.before(record)) is not None]
+        stored: set[str] = set()
+        away: Failure | None = None
+        try:
+            if following and self._follow(following, patience):
+                stored = {record.view.case_id for record, _ in following}
+        except (SQLAlchemyError, StoreError) as error:
+            away = error if _is_away(error) else None
+        outcomes: list[int | Failure] = []
+        for record in records:
+            if record.view.case_id in stored:
+                outcomes.append(record.carried.events)
+                continue
+            outcome = away or self._tried(record, patience)
+            away = outcome if not isinstance(outcome, int) and _is_away(outcome) else None
+            outcomes.append(outcome)
+        return outcomes
+
+    def _follow(self, following: Sequence[tuple[CaseRecord, Last]], patience: float | None) -> bool:
+        """Whether they follow what is stored, and are stored as well now."""
+        with suppress(DoNotFollow):
+            with self._database.write(patience=patience) as connection:
+                put_following(connection, following)
+            for record, _ in following:
+                self._last.remember(record)
+            return True
+        return False
+
+    def _tried(self, record: CaseRecord, patience: float | None) -> int | Failure:
+        try:
+            return self.record(record, patience=patience)
+        except (SQLAlchemyError, StoreError) as error:
+            return error
 
     def record(self, record: CaseRecord, *, patience: float | None = None, bridges: bool = False) -> int:
         """Stores a record, in place of what an attempt that the server never took has left; the newest counts.
@@ -72,6 +138,7 @@ class CaseRecords:
             for failure in record.failures:
                 put_failure(connection, failure.key, failure.error, record.view.now)
             put_case_events(connection, record, bridges=bridges)  # last: nobody else writes events until it has ended
+        self._last.remember(record)
         return record.carried.events
 
     def get(self, case_id: str) -> StoredCase:
@@ -154,7 +221,7 @@ class CaseRecords:
     def notes(self, case_id: str) -> list[Noted]:
         """What was noted of a case, in order; nothing for a case that is not known."""
         table = tables.notes
-        wanted = select(*(table.c[name] for name in _NOTE_COLUMNS)).where(table.c.case_id == case_id)
+        wanted = select(*(table.c[name] for name in NOTE_COLUMNS)).where(table.c.case_id == case_id)
         with self._database.read() as connection:
             rows = connection.execute(wanted.order_by(table.c.number)).mappings()
             return [read_stored(Noted, dict(row)) for row in rows]
@@ -184,6 +251,11 @@ class CaseRecords:
             return list(connection.execute(wanted).scalars())
 
 
+def _is_away(error: Failure) -> bool:
+    """Whether the next record would fare no better: the database is not there, or others do not let go of it."""
+    return isinstance(error, OperationalError | StoreError) and not isinstance(error, FeedGap)
+
+
 def _row(found: Any) -> dict[str, Any]:
     kept = ("case_id", "number", "run_id", "account", "entitlement")
     return {**{name: found[name] for name in kept}, "view": read_stored(CaseView, found["view"])}
@@ -191,28 +263,7 @@ def _row(found: Any) -> dict[str, Any]:
 
 def _put_case(connection: Connection, record: CaseRecord) -> bool:
     """Whether this record is newer than what is stored."""
-    view = record.view
-    row = {
-        "case_id": view.case_id,
-        "run": record.run,
-        "history": record.history,
-        "number": record.number,
-        "run_id": record.run_id,
-        "account": record.account,
-        "entitlement": record.entitlement,
-        "process": view.process,
-        "process_version": view.process_version,
-        "status": view.status.value,
-        "stopped": view.stopped,
-        "opened_at": view.opened_at,
-        "closed_at": view.closed_at,
-        "next_due": view.next_due,
-        "view": view.model_dump(mode="json"),
-        "carried": record.carried.model_dump(mode="json"),
-        "recorded_at": datetime.now(UTC),
-        "fields": view.fields,
-        "own_clock": bool(record.carried.ahead),
-    }
+    row = case_row(record) | listed(record.view, roles_now(connection))
     # The opening asks besides whether it was asked for after what is stored.
     asked = {} if record.asked_at is None else {statements.ASKED_AT: record.asked_at}
     newer = statements.put_case(connection.dialect.name, tuple(row), is_opening=bool(asked))
@@ -229,11 +280,11 @@ def _leave_turns(connection: Connection, case_id: str) -> None:
 def _put_hours(connection: Connection, record: CaseRecord) -> None:
     """The business hours that the case goes by; none of one that is closed. They seldom change, so looked at first."""
     table, case_id = tables.case_hours, record.view.case_id
-    hours = {} if record.view.closed_at is not None else hours_in_use(record.carried.plan)
+    hours = hours_of(record)
     stored = connection.execute(statements.look(table, ("name", "version")), {statements.CASE_ID: case_id}).all()
     if {row.name: row.version for row in stored} == hours:
         return
-    connection.execute(delete(table).where(table.c.case_id == case_id))
+    connection.execute(statements.forget_hours(), {statements.CASE_ID: case_id})
     rows = [{"case_id": case_id, "name": name, "version": version} for name, version in hours.items()]
     insert_new(connection, table, rows)
 
@@ -242,8 +293,7 @@ def _put_notes(connection: Connection, record: CaseRecord) -> None:
     table, case_id = tables.notes, record.view.case_id
     which = {statements.CASE_ID: case_id, statements.NOTES_FROM: record.notes_from}
     connection.execute(statements.forget_notes(), which)
-    rows = [{"case_id": case_id, **{key: getattr(note, key) for key in _NOTE_COLUMNS}} for note in record.notes]
-    insert_new(connection, table, rows)
+    insert_new(connection, table, note_rows(record))
 
 
 def _forget_triggers(connection: Connection, record: CaseRecord) -> None:
@@ -280,34 +330,10 @@ def _put_milestones(connection: Connection, record: CaseRecord) -> None:
 
 
 def _put_trigger(connection: Connection, view: CaseView, fired: TriggerFired) -> None:
-    key = _trigger_key(view, fired)
-    same = ("milestone", "occurrence", "trigger", "firing", "due_at", "at", "noticed_at")
-    row = {"key": key, "case_id": view.case_id, "kind": fired.kind.value}
-    row |= {name: getattr(fired, name) for name in same}
-    # One that is there was recorded by an attempt that the server never took: it may have noticed it at another time.
     dialect = connection.dialect.name
-    connection.execute(statements.put(dialect, tables.triggers, *(name for name in row if name != "key")), row)
-    for position, call in enumerate(fired.calls):
-        known = {"position": position, "trigger_key": key, "action": call.action.model_dump(mode="json")}
-        # The timeline itself has carried out a change of a field by the time it tells of it.
-        taken = isinstance(call.action, FieldUpdate)
-        outcome = {"status": "done", "done_at": fired.at} if taken else {"status": "ordered", "done_at": None}
-        ordered = {"key": call.key, "case_id": view.case_id, **known, **outcome}
-        connection.execute(statements.put(dialect, tables.actions, *known), ordered)
-
-
-def _trigger_key(view: CaseView, fired: TriggerFired) -> str:
-    """The key of its effects without the action; also for a trigger that has none."""
-    if fired.calls:
-        return fired.calls[0].key.rpartition("/")[0]
-    instances = [
-        milestone
-        for milestone in view.milestones
-        if (milestone.milestone, milestone.occurrence) == (fired.milestone, fired.occurrence)
-    ]
-    process = instances[-1].process if instances else slug(view.process or "")
-    place = (view.case_id, process, slug(fired.milestone), str(fired.occurrence), fired.trigger, str(fired.firing))
-    return "/".join(place)
+    connection.execute(statements.put(dialect, tables.triggers, *TRIGGER_CHANGES), trigger_row(view, fired))
+    for ordered in action_rows(view, fired):
+        connection.execute(statements.put(dialect, tables.actions, *ACTION_CHANGES), ordered)
 
 
 def put_failure(connection: Connection, key: str, error: str, at: datetime) -> None:

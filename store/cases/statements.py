@@ -10,7 +10,20 @@ from collections.abc import Collection
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Delete, Select, Table, and_, bindparam, delete, or_, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Delete,
+    Select,
+    Table,
+    Update,
+    and_,
+    bindparam,
+    delete,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from store import tables
@@ -28,6 +41,8 @@ SETTLED_AT = "settled_at"
 """The parameter of `fired_since`: the instant."""
 NOTES_FROM = "notes_from"
 """The parameter of `forget_notes`: the first number that goes."""
+LAST = ("last_run_id", "last_run", "last_history", "last_number")
+"""The parameters of `follow`: which record is stored."""
 
 
 @cache
@@ -54,6 +69,15 @@ def put_case(dialect: str, names: tuple[str, ...], *, is_opening: bool) -> Any:
     changed: dict[str, Any] = {name: new[name] for name in names if name != "case_id"}
     newer = statement.on_conflict_do_update(index_elements=[table.c.case_id], set_=changed, where=or_(*is_newer))
     return newer.returning(table.c.case_id)
+
+
+@cache
+def follow() -> Update:
+    """Replace a case by the columns that come, if its last record is the one that is named."""
+    table = tables.cases
+    columns = (table.c.run_id, table.c.run, table.c.history, table.c.number)
+    is_last = [column == bindparam(name) for column, name in zip(columns, LAST, strict=True)]
+    return update(table).where(_of_case(table), *is_last)
 
 
 def _begins_anew(new: Any) -> ColumnElement[bool]:
@@ -84,10 +108,12 @@ def put(dialect: str, table: Table, *changed: str, unless_done: bool = False) ->
     Args:
         dialect: of the database.
         table: whose rows.
-        changed: the columns that change.
+        changed: the columns that change; if none do, those rows stay as they are.
         unless_done: but not in a row whose status is `done`.
     """
     statement = insert_for(dialect, table)
+    if not changed:
+        return statement.on_conflict_do_nothing(index_elements=list(table.primary_key.columns))
     return statement.on_conflict_do_update(
         index_elements=list(table.primary_key.columns),
         set_={name: statement.excluded[name] for name in changed},
@@ -121,6 +147,12 @@ def forget_notes() -> Delete:
     """Delete the notes of a case from a number on."""
     table = tables.notes
     return delete(table).where(_of_case(table), table.c.number >= bindparam(NOTES_FROM))
+
+
+@cache
+def forget_hours() -> Delete:
+    """Delete the business hours that a case goes by."""
+    return delete(tables.case_hours).where(_of_case(tables.case_hours))
 
 
 @cache

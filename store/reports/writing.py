@@ -31,7 +31,8 @@ _PAUSING = frozenset(
 )
 """What begins pauses, in its own name or by a rule."""
 
-_CASE, _KEYS, _FROM = "of_case", "keys", "from_number"
+_CASE, _CASES, _KEYS, _FROM = "of_case", "of_cases", "keys", "from_number"
+_OF_ONE = ("of_case", "of_process", "of_milestone", "of_occurrence")
 
 
 def put_measures(connection: Connection, record: CaseRecord) -> None:
@@ -55,6 +56,34 @@ def put_measures(connection: Connection, record: CaseRecord) -> None:
     }
     for table, rows in written.items():
         connection.execute(_forget(table), {**which, _KEYS: keys})
+        _insert(connection, table, rows)
+
+
+def put_following_measures(connection: Connection, records: Sequence[CaseRecord]) -> None:
+    """Write the rows of records, each of another case, that follow what is stored and leave nothing to forget."""
+    _insert(connection, tables.field_changes, [row for r in records for row in changes_of(r.view.case_id, r.notes)])
+    cases = [of_record(record) for record in records]
+    which = {_CASES: [case.case_id for case in cases]}
+    changed = set(connection.execute(_with_changes(), which).scalars())
+    cases = [with_changes(c, _changes(connection, c.case_id)) if c.case_id in changed else c for c in cases]
+    begun: dict[str, dict[datetime, str | None]] = {}
+    if any(view.pauses for case in cases for view in case.views):
+        for row in connection.execute(_all_begun_by(), which):
+            begun.setdefault(row.case_id, {})[row.from_at] = row.by
+    paused = [who_paused(r.notes) | begun.get(c.case_id, {}) for r, c in zip(records, cases, strict=True)]
+    written = {
+        tables.measures: [row for case in cases for row in measure_rows(case)],
+        tables.pauses: [row for case, by in zip(cases, paused, strict=True) for row in pause_rows(case, by)],
+        tables.holdings: [row for case in cases for row in holding_rows(case)],
+    }
+    keys = [
+        dict(zip(_OF_ONE, (case.case_id, view.process, view.milestone, view.occurrence), strict=True))
+        for case in cases
+        for view in case.views
+    ]
+    for table, rows in written.items():
+        if keys and (changed or table is not tables.holdings):
+            connection.execute(_forget_each(table), keys)
         _insert(connection, table, rows)
 
 
@@ -107,6 +136,26 @@ def _forget(table: Table) -> Delete:
     is_folded = select(*_key(folded)).where(folded.c.case_id == bindparam(_CASE), folded.c.explained.is_not(None))
     goes = or_(there.in_(bindparam(_KEYS, expanding=True)), there.not_in(is_folded))
     return delete(table).where(table.c.case_id == bindparam(_CASE), goes)
+
+
+@cache
+def _forget_each(table: Table) -> Delete:
+    """Drop the rows of one instance."""
+    columns = [table.c.case_id, *_key(table)]
+    return delete(table).where(*(column == bindparam(name) for column, name in zip(columns, _OF_ONE, strict=True)))
+
+
+@cache
+def _with_changes() -> Select[Any]:
+    table = tables.field_changes.c
+    return select(table.case_id).where(table.case_id.in_(bindparam(_CASES, expanding=True))).distinct()
+
+
+@cache
+def _all_begun_by() -> Select[Any]:
+    table = tables.pauses.c
+    wanted = select(table.case_id, table.from_at, table.by)
+    return wanted.where(table.case_id.in_(bindparam(_CASES, expanding=True)), table.by.is_not(None))
 
 
 def _key(table: Table) -> list[Any]:

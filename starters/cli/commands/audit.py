@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from starters.cli import arguments
+from starters.cli import arguments, zones
 from starters.cli.options import InPeriod, argument, option
 from starters.cli.running import connected, run, stored
 
@@ -36,7 +37,8 @@ def balance(
     if (entitlement is None) == (account is None):
         raise typer.BadParameter("name an entitlement, or an account with --account")
     if account is not None:
-        all_of_it = run(_balances(account, at))
+        instant = None if at is None else arguments.instant(at, "--at", zones.of_account(account))
+        all_of_it = run(_balances(account, instant))
         if as_json:
             typer.echo(json.dumps([one.model_dump(mode="json") for one in all_of_it], indent=2, ensure_ascii=False))
         else:
@@ -44,7 +46,8 @@ def balance(
             typer.echo("\n".join(shown) or f"nothing of account {account} is counted")
         return
     assert entitlement is not None  # noqa: S101  checked just now
-    found, is_retired = run(_balance(entitlement, at))
+    instant = None if at is None else arguments.instant(at, "--at", zones.of_entitlement(entitlement))
+    found, is_retired = run(_balance(entitlement, instant))
     status = "retired" if is_retired else found.status
     if as_json:
         said = json.dumps(found.model_dump(mode="json") | {"status": status}, indent=2, ensure_ascii=False)
@@ -124,14 +127,12 @@ def _audit_reports(as_json: bool) -> _Reports:
     return found
 
 
-async def _balances(account: str, at: str | None) -> list[Balance]:
-    instant = None if at is None else arguments.instant(at, "--at")
+async def _balances(account: str, instant: datetime | None) -> list[Balance]:
     async with _auditor() as auditor:
         return await auditor.balances(account, instant)
 
 
-async def _balance(entitlement: str, at: str | None) -> tuple[Balance, bool]:
-    instant = None if at is None else arguments.instant(at, "--at")
+async def _balance(entitlement: str, instant: datetime | None) -> tuple[Balance, bool]:
     async with _auditor() as auditor:
         return await auditor.balance(entitlement, instant), await auditor.is_retired(entitlement)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from starters.cli import zones
 from starters.cli.commands.case import case_desk
 from starters.cli.options import CaseArgument, option
 from starters.cli.running import run, until_stopped
@@ -25,7 +26,7 @@ def show(
         option(
             "--time-zone",
             "ZONE",
-            "In which instants are shown, by its IANA name; that of the case's first calendar, if left out.",
+            "In which instants are shown, by its IANA name; yours (MILEPOST_TIME_ZONE), else the case's, if left out.",
         ),
     ] = None,
     everything: Annotated[
@@ -76,7 +77,7 @@ async def _show(case: str, watch: bool, zone: tzinfo | None, everything: bool, a
 
     from starters.local.whereabouts import effective_settings
     from starters.operations.older import with_older
-    from starters.operations.recorded import recorded, zone_of_case
+    from starters.operations.recorded import recorded
     from starters.terminal.actions import case_actions
     from starters.terminal.cases import case_timeline, console
 
@@ -87,7 +88,7 @@ async def _show(case: str, watch: bool, zone: tzinfo | None, everything: bool, a
         stored = await recorded(database, lambda store: store.cases.milestones(case)) or []
         view = with_older(view, stored)
     if zone is None:
-        zone = await asyncio.to_thread(zone_of_case, database, case)
+        zone = await asyncio.to_thread(zones.shown, zones.of_case(case))
     if as_json:
         told = view.model_dump(mode="json") | ({"ended_from_outside": shown.ended} if shown.ended else {})
         typer.echo(json.dumps(told, indent=2, ensure_ascii=False))
@@ -104,7 +105,7 @@ async def _notes(case: str, zone: tzinfo | None, as_json: bool) -> None:
     import json
 
     from starters.local.whereabouts import effective_settings
-    from starters.operations.recorded import recorded, zone_of_case
+    from starters.operations.recorded import recorded
     from starters.terminal.cases import console
     from starters.terminal.notes import notes_table
 
@@ -114,7 +115,7 @@ async def _notes(case: str, zone: tzinfo | None, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps([note.model_dump(mode="json") for note in found], indent=2, ensure_ascii=False))
         return
-    console().print(notes_table(found, zone or await asyncio.to_thread(zone_of_case, database, case)))
+    console().print(notes_table(found, zone or await asyncio.to_thread(zones.shown, zones.of_case(case))))
 
 
 async def _watch(client: MilepostClient, view: CaseView, zone: tzinfo) -> None:

@@ -170,7 +170,7 @@ def test_who_is_not_covered_ends_with_3(alone: dict[str, str], account: str, nex
     [
         ("--account acne", "unknown account 'acne'; did you mean 'acme'?"),
         ("--account acme --asset r2", "unknown asset 'r2'; there are r1"),
-        ("--account acme --at yesterday", "is no ISO 8601 instant"),
+        ("--account acme --at yesterday", "is no time; write one like"),
         ("--account acme --at 0001-01-01T00:00Z", "'0001-01-01T00:00Z' is outside the years 1900 to 2999"),
         ("--account acme --at 9999-12-31T23:59Z", "'9999-12-31T23:59Z' is outside the years 1900 to 2999"),
         ("--channel phone", "say who it is: --account"),

@@ -1,0 +1,185 @@
+"""Records of several cases written at once leave what the same records leave one by one, whatever was there before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import event, select
+
+from domain.calendar import ALWAYS
+from domain.messages.case_state import CaseState
+from domain.messages.steps import CaseRecord
+from domain.timeline.effects import NoteKind
+from domain.timeline.events import CaseClosed, ClockStopped, MilestoneCompleted
+from domain.timeline.plan import Plan
+from store import Store, tables
+from store.feed import FeedGap
+from tests.feeds import PLAN, T0, Recorded, at
+
+WITH_PROCESS = Plan.model_validate(
+    PLAN.model_dump()
+    | {
+        "process": {
+            "name": "Gold",
+            "milestones": [
+                {
+                    "name": "First response",
+                    "within": "1h",
+                    "triggers": [
+                        {"kind": "warning", "at": "50%", "actions": [{"do": "task", "subject": "call"}]},
+                        {"kind": "success", "actions": [{"do": "field_update", "field": "done", "value": "x"}]},
+                    ],
+                },
+                {"name": "Resolution", "within": "2h"},
+            ],
+        },
+        "fields": {"done": "string"},
+    }
+)
+TABLES = (
+    *(tables.cases, tables.case_hours, tables.milestones, tables.notes, tables.triggers, tables.actions),
+    *(tables.events, tables.measures, tables.pauses, tables.field_changes, tables.holdings),
+)
+OWN = {"recorded_at", "position"}
+"""Columns that say when a row was written, and after which other one."""
+
+
+def life(case_id: str, *, plan: Plan = WITH_PROCESS) -> list[CaseRecord]:
+    """The records of a case that is opened, warned of, stopped, completed and closed."""
+    case = Recorded(case_id, plan=plan)
+    timeline = case.timeline
+    records = [case.record([*timeline.advance(T0), *timeline.remark(NoteKind.COVERED, T0, "covered")])]
+    records.append(case.record(timeline.advance(at(40))))
+    records.append(case.record(timeline.apply(ClockStopped(event_id="s", occurred_at=at(41)), at(41))))
+    done = MilestoneCompleted(event_id="d", occurred_at=at(42), milestone="First response")
+    records.append(case.record(timeline.apply(done, at(42))))
+    return [*records, case.record(timeline.apply(CaseClosed(event_id="c", occurred_at=at(50)), at(50)))]
+
+
+def otherwise(case_id: str) -> CaseRecord:
+    """What comes instead of the second record of a life, of which the server never took the step."""
+    case = Recorded(case_id, plan=WITH_PROCESS)
+    case.record([*case.timeline.advance(T0), *case.timeline.remark(NoteKind.COVERED, T0, "covered")])
+    case.history = 100
+    return case.record(case.timeline.remark(NoteKind.REFUSED, at(1), "something else"))
+
+
+def stored(store: Store) -> dict[str, list[dict[str, Any]]]:
+    """Every row that records make, as far as it says what was recorded."""
+    found = {}
+    with store._database.read() as connection:
+        for table in TABLES:
+            rows = [
+                {name: value for name, value in row.items() if name not in OWN}
+                for row in connection.execute(select(table)).mappings()
+            ]
+            found[table.name] = sorted(rows, key=repr)
+    return found
+
+
+def one_by_one(store: Store, records: Sequence[CaseRecord]) -> None:
+    for record in records:
+        store.cases.record(record)
+
+
+@pytest.fixture
+def beside(tmp_path: Path) -> Iterator[Store]:
+    """Another database."""
+    with Store.open(f"sqlite:///{tmp_path / 'beside.db'}") as other:
+        yield other
+
+
+def test_what_is_written_at_once_is_what_is_written_one_by_one(store: Store, beside: Store) -> None:
+    """Three cases, step by step; the last one begins later."""
+    lives = [life("a"), life("b"), life("c")]
+    for step in range(6):
+        late = [lives[2][step - 1]] if step else []
+        records = [*(one[step] for one in lives[:2] if step < len(one)), *late]
+        assert store.cases.record_all(records) == [record.carried.events for record in records]
+    one_by_one(beside, [record for one in lives for record in one])
+    assert stored(store) == stored(beside)
+    assert len(stored(store)["events"]) == sum(record.events for one in lives for record in one)
+
+
+def test_records_that_follow_share_their_statements(store: Store) -> None:
+    """Ten cases take as many statements as one."""
+    lives = [life(f"c-{number}") for number in range(10)]
+    assert store.cases.record_all([one[0] for one in lives]) == [0] * 10
+    said: list[str] = []
+    event.listen(store._database._engine, "before_cursor_execute", lambda *about: said.append(about[2]))
+    assert store.cases.record_all([lives[0][1]]) == [0]
+    alone, said[:] = len(said), []
+    assert store.cases.record_all([one[1] for one in lives[1:]]) == [0] * 9
+    assert len(said) <= alone <= 16
+
+
+def test_what_an_attempt_has_left_is_replaced(store: Store, beside: Store) -> None:
+    """A record that the server never took, of the same number: its notes, events and triggers are gone."""
+    lost, again = life("a"), otherwise("a")
+    for records in ([lost[0]], [lost[1]], [again]):
+        assert store.cases.record_all(records) == [0]
+    one_by_one(beside, [lost[0], again])
+    seen, expected = stored(store), stored(beside)
+    superseded = [row for row in seen["events"] if row["superseded"]]
+    assert superseded
+    seen["events"] = [row for row in seen["events"] if not row["superseded"]]
+    assert seen == expected
+
+
+def test_what_somebody_else_has_written_meanwhile_is_replaced_as_well(url: str) -> None:
+    """This process remembers what it has stored, and the database says otherwise."""
+    lost, again = life("a"), otherwise("a")
+    with Store.open(url) as ours, Store.open(url) as theirs:
+        assert ours.cases.record_all([lost[0]]) == [0]
+        theirs.cases.record(lost[1])
+        assert ours.cases.record_all([again]) == [0]
+        assert ours.cases.triggers("a") == []
+        assert ours.cases.get("a").number == 2
+        assert [each.text for each in ours.cases.notes("a")] == [each.text for each in (*lost[0].notes, *again.notes)]
+
+
+def test_an_older_record_changes_nothing(store: Store) -> None:
+    """Not even through what was remembered."""
+    first, second, third, *_ = life("a")
+    for record in (first, second, third, second):
+        assert store.cases.record_all([record]) == [0]
+    assert store.cases.get("a").number == 3
+    assert store.cases.get("a").view == third.view
+
+
+def test_one_that_cannot_be_stored_keeps_no_other_from_it(store: Store) -> None:
+    """Each is told what became of its own record."""
+    ours, others = life("a"), life("b")
+    assert store.cases.record_all([ours[0], others[0]]) == [0, 0]
+    gap = others[3].model_copy(update={"number": 2})
+    a, b = store.cases.record_all([ours[1], gap])
+    assert a == 0
+    assert isinstance(b, FeedGap)
+    assert (store.cases.get("a").number, store.cases.get("b").number) == (2, 1)
+
+
+def test_a_database_that_is_not_at_hand_is_asked_once(store: Store, url: str) -> None:
+    """All that wait for it are told so, and none of them waits for itself."""
+    lives = [life(f"c-{number}") for number in range(5)]
+    assert store.cases.record_all([one[0] for one in lives[:3]]) == [0] * 3
+    with store._database.write() as connection:
+        connection.execute(select(tables.cases).with_for_update()).all()
+        connection.execute(tables.feed.update().values(last=tables.feed.c.last))
+        why = store.cases.record_all([one[1] for one in lives[:3]] + [one[0] for one in lives[3:]], patience=0.1)
+    assert len(set(map(id, why))) == 1
+    assert not isinstance(why[0], int)
+    assert store.cases.record_all([one[1] for one in lives[:3]]) == [0] * 3
+
+
+def test_a_plan_that_changes_its_hours_is_written_down(store: Store) -> None:
+    """A record that follows may still have something to replace."""
+    case = Recorded("a", plan=WITH_PROCESS)
+    first = case.record(case.timeline.advance(T0))
+    second = case.record(case.timeline.advance(at(1)))
+    later = second.carried.plan.model_copy(update={"calendar_versions": {ALWAYS.name: 7}})
+    second = second.model_copy(update={"carried": CaseState(plan=later, state=second.carried.state)})
+    assert store.cases.record_all([first]) == store.cases.record_all([second]) == [0]
+    assert stored(store)["case_hours"] == [{"case_id": "a", "name": ALWAYS.name, "version": 7}]
