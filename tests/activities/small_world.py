@@ -47,6 +47,8 @@ _ABOUT_NOW = timedelta(hours=1)
 _QUEUE = "twice"
 _RECORDED = re.compile(r'"recordedtime": ?"[^"]*"')
 """When an event of the feed was written, by the wall clock."""
+_ENDED = re.compile(r'("redelivery/[^"]*/\d+)-[0-9a-f]{12}(?=")')
+"""The id of a delivery by hand, whose digest has the instant of its end."""
 
 
 class Died(Exception):
@@ -227,7 +229,8 @@ class SmallWorld:
         with self.store._database.read() as connection:
             tables = {
                 table.name: sorted(
-                    json.dumps(list(row), default=_without_now) for row in connection.execute(select(table))
+                    _ENDED.sub(r"\1", json.dumps(list(row), default=_without_now))
+                    for row in connection.execute(select(table))
                 )
                 for table in metadata.sorted_tables
             }

@@ -49,3 +49,17 @@ async def test_reopening_an_open_case_prints_one_line(client: Client, env: dict[
     said = await asyncio.to_thread(program, "reopen", case, env=env)
     assert said.returncode == 2
     assert said.stderr == f"milepost: case {case} is open\n"
+
+
+@pytest.mark.parametrize("command", [["tasks"], ["verify", "--account", "acme"], ["events"], ["plan"]])
+def test_a_command_that_looks_makes_no_database(tmp_path: Path, command: list[str]) -> None:
+    """It says what does; and once that was done, it finds the tables."""
+    file = tmp_path / "milepost.db"
+    there = {"MILEPOST_DATA": str(tmp_path), "MILEPOST_DATABASE_URL": f"sqlite:///{file}"}
+    refused = milepost(*command, env=there)
+    assert refused.exit_code == 1
+    assert "there is no database" in refused.output
+    assert "`milepost db upgrade` makes them" in refused.output
+    assert not file.exists()
+    assert milepost("db", "upgrade", env=there).stdout == f"The database sqlite:///{file} is up to date.\n"
+    assert "no database" not in milepost(*command, env=there).output
