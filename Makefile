@@ -13,7 +13,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Processes for the tests, each with a Temporal server of its own: they wait more than they compute.
 TESTING ?= $(shell $(BIN)/python -c 'import os; print(min((os.cpu_count() or 1) + 1, 4))')
 
-.PHONY: help setup server demo test test-hostile abuse versions siege planted rush life audit arrivals dead-receiver reports check bench clean
+.PHONY: help setup server demo test test-hostile abuse versions siege planted rush life audit arrivals dead-receiver walk clients outages \
+	node-client reports check bench dist clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '|'
@@ -85,6 +86,24 @@ dead-receiver: setup ## let a receiver be dead while milestones recur, and count
 	@MILEPOST_DEAD_EVENTS=$(EVENTS) MILEPOST_LONGEST_TEST=7200 $(BIN)/python -m pytest -s -o faulthandler_timeout=7200 \
 		tests/activities/actions/test_dead_receiver.py $(ARGS)
 
+WALKS ?= 10
+walk: setup ## walk the whole document of the HTTP API for long, with a key of each scope: make walk WALKS=10
+	@MILEPOST_WALKS=$(WALKS) MILEPOST_LONGEST_TEST=3600 $(BIN)/python -m pytest -o faulthandler_timeout=3600 \
+		tests/starters/http/test_whole_document.py $(ARGS)
+
+CLIENTS ?= 200
+clients: setup ## many clients, two replicas, everything sent three times: make clients CLIENTS=200
+	@MILEPOST_CLIENTS=$(CLIENTS) MILEPOST_LONGEST_TEST=3600 $(BIN)/python -m pytest -s -o faulthandler_timeout=3600 \
+		tests/starters/http/test_replicas.py $(ARGS)
+
+SECONDS_AWAY ?= 60
+outages: setup ## take Temporal, the store and the worker away while requests come: make outages SECONDS_AWAY=60
+	@MILEPOST_OUTAGE=$(SECONDS_AWAY) MILEPOST_LONGEST_TEST=3600 $(BIN)/python -m pytest -s -o faulthandler_timeout=3600 \
+		tests/starters/http/test_outages.py $(ARGS)
+
+node-client: ## install Temporal's SDK for Node, by which a test opens a case
+	@npm install --prefix docs/clients/node --no-package-lock --no-audit --no-fund
+
 REPORTS ?= 2000
 reports: setup ## hold reports over random cases against the slow model and the feed: make reports REPORTS=2000
 	@MILEPOST_RANDOM_CASES=$(REPORTS) MILEPOST_LONGEST_TEST=7200 $(BIN)/python -m pytest -o faulthandler_timeout=7200 \
@@ -101,6 +120,13 @@ check: $(VENV)/.installed ## lint, format, types and who may import whom
 
 bench: $(VENV)/.bench ## measure, beside what others do
 	@for benchmark in benchmarks/[a-z]*.py; do echo "$$benchmark"; $(BIN)/python "$$benchmark"; done
+
+dist: setup ## build a wheel, install it into an empty environment, and try it there (minutes)
+	@rm -rf build dist
+	@$(BIN)/python -m distribution.third_party THIRD-PARTY.md
+	@$(PIP) wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	@MILEPOST_DIST=dist $(BIN)/python -m pytest tests/test_dist.py $(ARGS)
+	@ls -l dist
 
 clean: ## remove .venv and what the tools left behind
 	rm -rf $(VENV) .venvs build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
