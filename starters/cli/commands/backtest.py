@@ -50,8 +50,8 @@ def backtest(
         option(
             "--by",
             "FIELD",
-            "What makes the groups: a field of the case as it is in the end, or week, month or year, in which the "
-            "target lies. Left out: priority, if there is such a field.",
+            "What makes the groups: a field of the case as it is in the end, or week, month, quarter or year, in "
+            "which the target lies. Left out: priority, if there is such a field.",
         ),
     ] = None,
     compare: Annotated[

@@ -112,6 +112,13 @@ def test_reports_say_what_the_slow_model_and_the_feed_say(recorded_in: Store, wo
     assert _outcomes(lived.rows(ReportKind.COMPLIANCE, now, "milestone")) == _fed_outcomes(lived)
 
 
+def test_an_audit_finds_that_they_agree(recorded_in: Store) -> None:
+    """Of every case that was recorded above: the timeline worked out anew, the reports, and the feed."""
+    audited = list(recorded_in.reports.audit())
+    assert {one.case_id: one.discrepancies for one in audited if one.discrepancies} == {}
+    assert sum(one.instances for one in audited) > len(audited) > 0
+
+
 def _outcomes(rows: Rows) -> dict[str, dict[str, int]]:
     """How many of each milestone came to what, of those that there are."""
     names = ("met", "met_late", "violated", "open", "removed", "handed_over", "handed_over_late")

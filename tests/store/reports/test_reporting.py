@@ -239,6 +239,24 @@ def test_cases_of_before_are_measured_from_their_records(store: Store) -> None:
         assert fill(connection) == 0
 
 
+def test_an_audit_tells_what_does_not_agree(store: Store) -> None:
+    """A row that was lost or changed, and an event that is missing, each with the case and the milestone."""
+    for case_id in ("a", "b", "c"):
+        completed(case(store, case_id), timedelta(hours=5))
+    assert [one.discrepancies for one in store.reports.audit()] == [[], [], []]
+    measures, events = tables.measures, tables.events
+    with store._database.write() as connection:
+        connection.execute(measures.update().where(measures.c.case_id == "a").values(outcome="met"))
+        connection.execute(measures.delete().where(measures.c.case_id == "b"))
+        violated = events.c.type == "milepost.case.milestone.violated.v1"
+        connection.execute(events.delete().where(events.c.subject == "case/c", violated))
+    assert [one.discrepancies for one in store.reports.audit()] == [
+        ["Answer is met late, and reports count it as met"],
+        ["Answer is met late, and reports count nothing of it"],
+        ["Answer is met late, and the feed tells it as met"],
+    ]
+
+
 def _rows(connection: Connection, table: Any) -> list[Any]:
     return sorted(map(str, connection.execute(table.select()).all()))
 
