@@ -13,6 +13,7 @@ from store.cases.actions import ActionRecords
 from store.cases.deliveries import Deliveries
 from store.cases.ended import EndedCases
 from store.cases.listing import CaseListing
+from store.cases.outbox import Outbox
 from store.cases.records import CaseRecords
 from store.cases.redeliveries import Redeliveries
 from store.cases.running import RunningCases
@@ -53,6 +54,7 @@ class Store:
         actions: what was ordered, and what became of it.
         tasks: what people are to do, and what of it is done.
         deliveries: what was sent to the outside.
+        outbox: all that goes out, the newest first.
         redeliveries: what of it was sent again by hand.
         texts: what was said word for word, which is kept for a while.
         endpoints: whom outbound messages go to, and how they do.
@@ -85,6 +87,7 @@ class Store:
         self.actions = ActionRecords(database)
         self.tasks = Tasks(database)
         self.deliveries = Deliveries(database)
+        self.outbox = Outbox(database)
         self.redeliveries = Redeliveries(database)
         self.texts = Texts(database)
         self.endpoints = Endpoints(database)

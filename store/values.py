@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any, Literal, NamedTuple
 
 from pydantic import AwareDatetime, Field
@@ -45,6 +46,7 @@ class Diff(Value):
         unchanged: how many declarations are stored already just so.
         against: keys of which files and what stands say different things.
         asks: nothing was stored, since somebody has to say yes to what `against` says.
+        doubts: what is probably a mistake, a line each; stored all the same.
     """
 
     changes: list[Change]
@@ -52,6 +54,7 @@ class Diff(Value):
     against: list[Against] = Field(default_factory=list)
     dry_run: bool = False
     asks: bool = False
+    doubts: list[str] = Field(default_factory=list, exclude_if=operator.not_)
 
     @property
     def to_be_asked(self) -> list[Against]:

@@ -32,7 +32,7 @@ FROM_FIELDS = (Role.OWNER, Role.CONTACT, Role.TEAM, Role.WATCHERS)
 """Roles that are read from a field of the case, which has the role's name unless the organisation says another."""
 
 
-def field_of(role: Role, named: dict[Role, str]) -> str:
+def field_of(role: Role, named: Mapping[Role, str]) -> str:
     """The field of a case from which a role is read.
 
     Args:
@@ -42,7 +42,7 @@ def field_of(role: Role, named: dict[Role, str]) -> str:
     return named.get(role, role.value)
 
 
-def named_by(role: Role, fields: Mapping[str, Any], named: dict[Role, str]) -> list[str]:
+def named_by(role: Role, fields: Mapping[str, Any], named: Mapping[Role, str]) -> list[str]:
     """Who a field of a case names for a role, in order; nobody if it is empty.
 
     A text names several by commas or semicolons, but one team.

@@ -180,13 +180,13 @@ def _row(name: str, group: str, cases: list[_Judged]) -> ComplianceRow:
 def compliance_table(rows: Sequence[ComplianceRow], *, by: str) -> Table:
     """The rows for a terminal."""
     table = Table(title=f"Milestone compliance by {by}, beside the log's own verdict", title_justify="left")
-    table.add_column("Milestone")
-    table.add_column(by.replace("_", " ").capitalize())
+    table.add_column("Milestone", overflow="fold")
+    table.add_column(by.replace("_", " ").capitalize(), overflow="fold")
     handed_over = any(row.of(each) for row in rows for each in HANDOVERS)
     shown = [each for each in Outcome if handed_over or each not in HANDOVERS]
     names = [each.value.capitalize() for each in shown]
     for heading in ("Cases", *names, "In time", "Log: in time", "Log agrees"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", overflow="fold")
     last = ""
     for row in rows:
         counts = (row.instances, *(row.of(each) for each in shown))

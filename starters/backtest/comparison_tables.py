@@ -49,11 +49,11 @@ def flipped(flips: Sequence[Flip]) -> RenderableType:
     """The cases that fare otherwise under the one process than under the other."""
     table = table_of("Cases that fare otherwise (times in UTC)")
     for name in ("Case", "Milestone", "Group", "Ended", "A", "A: target"):
-        table.add_column(name)
-    table.add_column("A: left", justify="right")
+        table.add_column(name, overflow="fold")
+    table.add_column("A: left", justify="right", overflow="fold")
     for name in ("B", "B: target"):
-        table.add_column(name)
-    table.add_column("B: left", justify="right")
+        table.add_column(name, overflow="fold")
+    table.add_column("B: left", justify="right", overflow="fold")
     for flip in flips:
         table.add_row(
             flip.external_id or flip.case_id,
@@ -82,7 +82,7 @@ def _compared(found: Comparison) -> Table:
     for letter in ("A", "B"):
         table.add_column(letter, min_width=BAR_WIDTH, no_wrap=True)
     for name in ("Count", "Missed\nA", "\nB", "\nB - A", "In time\nA", "\nB", "\nB - A"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", overflow="fold")
     before = ""
     for name, group, a, b in _both(found):
         missed = (b.missed - a.missed) if a and b else None
@@ -139,9 +139,9 @@ def _compared_times(found: Comparison) -> Table:
 
 def _flips(found: Comparison) -> Table:
     table = table_of("Cases that fare otherwise under B than under A")
-    table.add_column("Milestone")
+    table.add_column("Milestone", overflow="fold")
     for name in ("Met by A, missed by B", "Missed by A, met by B", "Otherwise"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", overflow="fold")
     for name in found.shared:
         lost = found.flip_count(name, Standing.MET, Standing.MISSED)
         won = found.flip_count(name, Standing.MISSED, Standing.MET)

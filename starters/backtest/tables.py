@@ -63,8 +63,8 @@ def notable(rows: Sequence[CaseRow], most: int | None = None) -> RenderableType:
     """The cases that missed a milestone or nearly did."""
     table = table_of("Missed, the worst first, and near misses, the closest first (times in UTC)")
     for name in ("Case", "Milestone", "Group", "Outcome", "Target", "Ended"):
-        table.add_column(name)
-    table.add_column("Over or left", justify="right")
+        table.add_column(name, overflow="fold")
+    table.add_column("Over or left", justify="right", overflow="fold")
     for row in rows[:most]:
         over = row.overrun_seconds
         left = f"{span(over)} over" if over is not None else shown_span(row.margin_seconds)
@@ -117,7 +117,7 @@ def _outcomes(report: Report) -> Table:
     table.add_column("", min_width=BAR_WIDTH, no_wrap=True)
     outcomes = shown_outcomes([report])
     for name in ("Count", *(_HEADINGS.get(each, each.value.capitalize()) for each in outcomes), "In\ntime"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", overflow="fold")
     for name, row, last in _rows(report):
         f = row.figures
         table.add_row(
@@ -183,9 +183,9 @@ def _margins(report: Report) -> Table:
 def _pauses(report: Report) -> Table:
     table = table_of("Pauses, in open time")
     for name in ("Milestone", "Cause", "State of the case"):
-        table.add_column(name)
+        table.add_column(name, overflow="fold")
     for name in ("Stretches", "Open hours"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", overflow="fold")
     table.add_column("", min_width=BAR_WIDTH)
     longest = max(row.open_seconds for row in report.pauses)
     before = ""
@@ -210,11 +210,11 @@ def _pauses(report: Report) -> Table:
 
 def _trend(report: Report) -> Table:
     table = table_of(f"Trend by {report.trend_by}, in which the target lay")
-    table.add_column(report.trend_by.capitalize())
+    table.add_column(report.trend_by.capitalize(), overflow="fold")
     for name in report.milestones:
         table.add_column(name, min_width=BAR_WIDTH, no_wrap=True)
-        table.add_column("Count", justify="right")
-        table.add_column("In time", justify="right")
+        table.add_column("Count", justify="right", overflow="fold")
+        table.add_column("In time", justify="right", overflow="fold")
     most = max((row.counts.instances for row in report.trend), default=0)
     by_period: dict[str, list[Counts]] = {}
     for row in report.trend:
@@ -237,8 +237,8 @@ def _trend(report: Report) -> Table:
 def _triggers(report: Report) -> Table:
     table = table_of("Triggers that would have fired")
     for name in ("Milestone", "Trigger"):
-        table.add_column(name)
-    table.add_column("Fired", justify="right")
+        table.add_column(name, overflow="fold")
+    table.add_column("Fired", justify="right", overflow="fold")
     before = ""
     for row in report.triggers:
         table.add_row("" if row.milestone == before else row.milestone, row.trigger, str(row.fired))

@@ -120,6 +120,11 @@ PANELS: dict[str, tuple[Listed, ...]] = {
             "List what was sent for a case: when, to whom, with the receiver's answer. Or all that failed for good.",
         ),
         Listed(
+            "outbox",
+            "outbox:outbox",
+            "List the mails and messages of all cases and entitlements: sent, waiting, failed; the newest first.",
+        ),
+        Listed(
             "retry",
             "actions:retry",
             "Try an action that failed for good again, under the key that it has; "

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from activities.rendering.trial import excessive_texts
 from domain.catalog.declarations import Catalog, Kind
 from domain.catalog.documents import read_document
+from domain.catalog.doubts import doubts
 from domain.catalog.problems import CatalogProblems, Problem, path_text
 from domain.catalog.problems import Path as DocumentPath
 from domain.catalog.references import NOTHING, Known
@@ -50,15 +51,19 @@ def apply_files(store: Store, paths: Sequence[Path], *, by: str, dry_run: bool =
 
     Raises:
         CatalogError: as `read_catalog`; nothing was stored.
+
+    Returns:
+        What is different, with what is probably a mistake.
     """
     with store.catalog.known() as known:
         catalog, files = _read(paths, known)
     if problems := excessive_texts(texts(catalog)):
         raise files.located(problems)
     try:
-        return store.catalog.apply(catalog, by=by, dry_run=dry_run, consent=consent)
+        diff = store.catalog.apply(catalog, by=by, dry_run=dry_run, consent=consent)
     except CatalogProblems as refused:
         raise files.located(refused.problems) from None
+    return diff.model_copy(update={"doubts": files.doubts()})
 
 
 def _read(paths: Sequence[Path], known: Known) -> tuple[Catalog, _Files]:
@@ -162,6 +167,11 @@ class _Files:
         found.sort(key=lambda problem: (order.get(problem.file, -1), problem.line, problem.column))
         count = plural(len(found), "problem")
         return CatalogError("\n".join([f"the catalog has {count}, nothing of it was stored:", *map(str, found)]))
+
+    def doubts(self) -> list[str]:
+        """What is probably a mistake, a line each, in the files' order."""
+        found = [doubt for file in self._only for doubt in file.doubts]
+        return [str(doubt) for doubt in sorted([*found, *map(self._located, doubts(self.document))])]
 
     def _located(self, problem: Problem) -> Located:
         origin = self._origin(problem.path)

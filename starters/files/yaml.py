@@ -20,6 +20,8 @@ _UNFOLDING = 10
 
 _DEEPEST = 100
 
+_YES_OR_NO = {"yes", "no", "on", "off", "y", "n"}
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Located:
@@ -47,6 +49,7 @@ class YamlFile:
         """
         self.path = path
         self.problems: list[Located] = []
+        self.doubts: list[Located] = []
         self.document: Mapping[str, Any] = {}
         self._places: dict[DocumentPath, tuple[int, int]] = {}
         self._nodes = 0
@@ -161,6 +164,9 @@ class YamlFile:
     def _scalar(self, node: ScalarNode) -> Any:
         """Dates and times stay text, so that they are read as everywhere else, with their offset."""
         text = str(node.value)
+        if node.style is None and text.casefold() in _YES_OR_NO and str(node.tag).endswith(":str"):
+            said = f"{text} without quotes is the text {text!r} here, and true or false to other readers of YAML"
+            self.doubts.append(Located(self.path, *_mark(node), f'{said}; write "{text}", or true or false'))
         try:
             match str(node.tag).rpartition(":")[2]:
                 case "null":

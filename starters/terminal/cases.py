@@ -129,7 +129,7 @@ def _older(more: MoreInstances) -> str:
 def _milestones(view: CaseView, zone: tzinfo) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     for name in ("milestone", "state", "start", "target"):
-        table.add_column(name)
+        table.add_column(name, overflow="fold")
     for name in ("elapsed", "paused", "left"):
         table.add_column(name, justify="right", no_wrap=True)
     for milestone in view.milestones:

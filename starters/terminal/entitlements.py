@@ -31,8 +31,8 @@ def entitlement_table(entitlements: Sequence[ListedEntitlement], today: date) ->
     table.add_column("entitlement", style="bold", overflow="fold")
     table.add_column("account", overflow="fold")
     table.add_column("ends on", no_wrap=True)
-    table.add_column("left", justify="right")
-    table.add_column("used", justify="right")
+    table.add_column("left", justify="right", overflow="fold")
+    table.add_column("used", justify="right", overflow="fold")
     table.add_column("", overflow="fold")
     for one in entitlements:
         table.add_row(one.entitlement, one.account, _end(one, today), _left(one), _used(one), _remark(one))

@@ -27,9 +27,9 @@ def notes_table(notes: Sequence[Noted], zone: tzinfo | None) -> RenderableType:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("", justify="right", style="dim")
     table.add_column("took effect", no_wrap=True)
-    table.add_column("what")
-    table.add_column("by")
-    table.add_column("why")
+    table.add_column("what", overflow="fold")
+    table.add_column("by", overflow="fold")
+    table.add_column("why", overflow="fold")
     for note in notes:
         what = Text(with_stamps_in(note.text, zone))
         if note.occurred_at is not None:

@@ -56,6 +56,8 @@ def apply(
         _ask(diff)
         diff, counts, followed = run(_apply(files, by, dry_run=False, consent=True))
     typer.echo(diff.model_dump_json(indent=2) if as_json else str(diff))
+    for doubt in diff.doubts:
+        typer.echo(f"milepost: probably a mistake: {doubt}", err=True)
     _say_what_is_not_promised(diff)
     _say_what_follows_it(followed, as_json=as_json)
     say_what_counts_made_of_it(counts, as_json=as_json)

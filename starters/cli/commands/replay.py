@@ -48,6 +48,8 @@ def replay(
     it starts its own and keeps its state. Stopped in the middle, the same command goes on from there and repeats no
     event.
 
+    Cases of these ids must not be there from anything else: take a new store (MILEPOST_DATA), or --prefix.
+
     Ends with 1 if a case did not end as the pure timeline says.
 
     Example:

@@ -110,7 +110,7 @@ async def _second_thoughts(agent: Agent) -> None:
     late, _, *others, _ = agent.names
     await agent.run("clear", others[0], "first response", "--reason", "the wrong case")
     said = await agent.run("extend", late, "resolution", "2h", "--reason", "agreed by phone")
-    assert re.search(f"moves to {IN_BERLIN}", said), said
+    assert re.search(f"Resolution extended by .*, target {IN_BERLIN}", said), said
     await agent.run("close", others[1])
     again = await agent.run("reopen", others[1])
     assert f"case {others[1]}: compliant" in again

@@ -1,0 +1,40 @@
+"""What is allowed in a catalog and is probably a mistake: told, and stored all the same."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from domain.catalog.problems import Path, Problem
+
+_WINDOW = re.compile(r"\s*(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})\s*")
+_LONG_NIGHT = 14 * 60
+_DAY = 24 * 60
+
+
+def doubts(document: Mapping[str, Any]) -> Iterator[Problem]:
+    """What is probably a mistake in a catalog's document, each with what was probably meant.
+
+    Args:
+        document: as a file has it; whatever is wrong with it, nothing is raised.
+    """
+    declared = document.get("business_hours")
+    for place, hours in enumerate(declared if isinstance(declared, list) else ()):
+        for key in ("week", "dates"):
+            days = hours.get(key) if isinstance(hours, Mapping) else None
+            for day, windows in days.items() if isinstance(days, Mapping) else ():
+                for number, window in enumerate(windows if isinstance(windows, list) else ()):
+                    yield from _night(("business_hours", place, key, str(day), number), window)
+
+
+def _night(path: Path, window: Any) -> Iterator[Problem]:
+    found = _WINDOW.fullmatch(window) if isinstance(window, str) else None
+    if found is None:
+        return
+    begin, end = (int(found[n]) * 60 + int(found[n + 1]) for n in (1, 3))
+    open_minutes = end - begin + _DAY
+    if end < begin and open_minutes >= _LONG_NIGHT:
+        hours = f"{open_minutes // 60}h{open_minutes % 60:02}m".removesuffix("00m")
+        meant = f"{found[3]}:{found[4]}-{found[1]}:{found[2]}"
+        yield Problem(path, f"{window!r} is open for {hours}, over midnight; did you mean {meant!r}?")

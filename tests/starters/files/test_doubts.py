@@ -1,0 +1,45 @@
+"""What is probably a mistake in a catalog is told with its place, and stored all the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from domain.catalog.doubts import doubts
+from starters.files.catalogs import apply_files
+from store import Store
+from tests.starters.command_line import milepost
+
+CATALOG = """\
+accounts: [{id: acme, type: NO}, {id: globex, type: "NO"}]
+business_hours:
+  - name: Odd
+    time_zone: Europe/Oslo
+    week: {fri: ["16:00-08:00"], mon: ["22:00-06:00"]}
+    holidays: {country: NO}
+"""
+
+
+def test_apply_tells_what_is_probably_a_mistake(tmp_path: Path) -> None:
+    """By file, line and column; an ordinary night and a quoted word are none."""
+    file = tmp_path / "odd.yaml"
+    file.write_text(CATALOG)
+    database = f"sqlite:///{tmp_path / 'milepost.db'}"
+    with Store.open(database) as store:
+        told = apply_files(store, [file], by="test").doubts
+        assert store.catalog.account("acme").type == "NO"
+    assert [line.removeprefix(f"{file}:").partition(": ")[0] for line in told] == ["1:29", "5:18", "6:25"]
+    assert "fri[0]: '16:00-08:00' is open for 16h, over midnight; did you mean '08:00-16:00'?" in told[1]
+    assert "NO without quotes is the text 'NO' here, and true or false to other readers of YAML" in told[2]
+    again = milepost("apply", file, env={"MILEPOST_DATABASE_URL": database, "MILEPOST_DATA": str(tmp_path)})
+    assert again.exit_code == 0
+    assert again.stderr.count("milepost: probably a mistake: ") == len(told)
+
+
+@pytest.mark.parametrize(
+    "document", [{}, {"business_hours": 3}, {"business_hours": [{"week": "always"}, 3, {"week": {"mon": 1}}]}]
+)
+def test_a_document_of_another_shape_is_no_reason_to_fail(document: dict[str, object]) -> None:
+    """What is wrong with it is told elsewhere."""
+    assert list(doubts(document)) == []
