@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from clients.cases import MilepostClient
+    from domain.timeline.effects import Noted
     from domain.timeline.views import CaseView
+    from starters.terminal.actions import ShownAction
+    from store import Store
 
 
 def show(
@@ -71,12 +74,12 @@ def _zone(name: str) -> tzinfo:
 
 
 async def _show(case: str, watch: bool, zone: tzinfo | None, everything: bool, as_json: bool) -> None:
-    import asyncio
     import json
+    from datetime import UTC
 
     from starters.local.whereabouts import effective_settings
     from starters.operations.older import with_older
-    from starters.operations.recorded import recorded, zone_of_case
+    from starters.operations.recorded import recorded, zone_of_plan
     from starters.terminal.actions import case_actions
     from starters.terminal.cases import case_timeline, console
 
@@ -86,16 +89,20 @@ async def _show(case: str, watch: bool, zone: tzinfo | None, everything: bool, a
     if everything and view.more:
         stored = await recorded(database, lambda store: store.cases.milestones(case)) or []
         view = with_older(view, stored)
-    if zone is None:
-        zone = await asyncio.to_thread(zone_of_case, database, case)
     if as_json:
         told = view.model_dump(mode="json") | ({"ended_from_outside": shown.ended} if shown.ended else {})
         typer.echo(json.dumps(told, indent=2, ensure_ascii=False))
-    elif watch and note is None and view.closed_at is None:
+        return
+
+    def on_record(store: Store) -> tuple[tzinfo, list[ShownAction], list[Noted]]:
+        plan = store.cases.get(case).carried.plan
+        return zone_of_plan(plan), case_actions(store, case), store.cases.notes(case)
+
+    of_case, actions, notes = await recorded(database, on_record) or (UTC, [], [])
+    zone = zone or of_case
+    if watch and note is None and view.closed_at is None:
         await _watch(desk.client, view, zone)
     else:
-        actions = await recorded(database, lambda store: case_actions(store, case)) or []
-        notes = await recorded(database, lambda store: store.cases.notes(case)) or []
         console().print(case_timeline(view, zone=zone, note=note, actions=actions, notes=notes))
 
 
