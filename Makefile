@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Processes for the tests, each with a Temporal server of its own: they wait more than they compute.
 TESTING ?= $(shell $(BIN)/python -c 'import os; print(min((os.cpu_count() or 1) + 1, 4))')
 
-.PHONY: help setup server demo test test-hostile abuse versions siege planted rush life audit arrivals dead-receiver check bench clean
+.PHONY: help setup server demo test test-hostile abuse versions siege planted rush life audit arrivals dead-receiver reports check bench dist clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '|'
@@ -85,6 +85,11 @@ dead-receiver: setup ## let a receiver be dead while milestones recur, and count
 	@MILEPOST_DEAD_EVENTS=$(EVENTS) MILEPOST_LONGEST_TEST=7200 $(BIN)/python -m pytest -s -o faulthandler_timeout=7200 \
 		tests/activities/actions/test_dead_receiver.py $(ARGS)
 
+REPORTS ?= 2000
+reports: setup ## hold reports over random cases against the slow model and the feed: make reports REPORTS=2000
+	@MILEPOST_RANDOM_CASES=$(REPORTS) MILEPOST_LONGEST_TEST=7200 $(BIN)/python -m pytest -o faulthandler_timeout=7200 \
+		tests/store/reports/test_random_cases.py $(ARGS)
+
 abuse: setup ## send every ugly value to every message of running workflows (many minutes)
 	@MILEPOST_ABUSE=all $(BIN)/python -m pytest --numprocesses $(TESTING) --max-worker-restart 0 --dist load tests/abuse $(ARGS)
 
@@ -96,6 +101,13 @@ check: $(VENV)/.installed ## lint, format, types and who may import whom
 
 bench: $(VENV)/.bench ## measure, beside what others do
 	@for benchmark in benchmarks/[a-z]*.py; do echo "$$benchmark"; $(BIN)/python "$$benchmark"; done
+
+dist: setup ## build a wheel, install it into an empty environment, and try it there (minutes)
+	@rm -rf build dist
+	@$(BIN)/python -m distribution.third_party THIRD-PARTY.md
+	@$(PIP) wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	@MILEPOST_DIST=dist $(BIN)/python -m pytest tests/test_dist.py $(ARGS)
+	@ls -l dist
 
 clean: ## remove .venv and what the tools left behind
 	rm -rf $(VENV) .venvs build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -120,7 +120,7 @@ class Covering:
                     return Taken(prompt=await asyncio.to_thread(self._prompt, entitlement, consumed, at, now))
                 if not consumed.is_taken:
                     why = consumed.reason or "nothing is left of it"
-                    passed_over.append(NotMatched(entitlement=entitlement.id, why=why))
+                    passed_over.append(NotMatched(entitlement=entitlement.id, why=why, process=entitlement.process))
                     continue
                 left = _left_of(consumed)
             return Taken(entitlement, coverage=case_coverage(ranking, match, left, [*passed_over, *unmatched]))

@@ -33,6 +33,7 @@ from clients.sending import (
     persist_asking,
     update_with_start,
 )
+from domain.bounds import cut
 from domain.errors import MilepostError, NotFound, Refused
 from domain.explanation import Explanation
 from domain.messages.cases import Answer, CaseIntake, CaseReopening
@@ -191,7 +192,7 @@ class MilepostClient:
                     raise ended from None
                 raise  # it goes on in its next run just now, or too much is asked at once
 
-        return await self._persist(attempt, self._silence(case_id))
+        return await self._persist(case_id, attempt, self._silence(case_id))
 
     async def _start(
         self, case_id: str, update_id: str, start: Starting, said: str
@@ -219,7 +220,7 @@ class MilepostClient:
                 raise refused from error
             return answer, operation
 
-        return await self._persist(attempt, said)
+        return await self._persist(case_id, attempt, said)
 
     async def view(self, case_id: str) -> CaseView:
         """The case as it stands.
@@ -271,10 +272,13 @@ class MilepostClient:
             raise NotFound(f"no case {case_id!r} is known here")
         return found
 
-    async def _persist(self, attempt: Callable[[], Awaitable[T]], said: str) -> T:
+    async def _persist(self, case_id: str, attempt: Callable[[], Awaitable[T]], said: str) -> T:
         try:
             return await persist(attempt, patience=self.patience, unanswered=_saying(said))
         except NoAnswer as nobody:
+            failing = await self._what_fails(case_id)
+            if failing is not None:  # somebody works on it, and gets no further
+                raise NoAnswer(f"case {case_id} can't answer yet: {failing}") from nobody
             why = await why_nobody_answers(self.temporal, self.task_queue)
             if why is None:
                 raise
@@ -294,6 +298,20 @@ class MilepostClient:
             unanswered=_saying(f"the Temporal server does not say how case {case_id} is"),
             again=_is_not_open,
         )
+
+    async def _what_fails(self, case_id: str) -> str | None:
+        """What a case waits for, and what that said the last time; None: for nothing that fails."""
+        try:
+            known = await self.handle(case_id).describe()
+        except RPCError:
+            return None
+        failing = [one for one in known.raw_description.pending_activities if one.HasField("last_failure")]
+        if not failing:
+            return None
+        one = failing[0]
+        times = "once" if one.attempt <= 2 else f"{one.attempt - 1} times"  # noqa: PLR2004  the second is under way
+        said = cut(one.last_failure.message.partition("\n")[0])  # a database's driver goes on for lines
+        return f"its activity {one.activity_type.name} has failed {times}, and is tried again; the last time: {said}"
 
     async def _has_failed(self, case_id: str) -> bool:
         known = await self._described(case_id)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 from sqlalchemy import Connection, Engine, Executable, Table, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
@@ -15,13 +15,18 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from store.addresses import shown_address, without_password
 from store.errors import BadAddress, StoreError
-from store.schema import is_up_to_date, migrate
+from store.schema import MAKES, check_up_to_date, is_up_to_date, migrate, versions
 from store.sqlite import BUSY_SECONDS, sqlite_engine, use_wal
 from store.turns import Turns
 
 _MIGRATION_LOCK = 0x6D696C65  # "mile", in PostgreSQL's one space of advisory locks
 CATALOG_LOCK = _MIGRATION_LOCK + 1
 MAIL_LOCK = 0x6D61696C
+
+Schema = Literal["upgraded", "made", "there"]
+"""What whoever opens a database wants of its schema: that it is brought up to date; that it is made where there is
+none, and is up to date where there is one; or the latter alone. Workers upgrade. What people and other programs run
+beside them does not: no database is upgraded under workers of an older build by a look at it."""
 
 _EXPECTED = "expected sqlite:///path/to/milepost.db or postgresql://user@host/name"
 
@@ -38,16 +43,24 @@ class Database:
         self._turns = None if postgres else Turns()
 
     @classmethod
-    def open(cls, url: str) -> Database:
-        """Connects and brings the schema up to date; several processes may do so at once.
+    def open(cls, url: str, schema: Schema = "upgraded") -> Database:
+        """Connects, and looks at the schema or brings it up to date; several processes may do so at once.
 
         Raises:
             BadAddress: no database can be there.
-            StoreError: nobody answers there, it can't be opened, or a newer Milepost has been here.
+            StoreError: nobody answers there, it can't be opened, a newer Milepost has been here, or the schema is not
+                as it is wanted.
         """
-        engine = _engine(_address(url))
+        address = _address(url)
+        if schema == "there":
+            _refuse_missing_file(address)
+        engine = _engine(address)
         database = cls(engine)
         try:
+            if schema == "there":
+                with database.read() as connection:
+                    check_up_to_date(connection)
+                return database
             if engine.dialect.name == "sqlite":
                 use_wal(engine)
             with database.read() as connection:
@@ -55,6 +68,8 @@ class Database:
             if not ready:
                 with database.write() as connection:
                     database.lock(connection, _MIGRATION_LOCK)
+                    if schema == "made" and versions(connection):
+                        check_up_to_date(connection)
                     migrate(connection)
         except SQLAlchemyError as error:
             engine.dispose()
@@ -202,3 +217,10 @@ def _engine(address: URL) -> Engine:
                 error.args = (error.args[0].partition("\nDETAIL:")[0], *error.args[1:])
 
     return engine
+
+
+def _refuse_missing_file(address: URL) -> None:
+    """Whoever only looks makes no file."""
+    if address.get_backend_name() == "sqlite" and not Path(str(address.database)).exists():
+        shown = shown_address(address.set(drivername="sqlite"))
+        raise StoreError(f"there is no database {shown} yet; {MAKES}")

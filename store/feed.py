@@ -144,6 +144,11 @@ class Feed:
             rows = connection.execute(wanted.order_by(table.position).limit(limit)).mappings().all()
         return [(row["position"], _event(row, source)) for row in rows]
 
+    def source(self) -> str:
+        """Names the installation, and with it the store: that of every event."""
+        with self._database.read() as connection:
+            return str(connection.execute(select(_FEED.c.source)).scalar_one())
+
     def end(self) -> str:
         """The cursor of the end: what is written from now on comes after it."""
         with self._database.read() as connection:

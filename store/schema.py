@@ -24,9 +24,35 @@ _ONE_AT_A_TIME = threading.Lock()
 
 def is_up_to_date(connection: Connection) -> bool:
     """Whether the tables are those that this Milepost works with."""
+    return versions(connection) == {newest()}
+
+
+def versions(connection: Connection) -> set[str]:
+    """At which version the tables are; nothing: there are none."""
     if not inspect(connection).has_table(_TABLE):
-        return False
-    return set(connection.scalars(text(f"SELECT version_num FROM {_TABLE}"))) == {newest()}  # noqa: S608  a constant
+        return set()
+    return set(connection.scalars(text(f"SELECT version_num FROM {_TABLE}")))  # noqa: S608  a constant
+
+
+def check_up_to_date(connection: Connection) -> None:
+    """Refuse tables that this Milepost does not know, or none. Nothing is changed.
+
+    Raises:
+        StoreError: with what would help.
+    """
+    here = versions(connection)
+    if not here:
+        raise StoreError(f"the database has no tables of Milepost yet; {MAKES}")
+    if here == {newest()}:
+        return
+    known = ", ".join(sorted(here))
+    if not all(any((_MIGRATIONS / "versions").glob(f"{version}_*.py")) for version in here):
+        raise StoreError(f"the database is at version {known}, which a newer Milepost has made; use that one")
+    raise StoreError(f"the database is at version {known}, and this Milepost needs {newest()}; {_UPGRADES}")
+
+
+MAKES = "`milepost db upgrade` makes them, and so do `milepost worker` and `milepost dev`"
+_UPGRADES = "`milepost db upgrade` brings it up to date, and so do `milepost worker` and `milepost dev` of this build"
 
 
 @cache

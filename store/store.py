@@ -8,7 +8,7 @@ from importlib import import_module
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from store.database import Database, Standing
+from store.database import Database, Schema, Standing
 
 if TYPE_CHECKING:
     from store.access import AccessKeys, PageTokens
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from store.cases.tasks import Tasks
     from store.cases.texts import Texts
     from store.catalog.declared import DeclaredCatalog
+    from store.catalog.listing import EntitlementListing
     from store.customer_links import CustomerLinks
     from store.endpoints import Endpoints
     from store.feed import Feed
@@ -52,6 +53,7 @@ _PARTS = {
     "endpoints": "store.endpoints:Endpoints",
     "quiet": "store.quiet:Quiet",
     "ledgers": "store.usage.ledgers:Ledgers",
+    "entitlements": "store.catalog.listing:EntitlementListing",
     "feed": "store.feed:Feed",
     "subscriptions": "store.subscriptions.standing:Subscriptions",
     "dead_letters": "store.subscriptions.dead_letters:DeadLetters",
@@ -91,6 +93,7 @@ class Store:
         endpoints: whom outbound messages go to, and how they do.
         quiet: limits of mails, and digests.
         ledgers: what was used of entitlements.
+        entitlements: which there are, the soonest to end first.
         feed: what happened, event by event.
         subscriptions: how those to the feed stand.
         dead_letters: events that subscriptions gave up.
@@ -119,6 +122,7 @@ class Store:
     endpoints: Endpoints
     quiet: Quiet
     ledgers: Ledgers
+    entitlements: EntitlementListing
     feed: Feed
     subscriptions: Subscriptions
     dead_letters: DeadLetters
@@ -149,16 +153,18 @@ class Store:
         return self.__dict__.setdefault(name, getattr(import_module(module), made)(self._database, *also))
 
     @classmethod
-    def open(cls, url: str) -> Self:
+    def open(cls, url: str, schema: Schema = "upgraded") -> Self:
         """Opens a database and brings its schema up to date; several processes may do so at once.
 
         Args:
             url: ``sqlite:///path/to/file.db`` or ``postgresql://user@host/name``.
+            schema: ``made``: one that there is is left as it is; ``there``: nothing is made or changed.
 
         Raises:
-            StoreError: it is no address of a database, nobody answers there, or a newer Milepost has been here.
+            StoreError: it is no address of a database, nobody answers there, a newer Milepost has been here, or the
+                schema is not as it is wanted.
         """
-        return cls(Database.open(url))
+        return cls(Database.open(url, schema))
 
     def close(self) -> None:
         """Closes every connection."""

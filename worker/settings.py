@@ -11,6 +11,7 @@ import platformdirs
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from domain.catalog.mailing import TimeZone
 from domain.delivery.encryption import Encryption
 from domain.errors import MilepostError
 
@@ -71,6 +72,10 @@ class Settings(BaseSettings):
         str, Field(pattern=r"^[^\r\n@]*@[^\s@]+$", max_length=254, description="the address that mail comes from")
     ] = "milepost@localhost"
     smtp_timeout: Annotated[float, Field(gt=0, le=45, description="seconds for an attempt to hand a mail in")] = 30
+    time_zone: Annotated[
+        TimeZone | None,
+        Field(description="your zone, in which commands read and show times; default: that of what they are about"),
+    ] = None
     console_url: Annotated[
         str | None, Field(pattern=_WEB_ADDRESS, description="where people find the console, for links in mails")
     ] = None

@@ -81,7 +81,7 @@ class Dispatcher:
             )
             return worthless
         try:
-            await self._do(replace(effect, context=await self._surroundings.context(effect)))
+            await self._do(effect, is_rehearsal=is_rehearsal)
         except BadTemplate as error:  # wrong today is wrong at every retry
             raise ApplicationError(str(error), type="BadTemplate", non_retryable=True) from error
         sent = _outcome(effect, "sent")
@@ -101,26 +101,28 @@ class Dispatcher:
             told = told.model_copy(update={"by": by, "at": at})
             await asyncio.to_thread(self._log.record_action_retried, told)
 
-    async def _do(self, effect: Effect) -> None:
-        action = effect.call.action
+    async def _do(self, effect: Effect, *, is_rehearsal: bool) -> None:
+        action, outside = effect.call.action, None if is_rehearsal else self._outside
         match action:
             case Email():
+                effect = await self._surrounded(effect)
                 message = await mail.rendered(action, effect, self._renderer, self._directory)
-                if self._outside is None or not await self._outside.sends_mail_for(effect):
+                if outside is None or not outside.sends_mail:
                     await mail.log(message, effect, self._log)
                 else:
-                    await self._outside.send_mail(message, effect)
+                    await outside.send_mail(message, effect)
             case Task():
-                await tasks.make(action, effect, self._renderer, self._log)
+                await tasks.make(action, await self._surrounded(effect), self._renderer, self._log)
             case OutboundMessage():
-                if self._outside is None or not await self._outside.sends_hooks_for(effect):
-                    await self._renderer.render(action.body, effect.context)  # a mistake shows in a rehearsal too
-                else:
-                    await self._outside.send_hook(action, effect, self._renderer)
+                if outside is None or not outside.sends_hooks:
+                    seen = await self._surrounded(effect)
+                    await self._renderer.render(action.body, seen.context)  # a mistake shows in a rehearsal too
+                else:  # thousands may wait for one that is dead: what they say is looked up when it is their turn
+                    await outside.send_hook(action, effect, self._renderer, self._surrounded)
             case Signal():
-                rendered = await signals.rendered(action, effect, self._renderer)
-                if self._outside is not None and not await self._outside.is_rehearsal(effect):
-                    await self._outside.send_signal(rendered, effect)
+                rendered = await signals.rendered(action, await self._surrounded(effect), self._renderer)
+                if outside is not None:
+                    await outside.send_signal(rendered, effect)
             case FieldUpdate():
                 raise ApplicationError(
                     f"{effect.key}: a field update takes effect on the timeline of a case, nowhere else",
@@ -129,6 +131,10 @@ class Dispatcher:
                 )
             case _:
                 assert_never(action)
+
+    async def _surrounded(self, effect: Effect) -> Effect:
+        """The same with all that its texts see."""
+        return replace(effect, context=await self._surroundings.context(effect))
 
 
 def _outcome(

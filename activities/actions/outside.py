@@ -60,9 +60,15 @@ class Outside:
         """Where mail is handed in; None: nowhere."""
         return self._means.mail
 
-    async def sends_mail_for(self, effect: Effect) -> bool:
-        """Whether a mail goes to a server."""
-        return self._means.mail is not None and not await self.is_rehearsal(effect)
+    @property
+    def sends_mail(self) -> bool:
+        """Whether mail goes to a server."""
+        return self._means.mail is not None
+
+    @property
+    def sends_hooks(self) -> bool:
+        """Whether outbound messages leave this process."""
+        return self._means.hooks is not None
 
     async def is_rehearsal(self, effect: Effect) -> bool:
         """Whether an action belongs to a replayed log, whose people must hear nothing of it.
@@ -82,7 +88,7 @@ class Outside:
             ApplicationError: the attempt failed.
         """
         quiet = self._quiet
-        assert quiet is not None  # noqa: S101  `sends_mail_for` was asked
+        assert quiet is not None  # noqa: S101  `sends_mail` was asked
         status = await asyncio.to_thread(self._store.deliveries.status, effect.key)
         if status == "failed":  # tried again by hand: from the beginning
             await asyncio.to_thread(self._store.quiet.release, effect.key)
@@ -100,7 +106,7 @@ class Outside:
     async def _hand_in(self, message: RenderedMail, effect: Effect) -> str:
         """Make an attempt at a mail that may go now; one that did not go counts for no limit."""
         server = self._means.mail
-        assert server is not None  # noqa: S101  `sends_mail_for` was asked
+        assert server is not None  # noqa: S101  `sends_mail` was asked
 
         async def attempt(_: int) -> Delivered:
             parts = (message.to, message.subject, message.body, message.html)
@@ -122,12 +128,20 @@ class Outside:
         except Busy as error:
             raise NotDelivered(str(error)) from None
 
-    async def sends_hooks_for(self, effect: Effect) -> bool:
-        """Whether an outbound message leaves this process."""
-        return self._means.hooks is not None and not await self.is_rehearsal(effect)
-
-    async def send_hook(self, action: OutboundMessage, effect: Effect, renderer: Renderer) -> None:
+    async def send_hook(
+        self,
+        action: OutboundMessage,
+        effect: Effect,
+        renderer: Renderer,
+        surrounded: Callable[[Effect], Awaitable[Effect]],
+    ) -> None:
         """Send an outbound message to its endpoint, as that is declared now.
+
+        Args:
+            action: the message.
+            effect: what it is about.
+            renderer: of its texts.
+            surrounded: adds what they see, once it is its turn.
 
         Raises:
             ApplicationError: the attempt failed.
@@ -135,7 +149,7 @@ class Outside:
         name = action.endpoint
 
         async def made(endpoint: Endpoint) -> hooks.Request:
-            return await hooks.request(action, endpoint, effect, renderer)
+            return await hooks.request(action, endpoint, await surrounded(effect), renderer)
 
         async def attempt(number: int) -> Delivered:
             return await self.endpoints.send(name, effect.key, number, made)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from activities.delivery.smtp import address_of
 from domain.catalog.declarations import Account, Contact, Organisation
-from domain.catalog.mailing import MailTemplate, Person, Role, field_of
+from domain.catalog.mailing import MailTemplate, Person, Role, field_of, named_by
 from domain.errors import NotFound
 
 _SHOWN = 60
@@ -195,14 +194,7 @@ class CasePeople:
             yield from people
 
     def _values(self, role: Role) -> list[str]:
-        value = self._case.get(field_of(role, self._roles))
-        if value is None:
-            return []
-        if isinstance(value, list):
-            given = [str(one) for one in value]
-        else:
-            given = [str(value)] if role is Role.TEAM else re.split("[,;]", str(value))
-        return [one.strip() for one in given if one.strip()]
+        return named_by(role, self._case, self._roles)
 
 
 def _quoted(name: str) -> str:

@@ -54,6 +54,7 @@ def reports_of(store: Store, account: str, now: datetime) -> list[Report]:
     return [
         report(ReportKind.COMPLIANCE, "milestone"),
         report(ReportKind.COMPLIANCE, Period.MONTH.value),
+        report(ReportKind.USAGE),
         report(ReportKind.CASES),
     ]
 

@@ -93,7 +93,7 @@ class ReportSending:
             return SentReport(key=due.key, outcome="retired", said="it is declared no more")
         before = await asyncio.to_thread(store.actions.mail, due.key)
         if before is not None:
-            return SentReport(key=due.key, outcome="before", to=before.to, said=before.answer or "")
+            return _sent(due, before.to, before.answer)
         mail = await asyncio.to_thread(_mail, store, declared, due.due_at)
         answer = await self._hand_in(mail, due, number)
         await asyncio.to_thread(
@@ -107,7 +107,7 @@ class ReportSending:
             answer=answer,
             remark=mail.remark,
         )
-        return SentReport(key=due.key, outcome="sent", to=mail.to, said=answer or "to the log of mail alone")
+        return _sent(due, mail.to, answer)
 
     async def _hand_in(self, mail: _Mail, due: DueReport, number: int) -> str | None:
         """What the mail server says; None: there is none."""
@@ -131,6 +131,10 @@ class ReportSending:
             raise busy(error, outside.pace) from None
         except NotDelivered as error:
             raise failure(number, due.key, error, outside.pace)[1] from None
+
+
+def _sent(due: DueReport, to: list[str], answer: str | None) -> SentReport:
+    return SentReport(key=due.key, outcome="sent", to=to, said=answer or "to the log of mail alone")
 
 
 def _mail(store: Store, declared: ScheduledReport, due_at: datetime) -> _Mail:

@@ -24,6 +24,7 @@ def entitlement_terms(
     *,
     now: datetime,
     clock: datetime | None = None,
+    until: datetime | None = None,
 ) -> EntitlementTerms:
     """The terms of an entitlement, with its periods frozen.
 
@@ -33,6 +34,7 @@ def entitlement_terms(
         organisation: whose zone counts if the account has none.
         now: the periods are frozen some years past this.
         clock: gives the count a clock of its own that starts at this instant.
+        until: the periods are frozen up to this instant and no further.
 
     Raises:
         Refused: it has no allowance, so there is nothing to count.
@@ -54,7 +56,7 @@ def entitlement_terms(
         name=entitlement.name,
         allowance=entitlement.allowance,
         term_end=term_end,
-        periods=freeze(entitlement.allowance, term, horizon(term, now)),
+        periods=freeze(entitlement.allowance, term, until or horizon(term, now)),
         manager=account.manager_mail,
         renewals_mail=account.renewals_mail,
         opening=_opening(entitlement, ZoneInfo(term.time_zone)),

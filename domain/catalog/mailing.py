@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -39,6 +40,26 @@ def field_of(role: Role, named: dict[Role, str]) -> str:
         named: what the organisation says.
     """
     return named.get(role, role.value)
+
+
+def named_by(role: Role, fields: Mapping[str, Any], named: dict[Role, str]) -> list[str]:
+    """Who a field of a case names for a role, in order; nobody if it is empty.
+
+    A text names several by commas or semicolons, but one team.
+
+    Args:
+        role: one of `FROM_FIELDS`.
+        fields: of the case.
+        named: what the organisation says.
+    """
+    value = fields.get(field_of(role, named))
+    if value is None:
+        return []
+    if isinstance(value, list):
+        given = [str(one) for one in value]
+    else:
+        given = [str(value)] if role is Role.TEAM else re.split("[,;]", str(value))
+    return [one.strip() for one in given if one.strip()]
 
 
 def _from_fields(roles: dict[Role, str]) -> dict[Role, str]:

@@ -29,6 +29,12 @@ Days = Literal[
 GROUPS = ("milestone", "process", "account", "entitlement", "week", "month", "quarter", "year")
 """What makes groups beside the fields of cases (`domain.reports.asking`)."""
 
+OWN_GROUPS: Mapping[str, tuple[str, ...]] = {"pauses": ("cause", "person"), "actions": ("trigger", "action")}
+"""What else makes those of a report."""
+
+UNGROUPED = ("usage", "overrides")
+"""Reports that have lines of their own."""
+
 _USUAL: Mapping[Every, Days] = {
     "day": "this-month",
     "week": "last-week",
@@ -79,9 +85,14 @@ def report_problems(
     path: tuple[str | int, ...], report: ScheduledReport, fields: Mapping[str, FieldType]
 ) -> Iterator[Problem]:
     """What does not fit of a report to the fields that cases have."""
+    if report.by and report.kind in UNGROUPED:
+        said = f"{report.kind} has lines of its own, and is not told apart by anything else; leave by out"
+        yield Problem((*path, "by"), said)
+        return
+    known = [*GROUPS, *OWN_GROUPS.get(report.kind, ()), *fields]
     for number, name in enumerate(report.by):
-        if name not in fields and name not in GROUPS:
-            yield Problem((*path, "by", number), f"no field {name!r} to group by; {nearest(name, [*GROUPS, *fields])}")
+        if name not in known:
+            yield Problem((*path, "by", number), f"no field {name!r} to group by; {nearest(name, known)}")
     for name, value in report.where.items():
         if name not in fields:
             yield Problem((*path, "where", name), f"no field {name!r} to filter by; {nearest(name, fields)}")

@@ -193,7 +193,7 @@ class Coverage(Value):
             return
         best = self.ranked[0]
         for match in self.ranked[1:]:
-            yield NotMatched(entitlement=match.entitlement.id, why=_outranked(match, best))
+            yield _not_chosen(match.entitlement, _outranked(match, best))
 
 
 def choose(scope: CoverageScope, candidates: Iterable[Candidate], exhausted: Container[str] = ()) -> Coverage:
@@ -219,7 +219,7 @@ def choose(scope: CoverageScope, candidates: Iterable[Candidate], exhausted: Con
             ends_at = _ends_at(candidate)
             matches.append(Match(entitlement=entitlement, by=by, left=True, last_day=last_day, ends_at=ends_at))
         else:
-            unmatched.append(NotMatched(entitlement=entitlement.id, why=why))
+            unmatched.append(_not_chosen(entitlement, why))
     unmatched.sort(key=lambda other: other.entitlement)
     return Coverage(ranked=ranked(matches, exhausted), unmatched=unmatched)
 
@@ -259,8 +259,12 @@ def case_coverage(
     if chosen is None:
         return CaseCoverage(entitlement=None, others=list(others))
     after = ranking[ranking.index(chosen) + 1 :]
-    worse = [NotMatched(entitlement=match.entitlement.id, why=_outranked(match, chosen)) for match in after]
+    worse = [_not_chosen(match.entitlement, _outranked(match, chosen)) for match in after]
     return CaseCoverage(entitlement=chosen.entitlement.id, by=chosen.by.words, left=left, others=[*worse, *others])
+
+
+def _not_chosen(entitlement: Entitlement, why: str) -> NotMatched:
+    return NotMatched(entitlement=entitlement.id, why=why, process=entitlement.process)
 
 
 def _end(match: Match) -> tuple[bool, datetime, str]:

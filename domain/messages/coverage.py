@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Sequence
 
 from pydantic import Field
 
@@ -35,10 +36,29 @@ class Left(Value):
 
 
 class NotMatched(Value):
-    """An entitlement that was not chosen, and why."""
+    """An entitlement that was not chosen, and why.
+
+    Attributes:
+        process: by which it would have promised something.
+    """
 
     entitlement: str
     why: str
+    process: str | None = Field(default=None, exclude_if=lambda process: process is None)
+
+
+def unpromised(others: Sequence[NotMatched]) -> str | None:
+    """That a case in no process is promised nothing, though somebody might think so; None: nobody would.
+
+    Args:
+        others: the entitlements that it does not have.
+    """
+    promising = [other for other in others if other.process is not None]
+    if not promising:
+        return None
+    first, more = promising[0], len(promising) - 1
+    besides = f", and {more} more" if more else ""
+    return f"nothing is promised: {first.entitlement} has process {first.process!r}, but {first.why}{besides}"
 
 
 class CaseCoverage(Value):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 
 from pydantic import Field
 
@@ -48,11 +49,12 @@ class SentReport(Value):
     """What came of it.
 
     Attributes:
-        outcome: `before`: it had gone out; `retired`: it is declared no more.
+        outcome: `retired`: it is declared no more.
+        said: what the mail server said.
     """
 
     key: str
-    outcome: str = Field(pattern="^(sent|before|retired)$")
+    outcome: Literal["sent", "retired"]
     to: list[str] = Field(default_factory=list)
     said: str = ""
 

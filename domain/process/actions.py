@@ -178,7 +178,7 @@ class Signal(_Sent):
         yield from _texts_in(self.args or [], ("args",))
 
 
-OWN_WORKFLOWS = ("case/", "entitlement/", "migration/", "redelivery/", "subscription/")
+OWN_WORKFLOWS = ("case/", "entitlement/", "migration/", "redelivery/", "report/", "subscription/")
 """How the ids of Milepost's workflows begin."""
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from domain.frozen import FrozenCalendar
 from domain.reports.grouping import text_of
 from domain.reports.measures import pauses_of
 from domain.timeline.views import MilestoneView
+
+_SECOND = timedelta(seconds=1)
 
 
 class FieldChange(NamedTuple):
@@ -54,36 +56,48 @@ def held(
     """
     end = milestone.completed_at or milestone.removed_at or milestone.exited_at or max(now, milestone.start_at)
     pauses = [(begins, ends) for begins, ends, _ in pauses_of(milestone, end)]
+    # Whoever got one that is open at this very instant has it last.
+    life = _Life(milestone.start_at, end, end + _SECOND if milestone.is_open else end)
     found: list[Held] = []
     for name in sorted({name for change in changes for name in change.fields}):
         sums: dict[str, int] = {}
         last = ""
-        for begins, ends, value in _stays(name, changes, milestone.start_at, end):
+        for begins, ends, value in _stays([change for change in changes if name in change.fields], name, life):
             last = text_of(value)
             paused = sum(
                 calendar.elapsed(max(a, begins), min(b, ends)) for a, b in pauses if max(a, begins) < min(b, ends)
             )
             sums[last] = sums.get(last, 0) + calendar.elapsed(begins, ends) - paused
-        found += [
-            Held(name, value, seconds, value == last) for value, seconds in sums.items() if seconds or value == last
-        ]
+        held_for = [(value, seconds) for value, seconds in sums.items() if seconds or value == last]
+        found += [Held(name, value, seconds, value == last) for value, seconds in held_for]
     return found
 
 
-def _stays(
-    name: str, changes: Sequence[FieldChange], start: datetime, end: datetime
-) -> Iterator[tuple[datetime, datetime, Any]]:
-    """The stretches of a time in which a field had one value each; one of no length if the time has none."""
-    of_field = [change for change in changes if name in change.fields]
-    value, since = of_field[0].before.get(name), start
-    for change in of_field:
-        if change.at >= end and not (change.at == start == end):
+class _Life(NamedTuple):
+    """When an instance ran; changes from `deaf_at` on came after it."""
+
+    start: datetime
+    end: datetime
+    deaf_at: datetime
+
+
+def _stays(changes: Sequence[FieldChange], name: str, life: _Life) -> Iterator[tuple[datetime, datetime, Any]]:
+    """The stretches of a life in which a field had one value each; the last one may have no length.
+
+    Args:
+        changes: of the field, at least one.
+        name: of the field.
+        life: of an instance.
+    """
+    value, since = changes[0].before.get(name), life.start
+    for change in changes:
+        if change.at >= life.deaf_at:
             break
         if change.at > since:
             yield since, change.at, value
             since = change.at
         value = change.fields[name]
-    yield since, end, value
+    yield since, life.end, value
 
 
 @dataclass

@@ -25,10 +25,16 @@ HOUR = 3600
 ALL = "all"
 
 LEADING: Mapping[ReportKind, str] = {
-    ReportKind.RESPONSE: "median_seconds",
+    ReportKind.RESPONSE: "response_median_seconds",
+    ReportKind.MARGIN: "margin_median_seconds",
+    ReportKind.OVERRUN: "overrun_median_seconds",
     ReportKind.USAGE: "used_percent",
+    ReportKind.BREAKDOWN: "share_percent",
 }
 """The figure of a report that is drawn, where it is not the first one of `_DRAWN`."""
+
+NOT_DRAWN = (ReportKind.OVERRIDES, ReportKind.CASES)
+"""Reports that are lists: amounts in several units have no common scale, and cases have none."""
 
 _DRAWN = (ColumnKind.SHARE, ColumnKind.SPAN, ColumnKind.AMOUNT, ColumnKind.COUNT)
 """What is drawn of a report, if it has it: money of several currencies has no common scale."""
@@ -189,6 +195,8 @@ class _Figures:
 def _leading(report: Report) -> Column | None:
     """The figure that is drawn; None: there is none."""
     wanted = LEADING.get(report.kind)
+    if report.kind in NOT_DRAWN:
+        return None
     figures = [column for column in report.columns if not column.is_group and column.kind in _DRAWN]
     named = next((column for column in figures if column.name == wanted), None)
     return named or min(figures, key=lambda column: _DRAWN.index(column.kind), default=None)

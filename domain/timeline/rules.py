@@ -198,11 +198,9 @@ class Rules:
         """Follow a migration, a moved entry, and a new span, calendar or deadline."""
         if instance.takes_over and self._take_over(milestone, instance):
             return True
-        term = instance.terms[-1]
-        if milestone.starts != "criteria" and term.anchor_at != anchor and not self._is_loose(milestone, instance):
-            # Under the span that it has; a new one follows in the next round, by the milestone's own rule for it.
-            self.book.move(instance, self.spans.moved(milestone, term, anchor), self.at, "its start moved")
+        if self._follow_start(milestone, instance, anchor):
             return True
+        term = instance.terms[-1]
         if milestone.by is not None:
             if term.deadline_at == self.sight.instant(milestone.by):
                 return False
@@ -214,6 +212,14 @@ class Rules:
         if self.spans.declared(milestone) == term.declared:
             return False
         self.book.move(instance, self.spans.changed(milestone, instance), self.at, "its span changed")
+        return True
+
+    def _follow_start(self, milestone: Milestone, instance: MilestoneInstance, anchor: datetime) -> bool:
+        """Follow what its start follows, under the span that it has; a new one comes next, by its own rule."""
+        term = instance.terms[-1]
+        if milestone.starts == "criteria" or term.anchor_at == anchor or self._is_loose(milestone, instance):
+            return False
+        self.book.move(instance, self.spans.moved(milestone, term, anchor), self.at, "its start moved")
         return True
 
     def _take_over(self, milestone: Milestone, instance: MilestoneInstance) -> bool:
@@ -247,6 +253,8 @@ class Rules:
             return
         if last is not None and last.removed_at is not None and milestone.starts != "criteria":
             self.book.bring_back(last, self.at)
+            if last.takes_over != "start":  # else its new version says so next, with its new span
+                self._follow_start(milestone, last, anchor)
             self._mark(counts=track.is_seen)
             return
         self._begin(track, last, anchor)

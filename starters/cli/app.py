@@ -1,7 +1,8 @@
 """The command line: ``milepost``.
 
 Exit codes: 0 done; 1 it went wrong while running (nothing answers, a result differs), and the same command may work
-later; 2 what was asked for can't be, and the message says what would be right.
+later; 2 what was asked for can't be, and the message says what would be right; 3 the answer is no (nothing covers the
+customer, nothing was taken, something would change).
 """
 
 from __future__ import annotations

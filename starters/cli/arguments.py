@@ -8,28 +8,31 @@ from typing import Any
 
 import typer
 
-from domain.years import FIRST_YEAR, LAST_YEAR, is_promised
+from starters.cli import zones
+from starters.cli.instants import BadInstant, as_understood, is_by_itself, read_instant
 
-AN_INSTANT = "2025-06-13T16:45-04:00 or 2025-06-13T20:45Z"
+AN_INSTANT = "2025-06-13T16:45-04:00 or 2025-06-13 16:45"
 
 
-def instant(text: str, of: str) -> datetime:
-    """The instant that somebody typed, in UTC.
+def instant(text: str, of: str, zone: zones.Whose | None = None) -> datetime:
+    """The instant that somebody typed, in UTC. One that depends on now or on a zone is said as it was understood.
+
+    Args:
+        text: what was typed.
+        of: the option or argument, for the message.
+        zone: on whose wall clock; the person's or the organisation's, if left out.
 
     Raises:
-        BadParameter: it is none, has no offset from UTC, or lies in a year in which nothing is promised.
+        BadParameter: it is none, no zone is known for it, or it lies in a year in which nothing is promised.
     """
+    whose = zone or zones.of_account()
     try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(
-            f"{text!r} is no ISO 8601 instant; write one like {AN_INSTANT}", param_hint=of
-        ) from None
-    if at.utcoffset() is None:
-        raise typer.BadParameter(f"{text!r} has no offset from UTC; write one like {AN_INSTANT}", param_hint=of)
-    if not is_promised(at):
-        raise typer.BadParameter(f"{text!r} is outside the years {FIRST_YEAR} to {LAST_YEAR}", param_hint=of)
-    return at.astimezone(UTC)
+        at = read_instant(text, datetime.now(UTC).replace(microsecond=0), whose)
+    except BadInstant as error:
+        raise typer.BadParameter(str(error), param_hint=of) from None
+    if not is_by_itself(text):
+        typer.echo(f"milepost: {of} {as_understood(text, at, whose())}", err=True)
+    return at
 
 
 def fields(pairs: list[str]) -> dict[str, Any]:

@@ -45,6 +45,7 @@ PANELS: dict[str, tuple[Listed, ...]] = {
             "upgrade:app",
             "Say which build of the workers (MILEPOST_BUILD_ID) gets new cases, and see which still have old ones.",
         ),
+        Listed("db", "database:app", "Make the tables of Milepost's database, or bring them up to date."),
         Listed(
             "api",
             "api:api",
@@ -58,6 +59,11 @@ PANELS: dict[str, tuple[Listed, ...]] = {
             "import",
             "importing:import_rows",
             "Open a case for each row of a file, or log a time entry; one line of verdict for each.",
+        ),
+        Listed(
+            "list",
+            "desk:list_cases",
+            "List the open cases: of each what is due first, the time that is left for it, and when that is.",
         ),
         Listed(
             "show",
@@ -152,6 +158,11 @@ PANELS: dict[str, tuple[Listed, ...]] = {
         ),
     ),
     "Entitlements in use": (
+        Listed(
+            "entitlements",
+            "entitlements:list_entitlements",
+            "List the entitlements that go on: whose they are, when they end, and what is left of each.",
+        ),
         Listed(
             "balance",
             "audit:balance",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
+
+from starters.cli import completion
 
 
 def option(name: str, metavar: str, says: str) -> Any:
@@ -12,17 +15,29 @@ def option(name: str, metavar: str, says: str) -> Any:
     return typer.Option(name, metavar=metavar, help=says, show_default=False)
 
 
-def argument(metavar: str, says: str) -> Any:
-    """An argument; one that may be left out has its name in brackets."""
-    return typer.Argument(metavar=metavar, help=says, show_default=False)
+def argument(metavar: str, says: str, completion: Callable[..., list[str]] | None = None) -> Any:
+    """An argument; one that may be left out has its name in brackets.
+
+    Args:
+        metavar: its name.
+        says: its help.
+        completion: what the shell completes.
+    """
+    return typer.Argument(metavar=metavar, help=says, show_default=False, autocompletion=completion)
 
 
-CaseArgument = Annotated[str, argument("CASE", "The id of the case.")]
-EntitlementArgument = Annotated[str, argument("ENTITLEMENT", "The id of the entitlement.")]
+CaseArgument = Annotated[str, argument("CASE", "The id of the case.", completion.cases)]
+EntitlementArgument = Annotated[str, argument("ENTITLEMENT", "The id of the entitlement.", completion.entitlements)]
+MilestoneName = Annotated[
+    str, argument("MILESTONE", "Its name, as the process has it, in any case of letters.", completion.milestones)
+]
 
-At = Annotated[str | None, option("--at", "ISO", "When it happened, with its offset from UTC; now, if left out.")]
+At = Annotated[
+    str | None,
+    option("--at", "TIME", "When it happened: 14:05, yesterday 16:00, -10m, or an ISO instant; now, if left out."),
+]
 InPeriod = Annotated[
-    str | None, option("--at", "ISO", "In which period, by an instant with its offset; now, if left out.")
+    str | None, option("--at", "TIME", "In which period, by an instant such as 2025-06-13 16:45; now, if left out.")
 ]
 By = Annotated[str | None, option("--by", "NAME", "Who is recorded; you, if left out.")]
 Reason = Annotated[str | None, option("--reason", "TEXT", "Goes on record.")]

@@ -52,7 +52,7 @@ async def connected() -> AsyncIterator[tuple[Client, Store, str]]:
 
     settings = effective_settings()
     client = await connect_to_temporal()
-    with Store.open(settings.database) as store:
+    with Store.open(settings.database, "there") as store:
         yield client, store, settings.task_queue
 
 
@@ -62,7 +62,7 @@ def stored() -> Iterator[Store]:
     from starters.local.whereabouts import effective_settings
     from store import Store
 
-    with Store.open(effective_settings().database) as store:
+    with Store.open(effective_settings().database, "there") as store:
         yield store
 
 

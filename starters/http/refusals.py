@@ -136,6 +136,7 @@ OF_ORGANISATIONS = {
     "asks_for_consent": Refusal(409, "The catalog says otherwise than what was amended by hand; say yes to it"),
     "no_dead_letter": Refusal(409, "The delivery is no dead letter"),
     "bad_order": Refusal(422, "The order has problems; nothing of it was made"),
+    "no_pictures": Refusal(501, "No picture can be drawn here"),
     "not_signed": Refusal(409, "Nothing signs links here"),
     "unknown_type": Refusal(422, "There is no such type of event"),
     "bad_cursor": Refusal(400, "This is no cursor of this list"),

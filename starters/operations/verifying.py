@@ -17,7 +17,7 @@ from clients.entitlements import Entitlements, NobodyCounts
 from domain.catalog.count_terms import entitlement_terms
 from domain.catalog.declarations import Account, Entitlement
 from domain.coverage.matching import Coverage, CoverageQuestion, Match, choose
-from domain.messages.coverage import NotMatched
+from domain.messages.coverage import NotMatched, unpromised
 from domain.model import Value
 from domain.usage.allowance import Overflow
 from domain.usage.machine import Usage
@@ -95,6 +95,8 @@ class Verified(Value):
         covered_by: which entitlement such a case has.
         others: every other, and why it was not chosen.
         more: the account has more entitlements that do not match than are listed.
+        unpromised: that such a case is promised nothing, though another entitlement of the account has a process; None:
+            it is promised something, or there is none.
     """
 
     at: AwareDatetime
@@ -103,6 +105,7 @@ class Verified(Value):
     covered_by: str | None
     others: list[NotMatched]
     more: bool
+    unpromised: str | None = None
 
     @property
     def is_covered(self) -> bool:
@@ -148,7 +151,18 @@ class Verifying:
             covered_by=covered_by,
             others=coverage.others,
             more=len(coverage.unmatched) >= OTHERS_LISTED,
+            unpromised=await asyncio.to_thread(self._unpromised, coverage, next_case, covered_by),
         )
+
+    def _unpromised(self, coverage: Coverage, next_case: NextCase, covered_by: str | None) -> str | None:
+        if next_case in {"blocked", "asked", "refused"}:
+            return None
+        having = next((match.entitlement for match in coverage.ranked if match.entitlement.id == covered_by), None)
+        process = having.process if having else self._store.catalog.organisation().process
+        spent = [match.entitlement for match in coverage.ranked[: _place(coverage, covered_by)]]
+        passed = [NotMatched(entitlement=e.id, why="nothing is left of it", process=e.process) for e in spent]
+        others = [other for other in coverage.others if other.entitlement not in {e.id for e in spent}]
+        return None if process else unpromised([*passed, *others])
 
     def _chosen(self, coverage: Coverage, zones: dict[str, str]) -> CoveredBy | None:
         if not coverage.ranked:
@@ -248,8 +262,15 @@ def _from(named: str, coverage: Coverage) -> Coverage:
     if coverage.chosen is not None and coverage.chosen.id == named:
         return coverage
     why = f"it matches, but the case is to be opened from {named!r}"
-    others = [NotMatched(entitlement=match.entitlement.id, why=why) for match in coverage.ranked]
+    matching = [match.entitlement for match in coverage.ranked]
+    others = [NotMatched(entitlement=one.id, why=why, process=one.process) for one in matching]
     return Coverage(ranked=[], unmatched=[*coverage.unmatched, *others])
+
+
+def _place(coverage: Coverage, covered_by: str | None) -> int:
+    """How many were asked before the one that covers the case; all of them if none does."""
+    names = [match.entitlement.id for match in coverage.ranked]
+    return names.index(covered_by) if covered_by in names else len(names)
 
 
 def _equals(coverage: Coverage) -> list[Match]:

@@ -20,7 +20,7 @@ from starters.local.dev import Running, everything
 from starters.logs.events import read_log
 from starters.logs.mapping import load_mapping
 from starters.logs.oddities import counted, told
-from starters.operations.recorded import zone_of_plan
+from starters.operations.zones import zone_of_plan
 from starters.replay.comparison import Compared
 from starters.replay.outcome import Outcome, progress_bar, replay_and_compare, verdict
 from starters.replay.running import Replay, renamed

@@ -19,6 +19,8 @@ def _lines(verified: Verified) -> Iterator[str]:
     yield _verdict(verified)
     if verified.chosen is not None:
         yield from _facts(verified.chosen)
+    if verified.unpromised is not None:
+        yield f"  {verified.unpromised}"
     if verified.others:
         yield "not chosen:" if verified.chosen else "none of these matches:"
         width = max(len(other.entitlement) for other in verified.others)

@@ -19,6 +19,7 @@ from store import tables
 from store.cases import rows, statements
 from store.cases.folded import milestone_row
 from store.feed import put_following_events
+from store.listed import listed, roles_now
 from store.reports.writing import put_following_measures
 
 MOST_REMEMBERED = 20_000
@@ -97,7 +98,8 @@ def put_following(connection: Connection, records: Sequence[tuple[CaseRecord, La
         DoNotFollow: somebody else has written one of these cases meanwhile; the transaction is to be given up.
     """
     dialect = connection.dialect.name
-    changes = [_change(record, last) for record, last in records]
+    roles = roles_now(connection)
+    changes = [_change(record, last) | listed(record.view, roles) for record, last in records]
     if connection.execute(statements.follow(), changes).rowcount != len(changes):
         raise DoNotFollow
     if closed := [{statements.CASE_ID: r.view.case_id} for r, last in records if last.hours and not rows.hours_of(r)]:

@@ -1,18 +1,21 @@
 """Lists of cases, page by page: by every filter an index leads to the next ones, however many cases there are.
 
-Without a filter by milestone or due time they come by their opening, the last first; with one by what is due first.
+Without a filter by milestone or due time they come by their opening, the last first, unless they are asked for by what
+is due; with one by what is due first.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
 from pydantic import AwareDatetime
-from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, exists, literal, select, tuple_
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, exists, literal, or_, select, tuple_
 
+from domain.frozen import FrozenCalendar
 from domain.model import Value
+from domain.timeline.instances import MilestoneInstance
 from domain.timeline.views import MilestoneStatus
 from store import tables
 from store.database import Database
@@ -20,12 +23,15 @@ from store.reading import read_stored
 from store.types import Instant
 
 CaseStateName = Literal["open", "closed", "stopped"]
+Order = Literal["due", "newest", "oldest"]
 
 _CASES, _MILESTONES = tables.cases, tables.milestones
 _SHOWN = (
     *("case_id", "account", "entitlement", "process", "process_version", "status", "stopped"),
-    *("opened_at", "closed_at", "next_due"),
+    *("opened_at", "closed_at", "next_due", "priority", "owner", "paused"),
 )
+_BY_INDEX = ("account", "owner", "entitlement", "priority")
+"""Columns with an index, the one first that has the fewest cases of a value."""
 _STATES: dict[str, ColumnElement[bool]] = {
     "open": tables.RUNNING,
     "closed": tables.CLOSED,
@@ -42,6 +48,11 @@ class CaseFilter(Value):
         due_before: an open milestone (that one, if one is named) is due before this instant.
         violated: whether a milestone of it is or was; with `milestone` or `due_before` whether that one is.
         accounts: of one of these.
+        owner: the person, as the field of the case names them.
+        priority: the value of the field `priority`.
+        paused: whether its clock, or the clock of an open milestone, stands.
+        order: `due`: open cases by what is due first, at the end those of which nothing is; None: as the filters have
+            it.
     """
 
     state: CaseStateName | None = None
@@ -52,11 +63,20 @@ class CaseFilter(Value):
     due_before: AwareDatetime | None = None
     violated: bool | None = None
     accounts: list[str] | None = None
+    owner: str | None = None
+    priority: str | None = None
+    paused: bool | None = None
+    order: Order | None = None
+
+    @property
+    def is_of_milestones(self) -> bool:
+        """Whether single milestones are asked for."""
+        return self.milestone is not None or (self.due_before is not None and self.violated is not None)
 
     @property
     def is_by_due(self) -> bool:
         """Whether the cases come by what is due first."""
-        return self.milestone is not None or self.due_before is not None
+        return self.is_of_milestones or self.due_before is not None or self.order == "due"
 
 
 class ListedCase(Value):
@@ -66,6 +86,7 @@ class ListedCase(Value):
         due_at: the earliest target of its open milestones, or of those that were asked for; None: there is none.
         due_milestone: whose that is.
         next_due: when something happens next by itself.
+        paused: its clock, or the clock of an open milestone, stands.
     """
 
     case_id: str
@@ -80,12 +101,19 @@ class ListedCase(Value):
     due_at: AwareDatetime | None
     due_milestone: str | None
     next_due: AwareDatetime | None
+    priority: str | None = None
+    owner: str | None = None
+    paused: bool = False
 
 
 class Position(NamedTuple):
-    """Where in a list a case stands: by its opening or by what is due, then by its id."""
+    """Where in a list a case stands: by its opening or by what is due, then by its id.
 
-    at: datetime
+    Attributes:
+        at: None: nothing of it is due.
+    """
+
+    at: datetime | None
     case_id: str
 
 
@@ -98,6 +126,29 @@ class CasePage(NamedTuple):
 
     cases: list[ListedCase]
     end: Position | None
+
+
+class _Calendars(Value):
+    calendars: dict[str, FrozenCalendar]
+
+
+class _Instances(Value):
+    instances: list[MilestoneInstance]
+    last_at: AwareDatetime
+
+
+class CaseClocks(Value):
+    """Of a `CaseState` what its clocks go by; the whole takes ten times as long to read.
+
+    Attributes:
+        plan: its calendars.
+        state: its milestones.
+        ahead: how far its own clock is ahead.
+    """
+
+    plan: _Calendars
+    state: _Instances
+    ahead: timedelta = timedelta()
 
 
 class CaseListing:
@@ -114,9 +165,12 @@ class CaseListing:
             after: those that come after this position.
             limit: at most so many.
         """
-        wanted = _by_due(which, after) if which.is_by_due else _by_opening(which, after)
         with self._database.read() as connection:
-            rows = [dict(row) for row in connection.execute(wanted.limit(limit + 1)).mappings()]
+            rows: list[dict[str, Any]] = []
+            for wanted in _in_order(which, after):
+                if len(rows) <= limit:
+                    some = connection.execute(wanted.limit(limit + 1 - len(rows))).mappings()
+                    rows += [dict(row) for row in some]
             is_last, rows = len(rows) <= limit, rows[:limit]
             if not which.is_by_due:
                 due = _due(connection, [row["case_id"] for row in rows])
@@ -124,62 +178,148 @@ class CaseListing:
         cases = [read_stored(ListedCase, row) for row in rows]
         return CasePage(cases, None if is_last or not cases else _position(which, cases[-1]))
 
+    def clocks(self, case_ids: Sequence[str]) -> dict[str, CaseClocks]:
+        """The clocks of some cases, as they were last recorded; without those that are not known."""
+        wanted = select(_CASES.c.case_id, _CASES.c.carried).where(_CASES.c.case_id.in_(case_ids))
+        with self._database.read() as connection:
+            return {row.case_id: read_stored(CaseClocks, row.carried) for row in connection.execute(wanted)}
+
+    def open_ids(self, prefix: str, limit: int) -> list[str]:
+        """The ids of open cases that begin so, in their order."""
+        named = _CASES.c.case_id.startswith(prefix, autoescape=True)
+        wanted = select(_CASES.c.case_id).where(tables.RUNNING, _CASES.c.case_id >= prefix, named)
+        with self._database.read() as connection:
+            return list(connection.execute(wanted.order_by(_CASES.c.case_id).limit(limit)).scalars())
+
+    def milestone_names(self) -> list[str]:
+        """The names of milestones that are open in some case, by the index that has them in their order."""
+        table, found = _MILESTONES.c, list[str]()
+        with self._database.read() as connection:
+            while True:
+                next_one = select(table.milestone).where(tables.OPEN_MILESTONE, table.milestone > (found or [""])[-1])
+                name = connection.execute(next_one.order_by(table.milestone).limit(1)).scalar()
+                if name is None:
+                    return found
+                found.append(name)
+
+
+def _in_order(which: CaseFilter, after: Position | None) -> list[Select[Any]]:
+    """The queries whose rows, one after another, are the list from a position on."""
+    if which.is_of_milestones:
+        return [_by_milestone(which, after)]
+    if not which.is_by_due:
+        return [_by_opening(which, after)]
+    parts = []
+    if after is None or after.at is not None:
+        parts.append(_by_due(which, after))
+    if which.due_before is None:
+        parts.append(_without_due(which, after))
+    return parts
+
 
 def _position(which: CaseFilter, case: ListedCase) -> Position:
-    at = case.due_at if which.is_by_due and case.due_at is not None else case.opened_at
-    return Position(at, case.case_id)
+    return Position(case.due_at if which.is_by_due else case.opened_at, case.case_id)
 
 
 def _by_opening(which: CaseFilter, after: Position | None) -> Select[Any]:
-    wanted = select(*(_CASES.c[name] for name in _SHOWN)).where(*_of_case(which))
-    if which.violated is not None:
-        wanted = wanted.where(tables.VIOLATED if which.violated else tables.UNVIOLATED)
+    key = (_CASES.c.opened_at, _CASES.c.case_id)
+    wanted = select(*(_CASES.c[name] for name in _SHOWN)).where(*_of_case(which), *_violated(which))
+    if which.order == "oldest":
+        if after is not None:
+            wanted = wanted.where(tuple_(*key) > _literal(after))
+        return wanted.order_by(*key)
     if after is not None:
-        wanted = wanted.where(tuple_(_CASES.c.opened_at, _CASES.c.case_id) < _literal(after))
-    return wanted.order_by(_CASES.c.opened_at.desc(), _CASES.c.case_id.desc())
+        wanted = wanted.where(tuple_(*key) < _literal(after))
+    return wanted.order_by(*(column.desc() for column in key))
 
 
 def _by_due(which: CaseFilter, after: Position | None) -> Select[Any]:
-    """Cases with an open milestone that is asked for, each once, with the one that is due first."""
+    """Open cases, by what is due first of all their milestones."""
+    table = _CASES.c
+    wanted = _with_due(which).where(table.due_at.isnot(None)).order_by(table.due_at, table.case_id)
+    if which.due_before is not None:
+        wanted = wanted.where(table.due_at < which.due_before)
+    if after is not None:
+        wanted = wanted.where(tuple_(table.due_at, table.case_id) > _literal(after))
+    return wanted
+
+
+def _without_due(which: CaseFilter, after: Position | None) -> Select[Any]:
+    """Open cases of which nothing is due."""
+    wanted = _with_due(which).where(_CASES.c.due_at.is_(None)).order_by(_CASES.c.case_id)
+    if after is not None and after.at is None:
+        wanted = wanted.where(_CASES.c.case_id > after.case_id)
+    return wanted
+
+
+def _with_due(which: CaseFilter) -> Select[Any]:
+    columns = (_CASES.c[name] for name in (*_SHOWN, "due_at", "due_milestone"))
+    return select(*columns).where(tables.RUNNING, *_of_case(which), *_violated(which))
+
+
+def _violated(which: CaseFilter) -> list[ColumnElement[bool]]:
+    if which.violated is None:
+        return []
+    return [tables.VIOLATED if which.violated else tables.UNVIOLATED]
+
+
+def _by_milestone(which: CaseFilter, after: Position | None) -> Select[Any]:
+    """Cases with an open milestone that is asked for, each once, with the one that is due first.
+
+    Databases guess badly how many milestones there are of a name: what is looked up by its case, or by the index of
+    another column, has conditions (`_unindexed`) by which no index is chosen.
+    """
     table, other = _MILESTONES.c, _MILESTONES.alias("other")
     columns = [_CASES.c[name] for name in _SHOWN]
+    few = which.account is not None or which.owner is not None or which.priority is not None
     wanted = (
         select(*columns, table.target_at.label("due_at"), table.milestone.label("due_milestone"))
         .join_from(_MILESTONES, _CASES, _CASES.c.case_id == table.case_id)
-        .where(tables.OPEN_MILESTONE, table.target_at.isnot(None), *_of_milestone(which, _MILESTONES))
+        .where(tables.OPEN_MILESTONE, table.target_at.isnot(None), *_of_milestone(which, table, by_index=not few))
         .where(*_of_case(which))
     )
-    order = ("target_at", "process", "milestone", "occurrence")
-    is_earlier = tuple_(*(other.c[name] for name in order)) < tuple_(*(table[name] for name in order))
-    same = and_(other.c.case_id == table.case_id, _is_open(other), *_of_milestone(which, other))
-    wanted = wanted.where(~exists().where(same, is_earlier))
+    if few:
+        wanted = wanted.where(tables.RUNNING)
+    order = ("process", "milestone", "occurrence")
+    is_next = tuple_(*(other.c[name] for name in order)) < tuple_(*(table[name] for name in order))
+    is_earlier = or_(other.c.target_at < table.target_at, and_(other.c.target_at == table.target_at, is_next))
+    same = (other.c.case_id == table.case_id, _is_open(other), *_of_milestone(which, other.c, by_index=False))
+    wanted = wanted.where(~exists().where(*same, is_earlier))
     if after is not None:
         wanted = wanted.where(tuple_(table.target_at, table.case_id) > _literal(after))
     return wanted.order_by(table.target_at, table.case_id)
 
 
-def _of_milestone(which: CaseFilter, table: FromClause) -> list[ColumnElement[bool]]:
+def _of_milestone(which: CaseFilter, table: Any, *, by_index: bool) -> list[ColumnElement[bool]]:
     wanted: list[ColumnElement[bool]] = []
     if which.milestone is not None:
-        wanted.append(table.c.milestone == which.milestone)
+        wanted.append((table.milestone if by_index else _unindexed(table.milestone)) == which.milestone)
     if which.due_before is not None:
-        wanted.append(table.c.target_at < which.due_before)
+        wanted.append(table.target_at < which.due_before)
     if which.violated is not None:
-        wanted.append(table.c.violated.is_(which.violated))
+        wanted.append(table.violated.is_(which.violated))
     return wanted
+
+
+def _unindexed(text: ColumnElement[str]) -> ColumnElement[str]:
+    """The same text, as an expression that no index has."""
+    return text.concat("")
 
 
 def _of_case(which: CaseFilter) -> list[ColumnElement[bool]]:
     table = _CASES.c
     wanted = [_STATES[which.state]] if which.state is not None else []
-    if which.account is not None:
-        wanted.append(table.account == which.account)
-    if which.entitlement is not None:
-        wanted.append(table.entitlement == which.entitlement)
+    is_state = len(wanted)
+    same = {name: getattr(which, name) for name in _BY_INDEX}
+    for name, value in same.items():
+        if value is not None:  # the first leads to the cases; another one would lead to more of them, and sort them
+            wanted.append((_unindexed(table[name]) if wanted[is_state:] else table[name]) == value)
     if which.status is not None:
         wanted.append(table.status == which.status.value)
     if which.accounts is not None:
         wanted.append(table.account.in_(which.accounts))
+    if which.paused is not None:
+        wanted.append(tables.PAUSED if which.paused else table.paused.is_(False))
     return wanted
 
 

@@ -39,6 +39,7 @@ from store.cases.rows import (
 from store.database import Database, insert_new
 from store.errors import StoreError
 from store.feed import FeedGap, counted_on, put_case_events
+from store.listed import listed, roles_now
 from store.reading import read_stored
 from store.reports.writing import put_measures
 from store.values import CaseRow, StoredCase
@@ -262,7 +263,7 @@ def _row(found: Any) -> dict[str, Any]:
 
 def _put_case(connection: Connection, record: CaseRecord) -> bool:
     """Whether this record is newer than what is stored."""
-    row = case_row(record)
+    row = case_row(record) | listed(record.view, roles_now(connection))
     # The opening asks besides whether it was asked for after what is stored.
     asked = {} if record.asked_at is None else {statements.ASKED_AT: record.asked_at}
     newer = statements.put_case(connection.dialect.name, tuple(row), is_opening=bool(asked))

@@ -19,6 +19,7 @@ from store.catalog.counted import Counted
 from store.catalog.files import AppliedFiles
 from store.catalog.reading import StoredCatalog
 from store.database import insert
+from store.listed import name_owners_anew
 from store.usage.unsynchronised import concerns_its_count, concerns_its_counts, note_untold
 from store.values import Change, Diff
 
@@ -96,6 +97,8 @@ class _Application:
             self.connection.execute(
                 statement.on_conflict_do_update(index_elements=[table.c.id], set_={"definition": new})
             )
+            if (old or {}).get("roles") != new.get("roles"):
+                name_owners_anew(self.connection)
 
     def _fields(self, catalog: Catalog) -> None:
         before = self.stored.fields()

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 
-from sqlalchemy import Connection, func
+from sqlalchemy import Connection, and_, func
 
 from domain.reports.asking import ReportAsked
 from store import tables
 from store.reports.selecting import Group, Subject, cells
 
 _TRIGGERS, _ACTIONS = tables.triggers.c, tables.actions.c
+# By its case an action is found, and by its trigger known.
+_SAME = and_(_ACTIONS.case_id == _TRIGGERS.case_id, _ACTIONS.trigger_key == _TRIGGERS.key)
 ACTIONS = Subject(
     tables.triggers,
     _TRIGGERS.at,
-    lambda source: source.join(tables.actions, _ACTIONS.trigger_key == _TRIGGERS.key),
+    lambda source: source.join(tables.actions, _SAME),
     {"trigger": _TRIGGERS.trigger, "action": _ACTIONS.action["do"].as_string()},
 )
 

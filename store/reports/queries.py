@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from domain.reports.asking import ReportAsked
 from domain.reports.billing import Override
@@ -15,12 +16,14 @@ from domain.reports.using import PeriodUse
 from store import tables
 from store.database import Database
 from store.reports.acting import ActionCounts, actions
+from store.reports.auditing import AuditedReports, audit_reports
 from store.reports.billing import export_overrides, overrides
 from store.reports.clocks import AT_ONCE, Clocks
 from store.reports.held import Holdings, holdings
 from store.reports.paused import Pauses, pauses
 from store.reports.selecting import INSTANCES, Group, cells, chunks, outcome_now
 from store.reports.using import usage
+from store.reports.values import all_of, listed
 
 _MEASURES = tables.measures.c
 _PROMISE = _MEASURES.promise.is_(True)
@@ -103,6 +106,10 @@ class Reporting:
             self._database.lock(connection, _EXPORT_LOCK)
             return export_overrides(connection, asked, by=by, at=datetime.now(UTC))
 
+    def audit(self) -> Iterator[AuditedReports]:
+        """Hold every case against the rows that reports are made from, and against its events of the feed."""
+        yield from audit_reports(self._database)
+
     def _counted(self, asked: ReportAsked, count: Callable[[Connection, ReportAsked, Tallies], None]) -> Tallies:
         found: Tallies = {}
         with self._database.read() as connection:
@@ -116,42 +123,48 @@ def _outcomes(connection: Connection, asked: ReportAsked, found: Tallies) -> Non
 
 
 def _responses(connection: Connection, asked: ReportAsked, found: Tallies) -> None:
-    figures = [_MEASURES.outcome, _MEASURES.response_seconds]
-    is_completed = _MEASURES.response_seconds.is_not(None)
-    for group, (outcome, seconds), (many,) in cells(connection, asked, INSTANCES, figures, _PROMISE, is_completed):
+    seconds = _MEASURES.response_seconds
+    sums, where = (func.count(), all_of(seconds)), (_PROMISE, seconds.is_not(None))
+    for group, (outcome,), (many, values) in cells(
+        connection, asked, INSTANCES, [_MEASURES.outcome], *where, sums=sums
+    ):
         tally = found.setdefault(group, Tally())
         tally.outcomes[Outcome(outcome)] += many
-        tally.responses[seconds] += many
+        tally.responses.update(listed(values))
 
 
 def _margins(connection: Connection, asked: ReportAsked, found: Tallies) -> None:
-    figures = [_MEASURES.margin_seconds, _MEASURES.span_seconds]
-    is_met = (_PROMISE, _MEASURES.outcome == Outcome.MET.value, _MEASURES.margin_seconds.is_not(None))
-    for group, (margin, span), (many,) in cells(connection, asked, INSTANCES, figures, *is_met):
+    margin = _MEASURES.margin_seconds
+    sums = (func.count(), all_of(margin))
+    is_met = (_PROMISE, _MEASURES.outcome == Outcome.MET.value, margin.is_not(None))
+    spans = [_MEASURES.span_seconds]
+    for group, (span,), (many, values) in cells(connection, asked, INSTANCES, spans, *is_met, sums=sums):
         tally = found.setdefault(group, Tally())
         tally.outcomes[Outcome.MET] += many
-        tally.add_margins(margin, span, many)
+        for value, times in Counter(listed(values)).items():
+            tally.add_margins(value, span, times)
 
 
 def _overruns(connection: Connection, asked: ReportAsked, found: Tallies) -> None:
-    stands = (_PROMISE, _MEASURES.runs.is_(False), _MEASURES.overrun_seconds.is_not(None))
-    figures = [_MEASURES.outcome, _MEASURES.overrun_seconds]
-    for group, (outcome, seconds), (many,) in cells(connection, asked, INSTANCES, figures, *stands):
-        _add_overrun(found, group, outcome, seconds, many)
-    outcome, clocks = outcome_now(asked.now), Clocks(connection)
-    late = (_PROMISE, _MEASURES.runs.is_(True), outcome == Outcome.VIOLATED.value)
+    seconds = _MEASURES.overrun_seconds
+    stands = (_PROMISE, _MEASURES.runs.is_(False), seconds.is_not(None))
+    sums = (func.count(), all_of(seconds))
+    for group, (outcome,), (many, values) in cells(
+        connection, asked, INSTANCES, [_MEASURES.outcome], *stands, sums=sums
+    ):
+        tally = found.setdefault(group, Tally())
+        tally.outcomes[Outcome(outcome)] += many
+        tally.overruns.update(listed(values))
+    clocks = Clocks(connection)
+    late = (_PROMISE, _MEASURES.runs.is_(True), outcome_now(asked.now) == Outcome.VIOLATED.value)
     running = [_MEASURES.case_id, _MEASURES.business_hours, _MEASURES.target_at]
     for some in chunks(cells(connection, asked, INSTANCES, running, *late), AT_ONCE):
         clocks.know(case_id for _, (case_id, *_), _ in some)
         for group, (case_id, hours, target), (many,) in some:
-            _add_overrun(found, group, Outcome.VIOLATED.value, _since(clocks, case_id, hours, target, asked.now), many)
+            tally = found.setdefault(group, Tally())
+            tally.outcomes[Outcome.VIOLATED] += many
+            tally.overruns[_since(clocks, case_id, hours, target, asked.now)] += many
 
 
 def _since(clocks: Clocks, case_id: str, hours: str, target: datetime | None, now: datetime) -> int:
     return 0 if target is None else clocks.elapsed(case_id, hours, target, now)
-
-
-def _add_overrun(found: Tallies, group: Group, outcome: str, seconds: int, many: int) -> None:
-    tally = found.setdefault(group, Tally())
-    tally.outcomes[Outcome(outcome)] += many
-    tally.overruns[seconds] += many

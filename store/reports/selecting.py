@@ -155,7 +155,9 @@ class _Words:
         if name in self._own:
             return str(said)
         if self._asked.is_field(name):
-            return text_of(json.loads(said))
+            value = json.loads(said)
+            is_flag = self._asked.types[name] is FieldType.BOOLEAN  # which SQLite has as a number
+            return text_of(bool(value) if is_flag and value is not None else value)
         if is_period(name, self._asked.types):
             return self._labels[int(said)]
         text = str(said)

@@ -12,10 +12,9 @@ from domain.catalog.count_terms import entitlement_terms
 from domain.catalog.declarations import Account, Entitlement, Organisation
 from domain.reports.asking import ReportAsked
 from domain.reports.using import PeriodUse
-from domain.usage.freezing import freeze
 from domain.usage.machine import Usage
-from domain.usage.periods import FrozenPeriods, PeriodUnknown, Term
-from domain.usage.term_end import AtTermEnd, TermEnd
+from domain.usage.periods import FrozenPeriods, PeriodUnknown
+from domain.usage.requests import EntitlementTerms
 from store import tables
 from store.catalog.reading import StoredCatalog
 from store.reading import read_stored
@@ -83,25 +82,12 @@ def _accounts(connection: Connection) -> dict[str, Account]:
 def _uses(
     entitlement: Entitlement, account: Account, organisation: Organisation, rows: Mapping[int, Any], now: datetime
 ) -> Iterator[PeriodUse]:
-    periods = _periods(entitlement, account, organisation, now)
-    current = _current(periods, now)
+    terms = entitlement_terms(entitlement, account, organisation, now=now, until=now)
+    current = _current(terms.periods, now)
     for period in sorted(rows):
-        yield _use(entitlement.id, periods, rows[period], is_current=period == current)
+        yield _use(entitlement.id, terms.periods, rows[period], is_current=period == current)
     if current is not None and current not in rows and not entitlement.retired:
-        yield _untouched(entitlement, account, organisation, now)
-
-
-def _periods(entitlement: Entitlement, account: Account, organisation: Organisation, now: datetime) -> FrozenPeriods:
-    assert entitlement.allowance is not None  # noqa: S101  only what is counted comes here
-    term_end = entitlement.term_end or TermEnd()
-    term = Term(
-        starts_on=entitlement.starts_on,
-        ends_on=entitlement.ends_on,
-        time_zone=account.time_zone or organisation.time_zone,
-        length=term_end.term if term_end.policy is AtTermEnd.RESET else None,
-        reckoned_from=entitlement.reckoned_from,
-    )
-    return freeze(entitlement.allowance, term, now)
+        yield _untouched(terms, now)
 
 
 def _current(periods: FrozenPeriods, now: datetime) -> int | None:
@@ -128,14 +114,13 @@ def _use(name: str, periods: FrozenPeriods | None, row: Any, *, is_current: bool
     )
 
 
-def _untouched(entitlement: Entitlement, account: Account, organisation: Organisation, now: datetime) -> PeriodUse:
+def _untouched(terms: EntitlementTerms, now: datetime) -> PeriodUse:
     """The current period of an entitlement of which nothing was taken in it."""
-    usage = Usage.begin(entitlement_terms(entitlement, account, organisation, now=now), now)
-    current = usage.balance(now).current
+    current = Usage.begin(terms, now).balance(now).current
     return PeriodUse(
-        entitlement=entitlement.id,
-        account=entitlement.account,
-        unit=usage.terms.allowance.unit,
+        entitlement=terms.entitlement_id,
+        account=terms.account,
+        unit=terms.allowance.unit,
         period=current.period,
         first_day=current.first_day,
         begins_at=current.starts_at,

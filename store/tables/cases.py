@@ -5,7 +5,7 @@ A case may name an account or entitlement that the catalog does not hold (a repl
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, Table, and_, literal, not_
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, Table, and_, false, literal, not_
 
 from store.tables.metadata import metadata
 from store.types import Document, Instant, Line
@@ -32,6 +32,11 @@ cases = Table(
     Column("recorded_at", Instant),
     Column("fields", Document),
     Column("own_clock", Boolean),
+    Column("priority", Line),
+    Column("owner", Line),
+    Column("paused", Boolean, nullable=False, server_default=false()),
+    Column("due_at", Instant),
+    Column("due_milestone", Line),
     Index(None, "opened_at", "case_id"),
     Index(None, "account", "opened_at", "case_id"),
     Index(None, "entitlement", "opened_at", "case_id"),
@@ -40,6 +45,7 @@ cases = Table(
 RUNNING = cases.c.closed_at.is_(None)
 CLOSED = cases.c.closed_at.isnot(None)
 STOPPED = cases.c.stopped.is_(True)
+PAUSED = cases.c.paused.is_(True)
 _UNVIOLATED = [literal(status, literal_execute=True) for status in ("compliant", "nothing promised")]
 VIOLATED = and_(*(cases.c.status != status for status in _UNVIOLATED))
 UNVIOLATED = not_(VIOLATED)
@@ -55,6 +61,19 @@ for _name, _which in _LISTED.items():
     Index(
         f"ix_cases_opened_at_{_name}", cases.c.opened_at, cases.c.case_id, sqlite_where=_which, postgresql_where=_which
     )
+for _name, _others in (("account", ("owner", "priority")), ("owner", ("priority",)), ("priority", ())):
+    Index(
+        f"ix_cases_{_name}_due_at",
+        *(cases.c[column] for column in (_name, "due_at", "case_id", *_others)),
+        sqlite_where=RUNNING,
+        postgresql_where=RUNNING,
+    )
+for _name, _which in (
+    ("running", RUNNING),
+    ("violated", and_(RUNNING, VIOLATED)),
+    ("paused", and_(RUNNING, PAUSED)),
+):
+    Index(f"ix_cases_due_at_{_name}", cases.c.due_at, cases.c.case_id, sqlite_where=_which, postgresql_where=_which)
 Index(
     "ix_cases_running",
     *(cases.c[name] for name in ("case_id", "process", "process_version", "account", "entitlement")),

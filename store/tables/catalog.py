@@ -109,6 +109,7 @@ entitlements = _declared(
     Column("starts_on", Date),
     Column("ends_on", Date),
     Index(None, "account", "asset", "for_contacts", "ends_on"),
+    Index(None, "ends_on", "id"),
 )
 
 entitlement_contacts = Table(

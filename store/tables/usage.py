@@ -47,6 +47,7 @@ ledger = Table(
     Column("reason", Line),
     Index(None, "kind", "at"),
     Index(None, "reference", "case_id", "at"),
+    Index("ix_ledger_period", "entitlement", "count", "period", "number"),
 )
 """The rows of the entitlements' ledgers, by the count that wrote them. None is ever changed."""
 

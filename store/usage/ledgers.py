@@ -81,7 +81,7 @@ class Ledgers:
         table = tables.ledger
         with self._database.read() as connection:
             if count is None:
-                count = _newest_count(connection, entitlement)
+                count = newest_count(connection, entitlement)
             wanted = select(*(table.c[name] for name in LedgerRow.model_fields)).where(
                 table.c.entitlement == entitlement, table.c["count"] == count, table.c.number > after
             )
@@ -104,7 +104,7 @@ class Ledgers:
         table = tables.ledger
         of_entry = (table.c.reference == reference, table.c.unit == HOURS, table.c.kind.in_(_OF_AN_ENTRY))
         with self._database.read() as connection:
-            count = _newest_count(connection, entitlement)
+            count = newest_count(connection, entitlement)
             named = select(table.c.account, table.c.case_id, table.c.at).where(
                 *of_entry, table.c.entitlement == entitlement, table.c["count"] == count
             )
@@ -118,7 +118,7 @@ class Ledgers:
             columns = (table.c[name] for name in ("entitlement", "count", *LedgerRow.model_fields))
             wanted = select(*columns).where(*of_entry, *same).order_by(table.c.entitlement, table.c.number)
             found = connection.execute(wanted).mappings().all()
-            newest = {one: _newest_count(connection, one) for one in {row["entitlement"] for row in found}}
+            newest = {one: newest_count(connection, one) for one in {row["entitlement"] for row in found}}
         rows: dict[str, list[LedgerRow]] = {}
         for row in found:
             if row["count"] == newest[row["entitlement"]]:
@@ -159,7 +159,7 @@ class Ledgers:
         wanted = rows.order_by(table.c.recorded_at, table.c.entitlement, table.c.number)
         with self._database.read() as connection:
             found = connection.execute(wanted).all()
-            newest = {one: _newest_count(connection, one) for one in {row.entitlement for row in found}}
+            newest = {one: newest_count(connection, one) for one in {row.entitlement for row in found}}
         return {entitlement: at for entitlement, count, at in found if count == newest[entitlement]}
 
     def other_case_of(self, reference: str, case_id: str, entitlements: Sequence[str]) -> str | None:
@@ -207,7 +207,8 @@ def _counts(connection: Connection, entitlement: str) -> list[str]:
     return list(connection.execute(wanted.order_by(func.max(table.c.recorded_at), column)).scalars())
 
 
-def _newest_count(connection: Connection, entitlement: str) -> str:
+def newest_count(connection: Connection, entitlement: str) -> str:
+    """The count of an entitlement that runs; empty where it has no ledger."""
     return next(reversed(_counts(connection, entitlement)), "")
 
 

@@ -16,6 +16,7 @@ from domain.messages.case_state import EntitlementChange
 from domain.messages.cases import ActionRetry, CaseIntake, Migration, OverageChoice, TimeLogged
 from domain.messages.migrations import MigrationOrder
 from domain.messages.redelivery import RedeliveryOrder
+from domain.messages.report import ReportOrder
 from domain.subscriptions.requests import (
     SubscriptionEnd,
     SubscriptionPause,
@@ -87,6 +88,7 @@ class Message:
 CASE, ENTITLEMENT, MIGRATION = "CaseWorkflow", "EntitlementWorkflow", "MigrationWorkflow"
 SUBSCRIPTION = "SubscriptionWorkflow"
 REDELIVERY = "RedeliveryWorkflow"
+REPORT = "ReportWorkflow"
 
 AT = datetime(2025, 6, 9, 13, tzinfo=UTC).isoformat()
 _ID: dict[str, Any] = {"event_id": "ugly"}
@@ -187,6 +189,7 @@ MESSAGES: Final = [
     Message(SUBSCRIPTION, "signal", UNHEARD_OF),
     Message(SUBSCRIPTION, "query", "standing"),
     Message(REDELIVERY, "start", REDELIVERY, RedeliveryOrder, {"key": "k", "by": "ann", "asked_at": AT}),
+    Message(REPORT, "start", REPORT, ReportOrder, {"report": "r"}),
 ]
 
 

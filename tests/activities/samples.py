@@ -10,6 +10,7 @@ from domain.messages.case_state import ActionOrder
 from domain.messages.cases import CaseIntake, OverageChoice, TimeLogged
 from domain.messages.migrations import CaseMigration, CaseSelection, OutdatedRequest
 from domain.messages.redelivery import RedeliveryOrder
+from domain.messages.report import DueReport
 from domain.messages.steps import (
     CaseOpening,
     CaseRecord,
@@ -55,6 +56,7 @@ CATALOG: dict[str, Any] = {
     "assets": [{"id": "press", "account": "acme"}],
     "endpoints": [{"id": "desk", "url": "https://desk.example.org/", "secrets": [{"env": "DESK_SECRET"}]}],
     "subscriptions": [{"id": "all", "endpoint": "desk", "begins": "start"}],
+    "reports": [{"id": "daily", "kind": "compliance", "when": {"every": "day"}, "to": ["ann@example.com"]}],
     "entitlements": [
         {**TERM, "id": "cases", "account": "acme", "asset": "press", "process": "Gold", "allowance": ASKS},
         {"id": "rest", "account": "acme", "process": "Gold"},
@@ -298,6 +300,11 @@ def of_a_delivery_by_hand(kind: str, action: dict[str, Any]) -> Sample:
     return ordered
 
 
+async def of_a_report(world: SmallWorld) -> Any:
+    await of_a_case(world)
+    return DueReport(report="daily", due_at=NOON)
+
+
 async def of_a_subscription(_: SmallWorld) -> Any:
     return BeginRequest(subscription_id="all")
 
@@ -378,4 +385,5 @@ SAMPLES: dict[str, list[Sample]] = {
     "await_events": [of_waiting],
     "deliver_events": [of_events, of_events_behind, of_a_dead_letter],
     "redeliver": [of_a_delivery_by_hand("email", MAIL), of_a_delivery_by_hand("outbound_message", HOOK)],
+    "send_report": [of_a_report],
 }

@@ -99,7 +99,7 @@ async def test_a_worker_says_whether_its_build_is_current(client: Client, tmp_pa
         "COLUMNS": "200",
         "PYTHONUNBUFFERED": "1",
     }
-    command = [sys.executable, "-m", "starters", "worker", *asked]
+    command = [sys.executable, "-m", "starters", "worker", "--claim", *asked]
     said = tmp_path / "said"
     with said.open("wb") as out:
         process = subprocess.Popen(  # noqa: ASYNC220  it is only begun here

@@ -10,17 +10,21 @@ import sys
 import tempfile
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from temporalio.client import WorkflowFailureError, WorkflowHistory
 
+from clients.report_schedules import ReportScheduleClient
 from domain.catalog.documents import read_document
+from domain.catalog.report_times import ReportTimes
 from domain.messages.migrations import MIGRATION_WORKFLOW
 from domain.messages.migrations import workflow_id as migration_workflow_id
 from domain.messages.redelivery import REDELIVERY_WORKFLOW
 from domain.messages.redelivery import workflow_id as redelivery_workflow_id
+from domain.messages.report import schedule_id
 from domain.usage.requests import workflow_id
 from store.store import Store
 from tests.support import assert_eventually
@@ -208,6 +212,29 @@ async def redelivery(world: World) -> str:
     return handle.id
 
 
+async def report(world: World) -> str:
+    """A report that its schedule starts by hand: it goes to the log of mail."""
+    declared = {"id": "recorded", "kind": "compliance", "when": {"every": "day"}, "to": ["ann@example.com"]}
+    world.store.catalog.apply(read_document({"reports": [declared]}), by="test")
+    client = world.milepost.temporal
+    times = ReportTimes(every="day")
+    schedules = ReportScheduleClient(client, task_queue=world.task_queue)
+    await schedules.put("recorded", times, ZoneInfo("UTC"), datetime.now(UTC))
+    handle = client.get_schedule_handle(schedule_id("recorded"))
+    await handle.trigger()
+    started: list[str] = []
+
+    async def it_has_started() -> None:
+        actions = (await handle.describe()).info.recent_actions
+        started.extend(action.action.workflow_id for action in actions)  # type: ignore[attr-defined]  # a start
+        assert started
+
+    await assert_eventually(it_has_started)
+    await client.get_workflow_handle(started[0]).result()
+    await schedules.remove("recorded")
+    return started[0]
+
+
 SCENARIOS: dict[str, Callable[[World], Awaitable[str]]] = {
     "case-closed": closed_case,
     "case-short": short_case,
@@ -220,6 +247,7 @@ SCENARIOS: dict[str, Callable[[World], Awaitable[str]]] = {
     "migration": migration,
     "subscription": subscription,
     "redelivery": redelivery,
+    "report": report,
 }
 
 

@@ -13,6 +13,7 @@ import httpx
 from fastapi import FastAPI
 from temporalio.client import Client
 
+from activities.delivery.means import Means
 from domain.access import NewKey
 from domain.scopes import Scope
 from starters.files.catalogs import apply_files
@@ -96,7 +97,9 @@ class Api:
 
 
 @asynccontextmanager
-async def api_beside_a_worker(client: Client, folder: Path, *catalogs: str) -> AsyncIterator[Api]:
+async def api_beside_a_worker(
+    client: Client, folder: Path, *catalogs: str, means: Means | None = None
+) -> AsyncIterator[Api]:
     """The API over a store of its own, in a folder, with a worker. Catalogs are applied one after the other."""
     prefix, database, task_queue = f"{unique('e')}-", f"sqlite:///{folder / 'milepost.db'}", unique("queue")
     with Store.open(database) as store:
@@ -106,7 +109,7 @@ async def api_beside_a_worker(client: Client, folder: Path, *catalogs: str) -> A
             apply_files(store, [file], by="test")
         app = create_app(Backend(client, store, task_queue))
         async with (
-            working(client, store, task_queue=task_queue),
+            working(client, store, task_queue=task_queue, means=means),
             serving(app, host="127.0.0.1", port=0) as url,
             httpx.AsyncClient(base_url=url, timeout=PATIENT) as http,
         ):

@@ -61,7 +61,9 @@ class KilledWorker:
         self._running = self._start()
 
     def _start(self) -> subprocess.Popen[bytes]:
-        return subprocess.Popen([sys.executable, "-m", "starters", "worker"], env=self._environment, cwd=ROOT)
+        return subprocess.Popen(
+            [sys.executable, "-m", "starters", "worker", "--claim"], env=self._environment, cwd=ROOT
+        )
 
     @property
     def identity(self) -> str:

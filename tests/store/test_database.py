@@ -22,6 +22,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError, StatementError
 from domain.catalog.declarations import Catalog
 from domain.catalog.documents import read_document
 from store import Store, StoreError, tables
+from store.database import Schema
 from store.schema import newest
 
 ROOT = Path(__file__).parents[2]
@@ -41,6 +42,31 @@ def test_opening_again_keeps_what_is_there(url: str) -> None:
         first.catalog.apply(read_document({"accounts": [{"id": "acme"}]}), by="ann")
     with Store.open(url) as second:
         assert second.catalog.account("acme").id == "acme"
+
+
+def test_who_only_looks_makes_nothing(tmp_path: Path) -> None:
+    """Neither a file nor a table; it is said what does."""
+    file = tmp_path / "milepost.db"
+    with pytest.raises(StoreError, match=r"there is no database .*milepost.db yet; `milepost db upgrade` makes them"):
+        Store.open(f"sqlite:///{file}", "there")
+    assert not file.exists()
+    file.touch()
+    with pytest.raises(StoreError, match="has no tables of Milepost yet; `milepost db upgrade` makes them"):
+        Store.open(f"sqlite:///{file}", "there")
+    assert file.read_bytes() == b""
+
+
+def test_who_runs_beside_workers_upgrades_nothing(url: str) -> None:
+    """Tables are made where there are none; those of an older Milepost are left to its workers."""
+    Store.open(url, "made").close()
+    with Store.open(url, "there") as store, store._database.write() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '0016'"))
+    for schema in SCHEMAS:
+        with pytest.raises(StoreError, match=r"is at version 0016, and this Milepost needs \d+; `milepost db upgrade`"):
+            Store.open(url, schema)
+
+
+SCHEMAS: list[Schema] = ["made", "there"]
 
 
 def test_several_processes_may_open_a_new_database_at_once(url: str) -> None:

@@ -53,7 +53,7 @@ class Desk:
             "MILEPOST_TASK_QUEUE": task_queue,
             "PYTHONPATH": os.pathsep.join(sys.path),
         }
-        command = [sys.executable, "-m", "starters", "worker"]
+        command = [sys.executable, "-m", "starters", "worker", "--claim"]
         self.worker = subprocess.Popen(command, env=os.environ | environment, stdout=subprocess.DEVNULL)
 
     async def open(self, entitlement: str) -> str:

@@ -9,6 +9,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from tests.support import assert_eventually, unique
+from worker.claim import NamespaceTaken, claim_namespace
 from worker.connection import connect
 from worker.embedded import RunningServer
 from worker.namespace import SEARCH_ATTRIBUTES, NamespaceUnfit, ensure_namespace_and_search_attributes
@@ -52,3 +53,26 @@ async def test_an_attribute_of_another_type_is_named(server: RunningServer) -> N
     await assert_eventually(add)
     with pytest.raises(NamespaceUnfit, match=r"MilepostNextDue .* is of type Int; Milepost needs Datetime"):
         await ensure_namespace_and_search_attributes(client)
+
+
+async def test_a_namespace_knows_its_store(server: RunningServer) -> None:
+    """And refuses another, whose cases would have the same ids, until somebody gives it to that one."""
+    client = await connect(address=server.address, namespace=unique("namespace"))
+    await ensure_namespace_and_search_attributes(client)
+    for _ in range(2):
+        await claim_namespace(client, "urn:milepost:one")
+
+    async def is_refused() -> None:  # the server itself remembers for a moment how a namespace was
+        with pytest.raises(
+            NamespaceTaken, match=r"belongs to another store \(urn:milepost:one; this one is urn:.*two\)"
+        ):
+            await claim_namespace(client, "urn:milepost:two")
+
+    await assert_eventually(is_refused)
+    await claim_namespace(client, "urn:milepost:two", anyway=True)
+
+    async def is_given_away() -> None:
+        with pytest.raises(NamespaceTaken):
+            await claim_namespace(client, "urn:milepost:one")
+
+    await assert_eventually(is_given_away)

@@ -32,6 +32,7 @@ from worker.payloads import DATA_CONVERTER
 from worker.plugin import RUNNER, WORKFLOWS
 from workflows.case.workflow import CaseWorkflow
 from workflows.redelivery import RedeliveryWorkflow
+from workflows.report import ReportWorkflow
 
 Said = Counter[tuple[str, str]]
 """What was said: kind and content, with how often."""
@@ -182,8 +183,10 @@ class _Tap(WorkflowInstance):
 
 
 def state_of(instance: Any) -> Any:
-    """What a workflow object would carry into its next run, as JSON; of a delivery by hand its order."""
+    """What a workflow object would carry into its next run, as JSON; of one that has no next run its order."""
     if isinstance(instance, RedeliveryWorkflow):
         return json.loads(instance.order.model_dump_json()) if instance.order else None
+    if isinstance(instance, ReportWorkflow):
+        return json.loads(instance.due.model_dump_json()) if instance.due else None
     carried = instance.case.carried() if isinstance(instance, CaseWorkflow) else instance._carried()
     return json.loads(carried.model_dump_json())

@@ -33,6 +33,7 @@ PREFIXES = {
     "MigrationWorkflow": "migration",
     "SubscriptionWorkflow": "subscription",
     "RedeliveryWorkflow": "redelivery",
+    "ReportWorkflow": "report",
 }
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Since = Annotated[
     str | None,
-    option("--since", "ISO", "Only what failed then or later, with its offset."),
+    option("--since", "TIME", "Only what failed then or later."),
 ]
 
 
@@ -130,7 +130,7 @@ def redeliver(
     endpoint: Annotated[
         str | None, option("--endpoint", "ID", "All that has arrived at an endpoint; goes with --since.")
     ] = None,
-    since: Annotated[str | None, option("--since", "ISO", "Only what arrived then or later, with its offset.")] = None,
+    since: Annotated[str | None, option("--since", "TIME", "Only what arrived then or later.")] = None,
     by: By = None,
 ) -> None:
     """Deliver a mail or a message again that has arrived: as it was, and under the key that it has.

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from starters.cli import arguments
+from starters.cli import arguments, zones
 from starters.cli.commands.case import answered, case_desk, login, send
 from starters.cli.commands.usage import id_typed
-from starters.cli.options import AsJson, At, By, CaseArgument, EventId, Reason, argument
+from starters.cli.options import AsJson, At, By, CaseArgument, EventId, MilestoneName, Reason, argument
 from starters.cli.running import run
 
 if TYPE_CHECKING:
     from clients.cases import MilepostClient
     from domain.messages.cases import Answer
-
-
-MilestoneName = Annotated[str, argument("MILESTONE", "Its name, as the process has it.")]
 
 
 def clear(
@@ -41,7 +39,7 @@ def extend(
     milestone: MilestoneName,
     span: Annotated[str | None, argument("[SPAN]", "Open time to add, such as 90m or 4h.")] = None,
     until: Annotated[
-        str | None, typer.Option(metavar="ISO", help="Or the instant to move the target to.", show_default=False)
+        str | None, typer.Option(metavar="TIME", help="Or the instant to move the target to.", show_default=False)
     ] = None,
     at: At = None,
     by: By = None,
@@ -63,7 +61,7 @@ def extend(
             seconds = Offset.parse(span).seconds
         except ValueError as error:
             raise typer.BadParameter(str(error), param_hint="SPAN") from None
-    moved = arguments.instant(until, "--until").isoformat() if until else None
+    moved = arguments.instant(until, "--until", zones.of_case(case)).isoformat() if until else None
     send(
         case,
         "extend_milestone",
@@ -140,7 +138,7 @@ def log_time(
     entry: Annotated[str, argument("ENTRY", "The time entry's id.")],
     minutes: Annotated[str, argument("MINUTES", "As they were worked: 90, or 1h30m.")],
     worked_at: Annotated[
-        str | None, typer.Option(metavar="ISO", help="When; now, if left out.", show_default=False)
+        str | None, typer.Option(metavar="TIME", help="When; now, if left out.", show_default=False)
     ] = None,
     by: By = None,
     note: Annotated[str | None, typer.Option(help="Goes on record.", show_default=False)] = None,
@@ -152,7 +150,7 @@ def log_time(
 
     Example: milepost log-time 4711 T-1 90 --by ann
     """
-    at = arguments.instant(worked_at, "--worked-at").isoformat() if worked_at else None
+    at = arguments.instant(worked_at, "--worked-at", zones.of_case(case)).isoformat() if worked_at else None
     known_as = id_typed(entry, "ENTRY")
     done = {
         "id": known_as,
@@ -171,7 +169,8 @@ def reopen(case: CaseArgument, at: At = None, by: By = None, as_json: AsJson = F
 
     Example: milepost reopen 4711
     """
-    answered(run(_reopen(case, at, by or login())), as_json)
+    occurred_at = arguments.instant(at, "--at", zones.of_case(case)) if at else None
+    answered(run(_reopen(case, occurred_at, by or login())), as_json)
 
 
 def _minutes_of_work(text: str) -> int:
@@ -195,8 +194,7 @@ async def _log_time(case: str, entry: dict[str, Any]) -> list[str]:
     return await (await _client()).log_time(case, **entry)
 
 
-async def _reopen(case: str, at: str | None, by: str | None) -> Answer:
-    occurred_at = arguments.instant(at, "--at") if at else None
+async def _reopen(case: str, occurred_at: datetime | None, by: str | None) -> Answer:
     return await (await case_desk()).reopen(case, occurred_at=occurred_at, by=by)
 
 

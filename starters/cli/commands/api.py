@@ -45,7 +45,7 @@ async def _api(host: str, port: int) -> None:
     settings = effective_settings()
     private_folder(settings.data)
     client = await connect_to_temporal()
-    store = await asyncio.to_thread(Store.open, settings.database)
+    store = await asyncio.to_thread(Store.open, settings.database, "there")
     try:
         backend = Backend(client, store, settings.task_queue)
         app = create_app(backend, requests_per_second=settings.api_rate, issuer=_issuer(settings))

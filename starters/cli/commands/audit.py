@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from starters.cli import arguments
+from starters.cli import arguments, zones
 from starters.cli.options import InPeriod, argument, option
-from starters.cli.running import connected, run
+from starters.cli.running import connected, run, stored
 
 if TYPE_CHECKING:
     from domain.usage.requests import Balance, PeriodBalance
@@ -35,7 +37,8 @@ def balance(
     if (entitlement is None) == (account is None):
         raise typer.BadParameter("name an entitlement, or an account with --account")
     if account is not None:
-        all_of_it = run(_balances(account, at))
+        instant = None if at is None else arguments.instant(at, "--at", zones.of_account(account))
+        all_of_it = run(_balances(account, instant))
         if as_json:
             typer.echo(json.dumps([one.model_dump(mode="json") for one in all_of_it], indent=2, ensure_ascii=False))
         else:
@@ -43,7 +46,8 @@ def balance(
             typer.echo("\n".join(shown) or f"nothing of account {account} is counted")
         return
     assert entitlement is not None  # noqa: S101  checked just now
-    found, is_retired = run(_balance(entitlement, at))
+    instant = None if at is None else arguments.instant(at, "--at", zones.of_entitlement(entitlement))
+    found, is_retired = run(_balance(entitlement, instant))
     status = "retired" if is_retired else found.status
     if as_json:
         said = json.dumps(found.model_dump(mode="json") | {"status": status}, indent=2, ensure_ascii=False)
@@ -71,10 +75,14 @@ def audit(
     what the one before had used in the current period is missing, until an adjustment takes it over. A case is not
     whose workflow was terminated, cancelled or reset; cases that changed within ten minutes are left out.
 
+    Without a name it also checks each case on record: what reports count of it, what its timeline works out anew, and
+    what its events in the feed come to, are the same.
+
     Example: milepost audit acme-gold
     """
     found, cases = run(_audit(entitlements or [], as_json))
     wrong = sum(not one.agrees for one in found)
+    reports = _Reports() if entitlements else _audit_reports(as_json)
     if not as_json:
         rows = sum(one.rows for one in found)
         said = f"{wrong} not as the ledger says" if wrong else "all as the ledger says"
@@ -82,18 +90,49 @@ def audit(
         if cases is not None:
             ended = f"{len(cases.ended)} ended from outside" if cases.ended else "all at work"
             typer.echo(f"open cases that have not changed for ten minutes: {cases.checked}; {ended}")
-    if wrong or (cases is not None and cases.ended):
+        if not entitlements:
+            said = (
+                f"{reports.wrong} not as reports or the feed say"
+                if reports.wrong
+                else "all as reports and the feed say"
+            )
+            typer.echo(f"cases: {reports.cases}, milestones: {reports.instances}; {said}")
+    if wrong or reports.wrong or (cases is not None and cases.ended):
         raise typer.Exit(1)
 
 
-async def _balances(account: str, at: str | None) -> list[Balance]:
-    instant = None if at is None else arguments.instant(at, "--at")
+@dataclass
+class _Reports:
+    """How many cases were held against reports and the feed, and how many of them do not agree."""
+
+    cases: int = 0
+    instances: int = 0
+    wrong: int = 0
+
+
+def _audit_reports(as_json: bool) -> _Reports:
+    import json
+
+    found = _Reports()
+    with stored() as store:
+        for one in store.reports.audit():
+            found.cases += 1
+            found.instances += one.instances
+            found.wrong += bool(one.discrepancies)
+            if as_json and one.discrepancies:
+                typer.echo(json.dumps(one._asdict(), ensure_ascii=False))
+            elif not as_json:
+                for line in one.discrepancies:
+                    typer.echo(f"case {one.case_id}: {line}")
+    return found
+
+
+async def _balances(account: str, instant: datetime | None) -> list[Balance]:
     async with _auditor() as auditor:
         return await auditor.balances(account, instant)
 
 
-async def _balance(entitlement: str, at: str | None) -> tuple[Balance, bool]:
-    instant = None if at is None else arguments.instant(at, "--at")
+async def _balance(entitlement: str, instant: datetime | None) -> tuple[Balance, bool]:
     async with _auditor() as auditor:
         return await auditor.balance(entitlement, instant), await auditor.is_retired(entitlement)
 

@@ -179,7 +179,7 @@ def _side(files: Sequence[Path], name: str, option: str) -> _Side:
 
         settings = effective_settings()
         private_folder(settings.data)
-        with Store.open(settings.database) as store:
+        with Store.open(settings.database, "there") as store:
             catalog = store.catalog.everything()
             if not catalog.processes:
                 raise NotFound("no process was applied yet; name the file that declares it: --catalog FILE")

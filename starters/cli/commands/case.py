@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from starters.cli import arguments
-from starters.cli.options import AsJson, At, By, CaseArgument, EventId, Reason, argument, option
+from starters.cli import arguments, completion, zones
+from starters.cli.options import AsJson, At, By, CaseArgument, EventId, MilestoneName, Reason, argument, option
 from starters.cli.running import run
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 MilestoneArgument = Annotated[
     str | None,
-    argument("[MILESTONE]", "Of one milestone only; left out: of the whole case."),
+    argument("[MILESTONE]", "Of one milestone only; left out: of the whole case.", completion.milestones),
 ]
 FieldOptions = Annotated[
     list[str],
@@ -56,7 +56,7 @@ def open_case(
     opened_at: Annotated[
         str | None,
         typer.Option(
-            metavar="ISO", help="When it was opened, with its offset from UTC; now, if left out.", show_default=False
+            metavar="TIME", help="When it was opened, such as 14:05 or -10m; now, if left out.", show_default=False
         ),
     ] = None,
     by: By = None,
@@ -82,7 +82,7 @@ def open_case(
         "contract_line_item": contract_line_item,
         "entitlement": entitlement,
         "business_hours": business_hours,
-        "opened_at": arguments.instant(opened_at, "--opened-at") if opened_at else None,
+        "opened_at": arguments.instant(opened_at, "--opened-at", zones.of_account(account)) if opened_at else None,
     }
     base = _from_file(json_file, case_id) if json_file else {}
     intake = {**base, **{name: value for name, value in given.items() if value is not None}, "case_id": case_id}
@@ -98,7 +98,7 @@ def open_case(
 
 def complete(
     case: CaseArgument,
-    milestone: Annotated[str, argument("MILESTONE", "Its name, as the process has it.")],
+    milestone: MilestoneName,
     at: At = None,
     by: By = None,
     reason: Reason = None,
@@ -177,18 +177,14 @@ def close(
 
 def send(case: str, update: str, at: str | None, by: str | None, as_json: bool, **event: Any) -> None:
     """Send a request to a case, and print the answer."""
-    occurred_at = arguments.instant(at, "--at") if at else None
+    occurred_at = arguments.instant(at, "--at", zones.of_case(case)) if at else None
     answered(run(_request(case, update, occurred_at, by=by or login(), **event)), as_json)
 
 
 async def _request(case: str, update: str, occurred_at: datetime | None, **event: Any) -> Answer:
-    from clients.cases import MilepostClient
-    from starters.local.whereabouts import connect_to_temporal, effective_settings
-
-    client = MilepostClient(await connect_to_temporal(), task_queue=effective_settings().task_queue)
     if occurred_at is not None:
         event["occurred_at"] = occurred_at.isoformat()
-    return await client.request(case, update, **event)
+    return await (await case_desk()).request(case, update, **event)
 
 
 async def _open(intake: CaseIntake) -> Answer:
@@ -244,12 +240,9 @@ def answered(answer: Answer, as_json: bool) -> None:
     if as_json:
         typer.echo(answer.model_dump_json(indent=2))
         return
-    from starters.local.whereabouts import effective_settings
-    from starters.operations.recorded import zone_of_case
     from starters.terminal.cases import answer_lines, console
 
-    zone = zone_of_case(effective_settings().database, answer.case.case_id)
-    console().print(answer_lines(answer, zone))
+    console().print(answer_lines(answer, zones.shown(zones.of_case(answer.case.case_id))))
 
 
 def login() -> str | None:

@@ -56,8 +56,24 @@ def apply(
         _ask(diff)
         diff, counts, followed = run(_apply(files, by, dry_run=False, consent=True))
     typer.echo(diff.model_dump_json(indent=2) if as_json else str(diff))
+    _say_what_is_not_promised(diff)
     _say_what_follows_it(followed, as_json=as_json)
     say_what_counts_made_of_it(counts, as_json=as_json)
+
+
+def _say_what_is_not_promised(diff: Diff) -> None:
+    """Warn of entitlements that came or changed and have no process, beside others of their account that have one."""
+    from domain.coverage.promising import unpromising
+    from starters.cli.running import stored
+
+    names = [*diff.of("entitlements", "created"), *diff.of("entitlements", "changed")]
+    if diff.dry_run or not names:
+        return
+    with stored() as store:
+        accounts = sorted({store.catalog.entitlement(name).account for name in names})
+        for account in accounts:
+            for line in unpromising(store.catalog.entitlements_of(account)):
+                typer.echo(f"milepost: {line}", err=True)
 
 
 def _ask(diff: Diff) -> None:
@@ -124,7 +140,7 @@ async def _apply(files: list[Path], by: str | None, *, dry_run: bool, consent: b
 
     settings = effective_settings()
     private_folder(settings.data)
-    store = await asyncio.to_thread(Store.open, settings.database)
+    store = await asyncio.to_thread(Store.open, settings.database, "made")
     try:
         who = by or login() or "unknown"
         diff = await asyncio.to_thread(apply_files, store, files, by=who, dry_run=dry_run, consent=consent)

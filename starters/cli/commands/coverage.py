@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from starters.cli import zones
 from starters.cli.arguments import AN_INSTANT, instant
 from starters.cli.options import AsJson, option
 from starters.cli.running import run
@@ -56,7 +57,7 @@ def verify(
         product=product,
         channel=channel,
         entitlement=entitlement,
-        at=_at(at),
+        at=_at(at, account),
     )
     verified = run(_verify(question))
     if as_json:
@@ -69,8 +70,10 @@ def verify(
         raise typer.Exit(NOT_COVERED)
 
 
-def _at(text: str | None) -> datetime:
-    return datetime.now(UTC).replace(microsecond=0) if text is None else instant(text, "--at")
+def _at(text: str | None, account: str | None) -> datetime:
+    if text is None:
+        return datetime.now(UTC).replace(microsecond=0)
+    return instant(text, "--at", zones.of_account(account))
 
 
 async def _verify(question: CoverageQuestion) -> Verified:
@@ -83,7 +86,7 @@ async def _verify(question: CoverageQuestion) -> Verified:
 
     settings = effective_settings()
     private_folder(settings.data)
-    store = await asyncio.to_thread(Store.open, settings.database)
+    store = await asyncio.to_thread(Store.open, settings.database, "there")
     try:
         return await Verifying(store, await _entitlements(settings)).verify(question)
     finally:

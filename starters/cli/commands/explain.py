@@ -66,5 +66,5 @@ def _of_occurrence(explanation: Explanation, occurrence: int, database: str) -> 
     from starters.operations.older import of_occurrence
     from store import Store
 
-    with Store.open(database) as store:
+    with Store.open(database, "there") as store:
         return of_occurrence(explanation, occurrence, store)

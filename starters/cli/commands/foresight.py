@@ -55,7 +55,7 @@ async def _foresee(files: list[Path], selection: CaseSelection, seen: Foresight)
     private_folder(settings.data)
 
     def look() -> Diff | None:
-        with Store.open(settings.database) as store:
+        with Store.open(settings.database, "there") as store:
             if not files:
                 _collect(store, selection, seen)
                 return None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from starters.cli import arguments
+from starters.cli import arguments, zones
 from starters.cli.options import AsJson, argument, option
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def _calendar(
     context: typer.Context,
     catalog: Annotated[
         list[Path] | None,
-        option("--catalog", "FILE", "A catalog that declares the calendar; may be repeated."),
+        option("--catalog", "FILE", "A catalog that declares the calendar; may be repeated. The store's, if left out."),
     ] = None,
     calendar: Annotated[
         str, typer.Option("--calendar", metavar="NAME", help="The calendar, by its name in the catalog.")
@@ -61,9 +61,10 @@ def add(
     """
     from domain.criteria.fields import utc_text
 
-    start = arguments.instant(at, "INSTANT")
+    hours = _hours(context)
+    start = arguments.instant(at, "INSTANT", zones.of_calendar(hours.time_zone))
     reckon = _reckoning(span, start)
-    found = _asked(_hours(context), start, start, reckon)
+    found = _asked(hours, start, start, reckon)
     _print({"instant": utc_text(found)}, as_json)
 
 
@@ -78,8 +79,10 @@ def elapsed(
 
     Example: milepost hours --catalog F --calendar office elapsed 2025-06-13T16:45-04:00 2025-06-16T12:00-04:00
     """
-    first, last = arguments.instant(a, "A"), arguments.instant(b, "B")
-    seconds = _asked(_hours(context), min(first, last), max(first, last), lambda frozen: frozen.elapsed(first, last))
+    hours = _hours(context)
+    zone = zones.of_calendar(hours.time_zone)
+    first, last = arguments.instant(a, "A", zone), arguments.instant(b, "B", zone)
+    seconds = _asked(hours, min(first, last), max(first, last), lambda frozen: frozen.elapsed(first, last))
     _print({"seconds": seconds}, as_json)
 
 
@@ -132,7 +135,9 @@ def _hours(context: typer.Context) -> BusinessHours:
     from domain.calendar import ALWAYS
 
     files, name = context.obj
-    declared = _declared(files)
+    if name == ALWAYS.name and not files:
+        return ALWAYS
+    declared = _declared(files) if files else _stored()
     if name in declared:
         return declared[name]
     if name == ALWAYS.name:
@@ -142,11 +147,18 @@ def _hours(context: typer.Context) -> BusinessHours:
 
 
 def _declared(files: list[Path]) -> dict[str, BusinessHours]:
-    if not files:
-        return {}
     from starters.files.catalogs import read_catalog
 
     return {hours.name: hours for hours in read_catalog(files).business_hours}
+
+
+def _stored() -> dict[str, BusinessHours]:
+    """Those of the store, if it is at hand."""
+    from starters.local.whereabouts import effective_settings
+    from starters.operations.recorded import at_hand
+
+    found = at_hand(effective_settings().database, lambda store: store.catalog.everything().business_hours) or []
+    return {hours.name: hours for hours in found if not hours.retired}
 
 
 def _print(answer: dict[str, Any], as_json: bool) -> None:

@@ -38,7 +38,7 @@ def create(
         typer.Option("--account", metavar="ID", help="Of this account only; may be repeated.", show_default=False),
     ] = None,
     expires: Annotated[
-        str | None, option("--expires", "ISO", "Until when it counts; until it is revoked, if left out.")
+        str | None, option("--expires", "TIME", "Until when it counts; until it is revoked, if left out.")
     ] = None,
     by: By = None,
     as_json: AsJson = False,

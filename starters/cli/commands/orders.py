@@ -47,7 +47,7 @@ async def _order(file: Path, dry_run: bool, by: str | None) -> OrderPlaced:
     ordered = read_order(file)
     settings = effective_settings()
     private_folder(settings.data)
-    store = await asyncio.to_thread(Store.open, settings.database)
+    store = await asyncio.to_thread(Store.open, settings.database, "made")
     try:
         return await place_order(
             store,

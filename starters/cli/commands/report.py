@@ -11,6 +11,7 @@ import typer
 
 from domain.reports.result import ReportKind
 from starters.cli.options import argument, option
+from starters.cli.pictures import check_picture_file, write_picture
 from starters.cli.running import stored
 
 if TYPE_CHECKING:
@@ -24,11 +25,16 @@ class Form(StrEnum):
     CSV = "csv"
     JSON = "json"
     HTML = "html"
+    SVG = "svg"
+    PNG = "png"
+
+
+_PICTURES = (Form.SVG, Form.PNG)
 
 
 # Over fifty lines: each option stands here with its help.
 def report(
-    kind: Annotated[ReportKind, argument("REPORT", "Which one.")],
+    kind: Annotated[ReportKind | None, argument("REPORT", "Which one.")] = None,
     by: Annotated[
         list[str] | None,
         option(
@@ -67,9 +73,11 @@ def report(
     ] = None,
     form: Annotated[
         Form | None,
-        option("--form", "FORM", "table, csv, json or html; by the name of the file, or a table, if left out."),
+        option("--form", "FORM", "table, csv, json, html, svg, png; by the name of the file, or a table, if left out."),
     ] = None,
     output: Annotated[Path | None, option("--output", "FILE", "Write it to a file.")] = None,
+    dark: Annotated[bool, typer.Option("--dark", help="Draw a picture light on dark.")] = False,
+    due: Annotated[bool, typer.Option("--due", help="Show which reports are sent next, when and to whom.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
     """Report what came of milestones and entitlements, from the records of the store.
@@ -78,11 +86,18 @@ def report(
 
     Example: milepost report compliance --by account --by month --period 2026-Q1
     """
+    if due or kind is None:
+        _show_due(kind, wanted=due, as_json=as_json)
+        return
     import getpass
 
     from activities.reports.making import ReportWish, export_overrides, make_report
 
     chosen = _form(form, output, as_json=as_json)
+    if chosen in _PICTURES:
+        if output is None:
+            raise typer.BadParameter("a picture goes to a file; name one with --output", param_hint="--form")
+        check_picture_file(output, "--output")
     wish = ReportWish(
         kind=kind,
         by=by or (),
@@ -108,9 +123,36 @@ def report(
         console().print(report_shown(made))
     elif output is None:
         typer.echo(_written(made, chosen), nl=chosen is not Form.CSV)
+    elif chosen in _PICTURES:
+        from domain.reports.picturing import picture_of
+
+        write_picture(output, picture_of(made), dark=dark)
+        typer.echo(f"{made.finding}; drawn in {output}")
     else:
         output.write_text(_written(made, chosen), encoding="utf-8", newline="")
         typer.echo(f"{made.finding}; written to {output}")
+
+
+def _show_due(kind: ReportKind | None, *, wanted: bool, as_json: bool) -> None:
+    """Show which reports are sent next."""
+    if not wanted:
+        known = ", ".join(one.value for one in ReportKind)
+        raise typer.BadParameter(f"say which report: {known}; or --due", param_hint="REPORT")
+    if kind is not None:
+        raise typer.BadParameter("what is sent next is of all reports; leave the report out", param_hint="--due")
+    from datetime import UTC, datetime
+
+    from starters.terminal.due import due_data, due_lines, reports_due
+
+    with stored() as store:
+        found = reports_due(store, datetime.now(UTC))
+    if as_json:
+        import json
+
+        typer.echo(json.dumps(due_data(found), indent=2))
+        return
+    for line in due_lines(found):
+        typer.echo(line)
 
 
 def _check_overrides(kind: ReportKind, *, new: bool, export: bool, exported: int | None) -> None:
@@ -148,9 +190,11 @@ def _written(report: Report, form: Form) -> str:
 
             return as_json(report)
         case Form.HTML:
-            from activities.reports.page import page
+            from activities.reports.illustrating import illustrated_page
 
-            return page([report])
+            return illustrated_page([report])
+        case Form.SVG | Form.PNG:
+            raise AssertionError("pictures are written as they are drawn")
         case Form.TABLE:
             import io
 

@@ -85,22 +85,27 @@ def worker(
         bool,
         typer.Option("--make-current", help="Let this build (MILEPOST_BUILD_ID) get everything new once it polls."),
     ] = False,
+    claim: Annotated[
+        bool,
+        typer.Option("--claim", help="Give the Temporal namespace to this store, though another one had it."),
+    ] = False,
 ) -> None:
     """Run a worker: it walks the cases of its task queue (MILEPOST_TASK_QUEUE). Ctrl-C lets it finish what it is at.
 
     It needs a Temporal server (TEMPORAL_ADDRESS) and the database of the store (MILEPOST_DATABASE_URL). Any number may
     run. One with a build id (MILEPOST_BUILD_ID) gets new cases only when its build is made the current one.
     """
-    run(_worker(current), logs=True)
+    run(_worker(current, claims=claim), logs=True)
 
 
-async def _worker(makes_current: bool) -> None:
+async def _worker(makes_current: bool, *, claims: bool) -> None:
     import asyncio
 
     from starters.local.whereabouts import connect_to_temporal, effective_settings
     from starters.terminal.cases import console
     from store import Store
     from worker.besides import besides
+    from worker.claim import claim_namespace
     from worker.means import mail_in_words, means_of
     from worker.metrics import expose_metrics
     from worker.namespace import ensure_namespace_and_search_attributes
@@ -118,6 +123,7 @@ async def _worker(makes_current: bool) -> None:
     await ensure_namespace_and_search_attributes(client)
     store = await asyncio.to_thread(Store.open, settings.database)
     try:
+        await claim_namespace(client, await asyncio.to_thread(store.feed.source), anyway=claims)
         worker = working(
             client,
             store,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from starters.cli import zones
 from starters.cli.commands.case import case_desk
 from starters.cli.options import CaseArgument, option
 from starters.cli.running import run, until_stopped
@@ -14,10 +15,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from clients.cases import MilepostClient
-    from domain.timeline.effects import Noted
     from domain.timeline.views import CaseView
-    from starters.terminal.actions import ShownAction
-    from store import Store
 
 
 def show(
@@ -28,7 +26,7 @@ def show(
         option(
             "--time-zone",
             "ZONE",
-            "In which instants are shown, by its IANA name; that of the case's first calendar, if left out.",
+            "In which instants are shown, by its IANA name; yours (MILEPOST_TIME_ZONE), else the case's, if left out.",
         ),
     ] = None,
     everything: Annotated[
@@ -74,12 +72,12 @@ def _zone(name: str) -> tzinfo:
 
 
 async def _show(case: str, watch: bool, zone: tzinfo | None, everything: bool, as_json: bool) -> None:
+    import asyncio
     import json
-    from datetime import UTC
 
     from starters.local.whereabouts import effective_settings
     from starters.operations.older import with_older
-    from starters.operations.recorded import recorded, zone_of_plan
+    from starters.operations.recorded import recorded
     from starters.terminal.actions import case_actions
     from starters.terminal.cases import case_timeline, console
 
@@ -93,16 +91,13 @@ async def _show(case: str, watch: bool, zone: tzinfo | None, everything: bool, a
         told = view.model_dump(mode="json") | ({"ended_from_outside": shown.ended} if shown.ended else {})
         typer.echo(json.dumps(told, indent=2, ensure_ascii=False))
         return
-
-    def on_record(store: Store) -> tuple[tzinfo, list[ShownAction], list[Noted]]:
-        plan = store.cases.get(case).carried.plan
-        return zone_of_plan(plan), case_actions(store, case), store.cases.notes(case)
-
-    of_case, actions, notes = await recorded(database, on_record) or (UTC, [], [])
-    zone = zone or of_case
+    if zone is None:
+        zone = await asyncio.to_thread(zones.shown, zones.of_case(case))
     if watch and note is None and view.closed_at is None:
         await _watch(desk.client, view, zone)
     else:
+        found = await recorded(database, lambda store: (case_actions(store, case), store.cases.notes(case)))
+        actions, notes = found or ([], [])
         console().print(case_timeline(view, zone=zone, note=note, actions=actions, notes=notes))
 
 
@@ -111,7 +106,7 @@ async def _notes(case: str, zone: tzinfo | None, as_json: bool) -> None:
     import json
 
     from starters.local.whereabouts import effective_settings
-    from starters.operations.recorded import recorded, zone_of_case
+    from starters.operations.recorded import recorded
     from starters.terminal.cases import console
     from starters.terminal.notes import notes_table
 
@@ -121,7 +116,7 @@ async def _notes(case: str, zone: tzinfo | None, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps([note.model_dump(mode="json") for note in found], indent=2, ensure_ascii=False))
         return
-    console().print(notes_table(found, zone or await asyncio.to_thread(zone_of_case, database, case)))
+    console().print(notes_table(found, zone or await asyncio.to_thread(zones.shown, zones.of_case(case))))
 
 
 async def _watch(client: MilepostClient, view: CaseView, zone: tzinfo) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from starters.cli import arguments
+from starters.cli import arguments, zones
 from starters.cli.commands.case import login
 from starters.cli.options import By, argument, option
 from starters.cli.running import stored
@@ -39,7 +39,7 @@ def _list(
     account: Annotated[str | None, option("--account", "ID", "Only of this account.")] = None,
     due_before: Annotated[
         str | None,
-        option("--due-before", "ISO", "Only those to be done before then."),
+        option("--due-before", "TIME", "Only those to be done before then."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False,
 ) -> None:
@@ -55,7 +55,7 @@ def _list(
             done=True if is_done else False if is_open else None,
             owner=owner,
             account=account,
-            due_before=arguments.instant(due_before, "--due-before") if due_before else None,
+            due_before=arguments.instant(due_before, "--due-before", zones.of_account(account)) if due_before else None,
             limit=MOST,
         )
     if as_json:

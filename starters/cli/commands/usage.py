@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import typer
 
-from starters.cli import arguments
+from starters.cli import arguments, zones
 from starters.cli.commands.case import login
 from starters.cli.options import AsJson, By, EntitlementArgument, EventId, InPeriod, Why, argument, option
 from starters.cli.running import connected, run
@@ -31,8 +31,6 @@ NOT_TAKEN = 3
 
 _LONGEST_ID = 100
 
-_A_DATE = "2026-12-31"
-
 
 # Over fifty lines: each option stands here with its help.
 def take(
@@ -44,11 +42,7 @@ def take(
     amount: Annotated[str, typer.Option("--amount", metavar="N", help="How many.")] = "1",
     at: Annotated[
         str | None,
-        option(
-            "--at",
-            "ISO",
-            "When it is dispatched, or planned to be, with its offset from UTC: decides the period; now, if left out.",
-        ),
+        option("--at", "TIME", "When it is dispatched, or planned to be: decides the period; now, if left out."),
     ] = None,
     case: Annotated[
         str | None,
@@ -79,7 +73,10 @@ def take(
     """
     if overage != (reason is not None):
         raise typer.BadParameter("--overage and --reason go together", param_hint="--overage")
-    name, dispatched = id_typed(reference, "REFERENCE"), arguments.instant(at, "--at") if at else None
+    name, dispatched = (
+        id_typed(reference, "REFERENCE"),
+        _at(at, entitlement),
+    )
     said = None if reason is None else _reason(reason)
     who = {"by": _by(by), "event_id": _event_id(event_id)}
     taken = _ask(
@@ -105,7 +102,7 @@ def adjust(
 
     Example: milepost adjust acme-bank -90m --reason "goodwill: the first visit did not help"
     """
-    decided = arguments.instant(at, "--at") if at else None
+    decided = _at(at, entitlement)
     who = _who(by, reason, event_id)
     _ask(lambda desk: desk.adjust(entitlement, amount, at=decided, **who), as_json)
 
@@ -122,7 +119,7 @@ def grant(
         option(
             "--until",
             "DATE|ISO",
-            f"The last date, in the account's zone ({_A_DATE}), or instant that it pays for; as long as its "
+            "The last date, in the account's zone (2026-12-31), or instant that it pays for; as long as its "
             "period, if left out.",
         ),
     ] = None,
@@ -141,7 +138,10 @@ def grant(
 
     Example: milepost grant acme-visits 2 --until 2026-12-15 --reason "goodwill: the hall stood still"
     """
-    decided, last = arguments.instant(at, "--at") if at else None, _until(until) if until else None
+    decided, last = (
+        _at(at, entitlement),
+        _until(until, entitlement) if until else None,
+    )
     who = _who(by, reason, event_id)
     _ask(lambda desk: desk.grant(entitlement, amount, at=decided, until=last, carries_over=carry_over, **who), as_json)
 
@@ -177,7 +177,7 @@ def amend(
     ] = None,
     ends_on: Annotated[
         str | None,
-        option("--ends-on", "DATE|never", f"Its last date, in the account's zone: {_A_DATE}."),
+        option("--ends-on", "DATE|never", "Its last date, in the account's zone: 2026-12-31."),
     ] = None,
     by: By = None,
     event_id: EventId = None,
@@ -200,11 +200,11 @@ def cancel(
     reason: Why,
     on: Annotated[
         str | None,
-        option("--on", "DATE", f"The last date that it covers, in the account's zone: {_A_DATE}. Ahead or behind."),
+        option("--on", "DATE", "The last date that it covers, in the account's zone: 2026-12-31. Ahead or behind."),
     ] = None,
     at: Annotated[
         str | None,
-        option("--at", "ISO", "From this instant on, with its offset from UTC; now, if left out."),
+        option("--at", "TIME", "From this instant on; now, if left out."),
     ] = None,
     with_renewal: Annotated[bool, typer.Option("--with-renewal", help="Cancel what it was renewed as, too.")] = False,
     by: By = None,
@@ -219,7 +219,10 @@ def cancel(
     """
     if on is not None and at is not None:
         raise typer.BadParameter("give a last date or an instant, not both", param_hint="--on")
-    since, last_day = arguments.instant(at, "--at") if at else None, _date(on, "--on") if on else None
+    since, last_day = (
+        _at(at, entitlement),
+        _date(on, "--on") if on else None,
+    )
     who = _who(by, reason, event_id)
     _ask(lambda desk: desk.cancel(entitlement, at=since, last_day=last_day, with_renewal=with_renewal, **who), as_json)
 
@@ -233,7 +236,7 @@ def cover(
     reason: Why,
     at: Annotated[
         str | None,
-        option("--from", "ISO", "An instant of the period that pays; its own, if left out, or a later one."),
+        option("--from", "TIME", "An instant of the period that pays; its own, if left out, or a later one."),
     ] = None,
     amount: Annotated[str | None, option("--amount", "N", "At most so much; all of it.")] = None,
     by: By = None,
@@ -246,7 +249,10 @@ def cover(
 
     Example: milepost cover acme-bank T-7 --reason "the cap was raised for it"
     """
-    name, paid_at = id_typed(reference, "REFERENCE"), arguments.instant(at, "--from") if at else None
+    name, paid_at = (
+        id_typed(reference, "REFERENCE"),
+        _at(at, entitlement, "--from"),
+    )
     who = _who(by, reason, event_id)
     _ask(lambda desk: desk.cover(entitlement, name, at=paid_at, amount=amount, **who), as_json)
 
@@ -279,7 +285,7 @@ def renew(
         option(
             "--ends-on",
             "DATE",
-            f"The last date of the new term, such as {_A_DATE}; as long as declared or as the last term, if left out.",
+            "The last date of the new term, such as 2026-12-31; as long as declared or as the last term, if left out.",
         ),
     ] = None,
     by: By = None,
@@ -348,15 +354,22 @@ def _last_date(text: str | None) -> date | Literal["never"] | None:
     return "never" if text == "never" else _date(text)
 
 
-def _until(text: str) -> date | datetime:
-    return arguments.instant(text, "--until") if "T" in text else _date(text, "--until")
+def _at(text: str | None, entitlement: str, option: str = "--at") -> datetime | None:
+    return arguments.instant(text, option, zones.of_entitlement(entitlement)) if text else None
+
+
+def _until(text: str, entitlement: str) -> date | datetime:
+    is_instant = "T" in text or ":" in text
+    return (
+        arguments.instant(text, "--until", zones.of_entitlement(entitlement)) if is_instant else _date(text, "--until")
+    )
 
 
 def _date(text: str, option: str = "--ends-on") -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise typer.BadParameter(f"{text!r} is no date; write one like {_A_DATE}", param_hint=option) from None
+        raise typer.BadParameter(f"{text!r} is no date; write one like 2026-12-31", param_hint=option) from None
 
 
 # --- asking ---

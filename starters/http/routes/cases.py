@@ -41,6 +41,9 @@ class Listing(Page):
     milestone: Words | None = None
     due_before: IsoInstant | None = None
     violated: bool | None = None
+    owner: Words | None = None
+    priority: Words | None = None
+    paused: bool | None = None
 
 
 class ShownCase(Value):
@@ -125,7 +128,8 @@ async def list_cases(backend: FromBackend, caller: ByCaller, which: Annotated[Li
     place = place_of(which.after, known)
     after = None if place is None else Position(*place)
     page = await backend.ask(lambda store: store.listing.page(wanted, after=after, limit=which.limit))
-    return CaseList(cases=page.cases, next=None if page.end is None else cursor_to(*page.end, known))
+    end = page.end
+    return CaseList(cases=page.cases, next=cursor_to(end.at, end.case_id, known) if end and end.at else None)
 
 
 @router.get("/{case}/events")

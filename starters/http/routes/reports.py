@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
 
@@ -9,18 +10,24 @@ from fastapi import Body, Query, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import AwareDatetime, Field
 
+from activities.pictures.drawing import NoPicture, draw
+from activities.pictures.themes import Theme
+from activities.reports.illustrating import illustrated_page
 from activities.reports.making import ReportWish, export_overrides, make_report
-from activities.reports.page import POLICY, page
+from activities.reports.page import POLICY
 from activities.reports.written import as_csv, as_data
 from domain.bounds import Words
 from domain.ids import Reference
 from domain.model import Value
+from domain.reports.picturing import picture_of
 from domain.reports.result import Report, ReportKind
 from domain.scopes import Scope
 from starters.http.access import needs
 from starters.http.backend import ByCaller, FromBackend
 from starters.http.callers import Caller
+from starters.http.case_bodies import example
 from starters.http.instants import IsoDate
+from starters.http.problems import Problem
 from starters.http.routing import guarded_router
 
 router = guarded_router("/v1/reports", "Reports")
@@ -56,9 +63,14 @@ class Which(Value):
 
 
 class Asked(Which):
-    """A report that is asked for, and in which form."""
+    """A report that is asked for, and in which form.
 
-    form: Literal["json", "csv", "html"] = "json"
+    Attributes:
+        dark: of a picture: light on dark.
+    """
+
+    form: Literal["json", "csv", "html", "svg", "png"] = "json"
+    dark: bool = False
 
 
 class ReportDays(Value):
@@ -110,6 +122,8 @@ class Export(Value):
         by: the person who does it.
     """
 
+    model_config = example(account="acme", by="ann")
+
     account: Reference | None = None
     entitlement: Reference | None = None
     by: Words | None = None
@@ -119,7 +133,10 @@ class Export(Value):
     "/{kind}",
     response_model=ShownReport,
     responses={
-        200: {"content": {"text/csv": {}, "text/html": {}}, "description": "The report, in the form asked for."}
+        200: {
+            "content": {"text/csv": {}, "text/html": {}, "image/svg+xml": {}, "image/png": {}},
+            "description": "The report, in the form asked for.",
+        }
     },
 )
 @needs(MANAGER)
@@ -129,7 +146,7 @@ async def show_report(
     """Report what came of milestones and entitlements. A key that is bound to accounts sees these alone."""
     wish = _wish(kind, which, caller)
     made = await backend.ask(lambda store: make_report(store, wish))
-    return _answered(made, which.form)
+    return await asyncio.to_thread(_answered, made, which)
 
 
 @router.post("/overrides/exports")
@@ -146,17 +163,30 @@ async def take_overrides(
 
 def _wish(kind: ReportKind, which: Which, caller: Caller) -> ReportWish:
     accounts = None if caller.accounts is None else sorted(caller.accounts)
-    return ReportWish(kind, **which.model_dump(exclude={"form"}), accounts=accounts, now=datetime.now(UTC))
+    return ReportWish(kind, **which.model_dump(exclude={"form", "dark"}), accounts=accounts, now=datetime.now(UTC))
 
 
-def _answered(made: Report, form: Literal["json", "csv", "html"]) -> Response:
-    match form:
+def _answered(made: Report, which: Asked) -> Response:
+    """A report in the form that is asked for. A picture takes a second or two.
+
+    Raises:
+        Problem: nothing here can draw.
+    """
+    match which.form:
         case "csv":
             name = f'attachment; filename="{made.kind.value}.csv"'
             return Response(as_csv(made), media_type=_CSV, headers={"Content-Disposition": name})
         case "html":
             return HTMLResponse(
-                page([made]), headers={"Content-Security-Policy": POLICY, "Referrer-Policy": "no-referrer"}
+                illustrated_page([made]), headers={"Content-Security-Policy": POLICY, "Referrer-Policy": "no-referrer"}
             )
+        case "svg" | "png":
+            theme = Theme.DARK if which.dark else Theme.LIGHT
+            try:
+                [drawn] = draw(picture_of(made), [(which.form, theme)])
+            except NoPicture as error:
+                raise Problem("no_pictures", str(error)) from None
+            kind = "image/svg+xml" if which.form == "svg" else "image/png"
+            return Response(drawn, media_type=kind, headers={"Content-Security-Policy": "default-src 'none'"})
         case "json":
             return JSONResponse(as_data(made))

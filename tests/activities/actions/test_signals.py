@@ -116,7 +116,9 @@ async def test_a_workflow_that_is_not_there_fails_for_good(
     assert {(sent.status, sent.attempts) for sent in store.deliveries.of_case("c-1")} == {("failed", 1)}
 
 
-@pytest.mark.parametrize("own", ["case/4711", "entitlement/acme-gold", "migration/m", "redelivery/k", "subscription/s"])
+@pytest.mark.parametrize(
+    "own", ["case/4711", "entitlement/acme-gold", "migration/m", "redelivery/k", "report/r", "subscription/s"]
+)
 async def test_no_workflow_of_milepost_is_signalled(
     client: Client, store: Store, rendering: Renderer, own: str
 ) -> None:

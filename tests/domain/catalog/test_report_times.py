@@ -10,8 +10,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from pydantic import ValidationError
 
+from activities.reports import making
+from activities.reports.making import OWN_NAMES
 from domain.catalog.report_times import ReportTimes
-from domain.catalog.reports import GROUPS, Sent
+from domain.catalog.reports import GROUPS, OWN_GROUPS, UNGROUPED, Sent
 from domain.reports.asking import PLACES
 from domain.reports.grouping import Period
 from domain.reports.result import ReportKind
@@ -132,3 +134,5 @@ def test_the_catalog_knows_every_report_and_group() -> None:
     """It lies below the reports, and so has their names once more."""
     assert set(get_args(Sent)) == {kind.value for kind in ReportKind}
     assert set(GROUPS) == {*PLACES, *(period.value for period in Period)}
+    assert dict(OWN_GROUPS) == {kind.value: names for kind, names in OWN_NAMES.items()}
+    assert set(UNGROUPED) == {kind.value for kind in making.UNGROUPED}

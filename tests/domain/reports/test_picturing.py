@@ -151,7 +151,7 @@ def test_spans_are_drawn_in_hours_and_read_as_spans() -> None:
     columns = (
         Column("milestone", "Milestone", ColumnKind.TEXT, is_group=True),
         Column("completed", "Completed", ColumnKind.COUNT),
-        Column("median_seconds", "Median", ColumnKind.SPAN),
+        Column("response_median_seconds", "Median", ColumnKind.SPAN),
     )
     report = Report(
         kind=ReportKind.RESPONSE,

@@ -287,6 +287,21 @@ def test_a_missed_deadline_that_is_gone_stays_gone() -> None:
     assert len(bench.notes(NoteKind.REMOVED)) == 1
 
 
+def test_what_comes_back_follows_its_predecessor_at_once() -> None:
+    """Gone again in the same second, since that was taken back, it has not missed the target of its first start."""
+    first = {
+        "name": "First",
+        "within": "8h",
+        "complete_when": 'case.state == "on"',
+        "when_undone": "resume",
+        "triggers": triggers("success", rearm=True, actions=sets(state="off")),
+    }
+    bench = Bench(first, {"name": "Then", "within": "1h", "starts": {"after": "First"}}, fields={"state": "off"})
+    bench.change("Mon 10:00", state="on").change("Mon 15:00", state="on")
+    then = bench.milestone("Mon 16:00", "Then")
+    assert (then.state, then.violated, told(then.start_at)) == (InstanceState.REMOVED, False, "Mon 15:00")
+
+
 # --- the model that migrations are held against ---
 
 

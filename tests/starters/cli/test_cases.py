@@ -206,7 +206,7 @@ async def test_same_event_id_is_taken_once(command: Command, case: str) -> None:
         (["complete", "CASE", "Frist response"], "unknown milestone 'Frist response'; process 'Support' has: First"),
         (["complete", "CASE", "First response", "--at", "2099-01-01T00:00Z"], "is in the future"),
         (["complete", "CASE", "First response", "--at", "2001-01-01T00:00Z"], "before the case was opened"),
-        (["complete", "CASE", "First response", "--at", "2001-01-01T00:00"], "has no offset from UTC"),
+        (["complete", "CASE", "First response", "--at", "noon"], "'noon' is no time; write one like 14:05"),
         (["complete", "no-such-case", "First response"], "no case 'no-such-case' is known here"),
         (["change", "CASE", "--field", "priority=3"], "priority is declared as string: 3 is no text"),
         (["change", "CASE", "--field", "colour=red"], "unknown field 'colour'"),

@@ -55,7 +55,7 @@ def test_a_key_may_be_bound_and_end(environment: dict[str, str]) -> None:
         (["create", "desk", "--scope", "agent", "--account", "nope"], "unknown account 'nope'"),
         (["create", "desk", "--scope", "admin", "--account", "acme"], "the scope admin concerns all accounts"),
         (["create", "desk", "--scope", "agent", "--expires", "2020-01-01T00:00Z"], "a key expires in the future"),
-        (["create", "desk", "--scope", "agent", "--expires", "soon"], "is no ISO 8601 instant"),
+        (["create", "desk", "--scope", "agent", "--expires", "soon"], "is no time; write one like"),
         (["revoke", "nope"], "there is no key of that id"),
     ],
 )

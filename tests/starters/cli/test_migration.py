@@ -256,7 +256,7 @@ async def test_a_batch_survives_the_death_of_worker_and_server(tmp_path: Path) -
         environment |= {"TEMPORAL_ADDRESS": server.address, "TEMPORAL_NAMESPACE": server.namespace}
 
         def worker() -> subprocess.Popen[bytes]:
-            return subprocess.Popen([sys.executable, "-m", "starters", "worker"], env=environment, cwd=ROOT)
+            return subprocess.Popen([sys.executable, "-m", "starters", "worker", "--claim"], env=environment, cwd=ROOT)
 
         at_work = worker()
         try:

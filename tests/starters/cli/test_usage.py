@@ -260,7 +260,7 @@ NO_TAKING: list[tuple[list[str], str]] = [
     (["--amount", "9999999999"], "is a slip of the pen; at most 1,000,000,000"),
     (["--case", "no case"], "case_id: "),
     (["--case", ""], "case_id: "),
-    (["--at", "noon"], "is no ISO 8601 instant"),
+    (["--at", "noon"], "is no time; write one like"),
     (["--at", "2025-12-31T12:00Z"], "is inactive at"),
     (["--at", "2101-01-01T12:00Z"], "is expired at"),
     (["--by", "x" * 1025], "by: "),

@@ -170,7 +170,7 @@ def test_who_is_not_covered_ends_with_3(alone: dict[str, str], account: str, nex
     [
         ("--account acne", "unknown account 'acne'; did you mean 'acme'?"),
         ("--account acme --asset r2", "unknown asset 'r2'; there are r1"),
-        ("--account acme --at yesterday", "is no ISO 8601 instant"),
+        ("--account acme --at yesterday", "is no time; write one like"),
         ("--account acme --at 0001-01-01T00:00Z", "'0001-01-01T00:00Z' is outside the years 1900 to 2999"),
         ("--account acme --at 9999-12-31T23:59Z", "'9999-12-31T23:59Z' is outside the years 1900 to 2999"),
         ("--channel phone", "say who it is: --account"),
@@ -195,6 +195,15 @@ def test_without_a_count_the_store_says_what_was_left(alone: dict[str, str], pre
 
 
 # --- with a server: by the live count ---
+
+
+def test_a_case_that_is_promised_nothing_is_told(alone: dict[str, str]) -> None:
+    """Where another entitlement of the account has a process, with why it is not the one; else it is not."""
+    said = milepost("verify", "--account", "acme", env=alone).stdout
+    promises = "has process 'Support', but it covers contact 'ann', and the case names no contact, and 1 more"
+    assert f"  nothing is promised: of-ann {promises}\n" in said
+    assert answer(alone, "--account", "acme", "--contact", "ann").unpromised is None
+    assert answer(alone, "--account", "blocked", code=NOT_COVERED).unpromised is None
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

@@ -163,7 +163,7 @@ async def test_a_count_that_was_terminated_is_missing_until_it_is_taken_over(des
     [
         (["balance", "nothing"], "there is no entitlement 'nothing', neither at work nor in the catalog"),
         (["balance", "uncounted"], "entitlement 'uncounted' counts nothing"),
-        (["balance", "uncounted", "--at", "noon"], "is no ISO 8601 instant"),
+        (["balance", "uncounted", "--at", "noon"], "is no time; write one like"),
         (["audit", "nothing"], "nothing"),
     ],
 )

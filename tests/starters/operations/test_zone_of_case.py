@@ -13,7 +13,7 @@ from domain.messages.cases import Answer
 from domain.process import EntitlementProcess
 from domain.timeline import Case, Timeline
 from domain.timeline.plan import Plan
-from starters.operations.recorded import zone_of_case, zone_of_plan
+from starters.operations.zones import zone_of_case, zone_of_plan
 from starters.terminal.cases import answer_lines, case_timeline, console
 
 MONDAY = datetime(2025, 6, 9, 13, tzinfo=UTC)
@@ -63,7 +63,7 @@ def test_a_case_is_shown_in_its_zone() -> None:
     assert "M: running, target Mon 2025-06-09 11:00 America/New_York, 2h left" in shown.get()
 
 
-def test_without_a_store_it_is_utc(tmp_path: Path) -> None:
+def test_without_a_store_nobody_knows(tmp_path: Path) -> None:
     """Where no database can be, and where the case is not known."""
-    assert zone_of_case(f"sqlite:///{tmp_path}/none/milepost.db", "c") is UTC
-    assert zone_of_case(f"sqlite:///{tmp_path}/milepost.db", "c") is UTC
+    assert zone_of_case(f"sqlite:///{tmp_path}/none/milepost.db", "c") is None
+    assert zone_of_case(f"sqlite:///{tmp_path}/milepost.db", "c") is None

@@ -246,7 +246,7 @@ async def test_killed_worker_and_server_lose_nothing(tmp_path: Path) -> None:
         environment |= {"TEMPORAL_ADDRESS": server.address, "TEMPORAL_NAMESPACE": server.namespace}
 
         def worker() -> subprocess.Popen[bytes]:
-            return subprocess.Popen([sys.executable, "-m", "starters", "worker"], env=environment, cwd=ROOT)
+            return subprocess.Popen([sys.executable, "-m", "starters", "worker", "--claim"], env=environment, cwd=ROOT)
 
         events = sum(len(one.events) for one in cases)
         reached = {part: asyncio.Event() for part in (1, 2)}

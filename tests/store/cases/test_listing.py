@@ -9,7 +9,7 @@ import pytest
 
 from domain.timeline.views import MilestoneStatus
 from store import Store, tables
-from store.cases.listing import CaseFilter, ListedCase, Position, _by_due, _by_opening
+from store.cases.listing import CaseFilter, ListedCase, Position, _in_order
 
 T0 = datetime(2026, 6, 1, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -35,8 +35,11 @@ def listed(store: Store) -> Store:
     for number in range(20):
         closed = {"closed_at": T0 + 90 * HOUR} if number % 5 == 0 else {}
         violated = {"status": "open violation"} if number % 7 == 0 else {}
-        cases.append(_case(number, stopped=number % 4 == 1, **closed, **violated))
-        state = "open at exit" if closed else "running"
+        named = {"owner": f"o-{number % 4}", "priority": "High" if number % 2 else "Low", "paused": number % 4 == 1}
+        due_at = None if closed or number == 19 else T0 + (number + 1) * HOUR
+        due = {"due_at": due_at, "due_milestone": due_at and "First response"}
+        cases.append(_case(number, stopped=number % 4 == 1, **closed, **violated, **named, **due))
+        state = "open at exit" if closed or number == 19 else "running"
         milestones.append(_milestone(number, "First response", 1, state=state, violated=bool(violated)))
         milestones.append(_milestone(number, "Resolution", 9, state=state))
     with store._database.write() as connection:
@@ -70,13 +73,25 @@ FILTERS: list[tuple[dict[str, Any], Any]] = [
     ({"accounts": ["a-0", "a-2"]}, lambda n: n % 3 != 1),
     ({"accounts": []}, lambda n: False),
     ({"account": "a-1", "accounts": ["a-0"]}, lambda n: False),
-    ({"milestone": "Resolution"}, lambda n: n % 5 != 0),
+    ({"milestone": "Resolution"}, lambda n: n % 5 != 0 and n != 19),
     ({"milestone": "Nope"}, lambda n: False),
     ({"due_before": T0 + 8 * HOUR}, lambda n: n % 5 != 0 and n + 1 < 8),
     ({"due_before": T0 + 12 * HOUR, "milestone": "Resolution"}, lambda n: n % 5 != 0 and n + 9 < 12),
     ({"due_before": T0 + 99 * HOUR, "violated": True}, lambda n: n % 5 != 0 and n % 7 == 0),
     ({"milestone": "Resolution", "violated": True}, lambda n: False),
     ({"milestone": "First response", "account": "a-2", "state": "stopped"}, lambda n: n % 12 == 5 and n % 5 != 0),
+    ({"owner": "o-1"}, lambda n: n % 4 == 1),
+    ({"priority": "High", "account": "a-1"}, lambda n: n % 6 == 1),
+    ({"paused": True}, lambda n: n % 4 == 1),
+    ({"paused": False, "state": "open"}, lambda n: n % 4 != 1 and n % 5 != 0),
+    ({"order": "due"}, lambda n: n % 5 != 0),
+    ({"order": "due", "account": "a-1"}, lambda n: n % 3 == 1 and n % 5 != 0),
+    ({"order": "due", "owner": "o-3", "priority": "High"}, lambda n: n % 4 == 3 and n % 5 != 0),
+    ({"order": "due", "paused": True}, lambda n: n % 4 == 1 and n % 5 != 0),
+    ({"order": "due", "violated": True}, lambda n: n % 7 == 0 and n % 5 != 0),
+    ({"order": "due", "due_before": T0 + 8 * HOUR, "priority": "Low"}, lambda n: n % 2 == 0 and n % 5 != 0 and n < 7),
+    ({"order": "due", "milestone": "Resolution", "owner": "o-2"}, lambda n: n % 4 == 2 and n % 5 != 0),
+    ({"order": "oldest", "state": "open"}, lambda n: n % 5 != 0),
 ]
 
 
@@ -90,10 +105,11 @@ def test_pages_have_each_case_once_and_in_order(
     numbers = [int(case.case_id[2:]) for case in found]
     assert sorted(numbers) == [number for number in range(20) if expected(number)]
     if CaseFilter(**which).is_by_due:
-        assert [case.due_at for case in found] == sorted(case.due_at for case in found if case.due_at)
+        last = T0 + 999 * HOUR  # those of which nothing is due are at the end
+        assert [case.due_at or last for case in found] == sorted(case.due_at or last for case in found)
     else:
         keys = [(case.opened_at, case.case_id) for case in found]
-        assert keys == sorted(keys, reverse=True)
+        assert keys == sorted(keys, reverse=which.get("order") != "oldest")
 
 
 def test_a_case_shows_what_is_due_first_of_what_was_asked_for(listed: Store) -> None:
@@ -116,7 +132,18 @@ BY_INDEX: list[tuple[dict[str, Any], str]] = [
     ({"violated": True}, "ix_cases_opened_at_violated"),
     ({"violated": False}, "ix_cases_opened_at_unviolated"),
     ({"milestone": "Resolution"}, "ix_milestones_open_milestone_target_at"),
-    ({"due_before": T0}, "ix_milestones_open_target_at"),
+    ({"due_before": T0, "violated": True}, "ix_milestones_open_target_at"),
+    ({"due_before": T0}, "ix_cases_due_at_running"),
+    ({"order": "due"}, "ix_cases_due_at_running"),
+    ({"order": "due", "account": "a-1"}, "ix_cases_account_due_at"),
+    ({"order": "due", "account": "a-1", "owner": "o-1", "priority": "High"}, "ix_cases_account_due_at"),
+    ({"order": "due", "owner": "o-1"}, "ix_cases_owner_due_at"),
+    ({"order": "due", "owner": "o-1", "priority": "High"}, "ix_cases_owner_due_at"),
+    ({"order": "due", "priority": "High"}, "ix_cases_priority_due_at"),
+    ({"order": "due", "violated": True}, "ix_cases_due_at_violated"),
+    ({"order": "due", "paused": True}, "ix_cases_due_at_paused"),
+    ({"order": "newest", "state": "open"}, "ix_cases_opened_at_running"),
+    ({"order": "oldest", "state": "open"}, "ix_cases_opened_at_running"),
 ]
 
 
@@ -124,10 +151,38 @@ BY_INDEX: list[tuple[dict[str, Any], str]] = [
 @pytest.mark.parametrize(("which", "index"), BY_INDEX)
 def test_every_filter_has_an_index(listed: Store, which: dict[str, Any], index: str) -> None:
     """That gives the order as well: nothing is sorted, and no case is looked at in vain."""
-    wanted = CaseFilter(**which)
-    query = (_by_due if wanted.is_by_due else _by_opening)(wanted, None).limit(51)
-    with listed._database.read() as connection:
-        spelt = str(query.compile(connection.engine, compile_kwargs={"literal_binds": True}))
-        plan = " ".join(str(row) for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {spelt}"))
-    assert index in plan
-    assert "TEMP B-TREE" not in plan
+    for plan in _plans(listed, **which):
+        assert index in plan
+        assert "TEMP B-TREE" not in plan
+
+
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("name", ["account", "owner", "priority"])
+def test_a_milestone_of_few_cases_is_looked_up_case_by_case(listed: Store, name: str) -> None:
+    """Those of others are not walked through: only the few that are found are sorted."""
+    [plan] = _plans(listed, order="due", milestone="Resolution", **{name: "x"})
+    assert f"ix_cases_{name}_due_at" in plan
+    assert "milestones USING INDEX sqlite_autoindex_milestones_1 (case_id=?)" in plan
+
+
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("which", [{"milestone": "Resolution"}, {"due_before": T0, "violated": True}])
+def test_whether_another_is_due_earlier_is_asked_of_the_case_alone(listed: Store, which: dict[str, Any]) -> None:
+    """Not of all milestones of that name: that would take longer with each case there is."""
+    [plan] = _plans(listed, **which)
+    assert "other USING INDEX sqlite_autoindex_milestones_1 (case_id=?)" in plan
+
+
+def _plans(store: Store, **which: Any) -> list[str]:
+    """How the database goes about a list."""
+    with store._database.read() as connection:
+        spelt = [
+            str(query.limit(51).compile(connection.engine, compile_kwargs={"literal_binds": True}))
+            for query in _in_order(CaseFilter(**which), None)
+        ]
+        return [" ".join(map(str, connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {one}"))) for one in spelt]
+
+
+def test_names_of_open_milestones(listed: Store) -> None:
+    """Each once, however many cases have it."""
+    assert listed.listing.milestone_names() == ["First response", "Resolution"]

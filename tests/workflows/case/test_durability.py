@@ -1,6 +1,7 @@
 """What a case survives: a worker that is down, a store that is down, runs that roll over."""
 
 import asyncio
+import re
 import sys
 import threading
 from collections.abc import AsyncIterator
@@ -15,7 +16,10 @@ from sqlalchemy.exc import OperationalError
 from temporalio import workflow
 
 from activities.opening import Opening
+from clients.cases import MilepostClient
+from clients.sending import NoAnswer
 from domain.errors import Refused
+from domain.messages.cases import CaseIntake
 from domain.messages.steps import CaseRecord
 from domain.timeline.instances import InstanceState
 from store.cases.actions import ActionRecords
@@ -252,3 +256,24 @@ async def test_nothing_is_lost_when_a_run_rolls_over(rolling: World) -> None:
     assert [v.violated_at for v in first.violations] == [later(hours=4, minutes=40)], "the case's own clock went on"
     numbers = [n.number for n in rolling.store.cases.notes(case)]
     assert numbers == list(range(1, len(numbers) + 1)), "no note is missing, none is there twice"
+
+
+async def test_an_opening_that_gets_no_further_says_why(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its store away a case is not opened for want of a worker: what the activity said last is said."""
+
+    async def is_away(*_: object) -> None:
+        raise OperationalError("SELECT 1", {}, Exception("connection refused\n\tIs the server running?"))
+
+    case, impatient = unique("c"), MilepostClient(world.milepost.temporal, task_queue=world.milepost.task_queue)
+    impatient.patience = 3
+    with monkeypatch.context() as away:
+        away.setattr(Opening, "_open", is_away)
+        with pytest.raises(NoAnswer) as silence:
+            await impatient.open(CaseIntake(case_id=case, account="acme"))
+    said = str(silence.value)
+    assert re.fullmatch(
+        rf"case {case} can't answer yet: its activity open_case has failed (once|\d times), and is tried again; "
+        r"the last time: .*connection refused",
+        said,
+    ), said
+    await world.open(case_id=case)

@@ -356,7 +356,7 @@ async def test_killed_workers_change_nothing(
     }
 
     def worker() -> subprocess.Popen[bytes]:
-        return subprocess.Popen([sys.executable, "-m", "starters", "worker"], env=environment, cwd=ROOT)
+        return subprocess.Popen([sys.executable, "-m", "starters", "worker", "--claim"], env=environment, cwd=ROOT)
 
     at_work = worker()
     try:

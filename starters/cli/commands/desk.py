@@ -1,0 +1,154 @@
+"""``list``: the open cases by what is due next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from starters.cli import completion, zones
+from starters.cli.options import option
+from starters.cli.running import run, stored, until_stopped
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from starters.operations.desk import CaseOnDesk
+    from store.cases.listing import CaseFilter
+
+USUAL = 50
+MOST = 1000
+_EVERY = 2.0
+
+
+class Sort(StrEnum):
+    """What comes first."""
+
+    DUE = "due"
+    NEWEST = "newest"
+    OLDEST = "oldest"
+
+
+# Over fifty lines: each option stands here with its help.
+def list_cases(
+    account: Annotated[str | None, option("--account", "ID", "Only of this account.")] = None,
+    owner: Annotated[
+        str | None, option("--owner", "WHO", "Only theirs, as the field of the case that says who owns it names them.")
+    ] = None,
+    milestone: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Only those in which this milestone is open; it is the one shown.",
+            autocompletion=completion.milestones,
+            show_default=False,
+        ),
+    ] = None,
+    due_within: Annotated[
+        str | None, option("--due-within", "SPAN", "Only what is due within so much time by the clock, or overdue: 4h.")
+    ] = None,
+    violated: Annotated[bool, typer.Option("--violated", help="Only those that missed a target.")] = False,
+    paused: Annotated[bool, typer.Option("--paused", help="Only those of which a clock stands.")] = False,
+    priority: Annotated[str | None, option("--priority", "VALUE", "Only with this priority.")] = None,
+    sort: Annotated[Sort, typer.Option(help="What comes first.")] = Sort.DUE,
+    limit: Annotated[int, typer.Option(min=1, max=MOST, metavar="N", help="At most so many.")] = USUAL,
+    as_json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Stay, and show the list again as it changes.")] = False,
+) -> None:
+    """List the open cases: of each what is due first, the time that is left for it, and when that is.
+
+    The time left is open time: it stands while the case is paused, and at night where the business hours say so. What
+    is overdue comes first, cases of which nothing is due come last. The list is the store's, as cases were recorded
+    last; show has one case as it stands.
+
+    Example: milepost list --owner ann --due-within 4h
+    """
+    from store.cases.listing import CaseFilter
+
+    if watch and as_json:
+        raise typer.BadParameter("--watch is for people and --json for programs; give one of them", param_hint="--json")
+    span = None if due_within is None else _span(due_within)
+    which = CaseFilter(
+        state="open",
+        account=account,
+        owner=owner,
+        milestone=milestone,
+        violated=True if violated else None,
+        paused=True if paused else None,
+        priority=priority,
+        order=sort.value,
+    )
+    if span is not None and sort is not Sort.DUE:
+        raise typer.BadParameter("goes with --sort due", param_hint="--due-within")
+    if milestone is not None and sort is not Sort.DUE:
+        raise typer.BadParameter("goes with --sort due", param_hint="--milestone")
+    if watch:
+        run(_watch(which, span, limit, account))
+        return
+    found, more, now = _look(which, span, limit)
+    if as_json:
+        import json
+
+        typer.echo(json.dumps([case.model_dump(mode="json") for case in found], indent=2, ensure_ascii=False))
+    else:
+        from starters.terminal.cases import console
+        from starters.terminal.desk import desk_table
+
+        console().print(desk_table(found, zones.shown(zones.of_account(account)), now))
+    if more:
+        typer.echo(f"milepost: there are more than these {limit}; narrow them down, or give --limit", err=True)
+
+
+def _span(text: str) -> timedelta:
+    from domain.open_time.spans import Offset
+
+    try:
+        return timedelta(seconds=Offset.parse(text).seconds)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--due-within") from None
+
+
+def _look(which: CaseFilter, span: timedelta | None, limit: int) -> tuple[list[CaseOnDesk], bool, datetime]:
+    from starters.operations.desk import Desk
+
+    with stored() as store:
+        return _looked(Desk(store).cases, which, span, limit)
+
+
+def _looked(
+    ask: Callable[..., tuple[list[CaseOnDesk], bool]], which: CaseFilter, span: timedelta | None, limit: int
+) -> tuple[list[CaseOnDesk], bool, datetime]:
+    now = datetime.now(UTC)
+    if span is not None:
+        which = which.model_copy(update={"due_before": now + span})
+    return *ask(which, now=now, limit=limit), now
+
+
+async def _watch(which: CaseFilter, span: timedelta | None, limit: int, account: str | None) -> None:
+    """Show the list again and again, until somebody stops it."""
+    import asyncio
+    import contextlib
+
+    from rich.live import Live
+
+    from starters.operations.desk import Desk
+    from starters.terminal.cases import console
+    from starters.terminal.desk import desk_table
+
+    zone = await asyncio.to_thread(zones.shown, zones.of_account(account))
+    with stored() as store:
+        ask = Desk(store).cases
+
+        def shown() -> RenderableType:
+            found, _, now = _looked(ask, which, span, limit)
+            return desk_table(found, zone, now)
+
+        async with until_stopped() as stopped:
+            with Live(await asyncio.to_thread(shown), console=console(), auto_refresh=False) as live:
+                while not stopped.is_set():
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(stopped.wait(), _EVERY)
+                    live.update(await asyncio.to_thread(shown), refresh=True)

@@ -1,0 +1,95 @@
+"""``milepost report``: pictures go to files, pages have them, and ``--due`` says what is sent next."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from activities.planning import Planner
+from domain.messages.cases import CaseIntake
+from starters.files.catalogs import apply_files
+from store import Store
+from tests.recorded import RecordedCase
+from tests.starters.command_line import milepost
+
+CATALOG = """
+organisation: {process: Support, time_zone: Europe/Berlin}
+fields: {priority: string}
+processes: [{name: Support, milestones: [{name: First response, within: 4h}]}]
+accounts: [{id: acme, time_zone: America/New_York, manager_mail: m@example.com}]
+reports:
+  - {id: weekly, kind: compliance, when: {every: week, on: mon}, to: [boss@example.com]}
+  - {id: acme, kind: usage, account: acme, when: {every: day, at: "07:30"}, to: [account_manager]}
+  - {id: old, kind: cases, when: {every: day}, to: [boss@example.com], retired: true}
+"""
+
+
+@pytest.fixture(autouse=True)
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store with one case whose target has passed, found by the environment."""
+    url = f"sqlite:///{tmp_path / 'milepost.db'}"
+    monkeypatch.setenv("MILEPOST_DATA", str(tmp_path))
+    monkeypatch.setenv("MILEPOST_DATABASE_URL", url)
+    (file := tmp_path / "catalog.yaml").write_text(CATALOG)
+    with Store.open(url) as opened:
+        apply_files(opened, [file], by="test")
+        now = datetime.now(UTC)
+        at = now - timedelta(hours=6)
+        plan = Planner(opened).plan(CaseIntake(case_id="INC1", account="acme"), at, entitlement=None, account="acme")
+        RecordedCase(opened, plan, "INC1", {}, at, account="acme").advance(now)
+
+
+def test_a_picture_goes_to_a_file_of_its_kind(tmp_path: Path) -> None:
+    """And a page has it within."""
+    done = milepost("report", "compliance", "--by", "account", "--output", tmp_path / "x.png", "--dark")
+    assert done.exit_code == 0, done.output
+    assert "0% in time (0 of 1)" in done.stdout
+    assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
+    assert milepost("report", "compliance", "--output", tmp_path / "x.html").exit_code == 0
+    page = (tmp_path / "x.html").read_text(encoding="utf-8")
+    assert page.count('src="data:image/svg+xml;base64,') == 1
+    assert 'media="(prefers-color-scheme: dark)"' in page
+    assert 'alt="0% in time (0 of 1). First response: 0% of 1"' in page
+
+
+def test_open_cases_are_a_report() -> None:
+    done = milepost("report", "cases", "--json")
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert told["finding"] == "1 open case, 1 late"
+    [row] = told["rows"]
+    assert (row["case"], row["milestone"], row["state"]) == ("INC1", "First response", "late")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["compliance", "--output", "x.pdf"], "does not say in which form"),
+        (["compliance", "--form", "svg"], "a picture goes to a file"),
+        (["compliance", "--output", "/no/such/folder/x.svg"], "there is no folder /no/such/folder"),
+        ([], "say which report: compliance,"),
+        (["compliance", "--due"], "leave the report out"),
+    ],
+)
+def test_what_can_not_be_is_refused(arguments: list[str], said: str) -> None:
+    done = milepost("report", *arguments)
+    assert done.exit_code == 2
+    assert said in " ".join(done.output.replace("│", " ").split())
+
+
+def test_what_is_sent_next_is_told() -> None:
+    """When on the wall clock of its zone, which, and to whom; the next one first, retired ones not at all."""
+    done = milepost("report", "--due")
+    assert done.exit_code == 0, done.output
+    lines = done.stdout.splitlines()
+    assert sum("acme: usage of acme, every day at 07:30, to account_manager" in line for line in lines) == 1
+    assert sum("weekly: compliance, every week on mon at 08:00, to boss@example.com" in line for line in lines) == 1
+    assert "old" not in done.stdout
+    told = json.loads(milepost("report", "--due", "--json").stdout)
+    assert [one["due_at"] for one in told] == sorted(one["due_at"] for one in told)
+    assert {one["report"]: one["time_zone"] for one in told} == {"acme": "America/New_York", "weekly": "Europe/Berlin"}
+    assert all(datetime.fromisoformat(one["due_at"]) > datetime.now(UTC) for one in told)
+    assert {one["last_due_at"] for one in told} == {None}

@@ -1,0 +1,279 @@
+"""What reports count over what is recorded, on each database: groups, periods, filters, instants, exports."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, event, text
+
+from activities.reports.making import ReportWish, export_overrides, make_report
+from domain.calendar import ALWAYS
+from domain.catalog.declarations import Catalog
+from domain.criteria.fields import FieldType
+from domain.errors import NotFound, Refused
+from domain.process import EntitlementProcess
+from domain.reports.result import Report, ReportKind
+from domain.timeline.events import ClockStopped, FieldsChanged, MilestoneCompleted
+from domain.timeline.plan import Plan
+from domain.usage.effects import UsageRecords
+from domain.usage.rows import LedgerRow, RowKind
+from store import Store, tables
+from store.reports.filling import fill
+from tests.recorded import RecordedCase
+
+T0 = datetime(2026, 3, 28, 20, 30, tzinfo=UTC)
+"""The evening before the clocks change in Berlin."""
+
+CATALOG = {
+    "organisation": {"name": "Desk", "time_zone": "Europe/Berlin"},
+    "fields": {"team": "string", "vip": "boolean", "size": "integer", "tags": "list"},
+    "accounts": [{"id": "acme"}, {"id": "globex", "time_zone": "America/Los_Angeles"}],
+    "processes": [{"name": "Support desk", "milestones": [{"name": "Answer", "within": "4h"}]}],
+    "entitlements": [
+        {
+            "id": "gold",
+            "account": "acme",
+            "starts_on": date(2026, 3, 1),
+            "allowance": {"unit": "hours", "cap": 20, "period": "month", "overage_price": "85.00 EUR"},
+        }
+    ],
+}
+PROCESS = EntitlementProcess.model_validate(
+    {"name": "Support desk", "milestones": [{"name": "Answer", "within": "4h", "starts": "process"}]}
+)
+PLAN = Plan(
+    process=PROCESS,
+    business_hours=ALWAYS.name,
+    calendars={ALWAYS.name: ALWAYS.freeze(T0 - timedelta(days=9), T0 + timedelta(days=900))},
+    fields={name: FieldType(type_) for name, type_ in CATALOG["fields"].items()},  # type: ignore[attr-defined]
+)
+
+
+@pytest.fixture
+def store(store: Store) -> Store:
+    """A new store that knows the catalog."""
+    store.catalog.apply(Catalog.model_validate(CATALOG), by="test")
+    return store
+
+
+def case(store: Store, case_id: str, account: str | None = "acme", at: datetime = T0, **fields: Any) -> RecordedCase:
+    return RecordedCase(store, PLAN, case_id, fields, at, account=account, entitlement="gold")
+
+
+def completed(case: RecordedCase, after: timedelta) -> None:
+    case.apply(MilestoneCompleted(event_id=f"{after}", occurred_at=T0 + after, milestone="Answer"))
+
+
+def report(store: Store, kind: ReportKind, *by: str, **wish: Any) -> Report:
+    return make_report(store, ReportWish(kind, by=by, **{"now": T0 + timedelta(days=2), **wish}))
+
+
+def counts(store: Store, *by: str, **wish: Any) -> dict[Any, int]:
+    """How many instances there are in each group."""
+    made = report(store, ReportKind.COMPLIANCE, *by, **wish)
+    many = len(made.groups)
+    return {row[:many]: row[many] for row in made.rows}  # type: ignore[misc]
+
+
+def test_an_instance_lies_in_the_day_of_its_target_in_its_accounts_zone(store: Store) -> None:
+    """00:30 of the next month is still March in Los Angeles, and a day of the change of clocks is one day."""
+    for number, account in enumerate(("acme", "globex", None)):
+        case(store, f"c{number}", account, at=datetime(2026, 3, 31, 18, 30, tzinfo=UTC))  # target 22:30Z
+    assert counts(store, "account", "month") == {
+        ("acme", "2026-04"): 1,
+        ("globex", "2026-03"): 1,
+        ("none", "2026-04"): 1,
+    }
+    assert counts(store, "account", period="2026-04") == {("acme",): 1, ("none",): 1}
+    assert counts(store, "account", period="2026-Q1") == {("globex",): 1}
+    assert counts(store, "quarter", account="globex") == {("2026-Q1",): 1}
+    case(store, "early", at=T0)  # target 00:30Z, which is 01:30 on the 29th in Berlin, before the change
+    assert counts(store, first=date(2026, 3, 29), last=date(2026, 3, 29)) == {("Answer",): 1}
+    assert counts(store, first=date(2026, 3, 28), last=date(2026, 3, 28)) == {}
+
+
+def test_every_period_between_is_named_and_empty_ones_have_no_row(store: Store) -> None:
+    """A picture leaves their places empty."""
+    case(store, "a", at=T0)
+    case(store, "b", at=T0 + timedelta(days=70))
+    made = report(store, ReportKind.COMPLIANCE, "month")
+    assert made.periods == ("2026-03", "2026-04", "2026-05", "2026-06")
+    assert [row[0] for row in made.rows] == ["2026-03", "2026-06"]
+
+
+def test_groups_by_fields_of_any_type_and_filters_by_their_values(store: Store) -> None:
+    case(store, "a", team="Äpfel", vip=True, size=3, tags=["x", "y"])
+    case(store, "b", team="Äpfel", vip=False, size=12)
+    case(store, "c", vip=True)
+    assert counts(store, "team") == {("Äpfel",): 2, ("none",): 1}
+    assert counts(store, "vip") == {("true",): 2, ("false",): 1}
+    assert list(counts(store, "size")) == [("3",), ("12",), ("none",)]
+    assert counts(store, "tags") == {("x, y",): 1, ("none",): 2}
+    assert counts(store, "process") == {("Support desk",): 3}
+    assert counts(store, "team", where=["vip=true"]) == {("Äpfel",): 1, ("none",): 1}
+    assert counts(store, where=["team=Äpfel", "size=12"]) == {("Answer",): 1}
+    assert counts(store, process="Support desk", milestone="Answer", entitlement="gold") == {("Answer",): 3}
+    assert counts(store, process="Other") == {}
+
+
+def test_one_that_runs_is_late_from_the_second_after_its_target(store: Store) -> None:
+    """Whoever recorded it, and when: at the target it is open, a second later violated, and its overrun grows."""
+    case(store, "a")
+    target = T0 + timedelta(hours=4)
+
+    def outcome(now: datetime) -> tuple[Any, ...]:
+        row = report(store, ReportKind.COMPLIANCE, now=now).rows[0]
+        return row[4], row[5]
+
+    assert outcome(target) == (0, 1)
+    assert outcome(target + timedelta(seconds=1)) == (1, 0)
+    late = report(store, ReportKind.OVERRUN, now=target + timedelta(minutes=30))
+    assert late.rows[0][late.column("overrun_mean_seconds")] == 1800
+
+
+def test_a_pause_grows_until_the_report_and_holds_the_target(store: Store) -> None:
+    """An hour after the stop it is an hour long; the milestone is not late, whatever the time."""
+    stopped = case(store, "a")
+    stopped.apply(ClockStopped(event_id="s", occurred_at=T0 + timedelta(hours=3, minutes=50), by="ann"))
+    made = report(store, ReportKind.PAUSES, "person", now=T0 + timedelta(hours=4, minutes=50))
+    assert made.rows == (("ann", 1, 3600, 1, 0),)
+    assert report(store, ReportKind.COMPLIANCE).rows[0][4] == 0
+
+
+def test_time_is_divided_among_those_who_held_it(store: Store) -> None:
+    """An hour with one team, and with the next one until now; a case that never changed hands counts whole."""
+    handed = case(store, "a", team="one")
+    handed.apply(FieldsChanged(event_id="f", occurred_at=T0 + timedelta(hours=1), fields={"team": "two"}))
+    case(store, "b", team="one")
+    made = report(store, ReportKind.BREAKDOWN, "team", now=T0 + timedelta(hours=3))
+    assert {row[0]: row[1:4] for row in made.rows} == {"one": (2, 1, 4 * 3600), "two": (1, 1, 2 * 3600)}
+    done = made.rows[0][made.column("of_span_percent")]
+    assert done == 50.0
+
+
+def test_what_cannot_be_asked_says_what_can(store: Store) -> None:
+    for wish, error in (
+        ({"by": ("teem",)}, NotFound),
+        ({"by": ("week", "month")}, Refused),
+        ({"where": ["team"]}, Refused),
+        ({"where": ["size=many"]}, Refused),
+        ({"period": "2026-13"}, Refused),
+    ):
+        with pytest.raises(error):
+            report(store, ReportKind.COMPLIANCE, *wish.pop("by", ()), **wish)
+    with pytest.raises(NotFound, match="did you mean 'team'"):
+        counts(store, "teem")
+
+
+def test_an_override_is_exported_once(store: Store) -> None:
+    """With what it costs; the next export has what came since, and each can be shown again."""
+    _override(store, 1, 90, "85.00 EUR")
+    wish = ReportWish(ReportKind.OVERRIDES, now=T0)
+    first = export_overrides(store, wish, by="ann")
+    cost = first.column("cost")
+    assert [row[cost] for row in first.rows] == ["127.50 EUR"]
+    assert export_overrides(store, wish, by="ann").rows == ()
+    _override(store, 2, -30, "85.00 EUR")
+    assert [row[cost] for row in report(store, ReportKind.OVERRIDES, new=True).rows] == ["-42.50 EUR"]
+    second = export_overrides(store, wish, by="bo")
+    assert [row[cost] for row in second.rows] == ["-42.50 EUR"]
+    assert report(store, ReportKind.OVERRIDES, export=1).rows == first.rows
+    assert report(store, ReportKind.OVERRIDES).finding == "2 overrides, 85.00 EUR together"
+
+
+def test_usage_says_what_is_used_and_where_it_leads(store: Store) -> None:
+    """Ten hours of twenty after ten days of March: thirty-one at this pace."""
+    untouched = report(store, ReportKind.USAGE, now=datetime(2026, 3, 11, tzinfo=UTC))
+    assert untouched.rows == (("acme", "gold", "2026-03-01", "hours", 0.0, 20.0, 20.0, 0.0, 0.0, 0.0),)
+    _override(store, 1, 0, None, kind=RowKind.TAKEN, used=600)
+    ten_days = datetime(2026, 3, 10, 23, tzinfo=UTC)  # midnight in Berlin
+    made = report(store, ReportKind.USAGE, now=ten_days)
+    (row,) = made.rows
+    assert row[4:9] == (10.0, 20.0, 10.0, 50.0, 0.0)
+    assert row[9] == pytest.approx(31, abs=0.1)
+    assert made.finding.startswith("gold: 10 of 20 hours used (50%), at this pace 30.9")
+    april = report(store, ReportKind.USAGE, now=datetime(2026, 4, 2, tzinfo=UTC))
+    assert [(r[2], r[4]) for r in april.rows] == [("2026-04-01", 0.0), ("2026-03-01", 10.0)]
+
+
+def _override(
+    store: Store, number: int, amount: int, price: str | None, *, kind: RowKind = RowKind.OVERRIDE, used: int = 0
+) -> None:
+    row = LedgerRow(
+        number=number,
+        kind=kind,
+        reference=f"t{number}",
+        period=0,
+        first_day=date(2026, 3, 1),
+        amount=amount,
+        used=used,
+        used_after=used,
+        overage_after=0,
+        cap_after=1200,
+        balance_after=1200 - used,
+        price=price,
+        at=T0 - timedelta(days=20),
+        recorded_at=T0 + timedelta(seconds=number),
+        by="ann",
+    )
+    news = UsageRecords(entitlement_id="gold", account="acme", unit="hours", count="one", rows=[row], periods=[])
+    store.ledgers.record(news)
+
+
+def test_cases_of_before_are_measured_from_their_records(store: Store) -> None:
+    """As a database is brought up to date: the same rows come of what is on record as came with it."""
+    old = case(store, "a", team="one")
+    old.apply(FieldsChanged(event_id="f", occurred_at=T0 + timedelta(hours=1), by="bo", fields={"team": "two"}))
+    old.apply(ClockStopped(event_id="s", occurred_at=T0 + timedelta(hours=2), by="ann"))
+    completed(case(store, "b"), timedelta(hours=5))
+    written = (tables.measures, tables.pauses, tables.holdings)
+    with store._database.write() as connection:
+        before = [_rows(connection, table) for table in written]
+        for table in (*written, tables.field_changes):
+            connection.execute(table.delete())
+        connection.execute(tables.cases.update().values(fields=None))
+        assert fill(connection) == 2
+        assert [_rows(connection, table) for table in written] == before
+        assert fill(connection) == 0
+
+
+def _rows(connection: Connection, table: Any) -> list[Any]:
+    return sorted(map(str, connection.execute(table.select()).all()))
+
+
+@pytest.mark.parametrize("kind_of", [kind for kind in ReportKind if kind not in {"usage", "overrides", "cases"}])
+def test_a_report_of_one_account_reads_that_account_alone(store: Store, kind_of: ReportKind) -> None:
+    """Its plan goes from the account to its cases and from these to their rows; no table is read through."""
+    case(store, "a", team="one")
+    asked: list[tuple[str, Any]] = []
+    engine = store._database._engine
+
+    def listen(_c: Any, _u: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if "GROUP BY" in statement and "chosen" in statement:
+            asked.append((statement, parameters))
+
+    event.listen(engine, "before_cursor_execute", listen)
+    try:
+        report(store, kind_of, "milestone", "team", account="acme")
+    finally:
+        event.remove(engine, "before_cursor_execute", listen)
+    assert asked
+    for statement, parameters in asked:
+        plan = _plan(store, statement, parameters)
+        assert "account" in plan, plan
+        for line in plan.splitlines():
+            words = line.strip(" ->").lower()
+            assert not words.startswith(("scan measures", "scan cases", "scan pauses", "scan triggers", "seq scan")), (
+                plan
+            )
+
+
+def _plan(store: Store, statement: str, parameters: Any) -> str:
+    with store._database.read() as connection:
+        if connection.dialect.name == "sqlite":
+            rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            return "\n".join(row[3] for row in rows)
+        connection.execute(text("SET LOCAL enable_seqscan = off"))
+        return "\n".join(row[0] for row in connection.exec_driver_sql(f"EXPLAIN {statement}", parameters))
