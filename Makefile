@@ -13,7 +13,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Processes for the tests, each with a Temporal server of its own: they wait more than they compute.
 TESTING ?= $(shell $(BIN)/python -c 'import os; print(min((os.cpu_count() or 1) + 1, 4))')
 
-.PHONY: help setup server demo test test-hostile abuse versions siege planted rush life audit arrivals dead-receiver reports check bench dist clean
+.PHONY: help setup server demo test test-hostile abuse versions siege planted rush life audit arrivals dead-receiver walk clients outages \
+	node-client reports check bench dist clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '|'
@@ -84,6 +85,24 @@ EVENTS ?= 10000
 dead-receiver: setup ## let a receiver be dead while milestones recur, and count what arrives: make dead-receiver EVENTS=10000
 	@MILEPOST_DEAD_EVENTS=$(EVENTS) MILEPOST_LONGEST_TEST=7200 $(BIN)/python -m pytest -s -o faulthandler_timeout=7200 \
 		tests/activities/actions/test_dead_receiver.py $(ARGS)
+
+WALKS ?= 10
+walk: setup ## walk the whole document of the HTTP API for long, with a key of each scope: make walk WALKS=10
+	@MILEPOST_WALKS=$(WALKS) MILEPOST_LONGEST_TEST=3600 $(BIN)/python -m pytest -o faulthandler_timeout=3600 \
+		tests/starters/http/test_whole_document.py $(ARGS)
+
+CLIENTS ?= 200
+clients: setup ## many clients, two replicas, everything sent three times: make clients CLIENTS=200
+	@MILEPOST_CLIENTS=$(CLIENTS) MILEPOST_LONGEST_TEST=3600 $(BIN)/python -m pytest -s -o faulthandler_timeout=3600 \
+		tests/starters/http/test_replicas.py $(ARGS)
+
+SECONDS_AWAY ?= 60
+outages: setup ## take Temporal, the store and the worker away while requests come: make outages SECONDS_AWAY=60
+	@MILEPOST_OUTAGE=$(SECONDS_AWAY) MILEPOST_LONGEST_TEST=3600 $(BIN)/python -m pytest -s -o faulthandler_timeout=3600 \
+		tests/starters/http/test_outages.py $(ARGS)
+
+node-client: ## install Temporal's SDK for Node, by which a test opens a case
+	@npm install --prefix docs/clients/node --no-package-lock --no-audit --no-fund
 
 REPORTS ?= 2000
 reports: setup ## hold reports over random cases against the slow model and the feed: make reports REPORTS=2000

@@ -20,6 +20,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
     ModelWrapValidatorHandler,
     PlainValidator,
     SerializerFunctionWrapHandler,
@@ -27,6 +28,7 @@ from pydantic import (
     model_serializer,
     model_validator,
 )
+from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 DAY_SECONDS = 86_400
@@ -126,6 +128,13 @@ class Week(BaseModel):
         if self.always:
             return (("00:00-24:00",),) * 7
         return (self.mon, self.tue, self.wed, self.thu, self.fri, self.sat, self.sun)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, _core: CoreSchema, _handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """As it is written: the word, or the days; never ``always`` as one of them."""
+        windows = {"type": "array", "items": {"type": "string"}}
+        days = {"type": "object", "properties": dict.fromkeys(DAYS, windows), "additionalProperties": False}
+        return {"title": cls.__name__, "description": cls.__doc__, "anyOf": [{"const": "always"}, days]}
 
     @model_validator(mode="wrap")
     @classmethod

@@ -202,7 +202,8 @@ class Rules:
             return True
         term = instance.terms[-1]
         if milestone.by is not None:
-            if term.deadline_at == self.sight.instant(milestone.by):
+            deadline = self.sight.instant(milestone.by)
+            if term.deadline_at == deadline or (deadline is None and term.is_kept):
                 return False
             moved = self.spans.term(milestone, term.start_at).model_copy(
                 update={"anchor_at": term.anchor_at, "is_detached": term.is_detached}

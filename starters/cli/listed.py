@@ -261,6 +261,11 @@ PANELS: dict[str, tuple[Listed, ...]] = {
             "logs", "logs:app", "Event logs: what a file holds, and the mapping by which backtest and replay read it."
         ),
         Listed(
+            "schema",
+            "schema:schema",
+            "Write the JSON Schema of every message that cases and entitlements take, and of their answers.",
+        ),
+        Listed(
             "hours",
             "hours:app",
             "Reckon in business time: when so much open time has passed, and how much lies between two instants.",

@@ -87,6 +87,7 @@ def _say_what_all_have(made: dict[str, Any], routes: list[BaseRoute]) -> None:
 
 
 def _complete(operation: dict[str, Any], method: str, route: BaseRoute) -> None:
+    operation["summary"] = _first_sentence(operation.get("description", ""))
     answers = operation["responses"]
     answers.pop("422", None)
     answers["default"] = _PROBLEM
@@ -100,6 +101,11 @@ def _complete(operation: dict[str, Any], method: str, route: BaseRoute) -> None:
     operation["description"] = f"{operation.get('description', '')}\n\nScope: {' or '.join(named)}."
     if method == "POST":
         operation.setdefault("parameters", []).append(_KEY_PARAMETER)
+
+
+def _first_sentence(text: str) -> str:
+    """What an operation does, in a line of its own: how its function begins."""
+    return text.partition("\n")[0].partition(". ")[0].removesuffix(".")
 
 
 def _say_what_leads_where(paths: dict[str, Any]) -> None:

@@ -287,6 +287,15 @@ def test_a_missed_deadline_that_is_gone_stays_gone() -> None:
     assert len(bench.notes(NoteKind.REMOVED)) == 1
 
 
+def test_what_was_kept_outlives_the_field_of_its_deadline() -> None:
+    """It has started and missed its target, and goes on without one; another deadline is followed as ever."""
+    bench = Bench({"by": "due_at"}, fields={"due_at": field_at("Mon 10:00")}).to("Mon 11:00")
+    bench.migrate("Mon 11:00", version_two({"by": "due_at"})).change("Mon 12:00", due_at=None)
+    kept = bench.milestone("Mon 12:30")
+    assert (kept.state, told(kept.target_at), kept.violated) == (InstanceState.RUNNING, "Mon 10:00", True)
+    assert bench.change("Mon 13:00", due_at=field_at("Tue 10:00")).target("Mon 13:00") == "Tue 10:00"
+
+
 def test_what_comes_back_follows_its_predecessor_at_once() -> None:
     """Gone again in the same second, since that was taken back, it has not missed the target of its first start."""
     first = {

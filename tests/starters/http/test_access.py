@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import event
 from starlette.routing import BaseRoute
 
 from domain.access import NewKey
@@ -142,6 +143,31 @@ async def test_a_case_of_another_account_is_as_one_that_there_is_not(api: Api) -
             answer = await api.ask(method, f"/v1/cases/{case_id}{path}", said, key=bound)
             assert answer.status_code == expected.status_code, path
             assert answer.text.replace(case_id, missing) == expected.text, path
+
+
+async def test_the_time_of_an_answer_tells_no_case_of_another_account(api: Api) -> None:
+    """The same questions are put to the database, and none to Temporal, whether there is such a case or not."""
+    bound = api.key(Scope.INTAKE, Scope.AGENT, accounts=["acme"])
+    theirs, missing = await api.opened(account="globex"), unique("c")
+    asked: list[str] = []
+
+    def note(_c: Any, _k: Any, statement: str, *_: Any) -> None:
+        asked.append(statement)
+
+    engine = api.store._database._engine
+    for method, what in (("GET", ""), ("GET", "/explanation"), ("POST", "/close"), ("GET", "/events")):
+        work: list[list[str]] = []
+        for case_id in (theirs, missing):
+            await api.ask(method, f"/v1/cases/{case_id}{what}", key=bound)  # when a key was last used is written once
+            asked.clear()
+            event.listen(engine, "before_cursor_execute", note)
+            try:
+                answer = await api.ask(method, f"/v1/cases/{case_id}{what}", key=bound)
+            finally:
+                event.remove(engine, "before_cursor_execute", note)
+            assert answer.status_code == 404
+            work.append([one for one in asked if "api_keys" in one or one.startswith("SELECT cases.account")])
+        assert work[0] == work[1] != [], what
 
 
 async def test_a_bound_key_opens_cases_of_its_accounts_alone(api: Api) -> None:

@@ -56,7 +56,8 @@ def test_the_document_has_every_route(app: FastAPI, document: dict[str, Any]) ->
     for path, _, operation in operations(document):
         problem = operation["responses"]["default"]["content"]["application/problem+json"]
         assert problem["schema"]["$ref"].endswith("/ProblemDetails")
-        assert operation["summary"]
+        assert operation["description"].startswith(operation["summary"])
+        assert 1 < len(operation["summary"].split()) < 25
         assert ("security" in operation) == path.startswith("/v1/")
         if path == "/v1/intake/{source}":
             assert operation["security"] == [{"signature": []}]

@@ -1,0 +1,192 @@
+"""The whole document, walked by schemathesis: what there is to name, and what every answer is held to."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis.errors import Flaky
+from schemathesis import Case, HookContext
+from schemathesis.checks import not_a_server_error
+from schemathesis.core.failures import FailureGroup
+from schemathesis.core.transport import Response
+from schemathesis.generation.stateful.state_machine import APIStateMachine
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from starters.http.pages import example_of
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+SETTINGS = settings(
+    derandomize=True,
+    deadline=None,
+    database=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+_AS_IT_COMES = 0.2
+"""How often something that was made up is left as it is."""
+WITHIN = 60.0
+"""Seconds for which an answer is waited for."""
+
+
+@dataclass
+class Walk:
+    """One walk through the document with a key.
+
+    Attributes:
+        known: what bodies, queries and paths may name that there is, by the name of the part, or by operation and name.
+        asked_for: parts of a query without which nothing is found.
+        is_sure: everything is named that there is, and nothing made up.
+        answered: how often each operation was answered with each status.
+        failures: of each operation, status and kind the first answer that was not as the document says.
+    """
+
+    document: dict[str, Any]
+    url: str
+    key: str
+    known: dict[str, list[Any]]
+    asked_for: tuple[str, ...] = ("account",)
+    is_sure: bool = False
+    answered: Counter[tuple[str, int]] = field(default_factory=Counter)
+    failures: dict[tuple[str, int, str], str] = field(default_factory=dict)
+
+    def each(self, examples: int) -> None:
+        """Ask each operation for itself, and note each answer that is not as the document says.
+
+        First as the document's own example shows it, with names that there are; then with whatever fits or does not.
+
+        Args:
+            examples: requests to each, besides the first two; the same every time.
+        """
+        for is_sure, times in ((True, 2), (False, examples)):
+            self.is_sure = is_sure
+            for found in self._schema().get_all_operations():
+                operation = found.ok()
+
+                @settings(SETTINGS, max_examples=times)
+                @given(case=operation.as_strategy())
+                def asked(case: Case[Any]) -> None:
+                    self._ask(case)
+
+                asked()
+
+    def run(self, first: int, walks: int, steps: int) -> None:
+        """Walk from answer to answer by the links of the document, and note likewise.
+
+        Args:
+            first: where chance begins: the same walks are the same every time.
+            walks: so many, each with ever new requests.
+            steps: of each.
+        """
+        walk = self
+        machine: type[APIStateMachine] = self._schema().as_state_machine()
+
+        class Walking(machine):  # type: ignore[misc, valid-type]
+            def call(self, case: Case[Any], **_: Any) -> Response:
+                return walk._ask(case)
+
+            def validate_response(self, response: Response, case: Case[Any], **_: Any) -> None:
+                """Each was looked at."""
+
+        for number in range(first, first + walks):
+            with suppress(Flaky):  # what was opened once is not opened twice: the program wonders, and we do not
+                seed(number)(Walking)
+                # Of the examples the first has nothing but the simplest values.
+                Walking.run(settings=settings(SETTINGS, derandomize=False, max_examples=2, stateful_step_count=steps))
+
+    def _schema(self) -> Any:
+        schema: Any = schemathesis.openapi.from_dict(self.document)
+        schema.config.update(base_url=self.url)
+
+        @schema.hook  # type: ignore[untyped-decorator]
+        def map_body(context: HookContext, body: Any) -> Any:
+            return self._body(context, body)
+
+        @schema.hook  # type: ignore[untyped-decorator]
+        def map_query(context: HookContext, query: Any) -> Any:
+            return self._query(context, query)
+
+        @schema.hook  # type: ignore[untyped-decorator]
+        def map_headers(context: HookContext, headers: Any) -> Any:
+            return {} if self.is_sure else headers
+
+        @schema.hook  # type: ignore[untyped-decorator]
+        def map_path_parameters(context: HookContext, path_parameters: Any) -> Any:
+            return self._path(context, path_parameters)
+
+        return schema
+
+    def _ask(self, case: Case[Any]) -> Response:
+        case.headers.pop("accept", None)  # else a stream, which does not end
+        headers = {"Authorization": f"Bearer {self.key}"}
+        if case.operation.label == "POST /v1/catalog":
+            headers["If-Match"] = "*"
+        response = case.call(headers=headers, timeout=WITHIN)
+        self.answered[case.operation.label, response.status_code] += 1
+        try:
+            case.validate_response(response, checks=CHECKS)
+        except FailureGroup as group:  # what else there is is wanted too
+            for found in group.exceptions:
+                where = (case.operation.label, response.status_code, type(found).__name__)
+                self.failures.setdefault(where, f"{found}\n{response.text[:2000]}")
+        return response
+
+    def reached(self) -> set[str]:
+        """The operations that did what was asked, at least once."""
+        return {label for label, status in self.answered if 200 <= status < 300}
+
+    def _body(self, context: HookContext, body: Any) -> Any:
+        """What was made up; or the example of the operation, with names that there are and what was made up beside."""
+        operation: Any = context.operation
+        chance = Random(json.dumps(body, sort_keys=True, default=str))  # noqa: S311
+        example = example_of(self.document["paths"][operation.path][operation.method], self.document) or {}
+        if self.is_sure:
+            return self._named(example, chance, operation.label)
+        if not isinstance(body, dict) or chance.random() < _AS_IT_COMES:
+            return body
+        kept = {name: value for name, value in body.items() if chance.random() < _AS_IT_COMES}
+        return self._named({**example, **kept}, chance, operation.label)
+
+    def _query(self, context: HookContext, query: Any) -> Any:
+        operation: Any = context.operation
+        chance = Random(json.dumps(query, sort_keys=True, default=str))  # noqa: S311
+        if self.is_sure:
+            named = self.document["paths"][operation.path][operation.method].get("parameters", [])
+            of_query = [one["name"] for one in named if one["in"] == "query" and one["name"] in self.asked_for]
+            return {name: chance.choice(self.known[name]) for name in of_query}
+        if not isinstance(query, dict) or chance.random() < _AS_IT_COMES:
+            return query
+        return self._named({name: value for name, value in query.items() if name != "after"}, chance, operation.label)
+
+    def _path(self, context: HookContext, path: Any) -> Any:
+        operation: Any = context.operation
+        chance = Random(json.dumps(path, sort_keys=True, default=str))  # noqa: S311
+        if not isinstance(path, dict) or (not self.is_sure and chance.random() < _AS_IT_COMES):
+            return path
+        return self._named(dict(path), chance, operation.label)
+
+    def _named(self, given: dict[str, Any], chance: Random, label: str) -> dict[str, Any]:
+        """What is given, with names that there are where something has one."""
+        found = {}
+        for name, value in given.items():
+            there_is = self.known.get(f"{label} {name}") or self.known.get(name)
+            is_to_be = there_is and (self.is_sure or chance.random() > _AS_IT_COMES)
+            found[name] = chance.choice(there_is) if there_is and is_to_be else value
+        return found
