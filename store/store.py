@@ -4,38 +4,74 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Any, Self
 
-from store.access import AccessKeys, PageTokens
-from store.answers import KeptAnswers
-from store.cases.actions import ActionRecords
-from store.cases.deliveries import Deliveries
-from store.cases.ended import EndedCases
-from store.cases.listing import CaseListing
-from store.cases.outbox import Outbox
-from store.cases.records import CaseRecords
-from store.cases.redeliveries import Redeliveries
-from store.cases.running import RunningCases
-from store.cases.tasks import Tasks
-from store.cases.texts import Texts
-from store.catalog.declared import DeclaredCatalog
-from store.catalog.listing import EntitlementListing
-from store.customer_links import CustomerLinks
 from store.database import Database, Schema, Standing
-from store.endpoints import Endpoints
-from store.feed import Feed
-from store.intake import Intake
-from store.leases import Leases
-from store.orders import Orders
-from store.quiet import Quiet
-from store.report_schedules import ReportSchedules
-from store.reports.open_cases import OpenCaseList
-from store.reports.queries import Reporting
-from store.subscriptions.dead_letters import DeadLetters
-from store.subscriptions.standing import Subscriptions
-from store.usage.ledgers import Ledgers
-from store.usage.unsynchronised import UnsynchronisedEntitlements
+
+if TYPE_CHECKING:
+    from store.access import AccessKeys, PageTokens
+    from store.answers import KeptAnswers
+    from store.cases.actions import ActionRecords
+    from store.cases.deliveries import Deliveries
+    from store.cases.ended import EndedCases
+    from store.cases.listing import CaseListing
+    from store.cases.outbox import Outbox
+    from store.cases.records import CaseRecords
+    from store.cases.redeliveries import Redeliveries
+    from store.cases.running import RunningCases
+    from store.cases.tasks import Tasks
+    from store.cases.texts import Texts
+    from store.catalog.declared import DeclaredCatalog
+    from store.catalog.listing import EntitlementListing
+    from store.customer_links import CustomerLinks
+    from store.endpoints import Endpoints
+    from store.feed import Feed
+    from store.intake import Intake
+    from store.leases import Leases
+    from store.orders import Orders
+    from store.quiet import Quiet
+    from store.report_schedules import ReportSchedules
+    from store.reports.open_cases import OpenCaseList
+    from store.reports.queries import Reporting
+    from store.subscriptions.dead_letters import DeadLetters
+    from store.subscriptions.standing import Subscriptions
+    from store.usage.ledgers import Ledgers
+    from store.usage.unsynchronised import UnsynchronisedEntitlements
+
+_PARTS = {
+    "catalog": "store.catalog.declared:DeclaredCatalog",
+    "orders": "store.orders:Orders",
+    "cases": "store.cases.records:CaseRecords",
+    "listing": "store.cases.listing:CaseListing",
+    "ended": "store.cases.ended:EndedCases",
+    "actions": "store.cases.actions:ActionRecords",
+    "tasks": "store.cases.tasks:Tasks",
+    "deliveries": "store.cases.deliveries:Deliveries",
+    "outbox": "store.cases.outbox:Outbox",
+    "redeliveries": "store.cases.redeliveries:Redeliveries",
+    "texts": "store.cases.texts:Texts",
+    "endpoints": "store.endpoints:Endpoints",
+    "quiet": "store.quiet:Quiet",
+    "ledgers": "store.usage.ledgers:Ledgers",
+    "entitlements": "store.catalog.listing:EntitlementListing",
+    "feed": "store.feed:Feed",
+    "subscriptions": "store.subscriptions.standing:Subscriptions",
+    "dead_letters": "store.subscriptions.dead_letters:DeadLetters",
+    "intake": "store.intake:Intake",
+    "unsynchronised": "store.usage.unsynchronised:UnsynchronisedEntitlements",
+    "leases": "store.leases:Leases",
+    "keys": "store.access:AccessKeys",
+    "page_tokens": "store.access:PageTokens",
+    "open_cases": "store.reports.open_cases:OpenCaseList",
+    "report_schedules": "store.report_schedules:ReportSchedules",
+    "customer_links": "store.customer_links:CustomerLinks",
+    "answers": "store.answers:KeptAnswers",
+    "reports": "store.reports.queries:Reporting",
+    "running": "store.cases.running:RunningCases",
+}
+"""Where each part is written."""
 
 
 class Store:
@@ -54,7 +90,7 @@ class Store:
         actions: what was ordered, and what became of it.
         tasks: what people are to do, and what of it is done.
         deliveries: what was sent to the outside.
-        outbox: all that goes out, the newest first.
+        outbox: what is to be sent, and was.
         redeliveries: what of it was sent again by hand.
         texts: what was said word for word, which is kept for a while.
         endpoints: whom outbound messages go to, and how they do.
@@ -76,37 +112,49 @@ class Store:
         reports: counts what reports say.
     """
 
+    catalog: DeclaredCatalog
+    orders: Orders
+    cases: CaseRecords
+    listing: CaseListing
+    ended: EndedCases
+    actions: ActionRecords
+    tasks: Tasks
+    deliveries: Deliveries
+    outbox: Outbox
+    redeliveries: Redeliveries
+    texts: Texts
+    endpoints: Endpoints
+    quiet: Quiet
+    ledgers: Ledgers
+    entitlements: EntitlementListing
+    feed: Feed
+    subscriptions: Subscriptions
+    dead_letters: DeadLetters
+    intake: Intake
+    unsynchronised: UnsynchronisedEntitlements
+    leases: Leases
+    keys: AccessKeys
+    page_tokens: PageTokens
+    open_cases: OpenCaseList
+    report_schedules: ReportSchedules
+    customer_links: CustomerLinks
+    answers: KeptAnswers
+    reports: Reporting
+    running: RunningCases
+
     def __init__(self, database: Database, catalog: DeclaredCatalog | None = None) -> None:
         self._database = database
-        self.catalog = DeclaredCatalog(database) if catalog is None else catalog
-        self.orders = Orders(database)
-        self.cases = CaseRecords(database)
-        self.listing = CaseListing(database)
-        self.running = RunningCases(database, self.catalog)
-        self.ended = EndedCases(database)
-        self.actions = ActionRecords(database)
-        self.tasks = Tasks(database)
-        self.deliveries = Deliveries(database)
-        self.outbox = Outbox(database)
-        self.redeliveries = Redeliveries(database)
-        self.texts = Texts(database)
-        self.endpoints = Endpoints(database)
-        self.quiet = Quiet(database)
-        self.ledgers = Ledgers(database)
-        self.entitlements = EntitlementListing(database)
-        self.feed = Feed(database)
-        self.subscriptions = Subscriptions(database)
-        self.dead_letters = DeadLetters(database)
-        self.intake = Intake(database)
-        self.unsynchronised = UnsynchronisedEntitlements(database)
-        self.leases = Leases(database)
-        self.keys = AccessKeys(database)
-        self.page_tokens = PageTokens(database)
-        self.open_cases = OpenCaseList(database)
-        self.report_schedules = ReportSchedules(database)
-        self.customer_links = CustomerLinks(database)
-        self.answers = KeptAnswers(database)
-        self.reports = Reporting(database)
+        if catalog is not None:
+            self.catalog = catalog
+
+    def __getattr__(self, name: str) -> Any:
+        """A part, loaded when it is first asked for: a command loads those that it uses."""
+        if name not in _PARTS:
+            raise AttributeError(f"a store has no {name!r}")
+        module, _, made = _PARTS[name].partition(":")
+        also = (self.catalog,) if name == "running" else ()
+        # Of two threads that ask at once both get the part that is there first.
+        return self.__dict__.setdefault(name, getattr(import_module(module), made)(self._database, *also))
 
     @classmethod
     def open(cls, url: str, schema: Schema = "upgraded") -> Self:

@@ -146,6 +146,8 @@ async def connect_to_temporal(*, makes_namespace: bool = False) -> Client:
 
 
 def _environment_names_a_server() -> bool:
+    if os.environ.get("TEMPORAL_ADDRESS"):
+        return True
     if not _anything_is_configured():
         return False
     from temporalio.envconfig import ClientConfig

@@ -87,16 +87,17 @@ async def _show(case: str, watch: bool, zone: tzinfo | None, everything: bool, a
     if everything and view.more:
         stored = await recorded(database, lambda store: store.cases.milestones(case)) or []
         view = with_older(view, stored)
-    if zone is None:
-        zone = await asyncio.to_thread(zones.shown, zones.of_case(case))
     if as_json:
         told = view.model_dump(mode="json") | ({"ended_from_outside": shown.ended} if shown.ended else {})
         typer.echo(json.dumps(told, indent=2, ensure_ascii=False))
-    elif watch and note is None and view.closed_at is None:
+        return
+    if zone is None:
+        zone = await asyncio.to_thread(zones.shown, zones.of_case(case))
+    if watch and note is None and view.closed_at is None:
         await _watch(desk.client, view, zone)
     else:
-        actions = await recorded(database, lambda store: case_actions(store, case)) or []
-        notes = await recorded(database, lambda store: store.cases.notes(case)) or []
+        found = await recorded(database, lambda store: (case_actions(store, case), store.cases.notes(case)))
+        actions, notes = found or ([], [])
         console().print(case_timeline(view, zone=zone, note=note, actions=actions, notes=notes))
 
 

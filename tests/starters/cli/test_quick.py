@@ -78,6 +78,7 @@ def test_what_the_store_answers_needs_no_temporal(tmp_path: Path) -> None:
     assert codes == [0, 0, 0, 0]
     assert "sqlalchemy" in modules
     assert modules.isdisjoint(SERVERS | {"alembic", "activities.actions.dispatch", "workflows"})
+    assert modules.isdisjoint({"store.usage.ledgers", "store.intake", "store.reports.queries"})
 
 
 def test_what_asks_a_case_loads_no_other_programs(tmp_path: Path) -> None:
