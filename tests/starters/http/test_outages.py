@@ -99,7 +99,7 @@ async def _api(
         (catalog := folder / "catalog.yaml").write_text(CATALOG.replace("ACME-", f"{unique('e')}-"))
         behind = stack.enter_context(Store.open(database))
         apply_files(behind, [catalog], by="test")
-        store = stack.enter_context(Store.open(reached))
+        store = stack.enter_context(await asyncio.to_thread(Store.open, reached))  # the relay runs in this loop
         relayed = (
             await connect(address=to_temporal.address, namespace=client.namespace) if away == "temporal" else client
         )
