@@ -3,7 +3,7 @@ FROM python:3.11.13-slim-bookworm AS build
 WORKDIR /src
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv /opt/milepost
-COPY pyproject.toml constraints.txt README.md ./
+COPY pyproject.toml constraints.txt README.md LICENSE NOTICE THIRD-PARTY.md ./
 COPY domain domain
 COPY store store
 COPY workflows workflows
@@ -21,6 +21,9 @@ RUN groupadd --gid 10001 milepost \
     && useradd --uid 10001 --gid milepost --create-home milepost \
     && install -d -o milepost -g milepost /var/lib/milepost
 COPY --from=build /opt/milepost /opt/milepost
+# The sample catalogs, so that `milepost apply catalogs/minimal.yaml` works here as it does in the checkout.
+COPY --from=build /src/catalogs /usr/share/milepost/catalogs
+WORKDIR /usr/share/milepost
 ENV PATH=/opt/milepost/bin:$PATH PYTHONUNBUFFERED=1 MILEPOST_DATA=/var/lib/milepost
 VOLUME /var/lib/milepost
 USER milepost

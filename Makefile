@@ -13,7 +13,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Processes for the tests, each with a Temporal server of its own: they wait more than they compute.
 TESTING ?= $(shell $(BIN)/python -c 'import os; print(min((os.cpu_count() or 1) + 1, 4))')
 
-.PHONY: help setup server demo test test-hostile abuse versions siege planted rush life audit arrivals dead-receiver walk clients outages node-client reports check bench clean
+.PHONY: help setup server demo test test-hostile abuse versions siege planted rush life audit arrivals dead-receiver walk clients outages \
+	node-client reports check bench dist clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '|'
@@ -119,6 +120,13 @@ check: $(VENV)/.installed ## lint, format, types and who may import whom
 
 bench: $(VENV)/.bench ## measure, beside what others do
 	@for benchmark in benchmarks/[a-z]*.py; do echo "$$benchmark"; $(BIN)/python "$$benchmark"; done
+
+dist: setup ## build a wheel, install it into an empty environment, and try it there (minutes)
+	@rm -rf build dist
+	@$(BIN)/python -m distribution.third_party THIRD-PARTY.md
+	@$(PIP) wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	@MILEPOST_DIST=dist $(BIN)/python -m pytest tests/test_dist.py $(ARGS)
+	@ls -l dist
 
 clean: ## remove .venv and what the tools left behind
 	rm -rf $(VENV) .venvs build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -10,9 +10,11 @@ A zone is an argument: nothing here looks one up.
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
 _MIDNIGHT = "00:00"
+_STAMP = re.compile(r"\b[0-9]{4}-[01][0-9]-[0-3][0-9] [0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z")
 
 
 # --- instants ---
@@ -40,6 +42,18 @@ def zone_name(zone: tzinfo) -> str:
 def stamp(at: datetime) -> str:
     """An instant in UTC, as short notes have it: ``2025-06-09 09:00:00Z``."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
+
+
+def with_stamps_in(text: str, zone: tzinfo) -> str:
+    """A note with its stamps on the wall clock of a zone, as `instant` writes them; what is no stamp stays."""
+    return _STAMP.sub(lambda found: _in_zone(found[0], zone), text)
+
+
+def _in_zone(stamped: str, zone: tzinfo) -> str:
+    try:
+        return instant(datetime.fromisoformat(stamped), zone)
+    except ValueError:  # it looks like one, and is something that somebody wrote
+        return stamped
 
 
 def moment(at: datetime) -> str:

@@ -45,7 +45,7 @@ def name_owners_anew(connection: Connection) -> None:
 
 
 def _owner(fields: Mapping[str, Any], roles: Mapping[Role, str]) -> str | None:
-    return next(iter(named_by(Role.OWNER, fields, roles)), None)
+    return next(iter(named_by(Role.OWNER, fields, dict(roles))), None)
 
 
 def roles_now(connection: Connection) -> dict[Role, str]:

@@ -34,6 +34,8 @@ from domain.catalog.endpoints import Endpoint, SecretSource
 from domain.catalog.intake import IntakeSource, Signature
 from domain.catalog.mailing import MailTemplate, Person, Quiet, Role
 from domain.catalog.references import KnownCatalog
+from domain.catalog.report_times import ReportTimes
+from domain.catalog.reports import ScheduledReport
 from domain.catalog.subscriptions import Subscription
 from domain.criteria.fields import ACCOUNT_FIELDS, CASE_FIELDS, ENTITLEMENT_FIELDS, FieldType
 from domain.open_time.spans import Offset, Span
@@ -80,6 +82,8 @@ PLACES: Mapping[type[BaseModel], str] = {
     Entitlement: "Entitlements",
     Opening: "opening",
     Subscription: "Subscriptions",
+    ScheduledReport: "Reports",
+    ReportTimes: "when",
     IntakeSource: "Intake",
     Signature: "A signature.",
     Allowance: "allowance",
@@ -105,6 +109,7 @@ SHARED: Mapping[type[BaseModel], str] = {
             Person,
             MailTemplate,
             Subscription,
+            ScheduledReport,
             IntakeSource,
         ),
         "What all have",

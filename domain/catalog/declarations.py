@@ -7,9 +7,8 @@ As YAML a catalog is a mapping with these keys, each optional; several files mak
 
     organisation: {name: ..., time_zone: ..., business_hours: ..., process: ...}
     fields: {priority: string, due_at: datetime}
-    business_hours, endpoints, people, templates, processes: [...]
-    products, accounts, contacts, assets, service_contracts, contract_line_items: [...]
-    entitlement_templates, entitlements, subscriptions, reports, intake: [...]
+    business_hours, endpoints, people, templates, processes, products, accounts, contacts, assets: [...]
+    service_contracts, contract_line_items, entitlement_templates, entitlements, subscriptions, reports, intake: [...]
 """
 
 from __future__ import annotations
@@ -48,10 +47,7 @@ _ONE = {"business_hours": "business hours", "processes": "process", "people": "p
 
 
 class Kind(StrEnum):
-    """The kinds of declarations, by the keys of a catalog; in an order in which each names only earlier ones.
-
-    (Parents of service contracts and line items are of their own kind.)
-    """
+    """The kinds of declarations, by the keys of a catalog; each names earlier ones, and parents of its kind."""
 
     BUSINESS_HOURS = "business_hours"
     ENDPOINTS = "endpoints"

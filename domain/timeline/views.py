@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 class MilestoneStatus(StrEnum):
-    """The milestone status of a case. One of which no milestone is a promise has nothing to keep, or to violate."""
+    """The milestone status of a case. One without an entitlement process has nothing to keep, or to violate."""
 
     NOTHING_PROMISED = "nothing promised"
     COMPLIANT = "compliant"
@@ -201,7 +201,7 @@ def look(plan: Plan, state: TimelineState, now: datetime, next_due: datetime | N
         entered_at=state.entered_at,
         exited_at=state.exited_at,
         stopped=state.hold("case stopped") is not None,
-        status=_status(milestones, more),
+        status=_status(plan, milestones, more),
         fields=state.fields,
         milestones=milestones,
         more=more,
@@ -227,13 +227,13 @@ def in_order(plan: Plan, instances: Iterable[MilestoneInstance]) -> list[Milesto
     return sorted(instances, key=lambda i: (i.created_at, places.get(i.milestone, len(names)), i.occurrence))
 
 
-def _status(milestones: list[MilestoneView], more: list[MoreInstances]) -> MilestoneStatus:
+def _status(plan: Plan, milestones: list[MilestoneView], more: list[MoreInstances]) -> MilestoneStatus:
     ended = (InstanceState.COMPLETED, InstanceState.REMOVED, InstanceState.OPEN_AT_EXIT)
     if any(m.violated and m.state not in ended for m in milestones):
         return MilestoneStatus.OPEN_VIOLATION
     if any(m.violated for m in milestones) or any(m.violated for m in more):
         return MilestoneStatus.CLOSED_VIOLATION
-    is_promised = any(m.promise for m in milestones)
+    is_promised = plan.process is not None or milestones or more
     return MilestoneStatus.COMPLIANT if is_promised else MilestoneStatus.NOTHING_PROMISED
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
+
+from starters.cli import completion
 
 
 def option(name: str, metavar: str, says: str) -> Any:
@@ -12,13 +15,22 @@ def option(name: str, metavar: str, says: str) -> Any:
     return typer.Option(name, metavar=metavar, help=says, show_default=False)
 
 
-def argument(metavar: str, says: str) -> Any:
-    """An argument; one that may be left out has its name in brackets."""
-    return typer.Argument(metavar=metavar, help=says, show_default=False)
+def argument(metavar: str, says: str, completion: Callable[..., list[str]] | None = None) -> Any:
+    """An argument; one that may be left out has its name in brackets.
+
+    Args:
+        metavar: its name.
+        says: its help.
+        completion: what the shell completes.
+    """
+    return typer.Argument(metavar=metavar, help=says, show_default=False, autocompletion=completion)
 
 
-CaseArgument = Annotated[str, argument("CASE", "The id of the case.")]
-EntitlementArgument = Annotated[str, argument("ENTITLEMENT", "The id of the entitlement.")]
+CaseArgument = Annotated[str, argument("CASE", "The id of the case.", completion.cases)]
+EntitlementArgument = Annotated[str, argument("ENTITLEMENT", "The id of the entitlement.", completion.entitlements)]
+MilestoneName = Annotated[
+    str, argument("MILESTONE", "Its name, as the process has it, in any case of letters.", completion.milestones)
+]
 
 At = Annotated[
     str | None,

@@ -15,7 +15,7 @@ from temporalio.client import Client
 from activities.delivery.means import Means
 from starters.local.whereabouts import Whereabouts, announced, anything_runs, connect_to_temporal, effective_settings
 from store import Store
-from worker.claim import claim_namespace
+from worker.claim import NamespaceTaken, claim_namespace
 from worker.clock import has_virtual_clock
 from worker.embedded import RunningServer, running_server
 from worker.embedded.configuration import is_free
@@ -89,10 +89,8 @@ async def everything(
         server = await stack.enter_async_context(
             running_server(state, virtual_clock=virtual_clock, ui=ui, console=console, **ports)
         )
-        store = await asyncio.to_thread(Store.open, database)
+        store = await _store(server, database, ephemeral=ephemeral)
         stack.callback(store.close)
-        if not ephemeral:
-            await claim_namespace(server.client, await asyncio.to_thread(store.feed.source))
         if means is not None and means.temporal_ui is None:
             means = replace(means, temporal_ui=server.ui_url)
         worker = working(
@@ -135,6 +133,18 @@ async def at_hand(*, virtual_clock: bool = False, console: Console | None = None
         yield Running(RunningServer(client, None), store, whereabouts, None)
     finally:
         store.close()
+
+
+async def _store(server: RunningServer, database: str, *, ephemeral: bool) -> Store:
+    """The store, whose namespace is its own from then on; one of which nothing is kept claims none."""
+    store = await asyncio.to_thread(Store.open, database)
+    if not ephemeral:
+        try:
+            await claim_namespace(server.client, await asyncio.to_thread(store.feed.source))
+        except NamespaceTaken:
+            store.close()
+            raise
+    return store
 
 
 def _whereabouts(server: RunningServer, task_queue: str, database: str) -> Whereabouts:

@@ -79,6 +79,30 @@ class CaseDesk:
             raise Refused("closed", said)
         return answer.model_copy(update={"case": view})
 
+    async def request(self, case_id: str, update: str, *, milestone: str | None = None, **asked: Any) -> Answer:
+        """Ask a case for a change.
+
+        Args:
+            case_id: the case.
+            update: what is asked for.
+            milestone: of which milestone; in any case of letters, where the store knows the case's process.
+            **asked: the rest of what `MilepostClient.request` takes.
+
+        Raises:
+            NotFound, Refused, NoAnswer: as `MilepostClient.request`.
+        """
+        if milestone is None:
+            return await self.client.request(case_id, update, **asked)
+        try:
+            return await self.client.request(case_id, update, milestone=milestone, **asked)
+        except Refused as refused:
+            if refused.code != "unknown_milestone":
+                raise
+            known = await self._ask_store(lambda store: _spelt(store, case_id, milestone))
+            if known is None:
+                raise
+        return await self.client.request(case_id, update, milestone=known, **asked)
+
     async def reopen(self, case_id: str, *, occurred_at: datetime | None, **asked: Any) -> Answer:
         """Take a closed case up again.
 
@@ -150,3 +174,11 @@ class CaseDesk:
             until = max(state.last_at, state.closed_at or state.last_at)
             explanation = explain_by(recorded.plan, state, until, newest=NEWEST)
             return explanation, f"{_FROM_RECORD}: {known}"
+
+
+def _spelt(store: Store, case_id: str, name: str) -> str | None:
+    """The one milestone of a case whose name differs in capitals alone."""
+    process = store.cases.get(case_id).carried.plan.process
+    names = [milestone.name for milestone in process.milestones] if process else []
+    alike = [one for one in names if one.casefold() == name.casefold()]
+    return alike[0] if len(alike) == 1 else None

@@ -20,7 +20,7 @@ from domain.timeline.effects import Noted, NoteKind
 from domain.timeline.facts import Pause
 from domain.timeline.instances import InstanceState
 from domain.timeline.views import CaseView, MilestoneStatus, MilestoneView, MoreInstances
-from domain.wording import clock, instant, numbered, plural, span, zone_name
+from domain.wording import clock, instant, numbered, plural, span, with_stamps_in, zone_name
 from starters.terminal.actions import ShownAction
 
 PIPE_WIDTH = 160
@@ -202,7 +202,7 @@ def _moments_table(view: CaseView, zone: tzinfo, actions: Sequence[ShownAction],
     table.add_column(no_wrap=True)
     table.add_column()
     day = ""
-    told = [_moment_of_note(note) for note in notes if note.kind in _TOLD]
+    told = [_moment_of_note(note, zone) for note in notes if note.kind in _TOLD]
     for moment in sorted([*_moments(view, zone, actions), *told], key=lambda m: (m.at, m.rank)):
         shown = clock(moment.at, zone)
         date, time = shown.rsplit(" ", 1)
@@ -266,9 +266,9 @@ def _pauses(milestone: MilestoneView) -> list[Pause]:
     return [pause for pause in milestone.pauses if end is None or pause.from_at < end]
 
 
-def _moment_of_note(note: Noted) -> _Moment:
+def _moment_of_note(note: Noted, zone: tzinfo) -> _Moment:
     by = f", by {note.by}" if note.by else ""
-    return _Moment(note.at, 1, "", f"{note.text}{by}{f': {note.reason}' if note.reason else ''}")
+    return _Moment(note.at, 1, "", f"{with_stamps_in(note.text, zone)}{by}{f': {note.reason}' if note.reason else ''}")
 
 
 def _moment_of(action: ShownAction, at: datetime) -> _Moment:
@@ -303,7 +303,7 @@ def answer_lines(answer: Answer, zone: tzinfo = UTC) -> Text:
         case "repeated":
             text.append("nothing changed: this event was taken before\n", style="yellow")
     for note in answer.notes:
-        text.append(f"{note}\n")
+        text.append(f"{with_stamps_in(note, zone)}\n")
     if answer.coverage is not None:
         text.append(f"{answer.coverage.verdict}\n")
         text.append("".join(f"  not {other.entitlement}: {other.why}\n" for other in answer.coverage.others), "dim")

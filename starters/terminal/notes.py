@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from domain.timeline.effects import Noted
-from domain.wording import instant
+from domain.wording import instant, with_stamps_in
 
 
 def notes_table(notes: Sequence[Noted], zone: tzinfo | None) -> RenderableType:
@@ -31,7 +31,7 @@ def notes_table(notes: Sequence[Noted], zone: tzinfo | None) -> RenderableType:
     table.add_column("by")
     table.add_column("why")
     for note in notes:
-        what = Text(note.text)
+        what = Text(with_stamps_in(note.text, zone))
         if note.occurred_at is not None:
             what.append(f" (happened {instant(note.occurred_at, zone)})", style="dim")
         table.add_row(str(note.number), instant(note.at, zone), what, Text(note.by or ""), Text(note.reason or ""))

@@ -367,5 +367,5 @@ class SlowTimeline:
             instance["fired"] = [
                 (t, *times_of(self.success, name, t, due_at, at)) for t, due_at, at in instance["fired"]
             ]
-            del instance["violated_at"], instance["records"], instance["promised"]
+            del instance["violated_at"], instance["records"]
         return seen

@@ -10,15 +10,12 @@ import typer
 from starters.cli import arguments, zones
 from starters.cli.commands.case import answered, case_desk, login, send
 from starters.cli.commands.usage import id_typed
-from starters.cli.options import AsJson, At, By, CaseArgument, EventId, Reason, argument
+from starters.cli.options import AsJson, At, By, CaseArgument, EventId, MilestoneName, Reason, argument
 from starters.cli.running import run
 
 if TYPE_CHECKING:
     from clients.cases import MilepostClient
     from domain.messages.cases import Answer
-
-
-MilestoneName = Annotated[str, argument("MILESTONE", "Its name, as the process has it.")]
 
 
 def clear(

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from starters.cli import arguments, zones
-from starters.cli.options import AsJson, At, By, CaseArgument, EventId, Reason, argument, option
+from starters.cli import arguments, completion, zones
+from starters.cli.options import AsJson, At, By, CaseArgument, EventId, MilestoneName, Reason, argument, option
 from starters.cli.running import run
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 MilestoneArgument = Annotated[
     str | None,
-    argument("[MILESTONE]", "Of one milestone only; left out: of the whole case."),
+    argument("[MILESTONE]", "Of one milestone only; left out: of the whole case.", completion.milestones),
 ]
 FieldOptions = Annotated[
     list[str],
@@ -98,7 +98,7 @@ def open_case(
 
 def complete(
     case: CaseArgument,
-    milestone: Annotated[str, argument("MILESTONE", "Its name, as the process has it.")],
+    milestone: MilestoneName,
     at: At = None,
     by: By = None,
     reason: Reason = None,
@@ -182,13 +182,9 @@ def send(case: str, update: str, at: str | None, by: str | None, as_json: bool, 
 
 
 async def _request(case: str, update: str, occurred_at: datetime | None, **event: Any) -> Answer:
-    from clients.cases import MilepostClient
-    from starters.local.whereabouts import connect_to_temporal, effective_settings
-
-    client = MilepostClient(await connect_to_temporal(), task_queue=effective_settings().task_queue)
     if occurred_at is not None:
         event["occurred_at"] = occurred_at.isoformat()
-    return await client.request(case, update, **event)
+    return await (await case_desk()).request(case, update, **event)
 
 
 async def _open(intake: CaseIntake) -> Answer:

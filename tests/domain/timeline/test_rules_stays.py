@@ -8,9 +8,10 @@ import pytest
 
 from domain.process import Milestone
 from domain.reports.compliance import compliance
+from domain.timeline import Case, Timeline
 from domain.timeline.instances import InstanceState
 from domain.timeline.views import MilestoneStatus
-from tests.domain.timeline.bench import Bench, plan, process, sets, told, triggers
+from tests.domain.timeline.bench import Bench, ny, plan, process, sets, told, triggers
 
 ON = 'case.state == "on"'
 DONE = 'case.state == "done"'
@@ -249,12 +250,18 @@ def test_what_waits_for_a_completion_goes_and_comes_with_it() -> None:
 # --- promise ---
 
 
+def test_without_a_process_nothing_is_promised() -> None:
+    """Which is another thing than a promise that is kept."""
+    timeline = Timeline.enter(plan(None), Case(case_id="c", fields={}), ny("Mon 09:00"))
+    assert timeline.view(ny("Mon 10:00")).status is MilestoneStatus.NOTHING_PROMISED
+
+
 def test_a_target_that_is_no_promise_is_not_violated() -> None:
     """Its triggers fire as usual; neither record nor status knows of it."""
     reminder = {"within": "1h", "promise": False, "triggers": triggers("violation 0", actions=sets(state="on"))}
     bench = Bench(reminder).to("Mon 11:00")
     assert (bench.fired, bench.violations) == (["M violation-0 Mon 10:00"], [])
-    assert bench.view("Mon 11:00").status is MilestoneStatus.NOTHING_PROMISED
+    assert bench.view("Mon 11:00").status is MilestoneStatus.COMPLIANT
     assert bench.complete("Mon 12:00").milestone("Mon 12:00").violated is False
 
 

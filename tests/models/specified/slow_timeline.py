@@ -1335,12 +1335,12 @@ class Model:
         instances = [self._look_at(i, now) for i in self.instances]
         ended = ("completed", "removed", "open at exit")
         # §4: "`open violation` if a case in its process has an open violated instance, else `closed violation` if any
-        # instance is violated, else `compliant`"; one of which no milestone is a promise has nothing promised
+        # instance is violated, else `compliant`"; without a process nothing was promised
         if not _holds(self.outside) and any(i["violated"] and i["state"] not in ended for i in instances):
             status = "open violation"
         elif any(i["violated"] for i in instances):
             status = "closed violation"
-        elif any(i["promised"] for i in instances):
+        elif self.process is not None or instances:
             status = "compliant"
         else:
             status = "nothing promised"
@@ -1361,7 +1361,6 @@ class Model:
             "target": self._target(instance),
             "completed_at": instance.completed_at,
             "violated": self._is_violated(instance, now),
-            "promised": says(instance.milestone, "promise", True),
             "violated_at": standing.violated_at if standing is not None else None,
             "violations": [(v.violated_at, v.corrected) for v in instance.violations if v.promised],
             "records": [(v.violated_at, v.recorded_at, v.corrected_at) for v in instance.violations if v.promised],

@@ -35,7 +35,14 @@ entitlements:
   - {id: ACME-1, account: acme, starts_on: 2026-01-01, ends_on: 2099-12-31, allowance: {unit: visits, cap: 9}}
   - {id: ACME-2, account: acme, starts_on: 2026-01-01, ends_on: 2099-12-31, allowance: {unit: visits, cap: 9}}
   - {id: ACME-3, account: acme, starts_on: 2026-01-01, ends_on: 2099-12-31, allowance: {unit: visits, cap: 9}}
-  - {id: ACME-over, account: acme, starts_on: 2026-01-01, allowance: {unit: visits, cap: 1}}
+  - {id: ACME-over, account: acme, starts_on: 2026-01-01, allowance: {unit: visits, cap: 1, overflow: prompt}}
+intake:
+  - id: mail
+    signature: {scheme: basic, user: milepost, secrets: [{env: MAIL_SECRET}]}
+    delivery_header: X-Id
+    case: payload.ticket
+    occurred_at: payload.at
+    open: payload.opens
 """
 WALKS = int(os.environ.get("MILEPOST_WALKS", "1"))
 """How many walks are taken with each key, and how much is asked of each operation: `make walk` takes more."""
@@ -68,9 +75,12 @@ async def prepare(api: Api) -> dict[str, list[Any]]:
     undecided = await api.opened(entitlement=api.named("acme-gold"))
     await done(f"/v1/cases/{undecided}/log_time", {"id": "T-1", "minutes": 300})
     over = api.named("acme-over")
-    for entitlement, visits in ((over, 4), (api.named("acme-1"), 2)):
-        for number in range(visits):
-            await done(f"/v1/entitlements/{entitlement}/take", {"reference": f"V-{number}"})
+    for number in range(2):
+        await done(f"/v1/entitlements/{api.named('acme-1')}/take", {"reference": f"V-{number}"})
+    for number in range(5):
+        await done(f"/v1/entitlements/{over}/take", {"reference": f"OVER-{number}", "overage": "agreed"})
+    await done(f"/v1/entitlements/{over}/amend", {"cap": 9, "reason": "for what was over"})
+    letters = [(await api.app.state.backend.intake.receive("mail", unique("d"), "{}", {}))[0].number for _ in range(4)]
     lines = [{"product": "gold-support", "quantity": 1}]
     await done("/v1/orders", {"id": "O-1", "account": "acme", "starts_on": "2026-01-01", "lines": lines})
     at = datetime.now(UTC)
@@ -103,7 +113,14 @@ async def prepare(api: Api) -> dict[str, list[Any]]:
         "entitlement": [api.named("acme-1"), api.named("acme-3")],
         f"{of_entitlements}cancel entitlement": [api.named("acme-2")],
         f"{of_entitlements}void entitlement": [over],
+        f"{of_entitlements}void reference": ["OVER-1", "OVER-2"],
         f"{of_entitlements}cover entitlement": [over],
+        f"{of_entitlements}cover reference": ["OVER-3", "OVER-4"],
+        f"{of_entitlements}adjust amount": [1],
+        f"{of_entitlements}grant until": [(datetime.now(UTC) + timedelta(days=9)).date().isoformat()],
+        f"{of_entitlements}cancel on": [(datetime.now(UTC) + timedelta(days=9)).date().isoformat()],
+        f"{cases}log_time id": [unique("T") for _ in range(9)],
+        "number": letters,
         "reference": [f"V-{number}" for number in range(2, 20)],
         f"{of_entitlements}reverse reference": ["V-0", "V-1"],
         f"{of_entitlements}reverse entitlement": [api.named("acme-1")],

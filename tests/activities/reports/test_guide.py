@@ -15,7 +15,7 @@ from activities.reports.making import ReportWish, make_report
 from domain.reports.result import ReportKind
 from starters.terminal.reports import report_shown
 from store import Store
-from tests.starters.reports.story import NOW, tell
+from tests.activities.reports.story import NOW, tell
 
 GUIDE = Path(__file__).parents[3] / "docs" / "guide" / "reports.md"
 SHOWN = re.findall(r"^    \$ milepost report ([^\n]+)\n((?:    [^\n]*\n|\n(?=    ))+)", GUIDE.read_text(), re.MULTILINE)
