@@ -158,7 +158,8 @@ async def test_nothing_acknowledged_is_lost_while_something_is_away(client: Clie
         load.is_over = True
         await asyncio.gather(*clients)
         assert beside == others
-        assert set(load.codes) <= {"done", "still_running", *codes}, load.codes
+        passing = {"still_running", "no_answer"}  # the second one on a busy machine, whoever is there
+        assert set(load.codes) <= {"done", *passing, *codes}, load.codes
         assert len(load.acknowledged) == len(set(load.acknowledged)) > before
         for case in load.acknowledged:
             shown = (await api.get(f"/v1/cases/{case}", key=key)).json()["case"]
