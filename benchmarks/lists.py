@@ -2,8 +2,8 @@
 
     python -m benchmarks.lists [--cases 100000]
 
-A tenth of the cases is open, with two milestones each; they belong to 500 accounts. Of a busy machine the processor's
-time is what counts.
+A tenth of the cases is open, with two milestones each; they belong to 500 accounts. Of a busy
+machine the processor's time is what counts.
 """
 
 from __future__ import annotations
@@ -101,6 +101,7 @@ def _case(number: int, chance: random.Random, share: int) -> dict[str, Any]:
     is_open = number % share == 0
     status = chance.choices(["compliant", "open violation" if is_open else "closed violation"], [9, 1])[0]
     account = chance.randrange(ACCOUNTS)
+    is_stopped = is_open and chance.random() < 1 / OPEN_SHARE
     return {
         "case_id": f"c-{number:07}",
         "run": 1,
@@ -114,8 +115,11 @@ def _case(number: int, chance: random.Random, share: int) -> dict[str, Any]:
         "process": "P",
         "process_version": 1,
         "status": status,
-        "stopped": is_open and chance.random() < 1 / OPEN_SHARE,
+        "stopped": is_stopped,
+        "paused": is_stopped,
         "next_due": None,
+        "due_at": T0 + (number + 240) * MINUTE if is_open else None,
+        "due_milestone": "First response" if is_open else None,
         "opened_at": T0 + number * MINUTE,
         "closed_at": None if is_open else T0 + (number + 900) * MINUTE,
     }

@@ -271,7 +271,7 @@ def _by_milestone(which: CaseFilter, after: Position | None) -> Select[Any]:
     """
     table, other = _MILESTONES.c, _MILESTONES.alias("other")
     columns = [_CASES.c[name] for name in _SHOWN]
-    few = which.account is not None or which.owner is not None or which.priority is not None
+    few = any(one is not None for one in (which.account, which.accounts, which.owner, which.priority))
     wanted = (
         select(*columns, table.target_at.label("due_at"), table.milestone.label("due_milestone"))
         .join_from(_MILESTONES, _CASES, _CASES.c.case_id == table.case_id)

@@ -2,10 +2,12 @@
 
 import asyncio
 import os
+from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from temporalio.client import Client
 
 from domain.scopes import Scope
@@ -35,13 +37,29 @@ entitlements:
   - {id: ACME-1, account: acme, starts_on: 2026-01-01, ends_on: 2099-12-31, allowance: {unit: visits, cap: 9}}
   - {id: ACME-2, account: acme, starts_on: 2026-01-01, ends_on: 2099-12-31, allowance: {unit: visits, cap: 9}}
   - {id: ACME-3, account: acme, starts_on: 2026-01-01, ends_on: 2099-12-31, allowance: {unit: visits, cap: 9}}
-  - {id: ACME-over, account: acme, starts_on: 2026-01-01, allowance: {unit: visits, cap: 1}}
+  - {id: ACME-over, account: acme, starts_on: 2026-01-01, allowance: {unit: visits, cap: 1, overflow: prompt}}
+intake:
+  - id: mail
+    signature: {scheme: basic, user: milepost, secrets: [{env: MAIL_SECRET}]}
+    delivery_header: X-Id
+    case: payload.ticket
+    occurred_at: payload.at
+    open: payload.opens
 """
 WALKS = int(os.environ.get("MILEPOST_WALKS", "1"))
 """How many walks are taken with each key, and how much is asked of each operation: `make walk` takes more."""
 ASKED = 3
 """Of each operation, with all scopes."""
 STEPS = 20
+SECRET = "of the mail gateway, long enough"  # noqa: S105  of this test alone
+SHOWN = {
+    "POST /v1/catalog": {"If-Match": "*"},
+    "POST /v1/intake/{source}": {
+        "Authorization": f"Basic {b64encode(f'milepost:{SECRET}'.encode()).decode()}",
+        "X-Id": "d-1",
+    },
+}
+"""Headers that an operation needs, and no document could make up."""
 OF_OPEN_CASES = (
     *("complete_milestone", "change_fields", "stop_clock", "resume_clock", "extend_milestone", "change_entitlement"),
     *("log_time", "migrate", "close"),
@@ -68,9 +86,11 @@ async def prepare(api: Api) -> dict[str, list[Any]]:
     undecided = await api.opened(entitlement=api.named("acme-gold"))
     await done(f"/v1/cases/{undecided}/log_time", {"id": "T-1", "minutes": 300})
     over = api.named("acme-over")
-    for entitlement, visits in ((over, 4), (api.named("acme-1"), 2)):
-        for number in range(visits):
-            await done(f"/v1/entitlements/{entitlement}/take", {"reference": f"V-{number}"})
+    for number in range(2):
+        await done(f"/v1/entitlements/{api.named('acme-1')}/take", {"reference": f"V-{number}"})
+    for number in range(5):
+        await done(f"/v1/entitlements/{over}/take", {"reference": f"OVER-{number}", "overage": "agreed"})
+    letters = [(await api.app.state.backend.intake.receive("mail", unique("d"), "{}", {}))[0].number for _ in range(4)]
     lines = [{"product": "gold-support", "quantity": 1}]
     await done("/v1/orders", {"id": "O-1", "account": "acme", "starts_on": "2026-01-01", "lines": lines})
     at = datetime.now(UTC)
@@ -103,7 +123,15 @@ async def prepare(api: Api) -> dict[str, list[Any]]:
         "entitlement": [api.named("acme-1"), api.named("acme-3")],
         f"{of_entitlements}cancel entitlement": [api.named("acme-2")],
         f"{of_entitlements}void entitlement": [over],
+        f"{of_entitlements}void reference": ["OVER-1", "OVER-2"],
         f"{of_entitlements}cover entitlement": [over],
+        f"{of_entitlements}cover reference": ["OVER-3", "OVER-4"],
+        f"{of_entitlements}adjust amount": [1],
+        f"{of_entitlements}grant until": [(datetime.now(UTC) + timedelta(days=9)).date().isoformat()],
+        f"{of_entitlements}cancel on": [(datetime.now(UTC) + timedelta(days=9)).date().isoformat()],
+        f"{cases}log_time id": [unique("T") for _ in range(9)],
+        "number": letters,
+        "source": ["mail"],
         "reference": [f"V-{number}" for number in range(2, 20)],
         f"{of_entitlements}reverse reference": ["V-0", "V-1"],
         f"{of_entitlements}reverse entitlement": [api.named("acme-1")],
@@ -120,14 +148,17 @@ async def prepare(api: Api) -> dict[str, list[Any]]:
     }
 
 
-async def test_the_whole_document_is_walked_with_a_key_of_each_scope(client: Client, tmp_path: Path) -> None:
+async def test_the_whole_document_is_walked_with_a_key_of_each_scope(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """No fault, no answer that the document does not tell of; with all scopes nearly everything can be done."""
+    monkeypatch.setenv("MAIL_SECRET", SECRET)
     async with api_beside_a_worker(client, tmp_path, CATALOG) as api:
         document = (await api.get("/openapi.json")).json()
         known, url = await prepare(api), str(api.http.base_url)
         operations = {f"{method.upper()} {path}" for path, methods in document["paths"].items() for method in methods}
-        whole = Walk(document, url, api.keys["all"], known)
-        walks = [whole, *(Walk(document, url, api.keys[scope.value], known) for scope in Scope)]
+        whole = Walk(document, url, api.keys["all"], known, SHOWN)
+        walks = [whole, *(Walk(document, url, api.keys[scope.value], known, SHOWN) for scope in Scope)]
         for number, walk in enumerate(walks):
             await asyncio.to_thread(walk.each, WALKS * (ASKED if walk is whole else 1))
             await asyncio.to_thread(walk.run, number * WALKS, WALKS, STEPS)

@@ -52,6 +52,7 @@ class Walk:
 
     Attributes:
         known: what bodies, queries and paths may name that there is, by the name of the part, or by operation and name.
+        shown: headers that operations need.
         asked_for: parts of a query without which nothing is found.
         is_sure: everything is named that there is, and nothing made up.
         answered: how often each operation was answered with each status.
@@ -62,6 +63,7 @@ class Walk:
     url: str
     key: str
     known: dict[str, list[Any]]
+    shown: dict[str, dict[str, str]]
     asked_for: tuple[str, ...] = ("account",)
     is_sure: bool = False
     answered: Counter[tuple[str, int]] = field(default_factory=Counter)
@@ -135,9 +137,7 @@ class Walk:
 
     def _ask(self, case: Case[Any]) -> Response:
         case.headers.pop("accept", None)  # else a stream, which does not end
-        headers = {"Authorization": f"Bearer {self.key}"}
-        if case.operation.label == "POST /v1/catalog":
-            headers["If-Match"] = "*"
+        headers = {"Authorization": f"Bearer {self.key}", **self.shown.get(case.operation.label, {})}
         response = case.call(headers=headers, timeout=WITHIN)
         self.answered[case.operation.label, response.status_code] += 1
         try:
