@@ -151,8 +151,8 @@ def test_every_tool_knows_every_package() -> None:
     tools = PYPROJECT["tool"]
     found = tools["setuptools"]["packages"]["find"]["include"]
     assert {pattern.removesuffix("*") for pattern in found} == PACKAGES | {"catalogs"}
-    assert set(tools["mypy"]["files"]) == PACKAGES | {"tests", "benchmarks"}
-    assert set(tools["ruff"]["lint"]["isort"]["known-first-party"]) == PACKAGES | {"benchmarks"}
+    assert set(tools["mypy"]["files"]) == PACKAGES | {"tests", "benchmarks", "distribution"}
+    assert set(tools["ruff"]["lint"]["isort"]["known-first-party"]) == PACKAGES | {"benchmarks", "distribution"}
     assert set(tools["importlinter"]["root_packages"]) == PACKAGES
 
 
