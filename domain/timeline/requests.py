@@ -185,6 +185,8 @@ def clear(book: Book, at: datetime, event: CompletionCleared) -> None:
     folded = book.folded(milestone)
     if instance is None and not (folded and folded.completed):
         raise Refused("not_completed", f"{milestone.name} is not completed; there is nothing to clear")
+    if milestone.complete_when and Sight(book, at).scope.evaluate(milestone.complete_when).holds:
+        raise Refused("rule_holds", f"{milestone.name} would be completed again at once: {_reads(book, milestone)}")
     number = instance.occurrence if instance else 0
     later = next((i for i in reversed(book.runs(milestone)) if i.begun and i.occurrence > number), None)
     if instance is None or later is not None:
@@ -193,8 +195,6 @@ def clear(book: Book, at: datetime, event: CompletionCleared) -> None:
             "later_occurrence",
             f"the completion of {milestone.name} can't be cleared: occurrence {started.occurrence} has started",
         )
-    if milestone.complete_when and Sight(book, at).scope.evaluate(milestone.complete_when).holds:
-        raise Refused("rule_holds", f"{milestone.name} would be completed again at once: {_reads(book, milestone)}")
     if instance is not latest:
         if latest.is_open:
             latest.removed_at = at
