@@ -26,6 +26,7 @@ _AS_UNSEEN = (
     "handed_over",
     "watched",
     "ran_under",
+    "takes_over",
 )
 """What a cleared instance takes from it as it went on unseen."""
 

@@ -287,6 +287,16 @@ def test_a_missed_deadline_that_is_gone_stays_gone() -> None:
     assert len(bench.notes(NoteKind.REMOVED)) == 1
 
 
+def test_what_is_taken_back_took_the_new_version_over_once() -> None:
+    """Behind its completion, at the migration that completed it; a change after that is a change as usual."""
+    rows = [{"when": 'case.state == "on"', "span": "4h"}, {"span": "2h"}]
+    new = {"within": rows, "on_change": "restart", "complete_when": 'case.state == "on"', "when_undone": "resume"}
+    bench = Bench({"within": "8h", "complete_when": "case.missing == 1"}, fields={"state": "on"})
+    bench.migrate("Mon 10:00", version_two(new)).change("Mon 15:00", state="off")
+    running = bench.milestone("Mon 15:30")
+    assert (told(running.start_at), told(running.target_at), running.violated) == ("Mon 15:00", "Mon 17:00", False)
+
+
 def test_what_was_kept_outlives_the_field_of_its_deadline() -> None:
     """It has started and missed its target, and goes on without one; another deadline is followed as ever."""
     bench = Bench({"by": "due_at"}, fields={"due_at": field_at("Mon 10:00")}).to("Mon 11:00")
