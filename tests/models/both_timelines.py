@@ -211,7 +211,7 @@ class Amended(Model):
     no promise and has passed is kept as a violated one is. What is kept is counted by its own span and calendar,
     percentages, offsets and elapsed time too, and a pause before the opening after its cutoff moves nothing; an entry
     that is edited later moves it as if there had been no migration. What the new version lacks does not come back at a
-    re-entry.
+    re-entry. A target that is now is kept by a carry, also where an extension has made it so.
     """
 
     ties = "affected"
@@ -301,6 +301,13 @@ class Amended(Model):
     def _span_seconds(self, term: Any) -> int:
         seconds: int = term.nominal if isinstance(term, KeptTerm) else super()._span_seconds(term)
         return seconds
+
+    def _carry(self, instance: Any, old: Any, new: Any, at: datetime) -> None:
+        now = self._effective_now(instance, at)
+        is_now = instance.standing_record() is None and self._target(instance, until=now) == now
+        super()._carry(instance, old, new, at)
+        if is_now:
+            new.fixed, new.carried, new.forgets_extensions = now, None, len(instance.extensions)
 
     def _change_measure(self, instance: Any, milestone: Any, at: datetime) -> None:
         if _is_among(self.taking_over, instance):
