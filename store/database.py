@@ -14,7 +14,7 @@ from sqlalchemy.engine import URL, ExceptionContext
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from store.addresses import shown_address, without_password
-from store.errors import BadAddress, StoreError
+from store.errors import BadAddress, NothingThere, StoreError
 from store.schema import MAKES, check_up_to_date, is_up_to_date, migrate, versions
 from store.sqlite import BUSY_SECONDS, sqlite_engine, use_wal
 from store.turns import Turns
@@ -223,4 +223,4 @@ def _refuse_missing_file(address: URL) -> None:
     """Whoever only looks makes no file."""
     if address.get_backend_name() == "sqlite" and not Path(str(address.database)).exists():
         shown = shown_address(address.set(drivername="sqlite"))
-        raise StoreError(f"there is no database {shown} yet; {MAKES}")
+        raise NothingThere(f"there is no database {shown} yet; {MAKES}")

@@ -1,7 +1,8 @@
 """What the database itself refuses.
 
 StoreError
-└── BadAddress    no database can be at that address, now or later
+├── BadAddress    no database can be at that address, now or later
+└── NothingThere  nobody has made the database, or its tables, yet
 """
 
 from domain.errors import MilepostError
@@ -13,3 +14,7 @@ class StoreError(MilepostError):
 
 class BadAddress(StoreError):
     """The address itself is wrong."""
+
+
+class NothingThere(StoreError):
+    """There is no database yet, or none of its tables."""

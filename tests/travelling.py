@@ -51,6 +51,7 @@ TERM_END: dict[str, Any] = {
 }
 KEY = {"env": "KEY"}
 MILESTONE = {"name": "M", "within": [{"span": SPAN}], "starts": {"after": "L"}, "triggers": [{"kind": "success"}]}
+SIGNATURE = {"scheme": "hub-sha256", "secrets": [KEY]}
 CALENDAR = {
     "name": "c",
     "time_zone": "UTC",
@@ -88,6 +89,20 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "Endpoint": {"id": "e", "url": "https://example.com/hooks", "headers": {"X-Key": {"env": "KEY"}}, "secrets": [KEY]},
     "Subscription": {"id": "x", "endpoint": "e", "types": ["case.closed"], "accounts": ["a"], "begins": "start"},
     "SecretSource": {**KEY, "prefix": "Bearer "},
+    "CustomerPage": {"secrets": [KEY], "fields": ["subject"]},
+    "Signature": SIGNATURE,
+    "IntakeSource": {
+        "id": "s",
+        "signature": SIGNATURE,
+        "when": "true",
+        "case": "payload.id",
+        "occurred_at": "payload.at",
+        "delivery_header": "X-Id",
+        "fields": {"subject": "payload.title"},
+        "close": "payload.closed",
+    },
+    "ReportTimes": {"every": "day", "at": "09:00"},
+    "ScheduledReport": {"id": "r", "kind": "compliance", "when": {"every": "day", "at": "09:00"}, "to": ["m@x"]},
     "domain.usage.periods.Term": {"time_zone": "UTC", "starts_on": date(2025, 6, 9), "length": "1 year"},
 }
 """Of models whose keys go together by rules of their own."""

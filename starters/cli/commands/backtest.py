@@ -166,6 +166,7 @@ def _names(sides: Sequence[_Side]) -> bool:
 def _side(files: Sequence[Path], name: str, option: str) -> _Side:
     from domain.errors import NotFound
     from starters.backtest.running import process_named
+    from store.errors import NothingThere
 
     try:
         if files:
@@ -182,10 +183,15 @@ def _side(files: Sequence[Path], name: str, option: str) -> _Side:
         with Store.open(settings.database, "there") as store:
             catalog = store.catalog.everything()
             if not catalog.processes:
-                raise NotFound("no process was applied yet; name the file that declares it: --catalog FILE")
+                raise NotFound(_NOTHING_APPLIED)
             return _Side(files, catalog, process_named(catalog, name, store.catalog.process))
     except NotFound as error:
         raise typer.BadParameter(str(error), param_hint=option) from None
+    except NothingThere:
+        raise typer.BadParameter(_NOTHING_APPLIED, param_hint=option) from None
+
+
+_NOTHING_APPLIED = "no process was applied yet; name the file that declares it: --catalog FILE"
 
 
 def _mapping_beside(log: Path, files: Sequence[Path]) -> Path:

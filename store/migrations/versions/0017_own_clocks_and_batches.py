@@ -25,8 +25,7 @@ def downgrade() -> None:
     for name in ("unviolated", "violated"):
         op.drop_index(f"ix_cases_opened_at_{name}", "cases")
     _index("violated", "status != 'compliant'")
-    with op.batch_alter_table("cases") as cases:
-        cases.drop_column("own_clock")
+    op.drop_column("cases", "own_clock")
 
 
 def _index(name: str, condition: str) -> None:

@@ -110,5 +110,4 @@ def _pauses() -> None:
 def downgrade() -> None:
     for name in ("exported_overrides", "holdings", "field_changes", "pauses", "measures"):
         op.drop_table(name)
-    with op.batch_alter_table("cases") as cases:
-        cases.drop_column("fields")
+    op.drop_column("cases", "fields")

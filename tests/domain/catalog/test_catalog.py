@@ -29,6 +29,9 @@ DOCUMENT: dict[str, Any] = {
         {"name": "Night", "week": "always"},
     ],
     "subscriptions": [{"id": "broken", "endpoint": "desk", "types": ["case.action.*"], "accounts": ["acme"]}],
+    "reports": [
+        {"id": "monthly", "kind": "compliance", "when": {"every": "month", "on": 1}, "to": ["sla@example.org"]}
+    ],
     "intake": [
         {
             "id": "tracker",
@@ -122,7 +125,7 @@ def problems(document: dict[str, Any]) -> list[str]:
 def test_a_whole_catalog_is_read() -> None:
     """Every kind of declaration; what is read means what was written."""
     catalog = read_document(DOCUMENT)
-    assert [len(catalog.of(kind)) for kind in Kind] == [2, 1, 1, 1, 1, 1, 1, 2, 1, 2, 2, 2, 1, 1, 1]
+    assert [len(catalog.of(kind)) for kind in Kind] == [2, 1, 1, 1, 1, 1, 1, 2, 1, 2, 2, 2, 1, 1, 1, 1]
     assert catalog.fields["due_at"] is FieldType.DATETIME
     entitlement = catalog.entitlements[0]
     assert entitlement.starts_on == date(2025, 1, 1)

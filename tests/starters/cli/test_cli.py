@@ -339,7 +339,6 @@ def test_missing_log_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "stdin", "said"),
     [
-        (["a b"], None, "case_id: bad id 'a b'; an id is letters, digits and . _ ~ -"),
         (["4711", "--field", "priority"], None, "is no name=value, such as priority=High"),
         (["4711", "--field", "p=1", "--field", "p=2"], None, "'p' is given twice"),
         (["4711", "--opened-at", "soon"], None, "is no time; write one like"),

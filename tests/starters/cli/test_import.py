@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 from temporalio.client import Client
 
+from store import Store
 from tests.starters.command_line import beside_a_worker, milepost
 from tests.support import unique
 
@@ -93,5 +94,6 @@ async def test_time_entries_count_once_however_often_they_are_imported(
 def test_what_is_not_there_is_told(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     """In one line, with exit code 2."""
     env = {"MILEPOST_DATA": str(tmp_path), "MILEPOST_DATABASE_URL": f"sqlite:///{tmp_path / 'm.db'}"}
+    Store.open(env["MILEPOST_DATABASE_URL"]).close()
     done = milepost("import", *arguments, "--mapping", MAPPING / "cases.mapping.yaml", env=env)
     assert done.exit_code == 2

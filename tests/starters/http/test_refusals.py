@@ -18,6 +18,7 @@ NEVER_HEARD = {
     "Failed": "of a batch, which has no route",
     "NotCounted": "the same",
     "NoAnswer": "the same",
+    "unreadable": "of a command that tries a mapping",
     "no_public_key": "of a command that reads secrets of its machine",
     "no_secret": "the same",
     "unknown_event": "of commands about subscriptions and deliveries, which have no route",

@@ -27,6 +27,7 @@ from worker.embedded import RunningServer
 from worker.process import working
 
 NO_CASES = "open cases that have not changed for ten minutes: 0; all at work"
+NO_REPORTS = "cases: 0, milestones: 0; all as reports and the feed say"
 
 
 class Desk:
@@ -110,7 +111,7 @@ async def test_ledgers_that_agree_pass(desk: Desk) -> None:
     everything = await desk.ask("audit")
     assert (everything.exit_code, everything.stdout) == (
         0,
-        f"entitlements: 1, rows: 3; all as the ledger says\n{NO_CASES}\n",
+        f"entitlements: 1, rows: 3; all as the ledger says\n{NO_CASES}\n{NO_REPORTS}\n",
     )
     one = await desk.ask("audit", desk.gold, "--json")
     assert json.loads(one.stdout) == {"entitlement": desk.gold, "rows": 3, "discrepancies": [], "ended": []}
@@ -146,13 +147,14 @@ async def test_a_count_that_was_terminated_is_missing_until_it_is_taken_over(des
         f"{said}; take them over: milepost adjust, with a reason and --event-id takes-over-{ended}",
         "entitlements: 1, rows: 1; 1 not as the ledger says",
         NO_CASES,
+        NO_REPORTS,
     ]
     over = UsageAdjusted(event_id=takes_over(ended), amount=3, by="ana", reason="terminated by mistake")
     await desk.gate.change(desk.terms(NOON), over)
     found = await desk.ask("audit")
     assert (found.exit_code, found.stdout.splitlines()) == (
         0,
-        [f"{said}; they were taken over", "entitlements: 1, rows: 2; all as the ledger says", NO_CASES],
+        [f"{said}; they were taken over", "entitlements: 1, rows: 2; all as the ledger says", NO_CASES, NO_REPORTS],
     )
     shown = await desk.ask("balance", desk.gold)
     assert "6 visits left" in shown.stdout
