@@ -16,8 +16,8 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError, FailureError
 
 with workflow.unsafe.imports_passed_through():
-    from domain.bounds import cut
     from domain.errors import Refused
+    from workflows.failing import failure_of
 
 Handler = TypeVar("Handler", bound=Callable[..., Coroutine[Any, Any, Any]])
 
@@ -49,7 +49,7 @@ def barrier(what: str) -> Iterator[None]:
     except _OF_THE_SDK:
         raise
     except Refused as refused:
-        raise ApplicationError(cut(str(refused)), type=refused.code, non_retryable=True) from None
+        raise failure_of(refused) from None
     except Exception as error:  # noqa: BLE001  whatever it is, it must not wedge the workflow
         number = fault_number()
         workflow.logger.exception("fault %s: unexpected, in %s", number, what)

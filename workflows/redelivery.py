@@ -11,11 +11,11 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from domain.bounds import cut
     from domain.delivery.schedule import ATTEMPT, GIVES_UP_AFTER
     from domain.errors import Refused
     from domain.messages.inbox import FORMAT, read_message, written_format
     from domain.messages.redelivery import REDELIVER, REDELIVERY_WORKFLOW, RedeliveryOrder, workflow_id
+    from workflows.failing import failed_activity, raised_by
     from workflows.newer import NewerBuild, check_format
     from workflows.waiting import SIGN_OF_LIFE
 
@@ -30,10 +30,8 @@ class RedeliveryWorkflow:
         self.order: RedeliveryOrder | None = None
         try:
             self.order = _read_order(raw, workflow.info().workflow_id)
-        except Refused as refused:
-            self.refusal = ApplicationError(cut(str(refused)), type=refused.code, non_retryable=True)
-        except NewerBuild as newer:
-            self.refusal = newer
+        except (Refused, NewerBuild) as error:
+            self.refusal = raised_by(error)
 
     @workflow.run
     async def run(self, *_raw: Any) -> str:
@@ -52,9 +50,7 @@ class RedeliveryWorkflow:
                 summary="deliver again",
             )
         except ActivityError as error:
-            cause = error.cause
-            kind = cause.type if isinstance(cause, ApplicationError) else None
-            raise ApplicationError(cut(str(cause or error)), type=kind or "Failed", non_retryable=True) from error
+            raise failed_activity(error) from error
         return answer
 
 

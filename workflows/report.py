@@ -18,6 +18,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.messages import report as messages
     from domain.messages.inbox import FORMAT, read_message, written_format
     from domain.messages.report import DueReport, ReportOrder, SentReport, due_at_of, is_of_report
+    from workflows.failing import failed_activity, raised_by
     from workflows.newer import NewerBuild, check_format
     from workflows.waiting import SIGN_OF_LIFE
 
@@ -44,10 +45,8 @@ class ReportWorkflow:
         self.due: DueReport | None = None
         try:
             self.due = _read_order(raw)
-        except Refused as refused:
-            self.refusal = ApplicationError(cut(str(refused)), type=refused.code, non_retryable=True)
-        except NewerBuild as newer:
-            self.refusal = newer
+        except (Refused, NewerBuild) as error:
+            self.refusal = raised_by(error)
 
     @workflow.run
     async def run(self, *_raw: Any) -> SentReport:
@@ -67,9 +66,7 @@ class ReportWorkflow:
                 summary="make it and send it",
             )
         except ActivityError as error:
-            cause = error.cause
-            kind = cause.type if isinstance(cause, ApplicationError) else None
-            raise ApplicationError(cut(str(cause or error)), type=kind or "Failed", non_retryable=True) from error
+            raise failed_activity(error) from error
         return sent
 
 

@@ -26,6 +26,7 @@ from workflows.entitlement.lanes import Lanes
 from workflows.entitlement.outbox import Outbox
 from workflows.entitlement.shown import balance_details
 from workflows.entitlement.start import Start, check_id, read_start
+from workflows.failing import raised_by
 from workflows.newer import NewerBuild
 
 T = TypeVar("T")
@@ -94,11 +95,8 @@ class EntitlementRun:
             self._is_old = start.is_old and not workflow.patched(READS_ITS_TERMS)
             if not self._is_old:
                 check_id(start, info.workflow_id)
-        except Refused as refused:
-            self.refusal = ApplicationError(cut(str(refused)), type=refused.code, non_retryable=True)
-            return
-        except NewerBuild as newer:
-            self.refusal = newer
+        except (Refused, NewerBuild) as error:
+            self.refusal = raised_by(error)
             return
         if start.carried is not None:
             self._ahead = start.carried.ahead

@@ -37,6 +37,7 @@ with workflow.unsafe.imports_passed_through():
         Survey,
     )
     from workflows.barrier import barrier
+    from workflows.failing import raised_by
     from workflows.migration.shown import migration_details
     from workflows.newer import NewerBuild, check_format, read_continued
 
@@ -70,10 +71,8 @@ class MigrationWorkflow:
         try:
             info = workflow.info()
             self.given = _read_order(raw, info.workflow_id, is_continued=info.continued_run_id is not None)
-        except Refused as refused:
-            self.refusal = ApplicationError(cut(str(refused)), type=refused.code, non_retryable=True)
-        except NewerBuild as newer:
-            self.refusal = newer
+        except (Refused, NewerBuild) as error:
+            self.refusal = raised_by(error)
         self.carried = self.given.carried if self.given else None
         self.tally = self.carried.tally if self.carried else MigrationTally()
         self.is_done = False

@@ -35,6 +35,7 @@ from domain.usage.requests import NOT_NOW
 from domain.wording import instant
 from workflows.barrier import barrier
 from workflows.entitlement.faults import Faults
+from workflows.failing import raised_by
 from workflows.newer import NewerBuild, check_format, read_continued
 from workflows.subscription import doing
 from workflows.subscription.shown import details, pause_in_words
@@ -76,10 +77,8 @@ class SubscriptionRun:
             info = workflow.info()
             start = self._start = _read_start(raw, info.workflow_id, is_continued=info.continued_run_id is not None)
             self._state, self._faults.count = start.state, start.faults
-        except Refused as refused:
-            self.refusal = ApplicationError(cut(str(refused)), type=refused.code, non_retryable=True)
-        except NewerBuild as newer:
-            self.refusal = newer
+        except (Refused, NewerBuild) as error:
+            self.refusal = raised_by(error)
 
     # --- how it begins ---
 
