@@ -119,7 +119,8 @@ check: $(VENV)/.installed ## lint, format, types and who may import whom
 	@$(BIN)/lint-imports
 
 bench: $(VENV)/.bench ## measure, beside what others do
-	@for benchmark in benchmarks/[a-z]*.py; do echo "$$benchmark"; $(BIN)/python "$$benchmark"; done
+	@for benchmark in $$(grep -l __main__ benchmarks/*.py); do echo "$$benchmark"; \
+		$(BIN)/python -m "benchmarks.$$(basename "$$benchmark" .py)"; done
 
 dist: setup ## build a wheel, install it into an empty environment, and try it there (minutes)
 	@rm -rf build dist
