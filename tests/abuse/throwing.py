@@ -23,8 +23,9 @@ Part = Literal["validator", "update", "signal", "query"]
 
 ROOT = Path(__file__).parents[2]
 OURS = tuple(f"{ROOT / room}/" for room in ("domain", "workflows"))
-BORDER = tuple(str(ROOT / "workflows" / file) for file in ("barrier.py", "entitlement/faults.py", "case/handlers.py"))
+REFUSES = tuple(str(ROOT / "workflows" / file) for file in ("barrier.py", "failing.py", "entitlement/faults.py"))
 """What turns an exception into a refusal. What it calls itself is not thrown from."""
+BORDER = (*REFUSES, str(ROOT / "workflows" / "case" / "handlers.py"))
 OF_THE_SDK = f"{Path(temporalio.worker.__file__).parents[1]}/"
 
 FREES = {"__exit__", "__aexit__"}
@@ -82,7 +83,7 @@ class Throwing:
         if id(frame) in self._seen or code.co_name in FREES:
             return False
         by = caller.f_code.co_filename
-        return not by.startswith(OF_THE_SDK) and by not in BORDER[:2]
+        return not by.startswith(OF_THE_SDK) and by not in REFUSES
 
     def _is_within(self, frame: FrameType) -> bool:
         at: FrameType | None = frame
