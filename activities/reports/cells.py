@@ -61,7 +61,7 @@ def days_said(report: Report) -> str:
     if days.first is None and days.last is not None:
         return f"up to {day_text(days.last)}, as of {at}"
     assert days.first is not None  # noqa: S101  both are there by now
-    assert days.last is not None  # noqa: S101
+    assert days.last is not None  # noqa: S101  as above
     return f"{day_text(days.first)} to {day_text(days.last)}, as of {at}"
 
 

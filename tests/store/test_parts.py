@@ -41,4 +41,4 @@ def test_threads_that_ask_at_once_get_the_same(store: Store) -> None:
 
 def test_an_unknown_part_is_no_attribute(store: Store) -> None:
     with pytest.raises(AttributeError, match="a store has no 'cupboard'"):
-        store.cupboard  # noqa: B018
+        store.cupboard  # noqa: B018  asking for it is the test

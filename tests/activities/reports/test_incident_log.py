@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from activities.reports.making import ReportWish, make_report
+from domain.reports.grouping import grouping
 from domain.reports.result import Report, ReportKind
 from starters.backtest.report import Report as Backtested
 from starters.backtest.report import report as backtested
@@ -139,10 +141,6 @@ def test_its_actions_are_those_of_the_slow_model(store: Store, slow: log_reports
 
 
 def _backtest() -> Backtested:
-    from zoneinfo import ZoneInfo  # noqa: PLC0415
-
-    from domain.reports.grouping import grouping  # noqa: PLC0415
-
     read, declared = log(LOG), catalog()
     process = next(one for one in declared.processes if one.name == "Incident")
     tried = trial(declared, read.cases, process, account=mapping().account)

@@ -79,7 +79,7 @@ def test_a_zone_that_nobody_knows_is_not_guessed() -> None:
 @pytest.mark.parametrize(
     ("written", "by_itself"), [("2025-06-09T12:20Z", True), ("2025-06-09T12:20", False), ("-10m", False)]
 )
-def test_what_depends_on_who_reads_it_is_known(written: str, by_itself: bool) -> None:  # noqa: FBT001
+def test_what_depends_on_who_reads_it_is_known(written: str, by_itself: bool) -> None:  # noqa: FBT001  of the table
     """Commands say how they took it."""
     assert is_by_itself(written) is by_itself
 

@@ -46,6 +46,11 @@ WITHIN = 60.0
 """Seconds for which an answer is waited for."""
 
 
+def _chance_of(made_up: Any) -> Random:
+    """Chance that follows from what was made up, so that a walk goes the same way each time."""
+    return Random(json.dumps(made_up, sort_keys=True, default=str))  # noqa: S311  nothing is kept secret by it
+
+
 @dataclass
 class Walk:
     """One walk through the document with a key.
@@ -155,7 +160,7 @@ class Walk:
     def _body(self, context: HookContext, body: Any) -> Any:
         """What was made up; or the example of the operation, with names that there are and what was made up beside."""
         operation: Any = context.operation
-        chance = Random(json.dumps(body, sort_keys=True, default=str))  # noqa: S311
+        chance = _chance_of(body)
         example = example_of(self.document["paths"][operation.path][operation.method], self.document) or {}
         if self.is_sure:
             return self._named(example, chance, operation.label)
@@ -166,7 +171,7 @@ class Walk:
 
     def _query(self, context: HookContext, query: Any) -> Any:
         operation: Any = context.operation
-        chance = Random(json.dumps(query, sort_keys=True, default=str))  # noqa: S311
+        chance = _chance_of(query)
         if self.is_sure:
             named = self.document["paths"][operation.path][operation.method].get("parameters", [])
             of_query = [one["name"] for one in named if one["in"] == "query" and one["name"] in self.asked_for]
@@ -177,7 +182,7 @@ class Walk:
 
     def _path(self, context: HookContext, path: Any) -> Any:
         operation: Any = context.operation
-        chance = Random(json.dumps(path, sort_keys=True, default=str))  # noqa: S311
+        chance = _chance_of(path)
         if not isinstance(path, dict) or (not self.is_sure and chance.random() < _AS_IT_COMES):
             return path
         return self._named(dict(path), chance, operation.label)

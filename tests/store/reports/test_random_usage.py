@@ -12,7 +12,7 @@ import pytest
 
 from activities.reports.making import ReportWish, make_report
 from domain.catalog.count_terms import entitlement_terms
-from domain.catalog.declarations import Catalog
+from domain.catalog.declarations import Catalog, Organisation
 from domain.errors import Refused
 from domain.reports.result import ReportKind
 from domain.usage.effects import UsageRecords
@@ -51,7 +51,7 @@ def test_usage_is_what_the_entitlement_and_its_events_say(store: Store, seed: in
         pytest.skip("one sequence is enough to know that both databases group alike")
     store.catalog.apply(CATALOG, by="test")
     chance, now = random.Random(seed), FIRST  # noqa: S311  a sequence that can be told again
-    usage = Usage.begin(entitlement_terms(CATALOG.entitlements[0], CATALOG.accounts[0], _organisation(), now=now), now)
+    usage = Usage.begin(entitlement_terms(CATALOG.entitlements[0], CATALOG.accounts[0], Organisation(), now=now), now)
     for number in range(40):
         now += timedelta(hours=chance.choice([1, 20, 60, 200]))
         effects = [*usage.advance(now), *_step(usage, chance, number, now)]
@@ -61,12 +61,6 @@ def test_usage_is_what_the_entitlement_and_its_events_say(store: Store, seed: in
         store.ledgers.record(UsageRecords(rows=rows, periods=periods, **whose))
         if number % 8 == 7:
             _assert_alike(store, usage, now)
-
-
-def _organisation() -> Any:
-    from domain.catalog.declarations import Organisation  # noqa: PLC0415
-
-    return Organisation()
 
 
 def _step(usage: Usage, chance: random.Random, number: int, now: datetime) -> list[Any]:
