@@ -22,6 +22,7 @@ from tests.support import unique
 from worker.clock import VirtualClock
 from worker.connection import settle
 from worker.embedded import RunningServer, running_server
+from worker.process import tasks_at_once
 
 # Whoever starts the tests in the background has Ctrl-C ignored, and what a test starts would inherit that: a server
 # that a test interrupts would never end.
@@ -93,7 +94,7 @@ def _hostile_if_asked_for() -> Iterator[None]:
     build = Worker.__init__
 
     def build_without_cache(worker: Worker, *given: Any, **named: Any) -> None:
-        build(worker, *given, **{**named, "max_cached_workflows": 0})
+        build(worker, *given, **{**named, "max_cached_workflows": 0, "max_concurrent_workflow_tasks": tasks_at_once(0)})
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(Worker, "__init__", build_without_cache)

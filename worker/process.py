@@ -115,8 +115,13 @@ async def working(
 
 
 def tasks_at_once(kept: int) -> int:
-    """Workflow tasks that a worker begins at once, by how many workflows it keeps: what it does not keep it replays."""
-    return max(STEPS_AT_ONCE, min(kept, TASKS_AT_ONCE))
+    """Workflow tasks that a worker begins at once, by how many workflows it keeps.
+
+    One that comes when all room is taken throws another workflow out, though that one's record may be on its way to the
+    store: the SDK then lets its task time out. So never more than there is room for; of what is not kept one is in
+    memory.
+    """
+    return max(2, min(kept, TASKS_AT_ONCE)) if kept else 1  # with a cache the SDK wants two
 
 
 def _links(client: Client, means: Means | None) -> Links:
