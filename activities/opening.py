@@ -229,7 +229,9 @@ class Opening:
         )
         while True:
             with suppress(HorizonExceeded):
-                entered = open_case(opening.intake.case_id, opened, opening.opened_at)
+                entered = open_case(
+                    opening.intake.case_id, opened, opening.opened_at, external_id=opening.intake.external_id
+                )
                 if entered.timeline.covers(opening.now):
                     return opened, entered
             plan = self.planner.further(opened.plan, opening.now)

@@ -28,7 +28,8 @@ def _stands(task: TaskEntry, now: datetime) -> str:
 
 
 def _said(task: TaskEntry) -> str:
-    about = f"{task.case_id} of {task.account}" if task.account else task.case_id
+    named = task.external_id or task.case_id
+    about = f"{named} of {task.account}" if task.account else named
     return f"{task.assign_to or 'nobody'}: {task.subject} ({about})"
 
 

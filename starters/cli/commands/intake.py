@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from starters.cli.commands.case import case_desk, login
-from starters.cli.options import AsJson, By, argument, option
+from starters.cli.options import AsJson, By, argument, case_option, option
 from starters.cli.running import run, stored
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def try_out(
 @app.command("list")
 def list_all(
     source: OfSource = None,
-    case: Annotated[str | None, option("--case", "ID", "Only of this case.")] = None,
+    case: Annotated[str | None, case_option("Only of this case.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Also what was taken, ignored or dropped.")] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -10,7 +10,7 @@ import typer
 
 from starters.cli import arguments, zones
 from starters.cli.commands.case import login
-from starters.cli.options import By, argument, option
+from starters.cli.options import By, argument, case_option, option
 from starters.cli.running import stored
 
 app = typer.Typer(
@@ -34,7 +34,7 @@ def _list(
     ] = None,
     case: Annotated[
         str | None,
-        option("--case", "ID", "Only of this case, or of this entitlement."),
+        case_option("Only of this case, or of this entitlement."),
     ] = None,
     account: Annotated[str | None, option("--account", "ID", "Only of this account.")] = None,
     due_before: Annotated[

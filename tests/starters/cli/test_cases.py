@@ -295,3 +295,24 @@ def _facts(shown: Result) -> object:
     view = json.loads(shown.stdout)
     kept = ("state", "target_at", "completed_at", "pauses", "fired")
     return view["fields"], view["stopped"], [{name: m[name] for name in kept} for m in view["milestones"]]
+
+
+async def test_a_case_is_named_by_the_id_of_another_system(command: Command) -> None:
+    """Which is kept, shown wherever the case is, and found by; also once it was closed and taken up again."""
+    foreign = f"INC/{unique('c')}"
+    ours = foreign.replace("/", "~2F")
+    opened = await command("open", foreign, "--account", "acme")
+    assert (opened.exit_code, f"case {ours} ({foreign}): compliant" in opened.stdout) == (0, True), opened.stderr
+    listed = json.loads((await command("list", "--json")).stdout)
+    assert [case["external_id"] for case in listed if case["case_id"] == ours] == [foreign]
+    assert foreign in (await command("list")).stdout
+    for named in (foreign, ours):
+        shown = await command("show", named)
+        assert shown.stdout.startswith(f"Case {ours} ({foreign})"), shown.stderr
+    done = await command("complete", foreign, "Resolution")
+    assert done.exit_code == 0, done.stderr
+    told = [json.loads(line) for line in (await command("events", "--case", foreign)).stdout.splitlines()]
+    assert {event["data"]["external_id"] for event in told} == {foreign}
+    for asked in (["close", foreign], ["reopen", foreign]):
+        answer = json.loads((await command(*asked, "--json")).stdout)
+        assert (answer["case"]["case_id"], answer["case"]["external_id"]) == (ours, foreign)
