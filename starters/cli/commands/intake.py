@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from domain.catalog.intake import IntakeSource
     from domain.criteria.fields import FieldType
+    from domain.criteria.values import Listed
     from starters.intake.taking import Taker
     from store import Store
     from store.intake import Delivery, DeliveryStatus
@@ -56,14 +57,14 @@ def try_out(
     from domain.intake.news import Unreadable, read_news, read_place
     from starters.terminal.intake import trial_lines
 
-    declared, fields = _declared(source, catalog)
+    declared, fields, listed = _declared(source, catalog)
     delivered = Delivered(_payload(payload), _headers(header or []))
     try:
         place = read_place(declared, delivered, datetime.now(UTC))
         if place is None:
             typer.echo("{}" if as_json else "it would be ignored: it does not concern us, by when")
             return
-        news = read_news(declared, delivered, place, fields)
+        news = read_news(declared, delivered, place, fields, listed)
     except Unreadable as error:
         raise Refused("unreadable", f"it would be a dead letter: {error}") from None
     if as_json:
@@ -166,8 +167,8 @@ async def _taker(store: Store) -> Taker:
     return Taker(store, await case_desk())
 
 
-def _declared(name: str, files: list[Path] | None) -> tuple[IntakeSource, Mapping[str, FieldType]]:
-    """A source, and the fields of a case: of files, or of the store.
+def _declared(name: str, files: list[Path] | None) -> tuple[IntakeSource, Mapping[str, FieldType], Listed]:
+    """A source, and the fields of a case with the values that are listed: of files, or of the store.
 
     Raises:
         NotFound: there is none of that name.
@@ -179,7 +180,7 @@ def _declared(name: str, files: list[Path] | None) -> tuple[IntakeSource, Mappin
 
     if not files:
         with stored() as store:
-            return store.intake.source(name), store.catalog.fields()
+            return store.intake.source(name), store.catalog.fields(), store.catalog.values()
     from starters.files.catalogs import read_catalog
 
     catalog = read_catalog(files)
@@ -187,7 +188,7 @@ def _declared(name: str, files: list[Path] | None) -> tuple[IntakeSource, Mappin
     if not isinstance(found, IntakeSource):
         known = nearest(name, [one.id for one in catalog.intake])
         raise NotFound(f"unknown {Kind.INTAKE.one} {name!r}; {known}")
-    return found, catalog.fields
+    return found, catalog.fields, catalog.values
 
 
 def _payload(file: Path) -> Any:

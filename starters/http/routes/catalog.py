@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import Body, Header, Response
 
 from domain.catalog.declarations import Catalog
+from domain.catalog.documents import fields_declared
 from domain.scopes import Scope
 from starters.http.access import check_scopes, needs
 from starters.http.asking import ByAsking
@@ -34,7 +35,8 @@ async def show_catalog(asking: ByAsking, response: Response) -> dict[str, Any]:
     def read(store: Any) -> tuple[int, dict[str, Any]]:
         with store.snapshot() as standing:
             found: Catalog = standing.catalog.everything()
-            return standing.catalog.revision(), found.model_dump(mode="json", by_alias=True)
+            declared = found.model_dump(mode="json", by_alias=True) | {"fields": fields_declared(found)}
+            return standing.catalog.revision(), declared
 
     revision, declared = await asking.backend.ask(read)
     response.headers["ETag"] = _tag(revision)
