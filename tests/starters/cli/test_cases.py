@@ -20,7 +20,7 @@ from tests.support import assert_eventually, unique
 from worker.process import working
 
 CATALOG = """
-fields: {priority: string, tickets: integer}
+fields: {priority: string, tickets: integer, kind: {type: string, values: [Fault, Question]}}
 processes:
   - name: Support
     milestones:
@@ -316,3 +316,17 @@ async def test_a_case_is_named_by_the_id_of_another_system(command: Command) -> 
     for asked in (["close", foreign], ["reopen", foreign]):
         answer = json.loads((await command(*asked, "--json")).stdout)
         assert (answer["case"]["case_id"], answer["case"]["external_id"]) == (ours, foreign)
+
+
+async def test_a_value_that_a_field_does_not_list_is_refused_with_the_nearest(command: Command) -> None:
+    """When the case is opened, and when it is changed; nothing of it is changed."""
+    case = unique("c")
+    refused = await command("open", case, "--account", "acme", "--field", "kind=fault")
+    assert (refused.exit_code, refused.stderr) == (
+        2,
+        "milepost: case.kind: 'fault' is none of its values; did you mean 'Fault'?\n",
+    )
+    assert (await command("open", case, "--account", "acme", "--field", "kind=Fault")).exit_code == 0
+    changed = await command("change", case, "--field", "kind=Qestion", "--field", "tickets=3")
+    assert (changed.exit_code, "did you mean 'Question'?" in changed.stderr) == (2, True)
+    assert json.loads((await command("show", case, "--json")).stdout)["fields"] == {"kind": "Fault"}
