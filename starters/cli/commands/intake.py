@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from starters.cli import zones
 from starters.cli.commands.case import case_desk, login
 from starters.cli.options import AsJson, By, argument, case_option, option
 from starters.cli.running import run, stored
@@ -96,7 +97,8 @@ def list_all(
     if as_json:
         typer.echo(json.dumps([_data(one) for one in found], indent=2))
         return
-    for line in delivery_lines(found) or ["nothing waits, and there is no dead letter"]:
+    lines = delivery_lines(found, zones.shown(zones.of_account()))
+    for line in lines or ["nothing waits, and there is no dead letter"]:
         typer.echo(line)
     if len(found) == MOST_AT_ONCE:
         typer.echo(f"milepost: there may be more than these {MOST_AT_ONCE}; narrow them down by --source", err=True)
@@ -115,7 +117,7 @@ def show(number: Number, as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps(one.model_dump(mode="json"), indent=2))
         return
-    for line in full_lines(one):
+    for line in full_lines(one, zones.shown(zones.of_account())):
         typer.echo(line)
 
 
@@ -135,7 +137,7 @@ def retry(
     if as_json:
         typer.echo(json.dumps([_data(one) for one in found], indent=2))
         return
-    for line in delivery_lines(found) or ["there is no dead letter to try again"]:
+    for line in delivery_lines(found, zones.shown(zones.of_account())) or ["there is no dead letter to try again"]:
         typer.echo(line)
 
 

@@ -61,7 +61,7 @@ def _list(
     if as_json:
         typer.echo(json.dumps([task.model_dump(mode="json") for task in found], indent=2))
         return
-    for line in task_lines(found, now=datetime.now(UTC)) or ["no task"]:
+    for line in task_lines(found, now=datetime.now(UTC), zone=zones.shown(zones.of_account(account))) or ["no task"]:
         typer.echo(line)
     if len(found) == MOST:
         typer.echo(f"milepost: there may be more than these {MOST}; narrow them down by an option", err=True)
