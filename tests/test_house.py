@@ -190,7 +190,6 @@ LONG = {
     "starters/cli/commands/case.py::open_case": OPTIONS,
     "starters/cli/commands/desk.py::list_cases": OPTIONS,
     "starters/cli/commands/report.py::report": OPTIONS,
-    "starters/cli/commands/usage.py::take": OPTIONS,
     "store/migrations/versions/0001_catalog_and_records.py::upgrade": "a migration that is out is never changed",
 }
 """What is longer, each with the reason why it stays in one piece."""
