@@ -15,15 +15,18 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from activities.reports.making import ReportWish, make_report
 from domain.catalog.declarations import Catalog
 from domain.feed.envelope import FeedEvent
 from domain.reports.grouping import text_of
 from domain.reports.result import ReportKind
+from domain.timeline.events import Event
 from domain.timeline.plan import Plan
 from store import Store
-from tests.domain.timeline.test_model import FIELDS, World, calendars, event_of, worlds
+from tests.domain.timeline import test_model_migration as migrations
+from tests.domain.timeline.test_model import FIELDS, Step, World, calendars, event_of, worlds
 from tests.models.both_timelines import Opening, SlowTimeline
 from tests.models.specified.slow_timeline import RefusedError
 from tests.recorded import RecordedCase
@@ -42,10 +45,16 @@ def recorded_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
         yield store
 
 
-class Lived:
-    """A random case that was recorded, beside the slow model of it."""
+Story = World | migrations.Migrated
+STORIES: st.SearchStrategy[Story] = st.one_of(worlds(), migrations.migrated_worlds())
 
-    def __init__(self, store: Store, world: World) -> None:
+
+class Lived:
+    """A random case that was recorded, migrated or not, beside the slow model of it."""
+
+    def __init__(self, store: Store, story: Story) -> None:
+        self.migrated = story if isinstance(story, migrations.Migrated) else None
+        world = story.world if isinstance(story, migrations.Migrated) else story
         self.store, self.world, self.account = store, world, unique("account")
         plan = Plan(process=world.process, business_hours=world.hours, calendars=calendars(), fields=FIELDS)
         opening = Opening(world.process, calendars(), world.hours, world.fields, world.opened_at, FIELDS)
@@ -59,7 +68,7 @@ class Lived:
         now = self.world.opened_at
         for number, step in enumerate(self.world.steps):
             now += timedelta(seconds=step.passed)
-            event = event_of(step, number, now)
+            event = self._event_of(step, number, now)
             if event is not None:
                 then = max(now, event.occurred_at)
                 self.real.apply(event, then)
@@ -73,6 +82,11 @@ class Lived:
         yield now
         due = self.real.timeline.next_due
         yield now + ((due - now) / 2 if due is not None else timedelta(hours=5))
+
+    def _event_of(self, step: Step, number: int, now: datetime) -> Event | None:
+        if self.migrated is None:
+            return event_of(step, number, now)
+        return migrations.event_of(self.migrated, step, number, now)
 
     def advance(self, now: datetime) -> None:
         self.real.advance(now)
@@ -95,10 +109,10 @@ class Lived:
     suppress_health_check=list(HealthCheck),
     database=None,
 )
-@given(world=worlds())
-def test_reports_say_what_the_slow_model_and_the_feed_say(recorded_in: Store, world: World) -> None:
-    """At any instant: outcomes, response times, overruns, pauses, and who held it for how long."""
-    lived = Lived(recorded_in, world)
+@given(story=STORIES)
+def test_reports_say_what_the_slow_model_and_the_feed_say(recorded_in: Store, story: Story) -> None:
+    """At any instant: outcomes, response times, overruns, pauses, and who held it for how long; migrated or not."""
+    lived = Lived(recorded_in, story)
     for now in lived.walk():
         seen = {key: _look(lived.slow.model, one, now) for key, one in _instances(lived.slow.model).items()}
         promised = [one for one in seen.values() if one["promise"]]
@@ -133,7 +147,13 @@ def _instances(model: Any) -> dict[tuple[str, int], Any]:
 
 
 def _look(model: Any, instance: Any, now: datetime) -> dict[str, Any]:
-    return {**model._look_at(instance, now), "promise": getattr(instance.milestone, "promise", True)}
+    return {**model._look_at(instance, now), "promise": _is_promise(instance)}
+
+
+def _is_promise(instance: Any) -> bool:
+    """Whether its target is or was a promise: that is decided when it passes."""
+    passed = instance.standing_record()
+    return bool(passed.promised if passed is not None else instance.milestone.promise)
 
 
 def _outcome(one: dict[str, Any]) -> str:
@@ -204,7 +224,7 @@ def _slow_breakdown(lived: Lived, now: datetime, holder: str) -> dict[tuple[str,
     points += [(one.time, one.data["fields"][holder]) for one in changes if holder in one.data["fields"]]
     held: Counter[tuple[str, str]] = Counter()
     for instance in model.instances:
-        if not getattr(instance.milestone, "promise", True):
+        if not _is_promise(instance):
             continue
         start, end = _life(instance, now)
         calendar = instance.term(instance.ended_at).calendar
@@ -241,11 +261,11 @@ def _fed_outcomes(lived: Lived) -> dict[str, dict[str, int]]:
             case "milestone.corrected":
                 violations[key] -= 1
     found: dict[str, Counter[str]] = defaultdict(Counter)
-    promises = {milestone.name: milestone.promise for milestone in lived.world.process.milestones}
+    promises = {key: _is_promise(one) for key, one in _instances(lived.slow.model).items()}
     for key, end in ends.items():
         late = violations[key] > 0
         ended = {"completed": ("met", "met_late"), "handed over": ("handed_over", "handed_over_late")}
         in_time, too_late = ended.get(end, (end, "violated"))
-        if promises[key[0]]:
+        if promises[key]:
             found[key[0]][too_late if late else in_time] += 1
     return {name: dict(counts) for name, counts in found.items()}
