@@ -118,6 +118,18 @@ def test_groups_by_fields_of_any_type_and_filters_by_their_values(store: Store) 
     assert counts(store, process="Other") == {}
 
 
+def test_a_stay_is_of_the_team_that_had_it_and_else_of_its_case(store: Store) -> None:
+    """A milestone that restarts on the team knows that alone of its stay; an empty one too."""
+    stays = {"name": "Stay", "within": "4h", "starts": "criteria", "restart_on": ["team"]}
+    process = EntitlementProcess.model_validate({"name": "Support desk", "milestones": [stays]})
+    plan, fields = PLAN.model_copy(update={"process": process}), {"team": "one", "size": 3, "vip": True}
+    handed = RecordedCase(store, plan, "a", fields, T0, account="acme")
+    for hours, team in ((1, "two"), (2, None)):
+        handed.apply(FieldsChanged(event_id=f"{team}", occurred_at=T0 + timedelta(hours=hours), fields={"team": team}))
+    assert counts(store, "team") == {("one",): 1, ("two",): 1, ("none",): 1}
+    assert counts(store, "team", "size", "vip") == {(team, "3", "true"): 1 for team in ("one", "none", "two")}
+
+
 def test_one_that_runs_is_late_from_the_second_after_its_target(store: Store) -> None:
     """Whoever recorded it, and when: at the target it is open, a second later violated, and its overrun grows."""
     case(store, "a")
