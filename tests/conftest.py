@@ -48,7 +48,7 @@ def _ended_in_time(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[.
     return ended
 
 
-BESIDE_PROCESSES = {"abuse", "activities", "clients", "siege", "starters", "worker", "workflows"}
+BESIDE_PROCESSES = {"abuse", "activities", "clients", "docs", "siege", "starters", "worker", "workflows"}
 """Folders of tests that talk to servers and programs, which a busy machine may leave without a processor for a while.
 
 One that fails is tried once more, and the summary names it; what fails twice fails. The others have no such excuse, nor
