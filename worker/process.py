@@ -27,6 +27,7 @@ from activities.heartbeat import EVERY
 from activities.migrating import Migrating
 from activities.opening import Opening
 from activities.planning import Planner, Planning
+from activities.recording import Recording
 from activities.records import Records
 from activities.rendering.renderer import Renderer
 from activities.reports.sending import ReportSending
@@ -115,8 +116,13 @@ async def working(
 
 
 def tasks_at_once(kept: int) -> int:
-    """Workflow tasks that a worker begins at once, by how many workflows it keeps: what it does not keep it replays."""
-    return max(STEPS_AT_ONCE, min(kept, TASKS_AT_ONCE))
+    """Workflow tasks that a worker begins at once, by how many workflows it keeps.
+
+    One that comes when all room is taken throws another workflow out, though that one's record may be on its way to the
+    store: the SDK then lets its task time out. So never more than there is room for; of what is not kept one is in
+    memory.
+    """
+    return max(2, min(kept, TASKS_AT_ONCE)) if kept else 1  # with a cache the SDK wants two
 
 
 def _links(client: Client, means: Means | None) -> Links:
@@ -129,8 +135,8 @@ def _activities(
     client: Client, store: Store, task_queue: str, dispatcher: Dispatcher, outside: Outside | None
 ) -> list[Callable[..., Any]]:
     """What a worker does for workflows, put together in this one place."""
-    planner = Planner(store)
-    opening = Opening(store, planner, Covering(store, UsageGate(client, task_queue)))
+    planner, together = Planner(store), Recording(store)
+    opening = Opening(store, planner, Covering(store, UsageGate(client, task_queue)), together)
     planning = Planning(planner)
     return [
         opening.open_case,
@@ -139,7 +145,7 @@ def _activities(
         opening.log_time,
         planning.freeze_calendars,
         planning.plan_migration,
-        Records(store).record_case,
+        Records(store, together).record_case,
         *CaseActions(dispatcher).all,
         *UsageActivities(store, dispatcher).all,
         *Redelivering(store, outside).all,
