@@ -8,16 +8,19 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
 from temporalio import activity
 
 from activities.covering import Covering, Taken
 from activities.heartbeat import heartbeating
 from activities.hours import Hours
 from activities.planning import Planner
+from activities.recording import Recording
 from activities.refusals import check_readable, refusals
 from domain.catalog.declarations import Account
 from domain.coverage.matching import Coverage, fields_filled_from
 from domain.criteria.fields import check_bounds, check_values
+from domain.criteria.values import check_listed
 from domain.errors import Refused
 from domain.frozen import HorizonExceeded
 from domain.messages.case_state import CaseState
@@ -41,16 +44,18 @@ from domain.messages.steps import (
 from domain.timeline.plan import Plan
 from domain.timeline.requests import refuse_future
 from domain.usage.requests import Consumed, TimeEntry
+from store.errors import StoreError
 from store.store import Store
 
 
 class Opening:
     """Opens cases by the catalog as it stands now."""
 
-    def __init__(self, store: Store, planner: Planner, covering: Covering) -> None:
+    def __init__(self, store: Store, planner: Planner, covering: Covering, together: Recording) -> None:
         self.store = store
         self.planner = planner
         self.covering = covering
+        self._together = together
         self.hours = Hours(covering)
 
     @activity.defn(name=OPEN_CASE)
@@ -135,7 +140,12 @@ class Opening:
         if uncovered and account is not None and account.without_entitlement == "refuse":
             why = f"account {account.id!r} takes no case without an entitlement{_why(coverage)}"
             raise Refused("not_entitled", why)
-        return await asyncio.to_thread(self._record, opening, taken, account, fields)
+        opened, record = await asyncio.to_thread(self._opened, opening, taken, account, fields)
+        try:
+            await self._together.write(record)
+        except (SQLAlchemyError, StoreError):  # nothing but this opening waits for it: it may take longer, by itself
+            await asyncio.to_thread(self.store.cases.record, record)
+        return opened
 
     def _looked_up(self, intake: CaseIntake, at: datetime) -> tuple[Coverage, Account | None, dict[str, Any]]:
         """Who covers a new case, its account, and its fields: all of one catalog."""
@@ -143,10 +153,12 @@ class Opening:
             declared = catalog.catalog.fields()
             checked = check_values(intake.fields, declared)
             check_bounds(checked)
+            listed = catalog.catalog.values()
+            check_listed(checked, listed)
             coverage, account = self.covering.found(intake, at, catalog)
         fields: dict[str, Any] = dict(checked)
         if intake.entitlement and coverage.chosen:
-            fields = fields_filled_from(coverage.chosen, fields, declared)
+            fields = fields_filled_from(coverage.chosen, fields, declared, listed)
         return coverage, account, fields
 
     async def _plan_change(self, change: EntitlementChangePlan) -> OpenedCase:
@@ -188,9 +200,10 @@ class Opening:
         # Until somebody has decided the case is in no process.
         return plan.model_copy(update={"process": None}) if taken.prompt else plan
 
-    def _record(
+    def _opened(
         self, opening: CaseOpening, taken: Taken, account: Account | None, fields: dict[str, Any]
-    ) -> OpenedCase:
+    ) -> tuple[OpenedCase, CaseRecord]:
+        """The case as it is opened, and what is to be recorded of that."""
         run_id = activity.info().workflow_run_id or ""
         with self.store.snapshot() as stored:
             plan = self._planned(stored, opening.intake, opening.opened_at, taken, account)
@@ -198,22 +211,19 @@ class Opening:
             feed_after = stored.feed.last_before(opening.intake.case_id, run_id)
         opened, entered = self._enter(opening, taken, plan, account, fields)
         opened = opened.model_copy(update={"feed_after": feed_after})
-        self.store.cases.record(
-            CaseRecord(
-                history=0,
-                number=1,
-                notes_from=1,
-                run_id=run_id,
-                account=opened.account,
-                entitlement=opened.entitlement,
-                view=entered.timeline.view(opening.opened_at),
-                notes=entered.notes,
-                carried=opened_state(opened, entered, opening.ahead),
-                asked_at=activity.info().scheduled_time,
-                feed=FeedPart(first=feed_after + 1),
-            )
+        return opened, CaseRecord(
+            history=0,
+            number=1,
+            notes_from=1,
+            run_id=run_id,
+            account=opened.account,
+            entitlement=opened.entitlement,
+            view=entered.timeline.view(opening.opened_at),
+            notes=entered.notes,
+            carried=opened_state(opened, entered, opening.ahead),
+            asked_at=activity.info().scheduled_time,
+            feed=FeedPart(first=feed_after + 1),
         )
-        return opened
 
     def _enter(
         self, opening: CaseOpening, taken: Taken, plan: Plan, account: Account | None, fields: dict[str, Any]
@@ -229,7 +239,9 @@ class Opening:
         )
         while True:
             with suppress(HorizonExceeded):
-                entered = open_case(opening.intake.case_id, opened, opening.opened_at)
+                entered = open_case(
+                    opening.intake.case_id, opened, opening.opened_at, external_id=opening.intake.external_id
+                )
                 if entered.timeline.covers(opening.now):
                     return opened, entered
             plan = self.planner.further(opened.plan, opening.now)

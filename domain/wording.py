@@ -5,7 +5,8 @@
     span      2h05m, 45s, 2h
     plural    1 case, 2 cases
 
-A zone is an argument: nothing here looks one up.
+A zone is an argument: nothing here looks one up. Nor is `strftime` asked: it imports a module each time it is called,
+which a workflow's sandbox makes dear.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import re
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
 _MIDNIGHT = "00:00"
+_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _STAMP = re.compile(r"\b[0-9]{4}-[01][0-9]-[0-3][0-9] [0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z")
 
 
@@ -41,7 +43,7 @@ def zone_name(zone: tzinfo) -> str:
 
 def stamp(at: datetime) -> str:
     """An instant in UTC, as short notes have it: ``2025-06-09 09:00:00Z``."""
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
+    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(' ', 'seconds')}Z"
 
 
 def with_stamps_in(text: str, zone: tzinfo) -> str:
@@ -58,22 +60,22 @@ def _in_zone(stamped: str, zone: tzinfo) -> str:
 
 def moment(at: datetime) -> str:
     """An instant on the wall clock that it carries, and in UTC: ``Mon 2025-06-09 09:00 (13:00Z)``."""
-    local = f"{at:%a %Y-%m-%d} {time_text(at)}"
+    local = f"{day_text(at.date())} {time_text(at)}"
     if not at.utcoffset():
         return f"{local}Z"
     utc = at.astimezone(UTC)
-    there = time_text(utc) if utc.date() == at.date() else f"{utc:%a} {time_text(utc)}"
+    there = time_text(utc) if utc.date() == at.date() else f"{_WEEKDAYS[utc.weekday()]} {time_text(utc)}"
     return f"{local} ({there}Z)"
 
 
 def time_text(at: datetime) -> str:
     """The time of day, with seconds if there are any."""
-    return f"{at:%H:%M:%S}" if at.second else f"{at:%H:%M}"
+    return at.time().isoformat("seconds" if at.second else "minutes")
 
 
 def day_text(day: date) -> str:
     """A date with its weekday."""
-    return f"{day:%a %Y-%m-%d}"
+    return f"{_WEEKDAYS[day.weekday()]} {day.isoformat()}"
 
 
 def period(begin: datetime, end: datetime) -> str:

@@ -27,6 +27,7 @@ from activities.heartbeat import EVERY
 from activities.migrating import Migrating
 from activities.opening import Opening
 from activities.planning import Planner, Planning
+from activities.recording import Recording
 from activities.records import Records
 from activities.rendering.renderer import Renderer
 from activities.reports.sending import ReportSending
@@ -134,8 +135,8 @@ def _activities(
     client: Client, store: Store, task_queue: str, dispatcher: Dispatcher, outside: Outside | None
 ) -> list[Callable[..., Any]]:
     """What a worker does for workflows, put together in this one place."""
-    planner = Planner(store)
-    opening = Opening(store, planner, Covering(store, UsageGate(client, task_queue)))
+    planner, together = Planner(store), Recording(store)
+    opening = Opening(store, planner, Covering(store, UsageGate(client, task_queue)), together)
     planning = Planning(planner)
     return [
         opening.open_case,
@@ -144,7 +145,7 @@ def _activities(
         opening.log_time,
         planning.freeze_calendars,
         planning.plan_migration,
-        Records(store).record_case,
+        Records(store, together).record_case,
         *CaseActions(dispatcher).all,
         *UsageActivities(store, dispatcher).all,
         *Redelivering(store, outside).all,

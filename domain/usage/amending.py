@@ -58,6 +58,9 @@ def _check_new_end(book: UsageBook, ends_on: date | None) -> None:
 def amend(book: UsageBook, asked: EntitlementAmended, now: datetime, periods: FrozenPeriods | None) -> Made:
     """Change cap, end or rules: what was taken and thresholds that were passed stay; what is left counts at once."""
     check_amendment(book, asked)
+    if asked.amends is not None and asked.amends != (stand := book.terms_at(now)):
+        why = f"{book.terms.entitlement_id} was amended: cap and last date are {stand}, not {asked.amends}"
+        raise Refused("changed_meanwhile", why)
     wanted, before = amended_term(book, asked), book.terms.periods.term
     if wanted is not None:
         if periods is None or periods.term != wanted:
@@ -147,7 +150,7 @@ def check_amendment(book: UsageBook, asked: EntitlementAmended) -> None:
                 "cancel it and declare another",
             )
     _check_rules(book, asked)
-    if not asked.model_dump(exclude={"event_id", "by", "reason"}, exclude_none=True):
+    if not asked.model_dump(exclude={"event_id", "by", "reason", "amends"}, exclude_none=True):
         raise Refused("nothing_to_amend", "give a cap, a last date (ends_on), or what else is declared now")
     if book.state.cancelled_at is not None:
         raise Refused("cancelled", f"{terms.entitlement_id} was cancelled at {instant(book.state.cancelled_at)}")

@@ -15,6 +15,13 @@ def option(name: str, metavar: str, says: str) -> Any:
     return typer.Option(name, metavar=metavar, help=says, show_default=False)
 
 
+def case_option(says: str) -> Any:
+    """The option ``--case``: as another system calls it if wanted."""
+    return typer.Option(
+        "--case", metavar="ID", help=says, show_default=False, callback=_case_id, autocompletion=completion.cases
+    )
+
+
 def argument(metavar: str, says: str, completion: Callable[..., list[str]] | None = None) -> Any:
     """An argument; one that may be left out has its name in brackets.
 
@@ -37,6 +44,13 @@ def _case_id(text: str | None) -> str | None:
     from domain.ids import case_id_from
 
     return None if text is None else case_id_from(text)
+
+
+def case_ids(texts: list[str]) -> list[str]:
+    """The ids of cases, of what somebody calls them."""
+    from domain.ids import case_id_from
+
+    return [case_id_from(text) for text in texts]
 
 
 CaseArgument = Annotated[str, of_case("CASE", "The id of the case, ours or another system's.")]

@@ -28,7 +28,7 @@ Order = Literal["due", "newest", "oldest"]
 _CASES, _MILESTONES = tables.cases, tables.milestones
 _SHOWN = (
     *("case_id", "account", "entitlement", "process", "process_version", "status", "stopped"),
-    *("opened_at", "closed_at", "next_due", "priority", "owner", "paused"),
+    *("opened_at", "closed_at", "next_due", "priority", "owner", "paused", "external_id"),
 )
 _BY_INDEX = ("account", "owner", "entitlement", "priority")
 """Columns with an index, the one first that has the fewest cases of a value."""
@@ -87,6 +87,7 @@ class ListedCase(Value):
         due_milestone: whose that is.
         next_due: when something happens next by itself.
         paused: its clock, or the clock of an open milestone, stands.
+        external_id: the id of another system that its own was made of.
     """
 
     case_id: str
@@ -104,6 +105,7 @@ class ListedCase(Value):
     priority: str | None = None
     owner: str | None = None
     paused: bool = False
+    external_id: str | None = None
 
 
 class Position(NamedTuple):

@@ -95,8 +95,8 @@ class CaseRecords:
         with suppress(DoNotFollow):
             with self._database.write(patience=patience) as connection:
                 put_following(connection, following)
-            for record, _ in following:
-                self._last.remember(record)
+            for record, last in following:
+                self._last.remember(record, last)
             return True
         return False
 

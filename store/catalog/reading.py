@@ -41,6 +41,13 @@ class StoredCatalog:
         rows = self._connection.execute(select(tables.case_fields.c.name, tables.case_fields.c.type))
         return {name: FieldType(declared) for name, declared in rows}
 
+    def values(self) -> dict[str, list[str | int]]:
+        """The values of those fields of which they are listed."""
+        table = tables.case_fields.c
+        return {
+            name: listed for name, listed in self._connection.execute(select(table.name, table["values"])) if listed
+        }
+
     def find(self, kind: Kind, name: str, version: int | None = None) -> Declaration | None:
         """The declaration of that name, in its latest version unless another is asked for."""
         table = tables.DECLARED[kind]

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Delete, Insert, Select, Table, bindparam, delete, insert, or_, select, tuple_
+from sqlalchemy import (
+    Connection,
+    Delete,
+    Executable,
+    Insert,
+    Select,
+    Table,
+    bindparam,
+    delete,
+    insert,
+    or_,
+    select,
+    tuple_,
+)
 
 from domain.messages.steps import CaseRecord
 from domain.reports.holding import FieldChange
 from domain.timeline.effects import Noted, NoteKind
 from store import tables
+from store.database import insert_for
 from store.reports.rows import (
+    CaseToMeasure,
     Row,
     changes_of,
     holding_rows,
@@ -32,6 +47,7 @@ _PAUSING = frozenset(
 """What begins pauses, in its own name or by a rule."""
 
 _CASE, _CASES, _KEYS, _FROM = "of_case", "of_cases", "keys", "from_number"
+_KEY = ("case_id", "process", "milestone", "occurrence")
 _OF_ONE = ("of_case", "of_process", "of_milestone", "of_occurrence")
 
 
@@ -59,32 +75,63 @@ def put_measures(connection: Connection, record: CaseRecord) -> None:
         _insert(connection, table, rows)
 
 
-def put_following_measures(connection: Connection, records: Sequence[CaseRecord]) -> None:
-    """Write the rows of records, each of another case, that follow what is stored and leave nothing to forget."""
+def put_following_measures(
+    connection: Connection, records: Sequence[CaseRecord], *, paused: Collection[str], changed: Collection[str]
+) -> None:
+    """Write the rows of records, each of another case, that follow what is stored and leave nothing to forget.
+
+    Args:
+        connection: of a transaction.
+        records: of the cases.
+        paused: the cases of which pauses are stored.
+        changed: the cases of which changes of fields are stored, or may be.
+    """
     _insert(connection, tables.field_changes, [row for r in records for row in changes_of(r.view.case_id, r.notes)])
     cases = [of_record(record) for record in records]
-    which = {_CASES: [case.case_id for case in cases]}
-    changed = set(connection.execute(_with_changes(), which).scalars())
-    cases = [with_changes(c, _changes(connection, c.case_id)) if c.case_id in changed else c for c in cases]
+    perhaps = [r.view.case_id for r in records if r.view.case_id in changed or has_changes(r.notes)]
+    known = set(connection.execute(_with_changes(), {_CASES: perhaps}).scalars()) if perhaps else set()
+    divided = [with_changes(c, _changes(connection, c.case_id)) for c in cases if c.case_id in known]
+    _replace(connection, tables.holdings, divided, [row for case in divided for row in holding_rows(case)])
+    _put_pauses(connection, records, cases, paused)
+    measures = [row for case in cases for row in measure_rows(case)]
+    if measures:
+        connection.execute(_put(connection.dialect.name, tables.measures), measures)
+    if len(measures) < sum(len(case.views) for case in cases):
+        measured = {tuple(row[name] for name in _KEY) for row in measures}
+        left = [key for case in cases for key in _keys_of(case) if tuple(key.values()) not in measured]
+        connection.execute(_forget_each(tables.measures), left)
+
+
+def _put_pauses(
+    connection: Connection, records: Sequence[CaseRecord], cases: Sequence[CaseToMeasure], paused: Collection[str]
+) -> None:
+    touched = [c.case_id in paused or any(view.pauses for view in c.views) for c in cases]
+    some = [each for each, is_touched in zip(zip(records, cases, strict=True), touched, strict=True) if is_touched]
+    if not some:
+        return
     begun: dict[str, dict[datetime, str | None]] = {}
-    if any(view.pauses for case in cases for view in case.views):
-        for row in connection.execute(_all_begun_by(), which):
-            begun.setdefault(row.case_id, {})[row.from_at] = row.by
-    paused = [who_paused(r.notes) | begun.get(c.case_id, {}) for r, c in zip(records, cases, strict=True)]
-    written = {
-        tables.measures: [row for case in cases for row in measure_rows(case)],
-        tables.pauses: [row for case, by in zip(cases, paused, strict=True) for row in pause_rows(case, by)],
-        tables.holdings: [row for case in cases for row in holding_rows(case)],
-    }
-    keys = [
-        dict(zip(_OF_ONE, (case.case_id, view.process, view.milestone, view.occurrence), strict=True))
-        for case in cases
-        for view in case.views
-    ]
-    for table, rows in written.items():
-        if keys and (changed or table is not tables.holdings):
-            connection.execute(_forget_each(table), keys)
-        _insert(connection, table, rows)
+    for row in connection.execute(_all_begun_by(), {_CASES: [case.case_id for _, case in some]}):
+        begun.setdefault(row.case_id, {})[row.from_at] = row.by
+    rows = [row for record, c in some for row in pause_rows(c, who_paused(record.notes) | begun.get(c.case_id, {}))]
+    _replace(connection, tables.pauses, [case for _, case in some], rows)
+
+
+def _replace(connection: Connection, table: Table, cases: Sequence[CaseToMeasure], rows: Sequence[Row]) -> None:
+    """Write rows in place of all that is there of the instances of cases."""
+    if keys := [key for case in cases for key in _keys_of(case)]:
+        connection.execute(_forget_each(table), keys)
+    _insert(connection, table, rows)
+
+
+def _keys_of(case: CaseToMeasure) -> list[Row]:
+    """The parameters by which each of its instances is named."""
+    keys = ((case.case_id, view.process, view.milestone, view.occurrence) for view in case.views)
+    return [dict(zip(_OF_ONE, key, strict=True)) for key in keys]
+
+
+def has_changes(notes: Sequence[Noted]) -> bool:
+    """Whether they tell of a change of fields that has a row."""
+    return bool(changes_of("", notes))
 
 
 def _insert(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
@@ -121,6 +168,14 @@ def _changes(connection: Connection, case_id: str) -> list[FieldChange]:
 @cache
 def _into(table: Table) -> Insert:
     return insert(table)
+
+
+@cache
+def _put(dialect: str, table: Table) -> Executable:
+    """Insert rows, in place of those that are there."""
+    statement, keys = insert_for(dialect, table), list(table.primary_key.columns)
+    changed = {column.name: statement.excluded[column.name] for column in table.c if column not in keys}
+    return statement.on_conflict_do_update(index_elements=keys, set_=changed)
 
 
 @cache

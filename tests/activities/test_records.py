@@ -10,6 +10,7 @@ import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
+from activities.recording import Recording
 from activities.records import BRIDGES_AT, Records
 from domain.messages.steps import CaseRecord
 from store import Store
@@ -24,7 +25,7 @@ async def test_a_gap_is_waited_for_and_then_bridged(tmp_path: Path) -> None:
         store.cases.record(case.remarks("one"))
         case.remarks("lost with a restore")
         early = case.remarks("next")
-        records, environment = Records(store), ActivityEnvironment()
+        records, environment = Records(store, Recording(store)), ActivityEnvironment()
         for attempt in (1, BRIDGES_AT - 1):
             environment.info = replace(environment.info, attempt=attempt)
             with pytest.raises(FeedGap):
@@ -46,7 +47,7 @@ async def test_what_several_cases_record_at_once_is_one_transaction(
             store.cases.record(case.remarks("one"))
         early = Recorded("late")
         early.remarks("that is on its way yet")
-        records, environment = Records(store), ActivityEnvironment()
+        records, environment = Records(store, Recording(store)), ActivityEnvironment()
         environment.info = replace(environment.info, is_local=True)
         together: list[int] = []
         write = store.cases.record_all
@@ -71,7 +72,7 @@ async def test_two_records_of_a_case_are_written_one_after_the_other(tmp_path: P
     """Never in one transaction: the second is written by what the first has left."""
     case = Recorded("c-1")
     with Store.open(f"sqlite:///{tmp_path / 'milepost.db'}") as store:
-        records, environment = Records(store), ActivityEnvironment()
+        records, environment = Records(store, Recording(store)), ActivityEnvironment()
         environment.info = replace(environment.info, is_local=True)
         asked = [case.remarks("one"), case.remarks("two"), case.remarks("three")]
         await asyncio.gather(*(environment.run(records.record_case, record) for record in asked))

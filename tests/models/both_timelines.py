@@ -284,7 +284,7 @@ class Amended(Model):
         super()._take_back(milestone, at)
         if sum(instance.completed_at is not None for instance in self._of(milestone)) == done:
             return
-        for other in self._milestones():
+        for other in cast("list[Any]", self._milestones()):
             if other.predecessor == milestone.name:
                 for instance in self._every_of(other):
                     instance.term().kept = False  # it has no start any more that could be kept

@@ -109,8 +109,7 @@ class Plans:
         versions = case.timeline.plan.calendar_versions
         # Another plan may have come meanwhile, with other calendars under the same names.
         same = {n: c for n, c in horizon.calendars.items() if versions.get(n) == asked.calendar_versions.get(n)}
-        case.timeline.extend_horizon(same)
-        case.look_around()
+        case.extend_horizon(same)
 
     async def _further(self, request: HorizonRequest) -> Horizon:
         return await plan_by(names.FREEZE_CALENDARS, request, Horizon, "freeze the calendars further")

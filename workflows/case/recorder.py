@@ -158,7 +158,7 @@ class Recorder:
         finally:
             self.is_writing_here = False
         self._confirmed = (record.history, record.carried.state.last_at)
-        self._case.timeline.fold(each.instance for each in record.folded)
+        self._case.fold(each.instance for each in record.folded)
         kept.recorded_notes = record.carried.recorded_notes
         del kept.unrecorded[: len(record.notes) + len(record.fired)]
         del kept.failures[: len(record.failures)]
@@ -187,7 +187,7 @@ class Recorder:
             run_id=info.run_id,
             account=kept.account,
             entitlement=kept.entitlement,
-            view=case.with_decisions(timeline.view(case.now()).short()),
+            view=case.with_decisions((timeline.view(case.now()) if folded else case.look(case.now())).short()),
             notes=notes,
             fired=[effect for effect in effects if isinstance(effect, TriggerFired)],
             failures=list(kept.failures),

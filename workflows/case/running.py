@@ -1,6 +1,6 @@
 """A case that runs: its timeline, its clock and what travels with it. Every part of its workflow works on this."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,15 +11,17 @@ with workflow.unsafe.imports_passed_through():
     from datetime import timedelta
 
     from domain.bounds import cut
+    from domain.frozen import FrozenCalendar
     from domain.messages.case_state import CaseState, HoursQuestion, OveragePrompt
     from domain.messages.cases import Answer, CaseIntake
     from domain.messages.names import NOT_OPEN_YET
     from domain.timeline import Timeline
     from domain.timeline.effects import Effect, Noted, NoteKind
     from domain.timeline.events import Event
+    from domain.timeline.instances import MilestoneInstance
     from domain.timeline.views import CaseView, OpenDecision
     from workflows.case.jobs import Jobs
-    from workflows.case.steps import Attempts, Step, Turn, step_of, unit_cost
+    from workflows.case.steps import Attempts, Step, Trial, Turn, step_of, unit_cost
     from workflows.newer import NewerBuild
 
 MOST_CARRIED_BYTES = 1_900_000
@@ -28,6 +30,9 @@ MOST_CARRIED_BYTES = 1_900_000
 
 class RunningCase:
     """What every part of a case's workflow works on.
+
+    Its timeline never changes: another takes its place (`_stand`). So what was found out about it stays right for as
+    long as it is there, and is forgotten with it.
 
     Attributes:
         intake: with what the case was opened.
@@ -48,6 +53,8 @@ class RunningCase:
         self.ahead = timedelta()
         self.refusal: ApplicationError | NewerBuild | None = None
         self._timeline: Timeline | None = None
+        self._trial: Trial | None = None
+        self._seen: tuple[datetime, CaseView] | None = None
         self._kept: CaseState | None = None
         self.next_due: datetime | None = None
         self.next_summary = ""
@@ -105,7 +112,13 @@ class RunningCase:
 
     def view(self, at: datetime | None = None) -> CaseView:
         """The case at an instant, now, if none is given; with the newest instances of each milestone."""
-        return self.with_decisions(self.timeline.view(at or self.now()).newest())
+        return self.with_decisions(self.look(at or self.now()).newest())
+
+    def look(self, at: datetime) -> CaseView:
+        """The case at an instant, with every instance, and without what somebody is asked about."""
+        if self._seen is None or self._seen[0] != at:
+            self._seen = at, self.timeline.view(at)
+        return self._seen[1]
 
     def with_decisions(self, view: CaseView) -> CaseView:
         """The view, with what somebody is asked about."""
@@ -140,17 +153,36 @@ class RunningCase:
 
     # --- what happens to it ---
 
+    def _stand(self, timeline: Timeline) -> None:
+        """Let another timeline take the place of the one there was."""
+        self._timeline = timeline
+        self._trial = self._seen = None
+
     def begin(self, kept: CaseState, timeline: Timeline) -> None:
         """Take up a case that has entered its timeline."""
-        self._kept, self._timeline, self.ahead = kept, timeline, kept.ahead
-        self.look_around()
+        self._kept, self.ahead = kept, kept.ahead
+        self._stand(timeline)
+        self._look_around()
 
-    def look_around(self) -> None:
+    def extend_horizon(self, calendars: dict[str, FrozenCalendar]) -> None:
+        """Take over the same calendars, frozen over a longer horizon."""
+        timeline = self.timeline.fork()
+        timeline.extend_horizon(calendars)
+        self._stand(timeline)
+        self._look_around()
+
+    def fold(self, instances: Iterable[MilestoneInstance]) -> None:
+        """Take instances out of the timeline that the store has for good."""
+        if leaving := list(instances):
+            timeline = self.timeline.fork()
+            timeline.fold(leaving)
+            self._stand(timeline)
+
+    def _look_around(self) -> None:
         """See anew when something is due, and whether the calendars reach."""
-        timeline = self.timeline
-        view = timeline.view(self.now())
-        self.next_due, self.next_summary = timeline.next_due, view.next_summary
-        self.is_covered = timeline.covers(self.now())
+        now, timeline = self.now(), self.timeline
+        self.next_due, self.next_summary = timeline.next_due, self.look(now).next_summary
+        self.is_covered = timeline.covers(now)
 
     async def ready(self) -> None:
         """Wait until the case is open.
@@ -163,6 +195,19 @@ class RunningCase:
         if self.refusal is not None:
             raise self.refusal
 
+    def tried(self, event: Event) -> Step:
+        """What taking an event in now comes to. It is worked out once for the request that asks and is then taken.
+
+        Raises:
+            Refused: it makes no sense.
+            HorizonExceeded: a target that follows from it lies past the horizon.
+        """
+        now = self.now()
+        if self._trial is None or (self._trial.now, self._trial.event) != (now, event):
+            timeline = self.timeline.fork()
+            self._trial = Trial(event, now, step_of(timeline, timeline.apply(event, now), now))
+        return self._trial.step
+
     def take(self, event: Event) -> Answer:
         """Take an event in, on a copy that takes the place of the timeline when all has gone well.
 
@@ -171,13 +216,7 @@ class RunningCase:
             HorizonExceeded: a target that follows from it lies past the horizon; nothing has changed.
         """
         repeated = event.event_id in self.timeline.state.event_ids
-        now = self.now()
-
-        def tried() -> Step:
-            timeline = self.timeline.fork()
-            return step_of(timeline, timeline.apply(event, now), now)
-
-        step = self._attempts.attempt(event.type, tried)
+        step = self._attempts.attempt(event.type, lambda: self.tried(event))
         self.turn.spend(unit_cost(step.timeline))
         self.commit(step)
         already = any(isinstance(e, Noted) and e.kind is NoteKind.ALREADY for e in step.effects)
@@ -210,7 +249,8 @@ class RunningCase:
 
     def commit(self, step: Step) -> None:
         """Take a step over and set going what it wants done. Nothing here waits, so nothing here holds up the clock."""
-        self._timeline = step.timeline
+        self._stand(step.timeline)
+        self._seen = step.now, step.view
         self.next_due, self.next_summary = step.next_due, step.view.next_summary
         self.is_covered = step.is_covered
         self.do(step.effects, self.with_decisions(step.view.newest()))
@@ -218,7 +258,10 @@ class RunningCase:
     def remark(self, kind: NoteKind, text: str, by: str | None = None, once: str | None = None, **facts: Any) -> None:
         """Put something on record that changes nothing; what has an id to be put there `once`, no second time."""
         if self._timeline is not None:
-            self.do(self._timeline.remark(kind, self.now(), cut(text), by, once, **facts), None)
+            timeline = self._timeline.fork()
+            effects = timeline.remark(kind, self.now(), cut(text), by, once, **facts)
+            self._stand(timeline)
+            self.do(effects, None)
 
 
 def _nothing(_effects: Sequence[Effect], _view: CaseView | None) -> None:

@@ -14,6 +14,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.frozen import HorizonExceeded
     from domain.timeline import Timeline
     from domain.timeline.effects import Effect
+    from domain.timeline.events import Event
     from domain.timeline.views import CaseView
     from workflows.barrier import UNEXPECTED, barrier, fault_number
     from workflows.waiting import end_of_task
@@ -33,6 +34,7 @@ class Step(NamedTuple):
 
     Attributes:
         timeline: takes the place of the one that the case has.
+        now: the engine's now.
         view: of the case afterwards.
         next_due: when something happens next by itself.
         is_covered: the calendars reach as far as they have to.
@@ -40,6 +42,7 @@ class Step(NamedTuple):
 
     timeline: Timeline
     effects: list[Effect]
+    now: datetime
     view: CaseView
     next_due: datetime | None
     is_covered: bool
@@ -47,7 +50,15 @@ class Step(NamedTuple):
 
 def step_of(timeline: Timeline, effects: list[Effect], now: datetime) -> Step:
     """The step that leads to a timeline."""
-    return Step(timeline, effects, timeline.view(now), timeline.next_due, timeline.covers(now))
+    return Step(timeline, effects, now, timeline.view(now), timeline.next_due, timeline.covers(now))
+
+
+class Trial(NamedTuple):
+    """A step that an event leads to, before anybody has decided to take it."""
+
+    event: Event
+    now: datetime
+    step: Step
 
 
 class Attempts:

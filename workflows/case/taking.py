@@ -39,7 +39,7 @@ class Taking:
         if not case.is_open or not case.turn.is_free or (case.next_due and case.next_due < event.occurred_at):
             return
         try:
-            case.timeline.fork().apply(event, case.now())
+            case.tried(event)
         except HorizonExceeded:
             return  # it waits for a longer one
 

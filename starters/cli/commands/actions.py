@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from starters.cli import arguments
+from starters.cli import arguments, zones
 from starters.cli.commands.case import login
 from starters.cli.options import By, argument, of_case, option
 from starters.cli.running import run, stored
@@ -54,10 +54,10 @@ def actions(
     with stored() as store:
         if case is None:
             found = store.actions.failed(since=arguments.instant(since, "--since") if since else None, kind=kind)
-            lines = failed_lines(found) or ["no action has failed for good"]
+            lines = failed_lines(found, zones.shown(zones.of_account())) or ["no action has failed for good"]
         else:
             store.cases.get(case)  # says so itself if there is none
-            lines = action_lines(store, case) or [f"case {case} has had no actions"]
+            lines = action_lines(store, case, zones.shown(zones.of_case(case))) or [f"case {case} has had no actions"]
     for line in lines:
         typer.echo(line)
 
@@ -229,6 +229,8 @@ def endpoints(
             store.endpoints.switch(on, off_at=None)
             typer.echo(f"endpoint {on} is on; milepost retry sends what failed meanwhile")
             return
-        lines = endpoint_lines(store.catalog.everything().endpoints, store.endpoints.states())
+        lines = endpoint_lines(
+            store.catalog.everything().endpoints, store.endpoints.states(), zones.shown(zones.of_account())
+        )
     for line in lines or ["no endpoint is declared"]:
         typer.echo(line)

@@ -15,6 +15,8 @@ from starters.cli.options import InPeriod, argument, option
 from starters.cli.running import connected, run, stored
 
 if TYPE_CHECKING:
+    from datetime import tzinfo
+
     from domain.usage.requests import Balance, PeriodBalance
     from starters.operations.auditing import Audited, AuditedCases, Auditor
 
@@ -42,7 +44,8 @@ def balance(
         if as_json:
             typer.echo(json.dumps([one.model_dump(mode="json") for one in all_of_it], indent=2, ensure_ascii=False))
         else:
-            shown = [line for one in all_of_it for line in _shown(one, one.status).splitlines()[:2]]
+            zone = zones.shown(zones.of_account(account))
+            shown = [line for one in all_of_it for line in _shown(one, one.status, zone).splitlines()[:2]]
             typer.echo("\n".join(shown) or f"nothing of account {account} is counted")
         return
     assert entitlement is not None  # noqa: S101  checked just now
@@ -52,7 +55,7 @@ def balance(
     if as_json:
         said = json.dumps(found.model_dump(mode="json") | {"status": status}, indent=2, ensure_ascii=False)
     else:
-        said = _shown(found, status)
+        said = _shown(found, status, zones.shown(zones.of_entitlement(entitlement)))
     typer.echo(said)
 
 
@@ -163,7 +166,7 @@ async def _auditor() -> AsyncIterator[Auditor]:
         yield Auditor(client, store, task_queue)
 
 
-def _shown(balance: Balance, status: str) -> str:
+def _shown(balance: Balance, status: str, zone: tzinfo) -> str:
     from domain.usage.units import amount_text
     from domain.wording import instant
 
@@ -177,7 +180,7 @@ def _shown(balance: Balance, status: str) -> str:
         *(_period(period, balance.unit) for period in (balance.current, *balance.past)),
     ]
     if balance.changes_at:
-        lines.append(f"changes at {instant(balance.changes_at)}")
+        lines.append(f"changes at {instant(balance.changes_at, zone)}")
     if balance.renewal:
         lines.append(f"goes on as {balance.renewal}")
     lines += [f"failed for good: {failure.key}: {failure.error}" for failure in balance.failures]

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from domain.customer_links import LONGEST_DAYS, USUAL_DAYS
-from starters.cli import arguments
+from starters.cli import arguments, zones
 from starters.cli.commands.case import login
 from starters.cli.options import AsJson, By, argument, option
 from starters.cli.running import stored
@@ -73,11 +73,12 @@ def list_links(
     if as_json:
         typer.echo(json.dumps([link.model_dump(mode="json") for link in found], indent=2))
         return
+    zone = zones.shown(zones.of_account(account))
     for link in found:
         why_not = link.why_not(now)
         revoked = f" by {link.revoked_by}" if link.revoked_by else ""
-        stands = f"{why_not.upper()}{revoked}" if why_not else f"opens its page until {instant(link.expires_at)}"
-        typer.echo(f"{link.id}  {link.account}: {stands}; made {instant(link.created_at)} by {link.created_by}")
+        stands = f"{why_not.upper()}{revoked}" if why_not else f"opens its page until {instant(link.expires_at, zone)}"
+        typer.echo(f"{link.id}  {link.account}: {stands}; made {instant(link.created_at, zone)} by {link.created_by}")
     if not found:
         typer.echo("no link was made")
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from starters.cli import arguments
+from starters.cli import arguments, completion
 from starters.cli.commands.foresight import show_plan
-from starters.cli.options import By, option
+from starters.cli.options import By, case_ids, option
 from starters.cli.running import run, until_stopped
 
 if TYPE_CHECKING:
@@ -59,7 +59,13 @@ Entitlements = Annotated[
 Cases = Annotated[
     list[str],
     typer.Option(
-        "--case", metavar="ID", help="This case; may be repeated.", show_default=False, rich_help_panel=_WHICH
+        "--case",
+        metavar="ID",
+        help="This case; may be repeated.",
+        show_default=False,
+        rich_help_panel=_WHICH,
+        callback=case_ids,
+        autocompletion=completion.cases,
     ),
 ]
 FieldOptions = Annotated[

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from starters.cli import zones
-from starters.cli.options import argument, option
+from starters.cli.options import argument, case_option, option
 from starters.cli.running import stored
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Status(StrEnum):
 
 def outbox(
     key: Annotated[str | None, argument("[KEY]", "Of one mail or message: show it as it was sent.")] = None,
-    case: Annotated[str | None, option("--case", "ID", "Only of this case, or of this entitlement.")] = None,
+    case: Annotated[str | None, case_option("Only of this case, or of this entitlement.")] = None,
     kind: Annotated[str | None, option("--kind", "KIND", "Only of a kind: email, outbound_message, signal.")] = None,
     status: Annotated[
         Status | None,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from starters.cli import zones
 from starters.cli.commands.case import login
 from starters.cli.options import AsJson, By, argument, option
 from starters.cli.running import connected, run, stored
@@ -41,7 +42,7 @@ def list_all(as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps([as_data(standing, behind) for standing, behind in found], indent=2))
         return
-    for line in subscription_lines(found) or ["no subscription is declared"]:
+    for line in subscription_lines(found, zones.shown(zones.of_account())) or ["no subscription is declared"]:
         typer.echo(line)
 
 
@@ -61,7 +62,7 @@ def show(subscription: Subscribed, as_json: AsJson = False) -> None:
         told = as_data(standing, behind) | {"dead_letters": [one.model_dump(mode="json") for one in letters]}
         typer.echo(json.dumps(told, indent=2))
         return
-    for line in standing_lines(standing, behind, letters):
+    for line in standing_lines(standing, behind, letters, zones.shown(zones.of_account())):
         typer.echo(line)
 
 

@@ -12,7 +12,7 @@ import typer
 
 from starters.cli import arguments, zones
 from starters.cli.commands.case import login
-from starters.cli.options import AsJson, By, EntitlementArgument, EventId, InPeriod, Why, argument, option
+from starters.cli.options import AsJson, By, EntitlementArgument, EventId, InPeriod, Why, argument, case_option, option
 from starters.cli.running import connected, run
 
 if TYPE_CHECKING:
@@ -44,10 +44,7 @@ def take(
         str | None,
         option("--at", "TIME", "When it is dispatched, or planned to be: decides the period; now, if left out."),
     ] = None,
-    case: Annotated[
-        str | None,
-        option("--case", "CASE", "Is told if not enough is left."),
-    ] = None,
+    case: Annotated[str | None, case_option("Is told if not enough is left.")] = None,
     overage: Annotated[
         bool,
         typer.Option(

@@ -332,3 +332,19 @@ def test_what_does_not_end_is_not_renewed() -> None:
         EntitlementTerms(entitlement_id="E1", account="acme", allowance=declared, periods=periods), NOON
     )
     assert "E1 does not end" in refusal(endless, by_hand(EntitlementRenewed))
+
+
+def test_an_amendment_of_other_terms_is_refused() -> None:
+    """Somebody else has amended it since; what is taken is no term, and what was made before is made."""
+    of = usage()
+    seen = of.balance(NOON).terms
+    assert seen == "10/2025-12-31"
+    take(of, "V-1")
+    changed(of, by_hand(EntitlementAmended, cap=12, amends=seen))
+    with pytest.raises(Refused, match="cap and last date are 12/2025-12-31, not 10/2025-12-31") as refused:
+        changed(of, by_hand(EntitlementAmended, "change-2", cap=14, amends=seen))
+    assert refused.value.code == "changed_meanwhile"
+    again, _ = of.change(by_hand(EntitlementAmended, cap=12, amends=seen), NOON)
+    assert again.outcome == "already"
+    changed(of, by_hand(EntitlementAmended, "change-3", cap="unlimited"))
+    assert of.balance(NOON).terms == "unlimited/2025-12-31"

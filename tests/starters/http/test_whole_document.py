@@ -55,6 +55,8 @@ STEPS = 20
 SECRET = "of the mail gateway, long enough"  # noqa: S105  of this test alone
 SHOWN = {
     "POST /v1/catalog": {"If-Match": "*"},
+    "POST /v1/orders": {"If-Match": "*"},
+    "POST /v1/entitlements/{entitlement}/amend": {"If-Match": "*"},
     "POST /v1/intake/{source}": {
         "Authorization": f"Basic {b64encode(f'milepost:{SECRET}'.encode()).decode()}",
         "X-Id": "d-1",
