@@ -11,7 +11,13 @@ from tests.docs.comparing import MOST_LEFT_OUT, Differs, left_out
 from tests.docs.reader import a_reader
 from tests.docs.reading import PAGES, ROOT
 
-RUN = ["README.md", "docs/tutorial.md", "docs/reference/backtest.md", "docs/reference/logs.md"]
+RUN = [
+    "README.md",
+    "docs/guide/coverage.md",
+    "docs/reference/backtest.md",
+    "docs/reference/logs.md",
+    "docs/tutorial.md",
+]
 """Pages whose commands are run."""
 
 
