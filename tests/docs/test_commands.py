@@ -13,6 +13,7 @@ from tests.docs.reading import PAGES, ROOT
 
 RUN = [
     "README.md",
+    "docs/guide/catalog.md",
     "docs/guide/coverage.md",
     "docs/reference/backtest.md",
     "docs/reference/logs.md",
@@ -70,7 +71,9 @@ def test_a_page_is_read_as_its_reader_does() -> None:
 @pytest.mark.parametrize(
     ("said", "printed", "omitted"),
     [
+        ("\n", "", []),
         ("one\ntwo\n", "one  \ntwo\n\n", []),
+        ("(noticed ...).\n", "(noticed a\n  b).\n", ["a\n  b"]),
         ("a ... z\n", "a bc z\n", ["bc"]),
         ("a\n...\nz\n", "a\nb\nc\nz\n", ["b\nc\n"]),
         ("a\n...\nz\n", "a\nz\n", []),
