@@ -33,7 +33,7 @@ LESS_SOUGHT = {"reference/rules.md": 0.2, "decisions.md": 0.3, "CHANGELOG.md": 0
 """Pages that name everything once: in the search they stand behind those that explain it."""
 
 _SHIM = "https://unpkg.com/iframe-worker/shim"
-"""What the theme loads from elsewhere, so that the search works from a folder; `docs/javascripts` has it."""
+"""What the theme loads from elsewhere, so that the search works from a folder; ours is in `docs/javascripts`."""
 
 _LOADED = re.compile(
     r"<(?:script|img|iframe|link rel=\"(?:stylesheet|preconnect|preload)\")[^>]*(?:src|href)=\"(https?:[^\"]*)"
@@ -68,7 +68,7 @@ def on_post_template(output_content: str, *, template_name: str, config: MkDocsC
 
 
 def _loading_nothing(output: str, place: str) -> str:
-    ours = posixpath.relpath("javascripts/iframe-worker.js", posixpath.dirname(place) or ".")
+    ours = posixpath.relpath("javascripts/search-from-a-folder.js", posixpath.dirname(place) or ".")
     output = output.replace(_SHIM, ours)
     if found := _LOADED.findall(output):
         raise PluginError(f"{place} loads from elsewhere: {', '.join(found)}")

@@ -9,13 +9,11 @@ from typing import Annotated
 
 import typer
 
+from domain.customer_links import LONGEST_DAYS, USUAL_DAYS
 from starters.cli import arguments, zones
 from starters.cli.commands.case import login
 from starters.cli.options import AsJson, By, argument, option
 from starters.cli.running import stored
-
-MOST_DAYS = 400
-_USUAL_DAYS = 30
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -27,7 +25,9 @@ app = typer.Typer(
 @app.command()
 def create(
     account: Annotated[str, argument("ACCOUNT", "Whose page it opens; nothing of any other is on it.")],
-    days: Annotated[int, typer.Option("--days", min=1, max=MOST_DAYS, help="For how long it opens it.")] = _USUAL_DAYS,
+    days: Annotated[
+        int, typer.Option("--days", min=1, max=LONGEST_DAYS, help="For how long it opens it.")
+    ] = USUAL_DAYS,
     until: Annotated[str | None, option("--until", "ISO", "Or until which instant.")] = None,
     by: By = None,
     as_json: AsJson = False,
@@ -45,8 +45,6 @@ def create(
 
     now = datetime.now(UTC)
     ends = arguments.instant(until, "--until") if until else now + timedelta(days=days)
-    if ends > now + timedelta(days=MOST_DAYS):
-        raise typer.BadParameter(f"a link opens a page for at most {MOST_DAYS} days", param_hint="--until")
     with stored() as store:
         link, text = make_link(store, account, until=ends, by=by or login() or "unknown", now=now)
     root = (get_settings().api_url or f"http://127.0.0.1:{API_PORT}").rstrip("/")
