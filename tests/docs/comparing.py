@@ -35,7 +35,7 @@ def left_out(said: str, printed: str) -> list[str]:
     Raises:
         Differs: the rest is not as the page says, or a verdict or an instant of the story is left out.
     """
-    matched = re.fullmatch(_pattern(_lines(said)), "\n".join(_lines(printed)) + "\n")
+    matched = re.fullmatch(_pattern(_lines(said)), "".join(f"{line}\n" for line in _lines(printed)))
     if matched is None:
         raise Differs(f"the page says:\n{said}\nit printed:\n{printed}", printed)
     parts = [part for part in matched.groups() if part]

@@ -69,6 +69,7 @@ class Reader:
                 if isinstance(step, File):
                     (self.folder / step.name).write_text(step.text)
                 elif step.line == ANEW:
+                    elsewhere.close()
                     self._begins_anew()
                 elif step.line == "milepost dev":
                     elsewhere.enter_context(self.with_milepost_dev())

@@ -11,7 +11,14 @@ from tests.docs.comparing import MOST_LEFT_OUT, Differs, left_out
 from tests.docs.reader import a_reader
 from tests.docs.reading import PAGES, ROOT
 
-RUN = ["README.md", "docs/tutorial.md", "docs/reference/backtest.md", "docs/reference/logs.md"]
+RUN = [
+    "README.md",
+    "docs/guide/catalog.md",
+    "docs/guide/coverage.md",
+    "docs/reference/backtest.md",
+    "docs/reference/logs.md",
+    "docs/tutorial.md",
+]
 """Pages whose commands are run."""
 
 
@@ -64,7 +71,9 @@ def test_a_page_is_read_as_its_reader_does() -> None:
 @pytest.mark.parametrize(
     ("said", "printed", "omitted"),
     [
+        ("\n", "", []),
         ("one\ntwo\n", "one  \ntwo\n\n", []),
+        ("(noticed ...).\n", "(noticed a\n  b).\n", ["a\n  b"]),
         ("a ... z\n", "a bc z\n", ["bc"]),
         ("a\n...\nz\n", "a\nb\nc\nz\n", ["b\nc\n"]),
         ("a\n...\nz\n", "a\nz\n", []),
