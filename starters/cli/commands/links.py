@@ -18,6 +18,7 @@ MOST_DAYS = 400
 _USUAL_DAYS = 30
 
 app = typer.Typer(
+    add_completion=False,
     no_args_is_help=True,
     help="Make links to customers' pages, list them, revoke them; or write a page to a file.\n\n"
     "Example: milepost links create acme --days 30",
