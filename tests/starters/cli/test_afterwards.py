@@ -67,7 +67,7 @@ async def test_second_thoughts_about_a_case(environment: dict[str, str], named: 
     assert (await say("decide", case, "maybe")).exit_code == 2
     assert "nothing to decide" in (await say("decide", case, "yes")).stderr
     unasked = await say("decide", case, "yes", "--entry", "T-1")
-    assert (unasked.exit_code, "no decision on overage of time entry 'T-1'" in unasked.stderr) == (2, True)
+    assert (unasked.exit_code, "nothing to decide about time entry 'T-1'" in unasked.stderr) == (2, True)
     nameless = await say("decide", case, "yes", "--entry", "")
     assert (nameless.exit_code, "entry: " in nameless.stderr) == (2, True)
     assert "no failed action" in (await say("retry", case, "nothing")).stderr
