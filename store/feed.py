@@ -24,6 +24,7 @@ from domain.messages.steps import CaseRecord
 from store import tables
 from store.database import Database
 from store.errors import StoreError
+from store.many import execute_many
 from store.reading import read_stored
 
 _EVENTS, _FEED = tables.events, tables.feed
@@ -43,6 +44,7 @@ _LAST = select(func.max(_EVENTS.c.sequence)).where(
 )
 _LAST_OF_OTHERS = _LAST.where(_EVENTS.c.run_id != bindparam("of_run"))
 _NEXT = update(_FEED).values(last=_FEED.c.last + bindparam("many")).returning(_FEED.c.last)
+_INSERT = _EVENTS.insert()
 _SUPERSEDE = update(_EVENTS).where(_EVENTS.c.position == bindparam("at_position")).values(superseded=True)
 
 
@@ -252,7 +254,7 @@ def put_following_events(connection: Connection, records: Sequence[CaseRecord]) 
     now = datetime.now(UTC)
     before = connection.execute(_NEXT, {"many": len(drafts)}).scalar_one() - len(drafts)
     rows = [_row(draft, before + place, run_id, now) for place, (draft, run_id) in enumerate(drafts, 1)]
-    connection.execute(_EVENTS.insert(), rows)
+    execute_many(connection, _INSERT, rows)
 
 
 def lock_events(connection: Connection) -> None:
@@ -291,7 +293,7 @@ def _put(connection: Connection, drafts: Sequence[Draft], stored: dict[int, Any]
     now = datetime.now(UTC)
     position = connection.execute(_NEXT, {"many": len(new)}).scalar_one() - len(new)
     rows = [_row(draft, position + place, run_id, now) for place, draft in enumerate(new, 1)]
-    connection.execute(_EVENTS.insert(), rows)
+    execute_many(connection, _INSERT, rows)
 
 
 def _row(draft: Draft, position: int, run_id: str, now: datetime) -> dict[str, Any]:

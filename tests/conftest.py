@@ -48,16 +48,17 @@ def _ended_in_time(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[.
     return ended
 
 
-BESIDE_PROCESSES = {"abuse", "activities", "clients", "siege", "starters", "worker", "workflows"}
+BESIDE_PROCESSES = {"abuse", "activities", "clients", "docs", "siege", "starters", "worker", "workflows"}
 """Folders of tests that talk to servers and programs, which a busy machine may leave without a processor for a while.
 
-One that fails is tried once more, and the summary names it; what fails twice fails. The others have no such excuse.
+One that fails is tried once more, and the summary names it; what fails twice fails. The others have no such excuse, nor
+has a run that was asked to be a long one.
 """
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if item.path.relative_to(HERE).parts[0] in BESIDE_PROCESSES:
+        if item.path.relative_to(HERE).parts[0] in BESIDE_PROCESSES and "MILEPOST_LONGEST_TEST" not in os.environ:
             item.add_marker(pytest.mark.flaky(reruns=1))
         if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.obj):
             item.obj = _ended_in_time(item.obj)

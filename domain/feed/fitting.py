@@ -23,6 +23,8 @@ _WHOLE = ("fields", "before", "milestones", "actions", "causes")
 def fitted(data: EventData) -> dict[str, Any]:
     """The data as plain JSON types, cut to its bounds; `cut` says what was cut."""
     plain = data.model_dump(mode="json", exclude_none=True)
+    if _size(plain) <= MOST_TEXT_BYTES:  # nothing in it can be longer
+        return plain
     for most in (MOST_TEXT_BYTES, SHORTER_TEXT_BYTES):
         said: list[dict[str, Any]] = []
         shorter = _shorter(plain, most, "", said)

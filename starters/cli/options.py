@@ -22,6 +22,13 @@ def case_option(says: str) -> Any:
     )
 
 
+def entitlement_option(says: str) -> Any:
+    """The option ``--entitlement``."""
+    return typer.Option(
+        "--entitlement", metavar="ID", help=says, show_default=False, autocompletion=completion.entitlements
+    )
+
+
 def argument(metavar: str, says: str, completion: Callable[..., list[str]] | None = None) -> Any:
     """An argument; one that may be left out has its name in brackets.
 

@@ -14,6 +14,7 @@ from domain.timeline.views import MilestoneView
 from store import tables
 from store.cases import statements
 from store.reading import read_stored
+from store.types import written
 
 Row = dict[str, Any]
 
@@ -30,7 +31,7 @@ def milestone_row(case_id: str, milestone: MilestoneView) -> Row:
         **{name: getattr(milestone, name) for name in same},
         "state": milestone.state.value,
         "violated_at": violations[-1].violated_at if violations else None,
-        "view": milestone.model_dump(mode="json"),
+        "view": written(milestone),
         "explained": None,
     }
 
@@ -56,7 +57,7 @@ def folded_rows(record: CaseRecord) -> list[Row]:
     return [
         {
             **milestone_row(state.case_id, each.view),
-            "explained": explain_instance(plan, before, each.instance, now).model_dump(mode="json"),
+            "explained": written(explain_instance(plan, before, each.instance, now)),
         }
         for each in record.folded
     ]

@@ -21,6 +21,7 @@ from store.cases.folded import milestone_row
 from store.database import insert_new
 from store.feed import put_following_events
 from store.listed import listed, roles_now
+from store.many import execute_many
 from store.reports.writing import has_changes, put_following_measures
 
 MOST_REMEMBERED = 20_000
@@ -134,7 +135,7 @@ def put_following(connection: Connection, records: Sequence[tuple[CaseRecord, La
     milestones = [milestone_row(r.view.case_id, each) for r in of_records for each in r.view.milestones]
     if milestones:
         changed = [name for name in milestones[0] if name not in tables.milestones.primary_key.columns]
-        connection.execute(statements.put(dialect, tables.milestones, *changed), milestones)
+        execute_many(connection, statements.put(dialect, tables.milestones, *changed), milestones)
     put_following_measures(
         connection,
         of_records,
@@ -142,13 +143,13 @@ def put_following(connection: Connection, records: Sequence[tuple[CaseRecord, La
         changed={record.view.case_id for record, last in records if last.has_changes},
     )
     if notes := [row for record in of_records for row in rows.note_rows(record)]:
-        connection.execute(statements.put(dialect, tables.notes), notes)
+        execute_many(connection, statements.put(dialect, tables.notes), notes)
     fired = [(record.view, each) for record in of_records for each in record.fired]
     if fired:
         triggers = [rows.trigger_row(*each) for each in fired]
-        connection.execute(statements.put(dialect, tables.triggers, *rows.TRIGGER_CHANGES), triggers)
+        execute_many(connection, statements.put(dialect, tables.triggers, *rows.TRIGGER_CHANGES), triggers)
     if actions := [row for each in fired for row in rows.action_rows(*each)]:
-        connection.execute(statements.put(dialect, tables.actions, *rows.ACTION_CHANGES), actions)
+        execute_many(connection, statements.put(dialect, tables.actions, *rows.ACTION_CHANGES), actions)
     put_following_events(connection, of_records)  # last: nobody else writes events until it has ended
 
 
@@ -171,10 +172,10 @@ def _put_cases(connection: Connection, records: Sequence[tuple[CaseRecord, Last]
     insert_new(connection, tables.case_hours, hours)
     following = [(record, last) for record, last in records if last is not NOTHING]
     changes = [_change(record, last) | listed(record.view, roles) for record, last in following]
-    if changes and connection.execute(statements.follow(), changes).rowcount != len(changes):
+    if changes and execute_many(connection, statements.follow(), changes).rowcount != len(changes):
         raise DoNotFollow
     if closed := [{statements.CASE_ID: r.view.case_id} for r, last in following if last.hours and not rows.hours_of(r)]:
-        connection.execute(statements.forget_hours(), closed)
+        execute_many(connection, statements.forget_hours(), closed)
 
 
 def _change(record: CaseRecord, last: Last) -> rows.Row:

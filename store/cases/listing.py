@@ -186,12 +186,13 @@ class CaseListing:
         with self._database.read() as connection:
             return {row.case_id: read_stored(CaseClocks, row.carried) for row in connection.execute(wanted)}
 
-    def open_ids(self, prefix: str, limit: int) -> list[str]:
-        """The ids of open cases that begin so, in their order."""
+    def open_ids(self, prefix: str, limit: int) -> list[tuple[str, str | None]]:
+        """The ids of open cases that begin so, in their order; each with that of another system, if there is."""
         named = _CASES.c.case_id.startswith(prefix, autoescape=True)
-        wanted = select(_CASES.c.case_id).where(tables.RUNNING, _CASES.c.case_id >= prefix, named)
+        wanted = select(_CASES.c.case_id, _CASES.c.external_id).where(tables.RUNNING, _CASES.c.case_id >= prefix, named)
         with self._database.read() as connection:
-            return list(connection.execute(wanted.order_by(_CASES.c.case_id).limit(limit)).scalars())
+            rows = connection.execute(wanted.order_by(_CASES.c.case_id).limit(limit))
+            return [(row.case_id, row.external_id) for row in rows]
 
     def milestone_names(self) -> list[str]:
         """The names of milestones that are open in some case, by the index that has them in their order."""

@@ -13,6 +13,7 @@ from domain.process.actions import slug
 from domain.timeline.effects import TriggerFired
 from domain.timeline.views import CaseView
 from store import tables
+from store.types import written
 
 Row = dict[str, Any]
 
@@ -41,8 +42,8 @@ def case_row(record: CaseRecord) -> Row:
         "opened_at": view.opened_at,
         "closed_at": view.closed_at,
         "next_due": view.next_due,
-        "view": view.model_dump(mode="json"),
-        "carried": record.carried.model_dump(mode="json"),
+        "view": written(view),
+        "carried": written(record.carried),
         "recorded_at": datetime.now(UTC),
         "fields": view.fields,
         "own_clock": bool(record.carried.ahead),
@@ -71,7 +72,7 @@ def action_rows(view: CaseView, fired: TriggerFired) -> Iterator[Row]:
     """What it ordered."""
     key = _trigger_key(view, fired)
     for position, call in enumerate(fired.calls):
-        known = {"position": position, "trigger_key": key, "action": call.action.model_dump(mode="json")}
+        known = {"position": position, "trigger_key": key, "action": written(call.action)}
         # The timeline itself has carried out a change of a field by the time it tells of it.
         taken = isinstance(call.action, FieldUpdate)
         outcome = {"status": "done", "done_at": fired.at} if taken else {"status": "ordered", "done_at": None}

@@ -10,7 +10,6 @@ from typing import Any
 from sqlalchemy import (
     Connection,
     Delete,
-    Executable,
     Insert,
     Select,
     Table,
@@ -27,6 +26,7 @@ from domain.reports.holding import FieldChange
 from domain.timeline.effects import Noted, NoteKind
 from store import tables
 from store.database import insert_for
+from store.many import execute_many
 from store.reports.rows import (
     CaseToMeasure,
     Row,
@@ -95,11 +95,11 @@ def put_following_measures(
     _put_pauses(connection, records, cases, paused)
     measures = [row for case in cases for row in measure_rows(case)]
     if measures:
-        connection.execute(_put(connection.dialect.name, tables.measures), measures)
+        execute_many(connection, _put(connection.dialect.name, tables.measures), measures)
     if len(measures) < sum(len(case.views) for case in cases):
         measured = {tuple(row[name] for name in _KEY) for row in measures}
         left = [key for case in cases for key in _keys_of(case) if tuple(key.values()) not in measured]
-        connection.execute(_forget_each(tables.measures), left)
+        execute_many(connection, _forget_each(tables.measures), left)
 
 
 def _put_pauses(
@@ -119,7 +119,7 @@ def _put_pauses(
 def _replace(connection: Connection, table: Table, cases: Sequence[CaseToMeasure], rows: Sequence[Row]) -> None:
     """Write rows in place of all that is there of the instances of cases."""
     if keys := [key for case in cases for key in _keys_of(case)]:
-        connection.execute(_forget_each(table), keys)
+        execute_many(connection, _forget_each(table), keys)
     _insert(connection, table, rows)
 
 
@@ -136,7 +136,7 @@ def has_changes(notes: Sequence[Noted]) -> bool:
 
 def _insert(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
     if rows:
-        connection.execute(_into(table), list(rows))
+        execute_many(connection, _into(table), rows)
 
 
 def who_paused(notes: Sequence[Noted]) -> dict[datetime, str | None]:
@@ -171,7 +171,7 @@ def _into(table: Table) -> Insert:
 
 
 @cache
-def _put(dialect: str, table: Table) -> Executable:
+def _put(dialect: str, table: Table) -> Insert:
     """Insert rows, in place of those that are there."""
     statement, keys = insert_for(dialect, table), list(table.primary_key.columns)
     changed = {column.name: statement.excluded[column.name] for column in table.c if column not in keys}

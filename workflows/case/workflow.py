@@ -90,8 +90,9 @@ class CaseWorkflow:
         return cut(self.case.next_summary, MOST_SUMMARY_BYTES)
 
     def _has_other_work(self) -> bool:
-        is_to_end = self._is_over or self._may_roll_over or self._is_to_wind_down
-        return is_to_end or self.parts.plans.needs_horizon or self.parts.passing.has_news
+        if self._is_over or self.parts.plans.needs_horizon or self.parts.passing.has_news:
+            return True
+        return self._wants_a_new_run and (self._may_roll_over or self._is_to_wind_down)
 
     @property
     def _is_over(self) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from starters.cli import arguments, zones
+from starters.cli import arguments, completion, zones
 from starters.cli.commands.case import answered, case_desk, login, send
 from starters.cli.commands.usage import id_typed
 from starters.cli.options import AsJson, At, By, CaseArgument, EventId, MilestoneName, Reason, argument
@@ -78,7 +78,7 @@ def extend(
 
 def entitle(
     case: CaseArgument,
-    entitlement: Annotated[str, argument("ENTITLEMENT", "Its id; - for none.")],
+    entitlement: Annotated[str, argument("ENTITLEMENT", "Its id; - for none.", completion.entitlements)],
     from_opening: Annotated[
         bool, typer.Option("--from-opening", help="The choice before was wrong: enter its process at the opening.")
     ] = False,

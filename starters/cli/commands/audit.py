@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from starters.cli import arguments, zones
+from starters.cli import arguments, completion, zones
 from starters.cli.options import InPeriod, argument, option
 from starters.cli.running import connected, run, stored
 
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 
 def balance(
-    entitlement: Annotated[str | None, argument("[ENTITLEMENT]", "The id of the entitlement.")] = None,
+    entitlement: Annotated[
+        str | None, argument("[ENTITLEMENT]", "The id of the entitlement.", completion.entitlements)
+    ] = None,
     account: Annotated[
         str | None,
         option("--account", "ID", "All of an account that have not ended, soonest exhausted first."),
@@ -62,7 +64,7 @@ def balance(
 def audit(
     entitlements: Annotated[
         list[str] | None,
-        argument("[ENTITLEMENT]...", "Their ids; left out: all that have a ledger."),
+        argument("[ENTITLEMENT]...", "Their ids; left out: all that have a ledger.", completion.entitlements),
     ] = None,
     as_json: Annotated[
         bool,

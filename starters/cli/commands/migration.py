@@ -53,7 +53,11 @@ Accounts = Annotated[
 Entitlements = Annotated[
     list[str],
     typer.Option(
-        "--entitlement", help="Under this entitlement; may be repeated.", show_default=False, rich_help_panel=_WHICH
+        "--entitlement",
+        help="Under this entitlement; may be repeated.",
+        show_default=False,
+        rich_help_panel=_WHICH,
+        autocompletion=completion.entitlements,
     ),
 ]
 Cases = Annotated[

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from domain.reports.result import ReportKind
-from starters.cli.options import argument, option
+from starters.cli.options import argument, entitlement_option, option
 from starters.cli.pictures import check_picture_file, write_picture
 from starters.cli.running import stored
 
@@ -53,7 +53,7 @@ def report(
     first: Annotated[str | None, option("--from", "DATE", "The first day, in place of a period.")] = None,
     last: Annotated[str | None, option("--to", "DATE", "The last day, in place of a period.")] = None,
     account: Annotated[str | None, option("--account", "ID", "Only of this account.")] = None,
-    entitlement: Annotated[str | None, option("--entitlement", "ID", "Only of cases that took this one.")] = None,
+    entitlement: Annotated[str | None, entitlement_option("Only of cases that took this one.")] = None,
     milestone: Annotated[str | None, option("--milestone", "NAME", "Only of this one.")] = None,
     process: Annotated[str | None, option("--process", "NAME", "Only of this one.")] = None,
     where: Annotated[
