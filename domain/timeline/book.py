@@ -321,24 +321,22 @@ class Book:
             self.violate(instance, instance.target_at(self.plan.calendars, paused_until=effective_now))
 
     def correct_if_not_missed(self, at: datetime) -> None:
-        """Take back violations of an instant that something of the same instant has turned out to come before."""
+        """Take back violations of an instant that something of the same instant has turned out to come before.
+
+        One whose target has moved to where it is past is recorded as of there, as if nobody had looked.
+        """
         for instance in self.state.instances:
             standing = instance.standing_violation
             if standing is None or standing.violated_at != at or instance.completed_at is not None:
                 continue
-            if not self._is_missed_now(instance, standing, at) and not self._is_past(instance, at):
+            if not self._is_missed_now(instance, standing, at):
                 self.correct_one(instance, standing, "what happened in the same second came before it")
+                self.record_missed(instance, self.plan.milestone(instance.milestone), at)
 
     def _is_missed_now(self, instance: MilestoneInstance, standing: Violation, at: datetime) -> bool:
         """Whether the target that was missed in this very second is missed in it still, whatever moved it."""
         runs = instance.is_open and instance.open_pause is None and instance.promise
         return runs and standing.violated_at == at == self.target(instance)
-
-    def _is_past(self, instance: MilestoneInstance, at: datetime) -> bool:
-        try:
-            return instance.is_past_target(self.plan.calendars, at)
-        except HorizonExceeded:
-            return False
 
     def correct(self, instance: MilestoneInstance, why: str) -> None:
         """Take back the violation that stands."""

@@ -287,6 +287,14 @@ def test_a_migration_that_leaves_a_target_where_it_is_leaves_one_violation(looke
     ]
 
 
+@pytest.mark.parametrize("looked_at", ["Mon 09:45", "Mon 10:00"])
+def test_a_migration_that_moves_a_target_back_is_missed_there(looked_at: str) -> None:
+    """In the very second of the target too: the violation that stands is of the new one, whoever looked."""
+    bench = Bench({"within": "1h"}).to(looked_at).migrate("Mon 10:00", version_two({"within": "30m"}))
+    standing = [v.violated_at for v in bench.milestone("Mon 10:30").violations if v.corrected_at is None]
+    assert [told(at) for at in standing] == ["Mon 09:30"]
+
+
 def test_a_missed_deadline_that_is_gone_stays_gone() -> None:
     """Its milestone was removed with the field that named it; a migration does not bring it back for a moment."""
     bench = Bench({"by": "due_at"}, fields={"due_at": field_at("Mon 10:00")}).change("Mon 11:00", due_at=None)
