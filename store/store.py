@@ -142,8 +142,9 @@ class Store:
     reports: Reporting
     running: RunningCases
 
-    def __init__(self, database: Database, catalog: DeclaredCatalog | None = None) -> None:
+    def __init__(self, database: Database, catalog: DeclaredCatalog | None = None, *, of: Store | None = None) -> None:
         self._database = database
+        self._of = of
         if catalog is not None:
             self.catalog = catalog
 
@@ -152,7 +153,9 @@ class Store:
         if name not in _PARTS:
             raise AttributeError(f"a store has no {name!r}")
         module, _, made = _PARTS[name].partition(":")
-        also = (self.catalog,) if name == "running" else ()
+        also: tuple[Any, ...] = (self.catalog,) if name == "running" else ()
+        if name == "catalog" and self._of is not None:
+            also = (self._of.catalog.remembered,)
         # Of two threads that ask at once both get the part that is there first.
         return self.__dict__.setdefault(name, getattr(import_module(module), made)(self._database, *also))
 
@@ -189,9 +192,12 @@ class Store:
         Everything that is read within belongs to one catalog: an `apply` meanwhile is not seen. A connection is held
         until then, so nothing is waited for within.
         """
+        if isinstance(self._database, Standing):
+            yield self
+            return
         with self._database.read() as connection:
             yield self._on(Standing(connection))
 
     def _on(self, database: Database) -> Store:
         """The same store on another view of its database."""
-        return Store(database)
+        return Store(database, of=self)

@@ -82,8 +82,8 @@ async def working(
         client: the connection to Temporal.
         store: where the catalog is, and where records go.
         task_queue: what it polls.
-        build_id: in production, the version of this deployment: running cases then stay with the version of the code
-            that opened them until they roll over.
+        build_id: in production, the version of this deployment: a case then stays on the version that opened it until
+            its workflow starts a new run.
         cached_workflows: how many it keeps in memory; any other is replayed from its history when something happens to
             it. 0: every one, every time. None: as many as a quarter of the memory holds.
         means: what actions are sent with; None: nothing leaves the store.

@@ -71,7 +71,7 @@ class Kind(StrEnum):
         return _ONE.get(self.value, self.value.removesuffix("s").replace("_", " "))
 
 
-_TERM_END_NEEDS_A_COUNT = "term_end is kept by the count of an allowance; give one, if only allowance: {unit: cases}"
+_TERM_END_NEEDS_A_COUNT = "term_end is kept by the counter of an allowance; give one, if only allowance: {unit: cases}"
 
 
 class _Record(Value):

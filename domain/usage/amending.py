@@ -146,8 +146,8 @@ def check_amendment(book: UsageBook, asked: EntitlementAmended) -> None:
         if wanted is not None and wanted != now:
             raise Refused(
                 name,
-                f"the {name} of {terms.entitlement_id} is {now} and stays so, not {wanted}; "
-                "cancel it and declare another",
+                f"the {name} of {terms.entitlement_id} cannot change from {now} to {wanted}; "
+                "cancel it and declare a new one",
             )
     _check_rules(book, asked)
     if not asked.model_dump(exclude={"event_id", "by", "reason", "amends"}, exclude_none=True):
@@ -157,9 +157,9 @@ def check_amendment(book: UsageBook, asked: EntitlementAmended) -> None:
     if book.state.is_over:
         raise Refused("expired", f"the term of {terms.entitlement_id} has ended; renew it instead")
     if asked.cap == "unlimited" and (asked.allowance or terms.allowance).thresholds:
-        raise Refused("has_thresholds", "thresholds are marks on the way to a cap, so this entitlement needs one")
+        raise Refused("has_thresholds", "thresholds are measured against a cap, so this entitlement needs one")
     if asked.cap == "unlimited" and (asked.allowance or terms.allowance).carry_over != "none":
-        raise Refused("carries_over", "of an unlimited allowance nothing is left to be carried over; give a cap")
+        raise Refused("carries_over", "an unlimited allowance leaves nothing to carry over; give a cap")
     if isinstance(asked.cap, Fraction) and terms.allowance.unit != HOURS:
         raise Refused("bad_amount", f"{terms.allowance.unit} are whole; give a cap such as {int(asked.cap)}")
     _check_thresholds(book, asked)
@@ -189,14 +189,14 @@ def _check_rules(book: UsageBook, asked: EntitlementAmended) -> None:
             if before != wanted:
                 raise Refused(
                     name,
-                    f"the {name} of {book.terms.entitlement_id} is {before} and stays so, not {wanted}; "
-                    "cancel it and declare another",
+                    f"the {name} of {book.terms.entitlement_id} cannot change from {before} to {wanted}; "
+                    "cancel it and declare a new one",
                 )
     at_end, wanted_end = book.terms.term_end, asked.term_end or book.terms.term_end
     is_reset = AtTermEnd.RESET in {at_end.policy, wanted_end.policy}
     if is_reset and (at_end.policy, at_end.term) != (wanted_end.policy, wanted_end.term):
         raise Refused(
             "is_reset",
-            f"whether {book.terms.entitlement_id} goes from term to term, and how long each is, stays as it is; "
-            "cancel it and declare another",
+            f"{book.terms.entitlement_id} cannot begin or stop to go from term to term, nor change how long each is; "
+            "cancel it and declare a new one",
         )

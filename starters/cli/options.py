@@ -76,5 +76,8 @@ InPeriod = Annotated[
 By = Annotated[str | None, option("--by", "NAME", "Who is recorded; you, if left out.")]
 Reason = Annotated[str | None, option("--reason", "TEXT", "Goes on record.")]
 Why = Annotated[str, option("--reason", "TEXT", "Goes on record.")]
-EventId = Annotated[str | None, option("--event-id", "ID", "The same id twice is taken once; a new one, if left out.")]
+EventId = Annotated[
+    str | None,
+    option("--event-id", "ID", "The id of this request: sent again under it, it counts once. Made up, if left out."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]

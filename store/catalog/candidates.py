@@ -29,18 +29,21 @@ OTHERS = 20
 account may have very many."""
 
 
-def candidates(connection: Connection, question: CoverageQuestion, others: int = OTHERS) -> CoverageCandidates:
+def candidates(
+    connection: Connection, stored: StoredCatalog, question: CoverageQuestion, others: int = OTHERS
+) -> CoverageCandidates:
     """Find the case's scope, and the entitlements that may cover it.
 
     Args:
         connection: of the transaction.
+        stored: the catalog in it.
         question: what is known of the case.
         others: how many of those that cannot match are given as well.
 
     Raises:
         NotFound: the question names something that the catalog does not have.
     """
-    lookup = _Lookup(StoredCatalog(connection))
+    lookup = _Lookup(stored)
     scope = lookup.scope(question)
     found = [lookup.candidate(entitlement) for entitlement in _entitlements(connection, scope, others)]
     return CoverageCandidates(scope=scope, candidates=found)

@@ -33,6 +33,7 @@ from store import tables
 from store.catalog.applying import APPLIED, write_catalog
 from store.catalog.candidates import OTHERS, candidates
 from store.catalog.reading import Declared, StoredCatalog, declaration_of
+from store.catalog.remembered import Read, Remembered
 from store.database import CATALOG_LOCK, Database
 from store.values import Diff, VersionedHours
 
@@ -41,10 +42,26 @@ EntitlementChange = Callable[[Entitlement, ZoneInfo], Entitlement]
 
 
 class DeclaredCatalog:
-    """The catalog of a store. Every method is one transaction, or belongs to that of a snapshot."""
+    """The catalog of a store. Every method is one transaction, or belongs to that of a snapshot.
 
-    def __init__(self, database: Database) -> None:
+    Args:
+        database: where it is.
+        snapshots: of a catalog in a snapshot: what others have read already.
+
+    Attributes:
+        remembered: what snapshots of it have read.
+    """
+
+    def __init__(self, database: Database, snapshots: Remembered | None = None) -> None:
         self._database = database
+        self.remembered = snapshots or Remembered()
+        self._is_snapshot = snapshots is not None
+        self._read: Read | None = None
+
+    def _stored(self, connection: Connection) -> StoredCatalog:
+        if self._is_snapshot and self._read is None:
+            self._read = self.remembered.as_of(connection)
+        return StoredCatalog(connection, self._read)
 
     @contextmanager
     def known(self) -> Iterator[Known]:
@@ -74,12 +91,12 @@ class DeclaredCatalog:
     def organisation(self) -> Organisation:
         """As declared, or the defaults."""
         with self._database.read() as connection:
-            return StoredCatalog(connection).organisation()
+            return self._stored(connection).organisation()
 
     def fields(self) -> dict[str, FieldType]:
         """The declared fields of a case, with their types."""
         with self._database.read() as connection:
-            return StoredCatalog(connection).fields()
+            return self._stored(connection).fields()
 
     def values(self) -> dict[str, list[str | int]]:
         """The values of those fields of which they are listed; all there are."""
@@ -101,7 +118,7 @@ class DeclaredCatalog:
             NotFound: there are none of that name, or not in that version.
         """
         with self._database.read() as connection:
-            stored = StoredCatalog(connection)
+            stored = self._stored(connection)
             latest = stored.version(Kind.BUSINESS_HOURS, name)
             if name == ALWAYS.name and (version == 0 or (version is None and latest == 0)):
                 return VersionedHours(0, ALWAYS)
@@ -197,7 +214,7 @@ class DeclaredCatalog:
             NotFound: the question names something that the catalog does not have.
         """
         with self._database.read() as connection:
-            return candidates(connection, question, others)
+            return candidates(connection, self._stored(connection), question, others)
 
     def apply(
         self,
@@ -270,11 +287,11 @@ class DeclaredCatalog:
 
     def _get(self, model: type[Declared], name: str, version: int | None = None) -> Declared:
         with self._database.read() as connection:
-            return StoredCatalog(connection).get(model, name, version)
+            return self._stored(connection).get(model, name, version)
 
     def _find(self, kind: Kind, name: str) -> Declaration | None:
         with self._database.read() as connection:
-            return StoredCatalog(connection).find(kind, name)
+            return self._stored(connection).find(kind, name)
 
 
 def _revision(connection: Connection) -> int:

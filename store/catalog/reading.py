@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, RowMapping, Select, Table, func, select
@@ -16,9 +16,11 @@ from domain.catalog.declarations import (
 from domain.criteria.fields import FieldType, nearest
 from domain.errors import NotFound
 from store import tables
+from store.catalog.remembered import Read
 from store.reading import read_stored
 
 Declared = TypeVar("Declared", bound=Declaration)
+T = TypeVar("T")
 
 _KINDS: dict[type[Any], Kind] = {model: kind for kind, model in MODELS.items()}
 _LISTED = 5000
@@ -26,20 +28,24 @@ _LISTED = 5000
 
 
 class StoredCatalog:
-    """What is declared already, within one transaction (`domain.catalog.references.Known`)."""
+    """What is declared already, within one transaction (`domain.catalog.references.Known`).
 
-    def __init__(self, connection: Connection) -> None:
+    Args:
+        connection: of the transaction.
+        read: what is known of the very catalog that it sees; None: it may change meanwhile, so nothing is remembered.
+    """
+
+    def __init__(self, connection: Connection, read: Read | None = None) -> None:
         self._connection = connection
+        self._read = read
 
     def organisation(self) -> Organisation:
         """As declared, or the defaults."""
-        found = self._connection.execute(select(tables.organisation.c.definition)).scalar()
-        return Organisation() if found is None else read_stored(Organisation, found)
+        return self._once(Organisation, self._organisation)
 
     def fields(self) -> dict[str, FieldType]:
         """The declared fields of a case."""
-        rows = self._connection.execute(select(tables.case_fields.c.name, tables.case_fields.c.type))
-        return {name: FieldType(declared) for name, declared in rows}
+        return dict(self._once(FieldType, self._fields))
 
     def values(self) -> dict[str, list[str | int]]:
         """The values of those fields of which they are listed."""
@@ -50,6 +56,25 @@ class StoredCatalog:
 
     def find(self, kind: Kind, name: str, version: int | None = None) -> Declaration | None:
         """The declaration of that name, in its latest version unless another is asked for."""
+        return self._once((kind, name, version), lambda: self._find(kind, name, version))
+
+    def _once(self, what: Hashable, read: Callable[[], T]) -> T:
+        if self._read is None:
+            return read()
+        if what not in self._read:
+            self._read[what] = read()
+        found: T = self._read[what]
+        return found
+
+    def _organisation(self) -> Organisation:
+        found = self._connection.execute(select(tables.organisation.c.definition)).scalar()
+        return Organisation() if found is None else read_stored(Organisation, found)
+
+    def _fields(self) -> dict[str, FieldType]:
+        rows = self._connection.execute(select(tables.case_fields.c.name, tables.case_fields.c.type))
+        return {name: FieldType(declared) for name, declared in rows}
+
+    def _find(self, kind: Kind, name: str, version: int | None) -> Declaration | None:
         table = tables.DECLARED[kind]
         if "version" not in table.c:
             row = self._connection.execute(select(table).where(table.c.id == name)).mappings().first()
@@ -82,6 +107,9 @@ class StoredCatalog:
 
     def version(self, kind: Kind, name: str) -> int:
         """The latest version of business hours or a process; 0: there is none."""
+        return self._once((kind, name), lambda: self._version(kind, name))
+
+    def _version(self, kind: Kind, name: str) -> int:
         table = tables.DECLARED[kind]
         return self._connection.execute(select(func.max(table.c.version)).where(table.c.name == name)).scalar() or 0
 

@@ -82,8 +82,8 @@ def _life(instance: Any, now: datetime) -> tuple[datetime, datetime]:
 
 
 def _rested(model: Any, instance: Any, begin: datetime, end: datetime) -> int:
-    calendar = instance.term(instance.ended_at).calendar
-    return int(sum(calendar.elapsed(a, b) for a, b in model._paused_times(instance, begin, end)))
+    term = instance.term(instance.completed_at)
+    return int(sum(model._open_seconds(term, a, b) for a, b in model._paused_times(instance, begin, end)))
 
 
 def _mean(some: Sequence[int]) -> float:
@@ -105,13 +105,13 @@ def _held(
     held: Counter[tuple[str, str]] = Counter()
     for instance in promised:
         start, end = _life(instance, now)
-        calendar = instance.term(instance.ended_at).calendar
+        term = instance.term(instance.completed_at)
         for place, (since, value) in enumerate(points):
             until = points[place + 1][0] if place + 1 < len(points) else end
             a, b = (start if place == 0 else max(since, start)), min(until, end)
             if a < b:
                 rested = _rested(model, instance, a, b)
-                held[instance.milestone.name, value] += calendar.elapsed(a, b) - rested
+                held[instance.milestone.name, value] += model._open_seconds(term, a, b) - rested
     return {key: seconds for key, seconds in held.items() if seconds}
 
 

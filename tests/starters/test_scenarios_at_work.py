@@ -419,7 +419,7 @@ async def test_silence_for_a_business_day_is_a_no(at_work: AtWork) -> None:
             assert note.by == "time-out"
 
         await assert_eventually(it_was_declined)
-        with pytest.raises(Refused, match="waits for no decision"):
+        with pytest.raises(Refused, match="nothing to decide"):
             await desk.ask(case, "decide_overage", "2026-05-11T21:00Z", approved=True, by="maria")
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from activities.planning import Planner
 from domain.catalog.declarations import Catalog
@@ -89,3 +90,29 @@ def test_a_catalog_that_is_looked_ahead_at_stands_still_too(url: str) -> None:
             assert [milestone.name for milestone in ahead.catalog.process("Support").milestones] == ["Edition 2"]
             assert ahead.catalog.versions().processes == {"Support": 2}
         assert store.catalog.versions().processes == {"Support": 1}
+
+
+def test_what_one_snapshot_has_read_another_does_not_read_again(url: str) -> None:
+    """Unless somebody has changed the catalog: then all of it is read anew, by whoever sees that."""
+    said: list[str] = []
+
+    def asked(store: Store) -> tuple[str, dict[str, Any], str]:
+        said.clear()
+        with store.snapshot() as seen:
+            organisation, fields = seen.catalog.organisation().name, seen.catalog.fields()
+            with seen.snapshot() as within:
+                assert within.catalog.business_hours("Office").hours.name == "Office"
+                return organisation, dict(fields), str(within.catalog.account("acme").name)
+
+    with Store.open(url) as store, Store.open(url) as beside:
+        store.catalog.apply(catalog(1), by="ann")
+        event.listen(store._database._engine, "before_cursor_execute", lambda *about: said.append(about[2]))
+        first, many = asked(store), len(said)
+        assert asked(store) == first
+        assert len([one for one in said if one.startswith("SELECT")]) == 1 < many
+        with store.snapshot() as old:
+            assert old.catalog.organisation().name == "edition 1"
+            beside.catalog.apply(catalog(2), by="bob")
+            assert asked(store)[0] == "edition 2"
+            assert old.catalog.account("acme").name == "edition 1"
+        assert asked(store)[2] == "edition 2"

@@ -172,11 +172,12 @@ class RunningCase:
         self._look_around()
 
     def fold(self, instances: Iterable[MilestoneInstance]) -> None:
-        """Take instances out of the timeline that the store has for good."""
+        """Take instances out of the timeline that the store has for good. It has the case as it was looked at last."""
+        timeline = self.timeline
         if leaving := list(instances):
-            timeline = self.timeline.fork()
+            timeline = timeline.fork()
             timeline.fold(leaving)
-            self._stand(timeline)
+        self._stand(timeline)
 
     def _look_around(self) -> None:
         """See anew when something is due, and whether the calendars reach."""

@@ -76,12 +76,13 @@ def audit(
 ) -> None:
     """Check that the ledger of each entitlement adds up to its balance, and that each open case is at work.
 
-    Exit code 1 if one does not, or is not. A ledger does not whose workflow was terminated: its count began again, and
-    what the one before had used in the current period is missing, until an adjustment takes it over. A case is not
-    whose workflow was terminated, cancelled or reset; cases that changed within ten minutes are left out.
+    Exit code 1: a ledger does not add up, or a case is not at work. A ledger does not add up if its workflow was
+    terminated: counting began again, and what was used before in the current period is missing until an adjustment adds
+    it. A case is not at work if its workflow was terminated, cancelled or reset. Cases that changed within ten minutes
+    are left out.
 
-    Without a name it also checks each case on record: what reports count of it, what its timeline works out anew, and
-    what its events in the feed come to, are the same.
+    Without a name, each case on record is checked too: what reports count, what its timeline works out anew and what
+    its events say must agree.
 
     Example: milepost audit acme-gold
     """

@@ -153,7 +153,7 @@ def stop(
     event_id: EventId = None,
     as_json: AsJson = False,
 ) -> None:
-    """Stop the clock of a case, or of one milestone. While it stands nothing fires.
+    """Stop the clock of a case, or of one milestone. Nothing fires while it is stopped.
 
     Example: milepost stop 4711 --reason "waiting for the customer"
     """
@@ -169,7 +169,7 @@ def resume(
     event_id: EventId = None,
     as_json: AsJson = False,
 ) -> None:
-    """Let the clock go on; targets move by the open time that passed.
+    """Resume the clock of a case, or of one milestone. Targets move by the open time that passed.
 
     Example: milepost resume 4711
     """

@@ -36,9 +36,9 @@ def verify(
     at: Annotated[str | None, option("--at", "INSTANT", f"Like {AN_INSTANT}; now.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say which entitlement covers a customer, what is left of it, and of every other why it does not.
+    """Say which entitlement covers a customer and what is left of it, and why each of the others does not.
 
-    It takes nothing. Ends with 0 if a case opened now would be covered, with 3 if not.
+    Nothing is taken. Exit code 0: a case opened now would be covered; 3: it would not.
 
     Example: milepost verify --account acme --asset acme-router-1 --channel phone
     """

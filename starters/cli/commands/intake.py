@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from store.intake import Delivery, DeliveryStatus
 
 app = typer.Typer(
+    add_completion=False,
     no_args_is_help=True,
-    help="What other systems tell by web hooks: try a mapping, list what could not be taken, try that again.\n\n"
+    help="Deliveries from other systems, by web hooks: try a mapping, list what could not be taken, take it again.\n\n"
     "Sources are declared in the catalog, under intake.",
 )
 
@@ -127,7 +128,7 @@ def retry(
     source: OfSource = None,
     as_json: AsJson = False,
 ) -> None:
-    """Try dead letters again, say because the mapping was mended; with what waits behind them.
+    """Try dead letters again, for example after mending the mapping, and what waits behind them.
 
     Example: milepost intake retry --source zammad
     """

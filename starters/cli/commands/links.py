@@ -16,6 +16,7 @@ from starters.cli.options import AsJson, By, argument, option
 from starters.cli.running import stored
 
 app = typer.Typer(
+    add_completion=False,
     no_args_is_help=True,
     help="Make links to customers' pages, list them, revoke them; or write a page to a file.\n\n"
     "Example: milepost links create acme --days 30",

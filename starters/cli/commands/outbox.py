@@ -34,7 +34,7 @@ def outbox(
     kind: Annotated[str | None, option("--kind", "KIND", "Only of a kind: email, outbound_message, signal.")] = None,
     status: Annotated[
         Status | None,
-        typer.Option(help="Only what stands so. kept: in the log of mail alone, since no mail server is set."),
+        typer.Option(help="Only with this status. kept: written to the mail log alone, because no mail server is set."),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, max=MOST, metavar="N", help="At most so many.")] = USUAL,
     as_json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False,

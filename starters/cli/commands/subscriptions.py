@@ -83,7 +83,7 @@ def pause(
 
 @app.command()
 def resume(subscription: Subscribed, by: By = None) -> None:
-    """Go on where it was paused, and at once with every event that waits to be tried again.
+    """Go on where it was paused. Events that wait for another attempt are tried at once.
 
     Example: milepost subscriptions resume warehouse
     """
@@ -106,7 +106,7 @@ def replay(
     ],
     by: By = None,
 ) -> None:
-    """Move it to a place in the feed, and send everything from there, in order; what waited before is forgotten.
+    """Move it to a place in the feed and send everything from there, in order. What waited before is dropped.
 
     Each event has the webhook-id that it had before, so that a receiver knows what it has seen.
 

@@ -276,6 +276,17 @@ def test_a_migration_in_the_second_of_a_target_comes_before_it(
     assert bench.milestone("Mon 10:30").violated == bool(violations)
 
 
+@pytest.mark.parametrize("looked_at", ["Mon 09:30", "Mon 10:00"])
+def test_a_migration_that_leaves_a_target_where_it_is_leaves_one_violation(looked_at: str) -> None:
+    """In the very second of the target too, by other business hours that are open alike: it is not taken back and put
+    on record again."""
+    bench = Bench({"within": "1h", "business_hours": "B"})
+    bench.to(looked_at).migrate("Mon 10:00", version_two({"within": "1h", "business_hours": "A"})).to("Mon 10:30")
+    assert [(told(v.violated_at), v.corrected_at) for v in bench.milestone("Mon 10:30").violations] == [
+        ("Mon 10:00", None)
+    ]
+
+
 def test_a_missed_deadline_that_is_gone_stays_gone() -> None:
     """Its milestone was removed with the field that named it; a migration does not bring it back for a moment."""
     bench = Bench({"by": "due_at"}, fields={"due_at": field_at("Mon 10:00")}).change("Mon 11:00", due_at=None)

@@ -60,6 +60,7 @@ class Lived:
         self.real = RecordedCase(
             store, plan, self.account, world.fields, world.opened_at, account=self.account, entitlement="e"
         )
+        self.slow.advance(world.opened_at)  # as the first record does
 
     def walk(self) -> Iterator[datetime]:
         """Let everything happen; from time to time, with all that is due done, say what time it is."""

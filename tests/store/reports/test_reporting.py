@@ -9,14 +9,14 @@ import pytest
 from sqlalchemy import Connection, event, text
 
 from activities.reports.making import ReportWish, export_overrides, make_report
-from domain.calendar import ALWAYS
+from domain.calendar import ALWAYS, BusinessHours
 from domain.catalog.declarations import Catalog
 from domain.criteria.fields import FieldType
 from domain.errors import NotFound, Refused
 from domain.feed.usage import UsageOutcome
 from domain.process import Email, EntitlementProcess
 from domain.reports.result import Report, ReportKind
-from domain.timeline.events import ClockStopped, FieldsChanged, MilestoneCompleted
+from domain.timeline.events import ClockResumed, ClockStopped, FieldsChanged, MilestoneCompleted
 from domain.timeline.plan import Plan
 from domain.usage.effects import FailedUsageAction, UsageRecords
 from domain.usage.rows import LedgerRow, RowKind
@@ -164,6 +164,31 @@ def test_time_is_divided_among_those_who_held_it(store: Store) -> None:
     assert {row[0]: row[1:4] for row in made.rows} == {"one": (2, 1, 4 * 3600), "two": (1, 1, 2 * 3600)}
     done = made.rows[0][made.column("of_span_percent")]
     assert done == 50.0
+
+
+def test_time_counts_by_the_hours_that_ruled_it(store: Store) -> None:
+    """Two hours of the office, one of them paused, then two of day and night; alike by a field that never changed."""
+    rows = [{"when": "case.vip", "span": "9h", "business_hours": ALWAYS.name}, {"span": "9h"}]
+    answer = {"name": "Answer", "within": rows, "on_change": "carry"}
+    process = EntitlementProcess.model_validate({"name": "Support desk", "milestones": [answer]})
+    week = {day: ["09:00-17:00"] for day in ("mon", "tue", "wed", "thu", "fri")}
+    office = BusinessHours.model_validate({"name": "Office", "time_zone": "Europe/Berlin", "week": week})
+    calendars = {**PLAN.calendars, "Office": office.freeze(T0 - timedelta(days=9), T0 + timedelta(days=900))}
+    plan = PLAN.model_copy(update={"process": process, "business_hours": "Office", "calendars": calendars})
+    three = datetime(2026, 3, 30, 13, tzinfo=UTC)  # Monday, in Berlin
+    carried = RecordedCase(store, plan, "a", {"team": "one", "vip": False}, three, account="acme")
+    carried.apply(ClockStopped(event_id="s", occurred_at=three + timedelta(hours=1), by="ann"))
+    carried.apply(ClockResumed(event_id="r", occurred_at=three + timedelta(hours=3)))
+    carried.apply(FieldsChanged(event_id="f", occurred_at=three + timedelta(hours=5), fields={"vip": True}))
+
+    def held(field: str, hours: int) -> dict[Any, Any]:
+        made = report(store, ReportKind.BREAKDOWN, field, now=three + timedelta(hours=hours))
+        return {row[0]: row[made.column("open_seconds")] / 3600 for row in made.rows}  # type: ignore[operator]
+
+    assert held("team", 7) == {"one": 3}
+    assert held("vip", 7) == {"false": 1, "true": 2}
+    assert held("vip", 9) == {"false": 1, "true": 4}
+    assert report(store, ReportKind.PAUSES, "person").rows == (("ann", 1, 3600, 0, 0),)
 
 
 def test_what_cannot_be_asked_says_what_can(store: Store) -> None:
