@@ -127,7 +127,7 @@ bench: $(VENV)/.bench ## measure, beside what others do
 		$(BIN)/python -m "benchmarks.$$(basename "$$benchmark" .py)"; done
 
 docs: $(VENV)/.docs ## build the documentation as a site that needs no network: site/index.html
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --clean
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --clean
 	@echo "file://$(CURDIR)/site/index.html"
 
 dist: setup ## build a wheel, install it into an empty environment, and try it there (minutes)

@@ -9,8 +9,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 
-PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
-"""Every page that people read, also those of the root."""
+PAGES = sorted(page for page in [*ROOT.glob("*.md"), *DOCS.rglob("*.md")] if "node_modules" not in page.parts)
+"""Every page that people read, also those of the root; what `make node-client` installs is none of ours."""
 
 _FENCED = re.compile(r"^(?P<fence>```+|~~~+).*?^(?P=fence)\s*$", re.MULTILINE | re.DOTALL)
 _INDENTED = re.compile(r"(?<=\n\n)(?:    [^\n]*\n|\n(?=    ))+")
