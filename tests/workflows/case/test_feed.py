@@ -9,7 +9,7 @@ from temporalio.client import WorkflowHistory
 
 from activities.opening import Opening
 from domain.feed.envelope import FeedEvent
-from domain.messages.steps import OpenedCase
+from domain.messages.steps import CaseRecord, OpenedCase
 from store import tables
 from tests.support import unique
 from tests.workflows.replaying import replay, state_of
@@ -72,13 +72,14 @@ async def test_numbers_are_those_of_the_workflow(world: World) -> None:
 
 async def opened_by_an_older_build(world: World, case: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run of a case that knows of no events and has written none."""
-    opens = Opening._record
+    opens = Opening._opened
 
-    def opens_as_before(opening: Opening, *asked: Any) -> OpenedCase:
-        return opens(opening, *asked).model_copy(update={"feed_after": None})
+    def opens_as_before(opening: Opening, *asked: Any) -> tuple[OpenedCase, CaseRecord]:
+        opened, record = opens(opening, *asked)
+        return opened.model_copy(update={"feed_after": None}), record
 
     with monkeypatch.context() as older:
-        older.setattr(Opening, "_record", opens_as_before)
+        older.setattr(Opening, "_opened", opens_as_before)
         await world.open(case_id=case)
     run_id = world.store.cases.get(case).run_id
     with world.store._database.write() as connection:
