@@ -14,7 +14,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 TESTING ?= $(shell $(BIN)/python -c 'import os; print(min((os.cpu_count() or 1) + 1, 4))')
 
 .PHONY: help setup server demo test test-hostile abuse versions siege planted rush life audit arrivals dead-receiver walk clients outages \
-	node-client reports check bench dist clean
+	node-client reports check bench docs dist clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '|'
@@ -32,6 +32,10 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 
 $(VENV)/.bench: $(VENV)/.installed
 	@$(PIP) install --constraint constraints.txt --no-build-isolation --editable ".[bench]"
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.installed
+	@$(PIP) install --constraint constraints.txt --no-build-isolation --editable ".[docs]"
 	@touch $@
 
 server: $(VENV)/.installed ## find a Temporal server for the demo and the tests, or build one (minutes, once)
@@ -122,6 +126,10 @@ bench: $(VENV)/.bench ## measure, beside what others do
 	@for benchmark in $$(grep -l __main__ benchmarks/*.py); do echo "$$benchmark"; \
 		$(BIN)/python -m "benchmarks.$$(basename "$$benchmark" .py)"; done
 
+docs: $(VENV)/.docs ## build the documentation as a site that needs no network: site/index.html
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --clean
+	@echo "file://$(CURDIR)/site/index.html"
+
 dist: setup ## build a wheel, install it into an empty environment, and try it there (minutes)
 	@rm -rf build dist
 	@$(BIN)/python -m distribution.third_party THIRD-PARTY.md
@@ -130,5 +138,5 @@ dist: setup ## build a wheel, install it into an empty environment, and try it t
 	@ls -l dist
 
 clean: ## remove .venv and what the tools left behind
-	rm -rf $(VENV) .venvs build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .venvs build dist site *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

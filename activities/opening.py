@@ -20,6 +20,7 @@ from activities.refusals import check_readable, refusals
 from domain.catalog.declarations import Account
 from domain.coverage.matching import Coverage, fields_filled_from
 from domain.criteria.fields import check_bounds, check_values
+from domain.criteria.values import check_listed
 from domain.errors import Refused
 from domain.frozen import HorizonExceeded
 from domain.messages.case_state import CaseState
@@ -152,10 +153,12 @@ class Opening:
             declared = catalog.catalog.fields()
             checked = check_values(intake.fields, declared)
             check_bounds(checked)
+            listed = catalog.catalog.values()
+            check_listed(checked, listed)
             coverage, account = self.covering.found(intake, at, catalog)
         fields: dict[str, Any] = dict(checked)
         if intake.entitlement and coverage.chosen:
-            fields = fields_filled_from(coverage.chosen, fields, declared)
+            fields = fields_filled_from(coverage.chosen, fields, declared, listed)
         return coverage, account, fields
 
     async def _plan_change(self, change: EntitlementChangePlan) -> OpenedCase:
@@ -236,7 +239,9 @@ class Opening:
         )
         while True:
             with suppress(HorizonExceeded):
-                entered = open_case(opening.intake.case_id, opened, opening.opened_at)
+                entered = open_case(
+                    opening.intake.case_id, opened, opening.opened_at, external_id=opening.intake.external_id
+                )
                 if entered.timeline.covers(opening.now):
                     return opened, entered
             plan = self.planner.further(opened.plan, opening.now)

@@ -63,7 +63,7 @@ class Planner:
             named = covered_by.process if covered_by else organisation.process
             process = catalog.catalog.process(named) if named else None
             default, of = _default_hours(intake, covered_by, organisation)
-            fields = catalog.catalog.fields()
+            fields, values = catalog.catalog.fields(), catalog.catalog.values()
             hours = _hours(catalog, process, default)
         calendars, versions = _frozen(hours, min([opened_at, *_instants(intake, fields)]), opened_at)
         return Plan(
@@ -73,6 +73,7 @@ class Planner:
             calendars=calendars,
             calendar_versions=versions,
             fields=fields,
+            values=values,
             entitlement=covered_by.for_criteria() if covered_by else None,
             account=whose.for_criteria(organisation) if whose else None,
             contact=intake.contact,
@@ -89,7 +90,8 @@ class Planner:
         """
         with self.store.snapshot() as catalog:
             process = catalog.catalog.process(plan.process.name, process_version) if plan.process else None
-            hours, fields = _hours(catalog, process, plan.business_hours), catalog.catalog.fields()
+            hours = _hours(catalog, process, plan.business_hours)
+            fields, values = catalog.catalog.fields(), catalog.catalog.values()
         calendars, versions = _frozen(hours, earliest, now)
         # Hours that were not edited stay as they were frozen, whatever became of zones and holidays since.
         same = [name for name in calendars if plan.calendar_versions.get(name) == versions[name]]
@@ -100,6 +102,7 @@ class Planner:
                 "calendars": calendars,
                 "calendar_versions": versions,
                 "fields": fields,
+                "values": values,
             }
         )
 

@@ -23,6 +23,13 @@ from domain.delivery.signing import Secret
 from domain.ids import Id
 from domain.model import Value
 
+LONGEST_DAYS = 400
+"""For which a link opens its page; `USUAL_DAYS`, if nothing is said."""
+USUAL_DAYS = 30
+
+ID_DIGITS = 16
+"""Hexadecimal digits of a link's id."""
+
 LONGEST_LINK = 1000
 """Letters of a link; those that are made have some 250."""
 
@@ -41,7 +48,7 @@ class CustomerLink(Value):
         expires_at: the first instant at which it opens nothing.
     """
 
-    id: str = Field(pattern=r"^[0-9a-f]{16}$")
+    id: str = Field(pattern=rf"^[0-9a-f]{{{ID_DIGITS}}}$")
     account: Id
     expires_at: AwareDatetime
 

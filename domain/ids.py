@@ -39,6 +39,9 @@ PartId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]*$", max_length=60)]
 EventId = Annotated[str, Field(min_length=1, max_length=LONGEST), AfterValidator(clean)]
 """The id of a request: sent again under the same one, it is taken once."""
 
+ForeignId = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(clean)]
+"""The id by which another system knows a case. One that is safe as it is is the case's id itself."""
+
 _DIGITS = 40
 
 _LONGEST_CASE_ID = 100
@@ -73,6 +76,15 @@ def case_id_of(foreign: str) -> str:
 def case_id_from(text: str) -> str:
     """The id of a case, of what somebody calls it: an id of ours as it is, one of another system as `case_id_of`."""
     return text if re.match(CASE_ID, text) else case_id_of(text)
+
+
+CaseName = Annotated[ForeignId, AfterValidator(case_id_from)]
+"""A case as somebody calls it, by either id; read as the id that is ours."""
+
+
+def external_id_of(foreign: str, case_id: str) -> str | None:
+    """What is kept of the foreign id that a case's id was made of; None where both are the same."""
+    return None if foreign == case_id else foreign
 
 
 def event_id_of(*parts: str) -> str:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
 from pydantic import AwareDatetime
 from sqlalchemy import select, update
 
-from domain.customer_links import CustomerLink
+from domain.customer_links import ID_DIGITS, CustomerLink
 from domain.errors import NotFound, Refused
 from domain.model import Value
 from store import tables
-from store.database import Database
+from store.database import Database, insert_new
 from store.reading import read_stored
 
-_ID_BYTES = 8
+_ID_BYTES = ID_DIGITS // 2
 
 
 class MadeLink(Value):
@@ -47,26 +48,46 @@ class CustomerLinks:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def make(self, account: str, *, until: datetime, by: str, at: datetime) -> CustomerLink:
-        """Put a new link on record.
+    def make(
+        self, account: str, *, until: datetime, by: str, at: datetime, known_as: str | None = None
+    ) -> CustomerLink:
+        """Put a new link on record; of one that is there by that id, what it says.
 
         Args:
             account: whose page it opens.
             until: the first instant at which it opens nothing; cut to seconds.
             by: who makes it.
             at: now.
+            known_as: its id; None: one that nobody had.
 
         Raises:
-            Refused: it would have expired already.
+            Refused: it would have expired already, or another account has a link of that id.
         """
         until = until.replace(microsecond=0)
         if until <= at:
             raise Refused("bad_dates", "a link expires in the future; give a later instant")
-        link = CustomerLink(id=secrets.token_hex(_ID_BYTES), account=account, expires_at=until)
+        link = CustomerLink(id=known_as or secrets.token_hex(_ID_BYTES), account=account, expires_at=until)
         row: dict[str, Any] = {**link.model_dump(), "created_at": at, "created_by": by}
         with self._database.write() as connection:
-            connection.execute(tables.customer_links.insert().values(row))
-        return link
+            if insert_new(connection, tables.customer_links, [row]):
+                return link
+        there = self.get(link.id)
+        if there.account != account:
+            raise Refused("key_used_otherwise", "under this key a link to another account's page was made")
+        return CustomerLink(id=there.id, account=there.account, expires_at=there.expires_at)
+
+    def get(self, known_as: str) -> MadeLink:
+        """A link by its id.
+
+        Raises:
+            NotFound: there is none.
+        """
+        wanted = select(tables.customer_links).where(tables.customer_links.c.id == known_as)
+        with self._database.read() as connection:
+            found = connection.execute(wanted).mappings().first()
+        if found is None:
+            raise NotFound("there is no link of that id; milepost links list has them all")
+        return read_stored(MadeLink, dict(found))
 
     def stands(self, known_as: str, account: str) -> bool:
         """Whether a link of that id was made for an account, and is not revoked."""
@@ -75,16 +96,22 @@ class CustomerLinks:
         with self._database.read() as connection:
             return connection.execute(select(table.c.id).where(*wanted)).first() is not None
 
-    def all(self, account: str | None = None) -> list[MadeLink]:
+    def all(
+        self, account: str | None = None, *, accounts: Collection[str] | None = None, limit: int | None = None
+    ) -> list[MadeLink]:
         """All links, those that were made last first, also those that open nothing any more.
 
         Args:
             account: of this one only.
+            accounts: of these only; None: of all.
+            limit: at most so many.
         """
         table = tables.customer_links
-        wanted = select(table).order_by(table.c.created_at.desc(), table.c.id)
+        wanted = select(table).order_by(table.c.created_at.desc(), table.c.id).limit(limit)
         if account is not None:
             wanted = wanted.where(table.c.account == account)
+        if accounts is not None:
+            wanted = wanted.where(table.c.account.in_(accounts))
         with self._database.read() as connection:
             return [read_stored(MadeLink, dict(row)) for row in connection.execute(wanted).mappings()]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import Enum
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -11,7 +12,7 @@ from sqlalchemy import Connection, select
 from domain.catalog.declarations import Account
 from domain.catalog.problems import CatalogProblems
 from domain.catalog.status import zone_of
-from domain.errors import NotFound
+from domain.errors import NotFound, Refused
 from domain.orders.making import declared
 from domain.orders.placing import Order, OrderProblems, PlacedOrder, account_of, place
 from store import tables
@@ -20,6 +21,12 @@ from store.catalog.reading import StoredCatalog
 from store.database import CATALOG_LOCK, Database
 from store.reading import read_stored
 from store.values import Diff
+
+
+class AnyRevision(Enum):
+    """Whichever it is."""
+
+    ANY = "*"
 
 
 class OrderTaken(BaseModel):
@@ -42,7 +49,15 @@ class Orders:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def place(self, order: Order, *, by: str, at: datetime, dry_run: bool = False) -> OrderTaken:
+    def place(
+        self,
+        order: Order,
+        *,
+        by: str,
+        at: datetime,
+        dry_run: bool = False,
+        amends: int | AnyRevision | None = AnyRevision.ANY,
+    ) -> OrderTaken:
         """Makes or amends what an order says, all of it or nothing. The same order again changes nothing.
 
         Args:
@@ -50,13 +65,15 @@ class Orders:
             by: who placed it; goes on record.
             at: now.
             dry_run: says what would change, and changes nothing.
+            amends: the revision that it is a change of, if it is one; None: whoever sends it has not said.
 
         Raises:
             OrderProblems: with everything that is wrong; nothing of it was made.
+            Refused: it was amended since that revision, or is a change and nobody has said of which.
         """
         with self._database.write() as connection:
             self._database.lock(connection, CATALOG_LOCK)
-            taken = _place(connection, order, by, at)
+            taken = _place(connection, order, by, at, AnyRevision.ANY if dry_run and amends is None else amends)
             if dry_run:
                 connection.rollback()
                 return taken.model_copy(update={"diff": taken.diff.model_copy(update={"dry_run": True})})
@@ -75,11 +92,12 @@ class Orders:
         return found
 
 
-def _place(connection: Connection, order: Order, by: str, at: datetime) -> OrderTaken:
+def _place(connection: Connection, order: Order, by: str, at: datetime, amends: int | AnyRevision | None) -> OrderTaken:
     stored = StoredCatalog(connection)
     zone = zone_of(account_of(order, stored) or Account(id="nobody"), stored.organisation())
     before = _latest(connection, order.id)
     placed = place(order, before, stored, at, zone)
+    _check_revision(order.id, before, amends, changes=placed != before)
     try:
         why = f"order {placed.id}, revision {placed.revision}"
         made = declared(before, placed, stored, at.astimezone(zone).date())
@@ -97,6 +115,21 @@ def _place(connection: Connection, order: Order, by: str, at: datetime) -> Order
         }
         connection.execute(tables.orders.insert().values(row))
     return OrderTaken(order=placed, diff=diff)
+
+
+def _check_revision(name: str, before: PlacedOrder | None, amends: int | AnyRevision | None, *, changes: bool) -> None:
+    """Refuse a change of another revision than the one that stands, and one of which nobody has said so.
+
+    Raises:
+        Refused: it is one.
+    """
+    now = before.revision if before else 0
+    if isinstance(amends, int) and amends != now and (changes or before is None):
+        stands = f"was amended: it is revision {now}, not {amends}" if now else "was never placed"
+        raise Refused("changed_meanwhile", f"order {name!r} {stands}")
+    if amends is None and before is not None and changes:
+        said = f'say by If-Match of which this is a change: "{now}", its ETag; or *, whatever it is'
+        raise Refused("if_match_missing", f"order {name!r} was placed before, as revision {now}; {said}")
 
 
 def _latest(connection: Connection, name: str) -> PlacedOrder | None:

@@ -18,7 +18,7 @@ class ProspectiveCatalog(DeclaredCatalog):
 
     def __init__(self, database: Database, catalog: Catalog, diff: Diff) -> None:
         super().__init__(database)
-        self._fields = catalog.fields
+        self._fields, self._values = catalog.fields, catalog.values
         changed = {(change.kind, change.name): change.version for change in diff.changes}
         self._processes = {
             declared.name: declared.model_copy(update={"version": version})
@@ -36,6 +36,11 @@ class ProspectiveCatalog(DeclaredCatalog):
     def fields(self) -> dict[str, FieldType]:
         """The declared fields of a case, with their types."""
         return {**super().fields(), **self._fields}
+
+    def values(self) -> dict[str, list[str | int]]:
+        """The values of those fields of which they are listed."""
+        kept = {name: listed for name, listed in super().values().items() if name not in self._fields}
+        return {**kept, **self._values}
 
     def process(self, name: str, version: int | None = None) -> EntitlementProcess:
         """As the files declare it, if they change it; else as it is stored."""

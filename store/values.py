@@ -237,6 +237,7 @@ class TaskEntry(Value):
         account: whose case or entitlement it is about.
         due_at: by when it is to be done; None: it says nothing of it.
         done_at: when it was ticked off, by the wall clock; None: it is open. So with `done_by`.
+        external_id: the id of another system that the case's was made of.
     """
 
     key: str
@@ -249,6 +250,7 @@ class TaskEntry(Value):
     due_at: AwareDatetime | None = None
     done_at: AwareDatetime | None = None
     done_by: str | None = None
+    external_id: str | None = None
 
 
 class TaskTick(Value):

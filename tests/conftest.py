@@ -22,6 +22,7 @@ from tests.support import unique
 from worker.clock import VirtualClock
 from worker.connection import settle
 from worker.embedded import RunningServer, running_server
+from worker.process import tasks_at_once
 
 # Whoever starts the tests in the background has Ctrl-C ignored, and what a test starts would inherit that: a server
 # that a test interrupts would never end.
@@ -47,16 +48,17 @@ def _ended_in_time(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[.
     return ended
 
 
-BESIDE_PROCESSES = {"abuse", "activities", "clients", "siege", "starters", "worker", "workflows"}
+BESIDE_PROCESSES = {"abuse", "activities", "clients", "docs", "siege", "starters", "worker", "workflows"}
 """Folders of tests that talk to servers and programs, which a busy machine may leave without a processor for a while.
 
-One that fails is tried once more, and the summary names it; what fails twice fails. The others have no such excuse.
+One that fails is tried once more, and the summary names it; what fails twice fails. The others have no such excuse, nor
+has a run that was asked to be a long one.
 """
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if item.path.relative_to(HERE).parts[0] in BESIDE_PROCESSES:
+        if item.path.relative_to(HERE).parts[0] in BESIDE_PROCESSES and "MILEPOST_LONGEST_TEST" not in os.environ:
             item.add_marker(pytest.mark.flaky(reruns=1))
         if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.obj):
             item.obj = _ended_in_time(item.obj)
@@ -93,7 +95,7 @@ def _hostile_if_asked_for() -> Iterator[None]:
     build = Worker.__init__
 
     def build_without_cache(worker: Worker, *given: Any, **named: Any) -> None:
-        build(worker, *given, **{**named, "max_cached_workflows": 0})
+        build(worker, *given, **{**named, "max_cached_workflows": 0, "max_concurrent_workflow_tasks": tasks_at_once(0)})
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(Worker, "__init__", build_without_cache)

@@ -120,6 +120,7 @@ SHARED: Mapping[type[BaseModel], str] = {
 
 WRITTEN_OTHERWISE: Mapping[type[BaseModel], frozenset[str]] = {
     Week: frozenset({"always"}),  # is the text `week: always`
+    Catalog: frozenset({"values"}),  # are declared with their fields
     EntitlementProcess: frozenset({"version"}),  # is counted when a catalog is applied, and refused in one
 }
 

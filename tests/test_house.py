@@ -158,7 +158,7 @@ def test_every_tool_knows_every_package() -> None:
 
 def test_the_tests_mirror_the_rooms() -> None:
     """A folder of tests is called as the package that it tests, or is one of the rooms that only tests have."""
-    own = {"abuse", "histories", "models", "siege", "vectors"}
+    own = {"abuse", "docs", "histories", "models", "siege", "vectors"}
     folders = {path.parent.relative_to(ROOT / "tests") for path in (ROOT / "tests").rglob("test_*.py")}
     rooms = {folder for folder in folders if folder.parts and folder.parts[0] not in own}
     assert Path("domain/timeline") in rooms
@@ -190,7 +190,6 @@ LONG = {
     "starters/cli/commands/case.py::open_case": OPTIONS,
     "starters/cli/commands/desk.py::list_cases": OPTIONS,
     "starters/cli/commands/report.py::report": OPTIONS,
-    "starters/cli/commands/usage.py::take": OPTIONS,
     "store/migrations/versions/0001_catalog_and_records.py::upgrade": "a migration that is out is never changed",
 }
 """What is longer, each with the reason why it stays in one piece."""
@@ -339,10 +338,9 @@ def test_constraints_pin_everything_that_is_installed_for_us() -> None:
         assert pins().get(name) == metadata.version(name), f"{name} is not pinned to what is installed"
 
 
-def test_the_benchmarks_extra_is_pinned_too() -> None:
-    names = {
-        canonicalize_name(Requirement(line).name) for line in PYPROJECT["project"]["optional-dependencies"]["bench"]
-    }
+@pytest.mark.parametrize("extra", ["bench", "docs"])
+def test_what_is_installed_when_it_is_asked_for_is_pinned_too(extra: str) -> None:
+    names = {canonicalize_name(Requirement(line).name) for line in PYPROJECT["project"]["optional-dependencies"][extra]}
     assert names <= set(pins())
 
 

@@ -119,16 +119,14 @@ class RememberingStore:
         self.tasks[key] = subject
         return True
 
-    def record_action_done(self, key: str, *, at: datetime | None = None, outcome: UsageOutcome | None = None) -> None:
+    def record_action_done(self, key: str, **_: Any) -> None:
         self._check()
         self.done.add(key)
 
     def record_action_retried(self, outcome: UsageOutcome) -> None:
         self._check()
 
-    def record_action_dropped(
-        self, key: str, reason: str, *, at: datetime | None = None, outcome: UsageOutcome | None = None
-    ) -> None:
+    def record_action_dropped(self, key: str, reason: str, **_: Any) -> None:
         raise AssertionError(f"{key} has not expired: {reason}")
 
     def milestone_completed_at(self, key: str) -> datetime | None:

@@ -82,8 +82,8 @@ async def working(
         client: the connection to Temporal.
         store: where the catalog is, and where records go.
         task_queue: what it polls.
-        build_id: in production, the version of this deployment: running cases then stay with the version of the code
-            that opened them until they roll over.
+        build_id: in production, the version of this deployment: a case then stays on the version that opened it until
+            its workflow starts a new run.
         cached_workflows: how many it keeps in memory; any other is replayed from its history when something happens to
             it. 0: every one, every time. None: as many as a quarter of the memory holds.
         means: what actions are sent with; None: nothing leaves the store.
@@ -116,8 +116,13 @@ async def working(
 
 
 def tasks_at_once(kept: int) -> int:
-    """Workflow tasks that a worker begins at once, by how many workflows it keeps: what it does not keep it replays."""
-    return max(STEPS_AT_ONCE, min(kept, TASKS_AT_ONCE))
+    """Workflow tasks that a worker begins at once, by how many workflows it keeps.
+
+    One that comes when all room is taken throws another workflow out, though that one's record may be on its way to the
+    store: the SDK then lets its task time out. So never more than there is room for; of what is not kept one is in
+    memory.
+    """
+    return max(2, min(kept, TASKS_AT_ONCE)) if kept else 1  # with a cache the SDK wants two
 
 
 def _links(client: Client, means: Means | None) -> Links:

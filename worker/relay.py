@@ -75,7 +75,7 @@ async def _tell_again_and_again(counting: Counting) -> None:
         try:
             told = await counting.tell()
         except Exception:  # noqa: BLE001  a database or a server that is away comes back
-            _LOG.exception("the counts of entitlements could not be told what is declared of them; again in a minute")
+            _LOG.exception("entitlements could not be told what is declared of them; again in a minute")
         else:
             for line in told.done:
                 _LOG.info(line)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Literal, Protocol, assert_never
 
 from temporalio.exceptions import ApplicationError
@@ -20,17 +21,30 @@ from activities.actions.tasks import TaskLog
 from activities.rendering.renderer import BadTemplate, Renderer
 from domain.feed.usage import UsageOutcome
 from domain.process import Email, FieldUpdate, Task
-from domain.process.actions import OutboundMessage, Signal
+from domain.process.actions import Action, OutboundMessage, Signal
 
 
 class ActionLog(ExpiryLog, MailLog, TaskLog, Protocol):
     """The part of the store that says what was done. It takes a thing twice without harm."""
 
-    def record_action_done(self, key: str, *, at: datetime | None = None, outcome: UsageOutcome | None = None) -> None:
+    def record_action_done(
+        self,
+        key: str,
+        *,
+        at: datetime | None = None,
+        outcome: UsageOutcome | None = None,
+        action: Action | None = None,
+    ) -> None:
         """Note that an action was carried out."""
 
     def record_action_dropped(
-        self, key: str, reason: str, *, at: datetime | None = None, outcome: UsageOutcome | None = None
+        self,
+        key: str,
+        reason: str,
+        *,
+        at: datetime | None = None,
+        outcome: UsageOutcome | None = None,
+        action: Action | None = None,
     ) -> None:
         """Note that an action had expired."""
 
@@ -76,16 +90,16 @@ class Dispatcher:
         worthless = await expired(effect, self._log, pace=pace, is_rehearsal=is_rehearsal)
         if worthless is not None and not await asyncio.to_thread(self._log.was_sent, effect.key):
             dropped = _outcome(effect, "dropped", worthless)
-            await asyncio.to_thread(
-                self._log.record_action_dropped, effect.key, worthless, at=effect.at, outcome=dropped
-            )
+            record = partial(self._log.record_action_dropped, effect.key, worthless, at=effect.at)
+            await asyncio.to_thread(record, outcome=dropped, action=effect.call.action)
             return worthless
         try:
             await self._do(effect, is_rehearsal=is_rehearsal)
         except BadTemplate as error:  # wrong today is wrong at every retry
             raise ApplicationError(str(error), type="BadTemplate", non_retryable=True) from error
         sent = _outcome(effect, "sent")
-        await asyncio.to_thread(self._log.record_action_done, effect.key, at=effect.at, outcome=sent)
+        record = partial(self._log.record_action_done, effect.key, at=effect.at)
+        await asyncio.to_thread(record, outcome=sent, action=effect.call.action)
         return None
 
     async def retried(self, effect: Effect, by: str | None, at: datetime) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -59,7 +60,7 @@ class Surroundings:
 
     async def context(self, effect: Effect) -> dict[str, Any]:
         """What the texts of an action see."""
-        seen = {**effect.context, "links": self._links.of(effect.thread)}
+        seen = {**effect.context, **_called(effect.context), "links": self._links.of(effect.thread)}
         if effect.trigger is not None:
             seen["trigger"] = _trigger(effect)
         return seen | await asyncio.to_thread(self._looked_up, effect.context)
@@ -79,6 +80,12 @@ class Surroundings:
         except NotFound:
             named = None
         return named or self._declared.organisation().time_zone
+
+
+def _called(context: Mapping[str, Any]) -> dict[str, Any]:
+    """The case, with what other systems call it; that is its id where they call it nothing else."""
+    case = context.get("case")
+    return {"case": {"external_id": case.get("id"), **case}} if isinstance(case, Mapping) else {}
 
 
 def _trigger(effect: Effect) -> dict[str, Any]:

@@ -134,7 +134,7 @@ def _groups(wish: ReportWish, types: Mapping[str, FieldType]) -> tuple[str, ...]
     if wish.kind not in UNGROUPED:
         return checked_groups(wish.by or _usual(wish.kind, types), types, OWN_NAMES.get(wish.kind, ()))
     if wish.by:
-        raise Refused("bad_report", f"{wish.kind.value} has lines of its own, and is not told apart by anything else")
+        raise Refused("bad_report", f"{wish.kind.value} has lines of its own, and cannot be grouped by anything else")
     return ()
 
 

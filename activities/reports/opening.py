@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from activities.actions.secret_sources import signing_secret
 from activities.delivery.outcomes import NotDelivered
 from activities.reports.customer_page import customer_page
 from domain.catalog.customer_page import CustomerPage
 from domain.catalog.endpoints import SecretSource
-from domain.customer_links import CustomerLink, LinkKey, read_link, signed_link
+from domain.customer_links import LONGEST_DAYS, CustomerLink, LinkKey, read_link, signed_link
 from domain.errors import Refused
 from store import Store
 
@@ -27,15 +27,26 @@ _NOBODYS = CustomerLink(id="0" * 16, account="nobody", expires_at=datetime(1970,
 _LOG = logging.getLogger(__name__)
 
 
-def make_link(store: Store, account: str, *, until: datetime, by: str, now: datetime) -> tuple[CustomerLink, str]:
+def make_link(
+    store: Store, account: str, *, until: datetime, by: str, now: datetime, known_as: str | None = None
+) -> tuple[CustomerLink, str]:
     """Make a link to the page of an account.
+
+    Args:
+        store: knows the account.
+        account: whose page it opens.
+        until: the first instant at which it opens nothing.
+        by: who makes it.
+        now: the instant.
+        known_as: its id; asked for again under the same one it is the same link. None: an id that nobody had.
 
     Returns:
         What it says, and the link itself.
 
     Raises:
         NotFound: there is no such account.
-        Refused: nothing signs links here, or it would have expired already.
+        Refused: nothing signs links here, it would have expired already, or would open its page for too long; or
+            another account has a link of that id.
     """
     store.catalog.account(account)
     secrets = _secrets(store)
@@ -47,7 +58,9 @@ def make_link(store: Store, account: str, *, until: datetime, by: str, now: date
         key = _key(secrets[0])
     except NotDelivered as error:
         raise Refused("not_signed", f"no link can be signed here: {error}") from None
-    link = store.customer_links.make(account, until=until, by=by, at=now)
+    if until > now + timedelta(days=LONGEST_DAYS):
+        raise Refused("bad_dates", f"a link opens a page for at most {LONGEST_DAYS} days; give an earlier instant")
+    link = store.customer_links.make(account, until=until, by=by, at=now, known_as=known_as)
     return link, signed_link(link, key)
 
 

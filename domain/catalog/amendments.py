@@ -74,8 +74,8 @@ def refused_changes(old: Entitlement, new: Entitlement) -> Iterator[tuple[str, s
     for key, what, before, after in _fixed(old, new):
         if before != after:
             message = (
-                f"the {what} of entitlement {new.id!r} is {_shown(before)} and stays so, not {_shown(after)}; "
-                "cancel it and declare another under a new id"
+                f"the {what} of entitlement {new.id!r} cannot change from {_shown(before)} to {_shown(after)}; "
+                "cancel it and declare a new one under a new id"
             )
             yield key, message
             if key == "allowance" and what == "unit":
@@ -93,8 +93,10 @@ def refused_at_once(old: Entitlement, new: Entitlement, standing: Standing) -> I
     name, stands = f"entitlement {old.id!r}", status(old, standing.at, standing.zone)
     is_cancelled = stands is EntitlementStatus.CANCELLED
     if is_cancelled and new.cancelled_at != old.cancelled_at:
-        message = f"{name} was cancelled at {_shown(old.cancelled_at)} and stays so, not {_shown(new.cancelled_at)}"
-        yield ("cancelled_at",), f"{message}; give that instant, or leave cancelled_at out"
+        message = (
+            f"{name} was cancelled at {_shown(old.cancelled_at)}, which cannot change to {_shown(new.cancelled_at)}"
+        )
+        yield ("cancelled_at",), f"{message}; give the first instant, or leave cancelled_at out"
     if old.allowance is None or any(refused_changes(old, new)):
         return  # nothing was counted until now, or it is another allowance
     if is_cancelled:

@@ -34,6 +34,7 @@ from domain.catalog.sizes import oversized
 from domain.catalog.subscriptions import Subscription, unfit
 from domain.criteria.compiling import CriteriaSchema
 from domain.criteria.fields import FieldType, nearest
+from domain.criteria.values import Listed
 from domain.process import EntitlementProcess
 from domain.process.actions import COMPLETED, Action
 from domain.process.templates import OF_A_NOTICE, OF_A_THRESHOLD, Sight, of_an_endpoint, template_problem
@@ -43,7 +44,7 @@ from domain.usage.rates import ENTRY_FIELDS
 def check_catalog(catalog: Catalog, known: Known = NOTHING) -> list[Problem]:
     """Everything that is wrong with a catalog beside what is known already; nothing if it can be applied."""
     entries = {kind: [((kind.value, n), d) for n, d in enumerate(catalog.of(kind))] for kind in Kind}
-    return check_entries(catalog.organisation, catalog.fields, entries, known)
+    return check_entries(catalog.organisation, catalog.fields, entries, known, values=catalog.values)
 
 
 def check_entries(
@@ -52,6 +53,8 @@ def check_entries(
     entries: Entries,
     known: Known = NOTHING,
     broken: Iterable[tuple[Kind, str | None]] = (),
+    *,
+    values: Listed | None = None,
 ) -> list[Problem]:
     """As `check_catalog`, of declarations that stand at any place of a document.
 
@@ -62,8 +65,9 @@ def check_entries(
         known: what is declared already.
         broken: names of declarations that could not be read, so that references to them are no further problem; None:
             one whose name could not be read either, so it may be any.
+        values: of the declared fields of which they are listed.
     """
-    return list(_Check(organisation, fields, entries, known, broken).problems())
+    return list(_Check(organisation, fields, entries, known, broken, values=values or {}).problems())
 
 
 _REFERENCES: Mapping[Kind, Mapping[str, Kind]] = {
@@ -104,15 +108,19 @@ class _Check:
         entries: Entries,
         known: Known,
         broken: Iterable[tuple[Kind, str | None]],
+        *,
+        values: Listed,
     ) -> None:
         self.organisation = organisation
         self.declared_fields = fields
         self.fields = {**known.fields(), **fields}
+        kept = {name: listed for name, listed in known.values().items() if name not in fields}
+        self.values = {**kept, **values}
         self.rate_schema = CriteriaSchema(case=self.fields, entitlement={}, account={}, entry=ENTRY_FIELDS)
         self.entries = entries
         self.known = known
         self.references = References(entries, known, broken, organisation)
-        self.processes = ProcessChecks(self.fields, self.references)
+        self.processes = ProcessChecks(self.fields, self.references, self.values)
 
     def problems(self) -> Iterator[Problem]:
         yield from self._what_the_organisation_names()
@@ -253,7 +261,8 @@ class _Check:
 
     def _count(self, path: Path, declared: Entitlement | EntitlementTemplate) -> Iterator[Problem]:
         for number, row in enumerate(declared.allowance.rates if declared.allowance else ()):
-            yield from criteria_problem((*path, "allowance", "rates", number, "when"), row.when, self.rate_schema)
+            place = (*path, "allowance", "rates", number, "when")
+            yield from criteria_problem(place, row.when, self.rate_schema, values=self.values)
         for number, threshold in enumerate(declared.allowance.thresholds if declared.allowance else ()):
             place = (*path, "allowance", "thresholds", number, "actions")
             yield from self._actions_of(place, threshold.actions, OF_A_THRESHOLD, declared)
@@ -289,8 +298,9 @@ class _Check:
     # --- processes ---
 
     def _processes_that_fields_break(self) -> Iterator[Problem]:
-        before = self.known.fields()
-        if all(before.get(name, kind) == kind for name, kind in self.declared_fields.items()):
+        before, listed = self.known.fields(), self.known.values()
+        same_types = all(before.get(name, kind) == kind for name, kind in self.declared_fields.items())
+        if same_types and all(name in listed for name in self.values):
             return
         for name in self.known.names(Kind.PROCESSES):
             stored = self.known.find(Kind.PROCESSES, name)

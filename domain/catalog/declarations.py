@@ -1,12 +1,11 @@
 """The catalog: what an organisation declares, as values.
 
-These are declarations only. Whether references resolve and criteria compile is asked of a whole catalog
-(`domain.catalog.checks`), since what one declaration names another one declares, perhaps one that is stored already.
+Whether references resolve and criteria compile is asked of a whole catalog (`domain.catalog.checks`), stored or not.
 
 As YAML a catalog is a mapping with these keys, each optional; several files make one catalog:
 
     organisation: {name: ..., time_zone: ..., business_hours: ..., process: ...}
-    fields: {priority: string, due_at: datetime}
+    fields: {priority: {type: string, values: [Low, High]}, due_at: datetime}
     business_hours, endpoints, people, templates, processes, products, accounts, contacts, assets: [...]
     service_contracts, contract_line_items, entitlement_templates, entitlements, subscriptions, reports, intake: [...]
 """
@@ -72,7 +71,7 @@ class Kind(StrEnum):
         return _ONE.get(self.value, self.value.removesuffix("s").replace("_", " "))
 
 
-_TERM_END_NEEDS_A_COUNT = "term_end is kept by the count of an allowance; give one, if only allowance: {unit: cases}"
+_TERM_END_NEEDS_A_COUNT = "term_end is kept by the counter of an allowance; give one, if only allowance: {unit: cases}"
 
 
 class _Record(Value):
@@ -364,10 +363,11 @@ def name_of(declaration: Declaration) -> str:
 
 
 class Catalog(Value):
-    """Declarations: all of an organisation's, or those that are to be added to it."""
+    """Declarations: all of an organisation's, or those to be added. Some fields have all their `values` listed."""
 
     organisation: Organisation | None = None
     fields: Fields = Field(default_factory=dict)
+    values: dict[str, list[str | int]] = Field(default_factory=dict, exclude=True)
     business_hours: list[DeclaredHours] = Field(default_factory=list)
     endpoints: list[Endpoint] = Field(default_factory=list)
     people: list[Person] = Field(default_factory=list)

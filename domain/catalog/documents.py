@@ -18,7 +18,9 @@ from domain.catalog.process_checks import criteria_problem
 from domain.catalog.references import NOTHING, Known
 from domain.criteria.compiling import CriteriaSchema
 from domain.criteria.fields import FieldsError, FieldType, check_names, nearest
+from domain.criteria.values import read_values
 
+_OF_A_FIELD = ("type", "values")
 _CRITERIA = frozenset({"when", "complete_when", "pause_when", "exit_when"})
 
 
@@ -35,7 +37,9 @@ def read_document(document: Mapping[str, Any], known: Known = NOTHING) -> Catalo
         reading.broken += [(Kind.PROCESSES, name_of(process)) for _, process in reading.entries[Kind.PROCESSES]]
         reading.entries[Kind.PROCESSES], reading.broken_processes = [], []
         reading.entries[Kind.INTAKE] = []
-    checked = check_entries(reading.organisation, reading.fields, reading.entries, known, reading.broken)
+    checked = check_entries(
+        reading.organisation, reading.fields, reading.entries, known, reading.broken, values=reading.values
+    )
     problems += checked
     schema = CriteriaSchema(case={**known.fields(), **reading.fields})
     problems += [problem for path, raw in reading.broken_processes for problem in _criteria_in(raw, path, schema)]
@@ -45,9 +49,16 @@ def read_document(document: Mapping[str, Any], known: Known = NOTHING) -> Catalo
         {
             "organisation": reading.organisation,
             "fields": reading.fields,
+            "values": reading.values,
             **{kind.value: [declaration for _, declaration in entered] for kind, entered in reading.entries.items()},
         }
     )
+
+
+def fields_declared(catalog: Catalog) -> dict[str, Any]:
+    """The fields of a catalog, as a document declares them."""
+    listed = {name: {"type": catalog.fields[name].value, "values": list(own)} for name, own in catalog.values.items()}
+    return {name: listed.get(name, kind.value) for name, kind in catalog.fields.items()}
 
 
 class _Reading:
@@ -64,6 +75,7 @@ class _Reading:
                 self.problems.append(Problem((str(key),), f"unknown key {key!r}; {nearest(str(key), keys)}"))
         self.organisation = self._organisation(document.get("organisation"))
         self.fields_unreadable = not isinstance(document.get("fields"), Mapping | None)
+        self.values: dict[str, list[str | int]] = {}
         self.fields = self._fields(document.get("fields"))
         for kind in Kind:
             self._declarations(kind, document.get(kind.value))
@@ -79,26 +91,41 @@ class _Reading:
 
     def _fields(self, raw: Any) -> dict[str, FieldType]:
         fields: dict[str, FieldType] = {}
-        types = [kind.value for kind in FieldType]
         if self.fields_unreadable:
             self.problems.append(
                 Problem(("fields",), f"expected names with types, such as priority: string, not {shown(raw)}")
             )
             return fields
-        for name, declared in (raw or {}).items():
-            path = ("fields", str(name))
-            if declared not in types:
-                self.problems.append(
-                    Problem(path, f"{shown(declared)} is no type of a field; {nearest(str(declared), types)}")
-                )
-                declared = FieldType.ANY  # noqa: PLW2901 - so that criteria that name it are no further problem
+        for key, declared in (raw or {}).items():
+            name, path = str(key), ("fields", str(key))
+            kind = self._type(path, declared.get("type") if isinstance(declared, Mapping) else declared)
             try:
-                check_names({str(name): FieldType(declared)})
+                check_names({name: kind or FieldType.ANY})
+                if isinstance(declared, Mapping) and kind is not None:
+                    self._values(path, name, kind, declared)
             except FieldsError as error:
                 self.problems.append(Problem(path, str(error)))
                 continue
-            fields[str(name)] = FieldType(declared)
+            fields[name] = kind or FieldType.ANY  # of none criteria that name it are no further problem
         return fields
+
+    def _type(self, path: Path, declared: Any) -> FieldType | None:
+        types = [kind.value for kind in FieldType]
+        if isinstance(declared, str) and declared in types:
+            return FieldType(declared)
+        said = f"{shown(declared)} is no type of a field; {nearest(str(declared), types)}"
+        if declared is None:
+            said = "say its type, such as {type: string, values: [Low, High]}"
+        self.problems.append(Problem(path, said))
+        return None
+
+    def _values(self, path: Path, name: str, kind: FieldType, declared: Mapping[str, Any]) -> None:
+        for key in declared:
+            if key not in _OF_A_FIELD:
+                message = f"unknown key {shown(key)}; {nearest(str(key), _OF_A_FIELD)}"
+                self.problems.append(Problem((*path, str(key)), message))
+        if "values" in declared:
+            self.values[name] = read_values(name, kind, declared["values"])
 
     def _declarations(self, kind: Kind, raw: Any) -> None:
         if raw is None:

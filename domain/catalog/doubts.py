@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from domain.catalog.problems import Path, Problem
@@ -19,6 +19,10 @@ def doubts(document: Mapping[str, Any]) -> Iterator[Problem]:
     Args:
         document: as a file has it; whatever is wrong with it, nothing is raised.
     """
+    fields = document.get("fields")
+    for name, field in fields.items() if isinstance(fields, Mapping) else ():
+        listed = field.get("values") if isinstance(field, Mapping) else None
+        yield from _alike(("fields", str(name), "values"), listed if isinstance(listed, list) else [])
     declared = document.get("business_hours")
     for place, hours in enumerate(declared if isinstance(declared, list) else ()):
         for key in ("week", "dates"):
@@ -26,6 +30,17 @@ def doubts(document: Mapping[str, Any]) -> Iterator[Problem]:
             for day, windows in days.items() if isinstance(days, Mapping) else ():
                 for number, window in enumerate(windows if isinstance(windows, list) else ()):
                     yield from _night(("business_hours", place, key, str(day), number), window)
+
+
+def _alike(path: Path, values: Sequence[Any]) -> Iterator[Problem]:
+    first: dict[str, str] = {}
+    for value in values:
+        if isinstance(value, str):
+            before = first.setdefault(value.strip().casefold(), value)
+            if before != value:
+                yield Problem(
+                    path, f"{before!r} and {value!r} differ in capitals or blanks alone; is one of them meant?"
+                )
 
 
 def _night(path: Path, window: Any) -> Iterator[Problem]:

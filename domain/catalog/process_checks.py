@@ -12,6 +12,7 @@ from domain.catalog.references import References
 from domain.criteria.compiling import CriteriaError, CriteriaSchema, compile_criteria
 from domain.criteria.cost import MOST_NANOSECONDS_TOGETHER
 from domain.criteria.fields import FieldsError, FieldType, check_values, nearest
+from domain.criteria.values import Listed, check_compared, check_listed
 from domain.process import Email, EntitlementProcess, FieldUpdate, Milestone
 from domain.process.actions import Action, OutboundMessage
 from domain.process.templates import Sight, of_a_milestone, template_problems
@@ -23,16 +24,23 @@ class ProcessChecks:
     Args:
         fields: those of a case.
         references: what a process may name.
+        values: of those fields of which they are listed. A value that a list had and has no longer stays right in what
+            the stored version of a process says.
     """
 
-    def __init__(self, fields: Mapping[str, FieldType], references: References) -> None:
+    def __init__(self, fields: Mapping[str, FieldType], references: References, values: Listed) -> None:
         self._fields = fields
+        self._values = values
+        self._new = {name: listed for name, listed in values.items() if name not in references.known.values()}
+        self._as_stored: frozenset[object] = frozenset()
         self._references = references
         self._schema = CriteriaSchema(case=fields)
         self._prices: dict[str, float] = {}  # of the criteria that are right
 
     def problems(self, path: Path, process: EntitlementProcess) -> Iterator[Problem]:
         """Everything that is wrong with a process."""
+        stored = self._references.known.find(Kind.PROCESSES, process.name) if self._values else None
+        self._as_stored = frozenset(_said_of_values(stored)) if isinstance(stored, EntitlementProcess) else frozenset()
         if not process.retired:
             yield from self._references.problems((*path, "business_hours"), Kind.BUSINESS_HOURS, process.business_hours)
         if process.entry != "opened_at":
@@ -81,6 +89,8 @@ class ProcessChecks:
     def _criteria(self, path: Path, source: str) -> Iterator[Problem]:
         if source not in self._prices:
             yield from criteria_problem(path, source, self._schema, self._prices)
+        if source in self._prices:
+            yield from value_problem(path, source, self._new if source in self._as_stored else self._values)
 
     def _instant(self, path: Path, field: str, otherwise: str) -> Iterator[Problem]:
         declared = self._fields.get(field)
@@ -100,7 +110,9 @@ class ProcessChecks:
             yield Problem((*path, "field"), message)
             return
         try:
-            check_values({action.field: action.value}, self._fields)
+            value = check_values({action.field: action.value}, self._fields)
+            is_stored = (action.field, repr(action.value)) in self._as_stored
+            check_listed(value, self._new if is_stored else self._values)
         except FieldsError as error:
             yield Problem((*path, "value"), str(error))
 
@@ -126,6 +138,13 @@ def action_problems(
             yield from mail_problems((*path, number), action, sight, references, retired=retired)
 
 
+def _said_of_values(process: EntitlementProcess) -> Iterator[object]:
+    """Its criteria, and which fields its actions give which values."""
+    yield from _criteria_of(process)
+    actions = (a for m in process.milestones for trigger in m.triggers for a in trigger.actions)
+    yield from ((a.field, repr(a.value)) for a in actions if isinstance(a, FieldUpdate))
+
+
 def _criteria_of(process: EntitlementProcess) -> Iterator[str]:
     """All that are evaluated of a process."""
     yield process.exit_when
@@ -135,13 +154,28 @@ def _criteria_of(process: EntitlementProcess) -> Iterator[str]:
 
 
 def criteria_problem(
-    path: Path, source: Any, schema: CriteriaSchema, prices: dict[str, float] | None = None
+    path: Path,
+    source: Any,
+    schema: CriteriaSchema,
+    prices: dict[str, float] | None = None,
+    *,
+    values: Listed | None = None,
 ) -> Iterator[Problem]:
     """What is wrong with a criterion, with its position in it; its price is added to those that are given."""
     if isinstance(source, str):
         try:
             price = compile_criteria(source, schema)
-            if prices is not None:
-                prices[source] = price
         except CriteriaError as error:
             yield Problem(path, str(error))
+            return
+        if prices is not None:
+            prices[source] = price
+        yield from value_problem(path, source, values or {})
+
+
+def value_problem(path: Path, source: str, values: Listed) -> Iterator[Problem]:
+    """What a criterion, which is right otherwise, compares a field with that is none of its values."""
+    try:
+        check_compared(source, values)
+    except CriteriaError as error:
+        yield Problem(path, str(error))

@@ -10,6 +10,7 @@ from domain.calendar import ALWAYS
 from domain.catalog.declarations import Catalog, Declaration, Kind, Organisation, name_of
 from domain.catalog.problems import Path, Problem
 from domain.criteria.fields import FieldType, nearest
+from domain.criteria.values import Listed
 
 Entries = Mapping[Kind, Sequence[tuple[Path, Declaration]]]
 """Declarations with their places in a document."""
@@ -23,6 +24,9 @@ class Known(Protocol):
 
     def fields(self) -> Mapping[str, FieldType]:
         """The declared fields of a case."""
+
+    def values(self) -> Listed:
+        """The values of those fields of which they are listed."""
 
     def find(self, kind: Kind, name: str) -> Declaration | None:
         """The declaration of that name."""
@@ -44,6 +48,10 @@ class KnownCatalog:
     def fields(self) -> Mapping[str, FieldType]:
         """See `Known`."""
         return self.catalog.fields
+
+    def values(self) -> Listed:
+        """See `Known`."""
+        return self.catalog.values
 
     def find(self, kind: Kind, name: str) -> Declaration | None:
         """See `Known`."""

@@ -86,7 +86,7 @@ def report_problems(
 ) -> Iterator[Problem]:
     """What does not fit of a report to the fields that cases have."""
     if report.by and report.kind in UNGROUPED:
-        said = f"{report.kind} has lines of its own, and is not told apart by anything else; leave by out"
+        said = f"{report.kind} has lines of its own, and cannot be grouped by anything else; leave by out"
         yield Problem((*path, "by"), said)
         return
     known = [*GROUPS, *OWN_GROUPS.get(report.kind, ()), *fields]

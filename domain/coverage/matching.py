@@ -13,6 +13,7 @@ from pydantic import AwareDatetime, Field
 from domain.catalog.declarations import Entitlement
 from domain.catalog.status import EntitlementStatus, status
 from domain.criteria.fields import FieldType
+from domain.criteria.values import Listed
 from domain.messages.coverage import CaseCoverage, Left, NotMatched
 from domain.model import Value
 from domain.usage.allowance import Overflow
@@ -49,7 +50,7 @@ class CoverageQuestion(Value):
 
 
 def fields_filled_from(
-    entitlement: Entitlement, fields: dict[str, Any], declared: Mapping[str, FieldType]
+    entitlement: Entitlement, fields: dict[str, Any], declared: Mapping[str, FieldType], listed: Listed
 ) -> dict[str, Any]:
     """The fields of a case that is opened from an entitlement: its type is the case's, unless the intake gives one.
 
@@ -57,8 +58,11 @@ def fields_filled_from(
         entitlement: from which it is opened.
         fields: of the intake.
         declared: of the organisation's cases; without a `type` that is text there is nothing to fill in.
+        listed: the values of those of which they are listed; another one is not filled in.
     """
     if entitlement.type is None or "type" in fields or declared.get("type") is not FieldType.STRING:
+        return fields
+    if entitlement.type not in listed.get("type", [entitlement.type]):
         return fields
     return {**fields, "type": entitlement.type}
 

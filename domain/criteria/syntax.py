@@ -17,7 +17,8 @@ DEEPEST: Final = 100
 
 # The numbers of the fields of `cel.expr.Expr`, one for each kind of node.
 _CONSTANT, _NAME, _SELECT, _CALL, _LIST, _COMPREHENSION = 3, 4, 5, 6, 7, 9
-_TEXT_OF_CONSTANT, _BYTES_OF_CONSTANT = 6, 7
+_NUMBER_OF_CONSTANT, _TEXT_OF_CONSTANT, _BYTES_OF_CONSTANT = 3, 6, 7
+_SIGN = 1 << 63
 
 Message = Mapping[int, list[bytes | int]]
 """The fields of a message by their numbers, each with its values."""
@@ -45,10 +46,12 @@ class Constant(Node):
     Attributes:
         text: None: it is no text.
         size: of a text or of bytes, in bytes.
+        number: None: it is no whole number with a sign.
     """
 
     text: str | None
     size: int
+    number: int | None = None
 
 
 @dataclass(frozen=True)
@@ -145,7 +148,8 @@ def _node(encoded: bytes, depth: int) -> Node:
     constant = _message(_bytes(expression, _CONSTANT))
     text = _text(constant, _TEXT_OF_CONSTANT) if _TEXT_OF_CONSTANT in constant else None
     size = len(_bytes(constant, _TEXT_OF_CONSTANT)) + len(_bytes(constant, _BYTES_OF_CONSTANT))
-    return Constant(number, text, size)
+    whole = _int(constant, _NUMBER_OF_CONSTANT) if _NUMBER_OF_CONSTANT in constant else None
+    return Constant(number, text, size, whole if whole is None or whole < _SIGN else whole - 2 * _SIGN)
 
 
 def _comprehension(number: int, message: Message, depth: int) -> Comprehension:

@@ -15,6 +15,7 @@ class CaseData(EventData):
     """What every event of a case says.
 
     Attributes:
+        external_id: the id of another system that the case's was made of; left out where there is none.
         account, entitlement, process, process_version: of the case; left out where it has none.
         text: one line for people.
         by: who caused it.
@@ -22,6 +23,7 @@ class CaseData(EventData):
     """
 
     case_id: str
+    external_id: str | None = None
     account: str | None = None
     entitlement: str | None = None
     process: str | None = None

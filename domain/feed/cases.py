@@ -55,6 +55,7 @@ def _known(record: CaseRecord) -> dict[str, Any]:
     view = record.view
     return {
         "case_id": view.case_id,
+        "external_id": view.external_id,
         "account": record.account,
         "entitlement": record.entitlement,
         "process": view.process,

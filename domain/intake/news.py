@@ -12,6 +12,7 @@ from domain.bounds import cut, quoted
 from domain.catalog.intake import REFERENCES, IntakeSource
 from domain.criteria.fields import FieldsError, FieldType, check_values
 from domain.criteria.payloads import WANTED_OF_FIELDS, Delivered, NoValue, Wanted
+from domain.criteria.values import Listed, check_listed
 from domain.ids import case_id_of
 from domain.intake.instants import instant_of
 from domain.model import Value
@@ -81,7 +82,9 @@ def read_place(source: IntakeSource, delivered: Delivered, received_at: datetime
     return Place(case_id=case_id_of(foreign), external_id=foreign, occurred_at=min(occurred_at, received_at))
 
 
-def read_news(source: IntakeSource, delivered: Delivered, place: Place, fields: Mapping[str, FieldType]) -> News:
+def read_news(
+    source: IntakeSource, delivered: Delivered, place: Place, fields: Mapping[str, FieldType], listed: Listed
+) -> News:
     """All that a delivery says.
 
     Args:
@@ -89,12 +92,13 @@ def read_news(source: IntakeSource, delivered: Delivered, place: Place, fields: 
         delivered: what was sent.
         place: where it belongs.
         fields: those of a case, as they are declared.
+        listed: the values of those of which they are listed.
 
     Raises:
         Unreadable: an expression reads what is not there, or comes to what cannot be.
     """
     reading = _Reading(source, delivered)
-    values = reading.fields("fields", source.fields, fields)
+    values = reading.fields("fields", source.fields, fields, listed)
     opened_at = reading.instant("opened_at", source.opened_at)
     stops = reading.condition("stop", source.stop, otherwise=False)
     resumes = reading.condition("resume", source.resume, otherwise=False)
@@ -109,7 +113,7 @@ def read_news(source: IntakeSource, delivered: Delivered, place: Place, fields: 
         by=reading.text("by", source.by),
         references={key: said for key in REFERENCES if (said := reading.text(key, getattr(source, key))) is not None},
         fields=values,
-        initially=reading.fields("initially", source.initially, fields),
+        initially=reading.fields("initially", source.initially, fields, listed),
         opens=reading.condition("open", source.open, otherwise=True),
         changes=reading.condition("change", source.change, otherwise=True),
         stops=stops,
@@ -148,7 +152,9 @@ class _Reading:
             return None
         return self._instant(place, self._value(place, text, Wanted.INSTANT))
 
-    def fields(self, place: str, texts: Mapping[str, str], declared: Mapping[str, FieldType]) -> dict[str, Any]:
+    def fields(
+        self, place: str, texts: Mapping[str, str], declared: Mapping[str, FieldType], listed: Listed
+    ) -> dict[str, Any]:
         """Values of fields, as their types want them."""
         values: dict[str, Any] = {}
         for name, text in texts.items():
@@ -162,9 +168,11 @@ class _Reading:
                 value = None if instant is None else instant.isoformat()
             values[name] = value
         try:
-            return dict(check_values(values, declared))
+            checked = check_values(values, declared)
+            check_listed(checked, listed)
         except FieldsError as error:
             raise Unreadable(f"{place}: {error}") from None
+        return dict(checked)
 
     def _instant(self, place: str, value: Any) -> datetime | None:
         if value is None or value == "":

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, Field
 
+from domain.ids import external_id_of
 from domain.intake.news import News
 from domain.messages.cases import CaseIntake
 from domain.model import Value
@@ -113,6 +114,7 @@ def intake_of(news: News, by: str) -> CaseIntake:
     return CaseIntake.model_validate(
         {
             "case_id": news.place.case_id,
+            "external_id": external_id_of(news.place.external_id, news.place.case_id),
             **news.references,
             "fields": {**news.fields, **news.initially},
             "opened_at": news.opened_at,

@@ -7,12 +7,12 @@ events of `domain.timeline.events` without their `type`, which the name of the u
 from __future__ import annotations
 
 import operator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from domain.bounds import MOST_ENTRY_MINUTES, Instant, Words
-from domain.ids import CaseId, EventId, Reference
+from domain.bounds import MOST_ENTRY_MINUTES, Instant, Words, quoted
+from domain.ids import CaseId, EventId, ForeignId, Reference, case_id_of
 from domain.messages.case_state import CaseState
 from domain.messages.coverage import CaseCoverage
 from domain.model import Value
@@ -38,6 +38,7 @@ class CaseIntake(Value):
     """The one argument with which a case is opened.
 
     Attributes:
+        external_id: the id of another system that `case_id` was made of; None where it is that id itself.
         entitlement: the case is opened *from* this entitlement instead of looking for one.
         business_hours: a calendar of the case's own, by its name in the catalog.
         fields: values of the declared fields.
@@ -48,6 +49,7 @@ class CaseIntake(Value):
     """
 
     case_id: CaseId
+    external_id: ForeignId | None = Field(default=None, exclude_if=operator.not_)
     account: Reference | None = None
     contact: Reference | None = None
     asset: Reference | None = None
@@ -63,6 +65,13 @@ class CaseIntake(Value):
     clock: Instant | None = None
     carried: CaseState | None = None
     reopened: CaseReopening | None = None
+
+    @model_validator(mode="after")
+    def _has_one_id(self) -> Self:
+        """The id of the case is the one that comes of the foreign id: so whoever knows one of them finds the case."""
+        if self.external_id is not None and (made := case_id_of(self.external_id)) != self.case_id:
+            raise ValueError(f"external_id {quoted(self.external_id)} is that of case {made}, not of {self.case_id}")
+        return self
 
 
 class Migration(Value):

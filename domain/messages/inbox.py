@@ -34,6 +34,8 @@ _SHOWN = 80
 _KEY = 40
 _LITTLE = 16
 """Bytes that a value takes at least in a message, where it is no text."""
+_LEAST_PAIR = 4
+"""Bytes that a key takes at least: with very many a message is too long whatever they are."""
 
 
 def read_event(kind: type[M], raw: Sequence[Any], now: datetime) -> M:
@@ -136,6 +138,8 @@ def _whole_size(value: Any, depth: int) -> int:
     if isinstance(value, dict):
         for part in value.values():
             size += _whole_size(part, depth + 1)
+            if size > MOST_MESSAGE_BYTES:
+                break
     elif isinstance(value, list | tuple):
         for part in value:
             size += _whole_size(part, depth + 1)
@@ -187,7 +191,8 @@ def _size(value: Any) -> int:
                 raise ValueError("NaN and Infinity are no numbers")
             return len(repr(value))
         case dict():
-            return 2 + sum(_key_size(key) + 2 for key in value)
+            least = 2 + len(value) * _LEAST_PAIR
+            return least if least > MOST_MESSAGE_BYTES else 2 + sum(_key_size(key) + 2 for key in value)
         case list() | tuple():
             return 2 + len(value)
         case _:

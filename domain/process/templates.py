@@ -57,7 +57,7 @@ def of_a_milestone(fields: Mapping[str, FieldType]) -> Sight:
         fields: the declared fields of a case.
     """
     return {
-        "case": ("id", *fields),
+        "case": ("id", "external_id", *fields),
         "milestone": ("name", "occurrence", "kind", "start_at", "target_at", "completed_at"),
         "trigger": ("id", "kind", "due_at", "at", "late"),
         "entitlement": tuple(ENTITLEMENT_FIELDS),

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from domain.frozen import FrozenCalendar
 from domain.reports.grouping import text_of
 from domain.reports.measures import pauses_of
+from domain.reports.ruling import Elapsed
 from domain.timeline.views import MilestoneView
 
 _SECOND = timedelta(seconds=1)
@@ -28,7 +28,7 @@ class Held(NamedTuple):
 
     Attributes:
         value: as the name of a group.
-        open_seconds: of the instance's calendar, less pauses.
+        open_seconds: of the instance, less pauses.
         is_last: it held at the end, or holds now.
     """
 
@@ -38,9 +38,7 @@ class Held(NamedTuple):
     is_last: bool
 
 
-def held(
-    milestone: MilestoneView, changes: Sequence[FieldChange], calendar: FrozenCalendar, now: datetime
-) -> list[Held]:
+def held(milestone: MilestoneView, changes: Sequence[FieldChange], elapsed: Elapsed, now: datetime) -> list[Held]:
     """The values that each field which ever changed had while an instance ran, in order of names.
 
     A change at the very end of an instance came after it; one at its start, before.
@@ -48,7 +46,7 @@ def held(
     Args:
         milestone: the instance.
         changes: of its case's fields, in order; before the first one a field has the value that it says was before.
-        calendar: of the instance.
+        elapsed: how the open time of the instance is counted.
         now: of its view.
 
     Raises:
@@ -64,10 +62,8 @@ def held(
         last = ""
         for begins, ends, value in _stays([change for change in changes if name in change.fields], name, life):
             last = text_of(value)
-            paused = sum(
-                calendar.elapsed(max(a, begins), min(b, ends)) for a, b in pauses if max(a, begins) < min(b, ends)
-            )
-            sums[last] = sums.get(last, 0) + calendar.elapsed(begins, ends) - paused
+            paused = sum(elapsed(max(a, begins), min(b, ends)) for a, b in pauses if max(a, begins) < min(b, ends))
+            sums[last] = sums.get(last, 0) + elapsed(begins, ends) - paused
         held_for = [(value, seconds) for value, seconds in sums.items() if seconds or value == last]
         found += [Held(name, value, seconds, value == last) for value, seconds in held_for]
     return found

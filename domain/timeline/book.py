@@ -301,7 +301,8 @@ class Book:
         """Take back a violation whose target moved to or past the effective now."""
         standing = instance.standing_violation
         target = self.target(instance)
-        if standing and (target is None or target >= instance.effective_now(at)):
+        is_ahead = target is None or target >= instance.effective_now(at)
+        if standing and is_ahead and not self._is_missed_now(instance, standing, at):
             self.correct_one(instance, standing, why)
 
     def record_missed(self, instance: MilestoneInstance, milestone: Milestone, at: datetime) -> None:
@@ -325,10 +326,13 @@ class Book:
             standing = instance.standing_violation
             if standing is None or standing.violated_at != at or instance.completed_at is not None:
                 continue
-            runs = instance.is_open and instance.open_pause is None and instance.promise
-            is_still_due = runs and self.target(instance) == at
-            if not is_still_due and not self._is_past(instance, at):
+            if not self._is_missed_now(instance, standing, at) and not self._is_past(instance, at):
                 self.correct_one(instance, standing, "what happened in the same second came before it")
+
+    def _is_missed_now(self, instance: MilestoneInstance, standing: Violation, at: datetime) -> bool:
+        """Whether the target that was missed in this very second is missed in it still, whatever moved it."""
+        runs = instance.is_open and instance.open_pause is None and instance.promise
+        return runs and standing.violated_at == at == self.target(instance)
 
     def _is_past(self, instance: MilestoneInstance, at: datetime) -> bool:
         try:

@@ -24,7 +24,7 @@ def context(
         target: of the instance; None while it lies past the horizon.
     """
     return {
-        "case": {"id": state.case_id, **state.fields},
+        "case": {"id": state.case_id, **_foreign(state), **state.fields},
         "milestone": {
             "name": instance.milestone,
             "occurrence": instance.occurrence,
@@ -37,3 +37,7 @@ def context(
         "account": plan.account,
         **({"contact": plan.contact} if plan.contact else {}),
     }
+
+
+def _foreign(state: TimelineState) -> dict[str, str]:
+    return {} if state.external_id is None else {"external_id": state.external_id}

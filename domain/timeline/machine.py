@@ -35,11 +35,12 @@ from domain.timeline.views import CaseView, look
 
 
 class Case(BaseModel):
-    """A case as it enters its timeline: its id and its fields, in plain JSON types."""
+    """A case as it enters its timeline: its ids and its fields, in plain JSON types."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     case_id: str
+    external_id: str | None = None
     fields: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -60,7 +61,9 @@ class Timeline:
     def enter(cls, plan: Plan, case: Case, at: datetime) -> Timeline:
         """Open a case at `at`. What follows at once is returned by the first `apply` or `advance`."""
         at = _whole(at)
-        state = TimelineState(case_id=case.case_id, opened_at=at, fields=dict(case.fields), last_at=at)
+        state = TimelineState(
+            case_id=case.case_id, external_id=case.external_id, opened_at=at, fields=dict(case.fields), last_at=at
+        )
         timeline = cls(plan, state)
         book = Book(plan, state)
         book.note(NoteKind.OPENED, at, f"case {case.case_id} opened", fields=dict(case.fields))

@@ -31,6 +31,7 @@ class Plan(BaseModel):
         calendar_versions: which version of each calendar was frozen, so that its horizon can be extended. A calendar
             that was edited since stands here under two names, while something is still counted by the old one.
         fields: the declared fields of a case, with their types.
+        values: of those of which they are listed, as they were when the case was opened.
         entitlement: as it stood when the case took it.
         account: as it stood then.
         contact: who asked for help, by their id; None: nobody was named.
@@ -45,6 +46,7 @@ class Plan(BaseModel):
     calendars: dict[str, FrozenCalendar]
     calendar_versions: dict[str, int] = Field(default_factory=dict)
     fields: dict[str, FieldType] = Field(default_factory=dict)
+    values: dict[str, list[str | int]] = Field(default_factory=dict, exclude_if=operator.not_)
     entitlement: dict[str, Any] | None = None
     account: dict[str, Any] | None = None
     contact: str | None = Field(default=None, exclude_if=operator.not_)

@@ -11,6 +11,7 @@ from typing import Any, assert_never
 
 from domain.bounds import MOST_SPAN_SECONDS, cut, quoted
 from domain.criteria.fields import FieldsError, check_bounds, check_values
+from domain.criteria.values import check_listed
 from domain.errors import Refused
 from domain.process import Milestone
 from domain.timeline import completing, replacing, revealing
@@ -138,6 +139,7 @@ def _checked_fields(book: Book, event: FieldsChanged | CaseReopened) -> dict[str
     try:
         checked = check_values(event.fields, book.plan.fields)
         check_bounds(checked, book.state.fields)
+        check_listed(checked, book.plan.values, book.state.fields)
         return dict(checked)
     except FieldsError as error:
         raise Refused("bad_field", str(error)) from None

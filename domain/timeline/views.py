@@ -122,6 +122,7 @@ class CaseView(Value):
     """A case and its milestones at one instant.
 
     Attributes:
+        external_id: the id of another system that the case's was made of; not written where there is none.
         account, entitlement: whose case it is, and what covers it; only where a case is asked how it stands.
         more: of each milestone that has more instances than are shown.
         now: the instant that it is about.
@@ -131,6 +132,7 @@ class CaseView(Value):
     """
 
     case_id: str
+    external_id: str | None = Field(default=None, exclude_if=operator.not_)
     account: str | None = Field(default=None, exclude_if=operator.not_)
     entitlement: str | None = Field(default=None, exclude_if=operator.not_)
     now: AwareDatetime
@@ -193,6 +195,7 @@ def look(plan: Plan, state: TimelineState, now: datetime, next_due: datetime | N
     more = sorted(map(_folded, state.folded), key=_whose)
     return CaseView(
         case_id=state.case_id,
+        external_id=state.external_id,
         now=now,
         opened_at=state.opened_at,
         closed_at=state.closed_at,

@@ -215,7 +215,7 @@ class Allowance(BaseModel):
         if self.carry_over_cap is not None and self.carry_over == "none":
             raise ValueError("carry_over_cap without carry_over; add carry_over: period or carry_over: renewal")
         if self.cap is None and self.carry_over != "none":
-            raise ValueError("of an unlimited allowance nothing is left to be carried over; give a cap")
+            raise ValueError("an unlimited allowance leaves nothing to carry over; give a cap")
         return self
 
     @field_validator(*_OF_TIME_ENTRIES, mode="before")

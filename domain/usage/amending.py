@@ -58,6 +58,9 @@ def _check_new_end(book: UsageBook, ends_on: date | None) -> None:
 def amend(book: UsageBook, asked: EntitlementAmended, now: datetime, periods: FrozenPeriods | None) -> Made:
     """Change cap, end or rules: what was taken and thresholds that were passed stay; what is left counts at once."""
     check_amendment(book, asked)
+    if asked.amends is not None and asked.amends != (stand := book.terms_at(now)):
+        why = f"{book.terms.entitlement_id} was amended: cap and last date are {stand}, not {asked.amends}"
+        raise Refused("changed_meanwhile", why)
     wanted, before = amended_term(book, asked), book.terms.periods.term
     if wanted is not None:
         if periods is None or periods.term != wanted:
@@ -143,20 +146,20 @@ def check_amendment(book: UsageBook, asked: EntitlementAmended) -> None:
         if wanted is not None and wanted != now:
             raise Refused(
                 name,
-                f"the {name} of {terms.entitlement_id} is {now} and stays so, not {wanted}; "
-                "cancel it and declare another",
+                f"the {name} of {terms.entitlement_id} cannot change from {now} to {wanted}; "
+                "cancel it and declare a new one",
             )
     _check_rules(book, asked)
-    if not asked.model_dump(exclude={"event_id", "by", "reason"}, exclude_none=True):
+    if not asked.model_dump(exclude={"event_id", "by", "reason", "amends"}, exclude_none=True):
         raise Refused("nothing_to_amend", "give a cap, a last date (ends_on), or what else is declared now")
     if book.state.cancelled_at is not None:
         raise Refused("cancelled", f"{terms.entitlement_id} was cancelled at {instant(book.state.cancelled_at)}")
     if book.state.is_over:
         raise Refused("expired", f"the term of {terms.entitlement_id} has ended; renew it instead")
     if asked.cap == "unlimited" and (asked.allowance or terms.allowance).thresholds:
-        raise Refused("has_thresholds", "thresholds are marks on the way to a cap, so this entitlement needs one")
+        raise Refused("has_thresholds", "thresholds are measured against a cap, so this entitlement needs one")
     if asked.cap == "unlimited" and (asked.allowance or terms.allowance).carry_over != "none":
-        raise Refused("carries_over", "of an unlimited allowance nothing is left to be carried over; give a cap")
+        raise Refused("carries_over", "an unlimited allowance leaves nothing to carry over; give a cap")
     if isinstance(asked.cap, Fraction) and terms.allowance.unit != HOURS:
         raise Refused("bad_amount", f"{terms.allowance.unit} are whole; give a cap such as {int(asked.cap)}")
     _check_thresholds(book, asked)
@@ -186,14 +189,14 @@ def _check_rules(book: UsageBook, asked: EntitlementAmended) -> None:
             if before != wanted:
                 raise Refused(
                     name,
-                    f"the {name} of {book.terms.entitlement_id} is {before} and stays so, not {wanted}; "
-                    "cancel it and declare another",
+                    f"the {name} of {book.terms.entitlement_id} cannot change from {before} to {wanted}; "
+                    "cancel it and declare a new one",
                 )
     at_end, wanted_end = book.terms.term_end, asked.term_end or book.terms.term_end
     is_reset = AtTermEnd.RESET in {at_end.policy, wanted_end.policy}
     if is_reset and (at_end.policy, at_end.term) != (wanted_end.policy, wanted_end.term):
         raise Refused(
             "is_reset",
-            f"whether {book.terms.entitlement_id} goes from term to term, and how long each is, stays as it is; "
-            "cancel it and declare another",
+            f"{book.terms.entitlement_id} cannot begin or stop to go from term to term, nor change how long each is; "
+            "cancel it and declare a new one",
         )

@@ -15,7 +15,7 @@ from domain.usage.allowance import Allowance
 from domain.usage.effects import CarryBackOrder, CarryOverOrder, RecordChange, RenewalOrder, UsageActionOrder
 from domain.usage.periods import FrozenPeriods, PeriodUnknown
 from domain.usage.proration import prorated
-from domain.usage.quantities import measured
+from domain.usage.quantities import measured, quantity_text
 from domain.usage.requests import (
     Balance,
     EntitlementOverflowed,
@@ -250,7 +250,13 @@ class UsageBook:
             changes_at=None if status == "cancelled" else periods.ends_before(current),
             rows=self.state.rows,
             renewal=self.state.renewal.entitlement_id if self.state.renewal else None,
+            terms=self.terms_at(now),
         )
+
+    def terms_at(self, now: datetime) -> str:
+        """What people amend, as it stands: the cap that is declared for the period of an instant, and the last date."""
+        cap, ends_on = self.declared_cap(self.period_near(now)), self.terms.periods.term.ends_on
+        return f"{'unlimited' if cap is None else quantity_text(cap)}/{ends_on or 'never'}"
 
     def period_near(self, at: datetime) -> int:
         """The period of an instant; before the term its first, after it (or past the horizon) its last."""

@@ -113,7 +113,9 @@ def _grant(book: UsageBook, asked: UsageGranted, now: datetime) -> Made:
         raise Refused("no_amount", "a grant of 0 gives nothing")
     if asked.amount < 0:
         if asked.until is not None or asked.carries_over:
-            raise Refused("bad_dates", "what is taken back of grants has no end and carries nothing over; leave it out")
+            raise Refused(
+                "bad_dates", "a grant that is taken back neither ends (until) nor carries over; leave both out"
+            )
         take_back_unused(book, period, -asked.amount, room_that_is_there(book, period))
         text = f"{amount_text(-asked.amount, unit)} of what was granted taken back"
     else:

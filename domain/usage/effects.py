@@ -76,6 +76,17 @@ class UsageActionOrder(Value):
     retried_by: str | None = Field(default=None, exclude_if=lambda by: by is None)
 
 
+def cause_of(key: str, entitlement: str) -> str:
+    """What ordered an action of an entitlement, by its key: ``overflow``, ``threshold-80-percent``, ``notice-30``.
+
+    Args:
+        key: ``{entitlement}/{period or last day}/{cause}/{which}/{firing}/{action}``.
+        entitlement: whose it is.
+    """
+    _, cause, which, *_ = [*key.removeprefix(f"{entitlement}/").split("/"), "", "", ""]
+    return f"{cause}-{which}" if cause in {"threshold", "notice"} else cause
+
+
 class UsageActionFailure(Value):
     """Something that failed for good."""
 

@@ -101,7 +101,7 @@ def _with_overage(book: UsageBook, reference: str) -> Taking:
         raise Refused("no_overage", f"{reference!r} has no overage in {book.terms.entitlement_id}")
     planned = find_planned(book, reference)
     if planned is not None and not planned.counts:
-        raise Refused("no_overage", f"{reference!r} lies beyond the end, and its overage does not count; reverse it")
+        raise Refused("no_overage", f"{reference!r} is dated after the end, so its overage does not count; reverse it")
     return taking
 
 

@@ -399,6 +399,7 @@ class EntitlementAmended(_Change):
         term_end: what becomes of it at its term's end, and the notices before, likewise.
         mails: whom of the account to write to from now on.
         unit, account, starts_on: stay as they are; one that differs is refused.
+        amends: the terms that it is a change of, as `Balance.terms` has them; others are refused. None: whichever.
     """
 
     cap: Literal["unlimited"] | Quantity | None = None
@@ -409,6 +410,7 @@ class EntitlementAmended(_Change):
     unit: Reference | None = None
     account: Reference | None = None
     starts_on: date | None = None
+    amends: Reference | None = Field(default=None, exclude_if=operator.not_)
 
 
 class UsageAdjusted(_Change):
@@ -597,6 +599,7 @@ class Balance(Value):
         count: which count says so: the id of its workflow's first run, which another begun after a termination does not
             have; empty if none has begun.
         renewal: the id of the record that goes on where this one ends, if there is one.
+        terms: the cap that is declared now and the last date, such as ``6/2026-12-31``: what an amendment is one of.
         stuck: why what time brings can't be done at present; it is tried again, and requests are answered meanwhile.
         faults: how many requests and steps of time failed in a way that nobody expected.
     """
@@ -613,6 +616,7 @@ class Balance(Value):
     rows: NonNegativeInt
     count: str = ""
     renewal: EntitlementId | None = None
+    terms: str = ""
     failures: list[UsageActionFailure] = Field(default_factory=list)
     stuck: str | None = Field(default=None, exclude_if=operator.not_)
     faults: NonNegativeInt = Field(default=0, exclude_if=operator.not_)

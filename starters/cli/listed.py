@@ -81,8 +81,14 @@ PANELS: dict[str, tuple[Listed, ...]] = {
             "Complete a milestone of a case. Whether it was in time is decided by the time at which it happened.",
         ),
         Listed("change", "case:change", "Change fields of a case; its milestones follow at once."),
-        Listed("stop", "case:stop", "Stop the clock of a case, or of one milestone. While it stands nothing fires."),
-        Listed("resume", "case:resume", "Let the clock go on; targets move by the open time that passed."),
+        Listed(
+            "stop", "case:stop", "Stop the clock of a case, or of one milestone. Nothing fires while it is stopped."
+        ),
+        Listed(
+            "resume",
+            "case:resume",
+            "Resume the clock of a case, or of one milestone. Targets move by the open time that passed.",
+        ),
         Listed(
             "close",
             "case:close",
@@ -102,12 +108,12 @@ PANELS: dict[str, tuple[Listed, ...]] = {
         Listed(
             "entitle",
             "afterwards:entitle",
-            "Let a case go over to another entitlement. What is open stays open at exit; the new process is entered.",
+            "Move a case to another entitlement. Open milestones stay open at exit; the new process starts its own.",
         ),
         Listed(
             "decide",
             "afterwards:decide",
-            "Decide about a case whose entitlement has nothing left: yes takes one more, no falls back.",
+            "Answer a case whose entitlement has nothing left: yes takes one more at the overage price, no falls back.",
         ),
         Listed(
             "log-time",
@@ -127,13 +133,13 @@ PANELS: dict[str, tuple[Listed, ...]] = {
         Listed(
             "retry",
             "actions:retry",
-            "Try an action that failed for good again, under the key that it has; "
-            "or all of all cases and entitlements.",
+            "Try again an action that failed for good, under its own key; "
+            "or all of them, of all cases and entitlements.",
         ),
         Listed(
             "redeliver",
             "actions:redeliver",
-            "Deliver a mail or a message again that has arrived: as it was, and under the key that it has.",
+            "Send a mail or a message that has arrived once more, unchanged and under its own key.",
         ),
         Listed(
             "endpoints",
@@ -159,14 +165,14 @@ PANELS: dict[str, tuple[Listed, ...]] = {
         Listed(
             "verify",
             "coverage:verify",
-            "Say which entitlement covers a customer, what is left of it, and of every other why it does not.",
+            "Say which entitlement covers a customer and what is left of it, and why each of the others does not.",
         ),
     ),
     "Entitlements in use": (
         Listed(
             "entitlements",
             "entitlements:list_entitlements",
-            "List the entitlements that go on: whose they are, when they end, and what is left of each.",
+            "List the entitlements that have not ended: whose they are, when they end, and what is left of each.",
         ),
         Listed(
             "balance",
@@ -181,37 +187,41 @@ PANELS: dict[str, tuple[Listed, ...]] = {
         Listed(
             "intake",
             "intake:app",
-            "What other systems tell by web hooks: try a mapping, list what could not be taken, try that again.",
+            "Deliveries from other systems, by web hooks: try a mapping, list what could not be taken, take it again.",
         ),
         Listed(
-            "report", "report:report", "Report what came of milestones and entitlements, from the records of the store."
+            "report",
+            "report:report",
+            "Report on milestones and entitlements, from the store: compliance, times, usage and more.",
         ),
         Listed(
             "links", "links:app", "Make links to customers' pages, list them, revoke them; or write a page to a file."
         ),
         Listed(
-            "take", "usage:take", "Take a visit, or anything of another unit, when it is dispatched; says what is left."
+            "take",
+            "usage:take",
+            "Take a visit, or another unit, from an entitlement when it is dispatched, and say what is left.",
         ),
         Listed(
             "adjust",
             "usage:adjust",
-            "Count more or less by hand, with who and why; within nothing and what is left.",
+            "Correct by hand what was used, up or down, with who and why: not below nothing, nor beyond what is left.",
             takes_negative=True,
         ),
         Listed(
             "reverse",
             "usage:reverse",
-            "Undo all of a time entry or a visit, once, in the period in which it was taken.",
+            "Give back all that a time entry or a visit took, once, in the period from which it was taken.",
         ),
         Listed(
             "amend",
             "usage:amend",
-            "Change the cap or the last date of an entitlement. The catalog in the store follows.",
+            "Change the cap or the last date of an entitlement. The stored catalog changes with it.",
         ),
         Listed(
             "cancel",
             "usage:cancel",
-            "End an entitlement: from an instant on it matches and takes nothing. Running cases keep their clocks.",
+            "End an entitlement: from then on it covers and gives nothing. Running cases keep their clocks.",
         ),
         Listed(
             "renew",
@@ -226,13 +236,13 @@ PANELS: dict[str, tuple[Listed, ...]] = {
         Listed(
             "grant",
             "usage:grant",
-            "Give a credit for one period by hand: it is used before the cap, and is in no percentage.",
+            "Give a credit for one period by hand. It is used before the cap, and percentages leave it out.",
             takes_negative=True,
         ),
         Listed(
             "void",
             "usage:void",
-            "Let overage go: it is not billed; an override that was billed already is countered by another.",
+            "Write overage off: it is not billed, and an override that was billed already is cancelled out by another.",
         ),
     ),
     "Rules and logs": (
@@ -250,7 +260,7 @@ PANELS: dict[str, tuple[Listed, ...]] = {
         Listed(
             "migrate",
             "migration:migrate",
-            "Bring running cases to the latest version of their process and business hours.",
+            "Move running cases to the latest version of their process and business hours.",
         ),
         Listed(
             "replay",

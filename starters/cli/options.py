@@ -15,6 +15,20 @@ def option(name: str, metavar: str, says: str) -> Any:
     return typer.Option(name, metavar=metavar, help=says, show_default=False)
 
 
+def case_option(says: str) -> Any:
+    """The option ``--case``: as another system calls it if wanted."""
+    return typer.Option(
+        "--case", metavar="ID", help=says, show_default=False, callback=_case_id, autocompletion=completion.cases
+    )
+
+
+def entitlement_option(says: str) -> Any:
+    """The option ``--entitlement``."""
+    return typer.Option(
+        "--entitlement", metavar="ID", help=says, show_default=False, autocompletion=completion.entitlements
+    )
+
+
 def argument(metavar: str, says: str, completion: Callable[..., list[str]] | None = None) -> Any:
     """An argument; one that may be left out has its name in brackets.
 
@@ -39,6 +53,13 @@ def _case_id(text: str | None) -> str | None:
     return None if text is None else case_id_from(text)
 
 
+def case_ids(texts: list[str]) -> list[str]:
+    """The ids of cases, of what somebody calls them."""
+    from domain.ids import case_id_from
+
+    return [case_id_from(text) for text in texts]
+
+
 CaseArgument = Annotated[str, of_case("CASE", "The id of the case, ours or another system's.")]
 EntitlementArgument = Annotated[str, argument("ENTITLEMENT", "The id of the entitlement.", completion.entitlements)]
 MilestoneName = Annotated[
@@ -55,5 +76,8 @@ InPeriod = Annotated[
 By = Annotated[str | None, option("--by", "NAME", "Who is recorded; you, if left out.")]
 Reason = Annotated[str | None, option("--reason", "TEXT", "Goes on record.")]
 Why = Annotated[str, option("--reason", "TEXT", "Goes on record.")]
-EventId = Annotated[str | None, option("--event-id", "ID", "The same id twice is taken once; a new one, if left out.")]
+EventId = Annotated[
+    str | None,
+    option("--event-id", "ID", "The id of this request: sent again under it, it counts once. Made up, if left out."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]

@@ -16,6 +16,7 @@ from starters.http.routes import (
     cases,
     catalog,
     coverage,
+    customer_links,
     customer_pages,
     entitlements,
     events,
@@ -35,13 +36,20 @@ refused is answered as a problem (RFC 9457).
 """
 
 
-def create_app(backend: Backend, *, requests_per_second: float = USUAL_RATE, issuer: Issuer | None = None) -> FastAPI:
+def create_app(
+    backend: Backend,
+    *,
+    requests_per_second: float = USUAL_RATE,
+    issuer: Issuer | None = None,
+    api_url: str | None = None,
+) -> FastAPI:
     """The app over a backend.
 
     Args:
         backend: what it works with.
         requests_per_second: of one key, in this process.
         issuer: whose tokens are taken beside keys; None: nobody's.
+        api_url: where customers reach it, for links to their pages; None: where a request for one was sent.
     """
     app = FastAPI(
         title="Milepost",
@@ -54,6 +62,7 @@ def create_app(backend: Backend, *, requests_per_second: float = USUAL_RATE, iss
         redirect_slashes=False,
     )
     app.state.backend = backend
+    app.state.api_url = api_url
     app.state.rate = RateLimit(requests_per_second)
     app.state.tokens = None if issuer is None else Tokens(issuer)
     app.add_middleware(ForeignIds)
@@ -70,6 +79,7 @@ def create_app(backend: Backend, *, requests_per_second: float = USUAL_RATE, iss
         actions,
         events,
         reports,
+        customer_links,
         intake,
     ):
         app.router.routes.extend(module.router.routes)  # one table, that can be walked

@@ -10,7 +10,7 @@ from fastapi import Depends
 from pydantic import BaseModel
 from starlette.requests import Request
 
-from domain.ids import case_id_from
+from domain.ids import case_id_from, external_id_of
 from domain.messages.cases import Answer, CaseIntake
 from starters.http.backend import Backend, backend_of, caller_of_request
 from starters.http.callers import Caller
@@ -111,7 +111,8 @@ class Asking:
         """
         case_id = case_id_from(asked.case_id)
         await check_named(self.backend, self.caller, asked.model_dump(exclude={"fields"}))
-        known = {**asked.model_dump(exclude_unset=True), "case_id": case_id, "by": self.who(asked.by)}
+        ids = {"case_id": case_id, "external_id": external_id_of(asked.case_id, case_id)}
+        known = {**asked.model_dump(exclude_unset=True), **ids, "by": self.who(asked.by)}
         await check_free(self.backend, self.caller, case_id)
         answer = await self.backend.cases.open(CaseIntake.model_validate(known))
         await check_free(self.backend, self.caller, case_id)  # another may have come in between

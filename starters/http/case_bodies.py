@@ -7,15 +7,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, ConfigDict, Field, StrictBool
+from pydantic import ConfigDict, Field, StrictBool
 
-from domain.bounds import MOST_ENTRY_MINUTES, MOST_SPAN_SECONDS, Words, clean
-from domain.ids import EventId, Reference
+from domain.bounds import MOST_ENTRY_MINUTES, MOST_SPAN_SECONDS, Words
+from domain.ids import EventId, ForeignId, Reference
 from domain.model import Value
 from starters.http.instants import IsoInstant
-
-ForeignId = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(clean)]
-"""The id of a case, or one of another system that becomes one."""
 
 
 def example(**shown: Any) -> ConfigDict:
@@ -44,7 +41,8 @@ class NewCase(Value):
     """A case to be opened.
 
     Attributes:
-        case_id: letters, digits and ``. _ ~ -``; any other becomes one of these by percent-encoding with ``~``.
+        case_id: letters, digits and ``. _ ~ -``; any other becomes one of these by percent-encoding with ``~``, and is
+            kept as `external_id`.
         entitlement: the case is opened from it, instead of looking for one.
         fields: values of the declared fields.
         opened_at: now, if left out.

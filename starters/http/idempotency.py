@@ -58,7 +58,13 @@ def key_of(request: Request) -> str | None:
 
 
 async def once(
-    request: Request, backend: Backend, caller: Caller, body: Any, answer: Callable[[], Awaitable[Response]]
+    request: Request,
+    backend: Backend,
+    caller: Caller,
+    body: Any,
+    answer: Callable[[], Awaitable[Response]],
+    *,
+    keeps: bool = True,
 ) -> Response:
     """Answer a request, or give the answer again that it had under the same key.
 
@@ -68,6 +74,7 @@ async def once(
         caller: whose key it is.
         body: of the request, as it was read.
         answer: does what is asked, and answers also what is refused.
+        keeps: the answer; else what is asked is done again, which comes to the same.
 
     Raises:
         Problem: the header holds no key.
@@ -82,7 +89,9 @@ async def once(
         return Response(kept.body, kept.status, {**kept.headers, REPLAYED: "true"})
     response = await answer()
     try:
-        if response.status_code in _DONE and "retry-after" not in response.headers:  # else part of it is to run again
+        if (
+            keeps and response.status_code in _DONE and "retry-after" not in response.headers
+        ):  # else part of it is to run again
             told = KeptAnswer(response.status_code, _kept_headers(response), bytes(response.body).decode())
             await backend.ask(lambda store: store.answers.finish(asked, told))
         else:

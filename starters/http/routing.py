@@ -20,6 +20,7 @@ from starters.http.problems import problem_for
 
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _MOST_BYTES = "milepost_most_bytes"
+_UNKEPT = "milepost_unkept"
 
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
@@ -39,12 +40,19 @@ def large(most: int) -> Callable[[F], F]:
     return marked
 
 
+def unkept(function: F) -> F:
+    """Keep no answer of a route, because what it says is a secret: it does once by itself what is sent again."""
+    setattr(function, _UNKEPT, True)
+    return function
+
+
 class GuardedRoute(APIRoute):
     """A route that is open to callers with one of its scopes alone. Whatever goes wrong is answered as a problem."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **named: Any) -> None:
         self.scopes = scopes_of(endpoint)
         self.most_bytes: int = getattr(endpoint, _MOST_BYTES, MOST_MESSAGE_BYTES)
+        self.keeps_answers = not getattr(endpoint, _UNKEPT, False)
         super().__init__(path, endpoint, **named)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -88,7 +96,7 @@ class GuardedRoute(APIRoute):
             except Exception as error:  # noqa: BLE001  as above
                 return problem_for(error).response()
 
-        return await once(request, backend, caller, said, done)
+        return await once(request, backend, caller, said, done, keeps=self.keeps_answers)
 
 
 def guarded_router(prefix: str, tag: str) -> APIRouter:

@@ -61,6 +61,19 @@ async def check_entitlement(backend: Backend, caller: Caller, entitlement: str) 
         raise NotFound(f"there is no entitlement {entitlement!r}, neither at work nor in the catalog")
 
 
+async def check_account(backend: Backend, caller: Caller, account: str) -> None:
+    """Let only those go on for whom an account exists.
+
+    Raises:
+        NotFound: it does not.
+    """
+    if caller.accounts is None:
+        return
+    found = await backend.ask_if_known(lambda store: store.catalog.account(account))
+    if found is None or not caller.may_see(account):
+        raise NotFound(f"there is no account {account!r} in the catalog")
+
+
 async def check_named(backend: Backend, caller: Caller, named: Mapping[str, str | None]) -> None:
     """Let only those go on for whom all exists that a request names, and who say whose case it is.
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from domain.criteria.fields import FieldType, utc_text
-from domain.ids import case_id_of, event_id_of
+from domain.ids import case_id_of, event_id_of, external_id_of
 from domain.messages.cases import CaseIntake
 from domain.messages.inbox import problems
 from starters.imports.mapping import NAMED, CaseColumns, EntryColumns, Source
@@ -136,7 +136,8 @@ class Rows:
         fields = {n: record.value(source, self._declared.get(n, FieldType.ANY)) for n, source in mapping.fields.items()}
         given = {
             **{name: record.text(getattr(mapping, name)) for name in NAMED},
-            "case_id": case_id_of(row.case_id),
+            "case_id": (case_id := case_id_of(row.case_id)),
+            "external_id": external_id_of(row.case_id, case_id),
             "fields": {name: value for name, value in fields.items() if value is not None},
             "opened_at": record.instant(mapping.opened_at),
             "by": by,

@@ -189,7 +189,7 @@ def _news_of(store: Store, delivery: Delivery) -> News:
     place = read_place(source, delivered, delivery.received_at)
     if place is None or place.case_id != delivery.case_id:
         raise Unreadable("case: the mapping has changed meanwhile; have it tried again")
-    return read_news(source, delivered, place, store.catalog.fields())
+    return read_news(source, delivered, place, store.catalog.fields(), store.catalog.values())
 
 
 def _read(store: Store, delivery: Delivery) -> tuple[IntakeSource, Delivered]:

@@ -90,8 +90,13 @@ def story(reading: Reading, opening: Opening, steps: Sequence[Step], kept: bool 
         kept: the verdict of the system that wrote the log.
     """
     case_id, closed_states = opening.case_id, reading.mapping.state.closed
+    foreign = reading.foreign.get(case_id)
     intake = CaseIntake(
-        case_id=case_id, account=reading.mapping.account, fields=dict(opening.values), opened_at=opening.at
+        case_id=case_id,
+        external_id=foreign,
+        account=reading.mapping.account,
+        fields=dict(opening.values),
+        opened_at=opening.at,
     )
     now, events, closed = dict(opening.values), list[LogEvent](), None
     for number, step in enumerate(steps, 1):
@@ -120,7 +125,7 @@ def story(reading: Reading, opening: Opening, steps: Sequence[Step], kept: bool 
         opened_at=opening.at,
         events=tuple(events),
         kept=kept,
-        external_id=reading.foreign.get(case_id),
+        external_id=foreign,
     )
 
 

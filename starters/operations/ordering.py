@@ -19,6 +19,7 @@ from domain.orders.placing import Order, OrderProblems
 from domain.wording import plural
 from starters.files.yaml import Located, YamlFile
 from store import Diff, Store
+from store.orders import AnyRevision
 from worker.relay import Told, tell_counts
 
 AN_ORDER = "an order is a mapping with the keys id, account, name, starts_on, ends_on and lines"
@@ -111,6 +112,7 @@ async def place_order(
     connect: Callable[[], Awaitable[Client]],
     task_queue: str,
     dry_run: bool = False,
+    amends: int | AnyRevision | None = AnyRevision.ANY,
 ) -> OrderPlaced:
     """Store an order, then tell the counts of its entitlements what it changes of them.
 
@@ -122,10 +124,12 @@ async def place_order(
         connect: to Temporal; asked only if there is something to tell.
         task_queue: of the workers of entitlements.
         dry_run: says what would change, and changes nothing.
+        amends: as `Orders.place` takes it.
 
     Raises:
         OrderProblems: with everything that is wrong; nothing of it was made.
+        Refused: it is a change of another revision.
     """
-    taken = await asyncio.to_thread(store.orders.place, order, by=by, at=at, dry_run=dry_run)
+    taken = await asyncio.to_thread(store.orders.place, order, by=by, at=at, dry_run=dry_run, amends=amends)
     counts = Told(done=[], refused=[]) if dry_run else await tell_counts(store, connect, task_queue)
     return OrderPlaced(order=taken.order.id, revision=taken.order.revision, changed=taken.diff, counts=counts)

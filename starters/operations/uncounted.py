@@ -86,6 +86,10 @@ class UncountedEntitlements:
             if declared.cancelled_at is not None:
                 when = instant(declared.cancelled_at)
                 raise Refused("cancelled", f"{declared.id} was cancelled at {when}")
+            stand = f"none/{declared.ends_on or 'never'}"
+            if asked.amends is not None and asked.amends != stand:
+                why = f"{declared.id} was amended: cap and last date are {stand}, not {asked.amends}"
+                raise Refused("changed_meanwhile", why)
             if ends_on == declared.ends_on:
                 differs = False
                 return declared

@@ -88,16 +88,24 @@ class UsageDesk:
         *,
         cap: int | Fraction | Literal["unlimited"] | None,
         ends_on: date | Literal["never"] | None,
+        amends: str | None = None,
         **who: str,
     ) -> Changed | RecordChanged:
         """Change the cap, in the unit, or the last date: of one that counts nothing that alone, in the catalog.
+
+        Args:
+            entitlement: its id.
+            cap: None: stays as it is.
+            ends_on: likewise.
+            amends: the terms that it is a change of, as a balance has them; others are refused. None: whichever.
+            **who: `by`, `reason` and `event_id`.
 
         Raises:
             NotFound, Refused, MilepostError: as `adjust`.
         """
         if isinstance(cap, int | Fraction) and cap > MOST_AMOUNT:
             raise Refused("bad_amount", f"a cap of {cap} is a slip of the pen; at most {MOST_AMOUNT:,}, or unlimited")
-        asked = message(EntitlementAmended, cap=cap, ends_on=ends_on, **who)
+        asked = message(EntitlementAmended, cap=cap, ends_on=ends_on, amends=amends, **who)
         declared = await asyncio.to_thread(self._store.catalog.entitlement, entitlement)
         if declared.allowance is not None:
             if isinstance(cap, Fraction) and declared.allowance.unit != HOURS:

@@ -84,7 +84,7 @@ class Tally:
 
 def renamed(case: LoggedCase, prefix: str) -> LoggedCase:
     """The case under another id, so that it can be replayed beside itself."""
-    intake = case.intake.model_copy(update={"case_id": f"{prefix}{case.case_id}"})
+    intake = case.intake.model_copy(update={"case_id": f"{prefix}{case.case_id}", "external_id": None})
     events = tuple(event.model_copy(update={"event_id": f"{prefix}{event.event_id}"}) for event in case.events)
     return replace(case, intake=intake, events=events)
 

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import assert_never
 
 from activities.actions.secret_sources import signing_secret
 from activities.delivery.outcomes import NotDelivered
 from domain.catalog.endpoints import Endpoint
-from domain.criteria.fields import utc_text
 from domain.delivery.signing import PRIVATE
 from domain.errors import Refused
 from domain.process import Email, FieldUpdate, Task
 from domain.process.actions import OutboundMessage, Signal
-from domain.wording import plural
+from domain.wording import instant, plural
 from store import Store, StoredAction
 from store.values import Delivery, EndpointState, Redelivery
 
@@ -81,12 +80,12 @@ def _declared(stored: StoredAction) -> str:
             assert_never(stored.action)
 
 
-def endpoint_lines(declared: Sequence[Endpoint], states: Sequence[EndpointState]) -> list[str]:
+def endpoint_lines(declared: Sequence[Endpoint], states: Sequence[EndpointState], zone: tzinfo) -> list[str]:
     """The endpoints, a line each: where they lead, and how they do. Those that are retired are left out."""
     known = {state.endpoint: state for state in states}
     shown = [endpoint for endpoint in declared if not endpoint.retired]
     width = max((len(endpoint.id) for endpoint in shown), default=0)
-    return [f"{one.id:<{width}}  {one.kind:<8}  {one.url}  {_health(known.get(one.id))}" for one in shown]
+    return [f"{one.id:<{width}}  {one.kind:<8}  {one.url}  {_health(known.get(one.id), zone)}" for one in shown]
 
 
 def public_key_lines(endpoint: Endpoint) -> list[str]:
@@ -105,17 +104,17 @@ def public_key_lines(endpoint: Endpoint) -> list[str]:
     return found
 
 
-def _health(state: EndpointState | None) -> str:
+def _health(state: EndpointState | None, zone: tzinfo) -> str:
     if state is None or (not state.failures and state.off_at is None):
         return "well"
     if state.off_at is not None:
-        return f"OFF since {utc_text(state.off_at)}: {state.said}"
+        return f"OFF since {_second(state.off_at, zone)}: {state.said}"
     times = "once" if state.failures == 1 else f"{state.failures} times in a row"
-    alone = f", left alone until {utc_text(state.open_until)}" if state.open_until else ""
+    alone = f", left alone until {_second(state.open_until, zone)}" if state.open_until else ""
     return f"failed {times}{alone}: {state.said}"
 
 
-def action_lines(store: Store, case_id: str) -> list[str]:
+def action_lines(store: Store, case_id: str, zone: tzinfo) -> list[str]:
     """The actions of a case, some lines each: with what was sent, when, to whom, and the receiver's answer.
 
     Of what was delivered again by hand: who asked for it, when, and what came of it.
@@ -125,40 +124,44 @@ def action_lines(store: Store, case_id: str) -> list[str]:
     remarks = {mail.key: mail.remark for mail in store.actions.mails(case_id) if mail.remark}
     lines: list[str] = []
     for action in case_actions(store, case_id):
-        lines.append(f"{utc_text(action.due_at)}  {action.milestone}: {action.text} ({action.status})")
+        lines.append(f"{_second(action.due_at, zone)}  {action.milestone}: {action.text} ({action.status})")
         lines.append(f"    {action.key}")
         if action.key in sent:
-            lines.append(f"    {_delivered(sent[action.key])}")
+            lines.append(f"    {_delivered(sent[action.key], zone)}")
         elif action.error:
             lines.append(f"    {action.error}")
         if action.key in remarks:
             lines.append(f"    {remarks[action.key]}")
-        lines += [f"    {_delivered_again(one)}" for one in again if one.key == action.key]
+        lines += [f"    {_delivered_again(one, zone)}" for one in again if one.key == action.key]
     return lines
 
 
-def _delivered_again(one: Redelivery) -> str:
-    asked = f"delivered again by hand: {one.by} asked at {utc_text(one.asked_at.replace(microsecond=0))}"
+def _delivered_again(one: Redelivery, zone: tzinfo) -> str:
+    asked = f"delivered again by hand: {one.by} asked at {_second(one.asked_at, zone)}"
     became = {"sent": "sent", "waits": "waits for an attempt", "failed": "failed"}[one.status]
     tries = f", {plural(one.attempts, 'attempt')}" if one.attempts else ""
     return f"{asked}; {became}{tries}{f': {one.answer}' if one.answer else ''}"
 
 
-def failed_lines(failed: Sequence[StoredAction]) -> list[str]:
+def failed_lines(failed: Sequence[StoredAction], zone: tzinfo) -> list[str]:
     """Actions that failed for good, two lines each: whose, when and why, and the key to retry it by."""
     lines: list[str] = []
     for one in failed:
         whose = "entitlement" if one.entitlement else "case"
-        at = utc_text(one.failed_at) if one.failed_at else "at some time"
+        at = _second(one.failed_at, zone) if one.failed_at else "at some time"
         lines += [f"{at}  {whose} {one.case_id}: {one.error}", f"    {one.key}"]
     return lines
 
 
-def _delivered(delivery: Delivery) -> str:
+def _delivered(delivery: Delivery, zone: tzinfo) -> str:
     if delivery.status == "waits" and not delivery.attempts:
         return f"waits to go to {delivery.to}{f': {delivery.answer}' if delivery.answer else ''}"
     attempts = plural(delivery.attempts, "attempt")
-    when = utc_text((delivery.last_at or delivery.first_at).replace(microsecond=0))
+    when = _second(delivery.last_at or delivery.first_at, zone)
     became = {"sent": "sent", "waits": "waits for another attempt", "failed": "failed", "dropped": "dropped"}
     said = f": {delivery.answer}" if delivery.answer else ""
     return f"{became[delivery.status]} to {delivery.to}, {attempts}, the last at {when}{said}"
+
+
+def _second(at: datetime, zone: tzinfo) -> str:
+    return instant(at.replace(microsecond=0), zone)

@@ -80,6 +80,8 @@ def case_timeline(
 def _heading(view: CaseView, zone: tzinfo) -> Text:
     heading = Text()
     heading.append(f"Case {view.case_id}", style="bold")
+    if view.external_id:
+        heading.append(f" ({view.external_id})")
     heading.append(f"  {view.process} v{view.process_version}" if view.process else "  in no process")
     heading.append("  ")
     heading.append(str(view.status), style=_STATUS_STYLES[view.status])
@@ -309,7 +311,7 @@ def answer_lines(answer: Answer, zone: tzinfo = UTC) -> Text:
         text.append("".join(f"  not {other.entitlement}: {other.why}\n" for other in answer.coverage.others), "dim")
         said = unpromised(answer.coverage.others) if view.process is None and not view.open_decisions else None
         text.append(f"  {said}\n" if said else "", "yellow")
-    text.append(f"case {view.case_id}: ")
+    text.append(f"case {view.case_id}{f' ({view.external_id})' if view.external_id else ''}: ")
     text.append(str(view.status), style=_STATUS_STYLES[view.status])
     if view.closed_at:
         text.append(", closed")

@@ -74,7 +74,7 @@ def _allowance(left: AllowanceLeft | None, zone: str) -> str:
     used = f"{left.used:g} used"
     has = f"unlimited {left.unit}, {used}" if left.cap is None else _left(left)
     until = f", until {clock(left.period_ends_before, ZoneInfo(zone))}" if left.period_ends_before else ""
-    recorded = "" if left.live else "; as the store recorded it last, since no count answers"
+    recorded = "" if left.live else "; as the store recorded it last, since no worker answers for the entitlement"
     return f"{has}{until}{recorded}"
 
 

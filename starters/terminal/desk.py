@@ -30,9 +30,10 @@ def desk_table(cases: Sequence[CaseOnDesk], zone: tzinfo, now: datetime) -> Rend
         return Text(f"no open case, {instant(now.replace(microsecond=0), zone)}", style="dim")
     table = plain_table()
     table.add_column("case", style="bold", no_wrap=True)
-    columns = [name for name in ("account", "owner", "priority") if any(getattr(case, name) for case in cases)]
+    possible = ("external_id", "account", "owner", "priority")
+    columns = [name for name in possible if any(getattr(case, name) for case in cases)]
     for name in columns:
-        table.add_column(name, overflow="fold")
+        table.add_column(name.replace("_", " "), overflow="fold")
     table.add_column("due next", overflow="fold")
     table.add_column("left", justify="right", no_wrap=True)
     table.add_column("due at", no_wrap=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import tzinfo
 
 from domain.intake.news import News
 from domain.intake.trial import would_do
@@ -12,24 +13,24 @@ from store.intake import Delivery
 _STATES = {"waits": "waits", "taken": "taken", "ignored": "ignored", "dead": "dead letter", "dropped": "dropped"}
 
 
-def delivery_lines(found: Sequence[Delivery]) -> list[str]:
+def delivery_lines(found: Sequence[Delivery], zone: tzinfo) -> list[str]:
     """Deliveries, a line each and others for why, or for what was done."""
     lines: list[str] = []
     for one in found:
         of = f" case {one.case_id}" if one.case_id else ""
         if one.external_id is not None and one.external_id != one.case_id:
             of += f" ({one.external_id})"
-        happened = f", happened {instant(one.occurred_at)}" if one.occurred_at else ""
+        happened = f", happened {instant(one.occurred_at, zone)}" if one.occurred_at else ""
         lines.append(f"{one.number}  {one.source}{of}: {_STATES[one.status]}{happened}")
         lines += [f"    {line}" for line in ([one.reason] if one.reason else one.did)]
     return lines
 
 
-def full_lines(one: Delivery) -> list[str]:
+def full_lines(one: Delivery, zone: tzinfo) -> list[str]:
     """One delivery with all that is kept of it."""
     return [
-        *delivery_lines([one]),
-        f"id: {one.delivery}, received {instant(one.received_at)}",
+        *delivery_lines([one], zone),
+        f"id: {one.delivery}, received {instant(one.received_at, zone)}",
         *(f"{name}: {value}" for name, value in one.headers.items()),
         "",
         one.payload,

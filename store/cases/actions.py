@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, and_, delete, e
 
 from domain.catalog.declarations import Kind
 from domain.feed.usage import UsageOutcome
-from domain.process.actions import slug
+from domain.process.actions import Action, slug
 from store import tables
 from store.cases import statements
 from store.cases.records import case_of, put_failure
@@ -89,6 +89,7 @@ class ActionRecords:
         at: datetime | None = None,
         result: dict[str, Any] | None = None,
         outcome: UsageOutcome | None = None,
+        action: Action | None = None,
     ) -> None:
         """An action was carried out; the first time counts.
 
@@ -97,18 +98,25 @@ class ActionRecords:
             at: when, by the case's clock; now if left out.
             result: what there is to tell, as JSON.
             outcome: of an entitlement's action, for its feed; a case tells its own.
+            action: an entitlement's, as it was ordered, where that is known; of a case its record has it.
         """
         table = tables.actions
         row = {"key": key, "case_id": case_of(key), "status": "done", "done_at": at or datetime.now(UTC)}
         row |= {"result": result, "error": None}
-        row |= {} if outcome is None else {"entitlement": outcome.entitlement}
+        row |= _of_entitlement(outcome, action)
         changed = tuple(name for name in row if name not in {"key", "case_id"})
         with self._database.write() as connection, _told(connection, key, outcome, unless=("done",)):
             done = statements.put(connection.dialect.name, table, *changed, unless_done=True)
             connection.execute(done, row)
 
     def record_action_dropped(
-        self, key: str, reason: str, *, at: datetime | None = None, outcome: UsageOutcome | None = None
+        self,
+        key: str,
+        reason: str,
+        *,
+        at: datetime | None = None,
+        outcome: UsageOutcome | None = None,
+        action: Action | None = None,
     ) -> None:
         """An action had expired, and is not done any more; one that is done stays so.
 
@@ -117,10 +125,11 @@ class ActionRecords:
             reason: why it was worth nothing, in a sentence.
             at: when, by the case's clock; now if left out.
             outcome: of an entitlement's action, for its feed.
+            action: an entitlement's, as it was ordered, where that is known.
         """
         table, sent = tables.actions, tables.deliveries
         changed: dict[str, Any] = {"status": "dropped", "failed_at": at or datetime.now(UTC), "error": reason}
-        changed |= {} if outcome is None else {"entitlement": outcome.entitlement}
+        changed |= _of_entitlement(outcome, action)
         with self._database.write() as connection, _told(connection, key, outcome, unless=("done", "dropped")):
             statement = insert(connection, table).values({"key": key, "case_id": case_of(key), **changed})
             connection.execute(
@@ -225,6 +234,14 @@ class ActionRecords:
     def _stored(self, wanted: Select[Any]) -> list[StoredAction]:
         with self._database.read() as connection:
             return [read_stored(StoredAction, dict(row)) for row in connection.execute(wanted).mappings()]
+
+
+def _of_entitlement(outcome: UsageOutcome | None, action: Action | None) -> dict[str, Any]:
+    """What is kept of an action because it is an entitlement's, whose record does not have it."""
+    if outcome is None:
+        return {}
+    known = {} if action is None else {"action": action.model_dump(mode="json")}
+    return {"entitlement": outcome.entitlement, **known}
 
 
 def _is_of(accounts: Collection[str]) -> ColumnElement[bool]:

@@ -28,7 +28,7 @@ Order = Literal["due", "newest", "oldest"]
 _CASES, _MILESTONES = tables.cases, tables.milestones
 _SHOWN = (
     *("case_id", "account", "entitlement", "process", "process_version", "status", "stopped"),
-    *("opened_at", "closed_at", "next_due", "priority", "owner", "paused"),
+    *("opened_at", "closed_at", "next_due", "priority", "owner", "paused", "external_id"),
 )
 _BY_INDEX = ("account", "owner", "entitlement", "priority")
 """Columns with an index, the one first that has the fewest cases of a value."""
@@ -87,6 +87,7 @@ class ListedCase(Value):
         due_milestone: whose that is.
         next_due: when something happens next by itself.
         paused: its clock, or the clock of an open milestone, stands.
+        external_id: the id of another system that its own was made of.
     """
 
     case_id: str
@@ -104,6 +105,7 @@ class ListedCase(Value):
     priority: str | None = None
     owner: str | None = None
     paused: bool = False
+    external_id: str | None = None
 
 
 class Position(NamedTuple):
@@ -184,12 +186,13 @@ class CaseListing:
         with self._database.read() as connection:
             return {row.case_id: read_stored(CaseClocks, row.carried) for row in connection.execute(wanted)}
 
-    def open_ids(self, prefix: str, limit: int) -> list[str]:
-        """The ids of open cases that begin so, in their order."""
+    def open_ids(self, prefix: str, limit: int) -> list[tuple[str, str | None]]:
+        """The ids of open cases that begin so, in their order; each with that of another system, if there is."""
         named = _CASES.c.case_id.startswith(prefix, autoescape=True)
-        wanted = select(_CASES.c.case_id).where(tables.RUNNING, _CASES.c.case_id >= prefix, named)
+        wanted = select(_CASES.c.case_id, _CASES.c.external_id).where(tables.RUNNING, _CASES.c.case_id >= prefix, named)
         with self._database.read() as connection:
-            return list(connection.execute(wanted.order_by(_CASES.c.case_id).limit(limit)).scalars())
+            rows = connection.execute(wanted.order_by(_CASES.c.case_id).limit(limit))
+            return [(row.case_id, row.external_id) for row in rows]
 
     def milestone_names(self) -> list[str]:
         """The names of milestones that are open in some case, by the index that has them in their order."""

@@ -28,6 +28,7 @@ def case_row(record: CaseRecord) -> Row:
     view = record.view
     return {
         "case_id": view.case_id,
+        "external_id": view.external_id,
         "run": record.run,
         "history": record.history,
         "number": record.number,

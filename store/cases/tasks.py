@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, func, literal, select, tuple_, update
+from sqlalchemy import Connection, Select, func, literal, select, tuple_, update
 
 from domain.errors import NotFound
 from store import tables
@@ -46,7 +47,7 @@ class Tasks:
             limit: at most so many.
         """
         table = tables.tasks
-        wanted = select(table).order_by(table.c.at, table.c.key).limit(limit)
+        wanted = _with_case().order_by(table.c.at, table.c.key).limit(limit)
         for name, value in (("case_id", case_id), ("assign_to", owner), ("account", account)):
             if value is not None:
                 wanted = wanted.where(table.c[name] == value)
@@ -96,7 +97,7 @@ class Tasks:
         """
         table = tables.tasks
         with self._database.read() as connection:
-            row = connection.execute(select(table).where(table.c.key == key)).mappings().first()
+            row = connection.execute(_with_case().where(table.c.key == key)).mappings().first()
             if row is None:
                 _known(connection, key)
         return read_stored(TaskEntry, dict(row or {}))
@@ -107,6 +108,12 @@ class Tasks:
         wanted = select(table).where(table.c.key == key).order_by(table.c.number)
         with self._database.read() as connection:
             return [read_stored(TaskTick, dict(row)) for row in connection.execute(wanted).mappings()]
+
+
+def _with_case() -> Select[Any]:
+    """Tasks, each with what its case is called elsewhere."""
+    task, case = tables.tasks, tables.cases
+    return select(task, case.c.external_id).join_from(task, case, case.c.case_id == task.c.case_id, isouter=True)
 
 
 def _known(connection: Connection, key: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, overload
@@ -14,11 +14,13 @@ from domain.catalog.checks import check_catalog
 from domain.catalog.declarations import Account, Catalog, Declaration, Entitlement, Kind, name_of
 from domain.catalog.problems import CatalogProblems
 from domain.catalog.status import EntitlementStatus, status, zone_of
+from domain.wording import plural
 from store import tables
 from store.catalog.counted import Counted
 from store.catalog.files import AppliedFiles
 from store.catalog.reading import StoredCatalog
 from store.database import insert
+from store.having import count_having
 from store.listed import name_owners_anew
 from store.usage.unsynchronised import concerns_its_count, concerns_its_counts, note_untold
 from store.values import Change, Diff
@@ -101,15 +103,18 @@ class _Application:
                 name_owners_anew(self.connection)
 
     def _fields(self, catalog: Catalog) -> None:
-        before = self.stored.fields()
+        before, listed = self.stored.fields(), self.stored.values()
         table = tables.case_fields
         for name, declared in catalog.fields.items():
-            old = {"type": before[name].value} if name in before else None
-            if self._unless_same("fields", name, old, {"type": declared.value}):
-                statement = insert(self.connection, table).values({"name": name, "type": declared.value})
-                self.connection.execute(
-                    statement.on_conflict_do_update(index_elements=[table.c.name], set_={"type": declared.value})
-                )
+            old = {"type": before[name].value, "values": listed.get(name)} if name in before else None
+            new = {"type": declared.value, "values": catalog.values.get(name)}
+            if self._unless_same("fields", name, old, new):
+                statement = insert(self.connection, table).values({"name": name, **new})
+                self.connection.execute(statement.on_conflict_do_update(index_elements=[table.c.name], set_=new))
+        dropped = {name: gone for name in catalog.fields if (gone := _gone(listed.get(name), catalog.values.get(name)))}
+        if dropped:
+            having = count_having(self.connection, dropped)
+            self.changes = [_with_dropped(change, dropped, having) for change in self.changes]
 
     def _version(self, kind: Kind, declaration: Declaration) -> None:
         table = tables.DECLARED[kind]
@@ -195,6 +200,25 @@ class _Application:
             )
         self.changes.append(change)
         return True
+
+
+def _gone(before: Sequence[str | int] | None, after: Sequence[str | int] | None) -> list[str | int]:
+    """The values that are listed no longer; none where any value fits now."""
+    return [] if before is None or after is None else [value for value in before if value not in after]
+
+
+def _with_dropped(
+    change: Change, dropped: Mapping[str, Sequence[str | int]], having: Mapping[tuple[str, str | int], int]
+) -> Change:
+    """The change of a field, with the values that it lists no longer and how many running cases have each."""
+    if change.kind != "fields" or change.name not in dropped:
+        return change
+    said = [
+        f"value {value!r} is dropped: {plural(having[change.name, value], 'running case')} "
+        f"{'has' if having[change.name, value] == 1 else 'have'} it, and may keep it"
+        for value in dropped[change.name]
+    ]
+    return change.model_copy(update={"details": [*change.details, *said]})
 
 
 @overload

@@ -75,7 +75,12 @@ class DeclaredCatalog:
             stored = StoredCatalog(connection)
             declared = {kind.value: [declaration_of(kind, row) for row in stored.latest(kind)] for kind in Kind}
             return Catalog.model_validate(
-                {"organisation": stored.organisation(), "fields": stored.fields(), **declared}
+                {
+                    "organisation": stored.organisation(),
+                    "fields": stored.fields(),
+                    "values": stored.values(),
+                    **declared,
+                }
             )
 
     def revision(self) -> int:
@@ -92,6 +97,11 @@ class DeclaredCatalog:
         """The declared fields of a case, with their types."""
         with self._database.read() as connection:
             return self._stored(connection).fields()
+
+    def values(self) -> dict[str, list[str | int]]:
+        """The values of those fields of which they are listed; all there are."""
+        with self._database.read() as connection:
+            return StoredCatalog(connection).values()
 
     def process(self, name: str, version: int | None = None) -> EntitlementProcess:
         """A process, in its latest version unless another is asked for.

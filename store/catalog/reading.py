@@ -47,6 +47,13 @@ class StoredCatalog:
         """The declared fields of a case."""
         return dict(self._once(FieldType, self._fields))
 
+    def values(self) -> dict[str, list[str | int]]:
+        """The values of those fields of which they are listed."""
+        table = tables.case_fields.c
+        return {
+            name: listed for name, listed in self._connection.execute(select(table.name, table["values"])) if listed
+        }
+
     def find(self, kind: Kind, name: str, version: int | None = None) -> Declaration | None:
         """The declaration of that name, in its latest version unless another is asked for."""
         return self._once((kind, name, version), lambda: self._find(kind, name, version))

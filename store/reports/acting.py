@@ -1,4 +1,4 @@
-"""Actions of cases, counted by what became of them."""
+"""Actions of cases and entitlements, counted by what became of them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from sqlalchemy import Connection, and_, func
 from domain.reports.asking import ReportAsked
 from store import tables
 from store.reports.selecting import Group, Subject, cells
+from store.reports.usage_acting import add_usage_actions
 
 _TRIGGERS, _ACTIONS = tables.triggers.c, tables.actions.c
 # By its case an action is found, and by its trigger known.
@@ -25,8 +26,9 @@ ActionCounts = dict[Group, Counter[str]]
 
 
 def actions(connection: Connection, asked: ReportAsked) -> ActionCounts:
-    """Count the actions of the triggers that are asked for."""
+    """Count the actions that are asked for: of cases by their triggers, of entitlements by what ordered them."""
     found: ActionCounts = {}
     for group, (status,), (many,) in cells(connection, asked, ACTIONS, [_ACTIONS.status], sums=[func.count()]):
         found.setdefault(group, Counter())[status] += many
+    add_usage_actions(connection, asked, found)
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, FromClause, and_, case, func, true
+from sqlalchemy import ColumnElement, Connection, FromClause, and_, case, func, text, true
 
 from domain.reports.asking import ReportAsked
 from domain.reports.holding import HoldingTally
@@ -14,6 +14,9 @@ from store.reports.selecting import Group, Subject, cells, chunks
 
 _MEASURES, _HOLDINGS = tables.measures.c, tables.holdings.c
 _PROMISE = _MEASURES.promise == true()
+
+_ROOM = text("SET LOCAL work_mem = '64MB'")
+"""With less PostgreSQL sorts all instances on disk, for it cannot know how few groups they come to."""
 
 Holdings = dict[Group, HoldingTally]
 """What was counted, by group."""
@@ -25,6 +28,8 @@ def holdings(connection: Connection, asked: ReportAsked, holder: str) -> Holding
     Where the field of a case ever changed, its time is divided already; where it never did, one value held it all.
     """
     found: Holdings = {}
+    if connection.dialect.name == "postgresql":
+        connection.execute(_ROOM)
     divided = _divided(holder)
     whole = Subject(tables.measures, _MEASURES.target_at, lambda source: _joined(source, holder, outer=True))
     is_whole = (_PROMISE, _HOLDINGS.case_id.is_(None))
@@ -81,7 +86,7 @@ def _grow(
     """Add what has passed since instances that run were recorded."""
     clocks = Clocks(connection)
     figures = [_MEASURES[name] for name in ("case_id", "business_hours", "measured_at", "start_at", "span_seconds")]
-    for some in chunks(cells(connection, asked, subject, figures, *where, _MEASURES.runs == true()), AT_ONCE):
+    for some in chunks(cells(connection, asked, subject, figures, *where, _MEASURES.runs.is_(True)), AT_ONCE):
         clocks.know(case_id for _, (case_id, *_), _ in some)
         for group, (case_id, hours, measured_at, start_at, span), (many,) in some:
             grown = many * clocks.elapsed(case_id, hours, max(measured_at, start_at), asked.now)

@@ -86,7 +86,7 @@ class Reporting:
             return holdings(connection, asked, holder)
 
     def actions(self, asked: ReportAsked) -> ActionCounts:
-        """What became of the actions of cases, by what they do."""
+        """What became of the actions of cases and entitlements, by what they do."""
         with self._database.read() as connection:
             return actions(connection, asked)
 

@@ -13,6 +13,7 @@ from domain.messages.case_state import CaseState
 from domain.messages.steps import CaseRecord
 from domain.reports.holding import FieldChange, held
 from domain.reports.measures import Measured, measure, pauses_of
+from domain.reports.ruling import open_time_of
 from domain.timeline.effects import Noted, NoteKind
 from domain.timeline.instances import InstanceState, MilestoneInstance
 from domain.timeline.views import MilestoneView
@@ -153,9 +154,10 @@ def pause_rows(case: CaseToMeasure, by: Mapping[datetime, str | None]) -> list[R
 
 def _pause_rows(case: CaseToMeasure, view: MilestoneView, by: Mapping[datetime, str | None]) -> Iterator[Row]:
     calendar = case.calendars.get(view.business_hours)
-    instance = case.instances.get((view.process, view.milestone, view.occurrence))
+    instance = _instance(case, view)
+    elapsed = open_time_of(view, instance, case.calendars, case.now)
     open_pause = next((pause for pause in view.pauses if pause.to_at is None), None)
-    if calendar is None:
+    if calendar is None or elapsed is None:
         return
     counted = pauses_of(view, case.now)
     # One that begins with this record has no length yet, and grows without another one.
@@ -170,7 +172,7 @@ def _pause_rows(case: CaseToMeasure, view: MilestoneView, by: Mapping[datetime, 
             "business_hours": view.business_hours,
             "cause": " + ".join(causes),
             "by": by.get(begins),
-            "open_seconds": _known(partial(calendar.elapsed, begins, ends)) or 0,
+            "open_seconds": _known(partial(elapsed, begins, ends)) or 0,
             "left_seconds": _known(partial(_left, instance, case, calendar, begins)),
         }
 
@@ -190,11 +192,15 @@ def holding_rows(case: CaseToMeasure) -> list[Row]:
     if not case.changes:
         return rows
     for view in case.views:
-        calendar = case.calendars.get(view.business_hours)
-        if calendar is not None:
-            found = _known(partial(held, view, case.changes, calendar, case.now)) or []
+        elapsed = open_time_of(view, _instance(case, view), case.calendars, case.now)
+        if elapsed is not None:
+            found = _known(partial(held, view, case.changes, elapsed, case.now)) or []
             rows += [{**_key_of(case, view), **one._asdict()} for one in found]
     return rows
+
+
+def _instance(case: CaseToMeasure, view: MilestoneView) -> MilestoneInstance | None:
+    return case.instances.get((view.process, view.milestone, view.occurrence))
 
 
 def _key_of(case: CaseToMeasure, view: MilestoneView) -> Row:

@@ -37,6 +37,7 @@ from domain.reports.grouping import NONE, Period, text_of
 from domain.usage.freezing import first_instant
 from store import tables
 from store.catalog.reading import StoredCatalog
+from store.reports.values import has_key
 from store.types import Instant
 
 AT_ONCE = 5000
@@ -281,7 +282,7 @@ class _Selection:
         if not self._asked.is_field(name) or "ran_under" not in self._subject.table.c:
             return of_case
         ran_under = self._subject.table.c.ran_under
-        return case((ran_under.is_not(None), func.coalesce(cast(ran_under[name], Text), of_case)), else_=of_case)
+        return case((has_key(ran_under, name), cast(ran_under[name], Text)), else_=of_case)
 
     def bounded(self, connection: Connection) -> list[str]:
         """The labels of the periods in which rows lie, the empty ones between among them.

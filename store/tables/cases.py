@@ -37,6 +37,7 @@ cases = Table(
     Column("paused", Boolean, nullable=False, server_default=false()),
     Column("due_at", Instant),
     Column("due_milestone", Line),
+    Column("external_id", Line),
     Index(None, "opened_at", "case_id"),
     Index(None, "account", "opened_at", "case_id"),
     Index(None, "entitlement", "opened_at", "case_id"),

@@ -25,6 +25,7 @@ case_fields = Table(
     metadata,
     Column("name", Line, primary_key=True),
     Column("type", Line, nullable=False),
+    Column("values", Document),
 )
 
 applications = Table(

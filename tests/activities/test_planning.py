@@ -18,6 +18,17 @@ MONDAY = datetime(2025, 6, 9, 13, 0, tzinfo=UTC)
 WEEK: dict[str, Any] = {"time_zone": "UTC", "week": {"mon": ["09:00-17:00"]}}
 
 
+def test_a_plan_has_the_values_of_its_fields(tmp_path: Path) -> None:
+    """As they are listed when the case is opened."""
+    with Store.open(f"sqlite:///{tmp_path / 'milepost.db'}") as store:
+        listed = {"fields": {"priority": "string"}, "values": {"priority": ["Low", "High"]}}
+        store.catalog.apply(Catalog.model_validate(listed), by="ann")
+        plan = Planner(store).plan(CaseIntake(case_id="c"), MONDAY, entitlement=None, account=None)
+        assert plan.values == {"priority": ["Low", "High"]}
+        store.catalog.apply(Catalog.model_validate(listed | {"values": {"priority": ["High"]}}), by="ann")
+        assert Planner(store).migrated(plan, MONDAY, MONDAY).values == {"priority": ["High"]}
+
+
 def planned(
     folder: Path, intake: dict[str, Any], *, entitlement: dict[str, Any] | None, organisation: dict[str, Any]
 ) -> Plan:

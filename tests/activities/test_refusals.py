@@ -27,6 +27,8 @@ from tests.usage import NOON
 from worker.process import working
 
 CATALOG = {
+    "fields": {"kind": "string"},
+    "values": {"kind": ["fault", "question"]},
     "accounts": [{"id": "acme"}, {"id": "strict", "without_entitlement": "refuse"}, {"id": "full"}],
     "entitlements": [
         {"id": unique("spent"), "account": "full", "allowance": {"unit": "cases", "cap": 0, "overflow": "block"}},
@@ -52,6 +54,7 @@ async def cases(client: Client, tmp_path_factory: pytest.TempPathFactory) -> Asy
         ({"account": "full"}, "blocked"),
         ({"account": "strict"}, "not_entitled"),
         ({"account": "acme", "fields": {"colour": "red"}}, "FieldsError"),
+        ({"account": "acme", "fields": {"kind": "fualt"}}, "FieldsError"),
         ({"account": "acme", "entitlement": "bank"}, "not_entitled"),
     ],
 )

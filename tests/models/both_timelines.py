@@ -211,7 +211,8 @@ class Amended(Model):
     no promise and has passed is kept as a violated one is. What is kept is counted by its own span and calendar,
     percentages, offsets and elapsed time too, and a pause before the opening after its cutoff moves nothing; an entry
     that is edited later moves it as if there had been no migration. What the new version lacks does not come back at a
-    re-entry. A target that is now is kept by a carry, also where an extension has made it so.
+    re-entry. A target that is now is kept by a carry, also where an extension has made it so. A missed milestone that a
+    migration kept is removed as any other when the completion that it follows is taken back.
     """
 
     ties = "affected"
@@ -277,6 +278,16 @@ class Amended(Model):
                 instance.is_undone = True
             elif _is_among(passed, instance) and instance.completed_at is None:
                 self._keep(instance, new[instance.milestone.name], at)
+
+    def _take_back(self, milestone: Any, at: datetime) -> None:
+        done = sum(instance.completed_at is not None for instance in self._of(milestone))
+        super()._take_back(milestone, at)
+        if sum(instance.completed_at is not None for instance in self._of(milestone)) == done:
+            return
+        for other in cast("list[Any]", self._milestones()):
+            if other.predecessor == milestone.name:
+                for instance in self._every_of(other):
+                    instance.term().kept = False  # it has no start any more that could be kept
 
     def _keep(self, instance: Any, milestone: Any, at: datetime) -> None:
         old = instance.term()

@@ -43,6 +43,7 @@ entitlements:
   - {id: ACME-other, account: acme, process: Support}
   - {id: ACME-bank, account: acme, allowance: {unit: hours, cap: 2, overflow: prompt}}
   - {id: ACME-visits, account: acme, starts_on: 2026-01-01, ends_on: 2099-12-31, allowance: {unit: visits, cap: 4}}
+  - {id: ACME-terms, account: acme, starts_on: 2026-01-01, ends_on: 2099-12-31, allowance: {unit: terms, cap: 4}}
   - {id: GLOBEX-gold, account: globex, process: Support}
   - {id: GLOBEX-visits, account: globex, starts_on: 2026-01-01, allowance: {unit: visits, cap: 4}}
 """

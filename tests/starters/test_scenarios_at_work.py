@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from temporalio.service import RPCError
 
+from activities.reports.making import ReportWish, make_report
 from clients.cases import MilepostClient
 from clients.entitlements import Entitlements
 from clients.gate import UsageGate
@@ -18,6 +19,7 @@ from domain.catalog.count_terms import entitlement_terms
 from domain.coverage.matching import CoverageQuestion
 from domain.errors import Refused
 from domain.messages.cases import Answer, CaseIntake
+from domain.reports.result import ReportKind
 from domain.timeline.effects import NoteKind
 from domain.timeline.views import CaseView
 from domain.usage.requests import (
@@ -205,6 +207,16 @@ async def test_the_eighth_of_ten_mails_the_account_manager_once(at_work: AtWork)
             assert eleventh in over.body
 
         await assert_eventually(the_manager_hears_of_the_eleventh)
+
+        async def reports_count_what_was_ordered() -> None:
+            made = make_report(desk.store, ReportWish(ReportKind.ACTIONS, by=("trigger", "action"), account="acme"))
+            assert {row[:2]: row[3] for row in made.rows if "threshold" in str(row[0]) or row[0] == "overflow"} == {
+                ("threshold-8", "email"): 1,
+                ("threshold-100-percent", "task"): 1,
+                ("overflow", "email"): 1,
+            }
+
+        await assert_eventually(reports_count_what_was_ordered)
 
 
 # --- site visits ---
@@ -407,7 +419,7 @@ async def test_silence_for_a_business_day_is_a_no(at_work: AtWork) -> None:
             assert note.by == "time-out"
 
         await assert_eventually(it_was_declined)
-        with pytest.raises(Refused, match="waits for no decision"):
+        with pytest.raises(Refused, match="nothing to decide"):
             await desk.ask(case, "decide_overage", "2026-05-11T21:00Z", approved=True, by="maria")
 
 

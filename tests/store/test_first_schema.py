@@ -10,6 +10,7 @@ from alembic.config import Config
 from sqlalchemy import select
 
 from store import Store, tables
+from store.cases.listing import CaseFilter
 from store.database import Database, _address, _engine
 
 MIGRATIONS = Path(__file__).parents[2] / "store" / "migrations"
@@ -50,6 +51,7 @@ def test_rows_of_the_first_schema_stay(url: str) -> None:
     with Store.open(url) as store:
         assert store.cases.account_of("c-1") == "acme"
         assert store.keys.all() == []
+        assert [case.external_id for case in store.listing.page(CaseFilter()).cases] == [None]
         wanted = select(tables.milestones.c.case_id).where(tables.OPEN_MILESTONE, tables.milestones.c.target_at <= AT)
         with store._database.read() as connection:
             assert connection.execute(wanted).scalars().all() == ["c-1"]

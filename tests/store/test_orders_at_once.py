@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from sqlalchemy import func, select
 
 from domain.catalog.declarations import Catalog
+from domain.errors import Refused
 from domain.orders.placing import Order
 from store import Store, tables
 from store.orders import OrderTaken
@@ -92,3 +93,23 @@ def test_two_changes_of_an_order_at_once_come_one_after_the_other(url: str) -> N
         allowance = store.catalog.entitlement("o-1.support.bronze").allowance
         assert allowance
         assert allowance.cap == 10 * last.order.lines[0].line.quantity
+
+
+def test_of_two_changes_of_one_revision_at_once_one_is_refused(url: str) -> None:
+    """It was written for what the other has replaced."""
+    with Store.open(url) as store:
+        store.catalog.apply(CATALOG, by="test")
+        store.orders.place(order(), by="ann", at=AT)
+        ready = threading.Barrier(2)
+
+        def place(quantity: int) -> str:
+            with Store.open(url) as own:
+                ready.wait(timeout=30)
+                try:
+                    return f"revision {own.orders.place(order(quantity), by='ann', at=AT, amends=1).order.revision}"
+                except Refused as refused:
+                    return refused.code
+
+        with ThreadPoolExecutor(2) as pool:
+            assert sorted(pool.map(place, (3, 4))) == ["changed_meanwhile", "revision 2"]
+        assert revisions(store) == 2

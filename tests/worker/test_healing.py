@@ -1,4 +1,4 @@
-"""What docs/guide/operations.md tells operators to do with a wedged case, done on a real server."""
+"""What docs/guide/troubleshooting.md tells operators to do with a wedged case, done on a real server."""
 
 from __future__ import annotations
 

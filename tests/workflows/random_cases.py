@@ -250,7 +250,7 @@ def catalog_of(cases: tuple[RandomCase, ...], prefix: str) -> Catalog:
 
 
 @cache
-def _calendars() -> dict[str, FrozenCalendar]:
+def usual_calendars() -> dict[str, FrozenCalendar]:
     start, end = datetime(2020, 1, 1, tzinfo=UTC), datetime(2035, 1, 1, tzinfo=UTC)
     hours = [BusinessHours(name=name, **week) for name, week in HOURS.items()]
     return {each.name: each.freeze(start, end) for each in (*hours, ALWAYS)}
@@ -260,7 +260,7 @@ class _PureCase:
     """A timeline that is fed as a workflow feeds it: the time until a message is sent, then the message."""
 
     def __init__(self, case: RandomCase, case_id: str) -> None:
-        plan = Plan(process=case.process, business_hours=case.hours, calendars=_calendars(), fields=FIELDS)
+        plan = Plan(process=case.process, business_hours=case.hours, calendars=usual_calendars(), fields=FIELDS)
         fields = check_values(case.fields, FIELDS)
         self.timeline = Timeline.enter(plan, Case(case_id=case_id, fields=fields), case.opened_at)
         self.effects: list[Effect] = []

@@ -77,10 +77,10 @@ class Overage:
         prompt = None if case.is_closed else case.kept.prompt
         asked = self._question(choice.entry) if choice.entry else prompt
         if asked is None:
-            about = f" of time entry {choice.entry!r}" if choice.entry else ""
+            about = f"time entry {choice.entry!r}" if choice.entry else "the case itself"
             entries = ", ".join(question.entry for question in case.kept.questions)
-            others = f", only on that of its time entries: {entries}" if entries else ""
-            why = f"this case waits for no decision on overage{about}{others}"
+            others = f"; there is about its time entries: name one of them (entry): {entries}" if entries else ""
+            why = f"there is nothing to decide about {about}{others}"
             raise ApplicationError(why, type="nothing_to_decide", non_retryable=True)
         return asked
 

@@ -2,7 +2,7 @@
 
 Such a run goes on in the way in which its history was written. It ends when it goes on in the next one, at the latest
 after 1,800 updates; with the last of them this module goes. What a lane holds depends on when an earlier job has come
-back, so a run like this can still wedge on a replay: docs/guide/operations.md says how to heal it.
+back, so a run like this can still wedge on a replay: docs/guide/troubleshooting.md says how to heal it.
 """
 
 from __future__ import annotations

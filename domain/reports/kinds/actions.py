@@ -16,8 +16,9 @@ NAMES = ("trigger", "action")
 
 _STATUSES = {"done": "Done", "ordered": "Under way", "failed": "Failed", "dropped": "Dropped"}
 NOTES = (
-    "Counted are the actions of milestones' triggers; those of entitlements are told by `milepost balance`.",
+    "Counted are the actions of milestones' triggers, and of entitlements' thresholds, overflows, notices and ends.",
     "An action lies in the period in which its trigger fired, on the wall clock of its account.",
+    "One of an entitlement is counted when something has become of it, and lies in the period in which that was.",
     "Done: carried out, or taken by its receiver. Under way: ordered, waiting, or tried again.",
     "Failed: for good; it can be retried. Dropped: it had expired, or its case fell back on a digest.",
 )
@@ -31,7 +32,7 @@ def actions_report(asked: ReportAsked, counts: Mapping[Group, Counter[str]]) -> 
     return parts.report(
         asked,
         title=parts.titled("Actions", asked),
-        finding=plural(total.total(), "action") + failed if total else "No trigger fired in these days",
+        finding=plural(total.total(), "action") + failed if total else "Nothing was ordered in these days",
         columns=(
             *parts.group_columns(asked),
             parts.count_column("actions", "Count"),

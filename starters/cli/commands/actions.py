@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from starters.cli import arguments
+from starters.cli import arguments, zones
 from starters.cli.commands.case import login
 from starters.cli.options import By, argument, of_case, option
 from starters.cli.running import run, stored
@@ -54,10 +54,10 @@ def actions(
     with stored() as store:
         if case is None:
             found = store.actions.failed(since=arguments.instant(since, "--since") if since else None, kind=kind)
-            lines = failed_lines(found) or ["no action has failed for good"]
+            lines = failed_lines(found, zones.shown(zones.of_account())) or ["no action has failed for good"]
         else:
             store.cases.get(case)  # says so itself if there is none
-            lines = action_lines(store, case) or [f"case {case} has had no actions"]
+            lines = action_lines(store, case, zones.shown(zones.of_case(case))) or [f"case {case} has had no actions"]
     for line in lines:
         typer.echo(line)
 
@@ -77,9 +77,9 @@ def retry(
     kind: Kind = None,
     by: By = None,
 ) -> None:
-    """Try an action that failed for good again, under the key that it has; or all of all cases and entitlements.
+    """Try again an action that failed for good, under its own key; or all of them, of all cases and entitlements.
 
-    All that failed since an instant, all of one kind, or both.
+    --since and --kind choose among all: those that failed since an instant, those of one kind, or both.
 
     Example: milepost retry 4711 4711/gold/first-response/1/warning-75-percent/1/email
     """
@@ -133,10 +133,10 @@ def redeliver(
     since: Annotated[str | None, option("--since", "TIME", "Only what arrived then or later.")] = None,
     by: By = None,
 ) -> None:
-    """Deliver a mail or a message again that has arrived: as it was, and under the key that it has.
+    """Send a mail or a message that has arrived once more, unchanged and under its own key.
 
-    Or all that an endpoint has got since an instant, say because its own database was restored. Who asked, and when,
-    goes on record.
+    Or everything that an endpoint has received since an instant, for example because its own database was restored. Who
+    asked, and when, goes on record.
 
     Example: milepost redeliver --endpoint desk --since 2026-12-01T09:00:00Z
     """
@@ -208,7 +208,7 @@ def endpoints(
         typer.Option(
             "--public-key",
             metavar="ID",
-            help="Print the public keys by which one verifies what it gets; its secrets are read here.",
+            help="Print the public keys by which its receiver verifies messages; its secrets are read here.",
             show_default=False,
         ),
     ] = None,
@@ -229,6 +229,8 @@ def endpoints(
             store.endpoints.switch(on, off_at=None)
             typer.echo(f"endpoint {on} is on; milepost retry sends what failed meanwhile")
             return
-        lines = endpoint_lines(store.catalog.everything().endpoints, store.endpoints.states())
+        lines = endpoint_lines(
+            store.catalog.everything().endpoints, store.endpoints.states(), zones.shown(zones.of_account())
+        )
     for line in lines or ["no endpoint is declared"]:
         typer.echo(line)

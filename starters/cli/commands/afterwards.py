@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from starters.cli import arguments, zones
+from starters.cli import arguments, completion, zones
 from starters.cli.commands.case import answered, case_desk, login, send
 from starters.cli.commands.usage import id_typed
 from starters.cli.options import AsJson, At, By, CaseArgument, EventId, MilestoneName, Reason, argument
@@ -78,7 +78,7 @@ def extend(
 
 def entitle(
     case: CaseArgument,
-    entitlement: Annotated[str, argument("ENTITLEMENT", "Its id; - for none.")],
+    entitlement: Annotated[str, argument("ENTITLEMENT", "Its id; - for none.", completion.entitlements)],
     from_opening: Annotated[
         bool, typer.Option("--from-opening", help="The choice before was wrong: enter its process at the opening.")
     ] = False,
@@ -88,7 +88,7 @@ def entitle(
     event_id: EventId = None,
     as_json: AsJson = False,
 ) -> None:
-    """Let a case go over to another entitlement. What is open stays open at exit; the new process is entered.
+    """Move a case to another entitlement. Open milestones stay open at exit; the new process starts its own.
 
     Example: milepost entitle 4711 acme-gold --from-opening --reason "the wrong contract was chosen"
     """
@@ -121,9 +121,9 @@ def decide(
     event_id: EventId = None,
     as_json: AsJson = False,
 ) -> None:
-    """Decide about a case whose entitlement has nothing left: yes takes one more, no falls back.
+    """Answer a case whose entitlement has nothing left: yes takes one more at the overage price, no falls back.
 
-    With --entry about a time entry beyond the cap: yes bills the part beyond it, no leaves that uncovered.
+    With --entry, answer a time entry that went beyond the cap: yes bills the part beyond it, no leaves it uncovered.
 
     Example: milepost decide 4711 yes --entry T-1 --reason "agreed by phone"
     """

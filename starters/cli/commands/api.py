@@ -48,7 +48,12 @@ async def _api(host: str, port: int) -> None:
     store = await asyncio.to_thread(Store.open, settings.database, "there")
     try:
         backend = Backend(client, store, settings.task_queue)
-        app = create_app(backend, requests_per_second=settings.api_rate, issuer=_issuer(settings))
+        app = create_app(
+            backend,
+            requests_per_second=settings.api_rate,
+            issuer=_issuer(settings),
+            api_url=settings.api_url,
+        )
         async with taking_up(backend.intake), serving(app, host=host, port=port) as url, until_stopped() as stopped:
             out.print(f"Serving the HTTP API at {url}. Ctrl-C stops it.", soft_wrap=True)
             await stopped.wait()

@@ -10,17 +10,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from starters.cli import arguments, zones
+from starters.cli import arguments, completion, zones
 from starters.cli.options import InPeriod, argument, option
 from starters.cli.running import connected, run, stored
 
 if TYPE_CHECKING:
+    from datetime import tzinfo
+
     from domain.usage.requests import Balance, PeriodBalance
     from starters.operations.auditing import Audited, AuditedCases, Auditor
 
 
 def balance(
-    entitlement: Annotated[str | None, argument("[ENTITLEMENT]", "The id of the entitlement.")] = None,
+    entitlement: Annotated[
+        str | None, argument("[ENTITLEMENT]", "The id of the entitlement.", completion.entitlements)
+    ] = None,
     account: Annotated[
         str | None,
         option("--account", "ID", "All of an account that have not ended, soonest exhausted first."),
@@ -42,7 +46,8 @@ def balance(
         if as_json:
             typer.echo(json.dumps([one.model_dump(mode="json") for one in all_of_it], indent=2, ensure_ascii=False))
         else:
-            shown = [line for one in all_of_it for line in _shown(one, one.status).splitlines()[:2]]
+            zone = zones.shown(zones.of_account(account))
+            shown = [line for one in all_of_it for line in _shown(one, one.status, zone).splitlines()[:2]]
             typer.echo("\n".join(shown) or f"nothing of account {account} is counted")
         return
     assert entitlement is not None  # noqa: S101  checked just now
@@ -52,14 +57,14 @@ def balance(
     if as_json:
         said = json.dumps(found.model_dump(mode="json") | {"status": status}, indent=2, ensure_ascii=False)
     else:
-        said = _shown(found, status)
+        said = _shown(found, status, zones.shown(zones.of_entitlement(entitlement)))
     typer.echo(said)
 
 
 def audit(
     entitlements: Annotated[
         list[str] | None,
-        argument("[ENTITLEMENT]...", "Their ids; left out: all that have a ledger."),
+        argument("[ENTITLEMENT]...", "Their ids; left out: all that have a ledger.", completion.entitlements),
     ] = None,
     as_json: Annotated[
         bool,
@@ -71,12 +76,13 @@ def audit(
 ) -> None:
     """Check that the ledger of each entitlement adds up to its balance, and that each open case is at work.
 
-    Exit code 1 if one does not, or is not. A ledger does not whose workflow was terminated: its count began again, and
-    what the one before had used in the current period is missing, until an adjustment takes it over. A case is not
-    whose workflow was terminated, cancelled or reset; cases that changed within ten minutes are left out.
+    Exit code 1: a ledger does not add up, or a case is not at work. A ledger does not add up if its workflow was
+    terminated: counting began again, and what was used before in the current period is missing until an adjustment adds
+    it. A case is not at work if its workflow was terminated, cancelled or reset. Cases that changed within ten minutes
+    are left out.
 
-    Without a name it also checks each case on record: what reports count of it, what its timeline works out anew, and
-    what its events in the feed come to, are the same.
+    Without a name, each case on record is checked too: what reports count, what its timeline works out anew and what
+    its events say must agree.
 
     Example: milepost audit acme-gold
     """
@@ -163,7 +169,7 @@ async def _auditor() -> AsyncIterator[Auditor]:
         yield Auditor(client, store, task_queue)
 
 
-def _shown(balance: Balance, status: str) -> str:
+def _shown(balance: Balance, status: str, zone: tzinfo) -> str:
     from domain.usage.units import amount_text
     from domain.wording import instant
 
@@ -177,7 +183,7 @@ def _shown(balance: Balance, status: str) -> str:
         *(_period(period, balance.unit) for period in (balance.current, *balance.past)),
     ]
     if balance.changes_at:
-        lines.append(f"changes at {instant(balance.changes_at)}")
+        lines.append(f"changes at {instant(balance.changes_at, zone)}")
     if balance.renewal:
         lines.append(f"goes on as {balance.renewal}")
     lines += [f"failed for good: {failure.key}: {failure.error}" for failure in balance.failures]

@@ -150,7 +150,7 @@ class _Side:
         try:
             return trial(self.catalog, read.cases, self.process, account=columns.account, name=name)
         except ValueError as error:  # a log at the end of the years that calendars know
-            raise NotFound(f"the calendars do not reach over the log: {error}") from None
+            raise NotFound(f"the calendars do not cover the whole log: {error}") from None
 
     @property
     def where(self) -> str:

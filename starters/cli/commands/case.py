@@ -19,7 +19,6 @@ from starters.cli.options import (
     MilestoneName,
     Reason,
     argument,
-    of_case,
     option,
 )
 from starters.cli.running import run
@@ -47,7 +46,9 @@ FieldOptions = Annotated[
 
 # Over fifty lines: each option stands here with its help.
 def open_case(
-    case_id: Annotated[str, of_case("CASE_ID", "The id that the case gets; one of another system becomes one.")],
+    case: Annotated[
+        str, argument("CASE_ID", "The id that the case gets; one of another system becomes one, and is kept beside it.")
+    ],
     account: Annotated[str | None, typer.Option(help="Whose case it is.", show_default=False)] = None,
     contact: Annotated[str | None, typer.Option(help="Who asks.", show_default=False)] = None,
     asset: Annotated[str | None, typer.Option(help="What it is about.", show_default=False)] = None,
@@ -83,7 +84,11 @@ def open_case(
 
     Example: milepost open 4711 --account acme --field priority=High
     """
+    from domain.ids import case_id_from, external_id_of
+
+    case_id = case_id_from(case)
     given = {
+        "external_id": external_id_of(case, case_id),
         "account": account,
         "contact": contact,
         "asset": asset,
@@ -148,7 +153,7 @@ def stop(
     event_id: EventId = None,
     as_json: AsJson = False,
 ) -> None:
-    """Stop the clock of a case, or of one milestone. While it stands nothing fires.
+    """Stop the clock of a case, or of one milestone. Nothing fires while it is stopped.
 
     Example: milepost stop 4711 --reason "waiting for the customer"
     """
@@ -164,7 +169,7 @@ def resume(
     event_id: EventId = None,
     as_json: AsJson = False,
 ) -> None:
-    """Let the clock go on; targets move by the open time that passed.
+    """Resume the clock of a case, or of one milestone. Targets move by the open time that passed.
 
     Example: milepost resume 4711
     """

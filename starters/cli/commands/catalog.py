@@ -41,9 +41,9 @@ def apply(
 ) -> None:
     """Apply a catalog: check it whole, then store all of it, or nothing.
 
-    New cases take what is applied. Cases that are open keep the process and the hours that they were opened with. What
-    changes of an entitlement that is counted already is told to its count. What was amended by hand since then stays,
-    unless the files change it, too: then, and if they leave out what they said before, you are asked.
+    New cases take what is applied. Cases that are open keep the process and the hours that they were opened with.
+    Entitlements in use are told what changes for them. What was amended by hand stays, unless the files change it too:
+    then you are asked, and also where the files leave out something that they said before.
 
     Example: milepost apply catalogs/incidents.yaml --dry-run
     """
@@ -113,9 +113,9 @@ def say_what_counts_made_of_it(counts: Told, *, as_json: bool) -> None:
     for line in counts.done:
         typer.echo(line, err=as_json)
     for line in counts.refused:
-        typer.echo(f"milepost: stored, but the count goes on as it was; {line}", err=True)
+        typer.echo(f"milepost: stored, but the entitlement goes on by its old terms: {line}", err=True)
     if counts.later:
-        typer.echo(f"milepost: stored; a worker will tell the counts that are changed by it ({counts.later})", err=True)
+        typer.echo(f"milepost: stored; a worker will tell the entitlements that it changes ({counts.later})", err=True)
     if counts.refused:
         raise typer.Exit(1)
 

@@ -9,7 +9,7 @@ import typer
 
 from starters.cli import zones
 from starters.cli.arguments import AN_INSTANT, instant
-from starters.cli.options import AsJson, option
+from starters.cli.options import AsJson, entitlement_option, option
 from starters.cli.running import run
 
 if TYPE_CHECKING:
@@ -32,13 +32,13 @@ def verify(
     line_item: Annotated[str | None, option("--line-item", "ID", "A contract line item.")] = None,
     product: Annotated[str | None, option("--product", "ID", "That of the asset, if left out.")] = None,
     channel: Annotated[str | None, option("--channel", "NAME", "Such as phone.")] = None,
-    entitlement: Annotated[str | None, option("--entitlement", "ID", "This one is asked for.")] = None,
+    entitlement: Annotated[str | None, entitlement_option("This one is asked for.")] = None,
     at: Annotated[str | None, option("--at", "INSTANT", f"Like {AN_INSTANT}; now.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say which entitlement covers a customer, what is left of it, and of every other why it does not.
+    """Say which entitlement covers a customer and what is left of it, and why each of the others does not.
 
-    It takes nothing. Ends with 0 if a case opened now would be covered, with 3 if not.
+    Nothing is taken. Exit code 0: a case opened now would be covered; 3: it would not.
 
     Example: milepost verify --account acme --asset acme-router-1 --channel phone
     """

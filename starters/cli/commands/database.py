@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 app = typer.Typer(
+    add_completion=False,
     no_args_is_help=True,
     help="Make the tables of Milepost's database, or bring them up to date.\n\nExample: milepost db upgrade",
 )
@@ -17,7 +18,7 @@ def db() -> None:
 
 @app.command("upgrade")
 def upgrade() -> None:
-    """Make the tables in MILEPOST_DATABASE, or bring those of an older Milepost up to date.
+    """Make the tables in MILEPOST_DATABASE_URL, or bring those of an older Milepost up to date.
 
     Workers and `milepost dev` do so when they start. Every other command says what is missing, and changes nothing.
 

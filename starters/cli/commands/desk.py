@@ -36,7 +36,7 @@ class Sort(StrEnum):
 def list_cases(
     account: Annotated[str | None, option("--account", "ID", "Only of this account.")] = None,
     owner: Annotated[
-        str | None, option("--owner", "WHO", "Only theirs, as the field of the case that says who owns it names them.")
+        str | None, option("--owner", "WHO", "Only cases of this owner, as the field that names the owner has it.")
     ] = None,
     milestone: Annotated[
         str | None,
@@ -48,10 +48,13 @@ def list_cases(
         ),
     ] = None,
     due_within: Annotated[
-        str | None, option("--due-within", "SPAN", "Only what is due within so much time by the clock, or overdue: 4h.")
+        str | None,
+        option("--due-within", "SPAN", "What is overdue, or due within this time by the wall clock: 4h."),
     ] = None,
     violated: Annotated[bool, typer.Option("--violated", help="Only those that missed a target.")] = False,
-    paused: Annotated[bool, typer.Option("--paused", help="Only those of which a clock stands.")] = False,
+    paused: Annotated[
+        bool, typer.Option("--paused", help="Only those that are stopped, or have a paused milestone.")
+    ] = False,
     priority: Annotated[str | None, option("--priority", "VALUE", "Only with this priority.")] = None,
     sort: Annotated[Sort, typer.Option(help="What comes first.")] = Sort.DUE,
     limit: Annotated[int, typer.Option(min=1, max=MOST, metavar="N", help="At most so many.")] = USUAL,
@@ -60,9 +63,8 @@ def list_cases(
 ) -> None:
     """List the open cases: of each what is due first, the time that is left for it, and when that is.
 
-    The time left is open time: it stands while the case is paused, and at night where the business hours say so. What
-    is overdue comes first, cases of which nothing is due come last. The list is the store's, as cases were recorded
-    last; show has one case as it stands.
+    Time left is open time: it stands still while the case is paused, and outside its business hours. Overdue cases come
+    first, cases with nothing due come last. The list has each case as it was recorded last; show asks the case itself.
 
     Example: milepost list --owner ann --due-within 4h
     """

@@ -31,7 +31,7 @@ def list_entitlements(
     limit: Annotated[int, typer.Option(min=1, max=MOST, metavar="N", help="At most so many.")] = USUAL,
     as_json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False,
 ) -> None:
-    """List the entitlements that go on: whose they are, when they end, and what is left of each.
+    """List the entitlements that have not ended: whose they are, when they end, and what is left of each.
 
     What is left is what the ledger in the store says; balance asks the entitlement itself.
 

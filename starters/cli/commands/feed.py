@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from starters.cli.options import option
+from starters.cli.options import case_option, entitlement_option, option
 from starters.cli.running import stored
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ def events(
         typer.Option("--type", metavar="TYPE", help="Of this type, such as case.milestone.violated, or case.action.*."),
     ] = None,
     account: Annotated[str | None, typer.Option(help="Of this account.", show_default=False)] = None,
-    case: Annotated[str | None, typer.Option(help="Of this case.", show_default=False)] = None,
-    entitlement: Annotated[str | None, typer.Option(help="Of this entitlement.", show_default=False)] = None,
+    case: Annotated[str | None, case_option("Of this case.")] = None,
+    entitlement: Annotated[str | None, entitlement_option("Of this entitlement.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many.", show_default=False)] = None,
     schemas: Annotated[
         Path | None,

@@ -31,8 +31,8 @@ def import_rows(
 ) -> None:
     """Open a case for each row of a file, or log a time entry; one line of verdict for each.
 
-    Each row's requests have ids that come of the file's name and of what the row says: run again, also after Ctrl-C,
-    the import repeats nothing. With --json each verdict is an object on a line of its own.
+    Requests get their ids from the name of the file and the contents of the row. So the same import can be run again,
+    also after Ctrl-C, and repeats nothing. With --json each verdict is an object on a line of its own.
 
     Example: milepost import cases.csv --mapping catalogs/cases.mapping.yaml
     """

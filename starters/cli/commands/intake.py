@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from starters.cli import zones
 from starters.cli.commands.case import case_desk, login
-from starters.cli.options import AsJson, By, argument, option
+from starters.cli.options import AsJson, By, argument, case_option, option
 from starters.cli.running import run, stored
 
 if TYPE_CHECKING:
@@ -17,13 +18,15 @@ if TYPE_CHECKING:
 
     from domain.catalog.intake import IntakeSource
     from domain.criteria.fields import FieldType
+    from domain.criteria.values import Listed
     from starters.intake.taking import Taker
     from store import Store
     from store.intake import Delivery, DeliveryStatus
 
 app = typer.Typer(
+    add_completion=False,
     no_args_is_help=True,
-    help="What other systems tell by web hooks: try a mapping, list what could not be taken, try that again.\n\n"
+    help="Deliveries from other systems, by web hooks: try a mapping, list what could not be taken, take it again.\n\n"
     "Sources are declared in the catalog, under intake.",
 )
 
@@ -56,14 +59,14 @@ def try_out(
     from domain.intake.news import Unreadable, read_news, read_place
     from starters.terminal.intake import trial_lines
 
-    declared, fields = _declared(source, catalog)
+    declared, fields, listed = _declared(source, catalog)
     delivered = Delivered(_payload(payload), _headers(header or []))
     try:
         place = read_place(declared, delivered, datetime.now(UTC))
         if place is None:
             typer.echo("{}" if as_json else "it would be ignored: it does not concern us, by when")
             return
-        news = read_news(declared, delivered, place, fields)
+        news = read_news(declared, delivered, place, fields, listed)
     except Unreadable as error:
         raise Refused("unreadable", f"it would be a dead letter: {error}") from None
     if as_json:
@@ -76,7 +79,7 @@ def try_out(
 @app.command("list")
 def list_all(
     source: OfSource = None,
-    case: Annotated[str | None, option("--case", "ID", "Only of this case.")] = None,
+    case: Annotated[str | None, case_option("Only of this case.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Also what was taken, ignored or dropped.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -95,7 +98,8 @@ def list_all(
     if as_json:
         typer.echo(json.dumps([_data(one) for one in found], indent=2))
         return
-    for line in delivery_lines(found) or ["nothing waits, and there is no dead letter"]:
+    lines = delivery_lines(found, zones.shown(zones.of_account()))
+    for line in lines or ["nothing waits, and there is no dead letter"]:
         typer.echo(line)
     if len(found) == MOST_AT_ONCE:
         typer.echo(f"milepost: there may be more than these {MOST_AT_ONCE}; narrow them down by --source", err=True)
@@ -114,7 +118,7 @@ def show(number: Number, as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps(one.model_dump(mode="json"), indent=2))
         return
-    for line in full_lines(one):
+    for line in full_lines(one, zones.shown(zones.of_account())):
         typer.echo(line)
 
 
@@ -124,7 +128,7 @@ def retry(
     source: OfSource = None,
     as_json: AsJson = False,
 ) -> None:
-    """Try dead letters again, say because the mapping was mended; with what waits behind them.
+    """Try dead letters again, for example after mending the mapping, and what waits behind them.
 
     Example: milepost intake retry --source zammad
     """
@@ -134,7 +138,7 @@ def retry(
     if as_json:
         typer.echo(json.dumps([_data(one) for one in found], indent=2))
         return
-    for line in delivery_lines(found) or ["there is no dead letter to try again"]:
+    for line in delivery_lines(found, zones.shown(zones.of_account())) or ["there is no dead letter to try again"]:
         typer.echo(line)
 
 
@@ -166,8 +170,8 @@ async def _taker(store: Store) -> Taker:
     return Taker(store, await case_desk())
 
 
-def _declared(name: str, files: list[Path] | None) -> tuple[IntakeSource, Mapping[str, FieldType]]:
-    """A source, and the fields of a case: of files, or of the store.
+def _declared(name: str, files: list[Path] | None) -> tuple[IntakeSource, Mapping[str, FieldType], Listed]:
+    """A source, and the fields of a case with the values that are listed: of files, or of the store.
 
     Raises:
         NotFound: there is none of that name.
@@ -179,7 +183,7 @@ def _declared(name: str, files: list[Path] | None) -> tuple[IntakeSource, Mappin
 
     if not files:
         with stored() as store:
-            return store.intake.source(name), store.catalog.fields()
+            return store.intake.source(name), store.catalog.fields(), store.catalog.values()
     from starters.files.catalogs import read_catalog
 
     catalog = read_catalog(files)
@@ -187,7 +191,7 @@ def _declared(name: str, files: list[Path] | None) -> tuple[IntakeSource, Mappin
     if not isinstance(found, IntakeSource):
         known = nearest(name, [one.id for one in catalog.intake])
         raise NotFound(f"unknown {Kind.INTAKE.one} {name!r}; {known}")
-    return found, catalog.fields
+    return found, catalog.fields, catalog.values
 
 
 def _payload(file: Path) -> Any:

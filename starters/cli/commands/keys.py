@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from domain.scopes import MEANINGS, Scope
-from starters.cli import arguments
+from starters.cli import arguments, zones
 from starters.cli.commands.case import login
 from starters.cli.options import AsJson, By, argument, option
 from starters.cli.running import stored
 
 if TYPE_CHECKING:
+    from datetime import tzinfo
+
     from domain.access import ApiKey, NewKey
 
 app = typer.Typer(
@@ -75,8 +77,9 @@ def list_keys(as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps([key.model_dump(mode="json") for key in found], indent=2))
         return
+    zone = zones.shown(zones.of_account())
     for key in found:
-        typer.echo(_line(key, datetime.now(UTC)))
+        typer.echo(_line(key, datetime.now(UTC), zone))
     if not found:
         typer.echo("no key was made")
 
@@ -107,12 +110,12 @@ def _checked(**asked: Any) -> NewKey:
         raise typer.BadParameter("; ".join(problems(error)), param_hint="the key") from None
 
 
-def _line(key: ApiKey, now: datetime) -> str:
+def _line(key: ApiKey, now: datetime, zone: tzinfo) -> str:
     from domain.wording import instant
 
     why_not = key.why_not(now)
-    until = f", until {instant(key.expires_at)}" if key.expires_at and not why_not else ""
+    until = f", until {instant(key.expires_at, zone)}" if key.expires_at and not why_not else ""
     stands = why_not.upper() if why_not else f"in force{until}"
     of = "all accounts" if key.accounts is None else ", ".join(key.accounts)
-    used = f"last used {instant(key.last_used_at)}" if key.last_used_at else "never used"
+    used = f"last used {instant(key.last_used_at, zone)}" if key.last_used_at else "never used"
     return f"{key.id}  {key.name}: {', '.join(key.scopes)}; of {of}; {stands}; {used}"

@@ -9,15 +9,14 @@ from typing import Annotated
 
 import typer
 
-from starters.cli import arguments
+from domain.customer_links import LONGEST_DAYS, USUAL_DAYS
+from starters.cli import arguments, zones
 from starters.cli.commands.case import login
 from starters.cli.options import AsJson, By, argument, option
 from starters.cli.running import stored
 
-MOST_DAYS = 400
-_USUAL_DAYS = 30
-
 app = typer.Typer(
+    add_completion=False,
     no_args_is_help=True,
     help="Make links to customers' pages, list them, revoke them; or write a page to a file.\n\n"
     "Example: milepost links create acme --days 30",
@@ -27,7 +26,9 @@ app = typer.Typer(
 @app.command()
 def create(
     account: Annotated[str, argument("ACCOUNT", "Whose page it opens; nothing of any other is on it.")],
-    days: Annotated[int, typer.Option("--days", min=1, max=MOST_DAYS, help="For how long it opens it.")] = _USUAL_DAYS,
+    days: Annotated[
+        int, typer.Option("--days", min=1, max=LONGEST_DAYS, help="For how long it opens it.")
+    ] = USUAL_DAYS,
     until: Annotated[str | None, option("--until", "ISO", "Or until which instant.")] = None,
     by: By = None,
     as_json: AsJson = False,
@@ -45,8 +46,6 @@ def create(
 
     now = datetime.now(UTC)
     ends = arguments.instant(until, "--until") if until else now + timedelta(days=days)
-    if ends > now + timedelta(days=MOST_DAYS):
-        raise typer.BadParameter(f"a link opens a page for at most {MOST_DAYS} days", param_hint="--until")
     with stored() as store:
         link, text = make_link(store, account, until=ends, by=by or login() or "unknown", now=now)
     root = (get_settings().api_url or f"http://127.0.0.1:{API_PORT}").rstrip("/")
@@ -75,11 +74,12 @@ def list_links(
     if as_json:
         typer.echo(json.dumps([link.model_dump(mode="json") for link in found], indent=2))
         return
+    zone = zones.shown(zones.of_account(account))
     for link in found:
         why_not = link.why_not(now)
         revoked = f" by {link.revoked_by}" if link.revoked_by else ""
-        stands = f"{why_not.upper()}{revoked}" if why_not else f"opens its page until {instant(link.expires_at)}"
-        typer.echo(f"{link.id}  {link.account}: {stands}; made {instant(link.created_at)} by {link.created_by}")
+        stands = f"{why_not.upper()}{revoked}" if why_not else f"opens its page until {instant(link.expires_at, zone)}"
+        typer.echo(f"{link.id}  {link.account}: {stands}; made {instant(link.created_at, zone)} by {link.created_by}")
     if not found:
         typer.echo("no link was made")
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from starters.cli import arguments
+from starters.cli import arguments, completion
 from starters.cli.commands.foresight import show_plan
-from starters.cli.options import By, option
+from starters.cli.options import By, case_ids, option
 from starters.cli.running import run, until_stopped
 
 if TYPE_CHECKING:
@@ -53,13 +53,23 @@ Accounts = Annotated[
 Entitlements = Annotated[
     list[str],
     typer.Option(
-        "--entitlement", help="Under this entitlement; may be repeated.", show_default=False, rich_help_panel=_WHICH
+        "--entitlement",
+        help="Under this entitlement; may be repeated.",
+        show_default=False,
+        rich_help_panel=_WHICH,
+        autocompletion=completion.entitlements,
     ),
 ]
 Cases = Annotated[
     list[str],
     typer.Option(
-        "--case", metavar="ID", help="This case; may be repeated.", show_default=False, rich_help_panel=_WHICH
+        "--case",
+        metavar="ID",
+        help="This case; may be repeated.",
+        show_default=False,
+        rich_help_panel=_WHICH,
+        callback=case_ids,
+        autocompletion=completion.cases,
     ),
 ]
 FieldOptions = Annotated[
@@ -109,9 +119,9 @@ def plan(
     Nothing is changed. Without --files: what milepost migrate would do now. With --files: what applying these files and
     then migrating would do. Only the store is needed, no server.
 
-    A case goes over as a whole, to the latest version of its process and of all its business hours.
+    A case moves as a whole, to the latest version of its process and of all its business hours.
 
-    Ends with 0 if nothing would change, with 3 if something would, with 2 on bad input.
+    Exit code 0: nothing would change; 3: something would; 2: the input is wrong.
 
     Example: milepost plan --files catalogs/support.yaml --account acme
     """
@@ -143,12 +153,12 @@ def migrate(
     status: Annotated[str | None, option("--status", "ID", "Say how far a batch is, and end.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what came of it as JSON.")] = False,
 ) -> None:
-    """Bring running cases to the latest version of their process and business hours.
+    """Move running cases to the latest version of their process and business hours.
 
-    What is completed or violated keeps what happened to it. One durable workflow does it all: it goes on when you press
-    Ctrl-C, and when server or worker are gone for a while. A case that refuses stays as it was and stops no other.
+    Milestones that are completed or violated stay so. One durable workflow does the work: it goes on after Ctrl-C, and
+    when the server or the worker is away for a while. A case that refuses stays as it was and holds up no other.
 
-    Ends with 0 when all cases went over, with 1 if some stayed behind, with 2 on bad input, with 130 after Ctrl-C.
+    Exit code 0: all cases moved; 1: some stayed behind; 2: the input is wrong; 130: Ctrl-C.
 
     Example: milepost migrate --process Support --field priority=High
     """

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from starters.cli import zones
-from starters.cli.options import argument, option
+from starters.cli.options import argument, case_option, option
 from starters.cli.running import stored
 
 if TYPE_CHECKING:
@@ -30,11 +30,11 @@ class Status(StrEnum):
 
 def outbox(
     key: Annotated[str | None, argument("[KEY]", "Of one mail or message: show it as it was sent.")] = None,
-    case: Annotated[str | None, option("--case", "ID", "Only of this case, or of this entitlement.")] = None,
+    case: Annotated[str | None, case_option("Only of this case, or of this entitlement.")] = None,
     kind: Annotated[str | None, option("--kind", "KIND", "Only of a kind: email, outbound_message, signal.")] = None,
     status: Annotated[
         Status | None,
-        typer.Option(help="Only what stands so. kept: in the log of mail alone, since no mail server is set."),
+        typer.Option(help="Only with this status. kept: written to the mail log alone, because no mail server is set."),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, max=MOST, metavar="N", help="At most so many.")] = USUAL,
     as_json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False,

@@ -35,7 +35,7 @@ def replay(
     case: CaseOption = [],  # noqa: B006  Typer reads it, nobody changes it
     prefix: Annotated[
         str,
-        option("--prefix", "TEXT", "Before each case's id, to replay a log beside itself."),
+        option("--prefix", "TEXT", "Put before each case's id, to replay a log a second time."),
     ] = "",
     oddities: Annotated[
         bool, typer.Option("--oddities", help="List all rows that are strange, not the first of each kind.")
@@ -48,7 +48,7 @@ def replay(
     it starts its own and keeps its state. Stopped in the middle, the same command goes on from there and repeats no
     event.
 
-    Cases of these ids must not be there from anything else: take a new store (MILEPOST_DATA), or --prefix.
+    No other cases may have these ids: take a new store (MILEPOST_DATA), or --prefix.
 
     Ends with 1 if a case did not end as the pure timeline says.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from domain.reports.result import ReportKind
-from starters.cli.options import argument, option
+from starters.cli.options import argument, entitlement_option, option
 from starters.cli.pictures import check_picture_file, write_picture
 from starters.cli.running import stored
 
@@ -53,7 +53,7 @@ def report(
     first: Annotated[str | None, option("--from", "DATE", "The first day, in place of a period.")] = None,
     last: Annotated[str | None, option("--to", "DATE", "The last day, in place of a period.")] = None,
     account: Annotated[str | None, option("--account", "ID", "Only of this account.")] = None,
-    entitlement: Annotated[str | None, option("--entitlement", "ID", "Only of cases that took this one.")] = None,
+    entitlement: Annotated[str | None, entitlement_option("Only of cases that took this one.")] = None,
     milestone: Annotated[str | None, option("--milestone", "NAME", "Only of this one.")] = None,
     process: Annotated[str | None, option("--process", "NAME", "Only of this one.")] = None,
     where: Annotated[
@@ -64,13 +64,11 @@ def report(
         int,
         typer.Option("--minutes", metavar="N", min=0, max=10_000, help="Of pauses: how close to a target is close."),
     ] = 15,
-    new: Annotated[bool, typer.Option("--new", help="Of overrides: only those that no export has taken yet.")] = False,
+    new: Annotated[bool, typer.Option("--new", help="Of overrides: only those that no export has yet.")] = False,
     export: Annotated[
-        bool, typer.Option("--export", help="Of overrides: take those that no export has taken yet; each comes once.")
+        bool, typer.Option("--export", help="Of overrides: export those that no export has yet. Each is exported once.")
     ] = False,
-    exported: Annotated[
-        int | None, option("--exported", "N", "Of overrides: what this export has taken, again.")
-    ] = None,
+    exported: Annotated[int | None, option("--exported", "N", "Of overrides: show this earlier export again.")] = None,
     form: Annotated[
         Form | None,
         option("--form", "FORM", "table, csv, json, html, svg, png; by the name of the file, or a table, if left out."),
@@ -80,7 +78,7 @@ def report(
     due: Annotated[bool, typer.Option("--due", help="Show which reports are sent next, when and to whom.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
-    """Report what came of milestones and entitlements, from the records of the store.
+    """Report on milestones and entitlements, from the store: compliance, times, usage and more.
 
     Days are those of each account's zone. What a report counts stands below it, and in the guide to reports.
 
@@ -139,7 +137,7 @@ def _show_due(kind: ReportKind | None, *, wanted: bool, as_json: bool) -> None:
         known = ", ".join(one.value for one in ReportKind)
         raise typer.BadParameter(f"say which report: {known}; or --due", param_hint="REPORT")
     if kind is not None:
-        raise typer.BadParameter("what is sent next is of all reports; leave the report out", param_hint="--due")
+        raise typer.BadParameter("lists what is sent next of all reports; leave the report out", param_hint="--due")
     from datetime import UTC, datetime
 
     from starters.terminal.due import due_data, due_lines, reports_due

@@ -26,11 +26,11 @@ def show(
         option(
             "--time-zone",
             "ZONE",
-            "In which instants are shown, by its IANA name; yours (MILEPOST_TIME_ZONE), else the case's, if left out.",
+            "Show instants in this zone, an IANA name. Left out: yours (MILEPOST_TIME_ZONE), else the case's.",
         ),
     ] = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="Also the occurrences that the case keeps no more, from the store's records.")
+        bool, typer.Option("--all", help="Also show the occurrences that only the store still has.")
     ] = False,
     notes: Annotated[
         bool, typer.Option("--notes", help="Everything that was noted of it: what, when, who and why.")
@@ -52,7 +52,7 @@ def show(
     if watch and as_json:
         raise typer.BadParameter("--watch is for people and --json for programs; give one of them", param_hint="--json")
     if watch and notes:
-        raise typer.BadParameter("notes are not followed; leave --watch out", param_hint="--notes")
+        raise typer.BadParameter("notes cannot be watched; leave --watch out", param_hint="--notes")
     zone = None if time_zone is None else _zone(time_zone)
     run(_notes(case, zone, as_json) if notes else _show(case, watch, zone, everything or as_json, as_json))
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from starters.cli import zones
 from starters.cli.commands.case import login
 from starters.cli.options import AsJson, By, argument, option
 from starters.cli.running import connected, run, stored
@@ -41,7 +42,7 @@ def list_all(as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps([as_data(standing, behind) for standing, behind in found], indent=2))
         return
-    for line in subscription_lines(found) or ["no subscription is declared"]:
+    for line in subscription_lines(found, zones.shown(zones.of_account())) or ["no subscription is declared"]:
         typer.echo(line)
 
 
@@ -61,7 +62,7 @@ def show(subscription: Subscribed, as_json: AsJson = False) -> None:
         told = as_data(standing, behind) | {"dead_letters": [one.model_dump(mode="json") for one in letters]}
         typer.echo(json.dumps(told, indent=2))
         return
-    for line in standing_lines(standing, behind, letters):
+    for line in standing_lines(standing, behind, letters, zones.shown(zones.of_account())):
         typer.echo(line)
 
 
@@ -82,7 +83,7 @@ def pause(
 
 @app.command()
 def resume(subscription: Subscribed, by: By = None) -> None:
-    """Go on where it was paused, and at once with every event that waits to be tried again.
+    """Go on where it was paused. Events that wait for another attempt are tried at once.
 
     Example: milepost subscriptions resume warehouse
     """
@@ -105,7 +106,7 @@ def replay(
     ],
     by: By = None,
 ) -> None:
-    """Move it to a place in the feed, and send everything from there, in order; what waited before is forgotten.
+    """Move it to a place in the feed and send everything from there, in order. What waited before is dropped.
 
     Each event has the webhook-id that it had before, so that a receiver knows what it has seen.
 

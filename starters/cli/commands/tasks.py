@@ -10,7 +10,7 @@ import typer
 
 from starters.cli import arguments, zones
 from starters.cli.commands.case import login
-from starters.cli.options import By, argument, option
+from starters.cli.options import By, argument, case_option, option
 from starters.cli.running import stored
 
 app = typer.Typer(
@@ -34,7 +34,7 @@ def _list(
     ] = None,
     case: Annotated[
         str | None,
-        option("--case", "ID", "Only of this case, or of this entitlement."),
+        case_option("Only of this case, or of this entitlement."),
     ] = None,
     account: Annotated[str | None, option("--account", "ID", "Only of this account.")] = None,
     due_before: Annotated[
@@ -61,7 +61,7 @@ def _list(
     if as_json:
         typer.echo(json.dumps([task.model_dump(mode="json") for task in found], indent=2))
         return
-    for line in task_lines(found, now=datetime.now(UTC)) or ["no task"]:
+    for line in task_lines(found, now=datetime.now(UTC), zone=zones.shown(zones.of_account(account))) or ["no task"]:
         typer.echo(line)
     if len(found) == MOST:
         typer.echo(f"milepost: there may be more than these {MOST}; narrow them down by an option", err=True)

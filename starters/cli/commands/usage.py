@@ -12,7 +12,7 @@ import typer
 
 from starters.cli import arguments, zones
 from starters.cli.commands.case import login
-from starters.cli.options import AsJson, By, EntitlementArgument, EventId, InPeriod, Why, argument, option
+from starters.cli.options import AsJson, By, EntitlementArgument, EventId, InPeriod, Why, argument, case_option, option
 from starters.cli.running import connected, run
 
 if TYPE_CHECKING:
@@ -44,10 +44,7 @@ def take(
         str | None,
         option("--at", "TIME", "When it is dispatched, or planned to be: decides the period; now, if left out."),
     ] = None,
-    case: Annotated[
-        str | None,
-        option("--case", "CASE", "Is told if not enough is left."),
-    ] = None,
+    case: Annotated[str | None, case_option("Is told if not enough is left.")] = None,
     overage: Annotated[
         bool,
         typer.Option(
@@ -63,11 +60,11 @@ def take(
     event_id: EventId = None,
     as_json: AsJson = False,
 ) -> None:
-    """Take a visit, or anything of another unit, when it is dispatched; says what is left.
+    """Take a visit, or another unit, from an entitlement when it is dispatched, and say what is left.
 
-    Exit code 3: nothing was taken, since not enough is left; the answer says what follows. What was taken before under
-    the same reference is not taken again, of whichever entitlement of the account; once it was reversed it takes
-    another one, and the exit code is 3 as well. See balance for what is left before anything is promised.
+    Exit code 3: nothing was taken, since not enough is left, or since the reference was reversed before and another one
+    is needed; the answer says what follows. A reference counts once for the account, whichever of its entitlements gave
+    it: sent again, it changes nothing. Look at balance before you promise anything.
 
     Example: milepost take acme-visits V-1 --case 4711 --by dispatch
     """
@@ -98,7 +95,7 @@ def adjust(
     event_id: EventId = None,
     as_json: AsJson = False,
 ) -> None:
-    """Count more or less by hand, with who and why; within nothing and what is left.
+    """Correct by hand what was used, up or down, with who and why: not below nothing, nor beyond what is left.
 
     Example: milepost adjust acme-bank -90m --reason "goodwill: the first visit did not help"
     """
@@ -131,10 +128,10 @@ def grant(
     event_id: EventId = None,
     as_json: AsJson = False,
 ) -> None:
-    """Give a credit for one period by hand: it is used before the cap, and is in no percentage.
+    """Give a credit for one period by hand. It is used before the cap, and percentages leave it out.
 
-    It pays what is taken of an instant up to its end, whenever that arrives. With a minus, what grants of the period
-    have not paid is taken back.
+    It pays for whatever is dated up to its end, even if that arrives later. A negative amount takes back what grants of
+    the period have not paid for yet.
 
     Example: milepost grant acme-visits 2 --until 2026-12-15 --reason "goodwill: the hall stood still"
     """
@@ -157,10 +154,10 @@ def reverse(
     event_id: EventId = None,
     as_json: AsJson = False,
 ) -> None:
-    """Undo all of a time entry or a visit, once, in the period in which it was taken.
+    """Give back all that a time entry or a visit took, once, in the period from which it was taken.
 
-    An entry that was split over several entitlements is undone in all of them; name any. A case never gives back what
-    it took.
+    An entry that was split over several entitlements is given back to all of them; name any one. A case never gives
+    back what it took.
 
     Example: milepost reverse acme-bank T-1 --reason "logged on the wrong case"
     """
@@ -183,9 +180,10 @@ def amend(
     event_id: EventId = None,
     as_json: AsJson = False,
 ) -> None:
-    """Change the cap or the last date of an entitlement. The catalog in the store follows.
+    """Change the cap or the last date of an entitlement. The stored catalog changes with it.
 
-    Files do not, and need not: what was amended stays when they are applied again. See milepost apply --show-amended.
+    Your files need no change: what was amended stays when they are applied again. milepost apply --show-amended prints
+    the lines that would bring them up to date.
 
     Example: milepost amend acme-visits --cap 6 --reason "two more, by order 1204"
     """
@@ -211,7 +209,7 @@ def cancel(
     event_id: EventId = None,
     as_json: AsJson = False,
 ) -> None:
-    """End an entitlement: from an instant on it matches and takes nothing. Running cases keep their clocks.
+    """End an entitlement: from then on it covers and gives nothing. Running cases keep their clocks.
 
     What was taken after that instant stays taken and is listed; what is planned for after it is reversed.
 
@@ -269,7 +267,7 @@ def void(
     event_id: EventId = None,
     as_json: AsJson = False,
 ) -> None:
-    """Let overage go: it is not billed; an override that was billed already is countered by another.
+    """Write overage off: it is not billed, and an override that was billed already is cancelled out by another.
 
     Example: milepost void acme-bank T-7 --reason "goodwill"
     """

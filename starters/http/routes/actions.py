@@ -9,7 +9,7 @@ from pydantic import Field
 
 from domain.bounds import Words
 from domain.errors import NotFound
-from domain.ids import Reference, case_id_from
+from domain.ids import CaseName
 from domain.model import Value
 from domain.scopes import Scope
 from starters.http.access import needs
@@ -34,7 +34,7 @@ class ActionListing(Value):
         since: that failed then or later; so with `kind`, of those that failed.
     """
 
-    case: Reference | None = None
+    case: CaseName | None = None
     since: IsoInstant | None = None
     kind: Literal["email", "task", "field_update", "outbound_message", "signal"] | None = None
     limit: Annotated[int, Field(ge=1, le=1000)] = 200
@@ -66,7 +66,7 @@ async def list_actions(asking: ByAsking, which: Annotated[ActionListing, Query()
     """List what was sent for a case or, of all cases and entitlements, what failed for good."""
     backend, accounts, limit = asking.backend, asking.caller.accounts, which.limit
     if which.case is not None:
-        case_id = case_id_from(which.case)
+        case_id = which.case
         await check_case(backend, asking.caller, case_id)
         await backend.ask(lambda store: store.cases.account_of(case_id))  # says so itself if there is none
         return ActionList(actions=(await backend.ask(lambda store: store.actions.of_case(case_id)))[:limit])

@@ -8,13 +8,13 @@ from typing import Annotated, TypeVar
 from fastapi import Response
 from pydantic import Field
 
-from domain.ids import event_id_of
+from domain.ids import ForeignId, event_id_of
 from domain.messages.inbox import refuse_beyond_bounds
 from domain.model import Value
 from domain.scopes import Scope
 from starters.http.access import needs
 from starters.http.asking import ByAsking
-from starters.http.case_bodies import ForeignId, NewCase, Work, example
+from starters.http.case_bodies import NewCase, Work, example
 from starters.http.problems import AGAIN_AFTER, problem_for
 from starters.http.routing import guarded_router, large
 from starters.operations.bulk import in_order

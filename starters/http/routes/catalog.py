@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import Body, Header, Response
+from fastapi import Body, Response
 
 from domain.catalog.declarations import Catalog
+from domain.catalog.documents import fields_declared
 from domain.scopes import Scope
 from starters.http.access import check_scopes, needs
 from starters.http.asking import ByAsking
+from starters.http.matching import ANY, IfMatch, revision_of, seen, tag_of
 from starters.http.problems import Problem
 from starters.http.routing import MOST_CATALOG_BYTES, guarded_router, large
 from starters.operations.applying import Applied, apply_document
@@ -22,7 +24,6 @@ EXAMPLE = {
     "accounts": [{"id": "acme", "name": "Acme"}],
     "entitlements": [{"id": "acme-gold", "account": "acme", "process": "Gold"}],
 }
-_ANY = "*"
 
 
 @router.get("", response_model=None, responses={200: {"model": Catalog}})
@@ -34,10 +35,11 @@ async def show_catalog(asking: ByAsking, response: Response) -> dict[str, Any]:
     def read(store: Any) -> tuple[int, dict[str, Any]]:
         with store.snapshot() as standing:
             found: Catalog = standing.catalog.everything()
-            return standing.catalog.revision(), found.model_dump(mode="json", by_alias=True)
+            declared = found.model_dump(mode="json", by_alias=True) | {"fields": fields_declared(found)}
+            return standing.catalog.revision(), declared
 
     revision, declared = await asking.backend.ask(read)
-    response.headers["ETag"] = _tag(revision)
+    response.headers["ETag"] = tag_of(revision)
     return declared
 
 
@@ -50,7 +52,7 @@ async def apply_catalog(
     response: Response,
     dry_run: bool = False,
     consent: bool = False,
-    if_match: Annotated[str | None, Header(max_length=100)] = None,
+    if_match: IfMatch = None,
 ) -> Applied:
     """Check a catalog whole, then store all of it or nothing. With `dry_run`, a manager's too, nothing is stored.
 
@@ -75,26 +77,21 @@ async def apply_catalog(
     if applied.changed.asks:
         said = "; ".join(map(str, applied.changed.to_be_asked[:5]))
         raise Problem("asks_for_consent", f"nothing was stored; consent=true takes what the document says: {said}")
-    response.headers["ETag"] = _tag(applied.revision)
+    response.headers["ETag"] = tag_of(applied.revision)
     return applied
-
-
-def _tag(revision: int) -> str:
-    return f'"{revision}"'
 
 
 def _revision(if_match: str | None) -> int | None:
     """The revision that somebody has seen; None: whatever there is.
 
     Raises:
-        Problem: they do not say.
+        Problem: they do not say, or it is none.
     """
-    if if_match is None:
+    shown = seen(if_match)
+    if shown is None:
         said = 'say which catalog this is a change of: If-Match: "7", the ETag that it has; or *, whatever it is'
         raise Problem("if_match_missing", said)
-    if if_match.strip() == _ANY:
-        return None
-    shown = if_match.strip().removeprefix('"').removesuffix('"')
-    if not (shown.isascii() and shown.isdecimal() and len(shown) < 10):  # noqa: PLR2004  more than there ever are
+    revision = None if shown == ANY else revision_of(shown)
+    if revision is None and shown != ANY:
         raise Problem("changed_meanwhile", "the catalog has no such ETag")
-    return int(shown)
+    return revision

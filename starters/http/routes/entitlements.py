@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Path, Query
+from fastapi import Path, Query, Response
 
 from domain.errors import NotFound, Refused
 from domain.ids import Reference
@@ -16,6 +16,7 @@ from starters.http import usage_bodies as bodies
 from starters.http.access import check_scopes, needs
 from starters.http.asking import Asking, ByAsking
 from starters.http.instants import IsoInstant
+from starters.http.matching import ANY, IfMatch, seen, tag_of
 from starters.http.routing import guarded_router
 from starters.http.sight import check_case, check_entitlement
 from starters.operations.uncounted import RecordChanged
@@ -59,10 +60,18 @@ async def list_balances(asking: ByAsking, account: Reference, at: IsoInstant | N
 
 @router.get("/{entitlement}")
 @needs(AGENT, DISPATCHER, MANAGER)
-async def show_balance(entitlement: EntitlementId, asking: ByAsking, at: IsoInstant | None = None) -> Balance:
-    """Say what an entitlement has left, live; or at another instant."""
+async def show_balance(
+    entitlement: EntitlementId, asking: ByAsking, response: Response, at: IsoInstant | None = None
+) -> Balance:
+    """Say what an entitlement has left, live; or at another instant. Its ETag is that of its terms: what is amended.
+
+    It stays the same while visits and hours are taken, and changes with the cap and the last date.
+    """
     await check_entitlement(asking.backend, asking.caller, entitlement)
-    return await asking.backend.auditor.balance(entitlement, at)
+    balance = await asking.backend.auditor.balance(entitlement, at)
+    if at is None and balance.terms:
+        response.headers["ETag"] = tag_of(balance.terms)
+    return balance
 
 
 @router.get("/{entitlement}/ledger")
@@ -143,13 +152,20 @@ async def grant(entitlement: EntitlementId, asked: bodies.Grant, asking: ByAskin
 
 @router.post("/{entitlement}/amend")
 @needs(MANAGER)
-async def amend(entitlement: EntitlementId, asked: bodies.Amendment, asking: ByAsking) -> Changed | RecordChanged:
-    """Change the cap or the last date of an entitlement."""
+async def amend(
+    entitlement: EntitlementId, asked: bodies.Amendment, asking: ByAsking, if_match: IfMatch = None
+) -> Changed | RecordChanged:
+    """Change the cap or the last date of an entitlement.
+
+    If-Match, with the ETag of its terms, refuses the change where somebody else has amended it since (412).
+    """
     await check_entitlement(asking.backend, asking.caller, entitlement)
     if asked.cap is None and asked.ends_on is None:
         raise Refused("nothing_to_amend", "say what changes: cap, ends_on or both")
     who = _who(asking, asked, asked.reason)
-    return await asking.backend.usage.amend(entitlement, cap=asked.limit(), ends_on=asked.ends_on, **who)
+    shown = seen(if_match)
+    amends = None if shown == ANY else shown
+    return await asking.backend.usage.amend(entitlement, cap=asked.limit(), ends_on=asked.ends_on, amends=amends, **who)
 
 
 @router.post("/{entitlement}/renew")

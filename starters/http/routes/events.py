@@ -15,7 +15,7 @@ from starlette.responses import Response, StreamingResponse
 from domain.errors import Refused
 from domain.feed.envelope import FeedEvent
 from domain.feed.registry import chosen_types
-from domain.ids import Reference
+from domain.ids import CaseName, Reference
 from domain.model import Value
 from domain.scopes import Scope
 from starters.http.access import caller_of, needs
@@ -64,7 +64,7 @@ class EventListing(Value):
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
     type: list[Annotated[str, Field(min_length=1, max_length=100)]] = Field(default_factory=list, max_length=100)
     account: Reference | None = None
-    case: Reference | None = None
+    case: CaseName | None = None
     entitlement: Reference | None = None
 
 

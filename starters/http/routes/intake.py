@@ -9,7 +9,7 @@ from pydantic import Field
 from starlette.requests import Request
 
 from domain.bounds import Words
-from domain.ids import Reference, case_id_from
+from domain.ids import CaseName, Reference
 from domain.model import Value
 from domain.scopes import Scope
 from starters.http.access import needs
@@ -83,7 +83,7 @@ class DeliveryListing(Value):
     """
 
     source: Reference | None = None
-    case: Reference | None = None
+    case: CaseName | None = None
     status: DeliveryStatus | None = None
     after: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
     limit: Annotated[int, Field(ge=1, le=200)] = 50
@@ -141,7 +141,7 @@ async def take_in(
 async def list_deliveries(asking: ByAsking, which: Annotated[DeliveryListing, Query()]) -> DeliveryList:
     """List deliveries: those that wait and dead letters, unless others are asked for."""
     asking.caller.check_unbound()
-    case_id = None if which.case is None else case_id_from(which.case)
+    case_id = which.case
     statuses: tuple[DeliveryStatus, ...] = _STATES if which.status is None else (which.status,)
     found = await asking.backend.ask(
         lambda store: store.intake.listed(

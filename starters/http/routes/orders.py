@@ -5,15 +5,17 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import Body, Path
+from fastapi import Body, Path, Response
 
 from domain.errors import NotFound
 from domain.orders.placing import Order, PlacedOrder
 from domain.scopes import Scope
 from starters.http.access import needs
 from starters.http.asking import ByAsking
+from starters.http.matching import ANY, IfMatch, revision_of, seen, tag_of
 from starters.http.routing import guarded_router
 from starters.operations.ordering import OrderPlaced, place_order
+from store.orders import AnyRevision
 
 router = guarded_router("/v1/orders", "Orders")
 
@@ -28,15 +30,19 @@ EXAMPLE = {
 @router.post("")
 @needs(Scope.ADMIN)
 async def place(
-    asked: Annotated[Order, Body(examples=[EXAMPLE])], asking: ByAsking, dry_run: bool = False
+    asked: Annotated[Order, Body(examples=[EXAMPLE])],
+    asking: ByAsking,
+    response: Response,
+    dry_run: bool = False,
+    if_match: IfMatch = None,
 ) -> OrderPlaced:
     """Place an order: make the contract, the line items and the entitlements of each product's templates.
 
-    The same order again changes nothing; a changed one under its id amends what it made. `dry_run` only says what would
-    change.
+    The same order again changes nothing; a changed one under its id amends what it made. Such a change says by If-Match
+    of which revision it is one: a change that came in between is not lost (412). `dry_run` only says what would change.
     """
     backend = asking.backend
-    return await place_order(
+    placed = await place_order(
         backend.store,
         asked,
         by=asking.who(None),
@@ -44,14 +50,26 @@ async def place(
         connect=backend.connect,
         task_queue=backend.task_queue,
         dry_run=dry_run,
+        amends=_amended(seen(if_match)),
     )
+    response.headers["ETag"] = tag_of(placed.revision)
+    return placed
 
 
 @router.get("/{order}")
 @needs(Scope.MANAGER, Scope.ADMIN)
-async def show(order: Annotated[str, Path(min_length=1, max_length=300)], asking: ByAsking) -> PlacedOrder:
-    """Show an order as it was taken the last time."""
+async def show(
+    order: Annotated[str, Path(min_length=1, max_length=300)], asking: ByAsking, response: Response
+) -> PlacedOrder:
+    """Show an order as it was taken the last time. Its ETag is what If-Match takes."""
     found = await asking.backend.ask_if_known(lambda store: store.orders.get(order))
     if found is None or not asking.caller.may_see(found.account):
         raise NotFound(f"no order {order!r} was placed")
+    response.headers["ETag"] = tag_of(found.revision)
     return found
+
+
+def _amended(shown: str | None) -> int | AnyRevision | None:
+    if shown is None or shown == ANY:
+        return None if shown is None else AnyRevision.ANY
+    return revision_of(shown) or 0  # 0: there is none

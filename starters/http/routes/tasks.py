@@ -9,7 +9,7 @@ from fastapi import Body, Path, Query
 
 from domain.bounds import Words
 from domain.errors import NotFound
-from domain.ids import Reference
+from domain.ids import CaseName, Reference
 from domain.model import Value
 from domain.scopes import Scope
 from starters.http.access import needs
@@ -37,7 +37,7 @@ class TaskListing(Page):
 
     done: bool | None = None
     owner: Words | None = None
-    case: Reference | None = None
+    case: CaseName | None = None
     account: Reference | None = None
     due_before: IsoInstant | None = None
 

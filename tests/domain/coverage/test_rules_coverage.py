@@ -40,12 +40,13 @@ def test_an_entitlement_fills_in_its_type() -> None:
     phone, untyped = candidate("phone", type="Phone").entitlement, candidate("mail").entitlement
     declared = {"type": FieldType.STRING, "priority": FieldType.STRING}
     given = {"priority": "High"}
-    assert fields_filled_from(phone, given, declared) == {"priority": "High", "type": "Phone"}
-    assert fields_filled_from(phone, {"type": "Mail"}, declared) == {"type": "Mail"}
-    assert fields_filled_from(phone, {"type": None}, declared) == {"type": None}, "left open on purpose"
-    assert fields_filled_from(untyped, given, declared) == given
-    assert fields_filled_from(phone, given, {"priority": FieldType.STRING}) == given
-    assert fields_filled_from(phone, given, {"type": FieldType.INTEGER}) == given
+    assert fields_filled_from(phone, given, declared, {}) == {"priority": "High", "type": "Phone"}
+    assert fields_filled_from(phone, {"type": "Mail"}, declared, {}) == {"type": "Mail"}
+    assert fields_filled_from(phone, {"type": None}, declared, {}) == {"type": None}, "left open on purpose"
+    assert fields_filled_from(untyped, given, declared, {}) == given
+    assert fields_filled_from(phone, given, declared, {"type": ["Mail"]}) == given, "none of its values"
+    assert fields_filled_from(phone, given, {"priority": FieldType.STRING}, {}) == given
+    assert fields_filled_from(phone, given, {"type": FieldType.INTEGER}, {}) == given
 
 
 def test_a_contract_or_line_item_above_that_of_the_case_ranks_like_it() -> None:

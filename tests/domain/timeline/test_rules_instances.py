@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from domain.errors import Refused
 from domain.timeline import Case, Timeline
 from domain.timeline.effects import NoteKind
 from domain.timeline.events import FieldsChanged, MilestoneCompleted
@@ -533,6 +534,18 @@ def test_nobodys_change_is_exempt() -> None:
     assert by_action.to("Mon 12:00").start("Mon 12:00", "Escalated") == "Mon 12:00"
     by_robot = Bench(FOUR_HOURS, milestone).change("Mon 12:00", by="robot", priority="High")
     assert by_robot.start("Mon 12:00", "Escalated") == "Mon 12:00"
+
+
+def test_a_value_that_a_field_does_not_list_is_refused() -> None:
+    """As its plan has the list; what the case has already may be said again."""
+    bench = Bench(FOUR_HOURS, fields={"priority": "Urgent"}, values={"priority": ["Low", "High"]})
+    event = FieldsChanged(event_id="e", occurred_at=ny("Mon 10:00"), fields={"priority": "high"})
+    with pytest.raises(Refused, match=r"case\.priority: 'high' is none of its values; did you mean 'High'") as refused:
+        bench.timeline.apply(event)
+    assert refused.value.code == "bad_field"
+    bench.change("Mon 10:00", priority="Urgent", state="New").change("Mon 11:00", priority=None)
+    assert bench.refused(bench.change, "Mon 12:00", priority="Urgent") == "bad_field"
+    assert bench.change("Mon 12:00", priority="Low").view("Mon 12:00").fields == {"priority": "Low", "state": "New"}
 
 
 def test_an_unknown_field_or_milestone_is_refused() -> None:

@@ -276,6 +276,17 @@ def test_a_migration_in_the_second_of_a_target_comes_before_it(
     assert bench.milestone("Mon 10:30").violated == bool(violations)
 
 
+@pytest.mark.parametrize("looked_at", ["Mon 09:30", "Mon 10:00"])
+def test_a_migration_that_leaves_a_target_where_it_is_leaves_one_violation(looked_at: str) -> None:
+    """In the very second of the target too, by other business hours that are open alike: it is not taken back and put
+    on record again."""
+    bench = Bench({"within": "1h", "business_hours": "B"})
+    bench.to(looked_at).migrate("Mon 10:00", version_two({"within": "1h", "business_hours": "A"})).to("Mon 10:30")
+    assert [(told(v.violated_at), v.corrected_at) for v in bench.milestone("Mon 10:30").violations] == [
+        ("Mon 10:00", None)
+    ]
+
+
 def test_a_missed_deadline_that_is_gone_stays_gone() -> None:
     """Its milestone was removed with the field that named it; a migration does not bring it back for a moment."""
     bench = Bench({"by": "due_at"}, fields={"due_at": field_at("Mon 10:00")}).change("Mon 11:00", due_at=None)
@@ -319,6 +330,20 @@ def test_what_comes_back_follows_its_predecessor_at_once() -> None:
     bench.change("Mon 10:00", state="on").change("Mon 15:00", state="on")
     then = bench.milestone("Mon 16:00", "Then")
     assert (then.state, then.violated, told(then.start_at)) == (InstanceState.REMOVED, False, "Mon 15:00")
+
+
+REFUSED = {"name": "First", "within": "8h", "complete_when": 'case.state == "on"', "when_undone": "resume"}
+TAKES_IT_BACK = {**REFUSED, "complete_when": 'case.state == "never"'}
+FOLLOWS = {"name": "Then", "within": "1h", "starts": {"after": "First"}}
+
+
+@pytest.mark.parametrize(("new", "then"), [(TAKES_IT_BACK, "on"), (REFUSED, "off")], ids=["by the version", "later"])
+def test_what_was_missed_waits_again_for_a_completion_that_is_taken_back(new: dict[str, Any], then: str) -> None:
+    """Kept by a migration or not; that it was missed stays on record."""
+    bench = Bench(REFUSED, FOLLOWS, fields={"state": "off"}).change("Mon 10:00", state="on")
+    bench.migrate("Mon 12:00", version_two(new, FOLLOWS)).change("Mon 13:00", state=then)
+    missed = bench.milestone("Mon 14:00", "Then")
+    assert (missed.state, told(missed.violations[0].violated_at)) == (InstanceState.REMOVED, "Mon 11:00")
 
 
 # --- the model that migrations are held against ---
@@ -384,4 +409,17 @@ def test_the_model_moves_what_was_kept_with_its_entry(old: dict[str, Any]) -> No
     """By the span that it kept."""
     new = version_two({**old, "within": "6h"}, entry="entry_at")
     real, model = told_to_both([old], ("Wed 09:00", new), ("Wed 10:00", "Tue 10:00"), entry="entry_at")
+    assert model == real
+
+
+@pytest.mark.parametrize(("new", "then"), [(TAKES_IT_BACK, "on"), (REFUSED, "off")], ids=["by the version", "later"])
+def test_the_model_has_what_was_missed_wait_again(new: dict[str, Any], then: str) -> None:
+    """Whatever a migration kept of it."""
+    story: list[tuple[str, Plan | str]] = [
+        ("Mon 10:00", "on"),
+        ("Mon 12:00", version_two(new, FOLLOWS)),
+        ("Mon 13:00", then),
+        ("Mon 14:00", "elsewhere"),
+    ]
+    real, model = told_to_both([REFUSED, FOLLOWS], *story)
     assert model == real

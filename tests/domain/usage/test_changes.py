@@ -117,7 +117,7 @@ def test_thresholds_follow_an_amended_cap_and_stay_passed() -> None:
     ]
     visits.change(by_hand(EntitlementAmended, "change-2", cap=20), NOON)
     assert visits.balance(NOON).current.thresholds_passed == ["80-percent"]
-    assert "thresholds are marks on the way to a cap" in refusal(
+    assert "thresholds are measured against a cap" in refusal(
         visits, by_hand(EntitlementAmended, "change-3", cap="unlimited")
     )
     without = Allowance.model_validate({"unit": "visits", "period": "month"})
@@ -225,11 +225,13 @@ def test_changes_go_through_json() -> None:
 def test_unit_account_and_start_stay_as_they_are() -> None:
     """What was counted was counted by them. Saying the same again is no mistake."""
     visits = usage()
-    assert "the unit of E1 is visits and stays so, not hours" in refusal(
+    assert "the unit of E1 cannot change from visits to hours" in refusal(
         visits, by_hand(EntitlementAmended, unit="hours", cap=5)
     )
-    assert "the account of E1 is acme" in refusal(visits, by_hand(EntitlementAmended, account="other"))
-    assert "the starts_on of E1 is 2025-01-15" in refusal(
+    assert "the account of E1 cannot change from acme to other" in refusal(
+        visits, by_hand(EntitlementAmended, account="other")
+    )
+    assert "the starts_on of E1 cannot change from 2025-01-15" in refusal(
         visits, by_hand(EntitlementAmended, starts_on=date(2025, 1, 1))
     )
     visits.change(by_hand(EntitlementAmended, unit="visits", account="acme", starts_on=date(2025, 1, 15), cap=5), NOON)
@@ -255,12 +257,12 @@ def test_the_rules_of_a_running_count_are_amended() -> None:
 def test_what_was_counted_by_stays(field: str, value: str) -> None:
     declared = Allowance.model_validate({"unit": "visits", "cap": 10, "period": "month", field: value})
     asked = by_hand(EntitlementAmended, allowance=declared)
-    assert f"the {field} of E1 is" in refusal(usage(), asked)
+    assert f"the {field} of E1 cannot change from" in refusal(usage(), asked)
 
 
 def test_whether_terms_follow_one_another_stays() -> None:
     asked = by_hand(EntitlementAmended, term_end=TermEnd.model_validate({"policy": "reset", "term": "1 year"}))
-    assert "goes from term to term" in refusal(usage(), asked)
+    assert "go from term to term" in refusal(usage(), asked)
 
 
 def test_notices_are_amended_with_the_end_that_they_are_given_before() -> None:
@@ -332,3 +334,19 @@ def test_what_does_not_end_is_not_renewed() -> None:
         EntitlementTerms(entitlement_id="E1", account="acme", allowance=declared, periods=periods), NOON
     )
     assert "E1 does not end" in refusal(endless, by_hand(EntitlementRenewed))
+
+
+def test_an_amendment_of_other_terms_is_refused() -> None:
+    """Somebody else has amended it since; what is taken is no term, and what was made before is made."""
+    of = usage()
+    seen = of.balance(NOON).terms
+    assert seen == "10/2025-12-31"
+    take(of, "V-1")
+    changed(of, by_hand(EntitlementAmended, cap=12, amends=seen))
+    with pytest.raises(Refused, match="cap and last date are 12/2025-12-31, not 10/2025-12-31") as refused:
+        changed(of, by_hand(EntitlementAmended, "change-2", cap=14, amends=seen))
+    assert refused.value.code == "changed_meanwhile"
+    again, _ = of.change(by_hand(EntitlementAmended, cap=12, amends=seen), NOON)
+    assert again.outcome == "already"
+    changed(of, by_hand(EntitlementAmended, "change-3", cap="unlimited"))
+    assert of.balance(NOON).terms == "unlimited/2025-12-31"

@@ -54,8 +54,8 @@ def test_a_taking_back_is_on_record_once_with_who_and_why() -> None:
     ("fields", "says"),
     [
         ({"amount": 0}, "a grant of 0 gives nothing"),
-        ({"amount": -1, "until": day(20)}, "has no end and carries nothing over"),
-        ({"amount": -1, "carries_over": True}, "has no end and carries nothing over"),
+        ({"amount": -1, "until": day(20)}, "neither ends .* nor carries over"),
+        ({"amount": -1, "carries_over": True}, "neither ends .* nor carries over"),
         ({"amount": -1}, "grants of that period have 0 visits left that can be taken back, not 1 visit"),
         ({"amount": -1, "occurred_at": datetime(2027, 1, 1, tzinfo=UTC)}, "is outside the term"),
     ],

@@ -229,9 +229,7 @@ def test_a_cap_below_a_threshold_is_refused() -> None:
 
 def test_an_amendment_that_can_not_be_is_refused() -> None:
     """Of what is cancelled, and to unlimited where what is left is carried over."""
-    assert "nothing is left to be carried over" in Count(carry_over="period").refusal(
-        EntitlementAmended, cap="unlimited"
-    )
+    assert "leaves nothing to carry over" in Count(carry_over="period").refusal(EntitlementAmended, cap="unlimited")
     count = Count()
     count.change(EntitlementCancelled)
     assert "was cancelled" in count.refusal(EntitlementAmended, cap=20)

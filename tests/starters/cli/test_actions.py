@@ -190,7 +190,7 @@ def test_endpoints_are_listed_and_switched_on(tmp_path: Path) -> None:
         store.endpoints.switch("desk", off_at=off_at, said="HTTP 410")
         store.endpoints.failed("room", "HTTP 500", off_at)
     desk, room = milepost("endpoints", env=environment).stdout.splitlines()
-    assert desk.startswith("desk  standard  https://desk.example.org/  OFF since 2025-06-09")
+    assert desk.startswith("desk  standard  https://desk.example.org/  OFF since Mon 2025-06-09 13:00 UTC: HTTP 410")
     assert room == "room  standard  https://room.example.org/  failed once: HTTP 500"
     assert milepost("endpoints", "--on", "desk", env=environment).stdout.startswith("endpoint desk is on")
     assert milepost("endpoints", env=environment).stdout.splitlines()[0].endswith("  well")

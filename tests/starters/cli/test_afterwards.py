@@ -65,9 +65,9 @@ async def test_second_thoughts_about_a_case(environment: dict[str, str], named: 
     assert (refused.exit_code, "minutes" in refused.stderr) == (2, True)
     assert "goes over to no entitlement" in (await say("entitle", case, "-")).stdout
     assert (await say("decide", case, "maybe")).exit_code == 2
-    assert "waits for no decision" in (await say("decide", case, "yes")).stderr
+    assert "nothing to decide" in (await say("decide", case, "yes")).stderr
     unasked = await say("decide", case, "yes", "--entry", "T-1")
-    assert (unasked.exit_code, "no decision on overage of time entry 'T-1'" in unasked.stderr) == (2, True)
+    assert (unasked.exit_code, "nothing to decide about time entry 'T-1'" in unasked.stderr) == (2, True)
     nameless = await say("decide", case, "yes", "--entry", "")
     assert (nameless.exit_code, "entry: " in nameless.stderr) == (2, True)
     assert "no failed action" in (await say("retry", case, "nothing")).stderr
@@ -99,7 +99,7 @@ async def test_hours_beyond_the_cap_are_decided_on(environment: dict[str, str]) 
     decided = await say("decide", case, "no", "--entry", "T-1", "--reason", "goodwill")
     assert (decided.exit_code, "declined, goodwill" in on_one_line(decided)) == (0, True)
     assert "open_decisions" not in (await say("show", case, "--json")).stdout
-    assert "waits for no decision" in (await say("decide", case, "yes", "--entry", "T-1")).stderr
+    assert "nothing to decide" in (await say("decide", case, "yes", "--entry", "T-1")).stderr
     await say("log-time", case, "T-2", "10")
     assert "to decide: bill 10 min of time entry T-2" in on_one_line(await say("close", case))
     assert (await say("decide", case, "yes", "--entry", "T-2", "--json")).exit_code == 0

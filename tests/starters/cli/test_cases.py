@@ -20,7 +20,7 @@ from tests.support import assert_eventually, unique
 from worker.process import working
 
 CATALOG = """
-fields: {priority: string, tickets: integer}
+fields: {priority: string, tickets: integer, kind: {type: string, values: [Fault, Question]}}
 processes:
   - name: Support
     milestones:
@@ -295,3 +295,38 @@ def _facts(shown: Result) -> object:
     view = json.loads(shown.stdout)
     kept = ("state", "target_at", "completed_at", "pauses", "fired")
     return view["fields"], view["stopped"], [{name: m[name] for name in kept} for m in view["milestones"]]
+
+
+async def test_a_case_is_named_by_the_id_of_another_system(command: Command) -> None:
+    """Which is kept, shown wherever the case is, and found by; also once it was closed and taken up again."""
+    foreign = f"INC/{unique('c')}"
+    ours = foreign.replace("/", "~2F")
+    opened = await command("open", foreign, "--account", "acme")
+    assert (opened.exit_code, f"case {ours} ({foreign}): compliant" in opened.stdout) == (0, True), opened.stderr
+    listed = json.loads((await command("list", "--json")).stdout)
+    assert [case["external_id"] for case in listed if case["case_id"] == ours] == [foreign]
+    assert foreign in (await command("list")).stdout
+    for named in (foreign, ours):
+        shown = await command("show", named)
+        assert shown.stdout.startswith(f"Case {ours} ({foreign})"), shown.stderr
+    done = await command("complete", foreign, "Resolution")
+    assert done.exit_code == 0, done.stderr
+    told = [json.loads(line) for line in (await command("events", "--case", foreign)).stdout.splitlines()]
+    assert {event["data"]["external_id"] for event in told} == {foreign}
+    for asked in (["close", foreign], ["reopen", foreign]):
+        answer = json.loads((await command(*asked, "--json")).stdout)
+        assert (answer["case"]["case_id"], answer["case"]["external_id"]) == (ours, foreign)
+
+
+async def test_a_value_that_a_field_does_not_list_is_refused_with_the_nearest(command: Command) -> None:
+    """When the case is opened, and when it is changed; nothing of it is changed."""
+    case = unique("c")
+    refused = await command("open", case, "--account", "acme", "--field", "kind=fault")
+    assert (refused.exit_code, refused.stderr) == (
+        2,
+        "milepost: case.kind: 'fault' is none of its values; did you mean 'Fault'?\n",
+    )
+    assert (await command("open", case, "--account", "acme", "--field", "kind=Fault")).exit_code == 0
+    changed = await command("change", case, "--field", "kind=Qestion", "--field", "tickets=3")
+    assert (changed.exit_code, "did you mean 'Question'?" in changed.stderr) == (2, True)
+    assert json.loads((await command("show", case, "--json")).stdout)["fields"] == {"kind": "Fault"}

@@ -47,6 +47,7 @@ def loaded_by(*lines: list[str], env: dict[str, str] | None = None) -> tuple[lis
 def test_the_list_says_what_the_command_says(listed: Listed) -> None:
     """`milepost --help` shows the first paragraph of each command's own help, under its own name."""
     command = loaded(listed)
+    assert "install_completion" not in {parameter.name for parameter in command.params}, "milepost itself has it"
     assert command.name == listed.name
     assert " ".join(command.help.partition("\n\n")[0].split()) == listed.says
 

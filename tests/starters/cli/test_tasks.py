@@ -28,13 +28,13 @@ def desk(tmp_path: Path) -> dict[str, str]:
 
 def test_tasks_are_listed(desk: dict[str, str]) -> None:
     """Each with how it stands, whose it is, what it is about, and the key to tick it off by."""
-    before, after = (f"{NOW + timedelta(hours=n):%Y-%m-%dT%H:%M:%SZ}" for n in (-1, 1))
+    before, after = (f"{NOW + timedelta(hours=n):%a %Y-%m-%d %H:%M} UTC" for n in (-1, 1))
     assert milepost("tasks", env=desk).stdout.splitlines() == [
         f"OVERDUE, was due {before}  desk: call Acme (c-1 of acme)",
         f"    {LATE}",
         f"open, due {after}  nobody: write (c-2 of umbrella)",
         f"    {AHEAD}",
-        f"done {NOW:%Y-%m-%dT%H:%M:%SZ} by ana  desk: ask (c-3)",
+        f"done {NOW:%a %Y-%m-%d %H:%M} UTC by ana  desk: ask (c-3)",
         f"    {DONE}",
     ]
 

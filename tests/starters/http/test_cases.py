@@ -187,7 +187,7 @@ async def test_a_request_without_a_body_is_taken_where_nothing_has_to_be_said(ap
 
 
 MESSAGES: list[tuple[type[Any], type[Any], set[str]]] = [
-    (bodies.NewCase, CaseIntake, {"clock", "carried", "reopened"}),
+    (bodies.NewCase, CaseIntake, {"clock", "carried", "reopened", "external_id"}),
     (bodies.MilestoneReached, events.MilestoneCompleted, {"type"}),
     (bodies.NewValues, events.FieldsChanged, {"type"}),
     (bodies.ClockRequest, events.ClockStopped, {"type"}),
@@ -207,3 +207,19 @@ MESSAGES: list[tuple[type[Any], type[Any], set[str]]] = [
 def test_bodies_have_the_keys_of_the_messages(body: type[Any], message: type[Any], own: set[str]) -> None:
     """A key that a message gains is one that HTTP takes too."""
     assert set(body.model_fields) == set(message.model_fields) - own
+
+
+async def test_a_case_keeps_the_id_of_another_system(api: Api) -> None:
+    """In every answer; each route and filter that names a case takes it by either id."""
+    foreign = f"INC/{unique('c')}"
+    ours = foreign.replace("/", "~2F")
+    opened = await api.post("/v1/cases", {"case_id": foreign, "account": "acme"})
+    assert opened.json()["case"]["external_id"] == foreign
+    for path in (f"/v1/cases/{ours}", f"/v1/cases/{foreign.replace('/', '%2F')}"):
+        assert (await api.get(path)).json()["case"]["external_id"] == foreign
+    listed = (await api.get("/v1/cases?limit=200&account=acme")).json()["cases"]
+    assert [case["external_id"] for case in listed if case["case_id"] == ours] == [foreign]
+    events = (await api.get(f"/v1/events?case={foreign}&limit=1")).json()["events"]
+    assert [event["data"]["external_id"] for event in events] == [foreign]
+    assert (await api.get(f"/v1/actions?case={foreign}")).status_code == 200
+    assert (await api.get(f"/v1/tasks?case={foreign}")).status_code == 200

@@ -101,9 +101,40 @@ async def test_an_order_is_placed_and_shown(api: Api) -> None:
     again = await api.post("/v1/orders", asked)
     assert (again.json()["revision"], again.json()["changed"]["changes"]) == (1, [])
     shown = await api.get(f"/v1/orders/{order}", key=api.keys["manager"])
+    assert shown.headers["etag"] == again.headers["etag"] == placed.headers["etag"] == '"1"'
     assert (shown.json()["account"], shown.json()["revision"]) == ("acme", 1)
     assert (await api.get(f"/v1/orders/{order}", key=api.key(Scope.MANAGER, accounts=["globex"]))).status_code == 404
     wrong = {"id": unique("O"), "account": "acme", "lines": [{"product": "nope"}]}
     refused = await api.post("/v1/orders", wrong)
     assert (refused.status_code, refused.json()["code"]) == (422, "bad_order")
     assert [one["pointer"] for one in refused.json()["errors"]] == ["/lines/0/product"]
+
+
+async def test_a_change_of_an_order_that_came_in_between_is_not_lost(api: Api) -> None:
+    """Who changes one says of which revision; the same again, a new one and a dry run need not."""
+    product, template, order = unique("p"), unique("t"), unique("O")
+    catalog = {
+        "products": [{"id": product, "entitlement_templates": [template]}],
+        "entitlement_templates": [{"id": template, "term": "1 year", "allowance": {"unit": "visits", "cap": 2}}],
+    }
+    assert (await api.post("/v1/catalog", catalog, headers={"If-Match": "*"})).status_code == 200
+
+    def asked(quantity: int) -> dict[str, Any]:
+        return {"id": order, "account": "acme", "lines": [{"product": product, "quantity": quantity}]}
+
+    async def place(quantity: int, if_match: str | None = None, **query: str) -> tuple[int, str]:
+        headers = {"If-Match": if_match} if if_match else {}
+        path = "/v1/orders" + "".join(f"?{name}={value}" for name, value in query.items())
+        answer = await api.post(path, asked(quantity), headers=headers)
+        return answer.status_code, answer.json().get("code") or answer.headers["etag"]
+
+    assert await place(1, '"3"') == (412, "changed_meanwhile"), "there is none yet"
+    assert await place(1) == (200, '"1"')
+    assert await place(1) == (200, '"1"'), "the same again"
+    assert await place(2) == (428, "if_match_missing")
+    assert (await place(2, dry_run="true"))[0] == 200
+    assert await place(2, '"1"') == (200, '"2"')
+    for tag in ('"1"', '"nope"', 'W/"2"'):
+        assert await place(3, tag) == (412, "changed_meanwhile")
+    assert await place(2, '"1"') == (200, '"2"'), "it stands so already: the answer was lost, not the change"
+    assert await place(3, "*") == (200, '"3"')

@@ -129,3 +129,31 @@ async def test_an_entitlement_of_another_account_is_as_one_that_there_is_not(api
     for account in ("globex", "nope"):
         answer = await api.get(f"/v1/entitlements?account={account}", key=bound)
         assert (answer.status_code, answer.json()["detail"]) == (404, f"there is no account '{account}'")
+
+
+async def test_an_amendment_that_came_in_between_is_not_lost(api: Api) -> None:
+    """By the ETag of the terms, which what is taken leaves alone; sent again under its key it is answered the same."""
+    path, key = f"/v1/entitlements/{api.named('acme-terms')}", api.keys["manager"]
+
+    async def tag() -> str:
+        return str((await api.get(path, key=key)).headers["etag"])
+
+    async def amend(cap: int, if_match: str, **more: str) -> tuple[int, str]:
+        answer = await api.post(
+            f"{path}/amend", {"cap": cap, "reason": "agreed"}, headers={"If-Match": if_match, **more}
+        )
+        return answer.status_code, answer.json().get("code") or answer.json()["answer"]["outcome"]
+
+    seen = await tag()
+    assert seen == '"4/2099-12-31"'
+    taken = await api.post(f"{path}/take", {"reference": unique("V")}, key=api.keys["dispatcher"])
+    assert (taken.status_code, await tag()) == (200, seen)
+    again = {"Idempotency-Key": unique("k")}
+    assert await amend(6, seen, **again) == (200, "done")
+    assert await amend(6, seen, **again) == (200, "done")
+    assert await tag() == '"6/2099-12-31"'
+    refused = await api.post(f"{path}/amend", {"cap": 7, "reason": "agreed"}, headers={"If-Match": seen})
+    assert (refused.status_code, refused.json()["code"]) == (412, "changed_meanwhile")
+    assert "cap and last date are 6/2099-12-31, not 4/2099-12-31" in refused.json()["detail"]
+    assert await amend(7, "*") == (200, "done")
+    assert "etag" not in (await api.get(f"{path}?at=2026-06-01T00:00Z", key=key)).headers

@@ -71,7 +71,7 @@ async def test_what_many_send_thrice_to_two_replicas_is_done_once(client: Client
                 relay_to(str(api.http.base_url), second) as proxy,
                 httpx.AsyncClient(
                     base_url=f"http://{proxy.address}",
-                    timeout=PATIENT,
+                    timeout=httpx.Timeout(PATIENT, pool=None),  # fifty go at once, the others wait for their turn
                     limits=httpx.Limits(max_keepalive_connections=0, max_connections=50),  # each request to the next
                 ) as http,
             ):

@@ -16,6 +16,7 @@ from tests.starters.http_api import Api, api_beside_a_worker
 from tests.support import assert_eventually, unique
 
 CATALOG = """
+organisation: {name: Example Support, customer_page: {secrets: [{env: PAGE_SECRET}]}}
 fields: {priority: string, status: string, tickets: integer}
 processes:
   - name: Support
@@ -54,6 +55,8 @@ STEPS = 20
 SECRET = "of the mail gateway, long enough"  # noqa: S105  of this test alone
 SHOWN = {
     "POST /v1/catalog": {"If-Match": "*"},
+    "POST /v1/orders": {"If-Match": "*"},
+    "POST /v1/entitlements/{entitlement}/amend": {"If-Match": "*"},
     "POST /v1/intake/{source}": {
         "Authorization": f"Basic {b64encode(f'milepost:{SECRET}'.encode()).decode()}",
         "X-Id": "d-1",
@@ -140,6 +143,7 @@ async def prepare(api: Api) -> dict[str, list[Any]]:
         "order": ["O-1"],
         "POST /v1/orders id": [f"O-{number}" for number in range(2, 9)],
         "key": failed[1:],
+        "link": [(await done("/v1/customer-links", {"account": "acme"}))["link"]["id"] for _ in range(2)],
         "POST /v1/tasks/{key}/done key": tasks,
         "POST /v1/tasks/{key}/undone key": tasks,
         "process_version": [1],
@@ -153,6 +157,7 @@ async def test_the_whole_document_is_walked_with_a_key_of_each_scope(
 ) -> None:
     """No fault, no answer that the document does not tell of; with all scopes nearly everything can be done."""
     monkeypatch.setenv("MAIL_SECRET", SECRET)
+    monkeypatch.setenv("PAGE_SECRET", f"whsec_{b64encode(SECRET.encode()).decode()}")
     async with api_beside_a_worker(client, tmp_path, CATALOG) as api:
         document = (await api.get("/openapi.json")).json()
         known, url = await prepare(api), str(api.http.base_url)

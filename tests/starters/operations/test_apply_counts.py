@@ -70,7 +70,7 @@ def test_without_a_server_it_is_stored_and_told_later(alone: dict[str, str]) -> 
     assert apply(alone, "--dry-run").stderr == ""
     result = apply(alone)
     assert result.exit_code == 0, result.output
-    assert result.stderr.startswith("milepost: stored; a worker will tell the counts that are changed by it (no Tempo")
+    assert result.stderr.startswith("milepost: stored; a worker will tell the entitlements that it changes (no Tempo")
     assert untold(alone) == ["gold"]
 
 
@@ -84,15 +84,15 @@ def test_what_needs_no_telling_asks_for_no_server(alone: dict[str, str]) -> None
     [
         (
             {"allowance": {"unit": "hours", "cap": 50}},
-            "the unit of entitlement 'gold' is cases and stays so",
+            "the unit of entitlement 'gold' cannot change from cases to hours",
         ),
         (
             {"allowance": {"unit": "cases", "cap": 50, "period": "quarter"}},
-            "allowance: the period of entitlement 'gold' is term and stays so, not quarter; cancel it and",
+            "allowance: the period of entitlement 'gold' cannot change from term to quarter; cancel it and",
         ),
         (
             {"ends_on": None, "term_end": {"policy": "reset", "term": "1 year"}},
-            "term_end: the length of each term of entitlement 'gold' is none and stays so, not 1 year",
+            "term_end: the length of each term of entitlement 'gold' cannot change from none to 1 year",
         ),
         ({"renews": "silver"}, "renews: unknown entitlement 'silver'"),
         ({"renews": "gold"}, "renews: entitlement 'gold' renews itself; name the one before it"),
@@ -175,7 +175,7 @@ async def test_a_count_that_can_not_follow_says_so(live: dict[str, str], client:
         result = await asyncio.to_thread(apply, live, gold=gold, **over, allowance={"unit": "cases", "cap": 60})
         assert result.exit_code == 1
         assert result.stderr == (
-            f"milepost: stored, but the count goes on as it was; {gold}: 2026-01-31 is over; "
+            f"milepost: stored, but the entitlement goes on by its old terms: {gold}: 2026-01-31 is over; "
             "give today or a later date, or cancel it\n"
         )
         assert await asyncio.to_thread(untold, live) == []

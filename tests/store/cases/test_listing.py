@@ -121,6 +121,16 @@ def test_a_case_shows_what_is_due_first_of_what_was_asked_for(listed: Store) -> 
     assert (named.due_milestone, named.due_at) == ("Resolution", T0 + 10 * HOUR)
 
 
+def test_a_listed_case_says_what_another_system_calls_it(store: Store) -> None:
+    """By whichever list; nothing where there is no other id."""
+    foreign = _case(1, case_id="INC~2F1", external_id="INC/1", due_at=T0, due_milestone="First response")
+    with store._database.write() as connection:
+        connection.execute(tables.cases.insert(), foreign)
+        connection.execute(tables.cases.insert(), _case(2))
+    found = {case.case_id: case.external_id for case in [*_all(store), *_all(store, order="due")]}
+    assert found == {"INC~2F1": "INC/1", "c-02": None}
+
+
 BY_INDEX: list[tuple[dict[str, Any], str]] = [
     ({}, "ix_cases_opened_at_case_id"),
     ({"state": "open"}, "ix_cases_opened_at_running"),

@@ -10,7 +10,7 @@ from alembic.config import Config
 from sqlalchemy import text
 
 from domain.errors import NotFound
-from store import Store
+from store import Store, tables
 
 T0 = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 KEY = "c-1/gold/answer/1/violation-0/1/task"
@@ -54,6 +54,19 @@ def test_many_who_tick_a_task_off_are_one(store: Store) -> None:
     with ThreadPoolExecutor(8) as pool:
         done = list(pool.map(lambda n: store.tasks.tick(KEY, done=True, by=f"p-{n}", at=hours(n)), range(8)))
     assert (done.count(True), len(store.tasks.ticks(KEY))) == (1, 1)
+
+
+def test_a_task_says_what_another_system_calls_its_case(store: Store) -> None:
+    """One by one and in a list; nothing where there is no other id, or no case."""
+    kept = {"run": 1, "history": 1, "number": 1, "run_id": "r", "view": {}, "carried": {}}
+    stands = {"status": "compliant", "stopped": False, "opened_at": T0}
+    with store._database.write() as connection:
+        connection.execute(tables.cases.insert(), {"case_id": "INC~2F1", "external_id": "INC/1", **kept, **stands})
+    put(store, "INC~2F1/gold/answer/1/violation-0/1/task")
+    put(store)
+    assert [task.external_id for task in store.tasks.find()] == ["INC/1", None]
+    assert [task.external_id for task in store.tasks.find("INC~2F1")] == ["INC/1"]
+    assert store.tasks.get("INC~2F1/gold/answer/1/violation-0/1/task").external_id == "INC/1"
 
 
 def test_an_unknown_task_is_said_to_be_none(store: Store) -> None:

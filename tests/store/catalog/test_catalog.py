@@ -346,6 +346,43 @@ def test_contacts_of_an_entitlement_follow_its_declaration(store: Store) -> None
     assert "for-ann" not in {match.entitlement.id for match in choose(found.scope, found.candidates).ranked}
 
 
+def listing(*values: str) -> Catalog:
+    """The catalog, with the values of its field."""
+    return catalog(fields={"priority": {"type": "string", "values": list(values)}} if values else DOCUMENT["fields"])
+
+
+def test_the_values_of_fields_are_kept(store: Store) -> None:
+    """And read back as they were declared, for plans and by files that are applied later; until they are left out."""
+    store.catalog.apply(listing("Low", "High"), by="ann")
+    assert store.catalog.values() == {"priority": ["Low", "High"]}
+    assert store.catalog.everything().values == {"priority": ["Low", "High"]}
+    assert store.catalog.apply(listing("Low", "High"), by="ann").changes == []
+    milestone = {"name": "M", "within": "1h", "when": 'case.priority == "Hgh"'}
+    with store.catalog.known() as known, pytest.raises(CatalogProblems, match="'Hgh' is none of the values"):
+        read_document({"processes": [{"name": "Gold", "milestones": [milestone]}]}, known)
+    store.catalog.apply(listing(), by="ann")
+    assert store.catalog.values() == {}
+
+
+def test_a_dropped_value_is_counted(store: Store) -> None:
+    """In the running cases that have it: what is applied, or would be, says so."""
+    store.catalog.apply(listing("Low", "Mid", "Old", "High"), by="ann")
+    kept = {"run": 1, "history": 1, "number": 1, "run_id": "r", "view": {}, "carried": {}}
+    stands = {"status": "compliant", "stopped": False, "opened_at": AT}
+    has = [("c-1", "Mid", None), ("c-2", "Mid", None), ("c-3", "Mid", AT), ("c-4", "High", None), ("c-5", "Old", None)]
+    with store._database.write() as connection:
+        for case_id, priority, closed_at in has:
+            fields = {"fields": {"priority": priority}, "case_id": case_id, "closed_at": closed_at}
+            connection.execute(tables.cases.insert(), {**kept, **stands, **fields})
+    for dry_run in (True, False):
+        [change] = store.catalog.apply(listing("Low", "High"), by="ann", dry_run=dry_run).changes
+        assert change.details == [
+            "values: 4 entries -> 2 entries",
+            "value 'Mid' is dropped: 2 running cases have it, and may keep it",
+            "value 'Old' is dropped: 1 running case has it, and may keep it",
+        ]
+
+
 @pytest.fixture
 def large(store: Store) -> Store:
     """20,000 entitlements of one account for an asset each, and 20,000 of as many accounts."""

@@ -96,8 +96,8 @@ def test_another_instant_of_cancelling_is_refused(store: Store, allowance: dict[
     write(store, accounts=[{"id": "acme"}], entitlements=[{**gold, "cancelled_at": CANCELLED_AT}])
     assert refused(store, entitlements=[{**gold, "cancelled_at": "2026-04-01T00:00:00Z"}]) == [
         (
-            "entitlements[0].cancelled_at: entitlement 'gold' was cancelled at 2026-03-01T12:30:00+00:00 and stays so, "
-            "not 2026-04-01T00:00:00+00:00; give that instant, or leave cancelled_at out"
+            "entitlements[0].cancelled_at: entitlement 'gold' was cancelled at 2026-03-01T12:30:00+00:00, which cannot "
+            "change to 2026-04-01T00:00:00+00:00; give the first instant, or leave cancelled_at out"
         )
     ]
     assert write(store, entitlements=[{**gold, "cancelled_at": "2026-03-01T13:30:00+01:00"}]).changes == []
@@ -197,7 +197,9 @@ def test_one_problem_of_an_allowance_hides_what_follows_from_it(shop: Store) -> 
     """What never can be changed is said once."""
     record(shop, cancelled_at=CANCELLED_AT)
     (problem,) = not_declared(shop, allowance={"unit": "hours", "cap": 60})
-    assert problem.startswith("entitlements[0].allowance: the unit of entitlement 'gold' is cases and stays so")
+    assert problem.startswith(
+        "entitlements[0].allowance: the unit of entitlement 'gold' cannot change from cases to hours"
+    )
 
 
 def test_what_a_count_says_itself_is_stored_whenever_it_comes(shop: Store) -> None:

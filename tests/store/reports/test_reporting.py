@@ -9,15 +9,16 @@ import pytest
 from sqlalchemy import Connection, event, text
 
 from activities.reports.making import ReportWish, export_overrides, make_report
-from domain.calendar import ALWAYS
+from domain.calendar import ALWAYS, BusinessHours
 from domain.catalog.declarations import Catalog
 from domain.criteria.fields import FieldType
 from domain.errors import NotFound, Refused
-from domain.process import EntitlementProcess
+from domain.feed.usage import UsageOutcome
+from domain.process import Email, EntitlementProcess
 from domain.reports.result import Report, ReportKind
-from domain.timeline.events import ClockStopped, FieldsChanged, MilestoneCompleted
+from domain.timeline.events import ClockResumed, ClockStopped, FieldsChanged, MilestoneCompleted
 from domain.timeline.plan import Plan
-from domain.usage.effects import UsageRecords
+from domain.usage.effects import FailedUsageAction, UsageRecords
 from domain.usage.rows import LedgerRow, RowKind
 from store import Store, tables
 from store.reports.filling import fill
@@ -118,6 +119,18 @@ def test_groups_by_fields_of_any_type_and_filters_by_their_values(store: Store) 
     assert counts(store, process="Other") == {}
 
 
+def test_a_stay_is_of_the_team_that_had_it_and_else_of_its_case(store: Store) -> None:
+    """A milestone that restarts on the team knows that alone of its stay; an empty one too."""
+    stays = {"name": "Stay", "within": "4h", "starts": "criteria", "restart_on": ["team"]}
+    process = EntitlementProcess.model_validate({"name": "Support desk", "milestones": [stays]})
+    plan, fields = PLAN.model_copy(update={"process": process}), {"team": "one", "size": 3, "vip": True}
+    handed = RecordedCase(store, plan, "a", fields, T0, account="acme")
+    for hours, team in ((1, "two"), (2, None)):
+        handed.apply(FieldsChanged(event_id=f"{team}", occurred_at=T0 + timedelta(hours=hours), fields={"team": team}))
+    assert counts(store, "team") == {("one",): 1, ("two",): 1, ("none",): 1}
+    assert counts(store, "team", "size", "vip") == {(team, "3", "true"): 1 for team in ("one", "none", "two")}
+
+
 def test_one_that_runs_is_late_from_the_second_after_its_target(store: Store) -> None:
     """Whoever recorded it, and when: at the target it is open, a second later violated, and its overrun grows."""
     case(store, "a")
@@ -151,6 +164,31 @@ def test_time_is_divided_among_those_who_held_it(store: Store) -> None:
     assert {row[0]: row[1:4] for row in made.rows} == {"one": (2, 1, 4 * 3600), "two": (1, 1, 2 * 3600)}
     done = made.rows[0][made.column("of_span_percent")]
     assert done == 50.0
+
+
+def test_time_counts_by_the_hours_that_ruled_it(store: Store) -> None:
+    """Two hours of the office, one of them paused, then two of day and night; alike by a field that never changed."""
+    rows = [{"when": "case.vip", "span": "9h", "business_hours": ALWAYS.name}, {"span": "9h"}]
+    answer = {"name": "Answer", "within": rows, "on_change": "carry"}
+    process = EntitlementProcess.model_validate({"name": "Support desk", "milestones": [answer]})
+    week = {day: ["09:00-17:00"] for day in ("mon", "tue", "wed", "thu", "fri")}
+    office = BusinessHours.model_validate({"name": "Office", "time_zone": "Europe/Berlin", "week": week})
+    calendars = {**PLAN.calendars, "Office": office.freeze(T0 - timedelta(days=9), T0 + timedelta(days=900))}
+    plan = PLAN.model_copy(update={"process": process, "business_hours": "Office", "calendars": calendars})
+    three = datetime(2026, 3, 30, 13, tzinfo=UTC)  # Monday, in Berlin
+    carried = RecordedCase(store, plan, "a", {"team": "one", "vip": False}, three, account="acme")
+    carried.apply(ClockStopped(event_id="s", occurred_at=three + timedelta(hours=1), by="ann"))
+    carried.apply(ClockResumed(event_id="r", occurred_at=three + timedelta(hours=3)))
+    carried.apply(FieldsChanged(event_id="f", occurred_at=three + timedelta(hours=5), fields={"vip": True}))
+
+    def held(field: str, hours: int) -> dict[Any, Any]:
+        made = report(store, ReportKind.BREAKDOWN, field, now=three + timedelta(hours=hours))
+        return {row[0]: row[made.column("open_seconds")] / 3600 for row in made.rows}  # type: ignore[operator]
+
+    assert held("team", 7) == {"one": 3}
+    assert held("vip", 7) == {"false": 1, "true": 2}
+    assert held("vip", 9) == {"false": 1, "true": 4}
+    assert report(store, ReportKind.PAUSES, "person").rows == (("ann", 1, 3600, 0, 0),)
 
 
 def test_what_cannot_be_asked_says_what_can(store: Store) -> None:
@@ -196,6 +234,37 @@ def test_usage_says_what_is_used_and_where_it_leads(store: Store) -> None:
     assert made.finding.startswith("gold: 10 of 20 hours used (50%), at this pace 30.9")
     april = report(store, ReportKind.USAGE, now=datetime(2026, 4, 2, tzinfo=UTC))
     assert [(r[2], r[4]) for r in april.rows] == [("2026-04-01", 0.0), ("2026-03-01", 10.0)]
+
+
+def test_actions_of_entitlements_are_counted_by_what_ordered_them(store: Store) -> None:
+    """Done, failed for good and dropped; none of them where cases are chosen by what only these have."""
+    mail = Email(do="email", to=["ann@example.org"], subject="8 of 10")
+    told = {"entitlement": "gold", "account": "acme", "do": "email", "at": T0}
+    for key in ("gold/0/threshold/80-percent/1/manager", "gold/2/overflow/1-3/1/manager"):
+        outcome = UsageOutcome(kind="sent", key=key, **told)  # type: ignore[arg-type]
+        store.actions.record_action_done(key, at=T0, outcome=outcome, action=mail)
+    key = "gold/2026-03-31/notice/30/1/manager"
+    dropped = UsageOutcome(kind="dropped", key=key, said="it has expired", **told)  # type: ignore[arg-type]
+    store.actions.record_action_dropped(key, "it has expired", at=T0 + timedelta(hours=2), outcome=dropped, action=mail)
+    failed = FailedUsageAction(key="gold/0/term-end/unused/1/renewals", error="550 no such user", action=mail)
+    store.ledgers.record(
+        UsageRecords(
+            entitlement_id="gold", count="c-1", account="acme", unit="hours", rows=[], periods=[], failed=[failed]
+        )
+    )
+    made = report(store, ReportKind.ACTIONS)
+    assert {row[:3]: row[3:] for row in made.rows} == {
+        ("none", "threshold-80-percent", "email"): (1, 1, 0, 0, 0),
+        ("none", "overflow", "email"): (1, 1, 0, 0, 0),
+        ("none", "notice-30", "email"): (1, 0, 0, 0, 1),
+        ("none", "term-end", "email"): (1, 0, 0, 1, 0),
+    }
+    of_march = report(store, ReportKind.ACTIONS, "account", "entitlement", "month", period="2026-03")
+    assert of_march.rows == (("acme", "gold", "2026-03", 3, 2, 0, 0, 1),)
+    assert report(store, ReportKind.ACTIONS, "trigger", last=date(2026, 3, 28)).total == (None, 3, 2, 0, 0, 1)
+    for wish in ({"account": "globex"}, {"milestone": "Answer"}, {"where": ["team=one"]}, {"entitlement": "other"}):
+        assert report(store, ReportKind.ACTIONS, "trigger", **wish).rows == ()
+    assert store.actions.get(key).action == mail  # type: ignore[union-attr]
 
 
 def _override(
@@ -269,7 +338,7 @@ def test_a_report_of_one_account_reads_that_account_alone(store: Store, kind_of:
     engine = store._database._engine
 
     def listen(_c: Any, _u: Any, statement: str, parameters: Any, *_: Any) -> None:
-        if "GROUP BY" in statement and "chosen" in statement:
+        if ("GROUP BY" in statement and "chosen" in statement) or "FROM entitlements JOIN actions" in statement:
             asked.append((statement, parameters))
 
     event.listen(engine, "before_cursor_execute", listen)
@@ -283,9 +352,8 @@ def test_a_report_of_one_account_reads_that_account_alone(store: Store, kind_of:
         assert "account" in plan, plan
         for line in plan.splitlines():
             words = line.strip(" ->").lower()
-            assert not words.startswith(("scan measures", "scan cases", "scan pauses", "scan triggers", "seq scan")), (
-                plan
-            )
+            tables_read = ("measures", "cases", "pauses", "triggers", "actions", "entitlements")
+            assert not words.startswith((*(f"scan {table}" for table in tables_read), "seq scan")), plan
 
 
 def _plan(store: Store, statement: str, parameters: Any) -> str:

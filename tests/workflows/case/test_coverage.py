@@ -113,7 +113,7 @@ async def test_yes_takes_one_more_at_the_overage_price(world: World) -> None:
         assert [(row.kind, row.by) for row in rows if row.kind == "override"] == [("override", "ann")]
 
     await assert_eventually(the_override_is_on_record)
-    with pytest.raises(Refused, match="waits for no decision"):
+    with pytest.raises(Refused, match="nothing to decide"):
         await world.ask(case, "decide_overage", later(hours=3), approved=True, by="ann")
 
 
@@ -307,7 +307,7 @@ async def test_a_change_settles_what_was_asked_before(world: World) -> None:
     assert (answer.case.process, (await world.view(case)).open_decisions) == ("Quick", [])
     await world.go_to(case, later(days=3))
     assert [m.start_at for m in (await world.view(case)).milestones] == [later(hours=1)]
-    with pytest.raises(Refused, match="waits for no decision"):
+    with pytest.raises(Refused, match="nothing to decide"):
         await world.ask(case, "decide_overage", later(days=3), approved=True, by="ann")
 
 

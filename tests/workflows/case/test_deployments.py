@@ -1,4 +1,7 @@
-"""Workers of two deployments: a running case stays with the version that opened it until it rolls over."""
+"""Workers of two builds: a running case stays with the build that opened it until it goes on in a new run.
+
+The steps of docs/guide/upgrades.md.
+"""
 
 from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest
 
@@ -18,29 +21,45 @@ async def build_of(world: World, case_id: str) -> str:
     return described.workflow_execution_info.versioning_info.deployment_version.build_id
 
 
-async def test_a_running_case_moves_to_a_new_deployment_with_its_data(
+async def goes_over_to(world: World, case: str, build: str) -> None:
+    """Wait for a case to go on in a run of a build: at its next step after the server's parts have heard of it."""
+
+    async def is_there() -> None:
+        at = later(hours=2).isoformat()
+        await world.milepost.request(case, "change_fields", occurred_at=at, fields={"priority": unique("p")})
+        assert await build_of(world, case) == build
+
+    await assert_eventually(is_there)
+
+
+async def test_a_running_case_follows_an_upgrade_and_a_rollback(
     clock: VirtualClock, store: Store, task_queue: str
 ) -> None:
-    """Pinned while it runs; at its next step it goes on in a new run of the new version, and nothing is recomputed."""
+    """Pinned while it runs; at its next step it goes on in a new run of the current build, and nothing is recomputed.
+
+    The way back is the same: a case that the newer build took over, and one that it opened, go on with the older one.
+    """
     world = World(clock, store, task_queue)
-    async with working(clock.client, store, task_queue=task_queue, build_id="one"):
+    async with (
+        working(clock.client, store, task_queue=task_queue, build_id="one"),
+        working(clock.client, store, task_queue=task_queue, build_id="two"),
+    ):
         await make_current(clock.client, "one", patience=30, anyway=True)
         case = await world.open()
         first_run = (await world.milepost.handle(case).describe()).run_id
         await world.ask(case, "stop_clock", later(hours=1))
         assert await build_of(world, case) == "one"
-        async with working(clock.client, store, task_queue=task_queue, build_id="two"):
-            await make_current(clock.client, "two", patience=30, anyway=True)
-            await world.ask(case, "resume_clock", later(hours=2))
-
-            async def the_case_has_moved() -> None:
-                # At its next step after the server has told its parts of the new version, which takes a moment.
-                at = later(hours=2).isoformat()
-                await world.milepost.request(case, "change_fields", occurred_at=at, fields={"priority": unique("p")})
-                assert (await world.milepost.handle(case).describe()).run_id != first_run
-                assert await build_of(world, case) == "two"
-
-            await assert_eventually(the_case_has_moved)
-            assert (await world.milestone(case, "First response")).target_at == later(hours=5)
-            await world.ask(case, "close", later(hours=2))
-            await world.milepost.handle(case).result()
+        await make_current(clock.client, "two", patience=30, anyway=True)
+        await world.ask(case, "resume_clock", later(hours=2))
+        await goes_over_to(world, case, "two")
+        assert (await world.milepost.handle(case).describe()).run_id != first_run
+        assert (await world.milestone(case, "First response")).target_at == later(hours=5)
+        of_the_newer = await world.open()
+        assert await build_of(world, of_the_newer) == "two"
+        await make_current(clock.client, "one", patience=30, anyway=True)
+        await world.go_to(of_the_newer, later(hours=2))
+        for each, target in ((case, later(hours=5)), (of_the_newer, later(hours=4))):
+            await goes_over_to(world, each, "one")
+            assert (await world.milestone(each, "First response")).target_at == target
+            await world.milepost.request(each, "close", occurred_at=later(hours=2).isoformat())
+            await world.milepost.handle(each).result()

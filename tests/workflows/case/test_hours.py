@@ -173,16 +173,16 @@ async def test_work_that_nothing_covers_is_on_record(world: World) -> None:
 async def test_what_nobody_asked_is_not_decided(bank: Bank) -> None:
     """An entry within the cap, one that is unknown, and one that was decided on; the message says what is open."""
     await bank.work("t-0", 60)
-    with pytest.raises(Refused, match=r"waits for no decision on overage of time entry 't-0'$"):
+    with pytest.raises(Refused, match=r"nothing to decide about time entry 't-0'$"):
         await bank.decide("t-0", approved=True)
     await bank.work("t-1", 90)
     await bank.work("t-2", 10)
-    with pytest.raises(Refused, match=r"waits for no decision on overage of time entry 't-9', only on .* t-1, t-2"):
+    with pytest.raises(Refused, match=r"nothing to decide about time entry 't-9'; there is about .*: t-1, t-2"):
         await bank.decide("t-9", approved=True)
-    with pytest.raises(Refused, match="waits for no decision on overage, only on that of its time entries: t-1, t-2"):
+    with pytest.raises(Refused, match=r"nothing to decide about the case itself; there is about .*: t-1, t-2"):
         await bank.decide(None, approved=True)
     await bank.decide("t-1", approved=True)
-    with pytest.raises(Refused, match=r"waits for no decision on overage of time entry 't-1', only on .*: t-2"):
+    with pytest.raises(Refused, match=r"nothing to decide about time entry 't-1'; there is about .*: t-2"):
         await bank.decide("t-1", approved=False)
     assert await bank.asked() == ["t-2"]
 

@@ -42,6 +42,7 @@ from tests.workflows.random_cases import (
     random_cases,
     walk_purely,
 )
+from tests.workflows.reported_cases import assert_reported
 from tests.workflows.world import World, later
 from worker.clock import ClockStuck, VirtualClock
 from worker.embedded import RunningServer
@@ -302,12 +303,13 @@ class Shifts:
 async def test_workflows_end_as_the_timeline_says(
     client: Client, random_store: Store, applied: Applied, task_queue: str
 ) -> None:
-    """The same answers and refusals, the same milestones, and each task that was called for made once."""
+    """The same answers and refusals, the same milestones, each task that was called for made once; and so reported."""
     cases = random_cases(COUNT)
     prefix = applied(cases)
     async with working(VirtualClock(client).client, random_store, task_queue=task_queue):
         durable = await walk_all(cases, through(client, random_store, task_queue, prefix))
     assert_equal(cases, durable, random_store)
+    assert_reported(cases, [one.case_id for one in durable], random_store)
 
 
 @pytest.mark.parametrize(

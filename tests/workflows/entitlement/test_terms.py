@@ -282,7 +282,7 @@ async def test_changes_by_hand_count_at_once_and_go_into_the_catalog(office: Off
     assert (await office.gate.consume(terms, again)).outcome == "granted"
     before = await office.auditor.balance(office.gold, BEGINS)
     for wrong, says in (
-        (EntitlementAmended(event_id="c", unit="hours", **who), "is visits and stays so"),
+        (EntitlementAmended(event_id="c", unit="hours", **who), "cannot change from visits to hours"),
         (EntitlementAmended(event_id="c", ends_on=date(2024, 1, 1), **who), "lies before the first"),
         (EntitlementAmended(event_id="c", ends_on=date(2025, 1, 14), cap=3, **who), "lies before the first"),
         (UsageAdjusted(event_id="c", amount=-99, **who), "can be given back"),

@@ -1,0 +1,164 @@
+"""``/v1/customer-links``: links to customers' pages, made, listed and revoked. The pages are `customer_pages`."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from fastapi import Body, Path, Query, Request
+from pydantic import AwareDatetime, Field
+
+from activities.reports.opening import PAGES, make_link
+from domain.bounds import Words
+from domain.customer_links import ID_DIGITS, LONGEST_DAYS, USUAL_DAYS
+from domain.errors import NotFound
+from domain.ids import Reference
+from domain.model import Value
+from domain.scopes import Scope
+from starters.http.access import needs
+from starters.http.backend import ByCaller, FromBackend
+from starters.http.callers import Caller
+from starters.http.case_bodies import example
+from starters.http.idempotency import key_of
+from starters.http.instants import IsoInstant
+from starters.http.routing import guarded_router, unkept
+from starters.http.sight import check_account
+from store.customer_links import MadeLink
+
+router = guarded_router("/v1/customer-links", "Customer links")
+
+MANAGER = Scope.MANAGER
+
+LinkId = Annotated[str, Path(min_length=1, max_length=100, description="Of the link; the list has them all.")]
+
+
+class NewLink(Value):
+    """A link to be made.
+
+    Attributes:
+        account: whose page it opens; nothing of any other is on it.
+        days: for how long it opens it.
+        until: or until which instant, which then counts.
+        by: the person who makes it.
+    """
+
+    model_config = example(account="acme", days=30, by="ann")
+
+    account: Reference
+    days: Annotated[int, Field(ge=1, le=LONGEST_DAYS)] = USUAL_DAYS
+    until: IsoInstant | None = None
+    by: Words | None = None
+
+
+class ShownLink(Value):
+    """A link as it is kept: everything but its signature.
+
+    Attributes:
+        opens: it opens its page; else it has expired, or was revoked.
+    """
+
+    id: str
+    account: str
+    created_at: AwareDatetime
+    created_by: str
+    expires_at: AwareDatetime
+    revoked_at: AwareDatetime | None
+    revoked_by: str | None
+    opens: bool
+
+
+class NewlyMade(Value):
+    """A link that was made. Whoever has its address sees the page, so hand it over as you would a password."""
+
+    url: str
+    link: ShownLink
+
+
+class LinkListing(Value):
+    """Which links are listed, of very many the newest."""
+
+    account: Reference | None = None
+    limit: Annotated[int, Field(ge=1, le=1000)] = 200
+
+
+class LinkList(Value):
+    """Links, those that were made last first; also those that open nothing any more."""
+
+    links: list[ShownLink]
+
+
+class Revocation(Value):
+    """Who revokes a link."""
+
+    model_config = example(by="ann")
+
+    by: Words | None = None
+
+
+class Revoked(Value):
+    """The link as it stands.
+
+    Attributes:
+        changed: it was not revoked before.
+    """
+
+    link: ShownLink
+    changed: bool
+
+
+@router.post("", status_code=201)
+@needs(MANAGER)
+@unkept
+async def create_customer_link(request: Request, backend: FromBackend, caller: ByCaller, asked: NewLink) -> NewlyMade:
+    """Make a link to the page of an account. Sent again under its Idempotency-Key it is the same link."""
+    await check_account(backend, caller, asked.account)
+    now, key = datetime.now(UTC), key_of(request)
+    until = asked.until or now + timedelta(days=asked.days)
+    known_as = None if key is None else _id_of(caller, key)
+    made, text = await backend.ask(
+        lambda store: make_link(store, asked.account, until=until, by=caller.who(asked.by), now=now, known_as=known_as)
+    )
+    link = await backend.ask(lambda store: store.customer_links.get(made.id))
+    root: str = request.app.state.api_url or str(request.base_url)
+    return NewlyMade(url=f"{root.rstrip('/')}{PAGES}/{text}", link=_shown(link, now))
+
+
+@router.get("")
+@needs(MANAGER)
+async def list_customer_links(
+    backend: FromBackend, caller: ByCaller, which: Annotated[LinkListing, Query()]
+) -> LinkList:
+    """List the links that were made: for whom, by whom, until when. None of them is shown itself."""
+    accounts = None if caller.accounts is None else sorted(caller.accounts)
+    found = await backend.ask(
+        lambda store: store.customer_links.all(which.account, accounts=accounts, limit=which.limit)
+    )
+    now = datetime.now(UTC)
+    return LinkList(links=[_shown(link, now) for link in found])
+
+
+@router.post("/{link}/revoke")
+@needs(MANAGER)
+async def revoke_customer_link(
+    link: LinkId,
+    backend: FromBackend,
+    caller: ByCaller,
+    asked: Annotated[Revocation, Body(default_factory=Revocation)],
+) -> Revoked:
+    """Revoke a link: from now on it opens nothing."""
+    known = await backend.ask_if_known(lambda store: store.customer_links.get(link))
+    if known is None or not caller.may_see(known.account):
+        raise NotFound(f"there is no link {link!r}")
+    by, now = caller.who(asked.by), datetime.now(UTC)
+    changed = await backend.ask(lambda store: store.customer_links.revoke(link, by=by, at=now))
+    return Revoked(link=_shown(await backend.ask(lambda store: store.customer_links.get(link)), now), changed=changed)
+
+
+def _id_of(caller: Caller, key: str) -> str:
+    """The id of the link that a caller makes under an Idempotency-Key."""
+    return hashlib.sha256(f"{caller.subject}\n{key}".encode()).hexdigest()[:ID_DIGITS]
+
+
+def _shown(link: MadeLink, now: datetime) -> ShownLink:
+    return ShownLink(**link.model_dump(), opens=link.why_not(now) is None)

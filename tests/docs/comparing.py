@@ -1,0 +1,70 @@
+"""Whether a command printed what a page says, and what of it the page leaves out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+
+ELLIPSIS = "..."
+
+VERDICTS = re.compile(r"\b(target|completed|violated|missed|met|late|in time|compliant|open at exit|covered|refused)\b")
+DATE = re.compile(r"\b\d{4}-\d\d-\d\d\b")
+OF_ITS_OWN = timedelta(days=4)
+"""An instant that is so close to now comes from when the command is run. Pages tell of days that are long past."""
+
+MOST_LEFT_OUT = 0.1
+"""Of all that a page's commands print."""
+
+
+class Differs(AssertionError):
+    """A command printed something else than its page says.
+
+    Attributes:
+        printed: what it printed.
+    """
+
+    def __init__(self, message: str, printed: str = "") -> None:
+        super().__init__(message)
+        self.printed = printed
+
+
+def left_out(said: str, printed: str) -> list[str]:
+    """What of an output a page leaves out by ``...``.
+
+    Raises:
+        Differs: the rest is not as the page says, or a verdict or an instant of the story is left out.
+    """
+    matched = re.fullmatch(_pattern(_lines(said)), "".join(f"{line}\n" for line in _lines(printed)))
+    if matched is None:
+        raise Differs(f"the page says:\n{said}\nit printed:\n{printed}", printed)
+    parts = [part for part in matched.groups() if part]
+    for part in parts:
+        for counts in _what_counts(part):
+            raise Differs(f"the page leaves out {counts!r}, by which it is to be held:\n{part}", printed)
+    return parts
+
+
+def _what_counts(part: str) -> Iterator[str]:
+    """The verdicts and instants by which a page is to be held; not those that tell when its command was run."""
+    yield from (found[0] for found in VERDICTS.finditer(part))
+    now = datetime.now(UTC).date()
+    for found in DATE.finditer(part):
+        if abs(date.fromisoformat(found[0]) - now) > OF_ITS_OWN:
+            yield found[0]
+
+
+def _lines(text: str) -> list[str]:
+    """Without spaces at the ends of lines, and without the empty ones around it."""
+    lines = [line.rstrip() for line in text.rstrip().splitlines()]
+    while lines and not lines[0]:
+        lines.pop(0)
+    return lines
+
+
+def _pattern(lines: list[str]) -> str:
+    return "".join(r"((?:.*\n)*?)" if line == ELLIPSIS else _of_line(line) + r"\n" for line in lines)
+
+
+def _of_line(line: str) -> str:
+    return r"((?:.|\n)+?)".join(re.escape(part) for part in line.split(ELLIPSIS))

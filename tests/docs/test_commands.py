@@ -1,0 +1,99 @@
+"""Every command of these pages is run from an empty folder, in its order, and prints what the page says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.docs.blocks import Command, File, steps
+from tests.docs.comparing import MOST_LEFT_OUT, Differs, left_out
+from tests.docs.reader import a_reader
+from tests.docs.reading import PAGES, ROOT
+
+RUN = [
+    "README.md",
+    "docs/guide/catalog.md",
+    "docs/guide/coverage.md",
+    "docs/reference/backtest.md",
+    "docs/reference/logs.md",
+    "docs/tutorial.md",
+]
+"""Pages whose commands are run."""
+
+
+@pytest.mark.parametrize("name", RUN)
+def test_a_page_does_what_it_says(name: str, tmp_path: Path) -> None:
+    """Its output is what the page has; at most a tenth of it is left out, and of that nothing that counts."""
+    reader, page = a_reader(tmp_path), (ROOT / name).read_text()
+    assert list(steps(page))
+    for _, differs in reader.does(page):
+        raise differs
+    assert reader.omitted <= MOST_LEFT_OUT * reader.printed
+
+
+def test_pages_with_consoles_are_run() -> None:
+    """A page that shows what is printed is held to it."""
+    shown = {str(page.relative_to(ROOT)) for page in PAGES if "\n```console\n" in page.read_text()}
+    assert sorted(shown - set(RUN)) == []
+
+
+PAGE = """
+```yaml title="a.yaml"
+a: 1
+```
+
+```console
+$ milepost first \\
+    --long
+one
+two ...
+
+$ milepost second
+```
+
+```sh
+milepost third    # why
+```
+"""
+
+
+def test_a_page_is_read_as_its_reader_does() -> None:
+    assert list(steps(PAGE)) == [
+        File("a.yaml", "a: 1\n"),
+        Command("milepost first \\\n    --long", "one\ntwo ...\n\n"),
+        Command("milepost second", ""),
+        Command("milepost third", None),
+    ]
+    assert Command("milepost first \\\n    --long", None).line == "milepost first --long"
+
+
+@pytest.mark.parametrize(
+    ("said", "printed", "omitted"),
+    [
+        ("\n", "", []),
+        ("one\ntwo\n", "one  \ntwo\n\n", []),
+        ("(noticed ...).\n", "(noticed a\n  b).\n", ["a\n  b"]),
+        ("a ... z\n", "a bc z\n", ["bc"]),
+        ("a\n...\nz\n", "a\nb\nc\nz\n", ["b\nc\n"]),
+        ("a\n...\nz\n", "a\nz\n", []),
+    ],
+)
+def test_what_a_page_leaves_out(said: str, printed: str, omitted: list[str]) -> None:
+    assert left_out(said, printed) == omitted
+
+
+@pytest.mark.parametrize(
+    ("said", "printed"),
+    [
+        ("one\n", "two\n"),
+        ("one\n", "one\ntwo\n"),
+        ("a ... z\n", "a  z\n"),
+        ("Resolution: ...\n", "Resolution: violated\n"),
+        ("due ...\n", "due Mon 2026-06-15 09:00\n"),
+    ],
+)
+def test_a_page_is_held_to_the_rest(said: str, printed: str) -> None:
+    """Neither a verdict nor an instant may be left out."""
+    with pytest.raises(Differs):
+        left_out(said, printed)

@@ -1,0 +1,42 @@
+"""Writes what a page's commands print into the page, where it says something else.
+
+    python -m tests.docs.writing docs/tutorial.md
+
+Instants of today become ``...``; what else varies is left to whoever writes. Look at what it changed: a page is held to
+what it says, and this is the way around it.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import tempfile
+from datetime import datetime
+from pathlib import Path
+
+from tests.docs.comparing import ELLIPSIS
+from tests.docs.reader import a_reader
+
+
+def written(page: str, folder: Path) -> str:
+    """The page with what its commands print."""
+    reader = a_reader(folder)
+    reader.patience = 3.0
+    for command, differs in reader.does(page):
+        if command.output is None or not differs.printed:
+            print(differs, file=sys.stderr)  # noqa: T201  what the page does not allow for
+            continue
+        lines = "".join(f"{line.rstrip()}\n" for line in differs.printed.strip("\n").splitlines())
+        page = page.replace(f"$ {command.typed}\n{command.output}", f"$ {command.typed}\n{_timeless(lines)}", 1)
+    return page
+
+
+def _timeless(text: str) -> str:
+    today = datetime.now().astimezone().date()
+    return re.sub(rf"(?:\w{{3}} )?{today}[ T]\d\d:\d\d(?::\d\d)?Z?", ELLIPSIS, text)
+
+
+if __name__ == "__main__":
+    for name in map(Path, sys.argv[1:]):
+        with tempfile.TemporaryDirectory() as folder:
+            name.write_text(written(name.read_text(), Path(folder)))
