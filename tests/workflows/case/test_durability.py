@@ -4,7 +4,7 @@ import asyncio
 import re
 import sys
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -23,7 +23,7 @@ from domain.messages.cases import CaseIntake
 from domain.messages.steps import CaseRecord
 from domain.timeline.instances import InstanceState
 from store.cases.actions import ActionRecords
-from store.cases.records import CaseRecords
+from store.cases.records import CaseRecords, Failure
 from store.database import Database
 from store.store import Store
 from tests.support import assert_eventually, unique
@@ -81,6 +81,12 @@ class DownCases(CaseRecords):
         if self.is_down:
             raise OperationalError("INSERT", {}, Exception("the database is down"))
         return super().record(record, patience=patience, bridges=bridges)
+
+    def record_all(self, records: Sequence[CaseRecord], *, patience: float | None = None) -> list[int | Failure]:
+        """Likewise."""
+        if self.is_down:
+            return [OperationalError("INSERT", {}, Exception("the database is down"))] * len(records)
+        return super().record_all(records, patience=patience)
 
 
 class DownStore(Store):
