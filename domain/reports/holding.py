@@ -52,10 +52,11 @@ def held(milestone: MilestoneView, changes: Sequence[FieldChange], elapsed: Elap
     Raises:
         HorizonExceeded: it ran past the horizon of its calendar.
     """
-    end = milestone.completed_at or milestone.removed_at or milestone.exited_at or max(now, milestone.start_at)
+    ended = milestone.completed_at or milestone.removed_at or milestone.exited_at
+    end = max(ended or now, milestone.start_at)  # one that was scheduled may end before its start
     pauses = [(begins, ends) for begins, ends, _ in pauses_of(milestone, end)]
     # Whoever got one that is open at this very instant has it last.
-    life = _Life(milestone.start_at, end, end + _SECOND if milestone.is_open else end)
+    life = _Life(milestone.start_at, end, ended or end + _SECOND)
     found: list[Held] = []
     for name in sorted({name for change in changes for name in change.fields}):
         sums: dict[str, int] = {}

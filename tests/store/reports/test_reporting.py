@@ -16,7 +16,7 @@ from domain.errors import NotFound, Refused
 from domain.feed.usage import UsageOutcome
 from domain.process import Email, EntitlementProcess
 from domain.reports.result import Report, ReportKind
-from domain.timeline.events import ClockResumed, ClockStopped, FieldsChanged, MilestoneCompleted
+from domain.timeline.events import CaseClosed, ClockResumed, ClockStopped, FieldsChanged, MilestoneCompleted
 from domain.timeline.plan import Plan
 from domain.usage.effects import FailedUsageAction, UsageRecords
 from domain.usage.rows import LedgerRow, RowKind
@@ -189,6 +189,19 @@ def test_time_counts_by_the_hours_that_ruled_it(store: Store) -> None:
     assert held("vip", 7) == {"false": 1, "true": 2}
     assert held("vip", 9) == {"false": 1, "true": 4}
     assert report(store, ReportKind.PAUSES, "person").rows == (("ann", 1, 3600, 0, 0),)
+
+
+def test_what_ended_before_its_start_was_held_for_no_time(store: Store) -> None:
+    """The next occurrence of a sequential milestone is scheduled when the case is closed; nothing is taken off."""
+    answer = {"name": "Answer", "within": "4h", "starts": "criteria", "recurrence": "sequential"}
+    process = EntitlementProcess.model_validate({"name": "Support desk", "milestones": [answer]})
+    plan = PLAN.model_copy(update={"process": process})
+    closed = RecordedCase(store, plan, "a", {"team": "one"}, T0, account="acme")
+    completed(closed, timedelta(hours=1))
+    closed.apply(FieldsChanged(event_id="f", occurred_at=T0 + timedelta(hours=2), fields={"team": "two"}))
+    closed.apply(CaseClosed(event_id="c", occurred_at=T0 + timedelta(hours=3)))
+    made = report(store, ReportKind.BREAKDOWN, "team")
+    assert {row[0]: row[1:4] for row in made.rows} == {"one": (1, 1, 3600), "two": (1, 1, 0)}
 
 
 def test_what_cannot_be_asked_says_what_can(store: Store) -> None:
