@@ -299,8 +299,7 @@ class Book:
 
     def correct_if_ahead(self, instance: MilestoneInstance, at: datetime, why: str) -> None:
         """Take back a violation whose target moved to or past the effective now."""
-        standing = instance.standing_violation
-        target = self.target(instance)
+        standing, target = instance.standing_violation, self.target(instance)
         is_ahead = target is None or target >= instance.effective_now(at)
         if standing and is_ahead and not self._is_missed_now(instance, standing, at):
             self.correct_one(instance, standing, why)
@@ -321,17 +320,15 @@ class Book:
             self.violate(instance, instance.target_at(self.plan.calendars, paused_until=effective_now))
 
     def correct_if_not_missed(self, at: datetime) -> None:
-        """Take back violations of an instant that something of the same instant has turned out to come before.
-
-        One whose target has moved to where it is past is recorded as of there, as if nobody had looked.
-        """
+        """Take back violations of an instant that something of it came before; what is past by that is recorded anew."""
         for instance in self.state.instances:
             standing = instance.standing_violation
             if standing is None or standing.violated_at != at or instance.completed_at is not None:
                 continue
             if not self._is_missed_now(instance, standing, at):
                 self.correct_one(instance, standing, "what happened in the same second came before it")
-                self.record_missed(instance, self.plan.milestone(instance.milestone), at)
+                if instance.is_open:
+                    self.record_missed(instance, self.plan.milestone(instance.milestone), at)
 
     def _is_missed_now(self, instance: MilestoneInstance, standing: Violation, at: datetime) -> bool:
         """Whether the target that was missed in this very second is missed in it still, whatever moved it."""
