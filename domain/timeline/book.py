@@ -320,7 +320,7 @@ class Book:
             self.violate(instance, instance.target_at(self.plan.calendars, paused_until=effective_now))
 
     def correct_if_not_missed(self, at: datetime) -> None:
-        """Take back violations of an instant that something of it came before; what is past by that is recorded anew."""
+        """Take back violations of an instant that something of it came before; what is past then is violated there."""
         for instance in self.state.instances:
             standing = instance.standing_violation
             if standing is None or standing.violated_at != at or instance.completed_at is not None:
