@@ -29,13 +29,14 @@ def worked_out(
         fields: among whose values its time is divided.
     """
     model: Any = slow.model
-    promised = [one for one in model.instances if is_promise(one)]
+    promised = [one for one in model.instances if is_promise(opening, model, one)]
     outcomes: dict[str, Counter[str]] = defaultdict(Counter)
     responses: dict[str, list[int]] = defaultdict(list)
     overruns: dict[str, list[int]] = defaultdict(list)
     for instance in promised:
         seen = model._look_at(instance, now)
         name = seen["milestone"]
+        seen["violated"] &= not _ended_unseen(instance)
         outcomes[name][_outcome(seen)] += 1
         if seen["completed_at"] is not None:
             responses[name].append(seen["actual"])
@@ -54,10 +55,22 @@ def worked_out(
     )
 
 
-def is_promise(instance: Any) -> bool:
-    """Whether the target of a slow instance is or was a promise: that is decided when it passes."""
+def is_promise(opening: Opening, model: Any, instance: Any) -> bool:
+    """Whether the target of a slow instance is or was a promise: that is decided when it passes.
+
+    What a migration completes or removes is judged as before: its new span has not been taken over by then.
+    """
     passed = instance.standing_record()
-    return bool(passed.promised if passed is not None else instance.milestone.promise)
+    if passed is not None:
+        return bool(passed.promised)
+    waits = not instance.is_open and any(one is instance for one in model.taking_over)
+    before = opening.process.milestone(instance.milestone.name) if waits else None
+    return bool((before or instance.milestone).promise)
+
+
+def _ended_unseen(instance: Any) -> bool:
+    """Whether it ended without a completion and without a record, as before its start: then nothing was violated."""
+    return not instance.is_open and instance.completed_at is None and instance.standing_record() is None
 
 
 def _outcome(seen: Mapping[str, Any]) -> str:
@@ -115,10 +128,11 @@ def _held(
     return {key: seconds for key, seconds in held.items() if seconds}
 
 
-def told_outcomes(events: Iterable[FeedEvent], slow: SlowTimeline) -> dict[str, dict[str, int]]:
+def told_outcomes(opening: Opening, events: Iterable[FeedEvent], slow: SlowTimeline) -> dict[str, dict[str, int]]:
     """What the events of a case come to, one after the other.
 
     Args:
+        opening: of the case.
         events: of the case.
         slow: the case, which says what of it is or was a promise.
     """
@@ -140,8 +154,8 @@ def told_outcomes(events: Iterable[FeedEvent], slow: SlowTimeline) -> dict[str, 
                 violations[key] += 1
             case "milestone.corrected":
                 violations[key] -= 1
-    instances: list[Any] = slow.model.instances
-    promises = {(one.milestone.name, one.occurrence): is_promise(one) for one in instances}
+    model: Any = slow.model
+    promises = {(one.milestone.name, one.occurrence): is_promise(opening, model, one) for one in model.instances}
     found: dict[str, Counter[str]] = defaultdict(Counter)
     for key, end in ends.items():
         ended = {"completed": ("met", "met_late"), "handed over": ("handed_over", "handed_over_late")}

@@ -44,7 +44,7 @@ def _differences(case: RandomCase, case_id: str, store: Store) -> Iterator[str]:
     for name, ours, theirs in zip(there._fields, there, expected, strict=True):
         if ours != theirs:
             yield f"{case_id}: {name} are reported as {ours}, and are {theirs}"
-    if there.outcomes != (told := told_outcomes(events, slow)):
+    if there.outcomes != (told := told_outcomes(opening, events, slow)):
         yield f"{case_id}: outcomes are reported as {there.outcomes}, and events come to {told}"
 
 

@@ -111,7 +111,7 @@ def test_reports_say_what_the_slow_model_and_the_feed_say(recorded_in: Store, st
     lived = Lived(recorded_in, story)
     for now in lived.walk():
         assert reported(recorded_in, lived.account, now, HOLDERS) == lived.worked_out(now)
-    told = told_outcomes(lived.events(), lived.slow)
+    told = told_outcomes(lived.opening, lived.events(), lived.slow)
     assert reported(recorded_in, lived.account, now, ()).outcomes == told
 
 
