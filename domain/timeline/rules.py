@@ -169,9 +169,8 @@ class Rules:
         if instance is not None and instance.terms[-1].anchor_at in anchors:
             # It runs on from the completion that it follows, also where its predecessor has begun anew.
             return instance.terms[-1].anchor_at
-        # Also of the stay before, until a re-entry begins another: nobody has taken its completion back.
-        newest = self.book.newest(before) if before else None
-        return anchors[-1] if newest is not None and newest.completed_at and anchors else None
+        latest = self.book.latest(before) if before else None  # of this stay, where each stay begins anew
+        return anchors[-1] if latest is not None and latest.completed_at and anchors else None
 
     def _of_the_stay(self, milestone: Milestone, anchor: datetime) -> datetime:
         if milestone.on_reentry == "restart" and self.state.reentered_at is not None:

@@ -162,6 +162,18 @@ def test_what_keeps_runs_on_though_its_predecessor_begins_anew(*, recompleted: b
     assert bench.to("Mon 15:00").milestone("Mon 15:00", "B").violated
 
 
+def test_what_begins_anew_waits_for_a_predecessor_that_does_not() -> None:
+    """With each stay both begin anew; the first has no part in the second stay, so nothing of it is completed there."""
+    first = {"name": "A", "within": "1h", "starts": "criteria", "when": 'case.state != "off"', "on_reentry": "restart"}
+    then = {"name": "B", "within": "4h", "starts": {"after": "A"}, "on_reentry": "restart"}
+    bench = Bench(first, then, fields={"state": "on"})
+    bench.complete("Mon 09:30", "A").close("Mon 10:00").change("Mon 10:30", state="off").reopen("Mon 11:00")
+    again = [(m.milestone, m.occurrence, str(m.state)) for m in bench.view("Mon 12:00").milestones]
+    assert again == [("A", 1, "completed"), ("B", 1, "open at exit")]
+    bench.change("Mon 12:30", state="on").complete("Mon 13:00", "A")
+    assert bench.start("Mon 13:30", "B") == "Mon 13:00"
+
+
 # --- carry ---
 
 

@@ -258,7 +258,6 @@ NO_TAKING: list[tuple[list[str], str]] = [
     (["--amount", "-1"], "take 1 or more"),
     (["--amount", "1.5"], "'1.5' is no amount of visits; write a whole number"),
     (["--amount", "9999999999"], "is a slip of the pen; at most 1,000,000,000"),
-    (["--case", "no case"], "case_id: "),
     (["--case", ""], "case_id: "),
     (["--at", "noon"], "is no time; write one like"),
     (["--at", "2025-12-31T12:00Z"], "is inactive at"),
