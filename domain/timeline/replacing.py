@@ -168,7 +168,8 @@ class _Migration:
             "declared_at": self.sight.instant(milestone.by) if milestone.by else None,
             "is_kept": True,
             "kept_cutoff": old.kept_cutoff if old.is_kept else self._cutoff_before(milestone.name),
-            "is_detached": old.is_detached or not same_start,
+            # What waits for another follows its completion, unless it has been given a start of its own for good.
+            "is_detached": not same_start or (old.is_detached and (old.is_kept or milestone.predecessor is None)),
         }
         instance.add_term(old.model_copy(update=kept))
         if instance.is_open:

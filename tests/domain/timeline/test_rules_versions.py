@@ -354,6 +354,18 @@ def test_what_was_missed_waits_again_for_a_completion_that_is_taken_back(new: di
     assert (missed.state, told(missed.violations[0].violated_at)) == (InstanceState.REMOVED, "Mon 11:00")
 
 
+@pytest.mark.parametrize("is_migrated", [False, True])
+def test_what_was_completed_at_its_start_waits_with_its_predecessor(*, is_migrated: bool) -> None:
+    """Both rules turn false: the second has nothing to follow, whatever a migration kept of it meanwhile."""
+    after = {**FOLLOWS, "complete_when": 'case.state == "on"', "when_undone": "resume"}
+    bench = Bench(REFUSED, after, fields={"state": "on"})
+    if is_migrated:
+        bench.migrate("Mon 10:00", version_two(REFUSED, after))
+    bench.change("Mon 12:00", state="off")
+    states = [str(bench.milestone("Mon 13:00", name).state) for name in ("First", "Then")]
+    assert states == ["running", "removed"]
+
+
 # --- the model that migrations are held against ---
 
 
