@@ -14,7 +14,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 TESTING ?= $(shell $(BIN)/python -c 'import os; print(min((os.cpu_count() or 1) + 1, 4))')
 
 .PHONY: help setup server demo test test-hostile abuse versions siege planted rush life audit arrivals dead-receiver walk clients outages \
-	node-client reports check bench docs dist clean
+	node-client reports check bench pages docs dist clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '|'
@@ -125,6 +125,9 @@ check: $(VENV)/.installed ## lint, format, types and who may import whom
 bench: $(VENV)/.bench ## measure, beside what others do
 	@for benchmark in $$(grep -l __main__ benchmarks/*.py); do echo "$$benchmark"; \
 		$(BIN)/python -m "benchmarks.$$(basename "$$benchmark" .py)"; done
+
+pages: setup ## run the commands of every page that shows what they print, and compare
+	@MILEPOST_PAGES=all $(BIN)/python -m pytest tests/docs $(ARGS)
 
 docs: $(VENV)/.docs ## build the documentation as a site that needs no network: site/index.html
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --clean

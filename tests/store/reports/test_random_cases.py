@@ -29,7 +29,7 @@ from tests.recorded import RecordedCase
 from tests.reported import Said, reported
 from tests.support import unique
 
-MANY = int(os.environ.get("MILEPOST_RANDOM_CASES", "40"))
+MANY = int(os.environ.get("MILEPOST_RANDOM_CASES", "20"))
 
 HOLDERS = ("group", "p")
 """Fields among whose values the time of a case is divided."""
@@ -101,7 +101,7 @@ class Lived:
 @settings(
     max_examples=MANY,
     deadline=None,
-    derandomize=MANY <= 40,
+    derandomize=MANY <= 20,
     suppress_health_check=list(HealthCheck),
     database=None,
 )
