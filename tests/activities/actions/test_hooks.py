@@ -77,6 +77,7 @@ async def test_a_receiver_verifies_both_signatures(store: Store, rendering: Rend
         "type": "milestone.warning",
         "key": KEY,
         **CONTEXT,
+        "case": {"id": "c-1", "external_id": "c-1", "priority": "High"},
         "trigger": "warning-75-percent",
         "due_at": "2025-06-09T12:00:00Z",
         "at": "2025-06-09T12:00:00Z",

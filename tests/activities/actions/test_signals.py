@@ -84,6 +84,7 @@ async def test_without_arguments_a_workflow_gets_the_event(
                 "type": "milestone.warning",
                 "key": KEY,
                 **CONTEXT,
+                "case": {"id": "c-1", "external_id": "c-1", "priority": "High"},
                 "trigger": "warning-75-percent",
                 "due_at": "2025-06-09T12:00:00Z",
                 "at": "2025-06-09T12:00:00Z",
