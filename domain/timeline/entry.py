@@ -87,9 +87,7 @@ class Entry:
         self.state.exited_at = self.at
         self.state.holds = (*self.state.holds, Hold(cause="outside the process", from_at=self.at))
         name, version = self.process.name, self.process.version
-        self.book.note(
-            NoteKind.EXITED, self.at, f"the case left process {name!r}", process=name, process_version=version
-        )
+        self.book.note(NoteKind.EXITED, self.at, f"process {name!r} left", process=name, process_version=version)
         for milestone in self.process.milestones:
             for track in tracks(self.book, milestone):
                 instance = track.newest
