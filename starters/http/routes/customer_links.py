@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from fastapi import Body, Path, Query, Request
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from activities.reports.opening import PAGES, make_link
 from domain.bounds import Words
@@ -51,20 +51,13 @@ class NewLink(Value):
     by: Words | None = None
 
 
-class ShownLink(Value):
+class ShownLink(MadeLink):
     """A link as it is kept: everything but its signature.
 
     Attributes:
         opens: it opens its page; else it has expired, or was revoked.
     """
 
-    id: str
-    account: str
-    created_at: AwareDatetime
-    created_by: str
-    expires_at: AwareDatetime
-    revoked_at: AwareDatetime | None
-    revoked_by: str | None
     opens: bool
 
 
