@@ -19,7 +19,7 @@ from domain.timeline.context import context
 from domain.timeline.effects import Noted, NoteFacts, NoteKind, TriggerFired
 from domain.timeline.facts import Firing, Pause, Term, Violation, clock_text, union
 from domain.timeline.instances import MilestoneInstance
-from domain.timeline.plan import Plan
+from domain.timeline.plan import CORNERS, Plan
 from domain.timeline.state import Folded, TimelineState
 
 _IN_SIGHT = nullcontext()
@@ -300,17 +300,15 @@ class Book:
     def correct_if_ahead(self, instance: MilestoneInstance, at: datetime, why: str) -> None:
         """Take back a violation whose target moved to or past the effective now."""
         standing, target = instance.standing_violation, self.target(instance)
-        is_ahead = target is None or target >= instance.effective_now(at)
-        if standing and is_ahead and not self._is_missed_now(instance, standing, at):
+        if standing is None or (self.plan.rules >= CORNERS and self.is_missed_now(instance, standing, at)):
+            return
+        if target is None or target >= instance.effective_now(at):
             self.correct_one(instance, standing, why)
 
     def record_missed(self, instance: MilestoneInstance, milestone: Milestone, at: datetime) -> None:
         """Put on record what was missed by a change; whether a target was a promise is decided when it passes."""
-        if not instance.begun:
-            return
-        try:
-            is_past = instance.is_past_target(self.plan.calendars, at)
-        except HorizonExceeded:
+        is_past = self.is_past(instance, at) if instance.begun else None
+        if is_past is None:
             return
         if not is_past:
             if instance.promise != milestone.promise:
@@ -319,21 +317,17 @@ class Book:
             effective_now = instance.effective_now(at)
             self.violate(instance, instance.target_at(self.plan.calendars, paused_until=effective_now))
 
-    def correct_if_not_missed(self, at: datetime) -> None:
-        """Take back violations of an instant that something of it came before; what is past then is violated there."""
-        for instance in self.state.instances:
-            standing = instance.standing_violation
-            if standing is None or standing.violated_at != at or instance.completed_at is not None:
-                continue
-            if not self._is_missed_now(instance, standing, at):
-                self.correct_one(instance, standing, "what happened in the same second came before it")
-                if instance.is_open:
-                    self.record_missed(instance, self.plan.milestone(instance.milestone), at)
-
-    def _is_missed_now(self, instance: MilestoneInstance, standing: Violation, at: datetime) -> bool:
+    def is_missed_now(self, instance: MilestoneInstance, standing: Violation, at: datetime) -> bool:
         """Whether the target that was missed in this very second is missed in it still, whatever moved it."""
         runs = instance.is_open and instance.open_pause is None and instance.promise
         return runs and standing.violated_at == at == self.target(instance)
+
+    def is_past(self, instance: MilestoneInstance, at: datetime) -> bool | None:
+        """Whether its target has passed; None: it lies past the horizon."""
+        try:
+            return instance.is_past_target(self.plan.calendars, at)
+        except HorizonExceeded:
+            return None
 
     def correct(self, instance: MilestoneInstance, why: str) -> None:
         """Take back the violation that stands."""

@@ -30,6 +30,7 @@ from domain.timeline.folding import fold, foldable, key_of
 from domain.timeline.instances import MilestoneInstance
 from domain.timeline.plan import Plan
 from domain.timeline.rules import begin, settle
+from domain.timeline.same_second import judge_anew
 from domain.timeline.state import TimelineState
 from domain.timeline.views import CaseView, look
 
@@ -99,7 +100,7 @@ class Timeline:
         self.state.rounds = 0
         settle(book, at)
         if comes_first:
-            book.correct_if_not_missed(at)
+            judge_anew(book, at)
         else:
             self.state.alone_at = None
         self._catch_up(book, at, inclusive=False)

@@ -15,8 +15,13 @@ from domain.criteria.fields import FieldType
 from domain.frozen import FrozenCalendar
 from domain.process import EntitlementProcess, Milestone
 
-RULES = 1
+RULES = 2
 """The version of the rules in `domain` under which cases are opened now. A case keeps the one that its plan names."""
+
+CORNERS = 2
+"""The version since which a completion counts for its own stay where each stay begins anew, a violation of the very
+second of a change is judged with that, and what a migration kept behind a completion waits again for what it follows.
+Of cases that were opened before, histories may have it otherwise."""
 
 
 class Plan(BaseModel):

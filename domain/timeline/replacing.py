@@ -11,7 +11,7 @@ from domain.timeline.entry import Entry
 from domain.timeline.facts import Term
 from domain.timeline.folding import leave_entitlement
 from domain.timeline.instances import MilestoneInstance
-from domain.timeline.plan import Plan
+from domain.timeline.plan import CORNERS, Plan
 from domain.timeline.sight import Sight
 from domain.timeline.spans_in_force import SpansInForce
 from domain.timeline.tracks import Track, tracks
@@ -153,6 +153,10 @@ class _Migration:
         """Whether its target was no promise, and is behind."""
         return not instance.promise and instance.is_past_target(self.book.plan.calendars, self.at)
 
+    def _follows(self, milestone: Milestone, term: Term) -> bool:
+        """Whether it starts from the completion of another, and was not given a start of its own for good."""
+        return milestone.predecessor is not None and not term.is_kept and self.book.plan.rules >= CORNERS
+
     def _keep(self, milestone: Milestone, instance: MilestoneInstance, *, same_start: bool) -> None:
         """Keep start and target, whatever the new version declares; what it declares later is a change as usual."""
         old = instance.terms[-1]
@@ -168,8 +172,7 @@ class _Migration:
             "declared_at": self.sight.instant(milestone.by) if milestone.by else None,
             "is_kept": True,
             "kept_cutoff": old.kept_cutoff if old.is_kept else self._cutoff_before(milestone.name),
-            # What waits for another follows its completion, unless it has been given a start of its own for good.
-            "is_detached": not same_start or (old.is_detached and (old.is_kept or milestone.predecessor is None)),
+            "is_detached": not same_start or (old.is_detached and not self._follows(milestone, old)),
         }
         instance.add_term(old.model_copy(update=kept))
         if instance.is_open:

@@ -17,6 +17,7 @@ from domain.timeline.effects import NoteKind
 from domain.timeline.entry import Entry
 from domain.timeline.instances import MilestoneInstance
 from domain.timeline.pauses import pause_or_resume
+from domain.timeline.plan import CORNERS
 from domain.timeline.revealing import take_back
 from domain.timeline.sight import Sight
 from domain.timeline.spans_in_force import SpansInForce
@@ -169,8 +170,11 @@ class Rules:
         if instance is not None and instance.terms[-1].anchor_at in anchors:
             # It runs on from the completion that it follows, also where its predecessor has begun anew.
             return instance.terms[-1].anchor_at
-        latest = self.book.latest(before) if before else None  # of this stay, where each stay begins anew
-        return anchors[-1] if latest is not None and latest.completed_at and anchors else None
+        if before is None or not anchors:
+            return None
+        # Of this stay, where each stay begins anew.
+        last = self.book.latest(before) if self.book.plan.rules >= CORNERS else self.book.newest(before)
+        return anchors[-1] if last is not None and last.completed_at else None
 
     def _of_the_stay(self, milestone: Milestone, anchor: datetime) -> datetime:
         if milestone.on_reentry == "restart" and self.state.reentered_at is not None:

@@ -129,10 +129,11 @@ class Bench:
             milestones: declarations of milestones.
             opened: when the case is opened.
             hours: the calendar of milestones that name none.
-            also: `fields`, `entitlement` and `account` of the case, `values` of its fields; all else is of the process.
+            also: `fields`, `entitlement` and `account` of the case, `values` of its fields, the `rules` it is opened
+                under; all else is of the process.
         """
         fields = also.pop("fields", {})
-        of_plan = {name: also.pop(name) for name in ("entitlement", "account", "values") if name in also}
+        of_plan = {name: also.pop(name) for name in ("entitlement", "account", "values", "rules") if name in also}
         by = plan(process(*milestones, **also), hours, **of_plan)
         self.timeline = Timeline.enter(by, Case(case_id="c", fields=fields), ny(opened))
         self.effects: list[Effect] = []

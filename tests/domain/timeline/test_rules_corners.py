@@ -8,8 +8,9 @@ import pytest
 
 from domain.timeline.effects import NoteKind
 from domain.timeline.instances import InstanceState
+from domain.timeline.plan import CORNERS
 from domain.timeline.preview import preview
-from tests.domain.timeline.bench import Bench, field_at, ny, plan, process, sets, triggers
+from tests.domain.timeline.bench import Bench, field_at, ny, plan, process, sets, told, triggers
 
 HIGH = 'case.priority == "High"'
 ON = 'case.state == "on"'
@@ -172,6 +173,39 @@ def test_what_begins_anew_waits_for_a_predecessor_that_does_not() -> None:
     assert again == [("A", 1, "completed"), ("B", 1, "open at exit")]
     bench.change("Mon 12:30", state="on").complete("Mon 13:00", "A")
     assert bench.start("Mon 13:30", "B") == "Mon 13:00"
+
+
+# --- cases that were opened under older rules ---
+
+
+def test_under_older_rules_a_completion_of_the_stay_before_counts() -> None:
+    """So that the history of such a case replays."""
+    first = {"name": "A", "within": "1h", "starts": "criteria", "when": 'case.state != "off"', "on_reentry": "restart"}
+    then = {"name": "B", "within": "4h", "starts": {"after": "A"}, "on_reentry": "restart"}
+    bench = Bench(first, then, fields={"state": "on"}, rules=CORNERS - 1)
+    bench.complete("Mon 09:30", "A").close("Mon 10:00").change("Mon 10:30", state="off").reopen("Mon 11:00")
+    assert bench.start("Mon 12:00", "B") == "Mon 11:00"
+
+
+@pytest.mark.parametrize(("rules", "violations"), [(CORNERS - 1, ["Mon 10:00"]), (CORNERS, ["Mon 10:00", "Mon 09:30"])])
+def test_under_older_rules_a_violation_of_the_second_of_a_change_stays(rules: int, violations: list[str]) -> None:
+    """A migration moves the target back, in the very second in which it was missed."""
+    bench = Bench({"within": "1h"}, rules=rules).to("Mon 10:00")
+    bench.migrate("Mon 10:00", plan(process({"within": "30m"}, version=2), rules=rules))
+    assert [told(one.violated_at) for one in bench.milestone("Mon 10:30").violations] == violations
+
+
+@pytest.mark.parametrize(("rules", "state"), [(CORNERS - 1, "running"), (CORNERS, "removed")])
+def test_under_older_rules_what_a_migration_kept_behind_a_completion_runs_on(rules: int, state: str) -> None:
+    """Both were completed at their start, and both rules turn false."""
+    done = {"complete_when": 'case.state == "on"', "when_undone": "resume"}
+    both: list[dict[str, Any]] = [
+        {"name": "A", "within": "8h", **done},
+        {"name": "B", "within": "1h", "starts": {"after": "A"}, **done},
+    ]
+    bench = Bench(*both, fields={"state": "on"}, rules=rules)
+    bench.migrate("Mon 10:00", plan(process(*both, version=2), rules=rules)).change("Mon 12:00", state="off")
+    assert str(bench.milestone("Mon 13:00", "B").state) == state
 
 
 # --- carry ---
