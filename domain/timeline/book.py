@@ -19,7 +19,7 @@ from domain.timeline.context import context
 from domain.timeline.effects import Noted, NoteFacts, NoteKind, TriggerFired
 from domain.timeline.facts import Firing, Pause, Term, Violation, clock_text, union
 from domain.timeline.instances import MilestoneInstance
-from domain.timeline.plan import CORNERS, Plan
+from domain.timeline.plan import CORNERS, LATE_NEWS, Plan
 from domain.timeline.state import Folded, TimelineState
 
 _IN_SIGHT = nullcontext()
@@ -292,7 +292,9 @@ class Book:
 
     def violate(self, instance: MilestoneInstance, target: datetime) -> None:
         """Record that a target was missed."""
-        missed = Violation(violated_at=target, noticed_at=self.noticed_at)
+        last = self.state.last_at
+        recorded_at = last if last > target and self.plan.rules >= LATE_NEWS else None
+        missed = Violation(violated_at=target, noticed_at=self.noticed_at, recorded_at=recorded_at)
         instance.violations = (*instance.violations, missed)
         text = f"{instance.milestone} violated at {clock_text(target)}"
         self.note(NoteKind.VIOLATED, target, text, instance, violated_at=target, noticed_at=self.noticed_at)

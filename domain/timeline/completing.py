@@ -71,17 +71,16 @@ def _go_on_unseen(book: Book, milestone: Milestone, instance: MilestoneInstance,
 def _judge_late(book: Book, instance: MilestoneInstance, target: datetime) -> None:
     """Put the record right of one completed late: by what was on record at its own time.
 
-    A violation that came to be after that is corrected; one that was corrected after it is put on record anew.
+    What came on record after that is corrected, and what was corrected after it is on record anew; what says the same
+    as this completion stays.
     """
     at = instance.completed_at
-    standing = instance.standing_violation
-    if at is None or (standing is not None and standing.violated_at < at):
+    if at is None:
         return
-    known = [
-        v.violated_at
-        for v in instance.violations
-        if v.violated_at < at and (v.corrected_at is None or v.corrected_at > at)
-    ]
+    standing = instance.standing_violation
+    stood = [v for v in instance.violations if v.stood_at(at)]
     if standing is not None:
+        if standing in stood or (not stood and standing.violated_at == target):
+            return
         book.correct_one(instance, standing, f"completed at {clock_text(at)}, before it")
-    book.violate(instance, known[-1] if known else target)
+    book.violate(instance, stood[-1].violated_at if stood else target)

@@ -108,13 +108,20 @@ class Violation(Value):
     """A missed target, with when it was missed and when that was noticed.
 
     Attributes:
+        recorded_at: when a change put it on record; None: when it was missed.
         corrected_at: set when the target moved to or past the effective now, or a completion in time became known.
     """
 
     violated_at: AwareDatetime
     noticed_at: AwareDatetime
+    recorded_at: AwareDatetime | None = Field(default=None, exclude_if=_is_none)
     corrected_at: AwareDatetime | None = None
     correction: str | None = None
+
+    def stood_at(self, at: datetime) -> bool:
+        """Whether it was on record before `at`, or was put there in that very second by a change."""
+        is_known = self.violated_at < at and (self.recorded_at or self.violated_at) <= at
+        return is_known and (self.corrected_at is None or self.corrected_at > at)
 
 
 class Firing(Value):

@@ -15,13 +15,17 @@ from domain.criteria.fields import FieldType
 from domain.frozen import FrozenCalendar
 from domain.process import EntitlementProcess, Milestone
 
-RULES = 2
+RULES = 3
 """The version of the rules in `domain` under which cases are opened now. A case keeps the one that its plan names."""
 
 CORNERS = 2
 """The version since which a completion counts for its own stay where each stay begins anew, a violation of the very
 second of a change is judged with that, and what a migration kept behind a completion waits again for what it follows.
 Of cases that were opened before, histories may have it otherwise."""
+
+LATE_NEWS = 3
+"""The version since which late news of a completion is judged by what was on record at its own time also where a change
+has put it on record since, with a target that lies further back."""
 
 
 class Plan(BaseModel):

@@ -8,7 +8,7 @@ import pytest
 
 from domain.timeline.effects import NoteKind
 from domain.timeline.instances import InstanceState
-from domain.timeline.plan import CORNERS
+from domain.timeline.plan import CORNERS, LATE_NEWS
 from domain.timeline.preview import preview
 from tests.domain.timeline.bench import Bench, field_at, ny, plan, process, sets, told, triggers
 
@@ -175,7 +175,28 @@ def test_what_begins_anew_waits_for_a_predecessor_that_does_not() -> None:
     assert bench.start("Mon 13:30", "B") == "Mon 13:00"
 
 
+# --- late news of a completion ---
+
+
+@pytest.mark.parametrize(
+    ("done", "violations"),
+    [("Mon 12:00", ["Mon 10:00 corrected Mon 13:00", "Mon 11:00"]), ("Mon 13:00", ["Mon 10:00"])],
+)
+def test_late_news_is_judged_by_what_a_change_had_recorded_then(done: str, violations: list[str]) -> None:
+    """Stopped at 11:00; at 13:00 it comes to life, missed at 10:00. The pause moves the target of a completion."""
+    bench = Bench({"within": "1h", "when": ON}, fields={"state": "off"}).stop("Mon 11:00")
+    bench.change("Mon 13:00", state="on").complete("Mon 14:00", occurred=done)
+    assert bench.violations == violations
+
+
 # --- cases that were opened under older rules ---
+
+
+def test_under_older_rules_late_news_leaves_what_a_change_recorded() -> None:
+    """So that the history of such a case replays."""
+    bench = Bench({"within": "1h", "when": ON}, fields={"state": "off"}, rules=LATE_NEWS - 1).stop("Mon 11:00")
+    bench.change("Mon 13:00", state="on").complete("Mon 14:00", occurred="Mon 12:00")
+    assert bench.violations == ["Mon 10:00"]
 
 
 def test_under_older_rules_a_completion_of_the_stay_before_counts() -> None:
