@@ -6,6 +6,7 @@ from domain.process import EntitlementProcess
 from domain.timeline.book import Book
 from domain.timeline.effects import NoteKind
 from domain.timeline.pauses import pause_or_resume
+from domain.timeline.plan import SAYS_WHO
 from domain.timeline.sight import OPENED_AT, Sight
 from domain.timeline.state import Hold
 from domain.timeline.tracks import tracks
@@ -62,8 +63,8 @@ class Entry:
             state.stay += 1
             state.entered_at = entry_at
             name, version = self.process.name, self.process.version
-            text = f"process {name!r} version {version} entered"
-            self.book.note(NoteKind.ENTERED, self.at, text, process=name, process_version=version)
+            text = f"the case entered process {name!r}, version {version}"
+            self._note(NoteKind.ENTERED, text, f"version {version} entered")
             return True
         changed = entry_at is not None and entry_at != state.entry_at
         if changed:
@@ -86,8 +87,7 @@ class Entry:
     def _exit(self) -> None:
         self.state.exited_at = self.at
         self.state.holds = (*self.state.holds, Hold(cause="outside the process", from_at=self.at))
-        name, version = self.process.name, self.process.version
-        self.book.note(NoteKind.EXITED, self.at, f"process {name!r} left", process=name, process_version=version)
+        self._note(NoteKind.EXITED, f"the case left process {self.process.name!r}", "left")
         for milestone in self.process.milestones:
             for track in tracks(self.book, milestone):
                 instance = track.newest
@@ -103,9 +103,7 @@ class Entry:
         before = {milestone.name: tracks(self.book, milestone) for milestone in self.process.milestones}
         state.stay += 1
         state.end_hold("outside the process", self.at)
-        name, version = self.process.name, self.process.version
-        text = f"process {name!r} entered again"
-        self.book.note(NoteKind.REENTERED, self.at, text, process=name, process_version=version)
+        self._note(NoteKind.REENTERED, f"the case entered process {self.process.name!r} again", "entered again")
         for milestone in self.process.milestones:
             if milestone.on_reentry == "restart":
                 continue
@@ -118,3 +116,10 @@ class Entry:
                 with self.book.writing(seen=track.is_seen):
                     # The time outside ends before anything else follows.
                     pause_or_resume(self.book, self.sight, milestone, instance, track.causes)
+
+    def _note(self, kind: NoteKind, text: str, before: str) -> None:
+        """Put on record what became of the case and its process; `before` is what older rules say after its name."""
+        name, version = self.process.name, self.process.version
+        if self.book.plan.rules < SAYS_WHO:
+            text = f"process {name!r} {before}"
+        self.book.note(kind, self.at, text, process=name, process_version=version)

@@ -23,6 +23,10 @@ CORNERS = 2
 second of a change is judged with that, and what a migration kept behind a completion waits again for what it follows.
 Of cases that were opened before, histories may have it otherwise."""
 
+SAYS_WHO = 3
+"""The version since which notes of entry and exit have the case as their subject. Histories of before have them to the
+letter."""
+
 LATE_NEWS = 3
 """The version since which late news of a completion is judged by what was on record at its own time also where a change
 has put it on record since, with a target that lies further back."""
