@@ -33,7 +33,8 @@ from rich.table import Table
 from sqlalchemy import Table as SqlTable
 from sqlalchemy import text
 
-from domain.catalog.declarations import Catalog, Declaration, Entitlement, Kind
+from domain.catalog.declarations import Catalog, Declaration, Entitlement
+from domain.catalog.kinds import Kind
 from domain.coverage.matching import CoverageQuestion, choose
 from store import Store, tables
 from store.database import Database

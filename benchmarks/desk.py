@@ -21,7 +21,7 @@ from typing import Any
 
 from benchmarks.feed import PLAN
 from domain.messages.case_state import CaseState
-from domain.timeline import Case, Timeline
+from domain.timeline.machine import Case, Timeline
 from starters.operations.desk import Desk
 from store import Store, tables
 from store.cases.folded import milestone_row

@@ -26,8 +26,9 @@ from domain.feed.cases import case_events
 from domain.messages.case_state import ActionOutcome, CaseState
 from domain.messages.steps import CaseRecord, FeedPart
 from domain.process import EntitlementProcess
-from domain.timeline import Case, Timeline, events
+from domain.timeline import events
 from domain.timeline.effects import Effect, Noted, TriggerFired
+from domain.timeline.machine import Case, Timeline
 from domain.timeline.plan import Plan
 from store import Store
 

@@ -38,9 +38,9 @@ from domain.messages.case_state import CaseState
 from domain.messages.cases import Answer
 from domain.messages.steps import CaseRecord, FoldedInstance
 from domain.process import EntitlementProcess
-from domain.timeline import Case, Timeline
 from domain.timeline.effects import Effect, Noted, TriggerFired
 from domain.timeline.events import ClockResumed, ClockStopped, Event, FieldsChanged, MilestoneCompleted
+from domain.timeline.machine import Case, Timeline
 from domain.timeline.plan import Plan
 from domain.timeline.views import look_at
 from domain.usage.allowance import Allowance

@@ -20,7 +20,7 @@ if Path(sys.path[0]).resolve() == ROOT / "benchmarks":
 
 from domain.calendar import BusinessHours
 from domain.process import EntitlementProcess
-from domain.timeline import Case, Timeline
+from domain.timeline.machine import Case, Timeline
 from domain.timeline.plan import Plan
 
 OPENED_AT = datetime(2025, 6, 9, 13, 0, tzinfo=UTC)

@@ -6,8 +6,6 @@ from datetime import date
 from functools import lru_cache
 from typing import Any
 
-import holidays as holidays_package
-
 from domain.open_time.stretches import CalendarError
 
 HALF_DAY = "half_day"
@@ -15,10 +13,17 @@ WORKED = ("workday", "unofficial")
 """Categories of days on which people work."""
 
 
+def _package() -> Any:
+    """The package, loaded when a calendar asks it: most commands have none to freeze."""
+    import holidays  # noqa: PLC0415 - only what freezes a calendar needs it
+
+    return holidays
+
+
 @lru_cache(maxsize=1)
 def _countries() -> frozenset[str]:
     """The ISO 3166 codes that the package lists."""
-    return frozenset(holidays_package.list_supported_countries())
+    return frozenset(_package().list_supported_countries())
 
 
 def check_country(country: str, subdivision: str | None, categories: tuple[str, ...]) -> None:
@@ -31,7 +36,7 @@ def check_country(country: str, subdivision: str | None, categories: tuple[str, 
         upper = country.upper()
         hint = f"did you mean {upper!r}?" if upper in _countries() else "expected a code such as 'US', of ISO 3166"
         raise ValueError(f"unknown country {country!r}; {hint}")
-    calendar: Any = holidays_package.country_holidays(country)
+    calendar: Any = _package().country_holidays(country)
     if subdivision is not None:
         known = (*calendar.subdivisions, *calendar.subdivisions_aliases)
         if subdivision not in known:
@@ -74,9 +79,7 @@ def moved_working_days(country: str, subdivision: str | None, year: int) -> froz
 
 @lru_cache(maxsize=4096)
 def _known(country: str, subdivision: str | None, categories: tuple[str, ...], year: int) -> Any:
-    known: Any = holidays_package.country_holidays(
-        country, subdiv=subdivision, years=year, categories=categories or None
-    )
+    known: Any = _package().country_holidays(country, subdiv=subdivision, years=year, categories=categories or None)
     if not known.start_year <= year <= known.end_year:
         raise CalendarError(
             f"the holidays of {country} are known from {known.start_year} to {known.end_year}, not in {year}"

@@ -6,7 +6,7 @@ from domain.calendar import BusinessHours
 from domain.errors import NotFound, Refused
 from domain.frozen import FrozenCalendar
 from domain.messages.cases import Answer, CaseIntake
-from domain.timeline import Timeline
+from domain.timeline.machine import Timeline
 from domain.timeline.views import CaseView
 
 __all__ = [

@@ -6,10 +6,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from sqlalchemy import Connection, Engine, Executable, Table, create_engine, event, make_url, text
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, ExceptionContext
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
@@ -18,6 +17,11 @@ from store.errors import BadAddress, NothingThere, StoreError
 from store.schema import MAKES, check_up_to_date, is_up_to_date, migrate, versions
 from store.sqlite import BUSY_SECONDS, sqlite_engine, use_wal
 from store.turns import Turns
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql, sqlite
+
+    Upsert = sqlite.Insert | postgresql.Insert
 
 _MIGRATION_LOCK = 0x6D696C65  # "mile", in PostgreSQL's one space of advisory locks
 CATALOG_LOCK = _MIGRATION_LOCK + 1
@@ -144,14 +148,20 @@ class Standing(Database):
         raise StoreError("a snapshot is read, and not written to")
 
 
-def insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
+def insert(connection: Connection, table: Table) -> Upsert:
     """An insert that knows what to do `on_conflict`; both databases spell it alike."""
     return insert_for(connection.dialect.name, table)
 
 
-def insert_for(dialect: str, table: Table) -> sqlite.Insert | postgresql.Insert:
+def insert_for(dialect: str, table: Table) -> Upsert:
     """The same for a dialect by its name."""
-    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+    if dialect == "sqlite":
+        from sqlalchemy.dialects import sqlite  # noqa: PLC0415 - only that of the database in use is loaded
+
+        return sqlite.insert(table)
+    from sqlalchemy.dialects import postgresql  # noqa: PLC0415 - the same
+
+    return postgresql.insert(table)
 
 
 def insert_new(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> int:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from domain.calendar import BusinessHours
-from domain.catalog.declarations import Catalog, Kind
+from domain.catalog.declarations import Catalog
+from domain.catalog.kinds import Kind
 from domain.criteria.fields import FieldType
 from domain.messages.migrations import Versions
 from domain.process import EntitlementProcess

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import delete, func, select
 
-from domain.catalog.declarations import Kind
+from domain.catalog.kinds import Kind
 from domain.catalog.reports import ScheduledReport
 from store import tables
 from store.catalog.reading import StoredCatalog, declaration_of

@@ -39,9 +39,11 @@ if TYPE_CHECKING:
     from store.subscriptions.standing import Subscriptions
     from store.usage.ledgers import Ledgers
     from store.usage.unsynchronised import UnsynchronisedEntitlements
+    from store.zones import TimeZones
 
 _PARTS = {
     "catalog": "store.catalog.declared:DeclaredCatalog",
+    "zones": "store.zones:TimeZones",
     "orders": "store.orders:Orders",
     "cases": "store.cases.records:CaseRecords",
     "listing": "store.cases.listing:CaseListing",
@@ -82,6 +84,7 @@ class Store:
 
     Attributes:
         catalog: what is declared.
+        zones: the time zones that are declared, and nothing else.
         orders: what was ordered, and made of it.
         cases: how each case stands.
         listing: which cases there are, page by page.
@@ -113,6 +116,7 @@ class Store:
     """
 
     catalog: DeclaredCatalog
+    zones: TimeZones
     orders: Orders
     cases: CaseRecords
     listing: CaseListing

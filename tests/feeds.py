@@ -9,8 +9,8 @@ from typing import Any
 from domain.calendar import ALWAYS
 from domain.messages.case_state import ActionOutcome, CaseState
 from domain.messages.steps import CaseRecord, FeedPart
-from domain.timeline import Case, Timeline
 from domain.timeline.effects import Effect, Noted, NoteKind, TriggerFired
+from domain.timeline.machine import Case, Timeline
 from domain.timeline.plan import Plan
 
 T0 = datetime(2025, 6, 9, 13, 0, tzinfo=UTC)

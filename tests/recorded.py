@@ -9,9 +9,9 @@ from typing import Any
 from domain.errors import Refused
 from domain.messages.case_state import CaseState
 from domain.messages.steps import CaseRecord, FeedPart
-from domain.timeline import Case, Timeline
 from domain.timeline.effects import Effect, Noted, TriggerFired
 from domain.timeline.events import Event
+from domain.timeline.machine import Case, Timeline
 from domain.timeline.plan import Plan
 from store import Store
 

@@ -24,7 +24,6 @@ from domain.catalog.declarations import (
     DeclaredHours,
     Entitlement,
     EntitlementTemplate,
-    Kind,
     Opening,
     Organisation,
     Product,
@@ -32,6 +31,7 @@ from domain.catalog.declarations import (
 )
 from domain.catalog.endpoints import Endpoint, SecretSource
 from domain.catalog.intake import IntakeSource, Signature
+from domain.catalog.kinds import Kind
 from domain.catalog.mailing import MailTemplate, Person, Quiet, Role
 from domain.catalog.references import KnownCatalog
 from domain.catalog.report_times import ReportTimes

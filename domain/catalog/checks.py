@@ -16,7 +16,6 @@ from domain.catalog.declarations import (
     Declaration,
     Entitlement,
     EntitlementTemplate,
-    Kind,
     Organisation,
     ServiceContract,
     name_of,
@@ -24,6 +23,7 @@ from domain.catalog.declarations import (
 from domain.catalog.endpoints import Endpoint, templates_of_endpoint
 from domain.catalog.intake import IntakeSource
 from domain.catalog.intake_checks import intake_problems
+from domain.catalog.kinds import Kind
 from domain.catalog.mail_checks import mail_template_problems
 from domain.catalog.mailing import MailTemplate
 from domain.catalog.problems import Path, Problem

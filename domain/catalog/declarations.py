@@ -15,7 +15,6 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterator
 from datetime import date
-from enum import StrEnum
 from typing import Any, Literal, Self
 
 from pydantic import AwareDatetime, Field, field_validator, model_validator
@@ -24,6 +23,7 @@ from domain.calendar import ALWAYS, BusinessHours
 from domain.catalog.customer_page import CustomerPage
 from domain.catalog.endpoints import Endpoint
 from domain.catalog.intake import IntakeSource
+from domain.catalog.kinds import Kind
 from domain.catalog.mailing import Mail, MailTemplate, Person, Quiet, RoleFields, TimeZone
 from domain.catalog.reports import ScheduledReport
 from domain.catalog.subscriptions import Subscription
@@ -41,35 +41,6 @@ from domain.years import FIRST_YEAR, LAST_YEAR, is_promised
 
 MOST_ORDERED = 100_000
 """A quantity beyond this is a slip of the pen."""
-
-_ONE = {"business_hours": "business hours", "processes": "process", "people": "person", "intake": "intake source"}
-
-
-class Kind(StrEnum):
-    """The kinds of declarations, by the keys of a catalog; each names earlier ones, and parents of its kind."""
-
-    BUSINESS_HOURS = "business_hours"
-    ENDPOINTS = "endpoints"
-    PEOPLE = "people"
-    TEMPLATES = "templates"
-    PROCESSES = "processes"
-    ENTITLEMENT_TEMPLATES = "entitlement_templates"
-    PRODUCTS = "products"
-    ACCOUNTS = "accounts"
-    CONTACTS = "contacts"
-    ASSETS = "assets"
-    SERVICE_CONTRACTS = "service_contracts"
-    CONTRACT_LINE_ITEMS = "contract_line_items"
-    ENTITLEMENTS = "entitlements"
-    SUBSCRIPTIONS = "subscriptions"
-    REPORTS = "reports"
-    INTAKE = "intake"
-
-    @property
-    def one(self) -> str:
-        """One of the kind, in words."""
-        return _ONE.get(self.value, self.value.removesuffix("s").replace("_", " "))
-
 
 _TERM_END_NEEDS_A_COUNT = "term_end is kept by the counter of an allowance; give one, if only allowance: {unit: cases}"
 

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from domain.catalog.checks import check_entries
 from domain.catalog.complaints import shown, translated
-from domain.catalog.declarations import MODELS, Catalog, Declaration, Kind, Organisation, name_of
+from domain.catalog.declarations import MODELS, Catalog, Declaration, Organisation, name_of
+from domain.catalog.kinds import Kind
 from domain.catalog.problems import CatalogProblems, Path, Problem
 from domain.catalog.process_checks import criteria_problem
 from domain.catalog.references import NOTHING, Known

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from domain.catalog.declarations import Kind
 from domain.catalog.intake import IntakeSource, expressions_of
+from domain.catalog.kinds import Kind
 from domain.catalog.problems import Path, Problem
 from domain.catalog.references import References
 from domain.criteria.compiling import CriteriaError

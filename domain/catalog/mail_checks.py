@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from domain.catalog.declarations import Kind
+from domain.catalog.kinds import Kind
 from domain.catalog.mailing import MailTemplate, Role, field_of, texts_of_template
 from domain.catalog.problems import Path, Problem
 from domain.catalog.references import References

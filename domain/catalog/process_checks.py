@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from domain.catalog.declarations import Kind
+from domain.catalog.kinds import Kind
 from domain.catalog.mail_checks import mail_problems
 from domain.catalog.problems import Path, Problem
 from domain.catalog.references import References

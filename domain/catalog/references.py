@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from domain.calendar import ALWAYS
-from domain.catalog.declarations import Catalog, Declaration, Kind, Organisation, name_of
+from domain.catalog.declarations import Catalog, Declaration, Organisation, name_of
+from domain.catalog.kinds import Kind
 from domain.catalog.problems import Path, Problem
 from domain.criteria.fields import FieldType, nearest
 from domain.criteria.values import Listed

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from domain.catalog.declarations import Catalog, Entitlement, EntitlementTemplate, Kind
+from domain.catalog.declarations import Catalog, Entitlement, EntitlementTemplate
 from domain.catalog.endpoints import templates_of_endpoint
+from domain.catalog.kinds import Kind
 from domain.catalog.mailing import texts_of_template
 from domain.catalog.problems import Path
 from domain.criteria.fields import FieldType

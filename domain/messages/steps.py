@@ -14,10 +14,10 @@ from domain.messages.case_state import ActionFailure, ActionOutcome, CaseState, 
 from domain.messages.cases import CaseIntake, CaseReopening, OverageChoice, TimeLogged
 from domain.messages.coverage import CaseCoverage
 from domain.model import Value
-from domain.timeline import Case, Timeline
 from domain.timeline.effects import Effect, Noted, NoteKind, TriggerFired
 from domain.timeline.events import CaseReopened
 from domain.timeline.instances import MilestoneInstance
+from domain.timeline.machine import Case, Timeline
 from domain.timeline.plan import Plan
 from domain.timeline.state import Ended
 from domain.timeline.views import CaseView, MilestoneView

@@ -16,10 +16,10 @@ from domain.catalog.declarations import (
     Declaration,
     Entitlement,
     EntitlementTemplate,
-    Kind,
     ServiceContract,
     name_of,
 )
+from domain.catalog.kinds import Kind
 from domain.catalog.problems import Problem
 from domain.catalog.references import Known
 from domain.orders.placing import OrderProblems, PlacedLine, PlacedOrder

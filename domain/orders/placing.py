@@ -16,7 +16,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AwareDatetime, Field, model_validator
 
-from domain.catalog.declarations import MOST_ORDERED, Account, Asset, EntitlementTemplate, Kind, Product
+from domain.catalog.declarations import MOST_ORDERED, Account, Asset, EntitlementTemplate, Product
+from domain.catalog.kinds import Kind
 from domain.catalog.problems import Path, Problem
 from domain.catalog.references import Known
 from domain.criteria.fields import nearest

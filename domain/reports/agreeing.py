@@ -8,7 +8,7 @@ from datetime import datetime
 from domain.messages.case_state import CaseState
 from domain.reports.compliance import Outcome, outcome
 from domain.reports.retelling import Key
-from domain.timeline import Timeline
+from domain.timeline.machine import Timeline
 from domain.timeline.views import CaseView, MilestoneView
 from domain.wording import numbered
 

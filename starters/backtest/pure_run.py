@@ -11,13 +11,14 @@ from datetime import timedelta
 from typing import TypeVar
 
 from domain.calendar import ALWAYS, BusinessHours
-from domain.catalog.declarations import Catalog, Declaration, Kind, Organisation, name_of
+from domain.catalog.declarations import Catalog, Declaration, Organisation, name_of
+from domain.catalog.kinds import Kind
 from domain.criteria.fields import nearest
 from domain.errors import NotFound
 from domain.open_time.stretches import EPOCH
 from domain.process import EntitlementProcess
-from domain.timeline import Case, Timeline
 from domain.timeline.effects import Effect, TriggerFired
+from domain.timeline.machine import Case, Timeline
 from domain.timeline.plan import Plan
 from domain.timeline.views import CaseView
 from starters.logs.events import LoggedCase

@@ -13,7 +13,8 @@ from datetime import datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from domain.catalog.declarations import Account, Catalog, Entitlement, Kind, Organisation
+from domain.catalog.declarations import Account, Catalog, Entitlement, Organisation
+from domain.catalog.kinds import Kind
 from domain.criteria.fields import nearest
 from domain.errors import NotFound
 from domain.frozen import FrozenCalendar

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from activities.rendering.trial import excessive_texts
-from domain.catalog.declarations import Catalog, Kind
+from domain.catalog.declarations import Catalog
 from domain.catalog.documents import read_document
 from domain.catalog.doubts import doubts
+from domain.catalog.kinds import Kind
 from domain.catalog.problems import CatalogProblems, Problem, path_text
 from domain.catalog.problems import Path as DocumentPath
 from domain.catalog.references import NOTHING, Known

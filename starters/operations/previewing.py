@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from activities.planning import Planner
 from domain.messages.migrations import CaseSelection, Versions
-from domain.timeline import Timeline
+from domain.timeline.machine import Timeline
 from domain.timeline.preview import CasePreview, preview
 from store import Store, StoredCase
 

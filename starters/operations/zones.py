@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, tzinfo
 
-from domain.errors import NotFound
 from domain.timeline.plan import Plan
 from domain.zones import zone_named
 from starters.operations.recorded import at_hand
@@ -25,7 +24,8 @@ def zone_of_case(database: str, case_id: str) -> tzinfo | None:
 
     def of(store: Store) -> tzinfo:
         case = store.cases.get(case_id)
-        return (_named_by_account(store, case.account) if case.account else None) or zone_of_plan(case.carried.plan)
+        named = store.zones.of_account(case.account) if case.account else None
+        return zone_of_plan(case.carried.plan) if named is None else _zone(named)
 
     return at_hand(database, of)
 
@@ -34,19 +34,15 @@ def zone_of_account(database: str, account: str | None) -> tzinfo | None:
     """The zone of an account's dates; of no account, or of one that is unknown, the organisation's."""
 
     def of(store: Store) -> tzinfo:
-        named = _named_by_account(store, account) if account else None
-        return named or _zone(store.catalog.organisation().time_zone)
+        named = store.zones.of_account(account) if account else None
+        return _zone(named or store.zones.of_organisation())
 
     return at_hand(database, of)
 
 
 def zone_of_entitlement(database: str, entitlement: str) -> tzinfo | None:
     """The zone of the dates of an entitlement; of one that is unknown the organisation's."""
-
-    def account(store: Store) -> str:
-        return store.catalog.entitlement(entitlement).account
-
-    return zone_of_account(database, at_hand(database, account))
+    return zone_of_account(database, at_hand(database, lambda store: store.zones.account_of(entitlement)))
 
 
 def zone_of_plan(plan: Plan) -> tzinfo:
@@ -56,14 +52,6 @@ def zone_of_plan(plan: Plan) -> tzinfo:
     first = next(iter(named), None) or of_process or plan.business_hours
     calendar = plan.calendars.get(first) or next(iter(plan.calendars.values()), None)
     return UTC if calendar is None else _zone(calendar.time_zone)
-
-
-def _named_by_account(store: Store, account: str) -> tzinfo | None:
-    try:
-        named = store.catalog.account(account).time_zone
-    except NotFound:
-        return None
-    return None if named is None else _zone(named)
 
 
 def _zone(name: str) -> tzinfo:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from domain.timeline import Case, Timeline
 from domain.timeline.effects import Effect
+from domain.timeline.machine import Case, Timeline
 from domain.timeline.plan import Plan
 from domain.timeline.views import CaseView, MilestoneView
 from starters.backtest.pure_run import Walked, walk

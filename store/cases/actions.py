@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, and_, delete, exists, or_, select, update
 
-from domain.catalog.declarations import Kind
+from domain.catalog.kinds import Kind
 from domain.feed.usage import UsageOutcome
 from domain.process.actions import Action, slug
 from store import tables

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from domain.catalog.declarations import Kind
+from domain.catalog.kinds import Kind
 from domain.feed.redeliveries import CaseRedelivery, redelivery_event, subject_of
 from domain.feed.usage import UsageOutcome
 from store import tables

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -24,12 +24,12 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from store import tables
 from store.database import insert_for
 
-Upsert = sqlite.Insert | postgresql.Insert
+if TYPE_CHECKING:
+    from store.database import Upsert
 
 ASKED_AT = "record_asked_at"
 """The parameter of `put_case` that says when an opening was asked for."""

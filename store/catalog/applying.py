@@ -11,7 +11,8 @@ from sqlalchemy import Connection, delete, select, update
 
 from domain.catalog.amendments import with_what_was_written
 from domain.catalog.checks import check_catalog
-from domain.catalog.declarations import Account, Catalog, Declaration, Entitlement, Kind, name_of
+from domain.catalog.declarations import Account, Catalog, Declaration, Entitlement, name_of
+from domain.catalog.kinds import Kind
 from domain.catalog.problems import CatalogProblems
 from domain.catalog.status import EntitlementStatus, status, zone_of
 from domain.wording import plural

@@ -7,16 +7,8 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Select, and_, or_, select, union_all
 
-from domain.catalog.declarations import (
-    Account,
-    Asset,
-    Contact,
-    ContractLineItem,
-    Entitlement,
-    Kind,
-    Product,
-    ServiceContract,
-)
+from domain.catalog.declarations import Account, Asset, Contact, ContractLineItem, Entitlement, Product, ServiceContract
+from domain.catalog.kinds import Kind
 from domain.coverage.matching import Candidate, CoverageCandidates, CoverageQuestion, CoverageScope
 from store import tables
 from store.catalog.reading import StoredCatalog, declaration_of

@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
 from domain.catalog.amendments import Standing, refused_at_once, refused_ends, with_what_was_written
-from domain.catalog.declarations import Account, Catalog, Entitlement, Kind, Organisation
+from domain.catalog.declarations import Account, Catalog, Entitlement, Organisation
+from domain.catalog.kinds import Kind
 from domain.catalog.problems import Problem
 from domain.catalog.status import EntitlementStatus, status, zone_of
 from domain.usage.renewals import renewal_id

@@ -18,9 +18,9 @@ from domain.catalog.declarations import (
     Declaration,
     DeclaredHours,
     Entitlement,
-    Kind,
     Organisation,
 )
+from domain.catalog.kinds import Kind
 from domain.catalog.mailing import MailTemplate, Person
 from domain.catalog.references import Known
 from domain.catalog.status import zone_of

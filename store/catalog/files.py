@@ -9,7 +9,8 @@ from pydantic import BaseModel, ValidationError
 from sqlalchemy import Connection, select
 
 from domain.catalog.amendments import WRITTEN
-from domain.catalog.declarations import Catalog, Declaration, Kind, Organisation, name_of
+from domain.catalog.declarations import Catalog, Declaration, Organisation, name_of
+from domain.catalog.kinds import Kind
 from domain.catalog.problems import Problem
 from domain.catalog.three_way import Against, Merging, Said
 from domain.messages.inbox import problems

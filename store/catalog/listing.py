@@ -7,7 +7,8 @@ from datetime import date
 
 from sqlalchemy import Connection, select
 
-from domain.catalog.declarations import Entitlement, Kind
+from domain.catalog.declarations import Entitlement
+from domain.catalog.kinds import Kind
 from domain.model import Value
 from store import tables
 from store.catalog.reading import declaration_of

@@ -7,12 +7,8 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, RowMapping, Select, Table, func, select
 
-from domain.catalog.declarations import (
-    MODELS,
-    Declaration,
-    Kind,
-    Organisation,
-)
+from domain.catalog.declarations import MODELS, Declaration, Organisation
+from domain.catalog.kinds import Kind
 from domain.criteria.fields import FieldType, nearest
 from domain.errors import NotFound
 from store import tables

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import Connection, RowMapping, func, select, update
 
-from domain.catalog.declarations import Kind
+from domain.catalog.kinds import Kind
 from domain.catalog.subscriptions import Subscription
 from domain.errors import Refused
 from domain.subscriptions.state import SubscriptionState

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Boolean, Column, Date, ForeignKey, Index, Integer, Table
 
-from domain.catalog.declarations import Kind
+from domain.catalog.kinds import Kind
 from store.tables.metadata import metadata
 from store.types import Document, Instant, Line
 

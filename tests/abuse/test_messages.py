@@ -16,8 +16,8 @@ from domain.bounds import MOST_TEXT_BYTES, MOST_WORDS_BYTES
 from domain.errors import Refused
 from domain.frozen import HorizonExceeded
 from domain.messages.inbox import read_event, read_message
-from domain.timeline import Timeline
 from domain.timeline.events import FieldsChanged
+from domain.timeline.machine import Timeline
 from domain.timeline.state import TimelineState
 from domain.usage.allowance import Allowance
 from domain.usage.freezing import freeze

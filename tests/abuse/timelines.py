@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from domain.calendar import ALWAYS
 from domain.criteria.fields import FieldType
 from domain.process import EntitlementProcess
-from domain.timeline import Case, Timeline
+from domain.timeline.machine import Case, Timeline
 from domain.timeline.plan import Plan
 
 OPENED_AT = datetime(2025, 6, 9, 13, tzinfo=UTC)

@@ -27,8 +27,8 @@ from domain.criteria.fields import FieldsError, check_bounds, check_values, near
 from domain.errors import Refused
 from domain.messages.inbox import read_event
 from domain.open_time.spans import Offset, Span
-from domain.timeline import Case, Timeline
 from domain.timeline.events import CaseClosed, FieldsChanged, MilestoneExtended
+from domain.timeline.machine import Case, Timeline
 from tests.abuse.timelines import running
 
 AT = datetime(2025, 6, 9, 14, tzinfo=UTC)

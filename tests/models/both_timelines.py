@@ -14,9 +14,9 @@ from domain.errors import Refused
 from domain.open_time.spans import Span
 from domain.open_time.windows import clock_seconds, clock_text
 from domain.process import EntitlementProcess, Milestone, TriggerKind
-from domain.timeline import Case, Timeline
 from domain.timeline.effects import Effect, TriggerFired
 from domain.timeline.events import Event, PlanReplaced
+from domain.timeline.machine import Case, Timeline
 from domain.timeline.plan import Plan
 from domain.timeline.state import TimelineState
 from tests.models.specified import slow_inputs

@@ -18,7 +18,6 @@ from domain.messages.case_state import EntitlementChange
 from domain.messages.cases import CaseIntake, Migration
 from domain.messages.inbox import read_event, read_message
 from domain.messages.steps import OpenedCase, OverageDecided
-from domain.timeline import Case, Timeline
 from domain.timeline.effects import Effect, Noted, NoteKind, TriggerFired
 from domain.timeline.events import (
     CaseClosed,
@@ -33,6 +32,7 @@ from domain.timeline.events import (
     MilestoneExtended,
     PlanReplaced,
 )
+from domain.timeline.machine import Case, Timeline
 from domain.timeline.plan import Plan
 from domain.usage.requests import ENTITLEMENT_OVERFLOWED, EntitlementOverflowed
 from tests.siege.histories import Asked, Done, Run, Step

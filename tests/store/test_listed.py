@@ -17,9 +17,9 @@ from domain.errors import NotFound
 from domain.messages.case_state import CaseState
 from domain.messages.steps import CaseRecord
 from domain.process import EntitlementProcess
-from domain.timeline import Case, Timeline
 from domain.timeline.effects import Noted
 from domain.timeline.events import CaseClosed, ClockStopped, FieldsChanged, MilestoneCompleted
+from domain.timeline.machine import Case, Timeline
 from domain.timeline.plan import Plan
 from starters.operations.desk import CaseOnDesk, Desk
 from store import Store, tables

@@ -22,9 +22,9 @@ from domain.criteria.fields import check_values
 from domain.errors import Refused
 from domain.messages.cases import CaseIntake
 from domain.process import EntitlementProcess, TriggerKind
-from domain.timeline import Case, Timeline
 from domain.timeline.effects import Effect, Noted, NoteKind, TriggerFired
 from domain.timeline.events import CaseClosed, CaseReopened, Event
+from domain.timeline.machine import Case, Timeline
 from domain.timeline.plan import Plan
 from domain.timeline.views import CaseView
 from tests.domain.timeline.test_model import (

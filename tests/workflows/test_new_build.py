@@ -9,7 +9,7 @@ from temporalio import workflow
 
 from domain.messages.case_state import Stuck
 from domain.messages.cases import CaseIntake
-from domain.timeline import Timeline
+from domain.timeline.machine import Timeline
 from domain.usage.machine import Usage
 from tests.usage import NOON, terms
 from tests.workflows.case.test_state import AT, full_state

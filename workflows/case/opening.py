@@ -17,8 +17,8 @@ with workflow.unsafe.imports_passed_through():
     from domain.messages.inbox import FORMAT as MESSAGE_FORMAT
     from domain.messages.inbox import read_message, written_format
     from domain.messages.steps import CaseOpening, OpenedCase, open_case, opened_state, reopen_case
-    from domain.timeline import Timeline
     from domain.timeline.effects import NoteKind
+    from domain.timeline.machine import Timeline
     from workflows.barrier import barrier
     from workflows.case.plans import plan_by
     from workflows.case.running import RunningCase

@@ -13,8 +13,8 @@ with workflow.unsafe.imports_passed_through():
     from domain.messages.case_state import ActionFailure, ActionOrder, ActionOutcome
     from domain.messages.names import RECORD_CASE
     from domain.messages.steps import CaseRecord, FeedPart, FoldedInstance
-    from domain.timeline import Timeline
     from domain.timeline.effects import Effect, Noted, TriggerFired
+    from domain.timeline.machine import Timeline
     from domain.timeline.views import look_at
     from workflows.case.running import RunningCase
     from workflows.case.steps import Attempts

@@ -15,10 +15,10 @@ with workflow.unsafe.imports_passed_through():
     from domain.messages.case_state import CaseState, HoursQuestion, OveragePrompt
     from domain.messages.cases import Answer, CaseIntake
     from domain.messages.names import NOT_OPEN_YET
-    from domain.timeline import Timeline
     from domain.timeline.effects import Effect, Noted, NoteKind
     from domain.timeline.events import Event
     from domain.timeline.instances import MilestoneInstance
+    from domain.timeline.machine import Timeline
     from domain.timeline.views import CaseView, OpenDecision
     from workflows.case.jobs import Jobs
     from workflows.case.steps import Attempts, Step, Trial, Turn, step_of, unit_cost

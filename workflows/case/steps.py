@@ -12,9 +12,9 @@ with workflow.unsafe.imports_passed_through():
     from datetime import datetime
 
     from domain.frozen import HorizonExceeded
-    from domain.timeline import Timeline
     from domain.timeline.effects import Effect
     from domain.timeline.events import Event
+    from domain.timeline.machine import Timeline
     from domain.timeline.views import CaseView
     from workflows.barrier import UNEXPECTED, barrier, fault_number
     from workflows.waiting import end_of_task

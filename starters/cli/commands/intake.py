@@ -176,8 +176,8 @@ def _declared(name: str, files: list[Path] | None) -> tuple[IntakeSource, Mappin
     Raises:
         NotFound: there is none of that name.
     """
-    from domain.catalog.declarations import Kind
     from domain.catalog.intake import IntakeSource
+    from domain.catalog.kinds import Kind
     from domain.criteria.fields import nearest
     from domain.errors import NotFound
 

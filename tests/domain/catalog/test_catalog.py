@@ -12,8 +12,9 @@ import pytest
 from ruamel.yaml import YAML
 
 from domain.catalog.checks import check_catalog
-from domain.catalog.declarations import Account, Catalog, Entitlement, Kind, Organisation
+from domain.catalog.declarations import Account, Catalog, Entitlement, Organisation
 from domain.catalog.documents import read_document
+from domain.catalog.kinds import Kind
 from domain.catalog.problems import CatalogProblems
 from domain.catalog.references import KnownCatalog
 from domain.catalog.status import EntitlementStatus, status, zone_of

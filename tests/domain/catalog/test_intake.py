@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from domain.catalog.declarations import Kind
 from domain.catalog.documents import read_document
+from domain.catalog.kinds import Kind
 from domain.catalog.problems import CatalogProblems
 
 BASIS: dict[str, Any] = {

@@ -19,7 +19,6 @@ from domain.explanation import Explanation, explain
 from domain.explanation.parts import InstanceExplained, TriggerStanding
 from domain.explanation.text import explanation_text
 from domain.process import EntitlementProcess
-from domain.timeline import Case, Timeline
 from domain.timeline.events import (
     CaseClosed,
     CaseReopened,
@@ -34,6 +33,7 @@ from domain.timeline.events import (
     PlanReplaced,
 )
 from domain.timeline.instances import InstanceState
+from domain.timeline.machine import Case, Timeline
 from domain.timeline.plan import Plan
 
 NEW_YORK = ZoneInfo("America/New_York")

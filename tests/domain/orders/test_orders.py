@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from pydantic import ValidationError
 
-from domain.catalog.declarations import Catalog, Entitlement, Kind, name_of
+from domain.catalog.declarations import Catalog, Entitlement, name_of
 from domain.catalog.documents import read_document
+from domain.catalog.kinds import Kind
 from domain.catalog.references import KnownCatalog
 from domain.errors import CatalogError
 from domain.orders.making import declared

@@ -10,8 +10,8 @@ from domain.process import EntitlementProcess
 from domain.reports.compliance import Outcome
 from domain.reports.measures import Measured, is_near_miss, measure
 from domain.reports.tally import Spread, counts, figures
-from domain.timeline import Case, Timeline
 from domain.timeline.events import CaseClosed, ClockResumed, ClockStopped, Event, MilestoneCompleted
+from domain.timeline.machine import Case, Timeline
 from domain.timeline.plan import Plan
 
 MONDAY = datetime(2025, 6, 9, 13, tzinfo=UTC)

@@ -19,7 +19,6 @@ from domain.calendar import BusinessHours, FrozenCalendar
 from domain.criteria.fields import FieldType
 from domain.errors import Refused
 from domain.process import EntitlementProcess
-from domain.timeline import Case, Timeline
 from domain.timeline.effects import Effect, Noted, NoteKind, TriggerFired
 from domain.timeline.events import (
     CaseClosed,
@@ -34,6 +33,7 @@ from domain.timeline.events import (
     MilestoneExtended,
     PlanReplaced,
 )
+from domain.timeline.machine import Case, Timeline
 from domain.timeline.plan import Plan
 from domain.timeline.state import TimelineState
 from domain.timeline.views import CaseView, MilestoneView

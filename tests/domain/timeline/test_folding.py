@@ -13,10 +13,11 @@ from hypothesis import given
 from domain.errors import Refused
 from domain.explanation import explain, explain_instance
 from domain.process import EntitlementProcess
-from domain.timeline import Case, Timeline, folding, requests
+from domain.timeline import folding, requests
 from domain.timeline.effects import Effect
 from domain.timeline.events import CompletionCleared, Event, FieldsChanged, MilestoneCompleted
 from domain.timeline.folding import NEWEST
+from domain.timeline.machine import Case, Timeline
 from domain.timeline.plan import Plan
 from domain.timeline.state import TimelineState
 from tests.domain.timeline.test_model import FIELDS, PROFILE, World, calendars, event_of, worlds

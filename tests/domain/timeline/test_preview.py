@@ -14,9 +14,9 @@ from domain.errors import NotFound
 from domain.frozen import FrozenCalendar
 from domain.open_time.frozen import CalendarError
 from domain.process import EntitlementProcess
-from domain.timeline import Case, Timeline
 from domain.timeline.events import CaseClosed, ClockStopped, FieldsChanged, MilestoneCompleted, PlanReplaced
 from domain.timeline.instances import InstanceState
+from domain.timeline.machine import Case, Timeline
 from domain.timeline.plan import Plan
 from domain.timeline.preview import CasePreview, Difference, PreviewTotals, preview
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from domain.errors import Refused
-from domain.timeline import Case, Timeline
 from domain.timeline.effects import NoteKind
 from domain.timeline.events import FieldsChanged, MilestoneCompleted
 from domain.timeline.instances import InstanceState
+from domain.timeline.machine import Case, Timeline
 from domain.timeline.views import MilestoneStatus
 from tests.domain.timeline.bench import Bench, field_at, ny, plan, process, sets, told, triggers
 

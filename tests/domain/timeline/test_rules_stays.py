@@ -8,8 +8,8 @@ import pytest
 
 from domain.process import Milestone
 from domain.reports.compliance import compliance
-from domain.timeline import Case, Timeline
 from domain.timeline.instances import InstanceState
+from domain.timeline.machine import Case, Timeline
 from domain.timeline.views import MilestoneStatus
 from tests.domain.timeline.bench import Bench, ny, plan, process, sets, told, triggers
 

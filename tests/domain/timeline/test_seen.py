@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.errors import Refused
-from domain.timeline import Case, Timeline, seen
+from domain.timeline import seen
 from domain.timeline.events import FieldsChanged
+from domain.timeline.machine import Case, Timeline
 from domain.timeline.plan import Plan
 from domain.timeline.seen import EventIds
 from domain.timeline.state import TimelineState

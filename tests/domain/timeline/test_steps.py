@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.timeline import Timeline
 from domain.timeline.agenda import Agenda
 from domain.timeline.effects import Effect
 from domain.timeline.events import FieldsChanged
+from domain.timeline.machine import Timeline
 from tests.domain.timeline.bench import Bench, ny, triggers
 from tests.domain.timeline.test_model import FIELDS, PROFILE, World, calendars, event_of, worlds
 from tests.models.both_timelines import Opening, RealTimeline

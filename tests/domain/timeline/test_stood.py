@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from domain.explanation import explain
 from domain.process import EntitlementProcess
-from domain.timeline import Case, Timeline, instances
+from domain.timeline import instances
 from domain.timeline.events import ClockResumed, ClockStopped, FieldsChanged, MilestoneCompleted
 from domain.timeline.facts import Pause
 from domain.timeline.instances import MOST_TERMS
+from domain.timeline.machine import Case, Timeline
 from domain.timeline.plan import Plan
 from domain.timeline.sight import MOST_VERDICTS
 from domain.timeline.state import TimelineState

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 from domain.calendar import ALWAYS, BusinessHours
 from domain.process import EntitlementProcess
-from domain.timeline import Case, Timeline
 from domain.timeline.events import ClockResumed, ClockStopped
+from domain.timeline.machine import Case, Timeline
 from domain.timeline.plan import Plan
 
 MONDAY = datetime(2025, 6, 9, 9, tzinfo=UTC)

@@ -14,9 +14,9 @@ from domain.catalog.count_terms import entitlement_terms
 from domain.catalog.declarations import Catalog
 from domain.messages.cases import CaseIntake
 from domain.reports.compliance import promises
-from domain.timeline import Case, Timeline
 from domain.timeline.effects import Effect, TriggerFired
 from domain.timeline.events import FieldsChanged, MilestoneCompleted
+from domain.timeline.machine import Case, Timeline
 from domain.timeline.views import CaseView
 from domain.usage.freezing import freeze
 from domain.usage.machine import Usage

@@ -16,9 +16,9 @@ from domain.catalog.count_terms import entitlement_terms
 from domain.coverage.matching import CoverageQuestion
 from domain.messages.cases import CaseIntake
 from domain.process import Email, Task
-from domain.timeline import Case, Timeline
 from domain.timeline.effects import TriggerFired
 from domain.timeline.events import ClockStopped, FieldsChanged
+from domain.timeline.machine import Case, Timeline
 from domain.usage.effects import UsageActionOrder
 from domain.usage.machine import Taken, Usage, UsageEffect
 from domain.usage.requests import Consumed, Consumption, ConsumptionReversed, OverageDecision, TimeEntry

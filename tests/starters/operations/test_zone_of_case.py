@@ -11,7 +11,7 @@ import pytest
 from domain.calendar import BusinessHours
 from domain.messages.cases import Answer
 from domain.process import EntitlementProcess
-from domain.timeline import Case, Timeline
+from domain.timeline.machine import Case, Timeline
 from domain.timeline.plan import Plan
 from starters.operations.zones import zone_of_case, zone_of_plan
 from starters.terminal.cases import answer_lines, case_timeline, console

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from domain.messages.case_state import CaseState
 from domain.messages.steps import CaseRecord, FoldedInstance
 from domain.process import EntitlementProcess
-from domain.timeline import Case, Timeline
 from domain.timeline.effects import Effect, Noted, TriggerFired
 from domain.timeline.events import MilestoneCompleted
 from domain.timeline.folding import NEWEST
+from domain.timeline.machine import Case, Timeline
 from domain.timeline.plan import Plan
 from domain.timeline.views import look_at
 from store import Store

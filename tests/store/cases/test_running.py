@@ -13,7 +13,7 @@ from domain.errors import NotFound, Refused
 from domain.messages.case_state import CaseState
 from domain.messages.migrations import CaseSelection, Versions
 from domain.messages.steps import CaseRecord
-from domain.timeline import Case, Timeline
+from domain.timeline.machine import Case, Timeline
 from domain.timeline.plan import Plan
 from store import Store, StoreError
 from store.prospect import Prospect

@@ -10,8 +10,8 @@ from temporalio.exceptions import ApplicationError
 
 from domain.errors import Refused
 from domain.messages.cases import CaseIntake
-from domain.timeline import Timeline
 from domain.timeline.events import Event
+from domain.timeline.machine import Timeline
 from domain.timeline.views import CaseView
 from tests.support import assert_eventually, unique
 from tests.workflows.conftest import Working

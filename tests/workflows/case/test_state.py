@@ -21,7 +21,7 @@ from domain.messages.case_state import (
 from domain.messages.cases import CaseIntake
 from domain.process import ActionCall, EntitlementProcess, TriggerKind
 from domain.process.actions import Task
-from domain.timeline import Case, Timeline
+from domain.timeline.machine import Case, Timeline
 from domain.timeline.plan import Plan
 from workflows.case.opening import take_up
 from workflows.case.running import RunningCase

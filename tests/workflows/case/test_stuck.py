@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from domain.timeline import Timeline
+from domain.timeline.machine import Timeline
 from tests.support import assert_eventually
 from tests.workflows.replaying import replay
 from tests.workflows.world import World, later
