@@ -105,6 +105,7 @@ async def test_a_dead_receiver_and_a_change_of_build_lose_nothing(
     of a case in the order in which they were due."""
     monkeypatch.setenv("DESK_SECRET", SECRET)
     world, desk, begun = World(clock, store, task_queue), Desk(), time.monotonic()
+    world.milepost.patience = WITHIN  # what is lost is asked here, and not how soon somebody answers
     opened_at = datetime.now(UTC) - EACH * HOUR - timedelta(minutes=30)
     cases = [unique("c") for _ in range(CASES)]
 
