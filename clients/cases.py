@@ -260,9 +260,11 @@ class MilepostClient:
                 ),
                 again=_is_not_open,
             )
-        except NoAnswer:
+        except NoAnswer as nobody:
             if await self._has_failed(case_id) and (ended := await self._ended(case_id)):
                 raise ended from None
+            if failing := _failing_task(await self._described(case_id)):
+                raise NoAnswer(f"case {case_id} can't answer now: {failing}") from nobody
             raise
         except Refused as refused:
             if refused.code != NOT_UNDERSTOOD:
@@ -307,7 +309,7 @@ class MilepostClient:
             return None
         failing = [one for one in known.raw_description.pending_activities if one.HasField("last_failure")]
         if not failing:
-            return None
+            return _failing_task(known)
         one = failing[0]
         times = "once" if one.attempt <= 2 else f"{one.attempt - 1} times"  # noqa: PLR2004  the second is under way
         said = cut(one.last_failure.message.partition("\n")[0])  # a database's driver goes on for lines
@@ -384,3 +386,12 @@ def _saying(said: str) -> Callable[[object], NoAnswer]:
 def _is_not_open(said: object) -> bool:
     """Whether a case has yet to open."""
     return isinstance(said, WorkflowQueryFailedError) and NOT_OPEN_YET in said.message
+
+
+def _failing_task(known: WorkflowExecutionDescription | None) -> str | None:
+    """That a worker takes a workflow's task and does not get to its end; None: it does, or nobody takes it."""
+    task = known.raw_description.pending_workflow_task if known is not None else None
+    if task is None or task.attempt <= 1:
+        return None
+    times = "once" if task.attempt == 2 else f"{task.attempt - 1} times"  # noqa: PLR2004  the second is under way
+    return f"the task of its workflow has failed {times}, and is tried again; the log of the worker says why"

@@ -9,7 +9,9 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
 from temporalio.worker import Worker
 
+from clients.cases import MilepostClient
 from clients.gate import UsageGate
+from clients.sending import NoAnswer
 from domain.messages import case_state
 from domain.usage import requests as usage
 from domain.usage.machine import Usage
@@ -97,6 +99,11 @@ async def test_a_case_in_a_later_format_waits(idle_world: World, at_work: Workin
         name = f"case/{given['case_id']}"
         handle = await rolled_over(client, given, "CaseWorkflow", name, world.task_queue)
         await waits_for_a_newer_build(handle)
+        hasty = MilepostClient(client, task_queue=world.task_queue, patience=3)
+        with pytest.raises(NoAnswer, match=r"the task of its workflow has failed .*; the log of the worker says why"):
+            await hasty.view(given["case_id"])
+        with pytest.raises(NoAnswer, match="the task of its workflow has failed"):
+            await hasty.request(given["case_id"], "resume_clock", occurred_at=MONDAY)
     async with newer_build(client, world.task_queue):
         assert await handle.result() == TAKEN
 
