@@ -13,6 +13,9 @@ from __future__ import annotations
 
 from domain.bounds import cut
 
+NOT_NOW = "not_now"
+"""The code of a refusal that passes by itself: ask again."""
+
 
 class MilepostError(Exception):
     """Something a person can put right; the message names the value and what would be allowed."""

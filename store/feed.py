@@ -12,7 +12,7 @@ import binascii
 import json
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, delete, func, or_, select, update
 
@@ -20,12 +20,14 @@ from domain.errors import Refused
 from domain.feed.cases import bridge, case_events, subject_of
 from domain.feed.envelope import Draft, FeedEvent, schema_uri
 from domain.feed.redeliveries import begins_with
-from domain.messages.steps import CaseRecord
 from store import tables
-from store.database import Database
 from store.errors import StoreError
 from store.many import execute_many
 from store.reading import read_stored
+
+if TYPE_CHECKING:
+    from domain.messages.steps import CaseRecord
+    from store.database import Database
 
 _EVENTS, _FEED = tables.events, tables.feed
 _SHOWN = ("id", "type", "subject", "time", "sequence", "data")

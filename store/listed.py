@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, bindparam, select, update
 
 from domain.catalog.declarations import Organisation
 from domain.catalog.mailing import Role, named_by
 from domain.timeline.instances import InstanceState
-from domain.timeline.views import CaseView
 from store import tables
+
+if TYPE_CHECKING:
+    from domain.timeline.views import CaseView
 
 _AT_ONCE = 1000
 PRIORITY = "priority"

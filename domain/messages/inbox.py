@@ -14,9 +14,8 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from domain.bounds import MOST_DEPTH, MOST_MESSAGE_BYTES, clean, quoted
-from domain.errors import Refused
+from domain.errors import NOT_NOW, Refused
 from domain.ids import CASE_ID, ID, ID_IN_WORDS
-from domain.usage.requests import NOT_NOW
 
 M = TypeVar("M", bound=BaseModel)
 

@@ -51,9 +51,6 @@ HAS_TAKEN = "has_taken"
 ENTITLEMENT_OVERFLOWED = "entitlement_overflowed"
 """The signal by which a case learns that an entitlement had nothing left for it."""
 
-NOT_NOW = "not_now"
-"""The type of a refusal that passes by itself: ask again."""
-
 TERMS_ARE_READ = "its terms are being read; ask again in a moment"
 """What an entitlement says to a question that comes before its terms."""
 

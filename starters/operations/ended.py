@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
-from clients.cases import MilepostClient
-from domain.timeline.views import CaseView
 from domain.wording import instant
 from worker.supervision import HOW_ENDED
+
+if TYPE_CHECKING:
+    from clients.cases import MilepostClient
+    from domain.timeline.views import CaseView
 
 
 async def ended_now(client: MilepostClient, case_id: str) -> str | None:

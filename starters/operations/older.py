@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from domain.errors import NotFound
-from domain.explanation import Explanation
-from domain.timeline.views import CaseView, MilestoneView
-from store import Store
+
+if TYPE_CHECKING:
+    from domain.explanation import Explanation
+    from domain.timeline.views import CaseView, MilestoneView
+    from store import Store
 
 
 def with_older(view: CaseView, stored: Sequence[MilestoneView]) -> CaseView:

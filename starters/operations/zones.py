@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, tzinfo
+from typing import TYPE_CHECKING
 
-from domain.timeline.plan import Plan
 from domain.zones import zone_named
 from starters.operations.recorded import at_hand
-from store import Store
+
+if TYPE_CHECKING:
+    from domain.timeline.plan import Plan
+    from store import Store
 
 
 def named_zone(named: str | None) -> tzinfo | None:

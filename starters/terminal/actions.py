@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from activities.actions.secret_sources import signing_secret
 from activities.delivery.outcomes import NotDelivered
-from domain.catalog.endpoints import Endpoint
 from domain.delivery.signing import PRIVATE
 from domain.errors import Refused
 from domain.process import Email, FieldUpdate, Task
 from domain.process.actions import OutboundMessage, Signal
 from domain.wording import instant, plural
-from store import Store, StoredAction
-from store.values import Delivery, EndpointState, Redelivery
+
+if TYPE_CHECKING:
+    from domain.catalog.endpoints import Endpoint
+    from store import Store, StoredAction
+    from store.values import Delivery, EndpointState, Redelivery
 
 
 @dataclass(frozen=True, slots=True)

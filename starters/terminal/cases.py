@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -14,14 +14,16 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from domain.messages.cases import Answer
 from domain.messages.coverage import unpromised
 from domain.timeline.effects import Noted, NoteKind
-from domain.timeline.facts import Pause
 from domain.timeline.instances import InstanceState
 from domain.timeline.views import CaseView, MilestoneStatus, MilestoneView, MoreInstances
 from domain.wording import clock, instant, numbered, plural, span, with_stamps_in, zone_name
-from starters.terminal.actions import ShownAction
+
+if TYPE_CHECKING:
+    from domain.messages.cases import Answer
+    from domain.timeline.facts import Pause
+    from starters.terminal.actions import ShownAction
 
 PIPE_WIDTH = 160
 """Columns of what is written into a pipe or file, where nobody has a width."""

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, tzinfo
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from domain.timeline.effects import Noted
 from domain.wording import instant, with_stamps_in
+
+if TYPE_CHECKING:
+    from domain.timeline.effects import Noted
 
 
 def notes_table(notes: Sequence[Noted], zone: tzinfo | None) -> RenderableType:

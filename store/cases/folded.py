@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, select
 
 from domain.explanation import InstanceExplained, explain_instance
-from domain.messages.steps import CaseRecord
 from domain.timeline.state import Folded
-from domain.timeline.views import MilestoneView
 from store import tables
 from store.cases import statements
 from store.reading import read_stored
 from store.types import written
+
+if TYPE_CHECKING:
+    from domain.messages.steps import CaseRecord
+    from domain.timeline.views import MilestoneView
 
 Row = dict[str, Any]
 

@@ -10,11 +10,10 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from sqlalchemy import Connection
 
-from domain.messages.steps import CaseRecord
 from store import tables
 from store.cases import rows, statements
 from store.cases.folded import milestone_row
@@ -23,6 +22,9 @@ from store.feed import put_following_events
 from store.listed import listed, roles_now
 from store.many import execute_many
 from store.reports.writing import has_changes, put_following_measures
+
+if TYPE_CHECKING:
+    from domain.messages.steps import CaseRecord
 
 MOST_REMEMBERED = 20_000
 """Cases, of those that have recorded something last."""

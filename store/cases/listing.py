@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import AwareDatetime
 from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, exists, literal, or_, select, tuple_
@@ -18,9 +18,11 @@ from domain.model import Value
 from domain.timeline.instances import MilestoneInstance
 from domain.timeline.views import MilestoneStatus
 from store import tables
-from store.database import Database
 from store.reading import read_stored
 from store.types import Instant
+
+if TYPE_CHECKING:
+    from store.database import Database
 
 CaseStateName = Literal["open", "closed", "stopped"]
 Order = Literal["due", "newest", "oldest"]

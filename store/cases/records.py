@@ -9,16 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 from sqlalchemy import Connection, delete, select, update
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from domain.errors import NotFound
-from domain.explanation import InstanceExplained
 from domain.messages.case_state import CaseState
-from domain.messages.steps import CaseRecord
 from domain.process.actions import slug
 from domain.timeline.effects import Noted, TriggerFired
 from domain.timeline.views import CaseView, MilestoneStatus, MilestoneView
@@ -43,6 +41,10 @@ from store.listed import listed, roles_now
 from store.reading import read_stored
 from store.reports.writing import put_measures
 from store.values import CaseRow, StoredCase
+
+if TYPE_CHECKING:
+    from domain.explanation import InstanceExplained
+    from domain.messages.steps import CaseRecord
 
 _SPAN = TypeAdapter(timedelta)
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from domain.messages.migrations import hours_in_use
-from domain.messages.steps import CaseRecord
 from domain.process import FieldUpdate
 from domain.process.actions import slug
-from domain.timeline.effects import TriggerFired
-from domain.timeline.views import CaseView
 from store import tables
 from store.types import written
+
+if TYPE_CHECKING:
+    from domain.messages.steps import CaseRecord
+    from domain.timeline.effects import TriggerFired
+    from domain.timeline.views import CaseView
 
 Row = dict[str, Any]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     Connection,
@@ -21,7 +21,6 @@ from sqlalchemy import (
     tuple_,
 )
 
-from domain.messages.steps import CaseRecord
 from domain.reports.holding import FieldChange
 from domain.timeline.effects import Noted, NoteKind
 from store import tables
@@ -37,6 +36,9 @@ from store.reports.rows import (
     pause_rows,
     with_changes,
 )
+
+if TYPE_CHECKING:
+    from domain.messages.steps import CaseRecord
 
 MOST_CHANGES = 2000
 """The newest changes of a case's fields by which its time is divided; before them it counts as held by the first."""

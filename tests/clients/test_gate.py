@@ -26,9 +26,9 @@ from clients.entitlements import NobodyCounts
 from clients.gate import UsageGate, _that_fit
 from clients.sending import marked
 from domain.bounds import MOST_MESSAGE_BYTES
-from domain.errors import Refused
+from domain.errors import NOT_NOW, Refused
 from domain.messages.inbox import refuse_beyond_bounds
-from domain.usage.requests import MOST_AT_ONCE, NOT_NOW, Consumed, workflow_id
+from domain.usage.requests import MOST_AT_ONCE, Consumed, workflow_id
 from tests.support import assert_eventually
 from tests.usage import NOON, RememberingStore, consumption, counting, terms
 from worker.payloads import DATA_CONVERTER

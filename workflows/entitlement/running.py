@@ -10,7 +10,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
 
 from domain.bounds import cut
-from domain.errors import Refused
+from domain.errors import NOT_NOW, Refused
 from domain.usage import requests as messages
 from domain.usage.effects import CarryBackOrder, CatalogChange, PeriodsRequest, RenewalOrder, TermsRequest
 from domain.usage.machine import Usage, UsageEffect
@@ -174,7 +174,7 @@ class EntitlementRun:
     def counter(self) -> Counter:
         """What counts."""
         if self._counter is None:
-            raise Refused(messages.NOT_NOW, messages.TERMS_ARE_READ)
+            raise Refused(NOT_NOW, messages.TERMS_ARE_READ)
         return self._counter
 
     def attempt(self, what: str, work: Callable[[], T]) -> T:
@@ -193,7 +193,7 @@ class EntitlementRun:
     def jobs(self) -> Outbox | Lanes:
         """What is done in the background."""
         if self._jobs is None:
-            raise Refused(messages.NOT_NOW, messages.TERMS_ARE_READ)
+            raise Refused(NOT_NOW, messages.TERMS_ARE_READ)
         return self._jobs
 
     @property
@@ -360,7 +360,7 @@ class EntitlementRun:
             Refused: not now.
         """
         if self._background.is_ending:  # what is asked of a run in its last moment gets no answer for a second
-            raise Refused(messages.NOT_NOW, "the count is about to go on in its next run; ask again in a moment")
+            raise Refused(NOT_NOW, "the count is about to go on in its next run; ask again in a moment")
         if self._jobs is None:
             return
         info, waiting = workflow.info(), self.jobs.waiting
@@ -370,7 +370,7 @@ class EntitlementRun:
             or self.updates > messages.MOST_UPDATES_A_RUN + MOST_UPDATES_WHILE_FULL
         )
         if (is_full and waiting > MOST_CARRIED) or len(self._background.under_way) > MOST_UNDER_WAY:
-            raise Refused(messages.NOT_NOW, f"{waiting} rows and messages are still to be told; ask again in a moment")
+            raise Refused(NOT_NOW, f"{waiting} rows and messages are still to be told; ask again in a moment")
 
     async def roll_over(self) -> NoReturn:
         """Go on in a new run, with all that was taken and all that is still to be told. The state is taken last."""

@@ -16,7 +16,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 from domain.bounds import cut
-from domain.errors import Refused
+from domain.errors import NOT_NOW, Refused
 from domain.messages.inbox import FORMAT, read_message, written_format
 from domain.subscriptions.machine import Await, Deliver, Rest, Step, Still, next_step
 from domain.subscriptions.outcome import delivered, failed_unexpectedly, waited
@@ -31,7 +31,6 @@ from domain.subscriptions.requests import (
     workflow_id,
 )
 from domain.subscriptions.state import DeliveryReport, SubscriptionState, Trouble, WaitReport
-from domain.usage.requests import NOT_NOW
 from domain.wording import instant
 from workflows.barrier import barrier
 from workflows.entitlement.faults import Faults
