@@ -18,6 +18,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.timeline.views import look_at
     from workflows.case.running import RunningCase
     from workflows.case.steps import Attempts
+    from workflows.looks import Tasks
     from workflows.waiting import seal
 
 QUICKLY = timedelta(seconds=2)
@@ -46,11 +47,17 @@ class Recorder:
     A record is written by a local activity, one at a time, within the workflow task of the step that it records: when
     live and on replay it ends before anything else comes in. While the store is down a normal activity waits for it,
     and its end is sealed by one more local record.
+
+    Attributes:
+        tasks: none is written in a look at the case.
+        is_writing: somewhere.
+        is_writing_here: by a local activity.
     """
 
     def __init__(self, case: RunningCase) -> None:
         self._case = case
         self._attempts = Attempts("record")
+        self.tasks = Tasks()
         self._is_wanted = False
         self._due_outcomes: int | None = None
         self._written_at = 0
@@ -99,6 +106,9 @@ class Recorder:
         """Have the case written down as it stands, though nothing was noted."""
         self._is_wanted = True
 
+    def _may_write(self) -> bool:
+        return self.tasks.is_one() and self._has_news()
+
     def _has_news(self) -> bool:
         if not self._case.is_open:
             return False
@@ -121,10 +131,10 @@ class Recorder:
     async def work(self) -> None:
         """Write down what there is, for as long as the case runs."""
         while True:
-            await workflow.wait_condition(self._has_news)
+            await workflow.wait_condition(self._may_write)
             self.is_writing = True
             try:
-                while self._has_news():
+                while self._may_write():
                     await self._write()
             except FailureError:  # it could not be made, which is logged, or is too large to wait with the server
                 await workflow.sleep(TRIED_AGAIN_AFTER, summary="write the record again")

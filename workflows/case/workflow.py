@@ -60,6 +60,7 @@ class CaseWorkflow:
     async def _begin(self) -> None:
         """Open the case, reopen it, or go on from the run before; then set to work."""
         case = self.case
+        case.jobs.start(self.parts.recorder.tasks.watch())
         if case.refusal is None and not case.is_open:
             self.parts.coverage = await opening.open_or_reopen(case)
         if case.refusal is not None:
