@@ -40,7 +40,7 @@ class RecordedCase:
         self._store = store
         self._account, self._entitlement = account, entitlement
         self._number = self._history = self._notes = self._events = 0
-        self._record(self.timeline.advance(at))
+        self.record(self.timeline.advance(at))
 
     def apply(self, event: Event, noticed_at: datetime | None = None) -> None:
         """Let something happen, and record what came of it."""
@@ -49,13 +49,14 @@ class RecordedCase:
         except Refused as error:
             self.refused.append(error.code)
             effects = []
-        self._record(effects)
+        self.record(effects)
 
     def advance(self, now: datetime) -> None:
         """Let time pass, and record what came of it."""
-        self._record(self.timeline.advance(now))
+        self.record(self.timeline.advance(now))
 
-    def _record(self, effects: list[Effect]) -> None:
+    def record(self, effects: list[Effect], *, one_by_one: bool = True) -> None:
+        """Record what came of something, by itself or as several cases at once are recorded."""
         self._number += 1
         self._history += 5
         notes = [effect for effect in effects if isinstance(effect, Noted)]
@@ -87,4 +88,7 @@ class RecordedCase:
         )
         self._notes = notes[-1].number if notes else self._notes
         self._events += len(effects)
-        self._store.cases.record(record)
+        if one_by_one:
+            self._store.cases.record(record)
+        else:
+            self._store.cases.record_all([record])

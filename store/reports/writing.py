@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from datetime import datetime
+from collections.abc import Collection, Iterator, Sequence
+from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from sqlalchemy import (
     Insert,
     Select,
     Table,
+    and_,
     bindparam,
     delete,
     insert,
@@ -23,6 +24,7 @@ from sqlalchemy import (
 
 from domain.reports.holding import FieldChange
 from domain.timeline.effects import Noted, NoteKind
+from domain.years import FIRST_YEAR
 from store import tables
 from store.database import insert_for
 from store.many import execute_many
@@ -48,7 +50,8 @@ _PAUSING = frozenset(
 )
 """What begins pauses, in its own name or by a rule."""
 
-_CASE, _CASES, _KEYS, _FROM = "of_case", "of_cases", "keys", "from_number"
+_CASE, _CASES, _KEYS, _FROM, _SINCE = "of_case", "of_cases", "keys", "from_number", "since"
+_EVER = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
 _KEY = ("case_id", "process", "milestone", "occurrence")
 _OF_ONE = ("of_case", "of_process", "of_milestone", "of_occurrence")
 
@@ -67,14 +70,11 @@ def put_measures(connection: Connection, record: CaseRecord) -> None:
     if any(view.pauses for view in case.views):  # who was on record stays: later news of the instant began nothing
         by = who_paused(record.notes) | _who_paused(connection, case.case_id)
     keys = [(view.process, view.milestone, view.occurrence) for view in case.views]
-    written = {
-        tables.measures: measure_rows(case),
-        tables.pauses: pause_rows(case, by),
-        tables.holdings: holding_rows(case),
-    }
-    for table, rows in written.items():
+    for table, rows in ((tables.measures, measure_rows(case)), (tables.holdings, holding_rows(case))):
         connection.execute(_forget(table), {**which, _KEYS: keys})
         _insert(connection, table, rows)
+    connection.execute(_forget_unknown(tables.pauses), {**which, _KEYS: keys})
+    _replace_pauses(connection, [case], pause_rows(case, by))
 
 
 def put_following_measures(
@@ -115,7 +115,22 @@ def _put_pauses(
     for row in connection.execute(_all_begun_by(), {_CASES: [case.case_id for _, case in some]}):
         begun.setdefault(row.case_id, {})[row.from_at] = row.by
     rows = [row for record, c in some for row in pause_rows(c, who_paused(record.notes) | begun.get(c.case_id, {}))]
-    _replace(connection, tables.pauses, [case for _, case in some], rows)
+    _replace_pauses(connection, [case for _, case in some], rows)
+
+
+def _replace_pauses(connection: Connection, cases: Sequence[CaseToMeasure], rows: Sequence[Row]) -> None:
+    """As `_replace`, but for those that an instance keeps as their sum: of them there is no more than what is there."""
+    keys = [key | {_SINCE: since} for c in cases for key, since in zip(_keys_of(c), _one_by_one_since(c), strict=True)]
+    if keys:
+        execute_many(connection, _forget_pauses_of_each(), keys)
+    _insert(connection, tables.pauses, rows)
+
+
+def _one_by_one_since(case: CaseToMeasure) -> Iterator[datetime]:
+    """From when on each of its instances keeps its pauses one by one."""
+    for view in case.views:
+        instance = case.instances.get((view.process, view.milestone, view.occurrence))
+        yield instance.rested.to_at if instance is not None and instance.rested is not None else _EVER
 
 
 def _replace(connection: Connection, table: Table, cases: Sequence[CaseToMeasure], rows: Sequence[Row]) -> None:
@@ -193,6 +208,21 @@ def _forget(table: Table) -> Delete:
     is_folded = select(*_key(folded)).where(folded.c.case_id == bindparam(_CASE), folded.c.explained.is_not(None))
     goes = or_(there.in_(bindparam(_KEYS, expanding=True)), there.not_in(is_folded))
     return delete(table).where(table.c.case_id == bindparam(_CASE), goes)
+
+
+@cache
+def _forget_unknown(table: Table) -> Delete:
+    """Drop the rows of the instances that the case does not know (any more)."""
+    there, folded = tuple_(*_key(table)), tables.milestones
+    is_folded = select(*_key(folded)).where(folded.c.case_id == bindparam(_CASE), folded.c.explained.is_not(None))
+    goes = and_(there.not_in(bindparam(_KEYS, expanding=True)), there.not_in(is_folded))
+    return delete(table).where(table.c.case_id == bindparam(_CASE), goes)
+
+
+@cache
+def _forget_pauses_of_each() -> Delete:
+    """Drop the pauses of one instance that began at an instant or after it."""
+    return _forget_each(tables.pauses).where(tables.pauses.c.from_at >= bindparam(_SINCE))
 
 
 @cache

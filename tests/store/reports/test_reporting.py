@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event, text
+from sqlalchemy import Connection, event, select, text
 
 from activities.reports.making import ReportWish, export_overrides, make_report
 from domain.calendar import ALWAYS, BusinessHours
@@ -319,6 +319,25 @@ def test_cases_of_before_are_measured_from_their_records(store: Store) -> None:
         assert fill(connection) == 2
         assert [_rows(connection, table) for table in written] == before
         assert fill(connection) == 0
+
+
+@pytest.mark.parametrize("one_by_one", [True, False])
+def test_pauses_are_counted_that_a_case_keeps_as_their_sum(store: Store, *, one_by_one: bool) -> None:
+    """A case keeps the newest thousand of an instance; the report has all, in whichever way the records are written."""
+    paused = case(store, "a")
+    for many in (900, 300, 300):
+        effects = []
+        for _ in range(many):
+            at = paused.timeline.state.last_at + timedelta(seconds=60)
+            stopped = ClockStopped(event_id=f"s-{at}", occurred_at=at)
+            resumed = ClockResumed(event_id=f"r-{at}", occurred_at=at + timedelta(seconds=30))
+            effects += paused.timeline.apply(stopped) + paused.timeline.apply(resumed)
+        paused.record(effects, one_by_one=one_by_one)
+    [instance] = paused.timeline.state.instances
+    assert instance.rested is not None
+    with store._database.read() as connection:
+        lengths = connection.execute(select(tables.pauses.c.open_seconds)).scalars().all()
+    assert lengths == [30] * 1500
 
 
 def test_an_audit_tells_what_does_not_agree(store: Store) -> None:
