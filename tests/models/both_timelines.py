@@ -212,7 +212,8 @@ class Amended(Model):
     percentages, offsets and elapsed time too, and a pause before the opening after its cutoff moves nothing; an entry
     that is edited later moves it as if there had been no migration. What the new version lacks does not come back at a
     re-entry. A target that is now is kept by a carry, also where an extension has made it so. A missed milestone that a
-    migration kept is removed as any other when the completion that it follows is taken back.
+    migration kept is removed as any other when the completion that it follows is taken back. Whether a new warning of
+    what is kept is past is told when the migration has been evaluated, also where that ends a pause.
     """
 
     ties = "affected"
@@ -222,6 +223,7 @@ class Amended(Model):
         self.evaluated_at: datetime | None = None
         self.comes_first = self.is_migrating = False
         self.taking_over: list[Any] = []
+        self.kept: list[Any] = []
         super().__init__(*args, **kwargs)
 
     def apply(self, event: Any, noticed_at: datetime | None = None) -> None:
@@ -297,6 +299,7 @@ class Amended(Model):
         values |= {"span": old.span, "by": old.by, "cutoff": old.cutoff, "carried_at": old.carried_at}
         values["forgets_before"] = max(term.forgets_before, old.counts_from)
         instance.terms[-1] = KeptTerm(**values, declared=term.measure, nominal=self._span_seconds(old))
+        self.kept.append(instance)
         if instance.is_open:
             self._leave_out(instance, at)  # anew: what is past by the calendar that it keeps
 
@@ -336,6 +339,10 @@ class Amended(Model):
         self.in_doubt, self.evaluated_at = [], at
         super()._evaluate(at)
         doubtful, self.in_doubt = self.in_doubt, None
+        kept, self.kept = self.kept, []
+        for instance in kept:
+            if instance.is_open:
+                self._leave_out(instance, at)
         for instance in doubtful:
             self._record_if_violated(instance, at)
 

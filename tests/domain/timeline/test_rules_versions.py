@@ -153,6 +153,16 @@ def test_a_warning_that_a_migration_adds_to_what_was_missed_is_past(late: str) -
     assert bench.to("Mon 12:00").fired == []
 
 
+@pytest.mark.parametrize("late", ["fire", "skip"])
+def test_a_warning_is_past_also_where_the_migration_ends_a_pause(late: str) -> None:
+    """Missed at 10:00 and paused at 10:30; the end of the pause moves the target to 11:30, and the warning to 11:00."""
+    fields = {"state": "on"}
+    bench = Bench({"within": "1h", "pause_when": 'case.state == "off"'}, fields=fields).change("Mon 10:30", state="off")
+    bench.migrate("Mon 12:00", version_two({"within": "1h", "triggers": triggers("warning 30m", late=late)}))
+    assert bench.to("Mon 13:00").fired == []
+    assert bench.target("Mon 13:00") == "Mon 11:30"
+
+
 # --- what fires again after a migration, and what follows from it ---
 
 DEADLINE = {"due_at": field_at("Tue 10:00")}
