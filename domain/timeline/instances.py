@@ -332,11 +332,11 @@ class MilestoneInstance(BaseModel):
         """Whether a violation stands on record, or is about to: open, a promise, and the effective now is after it.
 
         An open instance whose violation is on record and stands is violated at the very instant of the target too, and
-        after a resume that moved the target past it.
+        after a resume that moved the target past it. One that is held back has not started, and misses nothing.
         """
         if self.standing_violation is not None:
             return True
-        return self.is_open and self.promise and self.is_past_target(calendars, now)
+        return self.is_open and not self.held_back and self.promise and self.is_past_target(calendars, now)
 
     # --- its triggers ---
 

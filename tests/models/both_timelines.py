@@ -204,7 +204,9 @@ class Amended(Model):
     counts at its own time. Two events of the very second of a target both come before it. A change of a field that
     begins an occurrence anew does not end that very occurrence. Success that rearms fires with every completion, also
     with one that follows a clear. A time that is that of the last firing is not ahead. A warning
-    that is past at the start is left out too where the milestone is completed at its start.
+    that is past at the start is left out too where the milestone is completed at its start. Whether one is past is told
+    when a change has been evaluated, also where that ends a pause. What does not start while its rule of completion
+    holds is not violated either.
 
     A migration is retroactive whatever `on_change` says of changes of the case, also for what comes back later; what it
     sets off in the case, in its very second too, is a change as usual. A closed case is not migrated. A target that was
@@ -212,8 +214,7 @@ class Amended(Model):
     percentages, offsets and elapsed time too, and a pause before the opening after its cutoff moves nothing; an entry
     that is edited later moves it as if there had been no migration. What the new version lacks does not come back at a
     re-entry. A target that is now is kept by a carry, also where an extension has made it so. A missed milestone that a
-    migration kept is removed as any other when the completion that it follows is taken back. Whether a new warning of
-    what is kept is past is told when the migration has been evaluated, also where that ends a pause.
+    migration kept is removed as any other when the completion that it follows is taken back.
     """
 
     ties = "affected"
@@ -223,7 +224,7 @@ class Amended(Model):
         self.evaluated_at: datetime | None = None
         self.comes_first = self.is_migrating = False
         self.taking_over: list[Any] = []
-        self.kept: list[Any] = []
+        self.judged: list[Any] = []
         super().__init__(*args, **kwargs)
 
     def apply(self, event: Any, noticed_at: datetime | None = None) -> None:
@@ -299,7 +300,6 @@ class Amended(Model):
         values |= {"span": old.span, "by": old.by, "cutoff": old.cutoff, "carried_at": old.carried_at}
         values["forgets_before"] = max(term.forgets_before, old.counts_from)
         instance.terms[-1] = KeptTerm(**values, declared=term.measure, nominal=self._span_seconds(old))
-        self.kept.append(instance)
         if instance.is_open:
             self._leave_out(instance, at)  # anew: what is past by the calendar that it keeps
 
@@ -339,12 +339,19 @@ class Amended(Model):
         self.in_doubt, self.evaluated_at = [], at
         super()._evaluate(at)
         doubtful, self.in_doubt = self.in_doubt, None
-        kept, self.kept = self.kept, []
-        for instance in kept:
+        judged, self.judged = self.judged, []
+        for instance in judged:
             if instance.is_open:
-                self._leave_out(instance, at)
+                super()._leave_out(instance, at)
         for instance in doubtful:
             self._record_if_violated(instance, at)
+
+    def _leave_out(self, instance: Any, at: datetime) -> None:
+        super()._leave_out(instance, at)
+        self.judged.append(instance)
+
+    def _is_violated(self, instance: Any, now: datetime) -> bool:
+        return not instance.held_back and super()._is_violated(instance, now)
 
     def _record_if_violated(self, instance: Any, at: datetime) -> None:
         if self.in_doubt is None:

@@ -176,3 +176,12 @@ def test_an_update_every_business_day_before_it_ends() -> None:
     assert [told(m.target_at) for m in bench.runs("Fri 09:00")] == ["Thu 17:00", "Fri 17:00"]
     bench.complete("Fri 10:00").to("Sat 12:00")
     assert told(bench.milestone("Sat 12:00").target_at) == "Mon+1 17:00"
+
+
+def test_what_is_held_back_misses_nothing() -> None:
+    """The next one would start at 10:00, and its rule of completion holds: it has not started by the end."""
+    update = {"within": "1h", "starts": "criteria", "recurrence": "sequential", "complete_when": 'case.state == "done"'}
+    bench = Bench(update, fields={"state": "on"}).complete("Mon 09:30").change("Mon 09:45", state="done")
+    assert str(bench.to("Mon 12:00").view("Mon 12:00").status) == "compliant"
+    assert [(str(m.state), m.violated) for m in bench.runs("Mon 12:00")] == [("completed", False), ("scheduled", False)]
+    assert str(bench.close("Mon 13:00").view("Mon 14:00").status) == "compliant"
