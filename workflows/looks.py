@@ -1,4 +1,4 @@
-"""Telling a workflow task from a look."""
+"""Telling a workflow task from a look: from a run over a history for the sake of a question alone."""
 
 from __future__ import annotations
 
@@ -26,8 +26,13 @@ class Tasks:
         self.is_one()
 
     async def watch(self) -> None:
-        """Look at every task, for as long as the workflow runs: a look is told by the task before it."""
-        await workflow.wait_condition(lambda: not self.is_one() and False)
+        """See every task, for as long as the workflow runs: a look is told by the task before it."""
+
+        def never() -> bool:
+            self.is_one()
+            return False
+
+        await workflow.wait_condition(never)
 
     def is_one(self) -> bool:
         """Whether this is a task."""
