@@ -22,13 +22,17 @@ def named_zone(named: str | None) -> tzinfo | None:
 def zone_of_case(database: str, case_id: str) -> tzinfo | None:
     """The zone of a case: that of its account if it names one, else of the case's first calendar.
 
+    A case that no process covers follows no calendar: it is shown in the organisation's zone.
+
     None where the store is not at hand, or knows no such case.
     """
 
     def of(store: Store) -> tzinfo:
         case = store.cases.get(case_id)
         named = store.zones.of_account(case.account) if case.account else None
-        return zone_of_plan(case.carried.plan) if named is None else _zone(named)
+        if named is None and case.carried.plan.process is not None:
+            return zone_of_plan(case.carried.plan)
+        return _zone(named or store.zones.of_organisation())
 
     return at_hand(database, of)
 

@@ -8,13 +8,16 @@ from typing import Any
 
 import pytest
 
-from domain.calendar import BusinessHours
+from domain.calendar import ALWAYS, BusinessHours
+from domain.catalog.declarations import Catalog
 from domain.messages.cases import Answer
 from domain.process import EntitlementProcess
 from domain.timeline.machine import Case, Timeline
 from domain.timeline.plan import Plan
 from starters.operations.zones import zone_of_case, zone_of_plan
 from starters.terminal.cases import answer_lines, case_timeline, console
+from store import Store
+from tests.recorded import RecordedCase
 
 MONDAY = datetime(2025, 6, 9, 13, tzinfo=UTC)
 ZONES = {"Here": "America/New_York", "There": "Asia/Tokyo", "Plain": "UTC"}
@@ -61,6 +64,16 @@ def test_a_case_is_shown_in_its_zone() -> None:
         "opened Mon 2025-06-09 09:00, now Mon 2025-06-09 09:00 (America/New_York; spans are open time)" in shown.get()
     )
     assert "M: running, target Mon 2025-06-09 11:00 America/New_York, 2h left" in shown.get()
+
+
+def test_a_case_without_a_process_is_shown_in_the_zone_of_the_organisation(tmp_path: Path) -> None:
+    """It has no milestones, and so no calendar of its own."""
+    url = f"sqlite:///{tmp_path}/milepost.db"
+    with Store.open(url) as store:
+        organisation = {"name": "Kestrel", "time_zone": "Europe/London"}
+        store.catalog.apply(Catalog.model_validate({"organisation": organisation}), by="ann")
+        RecordedCase(store, Plan(business_hours=ALWAYS.name, calendars={}), "c", {}, MONDAY)
+    assert str(zone_of_case(url, "c")) == "Europe/London"
 
 
 def test_without_a_store_nobody_knows(tmp_path: Path) -> None:
