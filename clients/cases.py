@@ -311,9 +311,8 @@ class MilepostClient:
         if not failing:
             return _failing_task(known)
         one = failing[0]
-        times = "once" if one.attempt <= 2 else f"{one.attempt - 1} times"  # noqa: PLR2004  the second is under way
         said = cut(one.last_failure.message.partition("\n")[0])  # a database's driver goes on for lines
-        return f"its activity {one.activity_type.name} has failed {times}, and is tried again; the last time: {said}"
+        return f"its activity {one.activity_type.name} {_failed(one.attempt)}; the last time: {said}"
 
     async def _has_failed(self, case_id: str) -> bool:
         known = await self._described(case_id)
@@ -393,5 +392,9 @@ def _failing_task(known: WorkflowExecutionDescription | None) -> str | None:
     task = known.raw_description.pending_workflow_task if known is not None else None
     if task is None or task.attempt <= 1:
         return None
-    times = "once" if task.attempt == 2 else f"{task.attempt - 1} times"  # noqa: PLR2004  the second is under way
-    return f"the task of its workflow has failed {times}, and is tried again; the log of the worker says why"
+    return f"the task of its workflow {_failed(task.attempt)}; the log of the worker says why"
+
+
+def _failed(attempt: int) -> str:
+    times = "once" if attempt <= 2 else f"{attempt - 1} times"  # noqa: PLR2004  the second is under way
+    return f"has failed {times}, and is tried again"

@@ -8,12 +8,13 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Delete,
     Insert,
     Select,
     Table,
-    and_,
+    Tuple,
     bindparam,
     delete,
     insert,
@@ -204,19 +205,22 @@ def _forget_changes() -> Delete:
 @cache
 def _forget(table: Table) -> Delete:
     """Drop the rows of the instances that are written now, and of those that the case does not know (any more)."""
-    there, folded = tuple_(*_key(table)), tables.milestones
-    is_folded = select(*_key(folded)).where(folded.c.case_id == bindparam(_CASE), folded.c.explained.is_not(None))
-    goes = or_(there.in_(bindparam(_KEYS, expanding=True)), there.not_in(is_folded))
-    return delete(table).where(table.c.case_id == bindparam(_CASE), goes)
+    is_written = _the_key(table).in_(bindparam(_KEYS, expanding=True))
+    return delete(table).where(table.c.case_id == bindparam(_CASE), or_(is_written, _is_not_folded(table)))
 
 
 @cache
 def _forget_unknown(table: Table) -> Delete:
     """Drop the rows of the instances that the case does not know (any more)."""
-    there, folded = tuple_(*_key(table)), tables.milestones
+    is_other = _the_key(table).not_in(bindparam(_KEYS, expanding=True))
+    return delete(table).where(table.c.case_id == bindparam(_CASE), is_other, _is_not_folded(table))
+
+
+def _is_not_folded(table: Table) -> ColumnElement[bool]:
+    """Whether a row is of an instance that was not folded before."""
+    folded = tables.milestones
     is_folded = select(*_key(folded)).where(folded.c.case_id == bindparam(_CASE), folded.c.explained.is_not(None))
-    goes = and_(there.not_in(bindparam(_KEYS, expanding=True)), there.not_in(is_folded))
-    return delete(table).where(table.c.case_id == bindparam(_CASE), goes)
+    return _the_key(table).not_in(is_folded)
 
 
 @cache
@@ -247,6 +251,10 @@ def _all_begun_by() -> Select[Any]:
 
 def _key(table: Table) -> list[Any]:
     return [table.c.process, table.c.milestone, table.c.occurrence]
+
+
+def _the_key(table: Table) -> Tuple:
+    return tuple_(*_key(table))
 
 
 @cache
