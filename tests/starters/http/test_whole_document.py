@@ -164,9 +164,13 @@ async def test_the_whole_document_is_walked_with_a_key_of_each_scope(
         operations = {f"{method.upper()} {path}" for path, methods in document["paths"].items() for method in methods}
         whole = Walk(document, url, api.keys["all"], known, SHOWN)
         walks = [whole, *(Walk(document, url, api.keys[scope.value], known, SHOWN) for scope in Scope)]
-        for number, walk in enumerate(walks):
-            await asyncio.to_thread(walk.each, WALKS * (ASKED if walk is whole else 1))
-            await asyncio.to_thread(walk.run, number * WALKS, WALKS, STEPS)
+        try:
+            for number, walk in enumerate(walks):
+                await asyncio.to_thread(walk.each, WALKS * (ASKED if walk is whole else 1))
+                await asyncio.to_thread(walk.run, number * WALKS, WALKS, STEPS)
+        finally:  # told of a walk that fails, too
+            slowest = sorted(((took, place) for walk in walks for place, took in walk.slowest.items()), reverse=True)
+            print("waited for longest:", slowest[:9])  # noqa: T201  of a long run
     failures = {place: said for walk in walks for place, said in walk.failures.items()}
     assert not failures, "\n\n".join(f"{place}: {said}" for place, said in failures.items())
     missed = {

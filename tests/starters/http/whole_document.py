@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis.errors import Flaky
@@ -61,6 +63,7 @@ class Walk:
         asked_for: parts of a query without which nothing is found.
         is_sure: everything is named that there is, and nothing made up.
         answered: how often each operation was answered with each status.
+        slowest: of each operation the seconds of the answer that was waited for longest, and its status.
         failures: of each operation, status and kind the first answer that was not as the document says.
     """
 
@@ -72,6 +75,7 @@ class Walk:
     asked_for: tuple[str, ...] = ("account",)
     is_sure: bool = False
     answered: Counter[tuple[str, int]] = field(default_factory=Counter)
+    slowest: dict[str, tuple[float, int]] = field(default_factory=dict)
     failures: dict[tuple[str, int, str], str] = field(default_factory=dict)
 
     def each(self, examples: int) -> None:
@@ -143,7 +147,14 @@ class Walk:
     def _ask(self, case: Case[Any]) -> Response:
         case.headers.pop("accept", None)  # else a stream, which does not end
         headers = {"Authorization": f"Bearer {self.key}", **self.shown.get(case.operation.label, {})}
-        response = case.call(headers=headers, timeout=WITHIN)
+        began = time.monotonic()
+        try:
+            response = case.call(headers=headers, timeout=WITHIN)
+        except requests.Timeout:
+            self.failures.setdefault((case.operation.label, 0, "no answer"), case.as_curl_command(headers=headers))
+            raise
+        took = (time.monotonic() - began, response.status_code)
+        self.slowest[case.operation.label] = max(took, self.slowest.get(case.operation.label, took))
         self.answered[case.operation.label, response.status_code] += 1
         try:
             case.validate_response(response, checks=CHECKS)
