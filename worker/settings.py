@@ -5,7 +5,7 @@ How to reach Temporal is not here: that is the SDK's own configuration (``TEMPOR
 """
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError
@@ -16,6 +16,9 @@ from domain.delivery.encryption import Encryption
 from domain.errors import MilepostError
 
 PREFIX = "MILEPOST_"
+
+LogLevel = Literal["info", "warning", "error"]
+LogFormat = Literal["text", "json"]
 
 _WEB_ADDRESS = r"^https?://[^\s/?#@]+(/[^\s?#]*)?$"
 
@@ -58,6 +61,10 @@ class Settings(BaseSettings):
     metrics: Annotated[
         str | None, Field(description="host:port at which a worker serves metrics for Prometheus; default: nowhere")
     ] = None
+    log_level: Annotated[
+        LogLevel, Field(description="from which level on `dev`, `worker` and `api` write their log")
+    ] = "warning"
+    log_format: Annotated[LogFormat, Field(description="of each entry of the log: a line, or a JSON object")] = "text"
     smtp_host: Annotated[
         str | None, Field(description="the mail server that mails are handed to; default: they go to the log of mail")
     ] = None

@@ -4,8 +4,8 @@ import pytest
 
 from worker.means import mail_in_words, means_of
 from worker.memory import cached_workflows_for, memory_of_this_process
-from worker.metrics import expose_metrics
-from worker.settings import SettingsError, get_settings
+from worker.settings import Settings, SettingsError, get_settings
+from worker.telemetry import tell_operators
 
 
 def test_nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,9 +46,8 @@ def test_memory_is_that_of_the_container(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 def test_metrics_that_cannot_be_served_are_a_bad_setting() -> None:
     """The message names the variable."""
-    expose_metrics(None)
     with pytest.raises(SettingsError, match="MILEPOST_METRICS: no metrics can be served at 'nowhere'"):
-        expose_metrics("nowhere")
+        tell_operators(Settings(metrics="nowhere"))
 
 
 def test_mail_goes_to_the_log_unless_a_server_is_set(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,10 +40,12 @@ async def _api(host: str, port: int) -> None:
     from starters.terminal.cases import console
     from store import Store
     from worker.private import private_folder
+    from worker.telemetry import tell_operators
 
     out = console()
     settings = effective_settings()
     private_folder(settings.data)
+    tell_operators(settings, metrics=False)
     client = await connect_to_temporal()
     store = await asyncio.to_thread(Store.open, settings.database, "there")
     try:

@@ -48,12 +48,12 @@ async def _dev(ephemeral: bool, port: int | None, ui_port: int | None, api_port:
     from store.addresses import shown_address
     from worker.besides import besides
     from worker.means import mail_in_words, means_of
-    from worker.metrics import expose_metrics
     from worker.process import collect_garbage_seldom
     from worker.settings import get_settings
+    from worker.telemetry import tell_operators
 
     collect_garbage_seldom()
-    expose_metrics(get_settings().metrics)
+    tell_operators(get_settings())
     out = console()
     async with (
         everything(ephemeral=ephemeral, port=port, ui_port=ui_port, means=means_of(get_settings())) as running,
@@ -107,10 +107,10 @@ async def _worker(makes_current: bool, *, claims: bool) -> None:
     from worker.besides import besides
     from worker.claim import claim_namespace
     from worker.means import mail_in_words, means_of
-    from worker.metrics import expose_metrics
     from worker.namespace import ensure_namespace_and_search_attributes
     from worker.private import private_folder
     from worker.process import collect_garbage_seldom, working
+    from worker.telemetry import tell_operators
 
     collect_garbage_seldom()
     out = console()
@@ -118,7 +118,7 @@ async def _worker(makes_current: bool, *, claims: bool) -> None:
     if makes_current and settings.build_id is None:
         raise typer.BadParameter("this worker has no build id; set MILEPOST_BUILD_ID", param_hint="--make-current")
     private_folder(settings.data)
-    expose_metrics(settings.metrics)
+    tell_operators(settings)
     client = await connect_to_temporal(makes_namespace=True)
     await ensure_namespace_and_search_attributes(client)
     store = await asyncio.to_thread(Store.open, settings.database)
