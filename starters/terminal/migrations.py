@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import tzinfo
 
 from rich import box
 from rich.console import Console, RenderableType
@@ -17,7 +17,7 @@ from rich.text import Text
 from domain.messages.migrations import MigrationProgress
 from domain.timeline.instances import InstanceState
 from domain.timeline.preview import CasePreview, Difference, MilestoneChange, MilestoneStanding, PreviewTotals
-from domain.wording import clock, numbered, plural
+from domain.wording import clock, numbered, plural, zone_name
 
 SHOWN_CASES = 20
 SHOWN_FAILURES = 20
@@ -66,33 +66,39 @@ class Foresight:
         return json.dumps(document, indent=2)
 
 
-def foresight(seen: Foresight) -> Iterator[RenderableType]:
-    """What would change, for people: the cases one by one, then the totals."""
+def foresight(seen: Foresight, zone: tzinfo) -> Iterator[RenderableType]:
+    """What would change, for people: the cases one by one, then the totals.
+
+    Args:
+        seen: what it comes to.
+        zone: in which targets are shown.
+    """
     if not seen.totals.cases:
         yield Text("Nothing would change: no running case that is meant holds an older version.")
         return
     if seen.listed:
-        yield _cases(seen.listed)
+        yield _cases(seen.listed, zone)
+        yield Text(f"targets in {zone_name(zone)}", style="dim")
     if unlisted := seen.matching - len(seen.listed):
         yield Text(f"... and {unlisted} more; --limit {seen.matching} lists them all", style="dim")
     yield Text()
     yield _totals(seen.totals)
 
 
-def _cases(cases: list[CasePreview]) -> Table:
+def _cases(cases: list[CasePreview], zone: tzinfo) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for title in ("case", "from, to", "milestone", "target now (UTC)", "target then (UTC)", "what"):
+    for title in ("case", "from, to", "milestone", "target now", "target then", "what"):
         table.add_column(title, overflow="fold")
     for case in cases:
         versions = _versions(case)
         for number, change in enumerate(case.milestones):
-            table.add_row(*((case.case_id, versions) if number == 0 else ("", "")), *_change(change))
+            table.add_row(*((case.case_id, versions) if number == 0 else ("", "")), *_change(change, zone))
         if case.refused:
             table.add_row(case.case_id, versions, "", "", "", Text(f"would refuse: {case.refused}", style="red"))
         elif not case.milestones:
             table.add_row(case.case_id, versions, Text("every milestone stays as it is", style="dim"), "", "", "")
         for firing in case.fires:
-            said = f"{firing.trigger} fires at once, due {clock(firing.due_at)}"
+            said = f"{firing.trigger} fires at once, due {clock(firing.due_at, zone)}"
             table.add_row("", "", firing.milestone, "", "", Text(said, style="magenta"))
     return table
 
@@ -104,19 +110,16 @@ def _versions(case: CasePreview) -> str:
     return ", ".join([process, *(f"{name} edited" for name in case.calendars)])
 
 
-def _change(change: MilestoneChange) -> tuple[str, str, str, Text]:
+def _change(change: MilestoneChange, zone: tzinfo) -> tuple[str, str, str, Text]:
     name = numbered(change.milestone, change.occurrence)
-    return name, _target(change.before), _target(change.after), _what(change)
+    return name, _target(change.before, zone), _target(change.after, zone), _what(change)
 
 
-def _target(standing: MilestoneStanding | None) -> str:
+def _target(standing: MilestoneStanding | None, zone: tzinfo) -> str:
     if standing is None or standing.state is InstanceState.REMOVED:
         return ""
-    return _instant(standing.target_at) + ("" if standing.state is InstanceState.RUNNING else f", {standing.state}")
-
-
-def _instant(at: datetime | None) -> str:
-    return clock(at) if at else "past the horizon"
+    at = clock(standing.target_at, zone) if standing.target_at else "past the horizon"
+    return at + ("" if standing.state is InstanceState.RUNNING else f", {standing.state}")
 
 
 def _what(change: MilestoneChange) -> Text:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from starters.cli import zones
 from starters.cli.running import run
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ def show_plan(files: list[Path], selection: CaseSelection, only: str | None, lim
         out = console()
         if diff is not None:
             out.print(f"With these files applied:\n{diff}\n", soft_wrap=True)
-        for part in foresight(seen):
+        account = selection.accounts[0] if len(selection.accounts) == 1 else None
+        for part in foresight(seen, zones.shown(zones.of_account(account))):
             out.print(part)
     if seen.totals.cases:
         raise typer.Exit(SOMETHING_WOULD_CHANGE)
