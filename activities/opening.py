@@ -44,6 +44,7 @@ from domain.messages.steps import (
 from domain.timeline.plan import Plan
 from domain.timeline.requests import refuse_future
 from domain.usage.requests import Consumed, TimeEntry
+from domain.usage.units import HOURS, amount_text, worked_text
 from store.errors import StoreError
 from store.store import Store
 
@@ -103,7 +104,7 @@ class Opening:
                 took = await self.hours.log(asked.intake, entry, asked.now)
                 question = await self.hours.question(entry, took, asked.now)
                 if not took:
-                    line = f"{entry.minutes} min uncovered: nothing that covers the case counts hours"
+                    line = f"{worked_text(entry.minutes)} uncovered: nothing that covers the case counts hours"
                     return TimeTaken(lines=[line])
                 lines = [_took(entitlement, consumed) for entitlement, consumed in took]
                 lines += await asyncio.to_thread(self._with_other_minutes, entry, took)
@@ -118,7 +119,8 @@ class Opening:
             return []
         if before in {allowance.minutes_counted(entry.minutes) or entry.minutes, entry.minutes}:
             return []
-        return [f"logged before with {before} min, and not {entry.minutes}; more is logged under another id"]
+        first_said, said = worked_text(before), worked_text(entry.minutes)
+        return [f"logged before with {first_said}, and not {said}; more is logged under another id"]
 
     async def _open(self, opening: CaseOpening) -> OpenedCase:
         intake = opening.intake
@@ -268,11 +270,15 @@ def _reaches(stored: CaseState, asked: CaseReopening, now: datetime) -> bool:
 
 
 def _took(entitlement: str, consumed: Consumed) -> str:
-    over = f", {consumed.overage} min beyond the cap" if consumed.overage else ""
-    granted = f" and {consumed.grant_left} min granted" if consumed.grant_left else ""
-    left = "" if consumed.remaining is None else f", {consumed.remaining} min left{granted}"
-    of_work = f" of {consumed.worked} worked" if consumed.worked else ""
-    return f"entitlement {entitlement}: {consumed.outcome}, {consumed.taken} min taken{of_work}{over}{left}"
+    over = f", {_hours(consumed.overage)} beyond the cap" if consumed.overage else ""
+    granted = f" and {_hours(consumed.grant_left)} granted" if consumed.grant_left else ""
+    left = "" if consumed.remaining is None else f", {_hours(consumed.remaining)} left{granted}"
+    of_work = f" for {worked_text(consumed.worked)} of work" if consumed.worked else ""
+    return f"entitlement {entitlement}: {consumed.outcome}, {_hours(consumed.taken)} taken{of_work}{over}{left}"
+
+
+def _hours(minutes: int) -> str:
+    return amount_text(minutes, HOURS)
 
 
 def _why(coverage: Coverage) -> str:

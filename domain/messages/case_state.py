@@ -15,6 +15,7 @@ from domain.process import ActionCall, TriggerKind
 from domain.timeline.effects import Noted, TriggerFired
 from domain.timeline.plan import Plan
 from domain.timeline.state import TimelineState
+from domain.usage.units import HOURS, amount_text
 
 FORMAT = 2
 """The shape of a `CaseState`; grows when an older build could misread what this one writes.
@@ -92,7 +93,8 @@ class HoursQuestion(Value):
     def overage(self) -> str:
         """What it is about, for people."""
         price = f", at {self.overage_price} an hour" if self.overage_price else ""
-        return f"{self.minutes} min of time entry {self.entry} beyond the cap of entitlement {self.entitlement}{price}"
+        amount = amount_text(self.minutes, HOURS)
+        return f"{amount} of time entry {self.entry} beyond the cap of entitlement {self.entitlement}{price}"
 
     @property
     def text(self) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from domain.model import Value
-from domain.usage.units import number_text
+from domain.usage.units import amount_text, number_text
 
 
 class Left(Value):
@@ -31,7 +31,7 @@ class Left(Value):
         if self.cap is None or self.remaining is None:
             return f"unlimited {self.unit}"
         granted = f" and {number_text(self.granted, self.unit)} granted" if self.granted else ""
-        of_the_cap = f"{number_text(self.remaining, self.unit)} of {number_text(self.cap, self.unit)} {self.unit}"
+        of_the_cap = f"{number_text(self.remaining, self.unit)} of {amount_text(self.cap, self.unit)}"
         return f"{of_the_cap} left{granted}"
 
 

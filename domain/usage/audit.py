@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, NonNegativeInt
 
 from domain.usage.requests import Balance, PeriodBalance
 from domain.usage.rows import LedgerRow, RowKind
+
+_MOST_NAMED = 5
+"""References in one line."""
 
 
 @dataclass
@@ -32,7 +36,7 @@ def audit(rows: Iterable[LedgerRow], balance: Balance) -> list[str]:
     No row is missing or comes twice, each says what those up to it add up to, and of each period all of them add up to
     what the balance says. Rows that were written after the balance was asked for are left out.
     """
-    ordered = sorted((row for row in rows if row.number <= balance.rows), key=lambda row: row.number)
+    ordered = sorted((row for row in rows if row.number <= balance.rows), key=_by_number)
     sums: dict[int, _Sum] = defaultdict(_Sum)
     found = [*_gaps(ordered, balance.rows)]
     for row in ordered:
@@ -47,6 +51,28 @@ def audit(rows: Iterable[LedgerRow], balance: Balance) -> list[str]:
         if number not in known and number >= oldest and total != _Sum() and number < balance.current.period:
             found.append(f"period {number}: the ledger has {total.used} used, the balance nothing at all")
     return found
+
+
+def forgotten(rows: Iterable[LedgerRow], balance: Balance, before: datetime) -> list[str]:
+    """A line on rows that a count wrote and knows nothing of, as after a restore of Temporal alone; else nothing.
+
+    Args:
+        rows: of the count.
+        balance: what it says.
+        before: rows that were recorded since then may be newer than the balance.
+    """
+    found = sorted((row for row in rows if row.number > balance.rows and row.recorded_at < before), key=_by_number)
+    if not found:
+        return []
+    references = list(dict.fromkeys(row.reference for row in found if row.reference))
+    more = " ..." if len(references) > _MOST_NAMED else ""
+    of = f", of {', '.join(references[:_MOST_NAMED])}{more}" if references else ""
+    rows_of = f"{len(found)} of the ledger's rows, from row {found[0].number} on{of}"
+    return [f"the count has forgotten {rows_of}: ask it for the same again, under the same references and in order"]
+
+
+def _by_number(row: LedgerRow) -> int:
+    return row.number
 
 
 def _gaps(rows: Sequence[LedgerRow], count: int) -> Iterator[str]:

@@ -18,7 +18,7 @@ from domain.usage.rows import LedgerRow, RowKind
 from domain.usage.state import Asked
 from domain.usage.taking import note_asked
 from domain.usage.takings import Taking
-from domain.usage.units import HOURS
+from domain.usage.units import HOURS, amount_text, worked_text
 
 
 def log_hours(book: UsageBook, entry: TimeEntry, now: datetime) -> Taken:
@@ -104,14 +104,14 @@ def _split(book: UsageBook, entry: TimeEntry, period: int, minutes: int, now: da
     effects: list[UsageEffect] = []
     if fits or (is_rated and share.work):
         book.changing_use(period).used += paid.cap
-        said = f"{share.work} min of work count {fits}" if is_rated else ""
+        said = f"{worked_text(share.work)} of work count {amount_text(fits, HOURS)}" if is_rated else ""
         effects.append(_row(book, entry, RowKind.TAKEN, period, now=now, amount=fits, used=paid.cap, said=said))
     if taking.overage:
         book.changing_use(period).overage += over
         if asks:
             work_over = share.work_over if is_rated else None
             note_asked(book, entry.id, Asked(amount=over, price=allowance.overage_price, worked=work_over))
-        said = f"{share.work_over} min of work count {over}" if is_rated and asks else ""
+        said = f"{worked_text(share.work_over)} of work count {amount_text(over, HOURS)}" if is_rated and asks else ""
         effects.append(_row(book, entry, RowKind.OVERAGE, period, now=now, amount=over, overage=over, said=said))
     if taking.left_over:
         effects.append(_row(book, entry, RowKind.OVERFLOW, period, now=now, amount=over))
@@ -132,7 +132,7 @@ def _within_grace(book: UsageBook, entry: TimeEntry, period: int, now: datetime)
     taking = Taking(period, 0, worked=entry.minutes)
     book.state.taken.add(entry.id, taking)
     book.changing_use(period)
-    said = f"{entry.minutes} min of work count as none"
+    said = f"{worked_text(entry.minutes)} of work count as none"
     row = _row(book, entry, RowKind.TAKEN, period, now=now, amount=0, said=said)
     return Taken(answer(book, entry.id, "granted", taking, entry.worked_at), [row])
 

@@ -18,6 +18,7 @@ from domain.criteria.fields import FieldType, utc_text
 from domain.ids import case_id_of, event_id_of, external_id_of
 from domain.messages.cases import CaseIntake
 from domain.messages.inbox import problems
+from domain.usage.units import worked_text
 from starters.imports.mapping import NAMED, CaseColumns, EntryColumns, Source
 from starters.logs.lengths import BadLength, length_of
 from starters.logs.mapping import LogError
@@ -170,7 +171,7 @@ class Rows:
             "note": record.text(mapping.note),
         }
         said = {name: value for name, value in message.items() if value is not None}
-        return row._replace(asked=(Asked("log_time", said, f"{minutes} min"),))
+        return row._replace(asked=(Asked("log_time", said, worked_text(minutes)),))
 
 
 class _Record:

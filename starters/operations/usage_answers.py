@@ -9,7 +9,7 @@ from pydantic import Field
 
 from domain.model import Value
 from domain.usage.requests import Consumed, UsageChanged
-from domain.usage.units import amount_text, number_text
+from domain.usage.units import HOURS, amount_text, number_text
 
 _MOST_LISTED = 20
 
@@ -72,7 +72,8 @@ class Taken(Value):
         took = self.answer.taken + self.answer.overage
         if took == self.asked:
             return ""
-        return f", {amount_text(took, self.answer.unit)} and not {self.asked}; more is taken under another id"
+        unit = self.answer.unit
+        return f", {amount_text(took, unit)} and not {number_text(self.asked, unit)}; more is taken under another id"
 
 
 class Changed(Value):
@@ -130,8 +131,8 @@ class Reversed(Value):
         lines = [str(part) for part in self.parts]
         if self.missing:
             lines.append(
-                f"{self.missing} min of it were left over for another entitlement and are in no ledger: if they are "
-                "taken later, reverse them there"
+                f"in no ledger: {amount_text(self.missing, HOURS)}, left over for another entitlement; if that "
+                "is taken later, reverse it there"
             )
         return "\n".join(lines)
 

@@ -265,13 +265,15 @@ async def test_time_entries_empty_a_bank_and_the_rest_is_decided_on(at_work: AtW
     """E18. 80% mails; the part over the cap is overage; yes writes the override for billing; a reversal undoes one."""
     async with at_work("hours-bank", "2026-02-02T15:00Z") as desk:
         case = await desk.open(account="acme")
-        assert await desk.work(case, "entry-1", 90) == ["entitlement acme-bank: granted, 90 min taken, 1110 min left"]
+        assert await desk.work(case, "entry-1", 90) == [
+            "entitlement acme-bank: granted, 1.5 hours taken, 18.5 hours left"
+        ]
         await desk.work(case, "entry-1", 90)
         await desk.adjust("acme-bank", 15 * 60)
         taken, asked = await desk.work(case, "entry-2", 5 * 60)
-        assert taken == "entitlement acme-bank: prompt, 210 min taken, 90 min beyond the cap, 0 min left"
+        assert taken == "entitlement acme-bank: prompt, 3.5 hours taken, 1.5 hours beyond the cap, 0 hours left"
         assert asked.startswith(
-            "bill 90 min of time entry entry-2 beyond the cap of entitlement acme-bank, at 85.00 EUR"
+            "bill 1.5 hours of time entry entry-2 beyond the cap of entitlement acme-bank, at 85.00 EUR"
         )
         assert "Decide until 2026-02-03 15:00Z" in asked
         current = (await desk.balance("acme-bank")).current
@@ -307,10 +309,12 @@ async def test_rounded_time_over_one_bank_goes_to_the_next(at_work: AtWork) -> N
     async with at_work("hours-bank", "2026-02-02T15:00Z") as desk:
         case = await desk.open(account="globex")
         await desk.adjust("globex-bank", 4 * 60 + 15)
-        assert await desk.work(case, "entry-1", 16) == ["entitlement globex-bank: granted, 30 min taken, 15 min left"]
+        assert await desk.work(case, "entry-1", 16) == [
+            "entitlement globex-bank: granted, 0.5 hours taken, 0.25 hours left"
+        ]
         assert await desk.work(case, "entry-2", 46) == [
-            "entitlement globex-bank: overflow, 15 min taken, 0 min left",
-            "entitlement globex-reserve: granted, 45 min taken, 555 min left",
+            "entitlement globex-bank: overflow, 0.25 hours taken, 0 hours left",
+            "entitlement globex-reserve: granted, 0.75 hours taken, 9.25 hours left",
         ]
         await desk.work(case, "entry-2", 46)
         assert [(await desk.balance(bank)).current.used for bank in ("globex-bank", "globex-reserve")] == [300, 45]

@@ -25,7 +25,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.timeline.requests import refuse_future
     from domain.timeline.views import CaseView
     from domain.usage.requests import EntitlementOverflowed
-    from domain.usage.units import number_text
+    from domain.usage.units import amount_text, number_text
     from workflows.case.handlers import signal, update
     from workflows.case.parts import Parts
     from workflows.waiting import seal
@@ -178,7 +178,7 @@ async def hear_of_overflow(parts: Parts, raw: Raw) -> None:
     """Note that an entitlement had nothing left. It may be told twice, by a worker that dies as it tells."""
     await parts.case.ready()
     told = read_message(EntitlementOverflowed, raw)
-    amounts = f"{number_text(told.used, told.unit)} of {number_text(told.cap, told.unit)} {told.unit}"
+    amounts = f"{number_text(told.used, told.unit)} of {amount_text(told.cap, told.unit)}"
     text = f"entitlement {told.entitlement_id} has nothing left: {amounts} used"
     once = event_id_of("overflowed", told.entitlement_id, str(told.number))
     parts.case.remark(NoteKind.OVERFLOWED, text, once=once, entitlement=told.entitlement_id)

@@ -15,6 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.messages.steps import HoursDecided, OpenedCase, OverageDecided, TimeTaken, TimeToTake
     from domain.timeline.effects import NoteKind
     from domain.timeline.events import EntitlementChanged
+    from domain.usage.units import worked_text
     from workflows.case.plans import plan_by
     from workflows.case.running import RunningCase
     from workflows.case.taking import Taking
@@ -45,7 +46,7 @@ class Overage:
         request = TimeToTake(intake=intake, entry=entry, now=case.now())
         taken = await plan_by(names.LOG_TIME, request, TimeTaken, f"take {entry.minutes} minutes")
         for line in taken.lines:
-            said = f"{entry.minutes} min of work ({entry.id}): {line}"
+            said = f"{worked_text(entry.minutes)} of work ({entry.id}): {line}"
             case.remark(NoteKind.TIME_LOGGED, said, entry.by, entry=entry.id, minutes=entry.minutes)
         if taken.question is None:
             return taken.lines

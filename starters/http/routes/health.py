@@ -55,6 +55,7 @@ async def _has_store(backend: Backend) -> bool:
 
 async def _has_temporal(backend: Backend) -> bool:
     try:
-        return await asyncio.wait_for(backend.temporal.service_client.check_health(), _ANSWERS_WITHIN)
+        # Again where the connection was just ended: a server ends each after some minutes.
+        return await asyncio.wait_for(backend.temporal.service_client.check_health(retry=True), _ANSWERS_WITHIN)
     except (RPCError, TimeoutError):
         return False

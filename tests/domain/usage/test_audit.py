@@ -1,12 +1,12 @@
 """An audit finds whatever does not agree, and nothing else."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from domain.usage.allowance import Allowance
-from domain.usage.audit import EndedCount, audit, ended_counts, takes_over
+from domain.usage.audit import EndedCount, audit, ended_counts, forgotten, takes_over
 from domain.usage.freezing import freeze
 from domain.usage.machine import Usage
 from domain.usage.periods import Term
@@ -112,3 +112,14 @@ def test_what_was_taken_over_is_not_missing(kept: tuple[list[LedgerRow], Balance
         ("second", False, True),
     ]
     assert ended[0].text.endswith("; they were taken over")
+
+
+def test_rows_that_the_count_has_forgotten_are_named(kept: tuple[list[LedgerRow], Balance]) -> None:
+    """As after a restore of Temporal alone; of one that may be newer than the balance nothing is said."""
+    rows, balance = kept
+    later = MARCH + timedelta(seconds=1)
+    assert forgotten(rows, balance, later) == []
+    older = balance.model_copy(update={"rows": balance.rows - 2})
+    assert forgotten(rows, older, MARCH) == []
+    [line] = forgotten(reversed(rows), older, later)
+    assert line.startswith(f"the count has forgotten 2 of the ledger's rows, from row {older.rows + 1} on, of V")

@@ -167,8 +167,8 @@ def test_worked_and_rated_minutes_are_both_on_record() -> None:
     bank = Bank(cap=1, overflow="prompt", rates=OUTSIDE)
     log(bank, 120, at("16:30"), note="press stopped")
     [taken], [over] = bank.rows("taken"), bank.rows("overage")
-    assert (taken.amount, taken.used, taken.reason) == (60, 60, "50 min of work count 60: press stopped")
-    assert (over.amount, over.overage, over.reason) == (105, 105, "70 min of work count 105: press stopped")
+    assert (taken.amount, taken.used, taken.reason) == (60, 60, "50m of work count 1 hour: press stopped")
+    assert (over.amount, over.overage, over.reason) == (105, 105, "1h10m of work count 1.75 hours: press stopped")
 
 
 def test_a_grant_pays_rated_minutes() -> None:

@@ -48,7 +48,7 @@ def test_what_is_within_the_grace_is_on_record_and_counts_once() -> None:
     bank = Bank(grace="5m")
     assert bank.log("T1", 4, note="called back").worked == 4
     [row] = bank.rows("taken")
-    assert (row.amount, row.used, row.reason) == (0, 0, "4 min of work count as none: called back")
+    assert (row.amount, row.used, row.reason) == (0, 0, "4m of work count as none: called back")
     bank.change(EntitlementAmended, "amend", allowance=Allowance.model_validate({"unit": "hours", "cap": 2}))
     again = bank.log("T1", 4)
     assert (again.outcome, again.taken, again.is_reversed) == ("already", 0, False)

@@ -60,7 +60,9 @@ async def test_second_thoughts_about_a_case(environment: dict[str, str], named: 
     await say("complete", case, "Answer")
     assert "is cleared" in (await say("clear", case, "Answer", "--reason", "wrong case")).stdout
     assert "nothing to clear" in (await say("clear", case, "Answer")).stderr
-    assert f"entitlement {named['two']}: granted, 90 min taken" in (await say("log-time", case, "T-1", "1h30m")).stdout
+    assert (
+        f"entitlement {named['two']}: granted, 1.5 hours taken" in (await say("log-time", case, "T-1", "1h30m")).stdout
+    )
     refused = await say("log-time", case, "T-2", "0")
     assert (refused.exit_code, "minutes" in refused.stderr) == (2, True)
     assert "goes over to no entitlement" in (await say("entitle", case, "-")).stdout
@@ -92,7 +94,7 @@ async def test_hours_beyond_the_cap_are_decided_on(environment: dict[str, str]) 
 
     case = unique("c")
     await say("open", case, "--account", "globex")
-    question = "bill 30 min of time entry T-1 beyond the cap of entitlement"
+    question = "bill 0.5 hours of time entry T-1 beyond the cap of entitlement"
     assert question in on_one_line(await say("log-time", case, "T-1", "90"))
     assert question in on_one_line(await say("show", case))
     assert '"entry": "T-1"' in (await say("show", case, "--json")).stdout
@@ -101,5 +103,5 @@ async def test_hours_beyond_the_cap_are_decided_on(environment: dict[str, str]) 
     assert "open_decisions" not in (await say("show", case, "--json")).stdout
     assert "nothing to decide" in (await say("decide", case, "yes", "--entry", "T-1")).stderr
     await say("log-time", case, "T-2", "10")
-    assert "to decide: bill 10 min of time entry T-2" in on_one_line(await say("close", case))
+    assert "to decide: bill 10m of time entry T-2" in on_one_line(await say("close", case))
     assert (await say("decide", case, "yes", "--entry", "T-2", "--json")).exit_code == 0

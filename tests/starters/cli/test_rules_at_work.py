@@ -53,8 +53,8 @@ async def test_work_is_taken_where_hours_are_left(desk: Desk, policy: str) -> No
         {"id": second, **YEAR, "allowance": hours | {"cap": 10}},
     )
     await desk.done("open", case, "--account", account)
-    assert f"{first}: granted, 60 min taken" in await desk.done("log-time", case, "T-1", "60")
-    assert f"{second}: granted, 60 min taken" in await desk.done("log-time", case, "T-2", "60")
+    assert f"{first}: granted, 1 hour taken" in await desk.done("log-time", case, "T-1", "60")
+    assert f"{second}: granted, 1 hour taken" in await desk.done("log-time", case, "T-2", "60")
     assert "9 hours left" in await desk.done("balance", second)
 
 
@@ -142,7 +142,7 @@ async def test_a_support_contract_comes_before_a_bank_of_hours(desk: Desk, bank:
     )
     await desk.done("open", case, "--account", account)
     assert desk.store.cases.get(case).entitlement == silver
-    assert f"{hours}: granted, 30 min taken" in await desk.done("log-time", case, "T-1", "30")
+    assert f"{hours}: granted, 0.5 hours taken" in await desk.done("log-time", case, "T-1", "30")
 
 
 async def test_an_opening_balance_is_counted(desk: Desk) -> None:

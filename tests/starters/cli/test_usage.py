@@ -452,7 +452,7 @@ async def test_work_whose_entry_was_reversed_is_logged_under_another_id(desk: De
     await desk.done("reverse", bank, "T-1", "--reason", "wrong case")
     refused = await desk.refused("log-time", case, "T-1", "180", "--worked-at", WORKED_AT)
     assert "time entry 'T-1' was reversed; log the work again under another id" in refused
-    assert f"{bank}: overflow, 60 min taken" in await desk.done(
+    assert f"{bank}: overflow, 1 hour taken" in await desk.done(
         "log-time", case, "T-2", "180", "--worked-at", WORKED_AT
     )
 
@@ -507,8 +507,8 @@ async def split(desk: Desk, through: str | None = None) -> tuple[str, str]:
         whose = [f"--{through.replace('_', '-')}", by]
     await desk.done("open", case, "--account", account, *whose, "--opened-at", WORKED_AT)
     taken = await desk.done("log-time", case, "T-1", "180", "--worked-at", WORKED_AT)
-    assert f"{bank}: overflow, 60 min taken" in taken
-    assert f"{reserve}: granted, 120 min taken" in taken
+    assert f"{bank}: overflow, 1 hour taken" in taken
+    assert f"{reserve}: granted, 2 hours taken" in taken
     return bank, reserve
 
 
@@ -562,7 +562,7 @@ async def test_what_no_other_entitlement_has_taken_is_said(desk: Desk, monkeypat
     await desk.gate.log_hours(desk.terms(bank), entry)
     said = await desk.done("reverse", bank, "T-1", "--reason", "wrong case")
     assert said.splitlines()[0].startswith(f"{bank}: T-1 gives back 20 hours")
-    assert said.splitlines()[1].startswith("60 min of it were left over for another entitlement and are in no ledger")
+    assert said.splitlines()[1].startswith("in no ledger: 1 hour, left over for another entitlement")
 
 
 async def test_a_part_of_a_count_that_was_terminated_is_not_undone(desk: Desk) -> None:

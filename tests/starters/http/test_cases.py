@@ -67,7 +67,7 @@ async def test_time_is_logged_and_what_is_beyond_the_cap_decided(api: Api) -> No
     case_id = await api.opened()
     work = {"id": unique("T"), "minutes": 150, "by": "ann"}
     taken = await api.post(f"/v1/cases/{case_id}/log_time", work, key=api.keys["agent"])
-    assert "30 min beyond the cap" in taken.json()["lines"][0]
+    assert "0.5 hours beyond the cap" in taken.json()["lines"][0]
     decision = {"approved": True, "entry": work["id"], "reason": "they will pay"}
     assert (await api.post(f"/v1/cases/{case_id}/decide_overage", decision, key=api.keys["agent"])).status_code == 403
     decided = await api.post(f"/v1/cases/{case_id}/decide_overage", decision, key=api.keys["manager"])

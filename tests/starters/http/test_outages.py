@@ -168,6 +168,15 @@ async def test_nothing_acknowledged_is_lost_while_something_is_away(client: Clie
         print(away, dict(load.codes), len(load.acknowledged))  # noqa: T201  the figures of a long run
 
 
+async def test_a_connection_to_temporal_that_was_ended_is_no_outage(client: Client, tmp_path: Path) -> None:
+    """A server ends each after some minutes; whoever asks whether the API is ready just then hears that it is."""
+    async with _api(client, tmp_path, "temporal") as (api, take_away, give_back):
+        for _ in range(20):
+            take_away()
+            give_back()
+            assert (await api.http.get("/readyz")).json() == {"store": True, "temporal": True}
+
+
 async def _done(what: Any) -> None:
     if asyncio.iscoroutine(what):
         await what

@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from temporalio.client import Client
 
 from domain.scopes import Scope
 from tests.starters.http.whole_document import Walk
 from tests.starters.http_api import Api, api_beside_a_worker
 from tests.support import assert_eventually, unique
+from worker.connection import connect
+from worker.embedded import RunningServer
+from worker.namespace import ensure_namespace_and_search_attributes
 
 CATALOG = """
 organisation: {name: Example Support, customer_page: {secrets: [{env: PAGE_SECRET}]}}
@@ -152,13 +156,21 @@ async def prepare(api: Api) -> dict[str, list[Any]]:
     }
 
 
+@pytest_asyncio.fixture
+async def alone(server: RunningServer) -> Client:
+    """A client of a namespace of one's own: a walk makes up the same ids each time, and they were cases' before."""
+    client = await connect(address=server.address, namespace=unique("namespace"))
+    await ensure_namespace_and_search_attributes(client)
+    return client
+
+
 async def test_the_whole_document_is_walked_with_a_key_of_each_scope(
-    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    alone: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No fault, no answer that the document does not tell of; with all scopes nearly everything can be done."""
     monkeypatch.setenv("MAIL_SECRET", SECRET)
     monkeypatch.setenv("PAGE_SECRET", f"whsec_{b64encode(SECRET.encode()).decode()}")
-    async with api_beside_a_worker(client, tmp_path, CATALOG) as api:
+    async with api_beside_a_worker(alone, tmp_path, CATALOG) as api:
         document = (await api.get("/openapi.json")).json()
         known, url = await prepare(api), str(api.http.base_url)
         operations = {f"{method.upper()} {path}" for path, methods in document["paths"].items() for method in methods}

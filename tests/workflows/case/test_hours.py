@@ -90,7 +90,7 @@ async def bank(world: World) -> AsyncIterator[Bank]:
     await world.clock.client.get_workflow_handle(workflow_id(found.entitlement)).terminate()
 
 
-OF_T1 = "30 min of time entry t-1 beyond the cap of entitlement {}, at 85.00 EUR an hour"
+OF_T1 = "0.5 hours of time entry t-1 beyond the cap of entitlement {}, at 85.00 EUR an hour"
 
 
 async def test_the_case_asks_about_hours_beyond_the_cap(bank: Bank) -> None:
@@ -98,7 +98,7 @@ async def test_the_case_asks_about_hours_beyond_the_cap(bank: Bank) -> None:
     lines = await bank.work("t-1", 150)
     question = f"bill {OF_T1.format(bank.entitlement)}? Decide until 2025-06-10 13:00Z; after that it counts as no"
     assert lines == [
-        f"entitlement {bank.entitlement}: prompt, 120 min taken, 30 min beyond the cap, 0 min left",
+        f"entitlement {bank.entitlement}: prompt, 2 hours taken, 0.5 hours beyond the cap, 0 hours left",
         question,
     ]
     (decision,) = (await bank.world.view(bank.case)).open_decisions
@@ -160,11 +160,11 @@ async def test_work_that_nothing_covers_is_on_record(world: World) -> None:
     declared = {"accounts": [{"id": bank.account}], "entitlements": [ended]}
     world.store.catalog.apply(Catalog.model_validate(declared), by="test")
     bank.case = await world.open(bank.account)
-    said = "30 min uncovered: nothing that covers the case counts hours"
+    said = "30m uncovered: nothing that covers the case counts hours"
     assert await bank.work("T1", 30) == [said]
 
     async def it_is_on_record() -> None:
-        assert bank.notes("time_logged") == [(f"30 min of work (T1): {said}", "ann")]
+        assert bank.notes("time_logged") == [(f"30m of work (T1): {said}", "ann")]
 
     await assert_eventually(it_is_on_record)
     assert bank.rows("taken") == []

@@ -211,7 +211,7 @@ async def test_an_entry_that_comes_again_with_other_minutes_is_remarked(customer
     assert len(await customer.works(case, entry, 40)) == 1
     assert len(await customer.works(case, entry, 45)) == 1
     [_, remark] = await customer.works(case, entry, 60)
-    assert remark == "logged before with 45 min, and not 60; more is logged under another id"
+    assert remark == "logged before with 45m, and not 1h; more is logged under another id"
 
 
 async def test_an_entry_of_another_case_is_refused(customer: Customer) -> None:

@@ -53,19 +53,19 @@ async def test_work_is_weighed_by_the_hours_of_the_entitlement_and_the_case(cust
     bank = customer.buys("bank", process="Support", allowance=BANK | {"grace": "5m"})
     case = await customer.opens()
     [said] = await works(customer, case, 60)
-    assert said == f"entitlement {bank}: granted, 75 min taken of 60 worked, 1125 min left"
+    assert said == f"entitlement {bank}: granted, 1.25 hours taken for 1h of work, 18.75 hours left"
     await customer.world.milepost.handle(case).execute_update(
         "change_fields", {"event_id": unique("e"), "occurred_at": MONDAY.isoformat(), "fields": {"priority": "High"}}
     )
-    assert " 90 min taken of 60 worked" in (await works(customer, case, 60))[0]
-    assert " 0 min taken of 5 worked, 1035 min left" in (await works(customer, case, 5))[0]
+    assert " 1.5 hours taken for 1h of work" in (await works(customer, case, 60))[0]
+    assert " 0 hours taken for 5m of work, 17.25 hours left" in (await works(customer, case, 5))[0]
 
     async def both_are_on_record() -> None:
         rows = customer.world.store.ledgers.rows(bank)
         assert [(row.amount, row.reason) for row in rows] == [
-            (75, "60 min of work count 75"),
-            (90, "60 min of work count 90"),
-            (0, "5 min of work count as none"),
+            (75, "1h of work count 1.25 hours"),
+            (90, "1h of work count 1.5 hours"),
+            (0, "5m of work count as none"),
         ]
 
     await assert_eventually(both_are_on_record)
@@ -83,7 +83,7 @@ async def test_what_goes_on_to_another_is_weighed_by_that_one(customer: Customer
         allowance={"unit": "hours", "cap": 9, "rates": [{"when": "entry.outside_hours", "rate": 2}]},
     )
     said = await works(customer, await customer.opens(), 120)
-    assert [line.split(", ")[1] for line in said] == ["60 min taken of 120 worked", "140 min taken of 70 worked"]
+    assert [line.split(", ")[1] for line in said] == ["1 hour taken for 2h of work", "2h20m taken for 1h10m of work"]
     assert (await left(customer, bank), await left(customer, reserve)) == (0, 400)
 
 
@@ -92,7 +92,7 @@ async def test_late_work_is_weighed_by_the_rates_of_its_period(customer: Custome
     allowance = {**BANK, "period": "month"}
     bank = customer.buys("bank", starts_on="2025-05-01", business_hours="Office", allowance=allowance)
     case = await customer.opens()
-    assert " 75 min taken" in (await works(customer, case, 60))[0]
+    assert " 1.25 hours taken" in (await works(customer, case, 60))[0]
     declared = allowance | {"rates": []}
     customer.world.store.catalog.apply(
         Catalog.model_validate(
@@ -111,9 +111,9 @@ async def test_late_work_is_weighed_by_the_rates_of_its_period(customer: Custome
         by="test",
     )
     await customer.asks(bank, "amend", allowance=declared)
-    assert " 60 min taken," in (await works(customer, case, 60))[0]
+    assert " 1 hour taken," in (await works(customer, case, 60))[0]
     late = datetime(2025, 5, 9, 20, 30, tzinfo=UTC)
-    assert " 75 min taken of 60 worked" in (await works(customer, case, 60, worked_at=late.isoformat()))[0]
+    assert " 1.25 hours taken for 1h of work" in (await works(customer, case, 60, worked_at=late.isoformat()))[0]
 
 
 async def test_a_grant_and_a_fraction_count_on_a_server(customer: Customer) -> None:
