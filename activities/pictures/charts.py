@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -28,9 +29,10 @@ def chart(picture: Picture, theme: Theme) -> dict[str, Any]:
     parts = [_nothing(theme)] if picture.is_empty else list(_charts(picture, theme, left))
     if picture.notes:
         parts.append(_notes(picture.notes, theme, 0 if picture.is_empty else left))
+    width = _width(picture, left)
     title = alt.TitleParams(
-        text=textwrap.wrap(picture.title, _TITLE_LETTERS) or [""],
-        subtitle=textwrap.wrap(picture.subtitle, _NOTE_LETTERS) or [""],
+        text=textwrap.wrap(picture.title, _TITLE_LETTERS * width // WIDTH) or [""],
+        subtitle=textwrap.wrap(picture.subtitle, _NOTE_LETTERS * width // WIDTH) or [""],
     )
     whole = alt.vconcat(*parts, spacing=24).properties(title=title).resolve_scale(color="shared")
     made: dict[str, Any] = whole.to_dict(validate=False)
@@ -41,6 +43,19 @@ def _left(picture: Picture) -> int:
     """Pixels to the left of every scale: enough for the names of bars, and alike for all panels."""
     longest = max((len(bar.label) for panel in picture.panels if not panel.is_trend for bar in panel.bars), default=0)
     return min(max(longest * _LETTER + 12, _LEAST_LEFT), _MOST_LEFT)
+
+
+def _width(picture: Picture, left: int) -> int:
+    """Pixels that are drawn on: a title that goes on beyond them would be cut off. Few columns take little."""
+    if picture.is_empty or picture.notes or not all(panel.is_trend for panel in picture.panels):
+        return WIDTH
+    columns = [Counter(bar.facet for bar in panel.bars) for panel in picture.panels]
+    return max(left + count * _step(count, left) for of_facets in columns for count in of_facets.values())
+
+
+def _step(columns: int, left: int) -> int:
+    """Pixels from column to column of a trend."""
+    return max(min((WIDTH - left) // max(columns, 1), _WIDEST), _NARROWEST)
 
 
 def _charts(picture: Picture, theme: Theme, left: int) -> Iterator[alt.LayerChart]:
@@ -104,7 +119,7 @@ def _names(bars: Sequence[Bar], left: int) -> alt.Axis:
 
 
 def _trend(panel: Panel, bars: Sequence[Bar], colour: alt.Color, theme: Theme, left: int) -> alt.LayerChart:
-    step = max(min((WIDTH - left) // max(len(bars), 1), _WIDEST), _NARROWEST)
+    step = _step(len(bars), left)
     x = alt.X("place:O", title=None, axis=_periods(bars, step), scale=_places(bars, 0.2))
     y = alt.Y("begins:Q", title=None, scale=_scale(panel, panel.bars), axis=_lengths(panel, ticks=3, extent=left))
     segments = alt.Chart(alt.Data(values=list(_segments(bars))), width={"step": step}, height=_TREND_HEIGHT)

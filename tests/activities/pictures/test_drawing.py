@@ -117,6 +117,19 @@ def test_a_png_is_one(drawn: dict[tuple[str, Theme], bytes], theme: Theme) -> No
     assert width == pytest.approx(2 * float(root.attrib["width"]), abs=2)
 
 
+def test_a_narrow_picture_has_its_whole_title() -> None:
+    """Over two columns it goes on in the next line; beyond what is drawn on it would be cut off."""
+    axis = Panel(axis="in time", is_share=True, is_trend=True, bars=[bar(month, 4, 1) for month in MONTHS[:2]])
+    subtitle = "Milestone compliance of Acme Corporation by month, 2026-01-01 to 2026-02-28; priority High"
+    narrow = Picture(title=PICTURE.title, subtitle=subtitle, panels=[axis], description="")
+    [svg] = draw(narrow, [("svg", Theme.LIGHT)])
+    root = ET.fromstring(svg)  # noqa: S314  our own
+    lines = ["".join(line.itertext()) for line in root.iter(f"{SVG}tspan")] or texts(svg)
+    widest = max(lines, key=len)
+    assert " ".join(lines).count("Acme Corporation") == 1
+    assert len(widest) * 6.5 < float(root.attrib["width"]), "letters of 13 pixels are 6 wide, or some more"
+
+
 def test_nothing_to_draw_is_said() -> None:
     nothing = PICTURE.model_copy(update={"panels": [Panel(axis="in time", bars=[])]})
     [svg] = draw(nothing, [("svg", Theme.LIGHT)])
