@@ -96,7 +96,7 @@ class Reader:
                 return None
 
     def _types(self, command: Command, *, may_fail: bool) -> None:
-        code, printed = self._run(command.line)
+        code, printed = self.runs(command.line)
         if command.line != "echo $?":
             self.code = code
         if code and not may_fail:
@@ -109,7 +109,8 @@ class Reader:
             self.printed += len(printed)
             self.omitted += sum(map(len, omitted))
 
-    def _run(self, line: str) -> tuple[int, str]:
+    def runs(self, line: str) -> tuple[int, str]:
+        """How a command ends, and what it prints."""
         if line == "echo $?":
             return 0, f"{self.code}\n"
         words = [word for word in shlex.split(line) if word not in GOES_ON]
