@@ -16,6 +16,7 @@ RUN = [
     "README.md",
     "docs/guide/catalog.md",
     "docs/guide/coverage.md",
+    "docs/guide/import.md",
     "docs/guide/versions.md",
     "docs/reference/backtest.md",
     "docs/reference/logs.md",
