@@ -17,6 +17,7 @@ RUN = [
     "docs/guide/catalog.md",
     "docs/guide/coverage.md",
     "docs/guide/import.md",
+    "docs/guide/intake.md",
     "docs/guide/versions.md",
     "docs/reference/backtest.md",
     "docs/reference/logs.md",
