@@ -2,11 +2,13 @@
 
 A block that begins with ```` ```yaml title="support.yaml" ```` (or any other language) is a file of that name in the
 reader's folder. A block ```` ```console ```` has commands, each after ``$ `` and with the output below it, to the
-letter but for what ``...`` stands for: within a line whatever stands there, also where it goes on in the next line; as
-a line of its own any number of lines.
+letter but for what ``...`` stands for: within a line whatever stands there, also where it goes on in the next line; in
+a table one cell or a part of it, with as many spaces behind it as keep the columns in line; as a line of its own any
+number of lines.
 A command fails only where the next one is ``echo $?``. A block ```` ```sh ```` has commands without their output.
-``milepost dev`` goes on in another terminal; ``export MILEPOST_DATA=$(mktemp -d)`` begins another world, as a reader
-does who wants nothing of the one before.
+``milepost dev`` goes on in another terminal. ``export KEY=...`` holds from there on, also for what is begun later; where
+it names a usual port of ``milepost dev`` it is the one that this got. ``export MILEPOST_DATA=$(mktemp -d)`` begins
+another world, as a reader does who wants nothing of the one before.
 """
 
 from __future__ import annotations

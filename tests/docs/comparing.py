@@ -67,4 +67,10 @@ def _pattern(lines: list[str]) -> str:
 
 
 def _of_line(line: str) -> str:
-    return r"((?:.|\n)+?)".join(re.escape(part) for part in line.split(ELLIPSIS))
+    head, left, rest = line.partition(ELLIPSIS)
+    if not re.search(" {2,}", rest):
+        return r"((?:.|\n)+?)".join(re.escape(part) for part in line.split(ELLIPSIS))
+    # A row of a table: what is left out is within its column, and spaces keep the next one in line. Said so narrowly
+    # that there is one way to match, a row that differs is found at once.
+    said = r"(\S(?: ?\S)*?)".join(re.escape(part) for part in (left + rest).split(ELLIPSIS))
+    return re.escape(head) + re.sub(r"(?:\\ ){2,}", r" {2,}+", said)

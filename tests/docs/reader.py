@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import signal
 import socket
@@ -31,6 +32,12 @@ ASKS = {
 ANEW = "export MILEPOST_DATA=$(mktemp -d)"
 """How a page begins another world: nothing is declared in it, nothing runs in it."""
 
+USUAL_PORTS = {7233: "--port", 8233: "--ui-port", 8234: "--api-port"}
+"""Those of `milepost dev` on a machine on which nothing else runs, as pages have them; a reader sees others."""
+
+_EXPORT = re.compile(r"export (?P<name>\w+)=(?P<value>.*)")
+_OF_A_SHELL = re.compile(r"\$| [|>] ")
+
 GOES_ON = ("--watch", "--follow")
 """With these a command goes on until Ctrl-C; it is typed without them, and shows what it would show at first."""
 
@@ -47,6 +54,7 @@ class Reader:
         omitted: how many of them the page leaves out.
         code: how the last command ended.
         worlds: how many were begun beside the first one.
+        ports: which one `milepost dev` has in place of each usual one.
     """
 
     folder: Path
@@ -56,6 +64,7 @@ class Reader:
     omitted: int = 0
     code: int = field(default=0, init=False)
     worlds: int = field(default=0, init=False)
+    ports: dict[int, int] = field(default_factory=dict, init=False)
 
     def does(self, page: str) -> Iterator[tuple[Command, Differs]]:
         """Do what a page says, and go on where a command prints something else.
@@ -73,6 +82,8 @@ class Reader:
                     self._begins_anew()
                 elif step.line == "milepost dev":
                     elsewhere.enter_context(self.with_milepost_dev())
+                elif exported := _EXPORT.fullmatch(step.line):
+                    self._exports(exported["name"], exported["value"])
                 else:
                     may_fail = isinstance(next_one, Command) and next_one.line == "echo $?"
                     if differs := self._patiently(step, may_fail=may_fail):
@@ -81,6 +92,13 @@ class Reader:
     def _begins_anew(self) -> None:
         self.worlds += 1
         self.environment["MILEPOST_DATA"] = str(self.folder.parent / f"data-{self.worlds}")
+
+    def _exports(self, name: str, value: str) -> None:
+        for usual, ours in self.ports.items():
+            value = value.replace(f"127.0.0.1:{usual}", f"127.0.0.1:{ours}")
+        code, self.environment[name] = self._in_a_shell(f"printf %s {value}")
+        if code or not self.environment[name]:
+            raise AssertionError(f"export {name}={value}: ended with {code}:\n{self.environment[name]}")
 
     def _patiently(self, command: Command, *, may_fail: bool) -> Differs | None:
         asks = command.line.split()[:1] == ["milepost"] and command.line.split()[1] in ASKS
@@ -96,7 +114,7 @@ class Reader:
                 return None
 
     def _types(self, command: Command, *, may_fail: bool) -> None:
-        code, printed = self._run(command.line)
+        code, printed = self.runs(command.line)
         if command.line != "echo $?":
             self.code = code
         if code and not may_fail:
@@ -109,15 +127,13 @@ class Reader:
             self.printed += len(printed)
             self.omitted += sum(map(len, omitted))
 
-    def _run(self, line: str) -> tuple[int, str]:
+    def runs(self, line: str) -> tuple[int, str]:
+        """How a command ends, and what it prints."""
         if line == "echo $?":
             return 0, f"{self.code}\n"
         words = [word for word in shlex.split(line) if word not in GOES_ON]
-        if words[0] != "milepost":
-            ran = subprocess.run(
-                ["bash", "-c", line], cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False
-            )
-            return ran.returncode, ran.stdout + ran.stderr
+        if words[0] != "milepost" or _OF_A_SHELL.search(line):
+            return self._in_a_shell(line)
         unset = {name: None for name in os.environ if name.startswith(("TEMPORAL_", "MILEPOST_"))}
         before = Path.cwd()
         os.chdir(self.folder)
@@ -126,6 +142,12 @@ class Reader:
         finally:
             os.chdir(before)
         return result.exit_code, result.output
+
+    def _in_a_shell(self, line: str) -> tuple[int, str]:
+        ran = subprocess.run(
+            ["bash", "-c", line], cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False
+        )
+        return ran.returncode, ran.stdout + (ran.stderr if "$(" not in line or ran.returncode else "")
 
     @contextmanager
     def begun(self, words: list[str]) -> Iterator[subprocess.Popen[str]]:
@@ -154,7 +176,8 @@ class Reader:
     @contextmanager
     def with_milepost_dev(self) -> Iterator[None]:
         """Everything runs in another terminal while the context lasts."""
-        options = zip(("--port", "--ui-port", "--api-port"), _free_ports(3), strict=True)
+        self.ports = dict(zip(USUAL_PORTS, _free_ports(len(USUAL_PORTS)), strict=True))
+        options = zip(USUAL_PORTS.values(), self.ports.values(), strict=True)
         words = ["milepost", "dev", *(str(word) for pair in options for word in pair)]
         with self.begun(words) as process:
             assert process.stdout is not None
@@ -176,9 +199,13 @@ def a_reader(folder: Path) -> Reader:
     work.mkdir()
     for name in ("catalogs", "starters"):
         (work / name).symlink_to(ROOT / name)
+    (folder / "bin").mkdir()
+    (program := folder / "bin" / "milepost").write_text(f'#!/bin/sh\nexec {sys.executable} -m starters "$@"\n')
+    program.chmod(0o755)
     environment = {
         **kept,
         **cache,
+        "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
         "MILEPOST_DATA": str(folder / "data"),
         "XDG_CONFIG_HOME": str(folder),
         "PYTHONPATH": str(ROOT),

@@ -16,6 +16,9 @@ RUN = [
     "README.md",
     "docs/guide/catalog.md",
     "docs/guide/coverage.md",
+    "docs/guide/import.md",
+    "docs/guide/intake.md",
+    "docs/guide/versions.md",
     "docs/reference/backtest.md",
     "docs/reference/logs.md",
     "docs/tutorial.md",
@@ -83,6 +86,7 @@ def test_a_page_is_read_as_its_reader_does() -> None:
         ("a ... z\n", "a bc z\n", ["bc"]),
         ("a\n...\nz\n", "a\nb\nc\nz\n", ["b\nc\n"]),
         ("a\n...\nz\n", "a\nz\n", []),
+        ("a  ...    z\n", "a  bcdef  z\n", ["bcdef"]),
     ],
 )
 def test_what_a_page_leaves_out(said: str, printed: str, omitted: list[str]) -> None:
@@ -95,6 +99,8 @@ def test_what_a_page_leaves_out(said: str, printed: str, omitted: list[str]) -> 
         ("one\n", "two\n"),
         ("one\n", "one\ntwo\n"),
         ("a ... z\n", "a  z\n"),
+        ("a  ...    z\n", "a  b z\n"),
+        ("a    z\n", "a  z\n"),
         ("Resolution: ...\n", "Resolution: violated\n"),
         ("due ...\n", "due Mon 2026-06-15 09:00\n"),
     ],

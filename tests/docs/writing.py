@@ -2,8 +2,8 @@
 
     python -m tests.docs.writing docs/tutorial.md
 
-Instants of today become ``...``; what else varies is left to whoever writes. Look at what it changed: a page is held to
-what it says, and this is the way around it.
+Instants close to now become ``...``; what else varies is left to whoever writes. Look at what it changed: a page is
+held to what it says, and this is the way around it.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from __future__ import annotations
 import re
 import sys
 import tempfile
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
-from tests.docs.comparing import ELLIPSIS
+from tests.docs.comparing import ELLIPSIS, OF_ITS_OWN
 from tests.docs.reader import a_reader
 
 
@@ -32,8 +32,14 @@ def written(page: str, folder: Path) -> str:
 
 
 def _timeless(text: str) -> str:
-    today = datetime.now().astimezone().date()
-    return re.sub(rf"(?:\w{{3}} )?{today}[ T]\d\d:\d\d(?::\d\d)?Z?", ELLIPSIS, text)
+    now = datetime.now().astimezone().date()
+    for day in (now + timedelta(days=days) for days in range(-OF_ITS_OWN.days, OF_ITS_OWN.days + 1)):
+        instant = rf"(?:\w{{3}} )?{day}[ T]\d\d:\d\d(?::\d\d)?Z?"
+        text = re.sub(
+            rf"{instant}([^\s]* ?\w*)(?=  )", lambda found: f"{ELLIPSIS}{found[1]}".ljust(len(found[0])), text
+        )
+        text = re.sub(instant, ELLIPSIS, text)
+    return text
 
 
 if __name__ == "__main__":

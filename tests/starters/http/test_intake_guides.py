@@ -14,7 +14,6 @@ from activities.delivery.http import HookSender
 from activities.delivery.means import Means
 from starters.files.catalogs import read_catalog
 from tests.activities.delivery.receiver import Received, Receiver, receiver, says
-from tests.starters.command_line import milepost
 from tests.starters.http_api import api_beside_a_worker
 from tests.starters.intakes import FOLDER, SECRET, VARIABLES, sent, signed
 from tests.support import assert_eventually, unique
@@ -53,13 +52,6 @@ def test_the_page_has_a_catalog_that_can_be_applied(product: str, tmp_path: Path
     assert f"https://milepost.example.com/v1/intake/{product}" in said
     assert VARIABLES[product] in said
     assert BACK[product][1] in said
-
-
-def test_the_page_prints_what_the_command_prints() -> None:
-    """Of the payload that is shipped."""
-    tried = milepost("intake", "try", "zammad", FOLDER / "payloads" / "zammad.json", "--catalog", FOLDER)
-    for line in tried.stdout.splitlines():
-        assert f"    {line}\n" in page("intake")
 
 
 @pytest.mark.parametrize("product", BACK)
