@@ -127,6 +127,7 @@ async def test_a_dead_receiver_and_a_change_of_build_lose_nothing(
         await recurs(case, EACH // 2, EACH + 1)
 
     async def all_are_done() -> None:
+        assert len(desk.taken) >= CASES * EACH  # reading all that is on record takes a worker's time from it
         assert statuses(store) == {"done": CASES * EACH}
 
     async with receiver(desk.answer) as listening:
