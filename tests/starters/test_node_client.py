@@ -68,3 +68,33 @@ async def test_node_opens_signals_and_completes_a_case(environment: dict[str, st
     code, _, told = await node(environment, "complete", case, "Nope")
     assert (code, told.startswith("unknown_milestone: ")) == (1, True)
     assert (await node(environment, "close", case))[0] == 0
+    code, _, told = await node(environment, "open", case, "acme")
+    assert (code, told.startswith("WorkflowExecutionAlreadyStarted")) == (1, True)
+
+
+async def test_node_opens_a_case_once_and_tries_again_what_was_refused(environment: dict[str, str]) -> None:
+    """Whoever comes second hears how the case stands; what was refused is not repeated when it is put right."""
+    case = unique("c")
+    code, _, told = await node(environment, "open", case, "nobody")
+    assert (code, told.startswith("NotFound: unknown account 'nobody'")) == (1, True)
+    _, opened, _ = await node(environment, "open", case, "acme")
+    assert opened["outcome"] == "taken"
+    assert (await node(environment, "complete", case, "First response"))[0] == 0
+    _, again, _ = await node(environment, "open", case, "acme", '{"priority": "Low"}')
+    assert (again["outcome"], again["case"]["fields"]) == ("already", {})
+    assert again["case"]["milestones"][0]["state"] == "completed"
+
+
+async def test_a_request_that_is_sent_again_is_taken_once(environment: dict[str, str]) -> None:
+    """Under one event id."""
+    case, again = unique("c"), {**environment, "EVENT_ID": "mail-17"}
+    await node(environment, "open", case, "acme")
+    said = [await node(again, "complete", case, "First response") for _ in range(2)]
+    assert [(code, answer["outcome"]) for code, answer, _ in said] == [(0, "taken"), (0, "repeated")]
+
+
+async def test_node_says_where_no_temporal_is(environment: dict[str, str]) -> None:
+    """In a line."""
+    nowhere = {**environment, "TEMPORAL_ADDRESS": "127.0.0.1:9"}
+    code, _, told = await node(nowhere, "show", "4711")
+    assert (code, told.startswith("no Temporal at 127.0.0.1:9: "), told.count("\n")) == (1, True, 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
@@ -83,9 +83,12 @@ def nothing(_parts: Parts, _raw: Raw) -> None:
 
 
 async def open_case(parts: Parts, _raw: Raw) -> Answer:
-    """Answer once the case is open."""
+    """Answer once the case is open; whoever comes second hears that it was, and nothing of their intake is taken."""
     await parts.case.ready()
-    return Answer(outcome="taken", notes=[], case=parts.case.view(), coverage=parts.coverage)
+    was_open = parts.was_told_of or workflow.info().continued_run_id is not None
+    parts.was_told_of = True
+    outcome: Literal["taken", "already"] = "already" if was_open else "taken"
+    return Answer(outcome=outcome, notes=[], case=parts.case.view(), coverage=parts.coverage)
 
 
 def _in_time(kind: type[Any], parts: Parts, raw: Raw) -> Any:

@@ -25,11 +25,13 @@ class Parts:
 
     Attributes:
         coverage: how the case came by its entitlement, if this run has opened it.
+        was_told_of: somebody has heard in this run that the case is open.
     """
 
     def __init__(self, intake: CaseIntake) -> None:
         self.case = RunningCase(intake)
         self.coverage: CaseCoverage | None = None
+        self.was_told_of = False
         self.recorder = Recorder(self.case)
         self.picture = Picture(self.case)
         self.actions = Actions(self.case, self.recorder)

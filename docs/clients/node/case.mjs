@@ -11,17 +11,23 @@ import { randomUUID } from 'node:crypto';
 import { Client, Connection, WithStartWorkflowOperation, WorkflowUpdateFailedError } from '@temporalio/client';
 
 const [request, caseId, ...given] = process.argv.slice(2);
-const connection = await Connection.connect({ address: process.env.TEMPORAL_ADDRESS ?? '127.0.0.1:7233' });
+const address = process.env.TEMPORAL_ADDRESS ?? '127.0.0.1:7233';
+const connection = await Connection.connect({ address }).catch((error) => {
+  console.error(`no Temporal at ${address}: ${error.message}`);
+  process.exit(1);
+});
 const client = new Client({ connection, namespace: process.env.TEMPORAL_NAMESPACE ?? 'default' });
 const workflow = client.workflow.getHandle(`case/${caseId}`);
 
 // Every request has an id of its own: send it again under the same one until it is answered, and it is taken once.
-const event = (fields) => ({ event_id: randomUUID(), by: 'node', occurred_at: new Date().toISOString(), ...fields });
+const eventId = process.env.EVENT_ID ?? randomUUID();
+const event = (fields) => ({ event_id: eventId, by: 'node', occurred_at: new Date().toISOString(), ...fields });
 
-// Started and asked at once: the answer comes when the case is open, and opening it twice opens it once.
+// Started and asked at once: the answer comes when the case is open, and opening it twice opens it once: the outcome of
+// the second is `already`. The id of the update is new each time, for under one that it knows the server repeats itself.
 const open = (account, fields = '{}') =>
   client.workflow.executeUpdateWithStart('open', {
-    updateId: `open-${caseId}`,
+    updateId: `open-${randomUUID()}`,
     startWorkflowOperation: new WithStartWorkflowOperation('CaseWorkflow', {
       workflowId: `case/${caseId}`,
       taskQueue: process.env.MILEPOST_TASK_QUEUE ?? 'milepost',

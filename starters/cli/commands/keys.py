@@ -63,7 +63,7 @@ def create(
         typer.echo(json.dumps({"key": made.text, **made.key.model_dump(mode="json")}, indent=2))
         return
     typer.echo(made.text)
-    typer.echo(f"milepost: key {made.key.id}; it is shown this once, so keep it now", err=True)
+    typer.echo(f"milepost: key {made.key.id} is made; its secret is on standard output, this once", err=True)
 
 
 @app.command("list")
