@@ -16,6 +16,8 @@ RUN = [
     "README.md",
     "docs/guide/catalog.md",
     "docs/guide/coverage.md",
+    "docs/guide/customer-page.md",
+    "docs/guide/feed.md",
     "docs/guide/import.md",
     "docs/guide/intake.md",
     "docs/guide/versions.md",
