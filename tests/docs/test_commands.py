@@ -14,6 +14,7 @@ from tests.docs.reading import PAGES, ROOT
 
 RUN = [
     "README.md",
+    "docs/guide/actions.md",
     "docs/guide/catalog.md",
     "docs/guide/coverage.md",
     "docs/guide/customer-page.md",
