@@ -14,8 +14,11 @@ from tests.docs.reading import PAGES, ROOT
 
 RUN = [
     "README.md",
+    "docs/guide/actions.md",
     "docs/guide/catalog.md",
     "docs/guide/coverage.md",
+    "docs/guide/customer-page.md",
+    "docs/guide/feed.md",
     "docs/guide/import.md",
     "docs/guide/intake.md",
     "docs/guide/versions.md",
