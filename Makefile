@@ -116,11 +116,12 @@ reports: setup ## hold reports over random cases against the slow model and the 
 abuse: setup ## send every ugly value to every message of running workflows (many minutes)
 	@MILEPOST_ABUSE=all $(BIN)/python -m pytest --numprocesses $(TESTING) --max-worker-restart 0 --dist load tests/abuse $(ARGS)
 
-check: $(VENV)/.installed ## lint, format, types and who may import whom
+check: $(VENV)/.installed ## lint, format, types, who may import whom, and the links and commands of the pages
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python -m pytest -q tests/docs/test_pages.py
 
 bench: $(VENV)/.bench ## measure, beside what others do
 	@for benchmark in $$(grep -l __main__ benchmarks/*.py); do echo "$$benchmark"; \

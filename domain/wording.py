@@ -12,6 +12,7 @@ which a workflow's sandbox makes dear.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
 _MIDNIGHT = "00:00"
@@ -48,12 +49,17 @@ def stamp(at: datetime) -> str:
 
 def with_stamps_in(text: str, zone: tzinfo) -> str:
     """A note with its stamps on the wall clock of a zone, as `instant` writes them; what is no stamp stays."""
-    return _STAMP.sub(lambda found: _in_zone(found[0], zone), text)
+    return _STAMP.sub(lambda found: _written(found[0], lambda at: instant(at, zone)), text)
 
 
-def _in_zone(stamped: str, zone: tzinfo) -> str:
+def with_moments_in(text: str, zone: tzinfo) -> str:
+    """The same, as `moment` writes them."""
+    return _STAMP.sub(lambda found: _written(found[0], lambda at: moment(at.astimezone(zone))), text)
+
+
+def _written(stamped: str, write: Callable[[datetime], str]) -> str:
     try:
-        return instant(datetime.fromisoformat(stamped), zone)
+        return write(datetime.fromisoformat(stamped))
     except ValueError:  # it looks like one, and is something that somebody wrote
         return stamped
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import assert_never
 
@@ -26,7 +26,7 @@ from domain.explanation.sum_parts import PauseExplained
 from domain.explanation.words import LABEL, day_begin, labelled, under
 from domain.open_time.spans import Span
 from domain.timeline.instances import InstanceState
-from domain.wording import moment, numbered, period, plural, span, time_text, who
+from domain.wording import moment, numbered, period, plural, span, time_text, who, with_moments_in
 
 _SUM = 9
 _A_SECOND = timedelta(seconds=1)
@@ -324,7 +324,8 @@ class _Part:
             noticed = f" (noticed {moment(violation.noticed_at)})" if late > _A_SECOND else ""
             said = f"{moment(violation.violated_at)}: violated; that was the target then{noticed}."
             if violation.corrected_at:
-                said += f" Corrected {moment(violation.corrected_at)}: {violation.correction}."
+                why = with_moments_in(violation.correction or "", violation.corrected_at.tzinfo or UTC)
+                said += f" Corrected {moment(violation.corrected_at)}: {why}."
             elif target and target > violation.violated_at and outcome.violated:
                 said += " The target moved later only after that, by a pause: this does not undo it."
             yield said

@@ -254,7 +254,8 @@ def _moments_of(milestone: MilestoneView, zone: tzinfo, actions: Sequence[ShownA
         noticed = f", noticed {span(late)} later" if late > 1 else ""
         yield _Moment(violation.violated_at, 4, name, f"violated{noticed}", "bold red")
         if violation.corrected_at:
-            yield _Moment(violation.corrected_at, 6, name, f"violation corrected: {violation.correction}", "green")
+            why = with_stamps_in(violation.correction or "", zone)
+            yield _Moment(violation.corrected_at, 6, name, f"violation corrected: {why}", "green")
     if milestone.completed_at:
         by = f" by {milestone.completed_by}" if milestone.completed_by else ""
         yield _Moment(milestone.completed_at, 5, name, f"completed{by}, {_verdict(milestone)}", "green")

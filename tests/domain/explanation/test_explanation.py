@@ -566,6 +566,16 @@ def test_an_extension_says_who_and_why() -> None:
     )
 
 
+def test_a_correction_is_said_on_the_wall_clock_of_the_milestone() -> None:
+    """As every other instant is; not as it is kept, in UTC."""
+    timeline = walked(plan(FOUR_HOURS), "06-09 09:00", [], "06-09 14:30")
+    timeline.apply(MilestoneCompleted(event_id="late", occurred_at=at("06-09 12:20"), milestone="M"), at("06-09 14:30"))
+    (line,) = (
+        line for line in text_of(explain(timeline.plan, timeline.state, at("06-09 14:30")), 400) if "Corrected" in line
+    )
+    assert "completed in time at Mon 2025-06-09 12:20 (16:20Z)." in line
+
+
 def test_a_rule_that_pauses_names_its_criteria() -> None:
     events: list[Moment] = [
         ("06-09 10:00", FieldsChanged, {"fields": {"s": "wait"}}),
