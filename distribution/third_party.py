@@ -24,7 +24,12 @@ _HEAD = """# What Milepost is installed with
 A wheel of Milepost holds Milepost alone; these are installed beside it, each under its own licence, whose text comes
 with it. The sample log has [a notice of its own](NOTICE). Written by `make dist`.
 
-| | version | licence |
+"""
+_OF_REPORTS = """
+With the extra `reports`, which draws pictures, besides:
+
+"""
+_TABLE = """| | version | licence |
 |---|---|---|
 """
 
@@ -37,10 +42,11 @@ class Beside(NamedTuple):
     licence: str
 
 
-def installed_beside() -> list[Beside]:
-    """Everything that Milepost asks for, and what that asks for in turn, by name."""
+def installed_beside(*extras_of_ours: str) -> list[Beside]:
+    """Everything that Milepost, and its extras that are named, ask for, and what that asks for in turn, by name."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    waiting, seen = [Requirement(line) for line in project["dependencies"]], set[str]()
+    lines = [*project["dependencies"], *(line for e in extras_of_ours for line in project["optional-dependencies"][e])]
+    waiting, seen = [Requirement(line) for line in lines], set[str]()
     found: dict[str, Beside] = {}
     while waiting:
         requirement = waiting.pop()
@@ -73,8 +79,14 @@ def _licence(distribution: metadata.Distribution) -> str:
 
 def page() -> str:
     """The page."""
-    rows = [f"| {one.name} | {one.version} | {one.licence.replace('|', '/')} |" for one in installed_beside()]
-    return _HEAD + "\n".join(rows) + "\n"
+    base = installed_beside()
+    besides = [one for one in installed_beside("reports") if one not in base]
+    return _HEAD + _table(base) + _OF_REPORTS + _table(besides)
+
+
+def _table(listed: list[Beside]) -> str:
+    rows = [f"| {one.name} | {one.version} | {one.licence.replace('|', '/')} |" for one in listed]
+    return _TABLE + "\n".join(rows) + "\n"
 
 
 def main() -> None:

@@ -288,7 +288,7 @@ def test_what_others_wrote_is_named_with_its_licence() -> None:
     """Of everything that is installed beside Milepost; `make dist` writes the page anew."""
     page = (ROOT / "THIRD-PARTY.md").read_text()
     listed = dict(re.findall(r"^\| ([\w.-]+) \| [^|]+ \| ([^|]+) \|", page, re.MULTILINE))
-    wanted = {one.name: one.licence for one in installed_beside()}
+    wanted = {one.name: one.licence for one in installed_beside("reports")}
     assert {canonicalize_name(name) for name in listed} >= {canonicalize_name(name) for name in wanted}
     assert all(licence.strip() not in {"", "unknown"} for licence in listed.values())
 
