@@ -25,6 +25,7 @@ from store.cases.listing import CaseFilter
 T0 = datetime(2026, 6, 1, 9, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 ACCOUNTS = 500
+AGENTS = 60
 OPEN_SHARE = 10
 AT_ONCE = 5_000
 
@@ -50,6 +51,15 @@ FILTERS: dict[str, dict[str, Any]] = {
     "milestone, account": {"milestone": "Resolution", "account": "a-7"},
     "account, open": {"account": "a-7", "state": "open"},
     "account, violated": {"account": "a-7", "violated": True},
+    "owner": {"owner": "agent-7"},
+    "owner, open": {"owner": "agent-7", "state": "open"},
+    "owner, due_before": {"owner": "agent-7", "due_before": T0 + 10**6 * MINUTE},
+    "priority": {"priority": "High"},
+    "priority, due_before": {"priority": "High", "due_before": T0 + 10**6 * MINUTE},
+    "priority, violated": {"priority": "High", "violated": True},
+    "paused=true": {"paused": True},
+    "paused=true, due_before": {"paused": True, "due_before": T0 + 10**6 * MINUTE},
+    "paused=false": {"paused": False},
     "a bound key": {"accounts": A_FEW},
     "a bound key, due_before": {"accounts": A_FEW, "due_before": T0 + 10**6 * MINUTE},
     "a bound key, milestone": {"accounts": A_FEW, "milestone": "Resolution"},
@@ -115,6 +125,8 @@ def _case(number: int, chance: random.Random, share: int) -> dict[str, Any]:
         "process": "P",
         "process_version": 1,
         "status": status,
+        "owner": f"agent-{account % AGENTS}",
+        "priority": "High" if number % 7 == 0 else "Low",
         "stopped": is_stopped,
         "paused": is_stopped,
         "next_due": None,
