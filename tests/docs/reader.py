@@ -200,8 +200,9 @@ def a_reader(folder: Path) -> Reader:
     for name in ("catalogs", "starters"):
         (work / name).symlink_to(ROOT / name)
     (folder / "bin").mkdir()
-    (program := folder / "bin" / "milepost").write_text(f'#!/bin/sh\nexec {sys.executable} -m starters "$@"\n')
-    program.chmod(0o755)
+    for name, runs in (("milepost", f"{sys.executable} -m starters"), ("python", sys.executable)):
+        (program := folder / "bin" / name).write_text(f'#!/bin/sh\nexec {runs} "$@"\n')
+        program.chmod(0o755)
     environment = {
         **kept,
         **cache,
