@@ -23,6 +23,7 @@ RUN = [
     "docs/guide/import.md",
     "docs/guide/intake.md",
     "docs/guide/patterns.md",
+    "docs/guide/reports.md",
     "docs/guide/scheduled-reports.md",
     "docs/guide/versions.md",
     "docs/reference/backtest.md",
