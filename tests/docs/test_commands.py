@@ -15,6 +15,7 @@ from tests.docs.reading import PAGES, ROOT
 RUN = [
     "README.md",
     "docs/guide/actions.md",
+    "docs/guide/api.md",
     "docs/guide/catalog.md",
     "docs/guide/clients.md",
     "docs/guide/coverage.md",
