@@ -200,11 +200,14 @@ def a_reader(folder: Path) -> Reader:
     for name in ("catalogs", "starters"):
         (work / name).symlink_to(ROOT / name)
     (folder / "bin").mkdir()
-    (program := folder / "bin" / "milepost").write_text(f'#!/bin/sh\nexec {sys.executable} -m starters "$@"\n')
-    program.chmod(0o755)
+    for name, runs in (("milepost", f"{sys.executable} -m starters"), ("python", sys.executable)):
+        (program := folder / "bin" / name).write_text(f'#!/bin/sh\nexec {runs} "$@"\n')
+        program.chmod(0o755)
+    (folder / ".curlrc").write_text("silent\nshow-error\nfail-with-body\n")  # a refusal fails
     environment = {
         **kept,
         **cache,
+        "CURL_HOME": str(folder),
         "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
         "MILEPOST_DATA": str(folder / "data"),
         "XDG_CONFIG_HOME": str(folder),

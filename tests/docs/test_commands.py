@@ -15,12 +15,17 @@ from tests.docs.reading import PAGES, ROOT
 RUN = [
     "README.md",
     "docs/guide/actions.md",
+    "docs/guide/api.md",
     "docs/guide/catalog.md",
+    "docs/guide/clients.md",
     "docs/guide/coverage.md",
     "docs/guide/customer-page.md",
     "docs/guide/feed.md",
     "docs/guide/import.md",
     "docs/guide/intake.md",
+    "docs/guide/patterns.md",
+    "docs/guide/reports.md",
+    "docs/guide/scheduled-reports.md",
     "docs/guide/versions.md",
     "docs/reference/backtest.md",
     "docs/reference/logs.md",
@@ -28,8 +33,13 @@ RUN = [
 ]
 """Pages whose commands are run."""
 
-LONG = {"docs/guide/catalog.md", "docs/guide/coverage.md"}
-"""Those for which `milepost dev` starts again and again: `make pages` runs them too."""
+LONG = {
+    "docs/guide/catalog.md",
+    "docs/guide/coverage.md",
+    "docs/guide/patterns.md",
+    "docs/guide/scheduled-reports.md",
+}
+"""Those for which `milepost dev` starts again and again, or for little: `make pages` runs them too."""
 
 
 @pytest.mark.parametrize(
