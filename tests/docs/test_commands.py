@@ -34,12 +34,15 @@ RUN = [
 """Pages whose commands are run."""
 
 LONG = {
+    "docs/guide/actions.md",
     "docs/guide/catalog.md",
+    "docs/guide/clients.md",
     "docs/guide/coverage.md",
+    "docs/guide/feed.md",
     "docs/guide/patterns.md",
     "docs/guide/scheduled-reports.md",
 }
-"""Those for which `milepost dev` starts again and again, or for little: `make pages` runs them too."""
+"""Those that start `milepost dev` again and again, or for what other tests hold as well: `make pages` runs them."""
 
 
 @pytest.mark.parametrize(
