@@ -14,6 +14,8 @@ from starters.http.routes.pages import ENTRANCE
 from starters.http.serving import serving
 from starters.intake.taking import taking_up
 from starters.local.dev import Running, usual_or_free
+from starters.local.whereabouts import announced
+from worker.settings import get_settings
 
 
 class ServedApi(NamedTuple):
@@ -42,7 +44,12 @@ async def api_of(running: Running, *, port: int | None, usual: int) -> AsyncIter
     backend = Backend(running.client, running.store, running.whereabouts.task_queue)
     app = create_app(backend)
     async with taking_up(backend.intake), serving(app, host="127.0.0.1", port=port or usual_or_free(usual)) as url:
-        now = datetime.now(UTC)
-        await asyncio.to_thread(running.store.answers.prune, now)
-        token = await asyncio.to_thread(running.store.page_tokens.make_link, now)
-        yield ServedApi(url, f"{url}{ENTRANCE}?token={token}")
+        with announced(running.whereabouts.model_copy(update={"api": url}), get_settings()):
+            yield ServedApi(url, await _link(running, url))
+
+
+async def _link(running: Running, url: str) -> str:
+    now = datetime.now(UTC)
+    await asyncio.to_thread(running.store.answers.prune, now)
+    token = await asyncio.to_thread(running.store.page_tokens.make_link, now)
+    return f"{url}{ENTRANCE}?token={token}"

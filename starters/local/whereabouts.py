@@ -31,6 +31,7 @@ class Whereabouts(BaseModel):
     Attributes:
         address: of Temporal, host and port.
         ui: the URL of the Temporal UI, if it has one.
+        api: the URL of the HTTP API, once it is served.
         database: the store's SQLAlchemy URL, with its password: the note is its owner's alone.
     """
 
@@ -41,6 +42,7 @@ class Whereabouts(BaseModel):
     task_queue: str
     database: str
     ui: str | None = None
+    api: str | None = None
 
 
 @contextlib.contextmanager
@@ -93,6 +95,8 @@ def effective_settings() -> Settings:
         unset["database_url"] = found.database
     if "task_queue" not in settings.model_fields_set:
         unset["task_queue"] = found.task_queue
+    if settings.api_url is None and found.api is not None:
+        unset["api_url"] = found.api
     return settings.model_copy(update=unset)
 
 

@@ -8,7 +8,10 @@ from datetime import UTC, date, datetime, timedelta
 
 ELLIPSIS = "..."
 
-VERDICTS = re.compile(r"\b(target|completed|violated|missed|met|late|in time|compliant|open at exit|covered|refused)\b")
+VERDICTS = re.compile(
+    r"\b(target|completed|violated|violation|missed|met|late|in time|compliant|nothing promised|paused|open at exit|"
+    r"covered|refused)\b"
+)
 DATE = re.compile(r"\b\d{4}-\d\d-\d\d\b")
 OF_ITS_OWN = timedelta(days=4)
 """An instant that is so close to now comes from when the command is run. Pages tell of days that are long past."""

@@ -38,6 +38,7 @@ LONG = {
     "docs/guide/catalog.md",
     "docs/guide/clients.md",
     "docs/guide/coverage.md",
+    "docs/guide/customer-page.md",
     "docs/guide/feed.md",
     "docs/guide/patterns.md",
     "docs/guide/scheduled-reports.md",

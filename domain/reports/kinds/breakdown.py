@@ -55,7 +55,7 @@ def breakdown_report(asked: ReportAsked, tallies: Mapping[Group, HoldingTally]) 
         notes=(
             *parts.PROMISES[:3],
             f"Open time: for which {holder} had this value while a milestone ran, without its pauses; up to now.",
-            "It is counted by the business hours that the milestone has in the end.",
+            "Each stretch is counted by the business hours that ruled it.",
             "Of a case whose fields changed over 2,000 times the newest changes count.",
             "Held: how many milestones they had for a while. Held last: at the end, or now.",
             "Of all: of the open time of all together. Of span: of the spans of those that they held.",

@@ -42,13 +42,13 @@ def create(
     """
     from activities.reports.opening import PAGES, make_link
     from starters.cli.commands.api import API_PORT
-    from worker.settings import get_settings
+    from starters.local.whereabouts import effective_settings
 
     now = datetime.now(UTC)
     ends = arguments.instant(until, "--until") if until else now + timedelta(days=days)
     with stored() as store:
         link, text = make_link(store, account, until=ends, by=by or login() or "unknown", now=now)
-    root = (get_settings().api_url or f"http://127.0.0.1:{API_PORT}").rstrip("/")
+    root = (effective_settings().api_url or f"http://127.0.0.1:{API_PORT}").rstrip("/")
     url = f"{root}{PAGES}/{text}"
     if as_json:
         typer.echo(json.dumps({"url": url, **link.model_dump(mode="json")}, indent=2))

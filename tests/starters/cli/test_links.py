@@ -5,13 +5,16 @@ from __future__ import annotations
 import base64
 import json
 import re
+import socket
 from pathlib import Path
 
 import pytest
 
 from starters.files.catalogs import apply_files
+from starters.local.whereabouts import Whereabouts, announced
 from store import Store
 from tests.starters.command_line import milepost
+from worker.settings import get_settings
 
 CATALOG = """
 organisation: {customer_page: {secrets: [{env: PAGE_SECRET}]}}
@@ -49,6 +52,24 @@ def test_a_link_is_made_listed_and_revoked() -> None:
     assert "was revoked before" in milepost("links", "revoke", known_as[1]).stdout
     assert "REVOKED by bo" in milepost("links", "list", "--account", "acme").stdout
     assert milepost("links", "list", "--account", "globex").stdout == "no link was made\n"
+
+
+def test_a_link_goes_to_the_api_that_runs_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where `milepost dev` serves it, whatever its port; unless somebody says where customers reach it."""
+    monkeypatch.delenv("TEMPORAL_ADDRESS", raising=False)
+    with socket.create_server(("127.0.0.1", 0)) as temporal:
+        runs = Whereabouts(
+            address=f"127.0.0.1:{temporal.getsockname()[1]}",
+            namespace="default",
+            task_queue="milepost",
+            database=f"sqlite:///{tmp_path / 'milepost.db'}",
+            api="http://127.0.0.1:40985",
+        )
+        with announced(runs, get_settings()):
+            assert milepost("links", "create", "acme").stdout.startswith("https://sla.example.com/pages/")
+            monkeypatch.delenv("MILEPOST_API_URL")
+            assert milepost("links", "create", "acme").stdout.startswith("http://127.0.0.1:40985/pages/")
+    assert milepost("links", "create", "acme").stdout.startswith("http://127.0.0.1:8234/pages/")
 
 
 def test_programs_read_json() -> None:
