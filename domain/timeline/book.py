@@ -19,7 +19,7 @@ from domain.timeline.context import context
 from domain.timeline.effects import Noted, NoteFacts, NoteKind, TriggerFired
 from domain.timeline.facts import Firing, Pause, Term, Violation, clock_text, union
 from domain.timeline.instances import MilestoneInstance
-from domain.timeline.plan import CORNERS, LATE_NEWS, Plan
+from domain.timeline.plan import AS_BEFORE, CORNERS, LATE_NEWS, Plan
 from domain.timeline.state import Folded, TimelineState
 
 _IN_SIGHT = nullcontext()
@@ -313,7 +313,9 @@ class Book:
         if is_past is None:
             return
         if not is_past:
-            if instance.promise != milestone.promise:
+            # What a migration ends before it has taken it over stays what it was, promise and all.
+            is_as_before = bool(instance.takes_over) and self.plan.rules >= AS_BEFORE
+            if instance.promise != milestone.promise and not is_as_before:
                 instance.promise = milestone.promise
         elif instance.promise and instance.standing_violation is None:
             effective_now = instance.effective_now(at)

@@ -15,7 +15,7 @@ from domain.criteria.fields import FieldType
 from domain.frozen import FrozenCalendar
 from domain.process import EntitlementProcess, Milestone
 
-RULES = 3
+RULES = 4
 """The version of the rules in `domain` under which cases are opened now. A case keeps the one that its plan names."""
 
 CORNERS = 2
@@ -30,6 +30,10 @@ letter."""
 LATE_NEWS = 3
 """The version since which late news of a completion is judged by what was on record at its own time also where a change
 has put it on record since, with a target that lies further back."""
+
+AS_BEFORE = 4
+"""The version since which what a migration removes before its target is counted as the promise that it was, or none,
+whatever the new version declares: as what it completes is."""
 
 
 class Plan(BaseModel):

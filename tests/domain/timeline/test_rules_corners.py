@@ -8,7 +8,7 @@ import pytest
 
 from domain.timeline.effects import NoteKind
 from domain.timeline.instances import InstanceState
-from domain.timeline.plan import CORNERS, LATE_NEWS
+from domain.timeline.plan import AS_BEFORE, CORNERS, LATE_NEWS, RULES
 from domain.timeline.preview import preview
 from tests.domain.timeline.bench import Bench, field_at, ny, plan, process, sets, told, triggers
 
@@ -227,6 +227,20 @@ def test_under_older_rules_what_a_migration_kept_behind_a_completion_runs_on(rul
     bench = Bench(*both, fields={"state": "on"}, rules=rules)
     bench.migrate("Mon 10:00", plan(process(*both, version=2), rules=rules)).change("Mon 12:00", state="off")
     assert str(bench.milestone("Mon 13:00", "B").state) == state
+
+
+@pytest.mark.parametrize(
+    ("rules", "before", "since", "is_promise"),
+    [(RULES, True, False, True), (RULES, False, True, False), (AS_BEFORE - 1, True, False, False)],
+)
+def test_what_a_migration_removes_is_a_promise_if_it_was_one(
+    rules: int, *, before: bool, since: bool, is_promise: bool
+) -> None:
+    """Its target never passes, so nothing decides otherwise. Under older rules the new version did."""
+    bench = Bench({"within": "1h", "promise": before}, fields={"state": "off"}, rules=rules)
+    bench.migrate("Mon 09:30", plan(process({"within": "1h", "promise": since, "when": ON}, version=2), rules=rules))
+    removed = bench.milestone("Mon 12:00")
+    assert (str(removed.state), removed.promise) == ("removed", is_promise)
 
 
 # --- carry ---
