@@ -16,6 +16,7 @@ from activities.rendering.renderer import Renderer
 from domain.catalog.endpoints import Endpoint, SecretSource
 from domain.delivery.signing import signed_headers, webhook_id
 from domain.delivery.tracing import TRACEPARENT, traceparent
+from domain.messages.web_hooks import MilestoneHook, WebHook, web_hook
 from domain.process.actions import OutboundMessage
 from store.values import SentRequest
 
@@ -43,6 +44,10 @@ def event(effect: Effect, text: str = "") -> dict[str, Any]:
         effect: the action.
         text: of the action's own, if it has one.
     """
+    return _hook(effect, text).body()
+
+
+def _hook(effect: Effect, text: str) -> WebHook:
     seen = effect.context
     told: dict[str, Any] = {
         "type": effect.event,
@@ -58,7 +63,7 @@ def event(effect: Effect, text: str = "") -> dict[str, Any]:
     told |= {name: seen[name] for name in ("usage", "threshold", "term") if name in seen}
     if text:
         told["text"] = text
-    return told
+    return web_hook(told)
 
 
 async def request(action: OutboundMessage, endpoint: Endpoint, effect: Effect, renderer: Renderer) -> Request:
@@ -151,10 +156,10 @@ def _headers(asked: Request, endpoint: Endpoint, key: str) -> dict[str, str]:
 
 def _event_bytes(effect: Effect, text: str) -> bytes:
     """The event, below 20 KB: a case with more fields than that is told by its id."""
-    told = event(effect, text)
-    body = _dumped(told)
-    if len(body) > LONGEST_BODY and isinstance(told["case"], dict):
-        body = _dumped({**told, "case": {"id": told["case"].get("id")}, "shortened": True})
+    hook = _hook(effect, text)
+    body = _dumped(hook.body())
+    if len(body) > LONGEST_BODY and isinstance(hook, MilestoneHook):
+        body = _dumped(hook.without_fields().body())
     return body
 
 

@@ -23,13 +23,32 @@ def doubts(document: Mapping[str, Any]) -> Iterator[Problem]:
     for name, field in fields.items() if isinstance(fields, Mapping) else ():
         listed = field.get("values") if isinstance(field, Mapping) else None
         yield from _alike(("fields", str(name), "values"), listed if isinstance(listed, list) else [])
-    declared = document.get("business_hours")
-    for place, hours in enumerate(declared if isinstance(declared, list) else ()):
+    for place, hours in _declared(document, "business_hours"):
         for key in ("week", "dates"):
-            days = hours.get(key) if isinstance(hours, Mapping) else None
+            days = hours.get(key)
             for day, windows in days.items() if isinstance(days, Mapping) else ():
                 for number, window in enumerate(windows if isinstance(windows, list) else ()):
                     yield from _night(("business_hours", place, key, str(day), number), window)
+    for place, endpoint in _declared(document, "endpoints"):
+        yield from _unheard(("endpoints", place), endpoint)
+
+
+def _declared(document: Mapping[str, Any], kind: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """Whatever of a kind has the shape of a declaration, with its place in the list."""
+    declared = document.get(kind)
+    for place, one in enumerate(declared if isinstance(declared, list) else ()):
+        if isinstance(one, Mapping):
+            yield place, one
+
+
+def _unheard(path: Path, endpoint: Mapping[str, Any]) -> Iterator[Problem]:
+    """An endpoint that names nobody. No address stands in: nobody may read the one that mails come from."""
+    if "id" in endpoint and not endpoint.get("told") and not endpoint.get("retired"):
+        yield Problem(
+            path,
+            f"nobody is told when endpoint {endpoint['id']!r} is switched off, after an answer 410 or five days of "
+            "failures; write told: with a mail address, such as told: ops@example.com",
+        )
 
 
 def _alike(path: Path, values: Sequence[Any]) -> Iterator[Problem]:

@@ -1,4 +1,4 @@
-"""The contract: what clients of any language send to cases and entitlements, and what these answer, as JSON Schemas."""
+"""The contract as JSON Schemas: what clients send to cases and entitlements, what these answer, what web hooks post."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from domain.explanation import Explanation
 from domain.messages import cases
 from domain.messages.case_state import EntitlementChange
 from domain.messages.names import CASE_WORKFLOW
+from domain.messages.web_hooks import WEB_HOOKS
 from domain.timeline import events
 from domain.timeline.views import CaseView
 from domain.usage import requests as usage
@@ -115,6 +116,10 @@ def schema_files() -> dict[str, str]:
             for asked, exchange in getattr(workflow, part).items():
                 told[part][asked] = dict(_exchange(name, asked, exchange, files))
         index[name] = told
+    index["web_hooks"] = {}
+    for event, hook in WEB_HOOKS.items():
+        index["web_hooks"][event] = file = f"web_hook.{event}.json"
+        files[file] = _text(hook.model_json_schema(mode="serialization"), f"What is posted of {event}.")
     return {"index.json": _json(index), **files}
 
 

@@ -278,7 +278,7 @@ PANELS: dict[str, tuple[Listed, ...]] = {
         Listed(
             "schema",
             "schema:schema",
-            "Write the JSON Schema of every message that cases and entitlements take, and of their answers.",
+            "Write the JSON Schema of every message of cases and entitlements, of every answer, and of every web hook.",
         ),
         Listed(
             "hours",

@@ -40,6 +40,7 @@ from domain.usage.periods import Term
 from domain.usage.requests import EntitlementOverflowed, EntitlementRenewed
 from domain.usage.rows import LedgerRow, RowKind
 from domain.usage.state import Renewal
+from tests.activities.actions.sending import CONTEXT
 from tests.activities.small_world import NOON, SmallWorld
 
 MAIL = {"do": "email", "to": "desk@example.org", "subject": "{{ case.id }} is late"}
@@ -102,7 +103,7 @@ def order(action: dict[str, Any], number: int = 0) -> ActionOrder:
             "due_at": NOON,
             "at": NOON,
             "call": {"key": key, "action": action},
-            "context": {"case": {"id": "c-1"}, "milestone": {"name": "Answer"}, "entitlement": {}, "account": {}},
+            "context": {**CONTEXT, "case": {"id": "c-1"}},
         }
     )
 

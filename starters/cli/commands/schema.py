@@ -13,9 +13,10 @@ from starters.cli.options import argument
 def schema(
     folder: Annotated[Path, argument("FOLDER", "Where they are written; it is made if it is not there.")],
 ) -> None:
-    """Write the JSON Schema of every message that cases and entitlements take, and of their answers.
+    """Write the JSON Schema of every message of cases and entitlements, of every answer, and of every web hook.
 
-    index.json says which workflow takes which message under which name. A client in any language can be made of them.
+    index.json says which workflow takes which message under which name, and which schema a type of web hook has. A
+    client in any language can be made of them, and a receiver.
 
     Example: milepost schema schemas
     """

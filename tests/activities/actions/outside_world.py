@@ -18,6 +18,7 @@ from typing import Any
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from tests.activities.delivery.mail_server import Behaviour, mail_server
+from tests.activities.delivery.posted import assert_fits_its_schema
 from tests.activities.delivery.receiver import Received, receiver, says
 
 ROOT = Path(__file__).parents[3]
@@ -70,9 +71,13 @@ class There:
         self._file = file
 
     def got(self) -> list[dict[str, Any]]:
-        """What it has got so far, in order."""
+        """What it has got so far, in order. Every web hook fits the schema of its type."""
         lines = self._file.read_text(encoding="utf-8").splitlines() if self._file.exists() else []
-        return [json.loads(line) for line in lines]
+        found = [json.loads(line) for line in lines]
+        for got in found:
+            if "line" in got:
+                assert_fits_its_schema(got["headers"], base64.b64decode(got["body"]))
+        return found
 
 
 @asynccontextmanager

@@ -5,6 +5,7 @@ from typing import Any
 
 from activities.actions.effect import Effect
 from activities.delivery.smtp import MailServer
+from domain.catalog.declarations import Account, Entitlement, Organisation
 from domain.delivery.encryption import Encryption
 from domain.process import ActionCall
 
@@ -12,9 +13,16 @@ KEY = "c-1/gold/first-response/1/warning-75-percent/1/email"
 NOON = datetime(2025, 6, 9, 12, 0, tzinfo=UTC)
 CONTEXT = {
     "case": {"id": "c-1", "priority": "High"},
-    "milestone": {"name": "First response", "occurrence": 1},
-    "entitlement": {"id": "acme-gold"},
-    "account": {"id": "acme", "name": "Acme"},
+    "milestone": {
+        "name": "First response",
+        "occurrence": 1,
+        "kind": "warning",
+        "start_at": "2025-06-09T09:00:00+00:00",
+        "target_at": "2025-06-09T13:00:00+00:00",
+        "completed_at": None,
+    },
+    "entitlement": Entitlement(id="acme-gold", account="acme").for_criteria(),
+    "account": Account(id="acme", name="Acme").for_criteria(Organisation()),
 }
 
 

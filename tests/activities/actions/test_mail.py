@@ -88,7 +88,8 @@ async def test_a_text_sees_where_more_can_be_seen(store: Store, rendering: Rende
     body = (
         "{{ links.console }} {{ links.temporal }} {{ trigger.id }} {{ trigger.late|duration }} {{ trigger.at|local }}"
     )
-    wanted = effect({**MAIL, "body": body}, at=NOON + timedelta(minutes=90))
+    asked = effect({**MAIL, "body": body}, at=NOON + timedelta(minutes=90))
+    wanted = replace(asked, context=CONTEXT | {"account": {"id": "acme"}})
     await Dispatcher(store.actions, store.catalog, rendering, None, links).perform(wanted)
     unlinked = effect({**MAIL, "body": "[{{ links.console }}]"}, key="c-1/x")
     await Dispatcher(store.actions, store.catalog, rendering).perform(unlinked)

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from tests.activities.delivery.posted import assert_fits_its_schema
+
 Answer = Callable[["Received", asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -45,7 +47,7 @@ def says(status: str, body: bytes = b"", **headers: str) -> Answer:
 
 @asynccontextmanager
 async def receiver(answer: Answer) -> AsyncIterator[Receiver]:
-    """A receiver for as long as a test needs one."""
+    """A receiver for as long as a test needs one. Every web hook that it got fits the schema of its type."""
     tasks: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -73,3 +75,5 @@ async def receiver(answer: Answer) -> AsyncIterator[Receiver]:
         for task in list(tasks):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+    for got in found.received:
+        assert_fits_its_schema(got.headers, got.body)

@@ -37,8 +37,38 @@ def test_apply_tells_what_is_probably_a_mistake(tmp_path: Path) -> None:
     assert again.stderr.count("milepost: probably a mistake: ") == len(told)
 
 
+ENDPOINTS = """\
+endpoints:
+  - {id: heard, url: "https://a.example.com/", secrets: [{env: S}], told: ops@example.com}
+  - {id: over, url: "https://b.example.com/", retired: true}
+  - {id: desk, url: "https://c.example.com/", secrets: [{env: S}]}
+  - {id: room, kind: rest, url: "https://d.example.com/", told: []}
+"""
+
+
+def test_apply_tells_that_nobody_hears_of_an_endpoint(tmp_path: Path) -> None:
+    """It may be switched off one day: what to write is said, of each that is in use and names nobody."""
+    file = tmp_path / "endpoints.yaml"
+    file.write_text(ENDPOINTS)
+    with Store.open(f"sqlite:///{tmp_path / 'milepost.db'}") as store:
+        told = apply_files(store, [file], by="test").doubts
+    after = "is switched off, after an answer 410 or five days of failures"
+    write = "write told: with a mail address, such as told: ops@example.com"
+    assert told == [
+        f"{file}:4:5: endpoints[2]: nobody is told when endpoint 'desk' {after}; {write}",
+        f"{file}:5:5: endpoints[3]: nobody is told when endpoint 'room' {after}; {write}",
+    ]
+
+
 @pytest.mark.parametrize(
-    "document", [{}, {"business_hours": 3}, {"business_hours": [{"week": "always"}, 3, {"week": {"mon": 1}}]}]
+    "document",
+    [
+        {},
+        {"endpoints": 3},
+        {"endpoints": ["x", {}, None]},
+        {"business_hours": 3},
+        {"business_hours": [{"week": "always"}, 3, {"week": {"mon": 1}}]},
+    ],
 )
 def test_a_document_of_another_shape_is_no_reason_to_fail(document: dict[str, object]) -> None:
     """What is wrong with it is told elsewhere."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pytest
 from temporalio.client import WorkflowHistory
 
 from activities.opening import Opening
+from benchmarks.feed import billed, compared, records_without_feed
 from domain.feed.envelope import FeedEvent
 from domain.messages.steps import CaseRecord, OpenedCase
 from store import tables
-from tests.support import unique
+from tests.support import assert_eventually, unique
 from tests.workflows.replaying import replay, state_of
 from tests.workflows.world import World, later
 
@@ -68,6 +70,35 @@ async def test_numbers_are_those_of_the_workflow(world: World) -> None:
     await world.ask(case, "close", later(hours=4))
     await world.milepost.handle(case).result()
     assert [one.sequence for one in of(world, case)] == list(range(1, len(of(world, case)) + 1))
+
+
+async def lived(world: World) -> tuple[str, Counter[str]]:
+    """A case that is warned of, paused, completed and closed; its id, and how many events its history has."""
+    case = await world.open()
+    await world.go_to(case, later(hours=3, minutes=10))
+
+    async def the_mail_is_sent() -> None:
+        assert (await world.events(case))["ACTIVITY_TASK_COMPLETED"] == 2, "the opening, and the warning's mail"
+
+    await assert_eventually(the_mail_is_sent)
+    await world.ask(case, "stop_clock", later(hours=3, minutes=20))
+    await world.ask(case, "resume_clock", later(hours=3, minutes=30))
+    await world.ask(case, "complete_milestone", later(hours=3, minutes=40), milestone="First response")
+    await world.ask(case, "complete_milestone", later(hours=3, minutes=50), milestone="Resolution")
+    await world.ask(case, "close", later(hours=4))
+    await world.milepost.handle(case).result()
+    return case, await world.events(case)
+
+
+async def test_the_feed_costs_the_standard_case_no_event(world: World) -> None:
+    """Its history is as long, and as many actions are billed, as if its records carried no events."""
+    told, with_feed = await lived(world)
+    with records_without_feed():
+        untold, without = await lived(world)
+    assert (bool(of(world, told)), of(world, untold)) == (True, [])
+    compare = compared(with_feed, without)
+    assert compare["for the feed"] == "nothing"
+    assert compare["billed actions"] == {"with": billed(with_feed), "without": billed(without), "ratio": 1.0}
 
 
 async def opened_by_an_older_build(world: World, case: str, monkeypatch: pytest.MonkeyPatch) -> None:
