@@ -1,16 +1,22 @@
-"""What the event feed tells of a case, come to outcomes again: one event after the other, with nothing else at hand."""
+"""What the event feed tells of a case, come to outcomes again: one event after the other, with nothing else at hand.
+
+An event of a milestone names no process: it is of the one that the case had entered last, and a case that goes over to
+another entitlement enters another one before anything of that begins.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from domain.feed.envelope import PREFIX, VERSION
+from domain.process.actions import slug
 from domain.reports.compliance import Outcome
 
-Key = tuple[str, int]
-"""A milestone and its occurrence."""
+Place = tuple[str, str, int]
+"""A milestone instance of a case: process, milestone, occurrence."""
 
 _HANDED_OVER = "handed over"
 _SNAPSHOT = "case.snapshot"
@@ -33,26 +39,59 @@ class _Told:
                 return Outcome.VIOLATED if late else other
 
 
-def retold(events: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[Key, Outcome] | None:
+class ToldChange(NamedTuple):
+    """A change of fields that an event tells of.
+
+    Attributes:
+        values: the new ones and those before; None: the event was too long to have all of them.
+    """
+
+    at: datetime
+    values: tuple[Mapping[str, Any], Mapping[str, Any]] | None
+
+
+@dataclass
+class Retold:
+    """What the events of a case come to.
+
+    Attributes:
+        outcomes: of its milestone instances.
+        changes: of its fields, in order.
+    """
+
+    outcomes: dict[Place, Outcome] = field(default_factory=dict)
+    changes: list[ToldChange] = field(default_factory=list)
+
+
+def retold(events: Iterable[tuple[str, datetime, Mapping[str, Any]]]) -> Retold | None:
     """What the events of a case come to, or None if the feed does not have all of them.
 
     Args:
-        events: type and data of each, in their order, from the first that is kept.
+        events: type, time and data of each, in their order, from the first that is kept.
     """
-    found: dict[Key, _Told] = {}
-    is_first = True
-    for type_, data in events:
+    told: dict[Place, _Told] = {}
+    found = Retold()
+    is_first, process = True, ""
+    for type_, at, data in events:
         kind = type_.removeprefix(f"{PREFIX}.").removesuffix(f".{VERSION}")
         if kind == _SNAPSHOT or (is_first and kind != "case.opened"):
             return None
         is_first = False
-        if kind.startswith("case.milestone."):
-            _tell(found, kind, data)
-    return None if is_first else {key: told.outcome for key, told in found.items()}
+        if kind == "case.entered":
+            process = slug(str(data.get("process", "")))
+        elif kind == "case.fields_changed" and data.get("fields"):
+            found.changes.append(_change(at, data))
+        elif kind.startswith("case.milestone."):
+            _tell(told.setdefault((process, str(data["milestone"]), int(data["occurrence"])), _Told()), kind, data)
+    found.outcomes = {place: one.outcome for place, one in told.items()}
+    return None if is_first else found
 
 
-def _tell(found: dict[Key, _Told], kind: str, data: Mapping[str, Any]) -> None:
-    told = found.setdefault((str(data["milestone"]), int(data["occurrence"])), _Told())
+def _change(at: datetime, data: Mapping[str, Any]) -> ToldChange:
+    return ToldChange(at, None if "cut" in data else (data["fields"], data.get("before") or {}))
+
+
+def _tell(told: _Told, kind: str, data: Mapping[str, Any]) -> None:
     match kind.rpartition(".")[2]:
         case "cleared" | "returned":
             told.end = Outcome.OPEN

@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, select
 
 from domain.feed.cases import subject_of
 from domain.messages.case_state import CaseState
-from domain.reports.agreeing import Place, disagreements, outcome_by
+from domain.reports.agreeing import disagreements, outcome_by
+from domain.reports.comparing import said
 from domain.reports.compliance import Outcome
-from domain.reports.retelling import retold
+from domain.reports.retelling import Place, Retold, retold
+from domain.timeline.machine import Timeline
 from domain.timeline.views import CaseView, MilestoneView
 from store import tables
 from store.database import Database
 from store.errors import StoreError
 from store.reading import read_stored
+from store.reports.anew import row_differences
+from store.reports.rows import Row
+from store.reports.stored import StoredPage, StoredRows
 
 _AT_ONCE = 100
+_CASES = tables.cases.c
+_SHOWN = (
+    _CASES.case_id,
+    _CASES.view,
+    _CASES.carried,
+    _CASES.fields,
+    _CASES.account,
+    _CASES.entitlement,
+    _CASES.process,
+)
 
 
 class AuditedReports(NamedTuple):
@@ -39,48 +54,59 @@ def audit_reports(database: Database) -> Iterator[AuditedReports]:
     after = ""
     while True:
         with database.read() as connection:
-            table = tables.cases.c
-            wanted = select(table.case_id, table.view, table.carried).where(table.case_id > after)
-            found = connection.execute(wanted.order_by(table.case_id).limit(_AT_ONCE)).all()
-            yield from [_audited(connection, row) for row in found]
+            wanted = select(*_SHOWN).where(_CASES.case_id > after).order_by(_CASES.case_id).limit(_AT_ONCE)
+            found = connection.execute(wanted).all()
+            if found:
+                page = StoredPage(connection, after, found[-1].case_id)
+                yield from [_audited(connection, row, page.of(row.case_id)) for row in found]
         if len(found) < _AT_ONCE:
             return
         after = found[-1].case_id
 
 
-def _audited(connection: Connection, row: Any) -> AuditedReports:
+def _audited(connection: Connection, row: Any, stored: StoredRows) -> AuditedReports:
     try:
         recorded, carried = read_stored(CaseView, row.view), read_stored(CaseState, row.carried)
+        kept = {(one.process, one.milestone, one.occurrence) for one in carried.state.instances}
+        folded = [read_stored(MilestoneView, view) for view in stored.folded]
     except StoreError as error:
         return AuditedReports(row.case_id, 0, [str(error)])
-    counted = _counted(connection, recorded)
-    events = tables.events.c
-    wanted = select(events.type, events.data).where(
-        events.subject == subject_of(row.case_id), events.superseded.is_(False)
-    )
-    told = retold((event.type, event.data) for event in connection.execute(wanted.order_by(events.sequence)))
-    kept = {(view.process, view.milestone, view.occurrence) for view in recorded.milestones}
-    folded = [view for view in _views(connection, row.case_id) if _place(view) not in kept]
-    found = list(disagreements(recorded, carried, counted, told, folded=folded))
+    folded = [view for view in folded if (view.process, view.milestone, view.occurrence) not in kept]
+    worked_out = Timeline(carried.plan, carried.state).view(recorded.now)
+    counted = _counted(stored.measures, recorded)
+    told = _told(connection, row.case_id)
+    found = [
+        *disagreements(recorded, worked_out, counted, told, folded=folded, changes=stored.changes),
+        *_of_case(row, carried, worked_out),
+        *row_differences(connection, carried, worked_out, stored, folded),
+    ]
     return AuditedReports(row.case_id, len(counted), found)
 
 
-def _place(view: MilestoneView) -> tuple[str, str, int]:
-    return view.process, view.milestone, view.occurrence
+def _told(connection: Connection, case_id: str) -> Retold | None:
+    events = tables.events.c
+    which = (events.subject == subject_of(case_id), events.superseded.is_(False))
+    wanted = select(events.type, events.time, events.data).where(*which).order_by(events.sequence)
+    return retold((event.type, event.time, event.data) for event in connection.execute(wanted))
 
 
-def _views(connection: Connection, case_id: str) -> Iterator[MilestoneView]:
-    table = tables.milestones.c
-    for view in connection.execute(select(table.view).where(table.case_id == case_id)).scalars():
-        yield read_stored(MilestoneView, view)
-
-
-def _counted(connection: Connection, recorded: CaseView) -> dict[Place, Outcome]:
+def _counted(measures: Sequence[Row], recorded: CaseView) -> dict[Place, Outcome]:
     """The outcomes that reports count at the instant of the record."""
-    table = tables.measures.c
-    wanted = select(table.process, table.milestone, table.occurrence, table.outcome, table.violated_after)
-    found = connection.execute(wanted.where(table.case_id == recorded.case_id))
     return {
-        (row.process, row.milestone, row.occurrence): outcome_by(Outcome(row.outcome), row.violated_after, recorded.now)
-        for row in found
+        (row["process"], row["milestone"], row["occurrence"]): outcome_by(
+            Outcome(row["outcome"]), row["violated_after"], recorded.now
+        )
+        for row in measures
     }
+
+
+def _of_case(row: Any, carried: CaseState, worked_out: CaseView) -> Iterator[str]:
+    """What groups and filters say of a case."""
+    for name, stored, expected in (
+        ("fields are", row.fields, carried.state.fields),
+        ("account is", row.account, carried.account),
+        ("entitlement is", row.entitlement, carried.entitlement),
+        ("process is", row.process, worked_out.process),
+    ):
+        if stored != expected:
+            yield f"the {name} {said(stored)} as stored, and {said(expected)} as worked out"

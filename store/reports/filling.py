@@ -13,13 +13,13 @@ from domain.feed.cases import subject_of
 from domain.feed.envelope import type_name
 from domain.messages.case_state import CaseState
 from domain.reports.holding import FieldChange
+from domain.reports.persons import who_paused
 from domain.timeline.effects import Noted
 from domain.timeline.views import CaseView, MilestoneView
 from store import tables
 from store.errors import StoreError
 from store.reading import read_stored
 from store.reports.rows import Row, holding_rows, measure_rows, of_stored, pause_rows, with_changes
-from store.reports.writing import who_paused
 
 _AT_ONCE = 200
 _BEFORE_NOTES = 10**9

@@ -142,6 +142,31 @@ def _measured(case: CaseToMeasure, view: MilestoneView) -> Measured | None:
         return measure(view.model_copy(update={"target_at": None}), case.calendars, case.now)
 
 
+def seen_rows(case_id: str, views: Sequence[MilestoneView]) -> list[Row]:
+    """Of rows of measures what instances say of themselves, without any calendar."""
+    return [
+        {
+            **_place_of(case_id, view),
+            **{name: getattr(view, name) for name in ("promise", "business_hours", "start_at", "actual_seconds")},
+            "ended_at": view.completed_at or view.removed_at or view.exited_at,
+            "violations": len(view.violations),
+            "corrected": sum(violation.corrected_at is not None for violation in view.violations),
+            "response_seconds": view.actual_seconds if view.completed_at else None,
+            "paused_seconds": view.paused_seconds or 0,
+            "ran_under": view.ran_under or None,
+        }
+        for view in views
+    ]
+
+
+def seen_pauses(case_id: str, view: MilestoneView, now: datetime) -> list[Row]:
+    """Of rows of pauses what an instance that has ended says itself: of very many it has the newest."""
+    return [
+        {**_place_of(case_id, view), "from_at": begins, "to_at": ends, "cause": " + ".join(causes)}
+        for begins, ends, causes in pauses_of(view, now)
+    ]
+
+
 def pause_rows(case: CaseToMeasure, by: Mapping[datetime, str | None]) -> list[Row]:
     """A row for each pause of each instance that counts.
 
@@ -204,8 +229,12 @@ def _instance(case: CaseToMeasure, view: MilestoneView) -> MilestoneInstance | N
 
 
 def _key_of(case: CaseToMeasure, view: MilestoneView) -> Row:
+    return _place_of(case.case_id, view)
+
+
+def _place_of(case_id: str, view: MilestoneView) -> Row:
     return {
-        "case_id": case.case_id,
+        "case_id": case_id,
         "process": view.process,
         "milestone": view.milestone,
         "occurrence": view.occurrence,

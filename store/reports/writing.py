@@ -24,7 +24,8 @@ from sqlalchemy import (
 )
 
 from domain.reports.holding import FieldChange
-from domain.timeline.effects import Noted, NoteKind
+from domain.reports.persons import who_paused
+from domain.timeline.effects import Noted
 from domain.years import FIRST_YEAR
 from store import tables
 from store.database import insert_for
@@ -45,11 +46,6 @@ if TYPE_CHECKING:
 
 MOST_CHANGES = 2000
 """The newest changes of a case's fields by which its time is divided; before them it counts as held by the first."""
-
-_PAUSING = frozenset(
-    {NoteKind.CHANGED, NoteKind.CLOCK_STOPPED, NoteKind.CLOSED, NoteKind.ENTITLEMENT_CHANGED, NoteKind.MIGRATED}
-)
-"""What begins pauses, in its own name or by a rule."""
 
 _CASE, _CASES, _KEYS, _FROM, _SINCE = "of_case", "of_cases", "keys", "from_number", "since"
 _EVER = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
@@ -121,13 +117,13 @@ def _put_pauses(
 
 def _replace_pauses(connection: Connection, cases: Sequence[CaseToMeasure], rows: Sequence[Row]) -> None:
     """As `_replace`, but for those that an instance keeps as their sum: of them there is no more than what is there."""
-    keys = [key | {_SINCE: since} for c in cases for key, since in zip(_keys_of(c), _one_by_one_since(c), strict=True)]
+    keys = [key | {_SINCE: since} for c in cases for key, since in zip(_keys_of(c), one_by_one_since(c), strict=True)]
     if keys:
         execute_many(connection, _forget_pauses_of_each(), keys)
     _insert(connection, tables.pauses, rows)
 
 
-def _one_by_one_since(case: CaseToMeasure) -> Iterator[datetime]:
+def one_by_one_since(case: CaseToMeasure) -> Iterator[datetime]:
     """From when on each of its instances keeps its pauses one by one."""
     for view in case.views:
         instance = case.instances.get((view.process, view.milestone, view.occurrence))
@@ -155,18 +151,6 @@ def has_changes(notes: Sequence[Noted]) -> bool:
 def _insert(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
     if rows:
         execute_many(connection, _into(table), rows)
-
-
-def who_paused(notes: Sequence[Noted]) -> dict[datetime, str | None]:
-    """Who did what was noted at each instant: the last who is named before something paused there."""
-    found: dict[datetime, str | None] = {}
-    paused: set[datetime] = set()
-    for note in notes:
-        if note.kind is NoteKind.PAUSED:
-            paused.add(note.at)
-        elif note.kind in _PAUSING and note.by is not None and note.at not in paused:
-            found[note.at] = note.by
-    return found
 
 
 def _who_paused(connection: Connection, case_id: str) -> dict[datetime, str | None]:

@@ -81,8 +81,8 @@ def audit(
     it. A case is not at work if its workflow was terminated, cancelled or reset. Cases that changed within ten minutes
     are left out.
 
-    Without a name, each case on record is checked too: what reports count, what its timeline works out anew and what
-    its events say must agree.
+    Without a name, each case on record is checked too: what reports are made from, what its timeline works out anew and
+    what its events say must agree.
 
     Example: milepost audit acme-gold
     """
