@@ -97,7 +97,7 @@ class AskingEndpoints:
             raise NotDelivered("this worker has nothing to send outbound messages with", for_good=True)
         headers = await hooks.sendable_headers(asked, endpoint, key)
         try:
-            delivered = await sender.send(asked.method, asked.url, headers, asked.body)
+            delivered = await sender.send(asked.method, asked.url, headers.values, asked.body, headers.secrets)
         except NotDelivered as error:
             now = datetime.now(UTC)
             if error.is_gone:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from activities.actions.effect import Effect
-from activities.actions.secret_sources import read_secret, signing_secret
+from activities.actions.secret_sources import parsed_secret, read_secret
 from activities.delivery.http import LONGEST_BODY
 from activities.delivery.outcomes import NotDelivered
 from activities.rendering.renderer import Renderer
@@ -92,6 +92,18 @@ async def request(action: OutboundMessage, endpoint: Endpoint, effect: Effect, r
     return Request(endpoint.method, url, headers, _json_bytes(await renderer.render(endpoint.body, context)))
 
 
+@dataclass(frozen=True, slots=True)
+class SendableHeaders:
+    """The headers of one attempt.
+
+    Attributes:
+        secrets: what was read for them, as text: no word of the receiver's leaves the attempt with any of these.
+    """
+
+    values: dict[str, str] = field(repr=False)
+    secrets: list[str] = field(repr=False)
+
+
 def as_sent(asked: Request, endpoint: Endpoint) -> SentRequest:
     """A request as it is kept, to be sent again by hand: without the secrets in its headers."""
     return SentRequest(
@@ -121,7 +133,7 @@ def request_again(sent: SentRequest, endpoint: Endpoint) -> Request:
     return Request(sent.method, sent.url, sent.headers | secret, sent.body.encode())
 
 
-async def sendable_headers(asked: Request, endpoint: Endpoint, key: str) -> dict[str, str]:
+async def sendable_headers(asked: Request, endpoint: Endpoint, key: str) -> SendableHeaders:
     """The headers of one attempt, with the secrets as they are now and a signature of this instant.
 
     Args:
@@ -135,8 +147,8 @@ async def sendable_headers(asked: Request, endpoint: Endpoint, key: str) -> dict
     return await asyncio.to_thread(_headers, asked, endpoint, key)
 
 
-def _headers(asked: Request, endpoint: Endpoint, key: str) -> dict[str, str]:
-    now = datetime.now(UTC)
+def _headers(asked: Request, endpoint: Endpoint, key: str) -> SendableHeaders:
+    now, secrets = datetime.now(UTC), list[str]()
     headers = {
         "Content-Type": "application/json",
         "User-Agent": _AGENT,
@@ -144,14 +156,22 @@ def _headers(asked: Request, endpoint: Endpoint, key: str) -> dict[str, str]:
         TRACEPARENT: traceparent(key, now),
     }
     for name, value in asked.headers.items():
-        given = value.prefix + read_secret(value) if isinstance(value, SecretSource) else value
+        if isinstance(value, SecretSource):
+            found = read_secret(value)
+            given = value.prefix + found
+            # The prefix may be the user of a pair: base64 of the whole is told apart from base64 of the secret.
+            secrets += [found, given]
+        else:
+            given = value
         if not given.isprintable() or not given.isascii():
             raise NotDelivered(f"the header {name} has a value that no header may have", for_good=True)
         headers = {known: said for known, said in headers.items() if known.lower() != name.lower()} | {name: given}
     if endpoint.kind == "standard":
-        secrets = [signing_secret(source) for source in endpoint.secrets]
-        headers |= signed_headers(key, now, asked.body, secrets)
-    return headers
+        texts = [read_secret(source) for source in endpoint.secrets]
+        secrets += texts
+        signing = [parsed_secret(source, text) for source, text in zip(endpoint.secrets, texts, strict=True)]
+        headers |= signed_headers(key, now, asked.body, signing)
+    return SendableHeaders(headers, secrets)
 
 
 def _event_bytes(effect: Effect, text: str) -> bytes:

@@ -40,7 +40,16 @@ def signing_secret(source: SecretSource) -> Secret:
     Raises:
         NotDelivered: it is not there, or is none.
     """
+    return parsed_secret(source, read_secret(source))
+
+
+def parsed_secret(source: SecretSource, text: str) -> Secret:
+    """A secret that signs, of what was read at a source.
+
+    Raises:
+        NotDelivered: it is none.
+    """
     try:
-        return Secret.parse(read_secret(source))
+        return Secret.parse(text)
     except BadSecret as error:
         raise NotDelivered(f"the {source.named} holds no secret to sign with: {error}", for_good=True) from None

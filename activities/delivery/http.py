@@ -15,13 +15,13 @@ import httpcore
 
 from activities.delivery.outcomes import Delivered, NotDelivered
 from domain.delivery.addresses import is_open
+from domain.delivery.hiding import Hiding
 
 GIVES_UP_AFTER = 20.0
 """Seconds for a whole attempt, from looking the name up to the end of the answer."""
 
 LONGEST_ANSWER = 64 * 1024
 LONGEST_BODY = 20 * 1024
-_SHOWN = 200
 
 _SLOWS_DOWN = frozenset({429, 502, 504})
 _SAYS_WHEN = _SLOWS_DOWN | {503}
@@ -90,33 +90,46 @@ class HookSender:
         self._tls = tls or ssl.create_default_context()
         self._gives_up_after = gives_up_after
 
-    async def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Delivered:
+    async def send(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes, secrets: Collection[str] = ()
+    ) -> Delivered:
         """Make one attempt.
+
+        Args:
+            method: of the request.
+            url: where to.
+            headers: as they go out.
+            body: as it goes out.
+            secrets: what was read for this attempt. No answer and no error has any of them.
 
         Raises:
             NotDelivered: it has not arrived, or nobody knows.
         """
         check_url(url)
+        hiding = Hiding(secrets)
         if len(body) > LONGEST_BODY:
             raise NotDelivered(f"the body has {len(body)} bytes; a web hook has at most {LONGEST_BODY}", for_good=True)
         try:
             async with asyncio.timeout(self._gives_up_after):
-                status, answered, answer = await self._exchange(method, url, headers, body)
+                status, answered, answer, is_cut = await self._exchange(method, url, headers, body)
         except TimeoutError:
             raise NotDelivered(f"no whole answer within {self._gives_up_after:g} s", may_have_arrived=True) from None
         except httpcore.TimeoutException as error:
             raise NotDelivered(f"no answer: {type(error).__name__}", may_have_arrived=True) from None
         except httpcore.ConnectError as error:
-            raise NotDelivered(f"no connection: {_one_line(str(error))}") from None
+            raise NotDelivered(f"no connection: {hiding.line(str(error))}") from None
+        except httpcore.LocalProtocolError as error:  # it quotes the header that it does not take
+            raise NotDelivered(f"not sent: {hiding.line(str(error))}") from None
         except (httpcore.NetworkError, httpcore.ProtocolError) as error:
             raise NotDelivered(
-                f"the connection broke: {_one_line(str(error) or type(error).__name__)}", may_have_arrived=True
+                f"the connection broke: {hiding.line(str(error) or type(error).__name__)}", may_have_arrived=True
             ) from None
-        return _judged(status, answered, answer)
+        return _judged(status, answered, hiding.line(answer, is_cut=is_cut))
 
     async def _exchange(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes
-    ) -> tuple[int, dict[str, str], str]:
+    ) -> tuple[int, dict[str, str], str, bool]:
+        """The status, the headers and the text of the answer, and whether that was cut."""
         async with httpcore.AsyncConnectionPool(
             ssl_context=self._tls, network_backend=_CheckedAddresses(self._allowed), keepalive_expiry=0
         ) as pool:
@@ -131,7 +144,8 @@ class HookSender:
                     if len(answer) > LONGEST_ANSWER:
                         # Whoever answers so much is not read to the end; what counts is the status.
                         break
-                return response.status, answered, answer[:LONGEST_ANSWER].decode("utf-8", "replace")
+                text = answer[:LONGEST_ANSWER].decode("utf-8", "replace")
+                return response.status, answered, text, len(answer) > LONGEST_ANSWER
 
 
 def check_url(url: str) -> None:
@@ -144,7 +158,7 @@ def check_url(url: str) -> None:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise NotDelivered(f"the URL can't be read: {_one_line(str(error))}", for_good=True) from None
+        raise NotDelivered(f"the URL can't be read: {Hiding().line(str(error))}", for_good=True) from None
     if parts.scheme not in {"http", "https"}:
         raise NotDelivered(f"scheme {parts.scheme or 'none'!r}: a web hook goes to http or https", for_good=True)
     if not parts.hostname:
@@ -157,7 +171,7 @@ def check_url(url: str) -> None:
 
 def _judged(status: int, answered: Mapping[str, str], answer: str) -> Delivered:
     """What an answer means: only 2xx is success, and a redirect is not followed."""
-    line = f"HTTP {status}" + (f": {_one_line(answer)}" if answer.strip() else "")
+    line = f"HTTP {status}" + (f": {answer}" if answer else "")
     if 200 <= status < 300:  # noqa: PLR2004  the success of HTTP
         return Delivered(line)
     if 300 <= status < 400:  # noqa: PLR2004  the redirects of HTTP
@@ -183,7 +197,3 @@ def _retry_after(text: str) -> timedelta:
     if at.utcoffset() is None:
         return timedelta()
     return max(at - datetime.now(UTC), timedelta())
-
-
-def _one_line(text: str) -> str:
-    return " ".join(re.sub(r"[\x00-\x1f\x7f]+", " ", text).split())[:_SHOWN]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import re
 import ssl
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ import aiosmtplib
 
 from activities.delivery.outcomes import Delivered, NotDelivered
 from domain.delivery.encryption import Encryption
+from domain.delivery.hiding import Hiding
 
 GIVES_UP_AFTER = 30.0
 """Seconds for a whole attempt."""
@@ -48,6 +50,14 @@ class MailServer:
     def domain(self) -> str:
         """Of the ids of messages."""
         return self.sender.rpartition("@")[2].strip(">") or "localhost"
+
+    @property
+    def hiding(self) -> Hiding:
+        """What masks the password in words of the server, which may repeat the login that it refuses."""
+        if not self.password:
+            return Hiding()
+        login = f"\0{self.user or ''}\0{self.password}".encode("utf-8", "surrogatepass")
+        return Hiding([self.password, base64.b64encode(login).decode()])
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +169,7 @@ async def send(server: MailServer, mail: EmailMessage) -> Delivered:
         timeout=server.gives_up_after,
         tls_context=server.tls,
     )
-    handed_in = False
+    handed_in, hiding = False, server.hiding
     try:
         async with asyncio.timeout(server.gives_up_after), client:
             handed_in = True
@@ -167,34 +177,34 @@ async def send(server: MailServer, mail: EmailMessage) -> Delivered:
     except TimeoutError:
         raise NotDelivered(f"no answer within {server.gives_up_after:g} s", may_have_arrived=handed_in) from None
     except aiosmtplib.SMTPException as error:
-        raise _failure(error, handed_in=handed_in) from None
+        raise _failure(error, hiding, handed_in=handed_in) from None
     except (OSError, ssl.SSLError) as error:
-        raise NotDelivered(f"no connection: {_one_line(str(error))[:_SHOWN]}", may_have_arrived=handed_in) from None
+        raise NotDelivered(f"no connection: {hiding.line(str(error))}", may_have_arrived=handed_in) from None
     if refused:
         # Some of several recipients: the others have it, and a repetition would reach them twice.
-        lines = "; ".join(f"{address}: {answer.code} {answer.message}" for address, answer in refused.items())
-        return Delivered(f"{_one_line(said)}; refused for {_one_line(lines)}"[: 2 * _SHOWN])
-    return Delivered(_one_line(said)[:_SHOWN])
+        lines = "; ".join(f"{to}: {answer.code} {hiding.line(answer.message)}" for to, answer in refused.items())
+        return Delivered(f"{hiding.line(said)}; refused for {lines}"[: 2 * _SHOWN])
+    return Delivered(hiding.line(said))
 
 
-def _failure(error: aiosmtplib.SMTPException, *, handed_in: bool) -> NotDelivered:
+def _failure(error: aiosmtplib.SMTPException, hiding: Hiding, *, handed_in: bool) -> NotDelivered:
     match error:
         case aiosmtplib.SMTPRecipientsRefused():
-            answers = [(one.code, _one_line(one.message)) for one in error.recipients]
+            answers = [(one.code, hiding.line(one.message)) for one in error.recipients]
             line = "; ".join(f"{code} {said}" for code, said in answers)[:_SHOWN]
             for_good = all(code >= _PERMANENT for code, _ in answers)
             return NotDelivered(f"recipient refused: {line}", for_good=for_good, concerns="recipients")
         case aiosmtplib.SMTPAuthenticationError():
-            return NotDelivered(f"login refused: {error.code} {_one_line(error.message)}"[:_SHOWN])
+            return NotDelivered(f"login refused: {error.code} {hiding.line(error.message)}")
         case aiosmtplib.SMTPResponseException():
-            line = f"{error.code} {_one_line(error.message)}"[:_SHOWN]
+            line = f"{error.code} {hiding.line(error.message)}"
             return NotDelivered(line, for_good=handed_in and error.code >= _PERMANENT)
         case aiosmtplib.SMTPServerDisconnected():
             return NotDelivered("the server ended the connection", may_have_arrived=handed_in)
         case aiosmtplib.SMTPTimeoutError():
             return NotDelivered("the server did not answer in time", may_have_arrived=handed_in)
         case _:
-            return NotDelivered(_one_line(str(error) or type(error).__name__)[:_SHOWN], may_have_arrived=handed_in)
+            return NotDelivered(hiding.line(str(error) or type(error).__name__), may_have_arrived=handed_in)
 
 
 def _local_part(key: str) -> str:

@@ -10,7 +10,7 @@ import dataclasses
 import json
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -156,7 +156,7 @@ class Outbound:
         to = f"{request.workflow_execution.workflow_id} {request.signal_name}"
         self.take(to, request.request_id, request.input.payloads[0].data.decode())
 
-    async def send(self, _: str, url: str, headers: dict[str, str], body: bytes) -> Delivered:
+    async def send(self, _: str, url: str, headers: dict[str, str], body: bytes, __: Sequence[str] = ()) -> Delivered:
         """What a sender of web hooks is asked for."""
         self.take(url, headers["Idempotency-Key"], _RECORDED.sub('"recordedtime": "now"', body.decode()))
         return Delivered("200 OK")

@@ -1,5 +1,6 @@
 """Outbound messages on a real wire: signed or as a help desk wants them, and one line for each way to fail."""
 
+import asyncio
 import base64
 import json
 from datetime import UTC, datetime, timedelta
@@ -24,7 +25,7 @@ from domain.delivery.schedule import MOST_ATTEMPTS
 from domain.delivery.signing import Secret
 from store import Store
 from tests.activities.actions.sending import CONTEXT, KEY, NOON, effect
-from tests.activities.delivery.receiver import Receiver, receiver, says
+from tests.activities.delivery.receiver import Answer, Received, Receiver, receiver, says
 
 OLD, NEW = "whsec_" + base64.b64encode(b"o" * 32).decode(), "whsec_" + base64.b64encode(b"n" * 32).decode()
 PRIVATE = "whsk_" + base64.b64encode(b"p" * 32).decode()
@@ -137,6 +138,42 @@ async def test_a_large_case_is_told_by_its_id(store: Store, rendering: Renderer)
 
 
 # --- what does not ---
+
+
+def repeating(status: str) -> Answer:
+    """Says which secrets it was sent, and which it knows, in its answer."""
+
+    async def answer(got: Received, writer: asyncio.StreamWriter) -> None:
+        basic = base64.b64decode(got.headers["x-login"].removeprefix("Basic ")).decode()
+        said = [got.headers["authorization"], got.headers["x-login"], basic, OLD, OLD.removeprefix("whsec_"), PRIVATE]
+        await says(status, "\n".join(said).encode())(got, writer)
+
+    return answer
+
+
+@pytest.mark.parametrize("status", ["401 Unauthorized", "410 Gone", "202 Accepted"])
+async def test_a_secret_that_a_receiver_repeats_is_kept_nowhere(
+    store: Store, rendering: Renderer, monkeypatch: pytest.MonkeyPatch, status: str
+) -> None:
+    """Not in the error, hence in no history; not with the delivery, nor with the endpoint, of which mails tell."""
+    monkeypatch.setenv("DESK_LOGIN", base64.b64encode(b"milepost:open-sesame").decode())
+    headers = {
+        "Authorization": {"env": "DESK_TOKEN", "prefix": "Bearer "},
+        "X-Login": {"env": "DESK_LOGIN", "prefix": "Basic "},
+    }
+    async with receiver(repeating(status)) as desk:
+        declare(store, desk.url, headers=headers, secrets=[{"env": "DESK_OLD"}, {"env": "DESK_PRIVATE"}])
+        try:
+            await dispatcher(store, rendering).perform(effect(HOOK))
+            message = ""
+        except ApplicationError as error:
+            message = error.message
+        login = desk.received[0].headers["x-login"].removeprefix("Basic ")
+    [delivery] = store.deliveries.of_case("c-1")
+    told = [message, delivery.answer, *(state.said for state in store.endpoints.states())]
+    assert "***" in delivery.answer
+    for secret in ("hunter2", login, "open-sesame", OLD[6:], PRIVATE[5:]):
+        assert not [line for line in told if secret in line]
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def _knows(_: Any, __: Any, ___: Any, ____: Any, given: Any) -> AuthResult:
 
 
 @asynccontextmanager
-async def mail_server(behaviour: Behaviour, *, over: ssl.SSLContext | None = None, **how: Any) -> AsyncIterator[int]:
+async def mail_server(behaviour: object, *, over: ssl.SSLContext | None = None, **how: Any) -> AsyncIterator[int]:
     """Its port, for as long as a test needs it.
 
     Args:

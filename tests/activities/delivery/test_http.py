@@ -47,6 +47,39 @@ async def test_any_other_answer_is_tried_again(status: str) -> None:
     assert (refused.for_good, refused.is_gone) == (False, False)
 
 
+@pytest.mark.parametrize("status", ["200 OK", "401 Unauthorized", "410 Gone", "429 Too Many Requests"])
+@pytest.mark.parametrize("before", ["invalid token: ", "x" * 190, " " * (LONGEST_ANSWER - 8)])
+async def test_a_receiver_that_repeats_a_secret_is_not_quoted(status: str, before: str) -> None:
+    """Whatever it answers, and wherever the text is cut: not even the head of the secret stays."""
+    secret = "hunter2-" + "s" * 300
+    sender = HookSender(HERE)
+    sent = {"authorization": f"Bearer {secret}"}
+
+    async def repeats(got: Received, writer: asyncio.StreamWriter) -> None:
+        await says(status, (before + got.headers["authorization"].removeprefix("Bearer ")).encode())(got, writer)
+
+    async with receiver(repeats) as there:
+        try:
+            line = (await sender.send("POST", there.url, sent, BODY, [secret])).answer
+        except NotDelivered as error:
+            line = str(error)
+    assert line.startswith(f"HTTP {status[:3]}")
+    assert "hun" not in line
+    assert ("***" in line) is (before.strip() != "")
+
+
+async def test_an_error_that_quotes_a_header_hides_its_secret() -> None:
+    """The library that writes requests names the value that it does not take."""
+    sender = HookSender(HERE)
+    async with receiver(says("200 OK")) as there:
+        with pytest.raises(NotDelivered) as refused:
+            await sender.send("POST", there.url, {"x-token": " hunter2-secret"}, BODY, ["hunter2-secret"])
+        assert there.received == []
+    assert str(refused.value).startswith("not sent: Illegal header value")
+    assert "***" in str(refused.value)
+    assert "hunter2" not in str(refused.value)
+
+
 async def test_410_means_never_again() -> None:
     async with receiver(says("410 Gone")) as there:
         refused = await refusal(there.url)

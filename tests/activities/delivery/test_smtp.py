@@ -1,10 +1,12 @@
 """Mail on a real wire: what goes out, and one line for each way in which it does not."""
 
+from base64 import b64decode, b64encode
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiosmtpd.smtp import AuthResult
 
 from activities.delivery.outcomes import NotDelivered
 from activities.delivery.smtp import MailServer, message, send
@@ -100,6 +102,38 @@ async def test_starttls_with_a_login(tmp_path: Path) -> None:
     assert str(refused).startswith("login refused: 535")
     assert not refused.for_good
     assert len(behaviour.taken) == 1
+
+
+class Repeating:
+    """Refuses a login, or a recipient after one, by repeating what it was told."""
+
+    def __init__(self, *, takes_logins: bool) -> None:
+        self._takes_logins = takes_logins
+
+    async def auth_PLAIN(self, server: Any, args: list[str]) -> AuthResult | None:  # noqa: N802  aiosmtpd's name
+        if self._takes_logins:
+            return AuthResult(success=True)
+        told = b64decode(args[1]).split(b"\0")[2].decode()
+        await server.push(f"535 5.7.8 AUTH PLAIN {args[1]}: password {told} is wrong")
+        return AuthResult(success=False, handled=True)
+
+    async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:  # noqa: N802
+        return "450 4.7.1 not for hunter2-'s word"
+
+
+@pytest.mark.parametrize("takes_logins", [False, True])
+async def test_a_server_that_repeats_the_password_is_not_quoted(tmp_path: Path, takes_logins: bool) -> None:  # noqa: FBT001
+    """Neither the password nor the login that holds it is in what is kept."""
+    over, client = certificate(tmp_path)
+    login = {"encryption": Encryption.STARTTLS, "tls": client, "user": "milepost", "password": "hunter2-'s word"}
+    how: dict[str, Any] = {"tls_context": over, "require_starttls": True, "auth_required": True}
+    how["auth_exclude_mechanism"] = ["LOGIN", "CRAM-MD5"]
+    async with mail_server(Repeating(takes_logins=takes_logins), **how) as port:
+        line = str(await refusal(at(port, **login)))
+    assert "***" in line
+    assert "s word" not in line
+    assert b64encode(b"milepost\0hunter2").decode()[2:10] not in line
+    assert "AG1pbGVwb3N0" not in line
 
 
 def test_the_password_is_not_shown() -> None:
