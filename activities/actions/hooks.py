@@ -16,7 +16,6 @@ from activities.rendering.renderer import Renderer
 from domain.catalog.endpoints import Endpoint, SecretSource
 from domain.delivery.signing import signed_headers, webhook_id
 from domain.delivery.tracing import TRACEPARENT, traceparent
-from domain.messages.web_hooks import MilestoneHook, WebHook, web_hook
 from domain.process.actions import OutboundMessage
 from store.values import SentRequest
 
@@ -40,14 +39,13 @@ class Request:
 def event(effect: Effect, text: str = "") -> dict[str, Any]:
     """What happened, as its receiver is told.
 
+    Its parts are those of the type's model in `domain.messages.web_hooks`, by which the schema is published. Nothing is
+    checked by it here: what an older build has ordered may have less, and is posted all the same.
+
     Args:
         effect: the action.
         text: of the action's own, if it has one.
     """
-    return _hook(effect, text).body()
-
-
-def _hook(effect: Effect, text: str) -> WebHook:
     seen = effect.context
     told: dict[str, Any] = {
         "type": effect.event,
@@ -63,7 +61,7 @@ def _hook(effect: Effect, text: str) -> WebHook:
     told |= {name: seen[name] for name in ("usage", "threshold", "term") if name in seen}
     if text:
         told["text"] = text
-    return web_hook(told)
+    return told
 
 
 async def request(action: OutboundMessage, endpoint: Endpoint, effect: Effect, renderer: Renderer) -> Request:
@@ -176,10 +174,10 @@ def _headers(asked: Request, endpoint: Endpoint, key: str) -> SendableHeaders:
 
 def _event_bytes(effect: Effect, text: str) -> bytes:
     """The event, below 20 KB: a case with more fields than that is told by its id."""
-    hook = _hook(effect, text)
-    body = _dumped(hook.body())
-    if len(body) > LONGEST_BODY and isinstance(hook, MilestoneHook):
-        body = _dumped(hook.without_fields().body())
+    told = event(effect, text)
+    body = _dumped(told)
+    if len(body) > LONGEST_BODY and isinstance(told["case"], dict):
+        body = _dumped({**told, "case": {"id": told["case"].get("id")}, "shortened": True})
     return body
 
 

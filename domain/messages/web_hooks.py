@@ -1,6 +1,7 @@
-"""What outbound messages post: a model for each type of event, from which the body is made and its schema published.
+"""What outbound messages post: a model for each type of event, by which its schema is published.
 
-A published type only gains optional parts. The parts of a model stand in the order in which they are posted.
+`activities.actions.hooks` makes the bodies; tests hold every one that a receiver gets to its schema. A published type
+only gains optional parts.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field
 
 InstantText = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 """An instant as it is posted. It stays text: what was written once is not written otherwise."""
@@ -153,10 +154,6 @@ class WebHook(BaseModel):
     due_at: InstantText | None
     at: InstantText
 
-    def body(self) -> dict[str, Any]:
-        """It as it is posted: what was not given is left out."""
-        return self.model_dump(exclude_unset=True)
-
 
 class MilestoneHook(WebHook):
     """A trigger of a milestone fired.
@@ -175,10 +172,6 @@ class MilestoneHook(WebHook):
     due_at: InstantText
     text: str = ""
     shortened: bool = False
-
-    def without_fields(self) -> MilestoneHook:
-        """The same with the id of the case alone."""
-        return self.model_copy(update={"case": PostedCase(id=self.case.id), "shortened": True})
 
 
 class WarningHook(MilestoneHook):
@@ -244,18 +237,3 @@ WEB_HOOKS: Mapping[str, type[WebHook]] = {
     "entitlement.notice": NoticeHook,
 }
 """Every type of event that is posted. Overflows and ends of terms are told by mail alone."""
-
-_Any = WarningHook | ViolationHook | SuccessHook | ThresholdHook | NoticeHook
-_READS: TypeAdapter[_Any] = TypeAdapter(Annotated[_Any, Field(discriminator="type")])
-
-
-def web_hook(facts: Mapping[str, Any]) -> WebHook:
-    """What is posted of an event.
-
-    Args:
-        facts: each part by its name, with `type` among them; what is no part of that type is left out.
-
-    Raises:
-        ValidationError: a part is missing, or there is no such type.
-    """
-    return _READS.validate_python(dict(facts))

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from temporalio.exceptions import ApplicationError
 from activities.actions.attempts import NOT_DELIVERED
 from activities.actions.dispatch import Dispatcher
 from activities.actions.effect import Effect
+from activities.actions.hooks import event
 from activities.actions.outside import Outside
 from activities.delivery.http import LONGEST_BODY, HookSender
 from activities.delivery.means import Means
@@ -314,3 +316,10 @@ async def test_a_rehearsal_sends_no_message(store: Store, rendering: Renderer) -
     kept = store.actions.get("gold/1")
     assert kept is not None
     assert kept.status == "done"
+
+
+def test_what_an_older_build_has_ordered_is_posted_with_what_it_has() -> None:
+    """Its context may lack what is always written now; a schema is no reason to send nothing."""
+    older = replace(effect({"do": "outbound_message", "endpoint": "desk"}), context={"case": {"id": "4711"}})
+    told = event(older)
+    assert (told["case"], told["milestone"], told["entitlement"]) == ({"id": "4711"}, None, None)

@@ -1,4 +1,4 @@
-"""What web hooks post: each type of event by its model, as it was written before, and by its published schema."""
+"""What web hooks post, by the published schema of each type of event."""
 
 from __future__ import annotations
 
@@ -7,15 +7,13 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, get_args
 
-import pytest
 from jsonschema_rs import Draft202012Validator
-from pydantic import ValidationError
 
 from domain.calendar import ALWAYS
 from domain.catalog.count_terms import entitlement_terms
 from domain.catalog.declarations import Catalog, Organisation
 from domain.messages.contract import schema_files
-from domain.messages.web_hooks import WEB_HOOKS, MilestoneHook, web_hook
+from domain.messages.web_hooks import WEB_HOOKS
 from domain.process.triggers import TriggerKind
 from domain.timeline import events
 from domain.timeline.effects import Effect, TriggerFired
@@ -139,24 +137,13 @@ def everything() -> list[dict[str, Any]]:
 
 
 def test_every_type_is_posted_by_its_schema() -> None:
-    """Of real cases and entitlements, with a text and without; and to the byte as its parts were given."""
+    """Of real cases and entitlements, with a text and without; of a shortened one the case has its id alone."""
     bodies = everything()
     assert {body["type"] for body in bodies} == set(WEB_HOOKS)
-    for body in bodies:
-        posted = web_hook(body).body()
-        assert json.dumps(posted) == json.dumps(body)
-        told = json.loads(json.dumps(posted).replace("\\ud800", ""))
+    short = [{**body, "case": {"id": "c-1"}, "shortened": True} for body in bodies if body["case"]]
+    for body in (*bodies, *short):
+        told = json.loads(json.dumps(body).replace("\\ud800", ""))
         assert list(schema(body["type"]).iter_errors(told)) == []
-
-
-def test_a_shortened_one_fits_its_schema() -> None:
-    """The case has its id alone; what stands behind it stays as it was."""
-    for body in of_milestones():
-        hook = web_hook({**body, "text": "late"})
-        assert isinstance(hook, MilestoneHook)
-        shortened = hook.without_fields().body()
-        assert json.dumps(shortened) == json.dumps({**body, "case": {"id": "c-1"}, "text": "late", "shortened": True})
-        assert list(schema(body["type"]).iter_errors(shortened)) == []
 
 
 def test_a_schema_refuses_what_is_never_posted() -> None:
@@ -181,5 +168,3 @@ def test_a_type_without_a_schema_is_not_posted() -> None:
     causes = set(get_args(UsageActionOrder.model_fields["cause"].annotation)) - {"overflow", "term_end"}
     kinds = {f"milestone.{kind.value}" for kind in TriggerKind}
     assert kinds | {f"entitlement.{cause}" for cause in causes} == set(WEB_HOOKS)
-    with pytest.raises(ValidationError, match=r"entitlement\.overflow"):
-        web_hook({**of_entitlements()[0], "type": "entitlement.overflow"})
