@@ -19,7 +19,8 @@ _A_MOMENT = timedelta(seconds=1)
 """After which a delivery looks again whether the attempt that is under way before it has ended."""
 
 _SHOWS_ITSELF_WITHIN = timedelta(seconds=5)
-"""What was due earlier and is not under way: its worker begins it about now, after an outage of the workers too."""
+"""What was due earlier and is not under way: its worker begins it about now, after an outage of the workers too. With a
+pace that is no less than a moment: a busy machine is as late with it."""
 
 _LONGEST_OF_EACH = timedelta(seconds=5)
 """So long at most each of those ahead is taken to need: a receiver that hung once may be quick again. With a pace that
@@ -69,7 +70,7 @@ def wait_for_turn(
         tried_until, key = min(tried)
         return Wait(until=min(_turn_comes(now, tried_until - ATTEMPT, len(tried), pace), at_last), key=key)
     if absent and not is_expected:
-        return Wait(until=min(now + max(_SHOWS_ITSELF_WITHIN / pace, _SHORTEST), at_last), key=absent[0])
+        return Wait(until=min(now + max(_SHOWS_ITSELF_WITHIN / pace, _A_MOMENT), at_last), key=absent[0])
     return None
 
 
