@@ -244,7 +244,7 @@ def test_usage_says_what_is_used_and_where_it_leads(store: Store) -> None:
     (row,) = made.rows
     assert row[4:9] == (10.0, 20.0, 10.0, 50.0, 0.0)
     assert row[9] == pytest.approx(31, abs=0.1)
-    assert made.finding.startswith("gold: 10 of 20 hours used (50%), at this pace 30.9")
+    assert made.finding.startswith("gold: 10 of 20 hours used (50%), at this pace 30h58m")
     april = report(store, ReportKind.USAGE, now=datetime(2026, 4, 2, tzinfo=UTC))
     assert [(r[2], r[4]) for r in april.rows] == [("2026-04-01", 0.0), ("2026-03-01", 10.0)]
 
