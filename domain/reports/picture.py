@@ -118,13 +118,6 @@ def short_label(text: str, most: int = LONGEST_LABEL) -> str:
     return shown if len(shown) <= most else f"{shown[: most - 1]}…"
 
 
-def first_bars(bars: Sequence[Bar], most: int = MOST_BARS) -> tuple[list[Bar], list[str]]:
-    """The first bars, and a sentence on those that are left out, if any are."""
-    if len(bars) <= most:
-        return list(bars), []
-    return list(bars[:most]), [f"The first {most} are drawn; {len(bars) - most} more in the table."]
-
-
 def last_periods(periods: Sequence[str], most: int = MOST_PERIODS) -> tuple[list[str], list[str]]:
     """The last periods, and a sentence on those that are left out, if any are."""
     if len(periods) <= most:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from domain.reports.compliance import Outcome
 from domain.reports.grouping import Period
 from domain.reports.picture import (
+    MOST_BARS,
     MOST_FACETS,
     TONES,
     Bar,
@@ -14,10 +15,10 @@ from domain.reports.picture import (
     Part,
     Picture,
     Tone,
-    first_bars,
     last_periods,
     short_label,
 )
+from domain.reports.ranking import foremost
 from domain.reports.result import Cell, Column, ColumnKind, Report, ReportKind
 from domain.wording import span
 
@@ -82,8 +83,11 @@ def _subtitle(report: Report) -> str:
 
 def _bars(report: Report, drawing: _Shares | _Figures) -> tuple[Panel, list[str]]:
     groups = len(report.groups)
-    bars = [drawing.bar(row, short_label(" · ".join(map(_text, row[:groups])) or ALL)) for row in report.rows]
-    bars, notes = first_bars(bars)
+    places, which = foremost(report, [[row] for row in report.rows], MOST_BARS)
+    left = len(report.rows) - len(places)
+    notes = [f"The {MOST_BARS} {which} are drawn; {left} more in the table."] if left else []
+    rows = [report.rows[place] for place in places]
+    bars = [drawing.bar(row, short_label(" · ".join(map(_text, row[:groups])) or ALL)) for row in rows]
     if report.total is not None and len(report.rows) > 1:
         bars.append(drawing.bar(report.total, ALL).model_copy(update={"is_all": True}))
     return Panel(axis=drawing.axis, is_share=drawing.is_share, bars=bars), notes
@@ -98,11 +102,13 @@ def _trend(report: Report, drawing: _Shares | _Figures) -> tuple[Panel, list[str
         facet = short_label(" · ".join(_text(row[at]) for at in others))
         found.setdefault(facet, {})[_text(row[place])] = row
     periods, notes = last_periods(report.periods)
-    if len(found) > MOST_FACETS:
-        notes.append(f"The first {MOST_FACETS} groups are drawn; {len(found) - MOST_FACETS} more in the table.")
+    facets = list(found.items())
+    places, which = foremost(report, [list(rows.values()) for _, rows in facets], MOST_FACETS)
+    if left := len(facets) - len(places):
+        notes.append(f"The {MOST_FACETS} {which} groups are drawn; {left} more in the table.")
     bars = [
         drawing.bar(rows[period], period, facet) if period in rows else Bar(label=period, facet=facet)
-        for facet, rows in list(found.items())[:MOST_FACETS]
+        for facet, rows in (facets[place] for place in places)
         for period in periods
     ]
     return Panel(axis=drawing.axis, is_share=drawing.is_share, is_trend=True, bars=bars), notes

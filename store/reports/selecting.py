@@ -188,7 +188,10 @@ def _parts(connection: Connection, asked: ReportAsked) -> list[_Part]:
     if asked.account is not None:
         zone = connection.execute(select(of_account).where(tables.accounts.c.id == asked.account)).scalar()
         return [_Part(ZoneInfo(zone) if zone else usual, None)]
-    found = connection.execute(select(of_account).distinct()).scalars().all()
+    wanted = select(of_account).distinct()
+    if asked.accounts is not None:
+        wanted = wanted.where(tables.accounts.c.id.in_(asked.accounts))
+    found = connection.execute(wanted).scalars().all()
     zones = sorted({zone for zone in found if zone is not None and zone != usual.key})
     if not zones:
         return [_Part(usual, None)]

@@ -38,7 +38,7 @@ def add_usage_actions(connection: Connection, asked: ReportAsked, found: dict[Gr
     """Count them with those of cases; none where these are asked for by something that only a case has."""
     if asked.milestone is not None or asked.process is not None or asked.fields:
         return
-    zones = _zones(connection)
+    zones = _zones(connection, asked)
     usual = ZoneInfo(StoredCatalog(connection).organisation().time_zone)
     for row in connection.execute(_wanted(asked).execution_options(yield_per=AT_ONCE)):
         acted = _Acted._make(row)
@@ -66,11 +66,15 @@ def _conditions(asked: ReportAsked) -> Iterator[ColumnElement[bool]]:
         yield _DECLARED.id == asked.entitlement
 
 
-def _zones(connection: Connection) -> dict[str, ZoneInfo]:
-    """The zones of the accounts that have one of their own."""
+def _zones(connection: Connection, asked: ReportAsked) -> dict[str, ZoneInfo]:
+    """The zones of the accounts that are asked for and have one of their own."""
     of_account = _ACCOUNTS.definition["time_zone"].as_string()
-    found = connection.execute(select(_ACCOUNTS.id, of_account).where(of_account.is_not(None)))
-    return {row.id: ZoneInfo(row[1]) for row in found}
+    wanted = select(_ACCOUNTS.id, of_account).where(of_account.is_not(None))
+    if asked.accounts is not None:
+        wanted = wanted.where(_ACCOUNTS.id.in_(asked.accounts))
+    if asked.account is not None:
+        wanted = wanted.where(_ACCOUNTS.id == asked.account)
+    return {row.id: ZoneInfo(row[1]) for row in connection.execute(wanted)}
 
 
 def _is_among(day: date | None, asked: ReportAsked) -> bool:

@@ -29,12 +29,14 @@ def usage(connection: Connection, asked: ReportAsked) -> list[PeriodUse]:
     catalog = StoredCatalog(connection)
     organisation = catalog.organisation()
     counted = _last_rows(connection, asked)
-    accounts = _accounts(connection)
-    for row in connection.execute(_declared(asked)).mappings():
-        entitlement = read_stored(Entitlement, row["definition"])
+    accounts: dict[str, Account] = {}
+    for row in connection.execute(_declared(asked)):
+        entitlement = read_stored(Entitlement, row.definition)
         rows = counted.pop(entitlement.id, {})
         if entitlement.allowance is None or (entitlement.retired and not rows):
             continue
+        if entitlement.account not in accounts:
+            accounts[entitlement.account] = read_stored(Account, row.of_account)
         found += _uses(entitlement, accounts[entitlement.account], organisation, rows, asked.now)
     for name, rows in counted.items():  # of an entitlement that the catalog does not hold (any more)
         found += [_use(name, None, rows[period], is_current=False) for period in sorted(rows)]
@@ -42,7 +44,11 @@ def usage(connection: Connection, asked: ReportAsked) -> list[PeriodUse]:
 
 
 def _declared(asked: ReportAsked) -> Select[Any]:
-    wanted = select(_DECLARED.definition).order_by(_DECLARED.account, _DECLARED.id)
+    """Entitlements, each with its account: of one account no other is read."""
+    accounts = tables.accounts
+    wanted = select(_DECLARED.definition, accounts.c.definition.label("of_account"))
+    wanted = wanted.join_from(tables.entitlements, accounts, accounts.c.id == _DECLARED.account)
+    wanted = wanted.order_by(_DECLARED.account, _DECLARED.id)
     if asked.accounts is not None:
         wanted = wanted.where(_DECLARED.account.in_(asked.accounts))
     if asked.account is not None:
@@ -72,11 +78,6 @@ def _last_rows(connection: Connection, asked: ReportAsked) -> dict[str, dict[int
     for row in connection.execute(wanted.order_by(newest.c.recorded_at, _LEDGER.number)).mappings():
         found.setdefault(row["entitlement"], {})[row["period"]] = row
     return found
-
-
-def _accounts(connection: Connection) -> dict[str, Account]:
-    rows = connection.execute(select(tables.accounts.c.id, tables.accounts.c.definition))
-    return {row.id: read_stored(Account, row.definition) for row in rows}
 
 
 def _uses(

@@ -45,6 +45,7 @@ ledger = Table(
     Column("case_id", Line),
     Column("by", Line),
     Column("reason", Line),
+    Index(None, "account", "kind"),
     Index(None, "kind", "at"),
     Index(None, "reference", "case_id", "at"),
     Index("ix_ledger_period", "entitlement", "count", "period", "number"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 
 import pytest
@@ -89,14 +90,75 @@ def test_what_is_left_out_is_said() -> None:
     many: list[tuple[Cell, ...]] = [(f"a{number}", 1, 0, 0, 0) for number in range(MOST_BARS + 4)]
     found = picture_of(compliance(many, "account"))
     assert len(found.panels[0].bars) == MOST_BARS + 1  # and all of them
-    assert f"The first {MOST_BARS} are drawn; 4 more in the table." in found.notes
+    assert f"The {MOST_BARS} worst are drawn; 4 more in the table." in found.notes
 
     periods = tuple(f"p{number:03}" for number in range(MOST_PERIODS + 5))
     weeks: list[tuple[Cell, ...]] = [(f"a{group}", week, 1, 0, 0, 0) for group in range(10) for week in periods]
     found = picture_of(compliance(weeks, "account", "week", periods=periods))
     assert len(found.panels[0].bars) == MOST_FACETS * MOST_PERIODS
     assert f"The last {MOST_PERIODS} periods are drawn; 5 before them in the table." in found.notes
-    assert f"The first {MOST_FACETS} groups are drawn; 2 more in the table." in found.notes
+    assert f"The {MOST_FACETS} worst groups are drawn; 2 more in the table." in found.notes
+
+
+def test_where_there_is_no_room_for_all_the_worst_are_drawn() -> None:
+    """As the finding names them, the worst first; groups of which nothing is decided come last."""
+    shares = {f"a{number:02}": number for number in range(40)}  # the last ones in the table are the best
+    rows: list[tuple[Cell, ...]] = [
+        (name, month, met, 0, 40 - met if name != "a05" else 0, 0)
+        for name, met in reversed(shares.items())
+        for month in MONTHS
+    ]
+    rows = [(*row[:2], 0, 0, 0, 3) if row[0] == "a00" else row for row in rows]
+    [panel] = picture_of(compliance(rows, "account", "month", periods=tuple(MONTHS))).panels
+    expected = [name for name in shares if name not in {"a00", "a05"}][:MOST_FACETS]
+    assert list(dict.fromkeys(bar.facet for bar in panel.bars)) == expected
+
+    many: list[tuple[Cell, ...]] = [(f"a{met:02}", met, 0, 90 - met, 0) for met in reversed(range(60))]
+    [panel] = picture_of(compliance(many, "account")).panels
+    assert [bar.label for bar in panel.bars] == [*(f"a{met:02}" for met in range(MOST_BARS)), "all"]
+
+
+def test_one_bad_period_makes_a_group_the_worst() -> None:
+    """That is what the finding names: the row with the smallest share, of the first by name if there are several."""
+    rows: list[tuple[Cell, ...]] = [(f"a{at}", month, 5, 0, 5, 0) for at in range(12) for month in MONTHS]
+    rows[-2] = ("a11", MONTHS[-2], 1, 0, 9, 0)
+    [panel] = picture_of(compliance(rows, "account", "month", periods=tuple(MONTHS))).panels
+    drawn = list(dict.fromkeys(bar.facet for bar in panel.bars))
+    assert drawn == ["a11", "a0", "a1", "a10", "a2", "a3", "a4", "a5"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "columns", "cells", "said"),
+    [
+        (ReportKind.RESPONSE, ("response_median_seconds",), lambda at: (60 * at,), "slowest"),
+        (ReportKind.OVERRUN, ("overrun_median_seconds",), lambda at: (60 * at,), "worst"),
+        (ReportKind.MARGIN, ("met", "last_fifth", "margin_median_seconds"), lambda at: (50, at, 60), "tightest"),
+        (ReportKind.USAGE, ("used_percent",), lambda at: (at,), "fullest"),
+        (ReportKind.BREAKDOWN, ("share_percent", "open_seconds"), lambda at: (at, at), "longest"),
+        (ReportKind.PAUSES, ("pauses", "open_seconds"), lambda at: (1, at), "longest"),
+        (ReportKind.ACTIONS, ("actions",), lambda at: (at,), "largest"),
+    ],
+)
+def test_each_report_draws_those_that_its_finding_is_about(
+    kind: ReportKind, columns: tuple[str, ...], cells: Callable[[int], tuple[Cell, ...]], said: str
+) -> None:
+    kinds = {"_seconds": ColumnKind.SPAN, "_percent": ColumnKind.SHARE}
+    report = Report(
+        kind=kind,
+        title="",
+        finding="",
+        columns=(
+            Column("account", "Account", ColumnKind.TEXT, is_group=True),
+            *(Column(name, name, kinds.get(f"_{name.rpartition('_')[2]}", ColumnKind.COUNT)) for name in columns),
+        ),
+        rows=tuple((f"a{at:02}", *cells(at)) for at in range(1, 51)),
+        notes=(),
+        days=Days(None, None, UTC),
+        as_of=datetime(2026, 7, 1, tzinfo=UTC),
+    )
+    found = picture_of(report)
+    assert [bar.label for bar in found.panels[0].bars] == [f"a{at:02}" for at in range(50, 50 - MOST_BARS, -1)]
+    assert f"The {MOST_BARS} {said} are drawn; 10 more in the table." in found.notes
 
 
 def test_no_data_is_nothing_to_draw() -> None:
