@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -128,15 +128,20 @@ class Quiet:
                 connection.execute(statement.on_conflict_do_update(index_elements=keys, set_={"at": at}))
             return free
 
-    def withdraw(self, key: str) -> None:
-        """A mail did not go: it counts for no limit."""
+    def withdraw(self, key: str, but: Collection[str] = ()) -> None:
+        """A mail did not go: it counts for no limit, but for those who have it already."""
         with self._database.write() as connection:
-            connection.execute(delete(sent_mails).where(sent_mails.c.key == key))
+            _uncount(connection, key, but)
 
-    def release(self, key: str) -> None:
-        """A mail is held for no digest any more and counts for no limit: it is begun anew, or not sent at all."""
+    def release(self, key: str, but: Collection[str] = ()) -> None:
+        """A mail is held for no digest any more and counts for no limit: it is begun anew, or not sent at all.
+
+        Args:
+            key: the mail's.
+            but: for whom it counts still, since they have it.
+        """
         with self._database.write() as connection:
-            connection.execute(delete(sent_mails).where(sent_mails.c.key == key))
+            _uncount(connection, key, but)
             connection.execute(delete(held_mails).where(held_mails.c.key == key))
 
     def held_for(self, key: str) -> list[str]:
@@ -193,6 +198,11 @@ class Quiet:
             connection.execute(
                 update(digests).where(digests.c.key == key).values({"taken_until": until, "is_being_sent": False})
             )
+
+
+def _uncount(connection: Connection, key: str, but: Collection[str]) -> None:
+    of_others = (sent_mails.c.key == key, sent_mails.c.recipient.notin_(but))
+    connection.execute(delete(sent_mails).where(*of_others))
 
 
 def _held(connection: Connection, key: str) -> set[str]:

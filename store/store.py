@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from store.cases.deliveries import Deliveries
     from store.cases.ended import EndedCases
     from store.cases.listing import CaseListing
+    from store.cases.mail_recipients import MailRecipients
     from store.cases.outbox import Outbox
     from store.cases.records import CaseRecords
     from store.cases.redeliveries import Redeliveries
@@ -51,6 +52,7 @@ _PARTS = {
     "actions": "store.cases.actions:ActionRecords",
     "tasks": "store.cases.tasks:Tasks",
     "deliveries": "store.cases.deliveries:Deliveries",
+    "mail_recipients": "store.cases.mail_recipients:MailRecipients",
     "outbox": "store.cases.outbox:Outbox",
     "redeliveries": "store.cases.redeliveries:Redeliveries",
     "texts": "store.cases.texts:Texts",
@@ -93,6 +95,7 @@ class Store:
         actions: what was ordered, and what became of it.
         tasks: what people are to do, and what of it is done.
         deliveries: what was sent to the outside.
+        mail_recipients: who has a mail, of those that were taken for some only.
         outbox: what is to be sent, and was.
         redeliveries: what of it was sent again by hand.
         texts: what was said word for word, which is kept for a while.
@@ -124,6 +127,7 @@ class Store:
     actions: ActionRecords
     tasks: Tasks
     deliveries: Deliveries
+    mail_recipients: MailRecipients
     outbox: Outbox
     redeliveries: Redeliveries
     texts: Texts

@@ -145,6 +145,20 @@ class Mail(Value):
     remark: str | None = None
 
 
+class MailRecipient(Value):
+    """A recipient of a mail for whom nothing is left to do.
+
+    Attributes:
+        address: as the mail has it.
+        has_it: False: the mail server refuses this recipient for good.
+        answer: what the mail server said, in one line; empty once it is erased.
+    """
+
+    address: str
+    has_it: bool
+    answer: str
+
+
 class Delivery(Value):
     """Something that is sent to the outside.
 

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 from activities.delivery import smtp
+from activities.delivery.handing_in import hand_in
 from activities.delivery.outcomes import NotDelivered
 from activities.delivery.smtp import MailServer
 from domain.catalog.endpoints import Endpoint
@@ -81,7 +82,7 @@ async def _tell(store: Store, state: EndpointState, mail: MailServer | None) -> 
     if mail is not None:
         try:
             made = smtp.message(mail, key, endpoint.told, subject, body, thread=f"endpoint/{endpoint.id}")
-            answer = (await smtp.send(mail, made)).answer
+            answer = (await hand_in(store, mail, made, key)).answer
         except NotDelivered as error:
             _LOG.warning("nobody could be told that endpoint %s is switched off: %s", endpoint.id, error)
             return error.for_good

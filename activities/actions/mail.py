@@ -82,8 +82,8 @@ async def rendered(action: Email, effect: Effect, renderer: Renderer, directory:
     return RenderedMail(found.addresses, subject, body, html, remark)
 
 
-async def log(message: RenderedMail, effect: Effect, log: MailLog, answer: str | None = None) -> None:
-    """Put a mail into the log of sent mail.
+async def log(message: RenderedMail, effect: Effect, log: MailLog, answer: str | None = None) -> bool:
+    """Put a mail into the log of sent mail; False: it is there already.
 
     Args:
         message: as it was sent, or would have been.
@@ -91,7 +91,7 @@ async def log(message: RenderedMail, effect: Effect, log: MailLog, answer: str |
         log: where it is put.
         answer: what the mail server said; None: none was asked.
     """
-    await asyncio.to_thread(
+    return await asyncio.to_thread(
         log.record_mail,
         effect.key,
         to=message.to,

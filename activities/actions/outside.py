@@ -20,6 +20,7 @@ from activities.actions.opening_hours import wait_for_opening
 from activities.actions.quiet import QuietMails
 from activities.actions.signals import RenderedSignal
 from activities.delivery import smtp
+from activities.delivery.handing_in import hand_in
 from activities.delivery.lanes import Busy, Lanes
 from activities.delivery.means import Means
 from activities.delivery.outcomes import Delivered, NotDelivered
@@ -90,18 +91,27 @@ class Outside:
         quiet = self._quiet
         assert quiet is not None  # noqa: S101  `sends_mail` was asked
         status = await asyncio.to_thread(self._store.deliveries.status, effect.key)
-        if status == "failed":  # tried again by hand: from the beginning
+        if status == "failed":  # tried again by hand: from the beginning, but for those who have it
             await asyncio.to_thread(self._store.quiet.release, effect.key)
+            await asyncio.to_thread(self._store.mail_recipients.forgive, effect.key)
         if status != "sent":
             await wait_for_opening(effect, ", ".join(message.to), self._store)
-        to = await quiet.admitted(message, effect, was_sent=status == "sent")
-        said = [await self._hand_in(replace(message, to=to), effect)] if to else []
+        settled = await asyncio.to_thread(self._store.mail_recipients.of, effect.key)
+        fresh = [one for one in message.to if smtp.known_as(one) not in settled]
+        admitted = await quiet.admitted(replace(message, to=fresh), effect, was_sent=status == "sent")
+        to = [one for one in message.to if one not in fresh or one in admitted]
+        try:
+            said = [await self._hand_in(replace(message, to=to), effect)] if to else []
+        except ApplicationError as error:
+            if not error.non_retryable:  # who is refused for now holds up nobody's digest
+                await quiet.send_due(effect)
+            raise
         digests = await quiet.digests(message, effect)
         if digests and not to:
             await asyncio.to_thread(
                 self._store.deliveries.record_attempt, effect.key, "sent", "; ".join(digests), datetime.now(UTC)
             )
-        await log(message, effect, self._store.actions, "; ".join([*said, *digests]))
+        await self._log(message, effect, "; ".join([*said, *digests]))
 
     async def _hand_in(self, message: RenderedMail, effect: Effect) -> str:
         """Make an attempt at a mail that may go now; one that did not go counts for no limit."""
@@ -110,21 +120,39 @@ class Outside:
 
         async def attempt(_: int) -> Delivered:
             parts = (message.to, message.subject, message.body, message.html)
-            return await smtp.send(server, smtp.message(server, effect.key, *parts, thread=effect.thread))
+            made = smtp.message(server, effect.key, *parts, thread=effect.thread)
+            return await hand_in(self._store, server, made, effect.key)
 
         try:
             return await self.attempt(effect, "email", f"{server.host}:{server.port}", ", ".join(message.to), attempt)
         except ApplicationError as error:
+            having = await asyncio.to_thread(self._having, effect.key)
             undo = self._store.quiet.release if error.non_retryable else self._store.quiet.withdraw
-            await asyncio.to_thread(undo, effect.key)
+            await asyncio.to_thread(undo, effect.key, having)
+            if having:
+                to = [one for one in message.to if smtp.known_as(one) in having]
+                await self._log(replace(message, to=to), effect, next(iter(having.values())))
             raise
 
-    async def _send_digest(self, mail: EmailMessage) -> Delivered:
+    def _having(self, key: str) -> dict[str, str]:
+        """Who has a mail that others have not, by what their addresses are known by, with what the server said."""
+        return {name: one.answer for name, one in self._store.mail_recipients.of(key).items() if one.has_it}
+
+    async def _log(self, message: RenderedMail, effect: Effect, answer: str) -> None:
+        """Put a mail into the log of sent mail; to those whom it was refused for good it did not go."""
+        settled = await asyncio.to_thread(self._store.mail_recipients.of, effect.key)
+        refused = {name for name, one in settled.items() if not one.has_it}
+        message = replace(message, to=[one for one in message.to if smtp.known_as(one) not in refused])
+        is_new = await log(message, effect, self._store.actions, answer)
+        if settled and not is_new:
+            await asyncio.to_thread(self._store.actions.record_mail_reached, effect.key, message.to, answer)
+
+    async def _send_digest(self, mail: EmailMessage, key: str) -> Delivered:
         server = self._means.mail
         assert server is not None  # noqa: S101  there are digests only where there is a server
         try:
             with self.lanes.taken(f"{server.host}:{server.port}"):
-                return await smtp.send(server, mail)
+                return await hand_in(self._store, server, mail, key)
         except Busy as error:
             raise NotDelivered(str(error)) from None
 
@@ -218,7 +246,8 @@ class Outside:
     async def _failure(self, begun: Delivery, error: NotDelivered) -> ApplicationError:
         """What a failed attempt ends with, once it is on record. What is refused by itself holds up no other."""
         delay, failed = failure(begun.attempts + 1, begun.key, error, self._means.pace)
-        lane = lane_of(begun.channel, begun.to, recipients_alone=error.concerns == "recipients")
+        to = begun.to if error.still_for is None else ", ".join(error.still_for)
+        lane = lane_of(begun.channel, to, recipients_alone=error.concerns == "recipients")
         now = datetime.now(UTC)
         await asyncio.to_thread(
             self._store.deliveries.record_attempt,

@@ -47,7 +47,7 @@ class QuietMails:
         self,
         store: Store,
         server: smtp.MailServer,
-        send: Callable[[EmailMessage], Awaitable[Delivered]],
+        send: Callable[[EmailMessage, str], Awaitable[Delivered]],
         pace: float = 1,
     ) -> None:
         self._store = store
@@ -82,11 +82,29 @@ class QuietMails:
         held = await asyncio.to_thread(self._store.quiet.held_for, effect.key)
         return [await self._digest(recipient, message, effect) for recipient in held]
 
+    async def send_due(self, effect: Effect) -> None:
+        """Send the digests of a mail whose time has come, while somebody else of its recipients is refused for now.
+
+        Raises:
+            ApplicationError: one has failed for good.
+        """
+        for recipient in await asyncio.to_thread(self._store.quiet.held_for, effect.key):
+            turn = await self._turn(recipient, effect)
+            if turn.what != "send":
+                continue
+            try:
+                await self._handed_in(turn, effect)
+            except ApplicationError as error:
+                if error.non_retryable:
+                    raise
+
+    async def _turn(self, recipient: str, effect: Effect) -> DigestTurn:
+        take, window = self._store.quiet.take_digest, WINDOW / self._pace
+        return await asyncio.to_thread(take, effect.key, recipient, datetime.now(UTC), window=window, lease=LEASE)
+
     async def _digest(self, recipient: str, message: RenderedMail, effect: Effect) -> str:
         now = datetime.now(UTC)
-        turn = await asyncio.to_thread(
-            self._store.quiet.take_digest, effect.key, recipient, now, window=WINDOW / self._pace, lease=LEASE
-        )
+        turn = await self._turn(recipient, effect)
         match turn.what:
             case "sent":
                 return f"in the digest {turn.key}: {turn.answer}"
@@ -111,7 +129,8 @@ class QuietMails:
         zone = organisation.time_zone
         subject, text, html = digest.subject(turn.mails), digest.text(turn.mails, zone), digest.html(turn.mails, zone)
         try:
-            delivered = await self._send(smtp.message(self._server, turn.key, [turn.to], subject, text, html))
+            mail = smtp.message(self._server, turn.key, [turn.to], subject, text, html)
+            delivered = await self._send(mail, turn.key)
         except NotDelivered as error:
             raise await self._not_handed_in(turn, effect, begun.attempts + 1, error) from None
         now = datetime.now(UTC)
@@ -167,5 +186,4 @@ class QuietMails:
 
 def _known(message: RenderedMail) -> dict[str, str]:
     """The addresses of a mail by what they are known by: without names, in lower case."""
-    found = {one: smtp.address_of(one) for one in message.to}
-    return {one if address is None else address.addr_spec.casefold(): one for one, address in found.items()}
+    return {smtp.known_as(one): one for one in message.to}

@@ -13,6 +13,7 @@ from activities.actions import hooks
 from activities.actions.attempts import busy, failure
 from activities.actions.outside import Outside
 from activities.delivery import smtp
+from activities.delivery.handing_in import hand_in
 from activities.delivery.lanes import Busy
 from activities.delivery.outcomes import Delivered, NotDelivered
 from activities.heartbeat import heartbeating
@@ -60,7 +61,7 @@ class Redelivering:
         if begun.status == "sent":
             return begun.answer
         try:
-            delivered = await self._send(order.key, begun.attempts + 1)
+            delivered = await self._send(order.key, run_id, begun.attempts + 1)
         except Busy as error:
             raise busy(error, self._pace) from None
         except NotDelivered as error:
@@ -78,19 +79,19 @@ class Redelivering:
     def _pace(self) -> float:
         return 1 if self._outside is None else self._outside.pace
 
-    async def _send(self, key: str, number: int) -> Delivered:
+    async def _send(self, key: str, run_id: str, number: int) -> Delivered:
         known = await asyncio.to_thread(self._store.deliveries.get, key)
         if known is None or known.status != "sent":
             raise NotDelivered("it has not arrived, so it can't be delivered again", for_good=True)
         match known.channel:
             case "email":
-                return await self._send_mail(known)
+                return await self._send_mail(known, run_id)
             case "outbound_message":
                 return await self._send_request(known, number)
             case other:
                 raise NotDelivered(f"what went by {other} is not delivered again", for_good=True)
 
-    async def _send_mail(self, known: Delivery) -> Delivered:
+    async def _send_mail(self, known: Delivery, run_id: str) -> Delivered:
         store, outside = self._store, self._outside
         if outside is None or outside.mail_server is None:
             raise NotDelivered("this worker has no mail server to hand mail to", for_good=True)
@@ -103,7 +104,8 @@ class Redelivering:
         parts = (mail.to, mail.subject, mail.body, mail.html)
         message = smtp.message(server, known.key, *parts, thread=f"{whose}/{known.case_id}")
         with outside.lanes.taken(f"{server.host}:{server.port}"):
-            return await smtp.send(server, message)
+            # Everybody had it before: who has it from this run is noted by itself.
+            return await hand_in(store, server, message, f"redelivery/{run_id}/{known.key}")
 
     async def _send_request(self, known: Delivery, number: int) -> Delivered:
         outside = self._outside

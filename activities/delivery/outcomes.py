@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
@@ -30,6 +31,7 @@ class NotDelivered(Exception):
         at_least: how long the receiver asks to be left alone.
         slows_down: the receiver has too much to do (HTTP 429, 502, 504), whoever sends it something.
         is_gone: the receiver wants nothing more, ever (HTTP 410).
+        still_for: of a mail that others have: who has it not yet.
         concerns: whom the failure is about: the receiver as a whole, so that nothing else would get through; some
             recipients of a mail; or this one message.
         is_off: it was not tried, because the endpoint is switched off.
@@ -46,6 +48,7 @@ class NotDelivered(Exception):
         slows_down: bool = False,
         is_gone: bool = False,
         concerns: Literal["receiver", "recipients", "message"] = "receiver",
+        still_for: Sequence[str] | None = None,
         is_off: bool = False,
         is_held: bool = False,
         may_have_arrived: bool = False,
@@ -56,6 +59,7 @@ class NotDelivered(Exception):
         self.slows_down = slows_down
         self.is_gone = is_gone
         self.concerns = concerns
+        self.still_for = still_for
         self.is_off = is_off
         self.is_held = is_held
         self.may_have_arrived = may_have_arrived

@@ -12,10 +12,11 @@ from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
+from enum import Enum
 
 import aiosmtplib
 
-from activities.delivery.outcomes import Delivered, NotDelivered
+from activities.delivery.outcomes import NotDelivered
 from domain.delivery.encryption import Encryption
 from domain.delivery.hiding import Hiding
 
@@ -58,6 +59,22 @@ class MailServer:
             return Hiding()
         login = f"\0{self.user or ''}\0{self.password}".encode("utf-8", "surrogatepass")
         return Hiding([self.password, base64.b64encode(login).decode()])
+
+
+class Verdict(Enum):
+    """What became of a recipient in one attempt: the server took the mail, may do so later, or never will."""
+
+    TAKEN = "taken"
+    LATER = "later"
+    NEVER = "never"
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a server said of one recipient, in one line."""
+
+    line: str
+    verdict: Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +153,17 @@ def address_of(text: str) -> Address | None:
     return found
 
 
+def known_as(text: str) -> str:
+    """What an address is known by: without a name, in lower case."""
+    address = address_of(text)
+    return text if address is None else address.addr_spec.casefold()
+
+
+def recipients(mail: EmailMessage) -> list[str]:
+    """The addresses of a mail, each once."""
+    return list({one.addr_spec.casefold(): one.addr_spec for one in mail["To"].addresses}.values())
+
+
 def _recipients(to: Sequence[str]) -> list[Address]:
     """The addresses of a mail.
 
@@ -153,11 +181,16 @@ def _recipients(to: Sequence[str]) -> list[Address]:
     return found
 
 
-async def send(server: MailServer, mail: EmailMessage) -> Delivered:
-    """Make one attempt.
+async def send(server: MailServer, mail: EmailMessage, to: Sequence[str]) -> dict[str, Said]:
+    """Make one attempt; returns what the server said of each recipient.
+
+    Args:
+        server: where it is handed in.
+        mail: with all its recipients in its header.
+        to: addresses of those who are to get it this time.
 
     Raises:
-        NotDelivered: the server did not take it, or nobody knows.
+        NotDelivered: the server did not take it for anybody, for no reason of a recipient's own; or nobody knows.
     """
     client = aiosmtplib.SMTP(
         hostname=server.host,
@@ -170,30 +203,29 @@ async def send(server: MailServer, mail: EmailMessage) -> Delivered:
         tls_context=server.tls,
     )
     handed_in, hiding = False, server.hiding
+    refused: Mapping[str, tuple[int, str]]
     try:
         async with asyncio.timeout(server.gives_up_after), client:
             handed_in = True
-            refused, said = await client.send_message(mail)
+            refused, answer = await client.send_message(mail, recipients=list(to))
     except TimeoutError:
         raise NotDelivered(f"no answer within {server.gives_up_after:g} s", may_have_arrived=handed_in) from None
+    except aiosmtplib.SMTPRecipientsRefused as error:
+        refused, answer = {one.recipient: (one.code, one.message) for one in error.recipients}, ""
     except aiosmtplib.SMTPException as error:
         raise _failure(error, hiding, handed_in=handed_in) from None
     except (OSError, ssl.SSLError) as error:
         raise NotDelivered(f"no connection: {hiding.line(str(error))}", may_have_arrived=handed_in) from None
-    if refused:
-        # Some of several recipients: the others have it, and a repetition would reach them twice.
-        lines = "; ".join(f"{to}: {answer.code} {hiding.line(answer.message)}" for to, answer in refused.items())
-        return Delivered(f"{hiding.line(said)}; refused for {lines}"[: 2 * _SHOWN])
-    return Delivered(hiding.line(said))
+    taken = Said(hiding.line(answer), Verdict.TAKEN)
+    return {one: _refusal(*refused[one], hiding) if one in refused else taken for one in to}
+
+
+def _refusal(code: int, answer: str, hiding: Hiding) -> Said:
+    return Said(f"{code} {hiding.line(answer)}", Verdict.NEVER if code >= _PERMANENT else Verdict.LATER)
 
 
 def _failure(error: aiosmtplib.SMTPException, hiding: Hiding, *, handed_in: bool) -> NotDelivered:
     match error:
-        case aiosmtplib.SMTPRecipientsRefused():
-            answers = [(one.code, hiding.line(one.message)) for one in error.recipients]
-            line = "; ".join(f"{code} {said}" for code, said in answers)[:_SHOWN]
-            for_good = all(code >= _PERMANENT for code, _ in answers)
-            return NotDelivered(f"recipient refused: {line}", for_good=for_good, concerns="recipients")
         case aiosmtplib.SMTPAuthenticationError():
             return NotDelivered(f"login refused: {error.code} {hiding.line(error.message)}")
         case aiosmtplib.SMTPResponseException():

@@ -18,6 +18,7 @@ from activities.actions.mail import NO_RECIPIENT
 from activities.actions.outside import Outside
 from activities.actions.recipients import Recipients, recipients
 from activities.delivery import smtp
+from activities.delivery.handing_in import hand_in
 from activities.delivery.lanes import Busy
 from activities.delivery.outcomes import NotDelivered
 from activities.heartbeat import heartbeating
@@ -126,7 +127,7 @@ class ReportSending:
                 attachments=mail.pictures,
             )
             with outside.lanes.taken(f"{server.host}:{server.port}"):
-                return (await smtp.send(server, message)).answer
+                return (await hand_in(self._store, server, message, due.key)).answer
         except Busy as error:
             raise busy(error, outside.pace) from None
         except NotDelivered as error:

@@ -45,7 +45,12 @@ class ShownAction:
 
 def case_actions(store: Store, case_id: str) -> list[ShownAction]:
     """The recorded actions of a case, in the order in which they fell due; nothing for a case that is not known."""
-    said = {mail.key: f"email to {', '.join(mail.to)}: {mail.subject}" for mail in store.actions.mails(case_id)}
+    tried = {delivery.key: delivery.to for delivery in store.deliveries.of_case(case_id) if delivery.status != "sent"}
+    # Of a mail that only some have yet, the line is about all to whom it is to go.
+    said = {
+        mail.key: f"email to {tried.get(mail.key) or ', '.join(mail.to)}: {mail.subject}"
+        for mail in store.actions.mails(case_id)
+    }
     said |= {task.key: f"task for {task.assign_to or 'nobody'}: {task.subject}" for task in store.tasks.find(case_id)}
     return [
         ShownAction(

@@ -58,6 +58,18 @@ class ActionRecords:
         row |= {"answer": answer, "html": html, "remark": remark, "written_at": datetime.now(UTC)}
         return self._record(tables.mails, row)
 
+    def record_mail_reached(self, key: str, to: Sequence[str], answer: str) -> None:
+        """A mail of the log has reached more of its recipients.
+
+        Args:
+            key: the effect's.
+            to: the addresses of all who have it.
+            answer: what the mail server said.
+        """
+        table = tables.mails
+        with self._database.write() as connection:
+            connection.execute(update(table).where(table.c.key == key).values({"to": list(to), "answer": answer}))
+
     def record_task(  # noqa: PLR0917 - in the order of a task's own parts
         self,
         key: str,

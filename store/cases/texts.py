@@ -36,6 +36,9 @@ class Texts:
             connection.execute(delete(digests).where(digests.c.made_at < before))
             for table in (tables.deliveries, tables.redeliveries):
                 connection.execute(_silent(table, before))
+            said = tables.mail_recipients
+            old_words = update(said).where(said.c.at < before, said.c.answer != "")
+            connection.execute(old_words.values({"answer": ""}))
         return erased
 
 

@@ -4,6 +4,7 @@ from store.tables.access import api_keys, customer_links, kept_answers, page_tok
 from store.tables.actions import (
     actions,
     deliveries,
+    mail_recipients,
     mails,
     redeliveries,
     sent_requests,
@@ -108,6 +109,7 @@ __all__ = [
     "kept_answers",
     "leases",
     "ledger",
+    "mail_recipients",
     "mails",
     "measures",
     "metadata",

@@ -58,6 +58,19 @@ mails = Table(
 )
 """Mails with their texts, for as long as these are kept."""
 
+mail_recipients = Table(
+    "mail_recipients",
+    metadata,
+    Column("key", Line, primary_key=True),
+    Column("recipient", Line, primary_key=True),
+    Column("address", Line, nullable=False),
+    Column("has_it", Boolean, nullable=False),
+    Column("answer", Line, nullable=False),
+    Column("at", Instant, nullable=False, index=True),
+)
+"""Of mails that a server took for some recipients only: who has it, and who is refused for good, by what the address is
+known by. So the next attempt reaches nobody twice."""
+
 sent_requests = Table(
     "sent_requests",
     metadata,

@@ -28,7 +28,7 @@ from activities.actions.outside import Outside
 from activities.delivery.http import HookSender
 from activities.delivery.means import Means
 from activities.delivery.outcomes import Delivered
-from activities.delivery.smtp import MailServer
+from activities.delivery.smtp import MailServer, Said, Verdict
 from activities.rendering.renderer import Renderer
 from domain.delivery.encryption import Encryption
 from domain.usage.effects import UsageRecords
@@ -161,11 +161,11 @@ class Outbound:
         self.take(url, headers["Idempotency-Key"], _RECORDED.sub('"recordedtime": "now"', body.decode()))
         return Delivered("200 OK")
 
-    async def hand_in(self, server: MailServer, mail: EmailMessage) -> Delivered:
+    async def hand_in(self, server: MailServer, mail: EmailMessage, to: Sequence[str]) -> dict[str, Said]:
         """What sends mail."""
         body = mail.get_body(("plain",))
         self.take(server.host, mail["Message-ID"], "" if body is None else body.get_content())
-        return Delivered("250 OK")
+        return dict.fromkeys(to, Said("250 OK", Verdict.TAKEN))
 
     def take(self, receiver: str, known_by: str, said: str) -> None:
         """Take one message."""

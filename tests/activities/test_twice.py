@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from email.message import EmailMessage
 from pathlib import Path
 from shutil import copyfile
@@ -14,8 +14,7 @@ from sqlalchemy import select
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.delivery.outcomes import Delivered
-from activities.delivery.smtp import MailServer
+from activities.delivery.smtp import MailServer, Said
 from activities.rendering.renderer import Renderer
 from clients.gate import UsageGate
 from domain.catalog.documents import read_document
@@ -53,8 +52,8 @@ def made(renderer: Renderer, template: Path, tmp_path: Path, monkeypatch: pytest
         monkeypatch.setattr(f"{user}.Entitlements", lambda client, *_, **__: client.counts)
     living: list[SmallWorld] = []
 
-    async def hand_in(server: MailServer, mail: EmailMessage) -> Delivered:
-        return await living[-1].outbound.hand_in(server, mail)
+    async def hand_in(server: MailServer, mail: EmailMessage, to: Sequence[str]) -> dict[str, Said]:
+        return await living[-1].outbound.hand_in(server, mail, to)
 
     monkeypatch.setattr("activities.delivery.smtp.send", hand_in)
     with watched_writes(lambda: living[-1].life if living else None, Database.write) as write:

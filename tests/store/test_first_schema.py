@@ -12,6 +12,7 @@ from sqlalchemy import select
 from store import Store, tables
 from store.cases.listing import CaseFilter
 from store.database import Database, _address, _engine
+from store.values import MailRecipient
 
 MIGRATIONS = Path(__file__).parents[2] / "store" / "migrations"
 AT = datetime(2025, 6, 9, 9, tzinfo=UTC)
@@ -44,6 +45,9 @@ MILESTONE = {
     "view": {},
 }
 
+KEY = "c-1/gold/answer/1/violation-0/1/email"
+ANN_HAS_IT = MailRecipient(address="Ann@example.org", has_it=True, answer="250 taken")
+
 
 def test_rows_of_the_first_schema_stay(url: str) -> None:
     """On either database; what came later is empty, and new indexes find the old rows."""
@@ -51,6 +55,9 @@ def test_rows_of_the_first_schema_stay(url: str) -> None:
     with Store.open(url) as store:
         assert store.cases.account_of("c-1") == "acme"
         assert store.keys.all() == []
+        assert store.mail_recipients.of(KEY) == {}
+        store.mail_recipients.record(KEY, {"ann@example.org": ANN_HAS_IT}, AT)
+        assert store.mail_recipients.of(KEY) == {"ann@example.org": ANN_HAS_IT}
         assert [case.external_id for case in store.listing.page(CaseFilter()).cases] == [None]
         wanted = select(tables.milestones.c.case_id).where(tables.OPEN_MILESTONE, tables.milestones.c.target_at <= AT)
         with store._database.read() as connection:
