@@ -26,7 +26,7 @@ def test_a_key_is_made_shown_once_listed_and_revoked(environment: dict[str, str]
     key = made.stdout.strip()
     assert (made.exit_code, key.startswith("mp_")) == (0, True)
     known_as = key.split("_")[1]
-    assert made.stderr == f"milepost: key {known_as}; it is shown this once, so keep it now\n"
+    assert made.stderr == f"milepost: key {known_as} is made; its secret is on standard output, this once\n"
     listed = milepost("keys", "list", env=environment).stdout
     assert listed == f"{known_as}  desk: intake, agent; of all accounts; in force; never used\n"
     assert milepost("keys", "revoke", known_as, env=environment).stdout == f"key {known_as} is revoked\n"
