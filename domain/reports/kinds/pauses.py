@@ -37,7 +37,6 @@ def pauses_report(asked: ReportAsked, tallies: Mapping[Group, PauseTally]) -> Re
         notes=(
             "Counted are the pauses of milestone instances, each from its beginning to its end, or up to now.",
             "A stop of the case is a pause of each of its milestones that run. What overlaps is one pause.",
-            "Of an instance with over a thousand pauses the oldest are left out.",
             "A pause lies in the period in which it began. A person is who stopped it, or made the change that did.",
             f"Just before target: with at most {within} of open time left, by the target as it stood then.",
             "After target: the target had passed already.",
