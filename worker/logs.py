@@ -107,7 +107,7 @@ def _first_line(error: BaseException) -> str:
 class _Lines(logging.Formatter):
     """When in UTC, how grave, and what, in a line; a fault's traceback below it."""
 
-    converter = time.gmtime  # type: ignore[assignment]
+    converter = time.gmtime  # type: ignore[assignment]  # as the library's own page has it; its stub is narrower
     default_time_format = "%Y-%m-%dT%H:%M:%S"
     default_msec_format = "%s.%03dZ"
 

@@ -39,6 +39,17 @@ def program(*arguments: str | Path, env: dict[str, str] | None = None) -> subpro
     )
 
 
+def environment_of(client: Client, folder: Path, database: str, task_queue: str) -> dict[str, str]:
+    """In which commands find a server, a store and the workers of a task queue."""
+    return {
+        "TEMPORAL_ADDRESS": client.service_client.config.target_host,
+        "TEMPORAL_NAMESPACE": client.namespace,
+        "MILEPOST_DATA": str(folder),
+        "MILEPOST_DATABASE_URL": database,
+        "MILEPOST_TASK_QUEUE": task_queue,
+    }
+
+
 @asynccontextmanager
 async def beside_a_worker(client: Client, folder: Path, *catalogs: Path) -> AsyncIterator[dict[str, str]]:
     """The environment of commands beside a worker of their own, whose store is in a folder.
@@ -53,10 +64,4 @@ async def beside_a_worker(client: Client, folder: Path, *catalogs: Path) -> Asyn
         if catalogs:
             apply_files(store, catalogs, by="test")
         async with working(client, store, task_queue=task_queue):
-            yield {
-                "TEMPORAL_ADDRESS": client.service_client.config.target_host,
-                "TEMPORAL_NAMESPACE": client.namespace,
-                "MILEPOST_DATA": str(folder),
-                "MILEPOST_DATABASE_URL": database,
-                "MILEPOST_TASK_QUEUE": task_queue,
-            }
+            yield environment_of(client, folder, database, task_queue)

@@ -21,6 +21,7 @@ from starters.http.app import create_app
 from starters.http.backend import Backend
 from starters.http.serving import serving
 from store import Store
+from tests.starters.command_line import environment_of
 from tests.support import PATIENT, unique
 from worker.process import working
 
@@ -114,16 +115,6 @@ async def api_beside_a_worker(
             serving(app, host="127.0.0.1", port=0) as url,
             httpx.AsyncClient(base_url=url, timeout=PATIENT) as http,
         ):
-            api = Api(http, store, app, prefix, {}, _environment(client, folder, database, task_queue))
+            api = Api(http, store, app, prefix, {}, environment_of(client, folder, database, task_queue))
             api.keys = {scope.value: api.key(scope) for scope in Scope} | {"all": api.key(*Scope)}
             yield api
-
-
-def _environment(client: Client, folder: Path, database: str, task_queue: str) -> dict[str, str]:
-    return {
-        "TEMPORAL_ADDRESS": client.service_client.config.target_host,
-        "TEMPORAL_NAMESPACE": client.namespace,
-        "MILEPOST_DATA": str(folder),
-        "MILEPOST_DATABASE_URL": database,
-        "MILEPOST_TASK_QUEUE": task_queue,
-    }

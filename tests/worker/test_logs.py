@@ -24,6 +24,7 @@ from domain.messages.cases import CaseIntake
 from store import Store
 from store.errors import NothingThere
 from tests.postgresql import NoPostgreSQL, private_postgresql
+from tests.starters.command_line import environment_of
 from tests.starters.http.between import relay_to
 from tests.support import assert_eventually, unique
 from tests.worker.test_supervision import CATALOG
@@ -150,7 +151,7 @@ async def test_a_worker_whose_database_is_away_says_so_once(client: Client, task
     try:
         with private_postgresql() as postgresql:
             await _worker_without_database(client, task_queue, tmp_path, postgresql.new())
-    except NoPostgreSQL as why:
+    except NoPostgreSQL as why:  # its programs are not on this machine
         pytest.skip(str(why))
 
 
@@ -159,14 +160,8 @@ async def _worker_without_database(client: Client, task_queue: str, folder: Path
     with Store.open(database) as store:
         store.catalog.apply(CATALOG, by="test")
         async with relay_to(database) as relay:
-            environment = {
-                **os.environ,
-                "TEMPORAL_ADDRESS": client.service_client.config.target_host,
-                "TEMPORAL_NAMESPACE": client.namespace,
-                "MILEPOST_DATA": str(folder),
-                "MILEPOST_DATABASE_URL": database.replace(urlsplit(database).netloc.split("@")[1], relay.address),
-                "MILEPOST_TASK_QUEUE": task_queue,
-            }
+            reached = database.replace(urlsplit(database).netloc.split("@")[1], relay.address)
+            environment = {**os.environ, **environment_of(client, folder, reached, task_queue)}
             program = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "starters", "worker", "--claim"),
                 env=environment,

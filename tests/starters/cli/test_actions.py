@@ -16,7 +16,7 @@ from domain.delivery.signing import Secret
 from store import Store
 from tests.activities.actions.sending import mail_server_at
 from tests.activities.delivery.mail_server import Behaviour, mail_server
-from tests.starters.command_line import milepost
+from tests.starters.command_line import environment_of, milepost
 from tests.support import assert_eventually, unique
 from worker.process import working
 
@@ -42,13 +42,7 @@ CATALOG = {
 async def test_what_failed_is_listed_and_tried_again(client: Client, tmp_path: Path, task_queue: str) -> None:
     """All that failed since an instant, by one command; what was sent is listed with the receiver's answer."""
     database, case, begun = f"sqlite:///{tmp_path / 'milepost.db'}", unique("c"), datetime.now(UTC)
-    environment = {
-        "TEMPORAL_ADDRESS": client.service_client.config.target_host,
-        "TEMPORAL_NAMESPACE": client.namespace,
-        "MILEPOST_DATA": str(tmp_path),
-        "MILEPOST_DATABASE_URL": database,
-        "MILEPOST_TASK_QUEUE": task_queue,
-    }
+    environment = environment_of(client, tmp_path, database, task_queue)
     key = f"{case}/gold/answer/1/violation-0/1/email"
     behaviour = Behaviour(recipient="550 no such user")
 
@@ -89,13 +83,7 @@ async def test_what_failed_is_listed_and_tried_again(client: Client, tmp_path: P
 async def test_an_entitlements_failures_are_listed_and_retried(client: Client, tmp_path: Path, task_queue: str) -> None:
     """Beside those of cases, with their reason; by key, or all of one kind."""
     database, begun = f"sqlite:///{tmp_path / 'milepost.db'}", datetime.now(UTC).isoformat()
-    environment = {
-        "TEMPORAL_ADDRESS": client.service_client.config.target_host,
-        "TEMPORAL_NAMESPACE": client.namespace,
-        "MILEPOST_DATA": str(tmp_path),
-        "MILEPOST_DATABASE_URL": database,
-        "MILEPOST_TASK_QUEUE": task_queue,
-    }
+    environment = environment_of(client, tmp_path, database, task_queue)
     visits, behaviour = unique("visits"), Behaviour(recipient="550 no such user")
     mail = {"do": "email", "to": "desk@example.org", "subject": "{{ usage.used }} used"}
     allowance = {"unit": "visits", "cap": 10, "thresholds": [{"at": at, "actions": [mail]} for at in (1, 2)]}

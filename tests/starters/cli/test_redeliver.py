@@ -17,7 +17,7 @@ from store import Store
 from tests.activities.actions.sending import mail_server_at
 from tests.activities.delivery.mail_server import Behaviour, mail_server
 from tests.activities.delivery.receiver import receiver, says
-from tests.starters.command_line import milepost
+from tests.starters.command_line import environment_of, milepost
 from tests.support import assert_eventually, unique
 from worker.process import working
 
@@ -37,13 +37,7 @@ async def test_what_has_arrived_is_delivered_again_by_hand(
     """By key, or all that an endpoint has got since an instant; who asked is on record. Tasks and fields are not."""
     monkeypatch.setenv("DESK_SECRET", SECRET)
     database, begun = f"sqlite:///{tmp_path / 'milepost.db'}", datetime.now(UTC)
-    environment = {
-        "TEMPORAL_ADDRESS": client.service_client.config.target_host,
-        "TEMPORAL_NAMESPACE": client.namespace,
-        "MILEPOST_DATA": str(tmp_path),
-        "MILEPOST_DATABASE_URL": database,
-        "MILEPOST_TASK_QUEUE": task_queue,
-    }
+    environment = environment_of(client, tmp_path, database, task_queue)
     case, behaviour = unique("c"), Behaviour()
     mail, message, task, update = (f"{case}/gold/answer/1/violation-0/1/{kind}" for kind in KINDS)
 

@@ -13,7 +13,7 @@ from store import Store
 from tests.activities.actions.sending import mail_server_at
 from tests.activities.actions.test_some_recipients import ANN, BO, LATER, Picky
 from tests.activities.delivery.mail_server import mail_server
-from tests.starters.command_line import milepost
+from tests.starters.command_line import environment_of, milepost
 from tests.support import assert_eventually, unique
 from worker.process import working
 
@@ -24,13 +24,7 @@ PACE = 200_000
 async def test_an_action_that_reached_only_some_has_failed(client: Client, tmp_path: Path, task_queue: str) -> None:
     """It is listed with who has it and who has not; retried by hand it goes to those who have not."""
     database = f"sqlite:///{tmp_path / 'milepost.db'}"
-    environment = {
-        "TEMPORAL_ADDRESS": client.service_client.config.target_host,
-        "TEMPORAL_NAMESPACE": client.namespace,
-        "MILEPOST_DATA": str(tmp_path),
-        "MILEPOST_DATABASE_URL": database,
-        "MILEPOST_TASK_QUEUE": task_queue,
-    }
+    environment = environment_of(client, tmp_path, database, task_queue)
     case, picky = unique("c"), Picky(refuses={BO: LATER})
     key = f"{case}/gold/answer/1/violation-0/1/email"
 
