@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +12,7 @@ from starters.cli.options import case_option, entitlement_option, option
 from starters.cli.running import stored
 
 if TYPE_CHECKING:
-    import threading
+    from collections.abc import Callable
 
     from store import Store
 
@@ -57,7 +58,7 @@ def events(
 
 
 def _print_events(
-    store: Store, after: str | None, which: dict[str, Any], *, limit: int | None, stopped: threading.Event | None
+    store: Store, after: str | None, which: dict[str, Any], *, limit: int | None, stopped: Callable[[], bool] | None
 ) -> str:
     """Print events from a cursor on, until there is nothing more or, if one waits for more, until that is stopped.
 
@@ -66,7 +67,7 @@ def _print_events(
         after: the cursor.
         which: of them are asked for.
         limit: at most so many.
-        stopped: ends the waiting for more; None: nobody waits.
+        stopped: whether nobody waits for more any longer; None: nobody does.
 
     Returns:
         The cursor of the end.
@@ -79,10 +80,10 @@ def _print_events(
         after = found.cursor
         if left is not None:
             left -= len(found.events)
-        if left == 0 or (stopped is None and found.is_last):
+        if left == 0 or (stopped() if stopped is not None else found.is_last):
             return after
-        if stopped is not None and stopped.wait(LOOKS_EVERY if found.is_last else 0):
-            return after
+        if found.is_last:
+            time.sleep(LOOKS_EVERY)
 
 
 PAGE = 500
@@ -99,11 +100,18 @@ def _write_reference(folder: Path) -> None:
     typer.echo(f"{folder / 'events.md'}, and the schema of each type in {folder / 'events'}")
 
 
-def _stopped() -> threading.Event:
-    """An event that is set by Ctrl-C: what is being printed is finished, so that the cursor is that of its end."""
-    import signal
-    import threading
+def _stopped() -> Callable[[], bool]:
+    """Whether Ctrl-C was pressed since: what is being printed is finished, so that the cursor is that of its end.
 
-    stopped = threading.Event()
-    signal.signal(signal.SIGINT, lambda *_: stopped.set())
-    return stopped
+    A plain flag: a `threading.Event` is set under a lock, which the wait that Ctrl-C interrupts may hold.
+    """
+    import signal
+
+    is_pressed = False
+
+    def press(*_: object) -> None:
+        nonlocal is_pressed
+        is_pressed = True
+
+    signal.signal(signal.SIGINT, press)
+    return lambda: is_pressed

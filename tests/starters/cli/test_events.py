@@ -94,6 +94,46 @@ def test_who_follows_gets_what_comes(store: Store, environment: dict[str, str]) 
     assert store.feed.read(cursor).events == []
 
 
+AT_ANY_LINE = """
+import signal, sys, threading
+from starters.cli.commands import feed
+from starters.cli.running import stored
+
+feed.LOOKS_EVERY = 0.001
+CODE = {feed.__file__, threading.__file__}
+
+def presses_at(line):
+    left = line
+    def traced(frame, event, argument):
+        nonlocal left
+        if frame.f_code.co_filename not in CODE:
+            return None
+        left -= event == "line"
+        if left == 0:
+            signal.raise_signal(signal.SIGINT)
+        return traced
+    return traced
+
+with stored() as store:
+    for line in range(1, 80):
+        stopped = feed._stopped()
+        sys.settrace(presses_at(line))
+        feed._print_events(store, None, {}, limit=None, stopped=stopped)
+        sys.settrace(None)
+"""
+"""Follows the feed again and again; each time Ctrl-C comes a line later, there or in what there is to wait by."""
+
+
+def test_ctrl_c_ends_it_wherever_it_comes(store: Store, environment: dict[str, str]) -> None:
+    """What it interrupts may hold a lock that must not be asked for then."""
+    store.cases.record(Recorded("c-1").remarks("one"))
+    ends = [sys.executable, "-c", AT_ANY_LINE]
+    told = {**os.environ, **environment}
+    done = subprocess.run(ends, check=False, env=told, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("case/c-1") >= 79
+
+
 def test_the_schemas_are_written_where_they_are_wanted(tmp_path: Path, environment: dict[str, str]) -> None:
     """One file a type, and a page that lists them."""
     assert milepost("events", "--schemas", tmp_path / "reference", env=environment).exit_code == 0
