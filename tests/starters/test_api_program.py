@@ -2,19 +2,16 @@
 
 import asyncio
 import json
-import os
-import re
 import signal
-import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
 import pytest_asyncio
 from temporalio.client import Client
 
-from tests.starters.command_line import ROOT, beside_a_worker, milepost
+from tests.starters.api_program import api_program
+from tests.starters.command_line import beside_a_worker, milepost
 from tests.support import PATIENT, unique
 
 CATALOG = """
@@ -32,35 +29,13 @@ async def environment(client: Client, tmp_path: Path) -> AsyncIterator[dict[str,
         yield environment
 
 
-@asynccontextmanager
-async def running(environment: dict[str, str]) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
-    """The program, with the URL that it prints; ended at the latest with the context."""
-    program = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "starters", "api", "--port", "0"),
-        env={**os.environ, **environment, "COLUMNS": "200"},
-        cwd=ROOT,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert program.stdout is not None
-    try:
-        async with asyncio.timeout(PATIENT):
-            said = (await program.stdout.readline()).decode()
-        found = re.search(r"http://127\.0\.0\.1:\d+", said)
-        assert found, said
-        yield program, found[0]
-    finally:
-        if program.returncode is None:
-            program.kill()
-        await program.wait()
-
-
 async def test_two_replicas_serve_one_store_and_end_when_told(environment: dict[str, str]) -> None:
     """What one took the other answers again; each ends with 0 and leaves no port behind."""
     scopes = ("--scope", "intake", "--scope", "agent")
     made = await asyncio.to_thread(milepost, "keys", "create", "desk", *scopes, env=environment)
     headers = {"Authorization": f"Bearer {made.stdout.strip()}", "Idempotency-Key": unique("k")}
     asked = {"case_id": unique("c"), "account": "acme"}
-    async with running(environment) as (one, first), running(environment) as (other, second):
+    async with api_program(environment) as (one, first), api_program(environment) as (other, second):
         async with httpx.AsyncClient(timeout=PATIENT) as http:
             assert (await http.get(f"{first}/readyz")).json() == {"store": True, "temporal": True}
             opened, again = [await http.post(f"{url}/v1/cases", json=asked, headers=headers) for url in (first, second)]
@@ -83,7 +58,7 @@ async def test_two_replicas_serve_one_store_and_end_when_told(environment: dict[
 
 async def test_an_address_that_is_taken_is_told(environment: dict[str, str]) -> None:
     """In one line, with exit code 1."""
-    async with running(environment) as (_, url):
+    async with api_program(environment) as (_, url):
         port = url.rpartition(":")[2]
         taken = await asyncio.to_thread(milepost, "api", "--port", port, env=environment)
     assert taken.exit_code == 1
