@@ -1,1 +1,1 @@
-"""The kinds of action, a module each, and the one dispatcher that carries them out for cases and entitlements."""
+"""Actions of cases and entitlements: one dispatcher, a module for each kind, and what kinds have in common."""

@@ -3,53 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import Literal, Protocol, assert_never
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any, Literal
 
 from temporalio.exceptions import ApplicationError
 
-from activities.actions import mail, signals, tasks
+from activities.actions import kinds
+from activities.actions.carrying_out import MARKED, CarriesOut, Tools
 from activities.actions.effect import Effect
-from activities.actions.expiry import ExpiryLog, expired
-from activities.actions.mail import MailLog
+from activities.actions.expiry import expired
+from activities.actions.logs import ActionLog
 from activities.actions.outside import Outside
 from activities.actions.recipients import Directory
 from activities.actions.surroundings import Links, Surroundings
-from activities.actions.tasks import TaskLog
 from activities.rendering.renderer import BadTemplate, Renderer
 from domain.feed.usage import UsageOutcome
-from domain.process import Email, FieldUpdate, Task
-from domain.process.actions import Action, OutboundMessage, Signal
-
-
-class ActionLog(ExpiryLog, MailLog, TaskLog, Protocol):
-    """The part of the store that says what was done. It takes a thing twice without harm."""
-
-    def record_action_done(
-        self,
-        key: str,
-        *,
-        at: datetime | None = None,
-        outcome: UsageOutcome | None = None,
-        action: Action | None = None,
-    ) -> None:
-        """Note that an action was carried out."""
-
-    def record_action_dropped(
-        self,
-        key: str,
-        reason: str,
-        *,
-        at: datetime | None = None,
-        outcome: UsageOutcome | None = None,
-        action: Action | None = None,
-    ) -> None:
-        """Note that an action had expired."""
-
-    def record_action_retried(self, outcome: UsageOutcome) -> None:
-        """Note that somebody has an entitlement's action tried again."""
+from domain.process.actions import ActionKind
 
 
 class Dispatcher:
@@ -73,10 +47,10 @@ class Dispatcher:
         links: Links | None = None,
     ) -> None:
         self._log = log
-        self._directory = directory
         self._surroundings = Surroundings(directory, links or Links())
-        self._renderer = renderer
         self._outside = outside
+        self._tools = Tools(renderer, self._surrounded, directory, log, outside)
+        self._by_kind = by_kind()
 
     async def perform(self, effect: Effect) -> str | None:
         """Carry an action out; one that is worth nothing any more is dropped, on record. Returns why, if it was.
@@ -116,39 +90,27 @@ class Dispatcher:
             await asyncio.to_thread(self._log.record_action_retried, told)
 
     async def _do(self, effect: Effect, *, is_rehearsal: bool) -> None:
-        action, outside = effect.call.action, None if is_rehearsal else self._outside
-        match action:
-            case Email():
-                effect = await self._surrounded(effect)
-                message = await mail.rendered(action, effect, self._renderer, self._directory)
-                if outside is None or not outside.sends_mail:
-                    await mail.log(message, effect, self._log)
-                else:
-                    await outside.send_mail(message, effect)
-            case Task():
-                await tasks.make(action, await self._surrounded(effect), self._renderer, self._log)
-            case OutboundMessage():
-                if outside is None or not outside.sends_hooks:
-                    seen = await self._surrounded(effect)
-                    await self._renderer.render(action.body, seen.context)  # a mistake shows in a rehearsal too
-                else:  # thousands may wait for one that is dead: what they say is looked up when it is their turn
-                    await outside.send_hook(action, effect, self._renderer, self._surrounded)
-            case Signal():
-                rendered = await signals.rendered(action, await self._surrounded(effect), self._renderer)
-                if outside is not None:
-                    await outside.send_signal(rendered, effect)
-            case FieldUpdate():
-                raise ApplicationError(
-                    f"{effect.key}: a field update takes effect on the timeline of a case, nowhere else",
-                    type="UnknownAction",
-                    non_retryable=True,
-                )
-            case _:
-                assert_never(action)
+        action = effect.call.action
+        carry_out = self._by_kind.get(type(action))
+        if carry_out is None:
+            raise ApplicationError(
+                f"{effect.key}: no activity carries out a {action.do}; a case does so itself, on its timeline",
+                type="UnknownAction",
+                non_retryable=True,
+            )
+        tools = replace(self._tools, outside=None) if is_rehearsal else self._tools
+        await carry_out(action, effect, tools)
 
     async def _surrounded(self, effect: Effect) -> Effect:
         """The same with all that its texts see."""
         return replace(effect, context=await self._surroundings.context(effect))
+
+
+def by_kind() -> Mapping[type[ActionKind], CarriesOut[Any]]:
+    """What carries out the actions of each kind, found in all modules of `activities.actions.kinds`."""
+    for module in iter_modules(kinds.__path__, f"{kinds.__name__}."):
+        import_module(module.name)
+    return MARKED
 
 
 def _outcome(

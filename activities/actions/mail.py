@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Protocol
 
 from temporalio.exceptions import ApplicationError
 
 from activities.actions.effect import Effect
+from activities.actions.logs import MailLog
 from activities.actions.recipients import Directory, recipients
 from activities.rendering.renderer import Renderer
 from domain.bounds import cut
@@ -20,24 +18,6 @@ from domain.process import Email
 
 NO_RECIPIENT = "NoRecipient"
 """The type of the error of a mail that nobody gets."""
-
-
-class MailLog(Protocol):
-    """The log of sent mail."""
-
-    def record_mail(  # noqa: PLR0917  in the order of a mail's own parts
-        self,
-        key: str,
-        to: Sequence[str],
-        subject: str,
-        body: str,
-        at: datetime,
-        due_at: datetime | None = None,
-        answer: str | None = None,
-        html: str | None = None,
-        remark: str | None = None,
-    ) -> bool:
-        """Put a mail into the log of sent mail."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,25 +8,20 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from email.message import EmailMessage
 
-from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.actions import hooks, signals
 from activities.actions.attempts import busy, failure, waits
 from activities.actions.effect import Effect
 from activities.actions.endpoints import AskingEndpoints
 from activities.actions.mail import RenderedMail, log
 from activities.actions.opening_hours import wait_for_opening
 from activities.actions.quiet import QuietMails
-from activities.actions.signals import RenderedSignal
 from activities.delivery import smtp
 from activities.delivery.handing_in import hand_in
 from activities.delivery.lanes import Busy, Lanes
 from activities.delivery.means import Means
 from activities.delivery.outcomes import Delivered, NotDelivered
-from activities.rendering.renderer import BadTemplate, Renderer
-from domain.catalog.endpoints import Endpoint
-from domain.process.actions import OutboundMessage
+from activities.rendering.renderer import BadTemplate
 from store.cases.deliveries import lane_of
 from store.store import Store
 from store.values import Delivery
@@ -155,46 +150,6 @@ class Outside:
                 return await hand_in(self._store, server, mail, key)
         except Busy as error:
             raise NotDelivered(str(error)) from None
-
-    async def send_hook(
-        self,
-        action: OutboundMessage,
-        effect: Effect,
-        renderer: Renderer,
-        surrounded: Callable[[Effect], Awaitable[Effect]],
-    ) -> None:
-        """Send an outbound message to its endpoint, as that is declared now.
-
-        Args:
-            action: the message.
-            effect: what it is about.
-            renderer: of its texts.
-            surrounded: adds what they see, once it is its turn.
-
-        Raises:
-            ApplicationError: the attempt failed.
-        """
-        name = action.endpoint
-
-        async def made(endpoint: Endpoint) -> hooks.Request:
-            return await hooks.request(action, endpoint, await surrounded(effect), renderer)
-
-        async def attempt(number: int) -> Delivered:
-            return await self.endpoints.send(name, effect.key, number, made)
-
-        await self.attempt(effect, action.do, f"endpoint {name}", name, attempt)
-
-    async def send_signal(self, asked: RenderedSignal, effect: Effect) -> None:
-        """Send a signal to another workflow.
-
-        Raises:
-            ApplicationError: the attempt failed.
-        """
-
-        async def attempt(_: int) -> Delivered:
-            return await signals.send(activity.client(), asked, effect.key)
-
-        await self.attempt(effect, "signal", asked.receiver, asked.receiver, attempt)
 
     async def attempt(
         self, effect: Effect, channel: str, receiver: str, to: str, send: Callable[[int], Awaitable[Delivered]]

@@ -19,7 +19,6 @@ from domain.process.templates import (
     of_a_milestone,
     of_an_endpoint,
     of_any_action,
-    templates_of,
 )
 
 _EXAMPLES: dict[FieldType, Any] = {
@@ -79,7 +78,7 @@ def texts(catalog: Catalog) -> Iterator[Text]:
 
 def _texts(path: Path, actions: Sequence[Action], example: dict[str, Any]) -> Iterator[Text]:
     for number, action in enumerate(actions):
-        for place, template in templates_of(action):
+        for place, template in action.templates():
             yield Text((*path, number, *place), template, example)
 
 

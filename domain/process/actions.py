@@ -1,14 +1,19 @@
-"""What a trigger does: the kinds of action, as a process declares them."""
+"""What a trigger does: the kinds of action, as a process declares them.
+
+A kind is one class, named in `Action`: its keys, which of them are texts, and how people read it. What carries it out
+is in `activities.actions.kinds`, a module each.
+"""
 
 from __future__ import annotations
 
 import operator
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import AwareDatetime, Field, field_validator, model_validator
 
@@ -27,12 +32,33 @@ def slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "x"
 
 
-class _Action(Value):
+Placed = tuple[tuple[str | int, ...], str]
+"""A text of an action: where in it, and what is written there."""
+
+
+class ActionKind(Value, ABC):
+    """An action of any kind; `do` says which.
+
+    Attributes:
+        not_again: why one that was carried out is not delivered again by hand, in words; None: it is.
+    """
+
+    not_again: ClassVar[str | None] = "only mails and messages are kept to be sent again"
+
     id: PartId = ""
 
+    @abstractmethod
+    def templates(self) -> Iterator[Placed]:
+        """Its texts, as they are declared."""
 
-class _Sent(_Action):
-    """An action that somebody receives, and that may be worth nothing after a while.
+    @property
+    @abstractmethod
+    def in_words(self) -> str:
+        """What it is to do, with its texts as they are declared: a line for people."""
+
+
+class _Sent(ActionKind):
+    """An action that an activity carries out, and that may be worth nothing after a while.
 
     Attributes:
         expires: what still waits is dropped once its milestone is completed (``completed``), or so long after its
@@ -71,6 +97,8 @@ class Email(_Sent):
         html: the same as `body`, for those who read HTML; values are escaped in it.
     """
 
+    not_again = None
+
     do: Literal["email"]
     to: list[str] = Field(min_length=1)
     template: Id | None = Field(default=None, exclude_if=operator.not_)
@@ -94,6 +122,18 @@ class Email(_Sent):
             raise ValueError("html goes beside a text for those who read no HTML; give body too")
         return self
 
+    def templates(self) -> Iterator[Placed]:
+        """Its texts, as they are declared."""
+        yield from ((("to", number), address) for number, address in enumerate(self.to))
+        yield ("subject",), self.subject
+        yield ("body",), self.body
+        yield ("html",), self.html
+
+    @property
+    def in_words(self) -> str:
+        """Whom it goes to, and its subject or its template."""
+        return f"email to {', '.join(self.to)}: {self.subject or f'template {self.template}'}"
+
 
 class Task(_Sent):
     """A task for somebody. `subject`, `assign_to` and `body` are templates.
@@ -103,6 +143,8 @@ class Task(_Sent):
         due_from: the instant at which the trigger was due, or the milestone's target; without `due` it is due at that
             target itself.
     """
+
+    not_again = "a task is a row, and is there: milepost tasks lists it"
 
     do: Literal["task"]
     subject: str
@@ -132,21 +174,54 @@ class Task(_Sent):
             return None
         return base if self.due is None else self.due.target(calendar, base)
 
+    def templates(self) -> Iterator[Placed]:
+        """Its texts, as they are declared."""
+        yield ("subject",), self.subject
+        yield ("assign_to",), self.assign_to
+        yield ("body",), self.body
 
-class FieldUpdate(_Action):
+    @property
+    def in_words(self) -> str:
+        """Whose it is, and its subject."""
+        return f"task for {self.assign_to}: {self.subject}"
+
+
+class FieldUpdate(ActionKind):
     """A new value for a field of the case, at the instant at which its trigger was due."""
+
+    not_again = "a field update has taken effect on the case, and would change what it says now"
 
     do: Literal["field_update"]
     field: str
     value: Any
 
+    def templates(self) -> Iterator[Placed]:
+        """None: a value is taken as it is."""
+        yield from ()
+
+    @property
+    def in_words(self) -> str:
+        """The field and its new value."""
+        return f"field update: {self.field} = {self.value}"
+
 
 class OutboundMessage(_Sent):
     """A request to an endpoint that the catalog declares. `body` is a template."""
 
+    not_again = None
+
     do: Literal["outbound_message"]
     endpoint: EndpointId
     body: str = ""
+
+    def templates(self) -> Iterator[Placed]:
+        """Its text, as it is declared; what the call of a ``rest`` endpoint says is the endpoint's."""
+        yield ("body",), self.body
+
+    @property
+    def in_words(self) -> str:
+        """Which endpoint it goes to."""
+        return f"outbound message to {self.endpoint}"
 
 
 class Signal(_Sent):
@@ -158,6 +233,8 @@ class Signal(_Sent):
         args: its arguments: texts, numbers, lists and objects; left out: one argument, the event.
         namespace: the workflow's; left out: Milepost's own.
     """
+
+    not_again = "Temporal takes a signal of one key once, so another would reach nobody"
 
     do: Literal["signal"]
     workflow: str = Field(min_length=1)
@@ -171,11 +248,16 @@ class Signal(_Sent):
             refuse_own_workflow(self.workflow)
         return self
 
-    def templates(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
-        """Its templates: where in it, and what is written there."""
+    def templates(self) -> Iterator[Placed]:
+        """Its texts, as they are declared; those in its arguments too, however deep."""
         yield ("workflow",), self.workflow
         yield ("signal",), self.signal
         yield from _texts_in(self.args or [], ("args",))
+
+    @property
+    def in_words(self) -> str:
+        """The signal, and the workflow that it goes to."""
+        return f"signal {self.signal} to workflow {self.workflow}"
 
 
 OWN_WORKFLOWS = ("case/", "entitlement/", "migration/", "redelivery/", "report/", "subscription/")
@@ -195,7 +277,7 @@ def refuse_own_workflow(workflow: str) -> None:
         )
 
 
-def _texts_in(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+def _texts_in(value: Any, path: tuple[str | int, ...]) -> Iterator[Placed]:
     match value:
         case str():
             yield path, value
@@ -209,7 +291,12 @@ def _texts_in(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[s
 
 Action = Annotated[Email | Task | FieldUpdate | OutboundMessage | Signal, Field(discriminator="do")]
 
-SENT = tuple(get_args(kind.model_fields["do"].annotation)[0] for kind in (Email, Task, OutboundMessage, Signal))
+KINDS: dict[str, type[ActionKind]] = {
+    get_args(kind.model_fields["do"].annotation)[0]: kind for kind in get_args(get_args(Action)[0])
+}
+"""All kinds, by what `do` calls them."""
+
+SENT = tuple(name for name, kind in KINDS.items() if issubclass(kind, _Sent))
 """The kinds that an activity carries out; what a field update does, the timeline does itself."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any, assert_never
+from typing import Any
 
 from jinja2 import TemplateSyntaxError, nodes, pass_context
 from jinja2.meta import TrackingCodeGenerator
@@ -11,7 +11,7 @@ from jinja2.runtime import Context
 from jinja2.sandbox import SandboxedEnvironment
 
 from domain.criteria.fields import ACCOUNT_FIELDS, ENTITLEMENT_FIELDS, FieldType, nearest
-from domain.process.actions import Action, Email, FieldUpdate, OutboundMessage, Signal, Task
+from domain.process.actions import Action
 from domain.zones import checked_zone
 
 Sight = Mapping[str, Collection[str] | None]
@@ -98,31 +98,9 @@ def template_problems(action: Action, sight: Sight) -> Iterator[tuple[tuple[str 
         action: as declared.
         sight: what its templates see.
     """
-    for path, source in templates_of(action):
+    for path, source in action.templates():
         if problem := template_problem(source, sight):
             yield path, problem
-
-
-def templates_of(action: Action) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """The templates of an action: where in it, and what is written there."""
-    match action:
-        case Email():
-            yield from ((("to", number), address) for number, address in enumerate(action.to))
-            yield ("subject",), action.subject
-            yield ("body",), action.body
-            yield ("html",), action.html
-        case Task():
-            yield ("subject",), action.subject
-            yield ("assign_to",), action.assign_to
-            yield ("body",), action.body
-        case OutboundMessage():
-            yield ("body",), action.body
-        case Signal():
-            yield from action.templates()
-        case FieldUpdate():
-            pass
-        case _:
-            assert_never(action)
 
 
 def template_problem(source: str, sight: Sight) -> str | None:

@@ -9,15 +9,14 @@ from temporalio.client import Client
 from clients.redeliveries import Redeliveries
 from domain.errors import NotFound, Refused
 from domain.messages.redelivery import RedeliveryOrder
+from domain.process.actions import KINDS
 from store import Store
 
 _NOT_AGAIN = {
-    "task": "a task is a row, and is there: milepost tasks lists it",
-    "field_update": "a field update has taken effect on the case, and would change what it says now",
     "digest": "a digest lists mails; each of them is delivered again by its own key",
-    "signal": "Temporal takes a signal of one key once, so another would reach nobody",
+    **{name: kind.not_again for name, kind in KINDS.items() if kind.not_again},
 }
-"""Why an action of a kind is not delivered again."""
+"""Why what goes out in a way is not delivered again."""
 
 
 def check_arrived(store: Store, key: str) -> None:

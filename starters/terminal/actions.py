@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING
 
 from activities.actions.secret_sources import signing_secret
 from activities.delivery.outcomes import NotDelivered
 from domain.delivery.signing import PRIVATE
 from domain.errors import Refused
-from domain.process import Email, FieldUpdate, Task
-from domain.process.actions import OutboundMessage, Signal
 from domain.wording import instant, plural
 
 if TYPE_CHECKING:
@@ -59,32 +57,13 @@ def case_actions(store: Store, case_id: str) -> list[ShownAction]:
             occurrence=stored.occurrence or 1,
             trigger=stored.trigger,
             due_at=stored.due_at,
-            text=said.get(stored.key) or _declared(stored),
+            text=said.get(stored.key) or (stored.action.in_words if stored.action else stored.key),
             status=stored.status,
             error=stored.error,
         )
         for stored in store.actions.of_case(case_id)
         if stored.milestone and stored.trigger and stored.due_at  # else only its outcome is recorded so far
     ]
-
-
-def _declared(stored: StoredAction) -> str:
-    """What it is to do, with its templates as they were declared."""
-    match stored.action:
-        case Email(to=to, subject=subject, template=template):
-            return f"email to {', '.join(to)}: {subject or f'template {template}'}"
-        case Task(assign_to=assign_to, subject=subject):
-            return f"task for {assign_to}: {subject}"
-        case FieldUpdate(field=field, value=value):
-            return f"field update: {field} = {value}"
-        case OutboundMessage(endpoint=endpoint):
-            return f"outbound message to {endpoint}"
-        case Signal(workflow=workflow, signal=signal):
-            return f"signal {signal} to workflow {workflow}"
-        case None:
-            return stored.key
-        case _:
-            assert_never(stored.action)
 
 
 def endpoint_lines(declared: Sequence[Endpoint], states: Sequence[EndpointState], zone: tzinfo) -> list[str]:

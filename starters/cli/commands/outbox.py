@@ -31,7 +31,7 @@ class Status(StrEnum):
 def outbox(
     key: Annotated[str | None, argument("[KEY]", "Of one mail or message: show it as it was sent.")] = None,
     case: Annotated[str | None, case_option("Only of this case, or of this entitlement.")] = None,
-    kind: Annotated[str | None, option("--kind", "KIND", "Only of a kind: email, outbound_message, signal.")] = None,
+    kind: Annotated[str | None, option("--kind", "KIND", "Only of a kind, such as email or outbound_message.")] = None,
     status: Annotated[
         Status | None,
         typer.Option(help="Only with this status. kept: written to the mail log alone, because no mail server is set."),

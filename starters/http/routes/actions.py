@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from fastapi import Body, Path, Query
 from pydantic import Field
@@ -11,6 +11,7 @@ from domain.bounds import Words
 from domain.errors import NotFound
 from domain.ids import CaseName
 from domain.model import Value
+from domain.process.actions import KINDS
 from domain.scopes import Scope
 from starters.http.access import needs
 from starters.http.asking import ByAsking
@@ -26,6 +27,11 @@ router = guarded_router("/v1/actions", "Actions")
 
 AGENT, MANAGER = Scope.AGENT, Scope.MANAGER
 
+if TYPE_CHECKING:
+    ActionName = str
+else:  # the kinds that there are, in the API's document too; a type checker wants them written out
+    ActionName = Literal[tuple(KINDS)]
+
 
 class ActionListing(Value):
     """Which actions are listed: those of a case in the order in which they fell due, or all that failed for good.
@@ -36,7 +42,7 @@ class ActionListing(Value):
 
     case: CaseName | None = None
     since: IsoInstant | None = None
-    kind: Literal["email", "task", "field_update", "outbound_message", "signal"] | None = None
+    kind: ActionName | None = None
     limit: Annotated[int, Field(ge=1, le=1000)] = 200
 
 

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from temporalio import activity
 from temporalio.api.common.v1 import Header, Payloads, WorkflowExecution
 from temporalio.api.workflowservice.v1 import SignalWorkflowExecutionRequest
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.actions import hooks
+from activities.actions.carrying_out import Tools, carries_out
 from activities.actions.effect import Effect
 from activities.delivery.outcomes import Delivered, NotDelivered
 from activities.rendering.renderer import Renderer
@@ -45,7 +47,19 @@ class RenderedSignal:
         return f"workflow {self.workflow}" + (f" in namespace {self.namespace}" if self.namespace else "")
 
 
-async def rendered(action: Signal, effect: Effect, renderer: Renderer) -> RenderedSignal:
+@carries_out(Signal)
+async def send(action: Signal, effect: Effect, tools: Tools) -> None:
+    """Send a signal; of a rehearsal its texts are rendered alone, so that a mistake in one shows."""
+    asked = await _rendered(action, await tools.surrounded(effect), tools.renderer)
+
+    async def attempt(_: int) -> Delivered:
+        return await _signalled(activity.client(), asked, effect.key)
+
+    if tools.outside is not None:
+        await tools.outside.attempt(effect, action.do, asked.receiver, asked.receiver, attempt)
+
+
+async def _rendered(action: Signal, effect: Effect, renderer: Renderer) -> RenderedSignal:
     """A signal as it is sent. Without arguments of its own it has one, the event.
 
     Raises:
@@ -68,7 +82,7 @@ async def rendered(action: Signal, effect: Effect, renderer: Renderer) -> Render
     return RenderedSignal(workflow, name, arguments, action.namespace)
 
 
-async def send(client: Client, asked: RenderedSignal, key: str) -> Delivered:
+async def _signalled(client: Client, asked: RenderedSignal, key: str) -> Delivered:
     """Make one attempt. The server knows the key again, and hands it to one run of the workflow once.
 
     Args:
