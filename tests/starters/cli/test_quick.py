@@ -99,6 +99,16 @@ def test_what_asks_a_case_loads_no_other_programs(tmp_path: Path) -> None:
     assert modules.isdisjoint({"fastapi", "uvicorn", "altair", "alembic", "temporalio.worker", "workflows"})
 
 
+def test_lists_of_the_store_load_no_rules_of_cases(tmp_path: Path) -> None:
+    """Neither the state machine of cases nor the catalog's declarations, and nothing that signs."""
+    Store.open(f"sqlite:///{tmp_path / 'milepost.db'}").close()
+    env = {"MILEPOST_DATA": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path), "HOME": str(tmp_path)}
+    codes, modules = loaded_by(["tasks"], ["actions", "--failed"], env=env)
+    assert codes == [0, 0]
+    assert modules.isdisjoint({"domain.timeline.machine", "domain.messages.case_state", "domain.usage.state"})
+    assert modules.isdisjoint({"domain.catalog.declarations", "cel_expr_python", "cryptography"})
+
+
 def test_the_end_of_a_command_looks_through_nothing() -> None:
     """What was loaded is not collected by a process that ends: that took a fifth of its time."""
     done = subprocess.run([sys.executable, "-c", LEFT_AT_THE_END], capture_output=True, text=True, cwd=ROOT, check=True)
