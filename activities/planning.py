@@ -20,8 +20,8 @@ from domain.messages.names import FREEZE_CALENDARS, PLAN_MIGRATION
 from domain.messages.steps import Horizon, HorizonRequest, MigratedPlan, MigrationPlan
 from domain.process import EntitlementProcess
 from domain.timeline.plan import Plan
+from store.catalog.values import VersionedHours
 from store.store import Store
-from store.values import VersionedHours
 
 REACH = timedelta(days=400)
 """How far past now calendars reach at least when they are frozen further."""

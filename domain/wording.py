@@ -31,6 +31,11 @@ def instant(at: datetime, zone: tzinfo = UTC) -> str:
         return at.isoformat()
 
 
+def second(at: datetime, zone: tzinfo = UTC) -> str:
+    """The same to the second."""
+    return instant(at.replace(microsecond=0), zone)
+
+
 def clock(at: datetime, zone: tzinfo = UTC) -> str:
     """An instant on the wall clock of a zone that is named elsewhere: ``Mon 2025-06-09 09:00``."""
     local = at.astimezone(zone)

@@ -1,32 +1,25 @@
-"""The event feed: written in the transaction of the record that it belongs to, read by cursor.
-
-Positions are handed out last thing in a transaction, from one row that stays locked until the transaction has ended. So
-an event becomes visible only after every event with a lower position, whoever commits when, and a reader who has come
-to a position has missed nothing before it.
-"""
+"""The event feed, read by cursor. `store.events` writes it."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import json
-from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
+from collections.abc import Collection
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, or_, select, update
 
 from domain.errors import Refused
-from domain.feed.cases import bridge, case_events, subject_of
-from domain.feed.envelope import Draft, FeedEvent, schema_uri
+from domain.feed.cases import subject_of
+from domain.feed.envelope import FeedEvent, schema_uri
 from domain.feed.redeliveries import begins_with
 from store import tables
-from store.errors import StoreError
-from store.many import execute_many
+from store.events import last_of_others
 from store.reading import read_stored
 
 if TYPE_CHECKING:
-    from domain.messages.steps import CaseRecord
     from store.database import Database
 
 _EVENTS, _FEED = tables.events, tables.feed
@@ -35,23 +28,6 @@ _DIGITS = 12
 
 MOST_AT_ONCE = 1000
 """Events of one page."""
-
-_STORED = select(_EVENTS.c.position, _EVENTS.c.sequence, _EVENTS.c.id).where(
-    _EVENTS.c.subject == bindparam("of_subject"),
-    _EVENTS.c.sequence >= bindparam("from_sequence"),
-    _EVENTS.c.superseded.is_(False),
-)
-_LAST = select(func.max(_EVENTS.c.sequence)).where(
-    _EVENTS.c.subject == bindparam("of_subject"), _EVENTS.c.superseded.is_(False)
-)
-_LAST_OF_OTHERS = _LAST.where(_EVENTS.c.run_id != bindparam("of_run"))
-_NEXT = update(_FEED).values(last=_FEED.c.last + bindparam("many")).returning(_FEED.c.last)
-_INSERT = _EVENTS.insert()
-_SUPERSEDE = update(_EVENTS).where(_EVENTS.c.position == bindparam("at_position")).values(superseded=True)
-
-
-class FeedGap(StoreError):
-    """Events come before those that belong before them: their record is written again, until these have come."""
 
 
 class FeedPage(NamedTuple):
@@ -184,9 +160,8 @@ class Feed:
 
     def last_before(self, case_id: str, run_id: str) -> int:
         """The number of the last event of a case that another run of its workflow has written; 0: there is none."""
-        which = {"of_subject": subject_of(case_id), "of_run": run_id}
         with self._database.read() as connection:
-            return connection.execute(_LAST_OF_OTHERS, which).scalar() or 0
+            return last_of_others(connection, subject_of(case_id), run_id)
 
     def prune(self, before: datetime) -> int:
         """Forget events that were written before an instant. Says how many; of each subject the number stays known."""
@@ -202,113 +177,6 @@ class Feed:
             gone = connection.execute(delete(_EVENTS).where(old).returning(table.position)).all()
             connection.execute(update(_FEED).values(pruned=until))
         return len(gone)
-
-
-def counted_on(connection: Connection, record: CaseRecord) -> CaseRecord:
-    """A record whose events go on behind those of its case's earlier runs, however it has counted them.
-
-    A build from before the feed forgets how many events a case has. When a newer one serves the case again, it begins
-    the feed anew: what readers have seen must neither vanish nor get its numbers from something else.
-    """
-    if record.feed is None or not record.feed.is_snapshot:
-        return record
-    which = {"of_subject": subject_of(record.view.case_id), "of_run": record.run_id}
-    last = connection.execute(_LAST_OF_OTHERS, which).scalar() or 0
-    return record.counted_after(last) if last else record
-
-
-def put_case_events(connection: Connection, record: CaseRecord, *, bridges: bool = False) -> None:
-    """Write the events of a case's record, in its transaction.
-
-    Args:
-        connection: of the transaction.
-        record: that has them.
-        bridges: events that are missing before them are lost for good: a snapshot takes their place.
-
-    Raises:
-        FeedGap: events are missing before them.
-    """
-    drafts = case_events(record)
-    if not drafts:
-        return
-    subject, first = drafts[0].subject, drafts[0].sequence
-    stored = _stored_from(connection, subject, first - 1)
-    if first > 1 and first - 1 not in stored:
-        last = connection.execute(_LAST, {"of_subject": subject}).scalar() or 0
-        if last < first and not bridges:
-            raise FeedGap(f"{subject}: event {last + 1} has not come yet, and {first} is here")
-        if last < first:
-            drafts.insert(0, bridge(record, last))
-    stored.pop(drafts[0].sequence - 1, None)
-    _put(connection, drafts, stored, run_id=record.run_id)
-
-
-def put_following_events(connection: Connection, records: Sequence[CaseRecord]) -> None:
-    """Write the events of records, each of which follows what is stored of its case, in one transaction.
-
-    Args:
-        connection: of the transaction.
-        records: of different cases.
-    """
-    drafts = [(draft, record.run_id) for record in records for draft in case_events(record)]
-    if not drafts:
-        return
-    now = datetime.now(UTC)
-    before = connection.execute(_NEXT, {"many": len(drafts)}).scalar_one() - len(drafts)
-    rows = [_row(draft, before + place, run_id, now) for place, (draft, run_id) in enumerate(drafts, 1)]
-    execute_many(connection, _INSERT, rows)
-
-
-def lock_events(connection: Connection) -> None:
-    """Let nobody else write events until the transaction has ended; whoever waits sees then what it has stored."""
-    connection.execute(select(_FEED.c.last).with_for_update())
-
-
-def put_events(connection: Connection, drafts: Sequence[Draft], *, run_id: str) -> None:
-    """Write events of one subject, in the order of their numbers. Those that are there stay as they are.
-
-    What an attempt at a step has left that the server never took says otherwise: it is superseded, and readers do not
-    see it any more.
-
-    Args:
-        connection: of the transaction; it writes nothing else afterwards.
-        drafts: the events.
-        run_id: names who writes them.
-    """
-    _put(connection, drafts, _stored_from(connection, drafts[0].subject, drafts[0].sequence), run_id=run_id)
-
-
-def _stored_from(connection: Connection, subject: str, sequence: int) -> dict[int, Any]:
-    found = connection.execute(_STORED, {"of_subject": subject, "from_sequence": sequence})
-    return {row.sequence: row for row in found}
-
-
-def _put(connection: Connection, drafts: Sequence[Draft], stored: dict[int, Any], *, run_id: str) -> None:
-    """Write events, beside those that are stored under their numbers or later ones."""
-    same = {draft.sequence for draft in drafts if draft.sequence in stored and stored[draft.sequence].id == draft.id}
-    new = [draft for draft in drafts if draft.sequence not in same]
-    others = [{"at_position": row.position} for sequence, row in stored.items() if sequence not in same]
-    if others:
-        connection.execute(_SUPERSEDE, others)
-    if not new:
-        return
-    now = datetime.now(UTC)
-    position = connection.execute(_NEXT, {"many": len(new)}).scalar_one() - len(new)
-    rows = [_row(draft, position + place, run_id, now) for place, draft in enumerate(new, 1)]
-    execute_many(connection, _INSERT, rows)
-
-
-def _row(draft: Draft, position: int, run_id: str, now: datetime) -> dict[str, Any]:
-    same = ("type", "subject", "sequence", "time", "account", "data")
-    known = {name: getattr(draft, name) for name in same}
-    return {
-        "position": position,
-        "id": draft.id,
-        "run_id": run_id,
-        "recorded_at": now,
-        "superseded": False,
-        **known,
-    }
 
 
 def _event(row: Any, source: str) -> FeedEvent:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, bindparam, select, update
 
-from domain.catalog.declarations import Organisation
 from domain.catalog.mailing import Role, named_by
 from domain.timeline.instances import InstanceState
 from store import tables
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from domain.timeline.views import CaseView
 
 _AT_ONCE = 1000
+_DECLARED = select(tables.organisation.c.definition)
 PRIORITY = "priority"
 """The field of a case by which people rank it."""
 
@@ -52,5 +52,5 @@ def _owner(fields: Mapping[str, Any], roles: Mapping[Role, str]) -> str | None:
 
 def roles_now(connection: Connection) -> dict[Role, str]:
     """Which fields of cases name whom, as the organisation has declared it."""
-    declared = connection.execute(select(tables.organisation.c.definition)).scalar()
-    return {} if declared is None else Organisation.model_validate(declared).roles
+    declared = connection.execute(_DECLARED).scalar() or {}
+    return {Role(role): field for role, field in declared.get("roles", {}).items()}

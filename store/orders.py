@@ -18,9 +18,9 @@ from domain.orders.placing import Order, OrderProblems, PlacedOrder, account_of,
 from store import tables
 from store.catalog.applying import write_catalog
 from store.catalog.reading import StoredCatalog
+from store.catalog.values import Diff
 from store.database import CATALOG_LOCK, Database
 from store.reading import read_stored
-from store.values import Diff
 
 
 class AnyRevision(Enum):

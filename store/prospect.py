@@ -9,9 +9,9 @@ from domain.criteria.fields import FieldType
 from domain.messages.migrations import Versions
 from domain.process import EntitlementProcess
 from store.catalog.declared import DeclaredCatalog
+from store.catalog.values import Diff, VersionedHours
 from store.database import Database
 from store.store import Store
-from store.values import Diff, VersionedHours
 
 
 class ProspectiveCatalog(DeclaredCatalog):

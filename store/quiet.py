@@ -13,7 +13,7 @@ from sqlalchemy import Connection, delete, distinct, func, select, update
 from domain.model import Value
 from store import tables
 from store.cases.actions import completed_at
-from store.cases.records import case_of
+from store.cases.outcomes import case_of
 from store.database import MAIL_LOCK, Database, insert, insert_new
 from store.reading import read_stored
 from store.tables import digests, held_mails, sent_mails

@@ -143,6 +143,12 @@ def _report(error: Exception) -> int:
 
 
 def main() -> None:
-    """The program. What a command loads stays until it ends, so the collector looks through it seldom."""
+    """The program.
+
+    What a command loads stays until it ends: the collector looks through it seldom, and at the end not at all.
+    """
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
-    app()
+    try:
+        app()
+    finally:
+        gc.freeze()

@@ -21,7 +21,8 @@ from domain.wording import plural
 from starters.files.yaml import Located, YamlFile
 
 if TYPE_CHECKING:
-    from store import Diff, Store
+    from store import Store
+    from store.catalog.values import Diff
 
 _SUFFIXES = (".yaml", ".yml")
 _NO_CATALOGS = (".mapping.yaml", ".mapping.yml", ".order.yaml", ".order.yml")

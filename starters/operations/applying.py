@@ -13,7 +13,8 @@ from domain.catalog.documents import read_document
 from domain.catalog.problems import CatalogProblems
 from domain.catalog.texts import texts
 from domain.model import Value
-from store import Diff, Store
+from store import Store
+from store.catalog.values import Diff
 from worker.relay import Told, tell_counts
 
 

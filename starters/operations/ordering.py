@@ -18,7 +18,8 @@ from domain.errors import CatalogError
 from domain.orders.placing import Order, OrderProblems
 from domain.wording import plural
 from starters.files.yaml import Located, YamlFile
-from store import Diff, Store
+from store import Store
+from store.catalog.values import Diff
 from store.orders import AnyRevision
 from worker.relay import Told, tell_counts
 

@@ -9,7 +9,8 @@ from activities.planning import Planner
 from domain.messages.migrations import CaseSelection, Versions
 from domain.timeline.machine import Timeline
 from domain.timeline.preview import CasePreview, preview
-from store import Store, StoredCase
+from store import Store
+from store.cases.values import StoredCase
 
 _AT_ONCE = 100
 

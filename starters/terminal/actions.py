@@ -7,16 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING
 
-from activities.actions.secret_sources import signing_secret
-from activities.delivery.outcomes import NotDelivered
-from domain.delivery.signing import PRIVATE
-from domain.errors import Refused
-from domain.wording import instant, plural
+from domain.wording import plural, second
 
 if TYPE_CHECKING:
-    from domain.catalog.endpoints import Endpoint
-    from store import Store, StoredAction
-    from store.values import Delivery, EndpointState, Redelivery
+    from store import Store
+    from store.cases.actions import StoredAction
+    from store.values import Delivery, Redelivery
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,38 +62,6 @@ def case_actions(store: Store, case_id: str) -> list[ShownAction]:
     ]
 
 
-def endpoint_lines(declared: Sequence[Endpoint], states: Sequence[EndpointState], zone: tzinfo) -> list[str]:
-    """The endpoints, a line each: where they lead, and how they do. Those that are retired are left out."""
-    known = {state.endpoint: state for state in states}
-    shown = [endpoint for endpoint in declared if not endpoint.retired]
-    width = max((len(endpoint.id) for endpoint in shown), default=0)
-    return [f"{one.id:<{width}}  {one.kind:<8}  {one.url}  {_health(known.get(one.id), zone)}" for one in shown]
-
-
-def public_key_lines(endpoint: Endpoint) -> list[str]:
-    """The public half of each ed25519 key of an endpoint, as its receiver takes it: ``whpk_...``.
-
-    Raises:
-        Refused: a secret of it can't be read here, or none is such a key.
-    """
-    try:
-        keys = [signing_secret(source).public_key for source in endpoint.secrets]
-    except NotDelivered as error:
-        raise Refused("no_secret", str(error)) from None
-    found = [key for key in keys if key is not None]
-    if not found:
-        raise Refused("no_public_key", f"endpoint {endpoint.id!r} signs with no ed25519 key; one begins with {PRIVATE}")
-    return found
-
-
-def _health(state: EndpointState | None, zone: tzinfo) -> str:
-    if state is None or (not state.failures and state.off_at is None):
-        return "well"
-    if state.off_at is not None:
-        return f"OFF since {_second(state.off_at, zone)}: {state.said}"
-    times = "once" if state.failures == 1 else f"{state.failures} times in a row"
-    alone = f", left alone until {_second(state.open_until, zone)}" if state.open_until else ""
-    return f"failed {times}{alone}: {state.said}"
 
 
 def action_lines(store: Store, case_id: str, zone: tzinfo) -> list[str]:
@@ -110,7 +74,7 @@ def action_lines(store: Store, case_id: str, zone: tzinfo) -> list[str]:
     remarks = {mail.key: mail.remark for mail in store.actions.mails(case_id) if mail.remark}
     lines: list[str] = []
     for action in case_actions(store, case_id):
-        lines.append(f"{_second(action.due_at, zone)}  {action.milestone}: {action.text} ({action.status})")
+        lines.append(f"{second(action.due_at, zone)}  {action.milestone}: {action.text} ({action.status})")
         lines.append(f"    {action.key}")
         if action.key in sent:
             lines.append(f"    {_delivered(sent[action.key], zone)}")
@@ -123,7 +87,7 @@ def action_lines(store: Store, case_id: str, zone: tzinfo) -> list[str]:
 
 
 def _delivered_again(one: Redelivery, zone: tzinfo) -> str:
-    asked = f"delivered again by hand: {one.by} asked at {_second(one.asked_at, zone)}"
+    asked = f"delivered again by hand: {one.by} asked at {second(one.asked_at, zone)}"
     became = {"sent": "sent", "waits": "waits for an attempt", "failed": "failed"}[one.status]
     tries = f", {plural(one.attempts, 'attempt')}" if one.attempts else ""
     return f"{asked}; {became}{tries}{f': {one.answer}' if one.answer else ''}"
@@ -134,7 +98,7 @@ def failed_lines(failed: Sequence[StoredAction], zone: tzinfo) -> list[str]:
     lines: list[str] = []
     for one in failed:
         whose = "entitlement" if one.entitlement else "case"
-        at = _second(one.failed_at, zone) if one.failed_at else "at some time"
+        at = second(one.failed_at, zone) if one.failed_at else "at some time"
         lines += [f"{at}  {whose} {one.case_id}: {one.error}", f"    {one.key}"]
     return lines
 
@@ -143,11 +107,7 @@ def _delivered(delivery: Delivery, zone: tzinfo) -> str:
     if delivery.status == "waits" and not delivery.attempts:
         return f"waits to go to {delivery.to}{f': {delivery.answer}' if delivery.answer else ''}"
     attempts = plural(delivery.attempts, "attempt")
-    when = _second(delivery.last_at or delivery.first_at, zone)
+    when = second(delivery.last_at or delivery.first_at, zone)
     became = {"sent": "sent", "waits": "waits for another attempt", "failed": "failed", "dropped": "dropped"}
     said = f": {delivery.answer}" if delivery.answer else ""
     return f"{became[delivery.status]} to {delivery.to}, {attempts}, the last at {when}{said}"
-
-
-def _second(at: datetime, zone: tzinfo) -> str:
-    return instant(at.replace(microsecond=0), zone)

@@ -5,22 +5,54 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from pydantic import AwareDatetime
 from sqlalchemy import ColumnElement, Connection, Select, Table, and_, delete, exists, or_, select, update
 
 from domain.catalog.kinds import Kind
-from domain.feed.usage import UsageOutcome
+from domain.model import Value
+from domain.process import TriggerKind
 from domain.process.actions import Action, slug
 from store import tables
 from store.cases import statements
-from store.cases.records import case_of, put_failure
+from store.cases.outcomes import case_of, put_failure
 from store.database import Database, insert, insert_new
-from store.feed import lock_events
+from store.events import lock_events
 from store.reading import read_stored
 from store.tables import held_mails
-from store.usage.feed import put_outcome_event
-from store.values import Mail, StoredAction
+from store.values import Mail
+
+if TYPE_CHECKING:
+    from domain.feed.usage import UsageOutcome
+
+
+class StoredAction(Value):
+    """An action and what became of it.
+
+    Attributes:
+        status: of one that is dropped, `error` says why and `failed_at` when.
+        entitlement: whose it is, if it is no case's: then `case_id` is its id too.
+        action: None while only its outcome is known, not yet the record of its case; so with the trigger's facts.
+    """
+
+    key: str
+    case_id: str
+    status: Literal["ordered", "done", "failed", "dropped"]
+    milestone: str | None
+    occurrence: int | None
+    trigger: str | None
+    kind: TriggerKind | None
+    firing: int | None
+    due_at: AwareDatetime | None
+    at: AwareDatetime | None
+    noticed_at: AwareDatetime | None
+    action: Action | None
+    done_at: AwareDatetime | None
+    result: dict[str, Any] | None
+    failed_at: AwareDatetime | None
+    error: str | None
+    entitlement: str | None = None
 
 
 class ActionRecords:
@@ -161,7 +193,7 @@ class ActionRecords:
             lock_events(connection)
             failed = update(table).where(table.c.key == outcome.key, table.c.status == "failed").values(again)
             if connection.execute(failed.returning(table.c.key)).first() is not None:
-                put_outcome_event(connection, outcome)
+                _put_event(connection, outcome)
 
     def milestone_completed_at(self, key: str) -> datetime | None:
         """When the milestone of an action was completed, as it was last recorded; None: it is open, or not known."""
@@ -275,7 +307,13 @@ def _told(connection: Connection, key: str, outcome: UsageOutcome | None, *, unl
     known = connection.execute(select(table.c.status).where(table.c.key == key)).scalar()
     yield
     if known not in unless:
-        put_outcome_event(connection, outcome)
+        _put_event(connection, outcome)
+
+
+def _put_event(connection: Connection, outcome: UsageOutcome) -> None:
+    from store.usage.feed import put_outcome_event  # noqa: PLC0415 - only who acts for an entitlement loads its events
+
+    put_outcome_event(connection, outcome)
 
 
 def _with_triggers() -> Select[Any]:

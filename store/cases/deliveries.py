@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select, update
 from domain.delivery.schedule import ATTEMPT
 from domain.delivery.turns import Earlier, Wait, wait_for_turn
 from store import tables
-from store.cases.records import case_of
+from store.cases.outcomes import case_of
 from store.database import Database, insert_new
 from store.reading import read_stored
 from store.values import Delivery, SentRequest

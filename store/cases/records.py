@@ -22,8 +22,10 @@ from domain.timeline.effects import Noted, TriggerFired
 from domain.timeline.views import CaseView, MilestoneStatus, MilestoneView
 from store import tables
 from store.cases import statements
+from store.cases.feed import FeedGap, counted_on, put_case_events
 from store.cases.folded import explained, folded_rows, milestone_row, put_folded
 from store.cases.following import DoNotFollow, Last, LastRecords, put_following
+from store.cases.outcomes import put_failure
 from store.cases.rows import (
     ACTION_CHANGES,
     NOTE_COLUMNS,
@@ -34,13 +36,12 @@ from store.cases.rows import (
     note_rows,
     trigger_row,
 )
+from store.cases.values import CaseRow, StoredCase
 from store.database import Database, insert_new
 from store.errors import StoreError
-from store.feed import FeedGap, counted_on, put_case_events
 from store.listed import listed, roles_now
 from store.reading import read_stored
 from store.reports.writing import put_measures
-from store.values import CaseRow, StoredCase
 
 if TYPE_CHECKING:
     from domain.explanation import InstanceExplained
@@ -336,16 +337,3 @@ def _put_trigger(connection: Connection, view: CaseView, fired: TriggerFired) ->
     connection.execute(statements.put(dialect, tables.triggers, *TRIGGER_CHANGES), trigger_row(view, fired))
     for ordered in action_rows(view, fired):
         connection.execute(statements.put(dialect, tables.actions, *ACTION_CHANGES), ordered)
-
-
-def put_failure(connection: Connection, key: str, error: str, at: datetime) -> None:
-    """An action failed for good; what is done stays done."""
-    table = tables.actions
-    row = {"key": key, "case_id": case_of(key), "status": "failed", "failed_at": at, "error": error}
-    changed = ("status", "failed_at", "error")
-    connection.execute(statements.put(connection.dialect.name, table, *changed, unless_done=True), row)
-
-
-def case_of(key: str) -> str:
-    """The case of an effect's key."""
-    return key.partition("/")[0]

@@ -8,10 +8,10 @@ from typing import Literal
 from sqlalchemy import select, update
 
 from store import tables
-from store.cases.records import case_of
+from store.cases.outcomes import case_of
 from store.cases.redelivery_feed import put_redelivery_event
 from store.database import Database, insert_new
-from store.feed import lock_events
+from store.events import lock_events
 from store.reading import read_stored
 from store.values import Redelivery
 

@@ -11,7 +11,7 @@ from domain.catalog.kinds import Kind
 from domain.feed.redeliveries import CaseRedelivery, redelivery_event, subject_of
 from domain.feed.usage import UsageOutcome
 from store import tables
-from store.feed import put_events
+from store.events import put_events
 from store.usage.feed import put_outcome_event
 from store.values import Redelivery
 

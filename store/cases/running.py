@@ -15,11 +15,11 @@ from domain.messages.case_state import CaseState
 from domain.messages.migrations import CaseSelection, OutdatedCase, Versions
 from domain.timeline.views import CaseView
 from store import tables
+from store.cases.values import StoredCase
 from store.catalog.declared import DeclaredCatalog
 from store.catalog.reading import StoredCatalog
 from store.database import Database
 from store.reading import read_stored
-from store.values import StoredCase
 
 _AT_ONCE = 500
 """Rows that are read at a time."""

@@ -20,11 +20,11 @@ from store import tables
 from store.catalog.counted import Counted
 from store.catalog.files import AppliedFiles
 from store.catalog.reading import StoredCatalog
+from store.catalog.values import Change, Diff
 from store.database import insert
 from store.having import count_having
 from store.listed import name_owners_anew
 from store.usage.unsynchronised import concerns_its_count, concerns_its_counts, note_untold
-from store.values import Change, Diff
 
 APPLIED = "the catalog was applied"
 _LONGEST_SHOWN = 40

@@ -34,8 +34,8 @@ from store.catalog.applying import APPLIED, write_catalog
 from store.catalog.candidates import OTHERS, candidates
 from store.catalog.reading import Declared, StoredCatalog, declaration_of
 from store.catalog.remembered import Read, Remembered
+from store.catalog.values import Diff, VersionedHours
 from store.database import CATALOG_LOCK, Database
-from store.values import Diff, VersionedHours
 
 EntitlementChange = Callable[[Entitlement, ZoneInfo], Entitlement]
 """Makes of an entitlement as it stands, and of the zone of its dates, what it is to be; or refuses."""

@@ -16,7 +16,7 @@ from domain.feed.usage import CountedEntitlement, UsageOutcome, outcome_event, r
 from domain.usage.effects import UsageRecords
 from domain.usage.rows import LedgerRow
 from store import tables
-from store.feed import lock_events, put_events
+from store.events import lock_events, put_events
 from store.reading import read_stored
 
 _EVENTS, _LEDGER = tables.events.c, tables.ledger.c

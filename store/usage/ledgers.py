@@ -18,7 +18,7 @@ from domain.usage.state import PeriodRecord
 from domain.usage.units import HOURS
 from store import tables
 from store.database import Database, insert, insert_new
-from store.feed import lock_events
+from store.events import lock_events
 from store.reading import read_stored
 from store.usage.feed import put_outcome_event, put_usage_events, rows_before_feed
 

@@ -14,7 +14,7 @@ from activities.recording import Recording
 from activities.records import BRIDGES_AT, Records
 from domain.messages.steps import CaseRecord
 from store import Store
-from store.feed import FeedGap
+from store.cases.feed import FeedGap
 from tests.feeds import Recorded
 
 

@@ -23,7 +23,7 @@ from domain.timeline.views import CaseView
 from domain.usage.requests import workflow_id
 from starters.replay.comparison import view_differences
 from store import Store
-from store.values import StoredCase
+from store.cases.values import StoredCase
 from tests.models.both_timelines import Opening, SlowTimeline
 from tests.models.specified.slow_timeline import RefusedError
 from tests.siege.attackers import Attacker

@@ -20,7 +20,8 @@ from domain.errors import Refused
 from domain.feed.envelope import FeedEvent
 from domain.messages.steps import FeedPart
 from store import Store, tables
-from store.feed import _LAST, _STORED, FeedGap
+from store.cases.feed import FeedGap
+from store.events import _LAST, _STORED
 from tests.feeds import Recorded
 
 ROOT = Path(__file__).parents[2]

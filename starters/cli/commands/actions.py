@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from starters.operations.redelivering import Redelivering
     from starters.operations.retrying import Retrying
-    from store import StoredAction
+    from store.cases.actions import StoredAction
 
 
 Since = Annotated[
@@ -217,7 +217,7 @@ def endpoints(
 
     Example: milepost endpoints --on desk
     """
-    from starters.terminal.actions import endpoint_lines, public_key_lines
+    from starters.terminal.endpoints import endpoint_lines, public_key_lines
 
     with stored() as store:
         if public_key is not None:

@@ -11,7 +11,7 @@ from starters.cli.options import By, argument
 from starters.cli.running import run
 
 if TYPE_CHECKING:
-    from store import Diff
+    from store.catalog.values import Diff
     from worker.relay import Told
     from worker.subscribing import Followed
 

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from domain.messages.migrations import CaseSelection
     from starters.terminal.migrations import Foresight
-    from store import Diff, Store
+    from store import Store
+    from store.catalog.values import Diff
 
 SOMETHING_WOULD_CHANGE = 3
 

@@ -18,7 +18,7 @@ from starters.http.case_bodies import example
 from starters.http.instants import IsoInstant
 from starters.http.paging import Page, cursor_to, place_of
 from starters.http.routing import guarded_router
-from store import TaskEntry
+from store.values import TaskEntry
 
 router = guarded_router("/v1/tasks", "Tasks")
 

@@ -16,7 +16,7 @@ from domain.timeline.effects import NoteKind
 from domain.timeline.events import CaseClosed, ClockStopped, MilestoneCompleted
 from domain.timeline.plan import Plan
 from store import Store, tables
-from store.feed import FeedGap
+from store.cases.feed import FeedGap
 from tests.feeds import PLAN, T0, Recorded, at
 
 WITH_PROCESS = Plan.model_validate(

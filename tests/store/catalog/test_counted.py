@@ -15,7 +15,7 @@ from domain.usage.effects import UsageRecords
 from domain.usage.rows import LedgerRow, RowKind
 from store import Store, tables
 from store.catalog.applying import write_catalog
-from store.values import Diff
+from store.catalog.values import Diff
 
 AT = datetime(2026, 5, 1, 2, tzinfo=UTC)
 """In New York it is still 30 April."""

@@ -26,7 +26,8 @@ from domain.timeline.effects import NoteKind
 from domain.timeline.preview import CasePreview, Difference
 from domain.timeline.views import CaseView
 from starters.operations.previewing import preview_case, previews
-from store import Store, StoredCase
+from store import Store
+from store.cases.values import StoredCase
 from store.prospect import Prospect
 from tests.support import assert_eventually, unique
 from tests.workflows.conftest import Working
