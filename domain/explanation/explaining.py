@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 from domain.explanation.parts import (
     Because,
+    ClearedExplained,
     Explanation,
     InstanceExplained,
     MoreExplained,
@@ -146,6 +147,17 @@ def _outcome(
                 correction=violation.correction,
             )
             for violation in instance.violations
+        ],
+        cleared=[
+            ClearedExplained(
+                at=calendar.local(cleared.at),
+                by=cleared.by,
+                reason=cleared.reason,
+                completed_at=calendar.local(cleared.completed_at),
+                completed_by=cleared.completed_by,
+                violated=cleared.violated,
+            )
+            for cleared in instance.cleared
         ],
     )
 

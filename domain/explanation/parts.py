@@ -167,6 +167,24 @@ class ViolationExplained(Value):
     correction: str | None = None
 
 
+class ClearedExplained(Value):
+    """A completion that was taken back by hand.
+
+    Attributes:
+        at: when it was taken back.
+        by: who took it back.
+        completed_at: when it had been completed; `completed_by` says by whom.
+        violated: it had been late.
+    """
+
+    at: AwareDatetime
+    by: str | None
+    reason: str | None
+    completed_at: AwareDatetime
+    completed_by: str | None
+    violated: bool
+
+
 class Outcome(Value):
     """Where the instance stands against its target.
 
@@ -178,6 +196,7 @@ class Outcome(Value):
         promise: false: its target is none, and passing it is no violation.
         removed_because: of a removed one: its `criteria` turned false; a field of `restart_on` changed (`handed over`);
             the completion it followed was `taken back`; its `deadline` was emptied; a new `version` lacks it.
+        cleared: completions that were taken back by hand, the newest ten.
         removed_name: the milestone whose completion was taken back, or the field of the deadline.
     """
 
@@ -194,6 +213,7 @@ class Outcome(Value):
     paused_seconds: int | None
     actual_seconds: int | None
     violations: list[ViolationExplained] = Field(default_factory=list)
+    cleared: list[ClearedExplained] = Field(default_factory=list, exclude_if=operator.not_)
 
 
 class FiringExplained(Value):

@@ -7,6 +7,7 @@ from typing import assert_never
 
 from domain.explanation.parts import (
     CalendarChoice,
+    ClearedExplained,
     CriterionHistory,
     FiringExplained,
     InstanceExplained,
@@ -232,6 +233,18 @@ def ended_how(instance: InstanceExplained) -> str:
             return "left open at exit"
         case _:
             return "completed"
+
+
+def completer(completed_by: str | None) -> str:
+    """Who completed a milestone, or that its rule did."""
+    return "its rule complete_when" if completed_by == "complete_when" else str(completed_by)
+
+
+def cleared_sentence(cleared: ClearedExplained, *, promise: bool) -> str:
+    """That a completion was taken back by hand, and what it had been; of a `promise` also whether it was kept."""
+    verdict = (", late," if cleared.violated else ", in time,") if promise else ""
+    completion = f"the completion of {moment(cleared.completed_at)} by {completer(cleared.completed_by)}{verdict}"
+    return f"{moment(cleared.at)}: {completion} was taken back{who(cleared.by, cleared.reason)}."
 
 
 def removal(outcome: Outcome) -> str:

@@ -9,11 +9,13 @@ from itertools import pairwise
 from typing import assert_never
 
 from domain.explanation.counted import Counted
-from domain.explanation.parts import Explanation, InstanceExplained, MoreExplained, NotStarted
+from domain.explanation.parts import Explanation, InstanceExplained, MoreExplained, NotStarted, ViolationExplained
 from domain.explanation.sentences import (
     calendar_lines,
     cause_clause,
     change_sentence,
+    cleared_sentence,
+    completer,
     criterion_lines,
     ended_how,
     removal,
@@ -318,17 +320,10 @@ class _Part:
     # --- what became of it ---
 
     def _outcome(self) -> Iterator[str]:
-        outcome, target = self.instance.outcome, self.reckoning.target_at
-        for violation in outcome.violations:
-            late = violation.noticed_at - violation.violated_at
-            noticed = f" (noticed {moment(violation.noticed_at)})" if late > _A_SECOND else ""
-            said = f"{moment(violation.violated_at)}: violated; that was the target then{noticed}."
-            if violation.corrected_at:
-                why = with_moments_in(violation.correction or "", violation.corrected_at.tzinfo or UTC)
-                said += f" Corrected {moment(violation.corrected_at)}: {why}."
-            elif target and target > violation.violated_at and outcome.violated:
-                said += " The target moved later only after that, by a pause: this does not undo it."
-            yield said
+        outcome = self.instance.outcome
+        before = [(violation.violated_at, self._violation(violation)) for violation in outcome.violations]
+        before += [(cleared.at, cleared_sentence(cleared, promise=outcome.promise)) for cleared in outcome.cleared]
+        yield from (said for _, said in sorted(before, key=lambda dated: dated[0]))
         yield self._end()
         if not outcome.promise:
             yield "It is no promise (promise: false): passing its target violates nothing."
@@ -339,15 +334,25 @@ class _Part:
                 said += f", less {span(outcome.paused_seconds)} in which the clock stood: {used} used"
             yield said + "."
 
+    def _violation(self, violation: ViolationExplained) -> str:
+        outcome, target = self.instance.outcome, self.reckoning.target_at
+        late = violation.noticed_at - violation.violated_at
+        noticed = f" (noticed {moment(violation.noticed_at)})" if late > _A_SECOND else ""
+        said = f"{moment(violation.violated_at)}: violated; that was the target then{noticed}."
+        if violation.corrected_at:
+            why = with_moments_in(violation.correction or "", violation.corrected_at.tzinfo or UTC)
+            said += f" Corrected {moment(violation.corrected_at)}: {why}."
+        elif target and target > violation.violated_at and outcome.violated:
+            said += " The target moved later only after that, by a pause: this does not undo it."
+        return said
+
     def _end(self) -> str:
         outcome = self.instance.outcome
         at, margin = moment(outcome.state_at), self._margin()
         match outcome.state:
             case InstanceState.COMPLETED:
-                rule = outcome.completed_by == "complete_when"
-                by = "by its rule complete_when" if rule else f"by {outcome.completed_by}"
                 verdict = ", late" if outcome.violated else ", in time" if outcome.promise else ""
-                return f"{at}: completed {by}{verdict}{margin}."
+                return f"{at}: completed by {completer(outcome.completed_by)}{verdict}{margin}."
             case InstanceState.REMOVED:
                 return f"{at}: {removal(outcome)}{margin}."
             case InstanceState.OPEN_AT_EXIT:

@@ -104,6 +104,24 @@ class Extension(Value):
     reason: str | None = None
 
 
+class Cleared(Value):
+    """A completion that somebody took back.
+
+    Attributes:
+        at: when it was taken back.
+        by: who took it back.
+        completed_at: when it had been completed; `completed_by` says by whom.
+        violated: it had been late.
+    """
+
+    at: AwareDatetime
+    by: str | None = None
+    reason: str | None = None
+    completed_at: AwareDatetime
+    completed_by: str | None = None
+    violated: bool = False
+
+
 class Violation(Value):
     """A missed target, with when it was missed and when that was noticed.
 

@@ -22,7 +22,7 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 
 from domain.frozen import FrozenCalendar, HorizonExceeded
 from domain.process import Trigger, TriggerKind
-from domain.timeline.facts import Extension, Firing, Pause, Rested, Term, Violation
+from domain.timeline.facts import Cleared, Extension, Firing, Pause, Rested, Term, Violation
 from domain.timeline.stood import Sums, counted, read_pauses, summed, written_pauses
 
 Calendars = Mapping[str, FrozenCalendar]
@@ -42,6 +42,8 @@ _SUMMED_AT_ONCE = 100
 """Pauses that are kept longer than that, so that their sums are not worked out anew for every pause."""
 MOST_TERMS = 20
 """Spans of an instance that are kept; what came before the oldest of them is judged by that one."""
+MOST_CLEARED = 10
+"""Completions of an instance that were taken back and are kept; notes have those before."""
 _FEW_PAUSES = 8
 """Up to which they are looked at one by one."""
 
@@ -66,6 +68,7 @@ class MilestoneInstance(BaseModel):
             before that is late by that, not by an outage.
         rested: the pauses before those that are kept one by one.
         stopped_at: since when somebody has stopped the clock of this milestone alone.
+        cleared: its completions that somebody took back.
         lapsed: it was completed, and after that its criteria were false (or its completion rule true) at some time, so
             that its next occurrence does not follow from the completion.
         held_back: its start was reached while its completion rule held; it starts when that turns false.
@@ -111,6 +114,7 @@ class MilestoneInstance(BaseModel):
     stopped_at: AwareDatetime | None = None
     completed_at: AwareDatetime | None = None
     completed_by: str | None = None
+    cleared: tuple[Cleared, ...] = Field(default=(), exclude_if=operator.not_)
     removed_at: AwareDatetime | None = None
     exited_at: AwareDatetime | None = None
     lapsed: bool = False

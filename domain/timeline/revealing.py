@@ -7,8 +7,9 @@ from datetime import datetime
 from domain.process import Milestone
 from domain.timeline.book import Book
 from domain.timeline.effects import NoteKind
-from domain.timeline.facts import Firing, Violation
-from domain.timeline.instances import MilestoneInstance
+from domain.timeline.facts import Cleared, Firing, Violation
+from domain.timeline.instances import MOST_CLEARED, MilestoneInstance
+from domain.timeline.plan import KEEPS_CLEARED
 
 _AS_UNSEEN = (
     "terms",
@@ -37,6 +38,8 @@ def clear(
     """Take a completion back as if it had never been, and fire what fell due meanwhile, late."""
     text = f"the completion of {milestone.name} is cleared"
     chain, instance.unseen, instance.resting = instance.unseen, (), ()
+    if book.plan.rules >= KEEPS_CLEARED:
+        _keep(instance, at, by, reason)
     _open(instance)
     book.note(NoteKind.CLEARED, at, text, instance, by=by, reason=reason)
     _reveal(book, milestone, instance, chain, at)
@@ -51,6 +54,21 @@ def take_back(book: Book, milestone: Milestone, instance: MilestoneInstance, at:
     why = "its rule holds no more"
     book.note(NoteKind.CLEARED, at, text, instance, by="complete_when", why=why)
     _reveal(book, milestone, instance, chain, at)
+
+
+def _keep(instance: MilestoneInstance, at: datetime, by: str | None, reason: str | None) -> None:
+    """Keep what a completion has been that is taken back; nothing else of the instance tells of it."""
+    if instance.completed_at is None:
+        return
+    cleared = Cleared(
+        at=at,
+        by=by,
+        reason=reason,
+        completed_at=instance.completed_at,
+        completed_by=instance.completed_by,
+        violated=instance.standing_violation is not None,
+    )
+    instance.cleared = (*instance.cleared, cleared)[-MOST_CLEARED:]
 
 
 def _end_rest(book: Book, milestone: Milestone, instance: MilestoneInstance, at: datetime) -> None:

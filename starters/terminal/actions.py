@@ -62,8 +62,6 @@ def case_actions(store: Store, case_id: str) -> list[ShownAction]:
     ]
 
 
-
-
 def action_lines(store: Store, case_id: str, zone: tzinfo) -> list[str]:
     """The actions of a case, some lines each: with what was sent, when, to whom, and the receiver's answer.
 

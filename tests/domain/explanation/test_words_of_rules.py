@@ -9,6 +9,8 @@ import pytest
 
 from domain.explanation.explaining import explain
 from domain.explanation.text import explanation_text
+from domain.timeline.instances import MOST_CLEARED
+from domain.timeline.plan import KEEPS_CLEARED
 from tests.domain.timeline.bench import Bench, field_at, ny, plan, process, triggers
 
 ON = 'case.state == "on"'
@@ -185,3 +187,51 @@ def test_a_carried_span_says_what_was_used(
     bench = Bench({"within": rows, "on_change": "carry"}, opened=opened).change(changed, priority="High")
     words = said(bench, "Tue 10:00")
     assert [sentence for sentence in sentences if sentence not in words] == []
+
+
+# --- what was taken back by hand ---
+
+
+def test_a_completion_that_was_cleared_is_told() -> None:
+    """Who took it back, when and why, and what it had been: in time at first, then late; neither stands any more."""
+    bench = Bench({"within": "4h"}).complete("Mon 11:00", by="ann").clear("Mon 12:00", by="bob", reason="wrong case")
+    bench.to("Mon 13:00").complete("Mon 14:00", by="ann").clear("Mon 15:00", by="bob").through_json()
+    words = said(bench, "Mon 16:00")
+    assert (
+        "Outcome Mon 2025-06-09 12:00 (16:00Z): the completion of Mon 2025-06-09 11:00 (15:00Z) by ann, in time, was "
+        'taken back by bob, "wrong case". Mon 2025-06-09 13:00 (17:00Z): violated; that was the target then. '
+        "Mon 2025-06-09 15:00 (19:00Z): the completion of Mon 2025-06-09 14:00 (18:00Z) by ann, late, was taken back "
+        "by bob. Running at Mon 2025-06-09 16:00 (20:00Z), 3h after the target."
+    ) in words
+
+
+def test_a_cleared_completion_is_told_of_the_next_one_too() -> None:
+    """Completed by its rule, cleared, and completed again: the text and the values have both."""
+    milestone = {"within": "4h", "complete_when": DONE, "promise": False}
+    bench = Bench(milestone, fields={"state": "on"}).change("Mon 10:00", state="done").change("Mon 11:00", state="on")
+    bench.clear("Mon 12:00", by="bob").complete("Mon 12:30", by="ann").to("Mon 13:00")
+    words = said(bench, "Mon 13:00")
+    assert (
+        "of Mon 2025-06-09 10:00 (14:00Z) by its rule complete_when was taken back by bob. Mon 2025-06-09 12:30"
+        in words
+    )
+    [instance] = explain(bench.timeline.plan, bench.timeline.state, ny("Mon 13:00")).instances
+    [cleared] = instance.outcome.cleared
+    assert (cleared.at, cleared.by, cleared.reason) == (ny("Mon 12:00"), "bob", None)
+    assert (cleared.completed_at, cleared.completed_by, cleared.violated) == (ny("Mon 10:00"), "complete_when", False)
+
+
+def test_the_newest_cleared_completions_are_kept() -> None:
+    """However often a completion comes and goes, its instance does not grow without bound."""
+    bench = Bench({"within": "8h"})
+    for minute in range(MOST_CLEARED + 1):
+        bench.complete(f"Mon 10:{minute:02}", by="ann").clear(f"Mon 10:{minute:02}", by="bob")
+    [instance] = explain(bench.timeline.plan, bench.timeline.state, ny("Mon 11:00")).instances
+    assert [one.at for one in instance.outcome.cleared] == [ny(f"Mon 10:{m:02}") for m in range(1, MOST_CLEARED + 1)]
+
+
+def test_a_case_of_older_rules_keeps_nothing_of_what_was_cleared() -> None:
+    """So that its state stays what its history has."""
+    bench = Bench({"within": "4h"}, rules=KEEPS_CLEARED - 1).complete("Mon 10:00", by="ann").clear("Mon 11:00")
+    assert "cleared" not in bench.timeline.state.instances[0].model_dump_json()
+    assert "taken back" not in said(bench, "Mon 12:00")

@@ -1,131 +1,342 @@
-"""The day of an agent: ten cases, handled by the command line and what it says alone."""
+"""The day of an agent: ten cases on business hours, handled by the command line and what it prints.
+
+It is about noon of the last open day of a week. A weekend follows it, and a holiday after that. The commands stand as
+on a page of the documentation, with what they print; dates are put in when they are run.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import re
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from temporalio.client import Client
 
-from tests.starters.command_line import beside_a_worker, milepost
-from tests.support import assert_eventually, unique
+from starters.files.catalogs import apply_files
+from store import Store
+from tests.docs.reader import a_reader
+from tests.support import unique
+from worker.connection import connect
+from worker.namespace import ensure_namespace_and_search_attributes, register_namespace
+from worker.process import working
+
+NOON = 12
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+NEXT_OPEN = 4
+"""Days from today to the next open one: two of a weekend and a holiday lie between."""
 
 CATALOG = """
-organisation: {time_zone: Europe/Berlin, process: Support}
-fields: {priority: string, owner: string}
-business_hours: [{name: Always in Berlin, time_zone: Europe/Berlin, week: always}]
+organisation: {{time_zone: {zone}, process: Support}}
+fields: {{priority: string, owner: string}}
+business_hours:
+  - name: Office
+    time_zone: {zone}
+    week: {{{week}}}
+    holidays: {{add: [{holiday}]}}
 processes:
   - name: Support
-    business_hours: Always in Berlin
+    business_hours: Office
     milestones:
-      - {name: First response, within: 2h}
-      - {name: Resolution, within: [{when: case.priority == "High", span: 4h}, {span: 16h}]}
-accounts: [{id: acme}, {id: globex}]
+      - {{name: First response, within: 2h}}
+      - {{name: Resolution, within: [{{when: case.priority == "High", span: 4h}}, {{span: 16h}}]}}
+accounts: [{{id: acme}}, {{id: globex}}]
 entitlements:
-  - {id: SUPPORT, account: acme, process: Support}
-  - {id: BANK, account: acme, allowance: {unit: hours, cap: 1, overflow: prompt, overage_price: 80 EUR}}
-  - {id: ONE, account: globex, process: Support, allowance: {unit: cases, cap: 0, overflow: prompt}}
+  - {{id: SUPPORT, account: acme, process: Support}}
+  - {{id: BANK, account: acme, allowance: {{unit: hours, cap: 1, overflow: prompt, overage_price: 80 EUR}}}}
+  - {{id: ONE, account: globex, process: Support, allowance: {{unit: cases, cap: 0, overflow: prompt}}}}
 """
-IN_BERLIN = r"[A-Z][a-z]{2} \d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)? Europe/Berlin"
 
 
-class Agent:
-    """Types commands, and reads what they print."""
+def zone_of_noon() -> str:
+    """A zone without summer time in which the clock shows between 12:00 and 13:00."""
+    ahead = NOON - datetime.now(UTC).hour
+    return "Etc/GMT" if ahead == 0 else f"Etc/GMT{-ahead:+d}"  # these names count westwards
 
-    def __init__(self, environment: dict[str, str]) -> None:
-        self.environment = environment
-        self.names = [unique(f"day-{number}") for number in range(10)]
 
-    async def run(self, *arguments: str, code: int = 0) -> str:
-        ran = await asyncio.to_thread(milepost, *arguments, env=self.environment)
-        assert ran.exit_code == code, (arguments, ran.stdout, ran.stderr)
-        return ran.stdout + ran.stderr
+def catalog(zone: str, today: date) -> str:
+    """What is promised: five open days of which today is the last one, and a holiday after the weekend."""
+    open_days = [DAYS[(today - timedelta(days=ago)).weekday()] for ago in range(5)]
+    week = ", ".join(f'{day}: ["09:00-17:00"]' for day in open_days)
+    return CATALOG.format(zone=zone, week=week, holiday=today + timedelta(days=NEXT_OPEN - 1))
 
-    async def listed(self, *options: str) -> list[tuple[str, str | None]]:
-        """Of each case of a list what is due first."""
-        out = await asyncio.to_thread(milepost, "list", *options, "--json", env=self.environment)
-        return [(case["case_id"], case["due_milestone"]) for case in json.loads(out.stdout)]
 
-    async def sees(self, expected: list[tuple[str, str | None]], *options: str) -> None:
-        """Lists are a moment behind the answers."""
-
-        async def is_listed() -> None:
-            assert await self.listed(*options) == expected
-
-        await assert_eventually(is_listed)
+def filled_in(page: str, zone: str, today: date) -> str:
+    """A page with the dates of this day."""
+    days = {
+        "YESTERDAY": -1,
+        "TODAY": 0,
+        "SATURDAY": 1,
+        "SUNDAY": 2,
+        "HOLIDAY": NEXT_OPEN - 1,
+        "NEXT": NEXT_OPEN,
+        "AFTER": NEXT_OPEN + 1,
+    }
+    for name, ahead in days.items():
+        page = page.replace(name, f"{today + timedelta(days=ahead):%a %Y-%m-%d}")
+    return page.replace("ZONE", zone)
 
 
 async def test_ten_cases_by_the_command_line_alone(client: Client, tmp_path: Path) -> None:
-    """List, show, complete late news, clear, extend, reopen, log time, decide: each says what came of it."""
-    catalog = CATALOG
-    for name in ("SUPPORT", "BANK", "ONE"):
-        catalog = catalog.replace(f"id: {name}", f"id: {unique(name.lower())}")
-    (tmp_path / "catalog.yaml").write_text(catalog)
-    async with beside_a_worker(client, tmp_path, tmp_path / "catalog.yaml") as environment:
-        agent = Agent(environment)
-        late, ann, *others, asks = agent.names
-        opened = ("--account", "acme", "--field")
-        await agent.run("open", late, *opened, "owner=ann", "--opened-at", "-3h", "--field", "priority=High")
-        await agent.run("open", ann, *opened, "owner=ann", "--opened-at", "-1h", "--field", "priority=Low")
-        for name in others:
-            await agent.run("open", name, *opened, "owner=bo")
-        assert "to decide" in await agent.run("open", asks, "--account", "globex", "-f", "owner=ann")
-        await _what_is_due(agent)
-        await _first_things(agent)
-        await _second_thoughts(agent)
-        await _time_and_money(agent, asks)
+    """Opened, listed, completed by late news, cleared, extended, stopped, closed and taken up again, worked on."""
+    zone = zone_of_noon()
+    today = (datetime.now(UTC) + timedelta(hours=NOON - datetime.now(UTC).hour)).date()
+    (tmp_path / "catalog.yaml").write_text(catalog(zone, today))
+    reader = a_reader(tmp_path)
+    there = await connect(address=client.service_client.config.target_host, namespace=unique("day"))
+    await register_namespace(there)
+    await ensure_namespace_and_search_attributes(there)
+    reader.environment |= {
+        "TEMPORAL_ADDRESS": client.service_client.config.target_host,
+        "TEMPORAL_NAMESPACE": there.namespace,
+        "MILEPOST_DATABASE_URL": f"sqlite:///{tmp_path / 'milepost.db'}",
+    }
+    with Store.open(reader.environment["MILEPOST_DATABASE_URL"]) as store:
+        apply_files(store, [tmp_path / "catalog.yaml"], by="test")
+        async with working(there, store, task_queue="milepost"):
+            for _, differs in await asyncio.to_thread(lambda: list(reader.does(filled_in(DAY, zone, today)))):
+                raise differs
 
 
-async def _what_is_due(agent: Agent) -> None:
-    late, ann, asks = agent.names[0], agent.names[1], agent.names[-1]
-    first = "First response"
-    await agent.sees([(late, first), (ann, first), (asks, None)], "--owner", "ann")
-    await agent.sees([(late, first), (ann, first)], "--owner", "ann", "--account", "acme", "--due-within", "2h")
-    await agent.sees([(late, "Resolution")], "--milestone", "resolution", "--priority", "High")
-    await agent.sees([(late, first)], "--violated")
-    shown = await agent.run("list", "--limit", "3")
-    [line] = [line for line in shown.splitlines() if late in line]
-    assert re.search(r"First response +1h00m?\d*s? over|First response +1h\S* over", line), line
-    assert "there are more than these 3" in shown
-    assert "(Europe/Berlin; time left is open time)" in shown
+DAY = r"""
+The cases, three of them due after the weekend and the holiday.
+
+```console
+$ milepost open DAY-1 --account acme -f owner=ann -f priority=High --opened-at "today 09:05"
+milepost: --opened-at today 09:05 is TODAY 09:05 ZONE
+covered by SUPPORT, which matches by its account
+  not BANK: it has no process, 'SUPPORT' has 'Support'
+case DAY-1: open violation
+  First response: running, target TODAY 11:05 ZONE, ... over
+  Resolution: running, target TODAY 13:05 ZONE, ... left
+$ milepost open DAY-2 --account acme -f owner=ann -f priority=Low --opened-at 11:40
+milepost: --opened-at 11:40 is TODAY 11:40 ZONE
+covered by SUPPORT, which matches by its account
+  not BANK: it has no process, 'SUPPORT' has 'Support'
+case DAY-2: compliant
+  First response: running, target TODAY 13:40 ZONE, ... left
+  Resolution: running, target AFTER 11:40 ZONE, ... left
+$ milepost open DAY-3 --account acme -f owner=ann -f priority=Low --opened-at "yesterday 15:30"
+milepost: --opened-at yesterday 15:30 is YESTERDAY 15:30 ZONE
+covered by SUPPORT, which matches by its account
+  not BANK: it has no process, 'SUPPORT' has 'Support'
+case DAY-3: open violation
+  First response: running, target TODAY 09:30 ZONE, ... over
+  Resolution: running, target NEXT 15:30 ZONE, ... left
+$ milepost open DAY-4 --account acme -f owner=ann -f priority=Low --opened-at 07:30
+milepost: --opened-at 07:30 is TODAY 07:30 ZONE
+covered by SUPPORT, which matches by its account
+  not BANK: it has no process, 'SUPPORT' has 'Support'
+case DAY-4: open violation
+  First response: running, target TODAY 11:00 ZONE, ... over
+  Resolution: running, target NEXT 17:00 ZONE, ... left
+$ milepost open DAY-5 --account acme -f owner=bo -f priority=Low --opened-at 11:20
+milepost: --opened-at 11:20 is TODAY 11:20 ZONE
+covered by SUPPORT, which matches by its account
+  not BANK: it has no process, 'SUPPORT' has 'Support'
+case DAY-5: compliant
+  First response: running, target TODAY 13:20 ZONE, ... left
+  Resolution: running, target AFTER 11:20 ZONE, ... left
+$ milepost open DAY-6 --account acme -f owner=bo -f priority=High --opened-at 11:15
+milepost: --opened-at 11:15 is TODAY 11:15 ZONE
+covered by SUPPORT, which matches by its account
+  not BANK: it has no process, 'SUPPORT' has 'Support'
+case DAY-6: compliant
+  First response: running, target TODAY 13:15 ZONE, ... left
+  Resolution: running, target TODAY 15:15 ZONE, ... left
+$ milepost open DAY-7 --account acme -f owner=bo -f priority=Low --opened-at 11:30
+milepost: --opened-at 11:30 is TODAY 11:30 ZONE
+covered by SUPPORT, which matches by its account
+  not BANK: it has no process, 'SUPPORT' has 'Support'
+case DAY-7: compliant
+  First response: running, target TODAY 13:30 ZONE, ... left
+  Resolution: running, target AFTER 11:30 ZONE, ... left
+$ milepost open DAY-8 --account acme -f owner=bo -f priority=High --opened-at 11:50
+milepost: --opened-at 11:50 is TODAY 11:50 ZONE
+covered by SUPPORT, which matches by its account
+  not BANK: it has no process, 'SUPPORT' has 'Support'
+case DAY-8: compliant
+  First response: running, target TODAY 13:50 ZONE, ... left
+  Resolution: running, target TODAY 15:50 ZONE, ... left
+$ milepost open DAY-9 --account acme -f owner=bo -f priority=Low --opened-at 11:55
+milepost: --opened-at 11:55 is TODAY 11:55 ZONE
+covered by SUPPORT, which matches by its account
+  not BANK: it has no process, 'SUPPORT' has 'Support'
+case DAY-9: compliant
+  First response: running, target TODAY 13:55 ZONE, ... left
+  Resolution: running, target AFTER 11:55 ZONE, ... left
+$ milepost open DAY-10 --account globex -f owner=ann --opened-at 11:58
+milepost: --opened-at 11:58 is TODAY 11:58 ZONE
+case DAY-10: nothing promised, in no process
+  to decide: entitlement ONE has nothing left (0 of 0): one more? Decide until ...; after that it counts as no
+$ milepost list --owner ann | tr -s ' '
+case account owner priority due next left due at
+─...
+DAY-3 acme ann Low First response ... over TODAY 09:30 violated
+DAY-4 acme ann Low First response ... over TODAY 11:00 violated
+DAY-1 acme ann High First response ... over TODAY 11:05 violated
+DAY-2 acme ann Low First response ... TODAY 13:40
+DAY-10 globex ann nothing
+5 open cases, TODAY ... (ZONE; time left is open time)
+```
+
+What was done already, as it becomes known: in time after all, ten minutes ago, late, and in the wrong case.
+
+```console
+$ milepost complete DAY-1 "first response" --at 10:50
+milepost: --at 10:50 is TODAY 10:50 ZONE
+First response: the violation at TODAY 11:05 ZONE is corrected: completed in time at TODAY 10:50 ZONE
+First response completed in time, target TODAY 11:05 ZONE
+case DAY-1: compliant
+  Resolution: running, target TODAY 13:05 ZONE, ... left
+$ milepost complete DAY-2 "first response" --at -10m
+milepost: --at -10m is TODAY ... ZONE
+First response completed in time, target TODAY 13:40 ZONE
+case DAY-2: compliant
+  Resolution: running, target AFTER 11:40 ZONE, ... left
+$ milepost complete DAY-3 "first response" --at 09:45
+milepost: --at 09:45 is TODAY 09:45 ZONE
+First response completed late, target TODAY 09:30 ZONE
+case DAY-3: closed violation
+  Resolution: running, target NEXT 15:30 ZONE, ... left
+$ milepost complete DAY-4 "first response" --at 09:20
+milepost: --at 09:20 is TODAY 09:20 ZONE
+First response: the violation at TODAY 11:00 ZONE is corrected: completed in time at TODAY 09:20 ZONE
+First response completed in time, target TODAY 11:00 ZONE
+case DAY-4: compliant
+  Resolution: running, target NEXT 17:00 ZONE, ... left
+$ milepost clear DAY-4 "first response" --reason "the wrong case"
+the completion of First response is cleared
+First response violated at TODAY 11:00 ZONE
+case DAY-4: open violation
+  First response: running, target TODAY 11:00 ZONE, ... over
+  Resolution: running, target NEXT 17:00 ZONE, ... left
+$ milepost explain DAY-4 "First response" | tr -s '\n ' ' ' | grep -o 'the completion of [^.]*[.]'
+the completion of TODAY 09:20... by ann, in time, was taken back by ann, "the wrong case".
+$ milepost show DAY-4 --notes | grep "is cleared" | tr -s ' '
+ 9 TODAY ... ZONE the completion of First response is cleared ann the wrong case
+$ milepost complete DAY-5 "First respons"
+milepost: unknown milestone 'First respons'; process 'Support' has: First response, Resolution
+$ echo $?
+2
+```
+
+More time, by open time: it goes past the weekend and the holiday.
+
+```console
+$ milepost extend DAY-3 resolution 8h --reason "agreed by phone"
+Resolution extended by 8:00:00 of open time, target AFTER 15:30 ZONE
+case DAY-3: closed violation
+  Resolution: running, target AFTER 15:30 ZONE, ... left
+$ milepost explain DAY-3 Resolution | grep -A 6 Counted
+  Counted     open time                                       open   in all
+              YESTERDAY  15:30 - 17:00                  1h30m    1h30m
+              TODAY  09:00 - 17:00                     8h    9h30m
+              SATURDAY and SUNDAY  closed every week
+              HOLIDAY  closed: a holiday or a date off (otherwise 09:00-17:00)
+              NEXT  09:00 - 17:00                     8h   17h30m
+              AFTER  09:00 - 15:30                  6h30m      24h
+```
+
+Closed too early, and a clock that stands for a while.
+
+```console
+$ milepost close DAY-6
+the case is closed
+the case left process 'Support'
+case DAY-6: compliant, closed
+$ milepost reopen DAY-6
+case DAY-6: compliant
+  First response: running, target TODAY 13:... ZONE, ... left
+  Resolution: running, target TODAY 15:... ZONE, ... left
+$ milepost stop DAY-7 --reason "waits for a part"
+the clock of the case is stopped
+First response paused: case stopped
+Resolution paused: case stopped
+case DAY-7: compliant, clock stopped
+  First response: paused, target TODAY 13:30 ZONE, ... left
+  Resolution: paused, target AFTER 11:30 ZONE, ... left
+$ milepost list --paused | tr -s ' '
+case account owner priority due next left due at
+─...
+DAY-7 acme bo Low First response ... TODAY 13:30 clock stopped
+1 open case, TODAY ... (ZONE; time left is open time)
+$ milepost resume DAY-7
+the clock of the case goes on
+First response runs again, target TODAY 13:3... ZONE
+Resolution runs again, target AFTER 11:3... ZONE
+case DAY-7: compliant
+  First response: running, target TODAY 13:3... ZONE, ... left
+  Resolution: running, target AFTER 11:3... ZONE, ... left
+```
+
+What was worked, what it costs, and who pays.
+
+```console
+$ milepost log-time DAY-8 T-1 1h30m --worked-at 11:55
+milepost: --worked-at 11:55 is TODAY 11:55 ZONE
+entitlement BANK: prompt, 1 hour taken, 0.5 hours beyond the cap, 0 hours left
+bill 0.5 hours of time entry T-1 beyond the cap of entitlement BANK, at 80 EUR an hour? Decide ...
+$ milepost decide DAY-8 yes --entry T-1 --reason "agreed by phone"
+0.5 hours of time entry T-1 beyond the cap of entitlement BANK, at 80 EUR an hour: approved, agreed by phone
+case DAY-8: compliant
+  First response: running, target TODAY 13:50 ZONE, ... left
+  Resolution: running, target TODAY 15:50 ZONE, ... left
+$ milepost change DAY-9 --field priority=High
+priority is 'High'
+its span changed: Resolution has 4h, target AFTER 11:55 ZONE moves to TODAY 15:55 ZONE
+case DAY-9: compliant
+  First response: running, target TODAY 13:55 ZONE, ... left
+  Resolution: running, target TODAY 15:55 ZONE, ... left
+$ milepost decide DAY-10 no --reason "they will renew"
+the case goes over to no entitlement
+the case entered process 'Support', version 1
+First response starts with 2h, target TODAY ... ZONE
+row 1 of Resolution counts as false: the field 'priority' is not set
+Resolution starts with 16h, target AFTER ... ZONE
+case DAY-10: compliant
+  First response: running, target TODAY ... ZONE, 2h left
+  Resolution: running, target AFTER ... ZONE, 16h left
+```
+
+What is left for the others.
+
+```console
+$ milepost list --violated | tr -s ' '
+case account owner priority due next left due at
+─...
+DAY-4 acme ann Low First response ... over TODAY 11:00 violated
+DAY-3 acme ann Low Resolution ... AFTER 15:30 violated
+2 open cases, TODAY ... (ZONE; time left is open time)
+$ milepost list --due-within 5h --milestone resolution | tr -s ' '
+case account owner priority due next left due at
+─...
+DAY-1 acme ann High Resolution ... TODAY 13:05
+DAY-6 acme bo High Resolution ... TODAY 15:...
+DAY-8 acme bo High Resolution ... TODAY 15:50
+DAY-9 acme bo High Resolution ... TODAY 15:55
+4 open cases, TODAY ... (ZONE; time left is open time)
+$ milepost show DAY-2 | tr -s ' '
+Case DAY-2 Support v1 compliant
+account acme, covered by SUPPORT
+opened TODAY 11:40, now TODAY ... (ZONE; spans are open time)
+next Resolution: violation AFTER 11:40, in ... by the wall clock
+fields owner=ann priority=Low
 
 
-async def _first_things(agent: Agent) -> None:
-    late, ann, *others, _ = agent.names
-    said = await agent.run("complete", late, "first response", "--at", "-90m", "--by", "ann")
-    assert re.search(f"milepost: --at -90m is {IN_BERLIN}", said)
-    assert re.search(f"First response completed in time, target {IN_BERLIN}", said)
-    await agent.sees([], "--violated")  # it was in time after all
-    assert "clock of the case is stopped" in await agent.run("stop", ann, "--reason", "waits for a part")
-    await agent.sees([(ann, "First response")], "--paused")
-    await agent.run("resume", ann)
-    await agent.run("complete", others[0], "FIRST RESPONSE")
-    said = await agent.run("complete", others[0], "First respons", code=2)
-    assert "unknown milestone 'First respons'; process 'Support' has: First response, Resolution" in said
+ milestone state start target elapsed paused left
+ ─...
+ First response completed TODAY 11:40 TODAY 13:40 ... -
+ 2h of Office
+ Resolution running TODAY 11:40 AFTER 11:40 ... - ...
+ 16h of Office
 
 
-async def _second_thoughts(agent: Agent) -> None:
-    late, _, *others, _ = agent.names
-    await agent.run("clear", others[0], "first response", "--reason", "the wrong case")
-    said = await agent.run("extend", late, "resolution", "2h", "--reason", "agreed by phone")
-    assert re.search(f"Resolution extended by .*, target {IN_BERLIN}", said), said
-    await agent.run("close", others[1])
-    again = await agent.run("reopen", others[1])
-    assert f"case {others[1]}: compliant" in again
-    shown = await agent.run("show", others[0], "--notes")
-    assert "the wrong case" in shown
-    shown = await agent.run("show", late)
-    assert "(Europe/Berlin; spans are open time)" in shown
-
-
-async def _time_and_money(agent: Agent, asks: str) -> None:
-    late = agent.names[0]
-    said = await agent.run("log-time", late, "T-1", "1h30m", "--worked-at", "-2h", "--by", "ann")
-    assert "decide" in said.casefold(), said
-    await agent.run("decide", late, "yes", "--entry", "T-1", "--reason", "agreed by phone")
-    await agent.run("decide", asks, "no", "--reason", "they will renew")
-    await agent.sees([], "--due-within", "1m", "--paused")
-    helped = await agent.run("list", "--help")
-    assert "--due-within" in helped
+ TODAY 11:40 case opened
+ 11:40 covered by SUPPORT, which matches by its account. Not BANK: it has no process, 'SUPPORT' has
+ 'Support'
+ 11:40 First response starts, 2h of Office
+ 11:40 Resolution starts, 16h of Office
+ ... First response completed by ann, in time in ...
+ AFTER 11:40 Resolution next: violation
+```
+"""

@@ -45,6 +45,8 @@ async def test_late_news_and_reasons_can_be_read(client: Client, tmp_path: Path)
             assert "ann" in cleared
 
         await assert_eventually(all_is_told)
+        why = await asyncio.to_thread(milepost, "explain", case, env={**env, "COLUMNS": "200"})
+        assert 'by ann, in time, was taken back by ann, "wrong case".' in " ".join(why.stdout.split())
         listed = json.loads((await asyncio.to_thread(milepost, "show", case, "--notes", "--json", env=env)).stdout)
         assert [note["number"] for note in listed] == list(range(1, len(listed) + 1))
         both = await asyncio.to_thread(milepost, "show", case, "--notes", "--watch", env=env)
