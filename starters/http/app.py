@@ -30,9 +30,9 @@ from starters.http.routes import (
 from starters.http.tokens import Issuer, Tokens
 
 ABOUT = """\
-Entitlements, milestones and business hours of support cases. Every request but the health checks, and customers' pages
-by their links, shows a key or a token, as `Authorization: Bearer ...`; each route says which scopes it takes. What is
-refused is answered as a problem (RFC 9457).
+Entitlements, milestones and business hours of support cases. Every request but the health checks, the page of
+problems, and customers' pages by their links, shows a key or a token, as `Authorization: Bearer ...`; each route says
+which scopes it takes. What is refused is answered as a problem (RFC 9457).
 """
 
 
@@ -84,5 +84,6 @@ def create_app(
     ):
         app.router.routes.extend(module.router.routes)  # one table, that can be walked
     app.router.routes.extend(intake.open_router.routes)
-    app.router.routes.extend([*pages.router.routes, *pages.entrance.routes, *customer_pages.router.routes])
+    for router in (pages.router, pages.open_router, pages.entrance, customer_pages.router):
+        app.router.routes.extend(router.routes)
     return app
