@@ -15,8 +15,8 @@ from domain.feed.registry import event_types
 from domain.scopes import Scope
 from starters.http.app import create_app
 from starters.http.backend import Backend
+from starters.http.commands import example_of
 from starters.http.document import document_of
-from starters.http.pages import example_of
 from starters.http.refusals import ALIASES, REFUSALS
 from starters.http.routing import GuardedRoute
 from starters.http.signed import SignedRoute

@@ -1,4 +1,4 @@
-"""The page of problems in the reference: ``python -m starters.http.reference > docs/reference/problems.md``."""
+"""The page of problems: everything that is refused, by its code."""
 
 from __future__ import annotations
 
@@ -36,7 +36,3 @@ def page() -> str:
 def _part(title: str, codes: dict[str, Refusal]) -> str:
     rows = "".join(f"| `{code}` | {refusal.status} | {refusal.title} |\n" for code, refusal in codes.items())
     return f"\n## {title}\n\n| code | status | |\n|---|---|---|\n{rows}"
-
-
-if __name__ == "__main__":
-    print(page(), end="")
