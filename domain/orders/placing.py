@@ -74,8 +74,11 @@ class Order(Value):
 
     Attributes:
         id: the same order again, or a changed one, has the same.
-        starts_on: of everything that it makes, in the account's zone; None: the day on which it is first placed.
-        ends_on: likewise; None: as long as the term of each template.
+        account: who has ordered.
+        name: for people.
+        starts_on: of everything that it makes, in the account's zone; left out, the day on which it is first placed.
+        ends_on: likewise; left out, as long as the term of each template.
+        lines: what was ordered: a product each, for an asset if wanted, so many times.
     """
 
     id: Id

@@ -30,9 +30,9 @@ from starters.http.routes import (
 from starters.http.tokens import Issuer, Tokens
 
 ABOUT = """\
-Entitlements, milestones and business hours of support cases. Every request but the health checks, and customers' pages
-by their links, shows a key or a token, as `Authorization: Bearer ...`; each route says which scopes it takes. What is
-refused is answered as a problem (RFC 9457).
+Entitlements, milestones and business hours of support cases. Every request but the health checks, the page of
+problems, and customers' pages by their links, shows a key or a token, as `Authorization: Bearer ...`; each route says
+which scopes it takes. What is refused is answered as a problem (RFC 9457).
 """
 
 
@@ -51,6 +51,18 @@ def create_app(
         issuer: whose tokens are taken beside keys; None: nobody's.
         api_url: where customers reach it, for links to their pages; None: where a request for one was sent.
     """
+    app = routed()
+    app.state.backend = backend
+    app.state.api_url = api_url
+    app.state.rate = RateLimit(requests_per_second)
+    app.state.tokens = None if issuer is None else Tokens(issuer)
+    app.add_middleware(ForeignIds)
+    handle_problems(app)
+    return app
+
+
+def routed() -> FastAPI:
+    """An app with all routes, and nothing behind them yet: all that the document is made of."""
     app = FastAPI(
         title="Milepost",
         description=ABOUT,
@@ -61,28 +73,10 @@ def create_app(
         separate_input_output_schemas=False,
         redirect_slashes=False,
     )
-    app.state.backend = backend
-    app.state.api_url = api_url
-    app.state.rate = RateLimit(requests_per_second)
-    app.state.tokens = None if issuer is None else Tokens(issuer)
-    app.add_middleware(ForeignIds)
-    handle_problems(app)
-    for module in (
-        health,
-        cases,
-        bulk,
-        coverage,
-        entitlements,
-        orders,
-        catalog,
-        tasks,
-        actions,
-        events,
-        reports,
-        customer_links,
-        intake,
+    for router in (  # one table, that can be walked
+        *(cases.router, bulk.router, coverage.router, entitlements.router, orders.router, catalog.router, tasks.router),
+        *(actions.router, events.router, reports.router, customer_links.router, intake.open_router, intake.router),
+        *(health.router, pages.router, pages.open_router, pages.entrance, customer_pages.router),
     ):
-        app.router.routes.extend(module.router.routes)  # one table, that can be walked
-    app.router.routes.extend(intake.open_router.routes)
-    app.router.routes.extend([*pages.router.routes, *pages.entrance.routes, *customer_pages.router.routes])
+        app.router.routes.extend(router.routes)
     return app

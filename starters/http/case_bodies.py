@@ -27,9 +27,10 @@ class CaseRequest(Value):
         event_id: sent again under the same one, it is taken once.
         occurred_at: when it happened; now, if left out.
         by: the person who did it.
+        reason: why; it goes on record.
     """
 
-    model_config = example(occurred_at="2026-12-01T09:30:00Z", by="ann", reason="the customer called")
+    model_config = example(by="ann", reason="the customer called")
 
     event_id: EventId | None = None
     occurred_at: IsoInstant | None = None
@@ -43,7 +44,15 @@ class NewCase(Value):
     Attributes:
         case_id: letters, digits and ``. _ ~ -``; any other becomes one of these by percent-encoding with ``~``, and is
             kept as `external_id`.
+        account: whose case it is; left out, it follows from the contact, the asset or the contract.
+        contact: of the account: who called.
+        asset: of the account: what it is about.
+        service_contract: under which the case is opened; so with a line item of it, `contract_line_item`.
+        contract_line_item: the line item of a contract.
         entitlement: the case is opened from it, instead of looking for one.
+        product: what it is about, where there is no asset.
+        channel: on which it came; entitlements may be for some channels only.
+        business_hours: a calendar of the case's own, by its name.
         fields: values of the declared fields.
         opened_at: now, if left out.
         by: the person who opens it.
@@ -67,15 +76,23 @@ class NewCase(Value):
 
 
 class MilestoneReached(CaseRequest):
-    """A milestone was reached: `occurred_at` decides whether it was in time."""
+    """A milestone was reached: `occurred_at` decides whether it was in time.
 
-    model_config = example(milestone="First response", occurred_at="2026-12-01T09:30:00Z", by="ann")
+    Attributes:
+        milestone: which, by its name.
+    """
+
+    model_config = example(milestone="First response", by="ann")
 
     milestone: Words
 
 
 class NewValues(CaseRequest):
-    """Fields of the case have new values; a null clears one."""
+    """Fields of the case have new values; a null clears one.
+
+    Attributes:
+        fields: by their names, their new values.
+    """
 
     model_config = example(fields={"priority": "Critical"}, by="ann")
 
@@ -83,7 +100,11 @@ class NewValues(CaseRequest):
 
 
 class ClockRequest(CaseRequest):
-    """The clock of the case, or of one milestone."""
+    """The clock of the case, or of one milestone.
+
+    Attributes:
+        milestone: whose clock; that of the case, if left out.
+    """
 
     model_config = example(reason="waiting for the customer", by="ann")
 
@@ -91,7 +112,11 @@ class ClockRequest(CaseRequest):
 
 
 class Clearing(CaseRequest):
-    """A completion that is taken back, as if it had never been."""
+    """A completion that is taken back, as if it had never been.
+
+    Attributes:
+        milestone: whose completion.
+    """
 
     model_config = example(milestone="First response", reason="it was another case", by="ann")
 
@@ -99,7 +124,13 @@ class Clearing(CaseRequest):
 
 
 class Extension(CaseRequest):
-    """A target that moves later: by open seconds, or to an instant."""
+    """A target that moves later: by open seconds, or to an instant.
+
+    Attributes:
+        milestone: whose target.
+        open_seconds: by so many seconds of business time.
+        until: or to this instant.
+    """
 
     model_config = example(milestone="Resolution", open_seconds=14400, reason="agreed with the customer", by="ann")
 
@@ -112,6 +143,7 @@ class AnotherEntitlement(CaseRequest):
     """Another entitlement for the case; null for none.
 
     Attributes:
+        entitlement: its id.
         from_opening: the choice before was wrong: its process is entered at the opening.
     """
 
@@ -125,11 +157,16 @@ class Work(Value):
     """Work that was done on the case.
 
     Attributes:
+        event_id: sent again under the same one, it is taken once.
+        occurred_at: when it happened; now, if left out.
+        by: the person who did it.
         id: of the time entry; it counts once.
+        minutes: how long it took.
         worked_at: decides the period; `occurred_at`, if left out.
+        note: what was done; it goes on record.
     """
 
-    model_config = example(id="T-1", minutes=90, worked_at="2026-12-01T09:30:00Z", by="ann", note="on the phone")
+    model_config = example(id="T-1", minutes=90, by="ann", note="on the phone")
 
     event_id: EventId | None = None
     occurred_at: IsoInstant | None = None
@@ -144,6 +181,7 @@ class Decision(CaseRequest):
     """A decision about what is beyond a cap: yes takes it at the overage price.
 
     Attributes:
+        approved: yes or no.
         entry: about this time entry; about the case itself, if left out.
     """
 
@@ -154,18 +192,27 @@ class Decision(CaseRequest):
 
 
 class Retry(Value):
-    """An action that failed for good, to be tried again under the key that it has."""
+    """An action that failed for good, to be tried again under the key that it has.
 
-    model_config = example(key="4711/gold/first-response/1/warning-75-percent/1/email", by="ann")
+    Attributes:
+        key: of the action; the list of actions has it.
+        by: the person who asks for it.
+    """
+
+    model_config = example(key="4711/gold/first-response/1/success/1/email", by="ann")
 
     key: Annotated[Words, Field(min_length=1)]
     by: Words | None = None
 
 
 class OtherVersion(CaseRequest):
-    """Another version of the case's process; the latest, if left out."""
+    """Another version of the case's process; the latest, if left out.
 
-    model_config = example(process_version=3, reason="the new terms hold for all", by="bo")
+    Attributes:
+        process_version: its number.
+    """
+
+    model_config = example(process_version=2, reason="the new terms hold for all", by="bo")
 
     process_version: Annotated[int, Field(ge=1)] | None = None
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
 from domain.feed.envelope import FeedEvent
 from domain.feed.registry import event_types, meaning_of, schema_of
 from domain.scopes import MEANINGS, Scope
+from starters.http.described import describe_route, describe_schemas
 from starters.http.idempotency import HEADER
 from starters.http.problems import MEDIA_TYPE, ProblemDetails
 from starters.http.routing import GuardedRoute
@@ -53,6 +56,7 @@ def document_of(app: FastAPI) -> dict[str, Any]:
             separate_input_output_schemas=app.separate_input_output_schemas,
         )
         _say_what_all_have(made, app.routes)
+        _say_what_parts_are(made, app.routes)
         _say_what_leads_where(made["paths"])
         _say_what_is_sent(made)
         app.openapi_schema = made
@@ -79,11 +83,23 @@ def _say_what_all_have(made: dict[str, Any], routes: list[BaseRoute]) -> None:
             "description": "Or what else the source is declared to sign with, under `intake` in the catalog.",
         },
     }
+    for operation, method, route in _operations(made, routes):
+        _complete(operation, method, route)
+
+
+def _say_what_parts_are(made: dict[str, Any], routes: list[BaseRoute]) -> None:
+    """Add what docstrings say of parameters, of bodies and of what is answered."""
+    schemas = made["components"]["schemas"]
+    describe_schemas(schemas)
+    for operation, _, route in _operations(made, routes):
+        describe_route(route, operation, schemas)
+
+
+def _operations(made: dict[str, Any], routes: list[BaseRoute]) -> Iterator[tuple[dict[str, Any], str, APIRoute]]:
     for route in routes:
-        for method in getattr(route, "methods", None) or ():
-            operation = made["paths"].get(getattr(route, "path_format", ""), {}).get(method.lower())
-            if operation is not None:
-                _complete(operation, method, route)
+        if isinstance(route, APIRoute) and route.include_in_schema:
+            for method in route.methods or ():
+                yield made["paths"][route.path_format][method.lower()], method, route
 
 
 def _complete(operation: dict[str, Any], method: str, route: BaseRoute) -> None:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from fastapi import Header
+from fastapi import Header, Query
 
 IfMatch = Annotated[
     str | None,
     Header(
+        alias="If-Match",
         max_length=200,
         description='The ETag of what is to be changed, such as "7"; or *, whatever it is.',
         examples=["*"],
     ),
 ]
 ANY: Final = "*"
+
+DryRun = Annotated[bool, Query(description="Nothing is stored; the answer says what would change.")]
 
 
 def tag_of(stands: object) -> str:

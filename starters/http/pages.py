@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 from html import escape
 from typing import Any
 
 from starlette.responses import HTMLResponse
 
+from starters.http.commands import command_of
 from starters.http.refusals import REFUSALS
 
 _STYLE = """
@@ -84,7 +84,8 @@ def _operation(path: str, method: str, operation: dict[str, Any], document: dict
     description = "".join(f"<p>{escape(part)}</p>" for part in operation.get("description", "").split("\n\n"))
     rows = "".join(_parameter(parameter) for parameter in operation.get("parameters", []))
     table = f"<table><tbody>{rows}</tbody></table>" if rows else ""
-    command = f"<pre>{escape(command_of(path, method, operation, document, host))}</pre>"
+    typed = command_of(path, method, operation, document, api=f"http://{host}")
+    command = f"<pre>{escape(typed)}</pre>"
     head = f'<span class="method">{method}</span> <code>{escape(path)}</code> {escape(operation.get("summary", ""))}'
     return f"<details><summary>{head}</summary>{description}{table}{command}</details>"
 
@@ -95,24 +96,3 @@ def _parameter(parameter: dict[str, Any]) -> str:
     return (
         f"<tr><td><code>{escape(parameter['name'])}</code></td><td>{where}, {parameter['in']}</td><td>{said}</td></tr>"
     )
-
-
-def command_of(path: str, method: str, operation: dict[str, Any], document: dict[str, Any], host: str) -> str:
-    """The command by which a route is tried from a terminal."""
-    lines = [f"curl -X {method} http://{host}{path}" if method != "GET" else f"curl http://{host}{path}"]
-    if "security" in operation:
-        lines.append('-H "Authorization: Bearer $KEY"')
-    body = example_of(operation, document)
-    if body is not None:
-        lines.append("-H 'Content-Type: application/json'")
-        lines.append(f"-d '{json.dumps(body)}'")
-    return " \\\n  ".join(lines)
-
-
-def example_of(operation: dict[str, Any], document: dict[str, Any]) -> Any:
-    """The example of an operation's body; None: it has none."""
-    content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
-    schema = content.get("schema", {})
-    reference = schema.get("$ref") or next((part["$ref"] for part in schema.get("allOf", []) if "$ref" in part), None)
-    named = document["components"]["schemas"].get(str(reference).rpartition("/")[2], {}) if reference else {}
-    return next(iter([*schema.get("examples", []), *named.get("examples", [])]), None)

@@ -147,6 +147,22 @@ OF_ORGANISATIONS = {
 
 REFUSALS: dict[str, Refusal] = {**OF_HTTP, **OF_CASES, **OF_ENTITLEMENTS, **OF_ORGANISATIONS}
 
+OF_ANY = (
+    *(
+        "bad_json",
+        "bad_request",
+        "no_key",
+        "unknown_key",
+        "expired_key",
+        "revoked_key",
+        "scope_too_small",
+        "not_acceptable",
+    ),
+    *("still_running", "too_large", "bad_media_type", "bad_message", "key_used_otherwise", "too_many_requests"),
+    *("unexpected", "no_answer", "store_unavailable", "not_now"),
+)
+"""Codes with which any request may be refused, whatever it asks for."""
+
 ALIASES = {
     "NotFound": "unknown_name",
     "FieldsError": "bad_field",

@@ -58,6 +58,7 @@ class Visit(UsageRequest):
 
     Attributes:
         reference: of the visit; it counts once.
+        amount: how much of it.
         at: when it is dispatched, or planned to be: decides the period. Now, if left out.
         case_id: is told if not enough is left.
         overage: why it is taken at the overage price if nothing is left and the entitlement asks; a manager's alone.
@@ -73,7 +74,12 @@ class Visit(UsageRequest):
 
 
 class GivenBack(UsageRequest):
-    """What a time entry or a visit took, to be given back, once."""
+    """What a time entry or a visit took, to be given back, once.
+
+    Attributes:
+        reference: of the visit or the time entry.
+        reason: why; it goes on record.
+    """
 
     model_config = example(reference="V-1", reason="it did not take place", by="dispatch")
 
@@ -82,9 +88,15 @@ class GivenBack(UsageRequest):
 
 
 class Adjustment(UsageRequest):
-    """More, or less, that was taken than is counted; in the period of `at`, or of now."""
+    """More, or less, that was taken than is counted; in the period of `at`, or of now.
 
-    model_config = example(amount="-90m", reason="goodwill: the first visit did not help", by="bo")
+    Attributes:
+        amount: so much more; with a minus less.
+        reason: why; it goes on record.
+        at: an instant of the period; now, if left out.
+    """
+
+    model_config = example(amount=1, reason="one that was driven before", by="bo")
 
     amount: Typed
     reason: Why
@@ -95,12 +107,15 @@ class Grant(UsageRequest):
     """A credit for one period by hand, used before the cap; with a minus it is taken back.
 
     Attributes:
+        amount: so much; with a minus it is taken back.
+        reason: why; it goes on record.
         until: the last date, in the account's zone, that it pays for.
         until_instant: or the last instant.
         at: an instant of the period; now, if left out.
+        carries_over: what is left of it at the end of the period goes on into the next.
     """
 
-    model_config = example(amount=2, until="2026-12-15", reason="goodwill: the hall stood still", by="bo")
+    model_config = example(amount=2, reason="goodwill: the hall stood still", by="bo")
 
     amount: Typed
     reason: Why
@@ -116,6 +131,7 @@ class Amendment(UsageRequest):
     Attributes:
         cap: in the unit; of hours also ``7.5`` or ``7h30m``. ``unlimited`` for none.
         ends_on: the last date, in the account's zone; ``never`` for none.
+        reason: why; it goes on record.
     """
 
     model_config = example(cap=6, reason="two more, by order 1204", by="bo")
@@ -146,7 +162,12 @@ class Amendment(UsageRequest):
 
 
 class Renewal(UsageRequest):
-    """A new, linked record that goes on from the day after the last; as long as declared, unless `ends_on` says so."""
+    """A new, linked record that goes on from the day after the last; as long as declared, unless `ends_on` says so.
+
+    Attributes:
+        ends_on: the last date of the new record.
+        reason: why; it goes on record.
+    """
 
     model_config = example(reason="renewed by phone", by="bo")
 
@@ -158,12 +179,13 @@ class Cancellation(UsageRequest):
     """The end of an entitlement: from an instant, or after a last day; now, if neither is given.
 
     Attributes:
+        reason: why; it goes on record.
         on: the last date that it covers, in the account's zone.
         at: or from this instant on.
         with_renewal: what it was renewed as is cancelled, too.
     """
 
-    model_config = example(on="2026-12-31", reason="the contract was terminated", by="bo")
+    model_config = example(with_renewal=True, reason="the contract was terminated", by="bo")
 
     reason: Why
     on: IsoDate | None = None
@@ -172,9 +194,16 @@ class Cancellation(UsageRequest):
 
 
 class Cover(UsageRequest):
-    """Overage that is paid from what is left of its period, or of the later one of `at`."""
+    """Overage that is paid from what is left of its period, or of the later one of `at`.
 
-    model_config = example(reference="T-7", reason="the cap was raised for it", by="bo")
+    Attributes:
+        reference: of what was taken at the overage price.
+        reason: why; it goes on record.
+        amount: so much of it; all that is left of it, if left out.
+        at: an instant of the later period.
+    """
+
+    model_config = example(reference="V-7", reason="the cap was raised for it", by="bo")
 
     reference: Reference
     reason: Why
@@ -183,9 +212,15 @@ class Cover(UsageRequest):
 
 
 class Voided(UsageRequest):
-    """Overage that is let go."""
+    """Overage that is let go.
 
-    model_config = example(reference="T-7", reason="goodwill", by="bo")
+    Attributes:
+        reference: of what was taken at the overage price.
+        reason: why; it goes on record.
+        amount: so much of it; all that is left of it, if left out.
+    """
+
+    model_config = example(reference="V-8", reason="goodwill", by="bo")
 
     reference: Reference
     reason: Why

@@ -26,6 +26,7 @@ from store.cases.actions import StoredAction
 router = guarded_router("/v1/actions", "Actions")
 
 AGENT, MANAGER = Scope.AGENT, Scope.MANAGER
+KEY = "4711/gold/first-response/1/success/1/email"
 
 if TYPE_CHECKING:
     ActionName = str
@@ -37,8 +38,13 @@ class ActionListing(Value):
     """Which actions are listed: those of a case in the order in which they fell due, or all that failed for good.
 
     Attributes:
+        case: of this case, or of the entitlement of this id; those that failed, of all, if left out.
+        kind: of this kind only.
+        limit: at most so many.
         since: that failed then or later; so with `kind`, of those that failed.
     """
+
+    model_config = example(case="4711")
 
     case: CaseName | None = None
     since: IsoInstant | None = None
@@ -53,7 +59,11 @@ class ActionList(Value):
 
 
 class RetryAsked(Value):
-    """Who wants an action tried again."""
+    """Who wants an action tried again.
+
+    Attributes:
+        by: the person.
+    """
 
     model_config = example(by="ann")
 
@@ -85,7 +95,9 @@ async def list_actions(asking: ByAsking, which: Annotated[ActionListing, Query()
 @router.post("/{key:path}/retry")
 @needs(AGENT, MANAGER)
 async def retry_action_by_key(
-    key: Annotated[str, Path(min_length=1, max_length=1000, description="Of the action; its slashes as they are.")],
+    key: Annotated[
+        str, Path(min_length=1, max_length=1000, description="Of the action; its slashes as they are.", examples=[KEY])
+    ],
     asking: ByAsking,
     asked: Annotated[RetryAsked, Body(default_factory=RetryAsked)],
 ) -> RetrySaid:

@@ -31,7 +31,11 @@ MOST_BATCH_BYTES = 4 * 1024 * 1024
 
 
 class NewCases(Value):
-    """Cases to be opened, each as for itself."""
+    """Cases to be opened, each as for itself.
+
+    Attributes:
+        cases: up to 200; each says what the body of `POST /v1/cases` says.
+    """
 
     model_config = example(cases=[{"case_id": "4711", "account": "acme"}, {"case_id": "4712", "account": "acme"}])
 
@@ -51,7 +55,11 @@ class WorkOnCase(Work):
 
 
 class NewEntries(Value):
-    """Time entries of any cases, each as for itself."""
+    """Time entries of any cases, each as for itself.
+
+    Attributes:
+        entries: up to 200; each says what the body of `log_time` says, and with `case` of which case it is.
+    """
 
     model_config = example(entries=[{"case": "4711", "id": "T-1", "minutes": 90}])
 

@@ -19,6 +19,7 @@ from starters.http import case_bodies as bodies
 from starters.http.access import needs
 from starters.http.asking import ByAsking
 from starters.http.backend import ByCaller, FromBackend
+from starters.http.case_bodies import example
 from starters.http.instants import IsoInstant
 from starters.http.paging import Page, cursor_to, place_of
 from starters.http.routing import guarded_router
@@ -26,13 +27,30 @@ from store.cases.listing import CaseFilter, CaseStateName, ListedCase, Position
 
 router = guarded_router("/v1/cases", "Cases")
 
-CaseId = Annotated[str, Path(min_length=1, max_length=3000, description="The id of the case, or the foreign one.")]
+CaseId = Annotated[
+    str, Path(min_length=1, max_length=3000, description="The id of the case, or the foreign one.", examples=["4711"])
+]
 
 INTAKE, AGENT, MANAGER, ADMIN = Scope.INTAKE, Scope.AGENT, Scope.MANAGER, Scope.ADMIN
 
 
 class Listing(Page):
-    """Which cases are listed; each part that is given has to hold."""
+    """Which cases are listed; each part that is given has to hold.
+
+    Attributes:
+        state: `stopped`: its clock is stopped.
+        account: of this account.
+        entitlement: covered by this one.
+        status: of the case as a whole.
+        milestone: an instance of it is open.
+        due_before: an open milestone (that one, if one is named) is due before this instant.
+        violated: whether a milestone of it is or was; with `milestone` or `due_before` whether that one is.
+        owner: the person, as the field of the case names them.
+        priority: the value of the field `priority`.
+        paused: whether its clock, or the clock of an open milestone, stands.
+    """
+
+    model_config = example(state="open", account="acme")
 
     state: CaseStateName | None = None
     account: Reference | None = None
@@ -44,6 +62,9 @@ class Listing(Page):
     owner: Words | None = None
     priority: Words | None = None
     paused: bool | None = None
+
+
+Explained = Annotated[str | None, Query(description="Of this milestone only.")]
 
 
 class ShownCase(Value):
@@ -154,7 +175,7 @@ async def show_case(case: CaseId, asking: ByAsking) -> ShownCase:
 
 @router.get("/{case}/explanation")
 @needs(INTAKE, AGENT, MANAGER, ADMIN)
-async def explain_case(case: CaseId, asking: ByAsking, milestone: str | None = None) -> ShownExplanation:
+async def explain_case(case: CaseId, asking: ByAsking, milestone: Explained = None) -> ShownExplanation:
     """Explain each target of a case: calendar, start, span, each pause, until the target comes out."""
     explanation, note = await asking.backend.cases.explain(await asking.case(case))
     return ShownExplanation(explanation=explanation.of(milestone), note=note)
@@ -186,7 +207,9 @@ async def stop_clock(
 @router.post("/{case}/resume_clock")
 @needs(INTAKE, AGENT)
 async def resume_clock(
-    case: CaseId, asking: ByAsking, asked: Annotated[bodies.ClockRequest, Body(default_factory=bodies.ClockRequest)]
+    case: CaseId,
+    asking: ByAsking,
+    asked: Annotated[bodies.ClockRequest, Body(default_factory=bodies.ClockRequest, examples=[{"by": "ann"}])],
 ) -> Answer:
     """Let the clock of a case, or of one milestone, go on."""
     return await asking.request(case, "resume_clock", asked)

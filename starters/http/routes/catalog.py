@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import Body, Response
+from fastapi import Body, Query, Response
 
 from domain.catalog.declarations import Catalog
 from domain.catalog.documents import fields_declared
 from domain.scopes import Scope
 from starters.http.access import check_scopes, needs
 from starters.http.asking import ByAsking
-from starters.http.matching import ANY, IfMatch, revision_of, seen, tag_of
+from starters.http.matching import ANY, DryRun, IfMatch, revision_of, seen, tag_of
 from starters.http.problems import Problem
 from starters.http.routing import MOST_CATALOG_BYTES, guarded_router, large
 from starters.operations.applying import Applied, apply_document
@@ -50,8 +50,8 @@ async def apply_catalog(
     asked: Annotated[dict[str, Any], Body(examples=[EXAMPLE])],
     asking: ByAsking,
     response: Response,
-    dry_run: bool = False,
-    consent: bool = False,
+    dry_run: DryRun = False,
+    consent: Annotated[bool, Query(description="What was amended by hand becomes as the document says.")] = False,
     if_match: IfMatch = None,
 ) -> Applied:
     """Check a catalog whole, then store all of it or nothing. With `dry_run`, a manager's too, nothing is stored.

@@ -14,6 +14,7 @@ from domain.model import Value
 from domain.scopes import Scope
 from starters.http.access import needs
 from starters.http.backend import ByCaller, FromBackend
+from starters.http.case_bodies import example
 from starters.http.instants import IsoInstant
 from starters.http.routing import guarded_router
 from starters.http.sight import check_named
@@ -26,8 +27,18 @@ class CoverageAsked(Value):
     """What is known of a customer; one of these at least.
 
     Attributes:
+        account: whose case it would be.
+        contact: who calls.
+        asset: what it is about.
+        service_contract: under which it would be opened.
+        contract_line_item: the line item of a contract.
+        entitlement: it would be opened from this one.
+        product: what it is about, where there is no asset.
+        channel: on which it would come.
         at: when a case would be opened; now, if left out.
     """
+
+    model_config = example(account="acme", asset="acme-router-1")
 
     account: Reference | None = None
     contact: Reference | None = None

@@ -30,7 +30,11 @@ router = guarded_router("/v1/customer-links", "Customer links")
 
 MANAGER = Scope.MANAGER
 
-LinkId = Annotated[str, Path(min_length=1, max_length=100, description="Of the link; the list has them all.")]
+LINK = "0f1e2d3c4b5a6978"
+LinkId = Annotated[
+    str,
+    Path(min_length=1, max_length=100, description="Of the link; the list has them all.", examples=[LINK]),
+]
 
 
 class NewLink(Value):
@@ -69,7 +73,14 @@ class NewlyMade(Value):
 
 
 class LinkListing(Value):
-    """Which links are listed, of very many the newest."""
+    """Which links are listed, of very many the newest.
+
+    Attributes:
+        account: to the page of this account.
+        limit: at most so many.
+    """
+
+    model_config = example(account="acme")
 
     account: Reference | None = None
     limit: Annotated[int, Field(ge=1, le=1000)] = 200
@@ -82,7 +93,11 @@ class LinkList(Value):
 
 
 class Revocation(Value):
-    """Who revokes a link."""
+    """Who revokes a link.
+
+    Attributes:
+        by: the person.
+    """
 
     model_config = example(by="ann")
 

@@ -24,7 +24,10 @@ from starters.operations.usage_answers import Cancelled, Changed, Reversed, Take
 
 router = guarded_router("/v1/entitlements", "Entitlements")
 
-EntitlementId = Annotated[str, Path(min_length=1, max_length=300, description="The id of the entitlement.")]
+EntitlementId = Annotated[
+    str, Path(min_length=1, max_length=300, description="The id of the entitlement.", examples=["acme-visits"])
+]
+At = Annotated[IsoInstant | None, Query(description="As it was, or will be, then; now, if left out.")]
 
 AGENT, DISPATCHER, MANAGER = Scope.AGENT, Scope.DISPATCHER, Scope.MANAGER
 
@@ -48,7 +51,9 @@ class LedgerPage(Value):
 
 @router.get("")
 @needs(AGENT, DISPATCHER, MANAGER)
-async def list_balances(asking: ByAsking, account: Reference, at: IsoInstant | None = None) -> Balances:
+async def list_balances(
+    asking: ByAsking, account: Annotated[Reference, Query(description="Whose.", examples=["acme"])], at: At = None
+) -> Balances:
     """Say what all entitlements of an account have left, live."""
     if not asking.caller.may_see(account):
         raise NotFound(f"there is no account {account!r}")
@@ -60,9 +65,7 @@ async def list_balances(asking: ByAsking, account: Reference, at: IsoInstant | N
 
 @router.get("/{entitlement}")
 @needs(AGENT, DISPATCHER, MANAGER)
-async def show_balance(
-    entitlement: EntitlementId, asking: ByAsking, response: Response, at: IsoInstant | None = None
-) -> Balance:
+async def show_balance(entitlement: EntitlementId, asking: ByAsking, response: Response, at: At = None) -> Balance:
     """Say what an entitlement has left, live; or at another instant. Its ETag is that of its terms: what is amended.
 
     It stays the same while visits and hours are taken, and changes with the cap and the last date.
@@ -79,8 +82,8 @@ async def show_balance(
 async def show_ledger(
     entitlement: EntitlementId,
     asking: ByAsking,
-    after: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 200,
+    after: Annotated[int, Query(ge=0, le=2**31 - 1, description="Goes on after the row of this number.")] = 0,
+    limit: Annotated[int, Query(ge=1, le=1000, description="At most so many.")] = 200,
 ) -> LedgerPage:
     """Show the rows of an entitlement's ledger: each consumption, and each change of what it has."""
     await check_entitlement(asking.backend, asking.caller, entitlement)
@@ -168,6 +171,24 @@ async def amend(
     return await asking.backend.usage.amend(entitlement, cap=asked.limit(), ends_on=asked.ends_on, amends=amends, **who)
 
 
+@router.post("/{entitlement}/cover")
+@needs(MANAGER)
+async def cover(entitlement: EntitlementId, asked: bodies.Cover, asking: ByAsking) -> Changed:
+    """Pay for overage from what is left of its period, or of a later one."""
+    await check_entitlement(asking.backend, asking.caller, entitlement)
+    who = _who(asking, asked, asked.reason)
+    return await asking.backend.usage.cover(entitlement, asked.reference, at=asked.at, amount=asked.amount, **who)
+
+
+@router.post("/{entitlement}/void")
+@needs(MANAGER)
+async def void(entitlement: EntitlementId, asked: bodies.Voided, asking: ByAsking) -> Changed:
+    """Let overage go: it is not billed."""
+    await check_entitlement(asking.backend, asking.caller, entitlement)
+    who = _who(asking, asked, asked.reason)
+    return await asking.backend.usage.void(entitlement, asked.reference, amount=asked.amount, **who)
+
+
 @router.post("/{entitlement}/renew")
 @needs(MANAGER)
 async def renew(entitlement: EntitlementId, asked: bodies.Renewal, asking: ByAsking) -> Changed:
@@ -191,24 +212,6 @@ async def cancel(entitlement: EntitlementId, asked: bodies.Cancellation, asking:
         with_renewal=asked.with_renewal,
         **_who(asking, asked, asked.reason),
     )
-
-
-@router.post("/{entitlement}/cover")
-@needs(MANAGER)
-async def cover(entitlement: EntitlementId, asked: bodies.Cover, asking: ByAsking) -> Changed:
-    """Pay for overage from what is left of its period, or of a later one."""
-    await check_entitlement(asking.backend, asking.caller, entitlement)
-    who = _who(asking, asked, asked.reason)
-    return await asking.backend.usage.cover(entitlement, asked.reference, at=asked.at, amount=asked.amount, **who)
-
-
-@router.post("/{entitlement}/void")
-@needs(MANAGER)
-async def void(entitlement: EntitlementId, asked: bodies.Voided, asking: ByAsking) -> Changed:
-    """Let overage go: it is not billed."""
-    await check_entitlement(asking.backend, asking.caller, entitlement)
-    who = _who(asking, asked, asked.reason)
-    return await asking.backend.usage.void(entitlement, asked.reference, amount=asked.amount, **who)
 
 
 def _who(asking: Asking, asked: bodies.UsageRequest, reason: str) -> dict[str, str]:

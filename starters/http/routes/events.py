@@ -20,6 +20,7 @@ from domain.model import Value
 from domain.scopes import Scope
 from starters.http.access import caller_of, needs
 from starters.http.backend import Backend, ByCaller, FromBackend
+from starters.http.case_bodies import example
 from starters.http.problems import Problem, problem_for
 from starters.http.routing import guarded_router
 from store import Store
@@ -58,7 +59,12 @@ class EventListing(Value):
         after: goes on where an earlier reading ended: its `cursor`.
         limit: at most so many.
         type: of these types; one may end with ``*``.
+        account: of this account.
+        case: of this case.
+        entitlement: or of this entitlement.
     """
+
+    model_config = example(type=["case.milestone.*"], limit=10)
 
     after: Annotated[str, Field(max_length=2000)] | None = None
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
@@ -75,8 +81,10 @@ async def read_events(
     backend: FromBackend,
     caller: ByCaller,
     which: Annotated[EventListing, Query()],
-    accept: Annotated[str, Header()] = "application/json",
-    last_event_id: Annotated[str | None, Header(max_length=2000)] = None,
+    accept: Annotated[str, Header(alias="Accept", description=f"`{STREAM}` for a stream.")] = "application/json",
+    last_event_id: Annotated[
+        str | None, Header(alias="Last-Event-ID", max_length=2000, description="A stream goes on after this event.")
+    ] = None,
 ) -> Any:
     """Read the event feed after a cursor.
 

@@ -1,4 +1,4 @@
-"""``/healthz`` and ``/readyz``: the only routes that are open. They say yes or no, and nothing of what is kept here."""
+"""``/healthz`` and ``/readyz``, which are open to everybody. They say yes or no, and nothing of what is kept here."""
 
 from __future__ import annotations
 

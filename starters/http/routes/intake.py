@@ -33,7 +33,7 @@ _ANY_JSON = {
     "content": {"application/json": {"schema": {}, "example": {"ticket": {"id": 81, "state": "open"}}}},
 }
 
-Number = Annotated[int, Path(ge=1, le=2**31 - 1, description="Of the delivery, as the list says it.")]
+Number = Annotated[int, Path(ge=1, le=2**31 - 1, description="Of the delivery, as the list says it.", examples=[1])]
 
 
 class ShownDelivery(Value):
@@ -78,7 +78,10 @@ class DeliveryListing(Value):
     """Which deliveries are listed; each part that is given has to hold.
 
     Attributes:
+        source: of this source.
+        case: about this case.
         status: left out: those that wait or are dead.
+        limit: at most so many.
         after: that came after the one of this number.
     """
 
@@ -101,7 +104,11 @@ class DeliveryList(Value):
 
 
 class Dropping(Value):
-    """Who gives a dead letter up."""
+    """Who gives a dead letter up.
+
+    Attributes:
+        by: the person.
+    """
 
     model_config = example(by="ann")
 
@@ -119,7 +126,7 @@ def _arrived(request: Request) -> Arrived:
     openapi_extra={"requestBody": _ANY_JSON},
 )
 async def take_in(
-    source: Annotated[str, Path(description="The id of an intake source of the catalog.")],  # noqa: ARG001  in the path
+    source: Annotated[str, Path(description="The id of an intake source of the catalog.", examples=["tickets"])],  # noqa: ARG001  in the path
     arrived: Annotated[Arrived, Depends(_arrived)],
     backend: FromBackend,
     response: Response,

@@ -12,7 +12,7 @@ from domain.orders.placing import Order, PlacedOrder
 from domain.scopes import Scope
 from starters.http.access import needs
 from starters.http.asking import ByAsking
-from starters.http.matching import ANY, IfMatch, revision_of, seen, tag_of
+from starters.http.matching import ANY, DryRun, IfMatch, revision_of, seen, tag_of
 from starters.http.routing import guarded_router
 from starters.operations.ordering import OrderPlaced, place_order
 from store.orders import AnyRevision
@@ -22,7 +22,6 @@ router = guarded_router("/v1/orders", "Orders")
 EXAMPLE = {
     "id": "O-1204",
     "account": "acme",
-    "starts_on": "2026-12-01",
     "lines": [{"product": "gold-support", "asset": "acme-router-1", "quantity": 2}],
 }
 
@@ -33,7 +32,7 @@ async def place(
     asked: Annotated[Order, Body(examples=[EXAMPLE])],
     asking: ByAsking,
     response: Response,
-    dry_run: bool = False,
+    dry_run: DryRun = False,
     if_match: IfMatch = None,
 ) -> OrderPlaced:
     """Place an order: make the contract, the line items and the entitlements of each product's templates.
@@ -59,7 +58,9 @@ async def place(
 @router.get("/{order}")
 @needs(Scope.MANAGER, Scope.ADMIN)
 async def show(
-    order: Annotated[str, Path(min_length=1, max_length=300)], asking: ByAsking, response: Response
+    order: Annotated[str, Path(min_length=1, max_length=300, description="The id of the order.", examples=["O-1204"])],
+    asking: ByAsking,
+    response: Response,
 ) -> PlacedOrder:
     """Show an order as it was taken the last time. Its ETag is what If-Match takes."""
     found = await asking.backend.ask_if_known(lambda store: store.orders.get(order))

@@ -1,4 +1,7 @@
-"""The pages of the API and its document: for whoever shows a key, or has come by a link that is good once."""
+"""The pages of the API and its document: for whoever shows a key, or has come by a link that is good once.
+
+What problems mean is open to everybody: whoever is refused for want of a key is sent there by the refusal.
+"""
 
 from __future__ import annotations
 
@@ -49,6 +52,7 @@ class EntranceRoute(GuardedRoute):
 
 router = APIRouter(tags=["Pages"], route_class=PageRoute, include_in_schema=False)
 entrance = APIRouter(tags=["Pages"], route_class=EntranceRoute, include_in_schema=False)
+open_router = APIRouter(tags=["Pages"], include_in_schema=False)
 
 
 @router.get("/")
@@ -58,10 +62,9 @@ async def show_api(request: Request) -> HTMLResponse:
     return api_page(document_of(request.app), request.url.netloc)
 
 
-@router.get("/problems")
-@needs(*Scope)
+@open_router.get("/problems")
 async def show_problems() -> HTMLResponse:
-    """Show what each problem means."""
+    """Show what each problem means. It is the same page for everybody."""
     return problems_page()
 
 

@@ -6,7 +6,7 @@ import asyncio
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import Body, Query, Response
+from fastapi import Body, Path, Query, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import AwareDatetime, Field
 
@@ -43,9 +43,16 @@ class Which(Value):
         by: what makes the groups: milestone, process, account, entitlement, a field of the case, or week, month,
             quarter, year; what is usual for the report, if left out.
         period: such as 2026-Q1, 2026-03, 2026-W09 or last-month; or `first` and `last` day.
+        first: the first day.
+        last: the last day.
+        account: of this account.
+        entitlement: of this entitlement.
+        milestone: of this milestone.
+        process: of this process.
         where: values of fields, ``NAME=VALUE`` each.
         minutes: of pauses: how close to a target is close.
-        new: of overrides: only those that no export has taken; `export`: only those that this one has.
+        new: of overrides: only those that no export has taken.
+        export: of overrides: only those that this one has.
     """
 
     by: list[Words] = Field(default_factory=list)
@@ -66,8 +73,11 @@ class Asked(Which):
     """A report that is asked for, and in which form.
 
     Attributes:
+        form: `csv` for spreadsheets, `html` a page, `svg` and `png` a picture.
         dark: of a picture: light on dark.
     """
+
+    model_config = example(by=["account"], period="2026-Q1")
 
     form: Literal["json", "csv", "html", "svg", "png"] = "json"
     dark: bool = False
@@ -118,7 +128,8 @@ class Export(Value):
     """Asks to take what no export has taken yet.
 
     Attributes:
-        account: of this account only; so with `entitlement`.
+        account: of this account only.
+        entitlement: of this entitlement only.
         by: the person who does it.
     """
 
@@ -141,7 +152,10 @@ class Export(Value):
 )
 @needs(MANAGER)
 async def show_report(
-    kind: ReportKind, backend: FromBackend, caller: ByCaller, which: Annotated[Asked, Query()]
+    kind: Annotated[ReportKind, Path(description="What is reported.", examples=["compliance"])],
+    backend: FromBackend,
+    caller: ByCaller,
+    which: Annotated[Asked, Query()],
 ) -> Response:
     """Report what came of milestones and entitlements. A key that is bound to accounts sees these alone."""
     wish = _wish(kind, which, caller)

@@ -22,7 +22,10 @@ from store.values import TaskEntry
 
 router = guarded_router("/v1/tasks", "Tasks")
 
-TaskKey = Annotated[str, Path(min_length=1, max_length=1000, description="Of the task; its slashes as they are.")]
+KEY = "4711/gold/first-response/1/success/1/task"
+TaskKey = Annotated[
+    str, Path(min_length=1, max_length=1000, description="Of the task; its slashes as they are.", examples=[KEY])
+]
 
 AGENT, MANAGER = Scope.AGENT, Scope.MANAGER
 
@@ -31,9 +34,14 @@ class TaskListing(Page):
     """Which tasks are listed; each part that is given has to hold.
 
     Attributes:
+        done: whether they are done.
         owner: of theirs only; empty: those that are nobody's.
         case: of this case, or of the entitlement of this id.
+        account: of this account.
+        due_before: that are due before this instant.
     """
+
+    model_config = example(done=False, owner="desk")
 
     done: bool | None = None
     owner: Words | None = None
@@ -54,7 +62,11 @@ class TaskList(Value):
 
 
 class Tick(Value):
-    """Who ticks a task off, or takes that back."""
+    """Who ticks a task off, or takes that back.
+
+    Attributes:
+        by: the person.
+    """
 
     model_config = example(by="ana")
 

@@ -13,14 +13,15 @@ from starlette.routing import BaseRoute
 from domain.access import NewKey
 from domain.scopes import Scope
 from starters.http.access import needs
+from starters.http.pages import problems_page
 from starters.http.rate import RateLimit
 from starters.http.routing import GuardedRoute, guarded_router
 from starters.http.signed import SignedRoute
 from tests.starters.http_api import Api
 from tests.support import unique
 
-OPEN = {"/healthz", "/readyz", "/pages/x"}
-"""The only routes that nobody has to show a key for; of the last one the link is the key."""
+OPEN = {"/healthz", "/readyz", "/problems", "/pages/x"}
+"""The only routes that nobody has to show a key for: health, what problems mean, and a page whose link is the key."""
 
 
 def routes(app: FastAPI) -> Iterator[tuple[str, str, BaseRoute]]:
@@ -85,13 +86,24 @@ async def test_every_route_wants_one_of_its_scopes(api: Api) -> None:
         assert (answer.status_code, answer.json()["code"]) == (403, "scope_too_small"), (method, path)
 
 
-async def test_only_health_and_customers_pages_are_open(api: Api) -> None:
-    """Health says nothing of what is kept here, and a page nothing to whoever has no link."""
+async def test_only_health_problems_and_customers_pages_are_open(api: Api) -> None:
+    """Health and problems say nothing of what is kept here, and a page nothing to whoever has no link."""
     others = {path for _, path, route in routes(api.app) if not isinstance(route, GuardedRoute | SignedRoute)}
     assert others == OPEN
     assert (await api.http.get("/healthz")).json() == {"status": "ok"}
     assert (await api.http.get("/readyz")).json() == {"store": True, "temporal": True}
+    assert (await api.http.get("/problems")).content == problems_page().body
     assert (await api.http.get("/pages/nothing")).status_code == 404
+
+
+async def test_what_a_refusal_means_is_read_without_a_key(api: Api) -> None:
+    """Its type leads to its place on a page that is open, and that is the same whoever asks."""
+    refused = await api.http.get("/v1/cases")
+    page, _, code = refused.json()["type"].partition("#")
+    shown = await api.http.get(page)
+    assert (refused.status_code, code, shown.status_code) == (401, "no_key", 200)
+    assert f'<tr id="{code}">' in shown.text
+    assert shown.content == (await api.get(page)).content
 
 
 async def test_a_route_of_intake_wants_a_signature_and_no_key(api: Api) -> None:

@@ -15,8 +15,8 @@ from domain.feed.registry import event_types
 from domain.scopes import Scope
 from starters.http.app import create_app
 from starters.http.backend import Backend
+from starters.http.commands import example_of
 from starters.http.document import document_of
-from starters.http.pages import example_of
 from starters.http.refusals import ALIASES, REFUSALS
 from starters.http.routing import GuardedRoute
 from starters.http.signed import SignedRoute
@@ -127,7 +127,7 @@ async def test_a_link_opens_the_pages_once(api: Api) -> None:
     assert "samesite=strict" in set_cookie
     cookie = {"Cookie": entered.headers["set-cookie"].partition(";")[0]}
     api.http.cookies.clear()
-    for path in ("/", "/problems", "/openapi.json"):
+    for path in ("/", "/openapi.json"):
         assert (await api.http.get(path)).status_code == 401
         assert (await api.http.get(path, headers=cookie)).status_code == 200
     assert (await api.http.get("/v1/cases", headers=cookie)).status_code == 401

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from domain.errors import NotFound, Refused
 from starters.http.problems import problem_for
-from starters.http.reference import page
+from starters.http.reference.problems import page
 from starters.http.refusals import REFUSALS, refusal_of
 
 ROOT = Path(__file__).parents[3]

@@ -8,16 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from temporalio.client import Client
 
 from domain.scopes import Scope
 from tests.starters.http.whole_document import Walk
 from tests.starters.http_api import Api, api_beside_a_worker
 from tests.support import assert_eventually, unique
-from worker.connection import connect
-from worker.embedded import RunningServer
-from worker.namespace import ensure_namespace_and_search_attributes
 
 CATALOG = """
 organisation: {name: Example Support, customer_page: {secrets: [{env: PAGE_SECRET}]}}
@@ -154,14 +150,6 @@ async def prepare(api: Api) -> dict[str, list[Any]]:
         "occurred_at": [now],
         "worked_at": [now],
     }
-
-
-@pytest_asyncio.fixture
-async def alone(server: RunningServer) -> Client:
-    """A client of a namespace of one's own: a walk makes up the same ids each time, and they were cases' before."""
-    client = await connect(address=server.address, namespace=unique("namespace"))
-    await ensure_namespace_and_search_attributes(client)
-    return client
 
 
 async def test_the_whole_document_is_walked_with_a_key_of_each_scope(

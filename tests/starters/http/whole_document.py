@@ -26,7 +26,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from starters.http.pages import example_of
+from starters.http.commands import example_of
 
 CHECKS = [
     not_a_server_error,

@@ -1,4 +1,4 @@
-"""The page of problems in the reference: ``python -m starters.http.reference > docs/reference/problems.md``."""
+"""The page of problems: everything that is refused, by its code."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ problem ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)), as `application/pr
     {"type": "/problems#unknown_milestone", "title": "The process has no such milestone", "status": 422,
      "detail": "unknown milestone 'x'; process 'Gold' has: First response, Resolution", "code": "unknown_milestone"}
 
-`type` names the code on this page, which the API serves at `/problems` too. `detail` says what is wrong now, and what
-would be right. `errors`, where there are, are places: a JSON `pointer` into the body, or a `parameter` of the path, the
-query or a header. With `Retry-After` the same request may do later. `fault` is a number under which the log of the
-server has more.
+`type` names the code on this page, which the API serves at `/problems` too, to whoever asks: no key is needed there.
+`detail` says what is wrong now, and what would be right. `errors`, where there are, are places: a JSON `pointer` into
+the body, or a `parameter` of the path, the query or a header. With `Retry-After` the same request may do later. `fault`
+is a number under which the log of the server has more.
 """
 
 _PARTS = (
@@ -36,7 +36,3 @@ def page() -> str:
 def _part(title: str, codes: dict[str, Refusal]) -> str:
     rows = "".join(f"| `{code}` | {refusal.status} | {refusal.title} |\n" for code, refusal in codes.items())
     return f"\n## {title}\n\n| code | status | |\n|---|---|---|\n{rows}"
-
-
-if __name__ == "__main__":
-    print(page(), end="")
