@@ -13,6 +13,7 @@ from domain.ids import CaseName
 from domain.model import Value
 from domain.scopes import Scope
 from starters.http.access import needs
+from starters.http.answers import ActionList, RetrySaid
 from starters.http.asking import ByAsking
 from starters.http.backend import Backend
 from starters.http.callers import Caller
@@ -40,24 +41,12 @@ class ActionListing(Value):
     limit: Annotated[int, Field(ge=1, le=1000)] = 200
 
 
-class ActionList(Value):
-    """Actions, of very many the first."""
-
-    actions: list[StoredAction]
-
-
 class RetryAsked(Value):
     """Who wants an action tried again."""
 
     model_config = example(by="ann")
 
     by: Words | None = None
-
-
-class RetrySaid(Value):
-    """What came of it, in a line."""
-
-    text: str
 
 
 @router.get("")
