@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from milepost.http import MilepostHttp, NoAnswer, NotFound, Refused
+from milepost.reference import page
 from tests.docs.blocks import File, steps
 from tests.docs.reading import ROOT
 from tests.starters.http_api import Api
@@ -124,3 +125,8 @@ def test_a_program_that_uses_it_is_typed(tmp_path: Path, slip: str) -> None:
     checked = [sys.executable, "-m", "mypy", "--strict", f"--cache-dir={ROOT / '.mypy_cache/programs'}", *names]
     found = subprocess.run(checked, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (found.returncode, len(names)) == (int(slip != ""), 2), found.stdout + found.stderr
+
+
+def test_the_reference_has_every_call() -> None:
+    """Written anew by `python -m milepost.reference > docs/reference/python-client.md`."""
+    assert (ROOT / "docs/reference/python-client.md").read_text() == page()
