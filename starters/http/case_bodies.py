@@ -177,6 +177,18 @@ class Work(Value):
     note: Words | None = None
 
 
+class WorkOnCase(Work):
+    """Work that was done on a case.
+
+    Attributes:
+        case: its id, or the foreign one.
+    """
+
+    model_config = example(case="4711", id="T-1", minutes=90, by="ann")
+
+    case: ForeignId
+
+
 class Decision(CaseRequest):
     """A decision about what is beyond a cap: yes takes it at the overage price.
 

@@ -30,6 +30,7 @@ HEADER = "Idempotency-Key"
 REPLAYED = "Idempotent-Replayed"
 
 _DONE = range(200, 300)
+_STAMP = "occurred_at"
 _KEPT_HEADERS = ("location", "etag", "content-type")
 _LOG = logging.getLogger(__name__)
 
@@ -106,6 +107,10 @@ def _kept_headers(response: Response) -> dict[str, str]:
 
 
 def _digest(request: Request, body: Any) -> str:
-    """Of all that a request asks for; how its body is laid out makes no difference."""
-    asked = [request.method, request.url.path, sorted(request.query_params.multi_items()), body]
+    """Of all that a request asks for; how its body is laid out makes no difference.
+
+    Nor does its `occurred_at`, which whoever sends it again may have read off the clock anew: the first one counts.
+    """
+    said = {name: value for name, value in body.items() if name != _STAMP} if isinstance(body, dict) else body
+    asked = [request.method, request.url.path, sorted(request.query_params.multi_items()), said]
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()

@@ -14,6 +14,7 @@ from domain.model import Value
 from domain.process.actions import KINDS
 from domain.scopes import Scope
 from starters.http.access import needs
+from starters.http.answers import ActionList, RetrySaid
 from starters.http.asking import ByAsking
 from starters.http.backend import Backend
 from starters.http.callers import Caller
@@ -52,12 +53,6 @@ class ActionListing(Value):
     limit: Annotated[int, Field(ge=1, le=1000)] = 200
 
 
-class ActionList(Value):
-    """Actions, of very many the first."""
-
-    actions: list[StoredAction]
-
-
 class RetryAsked(Value):
     """Who wants an action tried again.
 
@@ -68,12 +63,6 @@ class RetryAsked(Value):
     model_config = example(by="ann")
 
     by: Words | None = None
-
-
-class RetrySaid(Value):
-    """What came of it, in a line."""
-
-    text: str
 
 
 @router.get("")

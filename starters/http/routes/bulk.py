@@ -8,13 +8,14 @@ from typing import Annotated, TypeVar
 from fastapi import Response
 from pydantic import Field
 
-from domain.ids import ForeignId, event_id_of
+from domain.ids import event_id_of
 from domain.messages.inbox import refuse_beyond_bounds
 from domain.model import Value
 from domain.scopes import Scope
 from starters.http.access import needs
+from starters.http.answers import RowVerdict, Verdicts
 from starters.http.asking import ByAsking
-from starters.http.case_bodies import NewCase, Work, example
+from starters.http.case_bodies import NewCase, WorkOnCase, example
 from starters.http.problems import AGAIN_AFTER, problem_for
 from starters.http.routing import guarded_router, large
 from starters.operations.bulk import in_order
@@ -42,18 +43,6 @@ class NewCases(Value):
     cases: Annotated[list[NewCase], Field(min_length=1, max_length=MOST_ROWS)]
 
 
-class WorkOnCase(Work):
-    """Work that was done on a case.
-
-    Attributes:
-        case: its id, or the foreign one.
-    """
-
-    model_config = example(case="4711", id="T-1", minutes=90, by="ann")
-
-    case: ForeignId
-
-
 class NewEntries(Value):
     """Time entries of any cases, each as for itself.
 
@@ -64,34 +53,6 @@ class NewEntries(Value):
     model_config = example(entries=[{"case": "4711", "id": "T-1", "minutes": 90}])
 
     entries: Annotated[list[WorkOnCase], Field(min_length=1, max_length=MOST_ROWS)]
-
-
-class RowVerdict(Value):
-    """What came of one of them.
-
-    Attributes:
-        row: which, from 1.
-        status: that the request would have had for itself.
-        code: of the problem; None: it was done.
-        text: in a line.
-    """
-
-    row: int
-    case: str
-    status: int
-    code: str | None = None
-    text: str
-
-
-class Verdicts(Value):
-    """What came of each, in the order in which they were sent.
-
-    Attributes:
-        done: so many were done, or had been before.
-    """
-
-    verdicts: list[RowVerdict]
-    done: int
 
 
 @router.post("/cases:batch")

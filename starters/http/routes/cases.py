@@ -7,23 +7,21 @@ from typing import Annotated
 from fastapi import Body, Path, Query, Response
 
 from domain.bounds import Words
-from domain.explanation import Explanation
 from domain.feed.cases import subject_of
-from domain.feed.envelope import FeedEvent
 from domain.ids import Reference
 from domain.messages.cases import Answer
-from domain.model import Value
 from domain.scopes import Scope
-from domain.timeline.views import CaseView, MilestoneStatus
+from domain.timeline.views import MilestoneStatus
 from starters.http import case_bodies as bodies
 from starters.http.access import needs
+from starters.http.answers import CaseEvents, CaseList, Said, ShownCase, ShownExplanation, WorkTaken
 from starters.http.asking import ByAsking
 from starters.http.backend import ByCaller, FromBackend
 from starters.http.case_bodies import example
 from starters.http.instants import IsoInstant
 from starters.http.paging import Page, cursor_to, place_of
 from starters.http.routing import guarded_router
-from store.cases.listing import CaseFilter, CaseStateName, ListedCase, Position
+from store.cases.listing import CaseFilter, CaseStateName, Position
 
 router = guarded_router("/v1/cases", "Cases")
 
@@ -65,64 +63,6 @@ class Listing(Page):
 
 
 Explained = Annotated[str | None, Query(description="Of this milestone only.")]
-
-
-class ShownCase(Value):
-    """A case as it stands.
-
-    Attributes:
-        note: where this comes from if not from the case itself, or why nothing goes on with it.
-    """
-
-    case: CaseView
-    note: str | None = None
-
-
-class ShownExplanation(Value):
-    """Why each target of a case is what it is.
-
-    Attributes:
-        note: where this comes from if not from the case itself.
-    """
-
-    explanation: Explanation
-    note: str | None = None
-
-
-class CaseList(Value):
-    """Some cases.
-
-    Attributes:
-        next: the cursor from which the list goes on; None: this is its end.
-    """
-
-    cases: list[ListedCase]
-    next: str | None
-
-
-class CaseEvents(Value):
-    """Events of a case, in the order in which they were written.
-
-    Attributes:
-        cursor: from here it is gone on.
-        is_last: there is nothing more yet.
-    """
-
-    events: list[FeedEvent]
-    cursor: str
-    is_last: bool
-
-
-class WorkTaken(Value):
-    """What a time entry took: a line for each entitlement, and one more for what somebody has to decide."""
-
-    lines: list[str]
-
-
-class Said(Value):
-    """What came of it, in a line."""
-
-    text: str
 
 
 @router.post("", status_code=201, responses={200: {"model": Answer, "description": "It is open already."}})

@@ -17,6 +17,7 @@ from domain.ids import Reference
 from domain.model import Value
 from domain.scopes import Scope
 from starters.http.access import needs
+from starters.http.answers import LinkList, NewlyMade, Revoked, ShownLink
 from starters.http.backend import ByCaller, FromBackend
 from starters.http.callers import Caller
 from starters.http.case_bodies import example
@@ -55,23 +56,6 @@ class NewLink(Value):
     by: Words | None = None
 
 
-class ShownLink(MadeLink):
-    """A link as it is kept: everything but its signature.
-
-    Attributes:
-        opens: it opens its page; else it has expired, or was revoked.
-    """
-
-    opens: bool
-
-
-class NewlyMade(Value):
-    """A link that was made. Whoever has its address sees the page, so hand it over as you would a password."""
-
-    url: str
-    link: ShownLink
-
-
 class LinkListing(Value):
     """Which links are listed, of very many the newest.
 
@@ -86,12 +70,6 @@ class LinkListing(Value):
     limit: Annotated[int, Field(ge=1, le=1000)] = 200
 
 
-class LinkList(Value):
-    """Links, those that were made last first; also those that open nothing any more."""
-
-    links: list[ShownLink]
-
-
 class Revocation(Value):
     """Who revokes a link.
 
@@ -102,17 +80,6 @@ class Revocation(Value):
     model_config = example(by="ann")
 
     by: Words | None = None
-
-
-class Revoked(Value):
-    """The link as it stands.
-
-    Attributes:
-        changed: it was not revoked before.
-    """
-
-    link: ShownLink
-    changed: bool
 
 
 @router.post("", status_code=201)

@@ -8,12 +8,11 @@ from fastapi import Path, Query, Response
 
 from domain.errors import NotFound, Refused
 from domain.ids import Reference
-from domain.model import Value
 from domain.scopes import Scope
 from domain.usage.requests import Balance
-from domain.usage.rows import LedgerRow
 from starters.http import usage_bodies as bodies
 from starters.http.access import check_scopes, needs
+from starters.http.answers import Balances, LedgerPage
 from starters.http.asking import Asking, ByAsking
 from starters.http.instants import IsoInstant
 from starters.http.matching import ANY, IfMatch, seen, tag_of
@@ -30,23 +29,6 @@ EntitlementId = Annotated[
 At = Annotated[IsoInstant | None, Query(description="As it was, or will be, then; now, if left out.")]
 
 AGENT, DISPATCHER, MANAGER = Scope.AGENT, Scope.DISPATCHER, Scope.MANAGER
-
-
-class Balances(Value):
-    """What the entitlements of an account have that count something and have not ended, the soonest exhausted first."""
-
-    entitlements: list[Balance]
-
-
-class LedgerPage(Value):
-    """Rows of the count that runs, in the order in which they were written.
-
-    Attributes:
-        next: the number after which the ledger goes on; None: this is its end.
-    """
-
-    rows: list[LedgerRow]
-    next: int | None
 
 
 @router.get("")

@@ -13,12 +13,12 @@ from pydantic import Field
 from starlette.responses import Response, StreamingResponse
 
 from domain.errors import Refused
-from domain.feed.envelope import FeedEvent
 from domain.feed.registry import chosen_types
 from domain.ids import CaseName, Reference
 from domain.model import Value
 from domain.scopes import Scope
 from starters.http.access import caller_of, needs
+from starters.http.answers import EventPage
 from starters.http.backend import Backend, ByCaller, FromBackend
 from starters.http.case_bodies import example
 from starters.http.problems import Problem, problem_for
@@ -37,19 +37,6 @@ AT_ONCE = 200
 
 _NO_ACCOUNT = ("",)
 """No account has this id: of a caller that is bound to none. To the feed an empty list means all."""
-
-
-class EventPage(Value):
-    """Events in the order in which they were written.
-
-    Attributes:
-        cursor: from here it is gone on: nothing is missed, and nothing comes twice.
-        is_last: there is nothing more yet.
-    """
-
-    events: list[FeedEvent]
-    cursor: str
-    is_last: bool
 
 
 class EventListing(Value):

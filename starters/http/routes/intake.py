@@ -13,11 +13,11 @@ from domain.ids import CaseName, Reference
 from domain.model import Value
 from domain.scopes import Scope
 from starters.http.access import needs
+from starters.http.answers import DeliveryList, DeliveryWithPayload, ShownDelivery
 from starters.http.asking import ByAsking
 from starters.http.backend import FromBackend
 from starters.http.case_bodies import example
 from starters.http.idempotency import REPLAYED
-from starters.http.instants import IsoInstant
 from starters.http.routing import guarded_router
 from starters.http.signed import Arrived, signed_router
 from store.intake import Delivery, DeliveryStatus
@@ -36,44 +36,6 @@ _ANY_JSON = {
 Number = Annotated[int, Path(ge=1, le=2**31 - 1, description="Of the delivery, as the list says it.", examples=[1])]
 
 
-class ShownDelivery(Value):
-    """A delivery, and what came of it.
-
-    Attributes:
-        number: in the order in which they came.
-        delivery: its id, as the source gives it.
-        case_id, external_id: of which case it is, and how the source calls that; once that is known.
-        occurred_at: by the source's clock.
-        status: it `waits`, was `taken`, does not concern us (`ignored`), is a `dead` letter, or was `dropped` by hand.
-        code, reason: why it waits, or is dead.
-        did: what was done, and what was left out, a line each.
-    """
-
-    number: int
-    source: str
-    delivery: str
-    received_at: IsoInstant
-    case_id: str | None
-    external_id: str | None
-    occurred_at: IsoInstant | None
-    status: DeliveryStatus
-    code: str
-    reason: str
-    did: list[str]
-
-
-class DeliveryWithPayload(ShownDelivery):
-    """A delivery with what was sent.
-
-    Attributes:
-        payload: JSON, as it came.
-        headers: of the request, without secrets.
-    """
-
-    payload: str
-    headers: dict[str, str]
-
-
 class DeliveryListing(Value):
     """Which deliveries are listed; each part that is given has to hold.
 
@@ -90,17 +52,6 @@ class DeliveryListing(Value):
     status: DeliveryStatus | None = None
     after: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
     limit: Annotated[int, Field(ge=1, le=200)] = 50
-
-
-class DeliveryList(Value):
-    """Some deliveries, in the order in which they came.
-
-    Attributes:
-        next: the number from which the list goes on; None: this is its end.
-    """
-
-    deliveries: list[ShownDelivery]
-    next: int | None
 
 
 class Dropping(Value):

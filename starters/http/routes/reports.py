@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, date, datetime
-from typing import Annotated, Any, Literal
+from datetime import UTC, datetime
+from typing import Annotated, Literal
 
 from fastapi import Body, Path, Query, Response
 from fastapi.responses import HTMLResponse, JSONResponse
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from activities.pictures.drawing import NoPicture, draw
 from activities.pictures.themes import Theme
@@ -23,6 +23,7 @@ from domain.reports.picturing import picture_of
 from domain.reports.result import Report, ReportKind
 from domain.scopes import Scope
 from starters.http.access import needs
+from starters.http.answers import ShownReport
 from starters.http.backend import ByCaller, FromBackend
 from starters.http.callers import Caller
 from starters.http.case_bodies import example
@@ -81,47 +82,6 @@ class Asked(Which):
 
     form: Literal["json", "csv", "html", "svg", "png"] = "json"
     dark: bool = False
-
-
-class ReportDays(Value):
-    """Days on the wall clock of each account, both included; null: not bounded."""
-
-    first: date | None
-    last: date | None
-    time_zone: str
-
-
-class ReportColumn(Value):
-    """A column. Spans are open seconds, shares per cent, instants UTC, amounts in the unit of their row."""
-
-    name: str
-    heading: str
-    kind: str
-
-
-class ShownReport(Value):
-    """A report.
-
-    Attributes:
-        finding: what it comes to, in a sentence.
-        rows: an object each, with a key for each column.
-        total: the same for everything together, without what makes the groups; null where that means nothing.
-        periods: of a report by week, month, quarter or year: every one of them, the empty ones too.
-        notes: what is counted, a sentence each.
-    """
-
-    report: ReportKind
-    title: str
-    finding: str
-    as_of: AwareDatetime
-    days: ReportDays
-    by: list[str]
-    filters: dict[str, str]
-    columns: list[ReportColumn]
-    rows: list[dict[str, Any]]
-    total: dict[str, Any] | None
-    periods: list[str]
-    notes: list[str]
 
 
 class Export(Value):

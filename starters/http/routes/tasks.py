@@ -13,12 +13,12 @@ from domain.ids import CaseName, Reference
 from domain.model import Value
 from domain.scopes import Scope
 from starters.http.access import needs
+from starters.http.answers import TaskList, Ticked
 from starters.http.asking import Asking, ByAsking
 from starters.http.case_bodies import example
 from starters.http.instants import IsoInstant
 from starters.http.paging import Page, cursor_to, place_of
 from starters.http.routing import guarded_router
-from store.values import TaskEntry
 
 router = guarded_router("/v1/tasks", "Tasks")
 
@@ -50,17 +50,6 @@ class TaskListing(Page):
     due_before: IsoInstant | None = None
 
 
-class TaskList(Value):
-    """Some tasks, in the order in which they were made.
-
-    Attributes:
-        next: the cursor from which the list goes on; None: this is its end.
-    """
-
-    tasks: list[TaskEntry]
-    next: str | None
-
-
 class Tick(Value):
     """Who ticks a task off, or takes that back.
 
@@ -71,17 +60,6 @@ class Tick(Value):
     model_config = example(by="ana")
 
     by: Words | None = None
-
-
-class Ticked(Value):
-    """The task as it stands.
-
-    Attributes:
-        changed: it was otherwise before.
-    """
-
-    task: TaskEntry
-    changed: bool
 
 
 @router.get("")

@@ -6,19 +6,23 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from fastapi import FastAPI
 from sqlalchemy import event
 from starlette.routing import BaseRoute
+from temporalio.client import Client
 
 from domain.access import NewKey
 from domain.scopes import Scope
 from starters.http.access import needs
+from starters.http.backend import Backend
 from starters.http.pages import problems_page
 from starters.http.rate import RateLimit
 from starters.http.routing import GuardedRoute, guarded_router
 from starters.http.signed import SignedRoute
 from tests.starters.http_api import Api
 from tests.support import unique
+from worker.connection import connect
 
 OPEN = {"/healthz", "/readyz", "/problems", "/pages/x"}
 """The only routes that nobody has to show a key for: health, what problems mean, and a page whose link is the key."""
@@ -157,29 +161,59 @@ async def test_a_case_of_another_account_is_as_one_that_there_is_not(api: Api) -
             assert answer.text.replace(case_id, missing) == expected.text, path
 
 
-async def test_the_time_of_an_answer_tells_no_case_of_another_account(api: Api) -> None:
+@pytest_asyncio.fixture(loop_scope="session")
+async def to_temporal(api: Api, client: Client, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The calls that the API alone makes to Temporal, over a connection of its own; a worker goes on by another."""
+    own = await connect(address=client.service_client.config.target_host, namespace=client.namespace)
+    call, called = own.service_client._rpc_call, list[str]()
+
+    async def noted(rpc: str, *args: Any, **named: Any) -> Any:
+        called.append(rpc)
+        return await call(rpc, *args, **named)
+
+    monkeypatch.setattr(own.service_client, "_rpc_call", noted)
+    backend: Backend = api.app.state.backend
+    monkeypatch.setattr(api.app.state, "backend", Backend(own, api.store, backend.task_queue))
+    return called
+
+
+async def test_the_time_of_an_answer_tells_no_case_of_another_account(api: Api, to_temporal: list[str]) -> None:
     """The same questions are put to the database, and none to Temporal, whether there is such a case or not."""
-    bound = api.key(Scope.INTAKE, Scope.AGENT, accounts=["acme"])
-    theirs, missing = await api.opened(account="globex"), unique("c")
+    bound = api.key(Scope.INTAKE, Scope.AGENT, Scope.MANAGER, accounts=["acme"])
+    ours, theirs, missing = await api.opened(), await api.opened(account="globex"), unique("c")
     asked: list[str] = []
 
     def note(_c: Any, _k: Any, statement: str, *_: Any) -> None:
         asked.append(statement)
 
     engine = api.store._database._engine
-    for method, what in (("GET", ""), ("GET", "/explanation"), ("POST", "/close"), ("GET", "/events")):
+    questions: list[tuple[str, str, Any]] = [
+        ("GET", "", None),
+        ("GET", "/explanation", None),
+        ("GET", "/events", None),
+        ("POST", "/complete_milestone", {"milestone": "First response"}),
+        ("POST", "/log_time", {"id": "T", "minutes": 1}),
+        ("POST", "/retry_action", {"key": "x"}),
+        ("POST", "/close", {}),
+        ("POST", "/reopen", {}),
+    ]
+    for method, what, said in questions:
         work: list[list[str]] = []
         for case_id in (theirs, missing):
-            await api.ask(method, f"/v1/cases/{case_id}{what}", key=bound)  # when a key was last used is written once
+            path = f"/v1/cases/{case_id}{what}"
+            await api.ask(method, path, said, key=bound)  # when a key was last used is written once
             asked.clear()
+            to_temporal.clear()
             event.listen(engine, "before_cursor_execute", note)
             try:
-                answer = await api.ask(method, f"/v1/cases/{case_id}{what}", key=bound)
+                answer = await api.ask(method, path, said, key=bound)
             finally:
                 event.remove(engine, "before_cursor_execute", note)
-            assert answer.status_code == 404
+            assert (answer.status_code, to_temporal) == (404, []), what
             work.append([one for one in asked if "api_keys" in one or one.startswith("SELECT cases.account")])
         assert work[0] == work[1] != [], what
+        await api.ask(method, f"/v1/cases/{ours}{what}", said, key=bound)
+        assert (to_temporal != []) == (what != "/events"), what  # of a case that exists the same is asked for
 
 
 async def test_a_bound_key_opens_cases_of_its_accounts_alone(api: Api) -> None:

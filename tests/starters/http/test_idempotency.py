@@ -14,14 +14,15 @@ DONE = {"milestone": "First response", "by": "ann"}
 
 
 async def test_the_same_request_again_has_the_same_answer(api: Api) -> None:
-    """To the letter, as does one whose body is laid out otherwise; it says that it is a repetition."""
+    """To the letter, as does one whose body is laid out otherwise or stamped anew; it says that it is a repetition."""
     case_id = await api.opened()
     path, key = f"/v1/cases/{case_id}/complete_milestone", {"Idempotency-Key": unique("k")}
     first = await api.post(path, DONE, headers=key)
     again = await api.post(path, DONE, headers=key)
     turned = await api.post(path, dict(reversed(DONE.items())), headers=key)
+    stamped = await api.post(path, {**DONE, "occurred_at": datetime.now(UTC).isoformat()}, headers=key)
     assert first.status_code == 200
-    assert [one.content for one in (again, turned)] == [first.content] * 2
+    assert [one.content for one in (again, turned, stamped)] == [first.content] * 3
     assert ("idempotent-replayed" in first.headers, again.headers["idempotent-replayed"]) == (False, "true")
     assert again.headers["content-type"] == first.headers["content-type"]
 

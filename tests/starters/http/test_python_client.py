@@ -1,12 +1,18 @@
 """The Python client for HTTP: typed answers, errors that a program can tell apart, and nothing done twice."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import httpx
 import pytest
 
 from milepost.http import MilepostHttp, NoAnswer, NotFound, Refused
+from milepost.reference import page
+from tests.docs.blocks import File, steps
+from tests.docs.reading import ROOT
 from tests.starters.http_api import Api
 from tests.support import unique
 
@@ -21,7 +27,7 @@ async def test_a_case_is_opened_and_completed(api: Api) -> None:
             assert (opened.outcome, opened.case.fields) == ("taken", {"priority": "High"})
             assert client.open(case, account="acme").outcome == "already"
             assert client.complete_milestone(case, "First response").outcome == "taken"
-            assert client.stop_clock(case, event_id="s1").case.stopped
+            assert client.stop_clock(case, event_id=unique("s")).case.stopped
             assert client.resume_clock(case).outcome == "taken"
             assert client.change_fields(case, {"priority": "Low"}).case.fields["priority"] == "Low"
             assert client.log_time(case, unique("T"), 5) is not None
@@ -31,14 +37,14 @@ async def test_a_case_is_opened_and_completed(api: Api) -> None:
             assert client.close(case).case.closed_at is not None
             assert client.reopen(case).case.closed_at is None
             assert client.balance(api.named("acme-visits")).unit == "visits"
-            assert client.take(api.named("acme-visits"), unique("V"))["answer"]["outcome"] == "granted"
-            assert client.coverage(account="acme", channel="phone")
-            events, cursor = client.events(limit=2)
-            assert len(events) == 2
-            assert client.events(cursor)[0]
+            assert client.take(api.named("acme-visits"), unique("V")).answer.outcome == "granted"
+            assert client.coverage(account="acme", channel="phone").covered_by == api.named("acme-gold")
+            page = client.events(limit=2)
+            assert len(page.events) == 2
+            assert client.events(page.cursor).events
             verdicts = client.open_many([{"case_id": unique("c"), "account": "acme"}])
-            assert [one["status"] for one in verdicts] == [201]
-            listed = [one["case_id"] for one in client.cases(account="acme", limit=1, state="open")]
+            assert [one.status for one in verdicts] == [201]
+            listed = [one.case_id for one in client.cases(account="acme", limit=1, state="open")]
             assert len(listed) == len(set(listed)) > 1
 
     await asyncio.to_thread(lived)
@@ -107,3 +113,20 @@ def test_patience_ends() -> None:
     with MilepostHttp("http://nowhere", "mp_x", transport=transport) as client, pytest.raises(Refused, match="why"):
         client.open("4711")
     assert len(seen) == 1
+
+
+@pytest.mark.parametrize("slip", ["", "desk.complete_milestone(1, nope=2)\n", "desk.balance('x').nope\n"])
+def test_a_program_that_uses_it_is_typed(tmp_path: Path, slip: str) -> None:
+    """Those of the guide are, where Milepost is installed and nothing of it at hand; a slip is found."""
+    programs = [step for step in steps((ROOT / "docs/guide/clients.md").read_text()) if isinstance(step, File)]
+    for program in programs:
+        (tmp_path / program.name).write_text(program.text + slip)
+    names = [program.name for program in programs]
+    checked = [sys.executable, "-m", "mypy", "--strict", f"--cache-dir={ROOT / '.mypy_cache/programs'}", *names]
+    found = subprocess.run(checked, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (found.returncode, len(names)) == (int(slip != ""), 2), found.stdout + found.stderr
+
+
+def test_the_reference_has_every_call() -> None:
+    """Written anew by `python -m milepost.reference > docs/reference/python-client.md`."""
+    assert (ROOT / "docs/reference/python-client.md").read_text() == page()

@@ -11,48 +11,16 @@ import pytest
 from temporalio.client import Client
 
 from domain.scopes import Scope
+from tests.starters.http.everything import CATALOG, SECRET, show_secrets
 from tests.starters.http.whole_document import Walk
 from tests.starters.http_api import Api, api_beside_a_worker
 from tests.support import assert_eventually, unique
 
-CATALOG = """
-organisation: {name: Example Support, customer_page: {secrets: [{env: PAGE_SECRET}]}}
-fields: {priority: string, status: string, tickets: integer}
-processes:
-  - name: Support
-    milestones:
-      - name: First response
-        within: 4h
-        triggers:
-          - kind: success
-            actions: [{do: email, to: desk@example.org, subject: "{{ 60 // case.tickets }} min for each"}]
-      - {name: Resolution, within: 16h}
-entitlement_templates: [{id: gold, term: 1 year, process: Support}]
-products: [{id: gold-support, entitlement_templates: [gold]}]
-accounts: [{id: acme}, {id: globex}]
-assets: [{id: acme-router-1, account: acme}]
-entitlements:
-  - {id: ACME-gold, account: acme, process: Support}
-  - {id: acme-bronze, account: acme, process: Support}
-  - {id: ACME-bank, account: acme, allowance: {unit: hours, cap: 2, overflow: prompt}}
-  - {id: ACME-1, account: acme, starts_on: 2026-01-01, ends_on: 2099-12-31, allowance: {unit: visits, cap: 9}}
-  - {id: ACME-2, account: acme, starts_on: 2026-01-01, ends_on: 2099-12-31, allowance: {unit: visits, cap: 9}}
-  - {id: ACME-3, account: acme, starts_on: 2026-01-01, ends_on: 2099-12-31, allowance: {unit: visits, cap: 9}}
-  - {id: ACME-over, account: acme, starts_on: 2026-01-01, allowance: {unit: visits, cap: 1, overflow: prompt}}
-intake:
-  - id: mail
-    signature: {scheme: basic, user: milepost, secrets: [{env: MAIL_SECRET}]}
-    delivery_header: X-Id
-    case: payload.ticket
-    occurred_at: payload.at
-    open: payload.opens
-"""
 WALKS = int(os.environ.get("MILEPOST_WALKS", "1"))
 """How many walks are taken with each key, and how much is asked of each operation: `make walk` takes more."""
 ASKED = 3
 """Of each operation, with all scopes."""
 STEPS = 20
-SECRET = "of the mail gateway, long enough"  # noqa: S105  of this test alone
 SHOWN = {
     "POST /v1/catalog": {"If-Match": "*"},
     "POST /v1/orders": {"If-Match": "*"},
@@ -156,8 +124,7 @@ async def test_the_whole_document_is_walked_with_a_key_of_each_scope(
     alone: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No fault, no answer that the document does not tell of; with all scopes nearly everything can be done."""
-    monkeypatch.setenv("MAIL_SECRET", SECRET)
-    monkeypatch.setenv("PAGE_SECRET", f"whsec_{b64encode(SECRET.encode()).decode()}")
+    show_secrets(monkeypatch)
     async with api_beside_a_worker(alone, tmp_path, CATALOG) as api:
         document = (await api.get("/openapi.json")).json()
         known, url = await prepare(api), str(api.http.base_url)
