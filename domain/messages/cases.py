@@ -39,10 +39,13 @@ class CaseIntake(Value):
 
     Attributes:
         external_id: the id of another system that `case_id` was made of; None where it is that id itself.
-        entitlement: the case is opened *from* this entitlement instead of looking for one.
+        account, contact, asset, service_contract, contract_line_item, product, channel: what coverage is looked up by,
+            as the catalog calls it.
+        entitlement: the case is opened *from* this one instead of looking for one; refused if it does not match.
         business_hours: a calendar of the case's own, by its name in the catalog.
-        fields: values of the declared fields.
+        fields: values of the declared fields; an unknown one is refused, with the nearest name.
         opened_at: when the case was opened; now, if left out.
+        by: who opens it.
         clock: gives the case a clock of its own that starts at this instant; for replays and simulations.
         carried: set by Milepost itself when the case goes on in another run; from anybody else it counts for nothing.
         reopened: the case was closed and is taken up again, from what the store kept of it.
@@ -92,6 +95,7 @@ class OverageChoice(Value):
     """Decides about an entitlement that had nothing left for the case: yes takes one more at the overage price.
 
     Attributes:
+        approved: yes or no.
         entry: decides about what this time entry took beyond a cap instead: yes bills it, no leaves it uncovered.
     """
 
@@ -110,6 +114,7 @@ class TimeLogged(Value):
         id: of the time entry; it counts once.
         minutes: as they were worked.
         worked_at: decides the period; `occurred_at`, if left out.
+        note: goes on record.
     """
 
     event_id: EventId
@@ -139,7 +144,11 @@ class Answer(Value):
 
 
 class ActionRetry(Value):
-    """Asks for a failed action to be tried again, under the key that it has."""
+    """Asks for a failed action to be tried again, under the key that it has.
+
+    Attributes:
+        key: of the action.
+    """
 
     key: Annotated[Words, Field(min_length=1)]
     by: Words | None = None

@@ -19,15 +19,28 @@ from domain.usage import requests as usage
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
-_OWN = ("carried", "reopened", "terms", "format")
+OWN = ("carried", "reopened", "terms", "format")
 """Parts of a start that Milepost itself sets; from anybody else they count for nothing."""
+
+TYPE = "type"
+"""A part of a message that its name says already."""
+
+DATED = "occurred_at"
+"""A part of a message that may be left out, whatever its model says: then it happened now."""
 
 
 class Exchange(NamedTuple):
-    """A message, and its answer; None: it has none."""
+    """A message, and its answer.
+
+    Attributes:
+        message: None: it has none.
+        answer: likewise.
+        refusals: the codes with which this message is refused, beside those with which any is.
+    """
 
     message: type[BaseModel] | None
     answer: Any = None
+    refusals: tuple[str, ...] = ()
 
 
 class Workflow(NamedTuple):
@@ -49,25 +62,38 @@ class Workflow(NamedTuple):
 
 _A = cases.Answer
 
+_OF_A_MILESTONE = ("unknown_milestone", "not_started")
+_OF_AN_OPEN_ONE = (*_OF_A_MILESTONE, "not_open")
+_OF_A_PERIOD = ("outside_term", "period_unknown")
+_OF_AN_AMOUNT = ("no_amount", "too_much", "cancelled")
+
 CASE = Workflow(
     CASE_WORKFLOW,
     "case/{case_id}",
     cases.CaseIntake,
     {
-        "open": Exchange(None, _A),
-        "complete_milestone": Exchange(events.MilestoneCompleted, _A),
-        "change_fields": Exchange(events.FieldsChanged, _A),
-        "stop_clock": Exchange(events.ClockStopped, _A),
-        "resume_clock": Exchange(events.ClockResumed, _A),
-        "clear_completion": Exchange(events.CompletionCleared, _A),
-        "extend_milestone": Exchange(events.MilestoneExtended, _A),
+        "open": Exchange(None, _A, ("not_entitled", "bad_field", "blocked", "no_such_time", "wrong_id")),
+        "complete_milestone": Exchange(
+            events.MilestoneCompleted, _A, (*_OF_AN_OPEN_ONE, "already_completed", "before_start")
+        ),
+        "change_fields": Exchange(events.FieldsChanged, _A, ("no_fields", "bad_field")),
+        "stop_clock": Exchange(events.ClockStopped, _A, (*_OF_AN_OPEN_ONE, "deadline_of_field", "closed")),
+        "resume_clock": Exchange(events.ClockResumed, _A, (*_OF_AN_OPEN_ONE, "closed")),
+        "clear_completion": Exchange(
+            events.CompletionCleared, _A, (*_OF_A_MILESTONE, "not_completed", "rule_holds", "later_occurrence")
+        ),
+        "extend_milestone": Exchange(
+            events.MilestoneExtended, _A, (*_OF_AN_OPEN_ONE, "deadline_of_field", "not_later", "too_long")
+        ),
         "close": Exchange(events.CaseClosed, _A),
-        "reopen": Exchange(events.CaseReopened, _A),
-        "change_entitlement": Exchange(EntitlementChange, _A),
-        "decide_overage": Exchange(cases.OverageChoice, _A),
-        "log_time": Exchange(cases.TimeLogged, list[str]),
-        "migrate": Exchange(cases.Migration, _A),
-        "retry_action": Exchange(cases.ActionRetry, str),
+        "reopen": Exchange(events.CaseReopened, _A, ("open", "bad_field")),
+        "change_entitlement": Exchange(
+            EntitlementChange, _A, ("closed", "not_entitled", "nothing_left", "decision_pending")
+        ),
+        "decide_overage": Exchange(cases.OverageChoice, _A, ("nothing_to_decide", "ended", "nothing_left")),
+        "log_time": Exchange(cases.TimeLogged, list[str], ("entry_of_another_case", "not_rated", "reversed")),
+        "migrate": Exchange(cases.Migration, _A, ("closed", "another_process")),
+        "retry_action": Exchange(cases.ActionRetry, str, ("unknown_action",)),
     },
     {
         "milestone_completed": Exchange(events.MilestoneCompleted),
@@ -87,13 +113,27 @@ ENTITLEMENT = Workflow(
     {
         usage.CONSUME: Exchange(usage.Consumption, usage.Consumed),
         usage.LOG_HOURS: Exchange(usage.TimeEntry, usage.Consumed),
-        usage.APPROVE_OVERAGE: Exchange(usage.OverageDecision, usage.Consumed),
-        usage.REVERSE: Exchange(usage.ConsumptionReversed, usage.UsageChanged),
-        usage.ADJUST: Exchange(usage.UsageAdjusted, usage.UsageChanged),
-        usage.GRANT: Exchange(usage.UsageGranted, usage.UsageChanged),
-        usage.COVER_OVERAGE: Exchange(usage.OverageCovered, usage.UsageChanged),
-        usage.VOID_OVERAGE: Exchange(usage.OverageVoided, usage.UsageChanged),
-        usage.RETRY_ACTION: Exchange(usage.UsageActionRetry, str),
+        usage.APPROVE_OVERAGE: Exchange(
+            usage.OverageDecision, usage.Consumed, ("nothing_to_decide", "already_approved", *_OF_A_PERIOD)
+        ),
+        usage.REVERSE: Exchange(
+            usage.ConsumptionReversed,
+            usage.UsageChanged,
+            ("unknown_reference", "already_reversed", "never_given_back"),
+        ),
+        usage.ADJUST: Exchange(usage.UsageAdjusted, usage.UsageChanged, (*_OF_AN_AMOUNT, *_OF_A_PERIOD)),
+        usage.GRANT: Exchange(
+            usage.UsageGranted,
+            usage.UsageChanged,
+            (*_OF_AN_AMOUNT, "bad_dates", "carries_nothing", "unlimited", "too_many_grants", *_OF_A_PERIOD),
+        ),
+        usage.COVER_OVERAGE: Exchange(
+            usage.OverageCovered,
+            usage.UsageChanged,
+            ("no_overage", "nothing_left", "earlier_period", "too_many_covers", *_OF_A_PERIOD),
+        ),
+        usage.VOID_OVERAGE: Exchange(usage.OverageVoided, usage.UsageChanged, ("no_overage",)),
+        usage.RETRY_ACTION: Exchange(usage.UsageActionRetry, str, ("unknown_action",)),
     },
     {},
     {usage.BALANCE: Exchange(None, usage.Balance)},
@@ -140,14 +180,14 @@ def _exchange(of: str, asked: str, exchange: Exchange, files: dict[str, str]) ->
 def _message(model: type[BaseModel]) -> dict[str, Any]:
     """The schema of a message: its name says its type, and what it does not date happened now."""
     schema = model.model_json_schema()
-    schema["properties"].pop("type", None)
-    schema["required"] = [name for name in schema.get("required", ()) if name not in {"type", "occurred_at"}]
+    schema["properties"].pop(TYPE, None)
+    schema["required"] = [name for name in schema.get("required", ()) if name not in {TYPE, DATED}]
     return schema
 
 
 def _start(model: type[BaseModel]) -> dict[str, Any]:
     schema = model.model_json_schema()
-    for name in _OWN:
+    for name in OWN:
         schema["properties"].pop(name, None)
     return schema
 

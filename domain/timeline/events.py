@@ -33,21 +33,33 @@ class MilestoneCompleted(_Event):
 
 
 class FieldsChanged(_Event):
-    """Fields of the case have new values; a null clears one."""
+    """Fields of the case have new values; a null clears one.
+
+    Attributes:
+        fields: the new values by their names.
+    """
 
     type: Literal["fields_changed"] = "fields_changed"
     fields: dict[str, Any]
 
 
 class ClockStopped(_Event):
-    """The clock of the case stops, or of one milestone only."""
+    """The clock of the case stops, or of one milestone only.
+
+    Attributes:
+        milestone: only that one; None: the case.
+    """
 
     type: Literal["clock_stopped"] = "clock_stopped"
     milestone: Words | None = None
 
 
 class ClockResumed(_Event):
-    """The clock of the case, or of one milestone, goes on."""
+    """The clock of the case, or of one milestone, goes on.
+
+    Attributes:
+        milestone: only that one; None: the case.
+    """
 
     type: Literal["clock_resumed"] = "clock_resumed"
     milestone: Words | None = None
@@ -78,7 +90,12 @@ class CompletionCleared(_Event):
 
 
 class MilestoneExtended(_Event):
-    """A target moves later, by open seconds or to an instant."""
+    """A target moves later, by open seconds or to an instant.
+
+    Attributes:
+        open_seconds: so much later, in open time; this or `until`.
+        until: the instant that it moves to; this or `open_seconds`.
+    """
 
     type: Literal["milestone_extended"] = "milestone_extended"
     milestone: Words

@@ -236,6 +236,9 @@ class TimeEntry(Value):
         id: it counts once, over the whole term.
         minutes: as they were worked; grace, minimum and rounding of the allowance come before anything else.
         worked_at: decides the period.
+        case_id: of which it was worked.
+        by: who worked.
+        note: goes on record.
         has_fallback: another entitlement follows that takes what is over the cap here (if the policy is to fall back).
         is_rest: what another entitlement left over: it is not rounded again.
         yields: if nothing is left at all, as of a `Consumption`.
@@ -263,8 +266,11 @@ class OverageDecision(Value):
 
     Attributes:
         reference: the case, visit or time entry.
+        approved: yes or no.
+        by, reason: who decided, and why.
         amount: of a case or visit, as it was asked for. A time entry's overage is known.
         occurred_at: of a case or visit, as it was asked for: when it was opened or dispatched.
+        case_id: of which it is.
     """
 
     reference: Reference
@@ -371,7 +377,11 @@ class EntitlementOverflowed(Value):
 
 
 class _Change(Value):
-    """Who changes it, and why; under one `event_id` it is changed once."""
+    """Who changes it, and why; under one `event_id` it is changed once.
+
+    Attributes:
+        by, reason: who changes it, and why.
+    """
 
     event_id: EventId
     by: WhoWhy
@@ -411,14 +421,23 @@ class EntitlementAmended(_Change):
 
 
 class UsageAdjusted(_Change):
-    """More was taken than is counted (or, if negative, less), in the period of an instant: now, if omitted."""
+    """More was taken than is counted (or, if negative, less).
+
+    Attributes:
+        amount: how much more, in the smallest measure of the unit.
+        occurred_at: an instant of the period; None: now.
+    """
 
     amount: int = Field(ge=-MOST_AMOUNT, le=MOST_AMOUNT)
     occurred_at: Instant | None = None
 
 
 class ConsumptionReversed(_Change):
-    """All that a reference took is given back, its overage too, in the period in which it was taken."""
+    """All that a reference took is given back, its overage too, in the period in which it was taken.
+
+    Attributes:
+        reference: the visit or time entry.
+    """
 
     reference: Reference
 
@@ -579,7 +598,11 @@ class PeriodBalance(Value):
 
 
 class UsageActionRetry(Value):
-    """Asks for an action that failed for good to be tried again, under the key that it has."""
+    """Asks for an action that failed for good to be tried again, under the key that it has.
+
+    Attributes:
+        key: of the action.
+    """
 
     key: Annotated[Words, Field(min_length=1)]
     by: Words | None = None

@@ -8,7 +8,7 @@ from typing import Literal, Unpack
 from milepost.http.connection import Connection, known, path_of
 from milepost.http.keywords import Person
 from starters.http.answers import ActionList, RetrySaid
-from store.values import StoredAction
+from store.cases.stored_actions import StoredAction
 
 ActionKind = Literal["email", "task", "field_update", "outbound_message", "signal"]
 

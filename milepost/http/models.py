@@ -28,7 +28,8 @@ from starters.operations.uncounted import RecordChanged
 from starters.operations.usage_answers import Cancelled, Changed, Reversed, Taken
 from starters.operations.verifying import Verified
 from store.cases.listing import ListedCase
-from store.values import StoredAction, TaskEntry
+from store.cases.stored_actions import StoredAction
+from store.values import TaskEntry
 
 __all__ = [
     "Answer",

@@ -16,9 +16,10 @@ from domain.usage.requests import Balance
 from domain.usage.rows import LedgerRow
 from starters.http.instants import IsoInstant
 from store.cases.listing import ListedCase
+from store.cases.stored_actions import StoredAction
 from store.customer_links import MadeLink
 from store.intake import DeliveryStatus
-from store.values import StoredAction, TaskEntry
+from store.values import TaskEntry
 
 # --- cases ---
 

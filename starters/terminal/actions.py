@@ -11,7 +11,7 @@ from domain.wording import plural, second
 
 if TYPE_CHECKING:
     from store import Store
-    from store.cases.actions import StoredAction
+    from store.cases.stored_actions import StoredAction
     from store.values import Delivery, Redelivery
 
 

@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from pydantic import AwareDatetime
 from sqlalchemy import ColumnElement, Connection, Select, Table, and_, delete, exists, or_, select, update
 
 from domain.catalog.kinds import Kind
-from domain.model import Value
-from domain.process import TriggerKind
 from domain.process.actions import Action, slug
 from store import tables
 from store.cases import statements
 from store.cases.outcomes import case_of, put_failure
+from store.cases.stored_actions import StoredAction
 from store.database import Database, insert, insert_new
 from store.events import lock_events
 from store.reading import read_stored
@@ -25,34 +23,6 @@ from store.values import Mail
 
 if TYPE_CHECKING:
     from domain.feed.usage import UsageOutcome
-
-
-class StoredAction(Value):
-    """An action and what became of it.
-
-    Attributes:
-        status: of one that is dropped, `error` says why and `failed_at` when.
-        entitlement: whose it is, if it is no case's: then `case_id` is its id too.
-        action: None while only its outcome is known, not yet the record of its case; so with the trigger's facts.
-    """
-
-    key: str
-    case_id: str
-    status: Literal["ordered", "done", "failed", "dropped"]
-    milestone: str | None
-    occurrence: int | None
-    trigger: str | None
-    kind: TriggerKind | None
-    firing: int | None
-    due_at: AwareDatetime | None
-    at: AwareDatetime | None
-    noticed_at: AwareDatetime | None
-    action: Action | None
-    done_at: AwareDatetime | None
-    result: dict[str, Any] | None
-    failed_at: AwareDatetime | None
-    error: str | None
-    entitlement: str | None = None
 
 
 class ActionRecords:

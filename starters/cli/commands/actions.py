@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from starters.operations.redelivering import Redelivering
     from starters.operations.retrying import Retrying
-    from store.cases.actions import StoredAction
+    from store.cases.stored_actions import StoredAction
 
 
 Since = Annotated[
@@ -81,6 +81,8 @@ def retry(
 
     --since and --kind choose among all: those that failed since an instant, those of one kind, or both.
 
+    Exit code 1: of several, some were refused.
+
     Example: milepost retry 4711 4711/gold/first-response/1/warning-75-percent/1/email
     """
     who = by or login()
@@ -137,6 +139,8 @@ def redeliver(
 
     Or everything that an endpoint has received since an instant, for example because its own database was restored. Who
     asked, and when, goes on record.
+
+    Exit code 1: of several, some were refused.
 
     Example: milepost redeliver --endpoint desk --since 2026-12-01T09:00:00Z
     """

@@ -45,6 +45,8 @@ def apply(
     Entitlements in use are told what changes for them. What was amended by hand stays, unless the files change it too:
     then you are asked, and also where the files leave out something that they said before.
 
+    Exit code 0: stored; 1: stored, but an entitlement in use goes on by its old terms; 2: nothing was stored.
+
     Example: milepost apply catalogs/incidents.yaml --dry-run
     """
     if show_amended:

@@ -34,6 +34,8 @@ def import_rows(
     Requests get their ids from the name of the file and the contents of the row. So the same import can be run again,
     also after Ctrl-C, and repeats nothing. With --json each verdict is an object on a line of its own.
 
+    Exit code 0: all of it was taken; 1: nobody answered; 2: some rows could not be taken.
+
     Example: milepost import cases.csv --mapping catalogs/cases.mapping.yaml
     """
     from starters.imports.mapping import CaseColumns, load_import

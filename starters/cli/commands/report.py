@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from domain.reports.result import ReportKind
+from starters.cli import arguments
 from starters.cli.options import argument, entitlement_option, option
 from starters.cli.pictures import check_picture_file, write_picture
 from starters.cli.running import stored
@@ -76,6 +77,9 @@ def report(
     output: Annotated[Path | None, option("--output", "FILE", "Write it to a file.")] = None,
     dark: Annotated[bool, typer.Option("--dark", help="Draw a picture light on dark.")] = False,
     due: Annotated[bool, typer.Option("--due", help="Show which reports are sent next, when and to whom.")] = False,
+    at: Annotated[
+        str | None, option("--at", "TIME", "With --due: what is sent next after then; now, if left out.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
     """Report on milestones and entitlements, from the store: compliance, times, usage and more.
@@ -84,8 +88,8 @@ def report(
 
     Example: milepost report compliance --by account --by month --period 2026-Q1
     """
-    if due or kind is None:
-        _show_due(kind, wanted=due, as_json=as_json)
+    if due or kind is None or at is not None:
+        _show_due(kind, at, wanted=due, as_json=as_json)
         return
     import getpass
 
@@ -131,8 +135,10 @@ def report(
         typer.echo(f"{made.finding}; written to {output}")
 
 
-def _show_due(kind: ReportKind | None, *, wanted: bool, as_json: bool) -> None:
+def _show_due(kind: ReportKind | None, at: str | None, *, wanted: bool, as_json: bool) -> None:
     """Show which reports are sent next."""
+    if at is not None and not wanted:
+        raise typer.BadParameter("says after when reports are sent, and goes with --due", param_hint="--at")
     if not wanted:
         known = ", ".join(one.value for one in ReportKind)
         raise typer.BadParameter(f"say which report: {known}; or --due", param_hint="REPORT")
@@ -143,7 +149,7 @@ def _show_due(kind: ReportKind | None, *, wanted: bool, as_json: bool) -> None:
     from starters.terminal.due import due_data, due_lines, reports_due
 
     with stored() as store:
-        found = reports_due(store, datetime.now(UTC))
+        found = reports_due(store, arguments.instant(at, "--at") if at else datetime.now(UTC))
     if as_json:
         import json
 

@@ -33,10 +33,11 @@ def dev(
 ) -> None:
     """Run everything on this machine: a Temporal server with its UI, the store, a worker, the HTTP API.
 
-    Ctrl-C stops it all.
+    Ctrl-C, or SIGTERM, stops it all.
 
-    What happens is kept between runs, in the data folder (MILEPOST_DATA). The other commands find what runs here by
-    themselves.
+    What happens is kept between runs, in the data folder (MILEPOST_DATA); what fell due meanwhile fires at the next
+    start. The other commands find what runs here by themselves. With TEMPORAL_ADDRESS set only the worker, the store
+    and the HTTP API are run.
     """
     run(_dev(ephemeral, port, ui_port, api_port), logs=True)
 

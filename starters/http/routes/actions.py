@@ -22,7 +22,7 @@ from starters.http.case_bodies import example
 from starters.http.instants import IsoInstant
 from starters.http.routing import guarded_router
 from starters.http.sight import check_case, check_entitlement
-from store.cases.actions import StoredAction
+from store.cases.stored_actions import StoredAction
 
 router = guarded_router("/v1/actions", "Actions")
 

@@ -72,6 +72,7 @@ def test_open_cases_are_a_report() -> None:
         (["compliance", "--output", "/no/such/folder/x.svg"], "there is no folder /no/such/folder"),
         ([], "say which report: compliance,"),
         (["compliance", "--due"], "leave the report out"),
+        (["compliance", "--at", "2026-11-27 12:00"], "goes with --due"),
     ],
 )
 def test_what_can_not_be_is_refused(arguments: list[str], said: str) -> None:
@@ -93,3 +94,9 @@ def test_what_is_sent_next_is_told() -> None:
     assert {one["report"]: one["time_zone"] for one in told} == {"acme": "America/New_York", "weekly": "Europe/Berlin"}
     assert all(datetime.fromisoformat(one["due_at"]) > datetime.now(UTC) for one in told)
     assert {one["last_due_at"] for one in told} == {None}
+
+
+def test_what_is_sent_next_after_another_time_is_told() -> None:
+    """The first instant after it: not one that is that very instant."""
+    told = json.loads(milepost("report", "--due", "--at", "2026-11-30T07:00:00Z", "--json").stdout)
+    assert [one["due_at"] for one in told] == ["2026-11-30T12:30:00+00:00", "2026-12-07T07:00:00+00:00"]

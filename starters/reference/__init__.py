@@ -1,0 +1,1 @@
+"""Pages of the reference of which the facts come from the code: commands and messages."""

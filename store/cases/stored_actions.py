@@ -1,0 +1,39 @@
+"""An action as the store has it: what was ordered, and what became of it."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import AwareDatetime
+
+from domain.model import Value
+from domain.process import TriggerKind
+from domain.process.actions import Action
+
+
+class StoredAction(Value):
+    """An action and what became of it.
+
+    Attributes:
+        status: of one that is dropped, `error` says why and `failed_at` when.
+        entitlement: whose it is, if it is no case's: then `case_id` is its id too.
+        action: None while only its outcome is known, not yet the record of its case; so with the trigger's facts.
+    """
+
+    key: str
+    case_id: str
+    status: Literal["ordered", "done", "failed", "dropped"]
+    milestone: str | None
+    occurrence: int | None
+    trigger: str | None
+    kind: TriggerKind | None
+    firing: int | None
+    due_at: AwareDatetime | None
+    at: AwareDatetime | None
+    noticed_at: AwareDatetime | None
+    action: Action | None
+    done_at: AwareDatetime | None
+    result: dict[str, Any] | None
+    failed_at: AwareDatetime | None
+    error: str | None
+    entitlement: str | None = None
