@@ -15,7 +15,7 @@ from domain.criteria.fields import FieldType
 from domain.frozen import FrozenCalendar
 from domain.process import EntitlementProcess, Milestone
 
-RULES = 4
+RULES = 5
 """The version of the rules in `domain` under which cases are opened now. A case keeps the one that its plan names."""
 
 CORNERS = 2
@@ -34,6 +34,10 @@ has put it on record since, with a target that lies further back."""
 AS_BEFORE = 4
 """The version since which what a migration removes before its target is counted as the promise that it was, or none,
 whatever the new version declares: as what it completes is."""
+
+TOLD = 5
+"""The version since which taking a completion back also tells of what came about behind it: that an instance was
+removed, or that a later one was violated. Histories of before have no notes of these."""
 
 
 class Plan(BaseModel):

@@ -13,6 +13,7 @@ from domain.reports.comparing import HOLDINGS, MEASURES, PAUSES
 from domain.timeline.events import (
     ClockResumed,
     ClockStopped,
+    CompletionCleared,
     EntitlementChanged,
     FieldsChanged,
     MilestoneCompleted,
@@ -214,6 +215,20 @@ def test_a_case_of_two_processes_is_held_against_the_feed(store: Store) -> None:
         violated = events.c.type == "milepost.case.milestone.violated.v1"
         connection.execute(events.delete().where(violated))
     assert found(store) == ["Answer is violated, and the feed tells it as open"]
+
+
+def test_what_a_clear_reveals_is_told_in_the_feed(store: Store) -> None:
+    """Behind its completion it was removed, another one missed its target and was removed, and a third one runs."""
+    watched = EntitlementProcess.model_validate(
+        {"name": "P", "milestones": [{"name": "M", "within": "1h", "starts": "criteria", "when": 'case.team == "one"'}]}
+    )
+    lived = RecordedCase(store, PLAN.model_copy(update={"process": watched}), "a", {"team": "one"}, T0)
+    lived.apply(MilestoneCompleted(event_id="c", occurred_at=at(0.5), milestone="M"))
+    for hours, team in ((1, "two"), (2, "one"), (4, "two"), (5, "one")):
+        lived.apply(FieldsChanged(event_id=f"{hours}", occurred_at=at(hours), fields={"team": team}))
+    lived.apply(CompletionCleared(event_id="x", occurred_at=at(5.5), milestone="M"))
+    assert (lived.refused, found(store)) == ([], [])
+    assert [str(one.state) for one in lived.timeline.view(at(5.5)).milestones] == ["removed", "removed", "running"]
 
 
 def test_an_audit_reads_a_page_of_cases_with_few_statements(store: Store) -> None:
