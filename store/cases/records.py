@@ -22,7 +22,7 @@ from domain.timeline.effects import Noted, TriggerFired
 from domain.timeline.views import CaseView, MilestoneStatus, MilestoneView
 from store import tables
 from store.cases import statements
-from store.cases.folded import explained, folded_rows, milestone_row, put_folded
+from store.cases.folded import explained, folded_rows, put_folded
 from store.cases.following import DoNotFollow, Last, LastRecords, put_following
 from store.cases.rows import (
     ACTION_CHANGES,
@@ -37,7 +37,7 @@ from store.cases.rows import (
 from store.database import Database, insert_new
 from store.errors import StoreError
 from store.feed import FeedGap, counted_on, put_case_events
-from store.listed import listed, roles_now
+from store.listed import listed, milestone_row, roles_now
 from store.reading import read_stored
 from store.reports.writing import put_measures
 from store.values import CaseRow, StoredCase
