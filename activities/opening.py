@@ -241,9 +241,7 @@ class Opening:
         )
         while True:
             with suppress(HorizonExceeded):
-                entered = open_case(
-                    opening.intake.case_id, opened, opening.opened_at, external_id=opening.intake.external_id
-                )
+                entered = open_case(opening.intake, opened, opening.opened_at)
                 if entered.timeline.covers(opening.now):
                     return opened, entered
             plan = self.planner.further(opened.plan, opening.now)

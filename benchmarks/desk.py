@@ -24,8 +24,8 @@ from domain.messages.case_state import CaseState
 from domain.timeline.machine import Case, Timeline
 from starters.operations.desk import Desk
 from store import Store, tables
-from store.cases.folded import milestone_row
 from store.cases.listing import CaseFilter
+from store.listed import milestone_row
 
 RESULTS = Path(__file__).parent / "results" / "desk.json"
 ROUNDS = 7

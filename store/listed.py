@@ -1,4 +1,4 @@
-"""What lists of cases go by, beside what their records say anyway: who owns them, and what of them is due first."""
+"""What lists of cases go by: milestones, and beside what records say who owns cases and what of them is due first."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from sqlalchemy import Connection, bindparam, select, update
 from domain.catalog.mailing import Role, named_by
 from domain.timeline.instances import InstanceState
 from store import tables
+from store.types import written
 
 if TYPE_CHECKING:
-    from domain.timeline.views import CaseView
+    from domain.timeline.views import CaseView, MilestoneView
 
 _AT_ONCE = 1000
 _DECLARED = select(tables.organisation.c.definition)
@@ -31,6 +32,23 @@ def listed(view: CaseView, roles: Mapping[Role, str]) -> dict[str, Any]:
         "paused": view.stopped or any(m.state is InstanceState.PAUSED for m in view.milestones),
         "due_at": due_at,
         "due_milestone": due_milestone,
+    }
+
+
+def milestone_row(case_id: str, milestone: MilestoneView) -> dict[str, Any]:
+    """The row of a milestone instance."""
+    same = (
+        *("process", "milestone", "occurrence", "start_at", "target_at", "completed_at", "violated"),
+        *("elapsed_seconds", "paused_seconds"),
+    )
+    violations = milestone.violations
+    return {
+        "case_id": case_id,
+        **{name: getattr(milestone, name) for name in same},
+        "state": milestone.state.value,
+        "violated_at": violations[-1].violated_at if violations else None,
+        "view": written(milestone),
+        "explained": None,
     }
 
 

@@ -34,8 +34,9 @@ class RecordedCase:
         *,
         account: str | None = None,
         entitlement: str | None = None,
+        channel: str | None = None,
     ) -> None:
-        self.timeline = Timeline.enter(plan, Case(case_id=case_id, fields=dict(fields)), at)
+        self.timeline = Timeline.enter(plan, Case(case_id=case_id, channel=channel, fields=dict(fields)), at)
         self.refused: list[str] = []
         self._store = store
         self._account, self._entitlement = account, entitlement

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 from domain.criteria.fields import FieldType
 from domain.errors import Refused
-from domain.reports.asking import ReportAsked, checked_fields, checked_groups, days_asked
-from domain.reports.kinds import actions, pauses
+from domain.reports.asking import ReportAsked, checked_fields, checked_groups, checked_sums, days_asked
+from domain.reports.kinds import actions, overrides, pauses, usage
 from domain.reports.kinds.actions import actions_report
 from domain.reports.kinds.breakdown import USUAL_HOLDERS, breakdown_report, holder_of
 from domain.reports.kinds.compliance import compliance_report
@@ -32,8 +32,8 @@ USUAL_GROUPS: dict[ReportKind, tuple[str, ...]] = {
 """What makes the groups, if nothing is said."""
 
 
-UNGROUPED = (ReportKind.USAGE, ReportKind.OVERRIDES)
-"""Reports that have a row for each period, or each decision, whatever is asked for."""
+SUMS: dict[ReportKind, tuple[str, ...]] = {ReportKind.USAGE: usage.SUMS, ReportKind.OVERRIDES: overrides.SUMS}
+"""Of reports that have a line for each period, or each decision, what these can be added up by, beside a period."""
 
 OWN_NAMES: dict[ReportKind, tuple[str, ...]] = {
     ReportKind.PAUSES: pauses.NAMES,
@@ -92,6 +92,8 @@ def export_overrides(store: Store, wish: ReportWish, *, by: str) -> Report:
     Raises:
         NotFound, Refused: as `make_report`.
     """
+    if wish.by:
+        raise Refused("bad_report", "an export has a line for each decision; leave what they are added up by out")
     asked = asked_of(store, wish)
     return overrides_report(asked, store.reports.export_overrides(asked, by=by))
 
@@ -131,11 +133,9 @@ def _groups(wish: ReportWish, types: Mapping[str, FieldType]) -> tuple[str, ...]
     Raises:
         NotFound, Refused: as `make_report`.
     """
-    if wish.kind not in UNGROUPED:
-        return checked_groups(wish.by or _usual(wish.kind, types), types, OWN_NAMES.get(wish.kind, ()))
-    if wish.by:
-        raise Refused("bad_report", f"{wish.kind.value} has lines of its own, and cannot be grouped by anything else")
-    return ()
+    if wish.kind in SUMS:
+        return checked_sums(wish.by, SUMS[wish.kind], wish.kind.value)
+    return checked_groups(wish.by or _usual(wish.kind, types), types, OWN_NAMES.get(wish.kind, ()))
 
 
 def _usual(kind: ReportKind, types: Mapping[str, FieldType]) -> tuple[str, ...]:

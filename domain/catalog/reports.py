@@ -26,14 +26,18 @@ Days = Literal[
 ]
 """Which days a report is about, as seen from the day on which it is sent."""
 
-GROUPS = ("milestone", "process", "account", "entitlement", "week", "month", "quarter", "year")
+PERIODS = ("week", "month", "quarter", "year")
+GROUPS = ("milestone", "process", "account", "entitlement", "channel", *PERIODS)
 """What makes groups beside the fields of cases (`domain.reports.asking`)."""
 
 OWN_GROUPS: Mapping[str, tuple[str, ...]] = {"pauses": ("cause", "person"), "actions": ("trigger", "action")}
 """What else makes those of a report."""
 
-UNGROUPED = ("usage", "overrides")
-"""Reports that have lines of their own."""
+SUMS: Mapping[str, tuple[str, ...]] = {
+    "usage": ("account", "entitlement", "unit"),
+    "overrides": ("account", "entitlement", "unit", "decided_by"),
+}
+"""Reports that have lines of their own, and what these can be added up by, beside a period."""
 
 _USUAL: Mapping[Every, Days] = {
     "day": "this-month",
@@ -85,14 +89,7 @@ def report_problems(
     path: tuple[str | int, ...], report: ScheduledReport, fields: Mapping[str, FieldType]
 ) -> Iterator[Problem]:
     """What does not fit of a report to the fields that cases have."""
-    if report.by and report.kind in UNGROUPED:
-        said = f"{report.kind} has lines of its own, and cannot be grouped by anything else; leave by out"
-        yield Problem((*path, "by"), said)
-        return
-    known = [*GROUPS, *OWN_GROUPS.get(report.kind, ()), *fields]
-    for number, name in enumerate(report.by):
-        if name not in known:
-            yield Problem((*path, "by", number), f"no field {name!r} to group by; {nearest(name, known)}")
+    yield from _group_problems((*path, "by"), report, fields)
     for name, value in report.where.items():
         if name not in fields:
             yield Problem((*path, "where", name), f"no field {name!r} to filter by; {nearest(name, fields)}")
@@ -105,3 +102,16 @@ def report_problems(
         if recipient == ACCOUNT_MANAGER and report.account is None:
             message = "account_manager is that of one account; name it with account, or write an address"
             yield Problem((*path, "to", number), message)
+
+
+def _group_problems(
+    path: tuple[str | int, ...], report: ScheduledReport, fields: Mapping[str, FieldType]
+) -> Iterator[Problem]:
+    sums = SUMS.get(report.kind)
+    known = [*GROUPS, *OWN_GROUPS.get(report.kind, ()), *fields] if sums is None else [*sums, *PERIODS]
+    for number, name in enumerate(report.by):
+        if name not in known and sums is None:
+            yield Problem((*path, number), f"no field {name!r} to group by; {nearest(name, known)}")
+        elif name not in known:
+            said = f"{report.kind} can be added up by {', '.join(known[:-1])} or {known[-1]}; not by {name!r}"
+            yield Problem((*path, number), said)

@@ -16,6 +16,7 @@ class CaseData(EventData):
 
     Attributes:
         external_id: the id of another system that the case's was made of; left out where there is none.
+        channel: by which the case came in; left out where its intake named none.
         account, entitlement, process, process_version: of the case; left out where it has none.
         text: one line for people.
         by: who caused it.
@@ -24,6 +25,7 @@ class CaseData(EventData):
 
     case_id: str
     external_id: str | None = None
+    channel: str | None = None
     account: str | None = None
     entitlement: str | None = None
     process: str | None = None

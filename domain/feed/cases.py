@@ -56,6 +56,7 @@ def _known(record: CaseRecord) -> dict[str, Any]:
     return {
         "case_id": view.case_id,
         "external_id": view.external_id,
+        "channel": view.channel,
         "account": record.account,
         "entitlement": record.entitlement,
         "process": view.process,

@@ -151,13 +151,13 @@ class Entered(NamedTuple):
         return [effect for effect in self.effects if isinstance(effect, TriggerFired)]
 
 
-def open_case(case_id: str, opened: OpenedCase, opened_at: datetime, *, external_id: str | None = None) -> Entered:
+def open_case(intake: CaseIntake, opened: OpenedCase, opened_at: datetime) -> Entered:
     """Enter a case into its timeline. The opening activity records it so, and the workflow goes on from the same.
 
     Raises:
         HorizonExceeded: a target lies past the horizon of the plan's calendars.
     """
-    case = Case(case_id=case_id, external_id=external_id, fields=opened.fields)
+    case = Case(case_id=intake.case_id, external_id=intake.external_id, channel=intake.channel, fields=opened.fields)
     timeline = Timeline.enter(opened.plan, case, opened_at)
     effects = timeline.advance(opened_at)
     if opened.coverage is not None:

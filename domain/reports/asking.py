@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, tzinfo
 
+from domain.bounds import quoted
 from domain.criteria.fields import FieldsError, FieldType, check_values, nearest
 from domain.errors import NotFound, Refused
 from domain.reports.grouping import Period
@@ -19,6 +20,9 @@ MOST_PERIODS = 1000
 PLACES = ("milestone", "process", "account", "entitlement")
 """What every milestone instance has, whatever fields its case has. A field of one of these names is another thing."""
 
+CHANNEL = "channel"
+"""By which a case came in, as its intake named it, unless a field is declared under that name."""
+
 _YEAR_FIRST, _YEAR_LAST = 1900, 2999
 _LAST = {"last": -1, "this": 0}
 
@@ -28,7 +32,7 @@ class ReportAsked:
     """A report that is asked for.
 
     Attributes:
-        by: what makes the groups: names of `PLACES`, of fields, or one period.
+        by: what makes the groups: names of `PLACES`, of fields, `CHANNEL`, or one period.
         days: those in which targets (of pauses their beginnings, of actions their firings) lie.
         accounts: only of these; None: of all. A caller that is bound to accounts has none but its own here.
         account, entitlement, milestone, process: only of this one.
@@ -89,7 +93,7 @@ def checked_groups(names: Sequence[str], types: Mapping[str, FieldType], also: S
         Refused: there are too many, or two periods.
     """
     for name in names:
-        known = [*PLACES, *also, *types, *Period]
+        known = [*PLACES, *also, *types, CHANNEL, *Period]
         if name not in known:
             raise NotFound(f"no field {name!r} to group by; {nearest(name, known)}")
     found = tuple(dict.fromkeys(names))
@@ -98,6 +102,25 @@ def checked_groups(names: Sequence[str], types: Mapping[str, FieldType], also: S
     if len(found) > MOST_GROUPINGS:
         raise Refused("bad_report", f"group by at most {MOST_GROUPINGS} things; {len(found)} were named")
     return found
+
+
+def checked_sums(names: Sequence[str], known: Sequence[str], what: str) -> tuple[str, ...]:
+    """What the lines of a report are added up by, each once; nothing: they are not.
+
+    Args:
+        names: as they were given.
+        known: what they have in common, beside a period.
+        what: the report, for people.
+
+    Raises:
+        Refused: its lines have nothing of that name in common, or two periods were named.
+    """
+    possible = [*known, *Period]
+    for name in names:
+        if name not in possible:
+            said = f"{', '.join(possible[:-1])} or {possible[-1]}"
+            raise Refused("bad_report", f"{what} can be added up by {said}; not by {quoted(name)}")
+    return checked_groups(names, {}, known)
 
 
 def checked_fields(said: Sequence[str], types: Mapping[str, FieldType]) -> dict[str, object]:

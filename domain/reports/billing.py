@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 from domain.usage.units import measures_per_unit
@@ -21,6 +22,7 @@ class Override:
         price: of one unit, with its currency if it has one.
         reference: the case, time entry or visit.
         export: the number of the export that took it; None: none has yet.
+        day: of its instant, on the wall clock of its account; None: nobody asked for days.
     """
 
     entitlement: str
@@ -37,6 +39,7 @@ class Override:
     by: str | None
     reason: str | None
     export: int | None
+    day: date | None = None
 
     @property
     def cost(self) -> str | None:
@@ -49,7 +52,7 @@ class Override:
         return f"{rounded} {found['currency']}" if found["currency"] else str(rounded)
 
 
-def costs_together(overrides: list[Override]) -> str:
+def costs_together(overrides: Sequence[Override]) -> str:
     """What overrides come to, each currency apart: ``255.00 EUR, 90.00 USD``; nothing for none."""
     sums: dict[str, Decimal] = {}
     for one in overrides:

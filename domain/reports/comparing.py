@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from domain.bounds import quoted
+from domain.timeline.views import MilestoneView
 from domain.wording import numbered, span, stamp
 
 Row = Mapping[str, Any]
@@ -69,6 +70,11 @@ MEASURES = Kind(
 )
 
 
+def in_view(name: str) -> str:
+    """What a figure of a view is called among those of a row."""
+    return f"view.{name}"
+
+
 def _pause(row: Row) -> str:
     return f", pause from {stamp(row['from_at'])}"
 
@@ -90,6 +96,23 @@ HOLDINGS = Kind(
     ("field", "value"),
     lambda row: f", {row['field']} {quoted(row['value'])}",
 )
+
+LISTED = Kind(
+    {
+        "state": "the state",
+        "start_at": "the start",
+        "target_at": "the target",
+        "completed_at": "the completion",
+        "violated": "whether it is violated",
+        "violated_at": "the last violation",
+        "elapsed_seconds": "the time since the start",
+        "paused_seconds": "the paused time",
+        **{in_view(name): f"{name} of its view" for name in MilestoneView.model_fields},
+    },
+    called=lambda _: ", as listed",
+    leading="state",
+)
+"""An instance as lists and a case that is closed show it, with the view that stands beside the columns."""
 
 
 def differences(kind: Kind, stored: Iterable[Row], worked_out: Iterable[Row], *, both: bool = False) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -54,3 +55,42 @@ class PeriodUse:
         if not 0 < passed <= whole or passed < _LEAST_SHARE * whole:
             return None
         return round((self.used + self.overage) * whole / passed)
+
+
+@dataclass(frozen=True)
+class UsedTogether:
+    """What was used in some periods of one unit, together. Amounts are in the smallest measure of the unit.
+
+    Attributes:
+        periods: how many there are.
+        cap: of all of them; None: one of them is unlimited. So with `remaining`.
+        projected: by the end of each of them, if it goes on at its pace so far; None: none of them has a pace.
+    """
+
+    periods: int
+    used: int
+    overage: int
+    cap: int | None
+    remaining: int | None
+    projected: int | None
+
+    @property
+    def percent(self) -> float | None:
+        """Of the cap; None without one, or with one of 0."""
+        return round(100 * self.used / self.cap, 1) if self.cap else None
+
+
+def together(uses: Sequence[PeriodUse], now: datetime) -> UsedTogether:
+    """What some periods of one unit come to together, at least one."""
+    caps, left = [use.cap for use in uses], [use.remaining for use in uses]
+    paces = [use.projected(now) for use in uses]
+    so_far = [use.used + use.overage for use in uses]
+    led_to = [sofar if pace is None else pace for sofar, pace in zip(so_far, paces, strict=True)]
+    return UsedTogether(
+        periods=len(uses),
+        used=sum(use.used for use in uses),
+        overage=sum(use.overage for use in uses),
+        cap=None if None in caps else sum(cap or 0 for cap in caps),
+        remaining=None if None in left else sum(one or 0 for one in left),
+        projected=sum(led_to) if any(pace is not None for pace in paces) else None,
+    )

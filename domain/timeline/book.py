@@ -296,8 +296,12 @@ class Book:
         recorded_at = last if last > target and self.plan.rules >= LATE_NEWS else None
         missed = Violation(violated_at=target, noticed_at=self.noticed_at, recorded_at=recorded_at)
         instance.violations = (*instance.violations, missed)
-        text = f"{instance.milestone} violated at {clock_text(target)}"
-        self.note(NoteKind.VIOLATED, target, text, instance, violated_at=target, noticed_at=self.noticed_at)
+        self.tell_violated(instance, missed)
+
+    def tell_violated(self, instance: MilestoneInstance, missed: Violation) -> None:
+        """Note that an instance missed its target."""
+        text = f"{instance.milestone} violated at {clock_text(missed.violated_at)}"
+        self.note(NoteKind.VIOLATED, missed.violated_at, text, instance, **missed.times)
 
     def correct_if_ahead(self, instance: MilestoneInstance, at: datetime, why: str) -> None:
         """Take back a violation whose target moved to or past the effective now."""
@@ -343,8 +347,7 @@ class Book:
         corrected = violation.model_copy(update={"corrected_at": self.state.last_at, "correction": why})
         instance.violations = tuple(corrected if v is violation else v for v in instance.violations)
         text = f"{instance.milestone}: the violation at {clock_text(violation.violated_at)} is corrected: {why}"
-        when: dict[str, Any] = {"violated_at": violation.violated_at, "noticed_at": violation.noticed_at}
-        self.note(NoteKind.CORRECTED, self.state.last_at, text, instance, why=why, **when)
+        self.note(NoteKind.CORRECTED, self.state.last_at, text, instance, why=why, **violation.times)
 
     # --- triggers ---
 

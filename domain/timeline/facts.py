@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from pydantic import AwareDatetime, Field
 
@@ -135,6 +136,11 @@ class Violation(Value):
     recorded_at: AwareDatetime | None = Field(default=None, exclude_if=_is_none)
     corrected_at: AwareDatetime | None = None
     correction: str | None = None
+
+    @property
+    def times(self) -> dict[str, Any]:
+        """When it was missed and when that was noticed, as notes have it."""
+        return {"violated_at": self.violated_at, "noticed_at": self.noticed_at}
 
     def stood_at(self, at: datetime) -> bool:
         """Whether it was on record before `at`, or was put there in that very second by a change."""

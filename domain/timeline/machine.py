@@ -36,12 +36,13 @@ from domain.timeline.views import CaseView, look
 
 
 class Case(BaseModel):
-    """A case as it enters its timeline: its ids and its fields, in plain JSON types."""
+    """A case as it enters its timeline: its ids, how it came in, and its fields, in plain JSON types."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     case_id: str
     external_id: str | None = None
+    channel: str | None = None
     fields: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -63,7 +64,12 @@ class Timeline:
         """Open a case at `at`. What follows at once is returned by the first `apply` or `advance`."""
         at = _whole(at)
         state = TimelineState(
-            case_id=case.case_id, external_id=case.external_id, opened_at=at, fields=dict(case.fields), last_at=at
+            case_id=case.case_id,
+            external_id=case.external_id,
+            channel=case.channel,
+            opened_at=at,
+            fields=dict(case.fields),
+            last_at=at,
         )
         timeline = cls(plan, state)
         book = Book(plan, state)

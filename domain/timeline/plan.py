@@ -38,6 +38,10 @@ whatever the new version declares: as what it completes is."""
 KEEPS_CLEARED = 5
 """The version since which an instance keeps what a completion had been that somebody took back."""
 
+TOLD = 5
+"""The version since which taking a completion back also tells of what came about behind it: that an instance was
+removed, or that a later one was violated. Histories of before have no notes of these."""
+
 
 class Plan(BaseModel):
     """The process of a case, its frozen calendars, and what its criteria see of entitlement and account.

@@ -9,7 +9,7 @@ from domain.timeline.book import Book
 from domain.timeline.effects import NoteKind
 from domain.timeline.facts import Cleared, Firing, Violation
 from domain.timeline.instances import MOST_CLEARED, MilestoneInstance
-from domain.timeline.plan import KEEPS_CLEARED
+from domain.timeline.plan import KEEPS_CLEARED, TOLD
 
 _AS_UNSEEN = (
     "terms",
@@ -103,6 +103,7 @@ def _reveal(
         setattr(instance, name, getattr(first, name))
     instance.stay = book.state.stay
     _put_right(book, instance, first.violations)
+    _tell_removed(book, instance, at)
     revealed = [instance]
     owed = [(due, instance) for due in first.owed]
     for other in others:
@@ -111,6 +112,8 @@ def _reveal(
         revealed.append(shown)
         owed += [(due, shown) for due in other.owed]
         book.note(NoteKind.STARTED, at, f"{milestone.name} starts", shown)
+        _tell_violated(book, shown)
+        _tell_removed(book, shown, at)
     triggers = {trigger.id: trigger for trigger in milestone.triggers}
     for due, each in sorted(owed, key=_due_at):
         if due.trigger in triggers:
@@ -118,6 +121,20 @@ def _reveal(
     for each in revealed:
         if each.is_open:
             book.record_missed(each, milestone, at)
+
+
+def _tell_removed(book: Book, instance: MilestoneInstance, at: datetime) -> None:
+    """Note that what is revealed was removed meanwhile, and when."""
+    if (removed_at := instance.removed_at) is not None and book.plan.rules >= TOLD:
+        why = "handed over" if instance.handed_over else "its criteria do not hold"
+        text = f"{instance.milestone} removed: {why}"
+        book.note(NoteKind.REMOVED, at, text, instance, occurred_at=removed_at, why=why)
+
+
+def _tell_violated(book: Book, instance: MilestoneInstance) -> None:
+    """Note what was missed behind the completion by an instance that nobody knew of."""
+    if (missed := instance.standing_violation) is not None and book.plan.rules >= TOLD:
+        book.tell_violated(instance, missed)
 
 
 def _due_at(owed: tuple[Firing, MilestoneInstance]) -> datetime:

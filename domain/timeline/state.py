@@ -104,6 +104,7 @@ class TimelineState(BaseModel):
 
     Attributes:
         external_id: the id of another system that the case's was made of; None where there is none.
+        channel: by which the case came in; None: its intake named none, or was taken by a build that kept none.
         last_at: the instant of the last event applied or trigger fired; nothing takes effect before it any more.
         entry_at: the instant that the process's entry last named; a new one moves the start of open milestones.
         entered_at: from when the case is in its process; None while it has not been in it.
@@ -124,6 +125,7 @@ class TimelineState(BaseModel):
 
     case_id: str
     external_id: str | None = Field(default=None, exclude_if=operator.not_)
+    channel: str | None = Field(default=None, exclude_if=operator.not_)
     opened_at: AwareDatetime
     fields: dict[str, Any]
     last_at: AwareDatetime

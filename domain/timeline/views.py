@@ -123,6 +123,7 @@ class CaseView(Value):
 
     Attributes:
         external_id: the id of another system that the case's was made of; not written where there is none.
+        channel: by which it came in; not written where its intake named none.
         account, entitlement: whose case it is, and what covers it; only where a case is asked how it stands.
         more: of each milestone that has more instances than are shown.
         now: the instant that it is about.
@@ -133,6 +134,7 @@ class CaseView(Value):
 
     case_id: str
     external_id: str | None = Field(default=None, exclude_if=operator.not_)
+    channel: str | None = Field(default=None, exclude_if=operator.not_)
     account: str | None = Field(default=None, exclude_if=operator.not_)
     entitlement: str | None = Field(default=None, exclude_if=operator.not_)
     now: AwareDatetime
@@ -196,6 +198,7 @@ def look(plan: Plan, state: TimelineState, now: datetime, next_due: datetime | N
     return CaseView(
         case_id=state.case_id,
         external_id=state.external_id,
+        channel=state.channel,
         now=now,
         opened_at=state.opened_at,
         closed_at=state.closed_at,

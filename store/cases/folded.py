@@ -11,31 +11,14 @@ from domain.explanation import InstanceExplained, explain_instance
 from domain.timeline.state import Folded
 from store import tables
 from store.cases import statements
+from store.listed import milestone_row
 from store.reading import read_stored
 from store.types import written
 
 if TYPE_CHECKING:
     from domain.messages.steps import CaseRecord
-    from domain.timeline.views import MilestoneView
 
 Row = dict[str, Any]
-
-
-def milestone_row(case_id: str, milestone: MilestoneView) -> Row:
-    """The row of a milestone instance."""
-    same = (
-        *("process", "milestone", "occurrence", "start_at", "target_at", "completed_at", "violated"),
-        *("elapsed_seconds", "paused_seconds"),
-    )
-    violations = milestone.violations
-    return {
-        "case_id": case_id,
-        **{name: getattr(milestone, name) for name in same},
-        "state": milestone.state.value,
-        "violated_at": violations[-1].violated_at if violations else None,
-        "view": written(milestone),
-        "explained": None,
-    }
 
 
 def folded_rows(record: CaseRecord) -> list[Row]:

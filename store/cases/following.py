@@ -17,9 +17,8 @@ from sqlalchemy import Connection
 from store import tables
 from store.cases import rows, statements
 from store.cases.feed import put_following_events
-from store.cases.folded import milestone_row
 from store.database import insert_new
-from store.listed import listed, roles_now
+from store.listed import listed, milestone_row, roles_now
 from store.many import execute_many
 from store.reports.writing import has_changes, put_following_measures
 

@@ -23,7 +23,7 @@ from domain.timeline.views import CaseView, MilestoneStatus, MilestoneView
 from store import tables
 from store.cases import statements
 from store.cases.feed import FeedGap, counted_on, put_case_events
-from store.cases.folded import explained, folded_rows, milestone_row, put_folded
+from store.cases.folded import explained, folded_rows, put_folded
 from store.cases.following import DoNotFollow, Last, LastRecords, put_following
 from store.cases.outcomes import put_failure
 from store.cases.rows import (
@@ -39,7 +39,7 @@ from store.cases.rows import (
 from store.cases.values import CaseRow, StoredCase
 from store.database import Database, insert_new
 from store.errors import StoreError
-from store.listed import listed, roles_now
+from store.listed import listed, milestone_row, roles_now
 from store.reading import read_stored
 from store.reports.writing import put_measures
 

@@ -31,6 +31,7 @@ def case_row(record: CaseRecord) -> Row:
     return {
         "case_id": view.case_id,
         "external_id": view.external_id,
+        "channel": view.channel,
         "run": record.run,
         "history": record.history,
         "number": record.number,

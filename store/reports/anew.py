@@ -61,18 +61,18 @@ def row_differences(
     case = with_changes(of_stored(carried, worked_out.milestones, worked_out.now), changes)
     old = {_place(view) for view in folded}
     measures, old_measures = _parted(stored.measures, old)
-    yield from differences(MEASURES, measures, _as_stored(measure_rows(case)), both=True)
-    yield from differences(FOLDED_MEASURES, old_measures, _as_stored(seen_rows(case_id, folded)), both=True)
+    yield from differences(MEASURES, measures, as_stored(measure_rows(case)), both=True)
+    yield from differences(FOLDED_MEASURES, old_measures, as_stored(seen_rows(case_id, folded)), both=True)
     pauses, old_pauses = _parted(stored.pauses, old)
     since = dict(zip(map(_place, case.views), one_by_one_since(case), strict=True))
     pauses = [row for row in pauses if _place_of(row) not in since or row["from_at"] >= since[_place_of(row)]]
-    expected = _as_stored(pause_rows(case, {}))
+    expected = as_stored(pause_rows(case, {}))
     yield from differences(PAUSES, pauses, expected)
     yield from _folded_pauses(carried, folded, old_pauses, worked_out.now)
     if pauses:
         yield from _persons(pauses, named(_notes(connection, case_id)))
     holdings, _ = _parted(stored.holdings, old)
-    yield from differences(HOLDINGS, holdings, _as_stored(holding_rows(case)))
+    yield from differences(HOLDINGS, holdings, as_stored(holding_rows(case)))
 
 
 def _folded_pauses(
@@ -85,7 +85,7 @@ def _folded_pauses(
         expected = seen_pauses(case.state.case_id, view, now)
         begins = min((row["from_at"] for row in expected), default=now) if view.more_pauses else None
         found = [row for row in by_place.get(_place(view), []) if begins is None or row["from_at"] >= begins]
-        yield from differences(FOLDED_PAUSES, found, _as_stored(expected))
+        yield from differences(FOLDED_PAUSES, found, as_stored(expected))
 
 
 def _persons(pauses: Sequence[Row], known: Named) -> Iterator[str]:
@@ -118,7 +118,7 @@ def _place_of(row: Row) -> Place:
     return row["process"], row["milestone"], row["occurrence"]
 
 
-def _as_stored(rows: Sequence[Row]) -> list[Row]:
+def as_stored(rows: Sequence[Row]) -> list[Row]:
     """Rows as a database gives them back: there is no NUL in its texts."""
     return [{name: _text(value) if isinstance(value, str) else value for name, value in row.items()} for row in rows]
 

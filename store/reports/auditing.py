@@ -20,6 +20,7 @@ from store.database import Database
 from store.errors import StoreError
 from store.reading import read_stored
 from store.reports.anew import row_differences
+from store.reports.listed_anew import listed_differences
 from store.reports.rows import Row
 from store.reports.stored import StoredPage, StoredRows
 
@@ -33,6 +34,7 @@ _SHOWN = (
     _CASES.account,
     _CASES.entitlement,
     _CASES.process,
+    _CASES.channel,
 )
 
 
@@ -68,10 +70,12 @@ def _audited(connection: Connection, row: Any, stored: StoredRows) -> AuditedRep
     try:
         recorded, carried = read_stored(CaseView, row.view), read_stored(CaseState, row.carried)
         kept = {(one.process, one.milestone, one.occurrence) for one in carried.state.instances}
-        folded = [read_stored(MilestoneView, view) for view in stored.folded]
+        views = {_place_of(each): read_stored(MilestoneView, each["view"]) for each in stored.milestones}
     except StoreError as error:
         return AuditedReports(row.case_id, 0, [str(error)])
-    folded = [view for view in folded if (view.process, view.milestone, view.occurrence) not in kept]
+    folded = [
+        views[place] for each in stored.milestones if each["is_folded"] and (place := _place_of(each)) not in kept
+    ]
     worked_out = Timeline(carried.plan, carried.state).view(recorded.now)
     counted = _counted(stored.measures, recorded)
     told = _told(connection, row.case_id)
@@ -79,6 +83,7 @@ def _audited(connection: Connection, row: Any, stored: StoredRows) -> AuditedRep
         *disagreements(recorded, worked_out, counted, told, folded=folded, changes=stored.changes),
         *_of_case(row, carried, worked_out),
         *row_differences(connection, carried, worked_out, stored, folded),
+        *listed_differences(worked_out, stored.milestones, views, folded),
     ]
     return AuditedReports(row.case_id, len(counted), found)
 
@@ -93,11 +98,12 @@ def _told(connection: Connection, case_id: str) -> Retold | None:
 def _counted(measures: Sequence[Row], recorded: CaseView) -> dict[Place, Outcome]:
     """The outcomes that reports count at the instant of the record."""
     return {
-        (row["process"], row["milestone"], row["occurrence"]): outcome_by(
-            Outcome(row["outcome"]), row["violated_after"], recorded.now
-        )
-        for row in measures
+        _place_of(row): outcome_by(Outcome(row["outcome"]), row["violated_after"], recorded.now) for row in measures
     }
+
+
+def _place_of(row: Row) -> Place:
+    return row["process"], row["milestone"], row["occurrence"]
 
 
 def _of_case(row: Any, carried: CaseState, worked_out: CaseView) -> Iterator[str]:
@@ -107,6 +113,7 @@ def _of_case(row: Any, carried: CaseState, worked_out: CaseView) -> Iterator[str
         ("account is", row.account, carried.account),
         ("entitlement is", row.entitlement, carried.entitlement),
         ("process is", row.process, worked_out.process),
+        ("channel is", row.channel, carried.state.channel),
     ):
         if stored != expected:
             yield f"the {name} {said(stored)} as stored, and {said(expected)} as worked out"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,7 +15,6 @@ from domain.catalog.status import zone_of
 from domain.errors import NotFound
 from domain.reports.asking import ReportAsked
 from domain.reports.billing import Override
-from domain.usage.freezing import first_instant
 from domain.usage.rows import RowKind
 from store import tables
 from store.catalog.reading import StoredCatalog
@@ -34,8 +33,10 @@ def overrides(connection: Connection, asked: ReportAsked) -> list[Override]:
     if asked.export is not None:
         wanted = wanted.where(_EXPORTED.export == asked.export)
     found = [Override(**row) for row in connection.execute(wanted).mappings()]
-    lies_within = _within(connection, asked)
-    return [one for one in found if lies_within(one)]
+    if asked.period is None and asked.days.first is None and asked.days.last is None:
+        return found
+    days = zip(found, _days_of(connection, found), strict=True)
+    return [replace(one, day=day) for one, day in days if _is_among(day, asked)]
 
 
 def export_overrides(connection: Connection, asked: ReportAsked, *, by: str, at: datetime) -> list[Override]:
@@ -73,23 +74,20 @@ def _wanted(asked: ReportAsked) -> Select[Any]:
     return wanted
 
 
-def _within(connection: Connection, asked: ReportAsked) -> Callable[[Override], bool]:
-    """Whether an override lies in the days that are asked for, on the wall clock of its account."""
+def _days_of(connection: Connection, found: Sequence[Override]) -> Iterator[date]:
+    """The day of each override, on the wall clock of its account."""
     catalog = StoredCatalog(connection)
     organisation = catalog.organisation()
     zones: dict[str, ZoneInfo] = {}
-
-    def lies_within(one: Override) -> bool:
-        first, last = asked.days.first, asked.days.last
-        if first is None and last is None:
-            return True
+    for one in found:
         if one.account not in zones:
             try:
                 zones[one.account] = zone_of(catalog.get(Account, one.account), organisation)
             except NotFound:
                 zones[one.account] = ZoneInfo(organisation.time_zone)
-        zone = zones[one.account]
-        begun = first is None or one.at >= first_instant(first, zone)
-        return begun and (last is None or one.at < first_instant(last + timedelta(days=1), zone))
+        yield one.at.astimezone(zones[one.account]).date()
 
-    return lies_within
+
+def _is_among(day: date, asked: ReportAsked) -> bool:
+    first, last = asked.days.first, asked.days.last
+    return (first is None or day >= first) and (last is None or day <= last)

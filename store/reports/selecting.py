@@ -31,7 +31,7 @@ from sqlalchemy import (
 from domain.criteria.fields import FieldType
 from domain.errors import Refused
 from domain.process.actions import slug
-from domain.reports.asking import MOST_PERIODS, ReportAsked, is_period
+from domain.reports.asking import CHANNEL, MOST_PERIODS, ReportAsked, is_period
 from domain.reports.compliance import Outcome
 from domain.reports.grouping import NONE, Period, text_of
 from domain.usage.freezing import first_instant
@@ -212,7 +212,7 @@ class _Selection:
         self._part = part
         self._subject = subject
         self._starts: list[datetime] = []
-        own = {"account", "entitlement"} | ({"process"} if "process" not in subject.table.c else set())
+        own = {"account", "entitlement", CHANNEL} | ({"process"} if "process" not in subject.table.c else set())
         named = [name for name in asked.by if name not in subject.names]
         self._of_case = [name for name in named if name in own or asked.is_field(name)]
         self._cases = self._case_rows() if self._is_by_case() else None

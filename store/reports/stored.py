@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -20,14 +21,14 @@ class StoredRows(NamedTuple):
 
     Attributes:
         changes: of its fields, in order.
-        folded: the views of the instances that it keeps no more, as they are written.
+        milestones: its instances as they are listed; of those that it keeps no more `is_folded`.
     """
 
     measures: list[Row]
     pauses: list[Row]
     holdings: list[Row]
     changes: list[FieldChange]
-    folded: list[Any]
+    milestones: list[Row]
 
 
 class StoredPage:
@@ -43,8 +44,9 @@ class StoredPage:
         self._pauses = _ByCase(connection, tables.pauses, after, last)
         self._holdings = _ByCase(connection, tables.holdings, after, last)
         self._changes = _ByCase(connection, changes, after, last, order=changes.c.number)
-        is_folded = milestones.c.explained.is_not(None)
-        self._folded = _ByCase(connection, milestones, after, last, is_folded, columns=("view",))
+        listed = [column for column in milestones.c if column is not milestones.c.explained]
+        is_folded = milestones.c.explained.is_not(None).label("is_folded")
+        self._milestones = _ByCase(connection, milestones, after, last, columns=(*listed, is_folded))
 
     def of(self, case_id: str) -> StoredRows:
         """The rows of the next case."""
@@ -53,7 +55,7 @@ class StoredPage:
             pauses=self._pauses.of(case_id),
             holdings=self._holdings.of(case_id),
             changes=[FieldChange(row["at"], row["fields"], row["before"]) for row in self._changes.of(case_id)],
-            folded=[row["view"] for row in self._folded.of(case_id)],
+            milestones=self._milestones.of(case_id),
         )
 
 
@@ -66,13 +68,12 @@ class _ByCase:
         table: Table,
         after: str,
         last: str,
-        *where: ColumnElement[bool],
+        *,
         order: ColumnElement[Any] | None = None,
-        columns: tuple[str, ...] = (),
+        columns: Sequence[ColumnElement[Any]] = (),
     ) -> None:
         case_id = table.c.case_id
-        shown = [case_id, *(table.c[name] for name in columns)] if columns else [table]
-        wanted = select(*shown).where(case_id > after, case_id <= last, *where).order_by(case_id)
+        wanted = select(*(columns or table.c)).where(case_id > after, case_id <= last).order_by(case_id)
         if order is not None:
             wanted = wanted.order_by(order)
         rows = connection.execute(wanted.execution_options(yield_per=_AT_ONCE)).mappings()

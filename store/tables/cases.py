@@ -38,6 +38,7 @@ cases = Table(
     Column("due_at", Instant),
     Column("due_milestone", Line),
     Column("external_id", Line),
+    Column("channel", Line),
     Index(None, "opened_at", "case_id"),
     Index(None, "account", "opened_at", "case_id"),
     Index(None, "entitlement", "opened_at", "case_id"),

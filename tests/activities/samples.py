@@ -166,7 +166,7 @@ async def of_a_version(world: SmallWorld) -> Any:
 
 async def of_a_record(world: SmallWorld) -> Any:
     opened = await of_a_case(world)
-    entered = open_case("c-1", opened, NOON)
+    entered = open_case(CaseIntake(case_id="c-1"), opened, NOON)
     return CaseRecord(
         history=10,
         number=2,

@@ -92,7 +92,7 @@ async def open_or_reopen(case: RunningCase) -> CaseCoverage | None:
 
 
 def _open(case: RunningCase, opening: CaseOpening, opened: OpenedCase) -> None:
-    entered = open_case(case.case_id, opened, opening.opened_at, external_id=opening.intake.external_id)
+    entered = open_case(opening.intake, opened, opening.opened_at)
     kept = opened_state(opened, entered, case.ahead)
     case.begin(kept, entered.timeline)
     case.do(entered.fired, None)  # the opening activity has recorded what the entry noted

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from domain.reports.asking import ReportAsked
 from domain.reports.billing import Override, costs_together
+from domain.reports.grouping import NONE
 from domain.reports.kinds import parts
 from domain.reports.result import Cell, Column, ColumnKind, Report
 from domain.usage.units import in_units
@@ -15,6 +19,14 @@ NOTES = (
     "The price is of one unit, as the entitlement had it when somebody was asked. The cost is rounded once a line.",
     "Export: which export took it; each is taken by one, once. It lies in the period of its own instant.",
 )
+ADDED_UP = (
+    NOTES[0],
+    "A decision and what takes it back again both count; their amounts and costs are added up.",
+    "Each lies in the period of its own instant, on the wall clock of its account.",
+)
+SUMS = ("account", "entitlement", "unit", "decided_by")
+"""What decisions can be added up by, beside the calendar periods in which they lie."""
+
 COLUMNS = (
     Column("account", "Account", ColumnKind.TEXT, is_group=True),
     Column("entitlement", "Entitlement", ColumnKind.TEXT, is_group=True),
@@ -31,14 +43,17 @@ COLUMNS = (
 
 
 def overrides_report(asked: ReportAsked, found: list[Override]) -> Report:
-    """The overrides, in the order in which they were recorded."""
+    """The overrides, in the order in which they were recorded; or added up."""
     ordered = sorted(found, key=lambda one: (one.recorded_at, one.entitlement, one.count, one.number))
     costs = costs_together(ordered)
     said = plural(len(ordered), "override") + (f", {costs} together" if costs else "")
+    finding = said if ordered else "Nothing is to be billed"
+    if asked.by:
+        return _added_up(ordered, asked, finding)
     return parts.report(
         asked,
         title="Overrides for billing",
-        finding=said if ordered else "Nothing is to be billed",
+        finding=finding,
         columns=COLUMNS,
         rows=[_row(one) for one in ordered],
         notes=NOTES,
@@ -60,3 +75,41 @@ def _row(one: Override) -> tuple[Cell, ...]:
         *decided,
         one.export,
     )
+
+
+def _added_up(found: Sequence[Override], asked: ReportAsked, finding: str) -> Report:
+    """A row for each group, and each unit in it: amounts of two units have no sum."""
+    by = asked if "unit" in asked.by else replace(asked, by=(*asked.by, "unit"))
+    groups: dict[parts.Group, list[Override]] = {}
+    for one in found:
+        groups.setdefault(tuple(_word(name, one, asked) for name in by.by), []).append(one)
+    return parts.report(
+        asked,
+        title=parts.titled("Overrides for billing", asked),
+        finding=finding,
+        columns=(
+            *parts.group_columns(by),
+            parts.count_column("overrides"),
+            Column("amount", "Amount", ColumnKind.AMOUNT),
+            Column("cost", "Cost", ColumnKind.MONEY),
+        ),
+        rows=[
+            (*group, *_sums(groups[group]))
+            for group in parts.in_order({group: len(some) for group, some in groups.items()}, by)
+        ],
+        notes=ADDED_UP,
+        periods=parts.every_period(groups, by),
+    )
+
+
+def _word(name: str, one: Override, asked: ReportAsked) -> str:
+    if name == "decided_by":
+        return one.by or NONE
+    if name in SUMS:
+        return str(getattr(one, name))
+    return NONE if asked.period is None or one.day is None else asked.period.label(one.day)
+
+
+def _sums(found: Sequence[Override]) -> tuple[Cell, ...]:
+    amount = in_units(sum(one.amount for one in found), found[0].unit)
+    return len(found), amount, costs_together(found) or None

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from domain.reports.asking import ReportAsked
+from domain.reports.grouping import NONE
 from domain.reports.kinds import parts
 from domain.reports.result import Cell, Column, ColumnKind, Report
-from domain.reports.using import PeriodUse
+from domain.reports.using import PeriodUse, together
 from domain.usage.units import amount_text, in_units, number_text
 from domain.wording import day_text, plural
 
@@ -19,11 +21,29 @@ NOTES = (
     "Hours are hours of work as they were rated and rounded.",
     "At this pace: used and overage so far, times the length of the period over what has passed, in calendar time.",
 )
+ADDED_UP = (
+    *NOTES[1:],
+    "Added up are periods of one unit: those that are over, with what was used of them, and the current ones.",
+    "A period lies in the week, month, quarter or year in which it begins, on the wall clock of its account.",
+)
+SUMS = ("account", "entitlement", "unit")
+"""What periods can be added up by, beside the calendar periods in which they begin."""
+
+_FIGURES = (
+    Column("used", "Used", ColumnKind.AMOUNT),
+    Column("cap", "Cap", ColumnKind.AMOUNT),
+    Column("remaining", "Remaining", ColumnKind.AMOUNT),
+    Column("used_percent", "Used %", ColumnKind.SHARE),
+    Column("overage", "Overage", ColumnKind.AMOUNT),
+    Column("at_this_pace", "At this pace", ColumnKind.AMOUNT),
+)
 
 
 def usage_report(asked: ReportAsked, uses: Sequence[PeriodUse]) -> Report:
-    """What was used, of the periods that overlap the days that are asked for."""
+    """What was used, of the periods that overlap the days that are asked for; each by itself, or added up."""
     shown = sorted((use for use in uses if _overlaps(use, asked)), key=_order)
+    if asked.by:
+        return _added_up(shown, asked)
     return parts.report(
         asked,
         title="Usage of entitlements",
@@ -33,16 +53,47 @@ def usage_report(asked: ReportAsked, uses: Sequence[PeriodUse]) -> Report:
             Column("entitlement", "Entitlement", ColumnKind.TEXT, is_group=True),
             Column("period", "From", ColumnKind.TEXT, is_group=True),
             Column("unit", "Unit", ColumnKind.TEXT, is_group=True),
-            Column("used", "Used", ColumnKind.AMOUNT),
-            Column("cap", "Cap", ColumnKind.AMOUNT),
-            Column("remaining", "Remaining", ColumnKind.AMOUNT),
-            Column("used_percent", "Used %", ColumnKind.SHARE),
-            Column("overage", "Overage", ColumnKind.AMOUNT),
-            Column("at_this_pace", "At this pace", ColumnKind.AMOUNT),
+            *_FIGURES,
         ),
         rows=[_row(use, asked) for use in shown],
         notes=NOTES,
     )
+
+
+def _added_up(uses: Sequence[PeriodUse], asked: ReportAsked) -> Report:
+    """A row for each group, and each unit in it: amounts of two units have no sum."""
+    by = asked if "unit" in asked.by else replace(asked, by=(*asked.by, "unit"))
+    groups: dict[parts.Group, list[PeriodUse]] = {}
+    for use in uses:
+        groups.setdefault(tuple(_word(name, use, asked) for name in by.by), []).append(use)
+    return parts.report(
+        asked,
+        title=parts.titled("Usage of entitlements", asked),
+        finding=_finding(uses, asked),
+        columns=(*parts.group_columns(by), parts.count_column("periods"), *_FIGURES),
+        rows=[
+            (*group, *_figures(groups[group], asked))
+            for group in parts.in_order({group: len(some) for group, some in groups.items()}, by)
+        ],
+        notes=ADDED_UP,
+        periods=parts.every_period(groups, by),
+    )
+
+
+def _word(name: str, use: PeriodUse, asked: ReportAsked) -> str:
+    if name in SUMS:
+        return str(getattr(use, name))
+    return NONE if asked.period is None or use.first_day is None else asked.period.label(use.first_day)
+
+
+def _figures(uses: Sequence[PeriodUse], asked: ReportAsked) -> tuple[Cell, ...]:
+    found, unit = together(uses, asked.now), uses[0].unit
+
+    def said(amount: int | None) -> Cell:
+        return None if amount is None else in_units(amount, unit)
+
+    amounts = (said(found.used), said(found.cap), said(found.remaining), found.percent, said(found.overage))
+    return (found.periods, *amounts, said(found.projected))
 
 
 def _overlaps(use: PeriodUse, asked: ReportAsked) -> bool:

@@ -13,8 +13,8 @@ from pydantic import ValidationError
 from activities.reports import making
 from activities.reports.making import OWN_NAMES
 from domain.catalog.report_times import ReportTimes
-from domain.catalog.reports import GROUPS, OWN_GROUPS, UNGROUPED, Sent
-from domain.reports.asking import PLACES
+from domain.catalog.reports import GROUPS, OWN_GROUPS, PERIODS, SUMS, Sent
+from domain.reports.asking import CHANNEL, PLACES
 from domain.reports.grouping import Period
 from domain.reports.result import ReportKind
 
@@ -133,6 +133,7 @@ def test_it_is_said_in_words() -> None:
 def test_the_catalog_knows_every_report_and_group() -> None:
     """It lies below the reports, and so has their names once more."""
     assert set(get_args(Sent)) == {kind.value for kind in ReportKind}
-    assert set(GROUPS) == {*PLACES, *(period.value for period in Period)}
+    assert list(PERIODS) == [period.value for period in Period]
+    assert set(GROUPS) == {*PLACES, CHANNEL, *PERIODS}
     assert dict(OWN_GROUPS) == {kind.value: names for kind, names in OWN_NAMES.items()}
-    assert set(UNGROUPED) == {kind.value for kind in making.UNGROUPED}
+    assert dict(SUMS) == {kind.value: names for kind, names in making.SUMS.items()}

@@ -44,7 +44,8 @@ def test_one_that_fits_has_no_problem() -> None:
     [
         ({"by": ["priorty"]}, "reports.0.by.0: no field 'priorty' to group by; did you mean 'priority'"),
         ({"by": ["cause"]}, "reports.0.by.0: no field 'cause' to group by"),
-        ({"kind": "usage", "by": ["month"]}, "reports.0.by: usage has lines of its own"),
+        ({"kind": "usage", "by": ["month", "priority"]}, "reports.0.by.1: usage can be added up by account,"),
+        ({"kind": "overrides", "by": ["milestone"]}, "reports.0.by.0: overrides can be added up by account,"),
         ({"where": {"priorty": "High"}}, "reports.0.where.priorty: no field 'priorty' to filter by"),
         ({"where": {"tickets": "many"}}, "reports.0.where.tickets:"),
         ({"account": "acm"}, "reports.0.account: unknown account 'acm'"),

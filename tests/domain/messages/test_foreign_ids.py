@@ -37,11 +37,11 @@ def test_a_case_is_named_by_either_id(named: str, case_id: str) -> None:
     assert TypeAdapter(CaseName).validate_python(named) == case_id
 
 
-def test_a_foreign_id_goes_wherever_the_case_is_told_of() -> None:
+def test_a_foreign_id_and_a_channel_go_wherever_the_case_is_told_of() -> None:
     """How it stands, its events, the texts of its actions; also when it is closed and taken up again."""
-    entered = open_case(OURS, opened(), T0, external_id=FOREIGN)
+    entered = open_case(CaseIntake(case_id=OURS, external_id=FOREIGN, channel="phone"), opened(), T0)
     view = entered.timeline.view(T0)
-    assert view.model_dump(mode="json")["external_id"] == FOREIGN
+    assert (view.external_id, view.channel) == (FOREIGN, "phone")
     [warned] = entered.fired
     assert warned.context["case"] == {"id": OURS, "external_id": FOREIGN}
     state = opened_state(opened(), entered, timedelta())
@@ -57,18 +57,19 @@ def test_a_foreign_id_goes_wherever_the_case_is_told_of() -> None:
         carried=state,
         feed=FeedPart(first=1),
     )
-    assert {event.data["external_id"] for event in case_events(record)} == {FOREIGN}
+    assert {(event.data["external_id"], event.data["channel"]) for event in case_events(record)} == {(FOREIGN, "phone")}
     entered.timeline.apply(CaseClosed(event_id="x-1", occurred_at=T0 + HOUR), T0 + HOUR)
     closed = opened_state(opened(), entered, timedelta())
     taken_up = reopen_case(closed, CaseReopening(event_id="r-1"), T0 + 2 * HOUR)
-    assert taken_up.timeline.view(T0 + 2 * HOUR).external_id == FOREIGN
+    seen = taken_up.timeline.view(T0 + 2 * HOUR)
+    assert (seen.external_id, seen.channel) == (FOREIGN, "phone")
 
 
 def test_a_case_of_an_id_of_ours_says_nothing_of_another() -> None:
     """What is written of it is what was written before."""
-    entered = open_case("4711", opened(), T0)
-    assert "external_id" not in entered.timeline.view(T0).model_dump(mode="json")
-    assert "external_id" not in entered.timeline.state.model_dump(mode="json")
+    entered = open_case(CaseIntake(case_id="4711"), opened(), T0)
+    for written in (entered.timeline.view(T0), entered.timeline.state):
+        assert {"external_id", "channel"}.isdisjoint(written.model_dump(mode="json"))
     assert entered.fired[0].context["case"] == {"id": "4711"}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from domain.calendar import ALWAYS
-from domain.messages.cases import CaseReopening
+from domain.messages.cases import CaseIntake, CaseReopening
 from domain.messages.coverage import CaseCoverage, Left, NotMatched
 from domain.messages.names import case_workflow_id
 from domain.messages.steps import Entered, OpenedCase, open_case, opened_state, reopen_case
@@ -40,7 +40,7 @@ def opened(**also: Any) -> OpenedCase:
 
 
 def entered(**also: Any) -> Entered:
-    return open_case("c-1", opened(**also), T0)
+    return open_case(CaseIntake(case_id="c-1"), opened(**also), T0)
 
 
 def test_a_case_enters_with_what_is_due_at_once() -> None:

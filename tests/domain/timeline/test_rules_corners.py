@@ -8,7 +8,7 @@ import pytest
 
 from domain.timeline.effects import NoteKind
 from domain.timeline.instances import InstanceState
-from domain.timeline.plan import AS_BEFORE, CORNERS, LATE_NEWS, RULES
+from domain.timeline.plan import AS_BEFORE, CORNERS, LATE_NEWS, RULES, TOLD
 from domain.timeline.preview import preview
 from tests.domain.timeline.bench import Bench, field_at, ny, plan, process, sets, told, triggers
 
@@ -241,6 +241,31 @@ def test_what_a_migration_removes_is_a_promise_if_it_was_one(
     bench.migrate("Mon 09:30", plan(process({"within": "1h", "promise": since, "when": ON}, version=2), rules=rules))
     removed = bench.milestone("Mon 12:00")
     assert (str(removed.state), removed.promise) == ("removed", is_promise)
+
+
+@pytest.mark.parametrize(
+    ("rules", "told_of"), [(RULES, [("removed", 1), ("violated", 2), ("removed", 2)]), (TOLD - 1, [])]
+)
+def test_a_clear_tells_what_came_about_behind_the_completion(rules: int, told_of: list[tuple[str, int]]) -> None:
+    """The first was removed, and a second one began, missed its target and was removed. Older rules kept it back."""
+    bench = Bench({"within": "1h", "starts": "criteria", "when": ON}, fields={"state": "on"}, rules=rules)
+    bench.complete("Mon 09:30").change("Mon 09:45", state="off").change("Mon 10:00", state="on")
+    bench.change("Mon 12:00", state="off").clear("Mon 13:00")
+    notes = [note for kind in (NoteKind.REMOVED, NoteKind.VIOLATED) for note in bench.notes(kind)]
+    assert [(str(one.kind), one.occurrence) for one in sorted(notes, key=lambda note: note.number)] == told_of
+    seen = [(str(run.state), run.violated) for run in bench.runs("Mon 13:00")]
+    assert seen == [("removed", False), ("removed", True)]
+    since = [told(note.occurred_at) for note in bench.notes(NoteKind.REMOVED)]
+    assert since == ["Mon 09:45", "Mon 12:00"][: len(notes)]
+
+
+def test_a_clear_tells_of_a_stay_that_was_handed_over_behind_the_completion() -> None:
+    """The next occurrence that everybody saw had not begun, so the completion could be cleared."""
+    owned = {"within": "8h", "starts": "criteria", "recurrence": "sequential", "restart_on": ["priority"]}
+    bench = Bench(owned, fields={"priority": "Low"}).complete("Mon 09:30")
+    bench.change("Mon 10:00", priority="High").clear("Mon 11:00")
+    why = [(note.occurrence, note.facts and note.facts.why) for note in bench.notes(NoteKind.REMOVED)]
+    assert why == [(2, "handed over"), (3, "the completion before it is cleared"), (1, "handed over")]
 
 
 # --- carry ---

@@ -9,10 +9,11 @@ import pytest
 from sqlalchemy import Table, event
 
 from domain.process import EntitlementProcess
-from domain.reports.comparing import HOLDINGS, MEASURES, PAUSES
+from domain.reports.comparing import HOLDINGS, LISTED, MEASURES, PAUSES, in_view
 from domain.timeline.events import (
     ClockResumed,
     ClockStopped,
+    CompletionCleared,
     EntitlementChanged,
     FieldsChanged,
     MilestoneCompleted,
@@ -85,9 +86,60 @@ def test_every_column_is_compared() -> None:
         (tables.measures, MEASURES, {"outcome"}),
         (tables.pauses, PAUSES, {"by"}),
         (tables.holdings, HOLDINGS, set()),
+        (tables.milestones, LISTED, {"view", "explained"}),
     ):
-        known = {"case_id", "process", "milestone", "occurrence", *kind.by, *kind.figures, *apart}
+        figures = {name for name in kind.figures if not name.startswith(in_view(""))}
+        known = {"case_id", "process", "milestone", "occurrence", *kind.by, *figures, *apart}
         assert {column.name for column in table.c} == known
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "what", "worked_out"),
+    [
+        ("state", "running", "the state is 'running'", "'completed'"),
+        ("start_at", at(1), "the start is 2026-03-28 21:30:00Z", "2026-03-28 20:30:00Z"),
+        ("target_at", None, "the target is nothing", "2026-03-29 01:30:00Z"),
+        ("completed_at", None, "the completion is nothing", "2026-03-29 02:30:00Z"),
+        ("violated", False, "whether it is violated is no", "yes"),
+        ("violated_at", T0, "the last violation is 2026-03-28 20:30:00Z", "2026-03-29 01:30:00Z"),
+        ("elapsed_seconds", 7, "the time since the start is 7s", "6h"),
+        ("paused_seconds", 7, "the paused time is 7s", "1h"),
+    ],
+)
+def test_what_lists_say_otherwise_is_named(store: Store, column: str, value: Any, what: str, worked_out: str) -> None:
+    held(store)
+    tamper(store, tables.milestones, **{column: value})
+    assert found(store) == [f"Answer, as listed: {what} as stored, and {worked_out} as worked out"]
+
+
+def test_what_is_listed_and_is_not_there_is_named(store: Store) -> None:
+    """And what is there and not listed; also where the view beside the columns alone says something else."""
+    held(store)
+    with store._database.read() as connection:
+        view = connection.execute(tables.milestones.select()).one().view
+    tamper(store, tables.milestones, view={**view, "completed_by": "eve", "actual_seconds": 7})
+    assert found(store) == [
+        "Answer, as listed: completed_by of its view is 'eve' as stored, and 'unknown' as worked out",
+        "Answer, as listed: actual_seconds of its view is 7s as stored, and 5h as worked out",
+    ]
+    tamper(store, tables.milestones, view=view, occurrence=2)
+    assert found(store) == [
+        "Answer, as listed: nothing is stored, and 'completed' is worked out",
+        "Answer (2), as listed: 'completed' is stored, and nothing is worked out",
+    ]
+    tamper(store, tables.milestones)
+    assert found(store) == ["Answer, as listed: nothing is stored, and 'completed' is worked out"]
+
+
+def test_what_is_listed_of_a_folded_one_is_held_against_its_view(store: Store) -> None:
+    lived = Recorded(store)
+    for number in range(1, 31):
+        lived.complete(40 * number)
+    with store._database.write() as connection:
+        second = tables.milestones.c.occurrence == 2
+        connection.execute(tables.milestones.update().where(second).values(target_at=None))
+    [line] = found(store)
+    assert line.startswith("M (2), as listed: the target is nothing as stored, and ")
 
 
 def test_pauses_that_are_missing_changed_or_of_nobody_are_named(store: Store) -> None:
@@ -214,6 +266,20 @@ def test_a_case_of_two_processes_is_held_against_the_feed(store: Store) -> None:
         violated = events.c.type == "milepost.case.milestone.violated.v1"
         connection.execute(events.delete().where(violated))
     assert found(store) == ["Answer is violated, and the feed tells it as open"]
+
+
+def test_what_a_clear_reveals_is_told_in_the_feed(store: Store) -> None:
+    """Behind its completion it was removed, another one missed its target and was removed, and a third one runs."""
+    watched = EntitlementProcess.model_validate(
+        {"name": "P", "milestones": [{"name": "M", "within": "1h", "starts": "criteria", "when": 'case.team == "one"'}]}
+    )
+    lived = RecordedCase(store, PLAN.model_copy(update={"process": watched}), "a", {"team": "one"}, T0)
+    lived.apply(MilestoneCompleted(event_id="c", occurred_at=at(0.5), milestone="M"))
+    for hours, team in ((1, "two"), (2, "one"), (4, "two"), (5, "one")):
+        lived.apply(FieldsChanged(event_id=f"{hours}", occurred_at=at(hours), fields={"team": team}))
+    lived.apply(CompletionCleared(event_id="x", occurred_at=at(5.5), milestone="M"))
+    assert (lived.refused, found(store)) == ([], [])
+    assert [str(one.state) for one in lived.timeline.view(at(5.5)).milestones] == ["removed", "removed", "running"]
 
 
 def test_an_audit_reads_a_page_of_cases_with_few_statements(store: Store) -> None:

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from activities.covering import Covering
+from activities.reports.making import ReportWish, make_report
 from domain.catalog.declarations import Catalog
 from domain.errors import Refused
 from domain.messages.cases import Answer
+from domain.reports.result import ReportKind
 from domain.timeline.instances import InstanceState
 from domain.usage.allowance import Overflow
 from domain.usage.requests import AMEND, Balance, EntitlementAmended, workflow_id
@@ -49,6 +51,18 @@ async def test_a_hundred_cases_at_once_against_a_cap_of_fifty(world: World) -> N
     await assert_eventually(the_store_says_the_same)
     await assert_eventually(the_cases_were_told)
     await assert_eventually(the_manager_was_told)
+
+
+async def test_a_case_keeps_the_channel_by_which_it_came_in(world: World) -> None:
+    """For reports, also when it was closed and is taken up again."""
+    channel = unique("phone")
+    case = await world.open(channel=channel)
+    await world.ask(case, "close", later(hours=1))
+    await world.milepost.handle(case).result()
+    await world.milepost.reopen(case, occurred_at=later(hours=2), by="ann")
+    assert (await world.view(case)).channel == channel
+    made = make_report(world.store, ReportWish(ReportKind.COMPLIANCE, by=("channel",)))
+    assert [row[1] for row in made.rows if row[0] == channel] == [2]
 
 
 async def test_a_case_takes_one_however_often_it_is_opened(world: World) -> None:

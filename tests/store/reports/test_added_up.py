@@ -1,0 +1,172 @@
+"""Lines of usage and overrides added up, and milestones by the channel of their cases, on each database."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from activities.reports.making import ReportWish, export_overrides
+from domain.catalog.declarations import Catalog
+from domain.errors import Refused
+from domain.reports.picturing import picture_of
+from domain.reports.result import ReportKind
+from domain.usage.effects import UsageRecords
+from domain.usage.rows import LedgerRow, RowKind
+from store import Store, tables
+from tests.recorded import RecordedCase
+from tests.store.reports.test_reporting import CATALOG, PLAN, T0, counts, report
+
+MONTH = {"starts_on": date(2026, 1, 1)}
+ALLOWANCES: dict[str, tuple[str, dict[str, Any]]] = {
+    "gold": ("acme", {"unit": "hours", "cap": 20, "period": "month"}),
+    "visits": ("acme", {"unit": "visits", "cap": 4, "period": "month"}),
+    "bank": ("globex", {"unit": "hours", "cap": 5, "period": "month"}),
+    "open": ("globex", {"unit": "hours", "period": "month"}),
+}
+
+
+@pytest.fixture
+def store(store: Store) -> Store:
+    """A new store with four entitlements of two accounts."""
+    entitlements = [
+        {"id": name, "account": account, "allowance": allowance, **MONTH}
+        for name, (account, allowance) in ALLOWANCES.items()
+    ]
+    store.catalog.apply(Catalog.model_validate({**CATALOG, "entitlements": entitlements}), by="test")
+    return store
+
+
+def put(store: Store, entitlement: str, *rows: tuple[str, dict[str, Any]]) -> None:
+    """Rows of the ledger of an entitlement: the first day of the period of each, and what it says."""
+    account, allowance = ALLOWANCES[entitlement]
+    written = [
+        LedgerRow.model_validate(
+            {
+                "number": number,
+                "kind": RowKind.TAKEN,
+                "reference": f"{entitlement}-{number}",
+                "period": date.fromisoformat(day).month - 1,
+                "first_day": day,
+                "amount": 0,
+                "used": 0,
+                "used_after": 0,
+                "overage_after": 0,
+                "cap_after": None,
+                "balance_after": None,
+                "at": T0,
+                "recorded_at": T0 + timedelta(seconds=number),
+                "event_id": f"{entitlement}-{number}",
+                **said,
+            }
+        )
+        for number, (day, said) in enumerate(rows, start=1)
+    ]
+    store.ledgers.record(
+        UsageRecords(
+            entitlement_id=entitlement,
+            count="one",
+            account=account,
+            unit=allowance["unit"],
+            rows=written,
+            periods=[],
+        )
+    )
+
+
+def used(day: str, used: int, cap: int | None, overage: int = 0) -> tuple[str, dict[str, Any]]:
+    return day, {"used": used, "used_after": used, "cap_after": cap, "overage_after": overage}
+
+
+def billed(at: datetime, amount: int, price: str, by: str) -> tuple[str, dict[str, Any]]:
+    return "2026-03-01", {"kind": RowKind.OVERRIDE, "amount": amount, "price": price, "by": by, "at": at}
+
+
+def test_usage_is_added_up_by_account_unit_and_period(store: Store) -> None:
+    """Hours and visits have no sum; where one is unlimited there is no cap; each period counts once."""
+    put(store, "gold", used("2026-02-01", 600, 1200), used("2026-03-01", 300, 1200, 60))
+    put(store, "visits", used("2026-03-01", 3, 4))
+    put(store, "bank", used("2026-03-01", 300, 300))
+    put(store, "open", used("2026-03-01", 120, None))
+    asked: dict[str, Any] = {"now": datetime(2026, 4, 20, tzinfo=UTC), "last": date(2026, 3, 31)}
+    made = report(store, ReportKind.USAGE, "account", "quarter", **asked)
+    assert [column.name for column in made.groups] == ["account", "quarter", "unit"]
+    assert made.rows == (
+        ("acme", "2026-Q1", "hours", 2, 15.0, 40.0, 25.0, 37.5, 1.0, None),
+        ("acme", "2026-Q1", "visits", 1, 3, 4, 1, 75.0, 0, None),
+        ("globex", "2026-Q1", "hours", 2, 7.0, None, None, None, 0.0, None),
+    )
+    by_month = report(store, ReportKind.USAGE, "month", account="acme", **asked)
+    assert [row[:4] for row in by_month.rows] == [
+        ("2026-02", "hours", 1, 10.0),
+        ("2026-03", "hours", 1, 5.0),
+        ("2026-03", "visits", 1, 3),
+    ]
+    by_unit = report(store, ReportKind.USAGE, "unit", **asked)
+    assert [row[:3] for row in by_unit.rows] == [("hours", 4, 22.0), ("visits", 1, 3)]
+    assert picture_of(made).title
+
+
+def test_usage_of_current_periods_leads_somewhere_together(store: Store) -> None:
+    """Half of March has passed: twice what was used in it, and what was used of the month that is over."""
+    put(store, "gold", used("2026-02-01", 600, 1200), used("2026-03-01", 300, 1200))
+    middle = datetime(2026, 3, 16, 10, 30, tzinfo=UTC)  # to the half hour that the change of clocks takes from March
+    made = report(store, ReportKind.USAGE, "entitlement", entitlement="gold", now=middle)
+    ((_, _, many, of_both, *_, pace),) = made.rows
+    assert (many, of_both, pace) == (2, 15.0, 20.0)
+
+
+def test_overrides_are_added_up_with_what_they_cost(store: Store) -> None:
+    """By who decided, and by the month on the wall clock of the account: midnight in Berlin is March in California."""
+    midnight = datetime(2026, 3, 31, 22, 30, tzinfo=UTC)
+    put(store, "gold", billed(T0, 90, "85.00 EUR", "ann"), billed(midnight, -30, "85.00 EUR", "bo"))
+    put(store, "bank", billed(midnight, 60, "99.00 USD", "ann"))
+    assert report(store, ReportKind.OVERRIDES, "decided_by").rows == (
+        ("ann", "hours", 2, 2.5, "127.50 EUR, 99.00 USD"),
+        ("bo", "hours", 1, -0.5, "-42.50 EUR"),
+    )
+    assert report(store, ReportKind.OVERRIDES, "account", "month").rows == (
+        ("acme", "2026-03", "hours", 1, 1.5, "127.50 EUR"),
+        ("acme", "2026-04", "hours", 1, -0.5, "-42.50 EUR"),
+        ("globex", "2026-03", "hours", 1, 1.0, "99.00 USD"),
+    )
+    april = report(store, ReportKind.OVERRIDES, "unit", first=date(2026, 4, 1))
+    assert april.rows == (("hours", 1, -0.5, "-42.50 EUR"),)
+
+
+@pytest.mark.parametrize(("kind", "sums"), [(ReportKind.USAGE, "unit"), (ReportKind.OVERRIDES, "unit, decided_by")])
+def test_what_lines_can_not_be_added_up_by_is_refused(store: Store, kind: ReportKind, sums: str) -> None:
+    """With what they can: a milestone and a field are none of theirs."""
+    for name in ("milestone", "team"):
+        known = f"account, entitlement, {sums}, week, month, quarter or year"
+        with pytest.raises(Refused, match=f"{kind.value} can be added up by {known}; not by '{name}'"):
+            report(store, kind, name)
+    with pytest.raises(Refused, match="not by two of them"):
+        report(store, kind, "week", "month")
+
+
+def test_an_export_is_not_added_up(store: Store) -> None:
+    """Billing takes each decision once; taken together, nobody could tell which."""
+    put(store, "gold", billed(T0, 90, "85.00 EUR", "ann"))
+    with pytest.raises(Refused, match="a line for each decision"):
+        export_overrides(store, ReportWish(ReportKind.OVERRIDES, by=("account",)), by="ann")
+    assert len(report(store, ReportKind.OVERRIDES, new=True).rows) == 1
+
+
+def test_instances_are_grouped_by_the_channel_of_their_case(store: Store) -> None:
+    """As its intake named it; of cases of before nobody knows."""
+    for number, channel in enumerate(("phone", "phone", "mail", None)):
+        RecordedCase(store, PLAN, f"c{number}", {}, T0, account="acme", channel=channel)
+    assert counts(store, "channel") == {("phone",): 2, ("mail",): 1, ("none",): 1}
+    assert counts(store, "channel", "milestone")["phone", "Answer"] == 2
+    with store._database.read() as connection:
+        assert connection.execute(tables.cases.select().where(tables.cases.c.case_id == "c2")).one().channel == "mail"
+
+
+def test_a_declared_field_named_channel_comes_first(store: Store) -> None:
+    """Reports of before are grouped as they were."""
+    fields = {**CATALOG["fields"], "channel": "string"}  # type: ignore[dict-item]
+    store.catalog.apply(Catalog.model_validate({**CATALOG, "entitlements": [], "fields": fields}), by="test")
+    RecordedCase(store, PLAN, "c", {"channel": "chat"}, T0, account="acme", channel="phone")
+    assert counts(store, "channel") == {("chat",): 1}
