@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from store.catalog.listing import EntitlementListing
     from store.customer_links import CustomerLinks
     from store.endpoints import Endpoints
+    from store.erasing import Erasing
     from store.feed import Feed
     from store.intake import Intake
     from store.leases import Leases
@@ -56,6 +57,7 @@ _PARTS = {
     "outbox": "store.cases.outbox:Outbox",
     "redeliveries": "store.cases.redeliveries:Redeliveries",
     "texts": "store.cases.texts:Texts",
+    "erasing": "store.erasing:Erasing",
     "endpoints": "store.endpoints:Endpoints",
     "quiet": "store.quiet:Quiet",
     "ledgers": "store.usage.ledgers:Ledgers",
@@ -99,6 +101,7 @@ class Store:
         outbox: what is to be sent, and was.
         redeliveries: what of it was sent again by hand.
         texts: what was said word for word, which is kept for a while.
+        erasing: takes one person out of that.
         endpoints: whom outbound messages go to, and how they do.
         quiet: limits of mails, and digests.
         ledgers: what was used of entitlements.
@@ -131,6 +134,7 @@ class Store:
     outbox: Outbox
     redeliveries: Redeliveries
     texts: Texts
+    erasing: Erasing
     endpoints: Endpoints
     quiet: Quiet
     ledgers: Ledgers

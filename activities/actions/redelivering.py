@@ -22,7 +22,7 @@ from domain.messages.redelivery import REDELIVER, RedeliveryOrder
 from store.store import Store
 from store.values import Delivery, Redelivery
 
-_GONE = "what was sent is not kept any more (MILEPOST_MESSAGE_DAYS), or was sent before it was kept"
+_GONE = "what was sent is not kept any more (MILEPOST_MESSAGE_DAYS), was erased, or was sent before it was kept"
 
 
 class Redelivering:

@@ -142,6 +142,11 @@ PANELS: dict[str, tuple[Listed, ...]] = {
             "Send a mail or a message that has arrived once more, unchanged and under its own key.",
         ),
         Listed(
+            "erase",
+            "erasing:erase",
+            "Erase the texts that name one person: mails, messages and answers, deliveries of other systems.",
+        ),
+        Listed(
             "endpoints",
             "actions:endpoints",
             "List the endpoints of outbound messages: which fail, which are left alone for a while, "

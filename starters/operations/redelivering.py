@@ -39,7 +39,7 @@ def check_arrived(store: Store, key: str) -> None:
         raise Refused("not_sent", f"{key} has not arrived, it {_standing(known.status)}{hint}")
     is_kept = store.actions.mail(key) if kind == "email" else store.deliveries.request(key)
     if is_kept is None:
-        raise Refused("not_kept", f"what {key} said is not kept any more (MILEPOST_MESSAGE_DAYS)")
+        raise Refused("not_kept", f"what {key} said is not kept any more (MILEPOST_MESSAGE_DAYS), or was erased")
 
 
 class Redelivering:

@@ -26,7 +26,7 @@ from domain.catalog.references import Known
 from domain.catalog.status import zone_of
 from domain.coverage.matching import CoverageCandidates, CoverageQuestion
 from domain.criteria.fields import FieldType
-from domain.errors import Refused
+from domain.errors import NotFound, Refused
 from domain.messages.migrations import Versions
 from domain.process import EntitlementProcess
 from store import tables
@@ -188,6 +188,17 @@ class DeclaredCatalog:
         """A contact to whom mails go, by id; None of one who is retired."""
         found = self._find(Kind.CONTACTS, name)
         return found if isinstance(found, Contact) and not found.retired else None
+
+    def addresses_of(self, name: str) -> list[str]:
+        """The addresses of a person and of a contact of this id, also of one who is retired.
+
+        Raises:
+            NotFound: there is neither.
+        """
+        found = [one for one in (self._find(Kind.PEOPLE, name), self._find(Kind.CONTACTS, name)) if one is not None]
+        if not found:
+            raise NotFound(f"nobody is known as {name!r}: it is no address, no person and no contact of the catalog")
+        return [one.mail for one in found if isinstance(one, Person | Contact) and one.mail]
 
     def mail_template(self, name: str) -> MailTemplate:
         """A template of mails.

@@ -1,0 +1,85 @@
+"""Whether a text names somebody: an address, or other words, in whichever form a text may write them.
+
+A body may hold them as JSON, HTML or a URL does, and one of these within another: a request is kept as JSON, its body
+is JSON, and a value in it may be HTML.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from html import unescape
+from typing import Any
+from urllib.parse import unquote
+
+ERASED = "(erased)"
+"""What stands where somebody's address stood."""
+
+_ROUNDS = 4
+"""Forms that a text is read through, one within another."""
+
+_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
+_BLANK = frozenset("nrtbf")
+_OTHER = re.compile(r"[^a-z0-9]+")
+
+
+class Names:
+    """What somebody is known by.
+
+    An address is found as a whole: ``ann@example.org`` is not in ``joann@example.org``, nor in ``ann@example.org.uk``.
+    So are other words, with any blanks between them. Upper and lower case are alike.
+
+    Args:
+        words: addresses, or names and whatever else; none of them empty.
+    """
+
+    def __init__(self, words: Iterable[str]) -> None:
+        self._words = list(words)
+        self._found = re.compile("|".join(map(_whole, self._words)))
+
+    @property
+    def patterns(self) -> list[str]:
+        """For a database's ``LIKE``: each text that names them is like one of these, and others may be too.
+
+        Every form leaves letters and digits as they are; what else there is may be written in any way.
+        """
+        return [f"%{_OTHER.sub('%', word.lower())}%" for word in self._words]
+
+    def are_in(self, value: Any) -> bool:
+        """Whether a text, or a text in a list or an object, names them."""
+        match value:
+            case str():
+                return any(self._found.search(form) for form in _forms(value))
+            case list():
+                return any(map(self.are_in, value))
+            case dict():
+                return any(self.are_in(one) for pair in value.items() for one in pair)
+        return False
+
+    def taken_out_of(self, listed: str) -> str:
+        """A list with commas, in which `ERASED` stands for each part that names them."""
+        return ", ".join(ERASED if self.are_in(part) else part for part in listed.split(", "))
+
+
+def _whole(word: str) -> str:
+    """What finds a word as a whole; of an address a letter, a digit, ``.``, ``-`` and ``+`` would be part of it."""
+    text = r"\s+".join(map(re.escape, word.casefold().split()))
+    return rf"(?<![\w.+-]){text}(?![\w-])(?!\.\w)" if "@" in word else rf"(?<!\w){text}(?!\w)"
+
+
+def _forms(text: str) -> Iterator[str]:
+    """A text as it is, and as those read it who know each form in which it may be written."""
+    for _ in range(_ROUNDS):
+        yield text.casefold()
+        read = unescape(unquote(_ESCAPE.sub(_unescaped, text)))
+        if read == text:
+            return
+        text = read
+    yield text.casefold()
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    number, letter = found.groups()
+    if number is not None:
+        return chr(int(number, 16))
+    return " " if letter in _BLANK else str(letter)

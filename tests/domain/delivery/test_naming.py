@@ -1,0 +1,97 @@
+"""Whether a text names somebody: as a whole, and in whichever form it is written."""
+
+import json
+from collections.abc import Callable
+from html import escape
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.delivery.naming import ERASED, Names
+
+ANN = "ann@example.org"
+
+FORMS: dict[str, Callable[[str], str]] = {
+    "as it is": str,
+    "in capitals": str.upper,
+    "HTML": escape,
+    "URL": lambda text: quote(text, safe=""),
+    "JSON": json.dumps,
+    "JSON in JSON": lambda text: json.dumps({"body": json.dumps({"text": text})}),
+    "HTML in a value of JSON": lambda text: json.dumps({"html": escape(text)}),
+    "a link in HTML in JSON": lambda text: json.dumps(f"<a href='mailto:{quote(text)}'>"),
+}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("ann@example.org", "Ann <ann@example.org>, bo@example.org", "write to ann@example.org.", "ANN@Example.ORG"),
+        *(
+            "mailto:ann@example.org",
+            "(ann@example.org)",
+            "to=ann@example.org&cc=",
+            "'ann@example.org'",
+            "x/ann@example.org",
+        ),
+    ],
+)
+def test_an_address_is_found_wherever_it_stands(text: str) -> None:
+    assert Names([ANN]).are_in(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("joann@example.org", "jo.ann@example.org", "jo-ann@example.org", "x+ann@example.org"),
+        *("ann@example.org.uk", "ann@example.orga", "ann@example.org-it", "ann at example.org", "ann", ""),
+    ],
+)
+def test_the_address_of_another_is_not_found(text: str) -> None:
+    assert not Names([ANN]).are_in(text)
+
+
+def test_other_words_are_found_as_a_whole() -> None:
+    """With any blanks between them."""
+    names = Names([ANN, "Ann  Miller", "+49 30 1234"])
+    assert all(map(names.are_in, ["Dear Ann\n Miller,", "ann miller", "call +49 30 1234!"]))
+    assert not any(map(names.are_in, ["Joann Miller", "Ann Millers", "Ann", "+49 30 12345"]))
+
+
+def test_values_are_looked_through() -> None:
+    """Names of keys too."""
+    names = Names([ANN])
+    assert names.are_in({"a": [1, None, {"b": f"<{ANN}>"}]})
+    assert names.are_in({ANN: 1})
+    assert not names.are_in({"a": [1, None, {"b": "bo@example.org"}]})
+
+
+def test_one_is_taken_out_of_a_list() -> None:
+    """The others stay as they are written."""
+    assert Names([ANN]).taken_out_of(f"Bo <bo@example.org>, Ann <{ANN}>, joann@example.org") == (
+        f"Bo <bo@example.org>, {ERASED}, joann@example.org"
+    )
+
+
+LOCAL = st.text(st.sampled_from("abcxyz019.+'-_&=/éß"), min_size=1, max_size=12).filter(str.strip)
+AROUND = st.text(st.sampled_from(' \n\t<>()":;,é"\\'), max_size=6)
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+@given(local=LOCAL, before=AROUND, after=AROUND)
+def test_each_form_is_found_and_is_like_a_pattern(
+    form: Callable[[str], str], local: str, before: str, after: str
+) -> None:
+    """What a database looks for first holds whatever is found."""
+    address = f"{local}@example.org"
+    names = Names([address])
+    before, after = (around.replace("é", " ") for around in (before, after))
+    written = form(f"{before} {address} {after}")
+    assert names.are_in(written)
+    [pattern] = names.patterns
+    rest = written.lower()
+    for part in pattern.split("%"):
+        assert part in rest
+        rest = rest.partition(part)[2] if part else rest
