@@ -23,6 +23,7 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from clients.deployments import why_nobody_answers
+from clients.failing import failing_task, what_fails
 from clients.sending import (
     NOT_UNDERSTOOD,
     PATIENCE,
@@ -33,7 +34,6 @@ from clients.sending import (
     persist_asking,
     update_with_start,
 )
-from domain.bounds import cut
 from domain.errors import MilepostError, NotFound, Refused
 from domain.explanation import Explanation
 from domain.messages.cases import Answer, CaseIntake, CaseReopening
@@ -263,7 +263,8 @@ class MilepostClient:
         except NoAnswer as nobody:
             if await self._has_failed(case_id) and (ended := await self._ended(case_id)):
                 raise ended from None
-            if failing := _failing_task(await self._described(case_id)):
+            known = await self._described(case_id)
+            if known and (failing := await failing_task(self.temporal, self.task_queue, known)):
                 raise NoAnswer(f"case {case_id} can't answer now: {failing}") from nobody
             raise
         except Refused as refused:
@@ -304,15 +305,9 @@ class MilepostClient:
     async def _what_fails(self, case_id: str) -> str | None:
         """What a case waits for, and what that said the last time; None: for nothing that fails."""
         try:
-            known = await self.handle(case_id).describe()
+            return await what_fails(self.temporal, self.task_queue, await self.handle(case_id).describe())
         except RPCError:
             return None
-        failing = [one for one in known.raw_description.pending_activities if one.HasField("last_failure")]
-        if not failing:
-            return _failing_task(known)
-        one = failing[0]
-        said = cut(one.last_failure.message.partition("\n")[0])  # a database's driver goes on for lines
-        return f"its activity {one.activity_type.name} {_failed(one.attempt)}; the last time: {said}"
 
     async def _has_failed(self, case_id: str) -> bool:
         known = await self._described(case_id)
@@ -385,16 +380,3 @@ def _saying(said: str) -> Callable[[object], NoAnswer]:
 def _is_not_open(said: object) -> bool:
     """Whether a case has yet to open."""
     return isinstance(said, WorkflowQueryFailedError) and NOT_OPEN_YET in said.message
-
-
-def _failing_task(known: WorkflowExecutionDescription | None) -> str | None:
-    """That a worker takes a workflow's task and does not get to its end; None: it does, or nobody takes it."""
-    task = known.raw_description.pending_workflow_task if known is not None else None
-    if task is None or task.attempt <= 1:
-        return None
-    return f"the task of its workflow {_failed(task.attempt)}; the log of the worker says why"
-
-
-def _failed(attempt: int) -> str:
-    times = "once" if attempt <= 2 else f"{attempt - 1} times"  # noqa: PLR2004  the second is under way
-    return f"has failed {times}, and is tried again"

@@ -7,10 +7,12 @@ build is the *current* one of the deployment. Temporal makes none current by its
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Literal
 
 from temporalio.api.enums.v1 import TaskQueueType, WorkerDeploymentVersionStatus, WorkerVersioningMode
-from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.taskqueue.v1 import PollerInfo, TaskQueue
 from temporalio.api.workflowservice.v1 import (
     DescribeTaskQueueRequest,
     DescribeWorkerDeploymentRequest,
@@ -133,16 +135,24 @@ async def why_nobody_answers(client: Client, task_queue: str) -> str | None:
     return f"a worker of build {polled} polls, but it is not the current build ({which}){heals}"
 
 
+async def last_polled_at(client: Client, task_queue: str) -> datetime | None:
+    """When a worker last asked for a workflow's task; None: none has in the last minutes."""
+    return max((each.last_access_time.ToDatetime(UTC) for each in await _pollers(client, task_queue)), default=None)
+
+
 async def _polling(client: Client, task_queue: str) -> set[str | None]:
     """The builds of the workers that polled in the last minutes; None of one that has no build id."""
+    versioned = WorkerVersioningMode.WORKER_VERSIONING_MODE_VERSIONED
+    return {
+        poller.deployment_options.build_id if poller.deployment_options.worker_versioning_mode == versioned else None
+        for poller in await _pollers(client, task_queue)
+    }
+
+
+async def _pollers(client: Client, task_queue: str) -> Sequence[PollerInfo]:
     request = DescribeTaskQueueRequest(
         namespace=client.namespace,
         task_queue=TaskQueue(name=task_queue),
         task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
     )
-    response = await client.workflow_service.describe_task_queue(request)
-    versioned = WorkerVersioningMode.WORKER_VERSIONING_MODE_VERSIONED
-    return {
-        poller.deployment_options.build_id if poller.deployment_options.worker_versioning_mode == versioned else None
-        for poller in response.pollers
-    }
+    return (await client.workflow_service.describe_task_queue(request)).pollers

@@ -6,9 +6,10 @@ letter but for what ``...`` stands for: within a line whatever stands there, als
 a table one cell or a part of it, with as many spaces behind it as keep the columns in line; as a line of its own any
 number of lines.
 A command fails only where the next one is ``echo $?``. A block ```` ```sh ```` has commands without their output.
-``milepost dev`` goes on in another terminal. ``export KEY=...`` holds from there on, also for what begins later; where
-it names a usual port of ``milepost dev`` it is the one that this got. ``export MILEPOST_DATA=$(mktemp -d)`` begins
-another world, as a reader does who wants nothing of the one before.
+``milepost dev`` goes on in another terminal, and what ends with ``&`` in the background, until ``kill %1`` ends it.
+``export KEY=...`` holds from there on, also for what begins later; where it names a usual port of ``milepost dev`` it
+is the one that this got. ``export MILEPOST_DATA=$(mktemp -d)`` begins another world, as a reader does who wants nothing
+of the one before.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,18 +25,25 @@ WIDTH = "140"
 
 ASKS = {
     *("actions", "audit", "balance", "entitlements", "events", "explain", "list", "outbox", "plan", "report", "show"),
-    *("tasks", "verify"),
+    *("tasks", "verify", "upgrade list", "intake list"),
 }
 """Commands that change nothing: what they show may be a moment behind, so that they are asked again."""
 
 ANEW = "export MILEPOST_DATA=$(mktemp -d)"
 """How a page begins another world: nothing is declared in it, nothing runs in it."""
 
+LONGEST = 300
+"""Seconds for a command of the shell: one that waits for what never comes fails its page."""
+
 USUAL_PORTS = {7233: "--port", 8233: "--ui-port", 8234: "--api-port"}
 """Those of `milepost dev` on a machine on which nothing else runs, as pages have them; a reader sees others."""
 
 _EXPORT = re.compile(r"export (?P<name>\w+)=(?P<value>.*)")
+_KILL = re.compile(r"kill %(?P<job>\d+)")
 _OF_A_SHELL = re.compile(r"\$| [|>] ")
+
+IN_THE_BACKGROUND = " &"
+"""A command with this at its end is a job that goes on by itself; `kill %1` ends the first one, and waits for that."""
 
 GOES_ON = ("--watch", "--follow")
 """With these a command goes on until Ctrl-C; it is typed without them, and shows what it would show at first."""
@@ -55,6 +62,7 @@ class Reader:
         code: how the last command ended.
         worlds: how many were begun beside the first one.
         ports: which one `milepost dev` has in place of each usual one.
+        jobs: what goes on in the background, by the number that a shell gives it.
     """
 
     folder: Path
@@ -65,6 +73,7 @@ class Reader:
     code: int = field(default=0, init=False)
     worlds: int = field(default=0, init=False)
     ports: dict[int, int] = field(default_factory=dict, init=False)
+    jobs: dict[int, subprocess.Popen[bytes]] = field(default_factory=dict, init=False)
 
     def does(self, page: str) -> Iterator[tuple[Command, Differs]]:
         """Do what a page says, and go on where a command prints something else.
@@ -73,21 +82,53 @@ class Reader:
             each such command, and what it printed.
         """
         todo = list(steps(page))
-        with ExitStack() as elsewhere:
+        with ExitStack() as elsewhere, self._with_jobs():
             for step, next_one in zip(todo, [*todo[1:], None], strict=True):
                 if isinstance(step, File):
                     (self.folder / step.name).write_text(step.text)
                 elif step.line == ANEW:
+                    self._ends(*self.jobs)
                     elsewhere.close()
                     self._begins_anew()
                 elif step.line == "milepost dev":
                     elsewhere.enter_context(self.with_milepost_dev())
+                elif step.line.endswith(IN_THE_BACKGROUND):
+                    self._begins(step.line.removesuffix(IN_THE_BACKGROUND))
+                elif killed := _KILL.fullmatch(step.line):
+                    self._ends(int(killed["job"]))
                 elif exported := _EXPORT.fullmatch(step.line):
                     self._exports(exported["name"], exported["value"])
                 else:
                     may_fail = isinstance(next_one, Command) and next_one.line == "echo $?"
                     if differs := self._patiently(step, may_fail=may_fail):
                         yield step, differs
+
+    @contextmanager
+    def _with_jobs(self) -> Iterator[None]:
+        """No job outlives the context."""
+        try:
+            yield
+        finally:
+            self._ends(*self.jobs)
+
+    def _begins(self, line: str) -> None:
+        """Begin a job in a group of its own, so that its end reaches what the shell has begun for it."""
+        number = max(self.jobs, default=0) + 1
+        self.jobs[number] = subprocess.Popen(
+            ["bash", "-c", line], cwd=self.folder, env=self.environment, start_new_session=True
+        )
+
+    def _ends(self, *numbers: int) -> None:
+        for number in numbers:
+            job = self.jobs.pop(number)
+            with suppress(ProcessLookupError):
+                os.killpg(job.pid, signal.SIGTERM)
+            try:
+                job.wait(60)
+            finally:
+                with suppress(ProcessLookupError):
+                    os.killpg(job.pid, signal.SIGKILL)
+                job.wait()
 
     def _begins_anew(self) -> None:
         self.worlds += 1
@@ -101,7 +142,8 @@ class Reader:
             raise AssertionError(f"export {name}={value}: ended with {code}:\n{self.environment[name]}")
 
     def _patiently(self, command: Command, *, may_fail: bool) -> Differs | None:
-        asks = command.line.split()[:1] == ["milepost"] and command.line.split()[1] in ASKS
+        name, *words = command.line.split()
+        asks = name == "milepost" and not ASKS.isdisjoint((words[0], " ".join(words[:2])))
         until = time.monotonic() + (self.patience if asks else 0)
         while True:
             try:
@@ -145,7 +187,13 @@ class Reader:
 
     def _in_a_shell(self, line: str) -> tuple[int, str]:
         ran = subprocess.run(
-            ["bash", "-c", line], cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False
+            ["bash", "-c", line],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=LONGEST,
+            check=False,
         )
         return ran.returncode, ran.stdout + (ran.stderr if "$(" not in line or ran.returncode else "")
 

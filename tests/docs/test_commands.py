@@ -16,6 +16,7 @@ RUN = [
     "README.md",
     "docs/guide/actions.md",
     "docs/guide/api.md",
+    "docs/guide/backup.md",
     "docs/guide/catalog.md",
     "docs/guide/clients.md",
     "docs/guide/coverage.md",
@@ -23,10 +24,14 @@ RUN = [
     "docs/guide/feed.md",
     "docs/guide/import.md",
     "docs/guide/intake.md",
+    "docs/guide/operations.md",
     "docs/guide/patterns.md",
     "docs/guide/reports.md",
     "docs/guide/scheduled-reports.md",
+    "docs/guide/upgrades.md",
     "docs/guide/versions.md",
+    "docs/guide/zammad.md",
+    "docs/guide/zendesk.md",
     "docs/reference/backtest.md",
     "docs/reference/logs.md",
     "docs/tutorial.md",
@@ -42,6 +47,8 @@ LONG = {
     "docs/guide/feed.md",
     "docs/guide/patterns.md",
     "docs/guide/scheduled-reports.md",
+    "docs/guide/zammad.md",
+    "docs/guide/zendesk.md",
 }
 """Those that start `milepost dev` again and again, or for what other tests hold as well: `make pages` runs them."""
 

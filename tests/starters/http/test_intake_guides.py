@@ -29,7 +29,7 @@ STEPS = (("created", "First response is due"), ("answered", "Resolution is due")
 
 def catalog_of(product: str) -> str:
     """The catalog that a page has people save."""
-    [found] = re.findall(r"^```yaml\n(.*?)^```", page(product), flags=re.MULTILINE | re.DOTALL)
+    [found] = re.findall(r"^```yaml title=\"desk.yaml\"\n(.*?)^```", page(product), flags=re.MULTILINE | re.DOTALL)
     return str(found)
 
 

@@ -1,0 +1,48 @@
+"""What a workflow that does not answer waits for: a task or an activity that somebody tries and that fails."""
+
+from __future__ import annotations
+
+from datetime import UTC, timedelta
+
+from temporalio.api.enums.v1 import PendingWorkflowTaskState
+from temporalio.client import Client, WorkflowExecutionDescription
+from temporalio.service import RPCError
+
+from clients.deployments import last_polled_at
+from domain.bounds import cut
+
+_A_TASK = timedelta(seconds=5)
+"""Longer than a worker is at a task before it fails: whoever took it has asked for the next one as it began."""
+
+
+async def what_fails(client: Client, task_queue: str, known: WorkflowExecutionDescription) -> str | None:
+    """What a workflow waits for, and what that said the last time; None: for nothing that fails."""
+    failing = [one for one in known.raw_description.pending_activities if one.HasField("last_failure")]
+    if not failing:
+        return await failing_task(client, task_queue, known)
+    one = failing[0]
+    said = cut(one.last_failure.message.partition("\n")[0])  # a database's driver goes on for lines
+    return f"its activity {one.activity_type.name} {_failed(one.attempt)}; the last time: {said}"
+
+
+async def failing_task(client: Client, task_queue: str, known: WorkflowExecutionDescription) -> str | None:
+    """That a worker takes a workflow's task and does not get to its end; None: it does, or nobody takes it.
+
+    A task also fails when its worker dies. If none has come in its place, its log would not say why.
+    """
+    task = known.raw_description.pending_workflow_task
+    if task.attempt <= 1:
+        return None
+    if task.state == PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_SCHEDULED:
+        try:
+            polled_at = await last_polled_at(client, task_queue)
+        except RPCError:
+            return None
+        if polled_at is None or polled_at < task.scheduled_time.ToDatetime(UTC) - _A_TASK:
+            return None
+    return f"the task of its workflow {_failed(task.attempt)}; the log of the worker says why"
+
+
+def _failed(attempt: int) -> str:
+    times = "once" if attempt <= 2 else f"{attempt - 1} times"  # noqa: PLR2004  the second is under way
+    return f"has failed {times}, and is tried again"
