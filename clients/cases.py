@@ -29,6 +29,7 @@ from clients.sending import (
     PATIENCE,
     NoAnswer,
     Turns,
+    a_moment,
     marked,
     persist,
     persist_asking,
@@ -152,8 +153,7 @@ class MilepostClient:
             NotFound: there is no such case.
             NoAnswer: no worker answers.
         """
-        given = {name: value for name, value in event.items() if value is not None}
-        return Answer.model_validate(await self.ask(case_id, update, {**_stamp(), **given}), extra="ignore")
+        return Answer.model_validate(await self.ask(case_id, update, _stamped(event)), extra="ignore")
 
     async def log_time(self, case_id: str, **entry: Any) -> list[str]:
         """Log work done on a case (`TimeLogged`); returns what it took, one line for each entitlement.
@@ -164,8 +164,7 @@ class MilepostClient:
         Raises:
             Refused, NotFound, NoAnswer: as `request`.
         """
-        given = {name: value for name, value in entry.items() if value is not None}
-        return list(await self.ask(case_id, "log_time", {**_stamp(), **given}))
+        return list(await self.ask(case_id, "log_time", _stamped(entry)))
 
     async def ask(self, case_id: str, update: str, message: dict[str, Any], *, update_id: str | None = None) -> Any:
         """Send one update as it is, and return its answer as plain JSON.
@@ -261,11 +260,12 @@ class MilepostClient:
                 again=_is_not_open,
             )
         except NoAnswer as nobody:
-            if await self._has_failed(case_id) and (ended := await self._ended(case_id)):
-                raise ended from None
-            known = await self._described(case_id)
-            if known and (failing := await failing_task(self.temporal, self.task_queue, known)):
-                raise NoAnswer(f"case {case_id} can't answer now: {failing}") from nobody
+            async with a_moment():
+                if await self._has_failed(case_id) and (ended := await self._ended(case_id)):
+                    raise ended from None
+                known = await self._described(case_id)
+                if known and (failing := await failing_task(self.temporal, self.task_queue, known)):
+                    raise NoAnswer(f"case {case_id} can't answer now: {failing}") from nobody
             raise
         except Refused as refused:
             if refused.code != NOT_UNDERSTOOD:
@@ -279,13 +279,12 @@ class MilepostClient:
         try:
             return await persist(attempt, patience=self.patience, unanswered=_saying(said))
         except NoAnswer as nobody:
-            failing = await self._what_fails(case_id)
-            if failing is not None:  # somebody works on it, and gets no further
-                raise NoAnswer(f"case {case_id} can't answer yet: {failing}") from nobody
-            why = await why_nobody_answers(self.temporal, self.task_queue)
-            if why is None:
-                raise
-            raise NoAnswer(f"{nobody}; {why}") from nobody
+            async with a_moment():
+                if failing := await self._what_fails(case_id):  # somebody works on it, and gets no further
+                    raise NoAnswer(f"case {case_id} can't answer yet: {failing}") from nobody
+                if why := await why_nobody_answers(self.temporal, self.task_queue):
+                    raise NoAnswer(f"{nobody}; {why}") from nobody
+            raise
 
     def _silence(self, case_id: str) -> str:
         return f"case {case_id} does not answer: does a worker run on {self.task_queue!r}?"
@@ -369,8 +368,9 @@ def _runs(known: WorkflowExecutionDescription) -> set[str | None]:
     return {known.run_id, known.raw_description.workflow_execution_info.first_run_id}
 
 
-def _stamp() -> dict[str, str]:
-    return {"event_id": str(uuid4()), "occurred_at": datetime.now(UTC).isoformat()}
+def _stamped(event: dict[str, Any]) -> dict[str, Any]:
+    given = {name: value for name, value in event.items() if value is not None}
+    return {"event_id": str(uuid4()), "occurred_at": datetime.now(UTC).isoformat(), **given}
 
 
 def _saying(said: str) -> Callable[[object], NoAnswer]:

@@ -39,6 +39,9 @@ T = TypeVar("T")
 PATIENCE = 30.0
 """Seconds for which a request is sent again before its caller is told that nobody answers."""
 
+LOOKS_FOR = 1.0
+"""Seconds, after that, for which it is looked why nobody does."""
+
 MOST_IN_FLIGHT = 3
 """Requests of one process to one workflow. The server takes ten over all; at the eleventh it drops those that are in
 flight, so that more than it takes, sent again and again, come to nothing at all. Three processes fit, and a request
@@ -91,6 +94,14 @@ class Turns:
         if turns is None:
             turns = self._turns[workflow] = asyncio.Semaphore(self._most)
         async with turns:
+            yield
+
+
+@asynccontextmanager
+async def a_moment() -> AsyncIterator[None]:
+    """Look why nobody answers for a moment, and then no longer: whoever says so may be away, too."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LOOKS_FOR):
             yield
 
 

@@ -121,21 +121,21 @@ class Entitlements:
         self,
         entitlement: str,
         *,
+        if_match: str,
         reason: str,
         cap: int | str | None = None,
         ends_on: date | Literal["never"] | None = None,
-        if_match: str | None = None,
         **person: Unpack[Person],
     ) -> Changed | RecordChanged:
         """Change the cap or the last date of an entitlement.
 
         Args:
             entitlement: its id.
+            if_match: the `terms` of its balance as they were seen: what somebody else has amended since is not
+                overwritten (`Refused`, ``changed_meanwhile``). Or ``*``, whatever they are.
             reason: goes on record.
             cap: in the unit; ``unlimited`` for none.
             ends_on: the last date, in the account's zone; ``never`` for none.
-            if_match: the `terms` of its balance as they were seen: what somebody else has amended since is not
-                overwritten (`Refused`, ``changed_meanwhile``).
             **person: what every request may say.
         """
         said = known(cap=cap, ends_on=ends_on, reason=reason, **person)

@@ -25,7 +25,10 @@ from store import Store
 T = TypeVar("T")
 
 PATIENCE = 10.0
-"""Seconds for which a request waits for a case or an entitlement before it is answered that nobody answers."""
+"""Seconds for which a request waits for a case or an entitlement before it is answered that nobody answers.
+
+For a moment more it is looked why (`clients.sending.LOOKS_FOR`).
+"""
 
 
 class Backend:

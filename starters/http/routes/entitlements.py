@@ -16,6 +16,7 @@ from starters.http.answers import Balances, LedgerPage
 from starters.http.asking import Asking, ByAsking
 from starters.http.instants import IsoInstant
 from starters.http.matching import ANY, IfMatch, seen, tag_of
+from starters.http.problems import Problem
 from starters.http.routing import guarded_router
 from starters.http.sight import check_case, check_entitlement
 from starters.operations.uncounted import RecordChanged
@@ -142,15 +143,19 @@ async def amend(
 ) -> Changed | RecordChanged:
     """Change the cap or the last date of an entitlement.
 
-    If-Match, with the ETag of its terms, refuses the change where somebody else has amended it since (412).
+    If-Match, with the ETag of its terms, says what it is a change of: where somebody else has amended it since it is
+    refused (412).
     """
     await check_entitlement(asking.backend, asking.caller, entitlement)
     if asked.cap is None and asked.ends_on is None:
         raise Refused("nothing_to_amend", "say what changes: cap, ends_on or both")
-    who = _who(asking, asked, asked.reason)
-    shown = seen(if_match)
+    cap, shown = asked.limit(), seen(if_match)
+    if shown is None:
+        said = 'say which terms this changes: If-Match: "6/2026-12-31", the ETag that it has; or *, whatever it is'
+        raise Problem("if_match_missing", said)
     amends = None if shown == ANY else shown
-    return await asking.backend.usage.amend(entitlement, cap=asked.limit(), ends_on=asked.ends_on, amends=amends, **who)
+    who = _who(asking, asked, asked.reason)
+    return await asking.backend.usage.amend(entitlement, cap=cap, ends_on=asked.ends_on, amends=amends, **who)
 
 
 @router.post("/{entitlement}/cover")

@@ -67,7 +67,7 @@ async def test_what_was_amended_by_hand_is_not_overwritten_silently(api: Api) ->
 
     anything = {"If-Match": "*"}
     assert (await api.post("/v1/catalog", declared(4), headers=anything)).status_code == 200
-    await api.post(f"/v1/entitlements/{entitlement}/amend", {"cap": 6, "reason": "two more"})
+    await api.post(f"/v1/entitlements/{entitlement}/amend", {"cap": 6, "reason": "two more"}, headers=anything)
     asks = await api.post("/v1/catalog", declared(5), headers=anything)
     assert (asks.status_code, asks.json()["code"]) == (409, "asks_for_consent")
     agreed = await api.post("/v1/catalog?consent=true", declared(5), headers=anything)

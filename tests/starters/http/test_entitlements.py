@@ -59,7 +59,8 @@ async def test_a_manager_changes_what_an_entitlement_has(api: Api) -> None:
         ("cancel", {"with_renewal": True}),
     ]
     for change, said in steps:
-        answer = await api.post(f"{path}/{change}", {**said, "reason": "so agreed"}, key=key)
+        whatever_it_is = {"If-Match": "*"} if change == "amend" else {}
+        answer = await api.post(f"{path}/{change}", {**said, "reason": "so agreed"}, key=key, headers=whatever_it_is)
         assert answer.status_code == 200, (change, said, answer.text)
         assert answer.json()["entitlement"] == api.named("globex-visits")
     balances = (await api.get("/v1/entitlements?account=globex", key=key)).json()["entitlements"]
@@ -155,5 +156,8 @@ async def test_an_amendment_that_came_in_between_is_not_lost(api: Api) -> None:
     refused = await api.post(f"{path}/amend", {"cap": 7, "reason": "agreed"}, headers={"If-Match": seen})
     assert (refused.status_code, refused.json()["code"]) == (412, "changed_meanwhile")
     assert "cap and last date are 6/2099-12-31, not 4/2099-12-31" in refused.json()["detail"]
+    missing = await api.post(f"{path}/amend", {"cap": 7, "reason": "agreed"})
+    assert (missing.status_code, missing.json()["code"]) == (428, "if_match_missing")
+    assert await tag() == '"6/2099-12-31"'
     assert await amend(7, "*") == (200, "done")
     assert "etag" not in (await api.get(f"{path}?at=2026-06-01T00:00Z", key=key)).headers

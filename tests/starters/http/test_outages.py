@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -13,6 +14,7 @@ import httpx
 import pytest
 from temporalio.client import Client
 
+from clients.sending import LOOKS_FOR
 from domain.scopes import Scope
 from starters.files.catalogs import apply_files
 from starters.http.app import create_app
@@ -31,8 +33,12 @@ SECONDS = float(os.environ.get("MILEPOST_OUTAGE", "3"))
 CLIENTS = 6
 PATIENCE = 2.0
 """Seconds for which the API waits for a case."""
-ANSWERS_WITHIN = 45.0
-"""Seconds after which a request without an answer fails its client: far more than any takes on a busy machine."""
+BUSY = 7.0
+"""Seconds more that an answer may take on a busy machine."""
+ANSWERS_WITHIN = PATIENCE + LOOKS_FOR + BUSY
+"""Seconds within which every request is answered, whoever is away."""
+GIVEN_UP_AFTER = 45.0
+"""Seconds after which a request without an answer fails its client."""
 DONE = (200, 201)
 CATALOG = """
 processes: [{name: Support, milestones: [{name: First response, within: 4h}]}]
@@ -50,6 +56,7 @@ class Load:
     Attributes:
         acknowledged: the cases whose requests were both answered with done.
         codes: what was answered meanwhile.
+        slowest: of each of these, and of what was asked beside, the seconds of the answer that was waited for longest.
     """
 
     http: httpx.AsyncClient
@@ -57,6 +64,7 @@ class Load:
     is_over: bool = False
     acknowledged: list[str] = field(default_factory=list)
     codes: Counter[str] = field(default_factory=Counter)
+    slowest: dict[str, float] = field(default_factory=dict)
 
     async def run(self) -> None:
         """Ask until it is over."""
@@ -66,14 +74,23 @@ class Load:
             await self._until_done(f"/v1/cases/{case}/complete_milestone", {"milestone": "First response"})
             self.acknowledged.append(case)
 
+    async def status(self, path: str) -> int:
+        """The status of what is asked beside."""
+        began = time.monotonic()
+        answer = await self.http.get(path, headers={"Authorization": f"Bearer {self.key}"})
+        self.slowest[path] = time.monotonic() - began
+        return answer.status_code
+
     async def _until_done(self, path: str, body: dict[str, Any]) -> None:
         headers = {"Authorization": f"Bearer {self.key}", "Idempotency-Key": unique("k")}
         while True:
+            began = time.monotonic()
             answer = await self.http.post(path, json=body, headers=headers)
-            if answer.status_code in DONE:
-                self.codes["done"] += 1
+            code = "done" if answer.status_code in DONE else answer.json()["code"]
+            self.codes[code] += 1
+            self.slowest[code] = max(self.slowest.get(code, 0.0), time.monotonic() - began)
+            if code == "done":
                 return
-            self.codes[answer.json()["code"]] += 1
             await asyncio.sleep(min(1.0, float(answer.headers["retry-after"])))
 
 
@@ -116,7 +133,7 @@ async def _api(
             await at_work.__aexit__(None, None, None)
 
         url = await stack.enter_async_context(serving(app, host="127.0.0.1", port=0))
-        http = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=ANSWERS_WITHIN))
+        http = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=GIVEN_UP_AFTER))
         api = Api(http, behind, app, "", {}, {})
         try:
             match away:
@@ -149,7 +166,8 @@ async def test_nothing_acknowledged_is_lost_while_something_is_away(client: Clie
         await _after(lambda: len(load.acknowledged) >= CLIENTS, clients)
         before = len(load.acknowledged)
         await _done(take_away())
-        beside = {path: (await api.get(path, key=key)).status_code for path in others}
+        beside = {path: await load.status(path) for path in others}
+        await load.status(f"/v1/cases/{load.acknowledged[0]}/explanation")
         await asyncio.sleep(SECONDS)
         await _after(lambda: bool(codes & set(load.codes)), clients)
         await _done(give_back())
@@ -158,6 +176,7 @@ async def test_nothing_acknowledged_is_lost_while_something_is_away(client: Clie
         load.is_over = True
         await asyncio.gather(*clients)
         assert beside == others
+        assert max(load.slowest.values()) < ANSWERS_WITHIN, load.slowest
         passing = {"still_running", "no_answer"}  # the second one on a busy machine, whoever is there
         assert set(load.codes) <= {"done", *passing, *codes}, load.codes
         assert len(load.acknowledged) == len(set(load.acknowledged)) > before
@@ -165,7 +184,7 @@ async def test_nothing_acknowledged_is_lost_while_something_is_away(client: Clie
             shown = (await api.get(f"/v1/cases/{case}", key=key)).json()["case"]
             [milestone] = shown["milestones"]
             assert (milestone["state"], milestone["occurrence"]) == ("completed", 1), case
-        print(away, dict(load.codes), len(load.acknowledged))  # noqa: T201  the figures of a long run
+        print(away, dict(load.codes), len(load.acknowledged), load.slowest)  # noqa: T201  the figures of a long run
 
 
 async def test_a_connection_to_temporal_that_was_ended_is_no_outage(client: Client, tmp_path: Path) -> None:
