@@ -1,4 +1,4 @@
-"""Every sample under ``catalogs/`` begins with commands that try it; typed in order, each does what it is there for.
+"""Every sample under ``catalogs/`` begins with commands that try it, and the gallery shows what they print.
 
 Each sample has a world of its own: a store, a namespace of one server, and a worker, as `milepost dev` has them.
 """
@@ -7,78 +7,90 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from temporalio.client import Client
 
-from store import Store
-from tests.docs.reader import Reader, a_reader
-from tests.docs.reading import ROOT
-from worker.connection import connect
-from worker.embedded import running_server
-from worker.namespace import ensure_namespace_and_search_attributes, register_namespace
-from worker.process import working
+from tests.docs.blocks import Command, steps
+from tests.docs.comparing import MOST_LEFT_OUT
+from tests.docs.gallery import CATALOGS, GALLERY, SAMPLES, excerpts, parts, shows
+from tests.docs.reader import Reader
+from tests.docs.worlds import namespaces, world
 
-CATALOGS = ROOT / "catalogs"
-SAMPLES = sorted(str(path.relative_to(CATALOGS)) for path in CATALOGS.rglob("*.yaml"))
+SECTIONS = {name: section for name, section in parts(GALLERY.read_text()) if name}
 
 _HEADER = re.compile(r"(?:#[^\n]*\n)*")
 _GOES_ON = re.compile(r" *\\\n# *")
-_COMMAND = re.compile(r"^#   (?P<typed>milepost .*?)(?: {2,}(?P<remark>.*))?$", re.MULTILINE)
-
-NOT_COVERED = 3
-"""How `milepost verify` ends then; a sample that wants to show this says so behind the command."""
+_COMMAND = re.compile(r"^#   (?P<typed>milepost .*?)(?: {2,}.*)?$", re.MULTILINE)
 
 
-def commands(sample: str) -> Iterator[tuple[str, set[int]]]:
-    """The commands of a sample's header, and how each may end."""
+def commands(sample: str) -> Iterator[str]:
+    """The commands of a sample's header, without what is remarked on them."""
     header = _HEADER.match(sample)
     for found in _COMMAND.finditer(_GOES_ON.sub(" ", header[0]) if header else ""):
-        shows_it = found["typed"].startswith("milepost verify ") and "not covered" in (found["remark"] or "")
-        yield found["typed"], {NOT_COVERED} if shows_it else {0}
+        yield found["typed"]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def clients() -> AsyncIterator[dict[str, Client]]:
-    """A namespace for each sample, on a server whose clock is the machine's, as a reader has one."""
-    async with running_server() as server:
-        address = server.client.service_client.config.target_host
-        made = {name: await connect(address=address, namespace=re.sub(r"\W", "-", name)) for name in SAMPLES}
-        # All of them first: a server takes a second or so until it knows a new one.
-        for client in made.values():
-            await register_namespace(client)
-        for client in made.values():
-            await ensure_namespace_and_search_attributes(client)
+    """A namespace for each sample."""
+    async with namespaces(SAMPLES) as made:
         yield made
 
 
-@asynccontextmanager
-async def world(client: Client, folder: Path) -> AsyncIterator[Reader]:
-    """Someone to whom nothing but this folder, and a namespace with its worker, is known."""
-    reader = a_reader(folder)
-    address = client.service_client.config.target_host
-    data = Path(reader.environment["MILEPOST_DATA"])
-    data.mkdir()
-    with Store.open(f"sqlite:///{data / 'milepost.db'}") as store:
-        async with working(client, store, task_queue="milepost"):
-            reader.environment |= {"TEMPORAL_ADDRESS": address, "TEMPORAL_NAMESPACE": client.namespace}
-            yield reader
+@pytest.fixture(scope="module")
+def readers() -> list[Reader]:
+    """Those who have done what the gallery says, each of one sample."""
+    return []
+
+
+def test_every_sample_is_in_the_gallery() -> None:
+    """Once, and nothing that there is not."""
+    shown = Counter(name for name, _ in parts(GALLERY.read_text()) if name)
+    assert shown == Counter(SAMPLES)
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-async def test_a_sample_is_tried_as_it_says(clients: dict[str, Client], tmp_path: Path, name: str) -> None:
-    """Its header has a command, and each ends well."""
+def test_the_gallery_types_what_a_sample_says(name: str) -> None:
+    """The commands of its header, of which one is about it; how one ended may be asked in between."""
     typed = list(commands((CATALOGS / name).read_text()))
-    assert typed, "no command in its header tries it"
-    assert any(Path(name).name.partition(".")[0] in line for line, _ in typed), "none of them is about it"
+    assert any(Path(name).name.partition(".")[0] in line for line in typed), "none of its commands is about it"
+    shown = [step.line for step in steps(SECTIONS[name]) if isinstance(step, Command)]
+    assert [line for line in shown if line != "echo $?"] == typed
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_the_gallery_shows_lines_of_a_sample(name: str) -> None:
+    """As they stand there, and not all of them."""
+    sample, shown = (CATALOGS / name).read_text(), list(excerpts(SECTIONS[name]))
+    assert shown
+    assert [lines for lines in shown if not shows(lines, sample)] == []
+    assert sum(map(len, shown)) < len(sample.splitlines())
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+async def test_a_sample_does_what_the_gallery_says(
+    clients: dict[str, Client], readers: list[Reader], tmp_path: Path, name: str
+) -> None:
+    """It prints what is shown, and of what is left out nothing counts."""
     async with world(clients[name], tmp_path) as reader:
-        for line, ends in typed:
-            code, printed = await asyncio.to_thread(reader.runs, line)
-            assert code in ends, f"{line}: ended with {code}:\n{printed}"
+        await asyncio.to_thread(_does, reader, SECTIONS[name])
+    assert reader.printed
+    readers.append(reader)
+
+
+def test_little_of_the_gallery_is_left_out(readers: list[Reader]) -> None:
+    """At most a tenth of what its samples have printed, as of any page."""
+    assert sum(reader.omitted for reader in readers) <= MOST_LEFT_OUT * sum(reader.printed for reader in readers)
+
+
+def _does(reader: Reader, section: str) -> None:
+    for _, differs in reader.does(section):
+        raise differs
 
 
 SAMPLE = """# A sample.
@@ -86,21 +98,28 @@ SAMPLE = """# A sample.
 #   milepost apply a.yaml \\
 #     --dry-run
 #   milepost verify --account "a b"       a remark with   spaces
-#   milepost verify --account c           not covered
-#   milepost open A-1                     not covered
 #
 # Not `milepost this`.
 
-# no header any more:
+one:
+  - two: 2
+    three: 3
 #   milepost that
 """
 
 
 def test_commands_are_read_off_a_header() -> None:
-    """Without what is remarked on them; `verify` alone may find nothing, where that is said."""
-    assert list(commands(SAMPLE)) == [
-        ("milepost apply a.yaml --dry-run", {0}),
-        ('milepost verify --account "a b"', {0}),
-        ("milepost verify --account c", {NOT_COVERED}),
-        ("milepost open A-1", {0}),
-    ]
+    """Without what is remarked on them."""
+    assert list(commands(SAMPLE)) == ["milepost apply a.yaml --dry-run", 'milepost verify --account "a b"']
+
+
+@pytest.mark.parametrize("lines", [["- two: 2", "  three: 3"], ["three: 3"]])
+def test_lines_of_a_sample_are_found(lines: list[str]) -> None:
+    """However deep they stand."""
+    assert shows(lines, SAMPLE)
+
+
+@pytest.mark.parametrize("lines", [["two: 2"], ["one:", "    three: 3"], ["three: 3", "- two: 2"]])
+def test_other_lines_are_not_found(lines: list[str]) -> None:
+    """A part of a line is none, and lines stand one after another."""
+    assert not shows(lines, SAMPLE)
