@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from html import escape
 from typing import Any
 
@@ -51,7 +52,7 @@ def api_page(document: dict[str, Any], host: str) -> HTMLResponse:
             tag = next(iter(operation.get("tags", [])), "")
             parts.setdefault(tag, []).append(_operation(path, method.upper(), operation, document, host))
     inside = "".join(f"<h2>{escape(tag)}</h2>{''.join(found)}" for tag, found in parts.items())
-    about = "".join(f"<p>{escape(part)}</p>" for part in document["info"]["description"].split("\n\n"))
+    about = _paragraphs(document["info"]["description"])
     hooks = len(document["webhooks"])
     links = (
         '<p><a href="/openapi.json">OpenAPI document</a>, with an example of every body and '
@@ -81,7 +82,7 @@ def _page(title: str, inside: str) -> HTMLResponse:
 
 
 def _operation(path: str, method: str, operation: dict[str, Any], document: dict[str, Any], host: str) -> str:
-    description = "".join(f"<p>{escape(part)}</p>" for part in operation.get("description", "").split("\n\n"))
+    description = _paragraphs(operation.get("description", ""))
     rows = "".join(_parameter(parameter) for parameter in operation.get("parameters", []))
     table = f"<table><tbody>{rows}</tbody></table>" if rows else ""
     typed = command_of(path, method, operation, document, api=f"http://{host}")
@@ -91,8 +92,17 @@ def _operation(path: str, method: str, operation: dict[str, Any], document: dict
 
 
 def _parameter(parameter: dict[str, Any]) -> str:
-    said = escape(parameter.get("description", ""))
+    said = _said(parameter.get("description", ""))
     where = "needed" if parameter.get("required") else "if wanted"
     return (
         f"<tr><td><code>{escape(parameter['name'])}</code></td><td>{where}, {parameter['in']}</td><td>{said}</td></tr>"
     )
+
+
+def _paragraphs(text: str) -> str:
+    return "".join(f"<p>{_said(part)}</p>" for part in text.split("\n\n"))
+
+
+def _said(text: str) -> str:
+    """Words of the document, which is Markdown: of that they have names of code."""
+    return re.sub(r"(`+)(.+?)\1", r"<code>\2</code>", escape(text))

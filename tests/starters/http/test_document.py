@@ -117,6 +117,13 @@ async def test_the_pages_load_nothing(api: Api) -> None:
     assert 'id="closed"' in (await api.get("/problems")).text
 
 
+async def test_the_page_shows_code_as_code(api: Api) -> None:
+    """The document is Markdown; whoever reads the page sees none of its marks, but in commands and bodies."""
+    page = (await api.get("/")).text
+    assert "<code>Authorization: Bearer ...</code>" in page
+    assert "`" not in re.sub(r"<pre>.*?</pre>", "", page, flags=re.DOTALL)
+
+
 async def test_a_link_opens_the_pages_once(api: Api) -> None:
     """Its session reads pages, and is no key for anything else."""
     token = api.store.page_tokens.make_link(datetime.now(UTC))
