@@ -53,9 +53,15 @@ def table(head: str, rows: Iterable[tuple[str, ...]]) -> str:
         head: the titles of its columns, with ``|`` between them.
         rows: the cells of each row.
     """
-    lines = [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |\n" for row in rows]
+    lines = [f"| {' | '.join(map(_cell, row))} |\n" for row in rows]
     line = "|---" * (head.count("|") + 1)
     return f"\n| {head} |\n{line}|\n{''.join(lines)}" if lines else ""
+
+
+def _cell(text: str) -> str:
+    """A text with its bars written so that no reader of Markdown takes one for a border, or shows more than the bar."""
+    coded = re.sub(r"`([^`]*\|[^`]*)`", r"<code>\1</code>", text)
+    return coded.replace("|", "&#124;")
 
 
 def _kept(middle: str) -> Iterable[tuple[str, str]]:

@@ -9,10 +9,14 @@ from datetime import UTC, date, datetime, timedelta
 ELLIPSIS = "..."
 
 VERDICTS = re.compile(
-    r"\b(target|completed|violated|violation|missed|met|late|in time|compliant|nothing promised|paused|open at exit|"
-    r"covered|refused)\b"
+    r"\b(target|due|overdue|completed|violated|violation|missed|met|late|in time|compliant|nothing promised|paused|"
+    r"open at exit|corrected|removed|covered|granted|exhausted|blocked|refused)\b"
 )
-DATE = re.compile(r"\b\d{4}-\d\d-\d\d\b")
+INSTANT = re.compile(
+    r"(?P<day>\b\d{4}-\d\d-\d\d)(?:[ T]\d\d:\d\d(?::\d\d)?(?:\s+\(\d\d:\d\d(?::\d\d)?Z\))?)?"
+    r"|(?<![\d:])\d\d:\d\d(?!\d)"
+)
+"""A day, with its time or without (which may stand in UTC beside it), or a time whose day stands elsewhere."""
 OF_ITS_OWN = timedelta(days=4)
 """An instant that is so close to now comes from when the command is run. Pages tell of days that are long past."""
 
@@ -49,11 +53,14 @@ def left_out(said: str, printed: str) -> list[str]:
 
 
 def _what_counts(part: str) -> Iterator[str]:
-    """The verdicts and instants by which a page is to be held; not those that tell when its command was run."""
+    """The verdicts and instants by which a page is to be held; not those that tell when its command was run.
+
+    A time without its day may be any day's, so also that at which something of the story is due.
+    """
     yield from (found[0] for found in VERDICTS.finditer(part))
     now = datetime.now(UTC).date()
-    for found in DATE.finditer(part):
-        if abs(date.fromisoformat(found[0]) - now) > OF_ITS_OWN:
+    for found in INSTANT.finditer(part):
+        if found["day"] is None or abs(date.fromisoformat(found["day"]) - now) > OF_ITS_OWN:
             yield found[0]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,8 @@ def test_pages_with_consoles_are_run() -> None:
     assert sorted(shown - set(RUN)) == []
 
 
+NOW = datetime.now(UTC)
+
 PAGE = """
 ```yaml title="a.yaml"
 a: 1
@@ -112,6 +115,13 @@ def test_a_page_is_read_as_its_reader_does() -> None:
         ("a\n...\nz\n", "a\nb\nc\nz\n", ["b\nc\n"]),
         ("a\n...\nz\n", "a\nz\n", []),
         ("a  ...    z\n", "a  bcdef  z\n", ["bcdef"]),
+        ("a  ...    z\n", f"a  {NOW:%Y-%m-%d %H:%M}  z\n", [f"{NOW:%Y-%m-%d %H:%M}"]),
+        ("until ...; then\n", f"until {NOW:%Y-%m-%d %H:%M}Z; then\n", [f"{NOW:%Y-%m-%d %H:%M}Z"]),
+        ("at ...\n", f"at {NOW:%Y-%m-%dT%H:%M}:59.5Z\n", [f"{NOW:%Y-%m-%dT%H:%M}:59.5Z"]),
+        ("as of ...\n", f"as of {NOW:%Y-%m-%d} 19:19:16 (18:19:16Z)\n", [f"{NOW:%Y-%m-%d} 19:19:16 (18:19:16Z)"]),
+        ("as of ...\n", f"as of {NOW:%Y-%m-%d} 19:19\n  (18:19Z)\n", [f"{NOW:%Y-%m-%d} 19:19\n  (18:19Z)"]),
+        ("... later\n", "3h12m later\n", ["3h12m"]),
+        ("took ...\n", "took 0:00:02\n", ["0:00:02"]),
     ],
 )
 def test_what_a_page_leaves_out(said: str, printed: str, omitted: list[str]) -> None:
@@ -127,10 +137,14 @@ def test_what_a_page_leaves_out(said: str, printed: str, omitted: list[str]) -> 
         ("a  ...    z\n", "a  b z\n"),
         ("a    z\n", "a  z\n"),
         ("Resolution: ...\n", "Resolution: violated\n"),
-        ("due ...\n", "due Mon 2026-06-15 09:00\n"),
+        ("on ...\n", "on Mon 2026-06-15 09:00\n"),
+        ("on Mon 2026-06-15 ...\n", "on Mon 2026-06-15 09:00\n"),
+        ("until ... UTC\n", "until 09:00 UTC\n"),
+        ("9:00  started\n...\n", "9:00  started\n14:05  ended\n"),
+        ("a line\n...\n", "a line\nit is overdue\n"),
     ],
 )
 def test_a_page_is_held_to_the_rest(said: str, printed: str) -> None:
-    """Neither a verdict nor an instant may be left out."""
+    """Neither a verdict nor an instant may be left out, nor a time whose day is told elsewhere."""
     with pytest.raises(Differs):
         left_out(said, printed)

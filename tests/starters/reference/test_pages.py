@@ -46,5 +46,6 @@ def test_a_page_says_where_it_is_generated() -> None:
 
 
 def test_a_cell_does_not_end_at_a_bar() -> None:
-    """A bar within a cell is no border."""
-    assert table("a | b", [("x|y", "z")]) == "\n| a | b |\n|---|---|\n| x\\|y | z |\n"
+    """Neither in words nor in code, where nothing but the bar is to be seen."""
+    row = "| x&#124;y `b` | <code>--cap N&#124;unlimited</code> |"
+    assert table("a | b", [("x|y `b`", "`--cap N|unlimited`")]) == f"\n| a | b |\n|---|---|\n{row}\n"
