@@ -30,6 +30,7 @@ RUN = [
     "docs/guide/patterns.md",
     "docs/guide/reports.md",
     "docs/guide/scheduled-reports.md",
+    "docs/guide/troubleshooting.md",
     "docs/guide/upgrades.md",
     "docs/guide/versions.md",
     "docs/guide/zammad.md",
