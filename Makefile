@@ -14,7 +14,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 TESTING ?= $(shell $(BIN)/python -c 'import os; print(min((os.cpu_count() or 1) + 1, 4))')
 
 .PHONY: help setup server demo test test-hostile abuse versions siege planted rush life audit arrivals dead-receiver walk clients outages \
-	node-client reports check bench pages docs dist clean
+	node-client reports real-cases check bench pages docs dist clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '|'
@@ -112,6 +112,12 @@ REPORTS ?= 2000
 reports: setup ## hold reports over random cases against the slow model and the feed: make reports REPORTS=2000
 	@MILEPOST_RANDOM_CASES=$(REPORTS) MILEPOST_LONGEST_TEST=7200 $(BIN)/python -m pytest -o faulthandler_timeout=7200 \
 		tests/store/reports/test_random_cases.py $(ARGS)
+
+REAL ?= 2000
+real-cases: setup ## run random cases through real workflows, and hold every report against their events: make real-cases REAL=2000
+	@MILEPOST_REAL_CASES=$(REAL) MILEPOST_USAGE_STEPS=$(REAL) MILEPOST_LONGEST_TEST=14400 $(BIN)/python -m pytest \
+		-o faulthandler_timeout=14400 tests/workflows/case/test_model.py tests/workflows/entitlement/test_reported_usage.py \
+		-k "end_as_the_timeline_says or the_events_tell" $(ARGS)
 
 abuse: setup ## send every ugly value to every message of running workflows (many minutes)
 	@MILEPOST_ABUSE=all $(BIN)/python -m pytest --numprocesses $(TESTING) --max-worker-restart 0 --dist load tests/abuse $(ARGS)

@@ -23,10 +23,11 @@ from domain.errors import Refused
 from domain.messages.cases import CaseIntake
 from domain.process import EntitlementProcess, TriggerKind
 from domain.timeline.effects import Effect, Noted, NoteKind, TriggerFired
-from domain.timeline.events import CaseClosed, CaseReopened, Event
+from domain.timeline.events import CaseClosed, CaseReopened, Event, PlanReplaced
 from domain.timeline.machine import Case, Timeline
 from domain.timeline.plan import Plan
 from domain.timeline.views import CaseView
+from tests.domain.timeline import test_model_migration as migrations
 from tests.domain.timeline.test_model import (
     DAYS,
     FIELDS,
@@ -70,10 +71,15 @@ class Happening:
 
 @dataclass(frozen=True)
 class RandomCase:
-    """A process of its own, and what happens to the one case of it."""
+    """A process of its own, and what happens to the one case of it.
+
+    Attributes:
+        version: the next one of its process, to which it is migrated; None: it never is.
+    """
 
     number: int
     process: EntitlementProcess
+    version: EntitlementProcess | None
     hours: str
     opened_at: datetime
     fields: dict[str, Any]
@@ -90,6 +96,11 @@ class RandomCase:
             clock=self.opened_at,
         )
 
+    @property
+    def plans(self) -> dict[int, Plan]:
+        """The plans that it may go over to, by the versions of its process."""
+        return {} if self.version is None else {self.version.version: _plan(self.version, self.hours)}
+
 
 @dataclass
 class Purely:
@@ -100,6 +111,7 @@ class Purely:
             which nobody answers.
         unanswered_refusals: how many signals were refused.
         fired: every trigger, in order.
+        kinds: of what was noted.
         near: something falls due so near to a message that a restart may turn the two round.
         at_once: something falls due at the very instant of a message, while another of that instant is still to come.
     """
@@ -108,6 +120,7 @@ class Purely:
     answers: list[str | None] = field(default_factory=list)
     unanswered_refusals: int = 0
     fired: list[TriggerFired] = field(default_factory=list)
+    kinds: set[NoteKind] = field(default_factory=set)
     near: bool = False
     at_once: bool = False
 
@@ -129,30 +142,43 @@ class Purely:
 
 @st.composite
 def _cases(draw: st.DrawFn) -> RandomCase:
-    process = draw(_with_tasks())
+    declared = draw(_processes())
+    version = draw(st.none() | migrations.versions(declared))
+    if version is not None and version.milestones == declared.milestones:
+        version = None  # a catalog takes what did not change for the same version
+    process, version = _tasked(declared), version and _tasked(version)
     opened_at = DAYS[draw(st.sampled_from(sorted(DAYS)))]
     names = [milestone.name for milestone in process.milestones]
     drawn = draw(st.lists(steps(opened_at, names), min_size=5, max_size=12))
+    if version is not None:
+        place = draw(st.integers(0, len(drawn) - 1))
+        drawn[place] = drawn[place]._replace(kind="migrate", delay=0)
     ways: list[Way] = draw(
         st.lists(st.sampled_from(["request", "request", "signal", "twice"]), min_size=len(drawn), max_size=len(drawn))
     )
     return RandomCase(
         number=0,
         process=process,
-        hours=draw(st.sampled_from(sorted(HOURS))),
+        version=version,
+        hours=(hours := draw(st.sampled_from(sorted(HOURS)))),
         opened_at=opened_at,
         fields=draw(field_values(opened_at)),
-        happenings=tuple(_happenings(opened_at, drawn, ways)),
+        happenings=tuple(_happenings(opened_at, drawn, ways, None if version is None else _plan(version, hours))),
     )
 
 
 @st.composite
-def _with_tasks(draw: st.DrawFn) -> EntitlementProcess:
-    """A process with one to four milestones, whose every trigger makes a task."""
-    process = draw(processes())
-    declared = process.model_dump(mode="json")
+def _processes(draw: st.DrawFn) -> EntitlementProcess:
+    """A process with one to four milestones."""
+    declared = draw(processes()).model_dump(mode="json")
     if draw(st.booleans()):
         declared["milestones"].append(draw(milestones("D", []).filter(is_allowed)))
+    return EntitlementProcess.model_validate(declared)
+
+
+def _tasked(process: EntitlementProcess) -> EntitlementProcess:
+    """The process with a task made by every trigger, and at least one trigger of each milestone."""
+    declared = process.model_dump(mode="json")
     for milestone in declared["milestones"]:
         triggers = milestone["triggers"] or [{"kind": TriggerKind.VIOLATION, "at": "0", "id": "t0"}]
         milestone["triggers"] = [
@@ -162,8 +188,12 @@ def _with_tasks(draw: st.DrawFn) -> EntitlementProcess:
     return EntitlementProcess.model_validate(declared)
 
 
-def _happenings(opened_at: datetime, drawn: list[Step], ways: list[Way]) -> list[Happening]:
-    """What happens, in the order in which it arrives; it ends with the case being closed."""
+def _plan(process: EntitlementProcess, hours: str) -> Plan:
+    return Plan(process=process, business_hours=hours, calendars=usual_calendars(), fields=FIELDS)
+
+
+def _happenings(opened_at: datetime, drawn: list[Step], ways: list[Way], other: Plan | None) -> list[Happening]:
+    """What happens, in the order in which it arrives, `other` the plan to go over to; it ends with a closed case."""
     found: list[Happening] = []
     now = opened_at
     is_closed = False
@@ -174,6 +204,8 @@ def _happenings(opened_at: datetime, drawn: list[Step], ways: list[Way]) -> list
             way = "request"  # noqa: PLW2901 - reopening is a new run, not a message
         elif step.kind == "reopen":
             continue
+        elif step.kind == "migrate":
+            event = None if other is None else PlanReplaced(event_id=str(number), occurred_at=now, plan=other)
         else:
             event = event_of(step._replace(delay=_grained(step.delay)), number, now)
         if event is None:
@@ -194,9 +226,10 @@ def _grained(seconds: int) -> int:
 def random_cases(count: int) -> tuple[RandomCase, ...]:
     """So many cases that do not hang on milliseconds; always the same ones for the same count.
 
-    Most of what is drawn comes to nothing: a milestone never starts, the case is closed at once. The richest are taken.
+    Most of what is drawn comes to nothing: a milestone never starts, the case is closed at once. The richest are taken,
+    and before them those of which a kind of note is seen for the first time.
     """
-    drawn: list[tuple[int, RandomCase]] = []
+    drawn: list[tuple[Purely, RandomCase]] = []
 
     @seed(SEED)
     @settings(
@@ -210,16 +243,29 @@ def random_cases(count: int) -> tuple[RandomCase, ...]:
     def draw(one: RandomCase) -> None:
         pure = walk_purely(one, "drawn")
         if not pure.at_once:
-            drawn.append((pure.richness, one))
+            drawn.append((pure, one))
 
     draw()
-    richest = sorted(drawn, key=lambda one: one[0], reverse=True)[:count]
-    return tuple(_numbered(one, number) for number, (_, one) in enumerate(richest))
+    seen: set[NoteKind] = set()
+    first, others = list[RandomCase](), list[RandomCase]()
+    for pure, one in sorted(drawn, key=lambda each: each[0].richness, reverse=True):
+        (first if pure.kinds - seen else others).append(one)
+        seen |= pure.kinds
+    return tuple(_numbered(one, number) for number, one in enumerate([*first, *others][:count]))
 
 
 def _numbered(case: RandomCase, number: int) -> RandomCase:
-    process = case.process.model_copy(update={"name": f"Random {number}"})
-    return replace(case, number=number, process=process)
+    named = {"name": f"Random {number}"}
+    version = case.version and case.version.model_copy(update=named)
+    numbered = replace(case, number=number, process=case.process.model_copy(update=named), version=version)
+    return replace(numbered, happenings=tuple(_of(numbered, each) for each in case.happenings))
+
+
+def _of(case: RandomCase, happening: Happening) -> Happening:
+    event = happening.event
+    for plan in case.plans.values() if isinstance(event, PlanReplaced) else ():
+        event = event.model_copy(update={"plan": plan})
+    return replace(happening, event=event)
 
 
 # --- the catalog ------------------------------------------------------------------------------------------------------
@@ -246,6 +292,14 @@ def catalog_of(cases: tuple[RandomCase, ...], prefix: str) -> Catalog:
     )
 
 
+def next_version_of(case: RandomCase) -> Catalog:
+    """The next version of a case's process, alone."""
+    processes = [case.version.model_dump(mode="json", exclude={"version"})] if case.version else []
+    return Catalog.model_validate(
+        {"fields": {name: str(kind) for name, kind in FIELDS.items()}, "processes": processes}
+    )
+
+
 # --- the timeline alone -----------------------------------------------------------------------------------------------
 
 
@@ -260,7 +314,7 @@ class _PureCase:
     """A timeline that is fed as a workflow feeds it: the time until a message is sent, then the message."""
 
     def __init__(self, case: RandomCase, case_id: str) -> None:
-        plan = Plan(process=case.process, business_hours=case.hours, calendars=usual_calendars(), fields=FIELDS)
+        plan = _plan(case.process, case.hours)
         fields = check_values(case.fields, FIELDS)
         self.timeline = Timeline.enter(plan, Case(case_id=case_id, fields=fields), case.opened_at)
         self.effects: list[Effect] = []
@@ -331,6 +385,7 @@ class _PureCase:
         closed_at = self.timeline.state.closed_at
         assert closed_at is not None, "a random case ends with being closed"
         self.seen.view = self.timeline.view(closed_at)
+        self.seen.kinds = {effect.kind for effect in self.effects if isinstance(effect, Noted)}
         self.seen.fired = [effect for effect in self.effects if isinstance(effect, TriggerFired)]
         return self.seen
 

@@ -90,9 +90,13 @@ def migrated_worlds(draw: st.DrawFn) -> Migrated:
 def event_of(found: Migrated, step: plain.Step, number: int, now: datetime) -> Event | None:
     if step.kind != "migrate":
         return plain.event_of(step, number, now)
+    return PlanReplaced(event_id=str(number), occurred_at=now, plan=plan_of(found))
+
+
+def plan_of(found: Migrated) -> Plan:
+    """The plan that a world goes over to."""
     calendars = edited_calendars() if found.edited else plain.calendars()
-    plan = Plan(process=found.version, business_hours=found.world.hours, calendars=calendars, fields=plain.FIELDS)
-    return PlanReplaced(event_id=str(number), occurred_at=now, plan=plan)
+    return Plan(process=found.version, business_hours=found.world.hours, calendars=calendars, fields=plain.FIELDS)
 
 
 @plain.PROFILE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
@@ -157,3 +158,22 @@ def _all_are_shown(milestones: list[MilestoneView]) -> None:
 def _what_happened(part: InstanceExplained) -> dict[str, object]:
     """What an explanation says of the instance itself; when criteria held goes on after it."""
     return part.model_dump(mode="json", exclude={"criteria"})
+
+
+async def test_a_pause_of_a_year_costs_no_more_history_than_one_of_a_minute(world: World) -> None:
+    """Event by event the same: no timer, no poll, nothing at all while a case is stopped."""
+    events: dict[str, Counter[str]] = {}
+    for name, span in {"a minute": timedelta(minutes=1), "a year": timedelta(days=365)}.items():
+        case = await world.open()
+        await world.ask(case, "stop_clock", later(hours=1))
+        await world.go_to(case, later(hours=1) + span - timedelta(seconds=2))
+        before = await world.events(case)
+        await world.ask(case, "resume_clock", later(hours=1) + span)
+        resumed = await world.view(case)
+        assert all(m.state is InstanceState.RUNNING for m in resumed.milestones)
+        assert all(m.pauses[0].to_at == later(hours=1) + span for m in resumed.milestones)
+        await world.ask(case, "close", later(hours=2) + span)
+        await world.milepost.handle(case).result()
+        events[name] = await world.events(case)
+        assert events[name] - before, "the case went on"
+    assert events["a year"] == events["a minute"]
