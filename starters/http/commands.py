@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 _LONGEST_LINE = 118
 _AT_THE_END = {"note": 1, "reason": 1, "by": 2}
+"""Parts of a body that people write last: why, then who."""
 _PLAIN = re.compile(r"[\w$/.:{}-]+")
 
 

@@ -16,6 +16,7 @@ from domain.scopes import MEANINGS, Scope
 from starters.http.described import describe_route, describe_schemas
 from starters.http.idempotency import HEADER
 from starters.http.problems import MEDIA_TYPE, ProblemDetails
+from starters.http.refusing import refusals_of
 from starters.http.routing import GuardedRoute
 from starters.http.signed import SignedRoute
 
@@ -102,11 +103,13 @@ def _operations(made: dict[str, Any], routes: list[BaseRoute]) -> Iterator[tuple
                 yield made["paths"][route.path_format][method.lower()], method, route
 
 
-def _complete(operation: dict[str, Any], method: str, route: BaseRoute) -> None:
+def _complete(operation: dict[str, Any], method: str, route: APIRoute) -> None:
     operation["summary"] = _first_sentence(operation.get("description", ""))
     answers = operation["responses"]
     answers.pop("422", None)
     answers["default"] = _PROBLEM
+    if refusals := refusals_of(route.endpoint):
+        operation["x-refusals"] = sorted(set(refusals))
     if isinstance(route, SignedRoute):
         operation["security"] = [{"signature": []}]
     if not isinstance(route, GuardedRoute):

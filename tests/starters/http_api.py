@@ -11,6 +11,8 @@ from typing import Any
 
 import httpx
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from starlette.routing import Match
 from temporalio.client import Client
 
 from activities.delivery.means import Means
@@ -19,6 +21,9 @@ from domain.scopes import Scope
 from starters.files.catalogs import apply_files
 from starters.http.app import create_app
 from starters.http.backend import Backend
+from starters.http.problems import MEDIA_TYPE
+from starters.http.refusals import OF_ANY
+from starters.http.refusing import refusals_of
 from starters.http.serving import serving
 from store import Store
 from tests.starters.command_line import environment_of
@@ -80,7 +85,9 @@ class Api:
     ) -> httpx.Response:
         """Send a request with a key; with every scope, if none is given."""
         sent = {"Authorization": f"Bearer {key or self.keys['all']}", **(headers or {})}
-        return await self.http.request(method, path, json=json, headers=sent)
+        answer = await self.http.request(method, path, json=json, headers=sent)
+        assert refusal_is_told(self.app, answer), f"{method} {path} says nothing of {answer.json()['code']!r}"
+        return answer
 
     async def get(self, path: str, **named: Any) -> httpx.Response:
         """Ask for something."""
@@ -96,6 +103,17 @@ class Api:
         answer = await self.post("/v1/cases", {"case_id": case_id, "account": "acme", **intake})
         assert answer.status_code == 201, answer.text
         return case_id
+
+
+def refusal_is_told(app: FastAPI, answer: httpx.Response) -> bool:
+    """Whether an answer is no refusal or, of a route of the document, one of which the document tells."""
+    if answer.headers.get("content-type") != MEDIA_TYPE:
+        return True
+    asked = {"type": "http", "method": answer.request.method, "path": answer.request.url.path, "root_path": ""}
+    found = next((route for route in app.routes if route.matches(asked)[0] is Match.FULL), None)
+    if not isinstance(found, APIRoute) or not found.include_in_schema:
+        return True
+    return answer.json()["code"] in {*OF_ANY, *refusals_of(found.endpoint)}
 
 
 @asynccontextmanager

@@ -20,6 +20,7 @@ from starters.http.backend import Backend
 from starters.http.callers import Caller
 from starters.http.case_bodies import example
 from starters.http.instants import IsoInstant
+from starters.http.refusing import OF_A_CASE, refuses
 from starters.http.routing import guarded_router
 from starters.http.sight import check_case, check_entitlement
 from store.cases.stored_actions import StoredAction
@@ -67,6 +68,7 @@ class RetryAsked(Value):
 
 @router.get("")
 @needs(AGENT, MANAGER)
+@refuses("not_found")
 async def list_actions(asking: ByAsking, which: Annotated[ActionListing, Query()]) -> ActionList:
     """List what was sent for a case or, of all cases and entitlements, what failed for good."""
     backend, accounts, limit = asking.backend, asking.caller.accounts, which.limit
@@ -83,6 +85,7 @@ async def list_actions(asking: ByAsking, which: Annotated[ActionListing, Query()
 
 @router.post("/{key:path}/retry")
 @needs(AGENT, MANAGER)
+@refuses(*OF_A_CASE, "unknown_action")
 async def retry_action_by_key(
     key: Annotated[
         str, Path(min_length=1, max_length=1000, description="Of the action; its slashes as they are.", examples=[KEY])

@@ -20,6 +20,7 @@ from starters.http.backend import ByCaller, FromBackend
 from starters.http.case_bodies import example
 from starters.http.instants import IsoInstant
 from starters.http.paging import Page, cursor_to, place_of
+from starters.http.refusing import OF_A_CASE, OF_A_MILESTONE, OF_COVERAGE, OF_NEWS, OF_THE_FEED, refuses
 from starters.http.routing import guarded_router
 from store.cases.listing import CaseFilter, CaseStateName, Position
 
@@ -67,6 +68,7 @@ Explained = Annotated[str | None, Query(description="Of this milestone only.")]
 
 @router.post("", status_code=201, responses={200: {"model": Answer, "description": "It is open already."}})
 @needs(INTAKE)
+@refuses(*OF_COVERAGE, "bad_field", "before_case", "case_id_taken", "closed", "in_the_future", "not_opened")
 async def open_case(asked: bodies.NewCase, asking: ByAsking, response: Response) -> Answer:
     """Open a case. The answer has its coverage and its first targets."""
     answer = await asking.open(asked)
@@ -78,6 +80,7 @@ async def open_case(asked: bodies.NewCase, asking: ByAsking, response: Response)
 
 @router.get("")
 @needs(INTAKE, AGENT, MANAGER, ADMIN)
+@refuses("bad_cursor")
 async def list_cases(backend: FromBackend, caller: ByCaller, which: Annotated[Listing, Query()]) -> CaseList:
     """List cases as they were last recorded.
 
@@ -95,6 +98,7 @@ async def list_cases(backend: FromBackend, caller: ByCaller, which: Annotated[Li
 
 @router.get("/{case}/events")
 @needs(INTAKE, AGENT, MANAGER)
+@refuses("not_found", *OF_THE_FEED)
 async def list_events_of_case(case: CaseId, asking: ByAsking, page: Annotated[Page, Query()]) -> CaseEvents:
     """List the events of a case, the oldest first."""
     case_id = await asking.case(case)
@@ -107,6 +111,7 @@ async def list_events_of_case(case: CaseId, asking: ByAsking, page: Annotated[Pa
 
 @router.get("/{case}")
 @needs(INTAKE, AGENT, MANAGER, ADMIN)
+@refuses(*OF_A_CASE)
 async def show_case(case: CaseId, asking: ByAsking) -> ShownCase:
     """Show a case as it stands."""
     shown = await asking.backend.cases.show(await asking.case(case))
@@ -115,6 +120,7 @@ async def show_case(case: CaseId, asking: ByAsking) -> ShownCase:
 
 @router.get("/{case}/explanation")
 @needs(INTAKE, AGENT, MANAGER, ADMIN)
+@refuses(*OF_A_CASE, "unknown_milestone")
 async def explain_case(case: CaseId, asking: ByAsking, milestone: Explained = None) -> ShownExplanation:
     """Explain each target of a case: calendar, start, span, each pause, until the target comes out."""
     explanation, note = await asking.backend.cases.explain(await asking.case(case))
@@ -123,6 +129,7 @@ async def explain_case(case: CaseId, asking: ByAsking, milestone: Explained = No
 
 @router.post("/{case}/complete_milestone")
 @needs(INTAKE, AGENT)
+@refuses(*OF_A_MILESTONE, "already_completed", "before_start")
 async def complete_milestone(case: CaseId, asked: bodies.MilestoneReached, asking: ByAsking) -> Answer:
     """Say that a milestone was reached."""
     return await asking.request(case, "complete_milestone", asked)
@@ -130,6 +137,7 @@ async def complete_milestone(case: CaseId, asked: bodies.MilestoneReached, askin
 
 @router.post("/{case}/change_fields")
 @needs(INTAKE, AGENT)
+@refuses(*OF_NEWS, "bad_field", "no_fields", "past_the_horizon")
 async def change_fields(case: CaseId, asked: bodies.NewValues, asking: ByAsking) -> Answer:
     """Say that fields of a case have new values; its milestones follow at once."""
     return await asking.request(case, "change_fields", asked)
@@ -137,6 +145,7 @@ async def change_fields(case: CaseId, asked: bodies.NewValues, asking: ByAsking)
 
 @router.post("/{case}/stop_clock")
 @needs(INTAKE, AGENT)
+@refuses(*OF_A_MILESTONE, "deadline_of_field")
 async def stop_clock(
     case: CaseId, asking: ByAsking, asked: Annotated[bodies.ClockRequest, Body(default_factory=bodies.ClockRequest)]
 ) -> Answer:
@@ -146,6 +155,7 @@ async def stop_clock(
 
 @router.post("/{case}/resume_clock")
 @needs(INTAKE, AGENT)
+@refuses(*OF_A_MILESTONE)
 async def resume_clock(
     case: CaseId,
     asking: ByAsking,
@@ -157,6 +167,7 @@ async def resume_clock(
 
 @router.post("/{case}/clear_completion")
 @needs(MANAGER)
+@refuses(*OF_A_MILESTONE, "later_occurrence", "not_completed", "rule_holds")
 async def clear_completion(case: CaseId, asked: bodies.Clearing, asking: ByAsking) -> Answer:
     """Take a completion back, as if it had never been."""
     return await asking.request(case, "clear_completion", asked)
@@ -164,6 +175,7 @@ async def clear_completion(case: CaseId, asked: bodies.Clearing, asking: ByAskin
 
 @router.post("/{case}/extend_milestone")
 @needs(MANAGER)
+@refuses(*OF_A_MILESTONE, "deadline_of_field", "not_later", "past_the_horizon", "too_long")
 async def extend_milestone(case: CaseId, asked: bodies.Extension, asking: ByAsking) -> Answer:
     """Move a target later."""
     return await asking.request(case, "extend_milestone", asked)
@@ -171,6 +183,7 @@ async def extend_milestone(case: CaseId, asked: bodies.Extension, asking: ByAski
 
 @router.post("/{case}/change_entitlement")
 @needs(AGENT, MANAGER)
+@refuses(*OF_NEWS, *OF_COVERAGE, "decision_pending")
 async def change_entitlement(case: CaseId, asked: bodies.AnotherEntitlement, asking: ByAsking) -> Answer:
     """Let a case go over to another entitlement."""
     return await asking.change_entitlement(case, asked)
@@ -178,6 +191,7 @@ async def change_entitlement(case: CaseId, asked: bodies.AnotherEntitlement, ask
 
 @router.post("/{case}/log_time")
 @needs(AGENT)
+@refuses(*OF_NEWS, "entry_of_another_case", "not_rated", "past_the_horizon", "reversed")
 async def log_time(case: CaseId, asked: bodies.Work, asking: ByAsking) -> WorkTaken:
     """Log work done on a case: it is taken from the entitlements of hours that cover it."""
     case_id = await asking.case(case)
@@ -186,6 +200,7 @@ async def log_time(case: CaseId, asked: bodies.Work, asking: ByAsking) -> WorkTa
 
 @router.post("/{case}/decide_overage")
 @needs(MANAGER)
+@refuses(*OF_NEWS, *OF_COVERAGE, "already_approved", "nothing_to_decide")
 async def decide_overage(case: CaseId, asked: bodies.Decision, asking: ByAsking) -> Answer:
     """Decide about what is beyond a cap."""
     return await asking.request(case, "decide_overage", asked)
@@ -193,6 +208,7 @@ async def decide_overage(case: CaseId, asked: bodies.Decision, asking: ByAsking)
 
 @router.post("/{case}/retry_action")
 @needs(AGENT, MANAGER)
+@refuses(*OF_A_CASE, "unknown_action")
 async def retry_action(case: CaseId, asked: bodies.Retry, asking: ByAsking) -> Said:
     """Try an action that failed for good again, under the key that it has."""
     case_id = await asking.case(case)
@@ -201,6 +217,7 @@ async def retry_action(case: CaseId, asked: bodies.Retry, asking: ByAsking) -> S
 
 @router.post("/{case}/migrate")
 @needs(ADMIN)
+@refuses(*OF_NEWS, "another_process", "past_the_horizon", "unknown_name")
 async def migrate(
     case: CaseId, asking: ByAsking, asked: Annotated[bodies.OtherVersion, Body(default_factory=bodies.OtherVersion)]
 ) -> Answer:
@@ -210,6 +227,7 @@ async def migrate(
 
 @router.post("/{case}/close")
 @needs(INTAKE, AGENT)
+@refuses(*OF_NEWS)
 async def close(
     case: CaseId, asking: ByAsking, asked: Annotated[bodies.CaseRequest, Body(default_factory=bodies.CaseRequest)]
 ) -> Answer:
@@ -219,6 +237,7 @@ async def close(
 
 @router.post("/{case}/reopen")
 @needs(INTAKE, AGENT)
+@refuses(*OF_NEWS, "bad_field", "not_reopened", "open", "past_the_horizon")
 async def reopen(
     case: CaseId, asking: ByAsking, asked: Annotated[bodies.Reopening, Body(default_factory=bodies.Reopening)]
 ) -> Answer:

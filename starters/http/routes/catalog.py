@@ -13,6 +13,7 @@ from starters.http.access import check_scopes, needs
 from starters.http.asking import ByAsking
 from starters.http.matching import ANY, DryRun, IfMatch, revision_of, seen, tag_of
 from starters.http.problems import Problem
+from starters.http.refusing import refuses
 from starters.http.routing import MOST_CATALOG_BYTES, guarded_router, large
 from starters.operations.applying import Applied, apply_document
 
@@ -28,6 +29,7 @@ EXAMPLE = {
 
 @router.get("", response_model=None, responses={200: {"model": Catalog}})
 @needs(Scope.MANAGER, Scope.ADMIN)
+@refuses("bound_key")
 async def show_catalog(asking: ByAsking, response: Response) -> dict[str, Any]:
     """Show everything that is declared, in the latest versions. Its ETag is what If-Match takes."""
     asking.caller.check_unbound()
@@ -46,6 +48,7 @@ async def show_catalog(asking: ByAsking, response: Response) -> dict[str, Any]:
 @router.post("")
 @needs(Scope.MANAGER, Scope.ADMIN)
 @large(MOST_CATALOG_BYTES)
+@refuses("asks_for_consent", "bad_catalog", "bound_key", "changed_meanwhile", "if_match_missing")
 async def apply_catalog(
     asked: Annotated[dict[str, Any], Body(examples=[EXAMPLE])],
     asking: ByAsking,

@@ -16,6 +16,7 @@ from starters.http.access import needs
 from starters.http.backend import ByCaller, FromBackend
 from starters.http.case_bodies import example
 from starters.http.instants import IsoInstant
+from starters.http.refusing import refuses
 from starters.http.routing import guarded_router
 from starters.http.sight import check_named
 from starters.operations.verifying import Verified
@@ -53,6 +54,7 @@ class CoverageAsked(Value):
 
 @router.get("")
 @needs(Scope.DISPATCHER, Scope.MANAGER)
+@refuses("no_such_time", "unknown_name")
 async def verify(backend: FromBackend, caller: ByCaller, asked: Annotated[CoverageAsked, Query()]) -> Verified:
     """Say which entitlement covers a case that is opened then, what is left of it, and why no other does."""
     named = asked.model_dump(exclude={"at"}, exclude_none=True)

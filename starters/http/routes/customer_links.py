@@ -23,6 +23,7 @@ from starters.http.callers import Caller
 from starters.http.case_bodies import example
 from starters.http.idempotency import key_of
 from starters.http.instants import IsoInstant
+from starters.http.refusing import refuses
 from starters.http.routing import guarded_router, unkept
 from starters.http.sight import check_account
 from store.customer_links import MadeLink
@@ -85,6 +86,7 @@ class Revocation(Value):
 @router.post("", status_code=201)
 @needs(MANAGER)
 @unkept
+@refuses("bad_dates", "not_found", "not_signed")
 async def create_customer_link(request: Request, backend: FromBackend, caller: ByCaller, asked: NewLink) -> NewlyMade:
     """Make a link to the page of an account. Sent again under its Idempotency-Key it is the same link."""
     await check_account(backend, caller, asked.account)
@@ -115,6 +117,7 @@ async def list_customer_links(
 
 @router.post("/{link}/revoke")
 @needs(MANAGER)
+@refuses("not_found")
 async def revoke_customer_link(
     link: LinkId,
     backend: FromBackend,

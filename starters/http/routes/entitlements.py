@@ -17,6 +17,7 @@ from starters.http.asking import Asking, ByAsking
 from starters.http.instants import IsoInstant
 from starters.http.matching import ANY, IfMatch, seen, tag_of
 from starters.http.problems import Problem
+from starters.http.refusing import OF_A_COUNT, OF_A_PERIOD, refuses
 from starters.http.routing import guarded_router
 from starters.http.sight import check_case, check_entitlement
 from starters.operations.uncounted import RecordChanged
@@ -34,6 +35,7 @@ AGENT, DISPATCHER, MANAGER = Scope.AGENT, Scope.DISPATCHER, Scope.MANAGER
 
 @router.get("")
 @needs(AGENT, DISPATCHER, MANAGER)
+@refuses("not_found")
 async def list_balances(
     asking: ByAsking, account: Annotated[Reference, Query(description="Whose.", examples=["acme"])], at: At = None
 ) -> Balances:
@@ -48,6 +50,7 @@ async def list_balances(
 
 @router.get("/{entitlement}")
 @needs(AGENT, DISPATCHER, MANAGER)
+@refuses("no_allowance", "not_found")
 async def show_balance(entitlement: EntitlementId, asking: ByAsking, response: Response, at: At = None) -> Balance:
     """Say what an entitlement has left, live; or at another instant. Its ETag is that of its terms: what is amended.
 
@@ -62,6 +65,7 @@ async def show_balance(entitlement: EntitlementId, asking: ByAsking, response: R
 
 @router.get("/{entitlement}/ledger")
 @needs(DISPATCHER, MANAGER)
+@refuses("not_found")
 async def show_ledger(
     entitlement: EntitlementId,
     asking: ByAsking,
@@ -79,6 +83,9 @@ async def show_ledger(
 
 @router.post("/{entitlement}/take")
 @needs(DISPATCHER)
+@refuses(
+    *OF_A_COUNT, "bad_amount", "cases_are_opened", "ended", "hours_are_logged", "refused", "too_many_planned", "unit"
+)
 async def take(entitlement: EntitlementId, asked: bodies.Visit, asking: ByAsking) -> Taken:
     """Take a visit, or anything of another unit, when it is dispatched.
 
@@ -104,6 +111,7 @@ async def take(entitlement: EntitlementId, asked: bodies.Visit, asking: ByAsking
 
 @router.post("/{entitlement}/reverse")
 @needs(DISPATCHER, MANAGER)
+@refuses(*OF_A_COUNT, "already_reversed", "never_given_back", "unknown_reference")
 async def reverse(entitlement: EntitlementId, asked: bodies.GivenBack, asking: ByAsking) -> Reversed:
     """Give back all that a visit or a time entry took, once."""
     await check_entitlement(asking.backend, asking.caller, entitlement)
@@ -112,6 +120,7 @@ async def reverse(entitlement: EntitlementId, asked: bodies.GivenBack, asking: B
 
 @router.post("/{entitlement}/adjust")
 @needs(MANAGER)
+@refuses(*OF_A_PERIOD)
 async def adjust(entitlement: EntitlementId, asked: bodies.Adjustment, asking: ByAsking) -> Changed:
     """Count more or less by hand."""
     await check_entitlement(asking.backend, asking.caller, entitlement)
@@ -121,6 +130,7 @@ async def adjust(entitlement: EntitlementId, asked: bodies.Adjustment, asking: B
 
 @router.post("/{entitlement}/grant")
 @needs(MANAGER)
+@refuses(*OF_A_PERIOD, "bad_dates", "carries_nothing", "too_many_grants", "unlimited")
 async def grant(entitlement: EntitlementId, asked: bodies.Grant, asking: ByAsking) -> Changed:
     """Give a credit for one period by hand."""
     await check_entitlement(asking.backend, asking.caller, entitlement)
@@ -138,6 +148,20 @@ async def grant(entitlement: EntitlementId, asked: bodies.Grant, asking: ByAskin
 
 @router.post("/{entitlement}/amend")
 @needs(MANAGER)
+@refuses(
+    *OF_A_COUNT,
+    *("already_renewed", "bad_amount", "bad_dates", "bad_record", "carries_over", "changed_meanwhile", "counted"),
+    *(
+        "ends_on",
+        "expired",
+        "has_thresholds",
+        "if_match_missing",
+        "is_reset",
+        "needs_end",
+        "nothing_to_amend",
+        "retired",
+    ),
+)
 async def amend(
     entitlement: EntitlementId, asked: bodies.Amendment, asking: ByAsking, if_match: IfMatch = None
 ) -> Changed | RecordChanged:
@@ -160,6 +184,7 @@ async def amend(
 
 @router.post("/{entitlement}/cover")
 @needs(MANAGER)
+@refuses(*OF_A_PERIOD, "earlier_period", "no_overage", "nothing_left", "too_many_covers")
 async def cover(entitlement: EntitlementId, asked: bodies.Cover, asking: ByAsking) -> Changed:
     """Pay for overage from what is left of its period, or of a later one."""
     await check_entitlement(asking.backend, asking.caller, entitlement)
@@ -169,6 +194,7 @@ async def cover(entitlement: EntitlementId, asked: bodies.Cover, asking: ByAskin
 
 @router.post("/{entitlement}/void")
 @needs(MANAGER)
+@refuses(*OF_A_COUNT, "bad_amount", "no_overage")
 async def void(entitlement: EntitlementId, asked: bodies.Voided, asking: ByAsking) -> Changed:
     """Let overage go: it is not billed."""
     await check_entitlement(asking.backend, asking.caller, entitlement)
@@ -178,6 +204,7 @@ async def void(entitlement: EntitlementId, asked: bodies.Voided, asking: ByAskin
 
 @router.post("/{entitlement}/renew")
 @needs(MANAGER)
+@refuses(*OF_A_COUNT, "already_renewed", "bad_dates", "is_reset", "no_end", "retired")
 async def renew(entitlement: EntitlementId, asked: bodies.Renewal, asking: ByAsking) -> Changed:
     """Renew an entitlement: a new, linked record goes on from the day after its last date."""
     await check_entitlement(asking.backend, asking.caller, entitlement)
@@ -187,6 +214,7 @@ async def renew(entitlement: EntitlementId, asked: bodies.Renewal, asking: ByAsk
 
 @router.post("/{entitlement}/cancel")
 @needs(MANAGER)
+@refuses(*OF_A_COUNT, "already_cancelled", "bad_dates", "counted", "expired")
 async def cancel(entitlement: EntitlementId, asked: bodies.Cancellation, asking: ByAsking) -> Cancelled | RecordChanged:
     """End an entitlement. What was taken after that stays taken and is listed; what is planned after it is reversed."""
     await check_entitlement(asking.backend, asking.caller, entitlement)

@@ -22,6 +22,7 @@ from starters.http.answers import EventPage
 from starters.http.backend import Backend, ByCaller, FromBackend
 from starters.http.case_bodies import example
 from starters.http.problems import Problem, problem_for
+from starters.http.refusing import OF_THE_FEED, refuses
 from starters.http.routing import guarded_router
 from store import Store
 from store.feed import FeedPage
@@ -63,6 +64,7 @@ class EventListing(Value):
 
 @router.get("", response_model=EventPage, responses={200: {"content": {STREAM: {"schema": {"type": "string"}}}}})
 @needs(Scope.MANAGER)
+@refuses(*OF_THE_FEED, "unknown_type")
 async def read_events(
     request: Request,
     backend: FromBackend,

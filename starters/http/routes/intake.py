@@ -18,6 +18,7 @@ from starters.http.asking import ByAsking
 from starters.http.backend import FromBackend
 from starters.http.case_bodies import example
 from starters.http.idempotency import REPLAYED
+from starters.http.refusing import refuses
 from starters.http.routing import guarded_router
 from starters.http.signed import Arrived, signed_router
 from store.intake import Delivery, DeliveryStatus
@@ -76,6 +77,7 @@ def _arrived(request: Request) -> Arrived:
     responses={202: {"model": ShownDelivery, "description": "It is kept: it waits, or it is a dead letter."}},
     openapi_extra={"requestBody": _ANY_JSON},
 )
+@refuses("bad_signature")
 async def take_in(
     source: Annotated[str, Path(description="The id of an intake source of the catalog.", examples=["tickets"])],  # noqa: ARG001  in the path
     arrived: Annotated[Arrived, Depends(_arrived)],
@@ -84,7 +86,8 @@ async def take_in(
 ) -> ShownDelivery:
     """Take in what another system tells. It shows no key, but signs as its source is declared to.
 
-    A delivery is taken once by its id; sent again, it is answered as it stands.
+    A delivery is taken once by its id; sent again, it is answered as it stands. The command is that of a source that
+    signs by `hub-sha256`: `SIGNED` is the HMAC of the body with its secret, in hexadecimal.
     """
     found, is_new = await backend.intake.receive(arrived.source, arrived.id, arrived.payload, arrived.headers)
     if found.status in _STATES:
@@ -96,6 +99,7 @@ async def take_in(
 
 @router.get("")
 @needs(INTAKE, ADMIN)
+@refuses("bound_key")
 async def list_deliveries(asking: ByAsking, which: Annotated[DeliveryListing, Query()]) -> DeliveryList:
     """List deliveries: those that wait and dead letters, unless others are asked for."""
     asking.caller.check_unbound()
@@ -114,6 +118,7 @@ async def list_deliveries(asking: ByAsking, which: Annotated[DeliveryListing, Qu
 
 @router.get("/{number}")
 @needs(INTAKE, ADMIN)
+@refuses("bound_key", "not_found")
 async def show_delivery(number: Number, asking: ByAsking) -> DeliveryWithPayload:
     """Show a delivery with what was sent."""
     asking.caller.check_unbound()
@@ -123,6 +128,7 @@ async def show_delivery(number: Number, asking: ByAsking) -> DeliveryWithPayload
 
 @router.post("/{number}/retry")
 @needs(INTAKE, ADMIN)
+@refuses("bound_key", "no_dead_letter", "not_found")
 async def retry_delivery(number: Number, asking: ByAsking) -> ShownDelivery:
     """Have a dead letter tried again, say because the mapping was mended; with what waits behind it."""
     asking.caller.check_unbound()
@@ -132,6 +138,7 @@ async def retry_delivery(number: Number, asking: ByAsking) -> ShownDelivery:
 
 @router.post("/{number}/drop")
 @needs(INTAKE, ADMIN)
+@refuses("bound_key", "no_dead_letter", "not_found")
 async def drop_delivery(
     number: Number, asking: ByAsking, asked: Annotated[Dropping, Body(default_factory=Dropping)]
 ) -> ShownDelivery:

@@ -13,6 +13,7 @@ from domain.scopes import Scope
 from starters.http.access import needs
 from starters.http.asking import ByAsking
 from starters.http.matching import ANY, DryRun, IfMatch, revision_of, seen, tag_of
+from starters.http.refusing import refuses
 from starters.http.routing import guarded_router
 from starters.operations.ordering import OrderPlaced, place_order
 from store.orders import AnyRevision
@@ -28,6 +29,7 @@ EXAMPLE = {
 
 @router.post("")
 @needs(Scope.ADMIN)
+@refuses("bad_order", "changed_meanwhile", "if_match_missing")
 async def place(
     asked: Annotated[Order, Body(examples=[EXAMPLE])],
     asking: ByAsking,
@@ -57,6 +59,7 @@ async def place(
 
 @router.get("/{order}")
 @needs(Scope.MANAGER, Scope.ADMIN)
+@refuses("not_found")
 async def show(
     order: Annotated[str, Path(min_length=1, max_length=300, description="The id of the order.", examples=["O-1204"])],
     asking: ByAsking,

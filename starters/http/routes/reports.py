@@ -29,6 +29,7 @@ from starters.http.callers import Caller
 from starters.http.case_bodies import example
 from starters.http.instants import IsoDate
 from starters.http.problems import Problem
+from starters.http.refusing import refuses
 from starters.http.routing import guarded_router
 
 router = guarded_router("/v1/reports", "Reports")
@@ -111,6 +112,7 @@ class Export(Value):
     },
 )
 @needs(MANAGER)
+@refuses("bad_report", "no_pictures", "not_found")
 async def show_report(
     kind: Annotated[ReportKind, Path(description="What is reported.", examples=["compliance"])],
     backend: FromBackend,
@@ -125,6 +127,7 @@ async def show_report(
 
 @router.post("/overrides/exports")
 @needs(MANAGER)
+@refuses("not_found")
 async def take_overrides(
     backend: FromBackend, caller: ByCaller, asked: Annotated[Export, Body(default_factory=Export)]
 ) -> ShownReport:

@@ -18,6 +18,7 @@ from starters.http.asking import Asking, ByAsking
 from starters.http.case_bodies import example
 from starters.http.instants import IsoInstant
 from starters.http.paging import Page, cursor_to, place_of
+from starters.http.refusing import refuses
 from starters.http.routing import guarded_router
 
 router = guarded_router("/v1/tasks", "Tasks")
@@ -64,6 +65,7 @@ class Tick(Value):
 
 @router.get("")
 @needs(AGENT, MANAGER)
+@refuses("bad_cursor")
 async def list_tasks(asking: ByAsking, which: Annotated[TaskListing, Query()]) -> TaskList:
     """List tasks in the order in which they were made."""
     known = which.filters()
@@ -87,6 +89,7 @@ async def list_tasks(asking: ByAsking, which: Annotated[TaskListing, Query()]) -
 
 @router.post("/{key:path}/done")
 @needs(AGENT)
+@refuses("not_found")
 async def tick_task(key: TaskKey, asking: ByAsking, asked: Annotated[Tick, Body(default_factory=Tick)]) -> Ticked:
     """Tick a task off."""
     return await _tick(key, asking, asked, is_done=True)
@@ -94,6 +97,7 @@ async def tick_task(key: TaskKey, asking: ByAsking, asked: Annotated[Tick, Body(
 
 @router.post("/{key:path}/undone")
 @needs(AGENT)
+@refuses("not_found")
 async def untick_task(key: TaskKey, asking: ByAsking, asked: Annotated[Tick, Body(default_factory=Tick)]) -> Ticked:
     """Take it back that a task is done."""
     return await _tick(key, asking, asked, is_done=False)

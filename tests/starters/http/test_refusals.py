@@ -4,10 +4,15 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from domain.errors import NotFound, Refused
+from starters.http.app import routed
+from starters.http.document import document_of
 from starters.http.problems import problem_for
 from starters.http.reference.problems import page
-from starters.http.refusals import REFUSALS, refusal_of
+from starters.http.refusals import OF_ANY, REFUSALS, refusal_of
+from starters.http.refusing import refuses
 
 ROOT = Path(__file__).parents[3]
 
@@ -60,6 +65,26 @@ def test_every_code_is_in_the_table() -> None:
     unknown = {code: str(path) for code, path in found.items() if refusal_of(code)[0] not in REFUSALS}
     assert {code: path for code, path in unknown.items() if code not in NEVER_HEARD} == {}
     assert set(NEVER_HEARD) - set(found) == set()
+
+
+NO_ROUTE = {
+    "bad_method": "of a path that has no such route",
+    "running": "of a batch, which has no route",
+    "wrong_id": "of what is started by other means, under an id of its own",
+    "unknown_signal": "of a message that is no request",
+    **dict.fromkeys(("account", "starts_on", "period", "aligned"), "of a catalog, which is refused whole"),
+}
+"""Codes that no route of the document names, each with the reason."""
+
+
+def test_every_code_is_told_by_a_route_that_refuses_with_it() -> None:
+    """Or with any request; or it says here why none does. A code that is not in the table cannot be named."""
+    operations = [one for methods in document_of(routed())["paths"].values() for one in methods.values()]
+    told = {code for operation in operations for code in operation.get("x-refusals", ())}
+    assert told & set(OF_ANY) == set()
+    assert set(REFUSALS) - told - set(OF_ANY) == set(NO_ROUTE)
+    with pytest.raises(TypeError, match="no such refusals: nothing_of_this_name"):
+        refuses("closed", "nothing_of_this_name")
 
 
 def test_the_reference_has_the_table() -> None:
