@@ -32,6 +32,10 @@ _KEY_PARAMETER = {
     "description": "Sent again under the same key, the request is done once and answered the same. It is the event id.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"},
 }
+_OF_WHAT_WAS_SEEN = {
+    "412": "It was not done: what it is a change of is no longer as If-Match says.",
+    "428": "It was not done: If-Match is to say what it is a change of.",
+}
 _ENVELOPE = "EventEnvelope"
 
 _LINKS = {
@@ -110,6 +114,8 @@ def _complete(operation: dict[str, Any], method: str, route: APIRoute) -> None:
     answers["default"] = _PROBLEM
     if refusals := refusals_of(route.endpoint):
         operation["x-refusals"] = sorted(set(refusals))
+    if any(one["name"].lower() == "if-match" for one in operation.get("parameters", [])):
+        answers |= {status: {**_PROBLEM, "description": said} for status, said in _OF_WHAT_WAS_SEEN.items()}
     if isinstance(route, SignedRoute):
         operation["security"] = [{"signature": []}]
     if not isinstance(route, GuardedRoute):

@@ -81,6 +81,14 @@ def test_every_body_has_an_example_that_fits(app: FastAPI, document: dict[str, A
     assert seen > 20
 
 
+def test_a_change_of_what_was_seen_says_how_it_is_refused(document: dict[str, Any]) -> None:
+    """Whatever takes If-Match may be answered 412 and 428, and nothing else is."""
+    for path, method, operation in operations(document):
+        names = {one["name"].lower() for one in operation.get("parameters", [])}
+        assert {"412", "428"} & set(operation["responses"]) == ({"412", "428"} if "if-match" in names else set()), path
+        assert method == "POST" or "if-match" not in names
+
+
 def test_references_of_the_document_lead_somewhere(document: dict[str, Any]) -> None:
     """And all that is there is of use."""
     text = json.dumps(document)

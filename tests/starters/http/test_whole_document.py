@@ -22,9 +22,6 @@ ASKED = 3
 """Of each operation, with all scopes."""
 STEPS = 20
 SHOWN = {
-    "POST /v1/catalog": {"If-Match": "*"},
-    "POST /v1/orders": {"If-Match": "*"},
-    "POST /v1/entitlements/{entitlement}/amend": {"If-Match": "*"},
     "POST /v1/intake/{source}": {
         "Authorization": f"Basic {b64encode(f'milepost:{SECRET}'.encode()).decode()}",
         "X-Id": "d-1",
@@ -146,4 +143,4 @@ async def test_the_whole_document_is_walked_with_a_key_of_each_scope(
     }
     assert len(missed) <= len(operations) * 0.05, missed
     print(sum(sum(walk.answered.values()) for walk in walks), "requests; not reached:", missed)  # noqa: T201  of a long run
-    assert {status for walk in walks for _, status in walk.answered} >= {200, 201, 403, 404, 422}
+    assert {status for walk in walks for _, status in walk.answered} >= {200, 201, 403, 404, 412, 422, 428}

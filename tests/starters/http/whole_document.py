@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
+from urllib.parse import quote
 
 import requests
 import schemathesis
@@ -44,6 +45,13 @@ SETTINGS = settings(
 )
 _AS_IT_COMES = 0.2
 """How often something that was made up is left as it is."""
+STREAM = "text/event-stream"
+TAGGED = {
+    "POST /v1/catalog": "/v1/catalog",
+    "POST /v1/orders": "/v1/orders/{id}",
+    "POST /v1/entitlements/{entitlement}/amend": "/v1/entitlements/{entitlement}",
+}
+"""Changes of what was seen, each with what shows it."""
 WITHIN = 60.0
 """Seconds for which an answer is waited for."""
 
@@ -51,6 +59,15 @@ WITHIN = 60.0
 def _chance_of(made_up: Any) -> Random:
     """Chance that follows from what was made up, so that a walk goes the same way each time."""
     return Random(json.dumps(made_up, sort_keys=True, default=str))  # noqa: S311  nothing is kept secret by it
+
+
+def _begun(case: Case[Any], headers: dict[str, str]) -> Response:
+    """The answer to a request for a stream, which does not end, as far as its first part."""
+    sent = case.as_transport_kwargs(headers=headers)
+    with requests.request(**sent, stream=True, timeout=WITHIN) as answer:
+        is_stream = answer.headers["Content-Type"].startswith(STREAM)
+        answer._content = next(answer.iter_lines(delimiter=b"\n\n")) if is_stream else answer.content
+        return Response.from_requests(answer, verify=True)
 
 
 @dataclass
@@ -145,11 +162,13 @@ class Walk:
         return schema
 
     def _ask(self, case: Case[Any]) -> Response:
-        case.headers.pop("accept", None)  # else a stream, which does not end
-        headers = {"Authorization": f"Bearer {self.key}", **self.shown.get(case.operation.label, {})}
+        headers = self._headers(case)
         began = time.monotonic()
         try:
-            response = case.call(headers=headers, timeout=WITHIN)
+            if headers.get("Accept") == STREAM:
+                response = _begun(case, headers)
+            else:
+                response = case.call(headers=headers, timeout=WITHIN)
         except requests.Timeout:
             self.failures.setdefault((case.operation.label, 0, "no answer"), case.as_curl_command(headers=headers))
             raise
@@ -163,6 +182,34 @@ class Walk:
                 where = (case.operation.label, response.status_code, type(found).__name__)
                 self.failures.setdefault(where, f"{found}\n{response.text[:2000]}")
         return response
+
+    def _headers(self, case: Case[Any]) -> dict[str, str]:
+        """Who asks; a form of the answer, where there are several; and what was seen, where it is a change of that."""
+        label = case.operation.label
+        headers = {"Authorization": f"Bearer {self.key}", **self.shown.get(label, {})}
+        chance = _chance_of([label, case.path_parameters, case.query, case.body])
+        for made_up in ("accept", "if-match"):
+            case.headers.pop(made_up, None)
+        declared = self.document["paths"][case.operation.path][case.operation.method]["responses"]
+        forms = list(declared.get("200", {}).get("content", {}))
+        if len(forms) > 1 and not self.is_sure:
+            headers["Accept"] = chance.choice([*forms, "application/xml, */*;q=0.1", "application/xml"])
+        if label in TAGGED:
+            tags = [self._tag(case), "*"] if self.is_sure else [self._tag(case), '"of nothing"', "*", None]
+            if (tag := chance.choice(tags)) is not None:
+                headers["If-Match"] = tag
+        return headers
+
+    def _tag(self, case: Case[Any]) -> str:
+        """The ETag of what a request is a change of; ``*``, if there is none."""
+        body = case.body if isinstance(case.body, dict) else {}
+        named = {name: quote(str(one), safe="") for name, one in {**body, **(case.path_parameters or {})}.items()}
+        try:
+            path = TAGGED[case.operation.label].format(**named)
+        except KeyError:
+            return "*"
+        seen = requests.get(self.url + path, headers={"Authorization": f"Bearer {self.key}"}, timeout=WITHIN)
+        return seen.headers.get("ETag", "*")
 
     def reached(self) -> set[str]:
         """The operations that did what was asked, at least once."""
