@@ -104,6 +104,9 @@ def asked_of(store: Store, wish: ReportWish) -> ReportAsked:
     Raises:
         NotFound, Refused: as `make_report`.
     """
+    if wish.kind in SUMS and (wish.milestone or wish.process or wish.where):
+        said = "is of entitlements: ask for those of an account, or for one; milestone, process and fields are of cases"
+        raise Refused("bad_report", f"the {wish.kind.value} report {said}")
     types = store.catalog.fields()
     zone = wish.zone or ZoneInfo(store.catalog.organisation().time_zone)
     now = wish.now or datetime.now(UTC)

@@ -90,6 +90,10 @@ def report_problems(
 ) -> Iterator[Problem]:
     """What does not fit of a report to the fields that cases have."""
     yield from _group_problems((*path, "by"), report, fields)
+    for key in ("milestone", "process", "where"):
+        if report.kind in SUMS and getattr(report, key):
+            message = f"the {report.kind} report is of entitlements; {key} chooses cases. Name account or entitlement"
+            yield Problem((*path, key), message)
     for name, value in report.where.items():
         if name not in fields:
             yield Problem((*path, "where", name), f"no field {name!r} to filter by; {nearest(name, fields)}")

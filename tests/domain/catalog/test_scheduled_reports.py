@@ -46,6 +46,8 @@ def test_one_that_fits_has_no_problem() -> None:
         ({"by": ["cause"]}, "reports.0.by.0: no field 'cause' to group by"),
         ({"kind": "usage", "by": ["month", "priority"]}, "reports.0.by.1: usage can be added up by account,"),
         ({"kind": "overrides", "by": ["milestone"]}, "reports.0.by.0: overrides can be added up by account,"),
+        ({"kind": "usage", "where": {"priority": "High"}}, "reports.0.where: the usage report is of entitlements"),
+        ({"kind": "overrides", "milestone": "Answer"}, "reports.0.milestone: the overrides report is of entitlements"),
         ({"where": {"priorty": "High"}}, "reports.0.where.priorty: no field 'priorty' to filter by"),
         ({"where": {"tickets": "many"}}, "reports.0.where.tickets:"),
         ({"account": "acm"}, "reports.0.account: unknown account 'acm'"),

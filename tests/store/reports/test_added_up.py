@@ -146,6 +146,16 @@ def test_what_lines_can_not_be_added_up_by_is_refused(store: Store, kind: Report
         report(store, kind, "week", "month")
 
 
+@pytest.mark.parametrize("kind", [ReportKind.USAGE, ReportKind.OVERRIDES])
+@pytest.mark.parametrize("of_cases", [{"milestone": "Answer"}, {"process": "Support"}, {"where": ["team=blue"]}])
+def test_what_is_of_entitlements_is_not_filtered_by_cases(
+    store: Store, kind: ReportKind, of_cases: dict[str, Any]
+) -> None:
+    """It would be of all, under a heading that says of some."""
+    with pytest.raises(Refused, match=f"the {kind.value} report is of entitlements"):
+        report(store, kind, **of_cases)
+
+
 def test_an_export_is_not_added_up(store: Store) -> None:
     """Billing takes each decision once; taken together, nobody could tell which."""
     put(store, "gold", billed(T0, 90, "85.00 EUR", "ann"))
