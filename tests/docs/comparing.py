@@ -17,7 +17,7 @@ INSTANT = re.compile(
     r"|(?<![\d:])\d\d:\d\d(?!\d)"
 )
 """A day, with its time or without (which may stand in UTC beside it), or a time whose day stands elsewhere."""
-OF_ITS_OWN = timedelta(days=4)
+OF_ITS_OWN = timedelta(days=7)
 """An instant that is so close to now comes from when the command is run. Pages tell of days that are long past."""
 
 MOST_LEFT_OUT = 0.1

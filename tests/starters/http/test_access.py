@@ -1,7 +1,7 @@
 """Who may do what: every route asks for a key, and for a scope; what lies outside a key's accounts does not exist."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -162,7 +162,7 @@ async def test_a_case_of_another_account_is_as_one_that_there_is_not(api: Api) -
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def to_temporal(api: Api, client: Client, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+async def to_temporal(api: Api, client: Client, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[list[str]]:
     """The calls that the API alone makes to Temporal, over a connection of its own; a worker goes on by another."""
     own = await connect(address=client.service_client.config.target_host, namespace=client.namespace)
     call, called = own.service_client._rpc_call, list[str]()
@@ -173,8 +173,9 @@ async def to_temporal(api: Api, client: Client, monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(own.service_client, "_rpc_call", noted)
     backend: Backend = api.app.state.backend
-    monkeypatch.setattr(api.app.state, "backend", Backend(own, api.store, backend.task_queue))
-    return called
+    api.app.state.backend = Backend(own, api.store, backend.task_queue)
+    yield called
+    api.app.state.backend = backend
 
 
 async def test_the_time_of_an_answer_tells_no_case_of_another_account(api: Api, to_temporal: list[str]) -> None:
