@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from functools import partial
 
 from domain.reports.asking import ReportAsked
 from domain.reports.billing import Override, costs_together
 from domain.reports.grouping import NONE
 from domain.reports.kinds import parts
+from domain.reports.kinds.adding_up import added_up
 from domain.reports.result import Cell, Column, ColumnKind, Report
 from domain.usage.units import in_units
 from domain.wording import plural
@@ -49,7 +50,20 @@ def overrides_report(asked: ReportAsked, found: list[Override]) -> Report:
     said = plural(len(ordered), "override") + (f", {costs} together" if costs else "")
     finding = said if ordered else "Nothing is to be billed"
     if asked.by:
-        return _added_up(ordered, asked, finding)
+        return added_up(
+            asked,
+            ordered,
+            word=partial(_word, asked),
+            figures=_sums,
+            columns=(
+                parts.count_column("overrides"),
+                Column("amount", "Amount", ColumnKind.AMOUNT),
+                Column("cost", "Cost", ColumnKind.MONEY),
+            ),
+            title="Overrides for billing",
+            finding=finding,
+            notes=ADDED_UP,
+        )
     return parts.report(
         asked,
         title="Overrides for billing",
@@ -77,32 +91,7 @@ def _row(one: Override) -> tuple[Cell, ...]:
     )
 
 
-def _added_up(found: Sequence[Override], asked: ReportAsked, finding: str) -> Report:
-    """A row for each group, and each unit in it: amounts of two units have no sum."""
-    by = asked if "unit" in asked.by else replace(asked, by=(*asked.by, "unit"))
-    groups: dict[parts.Group, list[Override]] = {}
-    for one in found:
-        groups.setdefault(tuple(_word(name, one, asked) for name in by.by), []).append(one)
-    return parts.report(
-        asked,
-        title=parts.titled("Overrides for billing", asked),
-        finding=finding,
-        columns=(
-            *parts.group_columns(by),
-            parts.count_column("overrides"),
-            Column("amount", "Amount", ColumnKind.AMOUNT),
-            Column("cost", "Cost", ColumnKind.MONEY),
-        ),
-        rows=[
-            (*group, *_sums(groups[group]))
-            for group in parts.in_order({group: len(some) for group, some in groups.items()}, by)
-        ],
-        notes=ADDED_UP,
-        periods=parts.every_period(groups, by),
-    )
-
-
-def _word(name: str, one: Override, asked: ReportAsked) -> str:
+def _word(asked: ReportAsked, name: str, one: Override) -> str:
     if name == "decided_by":
         return one.by or NONE
     if name in SUMS:

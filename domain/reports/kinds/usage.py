@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 from domain.reports.asking import ReportAsked
 from domain.reports.grouping import NONE
 from domain.reports.kinds import parts
+from domain.reports.kinds.adding_up import added_up
 from domain.reports.result import Cell, Column, ColumnKind, Report
 from domain.reports.using import PeriodUse, together
 from domain.usage.units import amount_text, in_units, number_text
@@ -43,7 +44,16 @@ def usage_report(asked: ReportAsked, uses: Sequence[PeriodUse]) -> Report:
     """What was used, of the periods that overlap the days that are asked for; each by itself, or added up."""
     shown = sorted((use for use in uses if _overlaps(use, asked)), key=_order)
     if asked.by:
-        return _added_up(shown, asked)
+        return added_up(
+            asked,
+            shown,
+            word=partial(_word, asked),
+            figures=lambda uses: _figures(uses, asked),
+            columns=(parts.count_column("periods"), *_FIGURES),
+            title="Usage of entitlements",
+            finding=_finding(shown, asked),
+            notes=ADDED_UP,
+        )
     return parts.report(
         asked,
         title="Usage of entitlements",
@@ -60,27 +70,7 @@ def usage_report(asked: ReportAsked, uses: Sequence[PeriodUse]) -> Report:
     )
 
 
-def _added_up(uses: Sequence[PeriodUse], asked: ReportAsked) -> Report:
-    """A row for each group, and each unit in it: amounts of two units have no sum."""
-    by = asked if "unit" in asked.by else replace(asked, by=(*asked.by, "unit"))
-    groups: dict[parts.Group, list[PeriodUse]] = {}
-    for use in uses:
-        groups.setdefault(tuple(_word(name, use, asked) for name in by.by), []).append(use)
-    return parts.report(
-        asked,
-        title=parts.titled("Usage of entitlements", asked),
-        finding=_finding(uses, asked),
-        columns=(*parts.group_columns(by), parts.count_column("periods"), *_FIGURES),
-        rows=[
-            (*group, *_figures(groups[group], asked))
-            for group in parts.in_order({group: len(some) for group, some in groups.items()}, by)
-        ],
-        notes=ADDED_UP,
-        periods=parts.every_period(groups, by),
-    )
-
-
-def _word(name: str, use: PeriodUse, asked: ReportAsked) -> str:
+def _word(asked: ReportAsked, name: str, use: PeriodUse) -> str:
     if name in SUMS:
         return str(getattr(use, name))
     return NONE if asked.period is None or use.first_day is None else asked.period.label(use.first_day)
