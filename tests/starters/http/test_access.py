@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -161,6 +162,17 @@ async def test_a_case_of_another_account_is_as_one_that_there_is_not(api: Api) -
             assert answer.text.replace(case_id, missing) == expected.text, path
 
 
+@contextmanager
+def standing_in(app: FastAPI, name: str, part: object) -> Iterator[None]:
+    """Another part of an app for a while; after `monkeypatch` its state, which is no plain object, would have none."""
+    before = getattr(app.state, name)
+    setattr(app.state, name, part)
+    try:
+        yield
+    finally:
+        setattr(app.state, name, before)
+
+
 @pytest_asyncio.fixture(loop_scope="session")
 async def to_temporal(api: Api, client: Client, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[list[str]]:
     """The calls that the API alone makes to Temporal, over a connection of its own; a worker goes on by another."""
@@ -172,10 +184,8 @@ async def to_temporal(api: Api, client: Client, monkeypatch: pytest.MonkeyPatch)
         return await call(rpc, *args, **named)
 
     monkeypatch.setattr(own.service_client, "_rpc_call", noted)
-    backend: Backend = api.app.state.backend
-    api.app.state.backend = Backend(own, api.store, backend.task_queue)
-    yield called
-    api.app.state.backend = backend
+    with standing_in(api.app, "backend", Backend(own, api.store, api.app.state.backend.task_queue)):
+        yield called
 
 
 async def test_the_time_of_an_answer_tells_no_case_of_another_account(api: Api, to_temporal: list[str]) -> None:
@@ -303,10 +313,10 @@ async def test_what_a_proxy_says_counts_for_nothing(api: Api) -> None:
     assert "evil" not in opened.text + str(opened.headers)
 
 
-async def test_a_key_that_asks_too_much_is_told_to_wait(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_key_that_asks_too_much_is_told_to_wait(api: Api) -> None:
     """Before its body is read; health is never limited."""
-    monkeypatch.setattr(api.app.state, "rate", RateLimit(0.5))
-    first, second = [await api.get(f"/v1/cases/{unique('x')}") for _ in range(2)]
+    with standing_in(api.app, "rate", RateLimit(0.5)):
+        first, second = [await api.get(f"/v1/cases/{unique('x')}") for _ in range(2)]
     assert (first.status_code, second.status_code, second.json()["code"]) == (404, 429, "too_many_requests")
     assert int(second.headers["retry-after"]) >= 1
     for _ in range(5):
