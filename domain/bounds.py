@@ -38,6 +38,8 @@ MOST_QUOTED = 60
 """Characters of what somebody sent that a refusal repeats."""
 MOST_ATTRIBUTE_BYTES = 512
 """Of one search attribute: the server ends a workflow whose attribute is longer than 2 KB."""
+MOST_FORMAT = 999
+"""Of the formats that builds number from 1: one beyond it no build has written."""
 
 
 def cut(text: str, most: int = MOST_WORDS_BYTES) -> str:
@@ -99,3 +101,6 @@ Words = Annotated[str, AfterValidator(_short)]
 
 Amount = Annotated[int, Field(ge=-MOST_AMOUNT, le=MOST_AMOUNT)]
 """An amount in the smallest measure of its unit; either sign."""
+
+Format = Annotated[int, Field(ge=1, le=MOST_FORMAT)]
+"""The number of the format in which a build has written something for another."""

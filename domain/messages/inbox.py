@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from domain.bounds import MOST_DEPTH, MOST_MESSAGE_BYTES, clean, quoted
+from domain.bounds import MOST_DEPTH, MOST_FORMAT, MOST_MESSAGE_BYTES, clean, quoted
 from domain.errors import NOT_NOW, Refused
 from domain.ids import CASE_ID, ID, ID_IN_WORDS
 
@@ -71,9 +71,13 @@ def problems(error: ValidationError) -> list[str]:
 
 
 def written_format(message: object) -> int | None:
-    """The number of the format in which a build of Milepost has written a message; None: somebody else wrote it."""
+    """The number of the format in which a build of Milepost has written a message; None: somebody else wrote it.
+
+    Of a number that no build comes to nobody waits for a newer build, which would be for ever.
+    """
     found = message.get(FORMAT_KEY) if isinstance(message, Mapping) else None
-    return found if isinstance(found, int) and not isinstance(found, bool) else None
+    is_one = isinstance(found, int) and not isinstance(found, bool) and 1 <= found <= MOST_FORMAT
+    return found if is_one else None
 
 
 def _read(kind: type[M], fields: dict[str, Any]) -> M:

@@ -16,7 +16,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt
 
-from domain.bounds import MOST_AMOUNT, MOST_ENTRY_MINUTES, Instant, Words, clean
+from domain.bounds import MOST_AMOUNT, MOST_ENTRY_MINUTES, Format, Instant, Words, clean
 from domain.ids import CaseId, EntitlementId, EventId, Reference
 from domain.model import Value
 from domain.open_time.spans import Span
@@ -192,7 +192,7 @@ class EntitlementStart(Value):
 
     entitlement_id: EntitlementId
     clock: Instant | None = None
-    format: int = FORMAT
+    format: Format = FORMAT
     terms: EntitlementTerms | None = None
     carried: CarriedUsage | None = None
 

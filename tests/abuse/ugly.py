@@ -9,6 +9,8 @@ from typing import Any, Final
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from domain.messages.inbox import FORMAT_KEY
+
 MEGABYTE: Final = 10**6
 
 
@@ -62,6 +64,8 @@ VALUES: Final[Mapping[str, Any]] = {
     "last day": "9999-12-31",
 }
 
+NUMBERS: Final = ("null", "true", "text", "zero", "negative", "fraction", "10^18", "10^400", "NaN", "digits")
+
 FIELDS_OF_A_CASE: Final = ("state", "priority", "note", "tags", "extra", "due_at", "no such field")
 
 
@@ -93,6 +97,9 @@ def messages_of(model: type[BaseModel], sample: Mapping[str, Any]) -> Iterator[t
             continue
         for label, value in values_of(field):
             yield f"{name}: {label}", [{**sample, name: value}]
+    if FORMAT_KEY not in model.model_fields:  # any message may say it, as those of Milepost's own clients do
+        for label in NUMBERS:
+            yield f"{FORMAT_KEY}: {label}", [{**sample, FORMAT_KEY: VALUES[label]}]
     for name in sample:
         yield f"without {name}", [{key: value for key, value in sample.items() if key != name}]
     yield "unknown key", [{**sample, "no_such_key": 1}]
