@@ -263,9 +263,9 @@ class MilepostHttp:
 
     # --- coverage, events ---
 
-    def coverage(self, **customer: Unpack[Customer]) -> Verified:
-        """Which entitlement covers a customer, what is left of it, and why no other does."""
-        return self._connection.get(Verified, "/v1/coverage", **customer)
+    def coverage(self, *, at: datetime | None = None, **customer: Unpack[Customer]) -> Verified:
+        """Which entitlement covers a customer at an instant (or now), what is left of it, and why no other does."""
+        return self._connection.get(Verified, "/v1/coverage", at=at, **customer)
 
     def events(self, after: str | None = None, **which: Unpack[EventFilter]) -> EventPage:
         """A page of the event feed after a cursor; its own `cursor` is where it is gone on."""

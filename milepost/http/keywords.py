@@ -35,46 +35,37 @@ class Person(TypedDict, total=False):
     by: str | None
 
 
-class Intake(TypedDict, total=False):
-    """What is known of a case that is opened.
+class Customer(TypedDict, total=False):
+    """What is known of a customer; an id at least that is not of a product or a channel.
 
     Attributes:
-        entitlement: the case is opened from it, instead of looking for one.
+        entitlement: a case is opened from it, instead of looking for one.
+    """
+
+    account: str | None
+    contact: str | None
+    asset: str | None
+    service_contract: str | None
+    contract_line_item: str | None
+    entitlement: str | None
+    product: str | None
+    channel: str | None
+
+
+class Intake(Customer, total=False):
+    """What is known of a case that is opened, beside its customer.
+
+    Attributes:
+        business_hours: a calendar of the case's own, by its name.
         fields: values of the declared fields.
         opened_at: now, if left out.
         by: the person who opens it.
     """
 
-    account: str | None
-    contact: str | None
-    asset: str | None
-    service_contract: str | None
-    contract_line_item: str | None
-    entitlement: str | None
-    product: str | None
-    channel: str | None
     business_hours: str | None
     fields: Mapping[str, Any] | None
     opened_at: datetime | None
     by: str | None
-
-
-class Customer(TypedDict, total=False):
-    """What is known of a customer; an id at least that is not of a product or a channel.
-
-    Attributes:
-        at: when a case would be opened; now, if left out.
-    """
-
-    account: str | None
-    contact: str | None
-    asset: str | None
-    service_contract: str | None
-    contract_line_item: str | None
-    entitlement: str | None
-    product: str | None
-    channel: str | None
-    at: datetime | None
 
 
 class EventFilter(TypedDict, total=False):

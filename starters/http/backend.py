@@ -56,8 +56,8 @@ class Backend:
         self.cases = CaseDesk(MilepostClient(client, task_queue=task_queue, patience=patience), self.ask_if_known)
         self.intake = Taker(store, self.cases)
         self.usage = UsageDesk(client, store, task_queue, patience=patience)
-        self.auditor = Auditor(client, store, task_queue)
-        self.retrying = Retrying(client, task_queue)
+        self.auditor = Auditor(client, store, task_queue, patience=patience)
+        self.retrying = Retrying(client, task_queue, patience=patience)
 
     async def ask(self, question: Callable[[Store], T]) -> T:
         """What the store says."""

@@ -65,11 +65,18 @@ class AuditedCases(BaseModel):
 
 
 class Auditor:
-    """Asks entitlements, and the store, what they have."""
+    """Asks entitlements, and the store, what they have.
 
-    def __init__(self, client: Client, store: Store, task_queue: str) -> None:
+    Args:
+        client: the connection to Temporal.
+        store: of the catalog and the records.
+        task_queue: of the workers.
+        patience: seconds for which a count is waited for.
+    """
+
+    def __init__(self, client: Client, store: Store, task_queue: str, *, patience: float = PATIENCE) -> None:
         self._client = client
-        self._entitlements = Entitlements(client, task_queue, patience=PATIENCE)
+        self._entitlements = Entitlements(client, task_queue, patience=patience)
         self._store = store
 
     async def balance(self, entitlement: str, at: datetime | None = None) -> Balance:

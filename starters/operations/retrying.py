@@ -15,11 +15,12 @@ class Retrying:
     Args:
         client: the connection to Temporal.
         task_queue: of the workers.
+        patience: seconds for which a case or an entitlement is waited for.
     """
 
-    def __init__(self, client: Client, task_queue: str) -> None:
-        self._cases = MilepostClient(client, task_queue=task_queue)
-        self._entitlements = Entitlements(client, task_queue, patience=PATIENCE)
+    def __init__(self, client: Client, task_queue: str, *, patience: float = PATIENCE) -> None:
+        self._cases = MilepostClient(client, task_queue=task_queue, patience=patience)
+        self._entitlements = Entitlements(client, task_queue, patience=patience)
 
     async def __call__(self, whose: str, key: str, by: str | None, *, is_entitlement: bool) -> str:
         """Have one tried again, under the key that it has; returns what its case or entitlement says.

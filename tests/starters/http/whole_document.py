@@ -52,6 +52,9 @@ TAGGED = {
     "POST /v1/entitlements/{entitlement}/amend": "/v1/entitlements/{entitlement}",
 }
 """Changes of what was seen, each with what shows it."""
+SEEN = "what was seen"
+TAGS = (SEEN, "*", '"of nothing"', None)
+"""What such a change says of it, by turns: two that count, an older one, nothing."""
 WITHIN = 60.0
 """Seconds for which an answer is waited for."""
 
@@ -80,6 +83,8 @@ class Walk:
         asked_for: parts of a query without which nothing is found.
         is_sure: everything is named that there is, and nothing made up.
         answered: how often each operation was answered with each status.
+        streams: how often an answer was one.
+        turns: how often each operation was asked.
         slowest: of each operation the seconds of the answer that was waited for longest, and its status.
         failures: of each operation, status and kind the first answer that was not as the document says.
     """
@@ -92,6 +97,8 @@ class Walk:
     asked_for: tuple[str, ...] = ("account",)
     is_sure: bool = False
     answered: Counter[tuple[str, int]] = field(default_factory=Counter)
+    streams: int = 0
+    turns: Counter[str] = field(default_factory=Counter)
     slowest: dict[str, tuple[float, int]] = field(default_factory=dict)
     failures: dict[tuple[str, int, str], str] = field(default_factory=dict)
 
@@ -101,12 +108,12 @@ class Walk:
         First as the document's own example shows it, with names that there are; then with whatever fits or does not.
 
         Args:
-            examples: requests to each, besides the first two; the same every time.
+            examples: requests to each, besides the first; the same every time.
         """
-        for is_sure, times in ((True, 2), (False, examples)):
-            self.is_sure = is_sure
+        for self.is_sure in (True, False):
             for found in self._schema().get_all_operations():
                 operation = found.ok()
+                times = max(2, len(self._forms(operation)), len(self._tags(operation))) if self.is_sure else examples
 
                 @settings(SETTINGS, max_examples=times)
                 @given(case=operation.as_strategy())
@@ -167,6 +174,7 @@ class Walk:
         try:
             if headers.get("Accept") == STREAM:
                 response = _begun(case, headers)
+                self.streams += response.status_code == requests.codes.ok
             else:
                 response = case.call(headers=headers, timeout=WITHIN)
         except requests.Timeout:
@@ -187,18 +195,24 @@ class Walk:
         """Who asks; a form of the answer, where there are several; and what was seen, where it is a change of that."""
         label = case.operation.label
         headers = {"Authorization": f"Bearer {self.key}", **self.shown.get(label, {})}
-        chance = _chance_of([label, case.path_parameters, case.query, case.body])
         for made_up in ("accept", "if-match"):
             case.headers.pop(made_up, None)
-        declared = self.document["paths"][case.operation.path][case.operation.method]["responses"]
-        forms = list(declared.get("200", {}).get("content", {}))
-        if len(forms) > 1 and not self.is_sure:
-            headers["Accept"] = chance.choice([*forms, "application/xml, */*;q=0.1", "application/xml"])
-        if label in TAGGED:
-            tags = [self._tag(case), "*"] if self.is_sure else [self._tag(case), '"of nothing"', "*", None]
-            if (tag := chance.choice(tags)) is not None:
-                headers["If-Match"] = tag
+        turn, forms, tags = self.turns[label], self._forms(case.operation), self._tags(case.operation)
+        self.turns[label] += 1
+        if forms:
+            headers["Accept"] = forms[turn % len(forms)]
+        if tags and (tag := tags[turn % len(tags)]) is not None:
+            headers["If-Match"] = self._tag(case) if tag == SEEN else tag
         return headers
+
+    def _forms(self, operation: Any) -> list[str]:
+        """What a request accepts, by turns, where an answer has several forms; the last one there is not."""
+        declared = self.document["paths"][operation.path][operation.method]["responses"]
+        forms = list(declared.get("200", {}).get("content", {}))
+        return [*forms, "application/xml, */*;q=0.1", "application/xml"] if len(forms) > 1 else []
+
+    def _tags(self, operation: Any) -> tuple[str | None, ...]:
+        return TAGS if operation.label in TAGGED else ()
 
     def _tag(self, case: Case[Any]) -> str:
         """The ETag of what a request is a change of; ``*``, if there is none."""
