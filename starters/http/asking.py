@@ -119,4 +119,8 @@ class Asking:
         return answer
 
 
-ByAsking = Annotated[Asking, Depends(Asking)]
+async def _given_asking(request: Request) -> Asking:
+    return Asking(request)
+
+
+ByAsking = Annotated[Asking, Depends(_given_asking)]

@@ -91,5 +91,14 @@ def caller_of_request(request: Request) -> Caller:
     return found
 
 
-FromBackend = Annotated[Backend, Depends(backend_of)]
-ByCaller = Annotated[Caller, Depends(caller_of_request)]
+async def _given_backend(request: Request) -> Backend:
+    return backend_of(request)
+
+
+async def _given_caller(request: Request) -> Caller:
+    return caller_of_request(request)
+
+
+# What is no coroutine the framework would call in a thread: as dear as a question to the store.
+FromBackend = Annotated[Backend, Depends(_given_backend)]
+ByCaller = Annotated[Caller, Depends(_given_caller)]

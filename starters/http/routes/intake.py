@@ -67,7 +67,7 @@ class Dropping(Value):
     by: Words | None = None
 
 
-def _arrived(request: Request) -> Arrived:
+async def _arrived(request: Request) -> Arrived:
     found: Arrived = request.state.arrived
     return found
 
