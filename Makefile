@@ -115,8 +115,9 @@ reports: setup ## hold reports over random cases against the slow model and the 
 
 REAL ?= 2000
 real-cases: setup ## run random cases through real workflows, and hold every report against their events: make real-cases REAL=2000
-	@MILEPOST_REAL_CASES=$(REAL) MILEPOST_USAGE_STEPS=$(REAL) MILEPOST_LONGEST_TEST=14400 $(BIN)/python -m pytest \
-		-o faulthandler_timeout=14400 tests/workflows/case/test_model.py tests/workflows/entitlement/test_reported_usage.py \
+	@MILEPOST_REAL_CASES=$(REAL) MILEPOST_USAGE_STEPS=$(REAL) MILEPOST_LONGEST_TEST=7200 $(BIN)/python -m pytest \
+		--numprocesses $(TESTING) --max-worker-restart 0 --dist load -o faulthandler_timeout=7200 \
+		tests/workflows/case/test_model.py tests/workflows/entitlement/test_reported_usage.py \
 		-k "end_as_the_timeline_says or the_events_tell" $(ARGS)
 
 abuse: setup ## send every ugly value to every message of running workflows (many minutes)

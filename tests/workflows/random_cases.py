@@ -223,15 +223,19 @@ def _grained(seconds: int) -> int:
 
 
 @cache
-def random_cases(count: int) -> tuple[RandomCase, ...]:
-    """So many cases that do not hang on milliseconds; always the same ones for the same count.
+def random_cases(count: int, *, lot: int = 0) -> tuple[RandomCase, ...]:
+    """So many cases that do not hang on milliseconds; always the same ones for the same numbers.
 
     Most of what is drawn comes to nothing: a milestone never starts, the case is closed at once. The richest are taken,
     and before them those of which a kind of note is seen for the first time.
+
+    Args:
+        count: so many.
+        lot: each number has cases of its own.
     """
     drawn: list[tuple[Purely, RandomCase]] = []
 
-    @seed(SEED)
+    @seed(SEED + lot)
     @settings(
         max_examples=_DRAWN_FOR_EACH * count,
         phases=[Phase.generate],

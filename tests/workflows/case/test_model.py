@@ -51,12 +51,14 @@ USUAL = 25
 COUNT = int(os.environ.get("MILEPOST_RANDOM_CASES", str(USUAL)))
 REAL = int(os.environ.get("MILEPOST_REAL_CASES", str(COUNT)))
 """Cases whose reports are held against their events."""
+OF_A_STORE = 100
+"""So many have a store and a worker of their own: what a catalog of very many processes costs is not what is tried."""
 SOME, FEW = max(8, COUNT // 5), max(4, COUNT // 20)
 """Without a cache, and after a kill, a task that is lost costs its case the ten seconds after which the server gives it
 to another worker. (Without a cache the SDK loses one whenever a record is still being written when a task is done.)"""
 RESTARTS = 2 + COUNT // 50
 AT_ONCE = 8
-PATIENCE = 60 + 2 * max(COUNT, REAL)
+PATIENCE = 60 + 6 * max(COUNT, OF_A_STORE)
 """Seconds after which something is stuck."""
 ROOT = Path(__file__).parents[3]
 
@@ -304,11 +306,12 @@ class Shifts:
             end.set()
 
 
+@pytest.mark.parametrize("first", range(0, REAL, OF_A_STORE))
 async def test_workflows_end_as_the_timeline_says(
-    client: Client, random_store: Store, applied: Applied, task_queue: str
+    client: Client, random_store: Store, applied: Applied, task_queue: str, first: int
 ) -> None:
     """The same answers and refusals, the same milestones, each task that was called for made once; and so reported."""
-    cases = random_cases(REAL)
+    cases = random_cases(min(OF_A_STORE, REAL - first), lot=first)
     prefix = applied(cases)
     async with working(VirtualClock(client).client, random_store, task_queue=task_queue):
         durable = await walk_all(cases, through(client, random_store, task_queue, prefix))
