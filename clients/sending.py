@@ -123,7 +123,8 @@ async def persist(
     deadline, pause = clock() + patience, FIRST_PAUSE
     while True:
         try:
-            return await asyncio.wait_for(attempt(), deadline - clock())
+            async with asyncio.timeout_at(deadline):
+                return await attempt()
         except WorkflowUpdateFailedError as error:
             if not _is_not_ready(error):
                 raise refusal(error) from error
@@ -137,6 +138,7 @@ async def persist(
             if error.status not in PASSING:
                 raise unanswered(error) from error
             last = error
+        _end_if_cancelled()
         if clock() + pause > deadline:
             raise unanswered(last) from last
         await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311  so that those turned away do not come as one
@@ -166,7 +168,8 @@ async def persist_asking(
     deadline, pause = clock() + patience, FIRST_PAUSE
     while True:
         try:
-            return await asyncio.wait_for(attempt(), deadline - clock())
+            async with asyncio.timeout_at(deadline):
+                return await attempt()
         except TimeoutError as error:
             last: Exception = error
         except RPCError as error:
@@ -183,10 +186,22 @@ async def persist_asking(
             if not again(error):
                 raise Refused(NOT_UNDERSTOOD, cut(error.message)) from error
             last = error
+        _end_if_cancelled()
         if clock() + pause > deadline:
             raise unanswered(last) from last
         await asyncio.sleep(pause)
         pause = min(pause * 2, LONGEST_PAUSE)
+
+
+def _end_if_cancelled() -> None:
+    """Send no more if the task that sends is to end: of that, too, the client has made an error of its own.
+
+    Raises:
+        CancelledError: it is.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def refusal(error: WorkflowUpdateFailedError) -> Refused:

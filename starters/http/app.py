@@ -7,6 +7,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from starters.http.backend import Backend
+from starters.http.ending import Ending
 from starters.http.paths import ForeignIds
 from starters.http.problems import handle_problems
 from starters.http.rate import USUAL_RATE, RateLimit
@@ -57,6 +58,7 @@ def create_app(
     app.state.rate = RateLimit(requests_per_second)
     app.state.tokens = None if issuer is None else Tokens(issuer)
     app.add_middleware(ForeignIds)
+    app.add_middleware(Ending)
     handle_problems(app)
     return app
 

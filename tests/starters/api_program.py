@@ -8,19 +8,28 @@ import re
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import IO
 
 from tests.starters.command_line import ROOT
 from tests.support import PATIENT
 
 
 @asynccontextmanager
-async def api_program(environment: dict[str, str]) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
-    """The program, with the URL that it prints; ended at the latest with the context."""
+async def api_program(
+    environment: dict[str, str], *, log: IO[bytes] | None = None
+) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
+    """The program, with the URL that it prints; ended at the latest with the context.
+
+    Args:
+        environment: of it.
+        log: gets what it writes to its standard error.
+    """
     program = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "starters", "api", "--port", "0"),
         env={**os.environ, **environment, "COLUMNS": "200"},
         cwd=ROOT,
         stdout=asyncio.subprocess.PIPE,
+        stderr=log,
     )
     assert program.stdout is not None
     try:
