@@ -18,8 +18,10 @@ from temporalio.client import (
     WorkflowUpdateFailedError,
 )
 from temporalio.common import RawValue
+from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
 
+from clients.sending import NOT_READY
 from tests.abuse.registry import Kind
 from tests.abuse.ugly import as_json
 from tests.support import unique
@@ -93,6 +95,17 @@ async def strike(target: Besieged, kind: Kind, name: str, arguments: Sequence[An
         return
     await target.tick()
     await refuse_failed_tasks(target.handle)
+
+
+async def taken(handle: Handle, update: str, message: Any) -> Any:
+    """The answer to an update; of a run that is about to go on in its next one it is asked again, as clients do."""
+    while True:
+        try:
+            return await handle.execute_update(update, message)
+        except WorkflowUpdateFailedError as refused:
+            if not isinstance(refused.cause, ApplicationError) or refused.cause.type not in NOT_READY:
+                raise
+        await asyncio.sleep(LOOKS_EVERY)
 
 
 async def _send(handle: Handle, kind: Kind, name: str, arguments: Sequence[Any]) -> str | None:

@@ -23,7 +23,7 @@ from temporalio.worker import Worker
 from domain.messages.inbox import written_format
 from domain.timeline.views import CaseView
 from domain.usage.requests import FORMAT, Balance, workflow_id
-from tests.abuse.harness import Besieged, Found, Handle, is_closed, raw, refuse_failed_tasks, settles, strike
+from tests.abuse.harness import Besieged, Found, Handle, is_closed, raw, refuse_failed_tasks, settles, strike, taken
 from tests.abuse.planted import Planted
 from tests.abuse.registry import CASE, ENTITLEMENT, MESSAGES, SUBSCRIPTION, Message
 from tests.abuse.ugly import messages_of, shapes
@@ -113,7 +113,7 @@ async def case_of(besieged: World) -> Besieged:
 
     async def ask() -> None:
         asked = {"event_id": unique("ask"), "fields": {"state": unique("state")}}
-        answer = await handle.execute_update("change_fields", asked)
+        answer = await taken(handle, "change_fields", asked)
         if answer["outcome"] != "taken":
             raise Found(f"the next request is {answer['outcome']}")
 
@@ -181,7 +181,7 @@ async def entitlement_of(clock: VirtualClock, task_queue: str) -> Besieged:
 
     async def ask() -> None:
         asked = {"event_id": unique("ask"), "reference": unique("r"), "occurred_at": NOON.isoformat()}
-        answer = await handle.execute_update("consume", asked)
+        answer = await taken(handle, "consume", asked)
         if answer["outcome"] not in {"granted", "refused", "overflow"}:
             raise Found(f"the next request is {answer['outcome']}")
 
@@ -238,7 +238,7 @@ async def subscription_of(client: Client, task_queue: str) -> Besieged:
         return (await handle.query("standing"))["state"]
 
     async def ask() -> None:
-        await handle.execute_update("resume", {"by": "ann"})
+        await taken(handle, "resume", {"by": "ann"})
 
     async def nothing_is_due() -> None:
         await refuse_failed_tasks(handle)

@@ -151,7 +151,7 @@ class Assault:
             if self.message.kind == "signal":
                 await self._is_heard(target)
         except (Found, WorkflowUpdateFailedError) as found:
-            raise Found(f"call {number}, {throwing.where}: {found}") from found
+            raise Found(f"call {number}, {throwing.where}: {found}: {found.__cause__}") from found
         finally:
             self.thrower.throwing = None
         self.refused += said == UNEXPECTED
