@@ -111,7 +111,9 @@ def asked_of(store: Store, wish: ReportWish) -> ReportAsked:
     zone = wish.zone or ZoneInfo(store.catalog.organisation().time_zone)
     now = wish.now or datetime.now(UTC)
     days = days_asked(wish.period, wish.first, wish.last, today=now.astimezone(zone).date(), zone=zone)
-    return ReportAsked(
+    is_of_all = wish.accounts is None  # whoever is bound to accounts is not told what others have
+    milestone = store.reports.milestone_named(wish.milestone) if wish.milestone and is_of_all else wish.milestone
+    asked = ReportAsked(
         kind=wish.kind,
         days=days,
         now=now,
@@ -119,7 +121,7 @@ def asked_of(store: Store, wish: ReportWish) -> ReportAsked:
         accounts=None if wish.accounts is None else tuple(sorted(wish.accounts)),
         account=wish.account,
         entitlement=wish.entitlement,
-        milestone=wish.milestone,
+        milestone=milestone,
         process=wish.process,
         fields=checked_fields(wish.where, types),
         minutes=wish.minutes,
@@ -128,6 +130,9 @@ def asked_of(store: Store, wish: ReportWish) -> ReportAsked:
         types=types,
         first={"milestone": store.reports.milestone_names()},
     )
+    if is_of_all:
+        store.reports.check_named(asked)
+    return asked
 
 
 def _groups(wish: ReportWish, types: Mapping[str, FieldType]) -> tuple[str, ...]:

@@ -16,16 +16,12 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from starters.cli.listed import PANELS, Listed
+from starters.cli.listed import PANELS, TAKES_NEGATIVE, Listed
 
 DEBUG = "MILEPOST_DEBUG"
 """Set to anything, this environment variable lets an unexpected error show where it came from."""
 
-
 _OBJECTS_BETWEEN_COLLECTIONS = 200_000
-
-_TAKES_NEGATIVE = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
-"""How a command reads its line of which an argument may be ``-90m`` or ``-2h``: the ``h`` asks for no help."""
 
 
 class Commands(TyperGroup):
@@ -73,7 +69,7 @@ def loaded(listed: Listed) -> Any:
     found = getattr(import_module(f"starters.cli.commands.{module}"), name)
     if not isinstance(found, typer.Typer):
         alone = typer.Typer(add_completion=False)
-        settings = _TAKES_NEGATIVE if listed.takes_negative else None
+        settings = TAKES_NEGATIVE if listed.takes_negative else None
         alone.command(listed.name, context_settings=settings)(found)
         return get_command(alone)
     group = get_command(found)

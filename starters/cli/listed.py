@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+TAKES_NEGATIVE = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
+"""How a command reads its line of which an argument may be ``-90m`` or ``-2h``: the ``h`` asks for no help."""
+
 
 class Listed(NamedTuple):
     """A command of the list.

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from starters.cli.outputs import check_output
+
 if TYPE_CHECKING:
     from domain.reports.picture import Picture
 
@@ -17,16 +19,13 @@ def check_picture_file(file: Path, param_hint: str) -> None:
     """Refuse a picture that could not be written.
 
     Raises:
-        BadParameter: the file is of another kind, its folder is not there, or nothing here can draw.
+        BadParameter: the file is of another kind, it could not be written, or nothing here can draw.
     """
     if file.suffix.lower() not in SUFFIXES:
         raise typer.BadParameter(
             f"{file} is no picture; name a file that ends with .svg or .png", param_hint=param_hint
         )
-    if not file.parent.is_dir():
-        raise typer.BadParameter(f"there is no folder {file.parent}", param_hint=param_hint)
-    if file.is_dir():
-        raise typer.BadParameter(f"{file} is a folder", param_hint=param_hint)
+    check_output(file, param_hint)
     from activities.pictures.drawing import EXTRA, can_draw
 
     if not can_draw():

@@ -20,6 +20,7 @@ from store.reports.auditing import AuditedReports, audit_reports
 from store.reports.billing import export_overrides, overrides
 from store.reports.clocks import AT_ONCE, Clocks
 from store.reports.held import Holdings, holdings
+from store.reports.named import check_named, milestone_named
 from store.reports.paused import Pauses, pauses
 from store.reports.selecting import INSTANCES, Group, cells, chunks, outcome_now
 from store.reports.using import usage
@@ -49,6 +50,25 @@ class Reporting:
         with self._database.read() as connection:
             found = connection.execute(_LATEST_PROCESSES).scalars().all()
         return list(dict.fromkeys(one["name"] for process in found for one in process.get("milestones", ())))
+
+    def check_named(self, asked: ReportAsked) -> None:
+        """Refuse a report of what there is not.
+
+        Raises:
+            NotFound: it names an account, an entitlement, a process or an export that nobody knows.
+        """
+        with self._database.read() as connection:
+            check_named(connection, asked)
+
+    def milestone_named(self, name: str) -> str:
+        """The milestone that somebody means, in any case of letters.
+
+        Raises:
+            NotFound: nobody knows it.
+        """
+        known = self.milestone_names()
+        with self._database.read() as connection:
+            return milestone_named(connection, name, known)
 
     def outcomes(self, asked: ReportAsked) -> Tallies:
         """What became of the instances that are promises.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from starters.cli import arguments, zones
+from starters.cli.listed import TAKES_NEGATIVE
 from starters.cli.options import AsJson, argument, option
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def _calendar(
     context.obj = (catalog or [], calendar)
 
 
-@app.command(context_settings={"ignore_unknown_options": True})
+@app.command(context_settings=TAKES_NEGATIVE)
 def add(
     context: typer.Context,
     at: Annotated[str, argument("INSTANT", f"From when: {arguments.AN_INSTANT}.")],
@@ -68,7 +69,7 @@ def add(
     _print({"instant": utc_text(found)}, as_json)
 
 
-@app.command()
+@app.command(context_settings=TAKES_NEGATIVE)
 def elapsed(
     context: typer.Context,
     a: Annotated[str, argument("A", f"From when: {arguments.AN_INSTANT}.")],

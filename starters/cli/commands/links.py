@@ -13,6 +13,7 @@ from domain.customer_links import LONGEST_DAYS, USUAL_DAYS
 from starters.cli import arguments, zones
 from starters.cli.commands.case import login
 from starters.cli.options import AsJson, By, argument, option
+from starters.cli.outputs import check_output
 from starters.cli.running import stored
 
 app = typer.Typer(
@@ -27,9 +28,16 @@ app = typer.Typer(
 def create(
     account: Annotated[str, argument("ACCOUNT", "Whose page it opens; nothing of any other is on it.")],
     days: Annotated[
-        int, typer.Option("--days", min=1, max=LONGEST_DAYS, help="For how long it opens it.")
-    ] = USUAL_DAYS,
-    until: Annotated[str | None, option("--until", "ISO", "Or until which instant.")] = None,
+        int | None,
+        typer.Option(
+            "--days",
+            min=1,
+            max=LONGEST_DAYS,
+            show_default=False,
+            help=f"For how long it opens it; {USUAL_DAYS}, if left out.",
+        ),
+    ] = None,
+    until: Annotated[str | None, option("--until", "ISO", "Until which instant, in place of days.")] = None,
     by: By = None,
     as_json: AsJson = False,
 ) -> None:
@@ -44,8 +52,10 @@ def create(
     from starters.cli.commands.api import API_PORT
     from starters.local.whereabouts import effective_settings
 
+    if days is not None and until is not None:
+        raise typer.BadParameter("give the days, or the instant, not both", param_hint="--until")
     now = datetime.now(UTC)
-    ends = arguments.instant(until, "--until") if until else now + timedelta(days=days)
+    ends = arguments.instant(until, "--until") if until else now + timedelta(days=days or USUAL_DAYS)
     with stored() as store:
         link, text = make_link(store, account, until=ends, by=by or login() or "unknown", now=now)
     root = (effective_settings().api_url or f"http://127.0.0.1:{API_PORT}").rstrip("/")
@@ -109,8 +119,7 @@ def page(
     """
     from activities.reports.customer_page import customer_page
 
-    if not output.parent.is_dir():
-        raise typer.BadParameter(f"there is no folder {output.parent}", param_hint="--output")
+    check_output(output, "--output")
     with stored() as store:
         text = customer_page(store, account, datetime.now(UTC))
     output.write_text(text, encoding="utf-8")

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from starters.cli.options import argument, option
+from starters.cli.outputs import check_output
 
 app = typer.Typer(
     add_completion=False,
@@ -42,6 +43,8 @@ def look(
 
     if out is not None and out.exists():
         raise typer.BadParameter(f"{out} is there already; name another file", param_hint="--out")
+    if out is not None:
+        check_output(out, "--out")
     found = propose(log)
     oddities = counted(found.read.oddities)
     if out is not None:

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from domain.errors import MilepostError
 from domain.reports.result import ReportKind
 from starters.cli import arguments
 from starters.cli.options import argument, entitlement_option, option
+from starters.cli.outputs import check_output
 from starters.cli.pictures import check_picture_file, write_picture
 from starters.cli.running import stored
 
@@ -100,6 +102,8 @@ def report(
         if output is None:
             raise typer.BadParameter("a picture goes to a file; name one with --output", param_hint="--form")
         check_picture_file(output, "--output")
+    elif output is not None:
+        check_output(output, "--output")  # what is exported once is not exported for nothing
     wish = ReportWish(
         kind=kind,
         by=by or (),
@@ -131,7 +135,14 @@ def report(
         write_picture(output, picture_of(made), dark=dark)
         typer.echo(f"{made.finding}; drawn in {output}")
     else:
-        output.write_text(_written(made, chosen), encoding="utf-8", newline="")
+        try:
+            output.write_text(_written(made, chosen), encoding="utf-8", newline="")
+        except OSError as error:
+            if not (export and made.rows):
+                raise
+            number = made.rows[0][made.column("export")]
+            said = f"export {number} took them; milepost report overrides --exported {number} shows it again"
+            raise MilepostError(f"{output}: {error.strerror}; {said}") from error
         typer.echo(f"{made.finding}; written to {output}")
 
 

@@ -79,6 +79,8 @@ def test_version() -> None:
         ("B", "2025-06-09T18:00-04:00", "eod", "2025-06-10T21:00:00Z"),
         ("B", "2025-06-09T14:00-04:00", "2bd eod", "2025-06-11T21:00:00Z"),
         ("B", "2025-06-09T14:00:00.25-04:00", "1h", "2025-06-09T19:00:00.250000Z"),
+        ("B", "2025-06-09T14:00-04:00", "-1h", "2025-06-09T17:00:00Z"),  # asks for no help
+        ("B", "2025-06-09T14:00-04:00", "-1h30m", "2025-06-09T16:30:00Z"),
     ],
 )
 def test_hours_add(calendars: Path, calendar: str, start: str, span: str, expected: str) -> None:
@@ -100,6 +102,12 @@ def test_hours_add(calendars: Path, calendar: str, start: str, span: str, expect
 def test_hours_elapsed(calendars: Path, calendar: str, a: str, b: str, seconds: int) -> None:
     result = milepost("hours", "--catalog", calendars, "--calendar", calendar, "elapsed", a, b)
     assert result.stdout == f"{seconds}\n"
+
+
+def test_hours_of_times_that_are_past_reckon_from_now() -> None:
+    """A time may begin with a minus, as for every other command."""
+    assert milepost("hours", "elapsed", "-2h", "-1h").stdout == "3600\n"
+    assert milepost("hours", "elapsed", "-10m", "now").stdout in {"600\n", "599\n", "601\n"}
 
 
 def test_hours_as_json(calendars: Path) -> None:

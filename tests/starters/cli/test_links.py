@@ -85,6 +85,7 @@ def test_programs_read_json() -> None:
         (["create", "acm"], "acm"),
         (["create", "acme", "--until", "2020-01-01T00:00Z"], "a link expires in the future"),
         (["create", "acme", "--until", "2999-01-01T00:00Z"], "at most 400 days"),
+        (["create", "acme", "--days", "1", "--until", "2027-06-01T00:00Z"], "give the days, or the instant, not both"),
         (["revoke", "nobody"], "milepost links list has them all"),
         (["page", "acme", "--output", "/no/such/folder/x.html"], "there is no folder /no/such/folder"),
     ],

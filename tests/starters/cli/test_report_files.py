@@ -14,6 +14,7 @@ from starters.files.catalogs import apply_files
 from store import Store
 from tests.recorded import RecordedCase
 from tests.starters.command_line import milepost
+from tests.store.reports.test_reporting import _override
 
 CATALOG = """
 organisation: {process: Support, time_zone: Europe/Berlin}
@@ -100,3 +101,40 @@ def test_what_is_sent_next_after_another_time_is_told() -> None:
     """The first instant after it: not one that is that very instant."""
     told = json.loads(milepost("report", "--due", "--at", "2026-11-30T07:00:00Z", "--json").stdout)
     assert [one["due_at"] for one in told] == ["2026-11-30T12:30:00+00:00", "2026-12-07T07:00:00+00:00"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["compliance", "--account", "acm"], "unknown account 'acm'; did you mean 'acme'?"),
+        (["overrides", "--export", "--account", "acm"], "unknown account 'acm'; did you mean 'acme'?"),
+        (["usage", "--entitlement", "gold"], "unknown entitlement 'gold'"),
+        (["compliance", "--process", "nope"], "unknown process 'nope'; there are Support"),
+        (["compliance", "--milestone", "First respons"], "did you mean 'First response'?"),
+        (["overrides", "--exported", "99"], "there is no export 99; nothing was exported yet"),
+    ],
+)
+def test_a_name_that_there_is_not_is_told(arguments: list[str], said: str) -> None:
+    """A slip of the pen would look as if nothing had happened."""
+    done = milepost("report", *arguments)
+    assert done.exit_code == 2
+    assert said in " ".join(done.output.replace("│", " ").split())
+
+
+def test_a_milestone_is_named_in_any_case() -> None:
+    """As by every other command; what is on record alone counts too, be it gone from the catalog."""
+    done = milepost("report", "compliance", "--milestone", "first response")
+    assert (done.exit_code, "0% in time (0 of 1)" in done.stdout) == (0, True), done.output
+
+
+@pytest.mark.parametrize("name", ["nosuch/june.csv", "folder.csv"])
+def test_nothing_is_exported_for_a_file_that_can_not_be_written(tmp_path: Path, name: str) -> None:
+    """What is exported is exported once: the next one would have nothing of it."""
+    (tmp_path / "folder.csv").mkdir()
+    with Store.open(f"sqlite:///{tmp_path / 'milepost.db'}") as store:
+        _override(store, 1, 60, "85.00 EUR")
+    refused = milepost("report", "overrides", "--export", "--output", tmp_path / name)
+    assert refused.exit_code == 2, refused.output
+    done = milepost("report", "overrides", "--export", "--output", tmp_path / "june.csv")
+    assert done.exit_code == 0, done.output
+    assert "85.00" in (tmp_path / "june.csv").read_text(encoding="utf-8")

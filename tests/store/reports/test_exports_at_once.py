@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Connection
 
 from activities.reports.making import ReportWish, export_overrides
+from domain.errors import NotFound
 from domain.reports.result import Report, ReportKind
 from store import Store
 from store.reports import queries
@@ -73,4 +74,5 @@ def test_an_export_waits_for_the_one_before_it(store: Store, monkeypatch: pytest
         assert not wait([second], timeout=0.5).done  # the first one has not said yet what it takes
         ends.set()
         assert (taken(first.result(30)), taken(second.result(30))) == (["t1"], [])
-    assert report(store, ReportKind.OVERRIDES, export=2).rows == ()
+    with pytest.raises(NotFound, match="there is no export 2; the last is 1"):
+        report(store, ReportKind.OVERRIDES, export=2)
