@@ -192,6 +192,11 @@ def _address(url: str) -> URL:
             raise BadAddress(
                 f"{shown!r} names no file; a database that several threads share is kept in one; {_EXPECTED}"
             )
+        case "sqlite" if address.query:
+            options = ", ".join(address.query)
+            raise BadAddress(
+                f"{shown!r} has options ({options}), and a SQLite database takes none; end it before the ?"
+            )
         case "sqlite":
             file = Path(str(address.database)).absolute()
             folder = file.parent

@@ -8,7 +8,9 @@ customer, nothing was taken, something would change).
 from __future__ import annotations
 
 import gc
+import io
 import os
+import sys
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -138,11 +140,22 @@ def _report(error: Exception) -> int:
     return code
 
 
+def _let_streams_take_all() -> None:
+    """Write what a stream has no letter for as an escape, and what goes to a closed one nowhere."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115  until the program ends
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def main() -> None:
     """The program.
 
     What a command loads stays until it ends: the collector looks through it seldom, and at the end not at all.
     """
+    _let_streams_take_all()
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     try:
         app()

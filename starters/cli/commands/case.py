@@ -235,15 +235,15 @@ def _checked(intake: dict[str, Any]) -> CaseIntake:
 
 
 def _from_file(path: Path, case_id: str) -> dict[str, Any]:
-    import json
-
+    from domain.errors import Refused
     from domain.ids import case_id_from
+    from domain.messages.strict_json import read_strictly
 
-    text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
+    text = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
     try:
-        read = json.loads(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"{path} is no JSON: {error}", param_hint="--json-file") from None
+        read = read_strictly(text)
+    except Refused as refused:
+        raise typer.BadParameter(f"{path}: {refused}", param_hint="--json-file") from None
     if not isinstance(read, dict):
         raise typer.BadParameter(f'{path} is no JSON object, such as {{"account": "acme"}}', param_hint="--json-file")
     if case_id_from(str(read.get("case_id", case_id))) != case_id:

@@ -195,10 +195,19 @@ def _declared(name: str, files: list[Path] | None) -> tuple[IntakeSource, Mappin
 
 
 def _payload(file: Path) -> Any:
+    """What a delivery says, read as the API reads it."""
+    from domain.bounds import MOST_DELIVERY_BYTES
+    from domain.errors import Refused
+    from domain.messages.strict_json import read_strictly
+
+    text = file.read_bytes()
+    if len(text) > MOST_DELIVERY_BYTES:
+        said = f"{file} has {len(text):,} bytes; a delivery has at most {MOST_DELIVERY_BYTES // 1024} KB"
+        raise typer.BadParameter(said, param_hint="PAYLOAD")
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, ValueError) as error:
-        raise typer.BadParameter(f"{file} is no JSON: {error}", param_hint="PAYLOAD") from None
+        return read_strictly(text, MOST_DELIVERY_BYTES)
+    except Refused as refused:
+        raise typer.BadParameter(f"{file}: {refused}", param_hint="PAYLOAD") from None
 
 
 def _headers(pairs: list[str]) -> dict[str, str]:

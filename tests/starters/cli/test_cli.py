@@ -179,6 +179,7 @@ def test_unexpected_error_is_one_line(calendars: Path, monkeypatch: pytest.Monke
     ("url", "code", "said"),
     [
         ("nonsense", 2, "'nonsense' is no address of a database; expected sqlite:///path/to/milepost.db or"),
+        ("sqlite:///{tmp}/m.db?mode=ro", 2, "has options (mode), and a SQLite database takes none"),
         ("sqlite:///{tmp}", 2, "names a folder; expected a file in it, such as sqlite:///{tmp}/milepost.db"),
         ("sqlite:///{tmp}/note/x.db", 2, "{tmp}/note is a file, so the database"),
         ("sqlite:///{tmp}/none/x.db", 2, "there is no folder {tmp}/none for the database"),

@@ -85,6 +85,10 @@ def test_a_mapping_of_the_store_is_tried(desk: dict[str, str], tmp_path: Path) -
         ("desk", '{"ticket": "A"}', "it would be a dead letter: occurred_at: the field 'at' is not set"),
         ("dsk", "{}", "unknown intake source 'dsk'; did you mean 'desk'?"),
         ("desk", "{", "is no JSON"),
+        ("desk", '{"ticket": "A", "ticket": "B"}', "given twice"),
+        ("desk", '{"ticket": "A", "x": NaN}', "NaN is no number"),
+        ("desk", '{"ticket": ' + "[" * 5000 + "]" * 5000 + "}", "at most 32 deep"),
+        ("desk", '{"ticket": "' + "A" * 2_000_000 + '"}', "at most 1024 KB"),
     ],
 )
 def test_what_cannot_be_tried_says_why(desk: dict[str, str], tmp_path: Path, source: str, text: str, says: str) -> None:
