@@ -91,7 +91,8 @@ def report(
     Example: milepost report compliance --by account --by month --period 2026-Q1
     """
     if due or kind is None or at is not None:
-        _show_due(kind, at, wanted=due, as_json=as_json)
+        of_a_report = (by, period, first, last, account, entitlement, milestone, process, where, exported, form, output)
+        _show_due(kind, at, wanted=due, as_json=as_json, more=any((*of_a_report, new, export, dark)))
         return
     import getpass
 
@@ -102,6 +103,8 @@ def report(
         if output is None:
             raise typer.BadParameter("a picture goes to a file; name one with --output", param_hint="--form")
         check_picture_file(output, "--output")
+    elif dark:
+        raise typer.BadParameter("is how a picture is drawn; ask for one with --form svg or png", param_hint="--dark")
     elif output is not None:
         check_output(output, "--output")  # what is exported once is not exported for nothing
     wish = ReportWish(
@@ -146,8 +149,8 @@ def report(
         typer.echo(f"{made.finding}; written to {output}")
 
 
-def _show_due(kind: ReportKind | None, at: str | None, *, wanted: bool, as_json: bool) -> None:
-    """Show which reports are sent next."""
+def _show_due(kind: ReportKind | None, at: str | None, *, wanted: bool, as_json: bool, more: bool) -> None:
+    """Show which reports are sent next. Nothing that is said of one report goes with it."""
     if at is not None and not wanted:
         raise typer.BadParameter("says after when reports are sent, and goes with --due", param_hint="--at")
     if not wanted:
@@ -155,6 +158,9 @@ def _show_due(kind: ReportKind | None, at: str | None, *, wanted: bool, as_json:
         raise typer.BadParameter(f"say which report: {known}; or --due", param_hint="REPORT")
     if kind is not None:
         raise typer.BadParameter("lists what is sent next of all reports; leave the report out", param_hint="--due")
+    if more:
+        said = "lists what is sent next of all reports; only --at and --json go with it"
+        raise typer.BadParameter(said, param_hint="--due")
     from datetime import UTC, datetime
 
     from starters.terminal.due import due_data, due_lines, reports_due
@@ -178,6 +184,8 @@ def _check_overrides(kind: ReportKind, *, new: bool, export: bool, exported: int
 
 
 def _form(form: Form | None, output: Path | None, *, as_json: bool) -> Form:
+    if as_json and form not in {None, Form.JSON}:
+        raise typer.BadParameter(f"--json is another form than {form}; give one of them", param_hint="--form")
     if as_json:
         return Form.JSON
     if form is not None:

@@ -74,6 +74,9 @@ def test_open_cases_are_a_report() -> None:
         ([], "say which report: compliance,"),
         (["compliance", "--due"], "leave the report out"),
         (["compliance", "--at", "2026-11-27 12:00"], "goes with --due"),
+        (["--due", "--account", "acme"], "only --at and --json go with it"),
+        (["compliance", "--form", "csv", "--json"], "--json is another form than csv"),
+        (["compliance", "--dark"], "is how a picture is drawn"),
     ],
 )
 def test_what_can_not_be_is_refused(arguments: list[str], said: str) -> None:
