@@ -53,6 +53,7 @@ class Row(NamedTuple):
         intake: opens the case; None: the row is of a case that there is.
         asked: of the case then, in this order.
         trouble: why nothing is asked: what cannot be read of it.
+        remarks: what was read otherwise than the file has it: times that clocks skipped or had twice.
     """
 
     number: int
@@ -61,6 +62,7 @@ class Row(NamedTuple):
     intake: CaseIntake | None = None
     asked: tuple[Asked, ...] = ()
     trouble: str | None = None
+    remarks: tuple[str, ...] = ()
 
 
 class Rows:
@@ -116,7 +118,8 @@ class Rows:
         try:
             foreign = record.text(self._mapping.case_id, required=True)
             read = self._case if isinstance(self._mapping, CaseColumns) else self._entry
-            return read(Row(number, line, str(foreign)), self._mapping, record, known_as)  # type: ignore[arg-type]
+            found = read(Row(number, line, str(foreign)), self._mapping, record, known_as)  # type: ignore[arg-type]
+            return found._replace(remarks=tuple(record.remarks))
         except Unreadable as trouble:
             return Row(number, line, record.cells.get(self._mapping.case_id.column or "", ""), trouble=str(trouble))
         except ValidationError as error:
@@ -185,6 +188,7 @@ class _Record:
         times: TimeReader,
     ) -> None:
         self.cells, self._nothing, self._mapping, self._times = cells, nothing, mapping, times
+        self.remarks: list[str] = []
 
     def text(self, source: Source | None, *, required: bool = False) -> str | None:
         """What is said there; None: nothing.
@@ -239,9 +243,12 @@ class _Record:
 
     def _instant(self, text: str) -> datetime:
         try:
-            return self._times.read(text)
+            found = self._times.read(text)
         except BadTime as bad:
             raise Unreadable(str(bad)) from None
+        if change := self._times.changes.get(text):
+            self.remarks.append(change.text)
+        return found
 
 
 def _length(text: str, unit: Any, decimal: str) -> timedelta:

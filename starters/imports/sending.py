@@ -59,7 +59,7 @@ async def send_rows(desk: CaseDesk, rows: Iterable[Row], *, at_once: int = AT_ON
 
     async for row, said in in_order(rows, sent, at_once=at_once):
         if isinstance(said, PASSING):
-            yield _verdict(row, "unanswered", str(said))
+            yield verdict_of(row, "unanswered", str(said))
         elif isinstance(said, Exception):
             raise said
         else:
@@ -74,7 +74,7 @@ def summary(verdicts: Counter[Outcome]) -> str:
 
 async def _send(desk: CaseDesk, row: Row) -> Verdict:
     if row.trouble is not None:
-        return _verdict(row, "unreadable", row.trouble)
+        return verdict_of(row, "unreadable", row.trouble)
     said: list[str] = []
     changed = False
     try:
@@ -83,8 +83,8 @@ async def _send(desk: CaseDesk, row: Row) -> Verdict:
             said.append("opened" if changed else "was open")
     except Refused as refused:
         if refused.code == _CLOSED:
-            return _verdict(row, "already", "was opened and closed before")
-        return _verdict(row, "refused", str(refused))
+            return verdict_of(row, "already", "was opened and closed before")
+        return verdict_of(row, "refused", str(refused))
     is_refused = False
     for asked in row.asked:
         try:
@@ -100,7 +100,7 @@ async def _send(desk: CaseDesk, row: Row) -> Verdict:
             is_refused = True
             said.append(str(error))
     outcome: Outcome = "refused" if is_refused else "taken" if changed else "already"
-    return _verdict(row, outcome, ", ".join(said))
+    return verdict_of(row, outcome, ", ".join(said))
 
 
 async def _ask(client: MilepostClient, case_id: str, asked: Asked) -> bool:
@@ -113,5 +113,7 @@ async def _ask(client: MilepostClient, case_id: str, asked: Asked) -> bool:
     return bool(Answer.model_validate(said, extra="ignore").outcome == "taken")
 
 
-def _verdict(row: Row, outcome: Outcome, text: str) -> Verdict:
-    return Verdict(row=row.number, line=row.line, case=row.case_id, outcome=outcome, text=" ".join(text.split()))
+def verdict_of(row: Row, outcome: Outcome, text: str) -> Verdict:
+    """A verdict in one line, with what was read otherwise than the file has it."""
+    said = " ".join("; ".join([text, *row.remarks]).split())
+    return Verdict(row=row.number, line=row.line, case=row.case_id, outcome=outcome, text=said)

@@ -62,16 +62,13 @@ def import_rows(
 
 
 def _read_only(rows: Rows, telling: _Telling) -> None:
-    from starters.imports.sending import Verdict
+    from starters.imports.sending import verdict_of
 
     for row in rows:
         asks = [*(["open"] if row.intake else []), *(asked.says for asked in row.asked)]
         said = row.trouble or f"would be sent: {', '.join(asks)}"
-        told = Verdict(
-            row=row.number, line=row.line, case=row.case_id, outcome="unreadable" if row.trouble else "taken", text=said
-        )
         if row.number > telling.after:
-            telling.tell(told)
+            telling.tell(verdict_of(row, "unreadable" if row.trouble else "taken", said))
 
 
 async def _send(rows: Rows, telling: _Telling) -> None:

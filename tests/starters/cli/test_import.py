@@ -97,3 +97,25 @@ def test_what_is_not_there_is_told(tmp_path: Path, arguments: tuple[str, ...]) -
     Store.open(env["MILEPOST_DATABASE_URL"]).close()
     done = milepost("import", *arguments, "--mapping", MAPPING / "cases.mapping.yaml", env=env)
     assert done.exit_code == 2
+
+
+def test_times_that_clocks_skipped_or_had_twice_are_told(tmp_path: Path) -> None:
+    """They are taken, and the verdict of their row says as what."""
+    url = f"sqlite:///{tmp_path / 'milepost.db'}"
+    environment = {"MILEPOST_DATA": str(tmp_path), "MILEPOST_DATABASE_URL": url}
+    Store.open(url).close()
+    (cases := tmp_path / "cases.csv").write_text(
+        "Ticket,Opened\nINC/1,29.03.2026 02:30\nINC/2,25.10.2026 02:30\nINC/3,25.10.2026 03:30\n"
+    )
+    (mapping := tmp_path / "cases.mapping.yaml").write_text(
+        "case_id: Ticket\naccount: {value: acme}\nopened_at: Opened\n"
+        "times: {format: '%d.%m.%Y %H:%M', time_zone: Europe/Berlin}\n"
+    )
+    done = milepost("import", cases, "--mapping", mapping, "--dry-run", env=environment)
+    assert done.stdout.splitlines() == [
+        "row 1  INC/1  taken: would be sent: open; 29.03.2026 02:30 never was in Europe/Berlin, whose clocks went "
+        "forward then; taken as 2026-03-29T01:30:00Z",
+        "row 2  INC/2  taken: would be sent: open; 25.10.2026 02:30 was twice in Europe/Berlin, whose clocks went back "
+        "then; taken as 2026-10-25T00:30:00Z, the first",
+        "row 3  INC/3  taken: would be sent: open",
+    ]
