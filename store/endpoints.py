@@ -90,7 +90,8 @@ class Endpoints:
         """It took something: nothing is held against it any more. One that is switched off stays so."""
         table = tables.endpoint_states
         well = {key: value for key, value in _WELL.items() if key != "off_at"}
-        ailing = (table.c.endpoint == name, table.c.off_at.is_(None), table.c.failures > 0)
+        held = or_(table.c.failures > 0, table.c.open_until.is_not(None))
+        ailing = (table.c.endpoint == name, table.c.off_at.is_(None), held)
         with self._database.read() as connection:
             if connection.execute(select(table.c.endpoint).where(*ailing)).first() is None:
                 return
@@ -100,16 +101,23 @@ class Endpoints:
     def try_again(self, name: str, at: datetime, until: datetime) -> bool:
         """Whether one that is left alone may be tried now: one attempt may, of all workers'.
 
+        One that has answered meanwhile is not left alone: whoever looked before that goes ahead like all others.
+
         Args:
             name: the endpoint's id.
             at: now.
             until: when the next one may, if nothing is heard of this one.
         """
         table = tables.endpoint_states
-        its_turn = or_(table.c.open_until.is_(None), table.c.open_until <= at)
+        one = table.c.endpoint == name
         with self._database.write() as connection:
-            tried = update(table).where(table.c.endpoint == name, its_turn).values({"open_until": until})
-            return connection.execute(tried.returning(table.c.endpoint)).first() is not None
+            tried = update(table).where(one, table.c.open_until <= at).values({"open_until": until})
+            if connection.execute(tried.returning(table.c.endpoint)).first() is not None:
+                return True
+            return (
+                connection.execute(select(table.c.endpoint).where(one, table.c.open_until.is_(None))).first()
+                is not None
+            )
 
     def untold(self) -> list[EndpointState]:
         """Those that are switched off, and of which nobody has been told."""

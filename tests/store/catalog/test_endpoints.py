@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from domain.catalog.documents import read_document
 from domain.delivery.circuit import OPENS_AFTER
-from store import Store
+from store import Store, tables
 
 T0 = datetime(2025, 6, 9, 13, 0, tzinfo=UTC)
 
@@ -39,6 +39,29 @@ def test_failures_in_a_row_leave_an_endpoint_alone(store: Store) -> None:
         "off_at": None,
         "told_at": None,
     }
+
+
+def test_one_that_answered_meanwhile_is_not_left_alone_again(store: Store) -> None:
+    """By an attempt that looked before the answer came: for each that went ahead all others were held for a while."""
+    for _ in range(OPENS_AFTER):
+        store.endpoints.failed("desk", "HTTP 500", T0)
+    later = T0 + timedelta(minutes=1)
+    for _ in range(2):  # both have seen that it was left alone until a while ago
+        assert (store.endpoints.state("desk").open_until or later) <= later
+    assert store.endpoints.try_again("desk", later, later + timedelta(seconds=30))
+    store.endpoints.answered("desk")
+    assert store.endpoints.try_again("desk", later, later + timedelta(seconds=30))
+    assert store.endpoints.state("desk").open_until is None
+
+
+def test_an_answer_lets_one_go_that_was_held_without_a_failure(store: Store) -> None:
+    """As a build before this one left it."""
+    store.endpoints.failed("desk", "HTTP 500", T0)
+    table = tables.endpoint_states
+    with store._database.write() as connection:
+        connection.execute(table.update().values(failures=0, failing_since=None, open_until=T0 + timedelta(minutes=5)))
+    store.endpoints.answered("desk")
+    assert store.endpoints.state("desk").open_until is None
 
 
 def test_an_endpoint_that_is_off_stays_off(store: Store) -> None:
