@@ -114,10 +114,8 @@ class Endpoints:
             tried = update(table).where(one, table.c.open_until <= at).values({"open_until": until})
             if connection.execute(tried.returning(table.c.endpoint)).first() is not None:
                 return True
-            return (
-                connection.execute(select(table.c.endpoint).where(one, table.c.open_until.is_(None))).first()
-                is not None
-            )
+            is_well = select(table.c.endpoint).where(one, table.c.open_until.is_(None))
+            return connection.execute(is_well).first() is not None
 
     def untold(self) -> list[EndpointState]:
         """Those that are switched off, and of which nobody has been told."""

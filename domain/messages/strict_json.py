@@ -28,6 +28,8 @@ def read_strictly(text: bytes, most: int = MOST_MESSAGE_BYTES) -> Any:
         Refused: it is no JSON, or JSON that two readers could read differently (`bad_json`); or it is over a bound
             (`bad_message`).
     """
+    if len(text) > most:
+        raise Refused("bad_message", f"this has {len(text):,} bytes; at most {most // 1024} KB are read")
     try:
         read = json.loads(
             text.decode("utf-8"), object_pairs_hook=_object, parse_constant=_no_number, parse_int=_integer

@@ -200,12 +200,8 @@ def _payload(file: Path) -> Any:
     from domain.errors import Refused
     from domain.messages.strict_json import read_strictly
 
-    text = file.read_bytes()
-    if len(text) > MOST_DELIVERY_BYTES:
-        said = f"{file} has {len(text):,} bytes; a delivery has at most {MOST_DELIVERY_BYTES // 1024} KB"
-        raise typer.BadParameter(said, param_hint="PAYLOAD")
     try:
-        return read_strictly(text, MOST_DELIVERY_BYTES)
+        return read_strictly(file.read_bytes(), MOST_DELIVERY_BYTES)
     except Refused as refused:
         raise typer.BadParameter(f"{file}: {refused}", param_hint="PAYLOAD") from None
 
