@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from store.feed import Feed
     from store.intake import Intake
     from store.leases import Leases
+    from store.names import Names
     from store.orders import Orders
     from store.quiet import Quiet
     from store.report_schedules import ReportSchedules
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 _PARTS = {
     "catalog": "store.catalog.declared:DeclaredCatalog",
     "zones": "store.zones:TimeZones",
+    "names": "store.names:Names",
     "orders": "store.orders:Orders",
     "cases": "store.cases.records:CaseRecords",
     "listing": "store.cases.listing:CaseListing",
@@ -89,6 +91,7 @@ class Store:
     Attributes:
         catalog: what is declared.
         zones: the time zones that are declared, and nothing else.
+        names: which ones anybody knows.
         orders: what was ordered, and made of it.
         cases: how each case stands.
         listing: which cases there are, page by page.
@@ -123,6 +126,7 @@ class Store:
 
     catalog: DeclaredCatalog
     zones: TimeZones
+    names: Names
     orders: Orders
     cases: CaseRecords
     listing: CaseListing

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from domain.criteria.fields import FieldType
 from domain.errors import Refused
-from domain.reports.asking import ReportAsked, checked_fields, checked_groups, checked_sums, days_asked
+from domain.reports.asking import USUAL_MINUTES, ReportAsked, checked_fields, checked_groups, checked_sums, days_asked
 from domain.reports.kinds import actions, overrides, pauses, usage
 from domain.reports.kinds.actions import actions_report
 from domain.reports.kinds.breakdown import USUAL_HOLDERS, breakdown_report, holder_of
@@ -68,7 +68,7 @@ class ReportWish:
     process: str | None = None
     where: Sequence[str] = field(default_factory=tuple)
     accounts: Sequence[str] | None = None
-    minutes: int = 15
+    minutes: int = USUAL_MINUTES
     new: bool = False
     export: int | None = None
     now: datetime | None = None
@@ -112,7 +112,8 @@ def asked_of(store: Store, wish: ReportWish) -> ReportAsked:
     now = wish.now or datetime.now(UTC)
     days = days_asked(wish.period, wish.first, wish.last, today=now.astimezone(zone).date(), zone=zone)
     is_of_all = wish.accounts is None  # whoever is bound to accounts is not told what others have
-    milestone = store.reports.milestone_named(wish.milestone) if wish.milestone and is_of_all else wish.milestone
+    declared = store.reports.milestone_names()
+    milestone = store.names.milestone(wish.milestone, declared) if wish.milestone and is_of_all else wish.milestone
     asked = ReportAsked(
         kind=wish.kind,
         days=days,
@@ -128,10 +129,12 @@ def asked_of(store: Store, wish: ReportWish) -> ReportAsked:
         new=wish.new,
         export=wish.export,
         types=types,
-        first={"milestone": store.reports.milestone_names()},
+        first={"milestone": declared},
     )
     if is_of_all:
-        store.reports.check_named(asked)
+        store.names.check(account=asked.account, entitlement=asked.entitlement, process=asked.process)
+        if asked.export is not None:
+            store.reports.check_export(asked.export)
     return asked
 
 

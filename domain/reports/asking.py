@@ -17,6 +17,9 @@ MOST_GROUPINGS = 4
 MOST_PERIODS = 1000
 """Of one report: nineteen years of weeks."""
 
+USUAL_MINUTES = 15
+"""Before its target, within which a pause that begins is marked, if nothing is said."""
+
 PLACES = ("milestone", "process", "account", "entitlement")
 """What every milestone instance has, whatever fields its case has. A field of one of these names is another thing."""
 
@@ -53,7 +56,7 @@ class ReportAsked:
     milestone: str | None = None
     process: str | None = None
     fields: Mapping[str, object] = field(default_factory=dict)
-    minutes: int = 15
+    minutes: int = USUAL_MINUTES
     new: bool = False
     export: int | None = None
     types: Mapping[str, FieldType] = field(default_factory=dict)

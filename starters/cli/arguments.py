@@ -52,6 +52,24 @@ def fields(pairs: list[str]) -> dict[str, Any]:
     return found
 
 
+def action_kind(text: str, *more: str) -> str:
+    """The kind of action that is meant.
+
+    Args:
+        text: what was typed.
+        more: that go besides.
+
+    Raises:
+        BadParameter: there is no such kind.
+    """
+    from domain.criteria.fields import nearest
+    from domain.process.actions import KINDS
+
+    if text in (known := {*KINDS, *more}):
+        return text
+    raise typer.BadParameter(f"unknown kind {text!r}; {nearest(text, known)}", param_hint="--kind")
+
+
 def _value(text: str) -> Any:
     try:
         value = json.loads(text, parse_constant=lambda _: text)

@@ -39,6 +39,19 @@ def overrides(connection: Connection, asked: ReportAsked) -> list[Override]:
     return [replace(one, day=day) for one, day in days if _is_among(day, asked)]
 
 
+def check_export(connection: Connection, number: int) -> None:
+    """Refuse an export that was never made.
+
+    Raises:
+        NotFound: there is none of that number.
+    """
+    made = select(_EXPORTED.export).where(_EXPORTED.export == number).limit(1)
+    if connection.execute(made).first() is None:
+        last = connection.execute(select(func.max(_EXPORTED.export))).scalar()
+        stands = f"the last is {last}" if last else "nothing was exported yet"
+        raise NotFound(f"there is no export {number}; {stands}")
+
+
 def export_overrides(connection: Connection, asked: ReportAsked, *, by: str, at: datetime) -> list[Override]:
     """Take the overrides that no export has taken yet, as one that writes. Nothing is exported where there are none.
 

@@ -17,10 +17,9 @@ from store import tables
 from store.database import Database
 from store.reports.acting import ActionCounts, actions
 from store.reports.auditing import AuditedReports, audit_reports
-from store.reports.billing import export_overrides, overrides
+from store.reports.billing import check_export, export_overrides, overrides
 from store.reports.clocks import AT_ONCE, Clocks
 from store.reports.held import Holdings, holdings
-from store.reports.named import check_named, milestone_named
 from store.reports.paused import Pauses, pauses
 from store.reports.selecting import INSTANCES, Group, cells, chunks, outcome_now
 from store.reports.using import usage
@@ -51,24 +50,14 @@ class Reporting:
             found = connection.execute(_LATEST_PROCESSES).scalars().all()
         return list(dict.fromkeys(one["name"] for process in found for one in process.get("milestones", ())))
 
-    def check_named(self, asked: ReportAsked) -> None:
-        """Refuse a report of what there is not.
+    def check_export(self, number: int) -> None:
+        """Refuse an export that was never made.
 
         Raises:
-            NotFound: it names an account, an entitlement, a process or an export that nobody knows.
+            NotFound: there is none of that number.
         """
         with self._database.read() as connection:
-            check_named(connection, asked)
-
-    def milestone_named(self, name: str) -> str:
-        """The milestone that somebody means, in any case of letters.
-
-        Raises:
-            NotFound: nobody knows it.
-        """
-        known = self.milestone_names()
-        with self._database.read() as connection:
-            return milestone_named(connection, name, known)
+            check_export(connection, number)
 
     def outcomes(self, asked: ReportAsked) -> Tallies:
         """What became of the instances that are promises.

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from starters.operations.redelivering import Redelivering
     from starters.operations.retrying import Retrying
+    from store import Store
     from store.cases.stored_actions import StoredAction
 
 
@@ -53,13 +54,20 @@ def actions(
         raise typer.BadParameter("goes with --failed", param_hint="--kind")
     with stored() as store:
         if case is None:
-            found = store.actions.failed(since=arguments.instant(since, "--since") if since else None, kind=kind)
+            found = _failed(store, since, kind)
             lines = failed_lines(found, zones.shown(zones.of_account())) or ["no action has failed for good"]
         else:
             store.cases.get(case)  # says so itself if there is none
             lines = action_lines(store, case, zones.shown(zones.of_case(case))) or [f"case {case} has had no actions"]
     for line in lines:
         typer.echo(line)
+
+
+def _failed(store: Store, since: str | None, kind: str | None) -> list[StoredAction]:
+    return store.actions.failed(
+        since=arguments.instant(since, "--since") if since else None,
+        kind=arguments.action_kind(kind) if kind else None,
+    )
 
 
 def retry(
@@ -97,7 +105,7 @@ def retry(
     if case is not None:
         raise typer.BadParameter("is of all cases; leave the case out", param_hint="--since" if since else "--kind")
     with stored() as store:
-        failed = store.actions.failed(since=arguments.instant(since, "--since") if since else None, kind=kind)
+        failed = _failed(store, since, kind)
     refused = run(_retry_all(failed, who))
     typer.echo(f"{len(failed) - refused} of {len(failed)} are tried again")
     if refused:

@@ -43,6 +43,9 @@ def balance(
     if account is not None:
         instant = None if at is None else arguments.instant(at, "--at", zones.of_account(account))
         all_of_it = run(_balances(account, instant))
+        if not all_of_it:
+            with stored() as store:
+                store.names.check(account=account)
         if as_json:
             typer.echo(json.dumps([one.model_dump(mode="json") for one in all_of_it], indent=2, ensure_ascii=False))
         else:

@@ -117,7 +117,10 @@ def _look(which: CaseFilter, span: timedelta | None, limit: int) -> tuple[list[C
     from starters.operations.desk import Desk
 
     with stored() as store:
-        return _looked(Desk(store).cases, which, span, limit)
+        found = _looked(Desk(store).cases, which, span, limit)
+        if not found[0]:
+            store.names.check(account=which.account)
+        return found
 
 
 def _looked(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from starters.cli import zones
+from starters.cli import arguments, zones
 from starters.cli.options import argument, case_option, option
 from starters.cli.running import stored
 
@@ -52,7 +52,10 @@ def outbox(
         if key is not None:
             _one(store, key, as_json)
             return
-        found = store.outbox.newest(case_id=case, channel=kind, status=status.value if status else None, limit=limit)
+        channel = arguments.action_kind(kind, "digest") if kind else None
+        found = store.outbox.newest(case_id=case, channel=channel, status=status.value if status else None, limit=limit)
+        if not found:
+            store.names.check(subject=case)
     if as_json:
         import json
 

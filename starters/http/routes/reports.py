@@ -19,6 +19,7 @@ from activities.reports.written import as_csv, as_data
 from domain.bounds import Words
 from domain.ids import Reference
 from domain.model import Value
+from domain.reports.asking import USUAL_MINUTES
 from domain.reports.picturing import picture_of
 from domain.reports.result import Report, ReportKind
 from domain.scopes import Scope
@@ -66,7 +67,7 @@ class Which(Value):
     milestone: Words | None = None
     process: Words | None = None
     where: list[Words] = Field(default_factory=list)
-    minutes: Annotated[int, Query(ge=0, le=10_000)] = 15
+    minutes: Annotated[int, Query(ge=0, le=10_000)] = USUAL_MINUTES
     new: bool = False
     export: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None
 
