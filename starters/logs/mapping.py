@@ -257,6 +257,8 @@ def _parsed(text: str, path: Path, model: type[Columns]) -> Columns:
         raise LogError([f"{path}:{line}: no YAML: {error.problem}"]) from None
     except YAMLError as error:
         raise LogError([f"{path}: no YAML: {error}"]) from None
+    except RecursionError:
+        raise LogError([f"{path}: no YAML: it is nested too deeply"]) from None
     if not isinstance(document, dict):
         raise LogError([f"{path}:1: a column mapping is a mapping that starts with, for example, 'case_id: number'"])
     try:

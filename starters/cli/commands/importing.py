@@ -25,7 +25,9 @@ def import_rows(
     file: Annotated[Path, argument("FILE", "A CSV file.")],
     mapping: Annotated[Path, option("--mapping", "FILE", "Which column is what: a YAML file.")],
     after: Annotated[int, typer.Option(metavar="ROW", min=0, help="Go on after this row.")] = 0,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read everything, and send nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Read everything, hold it against the store, and send nothing.")
+    ] = False,
     by: By = None,
     as_json: AsJson = False,
 ) -> None:
@@ -33,6 +35,9 @@ def import_rows(
 
     Requests get their ids from the name of the file and the contents of the row. So the same import can be run again,
     also after Ctrl-C, and repeats nothing. With --json each verdict is an object on a line of its own.
+
+    --dry-run says of each row what the catalog has against it. What is left of an entitlement, and how a case stands,
+    is only known when it is sent.
 
     Exit code 0: all of it was taken; 1: nobody answered; 2: some rows could not be taken.
 
@@ -49,10 +54,7 @@ def import_rows(
     rows = Rows(file, columns, declared, by=by or login())
     telling = _Telling(sum(1 for _ in Rows(file, columns, declared)), after, as_json)
     try:
-        if dry_run:
-            _read_only(rows, telling)
-        else:
-            run(_send(rows, telling))
+        run(_try(rows, telling) if dry_run else _send(rows, telling))
     except KeyboardInterrupt:
         telling.close()
         typer.echo(f"milepost: stopped; go on with --after {telling.last}, or run it again", err=True)
@@ -61,14 +63,14 @@ def import_rows(
     raise typer.Exit(telling.exit_code)
 
 
-def _read_only(rows: Rows, telling: _Telling) -> None:
-    from starters.imports.sending import verdict_of
+async def _try(rows: Rows, telling: _Telling) -> None:
+    from starters.imports.trying import Trying
 
-    for row in rows:
-        asks = [*(["open"] if row.intake else []), *(asked.says for asked in row.asked)]
-        said = row.trouble or f"would be sent: {', '.join(asks)}"
-        if row.number > telling.after:
-            telling.tell(verdict_of(row, "unreadable" if row.trouble else "taken", said))
+    with stored() as store:
+        trying = Trying(store)
+        for row in rows:
+            if row.number > telling.after:
+                telling.tell(await trying.verdict(row))
 
 
 async def _send(rows: Rows, telling: _Telling) -> None:

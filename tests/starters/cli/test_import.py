@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 from temporalio.client import Client
 
+from starters.files.catalogs import apply_files
 from store import Store
 from tests.starters.command_line import beside_a_worker, milepost
 from tests.support import unique
@@ -88,6 +89,9 @@ async def test_time_entries_count_once_however_often_they_are_imported(
     balance = await asyncio.to_thread(milepost, "balance", "--account", "acme", "--json", env=environment)
     [bank] = json.loads(balance.stdout)
     assert bank["current"]["used"] == 90, balance.stdout
+    unknown = await asyncio.to_thread(milepost, "balance", "--account", "acm", env=environment)
+    assert (unknown.exit_code, unknown.stdout) == (2, "")
+    assert "unknown account 'acm'; did you mean 'acme'?" in unknown.stderr
 
 
 @pytest.mark.parametrize("arguments", [("nope.csv",), ()])
@@ -99,11 +103,67 @@ def test_what_is_not_there_is_told(tmp_path: Path, arguments: tuple[str, ...]) -
     assert done.exit_code == 2
 
 
+def test_a_dry_run_says_what_the_catalog_has_against_a_row(tmp_path: Path) -> None:
+    """Names that nobody knows, fields that do not fit, milestones of another process, cases that there are not."""
+    url = f"sqlite:///{tmp_path / 'milepost.db'}"
+    environment = {"MILEPOST_DATA": str(tmp_path), "MILEPOST_DATABASE_URL": url}
+    stored(url, tmp_path)
+    (cases := tmp_path / "cases.csv").write_text(
+        "Ticket,Customer,From,Prio,Opened,Answered\n"
+        "1,acme,,High,2026-03-02 09:00,\n"
+        "2,acm,,High,2026-03-02 09:00,\n"
+        "3,acme,GOLD,7,2026-03-02 09:00,2026-03-02 10:00\n"
+        "4,strict,,High,2026-03-02 09:00,\n"
+        "5,strict,GOLD,High,2026-03-02 09:00,\n"
+        "6,acme,,High,2199-03-02 09:00,\n"
+    )
+    (mapping := tmp_path / "cases.mapping.yaml").write_text(
+        "case_id: Ticket\naccount: Customer\nentitlement: From\nfields: {priority: Prio}\nopened_at: Opened\n"
+        "completed: {Answer: Answered}\ntimes: {format: '%Y-%m-%d %H:%M', time_zone: UTC}\n"
+    )
+    done = milepost("import", cases, "--mapping", mapping, "--dry-run", env=environment)
+    assert done.exit_code == 2
+    said = [line.split(": ", 1) for line in done.stdout.splitlines()]
+    assert [outcome.split()[-1] for outcome, _ in said] == ["taken", *["refused"] * 5]
+    *texts, future = (text for _, text in said)
+    assert future.startswith("opened_at Sat 2199-03-02 09:00 UTC is in the future")
+    assert texts == [
+        "would be sent: open",
+        "unknown account 'acm'; did you mean 'acme'?",
+        "unknown milestone 'Answer' of process 'Support'; there are First response",
+        "account 'strict' takes no case without an entitlement",
+        "the case can't have entitlement 'GOLD': it belongs to account 'acme', the case to 'strict'",
+    ]
+    (entries := tmp_path / "entries.csv").write_text("Ticket,Time\n1,90\n")
+    mapping.write_text("rows: time_entries\ncase_id: Ticket\nworked: Time\ntimes: {time_zone: UTC}\n")
+    done = milepost("import", entries, "--mapping", mapping, "--dry-run", env=environment)
+    assert done.stdout == "row 1  1  refused: unknown case '1'\n"
+
+
+def test_a_mapping_that_is_nested_too_deeply_is_told(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'milepost.db'}"
+    stored(url, tmp_path)
+    (cases := tmp_path / "cases.csv").write_text("Ticket\n1\n")
+    (mapping := tmp_path / "m.yaml").write_text(f"case_id: Ticket\naccount: {'[' * 3000}{']' * 3000}\n")
+    environment = {"MILEPOST_DATA": str(tmp_path), "MILEPOST_DATABASE_URL": url}
+    done = milepost("import", cases, "--mapping", mapping, env=environment)
+    assert (done.exit_code, done.stderr) == (2, f"milepost: {mapping}: no YAML: it is nested too deeply\n")
+
+
+def stored(url: str, folder: Path) -> None:
+    """A store with the catalog, and an account that takes no case without an entitlement."""
+    (file := folder / "catalog.yaml").write_text(
+        CATALOG.replace("accounts: [{id: acme}]", "accounts: [{id: acme}, {id: strict, without_entitlement: refuse}]")
+    )
+    with Store.open(url) as store:
+        apply_files(store, [file], by="test")
+
+
 def test_times_that_clocks_skipped_or_had_twice_are_told(tmp_path: Path) -> None:
     """They are taken, and the verdict of their row says as what."""
     url = f"sqlite:///{tmp_path / 'milepost.db'}"
     environment = {"MILEPOST_DATA": str(tmp_path), "MILEPOST_DATABASE_URL": url}
-    Store.open(url).close()
+    stored(url, tmp_path)
     (cases := tmp_path / "cases.csv").write_text(
         "Ticket,Opened\nINC/1,29.03.2026 02:30\nINC/2,25.10.2026 02:30\nINC/3,25.10.2026 03:30\n"
     )
