@@ -46,7 +46,7 @@ def backtest(
         ),
     ] = None,
     by: Annotated[
-        str | None,
+        list[str] | None,
         option(
             "--by",
             "FIELD",
@@ -79,6 +79,8 @@ def backtest(
     Example:
     milepost backtest log.csv --process Incident --catalog catalogs/incidents.yaml --compare "Incident premium"
     """
+    if by is not None and len(by) > 1:
+        raise typer.BadParameter("a backtest is grouped by one thing; give it once", param_hint="--by")
     if chart is not None:
         check_picture_file(chart, "--chart")
     from starters.logs.events import read_log
@@ -92,7 +94,7 @@ def backtest(
     columns = load_mapping(mapping)
     for side in sides:
         side.check_fit(columns, mapping)
-    groupings = [side.grouping(by, columns) for side in sides]
+    groupings = [side.grouping(by[0] if by else None, columns) for side in sides]
     read = read_log(log, columns)
     tried = [side.tried(read, columns, told_apart=_names(sides)) for side in sides]
     results = [_run(read, one, by_group, columns) for one, by_group in zip(tried, groupings, strict=True)]

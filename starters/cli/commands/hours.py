@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -112,12 +112,11 @@ def _asked(hours: BusinessHours, first: datetime, last: datetime, question: Call
     from domain.calendar import EARLIEST_YEAR, LATEST_YEAR, CalendarError, HorizonExceeded
 
     for instant in (first, last):
-        if not EARLIEST_YEAR < instant.year < LATEST_YEAR - 1:
+        if not EARLIEST_YEAR <= instant.year < LATEST_YEAR - 1:
             raise typer.BadParameter(
-                f"{instant.isoformat()} is outside the years that calendars know, {EARLIEST_YEAR + 1} to "
-                f"{LATEST_YEAR - 2}"
+                f"{instant.isoformat()} is outside the years that calendars know, {EARLIEST_YEAR} to {LATEST_YEAR - 2}"
             )
-    earliest = first.replace(year=EARLIEST_YEAR + 1, month=1, day=1)
+    earliest = datetime(EARLIEST_YEAR, 1, 1, tzinfo=UTC)
     latest = last.replace(year=LATEST_YEAR - 1, month=1, day=1)
     exceeded: Exception | None = None
     for horizon in HORIZONS:

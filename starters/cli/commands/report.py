@@ -64,9 +64,16 @@ def report(
         option("--where", "FIELD=VALUE", "Only of cases in which a field has this value; may be repeated."),
     ] = None,
     minutes: Annotated[
-        int,
-        typer.Option("--minutes", metavar="N", min=0, max=10_000, help="Of pauses: how close to a target is close."),
-    ] = 15,
+        int | None,
+        typer.Option(
+            "--minutes",
+            metavar="N",
+            min=0,
+            max=10_000,
+            show_default=False,
+            help="Of pauses: how close to a target is close; 15, if left out.",
+        ),
+    ] = None,
     new: Annotated[bool, typer.Option("--new", help="Of overrides: only those that no export has yet.")] = False,
     export: Annotated[
         bool, typer.Option("--export", help="Of overrides: export those that no export has yet. Each is exported once.")
@@ -91,12 +98,14 @@ def report(
     Example: milepost report compliance --by account --by month --period 2026-Q1
     """
     if due or kind is None or at is not None:
-        of_a_report = (by, period, first, last, account, entitlement, milestone, process, where, exported, form, output)
-        _show_due(kind, at, wanted=due, as_json=as_json, more=any((*of_a_report, new, export, dark)))
+        of_one = (by, period, first, last, account, entitlement, milestone, process, where, exported, form, output)
+        is_of_one = any((*of_one, minutes is not None, new, export, dark))
+        _show_due(kind, at, wanted=due, as_json=as_json, more=is_of_one)
         return
     import getpass
 
     from activities.reports.making import ReportWish, export_overrides, make_report
+    from domain.reports.asking import USUAL_MINUTES
 
     chosen = _form(form, output, as_json=as_json)
     if chosen in _PICTURES:
@@ -107,6 +116,10 @@ def report(
         raise typer.BadParameter("is how a picture is drawn; ask for one with --form svg or png", param_hint="--dark")
     elif output is not None:
         check_output(output, "--output")  # what is exported once is not exported for nothing
+    if minutes is not None and kind is not ReportKind.PAUSES:
+        raise typer.BadParameter(
+            "is how close to a target a pause begins; the report is another one", param_hint="--minutes"
+        )
     wish = ReportWish(
         kind=kind,
         by=by or (),
@@ -118,7 +131,7 @@ def report(
         milestone=milestone,
         process=process,
         where=where or (),
-        minutes=minutes,
+        minutes=USUAL_MINUTES if minutes is None else minutes,
         new=new,
         export=exported,
     )

@@ -110,6 +110,7 @@ def test_nothing_applied_yet_says_what_to_give(tmp_path: Path) -> None:
         (["--process", "Incidnt"], "Invalid value for --process: no process 'Incidnt'; did you mean 'Incident'?"),
         (["--compare", "Premium"], "Invalid value for --compare: no process 'Premium'; did you mean"),
         (["--by", "priorty"], "Invalid value for --by: no field 'priorty' to group by; did you mean 'priority'?"),
+        (["--by", "priority", "--by", "month"], "Invalid value for --by: a backtest is grouped by one thing"),
         (["--chart", "nowhere/chart.svg"], "Invalid value for --chart: there is no folder nowhere"),
         (["--chart", "chart.pdf"], "chart.pdf is no picture; name a file that ends with .svg or .png"),
         (["--catalog", "nowhere.yaml"], "nowhere.yaml: there is no such file"),

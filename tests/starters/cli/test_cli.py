@@ -97,6 +97,7 @@ def test_hours_add(calendars: Path, calendar: str, start: str, span: str, expect
         ("B", "2025-06-10T10:00-04:00", "2025-06-09T09:00-04:00", -540 * 60),
         ("24x7", "2025-06-09T10:00Z", "2025-06-09T13:00Z", 180 * 60),  # E1
         ("24x7", "1950-01-01T00:00Z", "2050-01-01T00:00Z", 3_155_760_000),
+        ("24x7", "1900-01-01T00:00Z", "1900-01-02T00:00Z", 86_400),
     ],
 )
 def test_hours_elapsed(calendars: Path, calendar: str, a: str, b: str, seconds: int) -> None:

@@ -77,6 +77,8 @@ def test_open_cases_are_a_report() -> None:
         (["--due", "--account", "acme"], "only --at and --json go with it"),
         (["compliance", "--form", "csv", "--json"], "--json is another form than csv"),
         (["compliance", "--dark"], "is how a picture is drawn"),
+        (["compliance", "--minutes", "5"], "is how close to a target a pause begins"),
+        (["--due", "--minutes", "0"], "only --at and --json go with it"),
     ],
 )
 def test_what_can_not_be_is_refused(arguments: list[str], said: str) -> None:
