@@ -12,6 +12,7 @@ import io
 import os
 import sys
 from importlib import import_module
+from inspect import cleandoc
 from typing import Annotated, Any
 
 import typer
@@ -44,6 +45,8 @@ class Commands(TyperGroup):
         """Run a command."""
         try:
             return super().invoke(ctx)
+        except BrokenPipeError:
+            raise  # whoever read the output has seen enough: Typer ends without a word
         except Exception as error:
             if os.environ.get(DEBUG) or type(error).__module__.startswith("typer."):
                 raise
@@ -73,10 +76,19 @@ def loaded(listed: Listed) -> Any:
         alone = typer.Typer(add_completion=False)
         settings = TAKES_NEGATIVE if listed.takes_negative else None
         alone.command(listed.name, context_settings=settings)(found)
-        return get_command(alone)
-    group = get_command(found)
+        return _flowing(get_command(alone))
+    group: Any = _flowing(get_command(found))
     group.name = listed.name
+    for command in group.commands.values():
+        _flowing(command)
     return group
+
+
+def _flowing(command: Any) -> Any:
+    """The command with the paragraphs of its help in a line each: as broken in its docstring they fit one width."""
+    paragraphs = cleandoc(command.help or "").split("\n\n")
+    command.help = "\n\n".join(paragraph.replace("\n", " ") for paragraph in paragraphs)
+    return command
 
 
 def _not_loaded() -> None:

@@ -1,5 +1,6 @@
 """The command line without a server: help, business time, and what it says of bad input."""
 
+import itertools
 import json
 from pathlib import Path
 
@@ -59,6 +60,16 @@ def test_no_command_shows_help() -> None:
 
 def test_version() -> None:
     assert milepost("--version").stdout.startswith("milepost ")
+
+
+@pytest.mark.parametrize("command", [["dev"], ["import"], ["links", "create"], ["migrate"]], ids=" ".join)
+def test_the_paragraphs_of_a_help_fill_the_width_that_there_is(command: list[str]) -> None:
+    """However wide their docstrings are."""
+    shown = milepost(*command, "--help", env={"COLUMNS": "70", "TERMINAL_WIDTH": "70"}).stdout
+    told = [line.strip() for line in shown.split("╭")[0].splitlines()]
+    for line, following in itertools.pairwise(told):
+        if line and following:
+            assert len(f" {line} {following.split()[0]}") >= 70, line
 
 
 # --- hours ----------------------------------------------------------------------------------------------------------

@@ -63,3 +63,25 @@ def test_a_stream_that_is_closed_takes_all(environment: dict[str, str]) -> None:
     for redirection in (">&-", "2>&-", ">&- 2>&-"):
         assert listing(environment, redirection).returncode == 0, redirection
     assert b"INC1" in listing(environment).stdout
+
+
+@pytest.mark.parametrize(
+    "asked", [["list", "--json"], ["list"], ["backtest", "--help"], ["nosuch", "--help"], ["--help"]]
+)
+def test_a_reader_that_has_seen_enough_ends_it_without_a_word(environment: dict[str, str], asked: list[str]) -> None:
+    """As `head` does."""
+    reads, writes = os.pipe()
+    os.close(reads)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "starters", *asked],
+            env=environment,
+            cwd=ROOT,
+            stdout=writes,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    finally:
+        os.close(writes)
+    assert done.returncode == (2 if "nosuch" in asked else 1)
+    assert b"ipe" not in done.stderr
