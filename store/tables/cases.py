@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, Table, and_, false, literal, not_
 
-from store.tables.metadata import metadata
+from store.tables.metadata import metadata, partial_index
 from store.types import Document, Instant, Line
 
 cases = Table(
@@ -60,27 +60,23 @@ _LISTED = {
     "unviolated": UNVIOLATED,
 }
 for _name, _which in _LISTED.items():
-    Index(
-        f"ix_cases_opened_at_{_name}", cases.c.opened_at, cases.c.case_id, sqlite_where=_which, postgresql_where=_which
-    )
+    partial_index(f"ix_cases_opened_at_{_name}", cases.c.opened_at, cases.c.case_id, where=_which)
 for _name, _others in (("account", ("owner", "priority")), ("owner", ("priority",)), ("priority", ())):
-    Index(
+    partial_index(
         f"ix_cases_{_name}_due_at",
         *(cases.c[column] for column in (_name, "due_at", "case_id", *_others)),
-        sqlite_where=RUNNING,
-        postgresql_where=RUNNING,
+        where=RUNNING,
     )
 for _name, _which in (
     ("running", RUNNING),
     ("violated", and_(RUNNING, VIOLATED)),
     ("paused", and_(RUNNING, PAUSED)),
 ):
-    Index(f"ix_cases_due_at_{_name}", cases.c.due_at, cases.c.case_id, sqlite_where=_which, postgresql_where=_which)
-Index(
+    partial_index(f"ix_cases_due_at_{_name}", cases.c.due_at, cases.c.case_id, where=_which)
+partial_index(
     "ix_cases_running",
     *(cases.c[name] for name in ("case_id", "process", "process_version", "account", "entitlement")),
-    sqlite_where=RUNNING,
-    postgresql_where=RUNNING,
+    where=RUNNING,
 )
 """The cases that run, with what they are picked by: those that are closed make no search longer."""
 
@@ -127,21 +123,19 @@ milestones = Table(
     Index(None, "milestone", "start_at"),
 )
 KEPT = milestones.c.explained.is_(None)
-Index(
+partial_index(
     "ix_milestones_kept",
     *(milestones.c[name] for name in ("case_id", "process", "milestone", "occurrence")),
-    sqlite_where=KEPT,
-    postgresql_where=KEPT,
+    where=KEPT,
 )
 """Those that their cases keep: one that was folded has its explanation here, and makes no record dearer."""
 OPEN_STATES = ("scheduled", "running", "paused")
 OPEN_MILESTONE = milestones.c.state.in_([literal(state, literal_execute=True) for state in OPEN_STATES])
 for _name, _columns in (("open_target_at", ("target_at",)), ("open_milestone_target_at", ("milestone", "target_at"))):
-    Index(
+    partial_index(
         f"ix_milestones_{_name}",
         *(milestones.c[column] for column in (*_columns, "case_id")),
-        sqlite_where=OPEN_MILESTONE,
-        postgresql_where=OPEN_MILESTONE,
+        where=OPEN_MILESTONE,
     )
 
 notes = Table(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, Table
 
-from store.tables.metadata import metadata
+from store.tables.metadata import metadata, partial_index
 from store.types import Document, Instant, Line
 
 events = Table(
@@ -26,13 +26,12 @@ events = Table(
 """Events in the order in which they were committed. What an attempt that came to nothing has left is superseded."""
 
 _STANDING = events.c.superseded.is_(False)
-Index(
+partial_index(
     None,
     events.c.subject,
     events.c.sequence,
     unique=True,
-    sqlite_where=_STANDING,
-    postgresql_where=_STANDING,
+    where=_STANDING,
 )
 
 feed = Table(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, Table
 
-from store.tables.metadata import metadata
+from store.tables.metadata import metadata, partial_index
 from store.types import Document, Instant, Line
 
 measures = Table(
@@ -45,11 +45,10 @@ measures = Table(
 its own. `violated_after`: of one that runs: after this instant it is violated, if nothing is heard of it until then."""
 
 RUNNING_MEASURES = measures.c.runs.is_(True)
-Index(
+partial_index(
     "ix_measures_running",
     measures.c.case_id,
-    sqlite_where=RUNNING_MEASURES,
-    postgresql_where=RUNNING_MEASURES,
+    where=RUNNING_MEASURES,
 )
 
 pauses = Table(

@@ -118,7 +118,7 @@ def _look(which: CaseFilter, span: timedelta | None, limit: int) -> tuple[list[C
 
     with stored() as store:
         found = _looked(Desk(store).cases, which, span, limit)
-        if not found[0]:
+        if which.account and not found[0]:
             store.names.check(account=which.account)
         return found
 

@@ -42,7 +42,7 @@ def list_entitlements(
     now = datetime.now(UTC)
     with stored() as store:
         found, more = RunningOut(store).soonest(now=now, account=account, by=sort.value, limit=limit)
-        if not found:
+        if account and not found:
             store.names.check(account=account)
     if as_json:
         import json

@@ -53,7 +53,7 @@ def events(
     subject = f"case/{case}" if case else f"entitlement/{entitlement}" if entitlement else None
     which = {"types": chosen_types(types or []), "account": account, "subject": subject}
     with stored() as store:
-        if not follow:  # whoever waits may wait for what comes
+        if (account or subject) and not follow:  # whoever waits may wait for what comes
             store.names.check(account=account, case=case, entitlement=entitlement)
         cursor = _print_events(store, after, which, limit=limit, stopped=_stopped() if follow else None)
     typer.echo(f"cursor: {cursor}", err=True)

@@ -95,7 +95,7 @@ def list_all(
     statuses = (*pending, "taken", "ignored", "dropped") if everything else pending
     with stored() as store:
         found = store.intake.listed(statuses=statuses, source=source, case_id=case_id_from(case) if case else None)
-        if not found:
+        if (source or case) and not found:
             store.names.check(source=source, case=case)
     if as_json:
         typer.echo(json.dumps([_data(one) for one in found], indent=2))
@@ -158,7 +158,7 @@ async def _retried(numbers: list[int] | None, source: str | None) -> list[Delive
     with stored() as store:
         taker = await _taker(store)
         again = store.intake.retry(numbers, source=source)
-        if not again:
+        if source and not again:
             store.names.check(source=source)
         return [await taker.take(one) for one in again]
 

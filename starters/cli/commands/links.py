@@ -81,7 +81,7 @@ def list_links(
     now = datetime.now(UTC)
     with stored() as store:
         found = store.customer_links.all(account)
-        if not found:
+        if account and not found:
             store.names.check(account=account)
     if as_json:
         typer.echo(json.dumps([link.model_dump(mode="json") for link in found], indent=2))

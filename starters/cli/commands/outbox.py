@@ -54,7 +54,7 @@ def outbox(
             return
         channel = arguments.action_kind(kind, "digest") if kind else None
         found = store.outbox.newest(case_id=case, channel=channel, status=status.value if status else None, limit=limit)
-        if not found:
+        if case and not found:
             store.names.check(subject=case)
     if as_json:
         import json

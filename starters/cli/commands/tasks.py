@@ -58,7 +58,7 @@ def _list(
             due_before=arguments.instant(due_before, "--due-before", zones.of_account(account)) if due_before else None,
             limit=MOST,
         )
-        if not found:
+        if (account or case) and not found:
             store.names.check(account=account, subject=case)
     if as_json:
         typer.echo(json.dumps([task.model_dump(mode="json") for task in found], indent=2))
