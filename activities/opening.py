@@ -14,12 +14,12 @@ from temporalio import activity
 from activities.covering import Covering, Taken
 from activities.heartbeat import heartbeating
 from activities.hours import Hours
-from activities.planning import Planner
+from activities.planning import Planner, reaches_back_to
 from activities.recording import Recording
 from activities.refusals import check_readable, refusals
 from domain.catalog.declarations import Account
 from domain.coverage.matching import Coverage, fields_filled_from
-from domain.criteria.fields import check_bounds, check_values
+from domain.criteria.fields import check_bounds, check_instants, check_values
 from domain.criteria.values import check_listed
 from domain.errors import Refused
 from domain.frozen import HorizonExceeded
@@ -127,7 +127,7 @@ class Opening:
         if intake.reopened is not None:
             return await asyncio.to_thread(self._reopened, opening, intake.reopened)
         refuse_future(opening.opened_at, opening.now, "opened_at")
-        coverage, account, fields = await asyncio.to_thread(self._looked_up, intake, opening.opened_at)
+        coverage, account, fields = await asyncio.to_thread(self._looked_up, opening)
         # A run of a case asks once, however often its activity is tried; a new run asks anew.
         attempt = activity.info().workflow_run_id or ""
         taken = await self.covering.take(
@@ -149,19 +149,36 @@ class Opening:
             await asyncio.to_thread(self.store.cases.record, record)
         return opened
 
-    def _looked_up(self, intake: CaseIntake, at: datetime) -> tuple[Coverage, Account | None, dict[str, Any]]:
+    def _looked_up(self, opening: CaseOpening) -> tuple[Coverage, Account | None, dict[str, Any]]:
         """Who covers a new case, its account, and its fields: all of one catalog."""
+        intake, at = opening.intake, opening.opened_at
         with self.store.snapshot() as catalog:
             declared = catalog.catalog.fields()
             checked = check_values(intake.fields, declared)
             check_bounds(checked)
+            check_instants(checked, declared)
             listed = catalog.catalog.values()
             check_listed(checked, listed)
             coverage, account = self.covering.found(intake, at, catalog)
         fields: dict[str, Any] = dict(checked)
         if intake.entitlement and coverage.chosen:
             fields = fields_filled_from(coverage.chosen, fields, declared, listed)
+        # What is usual is known to go. What may not is tried before anything is taken for it.
+        is_unusual = reaches_back_to(intake, at, declared).year < opening.now.year - 1
+        if intake.business_hours or is_unusual:
+            self._try(opening, coverage, account, fields)
         return coverage, account, fields
+
+    def _try(self, opening: CaseOpening, coverage: Coverage, account: Account | None, fields: dict[str, Any]) -> None:
+        """Open a case of each that may cover it, without taking anything.
+
+        Raises:
+            NotFound, CalendarError, Refused: as one would be refused that has taken what it costs.
+        """
+        with self.store.snapshot() as catalog:
+            for taken in [Taken(match.entitlement) for match in coverage.ranked] or [Taken()]:
+                plan = self._planned(catalog, opening.intake, opening.opened_at, taken, account)
+                self._enter(opening, taken, plan, account, fields)
 
     async def _plan_change(self, change: EntitlementChangePlan) -> OpenedCase:
         intake = change.intake.model_copy(update={"entitlement": change.entitlement})
@@ -169,6 +186,8 @@ class Opening:
         if change.entitlement is not None:
             coverage, _ = await self.covering.find(intake, change.now)
             wanted = coverage.ranked[:1]
+            for match in wanted:  # what can't be planned is refused before anything is taken for it
+                await self._plan(intake, Taken(match.entitlement), change.opened_at)
             attempt = change.event_id or activity.info().workflow_run_id or ""
             taken = await self.covering.take(intake, wanted, at=change.now, now=change.now, attempt=attempt)
             if taken.entitlement is None and taken.prompt is None:

@@ -11,7 +11,7 @@ from temporalio import activity
 
 from activities.heartbeat import heartbeating
 from activities.refusals import refusals
-from domain.calendar import FrozenCalendar
+from domain.calendar import EARLIEST_YEAR, FrozenCalendar
 from domain.catalog.declarations import Entitlement, Organisation
 from domain.criteria.fields import FieldType
 from domain.errors import Refused
@@ -65,7 +65,7 @@ class Planner:
             default, of = _default_hours(intake, covered_by, organisation)
             fields, values = catalog.catalog.fields(), catalog.catalog.values()
             hours = _hours(catalog, process, default)
-        calendars, versions = _frozen(hours, min([opened_at, *_instants(intake, fields)]), opened_at)
+        calendars, versions = _frozen(hours, reaches_back_to(intake, opened_at, fields), opened_at)
         return Plan(
             process=process,
             business_hours=default,
@@ -153,7 +153,7 @@ class Planning:
 
 def horizon(earliest: datetime, latest: datetime) -> tuple[datetime, datetime]:
     """The horizon of a case's calendars: whole years around it, so that the cases of a year share their calendars."""
-    start = datetime(earliest.astimezone(UTC).year - 1, 1, 1, tzinfo=UTC)
+    start = datetime(max(earliest.astimezone(UTC).year - 1, EARLIEST_YEAR), 1, 1, tzinfo=UTC)
     return start, datetime(latest.astimezone(UTC).year + 2, 1, 1, tzinfo=UTC)
 
 
@@ -190,7 +190,7 @@ def _named_hours(process: EntitlementProcess | None) -> set[str]:
     return {name for name in named if name}
 
 
-def _instants(intake: CaseIntake, fields: Mapping[str, FieldType]) -> list[datetime]:
-    """The instants among the fields of an intake: a process may be entered at one of them."""
+def reaches_back_to(intake: CaseIntake, opened_at: datetime, fields: Mapping[str, FieldType]) -> datetime:
+    """The earliest instant of an intake: its process may be entered at one of its fields."""
     values = [intake.fields.get(name) for name, kind in fields.items() if kind is FieldType.DATETIME]
-    return [datetime.fromisoformat(value) for value in values if isinstance(value, str)]
+    return min([opened_at, *(datetime.fromisoformat(value) for value in values if isinstance(value, str))])

@@ -76,12 +76,16 @@ def clean(text: str) -> str:
     return text
 
 
-def _within_the_years(at: datetime) -> datetime:
+def is_within_the_years(at: datetime) -> bool:
+    """Whether an instant lies, in UTC, in the years in which something may be promised."""
     try:
-        inside = FIRST_YEAR <= at.astimezone(UTC).year <= LAST_YEAR
+        return FIRST_YEAR <= at.astimezone(UTC).year <= LAST_YEAR
     except OverflowError:
-        inside = False
-    if not inside:
+        return False
+
+
+def _within_the_years(at: datetime) -> datetime:
+    if not is_within_the_years(at):
         raise ValueError(f"an instant lies in the years {FIRST_YEAR} to {LAST_YEAR}")
     return at
 

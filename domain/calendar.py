@@ -18,11 +18,13 @@ from domain.frozen import FrozenCalendar
 from domain.open_time.stretches import EPOCH, PADDING_DAYS, CalendarError, HorizonExceeded
 from domain.open_time.windows import DAYS, DateRange, DayWindows, OwnDate, Week, YearlyDate
 from domain.public_holidays import HALF_DAY, check_country, closed_days, half_days, moved_working_days
+from domain.years import FIRST_YEAR
 from domain.zones import checked_zone
 
 __all__ = ["ALWAYS", "BusinessHours", "CalendarError", "FrozenCalendar", "HolidayRules", "HorizonExceeded"]
 
-EARLIEST_YEAR, LATEST_YEAR = 1900, 9000
+EARLIEST_YEAR, LATEST_YEAR = FIRST_YEAR - 1, 9000
+"""Between which calendars are frozen: before the first instant of which something is promised there is a year."""
 LOOKUP_STEP = 2 * 86_400
 SEARCH_YEARS = 10
 """How far an extension of the horizon looks for open time before it gives up."""
@@ -181,7 +183,7 @@ class BusinessHours(BaseModel):
         """Return the open time from ``start`` to ``end`` as plain data. The same question has the same object.
 
         Raises:
-            ValueError: A datetime has no zone, or the horizon is empty or lies outside the years 1900 to 9000.
+            ValueError: A datetime has no zone, or the horizon is empty or lies outside the years 1899 to 9000.
             CalendarError: The `holidays` package does not know the holidays of one of these years.
         """
         for at in (start, end):

@@ -11,7 +11,7 @@ from domain.catalog.problems import Path, Problem
 from domain.catalog.references import References
 from domain.criteria.compiling import CriteriaError, CriteriaSchema, compile_criteria
 from domain.criteria.cost import MOST_NANOSECONDS_TOGETHER
-from domain.criteria.fields import FieldsError, FieldType, check_values, nearest
+from domain.criteria.fields import FieldsError, FieldType, check_instants, check_values, nearest
 from domain.criteria.values import Listed, check_compared, check_listed
 from domain.process import Email, EntitlementProcess, FieldUpdate, Milestone
 from domain.process.actions import Action, OutboundMessage
@@ -113,6 +113,8 @@ class ProcessChecks:
             value = check_values({action.field: action.value}, self._fields)
             is_stored = (action.field, repr(action.value)) in self._as_stored
             check_listed(value, self._new if is_stored else self._values)
+            if not is_stored:
+                check_instants(value, self._fields)
         except FieldsError as error:
             yield Problem((*path, "value"), str(error))
 

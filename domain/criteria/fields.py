@@ -20,7 +20,8 @@ from typing import Annotated, Any, assert_never
 from pydantic import AfterValidator
 from pydantic_core import to_json
 
-from domain.bounds import MOST_FIELDS_BYTES, MOST_LIST_ITEMS, MOST_TEXT_BYTES, clean, quoted
+from domain.bounds import MOST_FIELDS_BYTES, MOST_LIST_ITEMS, MOST_TEXT_BYTES, clean, is_within_the_years, quoted
+from domain.years import FIRST_YEAR, LAST_YEAR
 
 Scalar = str | int | float | bool | None
 PlainValue = Scalar | list[Scalar]
@@ -237,6 +238,33 @@ def check_bounds(values: Mapping[str, PlainValue], standing: Mapping[str, PlainV
         raise FieldsError(
             [f"the fields of a case have at most {MOST_FIELDS_BYTES // 1024} KB together, not {together:,} bytes"]
         )
+
+
+def check_instants(
+    values: Mapping[str, PlainValue],
+    fields: Mapping[str, FieldType],
+    standing: Mapping[str, PlainValue] | None = None,
+) -> None:
+    """Refuse instants outside the years in which something may be promised. One that stands as it is sent passes.
+
+    Args:
+        values: that are sent, checked against their declarations.
+        fields: the declarations.
+        standing: all fields of the case as they are; left out: it has none yet.
+
+    Raises:
+        FieldsError: with every field whose instant is outside.
+    """
+    problems = [
+        f"{quoted(name)} is {value}; an instant lies in the years {FIRST_YEAR} to {LAST_YEAR}"
+        for name, value in values.items()
+        if isinstance(value, str)
+        and fields.get(name) is FieldType.DATETIME
+        and value != (standing or {}).get(name)
+        and not is_within_the_years(datetime.fromisoformat(value))
+    ]
+    if problems:
+        raise FieldsError(problems[:_MOST_PROBLEMS])
 
 
 def _excess(value: PlainValue, standing: PlainValue) -> str | None:

@@ -15,7 +15,7 @@ from domain.criteria.fields import FieldType
 from domain.frozen import FrozenCalendar
 from domain.process import EntitlementProcess, Milestone
 
-RULES = 5
+RULES = 6
 """The version of the rules in `domain` under which cases are opened now. A case keeps the one that its plan names."""
 
 CORNERS = 2
@@ -41,6 +41,9 @@ KEEPS_CLEARED = 5
 TOLD = 5
 """The version since which taking a completion back also tells of what came about behind it: that an instance was
 removed, or that a later one was violated. Histories of before have no notes of these."""
+
+BOUNDS_INSTANTS = 6
+"""The version since which the instant of a field lies in the years in which something may be promised."""
 
 
 class Plan(BaseModel):

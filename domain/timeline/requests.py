@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, assert_never
 
 from domain.bounds import MOST_SPAN_SECONDS, cut, quoted
-from domain.criteria.fields import FieldsError, check_bounds, check_values
+from domain.criteria.fields import FieldsError, check_bounds, check_instants, check_values
 from domain.criteria.values import check_listed
 from domain.errors import Refused
 from domain.process import Milestone
@@ -33,6 +33,7 @@ from domain.timeline.events import (
 from domain.timeline.facts import Extension
 from domain.timeline.folding import NEWEST
 from domain.timeline.instances import InstanceState, MilestoneInstance
+from domain.timeline.plan import BOUNDS_INSTANTS
 from domain.timeline.replacing import leave_plan, take_plan
 from domain.timeline.sight import Sight
 from domain.timeline.state import Hold
@@ -139,6 +140,8 @@ def _checked_fields(book: Book, event: FieldsChanged | CaseReopened) -> dict[str
     try:
         checked = check_values(event.fields, book.plan.fields)
         check_bounds(checked, book.state.fields)
+        if book.plan.rules >= BOUNDS_INSTANTS:
+            check_instants(checked, book.plan.fields, book.state.fields)
         check_listed(checked, book.plan.values, book.state.fields)
         return dict(checked)
     except FieldsError as error:

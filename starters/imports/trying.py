@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from domain.coverage.matching import CoverageQuestion
-from domain.criteria.fields import FieldsError, check_bounds, check_values, nearest
+from domain.criteria.fields import FieldsError, check_bounds, check_instants, check_values, nearest
 from domain.criteria.values import check_listed
 from domain.errors import MilepostError, NotFound, Refused
 from domain.ids import case_id_of
@@ -59,6 +59,7 @@ class Trying:
         refuse_future(at, datetime.now(UTC), "opened_at")
         checked = check_values(intake.fields, self._fields)
         check_bounds(checked)
+        check_instants(checked, self._fields)
         check_listed(checked, self._listed)
         if intake.business_hours:
             self._store.catalog.business_hours(intake.business_hours)

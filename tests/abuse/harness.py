@@ -22,6 +22,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
 
 from clients.sending import NOT_READY
+from domain.messages.names import OPEN_CASE
 from tests.abuse.registry import Kind
 from tests.abuse.ugly import as_json
 from tests.support import unique
@@ -31,6 +32,8 @@ Handle = WorkflowHandle[Any, Any]
 PATIENCE = 30.0
 """Seconds within which a workflow answers; one that is wedged never does."""
 LOOKS_EVERY = 0.1
+TRIES = 2
+"""Of an opening: a worker that was busy or a database that was locked may fail it once or twice."""
 LONGEST_REFUSAL = 2048
 """Bytes: what we say has 1 KB, and the SDK adds its own words to what it cannot decode."""
 FAILED = EventType.Value("EVENT_TYPE_WORKFLOW_TASK_FAILED")
@@ -165,11 +168,26 @@ async def is_closed(handle: Handle) -> bool:
     return (await handle.describe()).status is not WorkflowExecutionStatus.RUNNING
 
 
+async def is_being_opened(handle: Handle) -> bool:
+    """Whether it is a case whose opening is under way.
+
+    Raises:
+        Found: the opening fails again and again.
+    """
+    pending = (await handle.describe()).raw_description.pending_activities
+    for one in pending:
+        if one.activity_type.name == OPEN_CASE and one.attempt > TRIES:
+            raise Found(f"{OPEN_CASE} is tried for ever: {one.last_failure.message[:300]}")
+    return any(one.activity_type.name == OPEN_CASE for one in pending)
+
+
 async def settles(handle: Handle) -> None:
     """Wait until a workflow that was just started has done its first step, or ended.
 
+    A step of a case is only done when it is open, or refused.
+
     Raises:
-        Found: its workflow task failed, or nothing happens.
+        Found: its workflow task failed, an activity fails again and again, or nothing happens.
     """
     completed = EventType.Value("EVENT_TYPE_WORKFLOW_TASK_COMPLETED")
     try:
@@ -177,7 +195,10 @@ async def settles(handle: Handle) -> None:
             while True:
                 await refuse_failed_tasks(handle)
                 history = await handle.fetch_history()
-                if await is_closed(handle) or any(event.event_type == completed for event in history.events):
+                if await is_closed(handle):
+                    return
+                is_begun = any(event.event_type == completed for event in history.events)
+                if is_begun and not await is_being_opened(handle):
                     return
                 await asyncio.sleep(LOOKS_EVERY)
     except TimeoutError:

@@ -48,7 +48,8 @@ CATALOG = Catalog.model_validate(
                 "name": "Office",
                 "time_zone": "America/New_York",
                 "week": {day: ["09:00-17:00"] for day in ("mon", "tue", "wed", "thu", "fri")},
-            }
+            },
+            {"name": "Zagreb", "time_zone": "Europe/Zagreb", "week": "always", "holidays": {"country": "HR"}},
         ],
         "processes": [
             {

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from domain.errors import Refused
 from domain.timeline.effects import NoteKind
 from domain.timeline.instances import InstanceState
-from domain.timeline.plan import AS_BEFORE, CORNERS, LATE_NEWS, RULES, TOLD
+from domain.timeline.plan import AS_BEFORE, BOUNDS_INSTANTS, CORNERS, LATE_NEWS, RULES, TOLD
 from domain.timeline.preview import preview
 from tests.domain.timeline.bench import Bench, field_at, ny, plan, process, sets, told, triggers
 
@@ -659,3 +660,21 @@ def test_a_field_update_can_undo_what_it_completed() -> None:
     bench = Bench({"within": "4h", **undone}).change("Mon 10:00", state="done")
     assert bench.milestone("Mon 10:00").state is InstanceState.RUNNING
     assert bench.fired == ["M success Mon 10:00"]
+
+
+# --- fields ---
+
+
+@pytest.mark.parametrize("sent", ["1899-12-31T23:59:59Z", "0001-01-01T00:00:00Z", "3000-01-01T00:00:00Z"])
+def test_a_field_has_no_instant_of_which_nothing_is_promised(sent: str) -> None:
+    """Other systems write so that they have none. What stands from before may be sent again."""
+    with pytest.raises(Refused, match=r"'due_at' is .*; an instant lies in the years 1900 to 2999"):
+        Bench({"within": "1h"}).change("Mon 09:30", due_at=sent)
+    before = Bench({"within": "1h"}, rules=BOUNDS_INSTANTS - 1).change("Mon 09:30", due_at=sent)
+    assert before.timeline.state.fields["due_at"] == sent
+    Bench({"within": "1h"}, fields={"due_at": sent}).change("Mon 09:30", due_at=sent, state="on")
+
+
+@pytest.mark.parametrize("sent", ["1900-01-01T00:00:00Z", "2999-12-31T23:59:59Z"])
+def test_the_first_and_the_last_instant_may_be_in_a_field(sent: str) -> None:
+    assert Bench({"within": "1h"}).change("Mon 09:30", due_at=sent).timeline.state.fields["due_at"] == sent

@@ -2,9 +2,12 @@
 
 import asyncio
 from collections import Counter
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from temporalio.service import RPCError
 
 from activities.covering import Covering
 from activities.reports.making import ReportWish, make_report
@@ -70,6 +73,41 @@ async def test_a_case_takes_one_however_often_it_is_opened(world: World) -> None
     case = unique("once")
     await asyncio.gather(*(world.open("few", case) for _ in range(5)))
     assert (await balance(world, "few-2")).current.used == 1
+
+
+@pytest.mark.parametrize(
+    ("also", "says"),
+    [
+        ({"business_hours": "nope"}, "unknown business hours 'nope'"),
+        ({"fields": {"due_at": "0001-01-01T00:00:00Z"}}, "'due_at' is .*1900 to 2999"),
+        ({"fields": {"due_at": "1899-12-31T23:59:59Z"}}, "'due_at' is .*1900 to 2999"),
+        ({"opened_at": datetime(1950, 1, 1, tzinfo=UTC), "business_hours": "Zagreb"}, "holidays of .* are known from"),
+    ],
+    ids=["hours that nobody knows", "year 1", "year 1899", "years of which no holidays are known"],
+)
+async def test_a_case_that_can_not_be_opened_takes_nothing(world: World, also: dict[str, Any], says: str) -> None:
+    """It is refused before it is asked for."""
+    case = unique("bad")
+    with pytest.raises(Refused, match=says):
+        await world.open("capped", case, asset="capped-asset", **also)
+    counted = world.milepost.temporal.get_workflow_handle(workflow_id("capped-50"))
+    with suppress(RPCError):  # it was never asked for anything
+        assert not await counted.query("has_taken", case)
+
+
+@pytest.mark.parametrize(
+    "also",
+    [
+        {"opened_at": datetime(1900, 1, 1, tzinfo=UTC)},
+        {"opened_at": datetime(1900, 6, 1, tzinfo=UTC), "fields": {"due_at": "1900-01-01T00:00:00Z"}},
+        {"fields": {"due_at": "1900-01-01T00:00:00Z"}},
+    ],
+    ids=["opened", "both", "field"],
+)
+async def test_a_case_may_be_as_old_as_anything(world: World, also: dict[str, Any]) -> None:
+    """From the first instant of which something is promised on: what another system writes where it has no date."""
+    case = await world.open(**also)
+    assert (await world.view(case)).process is not None
 
 
 async def test_a_case_may_be_opened_from_an_entitlement(world: World) -> None:
