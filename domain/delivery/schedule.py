@@ -30,8 +30,9 @@ GIVES_UP_AFTER = timedelta(hours=96) + LONGEST_WAIT
 """Of an action as a whole: longer than it may wait, and than all delays together (75 h 35 min, and a tenth of jitter)
 with their attempts."""
 
-ATTEMPT = timedelta(seconds=60)
-"""Of one attempt at an action, with its texts and records: longer than a mail server or a receiver is waited for."""
+ATTEMPT = timedelta(minutes=5)
+"""Of one attempt at an action, with its texts and records, for which what was due later waits: longer than a mail server
+or a receiver is waited for, and than a worker is late that has thousands of attempts to make."""
 
 JITTER = 0.1
 """Of a delay, at most so much is added, so that what failed together does not come back together."""
