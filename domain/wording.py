@@ -26,7 +26,7 @@ _STAMP = re.compile(r"\b[0-9]{4}-[01][0-9]-[0-3][0-9] [0-2][0-9]:[0-5][0-9]:[0-5
 def instant(at: datetime, zone: tzinfo = UTC) -> str:
     """An instant on the wall clock of a zone, which is named: ``Mon 2025-06-09 09:00 America/New_York``."""
     try:
-        return f"{clock(at, zone)} {zone_name(zone)}"
+        return f"{_written_out(at.astimezone(zone))} {zone_name(zone)}"
     except OverflowError:  # at an end of the years that there are: in that zone it would lie in none of them
         return at.isoformat()
 
@@ -38,7 +38,13 @@ def second(at: datetime, zone: tzinfo = UTC) -> str:
 
 def clock(at: datetime, zone: tzinfo = UTC) -> str:
     """An instant on the wall clock of a zone that is named elsewhere: ``Mon 2025-06-09 09:00``."""
-    local = at.astimezone(zone)
+    try:
+        return _written_out(at.astimezone(zone))
+    except OverflowError:
+        return _written_out(at)
+
+
+def _written_out(local: datetime) -> str:
     return f"{day_text(local.date())} {time_text(local)}"
 
 

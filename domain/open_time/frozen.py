@@ -157,7 +157,10 @@ class FrozenCalendar(BaseModel):
     def local(self, t: datetime) -> datetime:
         """Return ``t`` as the calendar's wall clock shows it, for people to read."""
         offset = self._open_time.offsets.at(_microseconds(t)) // SECOND
-        return t.astimezone(timezone(timedelta(seconds=offset)))
+        try:
+            return t.astimezone(timezone(timedelta(seconds=offset)))
+        except OverflowError:  # at an end of the years that there are
+            return t
 
     def __hash__(self) -> int:
         return hash((self.name, self.start, self.end, self.offset_changes, self.week, frozenset(self.dates.items())))

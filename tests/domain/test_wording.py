@@ -32,6 +32,12 @@ def test_an_instant_that_utc_does_not_have_is_written(at: str) -> None:
     assert instant(datetime.fromisoformat(at)) == at
 
 
+def test_an_instant_that_a_zone_does_not_have_is_written() -> None:
+    """On no wall clock of it: reports and pages of cases that have one are made all the same."""
+    at = datetime(1, 1, 1, tzinfo=UTC)
+    assert clock(at, ZoneInfo("America/New_York")) == "Mon 0001-01-01 00:00"
+
+
 def test_the_stamp_of_a_note_is_in_utc_with_seconds() -> None:
     assert stamp(AT.astimezone(ZoneInfo("America/New_York"))) == "2025-06-09 13:00:00Z"
 
