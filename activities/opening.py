@@ -182,14 +182,14 @@ class Opening:
 
     async def _plan_change(self, change: EntitlementChangePlan) -> OpenedCase:
         intake = change.intake.model_copy(update={"entitlement": change.entitlement})
-        taken = Taken()
+        taken, at = Taken(), change.at or change.now
         if change.entitlement is not None:
-            coverage, _ = await self.covering.find(intake, change.now)
+            coverage, _ = await self.covering.find(intake, at)
             wanted = coverage.ranked[:1]
             for match in wanted:  # what can't be planned is refused before anything is taken for it
                 await self._plan(intake, Taken(match.entitlement), change.opened_at)
             attempt = change.event_id or activity.info().workflow_run_id or ""
-            taken = await self.covering.take(intake, wanted, at=change.now, now=change.now, attempt=attempt)
+            taken = await self.covering.take(intake, wanted, at=at, now=change.now, attempt=attempt)
             if taken.entitlement is None and taken.prompt is None:
                 raise Refused("nothing_left", f"entitlement {change.entitlement!r} has nothing left for this case")
         return await self._plan(intake, taken, change.opened_at)

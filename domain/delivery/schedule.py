@@ -31,8 +31,8 @@ GIVES_UP_AFTER = timedelta(hours=96) + LONGEST_WAIT
 with their attempts."""
 
 ATTEMPT = timedelta(minutes=5)
-"""Of one attempt at an action, with its texts and records, for which what was due later waits: longer than a mail server
-or a receiver is waited for, and than a worker is late that has thousands of attempts to make."""
+"""Of one attempt at an action, with its texts and records. What was due later waits for so long: longer than a mail
+server or a receiver is waited for, and than a worker is late that has thousands of attempts to make."""
 
 JITTER = 0.1
 """Of a delay, at most so much is added, so that what failed together does not come back together."""

@@ -55,6 +55,8 @@ class EntitlementChangePlan(Value):
 
     Attributes:
         event_id: of the request: asked once more under another, the entitlement looks again at what it has left.
+        at: when the case goes over, or was opened if it should have had this one from then on: that has to lie within
+            the term, and decides the period. None: an older build asks, and means now.
     """
 
     intake: CaseIntake
@@ -62,6 +64,7 @@ class EntitlementChangePlan(Value):
     entitlement: Reference | None
     opened_at: AwareDatetime
     now: AwareDatetime
+    at: AwareDatetime | None = Field(default=None, exclude_if=operator.not_)
 
 
 class OverageDecided(Value):

@@ -139,6 +139,13 @@ CATALOG = Catalog.model_validate(
                 "starts_on": "2025-01-15",
                 "allowance": {"unit": "cases", "cap": 2, "period": "quarter"},
             },
+            {
+                "id": "few-later",
+                "account": "few",
+                "process": "Quick",
+                "starts_on": "2025-08-01",
+                "allowance": {"unit": "cases", "cap": 5, "period": "month"},
+            },
             {"id": "capped-rest", "account": "capped", "process": "Support", "ends_on": "2031-12-31"},
             {"id": "broken-1", "account": "broken", "process": "Broken mail"},
             {

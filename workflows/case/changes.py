@@ -16,6 +16,9 @@ with workflow.unsafe.imports_passed_through():
     from workflows.case.shown import Picture
     from workflows.case.taking import Taking
 
+AT_ITS_OWN_TIME = "a-change-counts-at-its-own-time"
+"""The patch since which a change of entitlement is judged, and paid for, at the instant at which it takes effect."""
+
 
 class Changes:
     """Gets the plan that a change leads to, and has the case go over to it."""
@@ -39,6 +42,11 @@ class Changes:
         prompt = case.kept.prompt
         if prompt is not None and prompt.change is not None and prompt.change.event_id == change.event_id:
             return Answer(outcome="repeated", notes=[prompt.text], case=case.view())
+        own = None
+        if workflow.patched(AT_ITS_OWN_TIME):
+            # What the timeline would refuse is refused before anything is taken for it.
+            self._taking.try_out(EntitlementChanged(plan=case.timeline.plan, **change.model_dump()))
+            own = case.timeline.state.opened_at if change.from_opening else min(change.occurred_at, case.now())
         planned = await plan_by(
             names.PLAN_ENTITLEMENT_CHANGE,
             EntitlementChangePlan(
@@ -47,6 +55,7 @@ class Changes:
                 entitlement=change.entitlement,
                 opened_at=case.timeline.state.opened_at,
                 now=case.now(),
+                at=own,
             ),
             OpenedCase,
             "freeze the calendars of another entitlement",

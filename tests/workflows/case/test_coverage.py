@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -27,6 +28,15 @@ async def balance(world: World, entitlement: str) -> Balance:
     handle = world.milepost.temporal.get_workflow_handle(workflow_id(entitlement), result_type=Balance)
     found: Balance = await handle.query("balance", result_type=Balance)
     return found
+
+
+async def has_taken(world: World, entitlement: str, case: str) -> bool:
+    """Whether a count has taken one for a case; no, if it was never asked for anything."""
+    with suppress(RPCError):
+        return bool(
+            await world.milepost.temporal.get_workflow_handle(workflow_id(entitlement)).query("has_taken", case)
+        )
+    return False
 
 
 async def test_a_hundred_cases_at_once_against_a_cap_of_fifty(world: World) -> None:
@@ -90,9 +100,7 @@ async def test_a_case_that_can_not_be_opened_takes_nothing(world: World, also: d
     case = unique("bad")
     with pytest.raises(Refused, match=says):
         await world.open("capped", case, asset="capped-asset", **also)
-    counted = world.milepost.temporal.get_workflow_handle(workflow_id("capped-50"))
-    with suppress(RPCError):  # it was never asked for anything
-        assert not await counted.query("has_taken", case)
+    assert not await has_taken(world, "capped-50", case)
 
 
 @pytest.mark.parametrize(
@@ -254,6 +262,35 @@ async def test_a_change_from_the_opening_on_is_one_after_a_decision_too(world: W
     answer = await world.ask(case, "decide_overage", later(hours=2), approved=True, by="bea")
     running = [m for m in answer.case.milestones if m.state is InstanceState.RUNNING]
     assert [(m.milestone, m.start_at) for m in running] == [("First response", MONDAY), ("Resolution", MONDAY)]
+
+
+async def test_a_change_counts_at_its_own_time(world: World) -> None:
+    """It is known late: the entitlement has to cover that instant, and pays in the period of it."""
+    case = await world.open("few")
+    await world._go_to(case, later(days=100))
+    change = partial(world.milepost.request, case, "change_entitlement", entitlement="few-later")
+    with pytest.raises(Refused, match="begins on 2025-08-01"):
+        await change(occurred_at=later(days=1).isoformat())
+    with pytest.raises(Refused, match="begins on 2025-08-01"):
+        await change(occurred_at=later(days=70).isoformat(), from_opening=True)
+    answer = Answer.model_validate(await change(occurred_at=later(days=60).isoformat()))
+    assert answer.outcome == "taken"
+
+    async def it_is_on_record() -> None:
+        [row] = [row for row in world.store.ledgers.rows("few-later") if row.reference == case]
+        assert (row.period, row.at) == (0, later(days=60))
+
+    await assert_eventually(it_is_on_record)
+
+
+async def test_a_change_that_is_refused_takes_nothing(world: World) -> None:
+    """It is tried on the timeline before its entitlement is asked."""
+    case = await world.open("few")
+    await world._go_to(case, later(days=100))
+    before = later(hours=-1).isoformat()
+    with pytest.raises(Refused, match="before the case was opened"):
+        await world.milepost.request(case, "change_entitlement", occurred_at=before, entitlement="few-later")
+    assert not await has_taken(world, "few-later", case)
 
 
 async def test_no_to_a_change_leaves_the_case_with_what_it_has(world: World) -> None:
