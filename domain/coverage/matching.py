@@ -166,9 +166,11 @@ class Match(Value):
 
     @property
     def overflows(self) -> bool:
-        """Whether nothing is left of it, and a case falls back to the next."""
+        """Whether cases are counted, nothing is left of it, and a case falls back to the next."""
         allowance = self.entitlement.allowance
-        return not self.left and allowance is not None and allowance.overflow is Overflow.FALLBACK
+        if allowance is None or self.takes_every_case:
+            return False
+        return not self.left and allowance.overflow is Overflow.FALLBACK
 
 
 class Coverage(Value):

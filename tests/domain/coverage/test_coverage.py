@@ -141,6 +141,20 @@ def test_an_overflow_is_not_hidden_by_one_that_counts_nothing() -> None:
     assert [match.entitlement.id for match in better.ranked] == ["by-asset", "spent"]
 
 
+@pytest.mark.parametrize("unit", ["hours", "visits"])
+def test_a_spent_bank_comes_after_what_has_something_left(unit: str) -> None:
+    """No case is taken of it, so nothing overflows that somebody would have to hear of."""
+    spent = entitlement("spent", ends_on="2026-01-01", allowance={"unit": unit, "cap": 1})
+    left = entitlement("left", ends_on="2026-02-01", allowance={"unit": unit, "cap": 5})
+    free = entitlement("free", ends_on="2026-03-01")
+    coverage = cover(CASE, spent, left, free, exhausted=("spent",))
+    assert [match.entitlement.id for match in coverage.ranked] == ["left", "free", "spent"]
+    assert [match.entitlement.id for match in cover(CASE, spent, free, exhausted=("spent",)).ranked] == [
+        "free",
+        "spent",
+    ]
+
+
 def test_a_better_reason_beats_what_has_allowance_left() -> None:
     """Allowance counts among equals only."""
     coverage = cover(CASE, *RANKED, exhausted=("named",))
