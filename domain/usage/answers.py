@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ from domain.errors import Refused
 from domain.usage.allowance import Overflow
 from domain.usage.book import UsageBook, UsageEffect
 from domain.usage.requests import Consumed, EntitlementOverflowed, Outcome
+from domain.usage.rows import LedgerRow
 from domain.usage.takings import Taking
 
 _BY_POLICY: dict[Overflow, Outcome] = {
@@ -17,6 +19,9 @@ _BY_POLICY: dict[Overflow, Outcome] = {
     Overflow.PROMPT: "prompt",
 }
 _NOTHING = Taking(0, 0)
+
+WRITES_UNCOUNTED = 5
+"""The version of the rules since which what was taken before the opening balance has a row of the ledger."""
 
 
 class Taken(NamedTuple):
@@ -83,18 +88,31 @@ def exhausted(book: UsageBook, reference: str, period: int, at: datetime) -> Tak
     return Taken(answer(book, reference, "exhausted", Taking(period, 0), at), [])
 
 
-def before_opening(book: UsageBook, reference: str, at: datetime) -> Taken | None:
-    """The answer to what was taken before the opening balance, which counts it already; None if it was not."""
+def before_opening(
+    book: UsageBook, reference: str, at: datetime, write: Callable[[int, str], LedgerRow]
+) -> Taken | None:
+    """The answer to what was taken before the opening balance, which counts it already; None if it was not.
+
+    Args:
+        book: of the entitlement.
+        reference: what is taken.
+        at: its own instant.
+        write: puts it on record in a period, with a reason; it takes nothing.
+    """
     opening, uncounted = book.terms.opening, book.state.uncounted
     known = uncounted.find(reference)
     if known is None and (opening is None or at >= opening.at):
         return None
+    effects: list[UsageEffect] = []
     if known is None:
-        book.period_of(at)
+        period = book.period_of(at)
         uncounted.add(reference, _NOTHING)
+        if book.terms.rules >= WRITES_UNCOUNTED:
+            book.changing_use(period)
+            effects.append(write(period, "the opening balance counts it already"))
     period = book.period_near(at)
     said = answer(book, reference, "already" if known else "granted", Taking(period, 0), at)
-    return Taken(said.model_copy(update={"is_reversed": False}), [])
+    return Taken(said.model_copy(update={"is_reversed": False}), effects)
 
 
 def refusal(book: UsageBook, reference: str, refused: Refused) -> Taken:

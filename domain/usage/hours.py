@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import NamedTuple
 
 from domain.bounds import cut
@@ -38,7 +39,7 @@ def log_hours(book: UsageBook, entry: TimeEntry, now: datetime) -> Taken:
         if book.terms.allowance.unit != HOURS:
             counted = book.terms.allowance.unit
             raise Refused("unit", f"entitlement {book.terms.entitlement_id} is counted in {counted}, not in hours")
-        if said := before_opening(book, entry.id, entry.worked_at):
+        if said := before_opening(book, entry.id, entry.worked_at, partial(_uncounted, book, entry, now)):
             return said
         period = book.period_of(entry.worked_at)
     except Refused as refused:
@@ -125,6 +126,10 @@ def _split(book: UsageBook, entry: TimeEntry, period: int, minutes: int, now: da
     return Taken(
         answer(book, entry.id, by_policy(book, period) if over else "granted", taking, entry.worked_at), effects
     )
+
+
+def _uncounted(book: UsageBook, entry: TimeEntry, now: datetime, period: int, why: str) -> LedgerRow:
+    return _row(book, entry, RowKind.TAKEN, period, now=now, amount=0, said=why)
 
 
 def _within_grace(book: UsageBook, entry: TimeEntry, period: int, now: datetime) -> Taken:

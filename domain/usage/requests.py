@@ -116,9 +116,10 @@ class CarriedUsage(Value):
     faults: int = Field(default=0, exclude_if=operator.not_)
 
 
-RULES = 4
+RULES = 5
 """Of counts that begin now. Since 2 nobody hears of a term that was over before the count began, also if what was left
-of its periods is carried over. Since 3 the renewals contact hears what was unused of what is cancelled."""
+of its periods is carried over. Since 3 the renewals contact hears what was unused of what is cancelled. Since 5 what
+was taken before the opening balance has a row."""
 
 
 Measured = Annotated[NonNegativeInt, Field(le=MOST_AMOUNT * MINUTES_PER_HOUR)]

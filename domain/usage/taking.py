@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 
 from domain.errors import Refused
 from domain.usage.allowance import Overflow
@@ -12,7 +13,7 @@ from domain.usage.carrying import Cause, room_with_grants, settle
 from domain.usage.grants import Room, available, pay
 from domain.usage.planned import check_room_ahead, note_planned
 from domain.usage.requests import Consumption, Outcome
-from domain.usage.rows import RowKind
+from domain.usage.rows import LedgerRow, RowKind
 from domain.usage.state import Asked
 from domain.usage.takings import Taking
 from domain.usage.units import HOURS
@@ -42,7 +43,7 @@ def take(book: UsageBook, consumption: Consumption, now: datetime) -> Taken:
         _check_unit(book, consumption.unit)
         if book.terms.allowance.unit == HOURS:
             raise Refused("hours_are_logged", f"hours of {book.terms.entitlement_id} are taken by time entries")
-        if said := before_opening(book, reference, at):
+        if said := before_opening(book, reference, at, partial(_uncounted, book, consumption, now)):
             return said
         period = book.period_of(at)
         check_room_ahead(book, at, now)
@@ -112,6 +113,11 @@ def note_asked(book: UsageBook, reference: str, asked: Asked) -> None:
 def _told(book: UsageBook, reference: str, known: Taking) -> Outcome:
     """What was answered to a request that comes again: who was asked then is asked now, whatever the rules are."""
     return "prompt" if reference in book.state.asked else by_policy(book, known.period)
+
+
+def _uncounted(book: UsageBook, consumption: Consumption, now: datetime, period: int, why: str) -> LedgerRow:
+    draft = _draft(consumption, RowKind.TAKEN, period, now, used=0)
+    return book.write(draft._replace(amount=0, reason=why))
 
 
 def _check_unit(book: UsageBook, unit: str | None) -> None:

@@ -1,6 +1,6 @@
 """Time entries, and decisions about what is beyond the cap; one rule each."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,12 +12,14 @@ from domain.usage.freezing import freeze
 from domain.usage.machine import Usage, UsageEffect
 from domain.usage.periods import Term
 from domain.usage.requests import (
+    RULES,
     Consumed,
     Consumption,
     ConsumptionReversed,
     EntitlementAmended,
     EntitlementOverflowed,
     EntitlementTerms,
+    OpeningBalance,
     OverageDecision,
     TimeEntry,
 )
@@ -229,3 +231,14 @@ def test_overage_of_hours_is_billed_once_somebody_says_yes() -> None:
     bank.change(ConsumptionReversed, "undo", reference="T1")
     assert [row.amount for row in bank.rows("override")] == [30, -30]
     assert bank.now == (0, 0, 120)
+
+
+def test_work_before_the_opening_balance_is_on_record_and_takes_nothing() -> None:
+    opening = OpeningBalance(at=NOON, used=30)
+    bank = Bank()
+    bank.usage = Usage.begin(bank.usage.terms.model_copy(update={"opening": opening, "rules": RULES}), NOON)
+    assert bank.log("T-0", 60, NOON - timedelta(days=1)).outcome == "granted"
+    assert bank.log("T-0", 60, NOON - timedelta(days=1)).outcome == "already"
+    [row] = bank.rows("taken")
+    assert (row.reference, row.amount, row.used, row.reason) == ("T-0", 0, 0, "the opening balance counts it already")
+    assert bank.now[0] == 30

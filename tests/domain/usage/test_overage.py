@@ -175,6 +175,11 @@ def test_an_opening_balance_counts_what_was_used_elsewhere() -> None:
     assert bank.take("before", datetime(2026, 6, 9, tzinfo=UTC)) == "already"
     assert bank.take("long-before", JANUARY) == "granted"
     assert bank.now_has() == (3, 0)
+    rows = [e for e in bank.effects if isinstance(e, LedgerRow) and e.kind is RowKind.TAKEN]
+    assert [(row.reference, row.at, row.amount, row.used, row.reason) for row in rows] == [
+        ("before", datetime(2026, 6, 9, tzinfo=UTC), 0, 0, "the opening balance counts it already"),
+        ("long-before", JANUARY, 0, 0, "the opening balance counts it already"),
+    ]
     assert bank.take("after", datetime(2026, 6, 11, tzinfo=UTC)) == "granted"
     assert bank.now_has() == (4, 0)
     bank.to(datetime(2026, 7, 2, tzinfo=UTC))
