@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, TypeVar
 from uuid import uuid4
 
+from pydantic import ValidationError
 from temporalio.client import (
     Client,
     WithStartWorkflowOperation,
@@ -320,14 +321,24 @@ class MilepostClient:
         if known.status is WorkflowExecutionStatus.RUNNING:
             return None
         if known.status is not WorkflowExecutionStatus.FAILED:
-            since = f", since {instant(known.close_time)}" if known.close_time else ""
-            return Refused("closed", f"case {case_id} is closed{since}")
+            closed_at = await self._closed_at(known)
+            return Refused("closed", f"case {case_id} is closed{f', since {instant(closed_at)}' if closed_at else ''}")
         reason, intake = await self._failure(case_id), await self._intake(known)
         if intake.get("reopened"):
             return Refused("closed", f"case {case_id} is closed, and reopening it was refused: {reason}")
         if not intake.get("carried"):
             return Refused("not_opened", f"case {case_id} was refused when it was opened: {reason}")
         return Refused("failed", f"case {case_id} failed: {reason}")
+
+    async def _closed_at(self, known: WorkflowExecutionDescription) -> datetime | None:
+        """When a case was closed by its own time; of one that was ended from outside, when that was."""
+        if known.status is not WorkflowExecutionStatus.COMPLETED:
+            return known.close_time
+        run = self.temporal.get_workflow_handle(known.id, run_id=known.run_id, result_type=CaseView)
+        try:
+            return (await run.result(follow_runs=False)).closed_at or known.close_time
+        except (RPCError, ValidationError):  # its history is gone, or a newer build has written it
+            return known.close_time
 
     async def _intake(self, known: WorkflowExecutionDescription) -> dict[str, Any]:
         """With what a run of a case was started, whatever its shape."""

@@ -7,6 +7,7 @@ import pytest
 from domain.errors import Refused
 from domain.timeline.instances import InstanceState
 from domain.usage.requests import Balance, workflow_id
+from domain.wording import instant
 from tests.support import unique
 from tests.workflows.conftest import Working
 from tests.workflows.world import World, later
@@ -45,11 +46,12 @@ async def test_what_comes_with_the_close_is_not_lost(idle_world: World, at_work:
 
 
 async def test_who_asks_a_closed_case_is_told(world: World) -> None:
-    """The request is refused; nobody takes it for done."""
+    """The request is refused; nobody takes it for done. It says since when, by the time of the closing."""
     case = await world.open()
-    await world.ask(case, "close", later(hours=1))
+    await world._go_to(case, later(hours=3))
+    await world.milepost.request(case, "close", occurred_at=later(hours=1).isoformat())
     await world.milepost.handle(case).result()
-    with pytest.raises(Refused, match="closed"):
+    with pytest.raises(Refused, match=f"is closed, since {instant(later(hours=1))}"):
         await world.milepost.request(case, "stop_clock", occurred_at=later(hours=1).isoformat())
 
 
