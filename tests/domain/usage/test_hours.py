@@ -237,7 +237,7 @@ def test_work_before_the_opening_balance_is_on_record_and_takes_nothing() -> Non
     opening = OpeningBalance(at=NOON, used=30)
     bank = Bank()
     bank.usage = Usage.begin(bank.usage.terms.model_copy(update={"opening": opening, "rules": RULES}), NOON)
-    bank.usage.advance(NOON)
+    bank.effects += bank.usage.advance(NOON)
     assert bank.log("T-0", 60, NOON - timedelta(days=1)).outcome == "granted"
     assert bank.log("T-0", 60, NOON - timedelta(days=1)).outcome == "already"
     [row] = bank.rows("taken")
