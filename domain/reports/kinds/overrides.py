@@ -16,14 +16,16 @@ from domain.wording import plural
 
 NOTES = (
     "Counted is each decision by which something beyond a cap is billed, as the ledger has it.",
-    "A negative amount takes an earlier decision back: it is not billed any more, or was billed and is paid back.",
+    "A negative amount takes an earlier decision back: what was exported is paid back, what was not is not billed.",
     "The price is of one unit, as the entitlement had it when somebody was asked. The cost is rounded once a line.",
-    "Export: which export took it; each is taken by one, once. It lies in the period of its own instant.",
+    "Export: which export took it; each is taken by one, once. What was taken back whole before, none takes.",
+    "Each lies in the period of its own instant; what takes one back before any export took it lies in the same.",
 )
 ADDED_UP = (
     NOTES[0],
     "A decision and what takes it back again both count; their amounts and costs are added up.",
     "Each lies in the period of its own instant, on the wall clock of its account.",
+    "What takes one back before any export took it lies in the same period.",
 )
 SUMS = ("account", "entitlement", "unit", "decided_by")
 """What decisions can be added up by, beside the calendar periods in which they lie."""
