@@ -16,7 +16,7 @@ class PeriodUse:
 
     Attributes:
         begins_at: None of a term without a start; `ends_at` the first instant after it, None if it does not end.
-        first_day: in the account's zone.
+        first_day: in the account's zone, and so is `last_day`; None where the period has no such instant.
         is_current: it is the period of the report's instant.
         cap: with what was carried over; None: unlimited.
     """
@@ -26,6 +26,7 @@ class PeriodUse:
     unit: str
     period: int
     first_day: date | None
+    last_day: date | None
     begins_at: datetime | None
     ends_at: datetime | None
     is_current: bool

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Select, and_, func, select
 
@@ -106,6 +107,7 @@ def _use(name: str, periods: FrozenPeriods | None, row: Any, *, is_current: bool
         unit=row["unit"],
         period=period,
         first_day=row["first_day"],
+        last_day=None if periods is None else _last_day(periods, period),
         begins_at=None if periods is None else periods.starts_at(period),
         ends_at=None if periods is None else periods.ends_before(period),
         is_current=is_current,
@@ -113,6 +115,12 @@ def _use(name: str, periods: FrozenPeriods | None, row: Any, *, is_current: bool
         overage=row["overage_after"],
         cap=row["cap_after"],
     )
+
+
+def _last_day(periods: FrozenPeriods, number: int) -> date | None:
+    """The last date of a period, on the wall clock of its account; None if it does not end."""
+    ends = periods.ends_before(number)
+    return None if ends is None else (ends - timedelta(seconds=1)).astimezone(ZoneInfo(periods.term.time_zone)).date()
 
 
 def _untouched(terms: EntitlementTerms, now: datetime) -> PeriodUse:
@@ -124,6 +132,7 @@ def _untouched(terms: EntitlementTerms, now: datetime) -> PeriodUse:
         unit=terms.allowance.unit,
         period=current.period,
         first_day=current.first_day,
+        last_day=_last_day(terms.periods, current.period),
         begins_at=current.starts_at,
         ends_at=current.ends_before,
         is_current=True,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 from functools import partial
 
 from domain.reports.asking import ReportAsked
@@ -90,9 +89,7 @@ def _overlaps(use: PeriodUse, asked: ReportAsked) -> bool:
     first, last = asked.days.first, asked.days.last
     if last is not None and use.first_day is not None and use.first_day > last:
         return False
-    if first is None or use.ends_at is None:
-        return True
-    return (use.ends_at.astimezone(asked.days.zone) - timedelta(seconds=1)).date() >= first
+    return first is None or use.last_day is None or use.last_day >= first
 
 
 def _order(use: PeriodUse) -> tuple[str, str, int]:
@@ -118,9 +115,8 @@ def use_text(use: PeriodUse, asked: ReportAsked) -> str:
     if use.overage:
         said += f", {amount_text(use.overage, use.unit)} beyond"
     projected = use.projected(asked.now)
-    if projected is not None and use.ends_at is not None and projected > use.used + use.overage:
-        last = (use.ends_at.astimezone(asked.days.zone) - timedelta(seconds=1)).date()
-        said += f", at this pace {number_text(projected, use.unit)} by {day_text(last)}"
+    if projected is not None and use.last_day is not None and projected > use.used + use.overage:
+        said += f", at this pace {number_text(projected, use.unit)} by {day_text(use.last_day)}"
     return said
 
 

@@ -117,6 +117,18 @@ def test_usage_of_current_periods_leads_somewhere_together(store: Store) -> None
     assert (many, of_both, pace) == (2, 15.0, 20.0)
 
 
+def test_a_period_lies_in_the_days_of_its_account(store: Store) -> None:
+    """Also west of the organisation, where it ends while the next month has begun there."""
+    put(store, "bank", used("2026-02-01", 240, 300), used("2026-03-01", 60, 300))
+    asked: dict[str, Any] = {"entitlement": "bank", "now": datetime(2026, 3, 11, 20, tzinfo=UTC)}
+    march = report(store, ReportKind.USAGE, period="2026-03", **asked)
+    assert [row[2] for row in march.rows] == ["2026-03-01"]
+    assert march.finding.endswith("by Tue 2026-03-31")
+    assert [row[0] for row in report(store, ReportKind.USAGE, "month", period="2026-03", **asked).rows] == ["2026-03"]
+    (last,) = report(store, ReportKind.USAGE, period="2026-02", **asked).rows
+    assert (last[2], last[4]) == ("2026-02-01", 4.0)
+
+
 def test_overrides_are_added_up_with_what_they_cost(store: Store) -> None:
     """By who decided, and by the month on the wall clock of the account: midnight in Berlin is March in California."""
     midnight = datetime(2026, 3, 31, 22, 30, tzinfo=UTC)
