@@ -16,6 +16,7 @@ from domain.reports.using import PeriodUse
 from domain.usage.machine import Usage
 from domain.usage.periods import FrozenPeriods, PeriodUnknown
 from domain.usage.requests import EntitlementTerms
+from domain.usage.untouched import untouched
 from store import tables
 from store.catalog.reading import StoredCatalog
 from store.reading import read_stored
@@ -89,7 +90,8 @@ def _uses(
     for period in sorted(rows):
         yield _use(entitlement.id, terms.periods, rows[period], is_current=period == current)
     if current is not None and current not in rows and not entitlement.retired:
-        yield _untouched(terms, now)
+        has_begun = any(period < current for period in rows)
+        yield _without_rows(terms, now, has_begun=has_begun)
 
 
 def _current(periods: FrozenPeriods, now: datetime) -> int | None:
@@ -123,9 +125,15 @@ def _last_day(periods: FrozenPeriods, number: int) -> date | None:
     return None if ends is None else (ends - timedelta(seconds=1)).astimezone(ZoneInfo(periods.term.time_zone)).date()
 
 
-def _untouched(terms: EntitlementTerms, now: datetime) -> PeriodUse:
-    """The current period of an entitlement of which nothing was taken in it."""
-    current = Usage.begin(terms, now).balance(now).current
+def _without_rows(terms: EntitlementTerms, now: datetime, *, has_begun: bool) -> PeriodUse:
+    """The current period of an entitlement of which nothing was taken in it, and nothing was carried into it.
+
+    Args:
+        terms: of the entitlement.
+        now: the instant.
+        has_begun: it was counted before; then what it has besides its cap would have a row.
+    """
+    current = (Usage.begin(terms, now).balance(now) if has_begun else untouched(terms, now)).current
     return PeriodUse(
         entitlement=terms.entitlement_id,
         account=terms.account,
