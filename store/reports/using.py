@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -86,12 +87,14 @@ def _uses(
     entitlement: Entitlement, account: Account, organisation: Organisation, rows: Mapping[int, Any], now: datetime
 ) -> Iterator[PeriodUse]:
     terms = entitlement_terms(entitlement, account, organisation, now=now, until=now)
-    current = _current(terms.periods, now)
+    cancelled_at = entitlement.cancelled_at
+    current = None if cancelled_at is not None and cancelled_at <= now else _current(terms.periods, now)
     for period in sorted(rows):
-        yield _use(entitlement.id, terms.periods, rows[period], is_current=period == current)
+        use = _use(entitlement.id, terms.periods, rows[period], is_current=period == current)
+        yield use if cancelled_at is None else _cut(use, cancelled_at, terms.periods)
     if current is not None and current not in rows and not entitlement.retired:
-        has_begun = any(period < current for period in rows)
-        yield _without_rows(terms, now, has_begun=has_begun)
+        use = _without_rows(terms, now, has_begun=any(period < current for period in rows))
+        yield use if cancelled_at is None else _cut(use, cancelled_at, terms.periods)
 
 
 def _current(periods: FrozenPeriods, now: datetime) -> int | None:
@@ -109,7 +112,7 @@ def _use(name: str, periods: FrozenPeriods | None, row: Any, *, is_current: bool
         unit=row["unit"],
         period=period,
         first_day=row["first_day"],
-        last_day=None if periods is None else _last_day(periods, period),
+        last_day=None if periods is None else _last_day(periods.ends_before(period), periods),
         begins_at=None if periods is None else periods.starts_at(period),
         ends_at=None if periods is None else periods.ends_before(period),
         is_current=is_current,
@@ -119,10 +122,19 @@ def _use(name: str, periods: FrozenPeriods | None, row: Any, *, is_current: bool
     )
 
 
-def _last_day(periods: FrozenPeriods, number: int) -> date | None:
-    """The last date of a period, on the wall clock of its account; None if it does not end."""
-    ends = periods.ends_before(number)
-    return None if ends is None else (ends - timedelta(seconds=1)).astimezone(ZoneInfo(periods.term.time_zone)).date()
+def _cut(use: PeriodUse, cancelled_at: datetime, periods: FrozenPeriods) -> PeriodUse:
+    """A period that ends with its entitlement: what lies after that leads nowhere."""
+    is_within = use.begins_at is None or use.begins_at < cancelled_at
+    if not is_within or (use.ends_at is not None and use.ends_at <= cancelled_at):
+        return use
+    return replace(use, ends_at=cancelled_at, last_day=_last_day(cancelled_at, periods))
+
+
+def _last_day(ends_at: datetime | None, periods: FrozenPeriods) -> date | None:
+    """The last date of a period that ends so, on the wall clock of its account; None if it does not end."""
+    if ends_at is None:
+        return None
+    return (ends_at - timedelta(seconds=1)).astimezone(ZoneInfo(periods.term.time_zone)).date()
 
 
 def _without_rows(terms: EntitlementTerms, now: datetime, *, has_begun: bool) -> PeriodUse:
@@ -140,7 +152,7 @@ def _without_rows(terms: EntitlementTerms, now: datetime, *, has_begun: bool) ->
         unit=terms.allowance.unit,
         period=current.period,
         first_day=current.first_day,
-        last_day=_last_day(terms.periods, current.period),
+        last_day=_last_day(current.ends_before, terms.periods),
         begins_at=current.starts_at,
         ends_at=current.ends_before,
         is_current=True,

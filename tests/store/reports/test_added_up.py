@@ -129,6 +129,22 @@ def test_a_period_lies_in_the_days_of_its_account(store: Store) -> None:
     assert (last[2], last[4]) == ("2026-02-01", 4.0)
 
 
+def test_a_cancelled_entitlement_leads_nowhere(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its last period ends when it does, and none is current after that; before, the pace is one up to that instant."""
+    april = datetime(2026, 4, 1, tzinfo=UTC)
+    yearly = {"id": "yearly", "account": "acme", "allowance": {"unit": "visits", "cap": 100, "period": "year"}, **MONTH}
+    monkeypatch.setitem(ALLOWANCES, "yearly", ("acme", {"unit": "visits"}))
+    store.catalog.apply(Catalog.model_validate({"entitlements": [yearly | {"cancelled_at": april}]}), by="test")
+    half = datetime(2026, 2, 15, tzinfo=UTC)
+    assert report(store, ReportKind.USAGE, entitlement="yearly", now=april).rows == ()
+    put(store, "yearly", ("2026-01-01", {"period": 0, "used": 30, "used_after": 30, "cap_after": 100}))
+    assert report(store, ReportKind.USAGE, entitlement="yearly", now=half).rows[0][-1] == 60
+    over = report(store, ReportKind.USAGE, entitlement="yearly", now=april + timedelta(days=200))
+    assert [row[4:] for row in over.rows] == [(30, 100, 70, 30.0, 0, None)]
+    assert over.finding == "1 period, all of them over"
+    assert report(store, ReportKind.USAGE, entitlement="yearly", now=april, first=date(2026, 4, 2)).rows == ()
+
+
 def test_overrides_are_added_up_with_what_they_cost(store: Store) -> None:
     """By who decided, and by the month on the wall clock of the account: midnight in Berlin is March in California."""
     midnight = datetime(2026, 3, 31, 22, 30, tzinfo=UTC)
