@@ -6,6 +6,7 @@ from datetime import datetime, tzinfo
 
 from domain.bounds import visible
 from domain.reports.result import Cell, Column, ColumnKind, Report
+from domain.reports.shares import share_text
 from domain.wording import clock, day_text, instant, span
 
 MOST_LETTERS = 120
@@ -29,7 +30,7 @@ def cell_text(cell: Cell, column: Column, zone: tzinfo) -> str:
 def _number(number: float, kind: ColumnKind) -> str:
     match kind:
         case ColumnKind.SHARE:
-            return f"{number:.0f}%"
+            return share_text(number)
         case ColumnKind.SPAN:
             whole = round(number)
             return span(whole if abs(whole) < _MINUTE else round(whole / _MINUTE) * _MINUTE)

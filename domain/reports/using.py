@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from domain.reports.shares import share
+
 _LEAST_SHARE = 0.02
 """Of a period: before so much of it has passed nobody can tell where it leads."""
 
@@ -42,7 +44,7 @@ class PeriodUse:
     @property
     def percent(self) -> float | None:
         """Of the cap; None without one, or with one of 0."""
-        return round(100 * self.used / self.cap, 1) if self.cap else None
+        return None if self.cap is None else share(self.used, self.cap)
 
     def projected(self, now: datetime) -> int | None:
         """What is used by the end of the period, overage among it, if it goes on as since the period began.
@@ -78,7 +80,7 @@ class UsedTogether:
     @property
     def percent(self) -> float | None:
         """Of the cap; None without one, or with one of 0."""
-        return round(100 * self.used / self.cap, 1) if self.cap else None
+        return None if self.cap is None else share(self.used, self.cap)
 
 
 def together(uses: Sequence[PeriodUse], now: datetime) -> UsedTogether:

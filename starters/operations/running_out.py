@@ -10,6 +10,7 @@ from domain.catalog.declarations import Account, Entitlement, Organisation
 from domain.catalog.status import EntitlementStatus, status, zone_of
 from domain.errors import NotFound
 from domain.model import Value
+from domain.reports.shares import share
 from domain.usage.quantities import measured
 from domain.usage.untouched import untouched
 from store import Store
@@ -120,6 +121,6 @@ def _listed(
         cap = None if one.allowance.cap is None else measured(one.allowance.cap, unit)
         counted = Counted(used=0, overage=0, cap=cap, left=cap)
     cap, left = counted.cap, counted.left
-    percent = None if cap is None or left is None else round(100 * left / cap, 1) if cap else 0.0
+    percent = None if cap is None or left is None else share(left, cap) or 0.0
     said = {"unit": unit, "used": counted.used, "cap": cap, "left": left, "overage": counted.overage}
     return known.model_copy(update={**said, "left_percent": percent})

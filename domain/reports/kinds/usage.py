@@ -10,6 +10,7 @@ from domain.reports.grouping import NONE
 from domain.reports.kinds import parts
 from domain.reports.kinds.adding_up import added_up
 from domain.reports.result import Cell, Column, ColumnKind, Report
+from domain.reports.shares import share_text
 from domain.reports.using import PeriodUse, together
 from domain.usage.units import amount_text, in_units, number_text
 from domain.wording import day_text, plural
@@ -110,7 +111,7 @@ def use_text(use: PeriodUse, asked: ReportAsked) -> str:
     if use.cap is None:
         said = f"{amount_text(use.used, use.unit)} used, without a cap"
     else:
-        share = "" if use.percent is None else f" ({use.percent:.0f}%)"
+        share = "" if use.percent is None else f" ({share_text(use.percent)})"
         said = f"{number_text(use.used, use.unit)} of {amount_text(use.cap, use.unit)} used{share}"
     if use.overage:
         said += f", {amount_text(use.overage, use.unit)} beyond"
