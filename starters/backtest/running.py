@@ -179,12 +179,13 @@ def _refuse_decided(result: Backtest) -> None:
 def _take(result: Backtest, case: LoggedCase, walked: Walked, state: str | None) -> None:
     view, calendars = walked.view, result.tried.plan.calendars
     promised = promises(view)
-    instances = [measure(milestone, calendars, view.now) for milestone in promised]
+    kept = {(one.process, one.milestone, one.occurrence): one for one in walked.instances}
+    measured = [measure(m, calendars, view.now, kept[m.process, m.milestone, m.occurrence]) for m in promised]
     groups = [result.grouping.group(view.fields, one) if result.grouping else NONE for one in promised]
-    result.cases.append(CaseResult(case.case_id, walked.kept, instances, groups, case.external_id))
+    result.cases.append(CaseResult(case.case_id, walked.kept, measured, groups, case.external_id))
     result.decided.update(walked.decided)
     result.events += len(case.events)
-    if any(one.was_paused for one in instances):
+    if any(one.was_paused for one in measured):
         states = _states(case, state)
         for milestone in view.milestones:
             _take_pauses(result.pauses, milestone, states, calendars[milestone.business_hours], view.now)
