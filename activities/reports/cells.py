@@ -7,6 +7,7 @@ from datetime import datetime, tzinfo
 from domain.bounds import visible
 from domain.reports.result import Cell, Column, ColumnKind, Report
 from domain.reports.shares import share_text
+from domain.usage.units import MINUTES_PER_HOUR
 from domain.wording import clock, day_text, instant, span
 
 MOST_LETTERS = 120
@@ -37,7 +38,15 @@ def _number(number: float, kind: ColumnKind) -> str:
         case ColumnKind.COUNT:
             return f"{number:,}"
         case _:
-            return f"{number:,.2f}".rstrip("0").rstrip(".")
+            return _amount(number)
+
+
+def _amount(number: float) -> str:
+    """An amount in its unit; hours, which alone have a fraction, to the minute, which a hundredth may not hold."""
+    minutes = round(number * MINUTES_PER_HOUR)
+    if minutes * 100 % MINUTES_PER_HOUR:
+        return span(minutes * _MINUTE)
+    return f"{number:,.2f}".rstrip("0").rstrip(".")
 
 
 def shortened(text: str, most: int = MOST_LETTERS) -> str:

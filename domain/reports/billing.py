@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 from domain.usage.units import measures_per_unit
 
@@ -43,12 +43,12 @@ class Override:
 
     @property
     def cost(self) -> str | None:
-        """What it comes to, with the currency, exact: ``127.50 EUR``; None without a price."""
+        """What it comes to, with the currency: ``127.50 EUR``, half a cent up, as bills are; None without a price."""
         found = None if self.price is None else _PRICE.fullmatch(self.price)
         if found is None:
             return None
         whole = Decimal(found["number"]) * self.amount / measures_per_unit(self.unit)
-        rounded = whole.quantize(Decimal("0.01"))
+        rounded = whole.quantize(Decimal("0.01"), ROUND_HALF_UP)
         return f"{rounded} {found['currency']}" if found["currency"] else str(rounded)
 
 

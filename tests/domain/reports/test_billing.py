@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
+from activities.reports.cells import cell_text
+from domain.reports.asking import ReportAsked
 from domain.reports.billing import Override, bound
+from domain.reports.kinds.overrides import overrides_report
+from domain.reports.result import Days, ReportKind
 
 T0 = datetime(2026, 10, 20, 8, tzinfo=UTC)
 
@@ -28,6 +35,33 @@ def written(number: int, amount: int, *, export: int | None = None, reference: s
         reason=None,
         export=export,
     )
+
+
+@pytest.mark.parametrize(
+    ("minutes", "price", "cost"),
+    [
+        (30, "85.01 EUR", "42.51 EUR"),
+        (-30, "85.01 EUR", "-42.51 EUR"),
+        (10, "85.01 EUR", "14.17 EUR"),
+        (30, "1", "0.50"),
+    ],
+)
+def test_half_a_cent_is_rounded_up(minutes: int, price: str, cost: str) -> None:
+    """As on a bill, and what takes it back comes to as much."""
+    assert replace(written(1, minutes), unit="hours", price=price).cost == cost
+
+
+def test_the_cost_of_a_line_can_be_worked_out_from_its_amount() -> None:
+    """Ten minutes are no 0.17 hours: people read the minutes, and programs get enough of the fraction."""
+    asked = ReportAsked(ReportKind.OVERRIDES, Days(None, None, UTC), T0)
+    for minutes, text in ((10, "10m"), (90, "1.5"), (-80, "-1h20m"), (60 * 1200, "1,200"), (27, "0.45")):
+        one = replace(written(1, minutes), unit="hours", price="85.01 EUR")
+        made = overrides_report(asked, [one])
+        place = made.column("amount")
+        amount = made.rows[0][place]
+        assert isinstance(amount, float)
+        assert f"{amount * 85.01:.2f} EUR" == one.cost
+        assert cell_text(amount, made.columns[place], UTC) == text
 
 
 def told(*overrides: Override) -> dict[tuple[int, ...], tuple[bool, int]]:
