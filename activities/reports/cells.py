@@ -6,6 +6,8 @@ from datetime import datetime, tzinfo
 
 from domain.bounds import visible
 from domain.reports.result import Cell, Column, ColumnKind, Report
+from domain.reports.shares import share_text
+from domain.usage.units import MINUTES_PER_HOUR
 from domain.wording import clock, day_text, instant, span
 
 MOST_LETTERS = 120
@@ -29,14 +31,22 @@ def cell_text(cell: Cell, column: Column, zone: tzinfo) -> str:
 def _number(number: float, kind: ColumnKind) -> str:
     match kind:
         case ColumnKind.SHARE:
-            return f"{number:.0f}%"
+            return share_text(number)
         case ColumnKind.SPAN:
             whole = round(number)
             return span(whole if abs(whole) < _MINUTE else round(whole / _MINUTE) * _MINUTE)
         case ColumnKind.COUNT:
             return f"{number:,}"
         case _:
-            return f"{number:,.2f}".rstrip("0").rstrip(".")
+            return _amount(number)
+
+
+def _amount(number: float) -> str:
+    """An amount in its unit; hours, which alone have a fraction, to the minute, which a hundredth may not hold."""
+    minutes = round(number * MINUTES_PER_HOUR)
+    if minutes * 100 % MINUTES_PER_HOUR:
+        return span(minutes * _MINUTE)
+    return f"{number:,.2f}".rstrip("0").rstrip(".")
 
 
 def shortened(text: str, most: int = MOST_LETTERS) -> str:

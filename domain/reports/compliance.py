@@ -14,6 +14,7 @@ from rich.table import Table
 
 from domain.model import Value
 from domain.reports.grouping import group_of
+from domain.reports.shares import share, share_text
 from domain.timeline.instances import InstanceState
 from domain.timeline.views import CaseView, MilestoneView
 
@@ -87,7 +88,7 @@ class Outcomes(Value):
     @property
     def met_percent(self) -> float | None:
         """Met in time, of those that were met or missed; None if there are none yet."""
-        return percent(self.met, self.met + self.met_late + self.violated)
+        return share(self.met, self.met + self.met_late + self.violated)
 
     def of(self, outcome: Outcome) -> int:
         """How many had that outcome."""
@@ -128,7 +129,7 @@ class ComplianceRow(Outcomes, _Group):
     @property
     def log_met_percent(self) -> float | None:
         """The same by the log's own verdict."""
-        return percent(self.log_met, self.log_met + self.log_missed)
+        return share(self.log_met, self.log_met + self.log_missed)
 
 
 def compliance(
@@ -205,10 +206,5 @@ def compliance_table(rows: Sequence[ComplianceRow], *, by: str) -> Table:
     return table
 
 
-def percent(part: int, whole: int) -> float | None:
-    """A part of a whole in percent; None: there is none."""
-    return round(100 * part / whole, 1) if whole else None
-
-
 def _shown(percent: float | None) -> str:
-    return "" if percent is None else f"{percent:.0f}%"
+    return "" if percent is None else share_text(percent)

@@ -13,6 +13,7 @@ from datetime import datetime
 from domain.frozen import FrozenCalendar, HorizonExceeded
 from domain.open_time.spans import Span
 from domain.reports.compliance import Outcome, outcome
+from domain.timeline.instances import MilestoneInstance
 from domain.timeline.views import MilestoneView
 
 HOUR = 3600
@@ -54,13 +55,19 @@ class Measured:
     was_paused: bool
 
 
-def measure(milestone: MilestoneView, calendars: Mapping[str, FrozenCalendar], now: datetime) -> Measured:
+def measure(
+    milestone: MilestoneView,
+    calendars: Mapping[str, FrozenCalendar],
+    now: datetime,
+    instance: MilestoneInstance | None = None,
+) -> Measured:
     """Measure an instance as of its view.
 
     Args:
         milestone: the instance.
         calendars: of its plan.
         now: of its view.
+        instance: what the view is of; None: it is not known any more, nor whether a cutoff moved its span.
     """
     calendar = calendars[milestone.business_hours]
     completed, target = milestone.completed_at, milestone.target_at
@@ -78,7 +85,7 @@ def measure(milestone: MilestoneView, calendars: Mapping[str, FrozenCalendar], n
         ended_at=ended,
         violations=len(milestone.violations),
         corrected=sum(violation.corrected_at is not None for violation in milestone.violations),
-        span_seconds=_span_seconds(milestone, calendar),
+        span_seconds=_span_seconds(milestone, calendar, instance),
         response_seconds=milestone.actual_seconds if completed else None,
         margin_seconds=margin,
         overrun_seconds=overrun,
@@ -105,9 +112,11 @@ def _judged_at(milestone: MilestoneView, end: datetime) -> datetime:
     return last.from_at if last and last.from_at <= end and (last.to_at is None or last.to_at > end) else end
 
 
-def _span_seconds(milestone: MilestoneView, calendar: FrozenCalendar) -> int | None:
+def _span_seconds(milestone: MilestoneView, calendar: FrozenCalendar, instance: MilestoneInstance | None) -> int | None:
     if milestone.deadline_of is not None:
         return None
+    if instance is not None:
+        return instance.term.nominal_seconds  # of which the timeline takes percentages, too
     span = Span.parse(milestone.span)
     if span.seconds is not None:
         return span.seconds

@@ -20,6 +20,7 @@ from domain.reports.picture import (
 )
 from domain.reports.ranking import foremost
 from domain.reports.result import Cell, Column, ColumnKind, Report, ReportKind
+from domain.reports.shares import share_text
 from domain.wording import span
 
 HOUR = 3600
@@ -211,7 +212,7 @@ def _leading(report: Report) -> Column | None:
 def _figure(value: float, kind: ColumnKind) -> str:
     match kind:
         case ColumnKind.SHARE:
-            return f"{value:.0f}%"
+            return share_text(value)
         case ColumnKind.SPAN:
             return span(round(value))
         case _:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from domain.reports.shares import share
+
 _LEAST_SHARE = 0.02
 """Of a period: before so much of it has passed nobody can tell where it leads."""
 
@@ -16,7 +18,7 @@ class PeriodUse:
 
     Attributes:
         begins_at: None of a term without a start; `ends_at` the first instant after it, None if it does not end.
-        first_day: in the account's zone.
+        first_day: in the account's zone, and so is `last_day`; None where the period has no such instant.
         is_current: it is the period of the report's instant.
         cap: with what was carried over; None: unlimited.
     """
@@ -26,6 +28,7 @@ class PeriodUse:
     unit: str
     period: int
     first_day: date | None
+    last_day: date | None
     begins_at: datetime | None
     ends_at: datetime | None
     is_current: bool
@@ -41,7 +44,7 @@ class PeriodUse:
     @property
     def percent(self) -> float | None:
         """Of the cap; None without one, or with one of 0."""
-        return round(100 * self.used / self.cap, 1) if self.cap else None
+        return None if self.cap is None else share(self.used, self.cap)
 
     def projected(self, now: datetime) -> int | None:
         """What is used by the end of the period, overage among it, if it goes on as since the period began.
@@ -77,7 +80,7 @@ class UsedTogether:
     @property
     def percent(self) -> float | None:
         """Of the cap; None without one, or with one of 0."""
-        return round(100 * self.used / self.cap, 1) if self.cap else None
+        return None if self.cap is None else share(self.used, self.cap)
 
 
 def together(uses: Sequence[PeriodUse], now: datetime) -> UsedTogether:

@@ -17,6 +17,7 @@ from domain.reports.picture import (
     last_periods,
     short_label,
 )
+from domain.reports.shares import share_text
 from domain.reports.tally import Counts
 from starters.backtest.comparing import Comparison
 from starters.backtest.report import Report
@@ -55,7 +56,7 @@ def _finding(reports: Sequence[Report]) -> str:
             said.append(f"{letter} has nothing decided" if letter else "Nothing is decided")
             continue
         judged = counts.met + counts.missed
-        share = f"{counts.met_percent:.0f}% in time ({counts.met:,} of {judged:,})"
+        share = f"{share_text(counts.met_percent)} in time ({counts.met:,} of {judged:,})"
         said.append(f"{letter}: {share}" if letter else share + _worst(report))
     return "; ".join(said)
 
@@ -67,7 +68,7 @@ def _worst(report: Report) -> str:
     if len(shares) < 2:  # noqa: PLR2004  of one there is no worst
         return ""
     worst = min(shares, key=lambda name: shares[name])
-    return f", worst: {worst} {shares[worst]:.0f}%"
+    return f", worst: {worst} {share_text(shares[worst])}"
 
 
 def _lettered(reports: Sequence[Report]) -> Iterator[tuple[str, Report]]:
@@ -106,7 +107,7 @@ def _share(counts: Counts, label: str, *, is_all: bool) -> Bar:
     judged = counts.met + counts.missed
     rest = counts.instances - judged
     more = f" (+{rest:,})" if rest else ""
-    figure = "" if counts.met_percent is None else f"{counts.met_percent:.0f}%"
+    figure = "" if counts.met_percent is None else share_text(counts.met_percent)
     return Bar(
         label=label,
         is_all=is_all,

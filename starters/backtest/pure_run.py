@@ -18,6 +18,7 @@ from domain.errors import NotFound
 from domain.open_time.stretches import EPOCH
 from domain.process import EntitlementProcess
 from domain.timeline.effects import Effect, TriggerFired
+from domain.timeline.instances import MilestoneInstance
 from domain.timeline.machine import Case, Timeline
 from domain.timeline.plan import Plan
 from domain.timeline.views import CaseView
@@ -38,12 +39,14 @@ class Walked:
         effects: everything that came of it, in order.
         kept: whether it kept its promises, by the system that wrote the log; None if that does not say.
         decided: the milestones that what is known at the opening completed at once, before anything happened.
+        instances: what the milestones of the view are of.
     """
 
     view: CaseView
     effects: tuple[Effect, ...]
     kept: bool | None = None
     decided: frozenset[str] = frozenset()
+    instances: tuple[MilestoneInstance, ...] = ()
 
     @property
     def case_id(self) -> str:
@@ -105,7 +108,13 @@ def walk(case: LoggedCase, plan: Plan) -> Walked:
     for event in case.events:
         effects += timeline.apply(event)
     effects += timeline.advance(case.ended_at)
-    return Walked(view=timeline.view(case.ended_at), effects=tuple(effects), kept=case.kept, decided=decided)
+    return Walked(
+        view=timeline.view(case.ended_at),
+        effects=tuple(effects),
+        kept=case.kept,
+        decided=decided,
+        instances=tuple(timeline.state.instances),
+    )
 
 
 def _hours_of(process: EntitlementProcess) -> set[str]:

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from domain.catalog.declarations import Account, Catalog, Entitlement, Organisation
 from domain.catalog.kinds import Kind
+from domain.catalog.status import zone_of
 from domain.criteria.fields import nearest
 from domain.errors import NotFound
 from domain.frozen import FrozenCalendar
@@ -56,7 +57,7 @@ class Tried:
         name: how it is called beside another one.
         plan: what the cases run by.
         entitlement: the id of what criteria see as `entitlement`, and `account` of what they see as `account`.
-        zone: the organisation's, whose wall clock says on which day a target lies.
+        zone: of the account, or else the organisation's, whose wall clock says on which day a target lies.
     """
 
     name: str
@@ -179,12 +180,13 @@ def _refuse_decided(result: Backtest) -> None:
 def _take(result: Backtest, case: LoggedCase, walked: Walked, state: str | None) -> None:
     view, calendars = walked.view, result.tried.plan.calendars
     promised = promises(view)
-    instances = [measure(milestone, calendars, view.now) for milestone in promised]
+    kept = {(one.process, one.milestone, one.occurrence): one for one in walked.instances}
+    measured = [measure(m, calendars, view.now, kept[m.process, m.milestone, m.occurrence]) for m in promised]
     groups = [result.grouping.group(view.fields, one) if result.grouping else NONE for one in promised]
-    result.cases.append(CaseResult(case.case_id, walked.kept, instances, groups, case.external_id))
+    result.cases.append(CaseResult(case.case_id, walked.kept, measured, groups, case.external_id))
     result.decided.update(walked.decided)
     result.events += len(case.events)
-    if any(one.was_paused for one in instances):
+    if any(one.was_paused for one in measured):
         states = _states(case, state)
         for milestone in view.milestones:
             _take_pauses(result.pauses, milestone, states, calendars[milestone.business_hours], view.now)
@@ -298,8 +300,15 @@ def trial(
         process=process,
         entitlement=taken.id if taken else None,
         account=found.id if isinstance(found, Account) else None,
-        zone=ZoneInfo(organisation.time_zone),
+        zone=wall_clock(catalog, account),
     )
+
+
+def wall_clock(catalog: Catalog, account: str | None) -> ZoneInfo:
+    """The zone in which the days of a log's cases lie, as in reports: of their account, or else the organisation's."""
+    found = catalog.find(Kind.ACCOUNTS, account) if account else None
+    organisation = catalog.organisation or Organisation()
+    return zone_of(found, organisation) if isinstance(found, Account) else ZoneInfo(organisation.time_zone)
 
 
 def _entitlement(catalog: Catalog, account: str | None, process: str) -> Entitlement | None:

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from domain.reports.compliance import HANDOVERS, Outcome
 from domain.reports.measures import HOUR
+from domain.reports.shares import share_text
 from domain.reports.tally import Counts, Spread
 from domain.wording import plural, span
 from starters.backtest.report import CaseRow, Report, Row
@@ -353,4 +354,4 @@ def minute(at: datetime | None) -> str:
 
 def percent(percent: float | None) -> str:
     """A percentage, or nothing."""
-    return "" if percent is None else f"{percent:.0f}%"
+    return "" if percent is None else share_text(percent)

@@ -14,9 +14,9 @@ from clients.sending import NoAnswer
 from domain.catalog.count_terms import entitlement_terms
 from domain.errors import NotFound
 from domain.usage.audit import EndedCount, audit, ended_counts, forgotten
-from domain.usage.machine import Usage
 from domain.usage.requests import Balance
 from domain.usage.rows import LedgerRow
+from domain.usage.untouched import untouched
 from starters.operations.counts import PATIENCE
 from store import Store
 from store.cases.ended import EndedCase
@@ -175,9 +175,7 @@ class Auditor:
         except NotFound:
             raise NotFound(f"there is no entitlement {entitlement!r}, neither at work nor in the catalog") from None
         account, organisation = self._store.catalog.account(declared.account), self._store.catalog.organisation()
-        usage = Usage.begin(entitlement_terms(declared, account, organisation, now=at), at)
-        usage.advance(at)
-        return usage.balance(at).model_copy(update={"rows": 0})
+        return untouched(entitlement_terms(declared, account, organisation, now=at), at)
 
 
 def _share_left(balance: Balance) -> float:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from fractions import Fraction
 from typing import Literal
 
+from domain.catalog.count_terms import entitlement_terms
 from domain.catalog.declarations import Account, Entitlement, Organisation
 from domain.catalog.status import EntitlementStatus, status, zone_of
 from domain.errors import NotFound
 from domain.model import Value
-from domain.usage.units import measures_per_unit
+from domain.reports.shares import share
+from domain.usage.quantities import measured
+from domain.usage.untouched import untouched
 from store import Store
 from store.catalog.listing import Counted
 
@@ -73,12 +75,15 @@ class RunningOut:
             self._store.catalog.account(account)
         wanted = limit + 1 if by == "end" else MOST
         going_on = self._store.entitlements.going_on((now - timedelta(days=1)).date(), account, wanted)
-        counted = self._store.entitlements.counted([one.id for one in going_on if one.allowance is not None])
-        organisation, accounts = self._store.catalog.organisation(), dict[str, Account | None]()
-        found = []
+        organisation, accounts = self._store.catalog.organisation(), dict[str, Account]()
         for one in going_on:
             if one.account not in accounts:
                 accounts[one.account] = self._account(one.account)
+        zones = {name: zone_of(account, organisation) for name, account in accounts.items()}
+        dates = {one.id: now.astimezone(zones[one.account]).date() for one in going_on if one.allowance is not None}
+        counted = self._store.entitlements.counted(dates)
+        found = []
+        for one in going_on:
             listed = _listed(one, counted.get(one.id), now, accounts[one.account], organisation)
             if listed.status in {EntitlementStatus.ACTIVE, EntitlementStatus.INACTIVE}:
                 found.append(listed)
@@ -86,17 +91,17 @@ class RunningOut:
             found.sort(key=lambda one: (one.left_percent is None, one.left_percent))
         return found[:limit], len(found) > limit
 
-    def _account(self, name: str) -> Account | None:
+    def _account(self, name: str) -> Account:
         try:
             return self._store.catalog.account(name)
         except NotFound:
-            return None
+            return Account(id=name)
 
 
 def _listed(
-    one: Entitlement, counted: Counted | None, now: datetime, account: Account | None, organisation: Organisation
+    one: Entitlement, counted: Counted | None, now: datetime, account: Account, organisation: Organisation
 ) -> ListedEntitlement:
-    zone = zone_of(account or Account(id=one.account), organisation)
+    zone = zone_of(account, organisation)
     known = ListedEntitlement(
         entitlement=one.id,
         name=one.name,
@@ -108,13 +113,14 @@ def _listed(
     )
     if one.allowance is None:
         return known
-    unit, cap, left = one.allowance.unit, one.allowance.cap, None
-    declared = None if cap is None else int(Fraction(cap) * measures_per_unit(unit))
-    used, overage = 0, 0
-    if counted is not None and counted.used is not None:
-        used, overage, declared, left = counted.used, counted.overage, counted.cap, counted.left
-    else:
-        left = declared
-    percent = None if declared is None or left is None else round(100 * left / declared, 1) if declared else 0.0
-    said = {"unit": unit, "used": used, "cap": declared, "left": left, "overage": overage, "left_percent": percent}
-    return known.model_copy(update=said)
+    if counted is None:
+        current = untouched(entitlement_terms(one, account, organisation, now=now, until=now), now).current
+        counted = Counted(used=current.used, overage=current.overage, cap=current.cap, left=current.remaining)
+    unit = one.allowance.unit
+    if counted.used is None:
+        cap = None if one.allowance.cap is None else measured(one.allowance.cap, unit)
+        counted = Counted(used=0, overage=0, cap=cap, left=cap)
+    cap, left = counted.cap, counted.left
+    percent = None if cap is None or left is None else share(left, cap) or 0.0
+    said = {"unit": unit, "used": counted.used, "cap": cap, "left": left, "overage": counted.overage}
+    return known.model_copy(update={**said, "left_percent": percent})

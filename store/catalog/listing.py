@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import date
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, or_, select
 
 from domain.catalog.declarations import Entitlement
 from domain.catalog.kinds import Kind
@@ -67,19 +67,24 @@ class EntitlementListing:
         with self._database.read() as connection:
             return list(connection.execute(wanted.order_by(table.c.id).limit(limit)).scalars())
 
-    def counted(self, entitlements: Sequence[str]) -> dict[str, Counted]:
-        """What the newest count of each said last of its latest period; without those that have no ledger."""
+    def counted(self, entitlements: Mapping[str, date]) -> dict[str, Counted]:
+        """What the newest count of each said last of its current period; without those that have no ledger of it.
+
+        Args:
+            entitlements: the date for each, on the wall clock of its account.
+        """
         with self._database.read() as connection:
-            found = {one: _counted(connection, one) for one in entitlements}
+            found = {one: _counted(connection, one, today) for one, today in entitlements.items()}
         return {name: counted for name, counted in found.items() if counted is not None}
 
 
-def _counted(connection: Connection, entitlement: str) -> Counted | None:
+def _counted(connection: Connection, entitlement: str, today: date) -> Counted | None:
     ledger, periods = tables.ledger.c, tables.usage_periods.c
     count = newest_count(connection, entitlement)
+    has_begun = or_(ledger.first_day.is_(None), ledger.first_day <= today)  # a visit may be planned for a later one
     latest = (
         select(ledger.period, ledger.used_after, ledger.overage_after, ledger.cap_after, ledger.balance_after)
-        .where(ledger.entitlement == entitlement, ledger["count"] == count)
+        .where(ledger.entitlement == entitlement, ledger["count"] == count, has_begun)
         .order_by(ledger.period.desc(), ledger.number.desc())
         .limit(1)
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
@@ -14,7 +14,7 @@ from domain.catalog.declarations import Account
 from domain.catalog.status import zone_of
 from domain.errors import NotFound
 from domain.reports.asking import ReportAsked
-from domain.reports.billing import Override
+from domain.reports.billing import Override, bound
 from domain.usage.rows import RowKind
 from store import tables
 from store.catalog.reading import StoredCatalog
@@ -26,17 +26,19 @@ _SHOWN = (*_KEY, "account", "unit", "amount", "price", "at", "recorded_at", "ref
 
 
 def overrides(connection: Connection, asked: ReportAsked) -> list[Override]:
-    """The overrides that are asked for."""
+    """The overrides that are asked for. What was taken back before any export took it is not new: nothing is billed."""
     wanted = _wanted(asked)
     if asked.new:
         wanted = wanted.where(_EXPORTED.export.is_(None))
     if asked.export is not None:
         wanted = wanted.where(_EXPORTED.export == asked.export)
-    found = [Override(**row) for row in connection.execute(wanted).mappings()]
+    found = bound(Override(**row) for row in connection.execute(wanted).mappings())
+    found = (some for some in found if not (asked.new and some.is_withdrawn))
     if asked.period is None and asked.days.first is None and asked.days.last is None:
-        return found
-    days = zip(found, _days_of(connection, found), strict=True)
-    return [replace(one, day=day) for one, day in days if _is_among(day, asked)]
+        return [one for some in found for one in some.overrides]
+    day_of = _days(connection)
+    days = ((some, day_of(some.overrides[0].account, some.at)) for some in found)
+    return [replace(one, day=day) for some, day in days if _is_among(day, asked) for one in some.overrides]
 
 
 def check_export(connection: Connection, number: int) -> None:
@@ -87,18 +89,21 @@ def _wanted(asked: ReportAsked) -> Select[Any]:
     return wanted
 
 
-def _days_of(connection: Connection, found: Sequence[Override]) -> Iterator[date]:
-    """The day of each override, on the wall clock of its account."""
+def _days(connection: Connection) -> Callable[[str, datetime], date]:
+    """What says of an account which day an instant lies in, on its wall clock."""
     catalog = StoredCatalog(connection)
     organisation = catalog.organisation()
     zones: dict[str, ZoneInfo] = {}
-    for one in found:
-        if one.account not in zones:
+
+    def day_of(account: str, at: datetime) -> date:
+        if account not in zones:
             try:
-                zones[one.account] = zone_of(catalog.get(Account, one.account), organisation)
+                zones[account] = zone_of(catalog.get(Account, account), organisation)
             except NotFound:
-                zones[one.account] = ZoneInfo(organisation.time_zone)
-        yield one.at.astimezone(zones[one.account]).date()
+                zones[account] = ZoneInfo(organisation.time_zone)
+        return at.astimezone(zones[account]).date()
+
+    return day_of
 
 
 def _is_among(day: date, asked: ReportAsked) -> bool:

@@ -25,7 +25,8 @@ Holdings = dict[Group, HoldingTally]
 def holdings(connection: Connection, asked: ReportAsked, holder: str) -> Holdings:
     """Count for how long the values of a field held instances.
 
-    Where the field of a case ever changed, its time is divided already; where it never did, one value held it all.
+    Where the field of a case ever changed, its time is divided already; where it never did, one value held it all. What
+    was folded before it changed was held by the value that it had until then, which is written with the change.
     """
     found: Holdings = {}
     if connection.dialect.name == "postgresql":

@@ -137,9 +137,9 @@ def _measured(case: CaseToMeasure, view: MilestoneView) -> Measured | None:
     if view.business_hours not in case.calendars:
         return None
     try:
-        return measure(view, case.calendars, case.now)
+        return measure(view, case.calendars, case.now, _instance(case, view))
     except HorizonExceeded:
-        return measure(view.model_copy(update={"target_at": None}), case.calendars, case.now)
+        return measure(view.model_copy(update={"target_at": None}), case.calendars, case.now, _instance(case, view))
 
 
 def seen_rows(case_id: str, views: Sequence[MilestoneView]) -> list[Row]:

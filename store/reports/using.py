@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Select, and_, func, select
 
@@ -15,6 +17,7 @@ from domain.reports.using import PeriodUse
 from domain.usage.machine import Usage
 from domain.usage.periods import FrozenPeriods, PeriodUnknown
 from domain.usage.requests import EntitlementTerms
+from domain.usage.untouched import untouched
 from store import tables
 from store.catalog.reading import StoredCatalog
 from store.reading import read_stored
@@ -84,11 +87,14 @@ def _uses(
     entitlement: Entitlement, account: Account, organisation: Organisation, rows: Mapping[int, Any], now: datetime
 ) -> Iterator[PeriodUse]:
     terms = entitlement_terms(entitlement, account, organisation, now=now, until=now)
-    current = _current(terms.periods, now)
+    cancelled_at = entitlement.cancelled_at
+    current = None if cancelled_at is not None and cancelled_at <= now else _current(terms.periods, now)
     for period in sorted(rows):
-        yield _use(entitlement.id, terms.periods, rows[period], is_current=period == current)
+        use = _use(entitlement.id, terms.periods, rows[period], is_current=period == current)
+        yield use if cancelled_at is None else _cut(use, cancelled_at, terms.periods)
     if current is not None and current not in rows and not entitlement.retired:
-        yield _untouched(terms, now)
+        use = _without_rows(terms, now, has_begun=any(period < current for period in rows))
+        yield use if cancelled_at is None else _cut(use, cancelled_at, terms.periods)
 
 
 def _current(periods: FrozenPeriods, now: datetime) -> int | None:
@@ -106,6 +112,7 @@ def _use(name: str, periods: FrozenPeriods | None, row: Any, *, is_current: bool
         unit=row["unit"],
         period=period,
         first_day=row["first_day"],
+        last_day=None if periods is None else _last_day(periods.ends_before(period), periods),
         begins_at=None if periods is None else periods.starts_at(period),
         ends_at=None if periods is None else periods.ends_before(period),
         is_current=is_current,
@@ -115,15 +122,37 @@ def _use(name: str, periods: FrozenPeriods | None, row: Any, *, is_current: bool
     )
 
 
-def _untouched(terms: EntitlementTerms, now: datetime) -> PeriodUse:
-    """The current period of an entitlement of which nothing was taken in it."""
-    current = Usage.begin(terms, now).balance(now).current
+def _cut(use: PeriodUse, cancelled_at: datetime, periods: FrozenPeriods) -> PeriodUse:
+    """A period that ends with its entitlement: what lies after that leads nowhere."""
+    is_within = use.begins_at is None or use.begins_at < cancelled_at
+    if not is_within or (use.ends_at is not None and use.ends_at <= cancelled_at):
+        return use
+    return replace(use, ends_at=cancelled_at, last_day=_last_day(cancelled_at, periods))
+
+
+def _last_day(ends_at: datetime | None, periods: FrozenPeriods) -> date | None:
+    """The last date of a period that ends so, on the wall clock of its account; None if it does not end."""
+    if ends_at is None:
+        return None
+    return (ends_at - timedelta(seconds=1)).astimezone(ZoneInfo(periods.term.time_zone)).date()
+
+
+def _without_rows(terms: EntitlementTerms, now: datetime, *, has_begun: bool) -> PeriodUse:
+    """The current period of an entitlement of which nothing was taken in it, and nothing was carried into it.
+
+    Args:
+        terms: of the entitlement.
+        now: the instant.
+        has_begun: it was counted before; then what it has besides its cap would have a row.
+    """
+    current = (Usage.begin(terms, now).balance(now) if has_begun else untouched(terms, now)).current
     return PeriodUse(
         entitlement=terms.entitlement_id,
         account=terms.account,
         unit=terms.allowance.unit,
         period=current.period,
         first_day=current.first_day,
+        last_day=_last_day(current.ends_before, terms.periods),
         begins_at=current.starts_at,
         ends_at=current.ends_before,
         is_current=True,

@@ -17,12 +17,16 @@ from sqlalchemy import (
     Tuple,
     bindparam,
     delete,
+    func,
     insert,
+    not_,
     or_,
     select,
+    true,
     tuple_,
 )
 
+from domain.reports.grouping import text_of
 from domain.reports.holding import FieldChange
 from domain.reports.persons import who_paused
 from domain.timeline.effects import Noted
@@ -40,6 +44,7 @@ from store.reports.rows import (
     pause_rows,
     with_changes,
 )
+from store.types import Line
 
 if TYPE_CHECKING:
     from domain.messages.steps import CaseRecord
@@ -48,6 +53,7 @@ MOST_CHANGES = 2000
 """The newest changes of a case's fields by which its time is divided; before them it counts as held by the first."""
 
 _CASE, _CASES, _KEYS, _FROM, _SINCE = "of_case", "of_cases", "keys", "from_number", "since"
+_FIELD, _VALUE = "of_field", "of_value"
 _EVER = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
 _KEY = ("case_id", "process", "milestone", "occurrence")
 _OF_ONE = ("of_case", "of_process", "of_milestone", "of_occurrence")
@@ -70,6 +76,7 @@ def put_measures(connection: Connection, record: CaseRecord) -> None:
     for table, rows in ((tables.measures, measure_rows(case)), (tables.holdings, holding_rows(case))):
         connection.execute(_forget(table), {**which, _KEYS: keys})
         _insert(connection, table, rows)
+    _hold_folded(connection, record, case)
     connection.execute(_forget_unknown(tables.pauses), {**which, _KEYS: keys})
     _replace_pauses(connection, [case], pause_rows(case, by))
 
@@ -91,6 +98,10 @@ def put_following_measures(
     known = set(connection.execute(_with_changes(), {_CASES: perhaps}).scalars()) if perhaps else set()
     divided = [with_changes(c, _changes(connection, c.case_id)) for c in cases if c.case_id in known]
     _replace(connection, tables.holdings, divided, [row for case in divided for row in holding_rows(case)])
+    by_id = {case.case_id: case for case in divided}
+    for record in records:
+        if record.view.case_id in by_id:
+            _hold_folded(connection, record, by_id[record.view.case_id])
     _put_pauses(connection, records, cases, paused)
     measures = [row for case in cases for row in measure_rows(case)]
     if measures:
@@ -99,6 +110,27 @@ def put_following_measures(
         measured = {tuple(row[name] for name in _KEY) for row in measures}
         left = [key for case in cases for key in _keys_of(case) if tuple(key.values()) not in measured]
         execute_many(connection, _forget_each(tables.measures), left)
+
+
+def _hold_folded(connection: Connection, record: CaseRecord, case: CaseToMeasure) -> None:
+    """Give the instances that were folded before a field changed for the first time to the value that it had then.
+
+    They have no rows of it: until then one value had held them all, and that was the case's.
+
+    Args:
+        connection: of a transaction.
+        record: without changes of fields, or of a case that folded nothing before, it leaves nothing to do.
+        case: of the record, with its changes.
+    """
+    if not record.carried.state.folded or not has_changes(record.notes):
+        return
+    first: dict[str, FieldChange] = {}
+    for change in case.changes:
+        for name in change.fields:
+            first.setdefault(name, change)
+    for name, change in first.items():
+        held = {_FIELD: name, _VALUE: text_of(change.before.get(name))}
+        connection.execute(_hold(), {_CASE: case.case_id, **held})
 
 
 def _put_pauses(
@@ -205,6 +237,21 @@ def _is_not_folded(table: Table) -> ColumnElement[bool]:
     folded = tables.milestones
     is_folded = select(*_key(folded)).where(folded.c.case_id == bindparam(_CASE), folded.c.explained.is_not(None))
     return _the_key(table).not_in(is_folded)
+
+
+@cache
+def _hold() -> Insert:
+    """Give one value all folded instances of a case of which no value of a field has any."""
+    measures, holdings = tables.measures, tables.holdings
+    field, value = bindparam(_FIELD, type_=Line()), bindparam(_VALUE, type_=Line())
+    same = (one == other for one, other in zip(_key(holdings), _key(measures), strict=True))
+    is_held = select(holdings.c.field).where(holdings.c.case_id == measures.c.case_id, *same, holdings.c.field == field)
+    figures = (field, value, func.coalesce(measures.c.actual_seconds, 0), true())
+    is_folded = not_(_is_not_folded(measures))
+    wanted = select(measures.c.case_id, *_key(measures), *figures)
+    names = [*_KEY, "field", "value", "open_seconds", "is_last"]
+    which = (measures.c.case_id == bindparam(_CASE), is_folded, not_(is_held.exists()))
+    return insert(holdings).from_select(names, wanted.where(*which))
 
 
 @cache

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 from domain.errors import Refused
 from domain.reports.asking import ReportAsked
-from domain.reports.compliance import percent
 from domain.reports.grouping import NONE
 from domain.reports.holding import HoldingTally
 from domain.reports.kinds import parts
 from domain.reports.kinds.parts import Group
 from domain.reports.result import Cell, Column, ColumnKind, Report
+from domain.reports.shares import share, share_text
 from domain.wording import span
 
 USUAL_HOLDERS = ("owner", "assignment_group", "assigned_to", "group", "team", "queue", "agent", "assignee")
@@ -61,7 +61,7 @@ def breakdown_report(asked: ReportAsked, tallies: Mapping[Group, HoldingTally]) 
             "Of all: of the open time of all together. Of span: of the spans of those that they held.",
         ),
         periods=parts.every_period(tallies, asked),
-        total=(*parts.no_groups(asked), total.held, total.ended, everything, percent(everything, everything), None),
+        total=(*parts.no_groups(asked), total.held, total.ended, everything, share(everything, everything), None),
     )
 
 
@@ -70,8 +70,8 @@ def _cells(tally: HoldingTally, everything: int) -> tuple[Cell, ...]:
         tally.held,
         tally.ended,
         tally.seconds,
-        percent(tally.seconds, everything),
-        percent(tally.of_span, tally.spans),
+        share(tally.seconds, everything),
+        share(tally.of_span, tally.spans),
     )
 
 
@@ -83,7 +83,7 @@ def _finding(asked: ReportAsked, tallies: Mapping[Group, HoldingTally], everythi
     if not everything:
         return "Nobody held a milestone whose target lies in these days"
     longest = max(by_holder, key=lambda name: (by_holder[name], name))
-    share = f"{100 * by_holder[longest] / everything:.0f}%"
+    most = share_text(share(by_holder[longest], everything) or 0)
     whole = span(round(everything / 60) * 60)
     whom = f"nobody ({asked.by[place]} is empty)" if longest == NONE else longest
-    return f"{whole} of open time, the longest with {whom}: {share}"
+    return f"{whole} of open time, the longest with {whom}: {most}"

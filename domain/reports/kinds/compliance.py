@@ -9,6 +9,7 @@ from domain.reports.compliance import HANDOVERS, Outcome
 from domain.reports.kinds import parts
 from domain.reports.kinds.parts import Group
 from domain.reports.result import Cell, Column, ColumnKind, Report
+from domain.reports.shares import share_text
 from domain.reports.tally import Counts, Tally
 
 NOTES = (
@@ -57,10 +58,10 @@ def _finding(counts: Mapping[Group, Counts], total: Counts) -> str:
     judged = total.met + total.missed
     if total.met_percent is None:
         return f"Nothing is decided yet: {total.open} open, {total.removed} removed"
-    said = f"{total.met_percent:.0f}% in time ({total.met:,} of {judged:,})"
+    said = f"{share_text(total.met_percent)} in time ({total.met:,} of {judged:,})"
     found = {group: one.met_percent for group, one in counts.items() if one.met_percent is not None}
     if len(found) > 1:
         worst = min(found, key=lambda group: (found[group] or 0, group))
         if found[worst] != max(found.values(), key=lambda share: share or 0):
-            said += f", worst: {parts.called(worst)} {found[worst]:.0f}%"
+            said += f", worst: {parts.called(worst)} {share_text(found[worst] or 0)}"
     return said

@@ -11,22 +11,27 @@ from domain.reports.grouping import NONE
 from domain.reports.kinds import parts
 from domain.reports.kinds.adding_up import added_up
 from domain.reports.result import Cell, Column, ColumnKind, Report
-from domain.usage.units import in_units
+from domain.usage.units import HOURS, measures_per_unit
 from domain.wording import plural
 
 NOTES = (
     "Counted is each decision by which something beyond a cap is billed, as the ledger has it.",
-    "A negative amount takes an earlier decision back: it is not billed any more, or was billed and is paid back.",
-    "The price is of one unit, as the entitlement had it when somebody was asked. The cost is rounded once a line.",
-    "Export: which export took it; each is taken by one, once. It lies in the period of its own instant.",
+    "A negative amount takes an earlier decision back: what was exported is paid back, what was not is not billed.",
+    "The price is of one unit, as it was when somebody was asked. The cost is rounded once a line, half up.",
+    "Export: which export took it; each is taken by one, once. What was taken back whole before, none takes.",
+    "Each lies in the period of its own instant; what takes one back before any export took it lies in the same.",
 )
 ADDED_UP = (
     NOTES[0],
     "A decision and what takes it back again both count; their amounts and costs are added up.",
     "Each lies in the period of its own instant, on the wall clock of its account.",
+    "What takes one back before any export took it lies in the same period.",
 )
 SUMS = ("account", "entitlement", "unit", "decided_by")
 """What decisions can be added up by, beside the calendar periods in which they lie."""
+
+_DIGITS = 6
+"""Of hours: a minute is 0.016667 of one."""
 
 COLUMNS = (
     Column("account", "Account", ColumnKind.TEXT, is_group=True),
@@ -76,7 +81,7 @@ def overrides_report(asked: ReportAsked, found: list[Override]) -> Report:
 
 def _row(one: Override) -> tuple[Cell, ...]:
     reference = one.reference if one.reference is not None else one.case_id
-    amount, decided = in_units(one.amount, one.unit), (one.by, one.reason)
+    amount, decided = _in_units(one.amount, one.unit), (one.by, one.reason)
     return (
         one.account,
         one.entitlement,
@@ -100,5 +105,10 @@ def _word(asked: ReportAsked, name: str, one: Override) -> str:
 
 
 def _sums(found: Sequence[Override]) -> tuple[Cell, ...]:
-    amount = in_units(sum(one.amount for one in found), found[0].unit)
+    amount = _in_units(sum(one.amount for one in found), found[0].unit)
     return len(found), amount, costs_together(found) or None
+
+
+def _in_units(amount: int, unit: str) -> int | float:
+    """An amount in its unit, so fine that the cost of a line can be worked out from it."""
+    return round(amount / measures_per_unit(unit), _DIGITS) if unit == HOURS else amount

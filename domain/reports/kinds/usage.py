@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 from functools import partial
 
 from domain.reports.asking import ReportAsked
@@ -11,6 +10,7 @@ from domain.reports.grouping import NONE
 from domain.reports.kinds import parts
 from domain.reports.kinds.adding_up import added_up
 from domain.reports.result import Cell, Column, ColumnKind, Report
+from domain.reports.shares import share_text
 from domain.reports.using import PeriodUse, together
 from domain.usage.units import amount_text, in_units, number_text
 from domain.wording import day_text, plural
@@ -90,9 +90,7 @@ def _overlaps(use: PeriodUse, asked: ReportAsked) -> bool:
     first, last = asked.days.first, asked.days.last
     if last is not None and use.first_day is not None and use.first_day > last:
         return False
-    if first is None or use.ends_at is None:
-        return True
-    return (use.ends_at.astimezone(asked.days.zone) - timedelta(seconds=1)).date() >= first
+    return first is None or use.last_day is None or use.last_day >= first
 
 
 def _order(use: PeriodUse) -> tuple[str, str, int]:
@@ -113,14 +111,13 @@ def use_text(use: PeriodUse, asked: ReportAsked) -> str:
     if use.cap is None:
         said = f"{amount_text(use.used, use.unit)} used, without a cap"
     else:
-        share = "" if use.percent is None else f" ({use.percent:.0f}%)"
+        share = "" if use.percent is None else f" ({share_text(use.percent)})"
         said = f"{number_text(use.used, use.unit)} of {amount_text(use.cap, use.unit)} used{share}"
     if use.overage:
         said += f", {amount_text(use.overage, use.unit)} beyond"
     projected = use.projected(asked.now)
-    if projected is not None and use.ends_at is not None and projected > use.used + use.overage:
-        last = (use.ends_at.astimezone(asked.days.zone) - timedelta(seconds=1)).date()
-        said += f", at this pace {number_text(projected, use.unit)} by {day_text(last)}"
+    if projected is not None and use.last_day is not None and projected > use.used + use.overage:
+        said += f", at this pace {number_text(projected, use.unit)} by {day_text(use.last_day)}"
     return said
 
 

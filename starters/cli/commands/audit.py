@@ -194,13 +194,14 @@ def _shown(balance: Balance, status: str, zone: tzinfo) -> str:
 
 
 def _period(period: PeriodBalance, unit: str) -> str:
+    from domain.reports.shares import share
     from domain.usage.units import amount_text
 
     parts = [f"{amount_text(period.used, unit)} used"]
     if period.cap is not None:
         parts[0] += f" of {amount_text(period.cap, unit)}"
-    if period.usage_percent is not None:
-        parts[0] += f" ({period.usage_percent:g}%)"
+        used = share(period.used, period.cap)
+        parts[0] += "" if used is None else f" ({used:g}%)"
     if period.carried:
         parts.append(f"{amount_text(period.carried, unit)} of them carried over")
     if period.granted:

@@ -125,11 +125,9 @@ class _Side:
 
     def grouping(self, by: str | None, columns: LogMapping) -> Grouping | None:
         """What makes the groups."""
-        from zoneinfo import ZoneInfo
-
-        from domain.catalog.declarations import Organisation
         from domain.errors import NotFound
         from domain.reports.grouping import grouping
+        from starters.backtest.running import wall_clock
 
         fields = self.catalog.fields
         if by is None and DEFAULT_BY not in fields:
@@ -137,7 +135,7 @@ class _Side:
         wanted = by or DEFAULT_BY
         column = columns.fields.get(wanted)
         values = columns.state.values if wanted == columns.state.field else column.values if column else {}
-        zone = ZoneInfo((self.catalog.organisation or Organisation()).time_zone)
+        zone = wall_clock(self.catalog, columns.account)
         try:
             return grouping(wanted, fields, zone, list((values or {}).values()))
         except NotFound as error:

@@ -34,9 +34,11 @@ def at(minutes: int) -> datetime:
     return MONDAY + timedelta(minutes=minutes)
 
 
-def ran(*events: Event, until: int, within: str | None = "4h", by: str | None = None, hours: str = "B") -> Measured:
+def ran(
+    *events: Event, until: int, within: str | None = "4h", by: str | None = None, hours: str = "B", **more: str
+) -> Measured:
     """The one milestone of a case, measured at `until`."""
-    promise = {"within": within} if within else {"by": by}
+    promise = {"within": within, **more} if within else {"by": by}
     process = EntitlementProcess.model_validate({"name": "P", "milestones": [{"name": "M", **promise}]})
     plan = Plan(process=process, business_hours=hours, calendars=CALENDARS, fields={"due_at": FieldType.DATETIME})
     fields = {"due_at": "2025-06-09T17:00:00Z"}
@@ -45,7 +47,7 @@ def ran(*events: Event, until: int, within: str | None = "4h", by: str | None = 
         timeline.apply(event)
     timeline.advance(at(until))
     (milestone,) = timeline.view(at(until)).milestones
-    return measure(milestone, CALENDARS, at(until))
+    return measure(milestone, CALENDARS, at(until), timeline.state.instances[0])
 
 
 def completed(minutes: int) -> MilestoneCompleted:
@@ -105,6 +107,14 @@ def test_span_of_business_days_is_the_open_time_to_its_target() -> None:
     """`1bd eod` from Monday 09:00 is two days of eight hours."""
     one = ran(completed(60), until=60, within="1bd eod")
     assert one.span_seconds == 16 * 3600
+
+
+def test_span_of_business_days_counts_from_its_start_past_a_cutoff() -> None:
+    """At the cutoff, so counted from Tuesday: to Wednesday 17:00, 24 open hours; four of them are its last fifth."""
+    one = ran(completed(52 * 60), until=52 * 60, within="1bd eod", cutoff="09:00")
+    assert (one.span_seconds, one.margin_seconds) == (24 * 3600, 4 * 3600)
+    assert is_near_miss(one)
+    assert not is_near_miss(ran(completed(51 * 60), until=51 * 60, within="1bd eod", cutoff="09:00"))
 
 
 def test_deadline_from_a_field_has_a_margin_and_no_span() -> None:

@@ -55,6 +55,25 @@ def _without_computed(value: Any) -> Any:
             return value
 
 
+def test_a_target_lies_in_the_day_of_the_account_of_the_log(tmp_path: Path) -> None:
+    """As in reports: half past six in New York is the next day, week and quarter of an organisation in Berlin."""
+    (tmp_path / "desk.yaml").write_text(
+        "organisation: {time_zone: Europe/Berlin}\nfields: {status: string}\n"
+        "accounts: [{id: acme, time_zone: America/New_York}]\n"
+        "processes: [{name: P, milestones: [{name: M, within: 1h, complete_when: case.status == 'done'}]}]\n"
+    )
+    (tmp_path / "log.mapping.yaml").write_text(
+        "{case_id: id, account: acme, occurred_at: at, times: {time_zone: America/New_York},"
+        " state: {column: status, field: status, opened: new, closed: [done], values: [new, done]}}"
+    )
+    (tmp_path / "log.csv").write_text("id,at,status\n1,2017-12-31 17:30,new\n1,2017-12-31 18:00,done\n")
+    asked = ("backtest", tmp_path / "log.csv", "--process", "P", "--catalog", tmp_path / "desk.yaml")
+    mapping = ("--mapping", tmp_path / "log.mapping.yaml")
+    found = json.loads(milepost(*asked, *mapping, "--by", "quarter", "--json").stdout)
+    assert {row["group"] for row in found["rows"] if row["group"]} == {"2017-Q4"}
+    assert [row["period"] for row in found["trend"]] == ["2017-W52"]
+
+
 def test_two_processes_side_by_side() -> None:
     done = milepost(*ASKED, "--compare", PREMIUM, "--cases")
     assert done.exit_code == 0

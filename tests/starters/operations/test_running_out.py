@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from activities.reports.making import ReportWish, make_report
 from domain.catalog.declarations import Catalog
 from domain.errors import NotFound
+from domain.reports.result import ReportKind
 from domain.usage.effects import UsageRecords
 from domain.usage.rows import LedgerRow, RowKind
 from domain.usage.state import PeriodRecord
@@ -98,6 +100,45 @@ def test_what_is_left_is_the_ledgers_last_word_on_the_period(store: Store) -> No
     }
     first, more = RunningOut(store).soonest(now=NOW, by="left", limit=1)
     assert ([one.entitlement for one in first], more) == (["soon"], True)
+
+
+MONTHLY = {"unit": "visits", "cap": 10, "period": "month", "aligned": "calendar"}
+CARRIED = {"carry_over": "period", "carry_over_cap": "40%"}
+
+
+def test_what_nobody_asked_for_anything_yet_has_what_its_count_would_begin_with(store: Store) -> None:
+    """Its opening, what was carried over, and the share of a first period; so does the report of usage."""
+    fresh: list[dict[str, Any]] = [
+        {"id": "carry", "starts_on": "2025-01-01", "allowance": MONTHLY | CARRIED},
+        {"id": "open", "starts_on": "2025-01-01", "opening": {"as_of": "2025-06-09", "used": 9}, "allowance": MONTHLY},
+        {"id": "share", "starts_on": "2025-06-16", "allowance": MONTHLY | {"first_period": "prorated"}},
+    ]
+    declared = [one | {"account": "other", "type": "phone"} for one in fresh]
+    store.catalog.apply(Catalog.model_validate({"entitlements": declared}), by="test")
+    later = NOW + timedelta(days=14)
+    found = RunningOut(store).soonest(now=later, account="other", limit=9)[0]
+    expected = {"carry": (0, 14, 14), "open": (9, 10, 1), "share": (0, 5, 5)}
+    assert {one.entitlement: (one.used, one.cap, one.left) for one in found} == expected
+    told = make_report(store, ReportWish(ReportKind.USAGE, account="other", now=later)).rows
+    assert {str(line[1]): (line[4], line[5], line[6]) for line in told} == expected
+    counted(store, "carry", row(1, 4, 10, 10))  # of May: nothing was left to carry over, so June has no row
+    told = make_report(store, ReportWish(ReportKind.USAGE, entitlement="carry", now=later)).rows
+    assert {line[2]: line[4:7] for line in told}["2025-06-01"] == (0, 10, 10)
+
+
+def test_what_is_planned_for_a_later_period_is_not_what_is_left_of_this_one(store: Store) -> None:
+    """The period of a listed entitlement is the one of the day, on the wall clock of its account."""
+    planned = row(2, 6, 1, 10).model_copy(update={"first_day": date(2025, 7, 1)})
+    counted(store, "endless", row(1, 5, 7, 10).model_copy(update={"first_day": date(2025, 6, 1)}), planned)
+
+    def used(now: datetime) -> int | None:
+        found = RunningOut(store).soonest(now=now, limit=9)[0]
+        return next(one.used for one in found if one.entitlement == "endless")
+
+    last = datetime(2025, 6, 30, 23, 59, tzinfo=UTC)
+    assert (used(last), used(last + timedelta(minutes=1))) == (7, 1)
+    counted(store, "soon", row(1, 1, 1, 10).model_copy(update={"first_day": date(2025, 7, 1)}))
+    assert [one.used for one in RunningOut(store).soonest(now=NOW, limit=1)[0]] == [0]
 
 
 def test_the_command_shows_them(store: Store, tmp_path: Path) -> None:

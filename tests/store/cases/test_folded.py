@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from domain.criteria.fields import FieldType
 from domain.messages.case_state import CaseState
 from domain.messages.steps import CaseRecord, FoldedInstance
 from domain.process import EntitlementProcess
 from domain.timeline.effects import Effect, Noted, TriggerFired
-from domain.timeline.events import MilestoneCompleted
+from domain.timeline.events import FieldsChanged, MilestoneCompleted
 from domain.timeline.folding import NEWEST
 from domain.timeline.machine import Case, Timeline
 from domain.timeline.plan import Plan
@@ -22,13 +23,14 @@ T0 = datetime(2025, 6, 9, 13, 0, tzinfo=UTC)
 class Recorded:
     """A case whose every step is recorded, and that folds what the store has confirmed."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, **fields: str) -> None:
         milestone = {"name": "M", "within": "1h", "starts": "criteria", "recurrence": "independent"}
         success = {"kind": "success", "actions": [{"do": "task", "subject": "told"}]}
         process = EntitlementProcess.model_validate({"name": "P", "milestones": [{**milestone, "triggers": [success]}]})
         self.store = store
-        plan = Plan(process=process, business_hours="always", calendars=calendars())
-        self.timeline = Timeline.enter(plan, Case(case_id="c-1"), T0)
+        types = dict.fromkeys(fields, FieldType.STRING)
+        plan = Plan(process=process, business_hours="always", calendars=calendars(), fields=types)
+        self.timeline = Timeline.enter(plan, Case(case_id="c-1", fields=fields), T0)
         self.settled_at: datetime | None = None
         self.number = 0
         self.record(self.timeline.advance(T0), T0)
@@ -38,11 +40,19 @@ class Recorded:
         event = MilestoneCompleted(event_id=str(minutes), occurred_at=at, milestone="M")
         self.record(self.timeline.apply(event, at), at)
 
+    def change(self, minutes: int, **fields: str) -> None:
+        at = T0 + timedelta(minutes=minutes)
+        event = FieldsChanged(event_id=f"changed {minutes}", occurred_at=at, fields=fields)
+        self.record(self.timeline.apply(event, at), at)
+
     def record(self, effects: list[Effect], now: datetime) -> None:
         record = self.made(effects, now)
-        self.store.cases.record(record)
+        self.put(record)
         self.timeline.fold(each.instance for each in record.folded)
         self.settled_at = self.timeline.state.last_at
+
+    def put(self, record: CaseRecord) -> None:
+        self.store.cases.record(record)
 
     def made(self, effects: list[Effect], now: datetime) -> CaseRecord:
         timeline = self.timeline

@@ -79,8 +79,8 @@ def used(day: str, used: int, cap: int | None, overage: int = 0) -> tuple[str, d
     return day, {"used": used, "used_after": used, "cap_after": cap, "overage_after": overage}
 
 
-def billed(at: datetime, amount: int, price: str, by: str) -> tuple[str, dict[str, Any]]:
-    return "2026-03-01", {"kind": RowKind.OVERRIDE, "amount": amount, "price": price, "by": by, "at": at}
+def billed(at: datetime, amount: int, price: str, by: str, **said: Any) -> tuple[str, dict[str, Any]]:
+    return "2026-03-01", {"kind": RowKind.OVERRIDE, "amount": amount, "price": price, "by": by, "at": at, **said}
 
 
 def test_usage_is_added_up_by_account_unit_and_period(store: Store) -> None:
@@ -115,6 +115,34 @@ def test_usage_of_current_periods_leads_somewhere_together(store: Store) -> None
     made = report(store, ReportKind.USAGE, "entitlement", entitlement="gold", now=middle)
     ((_, _, many, of_both, *_, pace),) = made.rows
     assert (many, of_both, pace) == (2, 15.0, 20.0)
+
+
+def test_a_period_lies_in_the_days_of_its_account(store: Store) -> None:
+    """Also west of the organisation, where it ends while the next month has begun there."""
+    put(store, "bank", used("2026-02-01", 240, 300), used("2026-03-01", 60, 300))
+    asked: dict[str, Any] = {"entitlement": "bank", "now": datetime(2026, 3, 11, 20, tzinfo=UTC)}
+    march = report(store, ReportKind.USAGE, period="2026-03", **asked)
+    assert [row[2] for row in march.rows] == ["2026-03-01"]
+    assert march.finding.endswith("by Tue 2026-03-31")
+    assert [row[0] for row in report(store, ReportKind.USAGE, "month", period="2026-03", **asked).rows] == ["2026-03"]
+    (last,) = report(store, ReportKind.USAGE, period="2026-02", **asked).rows
+    assert (last[2], last[4]) == ("2026-02-01", 4.0)
+
+
+def test_a_cancelled_entitlement_leads_nowhere(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its last period ends when it does, and none is current after that; before, the pace is one up to that instant."""
+    april = datetime(2026, 4, 1, tzinfo=UTC)
+    yearly = {"id": "yearly", "account": "acme", "allowance": {"unit": "visits", "cap": 100, "period": "year"}, **MONTH}
+    monkeypatch.setitem(ALLOWANCES, "yearly", ("acme", {"unit": "visits"}))
+    store.catalog.apply(Catalog.model_validate({"entitlements": [yearly | {"cancelled_at": april}]}), by="test")
+    half = datetime(2026, 2, 15, tzinfo=UTC)
+    assert report(store, ReportKind.USAGE, entitlement="yearly", now=april).rows == ()
+    put(store, "yearly", ("2026-01-01", {"period": 0, "used": 30, "used_after": 30, "cap_after": 100}))
+    assert report(store, ReportKind.USAGE, entitlement="yearly", now=half).rows[0][-1] == 60
+    over = report(store, ReportKind.USAGE, entitlement="yearly", now=april + timedelta(days=200))
+    assert [row[4:] for row in over.rows] == [(30, 100, 70, 30.0, 0, None)]
+    assert over.finding == "1 period, all of them over"
+    assert report(store, ReportKind.USAGE, entitlement="yearly", now=april, first=date(2026, 4, 2)).rows == ()
 
 
 def test_overrides_are_added_up_with_what_they_cost(store: Store) -> None:
@@ -162,6 +190,43 @@ def test_an_export_is_not_added_up(store: Store) -> None:
     with pytest.raises(Refused, match="a line for each decision"):
         export_overrides(store, ReportWish(ReportKind.OVERRIDES, by=("account",)), by="ann")
     assert len(report(store, ReportKind.OVERRIDES, new=True).rows) == 1
+
+
+def test_an_override_that_was_withdrawn_before_any_export_is_never_billed(store: Store) -> None:
+    """Neither line is new, and the period of the override has both; of another, withdrawn in part, both are taken."""
+    april, price = T0 + timedelta(days=20), "100 EUR"
+    whole, part = {"reference": "d-1"}, {"reference": "d-2"}
+    put(
+        store,
+        "gold",
+        billed(T0, 60, price, "ann", **whole),
+        billed(T0, 180, price, "ann", **part),
+        billed(april, -60, price, "bo", **whole),
+        billed(april, -60, price, "bo", **part),
+    )
+    march: dict[str, Any] = {"last": date(2026, 3, 31)}
+    assert report(store, ReportKind.OVERRIDES, first=date(2026, 4, 1)).rows == ()
+    assert report(store, ReportKind.OVERRIDES, "month").rows == (("2026-03", "hours", 4, 2.0, "200.00 EUR"),)
+    assert report(store, ReportKind.OVERRIDES, **march).finding == "4 overrides, 200.00 EUR together"
+    new = report(store, ReportKind.OVERRIDES, new=True)
+    assert [(row[2], row[4]) for row in new.rows] == [("d-2", 3.0), ("d-2", -1.0)]
+    taken = export_overrides(store, ReportWish(ReportKind.OVERRIDES, now=T0, **march), by="ann")
+    assert [(row[2], row[4]) for row in taken.rows] == [("d-2", 3.0), ("d-2", -1.0)]
+    assert report(store, ReportKind.OVERRIDES, new=True).rows == ()
+    assert report(store, ReportKind.OVERRIDES, export=1, **march).rows == taken.rows
+
+
+def test_an_override_that_was_exported_is_countered_when_it_is_withdrawn(store: Store) -> None:
+    """In the period of the withdrawal: the period before was billed."""
+    april = T0 + timedelta(days=20)
+    put(store, "gold", billed(T0, 60, "100 EUR", "ann", reference="d-1"))
+    export_overrides(store, ReportWish(ReportKind.OVERRIDES, now=T0), by="ann")
+    put_more = billed(april, -60, "100 EUR", "bo", reference="d-1", number=2, event_id="void")
+    put(store, "gold", put_more)
+    assert [row[7] for row in report(store, ReportKind.OVERRIDES, new=True, first=date(2026, 4, 1)).rows] == [
+        "-100.00 EUR"
+    ]
+    assert len(report(store, ReportKind.OVERRIDES, last=date(2026, 3, 31)).rows) == 1
 
 
 def test_instances_are_grouped_by_the_channel_of_their_case(store: Store) -> None:

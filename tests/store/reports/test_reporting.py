@@ -14,6 +14,7 @@ from domain.catalog.declarations import Catalog
 from domain.criteria.fields import FieldType
 from domain.errors import NotFound, Refused
 from domain.feed.usage import UsageOutcome
+from domain.messages.steps import CaseRecord
 from domain.process import Email, EntitlementProcess
 from domain.reports.result import Report, ReportKind
 from domain.timeline.events import CaseClosed, ClockResumed, ClockStopped, FieldsChanged, MilestoneCompleted
@@ -23,6 +24,8 @@ from domain.usage.rows import LedgerRow, RowKind
 from store import Store, tables
 from store.reports.filling import fill
 from tests.recorded import RecordedCase
+from tests.store.cases.test_folded import T0 as T0_OF_FOLDED
+from tests.store.cases.test_folded import Recorded
 
 T0 = datetime(2026, 3, 28, 20, 30, tzinfo=UTC)
 """The evening before the clocks change in Berlin."""
@@ -165,6 +168,34 @@ def test_time_is_divided_among_those_who_held_it(store: Store) -> None:
     assert {row[0]: row[1:4] for row in made.rows} == {"one": (2, 1, 4 * 3600), "two": (1, 1, 2 * 3600)}
     done = made.rows[0][made.column("of_span_percent")]
     assert done == 50.0
+
+
+class RecordedAmongOthers(Recorded):
+    """As several cases at once are recorded."""
+
+    def put(self, record: CaseRecord) -> None:
+        self.store.cases.record_all([record])
+
+
+@pytest.mark.parametrize("recorded", [Recorded, RecordedAmongOthers])
+def test_what_was_folded_before_a_field_changed_stays_with_who_held_it(store: Store, recorded: type[Recorded]) -> None:
+    """Of each field by itself, whoever has the case then; the newest are divided, as they are by every change."""
+    lived = recorded(store, team="one", vip="no")
+    for number in range(1, 16):
+        lived.complete(40 * number)
+    lived.change(40 * 15 + 10, team="two")
+    for number in range(16, 31):
+        lived.complete(40 * number)
+    lived.change(40 * 30 + 10, team="three")
+    lived.change(40 * 30 + 20, vip="yes")
+    now = T0_OF_FOLDED + timedelta(minutes=40 * 30 + 20)
+
+    def held(field: str) -> dict[Any, Any]:
+        made = report(store, ReportKind.BREAKDOWN, field, now=now)
+        return {row[0]: row[made.column("open_seconds")] / 60 for row in made.rows}  # type: ignore[operator]
+
+    assert held("team") == {"one": 40 * 15 + 10, "two": 40 * 15, "three": 10}
+    assert held("vip") == {"no": 40 * 30 + 20, "yes": 0}
 
 
 def test_time_counts_by_the_hours_that_ruled_it(store: Store) -> None:
