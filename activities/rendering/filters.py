@@ -7,14 +7,16 @@ is rendered where it is sent, never in a workflow.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from jinja2 import Undefined, pass_context
+from jinja2.filters import do_urlencode
 from jinja2.runtime import Context
 
 ZONE = "time_zone"
@@ -98,7 +100,8 @@ def money(value: Any, currency: Any = None) -> str:
     """
     if _is_nothing(value):
         return ""
-    found = _AMOUNT.fullmatch(str(value).strip())
+    text = f"{Decimal(repr(value)):f}" if isinstance(value, float) else str(value).strip()
+    found = _AMOUNT.fullmatch(text)
     try:
         amount = Decimal(found[1].replace(",", "")) if found else Decimal("nan")
     except InvalidOperation:
@@ -110,7 +113,26 @@ def money(value: Any, currency: Any = None) -> str:
     return f"{amount:,.{decimals}f} {unit}".rstrip()
 
 
+def urlencode(value: Any) -> str:
+    """A value as one part of a path, or of a query; a mapping as a whole query.
+
+    Jinja's own leaves the slashes of a text as they are: a ticket called ``INC/7`` would be another path, and what
+    somebody wrote into a field could lead anywhere.
+
+    Raises:
+        ValueError: it would lead up from where it stands.
+    """
+    if isinstance(value, Mapping | list | tuple):
+        return do_urlencode(value)
+    if _is_nothing(value):
+        return ""
+    if (text := str(value)) in {".", ".."}:
+        raise ValueError(f"urlencode: {text!r} is no part of a path")
+    return quote(text, safe="")
+
+
 FILTERS: dict[str, Callable[..., str]] = {"local": local, "duration": duration, "money": money}
+"""That Jinja has none of."""
 
 
 def _is_nothing(value: Any) -> bool:

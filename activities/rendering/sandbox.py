@@ -9,12 +9,24 @@ from typing import Any
 from jinja2 import ChainableUndefined, Template
 from jinja2.sandbox import SandboxedEnvironment
 
-from activities.rendering.filters import FILTERS
+from activities.rendering.filters import FILTERS, urlencode
 
 MOST_BYTES = 64 * 1024
 """Of a template, and of the text that it comes to, in UTF-8."""
 
 _KEPT = 256
+
+
+class _Nothing(ChainableUndefined):
+    """What is null, and what was never set: a case that was opened without a field has none of that name."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        """Nothing is null."""
+        return other is None or isinstance(other, ChainableUndefined)
+
+    __hash__ = ChainableUndefined.__hash__
 
 
 class _Environment(SandboxedEnvironment):
@@ -23,8 +35,24 @@ class _Environment(SandboxedEnvironment):
     def getattr(self, obj: Any, attribute: str) -> Any:
         """See jinja2."""
         if isinstance(obj, Mapping) and attribute in obj:
-            return obj[attribute]
+            return self._found(obj[attribute], attribute)
         return super().getattr(obj, attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        """See jinja2."""
+        return self._found(super().getitem(obj, argument), argument)
+
+    def _found(self, value: Any, name: Any) -> Any:
+        return self.undefined(name=str(name)) if value is None else value
+
+
+def _is_null(value: Any) -> bool:
+    return value is None or isinstance(value, ChainableUndefined)
+
+
+def _in_json(value: Any) -> None:
+    if not _is_null(value):
+        raise TypeError(f"a {type(value).__name__} is no value of JSON")
 
 
 def _shown(value: Any) -> Any:
@@ -32,8 +60,10 @@ def _shown(value: Any) -> Any:
 
 
 def _environment(*, autoescape: bool) -> SandboxedEnvironment:
-    made = _Environment(undefined=ChainableUndefined, autoescape=autoescape, finalize=_shown)
-    made.filters |= FILTERS
+    made = _Environment(undefined=_Nothing, autoescape=autoescape, finalize=_shown)
+    made.filters |= {**FILTERS, "urlencode": urlencode}
+    made.tests["none"] = _is_null
+    made.policies["json.dumps_kwargs"] = {"sort_keys": True, "default": _in_json}
     return made
 
 

@@ -62,6 +62,50 @@ def test_null_is_nothing_in_a_text() -> None:
     assert render("{{ case.group if case.group is not none else 'none' }}", context) == "none"
 
 
+@pytest.mark.parametrize("name", ["null", "never_set"])
+@pytest.mark.parametrize(
+    ("template", "text"),
+    [
+        ("{{ %s | tojson }}", "null"),
+        ("{{ {'a': %s} | tojson }}", '{"a": null}'),
+        ("{% if %s is none %}none{% else %}some{% endif %}", "none"),
+        ("{% if %s == none %}none{% endif %}", "none"),
+        ("{% if %s != none %}some{% endif %}", ""),
+        ("{{ %s | join(', ') }}", ""),
+        ("{% for one in %s %}{{ one }}{% endfor %}", ""),
+        ("{{ %s | default('-') }}", "-"),
+        ("{{ %s | urlencode }}", ""),
+        ("{{ %s.deeper }}", ""),
+    ],
+)
+def test_what_is_null_is_as_what_was_never_set(template: str, text: str, name: str) -> None:
+    """Most cases are opened without most fields; one that says null says no more."""
+    for value in (f"case.{name}", f"case['{name}']"):
+        assert render(template.replace("%s", value), {"case": {"null": None}}) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("INC/2026/7", "INC%2F2026%2F7"),
+        ("../../admin", "..%2F..%2Fadmin"),
+        ("a b?c&d#e", "a%20b%3Fc%26d%23e"),
+        ("ü", "%C3%BC"),
+        (7, "7"),
+        ({"q": "x/y", "n": 1}, "q=x%2Fy&n=1"),
+    ],
+)
+def test_a_value_is_one_part_of_a_path(value: object, text: str) -> None:
+    """Whatever it has in it leads nowhere else."""
+    assert render("{{ case.value | urlencode }}", {"case": {"value": value}}) == text
+
+
+@pytest.mark.parametrize("value", [".", ".."])
+def test_a_value_leads_not_up_from_where_it_stands(value: str) -> None:
+    with pytest.raises(ValueError, match="is no part of a path"):
+        render("{{ case.value | urlencode }}", {"case": {"value": value}})
+
+
 def test_a_field_may_have_the_name_of_a_method() -> None:
     """A value of the case comes before what Python can do with it."""
     assert render("{{ case.update }}, {{ case.items }}", {"case": {"update": "v2", "items": 3}}) == "v2, 3"
