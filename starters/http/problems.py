@@ -22,6 +22,7 @@ from domain.errors import CatalogError, MilepostError, NotFound, Refused
 from domain.messages.inbox import problem_of
 from domain.orders.placing import OrderProblems
 from starters.http.refusals import refusal_of
+from starters.operations.counts import CountSilent
 from store import StoreError
 
 MEDIA_TYPE = "application/problem+json"
@@ -120,7 +121,7 @@ def problem_for(error: Exception) -> Problem:
         case CatalogError():
             return Problem("bad_catalog", str(error))
         case NoAnswer():
-            return Problem("no_answer", str(error), headers={"Retry-After": str(AGAIN_AFTER)})
+            return Problem("no_answer", _silence(error), headers={"Retry-After": str(AGAIN_AFTER)})
         case StoreError() | SQLAlchemyError():
             _LOG.warning("the database is away: %s", error)
             said = "the database is away; nothing is known of this request. Ask again"
@@ -154,6 +155,13 @@ def handle_problems(app: FastAPI) -> None:
 def pointer(path: Sequence[str | int]) -> str:
     """A path into a document as a JSON pointer (RFC 6901)."""
     return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in path)
+
+
+def _silence(error: NoAnswer) -> str:
+    """What to do where nobody answers: the event id is made of the key, which is what is sent again."""
+    if isinstance(error, CountSilent):
+        return f"{error.why}. Whether it was done is not known: send it again under its key, and it is done once"
+    return str(error)
 
 
 def _misfit(error: RequestValidationError) -> Problem:

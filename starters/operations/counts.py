@@ -105,12 +105,24 @@ def message(kind: type[M], **fields: Any) -> M:
         raise Refused("bad_message", "; ".join(problems(error))) from None
 
 
+class CountSilent(NoAnswer):
+    """Whether a count took a request is not known; its text says how a command is given again.
+
+    Attributes:
+        why: nobody answered.
+    """
+
+    def __init__(self, why: str, event_id: str) -> None:
+        self.why = why
+        super().__init__(
+            f"{why}. Whether it was done is not known: give the same command again with --event-id {event_id}, and it "
+            "is done once"
+        )
+
+
 def nobody(error: NobodyCounts, event_id: str) -> NoAnswer:
     """What to tell somebody whose request may have been taken."""
-    return NoAnswer(
-        f"{error}. Whether it was done is not known: give the same command again with --event-id {event_id}, and it is "
-        "done once"
-    )
+    return CountSilent(str(error), event_id)
 
 
 def uncounted(entitlement: str, how: str) -> Refused:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, TypeVar
 
 from fastapi import Response
 from pydantic import Field
 
-from domain.ids import event_id_of
+from domain.errors import Refused
 from domain.messages.inbox import refuse_beyond_bounds
 from domain.model import Value
 from domain.scopes import Scope
 from starters.http.access import needs
 from starters.http.answers import RowVerdict, Verdicts
-from starters.http.asking import ByAsking
+from starters.http.asking import Asking, ByAsking
 from starters.http.case_bodies import NewCase, WorkOnCase, example
+from starters.http.idempotency import event_id_for, without_stamps
 from starters.http.problems import AGAIN_AFTER, problem_for
 from starters.http.routing import guarded_router, large
 from starters.operations.bulk import in_order
@@ -29,6 +32,8 @@ MOST_ROWS = 200
 
 MOST_BATCH_BYTES = 4 * 1024 * 1024
 """Of one request."""
+
+_DIGITS = 16
 
 
 class NewCases(Value):
@@ -81,17 +86,31 @@ async def log_entries(asked: NewEntries, asking: ByAsking, response: Response) -
 
     A verdict on each says what it took. Each counts once under its id, however often it is sent.
     """
+    first: dict[str, WorkOnCase] = {}
+    for entry in asked.entries:
+        if entry.event_id is not None:
+            first.setdefault(entry.event_id, entry)
 
     async def logged(entry: WorkOnCase) -> tuple[int, str]:
+        if entry.event_id is not None and first[entry.event_id] != entry:
+            why = "another row of the batch has this event_id; each has one of its own, or none"
+            raise Refused("key_used_otherwise", why)
         case_id = await asking.case(entry.case)
         said = {
             **entry.model_dump(mode="json", exclude={"case"}, exclude_none=True),
-            "event_id": entry.event_id or event_id_of("entry", entry.id),
+            "event_id": _event_id(asking, entry),
             "by": asking.who(entry.by),
         }
         return 200, "; ".join(await asking.backend.cases.client.log_time(case_id, **said))
 
     return await _each([(entry.case, entry) for entry in asked.entries], logged, response)
+
+
+def _event_id(asking: Asking, entry: WorkOnCase) -> str:
+    """The event id of a row: of all that it asks for, so that another row about its entry is another request."""
+    said = json.dumps(without_stamps(entry.model_dump(mode="json")), sort_keys=True)
+    digest = hashlib.sha256(said.encode()).hexdigest()[:_DIGITS]
+    return event_id_for(asking.caller, entry.event_id or "entry", entry.id, digest)
 
 
 async def _each(

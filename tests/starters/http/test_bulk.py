@@ -67,6 +67,17 @@ async def test_time_entries_count_once(api: Api) -> None:
     assert left["current"]["used"] == 45
 
 
+async def test_two_rows_of_one_event_id_are_not_one(api: Api) -> None:
+    """The second is refused, unless it is the first once more; under an event id of before another entry counts."""
+    case_id, name = await api.opened(entitlement=api.named("acme-bank")), unique("k")
+    rows = [{"case": case_id, "id": unique("T"), "minutes": minutes, "event_id": name} for minutes in (3, 6)]
+    said = (await api.post("/v1/time_entries:batch", {"entries": [*rows, rows[0]]})).json()
+    assert [one.get("code") for one in said["verdicts"]] == [None, "key_used_otherwise", None]
+    assert "0.05 hours taken" in said["verdicts"][2]["text"]
+    later = (await api.post("/v1/time_entries:batch", {"entries": [rows[1]]})).json()
+    assert "0.1 hours taken" in later["verdicts"][0]["text"]
+
+
 async def test_once_nobody_answers_nothing_more_is_begun(api: Api, monkeypatch: Any) -> None:
     """All that is left is told so at once, and the answer is not kept under its key: sent again it does the rest."""
     asked = [{"case_id": unique("c"), "account": "acme"} for _ in range(20)]
