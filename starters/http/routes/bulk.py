@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, TypeVar
 
@@ -11,6 +13,7 @@ from fastapi import Response
 from pydantic import Field
 
 from domain.errors import Refused
+from domain.ids import case_id_from
 from domain.messages.inbox import refuse_beyond_bounds
 from domain.model import Value
 from domain.scopes import Scope
@@ -75,7 +78,8 @@ async def open_cases(asked: NewCases, asking: ByAsking, response: Response) -> V
         answer = await asking.open(case)
         return (200, "is open already") if answer.outcome == "already" else (201, "opened")
 
-    return await _each([(case.case_id, case) for case in asked.cases], opened, response)
+    rows = [(case.case_id, case_id_from(case.case_id), case) for case in asked.cases]
+    return await _each(rows, opened, response)
 
 
 @router.post("/time_entries:batch")
@@ -103,7 +107,7 @@ async def log_entries(asked: NewEntries, asking: ByAsking, response: Response) -
         }
         return 200, "; ".join(await asking.backend.cases.client.log_time(case_id, **said))
 
-    return await _each([(entry.case, entry) for entry in asked.entries], logged, response)
+    return await _each([(entry.case, entry.id, entry) for entry in asked.entries], logged, response)
 
 
 def _event_id(asking: Asking, entry: WorkOnCase) -> str:
@@ -114,14 +118,24 @@ def _event_id(asking: Asking, entry: WorkOnCase) -> str:
 
 
 async def _each(
-    asked: Sequence[tuple[str, T]], do: Callable[[T], Awaitable[tuple[int, str]]], response: Response
+    asked: Sequence[tuple[str, str, T]], do: Callable[[T], Awaitable[tuple[int, str]]], response: Response
 ) -> Verdicts:
-    async def done(one: tuple[int, str, T]) -> tuple[int, str]:
-        return await do(one[2])
+    """Do all rows, some at once; those of one id one after the other, so that what came first stands.
 
-    numbered = [(row, case, one) for row, (case, one) in enumerate(asked, start=1)]
+    Args:
+        asked: of each row which case it is about, the id that counts once, and what it says.
+        do: does one.
+        response: is told if somebody was away.
+    """
+    turns: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def done(one: tuple[int, str, str, T]) -> tuple[int, str]:
+        async with turns[one[2]]:  # whoever comes first is let in first
+            return await do(one[3])
+
+    numbered = [(row, *one) for row, one in enumerate(asked, start=1)]
     verdicts: list[RowVerdict] = []
-    async for (row, case, _), said in in_order(numbered, done):
+    async for (row, case, _, _), said in in_order(numbered, done):
         if isinstance(said, Exception):
             problem = problem_for(said)
             verdicts.append(

@@ -78,6 +78,26 @@ async def test_two_rows_of_one_event_id_are_not_one(api: Api) -> None:
     assert "0.1 hours taken" in later["verdicts"][0]["text"]
 
 
+async def test_rows_of_one_id_come_one_after_the_other(api: Api) -> None:
+    """In the order of the batch, and each is answered as a request by itself would be."""
+    foreign = f"INC/{unique('c')}"
+    asked = [
+        {"case_id": foreign, "account": "acme", "fields": {"priority": "High"}},
+        {"case_id": foreign.replace("/", "~2F"), "account": "acme", "fields": {"priority": "Low"}},
+    ]
+    said = (await batch(api, *asked)).json()["verdicts"]
+    assert [(one["status"], one["text"]) for one in said] == [(201, "opened"), (200, "is open already")]
+    shown = (await api.get(f"/v1/cases/{foreign.replace('/', '~2F')}")).json()["case"]
+    assert shown["fields"]["priority"] == "High"
+    case_id, entry = await api.opened(entitlement=api.named("acme-bank")), unique("T")
+    rows = [{"case": case_id, "id": entry, "minutes": minutes} for minutes in (6, 12, 6)]
+    logged = (await api.post("/v1/time_entries:batch", {"entries": rows})).json()["verdicts"]
+    assert ["0.1 hours taken" in logged[0]["text"], "logged before with 6m, and not 12m" in logged[1]["text"]] == [
+        True
+    ] * 2
+    assert logged[2]["text"] == logged[0]["text"]
+
+
 async def test_once_nobody_answers_nothing_more_is_begun(api: Api, monkeypatch: Any) -> None:
     """All that is left is told so at once, and the answer is not kept under its key: sent again it does the rest."""
     asked = [{"case_id": unique("c"), "account": "acme"} for _ in range(20)]
