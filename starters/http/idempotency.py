@@ -32,11 +32,18 @@ REPLAYED = "Idempotent-Replayed"
 
 _DONE = range(200, 300)
 _EVENT_ID = "event_id"
-_NO_DIFFERENCE = frozenset({_EVENT_ID, "occurred_at"})
+_STAMP = "occurred_at"
+_NO_DIFFERENCE = frozenset({_EVENT_ID, _STAMP})
 """Parts of a body that make no other request of it: its key, and what may be read off the clock anew."""
 _CALLER_DIGITS = 16
+_RUNS_AGAIN = "milepost_runs_again"
 _KEPT_HEADERS = ("location", "etag", "content-type")
 _LOG = logging.getLogger(__name__)
+
+
+def let_run_again(request: Request) -> None:
+    """Keep no answer of a request, because part of it came to nothing: sent again it does that part."""
+    setattr(request.state, _RUNS_AGAIN, True)
 
 
 def event_id_for(caller: Caller, *key: str) -> str:
@@ -103,9 +110,7 @@ async def once(
         return Response(kept.body, kept.status, {**kept.headers, REPLAYED: "true"})
     response = await answer()
     try:
-        if (
-            keeps and response.status_code in _DONE and "retry-after" not in response.headers
-        ):  # else part of it is to run again
+        if keeps and response.status_code in _DONE and not getattr(request.state, _RUNS_AGAIN, False):
             told = KeptAnswer(response.status_code, _kept_headers(response), bytes(response.body).decode())
             await backend.ask(lambda store: store.answers.finish(asked, told))
         else:
@@ -117,7 +122,16 @@ async def once(
 
 def without_stamps(body: dict[str, Any]) -> dict[str, Any]:
     """What a body asks for, without what makes no other request of it."""
-    return {name: value for name, value in body.items() if name not in _NO_DIFFERENCE}
+    return {name: _rows(value) for name, value in body.items() if name not in _NO_DIFFERENCE}
+
+
+def _rows(value: Any) -> Any:
+    """The rows of a batch without their stamps; any other part of a body as it is."""
+    if not isinstance(value, list):
+        return value
+    return [
+        {name: part for name, part in row.items() if name != _STAMP} if isinstance(row, dict) else row for row in value
+    ]
 
 
 def _key_of_either(request: Request, body: Any) -> str | None:

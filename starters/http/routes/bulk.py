@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, TypeVar
 
-from fastapi import Response
+from fastapi import Request, Response
 from pydantic import Field
 
 from domain.errors import Refused
@@ -21,7 +21,7 @@ from starters.http.access import needs
 from starters.http.answers import RowVerdict, Verdicts
 from starters.http.asking import Asking, ByAsking
 from starters.http.case_bodies import NewCase, WorkOnCase, example
-from starters.http.idempotency import event_id_for, without_stamps
+from starters.http.idempotency import event_id_for, let_run_again, without_stamps
 from starters.http.problems import AGAIN_AFTER, problem_for
 from starters.http.routing import guarded_router, large
 from starters.operations.bulk import in_order
@@ -66,7 +66,7 @@ class NewEntries(Value):
 @router.post("/cases:batch")
 @needs(Scope.INTAKE)
 @large(MOST_BATCH_BYTES)
-async def open_cases(asked: NewCases, asking: ByAsking, response: Response) -> Verdicts:
+async def open_cases(asked: NewCases, asking: ByAsking, request: Request, response: Response) -> Verdicts:
     """Open up to 200 cases.
 
     A verdict on each says what came of it; one that is refused holds up no other. What nobody answered in time has
@@ -79,13 +79,13 @@ async def open_cases(asked: NewCases, asking: ByAsking, response: Response) -> V
         return (200, "is open already") if answer.outcome == "already" else (201, "opened")
 
     rows = [(case.case_id, case_id_from(case.case_id), case) for case in asked.cases]
-    return await _each(rows, opened, response)
+    return await _each(rows, opened, request, response)
 
 
 @router.post("/time_entries:batch")
 @needs(Scope.AGENT)
 @large(MOST_BATCH_BYTES)
-async def log_entries(asked: NewEntries, asking: ByAsking, response: Response) -> Verdicts:
+async def log_entries(asked: NewEntries, asking: ByAsking, request: Request, response: Response) -> Verdicts:
     """Log up to 200 time entries, of any cases.
 
     A verdict on each says what it took. Each counts once under its id, however often it is sent.
@@ -107,7 +107,7 @@ async def log_entries(asked: NewEntries, asking: ByAsking, response: Response) -
         }
         return 200, "; ".join(await asking.backend.cases.client.log_time(case_id, **said))
 
-    return await _each([(entry.case, entry.id, entry) for entry in asked.entries], logged, response)
+    return await _each([(entry.case, entry.id, entry) for entry in asked.entries], logged, request, response)
 
 
 def _event_id(asking: Asking, entry: WorkOnCase) -> str:
@@ -118,13 +118,17 @@ def _event_id(asking: Asking, entry: WorkOnCase) -> str:
 
 
 async def _each(
-    asked: Sequence[tuple[str, str, T]], do: Callable[[T], Awaitable[tuple[int, str]]], response: Response
+    asked: Sequence[tuple[str, str, T]],
+    do: Callable[[T], Awaitable[tuple[int, str]]],
+    request: Request,
+    response: Response,
 ) -> Verdicts:
     """Do all rows, some at once; those of one id one after the other, so that what came first stands.
 
     Args:
         asked: of each row which case it is about, the id that counts once, and what it says.
         do: does one.
+        request: which runs again, if a row was not done.
         response: is told if somebody was away.
     """
     turns: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -145,4 +149,7 @@ async def _each(
             verdicts.append(RowVerdict(row=row, case=case, status=said[0], text=said[1]))
     if any(one.status >= 500 for one in verdicts):  # noqa: PLR2004  the statuses of what is away
         response.headers["Retry-After"] = str(AGAIN_AFTER)
-    return Verdicts(verdicts=verdicts, done=sum(1 for one in verdicts if one.code is None))
+    done_of_them = sum(1 for one in verdicts if one.code is None)
+    if done_of_them < len(verdicts):
+        let_run_again(request)
+    return Verdicts(verdicts=verdicts, done=done_of_them)

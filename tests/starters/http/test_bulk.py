@@ -1,5 +1,6 @@
 """Many at once: a verdict on each, and what is sent again is done once."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -96,6 +97,22 @@ async def test_rows_of_one_id_come_one_after_the_other(api: Api) -> None:
         True
     ] * 2
     assert logged[2]["text"] == logged[0]["text"]
+
+
+async def test_what_was_refused_of_a_batch_runs_again_under_its_key(api: Api) -> None:
+    """No refusal is answered from memory; what was done is answered as it stands."""
+    key = {"Idempotency-Key": unique("k")}
+    case_id, later, entry = await api.opened(entitlement=api.named("acme-bank")), unique("c"), unique("T")
+    entries = [{"case": case_id, "id": entry, "minutes": 1}, {"case": later, "id": unique("T"), "minutes": 1}]
+    first = (await api.post("/v1/time_entries:batch", {"entries": entries}, headers=key)).json()
+    assert [one["status"] for one in first["verdicts"]] == [200, 404]
+    await api.post("/v1/cases", {"case_id": later, "account": "acme"})
+    again = await api.post("/v1/time_entries:batch", {"entries": entries}, headers=key)
+    assert [one["status"] for one in again.json()["verdicts"]] == [200, 200]
+    assert again.json()["verdicts"][0] == first["verdicts"][0]
+    stamped = [{**one, "occurred_at": datetime.now(UTC).isoformat()} for one in entries]
+    kept = await api.post("/v1/time_entries:batch", {"entries": stamped}, headers=key)
+    assert (kept.content, "idempotent-replayed" in kept.headers) == (again.content, True)
 
 
 async def test_once_nobody_answers_nothing_more_is_begun(api: Api, monkeypatch: Any) -> None:
