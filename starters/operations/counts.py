@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -23,6 +23,7 @@ from domain.usage.requests import (
     UsageChange,
 )
 from domain.wording import instant
+from domain.years import FIRST_YEAR, LAST_YEAR, is_promised
 from starters.operations.usage_answers import Changed
 from store import Store
 
@@ -84,6 +85,18 @@ class Counts:
         if declared.allowance is None:
             raise uncounted(entitlement, "give it an allowance in the catalog: milepost apply")
         return declared, entitlement_terms(declared, account, organisation, now=now)
+
+
+def check_dates(*days: date | None) -> None:
+    """Refuse dates, and instants, of years in which nothing is promised: before anything is reckoned with them.
+
+    Raises:
+        Refused: one is.
+    """
+    for day in days:
+        if day is not None and not is_promised(day):
+            said = f"{day.isoformat()[:10]} is a slip of the pen; a date lies in the years {FIRST_YEAR} to {LAST_YEAR}"
+            raise Refused("bad_dates", said)
 
 
 def positive(amount: int) -> int:

@@ -82,6 +82,16 @@ async def test_a_manager_changes_what_an_entitlement_has(api: Api) -> None:
         ("renew", {"ends_on": 20000}, "bad_message"),
         ("cancel", {"on": "0", "with_renewal": 1}, "bad_message"),
         ("cancel", {"on": "2026-12-31", "at": "2026-12-31T00:00Z"}, "bad_dates"),
+        *(
+            (change, {**more, part: day}, "bad_dates")
+            for change, part, more in (
+                ("grant", "until", {"amount": 1}),
+                ("cancel", "on", {}),
+                ("amend", "ends_on", {}),
+                ("renew", "ends_on", {}),
+            )
+            for day in ("9999-12-31", "3000-01-01", "1899-12-31", "0001-01-01")
+        ),
         ("cover", {"reference": "nope"}, "no_overage"),
         ("void", {"reference": "nope"}, "no_overage"),
         ("reverse", {"reference": "nope"}, "unknown_reference"),
@@ -93,8 +103,12 @@ async def test_what_can_not_be_asked_of_an_entitlement_is_refused(
 ) -> None:
     """With its code; nothing is changed."""
     asked = said if change == "take" else {"reason": "so agreed", **said}
-    refused = await api.post(f"/v1/entitlements/{api.named('acme-visits')}/{change}", asked)
+    whatever_it_is = {"If-Match": "*"} if change == "amend" else {}
+    path = f"/v1/entitlements/{api.named('acme-visits')}/{change}"
+    refused = await api.post(path, asked, headers=whatever_it_is)
     assert refused.json()["code"] == code, refused.text
+    assert code != "bad_dates" or "at" in said or "the years 1900 to 2999" in refused.json()["detail"]
+    assert "datetime." not in refused.text
     assert 400 <= refused.status_code < 500
 
 

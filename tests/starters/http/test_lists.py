@@ -1,5 +1,7 @@
 """Lists: by filters, page by page, and of what exists for the caller alone."""
 
+import base64
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -104,6 +106,20 @@ async def test_a_query_that_does_not_fit_is_refused(api: Api, path: str, code: s
     """With the parameter."""
     refused = await api.get(path)
     assert refused.json()["code"] == code, refused.text
+
+
+async def test_a_place_that_no_database_has_is_no_cursor_of_the_feed(api: Api) -> None:
+    """However it is asked for."""
+    case_id, source = await api.opened(), api.store.feed.source()[-12:]
+    for place in (2**63, -1, True):
+        said = json.dumps([source, place, "x"]).encode()
+        cursor = base64.urlsafe_b64encode(said).decode().rstrip("=")
+        for path in (f"/v1/events?after={cursor}", f"/v1/cases/{case_id}/events?after={cursor}"):
+            refused = await api.get(path)
+            assert (refused.status_code, refused.json()["code"]) == (400, "bad_cursor"), (place, path)
+        stream = {"Accept": "text/event-stream", "Last-Event-ID": cursor}
+        refused = await api.get("/v1/events", headers=stream)
+        assert (refused.status_code, refused.json()["code"]) == (400, "bad_cursor")
 
 
 async def test_a_cursor_goes_with_its_filters_alone(api: Api) -> None:

@@ -57,5 +57,10 @@ async def test_what_cannot_be_reported_is_refused(api: Api) -> None:
     ):
         found = await api.get(f"/v1/reports/compliance?{query}")
         assert found.json()["type"].endswith(code), found.text
+    for kind in ("compliance", "response", "margin", "overrun", "actions", "pauses", "cases", "usage", "overrides"):
+        for query in ("last=9999-12-31", "first=0001-01-01"):
+            found = await api.get(f"/v1/reports/{kind}?{query}")
+            assert (found.status_code, found.json()["code"]) == (422, "bad_report"), (kind, query, found.text)
+            assert "the years 1900 to 2999" in found.json()["detail"]
     assert (await api.get("/v1/reports/breakdown")).json()["type"].endswith("bad_report")
     assert (await api.get("/v1/reports/compliance", key=api.keys["agent"])).status_code == 403
