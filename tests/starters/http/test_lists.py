@@ -87,6 +87,11 @@ async def test_cases_are_filtered_by_each_part(api: Api) -> None:
         ("/v1/entitlements/x?at=1764000000", "bad_message"),
         ("/v1/coverage?account=acme&at=0", "bad_message"),
         ("/v1/cases?nope=1", "bad_message"),
+        ("/v1/cases?account=acme&account=globex", "bad_message"),
+        ("/v1/entitlements?account=acme&account=globex", "bad_message"),
+        ("/v1/entitlements/x?att=2026-01-01T00:00Z", "bad_message"),
+        ("/v1/reports/compliance?period=2026&period=2025", "bad_message"),
+        ("/v1/events?limit=1&limit=2", "bad_message"),
         ("/v1/cases?after=nope", "bad_cursor"),
         ("/v1/cases?after=%00", "bad_cursor"),
         ("/v1/cases?after=bnVsbA", "bad_cursor"),
@@ -106,6 +111,27 @@ async def test_a_query_that_does_not_fit_is_refused(api: Api, path: str, code: s
     """With the parameter."""
     refused = await api.get(path)
     assert refused.json()["code"] == code, refused.text
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("dry_run=true&dry_run=false", "dry_run: is given 2 times, and takes one value"),
+        ("dry-run=true", "dry-run: is unknown here"),
+    ],
+)
+@pytest.mark.parametrize("path", ["orders", "catalog"])
+async def test_a_change_is_not_made_by_half_of_its_query(api: Api, path: str, query: str, says: str) -> None:
+    """A dry run above all, of which the last word would have made a change."""
+    refused = await api.post(f"/v1/{path}?{query}", {"id": unique("O"), "account": "acme"})
+    assert (refused.status_code, refused.json()["detail"]) == (422, says)
+    assert refused.json()["errors"][0]["parameter"] == query.partition("=")[0]
+
+
+async def test_parameters_that_take_several_values_take_them(api: Api) -> None:
+    """As ever."""
+    assert (await api.get("/v1/reports/compliance?by=account&by=month")).status_code == 200
+    assert (await api.get("/v1/events?type=milepost.case.opened.v1&type=case.milestone.*")).status_code == 200
 
 
 async def test_a_place_that_no_database_has_is_no_cursor_of_the_feed(api: Api) -> None:
