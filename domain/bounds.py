@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, Field
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
 from domain.years import FIRST_YEAR, LAST_YEAR
 
@@ -101,6 +101,25 @@ Words = Annotated[str, AfterValidator(_short)]
 
 Amount = Annotated[int, Field(ge=-MOST_AMOUNT, le=MOST_AMOUNT)]
 """An amount in the smallest measure of its unit; either sign."""
+
+
+def no_number(value: object) -> object:
+    """`value`, unless it is no number though it could be taken for one: true would be 1, and a text is a slip.
+
+    Raises:
+        ValueError: it is true, false or a text.
+    """
+    if isinstance(value, bool):
+        raise ValueError(f"{str(value).lower()} is no number; write one, such as 30")  # noqa: TRY004  for pydantic
+    if isinstance(value, str):
+        raise ValueError("a text is no number; write one without quotes, such as 30")  # noqa: TRY004
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(no_number)]
+"""A whole number of what is sent in: over HTTP, in an order. Messages of workflows keep to `int`: histories that were
+recorded hold what was taken for one.
+"""
 
 Format = Annotated[int, Field(ge=1, le=MOST_FORMAT)]
 """The number of the format in which a build has written something for another."""

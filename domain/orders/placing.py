@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AwareDatetime, Field, model_validator
 
+from domain.bounds import Whole
 from domain.catalog.declarations import MOST_ORDERED, Account, Asset, EntitlementTemplate, Product
 from domain.catalog.kinds import Kind
 from domain.catalog.problems import Path, Problem
@@ -57,7 +58,7 @@ class OrderLine(Value):
     id: Id = ""
     product: Id
     asset: Id | None = None
-    quantity: int = Field(default=1, ge=1, le=MOST_ORDERED)
+    quantity: Whole = Field(default=1, ge=1, le=MOST_ORDERED)
     cancelled: bool = False
 
     @model_validator(mode="before")
