@@ -33,7 +33,7 @@ STREAM = "text/event-stream"
 LOOKS_EVERY = 0.5
 """Seconds after which a stream looks for more."""
 PINGS_EVERY = 15.0
-"""Seconds after which a stream says that it is there, and looks whether its key still counts."""
+"""Seconds after which a stream without events says that it is there, and looks whether its key still counts."""
 AT_ONCE = 200
 
 _NO_ACCOUNT = ("",)
@@ -135,6 +135,8 @@ async def _stream(request: Request, backend: Backend, after: str | None, wanted:
                 yield ": ping\n\n"
                 await caller_of(request, backend.store)
             page = await backend.ask(partial(read, after=page.cursor))
+            if page.events:
+                await caller_of(request, backend.store)  # nothing goes to a key that ended while there was nothing
 
     async def told_to_the_end() -> AsyncIterator[str]:
         try:

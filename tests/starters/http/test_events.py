@@ -11,6 +11,7 @@ import pytest
 from domain.scopes import Scope
 from starters.http.routes import events
 from tests.starters.http_api import Api
+from tests.support import unique
 
 LAST = "milepost.case.left.v1"
 """Of a case that was just closed."""
@@ -75,6 +76,19 @@ async def test_a_stream_ends_with_its_key(api: Api, monkeypatch: pytest.MonkeyPa
         async with asyncio.timeout(60):
             last = [message async for message in messages][-1]
     assert (last["event"], json.loads(last["data"])["code"]) == ("problem", "revoked_key")
+
+
+async def test_no_event_goes_to_a_key_that_has_ended(api: Api) -> None:
+    """Not even those that come before the stream says again that it is there."""
+    key = api.key(Scope.MANAGER)
+    known = next(one for one in api.store.keys.all() if key.startswith(f"mp_{one.id}_"))
+    case_id = unique("c")
+    async with streaming(api, f"case={case_id}", key) as messages:
+        api.store.keys.revoke(known.id, by="test", at=datetime.now(UTC))
+        await api.post("/v1/cases", {"case_id": case_id, "account": "acme"})
+        async with asyncio.timeout(10):
+            told = [message async for message in messages if "event" in message]
+    assert [one["event"] for one in told] == ["problem"]
 
 
 async def test_a_bad_cursor_is_told_before_a_stream_begins(api: Api) -> None:
