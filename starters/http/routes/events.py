@@ -21,6 +21,7 @@ from starters.http.access import caller_of, needs
 from starters.http.answers import EventPage
 from starters.http.backend import Backend, ByCaller, FromBackend
 from starters.http.case_bodies import example
+from starters.http.heads import is_head
 from starters.http.problems import Problem, problem_for
 from starters.http.refusing import OF_THE_FEED, refuses
 from starters.http.routing import guarded_router
@@ -89,6 +90,8 @@ async def read_events(
         "subject": _subject(which),
     }
     if _wants_stream(accept):
+        if is_head(request):
+            return Response(media_type=STREAM)
         return await _stream(request, backend, last_event_id or which.after, wanted)
     page = await backend.ask(lambda store: store.feed.read(which.after, **wanted, limit=which.limit))
     return EventPage(events=page.events, cursor=page.cursor, is_last=page.is_last)
