@@ -173,5 +173,10 @@ async def test_an_amendment_that_came_in_between_is_not_lost(api: Api) -> None:
     missing = await api.post(f"{path}/amend", {"cap": 7, "reason": "agreed"})
     assert (missing.status_code, missing.json()["code"]) == (428, "if_match_missing")
     assert await tag() == '"6/2099-12-31"'
+    nothing = await api.post(f"{path}/amend", {"cap": 7, "reason": "agreed"}, headers={"If-Match": ""})
+    assert (nothing.status_code, nothing.json()["code"]) == (428, "if_match_missing")
+    for tag_of_none in ('"*"', '""', 'W/"6/2099-12-31"', '"6/2099', f'"{"x" * 200}"', f"{seen}, W/{seen}"):
+        assert await amend(7, tag_of_none) == (412, "changed_meanwhile"), tag_of_none
+    assert await amend(8, f'{seen} , "6/2099-12-31"') == (200, "done")
     assert await amend(7, "*") == (200, "done")
     assert "etag" not in (await api.get(f"{path}?at=2026-06-01T00:00Z", key=key)).headers
