@@ -116,9 +116,9 @@ def no_number(value: object) -> object:
     return value
 
 
-Whole = Annotated[int, BeforeValidator(no_number)]
-"""A whole number of what is sent in: over HTTP, in an order. Messages of workflows keep to `int`: histories that were
-recorded hold what was taken for one.
+ANumber = BeforeValidator(no_number)
+"""Of a whole number that is sent in over HTTP or in an order: neither true nor a text. It stands behind the bounds, so
+that the schema has them. Messages of workflows are without it: recorded histories hold what was taken for a number.
 """
 
 Format = Annotated[int, Field(ge=1, le=MOST_FORMAT)]
