@@ -28,6 +28,7 @@ from domain.intake.news import News, Place, Unreadable, read_case, read_news, re
 from domain.messages.inbox import problems
 from starters.intake.telling import Telling, Told
 from starters.operations.cases import CaseDesk
+from starters.operations.codes import code_of
 from store import Store, StoreError
 from store.intake import Delivery
 
@@ -154,7 +155,7 @@ class Taker:
             await self._note_trouble(number, f"nobody answers yet: {error}")
             return False
         except Refused as refused:
-            await self._put_aside(number, refused.code, str(refused))
+            await self._put_aside(number, code_of(refused.code), str(refused))
             return True
         except (Unreadable, NotFound) as error:
             await self._put_aside(number, "unreadable", str(error))

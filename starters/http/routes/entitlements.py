@@ -36,7 +36,7 @@ AGENT, DISPATCHER, MANAGER = Scope.AGENT, Scope.DISPATCHER, Scope.MANAGER
 
 @router.get("")
 @needs(AGENT, DISPATCHER, MANAGER)
-@refuses("not_found")
+@refuses("not_found", "period_unknown")
 async def list_balances(
     asking: ByAsking, account: Annotated[Reference, Query(description="Whose.", examples=["acme"])], at: At = None
 ) -> Balances:
@@ -51,7 +51,7 @@ async def list_balances(
 
 @router.get("/{entitlement}")
 @needs(AGENT, DISPATCHER, MANAGER)
-@refuses("no_allowance", "not_found")
+@refuses("no_allowance", "not_found", "period_unknown")
 async def show_balance(entitlement: EntitlementId, asking: ByAsking, response: Response, at: At = None) -> Balance:
     """Say what an entitlement has left, live; or at another instant. Its ETag is that of its terms: what is amended.
 

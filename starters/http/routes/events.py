@@ -17,6 +17,7 @@ from domain.feed.registry import chosen_types
 from domain.ids import CaseName, Reference
 from domain.model import Value
 from domain.scopes import Scope
+from starters.http.accepting import prefers, weight_of, weights
 from starters.http.access import caller_of, needs
 from starters.http.answers import EventPage
 from starters.http.backend import Backend, ByCaller, FromBackend
@@ -31,6 +32,7 @@ from store.feed import FeedPage
 router = guarded_router("/v1/events", "Events")
 
 STREAM = "text/event-stream"
+_PAGES = "application/json"
 LOOKS_EVERY = 0.5
 """Seconds after which a stream looks for more."""
 PINGS_EVERY = 15.0
@@ -104,18 +106,15 @@ def _subject(which: EventListing) -> str | None:
 
 
 def _wants_stream(accept: str) -> bool:
-    """Whether a stream is accepted, and JSON is not asked for before it.
+    """Whether a stream is liked better than JSON.
 
     Raises:
         Problem: neither is.
     """
-    kinds = [part.partition(";")[0].strip().lower() for part in accept.split(",")]
-    for kind in kinds:
-        if kind == STREAM:
-            return True
-        if kind in {"application/json", "application/*", "*/*", ""}:
-            return False
-    raise Problem("not_acceptable", f"events come as application/json or as {STREAM}")
+    accepted = weights(accept)
+    if not (weight_of(STREAM, accepted) or weight_of(_PAGES, accepted)):
+        raise Problem("not_acceptable", f"events come as {_PAGES} or as {STREAM}")
+    return prefers(STREAM, _PAGES, accepted)
 
 
 async def _stream(request: Request, backend: Backend, after: str | None, wanted: dict[str, Any]) -> Response:

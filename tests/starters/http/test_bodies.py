@@ -65,6 +65,18 @@ async def test_a_body_says_that_it_is_json(api: Api, kind: str | None) -> None:
     assert (refused.status_code, refused.json()["code"]) == (415, "bad_media_type")
 
 
+async def test_a_compressed_body_is_refused_with_what_is_read(api: Api) -> None:
+    """Unless it is said to be as it is."""
+    asked = json.dumps({"case_id": unique("c"), "account": "acme"}).encode()
+    headers = {"Authorization": f"Bearer {api.keys['intake']}", "Content-Type": "application/json"}
+    for encoding, status in (("gzip", 415), ("identity", 201)):
+        answer = await api.http.post("/v1/cases", content=asked, headers={**headers, "Content-Encoding": encoding})
+        assert answer.status_code == status
+        assert status != 415 or (answer.json()["code"], answer.headers["accept-encoding"]) == (
+            *("bad_media_type", "identity"),
+        )
+
+
 async def test_a_body_of_unknown_length_is_read_no_further_than_its_bound(api: Api) -> None:
     """One that never says how long it is ends there too."""
     sent = 0

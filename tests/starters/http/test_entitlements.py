@@ -112,6 +112,27 @@ async def test_what_can_not_be_asked_of_an_entitlement_is_refused(
     assert 400 <= refused.status_code < 500
 
 
+async def test_a_balance_beyond_what_is_known_is_refused(api: Api) -> None:
+    """As whatever is taken there is; it was that of the last period that is known."""
+    account, visits = unique("account"), unique("visits")
+    allowance = {"unit": "visits", "cap": 4, "period": "month"}
+    entitlement = {"id": visits, "account": account, "starts_on": "2026-01-01", "allowance": allowance}
+    declared = {"accounts": [{"id": account}], "entitlements": [entitlement]}
+    made = await api.post("/v1/catalog", declared, headers={"If-Match": "*"})
+    assert made.status_code == 200, made.text
+    path = f"/v1/entitlements/{visits}"
+    untouched = (await api.get(f"{path}?at=2998-07-01T00:00Z")).json()
+    assert untouched["current"]["first_day"] == "2998-07-01", "nothing of it is counted yet"
+    await api.post(f"{path}/take", {"reference": "V-1"})
+    for asked in (f"{path}?at=2999-01-01T00:00Z", f"/v1/entitlements?account={account}&at=2999-01-01T00:00Z"):
+        refused = await api.get(asked)
+        assert (refused.status_code, refused.json().get("code")) == (422, "period_unknown"), refused.text
+        assert "which does not reach" in refused.json()["detail"]
+    late = await api.post(f"{path}/adjust", {"amount": 1, "reason": "x", "at": "2999-01-01T00:00Z"})
+    assert (late.status_code, late.json()["code"]) == (422, "period_unknown"), late.text
+    assert (await api.get(path)).json()["current"]["used"] == 1
+
+
 async def test_overage_is_decided_by_managers_alone(api: Api) -> None:
     """A dispatcher who is asked passes the question on."""
     path = f"/v1/entitlements/{api.named('acme-visits')}/take"

@@ -99,6 +99,32 @@ async def test_a_bad_cursor_is_told_before_a_stream_begins(api: Api) -> None:
     assert (other.status_code, other.json()["code"]) == (406, "not_acceptable")
 
 
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        ("text/event-stream", STREAM["Accept"]),
+        ("text/*", STREAM["Accept"]),
+        ("text/event-stream, application/json", STREAM["Accept"]),
+        ("application/json;q=0.5, text/event-stream;q=0.6", STREAM["Accept"]),
+        ("text/event-stream;q=0, */*", "application/json"),
+        ("text/event-stream;q=0.5, application/json", "application/json"),
+        ("text/html, */*;q=0.8", "application/json"),
+        ("application/json, text/event-stream", "application/json"),
+        ("*/*", "application/json"),
+        ("", "application/json"),
+        ("text/event-stream;q=0", None),
+        ("text/html", None),
+        ("*/*;q=0", None),
+    ],
+)
+async def test_events_come_as_is_liked_best(api: Api, accept: str, kind: str | None) -> None:
+    """By the weights of Accept; of two that are liked alike as the one that is named first."""
+    headers = {"Authorization": f"Bearer {api.keys['all']}", "Accept": accept}
+    answer = await api.http.head("/v1/events", headers=headers)
+    assert answer.status_code == (406 if kind is None else 200)
+    assert kind is None or answer.headers["content-type"].startswith(kind)
+
+
 async def test_events_are_chosen_by_type(api: Api) -> None:
     """By the middle of its name, or by its beginning."""
     case_id = await api.opened()

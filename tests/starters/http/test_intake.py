@@ -15,6 +15,7 @@ import pytest_asyncio
 from standardwebhooks.webhooks import Webhook
 from temporalio.client import Client
 
+from domain.errors import Refused
 from domain.ids import case_id_of
 from domain.scopes import Scope
 from starters.files.catalogs import apply_files
@@ -304,6 +305,18 @@ async def test_a_dead_letter_without_a_time_keeps_its_place(api: Api, at: str | 
     await api.post(f"/v1/intake/deliveries/{dead.json()['number']}/drop", {"by": "ann"})
     taken = await api.get(f"/v1/intake/deliveries/{later.json()['number']}")
     assert taken.json()["status"] == "taken"
+
+
+async def test_a_dead_letter_has_a_code_of_the_table(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever an activity calls it."""
+
+    async def unknown(*_: Any, **__: Any) -> None:
+        raise Refused("NotFound", "there is no account 'acme'")
+
+    monkeypatch.setattr(api.app.state.backend.cases, "open", unknown)
+    at = datetime.now(UTC).isoformat()
+    dead = await mail(api, {"ticket": unique("T-"), "at": at, "created": at, "status": "open"})
+    assert (dead.json()["status"], dead.json()["code"]) == ("dead", "unknown_name"), dead.text
 
 
 async def test_a_dead_letter_is_dropped_and_what_waited_goes_on(api: Api) -> None:
