@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, Field
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
 from domain.years import FIRST_YEAR, LAST_YEAR
 
@@ -105,6 +105,25 @@ Words = Annotated[str, AfterValidator(_short)]
 
 Amount = Annotated[int, Field(ge=-MOST_AMOUNT, le=MOST_AMOUNT)]
 """An amount in the smallest measure of its unit; either sign."""
+
+
+def no_number(value: object) -> object:
+    """`value`, unless it is no number though it could be taken for one: true would be 1, and a text is a slip.
+
+    Raises:
+        ValueError: it is true, false or a text.
+    """
+    if isinstance(value, bool):
+        raise ValueError(f"{str(value).lower()} is no number; write one, such as 30")  # noqa: TRY004  for pydantic
+    if isinstance(value, str):
+        raise ValueError("a text is no number; write one without quotes, such as 30")  # noqa: TRY004
+    return value
+
+
+ANumber = BeforeValidator(no_number)
+"""Of a whole number that is sent in over HTTP or in an order: neither true nor a text. It stands behind the bounds, so
+that the schema has them. Messages of workflows are without it: recorded histories hold what was taken for a number.
+"""
 
 Format = Annotated[int, Field(ge=1, le=MOST_FORMAT)]
 """The number of the format in which a build has written something for another."""

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _EVENTS, _FEED = tables.events, tables.feed
 _SHOWN = ("id", "type", "subject", "time", "sequence", "data")
 _DIGITS = 12
+_POSITIONS = range(2**63)
+"""That a database can look for."""
 
 MOST_AT_ONCE = 1000
 """Events of one page."""
@@ -224,9 +226,9 @@ def _cursor_at(feed: Any, position: int, event_id: str) -> str:
 def _position(connection: Connection, feed: Any, cursor: str) -> int:
     try:
         source, position, event_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if not isinstance(position, int) or not isinstance(event_id, str) or position < 0:
+        if type(position) is not int or position not in _POSITIONS or not isinstance(event_id, str):
             raise ValueError
-    except (ValueError, TypeError, binascii.Error, UnicodeDecodeError):
+    except (ValueError, TypeError, binascii.Error, UnicodeDecodeError, RecursionError):
         raise Refused("bad_cursor", "this is no cursor of an event feed; take one as it was given") from None
     if source != _digits_of(feed.source):
         raise Refused("cursor_of_another_feed", "the cursor is of the event feed of another installation")

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, updat
 
 from domain.catalog.intake import IntakeSource
 from domain.errors import NotFound, Refused
+from domain.ids import case_id_of
 from domain.intake.news import Place
 from domain.intake.planning import Known
 from domain.model import Value
@@ -142,10 +143,17 @@ class Intake:
         with self._database.write() as connection:
             connection.execute(update(_TABLE).where(_TABLE.c.number == number).values(found))
 
+    def put_with_case(self, number: int, foreign: str) -> None:
+        """Note of which case a delivery is, by its source's id, where it is not known when it happened."""
+        found = {"case_id": case_id_of(foreign), "external_id": foreign, "occurred_at": None}
+        with self._database.write() as connection:
+            connection.execute(update(_TABLE).where(_TABLE.c.number == number).values(found))
+
     def next_of(self, case_id: str) -> Iterator[Delivery]:
         """The deliveries of a case that are to be taken, by the source's time; of one source up to a dead one.
 
-        What holds: a dead letter of a source that is set to `hold` holds up what that source sent of the case later.
+        What holds: a dead letter of a source that is set to `hold` holds up what that source sent of the case later. Of
+        one that does not say when it happened that is whatever came after it.
         """
         in_order = (_TABLE.c.occurred_at, _TABLE.c.number)
         of_case = select(_TABLE).where(_TABLE.c.case_id == case_id, _TABLE.c.status.in_(("waits", "dead")))
@@ -153,11 +161,16 @@ class Intake:
             stored = StoredCatalog(connection)
             found = [_delivery(row) for row in connection.execute(of_case.order_by(*in_order)).mappings()]
             holding = {name for name in {one.source for one in found} if _holds(stored, name)}
-        held: set[str] = set()
+        dead = [one for one in found if one.status == "dead" and one.source in holding and one.code != NO_CASE]
+        undated: dict[str, int] = {}
+        for one in dead:
+            if one.occurred_at is None:
+                undated[one.source] = min(one.number, undated.get(one.source, one.number))
+        holds, held = {one.number for one in dead if one.occurred_at is not None}, set[str]()
         for one in found:
-            if one.status == "dead" and one.source in holding and one.code != NO_CASE:
+            if one.number in holds:
                 held.add(one.source)
-            elif one.status == "waits" and one.source not in held:
+            elif one.status == "waits" and one.source not in held and one.number <= undated.get(one.source, one.number):
                 yield one
 
     def known(self, case_id: str) -> Known:

@@ -125,7 +125,9 @@ def _check_revision(name: str, before: PlacedOrder | None, amends: int | AnyRevi
     """
     now = before.revision if before else 0
     if isinstance(amends, int) and amends != now and (changes or before is None):
-        stands = f"was amended: it is revision {now}, not {amends}" if now else "was never placed"
+        of_none = f"is revision {now}; what it is said to be a change of is none of its revisions"
+        amended = f"was amended: it is revision {now}, not {amends}" if amends else of_none
+        stands = amended if now else "was never placed"
         raise Refused("changed_meanwhile", f"order {name!r} {stands}")
     if amends is None and before is not None and changes:
         said = f'say by If-Match of which this is a change: "{now}", its ETag; or *, whatever it is'

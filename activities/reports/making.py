@@ -51,7 +51,7 @@ class ReportWish:
         period: in words, such as ``2026-Q1`` or ``last-month``; or `first` and `last` day.
         where: values of fields, ``NAME=VALUE`` each.
         accounts: of these only; None: of all. Of a caller that is bound to accounts.
-        minutes: how close to its target a pause begins that is marked.
+        minutes: how close to its target a pause begins that is marked; None: as is usual.
         new: of overrides, only those that no export has taken; `export`: only those that this one has.
         now: the instant for which it holds; None: now.
         zone: whose wall clock says which day it is then, and shows instants; None: the organisation's.
@@ -68,11 +68,27 @@ class ReportWish:
     process: str | None = None
     where: Sequence[str] = field(default_factory=tuple)
     accounts: Sequence[str] | None = None
-    minutes: int = USUAL_MINUTES
+    minutes: int | None = None
     new: bool = False
     export: int | None = None
     now: datetime | None = None
     zone: ZoneInfo | None = None
+
+
+def check_said(wish: ReportWish) -> None:
+    """Refuse what somebody says and what makes no difference to the report: they mean another one.
+
+    Raises:
+        Refused: they say such a thing.
+    """
+    kind = wish.kind
+    if wish.minutes is not None and kind is not ReportKind.PAUSES:
+        said = f"minutes is how close to a target a pause begins; the {kind.value} report is another one"
+        raise Refused("bad_report", said)
+    if (wish.new or wish.export is not None) and kind is not ReportKind.OVERRIDES:
+        raise Refused("bad_report", f"new and export are of overrides; the {kind.value} report is another one")
+    if kind is ReportKind.CASES and (wish.by or wish.period or wish.first or wish.last):
+        raise Refused("bad_report", "the cases report lists what is open now; leave groups and days out")
 
 
 def make_report(store: Store, wish: ReportWish) -> Report:
@@ -125,7 +141,7 @@ def asked_of(store: Store, wish: ReportWish) -> ReportAsked:
         milestone=milestone,
         process=wish.process,
         fields=checked_fields(wish.where, types),
-        minutes=wish.minutes,
+        minutes=USUAL_MINUTES if wish.minutes is None else wish.minutes,
         new=wish.new,
         export=wish.export,
         types=types,

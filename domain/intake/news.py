@@ -73,13 +73,18 @@ def read_place(source: IntakeSource, delivered: Delivered, received_at: datetime
     reading = _Reading(source, delivered)
     if not reading.condition("when", source.when, otherwise=True):
         return None
-    foreign = reading.text("case", source.case)
-    if not foreign:
-        raise Unreadable("case: it comes to nothing, and a case has an id")
-    if len(foreign) > _MOST_FOREIGN_LETTERS:
-        raise Unreadable(f"case: the id of another system has at most {_MOST_FOREIGN_LETTERS:,} letters")
+    foreign = _foreign_id(source, reading)
     occurred_at = reading.instant("occurred_at", source.occurred_at) or received_at
     return Place(case_id=case_id_of(foreign), external_id=foreign, occurred_at=min(occurred_at, received_at))
+
+
+def read_case(source: IntakeSource, delivered: Delivered) -> str:
+    """The id by which a source calls the case of a delivery, whatever else of it can't be read.
+
+    Raises:
+        Unreadable: it says so nowhere.
+    """
+    return _foreign_id(source, _Reading(source, delivered))
 
 
 def read_news(
@@ -126,6 +131,15 @@ def read_news(
             if reading.condition(f"complete.{name}", text, otherwise=False)
         ],
     )
+
+
+def _foreign_id(source: IntakeSource, reading: _Reading) -> str:
+    foreign = reading.text("case", source.case)
+    if not foreign:
+        raise Unreadable("case: it comes to nothing, and a case has an id")
+    if len(foreign) > _MOST_FOREIGN_LETTERS:
+        raise Unreadable(f"case: the id of another system has at most {_MOST_FOREIGN_LETTERS:,} letters")
+    return foreign
 
 
 class _Reading:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -248,4 +248,6 @@ def _shown(value: Any) -> str:
         return repr(value)[:_SHOWN] if few and not isinstance(value, dict) else f"{kind} of {len(value)}"
     if isinstance(value, int) and value not in _INTEGERS:
         return "a number that long"
+    if isinstance(value, date):
+        return value.isoformat()
     return repr(value)[:_SHOWN]

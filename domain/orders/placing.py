@@ -11,11 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
-from typing import Any
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from pydantic import AwareDatetime, Field, model_validator
 
+from domain.bounds import ANumber
 from domain.catalog.declarations import MOST_ORDERED, Account, Asset, EntitlementTemplate, Product
 from domain.catalog.kinds import Kind
 from domain.catalog.problems import Path, Problem
@@ -57,7 +58,7 @@ class OrderLine(Value):
     id: Id = ""
     product: Id
     asset: Id | None = None
-    quantity: int = Field(default=1, ge=1, le=MOST_ORDERED)
+    quantity: Annotated[int, Field(ge=1, le=MOST_ORDERED), ANumber] = 1
     cancelled: bool = False
 
     @model_validator(mode="before")

@@ -12,6 +12,7 @@ from domain.criteria.fields import FieldsError, FieldType, check_values, nearest
 from domain.errors import NotFound, Refused
 from domain.reports.grouping import Period
 from domain.reports.result import Days, ReportKind
+from domain.years import FIRST_YEAR, LAST_YEAR, is_promised
 
 MOST_GROUPINGS = 4
 MOST_PERIODS = 1000
@@ -26,7 +27,6 @@ PLACES = ("milestone", "process", "account", "entitlement")
 CHANNEL = "channel"
 """By which a case came in, as its intake named it, unless a field is declared under that name."""
 
-_YEAR_FIRST, _YEAR_LAST = 1900, 2999
 _LAST = {"last": -1, "this": 0}
 
 
@@ -180,8 +180,12 @@ def days_asked(
         every: without any of these every day is meant; False: this month.
 
     Raises:
-        Refused: it is no period, or the last day lies before the first.
+        Refused: it is no period, a day lies in no year of which there are reports, or the last before the first.
     """
+    for day in (first, last):
+        if day is not None and not is_promised(day):
+            said = f"{day} is no day of a report; one lies in the years {FIRST_YEAR} to {LAST_YEAR}"
+            raise Refused("bad_report", said)
     if period is not None:
         if first is not None or last is not None:
             raise Refused("bad_report", "give a period, or its first and last day, not both")
@@ -212,7 +216,7 @@ def days_of(text: str, today: date) -> tuple[date, date]:
                 day = begin(*map(int, found.groups()))
             except ValueError:
                 break
-            if not _YEAR_FIRST <= day.year <= _YEAR_LAST:
+            if not is_promised(day):
                 break
             return day, kind.after(day) - timedelta(days=1)
     raise Refused("bad_report", f"{text!r} is no period; expected 2026, 2026-Q1, 2026-03, 2026-W09 or last-month")

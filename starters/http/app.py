@@ -8,6 +8,8 @@ from fastapi import FastAPI
 
 from starters.http.backend import Backend
 from starters.http.ending import Ending
+from starters.http.heads import Heads
+from starters.http.nowhere import handle_what_leads_nowhere
 from starters.http.paths import ForeignIds
 from starters.http.problems import handle_problems
 from starters.http.rate import USUAL_RATE, RateLimit
@@ -58,8 +60,10 @@ def create_app(
     app.state.rate = RateLimit(requests_per_second)
     app.state.tokens = None if issuer is None else Tokens(issuer)
     app.add_middleware(ForeignIds)
+    app.add_middleware(Heads, but={pages.ENTRANCE})
     app.add_middleware(Ending)
     handle_problems(app)
+    handle_what_leads_nowhere(app)
     return app
 
 

@@ -15,8 +15,7 @@ from domain.messages.cases import Answer, CaseIntake
 from starters.http.backend import Backend, backend_of, caller_of_request
 from starters.http.callers import Caller
 from starters.http.case_bodies import AnotherEntitlement, NewCase, Reopening
-from starters.http.idempotency import HEADER, key_of
-from starters.http.problems import Problem
+from starters.http.idempotency import event_id_for, key_of
 from starters.http.sight import check_case, check_free, check_named
 
 
@@ -89,14 +88,9 @@ class Asking:
         return {**said, "event_id": self.event_id(given.get("event_id")), "by": self.who(given.get("by"))}
 
     def event_id(self, said: str | None) -> str:
-        """The event id of the request: its Idempotency-Key, or what its body says; a new one, if there is neither.
-
-        Raises:
-            Problem: they differ.
-        """
-        if said is not None and self._key is not None and said != self._key:
-            raise Problem("bad_message", f"the body's event_id is not the {HEADER}; give one of them, or the same")
-        return said or self._key or str(uuid4())
+        """The event id of the request: made of its key, which its body or its header says; a new one, if none does."""
+        key = said or self._key
+        return str(uuid4()) if key is None else event_id_for(self.caller, key)
 
     def who(self, person: str | None) -> str:
         """Who is recorded."""

@@ -20,8 +20,12 @@ async def read_body(request: Request, most: int = MOST_MESSAGE_BYTES) -> bytes:
     """The body of a request, as long as it is not larger than what is read.
 
     Raises:
-        Problem: it is larger, by what it says of itself or by what comes.
+        Problem: it is larger, by what it says of itself or by what comes; or it is compressed.
     """
+    encoding = request.headers.get("content-encoding", "").strip().lower()
+    if encoding not in {"", "identity"}:
+        said = "send the body as it is, without Content-Encoding"
+        raise Problem("bad_media_type", said, headers={"Accept-Encoding": "identity"})
     said = request.headers.get("content-length", "")
     if said.isdecimal() and int(said[:_MOST_DIGITS]) > _MOST_DRAINED:
         _too_large(most)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, StrictBool
 
-from domain.bounds import MOST_ENTRY_MINUTES, MOST_SPAN_SECONDS, Words
+from domain.bounds import MOST_ENTRY_MINUTES, MOST_SPAN_SECONDS, ANumber, Words
 from domain.ids import EventId, ForeignId, Reference
 from domain.model import Value
 from starters.http.instants import IsoInstant
@@ -135,7 +135,7 @@ class Extension(CaseRequest):
     model_config = example(milestone="Resolution", open_seconds=14400, reason="agreed with the customer", by="ann")
 
     milestone: Words
-    open_seconds: Annotated[int, Field(gt=0, le=MOST_SPAN_SECONDS)] | None = None
+    open_seconds: Annotated[int, Field(gt=0, le=MOST_SPAN_SECONDS), ANumber] | None = None
     until: IsoInstant | None = None
 
 
@@ -172,7 +172,7 @@ class Work(Value):
     occurred_at: IsoInstant | None = None
     by: Words | None = None
     id: Reference
-    minutes: Annotated[int, Field(ge=1, le=MOST_ENTRY_MINUTES)]
+    minutes: Annotated[int, Field(ge=1, le=MOST_ENTRY_MINUTES), ANumber]
     worked_at: IsoInstant | None = None
     note: Words | None = None
 
@@ -226,7 +226,7 @@ class OtherVersion(CaseRequest):
 
     model_config = example(process_version=2, reason="the new terms hold for all", by="bo")
 
-    process_version: Annotated[int, Field(ge=1)] | None = None
+    process_version: Annotated[int, Field(ge=1), ANumber] | None = None
 
 
 class Reopening(CaseRequest):

@@ -29,7 +29,7 @@ _KEY_PARAMETER = {
     "name": HEADER,
     "in": "header",
     "required": False,
-    "description": "Sent again under the same key, the request is done once and answered the same. It is the event id.",
+    "description": "Sent again under the same key, the request is done once and answered the same.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"},
 }
 _OF_WHAT_WAS_SEEN = {

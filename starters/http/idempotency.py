@@ -1,7 +1,8 @@
 """The Idempotency-Key: a request that is sent again under its key is done once, and answered the same.
 
-What was done is answered from what the store kept for seven days; after that the case itself knows the key, which is
-the event id of the request. What came to nothing runs again: no refusal and no failure is ever answered from the store.
+What was done is answered from what the store kept for seven days; after that the case itself knows the request by its
+event id, which is made of the key and of whose it is. A body's `event_id` is the same key. What came to nothing runs
+again: no refusal and no failure is ever answered from the store.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from domain.bounds import clean
-from domain.ids import LONGEST
+from domain.ids import LONGEST, event_id_of
 from starters.http.backend import Backend
 from starters.http.callers import Caller
 from starters.http.problems import Problem
@@ -30,13 +31,32 @@ HEADER = "Idempotency-Key"
 REPLAYED = "Idempotent-Replayed"
 
 _DONE = range(200, 300)
+_EVENT_ID = "event_id"
 _STAMP = "occurred_at"
+_NO_DIFFERENCE = frozenset({_EVENT_ID, _STAMP})
+"""Parts of a body that make no other request of it: its key, and what may be read off the clock anew."""
+_CALLER_DIGITS = 16
+_RUNS_AGAIN = "milepost_runs_again"
 _KEPT_HEADERS = ("location", "etag", "content-type")
 _LOG = logging.getLogger(__name__)
 
 
+def let_run_again(request: Request) -> None:
+    """Keep no answer of a request, because part of it came to nothing: sent again it does that part."""
+    setattr(request.state, _RUNS_AGAIN, True)
+
+
+def event_id_for(caller: Caller, *key: str) -> str:
+    """The event id of what a caller asks under a key: another caller's is another one under the same key.
+
+    It is told in the feed, and so names nobody: whose key it is stands there as a digest.
+    """
+    whose = hashlib.sha256(caller.subject.encode()).hexdigest()[:_CALLER_DIGITS]
+    return event_id_of(whose, *key)
+
+
 def key_of(request: Request) -> str | None:
-    """The key under which a request is sent; None: it has none.
+    """The key that the header of a request has; None: it has none.
 
     Raises:
         Problem: it is none, or there are several.
@@ -78,10 +98,10 @@ async def once(
         keeps: the answer; else what is asked is done again, which comes to the same.
 
     Raises:
-        Problem: the header holds no key.
+        Problem: the header holds no key, or another one than the body.
         Refused: the key was used otherwise, or the request is still being worked on.
     """
-    key = key_of(request)
+    key = _key_of_either(request, body)
     if key is None:
         return await answer()
     asked = Asked(caller.subject, key, _digest(request, body), secrets.token_hex(8))
@@ -90,9 +110,7 @@ async def once(
         return Response(kept.body, kept.status, {**kept.headers, REPLAYED: "true"})
     response = await answer()
     try:
-        if (
-            keeps and response.status_code in _DONE and "retry-after" not in response.headers
-        ):  # else part of it is to run again
+        if keeps and response.status_code in _DONE and not getattr(request.state, _RUNS_AGAIN, False):
             told = KeptAnswer(response.status_code, _kept_headers(response), bytes(response.body).decode())
             await backend.ask(lambda store: store.answers.finish(asked, told))
         else:
@@ -102,6 +120,35 @@ async def once(
     return response
 
 
+def without_stamps(body: dict[str, Any]) -> dict[str, Any]:
+    """What a body asks for, without what makes no other request of it."""
+    return {name: _rows(value) for name, value in body.items() if name not in _NO_DIFFERENCE}
+
+
+def _rows(value: Any) -> Any:
+    """The rows of a batch without their stamps; any other part of a body as it is."""
+    if not isinstance(value, list):
+        return value
+    return [
+        {name: part for name, part in row.items() if name != _STAMP} if isinstance(row, dict) else row for row in value
+    ]
+
+
+def _key_of_either(request: Request, body: Any) -> str | None:
+    """The key of a request, whether its header has it or its body, as `event_id`.
+
+    Raises:
+        Problem: they differ, or the header holds none.
+    """
+    key = key_of(request)
+    said = body.get(_EVENT_ID) if isinstance(body, dict) else None
+    if not isinstance(said, str) or not 1 <= len(said) <= LONGEST:  # what is no id is refused as the body is read
+        return key
+    if key is not None and said != key:
+        raise Problem("bad_message", f"the body's event_id is not the {HEADER}; give one of them, or the same")
+    return said
+
+
 def _kept_headers(response: Response) -> dict[str, str]:
     return {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
 
@@ -109,8 +156,9 @@ def _kept_headers(response: Response) -> dict[str, str]:
 def _digest(request: Request, body: Any) -> str:
     """Of all that a request asks for; how its body is laid out makes no difference.
 
-    Nor does its `occurred_at`, which whoever sends it again may have read off the clock anew: the first one counts.
+    Nor does its `occurred_at`, which whoever sends it again may have read off the clock anew: the first one counts; nor
+    where its key stands.
     """
-    said = {name: value for name, value in body.items() if name != _STAMP} if isinstance(body, dict) else body
+    said = without_stamps(body) if isinstance(body, dict) else body
     asked = [request.method, request.url.path, sorted(request.query_params.multi_items()), said]
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+import re
+from typing import Annotated, NamedTuple
 
 from fastapi import Header, Query
+
+_TAG = re.compile(r'(W/)?"([^"]*)"')
+_TAGS = re.compile(r'(W/)?"[^"]*"(\s*,\s*(W/)?"[^"]*")*')
 
 IfMatch = Annotated[
     str | None,
     Header(
         alias="If-Match",
-        max_length=200,
-        description='The ETag of what is to be changed, such as "7"; or *, whatever it is.',
+        max_length=1000,
+        description='The ETag of what is to be changed, such as "7", or several; or *, whatever it is.',
         examples=["*"],
     ),
 ]
-ANY: Final = "*"
-
 DryRun = Annotated[bool, Query(description="Nothing is stored; the answer says what would change.")]
 
 
@@ -25,12 +27,34 @@ def tag_of(stands: object) -> str:
     return f'"{stands}"'
 
 
-def seen(if_match: str | None) -> str | None:
-    """What somebody has seen, as it was when its ETag was told; `ANY`: whatever it is; None: they do not say."""
-    if if_match is None:
+class Seen(NamedTuple):
+    """What somebody has seen of a thing, by the ETags that they name.
+
+    Attributes:
+        tags: without their quotes; one that is weak, or not whole, is none that anything ever has.
+        is_any: whatever the thing is.
+    """
+
+    tags: tuple[str, ...] = ()
+    is_any: bool = False
+
+    def of(self, stands: str | None) -> str:
+        """The tag of what stands, if it is among them; else one that is refused."""
+        return stands if stands is not None and stands in self.tags else self.tags[0]
+
+
+def seen(if_match: str | None) -> Seen | None:
+    """What somebody has seen, by their If-Match: `*`, an ETag, or several of which any may match (RFC 9110).
+
+    None: they do not say.
+    """
+    shown = (if_match or "").strip()
+    if not shown:
         return None
-    shown = if_match.strip()
-    return shown[1:-1] if len(shown) > 1 and shown[0] == shown[-1] == '"' else shown
+    if shown == "*":
+        return Seen(is_any=True)
+    tags = tuple(weak + tag for weak, tag in _TAG.findall(shown))
+    return Seen(tags if _TAGS.fullmatch(shown) else (shown,))
 
 
 def revision_of(shown: str) -> int | None:

@@ -22,6 +22,7 @@ from domain.errors import CatalogError, MilepostError, NotFound, Refused
 from domain.messages.inbox import problem_of
 from domain.orders.placing import OrderProblems
 from starters.http.refusals import refusal_of
+from starters.operations.counts import CountSilent
 from store import StoreError
 
 MEDIA_TYPE = "application/problem+json"
@@ -120,7 +121,7 @@ def problem_for(error: Exception) -> Problem:
         case CatalogError():
             return Problem("bad_catalog", str(error))
         case NoAnswer():
-            return Problem("no_answer", str(error), headers={"Retry-After": str(AGAIN_AFTER)})
+            return Problem("no_answer", _silence(error), headers={"Retry-After": str(AGAIN_AFTER)})
         case StoreError() | SQLAlchemyError():
             _LOG.warning("the database is away: %s", error)
             said = "the database is away; nothing is known of this request. Ask again"
@@ -156,19 +157,55 @@ def pointer(path: Sequence[str | int]) -> str:
     return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in path)
 
 
+def _in_body(path: Sequence[str | int], body: Any, *, misses: bool) -> list[str | int]:
+    """The path to what is wrong, without the names of the kinds of value that were tried on the way.
+
+    Args:
+        path: as the reader of the body tells it.
+        body: as it was sent.
+        misses: what is wrong is that the last part is not there.
+    """
+    found: list[str | int] = []
+    for number, part in enumerate(path, start=1):
+        is_item = isinstance(body, list) and isinstance(part, int) and part < len(body)
+        if is_item or (isinstance(body, dict) and part in body):
+            body = body[part]
+        elif not (misses and number == len(path)):
+            continue
+        found.append(part)
+    return found
+
+
+def _silence(error: NoAnswer) -> str:
+    """What to do where nobody answers: the event id is made of the key, which is what is sent again."""
+    if isinstance(error, CountSilent):
+        return f"{error.why}. Whether it was done is not known: send it again under its key, and it is done once"
+    return str(error)
+
+
 def _misfit(error: RequestValidationError) -> Problem:
     """What does not fit of a request that was read, at its place."""
-    found = error.errors()
-    errors = [_at(one) for one in found[:MOST_ERRORS]]
+    errors = [_at(one, error.body) for one in _telling(error.errors())[:MOST_ERRORS]]
     said = "; ".join(f"{one.parameter or one.pointer or 'the body'}: {one.detail}" for one in errors[:3])
     return Problem("bad_message", said, errors=errors)
 
 
-def _at(one: Mapping[str, Any]) -> ErrorAt:
+def _telling(found: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Without the remark that a value is of none of the other kinds that it could be, where more is said of it."""
+    fits = {_input_of(one) for one in found if not one["type"].endswith("_type")}
+    return [one for one in found if not one["type"].endswith("_type") or _input_of(one) not in fits]
+
+
+def _input_of(one: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What of a request an error is about, whichever of the kinds that it could be was tried."""
+    return (*one["loc"][:-1], id(one["input"]))
+
+
+def _at(one: Mapping[str, Any], body: Any) -> ErrorAt:
     place, *path = one["loc"] or ("body",)
     said = cut(problem_of(one))
     if place == "body":
-        return ErrorAt(detail=said, pointer=cut(pointer(path)))
+        return ErrorAt(detail=said, pointer=cut(pointer(_in_body(path, body, misses=one["type"] == "missing"))))
     return ErrorAt(detail=said, parameter=cut(".".join(map(str, path))))
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from starters.operations.codes import code_of
+
 
 class Refusal(NamedTuple):
     """What a code means.
@@ -34,7 +36,7 @@ OF_HTTP = {
     "case_id_taken": Refusal(409, "This id cannot be given to a case"),
     "changed_meanwhile": Refusal(412, "It is no longer as If-Match says"),
     "too_large": Refusal(413, "The body is larger than Milepost reads"),
-    "bad_media_type": Refusal(415, "The body is not said to be JSON"),
+    "bad_media_type": Refusal(415, "The body is not said to be plain JSON"),
     "key_used_otherwise": Refusal(422, "The Idempotency-Key was used for another request"),
     "if_match_missing": Refusal(428, "Say with If-Match what is to be changed"),
     "too_many_requests": Refusal(429, "The key makes too many requests"),
@@ -163,22 +165,8 @@ OF_ANY = (
 )
 """Codes with which any request may be refused, whatever it asks for."""
 
-ALIASES = {
-    "NotFound": "unknown_name",
-    "FieldsError": "bad_field",
-    "OverflowError": "past_the_horizon",
-    "HorizonExceeded": "past_the_horizon",
-    "CatalogProblems": "bad_record",
-    "CatalogError": "bad_record",
-    "MilepostError": "refused",
-    "NotPlanned": "refused",
-    "NotOpened": "not_now",
-    "NewerBuild": "not_now",
-}
-"""What activities and workflows call by the name of an exception, in the words of the table."""
-
 
 def refusal_of(code: str) -> tuple[str, Refusal]:
     """A code as the API tells it, and what it means; one that is not in the table is refused in general."""
-    known = ALIASES.get(code, code)
+    known = code_of(code)
     return known, REFUSALS.get(known, REFUSALS["refused"])

@@ -17,6 +17,7 @@ from starters.http.bodies import read_body, read_json
 from starters.http.callers import Caller
 from starters.http.idempotency import once
 from starters.http.problems import problem_for
+from starters.http.queries import check_query, parameters_of
 
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _MOST_BYTES = "milepost_most_bytes"
@@ -54,6 +55,7 @@ class GuardedRoute(APIRoute):
         self.most_bytes: int = getattr(endpoint, _MOST_BYTES, MOST_MESSAGE_BYTES)
         self.keeps_answers = not getattr(endpoint, _UNKEPT, False)
         super().__init__(path, endpoint, **named)
+        self.parameters = parameters_of(self) if self.include_in_schema else None  # a page takes what it likes
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """How a request is answered."""
@@ -70,6 +72,10 @@ class GuardedRoute(APIRoute):
 
         return guarded
 
+    def _check_query(self, request: Request) -> None:
+        if self.parameters is not None:
+            check_query(request, self.parameters)
+
     async def _caller(self, request: Request) -> Caller:
         return await caller_of(request, backend_of(request).store)
 
@@ -85,6 +91,7 @@ class GuardedRoute(APIRoute):
         request.app.state.rate.take(caller.subject)
         request.state.caller = caller
         if request.method not in _WITH_BODY:
+            self._check_query(request)
             return await answer(request)
         body = await read_body(request, self.most_bytes)
         said = read_json(body, request.headers.get("content-type"), self.most_bytes) if body else None
@@ -92,6 +99,7 @@ class GuardedRoute(APIRoute):
 
         async def done() -> Response:
             try:
+                self._check_query(request)
                 return await answer(request)
             except Exception as error:  # noqa: BLE001  as above
                 return problem_for(error).response()

@@ -21,6 +21,17 @@ def _as_text(amount: Any) -> Any:
     return str(amount) if isinstance(amount, int) and not isinstance(amount, bool) else amount
 
 
+def _no_boolean(cap: Any) -> Any:
+    """A cap as it came; true and false are no caps.
+
+    Raises:
+        ValueError: it is one of them.
+    """
+    if isinstance(cap, bool):
+        raise ValueError(f"{str(cap).lower()} is no cap; write a whole number, or unlimited")  # noqa: TRY004  for pydantic
+    return cap
+
+
 _AMOUNT_SCHEMA = {
     "anyOf": [
         {"type": "integer", "minimum": -MOST_AMOUNT, "maximum": MOST_AMOUNT},
@@ -136,11 +147,12 @@ class Amendment(UsageRequest):
 
     model_config = example(cap=6, reason="two more, by order 1204", by="bo")
 
-    cap: (
+    cap: Annotated[
         Annotated[int, Field(ge=0, le=MOST_AMOUNT)]
         | Annotated[str, StringConstraints(min_length=1, max_length=40), AfterValidator(clean)]
-        | None
-    ) = None
+        | None,
+        BeforeValidator(_no_boolean),
+    ] = None
     ends_on: IsoDate | Literal["never"] | None = None
     reason: Why
 

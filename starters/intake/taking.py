@@ -24,10 +24,11 @@ from clients.sending import NoAnswer
 from domain.catalog.intake import IntakeSource
 from domain.criteria.payloads import Delivered
 from domain.errors import MilepostError, NotFound, Refused
-from domain.intake.news import News, Place, Unreadable, read_news, read_place
+from domain.intake.news import News, Place, Unreadable, read_case, read_news, read_place
 from domain.messages.inbox import problems
 from starters.intake.telling import Telling, Told
 from starters.operations.cases import CaseDesk
+from starters.operations.codes import code_of
 from store import Store, StoreError
 from store.intake import Delivery
 
@@ -120,6 +121,9 @@ class Taker:
         try:
             place = await self._ask(lambda store: _place_of(store, delivery))
         except (Unreadable, NotFound) as error:
+            foreign = await self._ask(lambda store: _case_of(store, delivery))
+            if foreign is not None:  # what comes later of the case waits behind it
+                await self._ask(lambda store: store.intake.put_with_case(number, foreign))
             await self._put_aside(number, "unreadable", str(error))
             return None
         if place is None:
@@ -151,7 +155,7 @@ class Taker:
             await self._note_trouble(number, f"nobody answers yet: {error}")
             return False
         except Refused as refused:
-            await self._put_aside(number, refused.code, str(refused))
+            await self._put_aside(number, code_of(refused.code), str(refused))
             return True
         except (Unreadable, NotFound) as error:
             await self._put_aside(number, "unreadable", str(error))
@@ -182,6 +186,14 @@ class Taker:
 def _place_of(store: Store, delivery: Delivery) -> Place | None:
     source, delivered = _read(store, delivery)
     return read_place(source, delivered, delivery.received_at)
+
+
+def _case_of(store: Store, delivery: Delivery) -> str | None:
+    """The id of the case of a delivery that can't be placed; None where not even that can be read."""
+    try:
+        return read_case(*_read(store, delivery))
+    except (Unreadable, NotFound):
+        return None
 
 
 def _news_of(store: Store, delivery: Delivery) -> News:

@@ -12,11 +12,12 @@ from temporalio.client import Client
 from clients.entitlements import Entitlements, NobodyCounts
 from clients.sending import NoAnswer
 from domain.catalog.count_terms import entitlement_terms
-from domain.errors import NotFound
+from domain.errors import NotFound, Refused
 from domain.usage.audit import EndedCount, audit, ended_counts, forgotten
 from domain.usage.requests import Balance
 from domain.usage.rows import LedgerRow
 from domain.usage.untouched import untouched
+from domain.wording import instant
 from starters.operations.counts import PATIENCE
 from store import Store
 from store.cases.ended import EndedCase
@@ -84,11 +85,12 @@ class Auditor:
 
         Raises:
             NotFound: neither Temporal nor the catalog knows of it.
-            Refused: it counts nothing.
+            Refused: it counts nothing, or its periods are not known that far ahead.
             NoAnswer: it does not answer.
         """
         found = await self._counted(entitlement, at)
         if found is not None:
+            _check_known(found, at)
             return found
         return await asyncio.to_thread(self._untouched, entitlement, at or datetime.now(UTC))
 
@@ -176,6 +178,18 @@ class Auditor:
             raise NotFound(f"there is no entitlement {entitlement!r}, neither at work nor in the catalog") from None
         account, organisation = self._store.catalog.account(declared.account), self._store.catalog.organisation()
         return untouched(entitlement_terms(declared, account, organisation, now=at), at)
+
+
+def _check_known(balance: Balance, at: datetime | None) -> None:
+    """Refuse an instant beyond the last period that is known: what is said of that is not true of any later one.
+
+    Raises:
+        Refused: it lies there.
+    """
+    until = balance.current.ends_before
+    if at is not None and balance.status == "active" and until is not None and at >= until:
+        said = f"the periods are known until {instant(until)}, which does not reach {instant(at)}"
+        raise Refused("period_unknown", said)
 
 
 def _share_left(balance: Balance) -> float:

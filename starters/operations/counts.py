@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -23,6 +23,7 @@ from domain.usage.requests import (
     UsageChange,
 )
 from domain.wording import instant
+from domain.years import FIRST_YEAR, LAST_YEAR, is_promised
 from starters.operations.usage_answers import Changed
 from store import Store
 
@@ -86,6 +87,18 @@ class Counts:
         return declared, entitlement_terms(declared, account, organisation, now=now)
 
 
+def check_dates(*days: date | None) -> None:
+    """Refuse dates, and instants, of years in which nothing is promised: before anything is reckoned with them.
+
+    Raises:
+        Refused: one is.
+    """
+    for day in days:
+        if day is not None and not is_promised(day):
+            said = f"{day.isoformat()[:10]} is a slip of the pen; a date lies in the years {FIRST_YEAR} to {LAST_YEAR}"
+            raise Refused("bad_dates", said)
+
+
 def positive(amount: int) -> int:
     """The amount of what is taken, or given.
 
@@ -105,12 +118,24 @@ def message(kind: type[M], **fields: Any) -> M:
         raise Refused("bad_message", "; ".join(problems(error))) from None
 
 
+class CountSilent(NoAnswer):
+    """Whether a count took a request is not known; its text says how a command is given again.
+
+    Attributes:
+        why: nobody answered.
+    """
+
+    def __init__(self, why: str, event_id: str) -> None:
+        self.why = why
+        super().__init__(
+            f"{why}. Whether it was done is not known: give the same command again with --event-id {event_id}, and it "
+            "is done once"
+        )
+
+
 def nobody(error: NobodyCounts, event_id: str) -> NoAnswer:
     """What to tell somebody whose request may have been taken."""
-    return NoAnswer(
-        f"{error}. Whether it was done is not known: give the same command again with --event-id {event_id}, and it is "
-        "done once"
-    )
+    return CountSilent(str(error), event_id)
 
 
 def uncounted(entitlement: str, how: str) -> Refused:

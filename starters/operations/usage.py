@@ -32,7 +32,16 @@ from domain.usage.requests import (
 )
 from domain.usage.rows import RowKind
 from domain.usage.units import HOURS
-from starters.operations.counts import PATIENCE, Counts, check_amended, message, nobody, positive, uncounted
+from starters.operations.counts import (
+    PATIENCE,
+    Counts,
+    check_amended,
+    check_dates,
+    message,
+    nobody,
+    positive,
+    uncounted,
+)
 from starters.operations.split_entries import SplitEntries
 from starters.operations.taking import Taking
 from starters.operations.uncounted import RecordChanged, UncountedEntitlements
@@ -103,6 +112,7 @@ class UsageDesk:
         Raises:
             NotFound, Refused, MilepostError: as `adjust`.
         """
+        check_dates(ends_on if isinstance(ends_on, date) else None)
         if isinstance(cap, int | Fraction) and cap > MOST_AMOUNT:
             raise Refused("bad_amount", f"a cap of {cap} is a slip of the pen; at most {MOST_AMOUNT:,}, or unlimited")
         asked = message(EntitlementAmended, cap=cap, ends_on=ends_on, amends=amends, **who)
@@ -137,6 +147,7 @@ class UsageDesk:
         Raises:
             NotFound, Refused, MilepostError: as `adjust`.
         """
+        check_dates(last_day)
         declared = await asyncio.to_thread(self._store.catalog.entitlement, entitlement)
         if last_day is not None:
             zone = await asyncio.to_thread(self._zone, declared)
@@ -199,6 +210,7 @@ class UsageDesk:
         Raises:
             NotFound, Refused, MilepostError: as `adjust`.
         """
+        check_dates(until)
         declared, terms = await self._counts.declared(entitlement)
         if isinstance(until, date) and not isinstance(until, datetime):
             zone = await asyncio.to_thread(self._zone, declared)
@@ -246,6 +258,7 @@ class UsageDesk:
         Raises:
             NotFound, Refused, MilepostError: as `adjust`.
         """
+        check_dates(ends_on)
         asked = message(EntitlementRenewed, ends_on=ends_on, **who)
         declared = await asyncio.to_thread(self._store.catalog.entitlement, entitlement)
         if declared.allowance is None:

@@ -72,6 +72,19 @@ def test_a_dead_letter_holds_up_what_its_source_says_later(store: Store) -> None
     ]
 
 
+def test_a_dead_letter_of_no_known_time_holds_up_what_came_after_it(store: Store) -> None:
+    """Whatever time that says: nobody knows which of them was first. What came before it goes ahead."""
+    for of in ("holds", "skips"):
+        kept(store, "before", of=of, minutes=9)
+        dead, _ = store.intake.receive(of, "dead", "{}", {}, AT)
+        store.intake.put_with_case(dead.number, "c")
+        store.intake.settle(dead.number, "dead", AT, code="unreadable", reason="occurred_at: why")
+        kept(store, "after", of=of, minutes=1)
+    going = {(one.source, one.delivery) for one in store.intake.next_of("c")}
+    assert going == {("holds", "before"), ("skips", "before"), ("skips", "after")}
+    assert {one.delivery for one in store.intake.listed(case_id="c", statuses=("dead",))} == {"dead"}
+
+
 def test_what_came_before_its_case_holds_nothing_up_and_is_tried_again(store: Store) -> None:
     """As soon as something was told to the case."""
     early, opening = kept(store, "early", minutes=1), kept(store, "opening", minutes=2)

@@ -104,8 +104,7 @@ def report(
         return
     import getpass
 
-    from activities.reports.making import ReportWish, export_overrides, make_report
-    from domain.reports.asking import USUAL_MINUTES
+    from activities.reports.making import ReportWish, check_said, export_overrides, make_report
 
     chosen = _form(form, output, as_json=as_json)
     if chosen in _PICTURES:
@@ -131,11 +130,12 @@ def report(
         milestone=milestone,
         process=process,
         where=where or (),
-        minutes=USUAL_MINUTES if minutes is None else minutes,
+        minutes=minutes,
         new=new,
         export=exported,
     )
     _check_overrides(kind, new=new, export=export, exported=exported)
+    check_said(wish)
     with stored() as store:
         made = export_overrides(store, wish, by=getpass.getuser()) if export else make_report(store, wish)
     if output is None and chosen is Form.TABLE:

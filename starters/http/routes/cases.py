@@ -20,6 +20,7 @@ from starters.http.backend import ByCaller, FromBackend
 from starters.http.case_bodies import example
 from starters.http.instants import IsoInstant
 from starters.http.paging import Page, cursor_to, place_of
+from starters.http.problems import ErrorAt, Problem
 from starters.http.refusing import OF_A_CASE, OF_A_MILESTONE, OF_COVERAGE, OF_NEWS, OF_THE_FEED, refuses
 from starters.http.routing import guarded_router
 from store.cases.listing import CaseFilter, CaseStateName, Position
@@ -178,6 +179,10 @@ async def clear_completion(case: CaseId, asked: bodies.Clearing, asking: ByAskin
 @refuses(*OF_A_MILESTONE, "deadline_of_field", "not_later", "past_the_horizon", "too_long")
 async def extend_milestone(case: CaseId, asked: bodies.Extension, asking: ByAsking) -> Answer:
     """Move a target later."""
+    given = [f"/{name}" for name in ("open_seconds", "until") if getattr(asked, name) is not None]
+    if len(given) != 1:
+        said = f"say by how much, as open_seconds, or until when; {'both are given' if given else 'neither is'}"
+        raise Problem("bad_message", said, errors=[ErrorAt(detail=said, pointer=one) for one in given or [""]])
     return await asking.request(case, "extend_milestone", asked)
 
 

@@ -11,7 +11,8 @@ from domain.catalog.documents import fields_declared
 from domain.scopes import Scope
 from starters.http.access import check_scopes, needs
 from starters.http.asking import ByAsking
-from starters.http.matching import ANY, DryRun, IfMatch, revision_of, seen, tag_of
+from starters.http.backend import Backend
+from starters.http.matching import DryRun, IfMatch, Seen, revision_of, seen, tag_of
 from starters.http.problems import Problem
 from starters.http.refusing import refuses
 from starters.http.routing import MOST_CATALOG_BYTES, guarded_router, large
@@ -73,7 +74,7 @@ async def apply_catalog(
         by=asking.who(None),
         dry_run=dry_run,
         consent=consent,
-        revision=None if dry_run else _revision(if_match),
+        revision=await _revision(backend, seen(if_match), dry_run=dry_run),
         connect=backend.connect,
         task_queue=backend.task_queue,
     )
@@ -84,17 +85,19 @@ async def apply_catalog(
     return applied
 
 
-def _revision(if_match: str | None) -> int | None:
-    """The revision that somebody has seen; None: whatever there is.
+async def _revision(backend: Backend, shown: Seen | None, *, dry_run: bool) -> int | None:
+    """The revision that somebody has seen; None: whatever there is, as who only tries need not say.
 
     Raises:
         Problem: they do not say, or it is none.
     """
-    shown = seen(if_match)
-    if shown is None:
+    if shown is None and not dry_run:
         said = 'say which catalog this is a change of: If-Match: "7", the ETag that it has; or *, whatever it is'
         raise Problem("if_match_missing", said)
-    revision = None if shown == ANY else revision_of(shown)
-    if revision is None and shown != ANY:
-        raise Problem("changed_meanwhile", "the catalog has no such ETag")
+    if shown is None or shown.is_any:
+        return None
+    stands = await backend.ask(lambda store: store.catalog.revision()) if len(shown.tags) > 1 else None
+    revision = revision_of(shown.of(None if stands is None else str(stands)))
+    if revision is None:
+        raise Problem("changed_meanwhile", "the catalog has no such ETag; GET says which it has")
     return revision

@@ -10,7 +10,7 @@ from fastapi import Body, Path, Query, Request
 from pydantic import Field
 
 from activities.reports.opening import PAGES, make_link
-from domain.bounds import Words
+from domain.bounds import ANumber, Words
 from domain.customer_links import ID_DIGITS, LONGEST_DAYS, USUAL_DAYS
 from domain.errors import NotFound
 from domain.ids import Reference
@@ -52,7 +52,7 @@ class NewLink(Value):
     model_config = example(account="acme", days=30, by="ann")
 
     account: Reference
-    days: Annotated[int, Field(ge=1, le=LONGEST_DAYS)] = USUAL_DAYS
+    days: Annotated[int, Field(ge=1, le=LONGEST_DAYS), ANumber] = USUAL_DAYS
     until: IsoInstant | None = None
     by: Words | None = None
 

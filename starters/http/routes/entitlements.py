@@ -15,7 +15,7 @@ from starters.http.access import check_scopes, needs
 from starters.http.answers import Balances, LedgerPage
 from starters.http.asking import Asking, ByAsking
 from starters.http.instants import IsoInstant
-from starters.http.matching import ANY, IfMatch, seen, tag_of
+from starters.http.matching import IfMatch, Seen, seen, tag_of
 from starters.http.problems import Problem
 from starters.http.refusing import OF_A_COUNT, OF_A_PERIOD, refuses
 from starters.http.routing import guarded_router
@@ -30,12 +30,13 @@ EntitlementId = Annotated[
 ]
 At = Annotated[IsoInstant | None, Query(description="As it was, or will be, then; now, if left out.")]
 
+_LONGEST_TAG = 100
 AGENT, DISPATCHER, MANAGER = Scope.AGENT, Scope.DISPATCHER, Scope.MANAGER
 
 
 @router.get("")
 @needs(AGENT, DISPATCHER, MANAGER)
-@refuses("not_found")
+@refuses("not_found", "period_unknown")
 async def list_balances(
     asking: ByAsking, account: Annotated[Reference, Query(description="Whose.", examples=["acme"])], at: At = None
 ) -> Balances:
@@ -50,7 +51,7 @@ async def list_balances(
 
 @router.get("/{entitlement}")
 @needs(AGENT, DISPATCHER, MANAGER)
-@refuses("no_allowance", "not_found")
+@refuses("no_allowance", "not_found", "period_unknown")
 async def show_balance(entitlement: EntitlementId, asking: ByAsking, response: Response, at: At = None) -> Balance:
     """Say what an entitlement has left, live; or at another instant. Its ETag is that of its terms: what is amended.
 
@@ -177,9 +178,22 @@ async def amend(
     if shown is None:
         said = 'say which terms this changes: If-Match: "6/2026-12-31", the ETag that it has; or *, whatever it is'
         raise Problem("if_match_missing", said)
-    amends = None if shown == ANY else shown
+    amends = None if shown.is_any else await _terms_seen(asking, entitlement, shown)
     who = _who(asking, asked, asked.reason)
     return await asking.backend.usage.amend(entitlement, cap=cap, ends_on=asked.ends_on, amends=amends, **who)
+
+
+async def _terms_seen(asking: Asking, entitlement: str, shown: Seen) -> str:
+    """The terms that an amendment is a change of: of several those that stand, if they are among them.
+
+    Raises:
+        Problem: no terms ever have such an ETag.
+    """
+    stands = (await asking.backend.auditor.balance(entitlement)).terms if len(shown.tags) > 1 else None
+    tag = shown.of(stands)
+    if not 1 <= len(tag) <= _LONGEST_TAG:
+        raise Problem("changed_meanwhile", f"{entitlement} has no such ETag; GET says which it has")
+    return tag
 
 
 @router.post("/{entitlement}/cover")

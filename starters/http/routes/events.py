@@ -17,10 +17,12 @@ from domain.feed.registry import chosen_types
 from domain.ids import CaseName, Reference
 from domain.model import Value
 from domain.scopes import Scope
+from starters.http.accepting import prefers, weight_of, weights
 from starters.http.access import caller_of, needs
 from starters.http.answers import EventPage
 from starters.http.backend import Backend, ByCaller, FromBackend
 from starters.http.case_bodies import example
+from starters.http.heads import is_head
 from starters.http.problems import Problem, problem_for
 from starters.http.refusing import OF_THE_FEED, refuses
 from starters.http.routing import guarded_router
@@ -30,10 +32,11 @@ from store.feed import FeedPage
 router = guarded_router("/v1/events", "Events")
 
 STREAM = "text/event-stream"
+_PAGES = "application/json"
 LOOKS_EVERY = 0.5
 """Seconds after which a stream looks for more."""
 PINGS_EVERY = 15.0
-"""Seconds after which a stream says that it is there, and looks whether its key still counts."""
+"""Seconds after which a stream without events says that it is there, and looks whether its key still counts."""
 AT_ONCE = 200
 
 _NO_ACCOUNT = ("",)
@@ -89,6 +92,8 @@ async def read_events(
         "subject": _subject(which),
     }
     if _wants_stream(accept):
+        if is_head(request):
+            return Response(media_type=STREAM)
         return await _stream(request, backend, last_event_id or which.after, wanted)
     page = await backend.ask(lambda store: store.feed.read(which.after, **wanted, limit=which.limit))
     return EventPage(events=page.events, cursor=page.cursor, is_last=page.is_last)
@@ -101,18 +106,15 @@ def _subject(which: EventListing) -> str | None:
 
 
 def _wants_stream(accept: str) -> bool:
-    """Whether a stream is accepted, and JSON is not asked for before it.
+    """Whether a stream is liked better than JSON.
 
     Raises:
         Problem: neither is.
     """
-    kinds = [part.partition(";")[0].strip().lower() for part in accept.split(",")]
-    for kind in kinds:
-        if kind == STREAM:
-            return True
-        if kind in {"application/json", "application/*", "*/*", ""}:
-            return False
-    raise Problem("not_acceptable", f"events come as application/json or as {STREAM}")
+    accepted = weights(accept)
+    if not (weight_of(STREAM, accepted) or weight_of(_PAGES, accepted)):
+        raise Problem("not_acceptable", f"events come as {_PAGES} or as {STREAM}")
+    return prefers(STREAM, _PAGES, accepted)
 
 
 async def _stream(request: Request, backend: Backend, after: str | None, wanted: dict[str, Any]) -> Response:
@@ -135,6 +137,8 @@ async def _stream(request: Request, backend: Backend, after: str | None, wanted:
                 yield ": ping\n\n"
                 await caller_of(request, backend.store)
             page = await backend.ask(partial(read, after=page.cursor))
+            if page.events:
+                await caller_of(request, backend.store)  # nothing goes to a key that ended while there was nothing
 
     async def told_to_the_end() -> AsyncIterator[str]:
         try:

@@ -12,7 +12,8 @@ from domain.orders.placing import Order, PlacedOrder
 from domain.scopes import Scope
 from starters.http.access import needs
 from starters.http.asking import ByAsking
-from starters.http.matching import ANY, DryRun, IfMatch, revision_of, seen, tag_of
+from starters.http.backend import Backend
+from starters.http.matching import DryRun, IfMatch, Seen, revision_of, seen, tag_of
 from starters.http.refusing import refuses
 from starters.http.routing import guarded_router
 from starters.operations.ordering import OrderPlaced, place_order
@@ -51,9 +52,11 @@ async def place(
         connect=backend.connect,
         task_queue=backend.task_queue,
         dry_run=dry_run,
-        amends=_amended(seen(if_match)),
+        amends=await _amended(backend, asked.id, seen(if_match)),
     )
-    response.headers["ETag"] = tag_of(placed.revision)
+    stands = placed.revision - 1 if dry_run and placed.changed.changes else placed.revision
+    if stands:
+        response.headers["ETag"] = tag_of(stands)
     return placed
 
 
@@ -73,7 +76,9 @@ async def show(
     return found
 
 
-def _amended(shown: str | None) -> int | AnyRevision | None:
-    if shown is None or shown == ANY:
+async def _amended(backend: Backend, order: str, shown: Seen | None) -> int | AnyRevision | None:
+    """The revision that an order is a change of: of several the one that stands, if it is among them; 0: of none."""
+    if shown is None or shown.is_any:
         return None if shown is None else AnyRevision.ANY
-    return revision_of(shown) or 0  # 0: there is none
+    stands = await backend.ask_if_known(lambda store: store.orders.get(order)) if len(shown.tags) > 1 else None
+    return revision_of(shown.of(str(stands.revision) if stands else None)) or 0

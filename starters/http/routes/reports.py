@@ -13,13 +13,12 @@ from pydantic import Field
 from activities.pictures.drawing import NoPicture, draw
 from activities.pictures.themes import Theme
 from activities.reports.illustrating import illustrated_page
-from activities.reports.making import ReportWish, export_overrides, make_report
+from activities.reports.making import ReportWish, check_said, export_overrides, make_report
 from activities.reports.page import POLICY
 from activities.reports.written import as_csv, as_data
 from domain.bounds import Words
 from domain.ids import Reference
 from domain.model import Value
-from domain.reports.asking import USUAL_MINUTES
 from domain.reports.picturing import picture_of
 from domain.reports.result import Report, ReportKind
 from domain.scopes import Scope
@@ -53,7 +52,7 @@ class Which(Value):
         milestone: of this milestone.
         process: of this process.
         where: values of fields, ``NAME=VALUE`` each.
-        minutes: of pauses: how close to a target is close.
+        minutes: of pauses: how close to a target is close; 15, if left out.
         new: of overrides: only those that no export has taken.
         export: of overrides: only those that this one has.
     """
@@ -67,7 +66,7 @@ class Which(Value):
     milestone: Words | None = None
     process: Words | None = None
     where: list[Words] = Field(default_factory=list)
-    minutes: Annotated[int, Query(ge=0, le=10_000)] = USUAL_MINUTES
+    minutes: Annotated[int | None, Query(ge=0, le=10_000)] = None
     new: bool = False
     export: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None
 
@@ -121,7 +120,10 @@ async def show_report(
     which: Annotated[Asked, Query()],
 ) -> Response:
     """Report what came of milestones and entitlements. A key that is bound to accounts sees these alone."""
+    if which.dark and which.form not in {"svg", "png"}:
+        raise Problem("bad_report", "dark is how a picture is drawn; ask for one with form=svg or form=png")
     wish = _wish(kind, which, caller)
+    check_said(wish)
     made = await backend.ask(lambda store: make_report(store, wish))
     return await asyncio.to_thread(_answered, made, which)
 

@@ -266,6 +266,17 @@ NO_TAKING: list[tuple[list[str], str]] = [
 ]
 
 
+async def test_dates_that_no_calendar_reaches_are_refused(desk: Desk) -> None:
+    """With the years that there are."""
+    visits = desk.visits()
+    for command in (
+        ["grant", visits, "1", "--until", "9999-12-31"],
+        ["cancel", visits, "--on", "9999-12-31"],
+        ["cancel", visits, "--on", "0001-01-01"],
+    ):
+        assert "the years 1900 to 2999" in await desk.refused(*command, "--reason", "x"), command
+
+
 async def test_a_taking_that_cannot_be_ends_with_2(desk: Desk) -> None:
     visits = desk.visits()
     for arguments, says in NO_TAKING:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
@@ -64,6 +65,18 @@ async def test_a_body_says_that_it_is_json(api: Api, kind: str | None) -> None:
     assert (refused.status_code, refused.json()["code"]) == (415, "bad_media_type")
 
 
+async def test_a_compressed_body_is_refused_with_what_is_read(api: Api) -> None:
+    """Unless it is said to be as it is."""
+    asked = json.dumps({"case_id": unique("c"), "account": "acme"}).encode()
+    headers = {"Authorization": f"Bearer {api.keys['intake']}", "Content-Type": "application/json"}
+    for encoding, status in (("gzip", 415), ("identity", 201)):
+        answer = await api.http.post("/v1/cases", content=asked, headers={**headers, "Content-Encoding": encoding})
+        assert answer.status_code == status
+        assert status != 415 or (answer.json()["code"], answer.headers["accept-encoding"]) == (
+            *("bad_media_type", "identity"),
+        )
+
+
 async def test_a_body_of_unknown_length_is_read_no_further_than_its_bound(api: Api) -> None:
     """One that never says how long it is ends there too."""
     sent = 0
@@ -81,6 +94,55 @@ async def test_a_body_of_unknown_length_is_read_no_further_than_its_bound(api: A
     except httpx.TransportError:  # it was still sending when it was answered and cut off
         pass
     assert sent < 64 * 1024 * 1024
+
+
+@pytest.mark.parametrize("value", [True, False, "3"])
+@pytest.mark.parametrize(
+    ("path", "said", "part"),
+    [
+        ("cases/x/log_time", {"id": "T-1"}, "minutes"),
+        ("cases/x/extend_milestone", {"milestone": "Resolution"}, "open_seconds"),
+        ("cases/x/migrate", {}, "process_version"),
+        ("entitlements/x/amend", {"reason": "r"}, "cap"),
+        ("customer-links", {"account": "acme"}, "days"),
+        ("orders", {"id": "O", "account": "acme", "lines": [{"product": "p"}]}, "quantity"),
+    ],
+)
+async def test_what_is_no_number_counts_as_none(
+    api: Api, path: str, said: dict[str, Any], part: str, value: object
+) -> None:
+    """True would be 1 and false 0; a text is a slip, but of a cap, which may be 7h30m."""
+    whole = {**said, "lines": [{"product": "p", part: value}]} if path == "orders" else {**said, part: value}
+    refused = await api.post(f"/v1/{path}", whole, headers={"If-Match": "*"})
+    if (part, value) == ("cap", "3"):
+        assert refused.json()["code"] == "not_found"
+        return
+    assert (refused.status_code, refused.json()["code"]) == (422, "bad_message"), refused.text
+    [error] = refused.json()["errors"]
+    assert error["pointer"] == (f"/lines/0/{part}" if path == "orders" else f"/{part}")
+    assert ("is no number" in error["detail"]) or "is no cap" in error["detail"]
+
+
+@pytest.mark.parametrize(
+    ("path", "said", "pointers"),
+    [
+        ("entitlements/x/amend", {"cap": -1}, ["/cap"]),
+        ("entitlements/x/amend", {"cap": [1]}, ["/cap", "/cap"]),
+        ("entitlements/x/amend", {"ends_on": "2026-02-30"}, ["/ends_on", "/ends_on"]),
+        ("entitlements/x/renew", {"ends_on": 20000, "nope": 1}, ["/ends_on", "/nope"]),
+        ("entitlements/x/renew", {"reason": None}, ["/reason"]),
+        ("orders", {"id": "O", "account": "acme", "lines": [{}]}, ["/lines/0/product"]),
+        ("cases:batch", {"cases": [{"account": "acme"}]}, ["/cases/0/case_id"]),
+    ],
+)
+async def test_what_is_wrong_is_pointed_at_in_the_body(
+    api: Api, path: str, said: dict[str, Any], pointers: list[str]
+) -> None:
+    """And at nothing that only the reader of the body knows."""
+    whole = {"reason": "r", **said} if path.startswith("entitlements") else said
+    refused = await api.post(f"/v1/{path}", whole, headers={"If-Match": "*"})
+    assert sorted(one["pointer"] for one in refused.json()["errors"]) == pointers, refused.text
+    assert not any(word in refused.text for word in ("function-", "constrained", "literal[", "[_as_text"))
 
 
 @pytest.mark.parametrize("case_id", ["%00", "%2e%2e%2f%2e%2e", "a%0d%0ab", "a" * 10_000, "%F0%9F%92%A9", "%ff"])

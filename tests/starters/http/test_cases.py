@@ -98,6 +98,19 @@ async def test_an_id_of_another_system_names_the_case(api: Api) -> None:
     assert (await api.post(f"/v1/cases/{quoted}/stop_clock", {})).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("said", "pointers"),
+    [({}, [""]), ({"open_seconds": 60, "until": "2999-01-01T00:00Z"}, ["/open_seconds", "/until"])],
+)
+async def test_an_extension_says_by_how_much_or_until_when(api: Api, said: dict[str, Any], pointers: list[str]) -> None:
+    """Neither and both are refused, with what would be right."""
+    refused = await api.post("/v1/cases/x/extend_milestone", {"milestone": "Resolution", **said})
+    assert (refused.status_code, refused.json()["code"]) == (422, "bad_message")
+    assert refused.json()["detail"].startswith("say by how much, as open_seconds, or until when; ")
+    assert "got" not in refused.json()["detail"]
+    assert [one["pointer"] for one in refused.json()["errors"]] == pointers
+
+
 AHEAD, BEHIND, NAIVE = "2999-01-01T00:00Z", "2000-01-01T00:00Z", "2025-06-13T16:45"
 
 

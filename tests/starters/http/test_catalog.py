@@ -36,7 +36,11 @@ async def test_an_update_that_came_in_between_is_not_lost(api: Api) -> None:
     for tag in (seen, '"nope"', '"999999999999"'):
         late = await api.post("/v1/catalog", {"accounts": [{"id": unique("x")}]}, headers={"If-Match": tag})
         assert (late.status_code, late.json()["code"]) == (412, "changed_meanwhile")
+        tried = await api.post("/v1/catalog?dry_run=true", {"accounts": []}, headers={"If-Match": tag})
+        assert (tried.status_code, tried.json()["code"]) == (412, "changed_meanwhile"), "so does a dry run"
     assert await _tag(api) != seen
+    either = {"If-Match": f"{seen}, {await _tag(api)}"}
+    assert (await api.post("/v1/catalog", {"accounts": [{"id": unique("x")}]}, headers=either)).status_code == 200
 
 
 async def test_every_problem_of_a_catalog_is_told_at_its_place(api: Api) -> None:
@@ -94,7 +98,7 @@ async def test_an_order_is_placed_and_shown(api: Api) -> None:
         raise AssertionError(made.text)
     asked = {"id": order, "account": "acme", "lines": [{"product": product, "quantity": 2}]}
     tried = await api.post("/v1/orders?dry_run=true", asked)
-    assert tried.json()["changed"]["dry_run"]
+    assert (tried.json()["changed"]["dry_run"], "etag" in tried.headers) == (True, False)
     assert (await api.get(f"/v1/orders/{order}")).status_code == 404
     placed = await api.post("/v1/orders", asked, key=api.keys["admin"])
     assert (placed.status_code, placed.json()["revision"]) == (200, 1), placed.text
@@ -132,9 +136,13 @@ async def test_a_change_of_an_order_that_came_in_between_is_not_lost(api: Api) -
     assert await place(1) == (200, '"1"')
     assert await place(1) == (200, '"1"'), "the same again"
     assert await place(2) == (428, "if_match_missing")
-    assert (await place(2, dry_run="true"))[0] == 200
+    assert await place(2, dry_run="true") == (200, '"1"'), "the ETag of what stands"
+    assert await place(2, '"7"', dry_run="true") == (412, "changed_meanwhile")
     assert await place(2, '"1"') == (200, '"2"')
-    for tag in ('"1"', '"nope"', 'W/"2"'):
+    for tag in ('"1"', '"nope"', 'W/"2"', '"*"', '"1", "nope"'):
         assert await place(3, tag) == (412, "changed_meanwhile")
     assert await place(2, '"1"') == (200, '"2"'), "it stands so already: the answer was lost, not the change"
-    assert await place(3, "*") == (200, '"3"')
+    refused = await api.post("/v1/orders", asked(3), headers={"If-Match": '"nope"'})
+    assert "is revision 2; what it is said to be a change of is none of its revisions" in refused.json()["detail"]
+    assert await place(4, '"1", "2"') == (200, '"3"')
+    assert await place(3, "*") == (200, '"4"')

@@ -340,7 +340,7 @@ def of_reports(walked: Walked) -> None:
     where = ["status=New"]
     shown = walked.call("GET /v1/reports/{kind}", client.show, "compliance", by=["milestone"], where=where)
     assert (shown.report, shown.by) == (ReportKind.COMPLIANCE, ["milestone"])
-    table = walked.call("GET /v1/reports/{kind}", client.written, ReportKind.CASES, "csv", first=date(2026, 1, 1))
+    table = walked.call("GET /v1/reports/{kind}", client.written, ReportKind.COMPLIANCE, "csv", first=date(2026, 1, 1))
     assert table.decode().count("\n") > 1
     taken = walked.call("POST /v1/reports/overrides/exports", client.take_overrides, account="acme", by="ann")
     assert len(taken.rows) > 0

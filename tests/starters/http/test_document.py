@@ -17,9 +17,10 @@ from starters.http.app import create_app
 from starters.http.backend import Backend
 from starters.http.commands import example_of
 from starters.http.document import document_of
-from starters.http.refusals import ALIASES, REFUSALS
+from starters.http.refusals import REFUSALS
 from starters.http.routing import GuardedRoute
 from starters.http.signed import SignedRoute
+from starters.operations.codes import ALIASES
 from store import Store
 from tests.starters.http_api import Api
 

@@ -82,6 +82,16 @@ async def test_a_manager_changes_what_an_entitlement_has(api: Api) -> None:
         ("renew", {"ends_on": 20000}, "bad_message"),
         ("cancel", {"on": "0", "with_renewal": 1}, "bad_message"),
         ("cancel", {"on": "2026-12-31", "at": "2026-12-31T00:00Z"}, "bad_dates"),
+        *(
+            (change, {**more, part: day}, "bad_dates")
+            for change, part, more in (
+                ("grant", "until", {"amount": 1}),
+                ("cancel", "on", {}),
+                ("amend", "ends_on", {}),
+                ("renew", "ends_on", {}),
+            )
+            for day in ("9999-12-31", "3000-01-01", "1899-12-31", "0001-01-01")
+        ),
         ("cover", {"reference": "nope"}, "no_overage"),
         ("void", {"reference": "nope"}, "no_overage"),
         ("reverse", {"reference": "nope"}, "unknown_reference"),
@@ -93,9 +103,34 @@ async def test_what_can_not_be_asked_of_an_entitlement_is_refused(
 ) -> None:
     """With its code; nothing is changed."""
     asked = said if change == "take" else {"reason": "so agreed", **said}
-    refused = await api.post(f"/v1/entitlements/{api.named('acme-visits')}/{change}", asked)
+    whatever_it_is = {"If-Match": "*"} if change == "amend" else {}
+    path = f"/v1/entitlements/{api.named('acme-visits')}/{change}"
+    refused = await api.post(path, asked, headers=whatever_it_is)
     assert refused.json()["code"] == code, refused.text
+    assert code != "bad_dates" or "at" in said or "the years 1900 to 2999" in refused.json()["detail"]
+    assert "datetime." not in refused.text
     assert 400 <= refused.status_code < 500
+
+
+async def test_a_balance_beyond_what_is_known_is_refused(api: Api) -> None:
+    """As whatever is taken there is; it was that of the last period that is known."""
+    account, visits = unique("account"), unique("visits")
+    allowance = {"unit": "visits", "cap": 4, "period": "month"}
+    entitlement = {"id": visits, "account": account, "starts_on": "2026-01-01", "allowance": allowance}
+    declared = {"accounts": [{"id": account}], "entitlements": [entitlement]}
+    made = await api.post("/v1/catalog", declared, headers={"If-Match": "*"})
+    assert made.status_code == 200, made.text
+    path = f"/v1/entitlements/{visits}"
+    untouched = (await api.get(f"{path}?at=2998-07-01T00:00Z")).json()
+    assert untouched["current"]["first_day"] == "2998-07-01", "nothing of it is counted yet"
+    await api.post(f"{path}/take", {"reference": "V-1"})
+    for asked in (f"{path}?at=2999-01-01T00:00Z", f"/v1/entitlements?account={account}&at=2999-01-01T00:00Z"):
+        refused = await api.get(asked)
+        assert (refused.status_code, refused.json().get("code")) == (422, "period_unknown"), refused.text
+        assert "which does not reach" in refused.json()["detail"]
+    late = await api.post(f"{path}/adjust", {"amount": 1, "reason": "x", "at": "2999-01-01T00:00Z"})
+    assert (late.status_code, late.json()["code"]) == (422, "period_unknown"), late.text
+    assert (await api.get(path)).json()["current"]["used"] == 1
 
 
 async def test_overage_is_decided_by_managers_alone(api: Api) -> None:
@@ -159,5 +194,10 @@ async def test_an_amendment_that_came_in_between_is_not_lost(api: Api) -> None:
     missing = await api.post(f"{path}/amend", {"cap": 7, "reason": "agreed"})
     assert (missing.status_code, missing.json()["code"]) == (428, "if_match_missing")
     assert await tag() == '"6/2099-12-31"'
+    nothing = await api.post(f"{path}/amend", {"cap": 7, "reason": "agreed"}, headers={"If-Match": ""})
+    assert (nothing.status_code, nothing.json()["code"]) == (428, "if_match_missing")
+    for tag_of_none in ('"*"', '""', 'W/"6/2099-12-31"', '"6/2099', f'"{"x" * 200}"', f"{seen}, W/{seen}"):
+        assert await amend(7, tag_of_none) == (412, "changed_meanwhile"), tag_of_none
+    assert await amend(8, f'{seen} , "6/2099-12-31"') == (200, "done")
     assert await amend(7, "*") == (200, "done")
     assert "etag" not in (await api.get(f"{path}?at=2026-06-01T00:00Z", key=key)).headers

@@ -11,6 +11,7 @@ import pytest
 from domain.scopes import Scope
 from starters.http.routes import events
 from tests.starters.http_api import Api
+from tests.support import unique
 
 LAST = "milepost.case.left.v1"
 """Of a case that was just closed."""
@@ -77,12 +78,51 @@ async def test_a_stream_ends_with_its_key(api: Api, monkeypatch: pytest.MonkeyPa
     assert (last["event"], json.loads(last["data"])["code"]) == ("problem", "revoked_key")
 
 
+async def test_no_event_goes_to_a_key_that_has_ended(api: Api) -> None:
+    """Not even those that come before the stream says again that it is there."""
+    key = api.key(Scope.MANAGER)
+    known = next(one for one in api.store.keys.all() if key.startswith(f"mp_{one.id}_"))
+    case_id = unique("c")
+    async with streaming(api, f"case={case_id}", key) as messages:
+        api.store.keys.revoke(known.id, by="test", at=datetime.now(UTC))
+        await api.post("/v1/cases", {"case_id": case_id, "account": "acme"})
+        async with asyncio.timeout(10):
+            told = [message async for message in messages if "event" in message]
+    assert [one["event"] for one in told] == ["problem"]
+
+
 async def test_a_bad_cursor_is_told_before_a_stream_begins(api: Api) -> None:
     """As a problem, with its status."""
     refused = await api.get("/v1/events?after=nope", headers=STREAM)
     assert (refused.status_code, refused.json()["code"]) == (400, "bad_cursor")
     other = await api.get("/v1/events", headers={"Accept": "text/csv"})
     assert (other.status_code, other.json()["code"]) == (406, "not_acceptable")
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        ("text/event-stream", STREAM["Accept"]),
+        ("text/*", STREAM["Accept"]),
+        ("text/event-stream, application/json", STREAM["Accept"]),
+        ("application/json;q=0.5, text/event-stream;q=0.6", STREAM["Accept"]),
+        ("text/event-stream;q=0, */*", "application/json"),
+        ("text/event-stream;q=0.5, application/json", "application/json"),
+        ("text/html, */*;q=0.8", "application/json"),
+        ("application/json, text/event-stream", "application/json"),
+        ("*/*", "application/json"),
+        ("", "application/json"),
+        ("text/event-stream;q=0", None),
+        ("text/html", None),
+        ("*/*;q=0", None),
+    ],
+)
+async def test_events_come_as_is_liked_best(api: Api, accept: str, kind: str | None) -> None:
+    """By the weights of Accept; of two that are liked alike as the one that is named first."""
+    headers = {"Authorization": f"Bearer {api.keys['all']}", "Accept": accept}
+    answer = await api.http.head("/v1/events", headers=headers)
+    assert answer.status_code == (406 if kind is None else 200)
+    assert kind is None or answer.headers["content-type"].startswith(kind)
 
 
 async def test_events_are_chosen_by_type(api: Api) -> None:

@@ -59,6 +59,42 @@ async def test_each_sender_has_keys_of_its_own(api: Api) -> None:
         assert (done.status_code, done.json()["case"]["case_id"]) == (200, case_id)
 
 
+async def test_what_two_senders_ask_of_one_thing_under_one_key_is_done_twice(api: Api) -> None:
+    """Neither is taken for the other, whatever they ask for: of a case, of a time entry, of a count."""
+    key, bank, visits = {"Idempotency-Key": unique("k")}, api.named("acme-bank"), api.named("acme-visits")
+    case_id = await api.opened(entitlement=bank)
+    path, count = f"/v1/cases/{case_id}", f"/v1/entitlements/{visits}"
+    used = (await api.get(count)).json()["current"]["used"]
+    desk, shop = api.key(*Scope), api.key(*Scope)
+    told = await api.post(f"{path}/change_fields", {"fields": {"status": "New"}}, headers=key, key=desk)
+    stopped = await api.post(f"{path}/stop_clock", {}, headers=key, key=shop)
+    assert [told.json()["outcome"], stopped.json()["outcome"]] == ["taken", "taken"]
+    assert stopped.json()["case"]["stopped"]
+    again, more = ({"Idempotency-Key": unique("k")} for _ in range(2))
+    lines = [
+        (await api.post(f"{path}/log_time", {"id": unique("T"), "minutes": minutes}, headers=again, key=who)).json()
+        for minutes, who in ((3, desk), (6, shop))
+    ]
+    assert ["0.05 hours taken" in lines[0]["lines"][0], "0.1 hours taken" in lines[1]["lines"][0]] == [True, True]
+    for who in (desk, shop):
+        said = await api.post(f"{count}/adjust", {"amount": 1, "reason": "by phone"}, headers=more, key=who)
+        assert said.status_code == 200, said.text
+    assert (await api.get(count)).json()["current"]["used"] == used + 2
+
+
+async def test_the_event_id_in_a_body_is_its_key(api: Api) -> None:
+    """Another request under it is refused as under the header's, and not passed over."""
+    case_id, name = await api.opened(), unique("k")
+    path = f"/v1/cases/{case_id}"
+    first, again = [await api.post(f"{path}/complete_milestone", {**DONE, "event_id": name}) for _ in range(2)]
+    assert (first.json()["outcome"], again.content, "idempotent-replayed" in again.headers) == (
+        *("taken", first.content),
+        True,
+    )
+    other = await api.post(f"{path}/change_fields", {"fields": {"status": "New"}, "event_id": name})
+    assert (other.status_code, other.json()["code"]) == (422, "key_used_otherwise")
+
+
 async def test_of_many_at_once_one_is_done(api: Api) -> None:
     """The others are told to ask again in a moment, or have the answer already."""
     case_id, key = await api.opened(), {"Idempotency-Key": unique("k")}
@@ -83,7 +119,7 @@ async def test_what_was_refused_runs_again(api: Api) -> None:
 
 
 async def test_after_seven_days_the_case_itself_knows_the_key(api: Api) -> None:
-    """It is the event id: what was taken under it is not taken again, and answered as it stands."""
+    """The event id is made of it: what was taken under it is not taken again, and answered as it stands."""
     case_id, key = await api.opened(), unique("k")
     path = f"/v1/cases/{case_id}/complete_milestone"
     await api.post(path, DONE, headers={"Idempotency-Key": key})
@@ -129,4 +165,4 @@ async def test_header_and_body_name_one_event(api: Api) -> None:
     differ = await api.post(path, {**DONE, "event_id": "other"}, headers={"Idempotency-Key": key})
     assert (differ.status_code, differ.json()["code"]) == (422, "bad_message")
     assert (await api.post(path, {**DONE, "event_id": key}, headers={"Idempotency-Key": f'"{key}"'})).status_code == 200
-    assert (await api.post(path, {**DONE, "event_id": key})).json()["outcome"] == "repeated"
+    assert "idempotent-replayed" in (await api.post(path, {**DONE, "event_id": key})).headers

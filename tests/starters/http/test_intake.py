@@ -15,6 +15,7 @@ import pytest_asyncio
 from standardwebhooks.webhooks import Webhook
 from temporalio.client import Client
 
+from domain.errors import Refused
 from domain.ids import case_id_of
 from domain.scopes import Scope
 from starters.files.catalogs import apply_files
@@ -288,6 +289,34 @@ async def test_a_mapping_that_names_a_missing_key_is_mended_and_tried_again(api:
     assert (await api.get(f"/v1/intake/deliveries/{later.json()['number']}", key=key)).json()["status"] == "taken"
     twice = await api.post(f"/v1/intake/deliveries/{number}/retry", key=key)
     assert (twice.status_code, twice.json()["code"]) == (409, "no_dead_letter")
+
+
+@pytest.mark.parametrize("at", [None, "noon", "2026-11-02T09:00:00", "1700-01-01T00:00:00Z"])
+async def test_a_dead_letter_without_a_time_keeps_its_place(api: Api, at: str | None) -> None:
+    """Its case is known: it is listed with it, and what comes later of the case waits until it is out of the way."""
+    named, now = unique("T-"), datetime.now(UTC).replace(microsecond=0)
+    told = {"ticket": named, "created": (now - timedelta(hours=1)).isoformat(), "status": "open"}
+    opened = await mail(api, {**told, "at": told["created"]})
+    dead = await mail(api, {**told, "status": "waiting", **({} if at is None else {"at": at})})
+    later = await mail(api, {**told, "at": (now - timedelta(minutes=9)).isoformat(), "status": "done"})
+    assert [one.json()["status"] for one in (opened, dead, later)] == ["taken", "dead", "waits"], later.text
+    listed = (await api.get(f"/v1/intake/deliveries?case={named}")).json()["deliveries"]
+    assert [one["number"] for one in listed] == [one.json()["number"] for one in (dead, later)]
+    await api.post(f"/v1/intake/deliveries/{dead.json()['number']}/drop", {"by": "ann"})
+    taken = await api.get(f"/v1/intake/deliveries/{later.json()['number']}")
+    assert taken.json()["status"] == "taken"
+
+
+async def test_a_dead_letter_has_a_code_of_the_table(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever an activity calls it."""
+
+    async def unknown(*_: Any, **__: Any) -> None:
+        raise Refused("NotFound", "there is no account 'acme'")
+
+    monkeypatch.setattr(api.app.state.backend.cases, "open", unknown)
+    at = datetime.now(UTC).isoformat()
+    dead = await mail(api, {"ticket": unique("T-"), "at": at, "created": at, "status": "open"})
+    assert (dead.json()["status"], dead.json()["code"]) == ("dead", "unknown_name"), dead.text
 
 
 async def test_a_dead_letter_is_dropped_and_what_waited_goes_on(api: Api) -> None:

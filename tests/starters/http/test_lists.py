@@ -1,5 +1,7 @@
 """Lists: by filters, page by page, and of what exists for the caller alone."""
 
+import base64
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -85,6 +87,11 @@ async def test_cases_are_filtered_by_each_part(api: Api) -> None:
         ("/v1/entitlements/x?at=1764000000", "bad_message"),
         ("/v1/coverage?account=acme&at=0", "bad_message"),
         ("/v1/cases?nope=1", "bad_message"),
+        ("/v1/cases?account=acme&account=globex", "bad_message"),
+        ("/v1/entitlements?account=acme&account=globex", "bad_message"),
+        ("/v1/entitlements/x?att=2026-01-01T00:00Z", "bad_message"),
+        ("/v1/reports/compliance?period=2026&period=2025", "bad_message"),
+        ("/v1/events?limit=1&limit=2", "bad_message"),
         ("/v1/cases?after=nope", "bad_cursor"),
         ("/v1/cases?after=%00", "bad_cursor"),
         ("/v1/cases?after=bnVsbA", "bad_cursor"),
@@ -104,6 +111,41 @@ async def test_a_query_that_does_not_fit_is_refused(api: Api, path: str, code: s
     """With the parameter."""
     refused = await api.get(path)
     assert refused.json()["code"] == code, refused.text
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("dry_run=true&dry_run=false", "dry_run: is given 2 times, and takes one value"),
+        ("dry-run=true", "dry-run: is unknown here"),
+    ],
+)
+@pytest.mark.parametrize("path", ["orders", "catalog"])
+async def test_a_change_is_not_made_by_half_of_its_query(api: Api, path: str, query: str, says: str) -> None:
+    """A dry run above all, of which the last word would have made a change."""
+    refused = await api.post(f"/v1/{path}?{query}", {"id": unique("O"), "account": "acme"})
+    assert (refused.status_code, refused.json()["detail"]) == (422, says)
+    assert refused.json()["errors"][0]["parameter"] == query.partition("=")[0]
+
+
+async def test_parameters_that_take_several_values_take_them(api: Api) -> None:
+    """As ever."""
+    assert (await api.get("/v1/reports/compliance?by=account&by=month")).status_code == 200
+    assert (await api.get("/v1/events?type=milepost.case.opened.v1&type=case.milestone.*")).status_code == 200
+
+
+async def test_a_place_that_no_database_has_is_no_cursor_of_the_feed(api: Api) -> None:
+    """However it is asked for."""
+    case_id, source = await api.opened(), api.store.feed.source()[-12:]
+    for place in (2**63, -1, True):
+        said = json.dumps([source, place, "x"]).encode()
+        cursor = base64.urlsafe_b64encode(said).decode().rstrip("=")
+        for path in (f"/v1/events?after={cursor}", f"/v1/cases/{case_id}/events?after={cursor}"):
+            refused = await api.get(path)
+            assert (refused.status_code, refused.json()["code"]) == (400, "bad_cursor"), (place, path)
+        stream = {"Accept": "text/event-stream", "Last-Event-ID": cursor}
+        refused = await api.get("/v1/events", headers=stream)
+        assert (refused.status_code, refused.json()["code"]) == (400, "bad_cursor")
 
 
 async def test_a_cursor_goes_with_its_filters_alone(api: Api) -> None:

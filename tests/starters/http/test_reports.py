@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from domain.scopes import Scope
 from tests.starters.http_api import Api
 from tests.support import assert_eventually
@@ -46,6 +48,19 @@ async def test_a_report_comes_as_a_table_for_spreadsheets_and_as_a_page(api: Api
     assert page.headers["cache-control"] == "no-store"
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        *("cases?by=account", "cases?period=2026", "cases?last=2026-01-01", "compliance?minutes=15"),
+        *("compliance?new=true", "usage?export=1", "compliance?dark=true", "compliance?dark=true&form=html"),
+    ],
+)
+async def test_what_makes_no_difference_to_a_report_is_refused(api: Api, asked: str) -> None:
+    """Whoever says it means another report."""
+    found = await api.get(f"/v1/reports/{asked}")
+    assert (found.status_code, found.json()["code"]) == (422, "bad_report"), found.text
+
+
 async def test_what_cannot_be_reported_is_refused(api: Api) -> None:
     for query, code in (
         ("period=nonsense", "bad_report"),
@@ -57,5 +72,10 @@ async def test_what_cannot_be_reported_is_refused(api: Api) -> None:
     ):
         found = await api.get(f"/v1/reports/compliance?{query}")
         assert found.json()["type"].endswith(code), found.text
+    for kind in ("compliance", "response", "margin", "overrun", "actions", "pauses", "usage", "overrides"):
+        for query in ("last=9999-12-31", "first=0001-01-01"):
+            found = await api.get(f"/v1/reports/{kind}?{query}")
+            assert (found.status_code, found.json()["code"]) == (422, "bad_report"), (kind, query, found.text)
+            assert "the years 1900 to 2999" in found.json()["detail"]
     assert (await api.get("/v1/reports/breakdown")).json()["type"].endswith("bad_report")
     assert (await api.get("/v1/reports/compliance", key=api.keys["agent"])).status_code == 403
