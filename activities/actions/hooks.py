@@ -76,10 +76,6 @@ async def request(action: OutboundMessage, endpoint: Endpoint, effect: Effect, r
         return Request("POST", endpoint.url, dict(endpoint.headers), _event_bytes(effect, text))
     context = {**effect.context, "event": event(effect, text)}
     url = await renderer.render(endpoint.url, context)
-    if not url.isascii():
-        raise NotDelivered(
-            f"the URL {url[:200]!r} holds more than ASCII; write {{{{ ... | urlencode }}}}", for_good=True
-        )
     headers: dict[str, str | SecretSource] = {}
     for name, value in endpoint.headers.items():
         headers[name] = value if isinstance(value, SecretSource) else await renderer.render(value, context)

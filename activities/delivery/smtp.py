@@ -17,7 +17,7 @@ from enum import Enum
 
 import aiosmtplib
 
-from activities.delivery.outcomes import NotDelivered
+from activities.delivery.outcomes import NotDelivered, unforeseen
 from domain.delivery.encryption import Encryption
 from domain.delivery.hiding import Hiding
 from domain.delivery.hosts import ascii_host
@@ -217,6 +217,8 @@ async def send(server: MailServer, mail: EmailMessage, to: Sequence[str]) -> dic
         raise _failure(error, hiding, handed_in=handed_in) from None
     except (OSError, ssl.SSLError) as error:
         raise NotDelivered(f"no connection: {hiding.line(str(error))}", may_have_arrived=handed_in) from None
+    except Exception as error:  # noqa: BLE001  one that nobody foresaw is an attempt too, and is seen on record
+        raise unforeseen(error, hiding) from None
     taken = Said(hiding.line(answer), Verdict.TAKEN)
     return {one: _refusal(*refused[name], hiding) if name in refused else taken for one, name in told.items()}
 

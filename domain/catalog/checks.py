@@ -20,7 +20,7 @@ from domain.catalog.declarations import (
     ServiceContract,
     name_of,
 )
-from domain.catalog.endpoints import Endpoint, templates_of_endpoint
+from domain.catalog.endpoints import Endpoint, templates_of_endpoint, url_problem
 from domain.catalog.intake import IntakeSource
 from domain.catalog.intake_checks import intake_problems
 from domain.catalog.kinds import Kind
@@ -277,6 +277,8 @@ class _Check:
         yield from _without_milestone(path, actions)
 
     def _endpoint(self, path: Path, endpoint: Endpoint) -> Iterator[Problem]:
+        if not endpoint.retired and (wrong := url_problem(endpoint)):
+            yield Problem((*path, "url"), wrong)
         sight = of_an_endpoint(self.fields)
         for place, template in templates_of_endpoint(endpoint):
             if problem := template_problem(template, sight):

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import aiosmtplib
 import pytest
 from aiosmtpd.smtp import AuthResult
 
@@ -169,3 +170,16 @@ async def test_a_refusal_is_of_the_address_as_it_was_written() -> None:
         made = message(at(port), KEY, ["jo@exämple.de"], "s", "t")
         said = await send(at(port), made, recipients(made))
     assert {name: one.verdict for name, one in said.items()} == {"jo@exämple.de": Verdict.NEVER}
+
+
+async def test_an_error_that_nobody_foresaw_is_a_failed_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its kind, and without the password."""
+
+    async def breaks(*_: Any, **__: Any) -> Any:
+        raise TypeError("planted, hunter2")
+
+    monkeypatch.setattr(aiosmtplib.SMTP, "send_message", breaks)
+    async with mail_server(Behaviour()) as port:
+        refused = await refusal(at(port, password="hunter2"))  # noqa: S106  what is not shown
+    assert str(refused) == "not sent, by an unexpected error: TypeError: planted, ***"
+    assert (refused.for_good, refused.concerns) == (False, "message")
