@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from domain.catalog.address_checks import address_problems
 from domain.catalog.amendments import refused_changes
 from domain.catalog.customer_page import customer_page_problems
 from domain.catalog.declarations import (
@@ -20,7 +21,7 @@ from domain.catalog.declarations import (
     ServiceContract,
     name_of,
 )
-from domain.catalog.endpoints import Endpoint, templates_of_endpoint, url_problem
+from domain.catalog.endpoints import Endpoint, templates_of_endpoint
 from domain.catalog.intake import IntakeSource
 from domain.catalog.intake_checks import intake_problems
 from domain.catalog.kinds import Kind
@@ -138,6 +139,7 @@ class _Check:
                     continue
                 if not declaration.retired:
                     yield from self._references(path, kind, declaration)
+                    yield from address_problems(path, kind, declaration, self.known)
                 yield from self._of_its_kind(path, kind, declaration)
 
     def _of_its_kind(self, path: Path, kind: Kind, declaration: Declaration) -> Iterator[Problem]:
@@ -277,8 +279,6 @@ class _Check:
         yield from _without_milestone(path, actions)
 
     def _endpoint(self, path: Path, endpoint: Endpoint) -> Iterator[Problem]:
-        if not endpoint.retired and (wrong := url_problem(endpoint)):
-            yield Problem((*path, "url"), wrong)
         sight = of_an_endpoint(self.fields)
         for place, template in templates_of_endpoint(endpoint):
             if problem := template_problem(template, sight):
