@@ -220,6 +220,9 @@ async def test_a_secret_that_a_receiver_repeats_is_kept_nowhere(
         ({"secrets": [{"env": "DESK_TOKEN"}]}, "the environment variable DESK_TOKEN holds no secret to sign with"),
         ({"secrets": [{"file": "/no/such/file"}]}, "a secret can't be read: file /no/such/file"),
         ({"kind": "rest", "secrets": [], "body": "{{ case.id }} is due"}, "the body that was rendered is no JSON"),
+        ({"kind": "rest", "secrets": [], "body": '{"v": NaN}'}, "is no JSON: NaN is no number in JSON"),
+        ({"kind": "rest", "secrets": [], "body": '{"v": [-Infinity]}'}, "is no JSON: -Infinity is no number in JSON"),
+        ({"kind": "rest", "secrets": [], "body": '{"v": 1e999}'}, "is no JSON: the number 1e999 is too large"),
         (
             {"kind": "rest", "secrets": [], "body": "{{ case.id + 1 }}"},
             "template '{{ case.id + 1 }}' can't be rendered",
