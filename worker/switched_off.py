@@ -14,6 +14,7 @@ from activities.delivery.handing_in import hand_in
 from activities.delivery.outcomes import NotDelivered
 from activities.delivery.smtp import MailServer
 from domain.catalog.endpoints import Endpoint
+from domain.delivery.mailboxes import address_of
 from domain.errors import NotFound
 from domain.wording import instant
 from store import Store
@@ -81,7 +82,9 @@ async def _tell(store: Store, state: EndpointState, mail: MailServer | None) -> 
     answer = None
     if mail is not None:
         try:
-            made = smtp.message(mail, key, endpoint.told, subject, body, thread=f"endpoint/{endpoint.id}")
+            # One that is stored from before such were refused costs the others nothing.
+            told = [one for one in endpoint.told if address_of(one)] or endpoint.told
+            made = smtp.message(mail, key, told, subject, body, thread=f"endpoint/{endpoint.id}")
             answer = (await hand_in(store, mail, made, key)).answer
         except NotDelivered as error:
             _LOG.warning("nobody could be told that endpoint %s is switched off: %s", endpoint.id, error)

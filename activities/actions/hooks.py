@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NoReturn
 
 from activities.actions.effect import Effect
 from activities.actions.secret_sources import parsed_secret, read_secret
@@ -76,10 +77,6 @@ async def request(action: OutboundMessage, endpoint: Endpoint, effect: Effect, r
         return Request("POST", endpoint.url, dict(endpoint.headers), _event_bytes(effect, text))
     context = {**effect.context, "event": event(effect, text)}
     url = await renderer.render(endpoint.url, context)
-    if not url.isascii():
-        raise NotDelivered(
-            f"the URL {url[:200]!r} holds more than ASCII; write {{{{ ... | urlencode }}}}", for_good=True
-        )
     headers: dict[str, str | SecretSource] = {}
     for name, value in endpoint.headers.items():
         headers[name] = value if isinstance(value, SecretSource) else await renderer.render(value, context)
@@ -183,9 +180,21 @@ def _event_bytes(effect: Effect, text: str) -> bytes:
 
 def _json_bytes(rendered: str) -> bytes:
     try:
-        return _dumped(json.loads(rendered))
+        return _dumped(json.loads(rendered, parse_constant=_no_number, parse_float=_finite))
     except (ValueError, RecursionError) as error:
         raise NotDelivered(f"the body that was rendered is no JSON: {str(error)[:200]}", for_good=True) from None
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number in JSON")
+
+
+def _finite(digits: str) -> float:
+    """A number as it is read; one that is too large would be sent as ``Infinity``, which no reader of JSON takes."""
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError(f"the number {digits[:40]} is too large")
+    return number
 
 
 def _dumped(value: Any) -> bytes:

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from activities.delivery.smtp import address_of
 from domain.catalog.declarations import Account, Contact, Organisation
 from domain.catalog.mailing import MailTemplate, Person, Role, field_of, named_by
+from domain.delivery.mailboxes import address_of
 from domain.errors import NotFound
 
 _SHOWN = 60

@@ -13,9 +13,10 @@ from urllib.parse import urlsplit
 
 import httpcore
 
-from activities.delivery.outcomes import Delivered, NotDelivered
+from activities.delivery.outcomes import Delivered, NotDelivered, unforeseen
 from domain.delivery.addresses import is_open
 from domain.delivery.hiding import Hiding
+from domain.delivery.hosts import ascii_host, ascii_url
 
 GIVES_UP_AFTER = 20.0
 """Seconds for a whole attempt, from looking the name up to the end of the answer."""
@@ -35,7 +36,7 @@ class _CheckedAddresses(httpcore.AsyncNetworkBackend):
     """Connects to the very address that it has found to be open, so that a second look-up can't lead elsewhere."""
 
     def __init__(self, allowed: Collection[str]) -> None:
-        self._allowed = frozenset(name.lower() for name in allowed)
+        self._allowed = frozenset(_allowed(name) for name in allowed)
         self._network = httpcore.AnyIOBackend()
 
     async def connect_tcp(
@@ -105,7 +106,7 @@ class HookSender:
         Raises:
             NotDelivered: it has not arrived, or nobody knows.
         """
-        check_url(url)
+        url = url_to_ask(url)
         hiding = Hiding(secrets)
         if len(body) > LONGEST_BODY:
             raise NotDelivered(f"the body has {len(body)} bytes; a web hook has at most {LONGEST_BODY}", for_good=True)
@@ -124,6 +125,10 @@ class HookSender:
             raise NotDelivered(
                 f"the connection broke: {hiding.line(str(error) or type(error).__name__)}", may_have_arrived=True
             ) from None
+        except NotDelivered:
+            raise
+        except Exception as error:  # noqa: BLE001  one that nobody foresaw is an attempt too, and is seen on record
+            raise unforeseen(error, hiding) from None
         return _judged(status, answered, hiding.line(answer, is_cut=is_cut))
 
     async def _exchange(
@@ -134,8 +139,7 @@ class HookSender:
             ssl_context=self._tls, network_backend=_CheckedAddresses(self._allowed), keepalive_expiry=0
         ) as pool:
             sent = [(name.encode("ascii"), value.encode("latin-1")) for name, value in headers.items()]
-            host = urlsplit(url).netloc.rpartition("@")[2]
-            sent += [(b"Host", host.encode("idna" if not host.isascii() else "ascii"))]
+            sent += [(b"Host", urlsplit(url).netloc.encode("ascii"))]
             async with pool.stream(method, url, headers=sent, content=body) as response:
                 answered = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in response.headers}
                 answer = b""
@@ -148,14 +152,15 @@ class HookSender:
                 return response.status, answered, text, len(answer) > LONGEST_ANSWER
 
 
-def check_url(url: str) -> None:
-    """Look at a URL before anything is sent.
+def url_to_ask(url: str) -> str:
+    """A URL as it is requested, looked at before anything is sent: in ASCII, whatever script it is written in.
 
     Raises:
         NotDelivered: it is none that a web hook may have.
     """
     try:
-        parts = urlsplit(url)
+        asked = ascii_url(url)
+        parts = urlsplit(asked)
         port = parts.port
     except ValueError as error:
         raise NotDelivered(f"the URL can't be read: {Hiding().line(str(error))}", for_good=True) from None
@@ -167,6 +172,16 @@ def check_url(url: str) -> None:
         raise NotDelivered("the URL has a user, a password or port 0; put secrets into headers", for_good=True)
     if re.search(r"[\s\x00-\x1f\x7f]", url):
         raise NotDelivered("the URL holds spaces or control characters", for_good=True)
+    return asked
+
+
+def _allowed(name: str) -> str:
+    """A host that is allowed, with its port if it has one, as hosts are looked up."""
+    host, colon, port = name.rpartition(":") if not name.isascii() and ":" in name else (name, "", "")
+    try:
+        return f"{ascii_host(host)}{colon}{port}".lower()
+    except ValueError:  # no host has that name
+        return name.lower()
 
 
 def _judged(status: int, answered: Mapping[str, str], answer: str) -> Delivered:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
+from domain.delivery.hiding import Hiding
 from store.values import SentRequest
 
 
@@ -63,3 +64,17 @@ class NotDelivered(Exception):
         self.is_off = is_off
         self.is_held = is_held
         self.may_have_arrived = may_have_arrived
+
+
+def unforeseen(error: Exception, hiding: Hiding) -> NotDelivered:
+    """An attempt that ended with an exception that nobody foresaw.
+
+    It fails as any other does, by the schedule and on record: raised on, it would be tried again for ever, and nobody
+    would see more of it than stack traces. It holds up no other message, for it may well be about this one.
+
+    Args:
+        error: of a library.
+        hiding: what was read for the attempt.
+    """
+    line = hiding.line(f"{type(error).__name__}: {error}")
+    return NotDelivered(f"not sent, by an unexpected error: {line}", concerns="message", may_have_arrived=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import copy
 import re
 import ssl
 from collections.abc import Mapping, Sequence
@@ -16,9 +17,11 @@ from enum import Enum
 
 import aiosmtplib
 
-from activities.delivery.outcomes import NotDelivered
+from activities.delivery.outcomes import NotDelivered, unforeseen
 from domain.delivery.encryption import Encryption
 from domain.delivery.hiding import Hiding
+from domain.delivery.hosts import ascii_host
+from domain.delivery.mailboxes import address_of, on_the_wire, one_line
 
 GIVES_UP_AFTER = 30.0
 """Seconds for a whole attempt."""
@@ -50,7 +53,10 @@ class MailServer:
     @property
     def domain(self) -> str:
         """Of the ids of messages."""
-        return self.sender.rpartition("@")[2].strip(">") or "localhost"
+        try:
+            return ascii_host(self.sender.rpartition("@")[2].strip(">")) or "localhost"
+        except ValueError:
+            return "localhost"
 
     @property
     def hiding(self) -> Hiding:
@@ -126,31 +132,18 @@ def message(  # noqa: PLR0917  in the order of a mail's own parts
         made["In-Reply-To"] = root
         made["References"] = root
     made["Date"] = datetime.now(UTC)
-    made["From"] = server.sender
+    made["From"] = _sender(server)
     made["To"] = _recipients(to)
-    made["Subject"] = _one_line(subject)
+    made["Subject"] = one_line(subject)
     made["Auto-Submitted"] = "auto-generated"
     for name, value in (headers or {}).items():
-        made[name] = _one_line(value)
+        made[name] = one_line(value)
     made.set_content(_sendable(text))
     if html is not None:
         made.add_alternative(_sendable(html), subtype="html")
     for file in attachments:
         made.add_attachment(file.content, maintype=file.kind, subtype=file.form, filename=file.name)
     return made
-
-
-def address_of(text: str) -> Address | None:
-    """The one address that a text is, perhaps with a name: ``Bo <bo@example.org>``; None: it is none."""
-    try:
-        header = SMTP.header_factory("To", _one_line(text))
-        [address] = header.addresses
-    except (ValueError, IndexError, AttributeError):
-        return None
-    if header.defects or not (address.username and address.domain):
-        return None
-    found: Address = address
-    return found
 
 
 def known_as(text: str) -> str:
@@ -164,6 +157,11 @@ def recipients(mail: EmailMessage) -> list[str]:
     return list({one.addr_spec.casefold(): one.addr_spec for one in mail["To"].addresses}.values())
 
 
+def _sender(server: MailServer) -> Address | str:
+    address = address_of(server.sender)
+    return server.sender if address is None else on_the_wire(address)
+
+
 def _recipients(to: Sequence[str]) -> list[Address]:
     """The addresses of a mail.
 
@@ -174,7 +172,7 @@ def _recipients(to: Sequence[str]) -> list[Address]:
     for text in to:
         address = address_of(text)
         if address is None:
-            raise NotDelivered(f"no mail can be sent to {_one_line(text)[:_SHOWN]!r}", for_good=True)
+            raise NotDelivered(f"no mail can be sent to {one_line(text)[:_SHOWN]!r}", for_good=True)
         found.append(address)
     if not found:
         raise NotDelivered("the mail has no recipient", for_good=True)
@@ -203,11 +201,14 @@ async def send(server: MailServer, mail: EmailMessage, to: Sequence[str]) -> dic
         tls_context=server.tls,
     )
     handed_in, hiding = False, server.hiding
+    told = {one: _told(one) for one in to}
     refused: Mapping[str, tuple[int, str]]
     try:
         async with asyncio.timeout(server.gives_up_after), client:
             handed_in = True
-            refused, answer = await client.send_message(mail, recipients=list(to))
+            refused, answer = await client.send_message(
+                _sendable_mail(mail), recipients=list(dict.fromkeys(told.values()))
+            )
     except TimeoutError:
         raise NotDelivered(f"no answer within {server.gives_up_after:g} s", may_have_arrived=handed_in) from None
     except aiosmtplib.SMTPRecipientsRefused as error:
@@ -216,8 +217,26 @@ async def send(server: MailServer, mail: EmailMessage, to: Sequence[str]) -> dic
         raise _failure(error, hiding, handed_in=handed_in) from None
     except (OSError, ssl.SSLError) as error:
         raise NotDelivered(f"no connection: {hiding.line(str(error))}", may_have_arrived=handed_in) from None
+    except Exception as error:  # noqa: BLE001  one that nobody foresaw is an attempt too, and is seen on record
+        raise unforeseen(error, hiding) from None
     taken = Said(hiding.line(answer), Verdict.TAKEN)
-    return {one: _refusal(*refused[one], hiding) if one in refused else taken for one in to}
+    return {one: _refusal(*refused[name], hiding) if name in refused else taken for one, name in told.items()}
+
+
+def _told(recipient: str) -> str:
+    """An address as the server is told it: one that it can't be told, it refuses for all of a mail's recipients."""
+    address = address_of(recipient)
+    return recipient if address is None else on_the_wire(address).addr_spec
+
+
+def _sendable_mail(mail: EmailMessage) -> EmailMessage:
+    """The same mail with addresses that every server takes in its header; people see them as they were written."""
+    to = mail["To"].addresses
+    if all(one.domain.isascii() for one in to):
+        return mail
+    sendable = copy.deepcopy(mail)
+    sendable.replace_header("To", [on_the_wire(one) for one in to])
+    return sendable
 
 
 def _refusal(code: int, answer: str, hiding: Hiding) -> Said:
@@ -246,7 +265,3 @@ def _local_part(key: str) -> str:
 
 def _sendable(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def _one_line(text: str) -> str:
-    return " ".join(re.sub(r"[\x00-\x1f\x7f\u2028\u2029]+", " ", _sendable(text)).split())

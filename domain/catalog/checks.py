@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from domain.catalog.address_checks import address_problems
 from domain.catalog.amendments import refused_changes
 from domain.catalog.customer_page import customer_page_problems
 from domain.catalog.declarations import (
@@ -138,6 +139,7 @@ class _Check:
                     continue
                 if not declaration.retired:
                     yield from self._references(path, kind, declaration)
+                    yield from address_problems(path, kind, declaration, self.known)
                 yield from self._of_its_kind(path, kind, declaration)
 
     def _of_its_kind(self, path: Path, kind: Kind, declaration: Declaration) -> Iterator[Problem]:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
+from domain.delivery.hosts import ascii_url
 from domain.ids import EndpointId
 from domain.model import Value
 
@@ -76,7 +77,7 @@ class Endpoint(Value):
     @classmethod
     def _leads_to_one_host(cls, url: str) -> str:
         origin = _ORIGIN.match(url)
-        if origin is None or not urlsplit(origin[0]).hostname or "@" in origin[0]:
+        if origin is None or not _host_of(origin[0]) or "@" in origin[0]:
             raise ValueError(
                 f"{url[:80]!r} leads to no host; write http or https, the host without user or password and without "
                 "a template, then the path: https://example.com/hooks"
@@ -119,6 +120,27 @@ class Endpoint(Value):
         if self.method != "POST" or self.body:
             raise ValueError("a standard endpoint posts the event as it is; method and body are for kind: rest")
         return self
+
+
+def url_problem(endpoint: Endpoint) -> str | None:
+    """Why nothing can be requested at the URL of an endpoint; None: something can.
+
+    It is asked of what is applied: one that is stored is read all the same.
+    """
+    origin = _ORIGIN.match(endpoint.url)
+    written_out = endpoint.url if endpoint.kind == "standard" or origin is None else origin[0]
+    try:
+        _ = urlsplit(ascii_url(written_out)).port
+    except ValueError as error:
+        return f"{endpoint.url[:80]!r} can't be requested: {error}; write the host as a browser takes it"
+    return None
+
+
+def _host_of(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).hostname
+    except ValueError:
+        return None
 
 
 def templates_of_endpoint(endpoint: Endpoint) -> Iterator[tuple[tuple[str | int, ...], str]]:

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
-_TRANSLATED = ip_network("64:ff9b::/96")
-"""IPv6 addresses that a translator turns into the IPv4 address in their last four bytes (RFC 6052)."""
+_TRANSLATED = [ip_network(one) for one in ("64:ff9b::/96", "::/96", "::ffff:0:0:0/96")]
+"""IPv6 addresses that lead to the IPv4 address in their last four bytes: by a translator (RFC 6052), compatible ones of
+old (RFC 4291) and stateless translation (RFC 2765)."""
+_INSIDE = [ip_network(one) for one in ("fec0::/10", "64:ff9b:1::/48")]
+"""Site-local addresses (RFC 3879), and those that a network's own translator makes into IPv4 ones as it likes
+(RFC 8215), which Python takes for global."""
 _PROTOCOLS = ip_network("192.0.0.0/24")
 """IETF protocol assignments (RFC 6890), of which older Pythons know a part only."""
 _LAST_FOUR_BYTES = 0xFFFF_FFFF
@@ -26,7 +30,7 @@ def is_open(address: str) -> bool:
 
 
 def _is_public(ip: IPv4Address | IPv6Address) -> bool:
-    return ip.is_global and not ip.is_multicast and ip not in _PROTOCOLS
+    return ip.is_global and not ip.is_multicast and not any(ip in one for one in (_PROTOCOLS, *_INSIDE))
 
 
 def _inside(ip: IPv4Address | IPv6Address) -> list[IPv4Address]:
@@ -34,6 +38,6 @@ def _inside(ip: IPv4Address | IPv6Address) -> list[IPv4Address]:
     if isinstance(ip, IPv4Address):
         return []
     inside = [ip.ipv4_mapped, ip.sixtofour, *(ip.teredo or ())]
-    if ip in _TRANSLATED:
+    if any(ip in one for one in _TRANSLATED):
         inside.append(IPv4Address(int(ip) & _LAST_FOUR_BYTES))
     return [one for one in inside if one is not None]

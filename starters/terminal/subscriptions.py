@@ -90,7 +90,10 @@ def _counts(standing: Standing, behind: int) -> str:
         return ""
     held = f", {plural(len(state.lanes), 'case')} held back" if state.lanes else ""
     dead = f", {plural(standing.dead, 'dead letter')}" if standing.dead else ""
-    return f"; {plural(state.sent, 'event')} sent, {behind:,} behind{held}{dead}"
+    # Which of them it chooses is found where they are read: to count it would be to read them all.
+    chooses = behind and (standing.declared.types or standing.declared.accounts)
+    counted = f"{behind:,} behind" + (" (chosen or not)" if chooses else "")
+    return f"; {plural(state.sent, 'event')} sent, {counted}{held}{dead}"
 
 
 def _trouble(state: SubscriptionState, zone: tzinfo) -> str:

@@ -148,6 +148,16 @@ def resend(
 def _ask(
     subscription: str, ask: Callable[[SubscriptionClient], Awaitable[SubscriptionStanding]]
 ) -> SubscriptionStanding:
+    from domain.errors import Refused
+
+    with stored() as store:
+        is_retired = store.subscriptions.standing(subscription).declared.retired
+    if is_retired:  # its workflow answers no more, or not for long
+        raise Refused(
+            "ended",
+            f"subscription {subscription} is declared retired: it has ended, or ends as soon as a worker runs; declare "
+            "it without retired, and it begins again",
+        )
     return run(_asked(subscription, ask))
 
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpcore
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from standardwebhooks.webhooks import Webhook
@@ -66,6 +67,40 @@ async def failure(one: Dispatcher, wanted: Effect) -> ApplicationError:
 
 
 # --- what arrives ---
+
+
+async def test_a_path_of_any_script_arrives(store: Store, rendering: Renderer) -> None:
+    """Of a standard endpoint, and of a call, whose text came to it."""
+    async with receiver(says("200 OK")) as desk:
+        declare(store, f"http://127.0.0.1:{desk.port}/häuser")
+        await dispatcher(store, rendering).perform(effect(HOOK))
+        declare(store, f"http://127.0.0.1:{desk.port}/{{{{ 'größe' }}}}", kind="rest", secrets=[])
+        await dispatcher(store, rendering).perform(effect(HOOK, key=f"{KEY}-2"))
+    lines = [one.line for one in desk.received]
+    assert lines == ["POST /h%C3%A4user HTTP/1.1", "POST /gr%C3%B6%C3%9Fe HTTP/1.1"]
+
+
+async def test_an_error_that_nobody_foresaw_is_on_record(
+    store: Store, rendering: Renderer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is an attempt of the schedule, and after the last the action has failed; the endpoint is not well."""
+
+    def stream(*_: Any, **__: Any) -> Any:
+        raise TypeError("planted")
+
+    monkeypatch.setattr(httpcore.AsyncConnectionPool, "stream", stream)
+    declare(store, "http://127.0.0.1:9/hooks")
+    one = dispatcher(store, rendering, pace=20_000)
+    said = await failure(one, effect(HOOK))
+    assert said.next_retry_delay is not None
+    assert said.message == "attempt 1: not sent, by an unexpected error: TypeError: planted"
+    [waiting] = store.deliveries.of_case("c-1")
+    assert (waiting.status, waiting.attempts) == ("waits", 1)
+    assert store.endpoints.state("desk").failures == 1
+    while not said.non_retryable:
+        said = await failure(one, effect(HOOK))
+    [failed] = store.deliveries.of_case("c-1")
+    assert (failed.status, failed.attempts) == ("failed", MOST_ATTEMPTS)
 
 
 async def test_a_receiver_verifies_both_signatures(store: Store, rendering: Renderer) -> None:
@@ -185,6 +220,9 @@ async def test_a_secret_that_a_receiver_repeats_is_kept_nowhere(
         ({"secrets": [{"env": "DESK_TOKEN"}]}, "the environment variable DESK_TOKEN holds no secret to sign with"),
         ({"secrets": [{"file": "/no/such/file"}]}, "a secret can't be read: file /no/such/file"),
         ({"kind": "rest", "secrets": [], "body": "{{ case.id }} is due"}, "the body that was rendered is no JSON"),
+        ({"kind": "rest", "secrets": [], "body": '{"v": NaN}'}, "is no JSON: NaN is no number in JSON"),
+        ({"kind": "rest", "secrets": [], "body": '{"v": [-Infinity]}'}, "is no JSON: -Infinity is no number in JSON"),
+        ({"kind": "rest", "secrets": [], "body": '{"v": 1e999}'}, "is no JSON: the number 1e999 is too large"),
         (
             {"kind": "rest", "secrets": [], "body": "{{ case.id + 1 }}"},
             "template '{{ case.id + 1 }}' can't be rendered",

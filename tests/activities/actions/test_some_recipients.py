@@ -31,7 +31,6 @@ class Picky(Behaviour):
     """Says something of its own to some recipients; knows who got which mail."""
 
     refuses: dict[str, str] = field(default_factory=dict)
-    asked: list[str] = field(default_factory=list)
     got: list[tuple[str, str]] = field(default_factory=list)
 
     async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:  # noqa: N802
@@ -90,6 +89,19 @@ async def test_who_is_refused_for_now_gets_it_later(store: Store, rendering: Ren
     assert (sent.status, sent.attempts) == ("sent", 3)
     [logged] = store.actions.mails("c-1")
     assert (logged.to, "4711" in (logged.answer or "")) == ([ANN, BO], True)
+
+
+async def test_an_address_of_another_script_holds_up_nobody(store: Store, rendering: Renderer) -> None:
+    """Its domain goes out in ASCII, which servers take that know no other; what has no such form gets nothing."""
+    picky = Picky()
+    async with mail_server(picky, knows_utf8=False) as port:
+        to = [ANN, "jo@exämple.de", "jürgen@example.org"]
+        await worker(store, rendering, port).perform(effect({**MAIL, "to": to}))
+    assert times(picky) == {ANN: 1, "jo@xn--exmple-cua.de": 1}
+    [sent] = store.actions.mails("c-1")
+    assert sent.to == [ANN, "jo@exämple.de"]
+    assert sent.remark is not None
+    assert "jürgen@example.org" in sent.remark
 
 
 async def test_who_is_never_reached_fails_the_action(store: Store, rendering: Renderer) -> None:

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
@@ -82,7 +83,7 @@ async def _serve(failing: Failing, file: Path) -> None:
     if failing.offers != "none":
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(file.with_suffix(".pem"), file.with_suffix(".key"))
-    how: dict[str, object] = {"tls_context": context} if failing.offers == "starttls" else {}
+    how: dict[str, Any] = {"tls_context": context} if failing.offers == "starttls" else {}
     how |= {"auth_required": True, "auth_require_tls": False} if failing.needs_login else {}
     over = context if failing.offers == "tls" else None
     async with mail_server(Server(failing, file), over=over, **how) as port:

@@ -30,12 +30,15 @@ class Behaviour:
         recipient: to a recipient.
         data: to the message itself.
         drops: when it ends the connection: before the message, or after it has all of it.
+        taken: mails.
+        asked: recipients that it was told of.
     """
 
     recipient: str = "250 OK"
     data: str = "250 taken as 4711"
     drops: str = ""
     taken: list[EmailMessage] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
 
     async def handle_RCPT(  # noqa: N802  aiosmtpd's name and order
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
@@ -43,6 +46,7 @@ class Behaviour:
         if self.drops == "before":
             assert server.transport is not None
             server.transport.abort()  # type: ignore[attr-defined]  # a transport of a stream
+        self.asked.append(address)
         if self.recipient.startswith("250"):
             envelope.rcpt_tos.append(address)
         return self.recipient
@@ -62,15 +66,18 @@ def _knows(_: Any, __: Any, ___: Any, ____: Any, given: Any) -> AuthResult:
 
 
 @asynccontextmanager
-async def mail_server(behaviour: object, *, over: ssl.SSLContext | None = None, **how: Any) -> AsyncIterator[int]:
+async def mail_server(
+    behaviour: object, *, over: ssl.SSLContext | None = None, knows_utf8: bool = True, **how: Any
+) -> AsyncIterator[int]:
     """Its port, for as long as a test needs it.
 
     Args:
         behaviour: what it answers.
         over: encrypts the connection from its first byte on.
+        knows_utf8: whether it offers SMTPUTF8.
         how: more arguments of aiosmtpd's.
     """
-    made = partial(SMTP, behaviour, hostname="127.0.0.1", authenticator=_knows, enable_SMTPUTF8=True, **how)
+    made = partial(SMTP, behaviour, hostname="127.0.0.1", authenticator=_knows, enable_SMTPUTF8=knows_utf8, **how)
     server = await asyncio.get_running_loop().create_server(made, "127.0.0.1", 0, ssl=over)
     try:
         yield server.sockets[0].getsockname()[1]

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
+import httpcore
 import pytest
 
 from activities.delivery.http import LONGEST_ANSWER, LONGEST_BODY, HookSender
@@ -177,6 +178,10 @@ async def test_nobody_listening_is_one_line() -> None:
         "http://2130706433/",
         "http://0x7f000001/",
         "http://0/",
+        "http://１２７．０．０．１:9/",
+        "http://127。0。0。1:9/",
+        "http://ｌｏｃａｌｈｏｓｔ:9/",
+        "http://①②⑦.0.0.1:9/",
     ],
 )
 async def test_an_address_inside_a_network_is_closed(url: str) -> None:
@@ -203,6 +208,38 @@ async def test_the_address_that_was_checked_is_connected_to(monkeypatch: pytest.
         assert inside.received == []
 
 
+async def test_a_url_of_any_script_is_requested_as_a_browser_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The host in punycode, wherever it is named and allowed, and UTF-8 behind it, percent-encoded."""
+    asked: list[str] = []
+
+    async def getaddrinfo(host: str, port: int, **_: Any) -> list[Any]:
+        asked.append(host)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
+    async with receiver(says("200 OK")) as there:
+        url = f"http://Bücher.example:{there.port}/häuser/%20?größe=1"
+        for allowed in (["bücher.example"], [f"bücher.example:{there.port}"], ["xn--bcher-kva.example"]):
+            await attempt(url, allowed=allowed)
+        assert (await refusal(url, allowed=["bucher.example", "bü..cher"])).for_good
+    assert {one.line for one in there.received} == {"POST /h%C3%A4user/%20?gr%C3%B6%C3%9Fe=1 HTTP/1.1"}
+    assert {one.headers["host"] for one in there.received} == {f"xn--bcher-kva.example:{there.port}"}
+    assert set(asked) == {"xn--bcher-kva.example"}
+
+
+async def test_an_error_that_nobody_foresaw_is_a_failed_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its kind, without a secret, and it says nothing of other messages."""
+
+    def stream(*_: Any, **__: Any) -> Any:
+        raise TypeError("planted, hunter2-secret")
+
+    monkeypatch.setattr(httpcore.AsyncConnectionPool, "stream", stream)
+    with pytest.raises(NotDelivered) as refused:
+        await HookSender(HERE).send("POST", "http://127.0.0.1:9/", {}, BODY, ["hunter2-secret"])
+    assert str(refused.value) == "not sent, by an unexpected error: TypeError: planted, ***"
+    assert (refused.value.for_good, refused.value.concerns) == (False, "message")
+
+
 async def test_one_closed_address_among_several_closes_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
     async def getaddrinfo(host: str, port: int, **_: Any) -> list[Any]:
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (a, port)) for a in ("1.1.1.1", "127.0.0.1")]
@@ -225,6 +262,11 @@ async def test_one_closed_address_among_several_closes_the_host(monkeypatch: pyt
         "http://example.org/\r\nX: y",
         "http://[::1/",
         "example.org",
+        "http://ex..ämple.org/",
+        "http://a／ä.org/",
+        "http://ann@häuser.example/",
+        "http://example.org:８０/",
+        "http://example.org/\ud800",
     ],
 )
 async def test_a_url_that_is_none_is_refused_for_good(url: str) -> None:

@@ -5,11 +5,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import aiosmtplib
 import pytest
 from aiosmtpd.smtp import AuthResult
 
 from activities.delivery.outcomes import NotDelivered
-from activities.delivery.smtp import MailServer, message, recipients, send
+from activities.delivery.smtp import MailServer, Verdict, message, recipients, send
 from domain.delivery.encryption import Encryption
 from tests.activities.delivery.mail_server import Behaviour, certificate, mail_server
 
@@ -70,7 +71,9 @@ async def test_a_subject_adds_no_headers() -> None:
         assert mail["Subject"].split() == ["Due", "Bcc:", "eve@example.org", "Body"]
 
 
-@pytest.mark.parametrize("to", [[""], ["nobody"], ["a@b\r\nBcc: c@d"], ["<>"], ["@"], [","], []])
+@pytest.mark.parametrize(
+    "to", [[""], ["nobody"], ["jürgen@example.org"], ["jo@ex..ämple.de"], ["a@b\r\nBcc: c@d"], ["<>"], ["@"], [","], []]
+)
 async def test_what_is_no_address_is_refused_for_good(to: list[str]) -> None:
     with pytest.raises(NotDelivered) as refused:
         message(at(1), KEY, to, "s", "t")
@@ -140,3 +143,43 @@ async def test_a_server_that_repeats_the_password_is_not_quoted(tmp_path: Path, 
 
 def test_the_password_is_not_shown() -> None:
     assert "hunter2" not in repr(at(25, user="milepost", password="hunter2"))  # noqa: S106  what is not shown
+
+
+@pytest.mark.parametrize("knows_utf8", [False, True])
+async def test_a_domain_of_any_script_goes_over_the_wire_in_ascii(knows_utf8: bool) -> None:  # noqa: FBT001
+    """In envelope and header, from either side, and the answers are of the addresses as they were written."""
+    behaviour = Behaviour()
+    async with mail_server(behaviour, knows_utf8=knows_utf8) as port:
+        server = MailServer("127.0.0.1", "Milepost <sla@münchen.example>", port, Encryption.NONE, gives_up_after=5)
+        made = message(server, KEY, ["ann@example.org", "Jo <jo@exämple.de>"], "s", "t")
+        said = await send(server, made, recipients(made))
+    assert list(said) == ["ann@example.org", "jo@exämple.de"]
+    assert {one.verdict for one in said.values()} == {Verdict.TAKEN}
+    [mail] = behaviour.taken
+    assert (mail["To"], behaviour.asked) == (
+        "ann@example.org, Jo <jo@xn--exmple-cua.de>",
+        ["ann@example.org", "jo@xn--exmple-cua.de"],
+    )
+    assert mail["From"] == "Milepost <sla@xn--mnchen-3ya.example>"
+    assert mail["Message-ID"].strip().endswith("@xn--mnchen-3ya.example>")
+    assert made["To"] == "ann@example.org, Jo <jo@exämple.de>", "whoever reads on sees it as it was written"
+
+
+async def test_a_refusal_is_of_the_address_as_it_was_written() -> None:
+    async with mail_server(Behaviour(recipient="550 no such user"), knows_utf8=False) as port:
+        made = message(at(port), KEY, ["jo@exämple.de"], "s", "t")
+        said = await send(at(port), made, recipients(made))
+    assert {name: one.verdict for name, one in said.items()} == {"jo@exämple.de": Verdict.NEVER}
+
+
+async def test_an_error_that_nobody_foresaw_is_a_failed_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its kind, and without the password."""
+
+    async def breaks(*_: Any, **__: Any) -> Any:
+        raise TypeError("planted, hunter2")
+
+    monkeypatch.setattr(aiosmtplib.SMTP, "send_message", breaks)
+    async with mail_server(Behaviour()) as port:
+        refused = await refusal(at(port, password="hunter2"))  # noqa: S106  what is not shown
+    assert str(refused) == "not sent, by an unexpected error: TypeError: planted, ***"
+    assert (refused.for_good, refused.concerns) == (False, "message")

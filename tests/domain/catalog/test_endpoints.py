@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from domain.catalog.documents import read_document
+from domain.catalog.endpoints import Endpoint
 from domain.catalog.problems import CatalogProblems
 
 STANDARD = {"id": "desk", "url": "https://desk.example.com/hooks", "secrets": [{"env": "DESK_SECRET"}]}
@@ -57,6 +58,11 @@ def test_a_retired_endpoint_is_named_by_nobody() -> None:
         ({**STANDARD, "url": "ftp://desk.example.com/"}, "leads to no host"),
         ({**STANDARD, "url": "https://{{ case.id }}.example.com/"}, "leads to no host"),
         ({**STANDARD, "url": "https://ann:secret@example.com/"}, "leads to no host"),
+        ({**STANDARD, "url": "https://ex..ämple.com/"}, "endpoints[0].url: 'https://ex..ämple.com/' can't be"),
+        ({**STANDARD, "url": "https://example.com:８０/"}, "can't be requested: its user or port is not ASCII"),
+        ({**STANDARD, "url": "https://example.com:99999/ä"}, "can't be requested: Port out of range"),
+        ({**STANDARD, "url": "https://a／ä.com/"}, "leads to no host"),
+        ({**REST, "url": "https://-ä.example.com/{{ case.id }}"}, "can't be requested"),
         ({**STANDARD, "headers": {"Host": "other"}}, "the header Host is Milepost's own"),
         ({**STANDARD, "headers": {"Webhook-Id": "msg_1"}}, "the header Webhook-Id is Milepost's own"),
         ({**STANDARD, "headers": {"X Y": "z"}}, "'X Y' is no name of a header"),
@@ -69,6 +75,19 @@ def test_a_retired_endpoint_is_named_by_nobody() -> None:
 def test_a_wrong_endpoint_says_what_is_right(endpoint: dict[str, Any], says: str) -> None:
     """Before anything is sent there."""
     assert any(says in problem for problem in problems({"endpoints": [endpoint]}))
+
+
+@pytest.mark.parametrize("endpoint", [STANDARD, REST])
+def test_a_host_of_any_script_is_taken(endpoint: dict[str, Any]) -> None:
+    url = "https://bücher.example/häuser"
+    assert read_document({"endpoints": [{**endpoint, "url": url}]}).endpoints[0].url == url
+
+
+def test_what_cannot_be_requested_is_still_read_and_retired() -> None:
+    """It was applied before it was refused."""
+    url = "https://ex..ämple.com/"
+    assert Endpoint.model_validate({**STANDARD, "url": url}).url == url
+    assert read_document({"endpoints": [{**STANDARD, "url": url, "retired": True}]}).endpoints[0].retired
 
 
 def test_an_endpoint_sees_what_its_actions_see() -> None:

@@ -4,9 +4,13 @@ from typing import Any
 
 import pytest
 
+from domain.catalog.declarations import Catalog
 from domain.catalog.documents import read_document
+from domain.catalog.mailing import Person
 from domain.catalog.problems import CatalogProblems
 from domain.catalog.references import KnownCatalog
+from domain.criteria.fields import FieldType
+from domain.process import EntitlementProcess
 
 
 def process(**mail: Any) -> dict[str, Any]:
@@ -56,6 +60,57 @@ def test_roles_people_addresses_and_texts_pass(to: Any) -> None:
     fields = {"assigned_to": "string", "mail": "string"}
     known = {"organisation": {"roles": {"owner": "assigned_to"}}, "fields": fields, "people": [{"id": "ann"}]}
     assert problems({"processes": [process(to=to)]}, known) == []
+
+
+NO_ADDRESSES = ["nonsense@", "a b@y.example", "x@y.example, z@y.example", "jürgen@y.example", "jo@ex..ämple.example"]
+
+
+def declaring(address: str) -> list[tuple[str, dict[str, Any]]]:
+    """Every place in which an address may be written out, with a document that does so."""
+    mail = {"do": "email", "to": ["a@b.example", address], "subject": "s"}
+    secrets, acme = [{"env": "A"}], {"id": "acme"}
+    endpoint = {"id": "d", "url": "https://d.example", "secrets": secrets, "told": [address]}
+    entitlement = {"id": "e", "account": "acme", "allowance": {"cap": 10, "thresholds": [{"at": 8, "actions": [mail]}]}}
+    return [
+        (f"{HERE}.to[1]", {"processes": [process(to=["a@b.example", address])]}),
+        ("people[0].mail", {"people": [{"id": "ann", "mail": address}]}),
+        ("contacts[0].mail", {"accounts": [acme], "contacts": [{"id": "cy", "account": "acme", "mail": address}]}),
+        ("accounts[0].manager_mail", {"accounts": [{**acme, "manager_mail": address}]}),
+        ("accounts[0].renewals_mail", {"accounts": [{**acme, "renewals_mail": address}]}),
+        ("endpoints[0].told", {"endpoints": [endpoint]}),
+        (
+            "entitlements[0].allowance.thresholds[0].actions[0].to[1]",
+            {"accounts": [acme], "entitlements": [entitlement]},
+        ),
+    ]
+
+
+@pytest.mark.parametrize("address", NO_ADDRESSES)
+def test_what_is_no_address_is_refused_wherever_it_is_written_out(address: str) -> None:
+    """Before a mail is due."""
+    for place, document in declaring(address):
+        [said] = problems(document)
+        assert said.startswith(place), said
+        assert f": {address!r} is no mail address" in said
+
+
+@pytest.mark.parametrize("to", ["Dr. Ann <x@y.example>", "Ann <x@y.example>", "jo@exämple.example"])
+def test_an_address_may_have_a_name_and_a_domain_of_any_script(to: str) -> None:
+    assert problems({"processes": [process(to=to)]}) == []
+
+
+def test_what_was_stored_before_stays_as_it_was() -> None:
+    """It is read, goes on being declared in the same words, and hinders no other change; what is new is refused."""
+    old = EntitlementProcess.model_validate(process(to="nonsense@"))
+    ann = Person.model_validate({"id": "ann", "mail": "jürgen@y.example"})
+    known = KnownCatalog(Catalog(processes=[old], people=[ann], fields={"n": FieldType.STRING}))
+    same = {"processes": [process(to="nonsense@")], "people": [{"id": "ann", "mail": "jürgen@y.example", "team": "A"}]}
+    assert read_document(same, known).people[0].team == "A"
+    read_document({"fields": {"n": "integer"}}, known)
+    retired = [{"id": "bo", "mail": "jürgen@y.example", "retired": True}]
+    read_document({"people": retired}, known)
+    with pytest.raises(CatalogProblems, match="'rubbish@' is no mail address"):
+        read_document({"processes": [process(to=["nonsense@", "rubbish@"])]}, known)
 
 
 def test_an_entitlement_has_an_account_manager_alone() -> None:

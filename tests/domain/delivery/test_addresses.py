@@ -5,7 +5,9 @@ import pytest
 from domain.delivery.addresses import is_open
 
 
-@pytest.mark.parametrize("address", ["1.1.1.1", "93.184.216.34", "2606:4700:4700::1111", "64:ff9b::101:101"])
+@pytest.mark.parametrize(
+    "address", ["1.1.1.1", "93.184.216.34", "2606:4700:4700::1111", "64:ff9b::101:101", "::1.1.1.1"]
+)
 def test_the_open_internet_is_open(address: str) -> None:
     assert is_open(address)
 
@@ -39,6 +41,13 @@ def test_the_open_internet_is_open(address: str) -> None:
         "2002:7f00:1::",
         "2001:0:7f00:1::",
         "2001:db8::1",
+        "fec0::1",
+        "feff::1",
+        "64:ff9b:1::7f00:1",
+        "64:ff9b:1:ffff::101:101",
+        "::127.0.0.1",
+        "::10.0.0.1",
+        "::ffff:0:127.0.0.1",
     ],
 )
 def test_what_lies_inside_a_network_is_closed(address: str) -> None:

@@ -62,12 +62,24 @@ def known(tmp_path: Path) -> dict[str, str]:
     return {"MILEPOST_DATA": str(tmp_path), "MILEPOST_DATABASE_URL": database}
 
 
+@pytest.mark.parametrize("asked", [["pause"], ["resume"], ["replay", "--from", "start"]])
+def test_one_that_is_retired_has_ended(known: dict[str, str], asked: list[str]) -> None:
+    """It says so at once, and asks nobody, least of all whether a worker runs."""
+    with Store.open(known["MILEPOST_DATABASE_URL"]) as store:
+        endpoint = {"id": "desk", "url": "https://desk.example.com", "secrets": [{"env": "S"}]}
+        retired = {"id": "well", "endpoint": "desk", "retired": True}
+        store.catalog.apply(read_document({"endpoints": [endpoint], "subscriptions": [retired]}), by="test")
+    said = milepost("subscriptions", asked[0], "well", *asked[1:], env=known)
+    assert said.exit_code == 2
+    assert "subscription well is declared retired: it has ended, or ends as soon as a worker runs" in said.stderr
+
+
 def test_subscriptions_are_listed(known: dict[str, str]) -> None:
     """A line each: how it stands, how much is behind, what is held back or was given up; and what went wrong."""
     assert milepost("subscriptions", "list", env=known).stdout.splitlines() == [
         "new -> desk: not begun; a worker begins it",
         f"still -> desk: PAUSED since Mon 2026-06-01 09:00 UTC: {OFF}; 0 events sent, 0 behind",
-        "well -> desk: runs; 1,204 events sent, 3 behind, 1 case held back, 1 dead letter",
+        "well -> desk: runs; 1,204 events sent, 3 behind (chosen or not), 1 case held back, 1 dead letter",
         "    HTTP 500",
     ]
     found = json.loads(milepost("subscriptions", "list", "--json", env=known).stdout)
