@@ -12,11 +12,13 @@ from sqlalchemy import Connection, delete, distinct, func, select, update
 
 from domain.model import Value
 from store import tables
+from store.cases import mail_recipients
 from store.cases.actions import completed_at
 from store.cases.outcomes import case_of
 from store.database import MAIL_LOCK, Database, insert, insert_new
 from store.reading import read_stored
 from store.tables import digests, held_mails, sent_mails
+from store.values import MailRecipient
 
 MOST_LISTED = 500
 """Mails of one digest; more come in the next, an hour later."""
@@ -177,20 +179,28 @@ class Quiet:
             return _turn(connection, digest, at, lease)
 
     def digest_sent(self, key: str, answer: str, at: datetime) -> None:
-        """A digest has arrived, and with it all that it lists."""
+        """A digest has arrived, and with it, for its recipient, all that it lists."""
         with self._database.write() as connection:
             self._database.lock(connection, MAIL_LOCK)
-            listed = select(held_mails).where(held_mails.c.digest == key)
-            rows = connection.execute(listed).mappings().all()
+            rows = _listed_in(connection, key)
             made = connection.execute(select(digests.c.recipient).where(digests.c.key == key)).scalar_one()
             sent = [
                 {"key": key, "recipient": made, "case_id": name, "at": at} for name in {row["case_id"] for row in rows}
             ]
             insert_new(connection, sent_mails, sent)
-            table = tables.deliveries
-            said = {"status": "sent", "answer": f"in the digest {key}: {answer}", "last_at": at}
-            alone = [row["key"] for row in rows if row["alone"]]
-            connection.execute(update(table).where(table.c.key.in_(alone), table.c.status == "waits").values(said))
+            line = arrived_in(key, answer)
+            several = _to_several(connection, rows)
+            _mark_sent(connection, [row["key"] for row in rows if row["key"] not in several], line, at)
+            _settle(connection, [row for row in rows if row["key"] in several], line, at, has_it=True)
+
+    def digest_refused(self, key: str, answer: str, at: datetime) -> None:
+        """A digest is refused for good, and with it, for its recipient, all that it lists."""
+        with self._database.write() as connection:
+            self._database.lock(connection, MAIL_LOCK)
+            rows = _listed_in(connection, key)
+            several = _to_several(connection, rows)
+            listed = [row for row in rows if row["key"] in several]
+            _settle(connection, listed, failed_in(key, answer), at, has_it=False)
 
     def postpone(self, key: str, until: datetime) -> None:
         """A digest did not arrive: nobody sends it again before then."""
@@ -198,6 +208,52 @@ class Quiet:
             connection.execute(
                 update(digests).where(digests.c.key == key).values({"taken_until": until, "is_being_sent": False})
             )
+
+
+def arrived_in(digest: str, answer: str) -> str:
+    """What is said of a mail that came in a digest."""
+    return f"in the digest {digest}: {answer}"
+
+
+def failed_in(digest: str, answer: str) -> str:
+    """What is said of a mail whose digest failed for good."""
+    return f"the digest {digest} failed: {answer}"
+
+
+def _listed_in(connection: Connection, digest: str) -> Sequence[Any]:
+    return connection.execute(select(held_mails).where(held_mails.c.digest == digest)).mappings().all()
+
+
+def _to_several(connection: Connection, rows: Sequence[Any]) -> set[str]:
+    """Those of some mails, held for one recipient, that have others too: each comes to them in a way of its own."""
+    keys = [row["key"] for row in rows]
+    count = func.count(held_mails.c.recipient)
+    more = select(held_mails.c.key).where(held_mails.c.key.in_(keys)).group_by(held_mails.c.key).having(count > 1)
+    table = tables.mail_recipients
+    known = select(table.c.key).where(table.c.key.in_(keys))
+    others = {key for wanted in (more, known) for key in connection.execute(wanted).scalars()}
+    return others | {row["key"] for row in rows if not row["alone"]}
+
+
+def _settle(connection: Connection, rows: Sequence[Any], line: str, at: datetime, *, has_it: bool) -> None:
+    """Note what became of the recipient of a digest; a mail that waits for nobody any more has ended.
+
+    One that nobody has is left to its own activity, which says so.
+    """
+    for row in rows:
+        key, became = row["key"], MailRecipient(address=row["to"], has_it=has_it, answer=line)
+        mail_recipients.note(connection, key, {row["recipient"]: became}, at)
+        settled = mail_recipients.settled(connection, key)
+        having = [one.answer for one in settled.values() if one.has_it]
+        if row["alone"] and having and _held(connection, key) <= set(settled):
+            never = [f"refused for good for {one.address}: {one.answer}" for one in settled.values() if not one.has_it]
+            _mark_sent(connection, [key], "; ".join([*dict.fromkeys(having), *never]), at)
+
+
+def _mark_sent(connection: Connection, keys: Sequence[str], answer: str, at: datetime) -> None:
+    table = tables.deliveries
+    said = {"status": "sent", "answer": answer, "last_at": at}
+    connection.execute(update(table).where(table.c.key.in_(keys), table.c.status == "waits").values(said))
 
 
 def _uncount(connection: Connection, key: str, but: Collection[str]) -> None:

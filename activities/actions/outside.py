@@ -10,8 +10,9 @@ from email.message import EmailMessage
 
 from temporalio.exceptions import ApplicationError
 
-from activities.actions.attempts import busy, failure, waits
+from activities.actions.attempts import NOT_DELIVERED, busy, failure, waits
 from activities.actions.effect import Effect
+from activities.actions.ending import end
 from activities.actions.endpoints import AskingEndpoints
 from activities.actions.mail import RenderedMail, log
 from activities.actions.opening_hours import wait_for_opening
@@ -94,21 +95,31 @@ class Outside:
         settled = await asyncio.to_thread(self._store.mail_recipients.of, effect.key)
         fresh = [one for one in message.to if smtp.known_as(one) not in settled]
         admitted = await quiet.admitted(replace(message, to=fresh), effect, was_sent=status == "sent")
-        to = [one for one in message.to if one not in fresh or one in admitted]
+        held = await asyncio.to_thread(self._store.quiet.held_for, effect.key)
+        to = [one for one in message.to if smtp.known_as(one) not in held]
         try:
-            said = [await self._hand_in(replace(message, to=to), effect)] if to else []
+            # Those who wait for no digest may all be settled by an earlier attempt, which is then on record.
+            said = (
+                [await self._hand_in(replace(message, to=to), effect, goes_on=bool(held))]
+                if admitted or not held
+                else []
+            )
         except ApplicationError as error:
             if not error.non_retryable:  # who is refused for now holds up nobody's digest
                 await quiet.send_due(effect)
             raise
-        digests = await quiet.digests(message, effect)
-        if digests and not to:
-            await asyncio.to_thread(
-                self._store.deliveries.record_attempt, effect.key, "sent", "; ".join(digests), datetime.now(UTC)
-            )
-        await self._log(message, effect, "; ".join([*said, *digests]))
+        turns = await quiet.digests(message, effect)
+        if not turns:
+            await self._log(message, effect, "; ".join(said))
+            return
+        ending = await end(self._store, message, effect, said, turns)
+        if ending.having:
+            having = [one for one in message.to if smtp.known_as(one) in ending.having]
+            await self._log(replace(message, to=having), effect, ending.answer)
+        if ending.has_failed:
+            raise ApplicationError(ending.answer, type=NOT_DELIVERED, non_retryable=True)
 
-    async def _hand_in(self, message: RenderedMail, effect: Effect) -> str:
+    async def _hand_in(self, message: RenderedMail, effect: Effect, *, goes_on: bool) -> str:
         """Make an attempt at a mail that may go now; one that did not go counts for no limit."""
         server = self._means.mail
         assert server is not None  # noqa: S101  `sends_mail` was asked
@@ -116,7 +127,7 @@ class Outside:
         async def attempt(_: int) -> Delivered:
             parts = (message.to, message.subject, message.body, message.html)
             made = smtp.message(server, effect.key, *parts, thread=effect.thread)
-            return await hand_in(self._store, server, made, effect.key)
+            return await hand_in(self._store, server, made, effect.key, goes_on=goes_on)
 
         try:
             return await self.attempt(effect, "email", f"{server.host}:{server.port}", ", ".join(message.to), attempt)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from functools import partial
@@ -11,7 +11,7 @@ from functools import partial
 from temporalio.exceptions import ApplicationError
 
 from activities.actions import digest
-from activities.actions.attempts import NOT_DELIVERED, waits
+from activities.actions.attempts import waits
 from activities.actions.effect import Effect
 from activities.actions.mail import RenderedMail
 from activities.delivery import smtp
@@ -73,56 +73,51 @@ class QuietMails:
         )
         return [known[one] for one in free]
 
-    async def digests(self, message: RenderedMail, effect: Effect) -> list[str]:
-        """What the mail server said to the digests that a mail is in; nothing of one that is in none.
+    async def digests(self, message: RenderedMail, effect: Effect) -> dict[str, DigestTurn]:
+        """How the digests have ended that a mail is in, by what their recipients are known by.
+
+        One that fails keeps nobody else from theirs.
 
         Raises:
-            ApplicationError: a digest is still ahead, or has failed.
+            ApplicationError: one is still ahead.
         """
         held = await asyncio.to_thread(self._store.quiet.held_for, effect.key)
-        return [await self._digest(recipient, message, effect) for recipient in held]
+        turns = {recipient: await self._taken(recipient, effect) for recipient in held}
+        ahead = {recipient: turn for recipient, turn in turns.items() if turn.what == "wait"}
+        if ahead:
+            raise await self._waits(ahead, message, effect)
+        return turns
 
     async def send_due(self, effect: Effect) -> None:
-        """Send the digests of a mail whose time has come, while somebody else of its recipients is refused for now.
-
-        Raises:
-            ApplicationError: one has failed for good.
-        """
+        """Send the digests of a mail whose time has come, while somebody else of its recipients is refused for now."""
         for recipient in await asyncio.to_thread(self._store.quiet.held_for, effect.key):
-            turn = await self._turn(recipient, effect)
-            if turn.what != "send":
-                continue
-            try:
-                await self._handed_in(turn, effect)
-            except ApplicationError as error:
-                if error.non_retryable:
-                    raise
+            await self._taken(recipient, effect)
+
+    async def _taken(self, recipient: str, effect: Effect) -> DigestTurn:
+        """How a digest stands, once it was sent if it is time for that."""
+        turn = await self._turn(recipient, effect)
+        return await self._handed_in(turn) if turn.what == "send" else turn
 
     async def _turn(self, recipient: str, effect: Effect) -> DigestTurn:
         take, window = self._store.quiet.take_digest, WINDOW / self._pace
         return await asyncio.to_thread(take, effect.key, recipient, datetime.now(UTC), window=window, lease=LEASE)
 
-    async def _digest(self, recipient: str, message: RenderedMail, effect: Effect) -> str:
+    async def _waits(self, ahead: Mapping[str, DigestTurn], message: RenderedMail, effect: Effect) -> ApplicationError:
+        """What an attempt ends with while digests are ahead: it looks again when the first of them may be sent."""
         now = datetime.now(UTC)
-        turn = await self._turn(recipient, effect)
-        match turn.what:
-            case "sent":
-                return f"in the digest {turn.key}: {turn.answer}"
-            case "failed":
-                raise await self._failed(turn, effect)
-            case "wait":
-                until = turn.at or now
-                if turn.is_being_sent:
-                    until = min(until, now + _LOOKS_AGAIN_AFTER / self._pace)
-                line = f"held for a digest to {recipient}, at {instant(until)}"
-                await asyncio.to_thread(
-                    self._store.deliveries.hold_delivery, effect.key, "email", ", ".join(message.to), line, now
-                )
-                raise waits(line, until - now, pace=self._pace)
-            case "send":
-                return await self._handed_in(turn, effect)
+        soon = now + _LOOKS_AGAIN_AFTER / self._pace
+        instants = {one: turn.at or now for one, turn in ahead.items()}
+        instants |= {one: min(instants[one], soon) for one, turn in ahead.items() if turn.is_being_sent}
+        recipient = min(instants, key=lambda one: instants[one])
+        until, line = instants[recipient], ahead[recipient].answer
+        if not line:
+            line = f"held for a digest to {recipient}, at {instant(until)}"
+            to = ", ".join(message.to)
+            await asyncio.to_thread(self._store.deliveries.hold_delivery, effect.key, "email", to, line, now)
+        return waits(line, until - now, pace=self._pace)
 
-    async def _handed_in(self, turn: DigestTurn, effect: Effect) -> str:
+    async def _handed_in(self, turn: DigestTurn) -> DigestTurn:
+        """How a digest stands after an attempt at it."""
         store = self._store
         begun = await asyncio.to_thread(store.deliveries.begin_delivery, turn.key, "digest", turn.to, datetime.now(UTC))
         organisation = await asyncio.to_thread(store.catalog.organisation)
@@ -132,7 +127,7 @@ class QuietMails:
             mail = smtp.message(self._server, turn.key, [turn.to], subject, text, html)
             delivered = await self._send(mail, turn.key)
         except NotDelivered as error:
-            raise await self._not_handed_in(turn, effect, begun.attempts + 1, error) from None
+            return await self._not_handed_in(turn, begun.attempts + 1, error)
         now = datetime.now(UTC)
         record = partial(
             store.actions.record_mail, turn.key, [turn.to], subject, text, now, answer=delivered.answer, html=html
@@ -141,24 +136,20 @@ class QuietMails:
         await asyncio.to_thread(store.quiet.digest_sent, turn.key, delivered.answer, now)
         # Last: one that is on record as sent is taken up by nobody any more.
         await asyncio.to_thread(store.deliveries.record_attempt, turn.key, "sent", delivered.answer, now)
-        return f"in the digest {turn.key}: {delivered.answer}"
+        return turn.model_copy(update={"what": "sent", "answer": delivered.answer})
 
-    async def _not_handed_in(
-        self, turn: DigestTurn, effect: Effect, number: int, error: NotDelivered
-    ) -> ApplicationError:
-        now, line = datetime.now(UTC), str(error)
+    async def _not_handed_in(self, turn: DigestTurn, number: int, error: NotDelivered) -> DigestTurn:
+        now, line, store = datetime.now(UTC), str(error), self._store
         delay = None if error.for_good else delay_after(number, turn.key, at_least=error.at_least, pace=self._pace)
         if delay is None:
-            await asyncio.to_thread(self._store.deliveries.record_attempt, turn.key, "failed", line, now)
-            return await self._failed(turn.model_copy(update={"answer": line}), effect)
-        await asyncio.to_thread(self._store.deliveries.record_attempt, turn.key, "waits", line, now)
-        await asyncio.to_thread(self._store.quiet.postpone, turn.key, now + delay)
-        return waits(f"the digest {turn.key}, attempt {number}: {line}", delay, pace=self._pace)
-
-    async def _failed(self, turn: DigestTurn, effect: Effect) -> ApplicationError:
-        line = f"the digest {turn.key} failed: {turn.answer}"
-        await asyncio.to_thread(self._store.deliveries.record_attempt, effect.key, "failed", line, datetime.now(UTC))
-        return ApplicationError(line, type=NOT_DELIVERED, non_retryable=True)
+            if error.for_good:
+                await asyncio.to_thread(store.quiet.digest_refused, turn.key, line, now)
+            await asyncio.to_thread(store.deliveries.record_attempt, turn.key, "failed", line, now)
+            return turn.model_copy(update={"what": "failed", "answer": line})
+        await asyncio.to_thread(store.deliveries.record_attempt, turn.key, "waits", line, now)
+        await asyncio.to_thread(store.quiet.postpone, turn.key, now + delay)
+        said = f"the digest {turn.key}, attempt {number}: {line}"
+        return turn.model_copy(update={"what": "wait", "at": now + delay, "answer": said})
 
     def _limits(self) -> Limits | None:
         quiet = self._store.catalog.organisation().quiet

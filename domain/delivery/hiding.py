@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import re
 from collections.abc import Iterable, Iterator
-from html import escape
-from urllib.parse import quote
 
+from domain.delivery.readings import LONGEST, Place, Readings, any_of, place
 from domain.delivery.signing import PRIVATE, SYMMETRIC
 
 MASK = "***"
@@ -21,6 +19,8 @@ word would have some: a text that holds it is masked as a whole."""
 _SHOWN = 200
 _BREAKS = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]+")
 _TO_URL_SAFE = str.maketrans("+/", "-_")
+_BESIDE = any_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+/-_")
+_FILLS = any_of("=")
 
 
 class Hiding:
@@ -28,7 +28,7 @@ class Hiding:
 
     Those are the secret as it is, as JSON, HTML, a URL and Python write it, base64 of whatever holds it, the halves of
     a ``user:password`` pair, also of one in base64, what follows the name of a scheme (``Bearer``), and a signing key
-    without its ``whsec_``. Upper and lower case are alike.
+    without its ``whsec_``. Each letter of them may be escaped, whichever are. Upper and lower case are alike.
 
     Args:
         secrets: as they were read for one attempt.
@@ -36,11 +36,8 @@ class Hiding:
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         values = {value for secret in secrets for value in _values(secret)}
-        short = sorted(value for value in values if len(value) < SHORTEST)
-        forms = sorted({form for value in values if len(value) >= SHORTEST for form in _forms(value)})
-        self._short = [re.compile(re.escape(value), re.IGNORECASE) for value in short]
-        # Looks ahead, so that it finds those too that overlap.
-        self._forms = [re.compile(f"(?=({form}))", re.IGNORECASE | re.DOTALL) for form in forms]
+        self._short = [_written(value) for value in sorted(values) if len(value) < SHORTEST]
+        self._words = sorted({word for value in values if len(value) >= SHORTEST for word in _words(value)})
 
     def masked(self, text: str, *, is_cut: bool = False) -> str:
         """A text without its secrets.
@@ -49,19 +46,19 @@ class Hiding:
             text: as it came.
             is_cut: it was cut at its end; the head of a secret that stood there is masked too.
         """
-        if any(short.search(text) for short in self._short):
+        if not self._short and not self._words:
+            return text
+        readings = Readings(text)
+        if any(readings.find(short).covers for short in self._short):
             return MASK
-        spans = sorted(found.span(1) for form in self._forms for found in form.finditer(text))
-        # The head of a form is shorter than the form, and a form no longer than what it is written as.
-        end = len(text) - max((len(form.pattern) for form in self._forms), default=0) if is_cut else len(text)
-        shown, at = [], 0
-        for start, stop in spans:
-            if start >= end:
-                break
-            if start >= at and stop > start:
-                shown += [text[at:start], MASK]
-            at = max(at, stop)
-        return "".join([*shown, text[at : max(end, 0)]])
+        found = [readings.find(word, is_cut=is_cut) for word in self._words]
+        # Behind that there may be the head of an escape, which says what it escapes.
+        ends = max(len(text) - LONGEST, 0) if is_cut else len(text)
+        ends = min([ends, *(one.opens for one in found)])
+        hidden = 0
+        for one in found:
+            hidden |= one.covers
+        return _without(text, hidden, ends)
 
     def line(self, text: str, *, is_cut: bool = False, most: int = _SHOWN) -> str:
         """A text without its secrets in one line, cut after they are out: a cut must not leave the head of one."""
@@ -71,6 +68,17 @@ class Hiding:
 def one_line(text: str) -> str:
     """A text without line breaks, control characters and repeated spaces."""
     return " ".join(_BREAKS.sub(" ", text).split())
+
+
+def _without(text: str, hidden: int, ends: int) -> str:
+    """A text up to its end, without what is hidden of it, a bit for each character."""
+    shown, at = [], 0
+    for run in re.finditer("1+", f"{hidden:b}"[::-1]):
+        if run.start() >= ends:
+            break
+        shown += [text[at : run.start()], MASK]
+        at = run.end()
+    return "".join([*shown, text[at:ends]])
 
 
 def _values(secret: str) -> Iterator[str]:
@@ -103,15 +111,18 @@ def _pair(text: str) -> Iterator[str]:
     yield from [user] * (len(user) >= SHORTEST) + [password] * bool(password)
 
 
-def _forms(value: str) -> Iterator[str]:
-    """Patterns of a value as it may be written."""
-    raw, in_json = value.encode("utf-8", "surrogatepass"), json.dumps(value)[1:-1]
-    written = {value, in_json, in_json.replace("/", r"\/"), json.dumps(value, ensure_ascii=False)[1:-1]}
-    written |= {repr(value)[1:-1], repr(raw)[2:-1], escape(value), escape(value, quote=False)}
-    written |= {quote(raw), quote(raw, safe=""), " ".join(value.split())}
-    yield from (re.escape(form) for form in written if form)
+def _written(text: str) -> tuple[Place, ...]:
+    return tuple(map(place, text))
+
+
+def _words(value: str) -> Iterator[tuple[Place, ...]]:
+    """What is looked for of a value, letter by letter: the value, and what of base64 holds nothing else."""
+    yield _written(value)
+    if value.split():
+        yield _written(" ".join(value.split()))
+    raw = value.encode("utf-8", "surrogatepass")
     for shift, first in ((0, 0), (1, 2), (2, 3)):
         # The characters that hold nothing but the value; their neighbours may hold some bits of it.
         core = base64.b64encode(b"\0" * shift + raw)[first : (shift + len(raw)) * 8 // 6].decode()
         for form in {core, core.translate(_TO_URL_SAFE)}:
-            yield f"[A-Za-z0-9+/_-]?{re.escape(form)}[A-Za-z0-9+/_-]?={{0,2}}"
+            yield (_BESIDE, *_written(form), _BESIDE, _FILLS, _FILLS)

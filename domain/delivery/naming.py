@@ -20,6 +20,7 @@ _ROUNDS = 4
 
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _BLANK = frozenset("nrtbf")
+_COMMA = re.compile(r'"(?:\\.|[^"\\])*"|(, )', re.DOTALL)
 _OTHER = re.compile(r"[^a-z0-9]+")
 
 
@@ -27,7 +28,7 @@ class Names:
     """What somebody is known by.
 
     An address is found as a whole: ``ann@example.org`` is not in ``joann@example.org``, nor in ``ann@example.org.uk``.
-    So are other words, with any blanks between them. Upper and lower case are alike.
+    So are other words, with any blanks between them, or ``+`` as a form writes one. Upper and lower case are alike.
 
     Args:
         words: addresses, or names and whatever else; none of them empty.
@@ -58,13 +59,28 @@ class Names:
 
     def taken_out_of(self, listed: str) -> str:
         """A list with commas, in which `ERASED` stands for each part that names them."""
-        return ", ".join(ERASED if self.are_in(part) else part for part in listed.split(", "))
+        return ", ".join(ERASED if self.are_in(part) else part for part in _parts(listed))
 
 
 def _whole(word: str) -> str:
-    """What finds a word as a whole; of an address a letter, a digit, ``.``, ``-`` and ``+`` would be part of it."""
-    text = r"\s+".join(map(re.escape, word.casefold().split()))
-    return rf"(?<![\w.+-]){text}(?![\w-])(?!\.\w)" if "@" in word else rf"(?<!\w){text}(?!\w)"
+    """What finds a word as a whole, with its blanks as they are or as a form writes them, also in Markdown's ``_``."""
+    text = r"[\s+]+".join(map(re.escape, word.casefold().split()))
+    if "@" not in word:
+        return rf"(?<!\w){text}(?!\w)|(?<!\w)_{{1,3}}{text}_{{1,3}}(?!\w)"
+    # A letter, a digit, ``-``, ``+`` and a dot behind one of these would be part of the address. So would ``_`` before
+    # it, unless that is closed again; behind it there is none in any domain.
+    ends = r"(?![^\W_]|-|\.[^\W_])"
+    return rf"(?<![\w+-])(?<![\w+-]\.){text}{ends}|(?<![\w.+-])_{{1,3}}{text}{ends}(?=[^_]*_)"
+
+
+def _parts(listed: str) -> Iterator[str]:
+    """The parts of a list with commas; one between quotes belongs to a name."""
+    at = 0
+    for found in _COMMA.finditer(listed):
+        if found[1]:
+            yield listed[at : found.start()]
+            at = found.end()
+    yield listed[at:]
 
 
 def _forms(text: str) -> Iterator[str]:

@@ -131,6 +131,22 @@ class Deliveries:
             if request is not None:
                 _keep(connection, key, request, at)
 
+    def record_end(self, key: str, status: Literal["sent", "failed"], to: str, answer: str, at: datetime) -> None:
+        """What came of a mail once its digests have ended too, whatever was said of it before.
+
+        Args:
+            key: the effect's.
+            status: whether it was sent, or failed for good.
+            to: all its recipients, for people.
+            answer: what became of its recipients, in one line.
+            at: now.
+        """
+        table = tables.deliveries
+        changed = {"status": status, "to": to, "answer": answer, "last_at": at, **_OUT_OF_TURN}
+        is_new = (table.c.key == key, (table.c.status != status) | (table.c.answer != answer))
+        with self._database.write() as connection:
+            connection.execute(update(table).where(*is_new).values(changed))
+
     def get(self, key: str) -> Delivery | None:
         """What is known of a delivery; None: nothing."""
         table = tables.deliveries

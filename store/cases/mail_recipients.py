@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import Connection, delete, select
 
 from store import tables
 from store.database import Database, insert
@@ -27,10 +27,8 @@ class MailRecipients:
         Args:
             key: under which it is sent.
         """
-        wanted = select(_TABLE).where(_TABLE.c.key == key).order_by(_TABLE.c.recipient)
         with self._database.read() as connection:
-            rows = connection.execute(wanted).mappings().all()
-        return {row["recipient"]: read_stored(MailRecipient, dict(row)) for row in rows}
+            return settled(connection, key)
 
     def record(self, key: str, became: Mapping[str, MailRecipient], at: datetime) -> None:
         """Note what became of some recipients.
@@ -40,15 +38,27 @@ class MailRecipients:
             became: by what their addresses are known by.
             at: now.
         """
-        rows = [{"key": key, "recipient": known, "at": at, **one.model_dump()} for known, one in became.items()]
         with self._database.write() as connection:
-            statement = insert(connection, _TABLE)
-            changed = {name: statement.excluded[name] for name in ("address", "has_it", "answer", "at")}
-            keys = list(_TABLE.primary_key.columns)
-            for row in rows:
-                connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed), row)
+            note(connection, key, became, at)
 
     def forgive(self, key: str) -> None:
         """Forget who was refused for good: the mail is tried again by hand. Who has it still has it."""
         with self._database.write() as connection:
             connection.execute(delete(_TABLE).where(_TABLE.c.key == key, _TABLE.c.has_it.is_(False)))
+
+
+def settled(connection: Connection, key: str) -> dict[str, MailRecipient]:
+    """As `MailRecipients.of`, within a transaction."""
+    wanted = select(_TABLE).where(_TABLE.c.key == key).order_by(_TABLE.c.recipient)
+    rows = connection.execute(wanted).mappings().all()
+    return {row["recipient"]: read_stored(MailRecipient, dict(row)) for row in rows}
+
+
+def note(connection: Connection, key: str, became: Mapping[str, MailRecipient], at: datetime) -> None:
+    """As `MailRecipients.record`, within a transaction."""
+    rows = [{"key": key, "recipient": known, "at": at, **one.model_dump()} for known, one in became.items()]
+    statement = insert(connection, _TABLE)
+    changed = {name: statement.excluded[name] for name in ("address", "has_it", "answer", "at")}
+    keys = list(_TABLE.primary_key.columns)
+    for row in rows:
+        connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed), row)

@@ -3,6 +3,8 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from store import Store
 from store.quiet import DigestTurn, Limits, MailInHand
 
@@ -48,3 +50,55 @@ def test_one_of_all_who_ask_sends_a_digest(store: Store) -> None:
     store.quiet.digest_sent(sent.key, "250 OK", NOW + HOUR)
     assert {turn(key).what for key in held} == {"sent"}
     assert store.quiet.admit(mail(99), limits, NOW + HOUR) == []
+
+
+@pytest.mark.parametrize("first", ["ann@example.org", "bo@example.org"])
+def test_each_digest_of_a_mail_is_for_its_recipient_alone(store: Store, first: str) -> None:
+    """The mail has ended when the last has; one that was refused leaves what the other one says."""
+    limits, key = Limits(per_case=None, per_recipient=1, window=HOUR), "c-9/x/both"
+    ann, bo = "ann@example.org", "bo@example.org"
+    for number, one in enumerate((ann, bo)):
+        store.quiet.admit(mail(number, one), limits, NOW)
+    both = MailInHand(key=key, to={ann: ann, bo: f"Bo <{bo}>"}, subject="both", due_at=NOW)
+    assert store.quiet.admit(both, limits, NOW) == []
+    store.deliveries.begin_delivery(key, "email", f"{ann}, {bo}", NOW)
+    made = {
+        one: store.quiet.take_digest(key, one, NOW + HOUR, window=HOUR, lease=LEASE).key
+        for one in sorted((ann, bo), key=lambda one: one != first)
+    }
+    for one, digest in made.items():
+        assert store.deliveries.status(key) == "waits"
+        if one == ann:
+            store.quiet.digest_sent(digest, "250 OK", NOW + HOUR)
+        else:
+            store.quiet.digest_refused(digest, "550 gone", NOW + HOUR)
+    has_it = {name: one.has_it for name, one in store.mail_recipients.of(key).items()}
+    assert has_it == {ann: True, bo: False}
+    delivery = store.deliveries.get(key)
+    assert delivery is not None
+    assert delivery.status == "sent"
+    assert delivery.answer == (
+        f"in the digest {made[ann]}: 250 OK; refused for good for Bo <{bo}>: the digest {made[bo]} failed: 550 gone"
+    )
+
+
+def test_a_mail_to_one_whose_digest_arrived_needs_no_record_of_its_recipient(store: Store) -> None:
+    limits = Limits(per_case=None, per_recipient=1, window=HOUR)
+    for number in (1, 2):
+        store.quiet.admit(mail(number), limits, NOW)
+    store.deliveries.begin_delivery(mail(2).key, "email", "ann@example.org", NOW)
+    turn = store.quiet.take_digest(mail(2).key, "ann@example.org", NOW + HOUR, window=HOUR, lease=LEASE)
+    store.quiet.digest_sent(turn.key, "250 OK", NOW + HOUR)
+    assert store.mail_recipients.of(mail(2).key) == {}
+    assert store.deliveries.status(mail(2).key) == "sent"
+
+
+def test_what_a_mail_ends_with_is_on_record_whatever_was_before(store: Store) -> None:
+    """It was sent to some by itself; that others were never reached is known later."""
+    store.deliveries.begin_delivery("c-1/x", "email", "ann@example.org", NOW)
+    store.deliveries.record_attempt("c-1/x", "sent", "250 OK", NOW)
+    store.deliveries.record_end("c-1/x", "failed", "ann@example.org, bo@example.org", "not reached", NOW)
+    delivery = store.deliveries.get("c-1/x")
+    assert delivery is not None
+    assert (delivery.status, delivery.answer) == ("failed", "not reached")
+    assert (delivery.to, delivery.attempts) == ("ann@example.org, bo@example.org", 1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +19,7 @@ from activities.rendering.renderer import Renderer
 from domain.delivery.schedule import MOST_ATTEMPTS, delay_after
 from domain.messages.redelivery import RedeliveryOrder
 from store import Store
+from store.values import Delivery
 from tests.activities.actions.sending import KEY, NOON, effect, mail_server_at
 from tests.activities.actions.test_quiet import limited, pass_an_hour
 from tests.activities.delivery.mail_server import Behaviour, mail_server
@@ -239,3 +242,104 @@ async def test_who_is_refused_for_now_holds_up_no_digest(store: Store, rendering
     [mail] = [mail for mail in store.actions.mails("c-1") if mail.key == KEY]
     assert mail.to == [ANN, BO, CY]
     assert "in the digest" in (mail.answer or "")
+
+
+async def _in_two_digests(store: Store, one: Dispatcher) -> None:
+    """A mail to two, held for a digest to each; the hour is over."""
+    limited(store, mails_per_case=1)
+    await one.perform(effect({**MAIL, "to": CY}, key="c-1/before"))
+    assert (await _waits(one)).startswith("held for a digest to ")
+    pass_an_hour(store)
+
+
+async def _waits(one: Dispatcher, **mail: Any) -> str:
+    with pytest.raises(ApplicationError) as waiting:
+        await one.perform(effect({**MAIL, **mail}))
+    assert waiting.value.type == WAITS
+    return waiting.value.message
+
+
+def _of_the_mail(store: Store) -> Delivery:
+    [delivery] = [one for one in store.deliveries.of_case("c-1") if one.key == KEY]
+    return delivery
+
+
+@pytest.mark.parametrize("first", [None, ANN, BO])
+async def test_a_digest_that_is_refused_for_one_ends_as_a_partial_mail(
+    store: Store, rendering: Renderer, first: str | None
+) -> None:
+    """Whichever digest goes first, and whether another mail sends it: it is done, and says to whom it was refused."""
+    picky = Picky(refuses={BO: NEVER})
+    async with mail_server(picky) as port:
+        one = worker(store, rendering, port, pace=1)
+        await _in_two_digests(store, one)
+        if first is not None:
+            with contextlib.suppress(ApplicationError):
+                await one.perform(effect({**MAIL, "to": first}, key="c-1/other"))
+        await one.perform(effect(MAIL))
+        await one.perform(effect(MAIL))
+        sent = _of_the_mail(store)
+        assert (sent.status, sent.to) == ("sent", f"{ANN}, {BO}")
+        refused = rf"refused for good for {BO}: the digest \S+ failed: recipient refused: {NEVER}"
+        assert re.fullmatch(rf"in the digest \S+: taken.*; {refused}", sent.answer)
+        assert {name: one.has_it for name, one in store.mail_recipients.of(KEY).items()} == {ANN: True, BO: False}
+        [logged] = [mail for mail in store.actions.mails("c-1") if mail.key == KEY]
+        assert (logged.to, logged.answer) == ([ANN], sent.answer)
+        assert [action.status for action in store.actions.of_case("c-1") if action.key == KEY] == ["done"]
+    assert [address for address, _ in picky.got].count(ANN) == 1
+
+
+async def test_a_retry_is_for_those_alone_whose_digest_never_came(store: Store, rendering: Renderer) -> None:
+    """A digest that was tried to the end has reached nobody; who had one of their own gets nothing more."""
+    picky = Picky(refuses={BO: LATER})
+    async with mail_server(picky) as port:
+        one = worker(store, rendering, port, pace=1)
+        await _in_two_digests(store, one)
+        for _ in range(MOST_ATTEMPTS - 1):
+            assert LATER in await _waits(one)
+            for _ in range(27):
+                pass_an_hour(store)
+        failed = await failure(one)
+        assert failed.non_retryable
+        assert failed.message.startswith(f"not reached: {BO}: the digest ")
+        assert failed.message.endswith(f"{LATER}; {ANN} has it")
+        assert (_of_the_mail(store).status, _of_the_mail(store).answer) == ("failed", failed.message)
+        picky.refuses = {}
+        await one.perform(effect(MAIL))
+    assert [address for address, _ in picky.got] == [CY, ANN, BO]
+    assert _of_the_mail(store).status == "sent"
+
+
+async def test_digests_that_are_all_refused_fail_the_mail(store: Store, rendering: Renderer) -> None:
+    """Nobody has it, so that a retry is for all."""
+    picky = Picky(refuses={ANN: NEVER, BO: NEVER})
+    async with mail_server(picky) as port:
+        one = worker(store, rendering, port, pace=1)
+        await _in_two_digests(store, one)
+        assert (await failure(one)).message.count("refused for good for") == 2
+        assert _of_the_mail(store).status == "failed"
+        picky.refuses = {}
+        await one.perform(effect(MAIL))
+    assert [address for address, _ in picky.got] == [CY, ANN, BO]
+
+
+@pytest.mark.parametrize("refused", [ANN, BO])
+async def test_who_is_refused_keeps_nobody_from_the_other_way(store: Store, rendering: Renderer, refused: str) -> None:
+    """One of them gets the mail by itself, the other in a digest; one of the two is refused."""
+    limited(store, mails_per_recipient=1)
+    picky = Picky()
+    async with mail_server(picky) as port:
+        one = worker(store, rendering, port, pace=1)
+        await one.perform(effect({**MAIL, "to": BO}, key="c-1/before"))
+        picky.refuses = {refused: NEVER}
+        assert (await _waits(one)).startswith(f"held for a digest to {BO}")
+        pass_an_hour(store)
+        await one.perform(effect(MAIL))
+        await one.perform(effect(MAIL))
+    reached = BO if refused == ANN else ANN
+    assert [address for address, _ in picky.got] == [BO, reached]
+    sent = _of_the_mail(store)
+    assert (sent.status, sent.to) == ("sent", f"{ANN}, {BO}")
+    assert sent.answer.count(f"refused for good for {refused}") == 1
+    [logged] = [mail for mail in store.actions.mails("c-1") if mail.key == KEY]
+    assert logged.to == [reached]

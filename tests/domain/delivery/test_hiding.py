@@ -3,14 +3,19 @@
 import base64
 import json
 import time
+from collections.abc import Callable
 from html import escape
+from html.entities import codepoint2name
 from urllib.parse import quote
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from domain.delivery.hiding import MASK, Hiding
 
 SECRET = "hunter2-'s/ecr&et\\"  # noqa: S105  what is masked
+TOKEN = "k9Xz+Qw/73b+Lm0pQ=="  # noqa: S105  what is masked
 PAIR = base64.b64encode(b"milepost:hunter2-pass").decode()
 SIGNS = "whsec_" + base64.b64encode(b"o" * 32).decode()
 
@@ -38,6 +43,68 @@ def test_each_way_of_writing_a_secret_is_masked(written: str) -> None:
     assert said.endswith(", sorry")
     assert "hunter" not in said.lower()
     assert base64.b64encode(SECRET.encode()).decode()[4:12] not in said
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        TOKEN.replace("+", "\\u002B"),  # System.Text.Json
+        TOKEN.replace("+", "&#43;").replace("=", "&#61;"),  # html/template of Go
+        TOKEN.replace("=", "\\u003d"),
+        TOKEN.replace("+", "&#x2B;").replace("/", "&#x2F;").replace("=", "&#x3D;"),
+        TOKEN.replace("+", "&plus;").replace("/", "&sol;").replace("=", "&equals;"),
+        TOKEN.replace("+", "%2B"),
+        TOKEN.replace("+", " "),
+        TOKEN.replace("+", "%20"),
+        TOKEN.replace("+", "\\u0026#43;"),
+        TOKEN.replace("+", "&amp;#43;"),
+        TOKEN.replace("+", "\\\\u002b"),
+        TOKEN.replace("+", "%252B"),
+        base64.b64encode(TOKEN.encode()).decode().replace("=", "\\u003D"),
+    ],
+)
+def test_a_token_is_masked_however_its_letters_are_escaped(written: str) -> None:
+    """Frameworks differ in which letters they escape."""
+    assert Hiding([TOKEN]).masked(f'{{"token": "{written}", "is": "bad"}}') == f'{{"token": "{MASK}", "is": "bad"}}'
+
+
+def _as_bytes(letter: str, prefix: str) -> str:
+    return "".join(f"{prefix}{byte:02x}" for byte in letter.encode())
+
+
+ESCAPES: list[Callable[[str], str]] = [
+    str,
+    str,
+    lambda letter: json.dumps(letter)[1:-1],
+    lambda letter: json.dumps(letter)[1:-1].upper().replace("\\U", "\\u"),
+    lambda letter: letter if letter.isalnum() else "\\" + letter,
+    lambda letter: letter if ord(letter) > 0xFFFF else f"\\u{ord(letter):04x}",
+    lambda letter: letter if ord(letter) > 0xFFFF else f"\\u{ord(letter):04X}",
+    lambda letter: _as_bytes(letter, "%"),
+    lambda letter: _as_bytes(letter, "%").upper(),
+    lambda letter: _as_bytes(letter, "\\x"),
+    lambda letter: f"&#{ord(letter)};",
+    lambda letter: f"&#000{ord(letter)};",
+    lambda letter: f"&#x{ord(letter):x};",
+    lambda letter: f"&#X00{ord(letter):X};",
+    lambda letter: f"&{codepoint2name[ord(letter)]};" if ord(letter) in codepoint2name else letter,
+    lambda letter: " " if letter == "+" else letter,
+]
+LETTERS = st.characters(exclude_categories=["Cs", "Cc"]) | st.sampled_from("+/=&%\\\"'<>#;ux0 aA1")
+
+
+@given(st.lists(st.tuples(LETTERS, st.sampled_from(ESCAPES)), min_size=4, max_size=40))
+@example([(letter, str) for letter in "\\u0041\\\\"])
+def test_each_letter_may_be_escaped_in_a_way_of_its_own(letters: list[tuple[str, Callable[[str], str]]]) -> None:
+    """Whatever the secret, and whichever forms are mixed."""
+    secret, written = "".join(letter for letter, _ in letters), "".join(escaped(letter) for letter, escaped in letters)
+    assert Hiding([secret]).masked(f"<{written}>").strip("<>") == MASK
+
+
+def test_what_is_no_secret_stays() -> None:
+    """Also where it is escaped, and looks a little like one."""
+    for said in ("k9Xz+Qw/73b", "the token &#43; is old \\u002B", "100% of &lt;all&gt;", "k9Xz&#44;Qw/73b+Lm0pQ=="):
+        assert Hiding([TOKEN]).masked(said) == said
 
 
 def test_what_a_secret_is_made_of_is_masked() -> None:
@@ -70,6 +137,15 @@ def test_a_cut_leaves_no_head_of_a_secret() -> None:
     assert hiding.line("why? " * 1000, is_cut=True) == ("why? " * 40)
 
 
+def test_a_cut_leaves_no_head_of_a_secret_that_is_escaped() -> None:
+    """Nor of an escape."""
+    written = TOKEN.replace("+", "&#x0002B;").replace("/", "\\u002F")
+    for end in range(1, len(written)):
+        said = Hiding([TOKEN]).masked("why? " * 20 + written[:end], is_cut=True)
+        assert ("why? " * 20).startswith(said)
+        assert said.count("why?") > 5
+
+
 def test_a_line_without_secrets_stays_as_it_is() -> None:
     assert Hiding().line(" not  now\r\nplease\x00 ") == "not now please"
     assert Hiding([""]).masked("fine") == "fine"
@@ -79,4 +155,13 @@ def test_a_long_answer_is_masked_soon() -> None:
     """However it is made to look like a secret all over."""
     began = time.process_time()
     Hiding(["a" * 40, SIGNS, PAIR, SECRET]).line("a" * 65536, is_cut=True)
+    assert time.process_time() - began < 5
+
+
+@pytest.mark.parametrize("unit", ["\\", "\\u005c", "%25", "&amp;", "&#38;amp;", "+", "&#x000000", "\\u0026"])
+def test_no_answer_takes_long(unit: str) -> None:
+    """Whatever escapes it is full of, also of a secret that looks like them."""
+    began = time.process_time()
+    hiding = Hiding([TOKEN, unit * 40 + "x", "x" + unit * 40, "\\" * 50 + "x"])
+    hiding.line((unit * 65536)[:65536], is_cut=True)
     assert time.process_time() - began < 5

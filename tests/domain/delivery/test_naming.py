@@ -36,6 +36,8 @@ FORMS: dict[str, Callable[[str], str]] = {
             "'ann@example.org'",
             "x/ann@example.org",
         ),
+        *("Hello...ann@example.org", ".ann@example.org", "ann@example.org...", "see ann@example.org_"),
+        *("_ann@example.org_", "**__ann@example.org__**", "_ann@example.org will call_", "_Ask ann@example.org._"),
     ],
 )
 def test_an_address_is_found_wherever_it_stands(text: str) -> None:
@@ -46,6 +48,7 @@ def test_an_address_is_found_wherever_it_stands(text: str) -> None:
     "text",
     [
         *("joann@example.org", "jo.ann@example.org", "jo-ann@example.org", "x+ann@example.org"),
+        *("jo_ann@example.org", "_ann@example.org", "jo_ann@example.org_", "jo._ann@example.org_"),
         *("ann@example.org.uk", "ann@example.orga", "ann@example.org-it", "ann at example.org", "ann", ""),
     ],
 )
@@ -57,6 +60,7 @@ def test_other_words_are_found_as_a_whole() -> None:
     """With any blanks between them."""
     names = Names([ANN, "Ann  Miller", "+49 30 1234"])
     assert all(map(names.are_in, ["Dear Ann\n Miller,", "ann miller", "call +49 30 1234!"]))
+    assert all(map(names.are_in, ["name=Ann+Miller&tel=%2B49+30+1234", "tel=%2B49+30+1234", "to _Ann Miller_"]))
     assert not any(map(names.are_in, ["Joann Miller", "Ann Millers", "Ann", "+49 30 12345"]))
 
 
@@ -73,6 +77,20 @@ def test_one_is_taken_out_of_a_list() -> None:
     assert Names([ANN]).taken_out_of(f"Bo <bo@example.org>, Ann <{ANN}>, joann@example.org") == (
         f"Bo <bo@example.org>, {ERASED}, joann@example.org"
     )
+
+
+@pytest.mark.parametrize(
+    ("listed", "left"),
+    [
+        ('ann@example.com, "Do, Jo" <jo@example.com>, bo@example.com', f"ann@example.com, {ERASED}, bo@example.com"),
+        (r'"Do, \"Jo, J\", X" <jo@example.com>, bo@example.com', f"{ERASED}, bo@example.com"),
+        ('"Bo, B" <bo@example.com>, jo@example.com', f'"Bo, B" <bo@example.com>, {ERASED}'),
+        ('5" Bo <bo@example.com>, jo@example.com', f'5" Bo <bo@example.com>, {ERASED}'),
+    ],
+)
+def test_a_comma_within_quotes_is_part_of_a_name(listed: str, left: str) -> None:
+    """So that no half of the name stays."""
+    assert Names(["jo@example.com"]).taken_out_of(listed) == left
 
 
 LOCAL = st.text(st.sampled_from("abcxyz019.+'-_&=/éß"), min_size=1, max_size=12).filter(str.strip)
