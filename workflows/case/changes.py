@@ -14,6 +14,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.case.plans import Plans, plan_by
     from workflows.case.running import RunningCase
     from workflows.case.shown import Picture
+    from workflows.case.steps import Attempts
     from workflows.case.taking import Taking
 
 AT_ITS_OWN_TIME = "a-change-counts-at-its-own-time"
@@ -29,6 +30,7 @@ class Changes:
         self._taking = taking
         self._overage = overage
         self._picture = picture
+        self._attempts = Attempts("change")
 
     async def change_entitlement(self, change: EntitlementChange) -> Answer:
         """The case goes over to another entitlement, of which it takes one; unless somebody has to decide first.
@@ -45,7 +47,8 @@ class Changes:
         own = None
         if workflow.patched(AT_ITS_OWN_TIME):
             # What the timeline would refuse is refused before anything is taken for it.
-            self._taking.try_out(EntitlementChanged(plan=case.timeline.plan, **change.model_dump()))
+            trial = EntitlementChanged(plan=case.timeline.plan, **change.model_dump())
+            self._attempts.attempt(trial.type, lambda: self._taking.try_out(trial))
             own = case.timeline.state.opened_at if change.from_opening else min(change.occurred_at, case.now())
         planned = await plan_by(
             names.PLAN_ENTITLEMENT_CHANGE,
