@@ -49,7 +49,8 @@ def test_tasks_are_listed(desk: dict[str, str]) -> None:
         (["--case", "c-2"], [AHEAD]),
         (["--account", "acme"], [LATE]),
         (["--due-before", NOW.isoformat()], [LATE]),
-        (["--open", "--owner", "desk", "--case", "c-3"], []),
+        (["--open", "--owner", "desk", "--case", "c-1"], [LATE]),
+        (["--done", "--owner", ""], []),
     ],
 )
 def test_tasks_are_filtered(desk: dict[str, str], options: list[str], keys: list[str]) -> None:
@@ -78,4 +79,6 @@ def test_what_can_not_be_asked_of_tasks_says_so(desk: dict[str, str]) -> None:
     both = milepost("tasks", "--open", "--done", env=desk)
     assert (both.exit_code, "either open or done" in both.stderr) == (2, True)
     assert milepost("tasks", "--due-before", "soon", env=desk).exit_code == 2
-    assert milepost("tasks", "--case", "c-9", env=desk).stdout == "no task\n"
+    assert milepost("tasks", "--owner", "nobody", env=desk).stdout == "no task\n"
+    nowhere = milepost("tasks", "--case", "c-9", env=desk)
+    assert (nowhere.exit_code, "no case and no entitlement 'c-9'" in nowhere.stderr) == (2, True)
