@@ -19,8 +19,7 @@ from activities.recording import Recording
 from activities.refusals import check_readable, refusals
 from domain.catalog.declarations import Account
 from domain.coverage.matching import Coverage, fields_filled_from
-from domain.criteria.fields import check_bounds, check_instants, check_values
-from domain.criteria.values import check_listed
+from domain.criteria.values import check_new
 from domain.errors import Refused
 from domain.frozen import HorizonExceeded
 from domain.messages.case_state import CaseState
@@ -154,11 +153,8 @@ class Opening:
         intake, at = opening.intake, opening.opened_at
         with self.store.snapshot() as catalog:
             declared = catalog.catalog.fields()
-            checked = check_values(intake.fields, declared)
-            check_bounds(checked)
-            check_instants(checked, declared)
             listed = catalog.catalog.values()
-            check_listed(checked, listed)
+            checked = check_new(intake.fields, declared, listed)
             coverage, account = self.covering.found(intake, at, catalog)
         fields: dict[str, Any] = dict(checked)
         if intake.entitlement and coverage.chosen:

@@ -12,7 +12,15 @@ from typing import Any, Final
 from domain.bounds import MOST_LIST_ITEMS, quoted
 from domain.criteria.complaints import CriteriaError
 from domain.criteria.evaluating import untyped
-from domain.criteria.fields import FieldsError, FieldType, PlainValue, check_values, nearest
+from domain.criteria.fields import (
+    FieldsError,
+    FieldType,
+    PlainValue,
+    check_bounds,
+    check_instants,
+    check_values,
+    nearest,
+)
 from domain.criteria.syntax import Call, Comprehension, Constant, ListLiteral, Name, Node, Select, tree_of
 
 Listed = Mapping[str, Sequence[str | int]]
@@ -55,6 +63,24 @@ def read_values(name: str, kind: FieldType, raw: Any) -> list[str | int]:
         assert isinstance(value, str | int)  # noqa: S101  of which of_each is
         values.append(value)
     return values
+
+
+def check_new(values: Mapping[str, Any], fields: Mapping[str, FieldType], listed: Listed) -> dict[str, PlainValue]:
+    """The fields of a case that is to be opened, as plain data of their types.
+
+    Args:
+        values: as they are sent.
+        fields: the declarations.
+        listed: the values of fields of which they are listed.
+
+    Raises:
+        FieldsError: one is unknown, does not fit, is over a bound, or is none of its values.
+    """
+    checked = check_values(values, fields)
+    check_bounds(checked)
+    check_instants(checked, fields)
+    check_listed(checked, listed)
+    return checked
 
 
 def check_listed(values: Mapping[str, PlainValue], listed: Listed, standing: Mapping[str, Any] | None = None) -> None:

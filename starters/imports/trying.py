@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from domain.coverage.matching import CoverageQuestion
-from domain.criteria.fields import FieldsError, check_bounds, check_instants, check_values, nearest
-from domain.criteria.values import check_listed
+from domain.criteria.fields import FieldsError, nearest
+from domain.criteria.values import check_new
 from domain.errors import MilepostError, NotFound, Refused
 from domain.ids import case_id_of
 from domain.messages.cases import CaseIntake
@@ -57,10 +57,7 @@ class Trying:
             pass
         at = intake.opened_at or datetime.now(UTC)
         refuse_future(at, datetime.now(UTC), "opened_at")
-        checked = check_values(intake.fields, self._fields)
-        check_bounds(checked)
-        check_instants(checked, self._fields)
-        check_listed(checked, self._listed)
+        check_new(intake.fields, self._fields, self._listed)
         if intake.business_hours:
             self._store.catalog.business_hours(intake.business_hours)
         asked = intake.model_dump(include=set(CoverageQuestion.model_fields))

@@ -105,9 +105,7 @@ def test_what_is_not_there_is_told(tmp_path: Path, arguments: tuple[str, ...]) -
 
 def test_a_dry_run_says_what_the_catalog_has_against_a_row(tmp_path: Path) -> None:
     """Names that nobody knows, fields that do not fit, milestones of another process, cases that there are not."""
-    url = f"sqlite:///{tmp_path / 'milepost.db'}"
-    environment = {"MILEPOST_DATA": str(tmp_path), "MILEPOST_DATABASE_URL": url}
-    stored(url, tmp_path)
+    environment = stored(tmp_path)
     (cases := tmp_path / "cases.csv").write_text(
         "Ticket,Customer,From,Prio,Opened,Answered\n"
         "1,acme,,High,2026-03-02 09:00,\n"
@@ -141,29 +139,27 @@ def test_a_dry_run_says_what_the_catalog_has_against_a_row(tmp_path: Path) -> No
 
 
 def test_a_mapping_that_is_nested_too_deeply_is_told(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'milepost.db'}"
-    stored(url, tmp_path)
+    environment = stored(tmp_path)
     (cases := tmp_path / "cases.csv").write_text("Ticket\n1\n")
     (mapping := tmp_path / "m.yaml").write_text(f"case_id: Ticket\naccount: {'[' * 3000}{']' * 3000}\n")
-    environment = {"MILEPOST_DATA": str(tmp_path), "MILEPOST_DATABASE_URL": url}
     done = milepost("import", cases, "--mapping", mapping, env=environment)
     assert (done.exit_code, done.stderr) == (2, f"milepost: {mapping}: no YAML: it is nested too deeply\n")
 
 
-def stored(url: str, folder: Path) -> None:
-    """A store with the catalog, and an account that takes no case without an entitlement."""
+def stored(folder: Path) -> dict[str, str]:
+    """A store with the catalog, and an account that takes no case without an entitlement; where it is."""
+    url = f"sqlite:///{folder / 'milepost.db'}"
     (file := folder / "catalog.yaml").write_text(
         CATALOG.replace("accounts: [{id: acme}]", "accounts: [{id: acme}, {id: strict, without_entitlement: refuse}]")
     )
     with Store.open(url) as store:
         apply_files(store, [file], by="test")
+    return {"MILEPOST_DATA": str(folder), "MILEPOST_DATABASE_URL": url}
 
 
 def test_times_that_clocks_skipped_or_had_twice_are_told(tmp_path: Path) -> None:
     """They are taken, and the verdict of their row says as what."""
-    url = f"sqlite:///{tmp_path / 'milepost.db'}"
-    environment = {"MILEPOST_DATA": str(tmp_path), "MILEPOST_DATABASE_URL": url}
-    stored(url, tmp_path)
+    environment = stored(tmp_path)
     (cases := tmp_path / "cases.csv").write_text(
         "Ticket,Opened\nINC/1,29.03.2026 02:30\nINC/2,25.10.2026 02:30\nINC/3,25.10.2026 03:30\n"
     )

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from activities.planning import Planner
-from domain.messages.cases import CaseIntake
-from starters.files.catalogs import apply_files
 from store import Store
-from tests.recorded import RecordedCase
 from tests.starters.command_line import milepost
+from tests.starters.stored_case import store_a_case
 from tests.store.reports.test_reporting import _override
 
 CATALOG = """
@@ -31,16 +28,7 @@ reports:
 @pytest.fixture(autouse=True)
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A store with one case whose target has passed, found by the environment."""
-    url = f"sqlite:///{tmp_path / 'milepost.db'}"
-    monkeypatch.setenv("MILEPOST_DATA", str(tmp_path))
-    monkeypatch.setenv("MILEPOST_DATABASE_URL", url)
-    (file := tmp_path / "catalog.yaml").write_text(CATALOG)
-    with Store.open(url) as opened:
-        apply_files(opened, [file], by="test")
-        now = datetime.now(UTC)
-        at = now - timedelta(hours=6)
-        plan = Planner(opened).plan(CaseIntake(case_id="INC1", account="acme"), at, entitlement=None, account="acme")
-        RecordedCase(opened, plan, "INC1", {}, at, account="acme").advance(now)
+    store_a_case(tmp_path, monkeypatch, CATALOG, hours_ago=6)
 
 
 def test_a_picture_goes_to_a_file_of_its_kind(tmp_path: Path) -> None:

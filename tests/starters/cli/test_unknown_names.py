@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from activities.planning import Planner
 from domain.messages.cases import CaseIntake
-from starters.files.catalogs import apply_files
 from store import Store
 from tests.recorded import RecordedCase
 from tests.starters.command_line import milepost
+from tests.starters.stored_case import store_a_case
 
 CATALOG = """
 organisation: {process: Support}
@@ -30,15 +30,7 @@ intake:
 @pytest.fixture(autouse=True)
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A store with a case of acme, found by the environment."""
-    url = f"sqlite:///{tmp_path / 'milepost.db'}"
-    monkeypatch.setenv("MILEPOST_DATA", str(tmp_path))
-    monkeypatch.setenv("MILEPOST_DATABASE_URL", url)
-    (file := tmp_path / "catalog.yaml").write_text(CATALOG)
-    with Store.open(url) as opened:
-        apply_files(opened, [file], by="test")
-        at = datetime.now(UTC) - timedelta(hours=1)
-        plan = Planner(opened).plan(CaseIntake(case_id="INC1", account="acme"), at, entitlement=None, account="acme")
-        RecordedCase(opened, plan, "INC1", {}, at, account="acme").advance(at)
+    store_a_case(tmp_path, monkeypatch, CATALOG, hours_ago=1)
 
 
 @pytest.mark.parametrize(
