@@ -48,7 +48,7 @@ entitlements:
 
 
 def zone_of_noon() -> str:
-    """A zone without summer time in which the clock shows between 12:00 and 13:00."""
+    """A zone without summer time in which the clock shows between 12:00 and 13:00; once a day that is UTC itself."""
     ahead = NOON - datetime.now(UTC).hour
     return "Etc/GMT" if ahead == 0 else f"Etc/GMT{-ahead:+d}"  # these names count westwards
 
@@ -210,7 +210,7 @@ First response violated at TODAY 11:00 ZONE
 case DAY-4: open violation
   First response: running, target TODAY 11:00 ZONE, ... over
   Resolution: running, target NEXT 17:00 ZONE, ... left
-$ milepost explain DAY-4 "First response" | tr -s '\n ' ' ' | grep -o 'the completion of [^.]*[.]' | sed 's/ ([^)]*Z)//'
+$ milepost explain DAY-4 "First response" | tr -s '\n ' ' ' | grep -o 'the completion [^.]*[.]' | sed -E 's/Z| \(.+\)//'
 the completion of TODAY 09:20 by ann, in time, was taken back by ann, "the wrong case".
 $ milepost show DAY-4 --notes | grep "is cleared" | tr -s ' '
  9 ... ZONE the completion of First response is cleared ann the wrong case
