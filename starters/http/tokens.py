@@ -11,6 +11,7 @@ import json
 import time
 import urllib.request
 from collections.abc import Callable, Mapping
+from http.client import HTTPException
 from typing import Any, NoReturn
 
 import jwt
@@ -164,14 +165,14 @@ class Tokens:
         return self._keys[kid]
 
     async def _refresh(self) -> None:
-        """Fetch the keys; those that are known stay where the issuer does not answer just now.
+        """Fetch the keys; those that are known stay where the issuer does not answer just now, or answers nonsense.
 
         Raises:
             Problem: none is known, and it does not answer.
         """
         try:
             read = await asyncio.to_thread(self._published)
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, HTTPException, ValueError, KeyError, TypeError, AttributeError):
             if not self._keys:
                 said = "the issuer of tokens does not say by which keys they are verified; ask again"
                 raise Problem("not_now", said, headers={"Retry-After": "5"}) from None

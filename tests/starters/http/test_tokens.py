@@ -1,7 +1,8 @@
 """Tokens in place of keys: of an issuer of our own on the loopback, which signs, changes its keys, and goes away."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from http.client import BadStatusLine, IncompleteRead
 from pathlib import Path
 from typing import Any
 
@@ -223,6 +224,28 @@ async def test_an_issuer_that_is_away_takes_no_known_key_with_it(
     assert (await tasks(http, issuer.token())).status_code == 200
     issuer.is_away = True
     clock.now += KEPT_FOR + 1
+    assert (await tasks(http, issuer.token())).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "says", [BadStatusLine("x"), IncompleteRead(b""), TimeoutError(), {"keys": ["x"]}, {"keys": 7}, {"keys": None}]
+)
+async def test_an_issuer_that_answers_nonsense_takes_no_known_key_with_it(
+    app: FastAPI, http: httpx.AsyncClient, issuer: Published, clock: Clock, says: Any
+) -> None:
+    """Nor has it the request fail: a connection may be cut in the midst of an answer, or the answer be no set of keys."""
+
+    def fetch(url: str) -> Mapping[str, Any]:
+        if clock.now <= KEPT_FOR or not url.endswith("/keys"):
+            return fetch_document(url)
+        if isinstance(says, Exception):
+            raise says
+        return says
+
+    clock.now = 0
+    app.state.tokens = Tokens(Issuer(issuer=issuer.url, audience="milepost"), fetch=fetch, clock=lambda: clock.now)
+    assert (await tasks(http, issuer.token())).status_code == 200
+    clock.now = KEPT_FOR + 1
     assert (await tasks(http, issuer.token())).status_code == 200
 
 
