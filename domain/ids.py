@@ -75,7 +75,7 @@ def case_id_of(foreign: str) -> str:
 
 def case_id_from(text: str) -> str:
     """The id of a case, of what somebody calls it: an id of ours as it is, one of another system as `case_id_of`."""
-    return text if re.match(CASE_ID, text) else case_id_of(text)
+    return text if re.fullmatch(CASE_ID, text) else case_id_of(text)
 
 
 CaseName = Annotated[ForeignId, AfterValidator(case_id_from)]

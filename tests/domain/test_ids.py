@@ -3,7 +3,7 @@
 import pytest
 from pydantic import TypeAdapter
 
-from domain.ids import CaseId, case_id_of
+from domain.ids import CaseId, case_id_from, case_id_of
 
 CASE_ID: TypeAdapter[str] = TypeAdapter(CaseId)
 
@@ -26,6 +26,13 @@ def test_a_foreign_id_becomes_a_safe_one(foreign: str, made: str) -> None:
     """What is safe stays as it is; anything else is percent-encoded with ~."""
     assert case_id_of(foreign) == made
     assert CASE_ID.validate_python(made) == made
+
+
+def test_what_somebody_calls_a_case_becomes_its_id() -> None:
+    """An id of ours stays as it is; one that ends in a new line is none."""
+    assert [case_id_from(name) for name in ("4711", "~234711", "INC/1", "4711\n")] == [
+        *("4711", "~234711", "INC~2F1", "4711~0A")
+    ]
 
 
 def test_a_long_foreign_id_becomes_its_beginning_and_a_digest() -> None:
