@@ -29,6 +29,7 @@ MOST_AT_ONCE = 1000
 """Deliveries of one list."""
 
 _TABLE, _CASES = tables.intake_deliveries, tables.intake_cases
+_AGAIN: dict[str, Any] = {"status": "waits", "code": "", "reason": ""}
 
 
 class Delivery(Value):
@@ -143,9 +144,15 @@ class Intake:
         with self._database.write() as connection:
             connection.execute(update(_TABLE).where(_TABLE.c.number == number).values(found))
 
-    def put_with_case(self, number: int, foreign: str) -> None:
-        """Note of which case a delivery is, by its source's id, where it is not known when it happened."""
-        found = {"case_id": case_id_of(foreign), "external_id": foreign, "occurred_at": None}
+    def put_with_case(self, number: int, foreign: str | None) -> None:
+        """Note of which case a delivery is, where it is not known when it happened.
+
+        Args:
+            number: which.
+            foreign: the case, by its source's id; None: that is not known either.
+        """
+        case_id = None if foreign is None else case_id_of(foreign)
+        found = {"case_id": case_id, "external_id": foreign, "occurred_at": None}
         with self._database.write() as connection:
             connection.execute(update(_TABLE).where(_TABLE.c.number == number).values(found))
 
@@ -153,7 +160,8 @@ class Intake:
         """The deliveries of a case that are to be taken, by the source's time; of one source up to a dead one.
 
         What holds: a dead letter of a source that is set to `hold` holds up what that source sent of the case later. Of
-        one that does not say when it happened that is whatever came after it.
+        one that does not say when it happened that is whatever came after it. One that is tried again and has no place
+        yet holds up all that its source sent of the case: it may lie before any of it.
         """
         in_order = (_TABLE.c.occurred_at, _TABLE.c.number)
         of_case = select(_TABLE).where(_TABLE.c.case_id == case_id, _TABLE.c.status.in_(("waits", "dead")))
@@ -166,7 +174,8 @@ class Intake:
         for one in dead:
             if one.occurred_at is None:
                 undated[one.source] = min(one.number, undated.get(one.source, one.number))
-        holds, held = {one.number for one in dead if one.occurred_at is not None}, set[str]()
+        holds = {one.number for one in dead if one.occurred_at is not None}
+        held = {one.source for one in found if one.status == "waits" and one.occurred_at is None}
         for one in found:
             if one.number in holds:
                 held.add(one.source)
@@ -215,8 +224,7 @@ class Intake:
                 statement = insert(connection, _CASES).values(row)
                 connection.execute(statement.on_conflict_do_update(index_elements=[_CASES.c.case_id], set_=row))
                 early = (_TABLE.c.case_id == case_id, _TABLE.c.status == "dead", _TABLE.c.code == NO_CASE)
-                again = {"status": "waits", "code": "", "reason": ""}
-                connection.execute(update(_TABLE).where(*early).values(again))
+                connection.execute(update(_TABLE).where(*early).values(_AGAIN))
 
     def note_trouble(self, number: int, reason: str, at: datetime) -> None:
         """Note why a delivery still waits."""
@@ -243,8 +251,8 @@ class Intake:
                 _check_dead(_get(connection, number))
             if numbers is not None:
                 dead = and_(dead, _TABLE.c.number.in_(numbers))
-            again: dict[str, Any] = {"status": "waits", "code": "", "reason": "", "retries": _TABLE.c.retries + 1}
-            again |= {"case_id": None, "external_id": None, "occurred_at": None}
+            # Until it has its place anew, what its source sent of the case that it was of waits for it.
+            again = {**_AGAIN, "retries": _TABLE.c.retries + 1, "occurred_at": None, "tried_at": None}
             rows = connection.execute(update(_TABLE).where(dead).values(again).returning(_TABLE)).mappings().all()
         return sorted((_delivery(row) for row in rows), key=lambda one: one.number)
 
@@ -262,12 +270,42 @@ class Intake:
             connection.execute(update(_TABLE).where(_TABLE.c.number == number).values(dropped))
             return _get(connection, number)
 
-    def left_waiting(self, before: datetime, limit: int) -> list[Delivery]:
-        """Deliveries that wait and were not tried since an instant, in the order in which they came."""
+    def left_waiting(self, before: datetime, limit: int, *, at: datetime) -> list[Delivery]:
+        """Some deliveries that wait, which count as tried by that, in the order in which they came.
+
+        Args:
+            before: they were not tried since.
+            limit: at most so many: those first that never were, then those that were longest ago, so that what is held
+                up keeps nothing else from its turn.
+            at: now.
+        """
         untried = or_(and_(_TABLE.c.tried_at.is_(None), _TABLE.c.received_at < before), _TABLE.c.tried_at < before)
-        wanted = select(_TABLE).where(_TABLE.c.status == "waits", untried).order_by(_TABLE.c.number).limit(limit)
+        in_turn = (_TABLE.c.tried_at.asc().nulls_first(), _TABLE.c.number)
+        wanted = select(_TABLE).where(_TABLE.c.status == "waits", untried).order_by(*in_turn).limit(limit)
         with self._database.read() as connection:
-            return [_delivery(row) for row in connection.execute(wanted).mappings()]
+            found = [_delivery(row) for row in connection.execute(wanted).mappings()]
+        if found:
+            which = _TABLE.c.number.in_([one.number for one in found])
+            with self._database.write() as connection:
+                connection.execute(update(_TABLE).where(which).values(tried_at=at))
+        return sorted(found, key=lambda one: one.number)
+
+    def wake(self) -> int:
+        """Let those wait again that came before their case, once that is on record; says how many.
+
+        Looked at are the newest `MOST_AT_ONCE` of them, so that it costs the same however many tickets are nobody's.
+        """
+        row, case = _TABLE.c, tables.cases.c
+        early = select(row.number, row.case_id, row.settled_at).where(row.status == "dead", row.code == NO_CASE)
+        newest = early.order_by(row.number.desc()).limit(MOST_AT_ONCE).subquery()
+        is_there = and_(case.case_id == newest.c.case_id, case.recorded_at > newest.c.settled_at)
+        with self._database.read() as connection:
+            known = connection.execute(select(newest.c.number).join(tables.cases, is_there)).scalars().all()
+        if known:
+            with self._database.write() as connection:
+                still = (row.number.in_(known), row.status == "dead")
+                connection.execute(update(_TABLE).where(*still).values(_AGAIN))
+        return len(known)
 
     def counts(self) -> dict[str, int]:
         """How many there are of each status."""

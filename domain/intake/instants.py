@@ -6,8 +6,8 @@ import re
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from domain.bounds import quoted
-from domain.years import FIRST_YEAR, LAST_YEAR, is_promised
+from domain.bounds import is_within_the_years, quoted
+from domain.years import FIRST_YEAR, LAST_YEAR
 
 _MILLISECONDS_FROM = 100_000_000_000
 """As seconds that would be the year 5138; as milliseconds it is 1973."""
@@ -39,7 +39,7 @@ def instant_of(value: object, time_zone: str | None) -> datetime:
             at = _of_text(value, time_zone)
         case _:
             raise ValueError("it is no instant")
-    if not is_promised(at.astimezone(UTC)):
+    if not is_within_the_years(at):
         raise ValueError(f"{at.isoformat()} lies outside the years {FIRST_YEAR} to {LAST_YEAR}")
     return at.astimezone(UTC)
 

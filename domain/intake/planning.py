@@ -94,11 +94,16 @@ class Known(Value):
     clock: AwareDatetime | None = None
     state: AwareDatetime | None = None
 
-    def after(self, news: News) -> Known:
-        """What is known once a delivery was taken."""
+    def after(self, news: News, *, opened: bool) -> Known:
+        """What is known once a delivery was taken.
+
+        Args:
+            news: what it says.
+            opened: whether the case was opened by it, with its fields.
+        """
         at = news.place.occurred_at
         fields = dict(self.fields)
-        for name in news.fields if news.changes or news.opens else ():
+        for name in news.fields if news.changes or opened else ():
             fields[name] = max(at, fields.get(name, at))
         clock = max(at, self.clock or at) if news.stops or news.resumes else self.clock
         state = max(at, self.state or at) if news.closes or news.reopens else self.state

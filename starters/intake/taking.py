@@ -11,7 +11,7 @@ import asyncio
 import json
 import logging
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
@@ -23,7 +23,7 @@ from temporalio.service import RPCError
 from clients.sending import NoAnswer
 from domain.catalog.intake import IntakeSource
 from domain.criteria.payloads import Delivered
-from domain.errors import MilepostError, NotFound, Refused
+from domain.errors import NotFound, Refused
 from domain.intake.news import News, Place, Unreadable, read_case, read_news, read_place
 from domain.messages.inbox import problems
 from starters.intake.telling import Telling, Told
@@ -94,6 +94,17 @@ class Taker:
                 return
             await asyncio.sleep(_LOOKS_EVERY)
 
+    async def retry(self, numbers: Sequence[int] | None = None, *, source: str | None = None) -> list[Delivery]:
+        """Have dead letters tried again, with what waits behind them; as they stand then, after some seconds.
+
+        Raises:
+            NotFound, Refused: as `Intake.retry`.
+        """
+        again = await self._ask(lambda store: store.intake.retry(numbers, source=source))
+        for one in again:  # before any is told: one of a case may have happened before another
+            await self._place(one)
+        return [await self.take(one) for one in again]
+
     async def drop(self, number: int, *, by: str) -> Delivery:
         """Give a dead letter up for good, and take what waited behind it.
 
@@ -109,11 +120,20 @@ class Taker:
 
     async def take_up(self, before: datetime) -> int:
         """Take up what waits and was not tried since an instant; says how many deliveries that were."""
-        found = await self._ask(lambda store: store.intake.left_waiting(before, _AT_ONCE))
-        for case_id in dict.fromkeys([await self._place(one) for one in found]):
+        await self._ask(lambda store: store.intake.wake())
+        found = await self._ask(lambda store: store.intake.left_waiting(before, _AT_ONCE, at=datetime.now(UTC)))
+        for case_id in dict.fromkeys([await self._place_or_note(one) for one in found]):
             if case_id is not None:
                 await self._work_on(case_id)
         return len(found)
+
+    async def _place_or_note(self, delivery: Delivery) -> str | None:
+        """Place a delivery, or note why that can't be done now: what waits beside it is taken up all the same."""
+        try:
+            return await self._place(delivery)
+        except _PASSING as error:
+            await self._note_trouble(delivery.number, f"nobody answers yet: {error}")
+            return None
 
     async def _place(self, delivery: Delivery) -> str | None:
         """Find out where a delivery belongs; None if it is settled by that."""
@@ -122,9 +142,14 @@ class Taker:
             place = await self._ask(lambda store: _place_of(store, delivery))
         except (Unreadable, NotFound) as error:
             foreign = await self._ask(lambda store: _case_of(store, delivery))
-            if foreign is not None:  # what comes later of the case waits behind it
-                await self._ask(lambda store: store.intake.put_with_case(number, foreign))
+            # What comes later of the case waits behind it.
+            await self._ask(lambda store: store.intake.put_with_case(number, foreign))
             await self._put_aside(number, "unreadable", str(error))
+            return None
+        except _PASSING:
+            raise
+        except Exception:  # noqa: BLE001  a fault of ours: it stops this delivery, and nothing else
+            await self._put_aside(number, "unexpected", _fault(number))
             return None
         if place is None:
             said = ["ignored: it does not concern us, by when"]
@@ -163,6 +188,9 @@ class Taker:
         except ValidationError as error:
             await self._put_aside(number, "bad_message", "; ".join(problems(error)))
             return True
+        except Exception:  # noqa: BLE001  a fault of ours: it stops this delivery, and nothing else
+            await self._put_aside(number, "unexpected", _fault(number))
+            return True
         now, news = datetime.now(UTC), (told.case_id, told.known)
         await self._ask(lambda store: store.intake.settle(number, "taken", now, did=told.did, known=news))
         return True
@@ -181,6 +209,13 @@ class Taker:
 
     async def _ask(self, question: Callable[[Store], T]) -> T:
         return await asyncio.to_thread(question, self._store)
+
+
+def _fault(number: int) -> str:
+    """Log the error that is being handled; a reason that names where."""
+    fault = secrets.token_hex(6)
+    _LOG.exception("fault %s: an unexpected error of intake delivery %d", fault, number)
+    return f"an unexpected error; the log has more under fault {fault}"
 
 
 def _place_of(store: Store, delivery: Delivery) -> Place | None:
@@ -223,6 +258,6 @@ async def _again_and_again(taker: Taker, every: float) -> None:
     while True:
         try:
             await taker.take_up(datetime.now(UTC) - timedelta(seconds=every))
-        except (MilepostError, SQLAlchemyError, RPCError):
+        except Exception:  # noqa: BLE001  whatever it is, the next round comes
             _LOG.warning("what waits of intake could not be taken up; again in %g s", every, exc_info=True)
         await asyncio.sleep(every)

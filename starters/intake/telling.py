@@ -48,6 +48,7 @@ class Telling:
         self._case_id = news.place.case_id
         self._by = f"{cut(news.by, _MOST_NAME)} via {BY}{delivery.source}" if news.by else f"{BY}{delivery.source}"
         self._did: list[str] = []
+        self._opened = False
 
     async def tell(self) -> Told:
         """Tell it all.
@@ -62,7 +63,7 @@ class Telling:
             await self._ask(ask)
         self._did += [f"left out: {line}" for line in planned.left_out]
         self._did = self._did or ["nothing of it is news"]
-        return Told(self._case_id, self._did, self._known.after(self._news))
+        return Told(self._case_id, self._did, self._known.after(self._news, opened=self._opened))
 
     async def _case(self) -> CaseView:
         """The case as it stands; one that there was not is opened."""
@@ -76,6 +77,7 @@ class Telling:
         if not self._news.opens:
             raise Refused(NO_CASE, f"there is no case {self._case_id}, and this delivery opens none")
         answer = await self._cases.open(intake_of(self._news, self._by))
+        self._opened = True
         self._did.append(f"open the case as of {instant(self._news.opened_at)}")
         return answer.case
 

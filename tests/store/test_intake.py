@@ -6,14 +6,18 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from activities.planning import Planner
 from domain.catalog.documents import read_document
 from domain.errors import NotFound, Refused
 from domain.intake.news import Place
 from domain.intake.planning import Known
+from domain.messages.cases import CaseIntake
 from store import Store
 from store.intake import NO_CASE, Delivery
+from tests.recorded import RecordedCase
 
 AT = datetime(2026, 11, 2, 9, tzinfo=UTC)
+OF_A_CASE = {"accounts": [{"id": "acme"}], "entitlements": [{"id": "gold", "account": "acme"}]}
 
 
 def source(name: str, on_error: str) -> dict[str, object]:
@@ -108,7 +112,7 @@ def test_a_dead_letter_is_tried_again_and_placed_anew(store: Store) -> None:
     assert refused.value.code == "no_dead_letter"
     assert [one.delivery for one in store.intake.listed(statuses=("dead",))] == ["a", "b"]
     [again] = store.intake.retry([dead[0].number])
-    assert (again.status, again.retries, again.case_id, again.reason) == ("waits", 1, None, "")
+    assert (again.status, again.retries, again.occurred_at, again.reason) == ("waits", 1, None, "")
     assert store.intake.retry(source="holds") == []
     assert [one.delivery for one in store.intake.retry(source="skips")] == ["b"]
 
@@ -131,12 +135,48 @@ def test_a_dead_letter_is_dropped_for_good(store: Store) -> None:
 def test_what_waits_is_found_once_it_was_not_tried_for_a_while(store: Store) -> None:
     """Where nobody answered; with the reason until then."""
     one = kept(store, "a")
-    assert store.intake.left_waiting(AT, 10) == []
-    assert [found.number for found in store.intake.left_waiting(AT + timedelta(seconds=1), 10)] == [one.number]
+    assert store.intake.left_waiting(AT, 10, at=AT) == []
+    later = AT + timedelta(seconds=1)
+    assert [found.number for found in store.intake.left_waiting(later, 10, at=later)] == [one.number]
+    assert store.intake.left_waiting(later, 10, at=later) == []
     store.intake.note_trouble(one.number, "nobody answers", AT + timedelta(minutes=1))
-    assert store.intake.left_waiting(AT + timedelta(seconds=1), 10) == []
-    [found] = store.intake.left_waiting(AT + timedelta(minutes=2), 10)
+    assert store.intake.left_waiting(AT + timedelta(minutes=1), 10, at=later) == []
+    [found] = store.intake.left_waiting(AT + timedelta(minutes=2), 10, at=later)
     assert found.reason == "nobody answers"
+
+
+def test_what_is_held_up_keeps_nothing_else_from_its_turn(store: Store) -> None:
+    """However much of it there is: those that were tried longest ago come first, and before them who never was."""
+    held = [kept(store, f"held-{number}").number for number in range(4)]
+    first, second = (AT + timedelta(seconds=ahead) for ahead in (10, 20))
+    assert [one.number for one in store.intake.left_waiting(first, 3, at=first)] == held[:3]
+    other = kept(store, "other", of="skips", case_id="d").number
+    assert [one.number for one in store.intake.left_waiting(second, 3, at=second)] == [held[0], held[3], other]
+
+
+def test_what_is_tried_again_is_overtaken_by_nothing(store: Store) -> None:
+    """Until it has its place: it may lie before all that its source has sent of the case."""
+    dead, late, other = kept(store, "dead"), kept(store, "late", minutes=1), kept(store, "other", of="skips", minutes=2)
+    store.intake.settle(dead.number, "dead", AT, reason="why")
+    store.intake.retry()
+    assert names(store) == ["other"]
+    store.intake.put_in_place(dead.number, Place(case_id="c", external_id="c!", occurred_at=AT + timedelta(minutes=3)))
+    assert names(store) == ["late", "other", "dead"]
+    assert (late.status, other.status) == ("waits", "waits")
+
+
+def test_what_came_before_its_case_waits_again_once_somebody_opened_it(store: Store) -> None:
+    """By whatever way; once for each time that the case was recorded since."""
+    early = kept(store, "early")
+    store.intake.settle(early.number, "dead", datetime.now(UTC), code=NO_CASE, reason="no case")
+    assert store.intake.wake() == 0
+    store.catalog.apply(read_document(OF_A_CASE), by="test")
+    plan = Planner(store).plan(CaseIntake(case_id="c", account="acme"), AT, entitlement=None, account="acme")
+    RecordedCase(store, plan, "c", {}, AT, account="acme")
+    assert store.intake.wake() == 1
+    assert names(store) == ["early"]
+    store.intake.settle(early.number, "dead", datetime.now(UTC), code=NO_CASE, reason="no case")
+    assert store.intake.wake() == 0
 
 
 def test_what_is_done_with_is_forgotten_in_the_end(store: Store) -> None:

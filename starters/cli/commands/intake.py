@@ -157,10 +157,10 @@ def drop(number: Number, by: By = None) -> None:
 async def _retried(numbers: list[int] | None, source: str | None) -> list[Delivery]:
     with stored() as store:
         taker = await _taker(store)
-        again = store.intake.retry(numbers, source=source)
+        again = await taker.retry(numbers, source=source)
         if source and not again:
             store.names.check(source=source)
-        return [await taker.take(one) for one in again]
+        return again
 
 
 async def _dropped(number: int, by: str) -> None:

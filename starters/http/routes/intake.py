@@ -132,8 +132,8 @@ async def show_delivery(number: Number, asking: ByAsking) -> DeliveryWithPayload
 async def retry_delivery(number: Number, asking: ByAsking) -> ShownDelivery:
     """Have a dead letter tried again, say because the mapping was mended; with what waits behind it."""
     asking.caller.check_unbound()
-    [again] = await asking.backend.ask(lambda store: store.intake.retry([number]))
-    return shown(await asking.backend.intake.take(again))
+    [again] = await asking.backend.intake.retry([number])
+    return shown(again)
 
 
 @router.post("/{number}/drop")

@@ -157,11 +157,18 @@ def test_what_happened_before_the_opening_counts_at_it() -> None:
 
 def test_what_is_known_grows_and_never_goes_back() -> None:
     """Field by field; a state only where a delivery says one."""
-    known = Known().after(told(2, fields={"status": "x"}, stops=True, closes=True))
+    known = Known().after(told(2, fields={"status": "x"}, stops=True, closes=True), opened=True)
     assert known == Known(fields={"status": at(2)}, clock=at(2), state=at(2))
-    older = known.after(told(1, fields={"status": "y", "priority": "z"}, resumes=True, reopens=True))
+    older = known.after(told(1, fields={"status": "y", "priority": "z"}, resumes=True, reopens=True), opened=False)
     assert older == Known(fields={"status": at(2), "priority": at(1)}, clock=at(2), state=at(2))
-    assert known.after(told(3)) == known
+    assert known.after(told(3), opened=False) == known
+
+
+def test_a_delivery_that_changes_no_field_makes_none_of_them_known() -> None:
+    """Unless the case was opened with them: an older delivery that changes one is still news."""
+    silent = told(2, fields={"status": "x"}, changes=False)
+    assert Known().after(silent, opened=False) == Known()
+    assert Known().after(silent, opened=True) == Known(fields={"status": at(2)})
 
 
 def test_a_case_is_opened_as_its_ticket_was() -> None:

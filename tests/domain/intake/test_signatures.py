@@ -86,6 +86,16 @@ def test_a_scheme_takes_nothing_else(scheme: str) -> None:
         assert refused(scheme, dict.fromkeys(given, "=" * 5000), mine)
 
 
+@pytest.mark.parametrize("empty", ["whsec_", "", "whsec_=", "whsec_*"])
+def test_a_secret_without_a_key_signs_nothing(empty: str) -> None:
+    """Or anybody could: an empty key is known to all."""
+    signed = b"msg_1.%d." % NOW.timestamp() + BODY
+    anybody = base64.b64encode(hmac.new(b"", signed, hashlib.sha256).digest()).decode()
+    given = {**headers("standard", KEY), "webhook-signature": f"v1,{anybody}"}
+    with pytest.raises(NotGenuine, match="no whsec_ with base64"):
+        check_signature(signature("standard"), [empty], given, BODY, NOW)
+
+
 @pytest.mark.parametrize("scheme", [one for one in SCHEMES if one not in {"header", "basic"}])
 def test_a_signature_is_of_one_body(scheme: str) -> None:
     """Not of one that differs by a blank."""

@@ -139,7 +139,7 @@ async def test_dead_letters_are_tried_again_once_the_mapping_is_mended(client: C
             said = {"ticket": case, "at": (at + timedelta(minutes=number)).isoformat(), "status": status}
             store.intake.receive("desk", f"d-{number}", json.dumps(said), {}, at)
         async with working(client, store, task_queue=queue):
-            backend_sees = [one.number for one in store.intake.left_waiting(datetime.now(UTC), 10)]
+            backend_sees = [one.number for one in store.intake.left_waiting(datetime.now(UTC), 10, at=at)]
             store.intake.settle(backend_sees[0], "dead", at, reason="by hand")
             stays = await asyncio.to_thread(milepost, "intake", "retry", env=env)
             assert "fields.status: the field 'state' is not set" in stays.stdout

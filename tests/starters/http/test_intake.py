@@ -15,11 +15,15 @@ import pytest_asyncio
 from standardwebhooks.webhooks import Webhook
 from temporalio.client import Client
 
+from domain.catalog.intake import IntakeSource
+from domain.criteria.payloads import Delivered
 from domain.errors import Refused
 from domain.ids import case_id_of
+from domain.intake.news import Place
 from domain.scopes import Scope
 from starters.files.catalogs import apply_files
 from starters.http.backend import Backend
+from starters.intake import taking
 from starters.intake.taking import Taker
 from tests.starters.http_api import Api, api_beside_a_worker
 from tests.starters.intakes import FOLDER, PRODUCTS, SECRET, STEPS, VARIABLES, Sent, sent, signed
@@ -291,7 +295,7 @@ async def test_a_mapping_that_names_a_missing_key_is_mended_and_tried_again(api:
     assert (twice.status_code, twice.json()["code"]) == (409, "no_dead_letter")
 
 
-@pytest.mark.parametrize("at", [None, "noon", "2026-11-02T09:00:00", "1700-01-01T00:00:00Z"])
+@pytest.mark.parametrize("at", [None, "noon", "2026-11-02T09:00:00", "0001-01-01T00:00:00+01:00"])
 async def test_a_dead_letter_without_a_time_keeps_its_place(api: Api, at: str | None) -> None:
     """Its case is known: it is listed with it, and what comes later of the case waits until it is out of the way."""
     named, now = unique("T-"), datetime.now(UTC).replace(microsecond=0)
@@ -317,6 +321,49 @@ async def test_a_dead_letter_has_a_code_of_the_table(api: Api, monkeypatch: pyte
     at = datetime.now(UTC).isoformat()
     dead = await mail(api, {"ticket": unique("T-"), "at": at, "created": at, "status": "open"})
     assert (dead.json()["status"], dead.json()["code"]) == ("dead", "unknown_name"), dead.text
+
+
+async def test_letters_that_are_tried_again_are_overtaken_by_nothing(api: Api, tmp_path: Path) -> None:
+    """All have their places before any is told: a pause of an earlier one is not lost to a later one that waited."""
+    named, now = unique("T-"), datetime.now(UTC).replace(microsecond=0)
+    times = [(now - timedelta(minutes=minutes)).isoformat() for minutes in (50, 40, 30)]
+    said = {"ticket": named, "created": times[0]}
+    begins = await mail(api, {**said, "when": times[0], "status": "open"})
+    stops = await mail(api, {**said, "when": times[1], "status": "waiting"})
+    goes_on = await mail(api, {**said, "at": times[2], "status": "open"})
+    assert [one.json()["status"] for one in (begins, stops, goes_on)] == ["dead", "dead", "waits"]
+    apply(api, tmp_path, TWO_OF_ONE.replace("payload.at\n", 'payload.?at.orValue(payload.?when.orValue(""))\n'))
+    numbers = [one.json()["number"] for one in (begins, stops)]
+    again = await api.app.state.backend.intake.retry(numbers)
+    assert [one.status for one in again] == ["taken", "taken"]
+    assert any(line.startswith("stop the clock") for line in again[1].did)
+    last = api.store.intake.get(goes_on.json()["number"])
+    assert [line.split(" at ")[0] for line in last.did if "clock" in line] == ["let the clock go on"]
+
+
+async def test_what_nobody_expected_stops_one_delivery(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault of ours makes it a dead letter whose reason names the line of the log; what waits beside it is told."""
+    taker: Taker = api.app.state.backend.intake
+    broken, well = unique("T-"), unique("T-")
+    at = (datetime.now(UTC) - timedelta(hours=1)).replace(microsecond=0).isoformat()
+    kept = {}
+    for named in (broken, well):
+        text = json.dumps({"ticket": named, "at": at, "created": at, "status": "open"})
+        kept[named], _ = api.store.intake.receive("mail", unique("d"), text, {}, datetime.now(UTC))
+    place = taking.read_place
+
+    def breaks(source: IntakeSource, delivered: Delivered, received_at: datetime) -> Place | None:
+        found = place(source, delivered, received_at)
+        if found is not None and found.external_id == broken:
+            raise KeyError("nobody expected this")
+        return found
+
+    monkeypatch.setattr(taking, "read_place", breaks)
+    await taker.take_up(datetime.now(UTC) + timedelta(seconds=1))
+    stopped = api.store.intake.get(kept[broken].number)
+    assert (stopped.status, stopped.code) == ("dead", "unexpected")
+    assert stopped.reason.startswith("an unexpected error; the log has more under fault ")
+    assert api.store.intake.get(kept[well].number).status == "taken"
 
 
 async def test_a_dead_letter_is_dropped_and_what_waited_goes_on(api: Api) -> None:

@@ -233,7 +233,7 @@ async def test_an_issuer_that_is_away_takes_no_known_key_with_it(
 async def test_an_issuer_that_answers_nonsense_takes_no_known_key_with_it(
     app: FastAPI, http: httpx.AsyncClient, issuer: Published, clock: Clock, says: Any
 ) -> None:
-    """Nor has it the request fail: a connection may be cut in the midst of an answer, or the answer be no set of keys."""
+    """Nor has it the request fail: an answer may be cut in its midst, or be no set of keys."""
 
     def fetch(url: str) -> Mapping[str, Any]:
         if clock.now <= KEPT_FOR or not url.endswith("/keys"):
