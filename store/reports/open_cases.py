@@ -11,6 +11,7 @@ from domain.reports.kinds.open_cases import MOST_CASES, OpenCase, OpenCases, Ope
 from domain.timeline.instances import InstanceState
 from store import tables
 from store.database import Database
+from store.reports.selecting import has_value
 
 _CASES, _MILESTONES = tables.cases.c, tables.milestones.c
 _IS_PROMISE = _MILESTONES.view["promise"].as_boolean().is_not(False)
@@ -23,14 +24,14 @@ class OpenCaseList:
         self._database = database
 
     def of(self, asked: ReportAsked) -> OpenCases:
-        """The open cases that are asked for, by account, entitlement and process."""
+        """The open cases that are asked for, with their open promises; of a milestone those that have it open."""
         which = list(_which(asked))
         columns = (_CASES.case_id, _CASES.account, _CASES.opened_at, _CASES.view["fields"].label("fields"))
         wanted = select(*columns).where(*which).order_by(_CASES.opened_at.desc(), _CASES.case_id.desc())
         with self._database.read() as connection:
             rows = connection.execute(wanted.limit(MOST_CASES)).all()
             count: int = connection.execute(select(func.count()).select_from(tables.cases).where(*which)).scalar_one()
-            promises = _promises(connection, [row.case_id for row in rows])
+            promises = _promises(connection, asked, [row.case_id for row in rows])
         cases = [
             OpenCase(
                 case_id=row.case_id,
@@ -51,11 +52,23 @@ def _which(asked: ReportAsked) -> Iterator[ColumnElement[bool]]:
             yield _CASES[name] == value
     if asked.accounts is not None:
         yield _CASES.account.in_(asked.accounts)
+    for name, value in asked.fields.items():
+        yield has_value(name, value, asked.types[name])
+    if asked.milestone is not None:
+        of_case = select(_MILESTONES.case_id).where(_MILESTONES.case_id == _CASES.case_id)
+        yield of_case.where(*_open_promise(asked)).exists()
 
 
-def _promises(connection: Connection, case_ids: Sequence[str]) -> dict[str, list[OpenPromise]]:
+def _open_promise(asked: ReportAsked) -> Iterator[ColumnElement[bool]]:
+    yield tables.OPEN_MILESTONE
+    yield _IS_PROMISE
+    if asked.milestone is not None:
+        yield _MILESTONES.milestone == asked.milestone
+
+
+def _promises(connection: Connection, asked: ReportAsked, case_ids: Sequence[str]) -> dict[str, list[OpenPromise]]:
     columns = (_MILESTONES[name] for name in ("case_id", "milestone", "occurrence", "state", "target_at", "violated"))
-    wanted = select(*columns).where(_MILESTONES.case_id.in_(case_ids), tables.OPEN_MILESTONE, _IS_PROMISE)
+    wanted = select(*columns).where(_MILESTONES.case_id.in_(case_ids), *_open_promise(asked))
     found: dict[str, list[OpenPromise]] = {}
     for row in connection.execute(wanted.order_by(_MILESTONES.start_at, _MILESTONES.milestone)):
         promise = OpenPromise(row.milestone, row.occurrence, InstanceState(row.state), row.target_at, row.violated)

@@ -241,7 +241,7 @@ class _Selection:
             wanted.append(_CASES.entitlement == asked.entitlement)
         if asked.process is not None and "process" not in self._subject.table.c:
             wanted.append(_CASES.process == asked.process)
-        return wanted + [_has(name, value, asked.types[name]) for name, value in asked.fields.items()]
+        return wanted + [has_value(name, value, asked.types[name]) for name, value in asked.fields.items()]
 
     def source(self) -> FromClause:
         """Where rows come from: the cases first, where these say which."""
@@ -337,7 +337,7 @@ def _of_case(name: str, asked: ReportAsked) -> ColumnElement[Any]:
     return column
 
 
-def _has(name: str, value: object, type_: FieldType) -> Any:
+def has_value(name: str, value: object, type_: FieldType) -> Any:
     """Whether a field of a case has a value, whose type is that of the field."""
     field: Any = _CASES.fields[name]
     match type_:

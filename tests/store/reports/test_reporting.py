@@ -123,6 +123,22 @@ def test_groups_by_fields_of_any_type_and_filters_by_their_values(store: Store) 
         counts(store, process="Other")
 
 
+def test_open_cases_are_those_that_are_asked_for(store: Store) -> None:
+    """By fields of any type too, and of a milestone those alone that have it open: they are mailed to others."""
+    case(store, "a", team="Äpfel", vip=True, size=3)
+    case(store, "b", "globex", team="Äpfel", vip=False, size=12)
+    completed(case(store, "c", team="Äpfel", vip=True), timedelta(hours=1))
+
+    def listed(**wish: Any) -> list[Any]:
+        return [row[0] for row in report(store, ReportKind.CASES, **wish).rows]
+
+    assert listed(where=["team=Äpfel"]) == ["c", "b", "a"]
+    assert listed(where=["vip=true"]) == ["c", "a"]
+    assert listed(where=["vip=true"], milestone="Answer") == ["a"]
+    assert listed(where=["size=12"], account="acme") == []
+    assert report(store, ReportKind.CASES, where=["vip=true"], milestone="Answer").finding == "1 open case, 1 late"
+
+
 def test_a_stay_is_of_the_team_that_had_it_and_else_of_its_case(store: Store) -> None:
     """A milestone that restarts on the team knows that alone of its stay; an empty one too."""
     stays = {"name": "Stay", "within": "4h", "starts": "criteria", "restart_on": ["team"]}
