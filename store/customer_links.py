@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import AwareDatetime
@@ -18,6 +18,8 @@ from store.database import Database, insert_new
 from store.reading import read_stored
 
 _ID_BYTES = ID_DIGITS // 2
+_CUT = timedelta(seconds=1)
+"""By which two that were asked for in the same way may differ: an end is cut to seconds."""
 
 
 class MadeLink(Value):
@@ -51,7 +53,7 @@ class CustomerLinks:
     def make(
         self, account: str, *, until: datetime, by: str, at: datetime, known_as: str | None = None
     ) -> CustomerLink:
-        """Put a new link on record; of one that is there by that id, what it says.
+        """Put a new link on record; of one that was made by that id in the same way, what it says.
 
         Args:
             account: whose page it opens.
@@ -61,7 +63,7 @@ class CustomerLinks:
             known_as: its id; None: one that nobody had.
 
         Raises:
-            Refused: it would have expired already, or another account has a link of that id.
+            Refused: it would have expired already, or another link was made by that id, or that one is revoked.
         """
         until = until.replace(microsecond=0)
         if until <= at:
@@ -74,6 +76,11 @@ class CustomerLinks:
         there = self.get(link.id)
         if there.account != account:
             raise Refused("key_used_otherwise", "under this key a link to another account's page was made")
+        longer = (until - at) - (there.expires_at - there.created_at)  # asked for in days, it ends later each time
+        if there.expires_at != until and abs(longer) > _CUT:
+            raise Refused("key_used_otherwise", "under this key a link that ends at another time was made")
+        if there.revoked_at is not None:
+            raise Refused("key_used_otherwise", "the link that was made under this key is revoked; take another key")
         return CustomerLink(id=there.id, account=there.account, expires_at=there.expires_at)
 
     def get(self, known_as: str) -> MadeLink:

@@ -36,6 +36,25 @@ def test_a_link_stands_for_its_account_until_it_is_revoked(of_two: Store) -> Non
     assert (kept.why_not(NOW), kept.revoked_by, kept.expires_at) == ("revoked", "bo", UNTIL)
 
 
+def test_a_link_that_is_asked_for_again_is_the_one_that_was_made(of_two: Store) -> None:
+    """By days or an instant; asked for otherwise, or once it is revoked, it is none."""
+    made = of_two.customer_links.make("acme", until=UNTIL, by="ana", at=NOW, known_as="a" * 16)
+    later = timedelta(minutes=5, microseconds=999_999)
+    again = [
+        of_two.customer_links.make("acme", until=until, by="ana", at=NOW + later, known_as=made.id)
+        for until in (UNTIL, UNTIL + later)
+    ]
+    assert again == [made, made]
+    for account, days in (("acme", 1), ("globex", 30)):
+        until = NOW + later + timedelta(days=days)
+        with pytest.raises(Refused, match="under this key a link") as refused:
+            of_two.customer_links.make(account, until=until, by="ana", at=NOW + later, known_as=made.id)
+        assert refused.value.code == "key_used_otherwise"
+    of_two.customer_links.revoke(made.id, by="bo", at=NOW)
+    with pytest.raises(Refused, match="is revoked; take another key"):
+        of_two.customer_links.make("acme", until=UNTIL, by="ana", at=NOW, known_as=made.id)
+
+
 def test_links_are_listed_the_last_first(of_two: Store) -> None:
     first = of_two.customer_links.make("acme", until=UNTIL, by="ana", at=NOW)
     other = of_two.customer_links.make("globex", until=UNTIL, by="ana", at=NOW + timedelta(hours=1))
