@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -165,8 +165,15 @@ class Feed:
         with self._database.read() as connection:
             return last_of_others(connection, subject_of(case_id), run_id)
 
-    def prune(self, before: datetime) -> int:
-        """Forget events that were written before an instant. Says how many; of each subject the number stays known."""
+    def prune(self, before: datetime, still_to_send: Mapping[str, int] | None = None) -> int:
+        """Forget events that were written before an instant. Says how many; of each subject the number stays known.
+
+        Args:
+            before: the instant.
+            still_to_send: of the subjects of which subscriptions still have to send something the position up to which
+                that is done: what comes after it stays, and goes once it was sent.
+        """
+        behind = still_to_send or {}
         table = _EVENTS.c
         with self._database.write() as connection:
             kept = connection.execute(select(func.min(table.position)).where(table.recorded_at >= before)).scalar()
@@ -176,9 +183,11 @@ class Feed:
                 return 0
             newest = select(func.max(table.position)).where(table.superseded.is_(False)).group_by(table.subject)
             old = and_(table.position <= until, table.position.not_in(newest))
-            gone = connection.execute(delete(_EVENTS).where(old).returning(table.position)).all()
+            which = [table.subject.not_in(behind)]
+            which += [and_(table.subject == subject, table.position <= done) for subject, done in behind.items()]
+            gone = sum(connection.execute(delete(_EVENTS).where(old, one)).rowcount for one in which)
             connection.execute(update(_FEED).values(pruned=until))
-        return len(gone)
+        return gone
 
 
 def _event(row: Any, source: str) -> FeedEvent:

@@ -76,5 +76,7 @@ def forget(store: Store, kept: Kept, holder: str, now: datetime) -> tuple[int, i
     store.answers.prune(now)
     store.dead_letters.prune(now - kept.texts)
     store.intake.prune(now - kept.texts)
-    events = 0 if kept.events is None else store.feed.prune(now - kept.events)
+    events = 0
+    if kept.events is not None:
+        events = store.feed.prune(now - kept.events, store.subscriptions.still_to_send())
     return events, store.texts.erase(now - kept.texts)

@@ -116,6 +116,16 @@ class Subscriptions:
         except Refused:  # the cursor is not of this feed any more: what it says itself is all there is
             return state.behind
 
+    def still_to_send(self) -> dict[str, int]:
+        """Of each subject that a subscription is behind with the position of the feed up to which that is done."""
+        wanted = select(_STATES.c.state).where(_STATES.c.status != "ended")
+        with self._database.read() as connection:
+            states = [read_stored(SubscriptionState, one) for one in connection.execute(wanted).scalars()]
+        found: dict[str, int] = {}
+        for lane in (lane for state in states for lane in state.lanes):
+            found[lane.subject] = min(lane.done, found.get(lane.subject, lane.done))
+        return found
+
     def standings(self) -> list[Standing]:
         """Every subscription that is declared, by id, retired ones that have ended left out."""
         with self._database.read() as connection:

@@ -12,7 +12,7 @@ from alembic.config import Config
 
 from domain.catalog.documents import read_document
 from domain.errors import NotFound, Refused
-from domain.subscriptions.state import DeadLetter, Pause, SubscriptionState
+from domain.subscriptions.state import DeadLetter, Lane, Pause, SubscriptionState
 from store import Store, tables
 from store.database import Database, _address, _engine
 from tests.feeds import Recorded
@@ -45,6 +45,26 @@ def test_how_one_stands_is_kept(store: Store) -> None:
     assert [(one.state, one.status) for one in store.subscriptions.standings()] == [(paused, "paused")]
     with pytest.raises(NotFound, match="unknown subscription 'x'"):
         store.subscriptions.standing("x")
+
+
+def test_what_is_still_to_be_sent_is_not_forgotten(store: Store) -> None:
+    """Of a case that one is behind with; once it is through, it goes as all that is old."""
+    declare(store, "s", "other", "gone")
+    for case_id in ("held", "quiet"):
+        store.cases.record(Recorded(case_id).remarks("one", "two", "three"))
+    positions = [at for at, _ in store.feed.rest_of("case/held", after=0, until=99)]
+    for name, done in (("other", positions[2]), ("s", positions[1]), ("gone", 0)):
+        state = SubscriptionState(cursor="c", lanes=[Lane(subject="case/held", done=done)])
+        store.subscriptions.keep(name, state, AT, is_ended=name == "gone")
+    assert store.subscriptions.still_to_send() == {"case/held": positions[1]}
+    soon = datetime.now(UTC) + timedelta(seconds=1)
+    assert store.feed.prune(soon, store.subscriptions.still_to_send()) == 2 + len(positions) - 1
+    assert [at for at, _ in store.feed.rest_of("case/held", after=0, until=99)] == positions[2:]
+    for name in ("s", "other"):
+        store.subscriptions.keep(name, SubscriptionState(cursor="c"), AT)
+    store.cases.record(Recorded("later").remarks("one"))
+    store.feed.prune(datetime.now(UTC) + timedelta(seconds=1), store.subscriptions.still_to_send())
+    assert [at for at, _ in store.feed.rest_of("case/held", after=0, until=99)] == positions[-1:]
 
 
 def test_what_workflows_are_to_be_told(store: Store) -> None:
