@@ -183,7 +183,7 @@ class Feed:
                 return 0
             newest = select(func.max(table.position)).where(table.superseded.is_(False)).group_by(table.subject)
             old = and_(table.position <= until, table.position.not_in(newest))
-            which = [table.subject.not_in(behind)]
+            which: list[ColumnElement[bool]] = [table.subject.not_in(behind)]
             which += [and_(table.subject == subject, table.position <= done) for subject, done in behind.items()]
             gone = sum(connection.execute(delete(_EVENTS).where(old, one)).rowcount for one in which)
             connection.execute(update(_FEED).values(pruned=until))

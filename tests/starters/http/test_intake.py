@@ -19,11 +19,10 @@ from domain.catalog.intake import IntakeSource
 from domain.criteria.payloads import Delivered
 from domain.errors import Refused
 from domain.ids import case_id_of
-from domain.intake.news import Place
+from domain.intake.news import Place, read_place
 from domain.scopes import Scope
 from starters.files.catalogs import apply_files
 from starters.http.backend import Backend
-from starters.intake import taking
 from starters.intake.taking import Taker
 from tests.starters.http_api import Api, api_beside_a_worker
 from tests.starters.intakes import FOLDER, PRODUCTS, SECRET, STEPS, VARIABLES, Sent, sent, signed
@@ -350,15 +349,14 @@ async def test_what_nobody_expected_stops_one_delivery(api: Api, monkeypatch: py
     for named in (broken, well):
         text = json.dumps({"ticket": named, "at": at, "created": at, "status": "open"})
         kept[named], _ = api.store.intake.receive("mail", unique("d"), text, {}, datetime.now(UTC))
-    place = taking.read_place
 
     def breaks(source: IntakeSource, delivered: Delivered, received_at: datetime) -> Place | None:
-        found = place(source, delivered, received_at)
+        found = read_place(source, delivered, received_at)
         if found is not None and found.external_id == broken:
             raise KeyError("nobody expected this")
         return found
 
-    monkeypatch.setattr(taking, "read_place", breaks)
+    monkeypatch.setattr("starters.intake.taking.read_place", breaks)
     await taker.take_up(datetime.now(UTC) + timedelta(seconds=1))
     stopped = api.store.intake.get(kept[broken].number)
     assert (stopped.status, stopped.code) == ("dead", "unexpected")

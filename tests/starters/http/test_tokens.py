@@ -240,7 +240,8 @@ async def test_an_issuer_that_answers_nonsense_takes_no_known_key_with_it(
             return fetch_document(url)
         if isinstance(says, Exception):
             raise says
-        return says
+        answer: Mapping[str, Any] = says
+        return answer
 
     clock.now = 0
     app.state.tokens = Tokens(Issuer(issuer=issuer.url, audience="milepost"), fetch=fetch, clock=lambda: clock.now)
