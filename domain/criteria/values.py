@@ -147,6 +147,8 @@ def _compared(node: Node, items: Mapping[str, str]) -> Iterator[tuple[str, Const
             yield from _with(other, [one], items)
         case Call(function="@in", arguments=[one, ListLiteral(elements=elements)]):
             yield from _with(one, elements, items)
+            for element in elements:
+                yield from _with(element, [one], items)
         case Call(function="@in", arguments=[one, other]):
             yield from _with(other, [one], items)
         case _:
@@ -160,7 +162,9 @@ def _compared(node: Node, items: Mapping[str, str]) -> Iterator[tuple[str, Const
 def _with(node: Node, others: Iterable[Node], items: Mapping[str, str]) -> Iterator[tuple[str, Constant]]:
     name = _field(node, items)
     if name is not None:
-        yield from ((name, other) for other in others if isinstance(other, Constant))
+        for other in others:
+            values = other.elements if isinstance(other, ListLiteral) else [other]
+            yield from ((name, value) for value in values if isinstance(value, Constant))
 
 
 def _field(node: Node, items: Mapping[str, str]) -> str | None:
@@ -169,6 +173,8 @@ def _field(node: Node, items: Mapping[str, str]) -> str | None:
             return field
         case Name(name=name):
             return items.get(name)
+        case Call(function="_[_]", arguments=[values, _]):
+            return _field(values, items)
         case _:
             return None
 

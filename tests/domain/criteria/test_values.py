@@ -92,6 +92,9 @@ def test_what_a_case_has_it_may_keep() -> None:
         ('"vup" in case.tags', 1, "'vup'"),
         ('case.tags.exists(t, t == "vup")', 26, "'vup'"),
         ('case.tags.all(t, t in ["vip", "x"])', 31, "'x'"),
+        ('case.tags == ["vip", "vup"]', 22, "'vup'"),
+        ('case.tags[0] == "vup"', 17, "'vup'"),
+        ('"Hgh" in [case.priority, case.note]', 1, "'Hgh'"),
         ("case.level == -3", 15, "-3"),
         ("case.level in [1, -2, 4]", 23, "4"),
         ('!(case.priority == "Low" || case.priority == "low")', 46, "'low'"),
@@ -112,6 +115,7 @@ def test_a_criterion_compares_with_values_there_are(source: str, column: int, va
         'case.priority == null || case.note == "Hgh" || account.priority == "Hgh"',
         'case.priority.startsWith("L") || case.priority in case.tags || has(case.priority)',
         'case.others.exists(t, t == "vup") || case.tags.exists(t, case.note == "vup")',
+        'case.tags == ["vip", "new"] || case.tags[0] == "new" || "Low" in [case.priority] || case.tags == []',
     ],
 )
 def test_what_else_a_criterion_says_is_its_own_business(source: str) -> None:
