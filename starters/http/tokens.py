@@ -152,6 +152,8 @@ class Tokens:
     async def _key(self, kid: str) -> Mapping[str, Any]:
         """The key of an id; looked for once more where it is not known, but not at every request.
 
+        A token may leave the id out where its issuer has one key alone (OpenID Connect Core 1.0, section 10.1).
+
         Raises:
             Problem: there is none, or the issuer does not answer.
         """
@@ -160,6 +162,8 @@ class Tokens:
             is_unknown = kid not in self._keys
             if age is None or age > KEPT_FOR or (is_unknown and age > ASKED_AGAIN_AFTER):
                 await self._refresh()
+        if not kid and len(self._keys) == 1:
+            return next(iter(self._keys.values()))
         if kid not in self._keys:
             _refuse("unknown_key", "the token is signed by a key that its issuer does not have")
         return self._keys[kid]

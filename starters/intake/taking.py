@@ -159,12 +159,14 @@ class Taker:
         return place.case_id
 
     async def _work_on(self, case_id: str) -> bool:
-        """Tell a case of all that waits for it; False if somebody else is at it."""
+        """Tell a case of what waits for it; False if somebody else is at it, or there was too much for one go."""
         name, holder, now = f"intake/{case_id}", secrets.token_hex(8), datetime.now(UTC)
         if not await self._ask(lambda store: store.leases.acquire(name, holder, now=now, lasts=_LEASE)):
             return False
         try:
             while delivery := await self._ask(lambda store: next(iter(store.intake.next_of(case_id)), None)):
+                if datetime.now(UTC) - now > _LEASE / 2:  # before another may think that this one is gone
+                    return False
                 if not await self._tell(delivery):
                     break
         finally:

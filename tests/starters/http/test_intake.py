@@ -392,6 +392,20 @@ async def test_what_nobody_answers_waits_and_is_taken_up(api: Api) -> None:
     assert (await case_of(api, named))["fields"]["status"] == "open"
 
 
+async def test_nobody_tells_a_case_for_longer_than_it_is_theirs(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is left when half of the lease is over waits for the next go: another process may begin to tell it."""
+    named, at = unique("T-"), (datetime.now(UTC) - timedelta(hours=1)).replace(microsecond=0).isoformat()
+    payload = json.dumps({"ticket": named, "at": at, "created": at, "status": "open"})
+    kept, _ = api.store.intake.receive("mail", unique("d"), payload, {}, datetime.now(UTC))
+    taker: Taker = api.app.state.backend.intake
+    with monkeypatch.context() as patched:
+        patched.setattr("starters.intake.taking._LEASE", timedelta())
+        await taker.take_up(datetime.now(UTC) + timedelta(seconds=1))
+    assert api.store.intake.get(kept.number).status == "waits"
+    await taker.take_up(datetime.now(UTC) + timedelta(seconds=1))
+    assert api.store.intake.get(kept.number).status == "taken"
+
+
 async def test_deliveries_at_once_are_told_one_after_the_other(api: Api) -> None:
     """Of one ticket, and each of them twice: every one is taken once, and the newest word stands."""
     named, at = unique("T-"), (datetime.now(UTC) - timedelta(hours=1)).replace(microsecond=0)

@@ -206,6 +206,16 @@ async def test_keys_may_change_at_any_time(http: httpx.AsyncClient, issuer: Publ
     assert (await tasks(http, new)).status_code == 401
 
 
+async def test_a_token_need_not_name_the_only_key(http: httpx.AsyncClient, issuer: Published, clock: Clock) -> None:
+    """Where there are several nobody guesses."""
+    nameless = issuer.token(None)
+    assert (await tasks(http, nameless)).status_code == 401
+    issuer.keys = {"rsa": issuer.keys["rsa"]}
+    clock.now += KEPT_FOR + 1
+    assert (await tasks(http, nameless)).status_code == 200
+    assert (await tasks(http, issuer.token(None, key=OTHER, algorithm="RS256"))).status_code == 401
+
+
 async def test_nobody_has_the_issuer_asked_again_and_again(http: httpx.AsyncClient, issuer: Published) -> None:
     """However many tokens name keys that there are not."""
     for number in range(20):
