@@ -14,6 +14,9 @@ from domain.usage.thresholds import pass_thresholds
 MOST_PLANNED = 1_000
 """Of one entitlement at once."""
 
+LEAVES_NOTHING = 6
+"""The version of the rules since which what a new end left out is reversed with its override after its day, too."""
+
 
 def check_room_ahead(book: UsageBook, at: datetime, now: datetime) -> None:
     """Check that one more can be planned.
@@ -41,17 +44,24 @@ def forget_what_has_come(book: UsageBook, now: datetime) -> None:
     """Forget of what is planned all whose instant has come: it is like everything else that was taken.
 
     What lies beyond an amended end by then stays known, and has let go of what it took: it will never count again.
+    One that is billed is kept: its override is withdrawn when it is reversed.
     """
-    come = [planned for planned in book.state.planned if planned.at <= now]
+    come = [planned for planned in book.state.planned if planned.at <= now and not _is_kept(book, planned)]
     if not come:
         return
-    book.state.planned = [planned for planned in book.state.planned if planned.at > now]
+    references = {planned.reference for planned in come}
+    book.state.planned = [planned for planned in book.state.planned if planned.reference not in references]
     for planned in come:
         taking = book.state.taken.find(planned.reference)
         if taking is not None and not planned.counts:
             gone = taking.amount + taking.overage + taking.let_go
             let_go = Taking(taking.period, 0, let_go=gone, grants=taking.grants)
             book.state.taken.move(planned.reference, let_go)
+
+
+def _is_kept(book: UsageBook, planned: Planned) -> bool:
+    is_billed = not planned.counts and book.state.approved.find(planned.reference) is not None
+    return is_billed and book.terms.rules >= LEAVES_NOTHING
 
 
 def find_planned(book: UsageBook, reference: str) -> Planned | None:

@@ -15,16 +15,18 @@ from domain.usage.book import UsageEffect
 from domain.usage.effects import UsageActionOrder
 from domain.usage.freezing import freeze
 from domain.usage.machine import Usage
-from domain.usage.planned import MOST_PLANNED
+from domain.usage.planned import LEAVES_NOTHING, MOST_PLANNED
 from domain.usage.requests import (
+    RULES,
     Consumed,
     Consumption,
     ConsumptionReversed,
     EntitlementAmended,
     EntitlementCancelled,
+    OverageDecision,
     UsageChanged,
 )
-from domain.usage.rows import LedgerRow
+from domain.usage.rows import LedgerRow, RowKind
 from domain.usage.state import PeriodRecord, UsageState
 
 FAR = datetime(2040, 1, 1, tzinfo=UTC)
@@ -35,7 +37,7 @@ PLANNED = datetime(2027, 3, 10, 9, tzinfo=UTC)
 class Visits:
     """An entitlement to visits, from 1 November 2026 to 30 June 2027 in UTC."""
 
-    def __init__(self, **allowance: Any) -> None:
+    def __init__(self, rules: int = RULES, **allowance: Any) -> None:
         declared = {
             "id": "gold",
             "account": "acme",
@@ -45,7 +47,7 @@ class Visits:
         }
         entitlement = Entitlement.model_validate(declared)
         terms = entitlement_terms(entitlement, Account(id="acme"), Organisation(), now=BEGINS)
-        self.usage = Usage.begin(terms, BEGINS)
+        self.usage = Usage.begin(terms.model_copy(update={"rules": rules}), BEGINS)
         self.effects: list[UsageEffect] = []
         self.now = BEGINS
         self.asked = 0
@@ -63,6 +65,13 @@ class Visits:
         self.effects += taken.effects
         self.to(self.now)
         return taken.answer
+
+    def say_yes(self, reference: str, at: datetime) -> None:
+        decision = OverageDecision(
+            reference=reference, event_id=f"yes-{reference}", approved=True, by="ana", reason="agreed", occurred_at=at
+        )
+        self.effects += self.usage.decide(decision, self.now).effects
+        self.to(self.now)
 
     def change(self, kind: type[Any], **fields: Any) -> UsageChanged:
         self.asked += 1
@@ -133,6 +142,26 @@ def test_a_visit_beyond_the_end_gives_nothing_back_when_its_day_has_come() -> No
     visits.change(ConsumptionReversed, reference="P-1")
     assert visits.used(BEGINS) == 1
     assert visits.take("P-1", BEGINS).is_reversed
+
+
+@pytest.mark.parametrize(
+    ("rules", "days", "billed"),
+    [(RULES, 0, [1, -1]), (RULES, 7, [1, -1]), (RULES, 40, [1, -1]), (LEAVES_NOTHING - 1, 7, [1])],
+)
+def test_what_a_new_end_leaves_out_is_not_billed_once_it_is_reversed(rules: int, days: int, billed: list[int]) -> None:
+    """Whether its day has come by then or not. Counts of older rules go on as they did after that day."""
+    visits = Visits(rules, cap=1, overflow="prompt", overage_price="85.00 EUR")
+    visits.take("P-1", BEGINS + timedelta(days=5))
+    assert visits.take("P-2", BEGINS + timedelta(days=6)).outcome == "prompt"
+    visits.say_yes("P-2", BEGINS + timedelta(days=6))
+    visits.amend_end(date(2026, 11, 8))
+    visits.to(BEGINS + timedelta(days=days))
+    assert visits.take("P-2", BEGINS + timedelta(days=6)).outcome == "already"
+    visits.change(ConsumptionReversed, reference="P-2")
+    overrides = [row for row in visits.of(LedgerRow) if row.kind is RowKind.OVERRIDE]
+    assert [row.amount for row in overrides] == billed
+    assert {row.price for row in overrides} == {"85.00 EUR"}
+    assert (visits.used(BEGINS), visits.usage.balance_of(0).overage) == (1, 0)
 
 
 def test_cancelling_at_a_date_reverses_what_is_planned_after_it() -> None:
