@@ -119,8 +119,8 @@ class CarriedUsage(Value):
 RULES = 6
 """Of counts that begin now. Since 2 nobody hears of a term that was over before the count began, also if what was left
 of its periods is carried over. Since 3 the renewals contact hears what was unused of what is cancelled. Since 5 what
-was taken before the opening balance has a row. Since 6 the override of what a new end left out is withdrawn after its
-day, too, and a yes after several no's is billed as it was asked."""
+was taken before the opening balance has a row. Since 6 what a new end left out gives back what grants have
+paid of it, and its override is withdrawn after its day, too; and a yes after several no's is billed as it was asked."""
 
 
 Measured = Annotated[NonNegativeInt, Field(le=MOST_AMOUNT * MINUTES_PER_HOUR)]

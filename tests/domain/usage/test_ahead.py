@@ -25,6 +25,7 @@ from domain.usage.requests import (
     EntitlementCancelled,
     OverageDecision,
     UsageChanged,
+    UsageGranted,
 )
 from domain.usage.rows import LedgerRow, RowKind
 from domain.usage.state import PeriodRecord, UsageState
@@ -162,6 +163,58 @@ def test_what_a_new_end_leaves_out_is_not_billed_once_it_is_reversed(rules: int,
     assert [row.amount for row in overrides] == billed
     assert {row.price for row in overrides} == {"85.00 EUR"}
     assert (visits.used(BEGINS), visits.usage.balance_of(0).overage) == (1, 0)
+
+
+def paid_by_grant(rules: int = RULES) -> Visits:
+    """One visit that a grant pays, left out by a new end."""
+    visits = Visits(rules)
+    visits.change(UsageGranted, amount=1)
+    assert visits.take("P-1", BEGINS + timedelta(days=20)).granted == 1
+    visits.amend_end(date(2026, 11, 15))
+    return visits
+
+
+def stands(visits: Visits) -> tuple[int, int]:
+    """Used of the cap, and what grants have paid."""
+    balance = visits.usage.balance_of(0)
+    return balance.used, balance.grant_used
+
+
+def test_a_new_end_gives_back_what_grants_have_paid() -> None:
+    """Another visit is paid by the grant then; counts of older rules keep it with the first."""
+    visits = paid_by_grant()
+    assert stands(visits) == (0, 0)
+    assert visits.take("P-2", BEGINS).granted == 1
+    assert stands(paid_by_grant(LEAVES_NOTHING - 1)) == (0, 1)
+
+
+@pytest.mark.parametrize(("others", "comes_to"), [(0, (0, 1)), (1, (1, 1))])
+def test_what_counts_again_is_paid_anew(others: int, comes_to: tuple[int, int]) -> None:
+    """By the grant, as far as nobody else has used it, or else of the cap; once, however often the end moves."""
+    visits = paid_by_grant()
+    for number in range(others):
+        visits.take(f"V-{number}", BEGINS)
+    for _ in range(2):
+        visits.amend_end(date(2026, 12, 31))
+        assert stands(visits) == comes_to
+        visits.amend_end(date(2026, 11, 15))
+        assert stands(visits) == (0, others)
+    visits.amend_end(date(2026, 12, 31))
+    visits.change(ConsumptionReversed, reference="P-1")
+    assert stands(visits) == (0, others)
+    assert sum(row.amount for row in visits.of(LedgerRow) if row.reference == "P-1") == 0
+
+
+@pytest.mark.parametrize("days", [0, 20, 40])
+def test_a_grant_is_given_back_once(days: int) -> None:
+    """A visit that a new end has left out is reversed, before its day or after it."""
+    visits = paid_by_grant()
+    visits.take("V-1", BEGINS)
+    visits.to(BEGINS + timedelta(days=days))
+    assert visits.take("P-1").outcome == "already"
+    visits.change(ConsumptionReversed, reference="P-1")
+    assert stands(visits) == (0, 1)
+    assert visits.take("P-1").is_reversed
 
 
 def test_cancelling_at_a_date_reverses_what_is_planned_after_it() -> None:
