@@ -44,8 +44,9 @@ ForeignId = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(
 
 _DIGITS = 40
 
-_LONGEST_CASE_ID = 100
-_CASE_DIGITS = 24
+_LONGEST_ID = 100
+_ID_DIGITS = 24
+_NUMBER_DIGITS = 7
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,99}")
 _SAFE_LETTERS = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
 
@@ -62,12 +63,12 @@ def case_id_of(foreign: str) -> str:
     if units and units[0] in "._-":
         units[0] = f"~{ord(units[0]):02X}"
     encoded = "".join(units)
-    if len(encoded) <= _LONGEST_CASE_ID:
+    if len(encoded) <= _LONGEST_ID:
         return encoded
-    digest = hashlib.sha256(foreign.encode("utf-8", "replace")).hexdigest()[:_CASE_DIGITS]
+    digest = hashlib.sha256(foreign.encode("utf-8", "replace")).hexdigest()[:_ID_DIGITS]
     kept = ""
     for unit in units:
-        if len(kept) + len(unit) > _LONGEST_CASE_ID - _CASE_DIGITS - 1:
+        if len(kept) + len(unit) > _LONGEST_ID - _ID_DIGITS - 1:
             break
         kept += unit
     return f"{kept}~{digest}"
@@ -85,6 +86,19 @@ CaseName = Annotated[ForeignId, AfterValidator(case_id_from)]
 def external_id_of(foreign: str, case_id: str) -> str | None:
     """What is kept of the foreign id that a case's id was made of; None where both are the same."""
     return None if foreign == case_id else foreign
+
+
+def numbered_id(name: str) -> str:
+    """An id that ends in ``~`` and a number, as it is; of what is too long the beginning, a digest and the number.
+
+    The digest is of all before the number, and leaves room for a longer one: of an id that was made so the next has
+    another number, and no second digest.
+    """
+    if len(name) <= _LONGEST_ID:
+        return name
+    named, _, number = name.rpartition("~")
+    digest = hashlib.sha256(named.encode()).hexdigest()[:_ID_DIGITS]
+    return f"{named[: _LONGEST_ID - _ID_DIGITS - _NUMBER_DIGITS - 2]}~{digest}~{number}"
 
 
 def event_id_of(*parts: str) -> str:

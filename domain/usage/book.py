@@ -138,6 +138,16 @@ class UsageBook:
         ends = self.terms.periods.ends_before(period), self.state.cancelled_at
         return min((at for at in ends if at is not None), default=None)
 
+    def opens_in(self, period: int) -> bool:
+        """Whether the opening balance is of that period: it says what was carried over into it."""
+        opening, periods = self.terms.opening, self.terms.periods
+        starts_at, ends_at = periods.starts_at(period), periods.ends_before(period)
+        return (
+            opening is not None
+            and (starts_at is None or starts_at <= opening.at)
+            and (ends_at is None or opening.at < ends_at)
+        )
+
     # --- rules, caps and what is left ---
 
     def allowance(self, period: int) -> Allowance:
@@ -281,7 +291,7 @@ class UsageBook:
             overage=use.overage,
             cap=limit,
             carried=use.carried,
-            carried_over=self.use(period + 1).carried if over and self.has(period + 1) else use.carried_out,
+            carried_over=self._carried_on(period) if over and self.has(period + 1) else use.carried_out,
             remaining=left,
             usage_percent=round(100 * use.used / limit, 1) if limit else None,
             overflows=use.overflows,
@@ -290,6 +300,10 @@ class UsageBook:
             grant_used=sum(grant.used for grant in grants),
             grant_left=self.grant_left(period, at),
         )
+
+    def _carried_on(self, period: int) -> int:
+        """What of a period that is over went into the next; what an opening balance says came from elsewhere."""
+        return 0 if self.opens_in(period + 1) else self.use(period + 1).carried
 
     def context(self, period: int) -> dict[str, Any]:
         """What the templates of actions see (`domain.process.templates`). Amounts are in the unit, as people count."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 from domain.errors import Refused
 from domain.usage.book import UsageBook, UsageEffect
@@ -28,7 +28,7 @@ def cancel(book: UsageBook, asked: EntitlementCancelled, now: datetime) -> Made:
         raise Refused("already_cancelled", f"cancelled already, at {instant(state.cancelled_at)}")
     ends_at = book.terms.periods.ends_at
     if ends_at is not None and ends_at <= at:
-        raise Refused("expired", "its term has ended; there is nothing to cancel")
+        raise nothing_to_cancel(book.terms.periods.term.ends_on, has_ended=ends_at <= now)
     effects = advance(book, now)
     state.cancelled_at = at
     text = "cancelled" if at == now else f"cancelled from {instant(at)} on"
@@ -41,6 +41,18 @@ def cancel(book: UsageBook, asked: EntitlementCancelled, now: datetime) -> Made:
         effects += end_by_cancelling(book, now)
     effects.append(RecordChange(entitlement_id=book.terms.entitlement_id, cancelled_at=at, by=asked.by))
     return Made(text, period, effects, references=tuple(references))
+
+
+def nothing_to_cancel(ends_on: date | None, *, has_ended: bool) -> Refused:
+    """The refusal of a cancellation at an instant by which the term is over.
+
+    Args:
+        ends_on: the term's last date.
+        has_ended: it is over now; if not, it will be by then.
+    """
+    if has_ended:
+        return Refused("expired", "its term has ended; there is nothing to cancel")
+    return Refused("expired", f"its term ends on {ends_on}, before that; cancel it earlier, or let it end")
 
 
 def _reverse_planned(

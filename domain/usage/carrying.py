@@ -187,7 +187,7 @@ def _carried_out(book: UsageBook, more: int, at: datetime, now: datetime, reason
 def carry(book: UsageBook, period: int, now: datetime) -> list[LedgerRow]:
     """Carry over what was left of a period that is over, or put right what was."""
     more = _onward(book, period) - book.use(period + 1).carried
-    if more == 0 or _opens_in(book, period + 1):
+    if more == 0 or book.opens_in(period + 1):
         return []
     book.changing_use(period + 1).carried += more
     day = book.terms.periods.first_day(period)
@@ -210,14 +210,3 @@ def _onward(book: UsageBook, period: int) -> int:
         return 0  # what was left before the opening balance is in that, or lapsed
     of_the_cap = carried_at_most(book, period, left) if book.allowance(period).carry_over == "period" else 0
     return of_the_cap + lasting(book, period)
-
-
-def _opens_in(book: UsageBook, period: int) -> bool:
-    """Whether the opening balance is of that period: it says what was carried over into it."""
-    opening, periods = book.terms.opening, book.terms.periods
-    starts_at, ends_at = periods.starts_at(period), periods.ends_before(period)
-    return (
-        opening is not None
-        and (starts_at is None or starts_at <= opening.at)
-        and (ends_at is None or opening.at < ends_at)
-    )

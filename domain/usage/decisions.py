@@ -19,6 +19,9 @@ from domain.usage.takings import Taking
 from domain.usage.thresholds import pass_thresholds
 from domain.usage.units import HOURS
 
+KEEPS_WHAT_WAS_ASKED = 6
+"""The version of the rules since which a yes after several no's is billed as it was asked, as after one."""
+
 
 def decide(book: UsageBook, decision: OverageDecision, now: datetime) -> Taken:
     """Take what somebody decided.
@@ -121,8 +124,9 @@ def _no(
         book.changing_use(taking.period).overage += less
         taking = taking._replace(overage=uncovered)
         book.state.taken.move(decision.reference, taking)
-    book.state.declined.forget(decision.reference)
-    book.state.declined.add(decision.reference, declined)
+    before = book.state.declined.find(decision.reference)
+    if before is None or not before.worked or book.terms.rules < KEEPS_WHAT_WAS_ASKED:
+        book.state.declined.move(decision.reference, declined)
     draft = RowDraft(
         kind=RowKind.DECLINED,
         period=taking.period,

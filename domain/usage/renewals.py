@@ -6,6 +6,7 @@ import re
 from datetime import date, datetime, timedelta
 
 from domain.errors import Refused
+from domain.ids import numbered_id
 from domain.usage.book import RowDraft, UsageBook, UsageEffect
 from domain.usage.effects import RenewalOrder
 from domain.usage.periods import Term
@@ -17,9 +18,9 @@ from domain.wording import instant
 
 
 def renewal_id(entitlement_id: str) -> str:
-    """The id of the renewal of an entitlement: of ``gold`` it is ``gold~2``, of that ``gold~3``."""
+    """The id of the renewal of an entitlement: of ``gold`` it is ``gold~2``, of that ``gold~3``; see `numbered_id`."""
     found = re.fullmatch(r"(.+)~([1-9][0-9]{0,5})", entitlement_id)
-    return f"{found[1]}~{int(found[2]) + 1}" if found else f"{entitlement_id}~2"
+    return numbered_id(f"{found[1]}~{int(found[2]) + 1}" if found else f"{entitlement_id}~2")
 
 
 def renew(

@@ -9,7 +9,7 @@ from domain.usage.book import UsageBook, UsageEffect
 from domain.usage.by_hand import Made, write_by_hand
 from domain.usage.carrying import settle
 from domain.usage.grants import give_back_grants
-from domain.usage.planned import drop_planned, find_planned
+from domain.usage.planned import drop_planned, find_planned, holds_grants
 from domain.usage.prices import price_of
 from domain.usage.requests import ConsumptionReversed, UsageChange
 from domain.usage.rows import RowKind
@@ -50,7 +50,8 @@ def give_back(book: UsageBook, asked: UsageChange, reference: str, taking: Takin
     planned, covers = find_planned(book, reference), state.covers.pop(reference, [])
     drop_planned(book, reference)
     state.taken.move(reference, Taking(period, 0))
-    give_back_grants(book, taking.grants)
+    if holds_grants(book, planned):
+        give_back_grants(book, taking.grants)
     back = overage = 0
     if planned is None or planned.counts:  # what lies beyond an amended end counts nowhere
         use = book.changing_use(period)

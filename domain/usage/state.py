@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import operator
 from datetime import date
+from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
+from domain.ids import numbered_id
 from domain.model import Value
 from domain.usage.allowance import Allowance
 from domain.usage.quantities import Quantity
@@ -120,10 +122,12 @@ class Renewal(Value):
     """The record that goes on where this one ends.
 
     Attributes:
+        entitlement_id: its id; a build before this one made some that are too long for one, and they are read as they
+            are made now.
         reckoned_from: the first record's start, if the months of the new one are counted from there.
     """
 
-    entitlement_id: str
+    entitlement_id: Annotated[str, AfterValidator(numbered_id)]
     starts_on: date
     ends_on: date
     by: str

@@ -18,6 +18,9 @@ from domain.usage.units import measures_per_unit
 WRITES_THRESHOLDS = 4
 """The version of the rules since which the ledger has a row for a threshold that is passed, and for an expiry."""
 
+OF_THE_PERIOD = 6
+"""The version of the rules since which a changed threshold counts from the current period on, as other rules do."""
+
 
 def pass_thresholds(book: UsageBook, period: int, now: datetime, *, in_silence: bool = False) -> list[UsageEffect]:
     """Order what is to be done for the thresholds that a period has come to, the lowest first; each is passed once.
@@ -76,12 +79,13 @@ def action_orders(
 
 
 def _passed_just_now(book: UsageBook, period: int) -> list[Threshold]:
-    if not book.terms.allowance.thresholds:
+    allowance = book.allowance(period) if book.terms.rules >= OF_THE_PERIOD else book.terms.allowance
+    if not allowance.thresholds:
         return []
     use, limit = book.use(period), book.limit(period)
     if limit is None or not book.has(period):
         return []
-    ahead = [threshold for threshold in book.terms.allowance.thresholds if threshold.id not in use.passed]
+    ahead = [threshold for threshold in allowance.thresholds if threshold.id not in use.passed]
     marks = [(_mark(book, threshold, limit), threshold) for threshold in ahead]
     due = [(mark, threshold) for mark, threshold in marks if _is_passed(book, period, threshold, mark)]
     return [threshold for _, threshold in sorted(due, key=lambda pair: pair[0])]

@@ -14,6 +14,7 @@ from domain.catalog.problems import CatalogProblems
 from domain.catalog.status import EntitlementStatus, status
 from domain.errors import Refused
 from domain.messages.inbox import problems
+from domain.usage.cancelling import nothing_to_cancel
 from domain.usage.requests import EntitlementAmended, EntitlementCancelled
 from domain.wording import instant
 from store import Store
@@ -64,7 +65,8 @@ class UncountedEntitlements:
             if declared.cancelled_at is not None:
                 raise Refused("already_cancelled", f"cancelled already, at {instant(declared.cancelled_at)}")
             if status(declared, at, zone) is EntitlementStatus.EXPIRED:
-                raise Refused("expired", "its term has ended; there is nothing to cancel")
+                has_ended = status(declared, datetime.now(UTC), zone) is EntitlementStatus.EXPIRED
+                raise nothing_to_cancel(declared.ends_on, has_ended=has_ended)
             return _with(declared, cancelled_at=at)
 
         self._change(entitlement, asked, cancelled)

@@ -15,16 +15,19 @@ from domain.usage.book import UsageEffect
 from domain.usage.effects import UsageActionOrder
 from domain.usage.freezing import freeze
 from domain.usage.machine import Usage
-from domain.usage.planned import MOST_PLANNED
+from domain.usage.planned import LEAVES_NOTHING, MOST_PLANNED
 from domain.usage.requests import (
+    RULES,
     Consumed,
     Consumption,
     ConsumptionReversed,
     EntitlementAmended,
     EntitlementCancelled,
+    OverageDecision,
     UsageChanged,
+    UsageGranted,
 )
-from domain.usage.rows import LedgerRow
+from domain.usage.rows import LedgerRow, RowKind
 from domain.usage.state import PeriodRecord, UsageState
 
 FAR = datetime(2040, 1, 1, tzinfo=UTC)
@@ -35,7 +38,7 @@ PLANNED = datetime(2027, 3, 10, 9, tzinfo=UTC)
 class Visits:
     """An entitlement to visits, from 1 November 2026 to 30 June 2027 in UTC."""
 
-    def __init__(self, **allowance: Any) -> None:
+    def __init__(self, rules: int = RULES, **allowance: Any) -> None:
         declared = {
             "id": "gold",
             "account": "acme",
@@ -45,7 +48,7 @@ class Visits:
         }
         entitlement = Entitlement.model_validate(declared)
         terms = entitlement_terms(entitlement, Account(id="acme"), Organisation(), now=BEGINS)
-        self.usage = Usage.begin(terms, BEGINS)
+        self.usage = Usage.begin(terms.model_copy(update={"rules": rules}), BEGINS)
         self.effects: list[UsageEffect] = []
         self.now = BEGINS
         self.asked = 0
@@ -63,6 +66,13 @@ class Visits:
         self.effects += taken.effects
         self.to(self.now)
         return taken.answer
+
+    def say_yes(self, reference: str, at: datetime) -> None:
+        decision = OverageDecision(
+            reference=reference, event_id=f"yes-{reference}", approved=True, by="ana", reason="agreed", occurred_at=at
+        )
+        self.effects += self.usage.decide(decision, self.now).effects
+        self.to(self.now)
 
     def change(self, kind: type[Any], **fields: Any) -> UsageChanged:
         self.asked += 1
@@ -133,6 +143,78 @@ def test_a_visit_beyond_the_end_gives_nothing_back_when_its_day_has_come() -> No
     visits.change(ConsumptionReversed, reference="P-1")
     assert visits.used(BEGINS) == 1
     assert visits.take("P-1", BEGINS).is_reversed
+
+
+@pytest.mark.parametrize(
+    ("rules", "days", "billed"),
+    [(RULES, 0, [1, -1]), (RULES, 7, [1, -1]), (RULES, 40, [1, -1]), (LEAVES_NOTHING - 1, 7, [1])],
+)
+def test_what_a_new_end_leaves_out_is_not_billed_once_it_is_reversed(rules: int, days: int, billed: list[int]) -> None:
+    """Whether its day has come by then or not. Counts of older rules go on as they did after that day."""
+    visits = Visits(rules, cap=1, overflow="prompt", overage_price="85.00 EUR")
+    visits.take("P-1", BEGINS + timedelta(days=5))
+    assert visits.take("P-2", BEGINS + timedelta(days=6)).outcome == "prompt"
+    visits.say_yes("P-2", BEGINS + timedelta(days=6))
+    visits.amend_end(date(2026, 11, 8))
+    visits.to(BEGINS + timedelta(days=days))
+    assert visits.take("P-2", BEGINS + timedelta(days=6)).outcome == "already"
+    visits.change(ConsumptionReversed, reference="P-2")
+    overrides = [row for row in visits.of(LedgerRow) if row.kind is RowKind.OVERRIDE]
+    assert [row.amount for row in overrides] == billed
+    assert {row.price for row in overrides} == {"85.00 EUR"}
+    assert (visits.used(BEGINS), visits.usage.balance_of(0).overage) == (1, 0)
+
+
+def paid_by_grant(rules: int = RULES) -> Visits:
+    """One visit that a grant pays, left out by a new end."""
+    visits = Visits(rules)
+    visits.change(UsageGranted, amount=1)
+    assert visits.take("P-1", BEGINS + timedelta(days=20)).granted == 1
+    visits.amend_end(date(2026, 11, 15))
+    return visits
+
+
+def stands(visits: Visits) -> tuple[int, int]:
+    """Used of the cap, and what grants have paid."""
+    balance = visits.usage.balance_of(0)
+    return balance.used, balance.grant_used
+
+
+def test_a_new_end_gives_back_what_grants_have_paid() -> None:
+    """Another visit is paid by the grant then; counts of older rules keep it with the first."""
+    visits = paid_by_grant()
+    assert stands(visits) == (0, 0)
+    assert visits.take("P-2", BEGINS).granted == 1
+    assert stands(paid_by_grant(LEAVES_NOTHING - 1)) == (0, 1)
+
+
+@pytest.mark.parametrize(("others", "comes_to"), [(0, (0, 1)), (1, (1, 1))])
+def test_what_counts_again_is_paid_anew(others: int, comes_to: tuple[int, int]) -> None:
+    """By the grant, as far as nobody else has used it, or else of the cap; once, however often the end moves."""
+    visits = paid_by_grant()
+    for number in range(others):
+        visits.take(f"V-{number}", BEGINS)
+    for _ in range(2):
+        visits.amend_end(date(2026, 12, 31))
+        assert stands(visits) == comes_to
+        visits.amend_end(date(2026, 11, 15))
+        assert stands(visits) == (0, others)
+    visits.amend_end(date(2026, 12, 31))
+    visits.change(ConsumptionReversed, reference="P-1")
+    assert stands(visits) == (0, others)
+    assert sum(row.amount for row in visits.of(LedgerRow) if row.reference == "P-1") == 0
+
+
+@pytest.mark.parametrize("days", [0, 20, 40])
+def test_a_grant_is_given_back_once(days: int) -> None:
+    """A visit that a new end has left out is reversed, before its day or after it."""
+    visits = paid_by_grant()
+    visits.take("V-1", BEGINS)
+    visits.to(BEGINS + timedelta(days=days))
+    assert visits.take("P-1").outcome == "already"
+    visits.change(ConsumptionReversed, reference="P-1")
+    assert stands(visits) == (0, 1)
+    assert visits.take("P-1").is_reversed
 
 
 def test_cancelling_at_a_date_reverses_what_is_planned_after_it() -> None:

@@ -213,6 +213,13 @@ def test_what_has_expired_is_not_cancelled() -> None:
     assert "its term has ended" in refusal(visits, by_hand(EntitlementCancelled), after)
 
 
+@pytest.mark.parametrize("at", [datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 6, 1, tzinfo=UTC)])
+def test_cancelling_past_an_end_that_is_ahead_says_when_that_is(at: datetime) -> None:
+    """A date is the last day covered, so that of the term's last date there is nothing to cancel either."""
+    said = refusal(usage(), by_hand(EntitlementCancelled, at=at))
+    assert said == "its term ends on 2025-12-31, before that; cancel it earlier, or let it end"
+
+
 def test_changes_go_through_json() -> None:
     hours = usage(unit="hours", cap=20)
     take(hours, "T1", 90)

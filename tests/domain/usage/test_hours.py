@@ -198,6 +198,16 @@ def test_yes_is_no_override_if_there_is_room_by_then() -> None:
     assert cases.rows("override") == []
 
 
+def test_yes_bills_an_entry_as_it_was_asked_whatever_room_there_is_by_then() -> None:
+    """Its work is on record beyond the cap; it can be covered instead."""
+    bank = Bank(cap=1, overflow="prompt")
+    bank.log("T1", 90)
+    bank.change(EntitlementAmended, "raise", cap=5)
+    assert bank.decide("T1", "yes", yes=True).overage == 30
+    assert bank.now == (60, 30, 240)
+    assert [row.amount for row in bank.rows("override")] == [30]
+
+
 def test_a_block_is_lifted_at_once_by_a_higher_cap() -> None:
     """For a new request: the one that was refused gets the same answer."""
     cases = Bank(unit="cases", cap=0, overflow="block")

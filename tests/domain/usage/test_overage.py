@@ -24,6 +24,7 @@ from domain.usage.requests import (
     TimeEntry,
 )
 from domain.usage.rows import LedgerRow, RowKind
+from domain.usage.state import PeriodRecord
 
 JANUARY = datetime(2026, 1, 10, 12, tzinfo=UTC)
 FEBRUARY = datetime(2026, 2, 10, 12, tzinfo=UTC)
@@ -217,6 +218,19 @@ def test_with_an_opening_no_old_period_gives_anything() -> None:
     bank = Bank(begins, carry_over="period", opening={"as_of": "2026-12-01"})
     assert bank.usage.balance(begins).current.carried == 0
     assert bank.usage.next_due == datetime(2027, 1, 1, tzinfo=UTC) + timedelta(0)
+
+
+def test_what_an_opening_balance_says_was_carried_came_from_no_period_here() -> None:
+    """The period before it carries nothing, in its balance and in what is reported of it."""
+    may = datetime(2026, 5, 20, tzinfo=UTC)
+    bank = Bank(may, carry_over="period", opening={"as_of": "2026-05-01", "used": 2, "carried": 3})
+    bank.take("April", may - timedelta(days=40))
+    bank.to(datetime(2026, 6, 2, tzinfo=UTC))
+    carried = {period: bank.usage.balance_of(period).carried_over for period in (2, 3, 4)}
+    assert carried == {2: 0, 3: 0, 4: 3}
+    reported = [(one.period, one.carried_over) for one in bank.effects if isinstance(one, PeriodRecord)]
+    assert reported == [(3, 0), (4, 3)]
+    assert bank.usage.balance_of(4).carried == 3
 
 
 # --- what is billed ---

@@ -13,6 +13,7 @@ from domain.usage.freezing import freeze
 from domain.usage.machine import Usage
 from domain.usage.periods import Term
 from domain.usage.requests import (
+    RULES,
     Consumption,
     EntitlementAmended,
     EntitlementCancelled,
@@ -22,6 +23,7 @@ from domain.usage.requests import (
 )
 from domain.usage.rows import LedgerRow, RowKind
 from domain.usage.term_length import TermLength
+from domain.usage.thresholds import OF_THE_PERIOD
 
 FAR = datetime(2040, 1, 1, tzinfo=UTC)
 STARTS_ON = date(2026, 10, 1)
@@ -33,10 +35,11 @@ def declared(**allowance: Any) -> Allowance:
     return Allowance.model_validate({"unit": "visits", "cap": 10, "period": "month"} | allowance)
 
 
-def usage(**allowance: Any) -> Usage:
+def usage(version: int = RULES, **allowance: Any) -> Usage:
     rules = declared(**allowance)
     term = Term(starts_on=STARTS_ON, ends_on=date(2027, 9, 30), time_zone="UTC")
-    terms = EntitlementTerms(entitlement_id="E1", account="acme", allowance=rules, periods=freeze(rules, term, FAR))
+    periods = freeze(rules, term, FAR)
+    terms = EntitlementTerms(entitlement_id="E1", account="acme", allowance=rules, periods=periods, rules=version)
     return Usage.begin(terms, OCTOBER - timedelta(days=9))
 
 
@@ -205,3 +208,25 @@ def test_a_percentage_over_100_counts_overage() -> None:
     assert visits.balance(OCTOBER).current.thresholds_passed == ["100-percent"]
     visits.decide(OverageDecision(reference="C", event_id="d", approved=True, occurred_at=OCTOBER, **WHO), OCTOBER)
     assert visits.balance(OCTOBER).current.thresholds_passed == ["100-percent", "150-percent"]
+
+
+@pytest.mark.parametrize(
+    ("version", "before", "after", "in_october", "in_november"),
+    [
+        (RULES, [], ["50%"], [], ["50-percent"]),
+        (RULES, ["70%"], [], ["70-percent"], []),
+        (RULES, ["70%"], ["60%"], ["70-percent"], ["60-percent"]),
+        (OF_THE_PERIOD - 1, [], ["50%"], ["50-percent"], ["50-percent"]),
+    ],
+)
+def test_a_changed_threshold_counts_from_the_current_period_on(
+    version: int, before: list[str], after: list[str], in_october: list[str], in_november: list[str]
+) -> None:
+    """Late work passes those that its own period had; counts of older rules pass those of now."""
+    visits = usage(version, thresholds=[{"at": at} for at in before])
+    take(visits, "O", OCTOBER, OCTOBER, 6)
+    amend(visits, NOVEMBER, thresholds=[{"at": at} for at in after])
+    take(visits, "late", OCTOBER, NOVEMBER)
+    take(visits, "N", NOVEMBER, NOVEMBER, 7)
+    assert visits.balance_of(0).thresholds_passed == in_october
+    assert visits.balance_of(1).thresholds_passed == in_november

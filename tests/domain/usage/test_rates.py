@@ -14,8 +14,17 @@ from domain.catalog.checks import check_catalog
 from domain.catalog.declarations import Catalog
 from domain.errors import Refused
 from domain.usage.allowance import Allowance
+from domain.usage.decisions import KEEPS_WHAT_WAS_ASKED
+from domain.usage.machine import Usage
 from domain.usage.rates import EntryRates, RatedFrom, RateRow, Rating, entry_rates, table_key
-from domain.usage.requests import Consumed, ConsumptionReversed, EntitlementAmended, EntitlementOverflowed, UsageGranted
+from domain.usage.requests import (
+    RULES,
+    Consumed,
+    ConsumptionReversed,
+    EntitlementAmended,
+    EntitlementOverflowed,
+    UsageGranted,
+)
 from tests.domain.usage.test_hours import NOON, Bank
 
 DAYS = ("mon", "tue", "wed", "thu", "fri")
@@ -161,6 +170,20 @@ def test_a_no_leaves_minutes_of_work_uncovered(cap: Any) -> None:
     assert (override.amount, override.price) == (105, "85.00 EUR")
     bank.change(ConsumptionReversed, "undo", reference="T1")
     assert bank.now[:2] == (0, 0)
+
+
+@pytest.mark.parametrize(("rules", "billed"), [(RULES, 105), (KEEPS_WHAT_WAS_ASKED - 1, 70)])
+def test_a_second_no_changes_nothing_of_what_a_yes_bills(rules: int, billed: int) -> None:
+    """Counts of older rules bill what was uncovered by then."""
+    bank = Bank(cap=1, overflow="prompt", rates=OUTSIDE)
+    bank.usage = Usage.begin(bank.usage.terms.model_copy(update={"rules": rules}), NOON)
+    log(bank, 120, at("16:30"))
+    for number in range(3):
+        bank.decide("T1", f"no-{number}", yes=False)
+        assert bank.now[:2] == (60, 70)
+    bank.decide("T1", "yes", yes=True)
+    assert bank.now[:2] == (60, billed)
+    assert [row.amount for row in bank.rows("override")] == [billed]
 
 
 def test_worked_and_rated_minutes_are_both_on_record() -> None:

@@ -23,7 +23,7 @@ from domain.usage.requests import (
     EntitlementRenewed,
 )
 from domain.usage.rows import LedgerRow
-from domain.usage.state import PeriodRecord
+from domain.usage.state import PeriodRecord, UsageState
 from domain.usage.term_length import TermLength
 
 ORGANISATION = Organisation(time_zone="America/New_York")
@@ -391,6 +391,37 @@ def test_a_renewal_is_known_by_what_it_renews(before: str, after: str) -> None:
 def test_the_next_term_is_as_long_as_the_last(first: date, last: date, length: str) -> None:
     assert str(TermLength.between(first, last)) == length
     assert TermLength.between(first, last).last_day(first) == last
+
+
+@pytest.mark.parametrize("letters", [98, 99, 100])
+def test_a_renewal_of_a_long_id_has_an_id_too(letters: int) -> None:
+    """Its beginning and a digest; numbers follow one another there as well, and two that begin alike stay apart."""
+    name, other = "g" * letters, "g" * (letters - 1) + "h"
+    visits = Walk(id=name, allowance={"period": "term", "carry_over": "renewal"}, term_end={"policy": "renew"})
+    visits.take(4)
+    visits.to(AFTER)
+    [made], [carried] = visits.of(RenewalOrder), visits.of(CarryOverOrder)
+    second = renewal_id(name)
+    assert made.renewal.entitlement_id == carried.renewal_id == visits.usage.balance(AFTER).renewal == second
+    assert Entitlement.model_validate({"id": second, "account": "acme"}).id == second
+    chain = [second]
+    while len(chain) < 20:
+        chain.append(renewal_id(chain[-1]))
+    assert [one.rpartition("~")[2] for one in chain] == [str(number) for number in range(2, 22)]
+    assert len({one.rpartition("~")[0] for one in chain[-12:]}) == 1
+    assert max(map(len, chain)) <= 100
+    assert {renewal_id(other)}.isdisjoint(chain)
+
+
+def test_a_state_with_a_renewal_of_too_long_an_id_is_read() -> None:
+    """Builds before made such an id; it is what it would be now, and the count answers again."""
+    name = "g" * 100
+    visits = Walk(id=name)
+    visits.change(EntitlementRenewed)
+    state = visits.usage.state.model_dump(mode="json")
+    state["renewal"]["entitlement_id"] = f"{name}~2"
+    read = Usage(visits.usage.terms, UsageState.model_validate(state))
+    assert read.balance(START).renewal == renewal_id(name)
 
 
 # --- declared ---
