@@ -15,7 +15,10 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel
 
 from domain.catalog.declarations import Entitlement
+from domain.catalog.kinds import Kind
+from domain.catalog.references import Known
 from domain.catalog.status import EntitlementStatus, status
+from domain.usage.renewals import renewal_id
 from domain.usage.term_end import AtTermEnd
 
 _ALLOWANCE = ("unit", "period", "aligned")
@@ -62,6 +65,19 @@ def is_same_kind(old: Entitlement, new: Entitlement) -> bool:
     """Whether one entitlement may go on as the other: both are of one account, and count the same unit."""
     units = [one.allowance and one.allowance.unit for one in (old, new)]
     return old.account == new.account and units[0] == units[1]
+
+
+def renewal_of(entitlement: Entitlement, known: Known) -> Entitlement | None:
+    """The record that an entitlement goes on as; None: it was not renewed.
+
+    It has the first id that was free when it was made: an earlier one may be another's.
+    """
+    name = renewal_id(entitlement.id)
+    while isinstance(found := known.find(Kind.ENTITLEMENTS, name), Entitlement):
+        if found.renews == entitlement.id and is_same_kind(entitlement, found):
+            return found
+        name = renewal_id(name)
+    return None
 
 
 def refused_changes(old: Entitlement, new: Entitlement) -> Iterator[tuple[str, str]]:

@@ -9,12 +9,11 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
-from domain.catalog.amendments import Standing, refused_at_once, refused_ends, with_what_was_written
+from domain.catalog.amendments import Standing, refused_at_once, refused_ends, renewal_of, with_what_was_written
 from domain.catalog.declarations import Account, Catalog, Entitlement, Organisation
 from domain.catalog.kinds import Kind
 from domain.catalog.problems import Problem
 from domain.catalog.status import EntitlementStatus, status, zone_of
-from domain.usage.renewals import renewal_id
 from store import tables
 from store.catalog.reading import StoredCatalog, declaration_of
 
@@ -55,12 +54,10 @@ class Counted:
 
     def _standing(self, old: Entitlement) -> Standing:
         account = self.stored.get(Account, old.account)
-        renewal = self.stored.find(Kind.ENTITLEMENTS, renewal_id(old.id))
-        is_its_own = isinstance(renewal, Entitlement) and renewal.renews == old.id
         return Standing(
             at=self.at,
             zone=zone_of(account, self.stored.organisation()),
-            renewal=renewal if isinstance(renewal, Entitlement) and is_its_own else None,
+            renewal=renewal_of(old, self.stored),
             is_counted=self._has_taken(old.id),
         )
 

@@ -323,6 +323,24 @@ def test_a_changed_end_is_that_of_the_last_renewal() -> None:
     assert problem.startswith(f"ends_on: entitlement '{GOLD}' was renewed: it goes on as '{GOLD}~3' from 2027-01-01, ")
 
 
+def renewed_past_another() -> Shop:
+    """Ordered for 2025; the next id is another's, so that it was renewed under the one after."""
+    shop = Shop()
+    shop.place(starts_on="2025-01-01", ends_on="2025-12-31", lines=[line("unlimited")])
+    shop.renew(GOLD, f"{GOLD}~2", "2026-01-01", "2026-12-31")
+    shop.change(f"{GOLD}~2", renews=None)
+    shop.renew(GOLD, f"{GOLD}~3", "2026-01-01", "2026-12-31")
+    shop.renew(f"{GOLD}~3", f"{GOLD}~4", "2027-01-01", "2027-12-31")
+    return shop
+
+
+def test_a_renewal_under_a_later_id_is_amended_and_what_has_its_place_is_left_alone() -> None:
+    changed = order(renewed_past_another(), lines=[line("unlimited", cancelled=True)])
+    assert {name: one.cancelled_at for name, one in changed.items()} == {f"{GOLD}~3": LATER, f"{GOLD}~4": LATER}
+    changed = order(renewed_past_another(), ends_on="2028-06-30")
+    assert {name: str(one.ends_on) for name, one in changed.items()} == {f"{GOLD}~4": "2028-06-30"}
+
+
 def test_an_id_that_only_looks_like_a_renewal_is_none() -> None:
     shop = Shop()
     shop.place(starts_on="2025-01-01", lines=[line()])

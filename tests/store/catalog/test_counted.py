@@ -193,6 +193,17 @@ def test_the_end_of_one_that_was_renewed_stays(shop: Store) -> None:
     assert write(shop, entitlements=[{**renewal, "ends_on": "2028-06-30"}]).of("entitlements", "changed") == ["gold~2"]
 
 
+def test_the_end_stays_of_one_that_was_renewed_under_a_later_id(shop: Store) -> None:
+    """The next id was another's."""
+    later = {**GOLD, "starts_on": "2027-01-01", "ends_on": "2027-12-31"}
+    write(shop, entitlements=[{**later, "id": "gold~2"}])
+    write(shop, tell=None, entitlements=[{**later, "id": "gold~3", "renews": "gold"}])
+    for one in shop.unsynchronised.entitlements():
+        shop.unsynchronised.cross_out(one)
+    (problem,) = not_declared(shop, ends_on="2027-06-30")
+    assert "entitlement 'gold' goes on as 'gold~3' from 2027-01-01" in problem
+
+
 def test_one_problem_of_an_allowance_hides_what_follows_from_it(shop: Store) -> None:
     """What never can be changed is said once."""
     record(shop, cancelled_at=CANCELLED_AT)
