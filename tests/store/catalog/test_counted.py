@@ -21,6 +21,7 @@ AT = datetime(2026, 5, 1, 2, tzinfo=UTC)
 """In New York it is still 30 April."""
 
 CANCELLED_AT = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
+FIELDS = {"assigned_to": "string", "group": "string"}
 GOLD: dict[str, Any] = {
     "id": "gold",
     "account": "acme",
@@ -386,3 +387,26 @@ def test_a_conflict_is_not_stored_before_somebody_says_yes(shop: Store) -> None:
     assert (asked.asks, [one.why for one in asked.against]) == (True, ["conflict"])
     assert str(shop.catalog.entitlement("gold").ends_on) == "2027-06-30"
     assert shop.catalog.apply(catalog, by="ana").changes[0].details == ["ends_on: 2027-06-30 -> 2028-12-31"]
+
+
+def test_what_an_organisation_leaves_out_is_not_gone_before_somebody_says_yes(store: Store) -> None:
+    """What it says is nothing is gone at once."""
+    said: dict[str, Any] = {"roles": {"owner": "assigned_to", "team": "group"}, "quiet": {"mails_per_case": 5}}
+
+    def apply(*, consent: bool = True, **organisation: Any) -> Diff:
+        catalog = Catalog.model_validate({"fields": FIELDS, "organisation": organisation})
+        return store.catalog.apply(catalog, by="ana", consent=consent)
+
+    def stands() -> dict[str, Any]:
+        return store.catalog.organisation().model_dump(mode="json", include={*said}, exclude_none=True)
+
+    apply(**said)
+    asked = apply(roles={"owner": "assigned_to"}, consent=False)
+    assert (asked.asks, [one.key for one in asked.against]) == (True, ["roles.team", "quiet"])
+    assert stands() == said
+    apply(roles={"owner": "assigned_to"})
+    assert stands() == {"roles": {"owner": "assigned_to"}}
+    apply(**said)
+    assert apply(roles={}, quiet=None, consent=False).against == []
+    assert stands() == {}
+    assert apply(roles={}, quiet=None).changes == []
