@@ -115,6 +115,7 @@ def refused_at_once(old: Entitlement, new: Entitlement, standing: Standing) -> I
         yield ("cancelled_at",), f"{message}; give the first instant, or leave cancelled_at out"
     if old.allowance is None or any(refused_changes(old, new)):
         return  # nothing was counted until now, or it is another allowance
+    yield from _refused_opening(old, new, standing)
     if is_cancelled:
         why, instead = f"{name} was cancelled at {_shown(old.cancelled_at)}", "another under a new id"
     elif stands is EntitlementStatus.EXPIRED and standing.is_counted:
@@ -124,6 +125,14 @@ def refused_at_once(old: Entitlement, new: Entitlement, standing: Standing) -> I
         return
     for path, before, after in _changes(old, new):
         yield path, f"{why}: {_kept(path[-1], before, after)}; declare it so, or {instead}"
+
+
+def _refused_opening(old: Entitlement, new: Entitlement, standing: Standing) -> Iterator[Refusal]:
+    """A count reads its opening balance when it begins: with its declaration, if the end of its term is awaited."""
+    if new.opening != old.opening and (standing.is_counted or old.term_end is not None):
+        message = f"entitlement {old.id!r} is counted already, and an opening balance is of a new one"
+        right = "leave opening out" if old.opening is None else "declare opening as it was"
+        yield ("opening",), f"{message}; {right}, and adjust by hand what was used"
 
 
 def refused_ends(old: Entitlement, new: Entitlement, standing: Standing) -> Iterator[Refusal]:

@@ -250,6 +250,21 @@ def test_an_order_amends_neither_into_the_past(store: Store) -> None:
     assert str(store.catalog.entitlement("o.support.bronze").ends_on) == "2026-05-01"
 
 
+def test_an_opening_balance_is_of_what_is_not_counted_yet(shop: Store) -> None:
+    """A slip of the pen is put right until something is taken."""
+    declare(shop, opening={"as_of": "2026-02-01", "used": 8})
+    declare(shop, opening={"as_of": "2026-02-01", "used": 9})
+    for one in shop.unsynchronised.entitlements():
+        shop.unsynchronised.cross_out(one)
+    count(shop)
+    assert not_declared(shop, opening={"as_of": "2026-02-01", "used": 10}) == [
+        (
+            "entitlements[0].opening: entitlement 'gold' is counted already, and an opening balance is of a new one; "
+            "declare opening as it was, and adjust by hand what was used"
+        )
+    ]
+
+
 # --- time zones ---
 
 
