@@ -45,6 +45,7 @@ DOCUMENT: dict[str, Any] = {
         },
         {"id": "visits", "term": "90 days", "allowance": {"unit": "visits", "cap": 4}},
         {"id": "gold", "term": "1 year", "allowance": {"unit": "cases"}},
+        {"id": "x.gold", "term": "1 year", "allowance": {"unit": "visits"}},
         {"id": "huge", "term": "1 year", "allowance": {"cap": 1_000_000}},
         {"id": "ages", "term": "99999 years", "process": "Standard"},
         {
@@ -57,6 +58,7 @@ DOCUMENT: dict[str, Any] = {
     "products": [
         {"id": "support", "name": "Support", "entitlement_templates": ["bronze", "visits"]},
         {"id": "unlimited", "entitlement_templates": ["gold"]},
+        {"id": "dotted", "entitlement_templates": ["x.gold"]},
         {"id": "big", "entitlement_templates": ["huge"]},
         {"id": "eternal", "entitlement_templates": ["ages"]},
         {"id": "evergreen", "entitlement_templates": ["rolling"]},
@@ -390,10 +392,36 @@ def test_an_id_that_only_looks_like_a_renewal_is_none() -> None:
                 "characters; give a shorter id"
             ),
         ),
+        (
+            {"lines": [line("screw", id="x" * 99)]},
+            (
+                f"lines[0].id: a contract line item's id would be 'o.{'x' * 99}', which is longer than 100 "
+                "characters; give a shorter id"
+            ),
+        ),
+        (
+            {"lines": [line("dotted", id="p"), line("unlimited", id="p.x")]},
+            (
+                "lines[1].id: this line would make entitlement 'o.p.x.gold' as another does; give it another id "
+                "(see lines[0])"
+            ),
+        ),
     ],
 )
 def test_an_order_that_cannot_be_is_refused(order: dict[str, Any], says: str) -> None:
     assert says in Shop().refuse(**{"lines": [line()], **order})
+
+
+def test_a_line_that_is_added_makes_nothing_that_another_has_made() -> None:
+    """Whichever of the two was ordered first."""
+    lines = [line("dotted", id="p"), line("unlimited", id="p.x")]
+    for first, added in (lines, lines[::-1]):
+        shop = Shop()
+        shop.place(lines=[first])
+        (problem,) = shop.refuse(LATER, lines=[first, added])
+        assert problem.startswith("lines[1].id: this line would make entitlement 'o.p.x.gold' as another does")
+        (problem,) = shop.refuse(LATER, lines=[added, first])
+        assert "entitlement 'o.p.x.gold' as another does" in problem
 
 
 @pytest.mark.parametrize("quantity", [0, -1, 100_001, 1.5])
