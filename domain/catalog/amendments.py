@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -149,6 +149,21 @@ def refused_ends(old: Entitlement, new: Entitlement, standing: Standing) -> Iter
     if status(old, standing.at, standing.zone) is not EntitlementStatus.CANCELLED:
         message = f"entitlement {old.id!r} is counted and can't end on {new.ends_on}, which is over"
         yield ("ends_on",), f"{message}; give today ({today}) or a later date, or cancel it"
+
+
+def refused_without_end(old: Entitlement | None, new: Entitlement) -> Iterator[Refusal]:
+    """A last date that is no end (9999-12-31) of what is renewed, or told of, at its end. What stands so may stay.
+
+    Args:
+        old: as it is stored; None: it is new.
+        new: as it is to be.
+    """
+    at_end = new.term_end
+    if new.ends_on != date.max or at_end is None or not (at_end.notices or at_end.policy is AtTermEnd.RENEW):
+        return
+    if old is None or (old.ends_on, old.term_end) != (new.ends_on, at_end):
+        message = f"{new.ends_on} means that its term does not end, and term_end is of one that does"
+        yield ("ends_on",), f"{message}; give another date, or leave term_end out"
 
 
 def _refused_of_what_runs(old: Entitlement, new: Entitlement, standing: Standing) -> Iterator[Refusal]:

@@ -116,10 +116,11 @@ class CarriedUsage(Value):
     faults: int = Field(default=0, exclude_if=operator.not_)
 
 
-RULES = 5
+RULES = 6
 """Of counts that begin now. Since 2 nobody hears of a term that was over before the count began, also if what was left
 of its periods is carried over. Since 3 the renewals contact hears what was unused of what is cancelled. Since 5 what
-was taken before the opening balance has a row."""
+was taken before the opening balance has a row. Since 6 what is renewed, or told of, at its end is not amended to end on
+9999-12-31, which is no end."""
 
 
 Measured = Annotated[NonNegativeInt, Field(le=MOST_AMOUNT * MINUTES_PER_HOUR)]

@@ -9,7 +9,15 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
-from domain.catalog.amendments import Standing, refused_at_once, refused_ends, renewal_of, with_what_was_written
+from domain.catalog.amendments import (
+    Refusal,
+    Standing,
+    refused_at_once,
+    refused_ends,
+    refused_without_end,
+    renewal_of,
+    with_what_was_written,
+)
 from domain.catalog.declarations import Account, Catalog, Entitlement, Organisation
 from domain.catalog.kinds import Kind
 from domain.catalog.problems import Problem
@@ -41,16 +49,19 @@ class Counted:
         """
         yield from self._zones()
         for number, new in enumerate(self.catalog.entitlements):
-            old = self.stored.find(Kind.ENTITLEMENTS, new.id)
-            if not isinstance(old, Entitlement):
-                continue
-            wanted = with_what_was_written(old, new)
-            if wanted == old:
-                continue
-            standing = self._standing(old)
-            refused = refused_ends if of_order else refused_at_once
-            for path, message in refused(old, wanted, standing):
+            for path, message in self._refused(new, of_order=of_order):
                 yield Problem((Kind.ENTITLEMENTS.value, number, *path), message)
+
+    def _refused(self, new: Entitlement, *, of_order: bool) -> Iterator[Refusal]:
+        old = self.stored.find(Kind.ENTITLEMENTS, new.id)
+        if not isinstance(old, Entitlement):
+            yield from refused_without_end(None, new)
+            return
+        wanted = with_what_was_written(old, new)
+        if wanted != old:
+            yield from refused_without_end(old, wanted)
+            refused = refused_ends if of_order else refused_at_once
+            yield from refused(old, wanted, self._standing(old))
 
     def _standing(self, old: Entitlement) -> Standing:
         account = self.stored.get(Account, old.account)

@@ -14,6 +14,7 @@ from domain.catalog.amendments import (
     refused_at_once,
     refused_changes,
     refused_ends,
+    refused_without_end,
     with_what_was_written,
 )
 from domain.catalog.declarations import Entitlement
@@ -132,6 +133,23 @@ def test_of_a_renewed_one_the_end_stays() -> None:
     [said] = at_once(gold(), gold(ends_on="2026-11-30"), renewal=renewal)
     assert "goes on as 'gold-2' from 2027-01-01" in said
     assert at_once(gold(), gold(allowance={"unit": "cases", "cap": 60}), renewal=renewal) == []
+
+
+@pytest.mark.parametrize(
+    "term_end", [AT_END, {"notices": [{"days_before": 3, "actions": [{"do": "task", "subject": "t"}]}]}]
+)
+def test_the_last_date_there_is_is_no_end_to_renew_at(term_end: dict[str, Any]) -> None:
+    """Nor one to tell of. What stands so may go on to say so."""
+    never = gold(ends_on="9999-12-31", term_end=term_end)
+    says = (
+        "9999-12-31 means that its term does not end, and term_end is of one that does; "
+        "give another date, or leave term_end out"
+    )
+    for old in (None, gold(), gold(ends_on="9999-12-31"), gold(term_end=term_end)):
+        assert list(refused_without_end(old, never)) == [(("ends_on",), says)]
+    assert not list(refused_without_end(never, never.model_copy(update={"name": "Gold"})))
+    assert not list(refused_without_end(None, gold(ends_on="9999-12-30", term_end=term_end)))
+    assert not list(refused_without_end(None, gold(ends_on="9999-12-31", term_end={"policy": "expire"})))
 
 
 @pytest.mark.parametrize(

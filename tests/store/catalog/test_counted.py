@@ -250,6 +250,24 @@ def test_an_order_amends_neither_into_the_past(store: Store) -> None:
     assert str(store.catalog.entitlement("o.support.bronze").ends_on) == "2026-05-01"
 
 
+def test_what_never_ends_is_not_renewed_at_its_end(shop: Store) -> None:
+    """Whoever declares it so, and whether there is one already. What a count of before has taken is stored."""
+    never = {"ends_on": "9999-12-31", "term_end": {"policy": "renew"}}
+    for name in ("gold", "new"):
+        (problem,) = not_declared(shop, id=name, **never)
+        assert problem.startswith("entitlements[0].ends_on: 9999-12-31 means that its term does not end")
+    template = {"id": "bronze", "term": "1 year", "allowance": {"cap": 10}, "term_end": {"policy": "renew"}}
+    product = {"id": "support", "entitlement_templates": ["bronze"]}
+    write(shop, entitlement_templates=[template], products=[product])
+    order = Order.model_validate(
+        {"id": "o", "account": "acme", "ends_on": "9999-12-31", "lines": [{"product": "support"}]}
+    )
+    with pytest.raises(OrderProblems, match="9999-12-31 means that its term does not end"):
+        shop.orders.place(order, by="ann", at=AT)
+    record(shop, **never)
+    assert declare(shop, name="Gold", **never).of("entitlements", "changed") == ["gold"]
+
+
 def test_an_opening_balance_is_of_what_is_not_counted_yet(shop: Store) -> None:
     """A slip of the pen is put right until something is taken."""
     declare(shop, opening={"as_of": "2026-02-01", "used": 8})
