@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
 
 from domain.catalog.declarations import Entitlement
+from domain.catalog.kinds import Kind
+from domain.catalog.references import Known
 from domain.catalog.status import EntitlementStatus, status
+from domain.usage.renewals import renewal_id
 from domain.usage.term_end import AtTermEnd
 
 _ALLOWANCE = ("unit", "period", "aligned")
@@ -64,6 +67,19 @@ def is_same_kind(old: Entitlement, new: Entitlement) -> bool:
     return old.account == new.account and units[0] == units[1]
 
 
+def renewal_of(entitlement: Entitlement, known: Known) -> Entitlement | None:
+    """The record that an entitlement goes on as; None: it was not renewed.
+
+    It has the first id that was free when it was made: an earlier one may be another's.
+    """
+    name = renewal_id(entitlement.id)
+    while isinstance(found := known.find(Kind.ENTITLEMENTS, name), Entitlement):
+        if found.renews == entitlement.id and is_same_kind(entitlement, found):
+            return found
+        name = renewal_id(name)
+    return None
+
+
 def refused_changes(old: Entitlement, new: Entitlement) -> Iterator[tuple[str, str]]:
     """What can't be changed of an entitlement and differs: the key in its declaration, and a sentence.
 
@@ -99,6 +115,7 @@ def refused_at_once(old: Entitlement, new: Entitlement, standing: Standing) -> I
         yield ("cancelled_at",), f"{message}; give the first instant, or leave cancelled_at out"
     if old.allowance is None or any(refused_changes(old, new)):
         return  # nothing was counted until now, or it is another allowance
+    yield from _refused_opening(old, new, standing)
     if is_cancelled:
         why, instead = f"{name} was cancelled at {_shown(old.cancelled_at)}", "another under a new id"
     elif stands is EntitlementStatus.EXPIRED and standing.is_counted:
@@ -108,6 +125,14 @@ def refused_at_once(old: Entitlement, new: Entitlement, standing: Standing) -> I
         return
     for path, before, after in _changes(old, new):
         yield path, f"{why}: {_kept(path[-1], before, after)}; declare it so, or {instead}"
+
+
+def _refused_opening(old: Entitlement, new: Entitlement, standing: Standing) -> Iterator[Refusal]:
+    """A count reads its opening balance when it begins: with its declaration, if the end of its term is awaited."""
+    if new.opening != old.opening and (standing.is_counted or old.term_end is not None):
+        message = f"entitlement {old.id!r} is counted already, and an opening balance is of a new one"
+        right = "leave opening out" if old.opening is None else "declare opening as it was"
+        yield ("opening",), f"{message}; {right}, and adjust by hand what was used"
 
 
 def refused_ends(old: Entitlement, new: Entitlement, standing: Standing) -> Iterator[Refusal]:
@@ -124,6 +149,21 @@ def refused_ends(old: Entitlement, new: Entitlement, standing: Standing) -> Iter
     if status(old, standing.at, standing.zone) is not EntitlementStatus.CANCELLED:
         message = f"entitlement {old.id!r} is counted and can't end on {new.ends_on}, which is over"
         yield ("ends_on",), f"{message}; give today ({today}) or a later date, or cancel it"
+
+
+def refused_without_end(old: Entitlement | None, new: Entitlement) -> Iterator[Refusal]:
+    """A last date that is no end (9999-12-31) of what is renewed, or told of, at its end. What stands so may stay.
+
+    Args:
+        old: as it is stored; None: it is new.
+        new: as it is to be.
+    """
+    at_end = new.term_end
+    if new.ends_on != date.max or at_end is None or not (at_end.notices or at_end.policy is AtTermEnd.RENEW):
+        return
+    if old is None or (old.ends_on, old.term_end) != (new.ends_on, at_end):
+        message = f"{new.ends_on} means that its term does not end, and term_end is of one that does"
+        yield ("ends_on",), f"{message}; give another date, or leave term_end out"
 
 
 def _refused_of_what_runs(old: Entitlement, new: Entitlement, standing: Standing) -> Iterator[Refusal]:

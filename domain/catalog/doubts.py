@@ -9,6 +9,7 @@ from typing import Any
 from domain.catalog.problems import Path, Problem
 
 _WINDOW = re.compile(r"\s*(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})\s*")
+_NOTHING = re.compile(r"0+(\.0+)?%?")
 _LONG_NIGHT = 14 * 60
 _DAY = 24 * 60
 
@@ -31,6 +32,11 @@ def doubts(document: Mapping[str, Any]) -> Iterator[Problem]:
                     yield from _night(("business_hours", place, key, str(day), number), window)
     for place, endpoint in _declared(document, "endpoints"):
         yield from _unheard(("endpoints", place), endpoint)
+    for kind in ("entitlements", "entitlement_templates"):
+        for place, declared in _declared(document, kind):
+            allowance = declared.get("allowance")
+            if isinstance(allowance, Mapping) and not declared.get("retired"):
+                yield from _not_carried((kind, place, "allowance"), allowance, declared)
 
 
 def _declared(document: Mapping[str, Any], kind: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
@@ -49,6 +55,23 @@ def _unheard(path: Path, endpoint: Mapping[str, Any]) -> Iterator[Problem]:
             f"nobody is told when endpoint {endpoint['id']!r} is switched off, after an answer 410 or five days of "
             "failures; write told: with a mail address, such as told: ops@example.com",
         )
+
+
+def _not_carried(path: Path, allowance: Mapping[str, Any], declared: Mapping[str, Any]) -> Iterator[Problem]:
+    """What is to be carried over and never is. One without dates may be of an order, which knows its periods."""
+    carries, term_end = allowance.get("carry_over"), declared.get("term_end")
+    is_reset = isinstance(term_end, Mapping) and term_end.get("policy") == "reset"
+    usual = "term" if declared.keys() & {"starts_on", "term"} else None
+    if carries == "period" and not is_reset and allowance.get("period", usual) == "term":
+        message = "a term has no next period, so nothing is carried over; write carry_over: renewal"
+        yield Problem((*path, "carry_over"), message)
+    if carries == "renewal" and is_reset:
+        message = "what is reset is never renewed, so nothing is carried over; write carry_over: period"
+        yield Problem((*path, "carry_over"), message)
+    most = allowance.get("carry_over_cap")
+    if _NOTHING.fullmatch(str(most)):
+        message = f"nothing is carried over, at most {most!r}; leave both out, or write more"
+        yield Problem((*path, "carry_over_cap"), message)
 
 
 def _alike(path: Path, values: Sequence[Any]) -> Iterator[Problem]:

@@ -9,21 +9,40 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
+from pydantic import BaseModel
+
 from domain.model import Value
 
 _ABSENT = object()
+_NO_FILE = object()
 
 
 class Said(NamedTuple):
     """What a file says of one declaration, in plain JSON types.
 
     Attributes:
-        whole: with the defaults of the keys that it leaves out.
+        whole: with the defaults of the keys that it leaves out, but for those that are not written at theirs.
         keys: only those that it has.
     """
 
     whole: Mapping[str, Any]
     keys: Mapping[str, Any]
+
+
+def said_by(declaration: BaseModel) -> Said:
+    """What a file says of a declaration, as it was read."""
+    return Said(declaration.model_dump(mode="json"), _keys(declaration))
+
+
+def _keys(declared: BaseModel) -> dict[str, Any]:
+    keys = declared.model_dump(mode="json", exclude_unset=True)
+    for name in declared.model_fields_set:
+        value = getattr(declared, name)
+        if isinstance(value, BaseModel) and isinstance(keys.get(name), dict):
+            keys[name] = _keys(value)
+        else:
+            keys.setdefault(name, value)  # said, and at a default at which it is not written
+    return keys
 
 
 class Against(Value):
@@ -77,29 +96,30 @@ class Merging:
             before: what it said when it was last applied; None: none declared it, and only the keys that it has count.
             stands: what is stored.
         """
-        return {
-            key: self._one(
-                key,
-                (value, file.keys.get(key, _ABSENT)),
-                None if before is None else (before.whole.get(key), before.keys.get(key, _ABSENT)),
-                stands.get(key),
-            )
-            for key, value in file.whole.items()
-        }
+        return self._each("", file, None if before is None else before.whole, stands)
 
-    def _one(self, path: str, file: tuple[Any, Any], before: tuple[Any, Any] | None, stands: Any) -> Any:
-        (value, said), base = file, None if before is None else before[0]
-        if isinstance(value, Mapping) and isinstance(stands, Mapping) and (before is None or isinstance(base, Mapping)):
-            return {
-                key: self._one(
-                    f"{path}.{key}",
-                    (one, _part(said, key)),
-                    None if before is None or base is None else (base.get(key), _part(before[1], key)),
-                    stands.get(key),
-                )
-                for key, one in value.items()
-            }
-        if before is None:
+    def _each(self, path: str, file: Said, base: Mapping[str, Any] | None, stands: Mapping[str, Any]) -> dict[str, Any]:
+        """By key. One that any of the three lacks is at its default there: some keys are not written at theirs."""
+        merged = {
+            key: self._one(
+                f"{path}{key}",
+                (file.whole.get(key, _ABSENT), file.keys.get(key, _ABSENT)),
+                _NO_FILE if base is None else base.get(key, _ABSENT),
+                stands.get(key, _ABSENT),
+            )
+            for key in {**file.whole, **(base or {}), **stands}
+        }
+        return {key: value for key, value in merged.items() if value is not _ABSENT}
+
+    def _one(self, path: str, file: tuple[Any, Any], base: Any, stands: Any) -> Any:
+        value, said = file
+        is_new = base is _NO_FILE
+        bases = {} if is_new else base
+        have_keys = isinstance(value, Mapping) and isinstance(stands, Mapping) and isinstance(bases, Mapping)
+        if have_keys and value:  # an empty one is as good as none
+            parts = Said(value, said if isinstance(said, Mapping) else {})
+            return self._each(f"{path}.", parts, None if is_new else bases, stands)
+        if is_new:
             return stands if said is _ABSENT else value
         if value == base:
             if stands != base:
@@ -112,7 +132,8 @@ class Merging:
         return value
 
     def _note(self, why: Literal["amended", "conflict", "left_out"], path: str, file: Any, stands: Any) -> None:
-        self.against.append(Against(kind=self.kind, name=self.name, why=why, key=path, file=file, stands=stands))
+        says, is_now = (None if value is _ABSENT else value for value in (file, stands))
+        self.against.append(Against(kind=self.kind, name=self.name, why=why, key=path, file=says, stands=is_now))
 
 
 def lines_to_add(against: list[Against]) -> dict[str, list[dict[str, Any]]]:
@@ -143,7 +164,3 @@ def shown(value: Any) -> str:
             return "another"
         case _:
             return str(value)
-
-
-def _part(said: Any, key: str) -> Any:
-    return said.get(key, _ABSENT) if isinstance(said, Mapping) else _ABSENT

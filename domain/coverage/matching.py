@@ -286,11 +286,11 @@ def _ends_at(candidate: Candidate) -> datetime | None:
 
 
 def _last_day(candidate: Candidate) -> date | None:
-    entitlement = candidate.entitlement
-    if entitlement.cancelled_at is None:
-        return entitlement.ends_on
-    cancelled_on = (entitlement.cancelled_at - timedelta(microseconds=1)).astimezone(ZoneInfo(candidate.time_zone))
-    return min(cancelled_on.date(), entitlement.ends_on or date.max)
+    ends_on, cancelled_at = candidate.entitlement.ends_on, candidate.entitlement.cancelled_at
+    if cancelled_at is None:
+        return None if ends_on == date.max else ends_on
+    cancelled_on = (cancelled_at - timedelta(microseconds=1)).astimezone(ZoneInfo(candidate.time_zone))
+    return min(cancelled_on.date(), ends_on or date.max)
 
 
 def _why_not(scope: CoverageScope, candidate: Candidate) -> str | None:

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from domain.bounds import MOST_AMOUNT
+from domain.catalog.amendments import renewal_of
 from domain.catalog.declarations import (
     Catalog,
     ContractLineItem,
@@ -25,7 +26,6 @@ from domain.catalog.references import Known
 from domain.orders.placing import OrderProblems, PlacedLine, PlacedOrder
 from domain.usage.allowance import Allowance, Threshold
 from domain.usage.quantities import quantity_text, read_quantity
-from domain.usage.renewals import renewal_id
 from domain.usage.term_end import AtTermEnd
 
 
@@ -208,9 +208,7 @@ class _Writing:
     def _renewals(self, entitlement: Entitlement) -> list[Entitlement]:
         """What it goes on as, one after another."""
         chain = [entitlement]
-        while isinstance(after := self.known.find(Kind.ENTITLEMENTS, renewal_id(chain[-1].id)), Entitlement):
-            if after.renews != chain[-1].id:
-                break
+        while (after := renewal_of(chain[-1], self.known)) is not None:
             chain.append(after)
         return chain[1:]
 

@@ -196,8 +196,24 @@ def _problems(order: Order, before: PlacedOrder | None, known: Known) -> Iterato
         first[line.id] = path
         if before is None or before.line(line.id) is None:
             yield from _problems_of_line(path, order, line, known)
+    yield from _made_twice(order, before, known)
     if before is not None:
         yield from _problems_of_change(order, before)
+
+
+def _made_twice(order: Order, before: PlacedOrder | None, known: Known) -> Iterator[Problem]:
+    """Lines that would make an entitlement which another makes: ids of lines and of templates may have dots."""
+    placed = {line.line.id: [one.id for one in line.templates] for line in before.lines} if before else {}
+    first: dict[str, int] = {}
+    for number, line in sorted(enumerate(order.lines), key=lambda one: one[1].id not in placed):
+        product = None if line.id in placed else known.find(Kind.PRODUCTS, line.product)
+        templates = product.entitlement_templates if isinstance(product, Product) else placed.get(line.id, [])
+        for template in templates:
+            made = f"{order.id}.{line.id}.{template}"
+            other = first.setdefault(made, number)
+            if order.lines[other].id != line.id:
+                message = f"this line would make entitlement {made!r} as another does; give it another id"
+                yield Problem(("lines", number, "id"), message, see=("lines", other))
 
 
 def _problems_of_line(path: Path, order: Order, line: OrderLine, known: Known) -> Iterator[Problem]:
@@ -208,8 +224,11 @@ def _problems_of_line(path: Path, order: Order, line: OrderLine, known: Known) -
         for name in product.entitlement_templates:
             for problem in _unless_known((*path, "product"), Kind.ENTITLEMENT_TEMPLATES, name, known):
                 yield Problem(problem.path, f"product {product.id!r} can't be ordered: {problem.message}")
-            if too_long := _too_long(f"{order.id}.{line.id}.{name}"):
+            if too_long := _too_long("an entitlement", f"{order.id}.{line.id}.{name}"):
                 yield Problem((*path, "id"), too_long)
+        line_item = f"{order.id}.{line.id}"
+        if not product.entitlement_templates and (too_long := _too_long("a contract line item", line_item)):
+            yield Problem((*path, "id"), too_long)
     if line.asset is not None:
         yield from _unless_known((*path, "asset"), Kind.ASSETS, line.asset, known)
         asset = known.find(Kind.ASSETS, line.asset)
@@ -218,10 +237,10 @@ def _problems_of_line(path: Path, order: Order, line: OrderLine, known: Known) -
             yield Problem((*path, "asset"), message)
 
 
-def _too_long(name: str) -> str | None:
+def _too_long(what: str, name: str) -> str | None:
     if len(name) <= LONGEST_ID:
         return None
-    return f"an entitlement's id would be {name!r}, which is longer than {LONGEST_ID} characters; give a shorter id"
+    return f"{what}'s id would be {name!r}, which is longer than {LONGEST_ID} characters; give a shorter id"
 
 
 def _unless_known(path: Path, kind: Kind, name: str, known: Known) -> Iterator[Problem]:

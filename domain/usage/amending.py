@@ -21,6 +21,9 @@ from domain.usage.thresholds import pass_thresholds
 from domain.usage.units import HOURS
 from domain.wording import instant
 
+LAST_DATE_IS_NO_END = 6
+"""The version of the rules since which what is renewed, or told of, at its end is not amended to end on 9999-12-31."""
+
 MOST_FORMER_RULES = 40
 """Rules that are remembered for what comes late; what lies before them is counted by the oldest of them."""
 
@@ -38,7 +41,10 @@ def amended_term(book: UsageBook, asked: EntitlementAmended) -> Term | None:
     ends_on = term.ends_on if asked.ends_on is None else None if asked.ends_on == "never" else asked.ends_on
     if ends_on != term.ends_on:
         _check_new_end(book, ends_on)
-    if ends_on is None and term.length is None and (term_end.policy is AtTermEnd.RENEW or term_end.notices):
+    is_changed = (ends_on, term_end) != (term.ends_on, book.terms.term_end)
+    is_none_now = ends_on == date.max and is_changed and book.terms.rules >= LAST_DATE_IS_NO_END
+    needs_end = term.length is None and (term_end.policy is AtTermEnd.RENEW or term_end.notices)
+    if needs_end and (ends_on is None or is_none_now):
         entitlement_id = book.terms.entitlement_id
         raise Refused("needs_end", f"{entitlement_id} is renewed, or has notices given, at its end; give a last date")
     wanted = term.model_copy(update={"ends_on": ends_on, "notice_days": term_end.notice_days})

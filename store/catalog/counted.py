@@ -9,12 +9,19 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
-from domain.catalog.amendments import Standing, refused_at_once, refused_ends, with_what_was_written
+from domain.catalog.amendments import (
+    Refusal,
+    Standing,
+    refused_at_once,
+    refused_ends,
+    refused_without_end,
+    renewal_of,
+    with_what_was_written,
+)
 from domain.catalog.declarations import Account, Catalog, Entitlement, Organisation
 from domain.catalog.kinds import Kind
 from domain.catalog.problems import Problem
 from domain.catalog.status import EntitlementStatus, status, zone_of
-from domain.usage.renewals import renewal_id
 from store import tables
 from store.catalog.reading import StoredCatalog, declaration_of
 
@@ -42,25 +49,26 @@ class Counted:
         """
         yield from self._zones()
         for number, new in enumerate(self.catalog.entitlements):
-            old = self.stored.find(Kind.ENTITLEMENTS, new.id)
-            if not isinstance(old, Entitlement):
-                continue
-            wanted = with_what_was_written(old, new)
-            if wanted == old:
-                continue
-            standing = self._standing(old)
-            refused = refused_ends if of_order else refused_at_once
-            for path, message in refused(old, wanted, standing):
+            for path, message in self._refused(new, of_order=of_order):
                 yield Problem((Kind.ENTITLEMENTS.value, number, *path), message)
+
+    def _refused(self, new: Entitlement, *, of_order: bool) -> Iterator[Refusal]:
+        old = self.stored.find(Kind.ENTITLEMENTS, new.id)
+        if not isinstance(old, Entitlement):
+            yield from refused_without_end(None, new)
+            return
+        wanted = with_what_was_written(old, new)
+        if wanted != old:
+            yield from refused_without_end(old, wanted)
+            refused = refused_ends if of_order else refused_at_once
+            yield from refused(old, wanted, self._standing(old))
 
     def _standing(self, old: Entitlement) -> Standing:
         account = self.stored.get(Account, old.account)
-        renewal = self.stored.find(Kind.ENTITLEMENTS, renewal_id(old.id))
-        is_its_own = isinstance(renewal, Entitlement) and renewal.renews == old.id
         return Standing(
             at=self.at,
             zone=zone_of(account, self.stored.organisation()),
-            renewal=renewal if isinstance(renewal, Entitlement) and is_its_own else None,
+            renewal=renewal_of(old, self.stored),
             is_counted=self._has_taken(old.id),
         )
 

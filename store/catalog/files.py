@@ -12,7 +12,7 @@ from domain.catalog.amendments import WRITTEN
 from domain.catalog.declarations import Catalog, Declaration, Organisation, name_of
 from domain.catalog.kinds import Kind
 from domain.catalog.problems import Problem
-from domain.catalog.three_way import Against, Merging, Said
+from domain.catalog.three_way import Against, Merging, Said, said_by
 from domain.messages.inbox import problems
 from store import tables
 from store.catalog.reading import StoredCatalog
@@ -80,13 +80,12 @@ class AppliedFiles:
         before: dict[str, Any],
     ) -> M:
         name = new.id if hasattr(new, "id") else _ORGANISATION
-        keys = new.model_dump(mode="json", exclude_unset=True)
-        self._said.append({"kind": kind, "name": name, "document": keys})
+        file = said_by(new)
+        self._said.append({"kind": kind, "name": name, "document": file.keys})
         if stands is None:
             return new
         merging = Merging(kind, str(name))
-        said = _said(type(new), before.get(str(name)))
-        document = merging.merge(Said(new.model_dump(mode="json"), keys), said, stands.model_dump(mode="json"))
+        document = merging.merge(file, _said(type(new), before.get(str(name))), stands.model_dump(mode="json"))
         self.against += [one for one in merging.against if one.why != "amended" or one.key not in WRITTEN]
         try:
             return type(new).model_validate(document)
@@ -109,7 +108,7 @@ def _said(model: type[BaseModel], keys: dict[str, Any] | None) -> Said | None:
     if keys is None:
         return None
     try:
-        return Said(model.model_validate(keys).model_dump(mode="json"), keys)
+        return said_by(model.model_validate(keys))
     except ValidationError:
         return None
 

@@ -14,6 +14,7 @@ from domain.catalog.amendments import (
     refused_at_once,
     refused_changes,
     refused_ends,
+    refused_without_end,
     with_what_was_written,
 )
 from domain.catalog.declarations import Entitlement
@@ -97,11 +98,58 @@ def test_of_an_expired_one_that_was_used_nothing_changes() -> None:
     assert at_once(old, new) == []
 
 
+OPENING = {"as_of": "2026-02-01", "used": 9}
+AT_END = {"policy": "renew"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "says"),
+    [
+        ({}, {"opening": OPENING}, "leave opening out"),
+        ({"opening": OPENING}, {"opening": OPENING | {"used": 8}}, "declare opening as it was"),
+        ({"opening": OPENING}, {}, "declare opening as it was"),
+    ],
+)
+def test_the_opening_of_a_count_that_has_begun_stays(
+    before: dict[str, Any], after: dict[str, Any], *, says: str
+) -> None:
+    """It begins with its declaration, if the end of its term is awaited; or else with the first that it takes."""
+    message = "opening: entitlement 'gold' is counted already, and an opening balance is of a new one; "
+    expected = [f"{message}{says}, and adjust by hand what was used"]
+    assert at_once(gold(**before), gold(**after), is_counted=True) == expected
+    assert at_once(gold(term_end=AT_END, **before), gold(term_end=AT_END, **after)) == expected
+    assert at_once(gold(**before), gold(**after)) == []
+    assert at_once(gold(**after), gold(**after), is_counted=True) == []
+    ended = {"ends_on": "2026-03-31"}
+    assert at_once(gold(**before, **ended), gold(**after, **ended), is_counted=True) == expected
+
+
+def test_what_was_not_counted_may_open_with_something_used() -> None:
+    assert at_once(gold(allowance=None), gold(opening=OPENING)) == []
+
+
 def test_of_a_renewed_one_the_end_stays() -> None:
     renewal = gold(id="gold-2", starts_on="2027-01-01", ends_on="2027-12-31")
     [said] = at_once(gold(), gold(ends_on="2026-11-30"), renewal=renewal)
     assert "goes on as 'gold-2' from 2027-01-01" in said
     assert at_once(gold(), gold(allowance={"unit": "cases", "cap": 60}), renewal=renewal) == []
+
+
+@pytest.mark.parametrize(
+    "term_end", [AT_END, {"notices": [{"days_before": 3, "actions": [{"do": "task", "subject": "t"}]}]}]
+)
+def test_the_last_date_there_is_is_no_end_to_renew_at(term_end: dict[str, Any]) -> None:
+    """Nor one to tell of. What stands so may go on to say so."""
+    never = gold(ends_on="9999-12-31", term_end=term_end)
+    says = (
+        "9999-12-31 means that its term does not end, and term_end is of one that does; "
+        "give another date, or leave term_end out"
+    )
+    for old in (None, gold(), gold(ends_on="9999-12-31"), gold(term_end=term_end)):
+        assert list(refused_without_end(old, never)) == [(("ends_on",), says)]
+    assert not list(refused_without_end(never, never.model_copy(update={"name": "Gold"})))
+    assert not list(refused_without_end(None, gold(ends_on="9999-12-30", term_end=term_end)))
+    assert not list(refused_without_end(None, gold(ends_on="9999-12-31", term_end={"policy": "expire"})))
 
 
 @pytest.mark.parametrize(

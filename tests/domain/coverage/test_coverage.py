@@ -179,6 +179,18 @@ def test_among_equals_allowance_then_expiry_then_id() -> None:
     ]
 
 
+@pytest.mark.parametrize(("first", "second"), [(None, "9999-12-31"), ("9999-12-31", None), ("9999-12-31",) * 2])
+def test_the_last_date_there_is_is_no_end(first: str | None, second: str | None) -> None:
+    """So one that has it is as good as one that never ends, and expires after one that does."""
+    never, ages = entitlement("a", ends_on=first), entitlement("b", ends_on=second)
+    ends = entitlement("c", ends_on="9999-12-30")
+    assert [other.why for other in cover(scope(), ages, never).others] == ["'a' is as good and comes first by id"]
+    assert [(other.entitlement, other.why) for other in cover(scope(), ages, never, ends).others] == [
+        ("a", "'c' expires sooner, on 9999-12-30; this never"),
+        ("b", "'c' expires sooner, on 9999-12-30; this never"),
+    ]
+
+
 @pytest.mark.parametrize("zone", ["Pacific/Auckland", "UTC", "America/New_York"])
 def test_what_is_cancelled_within_a_day_expires_before_its_end(zone: str) -> None:
     """The soonest to expire is so by the instant, and not by the date."""

@@ -45,6 +45,7 @@ DOCUMENT: dict[str, Any] = {
         },
         {"id": "visits", "term": "90 days", "allowance": {"unit": "visits", "cap": 4}},
         {"id": "gold", "term": "1 year", "allowance": {"unit": "cases"}},
+        {"id": "x.gold", "term": "1 year", "allowance": {"unit": "visits"}},
         {"id": "huge", "term": "1 year", "allowance": {"cap": 1_000_000}},
         {"id": "ages", "term": "99999 years", "process": "Standard"},
         {
@@ -57,6 +58,7 @@ DOCUMENT: dict[str, Any] = {
     "products": [
         {"id": "support", "name": "Support", "entitlement_templates": ["bronze", "visits"]},
         {"id": "unlimited", "entitlement_templates": ["gold"]},
+        {"id": "dotted", "entitlement_templates": ["x.gold"]},
         {"id": "big", "entitlement_templates": ["huge"]},
         {"id": "eternal", "entitlement_templates": ["ages"]},
         {"id": "evergreen", "entitlement_templates": ["rolling"]},
@@ -323,6 +325,24 @@ def test_a_changed_end_is_that_of_the_last_renewal() -> None:
     assert problem.startswith(f"ends_on: entitlement '{GOLD}' was renewed: it goes on as '{GOLD}~3' from 2027-01-01, ")
 
 
+def renewed_past_another() -> Shop:
+    """Ordered for 2025; the next id is another's, so that it was renewed under the one after."""
+    shop = Shop()
+    shop.place(starts_on="2025-01-01", ends_on="2025-12-31", lines=[line("unlimited")])
+    shop.renew(GOLD, f"{GOLD}~2", "2026-01-01", "2026-12-31")
+    shop.change(f"{GOLD}~2", renews=None)
+    shop.renew(GOLD, f"{GOLD}~3", "2026-01-01", "2026-12-31")
+    shop.renew(f"{GOLD}~3", f"{GOLD}~4", "2027-01-01", "2027-12-31")
+    return shop
+
+
+def test_a_renewal_under_a_later_id_is_amended_and_what_has_its_place_is_left_alone() -> None:
+    changed = order(renewed_past_another(), lines=[line("unlimited", cancelled=True)])
+    assert {name: one.cancelled_at for name, one in changed.items()} == {f"{GOLD}~3": LATER, f"{GOLD}~4": LATER}
+    changed = order(renewed_past_another(), ends_on="2028-06-30")
+    assert {name: str(one.ends_on) for name, one in changed.items()} == {f"{GOLD}~4": "2028-06-30"}
+
+
 def test_an_id_that_only_looks_like_a_renewal_is_none() -> None:
     shop = Shop()
     shop.place(starts_on="2025-01-01", lines=[line()])
@@ -372,10 +392,36 @@ def test_an_id_that_only_looks_like_a_renewal_is_none() -> None:
                 "characters; give a shorter id"
             ),
         ),
+        (
+            {"lines": [line("screw", id="x" * 99)]},
+            (
+                f"lines[0].id: a contract line item's id would be 'o.{'x' * 99}', which is longer than 100 "
+                "characters; give a shorter id"
+            ),
+        ),
+        (
+            {"lines": [line("dotted", id="p"), line("unlimited", id="p.x")]},
+            (
+                "lines[1].id: this line would make entitlement 'o.p.x.gold' as another does; give it another id "
+                "(see lines[0])"
+            ),
+        ),
     ],
 )
 def test_an_order_that_cannot_be_is_refused(order: dict[str, Any], says: str) -> None:
     assert says in Shop().refuse(**{"lines": [line()], **order})
+
+
+def test_a_line_that_is_added_makes_nothing_that_another_has_made() -> None:
+    """Whichever of the two was ordered first."""
+    lines = [line("dotted", id="p"), line("unlimited", id="p.x")]
+    for first, added in (lines, lines[::-1]):
+        shop = Shop()
+        shop.place(lines=[first])
+        (problem,) = shop.refuse(LATER, lines=[first, added])
+        assert problem.startswith("lines[1].id: this line would make entitlement 'o.p.x.gold' as another does")
+        (problem,) = shop.refuse(LATER, lines=[added, first])
+        assert "entitlement 'o.p.x.gold' as another does" in problem
 
 
 @pytest.mark.parametrize("quantity", [0, -1, 100_001, 1.5])

@@ -13,6 +13,7 @@ from domain.usage.freezing import freeze
 from domain.usage.machine import Usage, UsageEffect
 from domain.usage.periods import Term
 from domain.usage.requests import (
+    RULES,
     BalanceCarriedIn,
     Consumed,
     Consumption,
@@ -282,6 +283,38 @@ def test_notices_are_amended_with_the_end_that_they_are_given_before() -> None:
     orders = [e for e in visits.advance(datetime(2025, 12, 1, tzinfo=UTC)) if isinstance(e, UsageActionOrder)]
     assert [order.call.key for order in orders] == ["E1/2025-12-31/notice/30-days/1/task-1"]
     assert "give a last date" in refusal(visits, by_hand(EntitlementAmended, "change-2", ends_on="never"))
+
+
+RENEWED = TermEnd.model_validate({"policy": "renew"})
+TOLD = TermEnd.model_validate({"notices": [{"days_before": 30, "actions": [{"do": "task", "subject": "renew"}]}]})
+
+
+def ending(ends_on: date, term_end: TermEnd, rules: int = RULES) -> Usage:
+    """The usual one, with another end."""
+    terms = usage().terms
+    term = terms.periods.term.model_copy(update={"ends_on": ends_on, "notice_days": term_end.notice_days})
+    also = {"term_end": term_end, "rules": rules, "periods": freeze(terms.allowance, term, FAR)}
+    return Usage.begin(terms.model_copy(update=also), NOON)
+
+
+@pytest.mark.parametrize("term_end", [RENEWED, TOLD])
+def test_the_last_date_there_is_is_no_end_to_renew_at(term_end: TermEnd) -> None:
+    """Nor one to tell of. What stands so may be amended otherwise, and given an end."""
+    to_max = by_hand(EntitlementAmended, ends_on=date.max)
+    assert "give a last date" in refusal(ending(date(2025, 12, 31), term_end), to_max)
+    of_never = by_hand(EntitlementAmended, term_end=term_end)
+    assert "give a last date" in refusal(ending(date.max, TermEnd()), of_never)
+    stands = ending(date.max, term_end)
+    assert stands.amended_term(by_hand(EntitlementAmended, cap=5, term_end=term_end, ends_on=date.max)) is None
+    amend_end(stands, date(2026, 12, 31))
+    assert stands.terms.periods.ends_at == datetime(2027, 1, 1, tzinfo=UTC)
+
+
+def test_a_count_of_before_goes_on_to_take_the_last_date_there_is() -> None:
+    """Its history has to be followed."""
+    visits = ending(date(2025, 12, 31), RENEWED, rules=5)
+    amend_end(visits, date.max)
+    assert visits.terms.periods.ends_at is None
 
 
 def amend_end(of: Usage, ends_on: Any, now: datetime = NOON, event_id: str = "change-1") -> list[UsageEffect]:

@@ -60,10 +60,59 @@ def test_apply_tells_that_nobody_hears_of_an_endpoint(tmp_path: Path) -> None:
     ]
 
 
+YEAR = {"id": "gold", "account": "acme", "starts_on": "2026-01-01", "ends_on": "2026-12-31"}
+CARRY = {"unit": "visits", "cap": 4, "carry_over": "period"}
+RESET = {"term_end": {"policy": "reset", "term": "1 year"}}
+
+
+@pytest.mark.parametrize(
+    ("allowance", "also", "says"),
+    [
+        (CARRY, {}, "carry_over: a term has no next period, so nothing is carried over; write carry_over: renewal"),
+        (CARRY | {"period": "month"}, {}, None),
+        (CARRY, RESET, None),
+        (CARRY | {"carry_over": "renewal"}, {}, None),
+        (
+            CARRY | {"carry_over": "renewal"},
+            RESET,
+            "carry_over: what is reset is never renewed, so nothing is carried over; write carry_over: period",
+        ),
+        (
+            CARRY | {"period": "month", "carry_over_cap": "0.0%"},
+            {},
+            "carry_over_cap: nothing is carried over, at most '0.0%'; leave both out, or write more",
+        ),
+        (
+            CARRY | {"carry_over": "renewal", "carry_over_cap": 0},
+            {},
+            "carry_over_cap: nothing is carried over, at most 0; leave both out, or write more",
+        ),
+        (CARRY | {"period": "month", "carry_over_cap": "0.5%"}, {}, None),
+        (CARRY | {"period": "month", "carry_over_cap": 10}, {}, None),
+    ],
+)
+def test_what_can_never_be_carried_over_is_told(
+    allowance: dict[str, object], also: dict[str, object], *, says: str | None
+) -> None:
+    """By a renewal by hand something may be. Of a template as of an entitlement, and of a retired one not."""
+    template = {"id": "bronze", "term": "1 year", "allowance": allowance, **also}
+    document = {"entitlements": [YEAR | {"allowance": allowance, **also}], "entitlement_templates": [template]}
+    places = ("entitlements[0].allowance.", "entitlement_templates[0].allowance.")
+    assert [str(one) for one in doubts(document)] == ([] if says is None else [f"{place}{says}" for place in places])
+    assert list(doubts({"entitlement_templates": [template | {"retired": True}]})) == []
+
+
+def test_an_entitlement_of_which_little_is_declared_may_have_periods_of_an_order() -> None:
+    part = {"id": "o.line.gold", "account": "acme"}
+    assert list(doubts({"entitlements": [part | {"allowance": CARRY}]})) == []
+    assert len(list(doubts({"entitlements": [part | {"allowance": CARRY | {"period": "term"}}]}))) == 1
+
+
 @pytest.mark.parametrize(
     "document",
     [
         {},
+        {"entitlements": [{"allowance": 3}, {"allowance": {"carry_over": []}, "term_end": 3}]},
         {"endpoints": 3},
         {"endpoints": ["x", {}, None]},
         {"business_hours": 3},

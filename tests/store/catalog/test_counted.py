@@ -21,6 +21,7 @@ AT = datetime(2026, 5, 1, 2, tzinfo=UTC)
 """In New York it is still 30 April."""
 
 CANCELLED_AT = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
+FIELDS = {"assigned_to": "string", "group": "string"}
 GOLD: dict[str, Any] = {
     "id": "gold",
     "account": "acme",
@@ -193,6 +194,17 @@ def test_the_end_of_one_that_was_renewed_stays(shop: Store) -> None:
     assert write(shop, entitlements=[{**renewal, "ends_on": "2028-06-30"}]).of("entitlements", "changed") == ["gold~2"]
 
 
+def test_the_end_stays_of_one_that_was_renewed_under_a_later_id(shop: Store) -> None:
+    """The next id was another's."""
+    later = {**GOLD, "starts_on": "2027-01-01", "ends_on": "2027-12-31"}
+    write(shop, entitlements=[{**later, "id": "gold~2"}])
+    write(shop, tell=None, entitlements=[{**later, "id": "gold~3", "renews": "gold"}])
+    for one in shop.unsynchronised.entitlements():
+        shop.unsynchronised.cross_out(one)
+    (problem,) = not_declared(shop, ends_on="2027-06-30")
+    assert "entitlement 'gold' goes on as 'gold~3' from 2027-01-01" in problem
+
+
 def test_one_problem_of_an_allowance_hides_what_follows_from_it(shop: Store) -> None:
     """What never can be changed is said once."""
     record(shop, cancelled_at=CANCELLED_AT)
@@ -236,6 +248,39 @@ def test_an_order_amends_neither_into_the_past(store: Store) -> None:
     ]
     place(ends_on="2026-05-01")
     assert str(store.catalog.entitlement("o.support.bronze").ends_on) == "2026-05-01"
+
+
+def test_what_never_ends_is_not_renewed_at_its_end(shop: Store) -> None:
+    """Whoever declares it so, and whether there is one already. What a count of before has taken is stored."""
+    never = {"ends_on": "9999-12-31", "term_end": {"policy": "renew"}}
+    for name in ("gold", "new"):
+        (problem,) = not_declared(shop, id=name, **never)
+        assert problem.startswith("entitlements[0].ends_on: 9999-12-31 means that its term does not end")
+    template = {"id": "bronze", "term": "1 year", "allowance": {"cap": 10}, "term_end": {"policy": "renew"}}
+    product = {"id": "support", "entitlement_templates": ["bronze"]}
+    write(shop, entitlement_templates=[template], products=[product])
+    order = Order.model_validate(
+        {"id": "o", "account": "acme", "ends_on": "9999-12-31", "lines": [{"product": "support"}]}
+    )
+    with pytest.raises(OrderProblems, match="9999-12-31 means that its term does not end"):
+        shop.orders.place(order, by="ann", at=AT)
+    record(shop, **never)
+    assert declare(shop, name="Gold", **never).of("entitlements", "changed") == ["gold"]
+
+
+def test_an_opening_balance_is_of_what_is_not_counted_yet(shop: Store) -> None:
+    """A slip of the pen is put right until something is taken."""
+    declare(shop, opening={"as_of": "2026-02-01", "used": 8})
+    declare(shop, opening={"as_of": "2026-02-01", "used": 9})
+    for one in shop.unsynchronised.entitlements():
+        shop.unsynchronised.cross_out(one)
+    count(shop)
+    assert not_declared(shop, opening={"as_of": "2026-02-01", "used": 10}) == [
+        (
+            "entitlements[0].opening: entitlement 'gold' is counted already, and an opening balance is of a new one; "
+            "declare opening as it was, and adjust by hand what was used"
+        )
+    ]
 
 
 # --- time zones ---
@@ -375,3 +420,26 @@ def test_a_conflict_is_not_stored_before_somebody_says_yes(shop: Store) -> None:
     assert (asked.asks, [one.why for one in asked.against]) == (True, ["conflict"])
     assert str(shop.catalog.entitlement("gold").ends_on) == "2027-06-30"
     assert shop.catalog.apply(catalog, by="ana").changes[0].details == ["ends_on: 2027-06-30 -> 2028-12-31"]
+
+
+def test_what_an_organisation_leaves_out_is_not_gone_before_somebody_says_yes(store: Store) -> None:
+    """What it says is nothing is gone at once."""
+    said: dict[str, Any] = {"roles": {"owner": "assigned_to", "team": "group"}, "quiet": {"mails_per_case": 5}}
+
+    def apply(*, consent: bool = True, **organisation: Any) -> Diff:
+        catalog = Catalog.model_validate({"fields": FIELDS, "organisation": organisation})
+        return store.catalog.apply(catalog, by="ana", consent=consent)
+
+    def stands() -> dict[str, Any]:
+        return store.catalog.organisation().model_dump(mode="json", include={*said}, exclude_none=True)
+
+    apply(**said)
+    asked = apply(roles={"owner": "assigned_to"}, consent=False)
+    assert (asked.asks, [one.key for one in asked.against]) == (True, ["roles.team", "quiet"])
+    assert stands() == said
+    apply(roles={"owner": "assigned_to"})
+    assert stands() == {"roles": {"owner": "assigned_to"}}
+    apply(**said)
+    assert apply(roles={}, quiet=None, consent=False).against == []
+    assert stands() == {}
+    assert apply(roles={}, quiet=None).changes == []
