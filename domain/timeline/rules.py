@@ -8,7 +8,6 @@ the top until nothing changes.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from domain.process import EntitlementProcess, Milestone, Recurrence
 from domain.timeline.book import Book
@@ -106,7 +105,7 @@ class Rules:
                 continue
             if self.sight.is_complete(milestone):
                 if milestone.restart_on:  # whoever had it completed it; of an empty field whoever has it now
-                    instance.ran_under = {**self._fields(milestone), **instance.ran_under}
+                    instance.ran_under = {**self.sight.watched(milestone), **instance.ran_under}
                 complete(self.book, instance, self.at, by="complete_when")
                 self._mark()
 
@@ -290,21 +289,17 @@ class Rules:
 
     # --- handing over ---
 
-    def _fields(self, milestone: Milestone) -> dict[str, Any]:
-        values = {name: self.sight.fields.get(name) for name in milestone.restart_on}
-        return {name: value for name, value in values.items() if value not in (None, "", [])}
-
     def _is_handed_over(self, milestone: Milestone, instance: MilestoneInstance) -> bool:
         """Whether a field that restarts a milestone has another value; the first one of an empty field is no change."""
         if not instance.watched:
             return False
-        now = self._fields(milestone)
+        now = self.sight.watched(milestone)
         return any(now.get(name) != value for name, value in instance.watched.items())
 
     def _watch(self, milestone: Milestone, instance: MilestoneInstance) -> None:
         if not milestone.restart_on:
             return
-        now = self._fields(milestone)
+        now = self.sight.watched(milestone)
         if instance.watched != now:
             instance.watched = now
         if instance.is_open and instance.ran_under != now:
