@@ -141,6 +141,9 @@ class _Migration:
         instance.watched = self.sight.watched(milestone)
         if instance.is_open:
             instance.ran_under = instance.watched
+        was = self.before.milestone(milestone.name) if self.before else None
+        if instance.completed_at is not None and (was is None or not was.recurs):
+            instance.lapsed = True
 
     def _migrate(self, milestone: Milestone, track: Track, instance: MilestoneInstance) -> None:
         was = self.before.milestone(milestone.name) if self.before else None

@@ -11,7 +11,7 @@ from domain.calendar import BusinessHours
 from domain.timeline.effects import NoteKind
 from domain.timeline.events import Event, FieldsChanged, PlanReplaced
 from domain.timeline.instances import InstanceState
-from domain.timeline.plan import SETS_CORNERS_RIGHT, Plan
+from domain.timeline.plan import RULES, SETS_CORNERS_RIGHT, Plan
 from domain.timeline.views import MilestoneStatus
 from tests.domain.timeline.bench import FIELDS, Bench, calendars, field_at, ny, plan, process, sets, told, triggers
 from tests.models.both_timelines import AnyTimeline, Opening, RealTimeline, SlowTimeline
@@ -417,6 +417,24 @@ def test_under_older_rules_a_migration_hands_over() -> None:
     bench = Bench(STAYS | {"restart_on": ["priority"]}, fields={"priority": "High"}, rules=older)
     bench.migrate("Mon 10:00", plan(process(STAYS, version=2), rules=older))
     assert [run.handed_over for run in bench.runs("Mon 10:00")] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("rules", "start", "violations"), [(RULES, "Wed 09:00", []), (SETS_CORNERS_RIGHT - 1, "Mon 10:00", ["Mon 14:00"])]
+)
+def test_what_recurs_by_a_new_version_starts_with_it(rules: int, start: str, violations: list[str]) -> None:
+    """Nothing could follow from a completion of before. Under older rules the next one started from that."""
+    bench = Bench(STAYS, hours="X", rules=rules).complete("Mon 10:00")
+    again = plan(process(STAYS | {"recurrence": "independent"}, version=2), "X", rules=rules)
+    bench.migrate("Wed 09:00", again)
+    assert (bench.start("Wed 09:00"), bench.violations) == (start, violations)
+
+
+def test_what_recurred_before_a_migration_follows_from_its_completion() -> None:
+    """Also where news of that comes after it."""
+    recurs = STAYS | {"recurrence": "independent"}
+    bench = Bench(recurs, hours="X").migrate("Mon 10:00", version_two(recurs))
+    assert bench.complete("Mon 11:00", occurred="Mon 09:30").start("Mon 11:00") == "Mon 09:30"
 
 
 # --- the model that migrations are held against ---
