@@ -11,6 +11,7 @@ from domain.process import EntitlementProcess, Milestone, OnChange
 from domain.timeline.book import Book
 from domain.timeline.facts import Term
 from domain.timeline.instances import MilestoneInstance
+from domain.timeline.plan import SETS_CORNERS_RIGHT
 from domain.timeline.sight import Sight
 
 
@@ -93,10 +94,12 @@ class SpansInForce:
     def changed(self, milestone: Milestone, instance: MilestoneInstance) -> Term:
         """The span that a running instance has from now on, by the milestone's rule for changes."""
         old = instance.terms[-1]
-        restarts = milestone.on_change is OnChange.RESTART and old.start_at <= self.at
+        is_held_back = instance.held_back and self.book.plan.rules >= SETS_CORNERS_RIGHT  # it has not started
+        runs = old.start_at <= self.at and not is_held_back
+        restarts = milestone.on_change is OnChange.RESTART and runs
         new = self.term(milestone, self.at if restarts else old.start_at)
         new = new.model_copy(update={"anchor_at": old.anchor_at, "is_detached": old.is_detached or restarts})
-        if milestone.on_change is OnChange.CARRY and old.start_at <= self.at and not (old.by or new.by):
+        if milestone.on_change is OnChange.CARRY and runs and not (old.by or new.by):
             return self._carried(instance, new)
         return new
 

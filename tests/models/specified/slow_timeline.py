@@ -819,7 +819,7 @@ class Model:
             instance.terms.append(
                 replace(old, since=at, start=start, origin=start, carried=None, fixed=None, forgets_before=None)
             )
-            instance.begun = start <= at
+            instance.begun = start <= at and not instance.held_back
             self._correct_if_moved(instance, at)
 
     # --- every change is evaluated at once (§4) ------------------------------------------------------------------
@@ -1117,7 +1117,7 @@ class Model:
             return  # Of one that a migration kept, a deadline that is null says nothing.
         self._fact()
         carries = False
-        if new.span is not None and old.start <= at:
+        if new.span is not None and old.start <= at and not instance.held_back:  # §7: of "a running instance"
             match word(milestone.on_change):
                 case "retroactive":
                     pass  # "from the same start; pauses, kept as instants, are counted again by the new calendar"
@@ -1133,7 +1133,8 @@ class Model:
                 case other:
                     raise AssertionError(other)
         instance.terms.append(new)
-        instance.begun = new.start <= at
+        # §3: "a recurring one does not start while it is true"
+        instance.begun = new.start <= at and not instance.held_back
         self._leave_out(instance, at)
         if not carries:
             self._correct_if_moved(instance, at)
