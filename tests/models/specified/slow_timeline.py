@@ -1152,6 +1152,8 @@ class Model:
             # "what was missed keeps the target of its record"
             new.fixed, new.forgets_extensions = missed.violated_at, len(instance.extensions)
             return
+        # Those that are in a kept target are in what is left of it; §4: "a new span keeps" each, and once.
+        new.forgets_extensions = old.forgets_extensions
         left = math.ceil(self._share_left(instance, old, now) * self._span_seconds(new))
         begins = now if old.base <= now else max(now, new.base)
         if begins > now:
