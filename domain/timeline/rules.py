@@ -14,9 +14,10 @@ from domain.timeline.book import Book
 from domain.timeline.completing import complete
 from domain.timeline.effects import NoteKind
 from domain.timeline.entry import Entry
+from domain.timeline.folding import NEWEST
 from domain.timeline.instances import MilestoneInstance
 from domain.timeline.pauses import pause_or_resume
-from domain.timeline.plan import CORNERS
+from domain.timeline.plan import CORNERS, SETS_CORNERS_RIGHT
 from domain.timeline.revealing import take_back
 from domain.timeline.sight import Sight
 from domain.timeline.spans_in_force import SpansInForce
@@ -173,7 +174,21 @@ class Rules:
             return None
         # Of this stay, where each stay begins anew.
         last = self.book.latest(before) if self.book.plan.rules >= CORNERS else self.book.newest(before)
-        return anchors[-1] if last is not None and last.completed_at else None
+        if last is not None and last.completed_at:
+            return anchors[-1]
+        # What it is to follow may have become known late; another stay of its own has nothing to do with that.
+        may_follow = instance is not None or self.book.newest(milestone) is None
+        return self._completed_late(milestone, before) if may_follow else None
+
+    def _completed_late(self, milestone: Milestone, before: Milestone) -> datetime | None:
+        """The completion, if there is one, of an occurrence that had been handed over when news of it came."""
+        if self.book.plan.rules < SETS_CORNERS_RIGHT:
+            return None
+        for done in reversed(self.book.runs(before)[-NEWEST:]):
+            is_of_the_stay = before.on_reentry == "keep" or done.stay == self.state.stay
+            if done.handed_over and done.completed_at is not None and is_of_the_stay:
+                return self._of_the_stay(milestone, done.completed_at)
+        return None
 
     def _of_the_stay(self, milestone: Milestone, anchor: datetime) -> datetime:
         if milestone.on_reentry == "restart" and self.state.reentered_at is not None:

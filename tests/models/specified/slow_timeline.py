@@ -1020,6 +1020,12 @@ class Model:
             return instance.follows
         predecessor = self._milestone(milestone.predecessor)
         before = self._last(predecessor)
+        is_new = instance is not None or not self._of(milestone)
+        if before is not None and before.completed_at is None and is_new:
+            # §4: "what follows from it (`after` [..]) starts from its time", also where a field has begun another since
+            stay = self._stay(predecessor)
+            late = [i for i in self._of(predecessor) if i.handed_over and i.completed_at is not None and i.stay == stay]
+            before = late[-1] if late else before
         # One that is to begin anew with this stay, and has not, is not completed in it (reading 9).
         if before is None or before.completed_at is None or before.stay != self._stay(predecessor):
             return None
