@@ -293,8 +293,14 @@ class Rules:
         self._mark(counts=track.is_seen and not at_once)
 
     def _next_start(self, track: Track, last: MilestoneInstance | None) -> datetime:
-        """When the next occurrence starts: from the completion it follows, for `sequential` not before its target."""
+        """When the next occurrence starts: from the completion it follows, for `sequential` not before its target.
+
+        None does while the entry lies ahead.
+        """
         start = last.completed_at if last and last.completed_at and not last.lapsed else self.at
+        if self.book.plan.rules >= SETS_CORNERS_RIGHT:
+            waits = [hold for hold in self.state.holds_since(start) if hold.cause == "entry ahead"]
+            start = max([start, *(hold.to_at or self.at for hold in waits if hold.from_at <= start)])
         if track.milestone.recurrence is Recurrence.SEQUENTIAL:
             # The target of one that was completed late is behind its completion.
             folded = self.book.folded(track.milestone)

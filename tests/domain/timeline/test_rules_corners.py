@@ -612,6 +612,33 @@ def test_an_entry_moved_ahead_schedules_and_pauses() -> None:
     assert targets == ["Mon 14:00", "Mon 13:00", "Mon 13:00"]
 
 
+@pytest.mark.parametrize("told_at", ["Mon 10:30", "Mon 12:30"])
+@pytest.mark.parametrize(
+    ("cutoff", "own", "seen"),
+    [
+        (None, "Mon 10:30", ("Mon 12:00", "Mon 15:00")),
+        ("11:00", "Mon 10:30", ("Mon 12:00", "Tue 12:00")),
+        (None, "Mon 09:50", ("Mon 09:50", "Mon 14:50")),
+    ],
+)
+def test_what_is_completed_while_the_entry_lies_ahead_is_followed_from_it(
+    cutoff: str | None, own: str, told_at: str, seen: tuple[str, str]
+) -> None:
+    """None starts in the wait, whenever news comes; what would have started before the wait stood in it."""
+    bench = entered({"within": "3h", "starts": "criteria", "recurrence": "independent", "cutoff": cutoff})
+    bench.change("Mon 10:00", entry_at=field_at("Mon 12:00")).complete(told_at, occurred=own).to("Mon 13:00")
+    assert (bench.start("Mon 13:00"), bench.target("Mon 13:00")) == seen
+
+
+def test_under_older_rules_one_starts_back_in_the_wait_for_an_entry() -> None:
+    """So that the history of such a case replays."""
+    recurs = {"within": "3h", "starts": "criteria", "recurrence": "independent"}
+    fields = {"entry_at": field_at("Mon 09:00")}
+    bench = Bench(recurs, entry="entry_at", fields=fields, rules=SETS_CORNERS_RIGHT - 1)
+    bench.change("Mon 10:00", entry_at=field_at("Mon 12:00")).complete("Mon 10:30").to("Mon 12:00")
+    assert bench.start("Mon 12:00") == "Mon 10:30"
+
+
 def test_an_entry_that_becomes_null_again_changes_nothing() -> None:
     """Once entered."""
     bench = entered({"within": "4h"}).change("Mon 10:00", entry_at=None)

@@ -179,6 +179,8 @@ class Instance:
     completed_at_start: bool = False
     handed_over: bool = False
     begins_anew: bool = False
+    lapsed: bool = False
+    """Something else than an entry ahead came between its completion and the next occurrence."""
     armed: dict[str, bool] = field(default_factory=dict)
     """Whether a trigger that fired may fire again (`rearm`)."""
     last_target: datetime | None = None
@@ -300,7 +302,6 @@ class Model:
         self.seen: set[str] = set()
         self.fired: list[tuple[str, int, Firing]] = []
         self.guards = 0
-        self.taken: tuple[str, datetime] | None = None
         self.waits: list[Stretch] = []
         """§3: once entered, while the entry lies ahead."""
         self.by_itself = False
@@ -626,7 +627,7 @@ class Model:
         instance.completed_at = completed_at
         instance.completed_at_start = at_start
         instance.removed_at = instance.exited_at = None
-        self.taken = (instance.milestone.name, at)
+        instance.lapsed = False
         target = self._target(instance)
         if at_start or completed_at <= target:
             # §4: "or news comes of a completion in time, it is corrected"; §3: completed at its start: "in time"
@@ -848,11 +849,12 @@ class Model:
             rounds += self.facts - before[0] > self.chained - before[1]
         else:
             self.guards += 1
-        self.taken = self.beginning = None
+        self.beginning = None
         self._see_what_moved(at)
 
     def _step(self, milestone: Milestone, at: datetime) -> None:
         """§4: "per milestone in the process's order remove, start, new span, pause or resume"."""
+        self._lapse(milestone)
         if self._is_inside():
             self._remove(milestone, at)
             self._begin_held_back(milestone, at)
@@ -940,6 +942,16 @@ class Model:
             if last is not None and last.completed_at is not None and last.stay == self._stay(milestone):
                 last.begins_anew = True  # "a completed one begins anew too"
 
+    def _lapse(self, milestone: Milestone) -> None:
+        """§6: whether the next occurrence would start now, as soon as none is open; if not, it follows no completion."""
+        last = self._last(milestone)
+        if last is None or last.completed_at is None:
+            return
+        holds = self._holds(milestone.when) and not (milestone.complete_when and self._holds(milestone.complete_when))
+        starts = word(milestone.recurrence) != "none" and (milestone.by is None or self._by(milestone) is not None)
+        if not (self._is_inside() and holds and starts) or self._is_regrouped(milestone):
+            last.lapsed = True
+
     def _start(self, milestone: Milestone, at: datetime) -> bool:
         if self._open(milestone) is not None or not self._holds(milestone.when):
             return False
@@ -957,9 +969,12 @@ class Model:
             # §3: with `complete_when` true "a recurring one does not start while it is true"
             if rule_holds:
                 return False
-            if last is not None and last.completed_at is not None and self.taken == (milestone.name, at):
+            if last is not None and last.completed_at is not None and not last.lapsed:
                 # §4: "what follows from it (`after`, the next occurrence) starts from its time"
                 start = last.completed_at
+                # §3: an entry ahead "starts none"
+                waits = [w.to_at for w in self.waits if w.to_at is not None and w.from_at <= start < w.to_at]
+                start = max([start, *waits])
             if word(milestone.recurrence) == "sequential":
                 # §6: "not before the target of a previous one that was completed in time"
                 for previous in self._of(milestone):
