@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import accumulate
 
 from domain.explanation.sum_parts import (
     Basis,
@@ -277,15 +278,17 @@ def _true_times(verdicts: Sequence[Verdict]) -> list[tuple[datetime, datetime | 
 
 
 def extensions_of(instance: MilestoneInstance, calendar: FrozenCalendar) -> list[ExtensionExplained]:
-    """Each extension of an instance, and whether it counts."""
+    """Each extension of an instance, and whether it counts: one that is in a kept target does not count once more."""
     end = instance.ended_at
+    sums = list(accumulate(extension.open_seconds for extension in instance.extensions))
+    had = instance.term_at(end).extended_seconds
     return [
         ExtensionExplained(
             at=calendar.local(extension.at),
             open_seconds=extension.open_seconds,
             by=extension.by,
             reason=extension.reason,
-            counts=end is None or extension.at <= end,
+            counts=(end is None or extension.at <= end) and so_far > had,
         )
-        for extension in instance.extensions
+        for extension, so_far in zip(instance.extensions, sums, strict=True)
     ]

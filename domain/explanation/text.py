@@ -293,10 +293,13 @@ class _Part:
                 case _:
                     assert_never(pause.counts)
             yield " ".join([f"{first[0].upper()}{first[1:]}.", *rest[:1], why])
+        changes = [change.at for change in self.instance.changes if change.counts]
         for extension in self.instance.extensions:
             if not extension.counts:
+                is_kept = bool(changes) and extension.at <= changes[-1]
+                why = "the target that a change kept has it already" if is_kept else "after its end"
                 said_by = who(extension.by, extension.reason)
-                yield f"Extended by {span(extension.open_seconds)} on {moment(extension.at)}{said_by}: after its end."
+                yield f"Extended by {span(extension.open_seconds)} on {moment(extension.at)}{said_by}: {why}."
 
     def _pause(self, pause: PauseExplained) -> list[str]:
         """The pause in a line, then each of its causes, then what is to be said of its time."""

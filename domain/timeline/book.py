@@ -19,7 +19,7 @@ from domain.timeline.context import context
 from domain.timeline.effects import Noted, NoteFacts, NoteKind, TriggerFired
 from domain.timeline.facts import Firing, Pause, Term, Violation, clock_text, union
 from domain.timeline.instances import MilestoneInstance
-from domain.timeline.plan import AS_BEFORE, CORNERS, LATE_NEWS, Plan
+from domain.timeline.plan import AS_BEFORE, CORNERS, LATE_NEWS, SETS_CORNERS_RIGHT, Plan
 from domain.timeline.state import Folded, TimelineState
 
 _IN_SIGHT = nullcontext()
@@ -268,7 +268,7 @@ class Book:
         instance.add_term(term)
         instance.placed_at = at
         if instance.is_open:
-            instance.begun = term.start_at <= at
+            instance.begun = term.start_at <= at and not (instance.held_back and self.plan.rules >= SETS_CORNERS_RIGHT)
         is_moved = before is None or self.target(instance) != before
         if is_moved or spent:
             instance.spent = {} if is_moved else instance.spent | spent

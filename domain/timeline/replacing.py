@@ -11,7 +11,7 @@ from domain.timeline.entry import Entry
 from domain.timeline.facts import Term
 from domain.timeline.folding import leave_entitlement
 from domain.timeline.instances import MilestoneInstance
-from domain.timeline.plan import CORNERS, Plan
+from domain.timeline.plan import CORNERS, SETS_CORNERS_RIGHT, Plan
 from domain.timeline.sight import Sight
 from domain.timeline.spans_in_force import SpansInForce
 from domain.timeline.tracks import Track, tracks
@@ -127,10 +127,23 @@ class _Migration:
         for milestone in self.process.milestones:
             for track in tracks(self.book, milestone):
                 instance = track.newest
+                if instance is None:
+                    continue
+                if self.book.plan.rules >= SETS_CORNERS_RIGHT:
+                    self._let_follow(milestone, instance)
                 # One that was removed or left open at exit may come back, under the new plan.
-                if instance is not None and instance.completed_at is None:
+                if instance.completed_at is None:
                     with self.book.writing(seen=track.is_seen):
                         self._migrate(milestone, track, instance)
+
+    def _let_follow(self, milestone: Milestone, instance: MilestoneInstance) -> None:
+        """Let what begins an occurrence anew by the new version count from now on, and not from before it."""
+        instance.watched = self.sight.watched(milestone)
+        if instance.is_open:
+            instance.ran_under = instance.watched
+        was = self.before.milestone(milestone.name) if self.before else None
+        if instance.completed_at is not None and (was is None or not was.recurs):
+            instance.lapsed = True
 
     def _migrate(self, milestone: Milestone, track: Track, instance: MilestoneInstance) -> None:
         was = self.before.milestone(milestone.name) if self.before else None

@@ -8,16 +8,16 @@ the top until nothing changes.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from domain.process import EntitlementProcess, Milestone, Recurrence
 from domain.timeline.book import Book
 from domain.timeline.completing import complete
 from domain.timeline.effects import NoteKind
 from domain.timeline.entry import Entry
+from domain.timeline.folding import NEWEST
 from domain.timeline.instances import MilestoneInstance
 from domain.timeline.pauses import pause_or_resume
-from domain.timeline.plan import CORNERS
+from domain.timeline.plan import CORNERS, SETS_CORNERS_RIGHT
 from domain.timeline.revealing import take_back
 from domain.timeline.sight import Sight
 from domain.timeline.spans_in_force import SpansInForce
@@ -106,7 +106,7 @@ class Rules:
                 continue
             if self.sight.is_complete(milestone):
                 if milestone.restart_on:  # whoever had it completed it; of an empty field whoever has it now
-                    instance.ran_under = {**self._fields(milestone), **instance.ran_under}
+                    instance.ran_under = {**self.sight.watched(milestone), **instance.ran_under}
                 complete(self.book, instance, self.at, by="complete_when")
                 self._mark()
 
@@ -174,7 +174,21 @@ class Rules:
             return None
         # Of this stay, where each stay begins anew.
         last = self.book.latest(before) if self.book.plan.rules >= CORNERS else self.book.newest(before)
-        return anchors[-1] if last is not None and last.completed_at else None
+        if last is not None and last.completed_at:
+            return anchors[-1]
+        # What it is to follow may have become known late; another stay of its own has nothing to do with that.
+        may_follow = instance is not None or self.book.newest(milestone) is None
+        return self._completed_late(milestone, before) if may_follow else None
+
+    def _completed_late(self, milestone: Milestone, before: Milestone) -> datetime | None:
+        """The completion, if there is one, of an occurrence that had been handed over when news of it came."""
+        if self.book.plan.rules < SETS_CORNERS_RIGHT:
+            return None
+        for done in reversed(self.book.runs(before)[-NEWEST:]):
+            is_of_the_stay = before.on_reentry == "keep" or done.stay == self.state.stay
+            if done.handed_over and done.completed_at is not None and is_of_the_stay:
+                return self._of_the_stay(milestone, done.completed_at)
+        return None
 
     def _of_the_stay(self, milestone: Milestone, anchor: datetime) -> datetime:
         if milestone.on_reentry == "restart" and self.state.reentered_at is not None:
@@ -279,8 +293,14 @@ class Rules:
         self._mark(counts=track.is_seen and not at_once)
 
     def _next_start(self, track: Track, last: MilestoneInstance | None) -> datetime:
-        """When the next occurrence starts: from the completion it follows, for `sequential` not before its target."""
+        """When the next occurrence starts: from the completion it follows, for `sequential` not before its target.
+
+        None does while the entry lies ahead.
+        """
         start = last.completed_at if last and last.completed_at and not last.lapsed else self.at
+        if self.book.plan.rules >= SETS_CORNERS_RIGHT:
+            waits = [hold for hold in self.state.holds_since(start) if hold.cause == "entry ahead"]
+            start = max([start, *(hold.to_at or self.at for hold in waits if hold.from_at <= start)])
         if track.milestone.recurrence is Recurrence.SEQUENTIAL:
             # The target of one that was completed late is behind its completion.
             folded = self.book.folded(track.milestone)
@@ -290,21 +310,17 @@ class Rules:
 
     # --- handing over ---
 
-    def _fields(self, milestone: Milestone) -> dict[str, Any]:
-        values = {name: self.sight.fields.get(name) for name in milestone.restart_on}
-        return {name: value for name, value in values.items() if value not in (None, "", [])}
-
     def _is_handed_over(self, milestone: Milestone, instance: MilestoneInstance) -> bool:
         """Whether a field that restarts a milestone has another value; the first one of an empty field is no change."""
         if not instance.watched:
             return False
-        now = self._fields(milestone)
+        now = self.sight.watched(milestone)
         return any(now.get(name) != value for name, value in instance.watched.items())
 
     def _watch(self, milestone: Milestone, instance: MilestoneInstance) -> None:
         if not milestone.restart_on:
             return
-        now = self._fields(milestone)
+        now = self.sight.watched(milestone)
         if instance.watched != now:
             instance.watched = now
         if instance.is_open and instance.ran_under != now:

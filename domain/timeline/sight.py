@@ -79,6 +79,11 @@ class Sight:
         value = self.book.state.fields.get(field)
         return datetime.fromisoformat(value).replace(microsecond=0) if isinstance(value, str) and value else None
 
+    def watched(self, milestone: Milestone) -> dict[str, Any]:
+        """The fields that restart a milestone, by their names; those that are empty are left out."""
+        values = {name: self.fields.get(name) for name in milestone.restart_on}
+        return {name: value for name, value in values.items() if value not in (None, "", [])}
+
     def is_complete(self, milestone: Milestone) -> bool:
         """Whether the completion rule of a milestone holds."""
         return bool(milestone.complete_when) and self.holds(milestone, "complete_when", milestone.complete_when)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 
 from domain.frozen import FrozenCalendar
 from domain.open_time.spans import Span
@@ -11,6 +12,7 @@ from domain.process import EntitlementProcess, Milestone, OnChange
 from domain.timeline.book import Book
 from domain.timeline.facts import Term
 from domain.timeline.instances import MilestoneInstance
+from domain.timeline.plan import SETS_CORNERS_RIGHT
 from domain.timeline.sight import Sight
 
 
@@ -93,10 +95,12 @@ class SpansInForce:
     def changed(self, milestone: Milestone, instance: MilestoneInstance) -> Term:
         """The span that a running instance has from now on, by the milestone's rule for changes."""
         old = instance.terms[-1]
-        restarts = milestone.on_change is OnChange.RESTART and old.start_at <= self.at
+        is_held_back = instance.held_back and self.book.plan.rules >= SETS_CORNERS_RIGHT  # it has not started
+        runs = old.start_at <= self.at and not is_held_back
+        restarts = milestone.on_change is OnChange.RESTART and runs
         new = self.term(milestone, self.at if restarts else old.start_at)
         new = new.model_copy(update={"anchor_at": old.anchor_at, "is_detached": old.is_detached or restarts})
-        if milestone.on_change is OnChange.CARRY and old.start_at <= self.at and not (old.by or new.by):
+        if milestone.on_change is OnChange.CARRY and runs and not (old.by or new.by):
             return self._carried(instance, new)
         return new
 
@@ -106,17 +110,21 @@ class SpansInForce:
         until = max(instance.effective_now(self.at), old.start_at)
         # What has begun to count goes on from there; what waits for an opening after its cutoff still does.
         base = until if old.base_at <= until else max(until, new.base_at)
-        carried = {"base_at": base, "carried_at": self.at}
+        carried: dict[str, Any] = {"base_at": base, "carried_at": self.at}
+        calendar = self.book.plan.calendars[new.business_hours]
+        is_right = self.book.plan.rules >= SETS_CORNERS_RIGHT
         kept = self._kept_target(instance, until)
         if kept is not None:
             had = sum(e.open_seconds for e in instance.extensions)
-            return new.model_copy(update={**carried, "open_seconds": 0, "fixed_at": kept, "extended_seconds": had})
+            left = calendar.elapsed(base, kept) if is_right else 0  # what was missed is over by so much already
+            return new.model_copy(update={**carried, "open_seconds": left, "fixed_at": kept, "extended_seconds": had})
+        if is_right:
+            carried["extended_seconds"] = old.extended_seconds  # what is left of a kept target has them in it
         used = self._used(instance, old, until)
         left = -(-(old.open_seconds - used) * new.nominal_seconds // max(old.nominal_seconds, 1))
         if left == 0:
             return new.model_copy(update={**carried, "open_seconds": 0, "fixed_at": until})
         # However far over 100%, the target does not come to lie before the start.
-        calendar = self.book.plan.calendars[new.business_hours]
         earliest = -calendar.elapsed(new.start_at, base)
         at_start = left < 0 and left <= earliest
         return new.model_copy(

@@ -189,6 +189,19 @@ def test_a_carried_span_says_what_was_used(
     assert [sentence for sentence in sentences if sentence not in words] == []
 
 
+def test_an_extension_that_a_kept_target_has_is_told_and_not_counted_again() -> None:
+    """That of 10:00 is in the target of 14:00, which was missed and kept; that of 15:10 is not."""
+    rows = [{"when": HIGH, "span": "2h"}, {"when": ON, "span": "121m"}, {"span": "4h"}]
+    bench = Bench({"within": rows, "on_change": "carry"}).extend("Mon 10:00", open_seconds=3600)
+    told = "Extended by 1h on Mon 2025-06-09 10:00 (14:00Z): the target that a change kept has it already."
+    bench.change("Mon 15:00", priority="High")
+    assert told in said(bench, "Mon 15:05")
+    bench.extend("Mon 15:10", open_seconds=5400).change("Mon 15:10:30", priority="Low", state="on")
+    words = said(bench, "Mon 15:20")
+    assert told in words
+    assert (words.count("extended on"), "= 18m55s of open time, counted from the change" in words) == (1, True)
+
+
 # --- what was taken back by hand ---
 
 

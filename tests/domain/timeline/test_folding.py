@@ -13,7 +13,7 @@ from hypothesis import given
 from domain.errors import Refused
 from domain.explanation import explain, explain_instance
 from domain.process import EntitlementProcess
-from domain.timeline import folding, requests
+from domain.timeline import folding, requests, rules
 from domain.timeline.effects import Effect
 from domain.timeline.events import CompletionCleared, Event, FieldsChanged, MilestoneCompleted
 from domain.timeline.folding import NEWEST
@@ -91,7 +91,7 @@ def stories(world: World) -> Iterable[tuple[datetime, Callable[[Timeline], list[
 def test_folding_makes_no_difference_to_any_rule(world: World) -> None:
     """Effects, refusals, dues and the newest instances are those of a timeline that never folds; also through JSON."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in (folding, requests):
+        for module in (folding, requests, rules):
             patch.setattr(module, "NEWEST", 1)
         one, other = Side(world, folds=True), Side(world, folds=False)
         for now, step in stories(world):

@@ -31,7 +31,7 @@ class Migrated(NamedTuple):
     edited: bool
 
 
-SAME = ("starts", "recurrence", "by", "on_reentry", "restart_on", "when_undone", "triggers")
+SAME = ("starts", "by", "on_reentry", "when_undone", "triggers")
 """What a milestone of the new version has in common with that of the old one."""
 
 
@@ -66,6 +66,12 @@ def versions(draw: st.DrawFn, first: EntitlementProcess) -> EntitlementProcess:
                 new = {**new, "within": None, "cutoff": None}
             elif not new.get("within") or new.get("by"):
                 new = {**new, "within": kept["within"]}
+            if new["starts"] != "criteria":
+                new["restart_on"] = []
+            if new["starts"] != "criteria" or any(other.predecessor == name for other in first.milestones):
+                new["recurrence"] = kept["recurrence"]
+            if new.get("recurrence", "none") != "none":
+                new["when_undone"] = "keep"
             if new["on_change"] == "carry":
                 new["on_change"] = "retroactive"  # of what share of a kept span was used the rules say nothing
             if not new.get("complete_when"):

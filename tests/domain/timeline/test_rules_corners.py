@@ -9,7 +9,7 @@ import pytest
 from domain.errors import Refused
 from domain.timeline.effects import NoteKind
 from domain.timeline.instances import InstanceState
-from domain.timeline.plan import AS_BEFORE, BOUNDS_INSTANTS, CORNERS, LATE_NEWS, RULES, TOLD
+from domain.timeline.plan import AS_BEFORE, BOUNDS_INSTANTS, CORNERS, LATE_NEWS, RULES, SETS_CORNERS_RIGHT, TOLD
 from domain.timeline.preview import preview
 from tests.domain.timeline.bench import Bench, field_at, ny, plan, process, sets, told, triggers
 
@@ -271,6 +271,14 @@ def test_a_clear_tells_of_a_stay_that_was_handed_over_behind_the_completion() ->
 
 # --- carry ---
 
+THREE = [
+    {"when": HIGH, "span": "2h"},
+    {"when": 'case.priority == "Mid"', "span": "121m"},
+    {"when": 'case.priority == "Same"', "span": "2h", "business_hours": "X"},
+    {"span": "4h"},
+]
+"""Four hours, until the priority is one of three."""
+
 
 @pytest.mark.parametrize(
     ("hours", "span", "change", "target"),
@@ -316,6 +324,34 @@ def test_carry_at_exactly_an_extended_whole_is_that_instant(promise: bool) -> No
     )
     assert bench.target("Mon+1 12:00") == "Sat 13:10"
     assert bench.violations == (["Sat 13:10"] if promise else [])
+
+
+@pytest.mark.parametrize(
+    ("rules", "targets"),
+    [
+        (RULES, ["Mon 13:00", "Mon 15:00", "Mon 14:59:15"]),
+        (SETS_CORNERS_RIGHT - 1, ["Mon 13:00", "Mon 15:00", "Mon 15:59:45"]),
+    ],
+)
+def test_carry_after_an_extension_of_what_was_missed_knows_what_was_over(rules: int, targets: list[str]) -> None:
+    """At 14:30 210 minutes of 120 are used: 90 minutes too many, which are 90:45 of 121, and the two hours."""
+    bench = Bench({"within": THREE, "on_change": "carry"}, hours="X", rules=rules)
+    seen = [bench.change("Mon 14:00", priority="High").target("Mon 14:00")]
+    seen.append(bench.extend("Mon 14:10", open_seconds=7200).target("Mon 14:10"))
+    seen.append(bench.change("Mon 14:30", priority="Mid").target("Mon 14:30"))
+    assert seen == targets
+
+
+@pytest.mark.parametrize("priority", ["Mid", "Same"])
+def test_carry_adds_an_extension_once(priority: str) -> None:
+    """That of 10:00 is in the target of 14:00, which was kept; a span of the same length moves nothing."""
+    bench = Bench({"within": THREE, "on_change": "carry"}, hours="X").extend("Mon 10:00", open_seconds=3600)
+    bench.change("Mon 15:00", priority="High").extend("Mon 15:10", open_seconds=5400)
+    assert bench.target("Mon 15:10") == "Mon 15:30"
+    bench.change("Mon 15:10:30", priority=priority)
+    assert bench.target("Mon 15:20") == {"Mid": "Mon 15:29:25", "Same": "Mon 15:30"}[priority]
+    bench.change("Mon 15:25", priority="High")
+    assert bench.target("Mon 15:25") == {"Mid": "Mon 15:30:08", "Same": "Mon 15:30"}[priority]
 
 
 def test_elapsed_after_carry_is_counted_by_the_calendar_of_then() -> None:
@@ -574,6 +610,33 @@ def test_an_entry_moved_ahead_schedules_and_pauses() -> None:
     bench.to("Mon 12:00")
     targets = [bench.target("Mon 12:00", name) for name in ("P", "C", "Late")]
     assert targets == ["Mon 14:00", "Mon 13:00", "Mon 13:00"]
+
+
+@pytest.mark.parametrize("told_at", ["Mon 10:30", "Mon 12:30"])
+@pytest.mark.parametrize(
+    ("cutoff", "own", "seen"),
+    [
+        (None, "Mon 10:30", ("Mon 12:00", "Mon 15:00")),
+        ("11:00", "Mon 10:30", ("Mon 12:00", "Tue 12:00")),
+        (None, "Mon 09:50", ("Mon 09:50", "Mon 14:50")),
+    ],
+)
+def test_what_is_completed_while_the_entry_lies_ahead_is_followed_from_it(
+    cutoff: str | None, own: str, told_at: str, seen: tuple[str, str]
+) -> None:
+    """None starts in the wait, whenever news comes; what would have started before the wait stood in it."""
+    bench = entered({"within": "3h", "starts": "criteria", "recurrence": "independent", "cutoff": cutoff})
+    bench.change("Mon 10:00", entry_at=field_at("Mon 12:00")).complete(told_at, occurred=own).to("Mon 13:00")
+    assert (bench.start("Mon 13:00"), bench.target("Mon 13:00")) == seen
+
+
+def test_under_older_rules_one_starts_back_in_the_wait_for_an_entry() -> None:
+    """So that the history of such a case replays."""
+    recurs = {"within": "3h", "starts": "criteria", "recurrence": "independent"}
+    fields = {"entry_at": field_at("Mon 09:00")}
+    bench = Bench(recurs, entry="entry_at", fields=fields, rules=SETS_CORNERS_RIGHT - 1)
+    bench.change("Mon 10:00", entry_at=field_at("Mon 12:00")).complete("Mon 10:30").to("Mon 12:00")
+    assert bench.start("Mon 12:00") == "Mon 10:30"
 
 
 def test_an_entry_that_becomes_null_again_changes_nothing() -> None:

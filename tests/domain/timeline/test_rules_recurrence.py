@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from domain.timeline.instances import InstanceState
+from domain.timeline.plan import RULES, SETS_CORNERS_RIGHT
 from domain.timeline.views import MilestoneView
-from tests.domain.timeline.bench import Bench, told, triggers
+from tests.domain.timeline.bench import Bench, plan, process, told, triggers
 
 HOUR: dict[str, Any] = {"within": "60m", "starts": "criteria", "when": 'case.state != "off"'}
 ON = {"state": "on"}
@@ -185,3 +186,37 @@ def test_what_is_held_back_misses_nothing() -> None:
     assert str(bench.to("Mon 12:00").view("Mon 12:00").status) == "compliant"
     assert [(str(m.state), m.violated) for m in bench.runs("Mon 12:00")] == [("completed", False), ("scheduled", False)]
     assert str(bench.close("Mon 13:00").view("Mon 14:00").status) == "compliant"
+
+
+DONE = 'case.state == "done"'
+HIGH = 'case.priority == "High"'
+
+
+def held_back(rules: int = RULES, on_change: str = "retroactive") -> Bench:
+    """The second occurrence would have started at 13:00."""
+    spans = [{"when": HIGH, "span": "30m"}, {"span": "1h"}]
+    declared = recurring("sequential", complete_when=DONE, within=spans, on_change=on_change)
+    bench = Bench(declared, hours="X", opened="Mon 12:00", fields=ON, rules=rules)
+    return bench.complete("Mon 12:30").change("Mon 12:45", state="done").to("Mon 13:05")
+
+
+@pytest.mark.parametrize("on_change", ["retroactive", "restart", "carry"])
+@pytest.mark.parametrize("is_migrated", [False, True])
+def test_no_new_span_starts_what_is_held_back(on_change: str, *, is_migrated: bool) -> None:
+    """Nor does a new version. It starts when its rule turns false, with the span of then."""
+    bench = held_back(on_change=on_change)
+    if is_migrated:
+        declared = recurring("sequential", complete_when=DONE, within="30m", on_change=on_change)
+        bench.migrate("Mon 13:10", plan(process(declared, version=2), "X"))
+    else:
+        bench.change("Mon 13:10", priority="High")
+    assert [str(m.state) for m in bench.runs("Mon 13:15")] == ["completed", "scheduled"]
+    bench.change("Mon 13:20", state="on")
+    assert (bench.start("Mon 13:20"), bench.target("Mon 13:20")) == ("Mon 13:20", "Mon 13:50")
+    assert [str(m.state) for m in bench.runs("Mon 13:20")] == ["completed", "running"]
+
+
+def test_under_older_rules_a_new_span_starts_what_is_held_back() -> None:
+    """So that the history of such a case replays."""
+    bench = held_back(SETS_CORNERS_RIGHT - 1).change("Mon 13:10", priority="High")
+    assert told(bench.milestone("Mon 13:15").completed_at) == "Mon 13:10"

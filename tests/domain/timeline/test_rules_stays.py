@@ -10,6 +10,7 @@ from domain.process import Milestone
 from domain.reports.compliance import compliance
 from domain.timeline.instances import InstanceState
 from domain.timeline.machine import Case, Timeline
+from domain.timeline.plan import RULES, SETS_CORNERS_RIGHT
 from domain.timeline.views import MilestoneStatus
 from tests.domain.timeline.bench import Bench, ny, plan, process, sets, told, triggers
 
@@ -118,6 +119,59 @@ def test_a_completion_goes_to_the_occurrence_that_was_open_then(own: str, occurr
     bench = stays().change("Mon 10:00", priority="Low").complete("Mon 10:30", occurred=own)
     completed = [m.occurrence for m in bench.runs("Mon 10:30") if m.completed_at]
     assert completed == [occurrence]
+
+
+AFTER = {"name": "Then", "within": "1h", "starts": {"after": "M"}}
+
+
+def waited_for(rules: int = RULES, **also: Any) -> Bench:
+    """What comes after a milestone that restarts on the priority."""
+    return Bench(STAY | also, AFTER, fields={"state": "on", "priority": "High"}, hours="X", rules=rules)
+
+
+@pytest.mark.parametrize("on_time", [True, False])
+def test_what_waits_for_a_stay_that_was_handed_over_follows_its_completion(*, on_time: bool) -> None:
+    """From its time, whenever news of it comes; the completion of the stay after it moves that no more."""
+    bench = waited_for()
+    if on_time:
+        bench.complete("Mon 10:00").change("Mon 11:00", priority="Low")
+    else:
+        bench.change("Mon 11:00", priority="Low").complete("Mon 11:00", occurred="Mon 10:00")
+    bench.to("Mon 11:30").complete("Mon 12:00")
+    seen = [(m.milestone, m.occurrence, told(m.start_at), str(m.state)) for m in bench.view("Mon 12:00").milestones]
+    assert sorted(seen) == [
+        ("M", 1, "Mon 09:00", "completed"),
+        ("M", 2, "Mon 11:00", "completed"),
+        ("Then", 1, "Mon 10:00", "running"),
+    ]
+
+
+def test_late_news_of_a_stay_leaves_what_has_followed_another() -> None:
+    """It has started from the completion of the stay after that."""
+    bench = waited_for().change("Mon 10:00", priority="Low").complete("Mon 10:30").change("Mon 11:00", priority="High")
+    bench.complete("Mon 11:30", occurred="Mon 09:30")
+    assert [told(m.start_at) for m in bench.runs("Mon 11:30", "Then")] == ["Mon 10:30"]
+
+
+def test_late_news_of_a_stay_brings_back_what_waited_for_it_again() -> None:
+    """Its first completion had been cleared; it starts from the next one."""
+    bench = waited_for().complete("Mon 09:20").clear("Mon 09:30").change("Mon 10:00", priority="Low")
+    bench.complete("Mon 10:30", occurred="Mon 09:50")
+    assert [(told(m.start_at), str(m.state)) for m in bench.runs("Mon 10:30", "Then")] == [("Mon 09:50", "running")]
+
+
+def test_late_news_of_a_stay_of_before_begins_nothing_in_another() -> None:
+    """Where each stay in the process begins anew, what comes after waits for a completion of it."""
+    bench = waited_for(on_reentry="restart").change("Mon 10:00", priority="Low").close("Mon 10:30").reopen("Mon 11:00")
+    bench.complete("Mon 11:30", occurred="Mon 09:30")
+    assert [m.completed_at is not None for m in bench.runs("Mon 11:30")] == [True, False, False]
+    assert bench.runs("Mon 11:30", "Then") == []
+
+
+def test_under_older_rules_late_news_of_a_stay_begins_nothing() -> None:
+    """So that the history of such a case replays."""
+    bench = waited_for(rules=SETS_CORNERS_RIGHT - 1).change("Mon 10:00", priority="Low")
+    assert bench.complete("Mon 10:30", occurred="Mon 09:30").runs("Mon 10:30", "Then") == []
 
 
 @pytest.mark.parametrize(

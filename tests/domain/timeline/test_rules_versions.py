@@ -11,7 +11,8 @@ from domain.calendar import BusinessHours
 from domain.timeline.effects import NoteKind
 from domain.timeline.events import Event, FieldsChanged, PlanReplaced
 from domain.timeline.instances import InstanceState
-from domain.timeline.plan import Plan
+from domain.timeline.plan import RULES, SETS_CORNERS_RIGHT, Plan
+from domain.timeline.views import MilestoneStatus
 from tests.domain.timeline.bench import FIELDS, Bench, calendars, field_at, ny, plan, process, sets, told, triggers
 from tests.models.both_timelines import AnyTimeline, Opening, RealTimeline, SlowTimeline
 
@@ -374,6 +375,66 @@ def test_what_was_completed_at_its_start_waits_with_its_predecessor(*, is_migrat
     bench.change("Mon 12:00", state="off")
     states = [str(bench.milestone("Mon 13:00", name).state) for name in ("First", "Then")]
     assert states == ["running", "removed"]
+
+
+# --- what begins anew by a new version ---
+
+STAYS: dict[str, Any] = {"within": "4h", "starts": "criteria"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [(["priority"], []), (["priority"], ["state"]), (["priority", "state"], ["priority"]), ([], ["priority"])],
+)
+def test_a_migration_that_names_other_fields_hands_nothing_over(old: list[str], new: list[str]) -> None:
+    """No field changed: what is completed stays so, and what is missed is open; a change after it counts."""
+    declared = version_two(STAYS | {"restart_on": new})
+    completed, missed = (
+        Bench(STAYS | {"restart_on": old}, fields={"priority": "High", "state": "on"}, hours="X") for _ in range(2)
+    )
+    completed.complete("Mon 10:00").migrate("Wed 09:00", declared)
+    missed.to("Mon 14:00").migrate("Mon 15:00", declared)
+    seen = [[str(run.state) for run in bench.runs("Wed 09:00")] for bench in (completed, missed)]
+    assert (seen, missed.view("Mon 15:00").status) == ([["completed"], ["running"]], MilestoneStatus.OPEN_VIOLATION)
+    for name in ("priority", "state"):
+        before = len(missed.runs("Wed 10:00"))
+        missed.change("Wed 10:00", **{name: "other"})
+        assert len(missed.runs("Wed 10:00")) - before == (name in new)
+
+
+def test_a_stay_is_of_the_fields_of_the_new_version() -> None:
+    """Of those who have it at the migration."""
+    bench = Bench(STAYS | {"restart_on": ["priority"]}, fields={"priority": "High", "state": "on"}, hours="X")
+    bench.migrate("Mon 10:00", version_two(STAYS | {"restart_on": ["state"]}))
+    assert bench.milestone("Mon 10:00").ran_under == {"state": "on"}
+    bench.migrate("Mon 10:30", version_two(STAYS))
+    assert bench.milestone("Mon 10:30").ran_under == {}
+
+
+def test_under_older_rules_a_migration_hands_over() -> None:
+    """So that the history of such a case replays."""
+    older = SETS_CORNERS_RIGHT - 1
+    bench = Bench(STAYS | {"restart_on": ["priority"]}, fields={"priority": "High"}, rules=older)
+    bench.migrate("Mon 10:00", plan(process(STAYS, version=2), rules=older))
+    assert [run.handed_over for run in bench.runs("Mon 10:00")] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("rules", "start", "violations"), [(RULES, "Wed 09:00", []), (SETS_CORNERS_RIGHT - 1, "Mon 10:00", ["Mon 14:00"])]
+)
+def test_what_recurs_by_a_new_version_starts_with_it(rules: int, start: str, violations: list[str]) -> None:
+    """Nothing could follow from a completion of before. Under older rules the next one started from that."""
+    bench = Bench(STAYS, hours="X", rules=rules).complete("Mon 10:00")
+    again = plan(process(STAYS | {"recurrence": "independent"}, version=2), "X", rules=rules)
+    bench.migrate("Wed 09:00", again)
+    assert (bench.start("Wed 09:00"), bench.violations) == (start, violations)
+
+
+def test_what_recurred_before_a_migration_follows_from_its_completion() -> None:
+    """Also where news of that comes after it."""
+    recurs = STAYS | {"recurrence": "independent"}
+    bench = Bench(recurs, hours="X").migrate("Mon 10:00", version_two(recurs))
+    assert bench.complete("Mon 11:00", occurred="Mon 09:30").start("Mon 11:00") == "Mon 09:30"
 
 
 # --- the model that migrations are held against ---

@@ -179,6 +179,8 @@ class Instance:
     completed_at_start: bool = False
     handed_over: bool = False
     begins_anew: bool = False
+    lapsed: bool = False
+    """Something else than an entry ahead came between its completion and the next occurrence."""
     armed: dict[str, bool] = field(default_factory=dict)
     """Whether a trigger that fired may fire again (`rearm`)."""
     last_target: datetime | None = None
@@ -300,7 +302,6 @@ class Model:
         self.seen: set[str] = set()
         self.fired: list[tuple[str, int, Firing]] = []
         self.guards = 0
-        self.taken: tuple[str, datetime] | None = None
         self.waits: list[Stretch] = []
         """§3: once entered, while the entry lies ahead."""
         self.by_itself = False
@@ -626,7 +627,7 @@ class Model:
         instance.completed_at = completed_at
         instance.completed_at_start = at_start
         instance.removed_at = instance.exited_at = None
-        self.taken = (instance.milestone.name, at)
+        instance.lapsed = False
         target = self._target(instance)
         if at_start or completed_at <= target:
             # §4: "or news comes of a completion in time, it is corrected"; §3: completed at its start: "in time"
@@ -819,7 +820,7 @@ class Model:
             instance.terms.append(
                 replace(old, since=at, start=start, origin=start, carried=None, fixed=None, forgets_before=None)
             )
-            instance.begun = start <= at
+            instance.begun = start <= at and not instance.held_back
             self._correct_if_moved(instance, at)
 
     # --- every change is evaluated at once (§4) ------------------------------------------------------------------
@@ -848,11 +849,12 @@ class Model:
             rounds += self.facts - before[0] > self.chained - before[1]
         else:
             self.guards += 1
-        self.taken = self.beginning = None
+        self.beginning = None
         self._see_what_moved(at)
 
     def _step(self, milestone: Milestone, at: datetime) -> None:
         """§4: "per milestone in the process's order remove, start, new span, pause or resume"."""
+        self._lapse(milestone)
         if self._is_inside():
             self._remove(milestone, at)
             self._begin_held_back(milestone, at)
@@ -940,6 +942,16 @@ class Model:
             if last is not None and last.completed_at is not None and last.stay == self._stay(milestone):
                 last.begins_anew = True  # "a completed one begins anew too"
 
+    def _lapse(self, milestone: Milestone) -> None:
+        """§6: whether the next occurrence would start now, as soon as none is open; if not, it follows no completion."""
+        last = self._last(milestone)
+        if last is None or last.completed_at is None:
+            return
+        holds = self._holds(milestone.when) and not (milestone.complete_when and self._holds(milestone.complete_when))
+        starts = word(milestone.recurrence) != "none" and (milestone.by is None or self._by(milestone) is not None)
+        if not (self._is_inside() and holds and starts) or self._is_regrouped(milestone):
+            last.lapsed = True
+
     def _start(self, milestone: Milestone, at: datetime) -> bool:
         if self._open(milestone) is not None or not self._holds(milestone.when):
             return False
@@ -957,9 +969,12 @@ class Model:
             # §3: with `complete_when` true "a recurring one does not start while it is true"
             if rule_holds:
                 return False
-            if last is not None and last.completed_at is not None and self.taken == (milestone.name, at):
+            if last is not None and last.completed_at is not None and not last.lapsed:
                 # §4: "what follows from it (`after`, the next occurrence) starts from its time"
                 start = last.completed_at
+                # §3: an entry ahead "starts none"
+                waits = [w.to_at for w in self.waits if w.to_at is not None and w.from_at <= start < w.to_at]
+                start = max([start, *waits])
             if word(milestone.recurrence) == "sequential":
                 # §6: "not before the target of a previous one that was completed in time"
                 for previous in self._of(milestone):
@@ -1020,6 +1035,12 @@ class Model:
             return instance.follows
         predecessor = self._milestone(milestone.predecessor)
         before = self._last(predecessor)
+        is_new = instance is not None or not self._of(milestone)
+        if before is not None and before.completed_at is None and is_new:
+            # §4: "what follows from it (`after` [..]) starts from its time", also where a field has begun another since
+            stay = self._stay(predecessor)
+            late = [i for i in self._of(predecessor) if i.handed_over and i.completed_at is not None and i.stay == stay]
+            before = late[-1] if late else before
         # One that is to begin anew with this stay, and has not, is not completed in it (reading 9).
         if before is None or before.completed_at is None or before.stay != self._stay(predecessor):
             return None
@@ -1117,7 +1138,7 @@ class Model:
             return  # Of one that a migration kept, a deadline that is null says nothing.
         self._fact()
         carries = False
-        if new.span is not None and old.start <= at:
+        if new.span is not None and old.start <= at and not instance.held_back:  # §7: of "a running instance"
             match word(milestone.on_change):
                 case "retroactive":
                     pass  # "from the same start; pauses, kept as instants, are counted again by the new calendar"
@@ -1133,7 +1154,8 @@ class Model:
                 case other:
                     raise AssertionError(other)
         instance.terms.append(new)
-        instance.begun = new.start <= at
+        # §3: "a recurring one does not start while it is true"
+        instance.begun = new.start <= at and not instance.held_back
         self._leave_out(instance, at)
         if not carries:
             self._correct_if_moved(instance, at)
@@ -1151,6 +1173,8 @@ class Model:
             # "what was missed keeps the target of its record"
             new.fixed, new.forgets_extensions = missed.violated_at, len(instance.extensions)
             return
+        # Those that are in a kept target are in what is left of it; §4: "a new span keeps" each, and once.
+        new.forgets_extensions = old.forgets_extensions
         left = math.ceil(self._share_left(instance, old, now) * self._span_seconds(new))
         begins = now if old.base <= now else max(now, new.base)
         if begins > now:
