@@ -15,7 +15,7 @@ from domain.criteria.fields import FieldType
 from domain.frozen import FrozenCalendar
 from domain.process import EntitlementProcess, Milestone
 
-RULES = 6
+RULES = 7
 """The version of the rules in `domain` under which cases are opened now. A case keeps the one that its plan names."""
 
 CORNERS = 2
@@ -44,6 +44,9 @@ removed, or that a later one was violated. Histories of before have no notes of 
 
 BOUNDS_INSTANTS = 6
 """The version since which the instant of a field lies in the years in which something may be promised."""
+
+SETS_CORNERS_RIGHT = 7
+"""Since 7 migrations, late news and spans are right at the corners."""
 
 
 class Plan(BaseModel):
