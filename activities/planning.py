@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
 from temporalio import activity
 
 from activities.heartbeat import heartbeating
 from activities.refusals import refusals
-from domain.calendar import EARLIEST_YEAR, BusinessHours, FrozenCalendar
+from domain.calendar import EARLIEST_YEAR, BusinessHours, FrozenCalendar, horizon
 from domain.catalog.declarations import Entitlement, Organisation
 from domain.criteria.fields import FieldType
+from domain.criteria.instants import instants_of
 from domain.errors import Refused
 from domain.messages.cases import CaseIntake
 from domain.messages.names import FREEZE_CALENDARS, PLAN_MIGRATION
@@ -165,12 +166,6 @@ class Planning:
                 return MigratedPlan(plan=plan)
 
 
-def horizon(earliest: datetime, latest: datetime) -> tuple[datetime, datetime]:
-    """The horizon of a case's calendars: whole years around it, so that the cases of a year share their calendars."""
-    start = datetime(max(earliest.astimezone(UTC).year - 1, EARLIEST_YEAR), 1, 1, tzinfo=UTC)
-    return start, datetime(latest.astimezone(UTC).year + 2, 1, 1, tzinfo=UTC)
-
-
 def _default_hours(
     intake: CaseIntake, entitlement: Entitlement | None, organisation: Organisation
 ) -> tuple[str, Literal["case", "entitlement", "organisation"]]:
@@ -206,5 +201,4 @@ def _named_hours(process: EntitlementProcess | None) -> set[str]:
 
 def reaches_back_to(intake: CaseIntake, opened_at: datetime, fields: Mapping[str, FieldType]) -> datetime:
     """The earliest instant of an intake: its process may be entered at one of its fields."""
-    values = [intake.fields.get(name) for name, kind in fields.items() if kind is FieldType.DATETIME]
-    return min([opened_at, *(datetime.fromisoformat(value) for value in values if isinstance(value, str))])
+    return min([opened_at, *instants_of(intake.fields, fields)])

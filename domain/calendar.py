@@ -257,6 +257,12 @@ ALWAYS = BusinessHours.model_validate({"name": "24x7", "week": "always"})
 """Open at every instant; the dates that ``bd`` and ``eod`` follow are those of UTC."""
 
 
+def horizon(earliest: datetime, latest: datetime) -> tuple[datetime, datetime]:
+    """The horizon of a case's calendars: whole years around it, so that the cases of a year share their calendars."""
+    start = datetime(max(earliest.astimezone(UTC).year - 1, EARLIEST_YEAR), 1, 1, tzinfo=UTC)
+    return start, datetime(latest.astimezone(UTC).year + 2, 1, 1, tzinfo=UTC)
+
+
 @lru_cache(maxsize=1024)
 def _freeze(hours: BusinessHours, start: datetime, end: datetime) -> FrozenCalendar:
     zone = ZoneInfo(hours.time_zone)
