@@ -122,15 +122,18 @@ def _outcome(
     plan: Plan, instance: MilestoneInstance, calendar: FrozenCalendar, now: datetime, target: datetime | None
 ) -> Outcome:
     view = look_at(plan, instance, now)
-    at = instance.completed_at or instance.effective_now(instance.ended_at or max(now, instance.start_at))
+    judged_at = instance.completed_at or instance.stands_at(instance.ended_at or now)
     margin = wall = None
     if target is not None:
-        wall = wall_seconds(at, target)
         with suppress(HorizonExceeded):  # the instant lies past the horizon
-            margin = calendar.elapsed(at, target)
+            if instance.completed_at is None:
+                # The pause that it is judged at has not moved the target of that instant.
+                target = instance.target_at(plan.calendars, paused_until=judged_at)
+            wall = wall_seconds(judged_at, target)
+            margin = calendar.elapsed(judged_at, target)
     return Outcome(
         state=view.state,
-        state_at=calendar.local(at),
+        state_at=calendar.local(instance.ended_at or judged_at),
         completed_by=instance.completed_by,
         violated=view.violated,
         promise=instance.promise,

@@ -190,7 +190,8 @@ class Outcome(Value):
 
     Attributes:
         state_at: when it was completed, removed or left open at exit, or else the effective now.
-        margin_seconds: open time from `state_at` to the target; negative after it.
+        margin_seconds: open time to the target from `state_at`, or, of one that was ended while it was paused, from the
+            beginning of the pause to the target of then; negative after it.
         margin_wall_seconds: the same by the wall clock.
         violated: by the rule of `MilestoneInstance.is_violated`.
         promise: false: its target is none, and passing it is no violation.

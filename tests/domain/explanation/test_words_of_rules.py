@@ -10,7 +10,7 @@ import pytest
 from domain.explanation.explaining import explain
 from domain.explanation.text import explanation_text
 from domain.timeline.instances import MOST_CLEARED
-from domain.timeline.plan import KEEPS_CLEARED
+from domain.timeline.plan import BOUNDS_INSTANTS, KEEPS_CLEARED, RULES
 from tests.domain.timeline.bench import Bench, field_at, ny, plan, process, triggers
 
 ON = 'case.state == "on"'
@@ -104,6 +104,36 @@ def test_what_was_undone_is_a_pause_that_says_so() -> None:
     assert "+ 30m the clock stood Mon 2025-06-09 10:00 to 10:30 (14:00Z to 14:30Z) It was completed; " in words
     assert "its rule took that back. = 4h30m of open time, counted from the start" in words
     assert "10:30 (14:30Z): removed, since the completion of M was taken back, 30m before the target." in words
+
+
+def test_what_restarts_while_it_is_paused_has_its_whole_span_left() -> None:
+    """Time before the start counts for nothing, also if the pause has stood since before it. Older views had it so."""
+    for rules, left in ((RULES, 60), (BOUNDS_INSTANTS, 180)):
+        table = [{"when": HIGH, "span": "1h"}, {"span": "4h"}]
+        restarted = {"within": table, "on_change": "restart"}
+        bench = Bench(restarted, fields={"priority": "Low"}, hours="X", rules=rules)
+        bench.stop("Mon 10:00").change("Mon 12:00", priority="High")
+        assert bench.milestone("Mon 12:30").remaining_seconds == left * 60
+        assert "Paused since Mon 2025-06-09 12:00 (16:00Z), 1h before the target." in said(bench, "Mon 12:30")
+
+
+@pytest.mark.parametrize(
+    ("ends", "words"),
+    [
+        (lambda bench: bench.change("Mon 12:00", state="off"), "removed, since its criteria were no longer true"),
+        (lambda bench: bench.close("Mon 12:00"), "still open when the case left the process"),
+    ],
+)
+def test_what_ends_while_it_is_paused_ended_then(ends: Callable[[Bench], Bench], words: str) -> None:
+    """And is judged as of its pause, by the target of then."""
+    bench = ends(Bench({"within": "4h", "when": ON}, fields={"state": "on"}).stop("Mon 10:00"))
+    assert f"Mon 2025-06-09 12:00 (16:00Z): {words}, 3h before the target." in said(bench, "Mon 12:30")
+
+
+def test_what_ends_in_a_pause_at_its_target_is_neither_before_nor_after_it() -> None:
+    """However long the pause went on by the wall clock."""
+    bench = Bench({"within": "4h"}).stop("Mon 13:00").close("Tue 08:00")
+    assert "still open when the case left the process, exactly at the target." in said(bench, "Tue 08:00")
 
 
 @pytest.mark.parametrize("completed", [False, True])
