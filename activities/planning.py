@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
 from temporalio import activity
 
 from activities.heartbeat import heartbeating
 from activities.refusals import refusals
-from domain.calendar import EARLIEST_YEAR, FrozenCalendar
+from domain.calendar import EARLIEST_YEAR, BusinessHours, FrozenCalendar, horizon
 from domain.catalog.declarations import Entitlement, Organisation
 from domain.criteria.fields import FieldType
+from domain.criteria.instants import instants_of
 from domain.errors import Refused
 from domain.messages.cases import CaseIntake
 from domain.messages.names import FREEZE_CALENDARS, PLAN_MIGRATION
@@ -110,21 +111,34 @@ class Planner:
         """The same plan over a longer horizon."""
         return plan.model_copy(update={"calendars": {**plan.calendars, **self.extend(plan, now)}})
 
-    def extend(self, plan: Plan, now: datetime) -> dict[str, FrozenCalendar]:
+    def extend(self, plan: Plan, now: datetime, back_to: datetime | None = None) -> dict[str, FrozenCalendar]:
         """The calendars of a plan over twice their horizon, and at least `REACH` past `now`.
 
+        Args:
+            plan: whose calendars.
+            now: of the case.
+            back_to: an instant before they begin: then they are frozen back to it instead.
+
         Raises:
-            CalendarError: there is no open time in the ten years after the old horizon.
+            CalendarError: there is no open time in the ten years after the old horizon, or the holidays of one of these
+                years are not known.
             Refused: they reach a hundred years past `now` already.
         """
+        if back_to is not None:
+            since, _ = horizon(back_to, now)
+            if back_to < since:
+                raise Refused("past_the_horizon", f"calendars begin with the year {EARLIEST_YEAR}")
+            return {name: self._hours(plan, name).extend_back(frozen, since) for name, frozen in plan.calendars.items()}
         if all(frozen.end > now + FURTHEST for frozen in plan.calendars.values()):
             raise Refused("past_the_horizon", "calendars reach at most a hundred years ahead")
         return {
-            name: self.store.catalog.business_hours(frozen.name, plan.calendar_versions.get(name)).hours.extend(
-                frozen, max(frozen.end + (frozen.end - frozen.start), now + REACH)
-            )
+            name: self._hours(plan, name).extend(frozen, max(frozen.end + (frozen.end - frozen.start), now + REACH))
             for name, frozen in plan.calendars.items()
         }
+
+    def _hours(self, plan: Plan, name: str) -> BusinessHours:
+        """The hours that a calendar of a plan was frozen from."""
+        return self.store.catalog.business_hours(plan.calendars[name].name, plan.calendar_versions.get(name)).hours
 
 
 class Planning:
@@ -138,7 +152,8 @@ class Planning:
         """The calendars of a plan over a longer horizon; what was frozen stays as it was."""
         with refusals():
             async with heartbeating():
-                return Horizon(calendars=await asyncio.to_thread(self.planner.extend, request.plan, request.now))
+                calendars = await asyncio.to_thread(self.planner.extend, request.plan, request.now, request.back_to)
+                return Horizon(calendars=calendars)
 
     @activity.defn(name=PLAN_MIGRATION)
     async def plan_migration(self, request: MigrationPlan) -> MigratedPlan:
@@ -149,12 +164,6 @@ class Planning:
                     self.planner.migrated, request.plan, request.earliest, request.now, request.process_version
                 )
                 return MigratedPlan(plan=plan)
-
-
-def horizon(earliest: datetime, latest: datetime) -> tuple[datetime, datetime]:
-    """The horizon of a case's calendars: whole years around it, so that the cases of a year share their calendars."""
-    start = datetime(max(earliest.astimezone(UTC).year - 1, EARLIEST_YEAR), 1, 1, tzinfo=UTC)
-    return start, datetime(latest.astimezone(UTC).year + 2, 1, 1, tzinfo=UTC)
 
 
 def _default_hours(
@@ -192,5 +201,4 @@ def _named_hours(process: EntitlementProcess | None) -> set[str]:
 
 def reaches_back_to(intake: CaseIntake, opened_at: datetime, fields: Mapping[str, FieldType]) -> datetime:
     """The earliest instant of an intake: its process may be entered at one of its fields."""
-    values = [intake.fields.get(name) for name, kind in fields.items() if kind is FieldType.DATETIME]
-    return min([opened_at, *(datetime.fromisoformat(value) for value in values if isinstance(value, str))])
+    return min([opened_at, *instants_of(intake.fields, fields)])

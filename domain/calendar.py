@@ -207,22 +207,40 @@ class BusinessHours(BaseModel):
             CalendarError: These hours are not those that were frozen; or they have no open time in the ten years after
                 the old horizon; or the `holidays` package does not know the holidays of one of these years.
         """
-        if (frozen.name, frozen.time_zone, frozen.week) != (self.name, self.time_zone, self._frozen_week):
-            raise CalendarError(
-                f"calendar {frozen.name!r} was frozen from other hours than {self.name!r} has now; "
-                "a running case keeps its hours until it is migrated"
-            )
+        self._check_same(frozen)
         if until <= frozen.end:
             return frozen
         for years in range(SEARCH_YEARS + 1):
             end = until if years == 0 else max(until, _years_later(frozen.end, years))
             later = self.freeze(frozen.end, end)
             if any(True for _ in later.open_windows(frozen.end, end)):
-                return _joined(frozen, later)
+                return _joined(frozen, later, frozen.local(frozen.end).date())
         raise CalendarError(
             f"calendar {self.name!r} has no open time in the {SEARCH_YEARS} years after {frozen.end.isoformat()}; "
             "look at its holidays and dates"
         )
+
+    def extend_back(self, frozen: FrozenCalendar, since: datetime) -> FrozenCalendar:
+        """Return ``frozen`` with a horizon that begins at ``since``; only what lies before its start is new.
+
+        Raises:
+            CalendarError: These hours are not those that were frozen; or the `holidays` package does not know the
+                holidays of one of these years.
+        """
+        self._check_same(frozen)
+        if since >= frozen.start:
+            return frozen
+        # What opened the night before the start goes on after it, and stays as it was.
+        last_new = frozen.local(frozen.start).date() - timedelta(days=2)
+        return _joined(self.freeze(since, frozen.start), frozen, last_new)
+
+    def _check_same(self, frozen: FrozenCalendar) -> None:
+        """Refuse to extend what was frozen from other hours."""
+        if (frozen.name, frozen.time_zone, frozen.week) != (self.name, self.time_zone, self._frozen_week):
+            raise CalendarError(
+                f"calendar {frozen.name!r} was frozen from other hours than {self.name!r} has now; "
+                "a running case keeps its hours until it is migrated"
+            )
 
     @property
     def _frozen_week(self) -> Week:
@@ -237,6 +255,12 @@ class BusinessHours(BaseModel):
 
 ALWAYS = BusinessHours.model_validate({"name": "24x7", "week": "always"})
 """Open at every instant; the dates that ``bd`` and ``eod`` follow are those of UTC."""
+
+
+def horizon(earliest: datetime, latest: datetime) -> tuple[datetime, datetime]:
+    """The horizon of a case's calendars: whole years around it, so that the cases of a year share their calendars."""
+    start = datetime(max(earliest.astimezone(UTC).year - 1, EARLIEST_YEAR), 1, 1, tzinfo=UTC)
+    return start, datetime(latest.astimezone(UTC).year + 2, 1, 1, tzinfo=UTC)
 
 
 @lru_cache(maxsize=1024)
@@ -273,10 +297,9 @@ def _precedence(own: tuple[DateRange | YearlyDate, tuple[str, ...]]) -> int:
     return 0 if isinstance(days, YearlyDate) else 1 + days.is_single
 
 
-def _joined(frozen: FrozenCalendar, later: FrozenCalendar) -> FrozenCalendar:
-    """Return the calendar that is ``frozen`` until its end and ``later`` from there on."""
+def _joined(frozen: FrozenCalendar, later: FrozenCalendar, last: date) -> FrozenCalendar:
+    """Return the calendar that is ``frozen`` until its end, with its dates up to ``last``, and ``later`` from there."""
     joint = frozen.end
-    last_kept = frozen.local(joint).date()
     kept = [change for change in frozen.offset_changes if change[0] < joint]
     new = [change for change in later.offset_changes if change[0] > joint]
     offset = _offset_seconds(later.local(joint))
@@ -286,8 +309,8 @@ def _joined(frozen: FrozenCalendar, later: FrozenCalendar) -> FrozenCalendar:
         update={
             "end": later.end,
             "offset_changes": (*kept, *new),
-            "dates": {day: windows for day, windows in frozen.dates.items() if day <= last_kept}
-            | {day: windows for day, windows in later.dates.items() if day > last_kept},
+            "dates": {day: windows for day, windows in frozen.dates.items() if day <= last}
+            | {day: windows for day, windows in later.dates.items() if day > last},
         }
     )
 

@@ -22,6 +22,7 @@ from domain.explanation.parts import (
 )
 from domain.explanation.reasons import Reasons, criteria_of, exit_criterion
 from domain.explanation.sums import PausesOf, extensions_of, reckon, wall_seconds
+from domain.explanation.triggers import Triggers
 from domain.frozen import FrozenCalendar, HorizonExceeded
 from domain.process import Milestone
 from domain.timeline.folding import by_milestone
@@ -113,7 +114,7 @@ def explain_instance(plan: Plan, state: TimelineState, instance: MilestoneInstan
         extensions=extensions_of(instance, calendar),
         reckoning=reckoning,
         outcome=_outcome(plan, instance, calendar, now, reckoning.target_at).model_copy(update=reasons.removal()),
-        triggers=reasons.triggers(now, reckoning.target_at),
+        triggers=Triggers(instance, calendar).explained(reasons.milestone, now, reckoning.target_at),
         criteria=reasons.criteria(),
     )
 
@@ -122,15 +123,18 @@ def _outcome(
     plan: Plan, instance: MilestoneInstance, calendar: FrozenCalendar, now: datetime, target: datetime | None
 ) -> Outcome:
     view = look_at(plan, instance, now)
-    at = instance.completed_at or instance.effective_now(instance.ended_at or max(now, instance.start_at))
+    judged_at = instance.completed_at or instance.stands_at(instance.ended_at or now)
     margin = wall = None
     if target is not None:
-        wall = wall_seconds(at, target)
         with suppress(HorizonExceeded):  # the instant lies past the horizon
-            margin = calendar.elapsed(at, target)
+            if instance.completed_at is None:
+                # The pause that it is judged at has not moved the target of that instant.
+                target = instance.target_at(plan.calendars, paused_until=judged_at)
+            wall = wall_seconds(judged_at, target)
+            margin = calendar.elapsed(judged_at, target)
     return Outcome(
         state=view.state,
-        state_at=calendar.local(at),
+        state_at=calendar.local(instance.ended_at or judged_at),
         completed_by=instance.completed_by,
         violated=view.violated,
         promise=instance.promise,
@@ -165,9 +169,12 @@ def _outcome(
 def _not_started(plan: Plan, state: TimelineState, milestone: Milestone) -> NotStarted:
     because: Because
     name: str | None = None
+    entered_at: datetime | None = None
+    hours = plan.calendars[plan.business_hours]
     verdicts = state.verdicts.get(f"{milestone.name}: when", ())
     if state.entered_at is None:
         because, name = "not entered", plan.process.entry if plan.process else None
+        entered_at = hours.local(state.entry_at) if state.entry_at else None
     elif state.exited_at is not None:
         because = "left"
     elif milestone.predecessor is not None and not _is_completed(plan, state, milestone.predecessor):
@@ -176,10 +183,17 @@ def _not_started(plan: Plan, state: TimelineState, milestone: Milestone) -> NotS
         because, name = "deadline", milestone.by
     elif milestone.when and verdicts and not verdicts[-1].holds:
         because = "criteria"
+    elif milestone.recurs and _is_complete(state, milestone):
+        because = "complete"
     else:
         because = "not yet"
-    criteria = criteria_of(state, milestone, plan.calendars[plan.business_hours])
-    return NotStarted(milestone=milestone.name, because=because, name=name, criteria=criteria)
+    criteria = criteria_of(state, milestone, hours)
+    return NotStarted(milestone=milestone.name, because=because, name=name, entered_at=entered_at, criteria=criteria)
+
+
+def _is_complete(state: TimelineState, milestone: Milestone) -> bool:
+    verdicts = state.verdicts.get(f"{milestone.name}: complete_when", ())
+    return bool(milestone.complete_when and verdicts) and verdicts[-1].holds
 
 
 def _is_completed(plan: Plan, state: TimelineState, milestone: str) -> bool:

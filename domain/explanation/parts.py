@@ -30,10 +30,11 @@ StartKind = Literal[
     "completed",
     "target",
     "restart",
+    "complete",
     "handed over",
     "earlier",
 ]
-RemovedBecause = Literal["criteria", "handed over", "taken back", "deadline", "version"]
+RemovedBecause = Literal["criteria", "handed over", "taken back", "cleared", "deadline", "version"]
 ChangeKind = Literal["retroactive", "restart", "carry", "migration", "kept", "start", "deadline"]
 LateBecause = Literal["paused", "started", "moved", "late news"]
 TriggerStanding = Literal[
@@ -48,7 +49,7 @@ TriggerStanding = Literal[
     "no target ahead",
     "not completed",
 ]
-Because = Literal["not entered", "left", "after", "deadline", "criteria", "not yet"]
+Because = Literal["not entered", "left", "after", "deadline", "criteria", "complete", "not yet"]
 
 
 # --- what was chosen, and why ---
@@ -79,8 +80,9 @@ class StartReason(Value):
         kind: the case was `opened`; a `field` of it names the entry; it went over to another `entitlement`; it came
             into the process (`entry`); the `criteria` became true; another milestone was completed (`after`); the case
             came back into the process (`reentry`); the occurrence before was `completed`, or, for a sequential one, its
-            `target` came; the span changed and began afresh (`restart`); a field of
-            `restart_on` changed (`handed over`); `earlier`: a process that the case has left.
+            `target` came; the span changed and began afresh (`restart`); its rule completed it as it started and took
+            that back (`complete`); a field of `restart_on` changed (`handed over`); `earlier`: a process that the case
+            has left.
         milestone: the one that it comes after.
         occurrence: the one that it follows.
         field: the one that names the entry.
@@ -190,12 +192,14 @@ class Outcome(Value):
 
     Attributes:
         state_at: when it was completed, removed or left open at exit, or else the effective now.
-        margin_seconds: open time from `state_at` to the target; negative after it.
+        margin_seconds: open time to the target from `state_at`, or, of one that was ended while it was paused, from the
+            beginning of the pause to the target of then; negative after it.
         margin_wall_seconds: the same by the wall clock.
         violated: by the rule of `MilestoneInstance.is_violated`.
         promise: false: its target is none, and passing it is no violation.
         removed_because: of a removed one: its `criteria` turned false; a field of `restart_on` changed (`handed over`);
-            the completion it followed was `taken back`; its `deadline` was emptied; a new `version` lacks it.
+            the completion it followed was `taken back`, or that of the occurrence before `cleared`; its `deadline` was
+            emptied; a new `version` lacks it.
         cleared: completions that were taken back by hand, the newest ten.
         removed_name: the milestone whose completion was taken back, or the field of the deadline.
     """
@@ -297,13 +301,16 @@ class NotStarted(Value):
 
     Attributes:
         because: the process is `not entered`, or was `left`; the milestone that it comes `after` is not completed; the
-            field of its `deadline` is not set; its `criteria` are not true; or `not yet`, which the next event settles.
+            field of its `deadline` is not set; its `criteria` are not true; it recurs, and is `complete` by its rule
+            before it starts; or `not yet`, which the next event settles.
         name: of the field or milestone that it waits for.
+        entered_at: when the process will be entered, if its entry names an instant ahead.
     """
 
     milestone: str
     because: Because
     name: str | None = None
+    entered_at: AwareDatetime | None = Field(default=None, exclude_if=operator.not_)
     criteria: list[CriterionHistory] = Field(default_factory=list)
 
 

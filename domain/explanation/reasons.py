@@ -1,4 +1,4 @@
-"""Why an instance has the calendar, the start and the span that it has, and why its triggers fired or did not.
+"""Why an instance has the calendar, the start and the span that it has, and why it was removed.
 
 The state of a timeline keeps what happened, not why; the reasons follow from it and from the process.
 """
@@ -12,24 +12,20 @@ from domain.explanation.parts import (
     CalendarChoice,
     ChangeKind,
     CriterionHistory,
-    FiringExplained,
-    LateBecause,
     NamedBy,
     PassedRow,
     SpanChange,
     SpanChoice,
     StartKind,
     StartReason,
-    TriggerExplained,
-    TriggerStanding,
     VerdictExplained,
 )
 from domain.explanation.sums import DAY
 from domain.frozen import FrozenCalendar, HorizonExceeded
 from domain.open_time.spans import Span
 from domain.open_time.windows import clock_text
-from domain.process import Milestone, Recurrence, SpanRow, Trigger, TriggerKind
-from domain.timeline.facts import Firing, Term
+from domain.process import Milestone, Recurrence, SpanRow
+from domain.timeline.facts import Term
 from domain.timeline.folding import ended_of, key_of
 from domain.timeline.instances import MilestoneInstance
 from domain.timeline.plan import Plan
@@ -151,7 +147,7 @@ class Reasons:
         if self._follows_a_handover(at):
             return StartReason(at=at, kind="handed over")
         if self.term.is_detached and not self.term.is_kept:
-            return StartReason(at=at, kind="restart")
+            return StartReason(at=at, kind="complete" if self._was_complete_as_it_started(at) else "restart")
         came_back = any(hold.cause == "outside the process" and hold.to_at == at for hold in self.state.all_holds)
         if milestone.starts == "criteria":
             kind: StartKind = "criteria" if milestone.when else "reentry" if came_back else "entry"
@@ -165,6 +161,11 @@ class Reasons:
         if process.entry == OPENED_AT:
             return StartReason(at=at, kind="opened")
         return StartReason(at=at, kind="field", field=process.entry)
+
+    def _was_complete_as_it_started(self, at: datetime) -> bool:
+        """Whether it has its start from a completion at that instant, which its rule took back."""
+        first = self.instance.terms[0]
+        return first.is_detached and first.start_at == at and first.at == self.instance.created_at
 
     def _follows_a_handover(self, at: datetime) -> bool:
         return any(before.handed_over_at == at for before in self._others())
@@ -220,6 +221,8 @@ class Reasons:
             return {"removed_because": "taken back", "removed_name": milestone.predecessor}
         if milestone.by is not None:
             return {"removed_because": "deadline", "removed_name": milestone.by}
+        if milestone.recurs:
+            return {"removed_because": "cleared"}
         return {"removed_because": "criteria"}
 
     # --- changes ---
@@ -236,11 +239,8 @@ class Reasons:
         local = self.plan.calendars[new.business_hours].local
         used: dict[str, int] = {}
         if kind == "carry":
-            calendar = self.plan.calendars[old.business_hours]
-            until = max(new.carried_at or new.base_at, old.base_at)
-            spent = calendar.elapsed(old.base_at, until) - self.instance.paused_seconds(calendar, old.base_at, until)
             used = {
-                "used_seconds": old.nominal_seconds - old.open_seconds + spent,
+                "used_seconds": self._used(old, new.carried_at or new.base_at),
                 "of_seconds": old.nominal_seconds,
                 "left_seconds": new.open_seconds,
             }
@@ -257,6 +257,14 @@ class Reasons:
             counts=self.end is None or new.at <= self.end,
             **used,
         )
+
+    def _used(self, old: Term, until: datetime) -> int:
+        """Open seconds used of a span by then, from where its open seconds are counted."""
+        calendar = self.plan.calendars[old.business_hours]
+        since = old.base_at if old.carried_at is not None or old.fixed_at is None else old.start_at
+        until = max(until, since)
+        spent = calendar.elapsed(since, until) - self.instance.paused_seconds(calendar, old.base_at, until)
+        return old.nominal_seconds - old.open_seconds + spent
 
     def _kind(self, old: Term, new: Term) -> ChangeKind:
         if new.is_kept and (new.start_at, new.fixed_at, new.span) == (old.start_at, old.fixed_at, old.span):
@@ -292,71 +300,6 @@ class Reasons:
             }
         )
         return self._target(then)
-
-    # --- triggers ---
-
-    def triggers(self, now: datetime, target: datetime | None) -> list[TriggerExplained]:
-        """Each trigger of the milestone: when it fired, or why it did not."""
-        return [self._trigger(trigger, now, target) for trigger in (self.milestone.triggers if self.milestone else [])]
-
-    def _trigger(self, trigger: Trigger, now: datetime, target: datetime | None) -> TriggerExplained:
-        due_at: datetime | None = None
-        if trigger.kind is not TriggerKind.SUCCESS and target is not None:
-            try:
-                due_at = self.instance.due_at(trigger, self.calendar, target)
-            except HorizonExceeded:
-                due_at = None
-        return TriggerExplained(
-            trigger=trigger.id,
-            kind=trigger.kind,
-            offset=trigger.at,
-            due_at=self.calendar.local(due_at) if due_at else None,
-            fired=[self._firing(firing) for firing in self.instance.firings(trigger.id)],
-            standing=self._standing(trigger, due_at, target, now),
-        )
-
-    def _standing(
-        self, trigger: Trigger, due_at: datetime | None, target: datetime | None, now: datetime
-    ) -> TriggerStanding:
-        instance = self.instance
-        fired = instance.firings(trigger.id)
-        if trigger.kind is TriggerKind.SUCCESS:
-            return "fired" if fired else "not completed"
-        if fired:
-            moved = due_at is not None and due_at > fired[-1].at
-            if not moved or (trigger.rearm and instance.is_open):
-                return "fired"
-            return "fired, not again" if instance.is_open else "fired"
-        if due_at is None or target is None:
-            return "to come" if instance.is_open else "ended first"
-        placed_at = max(instance.placed_at, instance.start_at)
-        if trigger.kind is TriggerKind.WARNING and due_at < placed_at:
-            if trigger.late == "skip":
-                return "skipped"
-            if target <= placed_at:
-                return "no target ahead"
-        return self._coming(due_at, now)
-
-    def _coming(self, due_at: datetime, now: datetime) -> TriggerStanding:
-        """Where a trigger stands that did not fire and was not left out."""
-        if self.end is not None:
-            return "ended first" if due_at >= self.end else "paused then"
-        if self.instance.open_pause is not None:
-            return "waits"
-        return "to come" if due_at > now else "due"
-
-    def _firing(self, firing: Firing) -> FiringExplained:
-        because: LateBecause | None = None
-        if firing.at > firing.due_at:
-            because = "late news"
-            if any(p.from_at <= firing.due_at and p.to_at == firing.at for p in self.instance.pauses):
-                because = "paused"
-            elif firing.at in (self.instance.created_at, self.instance.start_at):
-                because = "started"
-            elif any(term.at == firing.at for term in self.instance.terms[1:]):
-                because = "moved"
-        local = self.calendar.local
-        return FiringExplained(due_at=local(firing.due_at), at=local(firing.at), late_because=because)
 
     # --- criteria ---
 

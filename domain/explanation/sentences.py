@@ -61,6 +61,7 @@ _STARTS: dict[str, str] = {
     "entry": "the case came into the process",
     "reentry": "the case came back into the process",
     "restart": "its span changed, and with on_change: restart the clock begins afresh",
+    "complete": "it was completed as it started, and its rule took that back",
     "handed over": "a field of its restart_on changed, so that another began",
     "earlier": "by the process that it had then",
 }
@@ -254,6 +255,8 @@ def removal(outcome: Outcome) -> str:
             return "handed over, since a field of its restart_on changed"
         case "taken back":
             return f"removed, since the completion of {outcome.removed_name} was taken back"
+        case "cleared":
+            return "removed, since the completion of the occurrence before it was cleared"
         case "deadline":
             return f"removed, since its deadline, the field {outcome.removed_name}, was emptied"
         case "version":

@@ -72,7 +72,8 @@ def _more(more: MoreExplained) -> str:
 def _not_started(part: NotStarted, width: int) -> str:
     match part.because:
         case "not entered":
-            why = f"the case is not in the process yet: its field {part.name} is not set"
+            says = f"says {moment(part.entered_at)}" if part.entered_at else "is not set"
+            why = f"the case is not in the process yet: its field {part.name} {says}"
         case "left":
             why = "the case left the process before it could start"
         case "after":
@@ -81,6 +82,8 @@ def _not_started(part: NotStarted, width: int) -> str:
             why = f"its deadline is the field {part.name}, which is not set"
         case "criteria":
             why = "its criteria are not true"
+        case "complete":
+            why = "its complete_when is true, and while it is a recurring one does not start"
         case "not yet":
             why = "it starts with the next thing that happens to the case"
         case _:

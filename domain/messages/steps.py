@@ -297,10 +297,15 @@ class CaseRecord(Value):
 
 
 class HorizonRequest(Value):
-    """Asks for the calendars of a plan again, over a longer horizon."""
+    """Asks for the calendars of a plan again, over a longer horizon.
+
+    Attributes:
+        back_to: the instant before they begin that they have to reach; None: they have to reach further on.
+    """
 
     plan: Plan
     now: AwareDatetime
+    back_to: AwareDatetime | None = Field(default=None, exclude_if=operator.not_)
 
 
 class Horizon(Value):

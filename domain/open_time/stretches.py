@@ -37,7 +37,10 @@ class HorizonExceeded(CalendarError):
         calendar: the calendar's name.
         horizon_start: the first instant that the calendar knows.
         horizon_end: the last one; freezing the calendar again to a later one may answer the question.
+        back_to: the instant before its start that it is to reach back to, where whoever asked knows that.
     """
+
+    back_to: datetime | None = None
 
     def __init__(self, calendar: str, horizon_start: datetime, horizon_end: datetime, asked: str) -> None:
         super().__init__(calendar, horizon_start, horizon_end, asked)

@@ -7,18 +7,20 @@ only those that changed. So a step costs the same however much is due and howeve
 from __future__ import annotations
 
 import heapq
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from domain.frozen import HorizonExceeded
 from domain.process import Trigger, TriggerKind
 from domain.timeline.instances import MilestoneInstance
-from domain.timeline.plan import Plan
+from domain.timeline.plan import SETS_CORNERS_RIGHT, Plan
 from domain.timeline.state import TimelineState
 
 ENTRY, START, WARNING, VIOLATION = range(-1, 3)
 THE_VIOLATION_ITSELF = -1
 NOBODY = -1
+
+_A_SECOND = timedelta(seconds=1)
 
 
 class Due(NamedTuple):
@@ -39,11 +41,13 @@ class _Times(NamedTuple):
         order: of its milestone in the process.
         target_at: when it is missed.
         triggers: when each warning and violation trigger is due; its place among the triggers beside it.
+        is_whole: False: when another trigger is due lies past the horizon.
     """
 
     order: int
     target_at: datetime
     triggers: list[tuple[datetime, int, int]]
+    is_whole: bool
 
 
 class Agenda:
@@ -105,10 +109,9 @@ class Agenda:
     def is_known(self, instance: MilestoneInstance) -> bool:
         """Whether everything that an open instance has ahead lies within the horizon."""
         try:
-            self._times(instance)
+            return self._times(instance).is_whole
         except HorizonExceeded:
             return False
-        return True
 
     # --- keeping up ---
 
@@ -177,7 +180,7 @@ class Agenda:
         """The violation of a running instance and its triggers that are still to come.
 
         Raises:
-            HorizonExceeded: its target, or an offset from it, lies past the horizon.
+            HorizonExceeded: its target, or by older rules an offset from it, lies past the horizon.
         """
         times = self._times(instance)
         ahead: list[tuple[datetime, int, int, int]] = []
@@ -200,16 +203,34 @@ class Agenda:
         return times
 
     def _reckon(self, instance: MilestoneInstance) -> _Times:
-        calendar = self.plan.calendars[instance.term.business_hours]
         target = instance.target_at(self.plan.calendars)
         placed_at = max(instance.placed_at, instance.start_at)
         triggers: list[tuple[datetime, int, int]] = []
+        is_whole = True
         for place, trigger in enumerate(self.triggers(instance)):
             if trigger.kind is TriggerKind.SUCCESS:
                 continue
-            due_at = instance.due_at(trigger, calendar, target)
-            if trigger.kind is TriggerKind.VIOLATION:
+            due_at = self._due_at(instance, trigger, target)
+            if due_at is None:
+                is_whole = False
+            elif trigger.kind is TriggerKind.VIOLATION:
                 triggers.append((due_at, VIOLATION, place))
             elif due_at >= placed_at or (trigger.late != "skip" and target > placed_at):
                 triggers.append((max(due_at, instance.start_at), WARNING, place))
-        return _Times(self._places[instance.milestone], target, triggers)
+        return _Times(self._places[instance.milestone], target, triggers, is_whole)
+
+    def _due_at(self, instance: MilestoneInstance, trigger: Trigger, target: datetime) -> datetime | None:
+        """When a warning or violation trigger is due. None: past the horizon, which takes nothing from the others.
+
+        Raises:
+            HorizonExceeded: likewise, by older rules.
+        """
+        calendar = self.plan.calendars[instance.term.business_hours]
+        try:
+            return instance.due_at(trigger, calendar, target)
+        except HorizonExceeded:
+            if self.plan.rules < SETS_CORNERS_RIGHT:
+                raise
+            if trigger.kind is TriggerKind.WARNING and instance.start_at >= calendar.start and target <= calendar.end:
+                return calendar.start - _A_SECOND  # somewhere before: past at its start, which is all that counts
+            return None

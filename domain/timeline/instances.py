@@ -239,6 +239,10 @@ class MilestoneInstance(BaseModel):
         pause = next((p for p in reversed(self.pauses) if p.from_at <= end), None)
         return pause.from_at if pause and (pause.to_at is None or pause.to_at > end) else end
 
+    def stands_at(self, now: datetime) -> datetime:
+        """From when the time that is left to its target counts: the effective now, and never before its start."""
+        return max(self.effective_now(now), self.start_at)
+
     # --- its span, as of an instant ---
 
     @property

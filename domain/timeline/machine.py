@@ -28,7 +28,7 @@ from domain.timeline.effects import Effect, NoteKind
 from domain.timeline.events import Event
 from domain.timeline.folding import fold, foldable, key_of
 from domain.timeline.instances import MilestoneInstance
-from domain.timeline.plan import Plan
+from domain.timeline.plan import SETS_CORNERS_RIGHT, Plan
 from domain.timeline.rules import begin, settle
 from domain.timeline.same_second import judge_anew
 from domain.timeline.state import TimelineState
@@ -200,10 +200,30 @@ class Timeline:
     @property
     def earliest(self) -> datetime:
         """The earliest instant that anything here is counted from; calendars have to reach back to it."""
-        return min([self.state.opened_at, *(t.start_at for i in self.state.instances for t in i.terms)])
+        terms = [t for i in self.state.instances for t in i.terms]
+        earliest = min([self.state.opened_at, *(t.start_at for t in terms)])
+        if self.plan.rules < SETS_CORNERS_RIGHT:
+            return earliest
+        return min([earliest, *(t.fixed_at for t in terms if t.fixed_at)])
+
+    @property
+    def lacks_from(self) -> datetime | None:
+        """The instant before the calendars begin from which something is counted. None: they reach back to all of it.
+
+        If they do not, freeze them again, back to it: what was missed there is known only then.
+        """
+        if self.plan.rules < SETS_CORNERS_RIGHT:
+            return None
+        terms = [i.terms[-1] for i in self.state.instances if i.is_open]
+        counted = [self.state.entered_at, *(at for t in terms for at in (t.start_at, t.fixed_at))]
+        begins = self._begins_at
+        return min((at for at in counted if at is not None and at < begins), default=None)
 
     def covers(self, now: datetime) -> bool:
-        """Whether every target is known and every calendar reaches a month past `now`. If not, freeze them again."""
+        """Whether every target is known and every calendar reaches a month past `now`. If not, freeze them again.
+
+        What is counted from before the calendars begin is not asked for here: `lacks_from` says so.
+        """
         reach = _whole(now) + timedelta(days=31)
         agenda = self._agenda
         running = [i for i in self.state.instances if i.is_open]
@@ -212,7 +232,18 @@ class Timeline:
                 self.plan.calendars[name].is_open(reach)
         except HorizonExceeded:
             return False
-        return all(i.open_pause is not None or agenda.is_known(i) for i in running)
+        return all(i.open_pause is not None or agenda.is_known(i) or self._is_cut_off(i) for i in running)
+
+    def _is_cut_off(self, instance: MilestoneInstance) -> bool:
+        """Whether an instance is counted from before the calendars begin, so that none that reach further on help."""
+        term = instance.terms[-1]
+        counted_from = min(term.start_at, term.fixed_at or term.start_at)
+        return self.plan.rules >= SETS_CORNERS_RIGHT and counted_from < self._begins_at
+
+    @property
+    def _begins_at(self) -> datetime:
+        """From when all calendars are known."""
+        return max(calendar.start for calendar in self.plan.calendars.values())
 
     def extend_horizon(self, calendars: dict[str, FrozenCalendar]) -> None:
         """Take over the same calendars, frozen over a longer horizon. No instant inside the old one changes."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 
 from domain.process import Milestone
 from domain.timeline.book import Book
 from domain.timeline.effects import NoteKind
 from domain.timeline.facts import Cleared, Firing, Violation
 from domain.timeline.instances import MOST_CLEARED, MilestoneInstance
-from domain.timeline.plan import KEEPS_CLEARED, TOLD
+from domain.timeline.plan import KEEPS_CLEARED, SETS_CORNERS_RIGHT, TOLD
 
 _AS_UNSEEN = (
     "terms",
@@ -41,7 +43,7 @@ def clear(
     if book.plan.rules >= KEEPS_CLEARED:
         _keep(instance, at, by, reason)
     _open(instance)
-    book.note(NoteKind.CLEARED, at, text, instance, by=by, reason=reason)
+    _show(book, instance, chain, partial(book.note, NoteKind.CLEARED, at, text, instance, by=by, reason=reason))
     _reveal(book, milestone, instance, chain, at)
 
 
@@ -52,7 +54,7 @@ def take_back(book: Book, milestone: Milestone, instance: MilestoneInstance, at:
     _end_rest(book, milestone, chain[-1], at)
     _open(instance)
     why = "its rule holds no more"
-    book.note(NoteKind.CLEARED, at, text, instance, by="complete_when", why=why)
+    _show(book, instance, chain, partial(book.note, NoteKind.CLEARED, at, text, instance, by="complete_when", why=why))
     _reveal(book, milestone, instance, chain, at)
 
 
@@ -89,6 +91,22 @@ def _open(instance: MilestoneInstance) -> None:
     instance.rule_held = False
 
 
+def _show(
+    book: Book, instance: MilestoneInstance, chain: tuple[MilestoneInstance, ...], note: Callable[[], None]
+) -> None:
+    """Show an instance as it went on behind its completion, and note that this is taken back.
+
+    The note has the target that it has from then on; by older rules it had that of before.
+    """
+    is_told_first = book.plan.rules < SETS_CORNERS_RIGHT
+    if is_told_first:
+        note()
+    for name in _AS_UNSEEN if chain else ():
+        setattr(instance, name, getattr(chain[0], name))
+    if not is_told_first:
+        note()
+
+
 def _reveal(
     book: Book,
     milestone: Milestone,
@@ -99,8 +117,6 @@ def _reveal(
     if not chain:
         return
     first, *others = chain
-    for name in _AS_UNSEEN:
-        setattr(instance, name, getattr(first, name))
     instance.stay = book.state.stay
     _put_right(book, instance, first.violations)
     _tell_removed(book, instance, at)

@@ -16,7 +16,7 @@ from domain.model import Value
 from domain.timeline.facts import Firing, Pause, Violation
 from domain.timeline.folding import NEWEST
 from domain.timeline.instances import InstanceState, MilestoneInstance
-from domain.timeline.plan import Plan
+from domain.timeline.plan import SETS_CORNERS_RIGHT, Plan
 from domain.timeline.state import Folded, TimelineState
 from domain.timeline.stood import PLAIN
 
@@ -261,7 +261,9 @@ def look_at(plan: Plan, instance: MilestoneInstance, now: datetime) -> Milestone
     paused = _known(lambda: instance.rested_seconds(plan.calendars, end))
     remaining: int | None = None
     if instance.is_open and target is not None:
-        remaining = _known(lambda: calendar.elapsed(instance.effective_now(end), target))
+        is_from_start = plan.rules >= SETS_CORNERS_RIGHT
+        since = instance.stands_at(end) if is_from_start else instance.effective_now(end)
+        remaining = _known(lambda: calendar.elapsed(since, target))
     return MilestoneView(
         milestone=instance.milestone,
         occurrence=instance.occurrence,

@@ -5,19 +5,25 @@ It is what a durable run has to equal, and what a process can be tried on before
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import chain
 from typing import TypeVar
 
-from domain.calendar import ALWAYS, BusinessHours
+from domain.calendar import ALWAYS, BusinessHours, horizon
 from domain.catalog.declarations import Catalog, Declaration, Organisation, name_of
 from domain.catalog.kinds import Kind
-from domain.criteria.fields import nearest
-from domain.errors import NotFound
+from domain.criteria.fields import FieldType, nearest
+from domain.criteria.instants import instants_of
+from domain.errors import NotFound, Refused
+from domain.frozen import FrozenCalendar, HorizonExceeded
+from domain.open_time.spans import Span
 from domain.open_time.stretches import EPOCH
 from domain.process import EntitlementProcess
 from domain.timeline.effects import Effect, TriggerFired
+from domain.timeline.events import CaseClosed
 from domain.timeline.instances import MilestoneInstance
 from domain.timeline.machine import Case, Timeline
 from domain.timeline.plan import Plan
@@ -27,7 +33,10 @@ from starters.logs.events import LoggedCase
 _Declared = TypeVar("_Declared", bound=Declaration)
 
 HORIZON = timedelta(days=5 * 366)
-"""How far past the end of a log its calendars are frozen. A target beyond that stays unknown."""
+"""How far past the end of a log its calendars are frozen at least."""
+
+FURTHEST = timedelta(days=100 * 366)
+"""How far past the end of a log they ever reach. A target beyond that stays unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +73,8 @@ def plan_for(catalog: Catalog, cases: Sequence[LoggedCase], *, entitlement: str 
 
     Args:
         catalog: checked whole.
-        cases: their plan reaches from the first opening to `HORIZON` past the last event.
+        cases: their plan reaches from before the first instant that is counted from to `HORIZON` past the last event,
+            or as far as the longest span from there.
         entitlement: the cases are opened from it; left out, they run without, by the organisation's default process.
 
     Raises:
@@ -82,13 +92,15 @@ def plan_for(catalog: Catalog, cases: Sequence[LoggedCase], *, entitlement: str 
         )
     process = _found(catalog.processes, Kind.PROCESSES, process_name)
     business_hours = (taken.business_hours if taken else None) or organisation.business_hours
-    first = min((case.opened_at for case in cases), default=EPOCH)
-    last = max((case.ended_at for case in cases), default=EPOCH) + HORIZON
+    last = max((case.ended_at for case in cases), default=EPOCH)
+    first, _ = horizon(_earliest(cases, _counted_from(process, catalog.fields)), last)
+    spans = {row.span for milestone in process.milestones for row in milestone.within or []}
     return Plan(
         process=process,
         business_hours=business_hours,
         calendars={
-            name: _hours(catalog, name).freeze(first, last) for name in sorted({business_hours, *_hours_of(process)})
+            name: _reaching(_hours(catalog, name), spans, first, last)
+            for name in sorted({business_hours, *_hours_of(process)})
         },
         fields=catalog.fields,
         entitlement=taken.for_criteria() if taken else None,
@@ -96,12 +108,48 @@ def plan_for(catalog: Catalog, cases: Sequence[LoggedCase], *, entitlement: str 
     )
 
 
+def _counted_from(process: EntitlementProcess, fields: Mapping[str, FieldType]) -> dict[str, FieldType]:
+    """The fields of a case from whose instants a process counts: its entry and its deadlines."""
+    named = {process.entry, *(milestone.by for milestone in process.milestones)}
+    return {name: kind for name, kind in fields.items() if name in named}
+
+
+def _earliest(cases: Sequence[LoggedCase], fields: Mapping[str, FieldType]) -> datetime:
+    """The earliest instant that anything of the cases may be counted from."""
+    opened = [case.opened_at for case in cases]
+    changed = (event.fields for case in cases for event in case.events if not isinstance(event, CaseClosed))
+    named = chain((case.intake.fields for case in cases), changed)
+    return min([*opened, *(at for values in named for at in instants_of(values, fields))], default=EPOCH)
+
+
+def _reaching(hours: BusinessHours, spans: Collection[Span], first: datetime, last: datetime) -> FrozenCalendar:
+    """Hours frozen over a log, and as far past its end as the longest of the spans reaches from there."""
+    end = last + HORIZON
+    while True:
+        frozen = hours.freeze(first, end)
+        with suppress(HorizonExceeded):
+            for span in spans:
+                span.target(frozen, last)
+            return frozen
+        if end >= last + FURTHEST:
+            return frozen
+        end += end - last
+
+
 def walk(case: LoggedCase, plan: Plan) -> Walked:
     """Take a case through its timeline, to its last event and what is due then.
 
     Raises:
-        Refused: an event does not fit the plan: a field that the catalog does not declare, or declares otherwise.
+        Refused: an event does not fit the plan: a field that the catalog does not declare, or declares otherwise; or
+            something of the case lies past the horizon.
     """
+    try:
+        return _walked(case, plan)
+    except HorizonExceeded as exceeded:
+        raise Refused("past_the_horizon", f"case {case.shown_id}: {exceeded}") from exceeded
+
+
+def _walked(case: LoggedCase, plan: Plan) -> Walked:
     timeline = Timeline.enter(plan, Case(case_id=case.case_id, fields=case.intake.fields), case.opened_at)
     decided = frozenset(one.milestone for one in timeline.state.instances if one.completed_at is not None)
     effects: list[Effect] = []

@@ -72,6 +72,6 @@ def _on_desk(case: ListedCase, clocks: CaseClocks | None, now: datetime) -> Case
         with contextlib.suppress(HorizonExceeded):
             if instance.target_at(calendars) == case.due_at:
                 calendar = calendars[instance.term.business_hours]
-                left = calendar.elapsed(instance.effective_now(max(now, instance.term.start_at)), case.due_at)
+                left = calendar.elapsed(instance.stands_at(now), case.due_at)
                 return CaseOnDesk(**known, due_state=instance.state(now), left_seconds=left)
     return CaseOnDesk(**known)

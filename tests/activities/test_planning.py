@@ -10,6 +10,7 @@ import pytest
 
 from activities.planning import Planner
 from domain.catalog.declarations import Catalog
+from domain.errors import Refused
 from domain.messages.cases import CaseIntake
 from domain.timeline.plan import Plan
 from store import Store
@@ -102,3 +103,16 @@ def test_a_migration_keeps_hours_that_were_not_edited_as_they_were_frozen(tmp_pa
         migrated = Planner(store).migrated(plan, MONDAY, later)
         assert migrated.calendars["Of us"] != plan.calendars["Of us"]
         assert migrated.calendar_versions["Of us"] == 2
+
+
+def test_calendars_reach_back_by_whole_years(tmp_path: Path) -> None:
+    """From the year before the instant that something is counted from; what was frozen stays."""
+    with Store.open(f"sqlite:///{tmp_path / 'milepost.db'}") as store:
+        hours = {"organisation": {"name": "Us", "business_hours": "B"}, "business_hours": [{"name": "B", **WEEK}]}
+        store.catalog.apply(Catalog.model_validate(hours), by="ann")
+        planner = Planner(store)
+        plan = planner.plan(CaseIntake(case_id="c"), MONDAY, entitlement=None, account=None)
+        back = planner.extend(plan, MONDAY, datetime(1970, 5, 1, tzinfo=UTC))["B"]
+        assert (back.start, back.end) == (datetime(1969, 1, 1, tzinfo=UTC), plan.calendars["B"].end)
+        with pytest.raises(Refused, match="begin with the year 1899"):
+            planner.extend(plan, MONDAY, datetime(1800, 1, 1, tzinfo=UTC))

@@ -331,6 +331,30 @@ def test_an_extension_by_other_hours_is_refused(changes: dict[str, Any]) -> None
         declare(**changes).extend(frozen, utc(2027))
 
 
+def test_an_extension_back_answers_what_lay_before_the_horizon() -> None:
+    """It is what would have been frozen from there in the first place."""
+    hours = declare(holidays={"country": "US"})
+    short = hours.freeze(utc(2025), utc(2026))
+    with pytest.raises(HorizonExceeded):
+        short.add(utc(2024, 12, 24), 3600)
+    longer = hours.extend_back(short, utc(1970))
+    assert longer == hours.freeze(utc(1970), utc(2026))
+    assert longer.next_open(utc(2024, 12, 25)) == utc(2024, 12, 30) + timedelta(hours=14)
+    assert hours.extend_back(short, utc(2025, 2)) is short
+
+
+def test_an_extension_back_leaves_what_was_frozen() -> None:
+    """Also the night that the horizon begins in, whatever its hours say of that date now."""
+    night = {"week": {"mon": ["22:00-06:00"], "tue": ["22:00-06:00"]}}
+    frozen = declare(**night).freeze(utc(2025), utc(2026))
+    edited = declare(**night, dates={"2024-12-30": [], "2024-12-31": []})
+    longer = edited.extend_back(frozen, utc(2024))
+    assert (longer.start, longer.end) == (utc(2024), utc(2026))
+    assert longer.elapsed(utc(2025), utc(2025, 1, 2)) == frozen.elapsed(utc(2025), utc(2025, 1, 2))
+    with pytest.raises(CalendarError, match="other hours"):
+        declare(time_zone="Asia/Tokyo").extend_back(frozen, utc(2024))
+
+
 def test_an_extension_of_always() -> None:
     """Its days go on, and a holiday given to it later is an edit."""
     frozen = ALWAYS.freeze(utc(2025), utc(2026))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from temporalio import workflow
@@ -56,6 +56,8 @@ class Plans:
         self._is_asked_for = False
         self._time_waits = False
         self._is_freezing = False
+        self._back_to: datetime | None = None
+        self._past_ends: datetime | None = None
         self.horizon_ends = False
 
     @property
@@ -66,22 +68,36 @@ class Plans:
     @property
     def needs_horizon(self) -> bool:
         """Longer calendars are to be frozen, and nobody does so yet."""
-        if self.horizon_ends or self._is_freezing or not self._case.is_open:
+        if self._is_freezing or not self._case.is_open:
             return False
-        return self._is_asked_for or not self._case.is_covered
+        if self._wanted_back_to is not None:
+            return True
+        return not self.horizon_ends and (self._is_asked_for or not self._case.is_covered)
+
+    @property
+    def _wanted_back_to(self) -> datetime | None:
+        """The instant before the calendars begin that they are to reach; None: they are to reach further on, if so."""
+        lacks_from = self._case.lacks_from
+        return self._back_to or (None if self.ends(lacks_from) else lacks_from)
+
+    def ends(self, back_to: datetime | None) -> bool:
+        """Whether there is no horizon that reaches back to an instant, or, for None, further on."""
+        if back_to is None:
+            return self.horizon_ends
+        return self._past_ends is not None and back_to <= self._past_ends
 
     def hold_up_time(self) -> bool:
         """Let time wait for a longer horizon; False if there is none."""
         self._is_asked_for = self._time_waits = not self.horizon_ends
         return self._time_waits
 
-    async def longer(self) -> bool:
-        """Wait for a longer horizon; False if there is none."""
-        if self.horizon_ends:
+    async def longer(self, back_to: datetime | None = None) -> bool:
+        """Wait for a longer horizon, further on or back to an instant; False if there is none."""
+        if self.ends(back_to):
             return False
-        self._is_asked_for = True
-        await workflow.wait_condition(lambda: not self._is_asked_for or self.horizon_ends)
-        return not self.horizon_ends
+        self._is_asked_for, self._back_to = True, back_to or self._back_to
+        await workflow.wait_condition(lambda: not self._is_asked_for or self.ends(back_to))
+        return not self.ends(back_to)
 
     def keep_horizon(self) -> None:
         """Freeze the calendars further when a target, or the time itself, comes near to where they end."""
@@ -90,22 +106,27 @@ class Plans:
             self._case.jobs.start(self._freeze())
 
     async def _freeze(self) -> None:
-        case = self._case
+        case, back_to = self._case, self._wanted_back_to
         try:
             with barrier("the horizon"):
-                await self._extend()
+                await self._extend(back_to)
         except ApplicationError as error:
             # What lies past the horizon stays unknown; the case goes on without it.
-            self.horizon_ends = True
-            case.remark(NoteKind.HORIZON_ENDS, f"the calendars can't be frozen further: {error.message}")
+            if back_to is None:
+                self.horizon_ends = True
+            else:
+                self._past_ends = max(back_to, self._past_ends or back_to)
+            where = "further" if back_to is None else f"back to {back_to:%Y-%m-%d}"
+            case.remark(NoteKind.HORIZON_ENDS, f"the calendars can't be frozen {where}: {error.message}")
         finally:
             self._is_freezing = self._is_asked_for = self._time_waits = False
+            self._back_to = None
         seal(horizon=f"{case.now():%Y-%m-%d}")
         self._recorder.wake()
 
-    async def _extend(self) -> None:
+    async def _extend(self, back_to: datetime | None) -> None:
         case, asked = self._case, self._case.timeline.plan
-        horizon = await self._further(HorizonRequest(plan=asked, now=case.now()))
+        horizon = await self._further(HorizonRequest(plan=asked, now=case.now(), back_to=back_to))
         versions = case.timeline.plan.calendar_versions
         # Another plan may have come meanwhile, with other calendars under the same names.
         same = {n: c for n, c in horizon.calendars.items() if versions.get(n) == asked.calendar_versions.get(n)}
@@ -114,8 +135,10 @@ class Plans:
     async def _further(self, request: HorizonRequest) -> Horizon:
         return await plan_by(names.FREEZE_CALENDARS, request, Horizon, "freeze the calendars further")
 
-    async def over_a_longer_horizon(self, event: EntitlementChanged | PlanReplaced) -> Event:
-        """The same event, with a plan whose calendars reach further."""
-        horizon = await self._further(HorizonRequest(plan=event.plan, now=self._case.now()))
+    async def over_a_longer_horizon(
+        self, event: EntitlementChanged | PlanReplaced, back_to: datetime | None = None
+    ) -> Event:
+        """The same event, with a plan whose calendars reach further, or back to an instant."""
+        horizon = await self._further(HorizonRequest(plan=event.plan, now=self._case.now(), back_to=back_to))
         plan = event.plan.model_copy(update={"calendars": {**event.plan.calendars, **horizon.calendars}})
         return event.model_copy(update={"plan": plan})

@@ -21,7 +21,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.timeline.machine import Timeline
     from domain.timeline.views import CaseView, OpenDecision
     from workflows.case.jobs import Jobs
-    from workflows.case.steps import Attempts, Step, Trial, Turn, step_of, unit_cost
+    from workflows.case.steps import Attempts, Step, Trial, Turn, applied, step_of, unit_cost
     from workflows.newer import NewerBuild
 
 MOST_CARRIED_BYTES = 1_900_000
@@ -40,6 +40,7 @@ class RunningCase:
         refusal: why it is not opened.
         next_due, next_summary: when something happens next by itself, and what.
         is_covered: its calendars reach as far as they have to.
+        lacks_from: an instant before they begin from which something is counted; None: there is none.
         settled_at: what happened before this instant is taken for good, by a run before this one.
         turn: of what changes its timeline.
         do: sets going what the timeline wants done, and shows the case as it then is, if that is known already.
@@ -59,6 +60,7 @@ class RunningCase:
         self.next_due: datetime | None = None
         self.next_summary = ""
         self.is_covered = True
+        self.lacks_from: datetime | None = None
         self.settled_at: datetime | None = None
         self.being_decided: dict[str, HoursQuestion] = {}
         self.prompt_being_decided: OveragePrompt | None = None
@@ -183,7 +185,7 @@ class RunningCase:
         """See anew when something is due, and whether the calendars reach."""
         now, timeline = self.now(), self.timeline
         self.next_due, self.next_summary = timeline.next_due, self.look(now).next_summary
-        self.is_covered = timeline.covers(now)
+        self.is_covered, self.lacks_from = timeline.covers(now), timeline.lacks_from
 
     async def ready(self) -> None:
         """Wait until the case is open.
@@ -206,7 +208,7 @@ class RunningCase:
         now = self.now()
         if self._trial is None or (self._trial.now, self._trial.event) != (now, event):
             timeline = self.timeline.fork()
-            self._trial = Trial(event, now, step_of(timeline, timeline.apply(event, now), now))
+            self._trial = Trial(event, now, step_of(timeline, applied(timeline, event, now), now))
         return self._trial.step
 
     def take(self, event: Event) -> Answer:
@@ -253,7 +255,7 @@ class RunningCase:
         self._stand(step.timeline)
         self._seen = step.now, step.view
         self.next_due, self.next_summary = step.next_due, step.view.next_summary
-        self.is_covered = step.is_covered
+        self.is_covered, self.lacks_from = step.is_covered, step.lacks_from
         self.do(step.effects, self.with_decisions(step.view.newest()))
 
     def remark(self, kind: NoteKind, text: str, by: str | None = None, once: str | None = None, **facts: Any) -> None:

@@ -38,6 +38,7 @@ class Step(NamedTuple):
         view: of the case afterwards.
         next_due: when something happens next by itself.
         is_covered: the calendars reach as far as they have to.
+        lacks_from: an instant before they begin from which something is counted; None: there is none.
     """
 
     timeline: Timeline
@@ -46,11 +47,38 @@ class Step(NamedTuple):
     view: CaseView
     next_due: datetime | None
     is_covered: bool
+    lacks_from: datetime | None
 
 
 def step_of(timeline: Timeline, effects: list[Effect], now: datetime) -> Step:
     """The step that leads to a timeline."""
-    return Step(timeline, effects, now, timeline.view(now), timeline.next_due, timeline.covers(now))
+    covers, lacks_from = timeline.covers(now), timeline.lacks_from
+    return Step(timeline, effects, now, timeline.view(now), timeline.next_due, covers, lacks_from)
+
+
+def applied(timeline: Timeline, event: Event, now: datetime) -> list[Effect]:
+    """What an event does to a copy of a timeline.
+
+    One that is counted from before the calendars begin waits for some that begin earlier: what it misses there would
+    have no record if the case went on, and was closed, without them.
+
+    Raises:
+        Refused: it makes no sense.
+        HorizonExceeded: it leads past the horizon; `back_to` says to where, if that lies before it.
+    """
+    lacked = timeline.lacks_from
+    try:
+        effects = timeline.apply(event, now)
+    except HorizonExceeded as exceeded:
+        exceeded.back_to = timeline.lacks_from
+        raise
+    lacks = timeline.lacks_from
+    if lacks is None or lacks == lacked:
+        return effects
+    latest = max(timeline.plan.calendars.values(), key=lambda calendar: calendar.start)
+    beyond = HorizonExceeded(latest.name, latest.start, latest.end, lacks.isoformat())
+    beyond.back_to = lacks
+    raise beyond
 
 
 class Trial(NamedTuple):

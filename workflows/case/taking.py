@@ -58,12 +58,12 @@ class Taking:
                     return self._case.take(event)
                 except HorizonExceeded as exceeded:
                     beyond = exceeded
-            if self._plans.horizon_ends:
+            if self._plans.ends(beyond.back_to):
                 raise ApplicationError(str(beyond), type="past_the_horizon", non_retryable=True)
             if isinstance(event, EntitlementChanged | PlanReplaced):
-                event = await self._plans.over_a_longer_horizon(event)
+                event = await self._plans.over_a_longer_horizon(event, beyond.back_to)
             else:
-                await self._plans.longer()
+                await self._plans.longer(beyond.back_to)
 
     async def hear(self, kind: type[Any], raw: Sequence[Any]) -> None:
         """Take news in. A signal has nobody to answer to: what is refused goes on record.

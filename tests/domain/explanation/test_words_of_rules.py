@@ -10,7 +10,7 @@ import pytest
 from domain.explanation.explaining import explain
 from domain.explanation.text import explanation_text
 from domain.timeline.instances import MOST_CLEARED
-from domain.timeline.plan import KEEPS_CLEARED
+from domain.timeline.plan import BOUNDS_INSTANTS, KEEPS_CLEARED, RULES
 from tests.domain.timeline.bench import Bench, field_at, ny, plan, process, triggers
 
 ON = 'case.state == "on"'
@@ -104,6 +104,97 @@ def test_what_was_undone_is_a_pause_that_says_so() -> None:
     assert "+ 30m the clock stood Mon 2025-06-09 10:00 to 10:30 (14:00Z to 14:30Z) It was completed; " in words
     assert "its rule took that back. = 4h30m of open time, counted from the start" in words
     assert "10:30 (14:30Z): removed, since the completion of M was taken back, 30m before the target." in words
+
+
+def test_what_restarts_while_it_is_paused_has_its_whole_span_left() -> None:
+    """Time before the start counts for nothing, also if the pause has stood since before it. Older views had it so."""
+    for rules, left in ((RULES, 60), (BOUNDS_INSTANTS, 180)):
+        table = [{"when": HIGH, "span": "1h"}, {"span": "4h"}]
+        restarted = {"within": table, "on_change": "restart"}
+        bench = Bench(restarted, fields={"priority": "Low"}, hours="X", rules=rules)
+        bench.stop("Mon 10:00").change("Mon 12:00", priority="High")
+        assert bench.milestone("Mon 12:30").remaining_seconds == left * 60
+        assert "Paused since Mon 2025-06-09 12:00 (16:00Z), 1h before the target." in said(bench, "Mon 12:30")
+
+
+@pytest.mark.parametrize(
+    ("ends", "words"),
+    [
+        (lambda bench: bench.change("Mon 12:00", state="off"), "removed, since its criteria were no longer true"),
+        (lambda bench: bench.close("Mon 12:00"), "still open when the case left the process"),
+    ],
+)
+def test_what_ends_while_it_is_paused_ended_then(ends: Callable[[Bench], Bench], words: str) -> None:
+    """And is judged as of its pause, by the target of then."""
+    bench = ends(Bench({"within": "4h", "when": ON}, fields={"state": "on"}).stop("Mon 10:00"))
+    assert f"Mon 2025-06-09 12:00 (16:00Z): {words}, 3h before the target." in said(bench, "Mon 12:30")
+
+
+def test_what_ends_in_a_pause_at_its_target_is_neither_before_nor_after_it() -> None:
+    """However long the pause went on by the wall clock."""
+    bench = Bench({"within": "4h"}).stop("Mon 13:00").close("Tue 08:00")
+    assert "still open when the case left the process, exactly at the target." in said(bench, "Tue 08:00")
+
+
+def test_what_was_completed_as_it_started_starts_from_that() -> None:
+    """Taken back by its rule it keeps that start, though no span has changed."""
+    undone = {"within": "4h", "complete_when": DONE, "when_undone": "resume"}
+    words = said(Bench(undone, fields={"state": "done"}).change("Mon 10:00", state="new"), "Mon 10:00")
+    assert "Start Mon 2025-06-09 09:00 (13:00Z): it was completed as it started, and its rule took that back." in words
+    assert "on_change" not in words
+
+
+def test_a_span_that_changed_begins_afresh_also_of_what_was_completed_as_it_started() -> None:
+    """The start that counts is that of the change."""
+    table = [{"when": HIGH, "span": "1h"}, {"span": "4h"}]
+    undone = {"within": table, "on_change": "restart", "complete_when": DONE, "when_undone": "resume"}
+    bench = Bench(undone, fields={"state": "done", "priority": "Low"}).change("Mon 10:00", state="new")
+    words = said(bench.change("Mon 11:00", priority="High"), "Mon 11:00")
+    assert "Start Mon 2025-06-09 11:00 (15:00Z): its span changed, and with on_change: restart" in words
+
+
+def test_what_a_clear_removes_says_so() -> None:
+    """The criteria of the next occurrence hold as before."""
+    bench = Bench({"within": "1h", "starts": "criteria", "recurrence": "sequential"}, hours="X", opened="Mon 12:00")
+    words = said(bench.complete("Mon 12:30").clear("Mon 12:40"), "Mon 12:45")
+    assert "removed, since the completion of the occurrence before it was cleared" in words
+
+
+@pytest.mark.parametrize(
+    ("entry_at", "why"),
+    [
+        (field_at("Mon 12:00"), "its field entry_at says Mon 2025-06-09 12:00 (16:00Z)."),
+        (None, "its field entry_at is not set."),
+    ],
+)
+def test_a_case_that_has_not_entered_says_what_its_entry_is(entry_at: str | None, why: str) -> None:
+    """An instant ahead is told."""
+    bench = Bench({"within": "4h"}, entry="entry_at", fields={"entry_at": entry_at})
+    assert f"M: not started, because the case is not in the process yet: {why}" in said(bench, "Mon 10:00")
+
+
+def test_a_recurring_one_that_is_complete_says_why_it_does_not_start() -> None:
+    """It waits for its rule, not for whatever happens next."""
+    recurring = {"within": "4h", "starts": "criteria", "recurrence": "independent", "complete_when": DONE}
+    words = said(Bench(recurring, fields={"state": "done"}), "Mon 10:00")
+    assert "not started, because its complete_when is true, and while it is a recurring one does not start." in words
+
+
+def test_what_was_used_of_business_days_counts_from_the_start() -> None:
+    """Also where a cutoff moves the opening from which they are counted."""
+    days = {"within": [{"when": HIGH, "span": "8h"}, {"span": "1bd 16:00"}], "cutoff": "14:00", "on_change": "carry"}
+    bench = Bench(days, opened="Mon 15:00", fields={"priority": "Low"}).change("Tue 11:00", priority="High")
+    assert "4h of 17h was used, which is 23.53%; 6h07m04s of the new span was left" in said(bench, "Tue 11:00")
+
+
+def test_a_warning_longer_than_its_row_is_due_at_the_start() -> None:
+    """Not before it: until then it is to come."""
+    table = [{"when": HIGH, "span": "4h"}, {"span": "1h"}]
+    recurring = {"within": table, "starts": "criteria", "recurrence": "sequential", "triggers": triggers("warning 90m")}
+    bench = Bench(recurring, hours="X", opened="Mon 12:00", fields={"priority": "Low"}).complete("Mon 12:30")
+    words = said(bench, "Mon 12:45")
+    assert "warning, 90m before the target: to come, due Mon 2025-06-09 13:00 (17:00Z)." in words
+    assert "about to fire" not in words
 
 
 @pytest.mark.parametrize("completed", [False, True])

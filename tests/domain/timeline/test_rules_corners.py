@@ -260,6 +260,27 @@ def test_a_clear_tells_what_came_about_behind_the_completion(rules: int, told_of
     assert since == ["Mon 09:45", "Mon 12:00"][: len(notes)]
 
 
+@pytest.mark.parametrize(("rules", "told_of"), [(RULES, "Mon 12:00"), (BOUNDS_INSTANTS, "Mon 13:00")])
+def test_a_clear_tells_of_the_target_that_it_brings_to_light(rules: int, told_of: str) -> None:
+    """A span that came to count behind the completion counts; older rules told of the one before it."""
+    bench = Bench({"within": rows("3h", "4h")}, fields={"priority": "Low"}, rules=rules)
+    bench.complete("Mon 09:30").change("Mon 10:00", priority="High").clear("Mon 11:00")
+    [note] = bench.notes(NoteKind.CLEARED)
+    assert note.facts is not None
+    assert (told(note.facts.target_at), bench.target("Mon 11:00")) == (told_of, "Mon 12:00")
+
+
+@pytest.mark.parametrize(("rules", "told_of"), [(RULES, "Mon 15:00"), (BOUNDS_INSTANTS, "Mon 13:00")])
+def test_what_its_rule_takes_back_tells_of_its_target_then(rules: int, told_of: str) -> None:
+    """The time since the completion was a pause."""
+    undone = {"within": "4h", "complete_when": DONE, "when_undone": "resume"}
+    bench = Bench(undone, fields={"state": "new"}, rules=rules)
+    bench.change("Mon 10:00", state="done").change("Mon 12:00", state="new")
+    [note] = bench.notes(NoteKind.CLEARED)
+    assert note.facts is not None
+    assert (told(note.facts.target_at), bench.target("Mon 12:00")) == (told_of, "Mon 15:00")
+
+
 def test_a_clear_tells_of_a_stay_that_was_handed_over_behind_the_completion() -> None:
     """The next occurrence that everybody saw had not begun, so the completion could be cleared."""
     owned = {"within": "8h", "starts": "criteria", "recurrence": "sequential", "restart_on": ["priority"]}

@@ -7,14 +7,17 @@ of office hours (Moderate), 16 h (Low); resolution within 6 h, 14 h, 24 h, 40 h 
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-from domain.errors import NotFound
+from domain.catalog.declarations import Catalog
+from domain.criteria.fields import utc_text
+from domain.errors import NotFound, Refused
+from domain.messages.cases import CaseIntake
 from domain.process import TriggerKind
 from domain.timeline.effects import Noted
 from domain.timeline.events import FieldsChanged
@@ -386,7 +389,7 @@ def test_the_plan_of_a_log_reaches_past_its_end() -> None:
     """One plan for all cases, with the calendars that the process names and no other."""
     found = plan()
     assert set(found.calendars) == {"24x7", "Office hours", "Extended hours"}
-    assert found.calendars["Office hours"].start == min(c.opened_at for c in log().cases)
+    assert found.calendars["Office hours"].start == datetime(2015, 1, 1, tzinfo=UTC)
     assert found.calendars["Office hours"].end == max(c.ended_at for c in log().cases) + HORIZON
     assert found.entitlement is not None
     assert found.entitlement["id"] == ENTITLEMENT
@@ -406,6 +409,71 @@ def test_a_log_without_an_entitlement_runs_by_the_default_process() -> None:
     assert (found.entitlement, found.account) == (None, None)
     one = case("INC0000510")
     assert walk(one, found).view.milestones == walked()["INC0000510"].view.milestones
+
+
+OPENED = datetime(2025, 6, 10, 10, tzinfo=UTC)
+DAYS = ("mon", "tue", "wed", "thu", "fri")
+
+
+def of_span(span: str, entry: str, week: dict[str, list[str]] | None = None) -> Catalog:
+    """A process of one milestone, by office hours in UTC."""
+    hours = {"name": "B", "time_zone": "UTC", "week": week or {day: ["09:00-17:00"] for day in DAYS}}
+    declared = {"name": "P", "entry": entry, "business_hours": "B", "milestones": [{"name": "M", "within": span}]}
+    return Catalog.model_validate(
+        {
+            "organisation": {"name": "o", "process": "P", "business_hours": "B"},
+            "fields": {"reported_at": "datetime", "born_at": "datetime", "state": "string"},
+            "business_hours": [hours],
+            "processes": [declared],
+        }
+    )
+
+
+def reported(at: datetime, *, changed_to: datetime | None = None) -> LoggedCase:
+    """A case that says when it was reported, or says so otherwise an hour later; its log ends after three days."""
+    fields = {"reported_at": utc_text(at), "born_at": "1950-01-01T00:00:00+00:00"}
+    changes: dict[str, str] = {"reported_at": utc_text(changed_to)} if changed_to else {"state": "x"}
+    return LoggedCase(
+        intake=CaseIntake(case_id="c1", opened_at=OPENED, fields=fields),
+        opened_at=OPENED,
+        events=(
+            FieldsChanged(event_id="1", occurred_at=OPENED + timedelta(hours=1), fields=changes),
+            FieldsChanged(event_id="2", occurred_at=OPENED + timedelta(days=3), fields={"state": "y"}),
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("span", "ago", "target"),
+    [
+        ("4h", timedelta(hours=1), datetime(2025, 6, 10, 13, tzinfo=UTC)),
+        ("1bd", timedelta(hours=1), datetime(2025, 6, 11, 9, tzinfo=UTC)),
+        ("1bd", timedelta(days=20_000), datetime(1970, 9, 8, 10, tzinfo=UTC)),
+    ],
+)
+@pytest.mark.parametrize("later", [False, True])
+def test_an_entry_before_the_first_opening_counts(span: str, ago: timedelta, target: datetime, *, later: bool) -> None:
+    """As of a live case, whose calendars reach back to what it is counted from."""
+    one = reported(OPENED, changed_to=OPENED - ago) if later else reported(OPENED - ago)
+    found = plan_for(of_span(span, "reported_at"), [one])
+    assert found.calendars["B"].start.year == (OPENED - ago).year - 1
+    [milestone] = walk(one, found).view.milestones
+    assert (milestone.target_at, milestone.violated) == (target, True)
+
+
+def test_a_span_of_many_years_has_its_target() -> None:
+    """The calendars of a log reach as far as its longest span."""
+    one = reported(OPENED)
+    [milestone] = walk(one, plan_for(of_span("2000bd", "opened_at"), [one])).view.milestones
+    assert (milestone.target_at, milestone.violated) == (datetime(2033, 2, 8, 10, tzinfo=UTC), False)
+
+
+def test_a_case_past_the_horizon_is_named() -> None:
+    """Where no calendar can reach far enough, the refusal says whose case needs more."""
+    one, found = reported(OPENED), plan_for(of_span("2000bd", "opened_at"), [reported(OPENED)])
+    short = found.calendars["B"].model_copy(update={"end": OPENED + timedelta(days=99)})
+    with pytest.raises(Refused, match="case c1: calendar 'B' is frozen from"):
+        walk(one, found.model_copy(update={"calendars": {"B": short}}))
 
 
 def test_an_unknown_entitlement_is_named() -> None:

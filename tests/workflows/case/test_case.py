@@ -348,3 +348,22 @@ async def test_a_migration_to_a_target_past_the_horizon_freezes_further(world: W
     # 120 weeks later, at the same local time: in summer it was 13:00 UTC, in late September it still is.
     assert (await world.milestone(case, "First response")).target_at == later(weeks=120)
     assert (await world.ask(case, "complete_milestone", later(hours=2), milestone="First response")).outcome == "taken"
+
+
+@pytest.mark.parametrize("span", ["4h", "1bd"])
+async def test_an_entry_years_back_is_missed_on_record(world: World, span: str) -> None:
+    """The change waits for calendars that reach back to it, so that no close comes before what it missed."""
+    support = next(p for p in CATALOG.processes if p.name == "Support").model_dump(mode="json", exclude={"version"})
+    support["entry"] = "due_at"
+    support["milestones"] = [{"name": "First response", "within": span, "triggers": []}]
+    world.store.catalog.apply(Catalog.model_validate({"processes": [support]}), by="test")
+    case = await world.open(fields={"due_at": MONDAY.isoformat()})
+    changed = await world.ask(case, "change_fields", later(hours=1), fields={"due_at": "1970-01-05T14:00:00Z"})
+    [milestone] = changed.case.milestones
+    assert milestone.target_at is not None
+    assert milestone.target_at.date().isoformat() == {"4h": "1970-01-05", "1bd": "1970-01-06"}[span]
+    assert milestone.violations
+    assert changed.case.status is MilestoneStatus.OPEN_VIOLATION
+    answer = await world.ask(case, "close", later(hours=2))
+    assert answer.case.status is MilestoneStatus.CLOSED_VIOLATION
+    assert not await world.failed_tasks(case)
