@@ -208,16 +208,15 @@ class Timeline:
 
     @property
     def lacks_from(self) -> datetime | None:
-        """The instant before the calendars begin from which something is counted. None: they reach back to all of it.
+        """The instant before the calendars begin that they have to reach to know what is due. None: there is none.
 
-        If they do not, freeze them again, back to it: what was missed there is known only then.
+        If there is, freeze them again, back to it: what was missed there is known only then.
         """
         if self.plan.rules < SETS_CORNERS_RIGHT:
             return None
-        terms = [i.terms[-1] for i in self.state.instances if i.is_open]
-        counted = [self.state.entered_at, *(at for t in terms for at in (t.start_at, t.fixed_at))]
-        begins = self._begins_at
-        return min((at for at in counted if at is not None and at < begins), default=None)
+        agenda, begins = self._agenda, self._begins_at
+        counted = [(i, _counted_from(i)) for i in self.state.instances if i.is_open]
+        return min((at for i, at in counted if at < begins and not agenda.is_known(i)), default=None)
 
     def covers(self, now: datetime) -> bool:
         """Whether every target is known and every calendar reaches a month past `now`. If not, freeze them again.
@@ -236,9 +235,7 @@ class Timeline:
 
     def _is_cut_off(self, instance: MilestoneInstance) -> bool:
         """Whether an instance is counted from before the calendars begin, so that none that reach further on help."""
-        term = instance.terms[-1]
-        counted_from = min(term.start_at, term.fixed_at or term.start_at)
-        return self.plan.rules >= SETS_CORNERS_RIGHT and counted_from < self._begins_at
+        return self.plan.rules >= SETS_CORNERS_RIGHT and _counted_from(instance) < self._begins_at
 
     @property
     def _begins_at(self) -> datetime:
@@ -323,6 +320,12 @@ class Timeline:
     def _drain(self) -> list[Effect]:
         effects, self.state.unsent = list(self.state.unsent), []
         return effects
+
+
+def _counted_from(instance: MilestoneInstance) -> datetime:
+    """Its start, or the deadline that it has instead, if that is earlier."""
+    term = instance.terms[-1]
+    return min(term.start_at, term.fixed_at or term.start_at)
 
 
 def _whole(instant: datetime) -> datetime:

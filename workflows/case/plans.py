@@ -58,6 +58,7 @@ class Plans:
         self._is_freezing = False
         self._back_to: datetime | None = None
         self._past_ends: datetime | None = None
+        self.why_past_ends = ""
         self.horizon_ends = False
 
     @property
@@ -112,12 +113,13 @@ class Plans:
                 await self._extend(back_to)
         except ApplicationError as error:
             # What lies past the horizon stays unknown; the case goes on without it.
+            where = "further" if back_to is None else f"back to {back_to:%Y-%m-%d}"
+            said = f"the calendars can't be frozen {where}: {error.message}"
             if back_to is None:
                 self.horizon_ends = True
             else:
-                self._past_ends = max(back_to, self._past_ends or back_to)
-            where = "further" if back_to is None else f"back to {back_to:%Y-%m-%d}"
-            case.remark(NoteKind.HORIZON_ENDS, f"the calendars can't be frozen {where}: {error.message}")
+                self._past_ends, self.why_past_ends = max(back_to, self._past_ends or back_to), said
+            case.remark(NoteKind.HORIZON_ENDS, said)
         finally:
             self._is_freezing = self._is_asked_for = self._time_waits = False
             self._back_to = None

@@ -40,7 +40,7 @@ class RunningCase:
         refusal: why it is not opened.
         next_due, next_summary: when something happens next by itself, and what.
         is_covered: its calendars reach as far as they have to.
-        lacks_from: an instant before they begin from which something is counted; None: there is none.
+        lacks_from: an instant before they begin that they have to reach; None: there is none.
         settled_at: what happened before this instant is taken for good, by a run before this one.
         turn: of what changes its timeline.
         do: sets going what the timeline wants done, and shows the case as it then is, if that is known already.

@@ -15,6 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.timeline.effects import Effect
     from domain.timeline.events import Event
     from domain.timeline.machine import Timeline
+    from domain.timeline.plan import SETS_CORNERS_RIGHT
     from domain.timeline.views import CaseView
     from workflows.barrier import UNEXPECTED, barrier, fault_number
     from workflows.waiting import end_of_task
@@ -38,7 +39,7 @@ class Step(NamedTuple):
         view: of the case afterwards.
         next_due: when something happens next by itself.
         is_covered: the calendars reach as far as they have to.
-        lacks_from: an instant before they begin from which something is counted; None: there is none.
+        lacks_from: an instant before they begin that they have to reach; None: there is none.
     """
 
     timeline: Timeline
@@ -70,7 +71,9 @@ def applied(timeline: Timeline, event: Event, now: datetime) -> list[Effect]:
     try:
         effects = timeline.apply(event, now)
     except HorizonExceeded as exceeded:
-        exceeded.back_to = timeline.lacks_from
+        entered_at = timeline.state.entered_at
+        if timeline.plan.rules >= SETS_CORNERS_RIGHT and entered_at and entered_at < exceeded.horizon_start:
+            exceeded.back_to = entered_at
         raise
     lacks = timeline.lacks_from
     if lacks is None or lacks == lacked:

@@ -59,7 +59,8 @@ class Taking:
                 except HorizonExceeded as exceeded:
                     beyond = exceeded
             if self._plans.ends(beyond.back_to):
-                raise ApplicationError(str(beyond), type="past_the_horizon", non_retryable=True)
+                said = str(beyond) if beyond.back_to is None else self._plans.why_past_ends
+                raise ApplicationError(said, type="past_the_horizon", non_retryable=True)
             if isinstance(event, EntitlementChanged | PlanReplaced):
                 event = await self._plans.over_a_longer_horizon(event, beyond.back_to)
             else:

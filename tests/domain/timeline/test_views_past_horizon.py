@@ -58,6 +58,7 @@ def test_a_deadline_before_the_calendars_begin_is_missed(deadline: str) -> None:
     assert [fired.split(" at ")[1] for fired in bench.fired] == ["Mon 10:00"]
     assert len(bench.violations) == 1
     assert bench.timeline.covers(ny("Wed 16:00"))
+    assert bench.timeline.lacks_from is None
 
 
 @pytest.mark.parametrize("entry", BEFORE_THE_CALENDARS)

@@ -367,3 +367,19 @@ async def test_an_entry_years_back_is_missed_on_record(world: World, span: str) 
     answer = await world.ask(case, "close", later(hours=2))
     assert answer.case.status is MilestoneStatus.CLOSED_VIOLATION
     assert not await world.failed_tasks(case)
+
+
+async def test_an_entry_in_years_of_unknown_holidays_is_refused(world: World) -> None:
+    """With the reason; the case goes on with the calendars that it has, and gets longer ones."""
+    support = next(p for p in CATALOG.processes if p.name == "Support").model_dump(mode="json", exclude={"version"})
+    support |= {"entry": "due_at", "business_hours": "Zagreb"}
+    rows = [{"when": 'case.priority == "High"', "span": "600bd"}, {"span": "4h"}]
+    support["milestones"] = [{"name": "First response", "within": rows, "triggers": []}]
+    world.store.catalog.apply(Catalog.model_validate({"processes": [support]}), by="test")
+    case = await world.open(fields={"due_at": MONDAY.isoformat(), "priority": "Low"})
+    with pytest.raises(Refused, match=r"can't be frozen back to 1970-01-05: the holidays of HR are known from 1992"):
+        await world.ask(case, "change_fields", later(hours=1), fields={"due_at": "1970-01-05T14:00:00Z"})
+    answer = await world.ask(case, "change_fields", later(hours=2), fields={"priority": "High"})
+    [milestone] = answer.case.milestones
+    assert milestone.start_at == MONDAY
+    assert milestone.target_at is not None
