@@ -22,7 +22,7 @@ from tests.support import unique
 from worker.clock import VirtualClock
 from worker.connection import settle
 from worker.embedded import RunningServer, running_server
-from worker.process import tasks_at_once
+from worker.process import collect_garbage_seldom, tasks_at_once
 
 # Whoever starts the tests in the background has Ctrl-C ignored, and what a test starts would inherit that: a server
 # that a test interrupts would never end.
@@ -62,6 +62,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.flaky(reruns=1))
         if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.obj):
             item.obj = _ended_in_time(item.obj)
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage as seldom as the process of a worker does.
+
+    With all that the tests have loaded it takes so long that a workflow's step beside it may pass its two seconds.
+    """
+    collect_garbage_seldom()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
