@@ -20,6 +20,9 @@ with workflow.unsafe.imports_passed_through():
 AT_ITS_OWN_TIME = "a-change-counts-at-its-own-time"
 """The patch since which a change of entitlement is judged, and paid for, at the instant at which it takes effect."""
 
+MARKS_REFUSALS = "a-refused-change-is-marked"
+"""The patch since which a replay goes by the history, and not by a trial, in what was refused before it was planned."""
+
 
 class Changes:
     """Gets the plan that a change leads to, and has the case go over to it."""
@@ -48,7 +51,8 @@ class Changes:
         if workflow.patched(AT_ITS_OWN_TIME):
             # What the timeline would refuse is refused before anything is taken for it.
             trial = EntitlementChanged(plan=case.timeline.plan, **change.model_dump())
-            self._attempts.attempt(trial.type, lambda: self._taking.try_out(trial))
+            foresee = self._attempts.foresee if workflow.patched(MARKS_REFUSALS) else self._attempts.attempt
+            foresee(trial.type, lambda: self._taking.try_out(trial))
             own = case.timeline.state.opened_at if change.from_opening else min(change.occurred_at, case.now())
         planned = await plan_by(
             names.PLAN_ENTITLEMENT_CHANGE,

@@ -130,6 +130,33 @@ class Attempts:
             raise
         raise beyond
 
+    def foresee(self, what: str, step: Callable[[], None]) -> None:
+        """Refuse at once what a step refuses, if that can be said just now.
+
+        Whether it can, and what is refused, may depend on what else this task brings, and a replay may bring other
+        things together. So a refusal is marked in the history, and a replay goes by the marks alone.
+
+        Args:
+            what: names the step in the log.
+            step: changes nothing; it may read everything.
+
+        Raises:
+            ApplicationError: it was refused, or failed unexpectedly (type `unexpected`).
+        """
+        self._number += 1
+        failed, refused = f"{self._kind}-{self._number}-failed", f"{self._kind}-{self._number}-refused"
+        if workflow.unsafe.is_replaying():
+            for mark, kind in ((failed, UNEXPECTED), (refused, "refused")):
+                if workflow.patched(mark):
+                    raise ApplicationError("it was refused when it came", type=kind, non_retryable=True)
+            return
+        try:
+            with barrier(what):
+                step()
+        except ApplicationError as error:
+            workflow.patched(failed if error.type == UNEXPECTED else refused)
+            raise
+
 
 class Turn:
     """One step after another, in the order in which they were asked for."""

@@ -20,8 +20,10 @@ from domain.timeline.instances import InstanceState
 from domain.usage.allowance import Overflow
 from domain.usage.requests import AMEND, Balance, EntitlementAmended, workflow_id
 from tests.support import assert_eventually, unique
+from tests.workflows.replaying import replay
 from tests.workflows.world import CATALOG, MONDAY, World, later
 from worker.relay import Counting
+from workflows.case.taking import Taking
 
 
 async def balance(world: World, entitlement: str) -> Balance:
@@ -291,6 +293,25 @@ async def test_a_change_that_is_refused_takes_nothing(world: World) -> None:
     with pytest.raises(Refused, match="before the case was opened"):
         await world.milepost.request(case, "change_entitlement", occurred_at=before, entitlement="few-later")
     assert not await has_taken(world, "few-later", case)
+
+
+@pytest.mark.parametrize("is_tried_live", [True, False])
+async def test_a_replay_goes_by_what_became_of_a_change(
+    world: World, monkeypatch: pytest.MonkeyPatch, *, is_tried_live: bool
+) -> None:
+    """Whether it is tried at once depends on what comes with it, which a replay may find otherwise together."""
+    case = await world.open("few")
+    await world._go_to(case, later(days=100))
+    before = later(hours=-1).isoformat()
+    with monkeypatch.context() as patched:
+        if not is_tried_live:
+            patched.setattr(Taking, "try_out", lambda *_: None)
+        with pytest.raises(Refused, match="before the case was opened" if is_tried_live else "begins on 2025-08-01"):
+            await world.milepost.request(case, "change_entitlement", occurred_at=before, entitlement="few-later")
+    history = await world.history(case)
+    if is_tried_live:
+        monkeypatch.setattr(Taking, "try_out", lambda *_: None)
+    assert (await replay(history)).failure is None
 
 
 async def test_no_to_a_change_leaves_the_case_with_what_it_has(world: World) -> None:
