@@ -46,7 +46,8 @@ BOUNDS_INSTANTS = 6
 """The version since which the instant of a field lies in the years in which something may be promised."""
 
 SETS_CORNERS_RIGHT = 7
-"""Since 7 migrations, late news and spans are right at the corners."""
+"""The version since which these are right at the corners: migrations, late news of a stay that was handed over, spans
+that are carried or held back, waits for an entry, instants before the calendars begin, notes of what was cleared."""
 
 
 class Plan(BaseModel):

@@ -144,17 +144,16 @@ class Attempts:
             ApplicationError: it was refused, or failed unexpectedly (type `unexpected`).
         """
         self._number += 1
-        failed, refused = f"{self._kind}-{self._number}-failed", f"{self._kind}-{self._number}-refused"
+        mark = f"{self._kind}-{self._number}-refused"
         if workflow.unsafe.is_replaying():
-            for mark, kind in ((failed, UNEXPECTED), (refused, "refused")):
-                if workflow.patched(mark):
-                    raise ApplicationError("it was refused when it came", type=kind, non_retryable=True)
+            if workflow.patched(mark):
+                raise ApplicationError("it was refused when it came", type="refused", non_retryable=True)
             return
         try:
             with barrier(what):
                 step()
-        except ApplicationError as error:
-            workflow.patched(failed if error.type == UNEXPECTED else refused)
+        except ApplicationError:
+            workflow.patched(mark)
             raise
 
 
