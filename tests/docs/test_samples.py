@@ -13,13 +13,12 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from temporalio.client import Client
 
 from tests.docs.blocks import Command, steps
 from tests.docs.comparing import MOST_LEFT_OUT
 from tests.docs.gallery import CATALOGS, GALLERY, SAMPLES, excerpts, parts, shows
 from tests.docs.reader import Reader
-from tests.docs.worlds import namespaces, world
+from tests.docs.worlds import Namespaces, namespaces, world
 
 SECTIONS = {name: section for name, section in parts(GALLERY.read_text()) if name}
 
@@ -36,7 +35,7 @@ def commands(sample: str) -> Iterator[str]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def clients() -> AsyncIterator[dict[str, Client]]:
+async def apart() -> AsyncIterator[Namespaces]:
     """A namespace for each sample."""
     async with namespaces(SAMPLES) as made:
         yield made
@@ -74,10 +73,10 @@ def test_the_gallery_shows_lines_of_a_sample(name: str) -> None:
 
 @pytest.mark.parametrize("name", SAMPLES)
 async def test_a_sample_does_what_the_gallery_says(
-    clients: dict[str, Client], readers: list[Reader], tmp_path: Path, name: str
+    apart: Namespaces, readers: list[Reader], tmp_path: Path, name: str
 ) -> None:
     """It prints what is shown, and of what is left out nothing counts."""
-    async with world(clients[name], tmp_path) as reader:
+    async with world(await apart.of_its_own(name), tmp_path) as reader:
         await asyncio.to_thread(_does, reader, SECTIONS[name])
     assert reader.printed
     readers.append(reader)

@@ -38,13 +38,13 @@ async def gallery_written(page: str, folder: Path) -> str:
     """The gallery with what the commands of each sample print in a world of its own."""
     found = []
     logging.getLogger().addHandler(logging.NullHandler())  # workers of this process are none of the commands
-    async with namespaces(SAMPLES) as clients:
+    async with namespaces(SAMPLES) as made:
         for number, (sample, part) in enumerate(parts(page)):
             if sample is None:
                 found.append(part)
                 continue
             (own := folder / str(number)).mkdir()
-            async with world(clients[sample], own) as reader:
+            async with world(await made.of_its_own(sample), own) as reader:
                 found.append(await asyncio.to_thread(written, part, reader))
     return "".join(found)
 
