@@ -58,7 +58,8 @@ from domain.usage.rows import LedgerRow
 from store import Store
 from worker.connection import settle
 from worker.embedded import running_server
-from worker.process import collect_garbage_seldom, working
+from worker.garbage import collect_garbage_seldom
+from worker.process import working
 
 BURST = 5_000
 BURSTS = 3

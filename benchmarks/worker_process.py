@@ -19,9 +19,10 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 from benchmarks.bare import BareWorkflow, record, work
 from store import Store
+from worker.garbage import collect_garbage_seldom
 from worker.payloads import DATA_CONVERTER
 from worker.plugin import PASSED_THROUGH
-from worker.process import POLLS, TASKS_AT_ONCE, collect_garbage_seldom, running, working
+from worker.process import POLLS, TASKS_AT_ONCE, running, working
 
 CACHE = 5000
 CORE, OTHERS = "the SDK's core", "openings and actions"

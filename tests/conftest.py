@@ -22,7 +22,8 @@ from tests.support import unique
 from worker.clock import VirtualClock
 from worker.connection import settle
 from worker.embedded import RunningServer, running_server
-from worker.process import collect_garbage_seldom, tasks_at_once
+from worker.garbage import collect_garbage_seldom
+from worker.process import tasks_at_once
 
 # Whoever starts the tests in the background has Ctrl-C ignored, and what a test starts would inherit that: a server
 # that a test interrupts would never end.

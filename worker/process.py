@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -153,16 +152,6 @@ def _activities(
         *SubscriptionWork(store, outside).all,
         *ReportSending(store, outside).all,
     ]
-
-
-def collect_garbage_seldom() -> None:
-    """Let Python look for cycles seldom, in a process that is a worker and nothing else.
-
-    What comes and goes with thousands of messages is free of them; looking took a quarter of the time of a burst.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 50)
 
 
 @asynccontextmanager

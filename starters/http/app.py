@@ -78,6 +78,8 @@ def routed() -> FastAPI:
         redoc_url=None,
         separate_input_output_schemas=False,
         redirect_slashes=False,
+        # Nobody sets up any, and yet it is looked for at each request.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     for router in (  # one table, that can be walked
         *(cases.router, bulk.router, coverage.router, entitlements.router, orders.router, catalog.router, tasks.router),

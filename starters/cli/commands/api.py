@@ -39,9 +39,11 @@ async def _api(host: str, port: int) -> None:
     from starters.local.whereabouts import connect_to_temporal, effective_settings
     from starters.terminal.cases import console
     from store import Store
+    from worker.garbage import collect_garbage_seldom
     from worker.private import private_folder
     from worker.telemetry import tell_operators
 
+    collect_garbage_seldom()
     out = console()
     settings = effective_settings()
     private_folder(settings.data)

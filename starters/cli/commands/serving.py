@@ -48,8 +48,8 @@ async def _dev(ephemeral: bool, port: int | None, ui_port: int | None, api_port:
     from starters.terminal.cases import console
     from store.addresses import shown_address
     from worker.besides import besides
+    from worker.garbage import collect_garbage_seldom
     from worker.means import mail_in_words, means_of
-    from worker.process import collect_garbage_seldom
     from worker.settings import get_settings
     from worker.telemetry import tell_operators
 
@@ -107,10 +107,11 @@ async def _worker(makes_current: bool, *, claims: bool) -> None:
     from store import Store
     from worker.besides import besides
     from worker.claim import claim_namespace
+    from worker.garbage import collect_garbage_seldom
     from worker.means import mail_in_words, means_of
     from worker.namespace import ensure_namespace_and_search_attributes
     from worker.private import private_folder
-    from worker.process import collect_garbage_seldom, working
+    from worker.process import working
     from worker.telemetry import tell_operators
 
     collect_garbage_seldom()
