@@ -19,6 +19,7 @@ from domain.usage.rows import LedgerRow
 from domain.usage.untouched import untouched
 from domain.wording import instant
 from starters.operations.counts import PATIENCE
+from starters.operations.held_up import HeldUp, held_up
 from store import Store
 from store.cases.ended import EndedCase
 from worker.supervision import look_after_cases
@@ -36,6 +37,7 @@ class Audited(BaseModel):
         rows: of the count that runs.
         discrepancies: a line each; none if its rows and its balance agree.
         ended: counts before it whose workflows were terminated.
+        stuck: why what time brings can't be done at present; None: it is done.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -44,6 +46,7 @@ class Audited(BaseModel):
     rows: int
     discrepancies: list[str]
     ended: list[EndedCount] = []
+    stuck: str | None = None
 
     @property
     def agrees(self) -> bool:
@@ -57,12 +60,14 @@ class AuditedCases(BaseModel):
     Attributes:
         checked: how many open cases had recorded nothing for a while.
         ended: those that were ended from outside, now or earlier, and have recorded nothing since.
+        held_up: workflows of cases and entitlements that run and do not get on.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     checked: int
     ended: list[EndedCase]
+    held_up: list[HeldUp]
 
 
 class Auditor:
@@ -77,6 +82,7 @@ class Auditor:
 
     def __init__(self, client: Client, store: Store, task_queue: str, *, patience: float = PATIENCE) -> None:
         self._client = client
+        self._queue = task_queue
         self._entitlements = Entitlements(client, task_queue, patience=patience)
         self._store = store
 
@@ -124,9 +130,10 @@ class Auditor:
             yield await self._audit(entitlement)
 
     async def audit_cases(self) -> AuditedCases:
-        """Hold the store's open cases against Temporal, and mark those that were ended from outside."""
+        """Hold the store's open cases against Temporal: those that were ended from outside are marked."""
         looked = await look_after_cases(self._client, self._store)
-        return AuditedCases(checked=looked.unchanged, ended=await asyncio.to_thread(self._store.ended.rows))
+        ended = await asyncio.to_thread(self._store.ended.rows)
+        return AuditedCases(checked=looked.unchanged, ended=ended, held_up=await held_up(self._client, self._queue))
 
     async def _audit(self, entitlement: str) -> Audited:
         settled = datetime.now(UTC) - SETTLED
@@ -140,7 +147,9 @@ class Auditor:
         rows = await self._rows(entitlement, balance)
         ended = ended_counts(await asyncio.to_thread(self._ledgers, entitlement), balance)
         wrong = audit(rows, balance) + forgotten(rows, balance, settled)
-        return Audited(entitlement=entitlement, rows=balance.rows, discrepancies=wrong, ended=ended)
+        return Audited(
+            entitlement=entitlement, rows=balance.rows, discrepancies=wrong, ended=ended, stuck=balance.stuck
+        )
 
     async def _rows(self, entitlement: str, balance: Balance) -> list[LedgerRow]:
         """The rows of the count, with all that it wrote before it was asked: they arrive in the background."""

@@ -19,7 +19,7 @@ from domain.model import Value
 from domain.timeline.folding import NEWEST
 from domain.timeline.views import CaseView
 from domain.wording import instant
-from starters.operations.ended import ended_now, standing_still
+from starters.operations.ended import at_work, standing_still, stuck_text
 from store import Store
 
 T = TypeVar("T")
@@ -40,11 +40,13 @@ class ShownCase(Value):
     Attributes:
         note: where this comes from if not from the case itself, or why nothing goes on with it.
         ended: how and when its workflow was ended from outside; None: it goes on, or is closed.
+        stuck: since when something that was due fails; None: it does not.
     """
 
     view: CaseView
     note: str | None = None
     ended: str | None = None
+    stuck: str | None = None
 
 
 class CaseDesk:
@@ -130,11 +132,15 @@ class CaseDesk:
         shown = await self._look(case_id)
         if shown.view.closed_at is not None:
             return shown
-        ended = await self._ended(case_id)
-        if ended is None:
+        now = await at_work(self.client, case_id)
+        ended = now.ended or await self._marked(case_id)
+        if ended is not None:
+            said = f"{ended}; nothing goes on with it by itself"
+            return ShownCase(view=standing_still(shown.view), note=said, ended=ended)
+        if not now.is_stuck:
             return shown
-        said = f"{ended}; nothing goes on with it by itself"
-        return ShownCase(view=standing_still(shown.view), note=said, ended=ended)
+        said = stuck_text(await self._ask_store(lambda store: store.cases.get(case_id).carried.stuck))
+        return ShownCase(view=shown.view, note=said, stuck=said)
 
     async def _look(self, case_id: str) -> ShownCase:
         try:
@@ -147,9 +153,8 @@ class CaseDesk:
             note = f"{_FROM_RECORD}: Temporal no longer has the history of this case"
             return ShownCase(view=found.view.model_copy(update=whose), note=note)
 
-    async def _ended(self, case_id: str) -> str | None:
-        if said := await ended_now(self.client, case_id):
-            return said
+    async def _marked(self, case_id: str) -> str | None:
+        """That its workflow is gone, as somebody who looked after it has found."""
         marks = await self._ask_store(lambda store: store.ended.rows(case_id)) or []
         return next((mark.text for mark in marks if mark.how == "unknown to Temporal"), None)
 

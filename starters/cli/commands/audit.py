@@ -73,16 +73,17 @@ def audit(
         bool,
         typer.Option(
             "--json",
-            help="Print the result as JSON, a line for each entitlement and each case that was ended from outside.",
+            help="Print the result as JSON, a line for each entitlement, and each case that is not at work.",
         ),
     ] = False,
 ) -> None:
     """Check that the ledger of each entitlement adds up to its balance, and that each open case is at work.
 
-    Exit code 1: a ledger does not add up, or a case is not at work. A ledger does not add up if its workflow was
-    terminated: counting began again, and what was used before in the current period is missing until an adjustment adds
-    it. A case is not at work if its workflow was terminated, cancelled or reset. Cases that changed within ten minutes
-    are left out.
+    Exit code 1: a ledger does not add up, or a case or an entitlement is not at work. A ledger does not add up if its
+    workflow was terminated: counting began again, and what was used before in the current period is missing until an
+    adjustment adds it. A case is not at work if its workflow was terminated, cancelled or reset; cases that changed
+    within ten minutes are left out of this. Nor is a case or an entitlement that is held up: stuck in a step that is
+    due and fails, or wedged, with a workflow that fails at all that it is to do.
 
     Without a name, each case on record is checked too: what reports are made from, what its timeline works out anew and
     what its events say must agree.
@@ -97,8 +98,9 @@ def audit(
         said = f"{wrong} not as the ledger says" if wrong else "all as the ledger says"
         typer.echo(f"entitlements: {len(found)}, rows: {rows}; {said}")
         if cases is not None:
-            ended = f"{len(cases.ended)} ended from outside" if cases.ended else "all at work"
-            typer.echo(f"open cases that have not changed for ten minutes: {cases.checked}; {ended}")
+            counts = {"ended from outside": len(cases.ended), "held up": len(cases.held_up)}
+            said = ", ".join(f"{many} {so}" for so, many in counts.items() if many) or "all at work"
+            typer.echo(f"open cases that have not changed for ten minutes: {cases.checked}; {said}")
         if not entitlements:
             said = (
                 f"{reports.wrong} not as reports or the feed say"
@@ -106,7 +108,8 @@ def audit(
                 else "all as reports and the feed say"
             )
             typer.echo(f"cases: {reports.cases}, milestones: {reports.instances}; {said}")
-    if wrong or reports.wrong or (cases is not None and cases.ended):
+    at_work = cases is None or not (cases.ended or cases.held_up)
+    if wrong or reports.wrong or not at_work or any(one.stuck for one in found):
         raise typer.Exit(1)
 
 
@@ -150,17 +153,20 @@ async def _audit(entitlements: list[str], as_json: bool) -> tuple[list[Audited],
     found: list[Audited] = []
     cases: AuditedCases | None = None
     async with _auditor() as auditor:
+        if not entitlements:  # before any is asked: one that is wedged does not answer
+            cases = await auditor.audit_cases()
+            for case in cases.ended:
+                typer.echo(case.model_dump_json() if as_json else f"case {case.case_id}: {case.text}")
+            for held in cases.held_up:
+                typer.echo(held.model_dump_json() if as_json else f"{held.workflow}: {held.text}")
         async for one in auditor.audit(entitlements):
             found.append(one)
             if as_json:
                 typer.echo(one.model_dump_json())
             else:
-                for line in (*one.discrepancies, *(count.text for count in one.ended)):
+                stuck = [f"stuck: {one.stuck}"] if one.stuck else []
+                for line in (*one.discrepancies, *(count.text for count in one.ended), *stuck):
                     typer.echo(f"{one.entitlement}: {line}")
-        if not entitlements:
-            cases = await auditor.audit_cases()
-            for case in cases.ended:
-                typer.echo(case.model_dump_json() if as_json else f"case {case.case_id}: {case.text}")
     return found, cases
 
 
@@ -189,6 +195,8 @@ def _shown(balance: Balance, status: str, zone: tzinfo) -> str:
         lines.append(f"changes at {instant(balance.changes_at, zone)}")
     if balance.renewal:
         lines.append(f"goes on as {balance.renewal}")
+    if balance.stuck:
+        lines.append(f"stuck: {balance.stuck}")
     lines += [f"failed for good: {failure.key}: {failure.error}" for failure in balance.failures]
     return "\n".join(lines)
 

@@ -45,7 +45,8 @@ def show(
     picture leaves out: refusals, corrections, completions that became known late, reasons.
 
     A closed case whose history Temporal no longer has is shown as the store recorded it last. Of one whose workflow was
-    ended from outside (terminated, cancelled) it says so, and nothing is counted down any more.
+    ended from outside (terminated, cancelled) it says so, and nothing is counted down any more; and of one that is
+    stuck, since something that was due fails, when it is tried again.
 
     Example: milepost show 4711 --watch --time-zone America/New_York
     """
@@ -89,11 +90,12 @@ async def _show(case: str, watch: bool, zone: tzinfo | None, everything: bool, a
         view = with_older(view, stored)
     if as_json:
         told = view.model_dump(mode="json") | ({"ended_from_outside": shown.ended} if shown.ended else {})
+        told |= {"stuck": shown.stuck} if shown.stuck else {}
         typer.echo(json.dumps(told, indent=2, ensure_ascii=False))
         return
     if zone is None:
         zone = await asyncio.to_thread(zones.shown, zones.of_case(case))
-    if watch and note is None and view.closed_at is None:
+    if watch and (note is None or shown.stuck) and view.closed_at is None:
         await _watch(desk.client, view, zone)
     else:
         found = await recorded(database, lambda store: (case_actions(store, case), store.cases.notes(case)))
