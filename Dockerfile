@@ -27,7 +27,7 @@ WORKDIR /usr/share/milepost
 ENV PATH=/opt/milepost/bin:$PATH PYTHONUNBUFFERED=1 MILEPOST_DATA=/var/lib/milepost
 VOLUME /var/lib/milepost
 USER milepost
-# Does a worker of this container ask Temporal for work?
+# Does a worker of this container ask Temporal for work? One that runs `api` needs another check, of /readyz.
 HEALTHCHECK --interval=30s --timeout=15s --start-period=30s --retries=3 CMD ["python", "-m", "worker.health"]
 ENTRYPOINT ["milepost"]
 CMD ["worker"]
