@@ -62,7 +62,7 @@ async def apply_catalog(
 
     If-Match says which revision it is a change of: an update that came in between is not lost (412). `consent` takes
     what the document says where it was amended by hand since, and the default of what it leaves out; without it such a
-    catalog is refused (`asks_for_consent`).
+    catalog is refused (`asks_for_consent`). What GET shows may be sent back as it is, or changed.
     """
     asking.caller.check_unbound()
     if not dry_run:
@@ -70,7 +70,7 @@ async def apply_catalog(
     backend = asking.backend
     applied = await apply_document(
         backend.store,
-        asked,
+        _declared(asked),
         by=asking.who(None),
         dry_run=dry_run,
         consent=consent,
@@ -83,6 +83,20 @@ async def apply_catalog(
         raise Problem("asks_for_consent", f"nothing was stored; consent=true takes what the document says: {said}")
     response.headers["ETag"] = tag_of(applied.revision)
     return applied
+
+
+def _declared(asked: dict[str, Any]) -> dict[str, Any]:
+    """A document that may be what GET has shown: there a process has its version, which nobody declares."""
+    processes = asked.get("processes")
+    if not isinstance(processes, list):
+        return asked
+    return asked | {"processes": [_without_version(one) for one in processes]}
+
+
+def _without_version(process: Any) -> Any:
+    if not isinstance(process, dict) or type(process.get("version")) is not int:
+        return process
+    return {key: value for key, value in process.items() if key != "version"}
 
 
 async def _revision(backend: Backend, shown: Seen | None, *, dry_run: bool) -> int | None:

@@ -26,6 +26,20 @@ async def test_a_catalog_is_tried_and_applied(api: Api) -> None:
     assert applied.headers["etag"] == await _tag(api)
 
 
+async def test_what_is_shown_can_be_sent_back(api: Api) -> None:
+    """Whole, and nothing has changed; or changed, and that alone has."""
+    name = unique("account")
+    await api.post("/v1/catalog", {"organisation": {}}, headers={"If-Match": "*"})  # where none is declared it is shown
+    shown = await api.get("/v1/catalog")
+    seen, document = {"If-Match": shown.headers["etag"]}, shown.json()
+    assert document["processes"][0]["version"]
+    tried = await api.post("/v1/catalog?dry_run=true", document, headers=seen)
+    assert (tried.status_code, tried.json()["changed"]["changes"]) == (200, []), tried.text
+    document["accounts"].append({"id": name})
+    applied = await api.post("/v1/catalog", document, headers=seen)
+    assert [change["name"] for change in applied.json()["changed"]["changes"]] == [name], applied.text
+
+
 async def test_an_update_that_came_in_between_is_not_lost(api: Api) -> None:
     """Who does not say what they have seen is asked to."""
     seen = await _tag(api)
