@@ -136,6 +136,15 @@ async def test_a_store_that_is_restored_alone(
         looked = await look_after_cases(client, store, unchanged=AT_ONCE)
         assert [(case.case_id, case.how) for case in looked.marked] == [(ends, "completed")]
 
+        await site.milepost.reopen(ends)
+        await site.milepost.request(ends, "close")
+
+        async def is_closed() -> None:
+            assert store.cases.get(ends).view.closed_at is not None
+            assert store.ended.rows(ends) == []
+
+        await assert_eventually(is_closed)
+
 
 async def test_a_temporal_that_is_restored_alone(
     task_queue: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
