@@ -127,8 +127,8 @@ OF_ENTITLEMENTS = {
     "blocked": Refusal(409, "The entitlement takes no more"),
     "unlimited": Refusal(409, "The entitlement has no cap"),
     "counted": Refusal(409, "The entitlement was given an allowance just now"),
-    "too_many_covers": Refusal(409, "The overage was covered too many times"),
-    "too_many_grants": Refusal(409, "The period has too many grants"),
+    "too_many_covers": Refusal(409, "Too much overage is covered from other periods"),
+    "too_many_grants": Refusal(409, "The entitlement has too many grants"),
     "too_many_planned": Refusal(409, "Too much is planned ahead"),
     "not_frozen": Refusal(422, "The periods cannot be reckoned"),
 }
