@@ -13,6 +13,11 @@ from domain.criteria.cost import DEEPEST_LOOP, MOST_NANOSECONDS, MOST_NANOSECOND
 from domain.criteria.patterns import MOST_STATES
 from domain.ids import LONGEST
 from domain.open_time.spans import MAX_BUSINESS_DAYS
+from domain.orders.placing import MOST_LINES
+from domain.usage.grants import MOST_GRANTS
+from domain.usage.overage import MOST_COVERS
+from domain.usage.planned import MOST_PLANNED
+from starters.http.routing import MOST_CATALOG_BYTES
 
 REFERENCE = Path(__file__).parent.parent / "docs" / "reference"
 PAGE = (REFERENCE / "bounds.md").read_text(encoding="utf-8")
@@ -60,10 +65,16 @@ def test_no_constant_is_named_that_there_is_not() -> None:
         ("all criteria of a process", f"{MOST_NANOSECONDS_TOGETHER // 10**6} ms"),
         ("`exists` and `all` within", {2: "twice"}[DEEPEST_LOOP]),
         ("the pattern of `matches`", f"{MOST_STATES} parts"),
+        ("an order", f"{MOST_LINES:,} lines"),
+        ("a catalog over HTTP", f"{MOST_CATALOG_BYTES // 1024**2} MB"),
+        ("changes of the rate", f"{bounds.MOST_LIST_ITEMS:,}"),
+        ("grants", f"{MOST_GRANTS}"),
+        ("what is taken ahead", f"{MOST_PLANNED:,}"),
+        ("references whose overage", f"{MOST_COVERS:,}"),
     ],
 )
 def test_bounds_that_are_kept_elsewhere_are_on_the_page(line: str, value: str) -> None:
-    """Of spans, ids and criteria."""
+    """Of spans, ids, criteria, orders and entitlements."""
     [said] = [one for one in LINES if one.startswith(f"| {line}")]
     assert value in said
 

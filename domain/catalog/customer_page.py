@@ -24,7 +24,7 @@ class CustomerPage(Value):
             are written as files alone.
         fields: of cases, shown beside their ids, so also whoever they name. None named: nothing of a case but what was
             promised.
-        months: how far back it looks, beside the month that it is.
+        months: how many whole months it looks back on, besides the current one.
     """
 
     secrets: list[SecretSource] = Field(default_factory=list, max_length=4, exclude_if=operator.not_)

@@ -53,8 +53,8 @@ class ScheduledReport(Value):
     Attributes:
         retired: ended; nothing is deleted by being left out of the files.
         by: what makes the groups; none named: what is usual for the report.
-        period: the days that it is about; None: the whole period before the one in which it is sent, of a daily report
-            the month that it is.
+        period: the days that it is about; None: the last whole week, month or quarter, as `when` says how often it is
+            sent; of a daily report the current month.
         account: only of this one; so with `entitlement`, `milestone` and `process`.
         where: only of cases whose fields have these values.
         time_zone: of `when`; None: the account's, if one is named, or else the organisation's.

@@ -35,7 +35,8 @@ class Exchange(NamedTuple):
     Attributes:
         message: None: it has none.
         answer: likewise.
-        refusals: the codes with which this message is refused, beside those with which any is.
+        refusals: the types of failure with which this message is refused, beside those with which any is: codes, and of
+            what an activity finds out by itself the names of its errors.
     """
 
     message: type[BaseModel] | None
@@ -72,7 +73,7 @@ CASE = Workflow(
     "case/{case_id}",
     cases.CaseIntake,
     {
-        "open": Exchange(None, _A, ("not_entitled", "bad_field", "blocked", "no_such_time", "wrong_id")),
+        "open": Exchange(None, _A, ("not_entitled", "FieldsError", "blocked", "no_such_time", "wrong_id")),
         "complete_milestone": Exchange(
             events.MilestoneCompleted, _A, (*_OF_AN_OPEN_ONE, "already_completed", "before_start")
         ),
@@ -88,9 +89,11 @@ CASE = Workflow(
         "close": Exchange(events.CaseClosed, _A),
         "reopen": Exchange(events.CaseReopened, _A, ("open", "bad_field")),
         "change_entitlement": Exchange(
-            EntitlementChange, _A, ("closed", "not_entitled", "nothing_left", "decision_pending")
+            EntitlementChange, _A, ("closed", "not_entitled", "nothing_left", "blocked", "decision_pending")
         ),
-        "decide_overage": Exchange(cases.OverageChoice, _A, ("nothing_to_decide", "ended", "nothing_left")),
+        "decide_overage": Exchange(
+            cases.OverageChoice, _A, ("nothing_to_decide", "already_approved", "ended", "nothing_left")
+        ),
         "log_time": Exchange(cases.TimeLogged, list[str], ("entry_of_another_case", "not_rated", "reversed")),
         "migrate": Exchange(cases.Migration, _A, ("closed", "another_process")),
         "retry_action": Exchange(cases.ActionRetry, str, ("unknown_action",)),

@@ -158,8 +158,8 @@ class Allowance(BaseModel):
         aligned: whether periods run from the entitlement's start date or from the calendar's firsts.
         first_period: whether the first period of a term, which may be short, has all of the cap or its share by days.
         overage_price: of one unit beyond the cap, with its currency if wanted (``85.00 EUR``); goes on every override.
-        prompt_within: with `overflow: prompt`, how long a decision is waited for, in the entitlement's hours; none
-            counts as no.
+        prompt_within: with `overflow: prompt`, how long a decision is waited for, at most two years; none counts as no.
+            In the hours of the entitlement, else of its process, else of the organisation.
         grace: of hours: a time entry of up to so many minutes counts as none.
         minimum: of hours: any other counts as so many minutes at least.
         round_up_to: of hours: each time entry is rounded up to a multiple of this; None: not at all.

@@ -217,7 +217,7 @@ class Consumption(Value):
         amount: in the smallest measure of the unit.
         unit: a mistake if it is not the entitlement's.
         occurred_at: when the case was opened, the visit dispatched: decides the period. Now, if omitted.
-        case_id: who is told if there is not enough.
+        case_id: the case that hears of it, by a signal, if not enough is left.
         by: who takes it.
         yields: if not enough is left, nothing of it goes on record and the answer is `exhausted`: another that has
             something left is asked first.
@@ -245,9 +245,10 @@ class TimeEntry(Value):
         note: goes on record.
         has_fallback: another entitlement follows that takes what is over the cap here (if the policy is to fall back).
         is_rest: what another entitlement left over: it is not rounded again.
-        yields: if nothing is left at all, as of a `Consumption`.
+        yields: as of `consume`: if nothing is left at all, nothing goes on record and the answer is `exhausted`.
         paid: of a rest: so many minutes of the entry, its first ones, others have taken.
-        rates: what its minutes count, if the rules of its period have rates (`domain.usage.rates`).
+        rates: set by Milepost, which works out what its minutes count; leave it out where the allowance has no rates.
+            `by` names the table of rates, `parts` say in order from when on which rate counts.
         event_id: of the request by which it was logged, for the ledger: so a request that asks again knows itself.
     """
 
@@ -271,7 +272,8 @@ class OverageDecision(Value):
     Attributes:
         reference: the case, visit or time entry.
         approved: yes or no.
-        by, reason: who decided, and why.
+        by: who decides.
+        reason: why; both go on record.
         amount: of a case or visit, as it was asked for. A time entry's overage is known.
         occurred_at: of a case or visit, as it was asked for: when it was opened or dispatched.
         case_id: of which it is.
@@ -311,7 +313,8 @@ class Consumed(Value):
         overage: of this request, beyond it.
         left_over: of a time entry: what the next entitlement is to take.
         overage_price: of one unit beyond the cap, with `prompt`.
-        prompt_within: how long a decision may take, in the entitlement's hours; with `prompt`.
+        prompt_within: how long a decision may take, at most two years; with `prompt`. In the hours of the entitlement,
+            else of its process, else of the organisation.
         rates: with `refused`: the entry was not rated by these, which are those of its period; rate it, and ask again.
         is_reversed: with `already`: what it took was given back, and it takes nothing more. Left out where it is not.
     """
@@ -384,7 +387,8 @@ class _Change(Value):
     """Who changes it, and why; under one `event_id` it is changed once.
 
     Attributes:
-        by, reason: who changes it, and why.
+        by: who changes it.
+        reason: why; both go on record.
     """
 
     event_id: EventId

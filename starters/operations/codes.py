@@ -7,6 +7,7 @@ ALIASES = {
     "FieldsError": "bad_field",
     "OverflowError": "past_the_horizon",
     "HorizonExceeded": "past_the_horizon",
+    "CalendarError": "past_the_horizon",
     "CatalogProblems": "bad_record",
     "CatalogError": "bad_record",
     "MilepostError": "refused",

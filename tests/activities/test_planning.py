@@ -116,3 +116,25 @@ def test_calendars_reach_back_by_whole_years(tmp_path: Path) -> None:
         assert (back.start, back.end) == (datetime(1969, 1, 1, tzinfo=UTC), plan.calendars["B"].end)
         with pytest.raises(Refused, match="begin with the year 1899"):
             planner.extend(plan, MONDAY, datetime(1800, 1, 1, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    "edited",
+    [{"dates": {"06-12": ["10:00-11:00"]}}, {"holidays": {"add": ["2028-06-12", "2022-06-13"]}}],
+    ids=["dates", "holidays"],
+)
+def test_a_running_case_is_extended_by_the_hours_of_its_plan(tmp_path: Path, edited: dict[str, Any]) -> None:
+    """By their version, ahead and back: other dates or holidays of the same week reach new cases alone."""
+    back_to = datetime(2022, 5, 2, tzinfo=UTC)
+    with Store.open(f"sqlite:///{tmp_path / 'milepost.db'}") as store:
+        hours = {"organisation": {"name": "Us", "business_hours": "B"}, "business_hours": [{"name": "B", **WEEK}]}
+        store.catalog.apply(Catalog.model_validate(hours), by="ann")
+        planner = Planner(store)
+        plan = planner.plan(CaseIntake(case_id="c"), MONDAY, entitlement=None, account=None)
+        ahead, back = planner.extend(plan, MONDAY), planner.extend(plan, MONDAY, back_to)
+        store.catalog.apply(Catalog.model_validate({"business_hours": [{"name": "B", **WEEK, **edited}]}), by="ann")
+        assert planner.extend(plan, MONDAY) == ahead
+        assert planner.extend(plan, MONDAY, back_to) == back
+        new = planner.plan(CaseIntake(case_id="d"), MONDAY, entitlement=None, account=None)
+        assert planner.extend(new, MONDAY) != ahead
+        assert planner.extend(new, MONDAY, back_to) != back

@@ -235,6 +235,14 @@ def test_types_are_named_in_short() -> None:
         chosen_types(["nothing.*"])
 
 
+def test_the_page_has_all_parts_of_what_became_of_an_action() -> None:
+    """Of entitlements as of cases; what every event has is said once, above the table."""
+    rows = {line.split("`")[1]: line for line in page().splitlines() if line.startswith("| `")}
+    for whose in ("case", "entitlement"):
+        assert {"`key`", "`error`"} <= set(rows[f"milepost.{whose}.action.failed.v1"].replace(",", "").split())
+    assert not any("channel" in row for row in rows.values())
+
+
 def test_the_reference_is_up_to_date() -> None:
     """The page and the schemas that are shipped are those of the types; ``milepost events --schemas`` writes them."""
     assert (REFERENCE / "events.md").read_text(encoding="utf-8") == page()

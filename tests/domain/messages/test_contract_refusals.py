@@ -7,9 +7,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from temporalio.exceptions import ApplicationError
 
+from activities.refusals import refusals
+from domain.criteria.values import check_new
 from domain.messages.contract import CASE, ENTITLEMENT, WORKFLOWS, Exchange
 from starters.http.refusals import REFUSALS
+from starters.operations.codes import code_of
+from workflows.case.overage import OBSOLETE
 
 ROOT = Path(__file__).parents[3]
 
@@ -36,7 +41,7 @@ RULES = {
 ALSO = {
     ("case", "change_fields"): {"no_fields"},  # told before it is its turn
     ("case", "reopen"): {"open"},  # by the workflow: a case that is open is not reopened
-    ("case", "change_entitlement"): {"not_entitled", "nothing_left", "decision_pending"},  # by who plans it
+    ("case", "change_entitlement"): {"not_entitled", "nothing_left", "blocked", "decision_pending"},  # by who plans it
 }
 """What is refused elsewhere."""
 
@@ -109,8 +114,25 @@ def test_a_request_is_refused_as_the_contract_says(of: str, asked: str) -> None:
 
 @pytest.mark.parametrize("exchange", [*CASE.updates.values(), *ENTITLEMENT.updates.values()])
 def test_every_code_of_a_message_is_explained(exchange: Exchange) -> None:
-    """On the page of problems."""
-    assert set(exchange.refusals) <= set(REFUSALS)
+    """On the page of problems, which has the names of errors in its own words."""
+    assert {code_of(name) for name in exchange.refusals} <= set(REFUSALS)
+
+
+def test_fields_of_an_intake_are_refused_as_the_contract_says() -> None:
+    """By an activity, which tells them by the name of its error."""
+    with pytest.raises(ApplicationError) as failed, refusals():
+        check_new({"colour": "red"}, {}, {})
+    assert failed.value.type in CASE.updates["open"].refusals
+
+
+def test_what_blocks_a_case_blocks_a_change_too() -> None:
+    """Both take of their entitlement."""
+    assert "blocked" in set(CASE.updates["open"].refusals) & set(CASE.updates["change_entitlement"].refusals)
+
+
+def test_a_decision_is_refused_with_what_makes_its_question_obsolete() -> None:
+    """The entitlement says so, and the case hands it on."""
+    assert set(OBSOLETE) <= set(CASE.updates["decide_overage"].refusals)
 
 
 def test_rules_are_followed_through_what_they_call() -> None:

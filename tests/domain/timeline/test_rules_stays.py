@@ -168,6 +168,16 @@ def test_late_news_of_a_stay_of_before_begins_nothing_in_another() -> None:
     assert bench.runs("Mon 11:30", "Then") == []
 
 
+def test_late_news_begins_what_begins_anew_at_the_reentry() -> None:
+    """Where only what comes after begins anew with each stay in the process."""
+    after = AFTER | {"on_reentry": "restart"}
+    bench = Bench(STAY, after, fields={"state": "on", "priority": "High"}, hours="X").change(
+        "Mon 10:00", priority="Low"
+    )
+    bench.close("Mon 10:30").reopen("Mon 11:00").complete("Mon 11:30", occurred="Mon 09:30")
+    assert [told(m.start_at) for m in bench.runs("Mon 11:30", "Then")] == ["Mon 11:00"]
+
+
 def test_under_older_rules_late_news_of_a_stay_begins_nothing() -> None:
     """So that the history of such a case replays."""
     bench = waited_for(rules=SETS_CORNERS_RIGHT - 1).change("Mon 10:00", priority="Low")

@@ -22,9 +22,12 @@ from domain.usage.requests import (
     EntitlementCancelled,
     EntitlementRenewed,
     EntitlementTerms,
+    OverageDecision,
+    OverageVoided,
     TimeEntry,
     UsageAdjusted,
     UsageChange,
+    UsageGranted,
 )
 from domain.usage.rows import LedgerRow
 from domain.usage.state import PeriodRecord, UsageState
@@ -77,6 +80,32 @@ def test_a_change_carries_who_and_why() -> None:
     for missing in ("by", "reason"):
         with pytest.raises(ValidationError, match=missing):
             UsageAdjusted.model_validate({"event_id": "e", "by": "ana", "reason": "so", "amount": 1} | {missing: ""})
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        by_hand(UsageAdjusted, amount=-1),
+        by_hand(UsageGranted, amount=2),
+        by_hand(ConsumptionReversed, reference="V1"),
+        by_hand(OverageVoided, reference="V2"),
+        by_hand(EntitlementAmended, cap=9),
+        by_hand(EntitlementCancelled),
+    ],
+    ids=lambda asked: type(asked).__name__,
+)
+def test_each_change_by_hand_says_who_when_and_why(asked: UsageChange) -> None:
+    """On a row of the ledger, which says as well what is left after it."""
+    visits = usage(cap=1, overflow="prompt")
+    take(visits, "V1")
+    visits.take(Consumption(reference="V2", event_id="e", occurred_at=NOON), NOON)
+    decision = OverageDecision(reference="V2", event_id="d", approved=True, by="bo", reason="yes", occurred_at=NOON)
+    visits.decide(decision, NOON)
+    later = NOON + timedelta(hours=1)
+    rows = rows_of(changed(visits, asked, later))
+    assert {(row.by, row.recorded_at) for row in rows} == {("ana", later)}
+    assert all("agreed by phone" in (row.reason or "") for row in rows)
+    assert rows[-1].balance_after == visits.balance(later).current.remaining
 
 
 def test_a_change_is_made_once() -> None:

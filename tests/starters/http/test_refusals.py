@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from domain.calendar import CalendarError, HorizonExceeded
 from domain.errors import NotFound, Refused
 from starters.http.app import routed
 from starters.http.document import document_of
@@ -67,6 +68,12 @@ def test_every_code_is_in_the_table() -> None:
     unknown = {code: str(path) for code, path in found.items() if refusal_of(code)[0] not in REFUSALS}
     assert {code: path for code, path in unknown.items() if code not in NEVER_HEARD} == {}
     assert set(NEVER_HEARD) - set(found) == set()
+
+
+@pytest.mark.parametrize("error", [CalendarError, HorizonExceeded])
+def test_what_a_calendar_refuses_is_told_in_the_words_of_the_table(error: type[Exception]) -> None:
+    """An activity calls it by the name of its class."""
+    assert refusal_of(error.__name__) == ("past_the_horizon", REFUSALS["past_the_horizon"])
 
 
 NO_ROUTE = {
