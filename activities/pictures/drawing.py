@@ -21,7 +21,7 @@ Form = Literal["svg", "png"]
 PATIENCE = 120.0
 """Seconds for a picture; it takes two on an idle machine, most of them to begin."""
 
-EXTRA = "pip install 'milepost[reports]'"
+EXTRA = "pip install '.[reports]', in the checkout"
 _ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "PYTHONHOME", "SYSTEMROOT", "HOME", "LANG", "LC_ALL", "FONTCONFIG_PATH")
 """All that the process gets of ours: no address and no password is among it."""
 
