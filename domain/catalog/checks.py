@@ -7,6 +7,7 @@ document, so that whoever read the document can say where that is.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
 from domain.catalog.address_checks import address_problems
 from domain.catalog.amendments import refused_changes
@@ -15,6 +16,7 @@ from domain.catalog.declarations import (
     Catalog,
     ContractLineItem,
     Declaration,
+    DeclaredHours,
     Entitlement,
     EntitlementTemplate,
     Organisation,
@@ -39,6 +41,7 @@ from domain.criteria.values import Listed
 from domain.process import EntitlementProcess
 from domain.process.actions import COMPLETED, Action
 from domain.process.templates import OF_A_NOTICE, OF_A_THRESHOLD, Sight, of_an_endpoint, template_problem
+from domain.public_holidays import check_code
 from domain.usage.rates import ENTRY_FIELDS
 
 
@@ -144,6 +147,8 @@ class _Check:
 
     def _of_its_kind(self, path: Path, kind: Kind, declaration: Declaration) -> Iterator[Problem]:
         match declaration:
+            case DeclaredHours():
+                yield from self._country(path, declaration)
             case EntitlementProcess():
                 yield from self.processes.problems(path, declaration)
             case Endpoint():
@@ -166,6 +171,16 @@ class _Check:
             case _:
                 pass
 
+    def _country(self, path: Path, hours: DeclaredHours) -> Iterator[Problem]:
+        """A country is named by its code. Hours that were stored with another name of it may stay as they are."""
+        country = hours.holidays.country
+        if country is None or hours.retired or self.known.find(Kind.BUSINESS_HOURS, hours.name) == hours:
+            return
+        try:
+            check_code(country)
+        except ValueError as error:
+            yield Problem((*path, "holidays", "country"), str(error))
+
     # --- references ---
 
     def _what_the_organisation_names(self) -> Iterator[Problem]:
@@ -186,11 +201,27 @@ class _Check:
     def _references(self, path: Path, kind: Kind, declaration: Declaration) -> Iterator[Problem]:
         for key, target in _REFERENCES.get(kind, {}).items():
             value = getattr(declaration, key)
+            fits = partial(self._fits, kind, declaration, key)
             if isinstance(value, list):
                 for number, name in enumerate(value):
-                    yield from self.references.problems((*path, key, number), target, name)
+                    yield from self.references.problems((*path, key, number), target, name, fits)
             else:
-                yield from self.references.problems((*path, key), target, value)
+                yield from self.references.problems((*path, key), target, value, fits)
+
+    def _fits(self, kind: Kind, declaration: Declaration, key: str, name: str) -> bool:
+        """Whether a name that there is would be taken there: it is of the right account, and no ring comes of it."""
+        named = declaration.model_copy(update={key: name})
+        problems: Iterable[Problem] = ()
+        match named:
+            case Entitlement():
+                problems = self._owners((), named)
+            case ServiceContract() | ContractLineItem():
+                problems = self._parents((), kind, named)
+            case Subscription():
+                problems = self._subscription((), named)
+            case _:
+                pass
+        return all(problem.path != (key,) for problem in problems)
 
     def _parents(self, path: Path, kind: Kind, child: ServiceContract | ContractLineItem) -> Iterator[Problem]:
         chain = [child.id]
@@ -225,7 +256,8 @@ class _Check:
         place = (*path, "renews")
         if before is None:
             if not self.references.may_be_broken(Kind.ENTITLEMENTS, name):
-                known = nearest(name, self.references.names(Kind.ENTITLEMENTS) - {entitlement.id})
+                names = self.references.names(Kind.ENTITLEMENTS) - {entitlement.id}
+                known = nearest(name, names, lambda one: not any(self._renewed((), _renewing(entitlement, one))))
                 yield Problem(place, f"unknown {Kind.ENTITLEMENTS.one} {name!r}; {known}")
         elif name == entitlement.id:
             yield Problem(place, f"entitlement {name!r} renews itself; name the one before it, or leave it out")
@@ -312,6 +344,10 @@ class _Check:
             for problem in self.processes.problems((), stored):
                 message = f"the process {name!r}, which is stored, no longer fits: {problem}; declare it anew as well"
                 yield Problem(("fields",), message)
+
+
+def _renewing(entitlement: Entitlement, name: str) -> Entitlement:
+    return entitlement.model_copy(update={"renews": name})
 
 
 def _without_milestone(path: Path, actions: Sequence[Action]) -> Iterator[Problem]:

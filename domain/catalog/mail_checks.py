@@ -53,7 +53,8 @@ def _recipient(path: Path, to: str, sight: Sight, references: References, *, ret
     roles = {role.value for role in Role}
     if to not in roles:
         if references.find(Kind.PEOPLE, to) is None and not references.may_be_broken(Kind.PEOPLE, to):
-            known = nearest(to, roles | references.names(Kind.PEOPLE))
+            right = {role for role in roles if not any(_recipient(path, role, sight, references, retired=retired))}
+            known = nearest(to, right | references.names(Kind.PEOPLE, retired=False))
             yield Problem(path, f"{to!r} is no address, no role and no person; {known}")
         elif not retired:
             yield from references.problems(path, Kind.PEOPLE, to)
