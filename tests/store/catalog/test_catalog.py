@@ -352,9 +352,17 @@ def test_contacts_of_an_entitlement_follow_its_declaration(store: Store) -> None
     assert "for-ann" not in {match.entitlement.id for match in choose(found.scope, found.candidates).ranked}
 
 
-def listing(*values: str) -> Catalog:
+def listing(*values: str, **also: Any) -> Catalog:
     """The catalog, with the values of its field."""
-    return catalog(fields={"priority": {"type": "string", "values": list(values)}} if values else DOCUMENT["fields"])
+    fields = {"priority": {"type": "string", "values": list(values)}} if values else DOCUMENT["fields"]
+    return catalog(fields=fields, **also)
+
+
+def naming(criteria: str, value: str) -> dict[str, Any]:
+    """A process whose criteria name a value of the field, and which sets it to another."""
+    actions = [{"do": "field_update", "field": "priority", "value": value}]
+    milestone = {"within": "1h", "when": criteria, "triggers": [{"kind": "success", "actions": actions}]}
+    return {"name": "Naming", "milestones": [{"name": "M", **milestone}]}
 
 
 def test_the_values_of_fields_are_kept(store: Store) -> None:
@@ -371,8 +379,11 @@ def test_the_values_of_fields_are_kept(store: Store) -> None:
 
 
 def test_a_dropped_value_is_counted(store: Store) -> None:
-    """In the running cases that have it: what is applied, or would be, says so."""
+    """In the running cases that have it, and in the versions that name it: what is applied, or would be, says so."""
     store.catalog.apply(listing("Low", "Mid", "Old", "High"), by="ann")
+    for process in (naming('case.priority in ["Mid"]', "Low"), naming('case.priority == "High"', "Old")):
+        both = [*DOCUMENT["processes"], process]
+        store.catalog.apply(listing("Low", "Mid", "Old", "High", processes=both), by="ann")
     kept = {"run": 1, "history": 1, "number": 1, "run_id": "r", "view": {}, "carried": {}}
     stands = {"status": "compliant", "stopped": False, "opened_at": AT}
     has = [("c-1", "Mid", None), ("c-2", "Mid", None), ("c-3", "Mid", AT), ("c-4", "High", None), ("c-5", "Old", None)]
@@ -381,11 +392,15 @@ def test_a_dropped_value_is_counted(store: Store) -> None:
             fields = {"fields": {"priority": priority}, "case_id": case_id, "closed_at": closed_at}
             connection.execute(tables.cases.insert(), {**kept, **stands, **fields})
     for dry_run in (True, False):
-        [change] = store.catalog.apply(listing("Low", "High"), by="ann", dry_run=dry_run).changes
-        assert change.details == [
+        diff = store.catalog.apply(listing("Low", "High"), by="ann", dry_run=dry_run)
+        assert diff.changes[0].details == [
             "values: 4 entries -> 2 entries",
-            "value 'Mid' is dropped: 2 running cases have it, and may keep it",
-            "value 'Old' is dropped: 1 running case has it, and may keep it",
+            "value 'Mid' is dropped: 2 running cases have it, and may keep it; named by Naming 1",
+            "value 'Old' is dropped: 1 running case has it, and may keep it; named by Naming 2",
+        ]
+        assert diff.model_dump(mode="json")["dropped"] == [
+            {"field": "priority", "value": "Mid", "cases": 2, "processes": ["Naming 1"]},
+            {"field": "priority", "value": "Old", "cases": 1, "processes": ["Naming 2"]},
         ]
 
 
