@@ -14,6 +14,7 @@ from sqlalchemy import event
 from domain.calendar import ALWAYS, BusinessHours
 from domain.catalog.declarations import Catalog
 from domain.catalog.documents import read_document
+from domain.catalog.kinds import Kind
 from domain.catalog.problems import CatalogProblems
 from domain.coverage.matching import CoverageQuestion, choose
 from domain.criteria.fields import FieldType
@@ -162,6 +163,17 @@ def test_retired_ends_a_declaration_and_it_can_be_restored(store: Store) -> None
         ("processes", "Gold", "restored"),
         ("entitlements", "e", "restored"),
     ]
+
+
+@pytest.mark.parametrize("kind", [Kind.PROCESSES, Kind.ACCOUNTS])
+def test_names_may_leave_out_what_is_retired(store: Store, kind: Kind) -> None:
+    """In all its versions: who names something wrongly is told of nothing that is refused."""
+    retired = {"processes": {"name": "Gone", "milestones": [{"name": "M", "within": "1h"}]}, "accounts": {"id": "Gone"}}
+    for ends in (False, True):
+        declared = [*DOCUMENT[kind.value], {**retired[kind.value], "retired": ends}]
+        store.catalog.apply(catalog(**{kind.value: declared}), by="ann")
+    with store.catalog.known() as known:
+        assert {*known.names(kind)} - {*known.names(kind, retired=False)} == {"Gone"}
 
 
 def test_nothing_of_a_bad_catalog_is_stored(store: Store) -> None:
