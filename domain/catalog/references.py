@@ -108,10 +108,8 @@ class References:
         names = {name for declared, name in (*self._declared, *self._broken) if declared is kind and name is not None}
         return names | set(self.known.names(kind)) | ({ALWAYS.name} if kind is Kind.BUSINESS_HOURS else set())
 
-    def problems(self, path: Path, kind: Kind, name: str | None) -> Iterator[Problem]:
-        """What is wrong with a reference, if it is one: nothing of that name is declared, or it is retired."""
-        if name is None:
-            return
+    def problems(self, path: Path, kind: Kind, name: str) -> Iterator[Problem]:
+        """What is wrong with a reference: nothing of that name is declared, or it is retired."""
         found = self.find(kind, name)
         if found is None:
             built_in = kind is Kind.BUSINESS_HOURS and name == ALWAYS.name
