@@ -68,9 +68,8 @@ class Covering:
         if not is_promised(at):
             years = f"the years {FIRST_YEAR} to {LAST_YEAR}"
             raise Refused("no_such_time", f"{at.isoformat()} is outside {years}, for which entitlements are declared")
-        asked = intake.model_dump(include=set(CoverageQuestion.model_fields))
         with (store or self.store).snapshot() as catalog:
-            found = catalog.catalog.coverage_candidates(CoverageQuestion(**asked, at=at))
+            found = catalog.catalog.coverage_candidates(asked_by(intake, at))
             coverage = choose(found.scope, found.candidates)
             account = coverage.chosen.account if coverage.chosen else next(iter(found.scope.accounts), None)
             return coverage, catalog.catalog.account(account) if account else None
@@ -196,6 +195,11 @@ class Covering:
             occurred_at=at,
             until=self.rules.decide_until(entitlement, consumed, now),
         )
+
+
+def asked_by(intake: CaseIntake, at: datetime) -> CoverageQuestion:
+    """What an intake says of who covers its case at an instant."""
+    return CoverageQuestion(**intake.model_dump(include=set(CoverageQuestion.model_fields)), at=at)
 
 
 def _left_of(consumed: Consumed) -> Left:

@@ -29,6 +29,7 @@ from domain.catalog.intake_checks import intake_problems
 from domain.catalog.kinds import Kind
 from domain.catalog.mail_checks import mail_template_problems
 from domain.catalog.mailing import MailTemplate
+from domain.catalog.naming import named_by, named_by_organisation
 from domain.catalog.problems import Path, Problem
 from domain.catalog.process_checks import ProcessChecks, action_problems, criteria_problem
 from domain.catalog.references import NOTHING, Entries, Known, References
@@ -72,34 +73,6 @@ def check_entries(
         values: of the declared fields of which they are listed.
     """
     return list(_Check(organisation, fields, entries, known, broken, values=values or {}).problems())
-
-
-_REFERENCES: Mapping[Kind, Mapping[str, Kind]] = {
-    Kind.PEOPLE: {"manager": Kind.PEOPLE},
-    Kind.ENTITLEMENT_TEMPLATES: {"process": Kind.PROCESSES, "business_hours": Kind.BUSINESS_HOURS},
-    Kind.PRODUCTS: {"entitlement_templates": Kind.ENTITLEMENT_TEMPLATES},
-    Kind.CONTACTS: {"account": Kind.ACCOUNTS},
-    Kind.ASSETS: {"account": Kind.ACCOUNTS, "product": Kind.PRODUCTS},
-    Kind.SERVICE_CONTRACTS: {"account": Kind.ACCOUNTS, "parent": Kind.SERVICE_CONTRACTS},
-    Kind.CONTRACT_LINE_ITEMS: {
-        "service_contract": Kind.SERVICE_CONTRACTS,
-        "parent": Kind.CONTRACT_LINE_ITEMS,
-        "product": Kind.PRODUCTS,
-        "asset": Kind.ASSETS,
-    },
-    Kind.ENTITLEMENTS: {
-        "account": Kind.ACCOUNTS,
-        "asset": Kind.ASSETS,
-        "service_contract": Kind.SERVICE_CONTRACTS,
-        "contract_line_item": Kind.CONTRACT_LINE_ITEMS,
-        "contacts": Kind.CONTACTS,
-        "products": Kind.PRODUCTS,
-        "process": Kind.PROCESSES,
-        "business_hours": Kind.BUSINESS_HOURS,
-    },
-    Kind.SUBSCRIPTIONS: {"endpoint": Kind.ENDPOINTS, "accounts": Kind.ACCOUNTS},
-    Kind.REPORTS: {"account": Kind.ACCOUNTS, "entitlement": Kind.ENTITLEMENTS, "process": Kind.PROCESSES},
-}
 
 
 class _Check:
@@ -185,12 +158,8 @@ class _Check:
 
     def _what_the_organisation_names(self) -> Iterator[Problem]:
         if self.organisation is not None:
-            named = {"business_hours": Kind.BUSINESS_HOURS, "process": Kind.PROCESSES}
-            for key, kind in named.items():
-                yield from self.references.problems(("organisation", key), kind, getattr(self.organisation, key))
-            if self.organisation.quiet is not None:
-                place = ("organisation", "quiet", "hours")
-                yield from self.references.problems(place, Kind.BUSINESS_HOURS, self.organisation.quiet.hours)
+            for place, kind, name in named_by_organisation(self.organisation):
+                yield from self.references.problems(("organisation", *place), kind, name)
             if self.organisation.customer_page is not None:
                 yield from customer_page_problems(self.organisation.customer_page, self.fields)
             for role, name in self.organisation.roles.items():
@@ -199,14 +168,10 @@ class _Check:
                     yield Problem(("organisation", "roles", role.value), message)
 
     def _references(self, path: Path, kind: Kind, declaration: Declaration) -> Iterator[Problem]:
-        for key, target in _REFERENCES.get(kind, {}).items():
-            value = getattr(declaration, key)
-            fits = partial(self._fits, kind, declaration, key)
-            if isinstance(value, list):
-                for number, name in enumerate(value):
-                    yield from self.references.problems((*path, key, number), target, name, fits)
-            else:
-                yield from self.references.problems((*path, key), target, value, fits)
+        for place, target, name in named_by(kind, declaration):
+            own = len(place) <= len(("key", "number"))  # a key of its own, or one of its list
+            fits = partial(self._fits, kind, declaration, str(place[0])) if own else None
+            yield from self.references.problems((*path, *place), target, name, fits)
 
     def _fits(self, kind: Kind, declaration: Declaration, key: str, name: str) -> bool:
         """Whether a name that there is would be taken there: it is of the right account, and no ring comes of it."""

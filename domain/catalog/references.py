@@ -114,18 +114,16 @@ class References:
         return names - {name for (of, name), declared in self._declared.items() if of is kind and declared.retired}
 
     def problems(
-        self, path: Path, kind: Kind, name: str | None, fits: Callable[[str], bool] | None = None
+        self, path: Path, kind: Kind, name: str, fits: Callable[[str], bool] | None = None
     ) -> Iterator[Problem]:
-        """What is wrong with a reference, if it is one: nothing of that name is declared, or it is retired.
+        """What is wrong with a reference: nothing of that name is declared, or it is retired.
 
         Args:
             path: where it stands.
             kind: of what is named.
-            name: that is named; None: nothing is.
+            name: that is named.
             fits: whether another name would be taken there, for all that is known of it beside.
         """
-        if name is None:
-            return
         found = self.find(kind, name)
         if found is None:
             built_in = kind is Kind.BUSINESS_HOURS and name == ALWAYS.name

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AwareDatetime, Field
 
 from domain.catalog.declarations import Entitlement
+from domain.catalog.kinds import Kind
 from domain.catalog.status import EntitlementStatus, status
 from domain.criteria.fields import FieldType
 from domain.criteria.values import Listed
@@ -38,6 +39,17 @@ class CoverageQuestion(Value):
     product: str | None = None
     channel: str | None = None
     at: AwareDatetime
+
+    @property
+    def things(self) -> dict[Kind, str | None]:
+        """What it names that may be retired, by kind; an account or entitlement that is matches nothing anyway."""
+        return {
+            Kind.CONTACTS: self.contact,
+            Kind.ASSETS: self.asset,
+            Kind.SERVICE_CONTRACTS: self.service_contract,
+            Kind.CONTRACT_LINE_ITEMS: self.contract_line_item,
+            Kind.PRODUCTS: self.product,
+        }
 
     def filled_from(self, entitlement: Entitlement) -> CoverageQuestion:
         """The question of a case that is opened from an entitlement, which fills in what the intake leaves open."""

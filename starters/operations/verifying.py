@@ -16,7 +16,7 @@ from pydantic import AwareDatetime
 from clients.entitlements import Entitlements, NobodyCounts
 from domain.catalog.count_terms import entitlement_terms
 from domain.catalog.declarations import Account, Entitlement
-from domain.coverage.matching import Coverage, CoverageQuestion, Match, choose
+from domain.coverage.matching import Coverage, CoverageCandidates, CoverageQuestion, Match, choose
 from domain.messages.coverage import NotMatched, unpromised
 from domain.model import Value
 from domain.usage.allowance import Overflow
@@ -130,9 +130,9 @@ class Verifying:
         """Who covers a case.
 
         Raises:
-            NotFound: the question names something that the catalog does not have.
+            NotFound: the question names something that the catalog does not have, or that is retired.
         """
-        found = await asyncio.to_thread(self._store.catalog.coverage_candidates, question, others=OTHERS_LISTED)
+        found = await asyncio.to_thread(self._candidates, question)
         at, zones = question.at, {one.entitlement.id: one.time_zone for one in found.candidates}
         coverage = choose(found.scope, found.candidates)
         if question.entitlement is not None:
@@ -153,6 +153,11 @@ class Verifying:
             more=len(coverage.unmatched) >= OTHERS_LISTED,
             unpromised=await asyncio.to_thread(self._unpromised, coverage, next_case, covered_by),
         )
+
+    def _candidates(self, question: CoverageQuestion) -> CoverageCandidates:
+        with self._store.snapshot() as standing:
+            standing.catalog.check_none_retired(question.things)
+            return standing.catalog.coverage_candidates(question, others=OTHERS_LISTED)
 
     def _unpromised(self, coverage: Coverage, next_case: NextCase, covered_by: str | None) -> str | None:
         if next_case in {"blocked", "asked", "refused"}:

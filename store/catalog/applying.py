@@ -19,6 +19,7 @@ from store import tables
 from store.catalog.counted import Counted
 from store.catalog.files import AppliedFiles
 from store.catalog.reading import StoredCatalog
+from store.catalog.retiring import Retiring
 from store.catalog.values import Change, Diff, DroppedValue
 from store.database import insert
 from store.having import count_having, versions_naming
@@ -50,6 +51,7 @@ def write_catalog(
     if files is not None:
         catalog = files.merged(catalog)
     problems = [*check_catalog(catalog, stored), *(files.problems if files else [])]
+    problems += Retiring(connection, stored, catalog, at).problems()
     if tell is not None:
         problems += Counted(connection, stored, catalog, at).problems(of_order=of_order)
     if problems:
