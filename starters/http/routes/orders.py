@@ -11,7 +11,7 @@ from domain.errors import NotFound
 from domain.orders.placing import Order, PlacedOrder
 from domain.scopes import Scope
 from starters.http.access import needs
-from starters.http.asking import ByAsking
+from starters.http.asking import ByAsking, Person
 from starters.http.backend import Backend
 from starters.http.matching import DryRun, IfMatch, Seen, revision_of, seen, tag_of
 from starters.http.refusing import refuses
@@ -36,6 +36,7 @@ async def place(
     asking: ByAsking,
     response: Response,
     dry_run: DryRun = False,
+    by: Person = None,
     if_match: IfMatch = None,
 ) -> OrderPlaced:
     """Place an order: make the contract, the line items and the entitlements of each product's templates.
@@ -47,7 +48,7 @@ async def place(
     placed = await place_order(
         backend.store,
         asked,
-        by=asking.who(None),
+        by=asking.who(by),
         at=datetime.now(UTC),
         connect=backend.connect,
         task_queue=backend.task_queue,
