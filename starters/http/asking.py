@@ -6,11 +6,10 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import uuid4
 
-from fastapi import Depends, Query
+from fastapi import Depends
 from pydantic import BaseModel
 from starlette.requests import Request
 
-from domain.bounds import Words
 from domain.ids import case_id_from, external_id_of
 from domain.messages.cases import Answer, CaseIntake
 from starters.http.backend import Backend, backend_of, caller_of_request
@@ -119,6 +118,3 @@ async def _given_asking(request: Request) -> Asking:
 
 
 ByAsking = Annotated[Asking, Depends(_given_asking)]
-
-Person = Annotated[Words | None, Query(description="The person who does it.", examples=["ann"])]
-"""Where the body of a request is a document that has no place for them."""

@@ -10,9 +10,9 @@ from domain.catalog.declarations import Catalog
 from domain.catalog.documents import fields_declared
 from domain.scopes import Scope
 from starters.http.access import check_scopes, needs
-from starters.http.asking import ByAsking, Person
+from starters.http.asking import ByAsking
 from starters.http.backend import Backend
-from starters.http.matching import DryRun, IfMatch, Seen, revision_of, seen, tag_of
+from starters.http.matching import DryRun, IfMatch, Person, Seen, revision_of, seen, tag_of
 from starters.http.problems import Problem
 from starters.http.refusing import refuses
 from starters.http.routing import MOST_CATALOG_BYTES, guarded_router, large

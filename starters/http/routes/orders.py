@@ -11,9 +11,9 @@ from domain.errors import NotFound
 from domain.orders.placing import Order, PlacedOrder
 from domain.scopes import Scope
 from starters.http.access import needs
-from starters.http.asking import ByAsking, Person
+from starters.http.asking import ByAsking
 from starters.http.backend import Backend
-from starters.http.matching import DryRun, IfMatch, Seen, revision_of, seen, tag_of
+from starters.http.matching import DryRun, IfMatch, Person, Seen, revision_of, seen, tag_of
 from starters.http.refusing import refuses
 from starters.http.routing import guarded_router
 from starters.operations.ordering import OrderPlaced, place_order
