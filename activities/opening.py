@@ -137,6 +137,7 @@ class Opening:
             now=opening.now,
             attempt=attempt,
             unmatched=coverage.unmatched,
+            more=coverage.more,
         )
         uncovered = taken.entitlement is None and taken.prompt is None
         if uncovered and account is not None and account.without_entitlement == "refuse":

@@ -137,7 +137,7 @@ class _Check:
             case Subscription():
                 yield from self._subscription(path, declaration)
             case ScheduledReport() if not declaration.retired:
-                yield from report_problems(path, declaration, self.fields)
+                yield from report_problems(path, declaration, self.fields, self.references.organisation.roles)
                 yield from self._recipients(path, declaration)
             case IntakeSource():
                 yield from intake_problems(path, declaration, self.fields, self.references)

@@ -94,13 +94,15 @@ class Taker:
                 return
             await asyncio.sleep(_LOOKS_EVERY)
 
-    async def retry(self, numbers: Sequence[int] | None = None, *, source: str | None = None) -> list[Delivery]:
+    async def retry(
+        self, numbers: Sequence[int] | None = None, *, by: str, source: str | None = None
+    ) -> list[Delivery]:
         """Have dead letters tried again, with what waits behind them; as they stand then, after some seconds.
 
         Raises:
             NotFound, Refused: as `Intake.retry`.
         """
-        again = await self._ask(lambda store: store.intake.retry(numbers, source=source))
+        again = await self._ask(lambda store: store.intake.retry(numbers, by=by, source=source))
         for one in again:  # before any is told: one of a case may have happened before another
             await self._place(one)
         return [await self.take(one) for one in again]

@@ -134,15 +134,15 @@ class Verifying:
         """
         found = await asyncio.to_thread(self._candidates, question)
         at, zones = question.at, {one.entitlement.id: one.time_zone for one in found.candidates}
-        coverage = choose(found.scope, found.candidates)
+        coverage = choose(found.scope, found.candidates, more=found.more)
         if question.entitlement is not None:
             coverage = _from(question.entitlement, coverage)
             if coverage.chosen is None:  # a case that is opened from one that does not match is not opened
-                others, more = coverage.others, len(coverage.unmatched) >= OTHERS_LISTED
+                others, more = coverage.others, coverage.more
                 return Verified(at=at, chosen=None, next_case="refused", covered_by=None, others=others, more=more)
         await self._ask(at, _equals(coverage))
         exhausted = [name for name, left in self._left.items() if left is not None and left.is_exhausted]
-        coverage = choose(found.scope, found.candidates, exhausted)
+        coverage = choose(found.scope, found.candidates, exhausted, more=found.more)
         next_case, covered_by = await self._next_case(at, coverage, found.scope.accounts)
         return Verified(
             at=at,
@@ -150,7 +150,7 @@ class Verifying:
             next_case=next_case,
             covered_by=covered_by,
             others=coverage.others,
-            more=len(coverage.unmatched) >= OTHERS_LISTED,
+            more=coverage.more,
             unpromised=await asyncio.to_thread(self._unpromised, coverage, next_case, covered_by),
         )
 
@@ -269,7 +269,7 @@ def _from(named: str, coverage: Coverage) -> Coverage:
     why = f"it matches, but the case is to be opened from {named!r}"
     matching = [match.entitlement for match in coverage.ranked]
     others = [NotMatched(entitlement=one.id, why=why, process=one.process) for one in matching]
-    return Coverage(ranked=[], unmatched=[*coverage.unmatched, *others])
+    return Coverage(ranked=[], unmatched=[*coverage.unmatched, *others], more=coverage.more)
 
 
 def _place(coverage: Coverage, covered_by: str | None) -> int:

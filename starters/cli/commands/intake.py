@@ -128,6 +128,7 @@ def show(number: Number, as_json: AsJson = False) -> None:
 def retry(
     numbers: Annotated[list[int] | None, argument("[NUMBER]...", "Of dead letters; all of them, if left out.")] = None,
     source: OfSource = None,
+    by: By = None,
     as_json: AsJson = False,
 ) -> None:
     """Try dead letters again, for example after mending the mapping, and what waits behind them.
@@ -136,7 +137,7 @@ def retry(
     """
     from starters.terminal.intake import delivery_lines
 
-    found = run(_retried(numbers or None, source))
+    found = run(_retried(numbers or None, source, by or login() or "somebody"))
     if as_json:
         typer.echo(json.dumps([_data(one) for one in found], indent=2))
         return
@@ -154,10 +155,10 @@ def drop(number: Number, by: By = None) -> None:
     typer.echo(f"delivery {number} is dropped")
 
 
-async def _retried(numbers: list[int] | None, source: str | None) -> list[Delivery]:
+async def _retried(numbers: list[int] | None, source: str | None, by: str) -> list[Delivery]:
     with stored() as store:
         taker = await _taker(store)
-        again = await taker.retry(numbers, source=source)
+        again = await taker.retry(numbers, by=by, source=source)
         if source and not again:
             store.names.check(source=source)
         return again

@@ -145,9 +145,10 @@ async def test_dead_letters_are_tried_again_once_the_mapping_is_mended(client: C
             assert "fields.status: the field 'state' is not set" in stays.stdout
             file.write_text(CATALOG, encoding="utf-8")
             apply_files(store, [file], by="test")
-            again = await asyncio.to_thread(milepost, "intake", "retry", "--source", "desk", env=env)
+            again = await asyncio.to_thread(milepost, "intake", "retry", "--source", "desk", "--by", "ann", env=env)
             assert again.exit_code == 0, again.output
             assert f"desk case {case_id_of(case)} ({case}): taken" in again.stdout
+            assert "    tried again by ann\n" in again.stdout
             shown = await asyncio.to_thread(milepost, "show", case, "--json", env=env)  # found by the foreign id
             assert json.loads(shown.stdout)["case_id"] == case_id_of(case)
             store.intake.settle(backend_sees[1], "dead", at, reason="by hand")

@@ -284,9 +284,11 @@ async def test_a_mapping_that_names_a_missing_key_is_mended_and_tried_again(api:
     number = lacking.json()["number"]
     stays = await api.post(f"/v1/intake/deliveries/{number}/retry", key=key)
     assert (stays.status_code, stays.json()["status"]) == (200, "dead")
+    assert stays.json()["did"] == ["tried again by desk"]
     apply(api, tmp_path, TWO_OF_ONE.replace("payload.status", 'payload.?status.orValue(payload.?state.orValue(""))'))
-    again = await api.post(f"/v1/intake/deliveries/{number}/retry", key=key)
+    again = await api.post(f"/v1/intake/deliveries/{number}/retry", {"by": "ann"}, key=key)
     assert (again.status_code, again.json()["status"]) == (200, "taken"), again.text
+    assert again.json()["did"][:2] == ["tried again by desk", "tried again by ann via desk"]
     case = await case_of(api, named)
     assert datetime.fromisoformat(case["closed_at"]) == at + timedelta(minutes=9)
     assert (await api.get(f"/v1/intake/deliveries/{later.json()['number']}", key=key)).json()["status"] == "taken"
@@ -333,7 +335,7 @@ async def test_letters_that_are_tried_again_are_overtaken_by_nothing(api: Api, t
     assert [one.json()["status"] for one in (begins, stops, goes_on)] == ["dead", "dead", "waits"]
     apply(api, tmp_path, TWO_OF_ONE.replace("payload.at\n", 'payload.?at.orValue(payload.?when.orValue(""))\n'))
     numbers = [one.json()["number"] for one in (begins, stops)]
-    again = await api.app.state.backend.intake.retry(numbers)
+    again = await api.app.state.backend.intake.retry(numbers, by="ann")
     assert [one.status for one in again] == ["taken", "taken"]
     assert any(line.startswith("stop the clock") for line in again[1].did)
     last = api.store.intake.get(goes_on.json()["number"])

@@ -354,6 +354,19 @@ def test_what_cannot_match_is_given_too_to_say_why(store: Store) -> None:
     assert {other.entitlement for other in coverage.others} == {"for-ann", "for-a1"}
 
 
+def test_of_very_many_that_cannot_match_it_says_that_there_are_more(store: Store) -> None:
+    """Always the same ones are given, whatever the order in which they were declared."""
+    many = [{"id": f"e{number:02}", "account": "acme", "asset": "a1"} for number in range(OTHERS + 2)]
+    asked = CoverageQuestion(at=AT, account="acme")
+    store.catalog.apply(catalog(entitlements=[*many[::2], *reversed(many[1::2])]), by="ann")
+    found = store.catalog.coverage_candidates(asked)
+    coverage = choose(found.scope, found.candidates, more=found.more)
+    assert [other.entitlement for other in coverage.others] == [one["id"] for one in many[:OTHERS]]
+    assert coverage.more
+    enough = store.catalog.coverage_candidates(asked, others=OTHERS + 2)
+    assert (len(enough.candidates), enough.more) == (OTHERS + 2, False)
+
+
 def test_contacts_of_an_entitlement_follow_its_declaration(store: Store) -> None:
     """Who is taken out of it is no longer found by it."""
     store.catalog.apply(catalog(), by="ann")
