@@ -95,12 +95,13 @@ def _cases(cases: list[CasePreview], zone: tzinfo) -> Table:
         table.add_column(title, overflow="fold")
     for case in cases:
         versions = _versions(case)
+        named = f"{case.case_id} ({case.external_id})" if case.external_id else case.case_id
         for number, change in enumerate(case.milestones):
-            table.add_row(*((case.case_id, versions) if number == 0 else ("", "")), *_change(change, zone))
+            table.add_row(*((named, versions) if number == 0 else ("", "")), *_change(change, zone))
         if case.refused:
-            table.add_row(case.case_id, versions, "", "", "", Text(f"would refuse: {case.refused}", style="red"))
+            table.add_row(named, versions, "", "", "", Text(f"would refuse: {case.refused}", style="red"))
         elif not case.milestones:
-            table.add_row(case.case_id, versions, Text("every milestone stays as it is", style="dim"), "", "", "")
+            table.add_row(named, versions, Text("every milestone stays as it is", style="dim"), "", "", "")
         for firing in case.fires:
             said = f"{firing.trigger} fires at once, due {clock(firing.due_at, zone)}"
             table.add_row("", "", firing.milestone, "", "", Text(said, style="magenta"))

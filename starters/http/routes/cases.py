@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import Body, Path, Query, Response
@@ -23,6 +24,7 @@ from starters.http.paging import Page, cursor_to, place_of
 from starters.http.problems import ErrorAt, Problem
 from starters.http.refusing import OF_A_CASE, OF_A_MILESTONE, OF_COVERAGE, OF_NEWS, OF_THE_FEED, refuses
 from starters.http.routing import guarded_router
+from starters.operations.older import of_occurrence, with_older
 from store.cases.listing import CaseFilter, CaseStateName, Position
 
 router = guarded_router("/v1/cases", "Cases")
@@ -65,6 +67,12 @@ class Listing(Page):
 
 
 Explained = Annotated[str | None, Query(description="Of this milestone only.")]
+Everything = Annotated[
+    bool, Query(description="With the occurrences of milestones that only the store has any more, however many.")
+]
+Occurrence = Annotated[
+    int | None, Query(ge=1, le=2**31 - 1, description="Of this occurrence only, which the case or only the store has.")
+]
 
 
 @router.post("", status_code=201, responses={200: {"model": Answer, "description": "It is open already."}})
@@ -113,19 +121,28 @@ async def list_events_of_case(case: CaseId, asking: ByAsking, page: Annotated[Pa
 @router.get("/{case}")
 @needs(INTAKE, AGENT, MANAGER, ADMIN)
 @refuses(*OF_A_CASE)
-async def show_case(case: CaseId, asking: ByAsking) -> ShownCase:
-    """Show a case as it stands."""
-    shown = await asking.backend.cases.show(await asking.case(case))
-    return ShownCase(case=shown.view, note=shown.note)
+async def show_case(case: CaseId, asking: ByAsking, everything: Everything = False) -> ShownCase:
+    """Show a case as it stands. Of a milestone that recurs it has the newest ten occurrences; `more` counts others."""
+    case_id = await asking.case(case)
+    shown = await asking.backend.cases.show(case_id)
+    view = shown.view
+    if everything and view.more:
+        view = with_older(view, await asking.backend.ask(lambda store: store.cases.milestones(case_id)))
+    return ShownCase(case=view, note=shown.note)
 
 
 @router.get("/{case}/explanation")
 @needs(INTAKE, AGENT, MANAGER, ADMIN)
 @refuses(*OF_A_CASE, "unknown_milestone")
-async def explain_case(case: CaseId, asking: ByAsking, milestone: Explained = None) -> ShownExplanation:
+async def explain_case(
+    case: CaseId, asking: ByAsking, milestone: Explained = None, occurrence: Occurrence = None
+) -> ShownExplanation:
     """Explain each target of a case: calendar, start, span, each pause, until the target comes out."""
-    explanation, note = await asking.backend.cases.explain(await asking.case(case))
-    return ShownExplanation(explanation=explanation.of(milestone), note=note)
+    explained, note = await asking.backend.cases.explain(await asking.case(case))
+    explanation = explained.of(milestone)
+    if occurrence is not None:
+        explanation = await asking.backend.ask(partial(of_occurrence, explanation, occurrence))
+    return ShownExplanation(explanation=explanation, note=note)
 
 
 @router.post("/{case}/complete_milestone")

@@ -148,9 +148,12 @@ def of_cases(walked: Walked) -> None:
     reopened = walked.call(f"{path}reopen", client.reopen, case, fields={"status": "New"})
     assert (reopened.case.closed_at, reopened.case.fields["status"]) == (None, "New")
     shown = walked.call("GET /v1/cases/{case}", client.show, case)
+    assert len(client.show(case, everything=True).milestones) == len(shown.milestones)
     assert (shown.external_id, shown.account) == (case, "acme")
     why = walked.call("GET /v1/cases/{case}/explanation", client.explanation, case, milestone="Resolution")
     assert {one.milestone for one in why.instances} == {"Resolution"}
+    first = client.explanation(case, milestone="Resolution", occurrence=1)
+    assert {(one.milestone, one.occurrence) for one in first.instances} == {("Resolution", 1)}
     happened = walked.all("GET /v1/cases/{case}/events", client.history, case, limit=2)
     assert [one.sequence for one in happened] == list(range(1, len(happened) + 1))
     assert len(happened) > 10
