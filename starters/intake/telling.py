@@ -16,6 +16,7 @@ from starters.operations.cases import CaseDesk
 from store.intake import NO_CASE, Delivery
 
 _MOST_NAME = 400
+_BRING = "milepost migrate --redeclared --case"
 
 
 class Told(NamedTuple):
@@ -103,6 +104,9 @@ class Telling:
                 message |= {"event_id": event_id, "occurred_at": ask.occurred_at.isoformat(), "by": self._by}
                 await self._cases.client.request(self._case_id, ask.verb, **message)
         except Refused as refused:
+            if refused.code == "bad_field":
+                hint = f"a running case goes by the fields of its opening until `{_BRING} {self._case_id}`"
+                raise Refused(refused.code, f"{refused}; {hint}") from None
             if refused.code not in NO_NEWS:
                 raise
             self._did.append(f"left out: {ask.text}: {refused}")

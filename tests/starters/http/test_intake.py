@@ -331,6 +331,24 @@ async def test_a_value_that_was_dropped_is_taken_of_a_case_that_has_it(api: Api,
     assert (await case_of(api, other))["fields"] == {"urgency": "Low", "status": "new"}
 
 
+async def test_a_value_that_was_added_is_taken_once_its_case_is_migrated(api: Api, tmp_path: Path) -> None:
+    """Until then the case keeps the list of its opening; the dead letter says what to do."""
+    named, at = unique("T-"), datetime.now(UTC) - timedelta(hours=1)
+    said = {"ticket": named, "status": "new"}
+    apply(api, tmp_path, URGENCIES.format(listed="Low"))
+    opened = await mail(api, {**said, "at": at.isoformat(), "urgency": "Low"}, source="ward")
+    assert opened.json()["status"] == "taken", opened.text
+    apply(api, tmp_path, URGENCIES.format(listed="Low, High"))
+    dead = (await mail(api, {**said, "at": datetime.now(UTC).isoformat(), "urgency": "High"}, source="ward")).json()
+    assert (dead["status"], dead["code"]) == ("dead", "bad_field"), dead
+    assert dead["reason"].endswith(f"`milepost migrate --redeclared --case {named}`")
+    migrated = await api.post(f"/v1/cases/{named}/migrate", {})
+    assert migrated.status_code == 200, migrated.text
+    again = await api.post(f"/v1/intake/deliveries/{dead['number']}/retry")
+    assert again.json()["status"] == "taken", again.text
+    assert (await case_of(api, named))["fields"]["urgency"] == "High"
+
+
 @pytest.mark.parametrize("at", [None, "noon", "2026-11-02T09:00:00", "0001-01-01T00:00:00+01:00"])
 async def test_a_dead_letter_without_a_time_keeps_its_place(api: Api, at: str | None) -> None:
     """Its case is known: it is listed with it, and what comes later of the case waits until it is out of the way."""
