@@ -57,6 +57,7 @@ def try_out(
     from domain.criteria.payloads import Delivered
     from domain.errors import Refused
     from domain.intake.news import Unreadable, read_news, read_place
+    from domain.intake.planning import check_opening
     from starters.terminal.intake import trial_lines
 
     declared, fields, listed = _declared(source, catalog)
@@ -66,9 +67,13 @@ def try_out(
         if place is None:
             typer.echo("{}" if as_json else "it would be ignored: it does not concern us, by when")
             return
-        news = read_news(declared, delivered, place, fields, listed)
+        news = read_news(declared, delivered, place, fields)
     except Unreadable as error:
         raise Refused("unreadable", f"it would be a dead letter: {error}") from None
+    try:
+        check_opening(news, listed)
+    except Unreadable as error:
+        raise Refused("unreadable", f"it would be a dead letter, unless its case has that value: {error}") from None
     if as_json:
         typer.echo(news.model_dump_json(indent=2))
         return

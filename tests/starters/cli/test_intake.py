@@ -19,7 +19,7 @@ from tests.support import unique
 from worker.process import working
 
 CATALOG = """
-fields: {status: string}
+fields: {status: {type: string, values: [new, open, waiting, done]}}
 accounts: [{id: acme}]
 intake:
   - id: desk
@@ -83,6 +83,11 @@ def test_a_mapping_of_the_store_is_tried(desk: dict[str, str], tmp_path: Path) -
     ("source", "text", "says"),
     [
         ("desk", '{"ticket": "A"}', "it would be a dead letter: occurred_at: the field 'at' is not set"),
+        (
+            "desk",
+            f'{{"ticket": "A", "at": "{AT}", "status": "opne"}}',
+            "unless its case has that value: fields: case.status: 'opne' is none of its values; did you mean 'open'?",
+        ),
         ("dsk", "{}", "unknown intake source 'dsk'; did you mean 'desk'?"),
         ("desk", "{", "is no JSON"),
         ("desk", '{"ticket": "A", "ticket": "B"}', "given twice"),
