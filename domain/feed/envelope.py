@@ -97,6 +97,9 @@ class FeedEvent(Value):
         time: when it took effect; `recordedtime` is when it was written.
         dataschema: names the JSON Schema of `data`.
         sequence: counts the events of the subject from 1, without a gap.
+        follows: for a key that is bound to accounts, and only where it is not the number right before `sequence`: the
+            number of the newest event of the subject before this one that is kept and that the key may see; 0: there
+            is none.
         traceparent: a W3C Trace Context: the trace is the subject's, the span the event's own.
     """
 
@@ -109,6 +112,7 @@ class FeedEvent(Value):
     datacontenttype: Literal["application/json"] = "application/json"
     dataschema: str
     sequence: int = Field(ge=1)
+    follows: int | None = Field(default=None, ge=0, exclude_if=lambda number: number is None)
     recordedtime: AwareDatetime
     traceparent: str = Field(default_factory=_traceparent)
     data: dict[str, Any]

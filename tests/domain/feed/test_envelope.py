@@ -37,6 +37,14 @@ def test_every_event_belongs_to_the_trace_of_its_subject() -> None:
     assert FeedEvent.model_validate_json(found.model_dump_json()) == found
 
 
+def test_an_event_says_what_it_follows_only_where_told() -> None:
+    """Where it is told 0, too; no `null` stands in its place."""
+    assert "follows" not in FeedEvent.model_validate(OLDER).model_dump()
+    marked = FeedEvent.model_validate(OLDER | {"sequence": 4, "follows": 0})
+    assert '"sequence":4,"follows":0,' in marked.model_dump_json()
+    assert FeedEvent.model_validate_json(marked.model_dump_json()) == marked
+
+
 def test_attributes_are_named_as_cloudevents_has_it() -> None:
     """Small letters and digits, 20 at most."""
     assert [name for name in FeedEvent.model_fields if not re.fullmatch(r"[a-z0-9]{1,20}", name)] == []
