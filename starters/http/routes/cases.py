@@ -24,6 +24,7 @@ from starters.http.paging import Page, cursor_to, place_of
 from starters.http.problems import ErrorAt, Problem
 from starters.http.refusing import OF_A_CASE, OF_A_MILESTONE, OF_COVERAGE, OF_NEWS, OF_THE_FEED, refuses
 from starters.http.routing import guarded_router
+from starters.http.sight import seen_events
 from starters.operations.older import of_occurrence, with_older
 from store.cases.listing import CaseFilter, CaseStateName, Position
 
@@ -109,11 +110,14 @@ async def list_cases(backend: FromBackend, caller: ByCaller, which: Annotated[Li
 @needs(INTAKE, AGENT, MANAGER)
 @refuses("not_found", *OF_THE_FEED)
 async def list_events_of_case(case: CaseId, asking: ByAsking, page: Annotated[Page, Query()]) -> CaseEvents:
-    """List the events of a case, the oldest first."""
-    case_id = await asking.case(case)
+    """List the events of a case, the oldest first.
+
+    A key that is bound to accounts gets those from when the case was theirs, as from `/v1/events`.
+    """
+    case_id, seen = await asking.case(case), seen_events(asking.caller)
     await asking.backend.ask(lambda store: store.cases.account_of(case_id))  # says so itself if there is none
     found = await asking.backend.ask(
-        lambda store: store.feed.read(page.after, subject=subject_of(case_id), limit=page.limit)
+        lambda store: store.feed.read(page.after, subject=subject_of(case_id), **seen, limit=page.limit)
     )
     return CaseEvents(events=found.events, cursor=found.cursor, is_last=found.is_last)
 
