@@ -103,7 +103,7 @@ async def test_an_agent_decides_where_the_entitlement_says_so(api: Api) -> None:
     assert (decided.status_code, decided.json()["outcome"]) == (200, "taken"), decided.text
 
 
-async def test_an_agent_decides_about_a_case_while_the_entitlement_says_so(api: Api) -> None:
+async def test_an_agent_decides_about_a_case_while_its_terms_say_so(api: Api) -> None:
     """What it said when the case asked does not count; a manager decides whatever it says."""
     account, incidents = unique("a"), api.named(unique("incidents"))
     await declare(api, account, incidents, cap=0, decide="agent")
@@ -113,7 +113,7 @@ async def test_an_agent_decides_about_a_case_while_the_entitlement_says_so(api: 
         for path, scope in zip(paths[:2], ("agent", "manager"), strict=True)
     ]
     assert [answer.json()["outcome"] for answer in decided] == ["taken", "taken"]
-    await declare(api, account, incidents, cap=0)
+    await declare(api, account, incidents, cap=0, decide="manager")
     refused = await api.post(paths[2], {"approved": True}, key=api.keys["agent"])
     assert (refused.status_code, refused.json()["code"]) == (403, "scope_too_small")
     assert (await api.post(paths[2], {"approved": True}, key=api.keys["manager"])).status_code == 200
