@@ -192,6 +192,8 @@ class MilepostHttp:
     def decide_overage(self, case: str, *, approved: bool, entry: str | None = None, **event: Unpack[Event]) -> Answer:
         """Decide about what is beyond a cap: yes takes it at the overage price.
 
+        A key without the scope `manager` decides where the entitlement says `decide: agent`.
+
         Args:
             case: its id.
             approved: yes.

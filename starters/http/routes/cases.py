@@ -225,11 +225,15 @@ async def log_time(case: CaseId, asked: bodies.Work, asking: ByAsking) -> WorkTa
 
 
 @router.post("/{case}/decide_overage")
-@needs(MANAGER)
+@needs(AGENT, MANAGER)
 @refuses(*OF_NEWS, *OF_COVERAGE, "already_approved", "nothing_to_decide")
 async def decide_overage(case: CaseId, asked: bodies.Decision, asking: ByAsking) -> Answer:
-    """Decide about what is beyond a cap."""
-    return await asking.request(case, "decide_overage", asked)
+    """Decide about what is beyond a cap.
+
+    With the scope `manager` always; with `agent` alone where the allowance of the entitlement that asks says
+    `decide: agent`.
+    """
+    return await asking.decide_overage(case, asked)
 
 
 @router.post("/{case}/retry_action")
