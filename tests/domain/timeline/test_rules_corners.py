@@ -558,7 +558,7 @@ def test_what_its_rule_would_complete_again_is_not_cleared() -> None:
 )
 def test_the_refusal_of_a_clear_says_what_its_rule_reads(rule: str, reads: str) -> None:
     """Of case, entitlement and account, in the rule's order, each once; a field that is not set, too."""
-    known = {"entitlement": {"type": "gold"}, "account": {"name": None}, "fields": {"tags": ["done"]}}
+    known: dict[str, Any] = {"entitlement": {"type": "gold"}, "account": {"name": None}, "fields": {"tags": ["done"]}}
     bench = Bench({"within": "4h", "complete_when": rule}, **known).change("Mon 10:00", state="done")
     with pytest.raises(Refused) as refusal:
         bench.clear("Mon 11:00")

@@ -168,9 +168,12 @@ def test_retired_ends_a_declaration_and_it_can_be_restored(store: Store) -> None
 @pytest.mark.parametrize("kind", [Kind.PROCESSES, Kind.ACCOUNTS])
 def test_names_may_leave_out_what_is_retired(store: Store, kind: Kind) -> None:
     """In all its versions: who names something wrongly is told of nothing that is refused."""
-    retired = {"processes": {"name": "Gone", "milestones": [{"name": "M", "within": "1h"}]}, "accounts": {"id": "Gone"}}
+    gone: dict[str, dict[str, Any]] = {
+        "processes": {"name": "Gone", "milestones": [{"name": "M", "within": "1h"}]},
+        "accounts": {"id": "Gone"},
+    }
     for ends in (False, True):
-        declared = [*DOCUMENT[kind.value], {**retired[kind.value], "retired": ends}]
+        declared = [*DOCUMENT[kind.value], {**gone[kind.value], "retired": ends}]
         store.catalog.apply(catalog(**{kind.value: declared}), by="ann")
     with store.catalog.known() as known:
         assert {*known.names(kind)} - {*known.names(kind, retired=False)} == {"Gone"}
