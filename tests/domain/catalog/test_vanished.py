@@ -68,7 +68,7 @@ def test_dates_that_a_calendar_loses_are_asked_about(now: dict[str, Any], keys: 
 
 def test_values_that_a_field_loses_are_asked_about() -> None:
     """One that is not declared again keeps them, and another list is said."""
-    before = {"priority": ["Low", "High"], "status": ["new"], "level": [1, 2]}
+    before: dict[str, list[str | int]] = {"priority": ["Low", "High"], "status": ["new"], "level": [1, 2]}
     fields = {"priority": "string", "level": "integer", "group": "string"}
     catalog = Catalog.model_validate({"fields": fields, "values": {"level": [1]}})
     [found] = vanished_values(catalog, before)
