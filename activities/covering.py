@@ -68,10 +68,9 @@ class Covering:
         if not is_promised(at):
             years = f"the years {FIRST_YEAR} to {LAST_YEAR}"
             raise Refused("no_such_time", f"{at.isoformat()} is outside {years}, for which entitlements are declared")
-        asked = intake.model_dump(include=set(CoverageQuestion.model_fields))
         with (store or self.store).snapshot() as catalog:
-            found = catalog.catalog.coverage_candidates(CoverageQuestion(**asked, at=at))
-            coverage = choose(found.scope, found.candidates)
+            found = catalog.catalog.coverage_candidates(asked_by(intake, at))
+            coverage = choose(found.scope, found.candidates, more=found.more)
             account = coverage.chosen.account if coverage.chosen else next(iter(found.scope.accounts), None)
             return coverage, catalog.catalog.account(account) if account else None
 
@@ -84,6 +83,7 @@ class Covering:
         now: datetime,
         attempt: str,
         unmatched: Sequence[NotMatched] = (),
+        more: bool = False,
     ) -> Taken:
         """One case of the best entitlement, by the overflow policy of each; of equal ones first those with some left.
 
@@ -96,6 +96,7 @@ class Covering:
             now: the case's.
             attempt: names the request.
             unmatched: every other candidate; goes into the answer.
+            more: there are more that do not match; so does that.
 
         Raises:
             Refused: an entitlement without anything left blocks the case.
@@ -123,8 +124,9 @@ class Covering:
                     passed_over.append(NotMatched(entitlement=entitlement.id, why=why, process=entitlement.process))
                     continue
                 left = _left_of(consumed)
-            return Taken(entitlement, coverage=case_coverage(ranking, match, left, [*passed_over, *unmatched]))
-        return Taken(coverage=case_coverage(asking.ranking, None, None, [*passed_over, *unmatched]))
+            others = [*passed_over, *unmatched]
+            return Taken(entitlement, coverage=case_coverage(ranking, match, left, others, more=more))
+        return Taken(coverage=case_coverage(asking.ranking, None, None, [*passed_over, *unmatched], more=more))
 
     async def _left(self, intake: CaseIntake, entitlement: Entitlement, at: datetime, now: datetime) -> Left | None:
         """What is left of an entitlement of which cases take nothing; the case does not depend on the answer."""
@@ -196,6 +198,11 @@ class Covering:
             occurred_at=at,
             until=self.rules.decide_until(entitlement, consumed, now),
         )
+
+
+def asked_by(intake: CaseIntake, at: datetime) -> CoverageQuestion:
+    """What an intake says of who covers its case at an instant."""
+    return CoverageQuestion(**intake.model_dump(include=set(CoverageQuestion.model_fields)), at=at)
 
 
 def _left_of(consumed: Consumed) -> Left:

@@ -11,13 +11,14 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 from temporalio import activity
 
-from activities.covering import Covering, Taken
+from activities.covering import Covering, Taken, asked_by
 from activities.heartbeat import heartbeating
 from activities.hours import Hours
 from activities.planning import Planner, reaches_back_to
 from activities.recording import Recording
 from activities.refusals import check_readable, refusals
 from domain.catalog.declarations import Account
+from domain.catalog.kinds import Kind
 from domain.coverage.matching import Coverage, fields_filled_from
 from domain.criteria.values import check_new
 from domain.errors import Refused
@@ -136,6 +137,7 @@ class Opening:
             now=opening.now,
             attempt=attempt,
             unmatched=coverage.unmatched,
+            more=coverage.more,
         )
         uncovered = taken.entitlement is None and taken.prompt is None
         if uncovered and account is not None and account.without_entitlement == "refuse":
@@ -155,6 +157,8 @@ class Opening:
             declared = catalog.catalog.fields()
             listed = catalog.catalog.values()
             checked = check_new(intake.fields, declared, listed)
+            things = asked_by(intake, at).things
+            catalog.catalog.check_none_retired({**things, Kind.BUSINESS_HOURS: intake.business_hours})
             coverage, account = self.covering.found(intake, at, catalog)
         fields: dict[str, Any] = dict(checked)
         if intake.entitlement and coverage.chosen:

@@ -64,14 +64,17 @@ class MilepostClient:
     async def open(self, intake: CaseIntake) -> Answer:
         """Open a case and wait until it has its entitlement and its timeline.
 
-        A case that is open already is answered with, `already`, and the intake not looked at. (Of two that open the
-        same case at the same instant either may be the one that does.) One that was refused is tried anew.
+        It opens as of now, however late a worker takes it up, unless its intake says when or gives it a clock. A case
+        that is open already is answered with, `already`, and the intake not looked at. (Of two that open the same case
+        at the same instant either may be the one that does.) One that was refused is tried anew.
 
         Raises:
             Refused: the case cannot be opened so, or was opened and closed before.
             NoAnswer: no worker answers.
         """
         case_id = intake.case_id
+        if intake.opened_at is None and intake.clock is None:
+            intake = intake.model_copy(update={"opened_at": datetime.now(UTC)})
         known = await self._described(case_id)
         start: Starting = partial(
             WithStartWorkflowOperation,
@@ -110,7 +113,7 @@ class MilepostClient:
 
         Args:
             case_id: the case.
-            occurred_at: when it was reopened; now, by the case's own clock, if left out.
+            occurred_at: when it was reopened; now, if left out: a case with a clock of its own has to be told.
             by: who reopens it.
             reason: goes on record.
             event_id: of the request; made up, if left out.
@@ -120,8 +123,9 @@ class MilepostClient:
             Refused: the case is open, or was never recorded.
             NoAnswer: no worker answers.
         """
+        at = occurred_at or datetime.now(UTC)
         reopened = CaseReopening(
-            event_id=event_id or f"reopen-{uuid4()}", occurred_at=occurred_at, by=by, reason=reason, fields=fields or {}
+            event_id=event_id or f"reopen-{uuid4()}", occurred_at=at, by=by, reason=reason, fields=fields or {}
         )
         start: Starting = partial(
             WithStartWorkflowOperation,

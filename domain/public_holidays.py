@@ -20,22 +20,49 @@ def _package() -> Any:
     return holidays
 
 
+_NO_CODES = frozenset({"BAH", "GUA", "MOR", "SZW", "VTU", "XKK"})
+"""What the package has in place of a country's ISO 3166 code of three letters, though no country has that code."""
+
+
 @lru_cache(maxsize=1)
-def _countries() -> frozenset[str]:
-    """The ISO 3166 codes that the package lists."""
-    return frozenset(_package().list_supported_countries())
+def _codes() -> dict[str, str]:
+    """Every ISO 3166 code under which the package lists a country, with that of two letters.
+
+    The package names a country by its code of two letters, that of three, and then by whatever else it is called.
+    """
+    from holidays.registry import COUNTRIES  # noqa: PLC0415 - as the package itself
+
+    named = [(two, three) for _, two, three, *_ in COUNTRIES.values()]
+    return {code: two for two, three in named for code in (two, three) if code not in _NO_CODES}
+
+
+def check_code(country: str) -> None:
+    """Refuse a country that is named otherwise than by its ISO 3166 code.
+
+    Raises:
+        ValueError: the text says which code would be right, if the package knows a country by that name.
+    """
+    if country not in _codes():
+        raise ValueError(f"unknown country {country!r}; {_hint(country)}")
+
+
+def _hint(country: str) -> str:
+    name = country.upper()
+    if name in _codes():
+        return f"did you mean {name!r}?"
+    if name in _package().list_supported_countries():
+        return f"write {_package().country_holidays(name).country}, its code of ISO 3166"
+    return "expected a code such as 'US', of ISO 3166"
 
 
 def check_country(country: str, subdivision: str | None, categories: tuple[str, ...]) -> None:
-    """Refuse what the package does not know.
+    """Refuse what the package does not know. What was stored may name a country in any of the package's ways.
 
     Raises:
         ValueError: the text says what it knows instead.
     """
-    if country not in _countries():
-        upper = country.upper()
-        hint = f"did you mean {upper!r}?" if upper in _countries() else "expected a code such as 'US', of ISO 3166"
-        raise ValueError(f"unknown country {country!r}; {hint}")
+    if country not in _package().list_supported_countries():
+        raise ValueError(f"unknown country {country!r}; {_hint(country)}")
     calendar: Any = _package().country_holidays(country)
     if subdivision is not None:
         known = (*calendar.subdivisions, *calendar.subdivisions_aliases)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -67,6 +67,7 @@ class Feed:
         account: str | None = None,
         accounts: Collection[str] = (),
         subject: str | None = None,
+        marks_gaps: bool = False,
         limit: int = MOST_AT_ONCE,
     ) -> FeedPage:
         """What was written after a cursor.
@@ -77,6 +78,7 @@ class Feed:
             account: of this account only.
             accounts: of one of these accounts only; none named: of all.
             subject: of this subject only, such as ``case/4711``; of a case with what was delivered again of it.
+            marks_gaps: an event says which one it follows, where what lies between is of none of `accounts`.
             limit: at most so many.
 
         Raises:
@@ -95,7 +97,9 @@ class Feed:
             is_last = len(rows) < limit
             end = feed.last if is_last else rows[-1]["position"]
             cursor = _cursor(connection, feed, end)
-        events, positions = [_event(row, feed.source) for row in rows], [row["position"] for row in rows]
+            follows = _followed(connection, rows, accounts) if marks_gaps else {}
+        positions = [row["position"] for row in rows]
+        events = [_event(row, feed.source, follows=follows.get(row["position"])) for row in rows]
         cursors = [_cursor_at(feed, row["position"], row["id"]) for row in rows]
         return FeedPage(events, cursor, is_last, positions, end, feed.last - end, cursors)
 
@@ -190,10 +194,10 @@ class Feed:
         return gone
 
 
-def _event(row: Any, source: str) -> FeedEvent:
+def _event(row: Any, source: str, *, follows: int | None = None) -> FeedEvent:
     kept = {name: row[name] for name in _SHOWN}
     also = {"source": source, "dataschema": schema_uri(row["type"]), "recordedtime": row["recorded_at"]}
-    return read_stored(FeedEvent, kept | also)
+    return read_stored(FeedEvent, kept | also | {"follows": follows})
 
 
 def _after(position: int, types: Collection[str], accounts: Collection[str]) -> Select[Any]:
@@ -206,6 +210,32 @@ def _after(position: int, types: Collection[str], accounts: Collection[str]) -> 
     if accounts:
         wanted = wanted.where(table.account.in_(accounts))
     return wanted
+
+
+def _followed(connection: Connection, rows: Sequence[Any], accounts: Collection[str]) -> dict[int, int]:
+    """Of each event that does not follow the one right before it the number that it follows, by its position.
+
+    It is the newest of its subject before it that is of one of some accounts, whatever else is asked for; 0: none is.
+    """
+    here = {(row["subject"], row["sequence"]) for row in rows} | {(row["subject"], 0) for row in rows}
+    asked = [row["position"] for row in rows if (row["subject"], row["sequence"] - 1) not in here]
+    if not asked:
+        return {}
+    found = connection.execute(_newest_before(asked, accounts))
+    return {row.position: row.newest for row in found if row.newest != row.sequence - 1}
+
+
+def _newest_before(positions: Collection[int], accounts: Collection[str]) -> Select[Any]:
+    """Of the events at some positions the number of the newest before each, of its subject and of these accounts."""
+    table, earlier = _EVENTS.c, _EVENTS.alias("earlier")
+    newest = select(func.max(earlier.c.sequence)).where(
+        earlier.c.subject == table.subject,
+        earlier.c.sequence < table.sequence,
+        earlier.c.superseded.is_(False),
+        earlier.c.account.in_(accounts),
+    )
+    number = func.coalesce(newest.correlate(_EVENTS).scalar_subquery(), 0).label("newest")
+    return select(table.position, table.sequence, number).where(table.position.in_(positions))
 
 
 def _is_of(name: str) -> Any:

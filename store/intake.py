@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import AwareDatetime, Field
-from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, or_, select, update
 
 from domain.catalog.intake import IntakeSource
 from domain.errors import NotFound, Refused
@@ -28,8 +28,12 @@ NO_CASE = "no_case"
 MOST_AT_ONCE = 1000
 """Deliveries of one list."""
 
+MOST_RETRIES_NAMED = 20
+"""Of a delivery: who had it tried again, the newest."""
+
 _TABLE, _CASES = tables.intake_deliveries, tables.intake_cases
 _AGAIN: dict[str, Any] = {"status": "waits", "code": "", "reason": ""}
+_WITH_LINES = update(_TABLE).where(_TABLE.c.number == bindparam("of")).values(did=bindparam("lines"))
 
 
 class Delivery(Value):
@@ -44,7 +48,7 @@ class Delivery(Value):
         status: it `waits`, was `taken`, does not concern us (`ignored`), is a `dead` letter, or was `dropped` by hand.
         code: of the reason.
         reason: why it waits, or is dead.
-        did: what was done, and what was left out, a line each.
+        did: who had it tried again, then what was done, and what was left out, a line each.
         retries: how many times somebody had it tried again.
         tried_at: when that was tried last.
         settled_at: since when it is as it is.
@@ -212,10 +216,13 @@ class Intake:
             did: what was done, a line each.
             known: what is known by now of which case.
         """
-        now: dict[str, Any] = {"status": status, "code": code, "reason": reason, "did": list(did)}
-        now |= {"tried_at": at, "settled_at": at}
+        now: dict[str, Any] = {"status": status, "code": code, "reason": reason, "tried_at": at, "settled_at": at}
         with self._database.write() as connection:
             one = (_TABLE.c.number == number, _TABLE.c.status == "waits")
+            before = connection.execute(select(_TABLE.c.did).where(*one)).first()
+            if before is None:
+                return
+            now["did"] = [*before.did, *did]  # before it was settled there are those alone who had it tried again
             if connection.execute(update(_TABLE).where(*one).values(now).returning(_TABLE.c.number)).first() is None:
                 return
             if known is not None:
@@ -232,11 +239,12 @@ class Intake:
         with self._database.write() as connection:
             connection.execute(update(_TABLE).where(*one).values({"reason": reason, "tried_at": at}))
 
-    def retry(self, numbers: Sequence[int] | None = None, *, source: str | None = None) -> list[Delivery]:
+    def retry(self, numbers: Sequence[int] | None = None, *, by: str, source: str | None = None) -> list[Delivery]:
         """Have dead letters tried again, in the order in which they came.
 
         Args:
             numbers: these; None: all.
+            by: who does; each says so from then on.
             source: of this source; None: of all.
 
         Raises:
@@ -254,7 +262,10 @@ class Intake:
             # Until it has its place anew, what its source sent of the case that it was of waits for it.
             again = {**_AGAIN, "retries": _TABLE.c.retries + 1, "occurred_at": None, "tried_at": None}
             rows = connection.execute(update(_TABLE).where(dead).values(again).returning(_TABLE)).mappings().all()
-        return sorted((_delivery(row) for row in rows), key=lambda one: one.number)
+            found = sorted((_tried_by(by, _delivery(row)) for row in rows), key=lambda one: one.number)
+            if found:
+                connection.execute(_WITH_LINES, [{"of": one.number, "lines": one.did} for one in found])
+        return found
 
     def drop(self, number: int, *, by: str, at: datetime) -> Delivery:
         """Give a dead letter up for good: it holds nothing up any more.
@@ -318,6 +329,11 @@ class Intake:
         done = (_TABLE.c.status != "waits", _TABLE.c.received_at < before)
         with self._database.write() as connection:
             return len(connection.execute(_TABLE.delete().where(*done).returning(_TABLE.c.number)).all())
+
+
+def _tried_by(by: str, one: Delivery) -> Delivery:
+    lines = [*one.did, f"tried again by {by}"]
+    return one.model_copy(update={"did": lines[-MOST_RETRIES_NAMED:]})
 
 
 def _check_dead(one: Delivery) -> None:

@@ -35,8 +35,10 @@ class RecordedCase:
         account: str | None = None,
         entitlement: str | None = None,
         channel: str | None = None,
+        external_id: str | None = None,
     ) -> None:
-        self.timeline = Timeline.enter(plan, Case(case_id=case_id, channel=channel, fields=dict(fields)), at)
+        case = Case(case_id=case_id, external_id=external_id, channel=channel, fields=dict(fields))
+        self.timeline = Timeline.enter(plan, case, at)
         self.refused: list[str] = []
         self._store = store
         self._account, self._entitlement = account, entitlement

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -9,7 +10,7 @@ from activities.reports.illustrating import illustrated_page
 from activities.reports.making import ReportWish, asked_of, made
 from domain.catalog.customer_page import CustomerPage
 from domain.reports.grouping import Period
-from domain.reports.kinds.open_cases import open_cases_report
+from domain.reports.kinds.open_cases import OpenCases, open_cases_report
 from domain.reports.result import Report, ReportKind
 from store import Store
 
@@ -48,7 +49,7 @@ def reports_of(store: Store, account: str, now: datetime) -> list[Report]:
         )
         asked = asked_of(store, wish)
         if kind is ReportKind.CASES:
-            return open_cases_report(asked, store.open_cases.of(asked), wanted.fields)
+            return open_cases_report(asked, _as_they_call_them(store.open_cases.of(asked)), wanted.fields)
         return made(store, asked)
 
     return [
@@ -57,6 +58,12 @@ def reports_of(store: Store, account: str, now: datetime) -> list[Report]:
         report(ReportKind.USAGE),
         report(ReportKind.CASES),
     ]
+
+
+def _as_they_call_them(found: OpenCases) -> OpenCases:
+    """Open cases by the ids that the customer knows: those of the system that opened them, where it has its own."""
+    cases = [replace(case, case_id=case.external_id or case.case_id, external_id=None) for case in found.cases]
+    return replace(found, cases=cases)
 
 
 def _days(today: date, months: int) -> tuple[date, date]:

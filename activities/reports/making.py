@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from typing import assert_never
 from zoneinfo import ZoneInfo
 
+from domain.catalog.mailing import Role, field_meant
 from domain.criteria.fields import FieldType
 from domain.errors import Refused
 from domain.reports.asking import USUAL_MINUTES, ReportAsked, checked_fields, checked_groups, checked_sums, days_asked
@@ -124,7 +125,8 @@ def asked_of(store: Store, wish: ReportWish) -> ReportAsked:
         said = "is of entitlements: ask for those of an account, or for one; milestone, process and fields are of cases"
         raise Refused("bad_report", f"the {wish.kind.value} report {said}")
     types = store.catalog.fields()
-    zone = wish.zone or ZoneInfo(store.catalog.organisation().time_zone)
+    organisation = store.catalog.organisation()
+    zone = wish.zone or ZoneInfo(organisation.time_zone)
     now = wish.now or datetime.now(UTC)
     days = days_asked(wish.period, wish.first, wish.last, today=now.astimezone(zone).date(), zone=zone)
     is_of_all = wish.accounts is None  # whoever is bound to accounts is not told what others have
@@ -134,7 +136,7 @@ def asked_of(store: Store, wish: ReportWish) -> ReportAsked:
         kind=wish.kind,
         days=days,
         now=now,
-        by=_groups(wish, types),
+        by=_groups(wish, types, organisation.roles),
         accounts=None if wish.accounts is None else tuple(sorted(wish.accounts)),
         account=wish.account,
         entitlement=wish.entitlement,
@@ -154,7 +156,7 @@ def asked_of(store: Store, wish: ReportWish) -> ReportAsked:
     return asked
 
 
-def _groups(wish: ReportWish, types: Mapping[str, FieldType]) -> tuple[str, ...]:
+def _groups(wish: ReportWish, types: Mapping[str, FieldType], roles: Mapping[Role, str]) -> tuple[str, ...]:
     """What makes the groups.
 
     Raises:
@@ -162,7 +164,8 @@ def _groups(wish: ReportWish, types: Mapping[str, FieldType]) -> tuple[str, ...]
     """
     if wish.kind in SUMS:
         return checked_sums(wish.by, SUMS[wish.kind], wish.kind.value)
-    return checked_groups(wish.by or _usual(wish.kind, types), types, OWN_NAMES.get(wish.kind, ()))
+    by = [field_meant(name, types, roles) for name in wish.by]
+    return checked_groups(by or _usual(wish.kind, types), types, OWN_NAMES.get(wish.kind, ()))
 
 
 def _usual(kind: ReportKind, types: Mapping[str, FieldType]) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from activities.delivery.outcomes import NotDelivered
 from domain.catalog.endpoints import Endpoint
 from domain.delivery.circuit import SLOWED
 from domain.delivery.schedule import DELAYS
+from domain.delivery.tracing import TRACEPARENT
 from domain.feed.envelope import FeedEvent
 from domain.subscriptions.requests import delivery_key
 from domain.subscriptions.state import Failure, Trouble, reason_of
@@ -39,7 +40,13 @@ async def send(
     if len(body) > LONGEST_BODY:
         reason = f"the event has {len(body)} bytes, and a message at most {LONGEST_BODY}"
         return failed.model_copy(update={"reason": reason, "for_good": True})
-    asked = Request("POST", endpoint.url, {"Content-Type": CONTENT_TYPE, **endpoint.headers}, body)
+    # CloudEvents has what goes straight to its receiver carry the same trace in the event as in the request.
+    asked = Request(
+        "POST",
+        endpoint.url,
+        {"Content-Type": CONTENT_TYPE, TRACEPARENT: event.traceparent, **endpoint.headers},
+        body,
+    )
     try:
         await outside.endpoints.post(asked, endpoint, delivery_key(subscription_id, event.id))
     except NotDelivered as error:

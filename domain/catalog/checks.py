@@ -7,6 +7,7 @@ document, so that whoever read the document can say where that is.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
 from domain.catalog.address_checks import address_problems
 from domain.catalog.amendments import refused_changes
@@ -15,6 +16,7 @@ from domain.catalog.declarations import (
     Catalog,
     ContractLineItem,
     Declaration,
+    DeclaredHours,
     Entitlement,
     EntitlementTemplate,
     Organisation,
@@ -27,6 +29,7 @@ from domain.catalog.intake_checks import intake_problems
 from domain.catalog.kinds import Kind
 from domain.catalog.mail_checks import mail_template_problems
 from domain.catalog.mailing import MailTemplate
+from domain.catalog.naming import named_by, named_by_organisation
 from domain.catalog.problems import Path, Problem
 from domain.catalog.process_checks import ProcessChecks, action_problems, criteria_problem
 from domain.catalog.references import NOTHING, Entries, Known, References
@@ -39,6 +42,7 @@ from domain.criteria.values import Listed
 from domain.process import EntitlementProcess
 from domain.process.actions import COMPLETED, Action
 from domain.process.templates import OF_A_NOTICE, OF_A_THRESHOLD, Sight, of_an_endpoint, template_problem
+from domain.public_holidays import check_code
 from domain.usage.rates import ENTRY_FIELDS
 
 
@@ -77,34 +81,6 @@ def check_entries(
         years: as `check_catalog` takes it.
     """
     return list(_Check(organisation, fields, entries, known, broken, values=values or {}, years=years).problems())
-
-
-_REFERENCES: Mapping[Kind, Mapping[str, Kind]] = {
-    Kind.PEOPLE: {"manager": Kind.PEOPLE},
-    Kind.ENTITLEMENT_TEMPLATES: {"process": Kind.PROCESSES, "business_hours": Kind.BUSINESS_HOURS},
-    Kind.PRODUCTS: {"entitlement_templates": Kind.ENTITLEMENT_TEMPLATES},
-    Kind.CONTACTS: {"account": Kind.ACCOUNTS},
-    Kind.ASSETS: {"account": Kind.ACCOUNTS, "product": Kind.PRODUCTS},
-    Kind.SERVICE_CONTRACTS: {"account": Kind.ACCOUNTS, "parent": Kind.SERVICE_CONTRACTS},
-    Kind.CONTRACT_LINE_ITEMS: {
-        "service_contract": Kind.SERVICE_CONTRACTS,
-        "parent": Kind.CONTRACT_LINE_ITEMS,
-        "product": Kind.PRODUCTS,
-        "asset": Kind.ASSETS,
-    },
-    Kind.ENTITLEMENTS: {
-        "account": Kind.ACCOUNTS,
-        "asset": Kind.ASSETS,
-        "service_contract": Kind.SERVICE_CONTRACTS,
-        "contract_line_item": Kind.CONTRACT_LINE_ITEMS,
-        "contacts": Kind.CONTACTS,
-        "products": Kind.PRODUCTS,
-        "process": Kind.PROCESSES,
-        "business_hours": Kind.BUSINESS_HOURS,
-    },
-    Kind.SUBSCRIPTIONS: {"endpoint": Kind.ENDPOINTS, "accounts": Kind.ACCOUNTS},
-    Kind.REPORTS: {"account": Kind.ACCOUNTS, "entitlement": Kind.ENTITLEMENTS, "process": Kind.PROCESSES},
-}
 
 
 class _Check:
@@ -157,6 +133,8 @@ class _Check:
 
     def _of_its_kind(self, path: Path, kind: Kind, declaration: Declaration) -> Iterator[Problem]:
         match declaration:
+            case DeclaredHours():
+                yield from self._country(path, declaration)
             case EntitlementProcess():
                 yield from self.processes.problems(path, declaration)
             case Endpoint():
@@ -172,23 +150,29 @@ class _Check:
             case Subscription():
                 yield from self._subscription(path, declaration)
             case ScheduledReport() if not declaration.retired:
-                yield from report_problems(path, declaration, self.fields)
+                yield from report_problems(path, declaration, self.fields, self.references.organisation.roles)
                 yield from self._recipients(path, declaration)
             case IntakeSource():
                 yield from intake_problems(path, declaration, self.fields, self.references)
             case _:
                 pass
 
+    def _country(self, path: Path, hours: DeclaredHours) -> Iterator[Problem]:
+        """A country is named by its code. Hours that were stored with another name of it may stay as they are."""
+        country = hours.holidays.country
+        if country is None or hours.retired or self.known.find(Kind.BUSINESS_HOURS, hours.name) == hours:
+            return
+        try:
+            check_code(country)
+        except ValueError as error:
+            yield Problem((*path, "holidays", "country"), str(error))
+
     # --- references ---
 
     def _what_the_organisation_names(self) -> Iterator[Problem]:
         if self.organisation is not None:
-            named = {"business_hours": Kind.BUSINESS_HOURS, "process": Kind.PROCESSES}
-            for key, kind in named.items():
-                yield from self.references.problems(("organisation", key), kind, getattr(self.organisation, key))
-            if self.organisation.quiet is not None:
-                place = ("organisation", "quiet", "hours")
-                yield from self.references.problems(place, Kind.BUSINESS_HOURS, self.organisation.quiet.hours)
+            for place, kind, name in named_by_organisation(self.organisation):
+                yield from self.references.problems(("organisation", *place), kind, name)
             if self.organisation.customer_page is not None:
                 yield from customer_page_problems(self.organisation.customer_page, self.fields)
             for role, name in self.organisation.roles.items():
@@ -197,13 +181,25 @@ class _Check:
                     yield Problem(("organisation", "roles", role.value), message)
 
     def _references(self, path: Path, kind: Kind, declaration: Declaration) -> Iterator[Problem]:
-        for key, target in _REFERENCES.get(kind, {}).items():
-            value = getattr(declaration, key)
-            if isinstance(value, list):
-                for number, name in enumerate(value):
-                    yield from self.references.problems((*path, key, number), target, name)
-            else:
-                yield from self.references.problems((*path, key), target, value)
+        for place, target, name in named_by(kind, declaration):
+            own = len(place) <= len(("key", "number"))  # a key of its own, or one of its list
+            fits = partial(self._fits, kind, declaration, str(place[0])) if own else None
+            yield from self.references.problems((*path, *place), target, name, fits)
+
+    def _fits(self, kind: Kind, declaration: Declaration, key: str, name: str) -> bool:
+        """Whether a name that there is would be taken there: it is of the right account, and no ring comes of it."""
+        named = declaration.model_copy(update={key: name})
+        problems: Iterable[Problem] = ()
+        match named:
+            case Entitlement():
+                problems = self._owners((), named)
+            case ServiceContract() | ContractLineItem():
+                problems = self._parents((), kind, named)
+            case Subscription():
+                problems = self._subscription((), named)
+            case _:
+                pass
+        return all(problem.path != (key,) for problem in problems)
 
     def _parents(self, path: Path, kind: Kind, child: ServiceContract | ContractLineItem) -> Iterator[Problem]:
         chain = [child.id]
@@ -238,7 +234,8 @@ class _Check:
         place = (*path, "renews")
         if before is None:
             if not self.references.may_be_broken(Kind.ENTITLEMENTS, name):
-                known = nearest(name, self.references.names(Kind.ENTITLEMENTS) - {entitlement.id})
+                names = self.references.names(Kind.ENTITLEMENTS) - {entitlement.id}
+                known = nearest(name, names, lambda one: not any(self._renewed((), _renewing(entitlement, one))))
                 yield Problem(place, f"unknown {Kind.ENTITLEMENTS.one} {name!r}; {known}")
         elif name == entitlement.id:
             yield Problem(place, f"entitlement {name!r} renews itself; name the one before it, or leave it out")
@@ -325,6 +322,10 @@ class _Check:
             for problem in self.processes.problems((), stored):
                 message = f"the process {name!r}, which is stored, no longer fits: {problem}; declare it anew as well"
                 yield Problem(("fields",), message)
+
+
+def _renewing(entitlement: Entitlement, name: str) -> Entitlement:
+    return entitlement.model_copy(update={"renews": name})
 
 
 def _without_milestone(path: Path, actions: Sequence[Action]) -> Iterator[Problem]:

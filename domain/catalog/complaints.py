@@ -13,8 +13,11 @@ from domain.catalog.problems import Path, Problem
 from domain.criteria.fields import nearest
 from domain.errors import Contradiction
 from domain.ids import ID_IN_WORDS
+from domain.process import EntitlementProcess
 
 _LONGEST_SHOWN = 60
+VERSION = "version"
+"""The key of a process that no document gives: versions are counted when a catalog is applied."""
 
 
 def translated(error: ValidationError, model: type[BaseModel], raw: Any, at: Path) -> list[Problem]:
@@ -130,7 +133,8 @@ def _words(model: type[BaseModel], details: ErrorDetails) -> str:
 
 
 def _keys(model: type[BaseModel], location: tuple[str | int, ...]) -> list[str]:
-    return sorted({key for found in _models(model, location) for key in found.model_fields})
+    keys = {(found, key) for found in _models(model, location) for key in found.model_fields}
+    return sorted({key for found, key in keys if (found, key) != (EntitlementProcess, VERSION)})
 
 
 def _models(model: type[BaseModel], location: tuple[str | int, ...]) -> list[type[BaseModel]]:

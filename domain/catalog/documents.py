@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from domain.catalog.checks import check_entries
-from domain.catalog.complaints import shown, translated
+from domain.catalog.complaints import VERSION, shown, translated
 from domain.catalog.declarations import MODELS, Catalog, Declaration, Organisation, name_of
 from domain.catalog.kinds import Kind
 from domain.catalog.problems import CatalogProblems, Path, Problem
@@ -22,7 +22,8 @@ from domain.criteria.fields import FieldsError, FieldType, check_names, nearest
 from domain.criteria.values import read_values
 
 _OF_A_FIELD = ("type", "values")
-_CRITERIA = frozenset({"when", "complete_when", "pause_when", "exit_when"})
+CRITERIA = frozenset({"when", "complete_when", "pause_when", "exit_when"})
+"""Keys of a process whose values are criteria."""
 
 
 def read_document(document: Mapping[str, Any], known: Known = NOTHING) -> Catalog:
@@ -139,9 +140,9 @@ class _Reading:
         model = MODELS[kind]
         for number, item in enumerate(raw):
             path: Path = (kind.value, number)
-            if kind is Kind.PROCESSES and isinstance(item, Mapping) and "version" in item:
+            if kind is Kind.PROCESSES and isinstance(item, Mapping) and VERSION in item:
                 message = "versions are counted when the catalog is applied; leave it out"
-                self.problems.append(Problem((*path, "version"), message))
+                self.problems.append(Problem((*path, VERSION), message))
             try:
                 self.entries[kind].append((path, model.model_validate(item)))
             except ValidationError as error:
@@ -161,7 +162,7 @@ def _criteria_in(raw: Any, path: Path, schema: CriteriaSchema) -> Iterator[Probl
     """The problems of all criteria of a process that could not be read otherwise."""
     if isinstance(raw, Mapping):
         for key, value in raw.items():
-            if key in _CRITERIA:
+            if key in CRITERIA:
                 yield from criteria_problem((*path, key), value, schema)
             else:
                 yield from _criteria_in(value, (*path, str(key)), schema)

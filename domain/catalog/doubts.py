@@ -37,6 +37,7 @@ def doubts(document: Mapping[str, Any]) -> Iterator[Problem]:
             allowance = declared.get("allowance")
             if isinstance(allowance, Mapping) and not declared.get("retired"):
                 yield from _not_carried((kind, place, "allowance"), allowance, declared)
+                yield from _not_asked((kind, place, "allowance"), allowance)
 
 
 def _declared(document: Mapping[str, Any], kind: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
@@ -72,6 +73,13 @@ def _not_carried(path: Path, allowance: Mapping[str, Any], declared: Mapping[str
     if _NOTHING.fullmatch(str(most)):
         message = f"nothing is carried over, at most {most!r}; leave both out, or write more"
         yield Problem((*path, "carry_over_cap"), message)
+
+
+def _not_asked(path: Path, allowance: Mapping[str, Any]) -> Iterator[Problem]:
+    """A decision that is left to agents, of which there never is one."""
+    if allowance.get("decide") == "agent" and allowance.get("overflow") != "prompt":
+        message = "nobody is asked what to do beyond the cap, so no agent decides; write overflow: prompt beside it"
+        yield Problem((*path, "decide"), message)
 
 
 def _alike(path: Path, values: Sequence[Any]) -> Iterator[Problem]:

@@ -16,7 +16,7 @@ from domain.process.templates import Sight, of_any_action, template_problem
 def mail_problems(
     path: Path, action: Email, sight: Sight, references: References, *, retired: bool
 ) -> Iterator[Problem]:
-    """What is wrong with whom a mail goes to, with the hours that it waits for, and with the template that it names.
+    """What is wrong with whom a mail goes to, and with the texts of the template that it names.
 
     Args:
         path: where it is declared.
@@ -28,12 +28,8 @@ def mail_problems(
     for number, to in enumerate(action.to):
         if "@" not in to and "{" not in to:
             yield from _recipient((*path, "to", number), to.strip(), sight, references, retired=retired)
-    if not retired:
-        yield from references.problems((*path, "hours"), Kind.BUSINESS_HOURS, action.hours)
     if action.template is None:
         return
-    if not retired:
-        yield from references.problems((*path, "template"), Kind.TEMPLATES, action.template)
     named = references.find(Kind.TEMPLATES, action.template)
     for key, text in texts_of_template(named) if isinstance(named, MailTemplate) else ():
         if problem := template_problem(text, sight):
@@ -53,7 +49,8 @@ def _recipient(path: Path, to: str, sight: Sight, references: References, *, ret
     roles = {role.value for role in Role}
     if to not in roles:
         if references.find(Kind.PEOPLE, to) is None and not references.may_be_broken(Kind.PEOPLE, to):
-            known = nearest(to, roles | references.names(Kind.PEOPLE))
+            right = {role for role in roles if not any(_recipient(path, role, sight, references, retired=retired))}
+            known = nearest(to, right | references.names(Kind.PEOPLE, retired=False))
             yield Problem(path, f"{to!r} is no address, no role and no person; {known}")
         elif not retired:
             yield from references.problems(path, Kind.PEOPLE, to)

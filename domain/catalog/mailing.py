@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
@@ -40,6 +40,20 @@ def field_of(role: Role, named: Mapping[Role, str]) -> str:
         named: what the organisation says.
     """
     return named.get(role, role.value)
+
+
+def field_meant(name: str, fields: Container[str], named: Mapping[Role, str]) -> str:
+    """The field of a case that a name means: of ``owner`` that of the role, unless there is a field of that name.
+
+    Args:
+        name: as somebody says it.
+        fields: of cases.
+        named: what the organisation says.
+    """
+    if name in fields or name != Role.OWNER:
+        return name
+    found = field_of(Role.OWNER, named)
+    return found if found in fields else name
 
 
 def named_by(role: Role, fields: Mapping[str, Any], named: Mapping[Role, str]) -> list[str]:

@@ -14,7 +14,7 @@ from domain.criteria.cost import MOST_NANOSECONDS_TOGETHER
 from domain.criteria.fields import FieldsError, FieldType, check_instants, check_values, nearest
 from domain.criteria.values import Listed, check_compared, check_listed
 from domain.process import Email, EntitlementProcess, FieldUpdate, Milestone
-from domain.process.actions import Action, OutboundMessage
+from domain.process.actions import Action
 from domain.process.templates import Sight, of_a_milestone, template_problems
 
 
@@ -41,8 +41,6 @@ class ProcessChecks:
         """Everything that is wrong with a process."""
         stored = self._references.known.find(Kind.PROCESSES, process.name) if self._values else None
         self._as_stored = frozenset(_said_of_values(stored)) if isinstance(stored, EntitlementProcess) else frozenset()
-        if not process.retired:
-            yield from self._references.problems((*path, "business_hours"), Kind.BUSINESS_HOURS, process.business_hours)
         if process.entry != "opened_at":
             yield from self._instant((*path, "entry"), process.entry, "opened_at, or ")
         yield from self._criteria((*path, "exit_when"), process.exit_when)
@@ -57,10 +55,6 @@ class ProcessChecks:
     def _milestone(self, path: Path, milestone: Milestone, *, retired: bool) -> Iterator[Problem]:
         for key in ("when", "complete_when", "pause_when"):
             yield from self._criteria((*path, key), getattr(milestone, key))
-        if not retired:
-            yield from self._references.problems(
-                (*path, "business_hours"), Kind.BUSINESS_HOURS, milestone.business_hours
-            )
         if milestone.by is not None:
             yield from self._instant((*path, "by"), milestone.by, "")
         for number, name in enumerate(milestone.restart_on):
@@ -68,16 +62,8 @@ class ProcessChecks:
                 message = f"unknown field {name!r} of a case; expected {nearest(name, self._fields)}"
                 yield Problem((*path, "restart_on", number), message)
         for number, row in enumerate(milestone.within or ()):
-            place = (*path, "within", number)
-            yield from self._criteria((*place, "when"), row.when)
-            if not retired:
-                yield from self._references.problems(
-                    (*place, "business_hours"), Kind.BUSINESS_HOURS, row.business_hours
-                )
+            yield from self._criteria((*path, "within", number, "when"), row.when)
         for number, trigger in enumerate(milestone.triggers):
-            if not retired and not any(isinstance(action, Email) for action in trigger.actions):
-                hours = (*path, "triggers", number, "hours")
-                yield from self._references.problems(hours, Kind.BUSINESS_HOURS, trigger.hours)
             place = (*path, "triggers", number, "actions")
             yield from action_problems(
                 place, trigger.actions, of_a_milestone(self._fields), self._references, retired=retired
@@ -122,7 +108,7 @@ class ProcessChecks:
 def action_problems(
     path: Path, actions: Sequence[Action], sight: Sight, references: References, *, retired: bool
 ) -> Iterator[Problem]:
-    """What is wrong with actions: with their templates, and with the endpoints that they name.
+    """What is wrong with actions: with their templates, and with whom their mails go to.
 
     Args:
         path: where they are declared.
@@ -134,8 +120,6 @@ def action_problems(
     for number, action in enumerate(actions):
         for place, message in template_problems(action, sight):
             yield Problem((*path, number, *place), message)
-        if isinstance(action, OutboundMessage) and not retired:
-            yield from references.problems((*path, number, "endpoint"), Kind.ENDPOINTS, action.endpoint)
         if isinstance(action, Email):
             yield from mail_problems((*path, number), action, sight, references, retired=retired)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -32,8 +32,8 @@ class Known(Protocol):
     def find(self, kind: Kind, name: str) -> Declaration | None:
         """The declaration of that name."""
 
-    def names(self, kind: Kind) -> Iterable[str]:
-        """All names of a kind; asked for only when one is unknown."""
+    def names(self, kind: Kind, *, retired: bool = True) -> Iterable[str]:
+        """All names of a kind, with those that are retired or without; asked for only when one is unknown."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,9 @@ class KnownCatalog:
         """See `Known`."""
         return self.catalog.find(kind, name)
 
-    def names(self, kind: Kind) -> Iterable[str]:
+    def names(self, kind: Kind, *, retired: bool = True) -> Iterable[str]:
         """See `Known`."""
-        return [name_of(declaration) for declaration in self.catalog.of(kind)]
+        return [name_of(declared) for declared in self.catalog.of(kind) if retired or not declared.retired]
 
 
 NOTHING: Known = KnownCatalog()
@@ -103,20 +103,32 @@ class References:
         """Whether it may be one of the declarations that could not be read."""
         return not self._broken.isdisjoint({(kind, name), (kind, None)})
 
-    def names(self, kind: Kind) -> set[str]:
-        """All names of a kind."""
+    def names(self, kind: Kind, *, retired: bool = True) -> set[str]:
+        """All names of a kind, with those that will be retired or without."""
         names = {name for declared, name in (*self._declared, *self._broken) if declared is kind and name is not None}
-        return names | set(self.known.names(kind)) | ({ALWAYS.name} if kind is Kind.BUSINESS_HOURS else set())
+        names |= set(self.known.names(kind, retired=retired)) | (
+            {ALWAYS.name} if kind is Kind.BUSINESS_HOURS else set()
+        )
+        if retired:
+            return names
+        return names - {name for (of, name), declared in self._declared.items() if of is kind and declared.retired}
 
-    def problems(self, path: Path, kind: Kind, name: str | None) -> Iterator[Problem]:
-        """What is wrong with a reference, if it is one: nothing of that name is declared, or it is retired."""
-        if name is None:
-            return
+    def problems(
+        self, path: Path, kind: Kind, name: str, fits: Callable[[str], bool] | None = None
+    ) -> Iterator[Problem]:
+        """What is wrong with a reference: nothing of that name is declared, or it is retired.
+
+        Args:
+            path: where it stands.
+            kind: of what is named.
+            name: that is named.
+            fits: whether another name would be taken there, for all that is known of it beside.
+        """
         found = self.find(kind, name)
         if found is None:
             built_in = kind is Kind.BUSINESS_HOURS and name == ALWAYS.name
             if built_in or self.may_be_broken(kind, name):
                 return
-            yield Problem(path, f"unknown {kind.one} {name!r}; {nearest(name, self.names(kind))}")
+            yield Problem(path, f"unknown {kind.one} {name!r}; {nearest(name, self.names(kind, retired=False), fits)}")
         elif found.retired:
             yield Problem(path, f"{kind.one} {name!r} is retired; name another, or retire this too")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 from pydantic import Field
 
-from domain.catalog.mailing import TimeZone
+from domain.catalog.mailing import Role, TimeZone, field_meant
 from domain.catalog.problems import Problem
 from domain.catalog.report_times import Every, ReportTimes
 from domain.criteria.fields import FieldsError, FieldType, check_values, nearest
@@ -86,10 +86,11 @@ ACCOUNT_MANAGER = "account_manager"
 
 
 def report_problems(
-    path: tuple[str | int, ...], report: ScheduledReport, fields: Mapping[str, FieldType]
+    path: tuple[str | int, ...], report: ScheduledReport, fields: Mapping[str, FieldType], roles: Mapping[Role, str]
 ) -> Iterator[Problem]:
-    """What does not fit of a report to the fields that cases have."""
-    yield from _group_problems((*path, "by"), report, fields)
+    """What does not fit of a report to the fields that cases have; which of them says who owner is, the roles say."""
+    by = [field_meant(name, fields, roles) for name in report.by]
+    yield from _group_problems((*path, "by"), report.kind, by, fields)
     for key in ("milestone", "process", "where"):
         if report.kind in SUMS and getattr(report, key):
             message = f"the {report.kind} report is of entitlements; {key} chooses cases. Name account or entitlement"
@@ -109,13 +110,13 @@ def report_problems(
 
 
 def _group_problems(
-    path: tuple[str | int, ...], report: ScheduledReport, fields: Mapping[str, FieldType]
+    path: tuple[str | int, ...], kind: str, by: Sequence[str], fields: Mapping[str, FieldType]
 ) -> Iterator[Problem]:
-    sums = SUMS.get(report.kind)
-    known = [*GROUPS, *OWN_GROUPS.get(report.kind, ()), *fields] if sums is None else [*sums, *PERIODS]
-    for number, name in enumerate(report.by):
+    sums = SUMS.get(kind)
+    known = [*GROUPS, *OWN_GROUPS.get(kind, ()), *fields] if sums is None else [*sums, *PERIODS]
+    for number, name in enumerate(by):
         if name not in known and sums is None:
             yield Problem((*path, number), f"no field {name!r} to group by; {nearest(name, known)}")
         elif name not in known:
-            said = f"{report.kind} can be added up by {', '.join(known[:-1])} or {known[-1]}; not by {name!r}"
+            said = f"{kind} can be added up by {', '.join(known[:-1])} or {known[-1]}; not by {name!r}"
             yield Problem((*path, number), said)

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AwareDatetime, Field
 
 from domain.catalog.declarations import Entitlement
+from domain.catalog.kinds import Kind
 from domain.catalog.status import EntitlementStatus, cancelled_from, status
 from domain.criteria.fields import FieldType
 from domain.criteria.values import Listed
@@ -38,6 +39,17 @@ class CoverageQuestion(Value):
     product: str | None = None
     channel: str | None = None
     at: AwareDatetime
+
+    @property
+    def things(self) -> dict[Kind, str | None]:
+        """What it names that may be retired, by kind; an account or entitlement that is matches nothing anyway."""
+        return {
+            Kind.CONTACTS: self.contact,
+            Kind.ASSETS: self.asset,
+            Kind.SERVICE_CONTRACTS: self.service_contract,
+            Kind.CONTRACT_LINE_ITEMS: self.contract_line_item,
+            Kind.PRODUCTS: self.product,
+        }
 
     def filled_from(self, entitlement: Entitlement) -> CoverageQuestion:
         """The question of a case that is opened from an entitlement, which fills in what the intake leaves open."""
@@ -112,10 +124,12 @@ class CoverageCandidates(Value):
 
     Attributes:
         candidates: all that may match, and some of the others of the same accounts, to say why they do not.
+        more: there are more of these.
     """
 
     scope: CoverageScope
     candidates: list[Candidate]
+    more: bool = False
 
 
 class MatchedBy(IntEnum):
@@ -178,11 +192,13 @@ class Coverage(Value):
 
     Attributes:
         ranked: every entitlement that matches, best first: after an overflow the next one is asked.
-        unmatched: every candidate that does not match.
+        unmatched: every candidate that does not match, by id.
+        more: the accounts have more entitlements that do not match.
     """
 
     ranked: list[Match]
     unmatched: list[NotMatched]
+    more: bool = False
 
     @property
     def chosen(self) -> Entitlement | None:
@@ -202,7 +218,9 @@ class Coverage(Value):
             yield _not_chosen(match.entitlement, _outranked(match, best))
 
 
-def choose(scope: CoverageScope, candidates: Iterable[Candidate], exhausted: Container[str] = ()) -> Coverage:
+def choose(
+    scope: CoverageScope, candidates: Iterable[Candidate], exhausted: Container[str] = (), *, more: bool = False
+) -> Coverage:
     """Match and rank.
 
     An entitlement matches if it is active at the instant, its account is one of the case's, and its asset, contacts,
@@ -215,6 +233,7 @@ def choose(scope: CoverageScope, candidates: Iterable[Candidate], exhausted: Con
         scope: the case.
         candidates: in any order.
         exhausted: ids of entitlements of whose allowance nothing is left.
+        more: there are more that do not match than are among the candidates.
     """
     matches, unmatched = [], []
     for candidate in candidates:
@@ -227,7 +246,7 @@ def choose(scope: CoverageScope, candidates: Iterable[Candidate], exhausted: Con
         else:
             unmatched.append(_not_chosen(entitlement, why))
     unmatched.sort(key=lambda other: other.entitlement)
-    return Coverage(ranked=ranked(matches, exhausted), unmatched=unmatched)
+    return Coverage(ranked=ranked(matches, exhausted), unmatched=unmatched, more=more)
 
 
 def ranked(matches: Iterable[Match], exhausted: Container[str] = ()) -> list[Match]:
@@ -252,7 +271,12 @@ def ranked(matches: Iterable[Match], exhausted: Container[str] = ()) -> list[Mat
 
 
 def case_coverage(
-    ranking: Sequence[Match], chosen: Match | None, left: Left | None, others: Sequence[NotMatched]
+    ranking: Sequence[Match],
+    chosen: Match | None,
+    left: Left | None,
+    others: Sequence[NotMatched],
+    *,
+    more: bool = False,
 ) -> CaseCoverage:
     """How a case came by its entitlement.
 
@@ -260,13 +284,15 @@ def case_coverage(
         ranking: all that match, best first.
         chosen: of these; None: none had anything left.
         left: of its allowance.
-        others: those of the ranking that were asked before it, and all that do not match.
+        others: those of the ranking that were asked before it, and those that do not match.
+        more: there are more that do not match.
     """
     if chosen is None:
-        return CaseCoverage(entitlement=None, others=list(others))
+        return CaseCoverage(entitlement=None, others=list(others), more=more)
     after = ranking[ranking.index(chosen) + 1 :]
     worse = [_not_chosen(match.entitlement, _outranked(match, chosen)) for match in after]
-    return CaseCoverage(entitlement=chosen.entitlement.id, by=chosen.by.words, left=left, others=[*worse, *others])
+    name, why_not = chosen.entitlement.id, [*worse, *others]
+    return CaseCoverage(entitlement=name, by=chosen.by.words, left=left, others=why_not, more=more)
 
 
 def _not_chosen(entitlement: Entitlement, why: str) -> NotMatched:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -36,6 +36,7 @@ _LISTED_NAMES = 12
 _SHOWN_LENGTH = 60
 _LONGEST_GUESSED = 100
 """Characters of a name for which the nearest known one is looked for."""
+_MOST_GUESSED = 10
 _MOST_PROBLEMS = 10
 """That are told of one set of values."""
 
@@ -169,14 +170,15 @@ def utc_text(at: datetime) -> str:
         raise ValueError(f"the date-time {at.isoformat()} is outside the years 1 to 9999 in UTC") from None
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """The end of a message about an unknown name: `did you mean 'priority'?`, or what there is."""
+def nearest(name: str, known: Iterable[str], fits: Callable[[str], bool] | None = None) -> str:
+    """The end of a message about an unknown name: `did you mean 'priority'?`, if that `fits`, or what there is."""
     names = sorted(known)
     if len(name) > _LONGEST_GUESSED:
         return f"a name has at most {_LONGEST_GUESSED} characters"
     by_folded = {candidate.casefold(): candidate for candidate in names}
-    if close := difflib.get_close_matches(name.casefold(), by_folded, n=1):
-        return f"did you mean {by_folded[close[0]]!r}?"
+    for close in difflib.get_close_matches(name.casefold(), by_folded, n=_MOST_GUESSED if fits else 1):
+        if fits is None or fits(by_folded[close]):
+            return f"did you mean {by_folded[close]!r}?"
     if not names:
         return "there are none"
     more = f" and {len(names) - _LISTED_NAMES} more" if len(names) > _LISTED_NAMES else ""

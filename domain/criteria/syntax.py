@@ -6,7 +6,7 @@ Milepost needs. The few kinds of nodes are read here, straight from the wire.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -126,6 +126,21 @@ def tree_of(compiled: cel.Expression) -> Tree:
     entries = (_message(entry) for entry in source.get(4, []) if isinstance(entry, bytes))
     offsets = {_int(entry, 1): _int(entry, 2) for entry in entries}
     return Tree(_node(_bytes(checked, 4), 0), offsets)
+
+
+def parts_of(node: Node) -> Iterable[Node]:
+    """The nodes that a node is made of."""
+    match node:
+        case Call():
+            return node.arguments
+        case ListLiteral():
+            return node.elements
+        case Comprehension():
+            return [node.range, *node.once, *node.each]
+        case Select():
+            return [node.operand]
+        case _:
+            return ()
 
 
 def _node(encoded: bytes, depth: int) -> Node:

@@ -21,7 +21,7 @@ from domain.criteria.fields import (
     check_values,
     nearest,
 )
-from domain.criteria.syntax import Call, Comprehension, Constant, ListLiteral, Name, Node, Select, tree_of
+from domain.criteria.syntax import Call, Comprehension, Constant, ListLiteral, Name, Node, Select, parts_of, tree_of
 
 Listed = Mapping[str, Sequence[str | int]]
 """Of fields whose values are listed, these in their order."""
@@ -134,6 +134,18 @@ def check_compared(source: str, listed: Listed) -> None:
         raise CriteriaError(f"{_shown(value)} is none of the values of case.{name}; {hint}", line, column)
 
 
+def values_compared(source: str) -> Iterator[tuple[str, str | int]]:
+    """Every field of a case that a criterion compares with a value that it names, with that value.
+
+    Args:
+        source: a criterion that compiles.
+    """
+    for name, constant in _compared(tree_of(untyped(source)).root, {}):
+        value = constant.text if constant.text is not None else constant.number
+        if value is not None:
+            yield name, value
+
+
 def _compared(node: Node, items: Mapping[str, str]) -> Iterator[tuple[str, Constant]]:
     """Fields of a case, each with a constant that it or one of its items is compared with.
 
@@ -155,7 +167,7 @@ def _compared(node: Node, items: Mapping[str, str]) -> Iterator[tuple[str, Const
             pass
     if isinstance(node, Comprehension) and (name := _field(node.range, items)):
         items = {**items, node.variable: name}
-    for inner in _within(node):
+    for inner in parts_of(node):
         yield from _compared(inner, items)
 
 
@@ -177,20 +189,6 @@ def _field(node: Node, items: Mapping[str, str]) -> str | None:
             return _field(values, items)
         case _:
             return None
-
-
-def _within(node: Node) -> Iterable[Node]:
-    match node:
-        case Call():
-            return node.arguments
-        case ListLiteral():
-            return node.elements
-        case Comprehension():
-            return [node.range, *node.once, *node.each]
-        case Select():
-            return [node.operand]
-        case _:
-            return ()
 
 
 def _shown(value: Any) -> str:

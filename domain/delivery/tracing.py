@@ -1,4 +1,8 @@
-"""Trace ids by W3C Trace Context (level 1): by them the receiver's own traces of all attempts are one."""
+"""Trace ids by W3C Trace Context (level 1): by them the receiver's own traces of what belongs together are one.
+
+That is all attempts at a message, and all events of a case or an entitlement. Nothing of what the ids are made of can
+be read in them.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +18,26 @@ def traceparent(key: str, at: datetime) -> str:
     """The header of an attempt: the trace is the effect's, alike for every attempt; the span is the attempt's own.
 
     Args:
-        key: the effect's. Nothing of it can be read in the header.
+        key: the effect's.
         at: when the attempt is made.
     """
-    trace = _digits(f"trace\n{key}", _TRACE_DIGITS)
-    return "-".join((_VERSION, trace, _digits(f"span\n{key}\n{at.isoformat()}", _SPAN_DIGITS), _SAMPLED))
+    return _traceparent(key, f"{key}\n{at.isoformat()}")
+
+
+def traceparent_of_event(source: str, subject: str, event_id: str) -> str:
+    """Where an event of the feed belongs: the trace is its subject's, the span its own. It never changes.
+
+    Args:
+        source: the installation: a case of the same id elsewhere is another trace.
+        subject: whose event it is.
+        event_id: names it.
+    """
+    return _traceparent(f"{source}\n{subject}", f"{source}\n{event_id}")
+
+
+def _traceparent(trace: str, span: str) -> str:
+    ids = _digits(f"trace\n{trace}", _TRACE_DIGITS), _digits(f"span\n{span}", _SPAN_DIGITS)
+    return "-".join((_VERSION, *ids, _SAMPLED))
 
 
 def _digits(text: str, many: int) -> str:

@@ -56,6 +56,7 @@ def explain(
     instances = in_order(plan, explained)
     explanation = Explanation(
         case_id=state.case_id,
+        external_id=state.external_id,
         now=_local(hours, now),
         opened_at=_local(hours, state.opened_at),
         closed_at=_local(hours, state.closed_at) if state.closed_at else None,

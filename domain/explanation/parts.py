@@ -335,10 +335,12 @@ class Explanation(Value):
     Instants of the case itself are on the wall clock of its process's calendar, or else of its default one.
 
     Attributes:
+        external_id: the id of another system that the case's was made of; not written where there is none.
         more: of each milestone that has more instances than are explained.
     """
 
     case_id: str
+    external_id: str | None = Field(default=None, exclude_if=operator.not_)
     now: AwareDatetime
     opened_at: AwareDatetime
     closed_at: AwareDatetime | None

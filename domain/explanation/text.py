@@ -50,7 +50,8 @@ def explanation_text(explanation: Explanation, width: int = 100) -> str:
 
 
 def _case(explanation: Explanation, width: int) -> str:
-    lines = [f"Case {explanation.case_id}, explained as of {moment(explanation.now)}"]
+    foreign = f" ({explanation.external_id})" if explanation.external_id else ""
+    lines = [f"Case {explanation.case_id}{foreign}, explained as of {moment(explanation.now)}"]
     if explanation.process is None:
         return "\n".join([*lines, "It is in no process, so it has no milestones."])
     said = f"Process {explanation.process} version {explanation.process_version}"

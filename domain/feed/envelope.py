@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from domain.delivery.tracing import traceparent_of_event
 from domain.model import Value
 
 PREFIX = "milepost"
@@ -84,6 +84,10 @@ class Draft(Value):
         return f"{self.subject}/{self.sequence}-{digest[:_DIGITS]}"
 
 
+def _traceparent(known: dict[str, Any]) -> str:
+    return traceparent_of_event(known["source"], known["subject"], known["id"])
+
+
 class FeedEvent(Value):
     """An event as readers get it.
 
@@ -93,6 +97,10 @@ class FeedEvent(Value):
         time: when it took effect; `recordedtime` is when it was written.
         dataschema: names the JSON Schema of `data`.
         sequence: counts the events of the subject from 1, without a gap.
+        follows: for a key that is bound to accounts, and only where it is not the number right before `sequence`: the
+            number of the newest event of the subject before this one that is kept and that the key may see; 0: there
+            is none.
+        traceparent: a W3C Trace Context: the trace is the subject's, the span the event's own.
     """
 
     specversion: Literal["1.0"] = "1.0"
@@ -104,20 +112,7 @@ class FeedEvent(Value):
     datacontenttype: Literal["application/json"] = "application/json"
     dataschema: str
     sequence: int = Field(ge=1)
+    follows: int | None = Field(default=None, ge=0, exclude_if=lambda number: number is None)
     recordedtime: AwareDatetime
+    traceparent: str = Field(default_factory=_traceparent)
     data: dict[str, Any]
-
-
-def written(draft: Draft, *, source: str, recorded_at: datetime) -> FeedEvent:
-    """The event of a draft."""
-    return FeedEvent(
-        id=draft.id,
-        source=source,
-        type=draft.type,
-        subject=draft.subject,
-        time=draft.time,
-        dataschema=schema_uri(draft.type),
-        sequence=draft.sequence,
-        recordedtime=recorded_at,
-        data=draft.data,
-    )

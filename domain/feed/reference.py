@@ -18,6 +18,9 @@ _HEAD = """\
 
 Written by `milepost events --schemas docs/reference`. How the feed is read is in the [guide](../guide/feed.md).
 
+Its envelope is that of CloudEvents, with `sequence`, `recordedtime` and `traceparent`; for a key that is bound to
+accounts also with `follows`, where events between were another account's. This page is about its `data`.
+
 Every event has `text`, one line for people, and where they are known, `by`, `reason` and `occurred_at`: when it
 happened, if it took effect later. `cut` lists texts that were too long. Besides that
 

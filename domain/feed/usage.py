@@ -111,8 +111,8 @@ def outcome_event(outcome: UsageOutcome, *, row: int, sequence: int) -> Draft:
 
 
 def _facts(whose: CountedEntitlement, row: LedgerRow) -> dict[str, Any]:
-    known = row.model_dump(exclude={"number", "kind", "event_id", "carried_out", "at"})
-    return {**whose.model_dump(), "row": row.number, **known}
+    known = row.model_dump(exclude={"number", "kind", "event_id", "at"})
+    return {**whose.model_dump(), "row": row.number, **known, "carried_out": row.carried_out or None}
 
 
 def _draft(whose: CountedEntitlement, row: LedgerRow, type_: str, data: UsageData, offset: int) -> Draft:

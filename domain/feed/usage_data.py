@@ -18,6 +18,7 @@ class UsageData(EventData):
         first_day: of the period; left out where there are no periods.
         reference: the case, time entry, visit or threshold that it is about.
         amount: how much it is about; `used`, `overage` and `carried` are what it adds to these of the period.
+        carried_out: what the period gives to a renewal; negative: what is asked back from there.
         used_after, overage_after, cap_after, balance_after: what these come to with it; left out: unlimited.
         recorded_at: when it came; the event's time is the instant that decided the period.
     """
@@ -35,6 +36,7 @@ class UsageData(EventData):
     used: int = 0
     overage: int = 0
     carried: int = 0
+    carried_out: int | None = None
     used_after: int
     overage_after: int
     cap_after: int | None = None

@@ -12,7 +12,6 @@ from domain.bounds import cut, quoted
 from domain.catalog.intake import REFERENCES, IntakeSource
 from domain.criteria.fields import FieldsError, FieldType, check_values
 from domain.criteria.payloads import WANTED_OF_FIELDS, Delivered, NoValue, Wanted
-from domain.criteria.values import Listed, check_listed
 from domain.ids import case_id_of
 from domain.intake.instants import instant_of
 from domain.model import Value
@@ -87,23 +86,20 @@ def read_case(source: IntakeSource, delivered: Delivered) -> str:
     return _foreign_id(source, _Reading(source, delivered))
 
 
-def read_news(
-    source: IntakeSource, delivered: Delivered, place: Place, fields: Mapping[str, FieldType], listed: Listed
-) -> News:
-    """All that a delivery says.
+def read_news(source: IntakeSource, delivered: Delivered, place: Place, fields: Mapping[str, FieldType]) -> News:
+    """All that a delivery says. Whether values are listed is judged when a case is told of them, by what it has.
 
     Args:
         source: how it is read.
         delivered: what was sent.
         place: where it belongs.
         fields: those of a case, as they are declared.
-        listed: the values of those of which they are listed.
 
     Raises:
         Unreadable: an expression reads what is not there, or comes to what cannot be.
     """
     reading = _Reading(source, delivered)
-    values = reading.fields("fields", source.fields, fields, listed)
+    values = reading.fields("fields", source.fields, fields)
     opened_at = reading.instant("opened_at", source.opened_at)
     stops = reading.condition("stop", source.stop, otherwise=False)
     resumes = reading.condition("resume", source.resume, otherwise=False)
@@ -118,7 +114,7 @@ def read_news(
         by=reading.text("by", source.by),
         references={key: said for key in REFERENCES if (said := reading.text(key, getattr(source, key))) is not None},
         fields=values,
-        initially=reading.fields("initially", source.initially, fields, listed),
+        initially=reading.fields("initially", source.initially, fields),
         opens=reading.condition("open", source.open, otherwise=True),
         changes=reading.condition("change", source.change, otherwise=True),
         stops=stops,
@@ -166,9 +162,7 @@ class _Reading:
             return None
         return self._instant(place, self._value(place, text, Wanted.INSTANT))
 
-    def fields(
-        self, place: str, texts: Mapping[str, str], declared: Mapping[str, FieldType], listed: Listed
-    ) -> dict[str, Any]:
+    def fields(self, place: str, texts: Mapping[str, str], declared: Mapping[str, FieldType]) -> dict[str, Any]:
         """Values of fields, as their types want them."""
         values: dict[str, Any] = {}
         for name, text in texts.items():
@@ -182,11 +176,9 @@ class _Reading:
                 value = None if instant is None else instant.isoformat()
             values[name] = value
         try:
-            checked = check_values(values, declared)
-            check_listed(checked, listed)
+            return dict(check_values(values, declared))
         except FieldsError as error:
             raise Unreadable(f"{place}: {error}") from None
-        return dict(checked)
 
     def _instant(self, place: str, value: Any) -> datetime | None:
         if value is None or value == "":

@@ -7,14 +7,16 @@ instant (a milestone was reached) counts whenever it is heard of, and is judged 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import AwareDatetime, Field
 
+from domain.criteria.fields import FieldsError
+from domain.criteria.values import Listed, check_listed
 from domain.ids import external_id_of
-from domain.intake.news import News
+from domain.intake.news import News, Unreadable
 from domain.messages.cases import CaseIntake
 from domain.model import Value
 from domain.timeline.views import CaseView, MilestoneView
@@ -128,22 +130,48 @@ def intake_of(news: News, by: str) -> CaseIntake:
     )
 
 
-def steps(news: News, known: Known, view: CaseView) -> Steps:
+def check_opening(news: News, listed: Listed) -> None:
+    """Refuse to open a case with what is none of its fields' values.
+
+    Args:
+        news: that opens it.
+        listed: the values of fields of which they are listed, as they are declared now.
+
+    Raises:
+        Unreadable: it names such a value, of now or of when the ticket was opened.
+    """
+    _check("fields", news.fields, listed, {})
+    _check("initially", news.initially, listed, {})
+
+
+def _check(place: str, values: Mapping[str, Any], listed: Listed, standing: Mapping[str, Any]) -> None:
+    try:
+        check_listed(values, listed, standing)
+    except FieldsError as error:
+        raise Unreadable(f"{place}: {error}") from None
+
+
+def steps(news: News, known: Known, view: CaseView, listed: Listed) -> Steps:
     """What follows from a delivery for a case that there is, or was just opened.
 
     Args:
         news: what it says.
         known: as of when what is known of the case is.
-        view: the case as it stands.
+        view: the case as it stands. What it has it may be told again, though it is on no list any more.
+        listed: the values of fields of which they are listed, as they are declared now.
+
+    Raises:
+        Unreadable: a field would change to what is none of its values.
     """
-    return _Planning(news, known, view).steps()
+    return _Planning(news, known, view, listed).steps()
 
 
 class _Planning:
-    def __init__(self, news: News, known: Known, view: CaseView) -> None:
+    def __init__(self, news: News, known: Known, view: CaseView, listed: Listed) -> None:
         self._news = news
         self._known = known
         self._view = view
+        self._listed = listed
         self._at = max(news.place.occurred_at, view.opened_at)
         self._left_out: list[str] = []
         if self._at > news.place.occurred_at:
@@ -160,8 +188,10 @@ class _Planning:
             if not self._news.reopens or self._is_old("whether it is closed", self._known.state):
                 self._left_out.append(f"the case is closed, since {instant(self._view.closed_at)}")
                 return
+            self._check(fields)
             yield self._ask("reopen", fields=fields or None)
         elif fields:
+            self._check(fields)
             yield self._ask("change_fields", fields=fields)
         for name in self._news.completes:
             yield from self._completion(name)
@@ -179,6 +209,9 @@ class _Planning:
             self._left_out.append(f"something newer is known of {', '.join(stale)}")
         others = {name: value for name, value in self._news.fields.items() if name not in stale}
         return {name: value for name, value in others.items() if value != self._view.fields.get(name)}
+
+    def _check(self, fields: Mapping[str, Any]) -> None:
+        _check("fields", fields, self._listed, self._view.fields)
 
     def _clock(self) -> Iterator[Ask]:
         """A case whose clock stands so already is asked nothing."""

@@ -68,13 +68,15 @@ class CaseCoverage(Value):
         entitlement: None: none covers the case.
         by: what it matches by, in words.
         left: of its allowance, with what the case took; None: nothing is counted.
-        others: every other that could have been, and why it was not chosen.
+        others: every other that matches, and up to 20 that do not, and why they were not chosen.
+        more: the accounts of the case have more entitlements, which do not match.
     """
 
     entitlement: str | None
     by: str | None = None
     left: Left | None = None
     others: list[NotMatched] = Field(default_factory=list)
+    more: bool = Field(default=False, exclude_if=operator.not_)
 
     @property
     def verdict(self) -> str:
@@ -88,4 +90,5 @@ class CaseCoverage(Value):
     def text(self) -> str:
         """All of it in a line."""
         others = "; ".join(f"{other.entitlement}: {other.why}" for other in self.others)
-        return f"{self.verdict}. Not {others}" if others else self.verdict
+        more = "; and others, which do not match either" if self.more else ""
+        return f"{self.verdict}. Not {others}{more}" if others else self.verdict

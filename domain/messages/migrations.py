@@ -5,6 +5,7 @@ All of it is JSON on the wire, as everything that travels.
 
 from __future__ import annotations
 
+import operator
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveInt, model_validator
@@ -78,6 +79,8 @@ class CaseSelection(Value):
         calendar: cases that hold an older version of these business hours.
         accounts: cases of one of these accounts; so with `entitlements` and `cases`.
         fields: cases whose fields have these values.
+        redeclared: also cases of no older version that go by fields, or lists of their values, which are declared
+            otherwise by now. Each case has to be looked into for that.
     """
 
     process: Words | None = None
@@ -87,6 +90,7 @@ class CaseSelection(Value):
     entitlements: References = Field(default_factory=list)
     cases: References = Field(default_factory=list)
     fields: dict[str, Any] = Field(default_factory=dict)
+    redeclared: bool = Field(default=False, exclude_if=operator.not_)
 
     @model_validator(mode="after")
     def _version_of_what(self) -> CaseSelection:
@@ -207,7 +211,7 @@ class OutdatedRequest(Value):
 
 
 class OutdatedCase(Value):
-    """A running case that holds an older version of its process, or of business hours."""
+    """A running case that holds an older version of its process, of business hours, or of the fields of cases."""
 
     case_id: str
     process: str

@@ -19,11 +19,14 @@ from domain.open_time.frozen import FrozenCalendar
 from domain.open_time.windows import clock_seconds, clock_text
 
 EXPECTED = "a span is written like 90m, 4h, 1h30m, 45s, 2bd (business days), eod, 2bd eod or 1bd 16:00"
+EXPECTED_OFFSET = "an offset is written like 0, 30m, 4h, 1h30m or 45s"
 
 # Beyond any promise; so that no search for a target goes on for ever.
 MAX_SECONDS = MOST_SPAN_SECONDS
 MAX_BUSINESS_DAYS = 10 * 366
-_TOO_LONG = f"is longer than ten years of open time; at most {MAX_SECONDS // 3600}h or {MAX_BUSINESS_DAYS}bd"
+_MOST = f"at most {MAX_SECONDS // 3600}h"
+_TOO_LONG = f"is longer than ten years of open time; {_MOST}"
+_OR_DAYS = f" or {MAX_BUSINESS_DAYS}bd"
 
 _DIGITS = 12  # that a number in a span has at most
 _ELAPSED = re.compile(r"(?:([0-9]{1,12})h)?(?:([0-9]{1,12})m)?(?:([0-9]{1,12})s)?")
@@ -50,30 +53,41 @@ def _elapsed_seconds(text: str, expected: str) -> int:
     hours, minutes, seconds = (int(part or 0) for part in match.groups())
     total = hours * 3600 + minutes * 60 + seconds
     if total > MAX_SECONDS:
-        raise ValueError(f"span {text!r} {_TOO_LONG}")
+        raise ValueError(f"span {text!r} {_TOO_LONG}{_OR_DAYS if expected == EXPECTED else ''}")
     return total
 
 
 def _complaint(text: str, expected: str) -> str:
     """What is wrong with a text, and what would be right in its place: an offset takes no business days."""
     shown = quoted(text)
-    bare = _BARE_DAYS.fullmatch(text)
-    if bare:
-        days = int(bare[1]) or 1
-        in_days = f"{days}bd for business days, or " if expected == EXPECTED else ""
-        return (
-            f"bad span {shown}: a bare 'd' is refused, since an eight-hour calendar and a clock disagree on what it "
-            f"means; write {in_days}{days * 24}h for open hours"
-        )
-    if meant := _meant(text, in_days=expected == EXPECTED):
+    in_days = expected == EXPECTED
+    if bare := _BARE_DAYS.fullmatch(text):
+        why = "a bare 'd' is refused, since an eight-hour calendar and a clock disagree on what it means"
+        return f"bad span {shown}: {why}; {_for_days(int(bare[1]) or 1, in_days=in_days)}"
+    if meant := _meant(text, in_days=in_days):
         return f"bad span {shown}; write {meant}"
     if text.startswith("-"):
         return f"bad span {shown}: a span is not negative; {expected}"
-    if text == "0":
-        return f"bad span {shown}: it has to be some time; {expected}"
     if text.isascii() and text.isdigit() and len(text) <= _DIGITS:
-        return f"bad span {shown}: it has no unit; write {text}m for minutes or {text}h for hours"
+        return f"bad span {shown}{_without_unit(text, expected)}"
     return f"bad span {shown}; {expected}"
+
+
+def _for_days(days: int, *, in_days: bool) -> str:
+    """What to write for days, of which a day is 24 hours; only how many there may be, if they are more."""
+    if days * 24 * 3600 > MAX_SECONDS or days > MAX_BUSINESS_DAYS:
+        return _MOST + (_OR_DAYS if in_days else "")
+    business_days = f"{days}bd for business days, or " if in_days else ""
+    return f"write {business_days}{days * 24}h for open hours"
+
+
+def _without_unit(text: str, expected: str) -> str:
+    """What is wrong with a number alone, and what to write for it: no unit with which it would be too long."""
+    if int(text) == 0:
+        return f": it has to be some time; {expected}" if expected == EXPECTED else "; write 0"
+    units = (("m", "minutes"), ("h", "hours"))
+    fitting = [f"{text}{unit} for {name}" for unit, name in units if int(text) * _SECONDS_OF[unit] <= MAX_SECONDS]
+    return ": it has no unit; " + ("write " + " or ".join(fitting) if fitting else expected)
 
 
 def _meant(text: str, *, in_days: bool) -> str:
@@ -132,7 +146,7 @@ class Span:
     @classmethod
     def _in_days(cls, text: str, days: int, until: str) -> Self:
         if days > MAX_BUSINESS_DAYS:
-            raise ValueError(f"span {text!r} {_TOO_LONG}")
+            raise ValueError(f"span {text!r} {_TOO_LONG}{_OR_DAYS}")
         if until not in {"", "eod"}:
             return cls(seconds=None, business_days=days, clock=clock_seconds(until))
         if days == 0:
@@ -191,12 +205,11 @@ class Offset:
         """
         if text == "0":
             return cls(0)
-        expected = "an offset is written like 0, 30m, 4h, 1h30m or 45s"
         if text == "eod" or _DAYS.fullmatch(text):
             raise ValueError(
-                f"bad offset {quoted(text)}: business days and eod make a target, not an offset; {expected}"
+                f"bad offset {quoted(text)}: business days and eod make a target, not an offset; {EXPECTED_OFFSET}"
             )
-        return cls(_elapsed_seconds(text, expected))
+        return cls(_elapsed_seconds(text, EXPECTED_OFFSET))
 
     def __str__(self) -> str:
         return _text_of(self.seconds)
@@ -217,7 +230,7 @@ def _text_schema(kind: type[Span] | type[Offset]) -> CoreSchema:
         if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**_DIGITS:
             return kind.parse(str(value))
         shown = repr(value) if value is None or isinstance(value, bool | float) else f"of type {type(value).__name__}"
-        raise ValueError(f"bad span {shown}; {EXPECTED}")
+        raise ValueError(f"bad span {shown}; {EXPECTED if kind is Span else EXPECTED_OFFSET}")
 
     return core_schema.no_info_plain_validator_function(
         validate,

@@ -9,7 +9,7 @@ their line was first ordered, so that the same order again changes nothing, what
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -235,11 +235,19 @@ def _problems_of_line(path: Path, order: Order, line: OrderLine, known: Known) -
         if not product.entitlement_templates and (too_long := _too_long("a contract line item", line_item)):
             yield Problem((*path, "id"), too_long)
     if line.asset is not None:
-        yield from _unless_known((*path, "asset"), Kind.ASSETS, line.asset, known)
-        asset = known.find(Kind.ASSETS, line.asset)
-        if isinstance(asset, Asset) and asset.account != order.account:
-            message = f"asset {asset.id!r} belongs to account {asset.account!r}, this order to {order.account!r}"
-            yield Problem((*path, "asset"), message)
+        yield from _problems_of_asset((*path, "asset"), order, line.asset, known)
+
+
+def _problems_of_asset(path: Path, order: Order, name: str, known: Known) -> Iterator[Problem]:
+    def is_foreign(one: str) -> bool:
+        asset = known.find(Kind.ASSETS, one)
+        return isinstance(asset, Asset) and asset.account != order.account
+
+    yield from _unless_known(path, Kind.ASSETS, name, known, lambda one: not is_foreign(one))
+    if is_foreign(name):
+        owner = getattr(known.find(Kind.ASSETS, name), "account", None)
+        message = f"asset {name!r} belongs to account {owner!r}, this order to {order.account!r}"
+        yield Problem(path, message)
 
 
 def _too_long(what: str, name: str) -> str | None:
@@ -248,10 +256,12 @@ def _too_long(what: str, name: str) -> str | None:
     return f"{what}'s id would be {name!r}, which is longer than {LONGEST_ID} characters; give a shorter id"
 
 
-def _unless_known(path: Path, kind: Kind, name: str, known: Known) -> Iterator[Problem]:
+def _unless_known(
+    path: Path, kind: Kind, name: str, known: Known, fits: Callable[[str], bool] | None = None
+) -> Iterator[Problem]:
     found = known.find(kind, name)
     if found is None:
-        yield Problem(path, f"unknown {kind.one} {name!r}; {nearest(name, known.names(kind))}")
+        yield Problem(path, f"unknown {kind.one} {name!r}; {nearest(name, known.names(kind, retired=False), fits)}")
     elif found.retired:
         yield Problem(path, f"{kind.one} {name!r} is retired; name another")
 

@@ -6,6 +6,7 @@ migration that follows agree to the second.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from enum import StrEnum
@@ -101,6 +102,7 @@ class CasePreview(Value):
     """What a new plan would do to one case.
 
     Attributes:
+        external_id: the id of another system that the case's was made of; not written where there is none.
         now: the instant of the case's clock at which it was tried.
         milestones: those that would stand otherwise; the others stay as they are.
         fires: what would be sent at once.
@@ -108,6 +110,7 @@ class CasePreview(Value):
     """
 
     case_id: str
+    external_id: str | None = Field(default=None, exclude_if=operator.not_)
     now: AwareDatetime
     process: str | None
     version_from: int | None
@@ -178,7 +181,8 @@ def preview(
     before = _reaching(timeline.fork(), now, further)
     before.advance(now)
     was = before.view(now)
-    known = {"case_id": was.case_id, "now": now, "process": was.process, "version_from": was.process_version}
+    ids = {"case_id": was.case_id, "external_id": was.external_id}
+    known = {**ids, "now": now, "process": was.process, "version_from": was.process_version}
     try:
         plan = replacement(before)
         after, effects = _replaced(before, plan, now, further)

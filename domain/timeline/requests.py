@@ -5,7 +5,6 @@ A request that makes no sense is refused with what would be right, and changes n
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime, timedelta
 from typing import Any, assert_never
 
@@ -190,8 +189,11 @@ def clear(book: Book, at: datetime, event: CompletionCleared) -> None:
     folded = book.folded(milestone)
     if instance is None and not (folded and folded.completed):
         raise Refused("not_completed", f"{milestone.name} is not completed; there is nothing to clear")
-    if milestone.complete_when and Sight(book, at).scope.evaluate(milestone.complete_when).holds:
-        raise Refused("rule_holds", f"{milestone.name} would be completed again at once: {_reads(book, milestone)}")
+    rule, sight = milestone.complete_when, Sight(book, at)
+    if rule and sight.scope.evaluate(rule).holds:
+        reads = f", where {said}" if (said := sight.in_words(rule)) else ""
+        why = cut(f"complete_when {rule!r} holds{reads}", 500)
+        raise Refused("rule_holds", f"{milestone.name} would be completed again at once: {why}")
     number = instance.occurrence if instance else 0
     later = next((i for i in reversed(book.runs(milestone)) if i.begun and i.occurrence > number), None)
     if instance is None or later is not None:
@@ -207,13 +209,6 @@ def clear(book: Book, at: datetime, event: CompletionCleared) -> None:
             book.note(NoteKind.REMOVED, at, f"{latest.milestone} is scheduled no more", latest, why=why)
         book.make_newest(milestone, instance)
     revealing.clear(book, milestone, instance, at, by=event.by, reason=event.reason)
-
-
-def _reads(book: Book, milestone: Milestone) -> str:
-    """The completion rule of a milestone, and what it reads of the case."""
-    names = [name for name in book.state.fields if re.search(rf"\bcase\.{re.escape(name)}\b", milestone.complete_when)]
-    values = ", ".join(f"{name} is {book.state.fields[name]!r}" for name in names)
-    return cut(f"complete_when {milestone.complete_when!r} holds" + (f", where {values}" if values else ""), 500)
 
 
 def extend(book: Book, at: datetime, event: MilestoneExtended) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import Any
 
+from domain.bounds import quoted
 from domain.criteria.evaluating import Scope
 from domain.criteria.fields import utc_text
+from domain.criteria.reading import fields_read
 from domain.process import Milestone
 from domain.timeline.book import Book
 from domain.timeline.effects import NoteKind
@@ -43,13 +46,12 @@ class Sight:
         self._seen = plan
         self._known = {}
         self.fields = dict(state.fields)
-        self.scope = Scope.of_plain(
-            {
-                "case": {"id": state.case_id, OPENED_AT: utc_text(state.opened_at), **self.fields},
-                "entitlement": plan.entitlement,
-                "account": plan.account,
-            }
-        )
+        self._values: dict[str, dict[str, Any] | None] = {
+            "case": {"id": state.case_id, OPENED_AT: utc_text(state.opened_at), **self.fields},
+            "entitlement": plan.entitlement,
+            "account": plan.account,
+        }
+        self.scope = Scope.of_plain(self._values)
 
     def holds(self, milestone: Milestone | None, rule: str, source: str) -> bool:
         """Whether criteria hold. What they come to goes on record when it changes; an error is false."""
@@ -73,6 +75,19 @@ class Sight:
                 said = f"{rule} of {milestone.name}" if milestone else rule
                 self.book.note(NoteKind.CRITERIA_FAILED, self.at, f"{said} counts as false: {error}")
         return holds
+
+    def in_words(self, source: str) -> str:
+        """The fields that a criterion reads, each with its value as it is now; empty if it reads none."""
+        return ", ".join(f"{root}.{field} {self._said(root, field)}" for root, field in fields_read(source))
+
+    def _said(self, root: str, field: str) -> str:
+        values = self._values[root]
+        if values is None:
+            return f"is not set, since there is no {root}"
+        if field not in values:
+            return "is not set"
+        value = values[field]
+        return f"is {quoted(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
 
     def instant(self, field: str) -> datetime | None:
         """The instant that a date-time field of the case names."""

@@ -160,6 +160,8 @@ class Allowance(BaseModel):
         overage_price: of one unit beyond the cap, with its currency if wanted (``85.00 EUR``); goes on every override.
         prompt_within: with `overflow: prompt`, how long a decision is waited for, at most two years; none counts as no.
             In the hours of the entitlement, else of its process, else of the organisation.
+        decide: with `overflow: prompt`, who decides over HTTP: managers alone, or agents as well. Not written where it
+            is `manager`: builds of before this key know no other.
         grace: of hours: a time entry of up to so many minutes counts as none.
         minimum: of hours: any other counts as so many minutes at least.
         round_up_to: of hours: each time entry is rounded up to a multiple of this; None: not at all.
@@ -179,6 +181,7 @@ class Allowance(BaseModel):
     overflow: Overflow = Overflow.FALLBACK
     overage_price: str | None = Field(default=None, pattern=PRICE_PATTERN)
     prompt_within: Span = Span(seconds=None, business_days=1)
+    decide: Literal["manager", "agent"] = Field(default="manager", exclude_if="manager".__eq__)
     grace: Span | None = None
     minimum: Span | None = None
     round_up_to: Span | None = None

@@ -47,6 +47,7 @@ class Catalogs:
         if_match: int | str | None = None,
         dry_run: bool = False,
         consent: bool = False,
+        by: str | None = None,
     ) -> Applied:
         """Check a catalog whole, then store all of it or nothing.
 
@@ -56,9 +57,10 @@ class Catalogs:
             dry_run: only say what would change.
             consent: take what the document says where it was amended by hand since, and the default of what it leaves
                 out.
+            by: the person who does it.
         """
         said = _document_of(document) if isinstance(document, Catalog) else document
-        query = {"dry_run": dry_run, "consent": consent}
+        query = {"dry_run": dry_run, "consent": consent, "by": by}
         return self._connection.post(Applied, "/v1/catalog", said, query=query, if_match=if_match)
 
 
@@ -76,7 +78,9 @@ class Orders:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def place(self, order: Order, *, if_match: int | str | None = None, dry_run: bool = False) -> OrderPlaced:
+    def place(
+        self, order: Order, *, if_match: int | str | None = None, dry_run: bool = False, by: str | None = None
+    ) -> OrderPlaced:
         """Make the contract, the line items and the entitlements of each product's templates.
 
         The same order again changes nothing; a changed one under its id amends what it made.
@@ -85,9 +89,10 @@ class Orders:
             order: what an account has ordered.
             if_match: of a changed one, the revision that it is a change of, or ``*``, whatever it is.
             dry_run: only say what would change.
+            by: the person who does it.
         """
-        said = order.model_dump(mode="json", exclude_none=True)
-        return self._connection.post(OrderPlaced, "/v1/orders", said, query={"dry_run": dry_run}, if_match=if_match)
+        said, query = order.model_dump(mode="json", exclude_none=True), {"dry_run": dry_run, "by": by}
+        return self._connection.post(OrderPlaced, "/v1/orders", said, query=query, if_match=if_match)
 
     def show(self, order: str) -> PlacedOrder:
         """An order as it was taken the last time."""

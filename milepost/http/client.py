@@ -192,6 +192,8 @@ class MilepostHttp:
     def decide_overage(self, case: str, *, approved: bool, entry: str | None = None, **event: Unpack[Event]) -> Answer:
         """Decide about what is beyond a cap: yes takes it at the overage price.
 
+        A key without the scope `manager` decides where the entitlement says `decide: agent`.
+
         Args:
             case: its id.
             approved: yes.
@@ -217,14 +219,15 @@ class MilepostHttp:
         """Take a closed case up again; `fields` have new values from then on."""
         return self._event(Answer, case, "reopen", known(fields=fields, **event))
 
-    def show(self, case: str) -> CaseView:
-        """The case as it stands."""
-        return self._connection.get(ShownCase, path_of("/v1/cases/{}", case)).case
+    def show(self, case: str, *, everything: bool = False) -> CaseView:
+        """The case as it stands; `everything`: with the occurrences of milestones that only the store has any more."""
+        path = path_of("/v1/cases/{}", case)
+        return self._connection.get(ShownCase, path, everything=everything or None).case
 
-    def explanation(self, case: str, *, milestone: str | None = None) -> Explanation:
-        """Why each target of a case, or of one milestone, is what it is."""
+    def explanation(self, case: str, *, milestone: str | None = None, occurrence: int | None = None) -> Explanation:
+        """Why each target of a case, of one milestone, or of one of its occurrences, is what it is."""
         path = path_of("/v1/cases/{}/explanation", case)
-        return self._connection.get(ShownExplanation, path, milestone=milestone).explanation
+        return self._connection.get(ShownExplanation, path, milestone=milestone, occurrence=occurrence).explanation
 
     def history(self, case: str, *, limit: int | None = None) -> Iterator[FeedEvent]:
         """Every event of a case, the oldest first, page by page; `limit` is of a page."""

@@ -48,9 +48,9 @@ class Deliveries:
         """A delivery with what was sent."""
         return self._connection.get(DeliveryWithPayload, f"/v1/intake/deliveries/{number}")
 
-    def retry(self, number: int, *, event_id: str | None = None) -> ShownDelivery:
+    def retry(self, number: int, **person: Unpack[Person]) -> ShownDelivery:
         """Have a dead letter tried again, say because the mapping was mended; with what waits behind it."""
-        return self._connection.post(ShownDelivery, f"/v1/intake/deliveries/{number}/retry", known(event_id=event_id))
+        return self._connection.post(ShownDelivery, f"/v1/intake/deliveries/{number}/retry", known(**person))
 
     def drop(self, number: int, **person: Unpack[Person]) -> ShownDelivery:
         """Give a dead letter up for good; what waits behind it goes on."""

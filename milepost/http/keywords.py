@@ -87,8 +87,8 @@ class ReportFilter(TypedDict, total=False):
     """What a report is about; each part that is given has to hold.
 
     Attributes:
-        by: what makes the groups: milestone, process, account, entitlement, a field of the case, or week, month,
-            quarter, year; what is usual for the report, if left out.
+        by: what makes the groups: milestone, process, account, entitlement, channel, owner, a field of the case, or
+            week, month, quarter, year; what is usual for the report, if left out.
         period: such as 2026-Q1, 2026-03, 2026-W09 or last-month; or `first` and `last` day.
         where: values of fields, ``NAME=VALUE`` each.
         minutes: of pauses: how close to a target is close.

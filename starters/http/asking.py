@@ -10,12 +10,15 @@ from fastapi import Depends
 from pydantic import BaseModel
 from starlette.requests import Request
 
+from domain.errors import Refused
 from domain.ids import case_id_from, external_id_of
 from domain.messages.cases import Answer, CaseIntake
+from domain.scopes import Scope
 from starters.http.backend import Backend, backend_of, caller_of_request
 from starters.http.callers import Caller
-from starters.http.case_bodies import AnotherEntitlement, NewCase, Reopening
+from starters.http.case_bodies import AnotherEntitlement, Decision, NewCase, Reopening
 from starters.http.idempotency import event_id_for, key_of
+from starters.http.problems import Problem
 from starters.http.sight import check_case, check_free, check_named
 
 
@@ -64,6 +67,32 @@ class Asking:
         if asked.entitlement is not None:
             await check_named(self.backend, self.caller, {"entitlement": asked.entitlement})
         return await self.request(case, "change_entitlement", asked)
+
+    async def decide_overage(self, case: str, asked: Decision) -> Answer:
+        """Decide about what is beyond a cap: a manager always, an agent where the entitlement leaves it to agents.
+
+        Raises:
+            Problem: a manager decides it.
+            NotFound, Refused, NoAnswer: as `MilepostClient.request`.
+        """
+        if not self.caller.has(Scope.MANAGER):
+            await self._check_agents_decide(await self.case(case), asked.entry)
+        return await self.request(case, "decide_overage", asked)
+
+    async def _check_agents_decide(self, case_id: str, entry: str | None) -> None:
+        """Refuse an agent a question of an entitlement whose terms, as they stand now, leave it to managers.
+
+        What is not asked yet is refused here: by the time the case hears of it, it may ask what is a manager's.
+        """
+        view = await self.backend.cases.client.view(case_id)
+        asked = next((question for question in view.open_decisions if question.entry == entry), None)
+        if asked is None:
+            about = f"time entry {entry!r}" if entry else "the case itself"
+            raise Refused("nothing_to_decide", f"there is nothing to decide about {about}")
+        declared = await self.backend.ask_if_known(lambda store: store.catalog.entitlement(asked.entitlement))
+        if declared is None or declared.allowance is None or declared.allowance.decide != "agent":
+            said = f"a manager decides about overage of entitlement {asked.entitlement!r}"
+            raise Problem("scope_too_small", f"{said}; an agent does where its allowance says decide: agent")
 
     async def reopen(self, case: str, asked: Reopening) -> Answer:
         """Take a closed case up again.

@@ -7,6 +7,8 @@ from typing import Annotated, NamedTuple
 
 from fastapi import Header, Query
 
+from domain.bounds import Words
+
 _TAG = re.compile(r'(W/)?"([^"]*)"')
 _TAGS = re.compile(r'(W/)?"[^"]*"(\s*,\s*(W/)?"[^"]*")*')
 
@@ -20,6 +22,8 @@ IfMatch = Annotated[
     ),
 ]
 DryRun = Annotated[bool, Query(description="Nothing is stored; the answer says what would change.")]
+Person = Annotated[Words | None, Query(description="The person who does it.", examples=["ann"])]
+"""Where the body is a document that has no place for them."""
 
 
 def tag_of(stands: object) -> str:

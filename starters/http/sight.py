@@ -6,8 +6,9 @@ that it takes tells one from the other.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
+from typing import TypedDict
 
 from domain.coverage.matching import CoverageQuestion
 from domain.errors import NotFound, Refused
@@ -18,6 +19,22 @@ from store import Store
 
 _OF_AN_ACCOUNT = ("account", "contact", "asset", "service_contract", "contract_line_item", "entitlement")
 _UNKNOWN = "the request names something that is not known here"
+_NO_ACCOUNT = ("",)
+"""No account has this id: of a caller that is bound to none. To the feed an empty list means all."""
+
+
+class SeenEvents(TypedDict):
+    """Which events of the feed exist for a caller, as the feed is asked."""
+
+    accounts: Collection[str]
+    marks_gaps: bool
+
+
+def seen_events(caller: Caller) -> SeenEvents:
+    """Which events exist for a caller: of one that is bound those that were its accounts' when they happened."""
+    if caller.accounts is None:
+        return {"accounts": (), "marks_gaps": False}
+    return {"accounts": caller.accounts or _NO_ACCOUNT, "marks_gaps": True}
 
 
 async def check_case(backend: Backend, caller: Caller, case_id: str) -> None:

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, StringC
 
 from domain.bounds import MOST_AMOUNT, Words, clean
 from domain.errors import Refused
-from domain.ids import CaseId, EventId, Reference
+from domain.ids import EventId, ForeignId, Reference
 from domain.model import Value
 from domain.usage.quantities import read_quantity
 from starters.http.case_bodies import example
@@ -71,7 +71,7 @@ class Visit(UsageRequest):
         reference: of the visit; it counts once.
         amount: how much of it.
         at: when it is dispatched, or planned to be: decides the period. Now, if left out.
-        case_id: is told if not enough is left.
+        case_id: of the case, ours or another system's; it is told if not enough is left.
         overage: why it is taken at the overage price if nothing is left and the entitlement asks; a manager's alone.
     """
 
@@ -80,7 +80,7 @@ class Visit(UsageRequest):
     reference: Reference
     amount: Typed = "1"
     at: IsoInstant | None = None
-    case_id: CaseId | None = None
+    case_id: ForeignId | None = None
     overage: Why | None = None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from domain.catalog.kinds import Kind
 from domain.coverage.matching import CoverageQuestion
 from domain.criteria.fields import FieldsError, nearest
 from domain.criteria.values import check_new
@@ -60,6 +61,7 @@ class Trying:
         check_new(intake.fields, self._fields, self._listed)
         if intake.business_hours:
             self._store.catalog.business_hours(intake.business_hours)
+            self._store.catalog.check_none_retired({Kind.BUSINESS_HOURS: intake.business_hours})
         asked = intake.model_dump(include=set(CoverageQuestion.model_fields))
         verified = await self._verifying.verify(CoverageQuestion(**asked, at=at))
         if verified.next_case == "refused":

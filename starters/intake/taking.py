@@ -94,13 +94,15 @@ class Taker:
                 return
             await asyncio.sleep(_LOOKS_EVERY)
 
-    async def retry(self, numbers: Sequence[int] | None = None, *, source: str | None = None) -> list[Delivery]:
+    async def retry(
+        self, numbers: Sequence[int] | None = None, *, by: str, source: str | None = None
+    ) -> list[Delivery]:
         """Have dead letters tried again, with what waits behind them; as they stand then, after some seconds.
 
         Raises:
             NotFound, Refused: as `Intake.retry`.
         """
-        again = await self._ask(lambda store: store.intake.retry(numbers, source=source))
+        again = await self._ask(lambda store: store.intake.retry(numbers, by=by, source=source))
         for one in again:  # before any is told: one of a case may have happened before another
             await self._place(one)
         return [await self.take(one) for one in again]
@@ -200,7 +202,8 @@ class Taker:
     async def _told(self, delivery: Delivery) -> Told:
         news = await self._ask(lambda store: _news_of(store, delivery))
         known = await self._ask(lambda store: store.intake.known(news.place.case_id))
-        return await Telling(self._cases, delivery, news, known).tell()
+        listed = await self._ask(lambda store: store.catalog.values())
+        return await Telling(self._cases, delivery, news, known, listed).tell()
 
     async def _note_trouble(self, number: int, reason: str) -> None:
         await self._ask(lambda store: store.intake.note_trouble(number, reason, datetime.now(UTC)))
@@ -238,7 +241,7 @@ def _news_of(store: Store, delivery: Delivery) -> News:
     place = read_place(source, delivered, delivery.received_at)
     if place is None or place.case_id != delivery.case_id:
         raise Unreadable("case: the mapping has changed meanwhile; have it tried again")
-    return read_news(source, delivered, place, store.catalog.fields(), store.catalog.values())
+    return read_news(source, delivered, place, store.catalog.fields())
 
 
 def _read(store: Store, delivery: Delivery) -> tuple[IntakeSource, Delivered]:

@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from domain.bounds import cut
+from domain.criteria.values import Listed
 from domain.errors import NotFound, Refused
 from domain.ids import event_id_of
 from domain.intake.news import News
-from domain.intake.planning import BY, NO_NEWS, Ask, Known, intake_of, steps
+from domain.intake.planning import BY, NO_NEWS, Ask, Known, check_opening, intake_of, steps
 from domain.timeline.views import CaseView
 from domain.wording import instant
 from starters.operations.cases import CaseDesk
 from store.intake import NO_CASE, Delivery
 
 _MOST_NAME = 400
+_BRING = "milepost migrate --redeclared --case"
 
 
 class Told(NamedTuple):
@@ -38,13 +40,15 @@ class Telling:
         delivery: that was kept.
         news: what it says.
         known: as of when what is known of the case is.
+        listed: the values of fields of which they are listed, as they are declared now.
     """
 
-    def __init__(self, cases: CaseDesk, delivery: Delivery, news: News, known: Known) -> None:
+    def __init__(self, cases: CaseDesk, delivery: Delivery, news: News, known: Known, listed: Listed) -> None:
         self._cases = cases
         self._delivery = delivery
         self._news = news
         self._known = known
+        self._listed = listed
         self._case_id = news.place.case_id
         self._by = f"{cut(news.by, _MOST_NAME)} via {BY}{delivery.source}" if news.by else f"{BY}{delivery.source}"
         self._did: list[str] = []
@@ -54,11 +58,12 @@ class Telling:
         """Tell it all.
 
         Raises:
+            Unreadable: a field is to have what is none of its values, and the case has it not.
             Refused: the case does not take something of it, or there is none (`NO_CASE`).
             NoAnswer: nobody answers; what was sent so far is not sent twice when it is told again.
         """
         view = await self._case()
-        planned = steps(self._news, self._known, view)
+        planned = steps(self._news, self._known, view, self._listed)
         for ask in planned.asks:
             await self._ask(ask)
         self._did += [f"left out: {line}" for line in planned.left_out]
@@ -76,6 +81,7 @@ class Telling:
                 raise
         if not self._news.opens:
             raise Refused(NO_CASE, f"there is no case {self._case_id}, and this delivery opens none")
+        check_opening(self._news, self._listed)
         answer = await self._cases.open(intake_of(self._news, self._by))
         self._opened = True
         self._did.append(f"open the case as of {instant(self._news.opened_at)}")
@@ -98,6 +104,9 @@ class Telling:
                 message |= {"event_id": event_id, "occurred_at": ask.occurred_at.isoformat(), "by": self._by}
                 await self._cases.client.request(self._case_id, ask.verb, **message)
         except Refused as refused:
+            if refused.code == "bad_field":
+                hint = f"a running case goes by the fields of its opening until `{_BRING} {self._case_id}`"
+                raise Refused(refused.code, f"{refused}; {hint}") from None
             if refused.code not in NO_NEWS:
                 raise
             self._did.append(f"left out: {ask.text}: {refused}")

@@ -110,7 +110,7 @@ class CaseDesk:
 
         Args:
             case_id: the case.
-            occurred_at: when; None: now, by its own clock.
+            occurred_at: when; None: now.
             **asked: the rest of what `MilepostClient.reopen` takes.
 
         Raises:

@@ -16,7 +16,7 @@ from pydantic import AwareDatetime
 from clients.entitlements import Entitlements, NobodyCounts
 from domain.catalog.count_terms import entitlement_terms
 from domain.catalog.declarations import Account, Entitlement
-from domain.coverage.matching import Coverage, CoverageQuestion, Match, choose
+from domain.coverage.matching import Coverage, CoverageCandidates, CoverageQuestion, Match, choose
 from domain.messages.coverage import NotMatched, unpromised
 from domain.model import Value
 from domain.usage.allowance import Overflow
@@ -130,19 +130,19 @@ class Verifying:
         """Who covers a case.
 
         Raises:
-            NotFound: the question names something that the catalog does not have.
+            NotFound: the question names something that the catalog does not have, or that is retired.
         """
-        found = await asyncio.to_thread(self._store.catalog.coverage_candidates, question, others=OTHERS_LISTED)
+        found = await asyncio.to_thread(self._candidates, question)
         at, zones = question.at, {one.entitlement.id: one.time_zone for one in found.candidates}
-        coverage = choose(found.scope, found.candidates)
+        coverage = choose(found.scope, found.candidates, more=found.more)
         if question.entitlement is not None:
             coverage = _from(question.entitlement, coverage)
             if coverage.chosen is None:  # a case that is opened from one that does not match is not opened
-                others, more = coverage.others, len(coverage.unmatched) >= OTHERS_LISTED
+                others, more = coverage.others, coverage.more
                 return Verified(at=at, chosen=None, next_case="refused", covered_by=None, others=others, more=more)
         await self._ask(at, _equals(coverage))
         exhausted = [name for name, left in self._left.items() if left is not None and left.is_exhausted]
-        coverage = choose(found.scope, found.candidates, exhausted)
+        coverage = choose(found.scope, found.candidates, exhausted, more=found.more)
         next_case, covered_by = await self._next_case(at, coverage, found.scope.accounts)
         return Verified(
             at=at,
@@ -150,9 +150,14 @@ class Verifying:
             next_case=next_case,
             covered_by=covered_by,
             others=coverage.others,
-            more=len(coverage.unmatched) >= OTHERS_LISTED,
+            more=coverage.more,
             unpromised=await asyncio.to_thread(self._unpromised, coverage, next_case, covered_by),
         )
+
+    def _candidates(self, question: CoverageQuestion) -> CoverageCandidates:
+        with self._store.snapshot() as standing:
+            standing.catalog.check_none_retired(question.things)
+            return standing.catalog.coverage_candidates(question, others=OTHERS_LISTED)
 
     def _unpromised(self, coverage: Coverage, next_case: NextCase, covered_by: str | None) -> str | None:
         if next_case in {"blocked", "asked", "refused"}:
@@ -264,7 +269,7 @@ def _from(named: str, coverage: Coverage) -> Coverage:
     why = f"it matches, but the case is to be opened from {named!r}"
     matching = [match.entitlement for match in coverage.ranked]
     others = [NotMatched(entitlement=one.id, why=why, process=one.process) for one in matching]
-    return Coverage(ranked=[], unmatched=[*coverage.unmatched, *others])
+    return Coverage(ranked=[], unmatched=[*coverage.unmatched, *others], more=coverage.more)
 
 
 def _place(coverage: Coverage, covered_by: str | None) -> int:

@@ -96,8 +96,9 @@ def failed_lines(failed: Sequence[StoredAction], zone: tzinfo) -> list[str]:
     lines: list[str] = []
     for one in failed:
         whose = "entitlement" if one.entitlement else "case"
+        foreign = f" ({one.external_id})" if one.external_id else ""
         at = second(one.failed_at, zone) if one.failed_at else "at some time"
-        lines += [f"{at}  {whose} {one.case_id}: {one.error}", f"    {one.key}"]
+        lines += [f"{at}  {whose} {one.case_id}{foreign}: {one.error}", f"    {one.key}"]
     return lines
 
 

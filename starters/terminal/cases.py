@@ -312,6 +312,7 @@ def answer_lines(answer: Answer, zone: tzinfo = UTC) -> Text:
     if answer.coverage is not None:
         text.append(f"{answer.coverage.verdict}\n")
         text.append("".join(f"  not {other.entitlement}: {other.why}\n" for other in answer.coverage.others), "dim")
+        text.append("  and others, which do not match either\n" if answer.coverage.more else "", "dim")
         said = unpromised(answer.coverage.others) if view.process is None and not view.open_decisions else None
         text.append(f"  {said}\n" if said else "", "yellow")
     text.append(f"case {view.case_id}{f' ({view.external_id})' if view.external_id else ''}: ")

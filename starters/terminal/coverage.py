@@ -27,7 +27,7 @@ def _lines(verified: Verified) -> Iterator[str]:
         for other in verified.others:
             yield f"  {other.entitlement:<{width}}  {other.why}"
         if verified.more:
-            yield "  and perhaps others, which do not match either"
+            yield "  and others, which do not match either"
 
 
 def _verdict(verified: Verified) -> str:

@@ -14,7 +14,7 @@ _STATES = {"waits": "waits", "taken": "taken", "ignored": "ignored", "dead": "de
 
 
 def delivery_lines(found: Sequence[Delivery], zone: tzinfo) -> list[str]:
-    """Deliveries, a line each and others for why, or for what was done."""
+    """Deliveries, a line each and others for why, who had it tried again, and what was done."""
     lines: list[str] = []
     for one in found:
         of = f" case {one.case_id}" if one.case_id else ""
@@ -22,7 +22,7 @@ def delivery_lines(found: Sequence[Delivery], zone: tzinfo) -> list[str]:
             of += f" ({one.external_id})"
         happened = f", happened {instant(one.occurred_at, zone)}" if one.occurred_at else ""
         lines.append(f"{one.number}  {one.source}{of}: {_STATES[one.status]}{happened}")
-        lines += [f"    {line}" for line in ([one.reason] if one.reason else one.did)]
+        lines += [f"    {line}" for line in (one.reason, *one.did) if line]
     return lines
 
 

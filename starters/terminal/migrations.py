@@ -18,6 +18,7 @@ from domain.messages.migrations import MigrationProgress
 from domain.timeline.instances import InstanceState
 from domain.timeline.preview import CasePreview, Difference, MilestoneChange, MilestoneStanding, PreviewTotals
 from domain.wording import clock, numbered, plural, zone_name
+from store.catalog.values import DroppedValue
 
 SHOWN_CASES = 20
 SHOWN_FAILURES = 20
@@ -39,6 +40,7 @@ class Foresight:
         only: cases are listed only if they have this.
         limit: at most so many are listed; None: all.
         matching: how many there are to list, whatever the limit.
+        dropped: values that fields would list no longer.
     """
 
     only: Difference | None = None
@@ -46,6 +48,7 @@ class Foresight:
     totals: PreviewTotals = field(default_factory=PreviewTotals)
     listed: list[CasePreview] = field(default_factory=list)
     matching: int = 0
+    dropped: list[DroppedValue] = field(default_factory=list)
 
     def add(self, case: CasePreview) -> None:
         """Take one more case in."""
@@ -60,6 +63,7 @@ class Foresight:
         document = {
             "changes": self.totals.cases > 0,
             "totals": self.totals.model_dump(mode="json"),
+            "dropped": [value.model_dump(mode="json") for value in self.dropped],
             "matching": self.matching,
             "cases": [case.model_dump(mode="json") for case in self.listed],
         }
@@ -91,12 +95,13 @@ def _cases(cases: list[CasePreview], zone: tzinfo) -> Table:
         table.add_column(title, overflow="fold")
     for case in cases:
         versions = _versions(case)
+        named = f"{case.case_id} ({case.external_id})" if case.external_id else case.case_id
         for number, change in enumerate(case.milestones):
-            table.add_row(*((case.case_id, versions) if number == 0 else ("", "")), *_change(change, zone))
+            table.add_row(*((named, versions) if number == 0 else ("", "")), *_change(change, zone))
         if case.refused:
-            table.add_row(case.case_id, versions, "", "", "", Text(f"would refuse: {case.refused}", style="red"))
+            table.add_row(named, versions, "", "", "", Text(f"would refuse: {case.refused}", style="red"))
         elif not case.milestones:
-            table.add_row(case.case_id, versions, Text("every milestone stays as it is", style="dim"), "", "", "")
+            table.add_row(named, versions, Text("every milestone stays as it is", style="dim"), "", "", "")
         for firing in case.fires:
             said = f"{firing.trigger} fires at once, due {clock(firing.due_at, zone)}"
             table.add_row("", "", firing.milestone, "", "", Text(said, style="magenta"))

@@ -34,7 +34,7 @@ def outbox_table(outgoing: Sequence[Outgoing], zone: tzinfo) -> RenderableType:
         what = Text(f"{one.channel.replace('_', ' ')} to {one.to}")
         if one.subject:
             what.append(f": {one.subject}")
-        what.append(f"\n{one.key}", style="dim")
+        what.append(f"\n{one.key}{f' ({one.external_id})' if one.external_id else ''}", style="dim")
         stands = Text(one.status, style=_STYLES[one.status])
         if one.attempts > 1:
             stands.append(f"\n{plural(one.attempts, 'attempt')}", style="dim")

@@ -287,12 +287,13 @@ def _put_event(connection: Connection, outcome: UsageOutcome) -> None:
 
 
 def _with_triggers() -> Select[Any]:
-    """Actions, each with the facts of its trigger."""
-    acts, fired = tables.actions, tables.triggers
+    """Actions, each with the facts of its trigger, and what another system calls its case."""
+    acts, fired, cases = tables.actions, tables.triggers, tables.cases
     shown = ("milestone", "occurrence", "trigger", "kind", "firing", "due_at", "at", "noticed_at")
     kept = [column for column in acts.c if column.name not in ("position", "trigger_key")]
     joined = acts.outerjoin(fired, fired.c.key == acts.c.trigger_key)
-    return select(*kept, *(fired.c[name] for name in shown)).select_from(joined)
+    joined = joined.outerjoin(cases, and_(cases.c.case_id == acts.c.case_id, acts.c.entitlement.is_(None)))
+    return select(*kept, *(fired.c[name] for name in shown), cases.c.external_id).select_from(joined)
 
 
 def completed_at(connection: Connection, key: str) -> datetime | None:

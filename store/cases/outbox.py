@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any, Literal
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 from sqlalchemy import Connection, exists, select
 
 from domain.model import Value
@@ -20,6 +21,7 @@ class Outgoing(Value):
 
     Attributes:
         case_id: of the case, or the id of the entitlement.
+        external_id: the id of another system that the case's was made of; not written where there is none.
         channel: the kind of action, or `digest`.
         to: its receivers, for people.
         status: `kept`: a mail that was not handed in, since no mail server is set; it is in the log of mail alone.
@@ -30,6 +32,7 @@ class Outgoing(Value):
 
     key: str
     case_id: str
+    external_id: str | None = Field(default=None, exclude_if=operator.not_)
     channel: str
     to: str
     status: OutboxStatus
@@ -69,7 +72,9 @@ class Outbox:
                 rows += _kept(connection, case_id, limit)
             rows = sorted(rows, key=lambda row: (row["at"], row["key"]), reverse=True)[:limit]
             subjects = _subjects(connection, [row["key"] for row in rows])
-        return [read_stored(Outgoing, row | {"subject": subjects.get(row["key"])}) for row in rows]
+            foreign = _foreign_ids(connection, {row["case_id"] for row in rows})
+        found = [{"subject": subjects.get(row["key"]), "external_id": foreign.get(row["case_id"])} for row in rows]
+        return [read_stored(Outgoing, row | more) for row, more in zip(rows, found, strict=True)]
 
 
 def _delivered(
@@ -105,6 +110,12 @@ def _kept(connection: Connection, case_id: str | None, limit: int) -> list[dict[
         }
         for row in connection.execute(wanted.order_by(table.written_at.desc()).limit(limit))
     ]
+
+
+def _foreign_ids(connection: Connection, case_ids: set[str]) -> dict[str, str]:
+    table = tables.cases.c
+    wanted = select(table.case_id, table.external_id).where(table.case_id.in_(case_ids), table.external_id.isnot(None))
+    return {row.case_id: row.external_id for row in connection.execute(wanted)}
 
 
 def _subjects(connection: Connection, keys: list[str]) -> dict[str, str]:

@@ -1,10 +1,10 @@
-"""Running cases that hold an older version: of their process, or of business hours they go by."""
+"""Running cases that hold an older version: of their process, of business hours they go by, or of their fields."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, and_, exists, func, or_, select, tuple_
 
@@ -26,6 +26,17 @@ _AT_ONCE = 500
 
 _LISTED = 1000
 """Cases among whose ids a near miss is looked for."""
+
+
+class _Declared(NamedTuple):
+    """The fields of cases. In which order their values are listed matters to none that runs."""
+
+    types: dict[str, str]
+    values: dict[str, frozenset[str | int]]
+
+    @classmethod
+    def of(cls, fields: Mapping[str, str], values: Mapping[str, Sequence[str | int]]) -> _Declared:
+        return cls(dict(fields), {name: frozenset(listed) for name, listed in values.items()})
 
 
 class RunningCases:
@@ -79,16 +90,22 @@ class RunningCases:
             after: those whose ids come after this one.
             limit: at most so many.
         """
+        declared = self._declared(selection)
         with self._database.read() as connection:
-            return list(islice(_outdated(connection, selection, goals, after), limit))
+            return list(islice(_outdated(connection, selection, goals, declared, after), limit))
 
     def count_outdated(self, selection: CaseSelection, goals: Versions) -> int:
         """How many cases `outdated` would give in all."""
+        declared = self._declared(selection)
         with self._database.read() as connection:
-            if selection.fields:
-                return sum(1 for _ in _outdated(connection, selection, goals, ""))
+            if selection.fields or declared is not None:
+                return sum(1 for _ in _outdated(connection, selection, goals, declared, ""))
             wanted = select(func.count()).select_from(_wanted(selection, goals).subquery())
             return int(connection.execute(wanted).scalar_one())
+
+    def _declared(self, selection: CaseSelection) -> _Declared | None:
+        """The fields as they are declared now, where a selection asks for cases that go by others."""
+        return _Declared.of(self._catalog.fields(), self._catalog.values()) if selection.redeclared else None
 
     def stored(self, case_ids: Sequence[str]) -> list[StoredCase]:
         """Cases as they were last recorded, in the order of their ids; those that are unknown are left out."""
@@ -102,13 +119,15 @@ def _is_known(connection: Connection, column: Any, name: str) -> bool:
     return connection.execute(select(column).where(column == name).limit(1)).first() is not None
 
 
-def _outdated(connection: Connection, selection: CaseSelection, goals: Versions, after: str) -> Iterator[OutdatedCase]:
+def _outdated(
+    connection: Connection, selection: CaseSelection, goals: Versions, declared: _Declared | None, after: str
+) -> Iterator[OutdatedCase]:
     """Page by page, so that a reader who wants few reads few."""
     while True:
         wanted = _wanted(selection, goals).where(tables.cases.c.case_id > after)
         rows = connection.execute(wanted.order_by(tables.cases.c.case_id).limit(_AT_ONCE)).all()
         for row in rows:
-            if _has_fields(row, selection.fields):
+            if _has_fields(row, selection.fields) and (declared is None or _is_older(row, declared)):
                 yield OutdatedCase(
                     case_id=row.case_id, process=row.process, process_version=goals.processes[row.process]
                 )
@@ -128,11 +147,12 @@ def _wanted(selection: CaseSelection, goals: Versions) -> Select[Any]:
         tuple_(hours.name, hours.version).not_in(list(goals.business_hours.items())),
     )
     of_process = tuple_(cases.process, cases.process_version).not_in(list(goals.processes.items()))
-    wanted = (
-        select(*columns)
-        .where(tables.RUNNING, cases.process.in_(list(goals.processes)))
-        .where(or_(of_process, exists().where(held)))
-    )
+    is_older = or_(of_process, exists().where(held))
+    if selection.redeclared:
+        columns += [cases.carried, is_older.label("is_older")]
+    wanted = select(*columns).where(tables.RUNNING, cases.process.in_(list(goals.processes)))
+    if not selection.redeclared:  # what a case's fields are like no database compares
+        wanted = wanted.where(is_older)
     if selection.process is not None:
         wanted = wanted.where(cases.process == selection.process)
     if selection.calendar is not None:
@@ -145,6 +165,14 @@ def _wanted(selection: CaseSelection, goals: Versions) -> Select[Any]:
         if values:
             wanted = wanted.where(column.in_(values))
     return wanted
+
+
+def _is_older(row: Any, declared: _Declared) -> bool:
+    """Also a case that goes by the fields as they were declared before."""
+    if row.is_older:
+        return True
+    plan = row.carried["plan"]
+    return declared != _Declared.of(plan.get("fields", {}), plan.get("values", {}))
 
 
 def _has_fields(row: Any, fields: dict[str, Any]) -> bool:

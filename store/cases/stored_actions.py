@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any, Literal
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from domain.model import Value
 from domain.process import TriggerKind
@@ -16,12 +17,14 @@ class StoredAction(Value):
 
     Attributes:
         status: of one that is dropped, `error` says why and `failed_at` when.
+        external_id: the id of another system that the case's was made of; not written where there is none.
         entitlement: whose it is, if it is no case's: then `case_id` is its id too.
         action: None while only its outcome is known, not yet the record of its case; so with the trigger's facts.
     """
 
     key: str
     case_id: str
+    external_id: str | None = Field(default=None, exclude_if=operator.not_)
     status: Literal["ordered", "done", "failed", "dropped"]
     milestone: str | None
     occurrence: int | None

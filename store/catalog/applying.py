@@ -15,14 +15,14 @@ from domain.catalog.declarations import Account, Catalog, Declaration, Entitleme
 from domain.catalog.kinds import Kind
 from domain.catalog.problems import CatalogProblems
 from domain.catalog.status import EntitlementStatus, status, zone_of
-from domain.wording import plural
 from store import tables
 from store.catalog.counted import Counted
 from store.catalog.files import AppliedFiles
 from store.catalog.reading import StoredCatalog
-from store.catalog.values import Change, Diff
+from store.catalog.retiring import Retiring
+from store.catalog.values import Change, Diff, DroppedValue
 from store.database import insert
-from store.having import count_having
+from store.having import count_having, versions_naming
 from store.listed import name_owners_anew
 from store.usage.unsynchronised import concerns_its_count, concerns_its_counts, note_untold
 
@@ -50,10 +50,8 @@ def write_catalog(
     files = AppliedFiles(connection, stored) if tell is not None and not of_order else None
     if files is not None:
         catalog = files.merged(catalog)
-    problems = [
-        *check_catalog(catalog, stored, years=tell is not None),
-        *(files.problems if files else []),
-    ]
+    problems = [*check_catalog(catalog, stored, years=tell is not None), *(files.problems if files else [])]
+    problems += Retiring(connection, stored, catalog, at).problems()
     if tell is not None:
         problems += Counted(connection, stored, catalog, at).problems(of_order=of_order)
     if problems:
@@ -75,6 +73,7 @@ class _Application:
     at: datetime
     tell: str | None
     changes: list[Change] = field(default_factory=list)
+    dropped: list[DroppedValue] = field(default_factory=list)
     unchanged: int = 0
 
     def run(self, catalog: Catalog) -> Diff:
@@ -89,7 +88,7 @@ class _Application:
             changes = [change.model_dump(mode="json") for change in self.changes]
             row = {"at": self.at, "by": self.by, "changes": changes}
             self.connection.execute(tables.applications.insert().values(row))
-        return Diff(changes=self.changes, unchanged=self.unchanged)
+        return Diff(changes=self.changes, unchanged=self.unchanged, dropped=self.dropped)
 
     def _organisation(self, catalog: Catalog) -> None:
         if catalog.organisation is None:
@@ -117,8 +116,13 @@ class _Application:
                 self.connection.execute(statement.on_conflict_do_update(index_elements=[table.c.name], set_=new))
         dropped = {name: gone for name in catalog.fields if (gone := _gone(listed.get(name), catalog.values.get(name)))}
         if dropped:
-            having = count_having(self.connection, dropped)
-            self.changes = [_with_dropped(change, dropped, having) for change in self.changes]
+            having, naming = count_having(self.connection, dropped), versions_naming(self.connection, dropped)
+            self.dropped = [
+                DroppedValue(field=name, value=value, cases=having[name, value], processes=naming[name, value])
+                for name, values in dropped.items()
+                for value in values
+            ]
+            self.changes = [_with_dropped(change, self.dropped) for change in self.changes]
 
     def _version(self, kind: Kind, declaration: Declaration) -> None:
         table = tables.DECLARED[kind]
@@ -211,18 +215,10 @@ def _gone(before: Sequence[str | int] | None, after: Sequence[str | int] | None)
     return [] if before is None or after is None else [value for value in before if value not in after]
 
 
-def _with_dropped(
-    change: Change, dropped: Mapping[str, Sequence[str | int]], having: Mapping[tuple[str, str | int], int]
-) -> Change:
-    """The change of a field, with the values that it lists no longer and how many running cases have each."""
-    if change.kind != "fields" or change.name not in dropped:
-        return change
-    said = [
-        f"value {value!r} is dropped: {plural(having[change.name, value], 'running case')} "
-        f"{'has' if having[change.name, value] == 1 else 'have'} it, and may keep it"
-        for value in dropped[change.name]
-    ]
-    return change.model_copy(update={"details": [*change.details, *said]})
+def _with_dropped(change: Change, dropped: Sequence[DroppedValue]) -> Change:
+    """The change of a field, with the values that it lists no longer and who has each."""
+    said = [str(one) for one in dropped if (change.kind, change.name) == ("fields", one.field)]
+    return change.model_copy(update={"details": [*change.details, *said]}) if said else change
 
 
 @overload

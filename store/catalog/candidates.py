@@ -37,8 +37,8 @@ def candidates(
     """
     lookup = _Lookup(stored)
     scope = lookup.scope(question)
-    found = [lookup.candidate(entitlement) for entitlement in _entitlements(connection, scope, others)]
-    return CoverageCandidates(scope=scope, candidates=found)
+    entitlements, more = _entitlements(connection, scope, others)
+    return CoverageCandidates(scope=scope, candidates=[lookup.candidate(one) for one in entitlements], more=more)
 
 
 class _Lookup:
@@ -109,14 +109,20 @@ class _Lookup:
         return chain
 
 
-def _entitlements(connection: Connection, scope: CoverageScope, most: int) -> list[Entitlement]:
+def _entitlements(connection: Connection, scope: CoverageScope, most: int) -> tuple[list[Entitlement], bool]:
+    """Those that may match, and some of the others; and whether there are more of these.
+
+    The others come in the order of the index of accounts, so that not all that an account has is read, then by id.
+    """
     table = tables.entitlements
     rows = list(connection.execute(_matching(scope)).mappings())
     found = {row["id"]: row for row in rows}
-    others = select(table).where(table.c.account.in_(scope.accounts), table.c.id.not_in(found)).limit(most)
-    found |= {row["id"]: row for row in connection.execute(others).mappings()}
+    by_index = (table.c.account, table.c.asset, table.c.for_contacts, table.c.ends_on, table.c.id)
+    others = select(table).where(table.c.account.in_(scope.accounts), table.c.id.not_in(found)).order_by(*by_index)
+    rest = connection.execute(others.limit(most + 1)).mappings().all()
+    found |= {row["id"]: row for row in rest[:most]}
     entitlements = [declaration_of(Kind.ENTITLEMENTS, row) for row in found.values()]
-    return [entitlement for entitlement in entitlements if isinstance(entitlement, Entitlement)]
+    return [entitlement for entitlement in entitlements if isinstance(entitlement, Entitlement)], len(rest) > most
 
 
 def _matching(scope: CoverageScope) -> Select[Any]:

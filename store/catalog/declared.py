@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -226,6 +226,24 @@ class DeclaredCatalog:
         """
         with self._database.read() as connection:
             return candidates(connection, self._stored(connection), question, others)
+
+    def check_none_retired(self, named: Mapping[Kind, str | None]) -> None:
+        """Refuse what a new case names and nobody may name any more, as what there is not is refused.
+
+        Of what there is not nothing is said here. A case that runs goes on by what it names, whatever becomes of that.
+
+        Args:
+            named: by kind.
+
+        Raises:
+            NotFound: one of them is retired.
+        """
+        with self._database.read() as connection:
+            stored = self._stored(connection)
+            for kind, name in named.items():
+                found = stored.find(kind, name) if name is not None else None
+                if found is not None and found.retired:
+                    raise NotFound(f"{kind.one} {name!r} is retired; name another, or none")
 
     def apply(
         self,

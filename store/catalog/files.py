@@ -13,6 +13,7 @@ from domain.catalog.declarations import Catalog, Declaration, Organisation, name
 from domain.catalog.kinds import Kind
 from domain.catalog.problems import Problem
 from domain.catalog.three_way import Against, Merging, Said, said_by
+from domain.catalog.vanished import vanished, vanished_values
 from domain.messages.inbox import problems
 from store import tables
 from store.catalog.reading import StoredCatalog
@@ -23,7 +24,7 @@ M = TypeVar("M", bound=BaseModel)
 _AT_ONCE = 500
 _ORGANISATION = "organisation"
 _VERSIONED = (Kind.BUSINESS_HOURS, Kind.PROCESSES)
-"""A changed one is another version; nobody amends these by hand."""
+"""A changed one is another version, and whole; nobody amends these by hand."""
 
 
 class AppliedFiles:
@@ -43,6 +44,7 @@ class AppliedFiles:
 
     def merged(self, catalog: Catalog) -> Catalog:
         """A catalog as it is to stand: what was amended by hand since stays where the file says what it said before."""
+        self._look_for_vanished(catalog)
         merged: dict[str, Any] = {}
         if catalog.organisation is not None:
             before = self._before(_ORGANISATION, [_ORGANISATION])
@@ -67,6 +69,14 @@ class AppliedFiles:
             self._connection.execute(
                 statement.on_conflict_do_update(index_elements=[table.c.kind, table.c.name], set_=changed)
             )
+
+    def _look_for_vanished(self, catalog: Catalog) -> None:
+        self.against += vanished_values(catalog, self._stored.values())
+        for kind in _VERSIONED:
+            for declared in catalog.of(kind):
+                stands = self._stored.find(kind, name_of(declared))
+                if stands is not None:
+                    self.against += vanished(kind, declared, stands)
 
     def _is_there(self) -> bool:
         return self._connection.execute(select(tables.organisation.c.id)).first() is not None

@@ -95,11 +95,14 @@ class StoredCatalog:
             raise NotFound(f"{kind.one} {name!r} has no version {version}; it has 1 to {latest}")
         raise NotFound(f"unknown {kind.one} {name!r}; {nearest(name, self.names(kind))}")
 
-    def names(self, kind: Kind) -> list[str]:
-        """Names of a kind; of very many the first."""
+    def names(self, kind: Kind, *, retired: bool = True) -> list[str]:
+        """Names of a kind, with those that are retired or without; of very many the first."""
         table = tables.DECLARED[kind]
         name = table.c.id if "version" not in table.c else table.c.name
-        return list(self._connection.execute(select(name).distinct().order_by(name).limit(_LISTED)).scalars())
+        wanted = select(name).distinct().order_by(name).limit(_LISTED)
+        if not retired:
+            wanted = wanted.where(table.c.retired.is_(False))
+        return list(self._connection.execute(wanted).scalars())
 
     def version(self, kind: Kind, name: str) -> int:
         """The latest version of business hours or a process; 0: there is none."""

@@ -10,6 +10,10 @@ from pydantic import Field
 from domain.calendar import BusinessHours
 from domain.catalog.three_way import Against
 from domain.model import Value
+from domain.wording import plural
+
+_NAMED = 5
+"""Versions of processes that a line of text names."""
 
 
 class VersionedHours(NamedTuple):
@@ -35,6 +39,28 @@ class Change(Value):
     details: list[str] = Field(default_factory=list)
 
 
+class DroppedValue(Value):
+    """A value that the list of a field has no longer.
+
+    Attributes:
+        cases: how many running cases have it; they may keep it.
+        processes: the stored versions that name it, such as `Support 2`.
+    """
+
+    field: str
+    value: str | int
+    cases: int
+    processes: list[str] = Field(default_factory=list)
+
+    def __str__(self) -> str:
+        said = f"value {self.value!r} is dropped: {plural(self.cases, 'running case')} "
+        said += f"{'has' if self.cases == 1 else 'have'} it, and may keep it"
+        if not self.processes:
+            return said
+        more = len(self.processes) - _NAMED
+        return f"{said}; named by {', '.join(self.processes[:_NAMED])}" + (f" and {more} more" if more > 0 else "")
+
+
 class Diff(Value):
     """What applying a catalog changes, or with a dry run would change.
 
@@ -43,6 +69,7 @@ class Diff(Value):
         against: keys of which files and what stands say different things.
         asks: nothing was stored, since somebody has to say yes to what `against` says.
         doubts: what is probably a mistake, a line each; stored all the same.
+        dropped: values that fields list no longer; told in the details of their changes, too.
     """
 
     changes: list[Change]
@@ -51,6 +78,7 @@ class Diff(Value):
     dry_run: bool = False
     asks: bool = False
     doubts: list[str] = Field(default_factory=list, exclude_if=operator.not_)
+    dropped: list[DroppedValue] = Field(default_factory=list, exclude_if=operator.not_)
 
     @property
     def to_be_asked(self) -> list[Against]:

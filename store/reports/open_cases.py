@@ -26,7 +26,8 @@ class OpenCaseList:
     def of(self, asked: ReportAsked) -> OpenCases:
         """The open cases that are asked for, with their open promises; of a milestone those that have it open."""
         which = list(_which(asked))
-        columns = (_CASES.case_id, _CASES.account, _CASES.opened_at, _CASES.view["fields"].label("fields"))
+        ids = (_CASES.case_id, _CASES.external_id)
+        columns = (*ids, _CASES.account, _CASES.opened_at, _CASES.view["fields"].label("fields"))
         wanted = select(*columns).where(*which).order_by(_CASES.opened_at.desc(), _CASES.case_id.desc())
         with self._database.read() as connection:
             rows = connection.execute(wanted.limit(MOST_CASES)).all()
@@ -35,6 +36,7 @@ class OpenCaseList:
         cases = [
             OpenCase(
                 case_id=row.case_id,
+                external_id=row.external_id,
                 account=row.account,
                 opened_at=row.opened_at,
                 fields=row.fields or {},

@@ -243,7 +243,7 @@ def test_a_dead_letter_is_dropped(store: Store) -> None:
     letter = store.intake.get(number)
     assert (letter.status, letter.reason, letter.payload) == ("dropped", SAID, json.dumps(SAID))
     with pytest.raises(Refused, match="it is dropped"):
-        store.intake.retry([number])
+        store.intake.retry([number], by="ann")
 
 
 def test_a_mail_that_failed_can_be_tried_again(store: Store) -> None:

@@ -13,7 +13,7 @@ from domain.intake.news import Place
 from domain.intake.planning import Known
 from domain.messages.cases import CaseIntake
 from store import Store
-from store.intake import NO_CASE, Delivery
+from store.intake import MOST_RETRIES_NAMED, NO_CASE, Delivery
 from tests.recorded import RecordedCase
 
 AT = datetime(2026, 11, 2, 9, tzinfo=UTC)
@@ -108,13 +108,28 @@ def test_a_dead_letter_is_tried_again_and_placed_anew(store: Store) -> None:
     for one in dead:
         store.intake.settle(one.number, "dead", AT, code="x", reason="why")
     with pytest.raises(Refused, match="no dead letter: it is waits") as refused:
-        store.intake.retry([dead[0].number, well.number])
+        store.intake.retry([dead[0].number, well.number], by="ann")
     assert refused.value.code == "no_dead_letter"
     assert [one.delivery for one in store.intake.listed(statuses=("dead",))] == ["a", "b"]
-    [again] = store.intake.retry([dead[0].number])
+    [again] = store.intake.retry([dead[0].number], by="ann")
     assert (again.status, again.retries, again.occurred_at, again.reason) == ("waits", 1, None, "")
-    assert store.intake.retry(source="holds") == []
-    assert [one.delivery for one in store.intake.retry(source="skips")] == ["b"]
+    assert store.intake.retry(source="holds", by="ann") == []
+    assert [one.delivery for one in store.intake.retry(source="skips", by="ann")] == ["b"]
+
+
+def test_who_had_a_dead_letter_tried_again_stays_on_record(store: Store) -> None:
+    """Before what came of it, whatever that was; of very many the newest."""
+    one, other = kept(store, "a"), kept(store, "b", of="skips")
+    for by in ("ann", "bo via desk"):
+        for dead in (one, other):
+            store.intake.settle(dead.number, "dead", AT, code="x", reason="why")
+        assert [again.did[-1] for again in store.intake.retry(by=by)] == [f"tried again by {by}"] * 2
+    store.intake.settle(one.number, "taken", AT, did=["open"])
+    assert store.intake.get(one.number).did == ["tried again by ann", "tried again by bo via desk", "open"]
+    for _ in range(MOST_RETRIES_NAMED):
+        store.intake.settle(other.number, "dead", AT, code="x", reason="why")
+        store.intake.retry([other.number], by="cy")
+    assert store.intake.get(other.number).did == ["tried again by cy"] * MOST_RETRIES_NAMED
 
 
 def test_a_dead_letter_is_dropped_for_good(store: Store) -> None:
@@ -158,7 +173,7 @@ def test_what_is_tried_again_is_overtaken_by_nothing(store: Store) -> None:
     """Until it has its place: it may lie before all that its source has sent of the case."""
     dead, late, other = kept(store, "dead"), kept(store, "late", minutes=1), kept(store, "other", of="skips", minutes=2)
     store.intake.settle(dead.number, "dead", AT, reason="why")
-    store.intake.retry()
+    store.intake.retry(by="ann")
     assert names(store) == ["other"]
     store.intake.put_in_place(dead.number, Place(case_id="c", external_id="c!", occurred_at=AT + timedelta(minutes=3)))
     assert names(store) == ["late", "other", "dead"]

@@ -45,13 +45,18 @@ class OpenPromise:
 
 @dataclass(frozen=True)
 class OpenCase:
-    """A case that is open."""
+    """A case that is open.
+
+    Attributes:
+        external_id: the id of another system that its own was made of.
+    """
 
     case_id: str
     account: str | None
     opened_at: datetime
     fields: Mapping[str, Any] = field(default_factory=dict)
     promises: Sequence[OpenPromise] = ()
+    external_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -70,14 +75,18 @@ class OpenCases:
 def open_cases_report(asked: ReportAsked, found: OpenCases, fields: Sequence[str] = ()) -> Report:
     """Open cases as a report: a row for each open promise, the last case first.
 
+    The ids of other systems have a column if one of the cases has such an id.
+
     Args:
         asked: of which, and for which instant.
         found: the cases.
         fields: of the cases, shown beside their ids.
     """
+    foreign = any(case.external_id for case in found.cases)
     late = sum(any(one.is_late(asked.now) for one in case.promises) for case in found.cases)
     columns = (
         Column("case", "Case", ColumnKind.TEXT, is_group=True),
+        *([Column("external_id", "External id", ColumnKind.TEXT)] if foreign else []),
         *(Column(f"field_{name}", parts.heading(name), ColumnKind.TEXT) for name in fields),
         Column("opened_at", "Opened", ColumnKind.INSTANT),
         Column("milestone", "Milestone", ColumnKind.TEXT),
@@ -92,7 +101,7 @@ def open_cases_report(asked: ReportAsked, found: OpenCases, fields: Sequence[str
         title="Open cases",
         finding=_finding(found.count, late),
         columns=columns,
-        rows=tuple(row for case in found.cases for row in _rows(case, fields, asked.now)),
+        rows=tuple(row for case in found.cases for row in _rows(case, fields, asked.now, with_foreign=foreign)),
         notes=tuple(notes),
         days=Days(None, None, asked.days.zone),
         as_of=asked.now,
@@ -107,9 +116,10 @@ def _finding(count: int, late: int) -> str:
     return f"{said}, {late:,} late" if late else f"{said}, none late"
 
 
-def _rows(case: OpenCase, fields: Sequence[str], now: datetime) -> Iterator[tuple[Cell, ...]]:
+def _rows(case: OpenCase, fields: Sequence[str], now: datetime, *, with_foreign: bool) -> Iterator[tuple[Cell, ...]]:
     values = [text_of(case.fields.get(name)) for name in fields]
-    head: list[Cell] = [case.case_id, *("" if value == NONE else value for value in values), case.opened_at]
+    ids = [case.case_id, case.external_id or ""] if with_foreign else [case.case_id]
+    head: list[Cell] = [*ids, *("" if value == NONE else value for value in values), case.opened_at]
     for promise in case.promises:
         yield (*head, numbered(promise.milestone, promise.occurrence), promise.target_at, _state(promise, now))
     if not case.promises:

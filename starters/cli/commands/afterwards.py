@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from starters.cli import arguments, completion, zones
-from starters.cli.commands.case import answered, case_desk, login, send
+from starters.cli.commands.case import FieldOptions, answered, case_desk, login, send
 from starters.cli.commands.usage import id_typed
 from starters.cli.options import AsJson, At, By, CaseArgument, EventId, MilestoneName, Reason, argument
 from starters.cli.running import run
@@ -164,13 +164,22 @@ def log_time(
         typer.echo(line)
 
 
-def reopen(case: CaseArgument, at: At = None, by: By = None, as_json: AsJson = False) -> None:
+def reopen(
+    case: CaseArgument,
+    field: FieldOptions = [],  # noqa: B006  Typer reads it, nobody changes it
+    at: At = None,
+    by: By = None,
+    reason: Reason = None,
+    event_id: EventId = None,
+    as_json: AsJson = False,
+) -> None:
     """Take a closed case up again. The time between was a pause, and nothing is taken of its entitlement twice.
 
-    Example: milepost reopen 4711
+    Example: milepost reopen 4711 --field status=New --reason "it came back"
     """
     occurred_at = arguments.instant(at, "--at", zones.of_case(case)) if at else None
-    answered(run(_reopen(case, occurred_at, by or login())), as_json)
+    asked = {"by": by or login(), "reason": reason, "event_id": event_id, "fields": arguments.fields(field)}
+    answered(run(_reopen(case, occurred_at, asked)), as_json)
 
 
 def _minutes_of_work(text: str) -> int:
@@ -194,8 +203,8 @@ async def _log_time(case: str, entry: dict[str, Any]) -> list[str]:
     return await (await _client()).log_time(case, **entry)
 
 
-async def _reopen(case: str, occurred_at: datetime | None, by: str | None) -> Answer:
-    return await (await case_desk()).reopen(case, occurred_at=occurred_at, by=by)
+async def _reopen(case: str, occurred_at: datetime | None, asked: dict[str, Any]) -> Answer:
+    return await (await case_desk()).reopen(case, occurred_at=occurred_at, **asked)
 
 
 async def _client() -> MilepostClient:

@@ -50,8 +50,8 @@ def backtest(
         option(
             "--by",
             "FIELD",
-            "What makes the groups: a field of the case as it is in the end, or week, month, quarter or year, in "
-            "which the target lies. Left out: priority, if there is such a field.",
+            "What makes the groups: a field of the case as it is in the end, owner by its role, or week, month, "
+            "quarter or year, in which the target lies. Left out: priority, if there is such a field.",
         ),
     ] = None,
     compare: Annotated[
@@ -125,6 +125,7 @@ class _Side:
 
     def grouping(self, by: str | None, columns: LogMapping) -> Grouping | None:
         """What makes the groups."""
+        from domain.catalog.mailing import field_meant
         from domain.errors import NotFound
         from domain.reports.grouping import grouping
         from starters.backtest.running import wall_clock
@@ -132,7 +133,8 @@ class _Side:
         fields = self.catalog.fields
         if by is None and DEFAULT_BY not in fields:
             return None
-        wanted = by or DEFAULT_BY
+        organisation = self.catalog.organisation
+        wanted = field_meant(by or DEFAULT_BY, fields, organisation.roles if organisation else {})
         column = columns.fields.get(wanted)
         values = columns.state.values if wanted == columns.state.field else column.values if column else {}
         zone = wall_clock(self.catalog, columns.account)

@@ -34,6 +34,7 @@ def show_plan(files: list[Path], selection: CaseSelection, only: str | None, lim
         only=Difference(only) if only else None, limit=limit if limit is not None or as_json else SHOWN_CASES
     )
     diff = run(_foresee(files, selection, seen))
+    seen.dropped = diff.dropped if diff is not None else []
     if as_json:
         typer.echo(seen.as_json())
     else:

@@ -57,6 +57,7 @@ def try_out(
     from domain.criteria.payloads import Delivered
     from domain.errors import Refused
     from domain.intake.news import Unreadable, read_news, read_place
+    from domain.intake.planning import check_opening
     from starters.terminal.intake import trial_lines
 
     declared, fields, listed = _declared(source, catalog)
@@ -66,9 +67,13 @@ def try_out(
         if place is None:
             typer.echo("{}" if as_json else "it would be ignored: it does not concern us, by when")
             return
-        news = read_news(declared, delivered, place, fields, listed)
+        news = read_news(declared, delivered, place, fields)
     except Unreadable as error:
         raise Refused("unreadable", f"it would be a dead letter: {error}") from None
+    try:
+        check_opening(news, listed)
+    except Unreadable as error:
+        raise Refused("unreadable", f"it would be a dead letter, unless its case has that value: {error}") from None
     if as_json:
         typer.echo(news.model_dump_json(indent=2))
         return
@@ -128,6 +133,7 @@ def show(number: Number, as_json: AsJson = False) -> None:
 def retry(
     numbers: Annotated[list[int] | None, argument("[NUMBER]...", "Of dead letters; all of them, if left out.")] = None,
     source: OfSource = None,
+    by: By = None,
     as_json: AsJson = False,
 ) -> None:
     """Try dead letters again, for example after mending the mapping, and what waits behind them.
@@ -136,7 +142,7 @@ def retry(
     """
     from starters.terminal.intake import delivery_lines
 
-    found = run(_retried(numbers or None, source))
+    found = run(_retried(numbers or None, source, by or login() or "somebody"))
     if as_json:
         typer.echo(json.dumps([_data(one) for one in found], indent=2))
         return
@@ -154,10 +160,10 @@ def drop(number: Number, by: By = None) -> None:
     typer.echo(f"delivery {number} is dropped")
 
 
-async def _retried(numbers: list[int] | None, source: str | None) -> list[Delivery]:
+async def _retried(numbers: list[int] | None, source: str | None, by: str) -> list[Delivery]:
     with stored() as store:
         taker = await _taker(store)
-        again = await taker.retry(numbers, source=source)
+        again = await taker.retry(numbers, by=by, source=source)
         if source and not again:
             store.names.check(source=source)
         return again

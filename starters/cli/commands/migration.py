@@ -83,6 +83,14 @@ FieldOptions = Annotated[
         rich_help_panel=_WHICH,
     ),
 ]
+Redeclared = Annotated[
+    bool,
+    typer.Option(
+        "--redeclared",
+        help="Also those that go by other fields, or other listed values, than are declared now; looks into each case.",
+        rich_help_panel=_WHICH,
+    ),
+]
 Only = Annotated[
     Literal["moved", "violated", "no-longer-violated", "appears", "goes"] | None,
     typer.Option("--only", help="List only cases with a milestone that differs so.", show_default=False),
@@ -110,6 +118,7 @@ def plan(
     entitlement: Entitlements = [],  # noqa: B006
     case: Cases = [],  # noqa: B006
     field: FieldOptions = [],  # noqa: B006
+    redeclared: Redeclared = False,
     only: Only = None,
     limit: Limit = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
@@ -125,7 +134,7 @@ def plan(
 
     Example: milepost plan --files catalogs/support.yaml --account acme
     """
-    selection = _selection(process, version, calendar, account, entitlement, case, field)
+    selection = _selection(process, version, calendar, account, entitlement, case, field, redeclared)
     show_plan(files, selection, only, limit, as_json)
 
 
@@ -137,6 +146,7 @@ def migrate(
     entitlement: Entitlements = [],  # noqa: B006
     case: Cases = [],  # noqa: B006
     field: FieldOptions = [],  # noqa: B006
+    redeclared: Redeclared = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would change, as plan does.")] = False,
     migration_id: Annotated[
         str | None,
@@ -162,7 +172,7 @@ def migrate(
 
     Example: milepost migrate --process Support --field priority=High
     """
-    selection = _selection(process, version, calendar, account, entitlement, case, field)
+    selection = _selection(process, version, calendar, account, entitlement, case, field, redeclared)
     if dry_run:
         show_plan([], selection, None, None, as_json)
         return
@@ -272,6 +282,7 @@ def _selection(
     entitlements: list[str],
     cases: list[str],
     fields: list[str],
+    redeclared: bool,
 ) -> CaseSelection:
     from domain.messages.migrations import CaseSelection
 
@@ -285,6 +296,7 @@ def _selection(
         entitlements=entitlements,
         cases=cases,
         fields=arguments.fields(fields),
+        redeclared=redeclared,
     )
 
 

@@ -43,8 +43,8 @@ def report(
         option(
             "--by",
             "NAME",
-            "What makes the groups: milestone, process, account, entitlement, channel, a field of the case, or week, "
-            "month, quarter, year; may be repeated. Left out: what is usual for the report.",
+            "What makes the groups: milestone, process, account, entitlement, channel, owner, a field of the case, or "
+            "week, month, quarter, year; may be repeated. Left out: what is usual for the report.",
         ),
     ] = None,
     period: Annotated[

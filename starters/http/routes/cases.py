@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import Body, Path, Query, Response
@@ -23,6 +24,8 @@ from starters.http.paging import Page, cursor_to, place_of
 from starters.http.problems import ErrorAt, Problem
 from starters.http.refusing import OF_A_CASE, OF_A_MILESTONE, OF_COVERAGE, OF_NEWS, OF_THE_FEED, refuses
 from starters.http.routing import guarded_router
+from starters.http.sight import seen_events
+from starters.operations.older import of_occurrence, with_older
 from store.cases.listing import CaseFilter, CaseStateName, Position
 
 router = guarded_router("/v1/cases", "Cases")
@@ -65,6 +68,12 @@ class Listing(Page):
 
 
 Explained = Annotated[str | None, Query(description="Of this milestone only.")]
+Everything = Annotated[
+    bool, Query(description="With the occurrences of milestones that only the store has any more, however many.")
+]
+Occurrence = Annotated[
+    int | None, Query(ge=1, le=2**31 - 1, description="Of this occurrence only, which the case or only the store has.")
+]
 
 
 @router.post("", status_code=201, responses={200: {"model": Answer, "description": "It is open already."}})
@@ -101,11 +110,14 @@ async def list_cases(backend: FromBackend, caller: ByCaller, which: Annotated[Li
 @needs(INTAKE, AGENT, MANAGER)
 @refuses("not_found", *OF_THE_FEED)
 async def list_events_of_case(case: CaseId, asking: ByAsking, page: Annotated[Page, Query()]) -> CaseEvents:
-    """List the events of a case, the oldest first."""
-    case_id = await asking.case(case)
+    """List the events of a case, the oldest first.
+
+    A key that is bound to accounts gets those from when the case was theirs, as from `/v1/events`.
+    """
+    case_id, seen = await asking.case(case), seen_events(asking.caller)
     await asking.backend.ask(lambda store: store.cases.account_of(case_id))  # says so itself if there is none
     found = await asking.backend.ask(
-        lambda store: store.feed.read(page.after, subject=subject_of(case_id), limit=page.limit)
+        lambda store: store.feed.read(page.after, subject=subject_of(case_id), **seen, limit=page.limit)
     )
     return CaseEvents(events=found.events, cursor=found.cursor, is_last=found.is_last)
 
@@ -113,19 +125,28 @@ async def list_events_of_case(case: CaseId, asking: ByAsking, page: Annotated[Pa
 @router.get("/{case}")
 @needs(INTAKE, AGENT, MANAGER, ADMIN)
 @refuses(*OF_A_CASE)
-async def show_case(case: CaseId, asking: ByAsking) -> ShownCase:
-    """Show a case as it stands."""
-    shown = await asking.backend.cases.show(await asking.case(case))
-    return ShownCase(case=shown.view, note=shown.note)
+async def show_case(case: CaseId, asking: ByAsking, everything: Everything = False) -> ShownCase:
+    """Show a case as it stands. Of a milestone that recurs it has the newest ten occurrences; `more` counts others."""
+    case_id = await asking.case(case)
+    shown = await asking.backend.cases.show(case_id)
+    view = shown.view
+    if everything and view.more:
+        view = with_older(view, await asking.backend.ask(lambda store: store.cases.milestones(case_id)))
+    return ShownCase(case=view, note=shown.note)
 
 
 @router.get("/{case}/explanation")
 @needs(INTAKE, AGENT, MANAGER, ADMIN)
 @refuses(*OF_A_CASE, "unknown_milestone")
-async def explain_case(case: CaseId, asking: ByAsking, milestone: Explained = None) -> ShownExplanation:
+async def explain_case(
+    case: CaseId, asking: ByAsking, milestone: Explained = None, occurrence: Occurrence = None
+) -> ShownExplanation:
     """Explain each target of a case: calendar, start, span, each pause, until the target comes out."""
-    explanation, note = await asking.backend.cases.explain(await asking.case(case))
-    return ShownExplanation(explanation=explanation.of(milestone), note=note)
+    explained, note = await asking.backend.cases.explain(await asking.case(case))
+    explanation = explained.of(milestone)
+    if occurrence is not None:
+        explanation = await asking.backend.ask(partial(of_occurrence, explanation, occurrence))
+    return ShownExplanation(explanation=explanation, note=note)
 
 
 @router.post("/{case}/complete_milestone")
@@ -204,11 +225,15 @@ async def log_time(case: CaseId, asked: bodies.Work, asking: ByAsking) -> WorkTa
 
 
 @router.post("/{case}/decide_overage")
-@needs(MANAGER)
+@needs(AGENT, MANAGER)
 @refuses(*OF_NEWS, *OF_COVERAGE, "already_approved", "nothing_to_decide")
 async def decide_overage(case: CaseId, asked: bodies.Decision, asking: ByAsking) -> Answer:
-    """Decide about what is beyond a cap."""
-    return await asking.request(case, "decide_overage", asked)
+    """Decide about what is beyond a cap.
+
+    With the scope `manager` always; with `agent` alone where the allowance of the entitlement that asks says
+    `decide: agent`.
+    """
+    return await asking.decide_overage(case, asked)
 
 
 @router.post("/{case}/retry_action")

@@ -12,7 +12,7 @@ from domain.scopes import Scope
 from starters.http.access import check_scopes, needs
 from starters.http.asking import ByAsking
 from starters.http.backend import Backend
-from starters.http.matching import DryRun, IfMatch, Seen, revision_of, seen, tag_of
+from starters.http.matching import DryRun, IfMatch, Person, Seen, revision_of, seen, tag_of
 from starters.http.problems import Problem
 from starters.http.refusing import refuses
 from starters.http.routing import MOST_CATALOG_BYTES, guarded_router, large
@@ -56,6 +56,7 @@ async def apply_catalog(
     response: Response,
     dry_run: DryRun = False,
     consent: Annotated[bool, Query(description="What was amended by hand becomes as the document says.")] = False,
+    by: Person = None,
     if_match: IfMatch = None,
 ) -> Applied:
     """Check a catalog whole, then store all of it or nothing. With `dry_run`, a manager's too, nothing is stored.
@@ -71,7 +72,7 @@ async def apply_catalog(
     applied = await apply_document(
         backend.store,
         _declared(asked),
-        by=asking.who(None),
+        by=asking.who(by),
         dry_run=dry_run,
         consent=consent,
         revision=await _revision(backend, seen(if_match), dry_run=dry_run),

@@ -19,7 +19,7 @@ from starters.http.matching import IfMatch, Seen, seen, tag_of
 from starters.http.problems import Problem
 from starters.http.refusing import OF_A_COUNT, OF_A_PERIOD, refuses
 from starters.http.routing import guarded_router
-from starters.http.sight import check_case, check_entitlement
+from starters.http.sight import check_entitlement
 from starters.operations.uncounted import RecordChanged
 from starters.operations.usage_answers import Cancelled, Changed, Reversed, Taken
 
@@ -94,8 +94,7 @@ async def take(entitlement: EntitlementId, asked: bodies.Visit, asking: ByAsking
     if it falls back.
     """
     await check_entitlement(asking.backend, asking.caller, entitlement)
-    if asked.case_id is not None:
-        await check_case(asking.backend, asking.caller, asked.case_id)
+    case_id = None if asked.case_id is None else await asking.case(asked.case_id)
     if asked.overage is not None:
         check_scopes(asking.caller, {MANAGER})
     return await asking.backend.usage.take(
@@ -103,7 +102,7 @@ async def take(entitlement: EntitlementId, asked: bodies.Visit, asking: ByAsking
         asked.reference,
         amount=asked.amount,
         at=asked.at,
-        case=asked.case_id,
+        case=case_id,
         overage=asked.overage,
         by=asking.who(asked.by),
         event_id=asking.event_id(asked.event_id),

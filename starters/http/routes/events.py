@@ -26,6 +26,7 @@ from starters.http.heads import is_head
 from starters.http.problems import Problem, problem_for
 from starters.http.refusing import OF_THE_FEED, refuses
 from starters.http.routing import guarded_router
+from starters.http.sight import seen_events
 from store import Store
 from store.feed import FeedPage
 
@@ -38,9 +39,6 @@ LOOKS_EVERY = 0.5
 PINGS_EVERY = 15.0
 """Seconds after which a stream without events says that it is there, and looks whether its key still counts."""
 AT_ONCE = 200
-
-_NO_ACCOUNT = ("",)
-"""No account has this id: of a caller that is bound to none. To the feed an empty list means all."""
 
 
 class EventListing(Value):
@@ -82,14 +80,17 @@ async def read_events(
 
     With `Accept: text/event-stream` the answer goes on: each event comes as soon as it is written, its `id` is the
     cursor after it, and Last-Event-ID goes on from there.
+
+    A key that is bound to accounts gets what happened while it was theirs; `follows` says where something between was
+    another's.
     """
     if which.case is not None and which.entitlement is not None:
         raise Refused("bad_message", "give either a case or an entitlement")
     wanted: dict[str, Any] = {
         "types": chosen_types(which.type),
         "account": which.account,
-        "accounts": () if caller.accounts is None else caller.accounts or _NO_ACCOUNT,
         "subject": _subject(which),
+        **seen_events(caller),
     }
     if _wants_stream(accept):
         if is_head(request):

@@ -67,6 +67,18 @@ class Dropping(Value):
     by: Words | None = None
 
 
+class TryingAgain(Value):
+    """Who has a dead letter tried again.
+
+    Attributes:
+        by: the person.
+    """
+
+    model_config = example(by="ann")
+
+    by: Words | None = None
+
+
 async def _arrived(request: Request) -> Arrived:
     found: Arrived = request.state.arrived
     return found
@@ -129,10 +141,12 @@ async def show_delivery(number: Number, asking: ByAsking) -> DeliveryWithPayload
 @router.post("/{number}/retry")
 @needs(INTAKE, ADMIN)
 @refuses("bound_key", "no_dead_letter", "not_found")
-async def retry_delivery(number: Number, asking: ByAsking) -> ShownDelivery:
+async def retry_delivery(
+    number: Number, asking: ByAsking, asked: Annotated[TryingAgain, Body(default_factory=TryingAgain)]
+) -> ShownDelivery:
     """Have a dead letter tried again, say because the mapping was mended; with what waits behind it."""
     asking.caller.check_unbound()
-    [again] = await asking.backend.intake.retry([number])
+    [again] = await asking.backend.intake.retry([number], by=asking.who(asked.by))
     return shown(again)
 
 

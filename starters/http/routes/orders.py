@@ -13,7 +13,7 @@ from domain.scopes import Scope
 from starters.http.access import needs
 from starters.http.asking import ByAsking
 from starters.http.backend import Backend
-from starters.http.matching import DryRun, IfMatch, Seen, revision_of, seen, tag_of
+from starters.http.matching import DryRun, IfMatch, Person, Seen, revision_of, seen, tag_of
 from starters.http.refusing import refuses
 from starters.http.routing import guarded_router
 from starters.operations.ordering import OrderPlaced, place_order
@@ -36,6 +36,7 @@ async def place(
     asking: ByAsking,
     response: Response,
     dry_run: DryRun = False,
+    by: Person = None,
     if_match: IfMatch = None,
 ) -> OrderPlaced:
     """Place an order: make the contract, the line items and the entitlements of each product's templates.
@@ -47,7 +48,7 @@ async def place(
     placed = await place_order(
         backend.store,
         asked,
-        by=asking.who(None),
+        by=asking.who(by),
         at=datetime.now(UTC),
         connect=backend.connect,
         task_queue=backend.task_queue,

@@ -42,8 +42,8 @@ class Which(Value):
     """What a report is about; each part that is given has to hold.
 
     Attributes:
-        by: what makes the groups: milestone, process, account, entitlement, channel, a field of the case, or week,
-            month, quarter, year; what is usual for the report, if left out.
+        by: what makes the groups: milestone, process, account, entitlement, channel, owner, a field of the case, or
+            week, month, quarter, year; what is usual for the report, if left out.
         period: such as 2026-Q1, 2026-03, 2026-W09 or last-month; or `first` and `last` day.
         first: the first day.
         last: the last day.

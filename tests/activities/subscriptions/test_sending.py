@@ -50,13 +50,14 @@ def outside(asked: Asked) -> Any:
 
 
 async def test_an_event_goes_as_it_is_under_its_key() -> None:
-    """The whole envelope, in the structured mode, with the headers of the endpoint."""
+    """The whole envelope, in the structured mode, with its trace as a header and the headers of the endpoint."""
     asked = Asked()
     assert await send(outside(asked), "s", ENDPOINT, event(text="hello"), 7) is None
     [(request, key)] = asked.got
     assert json.loads(request.body) == event(text="hello").model_dump(mode="json")
     assert (request.method, request.url, key) == ("POST", ENDPOINT.url, "subscription/s/case/1/1-a")
-    assert request.headers == {"Content-Type": CONTENT_TYPE, "X-Team": "desk"}
+    trace = {"traceparent": event().traceparent}
+    assert request.headers == {"Content-Type": CONTENT_TYPE, "X-Team": "desk", **trace}
 
 
 @pytest.mark.parametrize(

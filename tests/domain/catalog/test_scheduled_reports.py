@@ -8,6 +8,7 @@ import pytest
 
 from domain.catalog.documents import read_document
 from domain.catalog.problems import CatalogProblems
+from domain.catalog.references import KnownCatalog
 
 BASE: dict[str, Any] = {
     "fields": {"priority": "string", "tickets": "integer"},
@@ -37,6 +38,27 @@ def test_one_that_fits_has_no_problem() -> None:
         == []
     )
     assert problems(kind="pauses", by=["cause"]) == []
+
+
+@pytest.mark.parametrize(
+    ("roles", "fields", "said"),
+    [
+        ({"owner": "assigned_to"}, ["assigned_to"], []),
+        ({}, ["owner"], []),
+        ({}, ["assigned_to"], ["reports.0.by.0: no field 'owner' to group by"]),
+    ],
+)
+def test_owner_is_the_field_that_has_the_role(roles: dict[str, str], fields: list[str], said: list[str]) -> None:
+    """As it will stand, also where the file declares no organisation."""
+    report = {"id": "r", "kind": "compliance", "when": {"every": "day"}, "to": ["a@example.com"], "by": ["owner"]}
+    known = {**BASE, "organisation": {"roles": roles}, "fields": dict.fromkeys(["priority", *fields], "string")}
+    for document, before in (({**known, "reports": [report]}, {}), ({"reports": [report]}, known)):
+        try:
+            read_document(document, KnownCatalog(read_document(before)))
+            found = []
+        except CatalogProblems as refused:
+            found = [f"{'.'.join(map(str, one.path))}: {one.message}".partition(";")[0] for one in refused.problems]
+        assert found == said
 
 
 @pytest.mark.parametrize(

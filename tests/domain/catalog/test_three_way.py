@@ -75,6 +75,10 @@ OUTSIDE = [{"when": "entry.outside_hours", "rate": 1.5}]
         ("rates", None, None, OUTSIDE, [{"when": "entry.outside_hours", "rate": "1.5"}], None),
         ("rates", OUTSIDE, OUTSIDE, None, [], "left_out"),
         ("first_period", None, None, "prorated", "prorated", None),
+        ("decide", None, None, "agent", "agent", None),
+        ("decide", None, "agent", None, "agent", "amended"),
+        ("decide", "agent", "agent", "manager", None, None),
+        ("decide", "agent", "agent", None, None, "left_out"),
     ],
 )
 def test_what_hours_count_is_merged_like_any_key(
@@ -87,7 +91,7 @@ def test_what_hours_count_is_merged_like_any_key(
 
     merging, base = Merging("entitlements", "bank"), said(allowance=allowance(before))
     merged = merging.merge(said(allowance=allowance(now)), base, stands(allowance=allowance(stands_now)))
-    assert merged["allowance"][key] == result
+    assert merged["allowance"].get(key) == result
     assert [one.why for one in merging.against] == ([why] if why else [])
 
 

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, timedelta
+from io import StringIO
+from typing import cast
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
+from rich.console import Console
 
+from domain.explanation import explain
+from domain.explanation.text import explanation_text
 from domain.feed.cases import case_events
 from domain.ids import CaseName, case_id_of
 from domain.messages.cases import CaseIntake, CaseReopening
 from domain.messages.steps import CaseRecord, FeedPart, open_case, opened_state, reopen_case
 from domain.process.templates import of_a_milestone, template_problem
 from domain.timeline.events import CaseClosed
+from domain.timeline.preview import preview
+from starters.terminal.migrations import Foresight, foresight
 from tests.domain.messages.test_opening import T0, opened
 
 FOREIGN = "INC/2024/001"
@@ -65,10 +72,27 @@ def test_a_foreign_id_and_a_channel_go_wherever_the_case_is_told_of() -> None:
     assert (seen.external_id, seen.channel) == (FOREIGN, "phone")
 
 
+def test_a_foreign_id_stands_where_a_case_is_explained_and_foreseen() -> None:
+    """Why its targets are what they are, and what another version would make of them."""
+    entered = open_case(CaseIntake(case_id=OURS, external_id=FOREIGN), opened(), T0)
+    plan, state = entered.timeline.plan, entered.timeline.state
+    explanation = explain(plan, state, T0)
+    assert explanation.external_id == FOREIGN
+    assert explanation_text(explanation).startswith(f"Case {OURS} ({FOREIGN}), explained as of ")
+    foreseen = preview(entered.timeline, lambda _: plan, T0 + HOUR, further=lambda same, _: same)
+    assert foreseen.external_id == FOREIGN
+    seen = Foresight()
+    seen.add(foreseen)
+    console = Console(width=200, file=StringIO())
+    console.print(*foresight(seen, UTC))
+    assert f"{OURS} ({FOREIGN})" in cast("StringIO", console.file).getvalue()
+
+
 def test_a_case_of_an_id_of_ours_says_nothing_of_another() -> None:
     """What is written of it is what was written before."""
     entered = open_case(CaseIntake(case_id="4711"), opened(), T0)
-    for written in (entered.timeline.view(T0), entered.timeline.state):
+    explanation = explain(entered.timeline.plan, entered.timeline.state, T0)
+    for written in (entered.timeline.view(T0), entered.timeline.state, explanation):
         assert {"external_id", "channel"}.isdisjoint(written.model_dump(mode="json"))
     assert entered.fired[0].context["case"] == {"id": "4711"}
 

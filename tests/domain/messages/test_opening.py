@@ -90,6 +90,11 @@ def test_coverage_is_said_in_a_line() -> None:
     other = NotMatched(entitlement="silver", why="it is retired")
     assert COVERED.text == "covered by gold, which matches by its account; 4 of 5 cases left"
     assert COVERED.model_copy(update={"others": [other]}).text.endswith(". Not silver: it is retired")
+    with_more = COVERED.model_copy(update={"others": [other], "more": True})
+    assert with_more.text.endswith(". Not silver: it is retired; and others, which do not match either")
+    assert (with_more.model_dump()["more"], "more" in COVERED.model_dump()) == (True, False), (
+        "histories stay as they are"
+    )
     assert CaseCoverage(entitlement=None).verdict == "no entitlement covers it"
     assert Left(unit="hours", cap=None, remaining=None).text == "unlimited hours"
 

@@ -3,9 +3,11 @@
 import re
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
-from domain.open_time.spans import Offset, Span
+from domain.open_time.spans import MAX_BUSINESS_DAYS, MAX_SECONDS, Offset, Span
 
 
 class Milestone(BaseModel):
@@ -137,6 +139,59 @@ def test_what_a_refusal_says_to_write_is_taken_there(kind: type[Span] | type[Off
         assert str(kind.parse(hint))
 
 
+def numbers() -> st.SearchStrategy[str]:
+    """Numbers, most of them at the bound of some unit, as somebody may write them."""
+    bounds = (0, 1, MAX_BUSINESS_DAYS, MAX_SECONDS // 3600, MAX_SECONDS // 60, MAX_SECONDS, 10**6, 10**12)
+    near = st.builds(lambda bound, off: str(max(bound + off, 0)), st.sampled_from(bounds), st.integers(-1, 1))
+    return st.builds(str.__add__, st.sampled_from(["", "0", "00", "-"]), near | st.integers(0, 10**13).map(str))
+
+
+UNITS = ("", "d", " d", " days", "h", "H", "m", "s", ".5h", ",25 hours", " minutes", "h 30m", "h90m", "m1h")
+IN_DAYS = ("bd", " bd", " business days", " working days", "bd eod", "bd  eod", "bd 16:00", "bd 25:00", "eod")
+
+
+@pytest.mark.parametrize("kind", [Span, Offset])
+@given(
+    text=st.builds(str.__add__, numbers(), st.sampled_from(UNITS + IN_DAYS)) | st.text("0159 -.bdehmos:", max_size=9)
+)
+@example(text="5000d")
+@example(text="999999999")
+@example(text="100000")
+@example(text="00")
+@example(text="9999999h")
+def test_a_hint_is_taken_where_it_was_given(kind: type[Span] | type[Offset], text: str) -> None:
+    """Whatever a refusal says to write, or that there may be at most, is no refusal in its turn."""
+    try:
+        kind.parse(text)
+    except ValueError as refusal:
+        said = re.split(r"\b(?:write|written like|at most|at least) ", str(refusal).removeprefix(f"bad span {text!r}"))
+        hints = re.findall(r"[0-9]+bd(?: eod| [0-9:]+)?|(?:[0-9]+[hms])+|eod|\b0\b", " ".join(said[1:]))
+        for hint in hints:
+            assert str(kind.parse(hint))
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "says"),
+    [
+        (Span, "3660d", "write 3660bd for business days, or 87840h for open hours"),
+        (Span, "3661d", "what it means; at most 87840h or 3660bd"),
+        (Offset, "3661d", "what it means; at most 87840h"),
+        (Span, "87840", "write 87840m for minutes or 87840h for hours"),
+        (Span, "87841", "it has no unit; write 87841m for minutes"),
+        (Span, "999999999", "it has no unit; a span is written like"),
+        (Span, "00", "it has to be some time"),
+        (Offset, "00", "write 0"),
+        (Offset, "9999999h", "longer than ten years of open time; at most 87840h"),
+    ],
+)
+def test_no_hint_is_beyond_the_bounds(kind: type[Span] | type[Offset], text: str, says: str) -> None:
+    """What would be too long is left out of it; an offset is told of no business days."""
+    with pytest.raises(ValueError, match="span") as caught:
+        kind.parse(text)
+    assert says in str(caught.value)
+    assert kind is Span or "bd" not in str(caught.value)
+
+
 def test_configuration_carries_text() -> None:
     """YAML and JSON say 4h; a number in YAML is read as its digits."""
     milestone = Milestone.model_validate({"within": "4h", "at": 0})
@@ -157,3 +212,10 @@ def test_configuration_names_what_is_wrong(value: object, says: str) -> None:
     (error,) = caught.value.errors()
     assert error["loc"] == ("within",)
     assert says in error["msg"]
+
+
+def test_what_is_no_text_is_told_how_an_offset_is_written() -> None:
+    """Without business days, which are refused there."""
+    with pytest.raises(ValidationError, match="an offset is written like 0, 30m") as caught:
+        Milestone.model_validate({"within": "4h", "at": None})
+    assert "bd" not in caught.value.errors()[0]["msg"]

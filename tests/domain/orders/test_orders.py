@@ -364,6 +364,14 @@ def test_an_id_that_only_looks_like_a_renewal_is_none() -> None:
         ({"lines": [line("suport")]}, "lines[0].product: unknown product 'suport'; did you mean 'support'?"),
         ({"lines": [line("old")]}, "lines[0].product: product 'old' is retired; name another"),
         (
+            {"lines": [line("oldd")]},
+            (
+                "lines[0].product: unknown product 'oldd'; there are big, dotted, eternal, evergreen, lasting, screw, support, "
+                "unlimited"
+            ),
+        ),
+        ({"lines": [line(asset="their")]}, "lines[0].asset: unknown asset 'their'; there are a1, theirs"),
+        (
             {"lines": [line(asset="theirs")]},
             "lines[0].asset: asset 'theirs' belongs to account 'other', this order to 'acme'",
         ),

@@ -540,6 +540,39 @@ def test_what_its_rule_would_complete_again_is_not_cleared() -> None:
     assert bench.change("Mon 12:00", state="open").clear("Mon 12:30").milestone("Mon 12:30").completed_at is None
 
 
+@pytest.mark.parametrize(
+    ("rule", "reads"),
+    [
+        (DONE, ", where case.state is 'done'"),
+        ('case["state"] == "done"', ", where case.state is 'done'"),
+        (f'entitlement.type == "x" || {DONE}', ", where entitlement.type is 'gold', case.state is 'done'"),
+        (f"{DONE} && account.name == null", ", where case.state is 'done', account.name is null"),
+        ("!has(case.note)", ", where case.note is not set"),
+        (f"{DONE} || {DONE}", ", where case.state is 'done'"),
+        (
+            'case.tags.exists(t, t == case.state) && case.id == "c"',
+            ", where case.tags is [\"done\"], case.state is 'done', case.id is 'c'",
+        ),
+        ("true", ""),
+    ],
+)
+def test_the_refusal_of_a_clear_says_what_its_rule_reads(rule: str, reads: str) -> None:
+    """Of case, entitlement and account, in the rule's order, each once; a field that is not set, too."""
+    known: dict[str, Any] = {"entitlement": {"type": "gold"}, "account": {"name": None}, "fields": {"tags": ["done"]}}
+    bench = Bench({"within": "4h", "complete_when": rule}, **known).change("Mon 10:00", state="done")
+    with pytest.raises(Refused) as refusal:
+        bench.clear("Mon 11:00")
+    assert str(refusal.value) == f"M would be completed again at once: complete_when {rule!r} holds{reads}"
+
+
+def test_a_rule_that_reads_no_entitlement_says_so() -> None:
+    bench = Bench({"within": "4h", "complete_when": f"entitlement.x == 1 || {DONE}"}).change("Mon 10:00", state="done")
+    with pytest.raises(
+        Refused, match=r"entitlement\.x is not set, since there is no entitlement, case\.state is 'done'"
+    ):
+        bench.clear("Mon 11:00")
+
+
 # --- late news, and rearming ---
 
 

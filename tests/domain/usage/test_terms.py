@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from domain.catalog.count_terms import entitlement_terms
 from domain.catalog.declarations import Account, Entitlement, Organisation
 from domain.errors import Refused
+from domain.usage.allowance import Allowance
 from domain.usage.audit import audit
 from domain.usage.effects import CarryBackOrder, CarryOverOrder, RenewalOrder, UsageActionOrder
 from domain.usage.freezing import freeze
@@ -444,9 +445,22 @@ def test_a_state_with_a_renewal_of_too_long_an_id_is_read() -> None:
         ({"allowance": {"cap": 10**12}}, "less than or equal to 1000000000"),
         ({"allowance": {"overage_price": "dear"}}, "overage_price"),
         ({"allowance": {"prompt_within": "1d"}}, "write 1bd for business days"),
+        ({"allowance": {"overflow": "prompt", "decide": "intake"}}, "should be 'manager' or 'agent'"),
     ],
 )
 def test_what_makes_no_sense_is_refused_when_it_is_declared(fields: dict[str, Any], says: str) -> None:
     declared = {"id": "gold", "account": "acme", "starts_on": "2025-01-15", "ends_on": "2026-01-14", "allowance": {}}
     with pytest.raises(ValidationError, match=says):
         Entitlement.model_validate(declared | fields)
+
+
+def test_who_decides_is_written_only_where_it_is_the_agent() -> None:
+    """So builds of before this key read what is stored, and counts hear of no change where there is none."""
+    silent, manager, agent = [
+        Allowance.model_validate({"overflow": "prompt", **said})
+        for said in ({}, {"decide": "manager"}, {"decide": "agent"})
+    ]
+    assert silent == manager != agent
+    assert [one.model_dump(mode="json").get("decide") for one in (silent, manager, agent)] == [None, None, "agent"]
+    for one in (silent, agent):
+        assert Allowance.model_validate_json(one.model_dump_json()) == one

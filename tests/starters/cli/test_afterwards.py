@@ -1,6 +1,7 @@
 """The commands for what becomes known or is decided later, against a real server and a real worker."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -76,11 +77,17 @@ async def test_second_thoughts_about_a_case(environment: dict[str, str], named: 
     assert "is open" in (await say("reopen", case)).stderr
     await say("close", case)
 
+    back = ("reopen", case, "--field", "priority=High", "--reason", "it came back", "--event-id", "r-1", "--by", "ann")
+
     async def the_case_is_reopened() -> None:
-        assert (await say("reopen", case, "--by", "ann")).exit_code == 0
+        assert (await say(*back)).exit_code == 0
 
     await assert_eventually(the_case_is_reopened)
-    assert '"closed_at": null' in (await say("show", case, "--json")).stdout
+    shown = json.loads((await say("show", case, "--json")).stdout)
+    assert (shown["closed_at"], shown["fields"]["priority"]) == (None, "High")
+    assert (await say(*back)).exit_code == 0, "sent again it changes nothing"
+    noted = json.loads((await say("show", case, "--notes", "--json")).stdout)
+    assert [note["reason"] for note in noted if note["kind"] == "reopened"] == ["it came back"]
 
 
 async def test_hours_beyond_the_cap_are_decided_on(environment: dict[str, str]) -> None:

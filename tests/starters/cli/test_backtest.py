@@ -74,6 +74,23 @@ def test_a_target_lies_in_the_day_of_the_account_of_the_log(tmp_path: Path) -> N
     assert [row["period"] for row in found["trend"]] == ["2017-W52"]
 
 
+def test_owner_is_the_field_that_has_the_role(tmp_path: Path) -> None:
+    """As in reports."""
+    (tmp_path / "desk.yaml").write_text(
+        "organisation: {roles: {owner: assigned_to}}\nfields: {status: string, assigned_to: string}\n"
+        "processes: [{name: P, milestones: [{name: M, within: 1h, complete_when: case.status == 'done'}]}]\n"
+    )
+    (tmp_path / "log.mapping.yaml").write_text(
+        "{case_id: id, occurred_at: at, times: {time_zone: UTC}, fields: {assigned_to: {column: who}},"
+        " state: {column: status, field: status, opened: new, closed: [done], values: [new, done]}}"
+    )
+    (tmp_path / "log.csv").write_text("id,at,status,who\n1,2017-12-01 10:00,new,ann\n1,2017-12-01 10:30,done,ann\n")
+    asked = ("backtest", tmp_path / "log.csv", "--process", "P", "--catalog", tmp_path / "desk.yaml")
+    done = milepost(*asked, "--mapping", tmp_path / "log.mapping.yaml", "--by", "owner", "--json")
+    assert done.exit_code == 0, done.stderr
+    assert {row["group"] for row in json.loads(done.stdout)["rows"] if row["group"]} == {"ann"}
+
+
 def test_two_processes_side_by_side() -> None:
     done = milepost(*ASKED, "--compare", PREMIUM, "--cases")
     assert done.exit_code == 0

@@ -19,7 +19,7 @@ from tests.support import unique
 from worker.process import working
 
 CATALOG = """
-fields: {status: string}
+fields: {status: {type: string, values: [new, open, waiting, done]}}
 accounts: [{id: acme}]
 intake:
   - id: desk
@@ -83,6 +83,11 @@ def test_a_mapping_of_the_store_is_tried(desk: dict[str, str], tmp_path: Path) -
     ("source", "text", "says"),
     [
         ("desk", '{"ticket": "A"}', "it would be a dead letter: occurred_at: the field 'at' is not set"),
+        (
+            "desk",
+            f'{{"ticket": "A", "at": "{AT}", "status": "opne"}}',
+            "unless its case has that value: fields: case.status: 'opne' is none of its values; did you mean 'open'?",
+        ),
         ("dsk", "{}", "unknown intake source 'dsk'; did you mean 'desk'?"),
         ("desk", "{", "is no JSON"),
         ("desk", '{"ticket": "A", "ticket": "B"}', "given twice"),
@@ -145,9 +150,10 @@ async def test_dead_letters_are_tried_again_once_the_mapping_is_mended(client: C
             assert "fields.status: the field 'state' is not set" in stays.stdout
             file.write_text(CATALOG, encoding="utf-8")
             apply_files(store, [file], by="test")
-            again = await asyncio.to_thread(milepost, "intake", "retry", "--source", "desk", env=env)
+            again = await asyncio.to_thread(milepost, "intake", "retry", "--source", "desk", "--by", "ann", env=env)
             assert again.exit_code == 0, again.output
             assert f"desk case {case_id_of(case)} ({case}): taken" in again.stdout
+            assert "    tried again by ann\n" in again.stdout
             shown = await asyncio.to_thread(milepost, "show", case, "--json", env=env)  # found by the foreign id
             assert json.loads(shown.stdout)["case_id"] == case_id_of(case)
             store.intake.settle(backend_sees[1], "dead", at, reason="by hand")

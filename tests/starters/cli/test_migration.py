@@ -43,6 +43,7 @@ organisation: {process: Support}
 accounts: [{id: acme}, {id: globex}]
 """
 NEW = OLD.replace("within: 16h", "within: 2h")
+LISTED = OLD.replace("priority: string", "priority: {type: string, values: [Low, High, Critical]}")
 NIGHTS_OFF = OLD.replace("00:00-24:00", "06:00-18:00")
 
 
@@ -60,7 +61,7 @@ Command = Callable[..., Awaitable[Done]]
 @pytest_asyncio.fixture(loop_scope="session")
 async def environment(client: Client, tmp_path: Path) -> AsyncIterator[dict[str, str]]:
     """A store of the test's own, and a worker."""
-    for name, text in {"old": OLD, "new": NEW, "nights-off": NIGHTS_OFF}.items():
+    for name, text in {"old": OLD, "new": NEW, "nights-off": NIGHTS_OFF, "listed": LISTED}.items():
         (tmp_path / f"{name}.yaml").write_text(text)
     async with beside_a_worker(client, tmp_path, tmp_path / "old.yaml") as environment:
         yield environment
@@ -188,6 +189,28 @@ async def test_migrate_of_one_case(command: Command, environment: dict[str, str]
     assert json.loads(migrated.stdout)["tally"]["migrated"] == 1
     versions = [json.loads((await command("show", case, "--json")).stdout)["process_version"] for case in cases]
     assert versions == [1, 2, 1]
+
+
+async def test_cases_take_what_was_declared_since_once_they_are_migrated(
+    command: Command, environment: dict[str, str], cases: list[str]
+) -> None:
+    """A field that lists its values, where it is asked for: versions alone tell of none."""
+    apply_files_to(environment, "listed")
+    assert (await command("plan")).exit_code == 0
+    planned = await command("plan", "--redeclared")
+    assert planned.exit_code == 3, planned.stderr
+    assert "3 cases would go over, 0 of them with a milestone that changes" in planned.stdout
+    migrated = await command("migrate", "--redeclared", "--case", cases[1], "--json")
+    assert json.loads(migrated.stdout)["tally"]["migrated"] == 1
+    assert (await command("change", cases[0], "--field", "priority=Critcal")).exit_code == 0
+    refused = await command("change", cases[1], "--field", "priority=Critcal")
+    assert refused.exit_code != 0
+    assert "did you mean 'Critical'?" in refused.stderr
+
+    async def two_are_left() -> None:
+        assert "2 cases would go over" in (await command("plan", "--redeclared")).stdout
+
+    await assert_eventually(two_are_left)
 
 
 async def test_a_detached_batch_is_followed_by_its_id(

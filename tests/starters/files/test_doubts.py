@@ -102,6 +102,24 @@ def test_what_can_never_be_carried_over_is_told(
     assert list(doubts({"entitlement_templates": [template | {"retired": True}]})) == []
 
 
+@pytest.mark.parametrize(
+    ("allowance", "is_told"),
+    [
+        ({"overflow": "prompt", "decide": "agent"}, False),
+        ({"overflow": "block", "decide": "agent"}, True),
+        ({"decide": "agent"}, True),
+        ({"decide": "manager"}, False),
+    ],
+)
+def test_an_agent_who_is_never_asked_is_told(allowance: dict[str, object], *, is_told: bool) -> None:
+    """Where nothing prompts, nobody decides."""
+    declared = {"entitlements": [YEAR | {"allowance": allowance}], "entitlement_templates": [{"allowance": allowance}]}
+    told = [str(one) for one in doubts(declared)]
+    says = "nobody is asked what to do beyond the cap, so no agent decides; write overflow: prompt beside it"
+    places = ("entitlements[0].allowance.decide", "entitlement_templates[0].allowance.decide")
+    assert told == ([f"{place}: {says}" for place in places] if is_told else [])
+
+
 def test_an_entitlement_of_which_little_is_declared_may_have_periods_of_an_order() -> None:
     part = {"id": "o.line.gold", "account": "acme"}
     assert list(doubts({"entitlements": [part | {"allowance": CARRY}]})) == []

@@ -162,6 +162,17 @@ async def test_a_case_of_another_account_is_as_one_that_there_is_not(api: Api) -
             assert answer.text.replace(case_id, missing) == expected.text, path
 
 
+async def test_an_agent_who_decides_hears_of_its_accounts_alone(api: Api) -> None:
+    """A case of another account is as one that there is not, before it is looked at what it asks."""
+    bound, theirs, missing = api.key(Scope.AGENT, accounts=["acme"]), await api.opened(account="globex"), unique("c")
+    said = [
+        await api.post(f"/v1/cases/{case_id}/decide_overage", {"approved": True}, key=bound)
+        for case_id in (theirs, missing)
+    ]
+    assert [answer.status_code for answer in said] == [404, 404]
+    assert said[0].text.replace(theirs, missing) == said[1].text
+
+
 @contextmanager
 def standing_in(app: FastAPI, name: str, part: object) -> Iterator[None]:
     """Another part of an app for a while; after `monkeypatch` its state, which is no plain object, would have none."""

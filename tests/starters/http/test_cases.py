@@ -74,6 +74,51 @@ async def test_time_is_logged_and_what_is_beyond_the_cap_decided(api: Api) -> No
     assert (decided.status_code, decided.json()["outcome"]) == (200, "taken")
 
 
+async def declare(api: Api, account: str, entitlement: str, **allowance: Any) -> None:
+    """An account, and what covers it from now on; somebody is asked beyond the cap."""
+    covered = {"id": entitlement, "account": account, "allowance": {"overflow": "prompt", **allowance}}
+    declared = {"accounts": [{"id": account}], "entitlements": [covered]}
+    made = await api.post("/v1/catalog", declared, headers={"If-Match": "*"})
+    assert made.status_code == 200, made.text
+
+
+async def test_an_agent_decides_where_the_entitlement_says_so(api: Api) -> None:
+    """By its terms as they stand now; else the question is the manager's."""
+    account, bank, entry = unique("a"), api.named(unique("bank")), unique("T")
+    hours = {"unit": "hours", "cap": 2}
+    await declare(api, account, bank, **hours)
+    path = f"/v1/cases/{await api.opened(account=account)}"
+    await api.post(f"{path}/log_time", {"id": entry, "minutes": 150}, key=api.keys["agent"])
+    decision = {"approved": True, "entry": entry}
+    refused = await api.post(f"{path}/decide_overage", decision, key=api.keys["agent"])
+    assert (refused.status_code, refused.json()["code"]) == (403, "scope_too_small")
+    assert refused.json()["detail"] == (
+        f"a manager decides about overage of entitlement '{bank}'; an agent does where its allowance says decide: agent"
+    )
+    await declare(api, account, bank, **hours, decide="agent")
+    for other in ({"entry": "T-0"}, {"entry": None}):
+        unasked = await api.post(f"{path}/decide_overage", decision | other, key=api.keys["agent"])
+        assert (unasked.status_code, unasked.json()["code"]) == (409, "nothing_to_decide")
+    decided = await api.post(f"{path}/decide_overage", decision, key=api.keys["agent"])
+    assert (decided.status_code, decided.json()["outcome"]) == (200, "taken"), decided.text
+
+
+async def test_an_agent_decides_about_a_case_while_its_terms_say_so(api: Api) -> None:
+    """What it said when the case asked does not count; a manager decides whatever it says."""
+    account, incidents = unique("a"), api.named(unique("incidents"))
+    await declare(api, account, incidents, cap=0, decide="agent")
+    paths = [f"/v1/cases/{await api.opened(account=account)}/decide_overage" for _ in range(3)]
+    decided = [
+        await api.post(path, {"approved": False}, key=api.keys[scope])
+        for path, scope in zip(paths[:2], ("agent", "manager"), strict=True)
+    ]
+    assert [answer.json()["outcome"] for answer in decided] == ["taken", "taken"]
+    await declare(api, account, incidents, cap=0, decide="manager")
+    refused = await api.post(paths[2], {"approved": True}, key=api.keys["agent"])
+    assert (refused.status_code, refused.json()["code"]) == (403, "scope_too_small")
+    assert (await api.post(paths[2], {"approved": True}, key=api.keys["manager"])).status_code == 200
+
+
 async def test_who_did_it_is_on_record(api: Api) -> None:
     """The holder of the key, with the person whom the request names."""
     case_id = await api.opened()

@@ -2,7 +2,10 @@
 
 from typing import Any
 
+from sqlalchemy import select
+
 from domain.scopes import Scope
+from store import tables
 from tests.starters.http_api import Api
 from tests.support import unique
 
@@ -98,6 +101,24 @@ async def test_the_catalog_is_not_for_bound_keys(api: Api) -> None:
     bound = api.key(Scope.MANAGER, accounts=["acme"])
     for answer in (await api.get("/v1/catalog", key=bound), await api.post("/v1/catalog?dry_run=1", {}, key=bound)):
         assert (answer.status_code, answer.json()["code"]) == (403, "bound_key")
+
+
+async def test_who_applies_and_orders_is_on_record(api: Api) -> None:
+    """The person whom the request names beside the key; the key alone, if it names nobody."""
+    account, product, desk = unique("account"), unique("p"), api.key(Scope.ADMIN, name="desk")
+    anything, order = {"If-Match": "*"}, {"id": unique("O"), "account": account, "lines": [{"product": product}]}
+    declared = {"accounts": [{"id": account}], "products": [{"id": product}]}
+    by_ann = await api.post("/v1/catalog?by=ann", declared, key=desk, headers=anything)
+    by_bo = await api.post("/v1/orders?by=bo", order, key=desk)
+    by_key = await api.post("/v1/catalog", {"accounts": [{"id": account, "name": "New"}]}, key=desk, headers=anything)
+    assert [one.status_code for one in (by_ann, by_bo, by_key)] == [200] * 3, by_bo.text
+    applications, orders = tables.applications.c, tables.orders.c
+    with api.store._database.read() as connection:
+        applied = connection.execute(select(applications.by).order_by(applications.id)).scalars().all()
+        ordered = connection.execute(select(orders.by).where(orders.id == order["id"])).scalar_one()
+    assert (applied[-3:], ordered) == (["ann via desk", "bo via desk", "desk"], "bo via desk")
+    long = await api.post(f"/v1/catalog?dry_run=true&by={'x' * 1100}", {"accounts": []}, key=desk)
+    assert long.status_code == 422, long.text
 
 
 async def test_an_order_is_placed_and_shown(api: Api) -> None:

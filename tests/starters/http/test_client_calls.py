@@ -148,9 +148,12 @@ def of_cases(walked: Walked) -> None:
     reopened = walked.call(f"{path}reopen", client.reopen, case, fields={"status": "New"})
     assert (reopened.case.closed_at, reopened.case.fields["status"]) == (None, "New")
     shown = walked.call("GET /v1/cases/{case}", client.show, case)
+    assert len(client.show(case, everything=True).milestones) == len(shown.milestones)
     assert (shown.external_id, shown.account) == (case, "acme")
     why = walked.call("GET /v1/cases/{case}/explanation", client.explanation, case, milestone="Resolution")
     assert {one.milestone for one in why.instances} == {"Resolution"}
+    first = client.explanation(case, milestone="Resolution", occurrence=1)
+    assert {(one.milestone, one.occurrence) for one in first.instances} == {("Resolution", 1)}
     happened = walked.all("GET /v1/cases/{case}/events", client.history, case, limit=2)
     assert [one.sequence for one in happened] == list(range(1, len(happened) + 1))
     assert len(happened) > 10
@@ -286,7 +289,7 @@ def of_the_catalog(walked: Walked) -> None:
     assert "acme" in [account.id for account in shown.catalog.accounts]
     assert client.apply(shown.catalog, dry_run=True).changed.changes == []
     document = {"accounts": [{"id": "initech"}], "fields": {"tier": {"type": "string", "values": ["a", "b"]}}}
-    applied = walked.call("POST /v1/catalog", client.apply, document, if_match=shown.revision)
+    applied = walked.call("POST /v1/catalog", client.apply, document, if_match=shown.revision, by="ann")
     assert applied.revision > shown.revision
     assert client.show().catalog.values == {"tier": ["a", "b"]}
     with pytest.raises(Refused) as late:
@@ -298,7 +301,7 @@ def of_orders(walked: Walked) -> None:
     """Placed, shown and changed."""
     client = walked.client.orders
     order = Order(id=unique("O"), account="acme", lines=[OrderLine(product="gold-support", quantity=2)])
-    placed = walked.call("POST /v1/orders", client.place, order)
+    placed = walked.call("POST /v1/orders", client.place, order, by="ann")
     shown = walked.call("GET /v1/orders/{order}", client.show, order.id)
     assert (shown.revision, shown.lines[0].line.quantity) == (placed.revision, 2) == (1, 2)
     more = order.model_copy(update={"lines": [OrderLine(product="gold-support", quantity=3)], "starts_on": None})
@@ -364,7 +367,7 @@ def of_deliveries(walked: Walked, numbers: list[int]) -> None:
     dead = walked.all(f"GET {path}", client.all, source="mail", status="dead", limit=1)
     assert [one.number for one in dead] == numbers
     assert walked.call(f"GET {path}/{{number}}", client.show, numbers[0]).payload == "{}"
-    assert walked.call(f"POST {path}/{{number}}/retry", client.retry, numbers[0]).status == "dead"
+    assert walked.call(f"POST {path}/{{number}}/retry", client.retry, numbers[0], by="ann").status == "dead"
     assert walked.call(f"POST {path}/{{number}}/drop", client.drop, numbers[0], by="ann").status == "dropped"
     assert [one.number for one in client.all(case="nope")] == []
 

@@ -20,6 +20,7 @@ from activities.planning import Planner
 from activities.reports import illustrating, opening
 from activities.reports.opening import make_link
 from domain.errors import NotFound, Refused
+from domain.ids import case_id_of
 from domain.messages.cases import CaseIntake
 from starters.files.catalogs import apply_files
 from starters.http.app import create_app
@@ -97,6 +98,17 @@ async def test_it_shows_the_account_and_nothing_else(pages: Pages) -> None:
         assert part in answer.text, part
     for other in ("lobex", "GLOBEX", "Agent Smith", "acme-", "ana"):
         assert other not in answer.text, other
+
+
+async def test_its_cases_have_the_ids_that_the_customer_knows(pages: Pages) -> None:
+    """Those of the system in which they were made; ours are of no use to anybody there."""
+    foreign = "INC/2024/001"
+    plan = Planner(pages.store).plan(
+        CaseIntake(case_id=case_id_of(foreign), account="acme"), NOW, entitlement=None, account="acme"
+    )
+    RecordedCase(pages.store, plan, case_id_of(foreign), {}, NOW, account="acme", external_id=foreign)
+    shown = (await pages.get(pages.link())).text
+    assert ("INC-ACME" in shown, foreign in shown, case_id_of(foreign) in shown) == (True, True, False)
 
 
 async def test_it_runs_and_loads_nothing(pages: Pages) -> None:

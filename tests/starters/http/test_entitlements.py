@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from domain.ids import case_id_of
 from domain.scopes import Scope
 from tests.starters.http_api import Api
 from tests.support import assert_eventually, unique
@@ -131,6 +132,25 @@ async def test_a_balance_beyond_what_is_known_is_refused(api: Api) -> None:
     late = await api.post(f"{path}/adjust", {"amount": 1, "reason": "x", "at": "2999-01-01T00:00Z"})
     assert (late.status_code, late.json()["code"]) == (422, "period_unknown"), late.text
     assert (await api.get(path)).json()["current"]["used"] == 1
+
+
+async def test_a_visit_is_taken_for_a_case_by_either_id(api: Api) -> None:
+    """Also by the one that another system has given it; a case of another account is none."""
+    account, visits = unique("account"), unique("visits")
+    allowance = {"unit": "visits", "cap": 4}
+    entitlement = {"id": visits, "account": account, "starts_on": "2026-01-01", "allowance": allowance}
+    declared = {"accounts": [{"id": account}], "entitlements": [entitlement]}
+    made = await api.post("/v1/catalog", declared, headers={"If-Match": "*"})
+    assert made.status_code == 200, made.text
+    path, theirs, ours = f"/v1/entitlements/{visits}/take", f"INC/{unique('c')}", f"INC/{unique('c')}"
+    await api.post("/v1/cases", {"case_id": theirs, "account": "globex"})
+    await api.post("/v1/cases", {"case_id": ours, "account": account})
+    key = api.key(Scope.DISPATCHER, accounts=[account])
+    for named in (ours, case_id_of(ours)):
+        taken = await api.post(path, {"reference": unique("V"), "case_id": named}, key=key)
+        assert (taken.status_code, taken.json()["answer"]["outcome"]) == (200, "granted"), taken.text
+    refused = await api.post(path, {"reference": unique("V"), "case_id": theirs}, key=key)
+    assert (refused.status_code, refused.json()["code"]) == (404, "not_found")
 
 
 async def test_overage_is_decided_by_managers_alone(api: Api) -> None:

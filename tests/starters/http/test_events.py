@@ -5,11 +5,13 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from domain.scopes import Scope
 from starters.http.routes import events
+from tests.feeds import Recorded
 from tests.starters.http_api import Api
 from tests.support import unique
 
@@ -89,6 +91,32 @@ async def test_no_event_goes_to_a_key_that_has_ended(api: Api) -> None:
         async with asyncio.timeout(10):
             told = [message async for message in messages if "event" in message]
     assert [one["event"] for one in told] == ["problem"]
+
+
+async def test_a_bound_key_is_told_where_others_events_are(api: Api) -> None:
+    """By the number that an event follows: page by page, in a stream, and of one case; other keys see all."""
+    case_id, bound = unique("c"), api.key(Scope.MANAGER, accounts=["acme"])
+    case = Recorded(case_id)
+    for account in ("acme", "globex", None, "acme", "acme"):
+        case.account = account
+        api.store.cases.record(case.remarks("one"))
+
+    async def told(path: str, key: str | None = None) -> list[dict[str, Any]]:
+        events: list[dict[str, Any]] = (await api.get(path, key=key)).json()["events"]
+        return events
+
+    seen = await told(f"/v1/events?case={case_id}", bound)
+    assert [(one["sequence"], one.get("follows", "-")) for one in seen] == [(1, "-"), (2, "-"), (5, 2), (6, "-")]
+    assert await told(f"/v1/cases/{case_id}/events", bound) == seen
+    assert await told(f"/v1/events?case={case_id}&type=case.news_refused&account=acme", bound) == seen[1:]
+    async with streaming(api, f"case={case_id}", bound) as messages:
+        streamed = [json.loads((await anext(messages))["data"]) for _ in seen]
+    assert streamed == seen
+    whole = await told(f"/v1/cases/{case_id}/events")
+    assert [one["sequence"] for one in whole] == [1, 2, 3, 4, 5, 6]
+    assert [one for one in whole if "follows" in one] == []
+    others = api.key(Scope.MANAGER, accounts=["globex"])
+    assert [(one["sequence"], one["follows"]) for one in await told(f"/v1/events?case={case_id}", others)] == [(3, 0)]
 
 
 async def test_a_bad_cursor_is_told_before_a_stream_begins(api: Api) -> None:

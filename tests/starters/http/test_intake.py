@@ -56,6 +56,18 @@ intake:
     open: payload.opens
 """
 
+URGENCIES = """
+fields: {{urgency: {{type: string, values: [{listed}]}}}}
+intake:
+  - id: ward
+    signature: {{scheme: basic, user: milepost, secrets: [{{env: ZAMMAD_SIGNATURE_TOKEN}}]}}
+    delivery_header: X-Id
+    case: payload.ticket
+    occurred_at: payload.at
+    account: '"acme"'
+    fields: {{urgency: payload.urgency, status: payload.status}}
+"""
+
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def api(client: Client, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Api]:
@@ -284,14 +296,59 @@ async def test_a_mapping_that_names_a_missing_key_is_mended_and_tried_again(api:
     number = lacking.json()["number"]
     stays = await api.post(f"/v1/intake/deliveries/{number}/retry", key=key)
     assert (stays.status_code, stays.json()["status"]) == (200, "dead")
+    assert stays.json()["did"] == ["tried again by desk"]
     apply(api, tmp_path, TWO_OF_ONE.replace("payload.status", 'payload.?status.orValue(payload.?state.orValue(""))'))
-    again = await api.post(f"/v1/intake/deliveries/{number}/retry", key=key)
+    again = await api.post(f"/v1/intake/deliveries/{number}/retry", {"by": "ann"}, key=key)
     assert (again.status_code, again.json()["status"]) == (200, "taken"), again.text
+    assert again.json()["did"][:2] == ["tried again by desk", "tried again by ann via desk"]
     case = await case_of(api, named)
     assert datetime.fromisoformat(case["closed_at"]) == at + timedelta(minutes=9)
     assert (await api.get(f"/v1/intake/deliveries/{later.json()['number']}", key=key)).json()["status"] == "taken"
     twice = await api.post(f"/v1/intake/deliveries/{number}/retry", key=key)
     assert (twice.status_code, twice.json()["code"]) == (409, "no_dead_letter")
+
+
+async def test_a_value_that_was_dropped_is_taken_of_a_case_that_has_it(api: Api, tmp_path: Path) -> None:
+    """A ticket names all its fields every time. No other case takes that value, and none is opened with it."""
+    urgent, other = unique("T-"), unique("T-")
+    start = datetime.now(UTC) - timedelta(hours=1)
+
+    async def says(named: str, minutes: int, urgency: str, status: str) -> dict[str, Any]:
+        at = (start + timedelta(minutes=minutes)).isoformat()
+        told = await mail(api, {"ticket": named, "at": at, "urgency": urgency, "status": status}, source="ward")
+        found: dict[str, Any] = told.json()
+        return found
+
+    apply(api, tmp_path, URGENCIES.format(listed="Low, Urgent"))
+    opened = [await says(urgent, 0, "Urgent", "new"), await says(other, 0, "Low", "new")]
+    assert [one["status"] for one in opened] == ["taken", "taken"], opened
+    apply(api, tmp_path, URGENCIES.format(listed="Low"))
+    again = await says(urgent, 9, "Urgent", "open")
+    assert again["status"] == "taken", again
+    assert (await case_of(api, urgent))["fields"] == {"urgency": "Urgent", "status": "open"}
+    for named in (other, unique("T-")):
+        dead = await says(named, 9, "Urgent", "open")
+        said = "fields: case.urgency: 'Urgent' is none of its values; there are Low"
+        assert (dead["status"], dead["code"], dead["reason"]) == ("dead", "unreadable", said)
+    assert (await case_of(api, other))["fields"] == {"urgency": "Low", "status": "new"}
+
+
+async def test_a_value_that_was_added_is_taken_once_its_case_is_migrated(api: Api, tmp_path: Path) -> None:
+    """Until then the case keeps the list of its opening; the dead letter says what to do."""
+    named, at = unique("T-"), datetime.now(UTC) - timedelta(hours=1)
+    said = {"ticket": named, "status": "new"}
+    apply(api, tmp_path, URGENCIES.format(listed="Low"))
+    opened = await mail(api, {**said, "at": at.isoformat(), "urgency": "Low"}, source="ward")
+    assert opened.json()["status"] == "taken", opened.text
+    apply(api, tmp_path, URGENCIES.format(listed="Low, High"))
+    dead = (await mail(api, {**said, "at": datetime.now(UTC).isoformat(), "urgency": "High"}, source="ward")).json()
+    assert (dead["status"], dead["code"]) == ("dead", "bad_field"), dead
+    assert dead["reason"].endswith(f"`milepost migrate --redeclared --case {named}`")
+    migrated = await api.post(f"/v1/cases/{named}/migrate", {})
+    assert migrated.status_code == 200, migrated.text
+    again = await api.post(f"/v1/intake/deliveries/{dead['number']}/retry")
+    assert again.json()["status"] == "taken", again.text
+    assert (await case_of(api, named))["fields"]["urgency"] == "High"
 
 
 @pytest.mark.parametrize("at", [None, "noon", "2026-11-02T09:00:00", "0001-01-01T00:00:00+01:00"])
@@ -333,7 +390,7 @@ async def test_letters_that_are_tried_again_are_overtaken_by_nothing(api: Api, t
     assert [one.json()["status"] for one in (begins, stops, goes_on)] == ["dead", "dead", "waits"]
     apply(api, tmp_path, TWO_OF_ONE.replace("payload.at\n", 'payload.?at.orValue(payload.?when.orValue(""))\n'))
     numbers = [one.json()["number"] for one in (begins, stops)]
-    again = await api.app.state.backend.intake.retry(numbers)
+    again = await api.app.state.backend.intake.retry(numbers, by="ann")
     assert [one.status for one in again] == ["taken", "taken"]
     assert any(line.startswith("stop the clock") for line in again[1].did)
     last = api.store.intake.get(goes_on.json()["number"])
@@ -468,11 +525,13 @@ def apply(api: Api, folder: Path, text: str) -> None:
     apply_files(api.store, [file], by="test")
 
 
-async def mail(api: Api, payload: dict[str, Any], delivery: str | None = None) -> httpx.Response:
+async def mail(
+    api: Api, payload: dict[str, Any], delivery: str | None = None, *, source: str = "mail"
+) -> httpx.Response:
     """Send something with a user and a password."""
     shown = base64.b64encode(f"milepost:{SECRET}".encode()).decode()
     headers = {"Authorization": f"Basic {shown}", "X-Id": delivery or unique("d")}
-    return await api.http.post("/v1/intake/mail", json=payload, headers=headers)
+    return await api.http.post(f"/v1/intake/{source}", json=payload, headers=headers)
 
 
 async def chat(api: Api, payload: dict[str, Any], delivery: str | None = None) -> httpx.Response:

@@ -35,6 +35,7 @@ def catalog(**also: Any) -> dict[str, Any]:
     }
 
 
+LISTED = {"type": "string", "values": ["Low", "High"]}
 LATER_HOURS = {"name": "Office", "time_zone": "UTC", "week": {"mon": ["09:00-18:00"], "tue": ["09:00-17:00"]}}
 LATER_SUPPORT = {"name": "Support", "business_hours": "Office", "milestones": [{"name": "Answer", "within": "2h"}]}
 
@@ -55,6 +56,8 @@ def record(store: Store, case_id: str, process: str = "Support", *, closed: bool
         business_hours="24x7",
         calendars={n: h.hours.freeze(T0 - timedelta(days=400), T0 + timedelta(days=400)) for n, h in hours.items()},
         calendar_versions={n: h.version for n, h in hours.items()},
+        fields=store.catalog.fields(),
+        values=store.catalog.values(),
     )
     timeline = Timeline.enter(plan, Case(case_id=case_id, fields=also.pop("fields", {})), T0)
     timeline.advance(T0)
@@ -116,6 +119,54 @@ def test_cases_of_edited_hours_are_found(store: Store) -> None:
     assert outdated(store) == ["old"]
     assert outdated(store, calendar="Office") == ["old"]
     assert outdated(store, calendar="24x7") == []
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        {"priority": {"type": "string", "values": ["Low", "High", "Critical"]}},
+        {"priority": {"type": "string", "values": ["Low"]}},
+        {"priority": "string"},
+        {"priority": LISTED, "tickets": {"type": "integer", "values": [1]}},
+        {"priority": LISTED, "colour": "string"},
+        {"priority": LISTED, "tickets": "number"},
+    ],
+)
+def test_cases_of_fields_declared_otherwise_are_found_when_asked_for(store: Store, later: dict[str, Any]) -> None:
+    """A value that was added or dropped, a list that came or went, a new field, another type."""
+    store.catalog.apply(read_document({"fields": {"priority": LISTED}}, _known(store)), by="ann")
+    record(store, "c-1")
+    record(store, "c-2", "Round the clock", account="globex")
+    record(store, "closed", closed=True)
+    assert outdated(store, redeclared=True) == []
+    store.catalog.apply(read_document({"fields": later}, _known(store)), by="ann")
+    record(store, "new")
+    assert outdated(store) == []
+    assert outdated(store, redeclared=True) == ["c-1", "c-2"]
+    assert outdated(store, redeclared=True, accounts=["globex"]) == ["c-2"]
+    assert outdated(store, redeclared=True, cases=["c-1", "new"]) == ["c-1"]
+    assert outdated(store, redeclared=True, process="Support") == ["c-1"]
+
+
+def test_the_order_of_listed_values_makes_no_case_older(store: Store) -> None:
+    store.catalog.apply(read_document({"fields": {"priority": LISTED}}, _known(store)), by="ann")
+    record(store, "c-1")
+    turned = {"type": "string", "values": ["High", "Low"]}
+    store.catalog.apply(read_document({"fields": {"priority": turned}}, _known(store)), by="ann")
+    assert outdated(store, redeclared=True) == []
+
+
+def test_cases_of_older_versions_are_found_with_those_of_older_fields(store: Store) -> None:
+    """What a prospect would declare counts in it alone."""
+    record(store, "process")
+    store.catalog.apply(read_document({"processes": [LATER_SUPPORT]}, _known(store)), by="ann")
+    record(store, "fields", "Round the clock")
+    assert outdated(store, redeclared=True) == ["process"]
+    new = read_document({"fields": {"colour": "string"}}, _known(store))
+    prospect, goals = Prospect.of(store, new, by="ann"), store.catalog.versions()
+    chosen = CaseSelection(redeclared=True)
+    assert [one.case_id for one in prospect.running.outdated(chosen, goals)] == ["fields", "process"]
+    assert outdated(store, redeclared=True) == ["process"]
 
 
 def test_a_case_that_went_over_or_was_closed_is_found_no_more(store: Store) -> None:

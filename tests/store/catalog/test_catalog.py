@@ -14,6 +14,7 @@ from sqlalchemy import event
 from domain.calendar import ALWAYS, BusinessHours
 from domain.catalog.declarations import Catalog
 from domain.catalog.documents import read_document
+from domain.catalog.kinds import Kind
 from domain.catalog.problems import CatalogProblems
 from domain.coverage.matching import CoverageQuestion, choose
 from domain.criteria.fields import FieldType
@@ -162,6 +163,20 @@ def test_retired_ends_a_declaration_and_it_can_be_restored(store: Store) -> None
         ("processes", "Gold", "restored"),
         ("entitlements", "e", "restored"),
     ]
+
+
+@pytest.mark.parametrize("kind", [Kind.PROCESSES, Kind.ACCOUNTS])
+def test_names_may_leave_out_what_is_retired(store: Store, kind: Kind) -> None:
+    """In all its versions: who names something wrongly is told of nothing that is refused."""
+    gone: dict[str, dict[str, Any]] = {
+        "processes": {"name": "Gone", "milestones": [{"name": "M", "within": "1h"}]},
+        "accounts": {"id": "Gone"},
+    }
+    for ends in (False, True):
+        declared = [*DOCUMENT[kind.value], {**gone[kind.value], "retired": ends}]
+        store.catalog.apply(catalog(**{kind.value: declared}), by="ann")
+    with store.catalog.known() as known:
+        assert {*known.names(kind)} - {*known.names(kind, retired=False)} == {"Gone"}
 
 
 def test_nothing_of_a_bad_catalog_is_stored(store: Store) -> None:
@@ -342,6 +357,19 @@ def test_what_cannot_match_is_given_too_to_say_why(store: Store) -> None:
     assert {other.entitlement for other in coverage.others} == {"for-ann", "for-a1"}
 
 
+def test_of_very_many_that_cannot_match_it_says_that_there_are_more(store: Store) -> None:
+    """Always the same ones are given, whatever the order in which they were declared."""
+    many = [{"id": f"e{number:02}", "account": "acme", "asset": "a1"} for number in range(OTHERS + 2)]
+    asked = CoverageQuestion(at=AT, account="acme")
+    store.catalog.apply(catalog(entitlements=[*many[::2], *reversed(many[1::2])]), by="ann")
+    found = store.catalog.coverage_candidates(asked)
+    coverage = choose(found.scope, found.candidates, more=found.more)
+    assert [other.entitlement for other in coverage.others] == [one["id"] for one in many[:OTHERS]]
+    assert coverage.more
+    enough = store.catalog.coverage_candidates(asked, others=OTHERS + 2)
+    assert (len(enough.candidates), enough.more) == (OTHERS + 2, False)
+
+
 def test_contacts_of_an_entitlement_follow_its_declaration(store: Store) -> None:
     """Who is taken out of it is no longer found by it."""
     store.catalog.apply(catalog(), by="ann")
@@ -352,9 +380,17 @@ def test_contacts_of_an_entitlement_follow_its_declaration(store: Store) -> None
     assert "for-ann" not in {match.entitlement.id for match in choose(found.scope, found.candidates).ranked}
 
 
-def listing(*values: str) -> Catalog:
+def listing(*values: str, **also: Any) -> Catalog:
     """The catalog, with the values of its field."""
-    return catalog(fields={"priority": {"type": "string", "values": list(values)}} if values else DOCUMENT["fields"])
+    fields = {"priority": {"type": "string", "values": list(values)}} if values else DOCUMENT["fields"]
+    return catalog(fields=fields, **also)
+
+
+def naming(criteria: str, value: str) -> dict[str, Any]:
+    """A process whose criteria name a value of the field, and which sets it to another."""
+    actions = [{"do": "field_update", "field": "priority", "value": value}]
+    milestone = {"within": "1h", "when": criteria, "triggers": [{"kind": "success", "actions": actions}]}
+    return {"name": "Naming", "milestones": [{"name": "M", **milestone}]}
 
 
 def test_the_values_of_fields_are_kept(store: Store) -> None:
@@ -371,8 +407,11 @@ def test_the_values_of_fields_are_kept(store: Store) -> None:
 
 
 def test_a_dropped_value_is_counted(store: Store) -> None:
-    """In the running cases that have it: what is applied, or would be, says so."""
+    """In the running cases that have it, and in the versions that name it: what is applied, or would be, says so."""
     store.catalog.apply(listing("Low", "Mid", "Old", "High"), by="ann")
+    for process in (naming('case.priority in ["Mid"]', "Low"), naming('case.priority == "High"', "Old")):
+        both = [*DOCUMENT["processes"], process]
+        store.catalog.apply(listing("Low", "Mid", "Old", "High", processes=both), by="ann")
     kept = {"run": 1, "history": 1, "number": 1, "run_id": "r", "view": {}, "carried": {}}
     stands = {"status": "compliant", "stopped": False, "opened_at": AT}
     has = [("c-1", "Mid", None), ("c-2", "Mid", None), ("c-3", "Mid", AT), ("c-4", "High", None), ("c-5", "Old", None)]
@@ -381,11 +420,15 @@ def test_a_dropped_value_is_counted(store: Store) -> None:
             fields = {"fields": {"priority": priority}, "case_id": case_id, "closed_at": closed_at}
             connection.execute(tables.cases.insert(), {**kept, **stands, **fields})
     for dry_run in (True, False):
-        [change] = store.catalog.apply(listing("Low", "High"), by="ann", dry_run=dry_run).changes
-        assert change.details == [
+        diff = store.catalog.apply(listing("Low", "High"), by="ann", dry_run=dry_run)
+        assert diff.changes[0].details == [
             "values: 4 entries -> 2 entries",
-            "value 'Mid' is dropped: 2 running cases have it, and may keep it",
-            "value 'Old' is dropped: 1 running case has it, and may keep it",
+            "value 'Mid' is dropped: 2 running cases have it, and may keep it; named by Naming 1",
+            "value 'Old' is dropped: 1 running case has it, and may keep it; named by Naming 2",
+        ]
+        assert diff.model_dump(mode="json")["dropped"] == [
+            {"field": "priority", "value": "Mid", "cases": 2, "processes": ["Naming 1"]},
+            {"field": "priority", "value": "Old", "cases": 1, "processes": ["Naming 2"]},
         ]
 
 

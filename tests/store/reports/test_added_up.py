@@ -252,6 +252,19 @@ def test_instances_are_grouped_by_the_channel_of_their_case(store: Store) -> Non
         assert connection.execute(tables.cases.select().where(tables.cases.c.case_id == "c2")).one().channel == "mail"
 
 
+def test_instances_are_grouped_by_the_owner_of_their_case(store: Store) -> None:
+    """By the field that has the role, as cases and tasks are listed; a field of that name comes first."""
+    roles = {**CATALOG["organisation"], "roles": {"owner": "team"}}  # type: ignore[dict-item]
+    store.catalog.apply(Catalog.model_validate({**CATALOG, "entitlements": [], "organisation": roles}), by="test")
+    for number, fields in enumerate(({"team": "ann"}, {"team": "ann"}, {"team": "bo"}, {})):
+        RecordedCase(store, PLAN, f"c{number}", fields, T0, account="acme")
+    assert counts(store, "owner") == counts(store, "team") == {("ann",): 2, ("bo",): 1, ("none",): 1}
+    assert report(store, ReportKind.BREAKDOWN, "owner").by == report(store, ReportKind.BREAKDOWN, "team").by
+    own = {**CATALOG["fields"], "owner": "string"}  # type: ignore[dict-item]
+    store.catalog.apply(Catalog.model_validate({"fields": own}), by="test")
+    assert counts(store, "owner") == {("none",): 4}
+
+
 def test_a_declared_field_named_channel_comes_first(store: Store) -> None:
     """Reports of before are grouped as they were."""
     fields = {**CATALOG["fields"], "channel": "string"}  # type: ignore[dict-item]

@@ -14,6 +14,7 @@ from domain.catalog.declarations import Catalog
 from domain.criteria.fields import FieldType
 from domain.errors import NotFound, Refused
 from domain.feed.usage import UsageOutcome
+from domain.ids import case_id_of
 from domain.messages.steps import CaseRecord
 from domain.process import Email, EntitlementProcess
 from domain.reports.result import Report, ReportKind
@@ -137,6 +138,18 @@ def test_open_cases_are_those_that_are_asked_for(store: Store) -> None:
     assert listed(where=["vip=true"], milestone="Answer") == ["a"]
     assert listed(where=["size=12"], account="acme") == []
     assert report(store, ReportKind.CASES, where=["vip=true"], milestone="Answer").finding == "1 open case, 1 late"
+
+
+def test_open_cases_have_the_ids_of_other_systems_beside_ours(store: Store) -> None:
+    """Where one of those that are listed has such an id; else nobody needs the column."""
+    case(store, "a")
+    plain = report(store, ReportKind.CASES)
+    assert [column.name for column in plain.columns[:2]] == ["case", "opened_at"]
+    ours = case_id_of("INC/7")
+    RecordedCase(store, PLAN, ours, {}, T0 + timedelta(days=1), account="acme", external_id="INC/7")
+    listed = report(store, ReportKind.CASES)
+    assert [column.name for column in listed.columns[:3]] == ["case", "external_id", "opened_at"]
+    assert [row[:2] for row in listed.rows] == [(ours, "INC/7"), ("a", "")]
 
 
 def test_a_stay_is_of_the_team_that_had_it_and_else_of_its_case(store: Store) -> None:

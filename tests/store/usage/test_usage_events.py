@@ -72,6 +72,15 @@ def test_every_row_is_an_event(store: Store) -> None:
     assert store.feed.read(account="acme").events == [first, second]
 
 
+def test_what_goes_into_a_renewal_is_told_from_what_comes_of_one(store: Store) -> None:
+    """By the data, and not by its words alone; of whatever carries nothing out it is left out."""
+    out = row(2, RowKind.CARRIED).model_copy(update={"used": 0, "carried_out": 4})
+    into = row(3, RowKind.CARRIED).model_copy(update={"used": 0, "carried": 4})
+    store.ledgers.record(news(1).model_copy(update={"rows": [row(1), out, into]}))
+    carried = [(one.data["carried"], one.data.get("carried_out")) for one in read(store)]
+    assert carried == [(0, None), (0, 4), (4, None)]
+
+
 @pytest.mark.parametrize("order", list(permutations([(1, 2), (3,), (4, 5)])))
 def test_rows_in_any_order_are_events_in_theirs(store: Store, order: tuple[tuple[int, ...], ...]) -> None:
     """What comes too early waits in the ledger for what is missing."""
