@@ -34,7 +34,7 @@ from domain.catalog.problems import Path, Problem
 from domain.catalog.process_checks import ProcessChecks, action_problems, criteria_problem
 from domain.catalog.references import NOTHING, Entries, Known, References
 from domain.catalog.reports import ACCOUNT_MANAGER, ScheduledReport, report_problems
-from domain.catalog.sizes import oversized
+from domain.catalog.sizes import outside_the_years, oversized
 from domain.catalog.subscriptions import Subscription, unfit
 from domain.criteria.compiling import CriteriaSchema
 from domain.criteria.fields import FieldType, nearest
@@ -46,10 +46,16 @@ from domain.public_holidays import check_code
 from domain.usage.rates import ENTRY_FIELDS
 
 
-def check_catalog(catalog: Catalog, known: Known = NOTHING) -> list[Problem]:
-    """Everything that is wrong with a catalog beside what is known already; nothing if it can be applied."""
+def check_catalog(catalog: Catalog, known: Known = NOTHING, *, years: bool = True) -> list[Problem]:
+    """Everything that is wrong with a catalog beside what is known already; nothing if it can be applied.
+
+    Args:
+        catalog: all declarations, or those that are to be added or changed.
+        known: what is declared already.
+        years: dates and instants have bounds. A counter that writes its own record goes by what stands, and has none.
+    """
     entries = {kind: [((kind.value, n), d) for n, d in enumerate(catalog.of(kind))] for kind in Kind}
-    return check_entries(catalog.organisation, catalog.fields, entries, known, values=catalog.values)
+    return check_entries(catalog.organisation, catalog.fields, entries, known, values=catalog.values, years=years)
 
 
 def check_entries(
@@ -60,6 +66,7 @@ def check_entries(
     broken: Iterable[tuple[Kind, str | None]] = (),
     *,
     values: Listed | None = None,
+    years: bool = True,
 ) -> list[Problem]:
     """As `check_catalog`, of declarations that stand at any place of a document.
 
@@ -71,8 +78,9 @@ def check_entries(
         broken: names of declarations that could not be read, so that references to them are no further problem; None:
             one whose name could not be read either, so it may be any.
         values: of the declared fields of which they are listed.
+        years: as `check_catalog` takes it.
     """
-    return list(_Check(organisation, fields, entries, known, broken, values=values or {}).problems())
+    return list(_Check(organisation, fields, entries, known, broken, values=values or {}, years=years).problems())
 
 
 class _Check:
@@ -87,8 +95,10 @@ class _Check:
         broken: Iterable[tuple[Kind, str | None]],
         *,
         values: Listed,
+        years: bool,
     ) -> None:
         self.organisation = organisation
+        self.years = years
         self.declared_fields = fields
         self.fields = {**known.fields(), **fields}
         kept = {name: listed for name, listed in known.values().items() if name not in fields}
@@ -113,6 +123,9 @@ class _Check:
                 if excess := list(oversized(declaration)):
                     yield from (Problem((*path, *place), message) for place, message in excess)
                     continue
+                if self.years and (outside := outside_the_years(declaration)):
+                    stands = outside_the_years(self.known.find(kind, name))
+                    yield from (Problem((*path, *found[0]), found[1]) for found in outside if found not in stands)
                 if not declaration.retired:
                     yield from self._references(path, kind, declaration)
                     yield from address_problems(path, kind, declaration, self.known)

@@ -5,7 +5,7 @@ This freezes periods, and so reads the time-zone database: no workflow imports i
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 from domain.catalog.declarations import Account, Entitlement, Organisation
@@ -15,6 +15,10 @@ from domain.usage.periods import Term
 from domain.usage.quantities import measured
 from domain.usage.requests import RULES, EntitlementTerms, OpeningBalance
 from domain.usage.term_end import AtTermEnd, TermEnd
+from domain.years import FIRST_YEAR, LAST_YEAR
+
+_FIRST_INSTANT = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
+_FIRST_DAY, _LAST_DAY = date(FIRST_YEAR, 1, 1), date(LAST_YEAR, 12, 31)
 
 
 def entitlement_terms(
@@ -70,7 +74,15 @@ def _opening(entitlement: Entitlement, zone: ZoneInfo) -> OpeningBalance | None:
     if opening is None or allowance is None:
         return None
     return OpeningBalance(
-        at=first_instant(opening.as_of, zone),
+        at=_begins_at(opening.as_of, zone),
         used=measured(opening.used, allowance.unit),
         carried=measured(opening.carried, allowance.unit),
     )
+
+
+def _begins_at(day: date, zone: ZoneInfo) -> datetime:
+    """The first instant of a date, in the years of promises: what was stored before dates had bounds may lie outside.
+
+    East of Greenwich the first of all dates begins before the first of all instants.
+    """
+    return max(first_instant(min(max(day, _FIRST_DAY), _LAST_DAY), zone), _FIRST_INSTANT)

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import date, datetime
 from typing import Any
 
 from pydantic_core import to_json
 
-from domain.bounds import MOST_FIELDS_BYTES, MOST_LIST_ITEMS, MOST_MILESTONES, MOST_TEXT_BYTES, clean
+from domain.bounds import (
+    MOST_FIELDS_BYTES,
+    MOST_LIST_ITEMS,
+    MOST_MILESTONES,
+    MOST_TEXT_BYTES,
+    clean,
+    is_within_the_years,
+)
+from domain.catalog.declarations import ContractLineItem, Declaration, Entitlement, ServiceContract
 from domain.criteria.fields import FieldsError, check_bounds
 from domain.process import EntitlementProcess, FieldUpdate
+from domain.years import FIRST_YEAR, LAST_YEAR, is_promised
 
 Path = tuple[str | int, ...]
 
@@ -28,6 +38,33 @@ def oversized(declaration: Any) -> Iterator[tuple[Path, str]]:
     yield from found
     if not found and isinstance(declaration, EntitlementProcess):
         yield from _what_updates_set(declaration)
+
+
+def outside_the_years(declaration: Declaration | None) -> list[tuple[Path, str]]:
+    """The dates and instants of a declaration in whose years nothing is promised: where in it, and a sentence."""
+    found = ((path, beyond_the_years(path[-1], day)) for path, day in _days(declaration))
+    return [(path, said) for path, said in found if said is not None]
+
+
+def beyond_the_years(key: str | int, day: date) -> str | None:
+    """What is wrong with the year of a date or instant; None if nothing is. A last date of 9999-12-31 is no end."""
+    years = f"in the years {FIRST_YEAR} to {LAST_YEAR}, not {day.isoformat()}"
+    if isinstance(day, datetime):
+        return None if is_within_the_years(day) else f"an instant lies {years}"
+    if key == "ends_on":
+        no_end = f"or is {date.max}, which means that there is none"
+        return None if is_promised(day) or day == date.max else f"a last date lies {years}, {no_end}"
+    return None if is_promised(day) else f"a date lies {years}"
+
+
+def _days(declaration: Declaration | None) -> Iterator[tuple[Path, date]]:
+    """The dates and instants of what has any."""
+    if isinstance(declaration, Entitlement | ServiceContract | ContractLineItem):
+        for name in type(declaration).model_fields:
+            if isinstance(day := getattr(declaration, name), date):
+                yield (name,), day
+    if isinstance(declaration, Entitlement) and declaration.opening is not None:
+        yield ("opening", "as_of"), declaration.opening.as_of
 
 
 def _what_updates_set(process: EntitlementProcess) -> Iterator[tuple[Path, str]]:

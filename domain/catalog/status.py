@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+from domain.bounds import is_within_the_years
 from domain.catalog.declarations import Account, Entitlement, Organisation
+from domain.years import FIRST_YEAR
+
+_FIRST_INSTANT = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
 
 
 class EntitlementStatus(StrEnum):
@@ -42,3 +46,15 @@ def status(entitlement: Entitlement, at: datetime, zone: ZoneInfo) -> Entitlemen
     if entitlement.ends_on is not None and entitlement.ends_on < today:
         return EntitlementStatus.EXPIRED
     return EntitlementStatus.ACTIVE
+
+
+def cancelled_from(entitlement: Entitlement) -> datetime | None:
+    """The instant from which an entitlement is cancelled, ahead or behind; None: it is not.
+
+    What was stored before instants of a catalog had bounds may lie in no year of promises, where zones have no dates.
+    Past the last year it is never cancelled; before the first it always was.
+    """
+    at = entitlement.cancelled_at
+    if at is None or is_within_the_years(at):
+        return at
+    return _FIRST_INSTANT if at < _FIRST_INSTANT else None

@@ -12,7 +12,7 @@ from pydantic import AwareDatetime, Field
 
 from domain.catalog.declarations import Entitlement
 from domain.catalog.kinds import Kind
-from domain.catalog.status import EntitlementStatus, status
+from domain.catalog.status import EntitlementStatus, cancelled_from, status
 from domain.criteria.fields import FieldType
 from domain.criteria.values import Listed
 from domain.messages.coverage import CaseCoverage, Left, NotMatched
@@ -308,7 +308,7 @@ def _end(match: Match) -> tuple[bool, datetime, str]:
 
 
 def _ends_at(candidate: Candidate) -> datetime | None:
-    ends_on, cancelled_at = candidate.entitlement.ends_on, candidate.entitlement.cancelled_at
+    ends_on, cancelled_at = candidate.entitlement.ends_on, cancelled_from(candidate.entitlement)
     if ends_on is None or ends_on == date.max:
         return cancelled_at
     over = first_instant(ends_on + timedelta(days=1), ZoneInfo(candidate.time_zone))
@@ -316,7 +316,7 @@ def _ends_at(candidate: Candidate) -> datetime | None:
 
 
 def _last_day(candidate: Candidate) -> date | None:
-    ends_on, cancelled_at = candidate.entitlement.ends_on, candidate.entitlement.cancelled_at
+    ends_on, cancelled_at = candidate.entitlement.ends_on, cancelled_from(candidate.entitlement)
     if cancelled_at is None:
         return None if ends_on == date.max else ends_on
     cancelled_on = (cancelled_at - timedelta(microseconds=1)).astimezone(ZoneInfo(candidate.time_zone))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Literal
 
@@ -18,6 +19,9 @@ SEND_REPORT = "send_report"
 
 SCHEDULED_AT = "TemporalScheduledStartTime"
 """The search attribute in which the server says at which instant of its schedule a workflow was due."""
+
+_INSTANT_BEHIND = re.compile(r"(-[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?Z)?", re.ASCII)
+"""What the server puts behind the id of a workflow that a schedule starts; there may be nothing."""
 
 
 class ReportOrder(Value):
@@ -70,8 +74,12 @@ def schedule_id(report: str) -> str:
 
 
 def is_of_report(own_id: str, report: str) -> bool:
-    """Whether the workflow of that id may send a report."""
-    return own_id == workflow_id(report) or own_id.startswith(f"{workflow_id(report)}-")
+    """Whether the workflow of that id may send a report: the id is the report's, perhaps with an instant behind it.
+
+    Ids of other reports may begin with it as well: `weekly-eu` is none of `weekly`.
+    """
+    head, rest = own_id[: len(workflow_id(report))], own_id[len(workflow_id(report)) :]
+    return head == workflow_id(report) and _INSTANT_BEHIND.fullmatch(rest) is not None
 
 
 def due_at_of(scheduled: datetime | None, started: datetime) -> datetime:

@@ -23,10 +23,12 @@ from domain.catalog.declarations import (
 from domain.catalog.kinds import Kind
 from domain.catalog.problems import Problem
 from domain.catalog.references import Known
+from domain.catalog.sizes import beyond_the_years
 from domain.orders.placing import OrderProblems, PlacedLine, PlacedOrder
 from domain.usage.allowance import Allowance, Threshold
 from domain.usage.quantities import quantity_text, read_quantity
 from domain.usage.term_end import AtTermEnd
+from domain.years import LAST_YEAR
 
 
 class _NotMade(Exception):
@@ -107,7 +109,11 @@ def _ends_on(placed: PlacedOrder, template: EntitlementTemplate) -> date | None:
     try:
         return template.term.last_day(placed.starts_on)
     except (OverflowError, ValueError):
-        raise _NotMade(f"{template.term} from {placed.starts_on} end after the year {date.max.year}") from None
+        raise _too_long(template, placed.starts_on, date.max.year) from None
+
+
+def _too_long(template: EntitlementTemplate, starts_on: date, year: int) -> _NotMade:
+    return _NotMade(f"{template.term} from {starts_on} end after the year {year}")
 
 
 def _times(allowance: Allowance, quantity: int) -> Allowance:
@@ -158,7 +164,7 @@ def declared(before: PlacedOrder | None, placed: PlacedOrder, known: Known, toda
         OrderProblems: its dates or amounts can't be, something else has one of the new ids, or a change does not fit
             what a record has become.
     """
-    if problems := [*_problems(placed)]:
+    if problems := [*_problems(before, placed)]:
         raise OrderProblems(problems)
     writing = _Writing(known, dict(_named(before)), today)
     for kind, declaration in made(placed):
@@ -252,16 +258,19 @@ def _with(stored: dict[str, Any], changed: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _problems(placed: PlacedOrder) -> Iterator[Problem]:
+def _problems(before: PlacedOrder | None, placed: PlacedOrder) -> Iterator[Problem]:
     """What only shows when dates and amounts are worked out."""
     if placed.ends_on and placed.ends_on < placed.starts_on:
         message = f"{placed.ends_on} lies before its start, {placed.starts_on}; both dates are included"
         yield Problem(("ends_on",), message)
         return
     for number, line in enumerate(placed.lines):
+        is_new = before is None or before.line(line.line.id) is None
         for template in line.templates:
             try:
-                _entitlement(placed, line, template)
+                ends_on = _entitlement(placed, line, template).ends_on
+                if is_new and placed.ends_on is None and ends_on and beyond_the_years("ends_on", ends_on):
+                    raise _too_long(template, placed.starts_on, LAST_YEAR)
             except ValidationError as error:
                 said = "; ".join(str(one["msg"]).removeprefix("Value error, ") for one in error.errors())
                 yield Problem(("lines", number), f"template {template.id!r}: {said}")

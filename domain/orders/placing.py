@@ -21,6 +21,7 @@ from domain.catalog.declarations import MOST_ORDERED, Account, Asset, Entitlemen
 from domain.catalog.kinds import Kind
 from domain.catalog.problems import Path, Problem
 from domain.catalog.references import Known
+from domain.catalog.sizes import beyond_the_years
 from domain.criteria.fields import nearest
 from domain.errors import CatalogError
 from domain.ids import Id
@@ -183,6 +184,10 @@ def _templates(product: Product, known: Known) -> list[EntitlementTemplate]:
 
 def _problems(order: Order, before: PlacedOrder | None, known: Known) -> Iterator[Problem]:
     yield from _unless_known(("account",), Kind.ACCOUNTS, order.account, known)
+    for key in ("starts_on", "ends_on"):
+        day, was = getattr(order, key), getattr(before, key, None)
+        if day not in {None, was} and (said := beyond_the_years(key, day)) is not None:
+            yield Problem((key,), said)
     if order.starts_on and order.ends_on and order.ends_on < order.starts_on:
         message = f"{order.ends_on} lies before starts_on {order.starts_on}; both dates are included"
         yield Problem(("ends_on",), message)

@@ -19,6 +19,7 @@ from domain.bounds import MOST_AMOUNT
 from domain.catalog.declarations import Entitlement
 from domain.catalog.status import zone_of
 from domain.errors import Refused
+from domain.usage.consequences import taken_after
 from domain.usage.freezing import first_instant
 from domain.usage.requests import (
     ConsumptionReversed,
@@ -30,7 +31,6 @@ from domain.usage.requests import (
     UsageAdjusted,
     UsageGranted,
 )
-from domain.usage.rows import RowKind
 from domain.usage.units import HOURS
 from starters.operations.counts import (
     PATIENCE,
@@ -49,7 +49,6 @@ from starters.operations.usage_amounts import read_amount
 from starters.operations.usage_answers import Cancelled, Changed, Reversed
 from store import Store
 
-_TAKES = (RowKind.TAKEN, RowKind.OVERAGE, RowKind.OVERRIDE)
 _NOTHING_THERE = frozenset({"already_reversed", "unknown_reference"})
 
 
@@ -156,8 +155,10 @@ class UsageDesk:
         if declared.allowance is None:
             return await asyncio.to_thread(self._uncounted.cancel, entitlement, asked)
         changed = await self._counts.change(entitlement, asked)
-        later = await asyncio.to_thread(self._taken_after, entitlement, at) if at is not None else []
-        kept = [one for one in later if one not in changed.answer.references]  # their rows may be on the way
+        kept: list[str] = []
+        if at is not None:
+            rows = await asyncio.to_thread(self._store.ledgers.rows, entitlement)
+            kept = taken_after(rows, at, changed.answer.references)
         renewal = changed.answer.renewal
         parts: list[Changed] = []
         if renewal is not None and with_renewal:
@@ -176,16 +177,6 @@ class UsageDesk:
 
     def _zone(self, declared: Entitlement) -> ZoneInfo:
         return zone_of(self._store.catalog.account(declared.account), self._store.catalog.organisation())
-
-    def _taken_after(self, entitlement: str, at: datetime) -> list[str]:
-        """The references of what was taken of an instant from which it is cancelled: that stays taken."""
-        rows = [row for row in self._store.ledgers.rows(entitlement) if row.reference and row.at >= at]
-        reversed_ = {row.reference for row in rows if row.kind is RowKind.REVERSED}
-        return [
-            name
-            for name in dict.fromkeys(row.reference for row in rows if row.kind in _TAKES and row.reference)
-            if name not in reversed_
-        ]
 
     async def grant(
         self,

@@ -8,10 +8,9 @@ from typing import assert_never
 from pydantic import Field
 
 from domain.model import Value
+from domain.usage.consequences import lines_of_cancelling
 from domain.usage.requests import Consumed, UsageChanged
 from domain.usage.units import HOURS, amount_text, number_text
-
-_MOST_LISTED = 20
 
 
 class Taken(Value):
@@ -106,14 +105,8 @@ class Cancelled(Changed):
     with_it: list[Changed] = Field(default_factory=list)
 
     def __str__(self) -> str:
-        lines = [super().__str__()]
-        if self.answer.references:
-            lines.append(f"planned after that, and reversed: {_listed(self.answer.references)}")
-        if self.stays_taken:
-            lines.append(f"taken after that, and stays taken: {_listed(self.stays_taken)}")
-        if self.renewal:
-            lines.append(f"it was renewed as {self.renewal}, which goes on; --with-renewal cancels that, too")
-        return "\n".join([*lines, *map(str, self.with_it)])
+        lines = lines_of_cancelling(self.answer.references, self.stays_taken, self.renewal, "--with-renewal")
+        return "\n".join([super().__str__(), *lines, *map(str, self.with_it)])
 
 
 class Reversed(Value):
@@ -145,9 +138,3 @@ def _left(
         return f"unlimited{since}"
     beside = f" and {number_text(granted, unit)} granted" if granted else ""
     return f"{number_text(remaining, unit)} of {amount_text(cap, unit)} {verb}{beside}{since}"
-
-
-def _listed(references: list[str]) -> str:
-    shown = ", ".join(references[:_MOST_LISTED])
-    more = len(references) - _MOST_LISTED
-    return f"{shown} and {more} more" if more > 0 else shown

@@ -50,7 +50,7 @@ def write_catalog(
     files = AppliedFiles(connection, stored) if tell is not None and not of_order else None
     if files is not None:
         catalog = files.merged(catalog)
-    problems = [*check_catalog(catalog, stored), *(files.problems if files else [])]
+    problems = [*check_catalog(catalog, stored, years=tell is not None), *(files.problems if files else [])]
     problems += Retiring(connection, stored, catalog, at).problems()
     if tell is not None:
         problems += Counted(connection, stored, catalog, at).problems(of_order=of_order)

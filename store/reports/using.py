@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Select, and_, func, select
 
 from domain.catalog.count_terms import entitlement_terms
 from domain.catalog.declarations import Account, Entitlement, Organisation
+from domain.catalog.status import cancelled_from
 from domain.reports.asking import ReportAsked
 from domain.reports.using import PeriodUse
 from domain.usage.machine import Usage
@@ -87,7 +88,7 @@ def _uses(
     entitlement: Entitlement, account: Account, organisation: Organisation, rows: Mapping[int, Any], now: datetime
 ) -> Iterator[PeriodUse]:
     terms = entitlement_terms(entitlement, account, organisation, now=now, until=now)
-    cancelled_at = entitlement.cancelled_at
+    cancelled_at = cancelled_from(entitlement)
     current = None if cancelled_at is not None and cancelled_at <= now else _current(terms.periods, now)
     for period in sorted(rows):
         use = _use(entitlement.id, terms.periods, rows[period], is_current=period == current)

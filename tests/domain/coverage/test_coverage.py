@@ -191,6 +191,24 @@ def test_the_last_date_there_is_is_no_end(first: str | None, second: str | None)
     ]
 
 
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "UTC", "America/New_York"])
+@pytest.mark.parametrize("ends_on", [None, "2025-06-30", "9999-12-31"])
+@pytest.mark.parametrize("at", ["9999-12-31T23:59:59Z", "9999-12-31T23:59:59-14:00", "3000-01-01T00:00:00Z"])
+def test_a_cancellation_past_all_years_is_none(at: str, ends_on: str | None, zone: str) -> None:
+    """It may be stored from before such instants were refused, and stops no case."""
+    stored, plain = (entitlement("a", ends_on=ends_on, cancelled_at=one) for one in (at, None))
+    other = entitlement("b", ends_on="2025-12-31")
+    ranked, expected = (cover(scope(), one, other, zone=zone) for one in (stored, plain))
+    assert ranked.others == expected.others
+    assert [match.ends_at for match in ranked.ranked] == [match.ends_at for match in expected.ranked]
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "UTC", "America/New_York"])
+def test_what_was_cancelled_before_all_years_matches_nothing(zone: str) -> None:
+    coverage = cover(scope(), entitlement("a", cancelled_at="0001-01-01T00:00:00+14:00"), zone=zone)
+    assert coverage.unmatched[0].why.startswith("it was cancelled at")
+
+
 @pytest.mark.parametrize("zone", ["Pacific/Auckland", "UTC", "America/New_York"])
 def test_what_is_cancelled_within_a_day_expires_before_its_end(zone: str) -> None:
     """The soonest to expire is so by the instant, and not by the date."""

@@ -48,6 +48,7 @@ DOCUMENT: dict[str, Any] = {
         {"id": "x.gold", "term": "1 year", "allowance": {"unit": "visits"}},
         {"id": "huge", "term": "1 year", "allowance": {"cap": 1_000_000}},
         {"id": "ages", "term": "99999 years", "process": "Standard"},
+        {"id": "long", "term": "1000 years", "process": "Standard"},
         {
             "id": "rolling",
             "term": "1 year",
@@ -61,6 +62,7 @@ DOCUMENT: dict[str, Any] = {
         {"id": "dotted", "entitlement_templates": ["x.gold"]},
         {"id": "big", "entitlement_templates": ["huge"]},
         {"id": "eternal", "entitlement_templates": ["ages"]},
+        {"id": "lasting", "entitlement_templates": ["long"]},
         {"id": "evergreen", "entitlement_templates": ["rolling"]},
         {"id": "screw"},
         {"id": "old", "retired": True},
@@ -364,7 +366,7 @@ def test_an_id_that_only_looks_like_a_renewal_is_none() -> None:
         (
             {"lines": [line("oldd")]},
             (
-                "lines[0].product: unknown product 'oldd'; there are big, dotted, eternal, evergreen, screw, support, "
+                "lines[0].product: unknown product 'oldd'; there are big, dotted, eternal, evergreen, lasting, screw, support, "
                 "unlimited"
             ),
         ),
@@ -393,6 +395,18 @@ def test_an_id_that_only_looks_like_a_renewal_is_none() -> None:
             {"lines": [line("eternal")]},
             "lines[0]: template 'ages': 99999 years from 2025-12-31 end after the year 9999",
         ),
+        ({"lines": [line("lasting")]}, "lines[0]: template 'long': 1000 years from 2025-12-31 end after the year 2999"),
+        (
+            {"starts_on": "1500-01-01", "lines": [line("screw")]},
+            "starts_on: a date lies in the years 1900 to 2999, not 1500-01-01",
+        ),
+        (
+            {"ends_on": "3000-01-01"},
+            (
+                "ends_on: a last date lies in the years 1900 to 2999, not 3000-01-01, or is 9999-12-31, which means "
+                "that there is none"
+            ),
+        ),
         (
             {"lines": [line(id="x" * 100)]},
             (
@@ -418,6 +432,20 @@ def test_an_id_that_only_looks_like_a_renewal_is_none() -> None:
 )
 def test_an_order_that_cannot_be_is_refused(order: dict[str, Any], says: str) -> None:
     assert says in Shop().refuse(**{"lines": [line()], **order})
+
+
+def test_an_order_with_an_end_past_all_years_is_changed_as_any_other() -> None:
+    """It was placed before dates had bounds."""
+    shop = Shop()
+    shop.place(lines=[line()])
+    assert shop.placed is not None
+    shop.placed = shop.placed.model_copy(update={"ends_on": date(5000, 1, 1)})
+    for kind in (Kind.SERVICE_CONTRACTS, Kind.CONTRACT_LINE_ITEMS, Kind.ENTITLEMENTS):
+        kept = [one.model_copy(update={"ends_on": date(5000, 1, 1)}) for one in shop.catalog.of(kind)]
+        shop.catalog = shop.catalog.model_copy(update={kind.value: kept})
+    shop.place(ends_on="5000-01-01", lines=[line(quantity=2)])
+    assert shop.entitlement("o.support.visits").ends_on == date(5000, 1, 1)
+    assert shop.refuse(ends_on="5000-01-02", lines=[line(quantity=2)])[0].startswith("ends_on: a last date lies in")
 
 
 def test_a_line_that_is_added_makes_nothing_that_another_has_made() -> None:

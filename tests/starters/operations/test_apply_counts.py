@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
 from temporalio.client import Client
+from temporalio.service import RPCError
 from typer.testing import Result
 
 from domain.catalog.declarations import Catalog
@@ -201,3 +203,38 @@ async def test_what_was_cancelled_by_hand_stays_cancelled(live: dict[str, str], 
         await on_record()
     finally:
         await client.get_workflow_handle(workflow_id(gold)).terminate()
+
+
+async def test_a_cancellation_in_a_file_says_what_follows(live: dict[str, str], client: Client) -> None:
+    """What stays taken after it, what was planned, and the early renewal that goes on, as `milepost cancel` says it."""
+    gold = unique("gold")
+    visits = {"allowance": {"unit": "visits", "cap": 4}}
+
+    async def said(*command: str) -> str:
+        result = await asyncio.to_thread(milepost, *command, env=live)
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    async def on_record() -> None:
+        with Store.open(live["MILEPOST_DATABASE_URL"]) as store:
+            assert len(store.ledgers.rows(gold)) == 3
+
+    try:
+        assert (await asyncio.to_thread(apply, live, gold=gold, **visits)).exit_code == 0
+        await said("take", gold, "V-1", "--at", "2026-03-10T09:00Z")
+        await said("take", gold, "P-1", "--at", "2098-03-10T09:00Z")
+        await said("renew", gold, "--reason", "by phone")
+        await assert_eventually(on_record)
+        cancelled_at = "2026-02-01T00:00:00Z"
+        result = await asyncio.to_thread(apply, live, gold=gold, cancelled_at=cancelled_at, **visits)
+        assert result.exit_code == 0, result.output
+        assert result.stdout.splitlines()[-4:] == [
+            f"{gold}: cancelled from Sun 2026-02-01 00:00 UTC on",
+            f"{gold}: planned after that, and reversed: P-1",
+            f"{gold}: taken after that, and stays taken: V-1",
+            f"{gold}: it was renewed as {gold}~2, which goes on; milepost cancel {gold}~2 cancels that, too",
+        ]
+    finally:
+        for name in (gold, f"{gold}~2"):
+            with suppress(RPCError):  # the renewal begins to be counted a little later
+                await client.get_workflow_handle(workflow_id(name)).terminate()

@@ -145,6 +145,19 @@ def test_a_cancelled_entitlement_leads_nowhere(store: Store, monkeypatch: pytest
     assert report(store, ReportKind.USAGE, entitlement="yearly", now=april, first=date(2026, 4, 2)).rows == ()
 
 
+@pytest.mark.parametrize("at", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00"])
+def test_usage_is_told_of_what_is_cancelled_outside_all_years(
+    store: Store, at: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was stored before such instants were refused, and stops no report."""
+    endless = {"id": "endless", "account": "acme", "allowance": {"unit": "visits", "cap": 100}, "cancelled_at": at}
+    monkeypatch.setitem(ALLOWANCES, "endless", ("acme", {"unit": "visits"}))
+    store.catalog.apply(Catalog.model_validate({"entitlements": [endless]}), by="test", tell=None)
+    put(store, "endless", ("2026-01-01", {"first_day": None, "used": 30, "used_after": 30, "cap_after": 100}))
+    (row,) = report(store, ReportKind.USAGE, entitlement="endless", now=datetime(2026, 2, 15, tzinfo=UTC)).rows
+    assert row[4:7] == (30, 100, 70)
+
+
 def test_overrides_are_added_up_with_what_they_cost(store: Store) -> None:
     """By who decided, and by the month on the wall clock of the account: midnight in Berlin is March in California."""
     midnight = datetime(2026, 3, 31, 22, 30, tzinfo=UTC)
