@@ -366,8 +366,8 @@ def test_an_id_that_only_looks_like_a_renewal_is_none() -> None:
         (
             {"lines": [line("oldd")]},
             (
-                "lines[0].product: unknown product 'oldd'; there are big, dotted, eternal, evergreen, lasting, screw, support, "
-                "unlimited"
+                "lines[0].product: unknown product 'oldd'; there are big, dotted, eternal, evergreen, lasting, "
+                "screw, support, unlimited"
             ),
         ),
         ({"lines": [line(asset="their")]}, "lines[0].asset: unknown asset 'their'; there are a1, theirs"),
