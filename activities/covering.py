@@ -12,7 +12,7 @@ from clients.entitlements import NobodyCounts
 from clients.gate import UsageGate
 from domain.catalog.declarations import Account, Entitlement
 from domain.coverage.asking import AskingForCases
-from domain.coverage.matching import Coverage, CoverageQuestion, Match, case_coverage, choose
+from domain.coverage.matching import NOTHING_FOUND, Coverage, CoverageQuestion, Match, case_coverage, choose
 from domain.errors import Refused
 from domain.ids import event_id_of
 from domain.messages.case_state import OveragePrompt
@@ -82,8 +82,7 @@ class Covering:
         at: datetime,
         now: datetime,
         attempt: str,
-        unmatched: Sequence[NotMatched] = (),
-        more: bool = False,
+        beside: Coverage = NOTHING_FOUND,
     ) -> Taken:
         """One case of the best entitlement, by the overflow policy of each; of equal ones first those with some left.
 
@@ -95,8 +94,7 @@ class Covering:
             at: when it was opened, or is to go over.
             now: the case's.
             attempt: names the request.
-            unmatched: every other candidate; goes into the answer.
-            more: there are more that do not match; so does that.
+            beside: what does not match; goes into the answer.
 
         Raises:
             Refused: an entitlement without anything left blocks the case.
@@ -124,9 +122,8 @@ class Covering:
                     passed_over.append(NotMatched(entitlement=entitlement.id, why=why, process=entitlement.process))
                     continue
                 left = _left_of(consumed)
-            others = [*passed_over, *unmatched]
-            return Taken(entitlement, coverage=case_coverage(ranking, match, left, others, more=more))
-        return Taken(coverage=case_coverage(asking.ranking, None, None, [*passed_over, *unmatched], more=more))
+            return Taken(entitlement, coverage=case_coverage(ranking, match, left, passed_over, beside))
+        return Taken(coverage=case_coverage(asking.ranking, None, None, passed_over, beside))
 
     async def _left(self, intake: CaseIntake, entitlement: Entitlement, at: datetime, now: datetime) -> Left | None:
         """What is left of an entitlement of which cases take nothing; the case does not depend on the answer."""

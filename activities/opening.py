@@ -136,8 +136,7 @@ class Opening:
             at=opening.opened_at,
             now=opening.now,
             attempt=attempt,
-            unmatched=coverage.unmatched,
-            more=coverage.more,
+            beside=coverage,
         )
         uncovered = taken.entitlement is None and taken.prompt is None
         if uncovered and account is not None and account.without_entitlement == "refuse":

@@ -218,6 +218,10 @@ class Coverage(Value):
             yield _not_chosen(match.entitlement, _outranked(match, best))
 
 
+NOTHING_FOUND = Coverage(ranked=[], unmatched=[])
+"""Where nobody was looked for."""
+
+
 def choose(
     scope: CoverageScope, candidates: Iterable[Candidate], exhausted: Container[str] = (), *, more: bool = False
 ) -> Coverage:
@@ -274,9 +278,8 @@ def case_coverage(
     ranking: Sequence[Match],
     chosen: Match | None,
     left: Left | None,
-    others: Sequence[NotMatched],
-    *,
-    more: bool = False,
+    passed_over: Sequence[NotMatched],
+    beside: Coverage,
 ) -> CaseCoverage:
     """How a case came by its entitlement.
 
@@ -284,15 +287,16 @@ def case_coverage(
         ranking: all that match, best first.
         chosen: of these; None: none had anything left.
         left: of its allowance.
-        others: those of the ranking that were asked before it, and those that do not match.
-        more: there are more that do not match.
+        passed_over: those of the ranking that were asked before it.
+        beside: what does not match.
     """
+    others = [*passed_over, *beside.unmatched]
     if chosen is None:
-        return CaseCoverage(entitlement=None, others=list(others), more=more)
+        return CaseCoverage(entitlement=None, others=others, more=beside.more)
     after = ranking[ranking.index(chosen) + 1 :]
     worse = [_not_chosen(match.entitlement, _outranked(match, chosen)) for match in after]
-    name, why_not = chosen.entitlement.id, [*worse, *others]
-    return CaseCoverage(entitlement=name, by=chosen.by.words, left=left, others=why_not, more=more)
+    name, by = chosen.entitlement.id, chosen.by.words
+    return CaseCoverage(entitlement=name, by=by, left=left, others=[*worse, *others], more=beside.more)
 
 
 def _not_chosen(entitlement: Entitlement, why: str) -> NotMatched:

@@ -288,7 +288,7 @@ def _put_event(connection: Connection, outcome: UsageOutcome) -> None:
 
 def _with_triggers() -> Select[Any]:
     """Actions, each with the facts of its trigger, and what another system calls its case."""
-    acts, fired, cases = tables.actions, tables.triggers, tables.cases
+    acts, fired, cases = tables.actions, tables.triggers, tables.cases.alias()
     shown = ("milestone", "occurrence", "trigger", "kind", "firing", "due_at", "at", "noticed_at")
     kept = [column for column in acts.c if column.name not in ("position", "trigger_key")]
     joined = acts.outerjoin(fired, fired.c.key == acts.c.trigger_key)

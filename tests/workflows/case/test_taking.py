@@ -160,6 +160,21 @@ async def test_an_opening_says_what_covers_the_case_and_why_nothing_else_does(cu
     assert (view.account, view.entitlement) == (customer.account, second)
 
 
+async def test_an_opening_says_when_more_do_not_match_than_it_names(customer: Customer) -> None:
+    """Covered or not, in the answer and on record."""
+    over = [
+        {"id": f"{customer.account}-{n:02}", "account": customer.account, "ends_on": "2024-12-31"} for n in range(21)
+    ]
+    declared = {"accounts": [{"id": customer.account}], "entitlements": over}
+    customer.world.store.catalog.apply(Catalog.model_validate(declared), by="test")
+    nothing = await customer.covered()
+    assert ([other.entitlement for other in nothing.others], nothing.more) == ([one["id"] for one in over[:20]], True)
+    customer.buys("gold")
+    assert (await customer.covered()).more
+    said = [note.text for note in customer.world.store.cases.notes(customer.cases[-1]) if note.kind == "covered"]
+    assert [text.endswith("; and others, which do not match either") for text in said] == [True]
+
+
 async def test_an_opening_says_what_it_fell_back_from(customer: Customer) -> None:
     """And what is left of hours, of which a case takes none."""
     asset = unique("press")
