@@ -6,6 +6,7 @@ All of it goes through the count itself, so it is exact and on record with who a
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from typing import Literal
@@ -15,10 +16,11 @@ from temporalio.client import Client
 
 from clients.entitlements import NobodyCounts
 from clients.gate import UsageGate
+from clients.sending import NoAnswer
 from domain.bounds import MOST_AMOUNT
 from domain.catalog.declarations import Entitlement
 from domain.catalog.status import zone_of
-from domain.errors import Refused
+from domain.errors import NotFound, Refused
 from domain.usage.consequences import taken_after
 from domain.usage.freezing import first_instant
 from domain.usage.requests import (
@@ -50,6 +52,9 @@ from starters.operations.usage_answers import Cancelled, Changed, Reversed
 from store import Store
 
 _NOTHING_THERE = frozenset({"already_reversed", "unknown_reference"})
+_RECORDED_WITHIN = 10.0
+_LOOK_EVERY = 0.1
+"""Seconds, both."""
 
 
 class UsageDesk:
@@ -167,13 +172,28 @@ class UsageDesk:
 
     async def _cancel_renewal(self, renewal: str, at: datetime, who: dict[str, str]) -> list[Changed]:
         """Cancel a renewal, and what that was renewed as: from the same instant on, or before it begins."""
-        declared = await asyncio.to_thread(self._store.catalog.entitlement, renewal)
+        declared = await self._recorded(renewal)
         zone = await asyncio.to_thread(self._zone, declared)
         starts_at = first_instant(declared.starts_on, zone) if declared.starts_on else at
         asked = message(EntitlementCancelled, at=max(at, starts_at), **who)
         changed = await self._counts.change(renewal, asked)
         following = changed.answer.renewal
         return [changed, *(await self._cancel_renewal(following, at, who) if following else [])]
+
+    async def _recorded(self, renewal: str) -> Entitlement:
+        """The record of a renewal, which a worker writes a moment after the renewing was answered.
+
+        Raises:
+            NoAnswer: it does not come.
+        """
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + _RECORDED_WITHIN
+        while True:
+            with contextlib.suppress(NotFound):
+                return await asyncio.to_thread(self._store.catalog.entitlement, renewal)
+            if clock() > deadline:
+                raise NoAnswer(f"it is cancelled, but its renewal {renewal} is not on record yet: cancel that by itself")
+            await asyncio.sleep(_LOOK_EVERY)
 
     def _zone(self, declared: Entitlement) -> ZoneInfo:
         return zone_of(self._store.catalog.account(declared.account), self._store.catalog.organisation())
