@@ -192,7 +192,8 @@ class UsageDesk:
             with contextlib.suppress(NotFound):
                 return await asyncio.to_thread(self._store.catalog.entitlement, renewal)
             if clock() > deadline:
-                raise NoAnswer(f"it is cancelled, but its renewal {renewal} is not on record yet: cancel that by itself")
+                said = f"it is cancelled, but its renewal {renewal} is not on record yet: cancel that by itself"
+                raise NoAnswer(said)
             await asyncio.sleep(_LOOK_EVERY)
 
     def _zone(self, declared: Entitlement) -> ZoneInfo:
