@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import operator
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from temporalio.client import Client
 
 from clients.entitlements import Entitlements, NobodyCounts
@@ -46,7 +47,7 @@ class Audited(BaseModel):
     rows: int
     discrepancies: list[str]
     ended: list[EndedCount] = []
-    stuck: str | None = None
+    stuck: str | None = Field(default=None, exclude_if=operator.not_)
 
     @property
     def agrees(self) -> bool:

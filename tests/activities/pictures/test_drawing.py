@@ -138,7 +138,7 @@ def test_nothing_to_draw_is_said() -> None:
 
 def test_without_the_extra_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drawing, "_NEEDS", ("no_such_module_here",))
-    with pytest.raises(NoPicture, match=r"pip install 'milepost\[reports\]'"):
+    with pytest.raises(NoPicture, match=r"pip install '\.\[reports\]'"):
         draw(PICTURE, [("svg", Theme.LIGHT)])
 
 

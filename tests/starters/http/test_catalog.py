@@ -7,7 +7,7 @@ from sqlalchemy import select
 from domain.scopes import Scope
 from store import tables
 from tests.starters.http_api import Api
-from tests.support import unique
+from tests.support import assert_eventually, unique
 
 
 async def _tag(api: Api) -> str:
@@ -89,6 +89,11 @@ async def test_what_was_amended_by_hand_is_not_overwritten_silently(api: Api) ->
     anything = {"If-Match": "*"}
     assert (await api.post("/v1/catalog", declared(4), headers=anything)).status_code == 200
     await api.post(f"/v1/entitlements/{entitlement}/amend", {"cap": 6, "reason": "two more"}, headers=anything)
+
+    async def it_is_on_record() -> None:
+        assert api.store.catalog.entitlement(entitlement).allowance.cap == 6  # type: ignore[union-attr]
+
+    await assert_eventually(it_is_on_record)  # the counter has answered before
     asks = await api.post("/v1/catalog", declared(5), headers=anything)
     assert (asks.status_code, asks.json()["code"]) == (409, "asks_for_consent")
     agreed = await api.post("/v1/catalog?consent=true", declared(5), headers=anything)
