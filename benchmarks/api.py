@@ -1,6 +1,6 @@
 """What HTTP adds to a request: cases opened and completed over the API, and by the client beside it, by turns.
 
-    python -m benchmarks.api [--requests 2000] [--rate 10]
+    python -m benchmarks.api [--requests 2000] [--rate 20]
 
 At a fixed rate, whatever is still under way: over HTTP a case is opened, directly another, over HTTP the first is
 completed, directly the second, and so on. Server, worker and API are processes of their own; the API's processor time
@@ -60,7 +60,7 @@ async def main() -> None:
     """Measure, and print."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--requests", type=int, default=2000, help="over HTTP; as many go beside it")
-    options.add_argument("--rate", type=float, default=10, help="requests a second, of both together")
+    options.add_argument("--rate", type=float, default=20, help="requests a second, of both together")
     given = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{Path(folder) / 'milepost.db'}"
