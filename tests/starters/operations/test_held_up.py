@@ -123,5 +123,5 @@ async def test_what_is_wedged_is_found(task_queue: str, monkeypatch: pytest.Monk
             async def it_is_found() -> None:
                 assert await held_up(server.client, task_queue) == [HeldUp(workflow=case, why="wedged")]
 
-            await assert_eventually(it_is_found)
+            await assert_eventually(it_is_found, within=60)
         assert await held_up(server.client, "another") == []
