@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from domain.catalog.count_actions import count_actions
 from domain.catalog.declarations import (
     Account,
     Contact,
@@ -69,10 +70,8 @@ def _mail_addresses(declaration: Declaration) -> Iterator[tuple[Path, str]]:
                 for t, trigger in enumerate(milestone.triggers):
                     yield from _of_actions(("milestones", m, "triggers", t, "actions"), trigger.actions)
         case Entitlement() | EntitlementTemplate():
-            for number, threshold in enumerate(declaration.allowance.thresholds if declaration.allowance else ()):
-                yield from _of_actions(("allowance", "thresholds", number, "actions"), threshold.actions)
-            for number, notice in enumerate(declaration.term_end.notices if declaration.term_end else ()):
-                yield from _of_actions(("term_end", "notices", number, "actions"), notice.actions)
+            for path, _, actions in count_actions(declaration):
+                yield from _of_actions(path, actions)
         case _:
             pass
 

@@ -11,6 +11,7 @@ from functools import partial
 
 from domain.catalog.address_checks import address_problems
 from domain.catalog.amendments import refused_changes
+from domain.catalog.count_actions import count_actions
 from domain.catalog.customer_page import customer_page_problems
 from domain.catalog.declarations import (
     Catalog,
@@ -29,7 +30,7 @@ from domain.catalog.intake_checks import intake_problems
 from domain.catalog.kinds import Kind
 from domain.catalog.mail_checks import mail_template_problems
 from domain.catalog.mailing import MailTemplate
-from domain.catalog.naming import named_by, named_by_organisation
+from domain.catalog.naming import named_by_keys, named_by_organisation, named_within
 from domain.catalog.problems import Path, Problem
 from domain.catalog.process_checks import ProcessChecks, action_problems, criteria_problem
 from domain.catalog.references import NOTHING, Entries, Known, References
@@ -41,7 +42,7 @@ from domain.criteria.fields import FieldType, nearest
 from domain.criteria.values import Listed
 from domain.process import EntitlementProcess
 from domain.process.actions import COMPLETED, Action
-from domain.process.templates import OF_A_NOTICE, OF_A_THRESHOLD, Sight, of_an_endpoint, template_problem
+from domain.process.templates import of_an_endpoint, template_problem
 from domain.public_holidays import check_code
 from domain.usage.rates import ENTRY_FIELDS
 
@@ -181,10 +182,11 @@ class _Check:
                     yield Problem(("organisation", "roles", role.value), message)
 
     def _references(self, path: Path, kind: Kind, declaration: Declaration) -> Iterator[Problem]:
-        for place, target, name in named_by(kind, declaration):
-            own = len(place) <= len(("key", "number"))  # a key of its own, or one of its list
-            fits = partial(self._fits, kind, declaration, str(place[0])) if own else None
+        for place, target, name in named_by_keys(kind, declaration):
+            fits = partial(self._fits, kind, declaration, str(place[0]))
             yield from self.references.problems((*path, *place), target, name, fits)
+        for place, target, name in named_within(declaration):
+            yield from self.references.problems((*path, *place), target, name)
 
     def _fits(self, kind: Kind, declaration: Declaration, key: str, name: str) -> bool:
         """Whether a name that there is would be taken there: it is of the right account, and no ring comes of it."""
@@ -275,18 +277,10 @@ class _Check:
         for number, row in enumerate(declared.allowance.rates if declared.allowance else ()):
             place = (*path, "allowance", "rates", number, "when")
             yield from criteria_problem(place, row.when, self.rate_schema, values=self.values)
-        for number, threshold in enumerate(declared.allowance.thresholds if declared.allowance else ()):
-            place = (*path, "allowance", "thresholds", number, "actions")
-            yield from self._actions_of(place, threshold.actions, OF_A_THRESHOLD, declared)
-        for number, notice in enumerate(declared.term_end.notices if declared.term_end else ()):
-            place = (*path, "term_end", "notices", number, "actions")
-            yield from self._actions_of(place, notice.actions, OF_A_NOTICE, declared)
-
-    def _actions_of(
-        self, path: Path, actions: Sequence[Action], sight: Sight, declared: Entitlement | EntitlementTemplate
-    ) -> Iterator[Problem]:
-        yield from action_problems(path, actions, sight, self.references, retired=declared.retired)
-        yield from _without_milestone(path, actions)
+        for inner, sight, actions in count_actions(declared):
+            place = (*path, *inner)
+            yield from action_problems(place, actions, sight, self.references, retired=declared.retired)
+            yield from _without_milestone(place, actions)
 
     def _endpoint(self, path: Path, endpoint: Endpoint) -> Iterator[Problem]:
         sight = of_an_endpoint(self.fields)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from domain.catalog.count_actions import count_actions
 from domain.catalog.declarations import Declaration, Entitlement, EntitlementTemplate, Organisation
 from domain.catalog.kinds import Kind
 from domain.catalog.problems import Path
@@ -51,26 +52,34 @@ class Named(NamedTuple):
     name: str
 
 
-def named_by(kind: Kind, declaration: Declaration) -> Iterator[Named]:
+def everything_named(kind: Kind, declaration: Declaration) -> Iterator[Named]:
     """Everything that a declaration names.
 
     Not whom mails and reports go to, which may be a role or an address as well, and not what an entitlement renews,
     which may be retired by then.
     """
+    yield from named_by_keys(kind, declaration)
+    yield from named_within(declaration)
+
+
+def named_by_keys(kind: Kind, declaration: Declaration) -> Iterator[Named]:
+    """What a key of the declaration itself names, alone or in a list: the path begins with the key."""
     for key, target in _KEYS.get(kind, {}).items():
         value = getattr(declaration, key)
         if isinstance(value, list):
             yield from (Named((key, number), target, name) for number, name in enumerate(value))
         elif value is not None:
             yield Named((key,), target, value)
+
+
+def named_within(declaration: Declaration) -> Iterator[Named]:
+    """What the milestones and actions of a declaration name."""
     match declaration:
         case EntitlementProcess():
             yield from _by_milestones(declaration)
         case Entitlement() | EntitlementTemplate():
-            for number, threshold in enumerate(declaration.allowance.thresholds if declaration.allowance else ()):
-                yield from _by_actions(("allowance", "thresholds", number, "actions"), threshold.actions)
-            for number, notice in enumerate(declaration.term_end.notices if declaration.term_end else ()):
-                yield from _by_actions(("term_end", "notices", number, "actions"), notice.actions)
+            for path, _, actions in count_actions(declaration):
+                yield from _by_actions(path, actions)
         case _:
             pass
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from domain.catalog.count_actions import count_actions
 from domain.catalog.declarations import Catalog, Entitlement, EntitlementTemplate
 from domain.catalog.endpoints import templates_of_endpoint
 from domain.catalog.kinds import Kind
@@ -13,8 +14,6 @@ from domain.catalog.problems import Path
 from domain.criteria.fields import FieldType
 from domain.process.actions import Action
 from domain.process.templates import (
-    OF_A_NOTICE,
-    OF_A_THRESHOLD,
     Sight,
     of_a_milestone,
     of_an_endpoint,
@@ -60,7 +59,6 @@ def texts(catalog: Catalog) -> Iterator[Text]:
     for number, named in enumerate(catalog.templates):
         for key, template in texts_of_template(named):
             yield Text((Kind.TEMPLATES.value, number, key), template, of_any)
-    of_a_threshold, of_a_notice = _example(OF_A_THRESHOLD, {}), _example(OF_A_NOTICE, {})
     counted: list[tuple[Path, Entitlement | EntitlementTemplate]] = [
         *(
             ((Kind.ENTITLEMENT_TEMPLATES.value, number), one)
@@ -69,11 +67,8 @@ def texts(catalog: Catalog) -> Iterator[Text]:
         *(((Kind.ENTITLEMENTS.value, number), one) for number, one in enumerate(catalog.entitlements)),
     ]
     for of, one in counted:
-        for at, threshold in enumerate(one.allowance.thresholds if one.allowance else ()):
-            path = (*of, "allowance", "thresholds", at, "actions")
-            yield from _texts(path, threshold.actions, of_a_threshold)
-        for at, notice in enumerate(one.term_end.notices if one.term_end else ()):
-            yield from _texts((*of, "term_end", "notices", at, "actions"), notice.actions, of_a_notice)
+        for inner, sight, actions in count_actions(one):
+            yield from _texts((*of, *inner), actions, _example(sight, {}))
 
 
 def _texts(path: Path, actions: Sequence[Action], example: dict[str, Any]) -> Iterator[Text]:

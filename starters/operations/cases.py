@@ -19,7 +19,7 @@ from domain.model import Value
 from domain.timeline.folding import NEWEST
 from domain.timeline.views import CaseView
 from domain.wording import instant
-from starters.operations.ended import at_work, standing_still, stuck_text
+from starters.operations.at_work import at_work, standing_still, stuck_text
 from store import Store
 
 T = TypeVar("T")

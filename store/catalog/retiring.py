@@ -11,7 +11,7 @@ from sqlalchemy import Connection, RowMapping, select
 
 from domain.catalog.declarations import Account, Catalog, ContractLineItem, Declaration, ServiceContract, name_of
 from domain.catalog.kinds import Kind
-from domain.catalog.naming import Named, kinds_that_name, named_by, named_by_organisation
+from domain.catalog.naming import Named, everything_named, kinds_that_name, named_by_organisation
 from domain.catalog.problems import Problem
 from domain.catalog.retiring import is_over, retiring, still_named
 from domain.catalog.status import zone_of
@@ -50,7 +50,7 @@ class Retiring:
                 if not row["retired"] and not names.isdisjoint(_texts(row["definition"])):
                     found = declaration_of(kind, row)
                     if name_of(found) not in declared and not self._is_over(found):
-                        yield f"{kind.one} {name_of(found)!r}", named_by(kind, found)
+                        yield f"{kind.one} {name_of(found)!r}", everything_named(kind, found)
 
     def _rows(self, kind: Kind) -> Iterator[RowMapping]:
         table = tables.DECLARED[kind]

@@ -22,7 +22,7 @@ from domain.messages.cases import CaseIntake
 from domain.timeline.instances import InstanceState
 from store import Store
 from store.cases.ended import EndedCase
-from tests.starters.command_line import milepost
+from tests.starters.command_line import environment_of, milepost
 from tests.support import PATIENT, assert_eventually, unique
 from worker.process import working
 from worker.supervision import look_after_cases, look_if_it_is_our_turn
@@ -47,13 +47,7 @@ class Desk:
     def __init__(self, client: Client, store: Store, task_queue: str, folder: Path) -> None:
         self.client, self.store = client, store
         self.milepost = MilepostClient(client, task_queue=task_queue, patience=PATIENT)
-        self.environment = {
-            "TEMPORAL_ADDRESS": client.service_client.config.target_host,
-            "TEMPORAL_NAMESPACE": client.namespace,
-            "MILEPOST_TASK_QUEUE": task_queue,
-            "MILEPOST_DATABASE_URL": f"sqlite:///{folder / 'milepost.db'}",
-            "MILEPOST_DATA": str(folder),
-        }
+        self.environment = environment_of(client, folder, f"sqlite:///{folder / 'milepost.db'}", task_queue)
 
     async def open(self, case: str | None = None) -> str:
         case = case or unique("case")

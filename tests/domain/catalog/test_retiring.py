@@ -10,7 +10,7 @@ import pytest
 
 from domain.catalog.declarations import MODELS, Account, Catalog, Declaration, Organisation
 from domain.catalog.kinds import Kind
-from domain.catalog.naming import kinds_that_name, named_by, named_by_organisation
+from domain.catalog.naming import everything_named, kinds_that_name, named_by_organisation
 from domain.catalog.problems import path_text
 from domain.catalog.references import KnownCatalog
 from domain.catalog.retiring import is_over, retiring, still_named
@@ -30,7 +30,7 @@ def declared(kind: Kind, **keys: Any) -> Declaration:
 def names(kind: Kind, **keys: Any) -> set[str]:
     return {
         f"{path_text(one.path)}: {one.kind.one} {one.name}"
-        for one in named_by(kind, declared(kind, **keys))
+        for one in everything_named(kind, declared(kind, **keys))
         if one.kind is not Kind.ACCOUNTS
     }
 
@@ -130,7 +130,7 @@ def test_only_a_change_to_retired_is_looked_at() -> None:
 def test_who_still_names_it_is_said(count: int, says: list[str]) -> None:
     """The first few of them."""
     gold = declared(Kind.ENTITLEMENTS, id="e", account="acme", process="Gold", contacts=["ann"])
-    going_on = [(f"e{number}", named_by(Kind.ENTITLEMENTS, gold)) for number in range(count)]
+    going_on = [(f"e{number}", everything_named(Kind.ENTITLEMENTS, gold)) for number in range(count)]
     found = still_named({(Kind.PROCESSES, "Gold"): ("processes", 0, "retired")}, going_on)
     assert [str(problem) for problem in found] == [
         f"processes[0].retired: process 'Gold' can't be retired: {said}" for said in says

@@ -55,40 +55,43 @@ def _without_computed(value: Any) -> Any:
             return value
 
 
+def of_a_log(folder: Path, catalog: str, mapping: str, log: str, *, by: str) -> Any:
+    """What is told of a log whose cases are to be done within an hour; catalog and mapping say what else they have."""
+    process = "{name: P, milestones: [{name: M, within: 1h, complete_when: case.status == 'done'}]}"
+    state = "state: {column: status, field: status, opened: new, closed: [done], values: [new, done]}"
+    (desk := folder / "desk.yaml").write_text(f"{catalog}processes: [{process}]\n")
+    (mapped := folder / "log.mapping.yaml").write_text(f"{{case_id: id, occurred_at: at, {state}, {mapping}}}")
+    (told := folder / "log.csv").write_text(log)
+    asked = ("backtest", told, "--process", "P", "--catalog", desk, "--mapping", mapped)
+    done = milepost(*asked, "--by", by, "--json")
+    assert done.exit_code == 0, done.stderr
+    return json.loads(done.stdout)
+
+
 def test_a_target_lies_in_the_day_of_the_account_of_the_log(tmp_path: Path) -> None:
     """As in reports: half past six in New York is the next day, week and quarter of an organisation in Berlin."""
-    (tmp_path / "desk.yaml").write_text(
+    found = of_a_log(
+        tmp_path,
         "organisation: {time_zone: Europe/Berlin}\nfields: {status: string}\n"
-        "accounts: [{id: acme, time_zone: America/New_York}]\n"
-        "processes: [{name: P, milestones: [{name: M, within: 1h, complete_when: case.status == 'done'}]}]\n"
+        "accounts: [{id: acme, time_zone: America/New_York}]\n",
+        "account: acme, times: {time_zone: America/New_York}",
+        "id,at,status\n1,2017-12-31 17:30,new\n1,2017-12-31 18:00,done\n",
+        by="quarter",
     )
-    (tmp_path / "log.mapping.yaml").write_text(
-        "{case_id: id, account: acme, occurred_at: at, times: {time_zone: America/New_York},"
-        " state: {column: status, field: status, opened: new, closed: [done], values: [new, done]}}"
-    )
-    (tmp_path / "log.csv").write_text("id,at,status\n1,2017-12-31 17:30,new\n1,2017-12-31 18:00,done\n")
-    asked = ("backtest", tmp_path / "log.csv", "--process", "P", "--catalog", tmp_path / "desk.yaml")
-    mapping = ("--mapping", tmp_path / "log.mapping.yaml")
-    found = json.loads(milepost(*asked, *mapping, "--by", "quarter", "--json").stdout)
     assert {row["group"] for row in found["rows"] if row["group"]} == {"2017-Q4"}
     assert [row["period"] for row in found["trend"]] == ["2017-W52"]
 
 
 def test_owner_is_the_field_that_has_the_role(tmp_path: Path) -> None:
     """As in reports."""
-    (tmp_path / "desk.yaml").write_text(
-        "organisation: {roles: {owner: assigned_to}}\nfields: {status: string, assigned_to: string}\n"
-        "processes: [{name: P, milestones: [{name: M, within: 1h, complete_when: case.status == 'done'}]}]\n"
+    found = of_a_log(
+        tmp_path,
+        "organisation: {roles: {owner: assigned_to}}\nfields: {status: string, assigned_to: string}\n",
+        "times: {time_zone: UTC}, fields: {assigned_to: {column: who}}",
+        "id,at,status,who\n1,2017-12-01 10:00,new,ann\n1,2017-12-01 10:30,done,ann\n",
+        by="owner",
     )
-    (tmp_path / "log.mapping.yaml").write_text(
-        "{case_id: id, occurred_at: at, times: {time_zone: UTC}, fields: {assigned_to: {column: who}},"
-        " state: {column: status, field: status, opened: new, closed: [done], values: [new, done]}}"
-    )
-    (tmp_path / "log.csv").write_text("id,at,status,who\n1,2017-12-01 10:00,new,ann\n1,2017-12-01 10:30,done,ann\n")
-    asked = ("backtest", tmp_path / "log.csv", "--process", "P", "--catalog", tmp_path / "desk.yaml")
-    done = milepost(*asked, "--mapping", tmp_path / "log.mapping.yaml", "--by", "owner", "--json")
-    assert done.exit_code == 0, done.stderr
-    assert {row["group"] for row in json.loads(done.stdout)["rows"] if row["group"]} == {"ann"}
+    assert {row["group"] for row in found["rows"] if row["group"]} == {"ann"}
 
 
 def test_two_processes_side_by_side() -> None:

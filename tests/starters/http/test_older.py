@@ -18,7 +18,7 @@ from domain.timeline.folding import NEWEST
 from starters.http.app import create_app
 from starters.http.backend import Backend
 from starters.operations import cases as operations
-from starters.operations.ended import AtWork
+from starters.operations.at_work import AtWork
 from store import Store
 from tests.store.cases.test_folded import Recorded
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from domain.messages.cases import CaseIntake
 from domain.timeline.machine import Timeline
 from starters.operations.held_up import HeldUp, held_up
 from store import Store
-from tests.starters.command_line import milepost
+from tests.starters.command_line import environment_of, milepost
 from tests.support import PATIENT, assert_eventually, unique
 from worker.embedded import running_server
 from worker.embedded.configuration import DYNAMIC_CONFIG
@@ -38,33 +39,31 @@ CATALOG = Catalog.model_validate(
 SOON = timedelta(seconds=2)
 
 
+@dataclass
 class Desk:
     """An organisation whose every case is to be answered within an hour, and a command line."""
 
-    def __init__(self, client: Client, store: Store, task_queue: str, folder: Path) -> None:
-        self.client, self.store, self.task_queue = client, store, task_queue
-        self.milepost = MilepostClient(client, task_queue=task_queue, patience=PATIENT)
-        self._environment = {
-            "TEMPORAL_ADDRESS": client.service_client.config.target_host,
-            "TEMPORAL_NAMESPACE": client.namespace,
-            "MILEPOST_TASK_QUEUE": task_queue,
-            "MILEPOST_DATABASE_URL": f"sqlite:///{folder / 'milepost.db'}",
-            "MILEPOST_DATA": str(folder),
-        }
+    milepost: MilepostClient
+    store: Store
+    environment: dict[str, str]
 
     async def ask(self, *arguments: str) -> Result:
-        return await asyncio.to_thread(milepost, *arguments, env=self._environment)
+        return await asyncio.to_thread(milepost, *arguments, env=self.environment)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def desk(client: Client, task_queue: str, tmp_path: Path) -> AsyncIterator[Desk]:
-    with Store.open(f"sqlite:///{tmp_path / 'milepost.db'}") as store:
+    database = f"sqlite:///{tmp_path / 'milepost.db'}"
+    with Store.open(database) as store:
         store.catalog.apply(CATALOG, by="test")
         async with working(client, store, task_queue=task_queue):
-            yield Desk(client, store, task_queue, tmp_path)
+            asking = MilepostClient(client, task_queue=task_queue, patience=PATIENT)
+            yield Desk(asking, store, environment_of(client, tmp_path, database, task_queue))
 
 
-async def test_show_and_audit_say_that_a_case_is_stuck(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_show_and_audit_say_that_a_case_is_stuck(
+    client: Client, task_queue: str, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As long as it is: with a message that does what was due it gets on."""
     case, right = unique("case"), Timeline.advance
 
@@ -79,7 +78,7 @@ async def test_show_and_audit_say_that_a_case_is_stuck(desk: Desk, monkeypatch: 
         await desk.milepost.open(CaseIntake(case_id=case, account="acme", opened_at=opened))
 
         async def it_is_listed() -> None:
-            assert await held_up(desk.client, desk.task_queue) == [HeldUp(workflow=f"case/{case}", why="stuck")]
+            assert await held_up(client, task_queue) == [HeldUp(workflow=f"case/{case}", why="stuck")]
             assert desk.store.cases.get(case).carried.stuck is not None
 
         await assert_eventually(it_is_listed)
@@ -95,7 +94,7 @@ async def test_show_and_audit_say_that_a_case_is_stuck(desk: Desk, monkeypatch: 
     await desk.milepost.request(case, "complete_milestone", milestone="Answer")
 
     async def it_gets_on() -> None:
-        assert await held_up(desk.client, desk.task_queue) == []
+        assert await held_up(client, task_queue) == []
 
     await assert_eventually(it_gets_on)
     assert "stuck" not in (await desk.ask("show", case)).stdout
