@@ -292,7 +292,10 @@ class CaseModel:
         return [one for one in found if one is not None]
 
     def _take(self, order: Order, pending: Pending, now: datetime, due: set[str], arrived: datetime) -> Order | None:
-        """The order with one message more; None if its answer was another."""
+        """The order with one message more; None if its answer was another.
+
+        One that is refused changes nothing, but what was due before it is done by then.
+        """
         if isinstance(pending.event, EntitlementOverflowed):
             return _noted_once(order, pending.event, now)
         caught_up = self._caught_up(order, pending.event, now, due, arrived)
@@ -302,7 +305,7 @@ class CaseModel:
         try:
             effects = timeline.apply(pending.event, now)
         except Exception:  # noqa: BLE001  whatever a message raises on the copy is a refusal
-            return None if asked is not None and asked.is_answered and asked.refused is None else order
+            return None if asked is not None and asked.is_answered and asked.refused is None else caught_up
         if asked is not None and asked.refused is not None:
             return None
         if asked is not None and asked.is_answered:
