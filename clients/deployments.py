@@ -58,7 +58,7 @@ async def builds(client: Client) -> list[Build]:
     """The builds that Temporal knows, those that came last first; none if no worker ever had a build id."""
     request = DescribeWorkerDeploymentRequest(namespace=client.namespace, deployment_name=DEPLOYMENT)
     try:
-        response = await client.workflow_service.describe_worker_deployment(request)
+        response = await client.workflow_service.describe_worker_deployment(request, retry=True)
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
             return []
@@ -155,4 +155,4 @@ async def _pollers(client: Client, task_queue: str) -> Sequence[PollerInfo]:
         task_queue=TaskQueue(name=task_queue),
         task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
     )
-    return (await client.workflow_service.describe_task_queue(request)).pollers
+    return (await client.workflow_service.describe_task_queue(request, retry=True)).pollers

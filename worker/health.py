@@ -28,7 +28,7 @@ async def is_at_work(client: Client, task_queue: str, *, host: str) -> bool:
         task_queue=TaskQueue(name=task_queue),
         task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
     )
-    described = await client.workflow_service.describe_task_queue(request)
+    described = await client.workflow_service.describe_task_queue(request, retry=True)
     since = datetime.now(UTC) - _SEEN_WITHIN
     return any(
         poller.identity.endswith(f"@{host}") and poller.last_access_time.ToDatetime(UTC) >= since

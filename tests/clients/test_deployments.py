@@ -12,12 +12,13 @@ import pytest
 from temporalio.client import Client
 
 from clients.cases import MilepostClient
-from clients.deployments import builds, current_build, make_current, why_nobody_answers
+from clients.deployments import builds, current_build, last_polled_at, make_current, why_nobody_answers
 from clients.sending import NoAnswer
 from domain.errors import NotFound
 from domain.messages.cases import CaseIntake
 from store import Store
 from tests.starters.command_line import ROOT, milepost
+from tests.starters.http.between import relay_to
 from tests.support import assert_eventually, unique
 from worker.process import working
 
@@ -54,6 +55,19 @@ async def test_a_build_that_is_not_current_is_named(client: Client, store: Store
         patient = MilepostClient(client, task_queue=task_queue, patience=30)
         answer = await patient.open(CaseIntake(case_id=unique("case")))
         assert answer.outcome in {"taken", "opened", "already"}
+
+
+async def test_a_connection_that_was_ended_keeps_nobody_from_asking(client: Client, task_queue: str) -> None:
+    """A server ends each after some minutes. Whoever looks just then sees what there is."""
+    async with relay_to(client.service_client.config.target_host) as relay:
+        through = await Client.connect(relay.address)
+        for _ in range(20):
+            relay.cut()
+            relay.mend()
+            assert await builds(through) == await builds(client)
+            relay.cut()
+            relay.mend()
+            assert await last_polled_at(through, task_queue) is None
 
 
 async def test_a_build_that_nobody_runs_is_not_made_current(client: Client) -> None:

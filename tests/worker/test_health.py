@@ -6,6 +6,7 @@ import pytest
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+from tests.starters.http.between import relay_to
 from tests.support import assert_eventually
 from tests.worker.waiting import WaitingWorkflow
 from worker.health import is_at_work
@@ -21,6 +22,16 @@ async def test_a_worker_that_polls_is_at_work(client: Client, task_queue: str) -
 
         await assert_eventually(at_work)
         assert not await is_at_work(client, task_queue, host=f"other-{host}")
+
+
+async def test_a_connection_that_was_ended_is_no_failure_of_the_check(client: Client, task_queue: str) -> None:
+    """A server ends each after some minutes. Whoever asks just then hears of workers, not of that."""
+    async with relay_to(client.service_client.config.target_host) as relay:
+        through = await Client.connect(relay.address)
+        for _ in range(20):
+            relay.cut()
+            relay.mend()
+            assert not await is_at_work(through, task_queue, host=socket.gethostname())
 
 
 async def test_the_check_of_a_host_without_a_worker_fails_and_says_so(

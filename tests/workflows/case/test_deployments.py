@@ -17,7 +17,8 @@ async def build_of(world: World, case_id: str) -> str:
     """The build that the newest run of a case is pinned to."""
     request = DescribeWorkflowExecutionRequest(namespace="default")
     request.execution.workflow_id = f"case/{case_id}"
-    described = await world.milepost.temporal.workflow_service.describe_workflow_execution(request)
+    # At a request that meets the moment in which the server renews a connection the SDK tries again only if asked to.
+    described = await world.milepost.temporal.workflow_service.describe_workflow_execution(request, retry=True)
     return described.workflow_execution_info.versioning_info.deployment_version.build_id
 
 
