@@ -96,9 +96,9 @@ async def nothing(order: dict[str, Any]) -> None:
     """Take what an action takes, and do nothing."""
 
 
-def order(kind: str, case: str, number: int) -> dict[str, Any]:
-    """An order as a case gives it."""
-    now, action = datetime.now(UTC), "task" if kind == EMPTY else kind
+def order(kind: str, case: str, number: int, now: datetime) -> dict[str, Any]:
+    """An order as a case gives it; those of one instant wait for no other."""
+    action = "task" if kind == EMPTY else kind
     made = ActionOrder.model_validate(
         {
             "case_id": case,
@@ -126,12 +126,12 @@ async def seconds(client: Client, kind: str, actions: int) -> float:
     """How long so many activities of one kind take, from the first order to the last answer."""
     queue = EMPTY if kind == EMPTY else "actions"
     cases = [f"{kind}-{uuid4().hex[:10]}" for _ in range(actions // IN_A_WORKFLOW)]
-    begun = perf_counter()
+    begun, now = perf_counter(), datetime.now(UTC)
     await asyncio.gather(
         *(
             client.execute_workflow(
                 Ordering.run,
-                args=[kind, queue, [order(kind, case, number) for number in range(IN_A_WORKFLOW)]],
+                args=[kind, queue, [order(kind, case, number, now) for number in range(IN_A_WORKFLOW)]],
                 id=case,
                 task_queue="ordering",
             )
