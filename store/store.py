@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from store.cases.texts import Texts
     from store.catalog.declared import DeclaredCatalog
     from store.catalog.listing import EntitlementListing
+    from store.catalog.unused import UnusedEntitlements
     from store.customer_links import CustomerLinks
     from store.endpoints import Endpoints
     from store.erasing import Erasing
@@ -69,6 +70,7 @@ _PARTS = {
     "dead_letters": "store.subscriptions.dead_letters:DeadLetters",
     "intake": "store.intake:Intake",
     "unsynchronised": "store.usage.unsynchronised:UnsynchronisedEntitlements",
+    "unused": "store.catalog.unused:UnusedEntitlements",
     "leases": "store.leases:Leases",
     "keys": "store.access:AccessKeys",
     "page_tokens": "store.access:PageTokens",
@@ -114,6 +116,7 @@ class Store:
         dead_letters: events that subscriptions gave up.
         intake: what other systems sent.
         unsynchronised: the entitlements whose workflows are to be told of a change.
+        unused: the entitlements of which nothing was ever taken.
         leases: who does what of all processes.
         keys: who may use the HTTP API.
         page_tokens: who may look at its pages.
@@ -148,6 +151,7 @@ class Store:
     dead_letters: DeadLetters
     intake: Intake
     unsynchronised: UnsynchronisedEntitlements
+    unused: UnusedEntitlements
     leases: Leases
     keys: AccessKeys
     page_tokens: PageTokens

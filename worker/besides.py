@@ -1,4 +1,4 @@
-"""What a worker does besides walking cases: it tells, watches, supervises and forgets."""
+"""What a worker does besides walking cases: it tells, begins, watches, supervises and forgets."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from temporalio.client import Client
 
 from store import Store
+from worker.beginning import beginning
 from worker.means import means_of
 from worker.relay import telling
 from worker.retention import Kept, forgetting
@@ -30,6 +31,7 @@ async def besides(client: Client, store: Store, settings: Settings, *, task_queu
     """
     async with (
         telling(client, store, task_queue),
+        beginning(client, store, task_queue),
         subscribing(client, store, task_queue),
         scheduling(client, store, task_queue),
         watching_endpoints(store, means_of(settings).mail),

@@ -116,8 +116,9 @@ class Counting:
         """Bring the counts of all unsynchronised entitlements up to date.
 
         One whose term's end has consequences (notices, another term, a renewal) begins to be counted; any other begins
-        with what is first taken of it. In one that is counted already the cap, the last date, the rules and a
-        cancellation become amendments, on record. Whatever one of them raises, the next ones are told.
+        with what is first taken of it, or before its period ends (`worker.beginning`). In one that is counted already
+        the cap, the last date, the rules and a cancellation become amendments, on record. Whatever one of them raises,
+        the next ones are told.
         """
         done: list[str] = []
         refused: list[str] = []

@@ -18,6 +18,7 @@ from domain.catalog.amendments import (
     renewal_of,
     with_what_was_written,
 )
+from domain.catalog.count_beginning import begins_unused
 from domain.catalog.declarations import Account, Catalog, Entitlement, Organisation
 from domain.catalog.kinds import Kind
 from domain.catalog.problems import Problem
@@ -64,17 +65,22 @@ class Counted:
             yield from refused(old, wanted, self._standing(old))
 
     def _standing(self, old: Entitlement) -> Standing:
-        account = self.stored.get(Account, old.account)
+        zone = zone_of(self.stored.get(Account, old.account), self.stored.organisation())
         return Standing(
             at=self.at,
-            zone=zone_of(account, self.stored.organisation()),
+            zone=zone,
             renewal=renewal_of(old, self.stored),
-            is_counted=self._has_taken(old.id),
+            is_counted=self._has_taken(old.id) or begins_unused(old, self.at, zone),
         )
 
-    def _is_counted(self, stored: Entitlement) -> bool:
-        """Whether its count has begun: with its declaration, if its term's end is awaited, or else when it is used."""
-        return stored.allowance is not None and (stored.term_end is not None or self._has_taken(stored.id))
+    def _is_counted(self, stored: Entitlement, zone: ZoneInfo) -> bool:
+        """Whether its count has begun: with its declaration, if its term's end is awaited; or else when it is used.
+
+        Of one that nobody used it begins before its period ends, without a word in the ledger.
+        """
+        if stored.allowance is None:
+            return False
+        return stored.term_end is not None or self._has_taken(stored.id) or begins_unused(stored, self.at, zone)
 
     def _has_taken(self, entitlement: str) -> bool:
         rows = select(tables.ledger.c.number).where(tables.ledger.c.entitlement == entitlement).limit(1)
@@ -133,7 +139,7 @@ class Counted:
                 if zoned is not None and (row["of_account"].get("time_zone") or row["account"] in zoned):
                     continue
                 stored = declaration_of(Kind.ENTITLEMENTS, row)
-                if isinstance(stored, Entitlement) and self._is_counted(stored) and self._goes_on(stored, zone):
+                if isinstance(stored, Entitlement) and self._is_counted(stored, zone) and self._goes_on(stored, zone):
                     return stored
         return None
 

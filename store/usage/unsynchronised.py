@@ -47,6 +47,11 @@ class UnsynchronisedEntitlements:
             found = connection.execute(select(table).order_by(table.c.entitlement)).mappings()
             return [read_stored(Unsynchronised, dict(row)) for row in found]
 
+    def note(self, entitlement: str, *, by: str, reason: str) -> None:
+        """Has the count of an entitlement told what is declared of it."""
+        with self._database.write() as connection:
+            note_untold(connection, entitlement, by=by, reason=reason)
+
     def cross_out(self, known: Unsynchronised) -> None:
         """Crosses out what a count knows now, unless more has changed since."""
         table = tables.untold_entitlements
@@ -58,8 +63,8 @@ class UnsynchronisedEntitlements:
 def concerns_its_count(old: Entitlement | None, new: Entitlement) -> bool:
     """Whether the count of an entitlement is to know of a change.
 
-    One that was just declared begins to be counted when something is first taken, unless its term's end has
-    consequences.
+    One that was just declared begins to be counted when something is first taken, or its period ends soon, unless its
+    term's end has consequences.
     """
     if new.allowance is None:
         return False

@@ -283,6 +283,21 @@ def test_an_opening_balance_is_of_what_is_not_counted_yet(shop: Store) -> None:
     ]
 
 
+def test_what_ends_soon_is_counted_though_nobody_used_it(shop: Store) -> None:
+    """From three days before the end of its period on: its count may have begun, and has read what was declared."""
+    opening: dict[str, Any] = {"opening": {"as_of": "2026-02-01", "used": 8}}
+    moved: dict[str, Any] = {"accounts": [{"id": "acme", "time_zone": "Asia/Tokyo"}]}
+    record(shop, ends_on="2026-05-02")
+    (problem,) = not_declared(shop, ends_on="2026-05-02", **opening)
+    assert problem.startswith("entitlements[0].opening: entitlement 'gold' is counted already")
+    (problem,) = refused(shop, **moved)
+    assert "entitlement 'gold' of account 'acme' is counted by the dates of America/New_York" in problem
+    record(shop, ends_on="2026-05-04")
+    declare(shop, ends_on="2026-05-04", **opening)
+    write(shop, **moved)
+    assert shop.catalog.account("acme").time_zone == "Asia/Tokyo"
+
+
 # --- time zones ---
 
 
