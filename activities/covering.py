@@ -12,7 +12,8 @@ from clients.entitlements import NobodyCounts
 from clients.gate import UsageGate
 from domain.catalog.declarations import Account, Entitlement
 from domain.coverage.asking import AskingForCases
-from domain.coverage.matching import NOTHING_FOUND, Coverage, CoverageQuestion, Match, case_coverage, choose
+from domain.coverage.chosen import case_coverage
+from domain.coverage.matching import NOTHING_FOUND, Coverage, CoverageQuestion, Match, choose
 from domain.errors import Refused
 from domain.ids import event_id_of
 from domain.messages.case_state import OveragePrompt
@@ -30,7 +31,7 @@ class Taken(NamedTuple):
     """What a case takes: one of an entitlement, or nothing; or somebody has to decide first.
 
     Attributes:
-        coverage: how it came to that; None while somebody has to decide, and after a decision.
+        coverage: how it came to that; None after a yes to a change of entitlement.
     """
 
     entitlement: Entitlement | None = None
@@ -83,6 +84,7 @@ class Covering:
         now: datetime,
         attempt: str,
         beside: Coverage = NOTHING_FOUND,
+        runs: bool = False,
     ) -> Taken:
         """One case of the best entitlement, by the overflow policy of each; of equal ones first those with some left.
 
@@ -95,6 +97,7 @@ class Covering:
             now: the case's.
             attempt: names the request.
             beside: what does not match; goes into the answer.
+            runs: the case can't be refused any more: it goes on without an entitlement.
 
         Raises:
             Refused: an entitlement without anything left blocks the case.
@@ -106,23 +109,21 @@ class Covering:
             entitlement, ranking = match.entitlement, asking.ranking
             if match.takes_every_case:
                 left = await self._left(intake, entitlement, at, now)
-            else:
-                consumption = _one_case(intake, at, attempt, yields=yields)
-                consumed = await self.gate.consume(await self.rules.terms(intake, entitlement, now), consumption)
-                if consumed.outcome == "exhausted":
-                    asking.has_nothing(match)
-                    continue
-                asking.was_asked(match)
-                if consumed.outcome == "blocked":
-                    raise _blocked(entitlement, consumed)
-                if consumed.outcome == "prompt":
-                    return Taken(prompt=await asyncio.to_thread(self._prompt, entitlement, consumed, at, now))
-                if not consumed.is_taken:
-                    why = consumed.reason or "nothing is left of it"
-                    passed_over.append(NotMatched(entitlement=entitlement.id, why=why, process=entitlement.process))
-                    continue
-                left = _left_of(consumed)
-            return Taken(entitlement, coverage=case_coverage(ranking, match, left, passed_over, beside))
+                return Taken(entitlement, coverage=case_coverage(ranking, match, left, passed_over, beside))
+            consumption = _one_case(intake, at, attempt, yields=yields)
+            consumed = await self.gate.consume(await self.rules.terms(intake, entitlement, now), consumption)
+            if consumed.outcome == "exhausted":
+                asking.has_nothing(match)
+                continue
+            asking.was_asked(match)
+            if consumed.is_taken or consumed.outcome == "prompt":
+                asks, left = not consumed.is_taken, _left_of(consumed)
+                coverage = case_coverage(ranking, match, left, passed_over, beside, asks=asks)
+                prompt = await self._prompt(entitlement, consumed, coverage, at, now) if asks else None
+                return Taken(None if asks else entitlement, prompt, coverage)
+            passed_over.append(_passed_over(entitlement, consumed, runs=runs))
+            if consumed.outcome == "blocked":
+                break
         return Taken(coverage=case_coverage(asking.ranking, None, None, passed_over, beside))
 
     async def _left(self, intake: CaseIntake, entitlement: Entitlement, at: datetime, now: datetime) -> Left | None:
@@ -154,17 +155,13 @@ class Covering:
         if choice.approved:
             if not consumed.is_taken:
                 raise Refused("nothing_left", f"entitlement {entitlement.id!r}: {consumed.reason or consumed.outcome}")
-            return Taken(entitlement)
+            asked = None if prompt.change else prompt.coverage
+            return Taken(entitlement, coverage=asked and asked.approved(_left_of(consumed)))
         if prompt.change is not None:
             return None
-        coverage, _ = await self.find(intake, prompt.occurred_at)
-        rest = [match for match in coverage.ranked if match.entitlement.id != prompt.entitlement]
-        try:
-            return await self.take(intake, rest, at=prompt.occurred_at, now=now, attempt=choice.event_id)
-        except Refused as refused:
-            if refused.code != "blocked":
-                raise
-            return Taken()  # a case that runs can't be refused any more
+        found, _ = await self.find(intake, prompt.occurred_at)
+        at, rest = prompt.occurred_at, found.without(entitlement, "one more of it was declined")
+        return await self.take(intake, rest.ranked, at=at, now=now, attempt=choice.event_id, beside=rest, runs=True)
 
     async def _asking(
         self, intake: CaseIntake, matches: Sequence[Match], at: datetime, now: datetime
@@ -186,14 +183,17 @@ class Covering:
                 exhausted.add(entitlement.id)
         return None, AskingForCases(matches, exhausted)
 
-    def _prompt(self, entitlement: Entitlement, consumed: Consumed, at: datetime, now: datetime) -> OveragePrompt:
+    async def _prompt(
+        self, entitlement: Entitlement, consumed: Consumed, coverage: CaseCoverage, at: datetime, now: datetime
+    ) -> OveragePrompt:
         return OveragePrompt(
             entitlement=entitlement.id,
             overage_price=consumed.overage_price,
             used=consumed.used,
             cap=consumed.cap or 0,
             occurred_at=at,
-            until=self.rules.decide_until(entitlement, consumed, now),
+            until=await asyncio.to_thread(self.rules.decide_until, entitlement, consumed, now),
+            coverage=coverage,
         )
 
 
@@ -206,9 +206,18 @@ def _left_of(consumed: Consumed) -> Left:
     return Left(unit=consumed.unit, cap=consumed.cap, remaining=consumed.remaining, granted=consumed.grant_left)
 
 
-def _blocked(entitlement: Entitlement, consumed: Consumed) -> Refused:
-    why = f"entitlement {entitlement.id!r} takes no more cases in this period"
-    return Refused("blocked", f"{why}: {consumed.used} of {consumed.cap} cases used")
+def _passed_over(entitlement: Entitlement, consumed: Consumed, *, runs: bool) -> NotMatched:
+    """Why a case does not have one that was asked.
+
+    Raises:
+        Refused: that one blocks the case, which does not run yet.
+    """
+    blocks = consumed.outcome == "blocked"
+    if blocks and not runs:
+        why = f"entitlement {entitlement.id!r} takes no more cases in this period"
+        raise Refused("blocked", f"{why}: {consumed.used} of {consumed.cap} cases used")
+    why = consumed.reason or f"nothing is left of it{', and it blocks' if blocks else ''}"
+    return NotMatched(entitlement=entitlement.id, why=why, process=entitlement.process)
 
 
 def _one_case(intake: CaseIntake, at: datetime, attempt: str, *, yields: bool) -> Consumption:

@@ -85,7 +85,10 @@ class Opening:
                     await self.hours.decide(decided.intake, decided.question, decided.choice, now=decided.now)
                     return None
                 taken = await self.covering.decide(decided.intake, decided.prompt, decided.choice, now=decided.now)
-                return await self._plan(decided.intake, taken, decided.opened_at) if taken else None
+                if taken is None:
+                    return None
+                opened = await self._plan(decided.intake, taken, decided.opened_at)
+                return opened.model_copy(update={"coverage": taken.coverage})
 
     @activity.defn(name=LOG_TIME)
     async def log_time(self, asked: TimeToTake) -> TimeTaken:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from enum import IntEnum
 from typing import Any
@@ -15,7 +15,7 @@ from domain.catalog.kinds import Kind
 from domain.catalog.status import EntitlementStatus, cancelled_from, status
 from domain.criteria.fields import FieldType
 from domain.criteria.values import Listed
-from domain.messages.coverage import CaseCoverage, Left, NotMatched
+from domain.messages.coverage import NotMatched
 from domain.model import Value
 from domain.usage.allowance import Overflow
 from domain.usage.freezing import first_instant
@@ -210,12 +210,18 @@ class Coverage(Value):
         """Every other candidate, and why it was not chosen."""
         return [*self._outranked(), *self.unmatched]
 
+    def without(self, entitlement: Entitlement, why: str) -> Coverage:
+        """The answer where one can't be had, whether it matches or not."""
+        matches = [match for match in self.ranked if match.entitlement.id != entitlement.id]
+        unmatched = [other for other in self.unmatched if other.entitlement != entitlement.id]
+        return self.model_copy(update={"ranked": matches, "unmatched": [not_chosen(entitlement, why), *unmatched]})
+
     def _outranked(self) -> Iterator[NotMatched]:
         if not self.ranked:
             return
         best = self.ranked[0]
         for match in self.ranked[1:]:
-            yield _not_chosen(match.entitlement, _outranked(match, best))
+            yield not_chosen(match.entitlement, outranked(match, best))
 
 
 NOTHING_FOUND = Coverage(ranked=[], unmatched=[])
@@ -248,7 +254,7 @@ def choose(
             ends_at = _ends_at(candidate)
             matches.append(Match(entitlement=entitlement, by=by, left=True, last_day=last_day, ends_at=ends_at))
         else:
-            unmatched.append(_not_chosen(entitlement, why))
+            unmatched.append(not_chosen(entitlement, why))
     unmatched.sort(key=lambda other: other.entitlement)
     return Coverage(ranked=ranked(matches, exhausted), unmatched=unmatched, more=more)
 
@@ -274,32 +280,8 @@ def ranked(matches: Iterable[Match], exhausted: Container[str] = ()) -> list[Mat
     return [*rest[:place], *overflowing, *rest[place:]]
 
 
-def case_coverage(
-    ranking: Sequence[Match],
-    chosen: Match | None,
-    left: Left | None,
-    passed_over: Sequence[NotMatched],
-    beside: Coverage,
-) -> CaseCoverage:
-    """How a case came by its entitlement.
-
-    Args:
-        ranking: all that match, best first.
-        chosen: of these; None: none had anything left.
-        left: of its allowance.
-        passed_over: those of the ranking that were asked before it.
-        beside: what does not match.
-    """
-    others = [*passed_over, *beside.unmatched]
-    if chosen is None:
-        return CaseCoverage(entitlement=None, others=others, more=beside.more)
-    after = ranking[ranking.index(chosen) + 1 :]
-    worse = [_not_chosen(match.entitlement, _outranked(match, chosen)) for match in after]
-    name, by = chosen.entitlement.id, chosen.by.words
-    return CaseCoverage(entitlement=name, by=by, left=left, others=[*worse, *others], more=beside.more)
-
-
-def _not_chosen(entitlement: Entitlement, why: str) -> NotMatched:
+def not_chosen(entitlement: Entitlement, why: str) -> NotMatched:
+    """An entitlement that is not chosen, with what it would have promised."""
     return NotMatched(entitlement=entitlement.id, why=why, process=entitlement.process)
 
 
@@ -376,7 +358,8 @@ def _names_what_it_is_about(scope: CoverageScope, candidate: Candidate) -> bool:
     return candidate.line_product is not None and candidate.line_product == scope.product
 
 
-def _outranked(match: Match, best: Match) -> str:
+def outranked(match: Match, best: Match) -> str:
+    """Why a match ranks after the best one, in words."""
     chosen = best.entitlement.id
     if best.by is not MatchedBy.NAMED and (match.entitlement.process is None) != (best.entitlement.process is None):
         return f"it has no process, {chosen!r} has {best.entitlement.process!r}"

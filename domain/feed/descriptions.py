@@ -4,7 +4,7 @@ from __future__ import annotations
 
 MEANINGS: dict[str, str] = {
     "case.opened": "A case was opened; `fields` has its fields.",
-    "case.covered": "How the case came by its entitlement, or why it has none.",
+    "case.covered": "How the case came by its entitlement, why it has none, or what it waits for a decision on.",
     "case.entered": "The case entered its process.",
     "case.left": "The case left its process: milestones that were open are open at exit.",
     "case.reentered": "The case is in its process again; the time between was a pause.",

@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from domain.bounds import Instant, Words
 from domain.ids import CaseId, EventId, Reference
+from domain.messages.coverage import CaseCoverage
 from domain.model import Value
 from domain.process import ActionCall, TriggerKind
 from domain.timeline.effects import Noted, TriggerFired
@@ -50,6 +51,7 @@ class OveragePrompt(Value):
         until: without a decision by then it counts as no.
         change: that was asked for. The case has what it had meanwhile, and after a no as well. None: it was opened so,
             and falls back.
+        coverage: what was said of the case when this was asked: a yes says it again. Not written by older builds.
     """
 
     entitlement: str
@@ -59,6 +61,7 @@ class OveragePrompt(Value):
     occurred_at: AwareDatetime
     until: AwareDatetime
     change: EntitlementChange | None = Field(default=None, exclude_if=operator.not_)
+    coverage: CaseCoverage | None = Field(default=None, exclude_if=operator.not_)
 
     @property
     def text(self) -> str:

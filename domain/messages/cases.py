@@ -133,8 +133,8 @@ class Answer(Value):
         outcome: `taken`; `already` if it changed nothing because things stood so; `repeated` if its event_id was taken
             before.
         notes: what followed from it, one line each.
-        coverage: of an opening: how the case came by its entitlement, and why not by any other; not written of another
-            request, nor while somebody has to decide.
+        coverage: of an opening, and of a decision on what it had to wait for: how the case came by its entitlement, and
+            why not by any other; not written of another request.
     """
 
     outcome: Literal["taken", "already", "repeated"]

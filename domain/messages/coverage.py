@@ -62,17 +62,20 @@ def unpromised(others: Sequence[NotMatched]) -> str | None:
 
 
 class CaseCoverage(Value):
-    """The answer of an intake.
+    """The answer of an intake, and of a decision that it had to wait for.
 
     Attributes:
-        entitlement: None: none covers the case.
-        by: what it matches by, in words.
+        entitlement: None: none covers the case, or none does yet.
+        asks: somebody has to decide on one more of this entitlement, which has nothing left; until then none covers
+            the case. Not written where nobody is asked.
+        by: what the entitlement matches by, in words; of one that asks likewise, as `left`.
         left: of its allowance, with what the case took; None: nothing is counted.
         others: every other that matches, and up to 20 that do not, and why they were not chosen.
         more: the accounts of the case have more entitlements, which do not match.
     """
 
     entitlement: str | None
+    asks: str | None = Field(default=None, exclude_if=lambda asks: asks is None)
     by: str | None = None
     left: Left | None = None
     others: list[NotMatched] = Field(default_factory=list)
@@ -81,9 +84,11 @@ class CaseCoverage(Value):
     @property
     def verdict(self) -> str:
         """Which one, in a line."""
+        left = f"; {self.left.text}" if self.left else ""
+        if self.asks is not None:
+            return f"waits for a decision on one more of {self.asks}, which matches by its {self.by}{left}"
         if self.entitlement is None:
             return "no entitlement covers it"
-        left = f"; {self.left.text}" if self.left else ""
         return f"covered by {self.entitlement}, which matches by its {self.by}{left}"
 
     @property
@@ -92,3 +97,11 @@ class CaseCoverage(Value):
         others = "; ".join(f"{other.entitlement}: {other.why}" for other in self.others)
         more = "; and others, which do not match either" if self.more else ""
         return f"{self.verdict}. Not {others}{more}" if others else self.verdict
+
+    def approved(self, left: Left) -> CaseCoverage:
+        """The answer once somebody has said yes to what it asks.
+
+        Args:
+            left: of the allowance after that.
+        """
+        return self.model_copy(update={"entitlement": self.asks, "asks": None, "left": left})

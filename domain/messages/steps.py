@@ -120,7 +120,8 @@ class OpenedCase(Value):
     Attributes:
         fields: of the intake, checked against the declared ones and normalised.
         reopened: of a reopening: the closed case as the store kept it; the plan is its plan.
-        coverage: how a new case came by its entitlement; None while somebody has to decide first.
+        coverage: how a new case, or one on which somebody has decided, came by its entitlement, or to wait for a
+            decision. None of a change of entitlement, which names the one that it wants.
         prompt: somebody has to decide first; until then a new case runs without an entitlement and without a process,
             and any other as before.
         feed_after: of a new case: the sequence number after which its events are counted, which is 0 unless another

@@ -79,7 +79,9 @@ class CaseDesk:
         if view.closed_at is not None:
             said = f"case {intake.case_id} was opened before and is closed, since {instant(view.closed_at)}"
             raise Refused("closed", said)
-        return answer.model_copy(update={"case": view})
+        asked = {decision.entitlement for decision in view.open_decisions if decision.entry is None}
+        is_decided = answer.coverage is not None and answer.coverage.asks not in {None, *asked}
+        return answer.model_copy(update={"case": view, "coverage": None if is_decided else answer.coverage})
 
     async def request(self, case_id: str, update: str, *, milestone: str | None = None, **asked: Any) -> Answer:
         """Ask a case for a change.

@@ -143,22 +143,24 @@ class Overage:
             return Answer(outcome="taken", notes=[text], case=case.view())
         case.kept.account, case.kept.entitlement = opened.account or case.kept.account, opened.entitlement
         case.kept.prompt = opened.prompt
+        coverage = opened.coverage if opened.coverage and workflow.patched("a-decision-says-what-covers") else None
+        if coverage is not None:
+            case.remark(NoteKind.COVERED, coverage.text, entitlement=opened.entitlement)
         if opened.prompt is not None:
             case.remark(NoteKind.PROMPTED, opened.prompt.text, entitlement=opened.prompt.entitlement)
         # Lets the recorder write down what was decided, before and apart from what follows; histories have two records.
         await workflow.wait_condition(lambda: True)
-        return await self._taking.take(
-            EntitlementChanged(
-                # What was asked for has been done with this: asked for again, it is known.
-                event_id=prompt.change.event_id if prompt.change else choice.event_id,
-                occurred_at=choice.occurred_at,
-                by=choice.by,
-                reason=choice.reason,
-                entitlement=opened.entitlement,
-                plan=opened.plan,
-                from_opening=prompt.change is not None and prompt.change.from_opening,
-            )
+        changed = EntitlementChanged(
+            # What was asked for has been done with this: asked for again, it is known.
+            event_id=prompt.change.event_id if prompt.change else choice.event_id,
+            occurred_at=choice.occurred_at,
+            by=choice.by,
+            reason=choice.reason,
+            entitlement=opened.entitlement,
+            plan=opened.plan,
+            from_opening=prompt.change is not None and prompt.change.from_opening,
         )
+        return (await self._taking.take(changed)).model_copy(update={"coverage": coverage})
 
     async def _decided(self, prompt: OveragePrompt, choice: OverageChoice) -> OpenedCase | None:
         """What a decision leads to; None: the case keeps what it has."""

@@ -99,5 +99,26 @@ def test_coverage_is_said_in_a_line() -> None:
     assert Left(unit="hours", cap=None, remaining=None).text == "unlimited hours"
 
 
+def test_coverage_says_what_a_case_waits_for() -> None:
+    """And, once somebody has said yes, that it has that; why no other covers it stays as it was."""
+    nothing_left = Left(unit="cases", cap=5, remaining=0)
+    others = [NotMatched(entitlement="silver", why="it is retired")]
+    waits = CaseCoverage(entitlement=None, asks="gold", by="asset", left=nothing_left, others=others)
+    assert waits.verdict == ("waits for a decision on one more of gold, which matches by its asset; 0 of 5 cases left")
+    assert waits.text == f"{waits.verdict}. Not silver: it is retired"
+    assert waits.approved(nothing_left) == CaseCoverage(
+        entitlement="gold", by="asset", left=nothing_left, others=others
+    )
+    assert ("asks" in waits.model_dump(), "asks" in COVERED.model_dump()) == (True, False), "histories stay as they are"
+
+
+def test_a_case_that_waits_for_a_decision_says_so_on_record() -> None:
+    """Of nothing that covers it, since nothing does yet."""
+    waits = CaseCoverage(entitlement=None, asks="gold", by="asset")
+    found = open_case(CaseIntake(case_id="c-1"), opened(coverage=waits).model_copy(update={"entitlement": None}), T0)
+    [note] = [note for note in found.notes if note.kind is NoteKind.COVERED]
+    assert (note.text, note.facts and note.facts.entitlement) == (waits.text, None)
+
+
 def test_a_case_has_the_workflow_of_its_id() -> None:
     assert case_workflow_id("c-1") == "case/c-1"

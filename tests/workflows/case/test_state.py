@@ -19,6 +19,7 @@ from domain.messages.case_state import (
     Stuck,
 )
 from domain.messages.cases import CaseIntake
+from domain.messages.coverage import CaseCoverage, NotMatched
 from domain.process import ActionCall, EntitlementProcess, TriggerKind
 from domain.process.actions import Task
 from domain.timeline.machine import Case, Timeline
@@ -47,7 +48,10 @@ def full_state() -> CaseState:
         context={},
     )
     hours_question = HoursQuestion(entry="t-1", entitlement="e", minutes=5, overage_price=None, worked_at=AT, until=AT)
-    prompt = OveragePrompt(entitlement="e", overage_price=None, used=1, cap=1, occurred_at=AT, until=AT)
+    coverage = CaseCoverage(entitlement=None, asks="e", by="account", others=[NotMatched(entitlement="f", why="so")])
+    prompt = OveragePrompt(
+        entitlement="e", overage_price=None, used=1, cap=1, occurred_at=AT, until=AT, coverage=coverage
+    )
     return CaseState(
         plan=plan,
         state=timeline.state,

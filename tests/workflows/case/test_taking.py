@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import pytest_asyncio
@@ -17,7 +17,8 @@ from domain.messages.coverage import CaseCoverage, Left, NotMatched
 from domain.timeline.effects import NoteKind
 from domain.usage.requests import Balance, PeriodBalance, workflow_id
 from tests.support import assert_eventually, unique
-from tests.workflows.world import MONDAY, World
+from tests.workflows.replaying import replay
+from tests.workflows.world import MONDAY, World, later
 
 FRIDAY = datetime(2025, 6, 13, 19, tzinfo=UTC)
 """15:00 in New York."""
@@ -191,13 +192,88 @@ async def test_an_opening_says_what_it_fell_back_from(customer: Customer) -> Non
     assert coverage.others == [NotMatched(entitlement=press, why="nothing is left of it")]
 
 
+class Waiting(NamedTuple):
+    """A case that waits for a decision on what its asset has; its account has another, and one that has ended."""
+
+    case: str
+    said: CaseCoverage
+    asks: str
+    next: str
+    ended: NotMatched
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def waiting(customer: Customer) -> Waiting:
+    asset = unique("press")
+    declared = {"accounts": [{"id": customer.account}], "assets": [{"id": asset, "account": customer.account}]}
+    customer.world.store.catalog.apply(Catalog.model_validate(declared), by="test")
+    asking = {"unit": "cases", "cap": 0, "overflow": "prompt", "prompt_within": "2h"}
+    first = customer.buys("first", asset=asset, process="Support", allowance=asking)
+    second = customer.buys("second", process="Quick")
+    over = customer.buys("over", ends_on="2024-12-31")
+    said = await customer.covered(asset=asset)
+    ended = NotMatched(entitlement=over, why="it expired at the end of 2024-12-31")
+    return Waiting(customer.cases[-1], said, first, second, ended)
+
+
+async def says(customer: Customer, case: str, *texts: str) -> None:
+    """What is on record of a case's coverage, in its notes and in the feed; and its history replays."""
+    store = customer.world.store
+
+    async def it_is_on_record() -> None:
+        assert [note.text for note in store.cases.notes(case) if note.kind == "covered"] == list(texts)
+        events = store.feed.read(subject=f"case/{case}").events
+        assert [one.data["text"] for one in events if one.type == "milepost.case.covered.v1"] == list(texts)
+
+    await assert_eventually(it_is_on_record)
+    assert (await replay(await customer.world.history(case))).failure is None
+
+
+async def test_a_case_that_waits_says_what_for_and_why_nothing_else(customer: Customer, waiting: Waiting) -> None:
+    """And with a yes that it has that, and why it has no other."""
+    worse = f"it matches by its account, {waiting.asks!r} by its asset"
+    others = [NotMatched(entitlement=waiting.next, why=worse, process="Quick"), waiting.ended]
+    left = Left(unit="cases", cap=0, remaining=0)
+    assert waiting.said == CaseCoverage(entitlement=None, asks=waiting.asks, by="asset", left=left, others=others)
+    answer = await customer.world.ask(waiting.case, "decide_overage", later(hours=1), approved=True, by="ann")
+    assert answer.coverage == CaseCoverage(entitlement=waiting.asks, by="asset", left=left, others=others)
+    await says(customer, waiting.case, waiting.said.text, answer.coverage.text)
+
+
+@pytest.mark.parametrize("how", ["no", "silence"])
+async def test_a_case_that_falls_back_says_why_it_has_nothing_better(
+    customer: Customer, waiting: Waiting, how: str
+) -> None:
+    """What was declined, also by silence, is among what it does not have."""
+    declined = NotMatched(entitlement=waiting.asks, why="one more of it was declined", process="Support")
+    falls_back = CaseCoverage(entitlement=waiting.next, by="account", others=[declined, waiting.ended])
+    if how == "silence":
+        await customer.world.go_to(waiting.case, later(hours=2))
+    else:
+        answer = await customer.world.ask(waiting.case, "decide_overage", later(hours=1), approved=False, by="ann")
+        assert answer.coverage == falls_back
+    await says(customer, waiting.case, waiting.said.text, falls_back.text)
+    assert customer.world.store.cases.get(waiting.case).entitlement == waiting.next
+
+
 async def test_a_no_falls_back_to_nothing_if_the_next_blocks(customer: Customer) -> None:
     """A case that runs can't be refused any more, and the no is on record."""
     customer.buys("asking", ends_on="2030-12-31", process="Support", allowance={"cap": 0, "overflow": "prompt"})
     customer.buys("blocking", ends_on="2031-12-31", process="Support", allowance={"cap": 0, "overflow": "block"})
+    customer.buys("after", ends_on="2032-12-31", process="Support", allowance={"cap": 0})
     case = await customer.opens()
     answer = await customer.world.ask(case, "decide_overage", MONDAY, approved=False, by="ann", reason="too dear")
     assert (answer.case.process, answer.case.open_decisions) == (None, [])
+    asking, blocking, after = customer.ids
+    assert answer.coverage is not None
+    assert (answer.coverage.entitlement, [(other.entitlement, other.why) for other in answer.coverage.others]) == (
+        None,
+        [
+            (after, f"{blocking!r} comes before it, and blocks"),
+            (blocking, "nothing is left of it, and it blocks"),
+            (asking, "one more of it was declined"),
+        ],
+    )
 
     async def it_is_on_record() -> None:
         decided = [note.text for note in customer.world.store.cases.notes(case) if note.kind == "decided"]
