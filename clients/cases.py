@@ -36,6 +36,7 @@ from clients.sending import (
     persist_asking,
     update_with_start,
 )
+from clients.showing import case_details, case_summary
 from domain.errors import MilepostError, NotFound, Refused
 from domain.explanation import Explanation
 from domain.messages.cases import Answer, CaseIntake, CaseReopening
@@ -85,8 +86,8 @@ class MilepostClient:
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             # One that was refused, or ended by an operator, may try again.
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
-            static_summary=f"Case {case_id}",
-            static_details="A support case. Its timeline is under *current details*; the query `timeline` has it all.",
+            static_summary=case_summary(case_id, intake.external_id),
+            static_details=case_details(intake.external_id),
         )
         said = (
             f"case {case_id} was handed to Temporal, but nobody answers on task queue {self.task_queue!r}; it opens as "
@@ -108,6 +109,7 @@ class MilepostClient:
         reason: str | None = None,
         event_id: str | None = None,
         fields: dict[str, Any] | None = None,
+        external_id: str | None = None,
     ) -> Answer:
         """Take a closed case up again: in a new run of the same id, unless the last one has still something to do.
 
@@ -118,6 +120,7 @@ class MilepostClient:
             reason: goes on record.
             event_id: of the request; made up, if left out.
             fields: of the case that have new values from then on.
+            external_id: by which another system knows the case, if the caller knows it: for the Temporal UI alone.
 
         Raises:
             Refused: the case is open, or was never recorded.
@@ -135,7 +138,8 @@ class MilepostClient:
             task_queue=self.task_queue,
             id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-            static_summary=f"Case {case_id}, reopened",
+            static_summary=f"{case_summary(case_id, external_id)}, reopened",
+            static_details=case_details(external_id),
         )
         try:
             answer, _ = await self._start(case_id, reopened.event_id, start, self._silence(case_id))
@@ -153,8 +157,7 @@ class MilepostClient:
             **event: the fields of its event; `event_id` and `occurred_at` are made up if they are left out.
 
         Raises:
-            Refused: the case does not take it and stays as it was; it is `closed`, or was refused when it was opened
-                (`not_opened`).
+            Refused: the case does not take it and stays as it was; it is `closed`, or was never opened (`not_opened`).
             NotFound: there is no such case.
             NoAnswer: no worker answers.
         """

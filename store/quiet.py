@@ -63,10 +63,15 @@ class Limits(Value):
 
 
 class Listed(Value):
-    """A mail of a digest."""
+    """A mail of a digest.
+
+    Attributes:
+        external_id: the id of another system that the case's was made of; None: it has none, or is an entitlement's.
+    """
 
     key: str
     case_id: str
+    external_id: str | None = None
     subject: str
     due_at: AwareDatetime
 
@@ -333,8 +338,12 @@ def _turn(connection: Connection, digest: str, at: datetime, lease: timedelta) -
     taken = {"taken_until": at + lease, "is_being_sent": True}
     connection.execute(update(digests).where(digests.c.key == digest).values(taken))
     columns = (held_mails.c.key, held_mails.c.case_id, held_mails.c.subject, held_mails.c.due_at)
+    case = tables.cases.c
     rows = connection.execute(
-        select(*columns).where(held_mails.c.digest == digest).order_by(held_mails.c.due_at, held_mails.c.key)
+        select(*columns, case.external_id)
+        .join_from(held_mails, tables.cases, case.case_id == held_mails.c.case_id, isouter=True)
+        .where(held_mails.c.digest == digest)
+        .order_by(held_mails.c.due_at, held_mails.c.key)
     ).mappings()
     mails = tuple(read_stored(Listed, dict(row)) for row in rows)
     return DigestTurn(what="send", key=digest, to=made["to"], mails=mails)

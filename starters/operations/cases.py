@@ -120,10 +120,12 @@ class CaseDesk:
             Refused: it is open, or was refused when it was opened.
             NoAnswer: nobody answers.
         """
-        if await self._ask_store(lambda store: store.cases.get(case_id)) is None:
+        found = await self._ask_store(lambda store: store.cases.get(case_id))
+        if found is None:
             await self.client.view(case_id)  # says so itself if it is not known, or was refused
             raise NotFound(f"unknown case {case_id!r}")
-        return await self.client.reopen(case_id, occurred_at=occurred_at, **asked)
+        foreign = found.view.external_id
+        return await self.client.reopen(case_id, occurred_at=occurred_at, external_id=foreign, **asked)
 
     async def show(self, case_id: str) -> ShownCase:
         """The case as it stands; a closed one that Temporal has forgotten as it was recorded last.

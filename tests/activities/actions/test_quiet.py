@@ -11,12 +11,15 @@ from activities.actions.attempts import NOT_DELIVERED, WAITS
 from activities.actions.dispatch import Dispatcher
 from activities.actions.outside import Outside
 from activities.delivery.means import Means
+from activities.planning import Planner
 from activities.rendering.renderer import Renderer
 from domain.catalog.documents import read_document
+from domain.messages.cases import CaseIntake
 from store import Store
 from store.tables import digests, held_mails, sent_mails
 from tests.activities.actions.sending import NOON, effect, mail_server_at
 from tests.activities.delivery.mail_server import Behaviour, mail_server
+from tests.recorded import RecordedCase
 
 MAIL = {"do": "email", "to": "Ann <ann@example.org>", "subject": "<b>{{ trigger.id }}</b> is due", "body": "Soon."}
 
@@ -100,6 +103,27 @@ async def test_more_than_so_many_an_hour_come_in_a_digest(store: Store, renderin
     answers = {mail.key: mail.answer or "" for mail in store.actions.mails("c-1")}
     assert all(answers[key(number)].startswith("in the digest +digest/") for number in (3, 4, 5))
     assert {one.status for one in store.deliveries.of_case("c-1")} == {"sent"}
+
+
+async def test_a_digest_names_a_case_by_both_of_its_ids(store: Store, rendering: Renderer) -> None:
+    """That of another system too, on every line that has a key and in the subject; in one line, and as text."""
+    limited(store, mails_per_recipient=1)
+    plan = Planner(store).plan(CaseIntake(case_id="4711~2F1"), NOON, entitlement=None, account=None)
+    RecordedCase(store, plan, "4711~2F1", {}, NOON, external_id="4711/1 <b>\n&")
+    behaviour = Behaviour()
+    async with mail_server(behaviour) as port:
+        one = sender(store, rendering, port)
+        assert await performed(one, 1) is None
+        held = [(2, "4711~2F1"), (3, "4711~2F1"), (4, "c-1")]
+        assert None not in [await performed(one, number, case) for number, case in held]
+        pass_an_hour(store)
+        assert await performed(one, 2, "4711~2F1") is None
+    digest = behaviour.taken[1]
+    assert digest["Subject"] == "3 messages about 4711~2F1 (4711/1 <b> &), c-1"
+    lines = [line.strip() for line in plain(digest).splitlines()]
+    named = [f"{key(number, '4711~2F1')} (4711/1 <b> &)" for number in (2, 3)]
+    assert [line for line in lines if line.endswith("/email") or "4711/1" in line] == [*named, key(4)]
+    assert plain(digest, "html").count("(4711/1 &lt;b&gt; &amp;)") == 2
 
 
 async def test_a_case_has_its_limit_whoever_gets_its_mails(store: Store, rendering: Renderer) -> None:
