@@ -61,6 +61,7 @@ class Entitlements:
         at: datetime | None = None,
         case_id: str | None = None,
         overage: str | None = None,
+        declined: str | None = None,
         **person: Unpack[Person],
     ) -> Taken:
         """Take a visit, or anything of another unit, when it is dispatched; `answer.outcome` says what came of it.
@@ -72,9 +73,11 @@ class Entitlements:
             at: when it is dispatched, or planned to be: decides the period. Now, if left out.
             case_id: is told if not enough is left.
             overage: why it is taken at the overage price if nothing is left and the entitlement asks.
+            declined: why it is not, instead; the next that matches is asked.
             **person: what every request may say.
         """
-        said = known(reference=reference, amount=amount, at=at, case_id=case_id, overage=overage, **person)
+        yes_or_no = known(overage=overage, declined=declined)
+        said = known(reference=reference, amount=amount, at=at, case_id=case_id, **yes_or_no, **person)
         return self._connection.post(Taken, path_of("/v1/entitlements/{}/take", entitlement), said)
 
     def reverse(self, entitlement: str, reference: str, *, reason: str, **person: Unpack[Person]) -> Reversed:

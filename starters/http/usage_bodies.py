@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, StringConstraints, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    StrictBool,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
 
 from domain.bounds import MOST_AMOUNT, Words, clean
 from domain.errors import Refused
@@ -73,6 +81,7 @@ class Visit(UsageRequest):
         at: when it is dispatched, or planned to be: decides the period. Now, if left out.
         case_id: of the case, ours or another system's; it is told if not enough is left.
         overage: why it is taken at the overage price if nothing is left and the entitlement asks; a manager's alone.
+        declined: why it is not taken so, instead: the next that matches is asked, as if the entitlement fell back.
     """
 
     model_config = example(reference="V-1", amount=1, case_id="4711", by="dispatch")
@@ -82,6 +91,13 @@ class Visit(UsageRequest):
     at: IsoInstant | None = None
     case_id: ForeignId | None = None
     overage: Why | None = None
+    declined: Why | None = None
+
+    @model_validator(mode="after")
+    def _yes_or_no(self) -> Self:
+        if self.overage is not None and self.declined is not None:
+            raise ValueError("overage says yes to the overage price, declined says no; write one of them")
+        return self
 
 
 class GivenBack(UsageRequest):

@@ -10,6 +10,7 @@ from domain.catalog.declarations import Entitlement
 from domain.coverage.asking import Asking
 from domain.coverage.matching import CoverageQuestion, choose
 from domain.errors import Refused
+from domain.ids import event_id_of
 from domain.usage.requests import Consumption, OverageDecision
 from domain.usage.units import HOURS
 from domain.wording import instant
@@ -40,6 +41,7 @@ class Taking:
         by: str,
         event_id: str,
         overage: str | None = None,
+        declined: str | None = None,
     ) -> Taken:
         """Take something at the instant at which it is dispatched; what falls back, of the next that matches.
 
@@ -55,6 +57,7 @@ class Taking:
             by: who takes it.
             event_id: of the request.
             overage: why it is taken at the overage price if nothing is left and the entitlement asks; None: it is not.
+            declined: why it is not, instead: the next that matches is asked; None: what asks gets no answer.
 
         Raises:
             NotFound, Refused: it can't be.
@@ -63,31 +66,29 @@ class Taking:
         now = datetime.now(UTC)
         declared, terms = await self._counts.declared(entitlement, now)
         unit = _checked_unit(entitlement, terms.allowance.unit)
-        consumption = message(
-            Consumption,
-            reference=reference,
-            event_id=event_id,
-            amount=positive(read_amount(amount, unit)),
-            unit=unit,
-            occurred_at=at or now,
-            case_id=case,
-            by=by,
-        )
+        said = {"reference": reference, "event_id": event_id, "unit": unit, "case_id": case, "by": by}
+        wanted = positive(read_amount(amount, unit))
+        consumption = message(Consumption, amount=wanted, occurred_at=at or now, **said)
         try:
             asked = [declared, *await asyncio.to_thread(self._next, declared, consumption)]
             answered = await self._taken_before(asked, consumption, unit, now)
-            return answered or await self._take_in_turn(asked, consumption, overage, now)
+            decision = _decision(consumption, overage, declined)
+            return answered or await self._take_in_turn(asked, consumption, decision, now)
         except NobodyCounts as error:
             raise nobody(error, event_id) from error
 
     async def _take_in_turn(
-        self, entitlements: list[Entitlement], consumption: Consumption, overage: str | None, now: datetime
+        self,
+        entitlements: list[Entitlement],
+        consumption: Consumption,
+        decision: OverageDecision | None,
+        now: datetime,
     ) -> Taken:
-        """Ask one after the other, as each falls back."""
-        decision = _decision(consumption, overage) if overage else None
+        """Ask one after the other, as each falls back, or asks and is told no."""
         by_id = {one.id: one for one in entitlements}
         asking = Asking(list(by_id), await self._with_nothing_left(entitlements, consumption.occurred_at, now))
         exhausted: list[str] = []
+        declined: list[str] = []
         while (ask := asking.next()) is not None:
             wanted = consumption.model_copy(update={"yields": ask.yields})
             taken = await self._take(by_id[ask.entitlement], wanted, decision, now)
@@ -95,10 +96,11 @@ class Taking:
                 asking.has_nothing(ask.entitlement)
                 continue
             asking.was_asked(ask.entitlement)
+            declined += taken.declined
             if taken.answer.outcome != "overflow" or ask.is_last:
                 exhausted = asking.passed_over(ask.entitlement)
                 break
-        return taken.model_copy(update={"spent": exhausted})
+        return taken.model_copy(update={"spent": exhausted, "declined": declined})
 
     async def _with_nothing_left(self, asked: list[Entitlement], at: datetime, now: datetime) -> list[str]:
         """Of several entitlements those of whose period of an instant nothing is left."""
@@ -140,12 +142,14 @@ class Taking:
         await self._check_takes(declared, consumption)
         _, terms = await self._counts.declared(declared.id, now)
         answer = await self._counts.gate.consume(terms, consumption)
-        price = answer.overage_price
+        price, declined = answer.overage_price, list[str]()
         if decision is not None and answer.outcome == "prompt":
             answer = await self._counts.gate.approve_overage(terms, decision)
+            declined = [] if decision.approved else [declared.id]
         if answer.outcome == "refused":
             raise Refused("refused", answer.reason or f"nothing can be taken of {declared.id}")
-        return Taken(entitlement=declared.id, answer=answer, asked=consumption.amount, price=price)
+        asked = consumption.amount
+        return Taken(entitlement=declared.id, answer=answer, asked=asked, price=price, declined=declined)
 
     async def _check_takes(self, declared: Entitlement, consumption: Consumption) -> None:
         """That the catalog has not ended it; what was taken before stays taken."""
@@ -174,12 +178,16 @@ def _checked_unit(entitlement: str, unit: str) -> str:
     return unit
 
 
-def _decision(consumption: Consumption, reason: str) -> OverageDecision:
+def _decision(consumption: Consumption, overage: str | None, declined: str | None) -> OverageDecision | None:
+    """What whoever asks about overage is told; None: nothing."""
+    reason = overage if declined is None else declined
+    if reason is None:
+        return None
     return message(
         OverageDecision,
         reference=consumption.reference,
-        event_id=f"{consumption.event_id}-overage",
-        approved=True,
+        event_id=event_id_of(consumption.event_id, "overage" if declined is None else "declined"),
+        approved=declined is None,
         by=consumption.by,
         reason=reason,
         amount=consumption.amount,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from datetime import date
 from typing import assert_never
 
@@ -21,6 +22,7 @@ class Taken(Value):
         asked: how much was asked for, in the smallest measure of the unit.
         spent: those that were asked before, had not enough left, and fall back to the next.
         price: of one unit beyond the cap, if it was taken so, or could be.
+        declined: those that asked whether it is to be taken beyond their cap, and were told no.
     """
 
     entitlement: str
@@ -28,6 +30,7 @@ class Taken(Value):
     asked: int
     spent: list[str] = Field(default_factory=list)
     price: str | None = None
+    declined: list[str] = Field(default_factory=list, exclude_if=operator.not_)
 
     @property
     def is_taken(self) -> bool:
@@ -51,6 +54,8 @@ class Taken(Value):
                 said = f"taken {of} before, for an instant that is no longer in its term; it counts when that is back"
             case "already":
                 said = f"taken {of} before{self._another_amount}; {left}"
+            case "overflow" if self.entitlement in self.declined:
+                said = f"nothing taken {of}; {left}; taking it beyond the cap is declined, and nothing else matches"
             case "overflow" | "exhausted":
                 said = f"nothing taken {of}; {left}; it falls back, and nothing else matches"
             case "blocked":
@@ -64,7 +69,9 @@ class Taken(Value):
             case _:
                 assert_never(answer.outcome)
         before = f"; {', '.join(self.spent)} had not enough left" if self.spent else ""
-        return f"{answer.reference}: {said}{before}"
+        others = [one for one in self.declined if one != self.entitlement]
+        no = f"; taking it beyond the cap of {', '.join(others)} is declined" if others else ""
+        return f"{answer.reference}: {said}{before}{no}"
 
     @property
     def _another_amount(self) -> str:

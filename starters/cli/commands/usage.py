@@ -46,15 +46,16 @@ def take(
     ] = None,
     case: Annotated[str | None, case_option("Is told if not enough is left.")] = None,
     overage: Annotated[
-        bool,
+        bool | None,
         typer.Option(
-            "--overage",
-            help="If nothing is left and the entitlement asks (overflow: prompt): yes, at the overage price.",
+            "--overage/--no-overage",
+            help="If nothing is left and the entitlement asks (overflow: prompt): yes, at the overage price; or no, "
+            "and the next that matches is asked.",
         ),
-    ] = False,
+    ] = None,
     reason: Annotated[
         str | None,
-        option("--reason", "TEXT", "With --overage: goes on record."),
+        option("--reason", "TEXT", "With --overage or --no-overage: goes on record."),
     ] = None,
     by: By = None,
     event_id: EventId = None,
@@ -68,16 +69,16 @@ def take(
 
     Example: milepost take acme-visits V-1 --case 4711 --by dispatch
     """
-    if overage != (reason is not None):
-        raise typer.BadParameter("--overage and --reason go together", param_hint="--overage")
+    if (overage is None) != (reason is None):
+        raise typer.BadParameter("--overage, or --no-overage, and --reason go together", param_hint="--overage")
     name, dispatched = (
         id_typed(reference, "REFERENCE"),
         _at(at, entitlement),
     )
-    said = None if reason is None else _reason(reason)
+    said: dict[str, str] = {} if reason is None else {"overage" if overage else "declined": _reason(reason)}
     who = {"by": _by(by), "event_id": _event_id(event_id)}
     taken = _ask(
-        lambda desk: desk.take(entitlement, name, amount=amount, at=dispatched, case=case, overage=said, **who), as_json
+        lambda desk: desk.take(entitlement, name, amount=amount, at=dispatched, case=case, **said, **who), as_json
     )
     if not taken.is_taken:
         raise typer.Exit(NOT_TAKEN)

@@ -91,7 +91,7 @@ async def take(entitlement: EntitlementId, asked: bodies.Visit, asking: ByAsking
     """Take a visit, or anything of another unit, when it is dispatched.
 
     The answer says what came of it, and what is left. What an entitlement has no more of, the next that matches gives,
-    if it falls back.
+    if it falls back, or asks and is told no (`declined`).
     """
     await check_entitlement(asking.backend, asking.caller, entitlement)
     case_id = None if asked.case_id is None else await asking.case(asked.case_id)
@@ -104,6 +104,7 @@ async def take(entitlement: EntitlementId, asked: bodies.Visit, asking: ByAsking
         at=asked.at,
         case=case_id,
         overage=asked.overage,
+        declined=asked.declined,
         by=asking.who(asked.by),
         event_id=asking.event_id(asked.event_id),
     )

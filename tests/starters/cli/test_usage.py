@@ -18,12 +18,13 @@ from typer.testing import Result
 
 from clients.gate import UsageGate
 from domain.catalog.count_terms import entitlement_terms
-from domain.catalog.declarations import Catalog
+from domain.catalog.declarations import Catalog, Entitlement
 from domain.errors import MilepostError, Refused
 from domain.usage.requests import ConsumptionReversed, EntitlementTerms, TimeEntry, workflow_id
 from domain.usage.rows import LedgerRow, RowKind
 from domain.usage.units import HOURS
 from domain.wording import instant
+from starters.operations.taking import Taking
 from starters.operations.usage import UsageDesk
 from starters.operations.usage_amounts import read_amount
 from store import Store, tables
@@ -251,6 +252,52 @@ async def test_yes_to_the_overage_price_is_taken_beyond_the_cap(desk: Desk) -> N
     assert "go together" in await desk.refused("take", visits, "V-3", "--overage")
     blocking = desk.visits(cap=0, overflow="block")
     assert (await desk.say("take", blocking, "V-1", *yes)).exit_code == 3
+
+
+async def test_no_to_the_overage_price_is_on_record_and_takes_nothing(desk: Desk) -> None:
+    """Where there is room it is taken all the same; and who says yes afterwards has it."""
+    visits = desk.visits(cap=1, overflow="prompt", overage_price="90.00 EUR")
+    no = ("--no-overage", "--reason", "too dear")
+    assert "1 visit taken" in await desk.done("take", visits, "V-1", *no)
+    said = await desk.say("take", visits, "V-2", "--by", "dispatch", *no)
+    left = "0 of 1 visit left in the period from 2026-01-01"
+    declined = f"nothing taken of {visits}; {left}; taking it beyond the cap is declined, and nothing else matches"
+    assert (said.exit_code, said.stdout) == (3, f"V-2: {declined}\n")
+
+    async def the_no_is_on_record() -> None:
+        rows = [row for row in desk.store.ledgers.rows(visits) if row.kind in {RowKind.DECLINED, RowKind.OVERRIDE}]
+        assert [(row.kind, row.reference, row.by, row.reason) for row in rows] == [
+            (RowKind.DECLINED, "V-2", "dispatch", "too dear")
+        ]
+
+    await assert_eventually(the_no_is_on_record)
+    assert "go together" in await desk.refused("take", visits, "V-3", "--no-overage")
+    yes = await desk.done("take", visits, "V-2", "--overage", "--reason", "they will pay")
+    assert f"1 visit taken of {visits}, beyond the cap at 90.00 EUR" in yes
+
+
+async def test_after_a_no_the_next_that_matches_is_asked(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if the entitlement fell back: it gives the visit, or decides itself. Without a no nobody else is asked."""
+    account, asks = unique("two"), {"cap": 0, "overflow": "prompt"}
+    first = desk.visits(account, **asks)
+    blocks = desk.visits(account, cap=0, overflow="block")
+    no = ("--no-overage", "--reason", "too dear")
+    declined = f"{first} had not enough left; taking it beyond the cap of {first} is declined"
+    over = await desk.say("take", first, "V-1", *no)
+    assert over.exit_code == 3
+    assert over.stdout.startswith(f"V-1: nothing taken of {blocks}; 0 of 0 visits left")
+    assert over.stdout.endswith(f"it blocks until the cap is higher; {declined}\n")
+
+    async def nothing_is_left(_: Taking, asked: list[Entitlement], *__: object) -> list[str]:
+        return [one.id for one in asked]
+
+    await desk.done("amend", blocks, "--cap", "1", "--reason", "one more, just now")
+    monkeypatch.setattr(Taking, "_with_nothing_left", nothing_is_left)
+    asked = await desk.say("take", first, "V-2")
+    assert (asked.exit_code, f"nothing taken of {first}" in asked.stdout) == (3, True)
+    said = await desk.done("take", first, "V-2", *no)
+    assert said == f"V-2: 1 visit taken of {blocks}; 0 of 1 visit left in the period from 2026-01-01; {declined}\n"
+    assert f"V-2: taken of {blocks} before" in await desk.done("take", first, "V-2")
 
 
 NO_TAKING: list[tuple[list[str], str]] = [

@@ -255,6 +255,8 @@ def of_overage(walked: Walked) -> None:
     )
     for number in range(3):
         assert client.take(over, f"OVER-{number}", overage="agreed").is_taken
+    no = client.take(over, "OVER-NO", declined="too dear")
+    assert (no.is_taken, no.declined) == (False, [over])
     client.amend(over, cap=2, reason="one more", if_match="*")
     assert walked.call(f"{path}cover", client.cover, over, "OVER-1", reason="raised").entitlement == over
     assert walked.call(f"{path}void", client.void, over, "OVER-2", reason="goodwill", amount=1).entitlement == over

@@ -160,6 +160,33 @@ async def test_overage_is_decided_by_managers_alone(api: Api) -> None:
     assert (refused.status_code, refused.json()["code"]) == (403, "scope_too_small")
 
 
+async def test_a_dispatcher_who_is_asked_about_overage_may_say_no(api: Api) -> None:
+    """Nothing is taken, nothing is billed, and it is on record; nobody says yes and no at once."""
+    account, visits = unique("account"), unique("visits")
+    allowance = {"unit": "visits", "cap": 0, "overflow": "prompt", "overage_price": "90.00 EUR"}
+    entitlement = {"id": visits, "account": account, "starts_on": "2026-01-01", "allowance": allowance}
+    declared = {"accounts": [{"id": account}], "entitlements": [entitlement]}
+    made = await api.post("/v1/catalog", declared, headers={"If-Match": "*"})
+    assert made.status_code == 200, made.text
+    path, dispatcher = f"/v1/entitlements/{visits}", api.keys["dispatcher"]
+    asked = (await api.post(f"{path}/take", {"reference": "V-1"}, key=dispatcher)).json()
+    assert (asked["answer"]["outcome"], "declined" in asked) == ("prompt", False)
+    no = {"reference": "V-1", "declined": "too dear", "by": "ann"}
+    answer = (await api.post(f"{path}/take", no, key=dispatcher)).json()
+    assert (answer["answer"]["outcome"], answer["declined"]) == ("overflow", [visits])
+    both = await api.post(f"{path}/take", {**no, "overage": "agreed"})
+    assert (both.status_code, "write one of them" in both.text) == (422, True), both.text
+
+    async def the_no_is_on_record() -> None:
+        rows = (await api.get(f"{path}/ledger")).json()["rows"]
+        assert [(row["reason"], row["used"], row["overage"]) for row in rows if row["kind"] == "declined"] == [
+            ("too dear", 0, 0)
+        ]
+        assert "override" not in {row["kind"] for row in rows}
+
+    await assert_eventually(the_no_is_on_record)
+
+
 async def test_an_entitlement_of_another_account_is_as_one_that_there_is_not(api: Api) -> None:
     """Whatever is asked of it."""
     bound = api.key(*(scope for scope in Scope if scope is not Scope.ADMIN), accounts=["acme"])
