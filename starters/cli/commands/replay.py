@@ -131,13 +131,13 @@ async def _replay(
     from starters.logs.mapping import load_mapping
     from starters.logs.oddities import counted
     from starters.replay.outcome import outcome_json, progress_bar, replay_and_compare, verdict
-    from starters.replay.running import Replay, renamed
+    from starters.replay.running import Replay
     from starters.terminal.cases import console
 
     progress = console(stderr=True)
     read = read_log(log, load_mapping(mapping))
     _tell_oddities(log, read, oddities, progress)
-    cases = [renamed(one, prefix) if prefix else one for one in _chosen(read, only, limit)]
+    cases = _under(prefix, _chosen(read, only, limit))
     async with at_hand(virtual_clock=True, console=progress) as running:
         if files:
             await asyncio.to_thread(apply_files, running.store, files, by=login() or "unknown")
@@ -170,6 +170,22 @@ def _chosen(read: EventLog, only: list[str], limit: int | None) -> list[LoggedCa
             f"the log has no case {unknown[0]!r}; {nearest(unknown[0], known)}", param_hint="--case"
         )
     return [case for case in read.cases if not only or case.case_id in only or case.shown_id in only][:limit]
+
+
+def _under(prefix: str, cases: list[LoggedCase]) -> list[LoggedCase]:
+    """The cases with ids that begin with a prefix, if they can."""
+    import re
+
+    from domain.bounds import quoted
+    from domain.ids import CASE_ID, ID_IN_WORDS
+    from starters.replay.running import renamed
+
+    if not prefix:
+        return cases
+    found = [renamed(one, prefix) for one in cases]
+    if wrong := next((one.case_id for one in found if not re.fullmatch(CASE_ID, one.case_id)), None):
+        raise typer.BadParameter(f"with it {quoted(wrong)} is no id of a case: {ID_IN_WORDS}", param_hint="--prefix")
+    return found
 
 
 def _tell_oddities(log: Path, read: EventLog, listed: bool, console: Console) -> None:

@@ -348,6 +348,17 @@ def test_row_before_its_case_counts_at_the_opening_and_is_told(tmp_path: Path) -
     assert "the log has no case 'INC9'" in result.stderr
 
 
+@pytest.mark.parametrize("prefix", ["run 2 ", "again/", "x" * 95])
+def test_a_prefix_that_makes_no_ids_is_refused(tmp_path: Path, prefix: str) -> None:
+    """Before anything is started: no workflow gets an id that no case can have."""
+    data = {"MILEPOST_DATA": str(tmp_path / "data")}
+    result = milepost("replay", SAMPLE, "--mapping", MAPPING, "--prefix", prefix, "--limit", "1", env=data)
+    assert result.exit_code == 2
+    assert "--prefix" in result.stderr
+    assert "is no id of a case" in result.stderr
+    assert not (tmp_path / "data").exists()
+
+
 def test_missing_log_is_named(tmp_path: Path) -> None:
     result = milepost("replay", tmp_path / "no.csv", "--mapping", MAPPING)
     assert result.exit_code == 2
