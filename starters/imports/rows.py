@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import math
 from collections import Counter
@@ -22,8 +21,8 @@ from domain.usage.units import worked_text
 from starters.imports.mapping import NAMED, CaseColumns, EntryColumns, Source
 from starters.logs.lengths import BadLength, length_of
 from starters.logs.mapping import LogError
-from starters.logs.reading import Unreadable, boolean, listed, number_of, whole_number
-from starters.logs.records import checked_header, rows_of, text_of
+from starters.logs.reading import Unreadable, boolean, listed, no_clock, number_of, whole_number
+from starters.logs.records import BrokenRow, checked_header, rows_of, text_of
 from starters.logs.times import BadTime, TimeReader
 
 _DIGITS = 24
@@ -93,7 +92,7 @@ class Rows:
         Raises:
             LogError: what follows cannot be read at all.
         """
-        mapping, line, number = self._mapping, 0, 0
+        mapping, number = self._mapping, 0
         header: list[str] | None = None
         try:
             for line, cells in rows_of(text_of(self._path, mapping.encoding), mapping.delimiter):
@@ -104,8 +103,8 @@ class Rows:
                     continue
                 number += 1
                 yield self._row(number, line, header, cells)
-        except csv.Error as error:
-            raise LogError([f"{self._path}:{line + 1}: the row is broken: {error}"]) from None
+        except BrokenRow as broken:
+            raise LogError([f"{self._path}:{broken.line}: the row is broken: {broken}"]) from None
         if header is None:
             raise LogError([f"{self._path}:1: is empty; expected a header: {mapping.delimiter.join(mapping.columns)}"])
 
@@ -235,7 +234,10 @@ class _Record:
                 raise Unreadable(f"column {source.column!r} has no value, and every row needs one")
             return None
         if clock is not None:
-            text = f"{text} {self.cells[clock].strip()}".strip()
+            time_of_day = self.cells[clock].strip()
+            if time_of_day in self._nothing:
+                raise Unreadable(f"column {source.column!r}: {no_clock(text, clock)}")
+            text = f"{text} {time_of_day}"
         try:
             return read(text if source.values is None else listed(text, source.values))
         except Unreadable as trouble:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from starters.logs.oddities import OddityKind
 from starters.logs.reading import Reading, Row, Unreadable, whole_number
 from starters.logs.records import records
-from starters.logs.stories import LoggedCase, Opening, Step, story
+from starters.logs.stories import LoggedCase, Opening, Step, story, tell_states_at_once
 
 JOINT = "+"
 """Between the parts of an activity that several columns make, as in the classifiers of process mining."""
@@ -48,7 +48,7 @@ def _happening(reading: Reading, row: Row) -> tuple[str, _Happening] | None:
     at = reading.take(row, mapping.occurred_at, reading.instant, required=True)
     order = reading.take(row, mapping.order, whole_number, required=True)
     activity = _activity(reading, row)
-    by, kept = reading.take(row, mapping.by, str), reading.kept(row)
+    by, kept = reading.take(row, mapping.by, reading.who), reading.kept(row)
     values = {}
     for name, declared in mapping.fields.items():
         value = reading.field(row, declared) if declared.column else None
@@ -100,5 +100,6 @@ def _case(reading: Reading, case_id: str, rows: list[_Happening]) -> LoggedCase:
     opened_in = mapping.state.opened if mapping.state.opened is not None else first.state
     values = {**initial, **first.values, mapping.state.field: opened_in}
     steps = [Step(row.at, row.line, row.by, row.values, row.state) for row in rows]
+    tell_states_at_once(reading, case_id, steps)
     kept = next((row.kept for row in reversed(rows) if row.kept is not None), None)
     return story(reading, Opening(case_id, first.at, values, first.line), steps, kept)

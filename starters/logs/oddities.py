@@ -24,6 +24,8 @@ class OddityKind(StrEnum):
     REPEATED_TIME = "repeated time"
     NO_WAIT = "no wait"
     UNKNOWN_ACTIVITY = "unknown activity"
+    EMPTY_TRACE = "empty trace"
+    SECOND_TRACE = "second trace"
 
 
 class Oddity(NamedTuple):

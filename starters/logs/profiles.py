@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from starters.logs.forms import formats_of
 from starters.logs.mapping import LogError
-from starters.logs.records import DELIMITERS, rows_of, text_of
+from starters.logs.records import DELIMITERS, BrokenRow, rows_of, text_of
+from starters.logs.roles import names_an_id
 from starters.logs.times import TimeFormat
 from starters.logs.xes import is_xml, xes_records
 from starters.logs.zone_words import likely_zones, zone_words
@@ -91,9 +91,8 @@ def sheet_of(path: Path) -> Sheet:
         return _xes_sheet(path)
     encoding, unsure = _encoding(path)
     text = text_of(path, encoding)
-    delimiter, found, twice = _divided(path, text)
-    if twice:
-        unsure.append(f"columns whose name stands twice can't be told apart, and are not read: {', '.join(twice)}")
+    delimiter, found, left_out = _divided(path, text)
+    unsure += left_out
     (_, header), *body = found
     rows = [dict(zip(header, cells, strict=True)) for _, cells in body]
     lines = [line for line, _ in body]
@@ -128,6 +127,8 @@ def _other_kind(start: bytes) -> str | None:
 
 def _xes_sheet(path: Path) -> Sheet:
     found = list(xes_records(path))
+    if not found:
+        raise LogError([f"{path}: has no trace with an event"])
     columns = list(dict.fromkeys(name for _, cells in found for name in cells))
     rows = [{name: cells.get(name, "") for name in columns} for _, cells in found]
     return _cleaned(Sheet(path, columns, rows, [line for line, _ in found], xes=True))
@@ -135,7 +136,7 @@ def _xes_sheet(path: Path) -> Sheet:
 
 def _encoding(path: Path) -> tuple[str, list[str]]:
     content = path.read_bytes()
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")) or content[1:2] == b"\0":  # with or without its mark
         return "utf-16", []
     try:
         content.decode("utf-8-sig")
@@ -148,7 +149,7 @@ _Rows = list[tuple[int, list[str]]]
 
 
 def _divided(path: Path, text: str) -> tuple[str, _Rows, list[str]]:
-    """The delimiter that makes rows of one length, the rows with their lines, and names of columns that stand twice.
+    """The delimiter that makes rows of one length, the rows with their lines, and which columns are left out.
 
     Raises:
         LogError: none does.
@@ -157,7 +158,7 @@ def _divided(path: Path, text: str) -> tuple[str, _Rows, list[str]]:
     for delimiter in DELIMITERS:
         try:
             rows = list(rows_of(text, delimiter))
-        except csv.Error:
+        except BrokenRow:
             continue
         width = len(rows[0][1]) if rows else 0
         if width > 1 and all(len(cells) == width for _, cells in rows):
@@ -168,8 +169,7 @@ def _divided(path: Path, text: str) -> tuple[str, _Rows, list[str]]:
         raise LogError([f"{path}:2: has a header, but no row below it"])
     if header := _below_a_title(best[2]):
         raise LogError([f"{path}:1: holds a title and no header; {_above(header)}"])
-    twice = [name for name, count in Counter(best[2][0][1]).items() if count > 1]
-    return best[1], _without(best[2], twice), twice
+    return best[1], *_told_apart(best[2])
 
 
 def _below_a_title(rows: _Rows) -> int | None:
@@ -184,12 +184,18 @@ def _above(line: int) -> str:
     return f"if the header stands on line {line}, take out what is above it"
 
 
-def _without(rows: _Rows, twice: Sequence[str]) -> _Rows:
-    """The rows without the columns whose names stand twice: no mapping can tell them apart."""
-    if not twice:
-        return rows
-    kept = [place for place, name in enumerate(rows[0][1]) if name not in twice]
-    return [(line, [cells[place] for place in kept]) for line, cells in rows]
+def _told_apart(rows: _Rows) -> tuple[_Rows, list[str]]:
+    """The rows without the columns that no mapping can name, and what is said about those that hold something."""
+    (_, header), *body = rows
+    twice = [name for name, count in Counter(header).items() if count > 1 and name.strip()]
+    kept = [place for place, name in enumerate(header) if name.strip() and name not in twice]
+    said = []
+    if twice:
+        said.append(f"columns whose name stands twice can't be told apart, and are not read: {', '.join(twice)}")
+    nameless = [place for place, name in enumerate(header) if not name.strip()]
+    if any(cells[place].strip() for _, cells in body for place in nameless):
+        said.append("a column without a name can't be named in a mapping, and is not read")
+    return [(line, [cells[place] for place in kept]) for line, cells in rows], said
 
 
 def _not_divided(path: Path, text: str) -> str:
@@ -199,8 +205,8 @@ def _not_divided(path: Path, text: str) -> str:
     sign = max(DELIMITERS, key=text[:2000].count)
     try:
         rows = list(rows_of(text, sign))
-    except csv.Error as error:
-        return f"{path}: the rows are broken: {error}"
+    except BrokenRow as error:
+        return f"{path}:{error.line}: the row is broken: {error}"
     if not rows:
         return f"{path}:1: is empty; expected a header and rows"
     if len(rows[0][1]) == 1:
@@ -229,10 +235,16 @@ def profiles(sheet: Sheet) -> dict[str, Profile]:
             if not profile.many:
                 profile.values[text] += 1
                 profile.many = len(profile.values) > MOST_VALUES
-        if profile.filled:
+        if profile.filled and not _holds_ids(profile):
             profile.formats = formats_of(list(dict.fromkeys(sheet.column(name))), zones)
+        if profile.filled:
             found[name] = profile
     return found
+
+
+def _holds_ids(one: Profile) -> bool:
+    """Whether a column holds numbers and is named like an id: ten digits are no time there."""
+    return names_an_id(one.name) and all(text.isdigit() for text in one.values)
 
 
 def groups_of(sheet: Sheet, column: str) -> Mapping[str, list[dict[str, str]]]:

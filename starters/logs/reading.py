@@ -14,9 +14,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, assert_never
 
-from domain.bounds import cut
+from pydantic import TypeAdapter, ValidationError
+
+from domain.bounds import Words, cut
 from domain.criteria.fields import nearest, utc_text
-from domain.ids import case_id_of
+from domain.ids import ForeignId, case_id_of
+from domain.messages.inbox import problem_of
 from starters.logs.columns import EventColumn, FieldColumn
 from starters.logs.lengths import BadLength, Unit, length_of
 from starters.logs.mapping import LogError, LogMapping
@@ -24,6 +27,9 @@ from starters.logs.oddities import Oddity, OddityKind
 from starters.logs.times import BadTime, TimeReader
 
 _PLAIN_NUMBER = re.compile(r"-?[0-9]+[.][0-9]+")
+
+_IDS: TypeAdapter[str] = TypeAdapter(ForeignId)
+_NAMES: TypeAdapter[str] = TypeAdapter(Words)
 
 MOST_PROBLEMS = 20
 """Problems after which reading stops: a log that is wrong throughout says so once, not for every row."""
@@ -132,7 +138,7 @@ class Reading:
             return text
         time_of_day = row.cells[clock].strip()
         if time_of_day in self._nothing:
-            raise Unreadable(f"{cut(text, 80)!r} has no time of day beside it in column {clock!r}")
+            raise Unreadable(no_clock(text, clock))
         return f"{text} {time_of_day}"
 
     def field(self, row: Row, declared: FieldColumn, column: str | None = None) -> Any:
@@ -143,7 +149,7 @@ class Reading:
     def case_id(self, text: str) -> str:
         """The id of a case for the id that the log has."""
         if text not in self._ids:
-            made = case_id_of(text)
+            made = case_id_of(_within(_IDS, text))
             other = self._made_of.setdefault(made, text)
             if other != text:
                 raise Unreadable(f"{text!r} and {other!r} come to one id of a case, {made}; rename one of them")
@@ -151,6 +157,10 @@ class Reading:
             if made != text:
                 self.foreign[made] = text
         return self._ids[text]
+
+    def who(self, text: str) -> str:
+        """Who did something, by the name that a cell has."""
+        return _within(_NAMES, text)
 
     def instant(self, text: str) -> datetime:
         """The instant that a cell shows, in UTC."""
@@ -212,6 +222,20 @@ class Reading:
                 return self.instant
             case _:
                 assert_never(declared.type)
+
+
+def no_clock(text: str, column: str) -> str:
+    """What is wrong with a date whose time of day should stand in another column, and does not."""
+    return f"{cut(text, 80)!r} has no time of day beside it in column {column!r}"
+
+
+def _within(bound: TypeAdapter[str], text: str) -> str:
+    """A text that a case can hold."""
+    try:
+        return bound.validate_python(text)
+    except ValidationError as error:
+        said = "; ".join(problem_of(one) for one in error.errors(include_url=False))
+        raise Unreadable(said) from None
 
 
 def whole_number(text: str) -> int:

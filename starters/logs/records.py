@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from domain.criteria.fields import nearest
 from domain.wording import plural
 from starters.logs.mapping import LogError
+from starters.logs.oddities import OddityKind
 from starters.logs.reading import Reading
-from starters.logs.xes import xes_records
+from starters.logs.xes import GZIP, xes_records
 
 MOST_LETTERS = 2**24
 """Of one cell. The CSV module's own bound, 128 KB, is less than a long description has."""
@@ -19,6 +21,21 @@ MOST_LETTERS = 2**24
 DELIMITERS = (",", ";", "\t", "|")
 _NAMES = {"\t": "\\t"}
 _LINE_BREAK = {"utf-16": "\n".encode("utf-16-le")}
+_NOTE = re.compile(r"\A\"?sep=.\"?(?=\r?\n)", re.IGNORECASE)
+"""By which an export tells a spreadsheet its delimiter, above the header."""
+
+
+class BrokenRow(csv.Error):
+    """A row that is no CSV.
+
+    Attributes:
+        line: on which it begins.
+    """
+
+    def __init__(self, line: int, said: str) -> None:
+        super().__init__(said)
+        self.line = line
+
 
 Record = tuple[int, dict[str, str]]
 """A record by column, with the line on which it begins; empty: it is broken, and that was said."""
@@ -31,15 +48,13 @@ def records(reading: Reading) -> Iterator[Record]:
         LogError: what follows can't be read at all, or the problems are too many.
     """
     if reading.mapping.shape == "xes":
-        wanted = set(reading.mapping.columns)
-        for line, cells in xes_records(reading.path):
-            yield line, {column: cells.get(column, "") for column in wanted}
+        yield from _events(reading)
     else:
         yield from _rows(reading)
 
 
 def text_of(path: Path, encoding: str) -> str:
-    """The text of a file.
+    """The text of a file; of a note to spreadsheets above its header only the line is left.
 
     Raises:
         LogError: it can't be read, or is no text of that encoding.
@@ -48,8 +63,10 @@ def text_of(path: Path, encoding: str) -> str:
         content = path.read_bytes()
     except OSError as error:
         raise LogError([f"{path}: {error.strerror or error}"]) from None
+    if content.startswith(GZIP):
+        raise LogError([f"{path}: is a compressed file; unpack it"])
     try:
-        return content.decode("utf-8-sig" if encoding == "utf-8" else encoding)
+        return _NOTE.sub("", content.decode("utf-8-sig" if encoding == "utf-8" else encoding))
     except UnicodeDecodeError as error:
         line = content.count(_LINE_BREAK.get(encoding, b"\n"), 0, error.start) + 1
         said = (
@@ -65,25 +82,51 @@ def rows_of(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     A row of nothing but delimiters is blank: spreadsheets write such rows below what they hold.
 
     Raises:
-        csv.Error: a row is broken.
+        BrokenRow: a row is broken.
     """
     csv.field_size_limit(MOST_LETTERS)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     line = 1
-    for cells in reader:
-        begins, line = line, reader.line_num + 1
-        if any(cell.strip() for cell in cells):
-            yield begins, cells
+    try:
+        for cells in reader:
+            begins, line = line, reader.line_num + 1
+            if any(cell.strip() for cell in cells):
+                yield begins, cells
+    except csv.Error as error:
+        raise BrokenRow(line, str(error)) from None
+
+
+def _events(reading: Reading) -> Iterator[Record]:
+    """Yield the events of an XES file, and tell of traces that are no case, or no case of their own."""
+    path, columns = reading.path, reading.mapping.columns
+    first: dict[str, int] = {}
+    seen: set[str] = set()
+
+    def tell(line: int, trace: dict[str, str], events: int) -> None:
+        name = trace.get(reading.mapping.case_id, "").strip()
+        if not events:
+            text = "the trace has no event, so nothing says when its case was opened; it is none"
+            reading.odd(OddityKind.EMPTY_TRACE, name or "?", line, text)
+        elif name in first:
+            text = f"the trace on line {first[name]} has this id, too; both are read as one case"
+            reading.odd(OddityKind.SECOND_TRACE, name, line, text)
+        elif name:
+            first[name] = line
+
+    for line, cells in xes_records(path, tell):
+        seen.update(cells)
+        yield line, {column: cells.get(column, "") for column in columns}
+    if seen and (missing := [column for column in columns if column not in seen]):
+        said = [f"{path}: no event or trace has the attribute {c!r}; {nearest(c, seen)}" for c in missing]
+        raise LogError([*reading.problems, *said])
 
 
 def _rows(reading: Reading) -> Iterator[Record]:
     mapping, path = reading.mapping, reading.path
     header: list[str] | None = None
     above: dict[str, str] = {}
-    line = 0
     try:
         for begins, cells in rows_of(text_of(path, mapping.encoding), mapping.delimiter):
-            line = begins
             if header is None:
                 header = checked_header(path, begins, cells, columns=mapping.columns, delimiter=mapping.delimiter)
             elif len(cells) == len(header):
@@ -93,8 +136,8 @@ def _rows(reading: Reading) -> Iterator[Record]:
             else:
                 reading.complain(begins, f"the row has {plural(len(cells), 'cell')}, and the header {len(header)}")
                 yield begins, {}
-    except csv.Error as error:
-        raise LogError([*reading.problems, f"{path}:{line + 1}: the row is broken: {error}"]) from None
+    except BrokenRow as broken:
+        raise LogError([*reading.problems, f"{path}:{broken.line}: the row is broken: {broken}"]) from None
     if header is None:
         expected = mapping.delimiter.join(mapping.columns)
         raise LogError([f"{path}:1: is empty; expected a header with the columns {expected}"])

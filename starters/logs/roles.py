@@ -78,6 +78,7 @@ _UNITS: dict[Unit, str] = {
 }
 _OLD = re.compile(r"\b(old|previous|prev|former|before|from|alt|alte|alter|vorher|vorherig\w*|ancien|anterior)\b")
 _AGAIN = re.compile(r"\b(again|second|2nd|erneut|wieder|nochmals)\b")
+_IDS = re.compile(r"\b(id|number|no|nr|num|nummer|numero)$")
 _CASES = r"case|ticket|incident|issue|request|number|vorgang|dossier"
 _CLOSES = r"clos(e|ed)|geschlossen|abgeschlossen|schliessen|cerrad[oa]|ferme|clos|fechad[oa]|clotur"
 _ENDS = r"done|resolve|resolved|solved|complete|completed|cancel+ed|gelost|erledigt|resolu|resuelto"
@@ -115,6 +116,11 @@ def is_for(role: Role, name: str) -> bool:
 def names_a_case(name: str) -> bool:
     """Whether a column of ids is named after cases, and not only an id."""
     return re.search(_CASES, plain(name)) is not None
+
+
+def names_an_id(name: str) -> bool:
+    """Whether a column of numbers holds ids, of cases or of anything else, and no times."""
+    return _IDS.search(plain(name)) is not None or (is_for(Role.CASE, name) and role_of_time(name) is None)
 
 
 def is_an_old_state(name: str) -> bool:

@@ -14,7 +14,7 @@ from starters.logs.mapping import LogError
 from starters.logs.oddities import OddityKind
 from starters.logs.reading import Reading, Row, Unreadable, whole_number
 from starters.logs.records import records
-from starters.logs.stories import LoggedCase, Opening, Step, story
+from starters.logs.stories import LoggedCase, Opening, Step, story, tell_states_at_once
 
 _LOOKED_AT = 50
 """Rows of a log of another shape in which columns of times are looked for."""
@@ -70,7 +70,7 @@ def _standing(reading: Reading, row: Row) -> tuple[str, _Standing] | None:
     at = reading.take(row, mapping.occurred_at, reading.instant, required=True)
     order = reading.take(row, mapping.order, whole_number, required=True)
     opened_at = reading.take(row, mapping.opened_at, reading.instant, required=True) if mapping.opened_at else at
-    by = reading.take(row, mapping.by, str)
+    by = reading.take(row, mapping.by, reading.who)
     kept = reading.kept(row)
     values: dict[str, Any] = {}
     for name, declared in mapping.fields.items():
@@ -86,20 +86,15 @@ def _case(reading: Reading, case_id: str, rows: list[_Standing]) -> LoggedCase:
     opened_in = mapping.state.opened if mapping.state.opened is not None else first.state
     states = _carried(rows, opened_in)
     opening = Opening(case_id, first.opened_at, {**first.values, mapping.state.field: opened_in}, first.line)
-    for number, row in enumerate(rows):
-        before = rows[number - 1] if number else None
+    for row in rows:
         if mapping.opened_at and row.opened_at != opening.at:
             text = f"opened at {utc_text(row.opened_at)} by this row; its first row, {utc_text(opening.at)}, counts"
             reading.odd(OddityKind.OPENED_TWICE, case_id, row.line, text)
-        if before is not None and before.at == row.at and states[number - 1] != states[number]:
-            text = (
-                f"{states[number - 1]!r} and {states[number]!r} both begin at {utc_text(row.at)}; taken in this order"
-            )
-            reading.odd(OddityKind.STATES_AT_ONCE, case_id, row.line, text)
     steps = [
         Step(row.at, row.line, row.by, {**row.values, mapping.state.field: state}, row.state)
         for row, state in zip(rows, states, strict=True)
     ]
+    tell_states_at_once(reading, case_id, steps)
     return story(reading, opening, steps, rows[-1].kept)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from domain.criteria.fields import utc_text
@@ -127,6 +128,14 @@ def story(reading: Reading, opening: Opening, steps: Sequence[Step], kept: bool 
         kept=kept,
         external_id=foreign,
     )
+
+
+def tell_states_at_once(reading: Reading, case_id: str, steps: Sequence[Step]) -> None:
+    """Report different states that begin at one instant, of rows whose order says which one came first."""
+    for one, other in pairwise(step for step in steps if step.state is not None):
+        if one.at == other.at and one.state != other.state:
+            text = f"{one.state!r} and {other.state!r} both begin at {utc_text(other.at)}; taken in this order"
+            reading.odd(OddityKind.STATES_AT_ONCE, case_id, other.line, text)
 
 
 def _tell_open(reading: Reading, opening: Opening, steps: Sequence[Step], *, closed: bool) -> None:

@@ -67,7 +67,7 @@ def _case(reading: Reading, row: Row, case_id: str) -> LoggedCase | None:
     for name, declared in mapping.fields.items():
         values[name] = reading.field(row, declared) if declared.column else declared.initial
     moments = sorted([*_events(reading, row, opened_at), *_waits(reading, row, case_id)], key=lambda moment: moment[:3])
-    by, kept = reading.take(row, mapping.by, str), reading.kept(row)
+    by, kept = reading.take(row, mapping.by, reading.who), reading.kept(row)
     if not row.sound:
         return None
     reading.settle(row, case_id)
@@ -115,8 +115,9 @@ def _steps(
 ) -> Iterator[Step]:
     """What happened, in order.
 
-    At the end of a wait the case is again what it was before, unless something else changed it meanwhile. What ends at
-    the very instant at which something else begins goes over into that: nothing lies between.
+    At the end of a wait the case is again what it was before, unless something else changed it meanwhile, or a wait
+    that began later goes on yet. What ends at the very instant at which something else begins goes over into that:
+    nothing lies between.
     """
     state_field = reading.mapping.state.field
     now, waits = dict(opened_with), dict[int, dict[str, Any]]()
@@ -129,8 +130,7 @@ def _steps(
             if moment.rank == _WAIT_BEGINS:
                 waits[moment.place] = {name: was.get(name, now.get(name)) for name in values}
             elif moment.rank == _WAIT_ENDS:
-                before = waits.pop(moment.place)
-                ended = {name: before[name] for name, value in values.items() if now.get(name) == value}
+                ended = _given_back(waits, moment, now)
                 was |= ended
                 values = {name: value for name, value in ended.items() if name not in followed}
             if values:
@@ -138,3 +138,28 @@ def _steps(
                 yield Step(at, line, by, values, values.get(state_field), moment.reopens)
             if moment.rank == _EVENT:
                 was = {name: value for name, value in was.items() if name not in values}
+
+
+def _given_back(waits: dict[int, dict[str, Any]], ending: _Moment, now: dict[str, Any]) -> dict[str, Any]:
+    """What the fields become again at the end of a wait, which is taken out of those that go on.
+
+    Under a wait that began later and goes on yet nothing shows: that one will give back, in its own time, what this
+    one would have.
+
+    Args:
+        waits: that go on, in the order in which they began, each with what was before.
+        ending: of one of them.
+        now: the values that the fields have.
+    """
+    places = list(waits)
+    later = [waits[place] for place in places[places.index(ending.place) + 1 :]]
+    before = waits.pop(ending.place)
+    given: dict[str, Any] = {}
+    for name, value in ending.values.items():
+        over = next((other for other in later if name in other), None)
+        if over is None:
+            if now.get(name) == value:
+                given[name] = before[name]
+        elif over[name] == value:
+            over[name] = before[name]
+    return given

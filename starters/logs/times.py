@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from domain.bounds import cut
+from domain.bounds import cut, is_within_the_years
 from domain.criteria.fields import utc_text
 from domain.model import Value
 from domain.years import FIRST_YEAR, LAST_YEAR
@@ -37,6 +37,8 @@ _HALF_DAY = re.compile(r"(?<![A-Za-z])([AaPp])\.\s?[Mm]\.?(?![A-Za-z])")
 _OFFSET = re.compile(r"[+-]\d{2}:?\d{2}")
 _FRACTION_IN_CELL = re.compile(r"(?<=\d)[.,](\d{1,9})(?=\D|$)")
 _FRACTION_IN_FORMAT = re.compile(r"[.,]%f")
+_SECONDS = re.compile(r"[1-4]\d{9}(\.\d+)?")
+"""What is written in seconds, surely: from 2001 on. Milliseconds would lie in the first weeks of 1970."""
 _EXAMPLE = datetime(2016, 2, 29, 17, 45, tzinfo=UTC)
 
 
@@ -138,9 +140,11 @@ class TimeFormat(Value):
 
 
 def _literal_words(codes: str) -> Iterator[str]:
-    """The zone words that stand in a format as they are."""
+    """The zone words that stand in a format as they are; cells are held against them whatever their case."""
     for word in re.findall(r"[A-Za-z]+", _DIRECTIVE.sub(" ", codes)):
-        if _ABBREVIATION.fullmatch(word) and word not in _NO_ABBREVIATION:
+        if word.upper() in UNIVERSAL:
+            yield word.upper()
+        elif _ABBREVIATION.fullmatch(word) and word not in _NO_ABBREVIATION:
             yield word
 
 
@@ -176,27 +180,29 @@ class TimeReader:
         if codes in EPOCHS:
             return self._counted(text, EPOCHS[codes])
         shown, zone = self._iso(text) if codes == ISO else self._coded(text, codes)
-        if not FIRST_YEAR <= shown.year <= LAST_YEAR:
+        found = None
+        if FIRST_YEAR <= shown.year <= LAST_YEAR:
+            has_offset = shown.tzinfo is not None
+            found = shown.astimezone(UTC) if has_offset else self._local(text, shown, zone or self._zone)
+        if found is None or not is_within_the_years(found):
             raise BadTime(f"{_quoted(text)} is in no year that calendars know ({FIRST_YEAR} to {LAST_YEAR})")
-        if shown.tzinfo is not None:
-            return shown.astimezone(UTC)
-        return self._local(text, shown, zone or self._zone)
+        return found
 
     def _counted(self, text: str, unit: int) -> datetime:
         form = self._times.format
         if not re.fullmatch(r"-?\d+(\.\d+)?", text):
             raise BadTime(f"{_quoted(text)} is no {form} time, such as {self._times.example}")
-        try:
-            at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=float(text) / unit)
-        except OverflowError:
-            at = None
-        if at is None or not FIRST_YEAR <= at.year <= LAST_YEAR:
-            other = "; is it in milliseconds? That is format: epoch_ms" if unit == 1 else ""
+        at = _since_1970(text, unit)
+        if at is None:
+            other = "; is it in milliseconds? That is format: epoch_ms" if unit == 1 and _since_1970(text, 1000) else ""
             raise BadTime(f"{_quoted(text)} as {form} is in no year that calendars know{other}")
+        if unit != 1 and _SECONDS.fullmatch(text):
+            weeks = f"{_quoted(text)} as {form} is in the first weeks of 1970"
+            raise BadTime(f"{weeks}; is it in seconds? That is format: epoch")
         return at
 
     def _iso(self, text: str) -> tuple[datetime, tzinfo | None]:
-        words = [word for word in _WORD.findall(text) if word not in ("T", "W", "Z")]
+        words = [word for word in _WORD.findall(text) if word not in ("T", "t", "W", "Z")]
         bare, zone = text, None
         if words and text[:1].isdigit():
             zone = self._zone_word(text, words[-1])
@@ -230,7 +236,7 @@ class TimeReader:
         raise BadTime(f"{_quoted(text)} is no time of the form {codes}, such as {self._times.example}")
 
     def _zone_word(self, text: str, word: str) -> tzinfo:
-        known = self._zones.get(word) or (zone_named(word) if "/" in word else None)
+        known = self._zones.get(word) or self._zones.get(word.upper()) or (zone_named(word) if "/" in word else None)
         if known is None:
             raise BadTime(
                 f"{_quoted(text)} names the zone {word}, which means different clocks in different places; say in the "
@@ -251,6 +257,15 @@ class TimeReader:
             said = f"{text} was twice in {zone}, whose clocks went back then; {taken}, the first"
             self.changes[text] = ClockChange(skipped=False, text=said)
         return instant
+
+
+def _since_1970(text: str, unit: int) -> datetime | None:
+    """The instant so many parts of a second after 1970 began; None: in no year that calendars know."""
+    try:
+        at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=float(text) / unit)
+    except OverflowError:
+        return None
+    return at if FIRST_YEAR <= at.year <= LAST_YEAR else None
 
 
 def _variants(codes: str, text: str) -> Iterator[tuple[str, str]]:

@@ -7,7 +7,8 @@ one, and a few lines of them can fill the memory of a machine.
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 from xml.parsers import expat  # document types and entities are refused below
@@ -16,9 +17,18 @@ from starters.logs.mapping import LogError
 
 GZIP = b"\x1f\x8b"
 _CHUNK = 2**16
+_BEGIN = 64
 _ATTRIBUTES = frozenset({"string", "date", "int", "float", "boolean", "id"})
 _DEPTH_OF_TRACE = 2
 """Of ``log/trace``; an event is one deeper, and its attributes once more."""
+
+
+Told = Callable[[int, dict[str, str], int], None]
+"""Is told of each trace: its line, its attributes as columns, and how many events it has."""
+
+
+def _nobody(_line: int, _trace: dict[str, str], _events: int) -> None:
+    pass
 
 
 def is_xml(start: bytes) -> bool:
@@ -29,8 +39,12 @@ def is_xml(start: bytes) -> bool:
     return plain.startswith(b"<")
 
 
-def xes_records(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+def xes_records(path: Path, told: Told = _nobody) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield the events of an XES file, plain or compressed by gzip, each with its line and attributes.
+
+    Args:
+        path: of the file.
+        told: of each trace, before its events; of one without any, too.
 
     Raises:
         LogError: it can't be read, or is no XES.
@@ -41,10 +55,12 @@ def xes_records(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
             raw.seek(0)
             if start == GZIP:
                 with gzip.open(raw) as unpacked:
-                    yield from _Events(path).of(unpacked)  # type: ignore[arg-type]  # reads bytes as a file does
+                    if not is_xml(unpacked.peek(_BEGIN)[:_BEGIN]):
+                        raise LogError([f"{path}: is a compressed file that holds no XES; unpack it"])
+                    yield from _Events(path, told).of(unpacked)  # type: ignore[arg-type]  # reads bytes as a file does
             else:
-                yield from _Events(path).of(raw)
-    except (gzip.BadGzipFile, EOFError) as error:
+                yield from _Events(path, told).of(raw)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise LogError([f"{path}: the compressed file is broken: {error}"]) from None
     except OSError as error:
         raise LogError([f"{path}: {error.strerror or error}"]) from None
@@ -53,8 +69,8 @@ def xes_records(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
 class _Events:
     """The events of one file, gathered while it is parsed."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, told: Told) -> None:
+        self._path, self._told = path, told
         self._parser = expat.ParserCreate()
         self._parser.StartElementHandler = self._start
         self._parser.EndElementHandler = self._end
@@ -62,6 +78,7 @@ class _Events:
         self._parser.EntityDeclHandler = self._refuse
         self._open: list[str] = []
         self._trace: dict[str, str] = {}
+        self._line_of_trace = 0
         self._event: dict[str, str] | None = None
         self._events_of_trace: list[tuple[int, dict[str, str]]] = []
         self._line = 0
@@ -77,6 +94,8 @@ class _Events:
         except expat.ExpatError as error:
             said = expat.ErrorString(error.code)
             raise LogError([f"{self._path}:{error.lineno}: the XML is broken: {said}"]) from None
+        except (LookupError, ValueError) as error:  # of an encoding that its parser does not have
+            raise LogError([f"{self._path}:1: its encoding can't be read ({error}); save it as UTF-8"]) from None
         yield from self._drained()
 
     def _drained(self) -> Iterator[tuple[int, dict[str, str]]]:
@@ -97,6 +116,10 @@ class _Events:
         in_trace = depth >= _DEPTH_OF_TRACE and self._open[1] == "trace"
         if depth == _DEPTH_OF_TRACE and in_trace:
             self._trace, self._events_of_trace = {}, []
+            self._line_of_trace = self._parser.CurrentLineNumber
+        elif depth == _DEPTH_OF_TRACE and name == "event":
+            line = self._parser.CurrentLineNumber
+            raise LogError([f"{self._path}:{line}: the event stands in no trace, so that nobody knows whose it is"])
         elif depth == _DEPTH_OF_TRACE + 1 and in_trace and name == "event":
             self._event, self._line = {}, self._parser.CurrentLineNumber
         elif in_trace and name in _ATTRIBUTES and "key" in attributes:
@@ -117,5 +140,6 @@ class _Events:
             self._events_of_trace.append((self._line, self._event))
             self._event = None
         elif name == "trace" and depth == _DEPTH_OF_TRACE:
+            self._told(self._line_of_trace, self._trace, len(self._events_of_trace))
             self._ready += [(line, {**self._trace, **event}) for line, event in self._events_of_trace]
             self._events_of_trace = []

@@ -106,6 +106,21 @@ def test_fields_have_the_types_of_the_catalog(tmp_path: Path) -> None:
     assert bad.trouble == "column 'B': 'x' is no whole number, such as 3"
 
 
+def test_a_date_without_its_time_of_day_is_unreadable(tmp_path: Path) -> None:
+    """As in a log: it is not taken for midnight."""
+    mapping = "case_id: A\nopened_at: B\ntimes: {time_zone: UTC, clocks: {B: C}}\nno_value: ['-']\n"
+    [whole, *half, none] = read(
+        tmp_path, "A,B,C", "1,2025-03-28,23:30", "2,2025-03-28,", "3,2025-03-28,-", "4,,23:30", mapping=mapping
+    )
+    assert whole.intake is not None
+    assert f"{whole.intake.opened_at:%d %H:%M}" == "28 23:30"
+    assert [row.trouble for row in half] == [
+        "column 'B': '2025-03-28' has no time of day beside it in column 'C'",
+        "column 'B': '2025-03-28' has no time of day beside it in column 'C'",
+    ]
+    assert (none.trouble, none.intake.opened_at if none.intake else "") == (None, None)
+
+
 @pytest.mark.parametrize(
     ("mapping", "said"),
     [
@@ -131,7 +146,7 @@ def test_a_mapping_that_cannot_be_is_refused_with_its_line(tmp_path: Path, mappi
         ([""], "is empty"),
         (["Ticket,Customer"], "no column 'Opened'"),
         ([HEADER.replace(",", ";")], "delimiter"),
-        ([HEADER, '4711,"Acme'], "the row is broken"),
+        ([HEADER, OPENED, '4711,"Acme'], "cases.csv:3: the row is broken"),
     ],
 )
 def test_a_file_that_is_no_such_file_is_refused(tmp_path: Path, lines: list[str], said: str) -> None:

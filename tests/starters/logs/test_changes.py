@@ -55,6 +55,21 @@ def test_only_changes_of_the_state_move_a_case(tmp_path: Path) -> None:
     assert [oddity.kind.value for oddity in log.oddities] == ["never closed"]
 
 
+def test_only_states_begin_at_once(tmp_path: Path) -> None:
+    """Fields that were changed together stand in rows of one instant; one of another field brings no state."""
+    rows = [
+        "A,2025-03-03T08:00Z,2025-03-03T08:10Z,owner,ann,one",
+        "A,2025-03-03T08:00Z,2025-03-03T08:10Z,status,Active,one",
+        "A,2025-03-03T08:00Z,2025-03-03T08:10Z,queue,two,two",
+        "A,2025-03-03T08:00Z,2025-03-03T08:40Z,status,Closed,two",
+    ]
+    assert read(tmp_path, CHANGES, "id,opened,at,what,to,queue", *rows).oddities == ()
+    rows[3] = rows[3].replace("08:40", "08:10")
+    (odd,) = read(tmp_path, CHANGES, "id,opened,at,what,to,queue", *rows).oddities
+    assert (odd.kind.value, odd.line) == ("states at once", 5)
+    assert odd.text.startswith("'Active' and 'Closed' both begin at")
+
+
 @pytest.mark.parametrize("without", ["column", "opened"])
 def test_where_needs_a_column_and_an_opening_state(tmp_path: Path, without: str) -> None:
     given = {"column": "to", "opened": "New"}

@@ -1,5 +1,6 @@
 """Reading a log: what its rows become, what is reported, what is refused and with which words."""
 
+import gzip
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -315,6 +316,27 @@ def test_an_empty_log_is_refused(tmp_path: Path) -> None:
 
 def test_an_open_quote_is_refused(tmp_path: Path) -> None:
     assert refused(tmp_path, GOOD, GOOD.replace("ann", '"ann'))[0].startswith("3: the row is broken: ")
+
+
+def test_the_line_of_a_broken_row_is_its_own(tmp_path: Path) -> None:
+    """Also below blank lines and a row that goes over several."""
+    rows = [GOOD.replace("ann", '"ann\nbob"'), "", GOOD, "", GOOD.replace("ann", '"ann"x')]
+    assert refused(tmp_path, *rows)[0].startswith("7: the row is broken: ")
+
+
+@pytest.mark.parametrize("note", ["sep=,", '"sep=,"', "SEP=;"])
+def test_a_note_to_spreadsheets_is_no_header(tmp_path: Path, note: str) -> None:
+    """The mapping says the delimiter; lines are counted with it."""
+    found = read(tmp_path, HEADER, GOOD, GOOD, header=note)
+    assert (found.rows, found.cases[0].case_id) == (2, "A")
+    assert refused(tmp_path, HEADER, GOOD, "A", header=note)[0].startswith("4: the row has 1 cell")
+
+
+def test_a_compressed_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv.gz"
+    path.write_bytes(gzip.compress(f"{HEADER}\n{GOOD}\n".encode()))
+    with pytest.raises(LogError, match=r"log\.csv\.gz: is a compressed file; unpack it"):
+        read_log(path, small())
 
 
 @pytest.mark.parametrize(("encoding", "of_the_file"), [("utf-8", "latin-1"), ("utf-16", "latin-1")])

@@ -49,14 +49,14 @@ STEPS: dict[str, Any] = {
 }
 
 
-def ticket(tmp_path: Path, **cells: str) -> tuple[LoggedCase, EventLog]:
+def ticket(tmp_path: Path, using: dict[str, Any] = TICKETS, **cells: str) -> tuple[LoggedCase, EventLog]:
     """One ticket, opened at 09:00, with what its columns hold: hours of one day."""
     names = TICKET_COLUMNS.split(",")
     given = {"id": "A", "opened": "09:00", "priority": "Low"} | {name.replace("_", " "): v for name, v in cells.items()}
     row = [f"2025-06-09T{given[n]}Z" if ":" in given.get(n, "") else given.get(n, "") for n in names]
     path = tmp_path / "tickets.csv"
     path.write_text(f"{TICKET_COLUMNS}\n{','.join(row)}\n")
-    found = read_log(path, LogMapping.model_validate(TICKETS))
+    found = read_log(path, LogMapping.model_validate(using))
     return found.cases[0], found
 
 
@@ -108,6 +108,30 @@ def test_each_event_of_a_row_happens_at_its_own_time(tmp_path: Path) -> None:
             [("10:00", "Waiting"), ("11:00", "Vendor"), ("12:00", "New")],
         ),
         ({"w1": "10:00", "w2": "10:00"}, []),
+        (
+            {"w1": "10:00", "w2": "12:00", "v1": "11:00", "v2": "13:00"},
+            [("10:00", "Waiting"), ("11:00", "Vendor"), ("13:00", "New")],
+        ),
+        (
+            {"v1": "10:00", "v2": "12:00", "w1": "11:00", "w2": "13:00"},
+            [("10:00", "Vendor"), ("11:00", "Waiting"), ("13:00", "New")],
+        ),
+        (
+            {"w1": "10:00", "w2": "13:00", "v1": "11:00", "v2": "12:00"},
+            [("10:00", "Waiting"), ("11:00", "Vendor"), ("12:00", "Waiting"), ("13:00", "New")],
+        ),
+        (
+            {"w1": "10:00", "replied": "10:30", "w2": "12:00", "v1": "11:00", "v2": "13:00"},
+            [("10:00", "Waiting"), ("10:30", "Active"), ("11:00", "Vendor"), ("13:00", "Active")],
+        ),
+        (
+            {"w1": "10:00", "w2": "12:00", "v1": "11:00", "v2": "13:00", "replied": "12:30"},
+            [("10:00", "Waiting"), ("11:00", "Vendor"), ("12:30", "Active")],
+        ),
+        (
+            {"w1": "10:00", "v1": "11:00", "v2": "12:00"},
+            [("10:00", "Waiting"), ("11:00", "Vendor"), ("12:00", "Waiting")],
+        ),
     ],
 )
 def test_after_a_wait_a_case_is_what_it_was(tmp_path: Path, cells: dict[str, str], expected: list[Any]) -> None:
@@ -115,6 +139,16 @@ def test_after_a_wait_a_case_is_what_it_was(tmp_path: Path, cells: dict[str, str
     case, _ = ticket(tmp_path, **cells)
     states = [(at, fields["state"]) for at, fields in told(case) if isinstance(fields, dict)]
     assert states == expected
+
+
+@pytest.mark.parametrize("first", ["w", "v"])
+def test_waits_of_one_state_that_overlap_are_one(tmp_path: Path, first: str) -> None:
+    """What holds the same keeps it until the last of them ends, and what was before the first comes back."""
+    waits = [{**wait, "state": "Waiting"} for wait in TICKETS["waits"]]
+    second = "v" if first == "w" else "w"
+    hours = {f"{first}1": "10:00", f"{first}2": "12:00", f"{second}1": "11:00", f"{second}2": "13:00"}
+    case, _ = ticket(tmp_path, {**TICKETS, "waits": waits}, **hours)
+    assert told(case) == [("10:00", {"state": "Waiting"}), ("13:00", {"state": "New"})]
 
 
 @pytest.mark.parametrize(
@@ -219,6 +253,23 @@ def test_several_columns_make_one_activity(tmp_path: Path) -> None:
         activity=["what", "prio"],
     )
     assert told(found.cases[0]) == [("10:00", {"state": "Accepted+complete"})]
+
+
+def test_activities_of_one_instant_that_bring_different_states_are_told(tmp_path: Path) -> None:
+    """As of a row for each state: nothing but their order in the file says which was last."""
+    found = activities(
+        tmp_path,
+        "A,work,2025-06-09T09:00Z,",
+        "A,note,2025-06-09T10:00Z,",
+        "A,solve,2025-06-09T10:00Z,",
+        "A,mail,2025-06-09T10:00Z,",
+        "A,close,2025-06-09T10:00Z,",
+        state={"opened": "New", "closed": ["Closed"]},
+        activities={"work": "Active", "note": None, "mail": None, "solve": "Resolved", "close": "Closed"},
+    )
+    assert [(oddity.kind.value, oddity.line, oddity.text) for oddity in found.oddities] == [
+        ("states at once", 6, "'Resolved' and 'Closed' both begin at 2025-06-09T10:00:00Z; taken in this order"),
+    ]
 
 
 @pytest.mark.parametrize(
