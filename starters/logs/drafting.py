@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from starters.logs.clocks import is_a_clock
+from starters.logs.forms import reads
 from starters.logs.lacking import why_no_case
 from starters.logs.mapping import LogError
 from starters.logs.profiles import Profile, Sheet, groups_of
@@ -178,7 +179,7 @@ def ordered_groups(sheet: Sheet, draft: Draft, case_id: str, occurred: str) -> l
 def choose_times(sheet: Sheet, draft: Draft, columns: dict[str, Profile], main: str) -> set[str]:
     """Choose the one format of the log's times; returns the columns that have it."""
     best = max(columns[main].formats, key=lambda times: _likelihood(sheet, columns, main, times))
-    alike = {name for name, one in columns.items() if any(t.format == best.format for t in one.formats)}
+    alike = _written_alike(sheet, columns, best)
     for name in columns:
         if name not in alike:
             draft.unused[name] = f"its times are written otherwise than those of {main!r}"
@@ -220,8 +221,8 @@ def _swapped(codes: str) -> str:
 
 def _likelihood(sheet: Sheet, columns: dict[str, Profile], main: str, times: TimeFormat) -> tuple[int, int, bool]:
     """How likely a format is: by the columns that have it, by how close they lie in a row, and by its country."""
-    alike = [name for name, one in columns.items() if any(t.format == times.format for t in one.formats)]
-    reader = TimeReader(times)
+    alike = _written_alike(sheet, columns, times)
+    reader = TimeReader(_on_a_clock(times))
     apart = sum(
         min(abs((reader.read(row[name]) - reader.read(row[main])).days), _FAR)
         for row in sheet.rows[:_LOOKED_AT]
@@ -230,6 +231,20 @@ def _likelihood(sheet: Sheet, columns: dict[str, Profile], main: str, times: Tim
     )
     month_first = 0 <= times.format.find("%m") < times.format.find("%d") and not times.format.startswith("%Y")
     return len(alike), -apart, month_first == ("%p" in times.format)
+
+
+def _written_alike(sheet: Sheet, columns: dict[str, Profile], times: TimeFormat) -> set[str]:
+    """The columns whose times have a format: that may be one which a column alone does not show."""
+    return {
+        name
+        for name, one in columns.items()
+        if any(t.format == times.format for t in one.formats) or reads(_on_a_clock(times), list(sheet.column(name)))
+    }
+
+
+def _on_a_clock(times: TimeFormat) -> TimeFormat:
+    """A format that has a zone for times without offset: of ISO 8601 one column may have them and another not."""
+    return times.model_copy(update={"time_zone": times.time_zone or "UTC"})
 
 
 # --- fields -----------------------------------------------------------------------------------------------------------

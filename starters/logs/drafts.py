@@ -27,6 +27,9 @@ from starters.logs.ticket_drafts import AS_IT_ENDED, draft_cases
 _NAMED = 12
 """Activities that are named in a doubt about them."""
 
+_ACTIVITY = "concept:name"
+"""Of an event of XES, what happened: by the standard."""
+
 _TRANSITIONS = ("lifecycle:transition", "transition")
 
 
@@ -64,10 +67,11 @@ def _states(sheet: Sheet, found: dict[str, Profile], times: dict[str, Profile], 
     _check_forms(sheet, choose_times(sheet, draft, times, occurred), occurred, opened)
     rows = ordered_groups(sheet, draft, case_id, occurred)
     firsts, lasts = ([one[place][state] for one in rows] for place in (0, -1))
+    values = list(dict.fromkeys(sheet.column(state)))
     draft.keys["state"] = {
         "column": state,
-        "opened": _opening_state(draft, found[state], firsts),
-        "closed": _closing_states(draft, list(found[state].values), lasts),
+        "opened": _opening_state(draft, values, firsts),
+        "closed": _closing_states(draft, values, lasts),
     }
     for name in times.keys() - used:
         draft.unused.setdefault(name, "a time that rows may have before it came")
@@ -163,18 +167,28 @@ def _activities(
 
 
 def _what_happens(sheet: Sheet, found: dict[str, Profile], case_id: str, roles: tuple[Role, ...]) -> str:
-    """The column of what happens to a case: its states or activities."""
+    """The column of what happens to a case: its states or activities.
+
+    There may be hundreds of activities; if each came once only, they would be a text.
+    """
+    rows = len(sheet.rows)
+    if sheet.xes and _ACTIVITY in found and found[_ACTIVITY].filled == rows:
+        return _ACTIVITY
     for role in roles:
-        if column := column_for(role, found, {case_id}, rows=len(sheet.rows)):
+        if column := column_for(role, found, {case_id}, rows=rows):
             return column
+    for name, one in found.items():
+        named = name != case_id and not one.holds_times and any(is_for(role, name) for role in roles)
+        if named and one.filled == rows and len(set(sheet.column(name))) * 2 <= rows:
+            return name
     names = ", ".join(found)
     raise LogError(
         [f"{sheet.path}: several rows a case, and no column that looks like a state or an activity among {names}"]
     )
 
 
-def _opening_state(draft: Draft, profile: Profile, firsts: list[str]) -> str:
-    named = next((value for value in profile.values if opens(value)), None)
+def _opening_state(draft: Draft, values: list[str], firsts: list[str]) -> str:
+    named = next((value for value in values if opens(value)), None)
     if named is None:
         named = Counter(firsts).most_common(1)[0][0]
         draft.unsure.append(f"in which state a case is opened: most begin as {named!r}")
@@ -182,7 +196,10 @@ def _opening_state(draft: Draft, profile: Profile, firsts: list[str]) -> str:
 
 
 def _closing_states(draft: Draft, values: list[str], lasts: list[str]) -> list[str]:
-    closing = [value for value in values if closes(value)] or [value for value in values if ends(value)]
+    closing = [value for value in values if closes(value)]
+    if not closing and (closing := [value for value in values if ends(value)]):
+        ended = ", ".join(closing)
+        draft.unsure.append(f"what closes a case: nothing is named so; taken is what ends the work ({ended})")
     if not closing:
         most = Counter(lasts).most_common(1)[0][0]
         draft.unsure.append(f"what closes a case: nothing is named so, so none is closed (most end as {most!r})")

@@ -37,11 +37,21 @@ def formats_of(texts: list[str], zones: Mapping[str, str] = NO_ZONES) -> list[Ti
         zones: what zone words most likely mean.
     """
     first = texts[:: max(1, len(texts) // _TRIED)][: _TRIED * 2]
-    return [times for times in _candidates(first[0], zones) if reads(times, first) and reads(times, texts)]
+    for as_iso in (True, False):
+        found = _candidates(first[0], zones, as_iso=as_iso)
+        if fitting := [times for times in found if reads(times, first) and reads(times, texts)]:
+            return fitting
+    return []
 
 
-def _candidates(text: str, zones: Mapping[str, str]) -> Iterator[TimeFormat]:
-    """The formats in which one text is a time, ISO 8601 first."""
+def _candidates(text: str, zones: Mapping[str, str], *, as_iso: bool) -> Iterator[TimeFormat]:
+    """The formats in which one text is a time.
+
+    Args:
+        text: of a column.
+        zones: what zone words most likely mean.
+        as_iso: one that is ISO 8601 is that alone; else others of the column may lack its offset, or the 0 of an hour.
+    """
     for name, pattern in _EPOCH.items():
         if pattern.fullmatch(text):
             yield TimeFormat(format=name)
@@ -51,8 +61,9 @@ def _candidates(text: str, zones: Mapping[str, str]) -> Iterator[TimeFormat]:
         return
     iso, own = (TimeFormat(format=ISO, time_zone=zone, zones=dict(zones)) for zone in ("UTC", None))
     if re.match(r"\d{4}-\d\d-\d\d", text) and reads(iso, [text]):
-        yield own if reads(own, [text]) else iso
-        return
+        yield own if as_iso and reads(own, [text]) else iso
+        if as_iso:
+            return
     for codes, signs in _forms():
         if signs <= set(text) and ("%p" not in codes or _HALF_DAY.search(text)):
             zone = None if any(code in codes for code in _ZONED) else "UTC"

@@ -85,4 +85,7 @@ def _text(text: str) -> str:
     """A text as a scalar of YAML, in quotes where it could be taken for something else."""
     if _PLAIN.fullmatch(text) and text.lower() not in _NO_TEXT:
         return text
-    return json.dumps(text, ensure_ascii=False)
+    # YAML takes signs that nobody sees for line breaks, or not at all.
+    return "".join(
+        sign if sign.isprintable() else f"\\U{ord(sign):08X}" for sign in json.dumps(text, ensure_ascii=False)
+    )

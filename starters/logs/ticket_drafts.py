@@ -87,12 +87,12 @@ def _events(
     repeated: list[dict[str, Any]] = []
     for role, state in _EVENTS.items():
         names = [name for name, of in roles.items() if of is role]
+        reopens = {"reopens": True} if role is Role.REOPENED else {}
         if names:
-            reopens = {"reopens": True} if role is Role.REOPENED else {}
             events.append({"at": names[0], "state": state, **reopens})
             used.add(names[0])
         again = [name for name in names[1:] if comes_again(name)]
-        repeated += [{"at": name, "state": state} for name in again]
+        repeated += [{"at": name, "state": state, **reopens} for name in again]
         used.update(again)
         names = [name for name in names if name not in again]
         if len(names) > 1:
@@ -113,7 +113,7 @@ def _place(event: dict[str, Any]) -> int:
 
 def _closed(draft: Draft, states: list[str]) -> list[str]:
     """The states that close a case; that there is none is said."""
-    closed = [state for state in states if state == "Closed"]
+    closed = ["Closed"] if "Closed" in states else []
     if not closed:
         over = "Resolved" if "Resolved" in states else states[-1]
         draft.unsure.append(

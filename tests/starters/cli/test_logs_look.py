@@ -143,6 +143,12 @@ def test_what_a_file_lacks_is_said(tmp_path: Path, rows: list[str], said: str) -
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le"])
+def test_utf_16_is_read_with_its_mark_or_without(tmp_path: Path, encoding: str) -> None:
+    path = written(tmp_path, "id,created,closed", "1,2025-03-03T09:00Z,2025-03-03T10:00Z", encoding=encoding)
+    assert [len(case.events) for case in look(path).read.cases] == [2]
+
+
 def test_a_workbook_is_named(tmp_path: Path) -> None:
     path = tmp_path / "log.xlsx"
     path.write_bytes(b"PK\x03\x04rest")

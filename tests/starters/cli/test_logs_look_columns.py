@@ -259,6 +259,16 @@ def test_a_log_in_which_nothing_closes_says_so(tmp_path: Path, columns: str, ove
     assert (closed.mapping.state.closed, "what closes a case" in said(closed)) == (["Closed"], False)
 
 
+def test_an_end_of_work_that_is_taken_for_a_closing_is_said(tmp_path: Path) -> None:
+    """Of a history as of one row a ticket: another state after it would take the case up again."""
+    rows = [f"T{n // 2},2025-03-0{n}T09:00Z,{'Done' if n % 2 else 'New'}" for n in range(2, 6)]
+    found = seen(tmp_path, "Ticket,at,Status", *rows)
+    assert found.mapping.state.closed == ["Done"]
+    assert "what closes a case: nothing is named so; taken is what ends the work (Done)" in said(found)
+    closed = seen(tmp_path, "Ticket,at,Status", *(row.replace("Done", "Closed") for row in rows))
+    assert "what closes a case" not in said(closed)
+
+
 def test_ids_merged_over_the_rows_of_a_case_are_filled_in(tmp_path: Path) -> None:
     """With the columns that are empty in the same rows; others that look merged are only named."""
     found = seen(
@@ -304,3 +314,57 @@ def test_a_decimal_comma_is_proposed(tmp_path: Path, cells: tuple[str, ...], exp
     rows = [f"{n // 2};2025-03-0{n + 1}T09:00Z;step {n % 2};{cells[n % 3]}" for n in range(6)]
     found = seen(tmp_path, "ticket;at;activity;Impact", *rows)
     assert (found.mapping.fields["impact"].type, found.mapping.decimal) == expected
+
+
+@pytest.mark.parametrize("due", ["2025-03-10", "2025-03-10 17:00"])
+def test_a_column_without_offsets_stands_beside_one_with_them(tmp_path: Path, due: str) -> None:
+    """Each is read as it is written: an instant with its offset, a date alone by the clock of the log."""
+    rows = [f"T{n},2025-03-0{n}T09:00:00+01:00,2025-03-0{n}T10:00:00Z,{due}" for n in (1, 2)]
+    found = seen(tmp_path, "Ticket,Created,Closed,Due", *rows)
+    assert (found.mapping.times.time_zone, f"{found.read.cases[0].opened_at:%d %H:%M}") == ("UTC", "01 08:00")
+    assert found.read.cases[0].intake.fields["due"] == f"2025-03-10T{due[11:] or '00:00'}:00Z"
+
+
+@pytest.mark.parametrize(
+    ("others", "form", "hour"),
+    [("2025-03-03 9:05", "%Y-%m-%d %H:%M", "09:05"), ("2025-03-03T09:05+02:00", "iso", "07:05")],
+)
+def test_a_column_may_begin_with_a_time_that_looks_stricter(tmp_path: Path, others: str, form: str, hour: str) -> None:
+    """An hour without its 0, and an offset that some times have: in whatever order they come."""
+    cells = ["2025-03-03 10:05", others]
+    for first, second in (cells, cells[::-1]):
+        found = seen(tmp_path, "Ticket,Created,Closed", f"T1,{first},{first}", f"T2,{second},")
+        assert (found.mapping.times.format, found.mapping.times.time_zone) == (form, "UTC")
+        assert {f"{case.opened_at:%H:%M}" for case in found.read.cases} == {"10:05", hour}
+
+
+@pytest.mark.parametrize("column", ["Ticket ID", "ticket_id", "Ticket", "number"])
+def test_an_id_of_ten_digits_is_no_time(tmp_path: Path, column: str) -> None:
+    """Nor is that of somebody else, which stands beside it."""
+    rows = [f"1740992{n}00,17409930{n}0,2025-03-0{n}T09:00Z,2025-03-0{n}T10:00Z" for n in range(1, 6)]
+    found = seen(tmp_path, f"{column},Closed by ID,Created,Closed", *rows)
+    assert found.mapping.case_id == column
+    assert [event.at for event in found.mapping.events] == ["Closed"]
+
+
+def test_what_is_done_again_and_again_reopens_as_it_did(tmp_path: Path) -> None:
+    days = ["closed", "reopened", "closed again", "reopened again"]
+    rows = [",".join([f"T{n}", *(f"2025-03-0{day}T09:00Z" for day in range(1, 6))]) for n in (1, 2)]
+    found = seen(tmp_path, ",".join(["Ticket", "created", *days]), *rows)
+    assert [(event.at, event.reopens) for event in found.mapping.events] == [
+        ("closed", False),
+        ("reopened", True),
+        ("closed again", False),
+        ("reopened again", True),
+    ]
+    assert found.mapping.state.closed == ["Closed"]
+    assert [event.occurred_at.day for event in found.read.cases[0].events] == [2, 2, 3, 4, 4, 5]
+
+
+def test_there_may_be_hundreds_of_activities(tmp_path: Path) -> None:
+    """As long as they come again: what is another one in every row is a text."""
+    rows = [f"T{n // 10},2025-03-01T09:{n % 60:02}Z,step {n % 90}" for n in range(900)]
+    assert seen(tmp_path, "Ticket,at,Activity", *rows).mapping.activity == ["Activity"]
+    texts = [f"T{n // 10},2025-03-01T09:{n % 60:02}Z,mail {n}" for n in range(900)]
+    with pytest.raises(LogError, match="no column that looks like a state or an activity"):
+        seen(tmp_path, "Ticket,at,Action", *texts)

@@ -49,7 +49,7 @@ STEPS: dict[str, Any] = {
 }
 
 
-def ticket(tmp_path: Path, using: dict[str, Any] = TICKETS, **cells: str) -> tuple[LoggedCase, EventLog]:
+def ticket(tmp_path: Path, using: dict[str, Any] = TICKETS, /, **cells: str) -> tuple[LoggedCase, EventLog]:
     """One ticket, opened at 09:00, with what its columns hold: hours of one day."""
     names = TICKET_COLUMNS.split(",")
     given = {"id": "A", "opened": "09:00", "priority": "Low"} | {name.replace("_", " "): v for name, v in cells.items()}

@@ -79,7 +79,11 @@ def test_a_cell_is_the_instant_that_it_shows(text: str, times: dict[str, Any], e
         ("yesterday", {"format": "epoch"}, "is no epoch time, such as 1456767900"),
         ("1456720800250", {"format": "epoch"}, "is it in milliseconds\\? That is format: epoch_ms"),
         ("1456720800250000", {"format": "epoch"}, "is in no year that calendars know$"),
-        ("1456720800", {"format": "epoch_ms"}, r"in the first weeks of 1970; is it in seconds\? That is format: epoch$"),
+        (
+            "1456720800",
+            {"format": "epoch_ms"},
+            r"in the first weeks of 1970; is it in seconds\? That is format: epoch$",
+        ),
         ("1900-01-01 00:00", {"time_zone": "Europe/Berlin"}, "no year that calendars know"),
         ("2999-12-31T23:30:00-02:00", {}, "no year that calendars know"),
         ("9" * 400, {"format": "epoch"}, "no year that calendars know"),
