@@ -5,12 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
 from domain.bounds import MOST_LIST_ITEMS, Words
 from domain.ids import Reference
 from domain.model import Value
 from domain.scopes import Scope
+
+
+def _each_once(scopes: list[Scope]) -> list[Scope]:
+    return list(dict.fromkeys(scopes))
 
 
 class NewKey(Value):
@@ -24,7 +28,7 @@ class NewKey(Value):
     """
 
     name: Annotated[Words, Field(min_length=1, max_length=100)]
-    scopes: Annotated[list[Scope], Field(min_length=1)]
+    scopes: Annotated[list[Scope], Field(min_length=1, max_length=MOST_LIST_ITEMS), AfterValidator(_each_once)]
     accounts: Annotated[list[Reference], Field(min_length=1, max_length=MOST_LIST_ITEMS)] | None = None
     expires_at: AwareDatetime | None = None
 

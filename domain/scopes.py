@@ -20,5 +20,5 @@ MEANINGS = {
     Scope.AGENT: "act on cases, log time, tick tasks off",
     Scope.DISPATCHER: "verify coverage, take visits",
     Scope.MANAGER: "amend, renew, decide about overage, extend, clear; read everything of its accounts, and the feed",
-    Scope.ADMIN: "apply the catalog, place orders, migrate cases",
+    Scope.ADMIN: "apply the catalog, place orders, migrate cases; make keys and revoke them, erase what names a person",
 }

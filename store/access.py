@@ -5,23 +5,25 @@ from __future__ import annotations
 import hashlib
 import secrets
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
-from sqlalchemy import ColumnElement, bindparam, delete, select, update
+from sqlalchemy import and_, bindparam, delete, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from domain.access import ApiKey, NewKey
 from domain.errors import NotFound, Refused
 from store import tables
-from store.database import Database
+from store.database import Database, insert_new
 from store.errors import StoreError
 from store.reading import read_stored
 
 KEY_BEGINS = "mp_"
 """So begins every key: who finds one somewhere knows what it is."""
 
+ID_DIGITS = 10
+"""Hexadecimal digits of the id of a key."""
+
 _SECRET_BYTES = 32
-_ID_BYTES = 5
 _TOLD_EVERY = timedelta(minutes=1)
 _IN_A_HURRY = 0.5
 _SHOWN = tuple(column for column in tables.api_keys.c if column.name != "digest")
@@ -46,20 +48,22 @@ class AccessKeys:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def create(self, asked: NewKey, *, by: str, at: datetime) -> MadeKey:
+    def create(self, asked: NewKey, *, by: str, at: datetime, known_as: str | None = None) -> MadeKey:
         """Make a key of 256 random bits.
 
         Args:
             asked: whose it is, and what it may do.
             by: who makes it.
             at: now.
+            known_as: its id; None: one that nobody had.
 
         Raises:
-            Refused: it would have expired already.
+            Refused: it would have expired already, or a key was made by that id before: what that one is shown as
+                nobody can be told again.
         """
         if asked.expires_at is not None and asked.expires_at <= at:
             raise Refused("bad_dates", "a key expires in the future, or never")
-        known_as = secrets.token_hex(_ID_BYTES)
+        known_as = known_as or secrets.token_hex(ID_DIGITS // 2)
         text = f"{KEY_BEGINS}{known_as}_{secrets.token_urlsafe(_SECRET_BYTES)}"
         row: dict[str, Any] = {
             **asked.model_dump(mode="json", exclude={"expires_at"}),
@@ -70,8 +74,11 @@ class AccessKeys:
             "created_by": by,
         }
         with self._database.write() as connection:
-            connection.execute(tables.api_keys.insert().values(row))
-        return MadeKey(self._one(tables.api_keys.c.id == known_as), text)
+            is_new = insert_new(connection, tables.api_keys, [row])
+        key = self.get(known_as)
+        if not is_new:
+            _refuse_again(key, asked)
+        return MadeKey(key, text)
 
     def authenticate(self, text: str, now: datetime) -> ApiKey | None:
         """The key that somebody shows, whether it still counts or not; None: there is no such key.
@@ -95,12 +102,21 @@ class AccessKeys:
         except (SQLAlchemyError, StoreError):
             return  # the next minute's use will be written down
 
-    def all(self) -> list[ApiKey]:
-        """All keys, those that were made last first, also those that are revoked or have expired."""
+    def all(self, *, after: tuple[datetime, str] | None = None, limit: int | None = None) -> list[ApiKey]:
+        """All keys, those that were made last first, also those that are revoked or have expired.
+
+        Args:
+            after: when the one was made behind which the list goes on, and its id; None: from the beginning.
+            limit: at most so many.
+        """
         table = tables.api_keys
+        wanted = select(*_SHOWN).order_by(table.c.created_at.desc(), table.c.id).limit(limit)
+        if after is not None:
+            at, known_as = after
+            is_later = and_(table.c.created_at == at, table.c.id > known_as)
+            wanted = wanted.where(or_(table.c.created_at < at, is_later))
         with self._database.read() as connection:
-            rows = connection.execute(select(*_SHOWN).order_by(table.c.created_at.desc(), table.c.id)).mappings()
-            return [read_stored(ApiKey, dict(row)) for row in rows]
+            return [read_stored(ApiKey, dict(row)) for row in connection.execute(wanted).mappings()]
 
     def revoke(self, known_as: str, *, by: str, at: datetime) -> bool:
         """Revoke a key: from now on it counts for nothing. Returns False of one that was revoked before.
@@ -113,15 +129,32 @@ class AccessKeys:
         with self._database.write() as connection:
             changed = connection.execute(revoked.values(revoked_at=at, revoked_by=by).returning(table.c.id)).first()
         if changed is None:
-            self._one(table.c.id == known_as)
+            self.get(known_as)
         return changed is not None
 
-    def _one(self, which: ColumnElement[bool]) -> ApiKey:
+    def get(self, known_as: str) -> ApiKey:
+        """A key by its id.
+
+        Raises:
+            NotFound: there is none.
+        """
         with self._database.read() as connection:
-            row = connection.execute(select(*_SHOWN).where(which)).mappings().first()
+            row = connection.execute(select(*_SHOWN).where(tables.api_keys.c.id == known_as)).mappings().first()
         if row is None:
             raise NotFound("there is no key of that id; milepost keys list has them all")
         return read_stored(ApiKey, dict(row))
+
+
+def _refuse_again(made: ApiKey, asked: NewKey) -> NoReturn:
+    """Refuse to make a key by the id of one that was made before."""
+    if made.model_dump(include=set(NewKey.model_fields)) != asked.model_dump():
+        said = "another key was made under this Idempotency-Key; a new request has a new one"
+        raise Refused("key_used_otherwise", said)
+    raise Refused(
+        "made_before",
+        f"key {made.id} was made by this request before, and its secret was told then alone; if that was lost, revoke "
+        "the key, and make another under another Idempotency-Key",
+    )
 
 
 LINK_LASTS = timedelta(hours=12)

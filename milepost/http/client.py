@@ -19,7 +19,9 @@ from milepost.http.catalog import Catalogs, Orders
 from milepost.http.connection import PATIENCE, Connection, M, known, path_of
 from milepost.http.customer_links import CustomerLinks
 from milepost.http.entitlements import Entitlements
+from milepost.http.erasures import Erasures
 from milepost.http.intake import Deliveries
+from milepost.http.keys import Keys
 from milepost.http.keywords import Customer, Event, EventFilter, Intake
 from milepost.http.reports import Reports
 from milepost.http.tasks import Tasks
@@ -60,6 +62,8 @@ class MilepostHttp:
         reports: what came of milestones and entitlements.
         customer_links: links to customers' pages.
         deliveries: what other systems have told.
+        keys: those of the API.
+        erasures: people, taken out of texts.
         balance: as `entitlements.balance`.
         take: as `entitlements.take`.
     """
@@ -76,6 +80,8 @@ class MilepostHttp:
         self.reports = Reports(self._connection)
         self.customer_links = CustomerLinks(self._connection)
         self.deliveries = Deliveries(self._connection)
+        self.keys = Keys(self._connection)
+        self.erasures = Erasures(self._connection)
         self.balance, self.take = self.entitlements.balance, self.entitlements.take
 
     def __enter__(self) -> Self:

@@ -10,6 +10,7 @@ from domain.timeline.views import CaseView
 from domain.usage.requests import Balance
 from domain.usage.rows import LedgerRow
 from milepost.http.catalog import ShownCatalog
+from starters.http.admin_answers import Erased, KeyMade, KeyRevoked, ShownKey
 from starters.http.answers import (
     DeliveryWithPayload,
     EventPage,
@@ -40,9 +41,12 @@ __all__ = [
     "Catalog",
     "Changed",
     "DeliveryWithPayload",
+    "Erased",
     "EventPage",
     "Explanation",
     "FeedEvent",
+    "KeyMade",
+    "KeyRevoked",
     "LedgerRow",
     "ListedCase",
     "NewCase",
@@ -58,6 +62,7 @@ __all__ = [
     "RowVerdict",
     "ShownCatalog",
     "ShownDelivery",
+    "ShownKey",
     "ShownLink",
     "ShownReport",
     "StoredAction",

@@ -22,9 +22,11 @@ from starters.http.routes import (
     customer_links,
     customer_pages,
     entitlements,
+    erasures,
     events,
     health,
     intake,
+    keys,
     orders,
     pages,
     reports,
@@ -84,6 +86,7 @@ def routed() -> FastAPI:
     for router in (  # one table, that can be walked
         *(cases.router, bulk.router, coverage.router, entitlements.router, orders.router, catalog.router, tasks.router),
         *(actions.router, events.router, reports.router, customer_links.router, intake.open_router, intake.router),
+        *(keys.router, erasures.router),
         *(health.router, pages.router, pages.open_router, pages.entrance, customer_pages.router),
     ):
         app.router.routes.extend(router.routes)

@@ -55,6 +55,11 @@ def event_id_for(caller: Caller, *key: str) -> str:
     return event_id_of(whose, *key)
 
 
+def id_for(caller: Caller, key: str, digits: int) -> str:
+    """The id of what a caller makes under a key, in so many hexadecimal digits: sent again, it is the same one."""
+    return hashlib.sha256(f"{caller.subject}\n{key}".encode()).hexdigest()[:digits]
+
+
 def key_of(request: Request) -> str | None:
     """The key that the header of a request has; None: it has none.
 

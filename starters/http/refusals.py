@@ -136,6 +136,9 @@ OF_ENTITLEMENTS = {
 OF_ORGANISATIONS = {
     "bad_catalog": Refusal(422, "The catalog has problems; nothing of it was stored"),
     "asks_for_consent": Refusal(409, "The catalog says otherwise than what was amended by hand; say yes to it"),
+    "made_before": Refusal(409, "It was made before, and its secret was told then alone"),
+    "no_address": Refusal(422, "No address is known of this person"),
+    "still_waits": Refusal(409, "What names this person is still to be sent, or to be taken"),
     "no_dead_letter": Refusal(409, "The delivery is no dead letter"),
     "bad_order": Refusal(422, "The order has problems; nothing of it was made"),
     "no_pictures": Refusal(501, "No picture can be drawn here"),

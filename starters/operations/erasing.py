@@ -32,10 +32,12 @@ class Erasing:
 
     Raises:
         NotFound: nobody is known by that id.
-        Refused: no address is known of them.
+        Refused: no address is known of them, or one of the words is blank: every text holds that.
     """
 
     def __init__(self, store: Store, who: str, also: Sequence[str] = ()) -> None:
+        if not all(word.split() for word in (who, *also)):
+            raise Refused("bad_message", "there is nothing to look for in a blank text")
         self._store = store
         self._names = Names([*_addresses(store, who.strip()), *also])
 

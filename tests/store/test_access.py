@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 from sqlalchemy import text
 
-from domain.access import NewKey
+from domain.access import ApiKey, NewKey
 from domain.errors import NotFound, Refused
 from domain.scopes import Scope
 from store import Store
@@ -84,6 +84,36 @@ def test_keys_that_can_not_be_are_refused(store: Store) -> None:
         store.keys.create(DESK.model_copy(update={"expires_at": NOW}), by="ana", at=NOW)
     with pytest.raises(NotFound, match="milepost keys list"):
         store.keys.revoke("nope", by="ana", at=NOW)
+
+
+def test_a_key_is_made_once_by_an_id(store: Store) -> None:
+    """What it is shown as nobody can be told again; another key by the same id is another request."""
+    until = DESK.model_copy(update={"expires_at": NOW + timedelta(hours=1, microseconds=1)})
+    made = store.keys.create(until, by="ana", at=NOW, known_as="0123456789")
+    assert (made.key.id, made.text.startswith("mp_0123456789_")) == ("0123456789", True)
+    for asked, code in ((until, "made_before"), (DESK, "key_used_otherwise")):
+        with pytest.raises(Refused) as refused:
+            store.keys.create(asked, by="bo", at=NOW, known_as="0123456789")
+        assert refused.value.code == code
+    assert store.keys.all() == [made.key]
+    assert store.keys.authenticate(made.text, NOW) == made.key
+
+
+def test_a_key_has_each_scope_once() -> None:
+    """However often it was asked for."""
+    asked = NewKey(name="desk", scopes=[Scope.AGENT, Scope.INTAKE, Scope.AGENT])
+    assert asked.scopes == [Scope.AGENT, Scope.INTAKE]
+
+
+def test_pages_have_each_key_once_and_in_order(store: Store) -> None:
+    """Also those that were made at one instant."""
+    for number in range(6):
+        store.keys.create(DESK, by="ana", at=NOW + timedelta(seconds=number // 3))
+    every, found = store.keys.all(), list[ApiKey]()
+    while page := store.keys.all(after=(found[-1].created_at, found[-1].id) if found else None, limit=2):
+        found += page
+    assert found == every
+    assert len(every) == 6
 
 
 def test_keys_are_listed_newest_first(store: Store) -> None:

@@ -45,12 +45,9 @@ def erase(
     from starters.operations.erasing import NOT_ERASED, Erasing
     from starters.terminal.erasing import left_lines, named_lines
 
-    words = [word for word in also or () if word.strip()]
-    if not who.strip() or len(words) < len(also or ()):
-        raise typer.BadParameter("there is nothing to look for in a blank text", param_hint="WHO")
     now = datetime.now(UTC)
     with stored() as store:
-        one = Erasing(store, who, words)
+        one = Erasing(store, who, also or ())
         found = one.naming(now)
         if not as_json:
             typer.echo("\n".join(named_lines(who, found, zones.shown(zones.of_account()))))

@@ -49,16 +49,16 @@ def create(
 
     Example: milepost keys create desk --scope intake --scope agent --account acme --expires 2027-01-01T00:00Z
     """
+    from starters.operations.keys import make_key
+
     asked = _checked(
         name=name,
-        scopes=list(dict.fromkeys(scopes)),
+        scopes=scopes,
         accounts=accounts or None,
         expires_at=arguments.instant(expires, "--expires") if expires else None,
     )
     with stored() as store:
-        for account in asked.accounts or []:
-            store.catalog.account(account)  # says so itself if there is none
-        made = store.keys.create(asked, by=by or login() or "unknown", at=datetime.now(UTC))
+        made = make_key(store, asked, by=by or login() or "unknown", at=datetime.now(UTC))
     if as_json:
         typer.echo(json.dumps({"key": made.text, **made.key.model_dump(mode="json")}, indent=2))
         return

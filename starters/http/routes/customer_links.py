@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
@@ -19,9 +18,8 @@ from domain.scopes import Scope
 from starters.http.access import needs
 from starters.http.answers import LinkList, NewlyMade, Revoked, ShownLink
 from starters.http.backend import ByCaller, FromBackend
-from starters.http.callers import Caller
 from starters.http.case_bodies import example
-from starters.http.idempotency import key_of
+from starters.http.idempotency import id_for, key_of
 from starters.http.instants import IsoInstant
 from starters.http.refusing import refuses
 from starters.http.routing import guarded_router, unkept
@@ -92,7 +90,7 @@ async def create_customer_link(request: Request, backend: FromBackend, caller: B
     await check_account(backend, caller, asked.account)
     now, key = datetime.now(UTC), key_of(request)
     until = asked.until or now + timedelta(days=asked.days)
-    known_as = None if key is None else _id_of(caller, key)
+    known_as = None if key is None else id_for(caller, key, ID_DIGITS)
     made, text = await backend.ask(
         lambda store: make_link(store, asked.account, until=until, by=caller.who(asked.by), now=now, known_as=known_as)
     )
@@ -131,11 +129,6 @@ async def revoke_customer_link(
     by, now = caller.who(asked.by), datetime.now(UTC)
     changed = await backend.ask(lambda store: store.customer_links.revoke(link, by=by, at=now))
     return Revoked(link=_shown(await backend.ask(lambda store: store.customer_links.get(link)), now), changed=changed)
-
-
-def _id_of(caller: Caller, key: str) -> str:
-    """The id of the link that a caller makes under an Idempotency-Key."""
-    return hashlib.sha256(f"{caller.subject}\n{key}".encode()).hexdigest()[:ID_DIGITS]
 
 
 def _shown(link: MadeLink, now: datetime) -> ShownLink:

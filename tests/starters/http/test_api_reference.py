@@ -19,11 +19,14 @@ import pytest
 from temporalio.client import Client
 
 from activities.reports.opening import make_link
+from domain.access import NewKey
+from domain.scopes import Scope
 from starters.http.app import routed
 from starters.http.document import document_of
 from starters.http.reference.api import operations_of, page
 from starters.http.routes import actions, tasks
 from starters.http.routes.customer_links import LINK
+from starters.http.routes.keys import KEY_ID
 from tests.starters.http_api import Api, api_beside_a_worker
 from tests.support import assert_eventually
 
@@ -128,6 +131,7 @@ class World:
             "POST /v1/tasks/{key}/done": self._task_is_there,
             "POST /v1/actions/{key}/retry": self._mail_has_failed,
             "POST /v1/customer-links/{link}/revoke": self._link_is_there,
+            "POST /v1/keys/{key_id}/revoke": self._key_is_there,
         }
 
     async def _mail_has_failed(self) -> None:
@@ -156,6 +160,10 @@ class World:
     async def _link_is_there(self) -> None:
         now = datetime.now(UTC)
         make_link(self._api.store, "acme", until=now + timedelta(days=1), by="ann", now=now, known_as=LINK)
+
+    async def _key_is_there(self) -> None:
+        asked = NewKey(name="helpdesk", scopes=[Scope.AGENT])
+        self._api.store.keys.create(asked, by="ann", at=datetime.now(UTC), known_as=KEY_ID)
 
     async def _done(self, path: str, said: dict[str, Any], **named: Any) -> None:
         answer = await self._api.post(path, said, **named)

@@ -114,7 +114,7 @@ async def walked(client: Client, tmp_path_factory: pytest.TempPathFactory) -> As
                 there = Walked(api, document, caller, noting)
                 for lived in (of_cases, of_many_cases, of_time, of_actions, of_entitlements, of_overage, of_terms):
                     await asyncio.to_thread(lived, there)
-                for lived in (of_the_catalog, of_orders, of_tasks, of_events, of_reports, of_links):
+                for lived in (of_the_catalog, of_orders, of_tasks, of_events, of_reports, of_links, of_keys, of_people):
                     await asyncio.to_thread(lived, there)
                 await asyncio.to_thread(of_deliveries, there, [letter.number for letter in letters])
                 yield there
@@ -361,6 +361,35 @@ def of_links(walked: Walked) -> None:
     assert [one.id for one in listed] == [made.link.id]
     gone = walked.call("POST /v1/customer-links/{link}/revoke", client.revoke, made.link.id, by="ann")
     assert (gone.changed, gone.link.opens) == (True, False)
+
+
+def of_keys(walked: Walked) -> None:
+    """Made, listed page by page, and revoked."""
+    client = walked.client.keys
+    until = datetime.now(UTC) + timedelta(days=9)
+    said: Any = {"accounts": ["acme"], "expires_at": until, "by": "ann"}
+    made = walked.call("POST /v1/keys", client.create, "shop", ["intake"], **said)
+    assert made.secret.startswith(f"mp_{made.key.id}_")
+    assert (made.key.accounts, made.key.expires_at) == (["acme"], until)
+    listed = walked.all("GET /v1/keys", client.all, limit=2)
+    assert [one.id for one in listed] == [one.id for one in walked.api.store.keys.all()]
+    assert listed[0].id == made.key.id
+    gone = walked.call("POST /v1/keys/{key_id}/revoke", client.revoke, made.key.id, by="ann")
+    assert (gone.changed, gone.key.counts) == (True, False)
+    with pytest.raises(Refused) as again:
+        for _ in range(2):
+            client.create("other", ["intake"], event_id="once")
+    assert again.value.code == "made_before"
+
+
+def of_people(walked: Walked) -> None:
+    """Looked for in what is kept, and erased."""
+    client, who = walked.client.erasures, "ann@example.net"
+    walked.api.store.actions.record_mail(unique("k"), [who], "hello", "", datetime.now(UTC))
+    tried = walked.call("POST /v1/erasures", client.erase, who, also=["Ann Miller"], dry_run=True)
+    assert (len(tried.texts), tried.erased) == (1, False)
+    assert client.erase(who, by="ana") == tried.model_copy(update={"erased": True})
+    assert client.erase(who).texts == []
 
 
 def of_deliveries(walked: Walked, numbers: list[int]) -> None:

@@ -27,8 +27,6 @@ NEVER_HEARD = {
     "unreadable": "of a command that tries a mapping",
     "no_public_key": "of a command that reads secrets of its machine",
     "no_secret": "the same",
-    "no_address": "of the command that erases the texts about somebody",
-    "still_waits": "the same",
     "unknown_event": "of commands about subscriptions and deliveries, which have no route",
     "under_way": "the same",
     "not_delivered_again": "the same",

@@ -109,6 +109,9 @@ async def prepare(api: Api) -> dict[str, list[Any]]:
         "POST /v1/orders id": [f"O-{number}" for number in range(2, 9)],
         "key": failed[1:],
         "link": [(await done("/v1/customer-links", {"account": "acme"}))["link"]["id"] for _ in range(2)],
+        "key_id": [(await done("/v1/keys", {"name": "spare", "scopes": ["intake"]}))["key"]["id"] for _ in range(2)],
+        "POST /v1/erasures who": ["ann@example.org"],
+        "POST /v1/erasures also": [["Ann Miller"]],
         "POST /v1/tasks/{key}/done key": tasks,
         "POST /v1/tasks/{key}/undone key": tasks,
         "process_version": [1],
@@ -126,8 +129,9 @@ async def test_the_whole_document_is_walked_with_a_key_of_each_scope(
         document = (await api.get("/openapi.json")).json()
         known, url = await prepare(api), str(api.http.base_url)
         operations = {f"{method.upper()} {path}" for path, methods in document["paths"].items() for method in methods}
-        whole = Walk(document, url, api.keys["all"], known, SHOWN)
-        walks = [whole, *(Walk(document, url, api.keys[scope.value], known, SHOWN) for scope in Scope)]
+        own = [key.split("_")[1] for key in api.keys.values()]
+        whole = Walk(document, url, api.keys["all"], known, SHOWN, own)
+        walks = [whole, *(Walk(document, url, api.keys[scope.value], known, SHOWN, own) for scope in Scope)]
         try:
             for number, walk in enumerate(walks):
                 await asyncio.to_thread(walk.each, WALKS * (ASKED if walk is whole else 1))
