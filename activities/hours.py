@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from temporalio import activity
 
 from activities.count_rules import decided
 from activities.covering import Covering
 from activities.rating import Rating
+from activities.uncovered import reversed_before
 from domain.catalog.declarations import Entitlement
 from domain.coverage.asking import Asking
 from domain.errors import Refused
@@ -19,6 +21,18 @@ from domain.messages.cases import CaseIntake, OverageChoice
 from domain.timeline.requests import refuse_future
 from domain.usage.requests import Consumed, TimeEntry
 from domain.usage.units import HOURS
+
+
+class Logged(NamedTuple):
+    """What became of a time entry.
+
+    Attributes:
+        took: what each entitlement that was asked says, in their order.
+        is_known: all of it was taken before, by another request.
+    """
+
+    took: list[tuple[str, Consumed]]
+    is_known: bool = False
 
 
 class Hours:
@@ -66,7 +80,7 @@ class Hours:
             until=await asyncio.to_thread(self._rules.decide_until, entitlement, consumed, now),
         )
 
-    async def log(self, intake: CaseIntake, entry: TimeEntry, now: datetime) -> list[tuple[str, Consumed]]:
+    async def log(self, intake: CaseIntake, entry: TimeEntry, now: datetime) -> Logged:
         """Take work done from the entitlements of hours that match, one after the other as far as each falls back.
 
         What has taken the entry before answers again, also if it matches no more, and only what was left over goes on,
@@ -80,15 +94,16 @@ class Hours:
         refuse_future(entry.worked_at, now, "worked_at")
         worked = entry.minutes
         took, entry = await self._taken_before(intake, entry, now)
+        before = len(took)
         if took and not took[-1][1].left_over:
-            return took
+            return await self._logged(took, before, entry)
         # The one that it was opened from may have ended since; what covers the case then still counts the work.
         coverage, _ = await asyncio.to_thread(self._covering.coverage, intake, entry.worked_at)
         counting = [m.entitlement for m in coverage.ranked if m.entitlement.allowance]
         asked_before = {name for name, _ in took}
         counting = [e for e in counting if e.allowance and e.allowance.unit == HOURS and e.id not in asked_before]
         if not counting:
-            return took
+            return await self._logged(took, before, entry)
         ids = [entitlement.id for entitlement in counting]
         other = await asyncio.to_thread(self._store.ledgers.other_case_of, entry.id, intake.case_id, ids)
         if other is not None:  # by its id an entry counts once: this work would not be counted at all
@@ -107,7 +122,7 @@ class Hours:
             if not consumed.left_over:
                 break
             entry = _rest(entry, entry.paid + consumed.minutes, consumed.left_over)
-        return took
+        return await self._logged(took, before, entry)
 
     async def _with_nothing_left(
         self, intake: CaseIntake, counting: Sequence[Entitlement], at: datetime, now: datetime
@@ -158,8 +173,14 @@ class Hours:
         if consumed.outcome == "already" and await self._took_it(entitlement.id, entry):
             consumed = consumed.model_copy(update={"outcome": "granted"})
         if consumed.is_reversed:
-            raise Refused("reversed", f"time entry {entry.id!r} was reversed; log the work again under another id")
+            raise reversed_before(entry.id)
         return consumed
+
+    async def _logged(self, took: list[tuple[str, Consumed]], before: int, entry: TimeEntry) -> Logged:
+        """What became of an entry of which the first ones, so many, had taken something before."""
+        is_more = any(consumed.outcome != "refused" for _, consumed in took[before:])
+        is_known = before > 0 and not is_more and not await self._took_it(took[0][0], entry)
+        return Logged(took, is_known=is_known)
 
     async def _took_it(self, entitlement: str, entry: TimeEntry) -> bool:
         """Whether an entry was taken by this very request, of which an earlier attempt was cut short.

@@ -17,6 +17,7 @@ from activities.hours import Hours
 from activities.planning import Planner, reaches_back_to
 from activities.recording import Recording
 from activities.refusals import check_readable, refusals
+from activities.uncovered import Uncovered
 from domain.catalog.declarations import Account
 from domain.catalog.kinds import Kind
 from domain.coverage.matching import Coverage, fields_filled_from
@@ -25,7 +26,7 @@ from domain.errors import Refused
 from domain.frozen import HorizonExceeded
 from domain.messages.case_state import CaseState
 from domain.messages.cases import CaseIntake, CaseReopening
-from domain.messages.names import DECIDE_OVERAGE, LOG_TIME, OPEN_CASE, PLAN_ENTITLEMENT_CHANGE
+from domain.messages.names import DECIDE_OVERAGE, LOG_TIME, OPEN_CASE, PLAN_ENTITLEMENT_CHANGE, REVERSE_TIME
 from domain.messages.steps import (
     CaseOpening,
     CaseRecord,
@@ -36,11 +37,13 @@ from domain.messages.steps import (
     OpenedCase,
     OverageDecided,
     TimeTaken,
+    TimeToReverse,
     TimeToTake,
     open_case,
     opened_state,
     reopen_case,
 )
+from domain.messages.work_notes import UncoveredWork, uncovered_line
 from domain.timeline.plan import Plan
 from domain.timeline.requests import refuse_future
 from domain.usage.requests import Consumed, TimeEntry
@@ -58,6 +61,7 @@ class Opening:
         self.covering = covering
         self._together = together
         self.hours = Hours(covering)
+        self._uncovered = Uncovered(store)
 
     @activity.defn(name=OPEN_CASE)
     async def open_case(self, opening: CaseOpening) -> OpenedCase:
@@ -92,7 +96,7 @@ class Opening:
 
     @activity.defn(name=LOG_TIME)
     async def log_time(self, asked: TimeToTake) -> TimeTaken:
-        """Take work done from the entitlements of hours that match."""
+        """Take work done from the entitlements of hours that match, once."""
         with refusals():
             async with heartbeating():
                 entry = TimeEntry(
@@ -104,14 +108,23 @@ class Opening:
                     note=asked.entry.note,
                     event_id=asked.entry.event_id,
                 )
-                took = await self.hours.log(asked.intake, entry, asked.now)
-                question = await self.hours.question(entry, took, asked.now)
-                if not took:
-                    line = f"{worked_text(entry.minutes)} uncovered: nothing that covers the case counts hours"
-                    return TimeTaken(lines=[line])
-                lines = [_took(entitlement, consumed) for entitlement, consumed in took]
-                lines += await asyncio.to_thread(self._with_other_minutes, entry, took)
-                return TimeTaken(lines=lines, question=question)
+                before = await asyncio.to_thread(self._uncovered.logged_before, asked)
+                return before or await self._take_time(asked, entry)
+
+    @activity.defn(name=REVERSE_TIME)
+    async def reverse_time(self, asked: TimeToReverse) -> UncoveredWork:
+        """What stayed uncovered of a time entry that is to be undone, and whether it was undone before."""
+        with refusals():
+            return await asyncio.to_thread(self._uncovered.to_reverse, asked)
+
+    async def _take_time(self, asked: TimeToTake, entry: TimeEntry) -> TimeTaken:
+        took, is_known = await self.hours.log(asked.intake, entry, asked.now)
+        if all(consumed.outcome == "refused" for _, consumed in took):
+            return TimeTaken(lines=[uncovered_line(entry.minutes)])
+        question = await self.hours.question(entry, took, asked.now)
+        lines = [_took(entitlement, consumed) for entitlement, consumed in took]
+        lines += await asyncio.to_thread(self._with_other_minutes, entry, took)
+        return TimeTaken(lines=lines, question=question, is_known=is_known)
 
     def _with_other_minutes(self, entry: TimeEntry, took: Sequence[tuple[str, Consumed]]) -> list[str]:
         """A remark on an entry that comes again with other minutes: by its id it counts once."""

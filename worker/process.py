@@ -142,6 +142,7 @@ def _activities(
         opening.plan_entitlement_change,
         opening.decide_overage,
         opening.log_time,
+        opening.reverse_time,
         planning.freeze_calendars,
         planning.plan_migration,
         Records(store, together).record_case,

@@ -232,6 +232,7 @@ NOTES: dict[NoteKind, tuple[str, type[CaseData]]] = {
     NoteKind.PROMPTED: ("case.overage_asked", OverageData),
     NoteKind.DECIDED: ("case.overage_decided", OverageData),
     NoteKind.TIME_LOGGED: ("case.time_logged", OverageData),
+    NoteKind.TIME_REVERSED: ("case.time_reversed", OverageData),
     NoteKind.CRITERIA_FAILED: ("case.criteria_failed", CaseData),
     NoteKind.GUARD: ("case.rules_guarded", CaseData),
 }

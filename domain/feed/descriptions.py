@@ -19,6 +19,7 @@ MEANINGS: dict[str, str] = {
     "case.overage_asked": "Somebody is asked about what is beyond a cap: of the case, or of a time entry.",
     "case.overage_decided": "What was asked about overage is decided.",
     "case.time_logged": "Work on the case was taken from an entitlement, or stayed uncovered.",
+    "case.time_reversed": "Work that had stayed uncovered was undone: its `minutes` count no more.",
     "case.already_so": "A request changed nothing, since things stood so.",
     "case.news_refused": "News of the case was refused, and why.",
     "case.criteria_failed": "A criterion could not be evaluated, and counts as false.",

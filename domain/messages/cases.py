@@ -126,6 +126,20 @@ class TimeLogged(Value):
     note: Words | None = None
 
 
+class TimeReversed(Value):
+    """Undoes a time entry of the case that stayed uncovered: all of it, once.
+
+    Attributes:
+        entry: the id of the time entry.
+    """
+
+    event_id: EventId
+    occurred_at: Instant
+    by: Annotated[Words, Field(min_length=1)]
+    reason: Annotated[Words, Field(min_length=1)]
+    entry: Reference
+
+
 class Answer(Value):
     """What a request to a case comes to.
 

@@ -95,6 +95,7 @@ CASE = Workflow(
             cases.OverageChoice, _A, ("nothing_to_decide", "already_approved", "ended", "nothing_left")
         ),
         "log_time": Exchange(cases.TimeLogged, list[str], ("entry_of_another_case", "not_rated", "reversed")),
+        "reverse_time": Exchange(cases.TimeReversed, _A, ("not_uncovered",)),
         "migrate": Exchange(cases.Migration, _A, ("closed", "another_process")),
         "retry_action": Exchange(cases.ActionRetry, str, ("unknown_action",)),
     },

@@ -11,6 +11,7 @@ PLAN_ENTITLEMENT_CHANGE = "plan_entitlement_change"
 PLAN_MIGRATION = "plan_migration"
 DECIDE_OVERAGE = "decide_overage"
 LOG_TIME = "log_time"
+REVERSE_TIME = "reverse_time"
 
 
 def case_workflow_id(case_id: str) -> str:

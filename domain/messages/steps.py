@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from pydantic import AwareDatetime, Field
 
 from domain.frozen import FrozenCalendar
-from domain.ids import Reference
+from domain.ids import CaseId, Reference
 from domain.messages.case_state import ActionFailure, ActionOutcome, CaseState, HoursQuestion, OveragePrompt
 from domain.messages.cases import CaseIntake, CaseReopening, OverageChoice, TimeLogged
 from domain.messages.coverage import CaseCoverage
@@ -29,10 +29,12 @@ class TimeTaken(Value):
     Attributes:
         lines: one for each entitlement that it went to.
         question: somebody has to decide about the part beyond the cap.
+        is_known: it was logged before, and nothing came of it now.
     """
 
     lines: list[str]
     question: HoursQuestion | None = None
+    is_known: bool = Field(default=False, exclude_if=operator.not_)
 
 
 class CaseOpening(Value):
@@ -87,11 +89,28 @@ class HoursDecided(Value):
 
 
 class TimeToTake(Value):
-    """Asks to take work done from the entitlements of hours that match."""
+    """Asks to take work done from the entitlements of hours that match.
+
+    Attributes:
+        notes: of this entry, that the store may not have yet.
+    """
 
     intake: CaseIntake
     entry: TimeLogged
     now: AwareDatetime
+    notes: list[Noted] = Field(default_factory=list, exclude_if=operator.not_)
+
+
+class TimeToReverse(Value):
+    """Asks what stayed uncovered of a time entry that is to be undone.
+
+    Attributes:
+        notes: of this entry, that the store may not have yet.
+    """
+
+    case_id: CaseId
+    entry: Reference
+    notes: list[Noted] = Field(default_factory=list, exclude_if=operator.not_)
 
 
 class MigrationPlan(Value):

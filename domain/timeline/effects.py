@@ -47,6 +47,7 @@ class NoteKind(StrEnum):
     PROMPTED = "prompted"
     DECIDED = "decided"
     TIME_LOGGED = "time_logged"
+    TIME_REVERSED = "time_reversed"
     CRITERIA_FAILED = "criteria_failed"
     GUARD = "guard"
 

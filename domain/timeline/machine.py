@@ -149,7 +149,7 @@ class Timeline:
             text: what the record says.
             by: who caused it.
             once: its id, of what may be heard of twice: what is on record under it is not put there again.
-            facts: what the record says for programs, by the names of `NoteFacts`.
+            facts: what the record says for programs, by the names of `NoteFacts`; and as `reason` why.
         """
         if once is not None:
             if once in self.state.event_ids:

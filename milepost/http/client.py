@@ -22,7 +22,7 @@ from milepost.http.entitlements import Entitlements
 from milepost.http.erasures import Erasures
 from milepost.http.intake import Deliveries
 from milepost.http.keys import Keys
-from milepost.http.keywords import Customer, Event, EventFilter, Intake
+from milepost.http.keywords import Customer, Event, EventFilter, Intake, Person
 from milepost.http.reports import Reports
 from milepost.http.tasks import Tasks
 from starters.http.answers import (
@@ -194,6 +194,21 @@ class MilepostHttp:
     def log_many(self, entries: Iterable[WorkOnCase | Mapping[str, Any]]) -> list[RowVerdict]:
         """Log up to 200 time entries, of any cases, and return a verdict on each. Each counts once under its id."""
         return self._connection.post(Verdicts, "/v1/time_entries:batch", {"entries": _rows(entries)}).verdicts
+
+    def reverse_time(
+        self, case: str, entry: str, *, reason: str, occurred_at: datetime | None = None, **person: Unpack[Person]
+    ) -> Answer:
+        """Undo a time entry that stayed uncovered, once. What an entitlement has taken is given back there.
+
+        Args:
+            case: its id.
+            entry: the id of the time entry.
+            reason: why; it goes on record.
+            occurred_at: when it was undone; now, if left out.
+            **person: who does it, and under which id it is sent.
+        """
+        said = {"entry": entry, "reason": reason, **known(occurred_at=occurred_at, **person)}
+        return self._event(Answer, case, "reverse_time", said)
 
     def decide_overage(self, case: str, *, approved: bool, entry: str | None = None, **event: Unpack[Event]) -> Answer:
         """Decide about what is beyond a cap: yes takes it at the overage price.

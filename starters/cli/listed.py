@@ -124,6 +124,11 @@ PANELS: dict[str, tuple[Listed, ...]] = {
             "Log work done on a case: it is taken from the entitlements of hours that cover it.",
         ),
         Listed(
+            "reverse-time",
+            "afterwards:reverse_time",
+            "Undo a time entry that stayed uncovered, once. What an entitlement has taken is given back with reverse.",
+        ),
+        Listed(
             "actions",
             "actions:actions",
             "List what was sent for a case: when, to whom, with the receiver's answer. Or all that failed for good.",

@@ -177,6 +177,26 @@ class Work(Value):
     note: Words | None = None
 
 
+class WorkUndone(Value):
+    """A time entry that stayed uncovered, and is to be undone.
+
+    Attributes:
+        event_id: sent again under the same one, it is taken once.
+        occurred_at: when it happened; now, if left out.
+        by: the person who does it.
+        reason: why; it goes on record.
+        entry: the id of the time entry.
+    """
+
+    model_config = example(entry="T-0", reason="logged on the wrong case", by="ann")
+
+    event_id: EventId | None = None
+    occurred_at: IsoInstant | None = None
+    by: Words | None = None
+    reason: Annotated[Words, Field(min_length=1)]
+    entry: Reference
+
+
 class WorkOnCase(Work):
     """Work that was done on a case.
 

@@ -83,6 +83,7 @@ OF_CASES = {
     "decision_pending": Refusal(409, "Somebody has to decide first"),
     "nothing_to_decide": Refusal(409, "Nobody is asked about this"),
     "entry_of_another_case": Refusal(409, "The time entry belongs to another case"),
+    "not_uncovered": Refusal(409, "No time entry of this id stayed uncovered"),
     "running": Refusal(409, "It runs already"),
 }
 

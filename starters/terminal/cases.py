@@ -193,6 +193,7 @@ _TOLD = {
     NoteKind.PROMPTED,
     NoteKind.DECIDED,
     NoteKind.TIME_LOGGED,
+    NoteKind.TIME_REVERSED,
     NoteKind.ENTITLEMENT_CHANGED,
     NoteKind.MIGRATED,
     NoteKind.REFUSED,

@@ -18,7 +18,7 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from domain.errors import NotFound
 from domain.messages.case_state import CaseState
 from domain.process.actions import slug
-from domain.timeline.effects import Noted, TriggerFired
+from domain.timeline.effects import Noted, NoteKind, TriggerFired
 from domain.timeline.views import CaseView, MilestoneStatus, MilestoneView
 from store import tables
 from store.cases import statements
@@ -221,10 +221,12 @@ class CaseRecords:
         with self._database.read() as connection:
             return [CaseRow(**_row(found)) for found in connection.execute(wanted).mappings()]
 
-    def notes(self, case_id: str) -> list[Noted]:
-        """What was noted of a case, in order; nothing for a case that is not known."""
+    def notes(self, case_id: str, kinds: Sequence[NoteKind] | None = None) -> list[Noted]:
+        """What was noted of a case, in order, of all kinds or of some; nothing for a case that is not known."""
         table = tables.notes
         wanted = select(*(table.c[name] for name in NOTE_COLUMNS)).where(table.c.case_id == case_id)
+        if kinds is not None:
+            wanted = wanted.where(table.c.kind.in_([kind.value for kind in kinds]))
         with self._database.read() as connection:
             rows = connection.execute(wanted.order_by(table.c.number)).mappings()
             return [read_stored(Noted, dict(row)) for row in rows]

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from temporalio import workflow
 
 from domain.messages.case_state import EntitlementChange
-from domain.messages.cases import ActionRetry, CaseIntake, Migration, OverageChoice, TimeLogged
+from domain.messages.cases import ActionRetry, CaseIntake, Migration, OverageChoice, TimeLogged, TimeReversed
 from domain.messages.migrations import MigrationOrder
 from domain.messages.redelivery import RedeliveryOrder
 from domain.messages.report import ReportOrder
@@ -141,6 +141,7 @@ MESSAGES: Final = [
     _case("update", "change_entitlement", EntitlementChange, {**_ID, "entitlement": "acme-gold"}),
     _case("update", "decide_overage", OverageChoice, {**_ID, "approved": True, "by": "ann"}),
     _case("update", "log_time", TimeLogged, {**_ID, "id": "T-1", "minutes": 30}),
+    _case("update", "reverse_time", TimeReversed, {**_BY_HAND, "entry": "T-1"}),
     _case("update", "migrate", Migration, _ID),
     _case("update", "retry_action", ActionRetry, {"key": "k"}),
     _case("update", UNHEARD_OF),

@@ -20,12 +20,15 @@ from domain.messages.steps import (
     MigrationPlan,
     OpenedCase,
     OverageDecided,
+    TimeToReverse,
     TimeToTake,
     open_case,
     opened_state,
 )
+from domain.messages.work_notes import logged_note, uncovered_line
 from domain.subscriptions.requests import BeginRequest, DeliveryRequest, KeepRequest, WaitRequest
 from domain.subscriptions.state import DeadLetter, Lane, SubscriptionState
+from domain.timeline.effects import Noted, NoteKind
 from domain.usage.effects import (
     CarryBackOrder,
     CarryOverOrder,
@@ -178,6 +181,18 @@ async def of_a_record(world: SmallWorld) -> Any:
         notes=entered.notes,
         carried=opened_state(opened, entered, NOON - NOON),
     )
+
+
+async def of_work_that_stayed_uncovered(world: SmallWorld) -> Any:
+    record, text = await of_a_record(world), logged_note("entry", 90, uncovered_line(90))
+    noted = Noted(number=len(record.notes) + 1, at=NOON, kind=NoteKind.TIME_LOGGED, text=text)
+    await world.run("record_case", record.model_copy(update={"notes": [*record.notes, noted]}))
+    return work("bank")
+
+
+async def of_work_to_undo(world: SmallWorld) -> Any:
+    await of_work_that_stayed_uncovered(world)
+    return TimeToReverse(case_id="c-1", entry="entry")
 
 
 def of_an_action(action: dict[str, Any]) -> Sample:
@@ -361,7 +376,8 @@ SAMPLES: dict[str, list[Sample]] = {
     "open_case": [of_nothing, of_what_is_beyond_the_cap, of_equal_entitlements],
     "plan_entitlement_change": [of_another_entitlement],
     "decide_overage": [of_a_yes, of_a_no, of_work_beyond_the_cap],
-    "log_time": [of_work, of_work_over_two_banks],
+    "log_time": [of_work, of_work_over_two_banks, of_work_that_stayed_uncovered],
+    "reverse_time": [of_work_to_undo],
     "freeze_calendars": [of_a_horizon],
     "plan_migration": [of_a_version],
     "record_case": [of_a_record],

@@ -87,7 +87,7 @@ class Desk:
         """What each entitlement that is asked says; now, if nothing else is said, is when the work was done."""
         intake = CaseIntake(case_id="case-1", account="acme", clock=NOON)
         asked = TimeEntry(id=entry, minutes=minutes, worked_at=at, case_id="case-1")
-        return await Hours(self.covering).log(intake, asked, now or at)
+        return (await Hours(self.covering).log(intake, asked, now or at)).took
 
     async def took(self, entry: str, minutes: int, at: datetime = NOON) -> list[tuple[str, str, int]]:
         """What an entry took, of each, once the ledger has it."""
@@ -141,7 +141,8 @@ async def test_work_counts_though_what_the_case_was_opened_from_has_ended(desk: 
     intake = CaseIntake(case_id="case-1", entitlement=desk.sooner, clock=NOON)
     after = datetime(2031, 6, 1, 12, tzinfo=UTC)
     entry = TimeEntry(id="T1", minutes=30, worked_at=after)
-    assert [(name, took.taken) for name, took in await Hours(desk.covering).log(intake, entry, after)] == [(bank, 30)]
+    took, is_known = await Hours(desk.covering).log(intake, entry, after)
+    assert ([(name, consumed.taken) for name, consumed in took], is_known) == ([(bank, 30)], False)
 
 
 async def test_an_entry_counts_once_though_what_took_it_was_cancelled(desk: Desk) -> None:
@@ -181,6 +182,23 @@ async def test_what_an_entry_left_over_goes_on_when_it_comes_again(desk: Desk) -
     assert [row.at for row in desk.store.ledgers.rows(second)] == [NOON, NOON]
     assert await desk.took("T1", 150, later) == expected
     assert list(desk.store.ledgers.entry_rows(first, "T1")) == [first, second], "a reversal finds both"
+    assert (await Hours(desk.covering).log(intake, entry, later)).is_known, "nothing more came of it"
+
+
+async def test_what_stays_left_over_is_known_when_it_comes_again(desk: Desk) -> None:
+    """No other covers the case: nothing came of it but what the first has taken before."""
+    [bank] = desk.banks(1)
+    entry = TimeEntry(id="T1", minutes=150, worked_at=NOON, case_id="case-1", has_fallback=True)
+    intake = CaseIntake(case_id="case-1", account="acme", clock=NOON)
+    terms = await desk.covering.rules.terms(intake, desk.store.catalog.entitlement(bank), NOON)
+    await desk.gate.log_hours(terms, entry)
+
+    async def it_is_on_record() -> None:
+        assert list(desk.store.ledgers.entry_takers("T1", "case-1")) == [bank]
+
+    await assert_eventually(it_is_on_record)
+    took, is_known = await Hours(desk.covering).log(intake, entry, NOON)
+    assert ([(name, consumed.left_over) for name, consumed in took], is_known) == ([(bank, 90)], True)
 
 
 async def test_a_count_that_was_terminated_knows_of_no_entry(desk: Desk) -> None:

@@ -17,7 +17,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.explanation import Explanation, explain
     from domain.ids import event_id_of
     from domain.messages.case_state import EntitlementChange
-    from domain.messages.cases import ActionRetry, Answer, Migration, OverageChoice, TimeLogged
+    from domain.messages.cases import ActionRetry, Answer, Migration, OverageChoice, TimeLogged, TimeReversed
     from domain.messages.inbox import read_event, read_message
     from domain.timeline import events
     from domain.timeline.effects import NoteKind
@@ -141,6 +141,16 @@ def check_time(parts: Parts, raw: Raw) -> None:
 async def log_time(parts: Parts, raw: Raw) -> list[str]:
     """Take the work from entitlements."""
     return await parts.overage.log_time(read_event(TimeLogged, raw, parts.case.now()))
+
+
+def check_reversal(parts: Parts, raw: Raw) -> None:
+    """Refuse what undoes no time entry."""
+    _in_time(TimeReversed, parts, raw)
+
+
+async def reverse_time(parts: Parts, raw: Raw) -> Answer:
+    """Undo a time entry that stayed uncovered."""
+    return await parts.overage.reverse_time(read_event(TimeReversed, raw, parts.case.now()))
 
 
 def check_migration(parts: Parts, raw: Raw) -> None:

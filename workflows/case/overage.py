@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from temporalio import workflow
@@ -11,11 +13,11 @@ with workflow.unsafe.imports_passed_through():
     from domain.ids import event_id_of
     from domain.messages import names
     from domain.messages.case_state import EntitlementChange, HoursQuestion, OveragePrompt
-    from domain.messages.cases import Answer, OverageChoice, TimeLogged
-    from domain.messages.steps import HoursDecided, OpenedCase, OverageDecided, TimeTaken, TimeToTake
-    from domain.timeline.effects import NoteKind
+    from domain.messages.cases import Answer, OverageChoice, TimeLogged, TimeReversed
+    from domain.messages.steps import HoursDecided, OpenedCase, OverageDecided, TimeTaken, TimeToReverse, TimeToTake
+    from domain.messages.work_notes import ABOUT_WORK, UncoveredWork, logged_note, reversed_note
+    from domain.timeline.effects import Noted, NoteKind
     from domain.timeline.events import EntitlementChanged
-    from domain.usage.units import worked_text
     from workflows.case.plans import plan_by
     from workflows.case.running import RunningCase
     from workflows.case.taking import Taking
@@ -24,6 +26,10 @@ with workflow.unsafe.imports_passed_through():
 OBSOLETE = ("nothing_to_decide", "already_approved")
 """An entitlement says so of an entry that was reversed, or decided on by somebody else, while the case asked."""
 
+ONE_AT_A_TIME = "what-is-asked-about-an-entry-waits-its-turn"
+NOTED_ONCE = "an-entry-is-noted-once"
+"""Patches: an older build noted an entry whenever it came."""
+
 
 class Overage:
     """Asks about what is beyond a cap, and follows what is decided."""
@@ -31,6 +37,7 @@ class Overage:
     def __init__(self, case: RunningCase, taking: Taking) -> None:
         self._case = case
         self._taking = taking
+        self._entries: set[str] = set()  # about which something is asked just now
 
     # --- work that is logged ---
 
@@ -40,17 +47,57 @@ class Overage:
         Raises:
             ApplicationError: the entry can't be taken.
         """
+        await self._case.ready()
+        async with self._one_at_a_time(entry.id):
+            return await self._log_time(entry)
+
+    async def reverse_time(self, asked: TimeReversed) -> Answer:
+        """Undo a time entry that stayed uncovered, once.
+
+        Raises:
+            ApplicationError: there is none of that id.
+        """
         case = self._case
         await case.ready()
+        async with self._one_at_a_time(asked.entry):
+            request = TimeToReverse(case_id=case.case_id, entry=asked.entry, notes=self._untold(asked.entry))
+            work = await plan_by(names.REVERSE_TIME, request, UncoveredWork, f"reverse time entry {asked.entry}")
+            text = reversed_note(asked.entry, work.minutes)
+            if work.is_reversed:
+                return Answer(outcome="already", notes=[text], case=case.view())
+            case.remark(
+                NoteKind.TIME_REVERSED, text, asked.by, reason=asked.reason, entry=asked.entry, minutes=work.minutes
+            )
+            return Answer(outcome="taken", notes=[text], case=case.view())
+
+    async def _log_time(self, entry: TimeLogged) -> list[str]:
+        case = self._case
         intake = case.intake_with_fields.model_copy(update={"opened_at": case.timeline.state.opened_at})
-        request = TimeToTake(intake=intake, entry=entry, now=case.now())
+        request = TimeToTake(intake=intake, entry=entry, now=case.now(), notes=self._untold(entry.id))
         taken = await plan_by(names.LOG_TIME, request, TimeTaken, f"take {entry.minutes} minutes")
-        for line in taken.lines:
-            said = f"{worked_text(entry.minutes)} of work ({entry.id}): {line}"
-            case.remark(NoteKind.TIME_LOGGED, said, entry.by, entry=entry.id, minutes=entry.minutes)
+        if not taken.is_known or not workflow.patched(NOTED_ONCE):
+            for line in taken.lines:
+                said = logged_note(entry.id, entry.minutes, line)
+                case.remark(NoteKind.TIME_LOGGED, said, entry.by, entry=entry.id, minutes=entry.minutes)
         if taken.question is None:
             return taken.lines
         return [*taken.lines, self._ask(taken.question).text]
+
+    @asynccontextmanager
+    async def _one_at_a_time(self, entry: str) -> AsyncIterator[None]:
+        """Wait for whatever is asked about a time entry already: what comes of it is noted by then."""
+        while entry in self._entries and workflow.patched(ONE_AT_A_TIME):
+            await workflow.wait_condition(lambda: entry not in self._entries)
+        self._entries.add(entry)
+        try:
+            yield
+        finally:
+            self._entries.discard(entry)
+
+    def _untold(self, entry: str) -> list[Noted]:
+        """What was noted of a time entry, and is not known to be in the store."""
+        notes = [each for each in self._case.kept.unrecorded if isinstance(each, Noted) and each.kind in ABOUT_WORK]
+        return [note for note in notes if note.facts is not None and note.facts.entry == entry]
 
     def _ask(self, question: HoursQuestion) -> HoursQuestion:
         """Keep a question open; what was asked before keeps its time."""

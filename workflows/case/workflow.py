@@ -166,6 +166,12 @@ class CaseWorkflow:
         asked.check_time,
         asked.log_time,
     )
+    reverse_time = update(
+        "reverse_time",
+        "A time entry that stayed uncovered is undone (`TimeReversed`).",
+        asked.check_reversal,
+        asked.reverse_time,
+    )
     migrate = update(
         "migrate",
         "Go on under another version of the process, and the calendars as they are now (`Migration`).",

@@ -10,7 +10,7 @@ import typer
 from starters.cli import arguments, completion, zones
 from starters.cli.commands.case import FieldOptions, answered, case_desk, login, send
 from starters.cli.commands.usage import id_typed
-from starters.cli.options import AsJson, At, By, CaseArgument, EventId, MilestoneName, Reason, argument
+from starters.cli.options import AsJson, At, By, CaseArgument, EventId, MilestoneName, Reason, Why, argument
 from starters.cli.running import run
 
 if TYPE_CHECKING:
@@ -162,6 +162,23 @@ def log_time(
     }
     for line in run(_log_time(case, done)):
         typer.echo(line)
+
+
+def reverse_time(
+    case: CaseArgument,
+    entry: Annotated[str, argument("ENTRY", "The time entry's id.")],
+    reason: Why,
+    at: At = None,
+    by: By = None,
+    event_id: EventId = None,
+    as_json: AsJson = False,
+) -> None:
+    """Undo a time entry that stayed uncovered, once. What an entitlement has taken is given back with reverse.
+
+    Example: milepost reverse-time 4711 T-1 --reason "logged on the wrong case"
+    """
+    known_as = id_typed(entry, "ENTRY")
+    send(case, "reverse_time", at, by, as_json, entry=known_as, reason=reason, event_id=event_id)
 
 
 def reopen(

@@ -224,6 +224,14 @@ async def log_time(case: CaseId, asked: bodies.Work, asking: ByAsking) -> WorkTa
     return WorkTaken(lines=await asking.backend.cases.client.log_time(case_id, **asking.event(asked)))
 
 
+@router.post("/{case}/reverse_time")
+@needs(AGENT, MANAGER)
+@refuses(*OF_NEWS, "not_uncovered")
+async def reverse_time(case: CaseId, asked: bodies.WorkUndone, asking: ByAsking) -> Answer:
+    """Undo a time entry that stayed uncovered, once. What an entitlement has taken is given back there."""
+    return await asking.request(case, "reverse_time", asked)
+
+
 @router.post("/{case}/decide_overage")
 @needs(AGENT, MANAGER)
 @refuses(*OF_NEWS, *OF_COVERAGE, "already_approved", "nothing_to_decide")

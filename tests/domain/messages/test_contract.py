@@ -33,6 +33,7 @@ GOOD: dict[str, Any] = {
     "case.stop_clock": {"event_id": "1"},
     "case.change_fields": {"event_id": "1", "fields": {"priority": None}},
     "case.log_time": {"event_id": "1", "id": "T-1", "minutes": 90},
+    "case.reverse_time": {"event_id": "1", "entry": "T-1", "by": "ann", "reason": "wrong case"},
     "case.close": {"event_id": "1", "by": "ann"},
 }
 BAD: dict[str, Any] = {
@@ -42,6 +43,7 @@ BAD: dict[str, Any] = {
     "case.stop_clock": {"event_id": "1", "nope": 1},
     "case.change_fields": {"event_id": "1", "fields": []},
     "case.log_time": {"event_id": "1", "id": "T-1", "minutes": 0},
+    "case.reverse_time": {"event_id": "1", "entry": "T-1", "by": "ann", "reason": ""},
     "case.close": {"event_id": ""},
 }
 

@@ -90,6 +90,34 @@ async def test_second_thoughts_about_a_case(environment: dict[str, str], named: 
     assert [note["reason"] for note in noted if note["kind"] == "reopened"] == ["it came back"]
 
 
+async def test_work_that_nothing_covers_is_logged_and_undone_once(environment: dict[str, str]) -> None:
+    """Logged again it says so; `show` has both, with who undid it and why."""
+
+    async def say(*arguments: str) -> Result:
+        return await asyncio.to_thread(milepost, *arguments, env=environment)
+
+    case = unique("c")
+    await say("open", case)
+    assert (await say("log-time", case, "T-1", "30")).stdout.startswith("30m uncovered: nothing that covers")
+    assert (await say("log-time", case, "T-1", "30")).stdout == "30m uncovered: logged before\n"
+    undo = ("reverse-time", case, "T-1", "--reason", "wrong case", "--by", "bo")
+    assert (await say(*undo)).stdout.startswith("30m of work (T-1): reversed, and uncovered no more\n")
+    assert (await say(*undo)).exit_code == 0, "sent again it changes nothing"
+    assert "was reversed; log the work again under another id" in (await say("log-time", case, "T-1", "30")).stderr
+    assert "Missing option '--reason'" in (await say("reverse-time", case, "T-1")).stderr
+    unknown = await say("reverse-time", case, "T-2", "--reason", "x")
+    assert (unknown.exit_code, "no time entry 'T-2' of the case stayed uncovered" in unknown.stderr) == (2, True)
+
+    async def both_are_on_record() -> None:
+        noted = json.loads((await say("show", case, "--notes", "--json")).stdout)
+        about = [(note["kind"], note["by"], note["reason"]) for note in noted if note["kind"].startswith("time_")]
+        assert about[1:] == [("time_reversed", "bo", "wrong case")]
+        shown = " ".join((await say("show", case)).stdout.split())
+        assert "30m of work (T-1): reversed, and uncovered no more, by bo: wrong case" in shown
+
+    await assert_eventually(both_are_on_record)
+
+
 async def test_hours_beyond_the_cap_are_decided_on(environment: dict[str, str]) -> None:
     """Logging time asks, show says so, decide answers; also as JSON, and after the case was closed."""
 

@@ -146,6 +146,7 @@ async def test_a_case_of_another_account_is_as_one_that_there_is_not(api: Api) -
         ("POST", "/change_fields", {"fields": {"priority": "x"}}),
         ("POST", "/stop_clock", {}),
         ("POST", "/log_time", {"id": "T", "minutes": 1}),
+        ("POST", "/reverse_time", {"entry": "T", "reason": "x"}),
         ("POST", "/decide_overage", {"approved": True}),
         ("POST", "/change_entitlement", {"entitlement": None}),
         ("POST", "/retry_action", {"key": "x"}),

@@ -57,7 +57,7 @@ assets: [{id: acme-router-1, account: acme}]
 entitlements:
   - {id: acme-gold, account: acme, process: Gold}
   - {id: acme-bronze, account: acme, process: Bronze, asset: acme-router-1}
-  - {id: acme-bank, account: acme, allowance: {unit: hours, cap: 1, overflow: prompt}}
+  - {id: acme-bank, account: acme, starts_on: 2026-01-01, allowance: {unit: hours, cap: 1, overflow: prompt}}
   - id: acme-visits
     account: acme
     starts_on: 2026-01-01
@@ -126,6 +126,7 @@ class World:
         self._api = api
         self.before: dict[str, Callable[[], Awaitable[None]]] = {
             "POST /v1/cases/{case}/retry_action": self._mail_has_failed,
+            "POST /v1/cases/{case}/reverse_time": self._work_stayed_uncovered,
             "POST /v1/cases/{case}/migrate": self._bronze_has_another_version,
             "POST /v1/entitlements/{entitlement}/amend": self._visits_are_used_up,
             "POST /v1/tasks/{key}/done": self._task_is_there,
@@ -140,6 +141,10 @@ class World:
             assert actions.KEY in [action["key"] for action in failed]
 
         await assert_eventually(has_failed)
+
+    async def _work_stayed_uncovered(self) -> None:
+        said = {"id": "T-0", "minutes": 30, "worked_at": "2025-12-01T09:00:00Z"}
+        await self._done("/v1/cases/4711/log_time", said)
 
     async def _task_is_there(self) -> None:
         async def is_there() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from domain.messages.case_state import EntitlementChange
-from domain.messages.cases import CaseIntake, CaseReopening, Migration, OverageChoice, TimeLogged
+from domain.messages.cases import CaseIntake, CaseReopening, Migration, OverageChoice, TimeLogged, TimeReversed
 from domain.scopes import Scope
 from domain.timeline import events
 from starters.http import case_bodies as bodies
@@ -72,6 +72,23 @@ async def test_time_is_logged_and_what_is_beyond_the_cap_decided(api: Api) -> No
     assert (await api.post(f"/v1/cases/{case_id}/decide_overage", decision, key=api.keys["agent"])).status_code == 403
     decided = await api.post(f"/v1/cases/{case_id}/decide_overage", decision, key=api.keys["manager"])
     assert (decided.status_code, decided.json()["outcome"]) == (200, "taken")
+
+
+async def test_work_that_nothing_covers_is_logged_and_undone_once(api: Api) -> None:
+    """By agents and managers; what an entitlement took is given back there."""
+    path, entry = f"/v1/cases/{await api.opened(account='globex')}", unique("T")
+    work, undo = {"id": entry, "minutes": 30}, {"entry": entry, "reason": "wrong case", "by": "bo"}
+    agent, manager = api.keys["agent"], api.keys["manager"]
+    unknown = await api.post(f"{path}/reverse_time", undo, key=agent)
+    assert (unknown.status_code, unknown.json()["code"]) == (409, "not_uncovered")
+    said = [(await api.post(f"{path}/log_time", work, key=agent)).json()["lines"] for _ in range(2)]
+    assert said == [["30m uncovered: nothing that covers the case counts hours"], ["30m uncovered: logged before"]]
+    assert (await api.post(f"{path}/reverse_time", undo, key=api.keys["intake"])).status_code == 403
+    assert (await api.post(f"{path}/reverse_time", {"entry": entry}, key=agent)).status_code == 422
+    undone = [(await api.post(f"{path}/reverse_time", undo, key=key)).json() for key in (agent, manager)]
+    assert [one["outcome"] for one in undone] == ["taken", "already"]
+    refused = await api.post(f"{path}/log_time", work, key=agent)
+    assert (refused.status_code, refused.json()["code"]) == (409, "reversed")
 
 
 async def declare(api: Api, account: str, entitlement: str, **allowance: Any) -> None:
@@ -215,6 +232,7 @@ async def test_a_case_that_there_is_not_is_not_found(api: Api) -> None:
         ("POST", "/close", {}),
         ("POST", "/reopen", {}),
         ("POST", "/log_time", {"id": "t", "minutes": 1}),
+        ("POST", "/reverse_time", {"entry": "t", "reason": "wrong case"}),
         ("POST", "/retry_action", {"key": "k"}),
     ]:
         answer = await api.ask(method, f"/v1/cases/{unique('nope')}{path}", body)
@@ -255,6 +273,7 @@ MESSAGES: list[tuple[type[Any], type[Any], set[str]]] = [
     (bodies.CaseRequest, events.CaseClosed, {"type"}),
     (bodies.AnotherEntitlement, EntitlementChange, set()),
     (bodies.Work, TimeLogged, set()),
+    (bodies.WorkUndone, TimeReversed, set()),
     (bodies.Decision, OverageChoice, set()),
     (bodies.OtherVersion, Migration, set()),
     (bodies.Reopening, CaseReopening, set()),

@@ -198,6 +198,11 @@ def of_time(walked: Walked) -> None:
     verdicts = walked.call("POST /v1/time_entries:batch", client.log_many, entries)
     assert [one.status for one in verdicts] == [200, 404]
     assert client.log_time(case, unique("T"), 5, worked_at=worked) != []
+    other = unique("c")
+    client.open(other, account="globex")
+    assert client.log_time(other, entry, 30)[0].startswith("30m uncovered")
+    undone = walked.call(f"{path}reverse_time", client.reverse_time, other, entry, reason="wrong case", by="bo")
+    assert undone.outcome == "taken"
 
 
 def of_actions(walked: Walked) -> None:

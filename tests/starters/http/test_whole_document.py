@@ -53,6 +53,8 @@ async def prepare(api: Api) -> dict[str, list[Any]]:
         await done(f"/v1/cases/{case}/close", {})
     undecided = await api.opened(entitlement=api.named("acme-gold"))
     await done(f"/v1/cases/{undecided}/log_time", {"id": "T-1", "minutes": 300})
+    uncovered = await api.opened(account="globex")
+    await done(f"/v1/cases/{uncovered}/log_time", {"id": "T-1", "minutes": 30})
     over = api.named("acme-over")
     for number in range(2):
         await done(f"/v1/entitlements/{api.named('acme-1')}/take", {"reference": f"V-{number}"})
@@ -83,6 +85,7 @@ async def prepare(api: Api) -> dict[str, list[Any]]:
         f"{cases}clear_completion milestone": ["First response"],
         f"{cases}reopen case": closed,
         f"{cases}decide_overage case": [undecided],
+        f"{cases}reverse_time case": [uncovered],
         f"{cases}retry_action case": [failed[0].partition("/")[0]],
         f"{cases}retry_action key": failed[:1],
         f"{cases}change_entitlement entitlement": ["acme-bronze"],

@@ -211,6 +211,17 @@ def test_notes_come_back_in_order_and_without_nul(store: Store) -> None:
     assert store.cases.notes("nobody") == []
 
 
+def test_notes_of_some_kinds_are_found(store: Store) -> None:
+    """In the same order, without the others."""
+    kinds = [NoteKind.TIME_LOGGED, NoteKind.REFUSED, NoteKind.TIME_REVERSED]
+    notes = [note(number).model_copy(update={"kind": kind}) for number, kind in enumerate(kinds, 1)]
+    store.cases.record(record(1, notes=notes))
+    store.cases.record(record(1, case_id="c-2", notes=notes))
+    found = store.cases.notes("c-1", (NoteKind.TIME_REVERSED, NoteKind.TIME_LOGGED))
+    assert [(one.number, one.kind) for one in found] == [(1, NoteKind.TIME_LOGGED), (3, NoteKind.TIME_REVERSED)]
+    assert [one.kind for one in store.cases.notes("c-1")] == kinds
+
+
 def test_field_values_with_nul_are_kept(store: Store) -> None:
     """What a view holds is JSON, in which NUL is escaped."""
     store.cases.record(record(1, view={"fields": {"text": "a\0b", "é": "ü"}}))
