@@ -198,7 +198,7 @@ _NOTHING_APPLIED = "no process was applied yet; name the file that declares it: 
 
 def _mapping_beside(log: Path, files: Sequence[Path]) -> Path:
     """The column mapping that lies beside the log or the catalog, under its name."""
-    beside = [path.with_suffix(MAPPING_SUFFIX) for path in (log, *files)]
+    beside = [path.with_suffix(MAPPING_SUFFIX) for path in (log, *files) if path.name]  # `.` has none
     found = next((path for path in beside if path.is_file()), None)
     if found is None:
         raise typer.BadParameter(

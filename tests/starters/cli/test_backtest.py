@@ -164,6 +164,13 @@ def test_bad_input_is_one_message(arguments: list[str | Path], said: str) -> Non
     assert "Traceback" not in done.stderr
 
 
+def test_a_folder_is_no_log() -> None:
+    """Not even one without a name, for which there is no mapping beside it."""
+    done = milepost("backtest", ".", "--process", "Incident", "--catalog", CATALOG)
+    assert done.exit_code == 2
+    assert _words(done.stderr) == "milepost: .: Is a directory"
+
+
 def test_a_log_without_a_mapping_beside_it_asks_for_one(tmp_path: Path) -> None:
     bare = tmp_path / "policy.yaml"
     bare.write_text(CATALOG.read_text())
