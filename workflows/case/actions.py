@@ -41,6 +41,10 @@ LEAVES_ROOM = "a-receiver-leaves-room-for-others"
 WAITS_FOR_ITS_INSTANT = "an-action-waits-for-its-instant"
 """The patch since which an action is not sent before its instant. Asked only of one that has to wait."""
 
+RESUMES_WHAT_WAS_CARRIED = "what-was-carried-is-resumed"
+"""The patch since which a run resumes only what the one before it has left. Asked at the beginning of every run that goes
+on from another: so its first task is never empty, and an update behind it never comes before it."""
+
 SHOWS_FAILED_ACTIONS = "failed-actions-are-shown"
 """The patch since which an action that failed for good is kept with its reason, and shown by a search attribute."""
 
@@ -59,6 +63,7 @@ class Actions:
     def __init__(self, case: RunningCase, recorder: Recorder) -> None:
         self._case = case
         self._recorder = recorder
+        self._ordered: set[str] = set()
         self._sent = 0
         self._out = 0
         self.is_paused = False
@@ -111,9 +116,17 @@ class Actions:
                 self._held_bytes -= size
                 self._send(order, size)
 
-    def resume(self) -> None:
-        """Send again what an earlier run did not see done."""
-        for order in self._case.kept.orders:
+    def resume(self, *, is_continued: bool) -> None:
+        """Send again what an earlier run did not see done. A message may have come first: what it orders is on its way.
+
+        Args:
+            is_continued: another run of the case has ended for this one to go on.
+        """
+        orders, ordered = self._case.kept.orders, self._ordered
+        is_asked = is_continued or any(order.call.key in ordered for order in orders)
+        if not is_asked or not workflow.patched(RESUMES_WHAT_WAS_CARRIED):
+            ordered = set()
+        for order in [order for order in orders if order.call.key not in ordered]:
             self._send_or_hold(order)
 
     def start(self, fired: TriggerFired) -> None:
@@ -136,6 +149,7 @@ class Actions:
 
     def order(self, order: ActionOrder) -> None:
         """Have an action carried out."""
+        self._ordered.add(order.call.key)
         self._case.kept.orders.append(order)
         self._send_or_hold(order)
 

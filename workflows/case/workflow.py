@@ -59,9 +59,9 @@ class CaseWorkflow:
 
     async def _begin(self) -> None:
         """Open the case, reopen it, or go on from the run before; then set to work."""
-        case = self.case
+        case, is_continued = self.case, self.case.is_open
         case.jobs.start(self.parts.recorder.tasks.watch())
-        if case.refusal is None and not case.is_open:
+        if case.refusal is None and not is_continued:
             self.parts.coverage = await opening.open_or_reopen(case)
         if case.refusal is not None:
             # Whoever waits for the opening is answered first.
@@ -69,7 +69,7 @@ class CaseWorkflow:
             raise case.refusal
         case.jobs.start(self.parts.recorder.work())
         self.parts.passing.resume()
-        self.parts.actions.resume()
+        self.parts.actions.resume(is_continued=is_continued)
 
     # --- waiting ---
 
