@@ -13,10 +13,11 @@ VERDICTS = re.compile(
     r"open at exit|corrected|removed|covered|granted|exhausted|blocked|refused)\b"
 )
 INSTANT = re.compile(
-    r"(?P<day>\b\d{4}-\d\d-\d\d)(?:[ T]\d\d:\d\d(?::\d\d)?(?:\s+\(\d\d:\d\d(?::\d\d)?Z\))?)?"
+    r"(?P<day>\b\d{4}-\d\d-\d\d)(?:[ T]\d\d:\d\d(?::\d\d)?(?:\s+\((?:[A-Z][a-z]{2}\s+)?\d\d:\d\d(?::\d\d)?Z\))?)?"
     r"|(?<![\d:])\d\d:\d\d(?!\d)"
 )
-"""A day, with its time or without (which may stand in UTC beside it), or a time whose day stands elsewhere."""
+"""A day, with its time or without (which may stand in UTC beside it, with the weekday if that is another), or a time
+whose day stands elsewhere."""
 OF_ITS_OWN = timedelta(days=7)
 """An instant that is so close to now comes from when the command is run. Pages tell of days that are long past."""
 

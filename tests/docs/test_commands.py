@@ -121,6 +121,7 @@ def test_a_page_is_read_as_its_reader_does() -> None:
         ("at ...\n", f"at {NOW:%Y-%m-%dT%H:%M}:59.5Z\n", [f"{NOW:%Y-%m-%dT%H:%M}:59.5Z"]),
         ("as of ...\n", f"as of {NOW:%Y-%m-%d} 19:19:16 (18:19:16Z)\n", [f"{NOW:%Y-%m-%d} 19:19:16 (18:19:16Z)"]),
         ("as of ...\n", f"as of {NOW:%Y-%m-%d} 19:19\n  (18:19Z)\n", [f"{NOW:%Y-%m-%d} 19:19\n  (18:19Z)"]),
+        ("as of ...\n", f"as of {NOW:%Y-%m-%d} 00:19 (Mon\n  23:19Z)\n", [f"{NOW:%Y-%m-%d} 00:19 (Mon\n  23:19Z)"]),
         ("... later\n", "3h12m later\n", ["3h12m"]),
         ("took ...\n", "took 0:00:02\n", ["0:00:02"]),
     ],

@@ -299,7 +299,7 @@ async def test_time_entries_empty_a_bank_and_the_rest_is_decided_on(at_work: AtW
             marked, over = desk.store.actions.mails()
             assert (marked.to, marked.subject) == ([MANAGER], "3.5 hours are left of Acme's bank")
             assert "entry-2" in over.body
-            assert len(desk.said(case, NoteKind.TIME_LOGGED)) == 3
+            assert len(desk.said(case, NoteKind.TIME_LOGGED)) == 2
 
         await assert_eventually(the_store_has_it)
 

@@ -42,8 +42,8 @@ WAITS_FOR_ITS_INSTANT = "an-action-waits-for-its-instant"
 """The patch since which an action is not sent before its instant. Asked only of one that has to wait."""
 
 RESUMES_WHAT_WAS_CARRIED = "what-was-carried-is-resumed"
-"""The patch since which a run resumes only what the one before it has left. Asked at the beginning of every run that goes
-on from another: so its first task is never empty, and an update behind it never comes before it."""
+"""The patch since which a run resumes only what the one before it has left. Asked at the beginning of every run that
+goes on from another: so its first task is never empty, and an update behind it never comes before it."""
 
 SHOWS_FAILED_ACTIONS = "failed-actions-are-shown"
 """The patch since which an action that failed for good is kept with its reason, and shown by a search attribute."""

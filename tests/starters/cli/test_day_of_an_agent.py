@@ -166,6 +166,7 @@ case DAY-9: compliant
   Resolution: running, target AFTER 11:55 ZONE, ... left
 $ milepost open DAY-10 --account globex -f owner=ann --opened-at 11:58
 milepost: --opened-at 11:58 is TODAY 11:58 ZONE
+waits for a decision on one more of ONE, which matches by its account; 0 of 0 cases left
 case DAY-10: nothing promised, in no process
   to decide: entitlement ONE has nothing left (0 of 0): one more? Decide until ...; after that it counts as no
 $ milepost list --owner ann | tr -s ' '
@@ -293,6 +294,8 @@ the case entered process 'Support', version 1
 First response starts with 2h, target ... ZONE
 row 1 of Resolution counts as false: the field 'priority' is not set
 Resolution starts with 16h, target ... ZONE
+no entitlement covers it
+  not ONE: one more of it was declined
 case DAY-10: compliant
   First response: running, target ... ZONE, 2h left
   Resolution: running, target ... ZONE, 16h left
