@@ -19,11 +19,10 @@ from temporalio.service import RPCError
 
 from clients.entitlements import Entitlements, NobodyCounts
 from domain.catalog.count_beginning import begins_unused
-from domain.catalog.count_terms import entitlement_terms
 from domain.catalog.declarations import Entitlement
-from domain.usage.requests import EntitlementTerms
 from store import Store
 from store.catalog.unused import UnusedEntitlement
+from worker.relay import declared_terms
 
 EVERY = timedelta(hours=1)
 TRIES_EVERY = 300.0
@@ -100,7 +99,7 @@ class UnusedCounts:
 
     async def _begin(self, declared: Entitlement, now: datetime) -> bool:
         try:
-            await self._entitlements.begin(await asyncio.to_thread(self._terms, declared, now))
+            await self._entitlements.begin(await asyncio.to_thread(declared_terms, self._store, declared, now))
             await asyncio.to_thread(self._follow, declared)
         except (NobodyCounts, RPCError, OperationalError):  # it is away, for all of them
             raise
@@ -109,10 +108,6 @@ class UnusedCounts:
             return False
         self._begun.add(declared.id)
         return True
-
-    def _terms(self, declared: Entitlement, now: datetime) -> EntitlementTerms:
-        account, organisation = self._store.catalog.account(declared.account), self._store.catalog.organisation()
-        return entitlement_terms(declared, account, organisation, now=now)
 
     def _follow(self, declared: Entitlement) -> None:
         """Have a count told what was declared before it had begun: whoever tells counts may have found none to tell."""

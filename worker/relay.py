@@ -160,7 +160,7 @@ class Counting:
         """Tell one count; what came of it, a line each, or nothing if it has nothing to know."""
         declared = await asyncio.to_thread(self._store.catalog.entitlement, found.entitlement)
         now = datetime.now(UTC)
-        terms = await asyncio.to_thread(self._terms, declared, now)
+        terms = await asyncio.to_thread(declared_terms, self._store, declared, now)
         balance = await self._gate.running(declared.id)
         if balance is None:
             if declared.term_end is None or declared.cancelled_at is not None:
@@ -208,9 +208,11 @@ class Counting:
         text = (await self._gate.change(terms, asked)).text
         return [] if text == "nothing differs" else [text]
 
-    def _terms(self, declared: Entitlement, now: datetime) -> EntitlementTerms:
-        account, organisation = self._store.catalog.account(declared.account), self._store.catalog.organisation()
-        return entitlement_terms(declared, account, organisation, now=now)
+
+def declared_terms(store: Store, declared: Entitlement, now: datetime) -> EntitlementTerms:
+    """What an entitlement is to be counted by, from its declaration and from what the store has of its account."""
+    account, organisation = store.catalog.account(declared.account), store.catalog.organisation()
+    return entitlement_terms(declared, account, organisation, now=now)
 
 
 def _unforeseen(found: Unsynchronised, error: Exception, times: int) -> str:

@@ -206,25 +206,28 @@ async def of_terms(_: SmallWorld) -> Any:
     return TermsRequest(entitlement_id="cases", now=NOON)
 
 
+TAKEN = LedgerRow(
+    number=1,
+    kind=RowKind.TAKEN,
+    period=0,
+    first_day=None,
+    at=NOON,
+    recorded_at=NOON,
+    amount=1,
+    used=1,
+    overage=0,
+    used_after=1,
+    overage_after=0,
+    cap_after=1,
+    balance_after=0,
+    reference="c-1",
+    event_id="e-1",
+)
+"""A row of a ledger: one of `cases` is taken."""
+
+
 async def of_rows(_: SmallWorld) -> Any:
-    row = LedgerRow(
-        number=1,
-        kind=RowKind.TAKEN,
-        period=0,
-        first_day=None,
-        at=NOON,
-        recorded_at=NOON,
-        amount=1,
-        used=1,
-        overage=0,
-        used_after=1,
-        overage_after=0,
-        cap_after=1,
-        balance_after=0,
-        reference="c-1",
-        event_id="e-1",
-    )
-    return UsageRecords(entitlement_id="cases", count="count", account="acme", unit="cases", rows=[row], periods=[])
+    return UsageRecords(entitlement_id="cases", count="count", account="acme", unit="cases", rows=[TAKEN], periods=[])
 
 
 async def of_overflows(_: SmallWorld) -> Any:

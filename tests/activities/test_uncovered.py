@@ -1,7 +1,6 @@
 """Work that nothing covers: known by the notes of its case, whoever covers it by now."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,8 +12,8 @@ from domain.messages.steps import TimeTaken, TimeToReverse, TimeToTake
 from domain.messages.work_notes import UncoveredWork, logged_note, reversed_note, uncovered_line
 from domain.timeline.effects import Effect, Noted, NoteKind
 from domain.usage.effects import UsageRecords
-from domain.usage.rows import LedgerRow, RowKind
 from store import Store
+from tests.activities.samples import TAKEN
 from tests.feeds import T0, Recorded, at
 
 LOGGED, REVERSED = NoteKind.TIME_LOGGED, NoteKind.TIME_REVERSED
@@ -107,24 +106,7 @@ def test_what_an_older_build_took_when_it_came_again_is_not_uncovered(store: Sto
 
 def take(store: Store) -> None:
     """A bank takes the entry."""
-    row = LedgerRow(
-        number=1,
-        kind=RowKind.TAKEN,
-        period=0,
-        first_day=None,
-        at=datetime(2025, 6, 9, tzinfo=UTC),
-        recorded_at=datetime(2025, 6, 9, tzinfo=UTC),
-        amount=30,
-        used=30,
-        overage=0,
-        used_after=30,
-        overage_after=0,
-        cap_after=60,
-        balance_after=30,
-        reference="T-1",
-        event_id="e-1",
-        case_id="c-1",
-    )
+    row = TAKEN.model_copy(update={"reference": "T-1", "case_id": "c-1"})
     store.ledgers.record(
         UsageRecords(entitlement_id="bank", count="count", account="acme", unit="hours", rows=[row], periods=[])
     )

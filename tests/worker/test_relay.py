@@ -26,7 +26,7 @@ from domain.usage.requests import (
 )
 from domain.usage.rows import LedgerRow
 from store import Store
-from worker.relay import MOST_ROUNDS, Counting
+from worker.relay import MOST_ROUNDS, Counting, declared_terms
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 MARCH = "2026-03-01T00:00:00Z"
@@ -172,7 +172,7 @@ async def test_what_is_stored_outside_all_years_stops_nobody(
     """From before such dates were refused; of a cancellation it is said once."""
     dates = {"starts_on": None, "ends_on": None, "term_end": None} | stored
     office.declare("a", tell=None, **dates)
-    await office.gate.begin(office.counting._terms(office.store.catalog.entitlement("a"), NOW))
+    await office.gate.begin(declared_terms(office.store, office.store.catalog.entitlement("a"), NOW))
     office.declare("a", cap=5, **dates)
     office.declare("b")
     said = await office.counting.tell()

@@ -63,7 +63,7 @@ class Actions:
     def __init__(self, case: RunningCase, recorder: Recorder) -> None:
         self._case = case
         self._recorder = recorder
-        self._ordered: set[str] = set()
+        self._ordered: set[str] = set()  # the keys of what this run has ordered itself
         self._sent = 0
         self._out = 0
         self.is_paused = False
