@@ -28,7 +28,12 @@ def main() -> int:
     parser.add_argument("--mild", action="store_true", help="leave out messages at the very edge")
     parser.add_argument("--postgresql", action="store_true", help="keep the store there")
     parser.add_argument("--plant", choices=sorted(PLANTED), help="a fault in the workers, to be found")
-    parser.add_argument("--into", type=Path, default=Path("benchmarks/results"), help="folder of the JSON reports")
+    parser.add_argument(
+        "--into",
+        type=Path,
+        default=Path("benchmarks/results"),
+        help="folder of the JSON reports, and of each history that does not replay",
+    )
     parser.add_argument("--keep", type=Path, help="folder in which everything stays that was written")
     asked = parser.parse_args()
     silence()
@@ -51,6 +56,8 @@ def main() -> int:
         file = asked.into / f"siege-{seed}.json"
         file.write_text(siege.as_json())
         print(f"{siege}\n  written to {file}", flush=True)  # noqa: T201  what it is for
+        for workflow, history in siege.verdict.unreplayed.items():
+            (asked.into / f"siege-{seed}-{workflow.replace('/', '-')}.json").write_text(history.to_json())
         wrong += bool(siege.verdict.findings)
     return 1 if wrong else 0
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 
@@ -65,13 +65,15 @@ class Verdict:
         findings: by kind, in words. None: everything agrees.
         effects: what the cases call for, by the pure timeline.
         steps: when anything happened to any workflow, with what it was; for the coverage of phases.
-        replayed: histories that were replayed; `lost_tasks` workflow tasks that were lost with a worker.
+        counts: how much there was of what is only counted.
+        unreplayed: the histories that nothing can go on from, by workflow: what led to it is gone with the siege.
     """
 
     findings: dict[str, list[str]] = field(default_factory=dict)
     effects: list[Effect] = field(default_factory=list)
     steps: list[tuple[float, str]] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
+    unreplayed: dict[str, WorkflowHistory] = field(default_factory=dict)
 
     def find(self, kind: str, *said: str) -> None:
         """Note something that is wrong."""
@@ -136,6 +138,7 @@ class Checker:
             if described.pending_workflow_task.attempt > 1:
                 attempt = described.pending_workflow_task.attempt
                 self._wedged.add(workflow)
+                self.verdict.unreplayed[workflow] = runs[-1].history
                 self.verdict.find("failing task", f"{workflow} tries its task for the {attempt}th time")
             for pending in described.pending_activities:
                 why = pending.last_failure.message
@@ -157,10 +160,12 @@ class Checker:
                     replayed = await asyncio.wait_for(replaying, _REPLAYS_WITHIN)
                 except TimeoutError:
                     self.verdict.find("does not replay", f"{workflow}: not within {_REPLAYS_WITHIN:g} s")
+                    self.verdict.unreplayed[workflow] = run.history
                     continue
                 self.verdict.counts["histories replayed"] += 1
                 if replayed.replay_failure is not None:
                     self.verdict.find("does not replay", f"{workflow}: {replayed.replay_failure}"[:500])
+                    self.verdict.unreplayed[workflow] = run.history
 
     def _check_messages(self, histories: Histories) -> None:
         """What a client was told holds: a taken message is in the history, and nothing is without an answer."""
