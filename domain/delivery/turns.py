@@ -23,8 +23,9 @@ _SHOWS_ITSELF_WITHIN = timedelta(seconds=5)
 pace that is no less than a moment: a busy machine is as late with it."""
 
 _LONGEST_OF_EACH = timedelta(seconds=5)
-"""So long at most each of those ahead is taken to need: a receiver that hung once may be quick again. With a pace that
-is no less than a moment: what a busy machine needs for each does not shrink with the delays."""
+"""So long at most each of those ahead is taken to need: a receiver that hung once may be quick again. No pace divides
+it: what a busy machine needs for each does not shrink with the delays. Were it less than looking takes when thousands
+wait, all would look all the time, the late looks would make the lines longer, and little would be sent."""
 
 _SHORTEST = timedelta(milliseconds=100)
 
@@ -88,4 +89,4 @@ def _turn_comes(now: datetime, begins_at: datetime, ahead: int, pace: float) -> 
     if begins_at > now:
         return begins_at + ahead * moment
     needed = now - begins_at
-    return now + max(needed, ahead * max(moment, min(needed, max(_LONGEST_OF_EACH / pace, _A_MOMENT))))
+    return now + max(needed, ahead * max(moment, min(needed, _LONGEST_OF_EACH)))

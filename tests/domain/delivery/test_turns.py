@@ -156,3 +156,29 @@ def test_a_long_line_looks_seldom_whether_it_is_its_turn() -> None:
     assert order == list(range(LINE))
     assert max(done_at.values()) - NOW < 3 * LINE * TAKES
     assert sum(looks) / LINE < 10
+
+
+LINES, SHORT = 60, 20
+LOOK = timedelta(milliseconds=30)
+"""What the one worker that all lines have needs to look, or to send."""
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_busy_worker_sends_more_than_it_looks(seed: int) -> None:
+    """Many lines come back at once, at a pace at which none waits for long: most of its time goes into sending."""
+    chance = random.Random(seed)  # noqa: S311  not a secret
+    at = {(line, n): NOW + 10 * SECOND * chance.random() for line in range(LINES) for n in range(SHORT)}
+    ahead = {line: list(range(SHORT)) for line in range(LINES)}
+    now, looks = NOW, 0
+    while at:
+        line, number = one = min(at, key=lambda key: at[key])
+        now, looks = max(now, at[one]) + LOOK, looks + 1
+        before = [Earlier(key=str(n), tried_until=at[line, n] + ATTEMPT) for n in ahead[line] if n < number]
+        is_expected = at[one] + ATTEMPT >= now
+        wait = wait_for_turn(now, NOW, before, is_expected=is_expected, pace=60)
+        if wait is None:
+            assert number == ahead[line].pop(0)
+            del at[one]
+        else:
+            at[one] = wait.until
+    assert looks < 4 * LINES * SHORT
