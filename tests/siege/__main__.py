@@ -32,7 +32,7 @@ def main() -> int:
         "--into",
         type=Path,
         default=Path("benchmarks/results"),
-        help="folder of the JSON reports, and of each history that does not replay",
+        help="folder of the JSON reports, and of each history of which something was found",
     )
     parser.add_argument("--keep", type=Path, help="folder in which everything stays that was written")
     asked = parser.parse_args()
@@ -56,8 +56,8 @@ def main() -> int:
         file = asked.into / f"siege-{seed}.json"
         file.write_text(siege.as_json())
         print(f"{siege}\n  written to {file}", flush=True)  # noqa: T201  what it is for
-        for workflow, history in siege.verdict.unreplayed.items():
-            (asked.into / f"siege-{seed}-{workflow.replace('/', '-')}.json").write_text(history.to_json())
+        for name, history in siege.verdict.kept.items():
+            (asked.into / f"siege-{seed}-{name.replace('/', '-')}.json").write_text(history.to_json())
         wrong += bool(siege.verdict.findings)
     return 1 if wrong else 0
 

@@ -66,14 +66,19 @@ class Verdict:
         effects: what the cases call for, by the pure timeline.
         steps: when anything happened to any workflow, with what it was; for the coverage of phases.
         counts: how much there was of what is only counted.
-        unreplayed: the histories that nothing can go on from, by workflow: what led to it is gone with the siege.
+        kept: the histories of which something was found, by name: what led to it is gone with the siege.
     """
 
     findings: dict[str, list[str]] = field(default_factory=dict)
     effects: list[Effect] = field(default_factory=list)
     steps: list[tuple[float, str]] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
-    unreplayed: dict[str, WorkflowHistory] = field(default_factory=dict)
+    kept: dict[str, WorkflowHistory] = field(default_factory=dict)
+
+    @property
+    def found(self) -> int:
+        """How many things are wrong."""
+        return sum(map(len, self.findings.values()))
 
     def find(self, kind: str, *said: str) -> None:
         """Note something that is wrong."""
@@ -106,19 +111,25 @@ class Checker:
         self._check_messages(histories)
         for workflow, runs in histories.items():
             if workflow.startswith("case/"):
-                await self._whatever_comes(workflow, self._check_case(workflow.removeprefix("case/"), runs))
+                await self._whatever_comes(workflow, self._check_case(workflow.removeprefix("case/"), runs), runs)
         for entitlement in COUNTED:
             runs = histories.get(workflow_id(entitlement), [])
-            await self._whatever_comes(entitlement, self._check_entitlement(entitlement, runs))
+            await self._whatever_comes(entitlement, self._check_entitlement(entitlement, runs), runs)
         self._check_wire()
         return self.verdict
 
-    async def _whatever_comes(self, what: str, check: Coroutine[Any, Any, None]) -> None:
+    async def _whatever_comes(self, what: str, check: Coroutine[Any, Any, None], runs: Sequence[Run]) -> None:
         """One thing that can't be checked leaves the rest to be checked."""
+        before = self.verdict.found
         try:
             await check
         except Exception as error:  # noqa: BLE001  what a wedged workflow leaves behind may be anything
             self.verdict.find("not to be checked", f"{what}: {error!r}"[:300])
+        if self.verdict.found > before:
+            self._keep(what, runs)
+
+    def _keep(self, what: str, runs: Sequence[Run]) -> None:
+        self.verdict.kept |= {f"{what}-{run.run_id}": run.history for run in runs}
 
     # --- workflows ---
 
@@ -138,7 +149,7 @@ class Checker:
             if described.pending_workflow_task.attempt > 1:
                 attempt = described.pending_workflow_task.attempt
                 self._wedged.add(workflow)
-                self.verdict.unreplayed[workflow] = runs[-1].history
+                self._keep(workflow, runs)
                 self.verdict.find("failing task", f"{workflow} tries its task for the {attempt}th time")
             for pending in described.pending_activities:
                 why = pending.last_failure.message
@@ -160,12 +171,12 @@ class Checker:
                     replayed = await asyncio.wait_for(replaying, _REPLAYS_WITHIN)
                 except TimeoutError:
                     self.verdict.find("does not replay", f"{workflow}: not within {_REPLAYS_WITHIN:g} s")
-                    self.verdict.unreplayed[workflow] = run.history
+                    self._keep(workflow, [run])
                     continue
                 self.verdict.counts["histories replayed"] += 1
                 if replayed.replay_failure is not None:
                     self.verdict.find("does not replay", f"{workflow}: {replayed.replay_failure}"[:500])
-                    self.verdict.unreplayed[workflow] = run.history
+                    self._keep(workflow, [run])
 
     def _check_messages(self, histories: Histories) -> None:
         """What a client was told holds: a taken message is in the history, and nothing is without an answer."""
