@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import takewhile
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, select, update
@@ -59,8 +60,13 @@ def stored_from(connection: Connection, subject: str, sequence: int) -> dict[int
 
 
 def put_beside(connection: Connection, drafts: Sequence[Draft], stored: dict[int, Any], *, run_id: str) -> None:
-    """As `put_events`, beside those that are stored under their numbers or later ones, if that is known."""
-    same = {draft.sequence for draft in drafts if draft.sequence in stored and stored[draft.sequence].id == draft.id}
+    """As `put_events`, beside those that are stored under their numbers or later ones, if that is known.
+
+    What stands behind one that says otherwise goes to the end with it, whatever it says: readers see the events of a
+    subject in the order of their numbers.
+    """
+    as_stored = takewhile(lambda draft: draft.sequence in stored and stored[draft.sequence].id == draft.id, drafts)
+    same = {draft.sequence for draft in as_stored}
     new = [draft for draft in drafts if draft.sequence not in same]
     others = [{"at_position": row.position} for sequence, row in stored.items() if sequence not in same]
     if others:

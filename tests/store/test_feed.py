@@ -132,6 +132,25 @@ def test_what_another_attempt_says_takes_its_place(store: Store) -> None:
     assert later[0].id not in {one.id for one in seen.events}
 
 
+def test_what_says_the_same_behind_it_stays_behind_it(store: Store) -> None:
+    """An attempt noticed one thing at another time, and then what it had noticed before: the order is that of the
+    numbers, and the one that is the same is known by its id."""
+    store.cases.record(Recorded("c-1").remarks("one"))
+    lost = Recorded("c-1")
+    lost.remarks("one")
+    store.cases.record(lost.remarks("at three", "already so"))
+    seen = store.feed.read()
+    again = Recorded("c-1")
+    again.remarks("one")
+    again.history += 5
+    store.cases.record(again.remarks("at four", "already so"))
+    assert [one.data["text"] for one in read_all(store)] == ["case c-1 opened", "one", "at four", "already so"]
+    assert [one.sequence for one in read_all(store)] == [1, 2, 3, 4]
+    later = store.feed.read(seen.cursor).events
+    assert [(one.sequence, one.data["text"]) for one in later] == [(3, "at four"), (4, "already so")]
+    assert [one.id in {each.id for each in seen.events} for one in later] == [False, True]
+
+
 def test_a_reader_misses_no_slow_commit(store: Store) -> None:
     """A transaction that has its position and is slow to end holds later ones up: no higher one is seen before it."""
     slow, fast = Recorded("slow").remarks("one"), Recorded("fast").remarks("one")
