@@ -40,7 +40,8 @@ class Last(NamedTuple):
     """What is stored of a case once a record of it is.
 
     Attributes:
-        place: of the record: the workflow's run, the run of the case, its history, and the record's number.
+        place: of the record: the workflow's run, the run of the case, its history, the record's number, and the instant
+            of its view, as it is stored.
         milestones: the keys of those that the case keeps.
         hours: that it goes by.
         events: the number of its last event; None: it has none yet.
@@ -48,7 +49,7 @@ class Last(NamedTuple):
         has_changes: fields of the case have changed, or may have.
     """
 
-    place: tuple[str, int, int, int]
+    place: tuple[str, int, int, int, str]
     milestones: Milestones
     hours: dict[str, int]
     events: int | None
@@ -65,7 +66,7 @@ class Last(NamedTuple):
         """
         kept = frozenset((each.process, each.milestone, each.occurrence) for each in record.view.milestones)
         return cls(
-            place=(record.run_id, record.run, record.history, record.number),
+            place=(record.run_id, record.run, record.history, record.number, rows.now_of(record)),
             milestones=kept,
             hours=rows.hours_of(record),
             events=None if record.feed is None else record.feed.first + record.events - 1,
@@ -74,7 +75,7 @@ class Last(NamedTuple):
         )
 
 
-NOTHING = Last(("", 0, 0, 0), frozenset(), {}, 0, has_pauses=False, has_changes=False)
+NOTHING = Last(("", 0, 0, 0, ""), frozenset(), {}, 0, has_pauses=False, has_changes=False)
 """Nothing is stored of a case."""
 
 
@@ -106,7 +107,7 @@ class LastRecords:
         begins_feed = record.feed is not None and record.feed.is_snapshot
         if last is None or record.folded or record.failures or begins_feed:
             return None
-        run_id, run, history, number = last.place
+        run_id, run, history, number, _ = last.place
         follows = (record.run_id, record.run, record.number - 1) == (run_id, run, number) and history <= record.history
         now = Last.of(record)
         goes_on = last.events == (None if record.feed is None else record.feed.first - 1)

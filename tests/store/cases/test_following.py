@@ -68,6 +68,15 @@ def otherwise(case_id: str) -> CaseRecord:
     return case.record(case.timeline.remark(NoteKind.REFUSED, at(1), "something else"))
 
 
+def later_attempt(case_id: str) -> CaseRecord:
+    """The second record of a life, by an attempt at its task that has begun after its third."""
+    case = Recorded(case_id, plan=WITH_PROCESS)
+    opening = [*case.timeline.advance(T0), *case.timeline.remark(NoteKind.COVERED, T0, "covered")]
+    case.record(opening, history=0)
+    done = case.record(case.timeline.advance(at(40)))
+    return done.model_copy(update={"view": case.timeline.view(at(45))})
+
+
 def stored(store: Store) -> dict[str, list[dict[str, Any]]]:
     """Every row that records make, as far as it says what was recorded."""
     found = {}
@@ -164,6 +173,19 @@ def test_what_somebody_else_has_written_meanwhile_is_replaced_as_well(url: str) 
         assert ours.cases.triggers("a") == []
         assert ours.cases.get("a").number == 2
         assert [each.text for each in ours.cases.notes("a")] == [each.text for each in (*lost[0].notes, *again.notes)]
+
+
+def test_an_attempt_that_was_given_up_follows_no_later_one(url: str) -> None:
+    """A worker that was stopped goes on writing what follows its own last record, and not that of who took over."""
+    lost, again = life("a"), later_attempt("a")
+    given_up = lost[2].model_copy(update={"history": again.history})
+    with Store.open(url) as ours, Store.open(url) as theirs:
+        assert ours.cases.record_all([lost[0]]) == [0]
+        assert ours.cases.record_all([lost[1]]) == [0]
+        theirs.cases.record(again)
+        assert ours.cases.record_all([given_up]) == [0]
+        assert ours.cases.get("a").number == 2
+        assert ours.cases.get("a").view.now == again.view.now
 
 
 def test_an_older_record_changes_nothing(store: Store) -> None:

@@ -179,6 +179,20 @@ def test_what_an_attempt_has_written_that_was_never_taken_is_replaced(store: Sto
     assert [(a.key, a.status) for a in store.actions.of_case("c-1")] == [(task.key, "done")]
 
 
+def test_of_two_attempts_at_one_task_the_later_one_counts(store: Store) -> None:
+    """An attempt after the first leaves no event in the history, so the next one has the same length. It was begun
+    later; the one before it had written more, and goes on writing."""
+    store.cases.record(record(1, notes=[note(1)]))
+    lost = [record(n, history=10, view={"now": minutes(n)}, notes=[note(n, "never")]) for n in (2, 3, 4)]
+    for late in lost[:2]:
+        store.cases.record(late)
+    store.cases.record(record(2, history=10, view={"now": minutes(20)}, notes=[note(2, "so it was")]))
+    for late in lost:
+        store.cases.record(late)
+    assert [n.text for n in store.cases.notes("c-1")] == ["opened", "so it was"]
+    assert (store.cases.get("c-1").number, store.cases.get("c-1").view.now) == (2, minutes(20))
+
+
 def test_a_trigger_was_noticed_when_the_attempt_that_was_taken_noticed_it(store: Store) -> None:
     """An attempt that the server never took may have noticed it earlier."""
     firing = Firing(trigger="warning-75-percent", due_at=minutes(180), at=minutes(181))
