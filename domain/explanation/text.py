@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import assert_never
 
 from domain.explanation.counted import Counted
+from domain.explanation.coverage import CoverageExplained, coverage_lines
 from domain.explanation.parts import Explanation, InstanceExplained, MoreExplained, NotStarted, ViolationExplained
 from domain.explanation.sentences import (
     calendar_lines,
@@ -35,9 +36,15 @@ _A_SECOND = timedelta(seconds=1)
 _ENDED = (InstanceState.COMPLETED, InstanceState.REMOVED, InstanceState.OPEN_AT_EXIT)
 
 
-def explanation_text(explanation: Explanation, width: int = 100) -> str:
-    """The explanation as lines of at most `width` columns, as far as words allow."""
-    parts = [_case(explanation, width)]
+def explanation_text(explanation: Explanation, width: int = 100, coverage: CoverageExplained | None = None) -> str:
+    """The explanation as lines of at most `width` columns, as far as words allow.
+
+    Args:
+        explanation: of the case's targets.
+        width: in columns.
+        coverage: what covers the case; None: that is not known here.
+    """
+    parts = ["\n".join([_case(explanation, width), *(coverage_lines(coverage, width) if coverage else [])])]
     if explanation.more:
         parts.append("\n".join(textwrap.fill(_more(more), width) for more in explanation.more))
     parts += [_Part(explanation, instance, width).text() for instance in explanation.instances]

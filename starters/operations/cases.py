@@ -14,6 +14,7 @@ from clients.sending import NoAnswer
 from domain.errors import NotFound, Refused
 from domain.explanation import Explanation
 from domain.explanation import explain as explain_by
+from domain.explanation.coverage import TOLD, CoverageExplained, explain_coverage
 from domain.messages.cases import Answer, CaseIntake
 from domain.model import Value
 from domain.timeline.folding import NEWEST
@@ -183,6 +184,16 @@ class CaseDesk:
             until = max(state.last_at, state.closed_at or state.last_at)
             explanation = explain_by(recorded.plan, state, until, newest=NEWEST)
             return explanation, f"{_FROM_RECORD}: {known}"
+
+    async def coverage(self, case_id: str) -> CoverageExplained | None:
+        """What covers a case and why, as the store has it; None: that is not at hand, or has no record of it yet."""
+        return await self._ask_store(lambda store: _coverage(store, case_id))
+
+
+def _coverage(store: Store, case_id: str) -> CoverageExplained:
+    case = store.cases.get(case_id)
+    notes = store.cases.notes(case_id, TOLD)
+    return explain_coverage(case.carried.plan, notes, account=case.account, entitlement=case.entitlement)
 
 
 def _spelt(store: Store, case_id: str, name: str) -> str | None:

@@ -32,6 +32,8 @@ def explain(
 ) -> None:
     """Explain a case's targets: calendar, start, span, each pause and holiday, until the target comes out.
 
+    First what covers the case: the entitlement that was chosen, why, and why no other was.
+
     Of a milestone that recurs the newest ten occurrences are explained; --occurrence explains any. A closed case whose
     history Temporal no longer has is explained from the store's record.
 
@@ -42,22 +44,27 @@ def explain(
 
 async def _explain(case: str, milestone: str | None, occurrence: int | None, as_json: bool) -> None:
     import asyncio
+    import json
 
     from domain.explanation.text import explanation_text
     from starters.local.whereabouts import effective_settings
     from starters.terminal.cases import console
 
-    explanation, note = await (await case_desk()).explain(case)
-    explanation = explanation.of(milestone)
+    desk = await case_desk()
+    explanation, note = await desk.explain(case)
+    explanation, coverage = explanation.of(milestone), await desk.coverage(case)
     if occurrence is not None:
         explanation = await asyncio.to_thread(_of_occurrence, explanation, occurrence, effective_settings().database)
     if as_json:
-        typer.echo(explanation.model_dump_json(indent=2))
+        told = explanation.model_dump(mode="json")
+        told |= {"coverage": coverage.model_dump(mode="json")} if coverage else {}
+        typer.echo(json.dumps(told, indent=2, ensure_ascii=False))
         return
     terminal = console()
     if note:
         terminal.print(note, style="yellow", markup=False)
-    for line in explanation_text(explanation, max(NARROWEST, min(terminal.width, WIDEST))).splitlines():
+    width = max(NARROWEST, min(terminal.width, WIDEST))
+    for line in explanation_text(explanation, width, coverage).splitlines():
         is_heading = bool(line) and not line.startswith(" ")
         terminal.print(line, style="bold" if is_heading else None, markup=False, soft_wrap=True)
 

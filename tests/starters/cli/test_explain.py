@@ -32,7 +32,11 @@ processes:
       - name: Resolution
         within: [{when: case.priority == "High", span: 8h, business_hours: 24x7}, {span: 16h}]
 organisation: {process: Support}
-accounts: [{id: acme}]
+accounts: [{id: acme}, {id: globex}]
+assets: [{id: lathe, account: globex}]
+entitlements:
+  - {id: globex-support, name: Globex, account: globex, process: Support, starts_on: 2025-01-01}
+  - {id: globex-lathes, name: Lathes, account: globex, asset: lathe, process: Support, starts_on: 2025-01-01}
 """
 
 Command = Callable[..., Awaitable[Result]]
@@ -84,6 +88,23 @@ async def test_explain_of_one_milestone_as_json(command: Command, case: str) -> 
     assert [part["milestone"] for part in said["instances"]] == ["First response"]
     assert said["instances"][0]["reckoning"]["target_at"] == "2025-06-09T13:00:00-04:00"
     assert said["instances"][0]["outcome"]["completed_by"] == "ann"
+
+
+async def test_explain_says_what_covers_the_case_and_why(command: Command) -> None:
+    """Which entitlement was chosen, and of each other why not: for people and as JSON."""
+    case = unique("c")
+    opened = ("--account", "globex", "--opened-at", "2025-06-09T09:00-04:00")
+    assert (await command("open", case, *opened)).exit_code == 0
+
+    async def shown() -> None:
+        said = " ".join((await command("explain", case, "Resolution")).stdout.split())
+        chosen = "covered by globex-support, which matches by its account. Not globex-lathes: "
+        assert f"Coverage Account globex, covered by globex-support. Mon 2025-06-09 09:00 (13:00Z): {chosen}" in said
+
+    await assert_eventually(shown)  # the store has it with the record of the opening
+    coverage = json.loads((await command("explain", case, "--json")).stdout)["coverage"]
+    assert (coverage["account"], coverage["entitlement"]) == ("globex", "globex-support")
+    assert [(note["kind"], note["at"]) for note in coverage["notes"]] == [("covered", "2025-06-09T09:00:00-04:00")]
 
 
 async def test_explain_of_a_milestone_or_case_that_is_not_there(command: Command, case: str) -> None:
