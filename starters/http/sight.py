@@ -49,6 +49,17 @@ async def check_case(backend: Backend, caller: Caller, case_id: str) -> None:
         raise NotFound(f"no case {case_id!r} is known here")
 
 
+async def check_action(backend: Backend, caller: Caller, key: str) -> None:
+    """Let only those go on for whom an action exists: of a case from when it was their accounts'.
+
+    Raises:
+        Refused: it does not.
+    """
+    accounts = caller.accounts
+    if accounts is not None and await backend.ask(lambda store: store.actions.get(key, accounts=accounts)) is None:
+        raise Refused("unknown_action", f"no failed action {key!r}")
+
+
 async def check_free(backend: Backend, caller: Caller, case_id: str) -> None:
     """Refuse an id to whoever cannot know that a case has it. That it is taken cannot be hidden.
 

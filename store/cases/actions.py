@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, and_, delete, exists, or_, select, update
+from sqlalchemy import Connection, Select, Table, and_, delete, select, update
 
-from domain.catalog.kinds import Kind
 from domain.process.actions import Action, slug
 from store import tables
 from store.cases import statements
 from store.cases.outcomes import case_of, put_failure
 from store.cases.stored_actions import StoredAction
+from store.cases.whose_actions import was_of
 from store.database import Database, insert, insert_new
 from store.events import lock_events
 from store.reading import read_stored
@@ -197,16 +197,31 @@ class ActionRecords:
         """The log of sent mail, of one case or of all, in the order of sending; of very many the first `limit`."""
         return [read_stored(Mail, row) for row in self._recorded(tables.mails, case_id, limit)]
 
-    def of_case(self, case_id: str) -> list[StoredAction]:
-        """The actions of a case in the order in which they fell due, with what became of them."""
+    def of_case(self, case_id: str, *, accounts: Collection[str] | None = None) -> list[StoredAction]:
+        """The actions of a case in the order in which they fell due, with what became of them.
+
+        Args:
+            case_id: the case.
+            accounts: from when it was one of these accounts' only.
+        """
         acts, fired = tables.actions, tables.triggers
         order = (fired.c.at, fired.c.due_at, acts.c.trigger_key, acts.c.position, acts.c.key)
-        of_case = and_(acts.c.case_id == case_id, acts.c.entitlement.is_(None))
-        return self._stored(_with_triggers().where(of_case).order_by(*order))
+        wanted = [acts.c.case_id == case_id, acts.c.entitlement.is_(None)]
+        if accounts is not None:
+            wanted.append(was_of(accounts))
+        return self._stored(_with_triggers().where(*wanted).order_by(*order))
 
-    def get(self, key: str) -> StoredAction | None:
-        """An action by its key; None: nothing is recorded of it."""
-        return next(iter(self._stored(_with_triggers().where(tables.actions.c.key == key))), None)
+    def get(self, key: str, *, accounts: Collection[str] | None = None) -> StoredAction | None:
+        """An action by its key; None: nothing is recorded of it.
+
+        Args:
+            key: of the action.
+            accounts: of a case or an entitlement of these accounts only, as in `failed`.
+        """
+        wanted = [tables.actions.c.key == key]
+        if accounts is not None:
+            wanted.append(was_of(accounts))
+        return next(iter(self._stored(_with_triggers().where(*wanted))), None)
 
     def failed(
         self,
@@ -221,7 +236,7 @@ class ActionRecords:
         Args:
             since: that failed then or later.
             kind: of this kind only, such as ``email``.
-            accounts: of cases and entitlements of these accounts only.
+            accounts: of cases and entitlements of these accounts only, and of a case from when it was theirs.
             limit: at most so many.
         """
         acts = tables.actions
@@ -231,7 +246,7 @@ class ActionRecords:
         if kind is not None:
             wanted.append(acts.c.action["do"].as_string() == kind)
         if accounts is not None:
-            wanted.append(_is_of(accounts))
+            wanted.append(was_of(accounts))
         return self._stored(_with_triggers().where(*wanted).order_by(acts.c.failed_at, acts.c.key).limit(limit))
 
     def _record(self, table: Table, row: dict[str, Any]) -> bool:
@@ -256,14 +271,6 @@ def _of_entitlement(outcome: UsageOutcome | None, action: Action | None) -> dict
         return {}
     known = {} if action is None else {"action": action.model_dump(mode="json")}
     return {"entitlement": outcome.entitlement, **known}
-
-
-def _is_of(accounts: Collection[str]) -> ColumnElement[bool]:
-    """Whether an action is of a case, or an entitlement, of some accounts."""
-    acts, cases, entitlements = tables.actions.c, tables.cases.c, tables.DECLARED[Kind.ENTITLEMENTS].c
-    of_case = exists().where(cases.case_id == acts.case_id, cases.account.in_(accounts))
-    of_entitlement = exists().where(entitlements.id == acts.entitlement, entitlements.account.in_(accounts))
-    return or_(and_(acts.entitlement.is_(None), of_case), of_entitlement)
 
 
 @contextmanager

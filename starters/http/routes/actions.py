@@ -16,14 +16,11 @@ from domain.scopes import Scope
 from starters.http.access import needs
 from starters.http.answers import ActionList, RetrySaid
 from starters.http.asking import ByAsking
-from starters.http.backend import Backend
-from starters.http.callers import Caller
 from starters.http.case_bodies import example
 from starters.http.instants import IsoInstant
 from starters.http.refusing import OF_A_CASE, refuses
 from starters.http.routing import guarded_router
-from starters.http.sight import check_case, check_entitlement
-from store.cases.stored_actions import StoredAction
+from starters.http.sight import check_case
 
 router = guarded_router("/v1/actions", "Actions")
 
@@ -70,13 +67,17 @@ class RetryAsked(Value):
 @needs(AGENT, MANAGER)
 @refuses("not_found")
 async def list_actions(asking: ByAsking, which: Annotated[ActionListing, Query()]) -> ActionList:
-    """List what was sent for a case or, of all cases and entitlements, what failed for good."""
+    """List what was sent for a case or, of all cases and entitlements, what failed for good.
+
+    A key that is bound to accounts gets those from when the case was theirs.
+    """
     backend, accounts, limit = asking.backend, asking.caller.accounts, which.limit
     if which.case is not None:
         case_id = which.case
         await check_case(backend, asking.caller, case_id)
         await backend.ask(lambda store: store.cases.account_of(case_id))  # says so itself if there is none
-        return ActionList(actions=(await backend.ask(lambda store: store.actions.of_case(case_id)))[:limit])
+        found = await backend.ask(lambda store: store.actions.of_case(case_id, accounts=accounts))
+        return ActionList(actions=found[:limit])
     found = await backend.ask(
         lambda store: store.actions.failed(since=which.since, kind=which.kind, accounts=accounts, limit=limit)
     )
@@ -94,17 +95,9 @@ async def retry_action_by_key(
     asked: Annotated[RetryAsked, Body(default_factory=RetryAsked)],
 ) -> RetrySaid:
     """Try an action that failed for good again, whether a case ordered it or an entitlement."""
-    found = await asking.backend.ask(lambda store: store.actions.get(key))
-    if found is None or not await _exists(asking.backend, asking.caller, found):
+    accounts = asking.caller.accounts
+    found = await asking.backend.ask(lambda store: store.actions.get(key, accounts=accounts))
+    if found is None:
         raise NotFound(f"unknown action {key!r}")
     by, is_entitlement = asking.who(asked.by), found.entitlement is not None
     return RetrySaid(text=await asking.backend.retrying(found.case_id, key, by, is_entitlement=is_entitlement))
-
-
-async def _exists(backend: Backend, caller: Caller, action: StoredAction) -> bool:
-    check = check_case if action.entitlement is None else check_entitlement
-    try:
-        await check(backend, caller, action.case_id)
-    except NotFound:
-        return False
-    return True

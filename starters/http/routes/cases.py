@@ -24,7 +24,7 @@ from starters.http.paging import Page, cursor_to, place_of
 from starters.http.problems import ErrorAt, Problem
 from starters.http.refusing import OF_A_CASE, OF_A_MILESTONE, OF_COVERAGE, OF_NEWS, OF_THE_FEED, refuses
 from starters.http.routing import guarded_router
-from starters.http.sight import seen_events
+from starters.http.sight import check_action, seen_events
 from starters.operations.older import of_occurrence, with_older
 from store.cases.listing import CaseFilter, CaseStateName, Position
 
@@ -250,6 +250,7 @@ async def decide_overage(case: CaseId, asked: bodies.Decision, asking: ByAsking)
 async def retry_action(case: CaseId, asked: bodies.Retry, asking: ByAsking) -> Said:
     """Try an action that failed for good again, under the key that it has."""
     case_id = await asking.case(case)
+    await check_action(asking.backend, asking.caller, asked.key)
     return Said(text=await asking.backend.retrying(case_id, asked.key, asking.who(asked.by), is_entitlement=False))
 
 

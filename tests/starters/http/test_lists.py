@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
+from domain.process import ActionCall, Email, TriggerKind
 from domain.scopes import Scope
+from domain.timeline.effects import NoteKind, TriggerFired
+from tests.feeds import T0, Recorded
 from tests.starters.http_api import Api
 from tests.support import assert_eventually, unique
 
@@ -237,3 +240,40 @@ async def test_actions_are_listed_and_tried_again(api: Api) -> None:
     for key in (f"{theirs}/p/m/1/t/1/email", "nope"):
         assert (await api.post(f"/v1/actions/{key}/retry", key=bound)).json()["code"] == "not_found"
     assert (await api.get(f"/v1/actions?case={theirs}", key=bound)).status_code == 404
+
+
+async def test_a_bound_key_sees_no_action_from_before_a_case_was_its_accounts(api: Api) -> None:
+    """Neither lists nor tries it again, by whatever route; of the time when the case was its account's it does."""
+    case_id = unique("c")
+    case = Recorded(case_id)
+    keys = [f"{case_id}/{process}/answer/1/success/1/email" for process in ("gold", "silver")]
+    for key, account in zip(keys, ("acme", "globex"), strict=True):
+        case.account = account
+        effects = case.timeline.remark(NoteKind.ENTITLEMENT_CHANGED, T0, f"goes over to {account}")
+        api.store.cases.record(case.record([*effects, fired(key)], settled_at=datetime.now(UTC)))
+        api.store.actions.record_action_failed(key, "no such host")
+    bound = api.key(Scope.AGENT, accounts=["globex"])
+    for path in (f"/v1/actions?case={case_id}", "/v1/actions"):
+        seen = (await api.get(path, key=bound)).json()["actions"]
+        assert [one["key"] for one in seen if one["case_id"] == case_id] == keys[1:]
+    assert len((await api.get(f"/v1/actions?case={case_id}")).json()["actions"]) == 2
+    refused = await api.post(f"/v1/actions/{keys[0]}/retry", key=bound)
+    assert (refused.status_code, refused.json()["code"]) == (404, "not_found")
+    refused = await api.post(f"/v1/cases/{case_id}/retry_action", {"key": keys[0]}, key=bound)
+    assert (refused.json()["code"], refused.json()["detail"]) == ("unknown_action", f"no failed action {keys[0]!r}")
+
+
+def fired(key: str) -> TriggerFired:
+    """A trigger whose one action, a mail, has this key."""
+    mail = Email(do="email", id="email", to=["a@example.com"], subject="x")
+    return TriggerFired(
+        milestone="Answer",
+        occurrence=1,
+        trigger="success",
+        kind=TriggerKind.SUCCESS,
+        firing=1,
+        due_at=T0,
+        at=T0,
+        noticed_at=T0,
+        calls=[ActionCall(key=key, action=mail)],
+    )
