@@ -6,6 +6,7 @@ from collections import Counter
 
 from starters.logs.activities import JOINT
 from starters.logs.changelogs import Changes, changes_of
+from starters.logs.doubled import doubled, doubled_text
 from starters.logs.drafting import (
     Draft,
     begin,
@@ -47,12 +48,33 @@ def draft_of(sheet: Sheet, found: dict[str, Profile]) -> Draft:
         return _activities(sheet, found, times, case_id, shape="xes")
     if len(sheet.rows) == len(groups_of(sheet, case_id)):
         return draft_cases(sheet, found, times, case_id)
+    _refuse_doubled(sheet, found, times, case_id)
     opened = constant_opening(sheet, times, case_id)
     if changes := changes_of(found):
         return _changes(sheet, found, times, case_id, opened, changes)
     if opened is not None:
         return _states(sheet, found, times, case_id, opened)
     return _activities(sheet, found, times, case_id, shape="activities")
+
+
+def _refuse_doubled(sheet: Sheet, found: dict[str, Profile], times: dict[str, Profile], case_id: str) -> None:
+    """Refuse a file with one row a case, and columns for its events, in which ids stand twice by a slip.
+
+    Raises:
+        LogError: it is one; with each id and its lines.
+    """
+    lines: dict[str, list[int]] = {}
+    for row, line in zip(sheet.rows, sheet.lines, strict=True):
+        lines.setdefault(row[case_id], []).append(line)
+    ids = doubled(lines)
+    if not ids:
+        return
+    try:
+        draft_cases(sheet, found, times, case_id)
+    except LogError:
+        return  # without a column for an event it is no file with one row a case
+    said = f"no case has more than one row but {doubled_text(ids, lines)}"
+    raise LogError([f"{sheet.path}: {said}; leave one of these rows, or give each an id of its own"])
 
 
 def _states(sheet: Sheet, found: dict[str, Profile], times: dict[str, Profile], case_id: str, opened: str) -> Draft:

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from domain.criteria.fields import utc_text
+from starters.logs.doubled import doubled, doubled_text
 from starters.logs.mapping import LogError
 from starters.logs.oddities import OddityKind
 from starters.logs.reading import Reading, Row, Unreadable, whole_number
@@ -37,7 +38,8 @@ def state_cases(reading: Reading) -> list[LoggedCase]:
     """Read the cases of a log with a row for each state.
 
     Raises:
-        LogError: a row can't be read, or every case has one row only, so that it is no history.
+        LogError: a row can't be read, or every case has one row only, but for ids that stand twice by a slip, so that
+            it is no history.
     """
     by_case: dict[str, list[_Standing]] = {}
     seen: list[Row] = []
@@ -52,8 +54,8 @@ def state_cases(reading: Reading) -> list[LoggedCase]:
             case_id, standing = found
             by_case.setdefault(case_id, []).append(standing)
     whole = not reading.mapping.state.where
-    if whole and by_case and all(len(rows) == 1 for rows in by_case.values()) and not reading.problems:
-        raise LogError([_no_history(reading, seen)])
+    if whole and by_case and not reading.problems and (rows := _one_row_a_case(reading, by_case)):
+        raise LogError([_no_history(reading, seen, rows)])
     return [_case(reading, case_id, sorted(rows, key=_sorted_by)) for case_id, rows in by_case.items()]
 
 
@@ -107,15 +109,41 @@ def _carried(rows: list[_Standing], state: str | None) -> list[str | None]:
     return found
 
 
-def _no_history(reading: Reading, seen: list[Row]) -> str:
-    """Why a log with one row a case is not read, and the shape that it has."""
+def _one_row_a_case(reading: Reading, by_case: dict[str, list[_Standing]]) -> str | None:
+    """That every case has one row, but for ids that stand twice by a slip; None: it is a history of states.
+
+    Where few cases have more rows, the rows of the others decide: one that tells how its case began is of a history.
+    """
+    lines = {reading.foreign.get(name, name): [row.line for row in rows] for name, rows in by_case.items()}
+    if all(len(rows) == 1 for rows in lines.values()):
+        return "every case has one row"
+    ids = doubled(lines)
+    if not ids or _all_begin(reading, [rows[0].state for rows in by_case.values() if len(rows) == 1]):
+        return None
+    return f"no case has more than one row but {doubled_text(ids, lines)} (leave one of these)"
+
+
+def _all_begin(reading: Reading, states: list[str | None]) -> bool:
+    """Whether these may be the states in which cases were opened."""
+    opened, closed = reading.mapping.state.opened, reading.mapping.state.closed
+    return set(states) <= {opened} if opened is not None else len(set(states)) == 1 and states[0] not in closed
+
+
+def _no_history(reading: Reading, seen: list[Row], rows: str) -> str:
+    """Why a log with one row a case is not read, and the shape that it has.
+
+    Args:
+        reading: of the log.
+        seen: its first rows.
+        rows: how many rows its cases have, in words.
+    """
     mapping = reading.mapping
     known = {mapping.case_id, mapping.opened_at, mapping.state.column}
     names = [name for name in (seen[0].cells if seen else {}) if name not in known]
     columns = [name for name in names if _holds_times(reading, seen, name)]
     events = f" for {', '.join(columns)}" if columns else " for each column that says when something happened"
     return (
-        f"{reading.path}: every case has one row, so the log is no history of states: what it holds in the end would "
+        f"{reading.path}: {rows}, so the log is no history of states: what it holds in the end would "
         "count from the opening on. It has the shape 'one row a case'; write in the mapping shape: cases, and "
         f"events:{events}. `milepost logs look {reading.path}` proposes such a mapping"
     )

@@ -291,3 +291,12 @@ def test_a_choice_between_two_ids_is_said(tmp_path: Path) -> None:
     found = look(written(tmp_path, "event_id,case_id,at,activity", *rows))
     assert found.mapping.case_id == "case_id"
     assert "which column is the id of a case: 'case_id' is taken, and not event_id" in found.unsure
+
+
+def test_a_doubled_id_is_named_and_no_history_is_proposed(tmp_path: Path) -> None:
+    """One row a case, but for a slip: it is not taken for rows of states."""
+    rows = [f"{number},2025-06-09T09:0{number}Z,2025-06-09T1{number}:00Z,solved" for number in (1, 2, 3, 4, 3)]
+    path = written(tmp_path, "ticket_id,created_at,resolved_at,status", *rows)
+    done = milepost("logs", "look", path)
+    assert done.exit_code == 2
+    assert "no case has more than one row but case 3 on lines 4 and 6; leave one of these rows" in done.stderr

@@ -13,6 +13,7 @@ from domain.reports.grouping import grouping
 from domain.timeline.events import CaseReopened, FieldsChanged
 from starters.backtest.report import Report, report
 from starters.backtest.running import backtest, process_named, trial
+from starters.logs.doubled import doubled, doubled_text
 from starters.logs.events import EventLog, LogError, LoggedCase, read_log
 from starters.logs.mapping import LogMapping, load_mapping
 from tests.starters.backtests import PRIORITIES
@@ -198,6 +199,57 @@ def test_one_row_a_ticket_is_no_history(tmp_path: Path) -> None:
     said = r"every case has one row.*shape: cases, and events: for first_response_at\. `milepost logs look"
     with pytest.raises(LogError, match=said):
         read_log(path, LogMapping.model_validate(mapping))
+
+
+WITH_A_DOUBLE = """ticket_id,created_at,resolved_at,status
+A/1,2025-06-09T09:00Z,2025-06-09T10:00Z,solved
+2,2025-06-09T09:00Z,2025-06-09T11:00Z,solved
+3,2025-06-09T09:30Z,,new
+A/1,2025-06-09T09:00Z,2025-06-09T12:00Z,solved
+"""
+AS_STATES = {"case_id": "ticket_id", "occurred_at": "created_at"}
+
+
+@pytest.mark.parametrize(
+    ("mapping", "third"),
+    [
+        ({"state": {"column": "status", "opened": "new"}, "opened_at": "created_at"}, "new"),
+        ({"state": {"column": "status"}}, "new"),
+        ({"state": {"column": "status", "closed": ["solved"]}}, "solved"),
+    ],
+)
+def test_a_doubled_id_makes_no_history(tmp_path: Path, mapping: dict[str, Any], third: str) -> None:
+    """One row a case, but for one id that stands twice: it is named with its lines, and the log is not read."""
+    path = tmp_path / "log.csv"
+    path.write_text(WITH_A_DOUBLE)
+    said = (
+        r"no case has more than one row but case A/1 on lines 2 and 5 \(leave one of these\), so the log is no history"
+    )
+    with pytest.raises(LogError, match=said):
+        read_log(path, LogMapping.model_validate(AS_STATES | mapping))
+
+
+def test_cases_that_were_just_opened_have_one_row_in_a_history(tmp_path: Path) -> None:
+    """Then one case with two rows is no slip; nor are many."""
+    path = tmp_path / "log.csv"
+    path.write_text(WITH_A_DOUBLE.replace(",solved", ",new", 2).replace("3,", "2,"))
+    state = {"column": "status", "opened": "new"}
+    mapping = LogMapping.model_validate({**AS_STATES, "opened_at": "created_at", "state": state})
+    assert len(read_log(path, mapping).cases) == 2
+    path.write_text(WITH_A_DOUBLE.replace(",solved", ",new", 2))
+    assert len(read_log(path, mapping).cases) == 3
+
+
+def test_ids_that_stand_twice_are_few() -> None:
+    """One of three cases, and of many one in twenty; five are named."""
+    assert doubled({"a": [2, 3], "b": [4], "c": [5]}) == ["a"]
+    assert doubled({"a": [2, 3], "b": [4]}) == []
+    many = {str(number): [number] for number in range(100)}
+    twice = {f"d{number}": [number, number + 1] for number in range(6)}
+    assert doubled({**many, **twice, "more": [1, 2]}) == []
+    assert doubled(many | {name: twice[name] for name in ("d0", "d1")}) == ["d0", "d1"]
+    assert doubled_text(list(twice), twice).endswith("case d4 on lines 4 and 5, and 1 more")
+    assert doubled_text(["a"], {"a": [2, 3, 9]}) == "case a on lines 2, 3 and 9"
 
 
 # --- case, activity, time ---------------------------------------------------------------------------------------------
