@@ -76,7 +76,7 @@ async def _arrived(request: Request) -> Arrived:
 
     Raises:
         Problem: it is not signed as its source signs, or cannot be read.
-        Refused: a secret is not there.
+        Refused: none of its secrets is there.
     """
     name = str(request.path_params.get("source", ""))
     body = await read_body(request, MOST_DELIVERY_BYTES)
@@ -98,9 +98,9 @@ def _verified(name: str, source: IntakeSource | None, headers: dict[str, str], b
 
     Raises:
         Problem: it is not genuine.
+        Refused: none of its secrets is there.
     """
-    signature = _NOBODY if source is None else source.signature
-    known = [secrets.token_hex(16)] if source is None else secrets_of(source)
+    signature, known = (_NOBODY, [secrets.token_hex(16)]) if source is None else secrets_of(source)
     try:
         check_signature(signature, known, headers, body, datetime.now(UTC))
     except NotGenuine as error:

@@ -54,6 +54,12 @@ intake:
     account: '"acme"'
     fields: {priority: payload.priority}
     open: payload.opens
+  - id: rotated
+    signature: {scheme: basic, user: milepost, secrets: [{env: ROTATED_SECRET}, {env: ZAMMAD_SIGNATURE_TOKEN}]}
+    delivery_header: X-Id
+    case: payload.ticket
+    occurred_at: payload.at
+    account: '"acme"'
 """
 
 URGENCIES = """
@@ -171,6 +177,39 @@ async def test_a_wrong_signature_is_refused(api: Api, product: str) -> None:
     assert said == {(401, unknown.text)}
     assert unknown.json()["code"] == "bad_signature"
     assert SECRET not in unknown.text
+
+
+async def test_a_source_without_its_secret_stops_no_other(
+    api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It alone hears to send again, and the log names the variable; all else is answered as ever."""
+    monkeypatch.delenv("CHAT_SECRET")
+    refused = await chat(api, {"ticket": ticket()})
+    assert (refused.status_code, refused.json()["code"]) == (503, "not_now")
+    assert "CHAT_SECRET" in caplog.text
+    assert "CHAT_SECRET" not in refused.text
+    now = datetime.now(UTC).isoformat()
+    told = {"ticket": ticket(), "status": "open", "created": now, "at": now}
+    assert (await mail(api, told)).json()["status"] == "taken"
+    assert (await mail(api, told, source="nobody")).status_code == 401
+    for path in ("/readyz", "/v1/cases?limit=1", "/v1/intake/deliveries"):
+        assert (await api.get(path)).status_code == 200
+
+
+async def test_each_secret_that_is_there_counts(
+    api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of several, while one is rotated: the one that is not set yet keeps nothing from being taken."""
+    monkeypatch.delenv("ROTATED_SECRET", raising=False)
+    now = datetime.now(UTC).isoformat()
+    told = {"ticket": ticket(), "at": now}
+    assert (await mail(api, told, source="rotated")).json()["status"] == "taken"
+    assert "ROTATED_SECRET" in caplog.text
+    monkeypatch.setenv("ROTATED_SECRET", SECRET[::-1])
+    assert (await mail(api, told, source="rotated")).json()["status"] == "taken"
+    monkeypatch.delenv("ROTATED_SECRET")
+    monkeypatch.delenv("ZAMMAD_SIGNATURE_TOKEN")
+    assert (await mail(api, told, source="rotated")).status_code == 503
 
 
 async def test_a_delivery_signed_long_ago_is_refused(api: Api) -> None:
