@@ -8,6 +8,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import idna
 
 _LONGEST = 253
+_PUNYCODE = "xn--"
 _NO_ASCII = re.compile(r"[^\x00-\x7f]+")
 
 
@@ -28,6 +29,20 @@ def ascii_host(host: str) -> str:
     if len(name) > _LONGEST:
         raise ValueError(f"{host[:80]!r} is no name of a host: it has {len(name)} characters, at most {_LONGEST}")
     return name
+
+
+def readable_host(host: str) -> str:
+    """A host as people write it: what is punycode in the script that it stands for.
+
+    Raises:
+        ValueError: it is no punycode of any name.
+    """
+    if _PUNYCODE not in host.lower():
+        return host
+    try:
+        return idna.decode(host.lower())
+    except UnicodeError as error:  # `idna.IDNAError` is one
+        raise ValueError(f"{host[:80]!r} is no name of a host: {error}") from None
 
 
 def ascii_url(url: str) -> str:

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from html import unescape
 from typing import Any
 from urllib.parse import unquote
+
+from domain.delivery.hosts import ascii_host, readable_host
 
 ERASED = "(erased)"
 """What stands where somebody's address stood."""
@@ -28,14 +31,16 @@ class Names:
     """What somebody is known by.
 
     An address is found as a whole: ``ann@example.org`` is not in ``joann@example.org``, nor in ``ann@example.org.uk``.
-    So are other words, with any blanks between them, or ``+`` as a form writes one. Upper and lower case are alike.
+    Its domain may stand in its own script or in ASCII, as mail servers are told it, whichever of these is given. Other
+    words are found as a whole, too, with any blanks between them, or ``+`` as a form writes one. Upper and lower case
+    are alike.
 
     Args:
         words: addresses, or names and whatever else; none of them empty.
     """
 
     def __init__(self, words: Iterable[str]) -> None:
-        self._words = list(words)
+        self._words = [spelt for word in words for spelt in _spellings(word)]
         self._found = re.compile("|".join(map(_whole, self._words)))
 
     @property
@@ -60,6 +65,17 @@ class Names:
     def taken_out_of(self, listed: str) -> str:
         """A list with commas, in which `ERASED` stands for each part that names them."""
         return ", ".join(ERASED if self.are_in(part) else part for part in _parts(listed))
+
+
+def _spellings(word: str) -> list[str]:
+    """A word as it is; an address with its domain in ASCII and in its own script, too."""
+    local, at, domain = word.rpartition("@")
+    found = [word]
+    if at:
+        for written in (ascii_host, readable_host):
+            with suppress(ValueError):  # no host has such a name, in any script
+                found.append(f"{local}@{written(domain)}")
+    return list(dict.fromkeys(found))
 
 
 def _whole(word: str) -> str:

@@ -1,6 +1,7 @@
 """Whether a text names somebody: as a whole, and in whichever form it is written."""
 
 import json
+import re
 from collections.abc import Callable
 from html import escape
 from urllib.parse import quote
@@ -54,6 +55,26 @@ def test_an_address_is_found_wherever_it_stands(text: str) -> None:
 )
 def test_the_address_of_another_is_not_found(text: str) -> None:
     assert not Names([ANN]).are_in(text)
+
+
+IN_BOTH = ("ann@bücher.example", "ann@xn--bcher-kva.example")
+
+
+@pytest.mark.parametrize("given", [*IN_BOTH, "ann@XN--Bcher-KVA.example", "Ann@BÜCHER.example"])
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_a_domain_is_found_in_its_own_script_and_in_ascii(form: Callable[[str], str], given: str) -> None:
+    """It is the same person, however their domain is written; and in a database what is found is like a pattern."""
+    names = Names([given])
+    for written in (form(f"to Ann <{address}>") for address in IN_BOTH):
+        assert names.are_in(written)
+        likes = [re.escape(pattern).replace("%", ".*") for pattern in names.patterns]
+        assert any(re.fullmatch(like, written.lower(), re.DOTALL) for like in likes)
+    assert not any(map(names.are_in, ["ann@bucher.example", "joann@xn--bcher-kva.example", "ann@bücher.example.org"]))
+
+
+@pytest.mark.parametrize("given", ["ann@xn--0.example", "ann@ü\u200b_.example", "ann@"])
+def test_a_domain_that_no_host_has_is_found_as_it_is_given(given: str) -> None:
+    assert Names([given]).are_in(f"to {given} and others")
 
 
 def test_other_words_are_found_as_a_whole() -> None:
