@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from temporalio.client import Client
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 from activities.reports.sending import zone_of_report
 from clients.report_schedules import ReportScheduleClient, digest_of
@@ -71,25 +71,30 @@ class Scheduling:
     async def follow(self, *, everyone: bool = False) -> Followed:
         """Tell Temporal what it does not know.
 
+        What can't be told of one report keeps no other waiting: it is told the next time. Where no server is there at
+        all, no other is tried.
+
         Args:
             everyone: make those too that are there as far as the store knows, if they are not.
         """
-        done: list[str] = []
+        done, failed = list[str](), list[str]()
         try:
             if everyone:
-                await self._forget_missing()
+                for name in await asyncio.to_thread(self._store.report_schedules.made):
+                    with _alone(name, failed):
+                        await self._forget_missing(name)
             differ = await asyncio.to_thread(_out_of_date, self._store, self._task_queue)
             for name, (declared, zone, digest) in differ.items():
-                done.append(await self._tell(name, declared, zone, digest))
+                with _alone(name, failed):
+                    done.append(await self._tell(name, declared, zone, digest))
         except RPCError as error:
-            return Followed(done=done, later=str(error))
-        return Followed(done=done)
+            failed.append(str(error))
+        return Followed(done=done, later=_why(failed))
 
-    async def _forget_missing(self) -> None:
-        """Have those made again whose schedules somebody has deleted."""
-        for name in await asyncio.to_thread(self._store.report_schedules.made):
-            if not await self._client.exists(name):
-                await asyncio.to_thread(self._store.report_schedules.forget, name)
+    async def _forget_missing(self, name: str) -> None:
+        """Have one made again whose schedule somebody has deleted."""
+        if not await self._client.exists(name):
+            await asyncio.to_thread(self._store.report_schedules.forget, name)
 
     async def _tell(self, name: str, declared: ScheduledReport | None, zone: ZoneInfo | None, digest: str) -> str:
         if declared is None or zone is None:
@@ -100,6 +105,28 @@ class Scheduling:
         await self._client.put(name, declared.when, zone, now)
         await asyncio.to_thread(self._store.report_schedules.keep, name, digest, now)
         return f"report {name} is sent {declared.when}, {zone.key}"
+
+
+@contextmanager
+def _alone(name: str, failed: list[str]) -> Iterator[None]:
+    """Let what the server refuses of one report be that report's alone, and say so.
+
+    Raises:
+        RPCError: there is no server.
+    """
+    try:
+        yield
+    except RPCError as error:
+        if error.status is RPCStatusCode.UNAVAILABLE:
+            raise
+        _LOG.warning("the schedule of report %s does not follow the catalog yet, and is tried again: %s", name, error)
+        failed.append(f"report {name}: {error}")
+
+
+def _why(failed: list[str]) -> str | None:
+    """The first thing that went wrong, and how many others did; None: nothing did."""
+    more = f", and {len(failed) - 1:,} more" if len(failed) > 1 else ""
+    return f"{failed[0]}{more}" if failed else None
 
 
 def _out_of_date(store: Store, task_queue: str) -> dict[str, tuple[ScheduledReport | None, ZoneInfo | None, str]]:
