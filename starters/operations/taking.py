@@ -11,7 +11,7 @@ from domain.coverage.asking import Asking
 from domain.coverage.matching import CoverageQuestion, choose
 from domain.errors import Refused
 from domain.ids import event_id_of
-from domain.usage.requests import Consumption, OverageDecision
+from domain.usage.requests import Consumption, EntitlementTerms, OverageDecision
 from domain.usage.units import HOURS
 from domain.wording import instant
 from domain.years import is_promised
@@ -147,9 +147,21 @@ class Taking:
             answer = await self._counts.gate.approve_overage(terms, decision)
             declined = [] if decision.approved else [declared.id]
         if answer.outcome == "refused":
-            raise Refused("refused", answer.reason or f"nothing can be taken of {declared.id}")
+            why = answer.reason or f"nothing can be taken of {declared.id}"
+            raise await self._refusal(terms, consumption.occurred_at, why)
         asked = consumption.amount
         return Taken(entitlement=declared.id, answer=answer, asked=asked, price=price, declined=declined)
+
+    async def _refusal(self, terms: EntitlementTerms, at: datetime, why: str) -> Refused:
+        """What to tell of a taking that the count refuses, and what would be right: it says in words alone why."""
+        balance = await self._counts.gate.balance(terms, at)
+        until = balance.current.ends_before
+        if balance.status != "active":
+            return Refused("outside_term", f"{why}; what is taken lies within the term")
+        if until is not None and at >= until:
+            said = f"Take what is dispatched before {instant(until)}, and this once it is nearer"
+            return Refused("period_unknown", f"{why}: periods are reckoned about ten years ahead. {said}")
+        return Refused("refused", why)
 
     async def _check_takes(self, declared: Entitlement, consumption: Consumption) -> None:
         """That the catalog has not ended it; what was taken before stays taken."""

@@ -85,7 +85,8 @@ async def show_ledger(
 @router.post("/{entitlement}/take")
 @needs(DISPATCHER)
 @refuses(
-    *OF_A_COUNT, "bad_amount", "cases_are_opened", "ended", "hours_are_logged", "refused", "too_many_planned", "unit"
+    *(*OF_A_COUNT, "bad_amount", "cases_are_opened", "ended", "hours_are_logged", "outside_term", "period_unknown"),
+    *("refused", "too_many_planned", "unit"),
 )
 async def take(entitlement: EntitlementId, asked: bodies.Visit, asking: ByAsking) -> Taken:
     """Take a visit, or anything of another unit, when it is dispatched.

@@ -324,6 +324,18 @@ async def test_dates_that_no_calendar_reaches_are_refused(desk: Desk) -> None:
         assert "the years 1900 to 2999" in await desk.refused(*command, "--reason", "x"), command
 
 
+async def test_a_taking_too_far_ahead_says_until_when_one_can_be(desk: Desk) -> None:
+    """The periods of a term without an end are reckoned some years ahead; an instant of no year is told the years."""
+    visits = unique("visits")
+    allowance = {"unit": "visits", "cap": 4, "period": "month"}
+    desk.declare("acme", {"id": visits, "starts_on": "2026-01-01", "allowance": allowance})
+    said = await desk.refused("take", visits, "V-1", "--at", "2990-01-01T12:00Z")
+    assert "which does not reach Fri 2990-01-01 12:00 UTC: periods are reckoned about ten years ahead. Take" in said
+    assert "and this once it is nearer" in said
+    assert "1900 to 2999" in await desk.refused("take", visits, "V-1", "--at", "3100-01-01T12:00Z")
+    assert "4 visits left" in await desk.done("balance", visits)
+
+
 async def test_a_taking_that_cannot_be_ends_with_2(desk: Desk) -> None:
     visits = desk.visits()
     for arguments, says in NO_TAKING:

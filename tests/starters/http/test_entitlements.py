@@ -113,6 +113,16 @@ async def test_what_can_not_be_asked_of_an_entitlement_is_refused(
     assert 400 <= refused.status_code < 500
 
 
+@pytest.mark.parametrize(("at", "status"), [("2999-06-01T00:00Z", "expired"), ("2020-01-01T00:00Z", "inactive")])
+async def test_what_is_taken_outside_the_term_is_refused_as_that(api: Api, at: str, status: str) -> None:
+    """With the term: it was called refused, and nothing else."""
+    path = f"/v1/entitlements/{api.named('acme-terms')}/take"
+    refused = (await api.post(path, {"reference": unique("V"), "at": at})).json()
+    assert (refused["code"], refused["title"]) == ("outside_term", "The instant lies outside the term")
+    assert f"is {status} at" in refused["detail"]
+    assert refused["detail"].endswith("its term is 2026-01-01 to 2099-12-31, UTC; what is taken lies within the term")
+
+
 async def test_a_balance_beyond_what_is_known_is_refused(api: Api) -> None:
     """As whatever is taken there is; it was that of the last period that is known."""
     account, visits = unique("account"), unique("visits")
@@ -129,6 +139,9 @@ async def test_a_balance_beyond_what_is_known_is_refused(api: Api) -> None:
         refused = await api.get(asked)
         assert (refused.status_code, refused.json().get("code")) == (422, "period_unknown"), refused.text
         assert "which does not reach" in refused.json()["detail"]
+    far = await api.post(f"{path}/take", {"reference": "V-2", "at": "2999-01-01T00:00Z"})
+    assert (far.status_code, far.json()["code"]) == (422, "period_unknown"), far.text
+    assert "Take what is dispatched before" in far.json()["detail"]
     late = await api.post(f"{path}/adjust", {"amount": 1, "reason": "x", "at": "2999-01-01T00:00Z"})
     assert (late.status_code, late.json()["code"]) == (422, "period_unknown"), late.text
     assert (await api.get(path)).json()["current"]["used"] == 1
