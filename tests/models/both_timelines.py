@@ -213,8 +213,9 @@ class Amended(Model):
     no promise and has passed is kept as a violated one is. What is kept is counted by its own span and calendar,
     percentages, offsets and elapsed time too, and a pause before the opening after its cutoff moves nothing; an entry
     that is edited later moves it as if there had been no migration. What the new version lacks does not come back at a
-    re-entry. A target that is now is kept by a carry, also where an extension has made it so. A missed milestone that a
-    migration kept is removed as any other when the completion that it follows is taken back.
+    re-entry. A target that is now is kept by a carry, also where an extension has made it so; so is, as it is then, one
+    that has passed and was no promise. A missed milestone that a migration kept is removed as any other when the
+    completion that it follows is taken back.
     """
 
     ties = "affected"
@@ -317,11 +318,12 @@ class Amended(Model):
         return seconds
 
     def _carry(self, instance: Any, old: Any, new: Any, at: datetime) -> None:
-        now = self._effective_now(instance, at)
-        is_now = instance.standing_record() is None and self._target(instance, until=now) == now
+        now, passed = self._effective_now(instance, at), instance.standing_record()
+        target = self._target(instance, until=now)
+        stays = target == now if passed is None else not passed.promised
         super()._carry(instance, old, new, at)
-        if is_now:
-            new.fixed, new.carried, new.forgets_extensions = now, None, len(instance.extensions)
+        if stays:
+            new.fixed, new.carried, new.forgets_extensions = target, None, len(instance.extensions)
 
     def _change_measure(self, instance: Any, milestone: Any, at: datetime) -> None:
         if _is_among(self.taking_over, instance):

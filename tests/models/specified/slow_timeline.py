@@ -496,6 +496,10 @@ class Model:
         if self._effective_now(instance, at) > target:
             self._record(instance, target, at)
 
+    def _record_at_its_end(self, instance: Instance, at: datetime) -> None:
+        """§4: "nothing is violated without a record", also what ends with the very change that makes it so (reading 30)."""
+        Model._record_if_violated(self, instance, at)
+
     def _due_at(self, instance: Instance, trigger: Trigger) -> datetime | None:
         """§5: offsets are open time of the milestone's calendar, counted from the target and following it."""
         term, target = instance.term(), self._target(instance)
@@ -797,7 +801,9 @@ class Model:
 
     def _keep(self, instance: Instance, milestone: Milestone, at: datetime) -> None:
         old, origin = instance.term(), instance.milestone
-        target, since = self._target(instance), (self._open_pause(instance) if instance.is_open else instance.ended_at)
+        # §4: "An open pause moves no target until it ends", also where one that was removed meanwhile comes back (reading 29).
+        since = self._open_pause(instance) if instance.is_open else self._effective_now(instance, at)
+        target = self._target(instance, until=None if instance.is_open else since)
         term = self._term(milestone, at, old.start)
         term.fixed, term.kept, term.carried_at = target, True, at
         term.forgets_before, term.forgets_extensions = since or at, len(instance.extensions)
@@ -907,6 +913,7 @@ class Model:
             self._begin(self.outside, at)
             for instance in self._every_instance():
                 if instance.is_open:
+                    self._record_at_its_end(instance, at)
                     instance.exited_at = at  # §4: "they are `open at exit`"
         elif not leaves and _holds(self.outside):
             # §7: "the time outside is a pause"; what pauses an instance when it is back follows it without a gap.
@@ -932,10 +939,12 @@ class Model:
             starts = instance.term().kept or self._start_of(milestone, at, instance) is not None
             if not holds or not starts:
                 self._fact()
+                self._record_at_its_end(instance, at)
                 instance.removed_at = at
             elif regrouped:
                 # §3: "the running instance ends as if its criteria had turned false and true at that instant"
                 self._fact()
+                self._record_at_its_end(instance, at)
                 instance.removed_at, instance.handed_over = at, True
         elif regrouped and holds:
             last = self._last(milestone)
@@ -1464,7 +1473,8 @@ class Model:
         return known + [i for i in self.instances if all(i is not k for k in known)]
 
     def _last(self, milestone: Milestone) -> Instance | None:
-        return next(reversed(self._of(milestone)), None)
+        # One that a clear took away comes back never, so the one before it is the last again (reading 28).
+        return next((i for i in reversed(self._of(milestone)) if not i.is_undone), None)
 
     def _open(self, milestone: Milestone) -> Instance | None:
         return next((i for i in self._of(milestone) if i.is_open), None)
