@@ -282,23 +282,38 @@ class Opening:
             opened = opened.model_copy(update={"plan": plan})
 
     def _reopened(self, opening: CaseOpening, asked: CaseReopening) -> OpenedCase:
-        """A closed case as the store has kept it, with calendars that reach as far as its targets.
+        """A closed case as the store has kept it, with calendars that reach to its targets, and back to its start.
 
         One that can't be reopened so is handed over all the same: its workflow refuses, and shows how it stands.
+
+        Raises:
+            CalendarError: the holidays of these years are not known.
         """
         stored = self.store.cases.get(opening.intake.case_id).carried
         check_readable(stored)
         now = opening.now + stored.ahead
         with suppress(Refused):
-            while not _reaches(stored, asked, opening.now):
-                stored = stored.model_copy(update={"plan": self.planner.further(stored.plan, now)})
+            while True:
+                reaches, back_to = _reaches(stored, asked, opening.now)
+                if reaches:
+                    break
+                plan = self.planner.further(stored.plan, now, back_to)
+                stored = stored.model_copy(update={"plan": plan})
         return OpenedCase(plan=stored.plan, reopened=stored)
 
 
-def _reaches(stored: CaseState, asked: CaseReopening, now: datetime) -> bool:
-    with suppress(HorizonExceeded):
-        return reopen_case(stored, asked, now).timeline.covers(now + stored.ahead)
-    return False
+def _reaches(stored: CaseState, asked: CaseReopening, now: datetime) -> tuple[bool, datetime | None]:
+    """Whether the calendars of a reopened case reach as they have to; if not, to where before they begin.
+
+    What is missed there would have no record if the case went on, and was closed, without it. None: they have to reach
+    further on.
+    """
+    try:
+        timeline = reopen_case(stored, asked, now).timeline
+    except HorizonExceeded as exceeded:
+        return False, exceeded.back_to
+    back_to = timeline.lacks_from if asked.fields else None  # else it lacks what it lacked when it was closed
+    return back_to is None and timeline.covers(now + stored.ahead), back_to
 
 
 def _took(entitlement: str, consumed: Consumed) -> str:

@@ -107,9 +107,9 @@ class Planner:
             }
         )
 
-    def further(self, plan: Plan, now: datetime) -> Plan:
-        """The same plan over a longer horizon."""
-        return plan.model_copy(update={"calendars": {**plan.calendars, **self.extend(plan, now)}})
+    def further(self, plan: Plan, now: datetime, back_to: datetime | None = None) -> Plan:
+        """The same plan over a longer horizon, as `extend` has it."""
+        return plan.model_copy(update={"calendars": {**plan.calendars, **self.extend(plan, now, back_to)}})
 
     def extend(self, plan: Plan, now: datetime, back_to: datetime | None = None) -> dict[str, FrozenCalendar]:
         """The calendars of a plan over twice their horizon, and at least `REACH` past `now`.

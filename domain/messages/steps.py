@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from pydantic import AwareDatetime, Field
 
-from domain.frozen import FrozenCalendar
+from domain.frozen import FrozenCalendar, HorizonExceeded
 from domain.ids import CaseId, Reference
 from domain.messages.case_state import ActionFailure, ActionOutcome, CaseState, HoursQuestion, OveragePrompt
 from domain.messages.cases import CaseIntake, CaseReopening, OverageChoice, TimeLogged
@@ -18,7 +18,7 @@ from domain.timeline.effects import Effect, Noted, NoteKind, TriggerFired
 from domain.timeline.events import CaseReopened
 from domain.timeline.instances import MilestoneInstance
 from domain.timeline.machine import Case, Timeline
-from domain.timeline.plan import Plan
+from domain.timeline.plan import SETS_CORNERS_RIGHT, Plan
 from domain.timeline.state import Ended
 from domain.timeline.views import CaseView, MilestoneView
 
@@ -221,13 +221,19 @@ def reopen_case(stored: CaseState, asked: CaseReopening, now: datetime) -> Reope
 
     Raises:
         Refused: it was asked for an instant that is not yet, or fields can not have those values.
-        HorizonExceeded: a target lies past the horizon of its calendars.
+        HorizonExceeded: it leads past the horizon of its calendars; `back_to` says to where, if that lies before it.
     """
     at = asked.occurred_at or now + stored.ahead
     ahead = max(stored.ahead, at - now) if stored.ahead else timedelta()
     timeline = Timeline(stored.plan, stored.state).fork()
     event = CaseReopened(event_id=asked.event_id, occurred_at=at, by=asked.by, reason=asked.reason, fields=asked.fields)
-    effects = timeline.apply(event, now + ahead)
+    try:
+        effects = timeline.apply(event, now + ahead)
+    except HorizonExceeded as exceeded:
+        entered_at = timeline.state.entered_at
+        if stored.plan.rules >= SETS_CORNERS_RIGHT and entered_at and entered_at < exceeded.horizon_start:
+            exceeded.back_to = entered_at
+        raise
     taken_up = {"runs": stored.runs + 1, "ahead": ahead, "orders": [], "stuck": None}
     return Reopened(stored.model_copy(update=taken_up), timeline, effects)
 

@@ -1,4 +1,4 @@
-"""What a new case is refused with before anything is taken for it, and a case that runs is not."""
+"""What a new case is refused with before anything is taken for it, a case that runs is not, and a reopening is."""
 
 from __future__ import annotations
 
@@ -18,12 +18,15 @@ from clients.gate import UsageGate
 from domain.catalog.declarations import Catalog
 from domain.coverage.matching import CoverageQuestion
 from domain.errors import NotFound
-from domain.messages.cases import CaseIntake
-from domain.messages.steps import CaseOpening
+from domain.messages.cases import CaseIntake, CaseReopening
+from domain.messages.steps import CaseOpening, OpenedCase, reopen_case
+from domain.timeline.events import CaseClosed, FieldsChanged
+from domain.timeline.plan import Plan
 from starters.imports.rows import Row
 from starters.imports.trying import Trying
 from starters.operations.verifying import Verifying
 from store import Store
+from tests.feeds import T0, Recorded, at
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 NOBODY = cast("UsageGate", None)
@@ -87,3 +90,62 @@ def test_a_case_that_runs_is_covered_as_before(store: Store, kind: str, names: d
     assert before[0].chosen is not None, said
     retire(store, kind)
     assert Covering(store, NOBODY).coverage(intake, NOON) == before
+
+
+OFFICE = {"name": "B", "time_zone": "America/New_York", "week": {day: ["09:00-17:00"] for day in ("mon", "tue", "wed")}}
+
+
+def closed_case(store: Store, span: str, hours: dict[str, Any]) -> Plan:
+    """Declare a process that is entered at a field, and store a case of it that was closed; its plan."""
+    response = {"name": "Response", "within": [{"span": span}]}
+    declared = {
+        "organisation": {"name": "Us", "business_hours": "B", "process": "Support"},
+        "business_hours": [hours],
+        "fields": {"entry_at": "datetime"},
+        "processes": [{"name": "Support", "entry": "entry_at", "milestones": [response]}],
+    }
+    store.catalog.apply(Catalog.model_validate(declared), by="ann")
+    plan = Planner(store).plan(CaseIntake(case_id="c"), T0, entitlement=None, account=None)
+    case, entry = Recorded("c", plan=plan, account=None), {"entry_at": at(0).isoformat()}
+    effects = case.timeline.apply(FieldsChanged(event_id="entry", occurred_at=at(1), fields=entry))
+    effects += case.timeline.apply(CaseClosed(event_id="close", occurred_at=at(2)))
+    store.cases.record(case.record(effects))
+    return plan
+
+
+async def reopened(store: Store, fields: dict[str, Any]) -> OpenedCase:
+    """What the activity hands over for a reopening that sets fields."""
+    asked = CaseReopening(event_id="again", occurred_at=at(3), fields=fields)
+    opening = Opening(store, Planner(store), Covering(store, NOBODY), cast("Any", None))
+    intake = CaseIntake(case_id="c", reopened=asked)
+    answer: OpenedCase = await ActivityEnvironment().run(
+        opening.open_case, CaseOpening(intake=intake, opened_at=at(3), now=at(3))
+    )
+    assert answer.reopened is not None
+    timeline = reopen_case(answer.reopened, asked, at(3)).timeline
+    assert timeline.lacks_from is None
+    return answer
+
+
+@pytest.mark.parametrize("span", ["4h", "1bd"])
+async def test_a_reopened_case_has_calendars_back_to_its_new_entry(store: Store, span: str) -> None:
+    """As one that runs gets them before it takes such a change, so that what it missed then is on record at once."""
+    plan = closed_case(store, span, OFFICE)
+    answer = await reopened(store, {"entry_at": "1970-01-05T14:00:00Z"})
+    assert answer.plan.calendars["B"].start == datetime(1969, 1, 1, tzinfo=UTC)
+    assert answer.plan.calendars["B"].end == plan.calendars["B"].end
+
+
+async def test_a_reopened_case_keeps_calendars_that_reach(store: Store) -> None:
+    """Whatever instant of them its entry is moved to."""
+    plan = closed_case(store, "4h", OFFICE)
+    assert (await reopened(store, {"entry_at": "2025-01-06T14:00:00Z"})).plan == plan
+    assert (await reopened(store, {})).plan == plan
+
+
+@pytest.mark.parametrize("span", ["4h", "1bd"])
+async def test_a_reopening_to_years_of_unknown_holidays_is_refused(store: Store, span: str) -> None:
+    """With the reason, as a change of a case that runs is."""
+    closed_case(store, span, OFFICE | {"holidays": {"country": "HR"}})
+    with pytest.raises(ApplicationError, match="the holidays of HR are known from 1992"):
+        await reopened(store, {"entry_at": "1970-01-05T14:00:00Z"})
