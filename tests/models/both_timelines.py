@@ -74,6 +74,8 @@ class RealTimeline:
         """What followed from opening, or was due before a refused event, is returned by the next call."""
 
     def apply(self, event: Event, noticed_at: datetime | None = None) -> None:
+        if isinstance(event, PlanReplaced) and event.plan.process is not None:
+            self.success |= success_triggers(event.plan.process)
         try:
             self._note(self.timeline.apply(event, noticed_at))
         except Refused as error:
@@ -388,6 +390,7 @@ class SlowTimeline:
         told: Any = event
         if isinstance(event, PlanReplaced):
             assert event.plan.process is not None
+            self.success |= success_triggers(event.plan.process)
             hours = {name: slow_hours(calendar) for name, calendar in event.plan.calendars.items()}
             told = slow_inputs.CaseMigrated(event.event_id, event.occurred_at, slow_process(event.plan.process), hours)
         self.model.apply(told, noticed_at)

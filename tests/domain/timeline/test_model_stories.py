@@ -81,6 +81,16 @@ PLAIN = {
     ),
 }
 MIGRATED = {
+    "success of a milestone that the new version adds is due when it was completed": Migrated(
+        world(
+            process(SHORTENED),
+            {},
+            step("migrate", HOUR),
+            step("complete", milestone="B")._replace(delay=1800),
+        ),
+        process(SHORTENED, {"name": "B", "within": [{"span": "26h"}], "triggers": [DONE]}),
+        edited=False,
+    ),
     "what a clear took away is not the last occurrence": Migrated(
         world(
             process({**STAYS_HIGH, "recurrence": "sequential"}),
