@@ -18,18 +18,15 @@ class _Compiled(NamedTuple):
     Attributes:
         text: of the statement.
         values: of each of its parameters the name, and what is done with a value, in their order.
-        own: those that the statement brings itself, such as the name of a part of a document.
         by_place: the driver takes them by their places, and not by their names.
     """
 
     text: str
     values: tuple[tuple[str, Process], ...]
-    own: Mapping[str, Any]
     by_place: bool
 
     def of(self, row: Mapping[str, Any]) -> Any:
         """The parameters of a row."""
-        row = {**row, **self.own} if self.own else row
         given = [row[name] if process is None else process(row[name]) for name, process in self.values]
         return tuple(given) if self.by_place else dict(zip((name for name, _ in self.values), given, strict=True))
 
@@ -42,7 +39,7 @@ def execute_many(
     Args:
         connection: of a transaction.
         statement: one that is built once, and returns nothing.
-        rows: at least one, each with a value for every parameter that has a name; all have the same names.
+        rows: at least one, each with a value for every parameter; all have the same names.
     """
     compiled = _compiled(statement, connection.dialect, tuple(rows[0]))
     return connection.exec_driver_sql(compiled.text, [compiled.of(row) for row in rows])
@@ -51,7 +48,6 @@ def execute_many(
 @lru_cache(maxsize=256)
 def _compiled(statement: Insert | Update | Delete, dialect: Dialect, names: tuple[str, ...]) -> _Compiled:
     compiled: Any = statement.compile(dialect=dialect, column_keys=list(names))
-    order = compiled.positiontup if compiled.positional else list(compiled.bind_names.values())
+    order = compiled.positiontup if compiled.positional else list(compiled.binds)
     values = tuple((name, compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect)) for name in order)
-    own = {name: compiled.params[name] for name in order if name not in names}
-    return _Compiled(str(compiled), values, own, compiled.positional)
+    return _Compiled(str(compiled), values, compiled.positional)

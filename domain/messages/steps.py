@@ -271,15 +271,17 @@ class FoldedInstance(Value):
 
 
 class CaseRecord(Value):
-    """The case as it stands, for the store. The newest counts, by `run`, then `history`, then `number`.
+    """The case as it stands, for the store. The newest counts, by `run`, `history`, `began_at` and `number`.
 
     A record may come of an attempt at a step that the server never took: a worker that was killed, a step done again
     because news came in between. What the case says after that has a longer history, and takes the place of all that
-    the attempt has written.
+    the attempt has written. Only the first attempt at a task leaves events in the history, so of those after it the one
+    that has begun later counts.
 
     Attributes:
         run: which run of the case it comes from.
         history: events in the history of that run when it was written.
+        began_at: when the attempt at its task began, by the server's clock; None: a build wrote it that did not say so.
         number: grows with every record of a case, over all its runs.
         notes: what was noted since the last record, from `notes_from` on.
         actions: the triggers fired since then, with their actions; field updates among them have taken effect.
@@ -305,6 +307,7 @@ class CaseRecord(Value):
     folded: list[FoldedInstance] = Field(default_factory=list, exclude_if=operator.not_)
     settled_at: AwareDatetime | None = Field(default=None, exclude_if=lambda at: at is None)
     asked_at: AwareDatetime | None = Field(default=None, exclude_if=lambda at: at is None)
+    began_at: AwareDatetime | None = Field(default=None, exclude_if=lambda at: at is None)
     feed: FeedPart | None = Field(default=None, exclude_if=lambda feed: feed is None)
 
     @property

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from sqlalchemy import Connection
@@ -40,8 +41,8 @@ class Last(NamedTuple):
     """What is stored of a case once a record of it is.
 
     Attributes:
-        place: of the record: the workflow's run, the run of the case, its history, the record's number, and the instant
-            of its view, as it is stored.
+        place: of the record: the workflow's run, the run of the case, its history, the record's number, and when the
+            attempt at its task began.
         milestones: the keys of those that the case keeps.
         hours: that it goes by.
         events: the number of its last event; None: it has none yet.
@@ -49,7 +50,7 @@ class Last(NamedTuple):
         has_changes: fields of the case have changed, or may have.
     """
 
-    place: tuple[str, int, int, int, str]
+    place: tuple[str, int, int, int, datetime | None]
     milestones: Milestones
     hours: dict[str, int]
     events: int | None
@@ -66,7 +67,7 @@ class Last(NamedTuple):
         """
         kept = frozenset((each.process, each.milestone, each.occurrence) for each in record.view.milestones)
         return cls(
-            place=(record.run_id, record.run, record.history, record.number, rows.now_of(record)),
+            place=(record.run_id, record.run, record.history, record.number, record.began_at),
             milestones=kept,
             hours=rows.hours_of(record),
             events=None if record.feed is None else record.feed.first + record.events - 1,
@@ -75,7 +76,7 @@ class Last(NamedTuple):
         )
 
 
-NOTHING = Last(("", 0, 0, 0, ""), frozenset(), {}, 0, has_pauses=False, has_changes=False)
+NOTHING = Last(("", 0, 0, 0, None), frozenset(), {}, 0, has_pauses=False, has_changes=False)
 """Nothing is stored of a case."""
 
 

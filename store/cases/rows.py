@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from pydantic import AwareDatetime, TypeAdapter
-
 from domain.messages.migrations import hours_in_use
 from domain.process import FieldUpdate
 from domain.process.actions import slug
@@ -20,8 +18,6 @@ if TYPE_CHECKING:
     from domain.timeline.views import CaseView
 
 Row = dict[str, Any]
-
-_INSTANT: TypeAdapter[datetime] = TypeAdapter(AwareDatetime)
 
 NOTE_COLUMNS = tuple(column.name for column in tables.notes.c if column.name != "case_id")
 TRIGGER_CHANGES = ("case_id", "kind", "milestone", "occurrence", "trigger", "firing", "due_at", "at", "noticed_at")
@@ -54,12 +50,8 @@ def case_row(record: CaseRecord) -> Row:
         "recorded_at": datetime.now(UTC),
         "fields": view.fields,
         "own_clock": bool(record.carried.ahead),
+        "began_at": record.began_at,
     }
-
-
-def now_of(record: CaseRecord) -> str:
-    """The instant of its view, as the column of views has it."""
-    return str(_INSTANT.dump_python(record.view.now, mode="json"))
 
 
 def hours_of(record: CaseRecord) -> dict[str, int]:

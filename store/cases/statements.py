@@ -41,7 +41,7 @@ SETTLED_AT = "settled_at"
 """The parameter of `fired_since`: the instant."""
 NOTES_FROM = "notes_from"
 """The parameter of `forget_notes`: the first number that goes."""
-LAST = ("last_run_id", "last_run", "last_history", "last_number", "last_now")
+LAST = ("last_run_id", "last_run", "last_history", "last_number", "last_began_at")
 """The parameters of `follow`: which record is stored."""
 
 
@@ -50,7 +50,7 @@ def put_case(dialect: str, names: tuple[str, ...], *, is_opening: bool) -> Any:
     """Insert a case, or replace it if what comes is newer; returns a row if it is stored.
 
     Of one task, which has one length of the history, several attempts may have written, each from the same number on:
-    the one that has begun later counts. It says so by the instant of its view, at which no earlier attempt has come.
+    the one that has begun later counts, also while a worker that was stopped goes on with the one before it.
 
     Args:
         dialect: of the database.
@@ -62,11 +62,13 @@ def put_case(dialect: str, names: tuple[str, ...], *, is_opening: bool) -> Any:
     new = statement.excluded
     same_run = table.c.run == new.run
     same_task = and_(same_run, table.c.history == new.history)
+    began_at = table.c.began_at
+    is_not_told = or_(began_at.is_(None), new.began_at.is_(None))
     is_newer = [
         table.c.run < new.run,
         and_(same_run, table.c.history < new.history),
-        and_(same_task, _now(table.c) < _now(new)),
-        and_(same_task, _now(table.c) == _now(new), table.c.number <= new.number),
+        and_(same_task, began_at < new.began_at),
+        and_(same_task, or_(is_not_told, began_at == new.began_at), table.c.number <= new.number),
         _begins_anew(new),
     ]
     if is_opening:
@@ -80,15 +82,9 @@ def put_case(dialect: str, names: tuple[str, ...], *, is_opening: bool) -> Any:
 def follow() -> Update:
     """Replace a case by the columns that come, if its last record is the one that is named."""
     table = tables.cases
-    columns = (table.c.run_id, table.c.run, table.c.history, table.c.number, _now(table.c))
-    is_last = [column == bindparam(name) for column, name in zip(columns, LAST, strict=True)]
+    columns = (table.c.run_id, table.c.run, table.c.history, table.c.number, table.c.began_at)
+    is_last = [column.is_not_distinct_from(bindparam(name)) for column, name in zip(columns, LAST, strict=True)]
     return update(table).where(_of_case(table), *is_last)
-
-
-def _now(columns: Any) -> ColumnElement[str]:
-    """The instant of a record's view: in UTC and whole seconds, so that of two the later one sorts behind."""
-    now: ColumnElement[str] = columns.view["now"].as_string()
-    return now
 
 
 def _begins_anew(new: Any) -> ColumnElement[bool]:

@@ -39,6 +39,7 @@ cases = Table(
     Column("due_milestone", Line),
     Column("external_id", Line),
     Column("channel", Line),
+    Column("began_at", Instant),
     Index(None, "opened_at", "case_id"),
     Index(None, "account", "opened_at", "case_id"),
     Index(None, "entitlement", "opened_at", "case_id"),

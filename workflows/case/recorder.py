@@ -62,6 +62,7 @@ class Recorder:
         self._due_outcomes: int | None = None
         self._written_at = 0
         self._confirmed: tuple[int, datetime] | None = None
+        self._task: tuple[int, datetime] | None = None
         self.is_writing = False
         self.is_writing_here = False
 
@@ -204,10 +205,18 @@ class Recorder:
             carried=kept.model_copy(update=known),
             folded=folded,
             settled_at=settled_at,
+            began_at=self._task_began_at(),
             feed=feed,
         )
         events = kept.events + record.events
         return record.model_copy(update={"carried": record.carried.model_copy(update={"events": events})})
+
+    def _task_began_at(self) -> datetime:
+        """When this task began. Within a task time goes on only while a record is written, so its first one knows."""
+        history = workflow.info().get_current_history_length()
+        if self._task is None or self._task[0] != history:
+            self._task = history, workflow.now()
+        return self._task[1]
 
     def _settle(self, history: int) -> datetime | None:
         """Up to when what the records said is taken for good: the server has taken the task of the record before."""

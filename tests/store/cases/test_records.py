@@ -183,14 +183,26 @@ def test_of_two_attempts_at_one_task_the_later_one_counts(store: Store) -> None:
     """An attempt after the first leaves no event in the history, so the next one has the same length. It was begun
     later; the one before it had written more, and goes on writing."""
     store.cases.record(record(1, notes=[note(1)]))
-    lost = [record(n, history=10, view={"now": minutes(n)}, notes=[note(n, "never")]) for n in (2, 3, 4)]
+    lost = [record(n, history=10, began_at=minutes(2), notes=[note(n, "never")]) for n in (2, 3, 4)]
     for late in lost[:2]:
         store.cases.record(late)
-    store.cases.record(record(2, history=10, view={"now": minutes(20)}, notes=[note(2, "so it was")]))
+    store.cases.record(record(2, history=10, began_at=minutes(3), notes=[note(2, "so it was")]))
     for late in lost:
         store.cases.record(late)
     assert [n.text for n in store.cases.notes("c-1")] == ["opened", "so it was"]
-    assert (store.cases.get("c-1").number, store.cases.get("c-1").view.now) == (2, minutes(20))
+    assert store.cases.get("c-1").number == 2
+    store.cases.record(record(3, history=10, began_at=minutes(3), notes=[note(3, "and this")]))
+    assert [n.text for n in store.cases.notes("c-1")] == ["opened", "so it was", "and this"]
+
+
+def test_attempts_of_a_build_that_does_not_say_when_they_began_count_by_their_number(store: Store) -> None:
+    """An older build beside this one, before it and after it."""
+    for number, began_at in ((1, None), (2, minutes(5)), (3, None), (4, minutes(4))):
+        store.cases.record(record(number, history=10, began_at=began_at))
+        assert store.cases.get("c-1").number == number
+    for late, began_at in ((3, None), (3, minutes(3))):
+        store.cases.record(record(late, history=10, began_at=began_at))
+        assert store.cases.get("c-1").number == 4
 
 
 def test_a_trigger_was_noticed_when_the_attempt_that_was_taken_noticed_it(store: Store) -> None:

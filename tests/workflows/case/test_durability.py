@@ -283,3 +283,28 @@ async def test_an_opening_that_gets_no_further_says_why(world: World, monkeypatc
         said,
     ), said
     await world.open(case_id=case)
+
+
+async def test_each_record_says_when_its_task_began(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the server's clock, which tells attempts at one task apart: the store takes the later one's."""
+    written: list[CaseRecord] = []
+    record_all = CaseRecords.record_all
+
+    def watched(records: CaseRecords, given: Sequence[CaseRecord], **also: Any) -> list[int | Failure]:
+        written.extend(given)
+        return record_all(records, given, **also)
+
+    monkeypatch.setattr(CaseRecords, "record_all", watched)
+    case = await world.open("quick", clock=None)
+    for number in range(3):
+        await world.milepost.request(case, "change_fields", fields={"state": f"s-{number}"})
+    history = await world.history(case)
+    began = {
+        event.event_id: event.event_time.ToDatetime(UTC)
+        for event in history.events
+        if event.HasField("workflow_task_started_event_attributes")
+    }
+    of_tasks = (record for record in written if record.view.case_id == case and record.history)
+    told = [(record.history, record.began_at) for record in of_tasks]  # the opening's is of no task
+    assert len(told) >= 3
+    assert all(at is not None and abs(at - began[number]) < SECOND / 1000 for number, at in told)
