@@ -23,8 +23,7 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from clients.deployments import why_nobody_answers
-from clients.failing import failing_task, what_fails
+from clients.failing import failing_task, of_builds, why_silent
 from clients.sending import (
     NOT_UNDERSTOOD,
     PATIENCE,
@@ -142,7 +141,8 @@ class MilepostClient:
             static_details=case_details(external_id),
         )
         try:
-            answer, _ = await self._start(case_id, reopened.event_id, start, self._silence(case_id))
+            said = self._silence(case_id)
+            answer, _ = await self._start(case_id, reopened.event_id, start, said, reopened.event_id)
         except WorkflowAlreadyStartedError:
             message = reopened.model_dump(mode="json", exclude_none=True)
             return Answer.model_validate(await self.ask(case_id, "reopen", message), extra="ignore")
@@ -199,10 +199,10 @@ class MilepostClient:
                     raise ended from None
                 raise  # it goes on in its next run just now, or too much is asked at once
 
-        return await self._persist(case_id, attempt, self._silence(case_id))
+        return await self._persist(case_id, attempt, self._silence(case_id), message.get("event_id"))
 
     async def _start(
-        self, case_id: str, update_id: str, start: Starting, said: str
+        self, case_id: str, update_id: str, start: Starting, said: str, event_id: str | None = None
     ) -> tuple[Answer, WithStartWorkflowOperation[Any, CaseView]]:
         """Start the workflow of a case, unless it runs, and wait until the case is open.
 
@@ -227,7 +227,7 @@ class MilepostClient:
                 raise refused from error
             return answer, operation
 
-        return await self._persist(case_id, attempt, said)
+        return await self._persist(case_id, attempt, said, event_id)
 
     async def view(self, case_id: str) -> CaseView:
         """The case as it stands.
@@ -274,6 +274,9 @@ class MilepostClient:
                 known = await self._described(case_id)
                 if known and (failing := await failing_task(self.temporal, self.task_queue, known)):
                     raise NoAnswer(f"case {case_id} can't answer now: {failing}") from nobody
+                if not _is_not_open(nobody.__cause__):
+                    said = await of_builds(self.temporal, self.task_queue, known, f"case {case_id}", str(nobody))
+                    raise NoAnswer(said) from nobody
             raise
         except Refused as refused:
             if refused.code != NOT_UNDERSTOOD:
@@ -283,16 +286,15 @@ class MilepostClient:
             raise NotFound(f"no case {case_id!r} is known here")
         return found
 
-    async def _persist(self, case_id: str, attempt: Callable[[], Awaitable[T]], said: str) -> T:
+    async def _persist(
+        self, case_id: str, attempt: Callable[[], Awaitable[T]], said: str, event_id: str | None = None
+    ) -> T:
         try:
             return await persist(attempt, patience=self.patience, unanswered=_saying(said))
         except NoAnswer as nobody:
             async with a_moment():
-                if failing := await self._what_fails(case_id):  # somebody works on it, and gets no further
-                    raise NoAnswer(f"case {case_id} can't answer yet: {failing}") from nobody
-                if why := await why_nobody_answers(self.temporal, self.task_queue):
-                    raise NoAnswer(f"{nobody}; {why}") from nobody
-            raise
+                said = await why_silent(self.temporal, self.task_queue, self.handle(case_id), f"case {case_id}", said)
+            raise NoAnswer(said, event_id) from nobody
 
     def _silence(self, case_id: str) -> str:
         return f"case {case_id} does not answer: does a worker run on {self.task_queue!r}?"
@@ -308,13 +310,6 @@ class MilepostClient:
             unanswered=_saying(f"the Temporal server does not say how case {case_id} is"),
             again=_is_not_open,
         )
-
-    async def _what_fails(self, case_id: str) -> str | None:
-        """What a case waits for, and what that said the last time; None: for nothing that fails."""
-        try:
-            return await what_fails(self.temporal, self.task_queue, await self.handle(case_id).describe())
-        except RPCError:
-            return None
 
     async def _has_failed(self, case_id: str) -> bool:
         known = await self._described(case_id)

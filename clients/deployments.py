@@ -11,14 +11,19 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
-from temporalio.api.enums.v1 import TaskQueueType, WorkerDeploymentVersionStatus, WorkerVersioningMode
+from temporalio.api.enums.v1 import (
+    TaskQueueType,
+    VersioningBehavior,
+    WorkerDeploymentVersionStatus,
+    WorkerVersioningMode,
+)
 from temporalio.api.taskqueue.v1 import PollerInfo, TaskQueue
 from temporalio.api.workflowservice.v1 import (
     DescribeTaskQueueRequest,
     DescribeWorkerDeploymentRequest,
     SetWorkerDeploymentCurrentVersionRequest,
 )
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowExecutionDescription
 from temporalio.service import RPCError, RPCStatusCode
 
 from domain.errors import NotFound, Refused
@@ -133,6 +138,17 @@ async def why_nobody_answers(client: Client, task_queue: str) -> str | None:
     which = f"the current one is {current!r}" if current else "none is current"
     heals = f": milepost upgrade current {newest}" if newest else ""
     return f"a worker of build {polled} polls, but it is not the current build ({which}){heals}"
+
+
+def build_awaited(known: WorkflowExecutionDescription) -> str | None:
+    """The build with which a workflow stays until its next run: nobody else answers for it. None: it stays with none.
+
+    Whether a worker of it runs Temporal does not know: it names one that has ended for minutes.
+    """
+    versioning = known.raw_description.workflow_execution_info.versioning_info
+    if versioning.behavior != VersioningBehavior.VERSIONING_BEHAVIOR_PINNED:
+        return None
+    return versioning.deployment_version.build_id or None
 
 
 async def last_polled_at(client: Client, task_queue: str) -> datetime | None:

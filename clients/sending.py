@@ -77,7 +77,16 @@ _COMPLETED = UpdateWorkflowExecutionLifecycleStage.UPDATE_WORKFLOW_EXECUTION_LIF
 
 
 class NoAnswer(MilepostError):
-    """Nobody answers: most likely no worker runs."""
+    """Nobody answers: most likely no worker runs.
+
+    Attributes:
+        event_id: of the request, which may be taken all the same: sent again under it, it counts once. None: it has
+            none, or nothing was asked for.
+    """
+
+    def __init__(self, message: str, event_id: str | None = None) -> None:
+        super().__init__(message)
+        self.event_id = event_id
 
 
 class Turns:

@@ -124,6 +124,7 @@ def _report(error: Exception) -> int:
     from sqlalchemy.exc import SQLAlchemyError
     from temporalio.service import RPCError
 
+    from clients.sending import NoAnswer
     from domain.errors import CatalogError, MilepostError, NotFound, Refused
     from starters.local.whereabouts import database_comes_from, trouble_with_data_folder
     from starters.logs.mapping import LogError
@@ -135,6 +136,9 @@ def _report(error: Exception) -> int:
             said, code = str(error), 2
         case StoreError():
             said, code = f"{error} ({database_comes_from()})", 2 if isinstance(error, BadAddress) else 1
+        case NoAnswer(event_id=str(event_id)):
+            said = f"{error}. It may be taken all the same; sent again with --event-id {event_id} it counts once"
+            code = 1
         case MilepostError():
             said, code = str(error), 1
         case RPCError():

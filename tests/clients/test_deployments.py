@@ -57,6 +57,30 @@ async def test_a_build_that_is_not_current_is_named(client: Client, store: Store
         assert answer.outcome in {"taken", "opened", "already"}
 
 
+async def test_a_case_that_waits_for_an_ended_build_names_it(client: Client, store: Store, task_queue: str) -> None:
+    """It stays with the build that opened it, whichever is current: requests and looks say which worker is missing."""
+    monday, tuesday, case = unique("monday"), unique("tuesday"), unique("case")
+    patient = MilepostClient(client, task_queue=task_queue, patience=30)
+    async with working(client, store, task_queue=task_queue, build_id=tuesday):
+        async with working(client, store, task_queue=task_queue, build_id=monday):
+            await known(client, monday)
+            await make_current(client, monday, patience=30, anyway=True)
+            await patient.open(CaseIntake(case_id=case))
+        await known(client, tuesday)
+        await make_current(client, tuesday, patience=30, anyway=True)
+        hasty = MilepostClient(client, task_queue=task_queue, patience=1)
+        said = (
+            f"case {case} does not answer: it waits for a worker of build {monday!r}, with which it stays until its "
+            f"next step: MILEPOST_BUILD_ID={monday} milepost worker"
+        )
+        with pytest.raises(NoAnswer) as silence:
+            await hasty.view(case)
+        assert str(silence.value) == said
+        with pytest.raises(NoAnswer) as silence:
+            await hasty.request(case, "stop_clock", event_id="stop-1")
+        assert (str(silence.value), silence.value.event_id) == (said, "stop-1")
+
+
 async def test_a_connection_that_was_ended_keeps_nobody_from_asking(client: Client, task_queue: str) -> None:
     """A server ends each after some minutes. Whoever looks just then sees what there is."""
     async with relay_to(client.service_client.config.target_host) as relay:

@@ -12,6 +12,7 @@ from temporalio.client import Client, WorkflowFailureError
 from typer.testing import Result
 
 from clients.cases import MilepostClient
+from clients.sending import NoAnswer
 from domain.errors import Refused
 from domain.messages.steps import CaseRecord
 from store import Store
@@ -146,6 +147,20 @@ async def test_an_intake_that_does_not_fit_says_so(client: Client, environment: 
         with pytest.raises(Refused, match=rf"^case {case} was refused when it was opened: .*colour.*$") as refused:
             await asked
         assert refused.value.code == "not_opened"
+
+
+async def test_a_request_without_an_answer_has_its_event_id(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be taken all the same, and sent again it counts once."""
+
+    async def nobody() -> None:
+        raise NoAnswer("case c does not answer", "e-1")
+
+    monkeypatch.setattr("starters.cli.commands.case.case_desk", nobody)
+    asked = await asyncio.to_thread(milepost, "stop", "c", env=environment)
+    said = "case c does not answer. It may be taken all the same; sent again with --event-id e-1 it counts once"
+    assert (asked.exit_code, asked.stderr) == (1, f"milepost: {said}\n")
 
 
 async def test_a_case_that_nobody_knows_is_unknown(command: Command) -> None:
