@@ -354,7 +354,7 @@ class Explanation(Value):
     not_started: list[NotStarted] = Field(default_factory=list)
 
     def of(self, milestone: str | None) -> Explanation:
-        """The part about one milestone; all of it for None.
+        """The part about one milestone, by its name in any case of letters; all of it for None.
 
         Raises:
             Refused: there is no milestone of that name.
@@ -363,6 +363,9 @@ class Explanation(Value):
             return self
         names = list(dict.fromkeys([*(i.milestone for i in self.instances), *(n.milestone for n in self.not_started)]))
         if milestone not in names:
+            alike = [name for name in names if name.casefold() == milestone.casefold()]
+            if len(alike) == 1:
+                return self.of(alike[0])
             known = f"it has: {', '.join(names)}" if names else "it has none"
             raise Refused("unknown_milestone", f"unknown milestone {milestone!r} of case {self.case_id}; {known}")
         return self.model_copy(

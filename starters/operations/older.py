@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from domain.bounds import cut
 from domain.errors import NotFound
+from domain.wording import plural
 
 if TYPE_CHECKING:
     from domain.explanation import Explanation
@@ -52,7 +54,18 @@ def of_occurrence(explanation: Explanation, occurrence: int, store: Store) -> Ex
         names = dict.fromkeys(each.milestone for each in explanation.more if occurrence <= each.last)
         instances = [part for name in names for part in store.cases.explained(explanation.case_id, name, occurrence)]
     if not instances:
-        raise NotFound(
-            f"case {explanation.case_id} has no occurrence {occurrence} there, and the store has none either"
-        )
+        raise NotFound(f"case {explanation.case_id}: {_how_many(explanation, occurrence)}")
     return explanation.model_copy(update={"instances": instances, "more": [], "not_started": []})
+
+
+def _how_many(explanation: Explanation, missing: int) -> str:
+    """Of which number each milestone has its last occurrence, where one that is asked for is missing."""
+    last = {part.milestone: 0 for part in explanation.not_started}
+    for part in explanation.instances:
+        last[part.milestone] = max(part.occurrence, last.get(part.milestone, 0))
+    for more in explanation.more:
+        last[more.milestone] = max(more.last, last.get(more.milestone, 0))
+    if any(missing <= number for number in last.values()):
+        return f"neither it nor the store has occurrence {missing} any more"
+    said = ", ".join(f"{name} has {plural(number, 'occurrence')}" for name, number in last.items())
+    return cut(f"there is no occurrence {missing}; {said or 'it has no milestones'}")

@@ -72,6 +72,14 @@ async def case(command: Command) -> str:
     return case_id
 
 
+async def test_an_occurrence_that_there_is_not_says_how_many_there_are(command: Command, case: str) -> None:
+    """The milestone is known in any case of letters, as wherever one is named."""
+    assert (await command("explain", case, "first response", "--occurrence", "1")).exit_code == 0
+    missing = await command("explain", case, "first response", "--occurrence", "3")
+    said = f"milepost: case {case}: there is no occurrence 3; First response has 1 occurrence\n"
+    assert (missing.exit_code, missing.stderr) == (2, said)
+
+
 async def test_explain_says_why_each_target_is_what_it_is(command: Command, case: str) -> None:
     said = await command("explain", case)
     assert said.exit_code == 0, said.stderr

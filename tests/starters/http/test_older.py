@@ -80,4 +80,7 @@ async def test_an_occurrence_is_explained_that_only_the_store_has(http: httpx.As
         assert (part["milestone"], part["occurrence"]) == ("M", occurrence)
     missing = await http.get(f"/c-1/explanation?occurrence={len(ALL) + 1}")
     assert (missing.status_code, missing.json()["code"]) == (404, "not_found")
+    assert missing.json()["detail"] == (
+        f"case c-1: there is no occurrence {len(ALL) + 1}; M has {len(ALL)} occurrences"
+    )
     assert (await http.get("/c-1/explanation?occurrence=0")).status_code == 422
